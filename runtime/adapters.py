@@ -1,0 +1,58 @@
+"""The ports on the real world: the machine's clocks, uuid, random and asyncio. The only file that may touch them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+import uuid
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from runtime.ports import Cancellable, Ports
+
+__all__ = ["AsyncioTasks", "SystemClock", "SystemIds", "SystemRandomness", "system_ports"]
+
+
+class SystemClock:
+    def now_s(self) -> float:
+        return time.time()
+
+    def monotonic_s(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
+
+    def call_later(self, delay_s: float, callback: Callable[..., object], *arguments: object) -> Cancellable:
+        return asyncio.get_running_loop().call_later(delay_s, callback, *arguments)
+
+
+class SystemIds:
+    def new_id(self) -> bytes:
+        return uuid.uuid4().bytes
+
+
+class SystemRandomness:
+    def fraction(self) -> float:
+        return random.random()
+
+
+class AsyncioTasks:
+    """Tasks on the running loop. Keeps each task referenced until it ends, since asyncio itself does not."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[Any]] = set()
+
+    def start(self, coroutine: Coroutine[Any, Any, Any], *, name: str) -> asyncio.Task[Any]:
+        task = asyncio.get_running_loop().create_task(coroutine, name=name)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    def call_soon(self, callback: Callable[..., object], *arguments: object) -> Cancellable:
+        return asyncio.get_running_loop().call_soon(callback, *arguments)
+
+
+def system_ports() -> Ports:
+    return Ports(clock=SystemClock(), ids=SystemIds(), randomness=SystemRandomness(), tasks=AsyncioTasks())

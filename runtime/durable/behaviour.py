@@ -1,0 +1,115 @@
+"""What a kind of durable actor does with one message: the seam between the turn and services, sagas, choreographies.
+
+    turn ──Delivery, state──▶ Behaviour.handle ──Decision──▶ turn builds one Transition of many decisions
+
+A behaviour decides and does nothing: what it wants to happen is in the Decision, and happens after the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from google.protobuf.message import Message
+
+from runtime.envelope import Envelope
+from runtime.store.records import Outcome, Subscription
+
+__all__ = ["Behaviour", "CancelTimer", "Decision", "Delivery", "Outgoing", "RetryPolicy", "SetTimer"]
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often a failing handler runs: (immediate + 1) x (len(delays_s) + 1) times, then its message is parked.
+
+    With the defaults, 3 runs at once, and 3 more after about 1, 5 and 30 seconds each: 12 in all.
+    """
+
+    immediate: int = 2
+    delays_s: tuple[float, ...] = (1.0, 5.0, 30.0)
+    jitter: float = 0.2  # each delay is longer or shorter by up to this share
+
+    @property
+    def runs_max(self) -> int:
+        return (self.immediate + 1) * (len(self.delays_s) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message as a behaviour gets it."""
+
+    envelope: Envelope
+    message: Message  # decoded body
+    now_s: float  # the turn's instant; the same for all a turn does
+    attempts: int  # failed runs before this one
+    revision: int  # of the actor before this turn; 0 when there is no row yet
+    next_id: Callable[[str], bytes]  # the id of the next outgoing message, for its destination `kind/key`
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to send after the commit: a command to its kind, or an event to its subscribers (and who asked)."""
+
+    message: Message
+    kind: str = ""  # destination; empty: the contract's
+    key: str = ""
+    id: bytes = b""  # from Delivery.next_id when the sender has to know it; else assigned
+    due_at_s: float = 0.0
+    wants_reply: bool = False  # the events its handler returns, or its fault, come back to this actor
+    undo_of: bytes = b""
+    refusals: tuple[str, ...] = ()  # of an undo: answers of its do after which nothing is left to undo
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """Deliver a message to this actor later; a timer of the same name is replaced."""
+
+    name: str
+    due_at_s: float
+    message: Message | None = None  # None: amends.TimerFired
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTimer:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What handling one message leads to."""
+
+    outgoing: tuple[Outgoing, ...] = ()
+    timers: tuple[SetTimer | CancelTimer, ...] = ()
+    outcome: Outcome = Outcome.HANDLED
+    note: str = ""  # why, for outcomes other than HANDLED; kept in the history
+    answer: Message | None = None  # to the client's session that waits; None: the first event
+    ended: bool = False  # nothing more is expected: leave memory after the commit
+
+
+class Behaviour(Protocol):
+    """A kind of durable actor. One object serves all actors of its kind, so it keeps no state of its own."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def state_type(self) -> type[Message]: ...
+
+    @property
+    def retries(self) -> RetryPolicy: ...
+
+    @property
+    def subscriptions(self) -> tuple[Subscription, ...]: ...
+
+    @property
+    def accepts(self) -> frozenset[str]:
+        """Full names of the message types it has a handler for; others are parked as dead letters."""
+        ...
+
+    def handle(self, state: Message, delivery: Delivery) -> Awaitable[Decision]:
+        """Decide. `state` is a copy that may be changed in place: it is the new state when this returns normally.
+
+        An exception means that the handler failed: state and decision are dropped, and the retry policy applies.
+        """
+        ...

@@ -1,0 +1,161 @@
+"""A message on its way to one actor, and the bytes it travels and is stored as.
+
+An envelope is encoded once, when it is made; the store and the mesh carry those bytes unchanged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from google.protobuf.message import DecodeError
+
+from protos import mesh_pb2
+from runtime.errors import InvalidMessage
+
+__all__ = ["Address", "Envelope", "address_of", "decode", "encode", "message_id", "parse_address", "shard_of"]
+
+Address = tuple[str, str]
+"""(kind, key) of an actor; written `kind/key`, e.g. `billing/ORD-1`. A kind holds no slash, a key may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One message for one actor. Field for field `amends.Envelope`, with `encoded` beside it; see mesh.proto."""
+
+    id: bytes
+    kind: str
+    key: str
+    type: str
+    body: bytes
+    conversation: bytes
+    cause: bytes
+    sender: str
+    sequence: int
+    sent_at_s: float
+    due_at_s: float
+    reply_to: str
+    in_reply_to: bytes
+    undo_of: bytes
+    refusals: tuple[str, ...]
+    process: str
+    answer_to: str
+    timer: str
+    traceparent: str
+    encoded: bytes
+
+    @property
+    def address(self) -> Address:
+        return self.kind, self.key
+
+
+def encode(
+    *,
+    id: bytes,
+    kind: str,
+    key: str,
+    type: str,
+    body: bytes,
+    conversation: bytes,
+    cause: bytes = b"",
+    sender: str = "",
+    sequence: int = 0,
+    sent_at_s: float = 0.0,
+    due_at_s: float = 0.0,
+    reply_to: str = "",
+    in_reply_to: bytes = b"",
+    undo_of: bytes = b"",
+    refusals: tuple[str, ...] = (),
+    process: str = "",
+    answer_to: str = "",
+    timer: str = "",
+    traceparent: str = "",
+) -> Envelope:
+    """Make an envelope, with its bytes."""
+    wire = mesh_pb2.Envelope(
+        id=id,
+        kind=kind,
+        key=key,
+        type=type,
+        body=body,
+        conversation=conversation,
+        cause=cause,
+        sender=sender,
+        sequence=sequence,
+        sent_at_s=sent_at_s,
+        due_at_s=due_at_s,
+        reply_to=reply_to,
+        in_reply_to=in_reply_to,
+        undo_of=undo_of,
+        refusals=refusals,
+        process=process,
+        answer_to=answer_to,
+        timer=timer,
+        traceparent=traceparent,
+    )
+    return _envelope(wire, wire.SerializeToString())
+
+
+def decode(encoded: bytes) -> Envelope:
+    """Read an envelope. Raises InvalidMessage if the bytes are none, or if it has no id or no destination."""
+    try:
+        wire = mesh_pb2.Envelope.FromString(encoded)
+    except DecodeError as error:
+        raise InvalidMessage(f"{len(encoded)} bytes are no envelope: {error}") from error
+    if len(wire.id) != 16 or not wire.kind or not wire.type:
+        raise InvalidMessage(
+            f"an envelope needs an id of 16 bytes, a kind and a type; this one has id={wire.id.hex() or 'none'}, "
+            f"kind={wire.kind!r}, type={wire.type!r}"
+        )
+    return _envelope(wire, encoded)
+
+
+def _envelope(wire: mesh_pb2.Envelope, encoded: bytes) -> Envelope:
+    return Envelope(
+        wire.id,
+        wire.kind,
+        wire.key,
+        wire.type,
+        wire.body,
+        wire.conversation,
+        wire.cause,
+        wire.sender,
+        wire.sequence,
+        wire.sent_at_s,
+        wire.due_at_s,
+        wire.reply_to,
+        wire.in_reply_to,
+        wire.undo_of,
+        tuple(wire.refusals),
+        wire.process,
+        wire.answer_to,
+        wire.timer,
+        wire.traceparent,
+        encoded,
+    )
+
+
+def message_id(sent_at_s: float, cause: bytes, position: int, destination: str) -> bytes:
+    """16 bytes: the ms at which the cause was sent (48 bits, big-endian), then a hash of cause, position, destination.
+
+    A handler that runs again on the same message makes the same ids, so that copies die at the store.
+    """
+    digest = hashlib.blake2b(b"%b|%d|" % (cause, position) + destination.encode(), digest_size=10).digest()
+    return int(sent_at_s * 1000).to_bytes(6, "big") + digest
+
+
+def address_of(kind: str, key: str) -> str:
+    return f"{kind}/{key}"
+
+
+def parse_address(text: str) -> Address:
+    """`kind/key` as a pair. Raises InvalidMessage when there is no slash."""
+    kind, slash, key = text.partition("/")
+    if not slash or not kind:
+        raise InvalidMessage(f"{text!r} is no address; one looks like billing/ORD-1")
+    return kind, key
+
+
+def shard_of(key: str, shards: int) -> int:
+    """Which slice of its kind a key belongs to; the same on every node, process and machine."""
+    return int.from_bytes(hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") % shards

@@ -1,0 +1,102 @@
+"""The errors of Amends, named by what the reader must do or who is to blame.
+
+Every error is an AmendsError, so that an edge (the gateway, a command line) can tell them from bugs. The message
+names the cause and the cure; `str(error)` is meant to be shown to a person as it is.
+"""
+
+
+class AmendsError(Exception):
+    """Something that Amends itself reports: a wrong input, a missing resource, a promise that cannot be kept."""
+
+
+# --- the author of services and sagas ---------------------------------------------------------------------------------
+
+
+class InvalidDefinition(AmendsError):
+    """A service, saga, choreography or contract is not well formed; raised when it is defined or when a node boots."""
+
+
+class FinalError(AmendsError):
+    """Raise (or derive) it in a handler to say that a retry cannot help: the message is parked at once."""
+
+
+# --- whoever calls ----------------------------------------------------------------------------------------------------
+
+
+class InvalidMessage(AmendsError):
+    """A message cannot be accepted: malformed, without a key, of an unknown type."""
+
+
+class MessageTooLarge(InvalidMessage):
+    """A message is over the size limit; refused before anything is stored, and not worth a retry."""
+
+
+class UnknownMessageType(InvalidMessage):
+    """No contract of this name is known here."""
+
+
+class Overloaded(AmendsError):
+    """A bounded queue is full. Nothing was accepted; try again after a pause."""
+
+
+class DeadlineExceeded(AmendsError):
+    """No answer came in time. The outcome is unknown: ask for the state, or send the same message id again."""
+
+
+class ActorStopped(AmendsError):
+    """The actor has stopped, or stopped before it answered."""
+
+
+# --- the operator -----------------------------------------------------------------------------------------------------
+
+
+class InvalidSettings(AmendsError):
+    """A setting, flag or environment variable is wrong."""
+
+
+class StoreError(AmendsError):
+    """The store refused, or could not be reached."""
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be reached or opened at present; nothing was written."""
+
+
+class StoreBusy(StoreError):
+    """Another process holds the store for longer than the limit; nothing was written."""
+
+
+class StoreFull(StoreError):
+    """The disk, or the quota, is full; nothing was written."""
+
+
+class StoreReadOnly(StoreError):
+    """The store, or its folder, cannot be written."""
+
+
+class StoreCorrupt(StoreError):
+    """The file is damaged, or is no store of Amends."""
+
+
+class StoreTooNew(StoreError):
+    """The store was written by a newer version of Amends."""
+
+
+class CommitUnknown(StoreError):
+    """A commit ended in an error that does not tell whether it happened; ask `Store.settle` what is true."""
+
+
+class NodeNameTaken(AmendsError):
+    """Another live node has this name."""
+
+
+class AddressInUse(AmendsError):
+    """The port to listen on is taken."""
+
+
+class PeerRefused(AmendsError):
+    """A peer belongs to another cluster, or speaks no protocol version that this node knows."""
+
+
+class LinkLost(AmendsError):
+    """A link to a peer broke, or could not be made."""

@@ -1,0 +1,109 @@
+"""What the runtime needs from the world: time, identity, randomness, tasks and links between nodes.
+
+    who calls                       port              who answers
+    ---------                       ----              -----------
+    everything that waits           Clock             SystemClock        (testing: virtual time)
+    new incarnations, sessions      Ids               SystemIds          (testing: drawn from the seed)
+    jitter                          Randomness        SystemRandomness   (testing: drawn from the seed)
+    everything that runs beside     Tasks             AsyncioTasks       (testing: killed with its node)
+    mesh                            Transport, Link   GrpcTransport      (testing: simulated network)
+
+The store has a port of its own in `runtime.store.port`. Nothing outside the adapters touches a clock, `uuid`,
+`random` or task creation, so two nodes can live in one process, and a whole cluster in one deterministic run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+__all__ = ["Accept", "Cancellable", "Clock", "Ids", "Link", "Listener", "Ports", "Randomness", "Tasks", "Transport"]
+
+
+class Cancellable(Protocol):
+    def cancel(self) -> None: ...
+
+
+class Clock(Protocol):
+    def now_s(self) -> float:
+        """Wall clock, seconds since 1970. May jump; use it for records, never for waiting."""
+        ...
+
+    def monotonic_s(self) -> float:
+        """Seconds from an arbitrary start; never goes back."""
+        ...
+
+    async def sleep(self, delay_s: float) -> None: ...
+
+    def call_later(self, delay_s: float, callback: Callable[..., object], *arguments: object) -> Cancellable: ...
+
+
+class Ids(Protocol):
+    def new_id(self) -> bytes:
+        """16 unique bytes."""
+        ...
+
+
+class Randomness(Protocol):
+    def fraction(self) -> float:
+        """Uniform in [0, 1)."""
+        ...
+
+
+class Tasks(Protocol):
+    def start(self, coroutine: Coroutine[Any, Any, Any], *, name: str) -> asyncio.Task[Any]:
+        """Run a coroutine beside the caller. The port keeps a reference, and reports an exception nobody awaits."""
+        ...
+
+    def call_soon(self, callback: Callable[..., object], *arguments: object) -> Cancellable:
+        """Run a callback in the next round of the loop."""
+        ...
+
+
+class Link(Protocol):
+    """One stream between two nodes. One reader and one writer at the most; neither may be cancelled while it waits."""
+
+    async def send(self, frame: bytes) -> None:
+        """Hand one encoded frame to the stream; returns when there is room for the next. Raises LinkLost."""
+        ...
+
+    async def receive(self) -> bytes | None:
+        """The next encoded frame; None when the other side has ended the stream. Raises LinkLost."""
+        ...
+
+    async def close(self) -> None:
+        """End the stream; a reader or writer that waits gets LinkLost. Idempotent."""
+        ...
+
+
+Accept = Callable[[Link], Awaitable[None]]
+"""Called once per stream that is dialled to this node; the stream ends when it returns."""
+
+
+class Listener(Protocol):
+    @property
+    def address(self) -> str:
+        """host:port that peers can dial; the real port where 0 was asked for."""
+        ...
+
+    async def close(self, grace_s: float) -> None: ...
+
+
+class Transport(Protocol):
+    async def dial(self, address: str) -> Link:
+        """Open a stream to the node at host:port. Returns at once; a failure shows as LinkLost on first use."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The ports that every layer is handed; the transport and the store go only to those who use them."""
+
+    clock: Clock
+    ids: Ids
+    randomness: Randomness
+    tasks: Tasks

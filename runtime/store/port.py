@@ -1,0 +1,149 @@
+"""The store as the runtime sees it. Memory is the executable specification; one conformance suite holds for all.
+
+    committer ──commit──▶ Store        one transaction for many transitions, one verdict each
+    activation ──load──▶               rows of actors
+    region ──waiting, due──▶           mail and timers that nobody pushed
+    cluster ──renew, assign──▶         leases and shards
+    admin ──conversation, ...──▶       what happened
+
+Every method may raise StoreUnavailable, StoreBusy, StoreFull, StoreReadOnly or StoreCorrupt; then nothing was written.
+Only `commit` may raise CommitUnknown as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from runtime.envelope import Address
+from runtime.store.records import (
+    ActorRow,
+    ClusterView,
+    HistoryRow,
+    MailRow,
+    NodeRow,
+    Subscription,
+    Transition,
+    Verdict,
+)
+
+__all__ = ["Store"]
+
+
+class Store(Protocol):
+    @property
+    def cluster_id(self) -> str:
+        """Drawn when the store was created; nodes of different stores refuse each other's streams."""
+        ...
+
+    async def open(self) -> None:
+        """Connect; create the tables or migrate them. Raises StoreTooNew, StoreCorrupt and the like."""
+        ...
+
+    async def close(self) -> None: ...
+
+    # --- turns ---
+
+    async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
+        """Write transitions in one transaction, each whole or not at all, in this order; one verdict for each.
+
+        Raises CommitUnknown when it may or may not have happened. Any other error: nothing was written.
+        """
+        ...
+
+    async def settle(self, batch: Sequence[Transition]) -> list[bool]:
+        """After CommitUnknown: on a new connection, which of these are in the store (by history, or mail, they wrote).
+
+        A turn is recognised by a row of its history with its own node and revision; a post by its mail or history.
+        Once it has answered False for a transition, that attempt can no longer become true.
+        """
+        ...
+
+    async def load(self, addresses: Sequence[Address]) -> list[ActorRow | None]: ...
+
+    async def handled(self, keys: Sequence[tuple[bytes, bytes]]) -> list[HistoryRow | None]:
+        """Rows of history by (conversation, id)."""
+        ...
+
+    # --- sweeping ---
+
+    async def waiting(
+        self, kind: str, shards: Sequence[int], *, due_before_s: float, sent_before_s: float, limit: int
+    ) -> list[MailRow]:
+        """Mail that is not parked, due and older than given, by (sent_at_s, sequence)."""
+        ...
+
+    async def waiting_for(self, address: Address, shard: int, *, limit: int) -> list[MailRow]:
+        """All mail of one actor, parked and delayed included, by (sent_at_s, sequence)."""
+        ...
+
+    async def due(self, kind: str, shards: Sequence[int], *, before_s: float, limit: int) -> list[ActorRow]:
+        """Actors whose earliest timer is due before an instant, earliest first."""
+        ...
+
+    async def purge(self, *, handled_before_s: float, limit: int, after: bytes = b"") -> tuple[int, bytes]:
+        """Forget old conversations, whole: those with no row of history handled since, and no mail or live timer.
+
+        Looks at about `limit` rows, from the conversation `after` on; gives how many rows went and where to go on
+        (empty: reached the end, start over).
+        """
+        ...
+
+    # --- membership ---
+
+    async def join(self, node: NodeRow, *, lease_s: float, replace: str = "") -> NodeRow | None:
+        """Write the node's row with a lease from now. None on success.
+
+        When a row of that name and another incarnation has an unexpired lease, nothing is written and that row is
+        given, unless `replace` is its incarnation.
+        """
+        ...
+
+    async def renew(self, name: str, incarnation: str, *, lease_s: float) -> bool:
+        """Lengthen the lease; False when the row is gone or another incarnation's."""
+        ...
+
+    async def leave(self, name: str, incarnation: str) -> None:
+        """Remove the node's row and give up its shards."""
+        ...
+
+    async def evict(self, name: str, incarnation: str) -> bool:
+        """Remove the row of a node whose lease has expired by the store's clock, and give up its shards."""
+        ...
+
+    async def assign(self, kind: str, shard: int, *, owner: str, expected_epoch: int) -> bool:
+        """Give a shard to a node (or to nobody, with an empty owner) if its epoch is still this one, which then rises.
+
+        A shard without a row has epoch 0.
+        """
+        ...
+
+    async def subscribe(self, subscriptions: Sequence[Subscription], *, kind: str) -> None:
+        """Make these the subscriptions of a kind, in place of those it had."""
+        ...
+
+    async def cluster(self) -> ClusterView: ...
+
+    # --- operators ---
+
+    async def now_s(self) -> float:
+        """The store's clock."""
+        ...
+
+    async def conversation(self, conversation: bytes) -> list[HistoryRow]:
+        """By handled_at_s."""
+        ...
+
+    async def mail_of_conversation(self, conversation: bytes) -> list[MailRow]: ...
+
+    async def dead_letters(self, *, limit: int, after: bytes = b"") -> list[MailRow]:
+        """Parked mail, by id."""
+        ...
+
+    async def actors_with_key(self, key: str) -> list[ActorRow]:
+        """Actors of every kind that have this key."""
+        ...
+
+    async def actors(self, kind: str, *, limit: int, after: str = "") -> list[ActorRow]:
+        """Actors of a kind, by key."""
+        ...

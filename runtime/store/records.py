@@ -1,0 +1,177 @@
+"""The facts a store keeps, as frozen records; bytes and numbers, no business and no SQL.
+
+Instants are seconds since 1970 (`_at_s`). Ids are 16 bytes. `address` is (kind, key).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from runtime.envelope import Address
+
+__all__ = [
+    "ActorRow",
+    "ClusterView",
+    "Expected",
+    "HistoryRow",
+    "MailRow",
+    "NodeRow",
+    "Outcome",
+    "ShardRow",
+    "Subscription",
+    "Transition",
+    "Verdict",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ActorRow:
+    """One actor's current state. Its key in the store is (kind, key)."""
+
+    kind: str
+    key: str
+    shard: int
+    revision: int  # 1 after the first committed turn, then rising by one
+    last_id: bytes  # the message that produced this revision
+    conversation: bytes  # the one that made the actor
+    state_type: str
+    state: bytes
+    timers: bytes  # encoded amends.Timers
+    due_at_s: float | None  # of the earliest timer; None without one
+    updated_at_s: float
+
+    @property
+    def address(self) -> Address:
+        return self.kind, self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The row that a turn started from; revision 0 and no id mean that there was none."""
+
+    revision: int
+    last_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MailRow:
+    """One message that waits for an actor: pending, to be retried later, or parked (a dead letter)."""
+
+    kind: str
+    key: str
+    shard: int
+    id: bytes
+    conversation: bytes
+    sent_at_s: float  # never goes back between messages of one sender
+    sequence: int  # of the sender; orders its messages of one instant
+    due_at_s: float  # 0 for at once
+    attempts: int
+    parked: str  # why it is a dead letter; empty while it is not
+    parked_at_s: float
+    envelope: bytes  # encoded
+
+    @property
+    def address(self) -> Address:
+        return self.kind, self.key
+
+
+class Outcome(StrEnum):
+    HANDLED = "handled"  # a handler ran and its effects are in the same commit
+    IGNORED = "ignored"  # consumed on purpose without effect: late, unmatched, or declared so
+    FAULTED = "faulted"  # given up on; its sender was told
+    UNDONE = "undone"  # a do, or its undo, that never needs to run: also the tombstone that refuses late copies
+    FIRED = "fired"  # a timer
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One message that was handled. Its key is (conversation, id): inserting it is the deduplication."""
+
+    conversation: bytes
+    id: bytes
+    kind: str
+    key: str
+    shard: int
+    revision: int  # of the actor after it
+    handled_at_s: float
+    outcome: Outcome
+    attempts: int  # runs it took, 1 at the first success
+    node: str  # name@incarnation that committed it
+    error: str  # of the last attempt that failed; a reason for IGNORED, FAULTED, UNDONE
+    type: str
+    sender: str
+    cause: bytes
+    sent_at_s: float
+    caused: bytes  # encoded amends.CausedList: the messages it sent
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """What one turn did, or what a client posted: commits whole or not at all.
+
+    A turn has `actor` and `expected`; a post has only `mail`. `consumed` and `rescheduled` are mail of that actor
+    (for a turn that only reschedules, `actor` is None and `address` says whose mail it is).
+    """
+
+    actor: ActorRow | None = None
+    expected: Expected | None = None
+    address: Address | None = None
+    shard: int = 0
+    consumed: tuple[bytes, ...] = ()  # ids of mail to remove; each must still be there
+    history: tuple[HistoryRow, ...] = ()
+    mail: tuple[MailRow, ...] = ()
+    rescheduled: tuple[MailRow, ...] = ()  # replace due time, attempts and parked of mail that stays; must be there
+    check_duplicates: bool = False  # of a post: an id that waits or was handled makes it a DUPLICATE
+
+
+class Verdict(StrEnum):
+    COMMITTED = "committed"
+    CONFLICT = "conflict"  # the actor's row is no longer the expected one; nothing of it was written
+    GONE = "gone"  # mail to consume or reschedule is not there, or its id is in the history; nothing was written
+    DUPLICATE = "duplicate"  # the posted id waits already or was handled; nothing was written
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A kind wants an event type, kept so that it gets its mail when all its nodes are down.
+
+    With `process`, only conversations driven by that process reach it; those driven by none do too if `starts` and
+    the event's field `where_field` (dotted; empty for no condition) equals `where_value` as text (an enum's number).
+    """
+
+    event_type: str
+    kind: str
+    key_field: str  # of the event; names the subscriber's key
+    process: str = ""
+    starts: bool = False
+    where_field: str = ""
+    where_value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    name: str
+    incarnation: str
+    address: str  # host:port of its mesh
+    kinds: tuple[str, ...]
+    version: str
+    lease_until_s: float = 0.0  # by the store's clock; set by the store
+
+
+@dataclass(frozen=True, slots=True)
+class ShardRow:
+    kind: str
+    shard: int
+    owner: str  # a node's name; empty when nobody's
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """The membership tables at one instant of the store's clock."""
+
+    now_s: float
+    nodes: tuple[NodeRow, ...] = field(default=())
+    shards: tuple[ShardRow, ...] = field(default=())
+    subscriptions: tuple[Subscription, ...] = field(default=())
