@@ -9,9 +9,9 @@ import uuid
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from runtime.ports import Cancellable, Ports
+from runtime.ports import Cancellable, Fact, Ports, Report
 
-__all__ = ["AsyncioTasks", "SystemClock", "SystemIds", "SystemRandomness", "system_ports"]
+__all__ = ["AsyncioTasks", "SystemClock", "SystemIds", "SystemRandomness", "ignore", "system_ports"]
 
 
 class SystemClock:
@@ -54,5 +54,11 @@ class AsyncioTasks:
         return asyncio.get_running_loop().call_soon(callback, *arguments)
 
 
-def system_ports() -> Ports:
-    return Ports(clock=SystemClock(), ids=SystemIds(), randomness=SystemRandomness(), tasks=AsyncioTasks())
+def ignore(fact: Fact) -> None:
+    """A report that goes nowhere, for tests and benches."""
+
+
+def system_ports(report: Report = ignore) -> Ports:
+    return Ports(
+        clock=SystemClock(), ids=SystemIds(), randomness=SystemRandomness(), tasks=AsyncioTasks(), report=report
+    )

@@ -17,9 +17,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
-__all__ = ["Accept", "Cancellable", "Clock", "Ids", "Link", "Listener", "Ports", "Randomness", "Tasks", "Transport"]
+__all__ = [
+    "Accept",
+    "Cancellable",
+    "Clock",
+    "Fact",
+    "Ids",
+    "Link",
+    "Listener",
+    "Ports",
+    "Randomness",
+    "Report",
+    "Tasks",
+    "Transport",
+]
 
 
 class Cancellable(Protocol):
@@ -100,6 +113,20 @@ class Transport(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that happened and that an operator may want to know; layers report facts, `observe` shows them.
+
+    Derive a frozen, slotted dataclass named by what happened (PeerLost, MessageParked) with the fields to show.
+    """
+
+    level: ClassVar[str] = "info"  # debug, info, warning, error
+
+
+Report = Callable[[Fact], None]
+"""Where a layer reports its facts to. Must neither block nor raise."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ports:
     """The ports that every layer is handed; the transport and the store go only to those who use them."""
 
@@ -107,3 +134,4 @@ class Ports:
     ids: Ids
     randomness: Randomness
     tasks: Tasks
+    report: Report
