@@ -1,0 +1,211 @@
+"""Services: durable actors that own business state, written as methods that return events.
+
+    class Billing(Service, kind="billing", state=BillState):
+        state: BillState
+
+        async def bill(self, command: BillOrder) -> OrderBilled | PaymentDeclined: ...
+
+The signature is the contract: the one parameter's type says what the method handles, the return annotation says what
+can come of it. Handlers are tested by calling them: `Billing.of(BillState(), key="ORD-1").bill(command)`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from google.protobuf.message import Message
+
+from runtime.contracts import contract_of
+from runtime.durable.behaviour import CancelTimer, Decision, Delivery, Outgoing, RetryPolicy, SetTimer
+from runtime.errors import InvalidDefinition
+from runtime.store.records import Outcome, Subscription
+
+__all__ = ["HandlerSpec", "Reaction", "Service", "ServiceBehaviour"]
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerSpec:
+    """One handler of a service, read from its signature."""
+
+    name: str
+    input_type: type[Message]
+    output_types: tuple[type[Message], ...]
+    function: Callable[[Any, Any], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """A kind answers an event by a command to itself, as part of a choreography; None means nothing to do."""
+
+    event_type: type[Message]
+    kind: str
+    translate: Callable[[Any], Message | None]
+    key_field: str  # dotted; of the event, naming the key of the kind that reacts
+    process: str
+    starts: bool = False
+    where_field: str = ""
+    where_value: str = ""
+
+    def subscription(self) -> Subscription:
+        return Subscription(
+            self.event_type.DESCRIPTOR.full_name,
+            self.kind,
+            self.key_field,
+            self.process,
+            self.starts,
+            self.where_field,
+            self.where_value,
+        )
+
+
+class Service:
+    """Base of services. One object serves one message of one actor; what is kept lies in `state`."""
+
+    kind: ClassVar[str] = ""
+    state_type: ClassVar[type[Message]]
+    retries: ClassVar[RetryPolicy] = RetryPolicy()
+    handlers: ClassVar[dict[str, HandlerSpec]] = {}
+
+    state: Any  # the actor's state; change it in place. Narrow it in the subclass: `state: BillState`
+    key: str
+    now_s: float  # the same for all of one turn
+    message_id: bytes  # 16 bytes, the same when the message is handled again: the idempotency key for effects outside
+
+    def __init_subclass__(
+        cls, *, kind: str = "", state: type[Message] | None = None, retries: RetryPolicy | None = None, **rest: Any
+    ) -> None:
+        super().__init_subclass__(**rest)
+        if not kind or "/" in kind:
+            raise InvalidDefinition(f"service {cls.__name__} needs a kind without a slash: class X(Service, kind='x')")
+        if state is None or not issubclass(state, Message):
+            raise InvalidDefinition(f"service {cls.__name__} needs a protobuf message as its state")
+        cls.kind, cls.state_type, cls.retries = kind, state, retries or cls.retries
+        cls.handlers = _handlers_of(cls)
+        if not cls.handlers:
+            raise InvalidDefinition(f"service {cls.__name__} handles nothing: it has no async method with one message")
+
+    def __init__(self, state: Any, key: str, now_s: float, message_id: bytes) -> None:
+        self.state = state
+        self.key = key
+        self.now_s = now_s
+        self.message_id = message_id
+        self._timers: list[SetTimer | CancelTimer] | None = None
+
+    @classmethod
+    def of(cls, state: Message | None = None, *, key: str = "test", now_s: float = 0.0) -> Self:
+        """A service object outside any runtime, to call handlers on."""
+        return cls(cls.state_type() if state is None else state, key, now_s, bytes(16))
+
+    def set_timer(self, name: str, delay_s: float, message: Message | None = None) -> None:
+        """Have `message` (or amends.TimerFired) delivered to this actor later; replaces the timer of that name."""
+        self._note_timer(SetTimer(name, self.now_s + max(0.0, delay_s), message))
+
+    def cancel_timer(self, name: str) -> None:
+        """Forget a timer; nothing happens if there is none of that name."""
+        self._note_timer(CancelTimer(name))
+
+    @property
+    def timer_changes(self) -> tuple[SetTimer | CancelTimer, ...]:
+        """What set_timer and cancel_timer asked for, in order."""
+        return tuple(self._timers or ())
+
+    def _note_timer(self, change: SetTimer | CancelTimer) -> None:
+        if self._timers is None:
+            self._timers = []
+        self._timers.append(change)
+
+
+class ServiceBehaviour:
+    """A service as the turn sees it, with the reactions that choreographies give its kind."""
+
+    def __init__(self, service: type[Service], reactions: Sequence[Reaction] = ()) -> None:
+        self._service = service
+        self._by_type = {spec.input_type: spec.function for spec in service.handlers.values()}
+        self._reactions = {(reaction.event_type, reaction.process): reaction for reaction in reactions}
+        self.reactions = tuple(reactions)
+        self.handlers = service.handlers
+        self.kind = service.kind
+        self.state_type = service.state_type
+        self.retries = service.retries
+        self.subscriptions = tuple(reaction.subscription() for reaction in reactions)
+        self.accepts = frozenset(service.handlers) | {sub.event_type for sub in self.subscriptions}
+        for reaction in reactions:
+            self._check(reaction)
+
+    def _check(self, reaction: Reaction) -> None:
+        if reaction.kind != self.kind:
+            raise InvalidDefinition(f"a reaction of {reaction.kind} was given to {self.kind}")
+
+    async def handle(self, state: Message, delivery: Delivery) -> Decision:
+        message: Message = delivery.message
+        reaction = self._reactions.get((type(message), delivery.envelope.process))
+        if reaction is not None:
+            command = reaction.translate(message)
+            if command is None:
+                return Decision(outcome=Outcome.IGNORED, note=f"{reaction.process}: nothing to do for this event")
+            message = command
+        envelope = delivery.envelope
+        service = self._service(state, envelope.key, delivery.now_s, envelope.id)
+        result = await self._by_type[type(message)](service, message)
+        return Decision(outgoing=_outgoing(result), timers=service.timer_changes)
+
+
+def _outgoing(result: object) -> tuple[Outgoing, ...]:
+    if result is None:
+        return ()
+    if isinstance(result, Message):
+        return (Outgoing(result),)
+    if isinstance(result, tuple) and all(isinstance(one, Message) for one in result):
+        return tuple(Outgoing(one) for one in result)
+    raise TypeError(f"a handler returns a message, a tuple of messages or None, not {type(result).__name__}")
+
+
+def _handlers_of(cls: type[Service]) -> dict[str, HandlerSpec]:
+    handlers: dict[str, HandlerSpec] = {}
+    for name, function in inspect.getmembers(cls, inspect.iscoroutinefunction):
+        if name.startswith("_"):
+            continue
+        spec = _spec(cls, name, function)
+        wire_name = spec.input_type.DESCRIPTOR.full_name
+        if wire_name in handlers:
+            raise InvalidDefinition(
+                f"{cls.__name__}.{name} and {cls.__name__}.{handlers[wire_name].name} both handle {wire_name}"
+            )
+        handlers[wire_name] = spec
+    return handlers
+
+
+def _spec(cls: type[Service], name: str, function: Callable[..., Any]) -> HandlerSpec:
+    where = f"{cls.__name__}.{name}"
+    hints = typing.get_type_hints(function)
+    parameters = list(inspect.signature(function).parameters)[1:]
+    input_type = hints.get(parameters[0]) if len(parameters) == 1 else None
+    if not (isinstance(input_type, type) and issubclass(input_type, Message)):
+        raise InvalidDefinition(
+            f"{where} needs one parameter annotated with the message it handles; "
+            "if it is no handler, begin its name with an underscore"
+        )
+    if "return" not in hints:
+        raise InvalidDefinition(f"{where} needs a return annotation: the events it may return, or None")
+    contract = contract_of(input_type)
+    if contract.is_command and contract.kind != cls.kind:
+        raise InvalidDefinition(
+            f"{where} handles {contract.name}, which is addressed to {contract.kind}, not {cls.kind}"
+        )
+    return HandlerSpec(name, input_type, tuple(_outputs(hints["return"], where)), function)
+
+
+def _outputs(annotation: Any, where: str) -> list[type[Message]]:
+    if annotation is None or annotation is type(None):
+        return []
+    if isinstance(annotation, type) and issubclass(annotation, Message):
+        return [annotation]
+    if typing.get_origin(annotation) in (types.UnionType, typing.Union, tuple):
+        found = [_outputs(one, where) for one in typing.get_args(annotation) if one is not Ellipsis]
+        return list(dict.fromkeys(one for some in found for one in some))
+    raise InvalidDefinition(f"{where} may return messages, tuples of messages or None, not {annotation}")
