@@ -22,6 +22,7 @@ from runtime.store.records import (
     HistoryRow,
     MailRow,
     NodeRow,
+    ShardRow,
     Subscription,
     Transition,
     Verdict,
@@ -104,17 +105,25 @@ class Store(Protocol):
         ...
 
     async def leave(self, name: str, incarnation: str) -> None:
-        """Remove the node's row and give up its shards."""
+        """Remove the node's row and give up its shards, whose epochs rise."""
         ...
 
     async def evict(self, name: str, incarnation: str) -> bool:
-        """Remove the row of a node whose lease has expired by the store's clock, and give up its shards."""
+        """Remove the row of a node whose lease has expired by the store's clock; give up its shards (epochs rise)."""
         ...
 
     async def assign(self, kind: str, shard: int, *, owner: str, expected_epoch: int) -> bool:
         """Give a shard to a node (or to nobody, with an empty owner) if its epoch is still this one, which then rises.
 
         A shard without a row has epoch 0.
+        """
+        ...
+
+    async def assign_many(self, wanted: Sequence[ShardRow]) -> list[bool]:
+        """`assign` for many shards in one transaction, each on its own; one answer for each.
+
+        A row's `owner` is the new one, its `epoch` the expected one: a node that takes over dozens of shards pays
+        one commit for all.
         """
         ...
 
