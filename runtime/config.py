@@ -1,0 +1,202 @@
+"""The settings of a node, each from the first source that names it: flag, environment, file, default.
+
+    flag --lease-s 2  >  AMENDS_LEASE_S=2  >  lease_s = 2 in amends.toml  >  default
+
+A wrong value never starts a node: InvalidSettings names the setting, the source, the value, and what is allowed.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from runtime.errors import InvalidSettings
+
+__all__ = ["CONFIG_FILE", "ENV_PREFIX", "Settings", "load_settings", "parse_listen"]
+
+CONFIG_FILE = "amends.toml"
+ENV_PREFIX = "AMENDS_"
+_NOT_OF_A_NODE = frozenset({"config", "node"})  # AMENDS_CONFIG names the file, AMENDS_NODE is the client's
+_DAY_S = 86_400.0
+_MIB = 1024 * 1024
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """`HOST:PORT` as a pair; an IPv6 host stands in brackets, which stay. Raises ValueError."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65_535:
+        raise ValueError("must be HOST:PORT with a port from 0 (any free one) to 65535, such as 127.0.0.1:7650")
+    if ":" in host and not (host.startswith("[") and host.endswith("]")):
+        raise ValueError("must have brackets around an IPv6 host, such as [::1]:7650")
+    return host, int(port)
+
+
+def _listen(text: str) -> str:
+    parse_listen(text)
+    return text
+
+
+def _store(text: str) -> str:
+    scheme, separator, _ = text.partition(":")
+    if not separator or not scheme.isidentifier():
+        raise ValueError("must be a URL of a store, such as sqlite:///amends.db")
+    return text
+
+
+def _name(text: str) -> str:
+    if len(text) > 200 or any(char in "/#@" or not char.isprintable() for char in text):
+        raise ValueError("must be up to 200 printable characters without / # @")
+    return text
+
+
+def _names(value: object) -> object:
+    """A comma-separated text, as an environment variable gives it, as a tuple."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseSettings):
+    """What one node is told. Frozen; durations in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=ENV_PREFIX)
+
+    services: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = ()  # empty: all of the catalogue
+    store: Annotated[str, AfterValidator(_store)] = "sqlite:///amends.db"
+    listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:7650"  # one port for clients, operators and peers
+    name: Annotated[str, AfterValidator(_name)] = ""  # empty: derived, see node_name
+
+    lease_s: Seconds = 1.5  # a node that did not renew for so long is taken over
+    renew_s: Seconds = 0.4
+    sweep_s: Seconds = 1.0  # how often mail is looked for that nobody pushed
+    drain_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0  # how long a stopping node finishes its work
+    idle_s: Seconds = 10.0  # an actor without mail for so long leaves memory
+    retention_s: Seconds = 7 * _DAY_S  # how long ended conversations, and with them deduplication, are kept
+
+    shards_per_kind: Annotated[int, Field(ge=1, le=4096)] = 16  # fixed for the life of a store
+    message_bytes_max: Annotated[int, Field(ge=1024, le=64 * _MIB)] = _MIB
+    mailbox_max: Count = 1000
+    turn_messages_max: Count = 64
+    turn_bytes_max: Annotated[int, Field(ge=1024)] = _MIB
+    activations_max: Count = 5000
+
+    log_format: Annotated[Literal["auto", "console", "json"], BeforeValidator(_lower)] = "auto"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"
+
+    @model_validator(mode="after")
+    def _lease_outlives_renewal(self) -> Self:
+        if self.renew_s * 2 > self.lease_s:
+            raise ValueError(
+                f"renew_s={self.renew_s:g} must be at most half of lease_s={self.lease_s:g}, "
+                "so that one late renewal loses no lease"
+            )
+        return self
+
+    @property
+    def node_name(self) -> str:
+        """The name, or one derived from services and address: `billing-7651`, the same after a restart."""
+        if self.name:
+            return self.name
+        host, port = parse_listen(self.listen)
+        what = "-".join(self.services) or "node"
+        where = "" if host in ("127.0.0.1", "localhost", "[::1]") else f"-{socket.gethostname()}"
+        return f"{what}{where}-{port or os.getpid()}"[:200]
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Settings(...) depends on its arguments alone; `load_settings` is what reads the world."""
+        return (init_settings,)
+
+
+def load_settings(flags: Mapping[str, Any] | None = None, *, config: str | Path | None = None) -> Settings:
+    """The settings of this process. A flag that is None, or an empty list of services, was not given.
+
+    `config` names a TOML file that must exist; without it AMENDS_CONFIG does, and without that `amends.toml` is read
+    if it is there. Raises InvalidSettings.
+    """
+    given = {name: value for name, value in (flags or {}).items() if value is not None and value != ()}
+    path = config or os.environ.get(f"{ENV_PREFIX}CONFIG") or None
+    sources = (
+        ("flag", given),
+        ("environment", _from_environment()),
+        (f"file {path or CONFIG_FILE}", _from_file(Path(path or CONFIG_FILE), required=path is not None)),
+    )
+    merged: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    for source, values in reversed(sources):
+        merged.update(values)
+        origin.update(dict.fromkeys(values, source))
+    try:
+        return Settings(**merged)
+    except ValidationError as error:
+        raise InvalidSettings(_explain(error, merged, origin)) from error
+
+
+def _from_environment() -> dict[str, Any]:
+    known = Settings.model_fields
+    for variable in sorted(os.environ):
+        name = variable.removeprefix(ENV_PREFIX).lower()
+        if variable.startswith(ENV_PREFIX) and name not in known and name not in _NOT_OF_A_NODE:
+            raise InvalidSettings(f"environment variable {variable} is no setting; there are: {_known(ENV_PREFIX)}")
+    return {name: value for name, value in EnvSettingsSource(Settings)().items() if name in known}
+
+
+def _from_file(path: Path, *, required: bool) -> dict[str, Any]:
+    if not required and not path.exists():
+        return {}
+    try:
+        if required and not path.is_file():
+            raise InvalidSettings(f"settings file {path} does not exist")
+        return dict(TomlConfigSettingsSource(Settings, path)())
+    except OSError as error:
+        raise InvalidSettings(f"settings file {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidSettings(f"settings file {path} is no TOML: {error}") from error
+
+
+def _explain(error: ValidationError, values: Mapping[str, Any], origin: Mapping[str, str]) -> str:
+    """Every mistake on a line of its own."""
+    return "\n".join(_one(detail, values, origin) for detail in error.errors(include_url=False))
+
+
+def _one(detail: Any, values: Mapping[str, Any], origin: Mapping[str, str]) -> str:
+    why = str(detail["msg"]).removeprefix("Value error, ")
+    if not detail["loc"]:
+        return f"settings do not fit together: {why}"
+    name = str(detail["loc"][0])
+    if detail["type"] == "extra_forbidden":
+        return f"unknown setting {name} ({origin.get(name, 'flag')}); there are: {_known('')}"
+    return f"setting {name}={values.get(name)!r} ({origin.get(name, 'default')}) is wrong: {why}"
+
+
+def _known(prefix: str) -> str:
+    return ", ".join(prefix + (name.upper() if prefix else name) for name in Settings.model_fields)

@@ -1,0 +1,127 @@
+"""Settings come from the first source that names them, and a wrong one is named with its source."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from runtime.config import Settings, load_settings
+from runtime.errors import InvalidSettings
+
+
+@pytest.fixture(autouse=True)
+def _bare_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for variable in [name for name in os.environ if name.startswith("AMENDS_")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_without_any_source_the_defaults_hold() -> None:
+    settings = load_settings()
+    assert settings == Settings()
+    assert (settings.services, settings.store, settings.listen) == ((), "sqlite:///amends.db", "127.0.0.1:7650")
+    assert settings.message_bytes_max == 1024 * 1024
+    assert settings.retention_s == 7 * 24 * 3600
+
+
+def test_a_flag_beats_the_environment_which_beats_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("amends.toml").write_text('lease_s = 8.0\nsweep_s = 8.0\nidle_s = 8.0\nservices = ["sales", "billing"]\n')
+    monkeypatch.setenv("AMENDS_LEASE_S", "5")
+    monkeypatch.setenv("AMENDS_SWEEP_S", "5")
+    settings = load_settings({"lease_s": 3.0, "idle_s": None})
+    assert (settings.lease_s, settings.sweep_s, settings.idle_s) == (3.0, 5.0, 8.0)
+    assert settings.services == ("sales", "billing")
+
+
+def test_a_file_named_by_the_environment_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "other.toml").write_text("mailbox_max = 7\n")
+    monkeypatch.setenv("AMENDS_CONFIG", "other.toml")
+    assert load_settings().mailbox_max == 7
+
+
+def test_no_services_on_the_command_line_leave_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMENDS_SERVICES", "sales, billing")
+    assert load_settings({"services": ()}).services == ("sales", "billing")
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Settings().lease_s = 1.0
+
+
+@pytest.mark.parametrize(
+    ("flags", "names"),
+    [
+        ({"lease_s": -1.0}, ("lease_s=-1.0", "flag", "greater than 0")),
+        ({"lease_s": float("nan")}, ("lease_s=nan", "flag", "finite")),
+        ({"listen": "7650"}, ("listen='7650'", "flag", "HOST:PORT")),
+        ({"listen": "localhost:99999"}, ("listen='localhost:99999'", "flag", "65535")),
+        ({"listen": "::1:7650"}, ("listen='::1:7650'", "flag", "brackets")),
+        ({"store": "amends.db"}, ("store='amends.db'", "flag", "sqlite:///amends.db")),
+        ({"name": "a/b"}, ("name='a/b'", "flag", "without / # @")),
+        ({"message_bytes_max": 1}, ("message_bytes_max=1", "flag", "1024")),
+        ({"log_level": "chatty"}, ("log_level='chatty'", "flag", "'debug', 'info', 'warning' or 'error'")),
+        ({"mailbox": 3}, ("unknown setting mailbox", "flag", "mailbox_max")),
+    ],
+)
+def test_a_wrong_flag_is_named_with_value_and_what_is_allowed(flags: dict[str, object], names: tuple[str, ...]) -> None:
+    with pytest.raises(InvalidSettings) as caught:
+        load_settings(flags)
+    assert all(name in str(caught.value) for name in names), str(caught.value)
+
+
+def test_every_mistake_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("amends.toml").write_text("turn_messages_max = 0\n")
+    monkeypatch.setenv("AMENDS_IDLE_S", "soon")
+    with pytest.raises(InvalidSettings) as caught:
+        load_settings()
+    assert "idle_s='soon' (environment)" in str(caught.value)
+    assert "turn_messages_max=0 (file amends.toml)" in str(caught.value)
+
+
+def test_a_renewal_that_comes_too_rarely_for_the_lease_is_refused() -> None:
+    with pytest.raises(InvalidSettings, match=r"renew_s=1 must be at most half of lease_s=1\.5"):
+        load_settings({"renew_s": 1.0})
+
+
+def test_an_unknown_environment_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMENDS_LEASE", "3")
+    with pytest.raises(InvalidSettings, match=r"AMENDS_LEASE is no setting.*AMENDS_LEASE_S"):
+        load_settings()
+
+
+def test_the_clients_variable_is_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMENDS_NODE", "127.0.0.1:7650")
+    assert load_settings() == Settings()
+
+
+def test_an_unknown_key_of_the_file_is_refused() -> None:
+    Path("amends.toml").write_text("leese_s = 3\n")
+    with pytest.raises(InvalidSettings, match=r"unknown setting leese_s \(file amends.toml\)"):
+        load_settings()
+
+
+def test_a_file_that_is_no_toml_is_refused() -> None:
+    Path("amends.toml").write_text("lease_s is three\n")
+    with pytest.raises(InvalidSettings, match=r"amends\.toml is no TOML"):
+        load_settings()
+
+
+def test_a_file_that_was_asked_for_must_exist() -> None:
+    with pytest.raises(InvalidSettings, match=r"missing\.toml does not exist"):
+        load_settings(config="missing.toml")
+
+
+@pytest.mark.parametrize(
+    ("flags", "name"),
+    [
+        ({"listen": "127.0.0.1:7651", "services": ("billing",)}, "billing-7651"),
+        ({"listen": "localhost:7652"}, "node-7652"),
+        ({"listen": "127.0.0.1:7651", "name": "left"}, "left"),
+    ],
+)
+def test_a_node_has_the_same_name_after_a_restart(flags: dict[str, object], name: str) -> None:
+    assert load_settings(flags).node_name == name
+    assert load_settings(flags).node_name == name
