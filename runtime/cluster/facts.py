@@ -1,0 +1,86 @@
+"""What membership reports: who came and went, which shards moved, whether the own lease holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from runtime.ports import Fact
+
+__all__ = [
+    "LeaseLost",
+    "LeaseRegained",
+    "NodeEvicted",
+    "NodeJoined",
+    "NodeLeft",
+    "ShardsGivenUp",
+    "ShardsTaken",
+    "StoreUnreachable",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeJoined(Fact):
+    """A node, perhaps this one, is a member now; also a restart under the same name."""
+
+    member: str
+    incarnation: str
+    address: str
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLeft(Fact):
+    """A node gave its shards up and went."""
+
+    member: str
+    incarnation: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeEvicted(Fact):
+    """A node was removed because its lease ran out; it may still run, but its commits no longer match its shards."""
+
+    level: ClassVar[str] = "warning"
+    member: str
+    incarnation: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShardsTaken(Fact):
+    """This node runs these shards from now on."""
+
+    kind: str
+    shards: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShardsGivenUp(Fact):
+    """This node ran the last turn of these shards; `to` is their next owner, empty for nobody."""
+
+    kind: str
+    shards: tuple[int, ...]
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseLost(Fact):
+    """This node stopped all turns, since others may take its shards by now."""
+
+    level: ClassVar[str] = "warning"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRegained(Fact):
+    """This node is a member again. `evicted` says whether others had removed it meanwhile."""
+
+    evicted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoreUnreachable(Fact):
+    """A round of membership failed; reported once per outage."""
+
+    level: ClassVar[str] = "warning"
+    reason: str

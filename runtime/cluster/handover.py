@@ -1,0 +1,126 @@
+"""The shards that this node runs, and the two slow acts on them: taking one up and laying it down.
+
+    membership ──take──▶    Handover ──acquired──▶ ShardOwner     turns may start
+    membership ──release──▶          ──release───▶                intake stops, the running turn ends
+    membership ──lapse──▶            ──lost──────▶                everything stops now
+                       ◀──settled──                               a phase has changed: look at the table again
+
+Both acts run beside membership, which must go on renewing while a long turn ends. Each shard is released by itself,
+so one long turn holds up nobody else's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from itertools import groupby
+from typing import Any, Protocol
+
+from runtime.cluster.facts import ShardsTaken
+from runtime.cluster.placement import Phase, Slot
+from runtime.errors import StoreError
+from runtime.ports import Ports
+from runtime.store.records import ClusterView
+
+__all__ = ["Handover", "ShardOwner"]
+
+
+class ShardOwner(Protocol):
+    """Who runs the turns of the shards of this node."""
+
+    async def acquired(self, kind: str, shards: frozenset[int]) -> None:
+        """These shards are ours: turns may start, and what waits for them must be swept up now.
+
+        Asked again later if it raises StoreError. It may still be under way when `lost` is called: each turn has to
+        ask `Membership.owns` before it starts.
+        """
+        ...
+
+    async def release(self, kind: str, shards: frozenset[int]) -> None:
+        """Take nothing in any more and let the running turns finish; return when none runs."""
+        ...
+
+    def lost(self, reason: str) -> None:
+        """The lease may have run out, so others may own our shards: stop taking turns now, drop every activation."""
+        ...
+
+    def resumed(self) -> None:
+        """The lease is sure again; the shards that are still ours come back through `acquired`."""
+        ...
+
+    def changed(self, view: ClusterView) -> None:
+        """Nodes, shards or subscriptions are not what they were."""
+        ...
+
+
+class Handover:
+    """Phases of the shards of one node. At most one act per shard at a time."""
+
+    def __init__(
+        self, ports: Ports, owner: ShardOwner, settled: Callable[[], None], crashed: Callable[[BaseException], None]
+    ) -> None:
+        self._ports = ports
+        self._owner = owner
+        self._settled = settled
+        self._crashed = crashed
+        self._phases: dict[Slot, Phase] = {}
+
+    @property
+    def phases(self) -> Mapping[Slot, Phase]:
+        return self._phases
+
+    def runs(self, slot: Slot) -> bool:
+        phase = self._phases.get(slot)
+        return phase is Phase.HELD or phase is Phase.TAKING
+
+    def take(self, slots: Iterable[Slot]) -> None:
+        """Start to run shards that the table says are ours."""
+        for kind, group in groupby(sorted(slots), key=lambda slot: slot[0]):
+            taken = tuple(group)
+            for slot in taken:
+                self._phases[slot] = Phase.TAKING
+            self._start(self._take(kind, taken), f"take {kind}")
+
+    def release(self, slots: Iterable[Slot]) -> None:
+        """Stop running shards; when one is at rest it has no phase any more and can be given away."""
+        for slot in slots:
+            self._phases[slot] = Phase.RELEASING
+            self._start(self._release(slot), f"release {slot[0]} {slot[1]}")
+
+    def lapse(self) -> None:
+        """Nothing is ours for sure. Acts under way are left to end: a turn's commit is never cut short."""
+        lapsed = {slot: Phase.LAPSED for slot, phase in self._phases.items() if phase is not Phase.HELD}
+        self._phases = lapsed
+
+    async def _take(self, kind: str, slots: tuple[Slot, ...]) -> None:
+        shards = tuple(shard for _, shard in slots)
+        self._ports.report(ShardsTaken(kind=kind, shards=shards))
+        try:
+            await self._owner.acquired(kind, frozenset(shards))
+            told = True
+        except StoreError:
+            told = False
+        for slot in slots:
+            if told and self._phases.get(slot) is Phase.TAKING:
+                self._phases[slot] = Phase.HELD
+            else:
+                self._phases.pop(slot, None)
+
+    async def _release(self, slot: Slot) -> None:
+        try:
+            await self._owner.release(slot[0], frozenset((slot[1],)))
+        except StoreError:
+            pass  # the turn has ended all the same, and its commit stands or falls by compare-and-set
+        self._phases.pop(slot, None)
+
+    def _start(self, act: Any, name: str) -> None:
+        self._ports.tasks.start(act, name=name).add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            self._crashed(error)
+        else:
+            self._settled()

@@ -1,0 +1,315 @@
+"""One node's part in the cluster: it joins, keeps its lease, evicts the dead, and runs the shards that belong to it.
+
+    host ──start, leave──▶  Membership ──join, renew, evict, assign_many, cluster──▶ Store
+    region ──owner_of, owns──▶   │ plan (pure) says what to do, Handover does it
+                                 └──acquired, release, lost, resumed, changed──▶ ShardOwner
+
+A round renews if that is due, reads the tables, evicts who has expired, and compares the shards with their placement.
+There is no leader and no message between nodes: each node claims what belongs to it and gives away what does not, by
+compare-and-set on the shard's epoch. None of this guards the actors' state, which their own compare-and-set does;
+it only decides who should try.
+
+A node that was evicted joins again under the same incarnation: what it had in memory is gone with `lost`, so nothing
+could be mistaken for an earlier life. A node that leaves first hosts nothing, so that nobody gives its shards back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from runtime.cluster.facts import LeaseLost, LeaseRegained, ShardsGivenUp, StoreUnreachable
+from runtime.cluster.handover import Handover, ShardOwner
+from runtime.cluster.join import Probe, join
+from runtime.cluster.lease import ClusterSettings, Lease, StoreWatch
+from runtime.cluster.placement import Slot, plan
+from runtime.cluster.roster import Roster
+from runtime.errors import NodeNameTaken, StoreError
+from runtime.ports import Ports
+from runtime.store.port import Store
+from runtime.store.records import ClusterView, NodeRow, ShardRow
+
+__all__ = ["Membership"]
+
+
+class Membership:
+    """Start it once; after `leave` it is done for good."""
+
+    def __init__(
+        self, store: Store, ports: Ports, node: NodeRow, owner: ShardOwner, settings: ClusterSettings, probe: Probe
+    ) -> None:
+        self._store = store
+        self._ports = ports
+        self._clock = ports.clock
+        self._node = node
+        self._owner = owner
+        self._settings = settings
+        self._probe = probe
+        self._roster = Roster(settings.shards_per_kind)
+        self._lease = Lease(ports.clock, settings.lease_s, self._lease_ran_out)
+        self._watch = StoreWatch(ports.clock, settings)
+        self._handover = Handover(ports, owner, self.refresh_soon, self._fail)
+        self._loop: asyncio.Task[None] | None = None
+        self._wakeup = asyncio.Event()
+        self._failure: asyncio.Future[BaseException] | None = None
+        self._rested: asyncio.Future[None] | None = None  # of a leave: nothing is ours any more
+        self._announced = False  # of a leave: the table says that we host nothing
+        self._lapsed = False
+        self._reachable = True
+        self._done = False
+        self._renew_at_s = 0.0
+        self._round_at_s = 0.0  # the last one's begin
+        self._read_at_s = 0.0
+        self._waits = False
+
+    # --- for whoever routes: no awaits, constant time ---
+
+    def owner_of(self, kind: str, shard: int) -> str | None:
+        """The name of the node that runs a shard, as last read; None when nobody does."""
+        return self._roster.owner_of((kind, shard))
+
+    def owns(self, kind: str, shard: int) -> bool:
+        """Whether turns of a shard may start here, now."""
+        return self._handover.runs((kind, shard)) and self._lease.is_sure
+
+    def address_of(self, node: str) -> str | None:
+        """host:port of a member; None when there is none of that name."""
+        row = self._roster.node(node)
+        return row.address if row is not None else None
+
+    def lease_is_sure(self) -> bool:
+        """Whether others can't have evicted us yet, by our own monotonic clock."""
+        return self._lease.is_sure
+
+    @property
+    def view(self) -> ClusterView:
+        return self._roster.view
+
+    # --- for the host ---
+
+    async def start(self) -> None:
+        """Join, read the tables and claim what belongs here. Raises NodeNameTaken, StoreError."""
+        self._failure = asyncio.get_running_loop().create_future()
+        self._renewed(await join(self._store, self._clock, self._node, self._settings, self._probe))
+        await self._guarded_round()
+        self._loop = self._ports.tasks.start(self._run(), name=f"membership of {self._node.name}")
+        self._loop.add_done_callback(self._ended)
+
+    async def failed(self) -> BaseException:
+        """Wait until membership can't go on: NodeNameTaken when a successor has our name, else a bug's exception."""
+        assert self._failure is not None, "start first"
+        return await asyncio.shield(self._failure)
+
+    def refresh_soon(self) -> None:
+        """Ask for a round now, e.g. because a peer says that a shard has moved. Cheap; asking twice is asking once."""
+        self._wakeup.set()
+
+    async def leave(self, *, within_s: float | None = None) -> None:
+        """Give all shards up, each when its running turn has ended, and go.
+
+        After `within_s` seconds what is left is given up as it is; its turns can no longer start, and a turn still
+        running commits or conflicts like any other.
+        """
+        if self._loop is None:
+            return
+        self._node = replace(self._node, kinds=())
+        self._renew_at_s = self._clock.monotonic_s()
+        rested = self._rested = asyncio.get_running_loop().create_future()
+        if within_s is not None:
+            self._clock.call_later(within_s, self._rest)
+        if self._done:
+            self._rest()
+        self.refresh_soon()
+        await rested
+        await self._stop()
+
+    async def _stop(self) -> None:
+        self._done = True
+        self.refresh_soon()
+        if self._loop is not None and not self._loop.done():
+            await self._loop
+        self._lease.drop()
+        if self._handover.phases:
+            self._handover.lapse()
+            self._owner.lost("this node has left")
+        try:
+            await self._store.leave(self._node.name, self._node.incarnation)
+        except StoreError as error:
+            self._unreachable(error)  # the row expires by itself
+
+    # --- rounds ---
+
+    async def _run(self) -> None:
+        while not self._done:
+            await self._pause()
+            if not self._done:
+                await self._guarded_round()
+
+    async def _guarded_round(self) -> None:
+        try:
+            await self._round()
+            self._reachable = True
+        except StoreError as error:
+            self._watch.failed()
+            self._unreachable(error)
+        except NodeNameTaken as error:
+            self._fail(error)
+        if self._rested is not None and not self._handover.phases and (self._lapsed or not self._owned()):
+            self._rest()
+
+    async def _round(self) -> None:
+        self._wakeup.clear()
+        self._round_at_s = self._clock.monotonic_s()
+        if self._round_at_s >= self._renew_at_s:
+            await self._renew()
+        await self._read()
+        if await self._evict():
+            await self._read()
+        if self._lease.is_sure and not self._lapsed:
+            await self._act()
+
+    async def _renew(self) -> None:
+        sent_s = self._clock.monotonic_s()
+        name, incarnation = self._node.name, self._node.incarnation
+        if self._rested is not None and not self._announced:
+            alive = await self._store.join(self._node, lease_s=self._settings.lease_s) is None
+            self._announced = alive
+        else:
+            alive = await self._store.renew(name, incarnation, lease_s=self._settings.lease_s)
+        if alive:
+            self._renewed(sent_s)
+        else:
+            self._lapse("another node has evicted this one")
+            self._renewed(await join(self._store, self._clock, self._node, self._settings, self._probe), evicted=True)
+
+    def _renewed(self, sent_s: float, *, evicted: bool = False) -> None:
+        self._lease.renewed(sent_s)
+        self._watch.answered()
+        self._renew_at_s = sent_s + self._settings.renew_s * (0.8 + 0.2 * self._ports.randomness.fraction())
+        if self._lapsed and self._lease.is_sure:
+            self._lapsed = False
+            self._ports.report(LeaseRegained(evicted=evicted))
+            self._owner.resumed()
+
+    async def _read(self) -> None:
+        self._read_at_s = self._clock.monotonic_s()
+        view = await self._store.cluster()
+        self._watch.read_clock(view.now_s, sent_s=self._read_at_s)
+        changed, facts = self._roster.learn(view)
+        for fact in facts:
+            self._ports.report(fact)
+        if changed:
+            self._owner.changed(view)
+        own = self._roster.node(self._node.name)
+        if own is None or own.incarnation != self._node.incarnation:
+            self._lapse("another node has evicted this one")
+            self._renew_at_s = self._clock.monotonic_s()
+
+    async def _evict(self) -> bool:
+        """Remove members whose lease has run out, if we may judge that. Whether there was any."""
+        view = self._roster.view
+        expired = [row for row in view.nodes if row.lease_until_s < view.now_s and row.name != self._node.name]
+        if not expired or not self._watch.may_evict:
+            return False
+        for row in expired:
+            await self._store.evict(row.name, row.incarnation)
+        return True
+
+    async def _act(self) -> None:
+        todo = plan(self._roster.view, self._roster.placement, self._node.name, self._handover.phases)
+        self._waits = todo.waits
+        self._handover.take(todo.take)
+        self._handover.release(todo.release)
+        if todo.assign:
+            await self._assign(todo.assign)
+
+    async def _assign(self, wishes: Sequence[ShardRow]) -> None:
+        granted = await self._store.assign_many(wishes)
+        rows = [replace(row, epoch=row.epoch + 1) for row, ok in zip(wishes, granted, strict=True) if ok]
+        if len(rows) < len(wishes):
+            self.refresh_soon()  # our view was stale; read the tables again
+        if not rows:
+            return
+        self._roster.assigned(rows)
+        self._owner.changed(self._roster.view)
+        if self._lease.is_sure:
+            self._handover.take([(row.kind, row.shard) for row in rows if row.owner == self._node.name])
+        self._report_gifts(rows)
+
+    def _report_gifts(self, rows: Sequence[ShardRow]) -> None:
+        gifts: dict[tuple[str, str], list[int]] = {}
+        for row in rows:
+            if row.owner != self._node.name:
+                gifts.setdefault((row.kind, row.owner), []).append(row.shard)
+        for (kind, to), shards in gifts.items():
+            self._ports.report(ShardsGivenUp(kind=kind, shards=tuple(shards), to=to))
+
+    def _owned(self) -> list[Slot]:
+        return [(row.kind, row.shard) for row in self._roster.view.shards if row.owner == self._node.name]
+
+    # --- when to look again ---
+
+    async def _pause(self) -> None:
+        """Until the next round is due or asked for, but never more than twenty rounds per `renew_s`."""
+        shortest_s = self._settings.renew_s / 20
+        now_s = self._clock.monotonic_s()
+        timer = self._clock.call_later(max(self._next_s() - now_s, shortest_s), self._wakeup.set)
+        try:
+            await self._wakeup.wait()
+        finally:
+            timer.cancel()
+        early_s = self._round_at_s + shortest_s - self._clock.monotonic_s()
+        if early_s > 0:
+            await self._clock.sleep(early_s)
+
+    def _next_s(self) -> float:
+        """When a round is due: to renew, to see a wanted shard come free, or just after the next lease runs out."""
+        now_s = self._clock.monotonic_s()
+        soon_s = now_s + self._settings.renew_s / 4
+        if not self._reachable:
+            return soon_s
+        due_s = self._renew_at_s
+        if self._waits:
+            due_s = min(due_s, soon_s)
+        view = self._roster.view
+        for row in view.nodes:
+            left_s = row.lease_until_s - view.now_s
+            if row.name != self._node.name and left_s >= 0:
+                due_s = min(due_s, self._read_at_s + left_s + self._settings.renew_s / 40)
+        return due_s
+
+    # --- the ends ---
+
+    def _lease_ran_out(self) -> None:
+        self._lapse(f"no renewal has worked for {self._settings.lease_s} s")
+
+    def _lapse(self, reason: str) -> None:
+        self._lease.drop()
+        if self._lapsed or self._done:
+            return
+        self._lapsed = True
+        self._handover.lapse()
+        self._ports.report(LeaseLost(reason=reason))
+        self._owner.lost(reason)
+
+    def _unreachable(self, error: StoreError) -> None:
+        if self._reachable:
+            self._reachable = False
+            self._ports.report(StoreUnreachable(reason=str(error)))
+
+    def _fail(self, error: BaseException) -> None:
+        self._lapse(str(error))
+        self._done = True
+        self._rest()
+        if self._failure is not None and not self._failure.done():
+            self._failure.set_result(error)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._fail(error)
+
+    def _rest(self) -> None:
+        if self._rested is not None and not self._rested.done():
+            self._rested.set_result(None)

@@ -1,0 +1,79 @@
+"""The membership tables as this node last read them, indexed for whoever routes messages.
+
+membership ──learn(view)──▶ Roster ──owner_of, address_of──▶ region, mesh
+                               └──facts of who came and went
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from runtime.cluster.facts import NodeEvicted, NodeJoined, NodeLeft
+from runtime.cluster.placement import Placement, Slot, place
+from runtime.ports import Fact
+from runtime.store.records import ClusterView, NodeRow, ShardRow
+
+__all__ = ["Roster"]
+
+
+class Roster:
+    def __init__(self, shards_per_kind: int) -> None:
+        self.view = ClusterView(now_s=0.0)
+        self.placement: Placement = {}
+        self._shards_per_kind = shards_per_kind
+        self._owners: dict[Slot, str] = {}
+        self._nodes: dict[str, NodeRow] = {}
+
+    def owner_of(self, slot: Slot) -> str | None:
+        return self._owners.get(slot) or None
+
+    def node(self, name: str) -> NodeRow | None:
+        return self._nodes.get(name)
+
+    def learn(self, view: ClusterView) -> tuple[bool, list[Fact]]:
+        """Take a newer view. Whether anything but leases is new, and the facts of who came and went."""
+        before, self.view = self.view, view
+        nodes_before, self._nodes = self._nodes, {node.name: node for node in view.nodes}
+        if _hosting(before) != _hosting(view) or not self.placement:
+            self.placement = place(view.nodes, self._shards_per_kind)
+        if before.shards != view.shards:
+            self._owners = {(row.kind, row.shard): row.owner for row in view.shards}
+        changed = (
+            before.shards != view.shards
+            or before.subscriptions != view.subscriptions
+            or _timeless(before.nodes) != _timeless(view.nodes)
+        )
+        return changed, _arrivals(nodes_before, view) + _departures(nodes_before, self._nodes, view.now_s)
+
+    def assigned(self, rows: Iterable[ShardRow]) -> None:
+        """Shards that this node has just given to somebody, itself included; `rows` as the table has them now."""
+        table = {(row.kind, row.shard): row for row in self.view.shards}
+        table.update({(row.kind, row.shard): row for row in rows})
+        self.view = replace(self.view, shards=tuple(table[slot] for slot in sorted(table)))
+        self._owners = {slot: row.owner for slot, row in table.items()}
+
+
+def _hosting(view: ClusterView) -> list[tuple[str, tuple[str, ...]]]:
+    return sorted((node.name, node.kinds) for node in view.nodes)
+
+
+def _timeless(nodes: Iterable[NodeRow]) -> list[NodeRow]:
+    return [replace(node, lease_until_s=0.0) for node in nodes]
+
+
+def _arrivals(before: dict[str, NodeRow], view: ClusterView) -> list[Fact]:
+    return [
+        NodeJoined(member=node.name, incarnation=node.incarnation, address=node.address, kinds=node.kinds)
+        for node in view.nodes
+        if node.name not in before or before[node.name].incarnation != node.incarnation
+    ]
+
+
+def _departures(before: dict[str, NodeRow], after: dict[str, NodeRow], now_s: float) -> list[Fact]:
+    """Who left in order still had a lease when last seen; who was evicted had let it run out."""
+    return [
+        (NodeEvicted if node.lease_until_s <= now_s else NodeLeft)(member=node.name, incarnation=node.incarnation)
+        for node in before.values()
+        if node.name not in after
+    ]
