@@ -48,6 +48,8 @@ class Store(Protocol):
     async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
         """Write transitions in one transaction, each whole or not at all, in this order; one verdict for each.
 
+        A row of mail that waits already, or whose (conversation, id) is in the history, is passed over: what was
+        handled, or is refused by a tombstone, never comes back. With `check_duplicates` it makes a DUPLICATE instead.
         Raises CommitUnknown when it may or may not have happened. Any other error: nothing was written.
         """
         ...
@@ -71,7 +73,7 @@ class Store(Protocol):
     async def waiting(
         self, kind: str, shards: Sequence[int], *, due_before_s: float, sent_before_s: float, limit: int
     ) -> list[MailRow]:
-        """Mail that is not parked, due and older than given, by (sent_at_s, sequence)."""
+        """Mail that is not parked, due and sent at or before the given instants, by (sent_at_s, sequence)."""
         ...
 
     async def waiting_for(self, address: Address, shard: int, *, limit: int) -> list[MailRow]:
@@ -79,7 +81,7 @@ class Store(Protocol):
         ...
 
     async def due(self, kind: str, shards: Sequence[int], *, before_s: float, limit: int) -> list[ActorRow]:
-        """Actors whose earliest timer is due before an instant, earliest first."""
+        """Actors whose earliest timer is due at or before an instant, earliest first."""
         ...
 
     async def purge(self, *, handled_before_s: float, limit: int, after: bytes = b"") -> tuple[int, bytes]:

@@ -124,6 +124,24 @@ class Transition:
     rescheduled: tuple[MailRow, ...] = ()  # replace due time, attempts and parked of mail that stays; must be there
     check_duplicates: bool = False  # of a post: an id that waits or was handled makes it a DUPLICATE
 
+    def __post_init__(self) -> None:
+        if (self.actor is None) != (self.expected is None):
+            raise ValueError("a transition has both an actor's new row and the row it expects, or neither")
+
+    @property
+    def slice(self) -> tuple[str, int]:
+        """Kind and shard of the actor whose mail is consumed and rescheduled; empty for a post."""
+        if self.actor is not None:
+            return self.actor.kind, self.actor.shard
+        return ("", 0) if self.address is None else (self.address[0], self.shard)
+
+    @property
+    def key(self) -> str:
+        """Key of the actor whose mail is consumed and rescheduled; empty for a post."""
+        if self.actor is not None:
+            return self.actor.key
+        return "" if self.address is None else self.address[1]
+
 
 class Verdict(StrEnum):
     COMMITTED = "committed"

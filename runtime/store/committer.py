@@ -1,0 +1,184 @@
+"""Group commit: transitions of many actors share one transaction, and each learns its own verdict.
+
+    turn, region ──submit──▶ queue ──all of it──▶ Store.commit ──verdicts──▶ done callbacks, on the loop
+
+While one commit is under way others queue; the next takes all that is queued and never waits for more, so the batch
+is as large as the load makes it, and a lone transition pays no delay.
+
+What an error means is decided here, once:
+
+- a definite error: nothing was written; each transition of the batch is told, and whoever submitted it decides;
+- an unknown outcome: the store is asked until it answers, meanwhile nobody is told anything. What is there was
+  committed. What is not there can no longer get there, so committing it anew is as safe as it was the first time: that
+  is done once, and a second unknown attempt that turns out missing is reported as StoreUnavailable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from runtime.errors import CommitUnknown, Overloaded, StoreError, StoreUnavailable
+from runtime.ports import Ports
+from runtime.store.facts import (
+    CallbackFailed,
+    CommitFailed,
+    CommitOutcomeUnknown,
+    CommitSettled,
+    CommitSlow,
+    CommitterStopped,
+    SettleFailed,
+)
+from runtime.store.port import Store
+from runtime.store.records import Transition, Verdict
+
+__all__ = ["Committer", "CommitterStats", "Done"]
+
+Done = Callable[[Verdict | StoreError], None]
+"""Told what became of a transition: exactly once, from the event loop, never before `submit` has returned."""
+
+_Job = tuple[Transition, Done]
+
+_SETTLE_PAUSE_S = 0.05  # the first pause between questions to a store that does not answer; doubles
+_SETTLE_PAUSE_MAX_S = 2.0
+
+
+@dataclass(slots=True)
+class CommitterStats:
+    """Totals since the committer was made."""
+
+    commits: int = 0  # transactions that went through
+    transitions: int = 0  # verdicts given, of any kind
+    conflicts: int = 0  # verdicts other than COMMITTED
+    failures: int = 0  # transitions that were told an error
+    unknown: int = 0  # commits whose outcome had to be asked for
+
+
+class Committer:
+    """Submits transitions to the store in groups. One per node.
+
+    `batch_max` bounds one transaction, `waiting_max` the queue behind it; a full queue refuses with Overloaded.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        ports: Ports,
+        *,
+        batch_max: int = 256,
+        waiting_max: int = 10_000,
+        slow_s: float = 1.0,
+    ) -> None:
+        self.stats = CommitterStats()
+        self._store = store
+        self._ports = ports
+        self._batch_max = batch_max
+        self._waiting_max = waiting_max
+        self._slow_s = slow_s
+        self._queue: deque[_Job] = deque()
+        self._drain: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @property
+    def waiting(self) -> int:
+        """How many transitions queue behind the commit under way."""
+        return len(self._queue)
+
+    def submit(self, transition: Transition, done: Done) -> None:
+        """Queue a transition. Raises Overloaded when the queue is full, and StoreUnavailable after `close`."""
+        if self._closed:
+            raise StoreUnavailable("this node is stopping and takes no more work; send it to another node")
+        if len(self._queue) >= self._waiting_max:
+            raise Overloaded(f"{len(self._queue)} transitions wait for the store, the most allowed; try again later")
+        self._queue.append((transition, done))
+        if self._drain is None:
+            self._drain = self._ports.tasks.start(self._drain_queue(), name="committer")
+
+    async def close(self) -> None:
+        """Refuse new work, commit what is queued, and return when every callback was called."""
+        first = not self._closed
+        self._closed = True
+        while self._drain is not None:
+            # Shielded: who waits for the flush may be cancelled, a commit may not.
+            await asyncio.shield(self._drain)
+        if first:
+            stats = self.stats
+            self._ports.report(
+                CommitterStopped(stats.commits, stats.transitions, stats.conflicts, stats.failures, stats.unknown)
+            )
+
+    async def _drain_queue(self) -> None:
+        try:
+            while self._queue:
+                batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._batch_max))]
+                missing = await self._commit(batch)
+                if missing:
+                    self._give_up(await self._commit(missing))
+        finally:
+            self._drain = None
+
+    async def _commit(self, jobs: list[_Job]) -> list[_Job]:
+        """Commit once and tell everyone; gives those of an unknown outcome that turned out not to be written."""
+        batch = [transition for transition, _ in jobs]
+        started_s = self._ports.clock.monotonic_s()
+        try:
+            verdicts = await self._store.commit(batch)
+        except CommitUnknown as error:
+            self.stats.unknown += 1
+            self._ports.report(CommitOutcomeUnknown(str(error), len(jobs)))
+            return await self._settle(jobs, batch)
+        except StoreError as error:
+            self._ports.report(CommitFailed(str(error), len(jobs)))
+            self._fail(jobs, error)
+            return []
+        except Exception as error:  # noqa: BLE001 -- a store's bug says as little of the outcome as a lost reply does
+            self.stats.unknown += 1
+            self._ports.report(CommitOutcomeUnknown(repr(error), len(jobs)))
+            return await self._settle(jobs, batch)
+        took_s = self._ports.clock.monotonic_s() - started_s
+        if took_s > self._slow_s:
+            self._ports.report(CommitSlow(took_s, len(jobs)))
+        self.stats.commits += 1
+        for (_, done), verdict in zip(jobs, verdicts, strict=True):
+            self._tell(done, verdict)
+        return []
+
+    async def _settle(self, jobs: list[_Job], batch: Sequence[Transition]) -> list[_Job]:
+        there = await self._ask(batch)
+        missing = [job for job, is_there in zip(jobs, there, strict=True) if not is_there]
+        self._ports.report(CommitSettled(len(jobs) - len(missing), len(missing)))
+        for (_, done), is_there in zip(jobs, there, strict=True):
+            if is_there:
+                self._tell(done, Verdict.COMMITTED)
+        return missing
+
+    async def _ask(self, batch: Sequence[Transition]) -> list[bool]:
+        """Ask the store until it answers: anything else could report as failed what has happened."""
+        pause_s = _SETTLE_PAUSE_S
+        while True:
+            try:
+                return await self._store.settle(batch)
+            except Exception as error:  # noqa: BLE001 -- whatever it is, only an answer settles the question
+                self._ports.report(SettleFailed(str(error) or repr(error), pause_s))
+            await self._ports.clock.sleep(pause_s)
+            pause_s = min(pause_s * 2, _SETTLE_PAUSE_MAX_S)
+
+    def _give_up(self, jobs: list[_Job]) -> None:
+        if jobs:
+            self._fail(jobs, StoreUnavailable("the store lost the commit twice; nothing was written, try again later"))
+
+    def _fail(self, jobs: Sequence[_Job], error: StoreError) -> None:
+        self.stats.failures += len(jobs)
+        for _, done in jobs:
+            self._tell(done, error)
+
+    def _tell(self, done: Done, outcome: Verdict | StoreError) -> None:
+        if isinstance(outcome, Verdict):
+            self.stats.transitions += 1
+            self.stats.conflicts += outcome is not Verdict.COMMITTED
+        try:
+            done(outcome)
+        except Exception as error:  # noqa: BLE001 -- one caller's bug must not keep its neighbours from their verdicts
+            self._ports.report(CallbackFailed(repr(error)))

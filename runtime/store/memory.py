@@ -1,0 +1,277 @@
+"""The store in memory: the executable specification that every other store is compared with.
+
+    commit ──▶ _verdict    judges one transition against what is there
+           ──▶ _apply      writes it, only after the verdict COMMITTED
+
+It keeps rows as they are given (they are frozen), so that what it hands out can't be changed from outside. Nodes of
+one process share one object; closing it keeps its rows, as closing a file does.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from runtime.envelope import Address
+from runtime.ports import Ports
+from runtime.store.records import (
+    ActorRow,
+    ClusterView,
+    HistoryRow,
+    MailRow,
+    NodeRow,
+    ShardRow,
+    Subscription,
+    Transition,
+    Verdict,
+)
+
+__all__ = ["MemoryStore"]
+
+_Slice = tuple[str, int]  # kind and shard
+_Slot = tuple[str, bytes]  # key and id of one message, within its slice
+
+
+class MemoryStore:
+    """All of `Store` in dictionaries. Nothing ever suspends, so each method is atomic on its event loop."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._clock = ports.clock
+        self._cluster_id = ports.ids.new_id().hex()
+        self._actors: dict[Address, ActorRow] = {}
+        self._mail: dict[_Slice, dict[_Slot, MailRow]] = {}
+        self._history: dict[bytes, dict[bytes, HistoryRow]] = {}  # by conversation, then id
+        self._nodes: dict[str, NodeRow] = {}
+        self._shards: dict[_Slice, ShardRow] = {}
+        self._subscriptions: dict[str, tuple[Subscription, ...]] = {}
+
+    @property
+    def cluster_id(self) -> str:
+        return self._cluster_id
+
+    async def open(self) -> None:
+        """Nothing to connect to."""
+
+    async def close(self) -> None:
+        """Keeps the rows: the store lives as long as the object."""
+
+    # --- turns ---
+
+    async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
+        verdicts = []
+        for transition in batch:
+            verdict = self._verdict(transition)
+            if verdict is Verdict.COMMITTED:
+                self._apply(transition)
+            verdicts.append(verdict)
+        return verdicts
+
+    def _verdict(self, transition: Transition) -> Verdict:
+        if transition.actor is not None and transition.expected is not None:
+            row = self._actors.get(transition.actor.address)
+            found = (0, b"") if row is None else (row.revision, row.last_id)
+            if found != (transition.expected.revision, transition.expected.last_id):
+                return Verdict.CONFLICT
+        waiting = self._mail.get(transition.slice, {})
+        needed = [*transition.consumed, *(row.id for row in transition.rescheduled)]
+        if len(set(needed)) < len(needed) or any((transition.key, id) not in waiting for id in needed):
+            return Verdict.GONE
+        written = [(row.conversation, row.id) for row in transition.history]
+        if len(set(written)) < len(written) or any(self._is_handled(*key) for key in written):
+            return Verdict.GONE
+        if transition.check_duplicates and any(self._is_known(row) for row in transition.mail):
+            return Verdict.DUPLICATE
+        return Verdict.COMMITTED
+
+    def _apply(self, transition: Transition) -> None:
+        waiting = self._mail.setdefault(transition.slice, {})
+        for id in transition.consumed:
+            del waiting[transition.key, id]
+        for row in transition.rescheduled:
+            waiting[transition.key, row.id] = replace(
+                waiting[transition.key, row.id],
+                due_at_s=row.due_at_s,
+                attempts=row.attempts,
+                parked=row.parked,
+                parked_at_s=row.parked_at_s,
+            )
+        for done in transition.history:
+            self._history.setdefault(done.conversation, {})[done.id] = done
+        if transition.actor is not None:
+            self._actors[transition.actor.address] = transition.actor
+        for row in transition.mail:
+            # What waits is not written twice, and what was handled (or is refused by a tombstone) never comes back.
+            if not self._is_known(row):
+                self._mail.setdefault((row.kind, row.shard), {})[row.key, row.id] = row
+
+    def _is_handled(self, conversation: bytes, id: bytes) -> bool:
+        return id in self._history.get(conversation, {})
+
+    def _is_known(self, row: MailRow) -> bool:
+        waits = (row.key, row.id) in self._mail.get((row.kind, row.shard), {})
+        return waits or self._is_handled(row.conversation, row.id)
+
+    async def settle(self, batch: Sequence[Transition]) -> list[bool]:
+        return [self._is_there(transition) for transition in batch]
+
+    def _is_there(self, transition: Transition) -> bool:
+        if transition.history:
+            return all(self._is_written(row) for row in transition.history)
+        if transition.mail:
+            return all(self._is_known(row) for row in transition.mail)
+        if transition.actor is not None:
+            return self._actors.get(transition.actor.address) == transition.actor
+        waiting = self._mail.get(transition.slice, {})
+        if any((transition.key, id) in waiting for id in transition.consumed):
+            return False
+        return all(_is_rescheduled(waiting.get((transition.key, row.id)), row) for row in transition.rescheduled)
+
+    def _is_written(self, row: HistoryRow) -> bool:
+        found = self._history.get(row.conversation, {}).get(row.id)
+        return found is not None and (found.node, found.revision) == (row.node, row.revision)
+
+    async def load(self, addresses: Sequence[Address]) -> list[ActorRow | None]:
+        return [self._actors.get(address) for address in addresses]
+
+    async def handled(self, keys: Sequence[tuple[bytes, bytes]]) -> list[HistoryRow | None]:
+        return [self._history.get(conversation, {}).get(id) for conversation, id in keys]
+
+    # --- sweeping ---
+
+    async def waiting(
+        self, kind: str, shards: Sequence[int], *, due_before_s: float, sent_before_s: float, limit: int
+    ) -> list[MailRow]:
+        rows = itertools.chain.from_iterable(self._mail.get((kind, shard), {}).values() for shard in set(shards))
+        return _oldest(
+            (r for r in rows if not r.parked and r.due_at_s <= due_before_s and r.sent_at_s <= sent_before_s), limit
+        )
+
+    async def waiting_for(self, address: Address, shard: int, *, limit: int) -> list[MailRow]:
+        kind, key = address
+        return _oldest((row for row in self._mail.get((kind, shard), {}).values() if row.key == key), limit)
+
+    async def due(self, kind: str, shards: Sequence[int], *, before_s: float, limit: int) -> list[ActorRow]:
+        rows = [
+            (row.due_at_s, row.key, row)
+            for row in self._actors.values()
+            if row.kind == kind and row.shard in shards and row.due_at_s is not None and row.due_at_s <= before_s
+        ]
+        return [row for _, _, row in sorted(rows, key=lambda entry: entry[:2])[:limit]]
+
+    async def purge(self, *, handled_before_s: float, limit: int, after: bytes = b"") -> tuple[int, bytes]:
+        live = {row.conversation for row in self._all_mail()}
+        live |= {row.conversation for row in self._actors.values() if row.due_at_s is not None}
+        looked_at = gone = 0
+        for conversation in sorted(id for id in self._history if id > after):
+            if looked_at >= limit:
+                return gone, after
+            rows = self._history[conversation]
+            looked_at += len(rows)
+            after = conversation
+            if conversation not in live and all(row.handled_at_s < handled_before_s for row in rows.values()):
+                gone += len(self._history.pop(conversation))
+        return gone, b""
+
+    # --- membership ---
+
+    async def join(self, node: NodeRow, *, lease_s: float, replace: str = "") -> NodeRow | None:
+        now_s = self._clock.now_s()
+        other = self._nodes.get(node.name)
+        if other is not None and other.incarnation not in (node.incarnation, replace) and other.lease_until_s > now_s:
+            return other
+        self._nodes[node.name] = _leased(node, now_s + lease_s)
+        return None
+
+    async def renew(self, name: str, incarnation: str, *, lease_s: float) -> bool:
+        node = self._nodes.get(name)
+        if node is None or node.incarnation != incarnation:
+            return False
+        self._nodes[name] = _leased(node, self._clock.now_s() + lease_s)
+        return True
+
+    async def leave(self, name: str, incarnation: str) -> None:
+        node = self._nodes.get(name)
+        if node is not None and node.incarnation == incarnation:
+            self._remove(name)
+
+    async def evict(self, name: str, incarnation: str) -> bool:
+        node = self._nodes.get(name)
+        if node is None or node.incarnation != incarnation or node.lease_until_s > self._clock.now_s():
+            return False
+        self._remove(name)
+        return True
+
+    def _remove(self, name: str) -> None:
+        del self._nodes[name]
+        for slice_, row in self._shards.items():
+            if row.owner == name:
+                self._shards[slice_] = replace(row, owner="", epoch=row.epoch + 1)
+
+    async def assign(self, kind: str, shard: int, *, owner: str, expected_epoch: int) -> bool:
+        row = self._shards.get((kind, shard))
+        if (0 if row is None else row.epoch) != expected_epoch:
+            return False
+        self._shards[kind, shard] = ShardRow(kind, shard, owner, expected_epoch + 1)
+        return True
+
+    async def assign_many(self, wanted: Sequence[ShardRow]) -> list[bool]:
+        return [await self.assign(row.kind, row.shard, owner=row.owner, expected_epoch=row.epoch) for row in wanted]
+
+    async def subscribe(self, subscriptions: Sequence[Subscription], *, kind: str) -> None:
+        self._subscriptions[kind] = tuple(subscriptions)
+
+    async def cluster(self) -> ClusterView:
+        subscriptions = itertools.chain.from_iterable(self._subscriptions.values())
+        return ClusterView(
+            now_s=self._clock.now_s(),
+            nodes=tuple(sorted(self._nodes.values(), key=lambda node: node.name)),
+            shards=tuple(sorted(self._shards.values(), key=lambda row: (row.kind, row.shard))),
+            subscriptions=tuple(sorted(subscriptions, key=_subscription_order)),
+        )
+
+    # --- operators ---
+
+    async def now_s(self) -> float:
+        return self._clock.now_s()
+
+    async def conversation(self, conversation: bytes) -> list[HistoryRow]:
+        rows = self._history.get(conversation, {}).values()
+        return sorted(rows, key=lambda row: (row.handled_at_s, row.id))
+
+    async def mail_of_conversation(self, conversation: bytes) -> list[MailRow]:
+        rows = [row for row in self._all_mail() if row.conversation == conversation]
+        return _oldest(rows, len(rows))
+
+    async def dead_letters(self, *, limit: int, after: bytes = b"") -> list[MailRow]:
+        parked = [row for row in self._all_mail() if row.parked and row.id > after]
+        return sorted(parked, key=lambda row: (row.id, row.kind, row.key))[:limit]
+
+    async def actors_with_key(self, key: str) -> list[ActorRow]:
+        return sorted((row for row in self._actors.values() if row.key == key), key=lambda row: row.kind)
+
+    async def actors(self, kind: str, *, limit: int, after: str = "") -> list[ActorRow]:
+        rows = [row for row in self._actors.values() if row.kind == kind and row.key > after]
+        return sorted(rows, key=lambda row: row.key)[:limit]
+
+    def _all_mail(self) -> Iterator[MailRow]:
+        return itertools.chain.from_iterable(rows.values() for rows in self._mail.values())
+
+
+def _oldest(rows: Iterable[MailRow], limit: int) -> list[MailRow]:
+    """The first by (sent_at_s, sequence); id and kind settle ties between senders, so that a replay sees one order."""
+    return sorted(rows, key=lambda row: (row.sent_at_s, row.sequence, row.id, row.kind, row.key))[:limit]
+
+
+def _is_rescheduled(found: MailRow | None, wanted: MailRow) -> bool:
+    if found is None:
+        return False
+    return (found.due_at_s, found.attempts, found.parked) == (wanted.due_at_s, wanted.attempts, wanted.parked)
+
+
+def _leased(node: NodeRow, until_s: float) -> NodeRow:
+    return replace(node, lease_until_s=until_s)
+
+
+def _subscription_order(subscription: Subscription) -> tuple[str, str, str]:
+    return subscription.event_type, subscription.kind, subscription.process

@@ -1,0 +1,25 @@
+"""From a store's URL to a store."""
+
+from __future__ import annotations
+
+from runtime.errors import InvalidSettings
+from runtime.ports import Ports
+from runtime.store.memory import MemoryStore
+from runtime.store.port import Store
+
+__all__ = ["open_store"]
+
+_FORMS = "sqlite:///relative.db, sqlite:////absolute/path.db or memory:"
+
+
+def open_store(url: str, ports: Ports, *, create: bool = True) -> Store:
+    """The store that a URL names; call `open` on it next. Raises InvalidSettings for a URL of no known form.
+
+    With `create=False`, `open` raises StoreUnavailable instead of making a file that is not there.
+    """
+    if url == "memory:":
+        return MemoryStore(ports)
+    scheme, separator, _ = url.partition("://")
+    if separator and scheme in ("postgres", "postgresql"):
+        raise InvalidSettings(f"the store {scheme}://... needs PostgreSQL, which is not there yet; use {_FORMS}")
+    raise InvalidSettings(f"{url!r} is no store; use {_FORMS}")
