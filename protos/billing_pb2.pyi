@@ -28,6 +28,8 @@ class _BillStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BillStatus
     BILLED: _BillStatus.ValueType  # 1
     DECLINED: _BillStatus.ValueType  # 2
     REFUNDED: _BillStatus.ValueType  # 3
+    CLOSED: _BillStatus.ValueType  # 4
+    """nothing was charged, and nothing will be"""
 
 class BillStatus(_BillStatus, metaclass=_BillStatusEnumTypeWrapper): ...
 
@@ -35,6 +37,8 @@ UNBILLED: BillStatus.ValueType  # 0
 BILLED: BillStatus.ValueType  # 1
 DECLINED: BillStatus.ValueType  # 2
 REFUNDED: BillStatus.ValueType  # 3
+CLOSED: BillStatus.ValueType  # 4
+"""nothing was charged, and nothing will be"""
 Global___BillStatus: _TypeAlias = BillStatus  # noqa: Y015
 
 @_typing.final
@@ -137,6 +141,30 @@ class RefundOrder(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RefundOrder: _TypeAlias = RefundOrder  # noqa: Y015
+
+@_typing.final
+class CloseBill(_message.Message):
+    """The order is off: give back what was charged, and charge nothing if the bill comes later than this."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloseBill: _TypeAlias = CloseBill  # noqa: Y015
 
 @_typing.final
 class OrderRefunded(_message.Message):

@@ -27,6 +27,7 @@ class Timer(_message.Message):
     TYPE_FIELD_NUMBER: _builtins.int
     BODY_FIELD_NUMBER: _builtins.int
     SET_BY_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     due_at_s: _builtins.float
     type: _builtins.str
@@ -34,6 +35,8 @@ class Timer(_message.Message):
     body: _builtins.bytes
     set_by: _builtins.bytes
     """id of the message whose handling set it"""
+    attempts: _builtins.int
+    """failed runs of its handler so far"""
     def __init__(
         self,
         *,
@@ -42,10 +45,11 @@ class Timer(_message.Message):
         type: _builtins.str = ...,
         body: _builtins.bytes = ...,
         set_by: _builtins.bytes = ...,
+        attempts: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "due_at_s", b"due_at_s", "name", b"name", "set_by", b"set_by", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "body", b"body", "due_at_s", b"due_at_s", "name", b"name", "set_by", b"set_by", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

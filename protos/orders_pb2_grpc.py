@@ -26,7 +26,9 @@ if _version_not_supported:
 
 
 class OrderServiceStub:
-    """Missing associated documentation comment in .proto file."""
+    """Every call: INVALID_ARGUMENT for a request that can never be accepted, UNAVAILABLE when trying again may help,
+    DEADLINE_EXCEEDED when the outcome is unknown (calls are idempotent: ask again), INTERNAL with the id of a log entry.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -67,28 +69,34 @@ class OrderServiceStub:
 
 
 class OrderServiceServicer:
-    """Missing associated documentation comment in .proto file."""
+    """Every call: INVALID_ARGUMENT for a request that can never be accepted, UNAVAILABLE when trying again may help,
+    DEADLINE_EXCEEDED when the outcome is unknown (calls are idempotent: ask again), INTERNAL with the id of a log entry.
+    """
 
     def PlaceOrder(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """The same order again gives the same order; the same id with other content is ALREADY_EXISTS.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetOrder(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """NOT_FOUND for an order nobody placed.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchOrder(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """The order as it is, then each change; the stream ends with the order. NOT_FOUND as above.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelOrder(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """FAILED_PRECONDITION, with the reason, once there is no way back. An orchestrated order is CANCELLED a little later.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -100,7 +108,8 @@ class OrderServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetStock(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """A SKU that was never restocked has a stock of 0.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -147,7 +156,9 @@ def add_OrderServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class OrderService:
-    """Missing associated documentation comment in .proto file."""
+    """Every call: INVALID_ARGUMENT for a request that can never be accepted, UNAVAILABLE when trying again may help,
+    DEADLINE_EXCEEDED when the outcome is unknown (calls are idempotent: ask again), INTERNAL with the id of a log entry.
+    """
 
     @staticmethod
     def PlaceOrder(request,

@@ -27,55 +27,81 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class OrderServiceStub:
+    """Every call: INVALID_ARGUMENT for a request that can never be accepted, UNAVAILABLE when trying again may help,
+    DEADLINE_EXCEEDED when the outcome is unknown (calls are idempotent: ask again), INTERNAL with the id of a log entry.
+    """
+
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> OrderServiceAsyncStub: ...
     PlaceOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.PlaceOrderRequest, _orders_pb2.Order]
+    """The same order again gives the same order; the same id with other content is ALREADY_EXISTS."""
     GetOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.Order]
+    """NOT_FOUND for an order nobody placed."""
     WatchOrder: _grpc.UnaryStreamMultiCallable[_orders_pb2.WatchOrderRequest, _orders_pb2.Order]
+    """The order as it is, then each change; the stream ends with the order. NOT_FOUND as above."""
     CancelOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.Order]
+    """FAILED_PRECONDITION, with the reason, once there is no way back. An orchestrated order is CANCELLED a little later."""
     Restock: _grpc.UnaryUnaryMultiCallable[_orders_pb2.RestockRequest, _orders_pb2.Stock]
     GetStock: _grpc.UnaryUnaryMultiCallable[_orders_pb2.GetStockRequest, _orders_pb2.Stock]
+    """A SKU that was never restocked has a stock of 0."""
 
 @_typing.type_check_only
 class OrderServiceAsyncStub(OrderServiceStub):
+    """Every call: INVALID_ARGUMENT for a request that can never be accepted, UNAVAILABLE when trying again may help,
+    DEADLINE_EXCEEDED when the outcome is unknown (calls are idempotent: ask again), INTERNAL with the id of a log entry.
+    """
+
     def __init__(self, channel: _aio.Channel) -> None: ...
     PlaceOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.PlaceOrderRequest, _orders_pb2.Order]  # type: ignore[assignment]
+    """The same order again gives the same order; the same id with other content is ALREADY_EXISTS."""
     GetOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.Order]  # type: ignore[assignment]
+    """NOT_FOUND for an order nobody placed."""
     WatchOrder: _aio.UnaryStreamMultiCallable[_orders_pb2.WatchOrderRequest, _orders_pb2.Order]  # type: ignore[assignment]
+    """The order as it is, then each change; the stream ends with the order. NOT_FOUND as above."""
     CancelOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.Order]  # type: ignore[assignment]
+    """FAILED_PRECONDITION, with the reason, once there is no way back. An orchestrated order is CANCELLED a little later."""
     Restock: _aio.UnaryUnaryMultiCallable[_orders_pb2.RestockRequest, _orders_pb2.Stock]  # type: ignore[assignment]
     GetStock: _aio.UnaryUnaryMultiCallable[_orders_pb2.GetStockRequest, _orders_pb2.Stock]  # type: ignore[assignment]
+    """A SKU that was never restocked has a stock of 0."""
 
 class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
+    """Every call: INVALID_ARGUMENT for a request that can never be accepted, UNAVAILABLE when trying again may help,
+    DEADLINE_EXCEEDED when the outcome is unknown (calls are idempotent: ask again), INTERNAL with the id of a log entry.
+    """
+
     @_abc_1.abstractmethod
     def PlaceOrder(
         self,
         request: _orders_pb2.PlaceOrderRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_orders_pb2.Order, _abc.Awaitable[_orders_pb2.Order]]: ...
+    ) -> _typing.Union[_orders_pb2.Order, _abc.Awaitable[_orders_pb2.Order]]:
+        """The same order again gives the same order; the same id with other content is ALREADY_EXISTS."""
 
     @_abc_1.abstractmethod
     def GetOrder(
         self,
         request: _orders_pb2.GetOrderRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_orders_pb2.Order, _abc.Awaitable[_orders_pb2.Order]]: ...
+    ) -> _typing.Union[_orders_pb2.Order, _abc.Awaitable[_orders_pb2.Order]]:
+        """NOT_FOUND for an order nobody placed."""
 
     @_abc_1.abstractmethod
     def WatchOrder(
         self,
         request: _orders_pb2.WatchOrderRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_orders_pb2.Order], _abc.AsyncIterator[_orders_pb2.Order]]: ...
+    ) -> _typing.Union[_abc.Iterator[_orders_pb2.Order], _abc.AsyncIterator[_orders_pb2.Order]]:
+        """The order as it is, then each change; the stream ends with the order. NOT_FOUND as above."""
 
     @_abc_1.abstractmethod
     def CancelOrder(
         self,
         request: _orders_pb2.CancelOrderRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_orders_pb2.Order, _abc.Awaitable[_orders_pb2.Order]]: ...
+    ) -> _typing.Union[_orders_pb2.Order, _abc.Awaitable[_orders_pb2.Order]]:
+        """FAILED_PRECONDITION, with the reason, once there is no way back. An orchestrated order is CANCELLED a little later."""
 
     @_abc_1.abstractmethod
     def Restock(
@@ -89,6 +115,7 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _orders_pb2.GetStockRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_orders_pb2.Stock, _abc.Awaitable[_orders_pb2.Stock]]: ...
+    ) -> _typing.Union[_orders_pb2.Stock, _abc.Awaitable[_orders_pb2.Stock]]:
+        """A SKU that was never restocked has a stock of 0."""
 
 def add_OrderServiceServicer_to_server(servicer: OrderServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

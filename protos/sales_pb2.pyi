@@ -136,6 +136,33 @@ class OrderPlaced(_message.Message):
 Global___OrderPlaced: _TypeAlias = OrderPlaced  # noqa: Y015
 
 @_typing.final
+class OrderAlreadyPlaced(_message.Message):
+    """The same order came again: the answer to its client. Nothing subscribes to it, so nothing starts twice."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    @_builtins.property
+    def order(self) -> Global___OrderState:
+        """as it is now"""
+
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        order: Global___OrderState | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order", b"order", "order_id", b"order_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderAlreadyPlaced: _TypeAlias = OrderAlreadyPlaced  # noqa: Y015
+
+@_typing.final
 class OrderConflict(_message.Message):
     """The same order id came again with other content."""
 
@@ -236,7 +263,7 @@ class OrderCancelled(_message.Message):
     order_id: _builtins.str
     reason: _builtins.str
     label_id: _builtins.str
-    """of a label that was made for it and must be voided; empty if there is none"""
+    """of a label that came too late and must be voided; empty if there is none"""
     @_builtins.property
     def line(self) -> Global___OrderLine: ...
     def __init__(
@@ -295,7 +322,9 @@ class OrderState(_message.Message):
     flow: Global___Flow.ValueType
     status: Global___OrderStatus.ValueType
     label_id: _builtins.str
+    """of its label; on a cancelled order, of one that came too late and was voided"""
     reason: _builtins.str
+    """why it was cancelled"""
     @_builtins.property
     def line(self) -> Global___OrderLine: ...
     def __init__(

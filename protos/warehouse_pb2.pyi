@@ -64,6 +64,30 @@ class Restocked(_message.Message):
 Global___Restocked: _TypeAlias = Restocked  # noqa: Y015
 
 @_typing.final
+class RestockRefused(_message.Message):
+    """The goods cannot be put in: a quantity that is none, or more than can be counted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKU_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    sku: _builtins.str
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        sku: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "sku", b"sku"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestockRefused: _TypeAlias = RestockRefused  # noqa: Y015
+
+@_typing.final
 class CreateShippingLabel(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -183,6 +207,7 @@ class ShippingLabelVoided(_message.Message):
     order_id: _builtins.str
     sku: _builtins.str
     quantity: _builtins.int
+    """put back; 0 if there was no label to void"""
     label_id: _builtins.str
     def __init__(
         self,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 from google.protobuf.message import DecodeError
 
@@ -156,6 +157,7 @@ def parse_address(text: str) -> Address:
     return kind, key
 
 
+@lru_cache(maxsize=16_384)
 def shard_of(key: str, shards: int) -> int:
     """Which slice of its kind a key belongs to; the same on every node, process and machine."""
     return int.from_bytes(hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") % shards

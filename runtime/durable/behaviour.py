@@ -97,6 +97,11 @@ class Behaviour(Protocol):
     def state_type(self) -> type[Message]: ...
 
     @property
+    def process(self) -> str:
+        """The process its messages belong to; empty for a kind that drives none and passes on what it got."""
+        ...
+
+    @property
     def retries(self) -> RetryPolicy: ...
 
     @property

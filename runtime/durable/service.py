@@ -22,7 +22,7 @@ from google.protobuf.message import Message
 
 from runtime.contracts import contract_of
 from runtime.durable.behaviour import CancelTimer, Decision, Delivery, Outgoing, RetryPolicy, SetTimer
-from runtime.errors import InvalidDefinition
+from runtime.errors import FinalError, InvalidDefinition
 from runtime.store.records import Outcome, Subscription
 
 __all__ = ["HandlerSpec", "Reaction", "Service", "ServiceBehaviour"]
@@ -131,6 +131,7 @@ class ServiceBehaviour:
         self.handlers = service.handlers
         self.kind = service.kind
         self.state_type = service.state_type
+        self.process = ""
         self.retries = service.retries
         self.subscriptions = tuple(reaction.subscription() for reaction in reactions)
         self.accepts = frozenset(service.handlers) | {sub.event_type for sub in self.subscriptions}
@@ -149,9 +150,12 @@ class ServiceBehaviour:
             if command is None:
                 return Decision(outcome=Outcome.IGNORED, note=f"{reaction.process}: nothing to do for this event")
             message = command
+        handler = self._by_type.get(type(message))
+        if handler is None:
+            raise FinalError(f"{self.kind} has no handler for {message.DESCRIPTOR.full_name} outside a choreography")
         envelope = delivery.envelope
         service = self._service(state, envelope.key, delivery.now_s, envelope.id)
-        result = await self._by_type[type(message)](service, message)
+        result = await handler(service, message)
         return Decision(outgoing=_outgoing(result), timers=service.timer_changes)
 
 

@@ -1,0 +1,200 @@
+"""One durable actor in memory: loads its row, runs turns over its mail, and releases their effects after the commit.
+
+    Activations ──envelopes──▶ cell ──batch──▶ Activation ──Turn──▶ Draft ──▶ committer
+                                                    ◀────── verdict ──────────┘
+                                                    └──▶ ActivationHost.release(draft)   only if it committed
+
+While a commit is under way the cell is held, so the next turn starts from what the store says. Whatever is not exactly
+as expected (another owner wrote, mail is gone, the store failed) ends in one way: this activation is dropped, and the
+actor's mail is read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Protocol, cast
+
+from google.protobuf.message import DecodeError, Message
+
+from protos import durable_pb2
+from runtime.actor.actor import BatchActor
+from runtime.actor.context import Context
+from runtime.actor.ref import ActorRef
+from runtime.durable.kind import Kind
+from runtime.durable.transition import Draft, mail_row
+from runtime.durable.turn import Turn
+from runtime.envelope import Address, Envelope, address_of
+from runtime.errors import Overloaded, StoreError
+from runtime.store.committer import Committer
+from runtime.store.records import ActorRow, Transition, Verdict
+
+__all__ = ["Activation", "ActivationHost"]
+
+
+class ActivationHost(Protocol):
+    """What an activation asks of the table it lives in."""
+
+    def release(self, activation: Activation, draft: Draft) -> None:
+        """The draft is in the store: send, answer, tell."""
+        ...
+
+    def settled(self, activation: Activation) -> None:
+        """A turn has ended and nothing of it is under way."""
+        ...
+
+    def reload(self, activation: Activation, reason: str, *, delay_s: float = 0.0) -> None:
+        """Drop this activation and read the actor's mail again."""
+        ...
+
+    def gone(self, activation: Activation) -> None:
+        """The cell has stopped."""
+        ...
+
+
+class Activation(BatchActor):
+    """A keyed durable actor while it is in memory."""
+
+    __slots__ = (
+        "_committer",
+        "_context",
+        "_host",
+        "_loaded",
+        "_state",
+        "_timers",
+        "address",
+        "attempts",
+        "behind",
+        "busy",
+        "kind",
+        "pending",
+        "ref",
+        "row",
+        "shard",
+        "stopping",
+        "touched",
+    )
+
+    def __init__(self, kind: Kind, address: Address, shard: int, host: ActivationHost, committer: Committer) -> None:
+        self.kind = kind
+        self.address = address
+        self.shard = shard
+        self.row: ActorRow | None = None
+        self.pending: dict[bytes, None] = {}  # ids in the mailbox or in the running turn
+        self.attempts: dict[bytes, int] = {}  # failed runs before, of those that had any
+        self.behind = False  # mail was left in the store: read it before taking newer pushes
+        self.busy = False  # a turn is running or committing
+        self.stopping = False
+        self.touched = 0
+        self.ref: ActorRef | None = None
+        self._host = host
+        self._committer = committer
+        self._loaded = False
+        self._state: Message | None = None
+        self._timers: dict[str, durable_pb2.Timer] = {}
+        self._context: Context | None = None
+
+    @property
+    def name(self) -> str:
+        return address_of(*self.address)
+
+    @property
+    def is_idle(self) -> bool:
+        return not self.busy and not self.pending
+
+    async def stopped(self, context: Context) -> None:
+        self.stopping = True
+        self._host.gone(self)
+
+    async def receive_batch(self, context: Context, messages: Sequence[object]) -> None:
+        if self.stopping:
+            return
+        self.busy = True
+        self._context = context
+        batch = self._fitting(cast("Sequence[Envelope]", messages))
+        try:
+            if not self._loaded and not await self._load(batch):
+                return
+            draft = await self._turn(batch)
+        except StoreError as error:
+            self._host.reload(self, str(error), delay_s=1.0)
+            return
+        if draft.is_empty:
+            self._end_turn(batch)
+            return
+        context.hold()
+        try:
+            self._committer.submit(draft.finish(), partial(self._decided, draft, batch))
+        except Overloaded as error:
+            self._host.reload(self, str(error), delay_s=1.0)
+
+    def _fitting(self, messages: Sequence[Envelope]) -> Sequence[Envelope]:
+        """As many as the limit on a turn's bytes allows; the others stay in the store and are read again."""
+        room = self.kind.limits.turn_bytes_max
+        for count, envelope in enumerate(messages):
+            room -= len(envelope.encoded)
+            if room < 0 and count:
+                self.behind = True
+                for left in messages[count:]:
+                    self.pending.pop(left.id, None)
+                return messages[:count]
+        return messages
+
+    async def _load(self, batch: Sequence[Envelope]) -> bool:
+        """Read the row. False when it cannot be understood: then the mail is parked, and the row is left alone."""
+        (row,) = await self.kind.store.load([self.address])
+        state_type = self.kind.behaviour.state_type
+        self.row = row
+        self._state = state_type()
+        if row is not None:
+            try:
+                if row.state_type != state_type.DESCRIPTOR.full_name:
+                    raise DecodeError(f"it is a {row.state_type}, not a {state_type.DESCRIPTOR.full_name}")
+                self._state.MergeFromString(row.state)
+                timers = durable_pb2.Timers.FromString(row.timers).timers
+            except DecodeError as error:
+                self._park(batch, f"the state of {self.name} cannot be read: {error}")
+                return False
+            self._timers = {timer.name: timer for timer in timers}
+        self._loaded = True
+        return True
+
+    async def _turn(self, batch: Sequence[Envelope]) -> Draft:
+        assert self._state is not None
+        turn = Turn(self.kind, self.address, self.shard, self.row, self._state, dict(self._timers), self.attempts)
+        return await turn.run(batch)
+
+    def _park(self, batch: Sequence[Envelope], reason: str) -> None:
+        now_s = self.kind.ports.clock.now_s()
+        rows = tuple(mail_row(one, self.shard, attempts=1, parked=reason, parked_at_s=now_s) for one in batch)
+        transition = Transition(address=self.address, shard=self.shard, rescheduled=rows)
+        self._committer.submit(transition, lambda verdict: self._host.reload(self, reason))
+
+    # --- after the commit ---
+
+    def _decided(self, draft: Draft, batch: Sequence[Envelope], verdict: Verdict | StoreError) -> None:
+        if isinstance(verdict, StoreError):
+            self._host.reload(self, str(verdict), delay_s=1.0)
+        elif verdict is not Verdict.COMMITTED:
+            self._host.reload(self, f"commit of revision {draft.revision}: {verdict}")
+        else:
+            self._advance(draft)
+            self._host.release(self, draft)
+            self._end_turn(batch)
+
+    def _advance(self, draft: Draft) -> None:
+        self.row = draft.row_after
+        self._timers = draft.timers
+        if draft.rescheduled:
+            self.attempts = {}
+
+    def _end_turn(self, batch: Sequence[Envelope]) -> None:
+        pending = self.pending
+        for envelope in batch:
+            pending.pop(envelope.id, None)
+        if self.attempts and not pending:
+            self.attempts = {}
+        self.busy = False
+        if self._context is not None:
+            self._context.release()
+        self._host.settled(self)

@@ -1,0 +1,271 @@
+"""The client's way in: post a command to an actor's durable mailbox, wait for what becomes of it, read, watch.
+
+    gateway ──Commands.send──▶ committer (a row of mail) ──▶ Region.route ──▶ ... ──▶ the answer, to this node's session
+
+Once the row is committed the command will be handled, whoever dies. An answer may still be lost with a node; then the
+history tells that the command was handled, and the caller reads the state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from google.protobuf.message import DecodeError, Message
+
+from runtime.contracts import Contracts
+from runtime.durable.kind import Limits
+from runtime.durable.outbox import check_size
+from runtime.durable.region import Region
+from runtime.durable.sessions import Reply, Sessions
+from runtime.durable.transition import mail_row
+from runtime.envelope import Envelope, address_of, encode, shard_of
+from runtime.errors import DeadlineExceeded, InvalidMessage, StoreCorrupt, StoreError, UnknownMessageType
+from runtime.ports import Ports
+from runtime.store.committer import Committer
+from runtime.store.port import Store
+from runtime.store.records import ActorRow, Outcome, Transition, Verdict
+
+__all__ = ["Commands", "Reading", "Reply"]
+
+_POLL_S = 1.0  # how often a waiting caller looks into the store, in case an answer or a change was lost
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An actor's committed state, as read."""
+
+    revision: int
+    state: Message
+    row: ActorRow | None  # None when it came as a change, not from the store
+
+
+class Commands:
+    """Sends commands for clients of this node."""
+
+    def __init__(
+        self,
+        region: Region,
+        sessions: Sessions,
+        committer: Committer,
+        store: Store,
+        contracts: Contracts,
+        ports: Ports,
+        limits: Limits,
+    ) -> None:
+        self._region = region
+        self._sessions = sessions
+        self._committer = committer
+        self._store = store
+        self._contracts = contracts
+        self._ports = ports
+        self._limits = limits
+
+    async def send(
+        self,
+        command: Message,
+        *,
+        timeout_s: float,
+        message_id: bytes = b"",
+        kind: str = "",
+        key: str = "",
+        process: str = "",
+        conversation: bytes = b"",
+        traceparent: str = "",
+    ) -> Reply:
+        """Post a command and wait until it was handled.
+
+        `message_id` (16 bytes) makes it idempotent: the same id again waits for the first one's outcome, and its reply
+        has no message. Raises InvalidMessage, MessageTooLarge, Overloaded or StoreError when it was not accepted, and
+        DeadlineExceeded when it was accepted, or may have been, but no outcome is known yet.
+        """
+        call, future = self._sessions.begin()
+        try:
+            envelope = self._envelope(command, call, message_id, kind, key, process, conversation, traceparent)
+            self._post(envelope, bool(message_id), future)
+            deadline = self._ports.clock.call_later(timeout_s, _expire, future, timeout_s, envelope)
+            poll = self._ports.clock.call_later(_POLL_S, self._look, future, envelope)
+            try:
+                reply = await future
+            finally:
+                deadline.cancel()
+                poll.cancel()
+        finally:
+            self._sessions.end(call)
+        return Reply(reply.message, reply.fault, envelope.id, envelope.conversation)
+
+    async def read(self, kind: str, key: str) -> Reading | None:
+        """The committed state of an actor; None if there is none. Raises StoreError."""
+        (row,) = await self._store.load([(kind, key)])
+        if row is None:
+            return None
+        return Reading(row.revision, self._state(row.state_type, row.state, address_of(kind, key)), row)
+
+    @asynccontextmanager
+    async def watch(self, kind: str, key: str) -> AsyncIterator[AsyncIterator[Reading]]:
+        """The state of an actor each time it changed: first as it is, if it is; intermediate states may be skipped."""
+        address = address_of(kind, key)
+        watch = _Watch(self, kind, key)
+        self._region.watches.add(address, watch.changed)
+        self._region.watch_remote(address)
+        try:
+            yield watch
+        finally:
+            if self._region.watches.remove(address, watch.changed):
+                self._region.watch_remote(address, stop=True)
+
+    # --- posting ---
+
+    def _envelope(
+        self,
+        command: Message,
+        call: str,
+        message_id: bytes,
+        kind: str,
+        key: str,
+        process: str,
+        conversation: bytes,
+        traceparent: str,
+    ) -> Envelope:
+        contract = self._contracts.of(command)
+        if not kind and not contract.is_command:
+            raise InvalidMessage(f"{contract.name} is no command: its contract names no kind that handles it")
+        body = command.SerializeToString()
+        check_size(contract.name, body, self._limits.message_bytes_max)
+        now_s = self._ports.clock.now_s()
+        id = message_id or int(now_s * 1000).to_bytes(6, "big") + self._ports.ids.new_id()[:10]
+        if len(id) != 16:
+            raise InvalidMessage(f"a message id has 16 bytes, not {len(id)}")
+        return encode(
+            id=id,
+            kind=kind or contract.kind,
+            key=key or contract.key(command),
+            type=contract.name,
+            body=body,
+            conversation=conversation or id,
+            sent_at_s=now_s,
+            process=process,
+            answer_to=call,
+            traceparent=traceparent,
+        )
+
+    def _post(self, envelope: Envelope, check_duplicates: bool, future: asyncio.Future[Reply]) -> None:
+        shard = shard_of(envelope.key, self._limits.shards_per_kind)
+        transition = Transition(
+            address=envelope.address,
+            shard=shard,
+            mail=(mail_row(envelope, shard),),
+            check_duplicates=check_duplicates,
+        )
+
+        def decided(verdict: Verdict | StoreError) -> None:
+            if verdict is Verdict.COMMITTED:
+                self._region.route(envelope)
+            elif verdict is Verdict.DUPLICATE:
+                self._look(future, envelope)
+            elif not future.done():
+                error = verdict if isinstance(verdict, StoreError) else StoreError(f"the post was answered {verdict}")
+                future.set_exception(error)
+
+        self._committer.submit(transition, decided)
+
+    def _look(self, future: asyncio.Future[Reply], envelope: Envelope) -> None:
+        if not future.done():
+            self._ports.tasks.start(self._poll(future, envelope), name=f"outcome of {envelope.id.hex()}")
+
+    async def _poll(self, future: asyncio.Future[Reply], envelope: Envelope) -> None:
+        """Find the outcome in the store: another session asked first, or the answer was lost."""
+        while not future.done():
+            reply = await self._outcome(envelope)
+            if reply is not None and not future.done():
+                future.set_result(reply)
+                return
+            await self._ports.clock.sleep(_POLL_S / 4)
+
+    async def _outcome(self, envelope: Envelope) -> Reply | None:
+        try:
+            (handled,) = await self._store.handled([(envelope.conversation, envelope.id)])
+            if handled is not None:
+                fault = "" if handled.outcome is Outcome.HANDLED else handled.error
+                return Reply(None, fault, envelope.id, envelope.conversation)
+            shard = shard_of(envelope.key, self._limits.shards_per_kind)
+            for row in await self._store.waiting_for(envelope.address, shard, limit=self._limits.mailbox_max):
+                if row.id == envelope.id and row.parked:
+                    return Reply(None, row.parked, envelope.id, envelope.conversation)
+        except StoreError:
+            return None  # it may answer again before the caller's deadline
+        return None
+
+    # --- reading ---
+
+    def _state(self, state_type: str, state: bytes, address: str) -> Message:
+        try:
+            return self._contracts.parse(state_type, state)
+        except (UnknownMessageType, InvalidMessage, DecodeError) as error:
+            raise StoreCorrupt(f"the state of {address} cannot be read: {error}") from error
+
+
+class _Watch:
+    """The iterator behind Commands.watch: the latest change wins, and the store is read when none comes."""
+
+    def __init__(self, commands: Commands, kind: str, key: str) -> None:
+        self._commands = commands
+        self._kind = kind
+        self._key = key
+        self._latest: tuple[int, str, bytes] | None = None
+        self._woken: asyncio.Future[None] | None = None
+        self._seen = -1
+
+    def changed(self, revision: int, state_type: str, state: bytes) -> None:
+        if self._latest is None or revision > self._latest[0]:
+            self._latest = (revision, state_type, state)
+        if self._woken is not None and not self._woken.done():
+            self._woken.set_result(None)
+
+    def __aiter__(self) -> AsyncIterator[Reading]:
+        return self
+
+    async def __anext__(self) -> Reading:
+        while True:
+            reading = self._take() or await self._read()
+            if reading is not None and reading.revision > self._seen:
+                self._seen = reading.revision
+                return reading
+            await self._wait()
+
+    def _take(self) -> Reading | None:
+        latest, self._latest = self._latest, None
+        if latest is None:
+            return None
+        revision, state_type, state = latest
+        address = address_of(self._kind, self._key)
+        return Reading(revision, self._commands._state(state_type, state, address), None)
+
+    async def _read(self) -> Reading | None:
+        return await self._commands.read(self._kind, self._key)
+
+    async def _wait(self) -> None:
+        self._woken = asyncio.get_running_loop().create_future()
+        timer = self._commands._ports.clock.call_later(_POLL_S, _wake, self._woken)
+        try:
+            await self._woken
+        finally:
+            timer.cancel()
+            self._woken = None
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _expire(future: asyncio.Future[Reply], timeout_s: float, envelope: Envelope) -> None:
+    if not future.done():
+        future.set_exception(
+            DeadlineExceeded(
+                f"no outcome of {envelope.type} for {address_of(*envelope.address)} within {timeout_s:g} s. It may still "
+                "be handled: read the state, or send the same again"
+            )
+        )

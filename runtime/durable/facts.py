@@ -1,0 +1,87 @@
+"""What durable actors report to operators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from runtime.ports import Fact
+
+__all__ = [
+    "ActivationReloaded",
+    "HandlerFailed",
+    "KindRecovered",
+    "KindThrottled",
+    "MessageParked",
+    "PushRejected",
+    "SweepFailed",
+    "TurnBroken",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerFailed(Fact):
+    level: ClassVar[str] = "warning"
+    address: str
+    message: str
+    id: str
+    attempts: int
+    retry_in_s: float
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageParked(Fact):
+    level: ClassVar[str] = "error"
+    address: str
+    message: str
+    id: str
+    attempts: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationReloaded(Fact):
+    """An actor was dropped from memory because what it knew was no longer true, or the store did not answer."""
+
+    level: ClassVar[str] = "warning"
+    address: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PushRejected(Fact):
+    """Bytes that a peer sent are no message that this node can place."""
+
+    level: ClassVar[str] = "error"
+    peer: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class SweepFailed(Fact):
+    level: ClassVar[str] = "warning"
+    kind: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnBroken(Fact):
+    """The runtime itself failed in a turn; the actor was dropped and its mail will be taken again."""
+
+    level: ClassVar[str] = "error"
+    address: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class KindThrottled(Fact):
+    level: ClassVar[str] = "error"
+    kind: str
+    failures: int
+    pause_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class KindRecovered(Fact):
+    kind: str

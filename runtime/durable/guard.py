@@ -1,0 +1,77 @@
+"""The do/undo guard: an undo runs only if its do may have run, and a do that was undone can never run late.
+
+Both go to the same actor, and the undo carries the id of its do. What the store knows of that do decides:
+
+    handled, with an effect        the undo's handler runs
+    handled, but refused           nothing to undo
+    waits, was never tried         both are consumed: neither runs
+    waits, was tried or is parked  the do is given up on, the undo's handler runs: it may have run in part
+    unknown                        a tombstone refuses the do should it still come; nothing to undo
+    unknown, older than retention  nobody can tell: the undo fails for good, so that a person looks
+
+Only an undo pays for this; the normal path does not pass here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from protos import durable_pb2
+from runtime.envelope import Envelope
+from runtime.errors import FinalError
+from runtime.store.port import Store
+from runtime.store.records import HistoryRow, MailRow, Outcome
+
+__all__ = ["Finding", "Ruling", "rule"]
+
+_MAIL_MAX = 100_000  # of one actor, looked through for the do; more than that waits only in an overload
+
+
+class Ruling(Enum):
+    RUN = auto()  # the undo's handler runs
+    NOTHING = auto()  # nothing to undo
+    NEVER_RAN = auto()  # the do waits untried: consume both
+    GIVE_UP_DO = auto()  # the do was tried: consume it as faulted, and run the undo
+    TOMBSTONE = auto()  # the do was never seen: remember that it must not run
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    ruling: Ruling
+    reason: str
+    do: MailRow | None = None  # the waiting do, to be consumed in the same transition
+
+
+async def rule(store: Store, undo: Envelope, shard: int, *, now_s: float, retention_s: float) -> Finding:
+    """What to do about an undo. Raises FinalError when the do is too old to be known."""
+    (handled,) = await store.handled([(undo.conversation, undo.undo_of)])
+    if handled is not None:
+        return _of_handled(handled, undo)
+    for row in await store.waiting_for(undo.address, shard, limit=_MAIL_MAX):
+        if row.id == undo.undo_of:
+            return _of_waiting(row)
+    sent_at_s = int.from_bytes(undo.undo_of[:6], "big") / 1000
+    if sent_at_s < now_s - retention_s:
+        raise FinalError(
+            f"the command {undo.undo_of.hex()} that this undoes is older than the retention of {retention_s:.0f} s: "
+            "whether it ran is no longer known; look at the actor's state and settle it by hand"
+        )
+    return Finding(Ruling.TOMBSTONE, "its command never came")
+
+
+def _of_handled(row: HistoryRow, undo: Envelope) -> Finding:
+    if row.outcome is Outcome.UNDONE:
+        return Finding(Ruling.NOTHING, "already undone, or never ran")
+    if undo.refusals and row.outcome is Outcome.HANDLED:
+        answers = durable_pb2.CausedList.FromString(row.caused).caused
+        for answer in answers:
+            if answer.type in undo.refusals:
+                return Finding(Ruling.NOTHING, f"its command was refused with {answer.type}")
+    return Finding(Ruling.RUN, "")
+
+
+def _of_waiting(row: MailRow) -> Finding:
+    if row.attempts == 0 and not row.parked:
+        return Finding(Ruling.NEVER_RAN, "its command was still waiting", row)
+    return Finding(Ruling.GIVE_UP_DO, "its command had failed and may have run in part", row)

@@ -1,0 +1,77 @@
+"""All that the turns of one kind have in common on one node, gathered once so that a turn looks nothing up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+
+from runtime.contracts import Contracts, field_text
+from runtime.durable.behaviour import Behaviour
+from runtime.ports import Ports
+from runtime.store.port import Store
+from runtime.store.records import Subscription
+
+__all__ = ["Kind", "Limits", "Subscribers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of durable actors. Beyond each, mail stays in the store until later; only size is a reason to refuse."""
+
+    shards_per_kind: int = 16
+    message_bytes_max: int = 1 << 20  # of one message's body; a larger one is refused before it is stored
+    mailbox_max: int = 1000  # messages of one actor in memory
+    turn_messages_max: int = 64  # handled in one transition
+    turn_bytes_max: int = 1 << 20
+    activations_max: int = 5000  # actors in memory; idle ones leave first
+    idle_s: float = 10.0  # without a message for this long, an actor leaves memory
+    sweep_s: float = 1.0  # between two looks for mail that nobody pushed
+    retention_s: float = 7 * 86_400.0  # how long handled messages are remembered
+
+
+class Subscribers:
+    """Who wants an event, by its type. Replaced whole when the durable subscriptions change."""
+
+    def __init__(self, subscriptions: Sequence[Subscription] = ()) -> None:
+        self._by_type: dict[str, list[Subscription]] = {}
+        self.replace(subscriptions)
+
+    def replace(self, subscriptions: Sequence[Subscription]) -> None:
+        by_type: dict[str, list[Subscription]] = {}
+        for one in dict.fromkeys(subscriptions):
+            by_type.setdefault(one.event_type, []).append(one)
+        self._by_type = by_type
+
+    def of(self, name: str, event: Message, process: str) -> list[Subscription]:
+        """Those that an event of a conversation driven by `process` (empty: by none yet) goes to."""
+        wanted = self._by_type.get(name)
+        if wanted is None:
+            return []
+        return [one for one in wanted if _reaches(one, event, process)]
+
+
+def _reaches(subscription: Subscription, event: Message, process: str) -> bool:
+    if not subscription.process or subscription.process == process:
+        return True
+    if process or not subscription.starts:
+        return False
+    return not subscription.where_field or field_text(event, subscription.where_field) == subscription.where_value
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of durable actor on one node."""
+
+    behaviour: Behaviour
+    contracts: Contracts
+    subscribers: Subscribers
+    store: Store
+    ports: Ports
+    limits: Limits
+    node: str  # name@incarnation, as written into history
+
+    @property
+    def name(self) -> str:
+        return self.behaviour.kind

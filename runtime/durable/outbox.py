@@ -1,0 +1,159 @@
+"""From what a handler returned to envelopes: commands to their kind, events to who asked and who subscribed.
+
+Decision.outgoing ──▶ Outbox ──▶ envelopes with ids, in the Draft; nothing is sent before the commit
+"""
+
+from __future__ import annotations
+
+from google.protobuf.message import Message
+
+from protos import durable_pb2
+from runtime.contracts import Contract, field_text
+from runtime.durable.behaviour import Decision, Outgoing
+from runtime.durable.transition import ClientAnswer, Draft
+from runtime.envelope import Envelope, address_of, encode, message_id, parse_address
+from runtime.errors import InvalidMessage, MessageTooLarge
+
+__all__ = ["Outbox", "check_size"]
+
+
+def check_size(name: str, body: bytes, bytes_max: int) -> None:
+    """Refuse a body over the limit before it is stored. Raises MessageTooLarge."""
+    if len(body) > bytes_max:
+        raise MessageTooLarge(
+            f"{name} has {len(body):,} bytes; the limit is {bytes_max:,} (setting message_bytes_max). "
+            "Send a reference to large data, not the data"
+        )
+
+
+class Outbox:
+    """Collects what the handling of one message sends. Dropped whole when the handler fails."""
+
+    __slots__ = ("_cause", "_conversation", "_draft", "_kind", "_position", "_process", "_sender", "answer", "sent")
+
+    def __init__(self, draft: Draft, cause: Envelope) -> None:
+        self._draft = draft
+        self._kind = draft.kind
+        self._cause = cause
+        self._sender = address_of(*draft.address)
+        self._position = 0
+        process = draft.kind.behaviour.process
+        self._process = process or cause.process
+        # A saga's messages stay in the saga's own conversation, whoever's message moved it.
+        own = process and draft.row is not None
+        self._conversation = draft.row.conversation if own and draft.row is not None else cause.conversation
+        self.sent: list[Envelope] = []
+        self.answer: Message | None = None
+
+    def next_id(self, destination: str) -> bytes:
+        """The id of the next message: the same when this handler runs again."""
+        self._position += 1
+        return message_id(self._cause.sent_at_s, self._cause.id, self._position, destination)
+
+    def take(self, decision: Decision) -> None:
+        for outgoing in decision.outgoing:
+            self._take(outgoing)
+        if decision.answer is not None:
+            self.answer = decision.answer
+
+    def fault(self, error: str, attempts: int) -> None:
+        """Tell the actor that sent the command that it will not be handled."""
+        if self._cause.reply_to:
+            fault = durable_pb2.Fault(
+                command=self._cause.id, command_type=self._cause.type, error=error[:4000], attempts=attempts
+            )
+            self._reply(fault, fault.DESCRIPTOR.full_name, fault.SerializeToString())
+
+    def undone(self, reason: str) -> None:
+        """Answer an undo that had nothing to undo."""
+        if self._cause.reply_to:
+            undone = durable_pb2.Undone(command=self._cause.id, undo_of=self._cause.undo_of, reason=reason)
+            self._reply(undone, undone.DESCRIPTOR.full_name, undone.SerializeToString())
+
+    def client_answer(self, fault: str = "") -> ClientAnswer | None:
+        if not self._cause.answer_to:
+            return None
+        return ClientAnswer(self._cause.answer_to, None if fault else self.answer, fault, self._cause.id)
+
+    def caused(self) -> bytes:
+        if not self.sent:
+            return b""
+        return durable_pb2.CausedList(
+            caused=[durable_pb2.Caused(id=e.id, address=address_of(e.kind, e.key), type=e.type) for e in self.sent]
+        ).SerializeToString()
+
+    def _take(self, outgoing: Outgoing) -> None:
+        message = outgoing.message
+        contract = self._kind.contracts.of(message)
+        body = message.SerializeToString()
+        check_size(contract.name, body, self._kind.limits.message_bytes_max)
+        if outgoing.kind or contract.is_command:
+            self._command(outgoing, contract, body)
+        else:
+            self._event(message, contract, body)
+
+    def _command(self, outgoing: Outgoing, contract: Contract, body: bytes) -> None:
+        self._add(
+            contract.name,
+            body,
+            outgoing.kind or contract.kind,
+            outgoing.key or contract.key(outgoing.message),
+            id=outgoing.id,
+            due_at_s=outgoing.due_at_s,
+            reply_to=self._sender if outgoing.wants_reply else "",
+            undo_of=outgoing.undo_of,
+            refusals=outgoing.refusals,
+        )
+
+    def _event(self, event: Message, contract: Contract, body: bytes) -> None:
+        if self.answer is None:
+            self.answer = event
+        if self._cause.reply_to:
+            self._reply(event, contract.name, body)
+        for one in self._kind.subscribers.of(contract.name, event, self._process):
+            key = field_text(event, one.key_field)
+            if not key:
+                raise InvalidMessage(f"{contract.name} has no {one.key_field}, by which {one.kind} would receive it")
+            self._add(contract.name, body, one.kind, key, process=one.process)
+
+    def _reply(self, message: Message, name: str, body: bytes) -> None:
+        kind, key = parse_address(self._cause.reply_to)
+        self._add(name, body, kind, key, in_reply_to=self._cause.id)
+
+    def _add(
+        self,
+        name: str,
+        body: bytes,
+        kind: str,
+        key: str,
+        *,
+        id: bytes = b"",
+        due_at_s: float = 0.0,
+        reply_to: str = "",
+        in_reply_to: bytes = b"",
+        undo_of: bytes = b"",
+        refusals: tuple[str, ...] = (),
+        process: str = "",
+    ) -> None:
+        draft = self._draft
+        self.sent.append(
+            encode(
+                id=id or self.next_id(address_of(kind, key)),
+                kind=kind,
+                key=key,
+                type=name,
+                body=body,
+                conversation=self._conversation,
+                cause=self._cause.id,
+                sender=self._sender,
+                sequence=draft.next_sequence(),
+                sent_at_s=draft.now_s,
+                due_at_s=due_at_s,
+                reply_to=reply_to,
+                in_reply_to=in_reply_to,
+                undo_of=undo_of,
+                refusals=refusals,
+                process=process or self._process,
+                traceparent=self._cause.traceparent,
+            )
+        )

@@ -1,0 +1,207 @@
+"""Where messages find their way: to an actor in this process, to the owner's peer, or nowhere: the store has them.
+
+    gateway ──post──▶ committer ──committed──▶ Region.route ─┬─▶ Activations   this node owns the shard
+    turn ────draft──▶ committer ──committed──▶     "         ├─▶ mesh.push     another node does
+    mesh ────────────pushes──────────────────▶ Region.pushes └─▶ nothing       nobody does: swept by whoever will
+    membership ──acquired, release, lost─────▶ Region
+
+Shards only say who should try. Taking a shard begins with a sweep; until it is complete, pushes for it are declined,
+so that no newer message overtakes one that waits in the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from google.protobuf.message import DecodeError
+
+from protos import mesh_pb2
+from runtime.durable.activation import Activation
+from runtime.durable.activations import Activations
+from runtime.durable.facts import PushRejected
+from runtime.durable.kind import Kind, Limits, Subscribers
+from runtime.durable.sessions import Sessions
+from runtime.durable.sweeper import Sweeper
+from runtime.durable.transition import ClientAnswer, Draft
+from runtime.durable.watches import Watches
+from runtime.envelope import Envelope, decode, parse_address, shard_of
+from runtime.errors import InvalidMessage, UnknownMessageType
+from runtime.ports import Ports
+from runtime.store.committer import Committer
+from runtime.store.records import ClusterView, Subscription
+
+__all__ = ["Links", "Placement", "Region"]
+
+
+class Placement(Protocol):
+    """Who owns a shard, as far as this node knows."""
+
+    def owner_of(self, kind: str, shard: int) -> str | None: ...
+
+
+class Links(Protocol):
+    """The fast path to other nodes; False when it is not to be had now."""
+
+    def push(self, node: str, encoded: bytes) -> bool: ...
+
+    def signal(self, node: str, signal: mesh_pb2.Signal) -> bool: ...
+
+
+class Region:
+    """All durable actors of one node, and the way to those of others."""
+
+    def __init__(
+        self,
+        kinds: Iterable[Kind],
+        committer: Committer,
+        ports: Ports,
+        limits: Limits,
+        *,
+        node: str,
+        sessions: Sessions,
+        subscribers: Subscribers,
+        subscriptions: Sequence[Subscription],
+    ) -> None:
+        self._ports = ports
+        self._limits = limits
+        self._node = node
+        self._sessions = sessions
+        self._subscribers = subscribers
+        self._static = tuple(subscriptions)
+        self._placement: Placement | None = None
+        self._links: Links | None = None
+        self._owned: dict[str, set[int]] = {}
+        self.watches = Watches(self._signal)
+        self.activations: Mapping[str, Activations] = {
+            kind.name: Activations(kind, committer, self._release) for kind in kinds
+        }
+        self.sweepers = {
+            name: Sweeper(activations, self._owned.setdefault(name, set()))
+            for name, activations in self.activations.items()
+        }
+
+    def connect(self, placement: Placement, links: Links) -> None:
+        """Hand over what is made after this; before it, everything waits in the store."""
+        self._placement = placement
+        self._links = links
+
+    # --- out ---
+
+    def route(self, envelope: Envelope) -> None:
+        """Send a committed message on its way."""
+        if envelope.due_at_s > self._ports.clock.now_s():
+            return  # not due: the sweep of its owner finds it in time
+        kind = envelope.kind
+        shard = shard_of(envelope.key, self._limits.shards_per_kind)
+        owned = self._owned.get(kind)
+        if owned and shard in owned:
+            self.activations[kind].deliver(envelope, shard)
+        elif self._placement is not None and self._links is not None:
+            owner = self._placement.owner_of(kind, shard)
+            if owner is not None and owner != self._node:
+                self._links.push(owner, envelope.encoded)
+            elif owner == self._node:
+                self.sweepers[kind].declined(shard)
+
+    def _release(self, activation: Activation, draft: Draft) -> None:
+        for envelope in draft.outgoing:
+            self.route(envelope)
+        for answer in draft.answers:
+            self._answer(answer)
+        if draft.timers:
+            self.sweepers[activation.kind.name].arm(activation.address, activation.shard, draft)
+        if not self.watches.is_empty and draft.row_after is not None:
+            self.watches.committed(activation.name, draft.row_after)
+
+    def _answer(self, answer: ClientAnswer) -> None:
+        if self._sessions.is_local(answer.to):
+            self._sessions.resolve(answer.to, answer.message, answer.fault, answer.id)
+            return
+        wire = mesh_pb2.Answer(call=answer.to, fault=answer.fault, message=answer.id)
+        if answer.message is not None:
+            wire.type = answer.message.DESCRIPTOR.full_name
+            wire.body = answer.message.SerializeToString()
+        self._signal(answer.to.partition("#")[0], mesh_pb2.Signal(answer=wire))
+
+    def _signal(self, node: str, signal: mesh_pb2.Signal) -> bool:
+        return self._links is not None and self._links.signal(node, signal)
+
+    def watch_remote(self, address: str, *, stop: bool = False) -> None:
+        """Ask the owner of an actor to tell this node of its changes, if another node owns it."""
+        kind, key = parse_address(address)
+        owner = self._placement and self._placement.owner_of(kind, shard_of(key, self._limits.shards_per_kind))
+        if owner and owner != self._node:
+            watch = mesh_pb2.Watch(address=address, node=self._node, stop=stop)
+            self._signal(owner, mesh_pb2.Signal(watch=watch))
+
+    # --- in, from peers ---
+
+    async def pushes(self, peer: str, encoded: Sequence[bytes], gap: bool) -> None:
+        """Messages that a peer has committed, in its order. After a gap the store is swept before they are taken."""
+        if gap:
+            for sweeper in self.sweepers.values():
+                await sweeper.sweep_all()
+        for one in encoded:
+            try:
+                envelope = decode(one)
+            except InvalidMessage as error:
+                # What cannot be read cannot be placed; its row of mail is parked with the reason when it is swept.
+                self._ports.report(PushRejected(peer, str(error)))
+                continue
+            shard = shard_of(envelope.key, self._limits.shards_per_kind)
+            owned = self._owned.get(envelope.kind)
+            if owned is not None and shard in owned:
+                self.activations[envelope.kind].deliver(envelope, shard)
+            elif envelope.kind in self.sweepers:
+                self.sweepers[envelope.kind].declined(shard)
+
+    def signals(self, peer: str, signals: Sequence[mesh_pb2.Signal]) -> None:
+        for signal in signals:
+            match signal.WhichOneof("signal"):
+                case "answer":
+                    try:
+                        self._sessions.on_answer(signal.answer)
+                    except (InvalidMessage, UnknownMessageType, DecodeError) as error:
+                        self._ports.report(PushRejected(peer, f"answer to {signal.answer.call}: {error}"))
+                case "watch":
+                    self.watches.on_watch(signal.watch)
+                case "changed":
+                    self.watches.on_changed(signal.changed)
+                case _:
+                    pass  # a newer peer's signal; it is worth nothing by contract
+
+    def lost_peer(self, peer: str) -> None:
+        self.watches.forget(peer)
+
+    # --- ownership, told by membership ---
+
+    async def acquired(self, kind: str, shards: frozenset[int]) -> None:
+        if kind in self.sweepers:
+            await self.sweepers[kind].take_over(shards)
+
+    async def release(self, kind: str, shards: frozenset[int]) -> None:
+        if kind not in self.sweepers:
+            return
+        self._owned[kind] -= shards
+        self.sweepers[kind].give_up(shards)
+        activations = self.activations[kind]
+        idle: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        activations.when_idle(shards, lambda: idle.done() or idle.set_result(None))
+        await idle
+        activations.forget(shards)
+
+    def lost(self, reason: str) -> None:
+        for kind, activations in self.activations.items():
+            self.sweepers[kind].give_up(frozenset(self._owned[kind]))
+            self._owned[kind].clear()
+            activations.drop_all()
+
+    def resumed(self) -> None:
+        """Nothing to do: shards come back one by one through `acquired`."""
+
+    def changed(self, view: ClusterView) -> None:
+        self._subscribers.replace((*self._static, *view.subscriptions))
+        for address in self.watches.local:
+            self.watch_remote(address)

@@ -1,0 +1,181 @@
+"""What nobody pushed: mail that waits in the store, timers that fall due, history that may be forgotten.
+
+One sweeper for each kind on a node. Each pass reads what is there now; nothing is remembered from one pass to the next,
+since rows may become visible out of order. A push makes all this needless in the normal case, a lost one costs a pass.
+"""
+
+from __future__ import annotations
+
+from protos import durable_pb2
+from runtime.durable.activations import Activations
+from runtime.durable.facts import SweepFailed
+from runtime.durable.transition import Draft
+from runtime.durable.turn import timer_id
+from runtime.envelope import Address, Envelope, address_of, encode
+from runtime.errors import StoreError
+from runtime.store.records import ActorRow
+
+__all__ = ["Sweeper"]
+
+_ROWS_MAX = 1000  # a pass
+_ARMED_MAX = 100_000  # timers about to fire; more are found by later passes
+_AGAIN_S = 0.05  # when a pass found more than it could read
+_PURGE_EVERY_S = 30.0
+_PURGE_ROWS = 500
+_EVER_S = 1e18
+_LATE_S = 0.001  # a loop may call back a little early; a timer never fires before it is due
+
+
+class Sweeper:
+    """Finds the mail and the timers of one kind's owned shards. `live` are those whose pushes are taken."""
+
+    def __init__(self, activations: Activations, live: set[int]) -> None:
+        self._activations = activations
+        self._kind = activations.kind
+        self._ports = activations.kind.ports
+        self._live = live
+        self._taking: set[int] = set()  # being taken over: swept, but pushes are declined until that is complete
+        self._declined = False
+        self._armed: dict[bytes, None] = {}
+        self._stopped = False
+        self._purge_after = b""
+        self._next_purge_at_s = 0.0
+
+    async def run(self) -> None:
+        """Sweep until stopped."""
+        clock = self._ports.clock
+        sweep_s = self._kind.limits.sweep_s
+        passivate_at_s = clock.monotonic_s()
+        while not self._stopped:
+            more = await self._pass()
+            if clock.monotonic_s() >= passivate_at_s:
+                self._activations.passivate()
+                passivate_at_s = clock.monotonic_s() + self._kind.limits.idle_s / 2
+            await clock.sleep(_AGAIN_S if more else sweep_s * (0.75 + self._ports.randomness.fraction() / 2))
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    # --- ownership ---
+
+    async def take_over(self, shards: frozenset[int]) -> None:
+        """Read all that waits in these shards, then take pushes for them. Raises StoreError."""
+        self._taking |= shards
+        while self._taking & shards:
+            self._declined = False
+            wanted = sorted(self._taking & shards)
+            complete = await self._sweep_mail(wanted, sent_before_s=_EVER_S, due_before_s=_EVER_S)
+            await self._sweep_timers(wanted)
+            if complete and not self._declined:
+                self._live |= self._taking & shards
+                self._taking -= shards
+            elif not complete:
+                await self._ports.clock.sleep(_AGAIN_S)
+
+    def give_up(self, shards: frozenset[int]) -> None:
+        self._taking -= shards
+
+    def declined(self, shard: int) -> None:
+        """A push came for a shard that is not live here: if it is being taken over, look again before it is."""
+        if shard in self._taking:
+            self._declined = True
+
+    # --- passes ---
+
+    async def sweep_all(self) -> None:
+        """Deliver everything that waits now; used when pushes may have been lost."""
+        try:
+            await self._sweep_mail(sorted(self._live), sent_before_s=_EVER_S)
+        except StoreError as error:
+            self._ports.report(SweepFailed(self._kind.name, str(error)))
+
+    async def _pass(self) -> bool:
+        """One look at everything; True if there is more than it could read."""
+        now_s = self._ports.clock.now_s()
+        shards = sorted(self._live)
+        try:
+            complete = True
+            if shards and not self._activations.paused:
+                complete = await self._sweep_mail(shards, sent_before_s=now_s - self._kind.limits.sweep_s)
+                complete = await self._sweep_timers(shards) and complete
+            await self._purge(now_s)
+        except StoreError as error:
+            self._ports.report(SweepFailed(self._kind.name, str(error)))
+            return False
+        return not complete
+
+    async def _sweep_mail(self, shards: list[int], *, sent_before_s: float, due_before_s: float = 0.0) -> bool:
+        if not shards:
+            return True
+        now_s = self._ports.clock.now_s()
+        rows = await self._kind.store.waiting(
+            self._kind.name,
+            shards,
+            due_before_s=due_before_s or now_s,
+            sent_before_s=sent_before_s,
+            limit=_ROWS_MAX,
+        )
+        for row in rows:
+            self._activations.deliver_row(row, now_s)
+        return len(rows) < _ROWS_MAX
+
+    async def _sweep_timers(self, shards: list[int]) -> bool:
+        before_s = self._ports.clock.now_s() + 2 * self._kind.limits.sweep_s
+        rows = await self._kind.store.due(self._kind.name, shards, before_s=before_s, limit=_ROWS_MAX)
+        for row in rows:
+            for timer in durable_pb2.Timers.FromString(row.timers).timers:
+                self._arm(row, row.shard, timer)
+        return len(rows) < _ROWS_MAX
+
+    async def _purge(self, now_s: float) -> None:
+        if now_s < self._next_purge_at_s:
+            return
+        limits = self._kind.limits
+        _, self._purge_after = await self._kind.store.purge(
+            handled_before_s=now_s - limits.retention_s, limit=_PURGE_ROWS, after=self._purge_after
+        )
+        self._next_purge_at_s = now_s + (limits.sweep_s if self._purge_after else _PURGE_EVERY_S)
+
+    # --- timers ---
+
+    def arm(self, address: Address, shard: int, draft: Draft) -> None:
+        """Have the timers of a commit fire on time, if they are due before a pass is sure to have seen them."""
+        row = draft.row_after
+        if row is None or row.due_at_s is None:
+            return
+        soon_s = draft.now_s + 2 * self._kind.limits.sweep_s
+        if row.due_at_s <= soon_s:
+            for timer in draft.timers.values():
+                if timer.due_at_s <= soon_s:
+                    self._arm(row, shard, timer)
+
+    def _arm(self, row: ActorRow, shard: int, timer: durable_pb2.Timer) -> None:
+        id = timer_id(row.address, timer)
+        if id in self._armed or len(self._armed) >= _ARMED_MAX:
+            return
+        envelope = _fired(row, timer, id)
+        self._armed[id] = None
+        delay_s = timer.due_at_s - self._ports.clock.now_s()
+        self._ports.clock.call_later(max(0.0, delay_s) + _LATE_S, self._fire, envelope, shard)
+
+    def _fire(self, envelope: Envelope, shard: int) -> None:
+        self._armed.pop(envelope.id, None)
+        # Should the wall clock have gone back meanwhile, a later pass arms it again.
+        if shard in self._live and self._ports.clock.now_s() >= envelope.due_at_s:
+            self._activations.deliver(envelope, shard)
+
+
+def _fired(row: ActorRow, timer: durable_pb2.Timer, id: bytes) -> Envelope:
+    return encode(
+        id=id,
+        kind=row.kind,
+        key=row.key,
+        type=timer.type,
+        body=timer.body,
+        conversation=row.conversation,
+        cause=timer.set_by,
+        sender=address_of(*row.address),
+        sent_at_s=timer.due_at_s,
+        due_at_s=timer.due_at_s,
+        timer=timer.name,
+    )

@@ -1,0 +1,255 @@
+"""The record of one turn while it is being written: state, what was consumed, what goes out, timers.
+
+    turn ──one message after another──▶ Draft ──finish──▶ store.records.Transition, and the effects to release after it
+
+Nothing here waits or acts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+
+from protos import durable_pb2
+from runtime.durable.behaviour import CancelTimer, SetTimer
+from runtime.durable.kind import Kind
+from runtime.envelope import Address, Envelope, shard_of
+from runtime.store.records import ActorRow, Expected, HistoryRow, MailRow, Outcome, Transition
+
+__all__ = ["ClientAnswer", "Draft", "mail_row"]
+
+_POSITIONS = 1 << 16  # messages one transition can number
+
+
+@dataclass(frozen=True, slots=True)
+class ClientAnswer:
+    """What becomes known to the client's session that waits for a command."""
+
+    to: str  # node#incarnation#call
+    message: Message | None
+    fault: str
+    id: bytes
+
+
+def mail_row(
+    envelope: Envelope,
+    shard: int,
+    *,
+    attempts: int = 0,
+    due_at_s: float | None = None,
+    parked: str = "",
+    parked_at_s: float = 0.0,
+) -> MailRow:
+    """An envelope as a row of mail."""
+    return MailRow(
+        envelope.kind,
+        envelope.key,
+        shard,
+        envelope.id,
+        envelope.conversation,
+        envelope.sent_at_s,
+        envelope.sequence,
+        envelope.due_at_s if due_at_s is None else due_at_s,
+        attempts,
+        parked,
+        parked_at_s,
+        envelope.encoded,
+    )
+
+
+class Draft:
+    """One transition in the making, for one actor."""
+
+    __slots__ = (
+        "_position",
+        "_timers_changed",
+        "address",
+        "answers",
+        "blocked_until_s",
+        "consumed",
+        "ended",
+        "history",
+        "kind",
+        "last_id",
+        "now_s",
+        "outgoing",
+        "rescheduled",
+        "row",
+        "row_after",
+        "shard",
+        "state_bytes",
+        "timers",
+    )
+
+    def __init__(
+        self,
+        kind: Kind,
+        address: Address,
+        shard: int,
+        row: ActorRow | None,
+        timers: dict[str, durable_pb2.Timer],
+        now_s: float,
+    ) -> None:
+        self.kind = kind
+        self.address = address
+        self.shard = shard
+        self.row = row
+        # Never before the last commit of this actor, so that its messages keep their order over clock jumps.
+        self.now_s = now_s if row is None else max(now_s, row.updated_at_s)
+        self.timers = timers
+        self.state_bytes = b"" if row is None else row.state
+        self.last_id = b""
+        self.consumed: dict[bytes, None] = {}
+        self.history: list[HistoryRow] = []
+        self.outgoing: list[Envelope] = []
+        self.rescheduled: list[MailRow] = []
+        self.answers: list[ClientAnswer] = []
+        self.blocked_until_s = 0.0
+        self.ended = False
+        self.row_after: ActorRow | None = None  # set by finish
+        self._position = 0
+        self._timers_changed = False
+
+    @property
+    def revision(self) -> int:
+        """Of the actor once this has committed."""
+        return 1 if self.row is None else self.row.revision + 1
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.history and not self.rescheduled
+
+    def next_sequence(self) -> int:
+        """Grows with every message this actor ever sends."""
+        self._position += 1
+        return self.revision * _POSITIONS + self._position
+
+    def note(
+        self,
+        envelope: Envelope,
+        outcome: Outcome,
+        *,
+        attempts: int,
+        error: str = "",
+        caused: bytes = b"",
+        consume: bool = True,
+    ) -> None:
+        """Put one message into the history, and take it out of the mail."""
+        if consume:
+            self.consumed[envelope.id] = None
+        self.last_id = envelope.id
+        self.history.append(
+            HistoryRow(
+                envelope.conversation,
+                envelope.id,
+                self.address[0],
+                self.address[1],
+                self.shard,
+                self.revision,
+                self.now_s,
+                outcome,
+                attempts,
+                self.kind.node,
+                error,
+                envelope.type,
+                envelope.sender,
+                envelope.cause,
+                envelope.sent_at_s,
+                caused,
+            )
+        )
+
+    def reschedule(self, row: MailRow) -> None:
+        self.rescheduled.append(row)
+        self.last_id = row.id
+
+    def unschedule(self, id: bytes) -> None:
+        """Take back a reschedule of this very turn: the message is consumed after all."""
+        self.rescheduled = [row for row in self.rescheduled if row.id != id]
+
+    def tombstone(self, undo: Envelope) -> None:
+        """Refuse a do that never came, should it still come."""
+        self.history.append(
+            HistoryRow(
+                undo.conversation,
+                undo.undo_of,
+                self.address[0],
+                self.address[1],
+                self.shard,
+                self.revision,
+                self.now_s,
+                Outcome.UNDONE,
+                0,
+                self.kind.node,
+                f"undone by {undo.id.hex()} before it came",
+                "",
+                undo.sender,
+                undo.cause,
+                undo.sent_at_s,
+                b"",
+            )
+        )
+
+    def move_timer(self, timer: durable_pb2.Timer) -> None:
+        self._timers_changed = True
+        self.timers[timer.name] = timer
+
+    def change_timers(self, changes: tuple[SetTimer | CancelTimer, ...], set_by: bytes) -> None:
+        for change in changes:
+            self._timers_changed = True
+            if isinstance(change, CancelTimer):
+                self.timers.pop(change.name, None)
+                continue
+            message = change.message or durable_pb2.TimerFired(name=change.name)
+            self.timers[change.name] = durable_pb2.Timer(
+                name=change.name,
+                due_at_s=change.due_at_s,
+                type=message.DESCRIPTOR.full_name,
+                body=message.SerializeToString(),
+                set_by=set_by,
+            )
+
+    def drop_timer(self, name: str) -> None:
+        self._timers_changed = True
+        self.timers.pop(name, None)
+
+    def finish(self) -> Transition:
+        """The transition, to be handed to the committer."""
+        mail = tuple([mail_row(one, shard_of(one.key, self.kind.limits.shards_per_kind)) for one in self.outgoing])
+        before = self.row
+        self.row_after = self._row_after()
+        return Transition(
+            actor=self.row_after,
+            expected=Expected(0, b"") if before is None else Expected(before.revision, before.last_id),
+            address=self.address,
+            shard=self.shard,
+            consumed=tuple(self.consumed),
+            history=tuple(self.history),
+            mail=mail,
+            rescheduled=tuple(self.rescheduled),
+        )
+
+    def _row_after(self) -> ActorRow:
+        before = self.row
+        if before is not None and not self._timers_changed:
+            timers, due_at_s = before.timers, before.due_at_s
+        else:
+            timers = durable_pb2.Timers(timers=list(self.timers.values())).SerializeToString() if self.timers else b""
+            due_at_s = min((timer.due_at_s for timer in self.timers.values()), default=None)
+        return ActorRow(
+            self.address[0],
+            self.address[1],
+            self.shard,
+            self.revision,
+            self.last_id,
+            before.conversation if before is not None else self._first_conversation(),
+            self.kind.behaviour.state_type.DESCRIPTOR.full_name,
+            self.state_bytes,
+            timers,
+            due_at_s,
+            self.now_s,
+        )
+
+    def _first_conversation(self) -> bytes:
+        return self.history[0].conversation if self.history else self.rescheduled[0].conversation

@@ -1,0 +1,239 @@
+"""One turn: run the handlers over what waits for an actor, one after another, and write down what comes of it.
+
+    activation ──messages, state──▶ Turn.run ──▶ Draft (pure record) ──▶ committer
+                                      │
+                                      ├─ Behaviour.handle   decides
+                                      ├─ guard.rule         for an undo only
+                                      └─ RetryPolicy        for a handler that failed
+
+State is kept as bytes of the last good point, so that a handler that fails half-way spoils neither the messages before
+it nor those after. Nothing leaves this file before the commit: effects are released by the activation, from the Draft.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from google.protobuf.message import Message
+
+from protos import durable_pb2
+from runtime.durable import guard
+from runtime.durable.behaviour import Decision, Delivery
+from runtime.durable.facts import HandlerFailed, MessageParked
+from runtime.durable.kind import Kind
+from runtime.durable.outbox import Outbox
+from runtime.durable.transition import Draft, mail_row
+from runtime.envelope import Address, Envelope, address_of, decode, message_id
+from runtime.errors import FinalError, InvalidMessage, StoreError
+from runtime.store.records import ActorRow, Outcome
+
+__all__ = ["Turn", "timer_id"]
+
+
+def timer_id(address: Address, timer: durable_pb2.Timer) -> bytes:
+    """The id of the message that a timer's firing is; the same on every node that finds it due."""
+    destination = f"{address_of(*address)}#{timer.name}"
+    return message_id(timer.due_at_s, timer.set_by, int(timer.due_at_s * 1000), destination)
+
+
+class Turn:
+    """One run over an actor's mail. `state` is the actor's state and is changed in place."""
+
+    __slots__ = ("_attempts", "_kind", "draft", "state")
+
+    def __init__(
+        self,
+        kind: Kind,
+        address: Address,
+        shard: int,
+        row: ActorRow | None,
+        state: Message,
+        timers: dict[str, durable_pb2.Timer],
+        attempts: Mapping[bytes, int],
+    ) -> None:
+        self._kind = kind
+        self._attempts = attempts
+        self.state = state
+        self.draft = Draft(kind, address, shard, row, timers, kind.ports.clock.now_s())
+
+    async def run(self, envelopes: Sequence[Envelope]) -> Draft:
+        """Handle messages in order, until one must be retried later: those after it wait with it.
+
+        Raises StoreError when the store is needed for an undo and does not answer; then nothing is to be committed.
+        """
+        draft = self.draft
+        for envelope in envelopes:
+            if envelope.id in draft.consumed:
+                continue  # a do that an undo before it in this turn has put to rest
+            if draft.blocked_until_s and not envelope.undo_of:
+                continue
+            await self._take(envelope)
+        return draft
+
+    async def _take(self, envelope: Envelope) -> None:
+        if envelope.timer and not self._timer_stands(envelope):
+            return
+        failed_before = self._failed_before(envelope)
+        try:
+            message = self._kind.contracts.parse(envelope.type, envelope.body)
+            if envelope.type not in self._kind.behaviour.accepts:
+                raise InvalidMessage(f"{self._kind.name} has no handler for {envelope.type}")
+            if envelope.undo_of and await self._settled_by_guard(envelope):
+                return
+        except (InvalidMessage, FinalError) as error:
+            self._give_up(envelope, str(error), failed_before + 1)
+            return
+        await self._handle(envelope, message, failed_before)
+
+    async def _handle(self, envelope: Envelope, message: Message, failed_before: int) -> None:
+        policy = self._kind.behaviour.retries
+        runs = 0
+        while True:
+            runs += 1
+            outbox = Outbox(self.draft, envelope)
+            try:
+                decision = await self._decide(envelope, message, failed_before, outbox)
+            except StoreError:
+                raise
+            except Exception as error:  # noqa: BLE001 # whatever a handler raises is its failure, not the runtime's
+                self._restore_state()
+                failed = failed_before + runs
+                text = f"{type(error).__name__}: {error}"
+                if isinstance(error, FinalError | InvalidMessage) or failed >= policy.runs_max:
+                    self._give_up(envelope, text, failed)
+                    return
+                if runs > policy.immediate:
+                    self._retry_later(envelope, text, failed)
+                    return
+            else:
+                self._accept(envelope, decision, outbox, failed_before + runs)
+                return
+
+    async def _decide(self, envelope: Envelope, message: Message, failed_before: int, outbox: Outbox) -> Decision:
+        draft = self.draft
+        revision = 0 if draft.row is None and not draft.history else draft.revision
+        delivery = Delivery(envelope, message, draft.now_s, failed_before, revision, outbox.next_id)
+        decision = await self._kind.behaviour.handle(self.state, delivery)
+        outbox.take(decision)
+        return decision
+
+    def _accept(self, envelope: Envelope, decision: Decision, outbox: Outbox, attempts: int) -> None:
+        draft = self.draft
+        draft.state_bytes = self.state.SerializeToString()
+        outcome = decision.outcome
+        if envelope.timer:
+            draft.drop_timer(envelope.timer)
+            outcome = Outcome.FIRED if outcome is Outcome.HANDLED else outcome
+        if decision.timers:
+            draft.change_timers(decision.timers, envelope.id)
+        draft.ended = decision.ended
+        self._close(envelope, outbox, outcome, attempts, decision.note)
+
+    def _close(
+        self, envelope: Envelope, outbox: Outbox, outcome: Outcome, attempts: int, error: str = "", fault: str = ""
+    ) -> None:
+        """Into the history with the message, and out with what it sent."""
+        draft = self.draft
+        draft.outgoing.extend(outbox.sent)
+        draft.note(
+            envelope,
+            outcome,
+            attempts=attempts,
+            error=error,
+            caused=outbox.caused(),
+            consume=not envelope.timer,
+        )
+        answer = outbox.client_answer(fault)
+        if answer is not None:
+            draft.answers.append(answer)
+
+    def _restore_state(self) -> None:
+        self.state.Clear()
+        self.state.MergeFromString(self.draft.state_bytes)
+
+    # --- failures ---
+
+    def _retry_later(self, envelope: Envelope, error: str, failed: int) -> None:
+        kind, draft = self._kind, self.draft
+        policy = kind.behaviour.retries
+        delay_s = policy.delays_s[failed // (policy.immediate + 1) - 1]
+        delay_s *= 1 + policy.jitter * (2 * kind.ports.randomness.fraction() - 1)
+        due_at_s = draft.now_s + delay_s
+        if envelope.timer:
+            self._retry_timer(envelope, error, failed, due_at_s)
+        else:
+            draft.reschedule(mail_row(envelope, draft.shard, attempts=failed, due_at_s=due_at_s))
+        draft.blocked_until_s = due_at_s
+        where = address_of(*draft.address)
+        kind.ports.report(HandlerFailed(where, envelope.type, envelope.id.hex(), failed, round(delay_s, 3), error))
+
+    def _retry_timer(self, envelope: Envelope, error: str, failed: int, due_at_s: float) -> None:
+        """A timer's retry is the timer itself, set again: it is no row of mail."""
+        draft = self.draft
+        timer = durable_pb2.Timer()
+        timer.CopyFrom(draft.timers[envelope.timer])
+        timer.due_at_s, timer.set_by, timer.attempts = due_at_s, envelope.id, failed
+        draft.move_timer(timer)
+        draft.note(envelope, Outcome.FAULTED, attempts=failed, error=error, consume=False)
+
+    def _failed_before(self, envelope: Envelope) -> int:
+        if envelope.timer:
+            return self.draft.timers[envelope.timer].attempts
+        return self._attempts.get(envelope.id, 0)
+
+    def _give_up(self, envelope: Envelope, error: str, attempts: int) -> None:
+        """Park the message where an operator sees it, and tell who sent it."""
+        draft = self.draft
+        outbox = Outbox(draft, envelope)
+        outbox.fault(error, attempts)
+        if envelope.timer:
+            draft.drop_timer(envelope.timer)
+            self._close(envelope, outbox, Outcome.FAULTED, attempts, error)
+        else:
+            draft.outgoing.extend(outbox.sent)
+            parked = mail_row(
+                envelope, draft.shard, attempts=attempts, parked=error or "failed", parked_at_s=draft.now_s
+            )
+            draft.reschedule(parked)
+            answer = outbox.client_answer(error)
+            if answer is not None:
+                draft.answers.append(answer)
+        where = address_of(*draft.address)
+        self._kind.ports.report(MessageParked(where, envelope.type, envelope.id.hex(), attempts, error))
+
+    # --- timers and undo ---
+
+    def _timer_stands(self, envelope: Envelope) -> bool:
+        """A timer that was cancelled, moved, or has fired already is no longer in the row: nothing to do."""
+        timer = self.draft.timers.get(envelope.timer)
+        return timer is not None and timer_id(self.draft.address, timer) == envelope.id
+
+    async def _settled_by_guard(self, undo: Envelope) -> bool:
+        """True when the undo needs no handler."""
+        draft, kind = self.draft, self._kind
+        if undo.undo_of in draft.consumed:
+            return False  # its do ran earlier in this very turn
+        finding = await guard.rule(
+            kind.store, undo, draft.shard, now_s=draft.now_s, retention_s=kind.limits.retention_s
+        )
+        if finding.ruling is guard.Ruling.RUN:
+            return False
+        self._lay_to_rest(undo, finding)
+        if finding.ruling is guard.Ruling.GIVE_UP_DO:
+            return False
+        outbox = Outbox(draft, undo)
+        outbox.undone(finding.reason)
+        self._close(undo, outbox, Outcome.UNDONE, 0, finding.reason)
+        return True
+
+    def _lay_to_rest(self, undo: Envelope, finding: guard.Finding) -> None:
+        """Write the history of a do that will never run (again): it refuses every copy that may still come."""
+        draft = self.draft
+        if finding.do is not None:
+            given_up = finding.ruling is guard.Ruling.GIVE_UP_DO
+            outcome = Outcome.FAULTED if given_up else Outcome.UNDONE
+            do = decode(finding.do.envelope)
+            draft.note(do, outcome, attempts=finding.do.attempts, error=f"undone by {undo.id.hex()}")
+            draft.unschedule(do.id)
+        elif finding.ruling is guard.Ruling.TOMBSTONE:
+            draft.tombstone(undo)
