@@ -36,6 +36,7 @@ class Order(_message.Message):
     label_id: _builtins.str
     reason: _builtins.str
     revision: _builtins.int
+    """rises with each change; 0 in the answer to a placement"""
     @_builtins.property
     def line(self) -> _sales_pb2.OrderLine: ...
     def __init__(
@@ -249,10 +250,13 @@ class OrderProcessState(_message.Message):
     AMOUNT_CENTS_FIELD_NUMBER: _builtins.int
     CHARGE_ID_FIELD_NUMBER: _builtins.int
     LABEL_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     amount_cents: _builtins.int
     charge_id: _builtins.str
     label_id: _builtins.str
+    reason: _builtins.str
+    """why it turned back, in the words of the service that refused"""
     @_builtins.property
     def line(self) -> _sales_pb2.OrderLine: ...
     def __init__(
@@ -263,10 +267,11 @@ class OrderProcessState(_message.Message):
         amount_cents: _builtins.int = ...,
         charge_id: _builtins.str = ...,
         label_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["line", b"line"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_cents", b"amount_cents", "charge_id", b"charge_id", "label_id", b"label_id", "line", b"line", "order_id", b"order_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_cents", b"amount_cents", "charge_id", b"charge_id", "label_id", b"label_id", "line", b"line", "order_id", b"order_id", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
