@@ -1,0 +1,78 @@
+"""Time that jumps: an event loop that never waits for a timer, and the clock port upon it.
+
+    with nothing ready to run, the loop does not sleep until the next timer but sets its clock to it
+
+A test of minutes runs in milliseconds, and the order of timers is what their due times say, on any machine. What
+comes from outside the process still needs real time: with no timer at all the loop waits like any other.
+The idea is trio's MockClock with an autojump.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Callable
+
+from runtime.ports import Cancellable
+
+__all__ = ["VirtualClock", "VirtualLoop"]
+
+_START_S = 1_000.0
+_EPOCH_S = 1_700_000_000.0
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    """Answers a wait for I/O or a timer at once, as if the time had passed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_s = _START_S
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:
+            return super().select(None)
+        events = super().select(0)
+        if not events and timeout > 0:
+            self.now_s += timeout
+        return events
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An asyncio loop on virtual time; `time()` starts at 1,000 s."""
+
+    def __init__(self) -> None:
+        self._jumping = _JumpingSelector()
+        super().__init__(self._jumping)
+
+    def time(self) -> float:
+        return self._jumping.now_s
+
+
+class VirtualClock:
+    """The clock port on the running loop. The wall clock can be made to jump; the monotonic one can't."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.offset_s = _EPOCH_S  # add to it for a jump of the wall clock
+
+    def now_s(self) -> float:
+        return self._loop.time() + self.offset_s
+
+    def monotonic_s(self) -> float:
+        return self._loop.time()
+
+    async def sleep(self, delay_s: float) -> None:
+        done: asyncio.Future[None] = self._loop.create_future()
+        timer = self.call_later(delay_s, _finish, done)
+        try:
+            await done
+        finally:
+            timer.cancel()
+
+    def call_later(self, delay_s: float, callback: Callable[..., object], *arguments: object) -> Cancellable:
+        return self._loop.call_later(delay_s, callback, *arguments)
+
+
+def _finish(done: asyncio.Future[None]) -> None:
+    if not done.done():
+        done.set_result(None)

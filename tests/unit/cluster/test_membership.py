@@ -1,0 +1,298 @@
+"""One and several members on a memory store, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from runtime.cluster.facts import LeaseLost, LeaseRegained, NodeEvicted, NodeJoined, NodeLeft, ShardsGivenUp
+from runtime.errors import NodeNameTaken
+from runtime.ports import Ports
+from runtime.store.memory import MemoryStore
+from runtime.testing.clock import VirtualClock
+from runtime.testing.seeded import SeededIds, SeededRandomness
+from tests.unit.cluster.world import NodeTasks, World
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    clock = VirtualClock(asyncio.get_running_loop())
+    ports = Ports(clock, SeededIds(0), SeededRandomness(0), NodeTasks(), lambda fact: None)
+    store = MemoryStore(ports)
+    await store.open()
+    world = World(store, clock)
+    yield world
+    await world.end()
+    await store.close()
+
+
+async def test_the_first_node_runs_every_shard_of_its_kinds_as_soon_as_it_has_started(world: World) -> None:
+    a = await world.start("a", "billing", "sales")
+    assert len(a.owner.log) <= 2
+    await world.until(world.at_rest, within_s=0.01)
+    assert len(a.owned) == 32
+    assert a.membership.owner_of("billing", 0) == "a"
+    assert a.membership.owner_of("warehouse", 0) is None
+    assert a.membership.address_of("a") == a.row.address
+    assert a.membership.address_of("b") is None
+
+
+async def test_two_nodes_of_a_kind_share_its_shards_within_a_renewal_each_way(world: World) -> None:
+    a = await world.start("a")
+    b = await world.start("b")
+    assert await world.until(world.at_rest) < 2 * world.settings.renew_s
+    assert len(a.owned) + len(b.owned) == 16 and a.owned and b.owned
+    assert all(a.membership.owner_of(*slot) == "b" for slot in b.owned)
+
+
+async def test_the_shards_of_a_killed_node_move_when_its_lease_has_run_out(world: World) -> None:
+    a = await world.start("a")
+    await world.start("b")
+    await world.pass_s(3)
+    world.kill("b")
+    took_s = await world.until(world.at_rest)
+    assert 1.0 <= took_s < 1.6
+    assert len(a.owned) == 16
+    assert a.told(NodeEvicted)
+
+
+async def test_a_restarted_node_takes_its_shards_back_at_once(world: World) -> None:
+    a = await world.start("a")
+    await world.start("b")
+    await world.pass_s(3)
+    kept = sorted(a.owned)
+    epochs = await world.epochs()
+    world.kill("b")
+    b = await world.start("b")
+    assert await world.until(world.at_rest) < 0.01
+    assert sorted(a.owned) == kept and b.owned
+    assert await world.epochs() == epochs
+
+
+async def test_a_second_live_node_of_a_name_is_refused(world: World) -> None:
+    await world.start("a")
+    with pytest.raises(NodeNameTaken, match="a live node is already named 'a'"):
+        await world.start("a")
+    await world.pass_s(5)
+    assert world.at_rest()
+
+
+async def test_a_frozen_node_of_the_name_that_wakes_up_in_time_keeps_it(world: World) -> None:
+    first = await world.start("a")
+    first.deaf = True
+    first.freeze()
+    second = asyncio.create_task(world.member("a").membership.start())
+    await world.pass_s(0.7)
+    first.thaw()
+    with pytest.raises(NodeNameTaken, match="keeps renewing"):
+        await second
+
+
+async def test_a_frozen_node_of_the_name_that_does_not_wake_up_is_replaced_after_its_lease(world: World) -> None:
+    first = await world.start("a")
+    await world.pass_s(2)
+    first.freeze()
+    second = world.member("a")
+    await second.membership.start()
+    await world.pass_s(1)
+    assert len(second.owned) == 16
+    first.thaw()
+    assert not first.owned
+    assert isinstance(await first.membership.failed(), NodeNameTaken)
+    assert first.owner.log[-1] == "lost"
+
+
+async def test_a_frozen_node_that_wakes_up_takes_no_turn_before_it_has_read_the_tables(world: World) -> None:
+    a = await world.start("a")
+    b = await world.start("b")
+    await world.pass_s(3)
+    b.freeze()
+    await world.until(lambda: len(a.owned) == 16)
+    assert not b.owned
+    b.thaw()
+    assert not b.owned
+    assert "lost" in b.owner.log
+    assert await world.until(world.at_rest) < 1.0
+    assert b.owner.log.index("lost") < b.owner.log.index("resumed")
+    assert [fact for fact in b.facts if isinstance(fact, LeaseLost | LeaseRegained)][-1] == LeaseRegained(evicted=True)
+
+
+async def test_an_outage_of_the_store_stops_all_turns_and_evicts_nobody(world: World) -> None:
+    members = [await world.start(name) for name in "abc"]
+    await world.pass_s(3)
+    epochs = await world.epochs()
+    for member in members:
+        member.line.cut = True
+    await world.pass_s(10)
+    assert not any(member.owned for member in members)
+    for member in members:
+        member.line.cut = False
+        await world.pass_s(0.3)
+    assert await world.until(world.at_rest) < 0.5
+    assert await world.epochs() == epochs
+    assert not any(member.told(NodeEvicted) for member in members)
+    assert members[0].told(LeaseRegained) == [LeaseRegained(evicted=False)]
+
+
+async def test_a_store_that_hangs_evicts_nobody_either(world: World) -> None:
+    members = [await world.start(name) for name in "abc"]
+    await world.pass_s(3)
+    epochs = await world.epochs()
+    for member in members:
+        member.line.stall()
+    await world.pass_s(1.3)
+    for member in members:
+        member.line.flow()
+        await world.pass_s(0.15)
+    await world.until(world.at_rest)
+    assert await world.epochs() == epochs
+
+
+async def test_a_jump_of_the_stores_clock_evicts_nobody(world: World) -> None:
+    members = [await world.start(name) for name in "abc"]
+    await world.pass_s(3)
+    epochs = await world.epochs()
+    assert isinstance(world.clock, VirtualClock)
+    world.clock.offset_s += 3_600
+    await world.pass_s(5)
+    assert world.at_rest() and await world.epochs() == epochs
+    assert not any("lost" in member.owner.log for member in members)
+
+
+async def test_a_node_cut_off_from_the_store_stops_by_its_own_clock_before_others_may_start(world: World) -> None:
+    a = await world.start("a")
+    b = await world.start("b")
+    await world.pass_s(3)
+    b.line.cut = True
+    stopped_s = await world.until(lambda: "lost" in b.owner.log)
+    moved_s = await world.until(lambda: len(a.owned) == 16)
+    assert stopped_s <= 1.5 and moved_s >= 0
+    b.line.cut = False
+    await world.until(world.at_rest)
+
+
+async def test_a_hand_over_waits_for_the_running_turn_and_the_lease_is_kept_meanwhile(world: World) -> None:
+    a = await world.start("a")
+    for shard in range(16):
+        a.owner.turns["billing", shard] = asyncio.Event()
+    b = await world.start("b")
+    await world.pass_s(10)
+    assert not b.owned
+    assert "lost" not in a.owner.log
+    first = next(slot for slot, name in a.membership._roster.placement.items() if name == "b")
+    a.owner.turns[first].set()
+    assert await world.until(lambda: b.owned == [first]) < 0.5
+    for turn in a.owner.turns.values():
+        turn.set()
+    await world.until(world.at_rest)
+    assert sum(len(fact.shards) for fact in a.told(ShardsGivenUp) if isinstance(fact, ShardsGivenUp)) == len(b.owned)
+
+
+async def test_a_node_that_leaves_hands_its_shards_to_the_others_and_is_gone(world: World) -> None:
+    a = await world.start("a")
+    b = await world.start("b")
+    await world.pass_s(3)
+    await world.stop("b")
+    assert not b.owner.running and "lost" not in b.owner.log
+    assert await world.until(world.at_rest) < 2 * world.settings.renew_s
+    assert a.told(NodeLeft) and not a.told(NodeEvicted)
+    assert {row.name for row in (await world.store.cluster()).nodes} == {"a"}
+
+
+async def test_the_last_node_that_leaves_gives_its_shards_to_nobody(world: World) -> None:
+    await world.start("a")
+    await world.stop("a")
+    assert {row.owner for row in (await world.store.cluster()).shards} == {""}
+
+
+async def test_leaving_does_not_wait_longer_than_told(world: World) -> None:
+    a = await world.start("a")
+    a.owner.turns["billing", 3] = asyncio.Event()
+    await world.pass_s(1)
+    begin_s = world.clock.monotonic_s()
+    await a.membership.leave(within_s=5)
+    assert world.clock.monotonic_s() - begin_s < 6
+    assert a.owner.log[-1] == "lost"
+    assert not (await world.store.cluster()).nodes
+    a.owner.turns["billing", 3].set()
+
+
+async def test_leaving_while_the_store_is_away_ends_with_the_lease(world: World) -> None:
+    a = await world.start("a")
+    a.line.cut = True
+    begin_s = world.clock.monotonic_s()
+    await a.membership.leave()
+    assert world.clock.monotonic_s() - begin_s < 2
+    assert not a.owned
+
+
+async def test_a_kind_that_nobody_hosts_has_no_owner(world: World) -> None:
+    await world.start("a", "billing")
+    await world.start("b", "sales")
+    await world.pass_s(1)
+    world.kill("b")
+    await world.pass_s(5)
+    view = await world.store.cluster()
+    assert {row.owner for row in view.shards if row.kind == "sales"} == {""}
+    assert {row.owner for row in view.shards if row.kind == "billing"} == {"a"}
+
+
+async def test_a_node_restarted_with_fewer_kinds_gives_the_others_away(world: World) -> None:
+    await world.start("a", "billing", "sales")
+    b = await world.start("b", "billing", "sales")
+    await world.pass_s(2)
+    world.kill("a")
+    await world.start("a", "billing")
+    await world.until(world.at_rest, within_s=3)
+    assert len([slot for slot in b.owned if slot[0] == "sales"]) == 16
+
+
+async def test_shards_that_could_not_be_swept_are_acquired_again(world: World) -> None:
+    member = world.member("a")
+    member.owner.acquire_errors = 2
+    await member.membership.start()
+    world.members["a"] = member
+    await world.until(world.at_rest)
+    assert member.owner.log == ["acquired"] * 3
+
+
+async def test_members_are_told_of_changes_and_of_nothing_else(world: World) -> None:
+    a = await world.start("a")
+    await world.pass_s(5)
+    told = len(a.owner.views)
+    await world.pass_s(20)
+    assert len(a.owner.views) == told
+    await world.start("b")
+    await world.pass_s(2)
+    assert len(a.owner.views) > told
+    assert [fact.member for fact in a.facts if isinstance(fact, NodeJoined)] == ["a", "b"]
+
+
+async def test_a_bug_in_the_owner_ends_membership_loudly(world: World) -> None:
+    a = await world.start("a")
+    await world.pass_s(1)
+
+    def changed(view: object) -> None:
+        raise ValueError("a bug")
+
+    a.owner.changed = changed  # type: ignore[method-assign]
+    await world.start("b")
+    assert str(await a.membership.failed()) == "a bug"
+    assert not a.owned
+
+
+async def test_epochs_only_rise(world: World) -> None:
+    before: dict[tuple[str, int], int] = {}
+    for name in ("a", "b", "c"):
+        await world.start(name)
+        await world.pass_s(2)
+        after = await world.epochs()
+        assert all(after[slot] >= epoch for slot, epoch in before.items())
+        before = after
+    world.kill("b")
+    await world.pass_s(3)
+    after = await world.epochs()
+    assert sum(after.values()) > sum(before.values())
+    assert all(after[slot] >= epoch for slot, epoch in before.items())
