@@ -265,7 +265,7 @@ def _expire(future: asyncio.Future[Reply], timeout_s: float, envelope: Envelope)
     if not future.done():
         future.set_exception(
             DeadlineExceeded(
-                f"no outcome of {envelope.type} for {address_of(*envelope.address)} within {timeout_s:g} s. It may still "
-                "be handled: read the state, or send the same again"
+                f"no outcome of {envelope.type} for {address_of(*envelope.address)} within {timeout_s:g} s. "
+                "It may still be handled: read the state, or send the same again"
             )
         )

@@ -188,7 +188,7 @@ class Region:
         self.sweepers[kind].give_up(shards)
         activations = self.activations[kind]
         idle: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        activations.when_idle(shards, lambda: idle.done() or idle.set_result(None))
+        activations.when_idle(shards, lambda: _finish(idle))
         await idle
         activations.forget(shards)
 
@@ -205,3 +205,8 @@ class Region:
         self._subscribers.replace((*self._static, *view.subscriptions))
         for address in self.watches.local:
             self.watch_remote(address)
+
+
+def _finish(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

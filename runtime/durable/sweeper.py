@@ -56,6 +56,11 @@ class Sweeper:
     def stop(self) -> None:
         self._stopped = True
 
+    @property
+    def shards(self) -> int:
+        """How many shards of the kind are live here."""
+        return len(self._live)
+
     # --- ownership ---
 
     async def take_over(self, shards: frozenset[int]) -> None:
