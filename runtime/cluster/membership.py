@@ -24,7 +24,7 @@ from runtime.cluster.handover import Handover, ShardOwner
 from runtime.cluster.join import Probe, join
 from runtime.cluster.lease import ClusterSettings, Lease, StoreWatch
 from runtime.cluster.placement import Slot, plan
-from runtime.cluster.roster import Roster
+from runtime.cluster.roster import Roster, check_shard_counts
 from runtime.errors import NodeNameTaken, StoreError
 from runtime.ports import Ports
 from runtime.store.port import Store
@@ -89,8 +89,9 @@ class Membership:
     # --- for the host ---
 
     async def start(self) -> None:
-        """Join, read the tables and claim what belongs here. Raises NodeNameTaken, StoreError."""
+        """Join, read the tables and claim what belongs here. Raises NodeNameTaken, InvalidSettings, StoreError."""
         self._failure = asyncio.get_running_loop().create_future()
+        check_shard_counts(await self._store.cluster(), self._settings.shards_per_kind)
         self._renewed(await join(self._store, self._clock, self._node, self._settings, self._probe))
         await self._guarded_round()
         self._loop = self._ports.tasks.start(self._run(), name=f"membership of {self._node.name}")
@@ -114,7 +115,6 @@ class Membership:
         if self._loop is None:
             return
         self._node = replace(self._node, kinds=())
-        self._renew_at_s = self._clock.monotonic_s()
         rested = self._rested = asyncio.get_running_loop().create_future()
         if within_s is not None:
             self._clock.call_later(within_s, self._rest)
@@ -161,7 +161,7 @@ class Membership:
     async def _round(self) -> None:
         self._wakeup.clear()
         self._round_at_s = self._clock.monotonic_s()
-        if self._round_at_s >= self._renew_at_s:
+        if self._round_at_s >= self._renew_at_s or self._unannounced():
             await self._renew()
         await self._read()
         if await self._evict():
@@ -172,7 +172,7 @@ class Membership:
     async def _renew(self) -> None:
         sent_s = self._clock.monotonic_s()
         name, incarnation = self._node.name, self._node.incarnation
-        if self._rested is not None and not self._announced:
+        if self._unannounced():
             alive = await self._store.join(self._node, lease_s=self._settings.lease_s) is None
             self._announced = alive
         else:
@@ -182,6 +182,9 @@ class Membership:
         else:
             self._lapse("another node has evicted this one")
             self._renewed(await join(self._store, self._clock, self._node, self._settings, self._probe), evicted=True)
+
+    def _unannounced(self) -> bool:
+        return self._rested is not None and not self._announced
 
     def _renewed(self, sent_s: float, *, evicted: bool = False) -> None:
         self._lease.renewed(sent_s)
@@ -227,6 +230,7 @@ class Membership:
     async def _assign(self, wishes: Sequence[ShardRow]) -> None:
         granted = await self._store.assign_many(wishes)
         rows = [replace(row, epoch=row.epoch + 1) for row, ok in zip(wishes, granted, strict=True) if ok]
+        gifts = [row for row in rows if self.owner_of(row.kind, row.shard) == self._node.name]
         if len(rows) < len(wishes):
             self.refresh_soon()  # our view was stale; read the tables again
         if not rows:
@@ -235,14 +239,13 @@ class Membership:
         self._owner.changed(self._roster.view)
         if self._lease.is_sure:
             self._handover.take([(row.kind, row.shard) for row in rows if row.owner == self._node.name])
-        self._report_gifts(rows)
+        self._report_gifts(gifts)
 
-    def _report_gifts(self, rows: Sequence[ShardRow]) -> None:
-        gifts: dict[tuple[str, str], list[int]] = {}
-        for row in rows:
-            if row.owner != self._node.name:
-                gifts.setdefault((row.kind, row.owner), []).append(row.shard)
-        for (kind, to), shards in gifts.items():
+    def _report_gifts(self, gifts: Sequence[ShardRow]) -> None:
+        parcels: dict[tuple[str, str], list[int]] = {}
+        for row in gifts:
+            parcels.setdefault((row.kind, row.owner), []).append(row.shard)
+        for (kind, to), shards in parcels.items():
             self._ports.report(ShardsGivenUp(kind=kind, shards=tuple(shards), to=to))
 
     def _owned(self) -> list[Slot]:

@@ -40,7 +40,7 @@ class Plan:
     """What a node does next. Rows in `assign` are wishes: the new owner, and the epoch expected."""
 
     take: tuple[Slot, ...] = ()  # ours by the table, not yet run here
-    assign: tuple[ShardRow, ...] = ()  # claims of what nobody runs, and gifts of what is ours but belongs elsewhere
+    assign: tuple[ShardRow, ...] = ()  # what nobody runs, and what is ours but belongs elsewhere
     release: tuple[Slot, ...] = ()  # run here, belongs elsewhere: stop, then give up
     waits: bool = False  # something that belongs here is still another live node's
 
@@ -64,7 +64,11 @@ def _score(node: str, kind: str, shard: int) -> tuple[bytes, str]:
 
 
 def plan(view: ClusterView, placement: Placement, me: str, phases: Mapping[Slot, Phase]) -> Plan:
-    """Compare the table with the placement, for one node. Safe on a stale view: each wish is a compare-and-set."""
+    """Compare the table with the placement, for one node. Safe on a stale view: each wish is a compare-and-set.
+
+    Whoever first sees a new kind gives out all its shards, its own and others': so a kind's rows appear all at once,
+    and their number tells how finely this cluster spreads a kind.
+    """
     table = {(row.kind, row.shard): row for row in view.shards}
     live = {node.name for node in view.nodes}
     take: list[Slot] = []
@@ -87,6 +91,6 @@ def plan(view: ClusterView, placement: Placement, me: str, phases: Mapping[Slot,
             release.append(slot)  # the table was changed behind our back: its word counts
         elif target == me and row.owner in live:
             waits = True
-        elif target == me and phase is None:
-            assign.append(ShardRow(kind=slot[0], shard=slot[1], owner=me, epoch=row.epoch))
+        elif phase is None and (target == me or row.epoch == 0):
+            assign.append(ShardRow(kind=slot[0], shard=slot[1], owner=target, epoch=row.epoch))
     return Plan(tuple(take), tuple(assign), tuple(release), waits)

@@ -6,15 +6,17 @@ membership ──learn(view)──▶ Roster ──owner_of, address_of──▶
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
 from runtime.cluster.facts import NodeEvicted, NodeJoined, NodeLeft
 from runtime.cluster.placement import Placement, Slot, place
+from runtime.errors import InvalidSettings
 from runtime.ports import Fact
 from runtime.store.records import ClusterView, NodeRow, ShardRow
 
-__all__ = ["Roster"]
+__all__ = ["Roster", "check_shard_counts"]
 
 
 class Roster:
@@ -52,6 +54,19 @@ class Roster:
         table.update({(row.kind, row.shard): row for row in rows})
         self.view = replace(self.view, shards=tuple(table[slot] for slot in sorted(table)))
         self._owners = {slot: row.owner for slot, row in table.items()}
+
+
+def check_shard_counts(view: ClusterView, shards_per_kind: int) -> None:
+    """Refuse to spread kinds otherwise than the cluster does: keys would belong to other shards than their mail says.
+
+    Raises InvalidSettings.
+    """
+    for kind, count in sorted(Counter(row.kind for row in view.shards).items()):
+        if count != shards_per_kind:
+            raise InvalidSettings(
+                f"shards_per_kind is {shards_per_kind} here, but this store has {count} shards of {kind!r}; "
+                f"set shards_per_kind to {count}: it can't be changed once a store is in use"
+            )
 
 
 def _hosting(view: ClusterView) -> list[tuple[str, tuple[str, ...]]]:

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from runtime.cluster.facts import LeaseLost, LeaseRegained, NodeEvicted, NodeJoined, NodeLeft, ShardsGivenUp
-from runtime.errors import NodeNameTaken
+from runtime.cluster.lease import ClusterSettings
+from runtime.errors import InvalidSettings, NodeNameTaken
 from runtime.ports import Ports
 from runtime.store.memory import MemoryStore
 from runtime.testing.clock import VirtualClock
@@ -281,6 +282,14 @@ async def test_a_bug_in_the_owner_ends_membership_loudly(world: World) -> None:
     await world.start("b")
     assert str(await a.membership.failed()) == "a bug"
     assert not a.owned
+
+
+async def test_a_node_that_spreads_kinds_otherwise_than_the_store_is_refused(world: World) -> None:
+    await world.start("a")
+    world.settings = ClusterSettings(shards_per_kind=32)
+    with pytest.raises(InvalidSettings, match="this store has 16 shards of 'billing'"):
+        await world.start("b")
+    assert {row.name for row in (await world.store.cluster()).nodes} == {"a"}
 
 
 async def test_epochs_only_rise(world: World) -> None:
