@@ -72,7 +72,6 @@ class StepRecord(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     ADDRESS_FIELD_NUMBER: _builtins.int
     COMMAND_ID_FIELD_NUMBER: _builtins.int
-    EARLIER_IDS_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     UNDO_ID_FIELD_NUMBER: _builtins.int
     UNDO_ATTEMPTS_FIELD_NUMBER: _builtins.int
@@ -80,6 +79,9 @@ class StepRecord(_message.Message):
     OUTCOME_FIELD_NUMBER: _builtins.int
     UNDO_OUTCOME_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    EARLIER_IDS_FIELD_NUMBER: _builtins.int
+    FAULTED_IDS_FIELD_NUMBER: _builtins.int
+    EARLIER_UNDO_IDS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     status: Global___StepRecord.Status.ValueType
     address: _builtins.str
@@ -101,7 +103,15 @@ class StepRecord(_message.Message):
     """of the last fault or silence"""
     @_builtins.property
     def earlier_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
-        """of commands sent before that one and still without an answer"""
+        """of commands sent before the last and still without an answer"""
+
+    @_builtins.property
+    def faulted_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """of those given up; an operator's replay may yet answer them"""
+
+    @_builtins.property
+    def earlier_undo_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """of undos before the last; all were given up"""
 
     def __init__(
         self,
@@ -110,7 +120,6 @@ class StepRecord(_message.Message):
         status: Global___StepRecord.Status.ValueType = ...,
         address: _builtins.str = ...,
         command_id: _builtins.bytes = ...,
-        earlier_ids: _abc.Iterable[_builtins.bytes] | None = ...,
         attempts: _builtins.int = ...,
         undo_id: _builtins.bytes = ...,
         undo_attempts: _builtins.int = ...,
@@ -118,10 +127,13 @@ class StepRecord(_message.Message):
         outcome: _builtins.str = ...,
         undo_outcome: _builtins.str = ...,
         error: _builtins.str = ...,
+        earlier_ids: _abc.Iterable[_builtins.bytes] | None = ...,
+        faulted_ids: _abc.Iterable[_builtins.bytes] | None = ...,
+        earlier_undo_ids: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "asked_at_s", b"asked_at_s", "attempts", b"attempts", "command_id", b"command_id", "earlier_ids", b"earlier_ids", "error", b"error", "name", b"name", "outcome", b"outcome", "status", b"status", "undo_attempts", b"undo_attempts", "undo_id", b"undo_id", "undo_outcome", b"undo_outcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "asked_at_s", b"asked_at_s", "attempts", b"attempts", "command_id", b"command_id", "earlier_ids", b"earlier_ids", "earlier_undo_ids", b"earlier_undo_ids", "error", b"error", "faulted_ids", b"faulted_ids", "name", b"name", "outcome", b"outcome", "status", b"status", "undo_attempts", b"undo_attempts", "undo_id", b"undo_id", "undo_outcome", b"undo_outcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,211 @@
+"""What a deployment can host: its contracts, services, sagas and choreographies, checked against each other.
+
+    catalogue = Catalogue(contracts=[sales_pb2, billing_pb2], services={"sales": [Sales], "billing": [Billing],
+                          "orchestration": [OrderProcess]}, choreographies=[OrderChoreography])
+
+A *service name* is what a node is launched with; it stands for one kind or several. Every node of a cluster reads the
+whole catalogue and hosts a part of it, so what no node could see alone is refused before the first one starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+
+from google.protobuf.message import Message
+
+from protos import saga_pb2
+from runtime.contracts import Contract, Contracts, contract_of
+from runtime.durable.behaviour import Behaviour
+from runtime.durable.service import HandlerSpec, Reaction, Service, ServiceBehaviour
+from runtime.errors import InvalidDefinition, InvalidSettings
+from runtime.saga.checks import check_condition
+from runtime.saga.choreography import Choreography
+from runtime.saga.definition import Definition, Meaning, StepDefinition, full_name
+from runtime.saga.saga import Saga, SagaBehaviour
+from runtime.store.records import Subscription
+
+__all__ = ["Catalogue"]
+
+Hosted = type[Service] | type[Saga]
+
+
+class Catalogue:
+    """Everything that a deployment's nodes can host. Raises InvalidDefinition when its parts do not fit together."""
+
+    def __init__(
+        self,
+        *,
+        contracts: Iterable[ModuleType],
+        services: Mapping[str, Sequence[Hosted]],
+        choreographies: Sequence[type[Choreography]] = (),
+    ) -> None:
+        self.contracts = Contracts((saga_pb2, *contracts))
+        self.choreographies = tuple(choreographies)
+        self._kinds_of = {name: tuple(one.kind for one in hosted) for name, hosted in services.items()}
+        hosted = [one for some in services.values() for one in some]
+        _check_names(hosted, self.choreographies)
+        self._behaviours = {one.kind: self._behaviour(one) for one in hosted}
+        self._check()
+
+    @property
+    def service_names(self) -> tuple[str, ...]:
+        """What a node can be launched with, in the order of the deployment."""
+        return tuple(self._kinds_of)
+
+    @property
+    def behaviours(self) -> tuple[Behaviour, ...]:
+        """Of every kind."""
+        return tuple(self._behaviours.values())
+
+    @property
+    def sagas(self) -> tuple[Definition, ...]:
+        return tuple(one.definition for one in self._behaviours.values() if isinstance(one, SagaBehaviour))
+
+    @property
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """Of every kind, hosted here or not."""
+        return tuple(one for behaviour in self._behaviours.values() for one in behaviour.subscriptions)
+
+    def behaviours_of(self, service_names: Iterable[str]) -> tuple[Behaviour, ...]:
+        """What a node of these services hosts; of all if none is named. Raises InvalidSettings for an unknown name."""
+        names = tuple(dict.fromkeys(service_names)) or self.service_names
+        unknown = [name for name in names if name not in self._kinds_of]
+        if unknown:
+            raise InvalidSettings(
+                f"there is no service {', '.join(map(repr, unknown))}; there are {', '.join(self.service_names)}"
+            )
+        kinds = dict.fromkeys(kind for name in names for kind in self._kinds_of[name])
+        return tuple(self._behaviours[kind] for kind in kinds)
+
+    def _behaviour(self, hosted: Hosted) -> ServiceBehaviour | SagaBehaviour:
+        if issubclass(hosted, Saga):
+            return SagaBehaviour(hosted)
+        reactions = [one for process in self.choreographies for one in process.compiled if one.kind == hosted.kind]
+        return ServiceBehaviour(hosted, reactions)
+
+    # --- checks over the whole ---
+
+    def _check(self) -> None:
+        _check_states(self.sagas)
+        _check_starts(
+            [
+                *(start for saga in self.sagas for start in _starts_of_saga(saga)),
+                *map(_start_of_choreography, self.choreographies),
+            ]
+        )
+        for process in self.choreographies:
+            for reaction, command in zip(process.compiled, process.commands, strict=True):
+                self._check_reaction(process, reaction, command)
+        for saga in self.sagas:
+            for step in saga.steps:
+                self._check_step(saga, step)
+
+    def _handler(self, command: Contract, where: str) -> HandlerSpec:
+        """What handles a command. Raises InvalidDefinition when nobody does."""
+        if not _knows(self.contracts, command):
+            raise InvalidDefinition(f"{where}: {command.name} is in none of the catalogue's contracts")
+        behaviour = self._behaviours.get(command.kind)
+        if behaviour is None:
+            raise InvalidDefinition(f"{where}: {command.name} goes to {command.kind}, a kind that is not hosted")
+        handler = behaviour.handlers.get(command.name) if isinstance(behaviour, ServiceBehaviour) else None
+        if handler is None:
+            raise InvalidDefinition(f"{where}: {command.kind} has no handler for {command.name}")
+        return handler
+
+    def _check_reaction(self, process: type[Choreography], reaction: Reaction, command: Contract) -> None:
+        where = f"{process.__name__}: on {full_name(reaction.event_type)}"
+        self._handler(command, where)
+        if not _knows(self.contracts, contract_of(reaction.event_type)):
+            raise InvalidDefinition(f"{where}: the event is in none of the catalogue's contracts")
+
+    def _check_step(self, saga: Definition, step: StepDefinition) -> None:
+        where = f"{saga.title}.{step.name}"
+        handler = self._handler(step.command, where)
+        for answer in (*step.types(Meaning.DONE), *step.types(Meaning.REFUSED)):
+            _check_returned(where, handler, step.command, answer)
+        if not step.retriable or step.types(Meaning.REFUSED):
+            _check_all_declared(where, handler, step)
+        if step.undo_command is not None:
+            undo_handler = self._handler(step.undo_command, f"{where}.undo")
+            for answer in sorted(step.undone, key=full_name):
+                _check_returned(f"{where}.undo", undo_handler, step.undo_command, answer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """A process and one condition under which it starts."""
+
+    process: str
+    title: str
+    event_type: type[Message]
+    field: str
+    value: str
+
+
+def _check_names(hosted: Sequence[Hosted], choreographies: Sequence[type[Choreography]]) -> None:
+    """Kinds and processes share one space of names, since a process is known by its name in every message."""
+    names: dict[str, str] = {}
+    for name, title in [
+        *((one.kind, one.__name__) for one in dict.fromkeys(hosted)),
+        *((one.name, one.__name__) for one in choreographies),
+    ]:
+        if name in names:
+            raise InvalidDefinition(f"{names[name]} and {title} are both named {name!r}")
+        names[name] = title
+
+
+def _check_states(sagas: Sequence[Definition]) -> None:
+    owners: dict[type[Message], str] = {}
+    for saga in sagas:
+        if saga.state_type in owners:
+            raise InvalidDefinition(
+                f"{owners[saga.state_type]} and {saga.title} share the state {full_name(saga.state_type)}; "
+                "give each its own, so that one can change without the other"
+            )
+        owners[saga.state_type] = saga.title
+
+
+def _starts_of_saga(saga: Definition) -> list[_Start]:
+    conditions = [(start, check_condition(start.event_type, dict(start.where), saga.title)) for start in saga.starts]
+    return [_Start(saga.name, saga.title, start.event_type, *condition) for start, condition in conditions]
+
+
+def _start_of_choreography(process: type[Choreography]) -> _Start:
+    condition = check_condition(process.starts.event_type, dict(process.starts.where), process.__name__)
+    return _Start(process.name, process.__name__, process.starts.event_type, *condition)
+
+
+def _check_starts(starts: Sequence[_Start]) -> None:
+    """No event may start two processes, whatever is in it: two would then drive one conversation."""
+    for index, one in enumerate(starts):
+        for other in starts[:index]:
+            apart = one.field and one.field == other.field and one.value != other.value
+            if one.event_type is other.event_type and one.process != other.process and not apart:
+                raise InvalidDefinition(
+                    f"{other.title} and {one.title} would both be started by one {full_name(one.event_type)}; "
+                    "give each a condition on the same field, with different values"
+                )
+
+
+def _check_returned(where: str, handler: HandlerSpec, command: Contract, answer: type[Message]) -> None:
+    if answer not in handler.output_types:
+        returned = ", ".join(full_name(one) for one in handler.output_types) or "nothing"
+        raise InvalidDefinition(
+            f"{where}: {full_name(answer)} can never come, for {command.kind}'s {handler.name}({command.name}) "
+            f"returns {returned}"
+        )
+
+
+def _check_all_declared(where: str, handler: HandlerSpec, step: StepDefinition) -> None:
+    for answer in handler.output_types:
+        if answer not in step.meanings:
+            raise InvalidDefinition(
+                f"{where}: {step.command.name} may be answered with {full_name(answer)}, which the step does not "
+                "declare; say whether it means done, refused, or nothing (ignores)"
+            )
+
+
+def _knows(contracts: Contracts, contract: Contract) -> bool:
+    return any(one.name == contract.name for one in contracts)

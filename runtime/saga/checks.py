@@ -1,0 +1,117 @@
+"""What has to be true of a definition beyond being well formed; each breach names the saga, the step and the cure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from runtime.contracts import contract_of
+from runtime.errors import InvalidDefinition
+from runtime.saga.definition import Definition, Meaning, Role, StepDefinition, full_name
+from runtime.saga.step import Starts
+
+__all__ = ["check", "check_condition", "check_key_path"]
+
+_RESERVED = ("saga deadline",)
+
+
+def check(definition: Definition) -> None:
+    """Raises InvalidDefinition on the first thing that is wrong."""
+    if not definition.starts:
+        raise InvalidDefinition(f"{definition.title} needs started_by = starts(SomeEvent, begin)")
+    for start in definition.starts:
+        _check_start(definition, start)
+    pivots = [step.name for step in definition.flow_steps if step.role is Role.PIVOT]
+    if len(pivots) > 1:
+        raise InvalidDefinition(
+            f"{definition.title} has the pivots {', '.join(pivots)}; there is one point of no return"
+        )
+    for step in definition.steps:
+        _check_step(definition, step)
+
+
+def _check_step(definition: Definition, step: StepDefinition) -> None:
+    where = f"{definition.title}.{step.name}"
+    if step.name in _RESERVED:
+        raise InvalidDefinition(f"{where}: this name is the runtime's own")
+    if not step.types(Meaning.DONE):
+        raise InvalidDefinition(f"{where}: name an answer that means it is done")
+    if step.role in (Role.RETRIABLE, Role.CLOSING):
+        _check_retriable(where, step)
+    if step.undo_command is None:
+        if step.undone:
+            raise InvalidDefinition(f"{where}: it says what confirms its undo, but has no undo")
+    else:
+        _check_undo(where, step)
+    if step.budget.asks_max < 1 or step.budget.backoff_s <= 0 or step.budget.backoff_max_s < step.budget.backoff_s:
+        raise InvalidDefinition(f"{where}: a budget needs at least 1 ask, and pauses above 0 that may grow")
+
+
+def _check_retriable(where: str, step: StepDefinition) -> None:
+    past = "after the pivot" if step.role is Role.RETRIABLE else "that closes a compensation"
+    if step.types(Meaning.REFUSED):
+        refused = ", ".join(full_name(one) for one in step.types(Meaning.REFUSED))
+        raise InvalidDefinition(
+            f"{where}: a step {past} cannot be refused, for there is no way back; move what may answer {refused} "
+            "before the pivot"
+        )
+    if step.undo is not None:
+        raise InvalidDefinition(f"{where}: a step {past} is never undone; remove its undo, or move the pivot")
+
+
+def _check_undo(where: str, step: StepDefinition) -> None:
+    undo = step.undo_command
+    assert undo is not None
+    if not step.undone:
+        raise InvalidDefinition(f"{where}: it has an undo; name the answer that confirms it (undone=...)")
+    if undo.kind != step.command.kind:
+        raise InvalidDefinition(
+            f"{where}: {step.command.name} goes to {step.command.kind} and its undo {undo.name} to {undo.kind}; "
+            "an undo goes to the actor that its do went to, so that it can never overtake it unseen"
+        )
+    if undo.name == step.command.name:
+        raise InvalidDefinition(f"{where}: do and undo are the same command {undo.name}")
+
+
+def _check_start(definition: Definition, start: Starts) -> None:
+    where = f"{definition.title}.started_by"
+    contract = contract_of(start.event_type)
+    if contract.is_command:
+        raise InvalidDefinition(f"{where}: {contract.name} is a command; a saga is started by an event")
+    if not contract.key_field and not start.key:
+        raise InvalidDefinition(f"{where}: {contract.name} has no key; declare it an event with one, or name key=...")
+    if start.key:
+        check_key_path(start.event_type, start.key, where)
+    check_condition(start.event_type, dict(start.where), where)
+
+
+def check_key_path(event_type: type[Message], path: str, where: str) -> None:
+    """Raises InvalidDefinition unless the dotted path leads to a text field of the event."""
+    field = _field(event_type.DESCRIPTOR, path)
+    if field is None or field.type != FieldDescriptor.TYPE_STRING or field.is_repeated:
+        raise InvalidDefinition(f"{where}: {full_name(event_type)} has no text field {path!r} to be keyed by")
+
+
+def check_condition(event_type: type[Message], where_fields: dict[str, object], where: str) -> tuple[str, str]:
+    """(field, value as text) of a condition on an event's field; both empty without one. Raises InvalidDefinition."""
+    if not where_fields:
+        return "", ""
+    if len(where_fields) > 1:
+        raise InvalidDefinition(f"{where}: one field can be asked for, not {', '.join(where_fields)}")
+    ((path, value),) = where_fields.items()
+    field = _field(event_type.DESCRIPTOR, path)
+    if field is None or field.is_repeated or field.type == FieldDescriptor.TYPE_MESSAGE:
+        raise InvalidDefinition(f"{where}: {full_name(event_type)} has no single field {path!r} to ask for")
+    if field.enum_type is not None and value not in field.enum_type.values_by_number:
+        raise InvalidDefinition(f"{where}: {value!r} is no value of {field.enum_type.full_name}")
+    return path, str(value)
+
+
+def _field(descriptor: Any, path: str) -> FieldDescriptor | None:
+    first, _, rest = path.partition(".")
+    field: FieldDescriptor | None = descriptor.fields_by_name.get(first)
+    if field is None or not rest:
+        return field
+    return None if field.message_type is None else _field(field.message_type, rest)

@@ -1,0 +1,103 @@
+"""A saga as data: everything its interpreter needs, read once from the author's class and never again.
+
+class OrderProcess(Saga) ──read──▶ Definition ──check──▶ interpreter, diagram, catalogue
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from google.protobuf.message import Message
+
+from protos import saga_pb2
+from runtime.contracts import Contract
+from runtime.saga.step import Budget, Starts
+
+__all__ = ["Definition", "Meaning", "Role", "StepDefinition", "full_name"]
+
+
+_PATIENCE_MAX_S = 3600.0
+
+
+class Role(Enum):
+    """Where a step stands to the point of no return."""
+
+    COMPENSATABLE = auto()
+    PIVOT = auto()
+    RETRIABLE = auto()  # past the pivot: asked until it is done
+    CLOSING = auto()  # says that all is undone; asked until it is confirmed
+
+
+class Meaning(Enum):
+    """What an answer to a step's command says about the step."""
+
+    DONE = auto()
+    REFUSED = auto()
+    IGNORED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class StepDefinition:
+    """One step, with types read from annotations. `index` is its place in the record of each instance."""
+
+    index: int
+    name: str
+    role: Role
+    do: Callable[[Any, str], Message]  # (state, reason of turning back)
+    command: Contract
+    meanings: Mapping[type[Message], Meaning]
+    undo: Callable[[Any, str], Message | None] | None  # (state, reason)
+    undo_command: Contract | None
+    undone: frozenset[type[Message]]
+    refusals: tuple[str, ...]  # full names of the answers after which there is nothing to undo
+    keep: Mapping[type[Message], Callable[[Any, Any], None]]
+    timeout_s: float
+    budget: Budget
+    before: tuple[int, ...] = ()  # steps that have to be done first
+    after: tuple[int, ...] = ()  # steps that wait for this one
+    all_after: tuple[int, ...] = ()  # and those that wait for them, to the end
+
+    @property
+    def retriable(self) -> bool:
+        """It can be asked again, and nothing but an answer settles it: it has no undo to fall back on."""
+        return self.role in (Role.RETRIABLE, Role.CLOSING) or (self.role is Role.PIVOT and self.undo is None)
+
+    def patience_s(self, asks: int) -> float:
+        """How long to wait for an answer to the command number `asks` (from 1): twice as long each time, to an hour."""
+        return min(self.timeout_s * 2.0 ** min(asks - 1, 30), max(self.timeout_s, _PATIENCE_MAX_S))
+
+    def types(self, meaning: Meaning) -> tuple[type[Message], ...]:
+        return tuple(one for one, its_meaning in self.meanings.items() if its_meaning is meaning)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A checked saga. Immutable, and shared by all its instances."""
+
+    name: str
+    title: str  # of the author's class
+    state_type: type[Message]
+    key_field: str  # of the state, if it has a field of the name of the starting event's key; must stay the key
+    starts: tuple[Starts, ...]
+    steps: tuple[StepDefinition, ...]  # in flow order, then those that close a compensation
+    closing_from: int  # index of the first that closes a compensation
+    entries: tuple[int, ...]
+    deadline_s: float  # 0: none
+    fingerprint: bytes
+    template: saga_pb2.SagaRecord  # of a new instance
+
+    @property
+    def flow_steps(self) -> tuple[StepDefinition, ...]:
+        return self.steps[: self.closing_from]
+
+    @property
+    def closing_steps(self) -> tuple[StepDefinition, ...]:
+        return self.steps[self.closing_from :]
+
+
+def full_name(message_type: type[Message]) -> str:
+    name: str = message_type.DESCRIPTOR.full_name
+    return name

@@ -1,0 +1,246 @@
+"""From an author's class to a Definition: types from annotations, order and roles from the flow.
+
+Everything that reflects on code happens here, once, when the class is made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from google.protobuf.message import Message
+
+from protos import saga_pb2
+from runtime.contracts import Contract, contract_of
+from runtime.errors import InvalidDefinition
+from runtime.saga.definition import Definition, Meaning, Role, StepDefinition, full_name
+from runtime.saga.step import Flow, MessageTypes, Starts, Step
+
+__all__ = ["Declaration", "command_of", "message_types", "parameter_of", "read"]
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What an author's class says, before it is read."""
+
+    name: str
+    title: str
+    state_type: type[Message]
+    steps: Mapping[str, Step]  # by attribute
+    flow: Flow
+    closing: Mapping[str, Step]  # asked one after another once all is undone
+    starts: tuple[Starts, ...]
+    deadline_s: float  # 0: none
+
+
+def message_types(declared: MessageTypes, where: str) -> tuple[type[Message], ...]:
+    """One type or several as a tuple. Raises InvalidDefinition for what is no message type."""
+    several = declared if isinstance(declared, tuple) else (declared,)
+    for one in several:
+        if not (isinstance(one, type) and issubclass(one, Message)):
+            raise InvalidDefinition(f"{where}: {one!r} is no message type")
+    return several
+
+
+def command_of(function: Callable[..., Any], where: str, *, optional: bool = False) -> Contract:
+    """The command a function returns, read from its annotation; with `optional` it may also return None."""
+    returned = _hints(function, where).get("return")
+    if optional and typing.get_origin(returned) in (types.UnionType, typing.Union):
+        (returned, *more) = [one for one in typing.get_args(returned) if one is not types.NoneType]
+        returned = None if more else returned
+    if not (isinstance(returned, type) and issubclass(returned, Message)):
+        raise InvalidDefinition(f"{where}: annotate what {_called(function)} returns with one command type")
+    contract = contract_of(returned)
+    if not contract.is_command:
+        raise InvalidDefinition(f"{where}: {_called(function)} returns {contract.name}, which is not a command")
+    return contract
+
+
+def read(declared: Declaration) -> Definition:
+    """A definition that is well formed; whether it makes sense, `checks` says. Raises InvalidDefinition."""
+    title, flow = declared.title, declared.flow
+    names = {id(step): name for name, step in declared.steps.items()}
+    order = _in_order(title, flow, names)
+    past = _past_pivot(flow, order)
+    steps = [_step(title, names[id(step)], index, step, _role(step, past)) for index, step in enumerate(order)]
+    steps = _linked(steps, order, flow)
+    for name, step in declared.closing.items():
+        steps.append(_step(title, name, len(steps), step, Role.CLOSING))
+    fingerprint = _fingerprint(declared, steps)
+    return Definition(
+        name=declared.name,
+        title=title,
+        state_type=declared.state_type,
+        key_field=_key_field(declared),
+        starts=declared.starts,
+        steps=tuple(steps),
+        closing_from=len(order),
+        entries=tuple(step.index for step in steps[: len(order)] if not step.before),
+        deadline_s=declared.deadline_s,
+        fingerprint=fingerprint,
+        template=_template(declared, fingerprint, steps),
+    )
+
+
+def _called(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", repr(function))
+
+
+def _hints(function: Callable[..., Any], where: str) -> dict[str, Any]:
+    if not callable(function):
+        raise InvalidDefinition(f"{where}: {function!r} is no function")
+    try:
+        return typing.get_type_hints(function)
+    except (NameError, TypeError) as error:
+        raise InvalidDefinition(f"{where}: the annotations of {_called(function)} cannot be read: {error}") from error
+
+
+def _in_order(title: str, flow: Flow, names: Mapping[int, str]) -> list[Step]:
+    """The steps so that each comes after those it waits for, else as written. Raises when one is there twice."""
+    seen: set[int] = set()
+    for step in flow.steps:
+        if id(step) not in names:
+            raise InvalidDefinition(f"{title}.flow: a step is not an attribute of {title}; give each step a name there")
+        if id(step) in seen:
+            raise InvalidDefinition(f"{title}.{names[id(step)]}: the step is in the flow twice")
+        seen.add(id(step))
+    left, order = list(flow.steps), list[Step]()
+    while left:
+        waiting = {id(step) for step in left}
+        ready = [step for step in left if not any(id(a) in waiting for a, b in flow.edges if b is step)]
+        order.extend(ready)
+        left = [step for step in left if not any(step is one for one in ready)]
+    return order
+
+
+def _past_pivot(flow: Flow, order: Sequence[Step]) -> frozenset[int]:
+    past: set[int] = set()
+    for step in order:
+        if any(b is step and (a.pivot or id(a) in past) for a, b in flow.edges):
+            past.add(id(step))
+    return frozenset(past)
+
+
+def _role(step: Step, past: frozenset[int]) -> Role:
+    if step.pivot:
+        return Role.PIVOT
+    return Role.RETRIABLE if id(step) in past else Role.COMPENSATABLE
+
+
+def _step(title: str, name: str, index: int, step: Step, role: Role) -> StepDefinition:
+    where = f"{title}.{name}"
+    if step.timeout is None or not step.timeout > 0:
+        raise InvalidDefinition(f"{where}: a step needs a timeout above 0: after it, no answer means 'maybe done'")
+    meanings: dict[type[Message], Meaning] = {}
+    declared = ((step.done, Meaning.DONE), (step.refused, Meaning.REFUSED), (step.ignores, Meaning.IGNORED))
+    for some, meaning in declared:
+        for one in message_types(some, where):
+            if one in meanings:
+                raise InvalidDefinition(f"{where}: {full_name(one)} is declared to mean two things")
+            meanings[one] = meaning
+    refusals = tuple(full_name(one) for one, meaning in meanings.items() if meaning is Meaning.REFUSED)
+    return StepDefinition(
+        index=index,
+        name=name,
+        role=role,
+        do=_with_reason(step.do, f"{where}.do"),
+        command=command_of(step.do, f"{where}.do"),
+        meanings=meanings,
+        undo=None if step.undo is None else _with_reason(step.undo, f"{where}.undo"),
+        undo_command=None if step.undo is None else command_of(step.undo, f"{where}.undo", optional=True),
+        undone=frozenset(message_types(step.undone, where)),
+        refusals=refusals,
+        keep=_keepers(step, where, meanings),
+        timeout_s=step.timeout,
+        budget=step.budget,
+    )
+
+
+def _with_reason(function: Callable[..., Any], where: str) -> Callable[[Any, str], Any]:
+    """The function as one of (state, reason), whether or not it asks for the reason."""
+    count = len(inspect.signature(function).parameters)
+    if count == 2:
+        return function
+    if count != 1:
+        raise InvalidDefinition(f"{where}: {_called(function)} takes the state, and if it likes the reason; no more")
+    return lambda state, _reason: function(state)
+
+
+def parameter_of(function: Callable[..., Any], where: str) -> Any:
+    """The annotation of a function's last parameter; None without one."""
+    hints = [hint for name, hint in _hints(function, where).items() if name != "return"]
+    return hints[-1] if hints else None
+
+
+def _keepers(
+    step: Step, where: str, meanings: Mapping[type[Message], Meaning]
+) -> dict[type[Message], Callable[[Any, Any], None]]:
+    keepers: dict[type[Message], Callable[[Any, Any], None]] = {}
+    for function in step.keep if isinstance(step.keep, tuple) else (step.keep,):
+        kept = parameter_of(function, f"{where}.keep")
+        if kept not in meanings or meanings[kept] is Meaning.IGNORED:
+            raise InvalidDefinition(
+                f"{where}.keep: annotate the last parameter of {_called(function)} with an answer that is declared "
+                f"as done or refused; it has {kept!r}"
+            )
+        if kept in keepers:
+            raise InvalidDefinition(f"{where}.keep: two functions keep {full_name(kept)}")
+        keepers[kept] = function
+    return keepers
+
+
+def _linked(steps: Sequence[StepDefinition], order: Sequence[Step], flow: Flow) -> list[StepDefinition]:
+    """The same steps, with what comes before and after each."""
+    place = {id(step): index for index, step in enumerate(order)}
+    before: list[list[int]] = [[] for _ in order]
+    after: list[list[int]] = [[] for _ in order]
+    for earlier, later in flow.edges:
+        before[place[id(later)]].append(place[id(earlier)])
+        after[place[id(earlier)]].append(place[id(later)])
+    all_after: list[set[int]] = [set() for _ in order]
+    for index in reversed(range(len(order))):
+        for later_index in after[index]:
+            all_after[index] |= {later_index} | all_after[later_index]
+    return [
+        replace(step, before=tuple(before[i]), after=tuple(after[i]), all_after=tuple(sorted(all_after[i])))
+        for i, step in enumerate(steps)
+    ]
+
+
+def _key_field(declared: Declaration) -> str:
+    for start in declared.starts:
+        path = start.key or contract_of(start.event_type).key_field
+        field = path.rpartition(".")[2]
+        if field in declared.state_type.DESCRIPTOR.fields_by_name:
+            return field
+    return ""
+
+
+def _fingerprint(declared: Declaration, steps: Sequence[StepDefinition]) -> bytes:
+    """16 bytes that change when a running instance could no longer be carried on as it was begun.
+
+    Names, types and order count; timeouts, budgets and the code of functions do not.
+    """
+    shape: list[object] = [declared.name, full_name(declared.state_type)]
+    for step in steps:
+        answers = sorted((full_name(one), meaning.name) for one, meaning in step.meanings.items())
+        undo = "" if step.undo_command is None else step.undo_command.name
+        undone = sorted(full_name(one) for one in step.undone)
+        shape.append([step.name, step.role.name, step.command.name, answers, undo, undone, list(step.before)])
+    return hashlib.blake2b(json.dumps(shape).encode(), digest_size=16).digest()
+
+
+def _template(declared: Declaration, fingerprint: bytes, steps: Sequence[StepDefinition]) -> saga_pb2.SagaRecord:
+    return saga_pb2.SagaRecord(
+        definition=declared.name,
+        fingerprint=fingerprint,
+        status=saga_pb2.SagaRecord.RUNNING,
+        state_type=full_name(declared.state_type),
+        steps=[saga_pb2.StepRecord(name=step.name) for step in steps],
+    )

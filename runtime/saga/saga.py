@@ -1,0 +1,216 @@
+"""Sagas: business processes that one actor drives, written as steps with their undos.
+
+    class OrderProcess(Saga, kind="order-process", state=OrderProcessState):
+        started_by = starts(OrderPlaced, begin, where={"flow": Flow.ORCHESTRATION})
+        bill  = Step(do=bill_order, done=OrderBilled, refused=PaymentDeclined,
+                     undo=refund_order, undone=OrderRefunded, timeout=seconds(30))
+        ship  = Step(do=create_label, done=ShippingLabelCreated, refused=BackOrdered, timeout=minutes(5), pivot=True)
+        close = Step(do=mark_ready, done=OrderReadyToShip, timeout=seconds(30))
+        flow  = bill >> ship >> close
+        compensated, compensated_by = cancel_order, OrderCancelled
+
+    turn ──Delivery, SagaRecord──▶ SagaBehaviour ──Input──▶ interpreter ──Advance──▶ Decision
+
+The class is a definition and has no instances: what runs is its record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from google.protobuf.message import Message
+
+from protos import durable_pb2, saga_pb2
+from runtime.contracts import contract_of, field_text
+from runtime.durable.behaviour import Decision, Delivery, RetryPolicy
+from runtime.errors import FinalError, InvalidDefinition
+from runtime.saga import interpreter
+from runtime.saga.checks import check, check_condition
+from runtime.saga.definition import Definition, full_name
+from runtime.saga.reading import Declaration, read
+from runtime.saga.step import Budget, Flow, MessageTypes, Starts, Step
+from runtime.store.records import Subscription
+
+__all__ = ["Saga", "SagaBehaviour"]
+
+_RECORD = saga_pb2.SagaRecord
+_AT_REST = frozenset((_RECORD.NONE, _RECORD.COMPLETED, _RECORD.COMPENSATED, _RECORD.STUCK))
+
+Closing = Callable[..., Message]
+
+
+class Saga:
+    """Base of sagas. A definition that makes no sense is refused when the class is made.
+
+    started_by         the event (or events) that start an instance
+    flow               its steps, joined by `>>`
+    compensated        (state) or (state, reason) -> command, one or several: sent when every owed undo is confirmed
+    compensated_by     the answers that confirm it; for several commands, one entry each
+    compensated_within seconds of patience before such a command is sent again
+    """
+
+    kind: ClassVar[str] = ""
+    definition: ClassVar[Definition]
+
+    started_by: ClassVar[Starts | tuple[Starts, ...]] = ()
+    flow: ClassVar[Flow | Step]
+    compensated: ClassVar[Any] = ()  # Closing | tuple[Closing, ...]
+    compensated_by: ClassVar[MessageTypes | tuple[MessageTypes, ...]] = ()
+    compensated_within: ClassVar[float] = 30.0
+
+    def __init_subclass__(
+        cls, *, kind: str = "", state: type[Message] | None = None, deadline: float = 0.0, **rest: Any
+    ) -> None:
+        """`deadline`: seconds from the start to the pivot, past which the saga turns back; 0 for none."""
+        super().__init_subclass__(**rest)
+        if not kind or "/" in kind:
+            raise InvalidDefinition(f"saga {cls.__name__} needs a kind without a slash: class X(Saga, kind='x')")
+        if state is None or not (isinstance(state, type) and issubclass(state, Message)):
+            raise InvalidDefinition(f"saga {cls.__name__} needs a protobuf message as its state")
+        if deadline < 0:
+            raise InvalidDefinition(f"saga {cls.__name__}: a deadline of {deadline} s lies in the past")
+        cls.kind = kind
+        cls.definition = read(
+            Declaration(
+                name=kind,
+                title=cls.__name__,
+                state_type=state,
+                steps=_declared_steps(cls),
+                flow=_declared_flow(cls),
+                closing=_declared_closing(cls),
+                starts=cls.started_by if isinstance(cls.started_by, tuple) else (cls.started_by,),
+                deadline_s=deadline,
+            )
+        )
+        check(cls.definition)
+
+
+class SagaBehaviour:
+    """A saga as the turn sees it: translates deliveries into inputs, and what the interpreter says into decisions."""
+
+    # The interpreter gives the same result each time it is asked, so a second try cannot help.
+    retries = RetryPolicy(immediate=0, delays_s=())
+    state_type: type[Message] = saga_pb2.SagaRecord
+
+    def __init__(self, saga: type[Saga]) -> None:
+        self.definition = saga.definition
+        self.kind = saga.kind
+        self.process = saga.kind
+        self.subscriptions = tuple(_subscription(saga.kind, start) for start in self.definition.starts)
+        self._starts = {start.event_type: start for start in self.definition.starts}
+        self.accepts = _accepted(self.definition)
+
+    async def handle(self, state: Message, delivery: Delivery) -> Decision:
+        """Advance the instance by one message. Raises FinalError when it was begun by another definition."""
+        assert isinstance(state, saga_pb2.SagaRecord)
+        if state.definition and state.fingerprint != self.definition.fingerprint:
+            raise FinalError(
+                f"{self.kind}/{delivery.envelope.key} was started by another version of {self.kind}, whose steps "
+                f"differ (fingerprint {state.fingerprint.hex()}, here {self.definition.fingerprint.hex()}); "
+                "nothing was done: run a build that has that version"
+            )
+        message = self._input(state, delivery)
+        step = interpreter.advance(self.definition, state, message, delivery.now_s, delivery.next_id)
+        state.CopyFrom(step.record)
+        ended = step.record.status in _AT_REST
+        return Decision(step.outgoing, step.timers, step.outcome, step.note, ended=ended)
+
+    def _input(self, record: saga_pb2.SagaRecord, delivery: Delivery) -> interpreter.Input:
+        message, envelope = delivery.message, delivery.envelope
+        if envelope.timer:
+            return interpreter.TimerFired(envelope.timer)
+        if isinstance(message, saga_pb2.CancelSaga):
+            return interpreter.CancelRequested(message.reason)
+        if not envelope.in_reply_to:
+            return self._unasked(record, message, envelope.key, envelope.conversation)
+        if isinstance(message, durable_pb2.Fault):
+            return interpreter.Faulted(envelope.in_reply_to, message.error)
+        if isinstance(message, durable_pb2.Undone):
+            return interpreter.NothingToUndo(envelope.in_reply_to, message.reason)
+        return interpreter.Answer(envelope.in_reply_to, message)
+
+    def _unasked(
+        self, record: saga_pb2.SagaRecord, message: Message, key: str, conversation: bytes
+    ) -> interpreter.Input:
+        start = self._starts.get(type(message))
+        if start is None or record.definition:
+            return interpreter.Unmatched(full_name(type(message)), starts=start is not None)
+        return interpreter.Start(self._begin(start, message, key), conversation)
+
+    def _begin(self, start: Starts, event: Message, key: str) -> Message:
+        """The business state of a new instance. Raises FinalError when the event or `begin` does not give one."""
+        where = f"{self.kind} cannot be started by {full_name(type(event))}"
+        path = start.key or contract_of(start.event_type).key_field
+        if not key or field_text(event, path) != key:
+            raise FinalError(f"{where}: its field {path!r} is {field_text(event, path)!r}, the key is {key!r}")
+        try:
+            state = start.begin(event)
+        except Exception as error:  # the author's code; reported with the event, which is parked
+            raise FinalError(f"{where}: begin raised {type(error).__name__}: {error}") from error
+        if type(state) is not self.definition.state_type:
+            raise FinalError(f"{where}: begin made a {type(state).__name__}")
+        field = self.definition.key_field
+        if field and getattr(state, field) != key:
+            raise FinalError(f"{where}: begin left {field!r} as {getattr(state, field)!r}, the key is {key!r}")
+        return state
+
+
+def _subscription(kind: str, start: Starts) -> Subscription:
+    contract = contract_of(start.event_type)
+    field, value = check_condition(start.event_type, dict(start.where), kind)
+    return Subscription(contract.name, kind, start.key or contract.key_field, kind, True, field, value)
+
+
+def _accepted(definition: Definition) -> frozenset[str]:
+    own = (durable_pb2.Fault, durable_pb2.Undone, durable_pb2.TimerFired, saga_pb2.CancelSaga)
+    types: list[type[Message]] = [*own, *(start.event_type for start in definition.starts)]
+    for step in definition.steps:
+        types += [*step.meanings, *step.undone]
+    return frozenset(full_name(one) for one in types)
+
+
+def _declared_steps(cls: type[Saga]) -> dict[str, Step]:
+    found: dict[str, Step] = {}
+    for base in reversed(cls.__mro__):
+        found.update({name: value for name, value in vars(base).items() if isinstance(value, Step) and name != "flow"})
+    names: dict[int, str] = {}
+    for name, step in found.items():
+        if id(step) in names:
+            raise InvalidDefinition(f"{cls.__name__}.{name} is the same step as {cls.__name__}.{names[id(step)]}")
+        names[id(step)] = name
+    return found
+
+
+def _declared_flow(cls: type[Saga]) -> Flow:
+    flow = getattr(cls, "flow", None)
+    if not isinstance(flow, Flow | Step):
+        raise InvalidDefinition(f"{cls.__name__} needs a flow: its steps joined by >>")
+    flow = Flow.of(flow)
+    present = {id(step) for step in flow.steps}
+    for name, step in _declared_steps(cls).items():
+        if id(step) not in present:
+            raise InvalidDefinition(f"{cls.__name__}.{name}: the step is declared, and not in the flow")
+    return flow
+
+
+def _declared_closing(cls: type[Saga]) -> dict[str, Step]:
+    """The commands that close a compensation, as steps named compensated, or compensated_1 and so on."""
+    commands = cls.compensated if isinstance(cls.compensated, tuple) else (cls.compensated,)
+    if not commands:
+        return {}
+    confirmed: tuple[Any, ...] = (cls.compensated_by,) if len(commands) == 1 else _as_tuple(cls.compensated_by)
+    if len(confirmed) != len(commands) or not all(confirmed):
+        raise InvalidDefinition(
+            f"{cls.__name__}.compensated has {len(commands)} commands; name for each the answer that confirms it "
+            "(compensated_by=...): a saga is compensated when those concerned have said so"
+        )
+    names = ["compensated"] if len(commands) == 1 else [f"compensated_{n + 1}" for n in range(len(commands))]
+    return {
+        name: Step(do=command, done=answers, timeout=cls.compensated_within, budget=Budget())
+        for name, command, answers in zip(names, commands, confirmed, strict=True)
+    }
+
+
+def _as_tuple(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)

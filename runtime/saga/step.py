@@ -1,0 +1,135 @@
+"""What an author writes a saga with: steps, the flow that joins them, and the event that starts it.
+
+bill = Step(do=bill_order, done=OrderBilled, refused=PaymentDeclined,
+            undo=refund_order, undone=OrderRefunded, timeout=seconds(30))
+flow = bill >> ship >> close
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.protobuf.message import Message
+
+__all__ = ["Budget", "Flow", "MessageTypes", "Starts", "Step", "minutes", "seconds", "starts"]
+
+MessageTypes = type[Message] | tuple[type[Message], ...]
+"""One message type, or several of which any will do."""
+
+
+def seconds(count: float) -> float:
+    """A duration in seconds."""
+    return float(count)
+
+
+def minutes(count: float) -> float:
+    """A duration in seconds, of so many minutes."""
+    return count * 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How often a saga asks for what it can no longer do without: an undo, or a step past the pivot.
+
+    The participant's own retries come first; this begins where they gave up, or stayed silent for the step's timeout.
+    The n-th pause after a fault is backoff_s x 2^(n-1), and no longer than backoff_max_s. With the defaults that is
+    10 commands within about 13 minutes, and then the saga is stuck.
+    """
+
+    asks_max: int = 10
+    backoff_s: float = 1.0
+    backoff_max_s: float = 300.0
+
+    def pause_s(self, asks: int) -> float:
+        """How long to wait after the command number `asks` (from 1) failed."""
+        return min(self.backoff_s * 2.0 ** min(asks - 1, 30), self.backoff_max_s)
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One command of a saga, what can come of it, and the command that takes it back.
+
+    do       (state) -> command; the return annotation says which. Must not change the state.
+    done     the answers that mean it happened
+    refused  the answers that mean it did not, so that nothing has to be undone: the saga turns back
+    ignores  other answers of the same handler, which say nothing about the step
+    undo     (state) or (state, reason) -> command to the actor that `do` went to, or None when this instance needs
+             none; `reason` says in words why the saga turned back
+    undone   the answers that confirm the undo. "Nothing to undo", which the runtime answers, does too
+    timeout  seconds until no answer means "maybe done". Before the pivot the saga then turns back and undoes the step;
+             past it the step is asked again, with a fresh command and twice the patience, so its handler has to be
+             idempotent by business state
+    pivot    once it is confirmed as done there is no way back. It may have an undo, for while that is not known;
+             without one, a pivot that stays silent is asked again like a step past it
+    keep     (state, answer) -> None, one or several: copies facts of an answer into the state; the annotation of
+             the second parameter says of which
+    """
+
+    do: Callable[..., Message]
+    done: MessageTypes
+    refused: MessageTypes = ()
+    ignores: MessageTypes = ()
+    undo: Callable[..., Message | None] | None = None
+    undone: MessageTypes = ()
+    timeout: float | None = None
+    pivot: bool = False
+    keep: Callable[[Any, Any], None] | tuple[Callable[[Any, Any], None], ...] = ()
+    budget: Budget = field(default_factory=Budget)
+
+    def __rshift__(self, later: Step | Flow) -> Flow:
+        return Flow.of(self) >> later
+
+
+@dataclass(frozen=True, eq=False)
+class Flow:
+    """Steps and what each has to wait for: a directed graph. `a >> b` lets b begin when all that ends a is done."""
+
+    steps: tuple[Step, ...]
+    edges: tuple[tuple[Step, Step], ...] = ()
+
+    @staticmethod
+    def of(part: Step | Flow) -> Flow:
+        return Flow((part,)) if isinstance(part, Step) else part
+
+    @property
+    def entries(self) -> tuple[Step, ...]:
+        """Steps that wait for none."""
+        later = {id(edge[1]) for edge in self.edges}
+        return tuple(step for step in self.steps if id(step) not in later)
+
+    @property
+    def exits(self) -> tuple[Step, ...]:
+        """Steps that none waits for."""
+        earlier = {id(edge[0]) for edge in self.edges}
+        return tuple(step for step in self.steps if id(step) not in earlier)
+
+    def __rshift__(self, later: Step | Flow) -> Flow:
+        after = Flow.of(later)
+        joints = tuple((end, begin) for end in self.exits for begin in after.entries)
+        return Flow(self.steps + after.steps, self.edges + joints + after.edges)
+
+
+@dataclass(frozen=True, slots=True)
+class Starts:
+    """An event that starts an instance, and how the business state is made from it."""
+
+    event_type: type[Message]
+    begin: Callable[[Any], Message]
+    where: Mapping[str, object] = field(default_factory=dict)
+    key: str = ""  # dotted field of the event; empty: the event's own key
+
+
+def starts(
+    event_type: type[Message],
+    begin: Callable[[Any], Message],
+    *,
+    where: Mapping[str, object] | None = None,
+    key: str = "",
+) -> Starts:
+    """Start an instance on this event, if its fields are as `where` says (at most one), keyed by the event's `key`.
+
+    A second such event of the same key changes nothing: the instance goes on, and the event is noted as ignored.
+    """
+    return Starts(event_type, begin, dict(where or {}), key)
