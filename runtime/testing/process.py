@@ -1,0 +1,196 @@
+"""One process under a harness: its signals, its log, how it ended.
+
+It leads a process group of its own, so that an interrupt typed at a terminal reaches the test first, and on Linux it
+dies with the process that started it, even if that one is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runtime.config import ENV_PREFIX
+
+__all__ = ["Finished", "NodeProcess", "ProcessFailed", "launch"]
+
+_POLL_S = 0.005
+_DIE_WITH_PARENT = """
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL; outlives the exec below
+if os.getppid() == int(sys.argv[1]):  # else the parent died before this line
+    os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
+
+class ProcessFailed(AssertionError):
+    """A process ended, or did not end, against what the test expects. The message shows what it logged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A process that ran to its end. A negative code is the signal that ended it."""
+
+    code: int
+    output: str  # standard output and error as they came
+
+
+def launch(
+    command: Sequence[str], directory: Path, env: Mapping[str, str], *, name: str = ""
+) -> tuple[subprocess.Popen[bytes], Path]:
+    """Start a process whose output goes to a new file in directory/logs; gives both.
+
+    The environment is this process's own, without settings meant for nodes, and then `env`.
+    """
+    inherited = {variable: value for variable, value in os.environ.items() if not variable.startswith(ENV_PREFIX)}
+    stem = name or Path(command[-1] if len(command) < 2 else command[1]).stem
+    log = _new_file(directory / "logs", stem)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            _dying_with_parent(command),
+            cwd=directory,
+            env={**inherited, **env},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+        )
+    return process, log
+
+
+class NodeProcess:
+    """One named process, which may run several times."""
+
+    def __init__(self, name: str, command: Sequence[str], directory: Path, env: Mapping[str, str]) -> None:
+        self.name = name
+        self.address = ""  # host:port, of the present run
+        self._command = tuple(command)
+        self._directory = directory
+        self._env = dict(env)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._logs: list[Path] = []
+        self._end_asked = True
+        self._frozen = False
+
+    @property
+    def alive(self) -> bool:
+        """Runs, or is frozen."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def frozen(self) -> bool:
+        return self._frozen and self.alive
+
+    @property
+    def ended_unasked(self) -> bool:
+        return not self._end_asked and not self.alive
+
+    @property
+    def pid(self) -> int:
+        return self._running().pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; negative is the signal that ended it."""
+        return None if self._process is None else self._process.poll()
+
+    def launch(self) -> None:
+        self._process, log = launch(self._command, self._directory, self._env, name=self.name)
+        self._logs.append(log)
+        self._end_asked = self._frozen = False
+        self.address = ""
+
+    def kill(self) -> None:
+        """SIGKILL: nothing in it gets to run again. Returns when it is gone; one that has ended stays as it is."""
+        self._end_asked = True
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    async def stop(self, timeout_s: float = 20.0) -> int:
+        """SIGTERM, and its exit code. Raises ProcessFailed if it still runs after `timeout_s`, and kills it."""
+        self._end_asked = True
+        if self.alive:
+            self._running().terminate()
+            self.thaw()
+        return await self.exited(timeout_s)
+
+    async def exited(self, timeout_s: float = 20.0) -> int:
+        """Wait for it to end, by itself or as asked; gives its exit code."""
+        self._end_asked = True
+        deadline_s = time.monotonic() + timeout_s
+        while self.alive:
+            if time.monotonic() > deadline_s:
+                self.kill()
+                raise ProcessFailed(f"{self.name} did not end within {timeout_s:g} s; it said:\n{self.output()}")
+            await asyncio.sleep(_POLL_S)
+        assert self._process is not None, "a process that was never launched"
+        return self._process.returncode
+
+    def freeze(self) -> None:
+        """SIGSTOP: it keeps its memory, its sockets and whatever lock it holds, and does nothing until thawed."""
+        self._running().send_signal(signal.SIGSTOP)
+        self._frozen = True
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self._running().send_signal(signal.SIGCONT)
+        self._frozen = False
+
+    def describe(self) -> str:
+        if self._process is None:
+            return "never started"
+        if self.alive:
+            return f"{'frozen' if self._frozen else 'runs'} as pid {self._process.pid}, {self.address or 'no address'}"
+        code = self._process.returncode
+        return f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
+    def output(self) -> str:
+        """All that it wrote, over all its runs."""
+        return "".join(log.read_text(errors="replace") for log in self._logs)
+
+    def log_lines(self) -> list[str]:
+        return self.output().splitlines()
+
+    def log_records(self) -> list[dict[str, Any]]:
+        """Those lines of its log that are JSON objects."""
+        found = (_as_object(line) for line in self.log_lines() if line.startswith("{"))
+        return [record for record in found if record is not None]
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise ProcessFailed(f"{self.name} was never started")
+        return self._process
+
+
+def _dying_with_parent(command: Sequence[str]) -> list[str]:
+    if sys.platform != "linux":
+        return list(command)
+    return [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command]
+
+
+def _new_file(folder: Path, stem: str) -> Path:
+    """A file that no run has written to: name.log, name.2.log, ..."""
+    for number in itertools.count(1):
+        path = folder / (f"{stem}.log" if number == 1 else f"{stem}.{number}.log")
+        if not path.exists():
+            path.touch()
+            return path
+    raise AssertionError("unreachable: counting does not end")
+
+
+def _as_object(line: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) else None

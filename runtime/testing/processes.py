@@ -1,0 +1,259 @@
+"""Real node processes for tests: started, killed, stopped, frozen, restarted by name, and waited for.
+
+    async with Harness(command=[sys.executable, "/path/to/node.py"]) as harness:
+        billing = await harness.start("billing-1", services=["billing"], settings={"lease_s": 1.0})
+        billing.kill()
+        await harness.restart("billing-1")
+        await harness.eventually(order_has_ended, timeout_s=10, what="ORD-1 ends")
+
+Every harness has a folder with a fresh store and a log for each process. Nodes listen on a free port of the loopback
+(they are told port 0, so no other process can take it first), and are found where peers find them: in the store.
+A process never outlives its harness, whether that ends well, fails, is cancelled or is itself killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import shutil
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar, overload
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from runtime.adapters import system_ports
+from runtime.config import ENV_PREFIX
+from runtime.errors import InvalidSettings, StoreError
+from runtime.store.open import open_store
+from runtime.store.port import Store
+from runtime.store.records import NodeRow
+from runtime.testing.process import Finished, NodeProcess, ProcessFailed, launch
+
+__all__ = ["Finished", "Harness", "NodeProcess", "NotInTime", "ProcessFailed", "Ready"]
+
+Result = TypeVar("Result")
+Ready = Callable[[NodeProcess], Awaitable[str | None]]
+"""Gives the address at which a process serves, or None as long as it does not."""
+
+_POLL_S = 0.01
+_TAIL_LINES = 25
+
+
+class NotInTime(AssertionError):
+    """What a test waited for did not come true in time."""
+
+
+class Harness:
+    """Starts processes in a folder of their own and ends them all when it is left."""
+
+    def __init__(
+        self,
+        *,
+        command: Sequence[str],
+        directory: Path | None = None,
+        store_url: str = "",
+        settings: Mapping[str, object] | None = None,
+        env: Mapping[str, str] | None = None,
+        ready: Ready | None = None,
+        start_timeout_s: float = 30.0,
+    ) -> None:
+        """`command` is what starts a node, without its arguments; `settings` and `env` hold for every node.
+
+        `directory` gets the store and the logs, and is the processes' working folder, so `command` needs absolute
+        paths; without it a temporary one is made, and kept if the harness is left by an error. `ready` replaces the
+        way by which a start is known to be complete, for processes that are no nodes.
+        """
+        if store_url == "memory:":
+            raise InvalidSettings("a memory: store lives in one process and cannot be shared by several")
+        self._temporary = directory is None
+        self.directory = Path(tempfile.mkdtemp(prefix="amends-")) if directory is None else directory
+        self.store_url = store_url or f"sqlite:///{self.directory / 'amends.db'}"
+        self.nodes: dict[str, NodeProcess] = {}
+        self._command = tuple(command)
+        self._settings = dict(settings or {})
+        self._env = dict(env or {})
+        self._ready = ready
+        self._start_timeout_s = start_timeout_s
+        self._store: Store | None = None
+        self._replaced: dict[str, str] = {}  # incarnation that the store knew by a name before it was started
+
+    async def __aenter__(self) -> Self:
+        (self.directory / "logs").mkdir(parents=True, exist_ok=True)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for node in self.nodes.values():
+            node.kill()
+        if error is not None:
+            error.add_note(self.log_tails())
+        if self._store is not None:
+            await self._store.close()
+        if self._temporary and error is None:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    @property
+    def store(self) -> Store:
+        """The nodes' store, to look into. There is one once a node was started."""
+        if self._store is None:
+            raise StoreError("there is no store yet: start a node first")
+        return self._store
+
+    async def start(
+        self,
+        name: str,
+        services: Sequence[str] = (),
+        *,
+        settings: Mapping[str, object] | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> NodeProcess:
+        """Start a node and wait until it serves; `services` empty for all. Raises ProcessFailed if it ends instead.
+
+        Several may be started at a time with asyncio.gather.
+        """
+        if name in self.nodes and self.nodes[name].alive:
+            raise ValueError(f"{name} runs already; restart it, or start another of that name with `run`")
+        arguments = (*services, "--store", self.store_url, "--listen", "127.0.0.1:0", "--name", name)
+        node = NodeProcess(
+            name,
+            (*self._command, *arguments),
+            self.directory,
+            {**self._env, **_as_environment({**self._settings, **(settings or {})}), **(env or {})},
+        )
+        self.nodes[name] = node
+        await self._launch(node)
+        return node
+
+    async def restart(self, name: str) -> NodeProcess:
+        """Start a node again as it was started first; one that still runs is stopped before."""
+        node = self.nodes[name]
+        if node.alive:
+            await node.stop()
+        await self._launch(node)
+        return node
+
+    async def run(
+        self,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        settings: Mapping[str, object] | None = None,
+        timeout_s: float = 30.0,
+    ) -> Finished:
+        """Run any command to its end and give what it said: a client, an operator's tool, a node that must refuse."""
+        process, log = launch(command, self.directory, {**self._env, **_as_environment(settings or {}), **(env or {})})
+        try:
+            deadline_s = time.monotonic() + timeout_s
+            while process.poll() is None:
+                if time.monotonic() > deadline_s:
+                    raise ProcessFailed(f"{command} still runs after {timeout_s:g} s; it said:\n{log.read_text()}")
+                await asyncio.sleep(_POLL_S)
+        finally:
+            process.kill()
+            process.wait()
+        return Finished(process.returncode, log.read_text(errors="replace"))
+
+    async def run_node(
+        self, *arguments: str, settings: Mapping[str, object] | None = None, timeout_s: float = 30.0
+    ) -> Finished:
+        """Run a node to its end with exactly these arguments, to see it refuse them."""
+        return await self.run((*self._command, *arguments), settings=settings, timeout_s=timeout_s)
+
+    @overload
+    async def eventually(
+        self, check: Callable[[], Awaitable[Result]], *, timeout_s: float, what: str, every_s: float = ...
+    ) -> Result: ...
+
+    @overload
+    async def eventually(
+        self, check: Callable[[], Result], *, timeout_s: float, what: str, every_s: float = ...
+    ) -> Result: ...
+
+    async def eventually(
+        self, check: Callable[[], object], *, timeout_s: float, what: str, every_s: float = _POLL_S
+    ) -> object:
+        """Ask until the answer is true, and give that answer; an AssertionError in the check counts as not yet.
+
+        Raises NotInTime with `what`, the last answer and the ends of all logs; ProcessFailed, at once, when a node
+        has ended that nobody asked to.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        while True:
+            last: object
+            try:
+                answer = check()
+                last = await answer if inspect.isawaitable(answer) else answer
+                if last:
+                    return last
+            except AssertionError as error:
+                last = error
+            self._notice_ends()
+            if time.monotonic() > deadline_s:
+                raise NotInTime(f"not within {timeout_s:g} s: {what}; last seen: {last!r}\n{self.log_tails()}")
+            await asyncio.sleep(every_s)
+
+    def log_tails(self) -> str:
+        """The last lines that each process logged, with what became of it."""
+        parts = [f"logs and store are in {self.directory}"]
+        for node in self.nodes.values():
+            parts.append(f"--- {node.name}: {node.describe()}")
+            parts.extend(node.log_lines()[-_TAIL_LINES:])
+        return "\n".join(parts)
+
+    # --- what is below is how a start is carried out ---
+
+    async def _launch(self, node: NodeProcess) -> None:
+        row = await self._row(node.name)
+        self._replaced[node.name] = row.incarnation if row is not None else ""
+        node.launch()
+        ready = self._ready or self._serves
+        deadline_s = time.monotonic() + self._start_timeout_s
+        while (address := await ready(node)) is None:
+            if not node.alive:
+                raise ProcessFailed(f"{node.name} ended while it started: {node.describe()}\n{node.output()}")
+            if time.monotonic() > deadline_s:
+                raise NotInTime(f"{node.name} does not serve after {self._start_timeout_s:g} s\n{self.log_tails()}")
+            await asyncio.sleep(_POLL_S)
+        node.address = address
+
+    async def _serves(self, node: NodeProcess) -> str | None:
+        """The store knows a new node of this name, and health at its address says that it serves."""
+        row = await self._row(node.name)
+        if row is None or row.incarnation == self._replaced[node.name]:
+            return None
+        request = health_pb2.HealthCheckRequest()
+        async with grpc.aio.insecure_channel(row.address) as channel:
+            try:
+                answer = await health_pb2_grpc.HealthStub(channel).Check(request, timeout=1.0)
+            except grpc.aio.AioRpcError:
+                return None
+        return row.address if answer.status == health_pb2.HealthCheckResponse.SERVING else None
+
+    async def _row(self, name: str) -> NodeRow | None:
+        """What the store says of a node; None as well while there is no store."""
+        if self._ready is not None:
+            return None
+        try:
+            if self._store is None:
+                store = open_store(self.store_url, system_ports(), create=False)
+                await store.open()
+                self._store = store
+            view = await self._store.cluster()
+        except StoreError:  # a store that a node is about to make; if it stays away, the start's time limit says so
+            return None
+        return next((row for row in view.nodes if row.name == name), None)
+
+    def _notice_ends(self) -> None:
+        for node in self.nodes.values():
+            if node.ended_unasked:
+                raise ProcessFailed(f"{node.name} ended by itself: {node.describe()}\n{self.log_tails()}")
+
+
+def _as_environment(settings: Mapping[str, object]) -> dict[str, str]:
+    return {f"{ENV_PREFIX}{name.upper()}": str(value) for name, value in settings.items()}
