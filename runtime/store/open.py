@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from runtime.errors import InvalidSettings
 from runtime.ports import Ports
 from runtime.store.memory import MemoryStore
 from runtime.store.port import Store
+from runtime.store.sqlite import SqliteStore
 
 __all__ = ["open_store"]
 
@@ -19,7 +22,9 @@ def open_store(url: str, ports: Ports, *, create: bool = True) -> Store:
     """
     if url == "memory:":
         return MemoryStore(ports)
-    scheme, separator, _ = url.partition("://")
+    scheme, separator, rest = url.partition("://")
+    if scheme == "sqlite" and rest.startswith("/") and rest[1:]:
+        return SqliteStore(Path(rest[1:]), ports, create=create)
     if separator and scheme in ("postgres", "postgresql"):
         raise InvalidSettings(f"the store {scheme}://... needs PostgreSQL, which is not there yet; use {_FORMS}")
     raise InvalidSettings(f"{url!r} is no store; use {_FORMS}")

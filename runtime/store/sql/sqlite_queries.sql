@@ -1,0 +1,118 @@
+-- The fixed statements of the SQLite store, by name. Column orders are those of the records.
+-- Statements over many rows are made by runtime/store/sqlite/statements.py.
+
+-- name: load
+select kind, key, shard, revision, last_id, conversation, state_type, state, timers, due_at_s, updated_at_s
+from actors where kind = ? and key = ?;
+
+-- name: handled
+select conversation, id, kind, key, shard, revision, handled_at_s, outcome, attempts, node, error, type, sender,
+  cause, sent_at_s, caused
+from history where conversation = ? and id = ?;
+
+-- name: waiting
+-- What sweepers look for. Ends of ties between senders are settled by id, so that every store gives one order.
+select kind, key, shard, id, conversation, sent_at_s, sequence, due_at_s, attempts, parked, parked_at_s, envelope
+from mail
+where kind = :kind and shard in (select value from json_each(:shards))
+  and parked = '' and due_at_s <= :due_before_s and sent_at_s <= :sent_before_s
+order by sent_at_s, sequence, id, key limit :limit;
+
+-- name: waiting_for
+select kind, key, shard, id, conversation, sent_at_s, sequence, due_at_s, attempts, parked, parked_at_s, envelope
+from mail where kind = :kind and shard = :shard and key = :key
+order by sent_at_s, sequence, id limit :limit;
+
+-- name: due
+select kind, key, shard, revision, last_id, conversation, state_type, state, timers, due_at_s, updated_at_s
+from actors
+where kind = :kind and shard in (select value from json_each(:shards))
+  and due_at_s is not null and due_at_s <= :before_s
+order by due_at_s, key limit :limit;
+
+-- name: find_mail
+select due_at_s, attempts, parked from mail where kind = ? and shard = ? and key = ? and id = ?;
+
+-- name: mark_settled
+-- Written before an unknown commit is judged: overwrites what the log may still hold of it.
+insert into meta values ('settled', '1') on conflict do update set value = cast(value as integer) + 1;
+
+-- name: old_conversations
+select conversation, count(*), max(handled_at_s) from history
+where conversation > :after group by conversation order by conversation;
+
+-- name: live_conversations
+-- Of the given (as hex), those that still have mail, or an actor with a timer.
+select conversation from mail where hex(conversation) in (select value from json_each(:conversations))
+union
+select conversation from actors
+where due_at_s is not null and hex(conversation) in (select value from json_each(:conversations));
+
+-- name: forget
+delete from history where conversation = :conversation
+  and not exists (select 1 from history where conversation = :conversation and handled_at_s >= :handled_before_s);
+
+-- name: node
+select name, incarnation, address, kinds, version, lease_until_s from nodes where name = ?;
+
+-- name: put_node
+insert or replace into nodes (name, incarnation, address, kinds, version, lease_until_s) values (?, ?, ?, ?, ?, ?);
+
+-- name: renew
+update nodes set lease_until_s = :until_s where name = :name and incarnation = :incarnation;
+
+-- name: remove_node
+delete from nodes where name = :name and incarnation = :incarnation and lease_until_s <= :expired_at_s;
+
+-- name: give_up_shards
+update shards set owner = '', epoch = epoch + 1 where owner = :name;
+
+-- name: assign
+-- A shard without a row has epoch 0.
+insert into shards (kind, shard, owner, epoch)
+select :kind, :shard, :owner, :epoch + 1
+where :epoch = coalesce((select epoch from shards where kind = :kind and shard = :shard), 0)
+on conflict do update set owner = excluded.owner, epoch = excluded.epoch;
+
+-- name: unsubscribe
+delete from subscriptions where kind = ?;
+
+-- name: subscribe
+insert into subscriptions (event_type, kind, key_field, process, starts, where_field, where_value)
+values (?, ?, ?, ?, ?, ?, ?);
+
+-- name: nodes
+select name, incarnation, address, kinds, version, lease_until_s from nodes order by name;
+
+-- name: shards
+select kind, shard, owner, epoch from shards order by kind, shard;
+
+-- name: subscriptions
+select event_type, kind, key_field, process, starts, where_field, where_value from subscriptions
+order by event_type, kind, process, rowid;
+
+-- name: conversation
+select conversation, id, kind, key, shard, revision, handled_at_s, outcome, attempts, node, error, type, sender,
+  cause, sent_at_s, caused
+from history where conversation = ? order by handled_at_s, id;
+
+-- name: mail_of_conversation
+select kind, key, shard, id, conversation, sent_at_s, sequence, due_at_s, attempts, parked, parked_at_s, envelope
+from mail where conversation = ? order by sent_at_s, sequence, id, kind, key;
+
+-- name: dead_letters
+select kind, key, shard, id, conversation, sent_at_s, sequence, due_at_s, attempts, parked, parked_at_s, envelope
+from mail where parked <> '' and id > :after order by id, kind, key limit :limit;
+
+-- name: kinds
+-- Each kind by one seek in the index of the key, instead of a pass over all actors.
+with recursive known(kind) as (
+  select min(kind) from actors
+  union all
+  select (select min(kind) from actors where kind > known.kind) from known where known.kind is not null
+)
+select kind from known where kind is not null;
+
+-- name: actors
+select kind, key, shard, revision, last_id, conversation, state_type, state, timers, due_at_s, updated_at_s
+from actors where kind = :kind and key > :after order by key limit :limit;

@@ -1,0 +1,91 @@
+-- Version 1 of a store in SQLite. A later version is a file of its own, run after this one on new and old stores alike.
+
+create table meta (
+  name  text not null primary key,
+  value text not null
+) strict, without rowid;
+
+-- One actor's current state. A rowid table on purpose: rows of one time share pages, whatever their keys, so a commit
+-- over many actors writes about half the pages (and ran twice as fast) as with the rows inside the index on the key.
+create table actors (
+  kind         text    not null,
+  key          text    not null,
+  shard        integer not null,
+  revision     integer not null,
+  last_id      blob    not null,
+  conversation blob    not null,
+  state_type   text    not null,
+  state        blob    not null,
+  timers       blob    not null,
+  due_at_s     real,
+  updated_at_s real    not null,
+  primary key (kind, key)
+) strict;
+
+create index actors_due on actors (kind, shard, due_at_s) where due_at_s is not null;
+
+-- Messages that wait. Nearly empty while all goes well, so it has no second index to pay for on each insert and delete.
+create table mail (
+  kind         text    not null,
+  key          text    not null,
+  shard        integer not null,
+  id           blob    not null,
+  conversation blob    not null,
+  sent_at_s    real    not null,
+  sequence     integer not null,
+  due_at_s     real    not null,
+  attempts     integer not null,
+  parked       text    not null,
+  parked_at_s  real    not null,
+  envelope     blob    not null,
+  primary key (kind, shard, key, id)
+) strict, without rowid;
+
+-- Messages that were handled. Ids begin with the time, so rows arrive nearly in order; the one tree is the
+-- deduplication and the conversation's log at once.
+create table history (
+  conversation blob    not null,
+  id           blob    not null,
+  kind         text    not null,
+  key          text    not null,
+  shard        integer not null,
+  revision     integer not null,
+  handled_at_s real    not null,
+  outcome      text    not null,
+  attempts     integer not null,
+  node         text    not null,
+  error        text    not null,
+  type         text    not null,
+  sender       text    not null,
+  cause        blob    not null,
+  sent_at_s    real    not null,
+  caused       blob    not null,
+  primary key (conversation, id)
+) strict, without rowid;
+
+create table subscriptions (
+  event_type  text    not null,
+  kind        text    not null,
+  key_field   text    not null,
+  process     text    not null,
+  starts      integer not null,
+  where_field text    not null,
+  where_value text    not null
+) strict;
+
+create table nodes (
+  name          text not null primary key,
+  incarnation   text not null,
+  address       text not null,
+  kinds         text not null, -- a JSON array
+  version       text not null,
+  lease_until_s real not null
+) strict, without rowid;
+
+create table shards (
+  kind  text    not null,
+  shard integer not null,
+  owner text    not null,
+  epoch integer not null,
+  primary key (kind, shard)
+) strict, without rowid;

@@ -1,0 +1,239 @@
+"""Writes a batch of transitions inside a transaction that someone else begins and ends.
+
+Plan.of(batch)          on the event loop, before any lock is held: rows flattened into parameters
+write(connection, plan) on the writer's thread: all at once, in a few statements
+  └─ a count is off ──▶ undone, and the batch is halved until each culprit stands alone with its own verdict
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+
+import apsw
+
+from runtime.store.records import HistoryRow, MailRow, Transition, Verdict
+from runtime.store.sqlite.queries import named_queries
+from runtime.store.sqlite.statements import (
+    DELETE_MAIL,
+    INSERT_ACTORS,
+    INSERT_HISTORY,
+    INSERT_MAIL,
+    RESCHEDULE_MAIL,
+    UPDATE_ACTORS,
+)
+
+__all__ = ["Plan", "is_there", "write"]
+
+_actor_values = attrgetter(
+    "kind",
+    "key",
+    "shard",
+    "revision",
+    "last_id",
+    "conversation",
+    "state_type",
+    "state",
+    "timers",
+    "due_at_s",
+    "updated_at_s",
+)
+_mail_values = attrgetter(
+    "kind",
+    "key",
+    "shard",
+    "id",
+    "conversation",
+    "sent_at_s",
+    "sequence",
+    "due_at_s",
+    "attempts",
+    "parked",
+    "parked_at_s",
+    "envelope",
+)
+_history_values = attrgetter(
+    "conversation",
+    "id",
+    "kind",
+    "key",
+    "shard",
+    "revision",
+    "handled_at_s",
+    "outcome",
+    "attempts",
+    "node",
+    "error",
+    "type",
+    "sender",
+    "cause",
+    "sent_at_s",
+    "caused",
+)
+
+_Slot = tuple[str, int, str, bytes]  # where a message waits: kind, shard, key, id
+
+
+@dataclass(slots=True)
+class Plan:
+    """A batch as parameters of statements, each list flat.
+
+    `apart` says that no transition touches what another one does, so that all of them at once leave the same rows as
+    one after the other would; that is the rule, since an actor's next turn begins after the commit of the one before.
+    """
+
+    batch: Sequence[Transition]
+    apart: bool = True
+    checks_duplicates: bool = False
+    deleted: list[object] = field(default_factory=list)
+    rescheduled: list[object] = field(default_factory=list)
+    history: list[object] = field(default_factory=list)
+    inserted: list[object] = field(default_factory=list)
+    updated: list[object] = field(default_factory=list)
+    mail: list[object] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, batch: Sequence[Transition]) -> Plan:
+        plan = cls(batch)
+        footprint = _Footprint()
+        for transition in batch:
+            plan._add(transition, footprint)
+        plan.apart = len(batch) == 1 or footprint.is_apart()
+        return plan
+
+    def _add(self, transition: Transition, footprint: _Footprint) -> None:
+        actor, expected = transition.actor, transition.expected
+        if actor is not None and expected is not None:
+            footprint.actors.append(actor.address)
+            if expected.revision or expected.last_id:
+                self.updated += _actor_values(actor)
+                self.updated += (expected.revision, expected.last_id)
+            else:
+                self.inserted += _actor_values(actor)
+        if transition.consumed or transition.rescheduled:
+            self._add_waiting(transition, footprint)
+        for done in transition.history:
+            self.history += _history_values(done)
+            footprint.handled.append((done.conversation, done.id))
+        for row in transition.mail:
+            slot = (row.kind, row.shard, row.key, row.id)
+            if slot in footprint.posted:
+                footprint.repeated = True
+                if len(self.batch) == 1:
+                    continue  # twice in one transition: it waits once
+            footprint.posted[slot] = row
+            self.mail += _mail_values(row)
+        self.checks_duplicates |= transition.check_duplicates
+
+    def _add_waiting(self, transition: Transition, footprint: _Footprint) -> None:
+        (kind, shard), key = transition.slice, transition.key
+        for id in transition.consumed:
+            self.deleted += (kind, shard, key, id)
+            footprint.consumed.append((kind, shard, key, id))
+        for row in transition.rescheduled:
+            self.rescheduled += (row.due_at_s, row.attempts, row.parked, row.parked_at_s, kind, shard, key, row.id)
+
+
+@dataclass(slots=True)
+class _Footprint:
+    """What the transitions of one batch touch; kept only while a plan is made."""
+
+    actors: list[tuple[str, str]] = field(default_factory=list)
+    consumed: list[_Slot] = field(default_factory=list)
+    handled: list[tuple[bytes, bytes]] = field(default_factory=list)
+    posted: dict[_Slot, MailRow] = field(default_factory=dict)
+    repeated: bool = False
+
+    def is_apart(self) -> bool:
+        if self.repeated or len(set(self.actors)) < len(self.actors):
+            return False
+        if not self.posted:
+            return True
+        if not self.posted.keys().isdisjoint(self.consumed):
+            return False
+        handled = set(self.handled)
+        return not any((row.conversation, row.id) in handled for row in self.posted.values())
+
+
+def write(connection: apsw.Connection, plan: Plan) -> list[Verdict]:
+    """Write what can be written; one verdict per transition. Needs an open transaction, and leaves it open."""
+    if len(plan.batch) == 1:
+        return [_write_alone(connection, plan)]
+    if plan.apart:
+        connection.execute("savepoint many")
+        written = _write_all(connection, plan)
+        connection.execute("release many" if written else "rollback to many")
+        if written:
+            return [Verdict.COMMITTED] * len(plan.batch)
+        connection.execute("release many")
+    middle = len(plan.batch) // 2
+    first, second = plan.batch[:middle], plan.batch[middle:]
+    return [*write(connection, Plan.of(first)), *write(connection, Plan.of(second))]
+
+
+def _write_all(connection: apsw.Connection, plan: Plan) -> bool:
+    return (
+        UPDATE_ACTORS.run(connection, plan.updated)
+        and INSERT_ACTORS.run(connection, plan.inserted)
+        and DELETE_MAIL.run(connection, plan.deleted)
+        and RESCHEDULE_MAIL.run(connection, plan.rescheduled)
+        and INSERT_HISTORY.run(connection, plan.history)
+        # Mail that is passed over is as it should be, unless a post wants to know.
+        and (INSERT_MAIL.run(connection, plan.mail) or not plan.checks_duplicates)
+    )
+
+
+def _write_alone(connection: apsw.Connection, plan: Plan) -> Verdict:
+    connection.execute("savepoint one")
+    verdict = _verdict(connection, plan)
+    if verdict is not Verdict.COMMITTED:
+        connection.execute("rollback to one")
+    connection.execute("release one")
+    return verdict
+
+
+def _verdict(connection: apsw.Connection, plan: Plan) -> Verdict:
+    if not (UPDATE_ACTORS.run(connection, plan.updated) and INSERT_ACTORS.run(connection, plan.inserted)):
+        return Verdict.CONFLICT
+    if not (DELETE_MAIL.run(connection, plan.deleted) and RESCHEDULE_MAIL.run(connection, plan.rescheduled)):
+        return Verdict.GONE
+    if not INSERT_HISTORY.run(connection, plan.history):
+        return Verdict.GONE
+    if not INSERT_MAIL.run(connection, plan.mail) and plan.checks_duplicates:
+        return Verdict.DUPLICATE
+    return Verdict.COMMITTED
+
+
+def is_there(connection: apsw.Connection, transition: Transition) -> bool:
+    """Whether a transition of unknown outcome was written; by its history, else its mail, else what it left behind."""
+    if transition.history:
+        return all(_is_written(connection, row) for row in transition.history)
+    if transition.mail:
+        return all(_is_known(connection, row) for row in transition.mail)
+    if transition.actor is not None:
+        found = connection.execute(named_queries()["load"], transition.actor.address).fetchone()
+        return bool(found == _actor_values(transition.actor))
+    (kind, shard), key = transition.slice, transition.key
+    if any(_waiting(connection, (kind, shard, key, id)) is not None for id in transition.consumed):
+        return False
+    return all(
+        _waiting(connection, (kind, shard, key, row.id)) == (row.due_at_s, row.attempts, row.parked)
+        for row in transition.rescheduled
+    )
+
+
+def _is_written(connection: apsw.Connection, row: HistoryRow) -> bool:
+    found = connection.execute(named_queries()["handled"], (row.conversation, row.id)).fetchone()
+    return found is not None and (found[5], found[9]) == (row.revision, row.node)
+
+
+def _is_known(connection: apsw.Connection, row: MailRow) -> bool:
+    if _waiting(connection, (row.kind, row.shard, row.key, row.id)) is not None:
+        return True
+    return connection.execute(named_queries()["handled"], (row.conversation, row.id)).fetchone() is not None
+
+
+def _waiting(connection: apsw.Connection, slot: _Slot) -> tuple[object, ...] | None:
+    row: tuple[object, ...] | None = connection.execute(named_queries()["find_mail"], slot).fetchone()
+    return row

@@ -1,0 +1,60 @@
+"""Connections to the file, and SQLite's errors in the words of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+
+from runtime.errors import StoreBusy, StoreCorrupt, StoreError, StoreFull, StoreReadOnly, StoreUnavailable
+from runtime.store.sqlite.lock import describe_writer
+
+__all__ = ["connect", "translate", "translated"]
+
+_WRITER_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+_CACHE_KIB = 16_384
+_STATEMENTS_MAX = 300  # prepared statements kept by a connection, the least used dropped; the writer has about 200
+_CHECKPOINT_PAGES = 2_000  # of 4 KiB in the log before a commit moves them into the file
+
+
+def connect(path: Path, *, read_only: bool, busy_s: float, vfs: str | None = None) -> apsw.Connection:
+    """Open a connection. `busy_s` is how long one statement waits for a lock that another program holds."""
+    flags = apsw.SQLITE_OPEN_READONLY if read_only else _WRITER_FLAGS
+    connection = apsw.Connection(str(path), flags=flags, vfs=vfs, statementcachesize=_STATEMENTS_MAX)
+    connection.set_busy_timeout(int(busy_s * 1000))
+    connection.execute(f"pragma cache_size = -{_CACHE_KIB}")
+    if not read_only:
+        # A commit is on the disk before it is answered; NORMAL would lose acknowledged commits in a power cut.
+        connection.execute("pragma synchronous = full")
+        connection.wal_autocheckpoint(_CHECKPOINT_PAGES)
+    return connection
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turns SQLite's errors into the store's."""
+    try:
+        yield
+    except apsw.Error as error:
+        raise translate(error, path) from error
+
+
+def translate(error: apsw.Error, path: Path) -> StoreError:
+    """The store's error for one of SQLite's: names the file, the cause and the cure."""
+    match error:
+        case apsw.BusyError() | apsw.LockedError():
+            return StoreBusy(f"{path} is locked by {describe_writer(path)}; end it, or let it finish ({error})")
+        case apsw.FullError():
+            return StoreFull(f"the disk of {path} is full; free some space on it, nothing else is needed ({error})")
+        case apsw.ReadOnlyError() | apsw.PermissionsError():
+            return StoreReadOnly(f"{path} or its folder cannot be written; check owner, mode and mount ({error})")
+        case apsw.NotADBError():
+            return StoreCorrupt(f"{path} is no database; name another file as the store ({error})")
+        case apsw.CorruptError():
+            return StoreCorrupt(f"{path} is damaged; stop all nodes and restore it from a backup ({error})")
+        case apsw.CantOpenError():
+            return StoreUnavailable(f"{path} cannot be opened; check the folder, its owner and mode ({error})")
+        case _:
+            return StoreUnavailable(f"{path} failed; see the disk and the system's log ({error!r})")

@@ -1,0 +1,74 @@
+"""Makes the tables in an empty file, brings older ones up to date, and refuses what is not ours.
+
+The file is ours if its application_id says so. Its version is the number of steps it has been through; each step runs
+in one transaction with the new number, under the file lock, so that nodes that start at once make one schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import apsw
+
+from runtime.errors import StoreCorrupt, StoreTooNew, StoreUnavailable
+
+__all__ = ["APPLICATION_ID", "check_file", "prepare"]
+
+APPLICATION_ID = 0x416D6E64  # "Amnd"
+
+
+def check_file(path: Path, *, create: bool) -> None:
+    """Look before opening, since opening makes a file. Raises StoreUnavailable.
+
+    Never reads the file: closing it would drop the locks that other connections of this process hold on it.
+    """
+    if not path.parent.is_dir():
+        raise StoreUnavailable(f"the folder {path.parent} of the store {path.name} does not exist; make it first")
+    if path.is_dir():
+        raise StoreUnavailable(f"{path} is a folder; a store is a file, name one in it")
+    if not create and not path.exists():
+        raise StoreUnavailable(f"there is no store {path}; start a node with it first, or correct its name")
+
+
+def prepare(
+    connection: apsw.Connection, path: Path, steps: Sequence[str], new_cluster_id: Callable[[], bytes], *, create: bool
+) -> str:
+    """Bring the schema up to date; gives the cluster id. Raises StoreCorrupt, StoreTooNew, StoreUnavailable."""
+    version = _version(connection, path)
+    if version == 0 and not create:
+        raise StoreUnavailable(f"{path} is empty; start a node with it first, or correct its name")
+    if version > len(steps):
+        raise StoreTooNew(
+            f"{path} was written by a newer version of Amends (schema {version}, this one knows {len(steps)}); "
+            "upgrade this node"
+        )
+    if connection.execute("pragma journal_mode = wal").get != "wal":
+        raise StoreUnavailable(f"{path} cannot use a write-ahead log; keep the store on a local disk")
+    for number, step in enumerate(steps[version:], start=version + 1):
+        _migrate(connection, step, number, new_cluster_id)
+    return str(connection.execute("select value from meta where name = 'cluster_id'").get)
+
+
+def _version(connection: apsw.Connection, path: Path) -> int:
+    application = connection.execute("pragma application_id").get
+    if application == APPLICATION_ID:
+        return int(connection.execute("select value from meta where name = 'schema'").get)
+    if application or connection.execute("select count(*) from sqlite_schema").get:
+        raise StoreCorrupt(f"{path} is a database of another program; name another file as the store")
+    return 0
+
+
+def _migrate(connection: apsw.Connection, step: str, number: int, new_cluster_id: Callable[[], bytes]) -> None:
+    connection.execute("begin immediate")
+    try:
+        connection.execute(step)
+        if number == 1:
+            connection.execute(f"pragma application_id = {APPLICATION_ID}")
+            connection.execute("insert into meta values ('cluster_id', ?)", (new_cluster_id().hex(),))
+        connection.execute("insert or replace into meta values ('schema', ?)", (str(number),))
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("rollback")
+        raise
+    connection.execute("commit")

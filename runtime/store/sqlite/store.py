@@ -1,0 +1,264 @@
+"""`Store` in a SQLite file: every method as a transaction of the writer, or as a read.
+
+What holds of each method is written in runtime/store/port.py; how rows are judged, in memory.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace as with_changes
+from pathlib import Path
+from typing import TypeVar
+
+import apsw
+
+from runtime.envelope import Address
+from runtime.errors import CommitUnknown, StoreUnavailable
+from runtime.ports import Ports
+from runtime.store.records import (
+    ActorRow,
+    ClusterView,
+    HistoryRow,
+    MailRow,
+    NodeRow,
+    Outcome,
+    ShardRow,
+    Subscription,
+    Transition,
+    Verdict,
+)
+from runtime.store.sqlite.commit import Plan, is_there, write
+from runtime.store.sqlite.purge import forget, old_conversations
+from runtime.store.sqlite.queries import named_queries, schema_steps
+from runtime.store.sqlite.reader import Reader
+from runtime.store.sqlite.writer import Writer
+
+__all__ = ["SqliteStore"]
+
+T = TypeVar("T")
+
+_NEAR_ROWS_MAX = 32  # read right on the event loop up to here: about a third of a millisecond
+
+
+class SqliteStore:
+    """One file, shared by the nodes of one machine. `path` is absolute or relative to the working directory.
+
+    `wait_s` bounds how long a call waits for other processes before it raises StoreBusy. `vfs` names a registered
+    SQLite VFS, for tests that make the disk fail.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        ports: Ports,
+        *,
+        create: bool = True,
+        wait_s: float = 10.0,
+        vfs: str | None = None,
+        steps: Sequence[str] | None = None,
+    ) -> None:
+        self._path = path.absolute()
+        self._clock = ports.clock
+        self._create = create
+        self._steps = schema_steps() if steps is None else steps
+        self._sql = named_queries()
+        self._writer = Writer(self._path, ports, wait_s=wait_s, vfs=vfs)
+        self._reader = Reader(self._path, ports, wait_s=wait_s, vfs=vfs)
+        self._cluster_id = ""
+
+    @property
+    def cluster_id(self) -> str:
+        return self._cluster_id
+
+    async def open(self) -> None:
+        self._cluster_id = await self._writer.open(self._steps, create=self._create)
+
+    async def close(self) -> None:
+        await self._reader.close()
+        await self._writer.close()
+
+    # --- turns ---
+
+    async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
+        if not batch:
+            return []
+        plan = Plan.of(batch)
+        return await self._writer.transact(lambda connection: write(connection, plan))
+
+    async def settle(self, batch: Sequence[Transition]) -> list[bool]:
+        return await self._writer.settle(lambda connection: [is_there(connection, item) for item in batch])
+
+    async def load(self, addresses: Sequence[Address]) -> list[ActorRow | None]:
+        def read(connection: apsw.Connection) -> list[ActorRow | None]:
+            rows = [connection.execute(self._sql["load"], address).fetchone() for address in addresses]
+            return [None if row is None else ActorRow(*row) for row in rows]
+
+        return await self._reader.soon(read) if len(addresses) <= _NEAR_ROWS_MAX else await self._reader.patiently(read)
+
+    async def handled(self, keys: Sequence[tuple[bytes, bytes]]) -> list[HistoryRow | None]:
+        def read(connection: apsw.Connection) -> list[HistoryRow | None]:
+            rows = [connection.execute(self._sql["handled"], key).fetchone() for key in keys]
+            return [None if row is None else _history_row(row) for row in rows]
+
+        return await self._reader.soon(read) if len(keys) <= _NEAR_ROWS_MAX else await self._reader.patiently(read)
+
+    # --- sweeping ---
+
+    async def waiting(
+        self, kind: str, shards: Sequence[int], *, due_before_s: float, sent_before_s: float, limit: int
+    ) -> list[MailRow]:
+        parameters = {
+            "kind": kind,
+            "shards": json.dumps(list(shards)),
+            "due_before_s": due_before_s,
+            "sent_before_s": sent_before_s,
+            "limit": limit,
+        }
+        return await self._mail("waiting", parameters)
+
+    async def waiting_for(self, address: Address, shard: int, *, limit: int) -> list[MailRow]:
+        kind, key = address
+        return await self._mail("waiting_for", {"kind": kind, "shard": shard, "key": key, "limit": limit})
+
+    async def due(self, kind: str, shards: Sequence[int], *, before_s: float, limit: int) -> list[ActorRow]:
+        parameters = {"kind": kind, "shards": json.dumps(list(shards)), "before_s": before_s, "limit": limit}
+        return await self._actors("due", parameters)
+
+    async def purge(self, *, handled_before_s: float, limit: int, after: bytes = b"") -> tuple[int, bytes]:
+        old, next_after = await self._reader.patiently(
+            lambda connection: old_conversations(connection, handled_before_s, limit, after)
+        )
+        gone = await self._write(lambda connection: forget(connection, old, handled_before_s)) if old else 0
+        return gone, next_after
+
+    # --- membership ---
+
+    async def join(self, node: NodeRow, *, lease_s: float, replace: str = "") -> NodeRow | None:
+        def put(connection: apsw.Connection) -> NodeRow | None:
+            now_s = self._clock.now_s()
+            found = connection.execute(self._sql["node"], (node.name,)).fetchone()
+            other = node if found is None else _node_row(found)
+            if other.incarnation not in (node.incarnation, replace) and other.lease_until_s > now_s:
+                return other
+            values = (node.name, node.incarnation, node.address, json.dumps(node.kinds), node.version, now_s + lease_s)
+            connection.execute(self._sql["put_node"], values)
+            return None
+
+        return await self._write(put)
+
+    async def renew(self, name: str, incarnation: str, *, lease_s: float) -> bool:
+        def put(connection: apsw.Connection) -> bool:
+            until_s = self._clock.now_s() + lease_s
+            connection.execute(self._sql["renew"], {"until_s": until_s, "name": name, "incarnation": incarnation})
+            return connection.changes() == 1
+
+        return await self._write(put)
+
+    async def leave(self, name: str, incarnation: str) -> None:
+        await self._write(lambda connection: self._remove(connection, name, incarnation, float("inf")))
+
+    async def evict(self, name: str, incarnation: str) -> bool:
+        return await self._write(lambda connection: self._remove(connection, name, incarnation, self._clock.now_s()))
+
+    def _remove(self, connection: apsw.Connection, name: str, incarnation: str, expired_at_s: float) -> bool:
+        parameters = {"name": name, "incarnation": incarnation, "expired_at_s": expired_at_s}
+        connection.execute(self._sql["remove_node"], parameters)
+        removed = connection.changes() == 1
+        if removed:
+            connection.execute(self._sql["give_up_shards"], {"name": name})
+        return removed
+
+    async def assign(self, kind: str, shard: int, *, owner: str, expected_epoch: int) -> bool:
+        [assigned] = await self.assign_many([ShardRow(kind, shard, owner, expected_epoch)])
+        return assigned
+
+    async def assign_many(self, wanted: Sequence[ShardRow]) -> list[bool]:
+        def put(connection: apsw.Connection) -> list[bool]:
+            assigned = []
+            for row in wanted:
+                values = {"kind": row.kind, "shard": row.shard, "owner": row.owner, "epoch": row.epoch}
+                connection.execute(self._sql["assign"], values)
+                assigned.append(connection.changes() == 1)
+            return assigned
+
+        return await self._write(put)
+
+    async def subscribe(self, subscriptions: Sequence[Subscription], *, kind: str) -> None:
+        def put(connection: apsw.Connection) -> None:
+            connection.execute(self._sql["unsubscribe"], (kind,))
+            for s in subscriptions:
+                values = (s.event_type, s.kind, s.key_field, s.process, s.starts, s.where_field, s.where_value)
+                connection.execute(self._sql["subscribe"], values)
+
+        await self._write(put)
+
+    async def cluster(self) -> ClusterView:
+        def read(connection: apsw.Connection) -> ClusterView:
+            with connection:  # the three tables at one instant
+                nodes = tuple(_node_row(row) for row in connection.execute(self._sql["nodes"]))
+                shards = tuple(ShardRow(*row) for row in connection.execute(self._sql["shards"]))
+                subscriptions = tuple(_subscription(row) for row in connection.execute(self._sql["subscriptions"]))
+            return ClusterView(self._clock.now_s(), nodes, shards, subscriptions)
+
+        return await self._reader.patiently(read)
+
+    # --- operators ---
+
+    async def now_s(self) -> float:
+        return self._clock.now_s()
+
+    async def conversation(self, conversation: bytes) -> list[HistoryRow]:
+        def read(connection: apsw.Connection) -> list[HistoryRow]:
+            return [_history_row(row) for row in connection.execute(self._sql["conversation"], (conversation,))]
+
+        return await self._reader.patiently(read)
+
+    async def mail_of_conversation(self, conversation: bytes) -> list[MailRow]:
+        return await self._mail("mail_of_conversation", (conversation,))
+
+    async def dead_letters(self, *, limit: int, after: bytes = b"") -> list[MailRow]:
+        return await self._mail("dead_letters", {"after": after, "limit": limit})
+
+    async def actors_with_key(self, key: str) -> list[ActorRow]:
+        def read(connection: apsw.Connection) -> list[ActorRow]:
+            kinds = [kind for (kind,) in connection.execute(self._sql["kinds"])]
+            rows = [connection.execute(self._sql["load"], (kind, key)).fetchone() for kind in kinds]
+            return [ActorRow(*row) for row in rows if row is not None]
+
+        return await self._reader.patiently(read)
+
+    async def actors(self, kind: str, *, limit: int, after: str = "") -> list[ActorRow]:
+        return await self._actors("actors", {"kind": kind, "after": after, "limit": limit})
+
+    async def _mail(self, name: str, parameters: dict[str, object] | tuple[object, ...]) -> list[MailRow]:
+        return await self._reader.patiently(
+            lambda connection: [MailRow(*row) for row in connection.execute(self._sql[name], parameters)]
+        )
+
+    async def _actors(self, name: str, parameters: dict[str, object]) -> list[ActorRow]:
+        return await self._reader.patiently(
+            lambda connection: [ActorRow(*row) for row in connection.execute(self._sql[name], parameters)]
+        )
+
+    async def _write(self, work: Callable[[apsw.Connection], T]) -> T:
+        """A write that can simply be repeated: one of unknown outcome is reported as a failure like any other."""
+        try:
+            return await self._writer.transact(work)
+        except CommitUnknown as error:
+            raise StoreUnavailable(f"{error}; it may or may not have been written, and can be repeated") from error
+
+
+def _history_row(row: tuple[object, ...]) -> HistoryRow:
+    found = HistoryRow(*row)  # type: ignore[arg-type]  # columns are in the order of the record
+    return with_changes(found, outcome=Outcome(found.outcome))
+
+
+def _node_row(row: tuple[object, ...]) -> NodeRow:
+    found = NodeRow(*row)  # type: ignore[arg-type]  # columns are in the order of the record
+    return with_changes(found, kinds=tuple(json.loads(str(row[3]))))
+
+
+def _subscription(row: tuple[object, ...]) -> Subscription:
+    found = Subscription(*row)  # type: ignore[arg-type]  # columns are in the order of the record
+    return with_changes(found, starts=bool(found.starts))

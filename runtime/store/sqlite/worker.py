@@ -1,0 +1,133 @@
+"""A thread that does a store's blocking work, one job after another, and answers on the event loop.
+
+    coroutine ──run──▶ queue ──▶ thread: [file lock] ▶ claim ▶ work ──call_soon_threadsafe──▶ coroutine
+
+A job that waits too long for its turn is taken back (StoreBusy); one that has begun is never interrupted: cancelling
+the coroutine that awaits it changes nothing about the work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any, Generic, TypeVar
+
+from runtime.errors import StoreBusy
+from runtime.ports import Clock
+from runtime.store.sqlite.lock import FileLock
+
+__all__ = ["Worker"]
+
+T = TypeVar("T")
+
+_JOBS_MAX = 1_000
+
+
+class _Job(Generic[T]):
+    """One piece of work. Either the thread claims it or its deadline takes it back, never both."""
+
+    __slots__ = ("_guard", "_loop", "_taken", "answer", "work")
+
+    def __init__(self, work: Callable[[], T], loop: asyncio.AbstractEventLoop) -> None:
+        self.work = work
+        self.answer: asyncio.Future[T] = loop.create_future()
+        self._loop = loop
+        self._guard = threading.Lock()
+        self._taken = False
+
+    def claim(self) -> bool:
+        with self._guard:
+            mine, self._taken = not self._taken, True
+        return mine
+
+    def run(self) -> None:
+        """On the thread: work, and hand the result or the error to the loop."""
+        try:
+            result = self.work()
+        except BaseException as error:  # noqa: BLE001 -- carried over to the coroutine that waits, where it is raised
+            self.post(self.fail, error)
+        else:
+            self.post(self._succeed, result)
+
+    def post(self, callback: Callable[[Any], None], value: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback, value)
+        except RuntimeError:
+            return  # the loop has ended, and with it everyone who waited
+
+    def _succeed(self, result: T) -> None:
+        if not self.answer.done():
+            self.answer.set_result(result)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
+class Worker:
+    """Runs work on one thread, under a file lock if it has one. At most 1,000 jobs wait; more are refused."""
+
+    def __init__(self, name: str, clock: Clock, *, wait_s: float, lock: FileLock | None = None) -> None:
+        self._name = name
+        self._clock = clock
+        self._wait_s = wait_s
+        self._lock = lock
+        self._jobs: SimpleQueue[_Job[Any] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Do it on the thread. Raises what it raises; StoreBusy when it could not begin in time."""
+        if self._jobs.qsize() >= _JOBS_MAX:
+            raise StoreBusy(f"{_JOBS_MAX} calls wait for the thread {self._name}, the most allowed; try again later")
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
+            self._thread.start()
+        job = _Job(work, asyncio.get_running_loop())
+        self._jobs.put(job)
+        deadline = self._clock.call_later(self._wait_s, self._take_back, job)
+        try:
+            return await job.answer
+        finally:
+            deadline.cancel()
+
+    async def stop(self, last: Callable[[], None]) -> None:
+        """Do the queued work, then `last`, and end the thread. One stuck behind a foreign lock is left behind."""
+        if self._thread is None:
+            return
+        try:
+            await self.run(last)
+        except StoreBusy:
+            return
+        finally:
+            self._jobs.put(None)
+            thread, self._thread = self._thread, None
+        thread.join()
+
+    def _take_back(self, job: _Job[Any]) -> None:
+        if job.claim():
+            job.fail(self._busy())
+
+    def _busy(self) -> StoreBusy:
+        if self._lock is not None:
+            return self._lock.busy(self._wait_s)
+        return StoreBusy(f"the thread {self._name} was busy for more than {self._wait_s:g} s; try again later")
+
+    def _serve(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            if self._lock is None:
+                if job.claim():
+                    job.run()
+                continue
+            try:
+                self._lock.acquire()
+            except Exception as error:  # noqa: BLE001 -- carried over to the coroutine that waits, where it is raised
+                if job.claim():
+                    job.post(job.fail, error)
+                continue
+            try:
+                if job.claim():
+                    job.run()
+            finally:
+                self._lock.release()

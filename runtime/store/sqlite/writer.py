@@ -1,0 +1,125 @@
+"""The only writing connection of a store, on a thread of its own, under the file lock.
+
+    store ──transact(work)──▶ thread: lock ▶ begin immediate ▶ work(connection) ▶ commit ▶ unlock
+
+An error before COMMIT is definite: nothing was written. One at COMMIT is not (the disk may have the commit although
+its flush reported an error): the connection is dropped, the next use opens a new one, and CommitUnknown says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import apsw
+
+from runtime.errors import CommitUnknown, StoreUnavailable
+from runtime.ports import Ports
+from runtime.store.sqlite.connection import connect, translate, translated
+from runtime.store.sqlite.lock import FileLock
+from runtime.store.sqlite.queries import named_queries
+from runtime.store.sqlite.schema import check_file, prepare
+from runtime.store.sqlite.worker import Worker
+
+__all__ = ["Writer"]
+
+T = TypeVar("T")
+
+
+class Writer:
+    """Runs pieces of work as transactions, one after another."""
+
+    def __init__(self, path: Path, ports: Ports, *, wait_s: float, vfs: str | None = None) -> None:
+        self._path = path
+        self._ids = ports.ids
+        self._wait_s = wait_s
+        self._vfs = vfs
+        self._lock = FileLock(path)
+        self._worker = Worker(f"{path.name} writer", ports.clock, wait_s=wait_s, lock=self._lock)
+        self._connection: apsw.Connection | None = None
+
+    async def open(self, steps: Sequence[str], *, create: bool) -> str:
+        """Make or migrate the tables; gives the cluster id."""
+        check_file(self._path, create=create)
+        return await self._worker.run(lambda: self._prepare(steps, create=create))
+
+    async def transact(self, work: Callable[[apsw.Connection], T]) -> T:
+        """Run work in a transaction. Raises CommitUnknown, or an error that means that nothing was written."""
+        return await self._worker.run(lambda: self._transaction(work))
+
+    async def settle(self, work: Callable[[apsw.Connection], T]) -> T:
+        """Like `transact`, for questions about an unknown commit; the answer is final.
+
+        On a new connection, which sees what recovery brings back; and with a write of its own, which takes the place
+        in the log where the lost commit may still lie: from then on no recovery can bring it back.
+        """
+        return await self._worker.run(lambda: self._settlement(work))
+
+    async def close(self) -> None:
+        await self._worker.stop(self._drop)
+        self._lock.close()
+
+    def _prepare(self, steps: Sequence[str], *, create: bool) -> str:
+        with translated(self._path):
+            try:
+                return prepare(self._connected(), self._path, steps, self._ids.new_id, create=create)
+            except BaseException:
+                self._drop()
+                raise
+
+    def _settlement(self, work: Callable[[apsw.Connection], T]) -> T:
+        self._drop()
+
+        def marked(connection: apsw.Connection) -> T:
+            connection.execute(named_queries()["mark_settled"])
+            return work(connection)
+
+        try:
+            return self._transaction(marked)
+        except CommitUnknown as error:
+            raise StoreUnavailable(f"{self._path} could not yet say what became of a commit ({error})") from error
+
+    def _transaction(self, work: Callable[[apsw.Connection], T]) -> T:
+        with translated(self._path):
+            connection = self._connected()
+            try:
+                connection.execute("begin immediate")
+                result = work(connection)
+                if not connection.in_transaction:
+                    raise StoreUnavailable(f"{self._path} gave up a transaction half way; nothing was written")
+            except apsw.BusyError:
+                self._roll_back(connection)
+                raise
+            except BaseException:
+                # A full disk, say, ends the transaction by itself: nothing may run on this connection but its end.
+                self._drop()
+                raise
+        self._commit(connection)
+        return result
+
+    def _commit(self, connection: apsw.Connection) -> None:
+        try:
+            connection.execute("commit")
+        except (apsw.BusyError, apsw.FullError) as error:
+            # Definite: what is written last, and makes the rest count, has not been written.
+            self._drop()
+            raise translate(error, self._path) from error
+        except apsw.Error as error:
+            self._drop()
+            raise CommitUnknown(f"{self._path} failed while committing ({error!r})") from error
+
+    def _connected(self) -> apsw.Connection:
+        if self._connection is None:
+            self._connection = connect(self._path, read_only=False, busy_s=self._wait_s, vfs=self._vfs)
+        return self._connection
+
+    def _roll_back(self, connection: apsw.Connection) -> None:
+        if connection.in_transaction:
+            connection.execute("rollback")
+
+    def _drop(self) -> None:
+        """Close; an open transaction is rolled back by that."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close(force=True)
