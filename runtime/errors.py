@@ -47,6 +47,14 @@ class ActorStopped(AmendsError):
     """The actor has stopped, or stopped before it answered."""
 
 
+class HandlerFailed(AmendsError):
+    """The actor's handler raised instead of answering; its exception is the cause."""
+
+
+class ActorNameTaken(AmendsError):
+    """The parent has a child of this name, or one that is still stopping."""
+
+
 # --- the operator -----------------------------------------------------------------------------------------------------
 
 
@@ -100,3 +108,7 @@ class PeerRefused(AmendsError):
 
 class LinkLost(AmendsError):
     """A link to a peer broke, or could not be made."""
+
+
+class NobodyListens(LinkLost):
+    """Nothing listens at a peer's address: its machine answers, and says that no process has the port."""

@@ -1,0 +1,193 @@
+"""One actor: what its handlers may do, and how its turn is run. A cell is both its Context and its ActorRef.
+
+    dispatcher ──run──▶ system lane first, then up to `throughput` messages ──▶ back to the ready queue, or to rest
+
+One object serves as queue, reference and context, so that an idle actor is small and sending is a single call. Who
+holds it sees only what the protocol in their signature shows: ActorRef from outside, Context from inside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, cast
+
+from runtime.actor.actor import Actor, BatchActor
+from runtime.actor.ask import Reply
+from runtime.actor.context import Context, Handler
+from runtime.actor.dead_letters import DeadLetter, Reason
+from runtime.actor.lifecycle import Lifecycle
+from runtime.actor.mailbox import BLOCKED, PAUSES, SIGNALLED, STARTING, STOPPED, SUSPENDED, Letter
+from runtime.actor.ref import ActorRef, Recipient
+from runtime.actor.timers import Timer, Timers
+from runtime.errors import ActorStopped, InvalidMessage, Overloaded
+
+__all__ = ["Cell"]
+
+_NOTHING = object()
+"""In hand between messages; None is a message like any other."""
+
+
+class Becoming(Actor):
+    """The actor while it handles messages in another way; the way before is underneath."""
+
+    __slots__ = ("beneath", "receive")
+
+    def __init__(self, beneath: Actor, handler: Handler) -> None:
+        self.beneath = beneath
+        self.receive = handler  # type: ignore[method-assign, assignment]
+
+    async def stopped(self, context: Context) -> None:
+        await self.beneath.stopped(context)
+
+
+class Cell(Lifecycle):
+    __slots__ = ("in_hand", "stashed", "timers")
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.in_hand: Any = _NOTHING
+        self.stashed: deque[Any] | None = None
+        self.timers: Timers | None = None
+
+    # --- the turn ---
+
+    async def run(self, budget: int) -> int:
+        if self.flags & (SIGNALLED | STARTING):
+            await self.obey()
+        handled = 0
+        queue, actor = self.queue, self.actor
+        if queue and actor is not None and not self.flags & PAUSES:
+            count = min(budget, self.options.throughput, len(queue))
+            if actor.batching:
+                handled = await self._handle_batch(actor, queue, count)
+            else:
+                handled = await self._handle_each(queue, count)
+        if self.flags & SUSPENDED:
+            self.catch_up()
+        self.end_burst()
+        return handled
+
+    async def _handle_each(self, queue: deque[Any], count: int) -> int:
+        handled = 0
+        try:
+            for handled in range(1, count + 1):  # noqa: B007 - how many were handled when a pause ends the burst
+                message = self.in_hand = queue.popleft()
+                if type(message) is Letter:
+                    message = self._open(message)
+                    if message is _NOTHING:
+                        continue
+                await self.actor.receive(self, message)  # type: ignore[union-attr] # an actor that runs has an instance
+                if self.flags & PAUSES:
+                    break
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - supervision decides about any failure
+            self._failed(error, (self.in_hand,))
+        self.in_hand = _NOTHING
+        return handled
+
+    async def _handle_batch(self, actor: Actor, queue: deque[Any], count: int) -> int:
+        entries = [queue.popleft() for _ in range(count)]
+        messages = [self._open(entry) if type(entry) is Letter else entry for entry in entries]
+        messages = [message for message in messages if message is not _NOTHING]
+        if not messages:
+            return count
+        try:
+            await cast(BatchActor, actor).receive_batch(self, messages)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - supervision decides about any failure
+            self._failed(error, entries)
+        return count
+
+    def _open(self, letter: Letter) -> object:
+        """What is in a letter; nothing, when its timer was cancelled or replaced while it waited."""
+        if letter.timer is None:
+            return letter.message
+        if self.timers is not None and self.timers.claim(letter.timer):
+            return letter.message
+        return _NOTHING
+
+    def _failed(self, error: BaseException, entries: Sequence[Any]) -> None:
+        cut = isinstance(error, asyncio.CancelledError) and self.is_cut()
+        for entry in entries:
+            if entry is not _NOTHING:
+                self.bury(entry, Reason.STOPPED if cut else Reason.FAILED, error)
+        if not cut:
+            self.fail(error)
+
+    # --- what handlers may do ---
+
+    @property
+    def self(self) -> ActorRef:
+        return self
+
+    @property
+    def children(self) -> tuple[ActorRef, ...]:
+        return () if self.family is None else tuple(self.family.children.values())
+
+    @property
+    def sender(self) -> Recipient | None:
+        return self.in_hand.sender if type(self.in_hand) is Letter else None
+
+    def child(self, name: str) -> ActorRef | None:
+        return None if self.family is None else self.family.children.get(name)
+
+    def forward(self, ref: ActorRef) -> bool:
+        return ref.try_tell(self._message(), self.sender)
+
+    def reply(self, answer: object) -> bool:
+        sender = self.sender
+        if sender is None:
+            return False
+        accepted = sender.try_tell(answer, self)
+        if not accepted and isinstance(sender, Reply):
+            self.shared.dead_letters.add(DeadLetter(answer, f"who asked {self.path}", Reason.LATE))
+        return accepted
+
+    def stash(self) -> None:
+        if self.in_hand is _NOTHING:
+            raise InvalidMessage(f"{self.path} has no message in hand to stash")
+        if self.stashed is None:
+            self.stashed = deque()
+        if len(self.stashed) >= self.options.stash_max:
+            raise Overloaded(f"{self.path} has {self.options.stash_max} messages stashed already")
+        self.stashed.append(self.in_hand)
+
+    def unstash_all(self) -> None:
+        stashed, self.stashed = self.stashed, None
+        if not stashed:
+            return
+        if self.queue is None:
+            self._wake(stashed.pop())  # wakes the cell where there was nothing to wake it
+        if self.queue is not None:
+            self.queue.extendleft(reversed(stashed))
+
+    def become(self, handler: Handler) -> None:
+        if self.actor is not None:
+            self.actor = Becoming(self.actor, handler)
+
+    def unbecome(self) -> None:
+        if isinstance(self.actor, Becoming):
+            self.actor = self.actor.beneath
+
+    def set_timer(self, name: str, delay_s: float, message: object) -> None:
+        if self.flags & (BLOCKED | STOPPED):
+            raise ActorStopped(f"{self.path} is ending, and can set no timer")
+        if self.timers is None:
+            self.timers = Timers(self.shared.ports.clock, self._ring)
+        self.timers.set(name, delay_s, message, timers_max=self.options.timers_max)
+
+    def cancel_timer(self, name: str) -> bool:
+        return self.timers is not None and self.timers.cancel(name)
+
+    def tidy_up(self) -> None:
+        super().tidy_up()
+        if self.timers is not None:
+            self.timers.cancel_all()
+            self.timers = None
+        self.unstash_all()
+
+    def _ring(self, timer: Timer) -> None:
+        self.push(Letter(timer.message, None, timer))
+
+    def _message(self) -> object:
+        return self.in_hand.message if type(self.in_hand) is Letter else self.in_hand
