@@ -1,0 +1,279 @@
+"""OrderService: what clients call, on any node. A call becomes a command, and the command's answer becomes the reply.
+
+    PlaceOrder ─▶ PlaceOrder to sales/ORD-1 ─▶ OrderPlaced | OrderAlreadyPlaced | OrderConflict
+    CancelOrder ─▶ the flow that drives the order: CancelSaga to order-process/ORD-1, or CancelOrder to sales/ORD-1
+    GetOrder, GetStock ─▶ the store · WatchOrder ─▶ each committed change
+
+Nothing is kept between calls, and every call may be repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from typing import Never
+
+import grpc
+import grpc.aio
+from google.protobuf.message import Message
+
+from actors.choreography import OrderChoreography
+from actors.orchestration import OrderProcess
+from actors.sales import Sales
+from actors.warehouse import Warehouse
+from protos import orders_pb2, orders_pb2_grpc, sales_pb2, warehouse_pb2
+from protos.orders_pb2 import Order, Stock
+from protos.saga_pb2 import CancelRefused, CancelSaga, SagaRecord
+from protos.sales_pb2 import (
+    CANCELLED,
+    CHOREOGRAPHY,
+    ORCHESTRATION,
+    PENDING,
+    READY_TO_SHIP,
+    UNKNOWN,
+    CancellationRefused,
+    OrderAlreadyPlaced,
+    OrderConflict,
+    OrderLine,
+    OrderPlaced,
+    OrderState,
+)
+from protos.warehouse_pb2 import RestockRefused, StockState
+from runtime.durable.commands import Commands, Reading, Reply
+from runtime.errors import DeadlineExceeded, InvalidMessage, Overloaded
+from runtime.gateway.interceptors import CallFailed, Context, time_left_s, traceparent
+
+__all__ = ["ID_BYTES_MAX", "OrderService", "register"]
+
+ID_BYTES_MAX = 256
+"""The longest order id, SKU and request id, in bytes of UTF-8."""
+REASON_BYTES_MAX = 1024
+
+_ENDED = (READY_TO_SHIP, CANCELLED)
+
+
+def register(server: grpc.aio.Server, commands: Commands) -> None:
+    """Offer OrderService on a server that is not started yet."""
+    orders_pb2_grpc.add_OrderServiceServicer_to_server(OrderService(commands), server)
+
+
+class OrderService(orders_pb2_grpc.OrderServiceServicer):
+    """Raises what runtime.gateway.interceptors turns into codes; see orders.proto for which."""
+
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
+
+    async def PlaceOrder(self, request: orders_pb2.PlaceOrderRequest, context: Context) -> Order:  # noqa: N802 - named by orders.proto
+        command = _placement(request)
+        if not request.wait:
+            return await self._place(command, context)
+        async with self._commands.watch(Sales.kind, request.order_id) as readings:  # before sending: misses nothing
+            order = await self._place(command, context)
+            return order if order.status in _ENDED else await _ended(readings, time_left_s(context))
+
+    async def GetOrder(self, request: orders_pb2.GetOrderRequest, context: Context) -> Order:  # noqa: N802 - named by orders.proto
+        return _order(await self._existing(request.order_id))
+
+    async def WatchOrder(self, request: orders_pb2.WatchOrderRequest, context: Context) -> AsyncIterator[Order]:  # noqa: N802 - named by orders.proto
+        await self._existing(request.order_id)
+        async with self._commands.watch(Sales.kind, request.order_id) as readings:
+            async for reading in readings:
+                order = _order(reading)
+                yield order
+                if order.status in _ENDED:
+                    return
+
+    async def CancelOrder(self, request: orders_pb2.CancelOrderRequest, context: Context) -> Order:  # noqa: N802 - named by orders.proto
+        _check_text("reason", request.reason, REASON_BYTES_MAX, may_be_empty=True)
+        reading = await self._existing(request.order_id)
+        order = _order(reading)
+        if order.status == CANCELLED:
+            return order
+        if order.status == READY_TO_SHIP:
+            _refuse("the order is ready to ship")
+        reply = await self._cancel(order, reading, request.reason or "cancelled by its client", context)
+        if isinstance(reply.message, CancelRefused):
+            await self._check_begun(order.order_id)
+        _outcome(reply)
+        return _order(await self._existing(request.order_id))
+
+    async def Restock(self, request: orders_pb2.RestockRequest, context: Context) -> Stock:  # noqa: N802 - named by orders.proto
+        _check_text("sku", request.sku, ID_BYTES_MAX)
+        _check_text("request_id", request.request_id, ID_BYTES_MAX, may_be_empty=True)
+        _check_quantity(request.quantity)
+        reply = await self._commands.send(
+            warehouse_pb2.Restock(sku=request.sku, quantity=request.quantity),
+            timeout_s=time_left_s(context),
+            message_id=_restock_id(request) if request.request_id else b"",
+            traceparent=traceparent(context),
+        )
+        _outcome(reply)
+        return await self._stock(request.sku)
+
+    async def GetStock(self, request: orders_pb2.GetStockRequest, context: Context) -> Stock:  # noqa: N802 - named by orders.proto
+        _check_text("sku", request.sku, ID_BYTES_MAX)
+        return await self._stock(request.sku)
+
+    # --- what they are made of ---
+
+    async def _place(self, command: sales_pb2.PlaceOrder, context: Context) -> Order:
+        reply = await self._commands.send(command, timeout_s=time_left_s(context), traceparent=traceparent(context))
+        answer = _outcome(reply)
+        match answer:
+            case OrderPlaced():
+                return _order_of(_placed(command))
+            case OrderAlreadyPlaced():
+                return _order_of(answer.order)
+            case _:  # the answer was lost, the order was not
+                return _order(await self._existing(command.order_id))
+
+    async def _cancel(self, order: Order, reading: Reading, reason: str, context: Context) -> Reply:
+        """In the order's own conversation, to whoever drives it."""
+        conversation = reading.row.conversation if reading.row is not None else b""
+        timeout_s, trace = time_left_s(context), traceparent(context)
+        if order.flow == CHOREOGRAPHY:
+            return await self._commands.send(
+                sales_pb2.CancelOrder(order_id=order.order_id, reason=reason),
+                timeout_s=timeout_s,
+                conversation=conversation,
+                process=OrderChoreography.name,
+                traceparent=trace,
+            )
+        return await self._commands.send(
+            CancelSaga(reason=reason),
+            timeout_s=timeout_s,
+            kind=OrderProcess.kind,
+            key=order.order_id,
+            conversation=conversation,
+            process=OrderProcess.kind,
+            traceparent=trace,
+        )
+
+    async def _check_begun(self, order_id: str) -> None:
+        """A process whose start is still on its way refuses as well, but only for now. Raises Overloaded."""
+        process = await self._commands.read(OrderProcess.kind, order_id)
+        if process is None or (isinstance(process.state, SagaRecord) and not process.state.definition):
+            raise Overloaded(f"the process of order {order_id!r} has not begun yet; try again")
+
+    async def _existing(self, order_id: str) -> Reading:
+        """The order as committed. Raises NOT_FOUND."""
+        _check_text("order_id", order_id, ID_BYTES_MAX)
+        reading = await self._commands.read(Sales.kind, order_id)
+        if reading is None or _state(reading).status == UNKNOWN:
+            raise CallFailed(grpc.StatusCode.NOT_FOUND, f"there is no order {order_id!r}")
+        return reading
+
+    async def _stock(self, sku: str) -> Stock:
+        reading = await self._commands.read(Warehouse.kind, sku)
+        if reading is None:
+            return Stock(sku=sku)
+        state = reading.state
+        assert isinstance(state, StockState)
+        return Stock(
+            sku=sku,
+            on_hand=state.on_hand,
+            restocked=state.restocked,
+            labelled=state.labelled,
+            voided=state.voided,
+            labels=state.labels,
+            labels_voided=state.labels_voided,
+            back_orders=state.back_orders,
+        )
+
+
+async def _ended(readings: AsyncIterator[Reading], timeout_s: float) -> Order:
+    """The order as it ended. Raises DeadlineExceeded, which says nothing about the order."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            async for reading in readings:
+                if _state(reading).status in _ENDED:
+                    return _order(reading)
+    except TimeoutError:
+        pass
+    raise DeadlineExceeded(f"the order is placed, but did not end within {timeout_s:g} s; get or watch it")
+
+
+def _placement(request: orders_pb2.PlaceOrderRequest) -> sales_pb2.PlaceOrder:
+    """The command that a request asks for. Raises InvalidMessage with what is wrong and what is allowed."""
+    _check_text("order_id", request.order_id, ID_BYTES_MAX)
+    _check_text("sku", request.sku, ID_BYTES_MAX)
+    _check_quantity(request.quantity)
+    if request.amount_cents < 0:
+        raise InvalidMessage(f"amount_cents must be 0 or more; it is {request.amount_cents}")
+    if request.flow not in (ORCHESTRATION, CHOREOGRAPHY):
+        raise InvalidMessage(f"flow must be 0 (orchestration) or 1 (choreography); it is {request.flow}")
+    return sales_pb2.PlaceOrder(
+        order_id=request.order_id,
+        line=OrderLine(sku=request.sku, quantity=request.quantity),
+        amount_cents=request.amount_cents,
+        flow=request.flow,
+    )
+
+
+def _check_text(name: str, value: str, bytes_max: int, *, may_be_empty: bool = False) -> None:
+    if not value and not may_be_empty:
+        raise InvalidMessage(f"{name} must not be empty")
+    size = len(value.encode())
+    if size > bytes_max:
+        raise InvalidMessage(f"{name} must be at most {bytes_max} bytes of UTF-8; it has {size}")
+
+
+def _check_quantity(quantity: int) -> None:
+    if quantity <= 0:
+        raise InvalidMessage(f"quantity must be 1 or more; it is {quantity}")
+
+
+def _restock_id(request: orders_pb2.RestockRequest) -> bytes:
+    """The same for the same request: what makes the second one a duplicate."""
+    named = f"restock\0{len(request.sku)}\0{request.sku}\0{request.request_id}"
+    return hashlib.blake2b(named.encode(), digest_size=16).digest()
+
+
+def _outcome(reply: Reply) -> Message | None:
+    """The answer to a command; None if it was handled and the answer is lost. Raises when it says no."""
+    if reply.fault:
+        raise CallFailed(grpc.StatusCode.INTERNAL, f"the command was given up: {reply.fault}")
+    match reply.message:
+        case OrderConflict(order_id=order_id, difference=difference):
+            text = f"order {order_id!r} exists with other content: {difference}"
+            raise CallFailed(grpc.StatusCode.ALREADY_EXISTS, text)
+        case CancellationRefused(reason=reason) | CancelRefused(reason=reason) | RestockRefused(reason=reason):
+            _refuse(reason)
+    return reply.message
+
+
+def _refuse(reason: str) -> Never:
+    raise CallFailed(grpc.StatusCode.FAILED_PRECONDITION, reason)
+
+
+def _state(reading: Reading) -> OrderState:
+    assert isinstance(reading.state, OrderState)
+    return reading.state
+
+
+def _order(reading: Reading) -> Order:
+    return _order_of(_state(reading), reading.revision)
+
+
+def _placed(command: sales_pb2.PlaceOrder) -> OrderState:
+    return OrderState(
+        order_id=command.order_id,
+        line=command.line,
+        amount_cents=command.amount_cents,
+        flow=command.flow,
+        status=PENDING,
+    )
+
+
+def _order_of(state: OrderState, revision: int = 0) -> Order:
+    return Order(
+        order_id=state.order_id,
+        line=state.line,
+        amount_cents=state.amount_cents,
+        flow=state.flow,
+        status=state.status,
+        label_id=state.label_id,
+        reason=state.reason,
+        revision=revision,
+    )

@@ -1,0 +1,196 @@
+"""What every client call passes through: errors become status codes, a bug becomes an id, each call is a fact.
+
+    client ──call──▶ grpc ──▶ EdgeInterceptor ──▶ the service's method
+    client ◀──code, text── EdgeInterceptor ◀──AmendsError or a bug──┘
+
+Methods take what a call brings along (deadline, trace context) from `time_left_s` and `traceparent`, and raise; no
+method knows how to abort a call. Streams between nodes pass untouched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+import grpc
+import grpc.aio
+
+from runtime.errors import (
+    ActorStopped,
+    AmendsError,
+    CommitUnknown,
+    DeadlineExceeded,
+    InvalidMessage,
+    LinkLost,
+    MessageTooLarge,
+    Overloaded,
+    StoreBusy,
+    StoreFull,
+    StoreUnavailable,
+)
+from runtime.ports import Fact, Ports
+
+__all__ = [
+    "CALL_DEFAULT_S",
+    "CallBroken",
+    "CallFailed",
+    "CallServed",
+    "EdgeInterceptor",
+    "code_of",
+    "interceptors",
+    "time_left_s",
+    "traceparent",
+]
+
+CALL_DEFAULT_S = 30.0
+"""How long a call without a deadline of its own may take; also the longest that one with a deadline may."""
+
+Context = grpc.aio.ServicerContext[Any, Any]
+_Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic in its stubs only
+
+_CODES: tuple[tuple[type[AmendsError], grpc.StatusCode], ...] = (
+    # RESOURCE_EXHAUSTED is kept for what never fits, so that UNAVAILABLE alone means "try again".
+    (MessageTooLarge, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (InvalidMessage, grpc.StatusCode.INVALID_ARGUMENT),
+    (DeadlineExceeded, grpc.StatusCode.DEADLINE_EXCEEDED),
+    (Overloaded, grpc.StatusCode.UNAVAILABLE),
+    (StoreUnavailable, grpc.StatusCode.UNAVAILABLE),
+    (StoreBusy, grpc.StatusCode.UNAVAILABLE),
+    (StoreFull, grpc.StatusCode.UNAVAILABLE),
+    (CommitUnknown, grpc.StatusCode.UNAVAILABLE),
+    (ActorStopped, grpc.StatusCode.UNAVAILABLE),
+    (LinkLost, grpc.StatusCode.UNAVAILABLE),
+)
+
+
+class CallFailed(AmendsError):
+    """A method's own refusal: the code and the text that the client gets."""
+
+    def __init__(self, code: grpc.StatusCode, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class CallServed(Fact):
+    level: ClassVar[str] = "debug"
+    method: str
+    code: str
+    took_s: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallBroken(Fact):
+    """A bug, or a store that needs an operator: what the client was told is in the log under this id."""
+
+    level: ClassVar[str] = "error"
+    method: str
+    id: str
+    error: BaseException
+
+
+def code_of(error: AmendsError) -> grpc.StatusCode:
+    """The code a client gets. UNAVAILABLE means that the same call may succeed later; INTERNAL that it needs people."""
+    if isinstance(error, CallFailed):
+        return error.code
+    return next((code for kind, code in _CODES if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
+
+
+def _told(error: Exception) -> tuple[grpc.StatusCode, str]:
+    if isinstance(error, NotImplementedError):  # a method of the generated base that this node's service left out
+        return grpc.StatusCode.UNIMPLEMENTED, "this node does not offer the method"
+    return (code_of(error) if isinstance(error, AmendsError) else grpc.StatusCode.INTERNAL), str(error)
+
+
+def time_left_s(context: Context) -> float:
+    """Seconds that this call may still take."""
+    left_s: float | None = context.time_remaining()
+    return CALL_DEFAULT_S if left_s is None else min(left_s, CALL_DEFAULT_S)
+
+
+def traceparent(context: Context) -> str:
+    """The W3C trace context that the client sent; empty if none."""
+    for name, value in context.invocation_metadata() or ():
+        if name == "traceparent" and isinstance(value, str):
+            return value
+    return ""
+
+
+def interceptors(ports: Ports) -> tuple[grpc.aio.ServerInterceptor, ...]:
+    """What a node's server is made with."""
+    return (EdgeInterceptor(ports),)
+
+
+class EdgeInterceptor(grpc.aio.ServerInterceptor):
+    """Wraps each method once; per call it costs two clock readings and a fact."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._wrapped: dict[str, tuple[_Handler, _Handler]] = {}  # by method; bounded by what is registered
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[_Handler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> _Handler | None:
+        handler = await continuation(handler_call_details)
+        if handler is None or handler.request_streaming:
+            return handler
+        method = handler_call_details.method
+        known = self._wrapped.get(method)
+        if known is None or known[0] is not handler:
+            known = self._wrapped[method] = (handler, self._wrap(handler, method))
+        return known[1]
+
+    def _wrap(self, handler: Any, method: str) -> _Handler:
+        if handler.response_streaming:
+            return grpc.unary_stream_rpc_method_handler(
+                self._streaming(handler.unary_stream, method),
+                request_deserializer=handler.request_deserializer,
+                response_serializer=handler.response_serializer,
+            )
+        return grpc.unary_unary_rpc_method_handler(
+            self._unary(handler.unary_unary, method),
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+    def _unary(self, serve: Callable[[Any, Context], Awaitable[Any]], method: str) -> Callable[..., Any]:
+        async def guarded(request: Any, context: Context) -> Any:
+            began_s = self._ports.clock.monotonic_s()
+            try:
+                response = await serve(request, context)
+            except grpc.aio.AbortError:
+                raise
+            except Exception as error:  # noqa: BLE001 - the edge: nothing but a code and a text may leave the node
+                return await self._abort(context, method, began_s, error)
+            self._ports.report(CallServed(method, "OK", self._ports.clock.monotonic_s() - began_s))
+            return response
+
+        return guarded
+
+    def _streaming(self, serve: Callable[[Any, Context], AsyncIterator[Any]], method: str) -> Callable[..., Any]:
+        async def guarded(request: Any, context: Context) -> AsyncIterator[Any]:
+            began_s = self._ports.clock.monotonic_s()
+            try:
+                async for response in serve(request, context):
+                    yield response
+            except grpc.aio.AbortError:
+                raise
+            except Exception as error:  # noqa: BLE001 - the edge: nothing but a code and a text may leave the node
+                await self._abort(context, method, began_s, error)
+            self._ports.report(CallServed(method, "OK", self._ports.clock.monotonic_s() - began_s))
+
+        return guarded
+
+    async def _abort(self, context: Context, method: str, began_s: float, error: Exception) -> None:
+        """Ends the call with the error's code. Always raises, as grpc wants it."""
+        code, text = _told(error)
+        if code is grpc.StatusCode.INTERNAL:
+            id = self._ports.ids.new_id().hex()
+            self._ports.report(CallBroken(method, id, error))
+            text = f"{text if isinstance(error, AmendsError) else 'internal error'} (in the node's log under {id})"
+        self._ports.report(CallServed(method, code.name, self._ports.clock.monotonic_s() - began_s, text))
+        await context.abort(code, text)

@@ -1,0 +1,85 @@
+"""Commands on services in memory, for tests of the gateway: no store, no mail, the same answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.protobuf.message import Message
+
+from runtime.durable.commands import Reading, Reply
+from runtime.durable.service import Service
+from runtime.store.records import ActorRow
+
+Answer = Callable[[Message, str], Awaitable[Message | None]]
+
+
+@dataclass
+class Sent:
+    command: Message
+    options: dict[str, Any]
+
+
+@dataclass
+class MemoryCommands:
+    """Looks like runtime.durable.commands.Commands. `answers` gives what a command of a type is answered with."""
+
+    services: tuple[type[Service], ...] = ()
+    answers: dict[type[Message], Message | Exception | Reply] = field(default_factory=dict)
+    states: dict[tuple[str, str], Message] = field(default_factory=dict)
+    sent: list[Sent] = field(default_factory=list)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _revisions: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    async def send(self, command: Message, **options: Any) -> Reply:
+        self.sent.append(Sent(command, options))
+        given = self.answers.get(type(command))
+        if isinstance(given, Exception):
+            raise given
+        if isinstance(given, Reply):
+            return given
+        answer = given if given is not None else await self._handle(command)
+        return Reply(answer, "", bytes(16), bytes(16))
+
+    async def _handle(self, command: Message) -> Message | None:
+        name = command.DESCRIPTOR.full_name
+        (service,) = [one for one in self.services if name in one.handlers]
+        key: str = getattr(command, "sku" if service.kind == "warehouse" else "order_id")
+        actor = service.of(self.states.get((service.kind, key)), key=key)
+        result = await service.handlers[name].function(actor, command)
+        self.change(service.kind, key, actor.state)
+        return result if isinstance(result, Message) else None
+
+    def change(self, kind: str, key: str, state: Message) -> None:
+        """Commit a state, and tell whoever watches."""
+        self.states[kind, key] = state
+        self._revisions[kind, key] = self._revisions.get((kind, key), 0) + 1
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def read(self, kind: str, key: str) -> Reading | None:
+        state = self.states.get((kind, key))
+        if state is None:
+            return None
+        revision = self._revisions.get((kind, key), 1)
+        body = state.SerializeToString()
+        row = ActorRow(kind, key, 0, revision, bytes(16), b"c" * 16, "", body, b"", None, 0.0)
+        return Reading(revision, type(state).FromString(body), row)
+
+    @asynccontextmanager
+    async def watch(self, kind: str, key: str) -> AsyncIterator[AsyncIterator[Reading]]:
+        yield self._readings(kind, key)
+
+    async def _readings(self, kind: str, key: str) -> AsyncIterator[Reading]:
+        seen = 0
+        while True:
+            changed = self._changed
+            reading = await self.read(kind, key)
+            if reading is not None and reading.revision > seen:
+                seen = reading.revision
+                yield reading
+            else:
+                await changed.wait()
