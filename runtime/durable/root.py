@@ -11,6 +11,7 @@ from runtime.actor.actor import Actor
 from runtime.actor.context import Context
 from runtime.durable.activations import Activations
 from runtime.durable.sweeper import Sweeper
+from runtime.errors import InvalidMessage
 
 __all__ = ["KindActor", "KindStatus", "Pause", "Resume", "Status"]
 
@@ -59,7 +60,7 @@ class KindActor(Actor):
             case Status():
                 context.reply(self._status())
             case _:
-                context.reject(message, f"{self._activations.kind.name} takes no {type(message).__name__}")
+                context.reply(InvalidMessage(f"{self._activations.kind.name} takes no {type(message).__name__}"))
 
     def _status(self) -> KindStatus:
         activations = self._activations

@@ -1,0 +1,265 @@
+"""One node: settings and a catalogue become a running process. The composition root, and nothing else.
+
+    start   store ▸ server (port) ▸ committer, region ▸ mesh ▸ actors ▸ membership (joins, takes shards) ▸ healthy
+    stop    unhealthy ▸ membership leaves (turns end, shards given up) ▸ mesh ▸ server ▸ committer ▸ store
+
+Everything a node owns hangs on this object, so that two nodes can live in one process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+
+import grpc
+
+from protos import mesh_pb2
+from runtime.actor.system import ActorSystem
+from runtime.cluster.lease import ClusterSettings
+from runtime.cluster.membership import Membership
+from runtime.config import Settings
+from runtime.contracts import Contracts
+from runtime.durable.behaviour import Behaviour
+from runtime.durable.commands import Commands
+from runtime.durable.kind import Kind, Limits, Subscribers
+from runtime.durable.region import Region
+from runtime.durable.root import KindActor, Status
+from runtime.durable.sessions import Sessions
+from runtime.gateway.health import Health
+from runtime.gateway.interceptors import interceptors
+from runtime.mesh.channel import GrpcTransport
+from runtime.mesh.peers import Identity, Mesh, MeshSettings, PeerAddress, probe
+from runtime.mesh.server import GrpcServer
+from runtime.ports import Fact, Ports
+from runtime.saga.catalogue import Catalogue
+from runtime.store.committer import Committer
+from runtime.store.open import open_store
+from runtime.store.port import Store
+from runtime.store.records import ClusterView, NodeRow
+
+__all__ = ["Node", "NodeStarted", "NodeStopped", "Register"]
+
+Register = Callable[[grpc.aio.Server, Commands], None]
+"""Adds a client-facing servicer to a node's server."""
+
+_PROBE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStarted(Fact):
+    name: str
+    address: str
+    incarnation: str
+    services: tuple[str, ...]
+    store: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStopped(Fact):
+    name: str
+
+
+def amends_version() -> str:
+    """The installed version; `0` when the code runs without being installed."""
+    try:
+        return version("amends")
+    except PackageNotFoundError:
+        return "0"
+
+
+class Node:
+    """A node of a cluster. `start` it once; `stop` drains it; after that it is done for good."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        ports: Ports,
+        *,
+        register: Sequence[Register] = (),
+        store: Store | None = None,
+    ) -> None:
+        self.settings = settings
+        self.name = settings.node_name
+        self.incarnation = ports.ids.new_id().hex()[:12]
+        self._catalogue = catalogue
+        self._services = settings.services or catalogue.service_names
+        self._behaviours: tuple[Behaviour, ...] = catalogue.behaviours_of(self._services)
+        self._ports = ports
+        self._register = register
+        self._limits = limits_of(settings)
+        self._sweeps: list[asyncio.Task[None]] = []
+        self.store = store or open_store(settings.store, ports)
+        self.server = GrpcServer(listen=settings.listen, ports=ports, interceptors=interceptors(ports), settings=None)
+        self.health = Health()
+        self._built = False
+
+    @property
+    def address(self) -> str:
+        """host:port that clients and peers dial."""
+        return self.server.address
+
+    async def start(self) -> None:
+        """Come up and take part. Raises what the store, the port or the cluster object to."""
+        await self.store.open()
+        try:
+            await self._start()
+        except BaseException:
+            await self._abandon()
+            raise
+
+    async def _start(self) -> None:
+        self._build()
+        await self.health.register(self.server.grpc)
+        for register in self._register:
+            register(self.server.grpc, self.commands)
+        await self.server.start(self.mesh.accept)
+        await self._start_kinds()
+        for behaviour in self._behaviours:
+            await self.store.subscribe(behaviour.subscriptions, kind=behaviour.kind)
+        self.membership = self._membership()
+        self.region.connect(self.membership, self.mesh)
+        await self.membership.start()
+        for sweeper in self.region.sweepers.values():
+            self._sweeps.append(self._ports.tasks.start(sweeper.run(), name="sweeper"))
+        await self.health.serve()
+        self._ports.report(
+            NodeStarted(
+                self.name, self.address, self.incarnation, tuple(self._services), self.settings.store, amends_version()
+            )
+        )
+
+    def _build(self) -> None:
+        ports, contracts = self._ports, self._catalogue.contracts
+        subscribers = Subscribers(self._catalogue.subscriptions)
+        self.committer = Committer(self.store, ports)
+        self.sessions = Sessions(self.name, self.incarnation, contracts)
+        self.region = Region(
+            self._kinds(contracts, subscribers),
+            self.committer,
+            ports,
+            self._limits,
+            node=self.name,
+            sessions=self.sessions,
+            subscribers=subscribers,
+            subscriptions=self._catalogue.subscriptions,
+        )
+        self.commands = Commands(self.region, self.sessions, self.committer, self.store, contracts, ports, self._limits)
+        self._identity = Identity(self.store.cluster_id, self.name, self.incarnation)
+        self._transport = GrpcTransport(ports)
+        self.mesh = Mesh(self._transport, ports, self._identity, _Inbox(self.region), MeshSettings())
+        self.system = ActorSystem(ports, name=self.name)
+        self._built = True
+
+    def _kinds(self, contracts: Contracts, subscribers: Subscribers) -> Iterable[Kind]:
+        node = f"{self.name}@{self.incarnation}"
+        for behaviour in self._behaviours:
+            yield Kind(behaviour, contracts, subscribers, self.store, self._ports, self._limits, node)
+
+    async def _start_kinds(self) -> None:
+        for name, activations in self.region.activations.items():
+            root = self.system.spawn(partial(KindActor, activations, self.region.sweepers[name]), name)
+            await root.ask(Status(), timeout_s=10.0)
+
+    def _membership(self) -> Membership:
+        settings = self.settings
+        row = NodeRow(
+            self.name,
+            self.incarnation,
+            self.address,
+            tuple(behaviour.kind for behaviour in self._behaviours),
+            amends_version(),
+        )
+        timing = ClusterSettings(settings.lease_s, settings.renew_s, settings.shards_per_kind)
+        return Membership(self.store, self._ports, row, _Owner(self.region, self.mesh, self.name), timing, self._probe)
+
+    async def _probe(self, address: str) -> str | None:
+        hello = await probe(self._transport, address, self._identity, _PROBE_S, self._ports)
+        return hello.incarnation if hello is not None and hello.node == self.name else None
+
+    async def failed(self) -> BaseException:
+        """Wait until this node cannot go on, e.g. because a successor has taken its name."""
+        return await self.membership.failed()
+
+    async def stop(self) -> None:
+        """Drain: end running turns, hand shards over, answer who waits, and leave. Nothing is lost."""
+        await self.health.drain()
+        for sweeper in self.region.sweepers.values():
+            sweeper.stop()
+        await self.membership.leave(within_s=self.settings.drain_s)
+        await self._abandon()
+        self._ports.report(NodeStopped(self.name))
+
+    async def _abandon(self) -> None:
+        """Let go of everything that was begun, the newest first."""
+        if self._built:
+            await self.mesh.close()
+        await self.server.close(min(self.settings.drain_s, 2.0))
+        if self._built:
+            for sweeper in self.region.sweepers.values():
+                sweeper.stop()
+            await self.system.stop()
+            await self.committer.close()
+            await self._transport.close()
+        await self.store.close()
+
+
+class _Inbox:
+    """What the mesh delivers to."""
+
+    def __init__(self, region: Region) -> None:
+        self._region = region
+
+    async def pushes(self, peer: str, encoded: Sequence[bytes], gap: bool) -> None:
+        await self._region.pushes(peer, encoded, gap)
+
+    def signals(self, peer: str, signals: Sequence[mesh_pb2.Signal]) -> None:
+        self._region.signals(peer, signals)
+
+    def lost(self, peer: str) -> None:
+        self._region.lost_peer(peer)
+
+
+class _Owner:
+    """What membership tells: the region of its shards, the mesh of its peers."""
+
+    def __init__(self, region: Region, mesh: Mesh, node: str) -> None:
+        self._region = region
+        self._mesh = mesh
+        self._node = node
+
+    async def acquired(self, kind: str, shards: frozenset[int]) -> None:
+        await self._region.acquired(kind, shards)
+
+    async def release(self, kind: str, shards: frozenset[int]) -> None:
+        await self._region.release(kind, shards)
+
+    def lost(self, reason: str) -> None:
+        self._region.lost(reason)
+
+    def resumed(self) -> None:
+        self._region.resumed()
+
+    def changed(self, view: ClusterView) -> None:
+        others = {row.name: PeerAddress(row.address, row.incarnation) for row in view.nodes if row.name != self._node}
+        self._mesh.set_peers(others)
+        self._region.changed(view)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The bounds of durable actors, from a node's settings."""
+    return Limits(
+        shards_per_kind=settings.shards_per_kind,
+        message_bytes_max=settings.message_bytes_max,
+        mailbox_max=settings.mailbox_max,
+        turn_messages_max=settings.turn_messages_max,
+        turn_bytes_max=settings.turn_bytes_max,
+        activations_max=settings.activations_max,
+        idle_s=settings.idle_s,
+        sweep_s=settings.sweep_s,
+        retention_s=settings.retention_s,
+    )

@@ -1,0 +1,99 @@
+"""The command line of a node: settings in, one node run until it is told to stop, an exit code that means something.
+
+0  drained and stopped          3  the store cannot be used       5  another live node has this name
+1  a bug, or it could not go on 4  the address is taken           64 a wrong setting or service name
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+import uvloop
+
+from runtime.adapters import SystemClock, system_ports
+from runtime.config import Settings, load_settings
+from runtime.errors import AddressInUse, AmendsError, InvalidSettings, NodeNameTaken, StoreError
+from runtime.host import Node, Register
+from runtime.observe.logging import Log, open_log, route_standard_logging
+from runtime.saga.catalogue import Catalogue
+
+__all__ = ["EXIT_CODES", "launch"]
+
+EXIT_CODES: dict[type[AmendsError], int] = {StoreError: 3, AddressInUse: 4, NodeNameTaken: 5, InvalidSettings: 64}
+
+
+def launch(catalogue: Catalogue, *, register: Sequence[Register] = ()) -> None:
+    """Parse the command line and run a node. Exits the process."""
+    services = ", ".join(catalogue.service_names)
+
+    @click.command(
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help=f"Run one node that hosts the given services, or all of them: {services}.\n\n"
+        "Nodes find each other through the store. SIGTERM or Ctrl-C drains the node: it finishes what it has begun, "
+        "hands its work over and exits with 0. Other exit codes: 1 failed, 3 store, 4 address taken, 5 name taken, "
+        "64 wrong setting.",
+    )
+    @click.argument("services", nargs=-1, metavar="[SERVICE]...")
+    @click.option("--store", metavar="URL", help="Where everything is kept.  [default: sqlite:///amends.db]")
+    @click.option("--listen", metavar="HOST:PORT", help="Port 0 takes any free one.  [default: 127.0.0.1:7650]")
+    @click.option("--name", help="Unique in the cluster; keeps a restarted node's work its own.  [default: derived]")
+    @click.option("--config", metavar="FILE", help="Settings in TOML.  [default: amends.toml, if it is there]")
+    @click.option("--log-format", metavar="auto|console|json", help="[default: auto: readable on a terminal]")
+    @click.option("--log-level", metavar="debug|info|warning|error", help="[default: info]")
+    def command(config: str | None, **flags: Any) -> None:
+        sys.exit(_run(catalogue, register, config, flags))
+
+    command()
+
+
+def _run(catalogue: Catalogue, register: Sequence[Register], config: str | None, flags: dict[str, Any]) -> int:
+    try:
+        settings = load_settings(flags, config=config)
+        catalogue.behaviours_of(settings.services or catalogue.service_names)
+    except AmendsError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 # there is no log yet: its settings are what is wrong
+        return EXIT_CODES[InvalidSettings]
+    log = open_log(clock=SystemClock(), node=settings.node_name, format=settings.log_format, level=settings.log_level)
+    route_standard_logging(log)
+    return uvloop.run(_serve(settings, catalogue, register, log))
+
+
+async def _serve(settings: Settings, catalogue: Catalogue, register: Sequence[Register], log: Log) -> int:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    ports = system_ports(log.report)
+    try:
+        node = Node(settings, catalogue, ports, register=register)
+        await node.start()
+    except AmendsError as error:
+        log.error("node cannot start", reason=str(error), error=type(error).__name__)
+        return _exit_code(error)
+    failure = await _until_told(node, told, ports.tasks)
+    await node.stop()
+    if failure is None:
+        return 0
+    log.error("node cannot go on", reason=str(failure), error=type(failure).__name__)
+    return _exit_code(failure)
+
+
+async def _until_told(node: Node, told: asyncio.Event, tasks: Any) -> BaseException | None:
+    """Wait for a signal, or for the node to fail; the failure, or None."""
+    failed = tasks.start(node.failed(), name="failure of the node")
+    failed.add_done_callback(lambda _: told.set())
+    await told.wait()
+    if failed.done() and not failed.cancelled():
+        failure: BaseException = failed.result()
+        return failure
+    failed.cancel()
+    return None
+
+
+def _exit_code(error: BaseException) -> int:
+    return next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1)
