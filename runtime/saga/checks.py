@@ -14,8 +14,6 @@ from runtime.saga.step import Starts
 
 __all__ = ["check", "check_condition", "check_key_path"]
 
-_RESERVED = ("saga deadline",)
-
 
 def check(definition: Definition) -> None:
     """Raises InvalidDefinition on the first thing that is wrong."""
@@ -34,8 +32,6 @@ def check(definition: Definition) -> None:
 
 def _check_step(definition: Definition, step: StepDefinition) -> None:
     where = f"{definition.title}.{step.name}"
-    if step.name in _RESERVED:
-        raise InvalidDefinition(f"{where}: this name is the runtime's own")
     if not step.types(Meaning.DONE):
         raise InvalidDefinition(f"{where}: name an answer that means it is done")
     if step.role in (Role.RETRIABLE, Role.CLOSING):

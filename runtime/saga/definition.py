@@ -84,10 +84,15 @@ class Definition:
     starts: tuple[Starts, ...]
     steps: tuple[StepDefinition, ...]  # in flow order, then those that close a compensation
     closing_from: int  # index of the first that closes a compensation
-    entries: tuple[int, ...]
+    entries: tuple[int, ...]  # steps that wait for none
+    pivot_index: int | None
     deadline_s: float  # 0: none
     fingerprint: bytes
     template: saga_pb2.SagaRecord  # of a new instance
+
+    @property
+    def pivot(self) -> StepDefinition | None:
+        return None if self.pivot_index is None else self.steps[self.pivot_index]
 
     @property
     def flow_steps(self) -> tuple[StepDefinition, ...]:
@@ -96,6 +101,9 @@ class Definition:
     @property
     def closing_steps(self) -> tuple[StepDefinition, ...]:
         return self.steps[self.closing_from :]
+
+    def step_named(self, name: str) -> StepDefinition | None:
+        return next((step for step in self.steps if step.name == name), None)
 
 
 def full_name(message_type: type[Message]) -> str:

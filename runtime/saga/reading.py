@@ -82,6 +82,7 @@ def read(declared: Declaration) -> Definition:
         steps=tuple(steps),
         closing_from=len(order),
         entries=tuple(step.index for step in steps[: len(order)] if not step.before),
+        pivot_index=next((step.index for step in steps if step.role is Role.PIVOT), None),
         deadline_s=declared.deadline_s,
         fingerprint=fingerprint,
         template=_template(declared, fingerprint, steps),

@@ -23,18 +23,20 @@ from google.protobuf.message import Message
 
 from protos import durable_pb2, saga_pb2
 from runtime.contracts import contract_of, field_text
-from runtime.durable.behaviour import Decision, Delivery, RetryPolicy
+from runtime.durable.behaviour import Decision, Delivery, RetryPolicy, SetTimer
 from runtime.errors import FinalError, InvalidDefinition
-from runtime.saga import interpreter
+from runtime.saga import inputs
 from runtime.saga.checks import check, check_condition
 from runtime.saga.definition import Definition, full_name
+from runtime.saga.interpreter import advance
 from runtime.saga.reading import Declaration, read
 from runtime.saga.step import Budget, Flow, MessageTypes, Starts, Step
-from runtime.store.records import Subscription
+from runtime.store.records import Outcome, Subscription
 
 __all__ = ["Saga", "SagaBehaviour"]
 
 _RECORD = saga_pb2.SagaRecord
+_NOT_OURS_PAUSE_S = 60.0  # until a timer of another version's instance is looked at again
 _AT_REST = frozenset((_RECORD.NONE, _RECORD.COMPLETED, _RECORD.COMPENSATED, _RECORD.STUCK))
 
 Closing = Callable[..., Message]
@@ -102,41 +104,52 @@ class SagaBehaviour:
         self.accepts = _accepted(self.definition)
 
     async def handle(self, state: Message, delivery: Delivery) -> Decision:
-        """Advance the instance by one message. Raises FinalError when it was begun by another definition."""
+        """Advance the instance by one message."""
+        return self.decide(state, delivery)
+
+    def decide(self, state: Message, delivery: Delivery) -> Decision:
+        """As `handle`, without an event loop. Raises FinalError when the instance was begun by another definition."""
         assert isinstance(state, saga_pb2.SagaRecord)
         if state.definition and state.fingerprint != self.definition.fingerprint:
-            raise FinalError(
-                f"{self.kind}/{delivery.envelope.key} was started by another version of {self.kind}, whose steps "
-                f"differ (fingerprint {state.fingerprint.hex()}, here {self.definition.fingerprint.hex()}); "
-                "nothing was done: run a build that has that version"
-            )
+            return self._not_ours(state, delivery)
         message = self._input(state, delivery)
-        step = interpreter.advance(self.definition, state, message, delivery.now_s, delivery.next_id)
+        step = advance(self.definition, state, message, delivery.now_s, delivery.next_id)
         state.CopyFrom(step.record)
         ended = step.record.status in _AT_REST
         return Decision(step.outgoing, step.timers, step.outcome, step.note, ended=ended)
 
-    def _input(self, record: saga_pb2.SagaRecord, delivery: Delivery) -> interpreter.Input:
+    def _not_ours(self, record: saga_pb2.SagaRecord, delivery: Delivery) -> Decision:
+        """Leave an instance of another version alone: park its mail, and put its timers off for a build that can."""
+        error = (
+            f"{self.kind}/{delivery.envelope.key} was started by another version of {self.kind}, whose steps "
+            f"differ (fingerprint {record.fingerprint.hex()}, here {self.definition.fingerprint.hex()}); "
+            "nothing was done: run a build that has that version"
+        )
+        timer = delivery.envelope.timer
+        if not timer:
+            raise FinalError(error)
+        later = SetTimer(timer, delivery.now_s + _NOT_OURS_PAUSE_S)
+        return Decision(timers=(later,), outcome=Outcome.IGNORED, note=error, ended=True)
+
+    def _input(self, record: saga_pb2.SagaRecord, delivery: Delivery) -> inputs.Input:
         message, envelope = delivery.message, delivery.envelope
         if envelope.timer:
-            return interpreter.TimerFired(envelope.timer)
+            return inputs.TimerFired(envelope.timer)
         if isinstance(message, saga_pb2.CancelSaga):
-            return interpreter.CancelRequested(message.reason)
+            return inputs.CancelRequested(message.reason)
         if not envelope.in_reply_to:
             return self._unasked(record, message, envelope.key, envelope.conversation)
         if isinstance(message, durable_pb2.Fault):
-            return interpreter.Faulted(envelope.in_reply_to, message.error)
+            return inputs.Faulted(envelope.in_reply_to, message.error)
         if isinstance(message, durable_pb2.Undone):
-            return interpreter.NothingToUndo(envelope.in_reply_to, message.reason)
-        return interpreter.Answer(envelope.in_reply_to, message)
+            return inputs.NothingToUndo(envelope.in_reply_to, message.reason)
+        return inputs.Answer(envelope.in_reply_to, message)
 
-    def _unasked(
-        self, record: saga_pb2.SagaRecord, message: Message, key: str, conversation: bytes
-    ) -> interpreter.Input:
+    def _unasked(self, record: saga_pb2.SagaRecord, message: Message, key: str, conversation: bytes) -> inputs.Input:
         start = self._starts.get(type(message))
         if start is None or record.definition:
-            return interpreter.Unmatched(full_name(type(message)), starts=start is not None)
-        return interpreter.Start(self._begin(start, message, key), conversation)
+            return inputs.Unmatched(full_name(type(message)), starts=start is not None)
+        return inputs.Start(self._begin(start, message, key), conversation)
 
     def _begin(self, start: Starts, event: Message, key: str) -> Message:
         """The business state of a new instance. Raises FinalError when the event or `begin` does not give one."""

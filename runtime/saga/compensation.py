@@ -1,0 +1,120 @@
+"""The way back of a saga: which undo is owed, in which order, and when all is undone.
+
+    turn_back ──▶ undo_next ──▶ undo confirmed ──▶ undo_next ──▶ ... ──▶ close ──▶ COMPENSATED
+                      │ given up by the participant: again after a pause, to the budget, and then STUCK
+
+Each undo waits until every step that came after its own owes nothing any more. A silent undo is waited for: its mail
+is durable, so an answer or a fault will come, and a second undo could only be one too many.
+"""
+
+from __future__ import annotations
+
+from google.protobuf.message import Message
+
+from protos.saga_pb2 import SagaRecord, StepRecord
+from runtime.durable.behaviour import CancelTimer, SetTimer
+from runtime.saga.definition import Meaning, StepDefinition
+from runtime.saga.inputs import Faulted, NothingToUndo
+from runtime.saga.instance import DEADLINE, OPEN, OWING, AuthorFailed, Instance, status_name
+
+__all__ = ["close", "nothing_to_undo", "turn_back", "undo", "undo_answered", "undo_faulted"]
+
+
+def turn_back(saga: Instance, reason: str) -> None:
+    """From now on undo. What may have happened is owed; what has no undo is skipped, and recorded as such."""
+    record = saga.record
+    record.status = SagaRecord.COMPENSATING
+    record.reason = reason
+    if saga.definition.deadline_s:
+        saga.timers.append(CancelTimer(DEADLINE))
+    for step in saga.definition.flow_steps:
+        taken = saga.steps[step.index]
+        if taken.status in OPEN:
+            saga.timers.append(CancelTimer(step.name))
+        if taken.status in OPEN or taken.status == StepRecord.DONE:
+            taken.status = StepRecord.SKIPPED if step.undo is None else StepRecord.OWED
+    _undo_next(saga)
+
+
+def undo(saga: Instance, step: StepDefinition, taken: StepRecord) -> None:
+    """Send the undo of a step, for the first time or again; or find that this instance needs none."""
+    try:
+        saga.ask_undo(step, taken)
+    except AuthorFailed as error:
+        saga.stick(step, str(error))
+
+
+def undo_answered(saga: Instance, step: StepDefinition, taken: StepRecord, answer: Message) -> None:
+    name = answer.DESCRIPTOR.name
+    if taken.status not in OWING:
+        saga.note = f"{name} came late: step {step.name} is {status_name(taken)}"
+    elif type(answer) in step.undone:
+        _undone(saga, step, taken, answer.DESCRIPTOR.full_name)
+    elif step.meanings.get(type(answer)) is Meaning.IGNORED:
+        saga.note = f"{name} says nothing about the undo of step {step.name}"
+    else:
+        taken.status = StepRecord.OWED
+        saga.stick(step, f"{name} is no answer that confirms the undo")
+
+
+def nothing_to_undo(saga: Instance, answer: NothingToUndo) -> None:
+    """The participant's runtime vouches that the do never ran, was refused, or is undone already."""
+    found = saga.find(answer.command_id)
+    if found is None or not found[2]:
+        saga.note = f"nothing to undo ({answer.reason}), but no undo of this saga asked"
+        return
+    step, taken, _ = found
+    if taken.status in OWING:
+        _undone(saga, step, taken, f"nothing to undo: {answer.reason}")
+    else:
+        saga.note = f"nothing to undo ({answer.reason}) came late: step {step.name} is {status_name(taken)}"
+
+
+def undo_faulted(saga: Instance, step: StepDefinition, taken: StepRecord, fault: Faulted) -> None:
+    """The participant has given the undo up, after retries of its own."""
+    if taken.status != StepRecord.UNDOING or fault.command_id != taken.undo_id:
+        saga.note = f"the fault of an undo came late: step {step.name} is {status_name(taken)}: {fault.error}"
+        return
+    taken.status = StepRecord.OWED
+    taken.error = fault.error
+    if taken.undo_attempts < step.budget.asks_max:
+        saga.timers.append(SetTimer(step.name, saga.now_s + step.budget.pause_s(taken.undo_attempts)))
+    else:
+        saga.stick(step, f"given up by {taken.address}: {fault.error}")
+
+
+def close(saga: Instance) -> None:
+    """All is undone: send what the saga has to say about that, one after another, then end."""
+    for step in saga.definition.closing_steps:
+        taken = saga.steps[step.index]
+        if taken.status == StepRecord.WAITING:
+            try:
+                saga.ask(step, taken)
+            except AuthorFailed as error:
+                saga.stick(step, str(error))
+        if taken.status != StepRecord.DONE:
+            return
+    saga.end(SagaRecord.COMPENSATED)
+
+
+def _undone(saga: Instance, step: StepDefinition, taken: StepRecord, outcome: str) -> None:
+    if taken.status == StepRecord.OWED:  # confirmed after it was given up, as by an operator's replay
+        saga.timers.append(CancelTimer(step.name))
+        saga.unstick()
+    taken.status = StepRecord.UNDONE
+    taken.undo_outcome = outcome
+    _undo_next(saga)
+
+
+def _undo_next(saga: Instance) -> None:
+    """Begin each undo that no later step holds up; when none is owed any more, close."""
+    for step in reversed(saga.definition.flow_steps):
+        taken = saga.steps[step.index]
+        begun = taken.status != StepRecord.OWED or taken.undo_attempts
+        if begun or any(saga.steps[index].status in OWING for index in step.all_after):
+            continue
+        undo(saga, step, taken)
+        if saga.record.status != SagaRecord.COMPENSATING:
+            return
+    if all(taken.status not in OWING for taken in saga.steps):
+        close(saga)

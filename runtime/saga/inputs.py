@@ -1,0 +1,83 @@
+"""What can happen to a running saga, and what comes of it: the two ends of its interpreter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+
+from protos.saga_pb2 import SagaRecord
+from runtime.durable.behaviour import CancelTimer, Outgoing, SetTimer
+from runtime.store.records import Outcome
+
+__all__ = [
+    "Advance",
+    "Answer",
+    "CancelRequested",
+    "Faulted",
+    "Input",
+    "NothingToUndo",
+    "Start",
+    "TimerFired",
+    "Unmatched",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    state: Message  # business state, whose key field is the instance's key
+    conversation: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    command_id: bytes
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Faulted:
+    """The participant has given up on a command."""
+
+    command_id: bytes
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class NothingToUndo:
+    """The participant's runtime says that the undo's do never ran, or was refused."""
+
+    command_id: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """A message that answers nothing; `type` is its full name."""
+
+    type: str
+    starts: bool = False  # it would start an instance, had it not been started before
+
+
+Input = Start | Answer | Faulted | NothingToUndo | TimerFired | CancelRequested | Unmatched
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """What an input leads to."""
+
+    record: SagaRecord
+    outgoing: tuple[Outgoing, ...]
+    timers: tuple[SetTimer | CancelTimer, ...]
+    outcome: Outcome
+    note: str  # why the outcome is not HANDLED

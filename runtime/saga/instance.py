@@ -1,0 +1,208 @@
+"""One running saga while one input is applied to it: its record, and the few ways in which that may change.
+
+    interpreter (forward) ─┐
+                           ├──▶ Instance ──▶ commands and timers that go out, the next record
+    compensation (back) ───┘
+
+Everything here works on a copy of the record that was given, so nothing is seen of an input that could not be applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from google.protobuf.message import Message
+
+from protos.saga_pb2 import SagaRecord, StepRecord
+from runtime.contracts import Contract
+from runtime.durable.behaviour import CancelTimer, Outgoing, SetTimer
+from runtime.envelope import address_of
+from runtime.errors import InvalidMessage
+from runtime.saga.definition import Definition, Role, StepDefinition
+from runtime.saga.inputs import Advance
+from runtime.store.records import Outcome
+
+__all__ = ["DEADLINE", "OPEN", "OWING", "AuthorFailed", "Instance", "status_name"]
+
+DEADLINE = "saga deadline"
+"""The timer of the whole saga's deadline; no step can have this name."""
+
+OPEN = frozenset((StepRecord.ASKED, StepRecord.UNKNOWN))
+"""An answer to a step's command may still settle it."""
+
+OWING = frozenset((StepRecord.OWED, StepRecord.UNDOING))
+"""The undo of a step is not confirmed yet."""
+
+
+class AuthorFailed(Exception):
+    """A function of the definition raised, or returned what it may not."""
+
+
+class Instance:
+    """The record and what goes out with it."""
+
+    __slots__ = ("_next_id", "_state", "definition", "note", "now_s", "outgoing", "record", "steps", "timers")
+
+    def __init__(
+        self, definition: Definition, record: SagaRecord, now_s: float, next_id: Callable[[str], bytes]
+    ) -> None:
+        self.definition = definition
+        self.record = SagaRecord()
+        self.record.CopyFrom(record)
+        self.steps = self.record.steps
+        self.now_s = now_s
+        self.outgoing: list[Outgoing] = []
+        self.timers: list[SetTimer | CancelTimer] = []
+        self.note = ""  # why the input has no effect
+        self._next_id = next_id
+        self._state: Message | None = None  # business state, decoded when first needed
+
+    def result(self) -> Advance:
+        outcome = Outcome.IGNORED if self.note else Outcome.HANDLED
+        if not self.note:
+            self.record.last_progress_at_s = self.now_s
+        return Advance(self.record, tuple(self.outgoing), tuple(self.timers), outcome, self.note)
+
+    # --- reading ---
+
+    def find(self, command_id: bytes) -> tuple[StepDefinition, StepRecord, bool] | None:
+        """The step that sent this command, and whether it was its undo."""
+        for step, taken in zip(self.definition.steps, self.steps, strict=False):
+            if command_id == taken.command_id or command_id in taken.earlier_ids or command_id in taken.faulted_ids:
+                return step, taken, False
+            if command_id == taken.undo_id or command_id in taken.earlier_undo_ids:
+                return step, taken, True
+        return None
+
+    def no_way_back(self) -> str:
+        """Why a running saga may not turn back; empty if it may."""
+        pivot = self.definition.pivot
+        if pivot is not None:
+            if self.record.pivot_passed:
+                return f"there is no way back after {pivot.name}"
+            if pivot.undo is None and self.steps[pivot.index].status in OPEN:
+                return f"{pivot.name} is under way and cannot be undone"
+        return ""
+
+    # --- sending ---
+
+    def ask(self, step: StepDefinition, taken: StepRecord) -> None:
+        """Send a step's command, for the first time or again. Raises AuthorFailed; then nothing has changed."""
+        command = self._made_by(step, "do", step.do)
+        key = _key(step, "do", step.command, command)
+        taken.address = address_of(step.command.kind, key)
+        taken.command_id = self._next_id(taken.address)
+        taken.status = StepRecord.ASKED
+        taken.attempts += 1
+        taken.asked_at_s = self.now_s
+        self.outgoing.append(Outgoing(command, step.command.kind, key, taken.command_id, wants_reply=True))
+        self.timers.append(SetTimer(step.name, self.now_s + step.patience_s(taken.attempts)))
+
+    def ask_undo(self, step: StepDefinition, taken: StepRecord) -> None:
+        """Send a step's undo, for the first time or again. Raises AuthorFailed; then nothing has changed."""
+        assert step.undo is not None and step.undo_command is not None  # owed only then
+        command = self._made_by(step, "undo", step.undo)
+        if command is None:
+            taken.status = StepRecord.SKIPPED
+            return
+        key = _key(step, "undo", step.undo_command, command)
+        if address_of(step.undo_command.kind, key) != taken.address:
+            raise AuthorFailed(f"undo of step {step.name} goes to key {key!r}; its do went to {taken.address}")
+        if taken.undo_id:
+            taken.earlier_undo_ids.append(taken.undo_id)
+        taken.undo_id = self._next_id(taken.address)
+        taken.status = StepRecord.UNDOING
+        taken.undo_attempts += 1
+        taken.asked_at_s = self.now_s
+        self.outgoing.append(
+            Outgoing(
+                command,
+                step.undo_command.kind,
+                key,
+                taken.undo_id,
+                wants_reply=True,
+                undo_of=taken.command_id,
+                refusals=step.refusals,
+            )
+        )
+
+    # --- business state ---
+
+    def keep(self, step: StepDefinition, answer: Message) -> None:
+        """Copy facts of an answer into the state. Raises AuthorFailed; then the state is as before."""
+        keeper = step.keep.get(type(answer))
+        if keeper is None:
+            return
+        state, key_field = self._business(), self.definition.key_field
+        key = getattr(state, key_field) if key_field else ""
+        self._state = None
+        try:
+            keeper(state, answer)
+        except Exception as error:  # as in _made_by
+            raise AuthorFailed(f"keep of step {step.name} raised {type(error).__name__}: {error}") from error
+        if key_field and getattr(state, key_field) != key:
+            raise AuthorFailed(f"keep of step {step.name} changed {key_field}, which is the key of the instance")
+        self._state = state
+        self.record.state = state.SerializeToString()
+
+    def _business(self) -> Message:
+        if self._state is None:
+            self._state = self.definition.state_type.FromString(self.record.state)
+        return self._state
+
+    def _made_by(self, step: StepDefinition, what: str, function: Callable[[Any, str], Message | None]) -> Any:
+        try:
+            return function(self._business(), self.record.reason)
+        except Exception as error:  # the author's code: its bug has to end in a state of the saga
+            raise AuthorFailed(f"{what} of step {step.name} raised {type(error).__name__}: {error}") from error
+
+    # --- rest ---
+
+    def stick(self, step: StepDefinition, error: str) -> None:
+        """Come to rest where only a person, or an answer that comes after all, can help."""
+        record = self.record
+        if record.status != SagaRecord.STUCK:
+            record.stuck_in, record.status = record.status, SagaRecord.STUCK
+        self.steps[step.index].error = error
+        back = record.stuck_in == SagaRecord.COMPENSATING and step.role is not Role.CLOSING
+        record.stuck_reason = f"{'undo of ' if back else ''}step {step.name}: {error}; {self._remains()}"
+        self.timers.append(CancelTimer(step.name))
+
+    def unstick(self) -> None:
+        """What was missing has come after all."""
+        record = self.record
+        if record.status == SagaRecord.STUCK:
+            record.status, record.stuck_in, record.stuck_reason = record.stuck_in, SagaRecord.NONE, ""
+
+    def end(self, status: SagaRecord.Status.ValueType) -> None:
+        self.record.status = status
+        self.record.ended_at_s = self.now_s
+
+    def _remains(self) -> str:
+        undone = [step for step in self.definition.flow_steps if self.steps[step.index].status != StepRecord.DONE]
+        if self.record.stuck_in == SagaRecord.RUNNING:
+            return f"still to do: {_names(undone)}"
+        owed = [step for step in reversed(self.definition.flow_steps) if self.steps[step.index].status in OWING]
+        closing = [step for step in self.definition.closing_steps if self.steps[step.index].status != StepRecord.DONE]
+        return f"still to undo: {_names(owed)}; then to confirm: {_names(closing)}"
+
+
+def status_name(record: SagaRecord | StepRecord) -> str:
+    """The status of a saga or step as people write it."""
+    if isinstance(record, SagaRecord):
+        return SagaRecord.Status.Name(record.status).lower()
+    return StepRecord.Status.Name(record.status).lower()
+
+
+def _names(steps: list[StepDefinition]) -> str:
+    return ", ".join(step.name for step in steps) or "nothing"
+
+
+def _key(step: StepDefinition, what: str, contract: Contract, command: object) -> str:
+    if type(command) is not contract.message_type:
+        raise AuthorFailed(f"{what} of step {step.name} made a {type(command).__name__}, not a {contract.name}")
+    try:
+        return contract.key(command)
+    except InvalidMessage as error:
+        raise AuthorFailed(f"{what} of step {step.name}: {error}") from error
