@@ -1,0 +1,48 @@
+"""What the parts of the conformance suite share: a fresh store per test, on a clock whose wall time a test moves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+
+from runtime.adapters import system_ports
+from runtime.ports import Ports
+from runtime.store.port import Store
+from runtime.store.records import Transition, Verdict
+from runtime.testing.clock import VirtualClock
+
+__all__ = ["ConformanceBase"]
+
+
+class ConformanceBase:
+    """Opens the stores; each part of the suite derives from it."""
+
+    clock: VirtualClock
+
+    def open_stores(self, ports: Ports, count: int) -> AbstractAsyncContextManager[list[Store]]:
+        """An empty store, opened `count` times; closed and removed afterwards. Each store's suite gives its own."""
+        raise NotImplementedError
+
+    @asynccontextmanager
+    async def store(self) -> AsyncIterator[Store]:
+        async with self.stores(1) as stores:
+            yield stores[0]
+
+    @asynccontextmanager
+    async def stores(self, count: int) -> AsyncIterator[list[Store]]:
+        self.clock = VirtualClock(asyncio.get_running_loop())
+        async with self.open_stores(replace(system_ports(), clock=self.clock), count) as stores:
+            yield stores
+
+    @staticmethod
+    async def commit(store: Store, *batch: Transition) -> None:
+        """Commit what has to go through."""
+        verdicts = await store.commit(batch)
+        assert verdicts == [Verdict.COMMITTED] * len(batch)
+
+    @staticmethod
+    async def one(store: Store, transition: Transition) -> Verdict:
+        [verdict] = await store.commit([transition])
+        return verdict

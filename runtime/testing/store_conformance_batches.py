@@ -1,0 +1,124 @@
+"""Conformance: batches. A verdict for each, in order, and nobody pays for a neighbour."""
+
+from __future__ import annotations
+
+import asyncio
+
+from runtime.store.records import Transition, Verdict
+from runtime.testing.store_conformance_base import ConformanceBase
+from runtime.testing.store_samples import EMPTY, SHARD, actor_row, id_of, mail_row, post, turn
+
+__all__ = ["BatchConformance"]
+
+
+class BatchConformance(ConformanceBase):
+    async def test_an_empty_batch_has_no_verdicts(self) -> None:
+        async with self.store() as store:
+            assert await store.commit([]) == []
+
+    async def test_an_empty_transition_is_committed(self) -> None:
+        async with self.store() as store:
+            await self.commit(store, Transition(), Transition())
+
+    async def test_one_lost_race_does_not_sink_its_neighbours(self) -> None:
+        async with self.store() as store:
+            keys = [f"k{number}" for number in range(40)]
+            await self.commit(store, *(post(mail_row(number, key)) for number, key in enumerate(keys)))
+            await self.commit(store, post(mail_row(90, keys[7])), turn(90, keys[7]))
+            verdicts = await store.commit([turn(number, key) for number, key in enumerate(keys)])
+            assert verdicts == [Verdict.CONFLICT if number == 7 else Verdict.COMMITTED for number in range(40)]
+            rows = await store.load([("billing", key) for key in keys])
+            assert [row is not None and row.last_id for row in rows] == [
+                id_of(90 if number == 7 else number) for number in range(40)
+            ]
+
+    async def test_each_kind_of_refusal_is_told_apart_in_one_batch(self) -> None:
+        async with self.store() as store:
+            await self.commit(store, *(post(mail_row(number, f"k{number}")) for number in range(4)), turn(0, "k0"))
+            verdicts = await store.commit(
+                [
+                    turn(1, "k1"),
+                    turn(0, "k0"),  # its row is there already
+                    turn(7, "k3"),  # no such mail
+                    post(mail_row(2, "k2")),  # waits already
+                    post(mail_row(8, "k8")),
+                    turn(2, "k2"),
+                ]
+            )
+            assert verdicts == [
+                Verdict.COMMITTED,
+                Verdict.CONFLICT,
+                Verdict.GONE,
+                Verdict.DUPLICATE,
+                Verdict.COMMITTED,
+                Verdict.COMMITTED,
+            ]
+
+    async def test_later_transitions_see_what_earlier_ones_of_the_batch_did(self) -> None:
+        async with self.store() as store:
+            first = turn(1)
+            verdicts = await store.commit(
+                [
+                    post(mail_row(1)),
+                    first,
+                    post(mail_row(1)),
+                    post(mail_row(2)),
+                    turn(2, start=first.actor),
+                    turn(2, start=first.actor),
+                ]
+            )
+            assert verdicts == [
+                Verdict.COMMITTED,
+                Verdict.COMMITTED,
+                Verdict.DUPLICATE,
+                Verdict.COMMITTED,
+                Verdict.COMMITTED,
+                Verdict.CONFLICT,
+            ]
+            assert await store.waiting_for(("billing", "a"), SHARD, limit=9) == []
+
+    async def test_what_one_transition_handled_the_next_cannot_bring_back(self) -> None:
+        async with self.store() as store:
+            await self.commit(store, post(mail_row(1)), turn(1), post(mail_row(1), check_duplicates=False))
+            await self.commit(store, post(mail_row(2), check_duplicates=False))
+            [row] = await store.load([("billing", "a")])
+            copies = post(mail_row(2), mail_row(3), check_duplicates=False)
+            await self.commit(store, copies, turn(2, start=row), copies)
+            assert [row.id for row in await store.waiting_for(("billing", "a"), SHARD, limit=9)] == [id_of(3)]
+
+    async def test_a_large_batch_and_a_wide_fan_out_are_one_commit(self) -> None:
+        async with self.store() as store:
+            fan_out = [mail_row(10_000 + number, f"s{number}", kind="sales") for number in range(700)]
+            await self.commit(store, *(post(mail_row(number, f"k{number}")) for number in range(500)))
+            await self.commit(
+                store, *(turn(number, f"k{number}") for number in range(1, 500)), turn(0, "k0", mail=fan_out)
+            )
+            assert len(await store.actors("billing", limit=999)) == 500
+            found = await store.waiting("sales", [SHARD], due_before_s=1e9, sent_before_s=1e9, limit=999)
+            assert len(found) == 700
+
+    async def test_stores_that_race_for_one_actor_let_one_through(self) -> None:
+        async with self.stores(3) as stores:
+            await self.commit(stores[0], *(post(mail_row(number)) for number in range(3)))
+            races = [store.commit([turn(number)]) for number, store in enumerate(stores)]
+            verdicts = [verdict for [verdict] in await asyncio.gather(*races)]
+            assert sorted(verdicts) == [Verdict.COMMITTED, Verdict.CONFLICT, Verdict.CONFLICT]
+
+    async def test_s27_no_update_is_lost_between_stores(self) -> None:
+        async with self.stores(4) as stores:
+            await self.commit(stores[0], Transition(actor=actor_row(revision=1, state=b"\x00"), expected=EMPTY))
+
+            async def add(number: int) -> None:
+                store, left = stores[number], 10
+                while left:
+                    [row] = await store.load([("billing", "a")])
+                    assert row is not None
+                    id = 1_000 * number + left
+                    await self.commit(store, post(mail_row(id), check_duplicates=False))
+                    verdict = await self.one(store, turn(id, start=row, state=bytes([row.state[0] + 1])))
+                    left -= verdict is Verdict.COMMITTED
+
+            await asyncio.gather(*(add(number) for number in range(len(stores))))
+            [row] = await stores[0].load([("billing", "a")])
+            assert row is not None
+            assert (row.state, row.revision) == (bytes([40]), 41)

@@ -1,0 +1,55 @@
+"""Conformance: what operators read."""
+
+from __future__ import annotations
+
+from runtime.store.records import Transition
+from runtime.testing.store_conformance_base import ConformanceBase
+from runtime.testing.store_samples import EMPTY, actor_row, history_row, id_of, mail_row, post
+
+__all__ = ["OperatorConformance"]
+
+
+class OperatorConformance(ConformanceBase):
+    async def test_a_conversation_reads_in_the_order_it_was_handled(self) -> None:
+        async with self.store() as store:
+            rows = [
+                history_row(number, conversation=5, handled_at_s=at) for number, at in ((3, 1.0), (1, 2.0), (2, 2.0))
+            ]
+            others = history_row(4, conversation=6)
+            await self.commit(store, *(Transition(history=(row,)) for row in [others, *reversed(rows)]))
+            assert await store.conversation(id_of(5)) == rows
+            assert await store.conversation(id_of(7)) == []
+
+    async def test_mail_of_a_conversation_is_found_wherever_it_waits(self) -> None:
+        async with self.store() as store:
+            rows = [
+                mail_row(2, "b", conversation=5, sent_at_s=1.0),
+                mail_row(1, kind="sales", shard=8, conversation=5, sent_at_s=2.0, parked="boom"),
+            ]
+            await self.commit(store, *(post(row) for row in [*reversed(rows), mail_row(3, conversation=6)]))
+            assert await store.mail_of_conversation(id_of(5)) == rows
+
+    async def test_dead_letters_are_listed_page_by_page(self) -> None:
+        async with self.store() as store:
+            rows = [mail_row(number, f"k{number}", parked="boom", shard=number) for number in range(1, 6)]
+            await self.commit(store, *(post(row) for row in [*reversed(rows), mail_row(9)]))
+            assert await store.dead_letters(limit=3) == rows[:3]
+            assert await store.dead_letters(limit=3, after=rows[2].id) == rows[3:]
+
+    async def test_a_key_is_found_in_every_kind(self) -> None:
+        async with self.store() as store:
+            rows = [actor_row("a", kind=kind) for kind in ("billing", "sales", "warehouse")]
+            others = [actor_row("b"), actor_row("b", kind="zebra")]
+            await self.commit(store, *(Transition(actor=row, expected=EMPTY) for row in [*others, *reversed(rows)]))
+            assert await store.actors_with_key("a") == rows
+            assert await store.actors_with_key("c") == []
+
+    async def test_actors_of_a_kind_are_listed_page_by_page(self) -> None:
+        async with self.store() as store:
+            rows = [actor_row(key) for key in ("Z", "a", "b", "é", "中", "🚚")]
+            await self.commit(
+                store,
+                *(Transition(actor=row, expected=EMPTY) for row in [*reversed(rows), actor_row("a", kind="sales")]),
+            )
+            assert await store.actors("billing", limit=4) == rows[:4]
+            assert await store.actors("billing", limit=4, after=rows[3].key) == rows[4:]

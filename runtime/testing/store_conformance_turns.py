@@ -1,0 +1,220 @@
+"""Conformance: one transition at a time. What is written, what is refused, and that refusal leaves nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from runtime.store.port import Store
+from runtime.store.records import Outcome, Transition, Verdict
+from runtime.testing.store_conformance_base import ConformanceBase
+from runtime.testing.store_samples import EMPTY, SHARD, actor_row, history_row, id_of, mail_row, post, turn
+
+__all__ = ["TurnConformance"]
+
+
+class TurnConformance(ConformanceBase):
+    async def test_a_posted_message_waits_as_it_was_given(self) -> None:
+        async with self.store() as store:
+            row = mail_row(1, sent_at_s=1.25, sequence=7, due_at_s=2.5, attempts=1)
+            await self.commit(store, post(row))
+            assert await store.waiting_for(("billing", "a"), SHARD, limit=9) == [row]
+
+    async def test_a_turn_writes_state_history_and_mail(self) -> None:
+        async with self.store() as store:
+            handled = turn(1, mail=[mail_row(2, "b", kind="sales")], due_at_s=300.0)
+            await self.commit(store, post(mail_row(1)), handled)
+            assert await store.load([("billing", "a")]) == [handled.actor]
+            assert await store.handled([(id_of(0), id_of(1))]) == list(handled.history)
+            assert await store.waiting_for(("sales", "b"), SHARD, limit=9) == list(handled.mail)
+            assert await store.waiting_for(("billing", "a"), SHARD, limit=9) == []
+
+    async def test_an_unknown_actor_and_an_unknown_message_read_as_none(self) -> None:
+        async with self.store() as store:
+            assert await store.load([]) == []
+            assert await store.load([("billing", "a"), ("sales", "b")]) == [None, None]
+            assert await store.handled([(id_of(0), id_of(1))]) == [None]
+
+    async def test_many_rows_are_loaded_in_the_order_asked_for(self) -> None:
+        async with self.store() as store:
+            keys = [f"k{number}" for number in range(100)]
+            rows = [actor_row(key, last=number) for number, key in enumerate(keys)]
+            await self.commit(store, *(Transition(actor=row, expected=EMPTY) for row in rows))
+            found = await store.load([("billing", key) for key in [*reversed(keys), "none"]])
+            assert found == [*reversed(rows), None]
+
+    async def test_s27_no_lost_update(self) -> None:
+        async with self.store() as store:
+            numbers = [1, 2, 3]
+            await self.commit(store, *(post(mail_row(number)) for number in numbers))
+            # All three start from the same state: one gets through, the others start again from what it left.
+            while numbers:
+                [start] = await store.load([("billing", "a")])
+                state = b"" if start is None else start.state
+                attempts = [turn(number, start=start, state=state + b"%d" % number) for number in numbers]
+                verdicts = await store.commit(attempts)
+                assert verdicts == [Verdict.COMMITTED] + [Verdict.CONFLICT] * (len(numbers) - 1)
+                del numbers[0]
+            [row] = await store.load([("billing", "a")])
+            assert row is not None
+            assert (row.state, row.revision) == (b"123", 3)
+
+    async def test_s28_a_stale_turn_conflicts_each_time_it_is_tried(self) -> None:
+        async with self.store() as store:
+            await self.commit(store, post(mail_row(1)), post(mail_row(2)), turn(1))
+            stale = turn(2)
+            assert [await self.one(store, stale) for _ in range(3)] == [Verdict.CONFLICT] * 3
+            [fresh] = await store.load([("billing", "a")])
+            assert await self.one(store, turn(2, start=fresh)) is Verdict.COMMITTED
+
+    async def test_an_equal_revision_of_another_history_conflicts(self) -> None:
+        async with self.store() as store:
+            await self.commit(store, post(mail_row(1)), post(mail_row(2)), turn(1))
+            other = actor_row(revision=1, last=9)
+            assert await self.one(store, turn(2, start=other)) is Verdict.CONFLICT
+
+    async def test_a_turn_that_expects_a_row_conflicts_when_there_is_none(self) -> None:
+        async with self.store() as store:
+            await self.commit(store, post(mail_row(2)))
+            assert await self.one(store, turn(2, start=actor_row(last=1))) is Verdict.CONFLICT
+
+    async def test_s31_a_refused_turn_leaves_nothing_behind(self) -> None:
+        async with self.store() as store:
+            await self.commit(store, post(mail_row(1)), post(mail_row(2)), turn(1))
+            before = await self._everything(store)
+            sends = [mail_row(8, "b")]
+            lost_race = turn(2, state=b"never", mail=sends)
+            [row] = await store.load([("billing", "a")])
+            nothing_there = turn(7, start=row, state=b"never", mail=sends)
+            handled_already = turn(1, start=row, state=b"never", mail=sends)
+            known = post(mail_row(9, "b"), mail_row(2))
+            attempts = [lost_race, nothing_there, handled_already, known]
+            verdicts = [await self.one(store, attempt) for attempt in attempts]
+            assert verdicts == [Verdict.CONFLICT, Verdict.GONE, Verdict.GONE, Verdict.DUPLICATE]
+            assert await self._everything(store) == before
+
+    @staticmethod
+    async def _everything(store: Store) -> list[object]:
+        mail = [await store.waiting_for(("billing", key), SHARD, limit=99) for key in ("a", "b")]
+        return [await store.actors("billing", limit=99), await store.conversation(id_of(0)), *mail]
+
+    async def test_s32_effects_on_several_actors_appear_together(self) -> None:
+        async with self.stores(2) as (store, other):
+            sends = [mail_row(10, "b"), mail_row(11, "c", kind="sales", shard=5)]
+            await self.commit(store, post(mail_row(1)), turn(1, mail=sends))
+            for reader in (store, other):
+                assert await reader.waiting_for(("billing", "b"), SHARD, limit=9) == sends[:1]
+                assert await reader.waiting_for(("sales", "c"), 5, limit=9) == sends[1:]
+                assert await reader.load([("billing", "a")]) != [None]
+
+    async def test_s33_what_is_loaded_cannot_change_what_is_stored(self) -> None:
+        async with self.store() as store:
+            state = bytearray(b"state")
+            await self.commit(store, post(mail_row(1)), turn(1, state=bytes(state)))
+            state[:] = b"other"
+            [row] = await store.load([("billing", "a")])
+            assert row is not None
+            replace(row, state=b"mine")
+            [again] = await store.load([("billing", "a")])
+            assert again == row
+            assert isinstance(row.state, bytes)
+
+    async def test_s37_a_message_that_was_handled_is_not_handled_again(self) -> None:
+        async with self.store() as store:
+            await self.commit(store, post(mail_row(1)), turn(1))
+            [row] = await store.load([("billing", "a")])
+            assert await self.one(store, turn(1, start=row, mail=[mail_row(5, "b")])) is Verdict.GONE
+            # Even without its mail: what is in the history was handled.
+            copy = replace(turn(1, start=row), consumed=())
+            assert await self.one(store, copy) is Verdict.GONE
+
+    async def test_s40_one_id_waits_once(self) -> None:
+        async with self.store() as store:
+            row = mail_row(1)
+            assert await self.one(store, post(row)) is Verdict.COMMITTED
+            assert await self.one(store, post(row)) is Verdict.DUPLICATE
+            assert await self.one(store, post(row, check_duplicates=False)) is Verdict.COMMITTED
+            assert await store.waiting_for(("billing", "a"), SHARD, limit=9) == [row]
+
+    async def test_a_copy_of_mail_that_waits_does_not_reset_its_attempts(self) -> None:
+        async with self.store() as store:
+            await self.commit(store, post(mail_row(1, attempts=4)))
+            await self.commit(store, post(mail_row(1), check_duplicates=False))
+            [waits] = await store.waiting_for(("billing", "a"), SHARD, limit=9)
+            assert waits.attempts == 4
+
+    async def test_an_id_given_twice_in_one_post_waits_once(self) -> None:
+        async with self.store() as store:
+            await self.commit(store, post(mail_row(1), mail_row(1)))
+            assert len(await store.waiting_for(("billing", "a"), SHARD, limit=9)) == 1
+
+    async def test_s41_the_payload_goes_and_the_id_stays(self) -> None:
+        async with self.store() as store:
+            await self.commit(store, post(mail_row(1)), turn(1))
+            assert await store.mail_of_conversation(id_of(0)) == []
+            assert [row.id for row in await store.conversation(id_of(0))] == [id_of(1)]
+            assert await self.one(store, post(mail_row(1))) is Verdict.DUPLICATE
+
+    async def test_s69_a_tombstone_refuses_late_copies(self) -> None:
+        async with self.store() as store:
+            tombstone = Transition(
+                actor=actor_row(last=9), expected=EMPTY, history=(history_row(1, outcome=Outcome.UNDONE),)
+            )
+            await self.commit(store, tombstone)
+            assert await self.one(store, post(mail_row(1))) is Verdict.DUPLICATE
+            # A sender's turn is not to blame: it commits, and the message that is refused is left out.
+            await self.commit(store, post(mail_row(2, "b")), turn(2, "b", mail=[mail_row(1), mail_row(3)]))
+            assert [row.id for row in await store.waiting_for(("billing", "a"), SHARD, limit=9)] == [id_of(3)]
+
+    async def test_the_same_id_in_another_conversation_is_another_message(self) -> None:
+        async with self.store() as store:
+            await self.commit(store, post(mail_row(1)), turn(1), post(mail_row(1, conversation=5)))
+            assert len(await store.waiting_for(("billing", "a"), SHARD, limit=9)) == 1
+
+    async def test_rescheduling_changes_when_and_why_and_nothing_else(self) -> None:
+        async with self.store() as store:
+            row = mail_row(1, sent_at_s=5.0)
+            await self.commit(store, post(row))
+            later = replace(row, due_at_s=60.0, attempts=3, parked="boom", parked_at_s=9.0)
+            given = replace(later, envelope=b"other", conversation=id_of(8), sent_at_s=77.0, sequence=7)
+            await self.commit(store, Transition(address=row.address, shard=SHARD, rescheduled=(given,)))
+            assert await store.waiting_for(row.address, SHARD, limit=9) == [later]
+
+    async def test_mail_that_is_not_there_cannot_be_rescheduled(self) -> None:
+        async with self.store() as store:
+            await self.commit(store, post(mail_row(1)))
+            both = Transition(address=("billing", "a"), shard=SHARD, rescheduled=(mail_row(1, attempts=1), mail_row(2)))
+            assert await self.one(store, both) is Verdict.GONE
+            twice = replace(both, rescheduled=(mail_row(1, attempts=1), mail_row(1, attempts=2)))
+            assert await self.one(store, twice) is Verdict.GONE
+            assert await store.waiting_for(("billing", "a"), SHARD, limit=9) == [mail_row(1)]
+
+    async def test_mail_is_consumed_once_even_within_one_turn(self) -> None:
+        async with self.store() as store:
+            await self.commit(store, post(mail_row(1)))
+            twice = replace(turn(1), consumed=(id_of(1), id_of(1)))
+            assert await self.one(store, twice) is Verdict.GONE
+            handled_twice = replace(turn(1), history=turn(1).history * 2)
+            assert await self.one(store, handled_twice) is Verdict.GONE
+            await self.commit(store, turn(1))
+
+    async def test_mail_of_another_actor_cannot_be_consumed(self) -> None:
+        async with self.store() as store:
+            await self.commit(store, post(mail_row(1, "b")))
+            assert await self.one(store, turn(1, "a")) is Verdict.GONE
+
+    async def test_a_lost_race_is_a_conflict_whatever_else_is_wrong(self) -> None:
+        async with self.store() as store:
+            await self.commit(store, post(mail_row(1)), turn(1))
+            assert await self.one(store, turn(1)) is Verdict.CONFLICT
+
+    async def test_any_text_and_any_bytes_are_kept(self) -> None:
+        async with self.store() as store:
+            key = "Übergröße\x00/🚚 '\"%" + "x" * 5_000
+            every_byte = bytes(range(256)) * 4_000
+            row = mail_row(1, key, sequence=2**62, envelope=every_byte)
+            await self.commit(store, post(row))
+            assert await store.waiting_for(("billing", key), SHARD, limit=9) == [row]
+            handled = turn(1, key, state=every_byte)
+            await self.commit(store, handled)
+            assert await store.load([("billing", key)]) == [handled.actor]
+            assert await store.actors_with_key(key) == [handled.actor]
