@@ -166,7 +166,7 @@ class Membership:
         await self._read()
         if await self._evict():
             await self._read()
-        if self._lease.is_sure and not self._lapsed:
+        if self._lease.is_sure:
             await self._act()
 
     async def _renew(self) -> None:

@@ -40,21 +40,24 @@ async def test_the_first_node_runs_every_shard_of_its_kinds_as_soon_as_it_has_st
     assert a.membership.address_of("b") is None
 
 
-async def test_two_nodes_of_a_kind_share_its_shards_within_a_renewal_each_way(world: World) -> None:
+@pytest.mark.parametrize("alone_s", [1.0, 1.1, 1.2, 1.3])
+async def test_two_nodes_of_a_kind_share_its_shards_within_a_renewal(world: World, alone_s: float) -> None:
     a = await world.start("a")
+    await world.pass_s(alone_s)
     b = await world.start("b")
-    assert await world.until(world.at_rest) < 2 * world.settings.renew_s
+    assert await world.until(world.at_rest) < 1.3 * world.settings.renew_s
     assert len(a.owned) + len(b.owned) == 16 and a.owned and b.owned
     assert all(a.membership.owner_of(*slot) == "b" for slot in b.owned)
 
 
-async def test_the_shards_of_a_killed_node_move_when_its_lease_has_run_out(world: World) -> None:
+@pytest.mark.parametrize("alive_s", [3.0, 3.05, 3.1, 3.15, 3.2, 3.25, 3.3, 3.35])
+async def test_the_shards_of_a_killed_node_move_just_when_its_lease_has_run_out(world: World, alive_s: float) -> None:
     a = await world.start("a")
     await world.start("b")
-    await world.pass_s(3)
+    await world.pass_s(alive_s)
     world.kill("b")
     took_s = await world.until(world.at_rest)
-    assert 1.0 <= took_s < 1.6
+    assert world.settings.lease_s - world.settings.renew_s <= took_s < world.settings.lease_s + 0.03
     assert len(a.owned) == 16
     assert a.told(NodeEvicted)
 
@@ -118,6 +121,88 @@ async def test_a_frozen_node_that_wakes_up_takes_no_turn_before_it_has_read_the_
     assert await world.until(world.at_rest) < 1.0
     assert b.owner.log.index("lost") < b.owner.log.index("resumed")
     assert [fact for fact in b.facts if isinstance(fact, LeaseLost | LeaseRegained)][-1] == LeaseRegained(evicted=True)
+
+
+async def test_a_frozen_node_whose_calls_return_before_its_timers_fire_takes_no_turn_either(world: World) -> None:
+    for frozen_s in (1.2, 1.6, 5.0):
+        a = await world.start("a")
+        b = await world.start("b")
+        await world.pass_s(3.1)
+        b.freeze()
+        await world.pass_s(frozen_s)
+        await b.thaw_timers_last()
+        assert not set(a.owned) & set(b.owned)
+        await world.until(world.at_rest)
+        await world.stop("b")
+        await world.stop("a")
+
+
+async def test_a_node_whose_lease_runs_out_while_it_takes_shards_takes_them_again(world: World) -> None:
+    a = world.member("a")
+    a.owner.swept.clear()
+    await a.membership.start()
+    world.members["a"] = a
+    await world.pass_s(0.5)
+    assert len(a.owned) == 16
+    a.line.cut = True
+    await world.until(lambda: "lost" in a.owner.log)
+    a.line.cut = False
+    await world.until(lambda: "resumed" in a.owner.log)
+    await world.pass_s(0.5)
+    assert a.owner.log.count("acquired") == 1 and not a.owned
+    assert not a.membership.owns("billing", 0)
+    a.owner.swept.set()
+    await world.until(world.at_rest)
+    assert a.owner.log.count("acquired") == 2
+
+
+async def test_shards_claimed_by_a_call_that_outlives_the_lease_are_not_run(world: World) -> None:
+    a = world.member("a")
+    starting = asyncio.create_task(a.membership.start())
+    claims = a.line.hold("assign_many")
+    await world.until(lambda: "lost" in a.owner.log)
+    claims.set()
+    await starting
+    world.members["a"] = a
+    assert not a.owned
+    await world.until(world.at_rest)
+    assert a.owner.log.index("resumed") < a.owner.log.index("acquired")
+
+
+@pytest.mark.parametrize("polled", [False, True])
+async def test_a_node_that_was_removed_while_its_lease_was_sure_stops_and_joins_again(
+    world: World, polled: bool
+) -> None:
+    a = await world.start("a")
+    await world.pass_s(1)
+    await world.store.leave(a.row.name, a.row.incarnation)
+    if polled:
+        a.membership.refresh_soon()
+    await world.until(lambda: "lost" in a.owner.log, within_s=0.05 if polled else 0.5)
+    await world.until(world.at_rest)
+    assert a.told(LeaseRegained) == [LeaseRegained(evicted=True)]
+    assert "release" not in a.owner.log
+
+
+async def test_asking_for_a_refresh_all_the_time_does_not_make_rounds_all_the_time(world: World) -> None:
+    a = await world.start("a")
+    await world.pass_s(1)
+    reads = a.line.calls["cluster"]
+    for _ in range(1_000):
+        a.membership.refresh_soon()
+        await world.pass_s(0.001)
+    assert a.line.calls["cluster"] - reads <= 51
+
+
+async def test_an_idle_cluster_asks_little_of_the_store(world: World) -> None:
+    a = await world.start("a")
+    await world.start("b")
+    await world.pass_s(3)
+    before = dict(a.line.calls)
+    await world.pass_s(40)
+    asked = {name: count - before[name] for name, count in a.line.calls.items() if count != before[name]}
+    assert set(asked) == {"renew", "cluster"}
+    assert asked["renew"] <= 126 and asked["cluster"] <= 2 * asked["renew"]
 
 
 async def test_an_outage_of_the_store_stops_all_turns_and_evicts_nobody(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
@@ -82,8 +83,10 @@ class StoreLine:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.cut = False
+        self.calls: Counter[str] = Counter()
         self._flows = asyncio.Event()
         self._flows.set()
+        self._held: dict[str, asyncio.Event] = {}
 
     def stall(self) -> None:
         self._flows.clear()
@@ -91,15 +94,23 @@ class StoreLine:
     def flow(self) -> None:
         self._flows.set()
 
+    def hold(self, method: str) -> asyncio.Event:
+        """Answers of this method come only after the event."""
+        held = self._held[method] = asyncio.Event()
+        return held
+
     def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
         method = getattr(self._store, name)
 
         async def call(*arguments: Any, **options: Any) -> Any:
+            self.calls[name] += 1
             await self._flows.wait()
             if self.cut:
                 raise StoreUnavailable("the line to the store is cut")
             answer = await method(*arguments, **options)
             await self._flows.wait()
+            if name in self._held:
+                await self._held[name].wait()
             return answer
 
         return call
@@ -107,6 +118,8 @@ class StoreLine:
 
 class Owner:
     """Runs shards in name only, and checks that nobody else does at the same time."""
+
+    membership: Membership
 
     def __init__(self, world: World, name: str) -> None:
         self._world = world
@@ -116,9 +129,12 @@ class Owner:
         self.views: list[ClusterView] = []
         self.turns: dict[Slot, asyncio.Event] = {}  # a release waits for the turn that runs
         self.acquire_errors = 0  # so many calls of `acquired` fail
+        self.swept = asyncio.Event()  # `acquired` waits for it
+        self.swept.set()
 
     async def acquired(self, kind: str, shards: frozenset[int]) -> None:
         self.log.append("acquired")
+        assert self.membership.lease_is_sure(), "acquired without a lease"
         if self.acquire_errors:
             self.acquire_errors -= 1
             raise StoreUnavailable("could not sweep")
@@ -126,6 +142,7 @@ class Owner:
             self._world.check_alone(self._name, (kind, shard))
             assert (kind, shard) not in self.running, "acquired twice"
             self.running.append((kind, shard))
+        await self.swept.wait()
 
     async def release(self, kind: str, shards: frozenset[int]) -> None:
         self.log.append("release")
@@ -165,7 +182,7 @@ class Member:
             tasks=self.tasks,
             report=self.facts.append,
         )
-        self.membership = Membership(
+        self.membership = self.owner.membership = Membership(
             cast(Store, self.line), self.ports, self.row, self.owner, world.settings, world.probe
         )
 
@@ -187,6 +204,13 @@ class Member:
 
     def thaw(self) -> None:
         self.line.flow()
+        self.clock.thaw()
+
+    async def thaw_timers_last(self) -> None:
+        """A loop that wakes up runs what became ready by I/O before what became due."""
+        self.line.flow()
+        for _ in range(20):
+            await asyncio.sleep(0)
         self.clock.thaw()
 
     def told(self, fact: type[Fact]) -> list[Fact]:
