@@ -1,0 +1,141 @@
+"""Frames, and what waits to become one.
+
+    push, signal ──▶ Outbox ──fill──▶ Frame ──▶ the stream's writer
+    credit from the other side ──▶ Outbox: room again
+
+Everything in an outbox, and all that was sent but not yet taken by the other side, fits one window of credit. So a
+peer that is slow to take costs a bounded amount of memory, and the writer never has to wait for credit: what does not
+fit is shed when it is pushed, and the next frame says so.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from google.protobuf.message import DecodeError
+
+from protos import mesh_pb2
+from runtime.errors import InvalidMessage
+
+__all__ = ["FRAME_BYTES_MAX", "FRAME_MESSAGES_MAX", "Outbox", "decode_frame", "goodbye_frame"]
+
+FRAME_BYTES_MAX = 256 * 1024  # one larger message is a frame by itself
+FRAME_MESSAGES_MAX = 512
+
+
+def decode_frame(encoded: bytes) -> mesh_pb2.Frame:
+    """Raises InvalidMessage if the bytes are no frame."""
+    try:
+        return mesh_pb2.Frame.FromString(encoded)
+    except DecodeError as error:
+        raise InvalidMessage(f"{len(encoded)} bytes are no frame: {error}") from error
+
+
+def goodbye_frame(reason: str) -> bytes:
+    return mesh_pb2.Frame(goodbye=reason).SerializeToString()
+
+
+class Outbox:
+    """What waits on one stream. Pushes keep their order among each other, and so do signals.
+
+    `window_bytes` bounds what is queued or under way, `queue_max` what is queued. A message larger than the window
+    goes when it is alone, else it never would. Once a push was shed, pushes are shed until half of both is free: a
+    flood then costs the receiver one sweep for each half window instead of one for each frame.
+    """
+
+    __slots__ = (
+        "_open_bytes",
+        "_pushes",
+        "_queue_max",
+        "_queued_bytes",
+        "_shedding",
+        "_signals",
+        "_taken_bytes",
+        "_window_bytes",
+        "gap",
+        "sent",
+        "shed",
+    )
+
+    def __init__(self, window_bytes: int, queue_max: int) -> None:
+        self._window_bytes = window_bytes
+        self._queue_max = queue_max
+        self._pushes: deque[bytes] = deque()
+        self._signals: deque[bytes] = deque()
+        self._queued_bytes = 0
+        self._open_bytes = 0  # accepted and not yet taken by the other side
+        self._taken_bytes = 0  # by the other side, since the stream began
+        self._shedding = False
+        self.gap = True  # what was shed before this stream was there is unknown
+        self.sent = 0
+        self.shed = 0
+
+    @property
+    def queued(self) -> int:
+        return len(self._pushes) + len(self._signals)
+
+    def push(self, encoded: bytes) -> bool:
+        """Queue an encoded Envelope. False: shed, and the next frame tells of a gap."""
+        size = len(encoded)
+        if self._shedding:
+            self._shedding = self._open_bytes * 2 > self._window_bytes or self.queued * 2 > self._queue_max
+        if self._shedding or not self._fits(size):
+            self._shedding = self.gap = True
+            self.shed += 1
+            return False
+        self._pushes.append(encoded)
+        self._queued_bytes += size
+        self._open_bytes += size
+        return True
+
+    def signal(self, encoded: bytes) -> bool:
+        """Queue an encoded Signal. False: it is lost."""
+        size = len(encoded)
+        if not self._fits(size):
+            self.shed += 1
+            return False
+        self._signals.append(encoded)
+        self._queued_bytes += size
+        self._open_bytes += size
+        return True
+
+    def credited(self, taken_bytes: int) -> None:
+        """The other side has taken so many bytes since the stream began; never more than it was sent."""
+        taken = min(taken_bytes - self._taken_bytes, self._open_bytes - self._queued_bytes)
+        if taken > 0:
+            self._taken_bytes += taken
+            self._open_bytes -= taken
+
+    def fill(self, frame: mesh_pb2.Frame) -> bool:
+        """Move what waits into a frame, up to its limits. False if there is nothing worth a frame."""
+        if not self.queued and not self.gap:
+            return False
+        frame.gap, self.gap = self.gap, False
+        if self._queued_bytes <= FRAME_BYTES_MAX and self.queued <= FRAME_MESSAGES_MAX:
+            self._take_all(frame)
+        else:
+            self._take_some(frame)
+        self.sent += len(frame.pushes) + len(frame.signals)
+        return True
+
+    def _fits(self, size: int) -> bool:
+        within = self._open_bytes + size <= self._window_bytes or not self._open_bytes
+        return within and self.queued < self._queue_max
+
+    def _take_all(self, frame: mesh_pb2.Frame) -> None:
+        frame.pushes.extend(self._pushes)
+        frame.signals.extend(self._signals)
+        self._pushes.clear()
+        self._signals.clear()
+        self._queued_bytes = 0
+
+    def _take_some(self, frame: mesh_pb2.Frame) -> None:
+        room_bytes, room = FRAME_BYTES_MAX, FRAME_MESSAGES_MAX
+        # Signals first: there are few, somebody waits for each, and a flood of pushes must not hold them up.
+        for queue, taken in ((self._signals, frame.signals), (self._pushes, frame.pushes)):
+            while queue and room and (len(queue[0]) <= room_bytes or room == FRAME_MESSAGES_MAX):
+                encoded = queue.popleft()
+                taken.append(encoded)
+                room -= 1
+                room_bytes -= len(encoded)
+                self._queued_bytes -= len(encoded)

@@ -1,0 +1,107 @@
+"""A stream that another node dialled: its pushes and signals come in here.
+
+    link ──hello──▶ greet ──▶ Inbound ──pushes, one frame at a time──▶ Receiver
+                      └─ refused, or only asked who is here: goodbye
+
+The newest stream of a node is the only one: an older one is ended, and what it was doing is waited for, so that
+nothing of it can come after something of its successor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from google.protobuf.message import DecodeError
+
+from protos import mesh_pb2
+from runtime.errors import InvalidMessage, LinkLost, PeerRefused
+from runtime.mesh.facts import FrameRejected, PeerRejected, ReceiverFailed
+from runtime.mesh.frames import goodbye_frame
+from runtime.mesh.handshake import Identity, agreed_protocol, hello_frame, read_hello
+from runtime.mesh.stream import MeshSettings, Stream
+from runtime.ports import Link, Ports
+
+__all__ = ["Inbound", "Receiver", "greet"]
+
+
+class Receiver(Protocol):
+    """Who takes what other nodes send."""
+
+    async def pushes(self, peer: str, encoded: Sequence[bytes], gap: bool) -> None:
+        """Encoded envelopes in the order they were committed; awaited before the next frame of that peer is read.
+
+        With `gap` some were shed before these, or on an earlier stream: sweep the store before taking them. There
+        may be none beside the gap.
+        """
+        ...
+
+    def signals(self, peer: str, signals: Sequence[mesh_pb2.Signal]) -> None: ...
+
+    def lost(self, peer: str) -> None:
+        """A stream with that node, dialled by either, has ended: signals may be lost, and its watches with it."""
+        ...
+
+
+class Inbound:
+    """One accepted stream after the handshake."""
+
+    def __init__(self, peer: str, link: Link, ports: Ports, settings: MeshSettings, receiver: Receiver) -> None:
+        self.peer = peer
+        self._ports = ports
+        self._receiver = receiver
+        self.stream = Stream(peer, link, ports, settings, self._take)
+        self.stream.outbox.gap = False  # nothing is ever pushed on this end
+
+    async def run(self) -> None:
+        """Take what comes until the stream ends."""
+        await self.stream.run()
+        self._receiver.lost(self.peer)
+
+    async def _take(self, frame: mesh_pb2.Frame) -> None:
+        try:
+            if frame.pushes or frame.gap:
+                await self._receiver.pushes(self.peer, list(frame.pushes), frame.gap)
+            if frame.signals:
+                self._receiver.signals(self.peer, self._decoded(frame.signals))
+        except Exception as error:  # noqa: BLE001 - the link's edge: a failing receiver costs this link, not the node
+            self._ports.report(ReceiverFailed(self.peer, error))
+            self.stream.leave("the receiver failed")
+
+    def _decoded(self, encoded: Sequence[bytes]) -> list[mesh_pb2.Signal]:
+        signals = []
+        for one in encoded:
+            try:
+                signals.append(mesh_pb2.Signal.FromString(one))
+            except DecodeError as error:
+                self._ports.report(FrameRejected(self.peer, f"{len(one)} bytes are no signal: {error}"))
+        return signals
+
+
+async def greet(link: Link, own: Identity, ports: Ports, settings: MeshSettings) -> mesh_pb2.Hello | None:
+    """Answer the hello of whoever dialled. None when there is nothing to talk about; the link is then done with."""
+    timer = ports.clock.call_later(settings.hello_s, lambda: ports.tasks.start(link.close(), name="close a link"))
+    try:
+        encoded = await link.receive()
+        if encoded is None:
+            return None
+        hello = read_hello(encoded)
+        agreed_protocol(own, hello)
+        await link.send(hello_frame(own))
+    except LinkLost:
+        return None
+    except (PeerRefused, InvalidMessage) as error:
+        ports.report(PeerRejected("", "", str(error)))
+        await say_goodbye(link, str(error))
+        return None
+    finally:
+        timer.cancel()
+    return hello if hello.node and hello.node != own.node else None
+
+
+async def say_goodbye(link: Link, reason: str) -> None:
+    """Tell the other side why, if it still listens."""
+    try:
+        await link.send(goodbye_frame(reason))
+    except LinkLost:
+        pass

@@ -1,0 +1,168 @@
+"""All links of one node with the others: the ways to its peers, and the streams that they dialled.
+
+    membership ──set_peers──▶ Mesh ──▶ Peer ──dials──▶ other nodes           (one stream for what goes out)
+    region ──push, signal──▶   "
+    GrpcServer ──accept──▶     "   ──▶ Inbound ──pushes, signals, lost──▶ region   (one for what comes in)
+
+The mesh is the fast path only. What it sheds or loses is in the store, and a gap in the stream says: look there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from protos import mesh_pb2
+from runtime.errors import DeadlineExceeded, InvalidMessage, LinkLost, NobodyListens, PeerRefused
+from runtime.mesh.handshake import Identity
+from runtime.mesh.inbound import Inbound, Receiver, greet, say_goodbye
+from runtime.mesh.peer import Peer, PeerAddress, PeerStatus, ask_hello
+from runtime.mesh.stream import MeshSettings
+from runtime.ports import Cancellable, Link, Ports, Transport
+
+__all__ = ["Identity", "Mesh", "MeshSettings", "PeerAddress", "PeerStatus", "Receiver", "probe"]
+
+_CLOSING = "the node is shutting down"
+
+
+class Mesh:
+    """Make it, hand `accept` to the server and the members to `set_peers`; `close` ends it for good."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        ports: Ports,
+        identity: Identity,
+        receiver: Receiver,
+        settings: MeshSettings | None = None,
+    ) -> None:
+        self._transport = transport
+        self._ports = ports
+        self._identity = identity
+        self._receiver = receiver
+        self._settings = settings or MeshSettings()
+        self._peers: dict[str, Peer] = {}
+        self._inbound: dict[str, tuple[Inbound, asyncio.Future[None]]] = {}
+        self._running: dict[asyncio.Task[None], None] = {}
+        self._ticker: Cancellable | None = None
+        self._is_closed = False
+
+    # --- out ---
+
+    def push(self, node: str, encoded: bytes) -> bool:
+        """Send an encoded Envelope that is in the store already. False: shed, so that the node's sweep has to find it.
+
+        It is shed when the node is unknown or not connected, or when it takes less than it gets.
+        """
+        peer = self._peers.get(node)
+        return peer is not None and peer.push(encoded)
+
+    def signal(self, node: str, signal: mesh_pb2.Signal) -> bool:
+        """Send a signal, best effort. False: it is lost."""
+        peer = self._peers.get(node)
+        return peer is not None and peer.signal(signal.SerializeToString())
+
+    def set_peers(self, peers: Mapping[str, PeerAddress]) -> None:
+        """The members as they are now: new ones are dialled, gone ones left, those at a new address dialled there."""
+        if self._is_closed:
+            return
+        for node, peer in list(self._peers.items()):
+            if peers.get(node) != peer.at:
+                del self._peers[node]
+                peer.leave("this node is no longer a member" if node not in peers else "the node has moved")
+        for node, at in peers.items():
+            if node not in self._peers and node != self._identity.node:
+                self._start(node, at)
+
+    def status(self) -> list[PeerStatus]:
+        """The ways to all peers, by name."""
+        return [self._peers[node].status() for node in sorted(self._peers)]
+
+    def _start(self, node: str, at: PeerAddress) -> None:
+        peer = Peer(node, at, self._identity, self._transport, self._ports, self._settings, self._receiver.lost)
+        self._peers[node] = peer
+        task = self._ports.tasks.start(peer.run(), name=f"peer {node}")
+        self._running[task] = None
+        task.add_done_callback(self._forget)
+        self._start_ticking()
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._running.pop(task, None)
+
+    # --- in ---
+
+    async def accept(self, link: Link) -> None:
+        """Serve one stream that another node dialled; returns when it has ended."""
+        if self._is_closed:
+            await say_goodbye(link, _CLOSING)
+            return
+        hello = await greet(link, self._identity, self._ports, self._settings)
+        if hello is None or self._is_closed:
+            return
+        inbound = Inbound(hello.node, link, self._ports, self._settings, self._receiver)
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        before = self._inbound.get(hello.node)
+        self._inbound[hello.node] = (inbound, ended)
+        self._start_ticking()
+        try:
+            if before is not None:
+                before[0].stream.drop("a newer stream has taken its place")
+                await before[1]
+            if hello.node in self._peers:
+                self._peers[hello.node].hurry()
+            await inbound.run()
+        finally:
+            ended.set_result(None)
+            if self._inbound.get(hello.node) == (inbound, ended):
+                del self._inbound[hello.node]
+
+    # --- heartbeats ---
+
+    def _start_ticking(self) -> None:
+        if self._ticker is None:
+            self._ticker = self._ports.clock.call_later(self._settings.beat_s, self._tick)
+
+    def _tick(self) -> None:
+        self._ticker = self._ports.clock.call_later(self._settings.beat_s, self._tick)
+        for peer in list(self._peers.values()):
+            peer.beat()
+        for inbound, _ in list(self._inbound.values()):
+            inbound.stream.beat()
+
+    # --- the end ---
+
+    async def close(self) -> None:
+        """Say goodbye to all, after what is queued; a peer that does not end its streams in time is left."""
+        self._is_closed = True
+        for peer in self._peers.values():
+            peer.leave(_CLOSING)
+        self._peers.clear()
+        inbound = list(self._inbound.values())
+        for one, _ in inbound:
+            one.stream.leave(_CLOSING)
+        for task in list(self._running):
+            await task
+        for _, ended in inbound:
+            await ended
+        if self._ticker is not None:
+            self._ticker.cancel()
+
+
+async def probe(
+    transport: Transport, address: str, identity: Identity, timeout_s: float, ports: Ports
+) -> mesh_pb2.Hello | None:
+    """Ask who answers at host:port. None when certainly no node of this cluster does.
+
+    Raises DeadlineExceeded when that can't be told: nobody answered in time, or the connection broke.
+    """
+    link = await transport.dial(address)
+    timer = ports.clock.call_later(timeout_s, lambda: ports.tasks.start(link.close(), name="close a link"))
+    try:
+        return await ask_hello(link, Identity(identity.cluster, "", ""))
+    except (NobodyListens, PeerRefused, InvalidMessage):
+        return None
+    except LinkLost as error:
+        raise DeadlineExceeded(f"no telling who is at {address}: {error}") from error
+    finally:
+        timer.cancel()
+        await link.close()
