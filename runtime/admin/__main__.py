@@ -1,0 +1,5 @@
+"""`python -m runtime.admin`."""
+
+from runtime.admin.commands import main
+
+main()

@@ -1,0 +1,233 @@
+"""All that is known of one key: each actor that has it, what waits for it, and in words what it waits for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from google.protobuf.message import DecodeError, Message
+
+from protos import durable_pb2, saga_pb2
+from runtime.admin.survey import kinds_of, owner_of, shards_per_kind
+from runtime.contracts import Contracts
+from runtime.envelope import address_of, shard_of
+from runtime.errors import AmendsError
+from runtime.observe.conversation import Status, TracedMessage, conversation_of
+from runtime.store.port import Store
+from runtime.store.records import ActorRow, ClusterView, MailRow
+
+__all__ = ["Account", "Step", "Timer", "accounts", "conversations_of_key", "span"]
+
+_MAIL_MAX = 1000
+_STEP = saga_pb2.StepRecord
+_SAGA = saga_pb2.SagaRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    name: str
+    due_at_s: float
+    type: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A saga's step, as its record has it."""
+
+    name: str
+    status: str  # as in StepRecord.Status, in lower case
+    address: str
+    attempts: int
+    undo_attempts: int
+    asked_at_s: float
+    outcome: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One actor, or the mail of one that has no row yet."""
+
+    kind: str
+    key: str
+    shard: int
+    owner: str  # node; empty when nobody's
+    owner_alive: bool
+    row: ActorRow | None
+    state: Message | None  # of a saga: its business state; None when this process does not know the type
+    unreadable: str  # why there is no state
+    saga: saga_pb2.SagaRecord | None
+    steps: tuple[Step, ...]
+    timers: tuple[Timer, ...]
+    mail: tuple[TracedMessage, ...]
+    waits_for: tuple[str, ...] = ()  # in words; at least one line
+
+    @property
+    def address(self) -> str:
+        return address_of(self.kind, self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the store has under one kind for the key."""
+
+    kind: str
+    shard: int
+    row: ActorRow | None
+    mail: Sequence[MailRow]
+
+
+async def accounts(store: Store, contracts: Contracts, key: str, *, kind: str = "") -> list[Account]:
+    """The account of every actor with this key, or of the one of this kind; by kind. Raises StoreError."""
+    view = await store.cluster()
+    return [_account(view, contracts, key, found) for found in await _found(store, view, key, kind)]
+
+
+async def conversations_of_key(store: Store, key: str, *, kind: str = "") -> list[bytes]:
+    """The conversations that made the actors with this key, and those of the mail that waits for them."""
+    ids: dict[bytes, None] = {}
+    for found in await _found(store, await store.cluster(), key, kind):
+        if found.row is not None:
+            ids[found.row.conversation] = None
+        ids.update((mail.conversation, None) for mail in found.mail)
+    return list(ids)
+
+
+async def _found(store: Store, view: ClusterView, key: str, kind: str) -> list[_Found]:
+    rows = {row.kind: row for row in await store.actors_with_key(key)}
+    found = []
+    for one in sorted({*rows, *kinds_of(view)}):
+        if kind in ("", one):
+            row = rows.get(one)
+            shard = row.shard if row is not None else shard_of(key, shards_per_kind(view, one))
+            mail = await store.waiting_for((one, key), shard, limit=_MAIL_MAX)
+            if row is not None or mail:
+                found.append(_Found(one, shard, row, mail))
+    return found
+
+
+def _account(view: ClusterView, contracts: Contracts, key: str, found: _Found) -> Account:
+    owner, alive = owner_of(view, found.kind, found.shard)
+    state, saga, unreadable = _states(contracts, found.row)
+    account = Account(
+        kind=found.kind,
+        key=key,
+        shard=found.shard,
+        owner=owner,
+        owner_alive=alive,
+        row=found.row,
+        state=state,
+        unreadable=unreadable,
+        saga=saga,
+        steps=tuple(_step(step) for step in saga.steps) if saga else (),
+        timers=_timers(found.row),
+        mail=conversation_of(b"", (), found.mail).messages,
+    )
+    return replace(account, waits_for=tuple(_waits_for(account, view.now_s)))
+
+
+def _states(contracts: Contracts, row: ActorRow | None) -> tuple[Message | None, saga_pb2.SagaRecord | None, str]:
+    """Business state, the saga's record around it, and why there is no state."""
+    if row is None:
+        return None, None, ""
+    try:
+        if row.state_type != _SAGA.DESCRIPTOR.full_name:
+            return contracts.parse(row.state_type, row.state), None, ""
+        saga = _SAGA.FromString(row.state)
+    except (AmendsError, DecodeError) as error:
+        return None, None, str(error)
+    try:
+        return contracts.parse(saga.state_type, saga.state), saga, ""
+    except AmendsError as error:
+        return None, saga, str(error)
+
+
+def _step(step: saga_pb2.StepRecord) -> Step:
+    return Step(
+        name=step.name,
+        status=_STEP.Status.Name(step.status).lower(),
+        address=step.address,
+        attempts=step.attempts,
+        undo_attempts=step.undo_attempts,
+        asked_at_s=step.asked_at_s,
+        outcome=step.undo_outcome or step.outcome,
+        error=step.error,
+    )
+
+
+def _timers(row: ActorRow | None) -> tuple[Timer, ...]:
+    if row is None:
+        return ()
+    try:
+        timers = durable_pb2.Timers.FromString(row.timers).timers
+    except DecodeError:
+        return ()
+    found = (Timer(one.name, one.due_at_s, one.type, one.attempts) for one in timers)
+    return tuple(sorted(found, key=lambda timer: (timer.due_at_s, timer.name)))
+
+
+# --- in words ---------------------------------------------------------------------------------------------------------
+
+
+def _waits_for(account: Account, now_s: float) -> Iterator[str]:
+    lines = [*_saga_waits(account, now_s), *_mail_waits(account, now_s), *_timer_waits(account, now_s)]
+    if any(message.status is not Status.PARKED for message in account.mail) or account.timers:
+        lines += _owner_waits(account)
+    yield from lines or ["nothing: no mail waits for it and no timer is set"]
+
+
+def _saga_waits(account: Account, now_s: float) -> Iterator[str]:
+    saga = account.saga
+    if saga is None:
+        return
+    if saga.status == _SAGA.STUCK:
+        yield f"an operator: it is stuck: {saga.stuck_reason}"
+    for step in account.steps:
+        ago = span(now_s - step.asked_at_s)
+        if step.status == "asked":
+            yield f"the answer of {step.address} to its step {step.name!r}, asked {ago} ago (attempt {step.attempts})"
+        elif step.status == "undoing":
+            yield f"{step.address} to confirm the undo of {step.name!r}, sent {ago} ago (attempt {step.undo_attempts})"
+        elif step.status == "owed":
+            yield f"its turn to undo {step.name!r} at {step.address}: owed, and not under way"
+        elif step.status == "unknown":
+            yield f"news of its step {step.name!r} at {step.address}, which may or may not have been done"
+
+
+def _mail_waits(account: Account, now_s: float) -> Iterator[str]:
+    for message in account.mail:
+        what = f"{message.short_type} from {message.sender}"
+        if message.status is Status.PARKED:
+            yield f"an operator: {what} is a dead letter after {message.attempts} attempts: {message.note}"
+        elif message.due_at_s is not None and message.due_at_s > now_s:
+            again = f", after {message.attempts} failed attempts" if message.attempts else ""
+            yield f"the time of {what}, due in {span(message.due_at_s - now_s)}{again}"
+        else:
+            yield f"its turn to handle {what}, sent {span(now_s - (message.sent_at_s or now_s))} ago"
+
+
+def _timer_waits(account: Account, now_s: float) -> Iterator[str]:
+    for timer in account.timers:
+        left_s = timer.due_at_s - now_s
+        when = f"due in {span(left_s)}" if left_s >= 0 else f"overdue by {span(-left_s)}"
+        yield f"its timer {timer.name!r}, {when}"
+
+
+def _owner_waits(account: Account) -> Iterator[str]:
+    """Mail and timers need an owner that lives."""
+    if not account.owner:
+        yield f"a node: nobody owns shard {account.shard} of {account.kind}; launch one that hosts it"
+    elif not account.owner_alive:
+        yield f"a node: {account.owner}, which owns shard {account.shard} of {account.kind}, has no lease any more"
+
+
+def span(seconds: float) -> str:
+    """A duration as people say it."""
+    seconds = max(0.0, seconds)
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size * 2:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,203 @@
+"""The operator's command line.
+
+Exit codes: 0 done, 1 the store or the act failed, 2 wrong usage, 3 nothing of that key or id.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+
+import click
+from rich.console import Console, Group, RenderableType
+
+from runtime.admin import objects, tables
+from runtime.admin.account import Account, accounts, conversations_of_key
+from runtime.admin.dead_letters import Act, DeadLetter, NotFound, carry_out, dead_letters, discard, find, replay
+from runtime.admin.session import Session, load_contracts
+from runtime.admin.survey import nodes_of, sagas, shards_of
+from runtime.envelope import address_of
+from runtime.observe.conversation import Conversation, read_conversation
+from runtime.observe.sequence import as_mermaid, as_object
+from runtime.store.port import Store
+from runtime.store.records import Transition
+
+__all__ = ["admin", "main"]
+
+_WIDTH = 180  # of tables that go into a file or a pipe
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+_limit = click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="Rows at most.")
+_kind = click.option("--kind", default="", help="Only the actor of this kind.")
+
+
+@click.group()
+@click.option("--store", envvar="AMENDS_STORE", default="sqlite:///amends.db", show_default=True, show_envvar=True)
+@click.option(
+    "--contracts",
+    envvar="AMENDS_CONTRACTS",
+    multiple=True,
+    default=("protos",),
+    show_default=True,
+    show_envvar=True,
+    help="Module, or package of modules, with the protobuf messages to decode states with.",
+)
+@click.pass_context
+def admin(ctx: click.Context, store: str, contracts: tuple[str, ...]) -> None:
+    """See what a cluster does, read from its store. Works while nodes run, and when none does."""
+    session = ctx.ensure_object(Session)
+    session.url, session.contracts = store, contracts
+
+
+@admin.command()
+@_as_json
+@click.pass_obj
+def nodes(session: Session, as_json: bool) -> None:
+    """Nodes that have joined, and their leases."""
+    view = session.run(lambda store: store.cluster())
+    _show(as_json, objects.node_objects(view), tables.nodes_table(nodes_of(view)), "no node has joined")
+
+
+@admin.command()
+@_as_json
+@click.pass_obj
+def shards(session: Session, as_json: bool) -> None:
+    """Which node owns which slices of which kind."""
+    view = session.run(lambda store: store.cluster())
+    _show(
+        as_json, [asdict(row) for row in view.shards], tables.shards_table(shards_of(view)), "no shard was ever taken"
+    )
+
+
+@admin.command("sagas")
+@click.option(
+    "--status",
+    type=click.Choice(["running", "compensating", "completed", "compensated", "stuck"]),
+    default=None,
+    help="Only those in this status.",
+)
+@_limit
+@_as_json
+@click.pass_obj
+def list_sagas(session: Session, status: str | None, limit: int, as_json: bool) -> None:
+    """Saga instances, longest without progress first."""
+    found = session.run(lambda store: sagas(store, status=status or "", limit=limit))
+    _show(as_json, [asdict(entry) for entry in found], tables.sagas_table(found, session.now_s()), "no saga")
+
+
+@admin.group("dead-letters", invoke_without_command=True)
+@_limit
+@_as_json
+@click.pass_context
+def dead_letters_group(ctx: click.Context, limit: int, as_json: bool) -> None:
+    """Messages that were given up on; `replay` or `discard` one of them."""
+    if ctx.invoked_subcommand is None:
+        session: Session = ctx.obj
+        letters = session.run(lambda store: dead_letters(store, limit=limit))
+        table = tables.dead_letters_table(letters, session.now_s())
+        _show(as_json, [objects.letter_object(letter) for letter in letters], table, "no dead letter")
+
+
+_id = click.argument("id")
+_who = click.option("--who", default=getpass.getuser, help="Who does it, for the record.  [default: your login]")
+
+
+@dead_letters_group.command("replay")
+@_id
+@_who
+@click.option("--reason", default="", help="Why, for the record.")
+@click.pass_obj
+def replay_command(session: Session, id: str, who: str, reason: str) -> None:
+    """Let the message with this ID (or its first digits) run again."""
+    letter = _act(session, id, who, reason, replay)
+    click.echo(f"{letter.row.id.hex()} waits for {address_of(*letter.row.address)} again")
+
+
+@dead_letters_group.command("discard")
+@_id
+@_who
+@click.option("--reason", required=True, help="Why, for the record.")
+@click.pass_obj
+def discard_command(session: Session, id: str, who: str, reason: str) -> None:
+    """Give the message with this ID (or its first digits) up for good."""
+    letter = _act(session, id, who, reason, discard)
+    click.echo(f"{letter.row.id.hex()} was discarded; {address_of(*letter.row.address)} will never handle it")
+
+
+@admin.command()
+@click.argument("key")
+@_kind
+@_as_json
+@click.pass_obj
+def explain(session: Session, key: str, kind: str, as_json: bool) -> None:
+    """Every actor with this KEY: its state, and what it waits for."""
+
+    async def read(store: Store) -> list[Account]:
+        found = await accounts(store, load_contracts(session.contracts), key, kind=kind)
+        if not found:
+            raise NotFound(_unknown(key, kind))
+        return found
+
+    found = session.run(read)
+    views = Group(*(tables.account_view(account, session.now_s()) for account in found))
+    _show(as_json, [objects.account_object(account) for account in found], views)
+
+
+@admin.command()
+@click.argument("key")
+@_kind
+@click.option("--format", "form", type=click.Choice(["text", "mermaid", "json"]), default="text", show_default=True)
+@click.pass_obj
+def conversation(session: Session, key: str, kind: str, form: str) -> None:
+    """The messages that made the actors with this KEY, in sequence, and what became of each."""
+
+    async def read(store: Store) -> list[Conversation]:
+        ids = await conversations_of_key(store, key, kind=kind)
+        if not ids:
+            raise NotFound(_unknown(key, kind))
+        return [await read_conversation(store, id) for id in ids]
+
+    found = session.run(read)
+    if form == "mermaid":
+        click.echo("\n".join(as_mermaid(one) for one in found), nl=False)
+    else:
+        objects_ = {"key": key, "conversations": [as_object(one) for one in found]}
+        _show(form == "json", objects_, Group(*(tables.conversation_view(one) for one in found)))
+
+
+def _act(
+    session: Session, id: str, who: str, reason: str, transition: Callable[[DeadLetter, Act], Transition]
+) -> DeadLetter:
+    async def work(store: Store) -> DeadLetter:
+        letter = await find(store, id)
+        await carry_out(store, transition(letter, Act(who, session.now_s(), reason)))
+        return letter
+
+    return session.run(work)
+
+
+def _unknown(key: str, kind: str) -> str:
+    where = f"actor of kind {kind!r}" if kind else "actor"
+    return f"no {where} has the key {key!r}, and no mail waits for one"
+
+
+# --- output -----------------------------------------------------------------------------------------------------------
+
+
+def _show(
+    as_json: bool, value: Sequence[object] | Mapping[str, object], view: RenderableType, nothing: str = ""
+) -> None:
+    """Print as JSON, or for people; `nothing` is what to say of an empty listing."""
+    if as_json:
+        click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    elif not value:
+        click.echo(nothing)
+    else:
+        Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False).print(view)
+
+
+def main() -> None:
+    admin(prog_name="python -m runtime.admin")

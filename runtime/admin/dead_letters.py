@@ -1,0 +1,148 @@
+"""Dead letters: list them, run one again, or give it up. Each act is one transition, and is kept in the history.
+
+    replay    the row of mail is due at once and no longer parked; its actor finds it on the next sweep
+    discard   the row of mail is consumed; its id stays in the history, so that no copy is ever applied
+
+Who did it, when and why is kept in a row of history, so that the conversation shows it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from runtime.envelope import Envelope, decode, message_id
+from runtime.errors import AmendsError, CommitUnknown, InvalidMessage, StoreUnavailable
+from runtime.store.port import Store
+from runtime.store.records import HistoryRow, MailRow, Outcome, Transition, Verdict
+
+__all__ = ["Act", "DeadLetter", "NotFound", "NotParked", "carry_out", "dead_letters", "discard", "find", "replay"]
+
+_PAGE = 500
+
+
+class NotFound(AmendsError):
+    """Nothing in the store has this key or id."""
+
+
+class NotParked(AmendsError):
+    """The message is no longer a dead letter: it was handled, replayed or discarded in the meantime."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A parked message. `envelope` is None when its bytes can't be read."""
+
+    row: MailRow
+    envelope: Envelope | None
+
+    @property
+    def type(self) -> str:
+        return self.envelope.type if self.envelope else ""
+
+    @property
+    def sender(self) -> str:
+        return self.envelope.sender if self.envelope else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Who acts on a dead letter, when (seconds since 1970) and why."""
+
+    who: str
+    at_s: float
+    reason: str
+
+
+async def dead_letters(store: Store, *, limit: int) -> list[DeadLetter]:
+    """Parked mail, oldest id first. Raises StoreError."""
+    return [_letter(row) for row in await store.dead_letters(limit=limit)]
+
+
+async def find(store: Store, id_text: str) -> DeadLetter:
+    """The dead letter whose id, in hex, begins with this. Raises NotFound, or InvalidMessage if several do."""
+    wanted = id_text.strip().lower()
+    if not wanted or any(char not in "0123456789abcdef" for char in wanted):
+        raise InvalidMessage(f"{id_text!r} is no id of a message: give its hexadecimal digits, or the first few")
+    found: list[MailRow] = []
+    after = b""
+    while True:
+        rows = await store.dead_letters(limit=_PAGE, after=after)
+        found += [row for row in rows if row.id.hex().startswith(wanted)]
+        if len(rows) < _PAGE:
+            break
+        after = rows[-1].id
+    if not found:
+        raise NotFound(f"no dead letter has an id that begins with {wanted}; list them with `dead-letters`")
+    if len(found) > 1:
+        ids = ", ".join(row.id.hex() for row in found[:3])
+        raise InvalidMessage(f"{len(found)} dead letters have an id that begins with {wanted}: {ids}; give more digits")
+    return _letter(found[0])
+
+
+def replay(letter: DeadLetter, act: Act) -> Transition:
+    """Let it run again, with a fresh budget of retries."""
+    row = letter.row
+    # One attempt stays counted: an undo that meets it in the mail must know that it may have run in part.
+    again = replace(row, parked="", parked_at_s=0.0, due_at_s=0.0, attempts=min(row.attempts, 1))
+    return Transition(
+        address=row.address, shard=row.shard, rescheduled=(again,), history=(_record(letter, act, "replayed"),)
+    )
+
+
+def discard(letter: DeadLetter, act: Act) -> Transition:
+    """Give it up for good; its actor never runs it."""
+    row = letter.row
+    gone = replace(
+        _record(letter, act, "discarded"),
+        id=row.id,
+        sender=letter.sender,
+        type=letter.type,
+        cause=letter.envelope.cause if letter.envelope else b"",
+        sent_at_s=row.sent_at_s,
+    )
+    return Transition(address=row.address, shard=row.shard, consumed=(row.id,), history=(gone,))
+
+
+async def carry_out(store: Store, transition: Transition) -> None:
+    """Commit an act. Raises NotParked when the message is no longer there, or StoreError."""
+    try:
+        (verdict,) = await store.commit([transition])
+    except CommitUnknown:
+        (there,) = await store.settle([transition])
+        if not there:
+            raise StoreUnavailable("the store failed while it was written to; nothing was done: try again") from None
+        return
+    if verdict is not Verdict.COMMITTED:
+        raise NotParked("the message is no longer parked: it was handled, replayed or discarded in the meantime")
+
+
+def _letter(row: MailRow) -> DeadLetter:
+    try:
+        return DeadLetter(row, decode(row.envelope))
+    except InvalidMessage:
+        return DeadLetter(row, None)
+
+
+def _record(letter: DeadLetter, act: Act, what: str) -> HistoryRow:
+    """The act itself as a row of history. Its revision is 0: it is no turn of the actor."""
+    row = letter.row
+    operator = f"operator/{act.who}"
+    because = f": {act.reason}" if act.reason else ""
+    return HistoryRow(
+        conversation=row.conversation,
+        id=message_id(act.at_s, row.id, 0, operator),
+        kind=row.kind,
+        key=row.key,
+        shard=row.shard,
+        revision=0,
+        handled_at_s=act.at_s,
+        outcome=Outcome.IGNORED,
+        attempts=row.attempts,
+        node=operator,
+        error=f"{what} {row.id.hex()} by {act.who}{because} (it was parked: {row.parked})",
+        type=what,
+        sender=operator,
+        cause=b"",  # it comes before the message it sets free, which keeps its own cause
+        sent_at_s=act.at_s,
+        caused=b"",
+    )

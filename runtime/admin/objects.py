@@ -1,0 +1,55 @@
+"""How the operator's view looks as JSON: records in, plain objects out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from google.protobuf.json_format import MessageToDict
+
+from runtime.admin.account import Account
+from runtime.admin.dead_letters import DeadLetter
+from runtime.admin.survey import nodes_of
+from runtime.envelope import address_of
+from runtime.store.records import ClusterView
+
+__all__ = ["account_object", "letter_object", "node_objects"]
+
+
+def node_objects(view: ClusterView) -> list[dict[str, object]]:
+    return [{**asdict(node), "lease_left_s": left_s, "shards": owned} for node, left_s, owned in nodes_of(view)]
+
+
+def letter_object(letter: DeadLetter) -> dict[str, object]:
+    row = letter.row
+    return {
+        "id": row.id.hex(),
+        "to": address_of(*row.address),
+        "type": letter.type,
+        "from": letter.sender,
+        "conversation": row.conversation.hex(),
+        "attempts": row.attempts,
+        "sent_at_s": row.sent_at_s,
+        "parked_at_s": row.parked_at_s,
+        "reason": row.parked,
+    }
+
+
+def account_object(account: Account) -> dict[str, object]:
+    row = account.row
+    saga = account.saga
+    return {
+        "address": account.address,
+        "shard": account.shard,
+        "owner": account.owner,
+        "owner_alive": account.owner_alive,
+        "revision": row.revision if row else 0,
+        "updated_at_s": row.updated_at_s if row else None,
+        "state_type": row.state_type if row else "",
+        "state": None if account.state is None else MessageToDict(account.state, preserving_proto_field_name=True),
+        "unreadable": account.unreadable,
+        "saga": None if saga is None else {"definition": saga.definition, "reason": saga.reason},
+        "steps": [asdict(step) for step in account.steps],
+        "timers": [asdict(timer) for timer in account.timers],
+        "mail": [{"type": m.type, "from": m.sender, "status": m.status.value, "note": m.note} for m in account.mail],
+        "waits_for": list(account.waits_for),
+    }

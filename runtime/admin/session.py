@@ -1,0 +1,88 @@
+"""What each command works with: the store it opens, the contracts it decodes with, and errors as exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import pkgutil
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import TypeVar
+
+import click
+
+from runtime.adapters import system_ports
+from runtime.admin.dead_letters import NotFound
+from runtime.contracts import Contracts
+from runtime.errors import AmendsError, InvalidSettings
+from runtime.ports import Ports
+from runtime.store.open import open_store
+from runtime.store.port import Store
+
+__all__ = ["Session", "load_contracts"]
+
+_NOT_FOUND = 3
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True)
+class Session:
+    """What the commands work with. Tests hand one over with a store of their own."""
+
+    url: str = ""
+    contracts: tuple[str, ...] = ()
+    ports: Ports = field(default_factory=system_ports)
+    store: Store | None = None
+
+    def run(self, work: Callable[[Store], Awaitable[_T]]) -> _T:
+        """Do something with the open store; an error becomes a message and an exit code."""
+        try:
+            return asyncio.run(self._with_store(work))
+        except NotFound as error:
+            raise _Missing(str(error)) from error
+        except AmendsError as error:
+            raise _Failed(str(error)) from error
+
+    def now_s(self) -> float:
+        return self.ports.clock.now_s()
+
+    async def _with_store(self, work: Callable[[Store], Awaitable[_T]]) -> _T:
+        store = self.store or self._store()
+        await store.open()
+        try:
+            return await work(store)
+        finally:
+            await store.close()
+
+    def _store(self) -> Store:
+        if self.url == "memory:":
+            raise InvalidSettings("a store in memory ends with its node and can't be read from outside; name a file")
+        return open_store(self.url, self.ports, create=False)
+
+
+class _Failed(click.ClickException):
+    """The message goes to stderr; the exit code is 1."""
+
+
+class _Missing(_Failed):
+    exit_code = _NOT_FOUND
+
+
+def load_contracts(names: Iterable[str]) -> Contracts:
+    """The message types of these modules; of a package, of each `*_pb2` in it. Raises InvalidSettings.
+
+    The names come from the operator's command line and are never read from data.
+    """
+    modules: list[ModuleType] = []
+    for name in names:
+        try:
+            module = importlib.import_module(name)
+            found = pkgutil.iter_modules(getattr(module, "__path__", ()))
+            inner = sorted(one.name for one in found if one.name.endswith("_pb2"))
+            modules += [importlib.import_module(f"{name}.{one}") for one in inner] or [module]
+        except ImportError as error:
+            raise InvalidSettings(f"--contracts {name}: {error}") from error
+        if not all(hasattr(one, "DESCRIPTOR") for one in modules):
+            raise InvalidSettings(f"--contracts {name}: neither a generated protobuf module nor a package of them")
+    return Contracts(modules)

@@ -1,0 +1,137 @@
+"""Nodes, shards and sagas as an operator lists them: records made from the store's rows."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from google.protobuf.message import DecodeError
+
+from protos import saga_pb2
+from runtime.store.port import Store
+from runtime.store.records import ActorRow, ClusterView, NodeRow
+
+__all__ = ["SagaEntry", "ShardEntry", "kinds_of", "nodes_of", "owner_of", "sagas", "shards_of", "shards_per_kind"]
+
+_SAGA_TYPE = saga_pb2.SagaRecord.DESCRIPTOR.full_name
+_PAGE = 500
+_SHARDS_DEFAULT = 16  # the setting's default, for a kind whose shards nobody has taken yet
+
+
+@dataclass(frozen=True, slots=True)
+class ShardEntry:
+    """The shards of one kind that one node owns; nobody, with an empty owner."""
+
+    kind: str
+    owner: str
+    shards: tuple[int, ...]
+    alive: bool  # whether the owner has a lease
+
+
+@dataclass(frozen=True, slots=True)
+class SagaEntry:
+    """One saga instance. Instants are seconds since 1970."""
+
+    kind: str
+    key: str
+    definition: str
+    status: str  # as in SagaRecord.Status, in lower case
+    step: str  # the one that is open; empty at rest
+    reason: str  # why it turned back, or got stuck
+    started_at_s: float
+    last_progress_at_s: float
+
+
+def kinds_of(view: ClusterView) -> tuple[str, ...]:
+    """Every kind the cluster has ever heard of."""
+    kinds = {row.kind for row in view.shards} | {one.kind for one in view.subscriptions}
+    return tuple(sorted(kinds.union(*(node.kinds for node in view.nodes))))
+
+
+def shards_per_kind(view: ClusterView, kind: str) -> int:
+    """Into how many slices the keys of a kind fall."""
+    return max((row.shard + 1 for row in view.shards if row.kind == kind), default=_SHARDS_DEFAULT)
+
+
+def nodes_of(view: ClusterView) -> tuple[tuple[NodeRow, float, int], ...]:
+    """Each node, the seconds left of its lease (negative once it has expired), and how many shards it owns."""
+    owned: dict[str, int] = {}
+    for row in view.shards:
+        owned[row.owner] = owned.get(row.owner, 0) + 1
+    return tuple((node, node.lease_until_s - view.now_s, owned.get(node.name, 0)) for node in view.nodes)
+
+
+def shards_of(view: ClusterView) -> tuple[ShardEntry, ...]:
+    """Who owns what, by kind and owner."""
+    alive = _alive(view)
+    groups: dict[tuple[str, str], list[int]] = {}
+    for row in view.shards:
+        groups.setdefault((row.kind, row.owner), []).append(row.shard)
+    return tuple(
+        ShardEntry(kind, owner, tuple(sorted(shards)), owner in alive)
+        for (kind, owner), shards in sorted(groups.items())
+    )
+
+
+def owner_of(view: ClusterView, kind: str, shard: int) -> tuple[str, bool]:
+    """The owner of a shard (empty if nobody's), and whether it has a lease."""
+    for row in view.shards:
+        if (row.kind, row.shard) == (kind, shard):
+            return row.owner, row.owner in _alive(view)
+    return "", False
+
+
+def _alive(view: ClusterView) -> frozenset[str]:
+    return frozenset(node.name for node in view.nodes if node.lease_until_s > view.now_s)
+
+
+async def sagas(store: Store, *, status: str = "", limit: int) -> list[SagaEntry]:
+    """Instances of every saga kind, longest without progress first; up to `limit`. Raises StoreError.
+
+    Reads all of them: a listing for people, not for a loop.
+    """
+    found: list[SagaEntry] = []
+    for kind in kinds_of(await store.cluster()):
+        async for row in _saga_rows(store, kind):
+            entry = _entry(row)
+            if not status or entry.status == status:
+                found.append(entry)
+    return sorted(found, key=lambda entry: (entry.last_progress_at_s, entry.kind, entry.key))[:limit]
+
+
+async def _saga_rows(store: Store, kind: str) -> AsyncIterator[ActorRow]:
+    after = ""
+    while True:
+        rows = await store.actors(kind, limit=_PAGE, after=after)
+        for row in rows:
+            if row.state_type != _SAGA_TYPE:
+                return  # a kind has one type of state: this one is no saga
+            yield row
+        if len(rows) < _PAGE:
+            return
+        after = rows[-1].key
+
+
+def _entry(row: ActorRow) -> SagaEntry:
+    try:
+        record = saga_pb2.SagaRecord.FromString(row.state)
+    except DecodeError as error:
+        return SagaEntry(row.kind, row.key, "", "unreadable", "", str(error), row.updated_at_s, row.updated_at_s)
+    return SagaEntry(
+        kind=row.kind,
+        key=row.key,
+        definition=record.definition,
+        status=saga_pb2.SagaRecord.Status.Name(record.status).lower(),
+        step=next((step.name for step in record.steps if step.status in _OPEN), ""),
+        reason=record.stuck_reason or record.reason,
+        started_at_s=record.started_at_s,
+        last_progress_at_s=record.last_progress_at_s or row.updated_at_s,
+    )
+
+
+_OPEN = (
+    saga_pb2.StepRecord.ASKED,
+    saga_pb2.StepRecord.UNDOING,
+    saga_pb2.StepRecord.OWED,
+    saga_pb2.StepRecord.UNKNOWN,
+)

@@ -1,0 +1,222 @@
+"""How the operator's view looks on a terminal: records in, rich tables out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from google.protobuf import text_format
+from google.protobuf.message import Message
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from protos import saga_pb2
+from runtime.admin.account import Account, span
+from runtime.admin.dead_letters import DeadLetter
+from runtime.admin.survey import SagaEntry, ShardEntry
+from runtime.envelope import address_of
+from runtime.observe.conversation import Conversation, Status, TracedMessage
+from runtime.observe.sequence import milliseconds
+from runtime.store.records import NodeRow
+
+__all__ = [
+    "account_view",
+    "conversation_view",
+    "dead_letters_table",
+    "nodes_table",
+    "printable",
+    "sagas_table",
+    "shards_table",
+]
+
+_STYLES = {
+    Status.HANDLED: "green",
+    Status.FIRED: "green",
+    Status.UNDONE: "cyan",
+    Status.IGNORED: "dim",
+    Status.ELSEWHERE: "dim",
+    Status.WAITING: "yellow",
+    Status.RETRYING: "yellow",
+    Status.FAULTED: "red",
+    Status.PARKED: "bold red",
+}
+
+
+def printable(text: str) -> Text:
+    """Text from the store as it may be shown: control characters escaped, so that no key can drive a terminal."""
+    return Text("".join(char if char.isprintable() else repr(char)[1:-1] for char in text))
+
+
+def nodes_table(nodes: Iterable[tuple[NodeRow, float, int]]) -> Table:
+    table = _table("node", "address", "kinds", ">shards", "lease", "incarnation", "version")
+    for node, left_s, shards in nodes:
+        lease = Text(f"{span(left_s)} left", "green") if left_s > 0 else Text(f"expired {span(-left_s)} ago", "red")
+        kinds = printable(", ".join(node.kinds))
+        table.add_row(
+            printable(node.name), printable(node.address), kinds, str(shards), lease, node.incarnation, node.version
+        )
+    return table
+
+
+def shards_table(entries: Iterable[ShardEntry]) -> Table:
+    table = _table("kind", "owner", ">count", "shards")
+    for entry in entries:
+        owner = printable(entry.owner or "nobody")
+        if not entry.alive:
+            owner.append(" (no lease)" if entry.owner else "", "red")
+        table.add_row(printable(entry.kind), owner, str(len(entry.shards)), _ranges(entry.shards))
+    return table
+
+
+def sagas_table(entries: Iterable[SagaEntry], now_s: float) -> Table:
+    table = _table("saga", "status", "open step", "last progress", "reason")
+    for entry in entries:
+        style = {"stuck": "bold red", "running": "yellow", "compensating": "yellow"}.get(entry.status, "green")
+        table.add_row(
+            printable(address_of(entry.kind, entry.key)),
+            Text(entry.status, style),
+            printable(entry.step),
+            f"{span(now_s - entry.last_progress_at_s)} ago",
+            printable(entry.reason),
+        )
+    return table
+
+
+def dead_letters_table(letters: Iterable[DeadLetter], now_s: float) -> Table:
+    table = _table("id", "to", "message", "from", ">attempts", "parked", "reason")
+    for letter in letters:
+        table.add_row(
+            letter.row.id.hex(),
+            printable(address_of(*letter.row.address)),
+            printable(letter.type or "unreadable"),
+            printable(letter.sender),
+            str(letter.row.attempts),
+            f"{span(now_s - letter.row.parked_at_s)} ago",
+            printable(letter.row.parked),
+        )
+    return table
+
+
+def account_view(account: Account, now_s: float) -> RenderableType:
+    """One actor: what it is, what it waits for, its state, its steps and its timers."""
+    parts: list[RenderableType] = [Text(account.address, "bold"), _facts(account, now_s)]
+    if account.steps:
+        parts.append(_steps_table(account, now_s))
+    if account.timers:
+        timers = _table("timer", "due", "message", ">attempts")
+        for timer in account.timers:
+            left_s = timer.due_at_s - now_s
+            due = f"in {span(left_s)}" if left_s >= 0 else f"{span(-left_s)} ago"
+            timers.add_row(printable(timer.name), due, printable(timer.type), str(timer.attempts))
+        parts.append(timers)
+    return Group(*parts, Text(""))
+
+
+def _facts(account: Account, now_s: float) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for line in account.waits_for:
+        table.add_row("waits for", printable(line))
+    row, saga = account.row, account.saga
+    if row is None:
+        table.add_row("revision", "none: it has not handled a message yet")
+    else:
+        table.add_row("revision", f"{row.revision}, {span(now_s - row.updated_at_s)} ago")
+    if saga is not None:
+        table.add_row("saga", Text(_saga_line(saga)))
+    if row is not None:
+        table.add_row("state", printable(_state_line(account, row.state)))
+    owner = account.owner or "nobody"
+    alive = "" if account.owner_alive or not account.owner else " (no lease)"
+    table.add_row("shard", printable(f"{account.shard}, owned by {owner}{alive}"))
+    return table
+
+
+def _saga_line(saga: saga_pb2.SagaRecord) -> str:
+    words = [f"{saga.definition}: {saga_pb2.SagaRecord.Status.Name(saga.status).lower()}"]
+    words.append("past its pivot" if saga.pivot_passed else "before its pivot")
+    if saga.reason:
+        words.append(f"turned back: {saga.reason}")
+    return printable(", ".join(words)).plain
+
+
+def _state_line(account: Account, state: bytes) -> str:
+    if account.state is not None:
+        return f"{account.state.DESCRIPTOR.full_name} {{{_one_line(account.state)}}}"
+    return f"{len(state)} bytes: {account.unreadable}"
+
+
+def _one_line(message: Message) -> str:
+    return text_format.MessageToString(message, as_one_line=True, as_utf8=True)
+
+
+def _steps_table(account: Account, now_s: float) -> Table:
+    table = _table("step", "status", "at", ">asked", ">undos", "last", "outcome", "error")
+    for step in account.steps:
+        table.add_row(
+            printable(step.name),
+            step.status,
+            printable(step.address),
+            str(step.attempts),
+            str(step.undo_attempts),
+            f"{span(now_s - step.asked_at_s)} ago" if step.asked_at_s else "",
+            printable(step.outcome),
+            printable(step.error),
+        )
+    return table
+
+
+def conversation_view(conversation: Conversation) -> RenderableType:
+    """The sequence of messages, and below it what is still open."""
+    table = _table(">", ">sent ms", ">handled ms", "from", "to", "message", "outcome", ">runs", "node", "note")
+    for number, message in enumerate(conversation.messages, 1):
+        table.add_row(str(number), *_sequence_cells(conversation, message))
+    open_ = conversation.open
+    parked = sum(message.status is Status.PARKED for message in open_)
+    rest = "at rest: every message was handled"
+    if open_:
+        rest = f"open: {len(open_) - parked} waiting, {parked} parked"
+    return Group(Text(f"conversation {conversation.id.hex()}, {rest}"), table)
+
+
+def _sequence_cells(conversation: Conversation, message: TracedMessage) -> Sequence[RenderableType]:
+    return (
+        _ms(milliseconds(conversation, message.sent_at_s)),
+        _ms(milliseconds(conversation, message.handled_at_s)),
+        printable(message.sender),
+        printable(message.to),
+        printable(message.short_type),
+        Text(message.status.value, _STYLES[message.status]),
+        str(message.attempts or ""),
+        printable(message.node.partition("@")[0]),
+        printable(message.note),
+    )
+
+
+def _ms(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """0-3, 7"""
+    parts: list[str] = []
+    first = last = -2
+    for number in numbers:
+        if number == last + 1 and parts:
+            last = number
+            parts[-1] = f"{first}-{last}"
+        else:
+            first = last = number
+            parts.append(str(number))
+    return ", ".join(parts)
+
+
+def _table(*headings: str) -> Table:
+    """A table whose cells fold instead of losing text; a heading that begins with > is of a column of numbers."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        number = heading.startswith(">")
+        table.add_column(heading.removeprefix(">"), justify="right" if number else "left", overflow="fold")
+    return table
