@@ -151,12 +151,17 @@ class SagaBehaviour:
             return inputs.Unmatched(full_name(type(message)), starts=start is not None)
         return inputs.Start(self._begin(start, message, key), conversation)
 
+    def key_of(self, event: Message) -> str:
+        """The key of the instance that an event starts; empty when it starts none."""
+        start = self._starts.get(type(event))
+        return "" if start is None else field_text(event, start.key or contract_of(start.event_type).key_field)
+
     def _begin(self, start: Starts, event: Message, key: str) -> Message:
         """The business state of a new instance. Raises FinalError when the event or `begin` does not give one."""
         where = f"{self.kind} cannot be started by {full_name(type(event))}"
-        path = start.key or contract_of(start.event_type).key_field
-        if not key or field_text(event, path) != key:
-            raise FinalError(f"{where}: its field {path!r} is {field_text(event, path)!r}, the key is {key!r}")
+        if not key or self.key_of(event) != key:
+            field = start.key or contract_of(start.event_type).key_field
+            raise FinalError(f"{where}: its field {field!r} is {self.key_of(event)!r}, the key of the address {key!r}")
         try:
             state = start.begin(event)
         except Exception as error:  # the author's code; reported with the event, which is parked

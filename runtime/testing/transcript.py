@@ -1,0 +1,170 @@
+"""Tests of sagas that read as transcripts: given this message, expect those commands; no runtime, no store, no waiting.
+
+    story = SagaTranscript(OrderProcess)
+    story.given(OrderPlaced(order_id="ORD-1")).expect(BillOrder(order_id="ORD-1"))
+    story.given(OrderBilled(order_id="ORD-1")).expect(CreateShippingLabel)
+    story.given_silence().expect(VoidShippingLabel)
+
+Each message goes through the saga's real behaviour, on a record that was written to bytes and read again.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+from google.protobuf.message import Message
+
+from protos import durable_pb2, saga_pb2
+from runtime.durable.behaviour import CancelTimer, Decision, Delivery, Outgoing
+from runtime.envelope import encode, message_id
+from runtime.saga.saga import Saga, SagaBehaviour
+from runtime.store.records import Outcome
+
+__all__ = ["SagaTranscript"]
+
+_CONVERSATION = bytes(range(16))
+
+
+class SagaTranscript:
+    """One instance of a saga, told step by step. Time stands still but where a timer is let fire."""
+
+    def __init__(self, saga: type[Saga] | SagaBehaviour, *, key: str = "", now_s: float = 1_000.0) -> None:
+        self._behaviour = saga if isinstance(saga, SagaBehaviour) else SagaBehaviour(saga)
+        self._bytes = b""
+        self._count = 0
+        self.key = key  # taken from the starting event when empty
+        self.now_s = now_s
+        self.timers: dict[str, float] = {}  # due instant by name
+        self.sent: list[Outgoing] = []  # all commands and answers so far
+        self.decision = Decision()  # of the last message
+
+    @property
+    def record(self) -> saga_pb2.SagaRecord:
+        return saga_pb2.SagaRecord.FromString(self._bytes)
+
+    @property
+    def status(self) -> str:
+        return saga_pb2.SagaRecord.Status.Name(self.record.status).lower()
+
+    def step(self, name: str) -> saga_pb2.StepRecord:
+        return next(step for step in self.record.steps if step.name == name)
+
+    def step_status(self, name: str) -> str:
+        return saga_pb2.StepRecord.Status.Name(self.step(name).status).lower()
+
+    def command(self, message_type: type[Message], nth: int = -1) -> Outgoing:
+        """A command that was sent: the last of its type, or the one of this index."""
+        return [one for one in self.sent if isinstance(one.message, message_type)][nth]
+
+    # --- given ---
+
+    def given(self, message: Message, *, to: Outgoing | None = None) -> Self:
+        """An event that starts an instance, or the answer to a command: to the last one sent, unless `to` names it."""
+        in_reply_to = b""
+        if to is not None or self._bytes:
+            in_reply_to = (to or self._last_command()).id
+        return self._deliver(message, in_reply_to)
+
+    def given_event(self, message: Message) -> Self:
+        """A message that answers nothing."""
+        return self._deliver(message, b"")
+
+    def given_fault(self, error: str = "handler failed", *, to: Outgoing | None = None) -> Self:
+        """The participant has given up on a command."""
+        command = to or self._last_command()
+        return self._deliver(durable_pb2.Fault(command=command.id, error=error, attempts=12), command.id)
+
+    def given_nothing_to_undo(self, reason: str = "its command never came") -> Self:
+        """The participant's runtime says that an undo has nothing to undo."""
+        command = self._last_command()
+        undone = durable_pb2.Undone(command=command.id, undo_of=command.undo_of, reason=reason)
+        return self._deliver(undone, command.id)
+
+    def given_silence(self, timer: str = "") -> Self:
+        """Nothing, until the earliest timer (or this one) fires."""
+        name = timer or min(self.timers, key=lambda one: self.timers[one])
+        self.now_s = max(self.now_s, self.timers.pop(name))
+        return self._deliver(durable_pb2.TimerFired(name=name), b"", timer=name)
+
+    def given_cancellation(self, reason: str = "") -> Self:
+        return self._deliver(saga_pb2.CancelSaga(reason=reason), b"")
+
+    # --- expect ---
+
+    def expect(self, *wanted: Message | type[Message]) -> Self:
+        """Exactly these messages were sent, in this order, each by value or by type."""
+        sent = [one.message for one in self.decision.outgoing]
+        same = len(sent) == len(wanted) and all(map(_fits, sent, wanted))
+        assert same, f"sent {list(map(_text, sent))}, not {list(map(_text, wanted))}; {self._where()}"
+        return self
+
+    def expect_ignored(self, about: str) -> Self:
+        """The message had no effect, and the history says why."""
+        decision = self.decision
+        assert decision.outcome is Outcome.IGNORED, f"the message was {decision.outcome}; {self._where()}"
+        assert about in decision.note, f"the note is {decision.note!r}, without {about!r}"
+        return self
+
+    def expect_status(self, status: str, reason: str = "") -> Self:
+        """running, compensating, completed, compensated or stuck; `reason` is a part of why."""
+        assert self.status == status, f"not {status}; {self._where()}"
+        said = self.record.stuck_reason if status == "stuck" else self.record.reason
+        assert reason in said, f"the reason is {said!r}, without {reason!r}"
+        return self
+
+    # --- delivery ---
+
+    def _last_command(self) -> Outgoing:
+        return next(one for one in reversed(self.sent) if one.wants_reply)
+
+    def _deliver(self, message: Message, in_reply_to: bytes, timer: str = "") -> Self:
+        self._count += 1
+        key = self.key or self._behaviour.key_of(message) or "KEY"
+        id = message_id(self.now_s, self.key.encode(), self._count, "given")
+        envelope = encode(
+            id=id,
+            kind=self._behaviour.kind,
+            key=key,
+            type=message.DESCRIPTOR.full_name,
+            body=message.SerializeToString(),
+            conversation=_CONVERSATION,
+            sent_at_s=self.now_s,
+            in_reply_to=in_reply_to,
+            timer=timer,
+        )
+        positions = iter(range(1, 1_000))
+        delivery = Delivery(
+            envelope,
+            message,
+            self.now_s,
+            0,
+            self._count - 1,
+            lambda destination: message_id(self.now_s, id, next(positions), destination),
+        )
+        record = self.record
+        self.decision = self._behaviour.decide(record, delivery)
+        self.key, self._bytes = key, record.SerializeToString()
+        self._take(self.decision)
+        return self
+
+    def _take(self, decision: Decision) -> None:
+        self.sent.extend(decision.outgoing)
+        for change in decision.timers:
+            if isinstance(change, CancelTimer):
+                self.timers.pop(change.name, None)
+            else:
+                self.timers[change.name] = change.due_at_s
+
+    def _where(self) -> str:
+        steps = ", ".join(f"{step.name} {self.step_status(step.name)}" for step in self.record.steps)
+        return f"the saga is {self.status} ({steps}); note {self.decision.note!r}"
+
+
+def _fits(sent: Message, wanted: Message | type[Message]) -> bool:
+    return isinstance(sent, wanted) if isinstance(wanted, type) else sent == wanted
+
+
+def _text(message: Message | type[Message]) -> str:
+    if isinstance(message, type):
+        return message.__name__
+    return f"{type(message).__name__}({str(message).strip()})"
