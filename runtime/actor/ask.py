@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Protocol
 
 from runtime.actor.ref import Recipient
 from runtime.errors import AmendsError, DeadlineExceeded
 
 __all__ = ["Reply"]
+
+
+class Asked(Protocol):
+    @property
+    def path(self) -> str: ...
 
 
 class Reply(Recipient):
@@ -18,10 +23,6 @@ class Reply(Recipient):
 
     def __init__(self, future: asyncio.Future[Any]) -> None:
         self._future = future
-
-    @property
-    def is_settled(self) -> bool:
-        return self._future.done()
 
     def try_tell(self, message: object, sender: Recipient | None = None) -> bool:
         if self._future.done():
@@ -33,5 +34,5 @@ class Reply(Recipient):
         if not self._future.done():
             self._future.set_exception(error)
 
-    def expire(self, path: str, timeout_s: float) -> None:
-        self.fail(DeadlineExceeded(f"{path} has not answered within {timeout_s} s"))
+    def expire(self, asked: Asked, timeout_s: float) -> None:
+        self.fail(DeadlineExceeded(f"{asked.path} has not answered within {timeout_s} s"))

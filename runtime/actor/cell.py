@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from runtime.actor.actor import Actor, BatchActor
 from runtime.actor.ask import Reply
-from runtime.actor.context import Context, Handler
+from runtime.actor.context import Context, Handler, Spawnable
 from runtime.actor.dead_letters import DeadLetter, Reason
 from runtime.actor.lifecycle import Lifecycle
 from runtime.actor.mailbox import BLOCKED, PAUSES, SIGNALLED, STARTING, STOPPED, SUSPENDED, Letter
@@ -34,7 +34,7 @@ class Becoming(Actor):
 
     __slots__ = ("beneath", "receive")
 
-    def __init__(self, beneath: Actor, handler: Handler) -> None:
+    def __init__(self, beneath: Spawnable, handler: Handler) -> None:
         self.beneath = beneath
         self.receive = handler  # type: ignore[method-assign, assignment]
 
@@ -86,7 +86,7 @@ class Cell(Lifecycle):
         self.in_hand = _NOTHING
         return handled
 
-    async def _handle_batch(self, actor: Actor, queue: deque[Any], count: int) -> int:
+    async def _handle_batch(self, actor: Spawnable, queue: deque[Any], count: int) -> int:
         entries = [queue.popleft() for _ in range(count)]
         messages = [self._open(entry) if type(entry) is Letter else entry for entry in entries]
         messages = [message for message in messages if message is not _NOTHING]
@@ -144,8 +144,7 @@ class Cell(Lifecycle):
         return accepted
 
     def stash(self) -> None:
-        if self.in_hand is _NOTHING:
-            raise InvalidMessage(f"{self.path} has no message in hand to stash")
+        self._message()
         if self.stashed is None:
             self.stashed = deque()
         if len(self.stashed) >= self.options.stash_max:
@@ -157,7 +156,7 @@ class Cell(Lifecycle):
         if not stashed:
             return
         if self.queue is None:
-            self._wake(stashed.pop())  # wakes the cell where there was nothing to wake it
+            self.push(stashed.pop())  # also wakes the cell
         if self.queue is not None:
             self.queue.extendleft(reversed(stashed))
 
@@ -190,4 +189,6 @@ class Cell(Lifecycle):
         self.push(Letter(timer.message, None, timer))
 
     def _message(self) -> object:
+        if self.in_hand is _NOTHING:
+            raise InvalidMessage(f"{self.path} has no single message in hand to stash or forward")
         return self.in_hand.message if type(self.in_hand) is Letter else self.in_hand

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import ClassVar, Protocol
 
 from runtime.actor.ref import ActorRef, Recipient
-from runtime.actor.supervision import ActorOptions, Restart
+from runtime.actor.supervision import DEFAULT_OPTIONS, ActorOptions, Restart
 
-if TYPE_CHECKING:
-    from runtime.actor.actor import Actor
-
-__all__ = ["ActorOptions", "Context", "Handler", "Restart"]
+__all__ = ["ActorOptions", "Context", "Handler", "Restart", "Spawnable"]
 
 Handler = Callable[["Context", object], Awaitable[None]]
 """What handles one message: `Actor.receive`, or what was given to `Context.become`."""
 
 
+class Spawnable(Protocol):
+    """An `Actor`, as far as spawning it is concerned: an actor sees its Context, so that can't see the class itself."""
+
+    batching: ClassVar[bool]
+
+    async def started(self, context: Context) -> None: ...
+
+    async def receive(self, context: Context, message: object) -> None: ...
+
+    async def stopped(self, context: Context) -> None: ...
+
+
 class Context(Protocol):
-    """Valid as long as the actor lives, over its restarts. Only `release` and the reading of properties are meant
-    for callbacks; everything else is for the actor's own handlers."""
+    """Valid as long as the actor lives, over its restarts.
+
+    Meant for the actor's own handlers. Callbacks of the same event loop may use it too, but for what speaks of the
+    message in hand, which is there only while a handler runs.
+    """
 
     __slots__ = ()
 
@@ -41,7 +53,9 @@ class Context(Protocol):
 
     def child(self, name: str) -> ActorRef | None: ...
 
-    def spawn(self, factory: Callable[[], Actor], name: str, *, options: ActorOptions = ...) -> ActorRef:
+    def spawn(
+        self, factory: Callable[[], Spawnable], name: str, *, options: ActorOptions = DEFAULT_OPTIONS
+    ) -> ActorRef:
         """Make a child; `factory` makes its instance now, and a new one at each restart.
 
         Raises ActorNameTaken, ActorStopped (this actor is ending), and what `factory` raises.

@@ -14,29 +14,35 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Self, cast
+from typing import Any, Self, assert_never, cast
 
 from runtime.actor.actor import Actor
-from runtime.actor.context import Context
+from runtime.actor.context import Context, Spawnable
 from runtime.actor.mailbox import BLOCKED, HELD, SCHEDULED, SIGNALLED, STARTING, STOPPED, SUSPENDED, Mailbox, Shared
 from runtime.actor.ref import ActorRef
+from runtime.actor.restarts import Child, Group, Restarts
+from runtime.actor.signals import (
+    Begin,
+    ChildEnded,
+    ChildFailed,
+    ChildHalted,
+    Exited,
+    Order,
+    Resume,
+    Signal,
+)
 from runtime.actor.supervision import (
+    DEFAULT_OPTIONS,
     ActorFailed,
     ActorOptions,
+    ActorRestarted,
     HookFailed,
-    Restart,
     RestartsExhausted,
-    Supervision,
-    affected,
-    delay_s,
-    is_restarted,
-    recent,
 )
+from runtime.actor.suspension import Suspension
 from runtime.actor.watch import Terminated, Watches
 from runtime.errors import ActorNameTaken, ActorStopped
-from runtime.ports import Cancellable
 
 __all__ = ["Lifecycle"]
 
@@ -48,91 +54,20 @@ class Phase(Enum):
     HALTED = "without an instance, waits to be started again"
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """From the parent, or for a stop from anyone."""
-
-    restart: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Begin:
-    """From the parent, to a halted child."""
-
-
-@dataclass(frozen=True, slots=True)
-class Exited:
-    """From the actor to itself: end normally."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChildFailed:
-    child: Lifecycle
-    error: BaseException | None  # None: it ended normally
-
-
-@dataclass(frozen=True, slots=True)
-class ChildHalted:
-    child: Lifecycle
-
-
-@dataclass(frozen=True, slots=True)
-class ChildEnded:
-    """Told only to a parent that waits for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Regroup:
-    """Children that are restarted together, in the order they were spawned, once all of them have halted."""
-
-    wait_s: float
-    members: dict[Lifecycle, None] = field(default_factory=dict)
-    awaited: dict[Lifecycle, None] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Resume:
-    """The backoff of a group is over."""
-
-    group: Regroup
-
-
-Signal = Order | Begin | Exited | ChildFailed | ChildHalted | ChildEnded | Resume
-
-
 class Family:
     """What most actors never need, made when they do."""
 
-    __slots__ = (
-        "awaited_child",
-        "began_at_s",
-        "children",
-        "cut",
-        "error",
-        "grace",
-        "phase",
-        "regroups",
-        "restart",
-        "restarts_s",
-        "streak",
-        "task",
-        "watches",
-    )
+    __slots__ = ("awaited_child", "children", "error", "phase", "restart", "restarts", "suspension", "watches")
 
     def __init__(self) -> None:
         self.children: dict[str, Any] = {}
         self.watches: Watches | None = None
+        self.restarts: Restarts | None = None  # of children
         self.phase = Phase.RUNNING
         self.restart = False  # how ENDING ends
-        self.error: BaseException | None = None
+        self.error: BaseException | None = None  # what it failed with, until it is restarted
         self.awaited_child: Lifecycle | None = None
-        self.restarts_s: list[float] = []  # of children, within the window
-        self.regroups: dict[Lifecycle, Regroup] = {}
-        self.streak = 0  # own restarts, one soon after the other
-        self.began_at_s = 0.0
-        self.task: asyncio.Task[Any] | None = None  # where a suspended handler goes on
-        self.grace: Cancellable | None = None
-        self.cut = False  # that task was cancelled by `shutdown_s`
+        self.suspension: Suspension | None = None
 
 
 class Lifecycle(Mailbox):
@@ -141,14 +76,19 @@ class Lifecycle(Mailbox):
     __slots__ = ("actor", "factory", "family", "name", "parent")
 
     def __init__(
-        self, shared: Shared, parent: Lifecycle | None, factory: Callable[[], Actor], name: str, options: ActorOptions
+        self,
+        shared: Shared,
+        parent: Lifecycle | None,
+        factory: Callable[[], Spawnable],
+        name: str,
+        options: ActorOptions,
     ) -> None:
         super().__init__(shared, options)
         self.parent = parent
         self.name = name
         self.factory = factory
         self.family: Family | None = None
-        self.actor: Actor | None = factory()
+        self.actor: Spawnable | None = factory()
         if type(self.actor).started is not Actor.started:
             self.flags = STARTING
 
@@ -161,9 +101,30 @@ class Lifecycle(Mailbox):
             above = above.parent
         return "/".join(reversed(names))
 
+    @property
+    def is_fallen(self) -> bool:
+        return self.family is not None and self.family.phase is Phase.FAILED
+
+    @property
+    def is_halted(self) -> bool:
+        return self.family is not None and self.family.phase is Phase.HALTED
+
+    @property
+    def kin(self) -> Family:
+        if self.family is None:
+            self.family = Family()
+        return self.family
+
+    @property
+    def watches(self) -> Watches:
+        kin = self.kin
+        if kin.watches is None:
+            kin.watches = Watches(self)
+        return kin.watches
+
     # --- for the actor and its neighbours ---
 
-    def spawn(self, factory: Callable[[], Actor], name: str, *, options: ActorOptions = ActorOptions()) -> Self:  # noqa: B008
+    def spawn(self, factory: Callable[[], Spawnable], name: str, *, options: ActorOptions = DEFAULT_OPTIONS) -> Self:
         children = self.kin.children
         if self.flags & (BLOCKED | STOPPED):
             raise ActorStopped(f"{self.path} is ending, and can have no child {name!r}")
@@ -172,7 +133,7 @@ class Lifecycle(Mailbox):
         child = type(self)(self.shared, self, factory, name, options)
         children[name] = child
         if child.flags & STARTING:
-            child._schedule()
+            child.schedule()
         return child
 
     def stop(self, ref: ActorRef | None = None) -> None:
@@ -192,33 +153,23 @@ class Lifecycle(Mailbox):
             self.watches.add(other.watches)
 
     def unwatch(self, ref: ActorRef) -> None:
-        self.watches.remove(cast(Lifecycle, ref).watches)
+        other = cast(Lifecycle, ref)
+        if not other.is_stopped:
+            self.watches.remove(other.watches)
 
-    @property
-    def kin(self) -> Family:
-        if self.family is None:
-            self.family = Family()
-        return self.family
-
-    @property
-    def watches(self) -> Watches:
-        kin = self.kin
-        if kin.watches is None:
-            kin.watches = Watches(self)
-        return kin.watches
-
-    @property
-    def phase(self) -> Phase:
-        return Phase.RUNNING if self.family is None else self.family.phase
+    # --- for the parent ---
 
     def order(self, *, restart: bool) -> None:
-        """Restart, or stop for good. A stop of an actor that rests and has nothing to say happens at once."""
+        """Restart, or stop for good. An actor that rests and has nothing to say stops at once."""
         if not restart and not self.flags & (SCHEDULED | BLOCKED) and self._ends_in_silence():
             self._end()
             return
         self.signal(Order(restart))
         if self.flags & SUSPENDED:
             self._give_grace()
+
+    def begin(self) -> None:
+        self.signal(Begin())
 
     # --- the system lane ---
 
@@ -233,36 +184,38 @@ class Lifecycle(Mailbox):
 
     async def _obey_one(self, signal: Signal) -> None:
         match signal:
+            case Order(restart):
+                await self._obey_order(restart)
+            case Begin():
+                await self._begin()
+            case Exited():
+                self._fall(None)
             case ChildFailed(child, error):
                 self._supervise(child, error)
             case ChildHalted(child):
-                self._halted(child)
+                if self.kin.restarts is not None:
+                    self.kin.restarts.halted(child)
             case Resume(group):
-                self._resume(group)
+                if self.kin.restarts is not None:
+                    self.kin.restarts.resume(group)
             case ChildEnded():
-                if self.phase is Phase.ENDING:
-                    await self._go_on_ending()
-            case Order(restart):
-                await self._obey_order(restart)
-            case Exited():
-                if self.phase is Phase.RUNNING:
-                    self._fall(None)
-            case Begin():
-                await self._begin()
+                await self._go_on_ending()
+            case _:
+                assert_never(signal)
 
     async def _start(self) -> None:
         actor = self.actor
-        assert actor is not None
-        error = await self._let(actor.started(cast(Context, self)))
-        if error is not None:
-            self.fail(error)
+        if actor is not None:
+            error = await self._let(actor.started(cast(Context, self)))
+            if error is not None:
+                self.fail(error)
 
     async def _begin(self) -> None:
-        if self.phase is not Phase.HALTED:
-            return
         kin = self.kin
-        kin.phase = Phase.RUNNING
-        kin.began_at_s = self.shared.ports.clock.monotonic_s()
+        if kin.phase is not Phase.HALTED:
+            return
+        self.shared.note(ActorRestarted(path=self.path))
+        kin.phase, kin.error = Phase.RUNNING, None
         self.flags &= ~(BLOCKED | HELD)
         try:
             self.actor = self.factory()
@@ -271,91 +224,39 @@ class Lifecycle(Mailbox):
             return
         await self._start()
 
-    # --- failing, as a child ---
+    # --- failing ---
 
     def fail(self, error: BaseException) -> None:
+        """A handler or hook of this actor raised."""
         self.shared.note(ActorFailed(path=self.path, error=error))
         self._fall(error)
 
     def _fall(self, error: BaseException | None) -> None:
-        """Take nothing more until the supervisor has decided."""
+        """Take nothing more until the supervisor has decided; restart no child meanwhile."""
         if self.flags & (BLOCKED | STOPPED):
             return
         self.flags |= BLOCKED
-        self.kin.phase = Phase.FAILED
-        self.kin.error = error
+        kin = self.kin
+        kin.phase, kin.error, kin.restarts = Phase.FAILED, error, None
         if self.parent is not None:
             self.parent.signal(ChildFailed(self, error))
         else:
             self.shared.failed(error or ActorStopped(f"{self.path} has ended"))
             self.order(restart=False)
 
-    # --- deciding, as a supervisor ---
-
-    def _supervise(self, child: Lifecycle, error: BaseException | None) -> None:
+    def _supervise(self, child: Child, error: BaseException | None) -> None:
         kin = self.kin
-        if kin.phase is not Phase.RUNNING or child.phase is not Phase.FAILED or child in kin.regroups:
+        if kin.phase is not Phase.RUNNING or not child.is_fallen:  # it was ordered to end meanwhile
             return
-        if not is_restarted(child.options.restart, failed=error is not None):
-            child.order(restart=False)
-            return
-        rules = self.options.supervision
-        now_s = self.shared.ports.clock.monotonic_s()
-        kin.restarts_s = [*recent(kin.restarts_s, now_s=now_s, window_s=rules.window_s), now_s]
-        if len(kin.restarts_s) > rules.restarts_max:
-            limit = f"{rules.restarts_max} restarts in {rules.window_s} s"
-            exhausted = RestartsExhausted(f"{child.path} failed once more after {limit}")
-            exhausted.__cause__ = error
+        if kin.restarts is None:
+            kin.restarts = Restarts(self.options.supervision, self.shared.ports, self._resume_later)
+        try:
+            kin.restarts.decide(child, error, kin.children)
+        except RestartsExhausted as exhausted:
             self.fail(exhausted)
-            return
-        self._regroup(child, child._backoff_s(rules, now_s))
 
-    def _regroup(self, failed: Lifecycle, wait_s: float) -> None:
-        kin = self.kin
-        group = Regroup(wait_s)
-        for name in affected(self.options.supervision.strategy, tuple(kin.children), failed.name):
-            sibling = kin.children[name]
-            if sibling is not failed and sibling.options.restart is Restart.TEMPORARY:
-                sibling.order(restart=False)
-                continue
-            earlier = kin.regroups.get(sibling)
-            if earlier is not None:  # it is being restarted already: it joins the wider group
-                del earlier.members[sibling]
-                earlier.awaited.pop(sibling, None)
-            kin.regroups[sibling] = group
-            group.members[sibling] = None
-            if sibling.phase is not Phase.HALTED:
-                group.awaited[sibling] = None
-        for member in reversed(tuple(group.awaited)):
-            member.order(restart=True)
-        self._resume_when_halted(group)
-
-    def _halted(self, child: Lifecycle) -> None:
-        group = self.kin.regroups.get(child)
-        if group is not None:
-            group.awaited.pop(child, None)
-            self._resume_when_halted(group)
-
-    def _resume_when_halted(self, group: Regroup) -> None:
-        if group.awaited or not group.members:
-            return
-        if group.wait_s > 0:
-            self.shared.ports.clock.call_later(group.wait_s, self.signal, Resume(group))
-        else:
-            self._resume(group)
-
-    def _resume(self, group: Regroup) -> None:
-        members = tuple(group.members)
-        group.members.clear()  # so that nothing that still points to this group can start them twice
-        for member in members:
-            self.kin.regroups.pop(member, None)
-            member.signal(Begin())
-
-    def _backoff_s(self, rules: Supervision, now_s: float) -> float:
-        """How long the next restart of this child waits; failures in a row lengthen it."""
-        kin = self.kin
-        kin.streak = kin.streak + 1 if now_s - kin.began_at_s <= rules.window_s else 1
-        return delay_s(rules.backoff, attempt=kin.streak, fraction=self.shared.ports.randomness.fraction())
+    def _resume_later(self, delay_s: float, group: Group) -> None:
+        self.shared.ports.clock.call_later(delay_s, self.signal, Resume(group))
 
     # --- ending ---
 
@@ -364,14 +265,13 @@ class Lifecycle(Mailbox):
         if kin.phase is Phase.HALTED:
             if not restart:
                 self._end()
-            return
-        if kin.phase is Phase.ENDING:
+        elif kin.phase is Phase.ENDING:
             kin.restart = kin.restart and restart
-            return
-        kin.phase, kin.restart = Phase.ENDING, restart
-        self.flags |= BLOCKED
-        self.tidy_up()
-        await self._go_on_ending()
+        else:
+            kin.phase, kin.restart, kin.restarts = Phase.ENDING, restart, None
+            self.flags |= BLOCKED
+            self.tidy_up()
+            await self._go_on_ending()
 
     async def _go_on_ending(self) -> None:
         kin = self.kin
@@ -405,22 +305,22 @@ class Lifecycle(Mailbox):
 
     def _end(self) -> None:
         self.tidy_up()
-        self.flags = self.flags & SCHEDULED | STOPPED
-        kin, self.family, self.actor = self.family, None, None
+        self.flags = self.flags & (SCHEDULED | SUSPENDED) | STOPPED
+        self.actor = None
+        kin = self.family
         if kin is not None and kin.watches is not None:
             kin.watches.tell_end(Terminated(cast(ActorRef, self), kin.error))
         self.clear()
         if self.parent is not None:
             self.parent._forget(self)
+        if not self.flags & SUSPENDED:
+            self.family = None
 
     def _forget(self, child: Lifecycle) -> None:
         kin = self.kin
         del kin.children[child.name]
-        group = kin.regroups.pop(child, None)
-        if group is not None:
-            group.members.pop(child, None)
-            group.awaited.pop(child, None)
-            self._resume_when_halted(group)
+        if kin.restarts is not None:
+            kin.restarts.forget(child)
         if kin.awaited_child is child:
             kin.awaited_child = None
             self.signal(ChildEnded())
@@ -429,44 +329,38 @@ class Lifecycle(Mailbox):
 
     def left_behind(self, task: asyncio.Task[Any]) -> None:
         self.flags |= SUSPENDED
-        self.kin.task = task
-        if self.phase is Phase.ENDING or any(isinstance(signal, Order) for signal in self.signals or ()):
+        self.kin.suspension = Suspension(task)
+        ordered = any(isinstance(signal, Order) for signal in self.signals or ())
+        if ordered or self.kin.phase is Phase.ENDING:
             self._give_grace()
 
     def catch_up(self) -> None:
         """The suspended handler has ended."""
         self.flags &= ~SUSPENDED
-        kin = self.family
-        if kin is None:
-            return
-        if kin.cut and kin.task is not None:
-            kin.task.uncancel()
-        if kin.grace is not None:
-            kin.grace.cancel()
-        kin.task, kin.grace, kin.cut = None, None, False
+        kin = self.kin
+        if kin.suspension is not None:
+            kin.suspension.end()
+        kin.suspension = None
+        if self.is_stopped:
+            self.family = None
+
+    def _give_grace(self) -> None:
+        suspension = self.kin.suspension
+        if suspension is not None:
+            suspension.give_grace(self.shared.ports.clock, self.options.shutdown_s)
 
     def is_cut(self) -> bool:
         """Whether a CancelledError that came out of a handler is the doing of `shutdown_s`.
 
         Raises the cancellation again when it was meant for the whole task, as when the loop is closed.
         """
-        if self.family is not None and self.family.cut:
+        suspension = None if self.family is None else self.family.suspension
+        if suspension is not None and suspension.is_cut:
             return True
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise asyncio.CancelledError
         return False
-
-    def _give_grace(self) -> None:
-        kin = self.kin
-        if kin.grace is None:
-            kin.grace = self.shared.ports.clock.call_later(self.options.shutdown_s, self._cut)
-
-    def _cut(self) -> None:
-        kin = self.family
-        if kin is not None and kin.task is not None:
-            kin.cut = True
-            kin.task.cancel()
 
     async def _let(self, hook: Coroutine[Any, Any, None]) -> BaseException | None:
         """Run a hook; gives what it raised."""

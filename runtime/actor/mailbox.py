@@ -79,8 +79,12 @@ class Letter:
     timer: Timer | None = None  # the timer that put it here
 
 
-Line = deque[tuple[Letter, asyncio.Future[None] | None]]
-"""Senders that wait for room. An asker has no future here: it waits for its answer. Each is held by its own caller."""
+Line = dict[Letter, asyncio.Future[None] | None]
+"""Senders that wait for room, first come first. (An asker has no future here: it waits for its answer.)
+
+Each stands for a coroutine that is suspended in `tell` or `ask`, and leaves when that ends: the line holds no more
+than the callers do.
+"""
 
 
 class Mailbox(ABC):
@@ -119,25 +123,32 @@ class Mailbox(ABC):
         return True
 
     async def tell(self, message: object, sender: Recipient | None = None) -> None:
-        if not self._has_room():
-            admitted = asyncio.get_running_loop().create_future()
-            self._line_up(Letter(message, sender), admitted)
+        if self._has_room():
+            if not self.push(message if sender is None else Letter(message, sender)):
+                raise ActorStopped(f"{self.path} has stopped")
+            return
+        letter = Letter(message, sender)
+        admitted = asyncio.get_running_loop().create_future()
+        self._line_up(letter, admitted)
+        try:
             await admitted
-        elif not self.push(message if sender is None else Letter(message, sender)):
-            raise ActorStopped(f"{self.path} has stopped")
+        finally:
+            self._leave_line(letter)
 
     async def ask(self, message: object, *, timeout_s: float) -> Any:
         answer = asyncio.get_running_loop().create_future()
         reply = Reply(answer)
+        letter = Letter(message, reply)
         if self._has_room():
-            self.push(Letter(message, reply))
+            self.push(letter)
         else:
-            self._line_up(Letter(message, reply), None)
-        deadline = self.shared.ports.clock.call_later(timeout_s, reply.expire, self.path, timeout_s)
+            self._line_up(letter, None)
+        deadline = self.shared.ports.clock.call_later(timeout_s, reply.expire, self, timeout_s)
         try:
             return await answer
         finally:
             deadline.cancel()
+            self._leave_line(letter)
 
     def push(self, entry: object) -> bool:
         """Queue past the limit: for the runtime's own messages, whose number is bounded elsewhere."""
@@ -154,7 +165,7 @@ class Mailbox(ABC):
     def release(self) -> None:
         self.flags &= ~HELD
         if self.queue and not self.flags & (SCHEDULED | BLOCKED):
-            self._schedule()
+            self.schedule()
 
     def signal(self, signal: object) -> None:
         """Queue in the system lane, whose signals are few: orders by the parent, and news of children."""
@@ -165,7 +176,12 @@ class Mailbox(ABC):
         self.signals.append(signal)
         self.flags |= SIGNALLED
         if not self.flags & SCHEDULED:
-            self._schedule()
+            self.schedule()
+
+    def schedule(self) -> None:
+        """Have the cell run; to be called when it is not SCHEDULED."""
+        self.flags |= SCHEDULED
+        self.shared.dispatcher.schedule(self)
 
     def end_burst(self) -> None:
         """After a run: let waiting senders in, and go back to the ready queue or to rest."""
@@ -187,11 +203,11 @@ class Mailbox(ABC):
 
     def clear(self) -> None:
         """The end: what waits becomes dead letters, and who waits for room is told."""
-        queue, line = self.queue or (), self.line or ()
+        queue, line = self.queue or (), self.line or {}
         self.queue = self.line = self.signals = None
         for entry in queue:
             self.bury(entry, Reason.STOPPED)
-        for letter, admitted in line:
+        for letter, admitted in line.items():
             self.bury(letter, Reason.STOPPED)
             if admitted is not None and not admitted.done():
                 admitted.set_exception(ActorStopped(f"{self.path} has stopped"))
@@ -208,33 +224,33 @@ class Mailbox(ABC):
             return False
         self.queue = deque((entry,))
         if not self.flags & (SCHEDULED | HELD | BLOCKED):
-            self._schedule()
+            self.schedule()
         return True
-
-    def _schedule(self) -> None:
-        self.flags |= SCHEDULED
-        self.shared.dispatcher.schedule(self)
 
     def _has_room(self) -> bool:
         return self.queue is None or (len(self.queue) < self.options.mailbox_max and not self.flags & CROWDED)
 
     def _line_up(self, letter: Letter, admitted: asyncio.Future[None] | None) -> None:
         if self.line is None:
-            self.line = deque()
-        self.line.append((letter, admitted))
+            self.line = {}
+        self.line[letter] = admitted
         self.flags |= CROWDED
 
+    def _leave_line(self, letter: Letter) -> None:
+        if self.line is not None:
+            self.line.pop(letter, None)
+
     def _admit(self) -> None:
-        queue, line = self.queue, self.line
-        if queue is None or line is None:
-            return
-        while line and len(queue) < self.options.mailbox_max:
-            letter, admitted = line.popleft()
+        line = self.line or {}
+        if self.queue is None:
+            self.queue = deque()
+        while line and len(self.queue) < self.options.mailbox_max:
+            letter = next(iter(line))
+            admitted = line.pop(letter)
+            if admitted is None or not admitted.done():  # done: its sender was cancelled, and is about to leave
+                self.queue.append(letter)
             if admitted is not None and not admitted.done():
                 admitted.set_result(None)
-                queue.append(letter)
-            elif admitted is None and isinstance(letter.sender, Reply) and not letter.sender.is_settled:
-                queue.append(letter)
         if not line:
             self.line = None
             self.flags &= ~CROWDED

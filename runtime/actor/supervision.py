@@ -15,8 +15,10 @@ from runtime.errors import AmendsError, InvalidSettings
 from runtime.ports import Fact
 
 __all__ = [
+    "DEFAULT_OPTIONS",
     "ActorFailed",
     "ActorOptions",
+    "ActorRestarted",
     "Backoff",
     "HookFailed",
     "Restart",
@@ -100,6 +102,9 @@ class ActorOptions:
             raise InvalidSettings(f"an actor cannot be run with {self}")
 
 
+DEFAULT_OPTIONS = ActorOptions()
+
+
 class RestartsExhausted(AmendsError):
     """A supervisor's children failed more often than it may restart them; the last failure is the cause."""
 
@@ -111,6 +116,13 @@ class ActorFailed(Fact):
     level: ClassVar[str] = "warning"
     path: str
     error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class ActorRestarted(Fact):
+    """A new instance takes over the mailbox."""
+
+    path: str
 
 
 @dataclass(frozen=True, slots=True)

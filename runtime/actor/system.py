@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 from runtime.actor.actor import Actor
 from runtime.actor.cell import Cell
-from runtime.actor.context import Context
+from runtime.actor.context import Context, Spawnable
 from runtime.actor.dead_letters import DeadLetters
 from runtime.actor.event_stream import EventStream
 from runtime.actor.mailbox import Shared
 from runtime.actor.ref import ActorRef
 from runtime.actor.stepping import Dispatcher
-from runtime.actor.supervision import ActorOptions, Supervision, SystemFailed
+from runtime.actor.supervision import DEFAULT_OPTIONS, ActorOptions, Supervision, SystemFailed
 from runtime.ports import Ports
 
 __all__ = ["ActorSystem"]
@@ -43,7 +43,7 @@ class ActorSystem:
         ports: Ports,
         name: str,
         *,
-        supervision: Supervision = Supervision(),  # noqa: B008 - frozen
+        supervision: Supervision = DEFAULT_OPTIONS.supervision,
         on_failure: Callable[[BaseException], None] | None = None,
     ) -> None:
         self.name = name
@@ -60,7 +60,9 @@ class ActorSystem:
     def is_stopped(self) -> bool:
         return self._root.is_stopped
 
-    def spawn(self, factory: Callable[[], Actor], name: str, *, options: ActorOptions = ActorOptions()) -> ActorRef:  # noqa: B008 - frozen
+    def spawn(
+        self, factory: Callable[[], Spawnable], name: str, *, options: ActorOptions = DEFAULT_OPTIONS
+    ) -> ActorRef:
         """Make an actor at the top; `factory` makes its instance now, and a new one at each restart.
 
         Raises ActorNameTaken, ActorStopped (the system is stopping), and what `factory` raises.

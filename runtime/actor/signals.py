@@ -1,0 +1,52 @@
+"""The system lane's messages: orders from the parent, and news of children. A closed set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runtime.actor.restarts import Child, Group
+
+__all__ = ["Begin", "ChildEnded", "ChildFailed", "ChildHalted", "Exited", "Order", "Resume", "Signal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """From the parent; or, to stop, from anyone."""
+
+    restart: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """From the parent to a halted child: make a new instance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """From an actor to itself: end normally."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildFailed:
+    child: Child
+    error: BaseException | None  # None: it ended normally
+
+
+@dataclass(frozen=True, slots=True)
+class ChildHalted:
+    child: Child
+
+
+@dataclass(frozen=True, slots=True)
+class ChildEnded:
+    """The child that a parent waited for is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """The backoff of a group is over."""
+
+    group: Group
+
+
+Signal = Order | Begin | Exited | ChildFailed | ChildHalted | ChildEnded | Resume
