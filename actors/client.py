@@ -1,0 +1,307 @@
+"""The command line that people place orders with: python -m actors.client COMMAND
+
+    command ──request──▶ Shop ──gRPC──▶ any node ──▶ OrderService
+    screen, exit code ◀──order, or why not──┘
+
+Exit codes: 0 done · 1 failed · 2 bad input · 3 no node answers · 4 not found · 5 refused · 6 no answer in time
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import wraps
+from typing import Any, Concatenate, NoReturn, ParamSpec
+
+import click
+import grpc
+import grpc.aio
+from rich.console import Console
+
+from actors import load, screen
+from protos import orders_pb2_grpc
+from protos.orders_pb2 import (
+    CancelOrderRequest,
+    GetOrderRequest,
+    GetStockRequest,
+    Order,
+    PlaceOrderRequest,
+    RestockRequest,
+    Stock,
+    WatchOrderRequest,
+)
+from protos.sales_pb2 import CHOREOGRAPHY, ORCHESTRATION
+from runtime.adapters import SystemIds
+
+__all__ = ["main"]
+
+INT64_MAX = 2**63 - 1
+CALL_S = 30.0
+
+_RETRY_POLICY = {  # every call may be repeated; a node that starts or is busy answers soon
+    "maxAttempts": 4,
+    "initialBackoff": "0.2s",
+    "maxBackoff": "1s",
+    "backoffMultiplier": 2,
+    "retryableStatusCodes": ["UNAVAILABLE"],
+}
+_SERVICE_CONFIG = {"methodConfig": [{"name": [{"service": "shop.OrderService"}], "retryPolicy": _RETRY_POLICY}]}
+_FLOWS = {"orchestration": ORCHESTRATION, "choreography": CHOREOGRAPHY}
+_EXITS = {
+    grpc.StatusCode.INVALID_ARGUMENT: 2,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: 2,
+    grpc.StatusCode.UNAVAILABLE: 3,
+    grpc.StatusCode.NOT_FOUND: 4,
+    grpc.StatusCode.ALREADY_EXISTS: 5,
+    grpc.StatusCode.FAILED_PRECONDITION: 5,
+    grpc.StatusCode.DEADLINE_EXCEEDED: 6,
+}
+
+P = ParamSpec("P")
+
+
+class Failure(click.ClickException):
+    """A line on stderr and an exit code."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc]  # click declares it for classes, and reads it from instances
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """The node that is asked, and how to show what it says."""
+
+    node: str
+    as_json: bool
+
+    @asynccontextmanager
+    async def stub(self) -> AsyncIterator[orders_pb2_grpc.OrderServiceAsyncStub]:
+        options = (("grpc.service_config", json.dumps(_SERVICE_CONFIG)),)
+        async with grpc.aio.insecure_channel(self.node, options=options) as channel:
+            yield orders_pb2_grpc.OrderServiceStub(channel)
+
+    def show(self, message: Order | Stock) -> None:
+        screen.show(message, Console(), as_json=self.as_json)
+
+
+class Text(click.ParamType[str]):
+    """Any text that can go over the wire: not empty, and valid Unicode."""
+
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not value:
+            self.fail("must not be empty", param, ctx)
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            self.fail("is no valid Unicode text", param, ctx)
+        return value
+
+
+class Address(click.ParamType[str]):
+    name = "host:port"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        host, _, port = value.rpartition(":")
+        if not host or not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+            self.fail(f"{value!r} is no HOST:PORT, such as 127.0.0.1:7650", param, ctx)
+        return value
+
+
+QUANTITY = click.IntRange(1, INT64_MAX)
+CENTS = click.IntRange(0, INT64_MAX)
+FLOW = click.Choice(tuple(_FLOWS), case_sensitive=False)
+
+
+def _command(
+    function: Callable[Concatenate[Shop, P], Coroutine[Any, Any, None]],
+) -> Callable[..., None]:
+    """A command from a coroutine. It takes --node and --json too, and what a node refuses becomes an exit code."""
+
+    @wraps(function)
+    def run(shop: Shop, /, *args: P.args, **options: P.kwargs) -> None:
+        try:
+            asyncio.run(function(shop, *args, **options))
+        except grpc.aio.AioRpcError as error:
+            _fail(shop, error)
+        except KeyboardInterrupt:
+            raise Failure("interrupted; what was sent is still carried out", 130) from None
+
+    node = click.option("--node", type=Address(), expose_value=False, callback=_with_node, help="As before COMMAND.")
+    as_json = click.option("--json", is_flag=True, expose_value=False, callback=_with_json, help="As before COMMAND.")
+    return node(as_json(click.pass_obj(run)))
+
+
+def _with_node(context: click.Context, _: click.Parameter, value: str | None) -> None:
+    if value:
+        context.obj = replace(context.obj, node=value)
+
+
+def _with_json(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        context.obj = replace(context.obj, as_json=True)
+
+
+def _fail(shop: Shop, error: grpc.aio.AioRpcError) -> NoReturn:
+    code, text = error.code(), error.details() or error.code().name
+    if code is grpc.StatusCode.UNAVAILABLE:
+        text = f"no node answers at {shop.node}, or it cannot at present ({text})"
+    elif code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        text = f"no answer in time, the outcome is unknown: get the order, or do the same again ({text})"
+    elif code is grpc.StatusCode.UNIMPLEMENTED:
+        text = f"the server at {shop.node} is no node of the order system"
+    raise Failure(text, _EXITS.get(code, 1)) from None
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Exit codes: 0 done, 1 failed, 2 bad input, 3 no node answers, 4 not found, 5 refused, 6 no answer in time.",
+)
+@click.option(
+    "--node",
+    type=Address(),
+    default="127.0.0.1:7650",
+    show_default=True,
+    envvar="AMENDS_NODE",
+    show_envvar=True,
+    help="Any node of the order system.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.pass_context
+def main(context: click.Context, node: str, as_json: bool) -> None:
+    """Place orders, follow them, and keep the warehouse stocked."""
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # what its core notes of connections is not for people
+    context.obj = Shop(node, as_json)
+
+
+@main.command()
+@click.option("--sku", type=Text(), required=True, help="What to order.")
+@click.option("--quantity", type=QUANTITY, required=True, metavar="N", help="How many of it.")
+@click.option("--amount", type=CENTS, required=True, metavar="CENTS", help="What to pay, in cents.")
+@click.option("--order-id", type=Text(), help="The same id again gives the same order.  [default: a new one]")
+@click.option("--flow", type=FLOW, default="orchestration", show_default=True, help="Who drives the order.")
+@click.option("--watch", is_flag=True, help="Show each change until the order has ended.")
+@_command
+async def place(shop: Shop, sku: str, quantity: int, amount: int, order_id: str | None, flow: str, watch: bool) -> None:
+    """Place an order."""
+    request = PlaceOrderRequest(
+        order_id=order_id or f"ORD-{SystemIds().new_id().hex()[:12]}",
+        sku=sku,
+        quantity=quantity,
+        amount_cents=amount,
+        flow=_FLOWS[flow.lower()],
+    )
+    async with shop.stub() as stub:
+        order = await stub.PlaceOrder(request, timeout=CALL_S)
+        await _show_or_follow(shop, stub, order, watch)
+
+
+@main.command()
+@click.argument("order_id", type=Text())
+@_command
+async def get(shop: Shop, order_id: str) -> None:
+    """Show an order."""
+    async with shop.stub() as stub:
+        shop.show(await stub.GetOrder(GetOrderRequest(order_id=order_id), timeout=CALL_S))
+
+
+@main.command()
+@click.argument("order_id", type=Text())
+@_command
+async def watch(shop: Shop, order_id: str) -> None:
+    """Show an order, and each change until it has ended."""
+    async with shop.stub() as stub:
+        await _follow(shop, stub, order_id)
+
+
+@main.command()
+@click.argument("order_id", type=Text())
+@click.option(
+    "--reason", type=Text(), default="cancelled by its client", show_default=True, help="Kept with the order."
+)
+@click.option("--watch", is_flag=True, help="Show each change until the order has ended.")
+@_command
+async def cancel(shop: Shop, order_id: str, reason: str, watch: bool) -> None:
+    """Cancel an order, unless it is too late for that."""
+    async with shop.stub() as stub:
+        order = await stub.CancelOrder(CancelOrderRequest(order_id=order_id, reason=reason), timeout=CALL_S)
+        await _show_or_follow(shop, stub, order, watch)
+
+
+@main.command()
+@click.option("--sku", type=Text(), required=True, help="What to put in.")
+@click.option("--quantity", type=QUANTITY, required=True, metavar="N", help="How many of it.")
+@click.option("--request-id", type=Text(), help="The same id again adds nothing.  [default: a new one]")
+@_command
+async def restock(shop: Shop, sku: str, quantity: int, request_id: str | None) -> None:
+    """Put goods into the warehouse."""
+    request = RestockRequest(sku=sku, quantity=quantity, request_id=request_id or SystemIds().new_id().hex())
+    async with shop.stub() as stub:
+        shop.show(await stub.Restock(request, timeout=CALL_S))
+
+
+@main.command()
+@click.option("--sku", type=Text(), required=True, help="What to look up.")
+@_command
+async def stock(shop: Shop, sku: str) -> None:
+    """Show what the warehouse has of a SKU."""
+    async with shop.stub() as stub:
+        shop.show(await stub.GetStock(GetStockRequest(sku=sku), timeout=CALL_S))
+
+
+@main.command("load")
+@click.option("--orders", type=click.IntRange(1, 10_000_000), required=True, metavar="N", help="How many to place.")
+@click.option(
+    "--concurrency", type=click.IntRange(1, 4096), default=64, show_default=True, metavar="C", help="At a time."
+)
+@click.option("--sku", type=Text(), help="Restocked with enough for all.  [default: a new one]")
+@click.option("--quantity", type=QUANTITY, default=1, show_default=True, metavar="N", help="Of each order.")
+@click.option("--amount", type=CENTS, default=100, show_default=True, metavar="CENTS", help="Of each order.")
+@click.option("--flow", type=FLOW, default="orchestration", show_default=True, help="Who drives the orders.")
+@click.option("--no-restock", is_flag=True, help="Leave the stock as it is: what it lacks is back-ordered.")
+@_command
+async def load_(
+    shop: Shop, orders: int, concurrency: int, sku: str | None, quantity: int, amount: int, flow: str, no_restock: bool
+) -> None:
+    """Place many orders, wait for each to end, and sum up. Exits with 1 if an order did not end."""
+    if orders * quantity > INT64_MAX:
+        raise click.UsageError("--orders times --quantity is more than a warehouse can count")
+    plan = load.Plan(
+        orders=orders,
+        concurrency=concurrency,
+        sku=sku or f"SKU-{SystemIds().new_id().hex()[:8]}",
+        quantity=quantity,
+        amount_cents=amount,
+        flow=_FLOWS[flow.lower()],
+        restock=not no_restock,
+    )
+    async with shop.stub() as stub:
+        summary = await load.run(stub, plan, Console(stderr=True, quiet=shop.as_json))
+    if shop.as_json:
+        click.echo(json.dumps(summary.plain(), ensure_ascii=False))
+    else:
+        Console().print(summary.table())
+    if summary.failed:
+        raise Failure(f"{summary.failed} of {orders} orders did not end; the first error: {summary.first_error}", 1)
+
+
+async def _show_or_follow(shop: Shop, stub: orders_pb2_grpc.OrderServiceAsyncStub, order: Order, follow: bool) -> None:
+    if follow:
+        await _follow(shop, stub, order.order_id)
+    else:
+        shop.show(order)
+
+
+async def _follow(shop: Shop, stub: orders_pb2_grpc.OrderServiceAsyncStub, order_id: str) -> None:
+    async for order in stub.WatchOrder(WatchOrderRequest(order_id=order_id)):
+        shop.show(order)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m actors.client")
