@@ -1,0 +1,116 @@
+"""Durable actors of one node on a memory store and virtual time: all but mesh and membership."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+
+from protos import billing_pb2, orders_pb2, sales_pb2, warehouse_pb2
+from runtime.actor.ref import ActorRef
+from runtime.actor.system import ActorSystem
+from runtime.adapters import AsyncioTasks
+from runtime.contracts import Contracts
+from runtime.durable.behaviour import Behaviour
+from runtime.durable.commands import Commands
+from runtime.durable.kind import Kind, Limits, Subscribers
+from runtime.durable.region import Region
+from runtime.durable.root import KindActor, Status
+from runtime.durable.sessions import Sessions
+from runtime.ports import Fact, Ports
+from runtime.store.committer import Committer
+from runtime.store.memory import MemoryStore
+from runtime.store.records import ActorRow, MailRow
+from runtime.testing.clock import VirtualClock, VirtualLoop
+from runtime.testing.seeded import SeededIds, SeededRandomness
+
+T = TypeVar("T")
+
+
+def in_virtual_time(test: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a test's coroutine on a loop whose clock jumps."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(test())
+
+
+class LocalNode:
+    """Start it, use `commands` and `store`; `crash` forgets all but the store."""
+
+    def __init__(
+        self, behaviours: Sequence[Behaviour], store: MemoryStore | None = None, limits: Limits | None = None
+    ) -> None:
+        self.facts: list[Fact] = []
+        self.ports = Ports(
+            VirtualClock(asyncio.get_running_loop()),
+            SeededIds(1),
+            SeededRandomness(1),
+            AsyncioTasks(),
+            self.facts.append,
+        )
+        self.limits = limits or Limits()
+        self.store = store or MemoryStore(self.ports)
+        self.contracts = Contracts([sales_pb2, billing_pb2, warehouse_pb2, orders_pb2])
+        self.behaviours = behaviours
+        subscriptions = [one for behaviour in behaviours for one in behaviour.subscriptions]
+        subscribers = Subscribers(subscriptions)
+        self.committer = Committer(self.store, self.ports)
+        self.sessions = Sessions("node", "1", self.contracts)
+        self.region = Region(
+            [self._kind(one, subscribers) for one in behaviours],
+            self.committer,
+            self.ports,
+            self.limits,
+            node="node",
+            sessions=self.sessions,
+            subscribers=subscribers,
+            subscriptions=subscriptions,
+        )
+        self.system = ActorSystem(self.ports, name="node")
+        self.roots: dict[str, ActorRef] = {}
+        self.commands = Commands(
+            self.region, self.sessions, self.committer, self.store, self.contracts, self.ports, self.limits
+        )
+
+    def _kind(self, behaviour: Behaviour, subscribers: Subscribers) -> Kind:
+        return Kind(behaviour, self.contracts, subscribers, self.store, self.ports, self.limits, "node@1")
+
+    async def start(self, *, owning: bool = True) -> LocalNode:
+        await self.store.open()
+        for name, activations in self.region.activations.items():
+            root = self.system.spawn(partial(KindActor, activations, self.region.sweepers[name]), name)
+            await root.ask(Status(), timeout_s=10)
+            self.roots[name] = root
+            if owning:
+                await self.region.acquired(name, frozenset(range(self.limits.shards_per_kind)))
+            self.ports.tasks.start(self.region.sweepers[name].run(), name="sweeper")
+        return self
+
+    async def stop(self) -> None:
+        for sweeper in self.region.sweepers.values():
+            sweeper.stop()
+        self.region.lost("stopped")
+        await self.system.stop()
+        await self.committer.close()
+
+    async def sleep(self, delay_s: float) -> None:
+        await self.ports.clock.sleep(delay_s)
+
+    async def row(self, kind: str, key: str) -> ActorRow:
+        (row,) = await self.store.load([(kind, key)])
+        assert row is not None, f"there is no {kind}/{key}"
+        return row
+
+    async def mail(self, kind: str, key: str) -> list[MailRow]:
+        rows: list[MailRow] = []
+        for shard in range(self.limits.shards_per_kind):
+            rows += await self.store.waiting_for((kind, key), shard, limit=1000)
+        return rows
+
+    def facts_of(self, kind: type[Fact]) -> list[Fact]:
+        return [fact for fact in self.facts if isinstance(fact, kind)]
+
+    async def send(self, command: Message, **options: Any) -> Message | None:
+        return (await self.commands.send(command, timeout_s=120.0, **options)).message
