@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from runtime.cluster.lease import ClusterSettings
-from runtime.errors import NodeNameTaken
+from runtime.errors import DeadlineExceeded, NodeNameTaken
 from runtime.ports import Clock
 from runtime.store.port import Store
 from runtime.store.records import NodeRow
@@ -23,8 +23,8 @@ __all__ = ["Probe", "join"]
 Probe = Callable[[str], Awaitable[str | None]]
 """Asks the address host:port for the incarnation of the node of our own name.
 
-None: certainly no such node there (connection refused, or a node of another name answers). Empty: no telling
-(connected but silent, or not reachable in time). Never raises.
+None: certainly no such node there (connection refused, or a node of another name answers). Raises DeadlineExceeded
+when there is no telling (connected but silent, or not reachable in time), and nothing else.
 """
 
 
@@ -39,14 +39,15 @@ async def join(store: Store, clock: Clock, node: NodeRow, settings: ClusterSetti
             return sent_s
         if suspect is not None and _renewed(suspect, holder):
             raise _taken(holder, "keeps renewing its lease")
-        answer = await probe(holder.address)
-        if answer is None or answer == node.incarnation:
-            replaced = holder.incarnation
-        elif answer:
-            raise _taken(holder, "answers there")
-        else:
+        try:
+            answer = await probe(holder.address)
+        except DeadlineExceeded:
             suspect = holder
             await clock.sleep(settings.renew_s / 4)
+            continue
+        if answer is not None and answer != node.incarnation:
+            raise _taken(holder, "answers there")
+        replaced = holder.incarnation
 
 
 def _renewed(before: NodeRow, now: NodeRow) -> bool:

@@ -184,6 +184,18 @@ async def test_a_node_that_was_removed_while_its_lease_was_sure_stops_and_joins_
     assert "release" not in a.owner.log
 
 
+async def test_a_renewal_that_is_answered_after_the_lease_lets_nothing_start(world: World) -> None:
+    a = await world.start("a")
+    renewals = a.line.hold("renew")
+    await world.until(lambda: "lost" in a.owner.log)
+    await world.pass_s(3)
+    acquired = a.owner.log.count("acquired")
+    renewals.set()
+    await world.until(world.at_rest)
+    assert a.owner.log[-3:] == ["lost", "resumed", "acquired"]
+    assert a.owner.log.count("acquired") == acquired + 1
+
+
 async def test_asking_for_a_refresh_all_the_time_does_not_make_rounds_all_the_time(world: World) -> None:
     a = await world.start("a")
     await world.pass_s(1)

@@ -10,7 +10,7 @@ from typing import Any, cast
 from runtime.cluster.lease import ClusterSettings
 from runtime.cluster.membership import Membership
 from runtime.cluster.placement import Slot, place
-from runtime.errors import StoreUnavailable
+from runtime.errors import DeadlineExceeded, StoreUnavailable
 from runtime.ports import Cancellable, Clock, Fact, Ports
 from runtime.store.port import Store
 from runtime.store.records import ClusterView, NodeRow
@@ -170,7 +170,8 @@ class Member:
         self.name = name
         self.clock = NodeClock(world.clock)
         self.tasks = NodeTasks()
-        self.line = StoreLine(world.store)
+        self.store = world.connect()
+        self.line = StoreLine(self.store)
         self.owner = Owner(world, name)
         self.facts: list[Fact] = []
         self.deaf = False  # its port is open, but nobody answers there
@@ -220,8 +221,15 @@ class Member:
 class World:
     """A store and the members on it. `members` has the live and the frozen ones by name."""
 
-    def __init__(self, store: Store, clock: Clock, settings: ClusterSettings | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        settings: ClusterSettings | None = None,
+        connect: Callable[[], Store] | None = None,
+    ) -> None:
         self.store = store
+        self.connect = connect or (lambda: store)  # a process's own way into the same store
         self.clock = clock
         self.settings = settings or ClusterSettings()
         self.members: dict[str, Member] = {}
@@ -237,6 +245,7 @@ class World:
 
     async def start(self, name: str, *kinds: str) -> Member:
         member = self.member(name, *kinds)
+        await member.store.open()
         await member.membership.start()
         self.members[name] = member
         return member
@@ -256,7 +265,9 @@ class World:
         member = self.listening.get(address)
         if member is None:
             return None
-        return "" if member.clock.frozen or member.deaf else member.row.incarnation
+        if member.clock.frozen or member.deaf:
+            raise DeadlineExceeded("it is silent")
+        return member.row.incarnation
 
     def check_alone(self, name: str, slot: Slot) -> None:
         for address in sorted(self.listening):
