@@ -28,6 +28,7 @@ from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.region import Region
 from runtime.durable.root import KindActor, Status
 from runtime.durable.sessions import Sessions
+from runtime.errors import DeadlineExceeded
 from runtime.gateway.health import Health
 from runtime.gateway.interceptors import interceptors
 from runtime.mesh.channel import GrpcTransport
@@ -114,7 +115,7 @@ class Node:
 
     async def _start(self) -> None:
         self._build()
-        await self.health.register(self.server.grpc)
+        self.health.add_to(self.server.grpc)
         for register in self._register:
             register(self.server.grpc, self.commands)
         await self.server.start(self.mesh.accept)
@@ -126,7 +127,7 @@ class Node:
         await self.membership.start()
         for sweeper in self.region.sweepers.values():
             self._sweeps.append(self._ports.tasks.start(sweeper.run(), name="sweeper"))
-        await self.health.serve()
+        self.health.serving(True)
         self._ports.report(
             NodeStarted(
                 self.name, self.address, self.incarnation, tuple(self._services), self.settings.store, amends_version()
@@ -178,7 +179,11 @@ class Node:
         return Membership(self.store, self._ports, row, _Owner(self.region, self.mesh, self.name), timing, self._probe)
 
     async def _probe(self, address: str) -> str | None:
-        hello = await probe(self._transport, address, self._identity, _PROBE_S, self._ports)
+        """Which incarnation of our name answers there: None if none does, empty if there is no telling."""
+        try:
+            hello = await probe(self._transport, address, self._identity, _PROBE_S, self._ports)
+        except DeadlineExceeded:
+            return ""
         return hello.incarnation if hello is not None and hello.node == self.name else None
 
     async def failed(self) -> BaseException:
@@ -187,7 +192,7 @@ class Node:
 
     async def stop(self) -> None:
         """Drain: end running turns, hand shards over, answer who waits, and leave. Nothing is lost."""
-        await self.health.drain()
+        self.health.serving(False)
         for sweeper in self.region.sweepers.values():
             sweeper.stop()
         await self.membership.leave(within_s=self.settings.drain_s)
