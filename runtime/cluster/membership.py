@@ -23,6 +23,7 @@ from runtime.cluster.facts import LeaseLost, LeaseRegained, ShardsGivenUp, Store
 from runtime.cluster.handover import Handover, ShardOwner
 from runtime.cluster.join import Probe, join
 from runtime.cluster.lease import ClusterSettings, Lease, StoreWatch
+from runtime.cluster.pace import Pace
 from runtime.cluster.placement import Slot, plan
 from runtime.cluster.roster import Roster, check_shard_counts
 from runtime.errors import NodeNameTaken, StoreError
@@ -51,7 +52,7 @@ class Membership:
         self._watch = StoreWatch(ports.clock, settings)
         self._handover = Handover(ports, owner, self.refresh_soon, self._fail)
         self._loop: asyncio.Task[None] | None = None
-        self._wakeup = asyncio.Event()
+        self._pace = Pace(ports.clock, settings.renew_s / 20)
         self._failure: asyncio.Future[BaseException] | None = None
         self._rested: asyncio.Future[None] | None = None  # of a leave: nothing is ours any more
         self._announced = False  # of a leave: the table says that we host nothing
@@ -59,7 +60,6 @@ class Membership:
         self._reachable = True
         self._done = False
         self._renew_at_s = 0.0
-        self._round_at_s = 0.0  # the last one's begin
         self._read_at_s = 0.0
         self._waits = False
 
@@ -104,7 +104,7 @@ class Membership:
 
     def refresh_soon(self) -> None:
         """Ask for a round now, e.g. because a peer says that a shard has moved. Cheap; asking twice is asking once."""
-        self._wakeup.set()
+        self._pace.hurry()
 
     async def leave(self, *, within_s: float | None = None) -> None:
         """Give all shards up, each when its running turn has ended, and go.
@@ -142,7 +142,7 @@ class Membership:
 
     async def _run(self) -> None:
         while not self._done:
-            await self._pause()
+            await self._pace.rest(self._next_s())
             if not self._done:
                 await self._guarded_round()
 
@@ -159,9 +159,7 @@ class Membership:
             self._rest()
 
     async def _round(self) -> None:
-        self._wakeup.clear()
-        self._round_at_s = self._clock.monotonic_s()
-        if self._round_at_s >= self._renew_at_s or self._unannounced():
+        if self._pace.begin() >= self._renew_at_s or self._unannounced():
             await self._renew()
         await self._read()
         if await self._evict():
@@ -251,30 +249,12 @@ class Membership:
     def _owned(self) -> list[Slot]:
         return [(row.kind, row.shard) for row in self._roster.view.shards if row.owner == self._node.name]
 
-    # --- when to look again ---
-
-    async def _pause(self) -> None:
-        """Until the next round is due or asked for, but never more than twenty rounds per `renew_s`."""
-        shortest_s = self._settings.renew_s / 20
-        now_s = self._clock.monotonic_s()
-        timer = self._clock.call_later(max(self._next_s() - now_s, shortest_s), self._wakeup.set)
-        try:
-            await self._wakeup.wait()
-        finally:
-            timer.cancel()
-        early_s = self._round_at_s + shortest_s - self._clock.monotonic_s()
-        if early_s > 0:
-            await self._clock.sleep(early_s)
-
     def _next_s(self) -> float:
         """When a round is due: to renew, to see a wanted shard come free, or just after the next lease runs out."""
-        now_s = self._clock.monotonic_s()
-        soon_s = now_s + self._settings.renew_s / 4
+        soon_s = self._pace.begun_s + self._settings.renew_s / 4
         if not self._reachable:
             return soon_s
-        due_s = self._renew_at_s
-        if self._waits:
-            due_s = min(due_s, soon_s)
+        due_s = min(self._renew_at_s, soon_s) if self._waits else self._renew_at_s
         view = self._roster.view
         for row in view.nodes:
             left_s = row.lease_until_s - view.now_s
