@@ -56,6 +56,12 @@ class SagaTranscript:
         """A command that was sent: the last of its type, or the one of this index."""
         return [one for one in self.sent if isinstance(one.message, message_type)][nth]
 
+    def carrying_on(self, other: SagaTranscript) -> Self:
+        """Begin where another transcript is, as a new release of the saga does."""
+        self.key, self.now_s, self._bytes, self._count = other.key, other.now_s, other._bytes, other._count
+        self.timers, self.sent = dict(other.timers), list(other.sent)
+        return self
+
     # --- given ---
 
     def given(self, message: Message, *, to: Outgoing | None = None) -> Self:

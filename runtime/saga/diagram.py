@@ -1,0 +1,107 @@
+"""Drawings of processes from their definitions, as Mermaid text: nothing runs, and nothing can be out of date."""
+
+from __future__ import annotations
+
+from runtime.saga.choreography import Choreography
+from runtime.saga.definition import Definition, Meaning, Role, StepDefinition
+
+__all__ = ["draw_choreography", "draw_saga"]
+
+_COMPLETED, _COMPENSATED = "completed", "compensated"
+
+
+def draw_saga(definition: Definition) -> str:
+    """A Mermaid state diagram: the way forward, each turn back, and the undos in reverse."""
+    lines = ["stateDiagram-v2", f"    %% {definition.title}: {definition.name}"]
+    lines += [f"    state {_quoted(step)} as {step.name}" for step in definition.flow_steps]
+    lines += [f"    state {_undo_text(step)} as undo_{step.name}" for step in _undoable(definition)]
+    lines += [f"    state {_quoted(step)} as {_closing(step)}" for step in definition.closing_steps]
+    lines += [f"    [*] --> {definition.flow_steps[i].name}: {_started(definition)}" for i in definition.entries]
+    for step in definition.flow_steps:
+        lines += _forward(definition, step)
+        lines += _turns(definition, step)
+    lines += _way_back(definition)
+    return "\n".join(lines) + "\n"
+
+
+def draw_choreography(process: type[Choreography]) -> str:
+    """A Mermaid flowchart: events, and the command that each kind gives itself on hearing of one."""
+    lines = ["flowchart LR", f"    %% {process.__name__}: {process.name}"]
+    for reaction, command in zip(process.compiled, process.commands, strict=True):
+        event = reaction.event_type.DESCRIPTOR.name
+        shape = f"{event}([{event}])"
+        label = f"{reaction.where_field} = {reaction.where_value}" if reaction.where_field else ""
+        arrow = f"-->|{label}|" if label else "-->"
+        name = command.message_type.DESCRIPTOR.name
+        lines.append(f"    {shape} {arrow} {reaction.kind}_{name}[{reaction.kind}: {name}]")
+    return "\n".join(lines) + "\n"
+
+
+def _forward(definition: Definition, step: StepDefinition) -> list[str]:
+    done = _answers(step, Meaning.DONE)
+    if not step.after:
+        return [f"    {step.name} --> {_COMPLETED}: {done}", f"    {_COMPLETED} --> [*]"]
+    return [f"    {step.name} --> {definition.steps[index].name}: {done}" for index in step.after]
+
+
+def _turns(definition: Definition, step: StepDefinition) -> list[str]:
+    """Where a refusal, and where silence, leads."""
+    lines = []
+    if refused := _answers(step, Meaning.REFUSED):
+        lines.append(f"    {step.name} --> {_first_undo(definition, step.index - 1)}: {refused}")
+    if step.retriable:
+        lines.append(f"    {step.name} --> {step.name}: silence or fault, asked again")
+    else:
+        lines.append(f"    {step.name} --> {_first_undo(definition, step.index)}: silence or fault")
+    return lines
+
+
+def _way_back(definition: Definition) -> list[str]:
+    lines = [
+        f"    undo_{step.name} --> {_first_undo(definition, step.index - 1)}: {_confirmed(step)}"
+        for step in reversed(_undoable(definition))
+    ]
+    closing = [*(_closing(step) for step in definition.closing_steps), _COMPENSATED]
+    for step, after in zip(definition.closing_steps, closing[1:], strict=True):
+        lines.append(f"    {_closing(step)} --> {after}: {_answers(step, Meaning.DONE)}")
+    return (
+        [*lines, f"    {_COMPENSATED} --> [*]"] if any(not step.retriable for step in definition.flow_steps) else lines
+    )
+
+
+def _first_undo(definition: Definition, index: int) -> str:
+    """What is undone first when the steps up to this index may have happened."""
+    for step in reversed(_undoable(definition)):
+        if step.index <= index:
+            return f"undo_{step.name}"
+    return next((_closing(step) for step in definition.closing_steps), _COMPENSATED)
+
+
+def _undoable(definition: Definition) -> list[StepDefinition]:
+    return [step for step in definition.flow_steps if step.undo_command is not None]
+
+
+def _closing(step: StepDefinition) -> str:
+    return f"say_{step.name}"
+
+
+def _quoted(step: StepDefinition) -> str:
+    pivot = " (pivot)" if step.role is Role.PIVOT else ""
+    return f'"{step.name}: {step.command.message_type.DESCRIPTOR.name}{pivot}"'
+
+
+def _undo_text(step: StepDefinition) -> str:
+    assert step.undo_command is not None
+    return f'"undo {step.name}: {step.undo_command.message_type.DESCRIPTOR.name}"'
+
+
+def _answers(step: StepDefinition, meaning: Meaning) -> str:
+    return " or ".join(one.DESCRIPTOR.name for one in step.types(meaning))
+
+
+def _confirmed(step: StepDefinition) -> str:
+    return " or ".join(sorted(one.DESCRIPTOR.name for one in step.undone))
+
+
+def _started(definition: Definition) -> str:
+    return " or ".join(start.event_type.DESCRIPTOR.name for start in definition.starts)

@@ -1,0 +1,57 @@
+"""Drawings follow from definitions."""
+
+from __future__ import annotations
+
+from runtime.saga.diagram import draw_choreography, draw_saga
+from tests.unit.saga.shop import FirmOrderProcess, OrderProcess
+from tests.unit.saga.test_choreography import OrderChoreography
+
+
+def test_a_saga_is_drawn_with_its_way_forward_its_turns_and_its_way_back() -> None:
+    assert (
+        draw_saga(OrderProcess.definition)
+        == """\
+stateDiagram-v2
+    %% OrderProcess: order-process
+    state "bill: BillOrder" as bill
+    state "ship: CreateShippingLabel (pivot)" as ship
+    state "close: MarkReadyToShip" as close
+    state "undo bill: RefundOrder" as undo_bill
+    state "undo ship: VoidShippingLabel" as undo_ship
+    state "compensated: CancelOrder" as say_compensated
+    [*] --> bill: OrderPlaced
+    bill --> ship: OrderBilled
+    bill --> say_compensated: PaymentDeclined
+    bill --> undo_bill: silence or fault
+    ship --> close: ShippingLabelCreated
+    ship --> undo_bill: BackOrdered
+    ship --> undo_ship: silence or fault
+    close --> completed: OrderReadyToShip
+    completed --> [*]
+    close --> close: silence or fault, asked again
+    undo_ship --> undo_bill: ShippingLabelVoided
+    undo_bill --> say_compensated: OrderRefunded
+    say_compensated --> compensated: OrderCancelled
+    compensated --> [*]
+"""
+    )
+
+
+def test_a_pivot_without_undo_is_drawn_as_asked_again() -> None:
+    drawing = draw_saga(FirmOrderProcess.definition)
+    assert "ship --> ship: silence or fault, asked again" in drawing
+    assert "undo_bill --> compensated: OrderRefunded" in drawing
+    assert "undo_ship" not in drawing
+
+
+def test_a_choreography_is_drawn_as_events_and_the_commands_they_lead_to() -> None:
+    assert (
+        draw_choreography(OrderChoreography)
+        == """\
+flowchart LR
+    %% OrderChoreography: order-choreography
+    OrderPlaced([OrderPlaced]) -->|flow = 1| billing_BillOrder[billing: BillOrder]
+    OrderBilled([OrderBilled]) --> warehouse_CreateShippingLabel[warehouse: CreateShippingLabel]
+    BackOrdered([BackOrdered]) --> billing_RefundOrder[billing: RefundOrder]
+"""
+    )
