@@ -8,7 +8,7 @@ write(connection, plan) on the writer's thread: all at once, in a few statements
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
 import apsw
@@ -24,7 +24,7 @@ from runtime.store.sqlite.statements import (
     UPDATE_ACTORS,
 )
 
-__all__ = ["Plan", "is_there", "write"]
+__all__ = ["Plan", "encodable", "is_there", "write"]
 
 _actor_values = attrgetter(
     "kind",
@@ -203,6 +203,20 @@ def _verdict(connection: apsw.Connection, plan: Plan) -> Verdict:
     if not INSERT_MAIL.run(connection, plan.mail) and plan.checks_duplicates:
         return Verdict.DUPLICATE
     return Verdict.COMMITTED
+
+
+def encodable(transition: Transition) -> Transition:
+    """The same with free text that UTF-8 can express; lone surrogates are spelt out, as in `\\udc80`."""
+    return replace(
+        transition,
+        history=tuple(replace(row, error=_spelt_out(row.error)) for row in transition.history),
+        mail=tuple(replace(row, parked=_spelt_out(row.parked)) for row in transition.mail),
+        rescheduled=tuple(replace(row, parked=_spelt_out(row.parked)) for row in transition.rescheduled),
+    )
+
+
+def _spelt_out(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def is_there(connection: apsw.Connection, transition: Transition) -> bool:

@@ -6,6 +6,7 @@ processes). A process that blocks in flock is woken as soon as the lock is free.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -32,9 +33,11 @@ class FileLock:
             if self._descriptor < 0:
                 self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        except PermissionError as error:
-            raise StoreReadOnly(f"{self._path} cannot be written; check owner and mode of it and its folder") from error
         except OSError as error:
+            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise StoreReadOnly(
+                    f"{self._path} cannot be written; check owner, mode and mount of it and its folder"
+                ) from error
             raise StoreUnavailable(
                 f"{self._path} cannot be locked; keep the store on a local disk ({error})"
             ) from error

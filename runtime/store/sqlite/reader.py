@@ -34,6 +34,9 @@ class Reader:
         self._near: apsw.Connection | None = None  # used by the loop only
         self._far: apsw.Connection | None = None  # used by the thread only
 
+    def open(self) -> None:
+        self._worker.start()
+
     async def soon(self, read: Read[T]) -> T:
         """For a few rows: on the loop, at once; on the thread only when a lock is in the way."""
         try:

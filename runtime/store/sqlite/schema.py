@@ -11,7 +11,7 @@ from pathlib import Path
 
 import apsw
 
-from runtime.errors import StoreCorrupt, StoreTooNew, StoreUnavailable
+from runtime.errors import StoreCorrupt, StoreReadOnly, StoreTooNew, StoreUnavailable
 
 __all__ = ["APPLICATION_ID", "check_file", "prepare"]
 
@@ -36,6 +36,8 @@ def prepare(
 ) -> str:
     """Bring the schema up to date; gives the cluster id. Raises StoreCorrupt, StoreTooNew, StoreUnavailable."""
     version = _version(connection, path)
+    if connection.readonly("main"):
+        raise StoreReadOnly(f"{path} cannot be written; check owner, mode and mount of it and its folder")
     if version == 0 and not create:
         raise StoreUnavailable(f"{path} is empty; start a node with it first, or correct its name")
     if version > len(steps):

@@ -28,7 +28,7 @@ from runtime.store.records import (
     Transition,
     Verdict,
 )
-from runtime.store.sqlite.commit import Plan, is_there, write
+from runtime.store.sqlite.commit import Plan, encodable, is_there, write
 from runtime.store.sqlite.purge import forget, old_conversations
 from runtime.store.sqlite.queries import named_queries, schema_steps
 from runtime.store.sqlite.reader import Reader
@@ -72,7 +72,12 @@ class SqliteStore:
         return self._cluster_id
 
     async def open(self) -> None:
-        self._cluster_id = await self._writer.open(self._steps, create=self._create)
+        try:
+            self._cluster_id = await self._writer.open(self._steps, create=self._create)
+        except BaseException:
+            await self._writer.close()
+            raise
+        self._reader.open()
 
     async def close(self) -> None:
         await self._reader.close()
@@ -84,7 +89,12 @@ class SqliteStore:
         if not batch:
             return []
         plan = Plan.of(batch)
-        return await self._writer.transact(lambda connection: write(connection, plan))
+        try:
+            return await self._writer.transact(lambda connection: write(connection, plan))
+        except UnicodeEncodeError:
+            # The text of somebody's exception, say, with half a surrogate pair: kept with that spelt out.
+            spelt_out = Plan.of([encodable(transition) for transition in batch])
+            return await self._writer.transact(lambda connection: write(connection, spelt_out))
 
     async def settle(self, batch: Sequence[Transition]) -> list[bool]:
         return await self._writer.settle(lambda connection: [is_there(connection, item) for item in batch])

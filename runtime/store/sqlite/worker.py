@@ -14,7 +14,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
-from runtime.errors import StoreBusy
+from runtime.errors import StoreBusy, StoreUnavailable
 from runtime.ports import Clock
 from runtime.store.sqlite.lock import FileLock
 
@@ -77,13 +77,17 @@ class Worker:
         self._jobs: SimpleQueue[_Job[Any] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    async def run(self, work: Callable[[], T]) -> T:
-        """Do it on the thread. Raises what it raises; StoreBusy when it could not begin in time."""
-        if self._jobs.qsize() >= _JOBS_MAX:
-            raise StoreBusy(f"{_JOBS_MAX} calls wait for the thread {self._name}, the most allowed; try again later")
+    def start(self) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
             self._thread.start()
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Do it on the thread. Raises what it raises; StoreBusy when it could not begin in time."""
+        if self._thread is None:
+            raise StoreUnavailable(f"the store is closed ({self._name}); open it first")
+        if self._jobs.qsize() >= _JOBS_MAX:
+            raise StoreBusy(f"{_JOBS_MAX} calls wait for the thread {self._name}, the most allowed; try again later")
         job = _Job(work, asyncio.get_running_loop())
         self._jobs.put(job)
         deadline = self._clock.call_later(self._wait_s, self._take_back, job)
@@ -117,17 +121,22 @@ class Worker:
     def _serve(self) -> None:
         while (job := self._jobs.get()) is not None:
             if self._lock is None:
-                if job.claim():
-                    job.run()
-                continue
-            try:
-                self._lock.acquire()
-            except Exception as error:  # noqa: BLE001 -- carried over to the coroutine that waits, where it is raised
-                if job.claim():
-                    job.post(job.fail, error)
-                continue
-            try:
-                if job.claim():
-                    job.run()
-            finally:
-                self._lock.release()
+                self._do(job)
+            else:
+                self._do_locked(job, self._lock)
+
+    def _do(self, job: _Job[Any]) -> None:
+        if job.claim():
+            job.run()
+
+    def _do_locked(self, job: _Job[Any], lock: FileLock) -> None:
+        try:
+            lock.acquire()
+        except Exception as error:  # noqa: BLE001 -- carried over to the coroutine that waits, where it is raised
+            if job.claim():
+                job.post(job.fail, error)
+            return
+        try:
+            self._do(job)
+        finally:
+            lock.release()

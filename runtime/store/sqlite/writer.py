@@ -42,6 +42,7 @@ class Writer:
     async def open(self, steps: Sequence[str], *, create: bool) -> str:
         """Make or migrate the tables; gives the cluster id."""
         check_file(self._path, create=create)
+        self._worker.start()
         return await self._worker.run(lambda: self._prepare(steps, create=create))
 
     async def transact(self, work: Callable[[apsw.Connection], T]) -> T:
