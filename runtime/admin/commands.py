@@ -1,6 +1,6 @@
 """The operator's command line.
 
-Exit codes: 0 done, 1 the store or the act failed, 2 wrong usage, 3 nothing of that key or id.
+Exit codes: 0 done, 1 failed, 2 bad input, 4 not found, 5 refused; the client's commands have the same.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ _limit = click.option("--limit", type=click.IntRange(1, 100_000), default=100, s
 _kind = click.option("--kind", default="", help="Only the actor of this kind.")
 
 
-@click.group()
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 failed, 2 bad input, 4 not found, 5 refused.",
+)
 @click.option("--store", envvar="AMENDS_STORE", default="sqlite:///amends.db", show_default=True, show_envvar=True)
 @click.option(
     "--contracts",

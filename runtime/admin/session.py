@@ -13,7 +13,7 @@ from typing import TypeVar
 import click
 
 from runtime.adapters import system_ports
-from runtime.admin.dead_letters import NotFound
+from runtime.admin.dead_letters import NotFound, NotParked
 from runtime.contracts import Contracts
 from runtime.errors import AmendsError, InvalidSettings
 from runtime.ports import Ports
@@ -22,7 +22,7 @@ from runtime.store.port import Store
 
 __all__ = ["Session", "load_contracts"]
 
-_NOT_FOUND = 3
+_NOT_FOUND, _REFUSED = 4, 5  # as the client says them
 _T = TypeVar("_T")
 
 
@@ -41,6 +41,8 @@ class Session:
             return asyncio.run(self._with_store(work))
         except NotFound as error:
             raise _Missing(str(error)) from error
+        except NotParked as error:
+            raise _Refused(str(error)) from error
         except AmendsError as error:
             raise _Failed(str(error)) from error
 
@@ -67,6 +69,10 @@ class _Failed(click.ClickException):
 
 class _Missing(_Failed):
     exit_code = _NOT_FOUND
+
+
+class _Refused(_Failed):
+    exit_code = _REFUSED
 
 
 def load_contracts(names: Iterable[str]) -> Contracts:
