@@ -66,6 +66,6 @@ def test_a_seed_gives_the_same_draws_again_and_another_seed_gives_others() -> No
 def test_fractions_are_spread_evenly_from_zero_to_below_one() -> None:
     randomness = SeededRandomness(3)
     fractions = [randomness.fraction() for _ in range(4_000)]
-    assert 0 <= min(fractions) and max(fractions) < 1
+    assert min(fractions) >= 0 and max(fractions) < 1
     assert 0.47 < sum(fractions) / len(fractions) < 0.53
     assert {SeededRandomness(seed).below(6) for seed in range(200)} == set(range(6))
