@@ -54,7 +54,13 @@ def nodes_table(nodes: Iterable[tuple[NodeRow, float, int]]) -> Table:
         lease = Text(f"{span(left_s)} left", "green") if left_s > 0 else Text(f"expired {span(-left_s)} ago", "red")
         kinds = printable(", ".join(node.kinds))
         table.add_row(
-            printable(node.name), printable(node.address), kinds, str(shards), lease, node.incarnation, node.version
+            printable(node.name),
+            printable(node.address),
+            kinds,
+            str(shards),
+            lease,
+            printable(node.incarnation),
+            printable(node.version),
         )
     return table
 
@@ -100,7 +106,9 @@ def dead_letters_table(letters: Iterable[DeadLetter], now_s: float) -> Table:
 
 def account_view(account: Account, now_s: float) -> RenderableType:
     """One actor: what it is, what it waits for, its state, its steps and its timers."""
-    parts: list[RenderableType] = [Text(account.address, "bold"), _facts(account, now_s)]
+    heading = printable(account.address)
+    heading.stylize("bold")
+    parts: list[RenderableType] = [heading, _facts(account, now_s)]
     if account.steps:
         parts.append(_steps_table(account, now_s))
     if account.timers:

@@ -1,0 +1,157 @@
+"""One key across kinds: what the store has, and what it waits for, in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from protos import durable_pb2, saga_pb2, sales_pb2
+from runtime.admin.account import Account, accounts, conversations_of_key, span
+from runtime.admin.session import load_contracts
+from runtime.contracts import Contracts
+from runtime.envelope import shard_of
+from runtime.store.memory import MemoryStore
+from tests.unit.admin.rows import SAGA, STEP, TALK, actor, fill, id_of, join, mail, order, saga
+
+CONTRACTS = load_contracts(("protos",))
+
+
+async def account_of(store: MemoryStore, kind: str, *, contracts: Contracts = CONTRACTS) -> Account:
+    (found,) = await accounts(store, contracts, "ORD-1", kind=kind)
+    return found
+
+
+async def test_every_kind_with_the_key_is_told(store: MemoryStore) -> None:
+    await fill(store, actor("sales", state=order()), actor("billing", state_type="shop.BillState"), saga())
+    found = await accounts(store, CONTRACTS, "ORD-1")
+    assert [account.address for account in found] == ["billing/ORD-1", "order-process/ORD-1", "sales/ORD-1"]
+    assert await accounts(store, CONTRACTS, "ORD-2") == []
+
+
+async def test_a_state_is_decoded_through_the_contracts(store: MemoryStore) -> None:
+    await fill(store, actor("sales", state=order(sales_pb2.READY_TO_SHIP)))
+    account = await account_of(store, "sales")
+    assert account.state == sales_pb2.OrderState(order_id="ORD-1", status=sales_pb2.READY_TO_SHIP)
+
+
+async def test_a_state_of_an_unknown_type_is_no_failure(store: MemoryStore) -> None:
+    await fill(store, actor("sales", state_type="other.Thing", state=b"12345"))
+    account = await account_of(store, "sales", contracts=Contracts([]))
+    assert account.state is None
+    assert "other.Thing" in account.unreadable
+
+
+async def test_a_state_that_cannot_be_decoded_is_no_failure(store: MemoryStore) -> None:
+    await fill(store, actor("sales", state=b"\xff\xff\xff"))
+    assert "are no shop.OrderState" in (await account_of(store, "sales")).unreadable
+
+
+async def test_a_damaged_saga_record_is_no_failure(store: MemoryStore) -> None:
+    await fill(store, actor("order-process", state_type="amends.SagaRecord", state=b"\xff\xff\xff"))
+    account = await account_of(store, "order-process")
+    assert (account.saga, account.steps) == (None, ())
+    assert account.unreadable
+
+
+async def test_an_actor_at_rest_waits_for_nothing(store: MemoryStore) -> None:
+    await fill(store, actor("sales"))
+    assert (await account_of(store, "sales")).waits_for == ("nothing: no mail waits for it and no timer is set",)
+
+
+async def test_mail_that_waits_is_told_with_the_owner_that_is_missing(store: MemoryStore) -> None:
+    await fill(store, actor("billing"), mail(2))
+    turn, node = (await account_of(store, "billing")).waits_for
+    assert turn.startswith("its turn to handle BillOrder from sales/ORD-1, sent ")
+    assert node == "a node: nobody owns shard 3 of billing; launch one that hosts it"
+
+
+async def test_an_owner_without_a_lease_is_told(store: MemoryStore) -> None:
+    await join(store, "billing-1", kinds=("billing",), lease_s=-1.0)
+    await fill(store, actor("billing"), mail(2))
+    assert (await account_of(store, "billing")).waits_for[-1] == (
+        "a node: billing-1, which owns shard 3 of billing, has no lease any more"
+    )
+
+
+async def test_an_owner_that_lives_is_not_waited_for(store: MemoryStore) -> None:
+    await join(store, "billing-1", kinds=("billing",))
+    await fill(store, actor("billing"), mail(2))
+    account = await account_of(store, "billing")
+    assert (account.owner, account.owner_alive, len(account.waits_for)) == ("billing-1", True, 1)
+
+
+async def test_mail_of_an_actor_without_a_row_is_found(store: MemoryStore) -> None:
+    await join(store, "billing-1", kinds=("billing",))
+    for shard in range(16):  # the kind has sixteen, and the key falls where it falls
+        await store.assign("billing", shard, owner="billing-1", expected_epoch=int(shard == 3))
+    await fill(store, replace(mail(2), shard=shard_of("ORD-1", 16)))
+    account = await account_of(store, "billing")
+    assert account.row is None
+    assert [message.short_type for message in account.mail] == ["BillOrder"]
+    assert await conversations_of_key(store, "ORD-1") == [TALK]
+
+
+async def test_a_retry_and_a_dead_letter_are_told(store: MemoryStore) -> None:
+    await join(store, "billing-1", kinds=("billing",))
+    later_s = await store.now_s() + 20.2
+    await fill(store, mail(2, attempts=3, due_at_s=later_s), mail(3, attempts=12, parked="ValueError: no"))
+    await fill(store, actor("billing"))
+    retry, dead = (await account_of(store, "billing")).waits_for
+    assert retry == "the time of BillOrder from sales/ORD-1, due in 20 s, after 3 failed attempts"
+    assert dead == "an operator: BillOrder from sales/ORD-1 is a dead letter after 12 attempts: ValueError: no"
+
+
+async def test_timers_are_told_earliest_first(store: MemoryStore) -> None:
+    now_s = await store.now_s()
+    timers = durable_pb2.Timers(
+        timers=[
+            durable_pb2.Timer(name="later", due_at_s=now_s + 300.5, set_by=id_of(1)),
+            durable_pb2.Timer(name="overdue", due_at_s=now_s - 60, set_by=id_of(1)),
+        ]
+    )
+    await join(store, "sales-1", kinds=("sales",))
+    await fill(store, actor("sales", timers=timers))
+    assert (await account_of(store, "sales")).waits_for == (
+        "its timer 'overdue', overdue by 60 s",
+        "its timer 'later', due in 5 min",
+    )
+
+
+def step(name: str, status: saga_pb2.StepRecord.Status.ValueType) -> saga_pb2.StepRecord:
+    return STEP(name=name, status=status, address="billing/ORD-1", attempts=1, undo_attempts=2, asked_at_s=1.0)
+
+
+async def test_a_saga_tells_its_steps_and_what_is_open(store: MemoryStore) -> None:
+    await fill(store, saga(steps=(step("bill", STEP.DONE), step("ship", STEP.ASKED), step("close", STEP.WAITING))))
+    account = await account_of(store, "order-process")
+    assert [(one.name, one.status) for one in account.steps] == [
+        ("bill", "done"),
+        ("ship", "asked"),
+        ("close", "waiting"),
+    ]
+    (waits,) = account.waits_for
+    assert waits.startswith("the answer of billing/ORD-1 to its step 'ship', asked ")
+    assert waits.endswith("(attempt 1)")
+
+
+async def test_a_saga_tells_its_owed_undos(store: MemoryStore) -> None:
+    steps = (step("bill", STEP.OWED), step("ship", STEP.UNDOING))
+    await fill(store, saga(status=SAGA.COMPENSATING, steps=steps))
+    owed, undoing = (await account_of(store, "order-process")).waits_for
+    assert owed == "its turn to undo 'bill' at billing/ORD-1: owed, and not under way"
+    assert undoing.startswith("billing/ORD-1 to confirm the undo of 'ship', sent ")
+
+
+async def test_a_stuck_saga_waits_for_an_operator(store: MemoryStore) -> None:
+    await fill(store, saga(status=SAGA.STUCK, stuck_reason="bill cannot be undone"))
+    assert (await account_of(store, "order-process")).waits_for == ("an operator: it is stuck: bill cannot be undone",)
+
+
+async def test_conversations_are_those_of_the_rows_and_of_the_mail(store: MemoryStore) -> None:
+    await fill(store, actor("sales", conversation=b"S" * 16), actor("billing"), mail(2))
+    assert await conversations_of_key(store, "ORD-1") == [TALK, b"S" * 16]
+    assert await conversations_of_key(store, "ORD-1", kind="sales") == [b"S" * 16]
+
+
+def test_durations_are_said_as_people_say_them() -> None:
+    said = [span(seconds) for seconds in (-1, 0.25, 5, 119, 150, 7_300, 200_000)]
+    assert said == ["0 ms", "250 ms", "5 s", "119 s", "2 min", "2 h", "2 d"]

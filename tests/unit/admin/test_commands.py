@@ -1,0 +1,168 @@
+"""The operator's command line: listings, JSON, exit codes, odd keys."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from runtime.admin.commands import admin
+from runtime.admin.session import Session, load_contracts
+from runtime.errors import InvalidSettings
+from runtime.store.memory import MemoryStore
+from tests.unit.admin.rows import SAGA, STEP, actor, fill, history, id_of, join, mail, order, saga
+
+
+def run(store: MemoryStore, *arguments: str) -> Result:
+    return CliRunner().invoke(admin, list(arguments), obj=Session(store=store))
+
+
+@pytest.fixture
+def shop(store: MemoryStore) -> MemoryStore:
+    """One order under way, its bill parked."""
+
+    async def prepare() -> None:
+        await join(store, "sales-1", kinds=("sales", "order-process"))
+        asked = STEP(name="bill", status=STEP.ASKED, address="billing/ORD-1", attempts=1, asked_at_s=99.0)
+        await fill(store, actor("sales", state=order()), saga(steps=(asked,)), history(1, caused=(2,)))
+        await fill(store, mail(2, attempts=12, parked="ValueError: no"))
+
+    asyncio.run(prepare())
+    return store
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (("nodes",), "sales-1"),
+        (("shards",), "order-process"),
+        (("sagas",), "order-process/ORD-1"),
+        (("sagas", "--status", "running"), "bill"),
+        (("sagas", "--status", "stuck"), "no saga"),
+        (("dead-letters",), id_of(2).hex()),
+        (("explain", "ORD-1"), "the answer of billing/ORD-1 to its step 'bill'"),
+        (("explain", "ORD-1", "--kind", "sales"), "status: PENDING"),
+        (("conversation", "ORD-1"), "open: 0 waiting, 1 parked"),
+        (("conversation", "ORD-1", "--format", "mermaid"), "sequenceDiagram"),
+    ],
+)
+def test_each_command_shows_what_it_is_for(shop: MemoryStore, command: tuple[str, ...], expected: str) -> None:
+    result = run(shop, *command)
+    assert result.exit_code == 0, result.output
+    assert expected in result.output
+
+
+@pytest.mark.parametrize("command", [("nodes",), ("shards",), ("sagas",), ("dead-letters",)])
+def test_each_listing_of_an_empty_store_says_so(store: MemoryStore, command: tuple[str, ...]) -> None:
+    assert run(store, *command).output.startswith("no ")
+    assert json.loads(run(store, *command, "--json").output) == []
+
+
+def test_listings_as_json(shop: MemoryStore) -> None:
+    (node,) = json.loads(run(shop, "nodes", "--json").output)
+    assert (node["name"], node["shards"], node["kinds"]) == ("sales-1", 2, ["sales", "order-process"])
+    assert json.loads(run(shop, "shards", "--json").output)[0]["owner"] == "sales-1"
+    (entry,) = json.loads(run(shop, "sagas", "--json").output)
+    assert (entry["key"], entry["status"], entry["step"]) == ("ORD-1", "running", "bill")
+    (letter,) = json.loads(run(shop, "dead-letters", "--json").output)
+    assert (letter["to"], letter["attempts"], letter["reason"]) == ("billing/ORD-1", 12, "ValueError: no")
+
+
+def test_an_account_as_json(shop: MemoryStore) -> None:
+    process, sales = json.loads(run(shop, "explain", "ORD-1", "--json").output)[-2:]
+    assert process["steps"][0]["status"] == "asked"
+    assert sales["state"] == {"order_id": "ORD-1", "status": "PENDING"}
+
+
+def test_a_conversation_as_one_object_of_json(shop: MemoryStore) -> None:
+    shown = json.loads(run(shop, "conversation", "ORD-1", "--format", "json").output)
+    assert shown["key"] == "ORD-1"
+    (one,) = shown["conversations"]
+    assert [(message["type"], message["status"]) for message in one["messages"]] == [
+        ("shop.PlaceOrder", "handled"),
+        ("shop.BillOrder", "parked"),
+    ]
+
+
+def test_replay_and_discard_say_what_they_did(shop: MemoryStore) -> None:
+    replayed = run(shop, "dead-letters", "replay", id_of(2).hex(), "--who", "ann")
+    assert replayed.output == f"{id_of(2).hex()} waits for billing/ORD-1 again\n"
+    assert run(shop, "dead-letters").output == "no dead letter\n"
+    gone = run(shop, "dead-letters", "discard", id_of(2).hex(), "--reason", "typo")
+    assert gone.exit_code == 4
+
+
+def test_discard_needs_a_reason(shop: MemoryStore) -> None:
+    assert run(shop, "dead-letters", "discard", id_of(2).hex()).exit_code == 2
+    result = run(shop, "dead-letters", "discard", id_of(2).hex(), "--reason", "typo", "--who", "ann")
+    assert result.exit_code == 0
+    assert "will never handle it" in result.output
+
+
+@pytest.mark.parametrize("command", ["explain", "conversation"])
+def test_an_unknown_key_is_not_found(shop: MemoryStore, command: str) -> None:
+    result = run(shop, command, "ORD-9")
+    assert result.exit_code == 4
+    assert "no actor has the key 'ORD-9'" in result.output
+    assert "of kind 'x'" in run(shop, command, "ORD-1", "--kind", "x").output
+
+
+@pytest.mark.parametrize("key", ["注文-✓", "a/b/c", "x" * 256, "[red]not markup[/red]", "\x1b[31mred\x07"])
+def test_odd_keys_are_shown_as_they_are_and_drive_no_terminal(store: MemoryStore, key: str) -> None:
+    asyncio.run(fill(store, actor("sales", key, state=order(), conversation=b"K" * 16)))
+    result = run(store, "explain", key)
+    assert result.exit_code == 0, result.output
+    assert "\x1b" not in result.output
+    assert "\x07" not in result.output
+    assert repr(key)[1:-1][:30] in result.output
+    assert run(store, "conversation", key).exit_code == 0
+
+
+def test_a_state_of_no_known_type_is_told_by_its_size(store: MemoryStore) -> None:
+    asyncio.run(fill(store, actor("x", state_type="other.Thing", state=b"12345")))
+    assert "5 bytes: no message type 'other.Thing' is known here" in run(store, "explain", "ORD-1").output
+
+
+def test_a_stuck_saga_stands_out(store: MemoryStore) -> None:
+    async def prepare() -> None:
+        await join(store, "o-1", kinds=("order-process",))
+        await fill(store, saga(status=SAGA.STUCK, stuck_reason="bill: cannot be undone"))
+
+    asyncio.run(prepare())
+    assert "bill: cannot be undone" in run(store, "sagas", "--status", "stuck").output
+
+
+# --- stores that can't be read ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("sqlite:///{folder}/none.db", "there is no store"),
+        ("sqlite:///{folder}/text.db", "text.db"),
+        ("memory:", "can't be read from outside"),
+        ("nonsense", "is no store; use sqlite:///"),
+        ("postgresql://x/y", "not there yet"),
+    ],
+)
+def test_a_store_that_cannot_be_read_is_a_clear_error(tmp_path: Path, url: str, expected: str) -> None:
+    (tmp_path / "text.db").write_text("this is no database, however long it may be " * 50)
+    result = CliRunner().invoke(admin, ["--store", url.format(folder=tmp_path), "nodes"])
+    assert result.exit_code == 1
+    assert expected in result.output
+    assert "Traceback" not in result.output
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_contracts_are_named_modules_or_packages_of_them() -> None:
+    assert "shop.OrderState" in {contract.name for contract in load_contracts(("protos",))}
+    assert "shop.OrderState" in {contract.name for contract in load_contracts(("protos.sales_pb2",))}
+
+
+@pytest.mark.parametrize("name", ["no_such_module", "json", "runtime.errors"])
+def test_contracts_that_are_none_are_a_clear_error(name: str) -> None:
+    with pytest.raises(InvalidSettings, match=f"--contracts {name}"):
+        load_contracts((name,))

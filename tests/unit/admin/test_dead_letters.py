@@ -1,0 +1,135 @@
+"""Dead letters are run again or given up, once, and the history keeps who did it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from runtime.adapters import system_ports
+from runtime.admin.dead_letters import Act, NotFound, NotParked, carry_out, dead_letters, discard, find, replay
+from runtime.errors import CommitUnknown, InvalidMessage, StoreUnavailable
+from runtime.observe.conversation import Status, read_conversation
+from runtime.store.memory import MemoryStore
+from runtime.store.records import Outcome, Transition, Verdict
+from tests.unit.admin.rows import TALK, fill, history, id_of, mail
+
+ACT = Act("ann", 500.0, "card was fixed")
+
+
+async def parked(store: MemoryStore) -> MemoryStore:
+    return await fill(store, history(1, caused=(2,)), mail(2, attempts=12, parked="ValueError: no"), mail(3))
+
+
+async def test_only_parked_mail_is_listed(store: MemoryStore) -> None:
+    (letter,) = await dead_letters(await parked(store), limit=10)
+    assert (letter.row.id, letter.type, letter.sender) == (id_of(2), "shop.BillOrder", "sales/ORD-1")
+
+
+async def test_s60_replay_from_dead_letter(store: MemoryStore) -> None:
+    await parked(store)
+    await carry_out(store, replay(await find(store, id_of(2).hex()), ACT))
+    again = (await store.waiting("billing", [3], due_before_s=0.0, sent_before_s=1e12, limit=10))[0]
+    assert (again.id, again.parked, again.due_at_s) == (id_of(2), "", 0.0)
+    assert await dead_letters(store, limit=10) == []
+
+
+async def test_a_replayed_message_still_counts_as_tried(store: MemoryStore) -> None:
+    """An undo that meets it in the mail must not take it for one that never ran."""
+    await parked(store)
+    await carry_out(store, replay(await find(store, id_of(2).hex()), ACT))
+    rows = await store.waiting_for(("billing", "ORD-1"), 3, limit=10)
+    assert [row.attempts for row in rows] == [1, 0]
+
+
+async def test_who_replayed_when_and_why_is_kept_before_the_message_itself(store: MemoryStore) -> None:
+    await parked(store)
+    await carry_out(store, replay(await find(store, id_of(2).hex()), ACT))
+    told = (await read_conversation(store, TALK)).messages
+    assert [(message.type, message.status) for message in told] == [
+        ("shop.PlaceOrder", Status.HANDLED),
+        ("replayed", Status.IGNORED),
+        ("shop.BillOrder", Status.RETRYING),
+        ("shop.BillOrder", Status.WAITING),
+    ]
+    act = told[1]
+    assert (act.sender, act.handled_at_s, act.attempts) == ("operator/ann", 500.0, 12)
+    assert act.note == f"replayed {id_of(2).hex()} by ann: card was fixed (it was parked: ValueError: no)"
+
+
+async def test_a_dead_letter_is_replayed_once(store: MemoryStore) -> None:
+    letter = await find(await parked(store), id_of(2).hex())
+    await carry_out(store, discard(letter, ACT))
+    with pytest.raises(NotParked, match="no longer parked"):
+        await carry_out(store, replay(letter, ACT))
+
+
+async def test_a_discarded_message_never_comes_back(store: MemoryStore) -> None:
+    letter = await find(await parked(store), id_of(2).hex())
+    await carry_out(store, discard(letter, ACT))
+    await store.commit([Transition(mail=(mail(2),))])  # a stray copy
+    assert [row.id for row in await store.waiting_for(("billing", "ORD-1"), 3, limit=10)] == [id_of(3)]
+    (row,) = await store.handled([(TALK, id_of(2))])
+    assert row is not None
+    assert (row.outcome, row.type, row.sender, row.cause) == (
+        Outcome.IGNORED,
+        "shop.BillOrder",
+        "sales/ORD-1",
+        id_of(1),
+    )
+    assert row.error.startswith(f"discarded {id_of(2).hex()} by ann: card was fixed")
+
+
+async def test_the_first_digits_of_an_id_are_enough(store: MemoryStore) -> None:
+    await fill(store, mail(2, parked="a"), mail(0x10 << 120, parked="b"))
+    assert (await find(store, "10")).row.parked == "b"
+
+
+@pytest.mark.parametrize("text", ["", "xyz", "0x12", "12 34"])
+async def test_what_is_no_id_is_refused(store: MemoryStore, text: str) -> None:
+    with pytest.raises(InvalidMessage, match="no id of a message"):
+        await find(store, text)
+
+
+async def test_an_unknown_id_is_not_found(store: MemoryStore) -> None:
+    with pytest.raises(NotFound, match="begins with ab"):
+        await find(await parked(store), "AB")
+
+
+async def test_an_ambiguous_id_names_those_it_may_be(store: MemoryStore) -> None:
+    await fill(store, mail(2, parked="a"), mail(3, parked="b"))
+    with pytest.raises(InvalidMessage, match=r"2 dead letters .* give more digits"):
+        await find(store, "00")
+
+
+async def test_undecodable_mail_can_be_listed_and_discarded(store: MemoryStore) -> None:
+    broken = replace(mail(2, parked="undecodable"), envelope=b"\xff")
+    letter = await find(await fill(store, broken), id_of(2).hex())
+    assert (letter.type, letter.sender) == ("", "")
+    await carry_out(store, discard(letter, ACT))
+    assert await dead_letters(store, limit=10) == []
+
+
+class Doubtful(MemoryStore):
+    """Its commits end in an error that does not tell whether they happened."""
+
+    applies = True
+
+    async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
+        if self.applies:
+            await super().commit(batch)
+        raise CommitUnknown("the connection broke at COMMIT")
+
+
+@pytest.mark.parametrize("applies", [True, False])
+async def test_an_unknown_commit_is_settled_before_anything_is_said(applies: bool) -> None:
+    letter = await find(await parked(MemoryStore(system_ports())), id_of(2).hex())
+    doubtful = Doubtful(system_ports())
+    await MemoryStore.commit(doubtful, [Transition(mail=(letter.row,))])
+    doubtful.applies = applies
+    if applies:
+        await carry_out(doubtful, discard(letter, ACT))
+    else:
+        with pytest.raises(StoreUnavailable, match="nothing was done"):
+            await carry_out(doubtful, discard(letter, ACT))

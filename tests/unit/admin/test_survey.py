@@ -1,0 +1,63 @@
+"""Nodes, shards and sagas as an operator lists them."""
+
+from __future__ import annotations
+
+from runtime.admin.survey import kinds_of, nodes_of, sagas, shards_of, shards_per_kind
+from runtime.store.memory import MemoryStore
+from runtime.store.records import Subscription
+from tests.unit.admin.rows import SAGA, STEP, actor, fill, join, saga
+
+
+async def test_nodes_are_told_with_lease_and_shards(store: MemoryStore) -> None:
+    await join(store, "sales-1", kinds=("sales", "audit"))
+    await join(store, "old-1", kinds=("billing",), lease_s=-5.0)
+    (old, old_left_s, _), (node, left_s, owned) = nodes_of(await store.cluster())
+    assert (old.name, node.name, owned) == ("old-1", "sales-1", 2)
+    assert old_left_s < 0 < left_s
+
+
+async def test_shards_are_grouped_by_kind_and_owner(store: MemoryStore) -> None:
+    await join(store, "sales-1", kinds=("sales",))
+    await store.assign("sales", 0, owner="", expected_epoch=0)
+    await store.assign("sales", 4, owner="sales-1", expected_epoch=0)
+    nobodys, owned = shards_of(await store.cluster())
+    assert (nobodys.owner, nobodys.shards, nobodys.alive) == ("", (0,), False)
+    assert (owned.owner, owned.shards, owned.alive) == ("sales-1", (3, 4), True)
+
+
+async def test_kinds_are_known_from_nodes_shards_and_subscriptions(store: MemoryStore) -> None:
+    await join(store, "sales-1", kinds=("sales",))
+    await store.assign("billing", 31, owner="", expected_epoch=0)
+    await store.subscribe([Subscription("shop.OrderPlaced", "audit", "order_id")], kind="audit")
+    view = await store.cluster()
+    assert kinds_of(view) == ("audit", "billing", "sales")
+    assert (shards_per_kind(view, "billing"), shards_per_kind(view, "audit")) == (32, 16)
+
+
+async def test_s86_list_stuck(store: MemoryStore) -> None:
+    await join(store, "orchestration-1", kinds=("order-process", "sales"))
+    bill = STEP(name="bill", status=STEP.OWED)
+    await fill(
+        store,
+        saga("ORD-1", progress_at_s=300.0),
+        saga("ORD-2", progress_at_s=100.0, status=SAGA.STUCK, steps=(bill,), stuck_reason="no refund"),
+        saga("ORD-3", progress_at_s=200.0, status=SAGA.STUCK),
+        actor("sales", "ORD-1"),
+    )
+    assert [entry.key for entry in await sagas(store, limit=10)] == ["ORD-2", "ORD-3", "ORD-1"]
+    stuck = await sagas(store, status="stuck", limit=1)
+    assert [(entry.key, entry.step, entry.reason) for entry in stuck] == [("ORD-2", "bill", "no refund")]
+
+
+async def test_a_listing_goes_through_every_page(store: MemoryStore) -> None:
+    await join(store, "orchestration-1", kinds=("order-process",))
+    await fill(store, *(saga(f"ORD-{number:04}", progress_at_s=float(number + 1)) for number in range(1_001)))
+    found = await sagas(store, limit=2_000)
+    assert len(found) == 1_001
+    assert found[-1].key == "ORD-1000"
+
+
+async def test_a_damaged_instance_is_listed_as_such(store: MemoryStore) -> None:
+    await join(store, "orchestration-1", kinds=("order-process",))
+    await fill(store, actor("order-process", state_type="amends.SagaRecord", state=b"\xff\xff"), saga("ORD-2"))
+    assert {entry.status for entry in await sagas(store, limit=10)} == {"unreadable", "running"}
