@@ -173,9 +173,11 @@ class Stream:
             self.drop(str(error))
 
     def _next_frame(self) -> bytes | None:
+        if self._has_said_goodbye:
+            return None
         frame = mesh_pb2.Frame()
         if not self.outbox.fill(frame) and self._beats == self._beats_sent and not self._owes_credit():
-            if not self._goodbye or self._has_said_goodbye:
+            if not self._goodbye:
                 return None
             self._has_said_goodbye = True
             frame.goodbye = self._goodbye

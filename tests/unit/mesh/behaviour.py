@@ -1,0 +1,394 @@
+"""What holds of a mesh whatever its links are made of: collected once over memory, once over gRPC."""
+
+from __future__ import annotations
+
+import pytest
+
+from protos import mesh_pb2
+from runtime.errors import DeadlineExceeded
+from runtime.mesh.facts import FrameRejected, PeerConnected, PeerLost, PeerRejected, PeerUnreachable, ReceiverFailed
+from runtime.mesh.handshake import PROTOCOL_MAX, Identity, hello_frame
+from runtime.mesh.peers import MeshSettings, PeerAddress, probe
+from runtime.ports import Link
+from tests.unit.mesh.world import World, converse
+
+_A = Identity("shop", "a", "1")
+
+
+def _hello(**changed: object) -> bytes:
+    hello = mesh_pb2.Hello(protocol_min=1, protocol_max=PROTOCOL_MAX, cluster="shop", node="x", incarnation="1")
+    for name, value in changed.items():
+        setattr(hello, name, value)
+    return mesh_pb2.Frame(hello=hello).SerializeToString()
+
+
+def _numbers(count: int, start: int = 0) -> list[bytes]:
+    return [b"%08d" % number for number in range(start, start + count)]
+
+
+def _answer(call: str) -> mesh_pb2.Signal:
+    return mesh_pb2.Signal(answer=mesh_pb2.Answer(call=call))
+
+
+async def _mute(link: Link) -> None:
+    """Accepts a stream, and never says a word."""
+    while await link.receive() is not None:
+        pass
+
+
+class MeshOrder:
+    async def test_messages_arrive_in_the_order_in_which_they_were_pushed(self, world: World) -> None:
+        a, b = await world.pair()
+        wanted = _numbers(5000)
+        for one in wanted:
+            assert a.mesh.push("b", one)
+        await world.until(lambda: len(b.receiver.taken) == 5000)
+        assert b.receiver.taken == wanted
+        assert b.receiver.gaps == [0]
+        assert a.way_to("b").sent == 5000
+
+    async def test_two_nodes_of_one_loop_push_to_each_other(self, world: World) -> None:
+        a, b = await world.pair()
+        for one in _numbers(200):
+            assert a.mesh.push("b", b"a" + one)
+            assert b.mesh.push("a", b"b" + one)
+        await world.until(lambda: len(a.receiver.taken) == len(b.receiver.taken) == 200)
+        assert a.receiver.taken == [b"b" + one for one in _numbers(200)]
+        assert b.receiver.taken == [b"a" + one for one in _numbers(200)]
+
+    async def test_signals_share_the_stream_and_keep_their_order(self, world: World) -> None:
+        a, b = await world.pair()
+        for number in range(50):
+            a.mesh.push("b", b"x")
+            assert a.mesh.signal("b", _answer(str(number)))
+        await world.until(lambda: len(b.receiver.signals_taken) == 50)
+        assert [(peer, signal.answer.call) for peer, signal in b.receiver.signals_taken] == [
+            ("a", str(number)) for number in range(50)
+        ]
+
+    async def test_the_first_frame_of_a_stream_tells_of_a_gap_even_if_nothing_is_pushed(self, world: World) -> None:
+        a, b = await world.start("a"), await world.start("b")
+        world.introduce(a, b)
+        await world.until(lambda: b.receiver.gaps == [0])
+        assert b.receiver.taken == []
+
+    async def test_a_push_to_a_node_that_is_unknown_or_not_connected_is_shed(self, world: World) -> None:
+        a = await world.start("a")
+        assert not a.mesh.push("nobody", b"x")
+        assert not a.mesh.signal("nobody", _answer("1"))
+        b = await world.start("b")
+        a.mesh.set_peers({"b": b.at})
+        assert not a.mesh.push("b", b"x")
+        assert a.way_to("b").shed == 1
+        await world.until(lambda: b.receiver.gaps == [0])
+        assert a.way_to("b").connected
+
+    async def test_after_a_broken_link_the_node_is_dialled_again_and_told_of_a_gap(self, world: World) -> None:
+        a, b = await world.pair()
+        a.mesh.push("b", b"before")
+        await world.until(lambda: b.receiver.taken == [b"before"])
+        await world.break_links(a)
+        await world.until(lambda: a.told(PeerLost) and a.is_connected_to("b"))
+        assert a.mesh.push("b", b"after")
+        await world.until(lambda: b.receiver.taken == [b"before", b"after"])
+        assert b.receiver.gaps == [0, 1]
+        assert "b" in a.receiver.lost_peers and "a" in b.receiver.lost_peers
+
+    async def test_nothing_of_an_older_stream_comes_after_something_of_a_newer(self, world: World) -> None:
+        b = await world.start("b")
+        transport, _ = world.outsider()
+        b.receiver.open.clear()
+        old, new = await transport.dial(b.address), await transport.dial(b.address)
+        for link, pushes in ((old, [b"old"]), (new, [b"new"])):
+            await link.send(hello_frame(_A))
+            await link.send(mesh_pb2.Frame(pushes=pushes, gap=True).SerializeToString())
+            await link.receive()
+            await world.until(lambda: b.receiver.waiting == 1)
+        assert b.receiver.waiting == 1  # the newer waits for what the older has begun
+        b.receiver.open.set()
+        await world.until(lambda: b.receiver.taken == [b"old", b"new"])
+        await old.close()
+        await new.close()
+
+
+class MeshLimits:
+    async def test_a_peer_that_takes_nothing_is_sent_no_more_than_its_window(self, world: World) -> None:
+        world.settings = MeshSettings(window_bytes=64 * 1024)
+        a, b = await world.pair()
+        b.receiver.open.clear()
+        message = b"x" * 1000
+        accepted = 0
+        while a.mesh.push("b", message):
+            accepted += 1
+        assert accepted == 65
+        await world.until(lambda: a.way_to("b").queued == 0)
+        assert not a.mesh.push("b", message)  # sent is not taken
+
+        b.receiver.open.set()
+        await world.until(lambda: len(b.receiver.taken) == accepted)
+        await world.until(lambda: a.mesh.push("b", b"last"))
+        await world.until(lambda: b.receiver.taken[-1] == b"last")
+        assert b.receiver.gaps[1:] and b.receiver.taken == [message] * accepted + [b"last"]
+
+    async def test_a_gap_is_told_within_a_heartbeat_even_if_nothing_more_is_pushed(self, world: World) -> None:
+        world.settings = MeshSettings(window_bytes=1024, beat_s=0.05)
+        a, b = await world.pair()
+        while a.mesh.push("b", b"x" * 100):
+            pass
+        await world.until(lambda: len(b.receiver.gaps) == 2)
+
+    async def test_a_message_larger_than_the_window_still_goes(self, world: World) -> None:
+        world.settings = MeshSettings(window_bytes=1024)
+        a, b = await world.pair()
+        assert a.mesh.push("b", b"x" * 600_000)
+        assert not a.mesh.push("b", b"y")
+        await world.until(lambda: b.receiver.taken == [b"x" * 600_000])
+
+    async def test_a_receiver_that_fails_costs_its_link_and_nothing_else(self, world: World) -> None:
+        a, b = await world.pair()
+        b.receiver.error = RuntimeError("a bug")
+        a.mesh.push("b", b"x")
+        await world.until(lambda: len(b.receiver.gaps) == 2)
+        assert [fact.peer for fact in b.told(ReceiverFailed)] == ["a"]
+        assert a.told(PeerLost)[0].reason == "the receiver failed"
+        assert b.is_connected_to("a")
+
+
+class MeshRefusals:
+    async def test_a_peer_of_another_cluster_is_refused_with_the_reason(self, world: World) -> None:
+        a, b = await world.start("a"), await world.start("b", cluster="other")
+        a.mesh.set_peers({"b": b.at})
+        await world.until(lambda: a.told(PeerRejected) and b.told(PeerRejected))
+        assert "share one store" in a.told(PeerRejected)[0].reason
+        assert not a.mesh.push("b", b"x")
+        assert a.way_to("b").reason == a.told(PeerRejected)[0].reason
+        assert b.receiver.gaps == []
+
+    async def test_a_peer_without_a_common_protocol_is_refused_with_the_reason(self, world: World) -> None:
+        b = await world.start("b")
+        transport, _ = world.outsider()
+        heard = await converse(
+            await transport.dial(b.address), _hello(protocol_min=PROTOCOL_MAX + 1, protocol_max=PROTOCOL_MAX + 5)
+        )
+        assert "upgrade the older one" in heard[0].goodbye
+        assert b.told(PeerRejected)
+
+    async def test_a_newer_peer_that_still_speaks_our_protocol_is_welcome(self, world: World) -> None:
+        b = await world.start("b")
+        transport, _ = world.outsider()
+        link = await transport.dial(b.address)
+        await link.send(_hello(protocol_max=PROTOCOL_MAX + 5))
+        answer = await link.receive()
+        assert answer is not None and mesh_pb2.Frame.FromString(answer).hello.node == "b"
+        await link.close()
+
+    async def test_a_node_that_is_not_the_one_meant_is_refused_until_the_table_says_so(self, world: World) -> None:
+        a, b = await world.start("a"), await world.start("b", incarnation="2")
+        a.mesh.set_peers({"b": PeerAddress(b.address, "1")})
+        await world.until(lambda: a.told(PeerRejected))
+        assert "in its incarnation 2" in a.told(PeerRejected)[0].reason
+        a.mesh.set_peers({"b": b.at})
+        await world.until(lambda: a.is_connected_to("b"), within_s=10.0)
+
+    @pytest.mark.parametrize("first", [b"\xff\xff\xff", b"", mesh_pb2.Frame(beat=1).SerializeToString()])
+    async def test_a_stream_that_does_not_begin_with_a_hello_is_ended(self, world: World, first: bytes) -> None:
+        b = await world.start("b")
+        transport, _ = world.outsider()
+        heard = await converse(await transport.dial(b.address), first)
+        assert len(heard) == 1 and heard[0].goodbye
+        assert len(b.told(PeerRejected)) == 1
+
+    async def test_bytes_that_are_no_frame_end_the_link_with_the_reason(self, world: World) -> None:
+        b = await world.start("b")
+        transport, _ = world.outsider()
+        good = mesh_pb2.Frame(pushes=[b"good"]).SerializeToString()
+        heard = await converse(await transport.dial(b.address), _hello(), good, b"\xff\xff\xff", good)
+        assert heard[0].hello.node == "b"
+        assert "3 bytes are no frame" in heard[-1].goodbye
+        assert b.receiver.taken == [b"good"]
+        assert [fact.peer for fact in b.told(FrameRejected)] == ["x"]
+
+    async def test_a_second_hello_ends_the_link(self, world: World) -> None:
+        b = await world.start("b")
+        transport, _ = world.outsider()
+        heard = await converse(await transport.dial(b.address), _hello(), _hello())
+        assert "once" in heard[-1].goodbye
+
+    async def test_messages_on_the_way_back_are_out_of_place(self, world: World) -> None:
+        async def talkative(link: Link) -> None:
+            await link.receive()
+            await link.send(_hello())
+            await link.send(mesh_pb2.Frame(pushes=[b"psst"]).SerializeToString())
+            await _mute(link)
+
+        a = await world.start("a")
+        address = await world.listen("x", talkative, a.ports)
+        a.mesh.set_peers({"x": PeerAddress(address, "1")})
+        await world.until(lambda: a.told(FrameRejected))
+        assert a.receiver.taken == []
+
+    async def test_a_signal_that_cannot_be_read_spoils_no_other(self, world: World) -> None:
+        b = await world.start("b")
+        transport, _ = world.outsider()
+        link = await transport.dial(b.address)
+        await link.send(_hello())
+        signals = [_answer("1").SerializeToString(), b"\xff\xff", _answer("2").SerializeToString()]
+        await link.send(mesh_pb2.Frame(signals=signals).SerializeToString())
+        await world.until(lambda: len(b.receiver.signals_taken) == 2)
+        assert len(b.told(FrameRejected)) == 1
+        await link.close()
+
+
+class MeshSilence:
+    async def test_a_peer_that_falls_silent_is_lost(self, world: World) -> None:
+        async def falls_silent(link: Link) -> None:
+            await link.receive()
+            await link.send(_hello())
+            await _mute(link)
+
+        a = await world.start("a")
+        address = await world.listen("x", falls_silent, a.ports)
+        a.mesh.set_peers({"x": PeerAddress(address, "1")})
+        await world.until(lambda: a.told(PeerLost))
+        assert "not heard of" in a.told(PeerLost)[0].reason
+        assert a.receiver.lost_peers[0] == "x"
+
+    async def test_a_stream_that_falls_silent_is_ended_by_the_node_that_accepted_it(self, world: World) -> None:
+        b = await world.start("b")
+        transport, _ = world.outsider()
+        await converse(await transport.dial(b.address), _hello())
+        await world.until(lambda: b.receiver.lost_peers == ["x"])
+
+    async def test_a_node_that_answers_no_hello_is_given_up_and_dialled_again(self, world: World) -> None:
+        dials = []
+
+        async def mute(link: Link) -> None:
+            dials.append(link)
+            await _mute(link)
+
+        a = await world.start("a")
+        address = await world.listen("x", mute, a.ports)
+        a.mesh.set_peers({"x": PeerAddress(address, "1")})
+        await world.until(lambda: len(dials) == 2)
+        assert len(a.told(PeerUnreachable)) == 1
+
+    async def test_a_dialler_that_says_no_hello_is_hung_up_on(self, world: World) -> None:
+        b = await world.start("b")
+        transport, _ = world.outsider()
+        assert await converse(await transport.dial(b.address)) == []
+
+    async def test_peers_that_have_nothing_to_say_stay_connected(self, world: World) -> None:
+        a, b = await world.pair()
+        await world.clock.sleep(3 * world.settings.silent_s)
+        assert a.is_connected_to("b") and b.is_connected_to("a")
+        assert not a.told(PeerLost) and not b.told(PeerLost)
+        now_s = world.clock.now_s()
+        assert now_s - a.way_to("b").last_beat_at_s < world.settings.silent_s
+
+    async def test_a_slow_receiver_is_not_a_silent_one(self, world: World) -> None:
+        a, b = await world.pair()
+        b.receiver.open.clear()
+        a.mesh.push("b", b"x")
+        await world.clock.sleep(3 * world.settings.silent_s)
+        b.receiver.open.set()
+        await world.until(lambda: b.receiver.taken == [b"x"])
+        assert not a.told(PeerLost) and not b.told(PeerLost)
+
+
+class MeshMembers:
+    async def test_a_node_nobody_listens_for_is_reported_once_and_found_when_it_comes(self, world: World) -> None:
+        a, b = await world.start("a"), await world.start("b")
+        address = b.address
+        await world.stop(b)
+        a.mesh.set_peers({"b": PeerAddress(address, "2")})
+        await world.until(lambda: a.told(PeerUnreachable))
+        b = await world.start("b", incarnation="2", listen=address)
+        await world.until(lambda: a.is_connected_to("b"))
+        assert len(a.told(PeerUnreachable)) == 1
+
+    async def test_a_node_that_has_moved_is_dialled_at_its_new_address(self, world: World) -> None:
+        a, b = await world.pair()
+        await world.stop(b)
+        moved = await world.start("b", incarnation="2", listen="" if ":" in b.address else "elsewhere")
+        a.mesh.set_peers({"b": moved.at})
+        await world.until(lambda: a.is_connected_to("b"))
+        a.mesh.push("b", b"x")
+        await world.until(lambda: moved.receiver.taken == [b"x"])
+
+    async def test_a_node_that_is_no_member_any_more_is_left_with_a_goodbye(self, world: World) -> None:
+        a, b = await world.pair()
+        a.mesh.set_peers({})
+        await world.until(lambda: b.receiver.lost_peers == ["a"])
+        assert a.mesh.status() == []
+        assert not a.told(PeerLost)
+        assert not a.mesh.push("b", b"x")
+
+    async def test_a_node_is_no_peer_of_its_own(self, world: World) -> None:
+        a = await world.start("a")
+        a.mesh.set_peers({"a": a.at})
+        assert a.mesh.status() == []
+
+    async def test_the_same_members_again_change_nothing(self, world: World) -> None:
+        a, b = await world.pair()
+        world.introduce(a, b)
+        await world.clock.sleep(2 * world.settings.beat_s)
+        assert len(a.told(PeerConnected)) == 1
+
+    async def test_a_closing_node_sends_what_is_queued_and_says_goodbye(self, world: World) -> None:
+        a, b = await world.pair()
+        wanted = _numbers(2000)
+        for one in wanted:
+            a.mesh.push("b", one)
+        await world.stop(a)
+        await world.until(lambda: b.receiver.taken == wanted)
+        await world.until(lambda: b.told(PeerLost))
+        assert b.told(PeerLost)[0].reason == "the node is shutting down"
+        assert not a.told(PeerLost)
+
+    async def test_closing_does_not_wait_for_a_peer_that_takes_nothing(self, world: World) -> None:
+        a, b = await world.pair()
+        b.receiver.open.clear()
+        while a.mesh.push("b", b"x" * 10_000):
+            pass
+        await world.stop(a)
+        assert not a.mesh.push("b", b"x")
+
+    async def test_a_closed_node_accepts_nobody(self, world: World) -> None:
+        b = await world.start("b")
+        await b.mesh.close()
+        transport, _ = world.outsider()
+        heard = await converse(await transport.dial(b.address), _hello())
+        assert [frame.goodbye for frame in heard] == ["the node is shutting down"]
+
+
+class MeshProbe:
+    async def test_a_probe_says_who_answers_and_disturbs_no_stream(self, world: World) -> None:
+        a, b = await world.pair()
+        hello = await probe(a.transport, b.address, a.identity, 5.0, a.ports)
+        assert hello is not None and (hello.node, hello.incarnation) == ("b", "1")
+        assert a.mesh.push("b", b"x")
+        await world.until(lambda: b.receiver.taken == [b"x"])
+        assert b.receiver.gaps == [0]
+
+    async def test_a_node_can_probe_itself(self, world: World) -> None:
+        a = await world.start("a")
+        hello = await probe(a.transport, a.address, a.identity, 5.0, a.ports)
+        assert hello is not None and hello.incarnation == "1"
+
+    async def test_where_nobody_listens_there_is_certainly_no_node(self, world: World) -> None:
+        a, b = await world.start("a"), await world.start("b")
+        await world.stop(b)
+        assert await probe(a.transport, b.address, a.identity, 5.0, a.ports) is None
+
+    async def test_a_node_of_another_cluster_is_none_of_ours(self, world: World) -> None:
+        a, b = await world.start("a"), await world.start("b", cluster="other")
+        assert await probe(a.transport, b.address, a.identity, 5.0, a.ports) is None
+
+    async def test_where_somebody_listens_and_says_nothing_there_is_no_telling(self, world: World) -> None:
+        a = await world.start("a")
+        address = await world.listen("x", _mute, a.ports)
+        with pytest.raises(DeadlineExceeded, match="no telling"):
+            await probe(a.transport, address, a.identity, 0.2, a.ports)
+
+
+__all__ = ["MeshLimits", "MeshMembers", "MeshOrder", "MeshProbe", "MeshRefusals", "MeshSilence"]

@@ -1,0 +1,236 @@
+"""Nodes that have nothing but a mesh, in one loop, over memory or over gRPC on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from protos import mesh_pb2
+from runtime.adapters import AsyncioTasks, SystemClock
+from runtime.errors import LinkLost
+from runtime.mesh.channel import GrpcTransport
+from runtime.mesh.peers import Identity, Mesh, MeshSettings, PeerAddress, PeerStatus
+from runtime.mesh.server import GrpcServer
+from runtime.ports import Accept, Clock, Fact, Link, Ports, Transport
+from runtime.testing.clock import VirtualClock
+from runtime.testing.network import MemoryListener, MemoryNetwork
+from runtime.testing.seeded import SeededIds, SeededRandomness
+
+F = TypeVar("F", bound=Fact)
+
+
+class Recorder:
+    """A receiver that keeps what it gets, and can be made to wait or to fail."""
+
+    def __init__(self) -> None:
+        self.taken: list[bytes] = []
+        self.gaps: list[int] = []  # how much was taken before each gap
+        self.signals_taken: list[tuple[str, mesh_pb2.Signal]] = []
+        self.lost_peers: list[str] = []
+        self.open = asyncio.Event()
+        self.open.set()
+        self.waiting = 0
+        self.error: Exception | None = None
+
+    async def pushes(self, peer: str, encoded: Sequence[bytes], gap: bool) -> None:
+        self.waiting += 1
+        await self.open.wait()
+        self.waiting -= 1
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+        if gap:
+            self.gaps.append(len(self.taken))
+        self.taken.extend(encoded)
+
+    def signals(self, peer: str, signals: Sequence[mesh_pb2.Signal]) -> None:
+        self.signals_taken.extend((peer, signal) for signal in signals)
+
+    def lost(self, peer: str) -> None:
+        self.lost_peers.append(peer)
+
+
+class Node:
+    """One node: its mesh, what it took, what it reported."""
+
+    def __init__(self, name: str, identity: Identity, transport: Transport, ports: Ports, mesh: MeshSettings) -> None:
+        self.name = name
+        self.identity = identity
+        self.ports = ports
+        self.transport = transport
+        self.receiver = Recorder()
+        self.facts: list[Fact] = []
+        self.mesh = Mesh(transport, ports, identity, self.receiver, mesh)
+        self.address = ""
+
+    @property
+    def at(self) -> PeerAddress:
+        return PeerAddress(self.address, self.identity.incarnation)
+
+    def told(self, kind: type[F]) -> list[F]:
+        return [fact for fact in self.facts if isinstance(fact, kind)]
+
+    def way_to(self, node: str) -> PeerStatus:
+        return next(status for status in self.mesh.status() if status.node == node)
+
+    def is_connected_to(self, node: str) -> bool:
+        return any(status.node == node and status.connected for status in self.mesh.status())
+
+
+class World:
+    """What a test runs in. Subclasses say what links are made of."""
+
+    settings = MeshSettings()
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+
+    async def start(self, name: str, *, cluster: str = "shop", incarnation: str = "1", listen: str = "") -> Node:
+        facts: list[Fact] = []
+        ports = self._ports(facts.append)
+        identity = Identity(cluster, name, incarnation)
+        node = Node(name, identity, self._transport(name, ports), ports, self.settings)
+        node.facts = facts
+        node.address = await self.listen(name, node.mesh.accept, ports, listen)
+        self.nodes.append(node)
+        return node
+
+    async def pair(self) -> tuple[Node, Node]:
+        """Two nodes of one cluster, connected."""
+        a, b = await self.start("a"), await self.start("b")
+        self.introduce(a, b)
+        await self.until(lambda: a.is_connected_to("b") and b.is_connected_to("a"))
+        await self.until(lambda: a.receiver.gaps == [0] and b.receiver.gaps == [0])
+        return a, b
+
+    def introduce(self, *nodes: Node) -> None:
+        """Each learns of the others."""
+        for node in nodes:
+            node.mesh.set_peers({other.name: other.at for other in nodes if other is not node})
+
+    async def until(self, holds: Callable[[], object], *, within_s: float = 20.0) -> None:
+        clock = self.clock
+        end_s = clock.monotonic_s() + within_s
+        while not holds():
+            assert clock.monotonic_s() < end_s, f"did not come true within {within_s} s"
+            await clock.sleep(0.002)
+
+    async def stop(self, node: Node) -> None:
+        """In good order."""
+        self.nodes.remove(node)
+        await node.mesh.close()
+        await self.unlisten(node.address)
+        await node.transport.close()
+
+    async def end(self) -> None:
+        """Everything stops, and nothing is left behind."""
+        for node in list(self.nodes):
+            node.receiver.open.set()
+            await self.stop(node)
+        await self.close()
+        await self.until(lambda: len(asyncio.all_tasks()) == 1)
+
+    # --- what differs ---
+
+    clock: Clock
+
+    def _ports(self, report: Callable[[Fact], None]) -> Ports:
+        return Ports(self.clock, SeededIds(0), SeededRandomness(0), AsyncioTasks(), report)
+
+    def _transport(self, name: str, ports: Ports) -> Transport:
+        raise NotImplementedError
+
+    async def listen(self, name: str, accept: Accept, ports: Ports, where: str = "") -> str:
+        """Serve streams; the address to dial."""
+        raise NotImplementedError
+
+    async def unlisten(self, address: str) -> None:
+        raise NotImplementedError
+
+    async def break_links(self, node: Node) -> None:
+        """All that the node has dialled, and none of those that dialled it."""
+        raise NotImplementedError
+
+    def outsider(self) -> tuple[Transport, Ports]:
+        """Something that dials and is no node."""
+        ports = self._ports(lambda fact: None)
+        return self._transport("outsider", ports), ports
+
+    async def close(self) -> None: ...
+
+
+class MemoryWorld(World):
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = VirtualClock(asyncio.get_running_loop())
+        self.network = MemoryNetwork()
+        self._listeners: dict[str, MemoryListener] = {}
+
+    def _transport(self, name: str, ports: Ports) -> Transport:
+        return self.network.transport(name)
+
+    async def listen(self, name: str, accept: Accept, ports: Ports, where: str = "") -> str:
+        listener = self.network.listen(where or name, accept, ports)
+        self._listeners[listener.address] = listener
+        return listener.address
+
+    async def unlisten(self, address: str) -> None:
+        await self._listeners.pop(address).close(0.0)
+
+    async def break_links(self, node: Node) -> None:
+        for dialler, listener in self.network.links():
+            if dialler == node.name:
+                self.network.cut(dialler, listener)
+                self.network.join(dialler, listener)
+
+    async def close(self) -> None:
+        for address in list(self._listeners):
+            await self.unlisten(address)
+
+
+class GrpcWorld(World):
+    settings = MeshSettings(beat_s=0.05, silent_s=0.3, hello_s=1.0, redial_max_s=0.2)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = SystemClock()
+        self._servers: dict[str, GrpcServer] = {}
+        self._transports: list[GrpcTransport] = []
+
+    def _transport(self, name: str, ports: Ports) -> Transport:
+        transport = GrpcTransport(ports)
+        self._transports.append(transport)
+        return transport
+
+    async def listen(self, name: str, accept: Accept, ports: Ports, where: str = "") -> str:
+        server = GrpcServer(where or "127.0.0.1:0", ports)
+        await server.start(accept)
+        self._servers[server.address] = server
+        return server.address
+
+    async def unlisten(self, address: str) -> None:
+        await self._servers.pop(address).close(0.0)
+
+    async def break_links(self, node: Node) -> None:
+        await node.transport.close()  # of its links; it can dial new ones
+
+    async def close(self) -> None:
+        for address in list(self._servers):
+            await self.unlisten(address)
+        for transport in self._transports:
+            await transport.close()
+
+
+async def converse(link: Link, *frames: bytes) -> list[mesh_pb2.Frame]:
+    """Send frames on a raw link; all that comes back until the other side ends it."""
+    heard = []
+    try:
+        for frame in frames:
+            await link.send(frame)
+        while (encoded := await link.receive()) is not None:
+            heard.append(mesh_pb2.Frame.FromString(encoded))
+    except LinkLost:
+        pass
+    await link.close()
+    return heard
