@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from runtime.contracts import contract_of
 from runtime.errors import InvalidDefinition
 from runtime.saga.definition import Definition, Meaning, Role, StepDefinition, full_name
+from runtime.saga.reading import parameter_of, returned_by
 from runtime.saga.step import Starts
 
 __all__ = ["check", "check_condition", "check_key_path"]
@@ -17,10 +18,7 @@ __all__ = ["check", "check_condition", "check_key_path"]
 
 def check(definition: Definition) -> None:
     """Raises InvalidDefinition on the first thing that is wrong."""
-    if not definition.starts:
-        raise InvalidDefinition(f"{definition.title} needs started_by = starts(SomeEvent, begin)")
-    for start in definition.starts:
-        _check_start(definition, start)
+    _check_starts(definition)
     pivots = [step.name for step in definition.flow_steps if step.role is Role.PIVOT]
     if len(pivots) > 1:
         raise InvalidDefinition(
@@ -71,8 +69,18 @@ def _check_undo(where: str, step: StepDefinition) -> None:
         raise InvalidDefinition(f"{where}: do and undo are the same command {undo.name}")
 
 
-def _check_start(definition: Definition, start: Starts) -> None:
+def _check_starts(definition: Definition) -> None:
     where = f"{definition.title}.started_by"
+    seen: set[type[Message]] = set()
+    for start in definition.starts:
+        if start.event_type in seen:
+            raise InvalidDefinition(f"{where}: {full_name(start.event_type)} starts it twice")
+        seen.add(start.event_type)
+        _check_start(where, start)
+        _check_begin(where, start, definition.state_type)
+
+
+def _check_start(where: str, start: Starts) -> None:
     contract = contract_of(start.event_type)
     if contract.is_command:
         raise InvalidDefinition(f"{where}: {contract.name} is a command; a saga is started by an event")
@@ -81,6 +89,23 @@ def _check_start(definition: Definition, start: Starts) -> None:
     if start.key:
         check_key_path(start.event_type, start.key, where)
     check_condition(start.event_type, dict(start.where), where)
+
+
+def _check_begin(where: str, start: Starts, state_type: type[Message]) -> None:
+    given, returned = parameter_of(start.begin, where), returned_by(start.begin, where)
+    if given is not start.event_type:
+        raise InvalidDefinition(
+            f"{where}: {start.begin.__name__} takes {_named(given)}, and is given {full_name(start.event_type)}"
+        )
+    if returned is not state_type:
+        raise InvalidDefinition(
+            f"{where}: {start.begin.__name__} returns {_named(returned)}, not the state {full_name(state_type)}"
+        )
+
+
+def _named(annotation: Any) -> str:
+    is_message = isinstance(annotation, type) and issubclass(annotation, Message)
+    return full_name(annotation) if is_message else repr(annotation)
 
 
 def check_key_path(event_type: type[Message], path: str, where: str) -> None:

@@ -33,7 +33,7 @@ def draw_choreography(process: type[Choreography]) -> str:
         label = f"{reaction.where_field} = {reaction.where_value}" if reaction.where_field else ""
         arrow = f"-->|{label}|" if label else "-->"
         name = command.message_type.DESCRIPTOR.name
-        lines.append(f"    {shape} {arrow} {reaction.kind}_{name}[{reaction.kind}: {name}]")
+        lines.append(f"    {shape} {arrow} {reaction.kind.replace('-', '_')}_{name}[{reaction.kind}: {name}]")
     return "\n".join(lines) + "\n"
 
 

@@ -22,7 +22,7 @@ from runtime.errors import InvalidDefinition
 from runtime.saga.definition import Definition, Meaning, Role, StepDefinition, full_name
 from runtime.saga.step import Flow, MessageTypes, Starts, Step
 
-__all__ = ["Declaration", "command_of", "message_types", "parameter_of", "read"]
+__all__ = ["Declaration", "command_of", "message_types", "parameter_of", "read", "returned_by"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +165,19 @@ def _step(title: str, name: str, index: int, step: Step, role: Role) -> StepDefi
 
 def _with_reason(function: Callable[..., Any], where: str) -> Callable[[Any, str], Any]:
     """The function as one of (state, reason), whether or not it asks for the reason."""
+    if not callable(function):
+        raise InvalidDefinition(f"{where}: {function!r} is no function")
     count = len(inspect.signature(function).parameters)
     if count == 2:
         return function
     if count != 1:
         raise InvalidDefinition(f"{where}: {_called(function)} takes the state, and if it likes the reason; no more")
     return lambda state, _reason: function(state)
+
+
+def returned_by(function: Callable[..., Any], where: str) -> Any:
+    """The annotation of what a function returns; None without one."""
+    return _hints(function, where).get("return")
 
 
 def parameter_of(function: Callable[..., Any], where: str) -> Any:

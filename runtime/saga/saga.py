@@ -81,7 +81,7 @@ class Saga:
                 steps=_declared_steps(cls),
                 flow=_declared_flow(cls),
                 closing=_declared_closing(cls),
-                starts=cls.started_by if isinstance(cls.started_by, tuple) else (cls.started_by,),
+                starts=_declared_starts(cls),
                 deadline_s=deadline,
             )
         )
@@ -188,6 +188,13 @@ def _accepted(definition: Definition) -> frozenset[str]:
     return frozenset(full_name(one) for one in types)
 
 
+def _declared_starts(cls: type[Saga]) -> tuple[Starts, ...]:
+    several = cls.started_by if isinstance(cls.started_by, tuple) else (cls.started_by,)
+    if not several or not all(isinstance(one, Starts) for one in several):
+        raise InvalidDefinition(f"{cls.__name__} needs started_by = starts(SomeEvent, begin), one or several")
+    return several
+
+
 def _declared_steps(cls: type[Saga]) -> dict[str, Step]:
     found: dict[str, Step] = {}
     for base in reversed(cls.__mro__):
@@ -202,7 +209,7 @@ def _declared_steps(cls: type[Saga]) -> dict[str, Step]:
 
 def _declared_flow(cls: type[Saga]) -> Flow:
     flow = getattr(cls, "flow", None)
-    if not isinstance(flow, Flow | Step):
+    if not isinstance(flow, Flow | Step) or (isinstance(flow, Flow) and not flow.steps):
         raise InvalidDefinition(f"{cls.__name__} needs a flow: its steps joined by >>")
     flow = Flow.of(flow)
     present = {id(step) for step in flow.steps}
@@ -215,9 +222,8 @@ def _declared_flow(cls: type[Saga]) -> Flow:
 def _declared_closing(cls: type[Saga]) -> dict[str, Step]:
     """The commands that close a compensation, as steps named compensated, or compensated_1 and so on."""
     commands = cls.compensated if isinstance(cls.compensated, tuple) else (cls.compensated,)
-    if not commands:
-        return {}
-    confirmed: tuple[Any, ...] = (cls.compensated_by,) if len(commands) == 1 else _as_tuple(cls.compensated_by)
+    by = cls.compensated_by
+    confirmed: tuple[Any, ...] = (by,) if len(commands) == 1 else by if isinstance(by, tuple) else (by,)
     if len(confirmed) != len(commands) or not all(confirmed):
         raise InvalidDefinition(
             f"{cls.__name__}.compensated has {len(commands)} commands; name for each the answer that confirms it "
@@ -228,7 +234,3 @@ def _declared_closing(cls: type[Saga]) -> dict[str, Step]:
         name: Step(do=command, done=answers, timeout=cls.compensated_within, budget=Budget())
         for name, command, answers in zip(names, commands, confirmed, strict=True)
     }
-
-
-def _as_tuple(value: Any) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else (value,)

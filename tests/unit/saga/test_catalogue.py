@@ -1,0 +1,256 @@
+"""What no part can see alone is refused when the parts are put together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from protos import billing_pb2, orders_pb2, sales_pb2, warehouse_pb2
+from protos.billing_pb2 import BillOrder, BillState, OrderBilled, OrderRefunded, PaymentDeclined, RefundOrder
+from protos.orders_pb2 import Order, OrderProcessState
+from protos.sales_pb2 import (
+    CHOREOGRAPHY,
+    ORCHESTRATION,
+    CancelOrder,
+    MarkReadyToShip,
+    OrderCancelled,
+    OrderPlaced,
+    OrderReadyToShip,
+    OrderState,
+    PlaceOrder,
+)
+from protos.warehouse_pb2 import (
+    BackOrdered,
+    CreateShippingLabel,
+    ShippingLabelCreated,
+    ShippingLabelVoided,
+    StockState,
+    VoidShippingLabel,
+)
+from runtime.durable.service import Service, ServiceBehaviour
+from runtime.errors import InvalidDefinition, InvalidSettings
+from runtime.saga.catalogue import Catalogue
+from runtime.saga.choreography import Choreography, on, when
+from runtime.saga.saga import Saga, SagaBehaviour
+from runtime.saga.step import Step, seconds, starts
+from tests.unit.saga.shop import OrderProcess, begin, bill_order, refund_order
+from tests.unit.saga.test_choreography import OrderChoreography, bill
+
+CONTRACTS = (sales_pb2, billing_pb2, warehouse_pb2, orders_pb2)
+
+
+class Sales(Service, kind="sales", state=OrderState):
+    async def place(self, command: PlaceOrder) -> OrderPlaced:
+        return OrderPlaced(order_id=command.order_id)
+
+    async def close(self, command: MarkReadyToShip) -> OrderReadyToShip:
+        return OrderReadyToShip(order_id=command.order_id)
+
+    async def cancel(self, command: CancelOrder) -> OrderCancelled:
+        return OrderCancelled(order_id=command.order_id)
+
+
+class Billing(Service, kind="billing", state=BillState):
+    async def bill(self, command: BillOrder) -> OrderBilled | PaymentDeclined:
+        return OrderBilled(order_id=command.order_id)
+
+    async def refund(self, command: RefundOrder) -> OrderRefunded:
+        return OrderRefunded(order_id=command.order_id)
+
+
+class Warehouse(Service, kind="warehouse", state=StockState):
+    async def label(self, command: CreateShippingLabel) -> ShippingLabelCreated | BackOrdered:
+        return ShippingLabelCreated(order_id=command.order_id)
+
+    async def void(self, command: VoidShippingLabel) -> ShippingLabelVoided:
+        return ShippingLabelVoided(order_id=command.order_id)
+
+
+SERVICES: dict[str, list[Any]] = {
+    "sales": [Sales],
+    "billing": [Billing],
+    "warehouse": [Warehouse],
+    "orchestration": [OrderProcess],
+}
+
+
+def catalogue(**changed: Any) -> Catalogue:
+    parts = {"contracts": CONTRACTS, "services": SERVICES, "choreographies": [OrderChoreography], **changed}
+    return Catalogue(**parts)
+
+
+def a_process(step: Step, **options: Any) -> type[Any]:
+    started = options.pop("started_by", starts(OrderPlaced, begin, where={"flow": ORCHESTRATION}))
+    kind = options.pop("kind", "a-process")
+    return type("AProcess", (Saga,), {"started_by": started, "bill": step, "flow": step}, kind=kind, **options)
+
+
+def a_step(**changed: Any) -> Step:
+    declared = {"do": bill_order, "done": OrderBilled, "refused": PaymentDeclined, "timeout": seconds(1)}
+    return Step(**{**declared, **changed})
+
+
+def test_a_node_hosts_the_behaviours_of_the_services_it_is_launched_with() -> None:
+    whole = catalogue()
+    assert whole.service_names == ("sales", "billing", "warehouse", "orchestration")
+    assert [one.kind for one in whole.behaviours_of(["billing", "orchestration"])] == ["billing", "order-process"]
+    assert [one.kind for one in whole.behaviours_of([])] == ["sales", "billing", "warehouse", "order-process"]
+    assert [one.kind for one in whole.behaviours_of(["sales", "sales"])] == ["sales"]
+
+
+def test_an_unknown_service_name_is_refused_with_those_there_are() -> None:
+    with pytest.raises(InvalidSettings, match="there is no service 'shipping'; there are sales, billing, warehouse"):
+        catalogue().behaviours_of(["sales", "shipping"])
+
+
+def test_services_get_the_reactions_of_their_kind_and_sagas_their_start() -> None:
+    by_kind = {one.kind: one for one in catalogue().behaviours}
+    billing = by_kind["billing"]
+    assert isinstance(billing, ServiceBehaviour)
+    assert [one.event_type for one in billing.reactions] == [OrderPlaced, BackOrdered]
+    assert isinstance(by_kind["order-process"], SagaBehaviour)
+    assert {(one.event_type, one.kind, one.process) for one in catalogue().subscriptions} == {
+        ("shop.OrderPlaced", "order-process", "order-process"),
+        ("shop.OrderPlaced", "billing", "order-choreography"),
+        ("shop.OrderBilled", "warehouse", "order-choreography"),
+        ("shop.BackOrdered", "billing", "order-choreography"),
+    }
+
+
+def test_the_contracts_of_the_runtime_itself_are_known() -> None:
+    contracts = catalogue().contracts
+    assert contracts.named("amends.SagaRecord").message_type is SagaBehaviour.state_type
+    assert contracts.named("amends.CancelSaga").name == "amends.CancelSaga"
+
+
+def test_two_catalogues_share_nothing() -> None:
+    one, other = catalogue(), catalogue()
+    assert not {id(behaviour) for behaviour in one.behaviours} & {id(behaviour) for behaviour in other.behaviours}
+
+
+class DoubleStart(Choreography, name="double-start"):
+    starts = when(OrderPlaced, flow=ORCHESTRATION)
+    reactions = (on(OrderPlaced, bill),)
+
+
+class AnyStart(Choreography, name="any-start"):
+    starts = when(OrderPlaced)
+    reactions = (on(OrderPlaced, bill),)
+
+
+class OtherField(Choreography, name="other-field"):
+    starts = when(OrderPlaced, amount_cents=0)
+    reactions = (on(OrderPlaced, bill),)
+
+
+@pytest.mark.parametrize("second", [DoubleStart, AnyStart, OtherField])
+def test_s17_two_processes_that_one_event_could_start_are_refused(second: type[Choreography]) -> None:
+    with pytest.raises(InvalidDefinition, match=f"OrderProcess and {second.__name__} would both be started by one"):
+        catalogue(choreographies=[second])
+
+
+def test_two_processes_that_are_told_apart_by_one_field_are_accepted() -> None:
+    assert OrderChoreography.starts.where == (("flow", CHOREOGRAPHY),)
+    catalogue()
+
+
+def test_s17_a_command_that_nobody_handles_is_refused() -> None:
+    class Charging(Service, kind="billing", state=BillState):
+        async def bill(self, command: BillOrder) -> OrderBilled | PaymentDeclined:
+            return OrderBilled(order_id=command.order_id)
+
+    with pytest.raises(InvalidDefinition, match=r"OrderProcess.bill.undo: billing has no handler for shop.RefundOrder"):
+        catalogue(services={**SERVICES, "billing": [Charging]}, choreographies=[])
+
+
+def test_s17_a_kind_that_is_not_hosted_is_refused() -> None:
+    with pytest.raises(
+        InvalidDefinition, match=r"OrderProcess.bill: shop.BillOrder goes to billing, a kind that is not hosted"
+    ):
+        catalogue(services={"sales": [Sales], "orchestration": [OrderProcess]}, choreographies=[])
+
+
+def test_s17_a_reaction_to_a_kind_that_is_not_hosted_is_refused() -> None:
+    with pytest.raises(InvalidDefinition, match=r"OrderChoreography: on shop.OrderPlaced: shop.BillOrder goes to"):
+        catalogue(services={"sales": [Sales]})
+
+
+def test_s17_a_command_outside_the_contracts_is_refused() -> None:
+    with pytest.raises(InvalidDefinition, match=r"shop.BillOrder is in none of the catalogue's contracts"):
+        catalogue(contracts=(sales_pb2, warehouse_pb2, orders_pb2))
+
+
+@pytest.mark.parametrize(
+    ("step", "complaint"),
+    [
+        (
+            a_step(done=(OrderBilled, OrderReadyToShip)),
+            r"AProcess.bill: shop.OrderReadyToShip can never come, for billing's bill\(shop.BillOrder\) returns "
+            r"shop.OrderBilled, shop.PaymentDeclined",
+        ),
+        (a_step(refused=(PaymentDeclined, BackOrdered)), r"AProcess.bill: shop.BackOrdered can never come"),
+        (
+            a_step(undo=refund_order, undone=OrderCancelled),
+            r"AProcess.bill.undo: shop.OrderCancelled can never come, for billing's refund",
+        ),
+        (
+            a_step(refused=()),
+            r"AProcess.bill: shop.BillOrder may be answered with shop.PaymentDeclined, which the step",
+        ),
+    ],
+)
+def test_s17_outcomes_have_to_be_those_of_the_commands_handler(step: Step, complaint: str) -> None:
+    process = a_process(step, state=OrderProcessState)
+    with pytest.raises(InvalidDefinition, match=complaint):
+        catalogue(services={**SERVICES, "orchestration": [process]})
+
+
+def test_an_outcome_that_is_ignored_on_purpose_is_accepted() -> None:
+    process = a_process(a_step(refused=(), ignores=PaymentDeclined), state=OrderProcessState)
+    catalogue(services={**SERVICES, "orchestration": [process]})
+
+
+def test_s17_two_kinds_or_processes_of_one_name_are_refused() -> None:
+    class Selling(Service, kind="sales", state=OrderState):
+        async def place(self, command: PlaceOrder) -> OrderPlaced:
+            return OrderPlaced(order_id=command.order_id)
+
+    with pytest.raises(InvalidDefinition, match="Sales and Selling are both named 'sales'"):
+        catalogue(services={**SERVICES, "selling": [Selling]})
+    with pytest.raises(InvalidDefinition, match="Warehouse and Stock are both named 'warehouse'"):
+        stock: Any = type(
+            "Stock",
+            (Choreography,),
+            {"starts": when(OrderPlaced, flow=CHOREOGRAPHY), "reactions": (on(OrderPlaced, bill),)},
+            name="warehouse",
+        )
+        catalogue(choreographies=[stock])
+
+
+def test_one_kind_may_be_hosted_by_two_services() -> None:
+    whole = catalogue(services={**SERVICES, "everything": [Sales, Billing]})
+    assert [one.kind for one in whole.behaviours_of(["everything", "billing"])] == ["sales", "billing"]
+
+
+def begin_order(event: OrderCancelled) -> OrderProcessState:
+    return OrderProcessState(order_id=event.order_id)
+
+
+def begin_apart(event: OrderCancelled) -> Order:
+    return Order(order_id=event.order_id)
+
+
+def bill_apart(state: Order) -> BillOrder:
+    return BillOrder(order_id=state.order_id)
+
+
+def test_s17_state_shared_by_two_sagas_is_refused() -> None:
+    sharing = a_process(a_step(), state=OrderProcessState, started_by=starts(OrderCancelled, begin_order))
+    with pytest.raises(InvalidDefinition, match=r"OrderProcess and AProcess share the state shop.OrderProcessState"):
+        catalogue(services={**SERVICES, "more": [sharing]})
+
+
+def test_s14_two_sagas_with_states_of_their_own_are_accepted() -> None:
+    apart = a_process(a_step(do=bill_apart), state=Order, started_by=starts(OrderCancelled, begin_apart))
+    assert len(catalogue(services={**SERVICES, "more": [apart]}).sagas) == 2

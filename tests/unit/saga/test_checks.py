@@ -1,0 +1,263 @@
+"""A definition that makes no sense is refused when its class is made, with the step and the cure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, PaymentDeclined
+from protos.orders_pb2 import Order, OrderProcessState
+from protos.sales_pb2 import CancelOrder, OrderCancelled, OrderPlaced, OrderReadyToShip
+from protos.warehouse_pb2 import ShippingLabelCreated
+from runtime.errors import InvalidDefinition
+from runtime.saga.definition import Role
+from runtime.saga.saga import Saga
+from runtime.saga.step import Budget, Flow, Starts, Step, minutes, seconds, starts
+from tests.unit.saga.shop import (
+    FirmOrderProcess,
+    OrderProcess,
+    begin,
+    bill_order,
+    cancel_order,
+    create_label,
+    mark_ready,
+    refund_order,
+    void_label,
+)
+
+STARTED = starts(OrderPlaced, begin)
+
+
+def bill(**changed: Any) -> Step:
+    return Step(**{"do": bill_order, "done": OrderBilled, "timeout": seconds(30), **changed})
+
+
+def ship(**changed: Any) -> Step:
+    return Step(**{"do": create_label, "done": ShippingLabelCreated, "timeout": minutes(5), "pivot": True, **changed})
+
+
+def close(**changed: Any) -> Step:
+    return Step(**{"do": mark_ready, "done": OrderReadyToShip, "timeout": seconds(30), **changed})
+
+
+def define(*, started_by: Any = STARTED, kind: str = "wrong", state: Any = OrderProcessState, **body: Any) -> type[Any]:
+    """Make a saga class named Wrong."""
+    deadline = body.pop("deadline", 0.0)
+    return type("Wrong", (Saga,), {"started_by": started_by, **body}, kind=kind, state=state, deadline=deadline)
+
+
+def one(step: Step, **body: Any) -> type[Any]:
+    return define(bill=step, flow=step, **body)
+
+
+def not_a_command(state: OrderProcessState) -> OrderBilled:
+    return OrderBilled()
+
+
+def unannotated(state):  # type: ignore[no-untyped-def]
+    return BillOrder()
+
+
+def maybe(state: OrderProcessState) -> BillOrder | None:
+    return None
+
+
+def greedy(state: OrderProcessState, reason: str, more: int) -> BillOrder:
+    return BillOrder()
+
+
+def keep_billed(state: OrderProcessState, event: OrderBilled) -> None:
+    state.charge_id = event.charge_id
+
+
+def keep_unannotated(state, event):  # type: ignore[no-untyped-def]
+    return None
+
+
+@pytest.mark.parametrize(
+    ("step", "complaint"),
+    [
+        (bill(timeout=None), r"Wrong.bill: a step needs a timeout above 0"),
+        (bill(timeout=0.0), r"Wrong.bill: a step needs a timeout above 0"),
+        (bill(do=not_a_command), r"Wrong.bill.do: not_a_command returns shop.OrderBilled, which is not a command"),
+        (bill(do=unannotated), r"Wrong.bill.do: annotate what unannotated returns"),
+        (bill(do=maybe), r"Wrong.bill.do: annotate what maybe returns with one command type"),
+        (bill(do=greedy), r"Wrong.bill.do: greedy takes the state, and if it likes the reason; no more"),
+        (bill(do="bill"), r"Wrong.bill.do: 'bill' is no function"),
+        (bill(done=str), r"Wrong.bill: <class 'str'> is no message type"),
+        (bill(done=()), r"Wrong.bill: name an answer that means it is done"),
+        (bill(refused=OrderBilled), r"Wrong.bill: shop.OrderBilled is declared to mean two things"),
+        (bill(undo=refund_order), r"Wrong.bill: it has an undo; name the answer that confirms it"),
+        (bill(undone=OrderRefunded), r"Wrong.bill: it says what confirms its undo, but has no undo"),
+        (bill(undo=void_label, undone=OrderRefunded), r"an undo goes to the actor that its do went to"),
+        (bill(undo=bill_order, undone=OrderRefunded), r"Wrong.bill: do and undo are the same command shop.BillOrder"),
+        (bill(keep=keep_unannotated), r"Wrong.bill.keep: annotate the last parameter of keep_unannotated"),
+        (bill(done=PaymentDeclined, keep=keep_billed), r"Wrong.bill.keep: annotate the last parameter of keep_billed"),
+        (bill(keep=(keep_billed, keep_billed)), r"Wrong.bill.keep: two functions keep shop.OrderBilled"),
+        (bill(budget=Budget(asks_max=0)), r"Wrong.bill: a budget needs at least 1 ask"),
+        (bill(budget=Budget(backoff_s=0.0)), r"Wrong.bill: a budget needs at least 1 ask, and pauses above 0"),
+    ],
+)
+def test_s17_a_step_that_makes_no_sense_is_refused_by_name(step: Step, complaint: str) -> None:
+    with pytest.raises(InvalidDefinition, match=complaint):
+        one(step)
+
+
+def test_s17_a_step_past_the_pivot_that_can_be_refused_is_refused() -> None:
+    pivot, last = ship(), close(refused=OrderCancelled)
+    with pytest.raises(InvalidDefinition, match=r"Wrong.close: a step after the pivot cannot be refused"):
+        define(ship=pivot, close=last, flow=pivot >> last)
+
+
+def test_s17_a_step_past_the_pivot_with_an_undo_is_refused() -> None:
+    pivot, last = ship(), bill(undo=refund_order, undone=OrderRefunded)
+    with pytest.raises(InvalidDefinition, match=r"Wrong.bill: a step after the pivot is never undone"):
+        define(ship=pivot, bill=last, flow=pivot >> last)
+
+
+def test_s17_two_pivots_are_refused() -> None:
+    first, second = ship(), close(pivot=True)
+    with pytest.raises(InvalidDefinition, match="Wrong has the pivots ship, close; there is one point of no return"):
+        define(ship=first, close=second, flow=first >> second)
+
+
+def test_s17_a_step_that_is_declared_and_not_in_the_flow_is_refused() -> None:
+    step = bill()
+    with pytest.raises(InvalidDefinition, match=r"Wrong.close: the step is declared, and not in the flow"):
+        define(bill=step, close=close(), flow=step)
+
+
+def test_s17_a_step_that_is_in_the_flow_twice_is_refused() -> None:
+    step, last = bill(), close()
+    with pytest.raises(InvalidDefinition, match=r"Wrong.bill: the step is in the flow twice"):
+        define(bill=step, close=last, flow=step >> last >> step)
+
+
+def test_s17_a_step_in_the_flow_without_a_name_is_refused() -> None:
+    step = bill()
+    with pytest.raises(InvalidDefinition, match=r"Wrong.flow: a step is not an attribute of Wrong"):
+        define(bill=step, flow=step >> close())
+
+
+def test_s17_a_step_with_two_names_is_refused() -> None:
+    step = bill()
+    with pytest.raises(InvalidDefinition, match=r"Wrong.again is the same step as Wrong.bill"):
+        define(bill=step, again=step, flow=step)
+
+
+@pytest.mark.parametrize("flow", [None, (), "bill >> ship"])
+def test_s17_a_saga_without_a_flow_is_refused(flow: object) -> None:
+    with pytest.raises(InvalidDefinition, match="Wrong needs a flow: its steps joined by >>"):
+        define(bill=bill(), flow=flow)
+
+
+def test_s17_an_empty_flow_is_refused() -> None:
+    with pytest.raises(InvalidDefinition, match="Wrong needs a flow"):
+        define(flow=Flow(()))
+
+
+def begin_other(event: OrderPlaced) -> Order:
+    return Order()
+
+
+@pytest.mark.parametrize(
+    ("started_by", "complaint"),
+    [
+        ((), r"Wrong needs started_by = starts\(SomeEvent, begin\)"),
+        (OrderPlaced, r"Wrong needs started_by = starts\(SomeEvent, begin\)"),
+        (starts(BillOrder, begin), r"shop.BillOrder is a command; a saga is started by an event"),
+        (starts(Order, begin), r"shop.Order has no key"),
+        (starts(OrderPlaced, begin, key="line.quantity"), r"has no text field 'line.quantity' to be keyed by"),
+        (starts(OrderPlaced, begin, where={"flow": 9}), r"9 is no value of shop.Flow"),
+        (starts(OrderPlaced, begin, where={"colour": "red"}), r"has no single field 'colour'"),
+        (starts(OrderPlaced, begin_other), r"begin_other returns shop.Order, not the state shop.OrderProcessState"),
+        (starts(OrderCancelled, begin), r"begin takes shop.OrderPlaced, and is given shop.OrderCancelled"),
+        ((STARTED, STARTED), r"shop.OrderPlaced starts it twice"),
+    ],
+)
+def test_s17_a_start_that_makes_no_sense_is_refused(started_by: Starts, complaint: str) -> None:
+    with pytest.raises(InvalidDefinition, match=complaint):
+        one(bill(), started_by=started_by)
+
+
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        ({"kind": ""}, "saga Wrong needs a kind without a slash"),
+        ({"kind": "a/b"}, "saga Wrong needs a kind without a slash"),
+        ({"state": None}, "saga Wrong needs a protobuf message as its state"),
+        ({"state": dict}, "saga Wrong needs a protobuf message as its state"),
+        ({"deadline": -1.0}, "saga Wrong: a deadline of -1.0 s lies in the past"),
+        ({"compensated": cancel_order}, r"Wrong.compensated has 1 commands; name for each the answer"),
+        (
+            {"compensated": (cancel_order, mark_ready), "compensated_by": OrderCancelled},
+            r"Wrong.compensated has 2 commands; name for each the answer",
+        ),
+        ({"compensated_by": OrderCancelled}, r"Wrong.compensated has 0 commands"),
+        ({"compensated": begin, "compensated_by": OrderCancelled}, r"Wrong.compensated.do: begin returns"),
+    ],
+)
+def test_s17_a_saga_that_makes_no_sense_is_refused(changed: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(InvalidDefinition, match=complaint):
+        one(bill(), **changed)
+
+
+def test_a_step_named_like_a_closing_command_is_refused() -> None:
+    step = bill()
+    with pytest.raises(InvalidDefinition, match=r"Wrong.compensated"):
+        define(compensated=step, flow=step)
+
+
+def test_the_roles_of_steps_follow_from_the_pivot() -> None:
+    roles = {step.name: step.role for step in OrderProcess.definition.steps}
+    assert roles == {
+        "bill": Role.COMPENSATABLE,
+        "ship": Role.PIVOT,
+        "close": Role.RETRIABLE,
+        "compensated": Role.CLOSING,
+    }
+
+
+def test_the_flow_is_a_graph_of_what_waits_for_what() -> None:
+    links = {step.name: (step.before, step.after, step.all_after) for step in OrderProcess.definition.flow_steps}
+    assert links == {"bill": ((), (1,), (1, 2)), "ship": ((0,), (2,), (2,)), "close": ((1,), (), ())}
+
+
+def test_only_what_has_no_undo_to_fall_back_on_is_asked_again() -> None:
+    def retriable(saga: type[Saga]) -> list[str]:
+        return [step.name for step in saga.definition.steps if step.retriable]
+
+    assert retriable(OrderProcess) == ["close", "compensated"]
+    assert retriable(FirmOrderProcess) == ["ship", "close"]
+
+
+def test_patience_doubles_to_an_hour_and_pauses_to_their_limit() -> None:
+    step = OrderProcess.definition.steps[2]
+    assert [step.patience_s(asks) for asks in (1, 2, 3, 20, 2_000)] == [30.0, 60.0, 120.0, 3600.0, 3600.0]
+    budget = Budget(backoff_s=1.0, backoff_max_s=10.0)
+    assert [budget.pause_s(asks) for asks in (1, 2, 5, 2_000)] == [1.0, 2.0, 10.0, 10.0]
+
+
+def closing_by_annotation(state: OrderProcessState) -> CancelOrder:
+    return CancelOrder(order_id=state.order_id)
+
+
+def test_functions_that_care_for_no_reason_need_not_take_it() -> None:
+    saga = one(bill(), compensated=closing_by_annotation, compensated_by=OrderCancelled)
+    command = saga.definition.closing_steps[0].do(OrderProcessState(order_id="ORD-1"), "why")
+    assert command == CancelOrder(order_id="ORD-1")
+
+
+def retyped(function: Callable[..., Any]) -> Callable[..., Any]:
+    function.__annotations__["return"] = "NoSuchType"
+    return function
+
+
+def test_annotations_that_cannot_be_read_are_named() -> None:
+    def lost(state: OrderProcessState) -> BillOrder:
+        return BillOrder()
+
+    with pytest.raises(InvalidDefinition, match=r"Wrong.bill.do: the annotations of lost cannot be read"):
+        one(bill(do=retyped(lost)))
