@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from protos import durable_pb2, saga_pb2, sales_pb2
 from runtime.envelope import encode
-from runtime.store.memory import MemoryStore
+from runtime.store.port import Store
 from runtime.store.records import ActorRow, Expected, HistoryRow, MailRow, NodeRow, Outcome, Transition
+
+AnyStore = TypeVar("AnyStore", bound=Store)
 
 TALK = b"T" * 16
 STEP = saga_pb2.StepRecord
@@ -72,7 +76,7 @@ def mail(number: int, *, kind: str = "billing", attempts: int = 0, parked: str =
         id_of(number),
         TALK,
         99.0,
-        number,
+        number % 1000,
         due_at_s,
         attempts,
         parked,
@@ -105,7 +109,7 @@ def history(number: int, *, kind: str = "sales", caused: tuple[int, ...] = ()) -
     )
 
 
-async def fill(store: MemoryStore, *rows: ActorRow | MailRow | HistoryRow) -> MemoryStore:
+async def fill(store: AnyStore, *rows: ActorRow | MailRow | HistoryRow) -> AnyStore:
     """Put rows into a store as they are."""
     for row in rows:
         match row:
@@ -118,7 +122,7 @@ async def fill(store: MemoryStore, *rows: ActorRow | MailRow | HistoryRow) -> Me
     return store
 
 
-async def join(store: MemoryStore, name: str, *, kinds: tuple[str, ...], lease_s: float = 60.0) -> None:
+async def join(store: Store, name: str, *, kinds: tuple[str, ...], lease_s: float = 60.0) -> None:
     """A node with a lease that owns shard 3 of its kinds."""
     await store.join(NodeRow(name, "abc", "127.0.0.1:7650", kinds, "0.1.0"), lease_s=lease_s)
     for kind in kinds:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,22 +13,34 @@ from runtime.admin.dead_letters import Act, NotFound, NotParked, carry_out, dead
 from runtime.errors import CommitUnknown, InvalidMessage, StoreUnavailable
 from runtime.observe.conversation import Status, read_conversation
 from runtime.store.memory import MemoryStore
+from runtime.store.port import Store
 from runtime.store.records import Outcome, Transition, Verdict
+from runtime.store.sqlite import SqliteStore
 from tests.unit.admin.rows import TALK, fill, history, id_of, mail
 
 ACT = Act("ann", 500.0, "card was fixed")
 
 
-async def parked(store: MemoryStore) -> MemoryStore:
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """The two acts are transitions of a shape of their own, so each store has to take them."""
+    ports = system_ports()
+    store: Store = MemoryStore(ports) if request.param == "memory" else SqliteStore(tmp_path / "a.db", ports)
+    await store.open()
+    yield store
+    await store.close()
+
+
+async def parked(store: Store) -> Store:
     return await fill(store, history(1, caused=(2,)), mail(2, attempts=12, parked="ValueError: no"), mail(3))
 
 
-async def test_only_parked_mail_is_listed(store: MemoryStore) -> None:
+async def test_only_parked_mail_is_listed(store: Store) -> None:
     (letter,) = await dead_letters(await parked(store), limit=10)
     assert (letter.row.id, letter.type, letter.sender) == (id_of(2), "shop.BillOrder", "sales/ORD-1")
 
 
-async def test_s60_replay_from_dead_letter(store: MemoryStore) -> None:
+async def test_s60_replay_from_dead_letter(store: Store) -> None:
     await parked(store)
     await carry_out(store, replay(await find(store, id_of(2).hex()), ACT))
     again = (await store.waiting("billing", [3], due_before_s=0.0, sent_before_s=1e12, limit=10))[0]
@@ -35,7 +48,7 @@ async def test_s60_replay_from_dead_letter(store: MemoryStore) -> None:
     assert await dead_letters(store, limit=10) == []
 
 
-async def test_a_replayed_message_still_counts_as_tried(store: MemoryStore) -> None:
+async def test_a_replayed_message_still_counts_as_tried(store: Store) -> None:
     """An undo that meets it in the mail must not take it for one that never ran."""
     await parked(store)
     await carry_out(store, replay(await find(store, id_of(2).hex()), ACT))
@@ -43,7 +56,7 @@ async def test_a_replayed_message_still_counts_as_tried(store: MemoryStore) -> N
     assert [row.attempts for row in rows] == [1, 0]
 
 
-async def test_who_replayed_when_and_why_is_kept_before_the_message_itself(store: MemoryStore) -> None:
+async def test_who_replayed_when_and_why_is_kept_before_the_message_itself(store: Store) -> None:
     await parked(store)
     await carry_out(store, replay(await find(store, id_of(2).hex()), ACT))
     told = (await read_conversation(store, TALK)).messages
@@ -58,14 +71,14 @@ async def test_who_replayed_when_and_why_is_kept_before_the_message_itself(store
     assert act.note == f"replayed {id_of(2).hex()} by ann: card was fixed (it was parked: ValueError: no)"
 
 
-async def test_a_dead_letter_is_replayed_once(store: MemoryStore) -> None:
+async def test_a_dead_letter_is_replayed_once(store: Store) -> None:
     letter = await find(await parked(store), id_of(2).hex())
     await carry_out(store, discard(letter, ACT))
     with pytest.raises(NotParked, match="no longer parked"):
         await carry_out(store, replay(letter, ACT))
 
 
-async def test_a_discarded_message_never_comes_back(store: MemoryStore) -> None:
+async def test_a_discarded_message_never_comes_back(store: Store) -> None:
     letter = await find(await parked(store), id_of(2).hex())
     await carry_out(store, discard(letter, ACT))
     await store.commit([Transition(mail=(mail(2),))])  # a stray copy
@@ -81,29 +94,29 @@ async def test_a_discarded_message_never_comes_back(store: MemoryStore) -> None:
     assert row.error.startswith(f"discarded {id_of(2).hex()} by ann: card was fixed")
 
 
-async def test_the_first_digits_of_an_id_are_enough(store: MemoryStore) -> None:
+async def test_the_first_digits_of_an_id_are_enough(store: Store) -> None:
     await fill(store, mail(2, parked="a"), mail(0x10 << 120, parked="b"))
     assert (await find(store, "10")).row.parked == "b"
 
 
 @pytest.mark.parametrize("text", ["", "xyz", "0x12", "12 34"])
-async def test_what_is_no_id_is_refused(store: MemoryStore, text: str) -> None:
+async def test_what_is_no_id_is_refused(store: Store, text: str) -> None:
     with pytest.raises(InvalidMessage, match="no id of a message"):
         await find(store, text)
 
 
-async def test_an_unknown_id_is_not_found(store: MemoryStore) -> None:
+async def test_an_unknown_id_is_not_found(store: Store) -> None:
     with pytest.raises(NotFound, match="begins with ab"):
         await find(await parked(store), "AB")
 
 
-async def test_an_ambiguous_id_names_those_it_may_be(store: MemoryStore) -> None:
+async def test_an_ambiguous_id_names_those_it_may_be(store: Store) -> None:
     await fill(store, mail(2, parked="a"), mail(3, parked="b"))
     with pytest.raises(InvalidMessage, match=r"2 dead letters .* give more digits"):
         await find(store, "00")
 
 
-async def test_undecodable_mail_can_be_listed_and_discarded(store: MemoryStore) -> None:
+async def test_undecodable_mail_can_be_listed_and_discarded(store: Store) -> None:
     broken = replace(mail(2, parked="undecodable"), envelope=b"\xff")
     letter = await find(await fill(store, broken), id_of(2).hex())
     assert (letter.type, letter.sender) == ("", "")

@@ -1,0 +1,47 @@
+"""A dead letter that is replayed reaches its actor again: on a node that runs, and once."""
+
+from __future__ import annotations
+
+import pytest
+
+from protos.billing_pb2 import BillOrder, BillState, OrderBilled
+from runtime.admin.dead_letters import Act, carry_out, dead_letters, replay
+from runtime.durable.behaviour import RetryPolicy
+from runtime.durable.service import Service, ServiceBehaviour
+from runtime.observe.conversation import Status, read_conversation
+from tests.unit.durable.local import LocalNode, in_virtual_time
+
+
+class Reader(Service, kind="billing", state=BillState, retries=RetryPolicy(immediate=1, delays_s=(5.0,), jitter=0.0)):
+    """Fails while it is broken."""
+
+    state: BillState
+    broken = True
+
+    async def bill(self, command: BillOrder) -> OrderBilled:
+        if Reader.broken:
+            raise RuntimeError("the card reader is broken")
+        self.state.charges += 1
+        return OrderBilled(order_id=self.key, amount_cents=command.amount_cents)
+
+
+@pytest.mark.parametrize("mended", [True, False])
+def test_s60_a_replayed_dead_letter_is_handled_once_or_parked_again(mended: bool) -> None:
+    async def scenario() -> None:
+        node = await LocalNode([ServiceBehaviour(Reader)]).start()
+        Reader.broken = True
+        reply = await node.commands.send(BillOrder(order_id="ORD-1", amount_cents=5), timeout_s=60.0)
+        assert "card reader" in reply.fault
+        (letter,) = await dead_letters(node.store, limit=10)
+        Reader.broken = not mended
+        await carry_out(node.store, replay(letter, Act("ann", node.ports.clock.now_s(), "the card reader was mended")))
+        await node.sleep(30.0)
+        again = await dead_letters(node.store, limit=10)
+        assert [one.row.id for one in again] == ([] if mended else [letter.row.id])
+        state = BillState.FromString((await node.row("billing", "ORD-1")).state)
+        assert state.charges == (1 if mended else 0)
+        told = (await read_conversation(node.store, letter.row.conversation)).messages
+        assert [message.status for message in told] == [Status.IGNORED, Status.HANDLED if mended else Status.PARKED]
+        await node.stop()
+
+    in_virtual_time(scenario)
