@@ -1,0 +1,112 @@
+"""Order sagas per second, end to end: a client places orders over gRPC and waits until each is ready to ship.
+
+    python -m bench.orders --nodes 4 --concurrency 64 --orders 3000 [--json]
+
+Client and nodes are processes of their own on one machine; see bench/README.md for what the figures mean.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import click
+import uvloop
+
+from bench.shop import NODES, Orders, client_of, cpu_s, load, machine, open_nodes, percentile, restock, rss_mib
+from protos.sales_pb2 import Flow
+from runtime.testing.processes import Harness
+
+__all__ = ["main"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is asked for on the command line."""
+
+    nodes: int
+    concurrency: int
+    orders: int
+    warm_up: int
+    flow: str
+    skus: int
+    settings: dict[str, str]
+
+
+@click.command(help=__doc__)
+@click.option("--nodes", type=click.Choice(["1", "4"]), default="4", show_default=True, help="All services, or each.")
+@click.option("--concurrency", type=click.IntRange(1, 4096), default=64, show_default=True)
+@click.option("--orders", type=click.IntRange(1), default=3000, show_default=True)
+@click.option("--warm-up", type=click.IntRange(0), default=500, show_default=True, help="Orders before the measured.")
+@click.option("--flow", type=click.Choice(["orchestration", "choreography"]), default="orchestration")
+@click.option(
+    "--skus", type=click.IntRange(1), default=1, show_default=True, help="1: one hot actor has all the stock."
+)
+@click.option("--setting", "settings", multiple=True, metavar="NAME=VALUE", help="Of every node.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def main(nodes: str, settings: tuple[str, ...], as_json: bool, **rest: Any) -> None:
+    plan = Plan(nodes=int(nodes), settings=dict(text.split("=", 1) for text in settings), **rest)
+    figures = uvloop.run(measure(plan))
+    if as_json:
+        print(json.dumps(figures))
+    else:
+        show(plan, figures)
+
+
+async def measure(plan: Plan) -> dict[str, Any]:
+    """Run the plan once, on a fresh store."""
+    before = machine()
+    skus = tuple(f"sku-{number}" for number in range(plan.skus))
+    measured = Orders("order", plan.orders, skus, Flow.Value(plan.flow.upper()))
+    warm_up = replace(measured, prefix="warm", count=plan.warm_up)
+    async with open_nodes(NODES[plan.nodes], plan.settings) as harness:
+        first = next(iter(harness.nodes.values()))
+        async with client_of(first.address) as client:
+            await restock(client, skus, plan.orders + plan.warm_up)
+            await load(client, warm_up, min(plan.concurrency, max(plan.warm_up, 1)))
+            cpu_before_s, began_s = cpu_s(harness), time.perf_counter()
+            took_s = await load(client, measured, plan.concurrency)
+            elapsed_s, spent_s = time.perf_counter() - began_s, cpu_s(harness) - cpu_before_s
+        memory = rss_mib(harness)
+        commits, transitions = await committed(harness)
+    share = plan.orders / (plan.orders + plan.warm_up)  # warm-up orders commit as much as others
+    return {
+        "sagas_per_s": round(plan.orders / elapsed_s, 1),
+        "p50_ms": round(percentile(took_s, 0.50) * 1000, 2),
+        "p99_ms": round(percentile(took_s, 0.99) * 1000, 2),
+        "commits_per_s": round(commits * share / elapsed_s, 1),
+        "transitions_per_commit": round(transitions / max(commits, 1), 2),
+        "transitions_per_saga": round(transitions / (plan.orders + plan.warm_up), 2),
+        "cpu_s_per_saga": round(spent_s / plan.orders, 6),
+        "rss_mib": memory,
+        "settings": asdict(plan),
+        "machine": before,
+    }
+
+
+async def committed(harness: Harness) -> tuple[int, int]:
+    """Stop all nodes; the commits and transitions that they say they made."""
+    commits = transitions = 0
+    for node in harness.nodes.values():
+        code = await node.stop()
+        said = [record for record in node.log_records() if record["event"] == "committer stopped"]
+        if code or not said:
+            raise SystemExit(f"{node.name} did not drain: exit code {code}\n{harness.log_tails()}")
+        commits += said[-1]["commits"]
+        transitions += said[-1]["transitions"]
+    return commits, transitions
+
+
+def show(plan: Plan, figures: dict[str, Any]) -> None:
+    word = "node" if plan.nodes == 1 else "nodes"
+    print(f"{plan.orders} orders by {plan.flow}, {plan.concurrency} at a time, {plan.nodes} {word}, SQLite FULL")
+    print(f"  {figures['sagas_per_s']:10,.0f} sagas/s     p50 {figures['p50_ms']} ms, p99 {figures['p99_ms']} ms")
+    print(f"  {figures['commits_per_s']:10,.0f} commits/s   of {figures['transitions_per_commit']} transitions each")
+    print(f"  {figures['cpu_s_per_saga'] * 1000:10.2f} ms of CPU for each order, all processes together")
+    print("  resident MiB: " + ", ".join(f"{name} {mib}" for name, mib in figures["rss_mib"].items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""What the benches of the order system share: nodes as real processes, a client over one channel, what they cost."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import platform
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import apsw
+import grpc
+import grpc.aio
+import psutil
+
+from protos import orders_pb2_grpc
+from protos.orders_pb2 import PlaceOrderRequest, RestockRequest
+from protos.sales_pb2 import READY_TO_SHIP, Flow
+from runtime.testing.processes import Harness
+
+__all__ = [
+    "NODES",
+    "Client",
+    "Orders",
+    "client_of",
+    "cpu_s",
+    "load",
+    "machine",
+    "open_nodes",
+    "percentile",
+    "restock",
+    "rss_mib",
+]
+
+Client: TypeAlias = "orders_pb2_grpc.OrderServiceAsyncStub"  # named so in the generated stubs only
+
+NODES: Mapping[int, Mapping[str, tuple[str, ...]]] = {
+    1: {"all": ()},
+    4: {name: (name,) for name in ("sales", "billing", "warehouse", "orchestration")},
+}
+"""Nodes by name, with the services of each, by how many there are."""
+
+_NODE = (sys.executable, str(Path(__file__).parents[1] / "node.py"))
+_MIB = 1024 * 1024
+_CALL_S = 60.0
+
+
+@asynccontextmanager
+async def open_nodes(
+    nodes: Mapping[str, Sequence[str]], settings: Mapping[str, object], *, directory: Path | None = None
+) -> AsyncIterator[Harness]:
+    """These nodes over a fresh SQLite file, which is written with synchronous=FULL."""
+    common: dict[str, object] = {"log_format": "json"}
+    async with Harness(command=_NODE, directory=directory, settings={**common, **settings}) as harness:
+        await asyncio.gather(*(harness.start(name, services) for name, services in nodes.items()))
+        yield harness
+
+
+@asynccontextmanager
+async def client_of(address: str) -> AsyncIterator[Client]:
+    async with grpc.aio.insecure_channel(address) as channel:
+        await asyncio.wait_for(channel.channel_ready(), _CALL_S)
+        yield orders_pb2_grpc.OrderServiceStub(channel)
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """Orders to place: each of one unit, over these SKUs in turn."""
+
+    prefix: str
+    count: int
+    skus: tuple[str, ...]
+    flow: Flow.ValueType
+
+    def requests(self) -> Iterator[PlaceOrderRequest]:
+        skus = itertools.cycle(self.skus)
+        for number in range(self.count):
+            yield PlaceOrderRequest(
+                order_id=f"{self.prefix}-{number:07}",
+                sku=next(skus),
+                quantity=1,
+                amount_cents=1_999,
+                flow=self.flow,
+                wait=True,
+            )
+
+
+async def restock(client: Client, skus: Sequence[str], units: int) -> None:
+    for sku in skus:
+        await client.Restock(RestockRequest(sku=sku, quantity=units, request_id="bench"), timeout=_CALL_S)
+
+
+async def load(client: Client, orders: Orders, concurrency: int) -> list[float]:
+    """Place orders, `concurrency` at a time, each until it is ready to ship; seconds that each took, sorted."""
+    requests = orders.requests()
+    took_s: list[float] = []
+
+    async def customer() -> None:
+        for request in requests:
+            began_s = time.perf_counter()
+            order = await client.PlaceOrder(request, timeout=_CALL_S)
+            took_s.append(time.perf_counter() - began_s)
+            if order.status != READY_TO_SHIP:
+                raise SystemExit(f"order {order.order_id} did not get ready to ship: {order}")
+
+    async with asyncio.TaskGroup() as customers:
+        for _ in range(concurrency):
+            customers.create_task(customer())
+    return sorted(took_s)
+
+
+def percentile(ascending: Sequence[float], share: float) -> float:
+    return ascending[min(int(len(ascending) * share), len(ascending) - 1)]
+
+
+def cpu_s(harness: Harness) -> float:
+    """User and system time so far of the client and of all nodes that run."""
+    processes = [psutil.Process(), *(psutil.Process(node.pid) for node in harness.nodes.values() if node.alive)]
+    times = [process.cpu_times() for process in processes]
+    return sum(each.user + each.system for each in times)
+
+
+def rss_mib(harness: Harness) -> dict[str, float]:
+    """Resident memory by node."""
+    alive = [node for node in harness.nodes.values() if node.alive]
+    return {node.name: round(psutil.Process(node.pid).memory_info().rss / _MIB, 1) for node in alive}
+
+
+def machine() -> dict[str, object]:
+    """What figures depend on."""
+    return {
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "python": platform.python_version(),
+        "grpcio": grpc.__version__,
+        "sqlite": apsw.sqlite_lib_version(),
+        "load_before": round(os.getloadavg()[0], 2),
+    }
