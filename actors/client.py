@@ -23,6 +23,7 @@ import grpc.aio
 from rich.console import Console
 
 from actors import load, screen
+from actors.arguments import CENTS, INT64_MAX, QUANTITY, Address, Text
 from protos import orders_pb2_grpc
 from protos.orders_pb2 import (
     CancelOrderRequest,
@@ -39,7 +40,6 @@ from runtime.adapters import SystemIds
 
 __all__ = ["main"]
 
-INT64_MAX = 2**63 - 1
 CALL_S = 30.0
 
 _RETRY_POLICY = {  # every call may be repeated; a node that starts or is busy answers soon
@@ -89,34 +89,7 @@ class Shop:
         screen.show(message, Console(), as_json=self.as_json)
 
 
-class Text(click.ParamType[str]):
-    """Any text that can go over the wire: not empty, and valid Unicode."""
-
-    name = "text"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if not value:
-            self.fail("must not be empty", param, ctx)
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            self.fail("is no valid Unicode text", param, ctx)
-        return value
-
-
-class Address(click.ParamType[str]):
-    name = "host:port"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        host, _, port = value.rpartition(":")
-        if not host or not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
-            self.fail(f"{value!r} is no HOST:PORT, such as 127.0.0.1:7650", param, ctx)
-        return value
-
-
-QUANTITY = click.IntRange(1, INT64_MAX)
-CENTS = click.IntRange(0, INT64_MAX)
-FLOW = click.Choice(tuple(_FLOWS), case_sensitive=False)
+_FLOW = click.Choice(tuple(_FLOWS), case_sensitive=False)
 
 
 def _command(
@@ -185,7 +158,7 @@ def main(context: click.Context, node: str, as_json: bool) -> None:
 @click.option("--quantity", type=QUANTITY, required=True, metavar="N", help="How many of it.")
 @click.option("--amount", type=CENTS, required=True, metavar="CENTS", help="What to pay, in cents.")
 @click.option("--order-id", type=Text(), help="The same id again gives the same order.  [default: a new one]")
-@click.option("--flow", type=FLOW, default="orchestration", show_default=True, help="Who drives the order.")
+@click.option("--flow", type=_FLOW, default="orchestration", show_default=True, help="Who drives the order.")
 @click.option("--watch", is_flag=True, help="Show each change until the order has ended.")
 @_command
 async def place(shop: Shop, sku: str, quantity: int, amount: int, order_id: str | None, flow: str, watch: bool) -> None:
@@ -263,7 +236,7 @@ async def stock(shop: Shop, sku: str) -> None:
 @click.option("--sku", type=Text(), help="Restocked with enough for all.  [default: a new one]")
 @click.option("--quantity", type=QUANTITY, default=1, show_default=True, metavar="N", help="Of each order.")
 @click.option("--amount", type=CENTS, default=100, show_default=True, metavar="CENTS", help="Of each order.")
-@click.option("--flow", type=FLOW, default="orchestration", show_default=True, help="Who drives the orders.")
+@click.option("--flow", type=_FLOW, default="orchestration", show_default=True, help="Who drives the orders.")
 @click.option("--no-restock", is_flag=True, help="Leave the stock as it is: what it lacks is back-ordered.")
 @_command
 async def load_(
