@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
-from protos import billing_pb2, orders_pb2, sales_pb2, warehouse_pb2
+from protos import billing_pb2, orders_pb2, saga_pb2, sales_pb2, warehouse_pb2
 from runtime.actor.ref import ActorRef
 from runtime.actor.system import ActorSystem
 from runtime.adapters import AsyncioTasks
@@ -52,7 +52,7 @@ class LocalNode:
         )
         self.limits = limits or Limits()
         self.store = store or MemoryStore(self.ports)
-        self.contracts = Contracts([sales_pb2, billing_pb2, warehouse_pb2, orders_pb2])
+        self.contracts = Contracts([saga_pb2, sales_pb2, billing_pb2, warehouse_pb2, orders_pb2])
         self.behaviours = behaviours
         subscriptions = [one for behaviour in behaviours for one in behaviour.subscriptions]
         subscribers = Subscribers(subscriptions)
