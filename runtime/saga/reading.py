@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import math
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -136,8 +137,10 @@ def _role(step: Step, past: frozenset[int]) -> Role:
 
 def _step(title: str, name: str, index: int, step: Step, role: Role) -> StepDefinition:
     where = f"{title}.{name}"
-    if step.timeout is None or not step.timeout > 0:
-        raise InvalidDefinition(f"{where}: a step needs a timeout above 0: after it, no answer means 'maybe done'")
+    if step.timeout is None or not 0 < step.timeout < math.inf:
+        raise InvalidDefinition(
+            f"{where}: a step needs a finite timeout above 0: after it, no answer means 'maybe done'"
+        )
     meanings: dict[type[Message], Meaning] = {}
     declared = ((step.done, Meaning.DONE), (step.refused, Meaning.REFUSED), (step.ignores, Meaning.IGNORED))
     for some, meaning in declared:

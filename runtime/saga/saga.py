@@ -16,6 +16,7 @@ The class is a definition and has no instances: what runs is its record.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -70,8 +71,8 @@ class Saga:
             raise InvalidDefinition(f"saga {cls.__name__} needs a kind without a slash: class X(Saga, kind='x')")
         if state is None or not (isinstance(state, type) and issubclass(state, Message)):
             raise InvalidDefinition(f"saga {cls.__name__} needs a protobuf message as its state")
-        if deadline < 0:
-            raise InvalidDefinition(f"saga {cls.__name__}: a deadline of {deadline} s lies in the past")
+        if not 0 <= deadline < math.inf:
+            raise InvalidDefinition(f"saga {cls.__name__}: a deadline is finite and above 0, not {deadline} s")
         cls.kind = kind
         cls.definition = read(
             Declaration(

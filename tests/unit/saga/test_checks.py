@@ -79,8 +79,10 @@ def keep_unannotated(state, event):  # type: ignore[no-untyped-def]
 @pytest.mark.parametrize(
     ("step", "complaint"),
     [
-        (bill(timeout=None), r"Wrong.bill: a step needs a timeout above 0"),
-        (bill(timeout=0.0), r"Wrong.bill: a step needs a timeout above 0"),
+        (bill(timeout=None), r"Wrong.bill: a step needs a finite timeout above 0"),
+        (bill(timeout=0.0), r"Wrong.bill: a step needs a finite timeout above 0"),
+        (bill(timeout=float("inf")), r"Wrong.bill: a step needs a finite timeout above 0"),
+        (bill(timeout=float("nan")), r"Wrong.bill: a step needs a finite timeout above 0"),
         (bill(do=not_a_command), r"Wrong.bill.do: not_a_command returns shop.OrderBilled, which is not a command"),
         (bill(do=unannotated), r"Wrong.bill.do: annotate what unannotated returns"),
         (bill(do=maybe), r"Wrong.bill.do: annotate what maybe returns with one command type"),
@@ -189,7 +191,8 @@ def test_s17_a_start_that_makes_no_sense_is_refused(started_by: Starts, complain
         ({"kind": "a/b"}, "saga Wrong needs a kind without a slash"),
         ({"state": None}, "saga Wrong needs a protobuf message as its state"),
         ({"state": dict}, "saga Wrong needs a protobuf message as its state"),
-        ({"deadline": -1.0}, "saga Wrong: a deadline of -1.0 s lies in the past"),
+        ({"deadline": -1.0}, "saga Wrong: a deadline is finite and above 0, not -1.0 s"),
+        ({"deadline": float("nan")}, "saga Wrong: a deadline is finite and above 0, not nan s"),
         ({"compensated": cancel_order}, r"Wrong.compensated has 1 commands; name for each the answer"),
         (
             {"compensated": (cancel_order, mark_ready), "compensated_by": OrderCancelled},

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from google.protobuf.message import Message
 
 from protos.billing_pb2 import BillOrder, OrderBilled
 from protos.orders_pb2 import OrderProcessState
-from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderLine, OrderPlaced
+from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderCancelled, OrderLine, OrderPlaced
 from protos.warehouse_pb2 import CreateShippingLabel
 from runtime.errors import FinalError
 from runtime.saga.saga import Saga, SagaBehaviour
@@ -15,6 +16,7 @@ from runtime.testing.transcript import SagaTranscript
 from tests.unit.saga.shop import (
     BACK_ORDERED,
     BILLED,
+    CANCELLED,
     LABELLED,
     PLACED,
     READY,
@@ -123,6 +125,25 @@ def test_s17_types_that_a_saga_does_not_declare_are_not_accepted_at_all() -> Non
 def test_a_start_still_works_after_a_stray_message_of_the_same_key() -> None:
     story = SagaTranscript(OrderProcess, key="ORD-1").given_event(BILLED)
     story.given_event(PLACED).expect(BillOrder).expect_status("running")
+
+
+def begin_again(event: OrderCancelled) -> OrderProcessState:
+    return OrderProcessState(order_id=event.order_id, amount_cents=500)
+
+
+class EitherWay(Saga, kind="either-way", state=OrderProcessState):
+    """Two events can start it."""
+
+    started_by = (starts(OrderPlaced, begin), starts(OrderCancelled, begin_again))
+    bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(1))
+    flow = bill
+
+
+@pytest.mark.parametrize("events", [(PLACED, CANCELLED), (CANCELLED, PLACED)])
+def test_s4_whichever_starting_event_comes_first_the_process_ends_the_same(events: tuple[Message, Message]) -> None:
+    story = SagaTranscript(EitherWay).given_event(events[0]).expect(BillOrder(order_id="ORD-1", amount_cents=500))
+    story.given_event(events[1]).expect().expect_ignored("has started this instance before")
+    story.given(BILLED, to=story.command(BillOrder)).expect_status("completed")
 
 
 def test_s22_a_message_after_the_end_is_ignored_and_recorded() -> None:
