@@ -11,7 +11,7 @@ import apsw
 from runtime.errors import StoreBusy, StoreCorrupt, StoreError, StoreFull, StoreReadOnly, StoreUnavailable
 from runtime.store.sqlite.lock import describe_writer
 
-__all__ = ["connect", "translate", "translated"]
+__all__ = ["close", "connect", "translate", "translated"]
 
 _WRITER_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
 _CACHE_KIB = 16_384
@@ -30,6 +30,14 @@ def connect(path: Path, *, read_only: bool, busy_s: float, vfs: str | None = Non
         connection.execute("pragma synchronous = full")
         connection.wal_autocheckpoint(_CHECKPOINT_PAGES)
     return connection
+
+
+def close(connection: apsw.Connection) -> None:
+    """Close, whatever state it is in; an open transaction is rolled back by that."""
+    try:
+        connection.close(force=True)
+    except apsw.Error:
+        pass  # closing tidies the log up, which a failing disk refuses; the next connection does it
 
 
 @contextmanager

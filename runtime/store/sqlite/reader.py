@@ -13,7 +13,7 @@ from typing import TypeVar
 import apsw
 
 from runtime.ports import Ports
-from runtime.store.sqlite.connection import connect, translated
+from runtime.store.sqlite.connection import close, connect, translated
 from runtime.store.sqlite.worker import Worker
 
 __all__ = ["Reader"]
@@ -50,7 +50,7 @@ class Reader:
 
     async def close(self) -> None:
         if self._near is not None:
-            self._near.close(force=True)
+            close(self._near)
             self._near = None
         await self._worker.stop(self._drop_far)
 
@@ -64,7 +64,7 @@ class Reader:
         except apsw.Error:
             with translated(self._path):
                 if self._near is not None:
-                    self._near.close(force=True)
+                    close(self._near)
                     self._near = None
                 raise
 
@@ -80,5 +80,5 @@ class Reader:
 
     def _drop_far(self) -> None:
         if self._far is not None:
-            self._far.close(force=True)
+            close(self._far)
             self._far = None

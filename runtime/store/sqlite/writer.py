@@ -16,7 +16,7 @@ import apsw
 
 from runtime.errors import CommitUnknown, StoreUnavailable
 from runtime.ports import Ports
-from runtime.store.sqlite.connection import connect, translate, translated
+from runtime.store.sqlite.connection import close, connect, translate, translated
 from runtime.store.sqlite.lock import FileLock
 from runtime.store.sqlite.queries import named_queries
 from runtime.store.sqlite.schema import check_file, prepare
@@ -120,7 +120,6 @@ class Writer:
             connection.execute("rollback")
 
     def _drop(self) -> None:
-        """Close; an open transaction is rolled back by that."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.close(force=True)
+            close(connection)

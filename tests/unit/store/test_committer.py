@@ -67,7 +67,7 @@ class World:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Let the loop go round until something holds; the suite's time limit ends a wait in vain."""
-    while not condition():  # noqa: ASYNC110 -- looks at the state that the callbacks under test leave
+    while not condition():
         await asyncio.sleep(0)
 
 

@@ -1,0 +1,75 @@
+"""Migrations: from nothing, from an older version, and when one breaks."""
+
+from pathlib import Path
+
+import apsw
+import pytest
+
+from runtime.errors import StoreTooNew, StoreUnavailable
+from runtime.store.records import Verdict
+from runtime.store.sqlite.queries import schema_steps
+from runtime.store.sqlite.schema import APPLICATION_ID
+from runtime.testing.store_samples import SHARD, mail_row, post
+from tests.unit.store.conftest import OpenStore
+
+_NEXT = "alter table shards add column weight integer not null default 1; create table notes (text text) strict"
+
+
+def read(path: Path, sql: str) -> object:
+    connection = apsw.Connection(str(path))
+    try:
+        return connection.execute(sql).get
+    finally:
+        connection.close()
+
+
+async def test_a_new_store_is_marked_as_ours_and_has_the_present_version(path: Path, make_store: OpenStore) -> None:
+    store = make_store()
+    await store.open()
+    await store.close()
+    assert read(path, "pragma application_id") == APPLICATION_ID
+    assert read(path, "pragma journal_mode") == "wal"
+    assert read(path, "select value from meta where name = 'schema'") == str(len(schema_steps()))
+
+
+async def test_an_older_store_is_brought_up_to_date_with_its_rows(path: Path, make_store: OpenStore) -> None:
+    old = make_store()
+    await old.open()
+    await old.commit([post(mail_row(1))])
+    await old.assign("billing", 0, owner="one", expected_epoch=0)
+    await old.close()
+    new = make_store(steps=[*schema_steps(), _NEXT])
+    await new.open()
+    assert new.cluster_id == old.cluster_id
+    assert await new.waiting_for(("billing", "a"), SHARD, limit=9) == [mail_row(1)]
+    await new.close()
+    assert read(path, "select value from meta where name = 'schema'") == "2"
+    assert read(path, "select weight from shards") == 1
+
+
+async def test_a_running_node_of_the_older_version_cannot_come_back_to_a_newer_store(make_store: OpenStore) -> None:
+    new = make_store(steps=[*schema_steps(), _NEXT])
+    await new.open()
+    with pytest.raises(StoreTooNew):
+        await make_store().open()
+
+
+async def test_a_migration_that_breaks_leaves_the_older_store_usable(path: Path, make_store: OpenStore) -> None:
+    old = make_store()
+    await old.open()
+    await old.commit([post(mail_row(1))])
+    await old.close()
+    broken = make_store(steps=[*schema_steps(), _NEXT + "; create table notes (again text)"])
+    with pytest.raises(StoreUnavailable, match="notes"):
+        await broken.open()
+    again = make_store()
+    await again.open()
+    assert await again.commit([post(mail_row(1))]) == [Verdict.DUPLICATE]
+    assert read(path, "select count(*) from sqlite_schema where name = 'notes'") == 0
+
+
+async def test_a_new_store_goes_through_every_step(path: Path, make_store: OpenStore) -> None:
+    store = make_store(steps=[*schema_steps(), _NEXT])
+    await store.open()
+    await store.close()
+    assert read(path, "select value from meta where name = 'schema'") == "2"
