@@ -1,8 +1,10 @@
 """Who is on the other side of a link, and whether the two may talk.
 
-dialler ──hello──▶ acceptor     same cluster? a protocol both speak?
-dialler ◀──hello── acceptor     the same, and: is it the node that was meant to be dialled?
-either  ──goodbye──▶            no, and why
+    dialler ──hello──▶ acceptor     same cluster? a protocol both speak?
+    dialler ◀──hello── acceptor     the same, and: is it the node that was meant to be dialled?
+    either  ──goodbye──▶            no, and why
+
+Each side's hello is its first frame, and it says one only once.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Receiver(Protocol):
     def signals(self, peer: str, signals: Sequence[mesh_pb2.Signal]) -> None: ...
 
     def lost(self, peer: str) -> None:
-        """A stream with that node, dialled by either, has ended: signals may be lost, and its watches with it."""
+        """The stream that the node dialled has ended, and with it what it asked for by signals. It may dial again."""
         ...
 
 

@@ -1,18 +1,17 @@
 """The way to one other node: a stream that this node dials, and dials again.
 
-Mesh.push ──▶ Peer ──▶ Stream ──frames──▶ the other node
-                │
-                └─ no stream now: shed. The message is in the store, and the first frame of the next stream makes
-                   the other node look there.
+    Mesh.push ──▶ Peer ──▶ Stream ──frames──▶ the other node
+                    └─ no stream now: shed
 
-dial ─▶ hello ─▶ connected ─▶ lost ─▶ pause (doubling, with jitter) ─▶ dial ...
-            └─▶ refused ─▶ long pause ─▶ dial ...
+    dial ─▶ hello ─▶ connected ─▶ lost ─▶ pause (doubling, with jitter) ─▶ dial ...
+                └─▶ refused ─▶ long pause ─▶ dial ...
+
+What is shed is in the store, and the first frame of the next stream makes the other node look there.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from protos import mesh_pb2
@@ -57,7 +56,6 @@ class Peer:
         transport: Transport,
         ports: Ports,
         settings: MeshSettings,
-        lost: Callable[[str], None],
     ) -> None:
         self.node = node
         self.at = at
@@ -65,7 +63,6 @@ class Peer:
         self._transport = transport
         self._ports = ports
         self._settings = settings
-        self._lost = lost
         self._stream: Stream | None = None
         self._link: Link | None = None  # while it shakes hands
         self._pause: asyncio.Future[None] | None = None
@@ -180,7 +177,6 @@ class Peer:
         self._reason = stream.reason
         if not self._leaving:
             self._ports.report(PeerLost(self.node, self.at.address, stream.reason))
-            self._lost(self.node)
         # A link that breaks as soon as it is up is no better than none.
         lived = self._ports.clock.monotonic_s() - began_s >= self._settings.redial_max_s
         self._failures = 0 if lived else self._failures + 1

@@ -92,7 +92,7 @@ class MeshOrder:
         assert a.mesh.push("b", b"after")
         await world.until(lambda: b.receiver.taken == [b"before", b"after"])
         assert b.receiver.gaps == [0, 1]
-        assert "b" in a.receiver.lost_peers and "a" in b.receiver.lost_peers
+        assert b.receiver.lost_peers == ["a"]
 
     async def test_nothing_of_an_older_stream_comes_after_something_of_a_newer(self, world: World) -> None:
         b = await world.start("b")
@@ -251,7 +251,6 @@ class MeshSilence:
         a.mesh.set_peers({"x": PeerAddress(address, "1")})
         await world.until(lambda: a.told(PeerLost))
         assert "not heard of" in a.told(PeerLost)[0].reason
-        assert a.receiver.lost_peers[0] == "x"
 
     async def test_a_stream_that_falls_silent_is_ended_by_the_node_that_accepted_it(self, world: World) -> None:
         b = await world.start("b")

@@ -1,0 +1,170 @@
+"""What waits on a stream: order, limits of a frame, credit, gaps."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protos import mesh_pb2
+from runtime.errors import InvalidMessage
+from runtime.mesh.frames import FRAME_BYTES_MAX, FRAME_MESSAGES_MAX, Outbox, decode_frame, goodbye_frame
+
+
+def filled(outbox: Outbox) -> mesh_pb2.Frame | None:
+    frame = mesh_pb2.Frame()
+    return frame if outbox.fill(frame) else None
+
+
+def drained(outbox: Outbox) -> list[mesh_pb2.Frame]:
+    frames = []
+    while (frame := filled(outbox)) is not None:
+        frames.append(frame)
+    return frames
+
+
+def quiet(window_bytes: int = 1 << 20, queue_max: int = 10_000) -> Outbox:
+    """One whose first frame, with its gap, is out."""
+    outbox = Outbox(window_bytes, queue_max)
+    filled(outbox)
+    return outbox
+
+
+def test_a_new_stream_begins_with_a_gap_and_then_has_nothing_to_say() -> None:
+    outbox = Outbox(1000, 10)
+    first = filled(outbox)
+    assert first is not None and first.gap and not first.pushes
+    assert filled(outbox) is None
+
+
+def test_a_frame_takes_everything_that_waits() -> None:
+    outbox = quiet()
+    for number in range(FRAME_MESSAGES_MAX):
+        outbox.push(b"%d" % number)
+    frames = drained(outbox)
+    assert len(frames) == 1 and len(frames[0].pushes) == FRAME_MESSAGES_MAX and not frames[0].gap
+
+
+def test_a_frame_has_no_more_than_its_count_of_messages() -> None:
+    outbox = quiet()
+    for number in range(FRAME_MESSAGES_MAX + 1):
+        outbox.push(b"%d" % number)
+    assert [len(frame.pushes) for frame in drained(outbox)] == [FRAME_MESSAGES_MAX, 1]
+
+
+def test_a_frame_has_no_more_than_its_bytes_unless_it_is_one_large_message() -> None:
+    outbox = quiet(window_bytes=1 << 24)
+    half, one, large = FRAME_BYTES_MAX // 2, 1, FRAME_BYTES_MAX * 2
+    for size in (half, half, one, large, one):
+        assert outbox.push(bytes(size))
+    sizes = [[len(message) for message in frame.pushes] for frame in drained(outbox)]
+    assert sizes == [[half, half], [one], [large], [one]]
+
+
+def test_signals_are_not_held_up_by_a_flood_of_pushes() -> None:
+    outbox = quiet()
+    for _ in range(3 * FRAME_MESSAGES_MAX):
+        outbox.push(b"x")
+    outbox.signal(b"urgent")
+    frame = filled(outbox)
+    assert frame is not None and list(frame.signals) == [b"urgent"]
+
+
+def test_what_is_sent_and_not_taken_counts_against_the_window() -> None:
+    outbox = quiet(window_bytes=100)
+    assert outbox.push(bytes(60)) and outbox.push(bytes(40))
+    drained(outbox)
+    assert not outbox.push(b"x")
+    outbox.credited(60)
+    assert outbox.push(b"x")
+
+
+def test_a_signal_that_does_not_fit_is_lost_without_a_gap() -> None:
+    outbox = quiet(window_bytes=100)
+    outbox.push(bytes(100))
+    assert not outbox.signal(b"x")
+    assert [frame.gap for frame in drained(outbox)] == [False]
+    assert outbox.shed == 1
+
+
+def test_after_a_shed_push_all_are_shed_until_half_the_window_is_free() -> None:
+    outbox = quiet(window_bytes=100)
+    assert outbox.push(bytes(100))
+    assert not outbox.push(bytes(10))
+    drained(outbox)
+    outbox.credited(49)
+    assert not outbox.push(b"x")
+    outbox.credited(50)
+    assert outbox.push(b"x")
+    frame = filled(outbox)
+    assert frame is not None and frame.gap and list(frame.pushes) == [b"x"]
+
+
+def test_no_more_messages_wait_than_the_queue_holds() -> None:
+    outbox = quiet(queue_max=3)
+    assert [outbox.push(b"x") for _ in range(4)] == [True, True, True, False]
+    assert outbox.queued == 3
+
+
+@pytest.mark.parametrize("taken_bytes", [0, 5, 10**18])
+def test_credit_for_more_than_was_sent_buys_nothing(taken_bytes: int) -> None:
+    outbox = quiet(window_bytes=10)
+    outbox.credited(taken_bytes)
+    assert outbox.push(bytes(10)) and not outbox.push(b"x")
+    outbox.credited(taken_bytes)  # still queued: the other side can't have taken it
+    assert not outbox.push(b"x")
+
+
+actions = st.lists(
+    st.one_of(
+        st.tuples(st.just("push"), st.integers(0, 400)),
+        st.tuples(st.just("signal"), st.integers(0, 400)),
+        st.tuples(st.just("fill"), st.just(0)),
+        st.tuples(st.just("credit"), st.integers(0, 1000)),
+    ),
+    max_size=200,
+)
+
+
+@given(actions)
+def test_whatever_happens_order_holds_every_shed_push_is_told_of_and_the_window_is_kept(
+    acts: list[tuple[str, int]],
+) -> None:
+    outbox = Outbox(1000, 8)
+    open_bytes = sent_bytes = taken_bytes = 0
+    accepted: dict[str, list[bytes]] = {"push": [], "signal": []}
+    arrived: dict[str, list[bytes]] = {"push": [], "signal": []}
+    owes_gap = True
+    for number, (what, size) in enumerate([*acts, *[("fill", 0)] * 8]):
+        encoded = number.to_bytes(2, "big") + bytes(size)
+        if what in ("push", "signal"):
+            alone = open_bytes == 0
+            if outbox.push(encoded) if what == "push" else outbox.signal(encoded):
+                accepted[what].append(encoded)
+                open_bytes += len(encoded)
+                assert open_bytes <= 1000 or alone
+            elif what == "push":
+                owes_gap = True
+        elif what == "credit":
+            taken = min(size, sent_bytes - taken_bytes)
+            taken_bytes += taken
+            open_bytes -= taken
+            outbox.credited(taken_bytes)
+        elif (frame := filled(outbox)) is not None:
+            assert frame.gap == owes_gap
+            owes_gap = False
+            sent_bytes += sum(map(len, frame.pushes)) + sum(map(len, frame.signals))
+            arrived["push"] += frame.pushes
+            arrived["signal"] += frame.signals
+        else:
+            assert not owes_gap
+    assert arrived == accepted
+
+
+def test_bytes_that_are_no_frame_are_refused_by_name() -> None:
+    with pytest.raises(InvalidMessage, match="2 bytes are no frame"):
+        decode_frame(b"\xff\xff")
+
+
+def test_a_goodbye_says_why() -> None:
+    assert decode_frame(goodbye_frame("because")).goodbye == "because"
