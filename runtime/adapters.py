@@ -1,17 +1,20 @@
-"""The ports on the real world: the machine's clocks, uuid, random and asyncio. The only file that may touch them."""
+"""The ports on the real world: the machine's clocks, randomness and asyncio. The only file that may touch them."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import time
-import uuid
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from runtime.ports import Cancellable, Fact, Ports, Report
 
 __all__ = ["AsyncioTasks", "SystemClock", "SystemIds", "SystemRandomness", "ignore", "system_ports"]
+
+_ID_BYTES = 16
+_POOL_BYTES = 256 * _ID_BYTES
 
 
 class SystemClock:
@@ -29,8 +32,17 @@ class SystemClock:
 
 
 class SystemIds:
+    """Random ids, drawn from the system a few hundred at a time: one system call each would be felt."""
+
+    def __init__(self) -> None:
+        self._pool = b""
+        self._next = 0
+
     def new_id(self) -> bytes:
-        return uuid.uuid4().bytes
+        if self._next >= len(self._pool):
+            self._pool, self._next = os.urandom(_POOL_BYTES), 0
+        self._next += _ID_BYTES
+        return self._pool[self._next - _ID_BYTES : self._next]
 
 
 class SystemRandomness:

@@ -94,7 +94,28 @@ def encode(
         timer=timer,
         traceparent=traceparent,
     )
-    return _envelope(wire, wire.SerializeToString())
+    return Envelope(
+        id,
+        kind,
+        key,
+        type,
+        body,
+        conversation,
+        cause,
+        sender,
+        sequence,
+        sent_at_s,
+        due_at_s,
+        reply_to,
+        in_reply_to,
+        undo_of,
+        refusals,
+        process,
+        answer_to,
+        timer,
+        traceparent,
+        wire.SerializeToString(),
+    )
 
 
 def decode(encoded: bytes) -> Envelope:
@@ -108,10 +129,6 @@ def decode(encoded: bytes) -> Envelope:
             f"an envelope needs an id of 16 bytes, a kind and a type; this one has id={wire.id.hex() or 'none'}, "
             f"kind={wire.kind!r}, type={wire.type!r}"
         )
-    return _envelope(wire, encoded)
-
-
-def _envelope(wire: mesh_pb2.Envelope, encoded: bytes) -> Envelope:
     return Envelope(
         wire.id,
         wire.kind,

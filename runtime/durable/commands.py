@@ -42,6 +42,22 @@ class Reading:
     row: ActorRow | None  # None when it came as a change, not from the store
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """One call that waits for the outcome of its command."""
+
+    future: asyncio.Future[Reply]
+    envelope: Envelope
+    timeout_s: float
+    deadline_s: float  # monotonic
+
+    def expired(self) -> DeadlineExceeded:
+        return DeadlineExceeded(
+            f"no outcome of {self.envelope.type} for {address_of(*self.envelope.address)} within {self.timeout_s:g} s. "
+            "It may still be handled: read the state, or send the same again"
+        )
+
+
 class Commands:
     """Sends commands for clients of this node."""
 
@@ -84,14 +100,13 @@ class Commands:
         call, future = self._sessions.begin()
         try:
             envelope = self._envelope(command, call, message_id, kind, key, process, conversation, traceparent)
-            self._post(envelope, bool(message_id), future)
-            deadline = self._ports.clock.call_later(timeout_s, _expire, future, timeout_s, envelope)
-            poll = self._ports.clock.call_later(_POLL_S, self._look, future, envelope)
+            waiting = _Waiting(future, envelope, timeout_s, self._ports.clock.monotonic_s() + timeout_s)
+            self._post(waiting, bool(message_id))
+            look = self._ports.clock.call_later(min(_POLL_S, timeout_s), self._look, waiting)
             try:
                 reply = await future
             finally:
-                deadline.cancel()
-                poll.cancel()
+                look.cancel()
         finally:
             self._sessions.end(call)
         return Reply(reply.message, reply.fault, envelope.id, envelope.conversation)
@@ -151,7 +166,8 @@ class Commands:
             traceparent=traceparent,
         )
 
-    def _post(self, envelope: Envelope, check_duplicates: bool, future: asyncio.Future[Reply]) -> None:
+    def _post(self, waiting: _Waiting, check_duplicates: bool) -> None:
+        envelope, future = waiting.envelope, waiting.future
         shard = shard_of(envelope.key, self._limits.shards_per_kind)
         transition = Transition(
             address=envelope.address,
@@ -164,25 +180,31 @@ class Commands:
             if verdict is Verdict.COMMITTED:
                 self._region.route(envelope)
             elif verdict is Verdict.DUPLICATE:
-                self._look(future, envelope)
+                self._look(waiting)
             elif not future.done():
                 error = verdict if isinstance(verdict, StoreError) else StoreError(f"the post was answered {verdict}")
                 future.set_exception(error)
 
         self._committer.submit(transition, decided)
 
-    def _look(self, future: asyncio.Future[Reply], envelope: Envelope) -> None:
-        if not future.done():
-            self._ports.tasks.start(self._poll(future, envelope), name=f"outcome of {envelope.id.hex()}")
+    def _look(self, waiting: _Waiting) -> None:
+        if not waiting.future.done():
+            self._ports.tasks.start(self._poll(waiting), name=f"outcome of {waiting.envelope.id.hex()}")
 
-    async def _poll(self, future: asyncio.Future[Reply], envelope: Envelope) -> None:
-        """Find the outcome in the store: another session asked first, or the answer was lost."""
+    async def _poll(self, waiting: _Waiting) -> None:
+        """Find the outcome in the store, until the deadline: another session asked first, or the answer was lost."""
+        clock, future = self._ports.clock, waiting.future
         while not future.done():
-            reply = await self._outcome(envelope)
-            if reply is not None and not future.done():
-                future.set_result(reply)
+            reply = await self._outcome(waiting.envelope)
+            left_s = waiting.deadline_s - clock.monotonic_s()
+            if future.done():
                 return
-            await self._ports.clock.sleep(_POLL_S / 4)
+            if reply is not None:
+                future.set_result(reply)
+            elif left_s <= 0:
+                future.set_exception(waiting.expired())
+            else:
+                await clock.sleep(min(left_s, _POLL_S / 4))
 
     async def _outcome(self, envelope: Envelope) -> Reply | None:
         try:
@@ -229,7 +251,7 @@ class _Watch:
 
     async def __anext__(self) -> Reading:
         while True:
-            reading = self._take() or await self._read()
+            reading = self._take() if self._latest is not None else await self._read()
             if reading is not None and reading.revision > self._seen:
                 self._seen = reading.revision
                 return reading
@@ -247,6 +269,8 @@ class _Watch:
         return await self._commands.read(self._kind, self._key)
 
     async def _wait(self) -> None:
+        if self._latest is not None:
+            return  # it came while the store was read
         self._woken = asyncio.get_running_loop().create_future()
         timer = self._commands._ports.clock.call_later(_POLL_S, _wake, self._woken)
         try:
@@ -259,13 +283,3 @@ class _Watch:
 def _wake(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
-
-
-def _expire(future: asyncio.Future[Reply], timeout_s: float, envelope: Envelope) -> None:
-    if not future.done():
-        future.set_exception(
-            DeadlineExceeded(
-                f"no outcome of {envelope.type} for {address_of(*envelope.address)} within {timeout_s:g} s. "
-                "It may still be handled: read the state, or send the same again"
-            )
-        )
