@@ -1,0 +1,111 @@
+"""Whole nodes, with real gRPC and one SQLite file, side by side in one process and one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import grpc.aio
+import pytest
+
+from actors.catalogue import catalogue
+from actors.gateway import register
+from protos import orders_pb2, orders_pb2_grpc
+from protos.sales_pb2 import CANCELLED, CHOREOGRAPHY, ORCHESTRATION, READY_TO_SHIP
+from runtime.adapters import system_ports
+from runtime.config import Settings
+from runtime.errors import NodeNameTaken
+from runtime.host import Node
+
+ALL = ("sales", "billing", "warehouse", "orchestration")
+
+
+def make(folder: Path, name: str, *services: str) -> Node:
+    settings = Settings(
+        services=services, store=f"sqlite:///{folder}/cluster.db", listen="127.0.0.1:0", name=name, drain_s=5.0
+    )
+    return Node(settings, catalogue(), system_ports(), register=[register])
+
+
+@asynccontextmanager
+async def running(*nodes: Node) -> AsyncIterator[None]:
+    started: list[Node] = []
+    try:
+        for node in nodes:
+            await node.start()
+            started.append(node)
+        yield
+    finally:
+        for node in started:
+            await node.stop()
+
+
+@asynccontextmanager
+async def client(node: Node) -> AsyncIterator[orders_pb2_grpc.OrderServiceAsyncStub]:
+    async with grpc.aio.insecure_channel(node.address) as channel:
+        yield orders_pb2_grpc.OrderServiceStub(channel)  # type: ignore[misc]
+
+
+async def order(stub: orders_pb2_grpc.OrderServiceAsyncStub, id: str, flow: int, quantity: int = 1) -> orders_pb2.Order:
+    return await stub.PlaceOrder(
+        orders_pb2.PlaceOrderRequest(
+            order_id=id,
+            sku="lamp",
+            quantity=quantity,
+            amount_cents=100,
+            flow=flow,
+            wait=True,  # type: ignore[arg-type]
+        ),
+        timeout=30,
+    )
+
+
+async def eventually(check: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not check():
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("flow", [ORCHESTRATION, CHOREOGRAPHY])
+async def test_orders_run_over_a_node_per_service(tmp_path: Path, flow: int) -> None:
+    nodes = [make(tmp_path, name, name) for name in ALL]
+    async with running(*nodes), client(nodes[0]) as stub:
+        await stub.Restock(orders_pb2.RestockRequest(sku="lamp", quantity=3, request_id="1"), timeout=20)
+        results = await asyncio.gather(*(order(stub, f"ORD-{n}", flow) for n in range(5)))
+        statuses = [one.status for one in results]
+        assert sorted(statuses) == sorted([READY_TO_SHIP] * 3 + [CANCELLED] * 2)
+        stock = await stub.GetStock(orders_pb2.GetStockRequest(sku="lamp"), timeout=20)
+        assert (stock.on_hand, stock.labels, stock.back_orders) == (0, 3, 2)
+
+
+async def test_any_node_takes_a_clients_calls(tmp_path: Path) -> None:
+    nodes = [make(tmp_path, name, name) for name in ALL]
+    async with running(*nodes):
+        async with client(nodes[2]) as stub:
+            await stub.Restock(orders_pb2.RestockRequest(sku="lamp", quantity=9), timeout=20)
+        for number, node in enumerate(nodes):
+            async with client(node) as stub:
+                assert (await order(stub, f"ORD-{number}", ORCHESTRATION)).status == READY_TO_SHIP
+
+
+async def test_two_nodes_share_the_work_of_a_service_and_one_takes_over_when_the_other_leaves(tmp_path: Path) -> None:
+    one, two = make(tmp_path, "one"), make(tmp_path, "two")
+    async with running(one):
+        async with running(two), client(one) as stub:
+            await eventually(lambda: two.region.sweepers["billing"].shards > 0)
+            await eventually(lambda: one.region.sweepers["billing"].shards < 16)
+            await stub.Restock(orders_pb2.RestockRequest(sku="lamp", quantity=50), timeout=20)
+            results = await asyncio.gather(*(order(stub, f"ORD-{n}", n % 2) for n in range(30)))
+            assert all(result.status == READY_TO_SHIP for result in results)
+        await eventually(lambda: one.region.sweepers["billing"].shards == 16)
+        async with client(one) as stub:
+            assert (await order(stub, "ORD-after", ORCHESTRATION)).status == READY_TO_SHIP
+
+
+async def test_a_second_live_node_of_one_name_is_refused(tmp_path: Path) -> None:
+    one, two = make(tmp_path, "twin"), make(tmp_path, "twin")
+    async with running(one):
+        with pytest.raises(NodeNameTaken, match="twin"):
+            await two.start()
