@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help install protos format lint types test demo bench clean
+.PHONY: help install protos snapshot docs format lint types test demo bench clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -21,6 +21,12 @@ protos: $(STAMP)  ## generate Python from protos/*.proto
 	  --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc \
 	  --python_out=. --mypy_out=quiet:. --grpc_python_out=. --mypy_grpc_out=quiet:. protos/*.proto
 	@find protos -name '*_pb2_grpc.py*' -exec grep -L 'Stub' {} + | xargs -r rm -f
+
+snapshot: $(STAMP)  ## keep the schemas as those of a release, which later ones may not break
+	$(BIN)/python -m tests.tidy.schemas
+
+docs: $(STAMP)  ## write docs/scenarios.md from the names of the tests
+	$(BIN)/python -m tests.tidy.scenarios
 
 format: $(STAMP)  ## format the code
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
