@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from runtime.actor.context import ActorOptions, Context, Restart
 from runtime.durable.activation import Activation
-from runtime.durable.facts import ActivationReloaded, MessageParked, SweepFailed
+from runtime.durable.facts import ActivationReloaded, ActorNeedsHelp, MessageParked, SweepFailed
 from runtime.durable.kind import Kind
 from runtime.durable.throttle import Throttle
 from runtime.durable.transition import Draft
@@ -194,6 +194,8 @@ class Activations:
         else:
             self.throttle.succeeded()
         self._release(activation, draft)
+        if draft.alarm:
+            self.kind.ports.report(ActorNeedsHelp(activation.name, draft.alarm))
         if draft.ended and activation.is_idle:
             self._drop(activation)
 

@@ -9,6 +9,7 @@ from runtime.ports import Fact
 
 __all__ = [
     "ActivationReloaded",
+    "ActorNeedsHelp",
     "HandlerFailed",
     "KindRecovered",
     "KindThrottled",
@@ -45,6 +46,15 @@ class ActivationReloaded(Fact):
     """An actor was dropped from memory because what it knew was no longer true, or the store did not answer."""
 
     level: ClassVar[str] = "warning"
+    address: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActorNeedsHelp(Fact):
+    """An actor came to rest where only a person can help; what it says is in its state as well."""
+
+    level: ClassVar[str] = "error"
     address: str
     reason: str
 

@@ -65,6 +65,7 @@ class Draft:
         "_position",
         "_timers_changed",
         "address",
+        "alarm",
         "answers",
         "blocked_until_s",
         "consumed",
@@ -107,6 +108,7 @@ class Draft:
         self.answers: list[ClientAnswer] = []
         self.blocked_until_s = 0.0
         self.ended = False
+        self.alarm = ""
         self.row_after: ActorRow | None = None  # set by finish
         self._position = 0
         self._timers_changed = False

@@ -127,6 +127,7 @@ class Turn:
         if decision.timers:
             draft.change_timers(decision.timers, envelope.id)
         draft.ended = decision.ended
+        draft.alarm = decision.alarm or draft.alarm
         self._close(envelope, outbox, outcome, attempts, decision.note)
 
     def _close(

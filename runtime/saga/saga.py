@@ -115,9 +115,11 @@ class SagaBehaviour:
             return self._not_ours(state, delivery)
         message = self._input(state, delivery)
         step = advance(self.definition, state, message, delivery.now_s, delivery.next_id)
+        was_stuck = state.status == _RECORD.STUCK
         state.CopyFrom(step.record)
         ended = step.record.status in _AT_REST
-        return Decision(step.outgoing, step.timers, step.outcome, step.note, ended=ended)
+        alarm = step.record.stuck_reason if step.record.status == _RECORD.STUCK and not was_stuck else ""
+        return Decision(step.outgoing, step.timers, step.outcome, step.note, ended=ended, alarm=alarm)
 
     def _not_ours(self, record: saga_pb2.SagaRecord, delivery: Delivery) -> Decision:
         """Leave an instance of another version alone: park its mail, and put its timers off for a build that can."""

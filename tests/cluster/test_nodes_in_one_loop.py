@@ -13,7 +13,7 @@ import pytest
 from actors.catalogue import catalogue
 from actors.gateway import register
 from protos import orders_pb2, orders_pb2_grpc
-from protos.sales_pb2 import CANCELLED, CHOREOGRAPHY, ORCHESTRATION, READY_TO_SHIP
+from protos.sales_pb2 import CANCELLED, CHOREOGRAPHY, ORCHESTRATION, READY_TO_SHIP, Flow
 from runtime.adapters import system_ports
 from runtime.config import Settings
 from runtime.errors import NodeNameTaken
@@ -45,10 +45,12 @@ async def running(*nodes: Node) -> AsyncIterator[None]:
 @asynccontextmanager
 async def client(node: Node) -> AsyncIterator[orders_pb2_grpc.OrderServiceAsyncStub]:
     async with grpc.aio.insecure_channel(node.address) as channel:
-        yield orders_pb2_grpc.OrderServiceStub(channel)  # type: ignore[misc]
+        yield orders_pb2_grpc.OrderServiceStub(channel)
 
 
-async def order(stub: orders_pb2_grpc.OrderServiceAsyncStub, id: str, flow: int, quantity: int = 1) -> orders_pb2.Order:
+async def order(
+    stub: orders_pb2_grpc.OrderServiceAsyncStub, id: str, flow: Flow.ValueType, quantity: int = 1
+) -> orders_pb2.Order:
     return await stub.PlaceOrder(
         orders_pb2.PlaceOrderRequest(
             order_id=id,
@@ -56,7 +58,7 @@ async def order(stub: orders_pb2_grpc.OrderServiceAsyncStub, id: str, flow: int,
             quantity=quantity,
             amount_cents=100,
             flow=flow,
-            wait=True,  # type: ignore[arg-type]
+            wait=True,
         ),
         timeout=30,
     )
@@ -69,7 +71,7 @@ async def eventually(check: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize("flow", [ORCHESTRATION, CHOREOGRAPHY])
-async def test_orders_run_over_a_node_per_service(tmp_path: Path, flow: int) -> None:
+async def test_orders_run_over_a_node_per_service(tmp_path: Path, flow: Flow.ValueType) -> None:
     nodes = [make(tmp_path, name, name) for name in ALL]
     async with running(*nodes), client(nodes[0]) as stub:
         await stub.Restock(orders_pb2.RestockRequest(sku="lamp", quantity=3, request_id="1"), timeout=20)
@@ -97,7 +99,9 @@ async def test_two_nodes_share_the_work_of_a_service_and_one_takes_over_when_the
             await eventually(lambda: two.region.sweepers["billing"].shards > 0)
             await eventually(lambda: one.region.sweepers["billing"].shards < 16)
             await stub.Restock(orders_pb2.RestockRequest(sku="lamp", quantity=50), timeout=20)
-            results = await asyncio.gather(*(order(stub, f"ORD-{n}", n % 2) for n in range(30)))
+            results = await asyncio.gather(
+                *(order(stub, f"ORD-{n}", (ORCHESTRATION, CHOREOGRAPHY)[n % 2]) for n in range(30))
+            )
             assert all(result.status == READY_TO_SHIP for result in results)
         await eventually(lambda: one.region.sweepers["billing"].shards == 16)
         async with client(one) as stub:

@@ -10,6 +10,7 @@ import pytest
 
 from protos import billing_pb2, durable_pb2
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled, OrderRefunded, PaymentDeclined, RefundOrder
+from protos.sales_pb2 import OrderLine
 from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.facts import ActivationReloaded, HandlerFailed, KindRecovered, KindThrottled, MessageParked
 from runtime.durable.kind import Limits
@@ -56,7 +57,7 @@ def _fresh() -> None:
 
 
 def bill(key: str = "ORD-1", amount: int = 1, sku: str = "") -> BillOrder:
-    return BillOrder(order_id=key, amount_cents=amount, line={"sku": sku})
+    return BillOrder(order_id=key, amount_cents=amount, line=OrderLine(sku=sku))
 
 
 async def node(store: MemoryStore | None = None, limits: Limits | None = None, *, owning: bool = True) -> LocalNode:
