@@ -37,5 +37,9 @@ class BatchActor(Actor):
 
     batching: ClassVar[bool] = True
 
+    async def receive(self, context: Context, message: object) -> None:
+        """A batch of one: what an actor gets right after `unbecome`."""
+        await self.receive_batch(context, (message,))
+
     async def receive_batch(self, context: Context, messages: Sequence[object]) -> None:
         """Handle messages in the order they came; at least one. An exception makes all of them dead letters."""

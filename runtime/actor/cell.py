@@ -20,7 +20,10 @@ from runtime.actor.dead_letters import DeadLetter, Reason
 from runtime.actor.lifecycle import Lifecycle
 from runtime.actor.mailbox import BLOCKED, PAUSES, SIGNALLED, STARTING, STOPPED, SUSPENDED, Letter
 from runtime.actor.ref import ActorRef, Recipient
+from runtime.actor.signals import Exited
+from runtime.actor.suspension import Suspension, was_cut
 from runtime.actor.timers import Timer, Timers
+from runtime.actor.watch import Terminated
 from runtime.errors import ActorStopped, InvalidMessage, Overloaded
 
 __all__ = ["Cell"]
@@ -54,20 +57,42 @@ class Cell(Lifecycle):
     # --- the turn ---
 
     async def run(self, budget: int) -> int:
-        if self.flags & (SIGNALLED | STARTING):
-            await self.obey()
         handled = 0
-        queue, actor = self.queue, self.actor
-        if queue and actor is not None and not self.flags & PAUSES:
-            count = min(budget, self.options.throughput, len(queue))
-            if actor.batching:
-                handled = await self._handle_batch(actor, queue, count)
-            else:
-                handled = await self._handle_each(queue, count)
+        try:
+            if self.flags & (SIGNALLED | STARTING):
+                await self.obey()
+            queue, actor = self.queue, self.actor
+            if queue and actor is not None and not self.flags & PAUSES:
+                count = min(budget, self.options.throughput, len(queue))
+                if actor.batching:
+                    handled = await self._handle_batch(actor, queue, count)
+                else:
+                    handled = await self._handle_each(queue, count)
+        except asyncio.CancelledError:  # the whole task was, from outside: another can go on with this cell
+            self._come_to_rest()
+            raise
+        self._come_to_rest()
+        return handled
+
+    def _come_to_rest(self) -> None:
         if self.flags & SUSPENDED:
             self.catch_up()
         self.end_burst()
-        return handled
+
+    def left_behind(self, task: asyncio.Task[Any]) -> None:
+        self.flags |= SUSPENDED
+        self.kin.suspension = Suspension(task, self.report_cut)
+        self.renew_grace()
+
+    def catch_up(self) -> None:
+        """The suspended handler has ended."""
+        self.flags &= ~SUSPENDED
+        kin = self.kin
+        if kin.suspension is not None:
+            kin.suspension.end()
+        kin.suspension = None
+        if self.is_stopped:
+            self.family = None
 
     async def _handle_each(self, queue: deque[Any], count: int) -> int:
         handled = 0
@@ -87,15 +112,19 @@ class Cell(Lifecycle):
         return handled
 
     async def _handle_batch(self, actor: Spawnable, queue: deque[Any], count: int) -> int:
-        entries = [queue.popleft() for _ in range(count)]
-        messages = [self._open(entry) if type(entry) is Letter else entry for entry in entries]
-        messages = [message for message in messages if message is not _NOTHING]
-        if not messages:
-            return count
-        try:
-            await cast(BatchActor, actor).receive_batch(self, messages)
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - supervision decides about any failure
-            self._failed(error, entries)
+        entries = []
+        messages = []
+        for _ in range(count):
+            entry = queue.popleft()
+            message = self._open(entry) if type(entry) is Letter else entry
+            if message is not _NOTHING:
+                entries.append(entry)
+                messages.append(message)
+        if messages:
+            try:
+                await cast(BatchActor, actor).receive_batch(self, messages)
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - supervision decides about any failure
+                self._failed(error, entries)
         return count
 
     def _open(self, letter: Letter) -> object:
@@ -107,12 +136,16 @@ class Cell(Lifecycle):
         return _NOTHING
 
     def _failed(self, error: BaseException, entries: Sequence[Any]) -> None:
-        cut = isinstance(error, asyncio.CancelledError) and self.is_cut()
+        """Bury what was in hand, and have the supervisor decide, unless the actor ends anyway."""
+        suspension = None if self.family is None else self.family.suspension
+        cut = suspension is not None and suspension.is_cut and isinstance(error, asyncio.CancelledError)
         for entry in entries:
-            if entry is not _NOTHING:
-                self.bury(entry, Reason.STOPPED if cut else Reason.FAILED, error)
-        if not cut:
-            self.fail(error)
+            self.bury(entry, Reason.STOPPED if cut else Reason.FAILED, error)
+            if self.stashed and self.stashed[-1] is entry:
+                self.stashed.pop()
+        if isinstance(error, asyncio.CancelledError) and was_cut(suspension):
+            return
+        self.fail(error)
 
     # --- what handlers may do ---
 
@@ -131,6 +164,21 @@ class Cell(Lifecycle):
     def child(self, name: str) -> ActorRef | None:
         return None if self.family is None else self.family.children.get(name)
 
+    def exit(self) -> None:
+        self.signal(Exited())
+
+    def watch(self, ref: ActorRef) -> None:
+        other = cast(Cell, ref)
+        if other.is_stopped:
+            self.push(Terminated(ref))
+        else:
+            self.watches.add(other.watches)
+
+    def unwatch(self, ref: ActorRef) -> None:
+        other = cast(Cell, ref)
+        if not other.is_stopped:
+            self.watches.remove(other.watches)
+
     def forward(self, ref: ActorRef) -> bool:
         return ref.try_tell(self._message(), self.sender)
 
@@ -144,11 +192,13 @@ class Cell(Lifecycle):
         return accepted
 
     def stash(self) -> None:
-        self._message()
+        message = self._message()
         if self.stashed is None:
             self.stashed = deque()
         if len(self.stashed) >= self.options.stash_max:
             raise Overloaded(f"{self.path} has {self.options.stash_max} messages stashed already")
+        if type(self.in_hand) is Letter and self.in_hand.timer is not None:
+            self.in_hand = Letter(message, None)  # its timer has done its work
         self.stashed.append(self.in_hand)
 
     def unstash_all(self) -> None:

@@ -14,60 +14,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from enum import Enum
 from typing import Any, Self, assert_never, cast
 
 from runtime.actor.actor import Actor
 from runtime.actor.context import Context, Spawnable
+from runtime.actor.family import Family, Phase
 from runtime.actor.mailbox import BLOCKED, HELD, SCHEDULED, SIGNALLED, STARTING, STOPPED, SUSPENDED, Mailbox, Shared
 from runtime.actor.ref import ActorRef
 from runtime.actor.restarts import Child, Group, Restarts
-from runtime.actor.signals import (
-    Begin,
-    ChildEnded,
-    ChildFailed,
-    ChildHalted,
-    Exited,
-    Order,
-    Resume,
-    Signal,
-)
+from runtime.actor.signals import Begin, ChildEnded, ChildFailed, ChildHalted, Exited, Order, Resume, Signal
 from runtime.actor.supervision import (
     DEFAULT_OPTIONS,
     ActorFailed,
     ActorOptions,
     ActorRestarted,
+    HandlerCut,
     HookFailed,
     RestartsExhausted,
 )
-from runtime.actor.suspension import Suspension
+from runtime.actor.suspension import was_cut
 from runtime.actor.watch import Terminated, Watches
 from runtime.errors import ActorNameTaken, ActorStopped
 
 __all__ = ["Lifecycle"]
-
-
-class Phase(Enum):
-    RUNNING = "running"
-    FAILED = "waits for its supervisor's decision"
-    ENDING = "stops its children, then itself"
-    HALTED = "without an instance, waits to be started again"
-
-
-class Family:
-    """What most actors never need, made when they do."""
-
-    __slots__ = ("awaited_child", "children", "error", "phase", "restart", "restarts", "suspension", "watches")
-
-    def __init__(self) -> None:
-        self.children: dict[str, Any] = {}
-        self.watches: Watches | None = None
-        self.restarts: Restarts | None = None  # of children
-        self.phase = Phase.RUNNING
-        self.restart = False  # how ENDING ends
-        self.error: BaseException | None = None  # what it failed with, until it is restarted
-        self.awaited_child: Lifecycle | None = None
-        self.suspension: Suspension | None = None
 
 
 class Lifecycle(Mailbox):
@@ -122,8 +91,6 @@ class Lifecycle(Mailbox):
             kin.watches = Watches(self)
         return kin.watches
 
-    # --- for the actor and its neighbours ---
-
     def spawn(self, factory: Callable[[], Spawnable], name: str, *, options: ActorOptions = DEFAULT_OPTIONS) -> Self:
         children = self.kin.children
         if self.flags & (BLOCKED | STOPPED):
@@ -141,21 +108,6 @@ class Lifecycle(Mailbox):
             self.order(restart=False)
         else:
             ref.stop()
-
-    def exit(self) -> None:
-        self.signal(Exited())
-
-    def watch(self, ref: ActorRef) -> None:
-        other = cast(Lifecycle, ref)
-        if other.is_stopped:
-            self.push(Terminated(ref))
-        else:
-            self.watches.add(other.watches)
-
-    def unwatch(self, ref: ActorRef) -> None:
-        other = cast(Lifecycle, ref)
-        if not other.is_stopped:
-            self.watches.remove(other.watches)
 
     # --- for the parent ---
 
@@ -267,6 +219,8 @@ class Lifecycle(Mailbox):
                 self._end()
         elif kin.phase is Phase.ENDING:
             kin.restart = kin.restart and restart
+            if kin.awaited_child is None:  # it was interrupted: the task that ran it was cancelled from outside
+                await self._go_on_ending()
         else:
             kin.phase, kin.restart, kin.restarts = Phase.ENDING, restart, None
             self.flags |= BLOCKED
@@ -327,48 +281,29 @@ class Lifecycle(Mailbox):
 
     # --- handlers that suspend ---
 
-    def left_behind(self, task: asyncio.Task[Any]) -> None:
-        self.flags |= SUSPENDED
-        self.kin.suspension = Suspension(task)
-        ordered = any(isinstance(signal, Order) for signal in self.signals or ())
-        if ordered or self.kin.phase is Phase.ENDING:
-            self._give_grace()
-
-    def catch_up(self) -> None:
-        """The suspended handler has ended."""
-        self.flags &= ~SUSPENDED
+    def renew_grace(self) -> None:
         kin = self.kin
         if kin.suspension is not None:
             kin.suspension.end()
-        kin.suspension = None
-        if self.is_stopped:
-            self.family = None
+        if kin.phase is Phase.ENDING or any(isinstance(signal, Order) for signal in self.signals or ()):
+            self._give_grace()
 
     def _give_grace(self) -> None:
         suspension = self.kin.suspension
         if suspension is not None:
             suspension.give_grace(self.shared.ports.clock, self.options.shutdown_s)
 
-    def is_cut(self) -> bool:
-        """Whether a CancelledError that came out of a handler is the doing of `shutdown_s`.
-
-        Raises the cancellation again when it was meant for the whole task, as when the loop is closed.
-        """
-        suspension = None if self.family is None else self.family.suspension
-        if suspension is not None and suspension.is_cut:
-            return True
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise asyncio.CancelledError
-        return False
+    def report_cut(self) -> None:
+        self.shared.note(HandlerCut(path=self.path, shutdown_s=self.options.shutdown_s))
 
     async def _let(self, hook: Coroutine[Any, Any, None]) -> BaseException | None:
-        """Run a hook; gives what it raised."""
+        """Run a hook; gives what it raised. One that was cancelled by `shutdown_s` has failed nobody."""
+        if self.flags & SUSPENDED:  # by an earlier hook or handler of this run: each has a time of its own
+            self.renew_grace()
         try:
             await hook
         except Exception as error:  # noqa: BLE001 - what a hook raises is supervised, or reported
             return error
         except asyncio.CancelledError as error:
-            self.is_cut()
-            return error
+            return None if was_cut(self.kin.suspension) else error
         return None

@@ -20,6 +20,7 @@ __all__ = [
     "ActorOptions",
     "ActorRestarted",
     "Backoff",
+    "HandlerCut",
     "HookFailed",
     "Restart",
     "RestartsExhausted",
@@ -123,6 +124,15 @@ class ActorRestarted(Fact):
     """A new instance takes over the mailbox."""
 
     path: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerCut(Fact):
+    """A handler or hook was cancelled, since its actor had to end and it had not ended by itself in time."""
+
+    level: ClassVar[str] = "warning"
+    path: str
+    shutdown_s: float
 
 
 @dataclass(frozen=True, slots=True)

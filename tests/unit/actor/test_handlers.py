@@ -6,11 +6,14 @@ import asyncio
 import contextvars
 from typing import Any
 
+import pytest
 import uvloop
 
+from runtime.actor.context import Context
 from runtime.actor.dead_letters import Reason
 from runtime.actor.system import ActorSystem
 from runtime.adapters import system_ports
+from runtime.errors import HandlerFailed
 from tests.unit.actor.stage import Await, Do, Noting, Stage
 
 
@@ -178,6 +181,43 @@ async def test_actors_go_on_after_the_task_that_runs_them_was_cancelled(stage: S
     ref.try_tell("still here")
     await stage.quiet()
     assert stage.taken() == ["a+", "a still here"]
+
+
+async def test_an_actor_goes_on_after_its_handlers_task_was_cancelled_from_outside(stage: Stage) -> None:
+    ref = stage.spawn("a")
+    tasks: list[asyncio.Task[Any] | None] = []
+
+    async def wait() -> None:
+        tasks.append(asyncio.current_task())
+        await asyncio.Event().wait()
+
+    asking = asyncio.ensure_future(ref.ask(Await(wait), timeout_s=60.0))
+    await stage.quiet()
+    ref.try_tell("next")
+    assert tasks[0] is not None
+    tasks[0].cancel()
+    with pytest.raises(HandlerFailed):
+        await asking
+    await stage.quiet()
+    assert stage.taken() == ["a+", "a next"]
+
+
+async def test_an_end_that_was_cancelled_from_outside_is_taken_up_again(stage: Stage) -> None:
+    class Slow(Noting):
+        async def stopped(self, context: Context) -> None:
+            await asyncio.sleep(1.0)
+
+    ref = stage.system.spawn(lambda: Slow(stage.log), "a")
+    await stage.quiet()
+    ref.stop()
+    await stage.quiet()
+    for task in asyncio.all_tasks():
+        if task.get_name() == "stage: actors":
+            task.cancel()
+    await stage.quiet()
+    ref.stop()
+    await stage.quiet()
+    assert ref.is_stopped
 
 
 async def test_a_handler_that_resumes_takes_the_lead_when_nobody_has_it(stage: Stage) -> None:

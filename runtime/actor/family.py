@@ -1,0 +1,35 @@
+"""What an actor knows of its relatives and of its own state; most actors never need it, so it is made on demand."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from runtime.actor.restarts import Child, Restarts
+from runtime.actor.suspension import Suspension
+from runtime.actor.watch import Watches
+
+__all__ = ["Family", "Phase"]
+
+
+class Phase(Enum):
+    RUNNING = "running"
+    FAILED = "waits for its supervisor's decision"
+    ENDING = "stops its children, then itself"
+    HALTED = "without an instance, waits to be started again"
+
+
+class Family:
+    """What most actors never need, made when they do."""
+
+    __slots__ = ("awaited_child", "children", "error", "phase", "restart", "restarts", "suspension", "watches")
+
+    def __init__(self) -> None:
+        self.children: dict[str, Any] = {}
+        self.watches: Watches | None = None
+        self.restarts: Restarts | None = None  # of children
+        self.phase = Phase.RUNNING
+        self.restart = False  # how ENDING ends
+        self.error: BaseException | None = None  # what it failed with, until it is restarted
+        self.awaited_child: Child | None = None
+        self.suspension: Suspension | None = None
