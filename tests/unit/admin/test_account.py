@@ -154,4 +154,4 @@ async def test_conversations_are_those_of_the_rows_and_of_the_mail(store: Memory
 
 def test_durations_are_said_as_people_say_them() -> None:
     said = [span(seconds) for seconds in (-1, 0.25, 5, 119, 150, 7_300, 200_000)]
-    assert said == ["0 ms", "250 ms", "5 s", "119 s", "2 min", "2 h", "2 d"]
+    assert said == ["0 ms", "250 ms", "5.0 s", "119 s", "2 min", "2 h", "2 d"]
