@@ -1,0 +1,42 @@
+"""The demo is the first thing that people run: it must end well, and say so when it does not."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import sys
+
+import pytest
+from rich.console import Console
+
+from examples.demo import orders_of, perform
+from tests.acceptance.shop import ROOT
+
+
+async def test_the_demo_shows_every_order_and_one_conversation_of_each_style() -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "examples.demo"),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    output = (await process.communicate())[0].decode()
+    assert process.returncode == 0, output
+    for part in ("before", "during", "after"):
+        for placed in orders_of(part):
+            assert placed.order_id in output
+    for words in ("kill -9", "billing is back", "by orchestration", "by choreography", "all adds up"):
+        assert words in output
+
+
+async def test_the_demo_exits_with_1_and_says_what_is_wrong_when_a_node_does_not_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("examples.demo._NODE", (sys.executable, "-c", "print('no such luck'); raise SystemExit(3)"))
+    console = Console(record=True, width=120, file=io.StringIO())
+    assert await perform(console) == 1
+    text = console.export_text()
+    assert "this does not add up" in text
+    assert "no such luck" in text
