@@ -75,24 +75,16 @@ class Cell(Lifecycle):
         return handled
 
     def _come_to_rest(self) -> None:
-        if self.flags & SUSPENDED:
-            self.catch_up()
+        if self.suspension is not None:
+            self.suspension.end()
+            self.suspension = None
+            self.flags &= ~SUSPENDED
         self.end_burst()
 
     def left_behind(self, task: asyncio.Task[Any]) -> None:
         self.flags |= SUSPENDED
-        self.kin.suspension = Suspension(task, self.report_cut)
+        self.suspension = Suspension(task, self.report_cut)
         self.renew_grace()
-
-    def catch_up(self) -> None:
-        """The suspended handler has ended."""
-        self.flags &= ~SUSPENDED
-        kin = self.kin
-        if kin.suspension is not None:
-            kin.suspension.end()
-        kin.suspension = None
-        if self.is_stopped:
-            self.family = None
 
     async def _handle_each(self, queue: deque[Any], count: int) -> int:
         handled = 0
@@ -137,13 +129,12 @@ class Cell(Lifecycle):
 
     def _failed(self, error: BaseException, entries: Sequence[Any]) -> None:
         """Bury what was in hand, and have the supervisor decide, unless the actor ends anyway."""
-        suspension = None if self.family is None else self.family.suspension
-        cut = suspension is not None and suspension.is_cut and isinstance(error, asyncio.CancelledError)
+        cut = self.suspension is not None and self.suspension.is_cut and isinstance(error, asyncio.CancelledError)
         for entry in entries:
             self.bury(entry, Reason.STOPPED if cut else Reason.FAILED, error)
             if self.stashed and self.stashed[-1] is entry:
                 self.stashed.pop()
-        if isinstance(error, asyncio.CancelledError) and was_cut(suspension):
+        if isinstance(error, asyncio.CancelledError) and was_cut(self.suspension):
             return
         self.fail(error)
 

@@ -6,7 +6,6 @@ from enum import Enum
 from typing import Any
 
 from runtime.actor.restarts import Child, Restarts
-from runtime.actor.suspension import Suspension
 from runtime.actor.watch import Watches
 
 __all__ = ["Family", "Phase"]
@@ -22,7 +21,7 @@ class Phase(Enum):
 class Family:
     """What most actors never need, made when they do."""
 
-    __slots__ = ("awaited_child", "children", "error", "phase", "restart", "restarts", "suspension", "watches")
+    __slots__ = ("awaited_child", "children", "error", "phase", "restart", "restarts", "watches")
 
     def __init__(self) -> None:
         self.children: dict[str, Any] = {}
@@ -32,4 +31,3 @@ class Family:
         self.restart = False  # how ENDING ends
         self.error: BaseException | None = None  # what it failed with, until it is restarted
         self.awaited_child: Child | None = None
-        self.suspension: Suspension | None = None

@@ -32,7 +32,7 @@ from runtime.actor.supervision import (
     HookFailed,
     RestartsExhausted,
 )
-from runtime.actor.suspension import was_cut
+from runtime.actor.suspension import Suspension, was_cut
 from runtime.actor.watch import Terminated, Watches
 from runtime.errors import ActorNameTaken, ActorStopped
 
@@ -42,7 +42,7 @@ __all__ = ["Lifecycle"]
 class Lifecycle(Mailbox):
     """A mailbox with an instance behind it, and a place in the tree."""
 
-    __slots__ = ("actor", "factory", "family", "name", "parent")
+    __slots__ = ("actor", "factory", "family", "name", "parent", "suspension")
 
     def __init__(
         self,
@@ -57,6 +57,7 @@ class Lifecycle(Mailbox):
         self.name = name
         self.factory = factory
         self.family: Family | None = None
+        self.suspension: Suspension | None = None
         self.actor: Spawnable | None = factory()
         if type(self.actor).started is not Actor.started:
             self.flags = STARTING
@@ -71,12 +72,16 @@ class Lifecycle(Mailbox):
         return "/".join(reversed(names))
 
     @property
+    def phase(self) -> Phase:
+        return Phase.RUNNING if self.family is None else self.family.phase
+
+    @property
     def is_fallen(self) -> bool:
-        return self.family is not None and self.family.phase is Phase.FAILED
+        return self.phase is Phase.FAILED
 
     @property
     def is_halted(self) -> bool:
-        return self.family is not None and self.family.phase is Phase.HALTED
+        return self.phase is Phase.HALTED
 
     @property
     def kin(self) -> Family:
@@ -116,9 +121,11 @@ class Lifecycle(Mailbox):
         if not restart and not self.flags & (SCHEDULED | BLOCKED) and self._ends_in_silence():
             self._end()
             return
-        self.signal(Order(restart))
-        if self.flags & SUSPENDED:
-            self._give_grace()
+        order = Order(restart)
+        if self.signals is None or order not in self.signals:
+            self.signal(order)
+        if self.suspension is not None:
+            self.suspension.give_grace(self.shared.ports.clock, self.options.shutdown_s)
 
     def begin(self) -> None:
         self.signal(Begin())
@@ -259,16 +266,14 @@ class Lifecycle(Mailbox):
 
     def _end(self) -> None:
         self.tidy_up()
-        self.flags = self.flags & (SCHEDULED | SUSPENDED) | STOPPED
+        self.flags = (self.flags & (SCHEDULED | SUSPENDED)) | STOPPED
         self.actor = None
-        kin = self.family
+        kin, self.family = self.family, None
         if kin is not None and kin.watches is not None:
             kin.watches.tell_end(Terminated(cast(ActorRef, self), kin.error))
         self.clear()
         if self.parent is not None:
             self.parent._forget(self)
-        if not self.flags & SUSPENDED:
-            self.family = None
 
     def _forget(self, child: Lifecycle) -> None:
         kin = self.kin
@@ -282,15 +287,12 @@ class Lifecycle(Mailbox):
     # --- handlers that suspend ---
 
     def renew_grace(self) -> None:
-        kin = self.kin
-        if kin.suspension is not None:
-            kin.suspension.end()
-        if kin.phase is Phase.ENDING or any(isinstance(signal, Order) for signal in self.signals or ()):
-            self._give_grace()
-
-    def _give_grace(self) -> None:
-        suspension = self.kin.suspension
-        if suspension is not None:
+        """A hook or handler begins to be suspended: when it has to end anyway, it is given `shutdown_s` of its own."""
+        suspension = self.suspension
+        if suspension is None:
+            return
+        suspension.end()
+        if self.phase is Phase.ENDING or any(isinstance(signal, Order) for signal in self.signals or ()):
             suspension.give_grace(self.shared.ports.clock, self.options.shutdown_s)
 
     def report_cut(self) -> None:
@@ -298,12 +300,11 @@ class Lifecycle(Mailbox):
 
     async def _let(self, hook: Coroutine[Any, Any, None]) -> BaseException | None:
         """Run a hook; gives what it raised. One that was cancelled by `shutdown_s` has failed nobody."""
-        if self.flags & SUSPENDED:  # by an earlier hook or handler of this run: each has a time of its own
-            self.renew_grace()
+        self.renew_grace()  # an earlier hook of this run may have been suspended
         try:
             await hook
         except Exception as error:  # noqa: BLE001 - what a hook raises is supervised, or reported
             return error
         except asyncio.CancelledError as error:
-            return None if was_cut(self.kin.suspension) else error
+            return None if was_cut(self.suspension) else error
         return None

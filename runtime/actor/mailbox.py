@@ -23,7 +23,7 @@ from runtime.actor.ref import Recipient
 from runtime.actor.stepping import Dispatcher
 from runtime.actor.supervision import ActorOptions
 from runtime.actor.timers import Timer
-from runtime.errors import ActorStopped, AmendsError, HandlerFailed
+from runtime.errors import ActorStopped, AmendsError, HandlerFailed, Overloaded
 from runtime.ports import Fact, Ports
 
 __all__ = [
@@ -256,8 +256,10 @@ class Mailbox(ABC):
             self.flags &= ~CROWDED
 
     def _blame(self, reason: Reason, error: BaseException | None) -> AmendsError:
-        if reason is Reason.FAILED:
-            failure = HandlerFailed(f"{self.path} failed: {error!r}")
-            failure.__cause__ = error
-            return failure
-        return ActorStopped(f"{self.path} has stopped")
+        if reason is Reason.FULL:
+            return Overloaded(f"the mailbox of {self.path} is full")
+        if reason is not Reason.FAILED:
+            return ActorStopped(f"{self.path} has stopped")
+        failure = HandlerFailed(f"{self.path} failed: {error!r}")
+        failure.__cause__ = error
+        return failure

@@ -7,7 +7,7 @@ import pytest
 from runtime.actor.dead_letters import Reason
 from runtime.actor.ref import Recipient
 from runtime.actor.supervision import ActorOptions
-from runtime.errors import ActorStopped, DeadlineExceeded, HandlerFailed
+from runtime.errors import ActorStopped, DeadlineExceeded, HandlerFailed, Overloaded
 from tests.unit.actor.stage import BOOM, Await, Boom, Do, Stage
 
 
@@ -125,6 +125,14 @@ async def test_forward_keeps_the_question_of_the_first_sender(stage: Stage) -> N
     await stage.quiet()
     question = Do(lambda own: own.forward(back) if own.self is front else own.reply("from the back"))
     assert await front.ask(question, timeout_s=1.0) == "from the back"
+
+
+async def test_a_question_forwarded_to_a_full_mailbox_fails_as_overload(stage: Stage) -> None:
+    front, back = stage.spawn("front"), stage.spawn("back", ActorOptions(mailbox_max=1))
+    (await stage.inside(back)).hold()
+    back.try_tell("takes the only place")
+    with pytest.raises(Overloaded, match="stage/back is full"):
+        await front.ask(Do(lambda own: own.forward(back)), timeout_s=1.0)
 
 
 async def test_actors_answer_each_other_through_their_senders(stage: Stage) -> None:

@@ -9,6 +9,7 @@ import weakref
 import pytest
 
 from runtime.actor.actor import Actor
+from runtime.actor.cell import Cell
 from runtime.actor.dead_letters import DeadLetter, Reason
 from runtime.actor.event_stream import EventStream
 from runtime.actor.supervision import ActorFailed, ActorOptions, HookFailed, Restart
@@ -70,6 +71,21 @@ async def test_stop_may_be_asked_twice_and_by_several(stage: Stage) -> None:
     await asyncio.gather(stage.system.stop(), stage.system.stop())
     await stage.system.stop()
     assert stage.system.is_stopped
+
+
+async def test_a_stop_that_is_ordered_over_and_over_is_one_order(stage: Stage) -> None:
+    ref = stage.spawn("a")
+    gate = asyncio.Event()
+    ref.try_tell(Await(gate.wait))
+    await stage.quiet()
+    for _ in range(1000):
+        ref.stop()
+    assert isinstance(ref, Cell)
+    assert ref.signals is not None
+    assert len(ref.signals) == 1
+    gate.set()
+    await stage.quiet()
+    assert stage.taken() == ["a+", "a-"]
 
 
 async def test_stop_cancels_handlers_that_do_not_end(stage: Stage) -> None:
