@@ -6,6 +6,7 @@ import asyncio
 import io
 import os
 import sys
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -33,8 +34,10 @@ async def test_the_demo_shows_every_order_and_one_conversation_of_each_style() -
 
 async def test_the_demo_exits_with_1_and_says_what_is_wrong_when_a_node_does_not_start(
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     monkeypatch.setattr("examples.demo._NODE", (sys.executable, "-c", "print('no such luck'); raise SystemExit(3)"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # keeps what the failed run leaves behind
     console = Console(record=True, width=120, file=io.StringIO())
     assert await perform(console) == 1
     text = console.export_text()
