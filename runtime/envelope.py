@@ -6,13 +6,13 @@ An envelope is encoded once, when it is made; the store and the mesh carry those
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from functools import lru_cache
 
 from google.protobuf.message import DecodeError
 
 from protos import mesh_pb2
 from runtime.errors import InvalidMessage
+from runtime.record import record
 
 __all__ = ["Address", "Envelope", "address_of", "decode", "encode", "message_id", "parse_address", "shard_of"]
 
@@ -20,7 +20,7 @@ Address = tuple[str, str]
 """(kind, key) of an actor; written `kind/key`, e.g. `billing/ORD-1`. A kind holds no slash, a key may."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Envelope:
     """One message for one actor. Field for field `amends.Envelope`, with `encoded` beside it; see mesh.proto."""
 

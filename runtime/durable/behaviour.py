@@ -14,6 +14,7 @@ from typing import Protocol
 from google.protobuf.message import Message
 
 from runtime.envelope import Envelope
+from runtime.record import record
 from runtime.store.records import Outcome, Subscription
 
 __all__ = ["Behaviour", "CancelTimer", "Decision", "Delivery", "Outgoing", "RetryPolicy", "SetTimer"]
@@ -35,7 +36,7 @@ class RetryPolicy:
         return (self.immediate + 1) * (len(self.delays_s) + 1)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Delivery:
     """One message as a behaviour gets it."""
 
@@ -47,7 +48,7 @@ class Delivery:
     next_id: Callable[[str], bytes]  # the id of the next outgoing message, for its destination `kind/key`
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Outgoing:
     """A message to send after the commit: a command to its kind, or an event to its subscribers (and who asked)."""
 
@@ -61,7 +62,7 @@ class Outgoing:
     refusals: tuple[str, ...] = ()  # of an undo: answers of its do after which nothing is left to undo
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SetTimer:
     """Deliver a message to this actor later; a timer of the same name is replaced."""
 
@@ -70,12 +71,12 @@ class SetTimer:
     message: Message | None = None  # None: amends.TimerFired
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CancelTimer:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Decision:
     """What handling one message leads to."""
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError, Message
 
@@ -24,6 +23,7 @@ from runtime.durable.transition import mail_row
 from runtime.envelope import Envelope, address_of, encode, shard_of
 from runtime.errors import DeadlineExceeded, InvalidMessage, StoreCorrupt, StoreError, UnknownMessageType
 from runtime.ports import Ports
+from runtime.record import record
 from runtime.store.committer import Committer
 from runtime.store.port import Store
 from runtime.store.records import ActorRow, Outcome, Transition, Verdict
@@ -33,7 +33,7 @@ __all__ = ["Commands", "Reading", "Reply"]
 _POLL_S = 1.0  # how often a waiting caller looks into the store, in case an answer or a change was lost
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Reading:
     """An actor's committed state, as read."""
 
@@ -42,7 +42,7 @@ class Reading:
     row: ActorRow | None  # None when it came as a change, not from the store
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Waiting:
     """One call that waits for the outcome of its command."""
 

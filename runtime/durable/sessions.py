@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
 from google.protobuf.message import Message
 
 from protos import mesh_pb2
 from runtime.contracts import Contracts
+from runtime.record import record
 
 __all__ = ["Reply", "Sessions"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Reply:
     """What became of a command."""
 

@@ -7,14 +7,13 @@ Nothing here waits or acts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from google.protobuf.message import Message
 
 from protos import durable_pb2
 from runtime.durable.behaviour import CancelTimer, SetTimer
 from runtime.durable.kind import Kind
 from runtime.envelope import Address, Envelope, shard_of
+from runtime.record import record
 from runtime.store.records import ActorRow, Expected, HistoryRow, MailRow, Outcome, Transition
 
 __all__ = ["ClientAnswer", "Draft", "mail_row"]
@@ -22,7 +21,7 @@ __all__ = ["ClientAnswer", "Draft", "mail_row"]
 _POSITIONS = 1 << 16  # messages one transition can number
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ClientAnswer:
     """What becomes known to the client's session that waits for a command."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from runtime.envelope import Address
+from runtime.record import record
 
 __all__ = [
     "ActorRow",
@@ -25,7 +26,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ActorRow:
     """One actor's current state. Its key in the store is (kind, key)."""
 
@@ -46,7 +47,7 @@ class ActorRow:
         return self.kind, self.key
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Expected:
     """The row that a turn started from; revision 0 and no id mean that there was none."""
 
@@ -54,7 +55,7 @@ class Expected:
     last_id: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class MailRow:
     """One message that waits for an actor: pending, to be retried later, or parked (a dead letter)."""
 
@@ -84,7 +85,7 @@ class Outcome(StrEnum):
     FIRED = "fired"  # a timer
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class HistoryRow:
     """One message that was handled. Its key is (conversation, id): inserting it is the deduplication."""
 
@@ -106,7 +107,7 @@ class HistoryRow:
     caused: bytes  # encoded amends.CausedList: the messages it sent
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Transition:
     """What one turn did, or what a client posted: commits whole or not at all.
 
