@@ -69,17 +69,17 @@ class Cell(Lifecycle):
                 else:
                     handled = await self._handle_each(queue, count)
         except asyncio.CancelledError:  # the whole task was, from outside: another can go on with this cell
-            self._come_to_rest()
+            self._come_to_rest(rouse=False)
             raise
-        self._come_to_rest()
+        self._come_to_rest(rouse=True)
         return handled
 
-    def _come_to_rest(self) -> None:
+    def _come_to_rest(self, *, rouse: bool) -> None:
         if self.suspension is not None:
             self.suspension.end()
             self.suspension = None
             self.flags &= ~SUSPENDED
-        self.end_burst()
+        self.end_burst(rouse=rouse)
 
     def left_behind(self, task: asyncio.Task[Any]) -> None:
         self.flags |= SUSPENDED

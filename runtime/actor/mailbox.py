@@ -183,14 +183,15 @@ class Mailbox(ABC):
         self.flags |= SCHEDULED
         self.shared.dispatcher.schedule(self)
 
-    def end_burst(self) -> None:
-        """After a run: let waiting senders in, and go back to the ready queue or to rest."""
+    def end_burst(self, *, rouse: bool = True) -> None:
+        """After a run: let waiting senders in, and go back to the ready queue (rousing who works it off) or to rest."""
         if self.flags & CROWDED:
             self._admit()
         if not self.queue:
             self.queue = None
         if self.flags & (SIGNALLED | STARTING) or (self.queue and not self.flags & PAUSES):
-            self.shared.dispatcher.schedule(self)
+            dispatcher = self.shared.dispatcher
+            (dispatcher.schedule if rouse else dispatcher.ready.append)(self)
         else:
             self.flags &= ~SCHEDULED
 

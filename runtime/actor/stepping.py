@@ -23,12 +23,16 @@ from collections import deque
 from collections.abc import Generator
 from typing import Any, Protocol
 
-from runtime.ports import Tasks
+from runtime.ports import Clock, Tasks
 
 __all__ = ["ROUND_MAX", "Dispatcher", "Runnable"]
 
 ROUND_MAX = 256
 """Messages handled before the loop gets a turn: reads, writes and timers wait for no more than these."""
+
+_REVIVAL_S = 0.05
+"""When a task was cancelled from outside, another takes over after this pause: a loop that is being closed cancels all
+tasks, and must not be given new ones meanwhile."""
 
 
 class Runnable(Protocol):
@@ -53,11 +57,12 @@ class Dispatcher:
     `ready` holds a cell at most once, so it is bounded by the number of actors.
     """
 
-    __slots__ = ("_bed", "_clean", "_closed", "_idle", "_leader", "_name", "_running", "_tasks", "ready")
+    __slots__ = ("_bed", "_clean", "_clock", "_closed", "_idle", "_leader", "_name", "_running", "_tasks", "ready")
 
-    def __init__(self, tasks: Tasks, name: str) -> None:
+    def __init__(self, tasks: Tasks, clock: Clock, name: str) -> None:
         self.ready: deque[Runnable] = deque()
         self._tasks = tasks
+        self._clock = clock
         self._name = name
         self._clean = contextvars.copy_context()  # leaders start from it, not from whoever happened to wake them
         self._leader: asyncio.Task[Any] | None = None
@@ -99,9 +104,16 @@ class Dispatcher:
                     await self._sleep()
                 self._tasks.call_soon(self._overtake)
                 await self._round(me)
+        except asyncio.CancelledError:
+            self._clock.call_later(_REVIVAL_S, self._revive)
+            raise
         finally:
-            if self._leader is me:  # cancelled from outside: the next to schedule makes another leader
+            if self._leader is me:
                 self._leader, self._running, self._bed, self._idle = None, None, None, True
+
+    def _revive(self) -> None:
+        if self.ready and self._idle:
+            self._rouse()
 
     async def _sleep(self) -> None:
         self._idle = True

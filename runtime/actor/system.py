@@ -51,7 +51,7 @@ class ActorSystem:
         self.events = EventStream(ports.report)
         self.dead_letters = DeadLetters(self.events)
         self._on_failure = on_failure
-        self._dispatcher = Dispatcher(ports.tasks, name)
+        self._dispatcher = Dispatcher(ports.tasks, ports.clock, name)
         self._shared = Shared(ports, self._dispatcher, self.events, self.dead_letters, self._failed)
         self._waiting: list[asyncio.Future[None]] = []  # those that await `stop`
         self._root = Cell(self._shared, None, lambda: Root(self._ended), name, ActorOptions(supervision=supervision))

@@ -14,6 +14,7 @@ from runtime.actor.dead_letters import Reason
 from runtime.actor.system import ActorSystem
 from runtime.adapters import system_ports
 from runtime.errors import HandlerFailed
+from runtime.testing.clock import VirtualLoop
 from tests.unit.actor.stage import Await, Do, Noting, Stage
 
 
@@ -198,8 +199,27 @@ async def test_an_actor_goes_on_after_its_handlers_task_was_cancelled_from_outsi
     tasks[0].cancel()
     with pytest.raises(HandlerFailed):
         await asking
-    await stage.quiet()
+    await stage.pass_s(1.0)
     assert stage.taken() == ["a+", "a next"]
+
+
+def test_a_loop_may_be_closed_over_a_system_that_nobody_stopped() -> None:
+    log: list[str] = []
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def scenario() -> None:
+        loops.append(asyncio.get_running_loop())
+        stage = Stage()
+        stage.log = log
+        ref = stage.spawn("a")
+        ref.try_tell(Await(asyncio.Event().wait))
+        ref.try_tell("never")
+        await stage.quiet()
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(scenario())
+    assert asyncio.all_tasks(loops[0]) == set()
+    assert log == ["a+"]
 
 
 async def test_an_end_that_was_cancelled_from_outside_is_taken_up_again(stage: Stage) -> None:
@@ -214,7 +234,7 @@ async def test_an_end_that_was_cancelled_from_outside_is_taken_up_again(stage: S
     for task in asyncio.all_tasks():
         if task.get_name() == "stage: actors":
             task.cancel()
-    await stage.quiet()
+    await stage.pass_s(1.0)
     ref.stop()
     await stage.quiet()
     assert ref.is_stopped
