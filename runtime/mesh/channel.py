@@ -54,7 +54,8 @@ class GrpcTransport:
     async def dial(self, address: str) -> Link:
         """Open a stream to the node at host:port. Returns at once; a failure shows as LinkLost on first use.
 
-        LinkLost is a NobodyListens when the machine says that no process has that port.
+        LinkLost is a NobodyListens when the machine says that no process has that port. The call has no deadline,
+        since a link lives as long as its nodes: the mesh closes one that says no hello, or falls silent.
         """
         channel = grpc.aio.insecure_channel(address, options=self._options)
         stream: grpc.aio.StreamStreamMultiCallable[Any, Any] = channel.stream_stream(STREAM_METHOD)

@@ -9,6 +9,7 @@ nothing of it can come after something of its successor.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -46,8 +47,18 @@ class Receiver(Protocol):
 class Inbound:
     """One accepted stream after the handshake."""
 
-    def __init__(self, peer: str, link: Link, ports: Ports, settings: MeshSettings, receiver: Receiver) -> None:
+    def __init__(
+        self,
+        peer: str,
+        link: Link,
+        ports: Ports,
+        settings: MeshSettings,
+        receiver: Receiver,
+        before: Inbound | None,
+    ) -> None:
         self.peer = peer
+        self._before = before  # an older stream of that node
+        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ports = ports
         self._receiver = receiver
         self.stream = Stream(peer, link, ports, settings, self._take)
@@ -55,10 +66,26 @@ class Inbound:
 
     async def run(self) -> None:
         """Take what comes until the stream ends."""
-        await self.stream.run()
-        self._receiver.lost(self.peer)
+        if self._before is not None:
+            self._before.stream.drop("a newer stream has taken its place")
+        try:
+            await self.stream.run()
+            await self._after_the_older()
+            self._receiver.lost(self.peer)
+        finally:
+            self._ended.set_result(None)
+
+    async def ended(self) -> None:
+        """Wait until nothing of it is under way any more."""
+        await asyncio.shield(self._ended)
+
+    async def _after_the_older(self) -> None:
+        if self._before is not None:
+            before, self._before = self._before, None
+            await before.ended()
 
     async def _take(self, frame: mesh_pb2.Frame) -> None:
+        await self._after_the_older()
         try:
             if frame.pushes or frame.gap:
                 await self._receiver.pushes(self.peer, list(frame.pushes), frame.gap)
@@ -80,26 +107,28 @@ class Inbound:
 
 async def greet(link: Link, own: Identity, ports: Ports, settings: MeshSettings) -> mesh_pb2.Hello | None:
     """Answer the hello of whoever dialled. None when there is nothing to talk about; the link is then done with."""
+    peer = ""
     timer = ports.clock.call_later(settings.hello_s, lambda: ports.tasks.start(link.close(), name="close a link"))
     try:
         encoded = await link.receive()
         if encoded is None:
             return None
         hello = read_hello(encoded)
+        peer = hello.node
         agreed_protocol(own, hello)
         await link.send(hello_frame(own))
     except LinkLost:
         return None
     except (PeerRefused, InvalidMessage) as error:
-        ports.report(PeerRejected("", "", str(error)))
-        await say_goodbye(link, str(error))
+        ports.report(PeerRejected(peer, "", str(error)))
+        await _say_goodbye(link, str(error))
         return None
     finally:
         timer.cancel()
     return hello if hello.node and hello.node != own.node else None
 
 
-async def say_goodbye(link: Link, reason: str) -> None:
+async def _say_goodbye(link: Link, reason: str) -> None:
     """Tell the other side why, if it still listens."""
     try:
         await link.send(goodbye_frame(reason))

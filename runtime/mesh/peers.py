@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from protos import mesh_pb2
 from runtime.errors import DeadlineExceeded, InvalidMessage, LinkLost, NobodyListens, PeerRefused
 from runtime.mesh.handshake import Identity
-from runtime.mesh.inbound import Inbound, Receiver, greet, say_goodbye
+from runtime.mesh.inbound import Inbound, Receiver, greet
 from runtime.mesh.peer import Peer, PeerAddress, PeerStatus, ask_hello
 from runtime.mesh.stream import MeshSettings
 from runtime.ports import Cancellable, Link, Ports, Transport
@@ -42,7 +42,7 @@ class Mesh:
         self._receiver = receiver
         self._settings = settings or MeshSettings()
         self._peers: dict[str, Peer] = {}
-        self._inbound: dict[str, tuple[Inbound, asyncio.Future[None]]] = {}
+        self._inbound: dict[str, Inbound] = {}  # the newest of each node
         self._running: dict[asyncio.Task[None], None] = {}
         self._ticker: Cancellable | None = None
         self._is_closed = False
@@ -94,27 +94,22 @@ class Mesh:
     async def accept(self, link: Link) -> None:
         """Serve one stream that another node dialled; returns when it has ended."""
         if self._is_closed:
-            await say_goodbye(link, _CLOSING)
-            return
+            return  # no goodbye: to the dialler that would be a refusal, and this node may be back in a moment
         hello = await greet(link, self._identity, self._ports, self._settings)
         if hello is None or self._is_closed:
             return
-        inbound = Inbound(hello.node, link, self._ports, self._settings, self._receiver)
-        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        before = self._inbound.get(hello.node)
-        self._inbound[hello.node] = (inbound, ended)
+        node = hello.node
+        before = self._inbound.get(node)
+        inbound = Inbound(node, link, self._ports, self._settings, self._receiver, before)
+        self._inbound[node] = inbound
         self._start_ticking()
+        if node in self._peers:
+            self._peers[node].hurry()
         try:
-            if before is not None:
-                before[0].stream.drop("a newer stream has taken its place")
-                await before[1]
-            if hello.node in self._peers:
-                self._peers[hello.node].hurry()
             await inbound.run()
         finally:
-            ended.set_result(None)
-            if self._inbound.get(hello.node) == (inbound, ended):
-                del self._inbound[hello.node]
+            if self._inbound.get(node) is inbound:
+                del self._inbound[node]
 
     # --- heartbeats ---
 
@@ -126,7 +121,7 @@ class Mesh:
         self._ticker = self._ports.clock.call_later(self._settings.beat_s, self._tick)
         for peer in list(self._peers.values()):
             peer.beat()
-        for inbound, _ in list(self._inbound.values()):
+        for inbound in list(self._inbound.values()):
             inbound.stream.beat()
 
     # --- the end ---
@@ -137,13 +132,13 @@ class Mesh:
         for peer in self._peers.values():
             peer.leave(_CLOSING)
         self._peers.clear()
-        inbound = list(self._inbound.values())
-        for one, _ in inbound:
-            one.stream.leave(_CLOSING)
+        inbounds = list(self._inbound.values())
+        for inbound in inbounds:
+            inbound.stream.leave(_CLOSING)
         for task in list(self._running):
             await task
-        for _, ended in inbound:
-            await ended
+        for inbound in inbounds:
+            await inbound.ended()
         if self._ticker is not None:
             self._ticker.cancel()
 

@@ -101,13 +101,12 @@ class GrpcServer:
         link = AcceptedLink(context)
         self._links[link] = None
         # A task of its own: grpc cancels this one when the peer is gone, whatever it is in the middle of.
-        session = self._tasks.start(_serve(self._accept, link), name=f"link from {context.peer()}")
+        self._tasks.start(_serve(self._accept, link), name=f"link from {context.peer()}")
         try:
             await link.ended()
         finally:
             link.end()
             del self._links[link]
-            del session
 
 
 async def _serve(accept: Accept, link: AcceptedLink) -> None:
