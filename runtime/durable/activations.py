@@ -47,7 +47,7 @@ class Activations:
         self._recent: dict[bytes, None] = {}
         self._older: dict[bytes, None] = {}
         self._tick = 0
-        self._waiters: list[tuple[Callable[[Activation], bool], Callable[[], None]]] = []
+        self._leaving: list[tuple[frozenset[int], Callable[[], None]]] = []
         options = ActorOptions(
             mailbox_max=kind.limits.mailbox_max,
             throughput=kind.limits.turn_messages_max,
@@ -202,8 +202,8 @@ class Activations:
     def settled(self, activation: Activation) -> None:
         if activation.behind and not activation.pending and not self.paused:
             self.feed(activation.address, activation.shard)
-        if self._waiters:
-            self._wake_waiters()
+        if self._leaving:
+            self._let_go()
 
     def reload(self, activation: Activation, reason: str, *, delay_s: float = 0.0) -> None:
         address, shard = activation.address, activation.shard
@@ -218,8 +218,8 @@ class Activations:
         if self._table.get(activation.address) is activation:
             del self._table[activation.address]
         activation.busy = False
-        if self._waiters:
-            self._wake_waiters()
+        if self._leaving:
+            self._let_go()
 
     # --- leaving memory ---
 
@@ -230,8 +230,6 @@ class Activations:
             del self._table[activation.address]
         if activation.ref is not None:
             activation.ref.stop()
-        if self._waiters:
-            self._wake_waiters()
 
     def _evict_one(self) -> bool:
         for looked, activation in enumerate(self._table.values()):
@@ -256,20 +254,21 @@ class Activations:
         self._blocked.clear()
 
     def when_idle(self, shards: frozenset[int], then: Callable[[], None]) -> None:
-        """Call back once no turn of these shards is under way. Intake must have been stopped before."""
-        self._waiters.append((lambda one: one.shard in shards, then))
-        self._wake_waiters()
+        """Let go of the actors of these shards, each when its turn has ended, and then call back.
 
-    def forget(self, shards: frozenset[int]) -> None:
-        """Let go of the actors of shards that were given up."""
-        for activation in list(self._table.values()):
-            if activation.shard in shards:
-                self._drop(activation)
+        Intake must have been stopped before.
+        """
+        self._leaving.append((shards, then))
+        self._let_go()
 
-    def _wake_waiters(self) -> None:
-        waiters, self._waiters = self._waiters, []
-        for concerns, then in waiters:
-            if any(one.busy and concerns(one) for one in self._table.values()):
-                self._waiters.append((concerns, then))
+    def _let_go(self) -> None:
+        leaving, self._leaving = self._leaving, []
+        for shards, then in leaving:
+            concerned = [one for one in self._table.values() if one.shard in shards]
+            for activation in concerned:
+                if not activation.busy:
+                    self._drop(activation)
+            if any(activation.busy for activation in concerned):
+                self._leaving.append((shards, then))
             else:
                 then()

@@ -73,6 +73,7 @@ class Region:
         self._placement: Placement | None = None
         self._links: Links | None = None
         self._owned: dict[str, set[int]] = {}
+        self._places: object = None  # who owned what when watches were last announced
         self.watches = Watches(self._signal)
         self.activations: Mapping[str, Activations] = {
             kind.name: Activations(kind, committer, self._release) for kind in kinds
@@ -190,7 +191,6 @@ class Region:
         idle: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         activations.when_idle(shards, lambda: _finish(idle))
         await idle
-        activations.forget(shards)
 
     def lost(self, reason: str) -> None:
         for kind, activations in self.activations.items():
@@ -203,8 +203,11 @@ class Region:
 
     def changed(self, view: ClusterView) -> None:
         self._subscribers.replace((*self._static, *view.subscriptions))
-        for address in self.watches.local:
-            self.watch_remote(address)
+        places = (view.shards, tuple((node.name, node.incarnation) for node in view.nodes))
+        if places != self._places:  # a new owner knows of no watchers
+            self._places = places
+            for address in self.watches.local:
+                self.watch_remote(address)
 
 
 def _finish(future: asyncio.Future[None]) -> None:
