@@ -86,6 +86,13 @@ class BatchConformance(ConformanceBase):
             await self.commit(store, copies, turn(2, start=row), copies)
             assert [row.id for row in await store.waiting_for(("billing", "a"), SHARD, limit=9)] == [id_of(3)]
 
+    async def test_a_copy_behind_which_its_original_is_removed_does_not_stay(self) -> None:
+        async with self.store() as store:
+            await self.commit(store, post(mail_row(1)))
+            removal = Transition(address=("billing", "a"), shard=SHARD, consumed=(id_of(1),))
+            await self.commit(store, post(mail_row(1), check_duplicates=False), removal)
+            assert await store.waiting_for(("billing", "a"), SHARD, limit=9) == []
+
     async def test_a_large_batch_and_a_wide_fan_out_are_one_commit(self) -> None:
         async with self.store() as store:
             fan_out = [mail_row(10_000 + number, f"s{number}", kind="sales") for number in range(700)]

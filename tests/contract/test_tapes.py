@@ -1,0 +1,219 @@
+"""I15: every store gives the same answers to the same tape of operations, drawn at random.
+
+Few actors, few messages, few instants: so that a drawn operation mostly concerns what earlier ones left.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, fields, is_dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from runtime.adapters import system_ports
+from runtime.ports import Cancellable
+from runtime.store.memory import MemoryStore
+from runtime.store.port import Store
+from runtime.store.records import Expected, MailRow, NodeRow, Outcome, ShardRow, Subscription, Transition
+from runtime.store.sqlite import SqliteStore
+from runtime.testing.store_samples import EMPTY, actor_row, history_row, id_of, mail_row
+
+Operation = Callable[[Store], Awaitable[object]]
+
+KINDS = ("billing", "sales")
+KEYS = ("a", "🚚")
+SHARDS = (0, 1)
+INSTANTS = st.sampled_from([0.0, 1.0, 2.5, 1e9])
+LIMITS = st.sampled_from([1, 2, 5, 100])
+NUMBERS = st.integers(1, 4)
+CONVERSATIONS = st.sampled_from([0, 0, 0, 1])
+kinds = st.sampled_from([KINDS[0]] * 4 + [KINDS[1]])
+keys = st.sampled_from([KEYS[0]] * 2 + [KEYS[1]])
+shards = st.sampled_from([SHARDS[0]] * 6 + [SHARDS[1]])
+names = st.sampled_from(["one", "two"])
+
+
+@dataclass
+class Clock:
+    """A wall clock that stands still until the tape moves it; what waits for a thread runs on the real one."""
+
+    wall_s: float = 100.0
+
+    def now_s(self) -> float:
+        return self.wall_s
+
+    def monotonic_s(self) -> float:
+        return system_ports().clock.monotonic_s()
+
+    async def sleep(self, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
+
+    def call_later(self, delay_s: float, callback: Callable[..., object], *arguments: object) -> Cancellable:
+        return asyncio.get_running_loop().call_later(delay_s, callback, *arguments)
+
+
+@st.composite
+def mails(draw: st.DrawFn) -> MailRow:
+    return mail_row(
+        draw(NUMBERS),
+        draw(keys),
+        kind=draw(kinds),
+        shard=draw(shards),
+        conversation=draw(CONVERSATIONS),
+        sent_at_s=draw(INSTANTS),
+        sequence=draw(st.integers(0, 2)),
+        due_at_s=draw(INSTANTS),
+        attempts=draw(st.integers(0, 3)),
+        parked=draw(st.sampled_from(["", "", "boom"])),
+    )
+
+
+@st.composite
+def transitions(draw: st.DrawFn) -> Transition:
+    kind, key, shard = draw(kinds), draw(keys), draw(shards)
+    consumed = tuple(id_of(number) for number in draw(st.lists(NUMBERS, max_size=2)))
+    mail = tuple(draw(st.lists(mails(), max_size=2)))
+    if draw(st.booleans()):
+        return Transition(mail=mail, check_duplicates=draw(st.booleans()))
+    history = tuple(
+        history_row(
+            number,
+            key,
+            kind=kind,
+            shard=shard,
+            conversation=draw(CONVERSATIONS),
+            handled_at_s=draw(INSTANTS),
+            outcome=draw(st.sampled_from(Outcome)),
+        )
+        for number in draw(st.lists(NUMBERS, max_size=2))
+    )
+    rescheduled = tuple(replace(row, kind=kind, key=key, shard=shard) for row in draw(st.lists(mails(), max_size=1)))
+    if draw(st.integers(0, 3)) == 0:
+        return Transition(
+            address=(kind, key), shard=shard, consumed=consumed, history=history, mail=mail, rescheduled=rescheduled
+        )
+    # Mostly the row that an earlier turn of the tape may have left, now and then another history of that length.
+    revision = draw(st.integers(0, 2))
+    was, last = (number if draw(st.integers(0, 4)) else 9 for number in (revision, revision + 1))
+    actor = actor_row(
+        key,
+        kind=kind,
+        shard=shard,
+        revision=revision + 1,
+        last=last,
+        conversation=draw(CONVERSATIONS),
+        due_at_s=draw(st.none() | INSTANTS),
+    )
+    expected = Expected(revision, id_of(was)) if revision else EMPTY
+    return Transition(
+        actor=actor, expected=expected, consumed=consumed, history=history, mail=mail, rescheduled=rescheduled
+    )
+
+
+batches = st.lists(transitions(), max_size=6)
+
+
+@st.composite
+def reads(draw: st.DrawFn) -> Operation:
+    kind, key, shard, limit = draw(kinds), draw(keys), draw(shards), draw(LIMITS)
+    due_s, sent_s, conversation = draw(INSTANTS), draw(INSTANTS), id_of(draw(CONVERSATIONS))
+    some = draw(st.lists(shards, max_size=3))
+    id = id_of(draw(NUMBERS))
+    choices: list[Operation] = [
+        lambda s: s.load([(kind, key), ("sales", "a")]),
+        lambda s: s.handled([(conversation, id)]),
+        lambda s: s.waiting(kind, some, due_before_s=due_s, sent_before_s=sent_s, limit=limit),
+        lambda s: s.waiting_for((kind, key), shard, limit=limit),
+        lambda s: s.due(kind, some, before_s=due_s, limit=limit),
+        lambda s: s.conversation(conversation),
+        lambda s: s.mail_of_conversation(conversation),
+        lambda s: s.dead_letters(limit=limit, after=id),
+        lambda s: s.actors_with_key(key),
+        lambda s: s.actors(kind, limit=limit, after=key),
+        lambda s: s.cluster(),
+    ]
+    return draw(st.sampled_from(choices))
+
+
+@st.composite
+def writes(draw: st.DrawFn) -> Operation:
+    batch, name, incarnation = draw(batches), draw(names), draw(st.sampled_from("12"))
+    node = NodeRow(name, incarnation, "127.0.0.1:1", tuple(draw(st.lists(kinds, max_size=2))), "0.1.0")
+    lease_s, limit, instant_s = draw(st.sampled_from([1.0, 50.0])), draw(LIMITS), draw(INSTANTS)
+    wanted = [
+        ShardRow(draw(kinds), draw(shards), name, draw(st.integers(0, 2))) for _ in range(draw(st.integers(0, 3)))
+    ]
+    subscriptions = [
+        Subscription("e", draw(kinds), "k", draw(names), draw(st.booleans()), "f", "v")
+        for _ in range(draw(st.integers(0, 2)))
+    ]
+    other = draw(st.sampled_from(["", "1", "2"]))
+    after = b"" if draw(st.booleans()) else id_of(draw(CONVERSATIONS))
+    kind = draw(kinds)
+    mine = [replace(subscription, kind=kind, process=str(n)) for n, subscription in enumerate(subscriptions)]
+    commit: Operation = lambda s: s.commit(batch)  # noqa: E731 -- one of many, and the one drawn most
+    choices: list[Operation] = [
+        *[commit] * 8,
+        lambda s: s.settle(batch),
+        lambda s: s.purge(handled_before_s=instant_s, limit=limit, after=after),
+        lambda s: s.join(node, lease_s=lease_s, replace=other),
+        lambda s: s.renew(name, incarnation, lease_s=lease_s),
+        lambda s: s.leave(name, incarnation),
+        lambda s: s.evict(name, incarnation),
+        lambda s: s.assign_many(wanted),
+        lambda s: s.subscribe(mine, kind=kind),
+    ]
+    return draw(st.sampled_from(choices))
+
+
+tapes = st.lists(writes() | reads() | st.floats(0.0, 60.0), min_size=8, max_size=30)
+
+
+@pytest.mark.timeout(900)  # a failure takes its time to be made small
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(tape=tapes)
+def test_i15_memory_and_sqlite_give_the_same_answers_to_one_tape(tape: list[Operation | float]) -> None:
+    with TemporaryDirectory() as folder:
+        asyncio.run(_compare(tape, Path(folder) / "amends.db"))
+
+
+async def _compare(tape: list[Operation | float], path: Path) -> None:
+    clock = Clock()
+    ports = replace(system_ports(), clock=clock)
+    memory, sqlite = MemoryStore(ports), SqliteStore(path, ports)
+    await sqlite.open()
+    try:
+        for operation in tape:
+            if isinstance(operation, float):
+                clock.wall_s += operation
+                continue
+            assert _plain(await operation(memory)) == _plain(await operation(sqlite))
+        assert await _everything(memory) == await _everything(sqlite)
+    finally:
+        await sqlite.close()
+
+
+async def _everything(store: Store) -> list[object]:
+    answers: list[object] = [await store.cluster()]
+    for kind in KINDS:
+        answers.append(await store.actors(kind, limit=999))
+        answers.extend([await store.waiting_for((kind, key), shard, limit=999) for key in KEYS for shard in SHARDS])
+    answers.extend([await store.conversation(id_of(number)) for number in range(3)])
+    return [_plain(answer) for answer in answers]
+
+
+def _plain(answer: object) -> object:
+    """Rows as text with their types, so that an answer can't pass for another by comparing equal to it."""
+    return json.dumps(answer, default=_described)
+
+
+def _described(value: object) -> object:
+    if isinstance(value, bytes):
+        return f"bytes {value.hex()}"
+    if is_dataclass(value) and not isinstance(value, type):
+        return [type(value).__name__, *(getattr(value, field.name) for field in fields(value))]
+    raise TypeError(f"{value!r} in an answer")
