@@ -33,6 +33,9 @@ __all__ = ["Commands", "Reading", "Reply"]
 _POLL_S = 1.0  # how often a waiting caller looks into the store, in case an answer or a change was lost
 
 
+_GIVEN_UP = frozenset((Outcome.FAULTED, Outcome.UNDONE))
+
+
 @record(frozen=True, slots=True)
 class Reading:
     """An actor's committed state, as read."""
@@ -210,7 +213,7 @@ class Commands:
         try:
             (handled,) = await self._store.handled([(envelope.conversation, envelope.id)])
             if handled is not None:
-                fault = "" if handled.outcome is Outcome.HANDLED else handled.error
+                fault = handled.error if handled.outcome in _GIVEN_UP else ""
                 return Reply(None, fault, envelope.id, envelope.conversation)
             shard = shard_of(envelope.key, self._limits.shards_per_kind)
             for row in await self._store.waiting_for(envelope.address, shard, limit=self._limits.mailbox_max):
