@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from runtime.store.records import Transition, Verdict
+from runtime.store.records import Outcome, Transition, Verdict
 from runtime.testing.store_conformance_base import ConformanceBase
-from runtime.testing.store_samples import EMPTY, SHARD, actor_row, id_of, mail_row, post, turn
+from runtime.testing.store_samples import EMPTY, SHARD, actor_row, history_row, id_of, mail_row, post, turn
 
 __all__ = ["BatchConformance"]
 
@@ -91,6 +91,16 @@ class BatchConformance(ConformanceBase):
             await self.commit(store, post(mail_row(1)))
             removal = Transition(address=("billing", "a"), shard=SHARD, consumed=(id_of(1),))
             await self.commit(store, post(mail_row(1), check_duplicates=False), removal)
+            assert await store.waiting_for(("billing", "a"), SHARD, limit=9) == []
+
+    async def test_a_tombstone_refuses_what_comes_after_it_and_leaves_what_waits(self) -> None:
+        async with self.store() as store:
+            tombstone = Transition(history=(history_row(1, outcome=Outcome.UNDONE),))
+            await self.commit(store, post(mail_row(1), check_duplicates=False), tombstone)
+            assert await store.waiting_for(("billing", "a"), SHARD, limit=9) == [mail_row(1)]
+            # It can't be handled any more, only removed.
+            assert await self.one(store, turn(1)) is Verdict.GONE
+            await self.commit(store, Transition(address=("billing", "a"), shard=SHARD, consumed=(id_of(1),)))
             assert await store.waiting_for(("billing", "a"), SHARD, limit=9) == []
 
     async def test_a_large_batch_and_a_wide_fan_out_are_one_commit(self) -> None:
