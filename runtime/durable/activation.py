@@ -35,6 +35,10 @@ __all__ = ["Activation", "ActivationHost"]
 class ActivationHost(Protocol):
     """What an activation asks of the table it lives in."""
 
+    async def fetch(self, activation: Activation) -> None:
+        """Read its row, and those of others that are about to need theirs. Raises StoreError."""
+        ...
+
     def release(self, activation: Activation, draft: Draft) -> None:
         """The draft is in the store: send, answer, tell."""
         ...
@@ -66,6 +70,7 @@ class Activation(BatchActor):
         "attempts",
         "behind",
         "busy",
+        "fetched",
         "kind",
         "pending",
         "ref",
@@ -79,7 +84,8 @@ class Activation(BatchActor):
         self.kind = kind
         self.address = address
         self.shard = shard
-        self.row: ActorRow | None = None
+        self.row: ActorRow | None = None  # as last committed; None also before it is fetched
+        self.fetched = False
         self.pending: dict[bytes, None] = {}  # ids in the mailbox or in the running turn
         self.attempts: dict[bytes, int] = {}  # failed runs before, of those that had any
         self.behind = False  # mail was left in the store: read it before taking newer pushes
@@ -142,9 +148,10 @@ class Activation(BatchActor):
 
     async def _load(self, batch: Sequence[Envelope]) -> bool:
         """Read the row. False when it cannot be understood: then the mail is parked, and the row is left alone."""
-        (row,) = await self.kind.store.load([self.address])
+        if not self.fetched:
+            await self._host.fetch(self)
+        row = self.row
         state_type = self.kind.behaviour.state_type
-        self.row = row
         self._state = state_type()
         if row is not None:
             try:

@@ -29,6 +29,7 @@ __all__ = ["Activations"]
 
 _RECENT_MAX = 8192  # ids consumed lately, remembered so that a slow sweep does not run them again
 _EVICTION_LOOKS_MAX = 64
+_FETCH_MAX = 32  # rows read at once
 
 
 class Activations:
@@ -46,6 +47,7 @@ class Activations:
         self._feeding: dict[Address, bool] = {}  # True: mail was declined meanwhile, so feed once more
         self._recent: dict[bytes, None] = {}
         self._older: dict[bytes, None] = {}
+        self._unfetched: dict[Address, Activation] = {}  # made lately; read together by the first that runs
         self._tick = 0
         self._leaving: list[tuple[frozenset[int], Callable[[], None]]] = []
         options = ActorOptions(
@@ -110,6 +112,7 @@ class Activations:
         activation = Activation(self.kind, address, shard, self, self._committer)
         activation.ref = self._context.spawn(lambda: activation, address[1], options=self._options)
         self._table[address] = activation
+        self._unfetched[address] = activation
         return activation
 
     # --- feeding from the store ---
@@ -183,6 +186,18 @@ class Activations:
 
     # --- called by activations ---
 
+    async def fetch(self, activation: Activation) -> None:
+        unfetched = self._unfetched
+        together = [activation]
+        unfetched.pop(activation.address, None)
+        while unfetched and len(together) < _FETCH_MAX:
+            together.append(unfetched.popitem()[1])
+        rows = await self.kind.store.load([one.address for one in together])
+        for one, row in zip(together, rows, strict=True):
+            if not one.fetched:
+                one.row = row
+                one.fetched = True
+
     def release(self, activation: Activation, draft: Draft) -> None:
         if len(self._recent) > _RECENT_MAX:
             self._recent, self._older = {}, self._recent
@@ -226,6 +241,7 @@ class Activations:
     def _drop(self, activation: Activation) -> None:
         activation.stopping = True
         activation.busy = False
+        self._unfetched.pop(activation.address, None)
         if self._table.get(activation.address) is activation:
             del self._table[activation.address]
         if activation.ref is not None:

@@ -102,6 +102,7 @@ class SagaBehaviour:
         self.process = saga.kind
         self.subscriptions = tuple(_subscription(saga.kind, start) for start in self.definition.starts)
         self._starts = {start.event_type: start for start in self.definition.starts}
+        self._key_paths = {type_: start.key or contract_of(type_).key_field for type_, start in self._starts.items()}
         self.accepts = _accepted(self.definition)
 
     async def handle(self, state: Message, delivery: Delivery) -> Decision:
@@ -156,15 +157,15 @@ class SagaBehaviour:
 
     def key_of(self, event: Message) -> str:
         """The key of the instance that an event starts; empty when it starts none."""
-        start = self._starts.get(type(event))
-        return "" if start is None else field_text(event, start.key or contract_of(start.event_type).key_field)
+        path = self._key_paths.get(type(event))
+        return "" if path is None else field_text(event, path)
 
     def _begin(self, start: Starts, event: Message, key: str) -> Message:
         """The business state of a new instance. Raises FinalError when the event or `begin` does not give one."""
         where = f"{self.kind} cannot be started by {full_name(type(event))}"
         if not key or self.key_of(event) != key:
-            field = start.key or contract_of(start.event_type).key_field
-            raise FinalError(f"{where}: its field {field!r} is {self.key_of(event)!r}, the key of the address {key!r}")
+            path = self._key_paths[start.event_type]
+            raise FinalError(f"{where}: its field {path!r} is {self.key_of(event)!r}, the key of the address {key!r}")
         try:
             state = start.begin(event)
         except Exception as error:  # the author's code; reported with the event, which is parked

@@ -16,7 +16,7 @@ __all__ = ["close", "connect", "translate", "translated"]
 _WRITER_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
 _CACHE_KIB = 16_384
 _STATEMENTS_MAX = 300  # prepared statements kept by a connection, the least used dropped; the writer has about 200
-_CHECKPOINT_PAGES = 2_000  # of 4 KiB in the log before a commit moves them into the file
+_CHECKPOINT_PAGES = 4_000  # of 4 KiB in the log, 16 MB, before a commit moves them into the file
 
 
 def connect(path: Path, *, read_only: bool, busy_s: float, vfs: str | None = None) -> apsw.Connection:

@@ -7,8 +7,10 @@ count of changed rows whether all its rows were as expected.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import apsw
 
@@ -17,6 +19,7 @@ __all__ = [
     "INSERT_ACTORS",
     "INSERT_HISTORY",
     "INSERT_MAIL",
+    "LOAD_ACTORS",
     "RESCHEDULE_MAIL",
     "UPDATE_ACTORS",
     "ManyRows",
@@ -54,6 +57,17 @@ class ManyRows:
             start = end
         return everyone
 
+    def read(self, connection: apsw.Connection, keys: Sequence[tuple[object, ...]]) -> list[tuple[Any, ...]]:
+        """Query for all keys, in no order; the rows found."""
+        found: list[tuple[Any, ...]] = []
+        start = 0
+        while start < len(keys):
+            count = _rows_in_next(len(keys) - start)
+            parameters = [value for key in keys[start : start + count] for value in key]
+            found += connection.execute(_sql(self.text, self.width, count), parameters).fetchall()
+            start += count
+        return found
+
 
 def _rows_in_next(left: int) -> int:
     """How many rows the next statement takes: few sizes, so that each stays prepared."""
@@ -67,6 +81,8 @@ def _sql(text: str, width: int, count: int) -> str:
     row = "(" + ", ".join("?" * width) + ")"
     return text.replace("{rows}", ", ".join([row] * count))
 
+
+LOAD_ACTORS = ManyRows(f"select {_ACTOR} from actors where (kind, key) in (values {{rows}})", 2)
 
 DELETE_MAIL = ManyRows("delete from mail where (kind, shard, key, id) in (values {rows})", 4)
 

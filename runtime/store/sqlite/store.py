@@ -32,6 +32,7 @@ from runtime.store.sqlite.commit import Plan, encodable, is_there, write
 from runtime.store.sqlite.purge import forget, old_conversations
 from runtime.store.sqlite.queries import named_queries, schema_steps
 from runtime.store.sqlite.reader import Reader
+from runtime.store.sqlite.statements import LOAD_ACTORS
 from runtime.store.sqlite.writer import Writer
 
 __all__ = ["SqliteStore"]
@@ -101,8 +102,9 @@ class SqliteStore:
 
     async def load(self, addresses: Sequence[Address]) -> list[ActorRow | None]:
         def read(connection: apsw.Connection) -> list[ActorRow | None]:
-            rows = [connection.execute(self._sql["load"], address).fetchone() for address in addresses]
-            return [None if row is None else ActorRow(*row) for row in rows]
+            rows = LOAD_ACTORS.read(connection, addresses)
+            found = {(row[0], row[1]): ActorRow(*row) for row in rows}
+            return [found.get(address) for address in addresses]
 
         return await self._reader.soon(read) if len(addresses) <= _NEAR_ROWS_MAX else await self._reader.patiently(read)
 
