@@ -20,6 +20,7 @@ from runtime.store.sqlite.statements import (
     INSERT_ACTORS,
     INSERT_HISTORY,
     INSERT_MAIL,
+    LOAD_ACTORS,
     RESCHEDULE_MAIL,
     UPDATE_ACTORS,
 )
@@ -226,8 +227,7 @@ def is_there(connection: apsw.Connection, transition: Transition) -> bool:
     if transition.mail:
         return all(_is_known(connection, row) for row in transition.mail)
     if transition.actor is not None:
-        found = connection.execute(named_queries()["load"], transition.actor.address).fetchone()
-        return bool(found == _actor_values(transition.actor))
+        return LOAD_ACTORS.read(connection, [transition.actor.address]) == [_actor_values(transition.actor)]
     (kind, shard), key = transition.slice, transition.key
     if any(_waiting(connection, (kind, shard, key, id)) is not None for id in transition.consumed):
         return False

@@ -235,8 +235,10 @@ class SqliteStore:
     async def actors_with_key(self, key: str) -> list[ActorRow]:
         def read(connection: apsw.Connection) -> list[ActorRow]:
             kinds = [kind for (kind,) in connection.execute(self._sql["kinds"])]
-            rows = [connection.execute(self._sql["load"], (kind, key)).fetchone() for kind in kinds]
-            return [ActorRow(*row) for row in rows if row is not None]
+            return sorted(
+                (ActorRow(*row) for row in LOAD_ACTORS.read(connection, [(kind, key) for kind in kinds])),
+                key=lambda row: row.kind,
+            )
 
         return await self._reader.patiently(read)
 
