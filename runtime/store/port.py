@@ -7,7 +7,8 @@
     admin ──conversation, ...──▶       what happened
 
 Every method may raise StoreUnavailable, StoreBusy, StoreFull, StoreReadOnly or StoreCorrupt; then nothing was written.
-Only `commit` may raise CommitUnknown as well.
+Only `commit` may raise CommitUnknown as well. The other writes (membership, purge) can all be repeated, so one whose
+outcome is unknown raises StoreUnavailable too: whoever must know reads `cluster`.
 """
 
 from __future__ import annotations

@@ -1,10 +1,6 @@
 -- The fixed statements of the SQLite store, by name. Column orders are those of the records.
 -- Statements over many rows are made by runtime/store/sqlite/statements.py.
 
--- name: load
-select kind, key, shard, revision, last_id, conversation, state_type, state, timers, due_at_s, updated_at_s
-from actors where kind = ? and key = ?;
-
 -- name: handled
 select conversation, id, kind, key, shard, revision, handled_at_s, outcome, attempts, node, error, type, sender,
   cause, sent_at_s, caused
