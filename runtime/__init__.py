@@ -1,6 +1,6 @@
 """The door of Amends: what an author of services, sagas and choreographies imports, and nothing else.
 
-    from runtime import Catalogue, Choreography, FinalError, Saga, Service, Step, minutes, on, seconds, starts, when
+from runtime import Catalogue, Choreography, FinalError, Saga, Service, Step, minutes, on, seconds, starts, when
 """
 
 from runtime.durable.behaviour import RetryPolicy

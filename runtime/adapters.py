@@ -17,7 +17,24 @@ _ID_BYTES = 16
 _POOL_BYTES = 256 * _ID_BYTES
 
 
-class SystemClock:
+class _OnLoop:
+    """Remembers the loop it is used on; asking asyncio each time costs a system call.
+
+    One object serves one loop at a time: a new one is looked up when the old one was closed.
+    """
+
+    def __init__(self) -> None:
+        self._known: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        loop = self._known
+        if loop is None or loop.is_closed():
+            loop = self._known = asyncio.get_running_loop()
+        return loop
+
+
+class SystemClock(_OnLoop):
     def now_s(self) -> float:
         return time.time()
 
@@ -28,7 +45,7 @@ class SystemClock:
         await asyncio.sleep(delay_s)
 
     def call_later(self, delay_s: float, callback: Callable[..., object], *arguments: object) -> Cancellable:
-        return asyncio.get_running_loop().call_later(delay_s, callback, *arguments)
+        return self._loop.call_later(delay_s, callback, *arguments)
 
 
 class SystemIds:
@@ -50,20 +67,24 @@ class SystemRandomness:
         return random.random()
 
 
-class AsyncioTasks:
+class AsyncioTasks(_OnLoop):
     """Tasks on the running loop. Keeps each task referenced until it ends, since asyncio itself does not."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._running: set[asyncio.Task[Any]] = set()
 
     def start(self, coroutine: Coroutine[Any, Any, Any], *, name: str) -> asyncio.Task[Any]:
-        task = asyncio.get_running_loop().create_task(coroutine, name=name)
+        task = self._loop.create_task(coroutine, name=name)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task
 
     def call_soon(self, callback: Callable[..., object], *arguments: object) -> Cancellable:
-        return asyncio.get_running_loop().call_soon(callback, *arguments)
+        return self._loop.call_soon(callback, *arguments)
+
+    def new_future(self) -> asyncio.Future[Any]:
+        return self._loop.create_future()
 
 
 def ignore(fact: Fact) -> None:

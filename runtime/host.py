@@ -138,7 +138,7 @@ class Node:
         ports, contracts = self._ports, self._catalogue.contracts
         subscribers = Subscribers(self._catalogue.subscriptions)
         self.committer = Committer(self.store, ports)
-        self.sessions = Sessions(self.name, self.incarnation, contracts)
+        self.sessions = Sessions(self.name, self.incarnation, contracts, ports.tasks)
         self.region = Region(
             self._kinds(contracts, subscribers),
             self.committer,

@@ -74,6 +74,10 @@ class Tasks(Protocol):
         """Run a callback in the next round of the loop."""
         ...
 
+    def new_future(self) -> asyncio.Future[Any]:
+        """Something to await until somebody gives it a result."""
+        ...
+
 
 class Link(Protocol):
     """One stream between two nodes. One reader and one writer at the most; neither may be cancelled while it waits."""

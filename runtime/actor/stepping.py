@@ -117,7 +117,7 @@ class Dispatcher:
 
     async def _sleep(self) -> None:
         self._idle = True
-        self._bed = asyncio.get_running_loop().create_future()
+        self._bed = self._tasks.new_future()
         await self._bed
 
     async def _round(self, me: asyncio.Task[Any] | None) -> None:

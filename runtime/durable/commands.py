@@ -274,7 +274,7 @@ class _Watch:
     async def _wait(self) -> None:
         if self._latest is not None:
             return  # it came while the store was read
-        self._woken = asyncio.get_running_loop().create_future()
+        self._woken = self._commands._ports.tasks.new_future()
         timer = self._commands._ports.clock.call_later(_POLL_S, _wake, self._woken)
         try:
             await self._woken

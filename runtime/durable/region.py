@@ -188,7 +188,7 @@ class Region:
         self._owned[kind] -= shards
         self.sweepers[kind].give_up(shards)
         activations = self.activations[kind]
-        idle: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        idle: asyncio.Future[None] = self._ports.tasks.new_future()
         activations.when_idle(shards, lambda: _finish(idle))
         await idle
 

@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 
 from protos import mesh_pb2
 from runtime.contracts import Contracts
+from runtime.ports import Tasks
 from runtime.record import record
 
 __all__ = ["Reply", "Sessions"]
@@ -26,9 +27,10 @@ class Reply:
 class Sessions:
     """Calls by number; an answer names node, incarnation and call, so that none reaches a later life of the node."""
 
-    def __init__(self, node: str, incarnation: str, contracts: Contracts) -> None:
+    def __init__(self, node: str, incarnation: str, contracts: Contracts, tasks: Tasks) -> None:
         self._prefix = f"{node}#{incarnation}#"
         self._contracts = contracts
+        self._tasks = tasks
         self._next = 0
         self._waiting: dict[str, asyncio.Future[Reply]] = {}
 
@@ -39,7 +41,7 @@ class Sessions:
         """A new call: where answers go to, and the future that gets one."""
         self._next += 1
         call = f"{self._prefix}{self._next}"
-        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Reply] = self._tasks.new_future()
         self._waiting[call] = future
         return call, future
 

@@ -21,7 +21,7 @@ import grpc
 import grpc.aio
 
 from runtime.errors import LinkLost, NobodyListens
-from runtime.ports import Link, Ports
+from runtime.ports import Link, Ports, Tasks
 
 __all__ = ["ChannelSettings", "DialledLink", "GrpcTransport", "is_cancelled"]
 
@@ -59,7 +59,7 @@ class GrpcTransport:
         """
         channel = grpc.aio.insecure_channel(address, options=self._options)
         stream: grpc.aio.StreamStreamMultiCallable[Any, Any] = channel.stream_stream(STREAM_METHOD)
-        link = DialledLink(address, channel, stream(), self._forget)
+        link = DialledLink(address, channel, stream(), self._ports.tasks, self._forget)
         self._links[link] = None
         return link
 
@@ -93,16 +93,22 @@ class DialledLink:
         address: str,
         channel: grpc.aio.Channel,
         call: grpc.aio.StreamStreamCall[Any, Any],
+        tasks: Tasks,
         closed: Callable[[DialledLink], None],
     ) -> None:
         self._address = address
         self._channel = channel
         self._call = call
+        self._tasks = tasks
         self._closed = closed
+        self._connecting: asyncio.Task[None] | None = None
+        self._is_connected = False
         self._is_closed = False
 
     async def send(self, frame: bytes) -> None:
         try:
+            if not self._is_connected:
+                await self._connect()
             await self._call.write(frame)
         except (grpc.RpcError, grpc.aio.BaseError, asyncio.InvalidStateError) as error:
             raise self._lost(error) from error
@@ -127,8 +133,21 @@ class DialledLink:
             return
         self._is_closed = True
         self._closed(self)
+        if self._connecting is not None:
+            self._connecting.cancel()
         self._call.cancel()
         await self._channel.close()
+
+    async def _connect(self) -> None:
+        """Wait for the connection where `close` can end the wait: grpc forgets a write that waits for it, once the
+        call is cancelled, and would leave the sender waiting for good.
+        """
+        self._connecting = self._tasks.start(self._call.wait_for_connection(), name="connect a link")
+        try:
+            await self._connecting
+        finally:
+            self._connecting = None
+        self._is_connected = True
 
     def _lost(self, error: BaseException) -> LinkLost:
         if self._is_closed:

@@ -164,7 +164,7 @@ class Stream:
             while not self._ended:
                 encoded = self._next_frame()
                 if encoded is None:
-                    self._idle = asyncio.get_running_loop().create_future()
+                    self._idle = self._ports.tasks.new_future()
                     await self._idle
                     self._idle = None
                 else:

@@ -24,6 +24,7 @@ from runtime.config import ENV_PREFIX
 __all__ = ["Finished", "NodeProcess", "ProcessFailed", "launch"]
 
 _POLL_S = 0.005
+_TAIL_LINES = 25
 _DIE_WITH_PARENT = """
 import ctypes, os, sys
 ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL; outlives the exec below
@@ -131,7 +132,8 @@ class NodeProcess:
         while self.alive:
             if time.monotonic() > deadline_s:
                 self.kill()
-                raise ProcessFailed(f"{self.name} did not end within {timeout_s:g} s; it said:\n{self.output()}")
+                said = "\n".join(self.log_lines()[-_TAIL_LINES:])
+                raise ProcessFailed(f"{self.name} did not end within {timeout_s:g} s; at last it said:\n{said}")
             await asyncio.sleep(_POLL_S)
         assert self._process is not None, "a process that was never launched"
         return self._process.returncode

@@ -158,31 +158,40 @@ class _Footprint:
 
 
 def write(connection: apsw.Connection, plan: Plan) -> list[Verdict]:
-    """Write what can be written; one verdict per transition. Needs an open transaction, and leaves it open."""
+    """Write what can be written; one verdict per transition. Needs a transaction just begun, and leaves it open.
+
+    First without any savepoint, since one makes SQLite keep a copy of every page that is touched, in a file of its
+    own. If not everything is as expected, that try is rolled back, and the batch is written anew in parts.
+    """
+    if len(plan.batch) == 1 or plan.apart:
+        verdict = _verdict(connection, plan)
+        if verdict is Verdict.COMMITTED:
+            return [Verdict.COMMITTED] * len(plan.batch)
+        connection.execute("rollback")
+        connection.execute("begin immediate")
+        if len(plan.batch) == 1:
+            return [verdict]
+    return _write_halves(connection, plan)
+
+
+def _write_halves(connection: apsw.Connection, plan: Plan) -> list[Verdict]:
+    middle = len(plan.batch) // 2
+    first, second = plan.batch[:middle], plan.batch[middle:]
+    return [*_write_part(connection, Plan.of(first)), *_write_part(connection, Plan.of(second))]
+
+
+def _write_part(connection: apsw.Connection, plan: Plan) -> list[Verdict]:
+    """Part of a batch, under savepoints: what must not be written is taken back without its neighbours."""
     if len(plan.batch) == 1:
         return [_write_alone(connection, plan)]
     if plan.apart:
         connection.execute("savepoint many")
-        written = _write_all(connection, plan)
+        written = _verdict(connection, plan) is Verdict.COMMITTED
         connection.execute("release many" if written else "rollback to many")
         if written:
             return [Verdict.COMMITTED] * len(plan.batch)
         connection.execute("release many")
-    middle = len(plan.batch) // 2
-    first, second = plan.batch[:middle], plan.batch[middle:]
-    return [*write(connection, Plan.of(first)), *write(connection, Plan.of(second))]
-
-
-def _write_all(connection: apsw.Connection, plan: Plan) -> bool:
-    return (
-        UPDATE_ACTORS.run(connection, plan.updated)
-        and INSERT_ACTORS.run(connection, plan.inserted)
-        and DELETE_MAIL.run(connection, plan.deleted)
-        and RESCHEDULE_MAIL.run(connection, plan.rescheduled)
-        and INSERT_HISTORY.run(connection, plan.history)
-        # Mail that is passed over is as it should be, unless a post wants to know.
-        and (INSERT_MAIL.run(connection, plan.mail) or not plan.checks_duplicates)
-    )
+    return _write_halves(connection, plan)
 
 
 def _write_alone(connection: apsw.Connection, plan: Plan) -> Verdict:
@@ -195,12 +204,14 @@ def _write_alone(connection: apsw.Connection, plan: Plan) -> Verdict:
 
 
 def _verdict(connection: apsw.Connection, plan: Plan) -> Verdict:
+    """Write everything; COMMITTED if all of it was as expected. For one transition it says what was not."""
     if not (UPDATE_ACTORS.run(connection, plan.updated) and INSERT_ACTORS.run(connection, plan.inserted)):
         return Verdict.CONFLICT
     if not (DELETE_MAIL.run(connection, plan.deleted) and RESCHEDULE_MAIL.run(connection, plan.rescheduled)):
         return Verdict.GONE
     if not INSERT_HISTORY.run(connection, plan.history):
         return Verdict.GONE
+    # Mail that is passed over is as it should be, unless a post wants to know.
     if not INSERT_MAIL.run(connection, plan.mail) and plan.checks_duplicates:
         return Verdict.DUPLICATE
     return Verdict.COMMITTED

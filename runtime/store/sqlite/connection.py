@@ -25,6 +25,7 @@ def connect(path: Path, *, read_only: bool, busy_s: float, vfs: str | None = Non
     connection = apsw.Connection(str(path), flags=flags, vfs=vfs, statementcachesize=_STATEMENTS_MAX)
     connection.set_busy_timeout(int(busy_s * 1000))
     connection.execute(f"pragma cache_size = -{_CACHE_KIB}")
+    connection.execute("pragma temp_store = memory")
     if not read_only:
         # A commit is on the disk before it is answered; NORMAL would lose acknowledged commits in a power cut.
         connection.execute("pragma synchronous = full")

@@ -76,9 +76,11 @@ class Worker:
         self._lock = lock
         self._jobs: SimpleQueue[_Job[Any] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None  # of whoever started it: asking each time is a system call
 
     def start(self) -> None:
         if self._thread is None:
+            self._loop = asyncio.get_running_loop()
             self._thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
             self._thread.start()
 
@@ -88,7 +90,8 @@ class Worker:
             raise StoreUnavailable(f"the store is closed ({self._name}); open it first")
         if self._jobs.qsize() >= _JOBS_MAX:
             raise StoreBusy(f"{_JOBS_MAX} calls wait for the thread {self._name}, the most allowed; try again later")
-        job = _Job(work, asyncio.get_running_loop())
+        assert self._loop is not None  # since `start`
+        job = _Job(work, self._loop)
         self._jobs.put(job)
         deadline = self._clock.call_later(self._wait_s, self._take_back, job)
         try:

@@ -57,7 +57,7 @@ class LocalNode:
         subscriptions = [one for behaviour in behaviours for one in behaviour.subscriptions]
         subscribers = Subscribers(subscriptions)
         self.committer = Committer(self.store, self.ports)
-        self.sessions = Sessions("node", "1", self.contracts)
+        self.sessions = Sessions("node", "1", self.contracts, self.ports.tasks)
         self.region = Region(
             [self._kind(one, subscribers) for one in behaviours],
             self.committer,
