@@ -157,7 +157,7 @@ async def test_a_frozen_node_can_be_stopped(harness: Harness) -> None:
 async def test_a_node_that_ignores_the_request_to_stop_is_killed_and_named(harness: Harness) -> None:
     async with harness:
         node = await harness.start("deaf", settings={"deaf": "yes"})
-        with pytest.raises(ProcessFailed, match=r"deaf did not end within 0\.2 s; it said:\n(.*\n)*not now"):
+        with pytest.raises(ProcessFailed, match=r"deaf did not end within 0\.2 s; at last it said:\n(.*\n)*not now"):
             await node.stop(timeout_s=0.2)
         assert not node.alive
 
