@@ -142,6 +142,8 @@ class DialledLink:
         """Wait for the connection where `close` can end the wait: grpc forgets a write that waits for it, once the
         call is cancelled, and would leave the sender waiting for good.
         """
+        if self._is_closed:
+            raise LinkLost(f"the link to {self._address} was closed on this side")
         self._connecting = self._tasks.start(self._call.wait_for_connection(), name="connect a link")
         try:
             await self._connecting

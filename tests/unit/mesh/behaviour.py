@@ -355,6 +355,15 @@ class MeshMembers:
         await world.stop(a)
         assert not a.mesh.push("b", b"x")
 
+    async def test_a_node_can_be_closed_while_it_dials(self, world: World) -> None:
+        a = await world.start("a")
+        addresses = [await world.listen("x", _mute, a.ports), "127.0.0.1:1"]
+        for steps in range(12):
+            a.mesh.set_peers({f"{steps}{at}": PeerAddress(at, "1") for at in addresses})
+            for _ in range(steps):
+                await world.clock.sleep(0)
+        await world.stop(a)
+
     async def test_a_closed_node_accepts_nobody(self, world: World) -> None:
         b = await world.start("b")
         await b.mesh.close()

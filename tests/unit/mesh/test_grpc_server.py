@@ -140,6 +140,18 @@ async def test_closing_a_link_ends_a_read_and_a_write_that_wait(transport: GrpcT
     await server.close(0.0)
 
 
+@pytest.mark.parametrize("steps", [0, 1, 2, 3, 5, 10])
+async def test_a_link_can_be_closed_at_any_moment_before_it_is_connected(transport: GrpcTransport, steps: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and never speaks HTTP/2
+        link = await transport.dial(f"127.0.0.1:{silent.getsockname()[1]}")
+        sending = asyncio.create_task(link.send(b"x"))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        await link.close()
+        with pytest.raises(LinkLost, match="closed on this side"):
+            await sending
+
+
 async def test_a_stream_ends_for_the_acceptor_when_the_dialler_is_gone(transport: GrpcTransport) -> None:
     ended = asyncio.Event()
 
