@@ -242,6 +242,7 @@ class _Watch:
         self._latest: tuple[int, str, bytes] | None = None
         self._woken: asyncio.Future[None] | None = None
         self._seen = -1
+        self._look = True  # into the store: at first, and when no change has come for a while
 
     def changed(self, revision: int, state_type: str, state: bytes) -> None:
         if self._latest is None or revision > self._latest[0]:
@@ -254,7 +255,11 @@ class _Watch:
 
     async def __anext__(self) -> Reading:
         while True:
-            reading = self._take() if self._latest is not None else await self._read()
+            if self._latest is None and self._look:
+                reading = await self._read()
+            else:
+                reading = self._take()
+            self._look = False
             if reading is not None and reading.revision > self._seen:
                 self._seen = reading.revision
                 return reading
@@ -275,14 +280,14 @@ class _Watch:
         if self._latest is not None:
             return  # it came while the store was read
         self._woken = self._commands._ports.tasks.new_future()
-        timer = self._commands._ports.clock.call_later(_POLL_S, _wake, self._woken)
+        timer = self._commands._ports.clock.call_later(_POLL_S, self._look_again)
         try:
             await self._woken
         finally:
             timer.cancel()
             self._woken = None
 
-
-def _wake(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
+    def _look_again(self) -> None:
+        self._look = True
+        if self._woken is not None and not self._woken.done():
+            self._woken.set_result(None)
