@@ -70,6 +70,7 @@ class Activation(BatchActor):
         "attempts",
         "behind",
         "busy",
+        "ended",
         "fetched",
         "kind",
         "pending",
@@ -91,6 +92,7 @@ class Activation(BatchActor):
         self.behind = False  # mail was left in the store: read it before taking newer pushes
         self.busy = False  # a turn is running or committing
         self.stopping = False
+        self.ended = False  # its last decision said that nothing more is expected
         self.touched = 0
         self.ref: ActorRef | None = None
         self._host = host
@@ -103,6 +105,11 @@ class Activation(BatchActor):
     @property
     def name(self) -> str:
         return address_of(*self.address)
+
+    def let_go(self) -> None:
+        """Drop the ties to the cell once it has stopped: they are a cycle, and there are thousands of actors."""
+        self.ref = None
+        self._context = None
 
     @property
     def is_idle(self) -> bool:

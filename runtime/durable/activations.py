@@ -21,7 +21,7 @@ from runtime.durable.kind import Kind
 from runtime.durable.throttle import Throttle
 from runtime.durable.transition import Draft
 from runtime.envelope import Address, Envelope, address_of, decode
-from runtime.errors import InvalidMessage, StoreError
+from runtime.errors import ActorStopped, InvalidMessage, StoreError
 from runtime.store.committer import Committer
 from runtime.store.records import MailRow, Transition
 
@@ -49,6 +49,7 @@ class Activations:
         self._older: dict[bytes, None] = {}
         self._unfetched: dict[Address, Activation] = {}  # made lately; read together by the first that runs
         self._tick = 0
+        self._made = 0
         self._leaving: list[tuple[frozenset[int], Callable[[], None]]] = []
         options = ActorOptions(
             mailbox_max=kind.limits.mailbox_max,
@@ -110,7 +111,13 @@ class Activations:
         if self._context is None or (len(self._table) >= self.kind.limits.activations_max and not self._evict_one()):
             return None
         activation = Activation(self.kind, address, shard, self, self._committer)
-        activation.ref = self._context.spawn(lambda: activation, address[1], options=self._options)
+        self._made += 1
+        try:
+            # Numbered, since a predecessor of the same key may still be stopping.
+            name = f"{address[1]}#{self._made}"
+            activation.ref = self._context.spawn(lambda: activation, name, options=self._options)
+        except ActorStopped:
+            return None  # the kind itself is stopping; whoever takes over will find the mail
         self._table[address] = activation
         self._unfetched[address] = activation
         return activation
@@ -211,10 +218,11 @@ class Activations:
         self._release(activation, draft)
         if draft.alarm:
             self.kind.ports.report(ActorNeedsHelp(activation.name, draft.alarm))
-        if draft.ended and activation.is_idle:
-            self._drop(activation)
+        activation.ended = draft.ended
 
     def settled(self, activation: Activation) -> None:
+        if activation.ended and activation.is_idle and not activation.behind:
+            self._drop(activation)
         if activation.behind and not activation.pending and not self.paused:
             self.feed(activation.address, activation.shard)
         if self._leaving:
@@ -230,6 +238,7 @@ class Activations:
             self.feed(address, shard)
 
     def gone(self, activation: Activation) -> None:
+        activation.let_go()
         if self._table.get(activation.address) is activation:
             del self._table[activation.address]
         activation.busy = False
