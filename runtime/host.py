@@ -1,7 +1,7 @@
 """One node: settings and a catalogue become a running process. The composition root, and nothing else.
 
-    start   store ▸ server (port) ▸ committer, region ▸ mesh ▸ actors ▸ membership (joins, takes shards) ▸ healthy
-    stop    unhealthy ▸ membership leaves (turns end, shards given up) ▸ mesh ▸ server ▸ committer ▸ store
+    start   store ▸ front (port) ▸ committer, region ▸ mesh ▸ actors ▸ membership (joins, takes shards) ▸ healthy
+    stop    unhealthy ▸ membership leaves (turns end, shards given up) ▸ mesh ▸ front ▸ committer ▸ store
 
 Everything a node owns hangs on this object, so that two nodes can live in one process.
 """
@@ -9,12 +9,10 @@ Everything a node owns hangs on this object, so that two nodes can live in one p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-
-import grpc
 
 from protos import mesh_pb2
 from runtime.actor.system import ActorSystem
@@ -29,11 +27,8 @@ from runtime.durable.region import Region
 from runtime.durable.root import KindActor, Status
 from runtime.durable.sessions import Sessions
 from runtime.errors import DeadlineExceeded
-from runtime.gateway.health import Health
-from runtime.gateway.interceptors import interceptors
-from runtime.mesh.channel import GrpcTransport
+from runtime.gateway.front import Front, GrpcFront, Register
 from runtime.mesh.peers import Identity, Mesh, MeshSettings, PeerAddress, probe
-from runtime.mesh.server import GrpcServer
 from runtime.ports import Fact, Ports
 from runtime.saga.catalogue import Catalogue
 from runtime.store.committer import Committer
@@ -42,9 +37,6 @@ from runtime.store.port import Store
 from runtime.store.records import ClusterView, NodeRow
 
 __all__ = ["Node", "NodeStarted", "NodeStopped", "Register"]
-
-Register = Callable[[grpc.aio.Server, Commands], None]
-"""Adds a client-facing servicer to a node's server."""
 
 _PROBE_S = 1.0
 
@@ -73,7 +65,10 @@ def amends_version() -> str:
 
 
 class Node:
-    """A node of a cluster. `start` it once; `stop` drains it; after that it is done for good."""
+    """A node of a cluster. `start` it once; `stop` drains it; after that it is done for good.
+
+    `store` and `front` are what the settings say, unless they are given: a simulated node brings its own.
+    """
 
     def __init__(
         self,
@@ -83,6 +78,7 @@ class Node:
         *,
         register: Sequence[Register] = (),
         store: Store | None = None,
+        front: Front | None = None,
     ) -> None:
         self.settings = settings
         self.name = settings.node_name
@@ -91,18 +87,16 @@ class Node:
         self._services = settings.services or catalogue.service_names
         self._behaviours: tuple[Behaviour, ...] = catalogue.behaviours_of(self._services)
         self._ports = ports
-        self._register = register
         self._limits = limits_of(settings)
         self._sweeps: list[asyncio.Task[None]] = []
         self.store = store or open_store(settings.store, ports)
-        self.server = GrpcServer(listen=settings.listen, ports=ports, interceptors=interceptors(ports), settings=None)
-        self.health = Health()
+        self._front = front or GrpcFront(settings.listen, ports, register)
         self._built = False
 
     @property
     def address(self) -> str:
         """host:port that clients and peers dial."""
-        return self.server.address
+        return self._front.address
 
     async def start(self) -> None:
         """Come up and take part. Raises what the store, the port or the cluster object to."""
@@ -115,10 +109,7 @@ class Node:
 
     async def _start(self) -> None:
         self._build()
-        self.health.add_to(self.server.grpc)
-        for register in self._register:
-            register(self.server.grpc, self.commands)
-        await self.server.start(self.mesh.accept)
+        await self._front.start(self.mesh.accept, self.commands)
         await self._start_kinds()
         for behaviour in self._behaviours:
             await self.store.subscribe(behaviour.subscriptions, kind=behaviour.kind)
@@ -127,7 +118,7 @@ class Node:
         await self.membership.start()
         for sweeper in self.region.sweepers.values():
             self._sweeps.append(self._ports.tasks.start(sweeper.run(), name="sweeper"))
-        self.health.serving(True)
+        self._front.serving(True)
         self._ports.report(
             NodeStarted(
                 self.name, self.address, self.incarnation, tuple(self._services), self.settings.store, amends_version()
@@ -151,8 +142,7 @@ class Node:
         )
         self.commands = Commands(self.region, self.sessions, self.committer, self.store, contracts, ports, self._limits)
         self._identity = Identity(self.store.cluster_id, self.name, self.incarnation)
-        self._transport = GrpcTransport(ports)
-        self.mesh = Mesh(self._transport, ports, self._identity, _Inbox(self.region), MeshSettings())
+        self.mesh = Mesh(self._front.transport, ports, self._identity, _Inbox(self.region), MeshSettings())
         self.system = ActorSystem(ports, name=self.name)
         self._built = True
 
@@ -181,7 +171,7 @@ class Node:
     async def _probe(self, address: str) -> str | None:
         """Which incarnation of our name answers there: None if none does, empty if there is no telling."""
         try:
-            hello = await probe(self._transport, address, self._identity, _PROBE_S, self._ports)
+            hello = await probe(self._front.transport, address, self._identity, _PROBE_S, self._ports)
         except DeadlineExceeded:
             return ""
         return hello.incarnation if hello is not None and hello.node == self.name else None
@@ -192,7 +182,7 @@ class Node:
 
     async def stop(self) -> None:
         """Drain: end running turns, hand shards over, answer who waits, and leave. Nothing is lost."""
-        self.health.serving(False)
+        self._front.serving(False)
         for sweeper in self.region.sweepers.values():
             sweeper.stop()
         await self.membership.leave(within_s=self.settings.drain_s)
@@ -203,13 +193,12 @@ class Node:
         """Let go of everything that was begun, the newest first."""
         if self._built:
             await self.mesh.close()
-        await self.server.close(min(self.settings.drain_s, 2.0))
+        await self._front.close(min(self.settings.drain_s, 2.0))
         if self._built:
             for sweeper in self.region.sweepers.values():
                 sweeper.stop()
             await self.system.stop()
             await self.committer.close()
-            await self._transport.close()
         await self.store.close()
 
 

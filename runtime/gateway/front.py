@@ -1,0 +1,79 @@
+"""The front of a node: where clients and peers reach it, and how it reaches its peers.
+
+    host ──start(accept, commands)──▶ Front ──▶ one gRPC server: the deployment's services, health, peers' streams
+    mesh ──transport.dial──▶             "  ──▶ other nodes' fronts
+
+A port by itself, so that a whole node can be put on a simulated network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import grpc
+
+from runtime.durable.commands import Commands
+from runtime.gateway.health import Health
+from runtime.gateway.interceptors import interceptors
+from runtime.mesh.channel import GrpcTransport
+from runtime.mesh.server import GrpcServer
+from runtime.ports import Accept, Ports, Transport
+
+__all__ = ["Front", "GrpcFront", "Register"]
+
+Register = Callable[[grpc.aio.Server, Commands], None]
+"""Adds a client-facing servicer to a node's server."""
+
+
+class Front(Protocol):
+    """`start` it once, `close` it once."""
+
+    @property
+    def address(self) -> str:
+        """host:port that clients and peers dial; known once it was started."""
+        ...
+
+    @property
+    def transport(self) -> Transport:
+        """What this node dials others with."""
+        ...
+
+    async def start(self, accept: Accept, commands: Commands) -> None:
+        """Listen. Raises AddressInUse, InvalidSettings."""
+        ...
+
+    def serving(self, yes: bool) -> None:
+        """Tell whoever asks whether this node takes calls."""
+        ...
+
+    async def close(self, grace_s: float) -> None:
+        """Take no more calls; those that run have `grace_s` seconds to end by themselves."""
+        ...
+
+
+class GrpcFront:
+    """One gRPC server for clients, health checks and peers."""
+
+    def __init__(self, listen: str, ports: Ports, register: Sequence[Register] = ()) -> None:
+        self._register = register
+        self._server = GrpcServer(listen=listen, ports=ports, interceptors=interceptors(ports))
+        self._health = Health()
+        self.transport = GrpcTransport(ports)
+
+    @property
+    def address(self) -> str:
+        return self._server.address
+
+    async def start(self, accept: Accept, commands: Commands) -> None:
+        self._health.add_to(self._server.grpc)
+        for register in self._register:
+            register(self._server.grpc, commands)
+        await self._server.start(accept)
+
+    def serving(self, yes: bool) -> None:
+        self._health.serving(yes)
+
+    async def close(self, grace_s: float) -> None:
+        await self._server.close(grace_s)
+        await self.transport.close()
