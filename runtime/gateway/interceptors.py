@@ -9,6 +9,7 @@ method knows how to abort a call. Streams between nodes pass untouched.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
@@ -193,4 +194,9 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
             self._ports.report(CallBroken(method, id, error))
             text = f"{text if isinstance(error, AmendsError) else 'internal error'} (in the node's log under {id})"
         self._ports.report(CallServed(method, code.name, self._ports.clock.monotonic_s() - began_s, text))
-        await context.abort(code, text)
+        try:
+            await context.abort(code, text)
+        except grpc.aio.AbortError:
+            raise
+        except Exception as gone:
+            raise asyncio.CancelledError from gone
