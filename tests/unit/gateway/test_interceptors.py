@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -162,33 +161,3 @@ async def test_a_method_nobody_serves_stays_unimplemented() -> None:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await stub.Restock(orders_pb2.RestockRequest())
     assert caught.value.code() is Code.UNIMPLEMENTED
-
-
-async def test_an_error_for_a_client_that_has_left_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
-    left = asyncio.Event()
-    answered = asyncio.Event()
-
-    class Slow(_Service):
-        async def GetOrder(self, request: GetOrderRequest, context: Any) -> Order:  # noqa: N802 - named by orders.proto
-            try:
-                await left.wait()
-            except asyncio.CancelledError:
-                await left.wait()
-            answered.set()
-            raise errors.InvalidMessage("too late to tell")
-
-    facts: list[Fact] = []
-    server = grpc.aio.server(interceptors=interceptors(system_ports(facts.append)))
-    service = Slow(_raising(ValueError()))  # type: ignore[abstract]  # only the stubs call the methods abstract
-    orders_pb2_grpc.add_OrderServiceServicer_to_server(service, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        with pytest.raises(grpc.aio.AioRpcError):
-            await orders_pb2_grpc.OrderServiceStub(channel).GetOrder(GetOrderRequest(order_id="x"), timeout=0.1)
-        left.set()
-        await answered.wait()
-        for _ in range(100):  # rounds of the loop, in which grpc would log what it got
-            await asyncio.sleep(0)
-    await server.stop(None)
-    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
