@@ -47,8 +47,8 @@ class ActivationHost(Protocol):
         """A turn has ended and nothing of it is under way."""
         ...
 
-    def reload(self, activation: Activation, reason: str, *, delay_s: float = 0.0) -> None:
-        """Drop this activation and read the actor's mail again."""
+    def reload(self, activation: Activation, reason: str, *, delay_s: float = 0.0, doubted: bool = False) -> None:
+        """Drop this activation and read the actor's mail again; `doubted` says that some of it can't be consumed."""
         ...
 
     def gone(self, activation: Activation) -> None:
@@ -73,6 +73,7 @@ class Activation(BatchActor):
         "ended",
         "fetched",
         "kind",
+        "passing_over",
         "pending",
         "ref",
         "row",
@@ -90,6 +91,7 @@ class Activation(BatchActor):
         self.pending: dict[bytes, None] = {}  # ids in the mailbox or in the running turn
         self.attempts: dict[bytes, int] = {}  # failed runs before, of those that had any
         self.behind = False  # mail was left in the store: read it before taking newer pushes
+        self.passing_over = False  # earlier mail was left in the store: what is in the mailbox is read again after it
         self.busy = False  # a turn is running or committing
         self.stopping = False
         self.ended = False  # its last decision said that nothing more is expected
@@ -122,6 +124,11 @@ class Activation(BatchActor):
     async def receive_batch(self, context: Context, messages: Sequence[object]) -> None:
         if self.stopping:
             return
+        if self.passing_over:
+            messages = self._undos(cast("Sequence[Envelope]", messages))
+            if not messages:
+                self._end_turn(())
+                return
         self.busy = True
         self._context = context
         batch = self._fitting(cast("Sequence[Envelope]", messages))
@@ -147,11 +154,21 @@ class Activation(BatchActor):
         for count, envelope in enumerate(messages):
             room -= len(envelope.encoded)
             if room < 0 and count:
-                self.behind = True
+                self.behind = self.passing_over = True
                 for left in messages[count:]:
                     self.pending.pop(left.id, None)
                 return messages[:count]
         return messages
+
+    def _undos(self, messages: Sequence[Envelope]) -> Sequence[Envelope]:
+        """Of what must not run before earlier mail, the undos, which may; the others are only forgotten here."""
+        undos = []
+        for envelope in messages:
+            if envelope.undo_of and envelope.id in self.pending:
+                undos.append(envelope)
+            else:
+                self.pending.pop(envelope.id, None)
+        return undos
 
     async def _load(self, batch: Sequence[Envelope]) -> bool:
         """Read the row. False when it cannot be understood: then the mail is parked, and the row is left alone."""
@@ -190,7 +207,8 @@ class Activation(BatchActor):
         if isinstance(verdict, StoreError):
             self._host.reload(self, str(verdict), delay_s=1.0)
         elif verdict is not Verdict.COMMITTED:
-            self._host.reload(self, f"commit of revision {draft.revision}: {verdict}")
+            doubted = verdict is Verdict.GONE
+            self._host.reload(self, f"commit of revision {draft.revision}: {verdict}", doubted=doubted)
         else:
             self._advance(draft)
             self._host.release(self, draft)
@@ -199,15 +217,18 @@ class Activation(BatchActor):
     def _advance(self, draft: Draft) -> None:
         self.row = draft.row_after
         self._timers = draft.timers
-        if draft.rescheduled:
-            self.attempts = {}
+        if draft.blocked_until_s:
+            self.passing_over = True
 
     def _end_turn(self, batch: Sequence[Envelope]) -> None:
         pending = self.pending
         for envelope in batch:
             pending.pop(envelope.id, None)
-        if self.attempts and not pending:
-            self.attempts = {}
+        if self.attempts:
+            for envelope in batch:
+                self.attempts.pop(envelope.id, None)
+        if not pending:
+            self.passing_over = False
         self.busy = False
         if self._context is not None:
             self._context.release()

@@ -2,11 +2,12 @@
 
     region, sweeper ──deliver──▶ Activations ──▶ Activation (a child of the kind's own actor)
                                      │
-                                     └──feed──▶ store.waiting_for   after an overflow, a retry that fell due, a reload
+                                     └──feed, block──▶ Feeder   after an overflow, a retry, a reload
 
 Delivery may always be declined: the message is in the store, and is fed or swept later. It is declined when the
 actor's mailbox is full, when an earlier message of it waits for a retry (so that order holds), when the kind is
-throttled, paused or draining, and when too many actors are in memory.
+throttled, paused or draining, when too many actors are in memory, and when its shard is not this node's. What was
+declined is never overtaken: its actor, or if that is not in memory the kind, is fed before it takes pushes again.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from dataclasses import replace
 
 from runtime.actor.context import ActorOptions, Context, Restart
 from runtime.durable.activation import Activation
-from runtime.durable.facts import ActivationReloaded, ActorNeedsHelp, MessageParked, SweepFailed
+from runtime.durable.facts import ActivationReloaded, ActorNeedsHelp, MessageParked
+from runtime.durable.feeder import AGAIN_S, Feeder
 from runtime.durable.kind import Kind
 from runtime.durable.throttle import Throttle
 from runtime.durable.transition import Draft
 from runtime.envelope import Address, Envelope, address_of, decode
-from runtime.errors import ActorStopped, InvalidMessage, StoreError
+from runtime.errors import ActorStopped, InvalidMessage
 from runtime.store.committer import Committer
 from runtime.store.records import MailRow, Transition
 
@@ -39,12 +41,14 @@ class Activations:
         self.kind = kind
         self.throttle = Throttle(kind.name, kind.ports)
         self.paused = False
+        self.shards: set[int] = set()  # in which turns may start here: owned, or being taken over
+        self.overflowed = False  # mail of actors that are not in memory was declined: who comes in is fed first
+        self.declined = 0  # how often that has happened
         self._committer = committer
+        self._feeder = Feeder(kind, committer, self.shards, self._feed_rows)
         self._release = release
         self._context: Context | None = None
         self._table: dict[Address, Activation] = {}
-        self._blocked: dict[Address, float] = {}  # until when the head of its mail waits for a retry
-        self._feeding: dict[Address, bool] = {}  # True: mail was declined meanwhile, so feed once more
         self._recent: dict[bytes, None] = {}
         self._older: dict[bytes, None] = {}
         self._unfetched: dict[Address, Activation] = {}  # made lately; read together by the first that runs
@@ -77,6 +81,7 @@ class Activations:
             activation = self._admit(address, shard)
             if activation is None:
                 return False
+            activation.behind = self.overflowed
         activation.touched = self._tick
         if envelope.id in activation.pending:
             return True
@@ -85,15 +90,14 @@ class Activations:
         return self._enqueue(activation, envelope, attempts)
 
     def _takes_pushes(self, activation: Activation, envelope: Envelope) -> bool:
-        address = activation.address
-        if address in self._feeding:
-            self._feeding[address] = True
+        feeder = self._feeder
+        if (feeder.feeding or feeder.blocked) and feeder.declines(activation.address, is_undo=bool(envelope.undo_of)):
             return False
         if activation.behind:
             if activation.is_idle:
-                self.feed(address, activation.shard)
+                feeder.feed(activation.address, activation.shard)
             return False
-        return not self._blocked or address not in self._blocked or bool(envelope.undo_of)
+        return True
 
     def _enqueue(self, activation: Activation, envelope: Envelope, attempts: int) -> bool:
         if self.paused or not self.throttle.admits():
@@ -108,7 +112,10 @@ class Activations:
         return True
 
     def _admit(self, address: Address, shard: int) -> Activation | None:
-        if self._context is None or (len(self._table) >= self.kind.limits.activations_max and not self._evict_one()):
+        if self._context is None or shard not in self.shards:
+            return None
+        if len(self._table) >= self.kind.limits.activations_max and not self._evict_one():
+            self._overflow()
             return None
         activation = Activation(self.kind, address, shard, self, self._committer)
         self._made += 1
@@ -122,37 +129,28 @@ class Activations:
         self._unfetched[address] = activation
         return activation
 
+    def _overflow(self) -> None:
+        """Mail waits in the store for actors that nothing in memory remembers."""
+        self.overflowed = True
+        self.declined += 1
+
+    def fall_behind(self) -> None:
+        """More may wait in the store than was read: every actor is fed before it takes pushes again."""
+        self._overflow()
+        for activation in self._table.values():
+            activation.behind = True
+
     # --- feeding from the store ---
 
-    def feed(self, address: Address, shard: int) -> None:
-        """Read all the mail of one actor and deliver it in order."""
-        if address in self._feeding:
-            self._feeding[address] = True
-            return
-        self._feeding[address] = False
-        self.kind.ports.tasks.start(self._feed(address, shard), name=f"feed {address_of(*address)}")
-
-    async def _feed(self, address: Address, shard: int) -> None:
-        try:
-            again = True
-            while again:
-                self._feeding[address] = False
-                rows = await self.kind.store.waiting_for(address, shard, limit=self.kind.limits.mailbox_max)
-                self._feed_rows(address, shard, rows)
-                again = self._feeding[address]
-        except StoreError as error:
-            self.kind.ports.report(SweepFailed(self.kind.name, str(error)))  # the sweep comes round again
-        finally:
-            self._feeding.pop(address, None)
-
-    def _feed_rows(self, address: Address, shard: int, rows: list[MailRow]) -> None:
+    def _feed_rows(self, address: Address, shard: int, rows: list[MailRow], more: bool) -> None:
         now_s = self.kind.ports.clock.now_s()
         activation = self._table.get(address)
         if activation is not None:
-            activation.behind = len(rows) >= self.kind.limits.mailbox_max
-        self._blocked.pop(address, None)
+            activation.behind = more or activation.passing_over
+            if activation.passing_over:
+                return  # fed when its mailbox is empty
         for row in rows:
-            if not row.parked and not self.deliver_row(row, now_s, fed=True):
+            if not self.deliver_row(row, now_s, fed=True):
                 break  # what comes after it must not overtake it
 
     def deliver_row(self, row: MailRow, now_s: float, *, fed: bool = False) -> bool:
@@ -162,14 +160,14 @@ class Activations:
         """
         if row.due_at_s > now_s:
             if row.attempts:
-                self.block(row.address, row.shard, row.due_at_s)
+                self._feeder.block(row.address, row.shard, row.due_at_s)
             return True
         try:
             envelope = decode(row.envelope)
         except InvalidMessage as error:
             self._park_undecodable(row, str(error))
             return True
-        if fed and row.address in self._blocked and not envelope.undo_of:
+        if fed and row.address in self._feeder.blocked and not envelope.undo_of:
             return True
         return self.deliver(envelope, row.shard, attempts=row.attempts, fed=fed)
 
@@ -179,17 +177,6 @@ class Activations:
         transition = Transition(address=row.address, shard=row.shard, rescheduled=(parked,))
         self.kind.ports.report(MessageParked(address_of(*row.address), "?", row.id.hex(), row.attempts, reason))
         self._committer.submit(transition, lambda verdict: None)  # not parked now: the next sweep tries again
-
-    def block(self, address: Address, shard: int, until_s: float) -> None:
-        """Hold an actor's later mail until its retry is due, then feed it."""
-        self._blocked[address] = until_s
-        clock = self.kind.ports.clock
-        clock.call_later(max(0.0, until_s - clock.now_s()), self._unblock, address, shard, until_s)
-
-    def _unblock(self, address: Address, shard: int, until_s: float) -> None:
-        if self._blocked.get(address) == until_s:
-            del self._blocked[address]
-            self.feed(address, shard)
 
     # --- called by activations ---
 
@@ -209,38 +196,42 @@ class Activations:
         if len(self._recent) > _RECENT_MAX:
             self._recent, self._older = {}, self._recent
         self._recent.update(draft.consumed)
-        if draft.rescheduled:
+        if draft.failed:
             self.throttle.failed()
-            if draft.blocked_until_s:
-                self.block(activation.address, activation.shard, draft.blocked_until_s)
         else:
             self.throttle.succeeded()
+        if draft.blocked_until_s:
+            self._feeder.block(activation.address, activation.shard, draft.blocked_until_s)
         self._release(activation, draft)
         if draft.alarm:
             self.kind.ports.report(ActorNeedsHelp(activation.name, draft.alarm))
         activation.ended = draft.ended
 
     def settled(self, activation: Activation) -> None:
-        if activation.ended and activation.is_idle and not activation.behind:
-            self._drop(activation)
         if activation.behind and not activation.pending and not self.paused:
-            self.feed(activation.address, activation.shard)
+            if activation.address not in self._feeder.blocked:
+                self._feeder.feed(activation.address, activation.shard)
+        elif activation.ended and not activation.pending:
+            self._drop(activation)
         if self._leaving:
             self._let_go()
 
-    def reload(self, activation: Activation, reason: str, *, delay_s: float = 0.0) -> None:
+    def reload(self, activation: Activation, reason: str, *, delay_s: float = 0.0, doubted: bool = False) -> None:
         address, shard = activation.address, activation.shard
         self.kind.ports.report(ActivationReloaded(activation.name, reason))
         self._drop(activation)
         if delay_s:
-            self.kind.ports.clock.call_later(delay_s, self.feed, address, shard)
+            self._feeder.block_for(address, shard, delay_s)
         else:
-            self.feed(address, shard)
+            self._feeder.feed(address, shard, doubted=doubted)
 
     def gone(self, activation: Activation) -> None:
         activation.let_go()
-        if self._table.get(activation.address) is activation:
-            del self._table[activation.address]
+        address = activation.address
+        if self._table.get(address) is activation:  # not dropped, so it has failed
+            del self._table[address]
+            self._unfetched.pop(address, None)
+            self._feeder.block_for(address, activation.shard, AGAIN_S)
         activation.busy = False
         if self._leaving:
             self._let_go()
@@ -250,19 +241,26 @@ class Activations:
     def _drop(self, activation: Activation) -> None:
         activation.stopping = True
         activation.busy = False
-        self._unfetched.pop(activation.address, None)
         if self._table.get(activation.address) is activation:
             del self._table[activation.address]
+            self._unfetched.pop(activation.address, None)
         if activation.ref is not None:
             activation.ref.stop()
 
+    def _forget(self, activation: Activation) -> None:
+        """Drop one that is idle."""
+        if activation.behind:
+            self._overflow()
+        self._drop(activation)
+
     def _evict_one(self) -> bool:
-        for looked, activation in enumerate(self._table.values()):
+        table = self._table
+        for _ in range(min(len(table), _EVICTION_LOOKS_MAX)):
+            address, activation = next(iter(table.items()))
             if activation.is_idle:
-                self._drop(activation)
+                self._forget(activation)
                 return True
-            if looked >= _EVICTION_LOOKS_MAX:
-                break
+            table[address] = table.pop(address)  # to the end, so that the next look meets others
         return False
 
     def passivate(self) -> None:
@@ -270,13 +268,14 @@ class Activations:
         self._tick += 1
         for activation in list(self._table.values()):
             if activation.touched < self._tick - 1 and activation.is_idle:
-                self._drop(activation)
+                self._forget(activation)
 
     def drop_all(self) -> None:
         """Forget everything at once: this node may no longer be the owner."""
         for activation in list(self._table.values()):
             self._drop(activation)
-        self._blocked.clear()
+        self._feeder.clear()
+        self._recent, self._older = {}, {}
 
     def when_idle(self, shards: frozenset[int], then: Callable[[], None]) -> None:
         """Let go of the actors of these shards, each when its turn has ended, and then call back.

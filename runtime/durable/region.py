@@ -103,7 +103,7 @@ class Region:
             owner = self._placement.owner_of(kind, shard)
             if owner is not None and owner != self._node:
                 self._links.push(owner, envelope.encoded)
-            elif owner == self._node:
+            elif kind in self.sweepers:
                 self.sweepers[kind].declined(shard)
 
     def _release(self, activation: Activation, draft: Draft) -> None:
@@ -185,7 +185,6 @@ class Region:
     async def release(self, kind: str, shards: frozenset[int]) -> None:
         if kind not in self.sweepers:
             return
-        self._owned[kind] -= shards
         self.sweepers[kind].give_up(shards)
         activations = self.activations[kind]
         idle: asyncio.Future[None] = self._ports.tasks.new_future()
@@ -194,8 +193,7 @@ class Region:
 
     def lost(self, reason: str) -> None:
         for kind, activations in self.activations.items():
-            self.sweepers[kind].give_up(frozenset(self._owned[kind]))
-            self._owned[kind].clear()
+            self.sweepers[kind].give_up_all()
             activations.drop_all()
 
     def resumed(self) -> None:

@@ -18,6 +18,8 @@ from runtime.store.records import ActorRow
 __all__ = ["Sweeper"]
 
 _ROWS_MAX = 1000  # a pass
+_REACH_MAX = 8000  # a pass, while what it found first could not all be delivered
+_FULL_EVERY = 10  # passes: one that reads recent mail as well, whatever the clock of its sender said
 _ARMED_MAX = 100_000  # timers about to fire; more are found by later passes
 _AGAIN_S = 0.05  # when a pass found more than it could read
 _PURGE_EVERY_S = 30.0
@@ -34,8 +36,11 @@ class Sweeper:
         self._kind = activations.kind
         self._ports = activations.kind.ports
         self._live = live
-        self._taking: set[int] = set()  # being taken over: swept, but pushes are declined until that is complete
-        self._declined = False
+        self._taking: dict[int, int] = {}  # by take-over: swept, but pushes are declined until that is complete
+        self._takeovers = 0
+        self._declined: set[int] = set()  # of those being taken: pushes have come meanwhile
+        self._reach = _ROWS_MAX
+        self._passes = 0
         self._armed: dict[bytes, None] = {}
         self._stopped = False
         self._purge_after = b""
@@ -65,34 +70,58 @@ class Sweeper:
 
     async def take_over(self, shards: frozenset[int]) -> None:
         """Read all that waits in these shards, then take pushes for them. Raises StoreError."""
-        self._taking |= shards
-        while self._taking & shards:
-            self._declined = False
-            wanted = sorted(self._taking & shards)
-            complete = await self._sweep_mail(wanted, sent_before_s=_EVER_S, due_before_s=_EVER_S)
-            await self._sweep_timers(wanted)
-            if complete and not self._declined:
-                self._live |= self._taking & shards
-                self._taking -= shards
-            elif not complete:
-                await self._ports.clock.sleep(_AGAIN_S)
+        self._takeovers += 1
+        number = self._takeovers
+        self._taking.update(dict.fromkeys(shards, number))
+        self._activations.shards |= shards
+        try:
+            while wanted := self._still_taking(number):
+                await self._take(wanted, number)
+        finally:
+            self.give_up(frozenset(self._still_taking(number)))  # some are left only if the store has failed
+
+    def _still_taking(self, number: int) -> list[int]:
+        """Shards that this take-over has neither completed nor lost."""
+        return sorted(shard for shard, by in self._taking.items() if by == number)
+
+    async def _take(self, wanted: list[int], number: int) -> None:
+        self._declined.difference_update(wanted)
+        complete = await self._sweep_mail(wanted, sent_before_s=_EVER_S, due_before_s=_EVER_S)
+        await self._sweep_timers(wanted)
+        if not complete:
+            await self._ports.clock.sleep(_AGAIN_S)
+            return
+        for shard in self._still_taking(number):
+            if shard not in self._declined:
+                del self._taking[shard]
+                self._live.add(shard)
 
     def give_up(self, shards: frozenset[int]) -> None:
-        self._taking -= shards
+        """Start no more turns in these shards; those that run are left to end."""
+        self._live -= shards
+        self._activations.shards -= shards
+        for shard in shards:
+            self._taking.pop(shard, None)
+
+    def give_up_all(self) -> None:
+        self.give_up(frozenset(self._activations.shards))
 
     def declined(self, shard: int) -> None:
         """A push came for a shard that is not live here: if it is being taken over, look again before it is."""
         if shard in self._taking:
-            self._declined = True
+            self._declined.add(shard)
 
     # --- passes ---
 
     async def sweep_all(self) -> None:
         """Deliver everything that waits now; used when pushes may have been lost."""
         try:
-            await self._sweep_mail(sorted(self._live), sent_before_s=_EVER_S)
+            complete = await self._sweep_mail(sorted(self._live), sent_before_s=_EVER_S)
         except StoreError as error:
             self._ports.report(SweepFailed(self._kind.name, str(error)))
+            complete = False
+        if not complete:
+            self._activations.fall_behind()
 
     async def _pass(self) -> bool:
         """One look at everything; True if there is more than it could read."""
@@ -101,13 +130,25 @@ class Sweeper:
         try:
             complete = True
             if shards and not self._activations.paused:
-                complete = await self._sweep_mail(shards, sent_before_s=now_s - self._kind.limits.sweep_s)
+                complete = await self._sweep_waiting(shards, now_s)
                 complete = await self._sweep_timers(shards) and complete
             await self._purge(now_s)
         except StoreError as error:
             self._ports.report(SweepFailed(self._kind.name, str(error)))
             return False
         return not complete
+
+    async def _sweep_waiting(self, shards: list[int], now_s: float) -> bool:
+        """Mail that a push is overdue for; now and then all of it, and always while some was declined."""
+        activations = self._activations
+        self._passes += 1
+        is_full = activations.overflowed or self._passes % _FULL_EVERY == 0
+        declined = activations.declined
+        sent_before_s = _EVER_S if is_full else now_s - self._kind.limits.sweep_s
+        complete = await self._sweep_mail(shards, sent_before_s=sent_before_s)
+        if is_full and complete and activations.declined == declined and self._live.issubset(shards):
+            activations.overflowed = False
+        return complete
 
     async def _sweep_mail(self, shards: list[int], *, sent_before_s: float, due_before_s: float = 0.0) -> bool:
         if not shards:
@@ -118,11 +159,14 @@ class Sweeper:
             shards,
             due_before_s=due_before_s or now_s,
             sent_before_s=sent_before_s,
-            limit=_ROWS_MAX,
+            limit=self._reach,
         )
         for row in rows:
             self._activations.deliver_row(row, now_s)
-        return len(rows) < _ROWS_MAX
+        complete = len(rows) < self._reach
+        # Those found first may all belong to one actor that fails: the next look reaches past them.
+        self._reach = _ROWS_MAX if complete else min(self._reach * 2, _REACH_MAX)
+        return complete
 
     async def _sweep_timers(self, shards: list[int]) -> bool:
         before_s = self._ports.clock.now_s() + 2 * self._kind.limits.sweep_s

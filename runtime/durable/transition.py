@@ -69,6 +69,7 @@ class Draft:
         "blocked_until_s",
         "consumed",
         "ended",
+        "failed",
         "history",
         "kind",
         "last_id",
@@ -105,8 +106,9 @@ class Draft:
         self.outgoing: list[Envelope] = []
         self.rescheduled: list[MailRow] = []
         self.answers: list[ClientAnswer] = []
-        self.blocked_until_s = 0.0
+        self.blocked_until_s = 0.0  # mail after one that is retried then waits with it
         self.ended = False
+        self.failed = False  # some message was
         self.alarm = ""
         self.row_after: ActorRow | None = None  # set by finish
         self._position = 0
@@ -167,6 +169,9 @@ class Draft:
 
     def unschedule(self, id: bytes) -> None:
         """Take back a reschedule of this very turn: the message is consumed after all."""
+        for row in self.rescheduled:
+            if row.id == id and row.due_at_s == self.blocked_until_s:
+                self.blocked_until_s = self.now_s  # what waits behind it has nothing more to wait for
         self.rescheduled = [row for row in self.rescheduled if row.id != id]
 
     def tombstone(self, undo: Envelope) -> None:

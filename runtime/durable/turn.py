@@ -160,11 +160,12 @@ class Turn:
         delay_s = policy.delays_s[failed // (policy.immediate + 1) - 1]
         delay_s *= 1 + policy.jitter * (2 * kind.ports.randomness.fraction() - 1)
         due_at_s = draft.now_s + delay_s
+        draft.failed = True
         if envelope.timer:
-            self._retry_timer(envelope, error, failed, due_at_s)
+            self._retry_timer(envelope, error, failed, due_at_s)  # no mail was sent after it, so none waits with it
         else:
             draft.reschedule(mail_row(envelope, draft.shard, attempts=failed, due_at_s=due_at_s))
-        draft.blocked_until_s = due_at_s
+            draft.blocked_until_s = due_at_s
         where = address_of(*draft.address)
         kind.ports.report(HandlerFailed(where, envelope.type, envelope.id.hex(), failed, round(delay_s, 3), error))
 
@@ -185,6 +186,7 @@ class Turn:
     def _give_up(self, envelope: Envelope, error: str, attempts: int) -> None:
         """Park the message where an operator sees it, and tell who sent it."""
         draft = self.draft
+        draft.failed = True
         outbox = Outbox(draft, envelope)
         outbox.fault(error, attempts)
         if envelope.timer:

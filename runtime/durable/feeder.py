@@ -1,0 +1,146 @@
+"""Reads an actor's mail from the store where pushes would not keep its order: after an overflow, a retry, a reload.
+
+    Activations ──feed, block──▶ Feeder ──waiting_for──▶ store
+         ▲                          │
+         └────────deliver_rows──────┘   all that waits, in order
+
+While an actor is being fed, or is blocked until its feeding is due, pushes for it are declined: what comes later must
+not overtake what waits in the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from runtime.durable.facts import MessageParked, SweepFailed
+from runtime.durable.kind import Kind
+from runtime.envelope import Address, address_of
+from runtime.errors import Overloaded, StoreError
+from runtime.store.committer import Committer
+from runtime.store.records import HistoryRow, MailRow, Transition, Verdict
+
+__all__ = ["AGAIN_S", "Feeder"]
+
+AGAIN_S = 1.0  # after the store has failed
+
+Deliver = Callable[[Address, int, list[MailRow], bool], None]
+"""Takes (address, shard, what waits in order, whether more waits than was read)."""
+
+
+class Feeder:
+    """Who is being fed, and who has to wait for it. One for each kind on a node.
+
+    An actor has an entry in each table at the most; entries go by themselves when the feeding ends or falls due.
+    """
+
+    def __init__(self, kind: Kind, committer: Committer, shards: set[int], deliver: Deliver) -> None:
+        self._kind = kind
+        self._committer = committer
+        self._shards = shards  # of the kind, in which turns may start here
+        self._deliver = deliver
+        self.blocked: dict[Address, float] = {}  # until when nothing but undos is taken
+        self.feeding: dict[Address, bool] = {}  # True: mail was declined meanwhile, so feed once more
+        self._doubted: dict[Address, None] = {}  # a commit of theirs found mail that it could not consume
+
+    def declines(self, address: Address, *, is_undo: bool) -> bool:
+        """Whether a push for this actor has to wait for what the store has."""
+        if address in self.feeding:
+            self.feeding[address] = True
+            return True
+        return address in self.blocked and not is_undo
+
+    def feed(self, address: Address, shard: int, *, doubted: bool = False) -> None:
+        """Read all the mail of one actor and deliver it in order.
+
+        With `doubted`, what the history has already is taken out of the mail first.
+        """
+        if shard not in self._shards:
+            return
+        if doubted:
+            self._doubted[address] = None
+        if address in self.feeding:
+            self.feeding[address] = True
+            return
+        self.feeding[address] = False
+        self._kind.ports.tasks.start(self._feed(address, shard), name=f"feed {address_of(*address)}")
+
+    def block(self, address: Address, shard: int, until_s: float) -> None:
+        """Hold an actor's later mail until an instant, then feed it."""
+        if self.blocked.get(address) == until_s:
+            return
+        self.blocked[address] = until_s
+        clock = self._kind.ports.clock
+        clock.call_later(max(0.0, until_s - clock.now_s()), self._unblock, address, shard, until_s)
+
+    def block_for(self, address: Address, shard: int, delay_s: float) -> None:
+        self.block(address, shard, self._kind.ports.clock.now_s() + delay_s)
+
+    def clear(self) -> None:
+        """Nothing is to be fed here any more; a feeding under way ends by itself."""
+        self.blocked.clear()
+        self._doubted.clear()
+
+    def _unblock(self, address: Address, shard: int, until_s: float) -> None:
+        if self.blocked.get(address) == until_s:
+            del self.blocked[address]
+            self.feed(address, shard)
+
+    async def _feed(self, address: Address, shard: int) -> None:
+        try:
+            again = True
+            while again and shard in self._shards:
+                self.feeding[address] = False
+                rows, more = await self._read(address, shard)
+                if address in self._doubted:
+                    del self._doubted[address]
+                    rows = await self._without_handled(address, shard, rows)
+                self.blocked.pop(address, None)
+                self._deliver(address, shard, rows, more)
+                again = self.feeding[address]
+        except (StoreError, Overloaded) as error:
+            self._kind.ports.report(SweepFailed(self._kind.name, str(error)))
+            if shard in self._shards:
+                self.block_for(address, shard, AGAIN_S)
+        finally:
+            self.feeding.pop(address, None)
+
+    async def _read(self, address: Address, shard: int) -> tuple[list[MailRow], bool]:
+        """The mail that is no dead letter, and whether there is more. Dead letters take no room from it."""
+        limit = self._kind.limits.mailbox_max
+        while True:
+            rows = await self._kind.store.waiting_for(address, shard, limit=limit)
+            live = [row for row in rows if not row.parked]
+            more = len(rows) >= limit
+            if not more or len(live) * 2 >= self._kind.limits.mailbox_max:
+                return live, more
+            limit *= 2
+
+    # --- mail that can't be consumed ---
+
+    async def _without_handled(self, address: Address, shard: int, rows: list[MailRow]) -> list[MailRow]:
+        """Take out what the history has already: its turn could never commit, and would be tried for ever.
+
+        A tombstone may have been written while its do was on the way; that do has been answered for. A message whose
+        id another actor has used is parked.
+        """
+        found = await self._kind.store.handled([(row.conversation, row.id) for row in rows])
+        stale = [(row, done) for row, done in zip(rows, found, strict=True) if done is not None]
+        if not stale:
+            return rows
+        ours = tuple(row.id for row, done in stale if (done.kind, done.key) == address)
+        foreign = tuple(self._parked(row, done) for row, done in stale if (done.kind, done.key) != address)
+        transition = Transition(address=address, shard=shard, consumed=ours, rescheduled=foreign)
+        self._committer.submit(transition, _ignore)  # should it fail, the next turn that finds it tries again
+        gone = {row.id for row, _ in stale}
+        return [row for row in rows if row.id not in gone]
+
+    def _parked(self, row: MailRow, done: HistoryRow) -> MailRow:
+        reason = f"{address_of(done.kind, done.key)} has handled a message of the same id: ids have to be unique"
+        report = self._kind.ports.report
+        report(MessageParked(address_of(*row.address), "?", row.id.hex(), row.attempts, reason))
+        return replace(row, parked=reason, parked_at_s=self._kind.ports.clock.now_s())
+
+
+def _ignore(verdict: Verdict | StoreError) -> None:
+    """Nothing depends on it."""
