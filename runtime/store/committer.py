@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 from runtime.errors import CommitUnknown, Overloaded, StoreError, StoreUnavailable
 from runtime.ports import Ports
+from runtime.store.batch import Batch
 from runtime.store.facts import (
     CallbackFailed,
     CommitFailed,
@@ -121,7 +122,7 @@ class Committer:
 
     async def _commit(self, jobs: list[_Job]) -> list[_Job]:
         """Commit once and tell everyone; gives those of an unknown outcome that turned out not to be written."""
-        batch = [transition for transition, _ in jobs]
+        batch = Batch([transition for transition, _ in jobs], lambda: self._join(jobs))
         started_s = self._ports.clock.monotonic_s()
         try:
             verdicts = await self._store.commit(batch)
@@ -144,6 +145,17 @@ class Committer:
         for (_, done), verdict in zip(jobs, verdicts, strict=True):
             self._tell(done, verdict)
         return []
+
+    def _join(self, jobs: list[_Job]) -> list[Transition]:
+        """What has come since the commit was begun, put to its jobs. May run on the store's thread.
+
+        The queue is the only thing that both threads touch, and taking from its end is atomic.
+        """
+        new: list[_Job] = []
+        while self._queue and len(jobs) + len(new) < self._batch_max:
+            new.append(self._queue.popleft())
+        jobs += new
+        return [transition for transition, _ in new]
 
     async def _settle(self, jobs: list[_Job], batch: Sequence[Transition]) -> list[_Job]:
         there = await self._ask(batch)

@@ -93,15 +93,19 @@ class Plan:
     inserted: list[object] = field(default_factory=list)
     updated: list[object] = field(default_factory=list)
     mail: list[object] = field(default_factory=list)
+    footprint: _Footprint = field(default_factory=lambda: _Footprint())
 
     @classmethod
     def of(cls, batch: Sequence[Transition]) -> Plan:
         plan = cls(batch)
-        footprint = _Footprint()
-        for transition in batch:
-            plan._add(transition, footprint)
-        plan.apart = len(batch) == 1 or footprint.is_apart()
+        plan.add(batch)
         return plan
+
+    def add(self, transitions: Sequence[Transition]) -> None:
+        """Take transitions of the batch in; those at its end may come later."""
+        for transition in transitions:
+            self._add(transition, self.footprint)
+        self.apart = len(self.batch) == 1 or self.footprint.is_apart()
 
     def _add(self, transition: Transition, footprint: _Footprint) -> None:
         actor, expected = transition.actor, transition.expected

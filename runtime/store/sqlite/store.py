@@ -16,6 +16,7 @@ import apsw
 from runtime.envelope import Address
 from runtime.errors import CommitUnknown, StoreUnavailable
 from runtime.ports import Ports
+from runtime.store.batch import Batch
 from runtime.store.records import (
     ActorRow,
     ClusterView,
@@ -90,8 +91,14 @@ class SqliteStore:
         if not batch:
             return []
         plan = Plan.of(batch)
+
+        def work(connection: apsw.Connection) -> list[Verdict]:
+            if isinstance(batch, Batch):
+                plan.add(batch.top_up())
+            return write(connection, plan)
+
         try:
-            return await self._writer.transact(lambda connection: write(connection, plan))
+            return await self._writer.transact(work)
         except UnicodeEncodeError:
             # The text of somebody's exception, say, with half a surrogate pair: kept with that spelt out.
             spelt_out = Plan.of([encodable(transition) for transition in batch])
