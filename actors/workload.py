@@ -1,0 +1,240 @@
+"""Clients of the order system for the simulator, and what must be true of the books when they are done.
+
+    python -m runtime.testing simulate --workload actors.workload:orders
+
+Clients call the real gateway on any node, and ask again until they know: they place orders in both styles, place some
+of them twice, at once, or with other content, cancel some, and restock meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
+
+import grpc
+
+from actors.catalogue import catalogue
+from actors.gateway import OrderService
+from protos import orders_pb2
+from protos.billing_pb2 import BILLED, BillState
+from protos.orders_pb2 import Order
+from protos.saga_pb2 import SagaRecord
+from protos.sales_pb2 import CANCELLED, CHOREOGRAPHY, ORCHESTRATION, READY_TO_SHIP, OrderState, OrderStatus
+from protos.warehouse_pb2 import StockState
+from runtime.errors import AmendsError
+from runtime.gateway.interceptors import CallFailed, Context
+from runtime.host import Node
+from runtime.testing.cluster import SimCluster
+from runtime.testing.dice import Dice
+from runtime.testing.ledger import Violation
+
+__all__ = ["OrderClients", "Orders", "orders"]
+
+_ORDERS = 20
+_CLIENTS = 5
+_CALL_S = 5.0
+_STOCK = {"plenty": 1_000, "scarce": 6, "none": 0}
+_AMOUNTS = (0, 1, 999, 1_000_001)  # the last is declined
+_FINAL = (grpc.StatusCode.ALREADY_EXISTS, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND)
+_ENDED = (READY_TO_SHIP, CANCELLED)
+_T = TypeVar("_T")
+
+
+class _Call:
+    """As much of a gRPC call as the gateway looks at."""
+
+    def time_remaining(self) -> float:
+        return _CALL_S
+
+    def invocation_metadata(self) -> tuple[()]:
+        return ()
+
+
+@dataclass(slots=True)
+class _Wish:
+    """One order that a client is going to place, and what it was told."""
+
+    request: orders_pb2.PlaceOrderRequest
+    placed: bool = False
+    told: dict[OrderStatus.ValueType, None] = field(default_factory=dict)  # of its end
+
+
+class Orders:
+    """The workload: one catalogue for all runs, clients anew for each."""
+
+    def __init__(self) -> None:
+        self.catalogue = catalogue()
+
+    def begin(self, cluster: SimCluster, dice: Dice) -> OrderClients:
+        return OrderClients(cluster, dice)
+
+
+orders = Orders
+
+
+class OrderClients:
+    """All clients of one run."""
+
+    def __init__(self, cluster: SimCluster, dice: Dice) -> None:
+        self._cluster = cluster
+        self._dice = dice
+        self._wishes = [_Wish(self._request(number)) for number in range(_ORDERS)]
+        self._restocked: dict[str, int] = {}
+        self._broken: list[Violation] = []
+
+    def _request(self, number: int) -> orders_pb2.PlaceOrderRequest:
+        dice = self._dice
+        return orders_pb2.PlaceOrderRequest(
+            order_id=f"ORD-{number}",
+            sku=dice.choose(("plenty", "plenty", "scarce", "none")),
+            quantity=1 + dice.below(3),
+            amount_cents=dice.choose(_AMOUNTS) if dice.chance(0.3) else 100 + number,
+            flow=dice.choose((ORCHESTRATION, CHOREOGRAPHY)),
+            wait=dice.chance(0.4),
+        )
+
+    # --- acting ---
+
+    async def run(self) -> None:
+        start = self._cluster.ports.tasks.start
+        running = [start(self._restock(sku, quantity), name=f"restock {sku}") for sku, quantity in _STOCK.items()]
+        for number in range(_CLIENTS):
+            mine = self._wishes[number::_CLIENTS]
+            running.append(start(self._client(mine), name=f"client {number}"))
+        for task in running:
+            await task
+
+    async def _client(self, wishes: list[_Wish]) -> None:
+        dice, start = self._dice, self._cluster.ports.tasks.start
+        for wish in wishes:
+            beside = []
+            if dice.chance(0.15):
+                beside.append(start(self._place(wish), name="place again"))
+            if dice.chance(0.2):
+                beside.append(start(self._cancel(wish), name="cancel"))
+            await self._place(wish)
+            if dice.chance(0.1):
+                beside.append(start(self._contradict(wish), name="contradict"))
+            for task in beside:
+                await task
+            await self._cluster.sleep(dice.between(0.0, 0.5))
+
+    async def _restock(self, sku: str, quantity: int) -> None:
+        for part in range(2 if quantity else 0):
+            request = orders_pb2.RestockRequest(sku=sku, quantity=quantity // 2, request_id=f"{sku} {part}")
+            await self._restock_once(request)
+            self._restocked[sku] = self._restocked.get(sku, 0) + quantity // 2
+            await self._cluster.sleep(self._dice.between(0.0, 3.0))
+
+    async def _restock_once(self, request: orders_pb2.RestockRequest) -> None:
+        await self._insist(lambda service, context: service.Restock(request, context))
+
+    async def _place(self, wish: _Wish) -> None:
+        order = await self._insist(lambda service, context: service.PlaceOrder(wish.request, context))
+        if isinstance(order, CallFailed):
+            self._says(f"{wish.request.order_id} was refused: {order}")
+        else:
+            wish.placed = True
+            self._was_told(wish, order)
+
+    async def _cancel(self, wish: _Wish) -> None:
+        await self._cluster.sleep(self._dice.between(0.0, 1.0))
+        request = orders_pb2.CancelOrderRequest(order_id=wish.request.order_id, reason="changed my mind")
+        order = await self._insist(lambda service, context: service.CancelOrder(request, context))
+        if isinstance(order, Order):
+            self._was_told(wish, order)
+
+    async def _contradict(self, wish: _Wish) -> None:
+        """The same id with another amount, once it is placed."""
+        other = orders_pb2.PlaceOrderRequest()
+        other.CopyFrom(wish.request)
+        other.amount_cents += 1
+        answer = await self._insist(lambda service, context: service.PlaceOrder(other, context))
+        # An answer that is lost on the way to the client shows the order as it is, which is what a reader would see.
+        if isinstance(answer, Order) and answer.amount_cents == other.amount_cents:
+            self._says(f"{other.order_id} was taken with two contents")
+
+    async def _insist(self, call: Callable[[OrderService, Context], Awaitable[_T]]) -> _T | CallFailed:
+        """Ask one node after another until one answers."""
+        dice, nodes = self._dice, self._cluster.nodes
+
+        async def serve(node: Node) -> _T:
+            return await call(OrderService(node.commands), cast("Context", _Call()))
+
+        while True:
+            try:
+                return await dice.choose(nodes).call(serve, timeout_s=_CALL_S)
+            except CallFailed as error:
+                if error.code in _FINAL:
+                    return error
+            except AmendsError:
+                pass  # whatever became of it: asking again does no harm
+            await self._cluster.sleep(dice.between(0.02, 0.6))
+
+    def _was_told(self, wish: _Wish, order: Order) -> None:
+        if order.status in _ENDED:
+            wish.told[order.status] = None
+
+    # --- looking ---
+
+    def check(self) -> Iterator[Violation]:
+        yield from self._broken
+        ledger = self._cluster.ledger
+        sold: dict[str, int] = {}
+        states = {row.key: (OrderState.FromString(row.state), row.conversation) for row in ledger.rows_of("sales")}
+        bills = {row.key: BillState.FromString(row.state) for row in ledger.rows_of("billing")}
+        for wish in self._wishes:
+            key = wish.request.order_id
+            if key not in states:
+                yield Violation("I1", f"{key} was placed, and is not there")
+                continue
+            order, conversation = states[key]
+            for what in _mistakes(wish, order, bills.get(key, BillState())):
+                yield Violation(*what, conversation)
+            if order.status == READY_TO_SHIP:
+                sold[order.line.sku] = sold.get(order.line.sku, 0) + order.line.quantity
+        yield from self._check_stock(sold)
+
+    def _check_stock(self, sold: dict[str, int]) -> Iterator[Violation]:
+        for row in self._cluster.ledger.rows_of("warehouse"):
+            stock = StockState.FromString(row.state)
+            if stock.restocked != self._restocked.get(row.key, 0):
+                yield Violation("I2", f"{row.key}: {stock.restocked} put in, not {self._restocked.get(row.key, 0)}")
+            if stock.on_hand != stock.restocked - stock.labelled + stock.voided or stock.on_hand < 0:
+                yield Violation("I3", f"{row.key}: units appeared or vanished: {stock}")
+            if stock.labelled - stock.voided != sold.get(row.key, 0):
+                out = stock.labelled - stock.voided
+                yield Violation("I3", f"{row.key}: {out} units are out, {sold.get(row.key, 0)} are sold")
+
+    def figures(self) -> dict[str, int]:
+        states = [OrderState.FromString(row.state) for row in self._cluster.ledger.rows_of("sales")]
+        sagas = [SagaRecord.FromString(row.state) for row in self._cluster.ledger.rows_of("order-process")]
+        return {
+            "orders": len(states),
+            "completed": sum(order.status == READY_TO_SHIP for order in states),
+            "cancelled": sum(order.status == CANCELLED for order in states),
+            "sagas compensated": sum(one.status == SagaRecord.COMPENSATED for one in sagas),
+        }
+
+    def _says(self, what: str) -> None:
+        self._broken.append(Violation("I11", what))
+
+
+def _mistakes(wish: _Wish, order: OrderState, bill: BillState) -> Iterator[tuple[str, str]]:
+    """Invariant and text for everything that is wrong with one order at rest."""
+    key = order.order_id
+    if order.status not in _ENDED:
+        yield "I4", f"{key} did not end: it is {OrderStatus.Name(order.status)}"
+        return
+    for status in wish.told:
+        if status != order.status:
+            yield "I11", f"{key} was said to be {OrderStatus.Name(status)}, and is {OrderStatus.Name(order.status)}"
+    if bill.charges > 1 or bill.refunds > bill.charges:
+        yield "I2", f"{key} was charged {bill.charges} times and refunded {bill.refunds} times"
+    if order.status == READY_TO_SHIP and bill.status != BILLED:
+        yield "I5", f"{key} is ready to ship, and nobody pays for it"
+    if order.status == CANCELLED and bill.status == BILLED:
+        yield "I5", f"{key} is cancelled, and {bill.amount_cents} cents stay charged"
+    if order.amount_cents != wish.request.amount_cents or order.line.quantity != wish.request.quantity:
+        yield "I8", f"{key} is not the order that was placed"

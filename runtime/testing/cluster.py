@@ -1,0 +1,327 @@
+"""A simulated cluster: whole nodes, as `runtime.host` puts them together, on a simulated network and database.
+
+    SimCluster ──▶ SimNode ──start, kill, freeze, drain──▶ Process ──▶ runtime.host.Node, unchanged
+                      ▲                                                 store = FaultyStore, front = SimFront
+    clients ──call────┘
+
+A node that dies is started again by its supervisor after a while, as by systemd or an orchestrator of containers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, TypeVar
+
+from runtime.config import Settings
+from runtime.durable.commands import Commands
+from runtime.errors import AmendsError
+from runtime.host import Node
+from runtime.ports import Accept, Fact, Ports, Transport
+from runtime.saga.catalogue import Catalogue
+from runtime.testing.database import Database
+from runtime.testing.dice import Dice
+from runtime.testing.faulty_store import FaultyStore, StoreFaults
+from runtime.testing.ledger import Ledger, Violation
+from runtime.testing.loop import Process, SimLoop
+from runtime.testing.machine import SimClock, machine_ports
+from runtime.testing.wires import SimListener, SimNetwork
+
+__all__ = ["NodeDown", "NodeSpec", "SimCluster", "SimNode"]
+
+_T = TypeVar("_T")
+_LAST_MAX = 40  # events shown with a failure
+_HOP_S = (0.0002, 0.003)  # between a client and a node
+
+
+class NodeDown(AmendsError):
+    """The node that was called is not there, or died before it answered. Whether it did what was asked is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSpec:
+    """A node's name and what it is launched with; no services mean all."""
+
+    name: str
+    services: tuple[str, ...] = ()
+
+
+class SimFront:
+    """The front of a simulated node: peers come over the network, clients call `SimNode.call`."""
+
+    def __init__(self, network: SimNetwork, address: str, ports: Ports) -> None:
+        self._network = network
+        self._ports = ports
+        self._listener: SimListener | None = None
+        self.address = address
+        self.transport: Transport = network.transport(address)
+        self.serves = False
+
+    async def start(self, accept: Accept, commands: Commands) -> None:
+        self._listener = self._network.listen(self.address, accept, self._ports.tasks)
+
+    def serving(self, yes: bool) -> None:
+        self.serves = yes
+
+    async def close(self, grace_s: float) -> None:
+        if self._listener is not None:
+            await self._listener.close(grace_s)
+
+
+class SimCluster:
+    """All nodes of one run, and what they share. `trace` is the same for the same seed, on any machine."""
+
+    def __init__(
+        self,
+        loop: SimLoop,
+        dice: Dice,
+        catalogue: Catalogue,
+        nodes: Sequence[NodeSpec],
+        *,
+        settings: dict[str, Any],
+        faults: StoreFaults,
+    ) -> None:
+        self.loop = loop
+        self.dice = dice
+        self.catalogue = catalogue
+        self.settings = settings
+        self.faults = faults
+        self.happened: Counter[str] = Counter()  # faults, by name
+        self.facts: Counter[str] = Counter()
+        self.last: deque[str] = deque(maxlen=_LAST_MAX)
+        self.crashes: list[Violation] = []
+        self.ledger = Ledger()
+        self.ports = machine_ports(loop, None, dice.named("outside"), self._report_of("outside"))
+        self.database = Database(loop, self.ports, self.ledger, self._wrote)
+        self.network = SimNetwork(loop, dice.named("network"), self._carried)
+        self._digest = blake2b(digest_size=16)
+        self.nodes = [SimNode(self, spec, number) for number, spec in enumerate(nodes)]
+        loop.set_exception_handler(self._unhandled)
+
+    @property
+    def trace(self) -> str:
+        """A hash over every commit, frame, fact and fault, and over each choice of the loop."""
+        digest = self._digest.copy()
+        digest.update(f"{self.loop.steps} {self.loop.trace} {self.loop.time()!r}".encode())
+        return digest.hexdigest()
+
+    @property
+    def serving(self) -> list[SimNode]:
+        return [node for node in self.nodes if node.serves]
+
+    def start(self) -> None:
+        for node in self.nodes:
+            node.start()
+
+    async def sleep(self, delay_s: float) -> None:
+        """Wait in true time, outside of all nodes."""
+        await self.ports.clock.sleep(delay_s)
+
+    def fault(self, name: str, where: str = "") -> None:
+        """Count a fault, and note it in the trace."""
+        self.happened[name] += 1
+        self.note(f"{name} {where}".rstrip())
+
+    def note(self, event: str) -> None:
+        self._digest.update(f"{self.loop.time()!r} {event}\n".encode())
+        self.last.append(f"{self.loop.time() - 1_000.0:10.4f}  {event}")
+
+    def _wrote(self, who: str, size: int, verdicts: str) -> None:
+        self.note(f"{who} commits {size}: {verdicts}")
+
+    def _carried(self, source: str, target: str, frame: bytes) -> None:
+        self._digest.update(f"{self.loop.time()!r} {source}>{target}".encode())
+        self._digest.update(frame)
+
+    def _report_of(self, who: str) -> Callable[[Fact], None]:
+        def report(fact: Fact) -> None:
+            self.facts[type(fact).__name__] += 1
+            self.note(f"{who} {fact!r}")
+
+        return report
+
+    def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        text = f"{context.get('message')}: {error!r}"
+        self.note(text)
+        self.crashes.append(Violation("bug", text))
+
+
+class SimNode:
+    """One named node, over all its lives."""
+
+    def __init__(self, cluster: SimCluster, spec: NodeSpec, number: int) -> None:
+        self.spec = spec
+        self.name = spec.name
+        self.address = f"10.0.0.{number + 1}:7650"
+        self.lives = 0
+        self.process: Process | None = None
+        self.node: Node | None = None
+        self.clock: SimClock | None = None
+        self.store: FaultyStore | None = None
+        self._cluster = cluster
+        self._ports: Ports | None = None
+        self._front: SimFront | None = None
+        self._calls: dict[asyncio.Future[Any], None] = {}
+        self._graves: list[Ports] = []  # keep the tasks of the dead: what nobody refers to would be cleaned up
+        self._may_restart = True
+        self._draining = False
+
+    @property
+    def alive(self) -> bool:
+        return self.process is not None and self.process.alive
+
+    @property
+    def frozen(self) -> bool:
+        return self.process is not None and self.process.alive and self.process.frozen
+
+    @property
+    def serves(self) -> bool:
+        """Clients may call it; a frozen node looks as if they might."""
+        return self.alive and self._front is not None and self._front.serves
+
+    @property
+    def draining(self) -> bool:
+        """It was told to stop, and has not ended yet."""
+        return self.alive and self._draining
+
+    # --- its lives ---
+
+    def start(self) -> None:
+        """Launch a process, unless one runs."""
+        if self.alive:
+            return
+        cluster = self._cluster
+        self.lives += 1
+        self._draining = False
+        process = self.process = Process(self.name)
+        dice = cluster.dice.named(f"{self.name}@{self.lives}")
+        ports = self._ports = machine_ports(cluster.loop, process, dice, cluster._report_of(self.name))
+        assert isinstance(ports.clock, SimClock)
+        self.clock = ports.clock
+        self.store = FaultyStore(
+            cluster.database,
+            cluster.loop,
+            cluster.faults,
+            dice.named("store"),
+            who=self.name,
+            happened=lambda name: cluster.fault(name, self.name),
+            die=lambda: self.kill("killed at a commit"),
+        )
+        self._front = SimFront(cluster.network, self.address, ports)
+        settings = Settings(name=self.name, services=self.spec.services, **cluster.settings)
+        self.node = Node(settings, cluster.catalogue, ports, store=self.store, front=self._front)
+        ports.tasks.start(self._run(process, self.node), name=self.name)
+
+    async def _run(self, process: Process, node: Node) -> None:
+        try:
+            await node.start()
+            reason: BaseException = await node.failed()
+        except AmendsError as error:
+            reason = error
+        except Exception as error:  # noqa: BLE001 - a simulated process ends with whatever it raises, and we say so
+            self._cluster.crashes.append(Violation("bug", f"{self.name} cannot start: {error!r}"))
+            reason = error
+        self._cluster.note(f"{self.name} ends by itself: {reason}")
+        if not isinstance(reason, AmendsError):
+            self._cluster.crashes.append(Violation("bug", f"{self.name} failed: {reason!r}"))
+        self._end(process, dark=False)
+        self._restart_after(0.5)
+
+    def kill(self, how: str, *, dark: bool = False, restart_s: float = 1.0) -> None:
+        """As SIGKILL does, or a power cut if `dark`; the supervisor starts it again after a while."""
+        if self.process is None or not self.process.alive:
+            return
+        self._cluster.fault(how, self.name)
+        self._end(self.process, dark=dark)
+        self._restart_after(restart_s)
+
+    def freeze(self) -> None:
+        if self.process is not None and self.alive:
+            self._cluster.fault("frozen", self.name)
+            self.process.frozen = True
+
+    def thaw(self) -> None:
+        if self.process is not None and self.frozen:
+            self._cluster.note(f"thawed {self.name}")
+            self._cluster.loop.thaw(self.process)
+
+    def drain(self) -> None:
+        """As SIGTERM does: the node stops by itself, and its process ends."""
+        process, node = self.process, self.node
+        if not self.serves or process is None or node is None or self._ports is None:
+            return
+        self._cluster.fault("drained", self.name)
+        assert self._front is not None
+        self._front.serves = False
+        self._draining = True
+        self._ports.tasks.start(self._drain(process, node), name=f"drain {self.name}")
+
+    async def _drain(self, process: Process, node: Node) -> None:
+        await node.stop()
+        self._end(process, dark=False)
+        self._restart_after(0.2)
+
+    def stay_down(self) -> None:
+        """Whatever ends it from now on, it is not started again."""
+        self._may_restart = False
+
+    def _end(self, process: Process, *, dark: bool) -> None:
+        if not process.alive:
+            return
+        process.alive = False
+        process.held.clear()
+        if self._ports is not None:
+            self._graves.append(self._ports)
+        self._cluster.network.lose(self.address, dark=dark)
+        calls, self._calls = self._calls, {}
+        for call in calls:
+            if not call.done():
+                call.set_exception(NodeDown(f"{self.name} died"))
+
+    def _restart_after(self, delay_s: float) -> None:
+        if self._may_restart:
+            self._cluster.database.later(delay_s, self.start)
+
+    # --- its clients ---
+
+    async def call(self, what: Callable[[Node], Awaitable[_T]], *, timeout_s: float) -> _T:
+        """Have a node do something for a client outside. Raises NodeDown, and what the node raises."""
+        cluster = self._cluster
+        answer: asyncio.Future[_T] = cluster.loop.create_future()
+        self._hop(self._take, what, answer)
+        cluster.database.later(timeout_s, _fail, answer, NodeDown(f"{self.name} did not answer in {timeout_s:g} s"))
+        return await answer
+
+    def _take(self, what: Callable[[Node], Awaitable[_T]], answer: asyncio.Future[_T]) -> None:
+        if not self.serves or self._ports is None or self.node is None:
+            self._hop(_fail, answer, NodeDown(f"{self.name} takes no calls"))
+            return
+        self._calls[answer] = None
+        answer.add_done_callback(lambda done: self._calls.pop(done, None))
+        self._ports.tasks.start(self._serve(what, self.node, answer), name=f"call of {self.name}")
+
+    async def _serve(self, what: Callable[[Node], Awaitable[_T]], node: Node, answer: asyncio.Future[_T]) -> None:
+        try:
+            result = await what(node)
+        except AmendsError as error:
+            self._hop(_fail, answer, error)
+        else:
+            self._hop(_answer, answer, result)
+
+    def _hop(self, callback: Callable[..., object], *arguments: object) -> None:
+        delay_s = self._cluster.dice.between(*_HOP_S)
+        self._cluster.database.later(delay_s, callback, *arguments)
+
+
+def _fail(answer: asyncio.Future[Any], error: Exception) -> None:
+    if not answer.done():
+        answer.set_exception(error)
+
+
+def _answer(answer: asyncio.Future[_T], result: _T) -> None:
+    if not answer.done():
+        answer.set_result(result)

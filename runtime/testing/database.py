@@ -1,0 +1,50 @@
+"""The one database of a simulated cluster: a memory store that all nodes share, and everything that it was told.
+
+FaultyStore (one for each life of a node) ──▶ Database ──▶ MemoryStore
+                                                 └──▶ Ledger
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from contextvars import Context
+from typing import Any, TypeVar
+
+from runtime.ports import Ports
+from runtime.store.memory import MemoryStore
+from runtime.store.records import Transition, Verdict
+from runtime.testing.ledger import Ledger
+from runtime.testing.loop import SimLoop
+
+__all__ = ["Database"]
+
+_T = TypeVar("_T")
+
+
+class Database:
+    """Acts at once and as a whole; delays and faults are those of the way to it. It belongs to no process."""
+
+    def __init__(self, loop: SimLoop, ports: Ports, ledger: Ledger, wrote: Callable[[str, int, str], object]) -> None:
+        self.rows = MemoryStore(ports)
+        self.ledger = ledger
+        self._loop = loop
+        self._wrote = wrote  # told of each commit: who, of how many, the verdicts
+
+    def commit(self, who: str, batch: Sequence[Transition]) -> list[Verdict]:
+        verdicts = self.act(self.rows.commit(batch))
+        self._wrote(who, len(batch), " ".join(verdicts))
+        self.ledger.wrote(batch, verdicts)
+        return verdicts
+
+    def act(self, call: Coroutine[Any, Any, _T]) -> _T:
+        """Run a call of the memory store, which never suspends, to its end."""
+        try:
+            call.send(None)
+        except StopIteration as end:
+            answer: _T = end.value
+            return answer
+        raise AssertionError("the memory store never waits")
+
+    def later(self, delay_s: float, callback: Callable[..., object], *arguments: object) -> None:
+        """Do something in the database's own time, whoever asked for it lives or not."""
+        self._loop.call_later(delay_s, callback, *arguments, context=Context())

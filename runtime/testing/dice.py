@@ -1,0 +1,56 @@
+"""Choices of a simulation, drawn from its seed. Fast, since every callback of a run costs one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import TypeVar
+
+__all__ = ["Dice"]
+
+_MASK = (1 << 64) - 1
+_T = TypeVar("_T")
+
+
+class Dice:
+    """SplitMix64 (Steele, Lea and Flood, 2014). Dice of one seed and different names roll independently."""
+
+    def __init__(self, seed: int, name: str = "") -> None:
+        self._name = f"{seed}:{name}"
+        self._state = int.from_bytes(blake2b(self._name.encode(), digest_size=8).digest(), "big")
+
+    def named(self, name: str) -> Dice:
+        """Dice for one purpose: rolling them changes nothing for anybody else."""
+        return Dice(0, f"{self._name}:{name}")
+
+    def next(self) -> int:
+        """64 random bits."""
+        self._state = state = (self._state + 0x9E3779B97F4A7C15) & _MASK
+        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
+        return state ^ (state >> 31)
+
+    def below(self, end: int) -> int:
+        """A whole number in [0, end)."""
+        return self.next() % end
+
+    def fraction(self) -> float:
+        """Uniform in [0, 1)."""
+        return (self.next() >> 11) / (1 << 53)
+
+    def between(self, low: float, high: float) -> float:
+        return low + (high - low) * self.fraction()
+
+    def chance(self, probability: float) -> bool:
+        return probability > 0.0 and self.fraction() < probability
+
+    def choose(self, options: Sequence[_T]) -> _T:
+        return options[self.next() % len(options)]
+
+    def some(self, options: Sequence[_T], probability: float = 0.5) -> list[_T]:
+        """Each of the options with this probability: the swarm of a run."""
+        return [option for option in options if self.fraction() < probability]
+
+    def new_id(self) -> bytes:
+        """16 bytes."""
+        return self.next().to_bytes(8, "big") + self.next().to_bytes(8, "big")

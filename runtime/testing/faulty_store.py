@@ -1,0 +1,276 @@
+"""One node's connection to the database, which delays, refuses, loses replies, hangs, and dies at the worst moment.
+
+    committer ──commit──▶ FaultyStore ──the seed chooses──▶  applied, and answered           not applied, and an error
+                                                             applied, outcome unknown        not applied, unknown
+                                                             applied later, unknown          applied, and the node dies
+                                                             after a long time (a hang)
+
+It keeps the port's promises, and takes every freedom that the port leaves: an error but CommitUnknown means that
+nothing was written, and what `settle` calls missing can no longer come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from runtime.envelope import Address
+from runtime.errors import CommitUnknown, StoreBusy, StoreError, StoreFull, StoreUnavailable
+from runtime.store.records import (
+    ActorRow,
+    ClusterView,
+    HistoryRow,
+    MailRow,
+    NodeRow,
+    ShardRow,
+    Subscription,
+    Transition,
+    Verdict,
+)
+from runtime.testing.database import Database
+from runtime.testing.dice import Dice
+from runtime.testing.loop import SimLoop
+
+__all__ = ["FaultyStore", "StoreFaults"]
+
+_T = TypeVar("_T")
+_Call = Callable[[], Coroutine[Any, Any, _T]]
+
+
+@dataclass(slots=True)
+class StoreFaults:
+    """How a connection misbehaves: chances for each call, and seconds."""
+
+    delay_s: tuple[float, float] = (0.0002, 0.003)  # each way
+    slow: float = 0.0  # a call that takes up to `slow_s` longer
+    slow_s: float = 1.0
+    refused: float = 0.0  # busy, full or lost before anything was written
+    reply_lost: float = 0.0  # of a write other than a commit, which was done all the same
+    unknown_applied: float = 0.0
+    unknown_missing: float = 0.0
+    unknown_late: float = 0.0  # not yet applied when the caller is told that the outcome is unknown
+    dies: float = 0.0  # the commit is applied, and the node is killed before it hears of it
+    hang: float = 0.0  # a commit that takes up to `hang_s`
+    hang_s: float = 8.0
+    settle_fails: float = 0.0
+
+    def heal(self) -> None:
+        """Be a good store from now on."""
+        self.slow = self.refused = self.reply_lost = self.dies = self.hang = self.settle_fails = 0.0
+        self.unknown_applied = self.unknown_missing = self.unknown_late = 0.0
+
+
+class FaultyStore:
+    """A `Store`. `cut` is true while the way to the database is broken; `happened` is told of each fault by name."""
+
+    def __init__(
+        self,
+        database: Database,
+        loop: SimLoop,
+        faults: StoreFaults,
+        dice: Dice,
+        *,
+        who: str,
+        happened: Callable[[str], object],
+        die: Callable[[], object],
+    ) -> None:
+        self.cut = False
+        self._database = database
+        self._loop = loop
+        self._faults = faults
+        self._dice = dice
+        self._who = who
+        self._happened = happened
+        self._die = die
+        self._late: list[_Late] = []
+
+    @property
+    def cluster_id(self) -> str:
+        return self._database.rows.cluster_id
+
+    async def open(self) -> None:
+        await self._read(self._database.rows.open)
+
+    async def close(self) -> None:
+        """Connections end by themselves."""
+
+    # --- turns ---
+
+    async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
+        faults, dice = self._faults, self._dice
+        await self._leave()
+        if dice.chance(faults.unknown_missing):
+            self._happened("commit missing, unknown")
+            raise CommitUnknown("the connection broke before the commit")
+        if dice.chance(faults.unknown_late):
+            self._happened("commit late, unknown")
+            late = _Late(batch)
+            self._late.append(late)
+            self._database.later(dice.between(0.0, 0.5), self._arrive, late)
+            raise CommitUnknown("the connection broke during the commit")
+        if dice.chance(faults.hang):
+            self._happened("commit hangs")
+            await self._travel(dice.between(0.0, faults.hang_s))
+        verdicts = self._database.commit(self._who, batch)
+        if dice.chance(faults.dies):
+            self._happened("commit applied, node dies")
+            self._die()
+        await self._travel()
+        if dice.chance(faults.unknown_applied):
+            self._happened("commit applied, unknown")
+            raise CommitUnknown("the connection broke after the commit")
+        return verdicts
+
+    async def settle(self, batch: Sequence[Transition]) -> list[bool]:
+        if self._dice.chance(self._faults.settle_fails):
+            self._happened("settle fails")
+            await self._travel()
+            raise StoreUnavailable("no connection yet")
+        await self._leave()
+        for late in self._late:  # whatever is still under way is decided before the answer
+            self._decide(late)
+        self._late.clear()
+        answer = self._database.act(self._database.rows.settle(batch))
+        await self._travel()
+        return answer
+
+    def _arrive(self, late: _Late) -> None:
+        if not late.is_decided:
+            late.is_decided = True
+            self._database.commit(self._who, late.batch)
+
+    def _decide(self, late: _Late) -> None:
+        if self._dice.chance(0.5):
+            self._arrive(late)
+        late.is_decided = True
+
+    async def load(self, addresses: Sequence[Address]) -> list[ActorRow | None]:
+        return await self._read(lambda: self._database.rows.load(addresses))
+
+    async def handled(self, keys: Sequence[tuple[bytes, bytes]]) -> list[HistoryRow | None]:
+        return await self._read(lambda: self._database.rows.handled(keys))
+
+    # --- sweeping ---
+
+    async def waiting(
+        self, kind: str, shards: Sequence[int], *, due_before_s: float, sent_before_s: float, limit: int
+    ) -> list[MailRow]:
+        rows = self._database.rows
+        return await self._read(
+            lambda: rows.waiting(kind, shards, due_before_s=due_before_s, sent_before_s=sent_before_s, limit=limit)
+        )
+
+    async def waiting_for(self, address: Address, shard: int, *, limit: int) -> list[MailRow]:
+        return await self._read(lambda: self._database.rows.waiting_for(address, shard, limit=limit))
+
+    async def due(self, kind: str, shards: Sequence[int], *, before_s: float, limit: int) -> list[ActorRow]:
+        return await self._read(lambda: self._database.rows.due(kind, shards, before_s=before_s, limit=limit))
+
+    async def purge(self, *, handled_before_s: float, limit: int, after: bytes = b"") -> tuple[int, bytes]:
+        rows = self._database.rows
+        return await self._write(lambda: rows.purge(handled_before_s=handled_before_s, limit=limit, after=after))
+
+    # --- membership ---
+
+    async def join(self, node: NodeRow, *, lease_s: float, replace: str = "") -> NodeRow | None:
+        return await self._write(lambda: self._database.rows.join(node, lease_s=lease_s, replace=replace))
+
+    async def renew(self, name: str, incarnation: str, *, lease_s: float) -> bool:
+        return await self._write(lambda: self._database.rows.renew(name, incarnation, lease_s=lease_s))
+
+    async def leave(self, name: str, incarnation: str) -> None:
+        await self._write(lambda: self._database.rows.leave(name, incarnation))
+
+    async def evict(self, name: str, incarnation: str) -> bool:
+        return await self._write(lambda: self._database.rows.evict(name, incarnation))
+
+    async def assign(self, kind: str, shard: int, *, owner: str, expected_epoch: int) -> bool:
+        rows = self._database.rows
+        return await self._write(lambda: rows.assign(kind, shard, owner=owner, expected_epoch=expected_epoch))
+
+    async def assign_many(self, wanted: Sequence[ShardRow]) -> list[bool]:
+        return await self._write(lambda: self._database.rows.assign_many(wanted))
+
+    async def subscribe(self, subscriptions: Sequence[Subscription], *, kind: str) -> None:
+        await self._write(lambda: self._database.rows.subscribe(subscriptions, kind=kind))
+
+    async def cluster(self) -> ClusterView:
+        return await self._read(self._database.rows.cluster)
+
+    # --- operators ---
+
+    async def now_s(self) -> float:
+        return await self._read(self._database.rows.now_s)
+
+    async def conversation(self, conversation: bytes) -> list[HistoryRow]:
+        return await self._read(lambda: self._database.rows.conversation(conversation))
+
+    async def mail_of_conversation(self, conversation: bytes) -> list[MailRow]:
+        return await self._read(lambda: self._database.rows.mail_of_conversation(conversation))
+
+    async def dead_letters(self, *, limit: int, after: bytes = b"") -> list[MailRow]:
+        return await self._read(lambda: self._database.rows.dead_letters(limit=limit, after=after))
+
+    async def actors_with_key(self, key: str) -> list[ActorRow]:
+        return await self._read(lambda: self._database.rows.actors_with_key(key))
+
+    async def actors(self, kind: str, *, limit: int, after: str = "") -> list[ActorRow]:
+        return await self._read(lambda: self._database.rows.actors(kind, limit=limit, after=after))
+
+    # --- the way there and back ---
+
+    async def _read(self, call: _Call[_T]) -> _T:
+        await self._leave()
+        answer = self._database.act(call())
+        await self._travel()
+        return answer
+
+    async def _write(self, call: _Call[_T]) -> _T:
+        answer = await self._read(call)
+        if self._dice.chance(self._faults.reply_lost):
+            self._happened("reply of a write lost")
+            raise StoreUnavailable("the connection broke before the answer")
+        return answer
+
+    async def _leave(self) -> None:
+        """Reach the database, or fail on the way."""
+        faults, dice = self._faults, self._dice
+        await self._travel()
+        if dice.chance(faults.slow):
+            self._happened("slow call")
+            await self._travel(dice.between(0.0, faults.slow_s))
+        if self.cut:
+            self._happened("store unreachable")
+            raise StoreUnavailable("the store cannot be reached")
+        if dice.chance(faults.refused):
+            error = self._refusal()
+            self._happened(f"refused: {type(error).__name__}")
+            raise error
+
+    def _refusal(self) -> StoreError:
+        errors = (
+            StoreBusy("another holds the store"),
+            StoreFull("the disk is full"),
+            StoreUnavailable("no connection"),
+        )
+        return self._dice.choose(errors)
+
+    async def _travel(self, delay_s: float | None = None) -> None:
+        low, high = self._faults.delay_s
+        arrived = self._loop.create_future()
+        self._database.later(self._dice.between(low, high) if delay_s is None else delay_s, _arrive, arrived)
+        await arrived
+
+
+@dataclass(slots=True)
+class _Late:
+    """A commit that is still under way when its sender has given up on it."""
+
+    batch: Sequence[Transition]
+    is_decided: bool = False
+
+
+def _arrive(arrived: Any) -> None:
+    if not arrived.done():
+        arrived.set_result(None)

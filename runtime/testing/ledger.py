@@ -1,0 +1,191 @@
+"""What was ever committed in one run, kept apart from the store, and the invariants that hold at each commit.
+
+    FaultyStore ──transition, verdict──▶ Ledger ──▶ violations, at once
+                                           └──▶ at rest: what was sent and never handled, what never ended
+
+The numbers of the invariants are those of docs/guarantees.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from runtime.envelope import Address, Envelope, address_of, decode
+from runtime.errors import InvalidMessage
+from runtime.observe.conversation import Conversation, TracedMessage, conversation_of
+from runtime.observe.sequence import milliseconds
+from runtime.record import record
+from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome, Transition, Verdict
+
+__all__ = ["Ledger", "Violation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A promise that was broken. `conversation` is the one that shows it; empty if none does."""
+
+    invariant: str
+    what: str
+    conversation: bytes = b""
+
+
+@record(frozen=True, slots=True)
+class _Sent:
+    """One message that was committed to somebody's mail."""
+
+    row: MailRow
+    envelope: Envelope | None  # None when its bytes are none
+
+
+class Ledger:
+    """All actors, messages and history of one run, as the verdicts say they must be."""
+
+    def __init__(self) -> None:
+        self.violations: list[Violation] = []
+        self.actors: dict[Address, ActorRow] = {}
+        self.history: dict[bytes, dict[bytes, HistoryRow]] = {}  # by conversation, then id
+        self.waiting: dict[bytes, MailRow] = {}
+        self.commits = 0
+        self._sent: dict[bytes, _Sent] = {}
+        self._delayed: dict[bytes, None] = {}  # was retried later or parked at least once
+        self._last: dict[
+            tuple[str, Address], tuple[int, bytes]
+        ] = {}  # (sender, receiver): sequence and id handled last
+        self._undone: dict[bytes, bytes] = {}  # do: the undo that settled it
+
+    # --- at each commit ---
+
+    def wrote(self, batch: Sequence[Transition], verdicts: Sequence[Verdict]) -> None:
+        self.commits += 1
+        for transition, verdict in zip(batch, verdicts, strict=True):
+            if verdict is Verdict.COMMITTED:
+                self._wrote(transition)
+
+    def _wrote(self, transition: Transition) -> None:
+        if transition.actor is not None:
+            self._check_chain(transition, transition.actor)
+        for row in transition.history:
+            self._check_handled(row)
+        for id in transition.consumed:
+            if self.waiting.pop(id, None) is None:
+                self._broken("I9", f"message {id.hex()} was consumed, but did not wait", b"")
+        for later in transition.rescheduled:
+            self.waiting[later.id] = later
+            self._delayed[later.id] = None
+        self._check_order(transition)
+        for mail in transition.mail:
+            self._take_in(mail)
+
+    def _check_chain(self, transition: Transition, actor: ActorRow) -> None:
+        before, expected = self.actors.get(actor.address), transition.expected
+        found = (0, b"") if before is None else (before.revision, before.last_id)
+        if expected is None or found != (expected.revision, expected.last_id) or actor.revision != found[0] + 1:
+            text = f"{address_of(*actor.address)} went from revision {found[0]} to {actor.revision} out of turn"
+            self._broken("I8", text, actor.conversation)
+        self.actors[actor.address] = actor
+
+    def _check_handled(self, row: HistoryRow) -> None:
+        of_conversation = self.history.setdefault(row.conversation, {})
+        if row.id in of_conversation:
+            self._broken("I2", f"{row.type} {row.id.hex()} was handled twice", row.conversation)
+        of_conversation[row.id] = row
+        if row.outcome is Outcome.FIRED and row.handled_at_s < row.sent_at_s:
+            text = f"{address_of(row.kind, row.key)}: a timer fired {row.sent_at_s - row.handled_at_s:.3f} s early"
+            self._broken("I10", text, row.conversation)
+        sent = self._sent.get(row.id)
+        if sent is None or sent.envelope is None:
+            return
+        if sent.envelope.address != (row.kind, row.key):
+            self._broken(
+                "I9", f"{row.type} {row.id.hex()} was handled by another than it was sent to", row.conversation
+            )
+        if row.outcome is Outcome.HANDLED and row.id in self._undone:
+            self._broken("I6", f"{row.type} {row.id.hex()} ran after it was undone", row.conversation)
+        if sent.envelope.undo_of:
+            self._undone[sent.envelope.undo_of] = row.id
+
+    def _check_order(self, transition: Transition) -> None:
+        """Between two actors messages are handled as sent, but for those that were retried later or parked."""
+        for row in transition.history:
+            sent = self._sent.get(row.id)
+            envelope = None if sent is None else sent.envelope
+            if envelope is None or not envelope.sender or envelope.undo_of or envelope.due_at_s:
+                continue
+            if row.id in self._delayed or row.id in self._undone:
+                continue
+            pair = (envelope.sender, (row.kind, row.key))
+            last = self._last.get(pair, (0, b""))
+            if envelope.sequence < last[0]:
+                text = f"{address_of(*pair[1])} handled {row.type} of {pair[0]} after one that was sent later"
+                self._broken("I7", text, row.conversation)
+            else:
+                self._last[pair] = (envelope.sequence, row.id)
+
+    def _take_in(self, mail: MailRow) -> None:
+        """The store passes over what waits already, or was handled or refused by a tombstone."""
+        known = self._sent.get(mail.id)
+        if known is not None and known.row.address != mail.address:
+            self._broken("I9", f"one id for two destinations: {mail.id.hex()}", mail.conversation)
+        if mail.id in self.waiting or mail.id in self.history.get(mail.conversation, {}):
+            return
+        self.waiting[mail.id] = mail
+        if known is None:
+            self._sent[mail.id] = _Sent(mail, _readable(mail))
+
+    # --- at rest ---
+
+    @property
+    def parked(self) -> Iterator[MailRow]:
+        return (row for row in self.waiting.values() if row.parked)
+
+    @property
+    def open(self) -> Iterator[MailRow]:
+        """Mail that has still to be handled."""
+        return (row for row in self.waiting.values() if not row.parked)
+
+    @property
+    def timed(self) -> Iterator[ActorRow]:
+        """Actors that have a timer set."""
+        return (row for row in self.actors.values() if row.due_at_s is not None)
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Nothing waits but dead letters, and no timer runs."""
+        return next(self.open, None) is None and next(self.timed, None) is None
+
+    def check_rest(self) -> None:
+        """What must not be there when every fault is healed and there was time enough."""
+        for mail in self.open:
+            sent = self._sent[mail.id].envelope
+            name = sent.type if sent is not None else "?"
+            self._broken("I9", f"{name} {mail.id.hex()} for {address_of(*mail.address)} still waits", mail.conversation)
+        for row in self.timed:
+            self._broken("I10", f"{address_of(*row.address)} still has a timer", row.conversation)
+
+    def rows_of(self, kind: str) -> list[ActorRow]:
+        """Every actor of a kind as it is now, by key."""
+        return sorted((row for row in self.actors.values() if row.kind == kind), key=lambda row: row.key)
+
+    def told(self, conversation: bytes) -> str:
+        """The sequence of messages of one conversation, a line for each."""
+        mail = [row for row in self.waiting.values() if row.conversation == conversation]
+        whole = conversation_of(conversation, self.history.get(conversation, {}).values(), mail)
+        return "\n".join(_line(whole, message) for message in whole.messages)
+
+    def _broken(self, invariant: str, what: str, conversation: bytes) -> None:
+        self.violations.append(Violation(invariant, what, conversation))
+
+
+def _line(conversation: Conversation, message: TracedMessage) -> str:
+    at_ms = milliseconds(conversation, message.at_s) or 0.0
+    note = f" ({message.note})" if message.note else ""
+    way = f"{message.sender} -> {message.to}"
+    return f"{at_ms:10.1f} ms  {way:48}  {message.short_type:22} {message.status} {message.node}{note}"
+
+
+def _readable(mail: MailRow) -> Envelope | None:
+    try:
+        return decode(mail.envelope)
+    except InvalidMessage:
+        return None

@@ -1,0 +1,104 @@
+"""The ports of one simulated process: its own clock, identity, randomness and tasks, all drawn from the seed.
+
+A process that is killed takes its tasks and timers with it, since the loop runs nothing of a dead process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from runtime.ports import Cancellable, Ports, Report
+from runtime.testing.dice import Dice
+from runtime.testing.loop import Process, SimLoop
+
+__all__ = ["SimClock", "SimTasks", "machine_ports"]
+
+_EPOCH_S = 1_700_000_000.0
+
+
+class SimClock:
+    """A clock that may be wrong: `jump` moves the wall clock, `drift` lets both clocks run fast or slow."""
+
+    def __init__(self, loop: SimLoop, process: Process | None = None) -> None:
+        self._loop = loop
+        self._process = process
+        self._rate = 1.0
+        self._turned_at_s = loop.time()  # of the loop, when the rate was last set
+        self._shown_s = loop.time()  # by this clock, then
+        self._offset_s = _EPOCH_S
+
+    def now_s(self) -> float:
+        return self.monotonic_s() + self._offset_s
+
+    def monotonic_s(self) -> float:
+        return self._shown_s + (self._loop.time() - self._turned_at_s) * self._rate
+
+    async def sleep(self, delay_s: float) -> None:
+        done: asyncio.Future[None] = self._loop.create_future()
+        timer = self.call_later(delay_s, _finish, done)
+        try:
+            await done
+        finally:
+            timer.cancel()
+
+    def call_later(self, delay_s: float, callback: Callable[..., object], *arguments: object) -> Cancellable:
+        context = None if self._process is None else self._process.context
+        return self._loop.call_later(max(0.0, delay_s) / self._rate, callback, *arguments, context=context)
+
+    def jump(self, by_s: float) -> None:
+        """Set the wall clock forward or back."""
+        self._offset_s += by_s
+
+    def drift(self, rate: float) -> None:
+        """From now on a second of this clock takes 1/rate seconds."""
+        self._shown_s, self._turned_at_s = self.monotonic_s(), self._loop.time()
+        self._rate = rate
+
+    @property
+    def wrong_by_s(self) -> float:
+        """How far the wall clock is ahead of the true one."""
+        return self.now_s() - self._loop.time() - _EPOCH_S
+
+
+class SimTasks:
+    """Tasks of one process, or of the world outside. Keeps each referenced until it ends, the dead ones for good."""
+
+    def __init__(self, loop: SimLoop, process: Process | None = None) -> None:
+        self._loop = loop
+        self._process = process
+        self._running: dict[asyncio.Task[Any], None] = {}
+
+    def start(self, coroutine: Coroutine[Any, Any, Any], *, name: str) -> asyncio.Task[Any]:
+        context = None if self._process is None else self._process.context
+        task = self._loop.create_task(coroutine, name=name, context=context)
+        self._running[task] = None
+        task.add_done_callback(self._ended)
+        return task
+
+    def call_soon(self, callback: Callable[..., object], *arguments: object) -> Cancellable:
+        context = None if self._process is None else self._process.context
+        return self._loop.call_soon(callback, *arguments, context=context)
+
+    def new_future(self) -> asyncio.Future[Any]:
+        return self._loop.create_future()
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._running.pop(task, None)
+
+
+def machine_ports(loop: SimLoop, process: Process | None, dice: Dice, report: Report) -> Ports:
+    """Ports for one process; for the world outside without one."""
+    return Ports(
+        clock=SimClock(loop, process),
+        ids=dice.named("ids"),
+        randomness=dice.named("randomness"),
+        tasks=SimTasks(loop, process),
+        report=report,
+    )
+
+
+def _finish(done: asyncio.Future[None]) -> None:
+    if not done.done():
+        done.set_result(None)

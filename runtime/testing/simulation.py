@@ -1,0 +1,209 @@
+"""One run of a whole cluster from one number: storm, heal, rest, and then everything has to be in its place.
+
+    simulate_seed(seed, workload) ──▶ SimCluster, Storm, Play ──▶ Result
+
+The cluster runs the production code; the seed decides the nodes, their settings, the faults, the clients, and which
+callback runs next. The same seed gives the same run, step by step, on any machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from protos.saga_pb2 import SagaRecord
+from runtime.envelope import address_of
+from runtime.saga.catalogue import Catalogue
+from runtime.testing.cluster import NodeSpec, SimCluster
+from runtime.testing.dice import Dice
+from runtime.testing.ledger import Violation
+from runtime.testing.loop import NothingLeft, Order, SimLoop
+from runtime.testing.storm import Plan, Storm, draw_plan
+
+__all__ = ["Play", "Result", "Workload", "simulate_seed"]
+
+_REST_S = 900.0  # within which everything has to end after the last fault
+_STOP_S = 60.0  # within which every node has to stop when it is asked to
+_LOOK_S = 0.25
+_STEPS_MAX = 3_000_000
+_ENDED = (SagaRecord.COMPLETED, SagaRecord.COMPENSATED)
+
+
+class Play(Protocol):
+    """What clients do in one run."""
+
+    async def run(self) -> None:
+        """Act as all clients; return when each has got what it wanted, however often it had to ask."""
+        ...
+
+    def check(self) -> Iterable[Violation]:
+        """At rest: what is not as it should be by the business's own rules."""
+        ...
+
+    def figures(self) -> dict[str, int]:
+        """What came of it, for the statistics of many runs."""
+        ...
+
+
+class Workload(Protocol):
+    """A deployment and its clients."""
+
+    @property
+    def catalogue(self) -> Catalogue: ...
+
+    def begin(self, cluster: SimCluster, dice: Dice) -> Play: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one seed gave."""
+
+    seed: int
+    violations: tuple[Violation, ...]
+    faults: dict[str, int]
+    facts: dict[str, int]
+    figures: dict[str, int]
+    trace: str
+    steps: int
+    took_s: float  # simulated
+    last: tuple[str, ...] = field(repr=False)  # events before the end
+    conversations: dict[bytes, str] = field(repr=False)  # of the violations, as text
+
+
+def simulate_seed(seed: int, workload: Workload, *, calm: bool = False, order: Order | None = None) -> Result:
+    """Run one seed to its end. `calm` leaves all faults out; `order` overrides the choice of what runs next."""
+    run = _Run(seed, workload, calm=calm, order=order)
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None  # what a dead process leaves is of no interest
+    gc.disable()  # when it runs depends on what ran before: cleaning up must not depend on that
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # coroutines that died before their first step
+            try:
+                return run.result()
+            finally:
+                run.bury()
+                del run
+                gc.collect()
+    finally:
+        gc.enable()
+        sys.unraisablehook = hook
+
+
+class _Run:
+    def __init__(self, seed: int, workload: Workload, *, calm: bool, order: Order | None) -> None:
+        self._seed = seed
+        dice = self._dice = Dice(seed)
+        chosen = order or dice.choose((Order.ANY, Order.PROCESSES, Order.PLAIN))
+        self._loop = SimLoop(dice.named("order"), chosen, steps_max=_STEPS_MAX)
+        self._plan: Plan = draw_plan(dice.named("plan"), calm=calm)
+        self._cluster = SimCluster(
+            self._loop,
+            dice,
+            workload.catalogue,
+            _layout(dice.named("layout"), workload.catalogue.service_names),
+            settings=_settings(dice.named("settings")),
+            faults=self._plan.store,
+        )
+        self._play = workload.begin(self._cluster, dice.named("clients"))
+        self._extra: list[Violation] = []
+
+    def result(self) -> Result:
+        try:
+            self._loop.run_until_complete(self._loop.create_task(self._all()))
+        except NothingLeft as error:
+            self._extra.append(Violation("livelock", str(error)))
+        cluster = self._cluster
+        violations = (*cluster.ledger.violations, *cluster.crashes, *self._extra)
+        return Result(
+            self._seed,
+            violations,
+            dict(cluster.happened),
+            dict(cluster.facts),
+            self._play.figures(),
+            cluster.trace,
+            self._loop.steps,
+            self._loop.time() - 1_000.0,
+            tuple(cluster.last),
+            {one.conversation: cluster.ledger.told(one.conversation) for one in violations if one.conversation},
+        )
+
+    def bury(self) -> None:
+        self._loop.bury()
+
+    async def _all(self) -> None:
+        cluster = self._cluster
+        cluster.start()
+        tasks = cluster.ports.tasks
+        storm = tasks.start(Storm(cluster, self._plan, self._dice.named("storm")).run(), name="storm")
+        play = tasks.start(self._play.run(), name="clients")
+        await storm
+        if await self._rests(play):
+            self._check()
+        else:
+            self._extra.append(Violation("I4", f"not at rest {_REST_S:g} s after the last fault"))
+            cluster.ledger.check_rest()
+        if play.done():
+            play.result()
+        await self._stop()
+
+    async def _rests(self, play: asyncio.Task[Any]) -> bool:
+        """Wait until every client is content and nothing moves any more; False when that takes too long."""
+        until_s = self._loop.time() + _REST_S
+        while self._loop.time() < until_s:
+            if play.done() and self._cluster.ledger.is_at_rest:
+                return True
+            await self._cluster.sleep(_LOOK_S)
+        return False
+
+    def _check(self) -> None:
+        ledger = self._cluster.ledger
+        ledger.check_rest()
+        for row in ledger.actors.values():
+            if row.state_type == SagaRecord.DESCRIPTOR.full_name:
+                record = SagaRecord.FromString(row.state)
+                if record.status not in _ENDED:
+                    text = f"{address_of(*row.address)} is {SagaRecord.Status.Name(record.status)}"
+                    self._extra.append(Violation("I4", f"{text}: {record.stuck_reason}", row.conversation))
+        for mail in ledger.parked:
+            text = f"{mail.id.hex()} for {address_of(*mail.address)} is parked: {mail.parked}"
+            self._extra.append(Violation("I9", text, mail.conversation))
+        self._extra.extend(self._play.check())
+
+    async def _stop(self) -> None:
+        """Every node drains, as at the end of any day."""
+        nodes = self._cluster.nodes
+        for node in nodes:
+            node.stay_down()
+            node.drain()
+        until_s = self._loop.time() + _STOP_S
+        while any(node.serves or node.draining for node in nodes) and self._loop.time() < until_s:
+            await self._cluster.sleep(_LOOK_S)
+        for node in nodes:
+            if node.draining:
+                self._extra.append(Violation("I4", f"{node.name} did not stop within {_STOP_S:g} s"))
+
+
+def _layout(dice: Dice, services: Sequence[str]) -> list[NodeSpec]:
+    """A node for each service, or some nodes for all, or both."""
+    apart = [NodeSpec(service, (service,)) for service in services]
+    full = [NodeSpec(f"all-{number}") for number in range(1 + dice.below(3))]
+    return dice.choose((apart, full, [*apart, full[0]]))
+
+
+def _settings(dice: Dice) -> dict[str, Any]:
+    """Mostly the defaults; sometimes limits so small that they are met."""
+    settings: dict[str, Any] = {"store": "memory:", "shards_per_kind": dice.choose((1, 2, 4)), "drain_s": 3.0}
+    if dice.chance(0.3):
+        settings["mailbox_max"] = dice.choose((1, 2, 5))
+    if dice.chance(0.3):
+        settings["turn_messages_max"] = dice.choose((1, 2, 7))
+    if dice.chance(0.2):
+        settings["activations_max"] = dice.choose((3, 8))
+    if dice.chance(0.2):
+        settings["idle_s"] = 0.5
+    return settings

@@ -1,0 +1,297 @@
+"""Links between simulated nodes: slow, torn, cut in one direction, clogged, or answered by nobody.
+
+    a's transport ──dial──▶ SimNetwork ──accept──▶ b      two wires, one each way
+    storm ──hold, tear, deafen, lose──▶ SimNetwork        by direction: who sends, and to whom
+
+What travels is bytes, and a stream behaves like one over TCP: frames arrive whole and in order, or the stream breaks; a
+sender waits while its wire is full; what is held may still arrive after a long time. Nothing tells a side that the
+other is gone but a broken stream, and that may take its time, or never come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context
+
+from runtime.errors import AddressInUse, LinkLost, NobodyListens
+from runtime.ports import Accept, Link, Tasks
+from runtime.testing.dice import Dice
+from runtime.testing.loop import SimLoop
+
+__all__ = ["SimListener", "SimNetwork", "SimTransport"]
+
+_WIRE_BYTES_MAX = 64 * 1024
+_NOTICE_S = 0.3  # the longest it takes one side to see that its stream broke
+
+Lane = tuple[str, str]
+"""(source, target), by address."""
+
+
+class SimNetwork:
+    """All machines of a run."""
+
+    def __init__(self, loop: SimLoop, dice: Dice, carried: Callable[[str, str, bytes], object]) -> None:
+        self.loop = loop
+        self.delay_s = (0.0002, 0.002)  # of a frame, from and to
+        self._carried = carried  # told of every frame: source, target, bytes
+        self._dice = dice
+        self._listeners: dict[str, SimListener] = {}
+        self._links: dict[SimLink, None] = {}  # dialling ends
+        self._held: dict[Lane, None] = {}
+        self._slow: dict[Lane, float] = {}  # delays are so many times longer
+        self._dark: dict[str, None] = {}  # addresses that answer nothing at all
+        self._deaf: dict[str, None] = {}  # addresses where a connection is made and nobody reads
+
+    # --- for nodes ---
+
+    def transport(self, address: str) -> SimTransport:
+        return SimTransport(self, address)
+
+    def listen(self, address: str, accept: Accept, tasks: Tasks) -> SimListener:
+        """Raises AddressInUse."""
+        if address in self._listeners:
+            raise AddressInUse(f"{address} is taken")
+        self._dark.pop(address, None)
+        listener = self._listeners[address] = SimListener(self, address, accept, tasks)
+        return listener
+
+    def connect(self, source: str, target: str) -> SimLink:
+        out, back = Wire(self, (source, target)), Wire(self, (target, source))
+        link = SimLink(self, source, target, incoming=back, outgoing=out)
+        listener = self._listeners.get(target)
+        if target in self._dark:
+            return link
+        if listener is None:
+            self.later(0.0, link.fail, NobodyListens(f"nobody listens on {target}"))
+            return link
+        self._links[link] = None
+        if target not in self._deaf:
+            listener.serve(SimLink(self, target, source, incoming=out, outgoing=back))
+        return link
+
+    # --- for the storm ---
+
+    def hold(self, lane: Lane) -> None:
+        """Let nothing through in this direction; nobody is told."""
+        self._held[lane] = None
+
+    def release(self, lane: Lane) -> None:
+        """Undo `hold`: what was kept arrives."""
+        self._held.pop(lane, None)
+        for link in list(self._links):
+            for wire in (link.incoming, link.outgoing):
+                if wire.lane == lane:
+                    wire.wake()
+
+    def slow(self, lane: Lane, times: float) -> None:
+        """Make delays in this direction longer; 1 undoes it."""
+        self._slow[lane] = times
+
+    def deafen(self, address: str) -> None:
+        """Streams to this address are accepted by its machine, and nobody takes them up."""
+        self._deaf[address] = None
+
+    def undeafen(self, address: str) -> None:
+        """Undo `deafen`, for streams that are dialled from now on."""
+        self._deaf.pop(address, None)
+
+    def heal(self) -> None:
+        """Undo all of the above."""
+        self._deaf.clear()
+        self._slow.clear()
+        for lane in list(self._held):
+            self.release(lane)
+
+    def tear(self, a: str, b: str) -> None:
+        """Break the streams between two addresses; each side sees it in its own time."""
+        for link in [link for link in self._links if {link.local, link.remote} == {a, b}]:
+            self._links.pop(link, None)
+            self._break(link)
+
+    def lose(self, address: str, *, dark: bool) -> None:
+        """The process there is gone. Its kernel ends its streams, but not if the whole machine is `dark`."""
+        self._listeners.pop(address, None)
+        if dark:
+            self._dark[address] = None
+        for link in [link for link in self._links if address in (link.local, link.remote)]:
+            self._links.pop(link, None)
+            if not dark:
+                self._break(link)
+
+    @property
+    def streams(self) -> list[Lane]:
+        """(dialler, listener) of every open stream, oldest first."""
+        return [(link.local, link.remote) for link in self._links]
+
+    # --- for its parts ---
+
+    def is_held(self, lane: Lane) -> bool:
+        return lane in self._held
+
+    def arrival_s(self, lane: Lane, frame: bytes) -> float:
+        """When a frame that is sent now arrives."""
+        self._carried(lane[0], lane[1], frame)
+        low, high = self.delay_s
+        return self.loop.time() + self._dice.between(low, high) * self._slow.get(lane, 1.0)
+
+    def later(self, delay_s: float, callback: Callable[..., object], *arguments: object) -> None:
+        """Do something that depends on no process."""
+        self.loop.call_later(delay_s, callback, *arguments, context=Context())
+
+    def forget(self, link: SimLink) -> None:
+        self._links.pop(link, None)
+
+    def unlisten(self, address: str) -> None:
+        self._listeners.pop(address, None)
+
+    def _break(self, link: SimLink) -> None:
+        error = LinkLost(f"the stream between {link.local} and {link.remote} broke")
+        self.later(self._dice.between(0.0, _NOTICE_S), link.incoming.fail, error)
+        self.later(self._dice.between(0.0, _NOTICE_S), link.outgoing.fail, error)
+
+
+class SimTransport:
+    """The transport port of one node."""
+
+    def __init__(self, network: SimNetwork, address: str) -> None:
+        self._network = network
+        self._address = address
+
+    async def dial(self, address: str) -> Link:
+        return self._network.connect(self._address, address)
+
+    async def close(self) -> None:
+        """Links are closed by those who dialled them."""
+
+
+class SimListener:
+    """Where one node is dialled."""
+
+    def __init__(self, network: SimNetwork, address: str, accept: Accept, tasks: Tasks) -> None:
+        self._network = network
+        self._accept = accept
+        self._tasks = tasks
+        self._links: dict[SimLink, None] = {}
+        self.address = address
+
+    async def close(self, grace_s: float) -> None:
+        """End all streams now."""
+        self._network.unlisten(self.address)
+        for link in list(self._links):
+            await link.close()
+
+    def serve(self, link: SimLink) -> None:
+        self._links[link] = None
+        self._tasks.start(self._serve(link), name=f"link from {link.remote}")
+
+    async def _serve(self, link: SimLink) -> None:
+        try:
+            await self._accept(link)
+        finally:
+            self._links.pop(link, None)
+            await link.close()
+
+
+class Wire:
+    """One direction of a stream."""
+
+    def __init__(self, network: SimNetwork, lane: Lane) -> None:
+        self.lane = lane
+        self._network = network
+        self._flying: deque[bytes | None] = deque()  # None: the end
+        self._landed: deque[bytes | None] = deque()
+        self._bytes = 0  # sent, and not yet read
+        self._last_s = 0.0  # when the latest frame lands
+        self._waiters: deque[asyncio.Future[None]] = deque()  # one reader and one writer at the most
+        self._ended = False
+        self._error: LinkLost | None = None
+
+    async def put(self, frame: bytes) -> None:
+        self._check()
+        self._bytes += len(frame)
+        self._send(frame)
+        while self._bytes > _WIRE_BYTES_MAX:
+            await self._wait()
+            self._check()
+
+    async def get(self) -> bytes | None:
+        while self._error is None and (not self._landed or self._network.is_held(self.lane)):
+            await self._wait()
+        if self._error is not None:
+            raise self._error
+        frame = self._landed[0]
+        if frame is not None:
+            self._landed.popleft()
+            self._bytes -= len(frame)
+            self.wake()
+        return frame
+
+    def end(self) -> None:
+        """By its writer: what was sent still arrives, and then the end."""
+        if not self._ended:
+            self._ended = True
+            self._send(None)
+
+    def fail(self, error: LinkLost) -> None:
+        """For both ends, at once."""
+        self._error = self._error or error
+        self.wake()
+
+    def wake(self) -> None:
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _send(self, frame: bytes | None) -> None:
+        self._flying.append(frame)
+        self._last_s = max(self._last_s, self._network.arrival_s(self.lane, frame or b""))
+        self._network.later(self._last_s - self._network.loop.time(), self._land)
+
+    def _land(self) -> None:
+        """Whichever timer this is: the first that was sent is the first to arrive."""
+        self._landed.append(self._flying.popleft())
+        self.wake()
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error
+        if self._ended:
+            raise LinkLost("the link was closed on this side")
+
+    async def _wait(self) -> None:
+        waiter: asyncio.Future[None] = self._network.loop.create_future()
+        self._waiters.append(waiter)
+        await waiter
+
+
+class SimLink:
+    """One end of a stream."""
+
+    def __init__(self, network: SimNetwork, local: str, remote: str, *, incoming: Wire, outgoing: Wire) -> None:
+        self._network = network
+        self._closed = False
+        self.local = local
+        self.remote = remote
+        self.incoming = incoming
+        self.outgoing = outgoing
+
+    async def send(self, frame: bytes) -> None:
+        await self.outgoing.put(frame)
+
+    async def receive(self) -> bytes | None:
+        return await self.incoming.get()
+
+    async def close(self) -> None:
+        """What was sent still arrives; what comes from the other side does not, and its next send fails."""
+        if not self._closed:
+            self._closed = True
+            self._network.forget(self)
+            self.outgoing.end()
+            self.incoming.fail(LinkLost(f"the link between {self.local} and {self.remote} was closed"))
+
+    def fail(self, error: LinkLost) -> None:
+        self.incoming.fail(error)
+        self.outgoing.fail(error)
