@@ -23,7 +23,7 @@ from runtime.errors import FinalError
 from runtime.store.port import Store
 from runtime.store.records import HistoryRow, MailRow, Outcome
 
-__all__ = ["Finding", "Ruling", "rule"]
+__all__ = ["Finding", "Ruling", "of_handled", "of_waiting", "rule"]
 
 _MAIL_MAX = 100_000  # of one actor, looked through for the do; more than that waits only in an overload
 
@@ -47,10 +47,10 @@ async def rule(store: Store, undo: Envelope, shard: int, *, now_s: float, retent
     """What to do about an undo. Raises FinalError when the do is too old to be known."""
     (handled,) = await store.handled([(undo.conversation, undo.undo_of)])
     if handled is not None:
-        return _of_handled(handled, undo)
+        return of_handled(handled, undo)
     for row in await store.waiting_for(undo.address, shard, limit=_MAIL_MAX):
         if row.id == undo.undo_of:
-            return _of_waiting(row)
+            return of_waiting(row)
     sent_at_s = int.from_bytes(undo.undo_of[:6], "big") / 1000
     if sent_at_s < now_s - retention_s:
         raise FinalError(
@@ -60,7 +60,8 @@ async def rule(store: Store, undo: Envelope, shard: int, *, now_s: float, retent
     return Finding(Ruling.TOMBSTONE, "its command never came")
 
 
-def _of_handled(row: HistoryRow, undo: Envelope) -> Finding:
+def of_handled(row: HistoryRow, undo: Envelope) -> Finding:
+    """What to do when the do is in the history, in the store's or in that of the very same turn."""
     if row.outcome is Outcome.UNDONE:
         return Finding(Ruling.NOTHING, "already undone, or never ran")
     if undo.refusals and row.outcome is Outcome.HANDLED:
@@ -71,7 +72,8 @@ def _of_handled(row: HistoryRow, undo: Envelope) -> Finding:
     return Finding(Ruling.RUN, "")
 
 
-def _of_waiting(row: MailRow) -> Finding:
+def of_waiting(row: MailRow) -> Finding:
+    """What to do when the do waits, as it was before this turn or as this turn has left it."""
     if row.attempts == 0 and not row.parked:
         return Finding(Ruling.NEVER_RAN, "its command was still waiting", row)
     return Finding(Ruling.GIVE_UP_DO, "its command had failed and may have run in part", row)

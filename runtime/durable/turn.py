@@ -213,12 +213,8 @@ class Turn:
 
     async def _settled_by_guard(self, undo: Envelope) -> bool:
         """True when the undo needs no handler."""
-        draft, kind = self.draft, self._kind
-        if undo.undo_of in draft.consumed:
-            return False  # its do ran earlier in this very turn
-        finding = await guard.rule(
-            kind.store, undo, draft.shard, now_s=draft.now_s, retention_s=kind.limits.retention_s
-        )
+        draft = self.draft
+        finding = await self._finding(undo)
         if finding.ruling is guard.Ruling.RUN:
             return False
         self._lay_to_rest(undo, finding)
@@ -228,6 +224,17 @@ class Turn:
         outbox.undone(finding.reason)
         self._close(undo, outbox, Outcome.UNDONE, 0, finding.reason)
         return True
+
+    async def _finding(self, undo: Envelope) -> guard.Finding:
+        """What is known of its do: what this very turn has made of it counts before what the store says."""
+        draft, kind = self.draft, self._kind
+        for done in draft.history:
+            if done.id == undo.undo_of:
+                return guard.of_handled(done, undo)
+        for row in draft.rescheduled:
+            if row.id == undo.undo_of:
+                return guard.of_waiting(row)
+        return await guard.rule(kind.store, undo, draft.shard, now_s=draft.now_s, retention_s=kind.limits.retention_s)
 
     def _lay_to_rest(self, undo: Envelope, finding: guard.Finding) -> None:
         """Write the history of a do that will never run (again): it refuses every copy that may still come."""

@@ -215,6 +215,31 @@ async def test_nothing_is_undone_when_the_do_was_refused() -> None:
     assert (await stored(bench)).refunds == 0
 
 
+async def test_nothing_is_undone_when_the_do_was_refused_in_the_same_turn() -> None:
+    bench = await Bench.open()
+    do = bill(1, sku="declined", reply_to=SAGA)
+    turn = await bench.run(do, refund(2, of=do, refusals=("shop.PaymentDeclined",)))
+    assert [row.outcome for row in turn.draft.history] == [Outcome.HANDLED, Outcome.UNDONE]
+    assert (await stored(bench)).refunds == 0
+
+
+async def test_a_second_undo_of_the_same_turn_finds_nothing_to_do() -> None:
+    """Also when neither ever met its do: one tombstone is enough."""
+    bench = await Bench.open()
+    turn = await bench.run(refund(2, of=bill(1)), refund(3, of=bill(1)))
+    assert [row.outcome for row in turn.draft.history] == [Outcome.UNDONE] * 3
+    assert (await stored(bench)).refunds == 0
+
+
+async def test_an_undo_runs_when_its_do_has_just_failed_in_the_same_turn() -> None:
+    bench = await Bench.open()
+    do = bill(1, sku="broken")
+    turn = await bench.run(do, refund(2, of=do))
+    assert [row.outcome for row in turn.draft.history] == [Outcome.FAULTED, Outcome.HANDLED]
+    assert (await stored(bench)).refunds == 1
+    assert turn.draft.rescheduled == []
+
+
 async def test_i14_an_undo_of_a_do_older_than_the_retention_fails_loudly() -> None:
     bench = await Bench.open()
     ancient = bill(1, id=bytes(6) + b"0123456789")
