@@ -76,6 +76,9 @@ class NodeTasks:
     def call_soon(self, callback: Callable[..., object], *arguments: object) -> Cancellable:
         return asyncio.get_running_loop().call_soon(callback, *arguments)
 
+    def new_future(self) -> asyncio.Future[Any]:
+        return asyncio.get_running_loop().create_future()
+
 
 class StoreLine:
     """One process's way to the store. `cut` makes each call fail; `stalled` makes it wait, before and after it acts."""
