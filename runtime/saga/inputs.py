@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from google.protobuf.message import Message
 
 from protos.saga_pb2 import SagaRecord
 from runtime.durable.behaviour import CancelTimer, Outgoing, SetTimer
+from runtime.record import record
 from runtime.store.records import Outcome
 
 __all__ = [
@@ -23,19 +22,19 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Start:
     state: Message  # business state, whose key field is the instance's key
     conversation: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Answer:
     command_id: bytes
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Faulted:
     """The participant has given up on a command."""
 
@@ -43,7 +42,7 @@ class Faulted:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class NothingToUndo:
     """The participant's runtime says that the undo's do never ran, or was refused."""
 
@@ -51,17 +50,17 @@ class NothingToUndo:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class TimerFired:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CancelRequested:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Unmatched:
     """A message that answers nothing; `type` is its full name."""
 
@@ -72,7 +71,7 @@ class Unmatched:
 Input = Start | Answer | Faulted | NothingToUndo | TimerFired | CancelRequested | Unmatched
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Advance:
     """What an input leads to."""
 
