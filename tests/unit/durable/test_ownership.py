@@ -1,0 +1,234 @@
+"""Turns start only where a shard is this node's: through losses, hand-overs and handlers that hang."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from runtime.durable.kind import Limits
+from runtime.envelope import Address
+from runtime.errors import StoreUnavailable
+from runtime.store.memory import MemoryStore
+from runtime.store.records import MailRow, Transition, Verdict
+from tests.unit.durable.local import LocalNode, in_virtual_time
+from tests.unit.durable.till import Post, Till
+
+
+class Slow(MemoryStore):
+    """A store whose reads of mail wait for an event, and whose commits can be told to fail."""
+
+    gate: asyncio.Event | None = None
+    commits_fail = 0
+
+    async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
+        if self.commits_fail:
+            self.commits_fail -= 1
+            raise StoreUnavailable("no commit today")
+        return await super().commit(batch)
+
+    async def waiting(
+        self, kind: str, shards: Sequence[int], *, due_before_s: float, sent_before_s: float, limit: int
+    ) -> list[MailRow]:
+        rows = await super().waiting(kind, shards, due_before_s=due_before_s, sent_before_s=sent_before_s, limit=limit)
+        if self.gate is not None:
+            await self.gate.wait()
+        return rows
+
+    async def waiting_for(self, address: Address, shard: int, *, limit: int) -> list[MailRow]:
+        rows = await super().waiting_for(address, shard, limit=limit)
+        if self.gate is not None:
+            await self.gate.wait()
+        return rows
+
+
+async def node(till: Till, *, owning: bool = True, limits: Limits | None = None) -> tuple[LocalNode, Slow]:
+    store = Slow(LocalNode([till]).ports)
+    return await LocalNode([till], store, limits).start(owning=owning), store
+
+
+def all_shards(local: LocalNode) -> frozenset[int]:
+    return frozenset(range(local.limits.shards_per_kind))
+
+
+def test_a_loss_during_a_take_over_leaves_nothing_taken() -> None:
+    async def scenario() -> None:
+        till = Till()
+        local, store = await node(till, owning=False)
+        post = Post(local)
+        await post.store(post.bill(1))
+        store.gate = asyncio.Event()
+        taking = asyncio.ensure_future(local.region.acquired("billing", all_shards(local)))
+        await local.sleep(0.1)
+        local.region.lost("the lease ran out")
+        store.gate.set()
+        await taking
+        await post.send(post.bill(2))
+        await local.sleep(30)
+        assert till.runs == []
+        assert local.region.sweepers["billing"].shards == 0
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_a_take_over_that_a_loss_has_ended_does_not_complete_the_next_one() -> None:
+    async def scenario() -> None:
+        till = Till()
+        local, store = await node(till, owning=False)
+        gate = store.gate = asyncio.Event()
+        first = asyncio.ensure_future(local.region.acquired("billing", all_shards(local)))
+        await local.sleep(0.1)
+        local.region.lost("the lease ran out")
+        store.gate = asyncio.Event()
+        second = asyncio.ensure_future(local.region.acquired("billing", all_shards(local)))
+        await local.sleep(0.1)
+        gate.set()
+        await first
+        assert local.region.sweepers["billing"].shards == 0
+        store.gate.set()
+        await second
+        assert local.region.sweepers["billing"].shards == local.limits.shards_per_kind
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_a_take_over_that_the_store_ends_can_be_repeated() -> None:
+    async def scenario() -> None:
+        class Unreadable(Slow):
+            async def due(self, *arguments: object, **options: object) -> list[object]:  # type: ignore[override]
+                raise StoreUnavailable("no timers today")
+
+        till = Till()
+        store = Unreadable(LocalNode([till]).ports)
+        local = await LocalNode([till], store).start(owning=False)
+        post = Post(local)
+        try:
+            await local.region.acquired("billing", all_shards(local))
+        except StoreUnavailable:
+            pass
+        await post.send(post.bill(1))
+        await local.sleep(5)
+        assert till.runs == []
+        store.due = super(Unreadable, store).due  # type: ignore[method-assign]
+        await local.region.acquired("billing", all_shards(local))
+        await local.sleep(1)
+        assert till.runs == [1]
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_a_sweep_that_was_under_way_when_a_shard_was_released_starts_no_turn() -> None:
+    async def scenario() -> None:
+        till = Till()
+        local, store = await node(till)
+        post = Post(local)
+        await post.store(post.bill(1))
+        store.gate = asyncio.Event()
+        await local.sleep(5)
+        await local.region.release("billing", all_shards(local))
+        store.gate.set()
+        await local.sleep(5)
+        assert till.runs == []
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_a_feeding_that_was_under_way_when_a_shard_was_released_starts_no_turn() -> None:
+    async def scenario() -> None:
+        till = Till()
+        local, store = await node(till)
+        post = Post(local)
+        first = post.bill(1)
+        await post.store(first)
+        store.commits_fail, store.gate = 1, asyncio.Event()
+        await post.push(first)
+        await local.sleep(1.5)  # its turn failed, and its mail is being read again
+        await local.region.release("billing", all_shards(local))
+        store.gate.set()
+        await local.sleep(10)
+        assert till.runs == [1], "only the one that could not commit"
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_a_failed_commit_after_a_loss_brings_no_actor_back() -> None:
+    async def scenario() -> None:
+        till = Till(hangs={1: asyncio.Event()})
+        local, store = await node(till)
+        post = Post(local)
+        await post.send(post.bill(1))
+        await local.sleep(0.1)
+        store.commits_fail = 1
+        local.region.lost("the lease ran out")
+        till.hangs[1].set()
+        await local.sleep(10)
+        assert till.runs == [1]
+        assert len(local.region.activations["billing"]) == 0
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_a_handler_that_hangs_over_a_loss_and_a_new_taking_commits_once_in_all() -> None:
+    async def scenario() -> None:
+        till = Till(hangs={1: asyncio.Event()})
+        local, _ = await node(till)
+        post = Post(local)
+        await post.send(post.bill(1))
+        await local.sleep(0.1)
+        local.region.lost("the lease ran out")
+        await local.region.acquired("billing", all_shards(local))
+        await local.sleep(0.1)
+        await post.send(post.bill(2))
+        till.hangs[1].set()
+        await local.sleep(5)
+        assert await post.order() == ["1", "2"]
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_a_release_waits_for_a_handler_that_hangs_and_for_its_commit() -> None:
+    async def scenario() -> None:
+        till = Till(hangs={1: asyncio.Event()})
+        local, _ = await node(till)
+        post = Post(local)
+        await post.send(post.bill(1))
+        await local.sleep(0.1)
+        releasing = asyncio.ensure_future(local.region.release("billing", all_shards(local)))
+        await local.sleep(1)
+        await post.send(post.bill(2))
+        assert not releasing.done()
+        till.hangs[1].set()
+        await releasing
+        assert await post.order() == ["1"]
+        await local.sleep(10)
+        assert till.runs == [1]
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_a_push_for_a_shard_being_taken_is_kept_when_another_take_over_begins() -> None:
+    async def scenario() -> None:
+        till = Till()
+        local, store = await node(till, owning=False, limits=Limits(sweep_s=60.0))
+        post = Post(local)
+        others = all_shards(local) - {post.shard}
+        gate = store.gate = asyncio.Event()
+        first = asyncio.ensure_future(local.region.acquired("billing", frozenset((post.shard,))))
+        await local.sleep(0.1)
+        await post.send(post.bill(1))  # after the sweep has read
+        store.gate = None
+        await local.region.acquired("billing", others)
+        gate.set()
+        await first
+        await local.sleep(0.1)
+        assert till.runs == [1]
+        await local.stop()
+
+    in_virtual_time(scenario)
