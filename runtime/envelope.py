@@ -14,7 +14,19 @@ from protos import mesh_pb2
 from runtime.errors import InvalidMessage
 from runtime.record import record
 
-__all__ = ["Address", "Envelope", "address_of", "decode", "encode", "message_id", "parse_address", "shard_of"]
+__all__ = [
+    "Address",
+    "Envelope",
+    "address_of",
+    "decode",
+    "encode",
+    "is_instant",
+    "message_id",
+    "parse_address",
+    "shard_of",
+]
+
+_END_S = 2.0**48 / 1000  # ids have 48 bits for the ms since 1970
 
 Address = tuple[str, str]
 """(kind, key) of an actor; written `kind/key`, e.g. `billing/ORD-1`. A kind holds no slash, a key may."""
@@ -119,7 +131,7 @@ def encode(
 
 
 def decode(encoded: bytes) -> Envelope:
-    """Read an envelope. Raises InvalidMessage if the bytes are none, or if it has no id or no destination."""
+    """Read an envelope. Raises InvalidMessage if the bytes are none, or if it lacks an id, a destination or a time."""
     try:
         wire = mesh_pb2.Envelope.FromString(encoded)
     except DecodeError as error:
@@ -129,6 +141,8 @@ def decode(encoded: bytes) -> Envelope:
             f"an envelope needs an id of 16 bytes, a kind and a type; this one has id={wire.id.hex() or 'none'}, "
             f"kind={wire.kind!r}, type={wire.type!r}"
         )
+    if not (0.0 <= wire.sent_at_s < _END_S and 0.0 <= wire.due_at_s < _END_S):
+        raise InvalidMessage(f"an envelope needs a real instant: sent at {wire.sent_at_s}, due at {wire.due_at_s}")
     return Envelope(
         wire.id,
         wire.kind,
@@ -151,6 +165,11 @@ def decode(encoded: bytes) -> Envelope:
         wire.traceparent,
         encoded,
     )
+
+
+def is_instant(at_s: float) -> bool:
+    """Whether this is a time since 1970 that messages and timers can have: no NaN, not negative, not for ever."""
+    return 0.0 <= at_s < _END_S
 
 
 def message_id(sent_at_s: float, cause: bytes, position: int, destination: str) -> bytes:

@@ -136,7 +136,7 @@ class Activation(BatchActor):
             if not self._loaded and not await self._load(batch):
                 return
             draft = await self._turn(batch)
-        except StoreError as error:
+        except (StoreError, Overloaded) as error:
             self._host.reload(self, str(error), delay_s=1.0)
             return
         if draft.is_empty:
@@ -197,7 +197,8 @@ class Activation(BatchActor):
 
     def _park(self, batch: Sequence[Envelope], reason: str) -> None:
         now_s = self.kind.ports.clock.now_s()
-        rows = tuple(mail_row(one, self.shard, attempts=1, parked=reason, parked_at_s=now_s) for one in batch)
+        mail = [one for one in batch if not one.timer]  # a timer is no mail: it stays in the row
+        rows = tuple(mail_row(one, self.shard, attempts=1, parked=reason, parked_at_s=now_s) for one in mail)
         transition = Transition(address=self.address, shard=self.shard, rescheduled=rows)
         self._committer.submit(transition, lambda verdict: self._host.reload(self, reason))
 

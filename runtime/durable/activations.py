@@ -49,8 +49,8 @@ class Activations:
         self._release = release
         self._context: Context | None = None
         self._table: dict[Address, Activation] = {}
-        self._recent: dict[bytes, None] = {}
-        self._older: dict[bytes, None] = {}
+        self._recent: dict[bytes, Address] = {}
+        self._older: dict[bytes, Address] = {}
         self._unfetched: dict[Address, Activation] = {}  # made lately; read together by the first that runs
         self._tick = 0
         self._made = 0
@@ -74,7 +74,7 @@ class Activations:
     def deliver(self, envelope: Envelope, shard: int, *, attempts: int = 0, fed: bool = False) -> bool:
         """Hand a message to its actor. False: declined, it stays in the store."""
         address = envelope.address
-        if envelope.id in self._recent or envelope.id in self._older:
+        if self._recent.get(envelope.id) == address or self._older.get(envelope.id) == address:
             return True
         activation = self._table.get(address)
         if activation is None:

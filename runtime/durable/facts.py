@@ -16,7 +16,6 @@ __all__ = [
     "MessageParked",
     "PushRejected",
     "SweepFailed",
-    "TurnBroken",
 ]
 
 
@@ -72,15 +71,6 @@ class PushRejected(Fact):
 class SweepFailed(Fact):
     level: ClassVar[str] = "warning"
     kind: str
-    error: str
-
-
-@dataclass(frozen=True, slots=True)
-class TurnBroken(Fact):
-    """The runtime itself failed in a turn; the actor was dropped and its mail will be taken again."""
-
-    level: ClassVar[str] = "error"
-    address: str
     error: str
 
 

@@ -11,7 +11,7 @@ from protos import durable_pb2
 from runtime.contracts import Contract, field_text
 from runtime.durable.behaviour import Decision, Outgoing
 from runtime.durable.transition import ClientAnswer, Draft
-from runtime.envelope import Envelope, address_of, encode, message_id, parse_address
+from runtime.envelope import Envelope, address_of, encode, is_instant, message_id, parse_address
 from runtime.errors import InvalidMessage, MessageTooLarge
 
 __all__ = ["Outbox", "check_size"]
@@ -62,7 +62,10 @@ class Outbox:
             fault = durable_pb2.Fault(
                 command=self._cause.id, command_type=self._cause.type, error=error[:4000], attempts=attempts
             )
-            self._reply(fault, fault.DESCRIPTOR.full_name, fault.SerializeToString())
+            try:
+                self._reply(fault, fault.DESCRIPTOR.full_name, fault.SerializeToString())
+            except InvalidMessage:
+                pass  # there is nobody of that address to tell; the message is parked with its reason all the same
 
     def undone(self, reason: str) -> None:
         """Answer an undo that had nothing to undo."""
@@ -93,6 +96,8 @@ class Outbox:
             self._event(message, contract, body)
 
     def _command(self, outgoing: Outgoing, contract: Contract, body: bytes) -> None:
+        if not is_instant(outgoing.due_at_s):
+            raise InvalidMessage(f"{contract.name} is due at {outgoing.due_at_s}, which is no instant since 1970")
         self._add(
             contract.name,
             body,

@@ -6,12 +6,14 @@ since rows may become visible out of order. A push makes all this needless in th
 
 from __future__ import annotations
 
+from google.protobuf.message import DecodeError
+
 from protos import durable_pb2
 from runtime.durable.activations import Activations
 from runtime.durable.facts import SweepFailed
 from runtime.durable.transition import Draft
 from runtime.durable.turn import timer_id
-from runtime.envelope import Address, Envelope, address_of, encode
+from runtime.envelope import Address, Envelope, address_of, encode, is_instant
 from runtime.errors import StoreError
 from runtime.store.records import ActorRow
 
@@ -172,9 +174,25 @@ class Sweeper:
         before_s = self._ports.clock.now_s() + 2 * self._kind.limits.sweep_s
         rows = await self._kind.store.due(self._kind.name, shards, before_s=before_s, limit=_ROWS_MAX)
         for row in rows:
-            for timer in durable_pb2.Timers.FromString(row.timers).timers:
+            for timer in self._timers_of(row):
                 self._arm(row, row.shard, timer)
         return len(rows) < _ROWS_MAX
+
+    def _timers_of(self, row: ActorRow) -> list[durable_pb2.Timer]:
+        """Those that can fire. The others are reported by each pass, until somebody has mended the row."""
+        try:
+            timers = list(durable_pb2.Timers.FromString(row.timers).timers)
+        except DecodeError as error:
+            self._unreadable(row, str(error))
+            return []
+        if all(is_instant(timer.due_at_s) for timer in timers):
+            return timers
+        self._unreadable(row, "some have no real due time")
+        return [timer for timer in timers if is_instant(timer.due_at_s)]
+
+    def _unreadable(self, row: ActorRow, reason: str) -> None:
+        error = f"the timers of {address_of(*row.address)} cannot be read: {reason}"
+        self._ports.report(SweepFailed(self._kind.name, error))
 
     async def _purge(self, now_s: float) -> None:
         if now_s < self._next_purge_at_s:

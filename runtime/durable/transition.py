@@ -101,7 +101,7 @@ class Draft:
         self.timers = timers
         self.state_bytes = b"" if row is None else row.state
         self.last_id = b""
-        self.consumed: dict[bytes, None] = {}
+        self.consumed: dict[bytes, Address] = {}  # by whom: the same for all of one draft
         self.history: list[HistoryRow] = []
         self.outgoing: list[Envelope] = []
         self.rescheduled: list[MailRow] = []
@@ -140,7 +140,7 @@ class Draft:
     ) -> None:
         """Put one message into the history, and take it out of the mail."""
         if consume:
-            self.consumed[envelope.id] = None
+            self.consumed[envelope.id] = self.address
         self.last_id = envelope.id
         self.history.append(
             HistoryRow(

@@ -12,22 +12,27 @@ it nor those after. Nothing leaves this file before the commit: effects are rele
 
 from __future__ import annotations
 
+import asyncio
+import traceback
 from collections.abc import Mapping, Sequence
 
 from google.protobuf.message import Message
 
 from protos import durable_pb2
 from runtime.durable import guard
-from runtime.durable.behaviour import Decision, Delivery
+from runtime.durable.behaviour import Decision, Delivery, SetTimer
 from runtime.durable.facts import HandlerFailed, MessageParked
 from runtime.durable.kind import Kind
 from runtime.durable.outbox import Outbox
 from runtime.durable.transition import Draft, mail_row
-from runtime.envelope import Address, Envelope, address_of, decode, message_id
-from runtime.errors import FinalError, InvalidMessage, StoreError
+from runtime.envelope import Address, Envelope, address_of, decode, is_instant, message_id
+from runtime.errors import FinalError, InvalidMessage
 from runtime.store.records import ActorRow, Outcome
 
 __all__ = ["Turn", "timer_id"]
+
+_TEXT_MAX = 2000  # characters of an error that are kept
+_FRAMES = 5  # of its stack, the innermost
 
 
 def timer_id(address: Address, timer: durable_pb2.Timer) -> bytes:
@@ -93,14 +98,14 @@ class Turn:
             outbox = Outbox(self.draft, envelope)
             try:
                 decision = await self._decide(envelope, message, failed_before, outbox)
-            except StoreError:
-                raise
-            except Exception as error:  # noqa: BLE001 # whatever a handler raises is its failure, not the runtime's
+            except (Exception, asyncio.CancelledError) as error:  # a handler's failure, not the runtime's
+                if _was_ordered(error):
+                    raise
                 self._restore_state()
                 failed = failed_before + runs
-                text = f"{type(error).__name__}: {error}"
+                text = _text(error)
                 if isinstance(error, FinalError | InvalidMessage) or failed >= policy.runs_max:
-                    self._give_up(envelope, text, failed)
+                    self._give_up(envelope, text, failed, _stack(error))
                     return
                 if runs > policy.immediate:
                     self._retry_later(envelope, text, failed)
@@ -115,6 +120,11 @@ class Turn:
         delivery = Delivery(envelope, message, draft.now_s, failed_before, revision, outbox.next_id)
         decision = await self._kind.behaviour.handle(self.state, delivery)
         outbox.take(decision)
+        for change in decision.timers:
+            if isinstance(change, SetTimer) and not is_instant(change.due_at_s):
+                raise InvalidMessage(
+                    f"the timer {change.name!r} is due at {change.due_at_s}, which is no instant since 1970"
+                )
         return decision
 
     def _accept(self, envelope: Envelope, decision: Decision, outbox: Outbox, attempts: int) -> None:
@@ -183,20 +193,19 @@ class Turn:
             return self.draft.timers[envelope.timer].attempts
         return self._attempts.get(envelope.id, 0)
 
-    def _give_up(self, envelope: Envelope, error: str, attempts: int) -> None:
-        """Park the message where an operator sees it, and tell who sent it."""
+    def _give_up(self, envelope: Envelope, error: str, attempts: int, stack: str = "") -> None:
+        """Park the message where an operator sees it, with the stack, and tell who sent it."""
         draft = self.draft
         draft.failed = True
         outbox = Outbox(draft, envelope)
         outbox.fault(error, attempts)
         if envelope.timer:
             draft.drop_timer(envelope.timer)
-            self._close(envelope, outbox, Outcome.FAULTED, attempts, error)
+            self._close(envelope, outbox, Outcome.FAULTED, attempts, error + stack)
         else:
             draft.outgoing.extend(outbox.sent)
-            parked = mail_row(
-                envelope, draft.shard, attempts=attempts, parked=error or "failed", parked_at_s=draft.now_s
-            )
+            reason = error + stack or "failed"
+            parked = mail_row(envelope, draft.shard, attempts=attempts, parked=reason, parked_at_s=draft.now_s)
             draft.reschedule(parked)
             answer = outbox.client_answer(error)
             if answer is not None:
@@ -247,3 +256,28 @@ class Turn:
             draft.unschedule(do.id)
         elif finding.ruling is guard.Ruling.TOMBSTONE:
             draft.tombstone(undo)
+
+
+# --- errors as text ---
+
+
+def _was_ordered(error: BaseException) -> bool:
+    """Whether this is the end of the whole task, as when the actor has to go; else the handler has raised it."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
+def _text(error: BaseException) -> str:
+    """An error as one text that every store and message can hold, whatever its author made of it."""
+    try:
+        text = str(error)
+    except Exception as unspeakable:  # noqa: BLE001 # the author's code once more
+        text = f"(its text cannot be had: {type(unspeakable).__name__})"
+    return f"{type(error).__name__}: {text}"[:_TEXT_MAX].encode("utf-8", "backslashreplace").decode()
+
+
+def _stack(error: BaseException) -> str:
+    """Where it was raised, innermost first, without this file's own frames."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+    places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames[-_FRAMES:]]
+    return f" (at {' < '.join(reversed(places))})" if places else ""

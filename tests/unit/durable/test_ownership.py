@@ -9,7 +9,7 @@ from runtime.durable.kind import Limits
 from runtime.envelope import Address
 from runtime.errors import StoreUnavailable
 from runtime.store.memory import MemoryStore
-from runtime.store.records import MailRow, Transition, Verdict
+from runtime.store.records import ActorRow, MailRow, Transition, Verdict
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till
 
@@ -96,8 +96,12 @@ def test_a_take_over_that_a_loss_has_ended_does_not_complete_the_next_one() -> N
 def test_a_take_over_that_the_store_ends_can_be_repeated() -> None:
     async def scenario() -> None:
         class Unreadable(Slow):
-            async def due(self, *arguments: object, **options: object) -> list[object]:  # type: ignore[override]
-                raise StoreUnavailable("no timers today")
+            broken = True
+
+            async def due(self, kind: str, shards: Sequence[int], *, before_s: float, limit: int) -> list[ActorRow]:
+                if self.broken:
+                    raise StoreUnavailable("no timers today")
+                return await super().due(kind, shards, before_s=before_s, limit=limit)
 
         till = Till()
         store = Unreadable(LocalNode([till]).ports)
@@ -110,7 +114,7 @@ def test_a_take_over_that_the_store_ends_can_be_repeated() -> None:
         await post.send(post.bill(1))
         await local.sleep(5)
         assert till.runs == []
-        store.due = super(Unreadable, store).due  # type: ignore[method-assign]
+        store.broken = False
         await local.region.acquired("billing", all_shards(local))
         await local.sleep(1)
         assert till.runs == [1]

@@ -1,0 +1,154 @@
+"""The do/undo guard where do and undo meet in one turn, or come more than once."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from protos.billing_pb2 import BillState
+from runtime.durable.transition import mail_row
+from runtime.store.records import HistoryRow, Outcome, Transition, Verdict
+from tests.unit.durable.ledger import Bench, bill, refund
+from tests.unit.durable.local import LocalNode, in_virtual_time
+from tests.unit.durable.till import Post, Till
+
+SAGA = "order-process/ORD-1"
+
+
+async def stored(bench: Bench) -> BillState:
+    (row,) = await bench.store.load([("billing", "ORD-1")])
+    assert row is not None
+    return BillState.FromString(row.state)
+
+
+async def test_s70_two_undos_of_a_do_that_never_came_are_both_answered_and_neither_runs() -> None:
+    bench = await Bench.open()
+    do = bill(1)
+    turn = await bench.run(refund(2, of=do, reply_to=SAGA), refund(3, of=do, reply_to=SAGA))
+    assert [one.type for one in turn.draft.outgoing] == ["amends.Undone"] * 2
+    assert (await stored(bench)).refunds == 0
+
+
+async def test_s70_a_second_undo_in_the_turn_that_put_its_do_to_rest_does_not_run() -> None:
+    bench = await Bench.open()
+    do = bill(1)
+    first, second = refund(2, of=do), refund(3, of=do)
+    await bench.post(do, first, second)
+    turn = await bench.turn(first, second, do)
+    assert await bench.commit(turn) is Verdict.COMMITTED
+    state = await stored(bench)
+    assert (state.charges, state.refunds) == (0, 0)
+
+
+async def test_an_undo_in_the_turn_in_which_its_do_was_refused_does_not_run() -> None:
+    bench = await Bench.open()
+    do = bill(1, sku="declined", reply_to=SAGA)
+    undo = refund(2, of=do, refusals=("shop.PaymentDeclined",), reply_to=SAGA)
+    turn = await bench.run(do, undo)
+    assert [one.type for one in turn.draft.outgoing] == ["shop.PaymentDeclined", "amends.Undone"]
+    assert (await stored(bench)).refunds == 0
+
+
+async def test_s67_an_undo_in_the_turn_in_which_its_do_failed_runs_since_it_may_have_run_in_part() -> None:
+    bench = await Bench.open()
+    do = bill(1, sku="broken")
+    turn = await bench.run(do, refund(2, of=do))
+    assert (await stored(bench)).refunds == 1
+    assert [row.outcome for row in turn.draft.history] == [Outcome.FAULTED, Outcome.HANDLED]
+    assert await bench.store.waiting_for(("billing", "ORD-1"), 0, limit=10) == []
+
+
+async def test_s67_an_undo_in_the_turn_in_which_its_do_was_given_up_runs() -> None:
+    bench = await Bench.open()
+    do = bill(1, sku="final")
+    await bench.run(do, refund(2, of=do))
+    assert (await stored(bench)).refunds == 1
+    assert await bench.store.waiting_for(("billing", "ORD-1"), 0, limit=10) == []
+
+
+def test_what_waited_behind_a_do_that_was_undone_goes_on_in_order() -> None:
+    async def scenario() -> None:
+        till = Till(broken={1})
+        local = await LocalNode([till]).start()
+        post = Post(local)
+        do = post.bill(1)
+        await post.send(do, post.bill(2), post.refund(do), post.bill(3))
+        await local.sleep(0.5)
+        assert await post.order() == ["undo", "2", "3"]
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_a_do_that_waits_although_it_has_a_tombstone_is_taken_out_and_its_actor_goes_on() -> None:
+    async def scenario() -> None:
+        till = Till()
+        local = await LocalNode([till]).start()
+        post = Post(local)
+        do, after = post.bill(1), post.bill(2)
+        await post.store(do, after)
+        tombstone = HistoryRow(
+            do.conversation,
+            do.id,
+            "billing",
+            "ORD-1",
+            post.shard,
+            1,
+            local.ports.clock.now_s(),
+            Outcome.UNDONE,
+            0,
+            "node@0",
+            "undone before it came",
+            "",
+            "",
+            b"",
+            0.0,
+            b"",
+        )
+        await local.store.commit([Transition(address=do.address, shard=post.shard, history=(tombstone,))])
+        await post.push(do, after)
+        await local.sleep(5)
+        assert await post.order() == ["2"]
+        assert await local.mail("billing", "ORD-1") == []
+        assert len(till.runs) < 5
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_a_message_with_the_id_of_another_actors_is_parked_with_the_reason() -> None:
+    async def scenario() -> None:
+        till = Till()
+        local = await LocalNode([till]).start()
+        one, two = Post(local, "A"), Post(local, "B")
+        first = one.bill(1)
+        same = two.bill(2, id=first.id)
+        await one.store(first)
+        await two.store(same)
+        await one.push(first)
+        await local.sleep(1)
+        await two.push(same)
+        await local.sleep(10)
+        assert await one.order() == ["1"]
+        (parked,) = await local.mail("billing", "B")
+        assert "billing/A has handled a message of the same id" in parked.parked
+        assert len(till.runs) < 5
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_an_undo_whose_do_cannot_be_read_is_parked_with_the_reason() -> None:
+    async def scenario() -> None:
+        till = Till()
+        local = await LocalNode([till]).start()
+        post = Post(local)
+        do = post.bill(1, due_at_s=local.ports.clock.now_s() + 1000)
+        row = dataclasses.replace(mail_row(do, post.shard), envelope=b"\xff")
+        await local.store.commit([Transition(mail=(row,))])
+        await post.send(post.refund(do))
+        await local.sleep(1)
+        (parked,) = [row for row in await local.mail("billing", "ORD-1") if row.parked]
+        assert "are no envelope" in parked.parked
+        await local.stop()
+
+    in_virtual_time(scenario)
