@@ -113,12 +113,19 @@ class Committer:
     async def _drain_queue(self) -> None:
         try:
             while self._queue:
+                await self._one_round()
                 batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._batch_max))]
                 missing = await self._commit(batch)
                 if missing:
                     self._give_up(await self._commit(missing))
         finally:
             self._drain = None
+
+    async def _one_round(self) -> None:
+        """Let what is ready on the loop run first: it may join. No timer, and nothing is waited for."""
+        ready = self._ports.tasks.new_future()
+        self._ports.tasks.call_soon(ready.set_result, None)
+        await ready
 
     async def _commit(self, jobs: list[_Job]) -> list[_Job]:
         """Commit once and tell everyone; gives those of an unknown outcome that turned out not to be written."""
