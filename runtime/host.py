@@ -29,6 +29,7 @@ from runtime.durable.sessions import Sessions
 from runtime.errors import DeadlineExceeded
 from runtime.gateway.front import Front, GrpcFront, Register
 from runtime.mesh.peers import Identity, Mesh, MeshSettings, PeerAddress, probe
+from runtime.mesh.server import ServerSettings
 from runtime.ports import Fact, Ports
 from runtime.saga.catalogue import Catalogue
 from runtime.store.committer import Committer
@@ -90,7 +91,9 @@ class Node:
         self._limits = limits_of(settings)
         self._sweeps: list[asyncio.Task[None]] = []
         self.store = store or open_store(settings.store, ports)
-        self._front = front or GrpcFront(settings.listen, ports, register)
+        self._front = front or GrpcFront(
+            settings.listen, ports, register, ServerSettings(message_bytes_max=settings.message_bytes_max)
+        )
         self._built = False
 
     @property

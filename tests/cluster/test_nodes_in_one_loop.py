@@ -113,3 +113,18 @@ async def test_a_second_live_node_of_one_name_is_refused(tmp_path: Path) -> None
     async with running(one):
         with pytest.raises(NodeNameTaken, match="twin"):
             await two.start()
+
+
+async def test_the_limit_on_a_message_is_that_of_the_settings_all_the_way(tmp_path: Path) -> None:
+    settings = Settings(
+        store=f"sqlite:///{tmp_path}/cluster.db", listen="127.0.0.1:0", name="wide", message_bytes_max=16 * 1024 * 1024
+    )
+    node = Node(settings, catalogue(), system_ports(), register=[register])
+    async with running(node), client(node) as stub:
+        reason = "x" * (8 * 1024 * 1024)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.CancelOrder(orders_pb2.CancelOrderRequest(order_id="ORD-1", reason=reason), timeout=20)
+        assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT, (
+            "it came in, and the gateway says what is wrong"
+        )
+        assert "1024 bytes" in str(refused.value.details())
