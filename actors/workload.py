@@ -211,7 +211,7 @@ class OrderClients:
         states = [OrderState.FromString(row.state) for row in self._cluster.ledger.rows_of("sales")]
         sagas = [SagaRecord.FromString(row.state) for row in self._cluster.ledger.rows_of("order-process")]
         return {
-            "orders": len(states),
+            "started": len(states),
             "completed": sum(order.status == READY_TO_SHIP for order in states),
             "cancelled": sum(order.status == CANCELLED for order in states),
             "sagas compensated": sum(one.status == SagaRecord.COMPENSATED for one in sagas),

@@ -79,7 +79,7 @@ class SimLoop(asyncio.BaseEventLoop):
         self._now_s = _START_S
         self._queue: list[_Ready] = []
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
-        self._timers_made = 0
+        self._made = 0
         self._ambushes: list[tuple[int, int, Callable[[], object]]] = []
         self._next_ambush = _MASK
 
@@ -99,8 +99,8 @@ class SimLoop(asyncio.BaseEventLoop):
         self, when: float, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
         timer = asyncio.TimerHandle(when, callback, args, self, context)
-        self._timers_made += 1
-        heapq.heappush(self._timers, (when, self._timers_made, timer))
+        self._made += 1
+        heapq.heappush(self._timers, (when, self._made, timer))
         return timer
 
     def call_soon_threadsafe(
@@ -149,7 +149,8 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def at_step(self, step: int, action: Callable[[], object]) -> None:
         """Do something just before this step: in the middle of whatever goes on then."""
-        heapq.heappush(self._ambushes, (step, len(self._ambushes), action))
+        self._made += 1
+        heapq.heappush(self._ambushes, (step, self._made, action))
         self._next_ambush = self._ambushes[0][0]
 
     def thaw(self, process: Process) -> None:

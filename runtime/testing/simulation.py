@@ -46,7 +46,7 @@ class Play(Protocol):
         ...
 
     def figures(self) -> dict[str, int]:
-        """What came of it, for the statistics of many runs."""
+        """What came of it, for the statistics of many runs; `started` and `completed` are among them."""
         ...
 
 

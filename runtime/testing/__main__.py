@@ -1,0 +1,5 @@
+"""`python -m runtime.testing`."""
+
+from runtime.testing.commands import main
+
+main()
