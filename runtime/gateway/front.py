@@ -17,7 +17,7 @@ from runtime.durable.commands import Commands
 from runtime.gateway.health import Health
 from runtime.gateway.interceptors import interceptors
 from runtime.mesh.channel import GrpcTransport
-from runtime.mesh.server import GrpcServer
+from runtime.mesh.server import GrpcServer, ServerSettings
 from runtime.ports import Accept, Ports, Transport
 
 __all__ = ["Front", "GrpcFront", "Register"]
@@ -55,11 +55,13 @@ class Front(Protocol):
 class GrpcFront:
     """One gRPC server for clients, health checks and peers."""
 
-    def __init__(self, listen: str, ports: Ports, register: Sequence[Register] = ()) -> None:
+    def __init__(
+        self, listen: str, ports: Ports, register: Sequence[Register] = (), settings: ServerSettings | None = None
+    ) -> None:
         self._register = register
-        self._server = GrpcServer(listen=listen, ports=ports, interceptors=interceptors(ports))
+        self._server = GrpcServer(listen, ports, settings, interceptors=interceptors(ports))
         self._health = Health()
-        self.transport = GrpcTransport(ports)
+        self.transport = GrpcTransport()
 
     @property
     def address(self) -> str:

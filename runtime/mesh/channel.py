@@ -4,13 +4,10 @@
     mesh ◀─LinkLost─ DialledLink ◀─AioRpcError, CancelledError, ...──┘
 
 The stream carries bytes: frames are decoded by the mesh, so that a malformed one is its error and not grpc's.
-Cancelling a read or a write of a grpc.aio stream kills the stream, so nobody does: a link is closed instead, and
-whoever waits on it gets LinkLost.
 """
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 from collections.abc import Callable
@@ -21,9 +18,10 @@ import grpc
 import grpc.aio
 
 from runtime.errors import LinkLost, NobodyListens
-from runtime.ports import Link, Ports, Tasks
+from runtime.mesh.link import GrpcLink
+from runtime.ports import Link
 
-__all__ = ["ChannelSettings", "DialledLink", "GrpcTransport", "is_cancelled"]
+__all__ = ["ChannelSettings", "DialledLink", "GrpcTransport"]
 
 STREAM_METHOD = "/amends.Peer/Stream"
 _REFUSED = os.strerror(errno.ECONNREFUSED)  # grpc has no code for it: it is in the text
@@ -46,8 +44,7 @@ class ChannelSettings:
 class GrpcTransport:
     """Dials peers. Each link has a connection of its own, so that no backoff inside grpc delays a redial."""
 
-    def __init__(self, ports: Ports, settings: ChannelSettings | None = None) -> None:
-        self._ports = ports
+    def __init__(self, settings: ChannelSettings | None = None) -> None:
         self._options = channel_options(settings or ChannelSettings())
         self._links: dict[DialledLink, None] = {}
 
@@ -59,7 +56,7 @@ class GrpcTransport:
         """
         channel = grpc.aio.insecure_channel(address, options=self._options)
         stream: grpc.aio.StreamStreamMultiCallable[Any, Any] = channel.stream_stream(STREAM_METHOD)
-        link = DialledLink(address, channel, stream(), self._ports.tasks, self._forget)
+        link = DialledLink(address, channel, stream(), self._forget)
         self._links[link] = None
         return link
 
@@ -85,7 +82,7 @@ def channel_options(settings: ChannelSettings) -> list[tuple[str, int]]:
     ]
 
 
-class DialledLink:
+class DialledLink(GrpcLink):
     """The dialling end of one stream."""
 
     def __init__(
@@ -93,66 +90,33 @@ class DialledLink:
         address: str,
         channel: grpc.aio.Channel,
         call: grpc.aio.StreamStreamCall[Any, Any],
-        tasks: Tasks,
         closed: Callable[[DialledLink], None],
     ) -> None:
+        super().__init__()
         self._address = address
         self._channel = channel
         self._call = call
-        self._tasks = tasks
         self._closed = closed
-        self._connecting: asyncio.Task[None] | None = None
-        self._is_connected = False
-        self._is_closed = False
 
     async def send(self, frame: bytes) -> None:
-        try:
-            if not self._is_connected:
-                await self._connect()
-            await self._call.write(frame)
-        except (grpc.RpcError, grpc.aio.BaseError, asyncio.InvalidStateError) as error:
-            raise self._lost(error) from error
-        except asyncio.CancelledError as error:
-            if is_cancelled():
-                raise
-            raise self._lost(error) from error
+        self._check()
+        await self._wait(self._call.write(frame))
 
     async def receive(self) -> bytes | None:
-        try:
-            frame = await self._call.read()
-        except (grpc.RpcError, grpc.aio.BaseError, asyncio.InvalidStateError) as error:
-            raise self._lost(error) from error
-        except asyncio.CancelledError as error:
-            if is_cancelled():
-                raise
-            raise self._lost(error) from error
+        self._check()
+        frame = await self._wait(self._call.read())
         return frame if isinstance(frame, bytes) else None
 
     async def close(self) -> None:
-        if self._is_closed:
+        if self._is_over:
             return
-        self._is_closed = True
         self._closed(self)
-        if self._connecting is not None:
-            self._connecting.cancel()
         self._call.cancel()
+        self._interrupt()
         await self._channel.close()
 
-    async def _connect(self) -> None:
-        """Wait for the connection where `close` can end the wait: grpc forgets a write that waits for it, once the
-        call is cancelled, and would leave the sender waiting for good.
-        """
-        if self._is_closed:
-            raise LinkLost(f"the link to {self._address} was closed on this side")
-        self._connecting = self._tasks.start(self._call.wait_for_connection(), name="connect a link")
-        try:
-            await self._connecting
-        finally:
-            self._connecting = None
-        self._is_connected = True
-
-    def _lost(self, error: BaseException) -> LinkLost:
-        if self._is_closed:
+    def _lost(self, error: BaseException | None) -> LinkLost:
+        if self._is_over:
             return LinkLost(f"the link to {self._address} was closed on this side")
         if not isinstance(error, grpc.aio.AioRpcError):
             return LinkLost(f"the link to {self._address} has ended")
@@ -160,9 +124,3 @@ class DialledLink:
         if _REFUSED in details:
             return NobodyListens(f"nobody listens on {self._address}")
         return LinkLost(f"the link to {self._address} broke: {details}")
-
-
-def is_cancelled() -> bool:
-    """Whether a CancelledError is meant for the running task; grpc also raises it for a call that was cancelled."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

@@ -19,7 +19,7 @@ import grpc
 import grpc.aio
 
 from runtime.errors import AddressInUse, InvalidSettings, LinkLost
-from runtime.mesh.channel import is_cancelled
+from runtime.mesh.link import GrpcLink
 from runtime.ports import Accept, Ports
 
 __all__ = ["AcceptedLink", "GrpcServer", "ServerSettings"]
@@ -116,39 +116,23 @@ async def _serve(accept: Accept, link: AcceptedLink) -> None:
         link.end()
 
 
-class AcceptedLink:
+class AcceptedLink(GrpcLink):
     """The accepting end of one stream. The stream ends when `accept` returns, or this is closed."""
 
     def __init__(self, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        super().__init__()
         self._context = context
         self._peer = context.peer()
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def send(self, frame: bytes) -> None:
-        try:
-            self._check()
-            await self._context.write(frame)
-        except (grpc.RpcError, grpc.aio.BaseError, asyncio.InvalidStateError) as error:
-            raise self._lost() from error
-        except asyncio.CancelledError as error:
-            if is_cancelled():
-                raise
-            raise self._lost() from error
+        self._check()
+        await self._wait(self._context.write(frame))
 
     async def receive(self) -> bytes | None:
-        try:
-            self._check()
-            frame = await self._context.read()
-        except (grpc.RpcError, grpc.aio.BaseError, asyncio.InvalidStateError) as error:
-            raise self._lost() from error
-        except asyncio.CancelledError as error:
-            if is_cancelled():
-                raise
-            raise self._lost() from error
-        if isinstance(frame, bytes):
-            return frame
         self._check()
-        return None
+        frame = await self._wait(self._context.read())
+        return frame if isinstance(frame, bytes) else None
 
     async def close(self) -> None:
         self.end()
@@ -158,14 +142,11 @@ class AcceptedLink:
         await self._ended
 
     def end(self) -> None:
+        self._interrupt()
         if not self._ended.done():
             self._ended.set_result(None)
 
-    def _check(self) -> None:
-        if self._ended.done():
-            raise self._lost()
-
-    def _lost(self) -> LinkLost:
+    def _lost(self, error: BaseException | None) -> LinkLost:
         return LinkLost(f"the link from {self._peer} has ended")
 
 

@@ -199,7 +199,7 @@ class GrpcWorld(World):
         self._transports: list[GrpcTransport] = []
 
     def _transport(self, name: str, ports: Ports) -> Transport:
-        transport = GrpcTransport(ports)
+        transport = GrpcTransport()
         self._transports.append(transport)
         return transport
 
