@@ -117,6 +117,7 @@ class Sweeper:
 
     async def sweep_all(self) -> None:
         """Deliver everything that waits now; used when pushes may have been lost."""
+        self._declined.update(self._taking)  # those pushes may have been for a shard that is being taken over
         try:
             complete = await self._sweep_mail(sorted(self._live), sent_before_s=_EVER_S)
         except StoreError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from protos import mesh_pb2
 from runtime.durable.kind import Limits
 from runtime.envelope import Address
 from runtime.errors import StoreUnavailable
@@ -233,6 +234,43 @@ def test_a_push_for_a_shard_being_taken_is_kept_when_another_take_over_begins() 
         await first
         await local.sleep(0.1)
         assert till.runs == [1]
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_who_watched_an_actor_of_a_released_shard_is_forgotten() -> None:
+    async def scenario() -> None:
+        local, _ = await node(Till())
+        post = Post(local)
+        for address in ("billing/ORD-1", "billing/ORD-2", "no address"):
+            local.region.watches.on_watch(mesh_pb2.Watch(address=address, node="peer"))
+        await local.region.release("billing", all_shards(local) - {post.shard})
+        assert not local.region.watches.is_empty
+        await local.region.release("billing", frozenset((post.shard,)))
+        local.region.lost_peer("peer")
+        assert local.region.watches.is_empty
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_i7_a_gap_that_comes_while_a_shard_is_taken_has_it_read_again() -> None:
+    async def scenario() -> None:
+        till = Till()
+        local, store = await node(till, owning=False, limits=Limits(sweep_s=60.0))
+        post = Post(local)
+        gate = store.gate = asyncio.Event()
+        taking = asyncio.ensure_future(local.region.acquired("billing", all_shards(local)))
+        await local.sleep(0.1)
+        await post.store(post.bill(1))  # after the sweep has read, and its push was shed
+        store.gate = None
+        await post.push(gap=True)
+        gate.set()
+        await taking
+        await post.send(post.bill(2))
+        await local.sleep(0.1)
+        assert await post.order() == ["1", "2"]
         await local.stop()
 
     in_virtual_time(scenario)
