@@ -13,19 +13,18 @@ declined is never overtaken: its actor, or if that is not in memory the kind, is
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from runtime.actor.context import ActorOptions, Context, Restart
 from runtime.durable.activation import Activation
-from runtime.durable.facts import ActivationReloaded, ActorNeedsHelp, MessageParked
+from runtime.durable.facts import ActivationReloaded, ActorNeedsHelp
 from runtime.durable.feeder import AGAIN_S, Feeder
 from runtime.durable.kind import Kind
 from runtime.durable.throttle import Throttle
 from runtime.durable.transition import Draft
-from runtime.envelope import Address, Envelope, address_of, decode
+from runtime.envelope import Address, Envelope, decode
 from runtime.errors import ActorStopped, InvalidMessage
 from runtime.store.committer import Committer
-from runtime.store.records import MailRow, Transition
+from runtime.store.records import MailRow
 
 __all__ = ["Activations"]
 
@@ -51,6 +50,7 @@ class Activations:
         self._table: dict[Address, Activation] = {}
         self._recent: dict[bytes, Address] = {}
         self._older: dict[bytes, Address] = {}
+        self._parked: dict[bytes, None] = {}  # lately: a late copy of a push must not run what was said to have failed
         self._unfetched: dict[Address, Activation] = {}  # made lately; read together by the first that runs
         self._tick = 0
         self._made = 0
@@ -83,7 +83,7 @@ class Activations:
                 return False
             activation.behind = self.overflowed
         activation.touched = self._tick
-        if envelope.id in activation.pending:
+        if envelope.id in activation.pending or (self._parked and envelope.id in self._parked):
             return True
         if not fed and not self._takes_pushes(activation, envelope):
             return False
@@ -165,18 +165,12 @@ class Activations:
         try:
             envelope = decode(row.envelope)
         except InvalidMessage as error:
-            self._park_undecodable(row, str(error))
+            self._feeder.park(row, f"undecodable: {error}")
             return True
+        self._parked.pop(row.id, None)  # the store says that an operator has replayed it
         if fed and row.address in self._feeder.blocked and not envelope.undo_of:
             return True
         return self.deliver(envelope, row.shard, attempts=row.attempts, fed=fed)
-
-    def _park_undecodable(self, row: MailRow, reason: str) -> None:
-        now_s = self.kind.ports.clock.now_s()
-        parked = replace(row, parked=f"undecodable: {reason}", parked_at_s=now_s)
-        transition = Transition(address=row.address, shard=row.shard, rescheduled=(parked,))
-        self.kind.ports.report(MessageParked(address_of(*row.address), "?", row.id.hex(), row.attempts, reason))
-        self._committer.submit(transition, lambda verdict: None)  # not parked now: the next sweep tries again
 
     # --- called by activations ---
 
@@ -198,6 +192,7 @@ class Activations:
         self._recent.update(draft.consumed)
         if draft.failed:
             self.throttle.failed()
+            self._note_parked(draft)
         else:
             self.throttle.succeeded()
         if draft.blocked_until_s:
@@ -206,6 +201,11 @@ class Activations:
         if draft.alarm:
             self.kind.ports.report(ActorNeedsHelp(activation.name, draft.alarm))
         activation.ended = draft.ended
+
+    def _note_parked(self, draft: Draft) -> None:
+        self._parked.update((row.id, None) for row in draft.rescheduled if row.parked)
+        while len(self._parked) > _RECENT_MAX:
+            del self._parked[next(iter(self._parked))]
 
     def settled(self, activation: Activation) -> None:
         if activation.behind and not activation.pending and not self.paused:

@@ -18,7 +18,7 @@ from runtime.durable.kind import Kind
 from runtime.envelope import Address, address_of
 from runtime.errors import Overloaded, StoreError
 from runtime.store.committer import Committer
-from runtime.store.records import HistoryRow, MailRow, Transition, Verdict
+from runtime.store.records import MailRow, Transition, Verdict
 
 __all__ = ["AGAIN_S", "Feeder"]
 
@@ -129,17 +129,27 @@ class Feeder:
         if not stale:
             return rows
         ours = tuple(row.id for row, done in stale if (done.kind, done.key) == address)
-        foreign = tuple(self._parked(row, done) for row, done in stale if (done.kind, done.key) != address)
-        transition = Transition(address=address, shard=shard, consumed=ours, rescheduled=foreign)
-        self._committer.submit(transition, _ignore)  # should it fail, the next turn that finds it tries again
+        self._submit(Transition(address=address, shard=shard, consumed=ours))
+        for row, done in stale:
+            if (done.kind, done.key) != address:
+                other = address_of(done.kind, done.key)
+                self.park(row, f"{other} has handled a message of the same id: ids have to be unique")
         gone = {row.id for row, _ in stale}
         return [row for row in rows if row.id not in gone]
 
-    def _parked(self, row: MailRow, done: HistoryRow) -> MailRow:
-        reason = f"{address_of(done.kind, done.key)} has handled a message of the same id: ids have to be unique"
+    def park(self, row: MailRow, reason: str) -> None:
+        """Make a dead letter of a row that no turn can take."""
         report = self._kind.ports.report
         report(MessageParked(address_of(*row.address), "?", row.id.hex(), row.attempts, reason))
-        return replace(row, parked=reason, parked_at_s=self._kind.ports.clock.now_s())
+        parked = replace(row, parked=reason, parked_at_s=self._kind.ports.clock.now_s())
+        self._submit(Transition(address=row.address, shard=row.shard, rescheduled=(parked,)))
+
+    def _submit(self, transition: Transition) -> None:
+        """Nobody waits for it: should it fail, whoever finds the row next tries again."""
+        try:
+            self._committer.submit(transition, _ignore)
+        except (Overloaded, StoreError) as error:
+            self._kind.ports.report(SweepFailed(self._kind.name, str(error)))
 
 
 def _ignore(verdict: Verdict | StoreError) -> None:

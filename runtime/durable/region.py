@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 from google.protobuf.message import DecodeError
@@ -186,10 +187,15 @@ class Region:
         if kind not in self.sweepers:
             return
         self.sweepers[kind].give_up(shards)
+        self.watches.release(partial(self._is_in, kind, shards))
         activations = self.activations[kind]
         idle: asyncio.Future[None] = self._ports.tasks.new_future()
         activations.when_idle(shards, lambda: _finish(idle))
         await idle
+
+    def _is_in(self, kind: str, shards: frozenset[int], address: str) -> bool:
+        of_kind, _, key = address.partition("/")
+        return of_kind == kind and shard_of(key, self._limits.shards_per_kind) in shards
 
     def lost(self, reason: str) -> None:
         for kind, activations in self.activations.items():

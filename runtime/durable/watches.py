@@ -64,6 +64,11 @@ class Watches:
         for address in [address for address, nodes in self._remote.items() if node in nodes]:
             self.on_watch(mesh_pb2.Watch(address=address, node=node, stop=True))
 
+    def release(self, is_released: Callable[[str], bool]) -> None:
+        """Actors have another owner now; who watches them has told it, or will."""
+        for address in [address for address in self._remote if is_released(address)]:
+            del self._remote[address]
+
     def committed(self, address: str, row: ActorRow) -> None:
         """Tell everybody of a commit that happened here."""
         self._tell_local(address, row.revision, row.state_type, row.state)

@@ -7,6 +7,7 @@ from google.protobuf.message import Message
 
 from protos.billing_pb2 import BillOrder, OrderBilled
 from protos.orders_pb2 import OrderProcessState
+from protos.saga_pb2 import CancelRefused
 from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderCancelled, OrderLine, OrderPlaced
 from protos.warehouse_pb2 import CreateShippingLabel
 from runtime.errors import FinalError
@@ -113,6 +114,14 @@ def test_s14_two_sagas_of_one_key_do_not_collide() -> None:
 def test_s16_a_message_that_starts_nothing_and_answers_nothing_is_never_dropped_in_silence() -> None:
     story = SagaTranscript(OrderProcess, key="ORD-1")
     story.given_event(BILLED).expect().expect_ignored("starts no instance, and there is none of this key")
+    assert story.status == "none"
+
+
+def test_s19_without_an_instance_each_kind_of_message_meets_a_policy_that_leaves_a_record() -> None:
+    """An answer or event is recorded as ignored; a cancellation is refused, so that who sent it learns of it."""
+    story = SagaTranscript(OrderProcess, key="ORD-1")
+    story.given_event(BILLED).expect().expect_ignored("starts no instance, and there is none of this key")
+    story.given_cancellation("changed my mind").expect(CancelRefused)
     assert story.status == "none"
 
 
