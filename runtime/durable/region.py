@@ -6,7 +6,8 @@
     membership ──acquired, release, lost─────▶ Region
 
 Shards only say who should try. Taking a shard begins with a sweep; until it is complete, pushes for it are declined,
-so that no newer message overtakes one that waits in the store.
+so that no newer message overtakes one that waits in the store. A push may have gone to a former owner, or its sender
+may have died before it pushed: whenever a shard has moved, whoever may be pushed to next is told to look first.
 """
 
 from __future__ import annotations
@@ -49,6 +50,12 @@ class Links(Protocol):
 
     def signal(self, node: str, signal: mesh_pb2.Signal) -> bool: ...
 
+    def gap(self, node: str) -> None:
+        """Have a node read its mail in the store before it takes what is pushed from now on."""
+        ...
+
+    def gap_everywhere(self) -> None: ...
+
 
 class Region:
     """All durable actors of one node, and the way to those of others."""
@@ -74,6 +81,7 @@ class Region:
         self._placement: Placement | None = None
         self._links: Links | None = None
         self._owned: dict[str, set[int]] = {}
+        self._moves: dict[tuple[str, int], tuple[str, int]] = {}  # owner and epoch of each shard, as last read
         self._places: object = None  # who owned what when watches were last announced
         self.watches = Watches(self._signal)
         self.activations: Mapping[str, Activations] = {
@@ -180,8 +188,14 @@ class Region:
     # --- ownership, told by membership ---
 
     async def acquired(self, kind: str, shards: frozenset[int]) -> None:
-        if kind in self.sweepers:
-            await self.sweepers[kind].take_over(shards)
+        if kind not in self.sweepers:
+            return
+        # What these actors committed last may not have been pushed by whoever ran them then.
+        if self._links is not None:
+            self._links.gap_everywhere()
+        for sweeper in self.sweepers.values():
+            await sweeper.sweep_all()
+        await self.sweepers[kind].take_over(shards)
 
     async def release(self, kind: str, shards: frozenset[int]) -> None:
         if kind not in self.sweepers:
@@ -207,11 +221,21 @@ class Region:
 
     def changed(self, view: ClusterView) -> None:
         self._subscribers.replace((*self._static, *view.subscriptions))
+        self._tell_new_owners(view)
         places = (view.shards, tuple((node.name, node.incarnation) for node in view.nodes))
         if places != self._places:  # a new owner knows of no watchers
             self._places = places
             for address in self.watches.local:
                 self.watch_remote(address)
+
+    def _tell_new_owners(self, view: ClusterView) -> None:
+        """What this node pushed to a former owner is lost, and must not be overtaken by what it pushes to the new."""
+        moves = {(row.kind, row.shard): (row.owner, row.epoch) for row in view.shards}
+        before, self._moves = self._moves, moves
+        if self._links is not None and moves != before:
+            gained = {owner for slot, (owner, epoch) in moves.items() if before.get(slot) != (owner, epoch)}
+            for owner in sorted(gained - {"", self._node}):
+                self._links.gap(owner)
 
 
 def _finish(future: asyncio.Future[None]) -> None:

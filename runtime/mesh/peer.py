@@ -89,6 +89,11 @@ class Peer:
             return False
         return stream.signal(encoded)
 
+    def gap(self) -> None:
+        """The next frame, sent now, tells of a gap. Without a stream nothing is lost: a new one begins with a gap."""
+        if self._stream is not None:
+            self._stream.gap()
+
     def beat(self) -> None:
         if self._stream is not None:
             self._stream.beat()

@@ -62,6 +62,17 @@ class Mesh:
         peer = self._peers.get(node)
         return peer is not None and peer.signal(signal.SerializeToString())
 
+    def gap(self, node: str) -> None:
+        """What was committed for a node may have been pushed elsewhere, or by nobody: have it look into the store."""
+        peer = self._peers.get(node)
+        if peer is not None:
+            peer.gap()
+
+    def gap_everywhere(self) -> None:
+        """`gap` for all nodes, e.g. after this one has taken over work whose pushes were its predecessor's."""
+        for peer in self._peers.values():
+            peer.gap()
+
     def set_peers(self, peers: Mapping[str, PeerAddress]) -> None:
         """The members as they are now: new ones are dialled, gone ones left, those at a new address dialled there."""
         if self._is_closed:

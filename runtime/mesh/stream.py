@@ -79,6 +79,11 @@ class Stream:
         self._wake()
         return accepted
 
+    def gap(self) -> None:
+        """Tell the other side of a gap, before anything that is pushed from now on."""
+        self.outbox.gap = True
+        self._wake()
+
     def beat(self) -> None:
         """One tick of the mesh's clock.
 

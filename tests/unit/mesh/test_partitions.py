@@ -106,3 +106,21 @@ async def test_a_refusal_is_not_retried_sooner_because_the_node_is_heard_of(worl
     await world.until(lambda: b.is_connected_to("a"))
     await world.clock.sleep(world.settings.refused_s / 4)
     assert a.way_to("b").reason == reason
+
+
+async def test_a_peer_is_told_of_a_gap_when_asked_to_and_before_what_is_pushed_next(world: MemoryWorld) -> None:
+    a, b = await world.pair()
+    a.mesh.push("b", b"before")
+    await world.until(lambda: b.receiver.taken == [b"before"])
+    a.mesh.gap("b")
+    a.mesh.push("b", b"after")
+    await world.until(lambda: b.receiver.taken == [b"before", b"after"])
+    assert b.receiver.gaps == [0, 1]
+    a.mesh.gap_everywhere()
+    await world.until(lambda: b.receiver.gaps == [0, 1, 2])
+
+
+async def test_a_gap_for_a_node_that_is_no_peer_is_nothing(world: MemoryWorld) -> None:
+    a = await world.start("a")
+    a.mesh.gap("nobody")
+    a.mesh.gap_everywhere()
