@@ -153,12 +153,15 @@ class Storm:
         node = self._node()
         if node.clock is not None:
             self._cluster.fault("clock jumps", node.name)
-            node.clock.jump(self._dice.choose((-40.0, -3.0, -0.5, 0.5, 3.0, 40.0)))
+            by_s = self._dice.choose((-40.0, -3.0, -0.5, 0.5, 3.0, 40.0))
+            self._cluster.ledger.clocks_wrong_s += abs(by_s)
+            node.clock.jump(by_s)
 
     def drift_clock(self) -> None:
         node = self._node()
         if node.clock is not None:
             self._cluster.fault("clock drifts", node.name)
+            self._cluster.ledger.clocks_wrong_s += 0.02 * self._plan.lasts_s
             node.clock.drift(self._dice.between(0.98, 1.02))
 
     # --- the database ---
