@@ -2,8 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+SEEDS ?= 500
+FROM ?= 100000
 
-.PHONY: help install protos snapshot docs format lint types test demo bench clean
+.PHONY: help install protos snapshot docs format lint types test sim demo bench clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -39,6 +41,10 @@ types: $(STAMP)  ## mypy, strict
 
 test: $(STAMP)  ## the whole test suite
 	$(BIN)/python -m pytest -n auto
+
+sim: $(STAMP)  ## whole clusters under faults: the seeds that once failed, and SEEDS fresh ones from FROM on
+	$(BIN)/python -m runtime.testing simulate --list tests/sim/seeds.txt
+	$(BIN)/python -m runtime.testing simulate --seeds $(SEEDS) --from $(FROM)
 
 demo: $(STAMP)  ## four nodes, orders in both styles, a kill -9, and every order checked
 	$(BIN)/python -m examples.demo

@@ -15,7 +15,7 @@ from runtime.adapters import SystemClock
 from runtime.testing.batch import Batch
 from runtime.testing.simulation import Result, Workload, simulate_seed
 
-__all__ = ["main", "testing"]
+__all__ = ["main", "simulator"]
 
 _HOME = "actors.workload"  # where a workload is looked up whose module is not named
 
@@ -35,11 +35,11 @@ _calm = click.option("--calm", is_flag=True, help="Without faults: the control."
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 all promises kept, 1 one was broken, 2 bad input.",
 )
-def testing() -> None:
+def simulator() -> None:
     """Run whole clusters in simulation, under faults drawn from a seed."""
 
 
-@testing.command()
+@simulator.command()
 @click.option("--seeds", type=click.IntRange(1), default=100, show_default=True, help="How many.")
 @click.option(
     "--from", "first", type=click.IntRange(0), default=0, show_default=True, metavar="SEED", help="The first."
@@ -67,7 +67,7 @@ def simulate(
         ctx.exit(1)
 
 
-@testing.command()
+@simulator.command()
 @click.argument("seed", type=click.IntRange(0))
 @_workload
 @_calm
@@ -84,7 +84,7 @@ def replay(ctx: click.Context, seed: int, name: str, calm: bool, as_json: bool) 
 
 
 def main() -> None:
-    testing(prog_name="python -m runtime.testing")
+    simulator(prog_name="python -m runtime.testing")
 
 
 def _run(seeds: Iterable[int], make: Callable[[], Workload], *, calm: bool) -> Batch:

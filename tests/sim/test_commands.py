@@ -1,0 +1,77 @@
+"""The simulator's command line: what it prints, how it ends, and what it says to bad input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from actors.workload import OrderClients, Orders
+from protos.billing_pb2 import BillOrder
+from runtime.testing.cluster import SimCluster
+from runtime.testing.commands import simulator
+from runtime.testing.dice import Dice
+
+
+class CarelessClients(OrderClients):
+    """Sends a bill for an order that nobody placed, and so leaves a charge that no order accounts for."""
+
+    async def run(self) -> None:
+        await super().run()
+        bill = BillOrder(order_id="ORD-0", amount_cents=1)
+        node = self._cluster.serving[0]
+        await node.call(lambda at: at.commands.send(bill, timeout_s=10.0), timeout_s=10.0)
+        self._wishes[0].request.amount_cents += 1
+
+
+class Careless(Orders):
+    def begin(self, cluster: SimCluster, dice: Dice) -> OrderClients:
+        return CarelessClients(cluster, dice)
+
+
+def test_many_seeds_end_with_one_object_of_figures() -> None:
+    done = CliRunner().invoke(simulator, ["simulate", "--seeds", "3", "--from", "50", "--json"])
+    assert done.exit_code == 0, done.output
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert (figures["seeds"], figures["violations"]) == (3, 0)
+    assert figures["seeds_per_s"] > 0 and 0 < figures["completed_share"] < 1 and figures["faults"]
+
+
+def test_a_broken_promise_is_shown_with_the_command_that_shows_it_again() -> None:
+    name = f"{__name__}:Careless"
+    done = CliRunner().invoke(simulator, ["simulate", "--seeds", "1", "--calm", "--workload", name])
+    assert done.exit_code == 1
+    assert "promises broken" in done.output and "ORD-0 is not the order that was placed" in done.output
+    assert "PlaceOrder" in done.output, "the messages of the order are not shown"
+    assert f"python -m runtime.testing replay 0 --workload {name}" in done.output
+
+
+def test_one_seed_tells_its_story() -> None:
+    done = CliRunner().invoke(simulator, ["replay", "4"])
+    assert done.exit_code == 0, done.output
+    assert "seed 4" in done.output and "commits" in done.output
+
+
+def test_seeds_can_come_from_a_file(tmp_path: Path) -> None:
+    seeds = tmp_path / "seeds.txt"
+    seeds.write_text("# the first ones\n1  # why\n\n2\n", encoding="utf-8")
+    done = CliRunner().invoke(simulator, ["simulate", "--list", str(seeds), "--json"])
+    assert json.loads(done.stdout.splitlines()[-1])["seeds"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["replay", "seven"], "not a valid integer"),
+        (["simulate", "--seeds", "0"], "range"),
+        (["replay", "1", "--workload", "no.such.module:orders"], "no.such.module"),
+        (["replay", "1", "--workload", "nothing"], "no workload 'nothing'"),
+        (["replay", "1", "--workload", "actors.workload:"], "no workload ''"),
+    ],
+)
+def test_bad_input_is_named(arguments: list[str], says: str) -> None:
+    done = CliRunner().invoke(simulator, arguments)
+    assert done.exit_code == 2
+    assert says in done.output

@@ -1,0 +1,51 @@
+"""Whole clusters under faults: the seeds that once failed, and some of every build's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from actors.workload import Orders
+from runtime.testing.loop import Order
+from runtime.testing.simulation import Result, simulate_seed
+
+FRESH = 160
+IN_ONE = 20
+SEEDS = Path(__file__).with_name("seeds.txt")
+
+
+@pytest.fixture(scope="module")
+def orders() -> Orders:
+    return Orders()
+
+
+def once_failed() -> list[int]:
+    lines = [line.partition("#")[0].strip() for line in SEEDS.read_text(encoding="utf-8").splitlines()]
+    return [int(line) for line in lines if line]
+
+
+def told(result: Result) -> str:
+    broken = "\n".join(f"{one.invariant}: {one.what}" for one in result.violations)
+    return f"{broken}\nagain: python -m runtime.testing replay {result.seed}"
+
+
+@pytest.mark.parametrize("seed", once_failed())
+def test_a_seed_that_once_failed_keeps_every_promise(orders: Orders, seed: int) -> None:
+    result = simulate_seed(seed, orders)
+    assert not result.violations, told(result)
+
+
+@pytest.mark.parametrize("first", range(10_000, 10_000 + FRESH, IN_ONE))
+def test_hostile_runs_keep_every_promise(orders: Orders, first: int) -> None:
+    for seed in range(first, first + IN_ONE):
+        result = simulate_seed(seed, orders)
+        assert not result.violations, told(result)
+        assert result.figures["started"] == 20
+
+
+def test_without_faults_nothing_is_compensated_but_what_was_refused_or_cancelled(orders: Orders) -> None:
+    for order in Order:
+        result = simulate_seed(7, orders, calm=True, order=order)
+        assert not result.violations, told(result)
+        assert not [name for name in result.faults if name != "drained"]
