@@ -152,6 +152,9 @@ class Activations:
         for row in rows:
             if not self.deliver_row(row, now_s, fed=True):
                 break  # what comes after it must not overtake it
+        made = self._table.get(address)  # by the first row, if it was not in memory before
+        if more and made is not None:
+            made.behind = True
 
     def deliver_row(self, row: MailRow, now_s: float, *, fed: bool = False) -> bool:
         """Deliver a row of mail if its time has come. False: declined.

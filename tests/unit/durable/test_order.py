@@ -229,3 +229,24 @@ def test_i7_a_gap_with_more_mail_than_one_sweep_reads_lets_nothing_overtake() ->
         await local.stop()
 
     in_virtual_time(scenario)
+
+
+def test_i7_an_actor_fed_anew_is_not_overtaken_when_more_waits_than_one_feeding_reads() -> None:
+    async def scenario() -> None:
+        till = Till()
+        store = Unsteady(LocalNode([till]).ports)
+        local = await node(till, store, Limits(mailbox_max=2, sweep_s=60.0))
+        post = Post(local)
+        first = post.bill(1)
+        await post.store(first)
+        store.commits_fail = 1
+        await post.push(first)
+        await local.sleep(0.1)  # its commit has failed, and the actor is read anew after a second
+        await post.store(post.bill(2), post.bill(3))
+        await local.sleep(1.5)
+        await post.send(post.bill(4))
+        await local.sleep(0.1)
+        assert await post.order() == ["1", "2", "3", "4"]
+        await local.stop()
+
+    in_virtual_time(scenario)

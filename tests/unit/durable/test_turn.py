@@ -226,7 +226,8 @@ async def test_nothing_is_undone_when_the_do_was_refused_in_the_same_turn() -> N
 async def test_a_second_undo_of_the_same_turn_finds_nothing_to_do() -> None:
     """Also when neither ever met its do: one tombstone is enough."""
     bench = await Bench.open()
-    turn = await bench.run(refund(2, of=bill(1)), refund(3, of=bill(1)))
+    do = bill(1)
+    turn = await bench.run(refund(2, of=do), refund(3, of=do))
     assert [row.outcome for row in turn.draft.history] == [Outcome.UNDONE] * 3
     assert (await stored(bench)).refunds == 0
 
