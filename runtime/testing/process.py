@@ -25,6 +25,8 @@ __all__ = ["Finished", "NodeProcess", "ProcessFailed", "launch"]
 
 _POLL_S = 0.005
 _TAIL_LINES = 25
+_STOP_S = 5.0  # a thread that waits for a disk stops only after it
+_STOP_POLL_S = 0.0005
 _DIE_WITH_PARENT = """
 import ctypes, os, sys
 ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL; outlives the exec below
@@ -139,9 +141,16 @@ class NodeProcess:
         return self._process.returncode
 
     def freeze(self) -> None:
-        """SIGSTOP: it keeps its memory, its sockets and whatever lock it holds, and does nothing until thawed."""
-        self._running().send_signal(signal.SIGSTOP)
+        """SIGSTOP: it keeps its memory, its sockets and whatever lock it holds, and does nothing until thawed.
+
+        Returns when every thread of it has stopped. Before that one may still end a system call, and take a lock by it.
+        """
+        process = self._running()
+        process.send_signal(signal.SIGSTOP)
         self._frozen = True
+        give_up_at_s = time.monotonic() + _STOP_S
+        while not _all_stopped(process.pid) and time.monotonic() < give_up_at_s:
+            time.sleep(_STOP_POLL_S)
 
     def thaw(self) -> None:
         """SIGCONT."""
@@ -196,3 +205,14 @@ def _as_object(line: str) -> dict[str, Any] | None:
     except json.JSONDecodeError:
         return None
     return value if isinstance(value, dict) else None
+
+
+def _all_stopped(pid: int) -> bool:
+    """Whether every thread is stopped, by the kernel's table."""
+    states = []
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        try:
+            states.append(stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0])
+        except OSError:
+            continue  # the thread has just ended
+    return all(state in "Tt" for state in states)
