@@ -77,19 +77,22 @@ class Result:
 
 def simulate_seed(seed: int, workload: Workload, *, calm: bool = False, order: Order | None = None) -> Result:
     """Run one seed to its end. `calm` leaves all faults out; `order` overrides the choice of what runs next."""
-    run = _Run(seed, workload, calm=calm, order=order)
     hook, sys.unraisablehook = sys.unraisablehook, lambda _: None  # what a dead process leaves is of no interest
     gc.disable()  # when it runs depends on what ran before: cleaning up must not depend on that
+    gc.freeze()  # what was there before need not be looked through after each run
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # coroutines that died before their first step
+            run = _Run(seed, workload, calm=calm, order=order)
             try:
                 return run.result()
             finally:
                 run.bury()
                 del run
-                gc.collect()
+                while gc.collect():  # what a coroutine does when it is closed may keep others for another round
+                    pass
     finally:
+        gc.unfreeze()
         gc.enable()
         sys.unraisablehook = hook
 

@@ -1,0 +1,226 @@
+"""The simulated world has rules: processes die without a word, streams keep their order, stores tell the truth."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from runtime.adapters import ignore
+from runtime.errors import CommitUnknown, LinkLost, NobodyListens
+from runtime.ports import Link
+from runtime.store.records import MailRow, Transition
+from runtime.testing.database import Database
+from runtime.testing.dice import Dice
+from runtime.testing.faulty_store import FaultyStore, StoreFaults
+from runtime.testing.ledger import Ledger
+from runtime.testing.loop import NothingLeft, Order, Process, SimLoop
+from runtime.testing.machine import SimClock, machine_ports
+from runtime.testing.wires import SimNetwork
+
+
+def run(scenario: Callable[[SimLoop], Coroutine[Any, Any, None]], seed: int = 1, order: Order = Order.ANY) -> SimLoop:
+    loop = SimLoop(Dice(seed), order)
+    try:
+        loop.run_until_complete(loop.create_task(scenario(loop)))
+    finally:
+        loop.bury()
+    return loop
+
+
+def test_time_jumps_to_the_next_timer() -> None:
+    async def scenario(loop: SimLoop) -> None:
+        await asyncio.sleep(86_400.0)
+
+    assert run(scenario).time() == 1_000.0 + 86_400.0
+
+
+def test_a_killed_process_runs_nothing_more_not_even_a_finally() -> None:
+    said: list[str] = []
+
+    async def victim(clock: SimClock) -> None:
+        try:
+            await clock.sleep(1.0)
+        finally:
+            said.append("tidied up")
+
+    async def scenario(loop: SimLoop) -> None:
+        process = Process("victim")
+        ports = machine_ports(loop, process, Dice(1), ignore)
+        assert isinstance(ports.clock, SimClock)
+        task = ports.tasks.start(victim(ports.clock), name="victim")
+        await asyncio.sleep(0.5)
+        process.alive = False
+        task.cancel()
+        await asyncio.sleep(10.0)
+        assert not task.done()
+        assert said == []
+
+    run(scenario)
+
+
+def test_a_frozen_process_goes_on_where_it_was() -> None:
+    async def scenario(loop: SimLoop) -> None:
+        process = Process("sleeper")
+        ports = machine_ports(loop, process, Dice(1), ignore)
+        task = ports.tasks.start(ports.clock.sleep(1.0), name="sleeper")
+        await asyncio.sleep(0.5)
+        process.frozen = True
+        await asyncio.sleep(60.0)
+        assert not task.done()
+        loop.thaw(process)
+        await asyncio.sleep(0.0)
+        await task
+
+    run(scenario)
+
+
+def test_the_seed_chooses_what_runs_next_and_plain_order_is_asyncios() -> None:
+    def order_of(seed: int, order: Order) -> list[int]:
+        came: list[int] = []
+
+        async def scenario(loop: SimLoop) -> None:
+            for number in range(8):
+                loop.call_soon(came.append, number)
+            await asyncio.sleep(1.0)
+
+        run(scenario, seed, order)
+        return came
+
+    assert order_of(1, Order.PLAIN) == list(range(8))
+    assert order_of(1, Order.PROCESSES) == list(range(8)), "one process keeps its order"
+    assert order_of(1, Order.ANY) == order_of(1, Order.ANY)
+    assert len({tuple(order_of(seed, Order.ANY)) for seed in range(10)}) > 5
+
+
+def test_threads_and_executors_are_refused() -> None:
+    async def scenario(loop: SimLoop) -> None:
+        with pytest.raises(RuntimeError, match="one thread"):
+            await asyncio.to_thread(print)
+        with pytest.raises(RuntimeError, match="one thread"):
+            loop.call_soon_threadsafe(print)
+
+    run(scenario)
+
+
+def test_a_wait_for_nothing_is_a_verdict_and_does_not_hang() -> None:
+    async def scenario(loop: SimLoop) -> None:
+        await loop.create_future()
+
+    with pytest.raises(NothingLeft, match="no timer"):
+        run(scenario)
+
+
+def test_a_clock_that_drifts_and_jumps_is_set_right_again() -> None:
+    async def scenario(loop: SimLoop) -> None:
+        clock = SimClock(loop)
+        clock.drift(1.5)
+        clock.jump(-7.0)
+        await asyncio.sleep(10.0)
+        assert clock.wrong_by_s == pytest.approx(-2.0)
+        assert clock.monotonic_s() == pytest.approx(loop.time() + 5.0)
+        clock.drift(1.0)
+        clock.jump(-clock.wrong_by_s)
+        await asyncio.sleep(10.0)
+        assert clock.wrong_by_s == pytest.approx(0.0)
+
+    run(scenario)
+
+
+async def _streams(loop: SimLoop, network: SimNetwork) -> tuple[Link, Link]:
+    accepted: asyncio.Future[Link] = loop.create_future()
+
+    async def accept(link: Link) -> None:
+        accepted.set_result(link)
+        await loop.create_future()
+
+    network.listen("b", accept, machine_ports(loop, Process("b"), Dice(1), ignore).tasks)
+    return await network.transport("a").dial("b"), await accepted
+
+
+def test_frames_arrive_in_order_whatever_runs_first_and_wait_while_they_are_held() -> None:
+    async def scenario(loop: SimLoop) -> None:
+        network = SimNetwork(loop, Dice(2), lambda *_: None)
+        dialled, accepted = await _streams(loop, network)
+        network.hold(("a", "b"))
+        frames = [bytes([number]) for number in range(50)]
+        for frame in frames:
+            await dialled.send(frame)
+        reader = loop.create_task(accepted.receive())
+        await asyncio.sleep(100.0)
+        assert not reader.done()
+        network.release(("a", "b"))
+        assert [await reader] + [await accepted.receive() for _ in frames[1:]] == frames
+
+    run(scenario)
+
+
+def test_a_torn_stream_is_lost_on_both_sides_and_a_dark_machine_says_nothing() -> None:
+    async def scenario(loop: SimLoop) -> None:
+        network = SimNetwork(loop, Dice(2), lambda *_: None)
+        dialled, accepted = await _streams(loop, network)
+        network.tear("a", "b")
+        for side in (dialled, accepted):
+            with pytest.raises(LinkLost):
+                await side.receive()
+        network.lose("b", dark=True)
+        silent = await network.transport("a").dial("b")
+        waits = loop.create_task(silent.receive())
+        await asyncio.sleep(100.0)
+        assert not waits.done()
+        refused = await network.transport("a").dial("c")
+        with pytest.raises(NobodyListens):
+            await refused.receive()
+
+    run(scenario)
+
+
+def _mail(number: int) -> Transition:
+    row = MailRow("k", "x", 0, bytes([number] * 16), b"c" * 16, 1.0, number, 0.0, 0, "", 0.0, b"")
+    return Transition(mail=(row,))
+
+
+@pytest.mark.parametrize("fault", ["unknown_applied", "unknown_missing", "unknown_late"])
+def test_what_settle_says_of_an_unknown_commit_stays_true(fault: str) -> None:
+    async def scenario(loop: SimLoop) -> None:
+        faults = StoreFaults()
+        setattr(faults, fault, 1.0)
+        ledger = Ledger()
+        database = Database(loop, machine_ports(loop, None, Dice(1), ignore), ledger, lambda *_: None)
+        happened: list[str] = []
+        store = FaultyStore(
+            database, loop, faults, Dice(3), who="n", happened=happened.append, die=lambda: happened.append("died")
+        )
+        said: set[bool] = set()
+        for number in range(1, 20):
+            with pytest.raises(CommitUnknown):
+                await store.commit([_mail(number)])
+            (there,) = await store.settle([_mail(number)])
+            said.add(there)
+            await asyncio.sleep(5.0)
+            assert await store.settle([_mail(number)]) == [there]
+            assert (bytes([number] * 16) in ledger.waiting) is there
+        assert said == {"unknown_applied": {True}, "unknown_missing": {False}, "unknown_late": {True, False}}[fault]
+
+    run(scenario)
+
+
+def test_a_node_that_dies_at_its_commit_has_committed() -> None:
+    async def scenario(loop: SimLoop) -> None:
+        ledger = Ledger()
+        database = Database(loop, machine_ports(loop, None, Dice(1), ignore), ledger, lambda *_: None)
+        process = Process("n")
+        ports = machine_ports(loop, process, Dice(1), ignore)
+
+        def die() -> None:
+            process.alive = False
+
+        store = FaultyStore(database, loop, StoreFaults(dies=1.0), Dice(3), who="n", happened=lambda _: None, die=die)
+        task = ports.tasks.start(store.commit([_mail(1)]), name="commit")
+        await asyncio.sleep(5.0)
+        assert not task.done()
+        assert len(ledger.waiting) == 1
+
+    run(scenario)
