@@ -46,6 +46,7 @@ def test_s72_an_undo_out_of_budget_leaves_the_saga_stuck_naming_step_error_and_w
     story.expect_status("stuck", "undo of step ship: given up by warehouse/HAT: printer offline")
     assert "still to undo: ship, bill; then to confirm: compensated" in story.record.stuck_reason
     assert story.record.stuck_in == SagaRecord.COMPENSATING
+    assert story.decision.alarm == story.record.stuck_reason
     assert story.record.reason == "ship: no answer within 300 s", "why it turned back is still known"
     assert (story.step_status("ship"), story.step_status("bill")) == ("owed", "owed")
     assert story.record.ended_at_s == 0
@@ -63,6 +64,7 @@ def test_s72_a_stuck_undo_that_is_confirmed_after_all_goes_on_where_it_stopped()
 def test_a_cancellation_of_a_stuck_saga_is_refused_with_the_reason() -> None:
     story = void_out_of_budget().given_cancellation()
     story.expect(CancelRefused(reason=f"it is stuck: {story.record.stuck_reason}"))
+    assert story.decision.alarm == "", "the alert was raised when it got stuck"
 
 
 def test_a_step_past_the_pivot_out_of_budget_leaves_the_saga_stuck_and_never_turns_it_back() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from runtime.adapters import system_ports
 from runtime.errors import CommitUnknown, StoreError
 from runtime.ports import Ports
+from runtime.store.batch import Batch
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Transition, Verdict
 
@@ -26,11 +27,15 @@ class ScriptedStore(MemoryStore):
         self.answers: list[StoreError | None] = []
         self.batches: list[int] = []  # sizes
         self.gate: asyncio.Event | None = None  # commits wait for it
+        self.tops_up = False  # behind the gate, take what has come meanwhile
 
     async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
         self.batches.append(len(batch))
         if self.gate is not None:
             await self.gate.wait()
+        if self.tops_up and isinstance(batch, Batch):
+            batch.top_up()
+            self.batches[-1] = len(batch)
         error = self.commits.pop(0) if self.commits else None
         if error is None:
             return await super().commit(batch)

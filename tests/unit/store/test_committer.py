@@ -296,3 +296,36 @@ async def test_a_slow_commit_is_reported() -> None:
 
 def test_an_unknown_outcome_is_no_failure() -> None:
     assert not issubclass(CommitUnknown, StoreUnavailable)
+
+
+# --- what comes while the store waits to write ---
+
+
+async def test_what_comes_while_the_store_waits_to_write_shares_that_commit() -> None:
+    world, told = World(batch_max=4), Told()
+    world.store.gate, world.store.tops_up = asyncio.Event(), True
+    world.committer.submit(post(mail_row(0)), told.append)
+    while not world.store.batches:
+        await asyncio.sleep(0)
+    for number in range(1, 6):
+        world.committer.submit(post(mail_row(number)), told.append)
+    world.store.gate.set()
+    await world.committer.close()
+    assert world.store.batches == [4, 2], "the limit of a batch holds for those that join, too"
+    assert told == [Verdict.COMMITTED] * 6
+
+
+@pytest.mark.parametrize("error", [StoreFull("full"), LOST_BEFORE, LOST_AFTER], ids=["definite", "before", "behind"])
+async def test_those_that_joined_a_commit_share_its_outcome_each_told_once(error: StoreError) -> None:
+    world, told = World(), Told()
+    world.store.gate, world.store.tops_up = asyncio.Event(), True
+    world.store.commits = [error]
+    world.committer.submit(post(mail_row(0)), told.append)
+    while not world.store.batches:
+        await asyncio.sleep(0)
+    world.committer.submit(post(mail_row(1)), told.append)
+    world.store.gate.set()
+    await world.committer.close()
+    assert told == ([error] * 2 if isinstance(error, StoreFull) else [Verdict.COMMITTED] * 2)
+    waiting = await world.store.waiting("billing", [SHARD], due_before_s=1e12, sent_before_s=1e12, limit=10)
+    assert len(waiting) == (0 if isinstance(error, StoreFull) else 2)
