@@ -25,9 +25,9 @@ from protos.warehouse_pb2 import StockState
 from runtime.errors import AmendsError
 from runtime.gateway.interceptors import CallFailed, Context
 from runtime.host import Node
-from runtime.testing.cluster import SimCluster
-from runtime.testing.dice import Dice
-from runtime.testing.ledger import Violation
+from runtime.testing.simulation.cluster import SimCluster
+from runtime.testing.simulation.dice import Dice
+from runtime.testing.simulation.ledger import Violation
 
 __all__ = ["OrderClients", "Orders", "orders"]
 

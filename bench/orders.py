@@ -17,7 +17,7 @@ import uvloop
 
 from bench.shop import NODES, Orders, client_of, cpu_s, load, machine, open_nodes, percentile, restock, rss_mib
 from protos.sales_pb2 import Flow
-from runtime.testing.processes import Harness
+from runtime.testing.processes.harness import Harness
 
 __all__ = ["main"]
 

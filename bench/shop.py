@@ -22,7 +22,7 @@ import psutil
 from protos import orders_pb2_grpc
 from protos.orders_pb2 import PlaceOrderRequest, RestockRequest
 from protos.sales_pb2 import READY_TO_SHIP, Flow
-from runtime.testing.processes import Harness
+from runtime.testing.processes.harness import Harness
 
 __all__ = [
     "NODES",

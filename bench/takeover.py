@@ -20,7 +20,7 @@ from bench.shop import Client, client_of, machine, open_nodes, restock
 from protos.orders_pb2 import PlaceOrderRequest
 from protos.saga_pb2 import SagaRecord
 from runtime.envelope import shard_of
-from runtime.testing.processes import Harness
+from runtime.testing.processes.harness import Harness
 
 __all__ = ["main"]
 

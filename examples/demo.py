@@ -32,7 +32,7 @@ from protos.sales_pb2 import CANCELLED, CHOREOGRAPHY, ORCHESTRATION, READY_TO_SH
 from runtime.adapters import AsyncioTasks, SystemClock
 from runtime.admin.tables import conversation_view
 from runtime.observe.conversation import read_conversation
-from runtime.testing.processes import Harness
+from runtime.testing.processes.harness import Harness
 
 __all__ = ["main"]
 

@@ -1,5 +1,5 @@
 """`python -m runtime.testing`."""
 
-from runtime.testing.commands import main
+from runtime.testing.commands.group import main
 
 main()

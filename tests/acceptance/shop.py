@@ -19,7 +19,7 @@ from protos import orders_pb2, orders_pb2_grpc
 from protos.sales_pb2 import CANCELLED, ORCHESTRATION, READY_TO_SHIP, Flow, OrderState
 from runtime.envelope import shard_of
 from runtime.store.records import ActorRow, HistoryRow
-from runtime.testing.processes import Harness, NodeProcess
+from runtime.testing.processes.harness import Harness, NodeProcess
 
 __all__ = ["ENDED", "NODE", "SERVICES", "SHARDS", "Client", "Shop", "open_shop"]
 

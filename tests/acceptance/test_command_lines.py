@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from runtime.testing.processes import Finished
+from runtime.testing.processes.harness import Finished
 from tests.acceptance.paths import BACK_ORDERED
 from tests.acceptance.shop import ROOT, Shop, open_shop
 

@@ -13,7 +13,7 @@ import grpc.aio
 import pytest
 
 from protos.sales_pb2 import CHOREOGRAPHY, ORCHESTRATION, PENDING, READY_TO_SHIP
-from runtime.testing.processes import Harness
+from runtime.testing.processes.harness import Harness
 from tests.acceptance.paths import BACK_ORDERED
 from tests.acceptance.shop import NODE, Shop, open_shop
 

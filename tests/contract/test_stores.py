@@ -10,7 +10,7 @@ from runtime.ports import Ports
 from runtime.store.memory import MemoryStore
 from runtime.store.port import Store
 from runtime.store.sqlite import SqliteStore
-from runtime.testing.store_conformance import StoreConformance
+from runtime.testing.conformance.suite import StoreConformance
 
 
 class TestMemoryStore(StoreConformance):

@@ -20,7 +20,7 @@ from runtime.store.memory import MemoryStore
 from runtime.store.port import Store
 from runtime.store.records import Expected, MailRow, NodeRow, Outcome, ShardRow, Subscription, Transition
 from runtime.store.sqlite import SqliteStore
-from runtime.testing.store_samples import EMPTY, actor_row, history_row, id_of, mail_row
+from runtime.testing.conformance.samples import EMPTY, actor_row, history_row, id_of, mail_row
 
 Operation = Callable[[Store], Awaitable[object]]
 

@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 from actors.workload import OrderClients, Orders
 from protos.billing_pb2 import BillOrder
-from runtime.testing.cluster import SimCluster
-from runtime.testing.commands import simulator
-from runtime.testing.dice import Dice
+from runtime.testing.commands.group import simulator
+from runtime.testing.simulation.cluster import SimCluster
+from runtime.testing.simulation.dice import Dice
 
 
 class CarelessClients(OrderClients):

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from actors.workload import Orders
-from runtime.testing.simulation import simulate_seed
+from runtime.testing.simulation.run import simulate_seed
 
 SEEDS = (3, 232, 858)
 

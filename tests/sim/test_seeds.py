@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from actors.workload import Orders
-from runtime.testing.loop import Order
-from runtime.testing.simulation import Result, simulate_seed
+from runtime.testing.simulation.loop import Order
+from runtime.testing.simulation.run import Result, simulate_seed
 
 FRESH = 160
 IN_ONE = 20

@@ -20,7 +20,7 @@ from runtime.store.facts import (
     SettleFailed,
 )
 from runtime.store.records import Verdict
-from runtime.testing.store_samples import SHARD, mail_row, post, turn
+from runtime.testing.conformance.samples import SHARD, mail_row, post, turn
 from tests.unit.store.scripted_store import LOST_AFTER, LOST_BEFORE, ScriptedStore
 
 Told = list[Verdict | StoreError]

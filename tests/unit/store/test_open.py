@@ -11,7 +11,7 @@ from runtime.store.memory import MemoryStore
 from runtime.store.open import open_store
 from runtime.store.records import ActorRow, Transition
 from runtime.store.sqlite import SqliteStore
-from runtime.testing.store_samples import actor_row
+from runtime.testing.conformance.samples import actor_row
 
 
 def test_memory_is_a_store_of_its_own_each_time() -> None:

@@ -15,7 +15,7 @@ from runtime.store.records import Verdict
 from runtime.store.sqlite import SqliteStore
 from runtime.store.sqlite.queries import schema_steps
 from runtime.store.sqlite.writer import Writer
-from runtime.testing.store_samples import SHARD, mail_row, post, turn
+from runtime.testing.conformance.samples import SHARD, mail_row, post, turn
 from tests.unit.store.conftest import OpenStore
 from tests.unit.store.failing_disk import FailingDisk, failing_disk
 

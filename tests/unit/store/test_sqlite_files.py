@@ -13,7 +13,7 @@ from runtime.adapters import system_ports
 from runtime.errors import StoreCorrupt, StoreReadOnly, StoreTooNew, StoreUnavailable
 from runtime.store.records import Verdict
 from runtime.store.sqlite import SqliteStore
-from runtime.testing.store_samples import SHARD, mail_row, post, turn
+from runtime.testing.conformance.samples import SHARD, mail_row, post, turn
 from tests.unit.store.conftest import OpenStore
 
 

@@ -11,7 +11,7 @@ from runtime.errors import StoreError
 from runtime.store.committer import Committer
 from runtime.store.records import Verdict
 from runtime.store.sqlite import SqliteStore
-from runtime.testing.store_samples import SHARD, mail_row, post
+from runtime.testing.conformance.samples import SHARD, mail_row, post
 
 
 async def test_what_is_submitted_while_another_node_holds_the_file_shares_one_commit(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from runtime.errors import StoreTooNew, StoreUnavailable
 from runtime.store.records import Verdict
 from runtime.store.sqlite.queries import schema_steps
 from runtime.store.sqlite.schema import APPLICATION_ID
-from runtime.testing.store_samples import SHARD, mail_row, post
+from runtime.testing.conformance.samples import SHARD, mail_row, post
 from tests.unit.store.conftest import OpenStore
 
 _NEXT = "alter table shards add column weight integer not null default 1; create table notes (text text) strict"

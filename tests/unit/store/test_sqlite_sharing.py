@@ -12,7 +12,7 @@ import pytest
 
 from runtime.errors import StoreBusy
 from runtime.store.records import Verdict
-from runtime.testing.store_samples import mail_row, node_row, post, turn
+from runtime.testing.conformance.samples import mail_row, node_row, post, turn
 from tests.unit.store.conftest import OpenStore
 
 Start = Callable[[str], subprocess.Popen[str]]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import InvalidSettings, StoreError
-from runtime.testing.processes import Harness, NodeProcess, NotInTime, ProcessFailed
+from runtime.testing.processes.harness import Harness, NodeProcess, NotInTime, ProcessFailed
 
 SCRIPT = """
 import json, os, signal, sys, time
@@ -250,7 +250,7 @@ async def test_processes_die_with_a_test_that_is_killed(harness: Harness, tmp_pa
         "import asyncio, sys\n"
         "from pathlib import Path\n"
         "from tests.unit.testing.test_processes import ready\n"
-        "from runtime.testing.processes import Harness\n"
+        "from runtime.testing.processes.harness import Harness\n"
         "async def main():\n"
         f"    async with Harness(command=[sys.executable, {str(tmp_path / 'script.py')!r}],"
         f" directory=Path({str(tmp_path / 'inner')!r}), ready=ready) as harness:\n"

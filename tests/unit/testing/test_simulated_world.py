@@ -12,13 +12,13 @@ from runtime.adapters import ignore
 from runtime.errors import CommitUnknown, LinkLost, NobodyListens
 from runtime.ports import Link
 from runtime.store.records import MailRow, Transition
-from runtime.testing.database import Database
-from runtime.testing.dice import Dice
-from runtime.testing.faulty_store import FaultyStore, StoreFaults
-from runtime.testing.ledger import Ledger
-from runtime.testing.loop import NothingLeft, Order, Process, SimLoop
-from runtime.testing.machine import SimClock, machine_ports
-from runtime.testing.wires import SimNetwork
+from runtime.testing.simulation.database import Database
+from runtime.testing.simulation.dice import Dice
+from runtime.testing.simulation.faulty_store import FaultyStore, StoreFaults
+from runtime.testing.simulation.ledger import Ledger
+from runtime.testing.simulation.loop import NothingLeft, Order, Process, SimLoop
+from runtime.testing.simulation.machine import SimClock, machine_ports
+from runtime.testing.simulation.wires import SimNetwork
 
 
 def run(scenario: Callable[[SimLoop], Coroutine[Any, Any, None]], seed: int = 1, order: Order = Order.ANY) -> SimLoop:

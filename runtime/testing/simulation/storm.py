@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from runtime.testing.cluster import SimCluster, SimNode
-from runtime.testing.dice import Dice
-from runtime.testing.faulty_store import StoreFaults
+from runtime.testing.simulation.cluster import SimCluster, SimNode
+from runtime.testing.simulation.dice import Dice
+from runtime.testing.simulation.faulty_store import StoreFaults
 
 __all__ = ["Plan", "Storm", "draw_plan"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from runtime.store.records import ShardRow, Subscription
-from runtime.testing.store_conformance_base import ConformanceBase
-from runtime.testing.store_samples import node_row
+from runtime.testing.conformance.case import ConformanceBase
+from runtime.testing.conformance.samples import node_row
 
 __all__ = ["MembershipConformance"]
 

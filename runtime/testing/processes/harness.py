@@ -32,7 +32,7 @@ from runtime.errors import InvalidSettings, StoreError
 from runtime.store.open import open_store
 from runtime.store.port import Store
 from runtime.store.records import NodeRow
-from runtime.testing.process import Finished, NodeProcess, ProcessFailed, launch
+from runtime.testing.processes.process import Finished, NodeProcess, ProcessFailed, launch
 
 __all__ = ["Finished", "Harness", "NodeProcess", "NotInTime", "ProcessFailed", "Ready"]
 

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 from runtime.ports import Ports
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Transition, Verdict
-from runtime.testing.ledger import Ledger
-from runtime.testing.loop import SimLoop
+from runtime.testing.simulation.ledger import Ledger
+from runtime.testing.simulation.loop import SimLoop
 
 __all__ = ["Database"]
 

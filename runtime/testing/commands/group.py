@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from runtime.adapters import SystemClock
-from runtime.testing.batch import Batch
-from runtime.testing.simulation import Result, Workload, simulate_seed
+from runtime.testing.simulation.batch import Batch
+from runtime.testing.simulation.run import Result, simulate_seed
+from runtime.testing.simulation.workload import Workload
 
 __all__ = ["main", "simulator"]
 

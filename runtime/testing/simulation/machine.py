@@ -10,8 +10,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from runtime.ports import Cancellable, Ports, Report
-from runtime.testing.dice import Dice
-from runtime.testing.loop import Process, SimLoop
+from runtime.testing.simulation.dice import Dice
+from runtime.testing.simulation.loop import Process, SimLoop
 
 __all__ = ["SimClock", "SimTasks", "machine_ports"]
 

@@ -10,13 +10,13 @@ Collected by pytest with asyncio_mode=auto; the tests need nothing else of pytes
 
 from __future__ import annotations
 
-from runtime.testing.store_conformance_batches import BatchConformance
-from runtime.testing.store_conformance_membership import MembershipConformance
-from runtime.testing.store_conformance_operators import OperatorConformance
-from runtime.testing.store_conformance_purge import PurgeConformance
-from runtime.testing.store_conformance_settle import SettleConformance
-from runtime.testing.store_conformance_sweeps import SweepConformance
-from runtime.testing.store_conformance_turns import TurnConformance
+from runtime.testing.conformance.batches import BatchConformance
+from runtime.testing.conformance.membership import MembershipConformance
+from runtime.testing.conformance.operators import OperatorConformance
+from runtime.testing.conformance.purge import PurgeConformance
+from runtime.testing.conformance.settle import SettleConformance
+from runtime.testing.conformance.sweeps import SweepConformance
+from runtime.testing.conformance.turns import TurnConformance
 
 __all__ = ["StoreConformance"]
 

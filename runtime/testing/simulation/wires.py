@@ -17,8 +17,8 @@ from contextvars import Context
 
 from runtime.errors import AddressInUse, LinkLost, NobodyListens
 from runtime.ports import Accept, Link, Tasks
-from runtime.testing.dice import Dice
-from runtime.testing.loop import SimLoop
+from runtime.testing.simulation.dice import Dice
+from runtime.testing.simulation.loop import SimLoop
 
 __all__ = ["SimListener", "SimNetwork", "SimTransport"]
 

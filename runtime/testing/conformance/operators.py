@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from runtime.store.records import Transition
-from runtime.testing.store_conformance_base import ConformanceBase
-from runtime.testing.store_samples import EMPTY, actor_row, history_row, id_of, mail_row, post
+from runtime.testing.conformance.case import ConformanceBase
+from runtime.testing.conformance.samples import EMPTY, actor_row, history_row, id_of, mail_row, post
 
 __all__ = ["OperatorConformance"]
 

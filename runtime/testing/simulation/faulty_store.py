@@ -28,9 +28,9 @@ from runtime.store.records import (
     Transition,
     Verdict,
 )
-from runtime.testing.database import Database
-from runtime.testing.dice import Dice
-from runtime.testing.loop import SimLoop
+from runtime.testing.simulation.database import Database
+from runtime.testing.simulation.dice import Dice
+from runtime.testing.simulation.loop import SimLoop
 
 __all__ = ["FaultyStore", "StoreFaults"]
 

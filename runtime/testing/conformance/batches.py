@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from runtime.store.records import Outcome, Transition, Verdict
-from runtime.testing.store_conformance_base import ConformanceBase
-from runtime.testing.store_samples import EMPTY, SHARD, actor_row, history_row, id_of, mail_row, post, turn
+from runtime.testing.conformance.case import ConformanceBase
+from runtime.testing.conformance.samples import EMPTY, SHARD, actor_row, history_row, id_of, mail_row, post, turn
 
 __all__ = ["BatchConformance"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from runtime.store.port import Store
 from runtime.store.records import Transition, Verdict
-from runtime.testing.store_conformance_base import ConformanceBase
-from runtime.testing.store_samples import EMPTY, actor_row, history_row, id_of, mail_row, post
+from runtime.testing.conformance.case import ConformanceBase
+from runtime.testing.conformance.samples import EMPTY, actor_row, history_row, id_of, mail_row, post
 
 __all__ = ["PurgeConformance"]
 

@@ -20,7 +20,7 @@ from contextvars import Context, ContextVar
 from enum import Enum, auto
 from typing import Any, Never, TypeVarTuple
 
-from runtime.testing.dice import Dice
+from runtime.testing.simulation.dice import Dice
 
 __all__ = ["NothingLeft", "Order", "Process", "SimLoop", "current_process"]
 

@@ -12,51 +12,26 @@ import asyncio
 import gc
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from protos.saga_pb2 import SagaRecord
 from runtime.envelope import address_of
-from runtime.saga.catalogue import Catalogue
-from runtime.testing.cluster import NodeSpec, SimCluster
-from runtime.testing.dice import Dice
-from runtime.testing.ledger import Violation
-from runtime.testing.loop import NothingLeft, Order, SimLoop
-from runtime.testing.storm import Plan, Storm, draw_plan
+from runtime.testing.simulation.cluster import NodeSpec, SimCluster
+from runtime.testing.simulation.dice import Dice
+from runtime.testing.simulation.ledger import Violation
+from runtime.testing.simulation.loop import NothingLeft, Order, SimLoop
+from runtime.testing.simulation.storm import Plan, Storm, draw_plan
+from runtime.testing.simulation.workload import Workload
 
-__all__ = ["Play", "Result", "Workload", "simulate_seed"]
+__all__ = ["Result", "simulate_seed"]
 
 _REST_S = 900.0  # within which everything has to end after the last fault
 _STOP_S = 60.0  # within which every node has to stop when it is asked to
 _LOOK_S = 0.25
 _STEPS_MAX = 3_000_000
 _ENDED = (SagaRecord.COMPLETED, SagaRecord.COMPENSATED)
-
-
-class Play(Protocol):
-    """What clients do in one run."""
-
-    async def run(self) -> None:
-        """Act as all clients; return when each has got what it wanted, however often it had to ask."""
-        ...
-
-    def check(self) -> Iterable[Violation]:
-        """At rest: what is not as it should be by the business's own rules."""
-        ...
-
-    def figures(self) -> dict[str, int]:
-        """What came of it, for the statistics of many runs; `started` and `completed` are among them."""
-        ...
-
-
-class Workload(Protocol):
-    """A deployment and its clients."""
-
-    @property
-    def catalogue(self) -> Catalogue: ...
-
-    def begin(self, cluster: SimCluster, dice: Dice) -> Play: ...
 
 
 @dataclass(frozen=True, slots=True)

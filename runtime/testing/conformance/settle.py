@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from runtime.store.records import Expected, Transition
-from runtime.testing.store_conformance_base import ConformanceBase
-from runtime.testing.store_samples import EMPTY, SHARD, actor_row, id_of, mail_row, post, turn
+from runtime.testing.conformance.case import ConformanceBase
+from runtime.testing.conformance.samples import EMPTY, SHARD, actor_row, id_of, mail_row, post, turn
 
 __all__ = ["SettleConformance"]
 

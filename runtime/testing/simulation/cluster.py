@@ -22,13 +22,13 @@ from runtime.errors import AmendsError
 from runtime.host import Node
 from runtime.ports import Accept, Fact, Ports, Transport
 from runtime.saga.catalogue import Catalogue
-from runtime.testing.database import Database
-from runtime.testing.dice import Dice
-from runtime.testing.faulty_store import FaultyStore, StoreFaults
-from runtime.testing.ledger import Ledger, Violation
-from runtime.testing.loop import Process, SimLoop
-from runtime.testing.machine import SimClock, machine_ports
-from runtime.testing.wires import SimListener, SimNetwork
+from runtime.testing.simulation.database import Database
+from runtime.testing.simulation.dice import Dice
+from runtime.testing.simulation.faulty_store import FaultyStore, StoreFaults
+from runtime.testing.simulation.ledger import Ledger, Violation
+from runtime.testing.simulation.loop import Process, SimLoop
+from runtime.testing.simulation.machine import SimClock, machine_ports
+from runtime.testing.simulation.wires import SimListener, SimNetwork
 
 __all__ = ["NodeDown", "NodeSpec", "SimCluster", "SimNode"]
 

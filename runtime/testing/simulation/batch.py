@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from runtime.ports import Clock
-from runtime.testing.simulation import Result
+from runtime.testing.simulation.run import Result
 
 __all__ = ["Batch"]
 
