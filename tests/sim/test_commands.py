@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from actors.workload import OrderClients, Orders
 from protos.billing_pb2 import BillOrder
-from runtime.testing.commands.group import simulator
+from runtime.testing.commands.group import proving
 from runtime.testing.simulation.cluster import SimCluster
 from runtime.testing.simulation.dice import Dice
 
@@ -32,7 +32,7 @@ class Careless(Orders):
 
 
 def test_many_seeds_end_with_one_object_of_figures() -> None:
-    done = CliRunner().invoke(simulator, ["simulate", "--seeds", "3", "--from", "50", "--json"])
+    done = CliRunner().invoke(proving, ["simulate", "--seeds", "3", "--from", "50", "--json"])
     assert done.exit_code == 0, done.output
     figures = json.loads(done.stdout.splitlines()[-1])
     assert (figures["seeds"], figures["violations"]) == (3, 0)
@@ -41,7 +41,7 @@ def test_many_seeds_end_with_one_object_of_figures() -> None:
 
 def test_a_broken_promise_is_shown_with_the_command_that_shows_it_again() -> None:
     name = f"{__name__}:Careless"
-    done = CliRunner().invoke(simulator, ["simulate", "--seeds", "1", "--calm", "--workload", name])
+    done = CliRunner().invoke(proving, ["simulate", "--seeds", "1", "--calm", "--workload", name])
     assert done.exit_code == 1
     assert "promises broken" in done.output and "ORD-0 is not the order that was placed" in done.output
     assert "PlaceOrder" in done.output, "the messages of the order are not shown"
@@ -49,7 +49,7 @@ def test_a_broken_promise_is_shown_with_the_command_that_shows_it_again() -> Non
 
 
 def test_one_seed_tells_its_story() -> None:
-    done = CliRunner().invoke(simulator, ["replay", "4"])
+    done = CliRunner().invoke(proving, ["replay", "4"])
     assert done.exit_code == 0, done.output
     assert "seed 4" in done.output and "commits" in done.output
 
@@ -57,7 +57,7 @@ def test_one_seed_tells_its_story() -> None:
 def test_seeds_can_come_from_a_file(tmp_path: Path) -> None:
     seeds = tmp_path / "seeds.txt"
     seeds.write_text("# the first ones\n1  # why\n\n2\n", encoding="utf-8")
-    done = CliRunner().invoke(simulator, ["simulate", "--list", str(seeds), "--json"])
+    done = CliRunner().invoke(proving, ["simulate", "--list", str(seeds), "--json"])
     assert json.loads(done.stdout.splitlines()[-1])["seeds"] == 2
 
 
@@ -72,6 +72,6 @@ def test_seeds_can_come_from_a_file(tmp_path: Path) -> None:
     ],
 )
 def test_bad_input_is_named(arguments: list[str], says: str) -> None:
-    done = CliRunner().invoke(simulator, arguments)
+    done = CliRunner().invoke(proving, arguments)
     assert done.exit_code == 2
     assert says in done.output

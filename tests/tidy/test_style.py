@@ -34,7 +34,7 @@ BANNED_CALLS = {
 }
 ALLOWED_CALLS = (
     ("runtime/admin/session.py", "importlib.import_module"),  # names from the operator's command line
-    ("runtime/testing/commands/group.py", "importlib.import_module"),  # likewise
+    ("runtime/testing/commands/loading.py", "importlib.import_module"),  # likewise
     ("runtime/launch.py", "print"),  # before there is a log
     ("runtime/saga/reading.py", "id"),  # tells apart the steps of one class while it is made; orders nothing
     ("runtime/saga/saga.py", "id"),

@@ -1,0 +1,67 @@
+"""`simulate`: many seeds, and the first that breaks a promise."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from runtime.adapters import SystemClock
+from runtime.testing.commands import options
+from runtime.testing.commands.loading import workload_named
+from runtime.testing.commands.story import story
+from runtime.testing.simulation.batch import Batch
+from runtime.testing.simulation.run import simulate_seed
+from runtime.testing.simulation.workload import Workload
+
+__all__ = ["simulate"]
+
+
+@click.command()
+@click.option("--seeds", type=click.IntRange(1), default=100, show_default=True, help="How many.")
+@click.option(
+    "--from", "first", type=click.IntRange(0), default=0, show_default=True, metavar="SEED", help="The first."
+)
+@click.option(
+    "--list", "seed_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Seeds, a line each."
+)
+@options.workload
+@options.calm
+@options.as_json
+@click.pass_context
+def simulate(
+    ctx: click.Context, seeds: int, first: int, seed_file: Path | None, name: str, calm: bool, as_json: bool
+) -> None:
+    """Run many seeds, and show the first that breaks a promise."""
+    chosen = range(first, first + seeds) if seed_file is None else _listed(seed_file)
+    batch = _run(chosen, workload_named(name)(), calm=calm)
+    if as_json:
+        click.echo(json.dumps(batch.as_object()))
+    else:
+        click.echo("\n".join(batch.lines()))
+    if batch.failed:
+        failed = batch.failed[0]
+        click.echo("\n".join(story(failed, again=f"replay {failed.seed} --workload {name}")), err=as_json)
+        ctx.exit(1)
+
+
+def _run(seeds: Iterable[int], workload: Workload, *, calm: bool) -> Batch:
+    batch = Batch(SystemClock())
+    seeds = list(seeds)
+    with options.progress() as progress:
+        bar = progress.add_task("seeds", total=len(seeds))
+        for seed in seeds:
+            batch.add(simulate_seed(seed, workload, calm=calm))
+            progress.update(bar, advance=1, description=f"seeds, {batch.failures} failed, {batch.seeds_per_s:.1f}/s")
+    return batch
+
+
+def _listed(path: Path) -> list[int]:
+    """Seeds of a file: the first word of each line, but for comments."""
+    lines = [line.partition("#")[0].split() for line in path.read_text(encoding="utf-8").splitlines()]
+    try:
+        return [int(words[0]) for words in lines if words]
+    except ValueError as error:
+        raise click.BadParameter(f"{path}: {error}", param_hint="--list") from error
