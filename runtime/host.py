@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 
 from protos import mesh_pb2
@@ -57,6 +57,7 @@ class NodeStopped(Fact):
     name: str
 
 
+@cache
 def amends_version() -> str:
     """The installed version; `0` when the code runs without being installed."""
     try:

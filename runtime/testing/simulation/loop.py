@@ -95,6 +95,11 @@ class SimLoop(asyncio.BaseEventLoop):
         self._enqueue(handle)
         return handle
 
+    def call_later(
+        self, delay: float, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self._now_s + delay, callback, *args, context=context)
+
     def call_at(
         self, when: float, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
@@ -120,22 +125,25 @@ class SimLoop(asyncio.BaseEventLoop):
         self.create_task(agen.aclose())
 
     def _run_once(self) -> None:
-        """One step."""
-        if not self._queue:
-            self._jump()
-        if self.steps >= self._next_ambush:
-            self._spring()
-        owner, handle = self._take()
-        if handle._cancelled or (owner is not None and not owner.alive):
-            return
-        if owner is not None and owner.frozen:
-            owner.held.append(handle)
-            return
-        self.steps += 1
-        if self.steps > self._steps_max:
-            raise NothingLeft(f"no end after {self._steps_max:,} steps")
-        self.trace = (self.trace * 0x100000001B3 + len(self._queue)) & _MASK
-        handle._run()
+        """Step after step, until something has stopped the loop."""
+        queue = self._queue
+        while not self._stopping:  # type: ignore[attr-defined]  # of the class derived from, and not in its stubs
+            if not queue:
+                self._jump()
+            if self.steps >= self._next_ambush:
+                self._spring()
+            owner, handle = queue.pop(0) if len(queue) == 1 else self._take()
+            if handle._cancelled:
+                continue
+            if owner is not None and (owner.frozen or not owner.alive):
+                if owner.alive:
+                    owner.held.append(handle)
+                continue
+            self.steps += 1
+            if self.steps > self._steps_max:
+                raise NothingLeft(f"no end after {self._steps_max:,} steps")
+            self.trace = (self.trace * 0x100000001B3 + len(queue)) & _MASK
+            handle._run()
 
     # --- for the simulation ---
 
@@ -168,7 +176,7 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def _take(self) -> _Ready:
         queue = self._queue
-        if len(queue) == 1 or self._order is Order.PLAIN:
+        if self._order is Order.PLAIN:
             return queue.pop(0)
         chosen = self._dice.next() % len(queue)
         if self._order is Order.PROCESSES:

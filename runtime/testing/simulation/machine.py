@@ -16,6 +16,7 @@ from runtime.testing.simulation.loop import Process, SimLoop
 __all__ = ["SimClock", "SimTasks", "machine_ports"]
 
 _EPOCH_S = 1_700_000_000.0
+_TASKS_MAX = 100
 
 
 class SimClock:
@@ -63,18 +64,24 @@ class SimClock:
 
 
 class SimTasks:
-    """Tasks of one process, or of the world outside. Keeps each referenced until it ends, the dead ones for good."""
+    """Tasks of one process, or of the world outside. Keeps each referenced until it ends, the dead ones for good.
+
+    Those that have ended are let go of now and then: a callback of each would be a step of every run.
+    """
 
     def __init__(self, loop: SimLoop, process: Process | None = None) -> None:
         self._loop = loop
         self._process = process
-        self._running: dict[asyncio.Task[Any], None] = {}
+        self._running: list[asyncio.Task[Any]] = []
+        self._look_at = _TASKS_MAX
 
     def start(self, coroutine: Coroutine[Any, Any, Any], *, name: str) -> asyncio.Task[Any]:
         context = None if self._process is None else self._process.context
         task = self._loop.create_task(coroutine, name=name, context=context)
-        self._running[task] = None
-        task.add_done_callback(self._ended)
+        self._running.append(task)
+        if len(self._running) >= self._look_at:
+            self._running = [one for one in self._running if not one.done()]
+            self._look_at = len(self._running) + _TASKS_MAX
         return task
 
     def call_soon(self, callback: Callable[..., object], *arguments: object) -> Cancellable:
@@ -83,9 +90,6 @@ class SimTasks:
 
     def new_future(self) -> asyncio.Future[Any]:
         return self._loop.create_future()
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._running.pop(task, None)
 
 
 def machine_ports(loop: SimLoop, process: Process | None, dice: Dice, report: Report) -> Ports:
