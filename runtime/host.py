@@ -27,6 +27,7 @@ from runtime.durable.region import Region
 from runtime.durable.root import KindActor, Status
 from runtime.durable.sessions import Sessions
 from runtime.errors import DeadlineExceeded
+from runtime.failpoints import Failpoint
 from runtime.gateway.front import Front, GrpcFront, Register
 from runtime.mesh.peers import Identity, Mesh, MeshSettings, PeerAddress, probe
 from runtime.mesh.server import ServerSettings
@@ -112,17 +113,24 @@ class Node:
             raise
 
     async def _start(self) -> None:
+        reach = self._ports.reach
         self._build()
+        reach(Failpoint.STORE_OPENED)
         await self._front.start(self.mesh.accept, self.commands)
+        reach(Failpoint.FRONT_STARTED)
         await self._start_kinds()
+        reach(Failpoint.KINDS_STARTED)
         for behaviour in self._behaviours:
             await self.store.subscribe(behaviour.subscriptions, kind=behaviour.kind)
+            reach(Failpoint.SUBSCRIBED)
         self.membership = self._membership()
         self.region.connect(self.membership, self.mesh)
         await self.membership.start()
+        reach(Failpoint.MEMBER_STARTED)
         for sweeper in self.region.sweepers.values():
             self._sweeps.append(self._ports.tasks.start(sweeper.run(), name="sweeper"))
         self._front.serving(True)
+        reach(Failpoint.NODE_SERVES)
         self._ports.report(
             NodeStarted(
                 self.name, self.address, self.incarnation, tuple(self._services), self.settings.store, amends_version()
@@ -187,9 +195,11 @@ class Node:
     async def stop(self) -> None:
         """Drain: end running turns, hand shards over, answer who waits, and leave. Nothing is lost."""
         self._front.serving(False)
+        self._ports.reach(Failpoint.NODE_STOPS)
         for sweeper in self.region.sweepers.values():
             sweeper.stop()
         await self.membership.leave(within_s=self.settings.drain_s)
+        self._ports.reach(Failpoint.NODE_LEFT)
         await self._abandon()
         self._ports.report(NodeStopped(self.name))
 
@@ -203,6 +213,7 @@ class Node:
                 sweeper.stop()
             await self.system.stop()
             await self.committer.close()
+        self._ports.reach(Failpoint.NODE_CLOSES)
         await self.store.close()
 
 

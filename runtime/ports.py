@@ -19,6 +19,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+from runtime.failpoints import Failpoint, pass_by
+
 __all__ = [
     "Accept",
     "Cancellable",
@@ -29,6 +31,7 @@ __all__ = [
     "Listener",
     "Ports",
     "Randomness",
+    "Reach",
     "Report",
     "Tasks",
     "Transport",
@@ -130,6 +133,10 @@ Report = Callable[[Fact], None]
 """Where a layer reports its facts to. Must neither block nor raise."""
 
 
+Reach = Callable[[Failpoint], None]
+"""Told that a durable boundary is reached. Returns at once in production; in a test it may never return."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """The ports that every layer is handed; the transport and the store go only to those who use them."""
@@ -139,3 +146,4 @@ class Ports:
     randomness: Randomness
     tasks: Tasks
     report: Report
+    reach: Reach = pass_by

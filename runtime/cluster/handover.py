@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from runtime.cluster.facts import ShardsTaken
 from runtime.cluster.placement import Phase, Slot
 from runtime.errors import StoreError
+from runtime.failpoints import Failpoint
 from runtime.ports import Ports
 from runtime.store.records import ClusterView
 
@@ -95,8 +96,10 @@ class Handover:
     async def _take(self, kind: str, slots: tuple[Slot, ...]) -> None:
         shards = tuple(shard for _, shard in slots)
         self._ports.report(ShardsTaken(kind=kind, shards=shards))
+        self._ports.reach(Failpoint.TAKE_BEGUN)
         try:
             await self._owner.acquired(kind, frozenset(shards))
+            self._ports.reach(Failpoint.TAKE_ENDED)
             told = True
         except StoreError:
             told = False
@@ -107,8 +110,10 @@ class Handover:
                 self._phases.pop(slot, None)
 
     async def _release(self, slot: Slot) -> None:
+        self._ports.reach(Failpoint.RELEASE_BEGUN)
         try:
             await self._owner.release(slot[0], frozenset((slot[1],)))
+            self._ports.reach(Failpoint.RELEASE_ENDED)
         except StoreError:
             pass  # the turn has ended all the same, and its commit stands or falls by compare-and-set
         self._phases.pop(slot, None)

@@ -27,6 +27,7 @@ from runtime.cluster.pace import Pace
 from runtime.cluster.placement import Slot, plan
 from runtime.cluster.roster import Roster, check_shard_counts
 from runtime.errors import NodeNameTaken, StoreError
+from runtime.failpoints import Failpoint
 from runtime.ports import Ports
 from runtime.store.port import Store
 from runtime.store.records import ClusterView, NodeRow, ShardRow
@@ -92,7 +93,7 @@ class Membership:
         """Join, read the tables and claim what belongs here. Raises NodeNameTaken, InvalidSettings, StoreError."""
         self._failure = asyncio.get_running_loop().create_future()
         check_shard_counts(await self._store.cluster(), self._settings.shards_per_kind)
-        self._renewed(await join(self._store, self._clock, self._node, self._settings, self._probe))
+        self._renewed(await self._join())
         await self._guarded_round()
         self._loop = self._ports.tasks.start(self._run(), name=f"membership of {self._node.name}")
         self._loop.add_done_callback(self._ended)
@@ -133,8 +134,10 @@ class Membership:
         if self._handover.phases:
             self._handover.lapse()
             self._owner.lost("this node has left")
+        self._ports.reach(Failpoint.LEAVE_ASKED)
         try:
             await self._store.leave(self._node.name, self._node.incarnation)
+            self._ports.reach(Failpoint.LEAVE_WRITTEN)
         except StoreError as error:
             self._unreachable(error)  # the row expires by itself
 
@@ -170,16 +173,24 @@ class Membership:
     async def _renew(self) -> None:
         sent_s = self._clock.monotonic_s()
         name, incarnation = self._node.name, self._node.incarnation
+        self._ports.reach(Failpoint.RENEWAL_ASKED)
         if self._unannounced():
             alive = await self._store.join(self._node, lease_s=self._settings.lease_s) is None
             self._announced = alive
         else:
             alive = await self._store.renew(name, incarnation, lease_s=self._settings.lease_s)
+        self._ports.reach(Failpoint.RENEWED)
         if alive:
             self._renewed(sent_s)
         else:
             self._lapse("another node has evicted this one")
-            self._renewed(await join(self._store, self._clock, self._node, self._settings, self._probe), evicted=True)
+            self._renewed(await self._join(), evicted=True)
+
+    async def _join(self) -> float:
+        self._ports.reach(Failpoint.JOIN_ASKED)
+        sent_s = await join(self._store, self._clock, self._node, self._settings, self._probe)
+        self._ports.reach(Failpoint.JOINED)
+        return sent_s
 
     def _unannounced(self) -> bool:
         return self._rested is not None and not self._announced
@@ -196,6 +207,7 @@ class Membership:
     async def _read(self) -> None:
         self._read_at_s = self._clock.monotonic_s()
         view = await self._store.cluster()
+        self._ports.reach(Failpoint.VIEW_READ)
         self._watch.read_clock(view.now_s, sent_s=self._read_at_s)
         changed, facts = self._roster.learn(view)
         for fact in facts:
@@ -214,7 +226,9 @@ class Membership:
         if not expired or not self._watch.may_evict:
             return False
         for row in expired:
+            self._ports.reach(Failpoint.EVICTION_ASKED)
             await self._store.evict(row.name, row.incarnation)
+            self._ports.reach(Failpoint.EVICTED)
         return True
 
     async def _act(self) -> None:
@@ -226,7 +240,9 @@ class Membership:
             await self._assign(todo.assign)
 
     async def _assign(self, wishes: Sequence[ShardRow]) -> None:
+        self._ports.reach(Failpoint.ASSIGNMENT_ASKED)
         granted = await self._store.assign_many(wishes)
+        self._ports.reach(Failpoint.ASSIGNED)
         rows = [replace(row, epoch=row.epoch + 1) for row, ok in zip(wishes, granted, strict=True) if ok]
         gifts = [row for row in rows if self.owner_of(row.kind, row.shard) == self._node.name]
         if len(rows) < len(wishes):

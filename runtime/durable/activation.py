@@ -26,6 +26,7 @@ from runtime.durable.transition import Draft, mail_row
 from runtime.durable.turn import Turn
 from runtime.envelope import Address, Envelope, address_of
 from runtime.errors import Overloaded, StoreError
+from runtime.failpoints import Failpoint
 from runtime.store.committer import Committer
 from runtime.store.records import ActorRow, Transition, Verdict
 
@@ -132,6 +133,7 @@ class Activation(BatchActor):
         self.busy = True
         self._context = context
         batch = self._fitting(cast("Sequence[Envelope]", messages))
+        self.kind.ports.reach(Failpoint.TURN_BEGUN)
         try:
             if not self._loaded and not await self._load(batch):
                 return
@@ -142,9 +144,11 @@ class Activation(BatchActor):
         if draft.is_empty:
             self._end_turn(batch)
             return
+        self.kind.ports.reach(Failpoint.TURN_DECIDED)
         context.hold()
         try:
             self._committer.submit(draft.finish(), partial(self._decided, draft, batch))
+            self.kind.ports.reach(Failpoint.TURN_SUBMITTED)
         except Overloaded as error:
             self._host.reload(self, str(error), delay_s=1.0)
 
@@ -173,7 +177,9 @@ class Activation(BatchActor):
     async def _load(self, batch: Sequence[Envelope]) -> bool:
         """Read the row. False when it cannot be understood: then the mail is parked, and the row is left alone."""
         if not self.fetched:
+            self.kind.ports.reach(Failpoint.ROW_WANTED)
             await self._host.fetch(self)
+            self.kind.ports.reach(Failpoint.ROW_READ)
         row = self.row
         state_type = self.kind.behaviour.state_type
         self._state = state_type()
@@ -205,14 +211,17 @@ class Activation(BatchActor):
     # --- after the commit ---
 
     def _decided(self, draft: Draft, batch: Sequence[Envelope], verdict: Verdict | StoreError) -> None:
+        committed = verdict is Verdict.COMMITTED
+        self.kind.ports.reach(Failpoint.TURN_COMMITTED if committed else Failpoint.TURN_REFUSED)
         if isinstance(verdict, StoreError):
             self._host.reload(self, str(verdict), delay_s=1.0)
-        elif verdict is not Verdict.COMMITTED:
+        elif not committed:
             doubted = verdict is Verdict.GONE
             self._host.reload(self, f"commit of revision {draft.revision}: {verdict}", doubted=doubted)
         else:
             self._advance(draft)
             self._host.release(self, draft)
+            self.kind.ports.reach(Failpoint.TURN_RELEASED)
             self._end_turn(batch)
 
     def _advance(self, draft: Draft) -> None:

@@ -22,6 +22,7 @@ from runtime.durable.sessions import Reply, Sessions
 from runtime.durable.transition import mail_row
 from runtime.envelope import Envelope, address_of, encode, shard_of
 from runtime.errors import DeadlineExceeded, InvalidMessage, StoreCorrupt, StoreError, UnknownMessageType
+from runtime.failpoints import Failpoint
 from runtime.ports import Ports
 from runtime.record import record
 from runtime.store.committer import Committer
@@ -103,11 +104,13 @@ class Commands:
         call, future = self._sessions.begin()
         try:
             envelope = self._envelope(command, call, message_id, kind, key, process, conversation, traceparent)
+            self._ports.reach(Failpoint.COMMAND_RECEIVED)
             waiting = _Waiting(future, envelope, timeout_s, self._ports.clock.monotonic_s() + timeout_s)
             self._post(waiting, bool(message_id))
             look = self._ports.clock.call_later(min(_POLL_S, timeout_s), self._look, waiting)
             try:
                 reply = await future
+                self._ports.reach(Failpoint.OUTCOME_KNOWN)
             finally:
                 look.cancel()
         finally:
@@ -181,7 +184,9 @@ class Commands:
 
         def decided(verdict: Verdict | StoreError) -> None:
             if verdict is Verdict.COMMITTED:
+                self._ports.reach(Failpoint.COMMAND_POSTED)
                 self._region.route(envelope)
+                self._ports.reach(Failpoint.COMMAND_ROUTED)
             elif verdict is Verdict.DUPLICATE:
                 self._look(waiting)
             elif not future.done():
@@ -199,6 +204,7 @@ class Commands:
         clock, future = self._ports.clock, waiting.future
         while not future.done():
             reply = await self._outcome(waiting.envelope)
+            self._ports.reach(Failpoint.OUTCOME_READ)
             left_s = waiting.deadline_s - clock.monotonic_s()
             if future.done():
                 return

@@ -17,6 +17,7 @@ from runtime.durable.facts import MessageParked, SweepFailed
 from runtime.durable.kind import Kind
 from runtime.envelope import Address, address_of
 from runtime.errors import Overloaded, StoreError
+from runtime.failpoints import Failpoint
 from runtime.store.committer import Committer
 from runtime.store.records import MailRow, Transition, Verdict
 
@@ -96,7 +97,9 @@ class Feeder:
                     del self._doubted[address]
                     rows = await self._without_handled(address, shard, rows)
                 self.blocked.pop(address, None)
+                self._kind.ports.reach(Failpoint.FEEDING_READ)
                 self._deliver(address, shard, rows, more)
+                self._kind.ports.reach(Failpoint.FEEDING_DELIVERED)
                 again = self.feeding[address]
         except (StoreError, Overloaded) as error:
             self._kind.ports.report(SweepFailed(self._kind.name, str(error)))

@@ -30,6 +30,7 @@ from runtime.durable.transition import ClientAnswer, Draft
 from runtime.durable.watches import Watches
 from runtime.envelope import Envelope, decode, parse_address, shard_of
 from runtime.errors import InvalidMessage, UnknownMessageType
+from runtime.failpoints import Failpoint
 from runtime.ports import Ports
 from runtime.store.committer import Committer
 from runtime.store.records import ClusterView, Subscription
@@ -106,14 +107,19 @@ class Region:
         kind = envelope.kind
         shard = shard_of(envelope.key, self._limits.shards_per_kind)
         owned = self._owned.get(kind)
+        reach = self._ports.reach
         if owned and shard in owned:
             self.activations[kind].deliver(envelope, shard)
+            reach(Failpoint.DELIVERED_HERE)
         elif self._placement is not None and self._links is not None:
             owner = self._placement.owner_of(kind, shard)
             if owner is not None and owner != self._node:
                 self._links.push(owner, envelope.encoded)
-            elif kind in self.sweepers:
+                reach(Failpoint.PUSH_QUEUED)
+                return
+            if kind in self.sweepers:
                 self.sweepers[kind].declined(shard)
+            reach(Failpoint.PUSH_UNOWNED)
 
     def _release(self, activation: Activation, draft: Draft) -> None:
         for envelope in draft.outgoing:
@@ -134,6 +140,7 @@ class Region:
             wire.type = answer.message.DESCRIPTOR.full_name
             wire.body = answer.message.SerializeToString()
         self._signal(answer.to.partition("#")[0], mesh_pb2.Signal(answer=wire))
+        self._ports.reach(Failpoint.ANSWER_QUEUED)
 
     def _signal(self, node: str, signal: mesh_pb2.Signal) -> bool:
         return self._links is not None and self._links.signal(node, signal)
@@ -153,6 +160,7 @@ class Region:
         if gap:
             for sweeper in self.sweepers.values():
                 await sweeper.sweep_all()
+            self._ports.reach(Failpoint.GAP_SWEPT)
         for one in encoded:
             try:
                 envelope = decode(one)

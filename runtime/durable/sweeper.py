@@ -15,6 +15,7 @@ from runtime.durable.transition import Draft
 from runtime.durable.turn import timer_id
 from runtime.envelope import Address, Envelope, address_of, encode, is_instant
 from runtime.errors import StoreError
+from runtime.failpoints import Failpoint
 from runtime.store.records import ActorRow
 
 __all__ = ["Sweeper"]
@@ -90,6 +91,7 @@ class Sweeper:
         self._declined.difference_update(wanted)
         complete = await self._sweep_mail(wanted, sent_before_s=_EVER_S, due_before_s=_EVER_S)
         await self._sweep_timers(wanted)
+        self._ports.reach(Failpoint.TAKE_SWEPT)
         if not complete:
             await self._ports.clock.sleep(_AGAIN_S)
             return
@@ -157,6 +159,7 @@ class Sweeper:
         if not shards:
             return True
         now_s = self._ports.clock.now_s()
+        self._ports.reach(Failpoint.SWEEP_BEGUN)
         rows = await self._kind.store.waiting(
             self._kind.name,
             shards,
@@ -164,8 +167,11 @@ class Sweeper:
             sent_before_s=sent_before_s,
             limit=self._reach,
         )
+        if rows:
+            self._ports.reach(Failpoint.MAIL_SWEPT)
         for row in rows:
             self._activations.deliver_row(row, now_s)
+            self._ports.reach(Failpoint.MAIL_DELIVERED)
         complete = len(rows) < self._reach
         # Those found first may all belong to one actor that fails: the next look reaches past them.
         self._reach = _ROWS_MAX if complete else min(self._reach * 2, _REACH_MAX)
@@ -174,6 +180,8 @@ class Sweeper:
     async def _sweep_timers(self, shards: list[int]) -> bool:
         before_s = self._ports.clock.now_s() + 2 * self._kind.limits.sweep_s
         rows = await self._kind.store.due(self._kind.name, shards, before_s=before_s, limit=_ROWS_MAX)
+        if rows:
+            self._ports.reach(Failpoint.TIMERS_SWEPT)
         for row in rows:
             for timer in self._timers_of(row):
                 self._arm(row, row.shard, timer)
@@ -199,9 +207,11 @@ class Sweeper:
         if now_s < self._next_purge_at_s:
             return
         limits = self._kind.limits
+        self._ports.reach(Failpoint.PURGE_ASKED)
         _, self._purge_after = await self._kind.store.purge(
             handled_before_s=now_s - limits.retention_s, limit=_PURGE_ROWS, after=self._purge_after
         )
+        self._ports.reach(Failpoint.PURGED)
         self._next_purge_at_s = now_s + (limits.sweep_s if self._purge_after else _PURGE_EVERY_S)
 
     # --- timers ---
@@ -225,12 +235,14 @@ class Sweeper:
         self._armed[id] = None
         delay_s = timer.due_at_s - self._ports.clock.now_s()
         self._ports.clock.call_later(max(0.0, delay_s) + _LATE_S, self._fire, envelope, shard)
+        self._ports.reach(Failpoint.TIMER_ARMED)
 
     def _fire(self, envelope: Envelope, shard: int) -> None:
         self._armed.pop(envelope.id, None)
         # Should the wall clock have gone back meanwhile, a later pass arms it again.
         if shard in self._live and self._ports.clock.now_s() >= envelope.due_at_s:
             self._activations.deliver(envelope, shard)
+            self._ports.reach(Failpoint.TIMER_FIRED)
 
 
 def _fired(row: ActorRow, timer: durable_pb2.Timer, id: bytes) -> Envelope:

@@ -27,6 +27,7 @@ from runtime.durable.outbox import Outbox
 from runtime.durable.transition import Draft, mail_row
 from runtime.envelope import Address, Envelope, address_of, decode, is_instant, message_id
 from runtime.errors import FinalError, InvalidMessage
+from runtime.failpoints import Failpoint
 from runtime.store.records import ActorRow, Outcome
 
 __all__ = ["Turn", "timer_id"]
@@ -96,11 +97,13 @@ class Turn:
         while True:
             runs += 1
             outbox = Outbox(self.draft, envelope)
+            self._kind.ports.reach(Failpoint.HANDLER_CALLED)
             try:
                 decision = await self._decide(envelope, message, failed_before, outbox)
             except (Exception, asyncio.CancelledError) as error:  # a handler's failure, not the runtime's
                 if _was_ordered(error):
                     raise
+                self._kind.ports.reach(Failpoint.HANDLER_FAILED)
                 self._restore_state()
                 failed = failed_before + runs
                 text = _text(error)
@@ -111,6 +114,7 @@ class Turn:
                     self._retry_later(envelope, text, failed)
                     return
             else:
+                self._kind.ports.reach(Failpoint.HANDLER_RETURNED)
                 self._accept(envelope, decision, outbox, failed_before + runs)
                 return
 
@@ -177,6 +181,7 @@ class Turn:
             draft.reschedule(mail_row(envelope, draft.shard, attempts=failed, due_at_s=due_at_s))
             draft.blocked_until_s = due_at_s
         where = address_of(*draft.address)
+        kind.ports.reach(Failpoint.RETRY_PLANNED)
         kind.ports.report(HandlerFailed(where, envelope.type, envelope.id.hex(), failed, round(delay_s, 3), error))
 
     def _retry_timer(self, envelope: Envelope, error: str, failed: int, due_at_s: float) -> None:
@@ -211,6 +216,7 @@ class Turn:
             if answer is not None:
                 draft.answers.append(answer)
         where = address_of(*draft.address)
+        self._kind.ports.reach(Failpoint.MESSAGE_PARKED)
         self._kind.ports.report(MessageParked(where, envelope.type, envelope.id.hex(), attempts, error))
 
     # --- timers and undo ---
@@ -223,7 +229,9 @@ class Turn:
     async def _settled_by_guard(self, undo: Envelope) -> bool:
         """True when the undo needs no handler."""
         draft = self.draft
+        self._kind.ports.reach(Failpoint.UNDO_ASKED)
         finding = await self._finding(undo)
+        self._kind.ports.reach(Failpoint.UNDO_RULED)
         if finding.ruling is guard.Ruling.RUN:
             return False
         self._lay_to_rest(undo, finding)

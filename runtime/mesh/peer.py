@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from protos import mesh_pb2
 from runtime.errors import InvalidMessage, LinkLost, PeerRefused
+from runtime.failpoints import Failpoint
 from runtime.mesh.facts import PeerConnected, PeerLost, PeerRejected, PeerUnreachable
 from runtime.mesh.frames import goodbye_frame
 from runtime.mesh.handshake import Identity, agreed_protocol, hello_frame, read_hello
@@ -171,6 +172,7 @@ class Peer:
         began_s = self._ports.clock.monotonic_s()
         self._ports.report(PeerConnected(self.node, self.at.address, protocol))
         self._stream = stream
+        self._ports.reach(Failpoint.STREAM_OPENED)
         if self._leaving:
             stream.leave(self._leaving)
         try:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from protos import mesh_pb2
 from runtime.errors import InvalidMessage, LinkLost
+from runtime.failpoints import Failpoint
 from runtime.mesh.facts import FrameRejected
 from runtime.mesh.frames import Outbox, decode_frame
 from runtime.ports import Link, Ports
@@ -139,6 +140,7 @@ class Stream:
                 self._ports.report(FrameRejected(self._peer, str(error)))
                 self.leave(str(error))
                 continue
+            self._ports.reach(Failpoint.FRAME_RECEIVED)
             if frame.goodbye:
                 return frame.goodbye
             await self._handle(frame)
@@ -160,6 +162,7 @@ class Stream:
             self._taking = True
             await self._take(frame)
             self._taking = False
+            self._ports.reach(Failpoint.PUSHES_TAKEN)
             self._taken_bytes += sum(map(len, frame.pushes)) + sum(map(len, frame.signals))
             if self._owes_credit():
                 self._wake()
@@ -173,7 +176,9 @@ class Stream:
                     await self._idle
                     self._idle = None
                 else:
+                    self._ports.reach(Failpoint.FRAME_MADE)
                     await self._link.send(encoded)
+                    self._ports.reach(Failpoint.FRAME_SENT)
         except LinkLost as error:
             self.drop(str(error))
 

@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from runtime.errors import CommitUnknown, Overloaded, StoreError, StoreUnavailable
+from runtime.failpoints import Failpoint
 from runtime.ports import Ports
 from runtime.store.batch import Batch
 from runtime.store.facts import (
@@ -131,6 +132,7 @@ class Committer:
         """Commit once and tell everyone; gives those of an unknown outcome that turned out not to be written."""
         batch = Batch([transition for transition, _ in jobs], lambda: self._join(jobs))
         started_s = self._ports.clock.monotonic_s()
+        self._ports.reach(Failpoint.COMMIT_GATHERED)
         try:
             verdicts = await self._store.commit(batch)
         except CommitUnknown as error:
@@ -149,8 +151,10 @@ class Committer:
         if took_s > self._slow_s:
             self._ports.report(CommitSlow(took_s, len(jobs)))
         self.stats.commits += 1
+        self._ports.reach(Failpoint.COMMIT_ANSWERED)
         for (_, done), verdict in zip(jobs, verdicts, strict=True):
             self._tell(done, verdict)
+        self._ports.reach(Failpoint.COMMIT_TOLD)
         return []
 
     def _join(self, jobs: list[_Job]) -> list[Transition]:
@@ -165,7 +169,9 @@ class Committer:
         return [transition for transition, _ in new]
 
     async def _settle(self, jobs: list[_Job], batch: Sequence[Transition]) -> list[_Job]:
+        self._ports.reach(Failpoint.COMMIT_UNKNOWN)
         there = await self._ask(batch)
+        self._ports.reach(Failpoint.COMMIT_SETTLED)
         missing = [job for job, is_there in zip(jobs, there, strict=True) if not is_there]
         self._ports.report(CommitSettled(len(jobs) - len(missing), len(missing)))
         for (_, done), is_there in zip(jobs, there, strict=True):

@@ -19,14 +19,16 @@ from typing import Any, TypeVar
 from runtime.config import Settings
 from runtime.durable.commands import Commands
 from runtime.errors import AmendsError
+from runtime.failpoints import Failpoint
 from runtime.host import Node
 from runtime.ports import Accept, Fact, Ports, Transport
 from runtime.saga.catalogue import Catalogue
+from runtime.testing.simulation.ambush import Ambushes
 from runtime.testing.simulation.database import Database
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.faulty_store import FaultyStore, StoreFaults
 from runtime.testing.simulation.ledger import Ledger, Violation
-from runtime.testing.simulation.loop import Process, SimLoop
+from runtime.testing.simulation.loop import Killed, Process, SimLoop, check_alive
 from runtime.testing.simulation.machine import SimClock, machine_ports
 from runtime.testing.simulation.wires import SimListener, SimNetwork
 
@@ -91,8 +93,10 @@ class SimCluster:
         self.faults = faults
         self.happened: Counter[str] = Counter()  # faults, by name
         self.facts: Counter[str] = Counter()
+        self.restart_s = 0.5  # of a node that was killed at a failpoint
         self.last: deque[str] = deque(maxlen=_LAST_MAX)
         self.crashes: list[Violation] = []
+        self.ambushes = Ambushes()
         self.ledger = Ledger()
         self.ports = machine_ports(loop, None, dice.named("outside"), self._report_of("outside"))
         self.database = Database(loop, self.ports, self.ledger, self._wrote)
@@ -145,6 +149,8 @@ class SimCluster:
 
     def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
+        if isinstance(error, Killed):
+            return
         text = f"{context.get('message')}: {error!r}"
         self.note(text)
         self.crashes.append(Violation("bug", text))
@@ -199,7 +205,7 @@ class SimNode:
         self._draining = False
         process = self.process = Process(self.name)
         dice = cluster.dice.named(f"{self.name}@{self.lives}")
-        ports = self._ports = machine_ports(cluster.loop, process, dice, cluster._report_of(self.name))
+        ports = self._ports = machine_ports(cluster.loop, process, dice, cluster._report_of(self.name), self._reach)
         assert isinstance(ports.clock, SimClock)
         self.clock = ports.clock
         self.store = FaultyStore(
@@ -215,6 +221,13 @@ class SimNode:
         settings = Settings(name=self.name, services=self.spec.services, **cluster.settings)
         self.node = Node(settings, cluster.catalogue, ports, store=self.store, front=self._front)
         ports.tasks.start(self._run(process, self.node), name=self.name)
+
+    def _reach(self, point: Failpoint) -> None:
+        """Go on, or die here and now."""
+        check_alive()
+        if self._cluster.ambushes.springs(point):
+            self.kill(f"killed at {point.name}", restart_s=self._cluster.restart_s)
+            raise Killed
 
     async def _run(self, process: Process, node: Node) -> None:
         try:
@@ -274,6 +287,8 @@ class SimNode:
             return
         process.alive = False
         process.held.clear()
+        if self._front is not None:
+            self._front.serves = False
         if self._ports is not None:
             self._graves.append(self._ports)
         self._cluster.network.lose(self.address, dark=dark)
@@ -307,6 +322,7 @@ class SimNode:
     async def _serve(self, what: Callable[[Node], Awaitable[_T]], node: Node, answer: asyncio.Future[_T]) -> None:
         try:
             result = await what(node)
+            check_alive()
         except AmendsError as error:
             self._hop(_fail, answer, error)
         else:

@@ -30,7 +30,7 @@ from runtime.store.records import (
 )
 from runtime.testing.simulation.database import Database
 from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.loop import SimLoop
+from runtime.testing.simulation.loop import SimLoop, check_alive
 
 __all__ = ["FaultyStore", "StoreFaults"]
 
@@ -249,6 +249,7 @@ class FaultyStore:
 
     async def _obstacle(self) -> StoreError | None:
         """What keeps a call from the database; it may only be slow."""
+        check_alive()
         faults, dice = self._faults, self._dice
         if dice.chance(faults.slow):
             self._happened("slow call")

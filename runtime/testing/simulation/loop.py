@@ -22,7 +22,7 @@ from typing import Any, Never, TypeVarTuple
 
 from runtime.testing.simulation.dice import Dice
 
-__all__ = ["NothingLeft", "Order", "Process", "SimLoop", "current_process"]
+__all__ = ["Killed", "NothingLeft", "Order", "Process", "SimLoop", "check_alive"]
 
 _START_S = 1_000.0
 _MASK = (1 << 64) - 1
@@ -61,9 +61,18 @@ class Process:
         return self._context.copy()
 
 
-def current_process() -> Process | None:
-    """Whose callback runs now; None for the world outside."""
-    return _owner.get()
+class Killed(BaseException):
+    """Ends what a dead process was just doing. Not an Exception: nothing in a process survives its SIGKILL."""
+
+
+def check_alive() -> None:
+    """Called by whatever has an effect outside of a process. Raises Killed if the one that runs now has died.
+
+    A process can die in the middle of a step, at a failpoint; what is left of that step must have no effect.
+    """
+    process = _owner.get()
+    if process is not None and not process.alive:
+        raise Killed
 
 
 class SimLoop(asyncio.BaseEventLoop):

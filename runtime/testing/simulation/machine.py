@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from runtime.ports import Cancellable, Ports, Report
+from runtime.failpoints import pass_by
+from runtime.ports import Cancellable, Ports, Reach, Report
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.loop import Process, SimLoop
 
@@ -92,7 +93,7 @@ class SimTasks:
         return self._loop.create_future()
 
 
-def machine_ports(loop: SimLoop, process: Process | None, dice: Dice, report: Report) -> Ports:
+def machine_ports(loop: SimLoop, process: Process | None, dice: Dice, report: Report, reach: Reach = pass_by) -> Ports:
     """Ports for one process; for the world outside without one."""
     return Ports(
         clock=SimClock(loop, process),
@@ -100,6 +101,7 @@ def machine_ports(loop: SimLoop, process: Process | None, dice: Dice, report: Re
         randomness=dice.named("randomness"),
         tasks=SimTasks(loop, process),
         report=report,
+        reach=reach,
     )
 
 

@@ -18,7 +18,7 @@ from contextvars import Context
 from runtime.errors import AddressInUse, LinkLost, NobodyListens
 from runtime.ports import Accept, Link, Tasks
 from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.loop import SimLoop
+from runtime.testing.simulation.loop import SimLoop, check_alive
 
 __all__ = ["SimListener", "SimNetwork", "SimTransport"]
 
@@ -160,6 +160,7 @@ class SimTransport:
         self._address = address
 
     async def dial(self, address: str) -> Link:
+        check_alive()
         return self._network.connect(self._address, address)
 
     async def close(self) -> None:
@@ -209,6 +210,7 @@ class Wire:
         self._error: LinkLost | None = None
 
     async def put(self, frame: bytes) -> None:
+        check_alive()
         self._check()
         self._bytes += len(frame)
         self._send(frame)
@@ -230,6 +232,7 @@ class Wire:
 
     def end(self) -> None:
         """By its writer: what was sent still arrives, and then the end."""
+        check_alive()
         if not self._ended:
             self._ended = True
             self._send(None)

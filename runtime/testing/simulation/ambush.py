@@ -1,0 +1,58 @@
+"""Failpoints under simulation: how often each was reached in a run, and who is killed at which.
+
+node ──reach(point)──▶ Ambushes ──an armed one springs──▶ SimNode.kill, and Killed ends what it was doing
+storm, exhaustive runs ──arm──▶
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from runtime.failpoints import Failpoint
+
+__all__ = ["Ambush", "Ambushes"]
+
+
+@dataclass(slots=True)
+class Ambush:
+    """Kill whoever reaches the point for the `hits`th time from now on; `then` is laid when that has happened."""
+
+    point: Failpoint
+    hits: int = 1
+    then: Ambush | None = None
+
+
+class Ambushes:
+    """Those of one run."""
+
+    def __init__(self) -> None:
+        self.reached: Counter[Failpoint] = Counter()
+        self.sprung = 0
+        self._armed: list[Ambush] = []
+
+    def arm(self, ambush: Ambush) -> None:
+        self._armed.append(ambush)
+
+    def clear(self) -> None:
+        """Call all of them off."""
+        self._armed.clear()
+
+    def springs(self, point: Failpoint) -> bool:
+        """Note that a point was reached; True if whoever reached it dies there."""
+        self.reached[point] += 1
+        if not self._armed:
+            return False
+        for ambush in self._armed:
+            if ambush.point is point:
+                ambush.hits -= 1
+                if ambush.hits <= 0:
+                    self._spring(ambush)
+                    return True
+        return False
+
+    def _spring(self, ambush: Ambush) -> None:
+        self.sprung += 1
+        self._armed = [one for one in self._armed if one is not ambush]
+        if ambush.then is not None:
+            self._armed.append(ambush.then)
