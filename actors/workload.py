@@ -1,6 +1,6 @@
 """Clients of the order system for the simulator, and what must be true of the books when they are done.
 
-    python -m runtime.testing simulate --workload actors.workload:orders
+    python -m runtime.testing simulate --workload orders
 
 Clients call the real gateway on any node, and ask again until they know: they place orders in both styles, place some
 of them twice, at once, or with other content, cancel some, and restock meanwhile.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import grpc
 
@@ -25,6 +25,7 @@ from protos.warehouse_pb2 import StockState
 from runtime.errors import AmendsError
 from runtime.gateway.interceptors import CallFailed, Context
 from runtime.host import Node
+from runtime.store.records import ActorRow, MailRow
 from runtime.testing.simulation.cluster import SimCluster
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.ledger import Violation
@@ -61,10 +62,14 @@ class _Wish:
 
 
 class Orders:
-    """The workload: one catalogue for all runs, clients anew for each."""
+    """The workload, and its deployment: one catalogue for all runs, clients anew for each."""
 
     def __init__(self) -> None:
         self.catalogue = catalogue()
+        self.settings: dict[str, Any] = {}
+
+    def deploy(self, dice: Dice) -> Orders:
+        return self
 
     def begin(self, cluster: SimCluster, dice: Dice) -> OrderClients:
         return OrderClients(cluster, dice)
@@ -206,6 +211,10 @@ class OrderClients:
             if stock.labelled - stock.voided != sold.get(row.key, 0):
                 out = stock.labelled - stock.voided
                 yield Violation("I3", f"{row.key}: {out} units are out, {sold.get(row.key, 0)} are sold")
+
+    def excuses(self, row: ActorRow | MailRow) -> bool:
+        """Nothing: every order ends, and no message is ever given up."""
+        return False
 
     def figures(self) -> dict[str, int]:
         states = [OrderState.FromString(row.state) for row in self._cluster.ledger.rows_of("sales")]

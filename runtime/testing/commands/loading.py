@@ -12,13 +12,19 @@ from runtime.testing.simulation.workload import Workload
 
 __all__ = ["attribute_of", "workload_named"]
 
-_HOME = "actors.workload"  # where a workload is looked up whose module is not named
+_HOMES = {"orders": "actors.workload", "random": "runtime.testing.programs"}  # of workloads known by a short name
 
 
 def workload_named(name: str) -> Callable[[], Workload]:
     """What makes the workload [MODULE:]NAME. Raises BadParameter."""
     module_name, _, attribute = name.rpartition(":")
-    made: Callable[[], Workload] = attribute_of(module_name or _HOME, attribute, "workload", "--workload")
+    home = module_name or _HOMES.get(attribute, "")
+    if not home:
+        known = " and ".join(_HOMES)
+        raise click.BadParameter(
+            f"there is no workload {name!r}; {known} are known, or name MODULE:NAME", param_hint="--workload"
+        )
+    made: Callable[[], Workload] = attribute_of(home, attribute, "workload", "--workload")
     if not callable(made):
         raise click.BadParameter(f"{name} makes no workload: it cannot be called", param_hint="--workload")
     return made

@@ -14,7 +14,7 @@ workload = click.option(
     default="orders",
     show_default=True,
     metavar="[MODULE:]NAME",
-    help="What makes a workload when it is called; without a module, one of actors.workload.",
+    help="orders, random, or what makes a workload of your own when it is called.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="End with one JSON object on a line of its own.")
 calm = click.option("--calm", is_flag=True, help="Without faults: the control.")

@@ -1,16 +1,22 @@
-"""What a simulation runs: a deployment and its clients. Users write their own; `actors/workload.py` is an example."""
+"""What a simulation runs: deployments and their clients. Users write their own; `actors/workload.py` is an example.
+
+    Workload ──deploy, once for each seed──▶ Deployment ──begin, once its cluster is there──▶ Play
+
+A workload whose deployment is the same for every seed is its own deployment, and costs nothing to deploy.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
 from runtime.saga.catalogue import Catalogue
+from runtime.store.records import ActorRow, MailRow
 from runtime.testing.simulation.cluster import SimCluster
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.ledger import Violation
 
-__all__ = ["Play", "Workload"]
+__all__ = ["Deployment", "Play", "Workload"]
 
 
 class Play(Protocol):
@@ -24,15 +30,35 @@ class Play(Protocol):
         """At rest: what is not as it should be by the business's own rules."""
         ...
 
+    def excuses(self, row: ActorRow | MailRow) -> bool:
+        """At rest: whether it is the workload's own doing that this saga did not end, or this message is parked.
+
+        What is not excused breaks a promise. A workload that spoils nothing on purpose excuses nothing.
+        """
+        ...
+
     def figures(self) -> dict[str, int]:
         """What came of it, for the statistics of many runs; `started` and `completed` are among them."""
         ...
 
 
-class Workload(Protocol):
-    """A deployment and its clients."""
+class Deployment(Protocol):
+    """What the nodes of one run host."""
 
     @property
     def catalogue(self) -> Catalogue: ...
 
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Settings of every node, beside those that the run draws and instead of them."""
+        ...
+
     def begin(self, cluster: SimCluster, dice: Dice) -> Play: ...
+
+
+class Workload(Protocol):
+    """Deployments and their clients."""
+
+    def deploy(self, dice: Dice) -> Deployment:
+        """The deployment of one seed."""
+        ...
