@@ -65,6 +65,11 @@ class Activations:
     def __len__(self) -> int:
         return len(self._table)
 
+    @property
+    def pending_max(self) -> int:
+        """Of the actor that has most: its messages in memory, those of the running turn included."""
+        return max((len(one.pending) for one in self._table.values()), default=0)
+
     def bind(self, context: Context) -> None:
         """The kind's own actor has started and is the parent of all that follow."""
         self._context = context

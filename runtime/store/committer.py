@@ -77,7 +77,7 @@ class Committer:
         self._store = store
         self._ports = ports
         self._batch_max = batch_max
-        self._waiting_max = waiting_max
+        self.waiting_max = waiting_max
         self._slow_s = slow_s
         self._queue: deque[_Job] = deque()
         self._drain: asyncio.Task[None] | None = None
@@ -92,7 +92,7 @@ class Committer:
         """Queue a transition. Raises Overloaded when the queue is full, and StoreUnavailable after `close`."""
         if self._closed:
             raise StoreUnavailable("this node is stopping and takes no more work; send it to another node")
-        if len(self._queue) >= self._waiting_max:
+        if len(self._queue) >= self.waiting_max:
             raise Overloaded(f"{len(self._queue)} transitions wait for the store, the most allowed; try again later")
         self._queue.append((transition, done))
         if self._drain is None:

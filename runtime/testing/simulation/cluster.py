@@ -26,8 +26,10 @@ from runtime.saga.catalogue import Catalogue
 from runtime.testing.simulation.ambush import Ambushes
 from runtime.testing.simulation.database import Database
 from runtime.testing.simulation.dice import Dice
+from runtime.testing.simulation.faulty_handlers import FaultyCatalogue
 from runtime.testing.simulation.faulty_store import FaultyStore, StoreFaults
 from runtime.testing.simulation.ledger import Ledger, Violation
+from runtime.testing.simulation.limits import over_limits
 from runtime.testing.simulation.loop import Killed, Process, SimLoop, check_alive
 from runtime.testing.simulation.machine import SimClock, machine_ports
 from runtime.testing.simulation.wires import SimListener, SimNetwork
@@ -85,15 +87,18 @@ class SimCluster:
         *,
         settings: dict[str, Any],
         faults: StoreFaults,
+        handler_fails: float = 0.0,
+        restart_s: float = 0.5,
     ) -> None:
         self.loop = loop
         self.dice = dice
-        self.catalogue = catalogue
+        self.handler_fails = handler_fails  # chance for each run of a handler
+        self.catalogue = FaultyCatalogue(catalogue, dice.named("handlers"), lambda: self.handler_fails, self.fault)
         self.settings = settings
         self.faults = faults
         self.happened: Counter[str] = Counter()  # faults, by name
         self.facts: Counter[str] = Counter()
-        self.restart_s = 0.5  # of a node that was killed at a failpoint
+        self.restart_s = restart_s  # of a node that was killed at a failpoint
         self.last: deque[str] = deque(maxlen=_LAST_MAX)
         self.crashes: list[Violation] = []
         self.ambushes = Ambushes()
@@ -135,6 +140,9 @@ class SimCluster:
 
     def _wrote(self, who: str, size: int, verdicts: str) -> None:
         self.note(f"{who} commits {size}: {verdicts}")
+        for node in self.nodes:
+            if node.name == who and node.alive and node.node is not None:
+                self.crashes.extend(over_limits(node.node))
 
     def _carried(self, source: str, target: str, frame: bytes) -> None:
         self._digest.update(f"{self.loop.time()!r} {source}>{target}".encode())
@@ -226,7 +234,8 @@ class SimNode:
         """Go on, or die here and now."""
         check_alive()
         if self._cluster.ambushes.springs(point):
-            self.kill(f"killed at {point.name}", restart_s=self._cluster.restart_s)
+            self._cluster.note(f"{self.name} reaches {point.name}")
+            self.kill("killed at a failpoint", restart_s=self._cluster.restart_s)
             raise Killed
 
     async def _run(self, process: Process, node: Node) -> None:

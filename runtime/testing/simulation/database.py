@@ -34,6 +34,7 @@ class Database:
         verdicts = self.act(self.rows.commit(batch))
         self._wrote(who, len(batch), " ".join(verdicts))
         self.ledger.wrote(batch, verdicts)
+        self.ledger.last_commit_at_s = self._loop.time()
         return verdicts
 
     def act(self, call: Coroutine[Any, Any, _T]) -> _T:

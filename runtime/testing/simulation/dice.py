@@ -1,4 +1,8 @@
-"""Choices of a simulation, drawn from its seed. Fast, since every callback of a run costs one."""
+"""Choices of a simulation, drawn from its seed. Fast, since every callback of a run costs one.
+
+A draw of zero always means the plainest choice: nothing happens, the first option, the shortest time. So a run whose
+draws are all zero is a calm one, and a failing run is made smaller by setting draws to zero.
+"""
 
 from __future__ import annotations
 
@@ -42,14 +46,22 @@ class Dice:
         return low + (high - low) * self.fraction()
 
     def chance(self, probability: float) -> bool:
-        return probability > 0.0 and self.fraction() < probability
+        return probability > 0.0 and self.fraction() >= 1.0 - probability
 
     def choose(self, options: Sequence[_T]) -> _T:
         return options[self.next() % len(options)]
 
     def some(self, options: Sequence[_T], probability: float = 0.5) -> list[_T]:
         """Each of the options with this probability: the swarm of a run."""
-        return [option for option in options if self.fraction() < probability]
+        return [option for option in options if self.fraction() >= 1.0 - probability]
+
+    def keeps(self) -> bool:
+        """Whether a part of the run that could be left out is in it. False only where a draw was set to zero."""
+        return self.next() != 0
+
+    def untaped(self, name: str) -> Dice:
+        """Dice that decide nothing, and whose draws only have to differ: they are on no tape."""
+        return Dice(0, f"{self._name}:{name}")
 
     def new_id(self) -> bytes:
         """16 bytes."""

@@ -8,6 +8,7 @@ The numbers of the invariants are those of docs/simulation.md.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -47,6 +48,8 @@ class Ledger:
         self.history: dict[bytes, dict[bytes, HistoryRow]] = {}  # by conversation, then id
         self.waiting: dict[bytes, MailRow] = {}
         self.commits = 0
+        self.last_commit_at_s = 0.0  # in true time
+        self.seen: Counter[str] = Counter()  # verdicts, and outcomes of messages
         self.clocks_wrong_s = 0.0  # how far clocks were moved in all: between firing and the turn they may go back
         self._sent: dict[bytes, _Sent] = {}
         self._delayed: dict[bytes, None] = {}  # was retried later or parked at least once
@@ -60,6 +63,7 @@ class Ledger:
     def wrote(self, batch: Sequence[Transition], verdicts: Sequence[Verdict]) -> None:
         self.commits += 1
         for transition, verdict in zip(batch, verdicts, strict=True):
+            self.seen[verdict.name] += 1
             if verdict is Verdict.COMMITTED:
                 self._wrote(transition)
 
@@ -87,6 +91,7 @@ class Ledger:
         self.actors[actor.address] = actor
 
     def _check_handled(self, row: HistoryRow) -> None:
+        self.seen[row.outcome.name] += 1
         of_conversation = self.history.setdefault(row.conversation, {})
         if row.id in of_conversation:
             self._broken("I2", f"{row.type} {row.id.hex()} was handled twice", row.conversation)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections import deque
 from collections.abc import Callable
 from contextvars import Context, ContextVar
 from enum import Enum, auto
@@ -25,6 +26,8 @@ from runtime.testing.simulation.dice import Dice
 __all__ = ["Killed", "NothingLeft", "Order", "Process", "SimLoop", "check_alive"]
 
 _START_S = 1_000.0
+_INSTANT_STEPS_MAX = 200_000  # without time going on: something turns in circles
+_RECENT_MAX = 12
 _MASK = (1 << 64) - 1
 
 _owner: ContextVar[Process | None] = ContextVar("owner", default=None)
@@ -91,6 +94,8 @@ class SimLoop(asyncio.BaseEventLoop):
         self._made = 0
         self._ambushes: list[tuple[int, int, Callable[[], object]]] = []
         self._next_ambush = _MASK
+        self._instant_ends = _INSTANT_STEPS_MAX
+        self._recent: deque[asyncio.Handle] = deque(maxlen=_RECENT_MAX)
 
     # --- what asyncio asks of a loop ---
 
@@ -151,6 +156,9 @@ class SimLoop(asyncio.BaseEventLoop):
             self.steps += 1
             if self.steps > self._steps_max:
                 raise NothingLeft(f"no end after {self._steps_max:,} steps")
+            if self.steps > self._instant_ends:
+                raise NothingLeft(f"time stands still: {_INSTANT_STEPS_MAX:,} steps at one instant")
+            self._recent.append(handle)
             self.trace = (self.trace * 0x100000001B3 + len(queue)) & _MASK
             handle._run()
 
@@ -163,6 +171,11 @@ class SimLoop(asyncio.BaseEventLoop):
         self._queue.clear()
         self._timers.clear()
         self.close()
+
+    @property
+    def last_steps(self) -> list[str]:
+        """What ran last, the latest at the end: whose callback, and which."""
+        return [_named(handle) for handle in self._recent]
 
     def at_step(self, step: int, action: Callable[[], object]) -> None:
         """Do something just before this step: in the middle of whatever goes on then."""
@@ -201,6 +214,7 @@ class SimLoop(asyncio.BaseEventLoop):
         if not timers:
             raise NothingLeft("nothing is ready, and no timer is set")
         self._now_s = max(self._now_s, timers[0][0])
+        self._instant_ends = self.steps + _INSTANT_STEPS_MAX
         while timers and timers[0][0] <= self._now_s:
             timer = heapq.heappop(timers)[2]
             if not timer._cancelled:
@@ -210,3 +224,12 @@ class SimLoop(asyncio.BaseEventLoop):
         while self._ambushes and self._ambushes[0][0] <= self.steps:
             heapq.heappop(self._ambushes)[2]()
         self._next_ambush = self._ambushes[0][0] if self._ambushes else _MASK
+
+
+def _named(handle: asyncio.Handle) -> str:
+    callback = handle._callback  # type: ignore[attr-defined]  # an attribute that the stubs do not know
+    task = getattr(callback, "__self__", None)
+    context: Context = handle._context  # type: ignore[attr-defined]  # likewise
+    owner = context.get(_owner)
+    what = task.get_name() if isinstance(task, asyncio.Task) else getattr(callback, "__qualname__", repr(callback))
+    return f"{'outside' if owner is None else owner.name}: {what}"

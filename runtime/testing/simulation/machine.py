@@ -97,7 +97,7 @@ def machine_ports(loop: SimLoop, process: Process | None, dice: Dice, report: Re
     """Ports for one process; for the world outside without one."""
     return Ports(
         clock=SimClock(loop, process),
-        ids=dice.named("ids"),
+        ids=dice.untaped("ids"),
         randomness=dice.named("randomness"),
         tasks=SimTasks(loop, process),
         report=report,

@@ -12,26 +12,32 @@ import asyncio
 import gc
 import sys
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from protos.saga_pb2 import SagaRecord
 from runtime.envelope import address_of
-from runtime.testing.simulation.cluster import NodeSpec, SimCluster
+from runtime.testing.simulation.cluster import SimCluster
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.ledger import Violation
 from runtime.testing.simulation.loop import NothingLeft, Order, SimLoop
-from runtime.testing.simulation.storm import Plan, Storm, draw_plan
+from runtime.testing.simulation.scene import Scene, draw_scene
+from runtime.testing.simulation.storm import Storm
 from runtime.testing.simulation.workload import Workload
 
-__all__ = ["Result", "simulate_seed"]
+__all__ = ["MakeScene", "Result", "simulate_scene", "simulate_seed"]
 
 _REST_S = 900.0  # within which everything has to end after the last fault
 _STOP_S = 60.0  # within which every node has to stop when it is asked to
 _LOOK_S = 0.25
 _STEPS_MAX = 3_000_000
 _ENDED = (SagaRecord.COMPLETED, SagaRecord.COMPENSATED)
+
+
+MakeScene = Callable[[Dice, Sequence[str]], Scene]
+"""From dice and the names of the services to what a run begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,8 @@ class Result:
     violations: tuple[Violation, ...]
     faults: dict[str, int]
     facts: dict[str, int]
+    reached: dict[str, int]  # failpoints
+    seen: dict[str, int]  # verdicts of the store, and outcomes of messages
     figures: dict[str, int]
     trace: str
     steps: int
@@ -50,15 +58,25 @@ class Result:
     conversations: dict[bytes, str] = field(repr=False)  # of the violations, as text
 
 
-def simulate_seed(seed: int, workload: Workload, *, calm: bool = False, order: Order | None = None) -> Result:
-    """Run one seed to its end. `calm` leaves all faults out; `order` overrides the choice of what runs next."""
+def simulate_seed(
+    seed: int, workload: Workload, *, calm: bool = False, order: Order | None = None, dice: Dice | None = None
+) -> Result:
+    """Run one seed to its end. `calm` leaves all faults out; `order` overrides the choice of what runs next.
+
+    `dice` may come from a tape instead of the seed.
+    """
+    return simulate_scene(seed, workload, partial(draw_scene, calm=calm, order=order), dice=dice)
+
+
+def simulate_scene(seed: int, workload: Workload, make_scene: MakeScene, *, dice: Dice | None = None) -> Result:
+    """Run a scene to its end."""
     hook, sys.unraisablehook = sys.unraisablehook, lambda _: None  # what a dead process leaves is of no interest
     gc.disable()  # when it runs depends on what ran before: cleaning up must not depend on that
     gc.freeze()  # what was there before need not be looked through after each run
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # coroutines that died before their first step
-            run = _Run(seed, workload, calm=calm, order=order)
+            run = _Run(seed, dice or Dice(seed), workload, make_scene)
             try:
                 return run.result()
             finally:
@@ -73,21 +91,24 @@ def simulate_seed(seed: int, workload: Workload, *, calm: bool = False, order: O
 
 
 class _Run:
-    def __init__(self, seed: int, workload: Workload, *, calm: bool, order: Order | None) -> None:
+    def __init__(self, seed: int, dice: Dice, workload: Workload, make_scene: MakeScene) -> None:
         self._seed = seed
-        dice = self._dice = Dice(seed)
-        chosen = order or dice.choose((Order.ANY, Order.PROCESSES, Order.PLAIN))
-        self._loop = SimLoop(dice.named("order"), chosen, steps_max=_STEPS_MAX)
-        self._plan: Plan = draw_plan(dice.named("plan"), calm=calm)
+        self._dice = dice
         deployed = workload.deploy(dice.named("deployment"))
+        scene = self._scene = make_scene(dice.named("scene"), deployed.catalogue.service_names)
+        self._loop = SimLoop(dice.named("order"), scene.order, steps_max=_STEPS_MAX)
         self._cluster = SimCluster(
             self._loop,
             dice,
             deployed.catalogue,
-            _layout(dice.named("layout"), deployed.catalogue.service_names),
-            settings={**_settings(dice.named("settings")), **deployed.settings},
-            faults=self._plan.store,
+            scene.nodes,
+            settings={**scene.settings, **deployed.settings},
+            faults=replace(scene.plan.store),
+            handler_fails=scene.plan.handler_fails,
+            restart_s=scene.restart_s,
         )
+        if scene.ambush is not None:
+            self._cluster.ambushes.arm(scene.ambush)
         self._play = deployed.begin(self._cluster, dice.named("clients"))
         self._extra: list[Violation] = []
 
@@ -95,7 +116,8 @@ class _Run:
         try:
             self._loop.run_until_complete(self._loop.create_task(self._all()))
         except NothingLeft as error:
-            self._extra.append(Violation("livelock", str(error)))
+            last = "; ".join(self._loop.last_steps)
+            self._extra.append(Violation("livelock", f"{error}; the last steps were {last}"))
         cluster = self._cluster
         violations = (*cluster.ledger.violations, *cluster.crashes, *self._extra)
         return Result(
@@ -103,6 +125,8 @@ class _Run:
             violations,
             dict(cluster.happened),
             dict(cluster.facts),
+            {point.name: times for point, times in cluster.ambushes.reached.items()},
+            dict(cluster.ledger.seen),
             self._play.figures(),
             cluster.trace,
             self._loop.steps,
@@ -118,13 +142,13 @@ class _Run:
         cluster = self._cluster
         cluster.start()
         tasks = cluster.ports.tasks
-        storm = tasks.start(Storm(cluster, self._plan, self._dice.named("storm")).run(), name="storm")
+        storm = tasks.start(Storm(cluster, self._scene.plan, self._dice.named("storm")).run(), name="storm")
         play = tasks.start(self._play.run(), name="clients")
         await storm
         if await self._rests(play):
             self._check()
         else:
-            self._extra.append(Violation("I4", f"not at rest {_REST_S:g} s after the last fault"))
+            self._extra.append(self._unrest(play))
             cluster.ledger.check_rest()
         if play.done():
             play.result()
@@ -138,6 +162,13 @@ class _Run:
                 return True
             await self._cluster.sleep(_LOOK_S)
         return False
+
+    def _unrest(self, play: asyncio.Task[Any]) -> Violation:
+        if self._cluster.loop.time() - self._cluster.ledger.last_commit_at_s > _REST_S / 2 and not play.done():
+            last = "; ".join(self._loop.last_steps)
+            text = f"clients wait, and nothing was committed for {_REST_S / 2:g} s; the last steps were {last}"
+            return Violation("livelock", text)
+        return Violation("I4", f"not at rest {_REST_S:g} s after the last fault")
 
     def _check(self) -> None:
         ledger = self._cluster.ledger
@@ -167,24 +198,3 @@ class _Run:
         for node in nodes:
             if node.draining:
                 self._extra.append(Violation("I4", f"{node.name} did not stop within {_STOP_S:g} s"))
-
-
-def _layout(dice: Dice, services: Sequence[str]) -> list[NodeSpec]:
-    """A node for each service, or some nodes for all, or both."""
-    apart = [NodeSpec(service, (service,)) for service in services]
-    full = [NodeSpec(f"all-{number}") for number in range(1 + dice.below(3))]
-    return dice.choose((apart, full, [*apart, full[0]]))
-
-
-def _settings(dice: Dice) -> dict[str, Any]:
-    """Mostly the defaults; sometimes limits so small that they are met."""
-    settings: dict[str, Any] = {"store": "memory:", "shards_per_kind": dice.choose((1, 2, 4)), "drain_s": 3.0}
-    if dice.chance(0.3):
-        settings["mailbox_max"] = dice.choose((1, 2, 5))
-    if dice.chance(0.3):
-        settings["turn_messages_max"] = dice.choose((1, 2, 7))
-    if dice.chance(0.2):
-        settings["activations_max"] = dice.choose((3, 8))
-    if dice.chance(0.2):
-        settings["idle_s"] = 0.5
-    return settings

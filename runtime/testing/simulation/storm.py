@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from runtime.failpoints import Failpoint
+from runtime.testing.simulation.ambush import Ambush
 from runtime.testing.simulation.cluster import SimCluster, SimNode
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.faulty_store import StoreFaults
@@ -29,6 +31,7 @@ class Plan:
     every_s: float  # between two acts, on average
     lasts_s: float
     store: StoreFaults
+    handler_fails: float = 0.0  # chance for each run of a handler
 
 
 def draw_plan(dice: Dice, *, calm: bool = False) -> Plan:
@@ -39,7 +42,13 @@ def draw_plan(dice: Dice, *, calm: bool = False) -> Plan:
         for name in dice.some(_CHANCES):
             setattr(store, name, dice.choose((0.003, 0.02, 0.1)) * (0.3 if name == "dies" else 1.0))
         store.settle_fails = dice.choose((0.0, 0.5))
-    return Plan(() if calm else acts, dice.choose((0.1, 0.4, 1.5)), dice.choose((1.0, 4.0, 10.0)), store)
+    return Plan(
+        acts=() if calm else acts,
+        every_s=dice.choose((1.5, 0.4, 0.1)),
+        lasts_s=dice.choose((1.0, 1.0, 1.0, 4.0, 4.0, 4.0, 10.0, 10.0, 10.0, 45.0)),
+        store=store,
+        handler_fails=0.0 if calm else dice.choose((0.0, 0.0, 0.01, 0.1)),
+    )
 
 
 class Storm:
@@ -57,7 +66,7 @@ class Storm:
         end_s = cluster.loop.time() + plan.lasts_s
         while cluster.loop.time() < end_s:
             await cluster.sleep(dice.between(0.0, 2 * plan.every_s))
-            if plan.acts:
+            if plan.acts and dice.keeps():
                 _ACTS[dice.choose(plan.acts)](self)
         self.heal()
 
@@ -68,6 +77,8 @@ class Storm:
         cluster.note("healed")
         cluster.faults.heal()
         cluster.network.heal()
+        cluster.ambushes.clear()
+        cluster.handler_fails = 0.0
         for node in cluster.nodes:
             node.thaw()
             if node.store is not None and node.clock is not None:
@@ -80,6 +91,14 @@ class Storm:
 
     def kill(self) -> None:
         self._node().kill("killed", restart_s=self._dice.between(0.05, 4.0))
+
+    def kill_for_long(self) -> None:
+        """Until steps run into their timeouts, if the storm lasts so long."""
+        self._node().kill("killed for long", restart_s=self._dice.between(4.0, 60.0))
+
+    def kill_at_failpoint(self) -> None:
+        point = self._dice.choose(tuple(Failpoint))
+        self._cluster.ambushes.arm(Ambush(point, hits=1 + self._dice.below(12)))
 
     def power_off(self) -> None:
         self._node().kill("powered off", dark=True, restart_s=self._dice.between(0.05, 4.0))
@@ -203,6 +222,8 @@ class Storm:
 
 _ACTS: dict[str, Callable[[Storm], None]] = {
     "kill": Storm.kill,
+    "kill for long": Storm.kill_for_long,
+    "kill at failpoint": Storm.kill_at_failpoint,
     "power off": Storm.power_off,
     "kill between steps": Storm.kill_between_steps,
     "freeze": Storm.freeze,
