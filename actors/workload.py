@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import grpc
@@ -57,6 +58,8 @@ class _Wish:
     """One order that a client is going to place, and what it was told."""
 
     request: orders_pb2.PlaceOrderRequest
+    dice: Dice  # of its own, so that one can be left out and the others stay
+    number: int
     placed: bool = False
     told: dict[OrderStatus.ValueType, None] = field(default_factory=dict)  # of its end
 
@@ -84,13 +87,13 @@ class OrderClients:
     def __init__(self, cluster: SimCluster, dice: Dice) -> None:
         self._cluster = cluster
         self._dice = dice
-        self._wishes = [_Wish(self._request(number)) for number in range(_ORDERS)]
+        wishes = (self._wish(number, dice.named(f"order {number}")) for number in range(_ORDERS))
+        self._wishes = [one for one in wishes if one.dice.keeps()]
         self._restocked: dict[str, int] = {}
         self._broken: list[Violation] = []
 
-    def _request(self, number: int) -> orders_pb2.PlaceOrderRequest:
-        dice = self._dice
-        return orders_pb2.PlaceOrderRequest(
+    def _wish(self, number: int, dice: Dice) -> _Wish:
+        request = orders_pb2.PlaceOrderRequest(
             order_id=f"ORD-{number}",
             sku=dice.choose(("plenty", "plenty", "scarce", "none")),
             quantity=1 + dice.below(3),
@@ -98,6 +101,7 @@ class OrderClients:
             flow=dice.choose((ORCHESTRATION, CHOREOGRAPHY)),
             wait=dice.chance(0.4),
         )
+        return _Wish(request, dice, number)
 
     # --- acting ---
 
@@ -105,14 +109,15 @@ class OrderClients:
         start = self._cluster.ports.tasks.start
         running = [start(self._restock(sku, quantity), name=f"restock {sku}") for sku, quantity in _STOCK.items()]
         for number in range(_CLIENTS):
-            mine = self._wishes[number::_CLIENTS]
+            mine = [wish for wish in self._wishes if wish.number % _CLIENTS == number]
             running.append(start(self._client(mine), name=f"client {number}"))
         for task in running:
             await task
 
     async def _client(self, wishes: list[_Wish]) -> None:
-        dice, start = self._dice, self._cluster.ports.tasks.start
+        start = self._cluster.ports.tasks.start
         for wish in wishes:
+            dice = wish.dice
             beside = []
             if dice.chance(0.15):
                 beside.append(start(self._place(wish), name="place again"))
@@ -126,17 +131,15 @@ class OrderClients:
             await self._cluster.sleep(dice.between(0.0, 0.5))
 
     async def _restock(self, sku: str, quantity: int) -> None:
+        dice = self._dice.named(f"restock {sku}")
         for part in range(2 if quantity else 0):
             request = orders_pb2.RestockRequest(sku=sku, quantity=quantity // 2, request_id=f"{sku} {part}")
-            await self._restock_once(request)
+            await self._insist(dice, partial(_restock, request))
             self._restocked[sku] = self._restocked.get(sku, 0) + quantity // 2
-            await self._cluster.sleep(self._dice.between(0.0, 3.0))
-
-    async def _restock_once(self, request: orders_pb2.RestockRequest) -> None:
-        await self._insist(lambda service, context: service.Restock(request, context))
+            await self._cluster.sleep(dice.between(0.0, 3.0))
 
     async def _place(self, wish: _Wish) -> None:
-        order = await self._insist(lambda service, context: service.PlaceOrder(wish.request, context))
+        order = await self._insist(wish.dice, lambda service, context: service.PlaceOrder(wish.request, context))
         if isinstance(order, CallFailed):
             self._says(f"{wish.request.order_id} was refused: {order}")
         else:
@@ -144,9 +147,10 @@ class OrderClients:
             self._was_told(wish, order)
 
     async def _cancel(self, wish: _Wish) -> None:
-        await self._cluster.sleep(self._dice.between(0.0, 1.0))
+        dice = wish.dice.named("cancel")
+        await self._cluster.sleep(dice.between(0.0, 1.0))
         request = orders_pb2.CancelOrderRequest(order_id=wish.request.order_id, reason="changed my mind")
-        order = await self._insist(lambda service, context: service.CancelOrder(request, context))
+        order = await self._insist(dice, lambda service, context: service.CancelOrder(request, context))
         if isinstance(order, Order):
             self._was_told(wish, order)
 
@@ -155,14 +159,14 @@ class OrderClients:
         other = orders_pb2.PlaceOrderRequest()
         other.CopyFrom(wish.request)
         other.amount_cents += 1
-        answer = await self._insist(lambda service, context: service.PlaceOrder(other, context))
+        answer = await self._insist(wish.dice, lambda service, context: service.PlaceOrder(other, context))
         # An answer that is lost on the way to the client shows the order as it is, which is what a reader would see.
         if isinstance(answer, Order) and answer.amount_cents == other.amount_cents:
             self._says(f"{other.order_id} was taken with two contents")
 
-    async def _insist(self, call: Callable[[OrderService, Context], Awaitable[_T]]) -> _T | CallFailed:
+    async def _insist(self, dice: Dice, call: Callable[[OrderService, Context], Awaitable[_T]]) -> _T | CallFailed:
         """Ask one node after another until one answers."""
-        dice, nodes = self._dice, self._cluster.nodes
+        nodes = self._cluster.nodes
 
         async def serve(node: Node) -> _T:
             return await call(OrderService(node.commands), cast("Context", _Call()))
@@ -228,6 +232,12 @@ class OrderClients:
 
     def _says(self, what: str) -> None:
         self._broken.append(Violation("I11", what))
+
+
+def _restock(
+    request: orders_pb2.RestockRequest, service: OrderService, context: Context
+) -> Awaitable[orders_pb2.Stock]:
+    return service.Restock(request, context)
 
 
 def _mistakes(wish: _Wish, order: OrderState, bill: BillState) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from runtime.testing.commands.replay import replay
+from runtime.testing.commands.shrink import shrink
 from runtime.testing.commands.simulate import simulate
 
 __all__ = ["main", "proving"]
@@ -20,6 +21,7 @@ def proving() -> None:
 
 proving.add_command(simulate)
 proving.add_command(replay)
+proving.add_command(shrink)
 
 
 def main() -> None:

@@ -1,30 +1,56 @@
-"""`replay`: one seed again, step by step the same."""
+"""`replay`: one seed, or one tape, again, step by step the same."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
 from runtime.testing.commands import options
 from runtime.testing.commands.loading import workload_named
 from runtime.testing.commands.story import as_object, story
-from runtime.testing.simulation.run import simulate_seed
+from runtime.testing.simulation import shrink as shrinking
+from runtime.testing.simulation.run import Result
+from runtime.testing.simulation.tape import BadTape, Tape
 
 __all__ = ["replay"]
 
+_A_FILE = click.Path(dir_okay=False, path_type=Path)
+
 
 @click.command()
-@click.argument("seed", type=click.IntRange(0))
+@click.argument("seed", type=click.IntRange(0), required=False)
+@click.option("--tape", "path", type=_A_FILE, help="Play what `shrink` or `--record` has kept, instead of a seed.")
+@click.option("--record", "kept", type=_A_FILE, help="Keep the decisions of this run in a file.")
 @options.workload
 @options.calm
 @options.as_json
 @click.pass_context
-def replay(ctx: click.Context, seed: int, name: str, calm: bool, as_json: bool) -> None:
-    """Run one seed again, and tell how it went."""
-    result = simulate_seed(seed, workload_named(name)(), calm=calm)
+def replay(
+    ctx: click.Context, seed: int | None, path: Path | None, kept: Path | None, name: str, calm: bool, as_json: bool
+) -> None:
+    """Run one SEED again, and tell how it went."""
+    if (seed is None) == (path is None):
+        raise click.UsageError("name a seed, or a tape with --tape; one of them")
+    result = _played(path, calm=calm) if path is not None else _recorded(seed or 0, name, kept, calm=calm)
     if as_json:
         click.echo(json.dumps(as_object(result)))
     else:
         click.echo("\n".join(story(result)))
     ctx.exit(1 if result.violations else 0)
+
+
+def _recorded(seed: int, name: str, kept: Path | None, *, calm: bool) -> Result:
+    result, tape = shrinking.record(seed, workload_named(name)(), name, calm=calm)
+    if kept is not None:
+        tape.write(kept)
+    return result
+
+
+def _played(path: Path, *, calm: bool) -> Result:
+    try:
+        tape = Tape.read(path)
+    except (BadTape, OSError) as error:
+        raise click.BadParameter(str(error), param_hint="--tape") from error
+    return shrinking.play(tape, workload_named(tape.workload)(), calm=calm)

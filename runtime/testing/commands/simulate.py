@@ -44,6 +44,7 @@ def simulate(
     if batch.failed:
         failed = batch.failed[0]
         click.echo("\n".join(story(failed, again=f"replay {failed.seed} --workload {name}")), err=as_json)
+        click.echo(f"smaller: python -m runtime.testing shrink {failed.seed} --workload {name}", err=as_json)
         ctx.exit(1)
 
 

@@ -64,10 +64,13 @@ class Storm:
         """Rage, then heal everything."""
         cluster, plan, dice = self._cluster, self._plan, self._dice
         end_s = cluster.loop.time() + plan.lasts_s
+        acts = 0
         while cluster.loop.time() < end_s:
-            await cluster.sleep(dice.between(0.0, 2 * plan.every_s))
-            if plan.acts and dice.keeps():
-                _ACTS[dice.choose(plan.acts)](self)
+            await cluster.sleep(dice.between(0.1 * plan.every_s, 1.9 * plan.every_s))
+            acts += 1
+            self._dice = dice.named(f"act {acts}")  # of its own, so that one can be left out and the others stay
+            if plan.acts and self._dice.keeps():
+                _ACTS[self._dice.choose(plan.acts)](self)
         self.heal()
 
     def heal(self) -> None:
