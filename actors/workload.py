@@ -27,9 +27,9 @@ from runtime.errors import AmendsError
 from runtime.gateway.interceptors import CallFailed, Context
 from runtime.host import Node
 from runtime.store.records import ActorRow, MailRow
-from runtime.testing.simulation.cluster import SimCluster
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.ledger import Violation
+from runtime.testing.simulation.world import World
 
 __all__ = ["OrderClients", "Orders", "orders"]
 
@@ -74,8 +74,8 @@ class Orders:
     def deploy(self, dice: Dice) -> Orders:
         return self
 
-    def begin(self, cluster: SimCluster, dice: Dice) -> OrderClients:
-        return OrderClients(cluster, dice)
+    def begin(self, world: World, dice: Dice) -> OrderClients:
+        return OrderClients(world, dice)
 
 
 orders = Orders
@@ -84,8 +84,8 @@ orders = Orders
 class OrderClients:
     """All clients of one run."""
 
-    def __init__(self, cluster: SimCluster, dice: Dice) -> None:
-        self._cluster = cluster
+    def __init__(self, world: World, dice: Dice) -> None:
+        self._world = world
         self._dice = dice
         wishes = (self._wish(number, dice.named(f"order {number}")) for number in range(_ORDERS))
         self._wishes = [one for one in wishes if one.dice.keeps()]
@@ -106,7 +106,7 @@ class OrderClients:
     # --- acting ---
 
     async def run(self) -> None:
-        start = self._cluster.ports.tasks.start
+        start = self._world.ports.tasks.start
         running = [start(self._restock(sku, quantity), name=f"restock {sku}") for sku, quantity in _STOCK.items()]
         for number in range(_CLIENTS):
             mine = [wish for wish in self._wishes if wish.number % _CLIENTS == number]
@@ -115,7 +115,7 @@ class OrderClients:
             await task
 
     async def _client(self, wishes: list[_Wish]) -> None:
-        start = self._cluster.ports.tasks.start
+        start = self._world.ports.tasks.start
         for wish in wishes:
             dice = wish.dice
             beside = []
@@ -128,7 +128,7 @@ class OrderClients:
                 beside.append(start(self._contradict(wish), name="contradict"))
             for task in beside:
                 await task
-            await self._cluster.sleep(dice.between(0.0, 0.5))
+            await self._world.sleep(dice.between(0.0, 0.5))
 
     async def _restock(self, sku: str, quantity: int) -> None:
         dice = self._dice.named(f"restock {sku}")
@@ -136,7 +136,7 @@ class OrderClients:
             request = orders_pb2.RestockRequest(sku=sku, quantity=quantity // 2, request_id=f"{sku} {part}")
             await self._insist(dice, partial(_restock, request))
             self._restocked[sku] = self._restocked.get(sku, 0) + quantity // 2
-            await self._cluster.sleep(dice.between(0.0, 3.0))
+            await self._world.sleep(dice.between(0.0, 3.0))
 
     async def _place(self, wish: _Wish) -> None:
         order = await self._insist(wish.dice, lambda service, context: service.PlaceOrder(wish.request, context))
@@ -148,7 +148,7 @@ class OrderClients:
 
     async def _cancel(self, wish: _Wish) -> None:
         dice = wish.dice.named("cancel")
-        await self._cluster.sleep(dice.between(0.0, 1.0))
+        await self._world.sleep(dice.between(0.0, 1.0))
         request = orders_pb2.CancelOrderRequest(order_id=wish.request.order_id, reason="changed my mind")
         order = await self._insist(dice, lambda service, context: service.CancelOrder(request, context))
         if isinstance(order, Order):
@@ -166,7 +166,7 @@ class OrderClients:
 
     async def _insist(self, dice: Dice, call: Callable[[OrderService, Context], Awaitable[_T]]) -> _T | CallFailed:
         """Ask one node after another until one answers."""
-        nodes = self._cluster.nodes
+        nodes = self._world.nodes
 
         async def serve(node: Node) -> _T:
             return await call(OrderService(node.commands), cast("Context", _Call()))
@@ -179,7 +179,7 @@ class OrderClients:
                     return error
             except AmendsError:
                 pass  # whatever became of it: asking again does no harm
-            await self._cluster.sleep(dice.between(0.02, 0.6))
+            await self._world.sleep(dice.between(0.02, 0.6))
 
     def _was_told(self, wish: _Wish, order: Order) -> None:
         if order.status in _ENDED:
@@ -189,7 +189,7 @@ class OrderClients:
 
     def check(self) -> Iterator[Violation]:
         yield from self._broken
-        ledger = self._cluster.ledger
+        ledger = self._world.ledger
         sold: dict[str, int] = {}
         states = {row.key: (OrderState.FromString(row.state), row.conversation) for row in ledger.rows_of("sales")}
         bills = {row.key: BillState.FromString(row.state) for row in ledger.rows_of("billing")}
@@ -206,7 +206,7 @@ class OrderClients:
         yield from self._check_stock(sold)
 
     def _check_stock(self, sold: dict[str, int]) -> Iterator[Violation]:
-        for row in self._cluster.ledger.rows_of("warehouse"):
+        for row in self._world.ledger.rows_of("warehouse"):
             stock = StockState.FromString(row.state)
             if stock.restocked != self._restocked.get(row.key, 0):
                 yield Violation("I2", f"{row.key}: {stock.restocked} put in, not {self._restocked.get(row.key, 0)}")
@@ -221,8 +221,8 @@ class OrderClients:
         return False
 
     def figures(self) -> dict[str, int]:
-        states = [OrderState.FromString(row.state) for row in self._cluster.ledger.rows_of("sales")]
-        sagas = [SagaRecord.FromString(row.state) for row in self._cluster.ledger.rows_of("order-process")]
+        states = [OrderState.FromString(row.state) for row in self._world.ledger.rows_of("sales")]
+        sagas = [SagaRecord.FromString(row.state) for row in self._world.ledger.rows_of("order-process")]
         return {
             "started": len(states),
             "completed": sum(order.status == READY_TO_SHIP for order in states),

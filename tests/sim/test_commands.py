@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from actors.workload import OrderClients, Orders
 from protos.billing_pb2 import BillOrder
 from runtime.testing.commands.group import proving
-from runtime.testing.simulation.cluster import SimCluster
 from runtime.testing.simulation.dice import Dice
+from runtime.testing.simulation.world import World
 
 
 class CarelessClients(OrderClients):
@@ -21,14 +21,14 @@ class CarelessClients(OrderClients):
     async def run(self) -> None:
         await super().run()
         bill = BillOrder(order_id="ORD-0", amount_cents=1)
-        node = self._cluster.serving[0]
+        node = self._world.nodes[0]
         await node.call(lambda at: at.commands.send(bill, timeout_s=10.0), timeout_s=10.0)
         self._wishes[0].request.amount_cents += 1
 
 
 class Careless(Orders):
-    def begin(self, cluster: SimCluster, dice: Dice) -> OrderClients:
-        return CarelessClients(cluster, dice)
+    def begin(self, world: World, dice: Dice) -> OrderClients:
+        return CarelessClients(world, dice)
 
 
 def test_many_seeds_end_with_one_object_of_figures() -> None:

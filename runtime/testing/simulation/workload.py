@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 from runtime.saga.catalogue import Catalogue
 from runtime.store.records import ActorRow, MailRow
-from runtime.testing.simulation.cluster import SimCluster
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.ledger import Violation
+from runtime.testing.simulation.world import World
 
 __all__ = ["Deployment", "Play", "Workload"]
 
@@ -53,7 +53,7 @@ class Deployment(Protocol):
         """Settings of every node, beside those that the run draws and instead of them."""
         ...
 
-    def begin(self, cluster: SimCluster, dice: Dice) -> Play: ...
+    def begin(self, world: World, dice: Dice) -> Play: ...
 
 
 class Workload(Protocol):
