@@ -11,15 +11,22 @@ import apsw
 from runtime.errors import StoreBusy, StoreCorrupt, StoreError, StoreFull, StoreReadOnly, StoreUnavailable
 from runtime.store.sqlite.lock import describe_writer
 
-__all__ = ["close", "connect", "translate", "translated"]
+__all__ = ["CHECKPOINT_PAGES", "close", "connect", "translate", "translated"]
 
 _WRITER_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
 _CACHE_KIB = 16_384
 _STATEMENTS_MAX = 300  # prepared statements kept by a connection, the least used dropped; the writer has about 200
-_CHECKPOINT_PAGES = 4_000  # of 4 KiB in the log, 16 MB, before a commit moves them into the file
+CHECKPOINT_PAGES = 4_000  # of 4 KiB in the log, 16 MB, before a commit moves them into the file
 
 
-def connect(path: Path, *, read_only: bool, busy_s: float, vfs: str | None = None) -> apsw.Connection:
+def connect(
+    path: Path,
+    *,
+    read_only: bool,
+    busy_s: float,
+    vfs: str | None = None,
+    checkpoint_pages: int = CHECKPOINT_PAGES,
+) -> apsw.Connection:
     """Open a connection. `busy_s` is how long one statement waits for a lock that another program holds."""
     flags = apsw.SQLITE_OPEN_READONLY if read_only else _WRITER_FLAGS
     connection = apsw.Connection(str(path), flags=flags, vfs=vfs, statementcachesize=_STATEMENTS_MAX)
@@ -29,7 +36,7 @@ def connect(path: Path, *, read_only: bool, busy_s: float, vfs: str | None = Non
     if not read_only:
         # A commit is on the disk before it is answered; NORMAL would lose acknowledged commits in a power cut.
         connection.execute("pragma synchronous = full")
-        connection.wal_autocheckpoint(_CHECKPOINT_PAGES)
+        connection.wal_autocheckpoint(checkpoint_pages)
     return connection
 
 

@@ -30,6 +30,7 @@ from runtime.store.records import (
     Verdict,
 )
 from runtime.store.sqlite.commit import Plan, encodable, is_there, write
+from runtime.store.sqlite.connection import CHECKPOINT_PAGES
 from runtime.store.sqlite.purge import forget, old_conversations
 from runtime.store.sqlite.queries import named_queries, schema_steps
 from runtime.store.sqlite.reader import Reader
@@ -47,7 +48,8 @@ class SqliteStore:
     """One file, shared by the nodes of one machine. `path` is absolute or relative to the working directory.
 
     `wait_s` bounds how long a call waits for other processes before it raises StoreBusy. `vfs` names a registered
-    SQLite VFS, for tests that make the disk fail.
+    SQLite VFS, for tests that make the disk fail; `checkpoint_pages` is the length of the log, in pages of 4 KiB, from
+    which a commit moves it into the file.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class SqliteStore:
         create: bool = True,
         wait_s: float = 10.0,
         vfs: str | None = None,
+        checkpoint_pages: int = CHECKPOINT_PAGES,
         steps: Sequence[str] | None = None,
     ) -> None:
         self._path = path.absolute()
@@ -65,7 +68,7 @@ class SqliteStore:
         self._create = create
         self._steps = schema_steps() if steps is None else steps
         self._sql = named_queries()
-        self._writer = Writer(self._path, ports, wait_s=wait_s, vfs=vfs)
+        self._writer = Writer(self._path, ports, wait_s=wait_s, vfs=vfs, checkpoint_pages=checkpoint_pages)
         self._reader = Reader(self._path, ports, wait_s=wait_s, vfs=vfs)
         self._cluster_id = ""
 

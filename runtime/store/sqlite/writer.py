@@ -16,7 +16,7 @@ import apsw
 
 from runtime.errors import CommitUnknown, StoreUnavailable
 from runtime.ports import Ports
-from runtime.store.sqlite.connection import close, connect, translate, translated
+from runtime.store.sqlite.connection import CHECKPOINT_PAGES, close, connect, translate, translated
 from runtime.store.sqlite.lock import FileLock
 from runtime.store.sqlite.queries import named_queries
 from runtime.store.sqlite.schema import check_file, prepare
@@ -30,11 +30,20 @@ T = TypeVar("T")
 class Writer:
     """Runs pieces of work as transactions, one after another."""
 
-    def __init__(self, path: Path, ports: Ports, *, wait_s: float, vfs: str | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        ports: Ports,
+        *,
+        wait_s: float,
+        vfs: str | None = None,
+        checkpoint_pages: int = CHECKPOINT_PAGES,
+    ) -> None:
         self._path = path
         self._ids = ports.ids
         self._wait_s = wait_s
         self._vfs = vfs
+        self._checkpoint_pages = checkpoint_pages
         self._lock = FileLock(path)
         self._worker = Worker(f"{path.name} writer", ports.clock, wait_s=wait_s, lock=self._lock)
         self._connection: apsw.Connection | None = None
@@ -112,7 +121,13 @@ class Writer:
 
     def _connected(self) -> apsw.Connection:
         if self._connection is None:
-            self._connection = connect(self._path, read_only=False, busy_s=self._wait_s, vfs=self._vfs)
+            self._connection = connect(
+                self._path,
+                read_only=False,
+                busy_s=self._wait_s,
+                vfs=self._vfs,
+                checkpoint_pages=self._checkpoint_pages,
+            )
         return self._connection
 
     def _roll_back(self, connection: apsw.Connection) -> None:
