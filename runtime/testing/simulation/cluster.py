@@ -102,7 +102,7 @@ class SimCluster:
         self.last: deque[str] = deque(maxlen=_LAST_MAX)
         self.crashes: list[Violation] = []
         self.ambushes = Ambushes()
-        self.ledger = Ledger()
+        self.ledger = Ledger(catalogue.sagas)
         self.ports = machine_ports(loop, None, dice.named("outside"), self._report_of("outside"))
         self.database = Database(loop, self.ports, self.ledger, self._wrote)
         self.network = SimNetwork(loop, dice.named("network"), self._carried)

@@ -9,7 +9,7 @@ The numbers of the invariants are those of docs/simulation.md.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from runtime.envelope import Address, Envelope, address_of, decode
@@ -17,7 +17,10 @@ from runtime.errors import InvalidMessage
 from runtime.observe.conversation import Conversation, TracedMessage, conversation_of
 from runtime.observe.sequence import milliseconds
 from runtime.record import record
+from runtime.saga.definition import Definition
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome, Transition, Verdict
+from runtime.testing.simulation.saga_rules import SagaRules
+from runtime.testing.simulation.timer_rules import broken_timers
 
 __all__ = ["Ledger", "Violation"]
 
@@ -42,8 +45,9 @@ class _Sent:
 class Ledger:
     """All actors, messages and history of one run, as the verdicts say they must be."""
 
-    def __init__(self) -> None:
+    def __init__(self, sagas: Iterable[Definition] = ()) -> None:
         self.violations: list[Violation] = []
+        self._saga_rules = SagaRules(sagas)
         self.actors: dict[Address, ActorRow] = {}
         self.history: dict[bytes, dict[bytes, HistoryRow]] = {}  # by conversation, then id
         self.waiting: dict[bytes, MailRow] = {}
@@ -73,8 +77,7 @@ class Ledger:
         for row in transition.history:
             self._check_handled(row)
         for id in transition.consumed:
-            if self.waiting.pop(id, None) is None:
-                self._broken("I9", f"message {id.hex()} was consumed, but did not wait", b"")
+            self._check_consumed(id)
         for later in transition.rescheduled:
             self.waiting[later.id] = later
             self._delayed[later.id] = None
@@ -88,7 +91,18 @@ class Ledger:
         if expected is None or found != (expected.revision, expected.last_id) or actor.revision != found[0] + 1:
             text = f"{address_of(*actor.address)} went from revision {found[0]} to {actor.revision} out of turn"
             self._broken("I8", text, actor.conversation)
+        for what in broken_timers(before, transition):
+            self._broken("I10", what, actor.conversation)
+        for invariant, what in self._saga_rules.broken(before, actor):
+            self._broken(invariant, what, actor.conversation)
         self.actors[actor.address] = actor
+
+    def _check_consumed(self, id: bytes) -> None:
+        mail = self.waiting.pop(id, None)
+        if mail is None:
+            self._broken("I9", f"message {id.hex()} was consumed, but did not wait", b"")
+        elif id not in self.history.get(mail.conversation, {}):
+            self._broken("I9", f"message {id.hex()} was consumed, and no history tells of it", mail.conversation)
 
     def _check_handled(self, row: HistoryRow) -> None:
         self.seen[row.outcome.name] += 1

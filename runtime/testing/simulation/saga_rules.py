@@ -1,0 +1,103 @@
+"""What no committed state of a saga may say, whatever has led to it: held against each commit of each instance.
+
+    Ledger ──the row before, the row after──▶ SagaRules.broken ──▶ (invariant, text)
+
+The rules know a definition and two records, and nothing of the interpreter that made the one from the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from protos.saga_pb2 import SagaRecord, StepRecord
+from runtime.envelope import address_of
+from runtime.saga.definition import Definition, StepDefinition
+from runtime.store.records import ActorRow
+
+__all__ = ["SagaRules"]
+
+Broken = Iterator[tuple[str, str]]
+"""Invariant and text."""
+
+_OWING = (StepRecord.OWED, StepRecord.UNDOING)
+_BACK = (*_OWING, StepRecord.UNDONE, StepRecord.SKIPPED)
+_AT_PEACE = (StepRecord.WAITING, StepRecord.REFUSED, StepRecord.UNDONE, StepRecord.SKIPPED)
+_TURNED = (SagaRecord.COMPENSATING, SagaRecord.COMPENSATED)
+_ENDED = (SagaRecord.COMPLETED, SagaRecord.COMPENSATED)
+
+
+class SagaRules:
+    """For the sagas of one deployment."""
+
+    def __init__(self, definitions: Iterable[Definition]) -> None:
+        self._definitions = {one.name: one for one in definitions}
+
+    def broken(self, before: ActorRow | None, after: ActorRow) -> Broken:
+        """The rules that the newer row breaks."""
+        if after.state_type != SagaRecord.DESCRIPTOR.full_name:
+            return
+        record = SagaRecord.FromString(after.state)
+        definition = self._definitions.get(record.definition)
+        if definition is None or definition.fingerprint != record.fingerprint:
+            return
+        where = address_of(*after.address)
+        earlier = SagaRecord.FromString(before.state) if before is not None else SagaRecord()
+        for invariant, text in _broken(definition, earlier, record):
+            yield invariant, f"{where}: {text}"
+        if record.status in _ENDED and after.timers:
+            yield "I10", f"{where} has ended, and a timer of it still runs"
+
+
+def _broken(definition: Definition, earlier: SagaRecord, record: SagaRecord) -> Broken:
+    steps = definition.flow_steps
+    if record.status == SagaRecord.RUNNING:
+        yield from _too_early(steps, record)
+    elif record.status == SagaRecord.COMPLETED:
+        undone = [step.name for step in steps if record.steps[step.index].status != StepRecord.DONE]
+        if undone:
+            yield "I4", f"it has completed without {', '.join(undone)}"
+    elif record.status in _TURNED:
+        yield from _badly_turned(definition, record)
+    yield from _refused_without_a_word(steps, record)
+    yield from _backwards(definition, earlier, record)
+
+
+def _too_early(steps: Iterable[StepDefinition], record: SagaRecord) -> Broken:
+    for step in steps:
+        waits_for = [record.steps[index].name for index in step.before if record.steps[index].status != StepRecord.DONE]
+        if waits_for and record.steps[step.index].status != StepRecord.WAITING:
+            yield "I6", f"step {step.name} was begun before {', '.join(waits_for)}"
+
+
+def _badly_turned(definition: Definition, record: SagaRecord) -> Broken:
+    if record.pivot_passed:
+        yield "I6", "it has turned back behind its pivot"
+    for step in definition.flow_steps:
+        if record.steps[step.index].status == StepRecord.UNDOING:
+            owing = [record.steps[index].name for index in step.all_after if record.steps[index].status in _OWING]
+            if owing:
+                yield "I6", f"step {step.name} is being undone before {', '.join(owing)}"
+    if record.status == SagaRecord.COMPENSATED:
+        left = [step.name for step in definition.flow_steps if record.steps[step.index].status not in _AT_PEACE]
+        silent = [step.name for step in definition.closing_steps if record.steps[step.index].status != StepRecord.DONE]
+        if left or silent:
+            yield "I4", f"it says that it is compensated, without {', '.join(left + silent)}"
+
+
+def _refused_without_a_word(steps: Iterable[StepDefinition], record: SagaRecord) -> Broken:
+    for step in steps:
+        taken = record.steps[step.index]
+        if taken.status == StepRecord.REFUSED and taken.outcome not in step.refusals:
+            yield "I11", f"step {step.name} counts as refused, and its participant has not said so"
+
+
+def _backwards(definition: Definition, earlier: SagaRecord, record: SagaRecord) -> Broken:
+    """What was turned or has ended never goes forward again."""
+    if earlier.status == SagaRecord.COMPLETED and record.status != SagaRecord.COMPLETED:
+        yield "I4", "it had completed, and goes on"
+    if earlier.status in _TURNED and record.status in (SagaRecord.RUNNING, SagaRecord.COMPLETED):
+        yield "I6", "it had turned back, and goes forward again"
+    for step, taken in zip(definition.flow_steps, earlier.steps, strict=False):
+        now = record.steps[step.index].status
+        if taken.status in _BACK and now not in _BACK:
+            yield "I6", f"step {step.name} was {StepRecord.Status.Name(taken.status)}, and is {StepRecord.Status.Name(now)}"

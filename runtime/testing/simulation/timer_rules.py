@@ -1,0 +1,53 @@
+"""I10 at each commit: what fires was set and fell due, takes effect once, and the store finds every timer in time.
+
+Ledger ──the row before, the transition──▶ broken_timers ──▶ violations
+
+The ids of timers are made from the row that the ledger knows, not from what the transition says of itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from google.protobuf.message import DecodeError
+
+from protos import durable_pb2
+from runtime.durable.turn import timer_id
+from runtime.envelope import address_of
+from runtime.store.records import ActorRow, HistoryRow, Outcome, Transition
+
+__all__ = ["broken_timers"]
+
+
+def broken_timers(before: ActorRow | None, transition: Transition) -> Iterator[str]:
+    """What is wrong with the timers of one committed turn, as texts."""
+    after = transition.actor
+    if after is None:
+        return
+    where = address_of(*after.address)
+    fired = [row for row in transition.history if _is_timer(row, transition)]
+    if not fired and (before is None or before.timers == after.timers):
+        return
+    earliest = min((timer.due_at_s for timer in _timers(after)), default=None)
+    if after.due_at_s != earliest:
+        yield f"{where} is found by the due time {after.due_at_s}, but its earliest timer is due at {earliest}"
+    stood = {} if before is None else {timer_id(before.address, timer): timer for timer in _timers(before)}
+    stands = {(timer.name, timer.due_at_s) for timer in _timers(after)}
+    for row in fired:
+        timer = stood.get(row.id)
+        if timer is None:
+            yield f"{where}: {row.type} fired, and no such timer was set: it was moved, was cancelled, or has fired before"
+        elif (timer.name, timer.due_at_s) in stands:
+            yield f"{where}: the timer {timer.name!r} has fired, and is still set"
+
+
+def _is_timer(row: HistoryRow, transition: Transition) -> bool:
+    """A timer is no mail: it is in the history, and was not consumed. So is a tombstone, which is UNDONE."""
+    return row.outcome is not Outcome.UNDONE and row.id not in transition.consumed
+
+
+def _timers(row: ActorRow) -> list[durable_pb2.Timer]:
+    try:
+        return list(durable_pb2.Timers.FromString(row.timers).timers)
+    except DecodeError:
+        return []  # a row that was spoilt on purpose
