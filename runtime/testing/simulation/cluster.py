@@ -224,6 +224,7 @@ class SimNode:
             who=self.name,
             happened=lambda name: cluster.fault(name, self.name),
             die=lambda: self.kill("killed at a commit"),
+            broken=lambda what: cluster.crashes.append(Violation("I11", f"{self.name}: {what}")),
         )
         self._front = SimFront(cluster.network, self.address, ports)
         settings = Settings(name=self.name, services=self.spec.services, **cluster.settings)

@@ -17,6 +17,7 @@ from typing import Any, TypeVar, cast
 
 from runtime.envelope import Address
 from runtime.errors import CommitUnknown, StoreBusy, StoreError, StoreFull, StoreUnavailable
+from runtime.store.batch import Batch
 from runtime.store.records import (
     ActorRow,
     ClusterView,
@@ -62,7 +63,10 @@ class StoreFaults:
 
 
 class FaultyStore:
-    """A `Store`. `cut` is true while the way to the database is broken; `happened` is told of each fault by name."""
+    """A `Store`. `cut` is true while the way to the database is broken; `happened` is told of each fault by name.
+
+    `broken` is told, in words, when whoever uses it breaks the port's contract.
+    """
 
     def __init__(
         self,
@@ -74,6 +78,7 @@ class FaultyStore:
         who: str,
         happened: Callable[[str], object],
         die: Callable[[], object],
+        broken: Callable[[str], object] = str,
     ) -> None:
         self.cut = False
         self._database = database
@@ -83,7 +88,9 @@ class FaultyStore:
         self._who = who
         self._happened = happened
         self._die = die
+        self._broken = broken
         self._late: list[_Late] = []
+        self._unsettled: list[Transition] = []  # of commits whose outcome nobody has asked for yet
 
     @property
     def cluster_id(self) -> str:
@@ -98,8 +105,19 @@ class FaultyStore:
     # --- turns ---
 
     async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
+        if any(one is other for one in batch for other in self._unsettled):
+            self._broken("a transition of unknown outcome was committed anew before it was settled")
+        try:
+            return await self._commit(batch)
+        except CommitUnknown:
+            self._unsettled.extend(batch)
+            raise
+
+    async def _commit(self, batch: Sequence[Transition]) -> list[Verdict]:
         faults, dice = self._faults, self._dice
         await self._leave()
+        if isinstance(batch, Batch) and dice.chance(0.5):
+            batch.top_up()  # as a store does that waits for its lock
         if dice.chance(faults.unknown_missing):
             self._happened("commit missing, unknown")
             raise CommitUnknown("the connection broke before the commit")
@@ -128,6 +146,7 @@ class FaultyStore:
             await self._travel()
             raise StoreUnavailable("no connection yet")
         await self._leave()
+        self._unsettled = [one for one in self._unsettled if not any(one is other for other in batch)]
         for late in self._late:  # whatever is still under way is decided before the answer
             self._decide(late)
         self._late.clear()
