@@ -75,7 +75,7 @@ class Sweeper:
         """Read all that waits in these shards, then take pushes for them. Raises StoreError."""
         self._takeovers += 1
         number = self._takeovers
-        self._taking.update(dict.fromkeys(shards, number))
+        self._taking.update(dict.fromkeys(sorted(shards), number))
         self._activations.shards |= shards
         try:
             while wanted := self._still_taking(number):
@@ -104,7 +104,7 @@ class Sweeper:
         """Start no more turns in these shards; those that run are left to end."""
         self._live -= shards
         self._activations.shards -= shards
-        for shard in shards:
+        for shard in sorted(shards):
             self._taking.pop(shard, None)
 
     def give_up_all(self) -> None:

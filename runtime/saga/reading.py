@@ -66,10 +66,10 @@ def command_of(function: Callable[..., Any], where: str, *, optional: bool = Fal
 def read(declared: Declaration) -> Definition:
     """A definition that is well formed; whether it makes sense, `checks` says. Raises InvalidDefinition."""
     title, flow = declared.title, declared.flow
-    names = {id(step): name for name, step in declared.steps.items()}
+    names = {step: name for name, step in declared.steps.items()}
     order = _in_order(title, flow, names)
     past = _past_pivot(flow, order)
-    steps = [_step(title, names[id(step)], index, step, _role(step, past)) for index, step in enumerate(order)]
+    steps = [_step(title, names[step], index, step, _role(step, past)) for index, step in enumerate(order)]
     steps = _linked(steps, order, flow)
     for name, step in declared.closing.items():
         steps.append(_step(title, name, len(steps), step, Role.CLOSING))
@@ -103,36 +103,35 @@ def _hints(function: Callable[..., Any], where: str) -> dict[str, Any]:
         raise InvalidDefinition(f"{where}: the annotations of {_called(function)} cannot be read: {error}") from error
 
 
-def _in_order(title: str, flow: Flow, names: Mapping[int, str]) -> list[Step]:
+def _in_order(title: str, flow: Flow, names: Mapping[Step, str]) -> list[Step]:
     """The steps so that each comes after those it waits for, else as written. Raises when one is there twice."""
-    seen: set[int] = set()
+    seen: set[Step] = set()
     for step in flow.steps:
-        if id(step) not in names:
+        if step not in names:
             raise InvalidDefinition(f"{title}.flow: a step is not an attribute of {title}; give each step a name there")
-        if id(step) in seen:
-            raise InvalidDefinition(f"{title}.{names[id(step)]}: the step is in the flow twice")
-        seen.add(id(step))
+        if step in seen:
+            raise InvalidDefinition(f"{title}.{names[step]}: the step is in the flow twice")
+        seen.add(step)
     left, order = list(flow.steps), list[Step]()
     while left:
-        waiting = {id(step) for step in left}
-        ready = [step for step in left if not any(id(a) in waiting for a, b in flow.edges if b is step)]
+        ready = [step for step in left if not any(a in left for a, b in flow.edges if b is step)]
         order.extend(ready)
-        left = [step for step in left if not any(step is one for one in ready)]
+        left = [step for step in left if step not in ready]
     return order
 
 
-def _past_pivot(flow: Flow, order: Sequence[Step]) -> frozenset[int]:
-    past: set[int] = set()
+def _past_pivot(flow: Flow, order: Sequence[Step]) -> frozenset[Step]:
+    past: set[Step] = set()
     for step in order:
-        if any(b is step and (a.pivot or id(a) in past) for a, b in flow.edges):
-            past.add(id(step))
+        if any(b is step and (a.pivot or a in past) for a, b in flow.edges):
+            past.add(step)
     return frozenset(past)
 
 
-def _role(step: Step, past: frozenset[int]) -> Role:
+def _role(step: Step, past: frozenset[Step]) -> Role:
     if step.pivot:
         return Role.PIVOT
-    return Role.RETRIABLE if id(step) in past else Role.COMPENSATABLE
+    return Role.RETRIABLE if step in past else Role.COMPENSATABLE
 
 
 def _step(title: str, name: str, index: int, step: Step, role: Role) -> StepDefinition:
@@ -208,12 +207,12 @@ def _keepers(
 
 def _linked(steps: Sequence[StepDefinition], order: Sequence[Step], flow: Flow) -> list[StepDefinition]:
     """The same steps, with what comes before and after each."""
-    place = {id(step): index for index, step in enumerate(order)}
+    place = {step: index for index, step in enumerate(order)}
     before: list[list[int]] = [[] for _ in order]
     after: list[list[int]] = [[] for _ in order]
     for earlier, later in flow.edges:
-        before[place[id(later)]].append(place[id(earlier)])
-        after[place[id(earlier)]].append(place[id(later)])
+        before[place[later]].append(place[earlier])
+        after[place[earlier]].append(place[later])
     all_after: list[set[int]] = [set() for _ in order]
     for index in reversed(range(len(order))):
         for later_index in after[index]:

@@ -203,11 +203,11 @@ def _declared_steps(cls: type[Saga]) -> dict[str, Step]:
     found: dict[str, Step] = {}
     for base in reversed(cls.__mro__):
         found.update({name: value for name, value in vars(base).items() if isinstance(value, Step) and name != "flow"})
-    names: dict[int, str] = {}
+    names: dict[Step, str] = {}
     for name, step in found.items():
-        if id(step) in names:
-            raise InvalidDefinition(f"{cls.__name__}.{name} is the same step as {cls.__name__}.{names[id(step)]}")
-        names[id(step)] = name
+        if step in names:
+            raise InvalidDefinition(f"{cls.__name__}.{name} is the same step as {cls.__name__}.{names[step]}")
+        names[step] = name
     return found
 
 
@@ -216,9 +216,8 @@ def _declared_flow(cls: type[Saga]) -> Flow:
     if not isinstance(flow, Flow | Step) or (isinstance(flow, Flow) and not flow.steps):
         raise InvalidDefinition(f"{cls.__name__} needs a flow: its steps joined by >>")
     flow = Flow.of(flow)
-    present = {id(step) for step in flow.steps}
     for name, step in _declared_steps(cls).items():
-        if id(step) not in present:
+        if step not in flow.steps:
             raise InvalidDefinition(f"{cls.__name__}.{name}: the step is declared, and not in the flow")
     return flow
 

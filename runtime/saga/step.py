@@ -96,14 +96,14 @@ class Flow:
     @property
     def entries(self) -> tuple[Step, ...]:
         """Steps that wait for none."""
-        later = {id(edge[1]) for edge in self.edges}
-        return tuple(step for step in self.steps if id(step) not in later)
+        later = [edge[1] for edge in self.edges]
+        return tuple(step for step in self.steps if step not in later)
 
     @property
     def exits(self) -> tuple[Step, ...]:
         """Steps that none waits for."""
-        earlier = {id(edge[0]) for edge in self.edges}
-        return tuple(step for step in self.steps if id(step) not in earlier)
+        earlier = [edge[0] for edge in self.edges]
+        return tuple(step for step in self.steps if step not in earlier)
 
     def __rshift__(self, later: Step | Flow) -> Flow:
         after = Flow.of(later)

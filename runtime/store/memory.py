@@ -142,7 +142,9 @@ class MemoryStore:
     async def waiting(
         self, kind: str, shards: Sequence[int], *, due_before_s: float, sent_before_s: float, limit: int
     ) -> list[MailRow]:
-        rows = itertools.chain.from_iterable(self._mail.get((kind, shard), {}).values() for shard in set(shards))
+        rows = itertools.chain.from_iterable(
+            self._mail.get((kind, shard), {}).values() for shard in dict.fromkeys(shards)
+        )
         return _oldest(
             (r for r in rows if not r.parked and r.due_at_s <= due_before_s and r.sent_at_s <= sent_before_s), limit
         )
