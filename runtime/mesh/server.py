@@ -87,7 +87,7 @@ class GrpcServer:
         await self.grpc.start()
         host = self._listen.rpartition(":")[0]
         if host in _WILDCARDS:
-            host = socket.gethostname()
+            host = socket.gethostname()  # replay: a real server, which no simulated node has
         self._address = f"{self._settings.advertise_host or host}:{port}"
 
     async def close(self, grace_s: float) -> None:

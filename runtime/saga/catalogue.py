@@ -44,9 +44,9 @@ class Catalogue:
         self.contracts = Contracts((saga_pb2, *contracts))
         self.choreographies = tuple(choreographies)
         self._kinds_of = {name: tuple(one.kind for one in hosted) for name, hosted in services.items()}
-        hosted = [one for some in services.values() for one in some]
-        _check_names(hosted, self.choreographies)
-        self._behaviours = {one.kind: self._behaviour(one) for one in hosted}
+        self.hosted = tuple(one for some in services.values() for one in some)
+        _check_names(self.hosted, self.choreographies)
+        self._behaviours = {one.kind: self._behaviour(one) for one in self.hosted}
         self._check()
 
     @property

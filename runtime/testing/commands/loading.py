@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+from runtime.errors import InvalidDefinition
+from runtime.testing.determinism.sources import check_catalogue
+from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.workload import Workload
 
 __all__ = ["attribute_of", "workload_named"]
@@ -15,8 +18,8 @@ __all__ = ["attribute_of", "workload_named"]
 _HOMES = {"orders": "actors.workload", "random": "runtime.testing.programs"}  # of workloads known by a short name
 
 
-def workload_named(name: str) -> Callable[[], Workload]:
-    """What makes the workload [MODULE:]NAME. Raises BadParameter."""
+def workload_named(name: str) -> Workload:
+    """The workload [MODULE:]NAME. Raises BadParameter, also when its code uses what no replay could repeat."""
     module_name, _, attribute = name.rpartition(":")
     home = module_name or _HOMES.get(attribute, "")
     if not home:
@@ -24,10 +27,15 @@ def workload_named(name: str) -> Callable[[], Workload]:
         raise click.BadParameter(
             f"there is no workload {name!r}; {known} are known, or name MODULE:NAME", param_hint="--workload"
         )
-    made: Callable[[], Workload] = attribute_of(home, attribute, "workload", "--workload")
-    if not callable(made):
+    make: Callable[[], Workload] = attribute_of(home, attribute, "workload", "--workload")
+    if not callable(make):
         raise click.BadParameter(f"{name} makes no workload: it cannot be called", param_hint="--workload")
-    return made
+    workload = make()
+    try:
+        check_catalogue(workload.deploy(Dice(0)).catalogue)
+    except InvalidDefinition as error:
+        raise click.BadParameter(str(error), param_hint="--workload") from error
+    return workload
 
 
 def attribute_of(module_name: str, attribute: str, what: str, hint: str) -> Any:

@@ -42,7 +42,7 @@ def replay(
 
 
 def _recorded(seed: int, name: str, kept: Path | None, *, calm: bool) -> Result:
-    result, tape = shrinking.record(seed, workload_named(name)(), name, calm=calm)
+    result, tape = shrinking.record(seed, workload_named(name), name, calm=calm)
     if kept is not None:
         tape.write(kept)
     return result
@@ -53,4 +53,4 @@ def _played(path: Path, *, calm: bool) -> Result:
         tape = Tape.read(path)
     except (BadTape, OSError) as error:
         raise click.BadParameter(str(error), param_hint="--tape") from error
-    return shrinking.play(tape, workload_named(tape.workload)(), calm=calm)
+    return shrinking.play(tape, workload_named(tape.workload), calm=calm)

@@ -30,7 +30,7 @@ __all__ = ["shrink"]
 @click.pass_context
 def shrink(ctx: click.Context, seed: int, runs: int, path: Path | None, name: str, calm: bool, as_json: bool) -> None:
     """Make a failing seed small: fewer faults, clients and odd choices, the same promise broken."""
-    workload = workload_named(name)()
+    workload = workload_named(name)
     result, tape = shrinking.record(seed, workload, name, calm=calm)
     if not result.violations:
         raise click.UsageError(f"seed {seed} of {name} keeps every promise: there is nothing to shrink")

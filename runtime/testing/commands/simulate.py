@@ -36,7 +36,7 @@ def simulate(
 ) -> None:
     """Run many seeds, and show the first that breaks a promise."""
     chosen = range(first, first + seeds) if seed_file is None else _listed(seed_file)
-    batch = _run(chosen, workload_named(name)(), calm=calm)
+    batch = _run(chosen, workload_named(name), calm=calm)
     if as_json:
         click.echo(json.dumps(batch.as_object()))
     else:

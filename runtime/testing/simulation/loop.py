@@ -166,7 +166,7 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def bury(self) -> None:
         """End it with everything that still waits, and let none of that speak up, or act, when it is cleaned away."""
-        for task in asyncio.all_tasks(self):
+        for task in asyncio.all_tasks(self):  # replay: each is only marked, whichever comes first
             task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio has no other word for "meant so"
         self._queue.clear()
         self._timers.clear()

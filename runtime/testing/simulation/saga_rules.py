@@ -100,4 +100,7 @@ def _backwards(definition: Definition, earlier: SagaRecord, record: SagaRecord) 
     for step, taken in zip(definition.flow_steps, earlier.steps, strict=False):
         now = record.steps[step.index].status
         if taken.status in _BACK and now not in _BACK:
-            yield "I6", f"step {step.name} was {StepRecord.Status.Name(taken.status)}, and is {StepRecord.Status.Name(now)}"
+            yield (
+                "I6",
+                f"step {step.name} was {StepRecord.Status.Name(taken.status)}, and is {StepRecord.Status.Name(now)}",
+            )

@@ -1,0 +1,46 @@
+"""`lint`: what in some source would make two runs of one seed differ."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from runtime.errors import InvalidDefinition
+from runtime.testing.determinism.sources import Linted, lint_paths
+
+__all__ = ["lint"]
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="PATH...")
+@click.option("--json", "as_json", is_flag=True, help="End with one JSON object on a line of its own.")
+@click.pass_context
+def lint(ctx: click.Context, paths: tuple[Path, ...], as_json: bool) -> None:
+    """Find what breaks replay in files and folders of Python source.
+
+    Reported are sets gone through in their own order, the process's randomness, clocks, new ids, id() and hash(),
+    whatever ends first of several tasks, threads, and the environment read while deciding. A line where none of that
+    can matter is excused by saying why on it: "# replay: each is only counted". Files that protoc generated are left
+    out, and so are those of the runtime that simulation replaces; which ones, --json tells.
+    """
+    try:
+        linted = lint_paths(*paths)
+    except InvalidDefinition as error:
+        raise click.BadParameter(str(error), param_hint="PATH") from error
+    if as_json:
+        click.echo(json.dumps(_as_object(linted)))
+    else:
+        for finding in linted.findings:
+            click.echo(str(finding))
+        click.echo(f"{len(linted.files)} files read, {len(linted.findings)} findings")
+    ctx.exit(1 if linted.findings else 0)
+
+
+def _as_object(linted: Linted) -> dict[str, object]:
+    return {
+        "files": len(linted.files),
+        "left_out": dict(linted.left_out),
+        "findings": [one.as_object() for one in linted.findings],
+    }

@@ -1,0 +1,77 @@
+"""What the linter reports, and the remark by which a line is excused.
+
+for shard in self.shards:  # replay: each is only counted, so their order does not matter
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+__all__ = ["Finding", "Remarks", "Span"]
+
+_REMARK = re.compile(r"#\s*replay\b\s*:?\s*(.*)")
+_REASON_WORDS_MIN = 2
+
+Span = tuple[int, int]
+"""First and last line of what was found; a remark on any of them counts."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """One place where two runs of one seed may go different ways."""
+
+    path: str
+    line: int
+    name: str  # of the rule
+    what: str
+    cure: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.name}: {self.what}; {self.cure}"
+
+    def as_object(self) -> dict[str, object]:
+        """Ready for JSON."""
+        return {"path": self.path, "line": self.line, "name": self.name, "what": self.what, "cure": self.cure}
+
+
+class Remarks:
+    """The remarks of one file. One without a reason excuses nothing, and one that excuses nothing is reported."""
+
+    def __init__(self, path: str, source: str) -> None:
+        self._path = path
+        self._reasons = dict(_remarks(source))  # by line
+        self._used: dict[int, None] = {}
+
+    def unexcused(self, found: Iterable[tuple[Finding, Span]]) -> Iterator[Finding]:
+        """The findings that no remark excuses, and then what is wrong with the remarks."""
+        for finding, span in found:
+            lines = [line for line in range(span[0], span[1] + 1) if line in self._reasons]
+            self._used.update(dict.fromkeys(lines))
+            if not any(_says_why(self._reasons[line]) for line in lines):
+                yield finding
+        for line, reason in self._reasons.items():
+            if not _says_why(reason):
+                yield self._wrong(
+                    line, "remark-without-reason", "this remark gives no reason", "say why: # replay: ..."
+                )
+            elif line not in self._used:
+                yield self._wrong(line, "remark-without-need", "nothing is found on this line", "remove the remark")
+
+    def _wrong(self, line: int, name: str, what: str, cure: str) -> Finding:
+        return Finding(self._path, line, name, what, cure)
+
+
+def _says_why(reason: str) -> bool:
+    return len(reason.split()) >= _REASON_WORDS_MIN
+
+
+def _remarks(source: str) -> Iterator[tuple[int, str]]:
+    """Line and reason of every remark; only comments count, not what looks like one within a text."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        match = _REMARK.match(token.string) if token.type == tokenize.COMMENT else None
+        if match is not None:
+            yield token.start[0], match[1].strip()

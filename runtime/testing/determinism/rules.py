@@ -1,0 +1,109 @@
+"""The names that must not reach a decision, each with its cure.
+
+Names are spelt in full, as the imports of a module resolve them: `from time import monotonic as now` makes `now` a
+use of `time.monotonic`. What gives the same answer for the same arguments is left alone: `uuid.uuid5`, a seeded
+`random.Random(7)`, `datetime.fromisoformat`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["IN_FUNCTIONS_ONLY", "ORDER", "THREAD_METHODS", "UNSEEDED", "Rule", "rule_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A name for reports, what is wrong, and what to do instead."""
+
+    name: str
+    what: str
+    cure: str
+
+
+ORDER = Rule(
+    "set-order",
+    "the order of a set differs from process to process",
+    "use sorted(...), or a dict where a set is kept; or say why it cannot matter: # replay: ...",
+)
+_RANDOM = Rule(
+    "global-random",
+    "draws from the process's own randomness",
+    "draw from the message id (hashlib over self.message_id), or let the client choose and send it in the command",
+)
+_CLOCK = Rule(
+    "clock", "reads or waits for the machine's clock", "use self.now_s in a service, and timers or timeouts to wait"
+)
+_IDENTITY = Rule(
+    "new-identity", "makes another id in each run", "derive it: uuid.uuid5(...) or hashlib over self.message_id"
+)
+_ADDRESS = Rule(
+    "address", "differs from process to process", "use a name, a key or a number for identity, and hashlib for hashes"
+)
+_TASKS = Rule(
+    "task-results",
+    "what ends first is not the same in every run",
+    "await one after another; to do things at the same time, send several commands",
+)
+_THREADS = Rule(
+    "thread",
+    "what another thread or process does comes at its own time",
+    "do it in a service of its own outside, and send it a command",
+)
+_ENVIRONMENT = Rule(
+    "environment",
+    "is not the same on every node",
+    "read it once when the process starts, at the top of a module, or carry it in the message",
+)
+
+IN_FUNCTIONS_ONLY = (_ENVIRONMENT,)
+"""At the top of a module they are read once for the whole process, which is fine."""
+
+THREAD_METHODS = {"run_in_executor": _THREADS}
+"""Methods that are known by their name alone."""
+
+UNSEEDED = {"random.Random": _RANDOM}
+"""Calls that are fine with an argument only."""
+
+_NAMES = {
+    "builtins.id": _ADDRESS,
+    "builtins.hash": _ADDRESS,
+    "asyncio.wait": _TASKS,
+    "asyncio.gather": _TASKS,
+    "asyncio.as_completed": _TASKS,
+    "asyncio.to_thread": _THREADS,
+    "asyncio.run_coroutine_threadsafe": _THREADS,
+    "datetime.datetime.now": _CLOCK,
+    "datetime.datetime.utcnow": _CLOCK,
+    "datetime.datetime.today": _CLOCK,
+    "datetime.date.today": _CLOCK,
+    "os.environ": _ENVIRONMENT,
+    "os.environb": _ENVIRONMENT,
+    "os.getenv": _ENVIRONMENT,
+    "os.getpid": _ENVIRONMENT,
+    "socket.gethostname": _ENVIRONMENT,
+    "platform.node": _ENVIRONMENT,
+    "os.urandom": _RANDOM,
+    "os.getrandom": _RANDOM,
+    "uuid.uuid1": _IDENTITY,
+    "uuid.uuid4": _IDENTITY,
+    "uuid.getnode": _IDENTITY,
+}
+_PACKAGES = {  # everything in them but what is named here
+    "time": (_CLOCK, ("struct_time", "strptime", "mktime")),
+    "random": (_RANDOM, ("Random",)),
+    "secrets": (_RANDOM, ("compare_digest",)),
+    "threading": (_THREADS, ()),
+    "concurrent.futures": (_THREADS, ()),
+    "multiprocessing": (_THREADS, ()),
+    "subprocess": (_THREADS, ()),
+}
+
+
+def rule_of(name: str) -> Rule | None:
+    """The rule that a name in full breaks."""
+    if name in _NAMES:
+        return _NAMES[name]
+    package, _, last = name.rpartition(".")
+    rule, pure = _PACKAGES.get(package, (None, ()))
+    return None if last in pure else rule

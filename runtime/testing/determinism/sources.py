@@ -1,0 +1,184 @@
+"""Which files are read: those of paths, or those that a catalogue's code is in.
+
+    lint_paths("runtime", "actors")        every file there
+    lint_catalogue(catalogue())            modules of its services, sagas and choreographies, and of what these import
+
+What it reads is source only: nothing is imported or run.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import runtime
+from runtime.errors import InvalidDefinition
+from runtime.saga.catalogue import Catalogue
+from runtime.saga.step import Step
+from runtime.testing.determinism.facts import Facts
+from runtime.testing.determinism.findings import Finding, Remarks
+from runtime.testing.determinism.inference import declare
+from runtime.testing.determinism.names import ImportedNames
+from runtime.testing.determinism.reading import Reading, Source
+
+__all__ = ["LEFT_OUT", "Linted", "check_catalogue", "lint_catalogue", "lint_paths"]
+
+LEFT_OUT = {
+    "adapters.py": "the ports on the real clocks and randomness, which a simulation replaces",
+    "config.py": "settings are read from the environment once, when a process starts",
+    "store/sqlite/lock.py": "tells other processes who holds the file; a simulated node has another store",
+    "store/sqlite/worker.py": "the thread that waits for a real disk; a simulated node has another store",
+    "testing/processes/": "waits for real processes in real time",
+}
+"""Files of the runtime itself that are not read, each with the reason."""
+
+_GENERATED = "_pb2"
+
+
+@dataclass(frozen=True, slots=True)
+class Linted:
+    """What was read, and what was found in it."""
+
+    files: tuple[str, ...]
+    left_out: dict[str, str]  # path: reason
+    findings: tuple[Finding, ...]
+
+
+def lint_paths(*paths: Path) -> Linted:
+    """Every Python file of these files and folders, by path. Raises InvalidDefinition for a file that is no Python."""
+    every = dict.fromkeys(file for path in paths for file in _files(path))
+    left_out = {_shown(file): reason for file in every if (reason := _left_out(file))}
+    read = [file for file in every if not _left_out(file)]
+    return Linted(tuple(map(_shown, read)), left_out, _lint(read))
+
+
+def lint_catalogue(catalogue: Catalogue) -> Linted:
+    """The modules that a catalogue's code is defined in, and those of the same package that they import."""
+    read = list(_closure(_modules(catalogue)))
+    return Linted(tuple(map(_shown, read)), {}, _lint(read))
+
+
+def check_catalogue(catalogue: Catalogue) -> None:
+    """Raises InvalidDefinition, which names each use of what a simulation could not repeat, with its line and cure."""
+    findings = lint_catalogue(catalogue).findings
+    if findings:
+        told = "\n".join(f"  {one}" for one in findings)
+        raise InvalidDefinition(f"the catalogue's code could not be replayed:\n{told}")
+
+
+# --- files ---
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.exists():
+        raise InvalidDefinition(f"{path} is not there: name files and folders of Python source")
+    if path.is_file():
+        return [path]
+    return [file for file in sorted(path.rglob("*.py")) if _GENERATED not in file.stem]
+
+
+def _left_out(file: Path) -> str:
+    """Why it is not read; empty if it is."""
+    home = Path(next(iter(runtime.__path__))).resolve()
+    if not file.resolve().is_relative_to(home):
+        return ""
+    inside = file.resolve().relative_to(home).as_posix()
+    reasons = (reason for one, reason in LEFT_OUT.items() if inside == one or _is_under(inside, one))
+    return next(reasons, "")
+
+
+def _is_under(inside: str, folder: str) -> bool:
+    return folder.endswith("/") and inside.startswith(folder)
+
+
+def _lint(files: Sequence[Path]) -> tuple[Finding, ...]:
+    sources, facts = [_source(file) for file in files], Facts()
+    for source in sources:
+        declare(source.tree, source.names, facts)
+    return tuple(finding for source in sources for finding in sorted(_findings(source, facts)))
+
+
+def _findings(source: Source, facts: Facts) -> Iterator[Finding]:
+    return Remarks(source.path, source.text).unexcused(Reading(source, facts).found)
+
+
+def _source(file: Path) -> Source:
+    try:
+        text = file.read_text(encoding="utf-8")
+        tree = ast.parse(text, filename=str(file))
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise InvalidDefinition(f"{file} is no Python source: {error}") from error
+    names = ImportedNames(tree, _module_name(file), is_package=file.stem == "__init__")
+    return Source(_shown(file), text, tree, names)
+
+
+def _module_name(file: Path) -> str:
+    """As it would be imported: with every folder above that is a package."""
+    parts = [] if file.stem == "__init__" else [file.stem]
+    folder = file.resolve().parent
+    while (folder / "__init__.py").exists():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    return ".".join(parts)
+
+
+def _shown(file: Path) -> str:
+    """Relative to where the command runs, if it is there."""
+    here = Path.cwd()
+    return file.relative_to(here).as_posix() if file.is_relative_to(here) else str(file)
+
+
+# --- a catalogue's code ---
+
+
+def _modules(catalogue: Catalogue) -> Iterator[str]:
+    for class_ in (*catalogue.hosted, *catalogue.choreographies):
+        yield from (base.__module__ for base in class_.__mro__ if not _is_ours(base.__module__))
+        for function in _functions(class_):
+            yield inspect.unwrap(function).__module__
+
+
+def _functions(class_: type) -> Iterator[Callable[..., object]]:
+    """What a definition calls: its steps' functions, what it starts and ends with, its reactions."""
+    for value in vars(class_).values():
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, Step):
+                keep = one.keep if isinstance(one.keep, tuple) else (one.keep,)
+                yield from (function for function in (one.do, one.undo, *keep) if inspect.isfunction(function))
+            for name in ("begin", "translate"):
+                function = getattr(one, name, None)
+                if inspect.isfunction(function):
+                    yield function
+            if inspect.isfunction(one):
+                yield one
+
+
+def _closure(first: Iterable[str]) -> Iterator[Path]:
+    """Files of these modules and of what they import, as long as it is of their own package."""
+    left, seen = list(first), dict[str, None]()
+    while left:
+        name = left.pop(0)
+        file = _file_of(sys.modules.get(name))
+        if name in seen or file is None:
+            continue
+        seen[name] = None
+        yield file
+        top = name.partition(".")[0]
+        left += [one for one in _source(file).names.modules if one.partition(".")[0] == top]
+
+
+def _file_of(module: ModuleType | None) -> Path | None:
+    """Its source, if it was written by hand and can be found."""
+    found = getattr(module, "__file__", None)
+    file = Path(found) if found else None
+    return file if file is not None and file.suffix == ".py" and _GENERATED not in file.stem else None
+
+
+def _is_ours(module: str) -> bool:
+    """The runtime's own code is read when it is built; base classes of Python are not read at all."""
+    return module == "builtins" or module == "runtime" or module.startswith("runtime.")
