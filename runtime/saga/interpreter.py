@@ -237,7 +237,7 @@ def _faulted(saga: Instance, fault: Faulted) -> None:
     elif taken.status not in OPEN:
         saga.note = f"a fault came late: step {step.name} is {status_name(taken)}: {fault.error}"
     elif taken.status == StepRecord.UNKNOWN or fault.command_id != taken.command_id:
-        _earlier_faulted(taken, fault)
+        _earlier_faulted(saga, step, taken, fault)
     else:
         taken.faulted_ids.append(fault.command_id)
         _unknown(saga, step, taken, fault.error)
@@ -247,8 +247,11 @@ def _faulted(saga: Instance, fault: Faulted) -> None:
             _give_up(saga, step, f"given up by {taken.address}: {fault.error}")
 
 
-def _earlier_faulted(taken: StepRecord, fault: Faulted) -> None:
+def _earlier_faulted(saga: Instance, step: StepDefinition, taken: StepRecord, fault: Faulted) -> None:
     """Of a command after which the step was asked again, or is about to be: that one decides."""
+    if fault.command_id in taken.faulted_ids:
+        saga.note = f"a fault of step {step.name} came once more: {fault.error}"
+        return
     if fault.command_id in taken.earlier_ids:
         taken.earlier_ids.remove(fault.command_id)
         taken.faulted_ids.append(fault.command_id)

@@ -213,6 +213,14 @@ def test_past_the_pivot_a_fault_is_asked_again_after_a_pause() -> None:
     story.given_silence("close").expect(MarkReadyToShip).given(READY).expect_status("completed")
 
 
+def test_a_fault_that_comes_twice_is_ignored_the_second_time_and_recorded_as_such() -> None:
+    story = shipped().given_fault("the database is down")
+    before = story.record
+    story.given_fault("the database is down", to=story.command(MarkReadyToShip))
+    story.expect().expect_ignored("a fault of step close came once more: the database is down")
+    assert story.record == before
+
+
 def test_a_silent_pivot_without_an_undo_is_asked_again_rather_than_forgotten() -> None:
     story = billed(FirmOrderProcess)
     story.given_silence("ship").expect(CreateShippingLabel).expect_status("running")
