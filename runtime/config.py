@@ -50,6 +50,18 @@ def _listen(text: str) -> str:
     return text
 
 
+def _advertise(text: str) -> str:
+    """Empty for the address listened on; else one that others can dial."""
+    if not text:
+        return text
+    host, port = parse_listen(text)
+    if port == 0:
+        raise ValueError("must name the port that others dial; 0 is none")
+    if host in ("0.0.0.0", "[::]"):
+        raise ValueError("must name a host that others can dial; this one means all of a machine's own")
+    return text
+
+
 def _store(text: str) -> str:
     scheme, separator, _ = text.partition(":")
     if not separator or not scheme.isidentifier():
@@ -86,6 +98,7 @@ class Settings(BaseSettings):
     services: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = ()  # empty: all of the catalogue
     store: Annotated[str, AfterValidator(_store)] = "sqlite:///amends.db"
     listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:7650"  # one port for clients, operators and peers
+    advertise: Annotated[str, AfterValidator(_advertise)] = ""  # what others dial instead, behind NAT or a proxy
     name: Annotated[str, AfterValidator(_name)] = ""  # empty: derived, see node_name
 
     lease_s: Seconds = 1.5  # a node that did not renew for so long is taken over

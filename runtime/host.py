@@ -93,9 +93,8 @@ class Node:
         self._limits = limits_of(settings)
         self._sweeps: list[asyncio.Task[None]] = []
         self.store = store or open_store(settings.store, ports)
-        self._front = front or GrpcFront(
-            settings.listen, ports, register, ServerSettings(message_bytes_max=settings.message_bytes_max)
-        )
+        server = ServerSettings(message_bytes_max=settings.message_bytes_max, advertise=settings.advertise)
+        self._front = front or GrpcFront(settings.listen, ports, register, server)
         self._built = False
 
     @property

@@ -42,6 +42,7 @@ def launch(catalogue: Catalogue, *, register: Sequence[Register] = ()) -> None:
     @click.argument("services", nargs=-1, metavar="[SERVICE]...")
     @click.option("--store", metavar="URL", help="Where everything is kept.  [default: sqlite:///amends.db]")
     @click.option("--listen", metavar="HOST:PORT", help="Port 0 takes any free one.  [default: 127.0.0.1:7650]")
+    @click.option("--advertise", metavar="HOST:PORT", help="What others dial instead.  [default: what it listens on]")
     @click.option("--name", help="Unique in the cluster; keeps a restarted node's work its own.  [default: derived]")
     @click.option("--config", metavar="FILE", help="Settings in TOML.  [default: amends.toml, if it is there]")
     @click.option("--log-format", metavar="auto|console|json", help="[default: auto: readable on a terminal]")

@@ -43,7 +43,7 @@ class ServerSettings:
     handshake_s: float = 10.0
     keepalive_s: float = 10.0
     ping_timeout_s: float = 5.0
-    advertise_host: str = ""  # what peers dial, where it is not the host listened on
+    advertise: str = ""  # host:port that others dial, where it is not the one listened on
 
 
 class GrpcServer:
@@ -71,7 +71,7 @@ class GrpcServer:
 
     @property
     def address(self) -> str:
-        """host:port that peers can dial; the real port where 0 was asked for. Empty before `start`."""
+        """host:port that peers dial: what is advertised, else the real port where 0 was asked for. Empty before `start`."""
         return self._address
 
     async def start(self, accept: Accept) -> None:
@@ -88,7 +88,7 @@ class GrpcServer:
         host = self._listen.rpartition(":")[0]
         if host in _WILDCARDS:
             host = socket.gethostname()  # replay: a real server, which no simulated node has
-        self._address = f"{self._settings.advertise_host or host}:{port}"
+        self._address = self._settings.advertise or f"{host}:{port}"
 
     async def close(self, grace_s: float) -> None:
         """Take no more calls; peers' streams end now, calls of clients have `grace_s` seconds to end by themselves."""

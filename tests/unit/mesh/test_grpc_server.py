@@ -54,8 +54,15 @@ async def test_an_address_that_is_not_ours_is_a_wrong_setting(listen: str) -> No
         await GrpcServer(listen, system_ports()).start(echo)
 
 
-async def test_the_address_has_the_real_port_and_a_host_that_can_be_dialled() -> None:
-    server = GrpcServer("0.0.0.0:0", system_ports(), ServerSettings(advertise_host="127.0.0.1"))
+async def test_what_is_advertised_is_the_address_from_the_start_on() -> None:
+    server = GrpcServer(LOCAL, system_ports(), ServerSettings(advertise="node-1.example:7650"))
+    await server.start(echo)
+    assert server.address == "node-1.example:7650"
+    await server.close(0.0)
+
+
+async def test_the_address_has_the_real_port() -> None:
+    server = GrpcServer(LOCAL, system_ports())
     assert server.address == ""
     await server.start(echo)
     host, _, port = server.address.rpartition(":")
@@ -63,7 +70,7 @@ async def test_the_address_has_the_real_port_and_a_host_that_can_be_dialled() ->
     await server.close(0.0)
 
 
-async def test_without_a_name_to_advertise_a_wildcard_gives_the_machines_own() -> None:
+async def test_without_an_address_to_advertise_a_wildcard_gives_the_machines_own() -> None:
     server = GrpcServer("0.0.0.0:0", system_ports())
     await server.start(echo)
     assert server.address.rpartition(":")[0] == socket.gethostname()
