@@ -71,7 +71,7 @@ class GrpcServer:
 
     @property
     def address(self) -> str:
-        """host:port that peers dial: what is advertised, else the real port where 0 was asked for. Empty before `start`."""
+        """host:port that others dial: as advertised, else with the port that 0 became. Empty before `start`."""
         return self._address
 
     async def start(self, accept: Accept) -> None:
