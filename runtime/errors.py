@@ -31,6 +31,10 @@ class MessageTooLarge(InvalidMessage):
     """A message is over the size limit; refused before anything is stored, and not worth a retry."""
 
 
+class MessageTooOld(InvalidMessage):
+    """A message was first sent before the retention began; refused, since nobody knows any more if it was handled."""
+
+
 class UnknownMessageType(InvalidMessage):
     """No contract of this name is known here."""
 

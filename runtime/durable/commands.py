@@ -21,7 +21,14 @@ from runtime.durable.region import Region
 from runtime.durable.sessions import Reply, Sessions
 from runtime.durable.transition import mail_row
 from runtime.envelope import Envelope, address_of, encode, shard_of
-from runtime.errors import DeadlineExceeded, InvalidMessage, StoreCorrupt, StoreError, UnknownMessageType
+from runtime.errors import (
+    DeadlineExceeded,
+    InvalidMessage,
+    MessageTooOld,
+    StoreCorrupt,
+    StoreError,
+    UnknownMessageType,
+)
 from runtime.failpoints import Failpoint
 from runtime.ports import Ports
 from runtime.record import record
@@ -98,7 +105,9 @@ class Commands:
         """Post a command and wait until it was handled.
 
         `message_id` (16 bytes) makes it idempotent: the same id again waits for the first one's outcome, and its reply
-        has no message. Raises InvalidMessage, MessageTooLarge, Overloaded or StoreError when it was not accepted, and
+        has no message. It begins with the ms since 1970 at which it was made (48 bits, big-endian), so that it can be
+        refused when it is older than the retention; one that begins with ff has no time, and is new again after that.
+        Raises InvalidMessage, MessageTooLarge, MessageTooOld, Overloaded or StoreError when it was not accepted, and
         DeadlineExceeded when it was accepted, or may have been, but no outcome is known yet.
         """
         call, future = self._sessions.begin()
@@ -157,8 +166,7 @@ class Commands:
         check_size(contract.name, body, self._limits.message_bytes_max)
         now_s = self._ports.clock.now_s()
         id = message_id or int(now_s * 1000).to_bytes(6, "big") + self._ports.ids.new_id()[:10]
-        if len(id) != 16:
-            raise InvalidMessage(f"a message id has 16 bytes, not {len(id)}")
+        _check_id(id, now_s, self._limits.retention_s)
         return encode(
             id=id,
             kind=kind or contract.kind,
@@ -236,6 +244,18 @@ class Commands:
             return self._contracts.parse(state_type, state)
         except (UnknownMessageType, InvalidMessage, DecodeError) as error:
             raise StoreCorrupt(f"the state of {address} cannot be read: {error}") from error
+
+
+def _check_id(id: bytes, now_s: float, retention_s: float) -> None:
+    if len(id) != 16:
+        raise InvalidMessage(f"a message id has 16 bytes, not {len(id)}")
+    made_at_s = int.from_bytes(id[:6], "big") / 1000
+    if made_at_s < now_s - retention_s:
+        raise MessageTooOld(
+            f"the message {id.hex()} was made {now_s - made_at_s:.0f} s ago, and messages are remembered for "
+            f"{retention_s:.0f} s: whether it was handled is no longer known. Read the state; to do it again, send it "
+            "under a new id"
+        )
 
 
 class _Watch:

@@ -27,6 +27,7 @@ _ARMED_MAX = 100_000  # timers about to fire; more are found by later passes
 _AGAIN_S = 0.05  # when a pass found more than it could read
 _PURGE_EVERY_S = 30.0
 _PURGE_ROWS = 500
+_PURGE_LATER_S = 60.0  # than the retention ends: a post that was let in as its id grew too old is written by then
 _EVER_S = 1e18
 _LATE_S = 0.001  # a loop may call back a little early; a timer never fires before it is due
 
@@ -209,7 +210,7 @@ class Sweeper:
         limits = self._kind.limits
         self._ports.reach(Failpoint.PURGE_ASKED)
         _, self._purge_after = await self._kind.store.purge(
-            handled_before_s=now_s - limits.retention_s, limit=_PURGE_ROWS, after=self._purge_after
+            handled_before_s=now_s - limits.retention_s - _PURGE_LATER_S, limit=_PURGE_ROWS, after=self._purge_after
         )
         self._ports.reach(Failpoint.PURGED)
         self._next_purge_at_s = now_s + (limits.sweep_s if self._purge_after else _PURGE_EVERY_S)
