@@ -62,9 +62,10 @@ class Warehouse(Service, kind="warehouse", state=StockState):
         )
 
     async def void(self, command: VoidShippingLabel) -> ShippingLabelVoided:
-        """Puts the goods back. More than was ever taken out cannot come back: then there was no such label."""
+        """Puts the goods back, unless the label never came to be. More than was ever taken out cannot come back."""
         stock = self.state
-        put_back = command.quantity if stock.voided + command.quantity <= stock.labelled else 0
+        was_taken = not self.do_failed and stock.voided + command.quantity <= stock.labelled
+        put_back = command.quantity if was_taken else 0
         if put_back:
             stock.on_hand += put_back
             stock.voided += put_back

@@ -46,6 +46,7 @@ class Delivery:
     attempts: int  # failed runs before this one
     revision: int  # of the actor before this turn; 0 when there is no row yet
     next_id: Callable[[str], bytes]  # the id of the next outgoing message, for its destination `kind/key`
+    do_failed: bool = False  # of an undo: its do ran, failed and was given up, so that nothing of it is in the state
 
 
 @record(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Both go to the same actor, and the undo carries the id of its do. What the store
     handled, but refused           nothing to undo
     waits, was never tried         both are consumed: neither runs
     waits, was tried or is parked  the do is given up on, the undo's handler runs: it may have run in part
+    was given up on                the undo's handler runs, and is told that the state has nothing of the do
     unknown                        a tombstone refuses the do should it still come; nothing to undo
     unknown, older than retention  nobody can tell: the undo fails for good, so that a person looks
 
@@ -23,7 +24,7 @@ from runtime.errors import FinalError
 from runtime.store.port import Store
 from runtime.store.records import HistoryRow, MailRow, Outcome
 
-__all__ = ["Finding", "Ruling", "of_handled", "of_waiting", "rule"]
+__all__ = ["RUNS", "Finding", "Ruling", "of_handled", "of_waiting", "rule"]
 
 _MAIL_MAX = 100_000  # of one actor, looked through for the do; more than that waits only in an overload
 
@@ -36,11 +37,16 @@ class Ruling(Enum):
     TOMBSTONE = auto()  # the do was never seen: remember that it must not run
 
 
+RUNS = frozenset((Ruling.RUN, Ruling.GIVE_UP_DO))
+"""Rulings after which the undo's handler runs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     ruling: Ruling
     reason: str
     do: MailRow | None = None  # the waiting do, to be consumed in the same transition
+    do_failed: bool = False  # each run of the do has failed: what it did to the state was taken back
 
 
 async def rule(store: Store, undo: Envelope, shard: int, *, now_s: float, retention_s: float) -> Finding:
@@ -69,11 +75,11 @@ def of_handled(row: HistoryRow, undo: Envelope) -> Finding:
         for answer in answers:
             if answer.type in undo.refusals:
                 return Finding(Ruling.NOTHING, f"its command was refused with {answer.type}")
-    return Finding(Ruling.RUN, "")
+    return Finding(Ruling.RUN, "", do_failed=row.outcome is Outcome.FAULTED)
 
 
 def of_waiting(row: MailRow) -> Finding:
     """What to do when the do waits, as it was before this turn or as this turn has left it."""
     if row.attempts == 0 and not row.parked:
         return Finding(Ruling.NEVER_RAN, "its command was still waiting", row)
-    return Finding(Ruling.GIVE_UP_DO, "its command had failed and may have run in part", row)
+    return Finding(Ruling.GIVE_UP_DO, "its command had failed and may have run in part", row, do_failed=True)

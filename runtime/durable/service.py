@@ -75,6 +75,7 @@ class Service:
     key: str
     now_s: float  # the same for all of one turn
     message_id: bytes  # 16 bytes, the same when the message is handled again: the idempotency key for effects outside
+    do_failed: bool  # of an undo: its do failed whenever it ran. The state has nothing of it; outside there may be some
 
     def __init_subclass__(
         cls, *, kind: str = "", state: type[Message] | None = None, retries: RetryPolicy | None = None, **rest: Any
@@ -89,17 +90,20 @@ class Service:
         if not cls.handlers:
             raise InvalidDefinition(f"service {cls.__name__} handles nothing: it has no async method with one message")
 
-    def __init__(self, state: Any, key: str, now_s: float, message_id: bytes) -> None:
+    def __init__(self, state: Any, key: str, now_s: float, message_id: bytes, do_failed: bool = False) -> None:
         self.state = state
         self.key = key
         self.now_s = now_s
         self.message_id = message_id
+        self.do_failed = do_failed
         self._timers: list[SetTimer | CancelTimer] | None = None
 
     @classmethod
-    def of(cls, state: Message | None = None, *, key: str = "test", now_s: float = 0.0) -> Self:
+    def of(
+        cls, state: Message | None = None, *, key: str = "test", now_s: float = 0.0, do_failed: bool = False
+    ) -> Self:
         """A service object outside any runtime, to call handlers on."""
-        return cls(cls.state_type() if state is None else state, key, now_s, bytes(16))
+        return cls(cls.state_type() if state is None else state, key, now_s, bytes(16), do_failed)
 
     def set_timer(self, name: str, delay_s: float, message: Message | None = None) -> None:
         """Have `message` (or amends.TimerFired) delivered to this actor later; replaces the timer of that name."""
@@ -154,7 +158,7 @@ class ServiceBehaviour:
         if handler is None:
             raise FinalError(f"{self.kind} has no handler for {message.DESCRIPTOR.full_name} outside a choreography")
         envelope = delivery.envelope
-        service = self._service(state, envelope.key, delivery.now_s, envelope.id)
+        service = self._service(state, envelope.key, delivery.now_s, envelope.id, delivery.do_failed)
         result = await handler(service, message)
         return Decision(outgoing=_outgoing(result), timers=service.timer_changes)
 

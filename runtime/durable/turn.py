@@ -84,14 +84,18 @@ class Turn:
             message = self._kind.contracts.parse(envelope.type, envelope.body)
             if envelope.type not in self._kind.behaviour.accepts:
                 raise InvalidMessage(f"{self._kind.name} has no handler for {envelope.type}")
-            if envelope.undo_of and await self._settled_by_guard(envelope):
-                return
+            finding = await self._ruled(envelope) if envelope.undo_of else None
         except (InvalidMessage, FinalError) as error:
             self._give_up(envelope, str(error), failed_before + 1)
             return
-        await self._handle(envelope, message, failed_before)
+        if finding is None:
+            await self._handle(envelope, message, failed_before)
+        elif finding.ruling in guard.RUNS:
+            await self._handle(envelope, message, failed_before, do_failed=finding.do_failed)
 
-    async def _handle(self, envelope: Envelope, message: Message, failed_before: int) -> None:
+    async def _handle(
+        self, envelope: Envelope, message: Message, failed_before: int, *, do_failed: bool = False
+    ) -> None:
         policy = self._kind.behaviour.retries
         runs = 0
         while True:
@@ -99,7 +103,7 @@ class Turn:
             outbox = Outbox(self.draft, envelope)
             self._kind.ports.reach(Failpoint.HANDLER_CALLED)
             try:
-                decision = await self._decide(envelope, message, failed_before, outbox)
+                decision = await self._decide(envelope, message, failed_before, outbox, do_failed)
             except (Exception, asyncio.CancelledError) as error:  # a handler's failure, not the runtime's
                 if _was_ordered(error):
                     raise
@@ -118,10 +122,12 @@ class Turn:
                 self._accept(envelope, decision, outbox, failed_before + runs)
                 return
 
-    async def _decide(self, envelope: Envelope, message: Message, failed_before: int, outbox: Outbox) -> Decision:
+    async def _decide(
+        self, envelope: Envelope, message: Message, failed_before: int, outbox: Outbox, do_failed: bool
+    ) -> Decision:
         draft = self.draft
         revision = 0 if draft.row is None and not draft.history else draft.revision
-        delivery = Delivery(envelope, message, draft.now_s, failed_before, revision, outbox.next_id)
+        delivery = Delivery(envelope, message, draft.now_s, failed_before, revision, outbox.next_id, do_failed)
         decision = await self._kind.behaviour.handle(self.state, delivery)
         outbox.take(decision)
         for change in decision.timers:
@@ -226,21 +232,21 @@ class Turn:
         timer = self.draft.timers.get(envelope.timer)
         return timer is not None and timer_id(self.draft.address, timer) == envelope.id
 
-    async def _settled_by_guard(self, undo: Envelope) -> bool:
-        """True when the undo needs no handler."""
+    async def _ruled(self, undo: Envelope) -> guard.Finding:
+        """What becomes of an undo; one that needs no handler is answered here."""
         draft = self.draft
         self._kind.ports.reach(Failpoint.UNDO_ASKED)
         finding = await self._finding(undo)
         self._kind.ports.reach(Failpoint.UNDO_RULED)
         if finding.ruling is guard.Ruling.RUN:
-            return False
+            return finding
         self._lay_to_rest(undo, finding)
         if finding.ruling is guard.Ruling.GIVE_UP_DO:
-            return False
+            return finding
         outbox = Outbox(draft, undo)
         outbox.undone(finding.reason)
         self._close(undo, outbox, Outcome.UNDONE, 0, finding.reason)
-        return True
+        return finding
 
     async def _finding(self, undo: Envelope) -> guard.Finding:
         """What is known of its do: what this very turn has made of it counts before what the store says."""

@@ -75,6 +75,14 @@ async def test_s94_voiding_where_no_label_was_made_is_no_error_and_makes_no_good
     assert (warehouse.state.on_hand, warehouse.state.labels_voided) == (3, 0)
 
 
+async def test_a_label_that_failed_to_be_made_is_voided_without_goods() -> None:
+    warehouse = await _stocked(3)
+    await warehouse.label(_label(2))
+    failed = Warehouse.of(warehouse.state, key="CUP", do_failed=True)
+    assert (await failed.void(_void(2))).quantity == 0
+    assert (failed.state.on_hand, failed.state.labels_voided) == (1, 0), "another order's label was voided"
+
+
 async def test_the_state_is_as_small_after_a_thousand_labels() -> None:
     warehouse = await _stocked(10_000)
     await warehouse.label(_label(1))

@@ -40,6 +40,7 @@ class Ledger(Service, kind="billing", state=BillState, retries=RetryPolicy(immed
 
     async def refund(self, command: RefundOrder) -> OrderRefunded:
         self.state.refunds += 1
+        self.state.reason = "of a bill that failed" if self.do_failed else "of a bill"
         return OrderRefunded(order_id=command.order_id)
 
 

@@ -52,7 +52,7 @@ async def test_s67_an_undo_in_the_turn_in_which_its_do_failed_runs_since_it_may_
     bench = await Bench.open()
     do = bill(1, sku="broken")
     turn = await bench.run(do, refund(2, of=do))
-    assert (await stored(bench)).refunds == 1
+    assert ((await stored(bench)).refunds, (await stored(bench)).reason) == (1, "of a bill that failed")
     assert [row.outcome for row in turn.draft.history] == [Outcome.FAULTED, Outcome.HANDLED]
     assert await bench.store.waiting_for(("billing", "ORD-1"), 0, limit=10) == []
 
@@ -61,8 +61,20 @@ async def test_s67_an_undo_in_the_turn_in_which_its_do_was_given_up_runs() -> No
     bench = await Bench.open()
     do = bill(1, sku="final")
     await bench.run(do, refund(2, of=do))
-    assert (await stored(bench)).refunds == 1
+    assert ((await stored(bench)).refunds, (await stored(bench)).reason) == (1, "of a bill that failed")
     assert await bench.store.waiting_for(("billing", "ORD-1"), 0, limit=10) == []
+
+
+async def test_an_undo_is_told_whether_the_state_has_anything_of_its_do() -> None:
+    bench = await Bench.open()
+    done, failed = bill(1), bill(3, sku="final")
+    await bench.run(done, refund(2, of=done))
+    assert (await stored(bench)).reason == "of a bill"
+    await bench.run(failed)
+    await bench.run(refund(4, of=failed))
+    assert (await stored(bench)).reason == "of a bill that failed"
+    await bench.run(refund(5, of=failed))
+    assert (await stored(bench)).reason == "of a bill that failed", "asked once more, when the do is in the history"
 
 
 def test_what_waited_behind_a_do_that_was_undone_goes_on_in_order() -> None:
