@@ -12,19 +12,23 @@ from actors.sales import Sales
 from actors.warehouse import Warehouse
 from protos import billing_pb2, orders_pb2, sales_pb2, warehouse_pb2
 from runtime.saga.catalogue import Catalogue
+from runtime.saga.saga import Saga
 
 __all__ = ["catalogue"]
 
 
-def catalogue() -> Catalogue:
-    """A catalogue for one node. Raises InvalidDefinition when its parts do not fit together."""
+def catalogue(process: type[Saga] = OrderProcess) -> Catalogue:
+    """A catalogue for one node. Raises InvalidDefinition when its parts do not fit together.
+
+    `process` takes the place of the order saga in rehearsals.
+    """
     return Catalogue(
         contracts=[sales_pb2, billing_pb2, warehouse_pb2, orders_pb2],
         services={
             "sales": [Sales],
             "billing": [Billing],
             "warehouse": [Warehouse],
-            "orchestration": [OrderProcess],
+            "orchestration": [process],
         },
         choreographies=[OrderChoreography],
     )

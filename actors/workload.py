@@ -8,9 +8,10 @@ of them twice, at once, or with other content, cancel some, and restock meanwhil
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 import grpc
@@ -31,12 +32,12 @@ from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.ledger import Violation
 from runtime.testing.simulation.world import World
 
-__all__ = ["OrderClients", "Orders", "orders"]
+__all__ = ["OrderClients", "Orders", "Wish", "orders"]
 
 _ORDERS = 20
 _CLIENTS = 5
 _CALL_S = 5.0
-_STOCK = {"plenty": 1_000, "scarce": 6, "none": 0}
+_STOCK: Mapping[str, int] = MappingProxyType({"plenty": 1_000, "scarce": 6, "none": 0})
 _AMOUNTS = (0, 1, 999, 1_000_001)  # the last is declined
 _FINAL = (grpc.StatusCode.ALREADY_EXISTS, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND)
 _ENDED = (READY_TO_SHIP, CANCELLED)
@@ -54,12 +55,15 @@ class _Call:
 
 
 @dataclass(slots=True)
-class _Wish:
+class Wish:
     """One order that a client is going to place, and what it was told."""
 
     request: orders_pb2.PlaceOrderRequest
     dice: Dice  # of its own, so that one can be left out and the others stay
     number: int
+    again: bool = False  # placed twice at once
+    cancelled: bool = False  # on its way
+    contradicted: bool = False  # placed once more, with other content
     placed: bool = False
     told: dict[OrderStatus.ValueType, None] = field(default_factory=dict)  # of its end
 
@@ -84,15 +88,18 @@ orders = Orders
 class OrderClients:
     """All clients of one run."""
 
+    orders = _ORDERS
+    stock: Mapping[str, int] = _STOCK
+
     def __init__(self, world: World, dice: Dice) -> None:
         self._world = world
         self._dice = dice
-        wishes = (self._wish(number, dice.named(f"order {number}")) for number in range(_ORDERS))
+        wishes = (self._wish(number, dice.named(f"order {number}")) for number in range(self.orders))
         self._wishes = [one for one in wishes if one.dice.keeps()]
         self._restocked: dict[str, int] = {}
         self._broken: list[Violation] = []
 
-    def _wish(self, number: int, dice: Dice) -> _Wish:
+    def _wish(self, number: int, dice: Dice) -> Wish:
         request = orders_pb2.PlaceOrderRequest(
             order_id=f"ORD-{number}",
             sku=dice.choose(("plenty", "plenty", "scarce", "none")),
@@ -101,34 +108,33 @@ class OrderClients:
             flow=dice.choose((ORCHESTRATION, CHOREOGRAPHY)),
             wait=dice.chance(0.4),
         )
-        return _Wish(request, dice, number)
+        return Wish(request, dice, number, dice.chance(0.15), dice.chance(0.2), dice.chance(0.1))
 
     # --- acting ---
 
     async def run(self) -> None:
         start = self._world.ports.tasks.start
-        running = [start(self._restock(sku, quantity), name=f"restock {sku}") for sku, quantity in _STOCK.items()]
+        running = [start(self._restock(sku, quantity), name=f"restock {sku}") for sku, quantity in self.stock.items()]
         for number in range(_CLIENTS):
             mine = [wish for wish in self._wishes if wish.number % _CLIENTS == number]
             running.append(start(self._client(mine), name=f"client {number}"))
         for task in running:
             await task
 
-    async def _client(self, wishes: list[_Wish]) -> None:
+    async def _client(self, wishes: list[Wish]) -> None:
         start = self._world.ports.tasks.start
         for wish in wishes:
-            dice = wish.dice
             beside = []
-            if dice.chance(0.15):
+            if wish.again:
                 beside.append(start(self._place(wish), name="place again"))
-            if dice.chance(0.2):
+            if wish.cancelled:
                 beside.append(start(self._cancel(wish), name="cancel"))
             await self._place(wish)
-            if dice.chance(0.1):
+            if wish.contradicted:
                 beside.append(start(self._contradict(wish), name="contradict"))
             for task in beside:
                 await task
-            await self._world.sleep(dice.between(0.0, 0.5))
+            await self._world.sleep(wish.dice.between(0.0, 0.5))
 
     async def _restock(self, sku: str, quantity: int) -> None:
         dice = self._dice.named(f"restock {sku}")
@@ -138,7 +144,7 @@ class OrderClients:
             self._restocked[sku] = self._restocked.get(sku, 0) + quantity // 2
             await self._world.sleep(dice.between(0.0, 3.0))
 
-    async def _place(self, wish: _Wish) -> None:
+    async def _place(self, wish: Wish) -> None:
         order = await self._insist(wish.dice, lambda service, context: service.PlaceOrder(wish.request, context))
         if isinstance(order, CallFailed):
             self._says(f"{wish.request.order_id} was refused: {order}")
@@ -146,7 +152,7 @@ class OrderClients:
             wish.placed = True
             self._was_told(wish, order)
 
-    async def _cancel(self, wish: _Wish) -> None:
+    async def _cancel(self, wish: Wish) -> None:
         dice = wish.dice.named("cancel")
         await self._world.sleep(dice.between(0.0, 1.0))
         request = orders_pb2.CancelOrderRequest(order_id=wish.request.order_id, reason="changed my mind")
@@ -154,7 +160,7 @@ class OrderClients:
         if isinstance(order, Order):
             self._was_told(wish, order)
 
-    async def _contradict(self, wish: _Wish) -> None:
+    async def _contradict(self, wish: Wish) -> None:
         """The same id with another amount, once it is placed."""
         other = orders_pb2.PlaceOrderRequest()
         other.CopyFrom(wish.request)
@@ -181,7 +187,7 @@ class OrderClients:
                 pass  # whatever became of it: asking again does no harm
             await self._world.sleep(dice.between(0.02, 0.6))
 
-    def _was_told(self, wish: _Wish, order: Order) -> None:
+    def _was_told(self, wish: Wish, order: Order) -> None:
         if order.status in _ENDED:
             wish.told[order.status] = None
 
@@ -240,7 +246,7 @@ def _restock(
     return service.Restock(request, context)
 
 
-def _mistakes(wish: _Wish, order: OrderState, bill: BillState) -> Iterator[tuple[str, str]]:
+def _mistakes(wish: Wish, order: OrderState, bill: BillState) -> Iterator[tuple[str, str]]:
     """Invariant and text for everything that is wrong with one order at rest."""
     key = order.order_id
     if order.status not in _ENDED:

@@ -16,11 +16,15 @@ __all__ = ["Ambush", "Ambushes"]
 
 @dataclass(slots=True)
 class Ambush:
-    """Kill whoever reaches the point for the `hits`th time from now on; `then` is laid when that has happened."""
+    """Kill whoever reaches the point for the `hits`th time from now on; `then` is laid when that has happened.
+
+    One that is `lasting` outlives the storm.
+    """
 
     point: Failpoint
     hits: int = 1
     then: Ambush | None = None
+    lasting: bool = False
 
 
 class Ambushes:
@@ -35,8 +39,8 @@ class Ambushes:
         self._armed.append(ambush)
 
     def clear(self) -> None:
-        """Call all of them off."""
-        self._armed.clear()
+        """Call them off, but for those that last."""
+        self._armed = [one for one in self._armed if one.lasting]
 
     def springs(self, point: Failpoint) -> bool:
         """Note that a point was reached; True if whoever reached it dies there."""

@@ -36,7 +36,7 @@ def broken_timers(before: ActorRow | None, transition: Transition) -> Iterator[s
     for row in fired:
         timer = stood.get(row.id)
         if timer is None:
-            yield f"{where}: {row.type} fired, and no such timer was set: it was moved, was cancelled, or has fired before"
+            yield f"{where}: {row.type} fired, and no such timer was set: it was moved, cancelled, or has fired"
         elif (timer.name, timer.due_at_s) in stands:
             yield f"{where}: the timer {timer.name!r} has fired, and is still set"
 
