@@ -74,6 +74,8 @@ class Orders:
     def __init__(self) -> None:
         self.catalogue = catalogue()
         self.settings: dict[str, Any] = {}
+        self.expects = ("completed", "cancelled", "sagas compensated")
+        self.never = ("MESSAGE_PARKED",)  # no order is poisoned
 
     def deploy(self, dice: Dice) -> Orders:
         return self

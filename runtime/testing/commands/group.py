@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from runtime.testing.commands.failpoints import failpoints
 from runtime.testing.commands.lint import lint
 from runtime.testing.commands.replay import replay
 from runtime.testing.commands.shrink import shrink
@@ -23,6 +24,7 @@ def proving() -> None:
 proving.add_command(simulate)
 proving.add_command(replay)
 proving.add_command(shrink)
+proving.add_command(failpoints)
 proving.add_command(lint)
 
 

@@ -15,7 +15,8 @@ from runtime.testing.simulation.workload import Workload
 
 __all__ = ["attribute_of", "workload_named"]
 
-_HOMES = {"orders": "actors.workload", "random": "runtime.testing.programs"}  # of workloads known by a short name
+# Where workloads live that are known by a short name.
+_HOMES = {"orders": "actors.workload", "errand": "actors.errand", "random": "runtime.testing.programs"}
 
 
 def workload_named(name: str) -> Workload:

@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-__all__ = ["as_json", "calm", "progress", "workload"]
+__all__ = ["as_json", "calm", "jobs", "progress", "workload"]
 
 workload = click.option(
     "--workload",
@@ -17,6 +17,9 @@ workload = click.option(
     help="orders, random, or what makes a workload of your own when it is called.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="End with one JSON object on a line of its own.")
+jobs = click.option(
+    "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes that share the runs; a core each."
+)
 calm = click.option("--calm", is_flag=True, help="Without faults: the control.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -11,9 +12,11 @@ import click
 from runtime.adapters import SystemClock
 from runtime.testing.commands import options
 from runtime.testing.commands.loading import workload_named
+from runtime.testing.commands.spread import spread
 from runtime.testing.commands.story import story
 from runtime.testing.simulation.batch import Batch
-from runtime.testing.simulation.run import simulate_seed
+from runtime.testing.simulation.run import Result, simulate_seed
+from runtime.testing.simulation.sometimes import expected_by
 from runtime.testing.simulation.workload import Workload
 
 __all__ = ["simulate"]
@@ -28,35 +31,40 @@ __all__ = ["simulate"]
     "--list", "seed_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Seeds, a line each."
 )
 @options.workload
+@options.jobs
 @options.calm
 @options.as_json
 @click.pass_context
 def simulate(
-    ctx: click.Context, seeds: int, first: int, seed_file: Path | None, name: str, calm: bool, as_json: bool
+    ctx: click.Context, seeds: int, first: int, seed_file: Path | None, name: str, jobs: int, calm: bool, as_json: bool
 ) -> None:
     """Run many seeds, and show the first that breaks a promise."""
     chosen = range(first, first + seeds) if seed_file is None else _listed(seed_file)
-    batch = _run(chosen, workload_named(name), calm=calm)
+    batch = _run(chosen, name, calm=calm, jobs=jobs)
     if as_json:
         click.echo(json.dumps(batch.as_object()))
     else:
         click.echo("\n".join(batch.lines()))
     if batch.failed:
-        failed = batch.failed[0]
+        failed = min(batch.failed, key=lambda result: result.seed)
         click.echo("\n".join(story(failed, again=f"replay {failed.seed} --workload {name}")), err=as_json)
         click.echo(f"smaller: python -m runtime.testing shrink {failed.seed} --workload {name}", err=as_json)
-        ctx.exit(1)
+    ctx.exit(1 if batch.failed or batch.missing else 0)
 
 
-def _run(seeds: Iterable[int], workload: Workload, *, calm: bool) -> Batch:
-    batch = Batch(SystemClock())
+def _run(seeds: Iterable[int], name: str, *, calm: bool, jobs: int) -> Batch:
+    batch = Batch(SystemClock(), expected=() if calm else expected_by(workload_named(name)))
     seeds = list(seeds)
     with options.progress() as progress:
         bar = progress.add_task("seeds", total=len(seeds))
-        for seed in seeds:
-            batch.add(simulate_seed(seed, workload, calm=calm))
+        for _, result in spread(partial(_seed, calm), name, seeds, jobs=jobs):
+            batch.add(result)
             progress.update(bar, advance=1, description=f"seeds, {batch.failures} failed, {batch.seeds_per_s:.1f}/s")
     return batch
+
+
+def _seed(calm: bool, workload: Workload, seed: int) -> Result:
+    return simulate_seed(seed, workload, calm=calm)
 
 
 def _listed(path: Path) -> list[int]:

@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from runtime.failpoints import Failpoint
 from runtime.ports import Clock
 from runtime.testing.simulation.run import Result
+from runtime.testing.simulation.sometimes import COMPLETED_MIN, JUDGED_SEEDS, unseen
 
 __all__ = ["Batch"]
 
@@ -27,6 +29,8 @@ class Batch:
     failed: list[Result] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
     figures: Counter[str] = field(default_factory=Counter)
+    seen_in: Counter[str] = field(default_factory=Counter)  # faults, failpoints, verdicts, outcomes: by seeds
+    expected: tuple[str, ...] = ()  # of these, each has to be seen in some seeds
 
     def __post_init__(self) -> None:
         self.began_s = self.clock.monotonic_s()
@@ -37,6 +41,8 @@ class Batch:
         self.violations += len(result.violations)
         self.faults.update(result.faults)
         self.figures.update(result.figures)
+        self.seen_in.update(dict.fromkeys((*result.faults, *result.reached, *result.seen), 1))
+        self.seen_in.update({name: 1 for name, count in result.figures.items() if count})
         if result.violations:
             self.failures += 1
             if len(self.failed) < _FAILED_MAX:
@@ -51,6 +57,14 @@ class Batch:
         """Of what clients started, how much succeeded rather than being undone."""
         return self.figures["completed"] / max(self.figures["started"], 1)
 
+    @property
+    def missing(self) -> list[str]:
+        """What a batch of this size should have met, and has not: then that it is clean says too little."""
+        missing = list(unseen(self.expected, self.seeds, self.seen_in))
+        if self.expected and self.seeds >= JUDGED_SEEDS and self.completed_share < COMPLETED_MIN:
+            missing.append(f"success ({self.completed_share:.1%} of what was started, {COMPLETED_MIN:.0%} wanted)")
+        return missing
+
     def as_object(self) -> dict[str, object]:
         """Ready for JSON."""
         return {
@@ -60,6 +74,8 @@ class Batch:
             "failed_seeds": [result.seed for result in self.failed],
             "faults": dict(sorted(self.faults.items())),
             "completed_share": round(self.completed_share, 4),
+            "missing": self.missing,
+            "failpoints": sum(point.name in self.seen_in for point in Failpoint),
             "figures": dict(sorted(self.figures.items())),
             "steps": self.steps,
         }
@@ -69,5 +85,8 @@ class Batch:
         yield f"{self.seeds} seeds, {self.seeds_per_s:.1f} a second, {self.steps:,} steps"
         yield "what came of it: " + ", ".join(f"{count:,} {name}" for name, count in sorted(self.figures.items()))
         yield "faults: " + ", ".join(f"{count:,} {name}" for name, count in sorted(self.faults.items()))
+        yield f"{sum(point.name in self.seen_in for point in Failpoint)} of {len(Failpoint)} failpoints were reached"
+        if self.missing:
+            yield "this batch says too little, since it hardly met: " + ", ".join(self.missing)
         if self.failures:
             yield f"{self.failures} seeds broke {self.violations} promises"

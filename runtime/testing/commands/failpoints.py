@@ -1,0 +1,110 @@
+"""`failpoints`: a node killed at every durable boundary, and at every ordered pair of them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+
+import click
+
+from runtime.failpoints import Failpoint
+from runtime.testing.commands import options
+from runtime.testing.commands.loading import workload_named
+from runtime.testing.commands.spread import spread
+from runtime.testing.commands.story import story
+from runtime.testing.simulation.exhaustive import Crash, Reference, pairs, reference, run_crash, singles
+from runtime.testing.simulation.run import Result
+from runtime.testing.simulation.workload import Workload
+
+__all__ = ["failpoints"]
+
+_SHOWN_MAX = 3
+
+
+@click.command()
+@click.option(
+    "--pairs", "pairs_max", type=click.IntRange(0), metavar="N", help="So many ordered pairs.  [default: all]"
+)
+@click.option("--list", "only_list", is_flag=True, help="Only say which points there are.")
+@click.option(
+    "--workload",
+    "name",
+    default="errand",
+    show_default=True,
+    metavar="[MODULE:]NAME",
+    help="A small one: it is run some thousand times.",
+)
+@options.jobs
+@options.as_json
+@click.pass_context
+def failpoints(ctx: click.Context, pairs_max: int | None, only_list: bool, name: str, jobs: int, as_json: bool) -> None:
+    """Kill a node at every failpoint, each time it is reached, and at every ordered pair of failpoints."""
+    if only_list:
+        click.echo("\n".join(f"{point.name:20} {point.value}" for point in Failpoint))
+        return
+    base = reference(workload_named(name))
+    if base.result.violations:
+        click.echo("\n".join(story(base.result)), err=as_json)
+        raise click.ClickException("the run without a crash breaks a promise already")
+    once, twice = list(singles(base)), list(pairs(base))
+    if pairs_max is not None:  # spread evenly over all
+        step = max(1, len(twice) // max(1, pairs_max))
+        twice = list(islice(twice[::step], pairs_max))
+    tally = _run(base, [*once, *twice], name, jobs=jobs)
+    _tell(tally, base, once, twice, as_json=as_json)
+    ctx.exit(1 if tally.failed else 0)
+
+
+@dataclass(slots=True)
+class _Tally:
+    crashes: Counter[int] = field(default_factory=Counter)  # how many runs had no, one, two crashes
+    died_at: Counter[Failpoint] = field(default_factory=Counter)
+    failed: list[tuple[Crash, Result]] = field(default_factory=list)
+
+    def add(self, crash: Crash, result: Result) -> None:
+        died = result.faults.get("killed at a failpoint", 0)
+        self.crashes[died] += 1
+        if died:
+            self.died_at[crash.point] += 1
+        if result.violations:
+            self.failed.append((crash, result))
+
+
+def _run(base: Reference, crashes: Sequence[Crash], name: str, *, jobs: int) -> _Tally:
+    tally = _Tally()
+    with options.progress() as progress:
+        bar = progress.add_task("crashes", total=len(crashes))
+        for crash, result in spread(partial(_crash, base.seed), name, crashes, jobs=jobs):
+            tally.add(crash, result)
+            progress.update(bar, advance=1, description=f"crashes, {len(tally.failed)} failed")
+    return tally
+
+
+def _crash(seed: int, workload: Workload, crash: Crash) -> Result:
+    return run_crash(workload, seed, crash)
+
+
+def _tell(tally: _Tally, base: Reference, once: Sequence[Crash], twice: Sequence[Crash], *, as_json: bool) -> None:
+    for crash, result in tally.failed[:_SHOWN_MAX]:
+        click.echo(f"\n{crash} (seed {base.seed})" + "\n".join(story(result)), err=as_json)
+    unreached = [point.name for point in Failpoint if point not in base.reached]
+    if as_json:
+        told = {
+            "failpoints": len(tally.died_at),
+            "runs": len(once) + len(twice),
+            "violations": sum(len(result.violations) for _, result in tally.failed),
+            "hits": len(once),
+            "pairs": len(twice),
+            "pairs_met": tally.crashes[2],
+            "unreached": unreached,
+        }
+        click.echo(json.dumps(told))
+        return
+    click.echo(f"{len(tally.died_at)} failpoints, each of {len(once):,} times one is reached, {len(twice):,} pairs")
+    click.echo(f"{tally.crashes[2]:,} of the pairs met: the others are not reached again after the first crash")
+    click.echo(f"not reached by this workload: {', '.join(unreached) or 'none'}")
+    click.echo(f"{len(tally.failed)} runs broke a promise")
