@@ -1,7 +1,7 @@
-"""Links between simulated nodes: slow, torn, cut in one direction, clogged, or answered by nobody.
+"""Links between nodes of one process: slow, torn, cut, held in one direction, clogged, or answered by nobody.
 
-    a's transport ──dial──▶ SimNetwork ──accept──▶ b      two wires, one each way
-    storm ──hold, tear, deafen, lose──▶ SimNetwork        by direction: who sends, and to whom
+    a's transport ──dial──▶ SimNetwork ──accept──▶ b            two wires, one each way
+    storm, a test ──hold, tear, cut, deafen, lose──▶ SimNetwork  by direction: who sends, and to whom
 
 What travels is bytes, and a stream behaves like one over TCP: frames arrive whole and in order, or the stream breaks; a
 sender waits while its wire is full; what is held may still arrive after a long time. Nothing tells a side that the
@@ -18,7 +18,7 @@ from contextvars import Context
 from runtime.errors import AddressInUse, LinkLost, NobodyListens
 from runtime.ports import Accept, Link, Tasks
 from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.loop import SimLoop, check_alive
+from runtime.testing.simulation.loop import check_alive
 
 __all__ = ["SimListener", "SimNetwork", "SimTransport"]
 
@@ -30,16 +30,25 @@ Lane = tuple[str, str]
 
 
 class SimNetwork:
-    """All machines of a run."""
+    """All machines of a run, on a loop whose time jumps. An address is any text."""
 
-    def __init__(self, loop: SimLoop, dice: Dice, carried: Callable[[str, str, bytes], object]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        dice: Dice,
+        carried: Callable[[str, str, bytes], object],
+        *,
+        wire_bytes_max: int = _WIRE_BYTES_MAX,
+    ) -> None:
         self.loop = loop
         self.delay_s = (0.0002, 0.002)  # of a frame, from and to
+        self.wire_bytes_max = wire_bytes_max  # under way in one direction; beyond, the sender waits
         self._carried = carried  # told of every frame: source, target, bytes
         self._dice = dice
         self._listeners: dict[str, SimListener] = {}
         self._links: dict[SimLink, None] = {}  # dialling ends
         self._held: dict[Lane, None] = {}
+        self._cut: dict[Lane, None] = {}
         self._slow: dict[Lane, float] = {}  # delays are so many times longer
         self._dark: dict[str, None] = {}  # addresses that answer nothing at all
         self._deaf: dict[str, None] = {}  # addresses where a connection is made and nobody reads
@@ -66,12 +75,15 @@ class SimNetwork:
         if listener is None:
             self.later(0.0, link.fail, NobodyListens(f"nobody listens on {target}"))
             return link
+        if (source, target) in self._cut:
+            self.later(0.0, link.fail, LinkLost(f"{target} cannot be reached from {source}"))
+            return link
         self._links[link] = None
         if target not in self._deaf:
             listener.serve(SimLink(self, target, source, incoming=out, outgoing=back))
         return link
 
-    # --- for the storm ---
+    # --- for the storm, and for tests ---
 
     def hold(self, lane: Lane) -> None:
         """Let nothing through in this direction; nobody is told."""
@@ -84,6 +96,16 @@ class SimNetwork:
             for wire in (link.incoming, link.outgoing):
                 if wire.lane == lane:
                     wire.wake()
+
+    def cut(self, a: str, b: str) -> None:
+        """Break the streams between two addresses, frames under way included; dialling fails until they are joined."""
+        self._cut[a, b] = self._cut[b, a] = None
+        self.tear(a, b)
+
+    def join(self, a: str, b: str) -> None:
+        """Undo `cut`."""
+        self._cut.pop((a, b), None)
+        self._cut.pop((b, a), None)
 
     def slow(self, lane: Lane, times: float) -> None:
         """Make delays in this direction longer; 1 undoes it."""
@@ -101,6 +123,7 @@ class SimNetwork:
         """Undo all of the above."""
         self._deaf.clear()
         self._slow.clear()
+        self._cut.clear()
         for lane in list(self._held):
             self.release(lane)
 
@@ -214,7 +237,7 @@ class Wire:
         self._check()
         self._bytes += len(frame)
         self._send(frame)
-        while self._bytes > _WIRE_BYTES_MAX:
+        while self._bytes > self._network.wire_bytes_max:
             await self._wait()
             self._check()
 

@@ -35,22 +35,22 @@ async def test_a_cut_is_survived_and_what_was_shed_meanwhile_is_told_as_a_gap(wo
 
 async def test_a_line_that_is_silent_one_way_is_given_up_by_the_side_that_hears_nothing(world: MemoryWorld) -> None:
     a, b = await world.pair()
-    world.network.hold("a", "b")
+    world.network.hold(("a", "b"))
     await world.until(lambda: b.told(PeerLost), within_s=2 * world.settings.silent_s)
     assert "not heard of" in b.told(PeerLost)[0].reason
     await world.until(lambda: a.told(PeerLost))
-    world.network.release("a", "b")
+    world.network.release(("a", "b"))
     await world.until(lambda: a.is_connected_to("b") and b.is_connected_to("a"))
 
 
 async def test_a_line_that_is_silent_for_less_than_the_limit_is_kept(world: MemoryWorld) -> None:
     a, b = await world.pair()
     for way in (("a", "b"), ("b", "a")):
-        world.network.hold(*way)
+        world.network.hold(way)
     a.mesh.push("b", b"x")
     await world.clock.sleep(world.settings.silent_s - 0.5)
     for way in (("a", "b"), ("b", "a")):
-        world.network.release(*way)
+        world.network.release(way)
     await world.until(lambda: b.receiver.taken == [b"x"])
     assert not a.told(PeerLost) and not b.told(PeerLost)
 

@@ -14,8 +14,9 @@ from runtime.mesh.peers import Identity, Mesh, MeshSettings, PeerAddress, PeerSt
 from runtime.mesh.server import GrpcServer
 from runtime.ports import Accept, Clock, Fact, Link, Ports, Transport
 from runtime.testing.clock import VirtualClock
-from runtime.testing.network import MemoryListener, MemoryNetwork
 from runtime.testing.seeded import SeededIds, SeededRandomness
+from runtime.testing.simulation.dice import Dice
+from runtime.testing.simulation.wires import SimListener, SimNetwork
 
 F = TypeVar("F", bound=Fact)
 
@@ -163,15 +164,16 @@ class World:
 class MemoryWorld(World):
     def __init__(self) -> None:
         super().__init__()
-        self.clock = VirtualClock(asyncio.get_running_loop())
-        self.network = MemoryNetwork()
-        self._listeners: dict[str, MemoryListener] = {}
+        loop = asyncio.get_running_loop()
+        self.clock = VirtualClock(loop)
+        self.network = SimNetwork(loop, Dice(0), lambda *_: None)
+        self._listeners: dict[str, SimListener] = {}
 
     def _transport(self, name: str, ports: Ports) -> Transport:
         return self.network.transport(name)
 
     async def listen(self, name: str, accept: Accept, ports: Ports, where: str = "") -> str:
-        listener = self.network.listen(where or name, accept, ports)
+        listener = self.network.listen(where or name, accept, ports.tasks)
         self._listeners[listener.address] = listener
         return listener.address
 
@@ -179,10 +181,9 @@ class MemoryWorld(World):
         await self._listeners.pop(address).close(0.0)
 
     async def break_links(self, node: Node) -> None:
-        for dialler, listener in self.network.links():
+        for dialler, listener in self.network.streams:
             if dialler == node.name:
-                self.network.cut(dialler, listener)
-                self.network.join(dialler, listener)
+                self.network.tear(dialler, listener)
 
     async def close(self) -> None:
         for address in list(self._listeners):
