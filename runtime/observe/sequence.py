@@ -1,4 +1,4 @@
-"""A conversation as a Mermaid sequence diagram, and as an object for JSON; nothing is printed here."""
+"""A conversation as a Mermaid sequence diagram, as text, and as an object for JSON; nothing is printed here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from runtime.observe.conversation import Conversation, Status, TracedMessage
 
-__all__ = ["as_mermaid", "as_object", "milliseconds"]
+__all__ = ["as_mermaid", "as_object", "as_text", "milliseconds"]
 
 _ARROWS = {
     Status.HANDLED: "->>",
@@ -42,6 +42,18 @@ def as_mermaid(conversation: Conversation) -> str:
         if message.status not in _QUIET or message.note:
             lines.append(f"    Note over {to}: {_note(message)}")
     return "\n".join(lines) + "\n"
+
+
+def as_text(conversation: Conversation) -> str:
+    """A line for each message: when, from whom to whom, its type, what became of it and where."""
+    return "\n".join(_line(conversation, message) for message in conversation.messages)
+
+
+def _line(conversation: Conversation, message: TracedMessage) -> str:
+    at_ms = milliseconds(conversation, message.at_s) or 0.0
+    note = f" ({message.note})" if message.note else ""
+    way = f"{message.sender} -> {message.to}"
+    return f"{at_ms:10.1f} ms  {way:48}  {message.short_type:22} {message.status} {message.node}{note}"
 
 
 def as_object(conversation: Conversation) -> dict[str, object]:

@@ -17,32 +17,29 @@ from hashlib import blake2b
 from typing import Any, TypeVar
 
 from runtime.config import Settings
-from runtime.durable.commands import Commands
 from runtime.errors import AmendsError
 from runtime.failpoints import Failpoint
 from runtime.host import Node
-from runtime.ports import Accept, Fact, Ports, Transport
+from runtime.ports import Fact, Ports
 from runtime.saga.catalogue import Catalogue
+from runtime.store.port import Store
 from runtime.testing.simulation.ambush import Ambushes
 from runtime.testing.simulation.database import Database
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.faulty_handlers import FaultyCatalogue
 from runtime.testing.simulation.faulty_store import FaultyStore, StoreFaults
+from runtime.testing.simulation.front import NodeDown, SimFront
 from runtime.testing.simulation.ledger import Ledger, Violation
 from runtime.testing.simulation.limits import over_limits
 from runtime.testing.simulation.loop import Killed, Process, SimLoop, check_alive
-from runtime.testing.simulation.machine import SimClock, machine_ports
-from runtime.testing.simulation.wires import SimListener, SimNetwork
+from runtime.testing.simulation.machine import SimClock, SimTasks, machine_ports
+from runtime.testing.simulation.wires import SimNetwork
 
-__all__ = ["NodeDown", "NodeSpec", "SimCluster", "SimNode"]
+__all__ = ["Connect", "NodeDown", "NodeSpec", "SimCluster", "SimNode"]
 
 _T = TypeVar("_T")
 _LAST_MAX = 40  # events shown with a failure
 _HOP_S = (0.0002, 0.003)  # between a client and a node
-
-
-class NodeDown(AmendsError):
-    """The node that was called is not there, or died before it answered. Whether it did what was asked is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +50,8 @@ class NodeSpec:
     services: tuple[str, ...] = ()
 
 
-class SimFront:
-    """The front of a simulated node: peers come over the network, clients call `SimNode.call`."""
-
-    def __init__(self, network: SimNetwork, address: str, ports: Ports) -> None:
-        self._network = network
-        self._ports = ports
-        self._listener: SimListener | None = None
-        self.address = address
-        self.transport: Transport = network.transport(address)
-        self.serves = False
-
-    async def start(self, accept: Accept, commands: Commands) -> None:
-        self._listener = self._network.listen(self.address, accept, self._ports.tasks)
-
-    def serving(self, yes: bool) -> None:
-        self.serves = yes
-
-    async def close(self, grace_s: float) -> None:
-        if self._listener is not None:
-            await self._listener.close(grace_s)
+Connect = Callable[["SimNode", Ports], Store]
+"""Opens a store for one life of a node, which has the ports."""
 
 
 class SimCluster:
@@ -89,8 +68,11 @@ class SimCluster:
         faults: StoreFaults,
         handler_fails: float = 0.0,
         restart_s: float = 0.5,
+        connect: Connect | None = None,
     ) -> None:
+        """`connect` gives each life of a node its store; without it, all share one database that can fail."""
         self.loop = loop
+        self.connect = connect
         self.dice = dice
         self.handler_fails = handler_fails  # chance for each run of a handler
         self.catalogue = FaultyCatalogue(catalogue, dice.named("handlers"), lambda: self.handler_fails, self.fault)
@@ -216,20 +198,25 @@ class SimNode:
         ports = self._ports = machine_ports(cluster.loop, process, dice, cluster._report_of(self.name), self._reach)
         assert isinstance(ports.clock, SimClock)
         self.clock = ports.clock
+        store = cluster.connect(self, ports) if cluster.connect is not None else self._faulty_store(dice.named("store"))
+        self._front = SimFront(cluster.network, self.address, ports)
+        settings = Settings(name=self.name, services=self.spec.services, **cluster.settings)
+        self.node = Node(settings, cluster.catalogue, ports, store=store, front=self._front)
+        ports.tasks.start(self._run(process, self.node), name=self.name)
+
+    def _faulty_store(self, dice: Dice) -> FaultyStore:
+        cluster = self._cluster
         self.store = FaultyStore(
             cluster.database,
             cluster.loop,
             cluster.faults,
-            dice.named("store"),
+            dice,
             who=self.name,
             happened=lambda name: cluster.fault(name, self.name),
             die=lambda: self.kill("killed at a commit"),
             broken=lambda what: cluster.crashes.append(Violation("I11", f"{self.name}: {what}")),
         )
-        self._front = SimFront(cluster.network, self.address, ports)
-        settings = Settings(name=self.name, services=self.spec.services, **cluster.settings)
-        self.node = Node(settings, cluster.catalogue, ports, store=self.store, front=self._front)
-        ports.tasks.start(self._run(process, self.node), name=self.name)
+        return self.store
 
     def _reach(self, point: Failpoint) -> None:
         """Go on, or die here and now."""
@@ -306,6 +293,13 @@ class SimNode:
         for call in calls:
             if not call.done():
                 call.set_exception(NodeDown(f"{self.name} died"))
+
+    def bury(self) -> None:
+        """Let nothing be left of its dead processes, since their loop will be used by others, or closed."""
+        graves, self._graves = self._graves, []
+        for ports in graves:
+            assert isinstance(ports.tasks, SimTasks)
+            ports.tasks.bury()
 
     def _restart_after(self, delay_s: float) -> None:
         if self._may_restart:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from runtime.envelope import Address, Envelope, address_of, decode
 from runtime.errors import InvalidMessage
-from runtime.observe.conversation import Conversation, TracedMessage, conversation_of
-from runtime.observe.sequence import milliseconds
+from runtime.observe.conversation import conversation_of
+from runtime.observe.sequence import as_text
 from runtime.record import record
 from runtime.saga.definition import Definition
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome, Transition, Verdict
@@ -190,18 +190,10 @@ class Ledger:
     def told(self, conversation: bytes) -> str:
         """The sequence of messages of one conversation, a line for each."""
         mail = [row for row in self.waiting.values() if row.conversation == conversation]
-        whole = conversation_of(conversation, self.history.get(conversation, {}).values(), mail)
-        return "\n".join(_line(whole, message) for message in whole.messages)
+        return as_text(conversation_of(conversation, self.history.get(conversation, {}).values(), mail))
 
     def _broken(self, invariant: str, what: str, conversation: bytes) -> None:
         self.violations.append(Violation(invariant, what, conversation))
-
-
-def _line(conversation: Conversation, message: TracedMessage) -> str:
-    at_ms = milliseconds(conversation, message.at_s) or 0.0
-    note = f" ({message.note})" if message.note else ""
-    way = f"{message.sender} -> {message.to}"
-    return f"{at_ms:10.1f} ms  {way:48}  {message.short_type:22} {message.status} {message.node}{note}"
 
 
 def _readable(mail: MailRow) -> Envelope | None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from contextvars import Context
 from typing import Any
 
 from runtime.failpoints import pass_by
@@ -88,6 +90,22 @@ class SimTasks:
     def call_soon(self, callback: Callable[..., object], *arguments: object) -> Cancellable:
         context = None if self._process is None else self._process.context
         return self._loop.call_soon(callback, *arguments, context=context)
+
+    def bury(self) -> None:
+        """Close what the process, which is dead, was in the midst of, and have the loop forget it.
+
+        Some of it runs to its `finally`; what has an effect outside raises Killed there, and comes to nothing.
+        """
+        running, self._running = self._running, []
+        for task in running:
+            if not task.done():
+                task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio has no other word for "meant so"
+                asyncio.tasks._unregister_task(task)
+                with suppress(BaseException):
+                    self._context().run(task.get_coro().close)
+
+    def _context(self) -> Context:
+        return Context() if self._process is None else self._process.context
 
     def new_future(self) -> asyncio.Future[Any]:
         return self._loop.create_future()

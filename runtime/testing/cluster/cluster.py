@@ -1,0 +1,318 @@
+"""Some nodes in one process, for tests of one's own services and sagas: real nodes, virtual time, a network in memory.
+
+    test ──send, state, kill, cut, advance──▶ Cluster ──▶ SimCluster ──▶ runtime.host.Node, unchanged
+                                                 └──reads──▶ the store
+
+    cluster = await make_cluster(catalogue(), nodes=2)
+    await cluster.send(StartTrip(trip_id="T-1"), TripStarted)
+    cluster.kill("node-1")
+    await cluster.at_rest()
+    assert await cluster.status("trip", "T-1") == "completed"
+
+Nothing fails by itself: faults are what the test does. Each commit to a store in memory is held against the promises
+of the runtime, and leaving a cluster raises AssertionError if one was broken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Self, TypeVar, overload
+
+from google.protobuf.message import Message
+
+from protos import saga_pb2
+from runtime.config import Settings
+from runtime.envelope import address_of
+from runtime.errors import InvalidSettings
+from runtime.observe.conversation import read_conversation
+from runtime.observe.sequence import as_text
+from runtime.ports import Ports
+from runtime.saga.catalogue import Catalogue
+from runtime.store.open import open_store
+from runtime.store.port import Store
+from runtime.store.records import ActorRow
+from runtime.testing.cluster.loop import ClusterLoop, waited_for
+from runtime.testing.simulation.cluster import NodeSpec, SimCluster, SimNode
+from runtime.testing.simulation.dice import Dice
+from runtime.testing.simulation.faulty_store import StoreFaults
+
+__all__ = ["Cluster", "CommandFailed", "Nodes", "NotAtRest"]
+
+M = TypeVar("M", bound=Message)
+
+_START_S = 120.0
+_GREET_S = 10.0
+_STOP_S = 120.0
+_REST_S = 3600.0
+_LOOK_S = (0.01, 1.0)  # the first look at whether something came true, and the longest pause between two
+_EVER_S = math.inf
+_SETTINGS = {"shards_per_kind": 4}  # what every node sweeps each second: more would only cost time
+
+Nodes = int | Mapping[str, Sequence[str]]
+"""How many nodes, or services by the name of a node."""
+
+
+class CommandFailed(AssertionError):
+    """A command's handler gave up, or answered with another event than the test wanted."""
+
+
+class NotAtRest(AssertionError):
+    """Something still waits, or a timer still runs, after all the time that was allowed."""
+
+
+class Cluster:
+    """Start it, use it, close it; all on a ClusterLoop. `sim` is the cluster underneath, for what is not offered here.
+
+    `nodes`: how many, each with all services; or services by the name of the node, none for all.
+    `settings`: of every node, by the names of docs/operations.md.
+    `store`: memory:, which makes a test the same in every run; or the URL of a fresh one that nodes share.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        *,
+        nodes: Nodes = 2,
+        settings: Mapping[str, Any] | None = None,
+        store: str = "memory:",
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        if not isinstance(loop, ClusterLoop):
+            raise InvalidSettings(
+                f"a cluster runs on a ClusterLoop, not on a {type(loop).__name__}: use the fixture make_cluster of "
+                "runtime.testing.fixtures with pytest-asyncio 1.4 or later, or asyncio.Runner(loop_factory=ClusterLoop)"
+            )
+        self._loop = loop
+        self._catalogue = catalogue
+        self._url = store
+        self.sim = SimCluster(
+            loop,
+            Dice(0),
+            catalogue,
+            list(_specs(nodes)),
+            settings={**_SETTINGS, **(settings or {}), "store": store},
+            faults=StoreFaults(),
+            connect=None if store == "memory:" else self._connect,
+        )
+        self._books: Store = self.sim.database.rows if store == "memory:" else self._opened(self.sim.ports)
+        self._shards = range(Settings(name="any", **self.sim.settings).shards_per_kind)
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def start(self) -> Self:
+        """Start every node; returns when all serve."""
+        await self._books.open()
+        self.sim.start()
+        for node in self.sim.nodes:
+            node.stay_down()
+        await self._until_serving(self.sim.nodes)
+        return self
+
+    async def close(self) -> None:
+        """Heal everything and stop every node. Raises AssertionError when a promise was broken, or something failed."""
+        sim = self.sim
+        self.heal()
+        for node in sim.nodes:
+            node.thaw()
+            node.drain()
+        stopped = await self._until(lambda: not any(node.serves or node.draining for node in sim.nodes), _STOP_S)
+        for node in sim.nodes:
+            node.kill("killed at the end")
+            node.bury()
+        await self._books.close()
+        self._loop.set_exception_handler(None)
+        broken = [f"{one.invariant}: {one.what}" for one in (*sim.ledger.violations, *sim.crashes)]
+        if not stopped:
+            broken.append(f"a node did not stop within {_STOP_S:g} s")
+        assert not broken, "\n".join([*broken, "before the end:", *sim.last])
+
+    # --- what clients do ---
+
+    @overload
+    async def send(
+        self, command: Message, *, node: str = "", kind: str = "", key: str = "", timeout_s: float = 60.0
+    ) -> Message | None: ...
+
+    @overload
+    async def send(
+        self, command: Message, answer: type[M], *, node: str = "", kind: str = "", key: str = "", timeout_s: float = 60
+    ) -> M: ...
+
+    async def send(
+        self,
+        command: Message,
+        answer: type[Message] | None = None,
+        *,
+        node: str = "",
+        kind: str = "",
+        key: str = "",
+        timeout_s: float = 60.0,
+    ) -> Message | None:
+        """Send a command as a client of a node, or of the first that serves; gives the event its handler answers with.
+
+        `answer` is the event that has to come. `kind` and `key` are for messages that name none, such as CancelSaga.
+        Raises CommandFailed when the command was given up or answered otherwise, NodeDown when the node is gone, and
+        DeadlineExceeded when no outcome is known yet.
+        """
+        member = self._member(node) if node else self._any_serving()
+        reply = await member.call(
+            lambda at: at.commands.send(command, timeout_s=timeout_s, kind=kind, key=key), timeout_s=timeout_s + 1.0
+        )
+        name = type(command).__name__
+        if reply.fault:
+            raise CommandFailed(f"{name} was given up: {reply.fault}")
+        if answer is not None and not isinstance(reply.message, answer):
+            raise CommandFailed(f"{name} was answered with {_shown(reply.message)}, not {answer.__name__}")
+        return reply.message
+
+    async def state(self, kind: str, key: str, state: type[M]) -> M:
+        """The committed state of an actor; of a saga its business state. An empty one if there is no such actor."""
+        row = await self._row(kind, key)
+        if row is None:
+            return state()
+        whole = self._catalogue.contracts.parse(row.state_type, row.state)
+        if isinstance(whole, saga_pb2.SagaRecord) and state is not saga_pb2.SagaRecord:
+            whole = self._catalogue.contracts.parse(whole.state_type, whole.state)
+        assert isinstance(whole, state), f"the state of {kind}/{key} is a {type(whole).__name__}"
+        return whole
+
+    async def status(self, kind: str, key: str) -> str:
+        """Of a saga: none, running, compensating, completed, compensated or stuck."""
+        record = await self.state(kind, key, saga_pb2.SagaRecord)
+        return saga_pb2.SagaRecord.Status.Name(record.status).lower()
+
+    async def conversation(self, kind: str, key: str) -> str:
+        """Every message of the conversation that made this actor, a line for each; empty if there is no such actor."""
+        row = await self._row(kind, key)
+        return "" if row is None else as_text(await read_conversation(self._books, row.conversation))
+
+    # --- time ---
+
+    @property
+    def now_s(self) -> float:
+        """Virtual; the wall clock of every node."""
+        return self.sim.ports.clock.now_s()
+
+    async def advance(self, delay_s: float) -> None:
+        """Let so much time go by."""
+        await self.sim.sleep(delay_s)
+
+    async def at_rest(self, within_s: float = _REST_S) -> None:
+        """Let time go by until no message waits, but dead letters, and no timer runs. Raises NotAtRest."""
+        pause_s, longest_s = _LOOK_S
+        until_s = self._loop.time() + within_s
+        while open_ := await self._open():
+            if self._loop.time() >= until_s:
+                raise NotAtRest(f"not at rest after {within_s:g} s: {', '.join(open_)}")
+            await self.sim.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, longest_s)
+
+    # --- what goes wrong ---
+
+    def kill(self, name: str) -> None:
+        """As SIGKILL does: nothing of the node runs any more. `restart` starts it again."""
+        self._member(name).kill("killed")
+
+    async def stop(self, name: str) -> None:
+        """As SIGTERM does: the node hands over what it owns, and ends."""
+        node = self._member(name)
+        node.drain()
+        if not await self._until(lambda: not node.alive, _STOP_S):
+            raise AssertionError(f"{name} did not stop within {_STOP_S:g} s")
+
+    async def restart(self, name: str) -> None:
+        """Start a node that was killed or stopped; returns when it serves."""
+        node = self._member(name)
+        node.start()
+        await self._until_serving([node])
+
+    def freeze(self, name: str) -> None:
+        """As SIGSTOP does; others take over once its lease has run out."""
+        self._member(name).freeze()
+
+    def thaw(self, name: str) -> None:
+        self._member(name).thaw()
+
+    def cut(self, one: str, other: str) -> None:
+        """Break the links between two nodes, until `heal`. Both still reach the store."""
+        self.sim.network.cut(self._member(one).address, self._member(other).address)
+
+    def heal(self) -> None:
+        """Join what was cut."""
+        self.sim.network.heal()
+
+    # --- within ---
+
+    def _member(self, name: str) -> SimNode:
+        for node in self.sim.nodes:
+            if node.name == name:
+                return node
+        raise InvalidSettings(f"there is no node {name!r}; there are {', '.join(node.name for node in self.sim.nodes)}")
+
+    def _any_serving(self) -> SimNode:
+        if not self.sim.serving:
+            raise AssertionError("no node serves: all were killed, stopped or frozen; `restart` one")
+        return next((node for node in self.sim.serving if not node.frozen), self.sim.serving[0])
+
+    async def _row(self, kind: str, key: str) -> ActorRow | None:
+        (row,) = await self._books.load([(kind, key)])
+        return row
+
+    async def _open(self) -> list[str]:
+        """What still waits, and for what; a few of it."""
+        found: list[str] = []
+        for behaviour in self._catalogue.behaviours:
+            kind = behaviour.kind
+            mail = await self._books.waiting(kind, self._shards, due_before_s=_EVER_S, sent_before_s=_EVER_S, limit=3)
+            found += [f"mail for {address_of(*row.address)}" for row in mail]
+            timed = await self._books.due(kind, self._shards, before_s=_EVER_S, limit=3)
+            found += [f"a timer of {address_of(*row.address)}" for row in timed]
+        return found
+
+    async def _until(self, holds: Callable[[], bool], within_s: float) -> bool:
+        until_s = self._loop.time() + within_s
+        while not holds():
+            if self._loop.time() >= until_s:
+                return False
+            await self.sim.sleep(_LOOK_S[0])
+        return True
+
+    async def _until_serving(self, nodes: Sequence[SimNode]) -> None:
+        """And until they know each other, so that answers come by a push; what is cut or frozen never will."""
+        await self._until(lambda: all(node.serves or not node.alive for node in nodes), _START_S)
+        down = [node.name for node in nodes if not node.serves]
+        assert not down, "\n".join([f"{', '.join(down)} did not start; what happened:", *self.sim.last])
+        await self._until(lambda: all(map(self._knows_the_others, self.sim.serving)), _GREET_S)
+
+    def _knows_the_others(self, node: SimNode) -> bool:
+        if node.node is None:
+            return False
+        connected = {status.node for status in node.node.mesh.status() if status.connected}
+        return all(other.name in connected for other in self.sim.serving if other is not node)
+
+    def _connect(self, node: SimNode, ports: Ports) -> Store:
+        return waited_for(open_store(self._url, ports), self._loop, node.process)
+
+    def _opened(self, ports: Ports) -> Store:
+        return waited_for(open_store(self._url, ports), self._loop, None)
+
+
+def _specs(nodes: Nodes) -> Iterator[NodeSpec]:
+    if isinstance(nodes, int):
+        if nodes < 1:
+            raise InvalidSettings(f"a cluster has one node at least, not {nodes}")
+        yield from (NodeSpec(f"node-{number}") for number in range(1, nodes + 1))
+    else:
+        yield from (NodeSpec(name, tuple(services)) for name, services in nodes.items())
+
+
+def _shown(message: Message | None) -> str:
+    if message is None:
+        return "no event (there was none, or it was lost on the way: read the state)"
+    return type(message).__name__

@@ -1,0 +1,95 @@
+"""The loop that a test's cluster runs on: the simulator's, first come, first served, and patient with real stores.
+
+    nothing is ready ──▶ a store's thread works for a node that lives? wait for it; the clock stands still
+                     ──▶ otherwise the clock jumps to the next timer
+
+So a test of minutes takes milliseconds in memory, and as long as its disk needs on a file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import Context
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVarTuple, cast
+
+from runtime.store.port import Store
+from runtime.testing.simulation.dice import Dice
+from runtime.testing.simulation.loop import NothingLeft, Order, Process, SimLoop
+
+__all__ = ["ClusterLoop", "waited_for"]
+
+_THREAD_S = 60.0  # a store that says nothing for so long is taken for hung
+
+_Ts = TypeVarTuple("_Ts")
+
+
+class ClusterLoop(SimLoop):
+    """Plain order, one cluster or several; threads of stores may call into it."""
+
+    def __init__(self) -> None:
+        super().__init__(Dice(0), Order.PLAIN, steps_max=sys.maxsize)
+        self._arrived: SimpleQueue[asyncio.Handle] = SimpleQueue()
+        self._waiting: dict[object, Process | None] = {}  # for a thread, and on whose behalf
+
+    def call_soon_threadsafe(  # type: ignore[override]  # what a simulation refuses, a test with a real store needs
+        self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        if self.is_closed():
+            raise RuntimeError("the loop is closed")
+        handle = asyncio.Handle(callback, args, self, context)
+        self._arrived.put(handle)
+        return handle
+
+    @contextmanager
+    def waiting(self, process: Process | None) -> Iterator[None]:
+        """While this lasts, and the process lives and is not frozen, time goes on only in reality."""
+        call = object()
+        self._waiting[call] = process
+        try:
+            yield
+        finally:
+            self._waiting.pop(call, None)
+
+    def _jump(self) -> None:
+        if not self._take_arrived():
+            super()._jump()
+
+    def _take_arrived(self) -> bool:
+        """What threads have said; waits for it if somebody has to."""
+        patient = any(owner is None or (owner.alive and not owner.frozen) for owner in self._waiting.values())
+        try:
+            self._enqueue(self._arrived.get(block=patient, timeout=_THREAD_S))
+        except Empty:
+            if patient:
+                raise NothingLeft(f"a store's thread has not answered for {_THREAD_S:g} s") from None
+            return False
+        return True
+
+
+class _WaitedFor:
+    """Every call of a store, in a time that stands still."""
+
+    def __init__(self, store: Store, loop: ClusterLoop, process: Process | None) -> None:
+        self._store = store
+        self._loop = loop
+        self._process = process
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._store, name)
+        if not asyncio.iscoroutinefunction(found):
+            return found
+
+        async def call(*arguments: Any, **named: Any) -> Any:
+            with self._loop.waiting(self._process):
+                return await found(*arguments, **named)
+
+        return call
+
+
+def waited_for(store: Store, loop: ClusterLoop, process: Process | None) -> Store:
+    """The same store, whose threads the loop waits for on behalf of a process, or of nobody in particular."""
+    return cast("Store", _WaitedFor(store, loop, process))
