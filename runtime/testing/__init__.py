@@ -1,0 +1,49 @@
+"""What users test their own services and sagas with. docs/howto/test-your-own-saga.md shows all of it at work.
+
+    a saga by itself                SagaTranscript        given this message, expect those commands
+    a deployment, step by step      Cluster               real nodes on virtual time; the fixture is in testing.fixtures
+    a deployment under faults       simulate, Clients     thousands of hostile runs, each repeatable from its seed
+    what could not be repeated      check_catalogue       sets in their own order, clocks, randomness, ...
+    real processes                  Harness               started, killed, frozen, restarted
+    a store of one's own            StoreConformance      the promises of the port, as tests
+
+Nothing here needs pytest but testing.fixtures.
+"""
+
+from __future__ import annotations
+
+from runtime.testing.clients import Clients
+from runtime.testing.clock import VirtualClock, VirtualLoop
+from runtime.testing.cluster.cluster import Cluster, CommandFailed, NotAtRest
+from runtime.testing.cluster.loop import ClusterLoop
+from runtime.testing.conformance.suite import StoreConformance
+from runtime.testing.determinism.sources import check_catalogue
+from runtime.testing.processes.harness import Harness, NodeProcess, NotInTime
+from runtime.testing.seeds import SeedBatch, simulate
+from runtime.testing.simulation.dice import Dice
+from runtime.testing.simulation.front import NodeDown
+from runtime.testing.simulation.ledger import Violation
+from runtime.testing.simulation.world import World
+from runtime.testing.transcript import SagaTranscript
+
+__all__ = [
+    "Clients",
+    "Cluster",
+    "ClusterLoop",
+    "CommandFailed",
+    "Dice",
+    "Harness",
+    "NodeDown",
+    "NodeProcess",
+    "NotAtRest",
+    "NotInTime",
+    "SagaTranscript",
+    "SeedBatch",
+    "StoreConformance",
+    "Violation",
+    "VirtualClock",
+    "VirtualLoop",
+    "World",
+    "check_catalogue",
+    "simulate",
+]

@@ -10,6 +10,7 @@ import click
 
 from runtime.errors import InvalidDefinition
 from runtime.testing.determinism.sources import check_catalogue
+from runtime.testing.seeds import Standing
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.workload import Workload
 
@@ -20,7 +21,31 @@ _HOMES = {"orders": "actors.workload", "errand": "actors.errand", "random": "run
 
 
 def workload_named(name: str) -> Workload:
-    """The workload [MODULE:]NAME. Raises BadParameter, also when its code uses what no replay could repeat."""
+    """The workload [MODULE:]NAME, or that of MODULE:CLIENTS@MODULE:CATALOGUE.
+
+    Raises BadParameter, also when its code uses what no replay could repeat.
+    """
+    workload = _standing(*name.split("@", 1)) if "@" in name else _made(name)
+    try:
+        check_catalogue(workload.deploy(Dice(0)).catalogue)
+    except InvalidDefinition as error:
+        raise click.BadParameter(str(error), param_hint="--workload") from error
+    return workload
+
+
+def _standing(clients: str, catalogue: str) -> Workload:
+    """Clients of a catalogue that is the same for every seed."""
+    found = []
+    for name, what in ((clients, "clients"), (catalogue, "catalogue")):
+        module_name, _, attribute = name.rpartition(":")
+        if not module_name:
+            raise click.BadParameter(f"{name!r} names no {what}: write MODULE:NAME", param_hint="--workload")
+        found.append(attribute_of(module_name, attribute, what, "--workload"))
+    make_clients, make_catalogue = found
+    return Standing(make_catalogue(), make_clients)
+
+
+def _made(name: str) -> Workload:
     module_name, _, attribute = name.rpartition(":")
     home = module_name or _HOMES.get(attribute, "")
     if not home:
@@ -31,12 +56,7 @@ def workload_named(name: str) -> Workload:
     make: Callable[[], Workload] = attribute_of(home, attribute, "workload", "--workload")
     if not callable(make):
         raise click.BadParameter(f"{name} makes no workload: it cannot be called", param_hint="--workload")
-    workload = make()
-    try:
-        check_catalogue(workload.deploy(Dice(0)).catalogue)
-    except InvalidDefinition as error:
-        raise click.BadParameter(str(error), param_hint="--workload") from error
-    return workload
+    return make()
 
 
 def attribute_of(module_name: str, attribute: str, what: str, hint: str) -> Any:
