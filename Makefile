@@ -18,11 +18,11 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-protos: $(STAMP)  ## generate Python from protos/*.proto
+protos: $(STAMP)  ## generate Python from protos/*.proto, and from that of the example
 	$(BIN)/python -m grpc_tools.protoc -I. --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy \
 	  --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc \
-	  --python_out=. --mypy_out=quiet:. --grpc_python_out=. --mypy_grpc_out=quiet:. protos/*.proto
-	@find protos -name '*_pb2_grpc.py*' -exec grep -L 'Stub' {} + | xargs -r rm -f
+	  --python_out=. --mypy_out=quiet:. --grpc_python_out=. --mypy_grpc_out=quiet:. protos/*.proto examples/trip/*.proto
+	@find protos examples -name '*_pb2_grpc.py*' -exec grep -L 'Stub' {} + | xargs -r rm -f
 
 snapshot: $(STAMP)  ## keep the schemas as those of a release, which later ones may not break
 	$(BIN)/python -m tests.tidy.schemas

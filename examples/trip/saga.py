@@ -1,0 +1,90 @@
+"""The saga: a seat, a room, and then the money; whatever fails before that gives back what was reserved.
+
+TripStarted ─▶ ReserveSeat ─▶ ReserveRoom ─▶ Pay ─▶ ConfirmTrip ─▶ completed
+                    ▲ ReleaseSeat ▲ ReleaseRoom │ CardDeclined
+                    └─────────────┴─────────────┴─▶ CancelTrip ─▶ compensated
+"""
+
+from __future__ import annotations
+
+from examples.trip.trip_pb2 import (
+    BookTripState,
+    CancelTrip,
+    CardDeclined,
+    ConfirmTrip,
+    FullyBooked,
+    Paid,
+    Pay,
+    ReleaseRoom,
+    ReleaseSeat,
+    ReserveRoom,
+    ReserveSeat,
+    RoomReleased,
+    RoomReserved,
+    SeatReleased,
+    SeatReserved,
+    SoldOut,
+    TripCancelled,
+    TripConfirmed,
+    TripStarted,
+)
+from runtime.saga.saga import Saga
+from runtime.saga.step import Step, seconds, starts
+
+__all__ = ["BookTrip"]
+
+
+def begin(event: TripStarted) -> BookTripState:
+    return BookTripState(trip_id=event.trip_id, flight=event.flight, hotel=event.hotel, price_cents=event.price_cents)
+
+
+def reserve_seat(state: BookTripState) -> ReserveSeat:
+    return ReserveSeat(flight=state.flight, trip_id=state.trip_id)
+
+
+def release_seat(state: BookTripState) -> ReleaseSeat:
+    return ReleaseSeat(flight=state.flight, trip_id=state.trip_id)
+
+
+def reserve_room(state: BookTripState) -> ReserveRoom:
+    return ReserveRoom(hotel=state.hotel, trip_id=state.trip_id)
+
+
+def release_room(state: BookTripState) -> ReleaseRoom:
+    return ReleaseRoom(hotel=state.hotel, trip_id=state.trip_id)
+
+
+def pay(state: BookTripState) -> Pay:
+    return Pay(trip_id=state.trip_id, price_cents=state.price_cents)
+
+
+def confirm(state: BookTripState) -> ConfirmTrip:
+    return ConfirmTrip(trip_id=state.trip_id)
+
+
+def cancel(state: BookTripState, reason: str) -> CancelTrip:
+    return CancelTrip(trip_id=state.trip_id, reason=reason)
+
+
+class BookTrip(Saga, kind="book-trip", state=BookTripState):
+    """Books a trip whole, or not at all."""
+
+    started_by = starts(TripStarted, begin)
+
+    seat = Step(
+        do=reserve_seat, done=SeatReserved, refused=SoldOut, undo=release_seat, undone=SeatReleased, timeout=seconds(30)
+    )
+    room = Step(
+        do=reserve_room,
+        done=RoomReserved,
+        refused=FullyBooked,
+        undo=release_room,
+        undone=RoomReleased,
+        timeout=seconds(30),
+    )
+    money = Step(do=pay, done=Paid, refused=CardDeclined, timeout=seconds(60), pivot=True)
+    close = Step(do=confirm, done=TripConfirmed, timeout=seconds(30))
+    flow = seat >> room >> money >> close
+
+    compensated = cancel
+    compensated_by = TripCancelled

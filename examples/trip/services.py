@@ -1,0 +1,122 @@
+"""The services of a trip. Flights and hotels count, and remember no trip: each message is handled once."""
+
+from __future__ import annotations
+
+from examples.trip.trip_pb2 import (
+    CANCELLED,
+    CONFIRMED,
+    NONE,
+    STARTED,
+    CancelTrip,
+    CardDeclined,
+    ConfirmTrip,
+    FlightState,
+    FullyBooked,
+    HotelState,
+    OpenFlight,
+    OpenHotel,
+    Paid,
+    Pay,
+    PaymentState,
+    ReleaseRoom,
+    ReleaseSeat,
+    ReserveRoom,
+    ReserveSeat,
+    RoomReleased,
+    RoomReserved,
+    SeatReleased,
+    SeatReserved,
+    SoldOut,
+    StartTrip,
+    TripCancelled,
+    TripConfirmed,
+    TripStarted,
+    TripState,
+)
+from runtime.durable.service import Service
+
+__all__ = ["LIMIT_CENTS", "Flights", "Hotels", "Payments", "Trips"]
+
+LIMIT_CENTS = 200_000
+"""Cards pay no more at once."""
+
+
+class Trips(Service, kind="trips", state=TripState):
+    """What clients ask for, and what became of it."""
+
+    state: TripState
+
+    async def start(self, command: StartTrip) -> TripStarted | None:
+        """The same trip again starts nothing."""
+        trip = self.state
+        if trip.status != NONE:
+            return None
+        trip.status = STARTED
+        trip.flight, trip.hotel, trip.price_cents = command.flight, command.hotel, command.price_cents
+        return TripStarted(trip_id=self.key, flight=trip.flight, hotel=trip.hotel, price_cents=trip.price_cents)
+
+    async def confirm(self, command: ConfirmTrip) -> TripConfirmed:
+        self.state.status = CONFIRMED
+        return TripConfirmed(trip_id=self.key)
+
+    async def cancel(self, command: CancelTrip) -> TripCancelled:
+        self.state.status = CANCELLED
+        self.state.reason = command.reason
+        return TripCancelled(trip_id=self.key, reason=command.reason)
+
+
+class Flights(Service, kind="flights", state=FlightState):
+    state: FlightState
+
+    async def open(self, command: OpenFlight) -> None:
+        self.state.seats = command.seats
+
+    async def reserve(self, command: ReserveSeat) -> SeatReserved | SoldOut:
+        flight = self.state
+        if flight.reserved - flight.released >= flight.seats:
+            return SoldOut(trip_id=command.trip_id)
+        flight.reserved += 1
+        return SeatReserved(trip_id=command.trip_id)
+
+    async def release(self, command: ReleaseSeat) -> SeatReleased:
+        self.state.released += 1
+        return SeatReleased(trip_id=command.trip_id)
+
+
+class Hotels(Service, kind="hotels", state=HotelState):
+    state: HotelState
+
+    async def open(self, command: OpenHotel) -> None:
+        self.state.rooms = command.rooms
+
+    async def reserve(self, command: ReserveRoom) -> RoomReserved | FullyBooked:
+        hotel = self.state
+        if hotel.reserved - hotel.released >= hotel.rooms:
+            return FullyBooked(trip_id=command.trip_id)
+        hotel.reserved += 1
+        return RoomReserved(trip_id=command.trip_id)
+
+    async def release(self, command: ReleaseRoom) -> RoomReleased:
+        self.state.released += 1
+        return RoomReleased(trip_id=command.trip_id)
+
+
+class Payments(Service, kind="payments", state=PaymentState):
+    """A trip is paid once, however often a saga that heard no answer asks."""
+
+    state: PaymentState
+
+    async def pay(self, command: Pay) -> Paid | CardDeclined:
+        payment = self.state
+        if not payment.payments and not payment.declined:
+            self._charge(command.price_cents)
+        if payment.declined:
+            return CardDeclined(trip_id=self.key, reason=payment.declined)
+        return Paid(trip_id=self.key)
+
+    def _charge(self, price_cents: int) -> None:
+        if price_cents > LIMIT_CENTS:
+            self.state.declined = f"{price_cents} cents are above the card's limit"
+            return
+        self.state.payments += 1
+        self.state.paid_cents = price_cents
