@@ -1,0 +1,64 @@
+"""What the how-to pages show is what runs: code is cut from the files it names, the rest is executed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from runtime.testing.commands.group import proving
+from tests.tidy.source import ROOT, name
+
+PAGES = sorted((ROOT / "docs" / "howto").glob("*.md"))
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FROM = re.compile(r"# (\S+\.py)\n")
+_COMMAND = "python -m runtime.testing "
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    """Page and text of each fenced block."""
+    found = [(name(page), *match.groups()) for page in PAGES for match in _BLOCK.finditer(page.read_text("utf-8"))]
+    return [(page, text) for page, its_language, text in found if its_language == language]
+
+
+def commands() -> list[str]:
+    return [line for _, text in blocks("console") for line in text.splitlines()]
+
+
+def wrong(text: str) -> str:
+    """Why a block is not what runs; empty if it is."""
+    source = _FROM.match(text)
+    if source is None:
+        exec(compile(text, "a block of a page", "exec"), {})
+        return ""
+    path, shown = ROOT / source[1], text[source.end() :]
+    if not path.exists():
+        return f"there is no {source[1]}"
+    return "" if f"\n{shown}" in f"\n{path.read_text('utf-8')}" else f"{source[1]} has no such lines"
+
+
+@pytest.mark.parametrize(("page", "text"), blocks("python"))
+def test_code_is_cut_from_the_file_it_names_or_runs_by_itself(page: str, text: str) -> None:
+    assert not wrong(text), f"{page}: {wrong(text)}:\n{text}"
+
+
+@pytest.mark.parametrize("command", commands())
+def test_commands_do_what_they_are_said_to(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert command.startswith(_COMMAND), f"{command}: only the test kit's commands can be shown to work"
+    monkeypatch.chdir(ROOT)
+    done = CliRunner().invoke(proving, shlex.split(command.removeprefix(_COMMAND)))
+    assert done.exit_code == 0, done.output
+
+
+def test_every_page_shows_something() -> None:
+    assert len(blocks("python")) > 5 and len(commands()) > 2
+
+
+def test_code_that_is_not_in_its_file_is_found(tmp_path: Path) -> None:
+    assert wrong("# examples/trip/saga.py\n    flow = seat >> money\n") == "examples/trip/saga.py has no such lines"
+    assert wrong("# examples/trip/nothing.py\nx = 1\n") == "there is no examples/trip/nothing.py"
+    with pytest.raises(ImportError):
+        wrong("from runtime.testing import nothing_of_this_name\n")
