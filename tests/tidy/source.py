@@ -23,6 +23,8 @@ def texts() -> Iterator[Path]:
     folders = (*CODE, *AROUND, "protos", "docs", ".ci")
     paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*")) if path.is_file()]
     for path in [*paths, *sorted(path for path in ROOT.glob("*") if path.is_file())]:
+        if path.name == ".git":  # of a work tree
+            continue
         if path.suffix in _TEXT and "_pb2" not in path.name and "__pycache__" not in path.parts:
             yield path
 
