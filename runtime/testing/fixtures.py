@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Protocol
 
 import pytest
+import pytest_asyncio
 
 from runtime.saga.catalogue import Catalogue
 from runtime.testing.cluster.cluster import Cluster, Nodes
@@ -37,7 +38,7 @@ class MakeCluster(Protocol):
         ...
 
 
-@pytest.fixture
+@pytest_asyncio.fixture
 async def make_cluster() -> AsyncIterator[MakeCluster]:
     """Makes clusters for one test, and closes them after it: a promise that was broken fails the test."""
     made: list[Cluster] = []
