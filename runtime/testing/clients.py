@@ -12,6 +12,7 @@ simulate(catalogue, TripClients, seeds=200).check()
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -31,16 +32,16 @@ _PAUSE_S = (0.02, 0.6)
 M = TypeVar("M", bound=Message)
 
 
-class Clients:
+class Clients(ABC):
     """All clients of one run; made anew for each seed. Whatever they choose, they choose by `dice`."""
 
     def __init__(self, world: World, dice: Dice) -> None:
         self.world = world
         self.dice = dice
 
+    @abstractmethod
     async def run(self) -> None:
         """Act as all clients; return when each has got what it wanted."""
-        raise NotImplementedError
 
     def check(self) -> Iterable[Violation]:
         """At rest: what is not as it should be by the business's own rules."""

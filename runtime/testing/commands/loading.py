@@ -49,9 +49,9 @@ def _made(name: str) -> Workload:
     module_name, _, attribute = name.rpartition(":")
     home = module_name or _HOMES.get(attribute, "")
     if not home:
-        known = " and ".join(_HOMES)
+        known = ", ".join(_HOMES)
         raise click.BadParameter(
-            f"there is no workload {name!r}; {known} are known, or name MODULE:NAME", param_hint="--workload"
+            f"there is no workload {name!r}; name {known}, or MODULE:NAME", param_hint="--workload"
         )
     make: Callable[[], Workload] = attribute_of(home, attribute, "workload", "--workload")
     if not callable(make):

@@ -33,6 +33,7 @@ LEFT_OUT = {
     "config.py": "settings are read from the environment once, when a process starts",
     "store/sqlite/lock.py": "tells other processes who holds the file; a simulated node has another store",
     "store/sqlite/worker.py": "the thread that waits for a real disk; a simulated node has another store",
+    "testing/commands/spread.py": "hands whole runs to other processes; none of them is in another",
     "testing/processes/": "waits for real processes in real time",
 }
 """Files of the runtime itself that are not read, each with the reason."""
