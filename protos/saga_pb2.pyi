@@ -103,7 +103,7 @@ class StepRecord(_message.Message):
     """of the last fault or silence"""
     @_builtins.property
     def earlier_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
-        """of commands sent before the last and still without an answer"""
+        """of commands sent before the last that may still have been carried out"""
 
     @_builtins.property
     def faulted_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:

@@ -93,6 +93,8 @@ class Instance:
         key = _key(step, "do", step.command, command)
         taken.address = address_of(step.command.kind, key)
         taken.command_id = self._next_id(taken.address)
+        for id in [one for one in taken.earlier_ids if one in taken.faulted_ids]:
+            taken.earlier_ids.remove(id)  # whoever answers this command knows what became of that one
         taken.status = StepRecord.ASKED
         taken.attempts += 1
         taken.asked_at_s = self.now_s

@@ -160,12 +160,18 @@ def _done(saga: Instance, step: StepDefinition, taken: StepRecord, answer: Messa
 
 
 def _refused(saga: Instance, step: StepDefinition, taken: StepRecord, answer: Answer) -> None:
-    name = answer.message.DESCRIPTOR.name
-    last_is_open = taken.status == StepRecord.ASKED and answer.command_id != taken.command_id
-    if answer.command_id in taken.earlier_ids:
-        taken.earlier_ids.remove(answer.command_id)
-    if last_is_open or taken.earlier_ids:
-        # Another command of this step may still be carried out: its answer decides, or the timer has it asked again.
+    name, id = answer.message.DESCRIPTOR.name, answer.command_id
+    is_last = id == taken.command_id
+    if is_last and taken.status == StepRecord.UNKNOWN and not _in_doubt(taken, id):
+        saga.note = f"{name} came once more"
+        return
+    for ids in (taken.earlier_ids, taken.faulted_ids):
+        if id in ids:
+            ids.remove(id)
+    last_is_open = taken.status == StepRecord.ASKED and not is_last
+    if last_is_open or taken.earlier_ids or (not is_last and _in_doubt(taken, taken.command_id)):
+        # Another command of this step may have been, or still be, carried out: its answer decides, or the timer has it
+        # asked again.
         taken.error = f"{name}, while another {step.command.name} is without an answer"
         taken.status = StepRecord.ASKED if last_is_open else StepRecord.UNKNOWN
         return
@@ -175,6 +181,11 @@ def _refused(saga: Instance, step: StepDefinition, taken: StepRecord, answer: An
     except AuthorFailed as error:
         taken.error = str(error)
     compensation.turn_back(saga, f"{step.name}: {name}")
+
+
+def _in_doubt(taken: StepRecord, command_id: bytes) -> bool:
+    """Whether this command, which is not open, may have been carried out all the same."""
+    return command_id in taken.earlier_ids or command_id in taken.faulted_ids
 
 
 def _settle(
@@ -252,9 +263,8 @@ def _earlier_faulted(saga: Instance, step: StepDefinition, taken: StepRecord, fa
     if fault.command_id in taken.faulted_ids:
         saga.note = f"a fault of step {step.name} came once more: {fault.error}"
         return
-    if fault.command_id in taken.earlier_ids:
-        taken.earlier_ids.remove(fault.command_id)
-        taken.faulted_ids.append(fault.command_id)
+    # It stays among the earlier ones until the step is asked again: who refuses the last may not know of this one.
+    taken.faulted_ids.append(fault.command_id)
     taken.error = fault.error
 
 

@@ -241,6 +241,33 @@ def test_an_early_refusal_waits_for_the_command_that_was_sent_last() -> None:
     story.given(LABELLED, to=second).expect(MarkReadyToShip)
 
 
+def test_a_refusal_that_comes_twice_is_ignored_the_second_time_and_recorded_as_such() -> None:
+    story = billed(FirmOrderProcess).given_silence("ship").given(BACK_ORDERED)
+    before = story.record
+    story.given(BACK_ORDERED).expect().expect_ignored("BackOrdered came once more")
+    assert story.record == before
+
+
+def test_the_refusal_of_an_earlier_command_says_nothing_of_the_last_which_was_given_up_on() -> None:
+    """The last may have been carried out before its handler failed; the pivot has no undo, so it has to be known."""
+    story = billed(FirmOrderProcess).given_silence("ship")
+    first, second = story.command(CreateShippingLabel, 0), story.command(CreateShippingLabel, 1)
+    story.given_fault("printer offline", to=second)
+    story.given(BACK_ORDERED, to=first).expect().expect_status("running")
+    story.given_silence("ship").expect(CreateShippingLabel)
+    story.given(LABELLED).expect(MarkReadyToShip)
+
+
+def test_the_refusal_of_the_last_command_says_nothing_of_one_whose_fault_came_after_it_was_sent() -> None:
+    """Nobody knows which of the two was handled first. A command that is sent from now on is handled after both."""
+    story = billed(FirmOrderProcess).given_silence("ship")
+    first, second = story.command(CreateShippingLabel, 0), story.command(CreateShippingLabel, 1)
+    story.given_fault("printer offline", to=first)
+    story.given(BACK_ORDERED, to=second).expect().expect_status("running")
+    story.given_silence("ship").expect(CreateShippingLabel)
+    story.given(BACK_ORDERED).expect_status("compensating", "ship: BackOrdered")
+
+
 def test_the_interpreter_leaves_what_it_was_given_as_it_was() -> None:
     story = billed()
     record = story.record
