@@ -82,6 +82,7 @@ class StepRecord(_message.Message):
     EARLIER_IDS_FIELD_NUMBER: _builtins.int
     FAULTED_IDS_FIELD_NUMBER: _builtins.int
     EARLIER_UNDO_IDS_FIELD_NUMBER: _builtins.int
+    STUCK_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     status: Global___StepRecord.Status.ValueType
     address: _builtins.str
@@ -101,6 +102,8 @@ class StepRecord(_message.Message):
     undo_outcome: _builtins.str
     error: _builtins.str
     """of the last fault or silence"""
+    stuck: _builtins.bool
+    """it cannot go on by itself, and so the process is stuck"""
     @_builtins.property
     def earlier_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """of commands sent before the last that may still have been carried out"""
@@ -130,10 +133,11 @@ class StepRecord(_message.Message):
         earlier_ids: _abc.Iterable[_builtins.bytes] | None = ...,
         faulted_ids: _abc.Iterable[_builtins.bytes] | None = ...,
         earlier_undo_ids: _abc.Iterable[_builtins.bytes] | None = ...,
+        stuck: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "asked_at_s", b"asked_at_s", "attempts", b"attempts", "command_id", b"command_id", "earlier_ids", b"earlier_ids", "earlier_undo_ids", b"earlier_undo_ids", "error", b"error", "faulted_ids", b"faulted_ids", "name", b"name", "outcome", b"outcome", "status", b"status", "undo_attempts", b"undo_attempts", "undo_id", b"undo_id", "undo_outcome", b"undo_outcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "asked_at_s", b"asked_at_s", "attempts", b"attempts", "command_id", b"command_id", "earlier_ids", b"earlier_ids", "earlier_undo_ids", b"earlier_undo_ids", "error", b"error", "faulted_ids", b"faulted_ids", "name", b"name", "outcome", b"outcome", "status", b"status", "stuck", b"stuck", "undo_attempts", b"undo_attempts", "undo_id", b"undo_id", "undo_outcome", b"undo_outcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -98,11 +98,12 @@ def close(saga: Instance) -> None:
 
 
 def _undone(saga: Instance, step: StepDefinition, taken: StepRecord, outcome: str) -> None:
-    if taken.status == StepRecord.OWED:  # confirmed after it was given up, as by an operator's replay
-        saga.timers.append(CancelTimer(step.name))
-        saga.unstick()
+    was_owed = taken.status == StepRecord.OWED
     taken.status = StepRecord.UNDONE
     taken.undo_outcome = outcome
+    if was_owed:  # confirmed after it was given up, as by an operator's replay
+        saga.timers.append(CancelTimer(step.name))
+        saga.unstick(taken)
     _undo_next(saga)
 
 
@@ -114,7 +115,5 @@ def _undo_next(saga: Instance) -> None:
         if begun or any(saga.steps[index].status in OWING for index in step.all_after):
             continue
         undo(saga, step, taken)
-        if saga.record.status != SagaRecord.COMPENSATING:
-            return
     if all(taken.status not in OWING for taken in saga.steps):
         close(saga)

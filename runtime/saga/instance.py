@@ -85,6 +85,11 @@ class Instance:
                 return f"{pivot.name} is under way and cannot be undone"
         return ""
 
+    @property
+    def heading(self) -> SagaRecord.Status.ValueType:
+        """Which way it is going, or was going when it got stuck."""
+        return self.record.stuck_in if self.record.status == SagaRecord.STUCK else self.record.status
+
     # --- sending ---
 
     def ask(self, step: StepDefinition, taken: StepRecord) -> None:
@@ -162,24 +167,36 @@ class Instance:
     # --- rest ---
 
     def stick(self, step: StepDefinition, error: str) -> None:
-        """Come to rest where only a person, or an answer that comes after all, can help."""
-        record = self.record
+        """Come to rest where only a person, or an answer that comes after all, can help. Steps beside it go on."""
+        record, taken = self.record, self.steps[step.index]
         if record.status != SagaRecord.STUCK:
             record.stuck_in, record.status = record.status, SagaRecord.STUCK
-        self.steps[step.index].error = error
-        back = record.stuck_in == SagaRecord.COMPENSATING and step.role is not Role.CLOSING
-        record.stuck_reason = f"{'undo of ' if back else ''}step {step.name}: {error}; {self._remains()}"
+        taken.stuck, taken.error = True, error
+        record.stuck_reason = self._why_stuck()
         self.timers.append(CancelTimer(step.name))
 
-    def unstick(self) -> None:
-        """What was missing has come after all."""
+    def unstick(self, taken: StepRecord) -> None:
+        """What was missing of a step has come after all: the saga goes on, unless another step is stuck as well."""
         record = self.record
-        if record.status == SagaRecord.STUCK:
+        if record.status != SagaRecord.STUCK:
+            return
+        taken.stuck = False
+        if any(step.stuck for step in self.steps):
+            record.stuck_reason = self._why_stuck()
+        else:
             record.status, record.stuck_in, record.stuck_reason = record.stuck_in, SagaRecord.NONE, ""
 
     def end(self, status: SagaRecord.Status.ValueType) -> None:
         self.record.status = status
         self.record.ended_at_s = self.now_s
+
+    def _why_stuck(self) -> str:
+        reasons = []
+        for step, taken in zip(self.definition.steps, self.steps, strict=True):
+            if taken.stuck:
+                back = self.record.stuck_in == SagaRecord.COMPENSATING and step.role is not Role.CLOSING
+                reasons.append(f"{'undo of ' if back else ''}step {step.name}: {taken.error}")
+        return "; ".join([*reasons, self._remains()])
 
     def _remains(self) -> str:
         undone = [step for step in self.definition.flow_steps if self.steps[step.index].status != StepRecord.DONE]

@@ -97,9 +97,10 @@ def _go_on(saga: Instance, candidates: tuple[int, ...]) -> None:
         ready = steps[index].status == StepRecord.WAITING and _all_done(saga, step.before)
         if ready:
             _ask(saga, step, steps[index])
-            if saga.record.status != SagaRecord.RUNNING:
+            if saga.heading != SagaRecord.RUNNING:
                 return
-    if not candidates and _all_done(saga, range(saga.definition.closing_from)):
+    all_done = not candidates and _all_done(saga, range(saga.definition.closing_from))
+    if all_done and saga.record.status == SagaRecord.RUNNING:
         if saga.definition.deadline_s:
             saga.timers.append(CancelTimer(DEADLINE))
         saga.end(SagaRecord.COMPLETED)
@@ -191,9 +192,10 @@ def _in_doubt(taken: StepRecord, command_id: bytes) -> bool:
 def _settle(
     saga: Instance, step: StepDefinition, taken: StepRecord, status: StepRecord.Status.ValueType, answer: Message
 ) -> None:
-    if taken.status == StepRecord.UNKNOWN:
-        saga.unstick()
+    was_unknown = taken.status == StepRecord.UNKNOWN
     taken.status = status
+    if was_unknown:
+        saga.unstick(taken)
     taken.outcome = answer.DESCRIPTOR.full_name
     saga.timers.append(CancelTimer(step.name))
 
@@ -206,7 +208,7 @@ def _timer_fired(saga: Instance, name: str) -> None:
         _deadline_passed(saga)
         return
     step = saga.definition.step_named(name)
-    if step is None or saga.record.status not in (SagaRecord.RUNNING, SagaRecord.COMPENSATING):
+    if step is None or saga.heading not in (SagaRecord.RUNNING, SagaRecord.COMPENSATING):
         saga.note = f"timer {name} came when nothing waited for it"
         return
     taken = saga.steps[step.index]
