@@ -26,6 +26,7 @@ def check(definition: Definition) -> None:
         )
     for step in definition.steps:
         _check_step(definition, step)
+    _check_beside_pivot(definition)
 
 
 def _check_step(definition: Definition, step: StepDefinition) -> None:
@@ -41,6 +42,19 @@ def _check_step(definition: Definition, step: StepDefinition) -> None:
         _check_undo(where, step)
     if step.budget.asks_max < 1 or step.budget.backoff_s <= 0 or step.budget.backoff_max_s < step.budget.backoff_s:
         raise InvalidDefinition(f"{where}: a budget needs at least 1 ask, and pauses above 0 that may grow")
+
+
+def _check_beside_pivot(definition: Definition) -> None:
+    """Each step comes before the pivot or after it: one that fails when the pivot is done could not turn back."""
+    pivot = definition.pivot
+    for step in definition.flow_steps if pivot is not None else ():
+        assert pivot is not None
+        if step is not pivot and step.index not in pivot.all_after and pivot.index not in step.all_after:
+            raise InvalidDefinition(
+                f"{definition.title}.{step.name}: it may be under way when the pivot {pivot.name} is done, and then "
+                f"there is no way back; let the pivot wait for it ({step.name} >> {pivot.name}), or let it wait for "
+                f"the pivot ({pivot.name} >> {step.name})"
+            )
 
 
 def _check_retriable(where: str, step: StepDefinition) -> None:

@@ -125,6 +125,17 @@ def test_s17_two_pivots_are_refused() -> None:
         define(ship=first, close=second, flow=first >> second)
 
 
+@pytest.mark.parametrize("later", [None, "close"])
+def test_s17_a_step_beside_the_pivot_is_refused(later: str | None) -> None:
+    """When the pivot is done and the step is refused, the saga could neither go on nor turn back."""
+    pivot, beside, last = ship(), bill(), close()
+    edges = ((pivot, last), (beside, last)) if later else ((pivot, last),)
+    with pytest.raises(
+        InvalidDefinition, match=r"Wrong.bill: it may be under way when the pivot ship is done.*bill >> ship"
+    ):
+        define(ship=pivot, bill=beside, close=last, flow=Flow((pivot, beside, last), edges))
+
+
 def test_s17_a_step_that_is_declared_and_not_in_the_flow_is_refused() -> None:
     step = bill()
     with pytest.raises(InvalidDefinition, match=r"Wrong.close: the step is declared, and not in the flow"):
