@@ -67,7 +67,10 @@ class _Job(Generic[T]):
 
 
 class Worker:
-    """Runs work on one thread, under a file lock if it has one. At most 1,000 jobs wait; more are refused."""
+    """Runs work on one thread, under a file lock if it has one, which is closed when the thread ends.
+
+    At most 1,000 jobs wait; more are refused.
+    """
 
     def __init__(self, name: str, clock: Clock, *, wait_s: float, lock: FileLock | None = None) -> None:
         self._name = name
@@ -100,16 +103,21 @@ class Worker:
             deadline.cancel()
 
     async def stop(self, last: Callable[[], None]) -> None:
-        """Do the queued work, then `last`, and end the thread. One stuck behind a foreign lock is left behind."""
-        if self._thread is None:
+        """Do the queued work, then `last`, and end the thread. One stuck behind a foreign lock is left behind.
+
+        May be called again, and by several at once.
+        """
+        thread = self._thread
+        if thread is None:
             return
         try:
             await self.run(last)
         except StoreBusy:
             return
         finally:
-            self._jobs.put(None)
-            thread, self._thread = self._thread, None
+            if self._thread is thread:
+                self._thread = None
+                self._jobs.put(None)
         thread.join()
 
     def _take_back(self, job: _Job[Any]) -> None:
@@ -122,11 +130,16 @@ class Worker:
         return StoreBusy(f"the thread {self._name} was busy for more than {self._wait_s:g} s; try again later")
 
     def _serve(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            if self._lock is None:
-                self._do(job)
-            else:
-                self._do_locked(job, self._lock)
+        try:
+            while (job := self._jobs.get()) is not None:
+                if self._lock is None:
+                    self._do(job)
+                else:
+                    self._do_locked(job, self._lock)
+        finally:
+            # Not by whoever stops us: we may be left behind, still waiting for it.
+            if self._lock is not None:
+                self._lock.close()
 
     def _do(self, job: _Job[Any]) -> None:
         if job.claim():

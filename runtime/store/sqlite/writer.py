@@ -44,8 +44,7 @@ class Writer:
         self._wait_s = wait_s
         self._vfs = vfs
         self._checkpoint_pages = checkpoint_pages
-        self._lock = FileLock(path)
-        self._worker = Worker(f"{path.name} writer", ports.clock, wait_s=wait_s, lock=self._lock)
+        self._worker = Worker(f"{path.name} writer", ports.clock, wait_s=wait_s, lock=FileLock(path))
         self._connection: apsw.Connection | None = None
 
     async def open(self, steps: Sequence[str], *, create: bool) -> str:
@@ -68,7 +67,6 @@ class Writer:
 
     async def close(self) -> None:
         await self._worker.stop(self._drop)
-        self._lock.close()
 
     def _prepare(self, steps: Sequence[str], *, create: bool) -> str:
         with translated(self._path):
