@@ -57,13 +57,15 @@ class Outbox:
             self.answer = decision.answer
 
     def fault(self, error: str, attempts: int) -> None:
-        """Tell the actor that sent the command that it will not be handled."""
+        """Tell the actor that sent the command that it will not be handled, unless an operator replays it."""
         if self._cause.reply_to:
             fault = durable_pb2.Fault(
                 command=self._cause.id, command_type=self._cause.type, error=error[:4000], attempts=attempts
             )
             try:
-                self._reply(fault, fault.DESCRIPTOR.full_name, fault.SerializeToString())
+                # An answer that comes after all must not die as a copy of this: no answer has the position 0.
+                id = message_id(self._cause.sent_at_s, self._cause.id, 0, self._cause.reply_to)
+                self._reply(fault, fault.DESCRIPTOR.full_name, fault.SerializeToString(), id=id)
             except InvalidMessage:
                 pass  # there is nobody of that address to tell; the message is parked with its reason all the same
 
@@ -121,9 +123,9 @@ class Outbox:
                 raise InvalidMessage(f"{contract.name} has no {one.key_field}, by which {one.kind} would receive it")
             self._add(contract.name, body, one.kind, key, process=one.process)
 
-    def _reply(self, message: Message, name: str, body: bytes) -> None:
+    def _reply(self, message: Message, name: str, body: bytes, *, id: bytes = b"") -> None:
         kind, key = parse_address(self._cause.reply_to)
-        self._add(name, body, kind, key, in_reply_to=self._cause.id)
+        self._add(name, body, kind, key, id=id, in_reply_to=self._cause.id)
 
     def _add(
         self,
