@@ -39,9 +39,9 @@ class Outbox:
         self._position = 0
         process = draft.kind.behaviour.process
         self._process = process or cause.process
-        # A saga's messages stay in the saga's own conversation, whoever's message moved it.
-        own = process and draft.row is not None
-        self._conversation = draft.row.conversation if own and draft.row is not None else cause.conversation
+        # A saga's messages stay in the saga's own conversation, whoever's message moved it: in the turn that makes it
+        # as well, for an undo finds its do by the conversation that both are in.
+        self._conversation = draft.own_conversation(cause) if process else cause.conversation
         self.sent: list[Envelope] = []
         self.answer: Message | None = None
 

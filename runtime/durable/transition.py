@@ -61,6 +61,7 @@ class Draft:
     """One transition in the making, for one actor."""
 
     __slots__ = (
+        "_conversation",
         "_position",
         "_timers_changed",
         "address",
@@ -111,6 +112,7 @@ class Draft:
         self.failed = False  # some message was
         self.alarm = ""
         self.row_after: ActorRow | None = None  # set by finish
+        self._conversation = b"" if row is None else row.conversation
         self._position = 0
         self._timers_changed = False
 
@@ -122,6 +124,11 @@ class Draft:
     @property
     def is_empty(self) -> bool:
         return not self.history and not self.rescheduled
+
+    def own_conversation(self, cause: Envelope) -> bytes:
+        """The one that made the actor; while nothing has, that of the first message that wants to know."""
+        self._conversation = self._conversation or cause.conversation
+        return self._conversation
 
     def next_sequence(self) -> int:
         """Grows with every message this actor ever sends."""
@@ -249,7 +256,7 @@ class Draft:
             self.shard,
             self.revision,
             self.last_id,
-            before.conversation if before is not None else self._first_conversation(),
+            self._conversation or self._first_conversation(),
             self.kind.behaviour.state_type.DESCRIPTOR.full_name,
             self.state_bytes,
             timers,

@@ -86,6 +86,26 @@ def test_s92_a_back_order_is_refunded_once_and_cancelled_on_real_turns() -> None
     in_virtual_time(scenario)
 
 
+def test_s89_a_saga_that_starts_in_the_turn_of_a_cancellation_too_early_undoes_what_it_has_done() -> None:
+    async def scenario() -> None:
+        node = await shop(on_hand=1)
+        await pause(node, "order-process")
+        cancel = node.send(CancelSaga(reason="too early"), kind="order-process", key="ORD-1")
+        refused = node.ports.tasks.start(cancel, name="cancel")
+        await node.sleep(0.1)
+        await place(node)
+        await resume(node, "order-process")
+        await node.sleep(5)
+        assert isinstance(await refused, CancelRefused)
+        assert (await node.row("order-process", "ORD-1")).revision == 5, "both came in one turn"
+        assert (await record(node)).status == SagaRecord.COMPENSATED
+        charged = await bill(node)
+        assert (charged.charges, charged.refunds) == (1, 1)
+        await node.stop()
+
+    in_virtual_time(scenario)
+
+
 def test_s67_a_bill_that_is_taken_up_after_its_undo_was_sent_leaves_nothing_charged() -> None:
     async def scenario() -> None:
         node = await shop()
