@@ -1,0 +1,128 @@
+"""A node killed at every durable boundary: a share of what `make failpoints` does to the full."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner
+
+from actors.billing import Billing
+from actors.errand import Errand
+from protos.billing_pb2 import OrderRefunded, RefundOrder
+from runtime.failpoints import Failpoint
+from runtime.testing.commands.group import proving
+from runtime.testing.simulation.ambush import Ambush, Ambushes
+from runtime.testing.simulation.exhaustive import Crash, Reference, pairs, reference, run_crash, singles
+
+FEWEST = 60
+POISON_ONLY = "MESSAGE_PARKED"
+REFUND = RefundOrder.DESCRIPTOR.full_name
+EVERY = 40  # of the ordered pairs, one in so many
+
+
+@pytest.fixture(scope="module")
+def errand() -> Errand:
+    return Errand()
+
+
+@pytest.fixture(scope="module")
+def base(errand: Errand) -> Reference:
+    return reference(errand)
+
+
+def died(errand: Errand, base: Reference, crash: Crash) -> int:
+    """How many nodes died at a point; fails when a promise was broken."""
+    result = run_crash(errand, base.seed, crash)
+    assert not result.violations, f"{crash}: {result.violations}"
+    return result.faults.get("killed at a failpoint", 0)
+
+
+def test_a_few_orders_in_both_styles_reach_nearly_every_failpoint(base: Reference) -> None:
+    assert not base.result.violations
+    assert len(base.reached) >= FEWEST, [point.name for point in Failpoint if point not in base.reached]
+    assert POISON_ONLY not in [point.name for point in base.reached]
+
+
+def test_a_node_may_die_the_last_time_it_reaches_any_failpoint(errand: Errand, base: Reference) -> None:
+    last = {crash.point: crash for crash in singles(base)}
+    assert {point: died(errand, base, crash) for point, crash in last.items()} == dict.fromkeys(last, 1)
+
+
+def test_a_node_may_die_again_while_it_or_another_recovers(errand: Errand, base: Reference) -> None:
+    crashes = list(pairs(base))
+    assert len(crashes) == len(base.reached) ** 2 >= 1500
+    twice = [died(errand, base, crash) == 2 for crash in crashes[::EVERY]]
+    assert sum(twice) * 2 > len(twice), "most second crashes did not happen"
+
+
+def test_every_hit_of_a_point_is_a_run_of_its_own(base: Reference) -> None:
+    crashes = [(crash.point, crash.hit) for crash in singles(base)]
+    assert len(set(crashes)) == len(crashes) == sum(base.hits.values())
+
+
+def test_the_same_crash_is_the_same_run(errand: Errand, base: Reference) -> None:
+    crash = Crash(Failpoint.TURN_COMMITTED, 5, Failpoint.ROW_READ)
+    assert run_crash(errand, base.seed, crash).trace == run_crash(errand, base.seed, crash).trace
+
+
+def test_what_a_dead_node_was_doing_has_no_effect(errand: Errand, base: Reference) -> None:
+    """It dies with a transition committed and everything still to be sent: what follows was swept by others."""
+    result = run_crash(errand, base.seed, Crash(Failpoint.TURN_COMMITTED, 1))
+    released = result.reached["TURN_RELEASED"]
+    assert released == result.reached["TURN_COMMITTED"] - 1
+    assert not result.violations
+
+
+def test_the_command_lists_the_points() -> None:
+    told = CliRunner().invoke(proving, ["failpoints", "--list"])
+    assert told.exit_code == 0
+    assert [line.split()[0] for line in told.output.splitlines()] == [point.name for point in Failpoint]
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A share of the crashes, so that the command itself is what is tried."""
+    monkeypatch.setattr("runtime.testing.simulation.exhaustive._SEEDS", 3)
+    monkeypatch.setattr("runtime.testing.commands.failpoints.singles", lambda base: list(singles(base))[::50])
+
+
+@pytest.mark.usefixtures("few")
+def test_a_crash_that_breaks_a_promise_ends_with_exit_code_1_and_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A planted bug: once a node has died, refunds are said to be done and are not."""
+    crashed: list[Ambush] = []
+    spring, refund = Ambushes._spring, Billing.refund
+
+    def noticed(ambushes: Ambushes, ambush: Ambush) -> None:
+        crashed.append(ambush)
+        spring(ambushes, ambush)
+
+    async def forgetful(billing: Billing, command: RefundOrder) -> OrderRefunded:
+        return OrderRefunded(order_id=billing.key) if crashed else await refund(billing, command)
+
+    monkeypatch.setattr(Ambushes, "_spring", noticed)
+    monkeypatch.setattr(
+        Billing, "handlers", {**Billing.handlers, REFUND: replace(Billing.handlers[REFUND], function=forgetful)}
+    )
+    told = CliRunner().invoke(proving, ["failpoints", "--pairs", "0"])
+    assert told.exit_code == 1
+    assert "killed at" in told.output and "cents stay charged" in told.output
+
+
+@pytest.mark.usefixtures("few")
+def test_a_workload_that_fails_without_a_crash_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actors.workload._mistakes", lambda wish, order, bill: [("I5", "a planted mistake")])
+    told = CliRunner().invoke(proving, ["failpoints", "--pairs", "0"])
+    assert told.exit_code == 1
+    assert "the run without a crash breaks a promise already" in told.output and "a planted mistake" in told.output
+
+
+@pytest.mark.usefixtures("few")
+def test_figures_come_as_one_object() -> None:
+    told = CliRunner().invoke(proving, ["failpoints", "--pairs", "20", "--json"])
+    assert told.exit_code == 0, told.output
+    figures = json.loads(told.stdout.splitlines()[-1])
+    assert (figures["violations"], figures["pairs"]) == (0, 20)
+    assert figures["runs"] == figures["hits"] + 20
+    assert figures["unreached"]
