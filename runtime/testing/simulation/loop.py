@@ -213,8 +213,9 @@ class SimLoop(asyncio.BaseEventLoop):
             heapq.heappop(timers)
         if not timers:
             raise NothingLeft("nothing is ready, and no timer is set")
-        self._now_s = max(self._now_s, timers[0][0])
-        self._instant_ends = self.steps + _INSTANT_STEPS_MAX
+        if timers[0][0] > self._now_s:
+            self._now_s = timers[0][0]
+            self._instant_ends = self.steps + _INSTANT_STEPS_MAX
         while timers and timers[0][0] <= self._now_s:
             timer = heapq.heappop(timers)[2]
             if not timer._cancelled:

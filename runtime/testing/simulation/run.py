@@ -32,7 +32,7 @@ __all__ = ["MakeScene", "Result", "simulate_scene", "simulate_seed"]
 _REST_S = 900.0  # within which everything has to end after the last fault
 _STOP_S = 60.0  # within which every node has to stop when it is asked to
 _LOOK_S = 0.25
-_STEPS_MAX = 3_000_000
+_STEPS_MAX = 500_000  # some fifty times as many as a run takes
 _ENDED = (SagaRecord.COMPLETED, SagaRecord.COMPENSATED)
 
 
