@@ -27,8 +27,9 @@ protos: $(STAMP)  ## generate Python from protos/*.proto, and from that of the e
 snapshot: $(STAMP)  ## keep the schemas as those of a release, which later ones may not break
 	$(BIN)/python -m tests.tidy.schemas
 
-docs: $(STAMP)  ## write docs/scenarios.md from the names of the tests
+docs: $(STAMP)  ## write those pages of docs/ that are made from the code
 	$(BIN)/python -m tests.tidy.scenarios
+	$(BIN)/python -m tests.tidy.failpoints
 
 format: $(STAMP)  ## format the code
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .

@@ -11,7 +11,9 @@ from protos import saga_pb2
 from runtime import errors
 from runtime.admin.commands import admin
 from runtime.config import Settings
+from runtime.failpoints import Failpoint
 from runtime.launch import EXIT_CODES
+from tests.tidy import failpoints
 from tests.tidy.scenarios import PAGE, page
 from tests.tidy.source import ROOT, name
 
@@ -48,6 +50,17 @@ def test_files_that_are_named_exist(document: Path) -> None:
 
 def test_the_table_of_behaviours_is_that_of_the_tests() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "out of date: run `make docs` and commit docs/scenarios.md"
+
+
+def test_the_table_of_failpoints_is_that_of_the_code() -> None:
+    assert failpoints.PAGE.read_text(encoding="utf-8") == failpoints.page(), (
+        "out of date: run `make docs`"
+    )
+
+
+@pytest.mark.parametrize("point", list(Failpoint), ids=lambda point: point.name)
+def test_every_failpoint_stands_in_the_product(point: Failpoint) -> None:
+    assert point.name in failpoints.places()
 
 
 def test_every_decision_is_in_the_list_of_decisions() -> None:
