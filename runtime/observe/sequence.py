@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from runtime.observe.conversation import Conversation, Status, TracedMessage
 
-__all__ = ["as_mermaid", "as_object", "as_text", "milliseconds"]
+__all__ = ["as_mermaid", "as_object", "as_text", "escaped", "milliseconds"]
 
 _ARROWS = {
     Status.HANDLED: "->>",
@@ -35,7 +35,7 @@ def as_mermaid(conversation: Conversation) -> str:
     """A `sequenceDiagram`: solid arrows for what took effect, dashed for what did not, open ones for what waits."""
     names = {participant: f"p{index}" for index, participant in enumerate(conversation.participants)}
     lines = ["sequenceDiagram", "    autonumber"]
-    lines += [f"    participant {name} as {_escaped(participant)}" for participant, name in names.items()]
+    lines += [f"    participant {name} as {escaped(participant)}" for participant, name in names.items()]
     for message in conversation.messages:
         sender, to = names[message.sender], names[message.to]
         lines.append(f"    {sender}{_ARROWS[message.status]}{to}: {_label(conversation, message)}")
@@ -87,17 +87,17 @@ def _message_object(conversation: Conversation, message: TracedMessage) -> dict[
 
 def _label(conversation: Conversation, message: TracedMessage) -> str:
     handled_ms = milliseconds(conversation, message.handled_at_s)
-    return _escaped(message.short_type) + ("" if handled_ms is None else f" ({handled_ms:g} ms)")
+    return escaped(message.short_type) + ("" if handled_ms is None else f" ({handled_ms:g} ms)")
 
 
 def _note(message: TracedMessage) -> str:
     runs = f" after {message.attempts} attempts" if message.attempts > 1 else ""
     reason = f": {message.note}" if message.note else ""
     text = f"{message.status}{runs}{reason}"
-    return _escaped(text if len(text) <= _NOTE_MAX else text[: _NOTE_MAX - 1] + "…")
+    return escaped(text if len(text) <= _NOTE_MAX else text[: _NOTE_MAX - 1] + "…")
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Characters that mean something to Mermaid as entity codes; control characters as spaces."""
 
     def entity(match: re.Match[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from runtime.testing.commands.explore import explore
 from runtime.testing.commands.failpoints import failpoints
 from runtime.testing.commands.lint import lint
 from runtime.testing.commands.replay import replay
@@ -26,6 +27,7 @@ proving.add_command(replay)
 proving.add_command(shrink)
 proving.add_command(failpoints)
 proving.add_command(lint)
+proving.add_command(explore)
 
 
 def main() -> None:

@@ -1,0 +1,108 @@
+"""`explore`: every schedule of one saga, to a bound, and the shortest that breaks a promise."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from runtime.errors import InvalidDefinition, InvalidMessage
+from runtime.saga.saga import Saga
+from runtime.testing.commands import options
+from runtime.testing.commands.loading import attribute_of
+from runtime.testing.explorer.bounds import Bounds
+from runtime.testing.explorer.explore import explore as explored
+from runtime.testing.explorer.result import Exploration
+
+__all__ = ["explore"]
+
+_HINT = "MODULE:SAGA"
+_EXAMPLE = "actors.orchestration:OrderProcess"
+_SHOWN_MAX = 5  # diagrams; --json has them all
+
+
+def _bound(name: str, help: str, *, least: int = 0) -> Callable[[Any], Any]:
+    default = getattr(Bounds(), f"{name}_max")
+    return click.option(
+        f"--{name}",
+        f"{name}_max",
+        type=click.IntRange(least),
+        default=default,
+        show_default=True,
+        metavar="N",
+        help=help,
+    )
+
+
+@click.command()
+@click.argument("saga", metavar=_HINT)
+@_bound("faults", "Commands given up on by their participant, carried out or not.")
+@_bound("silences", "Timers that fire although an answer is still to come.")
+@_bound("duplicates", "Answers that come twice.")
+@_bound("cancels", "Cancellations by a client.")
+@_bound("poisons", "Steps whose command, or undo, faults each time.")
+@_bound("replays", "Dead letters handled after all, once the saga is stuck.")
+@_bound("asks", "Every budget of the saga is cut down to so many asks.", least=1)
+@_bound("states", "States after which to stop; about 1 KB of memory each.", least=1)
+@click.option("--mermaid", is_flag=True, help="Show schedules as Mermaid instead of text.")
+@options.as_json
+@click.pass_context
+def explore(ctx: click.Context, /, saga: str, mermaid: bool, as_json: bool, **bounds: int) -> None:
+    """Try every schedule of one saga, and show the shortest that break a promise.
+
+    The saga is the class of that name in that module, as in actors.orchestration:OrderProcess. Its participants may
+    carry out, refuse, fault, be silent, answer late, twice or in any order; a client may cancel; the deadline may pass.
+    All but --asks and --states say how much of that there is in one schedule.
+    """
+    found = _run(_saga_named(saga), Bounds(**bounds))
+    click.echo("\n".join(found.lines()), err=as_json)
+    for one in found.violations[:_SHOWN_MAX]:
+        shown = one.mermaid() if mermaid else one.text()
+        click.echo(f"\n{shown}", err=as_json)
+    if as_json:
+        click.echo(json.dumps(found.as_object()))
+    ctx.exit(1 if found.violations else 0)
+
+
+def _run(saga: type[Saga], bounds: Bounds) -> Exploration:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        bar = progress.add_task("states", total=None)
+
+        def tell(states: int, depth: int) -> None:
+            progress.update(bar, description=f"{states:,} states, {depth} moves deep")
+
+        try:
+            return explored(saga, bounds=bounds, progress=tell)
+        except InvalidMessage as error:
+            raise _wrong(str(error)) from error
+
+
+def _saga_named(name: str) -> type[Saga]:
+    """The saga MODULE:SAGA. Raises BadParameter, with what to write instead."""
+    module, colon, attribute = name.rpartition(":")
+    if not (module and colon and attribute):
+        raise _wrong(f"{name!r} names no saga; write the module, a colon and the class, as in {_EXAMPLE}")
+    try:
+        found = attribute_of(module, attribute, "saga", _HINT)
+    except InvalidDefinition as error:
+        raise _wrong(f"{module} has a definition that makes no sense: {error}") from error
+    except click.BadParameter:
+        raise
+    except Exception as error:  # the module is the user's, and runs when it is imported
+        raise _wrong(f"{module} cannot be imported: {type(error).__name__}: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, Saga) and found is not Saga):
+        raise _wrong(f"{name} is no saga: it is {_described(found)}; name a class that derives from Saga")
+    return found
+
+
+def _wrong(what: str) -> click.BadParameter:
+    return click.BadParameter(what, param_hint=_HINT)
+
+
+def _described(found: object) -> str:
+    return f"the class {found.__name__}" if isinstance(found, type) else f"a {type(found).__name__}"

@@ -1,0 +1,103 @@
+"""A definition whose author's functions are watched: what they raise, make, or change that they may not.
+
+The interpreter survives an author's mistake: the saga turns back, or is stuck. To an exploration it is a finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from google.protobuf.message import Message
+
+from runtime.contracts import Contract
+from runtime.errors import InvalidMessage
+from runtime.saga.definition import Definition, StepDefinition
+
+__all__ = ["Watch", "watched"]
+
+
+class Watch:
+    """What was seen of the author's functions since it was last cleared."""
+
+    __slots__ = ("mistakes", "waived")
+
+    def __init__(self) -> None:
+        self.mistakes: list[str] = []
+        self.waived: list[int] = []  # steps whose undo said that this instance needs none
+
+    def clear(self) -> None:
+        self.mistakes.clear()
+        self.waived.clear()
+
+
+def watched(definition: Definition, watch: Watch, asks_max: int) -> Definition:
+    """The same definition, with its functions under watch and budgets of at most `asks_max` asks."""
+    steps = tuple(_watched_step(step, watch, definition.key_field, asks_max) for step in definition.steps)
+    return replace(definition, steps=steps)
+
+
+def _watched_step(step: StepDefinition, watch: Watch, key_field: str, asks_max: int) -> StepDefinition:
+    undo = None
+    if step.undo is not None and step.undo_command is not None:
+        undo = _maker(step, "undo", step.undo, step.undo_command, watch)
+    return replace(
+        step,
+        do=_maker(step, "do", step.do, step.command, watch),
+        undo=undo,
+        keep=_keepers(step, step.keep, watch, key_field),
+        budget=replace(step.budget, asks_max=min(step.budget.asks_max, asks_max)),
+    )
+
+
+def _maker(step: StepDefinition, what: str, function: Callable[..., Any], contract: Contract, watch: Watch) -> Any:
+    where = f"{what} of step {step.name}"
+
+    def make(state: Message, reason: str) -> Message | None:
+        before = state.SerializeToString(deterministic=True)
+        try:
+            command: Message | None = function(state, reason)
+        except Exception as error:
+            watch.mistakes.append(f"{where} raised {type(error).__name__}: {error}")
+            raise
+        if command is None and what == "undo":
+            watch.waived.append(step.index)
+        else:
+            watch.mistakes.extend(_wrong_command(where, contract, command))
+        if state.SerializeToString(deterministic=True) != before:
+            watch.mistakes.append(f"{where} changed the state, which only keep may; copy what it needs")
+        return command
+
+    return make
+
+
+def _wrong_command(where: str, contract: Contract, command: object) -> list[str]:
+    if type(command) is not contract.message_type:
+        return [f"{where} made a {type(command).__name__}, not a {contract.name}"]
+    try:
+        contract.key(command)
+    except InvalidMessage as error:
+        return [f"{where}: {error}"]
+    return []
+
+
+def _keepers(
+    step: StepDefinition, keepers: Mapping[type[Message], Callable[[Any, Any], None]], watch: Watch, key_field: str
+) -> dict[type[Message], Callable[[Any, Any], None]]:
+    def watching(function: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+        where = f"keep of step {step.name}"
+
+        def keep(state: Message, answer: Message) -> None:
+            key = getattr(state, key_field) if key_field else ""
+            try:
+                function(state, answer)
+            except Exception as error:
+                watch.mistakes.append(f"{where} raised {type(error).__name__}: {error}")
+                raise
+            if key_field and getattr(state, key_field) != key:
+                watch.mistakes.append(f"{where} changed {key_field}, which is the key of the instance")
+
+        return keep
+
+    return {answer: watching(function) for answer, function in keepers.items()}

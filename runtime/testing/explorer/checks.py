@@ -1,0 +1,190 @@
+"""What must hold in every schedule; each breach says what is wrong in a sentence that names the step.
+
+The numbers are those of the invariants that whole clusters are checked against too. What counts is what really
+happened at the participants, and what the saga was told of it; not what its record believes.
+
+    of what the saga sends   I2, I6    undo only what may have happened, last first, once; forward only before that
+    of what it takes         I9        nothing is dropped without a note; the author's functions do not fail
+    of each state            I2, I5, I6, I10, I11
+    of states at rest        I4
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from protos.saga_pb2 import SagaRecord
+from runtime.saga.definition import Meaning, Role, StepDefinition
+from runtime.testing.explorer.driver import Driver, Taken, View
+from runtime.testing.explorer.moves import Moved
+from runtime.testing.explorer.world import AGAIN, DONE, NOTHING, PARKED, WAITING, Command, Truth, World
+
+__all__ = ["AUTHOR", "Breach", "Checks"]
+
+AUTHOR = "author"
+"""The check of the author's functions, which has no number."""
+
+_BACK = (SagaRecord.COMPENSATING, SagaRecord.COMPENSATED)
+
+
+class Breach(NamedTuple):
+    check: str  # I1 to I15, or AUTHOR
+    what: str
+
+
+class Checks:
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._definition = driver.definition
+        self._steps = driver.definition.steps
+        self._flow = driver.definition.flow_steps
+
+    def of_move(self, before: World, moved: Moved) -> Iterable[Breach]:
+        """What is wrong with what the saga makes of an input, and with what it sends."""
+        if moved.taken is not None:
+            yield from self._taking(before, moved.taken)
+            for command in moved.taken.sent:
+                yield from self._sending(before, moved.heard, command)
+
+    def of_state(self, world: World) -> Iterable[Breach]:
+        """What is wrong with a world, however it came about."""
+        view = self._driver.views[world.record]
+        for step, truth in zip(self._steps, world.truths, strict=True):
+            if truth.effect == AGAIN:
+                yield Breach("I6", f"step {step.name} took effect after it was undone")
+        if view.status == SagaRecord.COMPLETED:
+            yield from self._completed(world)
+        elif view.status == SagaRecord.COMPENSATED:
+            yield from self._compensated(world)
+        elif view.status == SagaRecord.STUCK and not self._named(view):
+            yield Breach("I4", f"it is stuck, and its record names no step: {view.stuck_reason!r}")
+        if world.is_at_rest:
+            yield from self._rest(world, view)
+
+    # --- what the saga makes of an input ---
+
+    def _taking(self, before: World, taken: Taken) -> Iterable[Breach]:
+        for mistake in taken.mistakes:
+            yield Breach(AUTHOR, mistake)
+        if taken.crash:
+            yield Breach("I9", f"the saga cannot take this: {taken.crash}")
+        if taken.ignored and (taken.record != before.record or taken.sent):
+            yield Breach("I9", f"it is said to be ignored ({taken.note}), and has an effect all the same")
+        elif taken.changes_nothing and not taken.note and not taken.mistakes:
+            yield Breach("I9", "it has no effect, and the history would not say why")
+
+    # --- what it sends ---
+
+    def _sending(self, before: World, heard: World, command: Command) -> Iterable[Breach]:
+        step = self._steps[command.step]
+        if command.undo:
+            yield from self._undo_may_be_sent(heard, step, command)
+        elif step.role is Role.CLOSING:
+            for one in self._owing(heard, self._flow):
+                yield Breach("I11", f"{step.name} says that all is undone before the undo of {one.name} is confirmed")
+        else:
+            if self._driver.views[before.record].heading in _BACK:
+                yield Breach("I6", f"{step.name} is asked although the saga has turned back")
+            for index in step.before:
+                if heard.truths[index].effect != DONE:
+                    yield Breach(
+                        "I6", f"{step.name} is asked before {self._steps[index].name}, which it follows, is done"
+                    )
+        if (command.undo or step.role is Role.CLOSING) and heard.pivot_told:
+            yield Breach("I6", f"it turns back after its pivot was confirmed: {self._called(command)} is sent")
+
+    def _undo_may_be_sent(self, heard: World, step: StepDefinition, command: Command) -> Iterable[Breach]:
+        truth = heard.truths[step.index]
+        if not truth.dos:
+            yield Breach("I6", f"step {step.name} is undone, and was never asked")
+        if truth.refusal_told:
+            yield Breach("I6", f"step {step.name} is undone, although it was refused")
+        if truth.undone_told:
+            yield Breach("I2", f"step {step.name} is undone once more after its undo was confirmed")
+        if command.undoes != len(truth.dos):
+            yield Breach("I6", f"the undo of step {step.name} names a command that is not the last of that step")
+        for later in self._owing(heard, [self._steps[index] for index in step.all_after]):
+            yield Breach("I6", f"step {step.name} is undone before the undo of {later.name}, which came after it")
+        pivot = self._definition.pivot
+        if pivot is not None and pivot.undo is None and self._may_be_done(heard.truths[pivot.index]):
+            yield Breach(
+                "I6", f"step {step.name} is undone while the pivot {pivot.name}, which has no undo, may be done"
+            )
+
+    def _owing(self, world: World, steps: Iterable[StepDefinition]) -> Iterable[StepDefinition]:
+        """Those whose undo is owed and not confirmed."""
+        for step in steps:
+            truth = world.truths[step.index]
+            if step.undo is not None and truth.dos and not (truth.refusal_told or truth.undone_told or truth.waived):
+                yield step
+
+    @staticmethod
+    def _may_be_done(truth: Truth) -> bool:
+        return truth.effect == DONE or WAITING in truth.dos
+
+    def _called(self, command: Command) -> str:
+        step = self._steps[command.step]
+        contract = step.undo_command if command.undo else step.command
+        return "" if contract is None else contract.name
+
+    # --- states ---
+
+    def _completed(self, world: World) -> Iterable[Breach]:
+        for step in self._flow:
+            if world.truths[step.index].effect != DONE:
+                yield Breach("I2", f"it says completed, and step {step.name} has no effect in place")
+        if world.cancelled:
+            yield Breach("I11", "it says completed, after a client was told that it turns back")
+        yield from self._no_timers(world)
+
+    def _compensated(self, world: World) -> Iterable[Breach]:
+        for step in self._flow:
+            truth = world.truths[step.index]
+            owed = step.role is Role.PIVOT or (step.undo is not None and not truth.waived)
+            if owed and truth.effect == DONE:
+                yield Breach("I5", f"it says compensated, and the effect of step {step.name} is in place")
+            if owed and self._still_to_come(world, step.index):
+                yield Breach("I11", f"it says compensated, and step {step.name} may still take effect")
+        for step in self._owing(world, self._flow):
+            yield Breach("I11", f"it says compensated, and the undo of step {step.name} was not confirmed")
+        for step in self._definition.closing_steps:
+            if world.truths[step.index].effect != DONE:
+                yield Breach("I11", f"it says compensated, and {step.name} was not carried out")
+        yield from self._no_timers(world)
+
+    @staticmethod
+    def _still_to_come(world: World, index: int) -> bool:
+        dos = world.truths[index].dos
+        return any(one.step == index and not one.undo and dos[one.attempt - 1] == WAITING for one in world.commands)
+
+    @staticmethod
+    def _no_timers(world: World) -> Iterable[Breach]:
+        if world.timers:
+            yield Breach("I10", f"it has ended, and the timer {world.timers[0]!r} is left over")
+
+    # --- rest ---
+
+    def _rest(self, world: World, view: View) -> Iterable[Breach]:
+        if view.status in (SagaRecord.RUNNING, SagaRecord.COMPENSATING):
+            yield Breach("I4", f"it is {_word(view.status)}, and nothing will ever move it: no message, no timer")
+        elif view.status == SagaRecord.STUCK:
+            named = self._named(view)
+            if named and not any(self._spent(world, view, step) for step in named):
+                yield Breach("I4", f"it is stuck although nobody has given up for good: {view.stuck_reason}")
+
+    def _named(self, view: View) -> list[StepDefinition]:
+        return [step for step in self._steps if step.name in view.stuck_reason]
+
+    def _spent(self, world: World, view: View, step: StepDefinition) -> bool:
+        """Whether participants have failed this step as often as it may be asked, and not carried it out since."""
+        truth, meaning = world.truths[step.index], self._driver.meaning[step.index]
+        back = view.stuck_in == SagaRecord.COMPENSATING and step.role is not Role.CLOSING
+        fates = truth.undos if back else truth.dos
+        settled = (NOTHING, *self._driver.undone[step.index]) if back else meaning[Meaning.DONE]
+        failed = any(fate == PARKED or fate in meaning[Meaning.IGNORED] for fate in fates)
+        return failed and len(fates) >= step.budget.asks_max and not any(fate in settled for fate in fates)
+
+
+def _word(status: SagaRecord.Status.ValueType) -> str:
+    return SagaRecord.Status.Name(status).lower()

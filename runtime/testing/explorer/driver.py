@@ -1,0 +1,221 @@
+"""The saga under exploration: what its real behaviour makes of one input, asked once for each record and input.
+
+    search ──record, Input──▶ Driver ──Delivery──▶ SagaBehaviour.decide ──▶ interpreter, the author's functions
+           ◀── Taken ────────        ◀─ Decision ─
+
+Time stands still, and a command's id says no more than which step's it is, in which direction, for which time. So
+records that differ only in when and by which way they came about are the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from google.protobuf.message import Message
+
+from protos import durable_pb2, saga_pb2
+from runtime.durable.behaviour import Decision, Delivery, Outgoing, SetTimer
+from runtime.envelope import encode
+from runtime.errors import FinalError
+from runtime.saga.definition import Meaning
+from runtime.saga.saga import Saga, SagaBehaviour
+from runtime.store.records import Outcome
+from runtime.testing.explorer.author import Watch, watched
+from runtime.testing.explorer.samples import Samples
+from runtime.testing.explorer.world import FAULT, NOTHING, Command, Reply
+
+__all__ = ["NOW_S", "Driver", "Input", "Taken", "View", "command_id"]
+
+NOW_S = 1_000_000.0
+"""The instant at which everything happens."""
+
+_CONVERSATION = bytes(range(16))
+_UNNAMED = b"\xff"  # first byte of an id before it is known whose it is
+
+
+class Input(NamedTuple):
+    """What comes to the saga: one of these is set."""
+
+    reply: Reply | None = None
+    timer: str = ""
+    event: int = -1  # of the samples' starting events
+    cancel: bool = False
+
+
+class View(NamedTuple):
+    """A record, read once."""
+
+    status: saga_pb2.SagaRecord.Status.ValueType
+    stuck_in: saga_pb2.SagaRecord.Status.ValueType
+    steps: tuple[saga_pb2.StepRecord.Status.ValueType, ...]
+    reason: str
+    stuck_reason: str
+
+    @property
+    def heading(self) -> saga_pb2.SagaRecord.Status.ValueType:
+        """Which way it is going, or was going when it got stuck."""
+        return self.stuck_in if self.status == saga_pb2.SagaRecord.STUCK else self.status
+
+
+class Taken(NamedTuple):
+    """What the saga made of an input."""
+
+    record: int
+    sent: tuple[Command, ...]
+    timers: tuple[tuple[str, bool], ...]  # set, or else cancelled, in this order
+    said: tuple[str, ...]  # to a client: names of messages
+    ignored: bool
+    note: str
+    mistakes: tuple[str, ...]  # of the author's functions
+    crash: str  # what the saga's behaviour itself raised, or lost track of
+    waived: tuple[int, ...]  # steps whose undo is not needed
+    changes_nothing: bool
+
+
+class Driver:
+    """One saga, its records by number, and the words that its participants know."""
+
+    def __init__(self, saga: type[Saga], samples: Samples, asks_max: int) -> None:
+        self._watch = Watch()
+        self._samples = samples
+        self._behaviour = SagaBehaviour(saga)
+        self.definition = watched(saga.definition, self._watch, asks_max)
+        self._behaviour.definition = self.definition
+        self._bytes: list[bytes] = []
+        self._numbers: dict[bytes, int] = {}
+        self._taken: dict[tuple[int, Input], Taken] = {}
+        self.views: list[View] = []
+        self.words: list[Message] = []
+        self.meaning: list[dict[Meaning, tuple[int, ...]]] = []  # of words, by step
+        self.undone: list[tuple[int, ...]] = []  # words that confirm an undo, by step
+        self._learn()
+        self.nothing = self._number(saga_pb2.SagaRecord())
+
+    def take(self, record: int, input: Input) -> Taken:
+        """The same for the same record and input; worked out the first time."""
+        taken = self._taken.get((record, input))
+        if taken is None:
+            taken = self._taken[record, input] = self._take(record, input)
+        return taken
+
+    def record(self, number: int) -> saga_pb2.SagaRecord:
+        return saga_pb2.SagaRecord.FromString(self._bytes[number])
+
+    @property
+    def events(self) -> Sequence[Message]:
+        """That start an instance."""
+        return self._samples.starts
+
+    def message(self, input: Input) -> Message:
+        """As it comes to the saga."""
+        if input.timer:
+            return durable_pb2.TimerFired(name=input.timer)
+        if input.cancel:
+            return saga_pb2.CancelSaga(reason="the client asked for it")
+        if input.reply is None:
+            return self._samples.starts[input.event]
+        command, word = input.reply
+        if word == FAULT:
+            return durable_pb2.Fault(command=command_id(command), error="the handler failed", attempts=12)
+        if word == NOTHING:
+            return durable_pb2.Undone(command=command_id(command), reason="it never ran")
+        return self.words[word]
+
+    # --- once ---
+
+    def _learn(self) -> None:
+        """Number the words: what participants may answer, each sample for itself."""
+        for step in self.definition.steps:
+            self.meaning.append({one: self._said(step.types(one)) for one in Meaning})
+            self.undone.append(self._said(sorted(step.undone, key=lambda one: str(one.DESCRIPTOR.full_name))))
+
+    def _said(self, types: Sequence[type[Message]]) -> tuple[int, ...]:
+        first = len(self.words)
+        self.words.extend(sample for one in types for sample in self._samples.of(one))
+        return tuple(range(first, len(self.words)))
+
+    # --- one input ---
+
+    def _take(self, record: int, input: Input) -> Taken:
+        state = self.record(record)
+        self._watch.clear()
+        mistakes = self._watch.mistakes
+        decision, crash = Decision(), ""
+        try:
+            decision = self._behaviour.decide(state, self._delivery(input))
+        except FinalError as error:  # an event that `begin` makes nothing of
+            mistakes.append(str(error))
+        except Exception as error:  # noqa: BLE001 # whatever it is, it is what was looked for
+            crash = f"{type(error).__name__}: {error}"
+        names = _rename(state)
+        lost = [one.message.DESCRIPTOR.name for one in decision.outgoing if one.id and one.id not in names]
+        if lost:
+            crash = f"it sent {', '.join(lost)} and kept no track of it"
+        after = self._number(state)
+        return Taken(
+            after,
+            tuple(_command(one, names) for one in decision.outgoing if one.id in names),
+            tuple((one.name, isinstance(one, SetTimer)) for one in decision.timers),
+            tuple(one.message.DESCRIPTOR.name for one in decision.outgoing if not one.wants_reply),
+            decision.outcome is Outcome.IGNORED,
+            decision.note,
+            tuple(mistakes),
+            crash,
+            tuple(self._watch.waived),
+            changes_nothing=after == record and not (decision.outgoing or decision.timers),
+        )
+
+    def _number(self, record: saga_pb2.SagaRecord) -> int:
+        body = record.SerializeToString(deterministic=True)
+        number = self._numbers.setdefault(body, len(self._bytes))
+        if number == len(self._bytes):
+            self._bytes.append(body)
+            statuses = tuple(step.status for step in record.steps)
+            self.views.append(View(record.status, record.stuck_in, statuses, record.reason, record.stuck_reason))
+        return number
+
+    def _delivery(self, input: Input) -> Delivery:
+        message = self.message(input)
+        in_reply_to = b"" if input.reply is None else command_id(input.reply.command)
+        envelope = encode(
+            id=b"\1" * 16,
+            kind=self._behaviour.kind,
+            key=self._samples.key,
+            type=message.DESCRIPTOR.full_name,
+            body=message.SerializeToString(),
+            conversation=_CONVERSATION,
+            sent_at_s=NOW_S,
+            in_reply_to=in_reply_to,
+            timer=input.timer,
+        )
+        positions = iter(range(1, 256))
+        return Delivery(envelope, message, NOW_S, 0, 1, lambda destination: _UNNAMED * 15 + bytes((next(positions),)))
+
+
+def command_id(command: Command) -> bytes:
+    """16 bytes, with the instant of sending in front as the runtime's have it."""
+    return _id(command.step, command.undo, command.attempt)
+
+
+def _id(step: int, undo: bool, attempt: int) -> bytes:
+    return int(NOW_S * 1000).to_bytes(6, "big") + bytes((0, 0, 0, 0, 0, 0, 0, step, undo, attempt))
+
+
+def _rename(record: saga_pb2.SagaRecord) -> dict[bytes, tuple[int, bool, int]]:
+    """Give ids that are new in a record the name of their step, direction and time; what each id means."""
+    names: dict[bytes, tuple[int, bool, int]] = {}
+    for index, step in enumerate(record.steps):
+        if step.command_id.startswith(_UNNAMED):
+            names[step.command_id] = index, False, step.attempts
+            step.command_id = _id(index, False, step.attempts)
+        if step.undo_id.startswith(_UNNAMED):
+            names[step.undo_id] = index, True, step.undo_attempts
+            step.undo_id = _id(index, True, step.undo_attempts)
+    return names
+
+
+def _command(sent: Outgoing, names: dict[bytes, tuple[int, bool, int]]) -> Command:
+    step, undo, attempt = names[sent.id]
+    undoes = names.get(sent.undo_of, (0, False, sent.undo_of[-1] if sent.undo_of else 0))[2]
+    return Command(step, undo, attempt, undoes, sent.refusals, f"{sent.kind}/{sent.key}")

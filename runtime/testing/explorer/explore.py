@@ -1,0 +1,60 @@
+"""Every schedule of one saga, to a bound: what users' tests and the command line call.
+
+def test_no_schedule_breaks_my_saga() -> None:
+    explore(MySaga).check()
+
+explore ──▶ Samples, Driver ──▶ Search over Moves, with Checks ──▶ Exploration
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from google.protobuf.message import Message
+
+from runtime.adapters import SystemClock
+from runtime.ports import Clock
+from runtime.saga.saga import Saga
+from runtime.testing.explorer.bounds import Bounds
+from runtime.testing.explorer.driver import Driver
+from runtime.testing.explorer.moves import Moves
+from runtime.testing.explorer.result import Exploration, Violation
+from runtime.testing.explorer.samples import Samples
+from runtime.testing.explorer.schedule import diagram
+from runtime.testing.explorer.search import Search
+
+__all__ = ["explore"]
+
+
+def explore(
+    saga: type[Saga],
+    *,
+    samples: Sequence[Message] = (),
+    bounds: Bounds | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    clock: Clock | None = None,
+) -> Exploration:
+    """Try every schedule of `saga` within the bounds, and tell the shortest ones that break a promise.
+
+    `samples` replace the messages that are made up: the starting event, and answers; several of one type are all tried.
+    `progress` is told how many states are known, and how deep they are. Raises InvalidMessage for samples that fit
+    nothing.
+    """
+    bounds, clock = bounds or Bounds(), clock or SystemClock()
+    began_s = clock.monotonic_s()
+    driver = Driver(saga, Samples(saga.definition, samples), bounds.asks_max)
+    search = Search(driver, Moves(driver, bounds), bounds.states_max, progress or (lambda states, depth: None))
+    search.run()
+    violations = (Violation(*found.breach, diagram(driver, found.path)) for found in search.found)
+    return Exploration(
+        saga=saga.__name__,
+        bounds=bounds,
+        states=search.states,
+        transitions=search.transitions,
+        depth=search.depth,
+        took_s=clock.monotonic_s() - began_s,
+        complete=not search.stopped_by and not search.found,
+        stopped_by=search.stopped_by or ("violations" if search.found else ""),
+        ends=dict(search.ends),
+        violations=tuple(sorted(violations, key=lambda one: one.moves)),
+    )

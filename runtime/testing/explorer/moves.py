@@ -1,0 +1,253 @@
+"""Everything that may happen next in a world, and the world after it.
+
+begin     the event that starts the saga comes              deliver   an answer comes to the saga, or comes twice
+handle    a participant takes up a command                  timer     one fires
+cancel    a client asks to turn back                        replay    an operator has a dead letter handled
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from protos.saga_pb2 import SagaRecord, StepRecord
+from runtime.saga.definition import Meaning, Role
+from runtime.saga.instance import DEADLINE, OPEN
+from runtime.testing.explorer.bounds import Bounds
+from runtime.testing.explorer.driver import Driver, Input, Taken
+from runtime.testing.explorer.participant import Cost, Handled, Participants
+from runtime.testing.explorer.world import (
+    NOTHING,
+    PARKED,
+    WAITING,
+    Command,
+    Left,
+    Reply,
+    Truth,
+    World,
+    with_truth,
+)
+
+__all__ = ["Move", "Moved", "Moves"]
+
+
+class Move(NamedTuple):
+    """One thing that happens: a command is handled, or an input comes to the saga."""
+
+    command: Command | None = None
+    handled: Handled | None = None
+    input: Input | None = None
+    again: bool = False  # the answer comes, and will come once more
+    replayed: bool = False  # by an operator
+
+
+class Moved(NamedTuple):
+    move: Move
+    heard: World  # after the input has come, before what the saga makes of it; as `after` where nothing came
+    after: World
+    left: Left  # after it
+    taken: Taken | None  # what the saga made of an input
+
+
+class Moves:
+    """The rules of one exploration."""
+
+    def __init__(self, driver: Driver, bounds: Bounds) -> None:
+        self._driver = driver
+        self._steps = driver.definition.steps
+        self._participants = Participants(driver)
+        self.all_left = Left(
+            bounds.faults_max,
+            bounds.silences_max,
+            bounds.duplicates_max,
+            bounds.cancels_max,
+            bounds.poisons_max,
+            bounds.replays_max,
+        )
+
+    def beginning(self) -> World:
+        return World(self._driver.nothing, (), (), (), tuple(Truth() for _ in self._steps))
+
+    def of(self, world: World, left: Left) -> Iterable[Moved]:
+        """All that may happen next, in the same order each time."""
+        if world.record == self._driver.nothing:
+            yield from self._begin(world, left)
+            return
+        yield from self._handle(world, left)
+        yield from self._deliver(world, left)
+        yield from self._fire(world, left)
+        yield from self._ask(world, left)
+        if left.replays:
+            yield from self._replay(world, left)
+
+    # --- participants ---
+
+    def _handle(self, world: World, left: Left) -> Iterable[Moved]:
+        for command in world.commands:
+            for handled in self._participants.handle(world, command):
+                then = _spent(left, handled.cost)
+                if then is not None:
+                    after = self._after(world, command, handled)
+                    yield Moved(Move(command, handled), after, after, then, None)
+
+    def _replay(self, world: World, left: Left) -> Iterable[Moved]:
+        """Of the step that a stuck saga is stuck on: what was given up on is handled, and its cause is gone."""
+        view = self._driver.views[world.record]
+        if view.status != SagaRecord.STUCK:
+            return
+        then = left._replace(replays=left.replays - 1)
+        for command in self._dead_letters(world, view.steps):
+            poisoned = tuple(one for one in world.poisoned if one != (command.step, command.undo))
+            for handled in self._participants.replay(world, command):
+                after = self._after(world._replace(poisoned=poisoned), command, handled)
+                yield Moved(Move(command, handled, replayed=True), after, after, then, None)
+
+    def _dead_letters(self, world: World, statuses: tuple[int, ...]) -> Iterable[Command]:
+        """The last command of a step that waits for what became of it, once the saga knows that it was given up on."""
+        for index, (truth, status) in enumerate(zip(world.truths, statuses, strict=True)):
+            undo = status == StepRecord.OWED
+            fates = truth.undos if undo else truth.dos if status == StepRecord.UNKNOWN else ()
+            known = all((one.command.step, one.command.undo) != (index, undo) for one in world.replies)
+            if fates and fates[-1] == PARKED and known:
+                yield Command(index, undo, len(fates), 0, (), "")
+
+    @staticmethod
+    def _after(world: World, command: Command, handled: Handled) -> World:
+        """A command has been handled: its answer is on its way."""
+        commands = [one for one in world.commands if one != command]
+        if handled.removes_do:
+            commands = [one for one in commands if (one.step, one.undo, one.attempt) != _do_of(command, handled)]
+        replies, poisoned = world.replies, world.poisoned
+        if handled.word is not None:
+            replies = tuple(sorted((*replies, Reply(command, handled.word))))
+        if handled.cost.poisons:
+            poisoned = tuple(sorted((*poisoned, (command.step, command.undo))))
+        truths = with_truth(world.truths, command.step, handled.truth)
+        return World(
+            world.record,
+            world.timers,
+            tuple(commands),
+            replies,
+            truths,
+            poisoned,
+            world.pivot_told,
+            world.cancelled,
+        )
+
+    # --- the saga ---
+
+    def _begin(self, world: World, left: Left) -> Iterable[Moved]:
+        for number in range(len(self._driver.events)):
+            yield self._take(world, left, Move(input=Input(event=number)))
+
+    def _ask(self, world: World, left: Left) -> Iterable[Moved]:
+        """From outside: a client cancels, or the starting event comes once more."""
+        if left.cancels:
+            yield self._take(world, left._replace(cancels=left.cancels - 1), Move(input=Input(cancel=True)))
+        if self.all_left.duplicates:  # this costs nothing, since it should change nothing
+            yield from (moved for moved in self._begin(world, left) if not _is_noted(moved.taken))
+
+    def _deliver(self, world: World, left: Left) -> Iterable[Moved]:
+        replies = world.replies
+        for place, reply in enumerate(replies):
+            if place and reply == replies[place - 1]:
+                continue  # of two that are equal, one is enough to look at
+            input = Input(reply)
+            told = self._told(world, reply)
+            rest = replies[:place] + replies[place + 1 :]
+            yield self._take(told._replace(replies=rest), left, Move(input=input))
+            if left.duplicates:
+                then = left._replace(duplicates=left.duplicates - 1)
+                yield self._take(told, then, Move(input=input, again=True))
+
+    def _fire(self, world: World, left: Left) -> Iterable[Moved]:
+        view = self._driver.views[world.record]
+        for name in world.timers:
+            then = left
+            step = None if name == DEADLINE else self._driver.definition.step_named(name)
+            if step is not None and view.steps[step.index] == StepRecord.ASKED and world.concerns(step.index):
+                if not left.silences:
+                    continue  # the answer comes in time
+                then = left._replace(silences=left.silences - 1)
+            timers = tuple([one for one in world.timers if one != name])
+            yield self._take(world._replace(timers=timers), then, Move(input=Input(timer=name)))
+
+    def _told(self, world: World, reply: Reply) -> World:
+        """What the saga knows for sure once this has come."""
+        command, word = reply
+        truth, meaning = world.truths[command.step], self._driver.meaning[command.step]
+        if command.undo:
+            known = word == NOTHING or word in self._driver.undone[command.step]
+            if not known or truth.undone_told:
+                return world
+            return world._replace(truths=with_truth(world.truths, command.step, truth._replace(undone_told=True)))
+        if word in meaning[Meaning.REFUSED]:
+            return world._replace(truths=with_truth(world.truths, command.step, truth._replace(refusal_told=True)))
+        if self._steps[command.step].role is Role.PIVOT and word in meaning[Meaning.DONE]:
+            view = self._driver.views[world.record]
+            if view.heading == SagaRecord.RUNNING and view.steps[command.step] in OPEN:
+                return world._replace(pivot_told=True)
+        return world
+
+    def _take(self, heard: World, left: Left, move: Move) -> Moved:
+        """The input of a move comes to the saga."""
+        assert move.input is not None
+        taken = self._driver.take(heard.record, move.input)
+        if taken.changes_nothing:
+            return Moved(move, heard, heard, left, taken)
+        if taken.waived:
+            heard = heard._replace(truths=_waived(heard.truths, taken.waived))
+        after = World(
+            taken.record,
+            _changed(heard.timers, taken.timers) if taken.timers else heard.timers,
+            tuple(sorted((*heard.commands, *taken.sent))) if taken.sent else heard.commands,
+            heard.replies,
+            _sent(heard.truths, taken.sent) if taken.sent else heard.truths,
+            heard.poisoned,
+            heard.pivot_told,
+            heard.cancelled or "CancelAccepted" in taken.said,
+        )
+        return Moved(move, heard, after, left, taken)
+
+
+def _waived(truths: tuple[Truth, ...], steps: tuple[int, ...]) -> tuple[Truth, ...]:
+    for step in steps:
+        truths = with_truth(truths, step, truths[step]._replace(waived=True))
+    return truths
+
+
+def _sent(truths: tuple[Truth, ...], commands: tuple[Command, ...]) -> tuple[Truth, ...]:
+    for command in commands:
+        truth = truths[command.step]
+        if command.undo:
+            truth = truth._replace(undos=(*truth.undos, WAITING))
+        else:
+            truth = truth._replace(dos=(*truth.dos, WAITING))
+        truths = with_truth(truths, command.step, truth)
+    return truths
+
+
+def _is_noted(taken: Taken | None) -> bool:
+    """Whether an input has no effect but an entry in the history that says why."""
+    return taken is not None and taken.changes_nothing and bool(taken.note) and not taken.mistakes
+
+
+def _changed(timers: tuple[str, ...], changes: tuple[tuple[str, bool], ...]) -> tuple[str, ...]:
+    names = set(timers)
+    for name, is_set in changes:
+        (names.add if is_set else names.discard)(name)
+    return tuple(sorted(names))
+
+
+def _do_of(undo: Command, handled: Handled) -> tuple[int, bool, int]:
+    return undo.step, False, handled.removes_do
+
+
+def _spent(left: Left, cost: Cost) -> Left | None:
+    """What is left after this; None when it is too much."""
+    if cost == (0, 0, 0):
+        return left
+    faults, silences, poisons = left.faults - cost.faults, left.silences - cost.silences, left.poisons - cost.poisons
+    if min(faults, silences, poisons) < 0:
+        return None
+    return left._replace(faults=faults, silences=silences, poisons=poisons)

@@ -1,0 +1,249 @@
+"""What a participant may make of a command that has come to it: a small model, ruled by the runtime's own guard.
+
+    a do      carried out: the effect is in place, once however often it is asked for   answered
+              refused, unless the effect is in place already                            answered
+              given up on, carried out or not                                           parked, and a fault
+              put to rest by an undo that came before it                                nothing, and no answer
+    an undo   as `runtime/durable/guard.py` rules, and if its handler runs:
+              the effect is taken back                                                  answered
+              given up on                                                               parked, and a fault
+
+A do that an undo overtook may have come already and wait, or not have come at all; both are tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, cast
+
+from protos import durable_pb2
+from runtime.durable import guard
+from runtime.durable.guard import Ruling
+from runtime.envelope import Envelope, encode
+from runtime.saga.definition import Meaning
+from runtime.store.port import Store
+from runtime.store.records import HistoryRow, MailRow, Outcome
+from runtime.testing.explorer.driver import NOW_S, Driver, command_id
+from runtime.testing.explorer.world import (
+    AGAIN,
+    DONE,
+    FAILED,
+    FAULT,
+    GONE,
+    NOTHING,
+    PARKED,
+    UNDONE,
+    WAITING,
+    Command,
+    Truth,
+    World,
+    with_fate,
+)
+
+__all__ = ["Cost", "Handled", "Participants"]
+
+
+class Cost(NamedTuple):
+    """What the environment spends on an outcome."""
+
+    faults: int = 0
+    silences: int = 0
+    poisons: int = 0
+
+
+_FREE, _FAULT, _SILENCE, _POISON = Cost(), Cost(faults=1), Cost(silences=1), Cost(poisons=1)
+
+
+class Handled(NamedTuple):
+    """One way in which the handling of a command may go."""
+
+    how: str
+    truth: Truth  # of its step, after
+    word: int | None  # of the answer; None for no answer
+    cost: Cost = _FREE
+    removes_do: int = 0  # the attempt of a do on its way that is consumed together with this undo
+
+
+class Participants:
+    """All participants of one saga. They keep nothing here: what they know is in the world."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._rulings: dict[tuple[int, bool, tuple[str, ...]], Ruling] = {}
+
+    def handle(self, world: World, command: Command) -> Iterable[Handled]:
+        """Every way in which this command may be handled next; what the budget allows, the caller knows."""
+        poisoned = (command.step, command.undo) in world.poisoned
+        if command.undo:
+            yield from self._undo(world, command, poisoned)
+        else:
+            yield from self._do(world.truths[command.step], command, poisoned)
+
+    def replay(self, world: World, command: Command) -> Iterable[Handled]:
+        """A dead letter that is handled after all, the cause being mended."""
+        truth = world.truths[command.step]
+        if command.undo:
+            yield from self._undone(truth, command, truth.dos)
+        else:
+            yield from self._carried_out(truth, command)
+
+    # --- a do ---
+
+    def _do(self, truth: Truth, command: Command, poisoned: bool) -> Iterable[Handled]:
+        if truth.dos[command.attempt - 1] == GONE:
+            yield Handled("it comes after its undo and is refused", truth, None)
+            return
+        if poisoned:
+            yield Handled("given up on, as each time", _parked_do(truth, command), FAULT)
+            return
+        yield from self._carried_out(truth, command)
+        meaning = self._driver.meaning[command.step]
+        for word in meaning[Meaning.IGNORED]:
+            said = f"says {self._name(word)}"
+            yield Handled(f"not carried out, {said}", _with_do(truth, command, word), word, _SILENCE)
+            if truth.effect != DONE:
+                yield Handled(f"carried out, {said}", _effected(truth, command, word), word, _SILENCE)
+        yield Handled("given up on", _parked_do(truth, command), FAULT, _FAULT)
+        if truth.effect != DONE:
+            yield Handled("given up on, although it was carried out", _effected(truth, command, PARKED), FAULT, _FAULT)
+        yield Handled("given up on, this time and each time", _parked_do(truth, command), FAULT, _POISON)
+
+    def _carried_out(self, truth: Truth, command: Command) -> Iterable[Handled]:
+        meaning = self._driver.meaning[command.step]
+        for word in meaning[Meaning.DONE]:
+            how = "it was carried out before" if truth.effect == DONE else "carried out"
+            yield Handled(how, _effected(truth, command, word), word)
+        if truth.effect != DONE:
+            for word in meaning[Meaning.REFUSED]:
+                yield Handled("refused", _with_do(truth, command, word), word)
+
+    # --- an undo ---
+
+    def _undo(self, world: World, command: Command, poisoned: bool) -> Iterable[Handled]:
+        truth = world.truths[command.step]
+        for has_come in self._may_have_come(truth, command):
+            ruling = self.ruling(truth, command, has_come=has_come)
+            dos = truth.dos
+            if ruling in _FATES and command.undoes:
+                dos = with_fate(dos, command.undoes, _FATES[ruling])
+            removes = command.undoes if ruling in (Ruling.NEVER_RAN, Ruling.GIVE_UP_DO) else 0
+            if ruling in guard.RUNS:
+                yield from self._run_undo(truth, command, dos, removes, poisoned)
+            else:
+                undos = with_fate(truth.undos, command.attempt, NOTHING)
+                yield Handled(_WHY[ruling], truth._replace(dos=dos, undos=undos), NOTHING, _FREE, removes)
+
+    def _run_undo(
+        self, truth: Truth, command: Command, dos: tuple[int, ...], removes: int, poisoned: bool
+    ) -> Iterable[Handled]:
+        parked = truth._replace(dos=dos, undos=with_fate(truth.undos, command.attempt, PARKED))
+        if poisoned:
+            yield Handled("given up on, as each time", parked, FAULT, _FREE, removes)
+            return
+        for one in self._undone(truth, command, dos):
+            yield one._replace(removes_do=removes)
+        yield Handled("given up on", parked, FAULT, _FAULT, removes)
+        yield Handled("given up on, this time and each time", parked, FAULT, _POISON, removes)
+
+    def _undone(self, truth: Truth, command: Command, dos: tuple[int, ...]) -> Iterable[Handled]:
+        for word in self._driver.undone[command.step]:
+            undos = with_fate(truth.undos, command.attempt, word)
+            yield Handled("taken back", truth._replace(effect=UNDONE, dos=dos, undos=undos), word)
+
+    @staticmethod
+    def _may_have_come(truth: Truth, command: Command) -> tuple[bool, ...]:
+        waits = 0 < command.undoes <= len(truth.dos) and truth.dos[command.undoes - 1] == WAITING
+        return (True, False) if waits else (True,)
+
+    def ruling(self, truth: Truth, undo: Command, *, has_come: bool) -> Ruling:
+        """What the runtime's guard says of an undo, given what there is to know of its do."""
+        known = 0 < undo.undoes <= len(truth.dos) and has_come
+        fate = truth.dos[undo.undoes - 1] if known else WAITING
+        asked = (fate, known, undo.refusals)
+        ruling = self._rulings.get(asked)
+        if ruling is None:
+            facts = cast("Store", _Facts(self._handled(fate), _waiting(undo, fate) if known else ()))
+            ruling = self._rulings[asked] = _now(facts, _envelope(undo))
+        return ruling
+
+    def _handled(self, fate: int) -> HistoryRow | None:
+        if fate in (WAITING, PARKED):
+            return None
+        caused = b""
+        if fate >= 0:
+            answer = durable_pb2.Caused(type=self._driver.words[fate].DESCRIPTOR.full_name)
+            caused = durable_pb2.CausedList(caused=[answer]).SerializeToString()
+        outcome = {GONE: Outcome.UNDONE, FAILED: Outcome.FAULTED}.get(fate, Outcome.HANDLED)
+        return HistoryRow(b"", b"", "", "", 0, 1, NOW_S, outcome, 1, "", "", "", "", b"", NOW_S, caused)
+
+    def _name(self, word: int) -> str:
+        return str(self._driver.words[word].DESCRIPTOR.name)
+
+
+_FATES = {Ruling.NEVER_RAN: GONE, Ruling.TOMBSTONE: GONE, Ruling.GIVE_UP_DO: FAILED}
+"""What the turn makes of a do when its undo is ruled this way (`Turn._lay_to_rest`)."""
+
+_WHY = {
+    Ruling.NOTHING: "nothing to undo",
+    Ruling.NEVER_RAN: "its do still waited: neither runs",
+    Ruling.TOMBSTONE: "its do has not come yet: a tombstone will refuse it",
+}
+
+
+class _Facts:
+    """As much of a store as the guard asks."""
+
+    def __init__(self, handled: HistoryRow | None, waiting: Sequence[MailRow]) -> None:
+        self._history, self._waiting = handled, waiting
+
+    async def handled(self, keys: Sequence[tuple[bytes, bytes]]) -> list[HistoryRow | None]:
+        return [self._history for _ in keys]
+
+    async def waiting_for(self, address: tuple[str, str], shard: int, *, limit: int) -> Sequence[MailRow]:
+        return self._waiting
+
+
+def _now(facts: Store, undo: Envelope) -> Ruling:
+    """Runs the guard without an event loop: these facts never make it wait."""
+    asking = guard.rule(facts, undo, 0, now_s=NOW_S, retention_s=3600.0)
+    try:
+        asking.send(None)
+    except StopIteration as answer:
+        finding: guard.Finding = answer.value
+        return finding.ruling
+    raise AssertionError("the guard waited for something")
+
+
+def _envelope(undo: Command) -> Envelope:
+    do = undo._replace(undo=False, attempt=undo.undoes)
+    return encode(
+        id=command_id(undo),
+        kind="participant",
+        key="it",
+        type="undo",
+        body=b"",
+        conversation=b"",
+        undo_of=command_id(do),
+        refusals=undo.refusals,
+    )
+
+
+def _waiting(undo: Command, fate: int) -> tuple[MailRow, ...]:
+    if fate not in (WAITING, PARKED):
+        return ()
+    id = command_id(undo._replace(undo=False, attempt=undo.undoes))
+    attempts, parked = (12, "the handler failed") if fate == PARKED else (0, "")
+    return (MailRow("participant", "it", 0, id, b"", NOW_S, 0, 0.0, attempts, parked, NOW_S, b""),)
+
+
+def _with_do(truth: Truth, command: Command, fate: int) -> Truth:
+    return truth._replace(dos=with_fate(truth.dos, command.attempt, fate))
+
+
+def _parked_do(truth: Truth, command: Command) -> Truth:
+    return _with_do(truth, command, PARKED)
+
+
+def _effected(truth: Truth, command: Command, fate: int) -> Truth:
+    effect = AGAIN if truth.effect in (UNDONE, AGAIN) else DONE
+    return truth._replace(effect=effect, dos=with_fate(truth.dos, command.attempt, fate))

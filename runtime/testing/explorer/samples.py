@@ -1,0 +1,138 @@
+"""Messages with plausible content, made from their descriptors: every field set, and keys that agree.
+
+A text is the name of its field, but for fields named like the saga's key, which hold the key; numbers are 1, enums
+their first value, messages nested, lists of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from runtime.contracts import contract_of, field_text
+from runtime.errors import InvalidMessage
+from runtime.saga.definition import Definition, full_name
+from runtime.saga.step import Starts
+
+__all__ = ["KEY", "Samples"]
+
+KEY = "KEY-1"
+"""Of the instance that is explored, unless a sample of the starting event brings its own."""
+
+_DEPTH_MAX = 4  # of messages in messages, which may contain themselves
+_FRACTIONAL = frozenset((FieldDescriptor.CPPTYPE_FLOAT, FieldDescriptor.CPPTYPE_DOUBLE))
+
+
+class Samples:
+    """What participants may say to one saga: the user's own messages where there are some, else made ones."""
+
+    def __init__(self, definition: Definition, given: Sequence[Message] = ()) -> None:
+        self._definition = definition
+        self._given: dict[type[Message], tuple[Message, ...]] = {}
+        for one in given:
+            self._given[type(one)] = (*self._given.get(type(one), ()), one)
+        self._check_given()
+        self.key = KEY
+        self.starts = tuple(event for start in definition.starts for event in self._events(start))
+        keys = sorted({self._key_of(event) for event in self.starts})
+        if len(keys) != 1:
+            raise InvalidMessage(
+                f"the starting events are of the keys {', '.join(keys)}; one instance is explored at a time, "
+                "so give them one key"
+            )
+        (self.key,) = keys
+
+    def of(self, message_type: type[Message]) -> tuple[Message, ...]:
+        """The messages of one type that an answer may be."""
+        return self._given.get(message_type) or (self._made(message_type),)
+
+    def _check_given(self) -> None:
+        known = {start.event_type for start in self._definition.starts}
+        for step in self._definition.steps:
+            known |= {*step.meanings, *step.undone}
+        for one in self._given:
+            if one not in known:
+                raise InvalidMessage(
+                    f"a sample is a {full_name(one)}, which neither starts {self._definition.title} nor answers it; "
+                    f"it knows {', '.join(sorted(map(full_name, known)))}"
+                )
+
+    def _events(self, start: Starts) -> Iterable[Message]:
+        for event in self._given_or_made(start):
+            if not self._key_of(event):
+                raise InvalidMessage(f"the sample of {full_name(start.event_type)} has no key in {_key_path(start)!r}")
+            for path, value in start.where.items():
+                if field_text(event, path) != str(value):
+                    raise InvalidMessage(
+                        f"the sample of {full_name(start.event_type)} starts nothing: its {path} has to be {value!r}"
+                    )
+            yield event
+
+    def _given_or_made(self, start: Starts) -> tuple[Message, ...]:
+        if start.event_type in self._given:
+            return self._given[start.event_type]
+        event = self._made(start.event_type)
+        _set(event, _key_path(start), KEY)
+        for path, value in start.where.items():
+            _set(event, path, value)
+        return (event,)
+
+    def _key_of(self, event: Message) -> str:
+        start = next(one for one in self._definition.starts if one.event_type is type(event))
+        return field_text(event, _key_path(start))
+
+    def _made(self, message_type: type[Message]) -> Message:
+        message = message_type()
+        names = {_key_path(start).rpartition(".")[2] for start in self._definition.starts}
+        _fill(message, self.key, names, _DEPTH_MAX)
+        return message
+
+
+def _key_path(start: Starts) -> str:
+    return start.key or contract_of(start.event_type).key_field
+
+
+def _fill(message: Message, key: str, key_names: set[str], depth: int) -> None:
+    chosen: set[str] = set()  # alternatives of which one is set already
+    for field in message.DESCRIPTOR.fields:
+        if field.containing_oneof is not None:
+            if field.containing_oneof.name in chosen:
+                continue
+            chosen.add(field.containing_oneof.name)
+        if field.message_type is not None:
+            _fill_nested(message, field, key, key_names, depth)
+        elif field.is_repeated:
+            getattr(message, field.name).append(_value(field, key, key_names))
+        else:
+            setattr(message, field.name, _value(field, key, key_names))
+
+
+def _fill_nested(message: Message, field: Any, key: str, key_names: set[str], depth: int) -> None:
+    if field.message_type.GetOptions().map_entry or depth == 0:
+        return  # an empty map is as good as any; and a message that contains itself has to end somewhere
+    inner = getattr(message, field.name)
+    if field.is_repeated:
+        inner = inner.add()
+    inner.SetInParent()
+    _fill(inner, key, key_names, depth - 1)
+
+
+def _value(field: Any, key: str, key_names: set[str]) -> Any:
+    if field.enum_type is not None:
+        return field.enum_type.values[0].number
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        return field.name.encode()
+    if field.type == FieldDescriptor.TYPE_STRING:
+        return key if field.name in key_names else field.name
+    return 1.0 if field.cpp_type in _FRACTIONAL else field.type == FieldDescriptor.TYPE_BOOL or 1
+
+
+def _set(message: Message, path: str, value: object) -> None:
+    *parents, last = path.split(".")
+    inner: Any = message
+    for name in parents:
+        inner = getattr(inner, name)
+    setattr(inner, last, value)

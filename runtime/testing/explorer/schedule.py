@@ -1,0 +1,95 @@
+"""From the moves that lead to a breach to the diagram of them: who said what to whom, and what is still on its way.
+
+····▶  a command is sent          ■  a participant takes it up, or a timer fires
+────▶  an answer, or an event, comes to the saga
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from runtime.saga.definition import StepDefinition
+from runtime.saga.instance import DEADLINE
+from runtime.testing.explorer.diagram import Arrow, Diagram, Event, Note, in_order
+from runtime.testing.explorer.driver import Driver, Input, Taken
+from runtime.testing.explorer.moves import Move, Moved
+from runtime.testing.explorer.world import FAULT, NOTHING, Command
+
+__all__ = ["diagram"]
+
+_CLIENT = "client"
+
+
+def diagram(driver: Driver, path: Sequence[Moved]) -> Diagram:
+    """What happened, in the order in which it happened."""
+    return _Teller(driver).tell(path)
+
+
+class _Teller:
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._saga = driver.definition.name
+        self._steps = driver.definition.steps
+
+    def tell(self, path: Sequence[Moved]) -> Diagram:
+        events = tuple(Event(tuple(self._event(moved))) for moved in path)
+        shown = [one for event in events for one in event.shown]
+        at = [name for one in shown for name in ((one.at,) if isinstance(one, Note) else (one.sender, one.to))]
+        return Diagram(in_order((_CLIENT, self._saga, *at)), events, tuple(self._after(path[-1])))
+
+    def _event(self, moved: Moved) -> Iterable[Arrow | Note]:
+        move, taken = moved.move, moved.taken
+        if move.command is not None and move.handled is not None:
+            yield self._handled(move, move.command, move.handled.how)
+        if move.input is not None and taken is not None:
+            yield self._came(move.input, again=move.again)
+            yield from self._made_of_it(taken)
+
+    def _handled(self, move: Move, command: Command, how: str) -> Note:
+        by_hand = "an operator has it handled: " if move.replayed else ""
+        return Note(self._kind(command), f"{self._name(command)}: {by_hand}{how}")
+
+    def _came(self, input: Input, *, again: bool) -> Arrow | Note:
+        if input.timer:
+            what = "the deadline passes" if input.timer == DEADLINE else f"timer of step {input.timer} fires"
+            return Note(self._saga, what)
+        if input.reply is None:
+            return Arrow(_CLIENT, self._saga, self._driver.message(input).DESCRIPTOR.name)
+        command, word = input.reply
+        said = {FAULT: f"fault of {self._name(command)}", NOTHING: f"{self._name(command)}: nothing to undo"}
+        label = said.get(word) or self._driver.message(input).DESCRIPTOR.name
+        return Arrow(self._kind(command), self._saga, f"{label}{' (comes twice)' if again else ''}")
+
+    def _made_of_it(self, taken: Taken) -> Iterable[Arrow | Note]:
+        for mistake in taken.mistakes:
+            yield Note(self._saga, mistake)
+        if taken.note:
+            yield Note(self._saga, f"ignored: {taken.note}")
+        for name in taken.said:
+            yield Arrow(self._saga, _CLIENT, name)
+        for command in taken.sent:
+            yield Arrow(self._saga, self._kind(command), self._name(command), opens=True)
+
+    def _after(self, last: Moved) -> Iterable[Note]:
+        """How the saga stands, and what has not come yet."""
+        record = self._driver.record(last.after.record)
+        statuses = ", ".join(f"{one.name} {_lower(one.Status.Name(one.status))}" for one in record.steps)
+        yield Note(self._saga, f"{_lower(record.Status.Name(record.status))}: {statuses}")
+        for command in last.after.commands:
+            yield Note(self._kind(command), f"still on its way: {self._name(command)}")
+
+    def _kind(self, command: Command) -> str:
+        return self._steps[command.step].command.kind
+
+    def _name(self, command: Command) -> str:
+        name = _command_name(self._steps[command.step], undo=command.undo)
+        return name if command.attempt == 1 else f"{name} ({command.attempt})"
+
+
+def _command_name(step: StepDefinition, *, undo: bool) -> str:
+    contract = step.undo_command if undo and step.undo_command is not None else step.command
+    return contract.name.rpartition(".")[2]
+
+
+def _lower(name: str) -> str:
+    return name.lower()

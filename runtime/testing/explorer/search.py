@@ -1,0 +1,173 @@
+"""Breadth first over all worlds, so that the first schedule found to a breach is one of the shortest.
+
+Afterwards backwards from where sagas end, by those moves alone that are no misfortune and need no person: a world from
+which no end can be reached that way is a livelock.
+"""
+
+from __future__ import annotations
+
+import gc
+from array import array
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from operator import ge
+
+from protos.saga_pb2 import SagaRecord
+from runtime.testing.explorer.checks import Breach, Checks
+from runtime.testing.explorer.driver import Driver
+from runtime.testing.explorer.moves import Moved, Moves
+from runtime.testing.explorer.world import Left, World
+
+__all__ = ["BREACHES_MAX", "Found", "Search"]
+
+BREACHES_MAX = 20
+"""Different ones, after which the search stops: what is that wrong is looked at first."""
+
+_REPORT_EVERY = 2_000  # states
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A breach, and the moves that lead to it from the beginning."""
+
+    breach: Breach
+    path: tuple[Moved, ...]
+
+
+@dataclass(slots=True)
+class Search:
+    """One search. `progress` is told how many states are known, and how many moves away the farthest is."""
+
+    driver: Driver
+    moves: Moves
+    states_max: int
+    progress: Callable[[int, int], None]
+    transitions: int = 0
+    depth: int = 0  # moves to the farthest state
+    stopped_by: str = ""  # empty: all was seen
+    ends: Counter[str] = field(default_factory=Counter)  # states at rest, by the saga's status
+    found: list[Found] = field(default_factory=list)
+    _worlds: list[World] = field(default_factory=list)
+    _left: list[Left] = field(default_factory=list)
+    _numbers: dict[World, list[int]] = field(default_factory=dict)  # by world, whatever is left to the environment
+    _parents: array[int] = field(default_factory=lambda: array("q"))
+    _edges: tuple[array[int], array[int]] = field(default_factory=lambda: (array("q"), array("q")))
+    _at_end: list[int] = field(default_factory=list)
+    _reported: set[Breach] = field(default_factory=set)
+
+    @property
+    def states(self) -> int:
+        return len(self._worlds)
+
+    def run(self) -> None:
+        """Look at everything. The garbage collector stands still: what is made here is kept, and has no cycles."""
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            self._run(Checks(self.driver))
+        finally:
+            if collecting:
+                gc.enable()
+
+    # --- forward ---
+
+    def _run(self, checks: Checks) -> None:
+        self._add(self.moves.beginning(), self.moves.all_left, -1)
+        number, next_level = 0, 1
+        while number < self.states and not self.stopped_by:
+            if number == next_level:
+                next_level = self.states
+                self.depth += 1
+            self._expand(number, checks)
+            number += 1
+            if number % _REPORT_EVERY == 0:
+                self.progress(self.states, self.depth)
+        self.progress(self.states, self.depth)
+        if not self.found:
+            self._look_for_livelock(number)
+
+    def _expand(self, number: int, checks: Checks) -> None:
+        world, left = self._worlds[number], self._left[number]
+        for moved in self.moves.of(world, left):
+            self.transitions += 1
+            known = self._known(moved.after, moved.left)
+            breaches = [*checks.of_move(world, moved)] or [*(checks.of_state(moved.after) if known is None else ())]
+            if breaches:
+                self._report(number, moved, breaches)
+                continue
+            after = self._add(moved.after, moved.left, number) if known is None else known
+            if moved.left == left:
+                self._link(number, after)
+            if self.stopped_by:
+                return
+
+    def _add(self, world: World, left: Left, parent: int) -> int:
+        number = self.states
+        self._numbers.setdefault(world, []).append(number)
+        self._worlds.append(world)
+        self._left.append(left)
+        self._parents.append(parent)
+        if parent >= 0 and world.is_at_rest:
+            status = self.driver.views[world.record].status
+            self.ends[SagaRecord.Status.Name(status).lower()] += 1
+            self._at_end.append(number)
+        if self.states >= self.states_max:
+            self.stopped_by = "states_max"
+        return number
+
+    def _known(self, world: World, left: Left) -> int | None:
+        """A state that differs at most in leaving the environment more to do: whatever follows here, follows there."""
+        for number in self._numbers.get(world, ()):
+            if self._left[number] == left or all(map(ge, self._left[number], left)):
+                return number
+        return None
+
+    def _link(self, number: int, after: int) -> None:
+        self._edges[0].append(number)
+        self._edges[1].append(after)
+
+    # --- what is found ---
+
+    def _report(self, number: int, moved: Moved, breaches: list[Breach]) -> None:
+        """A schedule for each breach that is new; what comes after a breach is not looked at."""
+        for breach in breaches:
+            if breach not in self._reported:
+                self._reported.add(breach)
+                self.found.append(Found(breach, (*self._path(number), moved)))
+        if len(self.found) >= BREACHES_MAX:
+            self.stopped_by = "violations"
+
+    def _path(self, number: int) -> tuple[Moved, ...]:
+        """The moves from the beginning to a state, made once more."""
+        path: list[Moved] = []
+        while self._parents[number] >= 0:
+            parent, here = self._parents[number], (self._worlds[number], self._left[number])
+            moves = self.moves.of(self._worlds[parent], self._left[parent])
+            path.append(next(moved for moved in moves if (moved.after, moved.left) == here))
+            number = parent
+        return tuple(reversed(path))
+
+    # --- backward ---
+
+    def _look_for_livelock(self, expanded: int) -> None:
+        """States that no end can be reached from; those that were not expanded count as ends, since nobody knows."""
+        lost = self._cut_off([*self._at_end, *range(expanded, self.states)])
+        if lost:
+            what = "no end can be reached any more: whatever happens next, it goes round in circles"
+            self.found.append(Found(Breach("I4", what), self._path(lost[0])))
+
+    def _cut_off(self, ends: list[int]) -> list[int]:
+        before: list[list[int]] = [[] for _ in range(self.states)]
+        for source, target in zip(*self._edges, strict=True):
+            before[target].append(source)
+        reaches = bytearray(self.states)
+        waiting = ends
+        for number in waiting:
+            reaches[number] = 1
+        while waiting:
+            for source in before[waiting.pop()]:
+                if not reaches[source]:
+                    reaches[source] = 1
+                    waiting.append(source)
+        return [number for number in range(self.states) if not reaches[number]]

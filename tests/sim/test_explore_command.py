@@ -1,0 +1,92 @@
+"""`explore` on the command line: what it prints, how it ends, and what it says to bad input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from protos.orders_pb2 import OrderProcessState
+from runtime.saga.saga import Saga
+from runtime.testing.commands.group import proving
+from tests.unit.testing.explorer.sagas import STARTED, bill, ship
+from tests.unit.testing.explorer.test_wrong_sagas import void_by_label
+
+FEW = ["--faults", "1", "--silences", "1", "--duplicates", "0", "--poisons", "0", "--replays", "0"]
+ORDERS = "actors.orchestration:OrderProcess"
+
+
+class Needy(Saga, kind="needy", state=OrderProcessState):
+    """Its label can only be voided when its id is known."""
+
+    started_by = STARTED
+    bill = bill()
+    ship = ship(undo=void_by_label)
+    flow = bill >> ship
+
+
+def test_a_right_saga_ends_with_one_object_that_says_all_was_seen() -> None:
+    done = CliRunner().invoke(proving, ["explore", ORDERS, *FEW, "--json"])
+    assert done.exit_code == 0, done.output
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert (figures["violations"], figures["complete"], figures["stopped_by"]) == (0, True, "")
+    assert figures["states"] > 100 and set(figures["ends"]) == {"completed", "compensated", "stuck"}
+    assert figures["bounds"]["faults_max"] == 1 and figures["found"] == []
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_a_wrong_saga_ends_with_the_shortest_schedule_as_a_diagram() -> None:
+    done = CliRunner().invoke(proving, ["explore", f"{__name__}:Needy", *FEW])
+    assert done.exit_code == 1
+    assert "not complete: stopped by violations" in done.stdout
+    assert "author: undo of step ship raised ValueError: there is no label to void" in done.stdout
+    assert "■ timer of step ship fires" in done.stdout
+
+
+def test_the_schedule_can_be_had_as_mermaid_and_as_json() -> None:
+    done = CliRunner().invoke(proving, ["explore", f"{__name__}:Needy", *FEW, "--mermaid", "--json"])
+    assert done.exit_code == 1
+    (found, *_) = json.loads(done.stdout.splitlines()[-1])["found"]
+    assert (found["check"], found["moves"], len(found["schedule"])) == ("author", 4, 4)
+    assert found["mermaid"].startswith("sequenceDiagram\n")
+    assert found["mermaid"] in done.stderr
+
+
+def test_a_search_that_is_cut_short_is_said_to_be() -> None:
+    done = CliRunner().invoke(proving, ["explore", ORDERS, "--states", "50"])
+    assert done.exit_code == 0
+    assert "not complete: stopped by states_max" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["explore"], "Missing argument 'MODULE:SAGA'"),
+        (["explore", "OrderProcess"], "'OrderProcess' names no saga; write the module, a colon and the class"),
+        (["explore", "no.such.module:Saga"], "no.such.module"),
+        (["explore", "actors.orchestration:Orders"], "has no saga 'Orders'; it has OrderProcess"),
+        (["explore", "actors.orchestration:bill_order"], "is no saga: it is a function; name a class that derives"),
+        (["explore", "actors.billing:Billing"], "is no saga: it is the class Billing"),
+        (["explore", "runtime.saga.saga:Saga"], "is no saga: it is the class Saga"),
+        (["explore", ORDERS, "--faults", "-1"], "-1 is not in the range"),
+        (["explore", ORDERS, "--asks", "0"], "0 is not in the range"),
+    ],
+)
+def test_bad_input_is_named(arguments: list[str], says: str) -> None:
+    done = CliRunner().invoke(proving, arguments)
+    assert done.exit_code == 2
+    assert says in done.output
+
+
+def test_a_module_whose_saga_makes_no_sense_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "senseless.py").write_text("from runtime.saga.saga import Saga\nclass X(Saga, kind=''): ...\n")
+    (tmp_path / "broken.py").write_text("class X(:\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    done = CliRunner().invoke(proving, ["explore", "senseless:X"])
+    assert done.exit_code == 2
+    assert "senseless has a definition that makes no sense: saga X needs a kind" in done.output
+    done = CliRunner().invoke(proving, ["explore", "broken:X"])
+    assert done.exit_code == 2
+    assert "broken cannot be imported: SyntaxError" in done.output

@@ -1,0 +1,307 @@
+"""An engine with a planted mistake is found out, each by a short schedule that names the step and the promise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from protos.saga_pb2 import CancelAccepted, SagaRecord, StepRecord
+from runtime.durable import guard
+from runtime.durable.behaviour import CancelTimer, Outgoing, SetTimer
+from runtime.durable.guard import Finding, Ruling
+from runtime.saga import compensation, interpreter
+from runtime.saga.definition import StepDefinition
+from runtime.saga.instance import OPEN, OWING, Instance
+from runtime.saga.saga import Saga
+from runtime.testing.explorer import participant
+from runtime.testing.explorer.bounds import Bounds
+from runtime.testing.explorer.explore import explore
+from runtime.testing.explorer.result import Exploration, Violation
+from runtime.testing.explorer.world import WAITING
+from tests.unit.saga.shop import FirmOrderProcess, OrderProcess
+from tests.unit.testing.explorer.sagas import Beside, NoPivot, Tail
+
+FEW = Bounds(faults_max=1, silences_max=1, poisons_max=0, replays_max=0)
+
+
+def found(saga: type[Saga], check: str, what: str, *, moves_max: int, bounds: Bounds = FEW) -> Violation:
+    """The shortest schedule that breaks this promise."""
+    result = explore(saga, bounds=bounds)
+    assert not result.complete
+    matching = [one for one in result.violations if one.check == check and what in one.what]
+    assert matching, f"not found; but {[(one.check, one.what) for one in result.violations]}"
+    assert matching[0].moves <= moves_max, matching[0].text()
+    with pytest.raises(AssertionError, match=result.violations[0].check):
+        result.check()
+    return matching[0]
+
+
+def test_undos_in_forward_order_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def undo_next(saga: Instance) -> None:
+        for step in saga.definition.flow_steps:
+            taken = saga.steps[step.index]
+            if any(saga.steps[index].status in OWING for index in step.before):
+                continue
+            if taken.status == StepRecord.OWED and not taken.undo_attempts:
+                compensation.undo(saga, step, taken)
+        if all(taken.status not in OWING for taken in saga.steps):
+            compensation.close(saga)
+
+    monkeypatch.setattr(compensation, "_undo_next", undo_next)
+    one = found(NoPivot, "I6", "step bill is undone before the undo of ship, which came after it", moves_max=4)
+    assert "RefundOrder" in one.text()
+
+
+def test_all_undos_at_once_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def undo_next(saga: Instance) -> None:
+        for step in reversed(saga.definition.flow_steps):
+            if saga.steps[step.index].status == StepRecord.OWED:
+                compensation.undo(saga, step, saga.steps[step.index])
+        if all(taken.status not in OWING for taken in saga.steps):
+            compensation.close(saga)
+
+    monkeypatch.setattr(compensation, "_undo_next", undo_next)
+    found(OrderProcess, "I6", "step bill is undone before the undo of ship", moves_max=4)
+
+
+def test_the_undo_of_a_step_that_was_never_asked_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    turn_back = compensation.turn_back
+
+    def eager(saga: Instance, reason: str) -> None:
+        for step in saga.definition.flow_steps:
+            taken = saga.steps[step.index]
+            if taken.status == StepRecord.WAITING and step.undo is not None:
+                taken.status, taken.address = StepRecord.DONE, "warehouse/sku"
+        turn_back(saga, reason)
+
+    monkeypatch.setattr(compensation, "turn_back", eager)
+    found(OrderProcess, "I6", "step ship is undone, and was never asked", moves_max=3)
+
+
+def test_an_undo_of_what_was_refused_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(saga: Instance, step: StepDefinition, taken: StepRecord, answer: Any) -> None:
+        compensation.turn_back(saga, "refused, and undone all the same")
+
+    monkeypatch.setattr(interpreter, "_refused", refused)
+    found(OrderProcess, "I6", "step bill is undone, although it was refused", moves_max=3)
+
+
+def test_a_missing_tombstone_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(participant._FATES, Ruling.TOMBSTONE, WAITING)
+    found(OrderProcess, "I11", "it says compensated, and step bill may still take effect", moves_max=8)
+
+
+def test_a_guard_that_never_looks_for_a_waiting_do_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The undo's handler runs at once, and then the do."""
+    monkeypatch.setattr(guard, "of_waiting", lambda row: Finding(Ruling.RUN, ""))
+    found(OrderProcess, "I6", "step bill took effect after it was undone", moves_max=4)
+
+
+def test_a_guard_that_takes_what_was_given_up_on_for_undone_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "of_waiting", lambda row: Finding(Ruling.NEVER_RAN, "", row))
+    found(OrderProcess, "I5", "it says compensated, and the effect of step bill is in place", moves_max=8)
+
+
+def test_silence_that_is_taken_for_a_refusal_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(saga: Instance, step: StepDefinition, taken: StepRecord, error: str) -> None:
+        taken.status, taken.error = StepRecord.REFUSED, error
+        saga.timers.append(CancelTimer(step.name))
+
+    monkeypatch.setattr(interpreter, "_unknown", unknown)
+    found(NoPivot, "I11", "says that all is undone before the undo of bill is confirmed", moves_max=2)
+
+
+def test_a_pivot_that_is_ignored_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Instance, "no_way_back", lambda saga: "")
+    found(OrderProcess, "I6", "it turns back after its pivot was confirmed", moves_max=6)
+
+
+def test_a_pivot_without_undo_that_is_left_behind_while_under_way_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Instance, "no_way_back", lambda saga: "passed" if saga.record.pivot_passed else "")
+    found(FirmOrderProcess, "I6", "undone while the pivot ship, which has no undo, may be done", moves_max=4)
+
+
+def test_a_retry_that_forgets_the_commands_before_it_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first command is still on its way when the refusal of the second ends the step."""
+    ask = Instance.ask
+
+    def forgetful(saga: Instance, step: StepDefinition, taken: StepRecord) -> None:
+        ask(saga, step, taken)
+        del taken.earlier_ids[:]
+
+    monkeypatch.setattr(Instance, "ask", forgetful)
+    found(FirmOrderProcess, "I6", "undone while the pivot ship, which has no undo, may be done", moves_max=6)
+
+
+def test_a_refusal_that_overlooks_a_fault_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpreter, "_in_doubt", lambda taken, command_id: False)
+    found(FirmOrderProcess, "I6", "undone while the pivot ship, which has no undo, may be done", moves_max=8)
+
+
+def test_an_undo_that_is_sent_without_its_do_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    ask_undo = Instance.ask_undo
+
+    def anonymous(saga: Instance, step: StepDefinition, taken: StepRecord) -> None:
+        ask_undo(saga, step, taken)
+        last = saga.outgoing[-1]
+        saga.outgoing[-1] = Outgoing(last.message, last.kind, last.key, last.id, wants_reply=True)
+
+    monkeypatch.setattr(Instance, "ask_undo", anonymous)
+    found(OrderProcess, "I6", "the undo of step bill names a command that is not the last of that step", moves_max=3)
+
+
+def test_an_undo_that_is_confirmed_by_its_fault_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulted(saga: Instance, step: StepDefinition, taken: StepRecord, fault: Any) -> None:
+        compensation._undone(saga, step, taken, "never mind")
+
+    monkeypatch.setattr(compensation, "undo_faulted", faulted)
+    found(NoPivot, "I11", "says that all is undone before the undo of bill is confirmed", moves_max=6)
+
+
+def test_an_undo_that_is_sent_again_after_it_was_confirmed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def undone(saga: Instance, step: StepDefinition, taken: StepRecord, outcome: str) -> None:
+        compensation.undo(saga, step, taken)
+
+    monkeypatch.setattr(compensation, "_undone", undone)
+    found(OrderProcess, "I2", "step bill is undone once more after its undo was confirmed", moves_max=4)
+
+
+def test_a_saga_that_goes_on_after_it_turned_back_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A late answer is taken for one in time."""
+    monkeypatch.setattr(interpreter, "OPEN", OPEN | OWING)
+    found(OrderProcess, "I6", "ship is asked although the saga has turned back", moves_max=4)
+
+
+def test_a_step_that_does_not_wait_for_all_before_it_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpreter, "_all_done", lambda saga, indexes: True)
+    found(Beside, "I6", "close is asked before ship, which it follows, is done", moves_max=3)
+
+
+def test_a_saga_that_ends_without_its_closing_command_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compensation, "close", lambda saga: saga.end(SagaRecord.COMPENSATED))
+    found(OrderProcess, "I11", "it says compensated, and compensated was not carried out", moves_max=3)
+
+
+def test_a_saga_that_ends_before_its_undo_is_confirmed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    undo = compensation.undo
+
+    def impatient(saga: Instance, step: StepDefinition, taken: StepRecord) -> None:
+        undo(saga, step, taken)
+        taken.status = StepRecord.UNDONE
+
+    monkeypatch.setattr(compensation, "undo", impatient)
+    found(FirmOrderProcess, "I11", "it says compensated, and the undo of step bill was not confirmed", moves_max=3)
+
+
+def test_a_cancellation_that_is_accepted_and_forgotten_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def accept(saga: Instance, reason: str) -> None:
+        saga.note = "later, perhaps"
+        saga.outgoing.append(Outgoing(CancelAccepted(reason=reason)))
+
+    monkeypatch.setattr(interpreter, "_cancel", accept)
+    found(NoPivot, "I11", "it says completed, after a client was told that it turns back", moves_max=6)
+
+
+def test_a_saga_that_completes_too_early_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpreter, "_all_done", lambda saga, indexes: True)
+    found(Tail, "I2", "it says completed, and step", moves_max=5)
+
+
+def test_a_timer_that_is_left_over_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(saga: Instance, status: SagaRecord.Status.ValueType) -> None:
+        saga.record.status = status
+        saga.timers.append(SetTimer("bill", saga.now_s))
+
+    monkeypatch.setattr(Instance, "end", end)
+    found(OrderProcess, "I10", "it has ended, and the timer 'bill' is left over", moves_max=5)
+
+
+def test_a_saga_that_stops_for_good_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The undo is given up on, and no timer is set to try it again."""
+
+    def faulted(saga: Instance, step: StepDefinition, taken: StepRecord, fault: Any) -> None:
+        taken.status = StepRecord.OWED
+
+    monkeypatch.setattr(compensation, "undo_faulted", faulted)
+    found(NoPivot, "I4", "it is compensating, and nothing will ever move it", moves_max=6)
+
+
+def test_a_saga_that_goes_round_in_circles_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A timer that only sets itself again: something always happens, and nothing comes of it."""
+
+    def put_off(saga: Instance, step: StepDefinition, taken: StepRecord, error: str) -> None:
+        saga.timers.append(SetTimer(step.name, saga.now_s))
+
+    monkeypatch.setattr(interpreter, "_ask_again", put_off)
+    found(FirmOrderProcess, "I4", "no end can be reached any more", moves_max=6)
+
+
+def test_a_saga_that_is_stuck_for_no_reason_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulted(saga: Instance, step: StepDefinition, taken: StepRecord, fault: Any) -> None:
+        taken.status = StepRecord.OWED
+        saga.stick(step, "one fault is too many")
+
+    monkeypatch.setattr(compensation, "undo_faulted", faulted)
+    found(NoPivot, "I4", "it is stuck although nobody has given up for good", moves_max=6)
+
+
+def test_a_saga_that_is_stuck_without_saying_where_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Instance, "_why_stuck", lambda saga: "somewhere")
+    bounds = Bounds(faults_max=0, silences_max=0, poisons_max=1)
+    found(NoPivot, "I4", "it is stuck, and its record names no step", moves_max=8, bounds=bounds)
+
+
+def test_what_is_dropped_without_a_note_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpreter, "_unmatched", lambda saga, input: None)
+    found(OrderProcess, "I9", "it has no effect, and the history would not say why", moves_max=2)
+
+
+def test_what_is_said_to_be_ignored_and_is_not_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = interpreter._done
+
+    def noted(saga: Instance, step: StepDefinition, taken: StepRecord, answer: Any) -> None:
+        done(saga, step, taken, answer)
+        saga.note = "nothing to see here"
+
+    monkeypatch.setattr(interpreter, "_done", noted)
+    found(OrderProcess, "I9", "said to be ignored (nothing to see here), and has an effect", moves_max=3)
+
+
+def test_an_engine_that_raises_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(saga: Instance, reason: str) -> None:
+        raise KeyError("reason")
+
+    monkeypatch.setattr(interpreter, "_cancel", crash)
+    found(OrderProcess, "I9", "the saga cannot take this: KeyError: 'reason'", moves_max=2)
+
+
+def test_a_command_that_is_sent_and_not_remembered_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    ask = Instance.ask
+
+    def amnesiac(saga: Instance, step: StepDefinition, taken: StepRecord) -> None:
+        ask(saga, step, taken)
+        taken.command_id = b"lost"
+
+    monkeypatch.setattr(Instance, "ask", amnesiac)
+    found(OrderProcess, "I9", "it sent BillOrder and kept no track of it", moves_max=1)
+
+
+def test_answers_that_are_not_told_apart_from_silence_of_a_step_beside_are_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As it was once: the answer to one step took the saga out of stuck, although another was."""
+
+    def unstick(saga: Instance, taken: StepRecord) -> None:
+        record = saga.record
+        if record.status == SagaRecord.STUCK:
+            record.status, record.stuck_in, record.stuck_reason = record.stuck_in, SagaRecord.NONE, ""
+
+    monkeypatch.setattr(Instance, "unstick", unstick)
+    bounds = Bounds(faults_max=1, silences_max=1, duplicates_max=0, cancels_max=0)
+    found(Tail, "I4", "it is running, and nothing will ever move it", moves_max=13, bounds=bounds)
+
+
+def test_a_right_engine_is_not_accused() -> None:
+    result: Exploration = explore(OrderProcess, bounds=FEW)
+    assert result.violations == ()
