@@ -34,6 +34,7 @@ from runtime.testing.simulation.limits import over_limits
 from runtime.testing.simulation.loop import Killed, Process, SimLoop, check_alive
 from runtime.testing.simulation.machine import SimClock, SimTasks, machine_ports
 from runtime.testing.simulation.wires import SimNetwork
+from runtime.testing.simulation.witness import Witness
 
 __all__ = ["Connect", "NodeDown", "NodeSpec", "SimCluster", "SimNode"]
 
@@ -164,6 +165,7 @@ class SimNode:
         self._calls: dict[asyncio.Future[Any], None] = {}
         self._graves: list[Ports] = []  # keep the tasks of the dead: what nobody refers to would be cleaned up
         self._may_restart = True
+        self._forsaken = False
         self._draining = False
 
     @property
@@ -187,8 +189,8 @@ class SimNode:
     # --- its lives ---
 
     def start(self) -> None:
-        """Launch a process, unless one runs."""
-        if self.alive:
+        """Launch a process, unless one runs, or it has failed for good."""
+        if self.alive or self._forsaken:
             return
         cluster = self._cluster
         self.lives += 1
@@ -221,6 +223,8 @@ class SimNode:
     def _reach(self, point: Failpoint) -> None:
         """Go on, or die here and now."""
         check_alive()
+        if point is Failpoint.KINDS_STARTED and self.node is not None:
+            Witness(self.node.committer, self._cluster.ledger)
         if self._cluster.ambushes.springs(point):
             self._cluster.note(f"{self.name} reaches {point.name}")
             self.kill("killed at a failpoint", restart_s=self._cluster.restart_s)
@@ -255,7 +259,7 @@ class SimNode:
             self.process.frozen = True
 
     def thaw(self) -> None:
-        if self.process is not None and self.frozen:
+        if self.process is not None and self.frozen and not self._forsaken:
             self._cluster.note(f"thawed {self.name}")
             self._cluster.loop.thaw(self.process)
 
@@ -274,6 +278,15 @@ class SimNode:
         await node.stop()
         self._end(process, dark=False)
         self._restart_after(0.2)
+
+    def forsake(self, *, frozen: bool) -> None:
+        """It fails for good: dead, or frozen as by a hypervisor that never schedules it again."""
+        self.stay_down()
+        self._forsaken = True
+        if frozen and self.alive:
+            self.freeze()
+        else:
+            self.kill("dead for good")
 
     def stay_down(self) -> None:
         """Whatever ends it from now on, it is not started again."""

@@ -9,7 +9,7 @@ The numbers of the invariants are those of docs/simulation.md.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from runtime.envelope import Address, Envelope, address_of, decode
@@ -40,6 +40,7 @@ class _Sent:
 
     row: MailRow
     envelope: Envelope | None  # None when its bytes are none
+    number: int  # in the order of commits, which for one sender is that of sending
 
 
 class Ledger:
@@ -47,6 +48,7 @@ class Ledger:
 
     def __init__(self, sagas: Iterable[Definition] = ()) -> None:
         self.violations: list[Violation] = []
+        self.broke: Callable[[], object] = bool  # called after each violation
         self._saga_rules = SagaRules(sagas)
         self.actors: dict[Address, ActorRow] = {}
         self.history: dict[bytes, dict[bytes, HistoryRow]] = {}  # by conversation, then id
@@ -57,10 +59,9 @@ class Ledger:
         self.clocks_wrong_s = 0.0  # how far clocks were moved in all: between firing and the turn they may go back
         self._sent: dict[bytes, _Sent] = {}
         self._delayed: dict[bytes, None] = {}  # was retried later or parked at least once
-        self._last: dict[
-            tuple[str, Address], tuple[int, bytes]
-        ] = {}  # (sender, receiver): sequence and id handled last
+        self._last: dict[tuple[str, Address], int] = {}  # (sender, receiver): number of what was handled last
         self._undone: dict[bytes, bytes] = {}  # do: the undo that settled it
+        self._denied: list[Transition] = []
 
     # --- at each commit ---
 
@@ -70,6 +71,30 @@ class Ledger:
             self.seen[verdict.name] += 1
             if verdict is Verdict.COMMITTED:
                 self._wrote(transition)
+
+    def was_told_of(self, transition: Transition) -> None:
+        """Somebody was told that this is committed."""
+        turn = all(self._has(row) for row in transition.history)
+        # A post may have been sent before, under the same id: then its message is there, or was.
+        posted = transition.history or all(self._knows(row) for row in transition.mail)
+        if not (turn and posted):
+            self._broken("I11", f"{_named(transition)} was said to be committed, and is not", b"")
+
+    def was_denied(self, transition: Transition) -> None:
+        """Somebody was told that this is not committed. Then it must not be, and never come to be."""
+        self._denied.append(transition)
+        self._check_denied(transition)
+
+    def _check_denied(self, transition: Transition) -> None:
+        there = any(self._has(row) for row in transition.history)
+        if there or any(self.waiting.get(row.id) == row for row in transition.mail if not transition.history):
+            self._broken("I11", f"{_named(transition)} was said not to be committed, and is", b"")
+
+    def _has(self, row: HistoryRow) -> bool:
+        return self.history.get(row.conversation, {}).get(row.id) == row
+
+    def _knows(self, row: MailRow) -> bool:
+        return row.id in self.waiting or row.id in self.history.get(row.conversation, {})
 
     def _wrote(self, transition: Transition) -> None:
         if transition.actor is not None:
@@ -130,17 +155,16 @@ class Ledger:
         for row in transition.history:
             sent = self._sent.get(row.id)
             envelope = None if sent is None else sent.envelope
-            if envelope is None or not envelope.sender or envelope.undo_of or envelope.due_at_s:
+            if sent is None or envelope is None or not envelope.sender or envelope.undo_of or envelope.due_at_s:
                 continue
             if row.id in self._delayed or row.id in self._undone:
                 continue
             pair = (envelope.sender, (row.kind, row.key))
-            last = self._last.get(pair, (0, b""))
-            if envelope.sequence < last[0]:
+            if sent.number < self._last.get(pair, 0):
                 text = f"{address_of(*pair[1])} handled {row.type} of {pair[0]} after one that was sent later"
                 self._broken("I7", text, row.conversation)
             else:
-                self._last[pair] = (envelope.sequence, row.id)
+                self._last[pair] = sent.number
 
     def _take_in(self, mail: MailRow) -> None:
         """The store passes over what waits already, or was handled or refused by a tombstone."""
@@ -151,7 +175,7 @@ class Ledger:
             return
         self.waiting[mail.id] = mail
         if known is None:
-            self._sent[mail.id] = _Sent(mail, _readable(mail))
+            self._sent[mail.id] = _Sent(mail, _readable(mail), len(self._sent))
 
     # --- at rest ---
 
@@ -180,6 +204,8 @@ class Ledger:
             sent = self._sent[mail.id].envelope
             name = sent.type if sent is not None else "?"
             self._broken("I9", f"{name} {mail.id.hex()} for {address_of(*mail.address)} still waits", mail.conversation)
+        for transition in self._denied:
+            self._check_denied(transition)
         for row in self.timed:
             self._broken("I10", f"{address_of(*row.address)} still has a timer", row.conversation)
 
@@ -194,6 +220,13 @@ class Ledger:
 
     def _broken(self, invariant: str, what: str, conversation: bytes) -> None:
         self.violations.append(Violation(invariant, what, conversation))
+        self.broke()
+
+
+def _named(transition: Transition) -> str:
+    if transition.actor is not None:
+        return f"revision {transition.actor.revision} of {address_of(*transition.actor.address)}"
+    return f"a post for {address_of(*transition.address or ('', 'nobody'))}"
 
 
 def _readable(mail: MailRow) -> Envelope | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -59,24 +60,32 @@ class Result:
 
 
 def simulate_seed(
-    seed: int, workload: Workload, *, calm: bool = False, order: Order | None = None, dice: Dice | None = None
+    seed: int,
+    workload: Workload,
+    *,
+    calm: bool = False,
+    order: Order | None = None,
+    dice: Dice | None = None,
+    brief: bool = False,
 ) -> Result:
     """Run one seed to its end. `calm` leaves all faults out; `order` overrides the choice of what runs next.
 
-    `dice` may come from a tape instead of the seed.
+    `dice` may come from a tape instead of the seed. A `brief` run is over at the first broken promise.
     """
-    return simulate_scene(seed, workload, partial(draw_scene, calm=calm, order=order), dice=dice)
+    return simulate_scene(seed, workload, partial(draw_scene, calm=calm, order=order), dice=dice, brief=brief)
 
 
-def simulate_scene(seed: int, workload: Workload, make_scene: MakeScene, *, dice: Dice | None = None) -> Result:
-    """Run a scene to its end."""
+def simulate_scene(
+    seed: int, workload: Workload, make_scene: MakeScene, *, dice: Dice | None = None, brief: bool = False
+) -> Result:
+    """Run a scene to its end; see `simulate_seed`."""
     hook, sys.unraisablehook = sys.unraisablehook, lambda _: None  # what a dead process leaves is of no interest
     gc.disable()  # when it runs depends on what ran before: cleaning up must not depend on that
     gc.freeze()  # what was there before need not be looked through after each run
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # coroutines that died before their first step
-            run = _Run(seed, dice or Dice(seed), workload, make_scene)
+            run = _Run(seed, dice or Dice(seed), workload, make_scene, brief=brief)
             try:
                 return run.result()
             finally:
@@ -91,7 +100,7 @@ def simulate_scene(seed: int, workload: Workload, make_scene: MakeScene, *, dice
 
 
 class _Run:
-    def __init__(self, seed: int, dice: Dice, workload: Workload, make_scene: MakeScene) -> None:
+    def __init__(self, seed: int, dice: Dice, workload: Workload, make_scene: MakeScene, *, brief: bool) -> None:
         self._seed = seed
         self._dice = dice
         deployed = workload.deploy(dice.named("deployment"))
@@ -111,10 +120,13 @@ class _Run:
             self._cluster.ambushes.arm(scene.ambush)
         self._play = deployed.begin(self._cluster, dice.named("clients"))
         self._extra: list[Violation] = []
+        self._brief = brief
+        if brief:
+            self._cluster.ledger.broke = self._loop.stop
 
     def result(self) -> Result:
         try:
-            self._loop.run_until_complete(self._loop.create_task(self._all()))
+            self._run_all()
         except NothingLeft as error:
             last = "; ".join(self._loop.last_steps)
             self._extra.append(Violation("livelock", f"{error}; the last steps were {last}"))
@@ -134,6 +146,13 @@ class _Run:
             tuple(cluster.last),
             {one.conversation: cluster.ledger.told(one.conversation) for one in violations if one.conversation},
         )
+
+    def _run_all(self) -> None:
+        try:
+            self._loop.run_until_complete(self._loop.create_task(self._all()))
+        except RuntimeError:
+            if not (self._brief and self._cluster.ledger.violations):
+                raise  # else it was stopped at what was broken
 
     def bury(self) -> None:
         self._loop.bury()
@@ -160,6 +179,8 @@ class _Run:
         while self._loop.time() < until_s:
             if play.done() and self._cluster.ledger.is_at_rest:
                 return True
+            if self._brief and self._cluster.crashes:
+                return False
             await self._cluster.sleep(_LOOK_S)
         return False
 
@@ -187,14 +208,30 @@ class _Run:
         self._extra.extend(self._play.check())
 
     async def _stop(self) -> None:
-        """Every node drains, as at the end of any day."""
-        nodes = self._cluster.nodes
+        """Every node drains, as at the end of any day: it hands its shards over, and does not run out of patience."""
+        nodes, loop = self._cluster.nodes, self._loop
+        asked_s: dict[str, float] = {}
         for node in nodes:
             node.stay_down()
-            node.drain()
-        until_s = self._loop.time() + _STOP_S
-        while any(node.serves or node.draining for node in nodes) and self._loop.time() < until_s:
+            if node.frozen:
+                node.kill("killed while frozen")
+        until_s = loop.time() + _STOP_S
+        while any(node.serves or node.draining for node in nodes) and loop.time() < until_s:
+            for node in nodes:
+                if node.serves:  # some have only just come up
+                    node.drain()
+                    asked_s[node.name] = loop.time()
             await self._cluster.sleep(_LOOK_S)
+            self._check_patience([node.name for node in nodes if node.draining], asked_s)
         for node in nodes:
             if node.draining:
                 self._extra.append(Violation("I4", f"{node.name} did not stop within {_STOP_S:g} s"))
+
+    def _check_patience(self, draining: Sequence[str], asked_s: dict[str, float]) -> None:
+        drain_s: float = self._cluster.settings.get("drain_s", _STOP_S)
+        for name in draining:
+            if self._loop.time() - asked_s.get(name, math.inf) >= drain_s:
+                asked_s[name] = math.inf  # said once
+                self._extra.append(
+                    Violation("I4", f"{name} gave up on its turns and shards when it was drained in peace")
+                )

@@ -32,6 +32,7 @@ class Plan:
     lasts_s: float
     store: StoreFaults
     handler_fails: float = 0.0  # chance for each run of a handler
+    forsakes: bool = False  # one node that others can stand in for does not come back when all is healed
 
 
 def draw_plan(dice: Dice, *, calm: bool = False) -> Plan:
@@ -48,6 +49,7 @@ def draw_plan(dice: Dice, *, calm: bool = False) -> Plan:
         lasts_s=dice.choose((1.0, 1.0, 1.0, 4.0, 4.0, 4.0, 10.0, 10.0, 10.0, 45.0)),
         store=store,
         handler_fails=0.0 if calm else dice.choose((0.0, 0.0, 0.01, 0.1)),
+        forsakes=not calm and dice.chance(0.4),
     )
 
 
@@ -74,7 +76,7 @@ class Storm:
         self.heal()
 
     def heal(self) -> None:
-        """No fault lasts on, and none that was arranged for later still comes."""
+        """No fault lasts on, and none that was arranged for later still comes. One node may be gone for good."""
         self._is_over = True
         cluster = self._cluster
         cluster.note("healed")
@@ -82,13 +84,30 @@ class Storm:
         cluster.network.heal()
         cluster.ambushes.clear()
         cluster.handler_fails = 0.0
+        forsaken = self._forsaken()
         for node in cluster.nodes:
+            if node is forsaken:
+                node.forsake(frozen=self._dice.chance(0.5))
+                continue
             node.thaw()
             if node.store is not None and node.clock is not None:
                 node.store.cut = False
                 node.clock.drift(1.0)
                 node.clock.jump(-node.clock.wrong_by_s)
             node.start()
+
+    def _forsaken(self) -> SimNode | None:
+        """A node whose every service others host as well, if this plan gives one up."""
+        if not self._plan.forsakes:
+            return None
+        everything = self._cluster.catalogue.service_names
+        hosts = [(node, node.spec.services or everything) for node in self._cluster.nodes]
+        spare = [
+            node
+            for node, services in hosts
+            if all(any(one in other for at, other in hosts if at is not node) for one in services)
+        ]
+        return self._dice.choose(spare) if spare else None
 
     # --- nodes ---
 

@@ -26,7 +26,8 @@ def broken_timers(before: ActorRow | None, transition: Transition) -> Iterator[s
         return
     where = address_of(*after.address)
     fired = [row for row in transition.history if _is_timer(row, transition)]
-    if not fired and (before is None or before.timers == after.timers):
+    found_before = (b"", None) if before is None else (before.timers, before.due_at_s)
+    if not fired and found_before == (after.timers, after.due_at_s):
         return
     earliest = min((timer.due_at_s for timer in _timers(after)), default=None)
     if after.due_at_s != earliest:
