@@ -223,6 +223,21 @@ class Storm:
                 node.store.cut = True
                 self._cluster.database.later(lasts_s, setattr, node.store, "cut", False)
 
+    def seize(self) -> None:
+        """Two owners: a shard is given to another member, and the table is all that the former one hears of it."""
+        rows = self._cluster.database.rows
+        view = self._cluster.database.act(rows.cluster())
+        moves = [
+            (row, node.name)
+            for row in view.shards
+            for node in view.nodes
+            if row.owner and node.name != row.owner and row.kind in node.kinds
+        ]
+        if moves:
+            row, owner = self._dice.choose(moves)
+            self._cluster.fault("shard seized", f"{row.kind} {row.shard} {row.owner} {owner}")
+            self._cluster.database.act(rows.assign(row.kind, row.shard, owner=owner, expected_epoch=row.epoch))
+
     # --- choices ---
 
     def _node(self) -> SimNode:
@@ -259,4 +274,5 @@ _ACTS: dict[str, Callable[[Storm], None]] = {
     "drift clock": Storm.drift_clock,
     "cut from store": Storm.cut_from_store,
     "stop database": Storm.stop_database,
+    "seize": Storm.seize,
 }
