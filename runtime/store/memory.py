@@ -129,7 +129,7 @@ class MemoryStore:
 
     def _is_written(self, row: HistoryRow) -> bool:
         found = self._history.get(row.conversation, {}).get(row.id)
-        return found is not None and (found.node, found.revision) == (row.node, row.revision)
+        return found is not None and _attempt(found) == _attempt(row)
 
     async def load(self, addresses: Sequence[Address]) -> list[ActorRow | None]:
         return [self._actors.get(address) for address in addresses]
@@ -263,6 +263,11 @@ class MemoryStore:
 def _oldest(rows: Iterable[MailRow], limit: int) -> list[MailRow]:
     """The first by (sent_at_s, sequence); id and kind settle ties between senders, so that a replay sees one order."""
     return sorted(rows, key=lambda row: (row.sent_at_s, row.sequence, row.id, row.kind, row.key))[:limit]
+
+
+def _attempt(row: HistoryRow) -> tuple[str, int, float]:
+    """What tells one attempt at a turn from every other."""
+    return row.node, row.revision, row.handled_at_s
 
 
 def _is_rescheduled(found: MailRow | None, wanted: MailRow) -> bool:

@@ -59,7 +59,8 @@ class Store(Protocol):
     async def settle(self, batch: Sequence[Transition]) -> list[bool]:
         """After CommitUnknown: on a new connection, which of these are in the store (by history, or mail, they wrote).
 
-        A turn is recognised by a row of its history with its own node and revision; a post by its mail or history.
+        A turn is recognised by rows of its history with its own node, revision and instant (one node may have begun the
+        same turn twice, and only one of the two can be there); a post by its mail or history.
         Once it has answered False for a transition, that attempt can no longer become true.
         """
         ...

@@ -254,7 +254,7 @@ def is_there(connection: apsw.Connection, transition: Transition) -> bool:
 
 def _is_written(connection: apsw.Connection, row: HistoryRow) -> bool:
     found = connection.execute(named_queries()["handled"], (row.conversation, row.id)).fetchone()
-    return found is not None and (found[5], found[9]) == (row.revision, row.node)
+    return found is not None and (found[5], found[6], found[9]) == (row.revision, row.handled_at_s, row.node)
 
 
 def _is_known(connection: apsw.Connection, row: MailRow) -> bool:
