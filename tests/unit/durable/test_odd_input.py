@@ -14,8 +14,9 @@ from protos import durable_pb2, mesh_pb2
 from protos.billing_pb2 import BillOrder, OrderBilled
 from runtime.durable.behaviour import Outgoing, SetTimer
 from runtime.durable.facts import SweepFailed
+from runtime.durable.kind import Limits
 from runtime.durable.transition import mail_row
-from runtime.errors import StoreUnavailable
+from runtime.errors import FinalError, StoreUnavailable
 from runtime.store.records import ActorRow, Expected, Transition, Verdict
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till
@@ -215,6 +216,21 @@ def test_a_state_that_cannot_be_read_does_not_keep_its_mail_because_of_a_timer()
         await post.store(post.bill(2))
         await local.sleep(10)
         assert ["cannot be read" in reason for reason in await parked(local)] == [True]
+        await local.stop()
+
+    run(scenario())
+
+
+def test_a_caller_learns_that_its_command_was_given_up_though_many_dead_letters_lie_before_it() -> None:
+    async def scenario() -> None:
+        till = Till(errors={1: FinalError("never"), 2: FinalError("never either")})
+        local = await LocalNode([till], limits=Limits(mailbox_max=1)).start()
+        id = int(local.ports.clock.now_s() * 1000).to_bytes(6, "big") + bytes(10)
+        await local.commands.send(BillOrder(order_id="ORD-1", amount_cents=1), timeout_s=5.0)
+        await local.sleep(1.0)
+        for _ in range(2):
+            reply = await local.commands.send(BillOrder(order_id="ORD-1", amount_cents=2), timeout_s=5.0, message_id=id)
+            assert "never either" in reply.fault
         await local.stop()
 
     run(scenario())
