@@ -227,7 +227,8 @@ class Commands:
         try:
             (handled,) = await self._store.handled([(envelope.conversation, envelope.id)])
             if handled is not None:
-                fault = handled.error if handled.outcome in _GIVEN_UP else ""
+                by_operator = handled.revision == 0  # discarded: no turn of the actor has consumed it
+                fault = handled.error if by_operator or handled.outcome in _GIVEN_UP else ""
                 return Reply(None, fault, envelope.id, envelope.conversation)
             shard = shard_of(envelope.key, self._limits.shards_per_kind)
             for row in await self._store.waiting_for(envelope.address, shard, limit=_MAIL_MAX):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled
-from runtime.admin.dead_letters import Act, carry_out, dead_letters, replay
+from runtime.admin.dead_letters import Act, carry_out, dead_letters, discard, replay
 from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.service import Service, ServiceBehaviour
 from runtime.observe.conversation import Status, read_conversation
@@ -42,6 +42,22 @@ def test_s60_a_replayed_dead_letter_is_handled_once_or_parked_again(mended: bool
         assert state.charges == (1 if mended else 0)
         told = (await read_conversation(node.store, letter.row.conversation)).messages
         assert [message.status for message in told] == [Status.IGNORED, Status.HANDLED if mended else Status.PARKED]
+        await node.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_who_asks_after_a_command_that_was_discarded_is_not_told_that_it_was_handled() -> None:
+    async def scenario() -> None:
+        node = await LocalNode([ServiceBehaviour(Reader)]).start()
+        Reader.broken = True
+        command = BillOrder(order_id="ORD-1", amount_cents=5)
+        id = int(node.ports.clock.now_s() * 1000).to_bytes(6, "big") + bytes(10)
+        assert (await node.commands.send(command, timeout_s=60.0, message_id=id)).fault
+        (letter,) = await dead_letters(node.store, limit=10)
+        await carry_out(node.store, discard(letter, Act("ann", node.ports.clock.now_s(), "nobody waits for it")))
+        again = await node.commands.send(command, timeout_s=60.0, message_id=id)
+        assert f"discarded {id.hex()} by ann: nobody waits for it" in again.fault
         await node.stop()
 
     in_virtual_time(scenario)
