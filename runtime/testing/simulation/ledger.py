@@ -61,6 +61,7 @@ class Ledger:
         self._delayed: dict[bytes, None] = {}  # was retried later or parked at least once
         self._last: dict[tuple[str, Address], int] = {}  # (sender, receiver): number of what was handled last
         self._undone: dict[bytes, bytes] = {}  # do: the undo that settled it
+        self._committed: dict[tuple[Address | None, int], list[Transition]] = {}
         self._denied: list[Transition] = []
 
     # --- at each commit ---
@@ -73,30 +74,30 @@ class Ledger:
                 self._wrote(transition)
 
     def was_told_of(self, transition: Transition) -> None:
-        """Somebody was told that this is committed."""
-        turn = all(self._has(row) for row in transition.history)
+        """Somebody was told that this is committed: so it is, or what cannot be told from it."""
         # A post may have been sent before, under the same id: then its message is there, or was.
         posted = transition.history or all(self._knows(row) for row in transition.mail)
-        if not (turn and posted):
+        if not posted or (transition.history and not any(one == transition for one in self._like(transition))):
             self._broken("I11", f"{_named(transition)} was said to be committed, and is not", b"")
 
     def was_denied(self, transition: Transition) -> None:
-        """Somebody was told that this is not committed. Then it must not be, and never come to be."""
+        """Somebody was told that this is not committed: so it must not be, and never come to be."""
         self._denied.append(transition)
-        self._check_denied(transition)
-
-    def _check_denied(self, transition: Transition) -> None:
-        there = any(self._has(row) for row in transition.history)
-        if there or any(self.waiting.get(row.id) == row for row in transition.mail if not transition.history):
+        if any(one is transition for one in self._like(transition)):
             self._broken("I11", f"{_named(transition)} was said not to be committed, and is", b"")
 
-    def _has(self, row: HistoryRow) -> bool:
-        return self.history.get(row.conversation, {}).get(row.id) == row
+    def _like(self, transition: Transition) -> list[Transition]:
+        """What was committed of the same actor and revision, or, of posts, for the same actor."""
+        actor = transition.actor
+        return self._committed.setdefault((actor.address, actor.revision) if actor else (transition.address, 0), [])
 
     def _knows(self, row: MailRow) -> bool:
         return row.id in self.waiting or row.id in self.history.get(row.conversation, {})
 
     def _wrote(self, transition: Transition) -> None:
+        self._like(transition).append(transition)
+        if any(one is transition for one in self._denied):
+            self._broken("I11", f"{_named(transition)} was said not to be committed, and came to be", b"")
         if transition.actor is not None:
             self._check_chain(transition, transition.actor)
         for row in transition.history:
@@ -204,8 +205,6 @@ class Ledger:
             sent = self._sent[mail.id].envelope
             name = sent.type if sent is not None else "?"
             self._broken("I9", f"{name} {mail.id.hex()} for {address_of(*mail.address)} still waits", mail.conversation)
-        for transition in self._denied:
-            self._check_denied(transition)
         for row in self.timed:
             self._broken("I10", f"{address_of(*row.address)} still has a timer", row.conversation)
 
