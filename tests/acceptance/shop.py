@@ -51,7 +51,10 @@ class Shop:
         """Calls one node, once."""
         if node.address not in self._channels:
             self._channels[node.address] = grpc.aio.insecure_channel(node.address)
-        return orders_pb2_grpc.OrderServiceStub(self._channels[node.address])
+        return self.client_over(self._channels[node.address])
+
+    def client_over(self, channel: grpc.aio.Channel) -> Client:
+        return orders_pb2_grpc.OrderServiceStub(channel)
 
     async def anyhow(
         self, call: Callable[[Client], Awaitable[Answer]], *, nodes: Sequence[str] = (), timeout_s: float = 30.0
@@ -202,11 +205,16 @@ class Shop:
 
 @asynccontextmanager
 async def open_shop(
-    directory: Path, *, nodes: Iterable[str] = SERVICES, settings: dict[str, object] | None = None
+    directory: Path,
+    *,
+    nodes: Iterable[str] = SERVICES,
+    settings: dict[str, object] | None = None,
+    proxied: bool = False,
+    clocks: bool = False,
 ) -> AsyncIterator[Shop]:
-    """A shop with a node for each service, named like it; `nodes` starts only these."""
-    common: dict[str, object] = {"log_format": "json", "shards_per_kind": SHARDS}
-    async with Harness(command=NODE, directory=directory, settings={**common, **(settings or {})}) as harness:
+    """A shop with a node for each service, named like it; `nodes` starts only these. The rest is as in Harness."""
+    common: dict[str, object] = {"log_format": "json", "shards_per_kind": SHARDS, **(settings or {})}
+    async with Harness(command=NODE, directory=directory, settings=common, proxied=proxied, clocks=clocks) as harness:
         shop = Shop(harness)
         await asyncio.gather(*(harness.start(name, [name]) for name in nodes))
         try:

@@ -6,6 +6,12 @@
         await harness.restart("billing-1")
         await harness.eventually(order_has_ended, timeout_s=10, what="ORD-1 ends")
 
+With `proxied=True` peers and clients reach each node through a proxy of its own, which can break what passes:
+
+    harness.link("sales-1", "billing-1").cut()     # what sales-1 sends there; the other direction is a link by itself
+    harness.link("", "billing-1").back.freeze()    # what answers billing-1 gives to clients
+    harness.clocks["billing-1"].shift(-2.0)        # with clocks=True, where libfaketime is installed
+
 Every harness has a folder with a fresh store and a log for each process. Nodes listen on a free port of the loopback
 (they are told port 0, so no other process can take it first), and are found where peers find them: in the store.
 A process never outlives its harness, whether that ends well, fails, is cancelled or is itself killed.
@@ -16,6 +22,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import shutil
+import socket
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -32,7 +39,10 @@ from runtime.errors import InvalidSettings, StoreError
 from runtime.store.open import open_store
 from runtime.store.port import Store
 from runtime.store.records import NodeRow
+from runtime.testing.processes.clocks import WallClock
+from runtime.testing.processes.dialler import Diallers
 from runtime.testing.processes.process import Finished, NodeProcess, ProcessFailed, launch
+from runtime.testing.processes.proxy import Link, Proxy
 
 __all__ = ["Finished", "Harness", "NodeProcess", "NotInTime", "ProcessFailed", "Ready"]
 
@@ -61,12 +71,15 @@ class Harness:
         env: Mapping[str, str] | None = None,
         ready: Ready | None = None,
         start_timeout_s: float = 30.0,
+        proxied: bool = False,
+        clocks: bool = False,
     ) -> None:
         """`command` is what starts a node, without its arguments; `settings` and `env` hold for every node.
 
         `directory` gets the store and the logs, and is the processes' working folder, so `command` needs absolute
         paths; without it a temporary one is made, and kept if the harness is left by an error. `ready` replaces the
-        way by which a start is known to be complete, for processes that are no nodes.
+        way by which a start is known to be complete, for processes that are no nodes. `proxied` puts a proxy in front
+        of each node; `clocks` gives each a wall clock that can be moved, and raises where libfaketime is missing.
         """
         if store_url == "memory:":
             raise InvalidSettings("a memory: store lives in one process and cannot be shared by several")
@@ -74,11 +87,16 @@ class Harness:
         self.directory = Path(tempfile.mkdtemp(prefix="amends-")) if directory is None else directory
         self.store_url = store_url or f"sqlite:///{self.directory / 'amends.db'}"
         self.nodes: dict[str, NodeProcess] = {}
+        self.proxies: dict[str, Proxy] = {}  # by the node behind
+        self.clocks: dict[str, WallClock] = {}
         self._command = tuple(command)
         self._settings = dict(settings or {})
         self._env = dict(env or {})
         self._ready = ready
         self._start_timeout_s = start_timeout_s
+        self._proxied = proxied
+        self._has_clocks = clocks
+        self._ports: dict[str, socket.socket] = {}  # that proxied nodes listen on, kept for their names
         self._store: Store | None = None
         self._replaced: dict[str, str] = {}  # incarnation that the store knew by a name before it was started
 
@@ -91,6 +109,10 @@ class Harness:
     ) -> None:
         for node in self.nodes.values():
             node.kill()
+        for proxy in self.proxies.values():
+            await proxy.close()
+        for port in self._ports.values():
+            port.close()
         if error is not None:
             error.add_note(self.log_tails())
         if self._store is not None:
@@ -104,6 +126,15 @@ class Harness:
         if self._store is None:
             raise StoreError("there is no store yet: start a node first")
         return self._store
+
+    def link(self, source: str, target: str) -> Link:
+        """What the node `source` sends to the node `target` and is answered; "" for clients, the harness among them.
+
+        A node dials each peer for what it has to say, so the link from `target` to `source` is another one.
+        """
+        if target not in self.proxies:
+            raise ValueError(f"there is no proxy in front of {target!r}: start it, in a harness with proxied=True")
+        return self.proxies[target].link(source)
 
     async def start(
         self,
@@ -119,13 +150,16 @@ class Harness:
         """
         if name in self.nodes and self.nodes[name].alive:
             raise ValueError(f"{name} runs already; restart it, or start another of that name with `run`")
-        arguments = (*services, "--store", self.store_url, "--listen", "127.0.0.1:0", "--name", name)
+        listen, own_env = await self._surround(name)
+        arguments = (*services, "--store", self.store_url, "--listen", listen, "--name", name)
+        settings_env = _as_environment({**self._settings, **(settings or {})})
         node = NodeProcess(
             name,
             (*self._command, *arguments),
             self.directory,
-            {**self._env, **_as_environment({**self._settings, **(settings or {})}), **(env or {})},
+            {**self._env, **own_env, **settings_env, **(env or {})},
         )
+        node.listens = listen if self._proxied else ""
         self.nodes[name] = node
         await self._launch(node)
         return node
@@ -208,6 +242,26 @@ class Harness:
 
     # --- what is below is how a start is carried out ---
 
+    async def _surround(self, name: str) -> tuple[str, dict[str, str]]:
+        """Put a proxy and a clock around a node, as wanted; where it has to listen, and what it has to be told."""
+        listen, env = "127.0.0.1:0", {}
+        if self._has_clocks:
+            if name not in self.clocks:
+                self.clocks[name] = WallClock(self.directory / f"{name}.clock")
+            env.update(self.clocks[name].environment())
+        if self._proxied:
+            if name not in self.proxies:
+                self._ports[name] = _reserved_port()
+                target = "{}:{}".format(*self._ports[name].getsockname())
+                self.proxies[name] = Proxy(target, who=Diallers(self._pids).name_of)
+                await self.proxies[name].start()
+            listen = self.proxies[name].target
+            env[f"{ENV_PREFIX}ADVERTISE"] = self.proxies[name].address
+        return listen, env
+
+    def _pids(self) -> dict[str, int]:
+        return {name: node.pid for name, node in self.nodes.items() if node.alive}
+
     async def _launch(self, node: NodeProcess) -> None:
         row = await self._row(node.name)
         self._replaced[node.name] = row.incarnation if row is not None else ""
@@ -228,7 +282,7 @@ class Harness:
         if row is None or row.incarnation == self._replaced[node.name]:
             return None
         request = health_pb2.HealthCheckRequest()
-        async with grpc.aio.insecure_channel(row.address) as channel:
+        async with grpc.aio.insecure_channel(node.listens or row.address) as channel:
             try:
                 answer = await health_pb2_grpc.HealthStub(channel).Check(request, timeout=1.0)
             except grpc.aio.AioRpcError:
@@ -253,6 +307,14 @@ class Harness:
         for node in self.nodes.values():
             if node.ended_unasked:
                 raise ProcessFailed(f"{node.name} ended by itself: {node.describe()}\n{self.log_tails()}")
+
+
+def _reserved_port() -> socket.socket:
+    """A free port of the loopback that is bound and not listened on: nobody gets it, but who asks for this one."""
+    port = socket.socket()
+    port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    port.bind(("127.0.0.1", 0))
+    return port
 
 
 def _as_environment(settings: Mapping[str, object]) -> dict[str, str]:

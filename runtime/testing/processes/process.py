@@ -75,7 +75,8 @@ class NodeProcess:
 
     def __init__(self, name: str, command: Sequence[str], directory: Path, env: Mapping[str, str]) -> None:
         self.name = name
-        self.address = ""  # host:port, of the present run
+        self.address = ""  # host:port that others dial, of the present run
+        self.listens = ""  # host:port behind its proxy; empty if there is none
         self._command = tuple(command)
         self._directory = directory
         self._env = dict(env)
