@@ -17,7 +17,7 @@ from protos.sales_pb2 import CANCELLED, ORCHESTRATION, READY_TO_SHIP, OrderState
 from protos.warehouse_pb2 import StockState
 from runtime.store.port import Store
 
-__all__ = ["Books", "at_rest", "mistakes", "read_books"]
+__all__ = ["Books", "at_rest", "count_waiting", "mistakes", "read_books"]
 
 State = TypeVar("State", bound=Message)
 
@@ -44,7 +44,7 @@ async def read_books(store: Store) -> Books:
         bills={key: state async for key, state in _states(store, "billing", BillState)},
         processes={key: state async for key, state in _states(store, "order-process", SagaRecord)},
         stock={key: state async for key, state in _states(store, "warehouse", StockState)},
-        waiting=await _waiting(store),
+        waiting=await count_waiting(store),
         dead_letters=tuple(f"{row.kind}/{row.key}: {row.parked}" for row in dead),
     )
 
@@ -115,7 +115,7 @@ async def _states(store: Store, kind: str, state_type: type[State]) -> AsyncIter
         after = rows[-1].key
 
 
-async def _waiting(store: Store) -> int:
+async def count_waiting(store: Store) -> int:
     """Messages that are not handled yet, up to a page for each kind."""
     shards: dict[str, list[int]] = {}
     for row in (await store.cluster()).shards:

@@ -1,0 +1,269 @@
+"""What goes wrong with real node processes: kills, freezes, broken links, wrong clocks; for a while, then no more.
+
+    Chaos.run ──draws from the seed──▶ kill, or a Trouble ──▶ NodeProcess, Link, WallClock of a Harness
+        └── Trouble: begins ── lasts a moment ── ends          Chaos.heal: all of it is over, every node runs
+
+The seed decides what happens to whom, how long it lasts and in which order; when processes get to run it does not, so
+that the same seed is the same weather and not the same run. At most half of the nodes are down or frozen at a time, and
+at most TROUBLES_MAX troubles last at once: what is drawn beyond that is left out. Where two troubles of one link
+overlap, the end of the first is the end of both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from runtime.testing.processes.harness import Harness
+from runtime.testing.processes.proxy import Link
+from runtime.testing.simulation.dice import Dice
+
+__all__ = ["TROUBLES_MAX", "Chaos", "Pace"]
+
+TROUBLES_MAX = 6
+_SHIFTS_S = (-2.0, -0.5, 0.5, 2.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often things happen, on average. Durations are drawn from 0.5 to 1.5 times what is given."""
+
+    kill_every_s: float = 0.9
+    trouble_every_s: float = 0.6
+    restart_after_s: float = 0.3
+    freeze_s: float = 1.0
+    trouble_s: float = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """Something that begins and ends."""
+
+    name: str  # as it is counted
+    what: str  # for people: what, to whom
+    lasts_s: float
+    begin: Callable[[], object]
+    end: Callable[[], object]
+
+
+class Chaos:
+    """Needs a harness with proxied=True; clocks are moved if it has them."""
+
+    def __init__(self, harness: Harness, victims: Sequence[str], seed: int, pace: Pace | None = None) -> None:
+        """`victims` are the names of the nodes that may be hit; all must have been started."""
+        self.counts: Counter[str] = Counter()
+        self._harness = harness
+        self._victims = tuple(victims)
+        self._pace = pace or Pace()
+        self._kill_dice = Dice(seed, "kills")
+        self._dice = Dice(seed, "troubles")
+        self._numbers = itertools.count()
+        self._now: dict[int, str] = {}
+        self._down: dict[str, None] = {}  # killed and not up again, or frozen
+        self._sources = ("", *self._victims)
+        self._draws = _DRAWS if harness.clocks else tuple(draw for draw in _DRAWS if draw is not Chaos._wrong_clock)
+
+    @property
+    def now(self) -> tuple[str, ...]:
+        """What is wrong at this moment, the oldest first, for people."""
+        return tuple(self._now.values())
+
+    async def run(self, seconds: float) -> None:
+        """Rage, then heal, and return when every node serves again. Raises what a start raises that fails."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                until_s = time.monotonic() + seconds
+                group.create_task(self._kill_some(group, until_s))
+                group.create_task(self._make_troubles(group, until_s))
+        finally:
+            self.heal()
+
+    def heal(self) -> None:
+        """Nothing is wrong any more with links, clocks and nodes that run."""
+        for name in self._victims:
+            for link in self._harness.proxies[name].links.values():
+                link.heal()
+            node = self._harness.nodes[name]
+            if node.frozen:
+                node.thaw()
+            if name in self._harness.clocks:
+                self._harness.clocks[name].shift(0.0)
+
+    # --- kills ---
+
+    async def _kill_some(self, group: asyncio.TaskGroup, until_s: float) -> None:
+        dice, pace = self._kill_dice, self._pace
+        while True:
+            await asyncio.sleep(_about(dice, pace.kill_every_s))
+            if time.monotonic() >= until_s:
+                return
+            name, after_s = dice.choose(self._victims), _about(dice, pace.restart_after_s)
+            if self._may_fell(name):
+                group.create_task(self._kill(name, after_s))
+
+    async def _kill(self, name: str, after_s: float) -> None:
+        self.counts["kills"] += 1
+        with _Noted(self, f"{name} killed", down=name):
+            self._harness.nodes[name].kill()
+            await asyncio.sleep(after_s)
+            await self._harness.restart(name)
+
+    def _may_fell(self, name: str) -> bool:
+        return name not in self._down and 2 * (len(self._down) + 1) <= len(self._victims)
+
+    # --- troubles ---
+
+    async def _make_troubles(self, group: asyncio.TaskGroup, until_s: float) -> None:
+        while True:
+            await asyncio.sleep(_about(self._dice, self._pace.trouble_every_s))
+            left_s = until_s - time.monotonic()
+            if left_s <= 0:
+                return
+            if self._dice.chance(0.25):
+                name, lasts_s = self._dice.choose(self._victims), _about(self._dice, self._pace.freeze_s)
+                if self._may_fell(name):
+                    group.create_task(self._freeze(name, min(lasts_s, left_s)))
+                continue
+            trouble = self._dice.choose(self._draws)(self, min(_about(self._dice, self._pace.trouble_s), left_s))
+            if len(self._now) < TROUBLES_MAX:
+                group.create_task(self._last(trouble))
+
+    async def _freeze(self, name: str, lasts_s: float) -> None:
+        self.counts["freezes"] += 1
+        with _Noted(self, f"{name} frozen", down=name):
+            node = self._harness.nodes[name]
+            await asyncio.to_thread(node.freeze)  # waits for each of its threads, and proxies must go on
+            await asyncio.sleep(lasts_s)
+            node.thaw()
+
+    async def _last(self, trouble: _Trouble) -> None:
+        self.counts[trouble.name] += 1
+        with _Noted(self, trouble.what):
+            trouble.begin()
+            try:
+                await asyncio.sleep(trouble.lasts_s)
+            finally:
+                trouble.end()
+
+    def _cut(self, lasts_s: float) -> _Trouble:
+        what, link = self._link()
+        silent = self._dice.chance(0.3)
+        how = "silent" if silent else "cut"
+        return _Trouble("cuts", f"{what} {how}", lasts_s, lambda: link.cut(silent=silent), link.heal)
+
+    def _isolate(self, lasts_s: float) -> _Trouble:
+        """One node and its peers, in both directions; clients still reach it."""
+        name = self._dice.choose(self._victims)
+        others = [other for other in self._victims if other != name]
+        links = [self._harness.link(*pair) for other in others for pair in ((name, other), (other, name))]
+        return _Trouble(
+            "cuts",
+            f"{name} alone",
+            lasts_s,
+            lambda: _each(link.cut for link in links),
+            lambda: _each(link.heal for link in links),
+        )
+
+    def _freeze_link(self, lasts_s: float) -> _Trouble:
+        what, link = self._link()
+        way = self._dice.choose((link.there, link.back))
+        which = "frozen" if way is link.there else "frozen backwards"
+        return _Trouble("frozen_links", f"{what} {which}", lasts_s, way.freeze, way.thaw)
+
+    def _delay(self, lasts_s: float) -> _Trouble:
+        what, link = self._link()
+        delay_s = self._dice.choose((0.005, 0.05, 0.3))
+
+        def begin() -> None:
+            link.there.delay_s = link.back.delay_s = delay_s
+
+        return _Trouble("delays", f"{what} +{delay_s * 1000:g} ms", lasts_s, begin, link.heal)
+
+    def _throttle(self, lasts_s: float) -> _Trouble:
+        what, link = self._link()
+
+        def begin() -> None:
+            link.there.bytes_per_s = link.back.bytes_per_s = 50_000.0
+
+        return _Trouble("throttles", f"{what} slow", lasts_s, begin, link.heal)
+
+    def _swallow(self, lasts_s: float) -> _Trouble:
+        what, link = self._link()
+        break_s = self._dice.between(0.02, 0.3)
+        return _Trouble(
+            "swallowed", f"{what} swallowed", lasts_s, lambda: link.swallow_replies(then_break_s=break_s), link.heal
+        )
+
+    def _duplicate(self, lasts_s: float) -> _Trouble:
+        """Connections begin anew, and each of them arrives twice, as long as it lives."""
+        what, link = self._link()
+
+        def begin() -> None:
+            link.duplicates = True
+            link.reset()
+
+        return _Trouble("duplications", f"{what} twice", lasts_s, begin, link.heal)
+
+    def _wrong_clock(self, lasts_s: float) -> _Trouble:
+        """Of one node, or of all by the same: they share a machine."""
+        off_s = self._dice.choose(_SHIFTS_S)
+        together = self._dice.chance(0.5)
+        names = self._victims if together else (self._dice.choose(self._victims),)
+        clocks = [self._harness.clocks[name] for name in names]
+        return _Trouble(
+            "clock_shifts",
+            f"clock of {'all' if together else names[0]} {off_s:+g} s",
+            lasts_s,
+            lambda: _each(partial(clock.shift, off_s) for clock in clocks),
+            lambda: _each(partial(clock.shift, 0.0) for clock in clocks),
+        )
+
+    def _link(self) -> tuple[str, Link]:
+        target = self._dice.choose(self._victims)
+        source = self._dice.choose([name for name in self._sources if name != target])
+        return f"{source or 'clients'} to {target}", self._harness.link(source, target)
+
+
+class _Noted:
+    """While it is entered, `what` is shown as wrong, and the node `down`, if any, is not hit again."""
+
+    def __init__(self, chaos: Chaos, what: str, *, down: str = "") -> None:
+        self._chaos = chaos
+        self._what = what
+        self._down = down
+        self._number = next(chaos._numbers)
+
+    def __enter__(self) -> None:
+        self._chaos._now[self._number] = self._what
+        if self._down:
+            self._chaos._down[self._down] = None
+
+    def __exit__(self, *error: object) -> None:
+        del self._chaos._now[self._number]
+        self._chaos._down.pop(self._down, None)
+
+
+def _each(acts: Iterable[Callable[[], object]]) -> None:
+    for act in acts:
+        act()
+
+
+def _about(dice: Dice, mean_s: float) -> float:
+    return dice.between(0.5 * mean_s, 1.5 * mean_s)
+
+
+_DRAWS: tuple[Callable[[Chaos, float], _Trouble], ...] = (
+    Chaos._cut,
+    Chaos._isolate,
+    Chaos._freeze_link,
+    Chaos._delay,
+    Chaos._throttle,
+    Chaos._swallow,
+    Chaos._duplicate,
+    Chaos._wrong_clock,
+)
