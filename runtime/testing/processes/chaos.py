@@ -98,10 +98,7 @@ class Chaos:
 
     async def _kill_some(self, group: asyncio.TaskGroup, until_s: float) -> None:
         dice, pace = self._kill_dice, self._pace
-        while True:
-            await asyncio.sleep(_about(dice, pace.kill_every_s))
-            if time.monotonic() >= until_s:
-                return
+        while await _is_time(_about(dice, pace.kill_every_s), until_s):
             name, after_s = dice.choose(self._victims), _about(dice, pace.restart_after_s)
             if self._may_fell(name):
                 group.create_task(self._kill(name, after_s))
@@ -119,11 +116,8 @@ class Chaos:
     # --- troubles ---
 
     async def _make_troubles(self, group: asyncio.TaskGroup, until_s: float) -> None:
-        while True:
-            await asyncio.sleep(_about(self._dice, self._pace.trouble_every_s))
+        while await _is_time(_about(self._dice, self._pace.trouble_every_s), until_s):
             left_s = until_s - time.monotonic()
-            if left_s <= 0:
-                return
             if self._dice.chance(0.25):
                 name, lasts_s = self._dice.choose(self._victims), _about(self._dice, self._pace.freeze_s)
                 if self._may_fell(name):
@@ -251,6 +245,13 @@ class _Noted:
 def _each(acts: Iterable[Callable[[], object]]) -> None:
     for act in acts:
         act()
+
+
+async def _is_time(delay_s: float, until_s: float) -> bool:
+    """Wait for the next thing to happen. False when nothing more happens before the end."""
+    left_s = max(0.0, until_s - time.monotonic())
+    await asyncio.sleep(min(delay_s, left_s))
+    return delay_s < left_s
 
 
 def _about(dice: Dice, mean_s: float) -> float:

@@ -58,5 +58,6 @@ class WallClock:
             "FAKETIME_CACHE_DURATION": str(READ_EVERY_S),
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "DONT_FAKE_MONOTONIC": "1",  # the same, for older versions
+            "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # else timed waits for the interpreter's lock spin
             "NO_FAKE_STAT": "1",
         }

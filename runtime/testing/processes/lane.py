@@ -136,6 +136,8 @@ class Lane:
             if way.swallows or self._breaking is not None:
                 self._swallow(piece)
                 continue
+            if self._writer.is_closing():  # a write would do nothing on one kind of loop, and raise on another
+                raise ConnectionResetError("the other side has broken the connection")
             self._writer.write(piece)
             await self._writer.drain()
             if self._mirror is not None:
@@ -151,7 +153,7 @@ class Lane:
             self._breaking = loop.call_later(self._way.swallow_break_s, self._break_off)
 
     def _end(self) -> None:
-        if self._writer.can_write_eof():
+        if not self._writer.is_closing():
             self._writer.write_eof()
         if self._mirror is not None:
             self._mirror(b"")

@@ -8,9 +8,10 @@ import socket
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+import uvloop
 
 from runtime.testing.processes.dialler import Diallers
-from runtime.testing.processes.lane import HELD_BYTES_MAX
+from runtime.testing.processes.lane import HELD_BYTES_MAX, Lane, Way
 from runtime.testing.processes.proxy import Link, Proxy
 
 WITHIN_S = 10.0
@@ -388,7 +389,7 @@ async def test_closing_breaks_everything_also_what_is_frozen(target: Target) -> 
         proxy.link().there.freeze()
         frozen[1].write(b"more")
     assert await is_broken(frozen[0])
-    with pytest.raises(OSError, match="Connect call failed"):
+    with pytest.raises(OSError, match="Connect"):
         await dial(proxy)
     frozen[1].close()
 
@@ -403,3 +404,26 @@ async def test_the_process_that_dialled_is_found_by_its_port() -> None:
         assert Diallers(dict[str, int]).name_of(own) == ""
     assert Diallers(lambda: pids).name_of(1) == ""
     server.close()
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_a_side_that_is_closed_already_breaks_the_connection_on_every_kind_of_loop(run: Callable[..., None]) -> None:
+    """What a closed transport does with a write is up to the loop: nothing, or an error of its own."""
+
+    async def scenario() -> None:
+        server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+        _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.transport.abort()
+        for data in (b"more", b""):
+            reader = asyncio.StreamReader()
+            reader.feed_data(data)
+            reader.feed_eof()
+            lane = Lane(reader, writer, Way(), break_off=lambda: None)
+            if data:
+                with pytest.raises(ConnectionResetError):
+                    await lane.run()
+            else:
+                await lane.run()
+        server.close()
+
+    run(scenario())
