@@ -411,7 +411,7 @@ def test_a_side_that_is_closed_already_breaks_the_connection_on_every_kind_of_lo
     """What a closed transport does with a write is up to the loop: nothing, or an error of its own."""
 
     async def scenario() -> None:
-        server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+        server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
         _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
         writer.transport.abort()
         for data in (b"more", b""):
