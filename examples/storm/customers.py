@@ -168,8 +168,14 @@ class Customers:
         return [await self._stock(sku) for sku in SKUS]
 
     async def _get(self, order_id: str) -> Order:
+        """With an unknown status if the service knows of no such order."""
         request = GetOrderRequest(order_id=order_id)
-        return await self._anyhow(lambda client: client.GetOrder(request, timeout=_CALL_S))
+        try:
+            return await self._anyhow(lambda client: client.GetOrder(request, timeout=_CALL_S))
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.NOT_FOUND:
+                raise
+        return Order(order_id=order_id)
 
     async def _stock(self, sku: str) -> Stock:
         request = GetStockRequest(sku=sku)

@@ -54,22 +54,31 @@ class Journal:
 
 
 class Bank:
-    """Takes money and gives it back. It does not judge: what it is told twice under two keys, it does twice."""
+    """Takes money for an order and gives it back. It does not judge whether either is due."""
 
     def __init__(self, directory: Path) -> None:
         self._journal = Journal(directory / BANK_LOG)
+        self._charged: Counter[str] = Counter()  # cents by order, and not given back
+        self._closed: set[str] = set()
 
     def charge(self, request: Request) -> int:
-        """{key, order, units: cents}; gives the cents taken."""
-        return self._move(request)
+        """{key, order, units: cents}; gives the cents taken: 0 once the order was refunded, however late this comes."""
+        before = self._journal.before(request)
+        if before is not None:
+            return before
+        order = str(request["order"])
+        units = 0 if order in self._closed else _number(request["units"])
+        self._charged[order] += units
+        return self._journal.carried_out(request, units)
 
     def refund(self, request: Request) -> int:
-        """{key, order, units: cents}; gives the cents given back."""
-        return self._move(request)
-
-    def _move(self, request: Request) -> int:
+        """{key, order}; gives the cents given back: all that was charged. Closes the order."""
         before = self._journal.before(request)
-        return before if before is not None else self._journal.carried_out(request, _number(request["units"]))
+        if before is not None:
+            return before
+        order = str(request["order"])
+        self._closed.add(order)
+        return self._journal.carried_out(request, self._charged.pop(order, 0))
 
 
 class Depot:
@@ -78,34 +87,38 @@ class Depot:
     def __init__(self, directory: Path) -> None:
         self._journal = Journal(directory / DEPOT_LOG)
         self._on_hand: Counter[str] = Counter()
-        self._labelled: dict[str, int] = {}  # units out, by order
+        self._labelled: Counter[str] = Counter()  # units out, by order
+        self._closed: set[str] = set()
 
     def put(self, request: Request) -> int:
         """{key, sku, units}; gives the units put in."""
         before = self._journal.before(request)
         if before is not None:
             return before
-        self._on_hand[str(request["sku"])] += _number(request["units"])
-        return self._journal.carried_out(request, _number(request["units"]))
+        units = _number(request["units"])
+        self._on_hand[str(request["sku"])] += units
+        return self._journal.carried_out(request, units)
 
     def label(self, request: Request) -> int:
-        """{key, order, sku, units}; gives the units taken out by a label, 0 if there are too few."""
+        """{key, order, sku, units}; gives the units taken out by a label: 0 if too few are there, or after a void."""
         before = self._journal.before(request)
         if before is not None:
             return before
-        sku, units = str(request["sku"]), _number(request["units"])
-        if units > self._on_hand[sku]:
+        order, sku, units = str(request["order"]), str(request["sku"]), _number(request["units"])
+        if units > self._on_hand[sku] or order in self._closed:
             units = 0
         self._on_hand[sku] -= units
-        self._labelled[str(request["order"])] = units
+        self._labelled[order] += units
         return self._journal.carried_out(request, units)
 
     def void(self, request: Request) -> int:
-        """{key, order, sku}; gives the units that came back with the order's label, 0 if it has none."""
+        """{key, order, sku}; gives the units that came back with the order's label. Closes the order."""
         before = self._journal.before(request)
         if before is not None:
             return before
-        units = self._labelled.pop(str(request["order"]), 0)
+        order = str(request["order"])
+        self._closed.add(order)
+        units = self._labelled.pop(order, 0)
         self._on_hand[str(request["sku"])] += units
         return self._journal.carried_out(request, units)
 

@@ -165,6 +165,8 @@ class Storm:
         report.unfinished = sum(order.status not in (READY_TO_SHIP, CANCELLED) for order in orders)
         report.cents_off, report.units_off = verdict.cents_off, verdict.units_off
         told = self.customers.told
+        lost = [order.order_id for order in orders if not order.status and order.order_id in told.placed]
+        report.faults.extend(f"{key} was acknowledged, and there is no such order" for key in lost)
         report.faults.extend((*verdict.faults, *told.contradicted))
         for order in orders:
             was = told.ended.get(order.order_id, order.status)

@@ -8,6 +8,8 @@ perhaps after others that it came before:
 
 - A key for each effect. The message's id where no other message can cause the same effect; where one can, a key of the
   business: a charge is given back once, whoever asks for that.
+- An undo whose do failed goes by the order, not by what our own row remembers: what that did outside may be there all
+  the same. The participant then refuses the do for good, since a frozen process may still come with it.
 - What is decided from a state that others change too, such as goods on hand, is decided by the one who keeps it. The
   same key then gives the same answer, whatever our own row says by now.
 """
@@ -75,6 +77,12 @@ class Participants:
         async with asyncio.timeout(_ANSWER_S):
             return await answer
 
+    async def close(self) -> None:
+        """For tests; a node's connection ends with the node."""
+        if self._writer is not None and self._hearing is not None:
+            self._writer.close()
+            await self._hearing
+
     async def _connected(self) -> asyncio.StreamWriter:
         async with self._dialling:
             if self._writer is None or self._writer.is_closing():
@@ -104,7 +112,9 @@ class StormBilling(Billing, kind="billing", state=BillState):
         was = self.state.status
         answer = await super().bill(command)
         if was == UNBILLED and self.state.status == BILLED:
-            await self._ask("charge", self.message_id.hex())
+            taken = await self._ask("charge", self.message_id.hex(), units=self.state.amount_cents)
+            if not taken and self.state.amount_cents:
+                raise RuntimeError(f"the bank takes nothing more for {self.key}: it was refunded")
         return answer
 
     async def refund(self, command: RefundOrder) -> OrderRefunded:
@@ -120,12 +130,11 @@ class StormBilling(Billing, kind="billing", state=BillState):
         return answer
 
     async def _give_back(self, was: int) -> None:
-        if was == BILLED and self.state.status == REFUNDED:
-            await self._ask("refund", f"refund of {self.state.charge_id}")
+        if self.do_failed or (was == BILLED and self.state.status == REFUNDED):
+            await self._ask("refund", f"refund of {self.key}")
 
-    async def _ask(self, what: str, key: str) -> None:
-        message = self.message_id.hex()
-        await self.participants.ask(what, key, order=self.key, units=self.state.amount_cents, message=message)
+    async def _ask(self, what: str, key: str, **fields: object) -> int:
+        return await self.participants.ask(what, key, order=self.key, message=self.message_id.hex(), **fields)
 
 
 class StormWarehouse(Warehouse, kind="warehouse", state=StockState):
