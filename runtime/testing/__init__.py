@@ -1,6 +1,7 @@
 """What users test their own services and sagas with. docs/howto/test-your-own-saga.md shows all of it at work.
 
     a saga by itself                SagaTranscript        given this message, expect those commands
+    every schedule of a saga        explore               what comes in any order, twice, late, or not at all
     a deployment, step by step      Cluster               real nodes on virtual time; the fixture is in testing.fixtures
     a deployment under faults       simulate, Clients     thousands of hostile runs, each repeatable from its seed
     what could not be repeated      check_catalogue       sets in their own order, clocks, randomness, ...
@@ -18,6 +19,8 @@ from runtime.testing.cluster.cluster import Cluster, CommandFailed, NotAtRest
 from runtime.testing.cluster.loop import ClusterLoop
 from runtime.testing.conformance.suite import StoreConformance
 from runtime.testing.determinism.sources import check_catalogue
+from runtime.testing.explorer.bounds import Bounds
+from runtime.testing.explorer.explore import explore
 from runtime.testing.processes.harness import Harness, NodeProcess, NotInTime
 from runtime.testing.seeds import SeedBatch, simulate
 from runtime.testing.simulation.dice import Dice
@@ -27,6 +30,7 @@ from runtime.testing.simulation.world import World
 from runtime.testing.transcript import SagaTranscript
 
 __all__ = [
+    "Bounds",
     "Clients",
     "Cluster",
     "ClusterLoop",
@@ -45,5 +49,6 @@ __all__ = [
     "VirtualLoop",
     "World",
     "check_catalogue",
+    "explore",
     "simulate",
 ]

@@ -53,9 +53,7 @@ def test_the_table_of_behaviours_is_that_of_the_tests() -> None:
 
 
 def test_the_table_of_failpoints_is_that_of_the_code() -> None:
-    assert failpoints.PAGE.read_text(encoding="utf-8") == failpoints.page(), (
-        "out of date: run `make docs`"
-    )
+    assert failpoints.PAGE.read_text(encoding="utf-8") == failpoints.page(), "out of date: run `make docs`"
 
 
 @pytest.mark.parametrize("point", list(Failpoint), ids=lambda point: point.name)
