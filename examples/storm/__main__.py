@@ -25,7 +25,9 @@ _NOW_MAX = 70  # characters of what is wrong now
 )
 @click.option("--seconds", type=click.FloatRange(1, 3600), default=60.0, show_default=True, help="How long it rages.")
 @click.option("--seed", type=click.IntRange(0), help="Which weather and which orders.  [default: a new one]")
-@click.option("--open", "open_max", type=click.IntRange(1, 1000), default=96, show_default=True, help="Orders at once.")
+@click.option(
+    "--open", "open_max", type=click.IntRange(1, 1000), default=384, show_default=True, help="Orders at once."
+)
 @click.option("--json", "as_json", is_flag=True, help="End with one JSON object on a line of its own.")
 @click.pass_context
 def main(ctx: click.Context, seconds: float, seed: int | None, open_max: int, as_json: bool) -> None:
@@ -37,6 +39,7 @@ def main(ctx: click.Context, seconds: float, seed: int | None, open_max: int, as
     if seed is None:
         seed = int.from_bytes(SystemIds().new_id(), "big") % _SEED_MAX
     plan = Plan(seconds, seed, open_max)
+    click.echo(f"seed {seed}", err=True)
     try:
         report = uvloop.run(_run(plan))
     except StormFailed as error:
@@ -53,7 +56,7 @@ async def _run(plan: Plan) -> Report:
     """With a bar on standard error, so that standard output stays for what was found."""
     columns = (TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        bar = progress.add_task(f"seed {plan.seed}", total=plan.seconds)
+        bar = progress.add_task("nodes start", total=plan.seconds)
 
         def show(storm: Storm) -> None:
             progress.update(bar, completed=min(storm.raged_s, plan.seconds), description=_shown(storm))

@@ -20,12 +20,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from runtime.testing.processes.harness import Harness
+from runtime.testing.processes.process import ProcessFailed
 from runtime.testing.processes.proxy import Link
 from runtime.testing.simulation.dice import Dice
 
-__all__ = ["TROUBLES_MAX", "Chaos", "Pace"]
+__all__ = ["TROUBLES_MAX", "Chaos", "Pace", "Trouble"]
 
 TROUBLES_MAX = 6
+_LOOK_S = 0.02
 _SHIFTS_S = (-2.0, -0.5, 0.5, 2.0)
 
 
@@ -33,7 +35,7 @@ _SHIFTS_S = (-2.0, -0.5, 0.5, 2.0)
 class Pace:
     """How often things happen, on average. Durations are drawn from 0.5 to 1.5 times what is given."""
 
-    kill_every_s: float = 0.9
+    kill_every_s: float = 0.7
     trouble_every_s: float = 0.6
     restart_after_s: float = 0.3
     freeze_s: float = 1.0
@@ -41,7 +43,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class _Trouble:
+class Trouble:
     """Something that begins and ends."""
 
     name: str  # as it is counted
@@ -74,14 +76,38 @@ class Chaos:
         return tuple(self._now.values())
 
     async def run(self, seconds: float) -> None:
-        """Rage, then heal, and return when every node serves again. Raises what a start raises that fails."""
+        """Rage, then heal, and return when every node serves again.
+
+        Raises ProcessFailed when a node ends that nobody has killed, or does not start again.
+        """
+        watching = asyncio.create_task(self._watch())
+        raging = asyncio.create_task(self._rage(seconds))
         try:
-            async with asyncio.TaskGroup() as group:
-                until_s = time.monotonic() + seconds
-                group.create_task(self._kill_some(group, until_s))
-                group.create_task(self._make_troubles(group, until_s))
+            await asyncio.wait((watching, raging), return_when=asyncio.FIRST_COMPLETED)
+            await (watching if watching.done() else raging)
+        except ExceptionGroup as failed:  # of the first, the others were ended
+            raise failed.exceptions[0] from None
         finally:
+            watching.cancel()
+            raging.cancel()
+            await asyncio.gather(watching, raging, return_exceptions=True)
             self.heal()
+
+    async def _rage(self, seconds: float) -> None:
+        async with asyncio.TaskGroup() as group:
+            until_s = time.monotonic() + seconds
+            group.create_task(self._kill_some(group, until_s))
+            group.create_task(self._make_troubles(group, until_s))
+
+    async def _watch(self) -> None:
+        """Notice a node that has ended by itself, before somebody starts it again."""
+        nodes = self._harness.nodes
+        while True:
+            for name in self._victims:
+                if nodes[name].ended_unasked:
+                    tails = self._harness.log_tails()
+                    raise ProcessFailed(f"{name} ended by itself: {nodes[name].describe()}\n{tails}")
+            await asyncio.sleep(_LOOK_S)
 
     def heal(self) -> None:
         """Nothing is wrong any more with links, clocks and nodes that run."""
@@ -123,9 +149,13 @@ class Chaos:
                 if self._may_fell(name):
                     group.create_task(self._freeze(name, min(lasts_s, left_s)))
                 continue
-            trouble = self._dice.choose(self._draws)(self, min(_about(self._dice, self._pace.trouble_s), left_s))
+            trouble = self.draw(left_s)
             if len(self._now) < TROUBLES_MAX:
                 group.create_task(self._last(trouble))
+
+    def draw(self, lasts_s_max: float) -> Trouble:
+        """The next trouble of a link or a clock, which nobody has begun."""
+        return self._dice.choose(self._draws)(self, min(_about(self._dice, self._pace.trouble_s), lasts_s_max))
 
     async def _freeze(self, name: str, lasts_s: float) -> None:
         self.counts["freezes"] += 1
@@ -135,7 +165,7 @@ class Chaos:
             await asyncio.sleep(lasts_s)
             node.thaw()
 
-    async def _last(self, trouble: _Trouble) -> None:
+    async def _last(self, trouble: Trouble) -> None:
         self.counts[trouble.name] += 1
         with _Noted(self, trouble.what):
             trouble.begin()
@@ -144,18 +174,18 @@ class Chaos:
             finally:
                 trouble.end()
 
-    def _cut(self, lasts_s: float) -> _Trouble:
+    def _cut(self, lasts_s: float) -> Trouble:
         what, link = self._link()
         silent = self._dice.chance(0.3)
         how = "silent" if silent else "cut"
-        return _Trouble("cuts", f"{what} {how}", lasts_s, lambda: link.cut(silent=silent), link.heal)
+        return Trouble("cuts", f"{what} {how}", lasts_s, lambda: link.cut(silent=silent), link.heal)
 
-    def _isolate(self, lasts_s: float) -> _Trouble:
+    def _isolate(self, lasts_s: float) -> Trouble:
         """One node and its peers, in both directions; clients still reach it."""
         name = self._dice.choose(self._victims)
         others = [other for other in self._victims if other != name]
         links = [self._harness.link(*pair) for other in others for pair in ((name, other), (other, name))]
-        return _Trouble(
+        return Trouble(
             "cuts",
             f"{name} alone",
             lasts_s,
@@ -163,37 +193,37 @@ class Chaos:
             lambda: _each(link.heal for link in links),
         )
 
-    def _freeze_link(self, lasts_s: float) -> _Trouble:
+    def _freeze_link(self, lasts_s: float) -> Trouble:
         what, link = self._link()
         way = self._dice.choose((link.there, link.back))
         which = "frozen" if way is link.there else "frozen backwards"
-        return _Trouble("frozen_links", f"{what} {which}", lasts_s, way.freeze, way.thaw)
+        return Trouble("frozen_links", f"{what} {which}", lasts_s, way.freeze, way.thaw)
 
-    def _delay(self, lasts_s: float) -> _Trouble:
+    def _delay(self, lasts_s: float) -> Trouble:
         what, link = self._link()
         delay_s = self._dice.choose((0.005, 0.05, 0.3))
 
         def begin() -> None:
             link.there.delay_s = link.back.delay_s = delay_s
 
-        return _Trouble("delays", f"{what} +{delay_s * 1000:g} ms", lasts_s, begin, link.heal)
+        return Trouble("delays", f"{what} +{delay_s * 1000:g} ms", lasts_s, begin, link.heal)
 
-    def _throttle(self, lasts_s: float) -> _Trouble:
+    def _throttle(self, lasts_s: float) -> Trouble:
         what, link = self._link()
 
         def begin() -> None:
             link.there.bytes_per_s = link.back.bytes_per_s = 50_000.0
 
-        return _Trouble("throttles", f"{what} slow", lasts_s, begin, link.heal)
+        return Trouble("throttles", f"{what} slow", lasts_s, begin, link.heal)
 
-    def _swallow(self, lasts_s: float) -> _Trouble:
+    def _swallow(self, lasts_s: float) -> Trouble:
         what, link = self._link()
         break_s = self._dice.between(0.02, 0.3)
-        return _Trouble(
+        return Trouble(
             "swallowed", f"{what} swallowed", lasts_s, lambda: link.swallow_replies(then_break_s=break_s), link.heal
         )
 
-    def _duplicate(self, lasts_s: float) -> _Trouble:
+    def _duplicate(self, lasts_s: float) -> Trouble:
         """Connections begin anew, and each of them arrives twice, as long as it lives."""
         what, link = self._link()
 
@@ -201,15 +231,15 @@ class Chaos:
             link.duplicates = True
             link.reset()
 
-        return _Trouble("duplications", f"{what} twice", lasts_s, begin, link.heal)
+        return Trouble("duplications", f"{what} twice", lasts_s, begin, link.heal)
 
-    def _wrong_clock(self, lasts_s: float) -> _Trouble:
+    def _wrong_clock(self, lasts_s: float) -> Trouble:
         """Of one node, or of all by the same: they share a machine."""
         off_s = self._dice.choose(_SHIFTS_S)
         together = self._dice.chance(0.5)
         names = self._victims if together else (self._dice.choose(self._victims),)
         clocks = [self._harness.clocks[name] for name in names]
-        return _Trouble(
+        return Trouble(
             "clock_shifts",
             f"clock of {'all' if together else names[0]} {off_s:+g} s",
             lasts_s,
@@ -258,7 +288,7 @@ def _about(dice: Dice, mean_s: float) -> float:
     return dice.between(0.5 * mean_s, 1.5 * mean_s)
 
 
-_DRAWS: tuple[Callable[[Chaos, float], _Trouble], ...] = (
+_DRAWS: tuple[Callable[[Chaos, float], Trouble], ...] = (
     Chaos._cut,
     Chaos._isolate,
     Chaos._freeze_link,

@@ -1,0 +1,84 @@
+"""A short storm over real processes adds up; one whose participants are cheated does not, and says so."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+from examples.storm.run import Plan, Storm, StormFailed
+from runtime.testing.processes.chaos import Pace
+from tests.acceptance.shop import ROOT
+
+pytestmark = pytest.mark.timeout(240)
+
+FIGURES = (
+    "seconds",
+    "kills",
+    "freezes",
+    "cuts",
+    "orders",
+    "ready",
+    "cancelled",
+    "cents_off",
+    "units_off",
+    "unfinished",
+)
+
+
+async def storm(*arguments: str) -> tuple[int, str, str]:
+    """Exit code, standard output, standard error."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "examples.storm", *arguments),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    output, errors = await process.communicate()
+    return process.returncode or 0, output.decode(), errors.decode()
+
+
+async def test_after_a_storm_not_a_cent_and_not_a_unit_is_off() -> None:
+    seed = str(random.randrange(10**6))
+    code, output, errors = await storm("--seconds", "10", "--seed", seed, "--json")
+    assert code == 0, f"{output}\n{errors}"
+    figures = json.loads(output.splitlines()[-1])
+    assert set(figures) > set(FIGURES)
+    assert (figures["cents_off"], figures["units_off"], figures["unfinished"], figures["faults"]) == (0, 0, 0, [])
+    assert figures["seed"] == int(seed)
+    assert figures["orders"] == figures["ready"] + figures["cancelled"] > 0
+    assert min(figures[name] for name in ("kills", "ready", "cancelled", "charged_cents", "refunded_cents")) > 0
+    assert f"seed {seed}" in errors
+
+
+async def test_participants_that_are_cheated_are_found_and_everything_is_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    calm = Pace(kill_every_s=1e6, trouble_every_s=1e6)
+    node = (sys.executable, "-m", "tests.acceptance.forgetful_node")
+    with pytest.raises(StormFailed) as caught:
+        await Storm(Plan(3.0, 1, open_max=48, pace=calm, node=node)).run()
+    report = caught.value.report
+    assert not report.is_clean
+    assert report.cents_off > 0
+    assert report.units_off > 0
+    assert report.unfinished == 0
+    assert any("CANCELLED, and +" in fault for fault in report.faults)
+    assert any("had 2 of label" in fault for fault in report.faults)
+    (kept,) = tmp_path.glob("amends-*")
+    assert (kept / "bank.log").exists()
+    assert (kept / "amends.db").exists()
+
+
+@pytest.mark.parametrize("arguments", [("--seconds", "0"), ("--seed", "one"), ("--open", "0"), ("--hail",)], ids=str)
+async def test_bad_input_is_refused_with_2_and_named(arguments: tuple[str, ...]) -> None:
+    code, _, errors = await storm(*arguments)
+    assert code == 2
+    assert arguments[0] in errors
