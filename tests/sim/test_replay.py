@@ -6,15 +6,21 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+
+import pytest
 
 from actors.workload import Orders
+from runtime.testing.programs import random
 from runtime.testing.simulation.run import simulate_seed
+from runtime.testing.simulation.workload import Workload
 
-SEEDS = (3, 232, 858)
+SEEDS = {"orders": (3, 232, 858), "random": (5, 62, 331)}
+WORKLOADS: dict[str, Callable[[], Workload]] = {"orders": Orders, "random": random}
 
 
-def in_a_process(seed: int, hash_seed: str) -> str:
-    command = [sys.executable, "-m", "runtime.testing", "replay", str(seed), "--json"]
+def in_a_process(seed: int, workload: str, hash_seed: str) -> str:
+    command = [sys.executable, "-m", "runtime.testing", "replay", str(seed), "--workload", workload, "--json"]
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -23,20 +29,24 @@ def in_a_process(seed: int, hash_seed: str) -> str:
     return trace
 
 
-def test_a_seed_has_the_same_trace_in_every_process_and_under_every_hash_seed() -> None:
-    orders = Orders()
-    for seed in SEEDS:
-        traces = {simulate_seed(seed, orders).trace, in_a_process(seed, "1"), in_a_process(seed, "2")}
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_a_seed_has_the_same_trace_in_every_process_and_under_every_hash_seed(name: str) -> None:
+    workload = WORKLOADS[name]()
+    for seed in SEEDS[name]:
+        here = simulate_seed(seed, workload).trace
+        traces = {here, in_a_process(seed, name, "1"), in_a_process(seed, name, "2")}
         assert len(traces) == 1, f"seed {seed} went {len(traces)} ways"
 
 
-def test_what_ran_before_makes_no_difference() -> None:
-    orders = Orders()
-    before = simulate_seed(11, orders).trace
-    simulate_seed(12, orders)
-    assert simulate_seed(11, orders).trace == before
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_what_ran_before_makes_no_difference(name: str) -> None:
+    workload = WORKLOADS[name]()
+    before = simulate_seed(11, workload).trace
+    simulate_seed(12, workload)
+    assert simulate_seed(11, workload).trace == before
 
 
-def test_another_seed_is_another_run() -> None:
-    orders = Orders()
-    assert len({simulate_seed(seed, orders).trace for seed in range(5)}) == 5
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_another_seed_is_another_run(name: str) -> None:
+    workload = WORKLOADS[name]()
+    assert len({simulate_seed(seed, workload).trace for seed in range(5)}) == 5

@@ -194,6 +194,10 @@ class Ledger:
         """Actors that have a timer set."""
         return (row for row in self.actors.values() if row.due_at_s is not None)
 
+    def sent(self) -> Iterator[tuple[MailRow, Envelope | None]]:
+        """Every message that was ever committed to somebody's mail, with its envelope if its bytes are one."""
+        return ((one.row, one.envelope) for one in self._sent.values())
+
     @property
     def is_at_rest(self) -> bool:
         """Nothing waits but dead letters, and no timer runs."""
