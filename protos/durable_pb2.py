@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14protos/durable.proto\x12\x06\x61mends\"e\n\x05Timer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64ue_at_s\x18\x02 \x01(\x01\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0c\n\x04\x62ody\x18\x04 \x01(\x0c\x12\x0e\n\x06set_by\x18\x05 \x01(\x0c\x12\x10\n\x08\x61ttempts\x18\x06 \x01(\r\"\'\n\x06Timers\x12\x1d\n\x06timers\x18\x01 \x03(\x0b\x32\r.amends.Timer\"3\n\x06\x43\x61used\x12\n\n\x02id\x18\x01 \x01(\x0c\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\",\n\nCausedList\x12\x1e\n\x06\x63\x61used\x18\x01 \x03(\x0b\x32\x0e.amends.Caused\"O\n\x05\x46\x61ult\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\x12\x14\n\x0c\x63ommand_type\x18\x02 \x01(\t\x12\r\n\x05\x65rror\x18\x03 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\r\":\n\x06Undone\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\x12\x0f\n\x07undo_of\x18\x02 \x01(\x0c\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x1a\n\nTimerFired\x12\x0c\n\x04name\x18\x01 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14protos/durable.proto\x12\x06\x61mends\"w\n\x05Timer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64ue_at_s\x18\x02 \x01(\x01\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0c\n\x04\x62ody\x18\x04 \x01(\x0c\x12\x0e\n\x06set_by\x18\x05 \x01(\x0c\x12\x10\n\x08\x61ttempts\x18\x06 \x01(\r\x12\x10\n\x08\x66irst_id\x18\x07 \x01(\x0c\"\'\n\x06Timers\x12\x1d\n\x06timers\x18\x01 \x03(\x0b\x32\r.amends.Timer\"3\n\x06\x43\x61used\x12\n\n\x02id\x18\x01 \x01(\x0c\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\",\n\nCausedList\x12\x1e\n\x06\x63\x61used\x18\x01 \x03(\x0b\x32\x0e.amends.Caused\"O\n\x05\x46\x61ult\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\x12\x14\n\x0c\x63ommand_type\x18\x02 \x01(\t\x12\r\n\x05\x65rror\x18\x03 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\r\":\n\x06Undone\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\x12\x0f\n\x07undo_of\x18\x02 \x01(\x0c\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x1a\n\nTimerFired\x12\x0c\n\x04name\x18\x01 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,17 +32,17 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.durable_pb2', _globa
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TIMER']._serialized_start=32
-  _globals['_TIMER']._serialized_end=133
-  _globals['_TIMERS']._serialized_start=135
-  _globals['_TIMERS']._serialized_end=174
-  _globals['_CAUSED']._serialized_start=176
-  _globals['_CAUSED']._serialized_end=227
-  _globals['_CAUSEDLIST']._serialized_start=229
-  _globals['_CAUSEDLIST']._serialized_end=273
-  _globals['_FAULT']._serialized_start=275
-  _globals['_FAULT']._serialized_end=354
-  _globals['_UNDONE']._serialized_start=356
-  _globals['_UNDONE']._serialized_end=414
-  _globals['_TIMERFIRED']._serialized_start=416
-  _globals['_TIMERFIRED']._serialized_end=442
+  _globals['_TIMER']._serialized_end=151
+  _globals['_TIMERS']._serialized_start=153
+  _globals['_TIMERS']._serialized_end=192
+  _globals['_CAUSED']._serialized_start=194
+  _globals['_CAUSED']._serialized_end=245
+  _globals['_CAUSEDLIST']._serialized_start=247
+  _globals['_CAUSEDLIST']._serialized_end=291
+  _globals['_FAULT']._serialized_start=293
+  _globals['_FAULT']._serialized_end=372
+  _globals['_UNDONE']._serialized_start=374
+  _globals['_UNDONE']._serialized_end=432
+  _globals['_TIMERFIRED']._serialized_start=434
+  _globals['_TIMERFIRED']._serialized_end=460
 # @@protoc_insertion_point(module_scope)

@@ -28,6 +28,7 @@ class Timer(_message.Message):
     BODY_FIELD_NUMBER: _builtins.int
     SET_BY_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
+    FIRST_ID_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     due_at_s: _builtins.float
     type: _builtins.str
@@ -37,6 +38,8 @@ class Timer(_message.Message):
     """id of the message whose handling set it"""
     attempts: _builtins.int
     """failed runs of its handler so far"""
+    first_id: _builtins.bytes
+    """of the message that its first firing was, once that has failed"""
     def __init__(
         self,
         *,
@@ -46,10 +49,11 @@ class Timer(_message.Message):
         body: _builtins.bytes = ...,
         set_by: _builtins.bytes = ...,
         attempts: _builtins.int = ...,
+        first_id: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "body", b"body", "due_at_s", b"due_at_s", "name", b"name", "set_by", b"set_by", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "body", b"body", "due_at_s", b"due_at_s", "first_id", b"first_id", "name", b"name", "set_by", b"set_by", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

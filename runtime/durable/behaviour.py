@@ -47,6 +47,9 @@ class Delivery:
     revision: int  # of the actor before this turn; 0 when there is no row yet
     next_id: Callable[[str], bytes]  # the id of the next outgoing message, for its destination `kind/key`
     do_failed: bool = False  # of an undo: its do ran, failed and was given up, so that nothing of it is in the state
+    message_id: bytes = (
+        b""  # by which handlers know it, if not the envelope's: of a retried timer, that of its first try
+    )
 
 
 @record(frozen=True, slots=True)

@@ -158,7 +158,8 @@ class ServiceBehaviour:
         if handler is None:
             raise FinalError(f"{self.kind} has no handler for {message.DESCRIPTOR.full_name} outside a choreography")
         envelope = delivery.envelope
-        service = self._service(state, envelope.key, delivery.now_s, envelope.id, delivery.do_failed)
+        id = delivery.message_id or envelope.id
+        service = self._service(state, envelope.key, delivery.now_s, id, delivery.do_failed)
         result = await handler(service, message)
         return Decision(outgoing=_outgoing(result), timers=service.timer_changes)
 

@@ -127,7 +127,10 @@ class Turn:
     ) -> Decision:
         draft = self.draft
         revision = 0 if draft.row is None and not draft.history else draft.revision
-        delivery = Delivery(envelope, message, draft.now_s, failed_before, revision, outbox.next_id, do_failed)
+        known_as = draft.timers[envelope.timer].first_id if envelope.timer else b""
+        delivery = Delivery(
+            envelope, message, draft.now_s, failed_before, revision, outbox.next_id, do_failed, known_as
+        )
         decision = await self._kind.behaviour.handle(self.state, delivery)
         outbox.take(decision)
         for change in decision.timers:
@@ -196,6 +199,7 @@ class Turn:
         timer = durable_pb2.Timer()
         timer.CopyFrom(draft.timers[envelope.timer])
         timer.due_at_s, timer.set_by, timer.attempts = due_at_s, envelope.id, failed
+        timer.first_id = timer.first_id or envelope.id
         draft.move_timer(timer)
         draft.note(envelope, Outcome.FAULTED, attempts=failed, error=error, consume=False)
 
