@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from runtime.durable import guard
 from runtime.durable.outbox import Outbox
+from runtime.durable.turn import Turn
+from runtime.envelope import Envelope
 from runtime.saga import compensation
 from runtime.saga.instance import OWING, Instance
 from runtime.testing.programs import random
@@ -93,3 +96,14 @@ def test_an_answer_that_dies_as_a_copy_of_a_fault_is_found(monkeypatch: pytest.M
 
     monkeypatch.setattr(Outbox, "_reply", without_an_id_of_its_own)
     assert found_within(60, "I4", "is STUCK")
+
+
+def test_a_timer_that_is_tried_again_under_another_id_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    retry = Turn._retry_timer
+
+    def under_another(self: Turn, envelope: Envelope, *rest: Any) -> None:
+        retry(self, envelope, *rest)
+        self.draft.timers[envelope.timer].first_id = b""
+
+    monkeypatch.setattr(Turn, "_retry_timer", under_another)
+    assert found_within(60, "I2", "under several ids")

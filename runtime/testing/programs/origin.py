@@ -47,7 +47,7 @@ class _Origin(Alarmed):
 
     async def ring(self, ring: pb.Ring) -> pb.Begun | pb.Resumed:
         run = self._run(ring.deed)
-        self.outside.ring(f"{ORIGIN}/{self.key} {ring.serial}", run.origin.alarm_fails, run.name)
+        self.outside.ring(self.message_id, f"{ORIGIN}/{self.key} {ring.serial}", run.origin.alarm_fails, run.name)
         self._rung(ring)
         self.state.begun = True
         return starting_event(run)

@@ -32,6 +32,8 @@ class Outside:
         self.clock: Clock | None = None
         self._runs: dict[bytes, int] = {}
         self._rings: dict[str, int] = {}
+        self._known_as: dict[str, bytes] = {}  # ids of messages, by alarm
+        self.wrong: list[str] = []  # what must never be seen from outside
         self._cured: dict[str, None] = {}
 
     def cure(self, deed: str, *, of_undo: bool) -> None:
@@ -52,8 +54,10 @@ class Outside:
         if runs <= script.fails_first:
             raise Broken(f"{deed} fails {script.fails_first} times, this is the {runs}.")
 
-    def ring(self, alarm: str, fails: int, deed: str) -> None:
+    def ring(self, message: bytes, alarm: str, fails: int, deed: str) -> None:
         """Before the handler of a timer does its work. `alarm` is the same however often it is put off."""
+        if self._known_as.setdefault(alarm, message) != message:
+            self.wrong.append(f"{alarm} was tried under several ids, so that nobody outside could tell that it is one")
         runs = self._rings[alarm] = self._rings.get(alarm, 0) + 1
         if runs <= fails:
             raise Broken(f"an alarm of {deed} fails {fails} times, this is the {runs}.")

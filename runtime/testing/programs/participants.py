@@ -79,7 +79,7 @@ class _Participant(Alarmed):
     async def _ring(self, ring: pb.Ring) -> Any:
         deed = self._deed(ring.deed)
         alarm = f"{self.words.kind}/{self.key} {ring.name} {ring.serial}"
-        self.outside.ring(alarm, 0 if ring.work else deed.do.alarm_fails, deed.name)
+        self.outside.ring(self.message_id, alarm, 0 if ring.work else deed.do.alarm_fails, deed.name)
         self._rung(ring)
         if not ring.work:
             return self.words.noted(key=self.key, deed=deed.name)

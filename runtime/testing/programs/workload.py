@@ -77,6 +77,7 @@ class ProgramPlay:
 
     def __init__(self, deployed: Deployed, cluster: SimCluster, dice: Dice) -> None:
         self._program = deployed.program
+        self._outside = deployed.outside
         self._cluster = cluster
         self._clients = Clients(cluster, deployed.program, dice.named("wishes"))
         self._operators = Operators(cluster, deployed.program, deployed.outside, dice.named("operators"))
@@ -111,6 +112,7 @@ class ProgramPlay:
         yield from check_books(evidence, program)
         yield from check_told(evidence, program, self._clients.told)
         yield from check_traces(evidence)
+        yield from (Violation("I2", what) for what in self._outside.wrong)
 
     def excuses(self, row: ActorRow | MailRow) -> bool:
         return self._excuses_letter(row) if isinstance(row, MailRow) else self._excuses_saga(row)
