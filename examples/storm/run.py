@@ -13,6 +13,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import grpc.aio
+
 from examples.books import count_waiting, mistakes, read_books
 from examples.storm.audit import Verdict, judge, read_movements
 from examples.storm.customers import Customers, Unanswered
