@@ -2,10 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
-SEEDS ?= 500
-FROM ?= 100000
+JOBS ?= $(shell nproc)
+# The seeds of a build are its own, and those of the same commit the same: what failed in one can be looked for in another.
+FROM ?= $(shell git rev-parse --short=8 HEAD 2>/dev/null | xargs -I {} printf '%d' 0x{} 2>/dev/null || echo 1)
+SEEDS ?= 3000
+PROGRAMS ?= 2000
+CUTS ?= 1000
+SECONDS ?= 60
+PROVE := $(BIN)/python -m runtime.testing
 
-.PHONY: help install protos snapshot docs format lint types test sim demo bench clean
+.PHONY: help install protos snapshot docs format lint types test sim failpoints powercuts mutants storm demo bench clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -36,6 +42,7 @@ format: $(STAMP)  ## format the code
 
 lint: $(STAMP)  ## style, banned calls, layer contracts
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/lint-imports
+	$(PROVE) lint runtime actors examples/trip
 
 types: $(STAMP)  ## mypy, strict
 	$(BIN)/mypy
@@ -43,9 +50,26 @@ types: $(STAMP)  ## mypy, strict
 test: $(STAMP)  ## the whole test suite
 	$(BIN)/python -m pytest -n auto
 
-sim: $(STAMP)  ## whole clusters under faults: the seeds that once failed, and SEEDS fresh ones from FROM on
-	$(BIN)/python -m runtime.testing simulate --list tests/sim/seeds.txt
-	$(BIN)/python -m runtime.testing simulate --seeds $(SEEDS) --from $(FROM)
+sim: $(STAMP)  ## what every build runs: seeds that once failed, fresh ones from FROM on, crashes, schedules, power cuts
+	$(PROVE) simulate --list tests/sim/seeds.txt --jobs $(JOBS)
+	$(PROVE) simulate --list tests/sim/random-seeds.txt --workload random --jobs $(JOBS)
+	$(PROVE) simulate --seeds $(SEEDS) --from $(FROM) --jobs $(JOBS)
+	$(PROVE) simulate --seeds $(PROGRAMS) --from $(FROM) --workload random --jobs $(JOBS)
+	$(PROVE) failpoints --jobs $(JOBS)
+	$(PROVE) explore actors.orchestration:OrderProcess
+	$(PROVE) powercuts $(CUTS) --from $(FROM)
+
+failpoints: $(STAMP)  ## a node killed at every failpoint, each time, and at every ordered pair of them
+	$(PROVE) failpoints --jobs $(JOBS)
+
+powercuts: $(STAMP)  ## CUTS power cuts under the real SQLite store
+	$(PROVE) powercuts $(CUTS) --from $(FROM)
+
+mutants: $(STAMP)  ## every planted bug, and the seed that finds it
+	$(PROVE) mutants --jobs $(JOBS)
+
+storm: $(STAMP)  ## SECONDS of kills, freezes and cuts over real processes under load
+	$(BIN)/python -m examples.storm --seconds $(SECONDS)
 
 demo: $(STAMP)  ## four nodes, orders in both styles, a kill -9, and every order checked
 	$(BIN)/python -m examples.demo

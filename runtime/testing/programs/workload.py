@@ -43,6 +43,14 @@ __all__ = ["Deployed", "ProgramPlay", "RandomPrograms"]
 class RandomPrograms:
     """The workload."""
 
+    expects = (
+        *("FIRED", "FAULTED", "IGNORED", "DUPLICATE"),
+        *("completed", "compensated", "stuck", "cancelled", "relays put back"),
+        *("poisoned", "replayed", "discarded", "too old"),
+        *("timers fired", "timers moved", "timers cancelled"),
+    )
+    never = ()
+
     def deploy(self, dice: Dice) -> Deployed:
         return Deployed(draw_program(dice))
 
