@@ -7,6 +7,7 @@ import click
 from runtime.testing.commands.explore import explore
 from runtime.testing.commands.failpoints import failpoints
 from runtime.testing.commands.lint import lint
+from runtime.testing.commands.mutants import mutants
 from runtime.testing.commands.replay import replay
 from runtime.testing.commands.shrink import shrink
 from runtime.testing.commands.simulate import simulate
@@ -28,6 +29,7 @@ proving.add_command(shrink)
 proving.add_command(failpoints)
 proving.add_command(lint)
 proving.add_command(explore)
+proving.add_command(mutants)
 
 
 def main() -> None:

@@ -1,0 +1,114 @@
+"""`mutants`: plants bugs in the product, one at a time, and counts the seeds until each is found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import click
+
+from runtime.testing.commands import options
+from runtime.testing.commands.loading import workload_named
+from runtime.testing.mutants.hunt import Hunt, hunt
+from runtime.testing.mutants.mutant import Mutant
+from runtime.testing.mutants.page import page
+from runtime.testing.mutants.registry import MUTANTS, ROOMS
+from runtime.testing.mutants.report import Report
+
+__all__ = ["mutants"]
+
+_EPILOG = "Exit code 1: a mutant was not found that has to be, or a seed is not clean without one."
+
+
+@click.command(epilog=_EPILOG)
+@click.option("--only", "names", multiple=True, metavar="NAME", help="This one; may be given several times.")
+@click.option("--seeds-max", type=click.IntRange(1), default=5000, show_default=True, help="Seeds for each, at most.")
+@click.option(
+    "--from", "first", type=click.IntRange(0), default=0, show_default=True, metavar="SEED", help="The first."
+)
+@click.option(
+    "--workload",
+    "workloads",
+    multiple=True,
+    default=("orders", "random"),
+    show_default=True,
+    metavar="[MODULE:]NAME",
+    help="Each seed is tried with each of them, in this order; may be given several times.",
+)
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Mutants hunted at once.")
+@click.option("--list", "listed", is_flag=True, help="Name all mutants, and what each breaks.")
+@click.option(
+    "--page",
+    "target",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write what was found into this page; rows of other mutants stay.",
+)
+@options.as_json
+@click.pass_context
+def mutants(
+    ctx: click.Context,
+    names: tuple[str, ...],
+    seeds_max: int,
+    first: int,
+    workloads: tuple[str, ...],
+    jobs: int,
+    listed: bool,
+    target: Path | None,
+    as_json: bool,
+) -> None:
+    """Plant bugs in the product, one at a time, and count the seeds until the simulator finds each."""
+    chosen = _chosen(names)
+    if listed:
+        click.echo("\n".join(_list()))
+        return
+    report = Report()
+    with options.progress() as progress:
+        bar = progress.add_task("mutants", total=len(chosen))
+        for one in _hunts(chosen, workloads, range(first, first + seeds_max), jobs):
+            report.add(one)
+            progress.update(bar, advance=1, description=f"mutants, {len(report.missed)} not found")
+    if target is not None:
+        target.write_text(page(report.hunts, _text(target)), encoding="utf-8")
+    click.echo(json.dumps(report.as_object()) if as_json else "\n".join(report.lines()))
+    ctx.exit(0 if report.holds else 1)
+
+
+def _chosen(names: Sequence[str]) -> list[Mutant]:
+    unknown = [name for name in names if name not in MUTANTS]
+    if unknown:
+        raise click.BadParameter(
+            f"there is no mutant {', '.join(map(repr, unknown))}; --list names all of them", param_hint="--only"
+        )
+    return [mutant for name, mutant in MUTANTS.items() if not names or name in names]
+
+
+def _list() -> Iterator[str]:
+    for room, some in ROOMS.items():
+        yield f"{room}:"
+        yield from (f"  {mutant.name:36} {mutant.breaks}" for mutant in some)
+    yield f"{len(MUTANTS)} mutants"
+
+
+def _hunts(chosen: Sequence[Mutant], workloads: Sequence[str], seeds: range, jobs: int) -> Iterator[Hunt]:
+    """In the order of the mutants, whatever ends first."""
+    for name in workloads:
+        workload_named(name)  # bad names are told before anything is begun
+    if jobs == 1:
+        yield from (_hunt(mutant.name, workloads, seeds) for mutant in chosen)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        waiting = [pool.submit(_hunt, mutant.name, workloads, seeds) for mutant in chosen]
+        yield from (one.result() for one in waiting)
+
+
+def _hunt(name: str, workloads: Sequence[str], seeds: range) -> Hunt:
+    mutant = MUTANTS[name]
+    ordered = reversed(workloads) if mutant.rare else workloads  # what is likelier to show it comes first
+    return hunt(mutant, {one: workload_named(one) for one in ordered}, seeds)
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""

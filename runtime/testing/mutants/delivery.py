@@ -1,0 +1,206 @@
+"""Mutants of the way of a message to its actor: pushes, streams, mailboxes, feeding, sweeping."""
+
+from __future__ import annotations
+
+from runtime.durable.activation import Activation
+from runtime.durable.activations import Activations
+from runtime.durable.feeder import Feeder
+from runtime.durable.region import Region
+from runtime.durable.sweeper import Sweeper
+from runtime.mesh.frames import Outbox
+from runtime.mesh.inbound import Inbound
+from runtime.testing.mutants.mutant import Edit, Mutant
+
+__all__ = ["DELIVERY"]
+
+DELIVERY = (
+    # --- between nodes ---
+    Mutant(
+        "gap-forgotten",
+        "A node that is told of a gap in what it was pushed does not look into the store.",
+        (Edit(Region.pushes, "if gap:", "if False:"),),
+    ),
+    Mutant(
+        "gap-forgotten-by-takeovers",
+        "A gap is not minded by shards that are just being taken over.",
+        (Edit(Sweeper.sweep_all, "self._declined.update(self._taking)", "pass"),),
+    ),
+    Mutant(
+        "new-stream-without-gap",
+        "A new stream does not tell that what was pushed before it may be lost.",
+        (Edit(Outbox.__init__, "self.gap = True", "self.gap = False"),),
+    ),
+    Mutant(
+        "older-stream-goes-on",
+        "What an older stream of a node still delivers is not waited for by its successor.",
+        (Edit(Inbound._after_the_older, "await before.ended()", "pass"),),
+    ),
+    Mutant(
+        "new-owner-not-told",
+        "What was pushed to the former owner of a shard is overtaken by what is pushed to the new one.",
+        (Edit(Region._tell_new_owners, "self._links.gap(owner)", "pass"),),
+    ),
+    Mutant(
+        "predecessor's-pushes-forgotten",
+        "Who takes a shard over does not tell others to look for what its predecessor had no time to push.",
+        (Edit(Region.acquired, "self._links.gap_everywhere()", "pass"),),
+    ),
+    Mutant(
+        "own-mail-of-predecessor-forgotten",
+        "Who takes a shard over does not look for what its predecessor had no time to push to this very node.",
+        (
+            Edit(
+                Region.acquired,
+                "for sweeper in self.sweepers.values():\n        await sweeper.sweep_all()",
+                "pass",
+            ),
+        ),
+    ),
+    # --- into mailboxes ---
+    Mutant(
+        "mailbox-drops-in-silence",
+        "A message that finds its actor's mailbox full is dropped, and nobody minds.",
+        (
+            Edit(
+                Activations._enqueue,
+                "not activation.ref.try_tell(envelope):\n        activation.behind = True\n        return False",
+                "not activation.ref.try_tell(envelope):\n        return True",
+            ),
+        ),
+    ),
+    Mutant(
+        "pushes-overtake-the-store",
+        "Pushes are taken by actors that have fallen behind what waits for them in the store.",
+        (Edit(Activations._takes_pushes, "if activation.behind:", "if False:"),),
+    ),
+    Mutant(
+        "pushes-overtake-feeding",
+        "Pushes are taken while an actor is being fed from the store.",
+        (Edit(Feeder.declines, "self.feeding[address] = True\n        return True", "return False"),),
+    ),
+    Mutant(
+        "feeder-forgets-behind",
+        "An actor that was fed a part of what waits believes that it has all.",
+        (
+            Edit(
+                Activations._feed_rows,
+                "activation.behind = more or activation.passing_over",
+                "activation.behind = False",
+            ),
+            Edit(Activations._feed_rows, "made.behind = True", "pass"),
+        ),
+    ),
+    Mutant(
+        "made-while-fed-forgets-behind",
+        "An actor that comes into memory by being fed a part of what waits believes that it has all.",
+        (Edit(Activations._feed_rows, "made.behind = True", "pass"),),
+    ),
+    Mutant(
+        "feeding-not-repeated",
+        "What was declined while an actor was being fed is not read again.",
+        (Edit(Feeder._feed, "again = self.feeding[address]", "again = False"),),
+    ),
+    Mutant(
+        "evicted-behind",
+        "An actor that leaves memory while mail of it is left in the store takes that knowledge with it.",
+        (Edit(Activations._forget, "if activation.behind:", "if False:"),),
+    ),
+    Mutant(
+        "overflow-forgotten-at-once",
+        "After an overflow, one sweep that does not reach everything is taken for enough.",
+        (
+            Edit(
+                Sweeper._sweep_waiting,
+                "if is_full and complete and activations.declined == declined and self._live.issubset(shards):",
+                "if True:",
+            ),
+        ),
+    ),
+    Mutant(
+        "bytes-left-behind",
+        "What did not fit into one turn is not read again before newer pushes.",
+        (Edit(Activation._fitting, "self.behind = self.passing_over = True", "pass"),),
+        rare=True,
+    ),
+    Mutant(
+        "pending-for-ever",
+        "A message that was handled counts as waiting in the mailbox for good.",
+        (Edit(Activation._end_turn, "pending.pop(envelope.id, None)", "pass"),),
+    ),
+    Mutant(
+        "stale-mail-not-doubted",
+        "An actor whose mail can't be consumed is fed the same mail again and again.",
+        (Edit(Activation._decided, "doubted = verdict is Verdict.GONE", "doubted = False"),),
+    ),
+    Mutant(
+        "fed-out-of-order",
+        "While an actor is fed from the store, one row that is declined does not hold back those after it.",
+        (Edit(Activations._feed_rows, "break  #", "pass  #"),),
+    ),
+    # --- found later ---
+    Mutant(
+        "recovery-once",
+        "What waits in the store is looked for when a node starts, and then never again.",
+        (Edit(Sweeper._pass, "if shards and not self._activations.paused:", "if shards and not self._passes:"),),
+    ),
+    Mutant(
+        "recovery-swallows-errors",
+        "A take-over whose read of the store fails goes on as if nothing waited.",
+        (
+            Edit(
+                Sweeper._take,
+                "complete = await self._sweep_mail(wanted, sent_before_s=_EVER_S, due_before_s=_EVER_S)",
+                """try:
+        complete = await self._sweep_mail(wanted, sent_before_s=_EVER_S, due_before_s=_EVER_S)
+    except StoreError:
+        complete = True""",
+            ),
+        ),
+    ),
+    Mutant(
+        "gap-swallows-errors",
+        "A sweep after a gap that fails is taken for one that found nothing.",
+        (Edit(Sweeper.sweep_all, "if not complete:", "if False:"),),
+    ),
+    Mutant(
+        "sweep-by-cursor",
+        "A sweep begins where the last one ended, and so misses what becomes visible behind it.",
+        (
+            Edit(
+                Sweeper._sweep_mail,
+                "for row in rows:",
+                """cursor = getattr(self, "_cursor", 0.0)
+    self._cursor = max([cursor, *(row.sent_at_s for row in rows)])
+    for row in (row for row in rows if row.sent_at_s >= cursor):""",
+            ),
+        ),
+    ),
+    Mutant(
+        "sweep-stops-at-the-first-declined",
+        "A sweep ends at the first message that is declined: one slow actor holds up all others.",
+        (
+            Edit(
+                Sweeper._sweep_mail,
+                "self._activations.deliver_row(row, now_s)",
+                "if not self._activations.deliver_row(row, now_s):\n            break",
+            ),
+        ),
+    ),
+    Mutant(
+        "sweep-trusts-clocks",
+        "No sweep reads mail that seems to have been sent just now, or later, by the clock of its sender.",
+        (
+            Edit(
+                Sweeper._sweep_waiting,
+                "_EVER_S if is_full else now_s - self._kind.limits.sweep_s",
+                "now_s - self._kind.limits.sweep_s",
+            ),
+        ),
+    ),
+    Mutant(
+        "retry-time-ignored-by-sweeps",
+        "A sweep runs a message whose retry is not due.",
+        (Edit(Activations.deliver_row, "if row.due_at_s > now_s:", "if False:"),),
+        rare=True,
+    ),
+)

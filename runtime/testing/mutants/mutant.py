@@ -1,0 +1,38 @@
+"""A planted bug: the product with a few words changed in one place, as a tired author might have written it.
+
+    Mutant ──its edits──▶ switchboard.planted ──the product's functions run changed code──▶ simulation
+
+The product knows nothing of this. A mutant names the very functions, so that a rename is an error of the type checker,
+and the very words it replaces, so that it cannot be planted where they are no longer written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Edit", "Mutant", "Target"]
+
+Target = Callable[..., Any] | property
+"""A function, a method, or a property (its getter) of the product."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """`old` stands once in the source of `target`, which is dedented first; `new` takes its place."""
+
+    target: Target
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One planted bug."""
+
+    name: str  # lower case, words joined by hyphens
+    breaks: str  # one sentence: what is broken by it
+    edits: tuple[Edit, ...]
+    rare: bool = False  # nothing but random programs reaches it: timers, poison, parallel steps
+    unseen: str = ""  # why no seed can show it, or none is expected to; empty: it has to be found

@@ -1,0 +1,138 @@
+"""Mutants of who runs what: leases, shards, take-overs, hand-overs, draining.
+
+None of these may cost a message or write a state twice: the rows' compare-and-set stands behind them. Where a mutant
+costs only time, the promise it breaks is that everything ends, or that a node stops when it is told to.
+"""
+
+from __future__ import annotations
+
+from runtime.cluster.handover import Handover
+from runtime.cluster.lease import Lease
+from runtime.cluster.membership import Membership
+from runtime.durable.activation import Activation
+from runtime.durable.activations import Activations
+from runtime.durable.region import Region
+from runtime.durable.sweeper import Sweeper
+from runtime.store.memory import MemoryStore
+from runtime.testing.mutants.mutant import Edit, Mutant
+
+__all__ = ["OWNERSHIP"]
+
+OWNERSHIP = (
+    Mutant(
+        "takeover-without-reload",
+        "A node that gets a shard back goes on with the states it had in memory, on top of the rows as they are now.",
+        (
+            Edit(
+                Activations.drop_all,
+                "self._drop(activation)",
+                "activation.fetched = False",
+            ),
+            Edit(
+                Activation.receive_batch,
+                "if not self._loaded and not await self._load(batch):",
+                "if not self.fetched:\n            await self._host.fetch(self)\n"
+                "        if not self._loaded and not await self._load(batch):",
+            ),
+        ),
+    ),
+    Mutant(
+        "takeover-without-sweep",
+        "A node that takes a shard over does not read what waits in it before it takes pushes.",
+        (
+            Edit(
+                Sweeper._take,
+                "complete = await self._sweep_mail(wanted, sent_before_s=_EVER_S, due_before_s=_EVER_S)",
+                "complete = True",
+            ),
+        ),
+    ),
+    Mutant(
+        "takeover-deaf-to-pushes",
+        "Pushes that are declined while a shard is taken over are not read before it is live.",
+        (Edit(Sweeper.declined, "if shard in self._taking:", "if False:"),),
+    ),
+    Mutant(
+        "failed-takeover-counts",
+        "A take-over that failed at the store counts as done.",
+        (Edit(Handover._take, "told = False", "told = True"),),
+    ),
+    Mutant(
+        "release-while-turn-runs",
+        "A shard is given away while a turn of it still runs.",
+        (Edit(Activations._let_go, "if any(activation.busy for activation in concerned):", "if False:"),),
+    ),
+    Mutant(
+        "release-keeps-taking",
+        "A shard that is being given away goes on taking pushes, and starting turns.",
+        (Edit(Region.release, "self.sweepers[kind].give_up(shards)", "pass"),),
+    ),
+    Mutant(
+        "lapse-without-stop",
+        "A node whose lease has run out keeps what it has in memory, and goes on.",
+        (
+            Edit(Membership._lapse, "self._owner.lost(reason)", "pass"),
+            Edit(Membership._lapse, "self._handover.lapse()", "pass"),
+        ),
+    ),
+    Mutant(
+        "lease-for-ever",
+        "A node believes in its lease whatever the clock says.",
+        (Edit(Lease.is_sure, "self._clock.monotonic_s() < self._deadline_s", "self._deadline_s > 0"),),
+    ),
+    Mutant(
+        "lease-renewed-while-stalled",
+        "A helper beside the event loop renews a node's lease, also while the loop stands still.",
+        (
+            Edit(
+                Membership.start,
+                "self._loop.add_done_callback(self._ended)",
+                """self._loop.add_done_callback(self._ended)
+    from runtime.testing.mutants.stalled import renew_beside
+    renew_beside(self._store, self._node.name, self._node.incarnation, lease_s=self._settings.lease_s, every_s=0.4)""",
+            ),
+        ),
+    ),
+    Mutant(
+        "no-cas-on-shards",
+        "A shard is given to whoever asks last, though its epoch has risen since.",
+        (Edit(MemoryStore.assign, "if (0 if row is None else row.epoch) != expected_epoch:", "if False:"),),
+    ),
+    Mutant(
+        "shards-of-the-dead-keep-their-owner",
+        "A node that is evicted, or leaves, keeps its shards in the table.",
+        (Edit(MemoryStore._remove, "if row.owner == name:", "if False:"),),
+    ),
+    Mutant(
+        "nobody-evicts",
+        "A member whose lease has run out is not removed.",
+        (Edit(Membership._evict, "if not expired or not self._watch.may_evict:", "if True:"),),
+    ),
+    Mutant(
+        "draining-node-claims-work",
+        "A node that was told to stop goes on as a host, and claims shards.",
+        (Edit(Membership.leave, "self._node = replace(self._node, kinds=())", "pass"),),
+    ),
+    Mutant(
+        "placement-by-the-placer",
+        "Each node ranks the others by a list of its own, so that two may both think that a shard is theirs.",
+        (
+            Edit(
+                Membership._act,
+                "self._roster.placement, self._node.name",
+                "{slot: self._node.name for slot in self._roster.placement}, self._node.name",
+            ),
+        ),
+    ),
+    Mutant(
+        "evicted-stays-away",
+        "A node that was evicted while it was cut off never comes back.",
+        (Edit(Membership._renewed, "if self._lapsed and self._lease.is_sure:", "if False:"),),
+    ),
+    Mutant(
+        "shards-are-asked-for-once",
+        "A shard that could not be claimed is not asked for again until somebody comes or goes.",
+        (Edit(Membership._assign, "self.refresh_soon()", "pass"),),
+        unseen="",
+    ),
+)

@@ -1,0 +1,35 @@
+"""For one mutant: a lease that somebody renews whose process is not the one that holds it, as a helper thread would."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import Context, copy_context
+
+from runtime.errors import StoreError
+from runtime.store.port import Store
+from runtime.testing.simulation.loop import Killed, check_alive
+
+__all__ = ["renew_beside"]
+
+
+def renew_beside(store: Store, name: str, incarnation: str, *, lease_s: float, every_s: float) -> None:
+    """Renew from now on until the process that calls this is dead. That it is frozen makes no difference."""
+    loop = asyncio.get_running_loop()
+    process = copy_context()
+    running: list[asyncio.Task[None]] = []  # keeps the last one referenced
+
+    async def renew() -> None:
+        try:
+            await store.renew(name, incarnation, lease_s=lease_s)
+        except StoreError:
+            pass  # the next one may work
+
+    def tick() -> None:
+        try:
+            process.copy().run(check_alive)
+        except Killed:
+            return
+        running[:] = [loop.create_task(renew(), context=Context())]
+        loop.call_later(every_s, tick, context=Context())
+
+    tick()

@@ -1,0 +1,240 @@
+"""Mutants of one actor's turn: its handlers, its state, the guard of do and undo, what it sends, its retries."""
+
+from __future__ import annotations
+
+from runtime.durable import guard
+from runtime.durable.activation import Activation
+from runtime.durable.activations import Activations
+from runtime.durable.feeder import Feeder
+from runtime.durable.kind import _reaches
+from runtime.durable.outbox import Outbox
+from runtime.durable.throttle import Throttle
+from runtime.durable.transition import Draft
+from runtime.durable.turn import Turn
+from runtime.testing.mutants.mutant import Edit, Mutant
+
+__all__ = ["TURNS"]
+
+TURNS = (
+    # --- state ---
+    Mutant(
+        "conflict-without-reload",
+        "An actor whose commit was lost to another owner goes on with the state it has, on top of the other's row.",
+        (
+            Edit(
+                Activation._decided,
+                'self._host.reload(self, f"commit of revision {draft.revision}: {verdict}", doubted=doubted)',
+                """self.fetched = False
+        self._end_turn(batch)""",
+            ),
+            Edit(
+                Activation.receive_batch,
+                "if not self._loaded and not await self._load(batch):",
+                "if not self.fetched:\n            await self._host.fetch(self)\n"
+                "        if not self._loaded and not await self._load(batch):",
+            ),
+        ),
+    ),
+    Mutant(
+        "failed-commit-keeps-state",
+        "After a commit that failed, an actor goes on with the state that its lost turn has made.",
+        (
+            Edit(
+                Activation._decided,
+                "self._host.reload(self, str(verdict), delay_s=1.0)",
+                "self._end_turn(batch)",
+            ),
+        ),
+    ),
+    Mutant(
+        "failed-handler-keeps-state",
+        "What a handler changed before it raised stays in the state.",
+        (
+            Edit(
+                Turn._restore_state,
+                "self.state.Clear()\n    self.state.MergeFromString(self.draft.state_bytes)",
+                "pass",
+            ),
+        ),
+        rare=True,
+    ),
+    Mutant(
+        "clock-goes-back-in-turns",
+        "A turn takes the wall clock as it is, also when that has gone back since the actor's last commit.",
+        (Edit(Draft.__init__, "now_s if row is None else max(now_s, row.updated_at_s)", "now_s"),),
+    ),
+    Mutant(
+        "sequence-begins-anew",
+        "The messages of an actor are numbered anew in each of its turns.",
+        (Edit(Draft.next_sequence, "self.revision * _POSITIONS + self._position", "self._position"),),
+    ),
+    # --- do and undo ---
+    Mutant(
+        "no-tombstone",
+        "An undo that comes before its do leaves no trace, so that the do is not refused later.",
+        (Edit(Turn._lay_to_rest, "draft.tombstone(undo)", "pass"),),
+        rare=True,
+    ),
+    Mutant(
+        "late-do-applied",
+        "An undo finds its do waiting, answers that there is nothing to undo, and leaves the do where it is.",
+        (Edit(Turn._lay_to_rest, "if finding.do is not None:", "if False:"),),
+    ),
+    Mutant(
+        "undo-of-a-refusal",
+        "The guard does not remember that a do was refused, and has its undo run.",
+        (Edit(guard.of_handled, "if undo.refusals and row.outcome is Outcome.HANDLED:", "if False:"),),
+    ),
+    Mutant(
+        "undo-not-run",
+        "The guard takes a do that was handled for one that never ran.",
+        (
+            Edit(
+                guard.of_handled,
+                'Finding(Ruling.RUN, "", do_failed=row.outcome is Outcome.FAULTED)',
+                'Finding(Ruling.NOTHING, "handled before")',
+            ),
+        ),
+    ),
+    Mutant(
+        "undo-not-told-that-its-do-failed",
+        "The undo of a do that has failed believes that the do is in the state.",
+        (
+            Edit(guard.of_handled, "do_failed=row.outcome is Outcome.FAULTED", "do_failed=False"),
+            Edit(guard.of_waiting, "do_failed=True", "do_failed=False"),
+        ),
+        rare=True,
+    ),
+    Mutant(
+        "undo-forgets-its-own-turn",
+        "An undo that is handled in the turn of its do asks the store, which does not know of that turn yet.",
+        (Edit(Turn._finding, "for done in draft.history:", "for done in ():"),),
+    ),
+    Mutant(
+        "tried-do-counts-as-untried",
+        "The guard takes a do that has failed, and may have run in part, for one that never ran.",
+        (Edit(guard.of_waiting, "row.attempts == 0 and not row.parked", "True"),),
+        rare=True,
+    ),
+    Mutant(
+        "undo-waits-behind-its-do",
+        "An undo waits for the retry of the message before it, which may be its own do.",
+        (Edit(Turn.run, "if draft.blocked_until_s and not envelope.undo_of:", "if draft.blocked_until_s:"),),
+        rare=True,
+    ),
+    # --- what goes out ---
+    Mutant(
+        "one-id-for-two-destinations",
+        "The id of a message is made from its cause alone.",
+        (
+            Edit(
+                Outbox.next_id,
+                "message_id(self._cause.sent_at_s, self._cause.id, self._position, destination)",
+                "message_id(self._cause.sent_at_s, self._cause.id, 0, '')",
+            ),
+        ),
+    ),
+    Mutant(
+        "one-id-for-two-messages",
+        "Two messages of one turn to the same actor get the same id, as two parallel steps of one saga may send.",
+        (Edit(Outbox.next_id, "self._position += 1", "pass"),),
+        rare=True,
+    ),
+    Mutant(
+        "events-sent-twice",
+        "Each subscriber is sent an event twice, under two ids.",
+        (
+            Edit(
+                Outbox._event,
+                "self._add(contract.name, body, one.kind, key, process=one.process)",
+                "self._add(contract.name, body, one.kind, key, process=one.process)\n"
+                "        self._add(contract.name, body, one.kind, key, process=one.process)",
+            ),
+        ),
+    ),
+    Mutant(
+        "events-cross-processes",
+        "An event reaches the subscribers of every process, not only of the one that drives its conversation.",
+        (
+            Edit(
+                _reaches,
+                "if not subscription.process or subscription.process == process:",
+                "if not subscription.where_field or subscription.process == process:",
+            ),
+        ),
+    ),
+    Mutant(
+        "outgoing-of-failed-runs",
+        "What earlier messages of a turn send is lost when a later one fails.",
+        (Edit(Turn._retry_later, "draft.failed = True", "draft.failed = True\n    draft.outgoing.clear()"),),
+        rare=True,
+    ),
+    # --- failures ---
+    Mutant(
+        "attempts-forgotten",
+        "A message that is read from the store again has never failed before: its retries have no end.",
+        (Edit(Activations._enqueue, "if attempts:", "if False:"),),
+        rare=True,
+    ),
+    Mutant(
+        "poison-blocks-its-senders",
+        "What comes after a parked message waits until somebody has looked at that.",
+        (
+            Edit(
+                Turn._give_up,
+                "draft.reschedule(parked)",
+                "draft.reschedule(parked)\n        draft.blocked_until_s = draft.now_s + 1e6",
+            ),
+        ),
+        rare=True,
+    ),
+    Mutant(
+        "poison-blocks-all-feeding",
+        "An actor with a dead letter is never fed from the store again.",
+        (
+            Edit(
+                Feeder._read,
+                "live = [row for row in rows if not row.parked]",
+                "live = [] if any(row.parked for row in rows) else rows",
+            ),
+        ),
+        rare=True,
+    ),
+    Mutant(
+        "parked-runs-all-the-same",
+        "A late copy of a push runs a message that was parked, and whose sender was told that it failed.",
+        (Edit(Activations._note_parked, "row.parked)", "False)"), Edit(Feeder._read, "if not row.parked", "if True")),
+        rare=True,
+    ),
+    Mutant(
+        "faults-not-told",
+        "The sender of a command that was given up on is not told.",
+        (Edit(Turn._give_up, "outbox.fault(error, attempts)", "pass"),),
+        rare=True,
+    ),
+    Mutant(
+        "last-retry-skipped",
+        "A message is parked one run too early, and its handler's error is taken for final.",
+        (Edit(Turn._handle, "failed >= policy.runs_max", "failed >= policy.immediate + 1"),),
+        rare=True,
+    ),
+    Mutant(
+        "throttle-never-recovers",
+        "A kind that has failed often, if not in a row, is slowed, and is never probed again.",
+        (
+            Edit(Throttle.succeeded, "self._failures = 0", "pass"),
+            Edit(Throttle.admits, "self._next_probe_at_s = now_s + self._pause_s\n    return True", "return False"),
+        ),
+    ),
+    Mutant(
+        "delay-ignored-after-retry",
+        "While a message waits for its retry, those that were sent after it are taken.",
+        (
+            Edit(Turn.run, "if draft.blocked_until_s and not envelope.undo_of:", "if False:"),
+            Edit(Activation._advance, "if draft.blocked_until_s:", "if False:"),
+            Edit(Activations.release, "if draft.blocked_until_s:", "if False:"),
+        ),
+        rare=True,
+        unseen="",
+    ),
+)
