@@ -172,10 +172,9 @@ SAGAS = (
         (
             Edit(
                 interpreter._refused,
-                "last_is_open = taken.status == StepRecord.ASKED and answer.command_id != taken.command_id",
-                "last_is_open = False",
+                "if last_is_open or taken.earlier_ids or (not is_last and _in_doubt(taken, taken.command_id)):",
+                "if False:",
             ),
-            Edit(interpreter._refused, "if last_is_open or taken.earlier_ids:", "if False:"),
         ),
         rare=True,
     ),
@@ -226,8 +225,8 @@ SAGAS = (
         (
             Edit(
                 interpreter._go_on,
-                "if not candidates and _all_done(saga, range(saga.definition.closing_from)):",
-                "if not candidates:",
+                "not candidates and _all_done(saga, range(saga.definition.closing_from))",
+                "not candidates",
             ),
         ),
         rare=True,
@@ -239,6 +238,12 @@ SAGAS = (
             Edit(SagaBehaviour._unasked, "if start is None or record.definition:", "if start is None:"),
             Edit(interpreter._start, "if record.definition:", "if False:"),
         ),
+        rare=True,
+    ),
+    Mutant(
+        "one-answer-frees-all-that-is-stuck",
+        "A saga in which two steps are stuck goes on when what was missing of one of them has come.",
+        (Edit(Instance.unstick, "if any(step.stuck for step in self.steps):", "if False:"),),
         rare=True,
     ),
     Mutant(

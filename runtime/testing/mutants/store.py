@@ -11,7 +11,7 @@ from runtime.durable.commands import Commands
 from runtime.durable.transition import Draft
 from runtime.saga import compensation
 from runtime.store.committer import Committer
-from runtime.store.memory import MemoryStore
+from runtime.store.memory import MemoryStore, _attempt
 from runtime.testing.mutants.mutant import Edit, Mutant
 
 __all__ = ["STORE"]
@@ -95,10 +95,15 @@ STORE = (
         (
             Edit(
                 MemoryStore._is_written,
-                "found is not None and (found.node, found.revision) == (row.node, row.revision)",
+                "found is not None and _attempt(found) == _attempt(row)",
                 "found is not None",
             ),
         ),
+    ),
+    Mutant(
+        "settle-takes-attempts-for-one",
+        "After an unknown commit, a turn counts as written if the same node wrote an earlier attempt at it.",
+        (Edit(_attempt, "row.node, row.revision, row.handled_at_s", "row.node, row.revision, 0.0"),),
     ),
     Mutant(
         "settle-lies-about-posts",
@@ -156,6 +161,7 @@ STORE = (
                 "if False:",
             ),
         ),
+        rare=True,
     ),
     Mutant(
         "cas-on-revision-alone",

@@ -141,6 +141,21 @@ TURNS = (
         rare=True,
     ),
     Mutant(
+        "fault-and-answer-share-an-id",
+        "What a replayed command answers has the id of the fault that told of its failure, and dies as a copy of it.",
+        (
+            Edit(Outbox.fault, "id = message_id(", "_ = message_id("),
+            Edit(Outbox.fault, "fault.SerializeToString(), id=id)", "fault.SerializeToString())"),
+        ),
+        rare=True,
+    ),
+    Mutant(
+        "first-turn-in-another-conversation",
+        "What a saga sends in its first turn is of the conversation of whoever's message it handles.",
+        (Edit(Outbox.__init__, "draft.own_conversation(cause) if process else", "cause.conversation if process else"),),
+        rare=True,
+    ),
+    Mutant(
         "events-sent-twice",
         "Each subscriber is sent an event twice, under two ids.",
         (
