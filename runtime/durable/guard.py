@@ -4,11 +4,14 @@ Both go to the same actor, and the undo carries the id of its do. What the store
 
     handled, with an effect        the undo's handler runs
     handled, but refused           nothing to undo
-    waits, was never tried         both are consumed: neither runs
-    waits, was tried or is parked  the do is given up on, the undo's handler runs: it may have run in part
+    waits, for its due time        both are consumed: neither runs
+    waits otherwise                the do is given up on, the undo's handler runs: it may have run, at least in part
     was given up on                the undo's handler runs, and is told that the state has nothing of the do
     unknown                        a tombstone refuses the do should it still come; nothing to undo
     unknown, older than retention  nobody can tell: the undo fails for good, so that a person looks
+
+A do that waits untried, by its count, may have run all the same: in a process that died, or lost its shard, or whose
+commit failed, after the handler and before the count. The state has nothing of it then, and the world outside may.
 
 Only an undo pays for this; the normal path does not pass here.
 """
@@ -32,8 +35,8 @@ _MAIL_MAX = 100_000  # of one actor, looked through for the do; more than that w
 class Ruling(Enum):
     RUN = auto()  # the undo's handler runs
     NOTHING = auto()  # nothing to undo
-    NEVER_RAN = auto()  # the do waits untried: consume both
-    GIVE_UP_DO = auto()  # the do was tried: consume it as faulted, and run the undo
+    NEVER_RAN = auto()  # the do is not due yet: consume both
+    GIVE_UP_DO = auto()  # the do waits, and may have run: consume it as faulted, and run the undo
     TOMBSTONE = auto()  # the do was never seen: remember that it must not run
 
 
@@ -56,7 +59,7 @@ async def rule(store: Store, undo: Envelope, shard: int, *, now_s: float, retent
         return of_handled(handled, undo)
     for row in await store.waiting_for(undo.address, shard, limit=_MAIL_MAX):
         if row.id == undo.undo_of:
-            return of_waiting(row)
+            return of_waiting(row, now_s)
     sent_at_s = int.from_bytes(undo.undo_of[:6], "big") / 1000
     if sent_at_s < now_s - retention_s:
         raise FinalError(
@@ -78,8 +81,8 @@ def of_handled(row: HistoryRow, undo: Envelope) -> Finding:
     return Finding(Ruling.RUN, "", do_failed=row.outcome is Outcome.FAULTED)
 
 
-def of_waiting(row: MailRow) -> Finding:
+def of_waiting(row: MailRow, now_s: float) -> Finding:
     """What to do when the do waits, as it was before this turn or as this turn has left it."""
-    if row.attempts == 0 and not row.parked:
-        return Finding(Ruling.NEVER_RAN, "its command was still waiting", row)
-    return Finding(Ruling.GIVE_UP_DO, "its command had failed and may have run in part", row, do_failed=True)
+    if row.attempts == 0 and not row.parked and row.due_at_s > now_s:
+        return Finding(Ruling.NEVER_RAN, "its command was not due yet", row)
+    return Finding(Ruling.GIVE_UP_DO, "its command had failed, or may have run and been lost", row, do_failed=True)

@@ -260,7 +260,7 @@ class Turn:
                 return guard.of_handled(done, undo)
         for row in draft.rescheduled:
             if row.id == undo.undo_of:
-                return guard.of_waiting(row)
+                return guard.of_waiting(row, draft.now_s)
         return await guard.rule(kind.store, undo, draft.shard, now_s=draft.now_s, retention_s=kind.limits.retention_s)
 
     def _lay_to_rest(self, undo: Envelope, finding: guard.Finding) -> None:

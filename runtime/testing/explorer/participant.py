@@ -185,7 +185,7 @@ _FATES = {Ruling.NEVER_RAN: GONE, Ruling.TOMBSTONE: GONE, Ruling.GIVE_UP_DO: FAI
 
 _WHY = {
     Ruling.NOTHING: "nothing to undo",
-    Ruling.NEVER_RAN: "its do still waited: neither runs",
+    Ruling.NEVER_RAN: "its do was not due yet: neither runs",
     Ruling.TOMBSTONE: "its do has not come yet: a tombstone will refuse it",
 }
 

@@ -112,8 +112,8 @@ TURNS = (
     ),
     Mutant(
         "tried-do-counts-as-untried",
-        "The guard takes a do that has failed, and may have run in part, for one that never ran.",
-        (Edit(guard.of_waiting, "row.attempts == 0 and not row.parked", "True"),),
+        "The guard takes a do that waits, and may have run in part or in a lost turn, for one that never ran.",
+        (Edit(guard.of_waiting, "row.attempts == 0 and not row.parked and row.due_at_s > now_s", "True"),),
         rare=True,
     ),
     Mutant(

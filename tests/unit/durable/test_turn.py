@@ -180,7 +180,7 @@ async def test_s68_s69_an_undo_without_its_do_does_nothing_and_refuses_the_late_
     assert (await stored(bench)).charges == 0
 
 
-async def test_an_undo_puts_a_do_to_rest_that_was_never_tried() -> None:
+async def test_an_undo_puts_a_do_to_rest_that_waits_and_runs_itself_since_that_may_have_run_in_a_lost_turn() -> None:
     bench = await Bench.open()
     do = bill(1)
     undo = refund(2, of=do)
@@ -189,8 +189,8 @@ async def test_an_undo_puts_a_do_to_rest_that_was_never_tried() -> None:
     assert await bench.commit(turn) is Verdict.COMMITTED
     assert await bench.store.waiting_for(("billing", "ORD-1"), 0, limit=10) == []
     state = await stored(bench)
-    assert (state.charges, state.refunds) == (0, 0)
-    assert [row.outcome for row in turn.draft.history] == [Outcome.UNDONE, Outcome.UNDONE]
+    assert (state.charges, state.refunds, state.reason) == (0, 1, "of a bill that failed")
+    assert [row.outcome for row in turn.draft.history] == [Outcome.FAULTED, Outcome.HANDLED]
 
 
 async def test_an_undo_overtakes_a_do_that_failed_and_runs_since_it_may_have_run_in_part() -> None:

@@ -94,12 +94,12 @@ def test_a_missing_tombstone_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_guard_that_never_looks_for_a_waiting_do_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The undo's handler runs at once, and then the do."""
-    monkeypatch.setattr(guard, "of_waiting", lambda row: Finding(Ruling.RUN, ""))
+    monkeypatch.setattr(guard, "of_waiting", lambda row, now_s: Finding(Ruling.RUN, ""))
     found(OrderProcess, "I6", "step bill took effect after it was undone", moves_max=4)
 
 
 def test_a_guard_that_takes_what_was_given_up_on_for_undone_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "of_waiting", lambda row: Finding(Ruling.NEVER_RAN, "", row))
+    monkeypatch.setattr(guard, "of_waiting", lambda row, now_s: Finding(Ruling.NEVER_RAN, "", row))
     found(OrderProcess, "I5", "it says compensated, and the effect of step bill is in place", moves_max=8)
 
 
