@@ -223,7 +223,7 @@ class SimNode:
     def _reach(self, point: Failpoint) -> None:
         """Go on, or die here and now."""
         check_alive()
-        if point is Failpoint.KINDS_STARTED and self.node is not None:
+        if point is Failpoint.KINDS_STARTED and self.node is not None and self._cluster.connect is None:
             Witness(self.node.committer, self._cluster.ledger)
         if self._cluster.ambushes.springs(point):
             self._cluster.note(f"{self.name} reaches {point.name}")
