@@ -17,7 +17,7 @@ class Throttle:
     def __init__(self, kind: str, ports: Ports, *, failures_max: int = 50, pause_s: float = 1.0) -> None:
         self._kind = kind
         self._ports = ports
-        self._failures_max = failures_max
+        self.failures_max = failures_max
         self._pause_s = pause_s
         self._failures = 0
         self._next_probe_at_s = 0.0
@@ -25,11 +25,11 @@ class Throttle:
     @property
     def is_open(self) -> bool:
         """Work is slowed to probes."""
-        return self._failures >= self._failures_max
+        return self._failures >= self.failures_max
 
     def admits(self) -> bool:
         """May a message start now? While open, True once per pause."""
-        if self._failures < self._failures_max:
+        if self._failures < self.failures_max:
             return True
         now_s = self._ports.clock.monotonic_s()
         if now_s < self._next_probe_at_s:
@@ -38,12 +38,12 @@ class Throttle:
         return True
 
     def succeeded(self) -> None:
-        if self._failures >= self._failures_max:
+        if self._failures >= self.failures_max:
             self._ports.report(KindRecovered(self._kind))
         self._failures = 0
 
     def failed(self) -> None:
         self._failures += 1
-        if self._failures == self._failures_max:
+        if self._failures == self.failures_max:
             self._next_probe_at_s = self._ports.clock.monotonic_s() + self._pause_s
             self._ports.report(KindThrottled(self._kind, self._failures, self._pause_s))

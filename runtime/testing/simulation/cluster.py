@@ -24,6 +24,7 @@ from runtime.ports import Fact, Ports
 from runtime.saga.catalogue import Catalogue
 from runtime.store.port import Store
 from runtime.testing.simulation.ambush import Ambushes
+from runtime.testing.simulation.calls import SimCalls
 from runtime.testing.simulation.database import Database
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.faulty_handlers import FaultyCatalogue
@@ -40,7 +41,6 @@ __all__ = ["Connect", "NodeDown", "NodeSpec", "SimCluster", "SimNode"]
 
 _T = TypeVar("_T")
 _LAST_MAX = 40  # events shown with a failure
-_HOP_S = (0.0002, 0.003)  # between a client and a node
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ class SimCluster:
         faults: StoreFaults,
         handler_fails: float = 0.0,
         restart_s: float = 0.5,
+        failures_max: int = 50,
         connect: Connect | None = None,
     ) -> None:
         """`connect` gives each life of a node its store; without it, all share one database that can fail."""
@@ -82,6 +83,7 @@ class SimCluster:
         self.happened: Counter[str] = Counter()  # faults, by name
         self.facts: Counter[str] = Counter()
         self.restart_s = restart_s  # of a node that was killed at a failpoint
+        self.failures_max = failures_max  # of turns in a row, before a kind is slowed to probes
         self.last: deque[str] = deque(maxlen=_LAST_MAX)
         self.crashes: list[Violation] = []
         self.ambushes = Ambushes()
@@ -162,7 +164,7 @@ class SimNode:
         self._cluster = cluster
         self._ports: Ports | None = None
         self._front: SimFront | None = None
-        self._calls: dict[asyncio.Future[Any], None] = {}
+        self._calls = SimCalls(self.name, cluster.loop, cluster.database, cluster.dice, self._taking_calls)
         self._graves: list[Ports] = []  # keep the tasks of the dead: what nobody refers to would be cleaned up
         self._may_restart = True
         self._forsaken = False
@@ -223,8 +225,8 @@ class SimNode:
     def _reach(self, point: Failpoint) -> None:
         """Go on, or die here and now."""
         check_alive()
-        if point is Failpoint.KINDS_STARTED and self.node is not None and self._cluster.connect is None:
-            Witness(self.node.committer, self._cluster.ledger)
+        if point is Failpoint.KINDS_STARTED and self.node is not None:
+            self._look_into(self.node)
         if self._cluster.ambushes.springs(point):
             self._cluster.note(f"{self.name} reaches {point.name}")
             self.kill("killed at a failpoint", restart_s=self._cluster.restart_s)
@@ -244,6 +246,13 @@ class SimNode:
             self._cluster.crashes.append(Violation("bug", f"{self.name} failed: {reason!r}"))
         self._end(process, dark=False)
         self._restart_after(0.5)
+
+    def _look_into(self, node: Node) -> None:
+        """Before its first turn: hear what it is told of its commits, and set what no setting sets."""
+        if self._cluster.connect is None:  # on a real file there is no ledger to be held against
+            Witness(node.committer, self._cluster.ledger)
+        for activations in node.region.activations.values():
+            activations.throttle.failures_max = self._cluster.failures_max
 
     def kill(self, how: str, *, dark: bool = False, restart_s: float = 1.0) -> None:
         """As SIGKILL does, or a power cut if `dark`; the supervisor starts it again after a while."""
@@ -302,10 +311,7 @@ class SimNode:
         if self._ports is not None:
             self._graves.append(self._ports)
         self._cluster.network.lose(self.address, dark=dark)
-        calls, self._calls = self._calls, {}
-        for call in calls:
-            if not call.done():
-                call.set_exception(NodeDown(f"{self.name} died"))
+        self._calls.died()
 
     def bury(self) -> None:
         """Let nothing be left of its dead processes, since their loop will be used by others, or closed."""
@@ -322,39 +328,9 @@ class SimNode:
 
     async def call(self, what: Callable[[Node], Awaitable[_T]], *, timeout_s: float) -> _T:
         """Have a node do something for a client outside. Raises NodeDown, and what the node raises."""
-        cluster = self._cluster
-        answer: asyncio.Future[_T] = cluster.loop.create_future()
-        self._hop(self._take, what, answer)
-        cluster.database.later(timeout_s, _fail, answer, NodeDown(f"{self.name} did not answer in {timeout_s:g} s"))
-        return await answer
+        return await self._calls.call(what, timeout_s=timeout_s)
 
-    def _take(self, what: Callable[[Node], Awaitable[_T]], answer: asyncio.Future[_T]) -> None:
+    def _taking_calls(self) -> tuple[Node, Ports] | None:
         if not self.serves or self._ports is None or self.node is None:
-            self._hop(_fail, answer, NodeDown(f"{self.name} takes no calls"))
-            return
-        self._calls[answer] = None
-        answer.add_done_callback(lambda done: self._calls.pop(done, None))
-        self._ports.tasks.start(self._serve(what, self.node, answer), name=f"call of {self.name}")
-
-    async def _serve(self, what: Callable[[Node], Awaitable[_T]], node: Node, answer: asyncio.Future[_T]) -> None:
-        try:
-            result = await what(node)
-            check_alive()
-        except AmendsError as error:
-            self._hop(_fail, answer, error)
-        else:
-            self._hop(_answer, answer, result)
-
-    def _hop(self, callback: Callable[..., object], *arguments: object) -> None:
-        delay_s = self._cluster.dice.between(*_HOP_S)
-        self._cluster.database.later(delay_s, callback, *arguments)
-
-
-def _fail(answer: asyncio.Future[Any], error: Exception) -> None:
-    if not answer.done():
-        answer.set_exception(error)
-
-
-def _answer(answer: asyncio.Future[_T], result: _T) -> None:
-    if not answer.done():
-        answer.set_result(result)
+            return None
+        return self.node, self._ports

@@ -21,6 +21,7 @@ from runtime.saga.definition import Definition
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome, Transition, Verdict
 from runtime.testing.simulation.saga_rules import SagaRules
 from runtime.testing.simulation.timer_rules import broken_timers
+from runtime.testing.simulation.undo_rules import broken_undo
 
 __all__ = ["Ledger", "Violation"]
 
@@ -107,6 +108,7 @@ class Ledger:
         for later in transition.rescheduled:
             self.waiting[later.id] = later
             self._delayed[later.id] = None
+        self._check_undos(transition)
         self._check_order(transition)
         for mail in transition.mail:
             self._take_in(mail)
@@ -150,6 +152,16 @@ class Ledger:
             self._broken("I6", f"{row.type} {row.id.hex()} ran after it was undone", row.conversation)
         if sent.envelope.undo_of:
             self._undone[sent.envelope.undo_of] = row.id
+
+    def _check_undos(self, transition: Transition) -> None:
+        """Once all of the turn is known: it may have handled a do and its undo."""
+        for row in transition.history:
+            sent = self._sent.get(row.id)
+            if sent is not None and sent.envelope is not None and sent.envelope.undo_of:
+                do = self.history.get(row.conversation, {}).get(sent.envelope.undo_of)
+                what = broken_undo(sent.envelope, row, do)
+                if what:
+                    self._broken("I6", f"{row.type} {row.id.hex()} {what}", row.conversation)
 
     def _check_order(self, transition: Transition) -> None:
         """Between two actors messages are handled as sent, but for those that were retried later or parked."""

@@ -115,6 +115,7 @@ class _Run:
             faults=replace(scene.plan.store),
             handler_fails=scene.plan.handler_fails,
             restart_s=scene.restart_s,
+            failures_max=scene.failures_max,
         )
         if scene.ambush is not None:
             self._cluster.ambushes.arm(scene.ambush)

@@ -26,6 +26,7 @@ class Scene:
     settings: Mapping[str, Any] = field(default_factory=dict)  # of every node
     ambush: Ambush | None = None  # laid before the first step
     restart_s: float = 0.5  # after which a node that died at a failpoint is started again
+    failures_max: int = 50  # of turns in a row, after which a kind is slowed to probes
 
 
 def draw_scene(dice: Dice, services: Sequence[str], *, calm: bool = False, order: Order | None = None) -> Scene:
@@ -37,6 +38,7 @@ def draw_scene(dice: Dice, services: Sequence[str], *, calm: bool = False, order
         plan=draw_plan(dice.named("plan"), calm=calm),
         settings=_settings(dice.named("settings")),
         restart_s=dice.choose((0.5, 0.05, 3.0)),  # a lease later, before that is missed, or long after
+        failures_max=dice.choose((50, 50, 50, 3)),
     )
 
 

@@ -1,0 +1,47 @@
+"""I6 at each commit: an undo runs exactly if its do may have had an effect.
+
+Ledger ──the undo, its row of history, that of its do──▶ broken_undo ──▶ what is wrong
+
+The guard judges before the commit, by what the store and the turn know; the rule after it, by what became of both.
+"""
+
+from __future__ import annotations
+
+from protos import durable_pb2
+from runtime.envelope import Envelope
+from runtime.store.records import HistoryRow, Outcome
+
+__all__ = ["broken_undo"]
+
+
+def broken_undo(undo: Envelope, row: HistoryRow, do: HistoryRow | None) -> str:
+    """`row` says what became of the undo, `do` what became of its do; empty if the one goes with the other."""
+    if row.outcome is Outcome.HANDLED:
+        return _ran(undo, do)
+    if row.outcome is Outcome.UNDONE:
+        return _answered_unrun(undo, do)
+    return ""
+
+
+def _ran(undo: Envelope, do: HistoryRow | None) -> str:
+    if do is None:
+        return "ran, and nothing is known of its do"
+    if do.outcome is Outcome.UNDONE:
+        return "ran, though its do never did"
+    refusal = _refusal(undo, do)
+    return f"ran, though its do was refused with {refusal}" if refusal else ""
+
+
+def _answered_unrun(undo: Envelope, do: HistoryRow | None) -> str:
+    if do is None:
+        return "was said to have nothing to undo, and nothing keeps its do from coming"
+    if do.outcome is Outcome.UNDONE:
+        return f"was said to have nothing to undo, though its do was tried {do.attempts} times" if do.attempts else ""
+    if do.outcome is Outcome.HANDLED and _refusal(undo, do):
+        return ""
+    return f"was said to have nothing to undo, and its do was {do.outcome}"
+
+
+def _refusal(undo: Envelope, do: HistoryRow) -> str:
+    answers = durable_pb2.CausedList.FromString(do.caused).caused
+    return next((answer.type for answer in answers if answer.type in undo.refusals), "")
