@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from runtime.testing.commands import options
 from runtime.testing.commands.loading import workload_named
+from runtime.testing.commands.spread import in_order
 from runtime.testing.mutants.hunt import Hunt, hunt
 from runtime.testing.mutants.mutant import Mutant
 from runtime.testing.mutants.page import page
@@ -76,6 +76,15 @@ def mutants(
     ctx.exit(0 if report.holds else 1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Quarry:
+    """One hunt, as it goes to another process."""
+
+    name: str
+    workloads: tuple[str, ...]
+    seeds: range
+
+
 def _chosen(names: Sequence[str]) -> list[Mutant]:
     unknown = [name for name in names if name not in MUTANTS]
     if unknown:
@@ -93,21 +102,17 @@ def _list() -> Iterator[str]:
 
 
 def _hunts(chosen: Sequence[Mutant], workloads: Sequence[str], seeds: range, jobs: int) -> Iterator[Hunt]:
-    """In the order of the mutants, whatever ends first."""
     for name in workloads:
         workload_named(name)  # bad names are told before anything is begun
-    if jobs == 1:
-        yield from (_hunt(mutant.name, workloads, seeds) for mutant in chosen)
-        return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(_hunt, mutant.name, workloads, seeds) for mutant in chosen]
-        yield from (one.result() for one in waiting)
+    hunted = [_Quarry(mutant.name, tuple(workloads), seeds) for mutant in chosen]
+    yield from in_order(_hunt, hunted, jobs=jobs)
 
 
-def _hunt(name: str, workloads: Sequence[str], seeds: range) -> Hunt:
-    mutant = MUTANTS[name]
-    ordered = reversed(workloads) if mutant.rare else workloads  # what is likelier to show it comes first
-    return hunt(mutant, {one: workload_named(one) for one in ordered}, seeds)
+def _hunt(quarry: _Quarry) -> Hunt:
+    mutant = MUTANTS[quarry.name]
+    # What is likelier to show it comes first.
+    ordered = reversed(quarry.workloads) if mutant.rare else quarry.workloads
+    return hunt(mutant, {one: workload_named(one) for one in ordered}, quarry.seeds)
 
 
 def _text(path: Path) -> str:

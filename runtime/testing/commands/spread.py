@@ -8,7 +8,7 @@ Results come as they are ready; with one job, in order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from itertools import islice
 from multiprocessing import get_context
@@ -18,11 +18,13 @@ from runtime.testing.commands.loading import workload_named
 from runtime.testing.simulation.run import Result
 from runtime.testing.simulation.workload import Workload
 
-__all__ = ["Runner", "spread"]
+__all__ = ["Runner", "in_order", "spread"]
 
 _AHEAD = 4  # runs handed out for each worker, so that none waits and a failure is seen early
 
 Run = TypeVar("Run", contravariant=True)
+Argument = TypeVar("Argument")
+Found = TypeVar("Found")
 
 
 class Runner(Protocol[Run]):
@@ -48,6 +50,16 @@ def spread(runner: Runner[Run], workload: str, runs: Iterable[Run], *, jobs: int
             for more in islice(left, 1):
                 waiting[pool.submit(_do, runner, more)] = more
             yield run, done.result()
+
+
+def in_order(function: Callable[[Argument], Found], arguments: Sequence[Argument], *, jobs: int) -> Iterator[Found]:
+    """What a function of a module makes of each argument, in the order of the arguments, whatever ends first."""
+    if jobs == 1:
+        yield from map(function, arguments)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        waiting = [pool.submit(function, argument) for argument in arguments]
+        yield from (one.result() for one in waiting)
 
 
 class _Worker:

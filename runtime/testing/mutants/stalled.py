@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import Context, copy_context
+from typing import cast
 
 from runtime.errors import StoreError
 from runtime.store.port import Store
-from runtime.testing.simulation.loop import Killed, check_alive
+from runtime.testing.simulation.loop import Killed, SimLoop, check_alive
+from runtime.testing.simulation.machine import SimTasks
 
 __all__ = ["renew_beside"]
 
 
 def renew_beside(store: Store, name: str, incarnation: str, *, lease_s: float, every_s: float) -> None:
     """Renew from now on until the process that calls this is dead. That it is frozen makes no difference."""
-    loop = asyncio.get_running_loop()
+    loop = cast("SimLoop", asyncio.get_running_loop())
     process = copy_context()
-    running: list[asyncio.Task[None]] = []  # keeps the last one referenced
+    tasks = SimTasks(loop)
 
     async def renew() -> None:
         try:
@@ -29,7 +31,7 @@ def renew_beside(store: Store, name: str, incarnation: str, *, lease_s: float, e
             process.copy().run(check_alive)
         except Killed:
             return
-        running[:] = [loop.create_task(renew(), context=Context())]
+        tasks.start(renew(), name=f"lease of {name}")
         loop.call_later(every_s, tick, context=Context())
 
-    tick()
+    loop.call_later(every_s, tick, context=Context())

@@ -116,12 +116,6 @@ TURNS = (
         (Edit(guard.of_waiting, "row.attempts == 0 and not row.parked and row.due_at_s > now_s", "True"),),
         rare=True,
     ),
-    Mutant(
-        "undo-waits-behind-its-do",
-        "An undo waits for the retry of the message before it, which may be its own do.",
-        (Edit(Turn.run, "if draft.blocked_until_s and not envelope.undo_of:", "if draft.blocked_until_s:"),),
-        rare=True,
-    ),
     # --- what goes out ---
     Mutant(
         "one-id-for-two-destinations",
