@@ -1,7 +1,7 @@
 """Dead letters: list them, run one again, or give it up. Each act is one transition, and is kept in the history.
 
     replay    the row of mail is due at once and no longer parked; its actor finds it on the next sweep
-    discard   the row of mail is consumed; its id stays in the history, so that no copy is ever applied
+    discard   the row of mail is removed; its id stays in the history, so that no copy is ever applied
 
 Who did it, when and why is kept in a row of history, so that the conversation shows it.
 """
@@ -100,7 +100,7 @@ def discard(letter: DeadLetter, act: Act) -> Transition:
         cause=letter.envelope.cause if letter.envelope else b"",
         sent_at_s=row.sent_at_s,
     )
-    return Transition(address=row.address, shard=row.shard, consumed=(row.id,), history=(gone,))
+    return Transition(address=row.address, shard=row.shard, given_up=(row.id,), history=(gone,))
 
 
 async def carry_out(store: Store, transition: Transition) -> None:

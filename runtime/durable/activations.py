@@ -50,7 +50,6 @@ class Activations:
         self._table: dict[Address, Activation] = {}
         self._recent: dict[bytes, Address] = {}
         self._older: dict[bytes, Address] = {}
-        self._parked: dict[bytes, None] = {}  # lately: a late copy of a push must not run what was said to have failed
         self._unfetched: dict[Address, Activation] = {}  # made lately; read together by the first that runs
         self._tick = 0
         self._made = 0
@@ -88,7 +87,7 @@ class Activations:
                 return False
             activation.behind = self.overflowed
         activation.touched = self._tick
-        if envelope.id in activation.pending or (self._parked and envelope.id in self._parked):
+        if envelope.id in activation.pending:
             return True
         if not fed and not self._takes_pushes(activation, envelope):
             return False
@@ -175,7 +174,6 @@ class Activations:
         except InvalidMessage as error:
             self._feeder.park(row, f"undecodable: {error}")
             return True
-        self._parked.pop(row.id, None)  # the store says that an operator has replayed it
         if fed and row.address in self._feeder.blocked and not envelope.undo_of:
             return True
         return self.deliver(envelope, row.shard, attempts=row.attempts, fed=fed)
@@ -200,7 +198,6 @@ class Activations:
         self._recent.update(draft.consumed)
         if draft.failed:
             self.throttle.failed()
-            self._note_parked(draft)
         else:
             self.throttle.succeeded()
         if draft.blocked_until_s:
@@ -209,11 +206,6 @@ class Activations:
         if draft.alarm:
             self.kind.ports.report(ActorNeedsHelp(activation.name, draft.alarm))
         activation.ended = draft.ended
-
-    def _note_parked(self, draft: Draft) -> None:
-        self._parked.update((row.id, None) for row in draft.rescheduled if row.parked)
-        while len(self._parked) > _RECENT_MAX:
-            del self._parked[next(iter(self._parked))]
 
     def settled(self, activation: Activation) -> None:
         if activation.behind and not activation.pending and not self.paused:

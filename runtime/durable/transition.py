@@ -71,6 +71,7 @@ class Draft:
         "consumed",
         "ended",
         "failed",
+        "given_up",
         "history",
         "kind",
         "last_id",
@@ -103,6 +104,7 @@ class Draft:
         self.state_bytes = b"" if row is None else row.state
         self.last_id = b""
         self.consumed: dict[bytes, Address] = {}  # by whom: the same for all of one draft
+        self.given_up: dict[bytes, None] = {}  # of those consumed: never to run, and may be dead letters
         self.history: list[HistoryRow] = []
         self.outgoing: list[Envelope] = []
         self.rescheduled: list[MailRow] = []
@@ -169,6 +171,11 @@ class Draft:
                 caused,
             )
         )
+
+    def give_up(self, envelope: Envelope, *, attempts: int, error: str) -> None:
+        """Take one that has failed out of the mail for good, be it parked or not."""
+        self.given_up[envelope.id] = None
+        self.note(envelope, Outcome.FAULTED, attempts=attempts, error=error)
 
     def reschedule(self, row: MailRow) -> None:
         self.rescheduled.append(row)
@@ -237,7 +244,8 @@ class Draft:
             expected=Expected(0, b"") if before is None else Expected(before.revision, before.last_id),
             address=self.address,
             shard=self.shard,
-            consumed=tuple(self.consumed),
+            consumed=tuple([id for id in self.consumed if id not in self.given_up]),
+            given_up=tuple(self.given_up),
             history=tuple(self.history),
             mail=mail,
             rescheduled=tuple(self.rescheduled),

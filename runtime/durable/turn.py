@@ -267,10 +267,11 @@ class Turn:
         """Write the history of a do that will never run (again): it refuses every copy that may still come."""
         draft = self.draft
         if finding.do is not None:
-            given_up = finding.ruling is guard.Ruling.GIVE_UP_DO
-            outcome = Outcome.FAULTED if given_up else Outcome.UNDONE
-            do = decode(finding.do.envelope)
-            draft.note(do, outcome, attempts=finding.do.attempts, error=f"undone by {undo.id.hex()}")
+            do, attempts, why = decode(finding.do.envelope), finding.do.attempts, f"undone by {undo.id.hex()}"
+            if finding.ruling is guard.Ruling.GIVE_UP_DO:
+                draft.give_up(do, attempts=attempts, error=why)
+            else:
+                draft.note(do, Outcome.UNDONE, attempts=attempts, error=why)
             draft.unschedule(do.id)
         elif finding.ruling is guard.Ruling.TOMBSTONE:
             draft.tombstone(undo)

@@ -74,8 +74,12 @@ class MemoryStore:
             if found != (transition.expected.revision, transition.expected.last_id):
                 return Verdict.CONFLICT
         waiting = self._mail.get(transition.slice, {})
-        needed = [*transition.consumed, *(row.id for row in transition.rescheduled)]
+        rescheduled = [row.id for row in transition.rescheduled]
+        needed = [*transition.consumed, *transition.given_up, *rescheduled]
         if len(set(needed)) < len(needed) or any((transition.key, id) not in waiting for id in needed):
+            return Verdict.GONE
+        to_run = transition.consumed if transition.actor is None else (*transition.consumed, *rescheduled)
+        if any(waiting[transition.key, id].parked for id in to_run):
             return Verdict.GONE
         written = [(row.conversation, row.id) for row in transition.history]
         if len(set(written)) < len(written) or any(self._is_handled(*key) for key in written):
@@ -86,7 +90,7 @@ class MemoryStore:
 
     def _apply(self, transition: Transition) -> None:
         waiting = self._mail.setdefault(transition.slice, {})
-        for id in transition.consumed:
+        for id in (*transition.consumed, *transition.given_up):
             del waiting[transition.key, id]
         for row in transition.rescheduled:
             waiting[transition.key, row.id] = replace(
@@ -123,7 +127,7 @@ class MemoryStore:
         if transition.actor is not None:
             return self._actors.get(transition.actor.address) == transition.actor
         waiting = self._mail.get(transition.slice, {})
-        if any((transition.key, id) in waiting for id in transition.consumed):
+        if any((transition.key, id) in waiting for id in (*transition.consumed, *transition.given_up)):
             return False
         return all(_is_rescheduled(waiting.get((transition.key, row.id)), row) for row in transition.rescheduled)
 

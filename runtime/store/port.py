@@ -51,6 +51,7 @@ class Store(Protocol):
 
         A row of mail that waits already, or whose (conversation, id) is in the history, is passed over: what was
         handled, or is refused by a tombstone, never comes back. With `check_duplicates` it makes a DUPLICATE instead.
+        A dead letter never runs: a turn that consumes or reschedules one is GONE (see `Transition`).
         Raises CommitUnknown when it may or may not have happened. Any other error: nothing was written. A store that
         waits before it writes may top up a `runtime.store.batch.Batch` then; the verdicts are for all that is in it.
         """

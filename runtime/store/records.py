@@ -113,13 +113,17 @@ class Transition:
 
     A turn has `actor` and `expected`; a post has only `mail`. `consumed` and `rescheduled` are mail of that actor
     (for a turn that only reschedules, `actor` is None and `address` says whose mail it is).
+
+    A parked message has failed, and its sender was told so: no late copy of it may run. So what is consumed must not be
+    parked, nor what a turn reschedules; only without `actor`, as by an operator, is a dead letter set free again.
     """
 
     actor: ActorRow | None = None
     expected: Expected | None = None
     address: Address | None = None
     shard: int = 0
-    consumed: tuple[bytes, ...] = ()  # ids of mail to remove; each must still be there
+    consumed: tuple[bytes, ...] = ()  # ids of mail to remove; each must still be there, and not be parked
+    given_up: tuple[bytes, ...] = ()  # ids of mail to remove, parked or not, that is never to run; each must be there
     history: tuple[HistoryRow, ...] = ()
     mail: tuple[MailRow, ...] = ()
     rescheduled: tuple[MailRow, ...] = ()  # replace due time, attempts and parked of mail that stays; must be there
@@ -147,7 +151,9 @@ class Transition:
 class Verdict(StrEnum):
     COMMITTED = "committed"
     CONFLICT = "conflict"  # the actor's row is no longer the expected one; nothing of it was written
-    GONE = "gone"  # mail to consume or reschedule is not there, or its id is in the history; nothing was written
+    GONE = (
+        "gone"  # mail to remove or reschedule is not there or parked, or its id is in the history; nothing was written
+    )
     DUPLICATE = "duplicate"  # the posted id waits already or was handled; nothing was written
 
 

@@ -76,6 +76,7 @@ def mails(draw: st.DrawFn) -> MailRow:
 def transitions(draw: st.DrawFn) -> Transition:
     kind, key, shard = draw(kinds), draw(keys), draw(shards)
     consumed = tuple(id_of(number) for number in draw(st.lists(NUMBERS, max_size=2)))
+    given_up = tuple(id_of(number) for number in draw(st.lists(NUMBERS, max_size=1)))
     mail = tuple(draw(st.lists(mails(), max_size=2)))
     if draw(st.booleans()):
         return Transition(mail=mail, check_duplicates=draw(st.booleans()))
@@ -94,7 +95,13 @@ def transitions(draw: st.DrawFn) -> Transition:
     rescheduled = tuple(replace(row, kind=kind, key=key, shard=shard) for row in draw(st.lists(mails(), max_size=1)))
     if draw(st.integers(0, 3)) == 0:
         return Transition(
-            address=(kind, key), shard=shard, consumed=consumed, history=history, mail=mail, rescheduled=rescheduled
+            address=(kind, key),
+            shard=shard,
+            consumed=consumed,
+            given_up=given_up,
+            history=history,
+            mail=mail,
+            rescheduled=rescheduled,
         )
     # Mostly the row that an earlier turn of the tape may have left, now and then another history of that length.
     revision = draw(st.integers(0, 2))
@@ -110,7 +117,13 @@ def transitions(draw: st.DrawFn) -> Transition:
     )
     expected = Expected(revision, id_of(was)) if revision else EMPTY
     return Transition(
-        actor=actor, expected=expected, consumed=consumed, history=history, mail=mail, rescheduled=rescheduled
+        actor=actor,
+        expected=expected,
+        consumed=consumed,
+        given_up=given_up,
+        history=history,
+        mail=mail,
+        rescheduled=rescheduled,
     )
 
 

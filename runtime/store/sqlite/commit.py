@@ -16,6 +16,7 @@ import apsw
 from runtime.store.records import HistoryRow, MailRow, Transition, Verdict
 from runtime.store.sqlite.queries import named_queries
 from runtime.store.sqlite.statements import (
+    CONSUME_MAIL,
     DELETE_MAIL,
     INSERT_ACTORS,
     INSERT_HISTORY,
@@ -87,7 +88,8 @@ class Plan:
     batch: Sequence[Transition]
     apart: bool = True
     checks_duplicates: bool = False
-    deleted: list[object] = field(default_factory=list)
+    consumed: list[object] = field(default_factory=list)
+    given_up: list[object] = field(default_factory=list)
     rescheduled: list[object] = field(default_factory=list)
     history: list[object] = field(default_factory=list)
     inserted: list[object] = field(default_factory=list)
@@ -116,7 +118,7 @@ class Plan:
                 self.updated += (expected.revision, expected.last_id)
             else:
                 self.inserted += _actor_values(actor)
-        if transition.consumed or transition.rescheduled:
+        if transition.consumed or transition.given_up or transition.rescheduled:
             self._add_waiting(transition, footprint)
         for done in transition.history:
             self.history += _history_values(done)
@@ -134,10 +136,15 @@ class Plan:
     def _add_waiting(self, transition: Transition, footprint: _Footprint) -> None:
         (kind, shard), key = transition.slice, transition.key
         for id in transition.consumed:
-            self.deleted += (kind, shard, key, id)
-            footprint.consumed.append((kind, shard, key, id))
+            self.consumed += (kind, shard, key, id)
+            footprint.removed.append((kind, shard, key, id))
+        for id in transition.given_up:
+            self.given_up += (kind, shard, key, id)
+            footprint.removed.append((kind, shard, key, id))
+        is_turn = transition.actor is not None
         for row in transition.rescheduled:
-            self.rescheduled += (row.due_at_s, row.attempts, row.parked, row.parked_at_s, kind, shard, key, row.id)
+            self.rescheduled += (row.due_at_s, row.attempts, row.parked, row.parked_at_s)
+            self.rescheduled += (kind, shard, key, row.id, is_turn)
 
 
 @dataclass(slots=True)
@@ -145,7 +152,7 @@ class _Footprint:
     """What the transitions of one batch touch; kept only while a plan is made."""
 
     actors: list[tuple[str, str]] = field(default_factory=list)
-    consumed: list[_Slot] = field(default_factory=list)
+    removed: list[_Slot] = field(default_factory=list)
     handled: list[tuple[bytes, bytes]] = field(default_factory=list)
     posted: dict[_Slot, MailRow] = field(default_factory=dict)
     repeated: bool = False
@@ -155,7 +162,7 @@ class _Footprint:
             return False
         if not self.posted:
             return True
-        if not self.posted.keys().isdisjoint(self.consumed):
+        if not self.posted.keys().isdisjoint(self.removed):
             return False
         handled = set(self.handled)
         return not any((row.conversation, row.id) in handled for row in self.posted.values())
@@ -211,7 +218,9 @@ def _verdict(connection: apsw.Connection, plan: Plan) -> Verdict:
     """Write everything; COMMITTED if all of it was as expected. For one transition it says what was not."""
     if not (UPDATE_ACTORS.run(connection, plan.updated) and INSERT_ACTORS.run(connection, plan.inserted)):
         return Verdict.CONFLICT
-    if not (DELETE_MAIL.run(connection, plan.deleted) and RESCHEDULE_MAIL.run(connection, plan.rescheduled)):
+    if not (CONSUME_MAIL.run(connection, plan.consumed) and DELETE_MAIL.run(connection, plan.given_up)):
+        return Verdict.GONE
+    if not RESCHEDULE_MAIL.run(connection, plan.rescheduled):
         return Verdict.GONE
     if not INSERT_HISTORY.run(connection, plan.history):
         return Verdict.GONE
@@ -244,7 +253,8 @@ def is_there(connection: apsw.Connection, transition: Transition) -> bool:
     if transition.actor is not None:
         return LOAD_ACTORS.read(connection, [transition.actor.address]) == [_actor_values(transition.actor)]
     (kind, shard), key = transition.slice, transition.key
-    if any(_waiting(connection, (kind, shard, key, id)) is not None for id in transition.consumed):
+    removed = (*transition.consumed, *transition.given_up)
+    if any(_waiting(connection, (kind, shard, key, id)) is not None for id in removed):
         return False
     return all(
         _waiting(connection, (kind, shard, key, row.id)) == (row.due_at_s, row.attempts, row.parked)

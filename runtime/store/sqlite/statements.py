@@ -15,6 +15,7 @@ from typing import Any
 import apsw
 
 __all__ = [
+    "CONSUME_MAIL",
     "DELETE_MAIL",
     "INSERT_ACTORS",
     "INSERT_HISTORY",
@@ -84,15 +85,19 @@ def _sql(text: str, width: int, count: int) -> str:
 
 LOAD_ACTORS = ManyRows(f"select {_ACTOR} from actors where (kind, key) in (values {{rows}})", 2)
 
+# The row is found by its key all the same, and `parked` lies in it before anything that could be long.
+CONSUME_MAIL = ManyRows("delete from mail where (kind, shard, key, id) in (values {rows}) and parked = ''", 4)
+
 DELETE_MAIL = ManyRows("delete from mail where (kind, shard, key, id) in (values {rows})", 4)
 
 RESCHEDULE_MAIL = ManyRows(
-    """with wanted (due_at_s, attempts, parked, parked_at_s, kind, shard, key, id) as (values {rows})
+    """with wanted (due_at_s, attempts, parked, parked_at_s, kind, shard, key, id, is_turn) as (values {rows})
     update mail set due_at_s = wanted.due_at_s, attempts = wanted.attempts, parked = wanted.parked,
       parked_at_s = wanted.parked_at_s
     from wanted
-    where mail.kind = wanted.kind and mail.shard = wanted.shard and mail.key = wanted.key and mail.id = wanted.id""",
-    8,
+    where mail.kind = wanted.kind and mail.shard = wanted.shard and mail.key = wanted.key and mail.id = wanted.id
+      and (mail.parked = '' or not wanted.is_turn)""",
+    9,
 )
 
 INSERT_HISTORY = ManyRows(f"insert into history ({_HISTORY}) values {{rows}} on conflict do nothing", 16)

@@ -62,6 +62,8 @@ class SettleConformance(ConformanceBase):
             removal = Transition(address=("billing", "a"), shard=SHARD, consumed=(id_of(1),))
             await self.commit(store, removal)
             assert await store.settle([removal, replace(removal, consumed=(id_of(2),))]) == [True, False]
+            given_up = [replace(removal, consumed=(), given_up=(id_of(number),)) for number in (1, 2)]
+            assert await store.settle(given_up) == [True, False]
 
     async def test_a_row_without_history_is_known_by_itself(self) -> None:
         async with self.store() as store:

@@ -188,6 +188,46 @@ class TurnConformance(ConformanceBase):
             assert await self.one(store, twice) is Verdict.GONE
             assert await store.waiting_for(("billing", "a"), SHARD, limit=9) == [mail_row(1)]
 
+    async def test_a_dead_letter_is_not_consumed_by_a_turn_whatever_else_is_in_it(self) -> None:
+        async with self.store() as store:
+            parked = mail_row(1, parked="boom")
+            await self.commit(store, post(parked), post(mail_row(2)))
+            late_copy = turn(1, mail=[mail_row(5, "b")])
+            both = replace(turn(2), consumed=(id_of(2), id_of(1)))
+            assert [await self.one(store, one) for one in (late_copy, both)] == [Verdict.GONE] * 2
+            assert await self.one(store, replace(late_copy, actor=None, expected=None)) is Verdict.GONE
+            assert await store.waiting_for(("billing", "a"), SHARD, limit=9) == [parked, mail_row(2)]
+            assert await store.waiting_for(("billing", "b"), SHARD, limit=9) == []
+            # Among turns of others it is the only one that is refused.
+            batch = [late_copy, turn(2)]
+            assert await store.commit(batch) == [Verdict.GONE, Verdict.COMMITTED]
+
+    async def test_a_turn_does_not_set_a_dead_letter_free_and_an_operator_does(self) -> None:
+        async with self.store() as store:
+            parked = mail_row(1, parked="boom")
+            free = mail_row(1, attempts=1)
+            await self.commit(store, post(parked))
+            retried = replace(turn(1), consumed=(), history=(), rescheduled=(free,))
+            parked_again = replace(retried, rescheduled=(mail_row(1, attempts=9, parked="boom again"),))
+            assert [await self.one(store, one) for one in (retried, parked_again)] == [Verdict.GONE] * 2
+            assert await store.waiting_for(("billing", "a"), SHARD, limit=9) == [parked]
+            replayed = Transition(address=("billing", "a"), shard=SHARD, rescheduled=(free,))
+            assert await store.commit([replayed, turn(1)]) == [Verdict.COMMITTED] * 2
+            assert await store.waiting_for(("billing", "a"), SHARD, limit=9) == []
+
+    async def test_what_is_given_up_for_good_goes_be_it_parked_or_not(self) -> None:
+        async with self.store() as store:
+            await self.commit(store, post(mail_row(1, parked="boom")), post(mail_row(2, attempts=1)), post(mail_row(3)))
+            laid_to_rest = replace(turn(3), given_up=(id_of(1), id_of(2)))
+            await self.commit(store, laid_to_rest)
+            assert await store.waiting_for(("billing", "a"), SHARD, limit=9) == []
+            [row] = await store.load([("billing", "a")])
+            again = replace(turn(4, start=row), consumed=(), given_up=(id_of(1),))
+            assert await self.one(store, again) is Verdict.GONE
+            await self.commit(store, post(mail_row(5)))
+            twice = replace(turn(5, start=row), given_up=(id_of(5),))
+            assert await self.one(store, twice) is Verdict.GONE
+
     async def test_mail_is_consumed_once_even_within_one_turn(self) -> None:
         async with self.store() as store:
             await self.commit(store, post(mail_row(1)))

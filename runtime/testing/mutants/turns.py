@@ -11,6 +11,7 @@ from runtime.durable.outbox import Outbox
 from runtime.durable.throttle import Throttle
 from runtime.durable.transition import Draft
 from runtime.durable.turn import Turn
+from runtime.store.memory import MemoryStore
 from runtime.testing.mutants.mutant import Edit, Mutant
 
 __all__ = ["TURNS"]
@@ -212,7 +213,10 @@ TURNS = (
     Mutant(
         "parked-runs-all-the-same",
         "A late copy of a push runs a message that was parked, and whose sender was told that it failed.",
-        (Edit(Activations._note_parked, "row.parked)", "False)"), Edit(Feeder._read, "if not row.parked", "if True")),
+        (
+            Edit(MemoryStore._verdict, "if any(waiting[transition.key, id].parked for id in to_run):", "if False:"),
+            Edit(Feeder._read, "if not row.parked", "if True"),
+        ),
         rare=True,
     ),
     Mutant(

@@ -44,7 +44,7 @@ def broken_timers(before: ActorRow | None, transition: Transition) -> Iterator[s
 
 def _is_timer(row: HistoryRow, transition: Transition) -> bool:
     """A timer is no mail: it is in the history, and was not consumed. So is a tombstone, which is UNDONE."""
-    return row.outcome is not Outcome.UNDONE and row.id not in transition.consumed
+    return row.outcome is not Outcome.UNDONE and row.id not in (*transition.consumed, *transition.given_up)
 
 
 def _timers(row: ActorRow) -> list[durable_pb2.Timer]:

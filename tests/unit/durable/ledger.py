@@ -70,6 +70,12 @@ class Bench:
         mail = tuple(mail_row(one, 0) for one in envelopes)
         assert await self.store.commit([Transition(mail=mail)]) == [Verdict.COMMITTED]
 
+    async def set_free(self, letter: Envelope) -> None:
+        """As an operator does who replays it."""
+        free = mail_row(letter, 0, attempts=1)
+        transition = Transition(address=letter.address, shard=0, rescheduled=(free,))
+        assert await self.store.commit([transition]) == [Verdict.COMMITTED]
+
     async def turn(self, *envelopes: Envelope, attempts: dict[bytes, int] | None = None) -> Turn:
         """Run a turn over these messages on the state that is stored."""
         (row,) = await self.store.load([envelopes[0].address])

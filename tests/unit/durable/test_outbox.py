@@ -79,7 +79,8 @@ def test_s45_who_asked_gets_one_fault_for_a_command_that_fails_however_often_it_
         await second.sleep(60)
         await second.region.pushes("peer", [command.encoded] * 2, True)
         await second.sleep(10)
-        assert len(till.runs) == till.retries.runs_max
+        (letter,) = await second.mail("billing", "ORD-1")
+        assert letter.attempts == till.retries.runs_max
         assert len(await faults(second, "nobody", "asked")) == 1
         await second.stop()
 
@@ -120,7 +121,7 @@ def test_a_great_many_messages_of_one_turn_all_arrive_in_their_order() -> None:
     in_virtual_time(scenario)
 
 
-def test_i11_a_late_copy_of_a_push_does_not_run_what_was_said_to_have_failed_and_a_replay_does() -> None:
+def test_i11_a_late_copy_of_a_push_does_nothing_of_what_was_said_to_have_failed_and_a_replay_does() -> None:
     async def scenario() -> None:
         till = Till(errors={1: FinalError("never")})
         local = await LocalNode([till]).start()
@@ -131,8 +132,8 @@ def test_i11_a_late_copy_of_a_push_does_not_run_what_was_said_to_have_failed_and
         till.errors.clear()
         await post.push(command)
         await local.sleep(30)
-        assert till.runs == [1]
         (row,) = await local.mail("billing", "ORD-1")
+        assert row.parked
         again = dataclasses.replace(row, parked="", parked_at_s=0.0)
         await local.store.commit([Transition(address=row.address, shard=row.shard, rescheduled=(again,))])
         await local.sleep(5)
