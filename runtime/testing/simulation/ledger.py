@@ -103,9 +103,11 @@ class Ledger:
             self._check_chain(transition, transition.actor)
         for row in transition.history:
             self._check_handled(row)
-        for id in transition.consumed:
+        for id in (*transition.consumed, *transition.given_up):
             self._check_consumed(id)
         for later in transition.rescheduled:
+            if transition.actor is not None:
+                self._check_parked(later.id, "tried again")
             self.waiting[later.id] = later
             self._delayed[later.id] = None
         self._check_undos(transition)
@@ -132,12 +134,22 @@ class Ledger:
         elif id not in self.history.get(mail.conversation, {}):
             self._broken("I9", f"message {id.hex()} was consumed, and no history tells of it", mail.conversation)
 
+    def _check_parked(self, id: bytes, what: str) -> None:
+        """A dead letter stays one until an operator says otherwise, and an operator's act is no turn."""
+        waits = self.waiting.get(id)
+        if waits is not None and waits.parked:
+            self._broken(
+                "I9", f"message {id.hex()} was {what} after its sender was told that it failed", waits.conversation
+            )
+
     def _check_handled(self, row: HistoryRow) -> None:
         self.seen[row.outcome.name] += 1
         of_conversation = self.history.setdefault(row.conversation, {})
         if row.id in of_conversation:
             self._broken("I2", f"{row.type} {row.id.hex()} was handled twice", row.conversation)
         of_conversation[row.id] = row
+        if row.outcome is Outcome.HANDLED:
+            self._check_parked(row.id, "handled")
         if row.outcome is Outcome.FIRED and row.handled_at_s < row.sent_at_s - self.clocks_wrong_s:
             text = f"{address_of(row.kind, row.key)}: a timer fired {row.sent_at_s - row.handled_at_s:.3f} s early"
             self._broken("I10", text, row.conversation)
