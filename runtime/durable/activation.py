@@ -49,7 +49,10 @@ class ActivationHost(Protocol):
         ...
 
     def reload(self, activation: Activation, reason: str, *, delay_s: float = 0.0, doubted: bool = False) -> None:
-        """Drop this activation and read the actor's mail again; `doubted` says that some of it can't be consumed."""
+        """Drop this activation and read the actor's mail again.
+
+        `doubted` says that a commit was refused: another has written, and what was known of its mail is in doubt.
+        """
         ...
 
     def gone(self, activation: Activation) -> None:
@@ -216,8 +219,7 @@ class Activation(BatchActor):
         if isinstance(verdict, StoreError):
             self._host.reload(self, str(verdict), delay_s=1.0)
         elif not committed:
-            doubted = verdict is Verdict.GONE
-            self._host.reload(self, f"commit of revision {draft.revision}: {verdict}", doubted=doubted)
+            self._host.reload(self, f"commit of revision {draft.revision}: {verdict}", doubted=True)
         else:
             self._advance(draft)
             self._host.release(self, draft)

@@ -12,7 +12,7 @@ declined is never overtaken: its actor, or if that is not in memory the kind, is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from runtime.actor.context import ActorOptions, Context, Restart
 from runtime.durable.activation import Activation
@@ -36,7 +36,13 @@ _FETCH_MAX = 32  # rows read at once
 class Activations:
     """The table of one kind's actors in memory."""
 
-    def __init__(self, kind: Kind, committer: Committer, release: Callable[[Activation, Draft], None]) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        committer: Committer,
+        release: Callable[[Activation, Draft], None],
+        read_again: Callable[[], Awaitable[None]],
+    ) -> None:
         self.kind = kind
         self.throttle = Throttle(kind.name, kind.ports)
         self.paused = False
@@ -44,7 +50,7 @@ class Activations:
         self.overflowed = False  # mail of actors that are not in memory was declined: who comes in is fed first
         self.declined = 0  # how often that has happened
         self._committer = committer
-        self._feeder = Feeder(kind, committer, self.shards, self._feed_rows)
+        self._feeder = Feeder(kind, committer, self.shards, self._feed_rows, read_again)
         self._release = release
         self._context: Context | None = None
         self._table: dict[Address, Activation] = {}

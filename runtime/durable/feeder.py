@@ -1,16 +1,20 @@
 """Reads an actor's mail from the store where pushes would not keep its order: after an overflow, a retry, a reload.
 
     Activations ──feed, block──▶ Feeder ──waiting_for──▶ store
-         ▲                          │
+         ▲                          │  └───read_again──▶ Region   only after a commit that was refused
          └────────deliver_rows──────┘   all that waits, in order
 
 While an actor is being fed, or is blocked until its feeding is due, pushes for it are declined: what comes later must
 not overtake what waits in the store.
+
+A commit is refused when another node has written in this actor's name: one that had lost the shard and did not know it
+yet, or that has taken it over. What that one sent may not have been pushed. So all mail is read, here and by every
+other node, before the actor runs again: else what it sends next could overtake what the other sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from runtime.durable.facts import MessageParked, SweepFailed
@@ -35,14 +39,22 @@ class Feeder:
     An actor has an entry in each table at the most; entries go by themselves when the feeding ends or falls due.
     """
 
-    def __init__(self, kind: Kind, committer: Committer, shards: set[int], deliver: Deliver) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        committer: Committer,
+        shards: set[int],
+        deliver: Deliver,
+        read_again: Callable[[], Awaitable[None]],
+    ) -> None:
         self._kind = kind
         self._committer = committer
         self._shards = shards  # of the kind, in which turns may start here
         self._deliver = deliver
+        self._read_again = read_again
         self.blocked: dict[Address, float] = {}  # until when nothing but undos is taken
         self.feeding: dict[Address, bool] = {}  # True: mail was declined meanwhile, so feed once more
-        self._doubted: dict[Address, None] = {}  # a commit of theirs found mail that it could not consume
+        self._doubted: dict[Address, None] = {}  # a commit of theirs was refused
 
     def declines(self, address: Address, *, is_undo: bool) -> bool:
         """Whether a push for this actor has to wait for what the store has."""
@@ -54,7 +66,7 @@ class Feeder:
     def feed(self, address: Address, shard: int, *, doubted: bool = False) -> None:
         """Read all the mail of one actor and deliver it in order.
 
-        With `doubted`, what the history has already is taken out of the mail first.
+        With `doubted`, so is that of all others before, and what the history has already is taken out of the mail.
         """
         if shard not in self._shards:
             return
@@ -93,9 +105,8 @@ class Feeder:
             while again and shard in self._shards:
                 self.feeding[address] = False
                 rows, more = await self._read(address, shard)
-                if address in self._doubted:
-                    del self._doubted[address]
-                    rows = await self._without_handled(address, shard, rows)
+                while address in self._doubted:
+                    rows, more = await self._read_after_all(address, shard)
                 self.blocked.pop(address, None)
                 self._kind.ports.reach(Failpoint.FEEDING_READ)
                 self._deliver(address, shard, rows, more)
@@ -118,6 +129,14 @@ class Feeder:
             if not more or len(live) * 2 >= self._kind.limits.mailbox_max:
                 return live, more
             limit *= 2
+
+    async def _read_after_all(self, address: Address, shard: int) -> tuple[list[MailRow], bool]:
+        """The same after the mail of all others, and without what can't be consumed."""
+        del self._doubted[address]
+        await self._read_again()
+        self.feeding[address] = False  # what was declined until now is in the store, and read next
+        rows, more = await self._read(address, shard)
+        return await self._without_handled(address, shard, rows), more
 
     # --- mail that can't be consumed ---
 

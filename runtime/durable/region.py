@@ -83,10 +83,12 @@ class Region:
         self._links: Links | None = None
         self._owned: dict[str, set[int]] = {}
         self._moves: dict[tuple[str, int], tuple[str, int]] = {}  # owner and epoch of each shard, as last read
+        self._reading = asyncio.Lock()
+        self._readings = 0  # of all mail, begun so far
         self._places: object = None  # who owned what when watches were last announced
         self.watches = Watches(self._signal)
         self.activations: Mapping[str, Activations] = {
-            kind.name: Activations(kind, committer, self._release) for kind in kinds
+            kind.name: Activations(kind, committer, self._release, self.read_again) for kind in kinds
         }
         self.sweepers = {
             name: Sweeper(activations, self._owned.setdefault(name, set()))
@@ -175,6 +177,22 @@ class Region:
             elif envelope.kind in self.sweepers:
                 self.sweepers[envelope.kind].declined(shard)
 
+    async def read_again(self) -> None:
+        """Read all mail that waits, here and on every other node, before anything is sent or taken that comes later.
+
+        For when others have committed what they may not have pushed. Who asks during a reading gets the next one, with
+        all that ask meanwhile.
+        """
+        before = self._readings
+        async with self._reading:
+            if self._readings > before:
+                return
+            self._readings += 1
+            if self._links is not None:
+                self._links.gap_everywhere()
+            for sweeper in self.sweepers.values():
+                await sweeper.sweep_all()
+
     def signals(self, peer: str, signals: Sequence[mesh_pb2.Signal]) -> None:
         for signal in signals:
             match signal.WhichOneof("signal"):
@@ -199,10 +217,7 @@ class Region:
         if kind not in self.sweepers:
             return
         # What these actors committed last may not have been pushed by whoever ran them then.
-        if self._links is not None:
-            self._links.gap_everywhere()
-        for sweeper in self.sweepers.values():
-            await sweeper.sweep_all()
+        await self.read_again()
         await self.sweepers[kind].take_over(shards)
 
     async def release(self, kind: str, shards: frozenset[int]) -> None:

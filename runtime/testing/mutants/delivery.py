@@ -43,15 +43,15 @@ DELIVERY = (
     Mutant(
         "predecessor's-pushes-forgotten",
         "Who takes a shard over does not tell others to look for what its predecessor had no time to push.",
-        (Edit(Region.acquired, "self._links.gap_everywhere()", "pass"),),
+        (Edit(Region.read_again, "self._links.gap_everywhere()", "pass"),),
     ),
     Mutant(
         "own-mail-of-predecessor-forgotten",
         "Who takes a shard over does not look for what its predecessor had no time to push to this very node.",
         (
             Edit(
-                Region.acquired,
-                "for sweeper in self.sweepers.values():\n        await sweeper.sweep_all()",
+                Region.read_again,
+                "for sweeper in self.sweepers.values():\n            await sweeper.sweep_all()",
                 "pass",
             ),
         ),
@@ -130,7 +130,7 @@ DELIVERY = (
     Mutant(
         "stale-mail-not-doubted",
         "An actor whose mail can't be consumed is fed the same mail again and again.",
-        (Edit(Activation._decided, "doubted = verdict is Verdict.GONE", "doubted = False"),),
+        (Edit(Feeder._read_after_all, "await self._without_handled(address, shard, rows), more", "rows, more"),),
     ),
     Mutant(
         "fed-out-of-order",

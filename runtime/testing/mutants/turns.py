@@ -24,7 +24,7 @@ TURNS = (
         (
             Edit(
                 Activation._decided,
-                'self._host.reload(self, f"commit of revision {draft.revision}: {verdict}", doubted=doubted)',
+                'self._host.reload(self, f"commit of revision {draft.revision}: {verdict}", doubted=True)',
                 """self.fetched = False
         self._end_turn(batch)""",
             ),
