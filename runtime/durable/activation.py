@@ -40,6 +40,10 @@ class ActivationHost(Protocol):
         """Read its row, and those of others that are about to need theirs. Raises StoreError."""
         ...
 
+    def may_commit(self) -> bool:
+        """False when another node may have the shard by now, as after a freeze in the middle of a turn."""
+        ...
+
     def release(self, activation: Activation, draft: Draft) -> None:
         """The draft is in the store: send, answer, tell."""
         ...
@@ -148,6 +152,9 @@ class Activation(BatchActor):
             self._end_turn(batch)
             return
         self.kind.ports.reach(Failpoint.TURN_DECIDED)
+        if not self._host.may_commit():
+            self._host.reload(self, "the lease of this node may have run out", delay_s=1.0)
+            return
         context.hold()
         try:
             self._committer.submit(draft.finish(), partial(self._decided, draft, batch))

@@ -42,8 +42,10 @@ class Activations:
         committer: Committer,
         release: Callable[[Activation, Draft], None],
         read_again: Callable[[], Awaitable[None]],
+        may_commit: Callable[[], bool],
     ) -> None:
         self.kind = kind
+        self.may_commit = may_commit
         self.throttle = Throttle(kind.name, kind.ports)
         self.paused = False
         self.shards: set[int] = set()  # in which turns may start here: owned, or being taken over

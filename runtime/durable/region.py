@@ -43,6 +43,10 @@ class Placement(Protocol):
 
     def owner_of(self, kind: str, shard: int) -> str | None: ...
 
+    def lease_is_sure(self) -> bool:
+        """Whether nobody else can have this node's shards yet, by its own clock."""
+        ...
+
 
 class Links(Protocol):
     """The fast path to other nodes; False when it is not to be had now."""
@@ -88,7 +92,7 @@ class Region:
         self._places: object = None  # who owned what when watches were last announced
         self.watches = Watches(self._signal)
         self.activations: Mapping[str, Activations] = {
-            kind.name: Activations(kind, committer, self._release, self.read_again) for kind in kinds
+            kind.name: Activations(kind, committer, self._release, self.read_again, self._may_commit) for kind in kinds
         }
         self.sweepers = {
             name: Sweeper(activations, self._owned.setdefault(name, set()))
@@ -122,6 +126,9 @@ class Region:
             if kind in self.sweepers:
                 self.sweepers[kind].declined(shard)
             reach(Failpoint.PUSH_UNOWNED)
+
+    def _may_commit(self) -> bool:
+        return self._placement is None or self._placement.lease_is_sure()
 
     def _release(self, activation: Activation, draft: Draft) -> None:
         for envelope in draft.outgoing:

@@ -15,9 +15,13 @@ class Links:
     def __init__(self) -> None:
         self.gaps: list[str] = []
         self.owners: dict[tuple[str, int], str] = {}
+        self.is_sure = True
 
     def owner_of(self, kind: str, shard: int) -> str | None:
         return self.owners.get((kind, shard))
+
+    def lease_is_sure(self) -> bool:
+        return self.is_sure
 
     def push(self, node: str, encoded: bytes) -> bool:
         return True

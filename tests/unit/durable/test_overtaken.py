@@ -117,6 +117,38 @@ def test_i7_who_lost_a_compare_and_set_has_every_other_node_read_its_mail_before
     in_virtual_time(scenario)
 
 
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_i7_a_turn_that_ends_when_the_lease_may_have_run_out_is_not_committed_and_is_run_again_by_who_has_it(
+    is_lost: bool,
+) -> None:
+    """A process that wakes in the middle of a turn knows by its clock, before any timer of it has told it."""
+
+    async def scenario() -> None:
+        its = Till(hangs={1: asyncio.Event()})
+        local = await LocalNode([its], None, LIMITS).start()
+        links = Links()
+        local.region.connect(links, links)
+        post = Post(local)
+        await post.send(post.bill(1))
+        await local.sleep(0.1)
+        links.is_sure = False
+        its.hangs[1].set()
+        await local.sleep(0.1)
+        assert await local.store.load([("billing", "ORD-1")]) == [None]
+        if is_lost:
+            local.region.lost("the lease ran out")
+            await local.sleep(10)
+            assert its.runs == [1]
+            await local.region.acquired("billing", frozenset((post.shard,)))
+        links.is_sure = True
+        await local.sleep(10)
+        assert await post.order() == ["1"]
+        assert its.runs == [1, 1]
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
 class Noting(Links):
     """Notes pushes among the gaps."""
 
