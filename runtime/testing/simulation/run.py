@@ -18,12 +18,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from protos.saga_pb2 import SagaRecord
-from runtime.envelope import address_of
 from runtime.testing.simulation.cluster import SimCluster
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.ledger import Violation
 from runtime.testing.simulation.loop import NothingLeft, Order, SimLoop
+from runtime.testing.simulation.rest import broken_at_rest
 from runtime.testing.simulation.scene import Scene, draw_scene
 from runtime.testing.simulation.storm import Storm
 from runtime.testing.simulation.workload import Workload
@@ -34,7 +33,6 @@ _REST_S = 900.0  # within which everything has to end after the last fault
 _STOP_S = 60.0  # within which every node has to stop when it is asked to
 _LOOK_S = 0.25
 _STEPS_MAX = 500_000  # some fifty times as many as a run takes
-_ENDED = (SagaRecord.COMPLETED, SagaRecord.COMPENSATED)
 
 
 MakeScene = Callable[[Dice, Sequence[str]], Scene]
@@ -166,7 +164,7 @@ class _Run:
         play = tasks.start(self._play.run(), name="clients")
         await storm
         if await self._rests(play):
-            self._check()
+            self._extra.extend(broken_at_rest(cluster.ledger, self._play))
         else:
             self._extra.append(self._unrest(play))
             cluster.ledger.check_rest()
@@ -191,22 +189,6 @@ class _Run:
             text = f"clients wait, and nothing was committed for {_REST_S / 2:g} s; the last steps were {last}"
             return Violation("livelock", text)
         return Violation("I4", f"not at rest {_REST_S:g} s after the last fault")
-
-    def _check(self) -> None:
-        ledger = self._cluster.ledger
-        ledger.check_rest()
-        for row in ledger.actors.values():
-            if row.state_type == SagaRecord.DESCRIPTOR.full_name:
-                record = SagaRecord.FromString(row.state)
-                if record.status not in _ENDED and not self._play.excuses(row):
-                    text = f"{address_of(*row.address)} is {SagaRecord.Status.Name(record.status)}"
-                    self._extra.append(Violation("I4", f"{text}: {record.stuck_reason}", row.conversation))
-        for mail in ledger.parked:
-            if self._play.excuses(mail):
-                continue
-            text = f"{mail.id.hex()} for {address_of(*mail.address)} is parked: {mail.parked}"
-            self._extra.append(Violation("I9", text, mail.conversation))
-        self._extra.extend(self._play.check())
 
     async def _stop(self) -> None:
         """Every node drains, as at the end of any day: it hands its shards over, and does not run out of patience."""
