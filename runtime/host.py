@@ -26,7 +26,6 @@ from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.region import Region
 from runtime.durable.root import KindActor, Status
 from runtime.durable.sessions import Sessions
-from runtime.errors import DeadlineExceeded
 from runtime.failpoints import Failpoint
 from runtime.gateway.front import Front, GrpcFront, Register
 from runtime.mesh.peers import Identity, Mesh, MeshSettings, PeerAddress, probe
@@ -180,11 +179,8 @@ class Node:
         return Membership(self.store, self._ports, row, _Owner(self.region, self.mesh, self.name), timing, self._probe)
 
     async def _probe(self, address: str) -> str | None:
-        """Which incarnation of our name answers there: None if none does, empty if there is no telling."""
-        try:
-            hello = await probe(self._front.transport, address, self._identity, _PROBE_S, self._ports)
-        except DeadlineExceeded:
-            return ""
+        """Which incarnation of our name answers there; None if none does. Raises DeadlineExceeded: no telling."""
+        hello = await probe(self._front.transport, address, self._identity, _PROBE_S, self._ports)
         return hello.incarnation if hello is not None and hello.node == self.name else None
 
     async def failed(self) -> BaseException:

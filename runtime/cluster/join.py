@@ -5,7 +5,7 @@ holder of the name        what the probe says                          what we d
 killed                    nobody is there (None)                       replace it at once: its shards are ours again
 an earlier listener       we answer ourselves: the port is ours now    the same
 alive                     its incarnation                              NodeNameTaken
-frozen, unreachable       can't tell ("")                              wait: renewed means alive, expired means gone
+frozen, unreachable       there is no telling (DeadlineExceeded)       wait: renewed means alive, expired means gone
 """
 
 from __future__ import annotations

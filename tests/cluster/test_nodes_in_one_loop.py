@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ from runtime.adapters import system_ports
 from runtime.config import Settings
 from runtime.errors import NodeNameTaken
 from runtime.host import Node
+from runtime.store.open import open_store
+from runtime.store.records import NodeRow
 
 ALL = ("sales", "billing", "warehouse", "orchestration")
 
@@ -113,6 +116,20 @@ async def test_a_second_live_node_of_one_name_is_refused(tmp_path: Path) -> None
     async with running(one):
         with pytest.raises(NodeNameTaken, match="twin"):
             await two.start()
+
+
+async def test_a_node_whose_predecessor_does_not_answer_waits_until_its_lease_has_run_out(tmp_path: Path) -> None:
+    """It may be frozen, or cut off: there is no telling, so that its name is neither free nor taken."""
+    node = make(tmp_path, "one")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        store = open_store(node.settings.store, system_ports())
+        await store.open()
+        assert await store.join(NodeRow("one", "frozen", address, ("sales",), "0"), lease_s=2.0) is None
+        async with running(node):
+            [row] = (await store.cluster()).nodes
+            assert row.incarnation == node.incarnation
+        await store.close()
 
 
 async def test_the_limit_on_a_message_is_that_of_the_settings_all_the_way(tmp_path: Path) -> None:
