@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from textwrap import fill
 
 from runtime.failpoints import Failpoint
 from runtime.ports import Clock
@@ -13,6 +14,7 @@ from runtime.testing.simulation.sometimes import COMPLETED_MIN, JUDGED_SEEDS, un
 
 __all__ = ["Batch"]
 
+_WIDTH = 110
 _FAILED_MAX = 100  # results that are kept whole; of more, only the number is
 
 
@@ -83,10 +85,16 @@ class Batch:
     def lines(self) -> Iterable[str]:
         """For people."""
         yield f"{self.seeds} seeds, {self.seeds_per_s:.1f} a second, {self.steps:,} steps"
-        yield "what came of it: " + ", ".join(f"{count:,} {name}" for name, count in sorted(self.figures.items()))
-        yield "faults: " + ", ".join(f"{count:,} {name}" for name, count in sorted(self.faults.items()))
+        yield _counted("what came of it", self.figures)
+        yield _counted("faults", self.faults)
         yield f"{sum(point.name in self.seen_in for point in Failpoint)} of {len(Failpoint)} failpoints were reached"
         if self.missing:
             yield "this batch says too little, since it hardly met: " + ", ".join(self.missing)
         if self.failures:
             yield f"{self.failures} seeds broke {self.violations} promises"
+
+
+def _counted(what: str, counts: Counter[str]) -> str:
+    """The most frequent first, in lines that fit on a screen."""
+    told = ", ".join(f"{count:,} {name}".replace(" ", "\u00a0") for name, count in counts.most_common() if count)
+    return fill(f"{what}: {told}", _WIDTH, subsequent_indent="  ").replace("\u00a0", " ")
