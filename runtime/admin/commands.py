@@ -8,7 +8,7 @@ from __future__ import annotations
 import getpass
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 
 import click
@@ -16,7 +16,17 @@ from rich.console import Console, Group, RenderableType
 
 from runtime.admin import objects, tables
 from runtime.admin.account import Account, accounts, conversations_of_key
-from runtime.admin.dead_letters import Act, DeadLetter, NotFound, carry_out, dead_letters, discard, find, replay
+from runtime.admin.dead_letters import (
+    Act,
+    DeadLetter,
+    NotFound,
+    carry_out,
+    check_awaited,
+    dead_letters,
+    discard,
+    find,
+    replay,
+)
 from runtime.admin.session import Session, load_contracts
 from runtime.admin.survey import nodes_of, sagas, shards_of
 from runtime.envelope import address_of
@@ -112,10 +122,14 @@ _who = click.option("--who", default=getpass.getuser, help="Who does it, for the
 @_id
 @_who
 @click.option("--reason", default="", help="Why, for the record.")
+@click.option("--force", is_flag=True, help="Also if the saga that sent it has gone on without it.")
 @click.pass_obj
-def replay_command(session: Session, id: str, who: str, reason: str) -> None:
-    """Let the message with this ID (or its first digits) run again."""
-    letter = _act(session, id, who, reason, replay)
+def replay_command(session: Session, id: str, who: str, reason: str, force: bool) -> None:
+    """Let the message with this ID (or its first digits) run again.
+
+    Refused when the saga that sent it no longer waits for it: nothing would undo what it does then.
+    """
+    letter = _act(session, id, who, reason, replay, check=None if force else check_awaited)
     click.echo(f"{letter.row.id.hex()} waits for {address_of(*letter.row.address)} again")
 
 
@@ -172,10 +186,18 @@ def conversation(session: Session, key: str, kind: str, form: str) -> None:
 
 
 def _act(
-    session: Session, id: str, who: str, reason: str, transition: Callable[[DeadLetter, Act], Transition]
+    session: Session,
+    id: str,
+    who: str,
+    reason: str,
+    transition: Callable[[DeadLetter, Act], Transition],
+    *,
+    check: Callable[[Store, DeadLetter], Awaitable[None]] | None = None,
 ) -> DeadLetter:
     async def work(store: Store) -> DeadLetter:
         letter = await find(store, id)
+        if check is not None:
+            await check(store, letter)
         await carry_out(store, transition(letter, Act(who, session.now_s(), reason)))
         return letter
 

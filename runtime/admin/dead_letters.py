@@ -1,6 +1,7 @@
 """Dead letters: list them, run one again, or give it up. Each act is one transition, and is kept in the history.
 
     replay    the row of mail is due at once and no longer parked; its actor finds it on the next sweep
+              only while the saga that sent it waits for it, unless it is forced: see check_awaited
     discard   the row of mail is removed; its id stays in the history, so that no copy is ever applied
 
 Who did it, when and why is kept in a row of history, so that the conversation shows it.
@@ -8,14 +9,31 @@ Who did it, when and why is kept in a row of history, so that the conversation s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from runtime.envelope import Envelope, decode, message_id
-from runtime.errors import AmendsError, CommitUnknown, InvalidMessage, StoreUnavailable
-from runtime.store.port import Store
-from runtime.store.records import HistoryRow, MailRow, Outcome, Transition, Verdict
+from google.protobuf.message import DecodeError
 
-__all__ = ["Act", "DeadLetter", "NotFound", "NotParked", "carry_out", "dead_letters", "discard", "find", "replay"]
+from protos.saga_pb2 import SagaRecord, StepRecord
+from runtime.envelope import Envelope, decode, message_id, parse_address
+from runtime.errors import AmendsError, CommitUnknown, InvalidMessage, StoreUnavailable
+from runtime.saga.instance import OPEN, OWING, status_name
+from runtime.store.port import Store
+from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome, Transition, Verdict
+
+__all__ = [
+    "Act",
+    "DeadLetter",
+    "NotAwaited",
+    "NotFound",
+    "NotParked",
+    "carry_out",
+    "check_awaited",
+    "dead_letters",
+    "discard",
+    "find",
+    "replay",
+]
 
 _PAGE = 500
 
@@ -26,6 +44,10 @@ class NotFound(AmendsError):
 
 class NotParked(AmendsError):
     """The message is no longer a dead letter: it was handled, replayed or discarded in the meantime."""
+
+
+class NotAwaited(AmendsError):
+    """The saga that sent the message has gone on without it: what it does now, nobody would undo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +99,41 @@ async def find(store: Store, id_text: str) -> DeadLetter:
         ids = ", ".join(row.id.hex() for row in found[:3])
         raise InvalidMessage(f"{len(found)} dead letters have an id that begins with {wanted}: {ids}; give more digits")
     return _letter(found[0])
+
+
+async def check_awaited(store: Store, letter: DeadLetter) -> None:
+    """Whether what a dead letter does when it is replayed is still wanted. Raises NotAwaited, or StoreError.
+
+    A saga that was told of a fault goes on: it asks again, or turns back. Once the step is settled, another command has
+    done what this one would do, or the step was refused, undone or skipped, and no undo follows. What no saga has sent
+    is always wanted.
+    """
+    asked_by = letter.envelope.reply_to if letter.envelope else ""
+    if not asked_by:
+        return
+    (row,) = await store.load([parse_address(asked_by)])
+    for step in _steps(row):
+        if _is_settled(step, letter.row.id):
+            raise NotAwaited(
+                f"{asked_by} no longer waits for {letter.type}: its step {step.name} is {status_name(step)}, and "
+                "what the message does now may never be undone; discard it, or replay it with --force"
+            )
+
+
+def _steps(row: ActorRow | None) -> Sequence[StepRecord]:
+    if row is None or row.state_type != SagaRecord.DESCRIPTOR.full_name:
+        return ()
+    try:
+        return SagaRecord.FromString(row.state).steps
+    except DecodeError:
+        return ()  # nobody can tell what it waits for
+
+
+def _is_settled(step: StepRecord, id: bytes) -> bool:
+    """Whether this message is the step's, as its do or its undo, and the step waits for no such thing."""
+    if id == step.command_id or id in step.earlier_ids or id in step.faulted_ids:
+        return step.status not in OPEN
+    return (id == step.undo_id or id in step.earlier_undo_ids) and step.status not in OWING
 
 
 def replay(letter: DeadLetter, act: Act) -> Transition:

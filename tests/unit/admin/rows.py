@@ -58,7 +58,16 @@ def saga(
     return actor(kind, key, state_type="amends.SagaRecord", state=record.SerializeToString())
 
 
-def mail(number: int, *, kind: str = "billing", attempts: int = 0, parked: str = "", due_at_s: float = 0.0) -> MailRow:
+def mail(
+    number: int,
+    *,
+    kind: str = "billing",
+    attempts: int = 0,
+    parked: str = "",
+    due_at_s: float = 0.0,
+    sender: str = "sales/ORD-1",
+    reply_to: str = "",
+) -> MailRow:
     envelope = encode(
         id=id_of(number),
         kind=kind,
@@ -67,7 +76,8 @@ def mail(number: int, *, kind: str = "billing", attempts: int = 0, parked: str =
         body=b"",
         conversation=TALK,
         cause=id_of(1),
-        sender="sales/ORD-1",
+        sender=sender,
+        reply_to=reply_to,
     )
     return MailRow(
         kind,

@@ -95,6 +95,18 @@ def test_replay_and_discard_say_what_they_did(shop: MemoryStore) -> None:
     assert gone.exit_code == 4
 
 
+def test_a_replay_that_comes_too_late_is_refused_with_the_cure_and_can_be_forced(store: MemoryStore) -> None:
+    refused = STEP(name="bill", status=STEP.REFUSED, faulted_ids=[id_of(2)])
+    letter = mail(2, attempts=12, parked="ValueError: no", reply_to="order-process/ORD-1")
+    asyncio.run(fill(store, saga(status=SAGA.COMPENSATED, steps=(refused,)), letter))
+    result = run(store, "dead-letters", "replay", id_of(2).hex())
+    assert result.exit_code == 5
+    assert "order-process/ORD-1 no longer waits for shop.BillOrder: its step bill is refused" in result.output
+    assert id_of(2).hex() in run(store, "dead-letters").output
+    forced = run(store, "dead-letters", "replay", id_of(2).hex(), "--force")
+    assert (forced.exit_code, run(store, "dead-letters").output) == (0, "no dead letter\n")
+
+
 def test_discard_needs_a_reason(shop: MemoryStore) -> None:
     assert run(shop, "dead-letters", "discard", id_of(2).hex()).exit_code == 2
     result = run(shop, "dead-letters", "discard", id_of(2).hex(), "--reason", "typo", "--who", "ann")
