@@ -16,7 +16,7 @@ from runtime.durable.turn import timer_id
 from runtime.envelope import Address, Envelope, address_of, encode, is_instant
 from runtime.errors import StoreError
 from runtime.failpoints import Failpoint
-from runtime.store.records import ActorRow
+from runtime.store.records import ActorRow, MailRow
 
 __all__ = ["Sweeper"]
 
@@ -90,12 +90,9 @@ class Sweeper:
 
     async def _take(self, wanted: list[int], number: int) -> None:
         self._declined.difference_update(wanted)
-        complete = await self._sweep_mail(wanted, sent_before_s=_EVER_S, due_before_s=_EVER_S)
+        await self._read_all_mail(wanted)
         await self._sweep_timers(wanted)
         self._ports.reach(Failpoint.TAKE_SWEPT)
-        if not complete:
-            await self._ports.clock.sleep(_AGAIN_S)
-            return
         for shard in self._still_taking(number):
             if shard not in self._declined:
                 del self._taking[shard]
@@ -156,7 +153,24 @@ class Sweeper:
             activations.overflowed = False
         return complete
 
-    async def _sweep_mail(self, shards: list[int], *, sent_before_s: float, due_before_s: float = 0.0) -> bool:
+    async def _read_all_mail(self, shards: list[int]) -> None:
+        """All that waits, what is delayed too, page by page.
+
+        What cannot be taken now is fed before any push for its actor is: so when this has ended, nothing is overtaken.
+        """
+        now_s = self._ports.clock.now_s()
+        last: MailRow | None = None
+        is_full = True
+        while is_full:
+            self._ports.reach(Failpoint.SWEEP_BEGUN)
+            rows = await self._kind.store.waiting(
+                self._kind.name, shards, due_before_s=_EVER_S, sent_before_s=_EVER_S, limit=_REACH_MAX, after=last
+            )
+            self._deliver(rows, now_s)
+            is_full = len(rows) == _REACH_MAX
+            last = rows[-1] if rows else None
+
+    async def _sweep_mail(self, shards: list[int], *, sent_before_s: float) -> bool:
         if not shards:
             return True
         now_s = self._ports.clock.now_s()
@@ -164,19 +178,22 @@ class Sweeper:
         rows = await self._kind.store.waiting(
             self._kind.name,
             shards,
-            due_before_s=due_before_s or now_s,
+            due_before_s=now_s,
             sent_before_s=sent_before_s,
             limit=self._reach,
         )
+        self._deliver(rows, now_s)
+        complete = len(rows) < self._reach
+        # Those found first may all belong to one actor that fails: the next look reaches past them.
+        self._reach = _ROWS_MAX if complete else min(self._reach * 2, _REACH_MAX)
+        return complete
+
+    def _deliver(self, rows: list[MailRow], now_s: float) -> None:
         if rows:
             self._ports.reach(Failpoint.MAIL_SWEPT)
         for row in rows:
             self._activations.deliver_row(row, now_s)
             self._ports.reach(Failpoint.MAIL_DELIVERED)
-        complete = len(rows) < self._reach
-        # Those found first may all belong to one actor that fails: the next look reaches past them.
-        self._reach = _ROWS_MAX if complete else min(self._reach * 2, _REACH_MAX)
-        return complete
 
     async def _sweep_timers(self, shards: list[int]) -> bool:
         before_s = self._ports.clock.now_s() + 2 * self._kind.limits.sweep_s

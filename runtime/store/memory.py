@@ -144,14 +144,20 @@ class MemoryStore:
     # --- sweeping ---
 
     async def waiting(
-        self, kind: str, shards: Sequence[int], *, due_before_s: float, sent_before_s: float, limit: int
+        self,
+        kind: str,
+        shards: Sequence[int],
+        *,
+        due_before_s: float,
+        sent_before_s: float,
+        limit: int,
+        after: MailRow | None = None,
     ) -> list[MailRow]:
         rows = itertools.chain.from_iterable(
             self._mail.get((kind, shard), {}).values() for shard in dict.fromkeys(shards)
         )
-        return _oldest(
-            (r for r in rows if not r.parked and r.due_at_s <= due_before_s and r.sent_at_s <= sent_before_s), limit
-        )
+        found = (r for r in rows if not r.parked and r.due_at_s <= due_before_s and r.sent_at_s <= sent_before_s)
+        return _oldest((r for r in found if after is None or _age(r) > _age(after)), limit)
 
     async def waiting_for(self, address: Address, shard: int, *, limit: int) -> list[MailRow]:
         kind, key = address
@@ -266,7 +272,11 @@ class MemoryStore:
 
 def _oldest(rows: Iterable[MailRow], limit: int) -> list[MailRow]:
     """The first by (sent_at_s, sequence); id and kind settle ties between senders, so that a replay sees one order."""
-    return sorted(rows, key=lambda row: (row.sent_at_s, row.sequence, row.id, row.kind, row.key))[:limit]
+    return sorted(rows, key=_age)[:limit]
+
+
+def _age(row: MailRow) -> tuple[float, int, bytes, str, str]:
+    return row.sent_at_s, row.sequence, row.id, row.kind, row.key
 
 
 def _attempt(row: HistoryRow) -> tuple[str, int, float]:

@@ -75,9 +75,20 @@ class Store(Protocol):
     # --- sweeping ---
 
     async def waiting(
-        self, kind: str, shards: Sequence[int], *, due_before_s: float, sent_before_s: float, limit: int
+        self,
+        kind: str,
+        shards: Sequence[int],
+        *,
+        due_before_s: float,
+        sent_before_s: float,
+        limit: int,
+        after: MailRow | None = None,
     ) -> list[MailRow]:
-        """Mail that is not parked, due and sent at or before the given instants, by (sent_at_s, sequence)."""
+        """Mail that is not parked, due and sent at or before the given instants, by (sent_at_s, sequence, id, key).
+
+        `after` is the last row of the page before, of the same look. It must not be kept for a later one: rows may
+        become visible out of order.
+        """
         ...
 
     async def waiting_for(self, address: Address, shard: int, *, limit: int) -> list[MailRow]:

@@ -136,10 +136,11 @@ def reads(draw: st.DrawFn) -> Operation:
     due_s, sent_s, conversation = draw(INSTANTS), draw(INSTANTS), id_of(draw(CONVERSATIONS))
     some = draw(st.lists(shards, max_size=3))
     id = id_of(draw(NUMBERS))
+    last = draw(st.none() | mails())
     choices: list[Operation] = [
         lambda s: s.load([(kind, key), ("sales", "a")]),
         lambda s: s.handled([(conversation, id)]),
-        lambda s: s.waiting(kind, some, due_before_s=due_s, sent_before_s=sent_s, limit=limit),
+        lambda s: s.waiting(kind, some, due_before_s=due_s, sent_before_s=sent_s, limit=limit, after=last),
         lambda s: s.waiting_for((kind, key), shard, limit=limit),
         lambda s: s.due(kind, some, before_s=due_s, limit=limit),
         lambda s: s.conversation(conversation),

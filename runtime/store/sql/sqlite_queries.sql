@@ -12,6 +12,7 @@ select kind, key, shard, id, conversation, sent_at_s, sequence, due_at_s, attemp
 from mail
 where kind = :kind and shard in (select value from json_each(:shards))
   and parked = '' and due_at_s <= :due_before_s and sent_at_s <= :sent_before_s
+  and (:is_first or (sent_at_s, sequence, id, key) > (:after_sent_at_s, :after_sequence, :after_id, :after_key))
 order by sent_at_s, sequence, id, key limit :limit;
 
 -- name: waiting_for

@@ -128,7 +128,14 @@ class SqliteStore:
     # --- sweeping ---
 
     async def waiting(
-        self, kind: str, shards: Sequence[int], *, due_before_s: float, sent_before_s: float, limit: int
+        self,
+        kind: str,
+        shards: Sequence[int],
+        *,
+        due_before_s: float,
+        sent_before_s: float,
+        limit: int,
+        after: MailRow | None = None,
     ) -> list[MailRow]:
         parameters = {
             "kind": kind,
@@ -136,6 +143,11 @@ class SqliteStore:
             "due_before_s": due_before_s,
             "sent_before_s": sent_before_s,
             "limit": limit,
+            "is_first": after is None,
+            "after_sent_at_s": None if after is None else after.sent_at_s,
+            "after_sequence": None if after is None else after.sequence,
+            "after_id": None if after is None else after.id,
+            "after_key": None if after is None else after.key,
         }
         return await self._mail("waiting", parameters)
 

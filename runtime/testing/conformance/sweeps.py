@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from runtime.store.records import Transition
 from runtime.testing.conformance.case import ConformanceBase
@@ -21,9 +22,29 @@ class SweepConformance(ConformanceBase):
                 mail_row(1, "d", sent_at_s=2.0, sequence=0),
             ]
             await self.commit(store, *(post(row) for row in reversed(rows)))
-            asked = {"due_before_s": 1e9, "sent_before_s": 1e9}
-            assert await store.waiting("billing", [SHARD], **asked, limit=9) == rows
-            assert await store.waiting("billing", [SHARD], **asked, limit=2) == rows[:2]
+            look = partial(store.waiting, "billing", [SHARD], due_before_s=1e9, sent_before_s=1e9)
+            assert await look(limit=9) == rows
+            assert await look(limit=2) == rows[:2]
+
+    async def test_the_pages_of_one_look_join_without_a_gap_or_a_row_twice(self) -> None:
+        async with self.store() as store:
+            rows = [
+                mail_row(2, "a", sent_at_s=1.0, sequence=1),
+                mail_row(1, "b", sent_at_s=1.0, sequence=2),
+                mail_row(1, "é", sent_at_s=1.0, sequence=2),
+                mail_row(1, "🚚", sent_at_s=1.0, sequence=2),
+                mail_row(3, "a", sent_at_s=1.0, sequence=2),
+                mail_row(0, "a", sent_at_s=2.0, sequence=0),
+            ]
+            others = [mail_row(9, "x", sent_at_s=1.5, parked="boom"), mail_row(8, "x", sent_at_s=1.5, due_at_s=2e9)]
+            await self.commit(store, *(post(row, check_duplicates=False) for row in [*reversed(rows), *others]))
+            look = partial(store.waiting, "billing", [SHARD], due_before_s=1e9, sent_before_s=1e9)
+            for size in range(1, len(rows) + 2):
+                pages = [await look(limit=size)]
+                while pages[-1]:
+                    pages.append(await look(limit=size, after=pages[-1][-1]))
+                assert [row for page in pages for row in page] == rows
+            assert await look(limit=9, after=mail_row(7, "nobody", sent_at_s=1.7)) == rows[-1:]
 
     async def test_equal_instants_and_sequences_come_by_id(self) -> None:
         async with self.store() as store:

@@ -149,11 +149,11 @@ DELIVERY = (
         (
             Edit(
                 Sweeper._take,
-                "complete = await self._sweep_mail(wanted, sent_before_s=_EVER_S, due_before_s=_EVER_S)",
+                "await self._read_all_mail(wanted)",
                 """try:
-        complete = await self._sweep_mail(wanted, sent_before_s=_EVER_S, due_before_s=_EVER_S)
+        await self._read_all_mail(wanted)
     except StoreError:
-        complete = True""",
+        pass""",
             ),
         ),
     ),
@@ -167,7 +167,7 @@ DELIVERY = (
         "A sweep begins where the last one ended, and so misses what becomes visible behind it.",
         (
             Edit(
-                Sweeper._sweep_mail,
+                Sweeper._deliver,
                 "for row in rows:",
                 """cursor = getattr(self, "_cursor", 0.0)
     self._cursor = max([cursor, *(row.sent_at_s for row in rows)])
@@ -180,7 +180,7 @@ DELIVERY = (
         "A sweep ends at the first message that is declined: one slow actor holds up all others.",
         (
             Edit(
-                Sweeper._sweep_mail,
+                Sweeper._deliver,
                 "self._activations.deliver_row(row, now_s)",
                 "if not self._activations.deliver_row(row, now_s):\n            break",
             ),

@@ -42,8 +42,8 @@ OWNERSHIP = (
         (
             Edit(
                 Sweeper._take,
-                "complete = await self._sweep_mail(wanted, sent_before_s=_EVER_S, due_before_s=_EVER_S)",
-                "complete = True",
+                "await self._read_all_mail(wanted)",
+                "pass",
             ),
         ),
     ),

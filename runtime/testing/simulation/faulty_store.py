@@ -173,11 +173,20 @@ class FaultyStore:
     # --- sweeping ---
 
     async def waiting(
-        self, kind: str, shards: Sequence[int], *, due_before_s: float, sent_before_s: float, limit: int
+        self,
+        kind: str,
+        shards: Sequence[int],
+        *,
+        due_before_s: float,
+        sent_before_s: float,
+        limit: int,
+        after: MailRow | None = None,
     ) -> list[MailRow]:
         rows = self._database.rows
         return await self._read(
-            lambda: rows.waiting(kind, shards, due_before_s=due_before_s, sent_before_s=sent_before_s, limit=limit)
+            lambda: rows.waiting(
+                kind, shards, due_before_s=due_before_s, sent_before_s=sent_before_s, limit=limit, after=after
+            )
         )
 
     async def waiting_for(self, address: Address, shard: int, *, limit: int) -> list[MailRow]:

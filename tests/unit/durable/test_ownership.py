@@ -28,9 +28,18 @@ class Slow(MemoryStore):
         return await super().commit(batch)
 
     async def waiting(
-        self, kind: str, shards: Sequence[int], *, due_before_s: float, sent_before_s: float, limit: int
+        self,
+        kind: str,
+        shards: Sequence[int],
+        *,
+        due_before_s: float,
+        sent_before_s: float,
+        limit: int,
+        after: MailRow | None = None,
     ) -> list[MailRow]:
-        rows = await super().waiting(kind, shards, due_before_s=due_before_s, sent_before_s=sent_before_s, limit=limit)
+        rows = await super().waiting(
+            kind, shards, due_before_s=due_before_s, sent_before_s=sent_before_s, limit=limit, after=after
+        )
         if self.gate is not None:
             await self.gate.wait()
         return rows
