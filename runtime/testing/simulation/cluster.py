@@ -126,7 +126,7 @@ class SimCluster:
     def _wrote(self, who: str, size: int, verdicts: str) -> None:
         self.note(f"{who} commits {size}: {verdicts}")
         for node in self.nodes:
-            if node.name == who and node.alive and node.node is not None:
+            if node.name == who and node.serves and node.node is not None:  # not one of its life before this
                 self.crashes.extend(over_limits(node.node))
 
     def _carried(self, source: str, target: str, frame: bytes) -> None:
