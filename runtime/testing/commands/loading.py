@@ -17,7 +17,12 @@ from runtime.testing.simulation.workload import Workload
 __all__ = ["attribute_of", "workload_named"]
 
 # Where workloads live that are known by a short name.
-_HOMES = {"orders": "actors.workload", "errand": "actors.errand", "random": "runtime.testing.programs"}
+_HOMES = {
+    "orders": "actors.workload",
+    "errand": "actors.errand",
+    "random": "runtime.testing.programs",
+    "streams": "runtime.testing.streams",
+}
 
 
 def workload_named(name: str) -> Workload:
