@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from actors.workload import Orders
+from runtime.testing.programs import random
 from runtime.testing.simulation.loop import Order
 from runtime.testing.simulation.run import Result, simulate_seed
 
 FRESH = 160
 IN_ONE = 20
 SEEDS = Path(__file__).with_name("seeds.txt")
+RANDOM_SEEDS = Path(__file__).with_name("random-seeds.txt")
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +22,8 @@ def orders() -> Orders:
     return Orders()
 
 
-def once_failed() -> list[int]:
-    lines = [line.partition("#")[0].strip() for line in SEEDS.read_text(encoding="utf-8").splitlines()]
+def once_failed(seeds: Path = SEEDS) -> list[int]:
+    lines = [line.partition("#")[0].strip() for line in seeds.read_text(encoding="utf-8").splitlines()]
     return [int(line) for line in lines if line]
 
 
@@ -33,6 +35,12 @@ def told(result: Result) -> str:
 @pytest.mark.parametrize("seed", once_failed())
 def test_a_seed_that_once_failed_keeps_every_promise(orders: Orders, seed: int) -> None:
     result = simulate_seed(seed, orders)
+    assert not result.violations, told(result)
+
+
+@pytest.mark.parametrize("seed", once_failed(RANDOM_SEEDS))
+def test_a_random_program_that_once_failed_keeps_every_promise(seed: int) -> None:
+    result = simulate_seed(seed, random())
     assert not result.violations, told(result)
 
 
