@@ -126,7 +126,7 @@ class Chaos:
         dice, pace = self._kill_dice, self._pace
         while await _is_time(_about(dice, pace.kill_every_s), until_s):
             name, after_s = dice.choose(self._victims), _about(dice, pace.restart_after_s)
-            if self._may_fell(name):
+            if self._claims(name):
                 group.create_task(self._kill(name, after_s))
 
     async def _kill(self, name: str, after_s: float) -> None:
@@ -136,8 +136,12 @@ class Chaos:
             await asyncio.sleep(after_s)
             await self._harness.restart(name)
 
-    def _may_fell(self, name: str) -> bool:
-        return name not in self._down and 2 * (len(self._down) + 1) <= len(self._victims)
+    def _claims(self, name: str) -> bool:
+        """Whether this node may be felled; from now on it counts as down, before the task that does it has begun."""
+        if name in self._down or 2 * (len(self._down) + 1) > len(self._victims):
+            return False
+        self._down[name] = None
+        return True
 
     # --- troubles ---
 
@@ -146,7 +150,7 @@ class Chaos:
             left_s = until_s - time.monotonic()
             if self._dice.chance(0.25):
                 name, lasts_s = self._dice.choose(self._victims), _about(self._dice, self._pace.freeze_s)
-                if self._may_fell(name):
+                if self._claims(name):
                     group.create_task(self._freeze(name, min(lasts_s, left_s)))
                 continue
             trouble = self.draw(left_s)
@@ -254,7 +258,7 @@ class Chaos:
 
 
 class _Noted:
-    """While it is entered, `what` is shown as wrong, and the node `down`, if any, is not hit again."""
+    """While it is entered, `what` is shown as wrong; then the node `down`, if any, may be hit again."""
 
     def __init__(self, chaos: Chaos, what: str, *, down: str = "") -> None:
         self._chaos = chaos
@@ -264,8 +268,6 @@ class _Noted:
 
     def __enter__(self) -> None:
         self._chaos._now[self._number] = self._what
-        if self._down:
-            self._chaos._down[self._down] = None
 
     def __exit__(self, *error: object) -> None:
         del self._chaos._now[self._number]
