@@ -19,6 +19,7 @@ from runtime.observe.sequence import as_text
 from runtime.record import record
 from runtime.saga.definition import Definition
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome, Transition, Verdict
+from runtime.testing.simulation.retries import Pair, Retries
 from runtime.testing.simulation.saga_rules import SagaRules
 from runtime.testing.simulation.timer_rules import broken_timers
 from runtime.testing.simulation.undo_rules import broken_undo
@@ -43,6 +44,10 @@ class _Sent:
     envelope: Envelope | None  # None when its bytes are none
     number: int  # in the order of commits, which for one sender is that of sending
 
+    @property
+    def pair(self) -> Pair:
+        return "" if self.envelope is None else self.envelope.sender, self.row.address
+
 
 class Ledger:
     """All actors, messages and history of one run, as the verdicts say they must be."""
@@ -59,6 +64,7 @@ class Ledger:
         self.seen: Counter[str] = Counter()  # verdicts, and outcomes of messages
         self.clocks_wrong_s = 0.0  # how far clocks were moved in all: between firing and the turn they may go back
         self._sent: dict[bytes, _Sent] = {}
+        self._retries = Retries()
         self._delayed: dict[bytes, None] = {}  # was retried later or parked at least once
         self._last: dict[tuple[str, Address], int] = {}  # (sender, receiver): number of what was handled last
         self._undone: dict[bytes, bytes] = {}  # do: the undo that settled it
@@ -111,6 +117,7 @@ class Ledger:
             self.waiting[later.id] = later
             self._delayed[later.id] = None
         self._check_undos(transition)
+        self._check_retries(transition)
         self._check_order(transition)
         for mail in transition.mail:
             self._take_in(mail)
@@ -175,6 +182,19 @@ class Ledger:
                 if what:
                     self._broken("I6", f"{row.type} {row.id.hex()} {what}", row.conversation)
 
+    def _check_retries(self, transition: Transition) -> None:
+        """What is tried again runs when it is due, and before what its sender sent after it."""
+        for row in transition.history:
+            sent = self._sent.get(row.id)
+            was = None if sent is None else self._retries.ended(sent.pair, row.id)
+            early_s = 0.0 if was is None else was.due_at_s - row.handled_at_s - self.clocks_wrong_s
+            if early_s > 0 and row.outcome is Outcome.HANDLED:
+                self._broken("I10", f"{row.type} {row.id.hex()} ran {early_s:.3f} s before its time", row.conversation)
+        for later in transition.rescheduled:
+            sent = self._sent.get(later.id)
+            if sent is not None:
+                self._retries.put_off(sent.pair, sent.number, later)
+
     def _check_order(self, transition: Transition) -> None:
         """Between two actors messages are handled as sent, but for those that were retried later or parked."""
         for row in transition.history:
@@ -182,9 +202,15 @@ class Ledger:
             envelope = None if sent is None else sent.envelope
             if sent is None or envelope is None or not envelope.sender or envelope.undo_of or envelope.due_at_s:
                 continue
+            pair = sent.pair
+            overtaken = self._retries.overtaken(pair, sent.number)
+            if overtaken is not None:
+                text = (
+                    f"{address_of(*pair[1])} handled {row.type} of {pair[0]} before {overtaken.id.hex()}, which waits"
+                )
+                self._broken("I7", text, row.conversation)
             if row.id in self._delayed or row.id in self._undone:
                 continue
-            pair = (envelope.sender, (row.kind, row.key))
             if sent.number < self._last.get(pair, 0):
                 text = f"{address_of(*pair[1])} handled {row.type} of {pair[0]} after one that was sent later"
                 self._broken("I7", text, row.conversation)

@@ -37,7 +37,7 @@ class Plan:
 
 def draw_plan(dice: Dice, *, calm: bool = False) -> Plan:
     """A plan for one seed; a calm one has no faults at all."""
-    acts = tuple(dice.some(sorted(_ACTS)))
+    acts = tuple(dice.some(sorted(_ACTS), dice.choose((0.5, 0.5, 0.15))))  # many kinds, or a few and many of them
     store = StoreFaults(delay_s=dice.choose(((0.0, 0.0001), (0.0002, 0.003), (0.001, 0.05))))
     if not calm:
         for name in dice.some(_CHANCES):
