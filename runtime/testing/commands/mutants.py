@@ -33,10 +33,10 @@ _EPILOG = "Exit code 1: a mutant was not found that has to be, or a seed is not 
     "--workload",
     "workloads",
     multiple=True,
-    default=("orders", "random"),
+    default=("orders", "random", "streams"),
     show_default=True,
     metavar="[MODULE:]NAME",
-    help="Each seed is tried with each of them, in this order; may be given several times.",
+    help="A mutant is hunted with the one that suits it, if that is among these, else with each of them.",
 )
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Mutants hunted at once.")
 @click.option("--list", "listed", is_flag=True, help="Name all mutants, and what each breaks.")
@@ -109,10 +109,9 @@ def _hunts(chosen: Sequence[Mutant], workloads: Sequence[str], seeds: range, job
 
 
 def _hunt(quarry: _Quarry) -> Hunt:
-    mutant = MUTANTS[quarry.name]
-    # What is likelier to show it comes first.
-    ordered = reversed(quarry.workloads) if mutant.rare else quarry.workloads
-    return hunt(mutant, {one: workload_named(one) for one in ordered}, quarry.seeds)
+    mutant, given = MUTANTS[quarry.name], quarry.workloads
+    chosen = (mutant.workload,) if mutant.workload in given else given
+    return hunt(mutant, {one: workload_named(one) for one in chosen}, quarry.seeds)
 
 
 def _text(path: Path) -> str:

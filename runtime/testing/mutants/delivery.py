@@ -19,31 +19,37 @@ DELIVERY = (
         "gap-forgotten",
         "A node that is told of a gap in what it was pushed does not look into the store.",
         (Edit(Region.pushes, "if gap:", "if False:"),),
+        workload="streams",
     ),
     Mutant(
         "gap-forgotten-by-takeovers",
         "A gap is not minded by shards that are just being taken over.",
         (Edit(Sweeper.sweep_all, "self._declined.update(self._taking)", "pass"),),
+        workload="streams",
     ),
     Mutant(
         "new-stream-without-gap",
         "A new stream does not tell that what was pushed before it may be lost.",
         (Edit(Outbox.__init__, "self.gap = True", "self.gap = False"),),
+        workload="streams",
     ),
     Mutant(
         "older-stream-goes-on",
         "What an older stream of a node still delivers is not waited for by its successor.",
         (Edit(Inbound._after_the_older, "await before.ended()", "pass"),),
+        workload="streams",
     ),
     Mutant(
         "new-owner-not-told",
         "What was pushed to the former owner of a shard is overtaken by what is pushed to the new one.",
         (Edit(Region._tell_new_owners, "self._links.gap(owner)", "pass"),),
+        workload="streams",
     ),
     Mutant(
         "predecessor's-pushes-forgotten",
         "Who takes a shard over does not tell others to look for what its predecessor had no time to push.",
         (Edit(Region.read_again, "self._links.gap_everywhere()", "pass"),),
+        workload="streams",
     ),
     Mutant(
         "own-mail-of-predecessor-forgotten",
@@ -55,6 +61,7 @@ DELIVERY = (
                 "pass",
             ),
         ),
+        workload="streams",
     ),
     # --- into mailboxes ---
     Mutant(
@@ -67,16 +74,19 @@ DELIVERY = (
                 "not activation.ref.try_tell(envelope):\n        return True",
             ),
         ),
+        workload="streams",
     ),
     Mutant(
         "pushes-overtake-the-store",
         "Pushes are taken by actors that have fallen behind what waits for them in the store.",
         (Edit(Activations._takes_pushes, "if activation.behind:", "if False:"),),
+        workload="streams",
     ),
     Mutant(
         "pushes-overtake-feeding",
         "Pushes are taken while an actor is being fed from the store.",
         (Edit(Feeder.declines, "self.feeding[address] = True\n        return True", "return False"),),
+        workload="streams",
     ),
     Mutant(
         "feeder-forgets-behind",
@@ -89,21 +99,25 @@ DELIVERY = (
             ),
             Edit(Activations._feed_rows, "made.behind = True", "pass"),
         ),
+        workload="streams",
     ),
     Mutant(
         "made-while-fed-forgets-behind",
         "An actor that comes into memory by being fed a part of what waits believes that it has all.",
         (Edit(Activations._feed_rows, "made.behind = True", "pass"),),
+        workload="streams",
     ),
     Mutant(
         "feeding-not-repeated",
         "What was declined while an actor was being fed is not read again.",
         (Edit(Feeder._feed, "again = self.feeding[address]", "again = False"),),
+        workload="streams",
     ),
     Mutant(
         "evicted-behind",
         "An actor that leaves memory while mail of it is left in the store takes that knowledge with it.",
         (Edit(Activations._forget, "if activation.behind:", "if False:"),),
+        workload="streams",
     ),
     Mutant(
         "overflow-forgotten-at-once",
@@ -115,33 +129,26 @@ DELIVERY = (
                 "if True:",
             ),
         ),
+        workload="streams",
     ),
     Mutant(
         "bytes-left-behind",
         "What did not fit into one turn is not read again before newer pushes.",
         (Edit(Activation._fitting, "self.behind = self.passing_over = True", "pass"),),
-        rare=True,
+        workload="streams",
     ),
     Mutant(
         "pending-for-ever",
         "A message that was handled counts as waiting in the mailbox for good.",
         (Edit(Activation._end_turn, "pending.pop(envelope.id, None)", "pass"),),
-    ),
-    Mutant(
-        "stale-mail-not-doubted",
-        "An actor whose mail can't be consumed is fed the same mail again and again.",
-        (Edit(Feeder._read_after_all, "await self._without_handled(address, shard, rows), more", "rows, more"),),
-    ),
-    Mutant(
-        "fed-out-of-order",
-        "While an actor is fed from the store, one row that is declined does not hold back those after it.",
-        (Edit(Activations._feed_rows, "break  #", "pass  #"),),
+        workload="streams",
     ),
     # --- found later ---
     Mutant(
         "recovery-once",
         "What waits in the store is looked for when a node starts, and then never again.",
         (Edit(Sweeper._pass, "if shards and not self._activations.paused:", "if shards and not self._passes:"),),
+        workload="streams",
     ),
     Mutant(
         "recovery-swallows-errors",
@@ -156,11 +163,13 @@ DELIVERY = (
         pass""",
             ),
         ),
+        workload="streams",
     ),
     Mutant(
         "gap-swallows-errors",
         "A sweep after a gap that fails is taken for one that found nothing.",
         (Edit(Sweeper.sweep_all, "if not complete:", "if False:"),),
+        workload="streams",
     ),
     Mutant(
         "sweep-by-cursor",
@@ -174,6 +183,7 @@ DELIVERY = (
     for row in (row for row in rows if row.sent_at_s >= cursor):""",
             ),
         ),
+        workload="streams",
     ),
     Mutant(
         "sweep-stops-at-the-first-declined",
@@ -185,6 +195,7 @@ DELIVERY = (
                 "if not self._activations.deliver_row(row, now_s):\n            break",
             ),
         ),
+        workload="streams",
     ),
     Mutant(
         "sweep-trusts-clocks",
@@ -196,11 +207,12 @@ DELIVERY = (
                 "now_s - self._kind.limits.sweep_s",
             ),
         ),
+        workload="streams",
     ),
     Mutant(
         "retry-time-ignored-by-sweeps",
         "A sweep runs a message whose retry is not due.",
         (Edit(Activations.deliver_row, "if row.due_at_s > now_s:", "if False:"),),
-        rare=True,
+        workload="random",
     ),
 )

@@ -34,5 +34,5 @@ class Mutant:
     name: str  # lower case, words joined by hyphens
     breaks: str  # one sentence: what is broken by it
     edits: tuple[Edit, ...]
-    rare: bool = False  # nothing but random programs reaches it: timers, poison, parallel steps
+    workload: str = "orders"  # that it is hunted with: the one that is likeliest to show it
     unseen: str = ""  # why no seed can show it, or none is expected to; empty: it has to be found

@@ -18,6 +18,7 @@ SAGAS = (
             Edit(compensation._undo_next, "reversed(saga.definition.flow_steps)", "saga.definition.flow_steps"),
             Edit(compensation._undo_next, "for index in step.all_after)", "for index in step.before)"),
         ),
+        workload="random",
     ),
     Mutant(
         "undos-all-at-once",
@@ -29,6 +30,7 @@ SAGAS = (
                 "begun",
             ),
         ),
+        workload="random",
     ),
     Mutant(
         "undo-of-a-step-never-sent",
@@ -41,6 +43,7 @@ SAGAS = (
                 "            taken.address = taken.address or 'nowhere/' + step.name",
             ),
         ),
+        workload="random",
     ),
     Mutant(
         "undo-of-a-refused-step",
@@ -52,6 +55,7 @@ SAGAS = (
                 "if taken.status in OPEN or taken.status in (StepRecord.DONE, StepRecord.REFUSED):",
             ),
         ),
+        workload="random",
     ),
     Mutant(
         "open-steps-not-undone",
@@ -63,6 +67,7 @@ SAGAS = (
                 "if taken.status == StepRecord.DONE:",
             ),
         ),
+        workload="random",
     ),
     Mutant(
         "compensated-too-early",
@@ -72,6 +77,7 @@ SAGAS = (
                 compensation._undo_next, "all(taken.status not in OWING for", "all(taken.status != StepRecord.OWED for"
             ),
         ),
+        workload="random",
     ),
     Mutant(
         "undo-not-retried",
@@ -83,7 +89,7 @@ SAGAS = (
                 "saga.note = 'given up'",
             ),
         ),
-        rare=True,
+        workload="random",
     ),
     Mutant(
         "undo-fault-counts-as-undone",
@@ -96,18 +102,20 @@ SAGAS = (
                 "    if taken.undo_attempts > 1:\n        return _undone(saga, step, taken, '')\n",
             ),
         ),
-        rare=True,
+        workload="random",
     ),
     Mutant(
         "closing-not-awaited",
         "A saga ends as compensated without the confirmation of what it has to say about that.",
         (Edit(compensation.close, "if taken.status != StepRecord.DONE:", "if taken.status == StepRecord.WAITING:"),),
+        workload="random",
     ),
     # --- no way back ---
     Mutant(
         "pivot-ignored",
         "A saga can be turned back after its pivot.",
         (Edit(Instance.no_way_back, "if self.record.pivot_passed:", "if False:"),),
+        workload="random",
     ),
     Mutant(
         "deadline-after-pivot-turns-back",
@@ -119,7 +127,7 @@ SAGAS = (
                 "elif status == SagaRecord.STUCK:",
             ),
         ),
-        rare=True,
+        workload="random",
     ),
     Mutant(
         "cancel-accepted-in-words",
@@ -131,17 +139,20 @@ SAGAS = (
                 "record.reason = reason",
             ),
         ),
+        workload="random",
     ),
     Mutant(
         "cancel-after-the-end",
         "A cancellation of a saga that has completed is accepted.",
         (Edit(interpreter._cancel_refusal, "if status == SagaRecord.COMPLETED:", "if False:"),),
+        workload="random",
     ),
     # --- answers ---
     Mutant(
         "unknown-answered-as-failed",
         "A step that stays silent counts as refused: nothing of it is undone.",
         (Edit(interpreter._unknown, "taken.status = StepRecord.UNKNOWN", "taken.status = StepRecord.REFUSED"),),
+        workload="random",
     ),
     Mutant(
         "late-answer-revives-step",
@@ -153,6 +164,7 @@ SAGAS = (
                 "if taken.status not in OPEN | compensation.OWING:",
             ),
         ),
+        workload="random",
     ),
     Mutant(
         "fault-is-a-refusal",
@@ -164,7 +176,7 @@ SAGAS = (
                 "_unknown(saga, step, taken, fault.error)\n        taken.status = StepRecord.REFUSED",
             ),
         ),
-        rare=True,
+        workload="random",
     ),
     Mutant(
         "earlier-answer-taken-for-last",
@@ -176,7 +188,7 @@ SAGAS = (
                 "if False:",
             ),
         ),
-        rare=True,
+        workload="random",
     ),
     Mutant(
         "answers-by-address",
@@ -188,7 +200,7 @@ SAGAS = (
                 "if command_id in [one.command_id for one in self.steps if one.address == taken.address] or",
             ),
         ),
-        rare=True,
+        workload="random",
     ),
     Mutant(
         "fault-never-asked-again",
@@ -200,12 +212,13 @@ SAGAS = (
                 "pass",
             ),
         ),
-        rare=True,
+        workload="random",
     ),
     Mutant(
         "step-timer-never-cancelled",
         "The timer of a step runs on after its answer.",
         (Edit(interpreter._settle, "saga.timers.append(CancelTimer(step.name))", "pass"),),
+        workload="random",
     ),
     Mutant(
         "join-does-not-wait",
@@ -217,7 +230,7 @@ SAGAS = (
                 "(not step.before or any(steps[one].status == StepRecord.DONE for one in step.before))",
             ),
         ),
-        rare=True,
+        workload="random",
     ),
     Mutant(
         "completed-with-a-branch-open",
@@ -229,7 +242,7 @@ SAGAS = (
                 "not candidates",
             ),
         ),
-        rare=True,
+        workload="random",
     ),
     Mutant(
         "second-start-starts-anew",
@@ -238,17 +251,18 @@ SAGAS = (
             Edit(SagaBehaviour._unasked, "if start is None or record.definition:", "if start is None:"),
             Edit(interpreter._start, "if record.definition:", "if False:"),
         ),
-        rare=True,
+        workload="random",
     ),
     Mutant(
         "one-answer-frees-all-that-is-stuck",
         "A saga in which two steps are stuck goes on when what was missing of one of them has come.",
         (Edit(Instance.unstick, "if any(step.stuck for step in self.steps):", "if False:"),),
-        rare=True,
+        workload="random",
     ),
     Mutant(
         "facts-not-kept",
         "What an answer told is forgotten once its turn has ended.",
         (Edit(Instance.keep, "self.record.state = state.SerializeToString()", "pass"),),
+        workload="random",
     ),
 )

@@ -161,7 +161,7 @@ STORE = (
                 "if False:",
             ),
         ),
-        rare=True,
+        workload="random",
     ),
     Mutant(
         "cas-on-revision-alone",
@@ -191,6 +191,7 @@ STORE = (
             Edit(MemoryStore._apply, "del waiting[transition.key, id]", "waiting.pop((transition.key, id), None)"),
             Edit(MemoryStore._apply, "for row in transition.rescheduled:", "for row in ():"),
         ),
+        workload="random",
     ),
     Mutant(
         "verdicts-mixed-up",

@@ -20,7 +20,7 @@ TIMERS = (
                 "timer is not None",
             ),
         ),
-        rare=True,
+        workload="random",
     ),
     Mutant(
         "cancelled-timer-fires",
@@ -37,7 +37,7 @@ TIMERS = (
                 "return 0",
             ),
         ),
-        rare=True,
+        workload="random",
     ),
     Mutant(
         "timer-twice-after-jump",
@@ -54,7 +54,7 @@ TIMERS = (
             draft.move_timer(draft.timers[envelope.timer])""",
             ),
         ),
-        rare=True,
+        workload="random",
     ),
     Mutant(
         "timer-lost-at-restart",
@@ -68,7 +68,7 @@ TIMERS = (
             Edit(Sweeper.arm, "if row.due_at_s <= soon_s:", "if True:"),
             Edit(Sweeper.arm, "if timer.due_at_s <= soon_s:", "if True:"),
         ),
-        rare=True,
+        workload="random",
     ),
     Mutant(
         "timer-too-early",
@@ -77,7 +77,7 @@ TIMERS = (
             Edit(Sweeper._arm, "delay_s = timer.due_at_s - self._ports.clock.now_s()", "delay_s = 0.0"),
             Edit(Sweeper._fire, "self._ports.clock.now_s() >= envelope.due_at_s", "True"),
         ),
-        rare=True,
+        workload="random",
     ),
     Mutant(
         "due-time-not-moved",
@@ -94,13 +94,13 @@ TIMERS = (
         "last-timer-only",
         "The due time that the store finds an actor by is that of its latest timer, not its earliest.",
         (Edit(Draft._row_after, "due_at_s = min(", "due_at_s = max("),),
-        rare=True,
+        workload="random",
     ),
     Mutant(
         "armed-once-for-all",
         "A timer that could not fire when it was armed, since its clock had gone back, is never armed again.",
         (Edit(Sweeper._fire, "self._armed.pop(envelope.id, None)", "pass"),),
-        rare=True,
+        workload="random",
     ),
     Mutant(
         "cancel-ignored",
@@ -111,7 +111,7 @@ TIMERS = (
         "timers-of-failed-turns",
         "A timer's retry is not set: when its handler fails, the timer is gone.",
         (Edit(Turn._retry_timer, "draft.move_timer(timer)", "draft.drop_timer(timer.name)"),),
-        rare=True,
+        workload="random",
     ),
     Mutant(
         "timer-set-by-reruns",
@@ -123,6 +123,6 @@ TIMERS = (
                 "if change.name in self.timers:\n            continue\n        message = change.message or",
             ),
         ),
-        rare=True,
+        workload="random",
     ),
 )
