@@ -54,6 +54,7 @@ class Feeder:
         self._read_again = read_again
         self.blocked: dict[Address, float] = {}  # until when nothing but undos is taken
         self.feeding: dict[Address, bool] = {}  # True: mail was declined meanwhile, so feed once more
+        self._outdated: dict[Address, None] = {}  # of those being fed: a retry was planned since their mail was read
         self._doubted: dict[Address, None] = {}  # a commit of theirs was refused
 
     def declines(self, address: Address, *, is_undo: bool) -> bool:
@@ -82,6 +83,8 @@ class Feeder:
         """Hold an actor's later mail until an instant, then feed it."""
         if self.blocked.get(address) == until_s:
             return
+        if address in self.feeding:
+            self._outdated[address] = None
         self.blocked[address] = until_s
         clock = self._kind.ports.clock
         clock.call_later(max(0.0, until_s - clock.now_s()), self._unblock, address, shard, until_s)
@@ -104,9 +107,14 @@ class Feeder:
             again = True
             while again and shard in self._shards:
                 self.feeding[address] = False
+                self._outdated.pop(address, None)
                 rows, more = await self._read(address, shard)
                 while address in self._doubted:
                     rows, more = await self._read_after_all(address, shard)
+                if address in self._outdated:
+                    if address in self.blocked:
+                        return  # it is fed when its retry is due
+                    continue
                 self.blocked.pop(address, None)
                 self._kind.ports.reach(Failpoint.FEEDING_READ)
                 self._deliver(address, shard, rows, more)
@@ -118,6 +126,7 @@ class Feeder:
                 self.block_for(address, shard, AGAIN_S)
         finally:
             self.feeding.pop(address, None)
+            self._outdated.pop(address, None)
 
     async def _read(self, address: Address, shard: int) -> tuple[list[MailRow], bool]:
         """The mail that is no dead letter, and whether there is more. Dead letters take no room from it."""

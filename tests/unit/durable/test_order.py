@@ -40,6 +40,45 @@ class Unsteady(MemoryStore):
         return await super().waiting_for(address, shard, limit=limit)
 
 
+class Stale(MemoryStore):
+    """A store whose answers, while there is a gate, are as old as their questions."""
+
+    gate: asyncio.Event | None = None
+
+    async def waiting_for(self, address: Address, shard: int, *, limit: int) -> list[MailRow]:
+        rows = await super().waiting_for(address, shard, limit=limit)
+        if self.gate is not None:
+            await self.gate.wait()
+        return rows
+
+
+def test_a_retry_that_is_planned_while_its_actor_is_fed_still_waits_for_its_time() -> None:
+    async def scenario() -> None:
+        till = Till(broken={1})
+        hangs = till.hangs[1] = asyncio.Event()
+        store = Stale(LocalNode([till]).ports)
+        local = await node(till, store)
+        post = Post(local)
+        await post.send(post.bill(1))
+        await local.sleep(0.1)
+        assert till.runs == [1]
+        store.gate = asyncio.Event()
+        local.region.activations["billing"]._feeder.feed(("billing", "ORD-1"), post.shard)  # as when mail was declined
+        await local.sleep(0.1)
+        hangs.set()
+        await local.sleep(0.1)
+        store.gate.set()
+        await local.sleep(3)
+        assert till.runs == [1], "it ran before its retry was due"
+        till.broken.clear()
+        await local.sleep(10)
+        assert till.runs == [1, 1]
+        assert await post.order() == ["1"]
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
 def test_i7_what_waits_in_memory_behind_a_message_that_is_retried_does_not_overtake_it() -> None:
     async def scenario() -> None:
         till = Till(broken={1})
