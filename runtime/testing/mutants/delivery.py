@@ -61,7 +61,7 @@ DELIVERY = (
                 "pass",
             ),
         ),
-        workload="streams",
+        workload="random",
     ),
     # --- into mailboxes ---
     Mutant(
@@ -112,6 +112,12 @@ DELIVERY = (
         "What was declined while an actor was being fed is not read again.",
         (Edit(Feeder._feed, "again = self.feeding[address]", "again = False"),),
         workload="streams",
+    ),
+    Mutant(
+        "stale-feeding",
+        "What was read to feed an actor is delivered, though a retry was planned since it was read.",
+        (Edit(Feeder._feed, "if address in self._outdated:", "if False:"),),
+        workload="random",
     ),
     Mutant(
         "evicted-behind",

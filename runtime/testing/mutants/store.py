@@ -99,6 +99,7 @@ STORE = (
                 "found is not None",
             ),
         ),
+        workload="random",
     ),
     Mutant(
         "settle-takes-attempts-for-one",
@@ -197,6 +198,7 @@ STORE = (
         "verdicts-mixed-up",
         "Transitions that join a commit under way are told the verdicts of those that were there before.",
         (Edit(Committer._join, "jobs += new", "jobs[:0] = new"),),
+        workload="random",
     ),
     Mutant(
         "one-conflict-sinks-all",

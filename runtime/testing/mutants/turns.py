@@ -35,7 +35,7 @@ TURNS = (
                 "        if not self._loaded and not await self._load(batch):",
             ),
         ),
-        workload="streams",
+        workload="random",
     ),
     Mutant(
         "failed-commit-keeps-state",
