@@ -36,6 +36,9 @@ class Violation:
     conversation: bytes = b""
 
 
+_RAN = (Outcome.HANDLED, Outcome.IGNORED)
+
+
 @record(frozen=True, slots=True)
 class _Sent:
     """One message that was committed to somebody's mail."""
@@ -204,7 +207,7 @@ class Ledger:
                 continue
             pair = sent.pair
             overtaken = self._retries.overtaken(pair, sent.number)
-            if overtaken is not None:
+            if overtaken is not None and row.outcome in _RAN:  # one that its undo has put to rest has not run
                 text = (
                     f"{address_of(*pair[1])} handled {row.type} of {pair[0]} before {overtaken.id.hex()}, which waits"
                 )
