@@ -18,6 +18,7 @@ import grpc
 
 from actors.catalogue import catalogue
 from actors.gateway import OrderService
+from actors.warehouse import label_id_of
 from protos import orders_pb2
 from protos.billing_pb2 import BILLED, BillState
 from protos.orders_pb2 import Order
@@ -261,6 +262,8 @@ def _mistakes(wish: Wish, order: OrderState, bill: BillState) -> Iterator[tuple[
         yield "I2", f"{key} was charged {bill.charges} times and refunded {bill.refunds} times"
     if order.status == READY_TO_SHIP and bill.status != BILLED:
         yield "I5", f"{key} is ready to ship, and nobody pays for it"
+    if order.status == READY_TO_SHIP and order.label_id != label_id_of(key):
+        yield "I5", f"{key} is ready to ship, with {order.label_id!r} for its label"
     if order.status == CANCELLED and bill.status == BILLED:
         yield "I5", f"{key} is cancelled, and {bill.amount_cents} cents stay charged"
     if order.amount_cents != wish.request.amount_cents or order.line.quantity != wish.request.quantity:

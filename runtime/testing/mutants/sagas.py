@@ -263,6 +263,5 @@ SAGAS = (
         "facts-not-kept",
         "What an answer told is forgotten once its turn has ended.",
         (Edit(Instance.keep, "self.record.state = state.SerializeToString()", "pass"),),
-        workload="random",
     ),
 )

@@ -87,6 +87,10 @@ def _badly_turned(definition: Definition, record: SagaRecord) -> Broken:
 def _refused_without_a_word(steps: Iterable[StepDefinition], record: SagaRecord) -> Broken:
     for step in steps:
         taken = record.steps[step.index]
+        if taken.status in _BACK and taken.outcome in step.refusals:
+            yield "I6", f"step {step.name} was refused, and is undone all the same"
+        if taken.status == StepRecord.REFUSED and taken.earlier_ids:
+            yield "I11", f"step {step.name} counts as refused, and another command of it is without an answer"
         if taken.status == StepRecord.REFUSED and taken.outcome not in step.refusals:
             yield "I11", f"step {step.name} counts as refused, and its participant has not said so"
 

@@ -1,0 +1,123 @@
+"""The harness is tested by bugs that are planted: a share of them in every build, each to its first broken promise."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from actors.workload import Orders
+from runtime.testing.commands.group import proving
+from runtime.testing.commands.loading import workload_named
+from runtime.testing.mutants.hunt import Hunt, hunt
+from runtime.testing.mutants.page import Row, page, read_page
+from runtime.testing.mutants.registry import MUTANTS
+from runtime.testing.mutants.report import Report
+from runtime.testing.simulation.workload import Workload
+from tests.sim.test_commands import Careless
+
+PAGE = Path(__file__).parents[2] / "docs" / "planted-bugs.md"
+ROWS = read_page(PAGE.read_text(encoding="utf-8")) if PAGE.exists() else {}
+EARLY = 2  # seeds that the page says it took, of a mutant that is hunted in every build
+SEEDS = 25  # that it may take now
+SLOW = ("I4", "livelock")  # seen only when the time for everything to end is over
+FOUND_SHARE = 0.95
+
+
+def share() -> list[str]:
+    rows = (row for row in ROWS.values() if row.found_by and row.seeds <= EARLY)
+    return [row.name for row in rows if not row.invariants.startswith(SLOW)]
+
+
+@cache
+def workload(name: str) -> Workload:
+    return workload_named(name)
+
+
+@pytest.mark.parametrize("name", share())
+def test_a_planted_bug_is_found_at_once(name: str) -> None:
+    found = hunt(MUTANTS[name], {ROWS[name].found_by: workload(ROWS[name].found_by)}, range(SEEDS))
+    assert found.found, f"{name}: not in {SEEDS} seeds {found.control}"
+
+
+def test_the_page_tells_of_every_mutant_in_its_own_words() -> None:
+    assert set(ROWS) == set(MUTANTS), "run: python -m runtime.testing mutants --only NAME --page docs/planted-bugs.md"
+    assert {name: row.breaks for name, row in ROWS.items()} == {name: one.breaks for name, one in MUTANTS.items()}
+
+
+def test_enough_is_found_and_the_rest_is_explained() -> None:
+    found = [name for name, row in ROWS.items() if row.found_by]
+    assert len(found) >= FOUND_SHARE * len(MUTANTS)
+    assert all(ROWS[name].invariants == MUTANTS[name].unseen != "" for name in ROWS if name not in found)
+
+
+def test_a_seed_that_is_not_clean_without_the_mutant_finds_nothing() -> None:
+    done = hunt(MUTANTS["no-dedup"], {"careless": Careless()}, range(1))
+    assert done.control and not done.found
+
+
+def test_no_seed_finds_what_is_not_broken() -> None:
+    done = hunt(MUTANTS["cas-on-revision-alone"], {"orders": Orders()}, range(2))
+    assert (done.found, done.seeds, done.control) == (False, 2, ())
+
+
+def command(*arguments: str) -> tuple[int, str]:
+    done = CliRunner().invoke(proving, ["mutants", "--workload", "orders", *arguments])
+    return done.exit_code, done.stdout if done.exit_code != 2 else done.output
+
+
+def test_the_command_ends_with_one_object_of_figures() -> None:
+    code, output = command("--only", "no-dedup", "--only", "cas-on-revision-alone", "--seeds-max", "2", "--json")
+    assert code == 0, output
+    figures = json.loads(output.splitlines()[-1])
+    assert (figures["planted"], figures["found"], figures["found_share"]) == (2, 1, 0.5)
+    assert figures["seeds_to_find"] == {"no-dedup": 1, "cas-on-revision-alone": None}
+    assert "I2" in figures["invariants"]["no-dedup"]
+
+
+def test_a_bug_that_has_to_be_found_and_is_not_is_a_failure() -> None:
+    code, output = command("--only", "bytes-left-behind", "--seeds-max", "1")
+    assert code == 1
+    assert "bytes-left-behind" in output and "not found within 1 seeds" in output
+
+
+def test_the_mutants_can_be_listed() -> None:
+    code, output = command("--list")
+    assert code == 0
+    assert all(one.name in output and one.breaks in output for one in MUTANTS.values())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--only", "no-such-bug"), "no mutant 'no-such-bug'"),
+        (("--seeds-max", "0"), "range"),
+        (("--workload", "nothing"), "nothing"),
+    ],
+)
+def test_bad_input_is_named(arguments: tuple[str, ...], says: str) -> None:
+    code, output = command(*arguments)
+    assert code == 2 and says in output
+
+
+def test_the_page_keeps_the_rows_of_mutants_that_were_not_hunted() -> None:
+    first = page([Hunt("no-dedup", 1, "orders", 0, ("I2",), "twice")], "")
+    both = page([Hunt("ack-before-commit", 5000)], first)
+    assert read_page(both) == {
+        "no-dedup": Row("no-dedup", MUTANTS["no-dedup"].breaks, "orders", 1, "I2"),
+        "ack-before-commit": Row("ack-before-commit", MUTANTS["ack-before-commit"].breaks, "", 5000, ""),
+    }
+
+
+def test_a_report_holds_when_all_is_found_or_explained() -> None:
+    report = Report()
+    report.add(Hunt("no-dedup", 1, "orders", 0, ("I2",), "twice"))
+    report.add(Hunt("cas-on-revision-alone", 5))
+    assert report.holds
+    missed = Report([*report.hunts, Hunt("gap-forgotten", 5)])
+    assert [one.name for one in missed.missed] == ["gap-forgotten"]
+    assert not missed.holds
+    assert not Report([Hunt("no-dedup", 1, "orders", 0, ("I2",), "twice", ("I2: twice",))]).holds
