@@ -105,6 +105,7 @@ STORE = (
         "settle-takes-attempts-for-one",
         "After an unknown commit, a turn counts as written if the same node wrote an earlier attempt at it.",
         (Edit(_attempt, "row.node, row.revision, row.handled_at_s", "row.node, row.revision, 0.0"),),
+        unseen="rarer than one in 1,500 seeds: one node has to begin a turn twice, with both commits unknown",
     ),
     Mutant(
         "settle-lies-about-posts",

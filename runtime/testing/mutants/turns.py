@@ -79,10 +79,6 @@ TURNS = (
         "An undo that comes before its do leaves no trace, so that the do is not refused later.",
         (Edit(Turn._lay_to_rest, "draft.tombstone(undo)", "pass"),),
         workload="random",
-        unseen=(
-            "out of reach: a saga's do is in the store before its undo is sent, so that the guard always finds it; the "
-            "tests of the guard and the explorer hold the tombstone"
-        ),
     ),
     Mutant(
         "late-do-applied",
