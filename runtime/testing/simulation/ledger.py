@@ -205,13 +205,15 @@ class Ledger:
     def _check_order(self, transition: Transition) -> None:
         """Between two actors messages are handled as sent, but for those that were retried later or parked."""
         for row in transition.history:
+            if row.outcome not in _RAN:
+                continue  # put to rest by its undo, or given up: it has not run
             sent = self._sent.get(row.id)
             envelope = None if sent is None else sent.envelope
             if sent is None or envelope is None or not envelope.sender or envelope.undo_of or envelope.due_at_s:
                 continue
             pair = sent.pair
             overtaken = self._retries.overtaken(pair, sent.number)
-            if overtaken is not None and row.outcome in _RAN:  # one that its undo has put to rest has not run
+            if overtaken is not None:
                 text = (
                     f"{address_of(*pair[1])} handled {row.type} of {pair[0]} before {overtaken.id.hex()}, which waits"
                 )
