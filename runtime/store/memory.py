@@ -257,7 +257,7 @@ class MemoryStore:
 
     async def dead_letters(self, *, limit: int, after: bytes = b"") -> list[MailRow]:
         parked = [row for row in self._all_mail() if row.parked and row.id > after]
-        return sorted(parked, key=lambda row: (row.id, row.kind, row.key))[:limit]
+        return sorted(parked, key=lambda row: (row.id, row.kind, row.key, row.shard))[:limit]
 
     async def actors_with_key(self, key: str) -> list[ActorRow]:
         return sorted((row for row in self._actors.values() if row.key == key), key=lambda row: row.kind)
@@ -275,8 +275,8 @@ def _oldest(rows: Iterable[MailRow], limit: int) -> list[MailRow]:
     return sorted(rows, key=_age)[:limit]
 
 
-def _age(row: MailRow) -> tuple[float, int, bytes, str, str]:
-    return row.sent_at_s, row.sequence, row.id, row.kind, row.key
+def _age(row: MailRow) -> tuple[float, int, bytes, str, str, int]:
+    return row.sent_at_s, row.sequence, row.id, row.kind, row.key, row.shard
 
 
 def _attempt(row: HistoryRow) -> tuple[str, int, float]:

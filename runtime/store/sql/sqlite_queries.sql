@@ -12,8 +12,9 @@ select kind, key, shard, id, conversation, sent_at_s, sequence, due_at_s, attemp
 from mail
 where kind = :kind and shard in (select value from json_each(:shards))
   and parked = '' and due_at_s <= :due_before_s and sent_at_s <= :sent_before_s
-  and (:is_first or (sent_at_s, sequence, id, key) > (:after_sent_at_s, :after_sequence, :after_id, :after_key))
-order by sent_at_s, sequence, id, key limit :limit;
+  and (:is_first or (sent_at_s, sequence, id, key, shard)
+    > (:after_sent_at_s, :after_sequence, :after_id, :after_key, :after_shard))
+order by sent_at_s, sequence, id, key, shard limit :limit;
 
 -- name: waiting_for
 select kind, key, shard, id, conversation, sent_at_s, sequence, due_at_s, attempts, parked, parked_at_s, envelope
@@ -95,11 +96,11 @@ from history where conversation = ? order by handled_at_s, id;
 
 -- name: mail_of_conversation
 select kind, key, shard, id, conversation, sent_at_s, sequence, due_at_s, attempts, parked, parked_at_s, envelope
-from mail where conversation = ? order by sent_at_s, sequence, id, kind, key;
+from mail where conversation = ? order by sent_at_s, sequence, id, kind, key, shard;
 
 -- name: dead_letters
 select kind, key, shard, id, conversation, sent_at_s, sequence, due_at_s, attempts, parked, parked_at_s, envelope
-from mail where parked <> '' and id > :after order by id, kind, key limit :limit;
+from mail where parked <> '' and id > :after order by id, kind, key, shard limit :limit;
 
 -- name: kinds
 -- Each kind by one seek in the index of the key, instead of a pass over all actors.

@@ -148,6 +148,7 @@ class SqliteStore:
             "after_sequence": None if after is None else after.sequence,
             "after_id": None if after is None else after.id,
             "after_key": None if after is None else after.key,
+            "after_shard": None if after is None else after.shard,
         }
         return await self._mail("waiting", parameters)
 

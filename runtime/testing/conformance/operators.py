@@ -29,6 +29,18 @@ class OperatorConformance(ConformanceBase):
             await self.commit(store, *(post(row) for row in [*reversed(rows), mail_row(3, conversation=6)]))
             assert await store.mail_of_conversation(id_of(5)) == rows
 
+    async def test_of_one_id_and_key_in_several_shards_the_lowest_shard_comes_first(self) -> None:
+        """No product makes such rows; every store has one order for them all the same."""
+        async with self.store() as store:
+            rows = [mail_row(1, shard=shard, conversation=5) for shard in (2, 5, 9)]
+            await self.commit(store, *(Transition(mail=(row,)) for row in (rows[1], rows[2], rows[0])))
+            assert await store.mail_of_conversation(id_of(5)) == rows
+            for after, left in ((None, rows), (rows[0], rows[1:])):
+                found = await store.waiting(
+                    "billing", [9, 5, 2], due_before_s=1e9, sent_before_s=1e9, limit=9, after=after
+                )
+                assert found == left
+
     async def test_dead_letters_are_listed_page_by_page(self) -> None:
         async with self.store() as store:
             rows = [mail_row(number, f"k{number}", parked="boom", shard=number) for number in range(1, 6)]
