@@ -188,7 +188,7 @@ class Ledger:
     def _check_retries(self, transition: Transition) -> None:
         """What is tried again runs when it is due, and before what its sender sent after it.
 
-        An undo may run before that: a late copy of its push is taken although its actor waits, for undos may overtake.
+        Undos are left out: a second copy of one is taken although it waits itself, a known hole of docs/guarantees.md.
         """
         for row in transition.history:
             sent = self._sent.get(row.id)
