@@ -51,6 +51,11 @@ async def test_orders_end_while_two_nodes_cannot_talk_to_each_other(tmp_path: Pa
     async with open_shop(tmp_path, settings={"sweep_s": 0.3}, proxied=True) as shop:
         await shop.restock("book")
         there, back = shop.harness.link("sales", "billing"), shop.harness.link("billing", "sales")
+        await shop.harness.eventually(
+            lambda: there.connections and back.connections,
+            timeout_s=20,
+            what="sales and billing have dialled each other",
+        )
         there.cut()
         back.cut(silent=True)
         await shop.ended(await place_some(shop, "cut"))
