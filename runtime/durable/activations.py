@@ -103,7 +103,9 @@ class Activations:
 
     def _takes_pushes(self, activation: Activation, envelope: Envelope) -> bool:
         feeder = self._feeder
-        if (feeder.feeding or feeder.blocked) and feeder.declines(activation.address, is_undo=bool(envelope.undo_of)):
+        if (feeder.feeding or feeder.blocked) and feeder.declines(
+            activation.address, activation.shard, is_undo=bool(envelope.undo_of)
+        ):
             return False
         if activation.behind:
             if activation.is_idle:

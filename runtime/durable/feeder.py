@@ -5,7 +5,8 @@
          └────────deliver_rows──────┘   all that waits, in order
 
 While an actor is being fed, or is blocked until its feeding is due, pushes for it are declined: what comes later must
-not overtake what waits in the store.
+not overtake what waits in the store. Undos may, so that one for an actor that is blocked has it fed with undos at once;
+from the store, not from the push, since that undo may itself wait there for a retry.
 
 A commit is refused when another node has written in this actor's name: one that had lost the shard and did not know it
 yet, or that has taken it over. What that one sent may not have been pushed. So all mail is read, here and by every
@@ -14,6 +15,7 @@ other node, before the actor runs again: else what it sends next could overtake 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -52,17 +54,21 @@ class Feeder:
         self._shards = shards  # of the kind, in which turns may start here
         self._deliver = deliver
         self._read_again = read_again
-        self.blocked: dict[Address, float] = {}  # until when nothing but undos is taken
+        self.blocked: dict[Address, float] = {}  # until when nothing but undos is taken, and those from the store
         self.feeding: dict[Address, bool] = {}  # True: mail was declined meanwhile, so feed once more
         self._outdated: dict[Address, None] = {}  # of those being fed: a retry was planned since their mail was read
         self._doubted: dict[Address, None] = {}  # a commit of theirs was refused
 
-    def declines(self, address: Address, *, is_undo: bool) -> bool:
+    def declines(self, address: Address, shard: int, *, is_undo: bool) -> bool:
         """Whether a push for this actor has to wait for what the store has."""
         if address in self.feeding:
             self.feeding[address] = True
             return True
-        return address in self.blocked and not is_undo
+        if address not in self.blocked:
+            return False
+        if is_undo:
+            self.feed(address, shard)
+        return True
 
     def feed(self, address: Address, shard: int, *, doubted: bool = False) -> None:
         """Read all the mail of one actor and deliver it in order.
@@ -80,11 +86,11 @@ class Feeder:
         self._kind.ports.tasks.start(self._feed(address, shard), name=f"feed {address_of(*address)}")
 
     def block(self, address: Address, shard: int, until_s: float) -> None:
-        """Hold an actor's later mail until an instant, then feed it."""
-        if self.blocked.get(address) == until_s:
-            return
+        """Hold an actor's later mail until an instant, or that for which it is held already; then feed it."""
         if address in self.feeding:
             self._outdated[address] = None
+        if self.blocked.get(address, math.inf) <= until_s:
+            return
         self.blocked[address] = until_s
         clock = self._kind.ports.clock
         clock.call_later(max(0.0, until_s - clock.now_s()), self._unblock, address, shard, until_s)
@@ -112,10 +118,9 @@ class Feeder:
                 while address in self._doubted:
                     rows, more = await self._read_after_all(address, shard)
                 if address in self._outdated:
-                    if address in self.blocked:
+                    if address in self.blocked and not self.feeding[address]:
                         return  # it is fed when its retry is due
                     continue
-                self.blocked.pop(address, None)
                 self._kind.ports.reach(Failpoint.FEEDING_READ)
                 self._deliver(address, shard, rows, more)
                 self._kind.ports.reach(Failpoint.FEEDING_DELIVERED)
@@ -142,6 +147,7 @@ class Feeder:
     async def _read_after_all(self, address: Address, shard: int) -> tuple[list[MailRow], bool]:
         """The same after the mail of all others, and without what can't be consumed."""
         del self._doubted[address]
+        self.blocked.pop(address, None)  # the rows say what is waited for now
         await self._read_again()
         self.feeding[address] = False  # what was declined until now is in the store, and read next
         rows, more = await self._read(address, shard)

@@ -186,16 +186,12 @@ class Ledger:
                     self._broken("I6", f"{row.type} {row.id.hex()} {what}", row.conversation)
 
     def _check_retries(self, transition: Transition) -> None:
-        """What is tried again runs when it is due, and before what its sender sent after it.
-
-        Undos are left out: a second copy of one is taken although it waits itself, a known hole of docs/guarantees.md.
-        """
+        """What is tried again runs when it is due, and before what its sender sent after it."""
         for row in transition.history:
             sent = self._sent.get(row.id)
             was = None if sent is None else self._retries.ended(sent.pair, row.id)
             early_s = 0.0 if was is None else was.due_at_s - row.handled_at_s - self.clocks_wrong_s
-            is_undo = sent is not None and sent.envelope is not None and bool(sent.envelope.undo_of)
-            if early_s > 0 and row.outcome is Outcome.HANDLED and not is_undo:
+            if early_s > 0 and row.outcome is Outcome.HANDLED:
                 self._broken("I10", f"{row.type} {row.id.hex()} ran {early_s:.3f} s before its time", row.conversation)
         for later in transition.rescheduled:
             sent = self._sent.get(later.id)

@@ -95,6 +95,50 @@ def test_what_waited_behind_a_do_that_was_undone_goes_on_in_order() -> None:
     in_virtual_time(scenario)
 
 
+def test_s56_a_second_copy_of_an_undo_that_waits_for_a_retry_does_not_shorten_its_pause() -> None:
+    async def scenario() -> None:
+        till = Till(undos_fail=2)
+        local = await LocalNode([till]).start()
+        post = Post(local)
+        do = post.bill(1)
+        undo = post.refund(do)
+        await post.send(do, undo)
+        await local.sleep(1)
+        await post.push(undo)
+        await local.sleep(1)
+        (waits,) = await local.mail("billing", "ORD-1")
+        assert (till.undos_failed, waits.attempts) == (1, 1)
+        await local.sleep(4)
+        await post.push(undo)
+        await local.sleep(1)
+        (waits,) = await local.mail("billing", "ORD-1")
+        assert (till.undos_failed, waits.attempts) == (2, 2), "the runs that failed are counted"
+        await local.sleep(30)
+        assert (await post.order(), await local.mail("billing", "ORD-1")) == (["1", "undo"], [])
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_an_undo_overtakes_another_that_waits_for_a_retry_and_leaves_it_its_pause() -> None:
+    async def scenario() -> None:
+        till = Till(undos_fail=1)
+        local = await LocalNode([till]).start()
+        post = Post(local)
+        first, second = post.bill(1), post.bill(2)
+        await post.send(first, second, post.refund(first))
+        await local.sleep(1)
+        assert till.undos_failed == 1
+        await post.send(post.bill(3), post.refund(second))
+        await local.sleep(1)
+        assert await post.order() == ["1", "2", "undo"]
+        await local.sleep(5)
+        assert await post.order() == ["1", "2", "undo", "undo", "3"]
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
 def test_a_do_that_waits_although_it_has_a_tombstone_is_taken_out_and_its_actor_goes_on() -> None:
     async def scenario() -> None:
         till = Till()

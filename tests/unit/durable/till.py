@@ -30,6 +30,8 @@ class Till:
     errors: dict[int, BaseException] = field(default_factory=dict)  # amounts that raise just this
     timers: dict[int, SetTimer] = field(default_factory=dict)  # amounts that set a timer
     sends: dict[int, Outgoing] = field(default_factory=dict)  # amounts that send this, in place of OrderBilled
+    undos_fail: int = 0  # the first so many
+    undos_failed: int = 0
     ends: bool = False
     runs: list[int] = field(default_factory=list)
     kind: str = "billing"
@@ -42,6 +44,9 @@ class Till:
     async def handle(self, state: Message, delivery: Delivery) -> Decision:
         assert isinstance(state, BillState)
         if isinstance(delivery.message, RefundOrder):
+            if self.undos_failed < self.undos_fail:
+                self.undos_failed += 1
+                raise RuntimeError("the till is jammed")
             state.refunds += 1
             state.reason += "undo "
             return Decision((Outgoing(OrderRefunded(order_id=state.order_id)),))
