@@ -15,6 +15,7 @@ from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 
 from protos import mesh_pb2
+from runtime.actor.ref import ActorRef
 from runtime.actor.system import ActorSystem
 from runtime.cluster.lease import ClusterSettings
 from runtime.cluster.membership import Membership
@@ -90,6 +91,7 @@ class Node:
         self._behaviours: tuple[Behaviour, ...] = catalogue.behaviours_of(self._services)
         self._ports = ports
         self._limits = limits_of(settings)
+        self.roots: dict[str, ActorRef] = {}  # by kind: who takes Pause, Resume and Status
         self._sweeps: list[asyncio.Task[None]] = []
         self.store = store or open_store(settings.store, ports)
         server = ServerSettings(message_bytes_max=settings.message_bytes_max, advertise=settings.advertise)
@@ -165,6 +167,7 @@ class Node:
         for name, activations in self.region.activations.items():
             root = self.system.spawn(partial(KindActor, activations, self.region.sweepers[name]), name)
             await root.ask(Status(), timeout_s=10.0)
+            self.roots[name] = root
 
     def _membership(self) -> Membership:
         settings = self.settings

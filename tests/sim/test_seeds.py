@@ -8,7 +8,7 @@ import pytest
 
 from actors.workload import Orders
 from runtime.testing.programs import random
-from runtime.testing.simulation.loop import Order
+from runtime.testing.simulation.order import Order
 from runtime.testing.simulation.run import Result, simulate_seed
 
 FRESH = 160

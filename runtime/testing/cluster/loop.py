@@ -18,7 +18,8 @@ from typing import Any, TypeVarTuple, cast
 
 from runtime.store.port import Store
 from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.loop import NothingLeft, Order, Process, SimLoop
+from runtime.testing.simulation.loop import NothingLeft, Process, SimLoop
+from runtime.testing.simulation.order import Order
 
 __all__ = ["ClusterLoop", "waited_for"]
 

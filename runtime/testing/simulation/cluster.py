@@ -1,57 +1,37 @@
 """A simulated cluster: whole nodes, as `runtime.host` puts them together, on a simulated network and database.
 
-    SimCluster ──▶ SimNode ──start, kill, freeze, drain──▶ Process ──▶ runtime.host.Node, unchanged
-                      ▲                                                 store = FaultyStore, front = SimFront
-    clients ──call────┘
-
-A node that dies is started again by its supervisor after a while, as by systemd or an orchestrator of containers.
+SimCluster ──▶ SimNode (several) ──▶ SimNetwork, Database, Ledger
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
-from typing import Any, TypeVar
+from typing import Any
 
-from runtime.config import Settings
-from runtime.errors import AmendsError
-from runtime.failpoints import Failpoint
-from runtime.host import Node
 from runtime.ports import Fact, Ports
 from runtime.saga.catalogue import Catalogue
 from runtime.store.port import Store
 from runtime.testing.simulation.ambush import Ambushes
-from runtime.testing.simulation.calls import SimCalls
 from runtime.testing.simulation.database import Database
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.faulty_handlers import FaultyCatalogue
-from runtime.testing.simulation.faulty_store import FaultyStore, StoreFaults
-from runtime.testing.simulation.front import NodeDown, SimFront
+from runtime.testing.simulation.faulty_store import StoreFaults
 from runtime.testing.simulation.ledger import Ledger, Violation
 from runtime.testing.simulation.limits import over_limits
-from runtime.testing.simulation.loop import Killed, Process, SimLoop, check_alive
-from runtime.testing.simulation.machine import SimClock, SimTasks, machine_ports
+from runtime.testing.simulation.loop import Killed, SimLoop
+from runtime.testing.simulation.machine import machine_ports
+from runtime.testing.simulation.node import NodeSpec, SimNode
 from runtime.testing.simulation.wires import SimNetwork
-from runtime.testing.simulation.witness import Witness
 
-__all__ = ["Connect", "NodeDown", "NodeSpec", "SimCluster", "SimNode"]
+__all__ = ["Connect", "SimCluster"]
 
-_T = TypeVar("_T")
 _LAST_MAX = 40  # events shown with a failure
 
 
-@dataclass(frozen=True, slots=True)
-class NodeSpec:
-    """A node's name and what it is launched with; no services mean all."""
-
-    name: str
-    services: tuple[str, ...] = ()
-
-
-Connect = Callable[["SimNode", Ports], Store]
+Connect = Callable[[SimNode, Ports], Store]
 """Opens a store for one life of a node, which has the ports."""
 
 
@@ -91,8 +71,10 @@ class SimCluster:
         self.ports = machine_ports(loop, None, dice.named("outside"), self._report_of("outside"))
         self.database = Database(loop, self.ports, self.ledger, self._wrote)
         self.network = SimNetwork(loop, dice.named("network"), self._carried)
+        self.network.notice_s = dice.named("notice").choose((self.network.notice_s, 0.3, 5.0))
         self._digest = blake2b(digest_size=16)
         self.nodes = [SimNode(self, spec, number) for number, spec in enumerate(nodes)]
+        self.twins: list[SimNode] = []
         loop.set_exception_handler(self._unhandled)
 
     @property
@@ -109,6 +91,12 @@ class SimCluster:
     def start(self) -> None:
         for node in self.nodes:
             node.start()
+
+    def twin(self, node: SimNode) -> SimNode:
+        """Another process with the name and the services of one that there is, on a machine of its own."""
+        twin = SimNode(self, node.spec, len(self.nodes) + len(self.twins), label=f"{node.name}'{len(self.twins) + 1}")
+        self.twins.append(twin)
+        return twin
 
     async def sleep(self, delay_s: float) -> None:
         """Wait in true time, outside of all nodes."""
@@ -147,190 +135,3 @@ class SimCluster:
         text = f"{context.get('message')}: {error!r}"
         self.note(text)
         self.crashes.append(Violation("bug", text))
-
-
-class SimNode:
-    """One named node, over all its lives."""
-
-    def __init__(self, cluster: SimCluster, spec: NodeSpec, number: int) -> None:
-        self.spec = spec
-        self.name = spec.name
-        self.address = f"10.0.0.{number + 1}:7650"
-        self.lives = 0
-        self.process: Process | None = None
-        self.node: Node | None = None
-        self.clock: SimClock | None = None
-        self.store: FaultyStore | None = None
-        self._cluster = cluster
-        self._ports: Ports | None = None
-        self._front: SimFront | None = None
-        self._calls = SimCalls(self.name, cluster.loop, cluster.database, cluster.dice, self._taking_calls)
-        self._graves: list[Ports] = []  # keep the tasks of the dead: what nobody refers to would be cleaned up
-        self._may_restart = True
-        self._forsaken = False
-        self._draining = False
-
-    @property
-    def alive(self) -> bool:
-        return self.process is not None and self.process.alive
-
-    @property
-    def frozen(self) -> bool:
-        return self.process is not None and self.process.alive and self.process.frozen
-
-    @property
-    def serves(self) -> bool:
-        """Clients may call it; a frozen node looks as if they might."""
-        return self.alive and self._front is not None and self._front.serves
-
-    @property
-    def draining(self) -> bool:
-        """It was told to stop, and has not ended yet."""
-        return self.alive and self._draining
-
-    # --- its lives ---
-
-    def start(self) -> None:
-        """Launch a process, unless one runs, or it has failed for good."""
-        if self.alive or self._forsaken:
-            return
-        cluster = self._cluster
-        self.lives += 1
-        self._draining = False
-        process = self.process = Process(self.name)
-        dice = cluster.dice.named(f"{self.name}@{self.lives}")
-        ports = self._ports = machine_ports(cluster.loop, process, dice, cluster._report_of(self.name), self._reach)
-        assert isinstance(ports.clock, SimClock)
-        self.clock = ports.clock
-        store = cluster.connect(self, ports) if cluster.connect is not None else self._faulty_store(dice.named("store"))
-        self._front = SimFront(cluster.network, self.address, ports)
-        settings = Settings(name=self.name, services=self.spec.services, **cluster.settings)
-        self.node = Node(settings, cluster.catalogue, ports, store=store, front=self._front)
-        ports.tasks.start(self._run(process, self.node), name=self.name)
-
-    def _faulty_store(self, dice: Dice) -> FaultyStore:
-        cluster = self._cluster
-        self.store = FaultyStore(
-            cluster.database,
-            cluster.loop,
-            cluster.faults,
-            dice,
-            who=self.name,
-            happened=lambda name: cluster.fault(name, self.name),
-            die=lambda: self.kill("killed at a commit"),
-            broken=lambda what: cluster.crashes.append(Violation("I11", f"{self.name}: {what}")),
-        )
-        return self.store
-
-    def _reach(self, point: Failpoint) -> None:
-        """Go on, or die here and now."""
-        check_alive()
-        if point is Failpoint.KINDS_STARTED and self.node is not None:
-            self._look_into(self.node)
-        if self._cluster.ambushes.springs(point):
-            self._cluster.note(f"{self.name} reaches {point.name}")
-            self.kill("killed at a failpoint", restart_s=self._cluster.restart_s)
-            raise Killed
-
-    async def _run(self, process: Process, node: Node) -> None:
-        try:
-            await node.start()
-            reason: BaseException = await node.failed()
-        except AmendsError as error:
-            reason = error
-        except Exception as error:  # noqa: BLE001 - a simulated process ends with whatever it raises, and we say so
-            self._cluster.crashes.append(Violation("bug", f"{self.name} cannot start: {error!r}"))
-            reason = error
-        self._cluster.note(f"{self.name} ends by itself: {reason}")
-        if not isinstance(reason, AmendsError):
-            self._cluster.crashes.append(Violation("bug", f"{self.name} failed: {reason!r}"))
-        self._end(process, dark=False)
-        self._restart_after(0.5)
-
-    def _look_into(self, node: Node) -> None:
-        """Before its first turn: hear what it is told of its commits, and set what no setting sets."""
-        if self._cluster.connect is None:  # on a real file there is no ledger to be held against
-            Witness(node.committer, self._cluster.ledger)
-        for activations in node.region.activations.values():
-            activations.throttle.failures_max = self._cluster.failures_max
-
-    def kill(self, how: str, *, dark: bool = False, restart_s: float = 1.0) -> None:
-        """As SIGKILL does, or a power cut if `dark`; the supervisor starts it again after a while."""
-        if self.process is None or not self.process.alive:
-            return
-        self._cluster.fault(how, self.name)
-        self._end(self.process, dark=dark)
-        self._restart_after(restart_s)
-
-    def freeze(self) -> None:
-        if self.process is not None and self.alive:
-            self._cluster.fault("frozen", self.name)
-            self.process.frozen = True
-
-    def thaw(self) -> None:
-        if self.process is not None and self.frozen and not self._forsaken:
-            self._cluster.note(f"thawed {self.name}")
-            self._cluster.loop.thaw(self.process)
-
-    def drain(self) -> None:
-        """As SIGTERM does: the node stops by itself, and its process ends."""
-        process, node = self.process, self.node
-        if not self.serves or process is None or node is None or self._ports is None:
-            return
-        self._cluster.fault("drained", self.name)
-        assert self._front is not None
-        self._front.serves = False
-        self._draining = True
-        self._ports.tasks.start(self._drain(process, node), name=f"drain {self.name}")
-
-    async def _drain(self, process: Process, node: Node) -> None:
-        await node.stop()
-        self._end(process, dark=False)
-        self._restart_after(0.2)
-
-    def forsake(self, *, frozen: bool) -> None:
-        """It fails for good: dead, or frozen as by a hypervisor that never schedules it again."""
-        self.stay_down()
-        self._forsaken = True
-        if frozen and self.alive:
-            self.freeze()
-        else:
-            self.kill("dead for good")
-
-    def stay_down(self) -> None:
-        """Whatever ends it from now on, it is not started again."""
-        self._may_restart = False
-
-    def _end(self, process: Process, *, dark: bool) -> None:
-        if not process.alive:
-            return
-        process.alive = False
-        process.held.clear()
-        if self._front is not None:
-            self._front.serves = False
-        if self._ports is not None:
-            self._graves.append(self._ports)
-        self._cluster.network.lose(self.address, dark=dark)
-        self._calls.died()
-
-    def bury(self) -> None:
-        """Let nothing be left of its dead processes, since their loop will be used by others, or closed."""
-        graves, self._graves = self._graves, []
-        for ports in graves:
-            assert isinstance(ports.tasks, SimTasks)
-            ports.tasks.bury()
-
-    def _restart_after(self, delay_s: float) -> None:
-        if self._may_restart:
-            self._cluster.database.later(delay_s, self.start)
-
-    # --- its clients ---
-
-    async def call(self, what: Callable[[Node], Awaitable[_T]], *, timeout_s: float) -> _T:
-        """Have a node do something for a client outside. Raises NodeDown, and what the node raises."""
-        return await self._calls.call(what, timeout_s=timeout_s)
-
-    def _taking_calls(self) -> tuple[Node, Ports] | None:
-        if not self.serves or self._ports is None or self.node is None:
-            return None
-        return self.node, self._ports

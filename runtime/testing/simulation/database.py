@@ -28,6 +28,7 @@ class Database:
         self.rows = MemoryStore(ports)
         self.ledger = ledger
         self._loop = loop
+        self._locked_until_s = 0.0
         self._wrote = wrote  # told of each commit: who, of how many, the verdicts
 
     def commit(self, who: str, batch: Sequence[Transition]) -> list[Verdict]:
@@ -36,6 +37,17 @@ class Database:
         self.ledger.wrote(batch, verdicts)
         self.ledger.last_commit_at_s = self._loop.time()
         return verdicts
+
+    def lock(self, lasts_s: float) -> None:
+        """Somebody holds the lock that writers need."""
+        self._locked_until_s = max(self._locked_until_s, self._loop.time() + lasts_s)
+
+    def unlock(self) -> None:
+        self._locked_until_s = 0.0
+
+    @property
+    def is_locked(self) -> bool:
+        return self._loop.time() < self._locked_until_s
 
     def act(self, call: Coroutine[Any, Any, _T]) -> _T:
         """Run a call of the memory store, which never suspends, to its end."""

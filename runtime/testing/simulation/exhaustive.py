@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from runtime.failpoints import Failpoint
 from runtime.testing.simulation.ambush import Ambush
-from runtime.testing.simulation.cluster import NodeSpec
 from runtime.testing.simulation.faulty_store import StoreFaults
-from runtime.testing.simulation.loop import Order
+from runtime.testing.simulation.node import NodeSpec
+from runtime.testing.simulation.order import Order
 from runtime.testing.simulation.run import Result, simulate_scene
 from runtime.testing.simulation.scene import Scene
 from runtime.testing.simulation.storm import Plan

@@ -36,6 +36,8 @@ from runtime.testing.simulation.loop import SimLoop, check_alive
 __all__ = ["FaultyStore", "StoreFaults"]
 
 _T = TypeVar("_T")
+_LOCK_S = 1.5  # a writer waits for it
+_LOCK_LOOKS = 6
 _Call = Callable[[], Coroutine[Any, Any, _T]]
 
 
@@ -116,6 +118,7 @@ class FaultyStore:
     async def _commit(self, batch: Sequence[Transition]) -> list[Verdict]:
         faults, dice = self._faults, self._dice
         await self._leave()
+        await self._win_lock()
         if isinstance(batch, Batch) and dice.chance(0.5):
             batch.top_up()  # as a store does that waits for its lock
         if dice.chance(faults.unknown_missing):
@@ -261,7 +264,17 @@ class FaultyStore:
             raise obstacle
         return cast("_T", answer)
 
+    async def _win_lock(self) -> None:
+        """Wait while another session holds it, as a store with a busy timeout does."""
+        for _ in range(_LOCK_LOOKS):
+            if not self._database.is_locked:
+                return
+            await self._travel(_LOCK_S / _LOCK_LOOKS)
+        self._happened("lock not won")
+        raise StoreBusy("another session holds the lock")
+
     async def _write(self, call: _Call[_T]) -> _T:
+        await self._win_lock()
         answer = await self._read(call)
         if self._dice.chance(self._faults.reply_lost):
             self._happened("reply of a write lost")

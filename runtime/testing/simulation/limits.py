@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from runtime.host import Node
+from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.ledger import Violation
 
-__all__ = ["over_limits"]
+__all__ = ["draw_limits", "over_limits"]
 
 _TURN_ROOM = 1  # a batch that runs has left the mailbox, and is still counted as pending
+
+
+def draw_limits(dice: Dice) -> dict[str, Any]:
+    """Settings of a node: mostly the defaults, sometimes so small that they are met."""
+    limits: dict[str, Any] = {}
+    if dice.chance(0.3):
+        limits["mailbox_max"] = dice.choose((5, 2, 1))
+    if dice.chance(0.3):
+        limits["turn_messages_max"] = dice.choose((7, 2, 1))
+    if dice.chance(0.2):
+        limits["activations_max"] = dice.choose((8, 3))
+    if dice.chance(0.2):
+        limits["idle_s"] = 0.5
+    return limits
 
 
 def over_limits(node: Node) -> Iterator[Violation]:

@@ -18,12 +18,12 @@ import heapq
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context, ContextVar
-from enum import Enum, auto
 from typing import Any, Never, TypeVarTuple
 
 from runtime.testing.simulation.dice import Dice
+from runtime.testing.simulation.order import Chooser, Order
 
-__all__ = ["Killed", "NothingLeft", "Order", "Process", "SimLoop", "check_alive"]
+__all__ = ["Killed", "NothingLeft", "Process", "SimLoop", "check_alive"]
 
 _START_S = 1_000.0
 _INSTANT_STEPS_MAX = 200_000  # without time going on: something turns in circles
@@ -32,19 +32,10 @@ _MASK = (1 << 64) - 1
 
 _owner: ContextVar[Process | None] = ContextVar("owner", default=None)
 _Ts = TypeVarTuple("_Ts")
-_Ready = tuple["Process | None", asyncio.Handle]
 
 
 class NothingLeft(Exception):
     """Somebody waits, and nothing is ready nor ever will be: a deadlock of the whole simulation."""
-
-
-class Order(Enum):
-    """How the next callback is chosen among those that are ready."""
-
-    PLAIN = auto()  # first come, first served, as asyncio does: the control
-    PROCESSES = auto()  # the seed chooses a process; within it first come, first served
-    ANY = auto()  # the seed chooses any
 
 
 class Process:
@@ -86,10 +77,9 @@ class SimLoop(asyncio.BaseEventLoop):
         self.steps = 0
         self.trace = 0
         self._steps_max = steps_max
-        self._dice = dice
-        self._order = order
+        self._take = Chooser[Process | None](order, dice).take
         self._now_s = _START_S
-        self._queue: list[_Ready] = []
+        self._queue: list[tuple[Process | None, asyncio.Handle]] = []
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._made = 0
         self._ambushes: list[tuple[int, int, Callable[[], object]]] = []
@@ -146,7 +136,7 @@ class SimLoop(asyncio.BaseEventLoop):
                 self._jump()
             if self.steps >= self._next_ambush:
                 self._spring()
-            owner, handle = queue.pop(0) if len(queue) == 1 else self._take()
+            owner, handle = queue.pop(0) if len(queue) == 1 else self._take(queue)
             if handle._cancelled:
                 continue
             if owner is not None and (owner.frozen or not owner.alive):
@@ -195,16 +185,6 @@ class SimLoop(asyncio.BaseEventLoop):
             return  # a `finally` of something that is cleaned away after the end
         context: Context = handle._context  # type: ignore[attr-defined]  # an attribute that the stubs do not know
         self._queue.append((context.get(_owner), handle))
-
-    def _take(self) -> _Ready:
-        queue = self._queue
-        if self._order is Order.PLAIN:
-            return queue.pop(0)
-        chosen = self._dice.next() % len(queue)
-        if self._order is Order.PROCESSES:
-            owner = queue[chosen][0]
-            chosen = next(index for index, entry in enumerate(queue) if entry[0] is owner)
-        return queue.pop(chosen)
 
     def _jump(self) -> None:
         """To the earliest timer, and everything that is due with it."""

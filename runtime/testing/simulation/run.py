@@ -21,7 +21,8 @@ from typing import Any
 from runtime.testing.simulation.cluster import SimCluster
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.ledger import Violation
-from runtime.testing.simulation.loop import NothingLeft, Order, SimLoop
+from runtime.testing.simulation.loop import NothingLeft, SimLoop
+from runtime.testing.simulation.order import Order
 from runtime.testing.simulation.rest import broken_at_rest
 from runtime.testing.simulation.scene import Scene, draw_scene
 from runtime.testing.simulation.storm import Storm
@@ -115,6 +116,7 @@ class _Run:
             restart_s=scene.restart_s,
             failures_max=scene.failures_max,
         )
+        self._pinned = deployed.settings
         if scene.ambush is not None:
             self._cluster.ambushes.arm(scene.ambush)
         self._play = deployed.begin(self._cluster, dice.named("clients"))
@@ -160,7 +162,9 @@ class _Run:
         cluster = self._cluster
         cluster.start()
         tasks = cluster.ports.tasks
-        storm = tasks.start(Storm(cluster, self._scene.plan, self._dice.named("storm")).run(), name="storm")
+        storm = tasks.start(
+            Storm(cluster, self._scene.plan, self._dice.named("storm"), self._pinned).run(), name="storm"
+        )
         play = tasks.start(self._play.run(), name="clients")
         await storm
         if await self._rests(play):

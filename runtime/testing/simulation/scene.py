@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runtime.testing.simulation.ambush import Ambush
-from runtime.testing.simulation.cluster import NodeSpec
 from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.loop import Order
+from runtime.testing.simulation.limits import draw_limits
+from runtime.testing.simulation.node import NodeSpec
+from runtime.testing.simulation.order import Order
 from runtime.testing.simulation.storm import Plan, draw_plan
 
 __all__ = ["Scene", "draw_scene"]
@@ -31,7 +32,7 @@ class Scene:
 
 def draw_scene(dice: Dice, services: Sequence[str], *, calm: bool = False, order: Order | None = None) -> Scene:
     """The scene of a seed. A calm one has no faults at all."""
-    chosen = dice.choose((Order.PLAIN, Order.ANY, Order.PROCESSES))
+    chosen = dice.choose((Order.PLAIN, Order.ANY, Order.PROCESSES, Order.PRIORITIES, Order.STARVED))
     return Scene(
         order=order or chosen,
         nodes=_layout(dice.named("layout"), services),
@@ -50,14 +51,4 @@ def _layout(dice: Dice, services: Sequence[str]) -> tuple[NodeSpec, ...]:
 
 
 def _settings(dice: Dice) -> dict[str, Any]:
-    """Mostly the defaults; sometimes limits so small that they are met."""
-    settings: dict[str, Any] = {"store": "memory:", "shards_per_kind": dice.choose((1, 2, 4)), "drain_s": 3.0}
-    if dice.chance(0.3):
-        settings["mailbox_max"] = dice.choose((5, 2, 1))
-    if dice.chance(0.3):
-        settings["turn_messages_max"] = dice.choose((7, 2, 1))
-    if dice.chance(0.2):
-        settings["activations_max"] = dice.choose((8, 3))
-    if dice.chance(0.2):
-        settings["idle_s"] = 0.5
-    return settings
+    return {"store": "memory:", "shards_per_kind": dice.choose((1, 2, 4)), "drain_s": 3.0, **draw_limits(dice)}

@@ -42,6 +42,8 @@ _FAULTS = (
     "handler fails",
     "killed",
     "killed at a failpoint",
+    "kind paused",
+    "lock not won",
     "killed between steps",
     "killed for long",
     "powered off",
@@ -49,10 +51,13 @@ _FAULTS = (
     "refused: StoreFull",
     "refused: StoreUnavailable",
     "reply of a write lost",
+    "rolled out",
     "settle fails",
     "slow call",
+    "store locked",
     "store unreachable",
     "stream torn",
+    "two of one name",
 )
 _VERDICTS = ("COMMITTED", "CONFLICT", "GONE", "HANDLED", "UNDONE")
 

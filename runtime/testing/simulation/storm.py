@@ -9,14 +9,14 @@ testing, Groce et al., 2012).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Container
 from dataclasses import dataclass
 
-from runtime.failpoints import Failpoint
-from runtime.testing.simulation.ambush import Ambush
-from runtime.testing.simulation.cluster import SimCluster, SimNode
+from runtime.testing.simulation.acts import ACTS, Acts
+from runtime.testing.simulation.cluster import SimCluster
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.faulty_store import StoreFaults
+from runtime.testing.simulation.node import SimNode
 
 __all__ = ["Plan", "Storm", "draw_plan"]
 
@@ -25,7 +25,7 @@ _CHANCES = ("slow", "refused", "reply_lost", "unknown_applied", "unknown_missing
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The faults of one run. `acts` are names of Storm's methods."""
+    """The faults of one run. `acts` are names of ACTS."""
 
     acts: tuple[str, ...]
     every_s: float  # between two acts, on average
@@ -37,7 +37,7 @@ class Plan:
 
 def draw_plan(dice: Dice, *, calm: bool = False) -> Plan:
     """A plan for one seed; a calm one has no faults at all."""
-    acts = tuple(dice.some(sorted(_ACTS), dice.choose((0.5, 0.5, 0.15))))  # many kinds, or a few and many of them
+    acts = tuple(dice.some(sorted(ACTS), dice.choose((0.5, 0.5, 0.15))))  # many kinds, or a few and many of them
     store = StoreFaults(delay_s=dice.choose(((0.0, 0.0001), (0.0002, 0.003), (0.001, 0.05))))
     if not calm:
         for name in dice.some(_CHANCES):
@@ -53,14 +53,12 @@ def draw_plan(dice: Dice, *, calm: bool = False) -> Plan:
     )
 
 
-class Storm:
+class Storm(Acts):
     """Acts at random instants, on random nodes."""
 
-    def __init__(self, cluster: SimCluster, plan: Plan, dice: Dice) -> None:
-        self._cluster = cluster
+    def __init__(self, cluster: SimCluster, plan: Plan, dice: Dice, pinned: Container[str] = ()) -> None:
+        super().__init__(cluster, dice, plan.lasts_s, pinned)
         self._plan = plan
-        self._dice = dice
-        self._is_over = False
 
     async def run(self) -> None:
         """Rage, then heal everything."""
@@ -72,7 +70,7 @@ class Storm:
             acts += 1
             self._dice = dice.named(f"act {acts}")  # of its own, so that one can be left out and the others stay
             if plan.acts and self._dice.keeps():
-                _ACTS[self._dice.choose(plan.acts)](self)
+                ACTS[self._dice.choose(plan.acts)](self)
         self.heal()
 
     def heal(self) -> None:
@@ -83,6 +81,9 @@ class Storm:
         cluster.faults.heal()
         cluster.network.heal()
         cluster.ambushes.clear()
+        cluster.database.unlock()
+        for twin in cluster.twins:
+            twin.retire()
         cluster.handler_fails = 0.0
         forsaken = self._forsaken()
         for node in cluster.nodes:
@@ -90,6 +91,7 @@ class Storm:
                 node.forsake(frozen=self._dice.chance(0.5))
                 continue
             node.thaw()
+            node.resume()
             if node.store is not None and node.clock is not None:
                 node.store.cut = False
                 node.clock.drift(1.0)
@@ -108,171 +110,3 @@ class Storm:
             if all(any(one in other for at, other in hosts if at is not node) for one in services)
         ]
         return self._dice.choose(spare) if spare else None
-
-    # --- nodes ---
-
-    def kill(self) -> None:
-        self._node().kill("killed", restart_s=self._dice.between(0.05, 4.0))
-
-    def kill_for_long(self) -> None:
-        """Until steps run into their timeouts, if the storm lasts so long."""
-        self._node().kill("killed for long", restart_s=self._dice.between(4.0, 60.0))
-
-    def kill_at_failpoint(self) -> None:
-        point = self._dice.choose(tuple(Failpoint))
-        self._cluster.ambushes.arm(Ambush(point, hits=1 + self._dice.below(12)))
-
-    def power_off(self) -> None:
-        self._node().kill("powered off", dark=True, restart_s=self._dice.between(0.05, 4.0))
-
-    def kill_between_steps(self) -> None:
-        """In the midst of whatever it does, not only when nothing is going on."""
-        node, restart_s = self._node(), self._dice.between(0.05, 2.0)
-        self._at_step(lambda: node.kill("killed between steps", restart_s=restart_s))
-
-    def freeze(self) -> None:
-        """As SIGSTOP does, and in the midst of things too."""
-        node, lasts_s = self._node(), self._lasts_s()
-
-        def now() -> None:
-            node.freeze()
-            self._cluster.database.later(lasts_s, node.thaw)
-
-        self._at_step(now)
-
-    def drain(self) -> None:
-        self._node().drain()
-
-    # --- the network ---
-
-    def tear(self) -> None:
-        streams = self._cluster.network.streams
-        if streams:
-            source, target = self._dice.choose(streams)
-            self._cluster.fault("stream torn", f"{source} {target}")
-            self._cluster.network.tear(source, target)
-
-    def cut_one_way(self) -> None:
-        source, target = self._pair()
-        self._cluster.fault("cut one way", f"{source} {target}")
-        self._cluster.network.hold((source, target))
-        self._cluster.database.later(self._lasts_s(), self._rejoin, source, target)
-
-    def cut(self) -> None:
-        source, target = self._pair()
-        self._cluster.fault("cut", f"{source} {target}")
-        for lane in ((source, target), (target, source)):
-            self._cluster.network.hold(lane)
-        self._cluster.database.later(self._lasts_s(), self._rejoin, source, target)
-
-    def _rejoin(self, source: str, target: str) -> None:
-        """What was kept arrives after all, or the streams turn out to be broken."""
-        network = self._cluster.network
-        if self._dice.chance(0.5):
-            network.tear(source, target)
-        network.release((source, target))
-        network.release((target, source))
-
-    def clog(self) -> None:
-        lane = self._pair()
-        self._cluster.fault("clogged", " ".join(lane))
-        self._cluster.network.slow(lane, self._dice.between(20.0, 500.0))
-        self._cluster.database.later(self._lasts_s(), self._cluster.network.slow, lane, 1.0)
-
-    def deafen(self) -> None:
-        """Its machine takes connections, and the process never answers."""
-        node = self._node()
-        self._cluster.fault("deaf", node.name)
-        self._cluster.network.deafen(node.address)
-        for other in self._cluster.nodes:
-            self._cluster.network.tear(node.address, other.address)
-        self._cluster.database.later(self._lasts_s(), self._cluster.network.undeafen, node.address)
-
-    # --- clocks ---
-
-    def jump_clock(self) -> None:
-        node = self._node()
-        if node.clock is not None:
-            self._cluster.fault("clock jumps", node.name)
-            by_s = self._dice.choose((-40.0, -3.0, -0.5, 0.5, 3.0, 40.0))
-            self._cluster.ledger.clocks_wrong_s += abs(by_s)
-            node.clock.jump(by_s)
-
-    def drift_clock(self) -> None:
-        node = self._node()
-        if node.clock is not None:
-            self._cluster.fault("clock drifts", node.name)
-            self._cluster.ledger.clocks_wrong_s += 0.02 * self._plan.lasts_s
-            node.clock.drift(self._dice.between(0.98, 1.02))
-
-    # --- the database ---
-
-    def cut_from_store(self) -> None:
-        node = self._node()
-        store = node.store
-        if store is not None:
-            self._cluster.fault("cut from the store", node.name)
-            store.cut = True
-            self._cluster.database.later(self._lasts_s(), setattr, store, "cut", False)
-
-    def stop_database(self) -> None:
-        self._cluster.fault("database down")
-        lasts_s = self._lasts_s()
-        for node in self._cluster.nodes:
-            if node.store is not None:
-                node.store.cut = True
-                self._cluster.database.later(lasts_s, setattr, node.store, "cut", False)
-
-    def seize(self) -> None:
-        """Two owners: a shard is given to another member, and the table is all that the former one hears of it."""
-        rows = self._cluster.database.rows
-        view = self._cluster.database.act(rows.cluster())
-        moves = [
-            (row, node.name)
-            for row in view.shards
-            for node in view.nodes
-            if row.owner and node.name != row.owner and row.kind in node.kinds
-        ]
-        if moves:
-            row, owner = self._dice.choose(moves)
-            self._cluster.fault("shard seized", f"{row.kind} {row.shard} {row.owner} {owner}")
-            self._cluster.database.act(rows.assign(row.kind, row.shard, owner=owner, expected_epoch=row.epoch))
-
-    # --- choices ---
-
-    def _node(self) -> SimNode:
-        return self._dice.choose(self._cluster.nodes)
-
-    def _pair(self) -> tuple[str, str]:
-        source = self._dice.below(len(self._cluster.nodes))
-        step = 1 + self._dice.below(max(1, len(self._cluster.nodes) - 1))
-        target = (source + step) % len(self._cluster.nodes)
-        return self._cluster.nodes[source].address, self._cluster.nodes[target].address
-
-    def _lasts_s(self) -> float:
-        return self._dice.choose((0.05, 0.5, 2.0, 6.0)) * self._dice.between(0.5, 1.0)
-
-    def _at_step(self, act: Callable[[], object]) -> None:
-        loop = self._cluster.loop
-        loop.at_step(loop.steps + self._dice.below(400), lambda: None if self._is_over else act())
-
-
-_ACTS: dict[str, Callable[[Storm], None]] = {
-    "kill": Storm.kill,
-    "kill for long": Storm.kill_for_long,
-    "kill at failpoint": Storm.kill_at_failpoint,
-    "power off": Storm.power_off,
-    "kill between steps": Storm.kill_between_steps,
-    "freeze": Storm.freeze,
-    "drain": Storm.drain,
-    "tear": Storm.tear,
-    "cut one way": Storm.cut_one_way,
-    "cut": Storm.cut,
-    "clog": Storm.clog,
-    "deafen": Storm.deafen,
-    "jump clock": Storm.jump_clock,
-    "drift clock": Storm.drift_clock,
-    "cut from store": Storm.cut_from_store,
-    "stop database": Storm.stop_database,
-    "seize": Storm.seize,
-}

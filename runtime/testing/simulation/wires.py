@@ -11,22 +11,19 @@ other is gone but a broken stream, and that may take its time, or never come.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from contextvars import Context
 
 from runtime.errors import AddressInUse, LinkLost, NobodyListens
 from runtime.ports import Accept, Link, Tasks
 from runtime.testing.simulation.dice import Dice
+from runtime.testing.simulation.link import Lane, SimLink, Wire
 from runtime.testing.simulation.loop import check_alive
 
 __all__ = ["SimListener", "SimNetwork", "SimTransport"]
 
 _WIRE_BYTES_MAX = 64 * 1024
 _NOTICE_S = 0.3  # the longest it takes one side to see that its stream broke
-
-Lane = tuple[str, str]
-"""(source, target), by address."""
 
 
 class SimNetwork:
@@ -42,6 +39,7 @@ class SimNetwork:
     ) -> None:
         self.loop = loop
         self.delay_s = (0.0002, 0.002)  # of a frame, from and to
+        self.notice_s = _NOTICE_S  # the longest it takes the reader of a torn stream to see that it broke
         self.wire_bytes_max = wire_bytes_max  # under way in one direction; beyond, the sender waits
         self._carried = carried  # told of every frame: source, target, bytes
         self._dice = dice
@@ -100,7 +98,7 @@ class SimNetwork:
     def cut(self, a: str, b: str) -> None:
         """Break the streams between two addresses, frames under way included; dialling fails until they are joined."""
         self._cut[a, b] = self._cut[b, a] = None
-        self.tear(a, b)
+        self._break_between(a, b, _NOTICE_S)
 
     def join(self, a: str, b: str) -> None:
         """Undo `cut`."""
@@ -128,10 +126,8 @@ class SimNetwork:
             self.release(lane)
 
     def tear(self, a: str, b: str) -> None:
-        """Break the streams between two addresses; each side sees it in its own time."""
-        for link in [link for link in self._links if {link.local, link.remote} == {a, b}]:
-            self._links.pop(link, None)
-            self._break(link)
+        """Break the streams between two addresses; each side sees it in its own time, and reads on until then."""
+        self._break_between(a, b, self.notice_s)
 
     def lose(self, address: str, *, dark: bool) -> None:
         """The process there is gone. Its kernel ends its streams, but not if the whole machine is `dark`."""
@@ -141,7 +137,7 @@ class SimNetwork:
         for link in [link for link in self._links if address in (link.local, link.remote)]:
             self._links.pop(link, None)
             if not dark:
-                self._break(link)
+                self._break(link, _NOTICE_S)
 
     @property
     def streams(self) -> list[Lane]:
@@ -169,10 +165,17 @@ class SimNetwork:
     def unlisten(self, address: str) -> None:
         self._listeners.pop(address, None)
 
-    def _break(self, link: SimLink) -> None:
+    def _break_between(self, a: str, b: str, notice_s: float) -> None:
+        for link in [link for link in self._links if {link.local, link.remote} == {a, b}]:
+            self._links.pop(link, None)
+            self._break(link, notice_s)
+
+    def _break(self, link: SimLink, notice_s: float) -> None:
+        """Who writes learns of it soon. What is under way may still be read, until the reader has noticed too."""
         error = LinkLost(f"the stream between {link.local} and {link.remote} broke")
-        self.later(self._dice.between(0.0, _NOTICE_S), link.incoming.fail, error)
-        self.later(self._dice.between(0.0, _NOTICE_S), link.outgoing.fail, error)
+        for wire in (link.incoming, link.outgoing):
+            self.later(self._dice.between(0.0, _NOTICE_S), wire.refuse, error)
+            self.later(self._dice.between(0.0, notice_s), wire.fail, error)
 
 
 class SimTransport:
@@ -216,108 +219,3 @@ class SimListener:
         finally:
             self._links.pop(link, None)
             await link.close()
-
-
-class Wire:
-    """One direction of a stream."""
-
-    def __init__(self, network: SimNetwork, lane: Lane) -> None:
-        self.lane = lane
-        self._network = network
-        self._flying: deque[bytes | None] = deque()  # None: the end
-        self._landed: deque[bytes | None] = deque()
-        self._bytes = 0  # sent, and not yet read
-        self._last_s = 0.0  # when the latest frame lands
-        self._waiters: deque[asyncio.Future[None]] = deque()  # one reader and one writer at the most
-        self._ended = False
-        self._error: LinkLost | None = None
-
-    async def put(self, frame: bytes) -> None:
-        check_alive()
-        self._check()
-        self._bytes += len(frame)
-        self._send(frame)
-        while self._bytes > self._network.wire_bytes_max:
-            await self._wait()
-            self._check()
-
-    async def get(self) -> bytes | None:
-        while self._error is None and (not self._landed or self._network.is_held(self.lane)):
-            await self._wait()
-        if self._error is not None:
-            raise self._error
-        frame = self._landed[0]
-        if frame is not None:
-            self._landed.popleft()
-            self._bytes -= len(frame)
-            self.wake()
-        return frame
-
-    def end(self) -> None:
-        """By its writer: what was sent still arrives, and then the end."""
-        check_alive()
-        if not self._ended:
-            self._ended = True
-            self._send(None)
-
-    def fail(self, error: LinkLost) -> None:
-        """For both ends, at once."""
-        self._error = self._error or error
-        self.wake()
-
-    def wake(self) -> None:
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-
-    def _send(self, frame: bytes | None) -> None:
-        self._flying.append(frame)
-        self._last_s = max(self._last_s, self._network.arrival_s(self.lane, frame or b""))
-        self._network.later(self._last_s - self._network.loop.time(), self._land)
-
-    def _land(self) -> None:
-        """Whichever timer this is: the first that was sent is the first to arrive."""
-        self._landed.append(self._flying.popleft())
-        self.wake()
-
-    def _check(self) -> None:
-        if self._error is not None:
-            raise self._error
-        if self._ended:
-            raise LinkLost("the link was closed on this side")
-
-    async def _wait(self) -> None:
-        waiter: asyncio.Future[None] = self._network.loop.create_future()
-        self._waiters.append(waiter)
-        await waiter
-
-
-class SimLink:
-    """One end of a stream."""
-
-    def __init__(self, network: SimNetwork, local: str, remote: str, *, incoming: Wire, outgoing: Wire) -> None:
-        self._network = network
-        self._closed = False
-        self.local = local
-        self.remote = remote
-        self.incoming = incoming
-        self.outgoing = outgoing
-
-    async def send(self, frame: bytes) -> None:
-        await self.outgoing.put(frame)
-
-    async def receive(self) -> bytes | None:
-        return await self.incoming.get()
-
-    async def close(self) -> None:
-        """What was sent still arrives; what comes from the other side does not, and its next send fails."""
-        if not self._closed:
-            self._closed = True
-            self._network.forget(self)
-            self.outgoing.end()
-            self.incoming.fail(LinkLost(f"the link between {self.local} and {self.remote} was closed"))
-
-    def fail(self, error: LinkLost) -> None:
-        self.incoming.fail(error)
-        self.outgoing.fail(error)

@@ -28,7 +28,7 @@ from runtime.errors import InvalidSettings
 from runtime.testing.cluster.cluster import Cluster, CommandFailed, NotAtRest
 from runtime.testing.cluster.loop import ClusterLoop
 from runtime.testing.fixtures import MakeCluster
-from runtime.testing.simulation.cluster import NodeDown
+from runtime.testing.simulation.front import NodeDown
 from runtime.testing.simulation.ledger import Violation
 
 APART = {name: [name] for name in ("sales", "billing", "warehouse", "orchestration")}

@@ -16,8 +16,9 @@ from runtime.testing.simulation.database import Database
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.faulty_store import FaultyStore, StoreFaults
 from runtime.testing.simulation.ledger import Ledger
-from runtime.testing.simulation.loop import NothingLeft, Order, Process, SimLoop
+from runtime.testing.simulation.loop import NothingLeft, Process, SimLoop
 from runtime.testing.simulation.machine import SimClock, machine_ports
+from runtime.testing.simulation.order import Order
 from runtime.testing.simulation.wires import SimNetwork
 
 

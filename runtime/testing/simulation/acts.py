@@ -1,0 +1,240 @@
+"""What a storm does, one act at a time: to a random node, a lane between two, a clock, or the database.
+
+Storm ──act──▶ Acts ──▶ SimNode, SimNetwork, Database, SimClock
+                └──▶ database.later   what undoes it after a while
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from typing import Any
+
+from runtime.durable.root import Pause, Resume
+from runtime.failpoints import Failpoint
+from runtime.testing.simulation.ambush import Ambush
+from runtime.testing.simulation.cluster import SimCluster
+from runtime.testing.simulation.dice import Dice
+from runtime.testing.simulation.limits import draw_limits
+from runtime.testing.simulation.node import SimNode
+
+__all__ = ["ACTS", "Acts"]
+
+
+class Acts:
+    """All that can be done; choices come from `dice`, which the storm renews for each act."""
+
+    def __init__(self, cluster: SimCluster, dice: Dice, lasts_s: float, pinned: Container[str] = ()) -> None:
+        """`pinned` names settings that are the workload's, and stay."""
+        self._cluster = cluster
+        self._pinned = pinned
+        self._dice = dice
+        self._storm_s = lasts_s  # how long all of it goes on
+        self._is_over = False
+
+    # --- nodes ---
+
+    def kill(self) -> None:
+        self._node().kill("killed", restart_s=self._dice.between(0.05, 4.0))
+
+    def kill_for_long(self) -> None:
+        """Until steps run into their timeouts, if the storm lasts so long."""
+        self._node().kill("killed for long", restart_s=self._dice.between(4.0, 60.0))
+
+    def kill_at_failpoint(self) -> None:
+        point = self._dice.choose(tuple(Failpoint))
+        self._cluster.ambushes.arm(Ambush(point, hits=1 + self._dice.below(12)))
+
+    def power_off(self) -> None:
+        self._node().kill("powered off", dark=True, restart_s=self._dice.between(0.05, 4.0))
+
+    def kill_between_steps(self) -> None:
+        """In the midst of whatever it does, not only when nothing is going on."""
+        node, restart_s = self._node(), self._dice.between(0.05, 2.0)
+        self._at_step(lambda: node.kill("killed between steps", restart_s=restart_s))
+
+    def freeze(self) -> None:
+        """As SIGSTOP does, and in the midst of things too."""
+        node, lasts_s = self._node(), self._lasts_s()
+
+        def now() -> None:
+            node.freeze()
+            self._cluster.database.later(lasts_s, node.thaw)
+
+        self._at_step(now)
+
+    def drain(self) -> None:
+        self._node().drain()
+
+    def twin(self) -> None:
+        """A second process of one name, as by an orchestrator that takes the first for dead, though it is not."""
+        node = self._node()
+        self._cluster.fault("two of one name", node.name)
+        twin = self._cluster.twin(node)
+        twin.start()
+        self._cluster.database.later(self._lasts_s() + 2.0, twin.retire)
+
+    def roll_out(self) -> None:
+        """One node after the other is drained, and comes back with other limits, as with a new version."""
+        self._cluster.fault("rolled out")
+        limits = {name: value for name, value in draw_limits(self._dice).items() if name not in self._pinned}
+        for number, node in enumerate(self._cluster.nodes):
+            self._cluster.database.later(number * 1.5, self._replace, node, limits)
+
+    def _replace(self, node: SimNode, limits: dict[str, Any]) -> None:
+        if not self._is_over:
+            node.limits = limits
+            node.drain()
+
+    def pause(self) -> None:
+        """An operator stops one kind of a node from taking mail, and lets it go on after a while."""
+        node = self._node()
+        running = node.node
+        if node.serves and running is not None:
+            kind = self._dice.choose(sorted(running.roots))
+            self._cluster.fault("kind paused", f"{node.name} {kind}")
+            running.roots[kind].try_tell(Pause())
+            self._cluster.database.later(self._lasts_s(), running.roots[kind].try_tell, Resume())
+
+    # --- the network ---
+
+    def tear(self) -> None:
+        streams = self._cluster.network.streams
+        if streams:
+            source, target = self._dice.choose(streams)
+            self._cluster.fault("stream torn", f"{source} {target}")
+            self._cluster.network.tear(source, target)
+
+    def cut_one_way(self) -> None:
+        source, target = self._pair()
+        self._cluster.fault("cut one way", f"{source} {target}")
+        self._cluster.network.hold((source, target))
+        self._cluster.database.later(self._lasts_s(), self._rejoin, source, target)
+
+    def cut(self) -> None:
+        source, target = self._pair()
+        self._cluster.fault("cut", f"{source} {target}")
+        for lane in ((source, target), (target, source)):
+            self._cluster.network.hold(lane)
+        self._cluster.database.later(self._lasts_s(), self._rejoin, source, target)
+
+    def _rejoin(self, source: str, target: str) -> None:
+        """What was kept arrives after all, or the streams turn out to be broken."""
+        network = self._cluster.network
+        if self._dice.chance(0.5):
+            network.tear(source, target)
+        network.release((source, target))
+        network.release((target, source))
+
+    def clog(self) -> None:
+        lane = self._pair()
+        self._cluster.fault("clogged", " ".join(lane))
+        self._cluster.network.slow(lane, self._dice.between(20.0, 500.0))
+        self._cluster.database.later(self._lasts_s(), self._cluster.network.slow, lane, 1.0)
+
+    def deafen(self) -> None:
+        """Its machine takes connections, and the process never answers."""
+        node = self._node()
+        self._cluster.fault("deaf", node.name)
+        self._cluster.network.deafen(node.address)
+        for other in self._cluster.nodes:
+            self._cluster.network.tear(node.address, other.address)
+        self._cluster.database.later(self._lasts_s(), self._cluster.network.undeafen, node.address)
+
+    # --- clocks ---
+
+    def jump_clock(self) -> None:
+        node = self._node()
+        if node.clock is not None:
+            self._cluster.fault("clock jumps", node.name)
+            by_s = self._dice.choose((-40.0, -3.0, -0.5, 0.5, 3.0, 40.0))
+            self._cluster.ledger.clocks_wrong_s += abs(by_s)
+            node.clock.jump(by_s)
+
+    def drift_clock(self) -> None:
+        node = self._node()
+        if node.clock is not None:
+            self._cluster.fault("clock drifts", node.name)
+            self._cluster.ledger.clocks_wrong_s += 0.02 * self._storm_s
+            node.clock.drift(self._dice.between(0.98, 1.02))
+
+    # --- the database ---
+
+    def cut_from_store(self) -> None:
+        node = self._node()
+        store = node.store
+        if store is not None:
+            self._cluster.fault("cut from the store", node.name)
+            store.cut = True
+            self._cluster.database.later(self._lasts_s(), setattr, store, "cut", False)
+
+    def stop_database(self) -> None:
+        self._cluster.fault("database down")
+        lasts_s = self._lasts_s()
+        for node in self._cluster.nodes:
+            if node.store is not None:
+                node.store.cut = True
+                self._cluster.database.later(lasts_s, setattr, node.store, "cut", False)
+
+    def lock_database(self) -> None:
+        """A frozen session holds the lock: whoever wants to write waits, and gives up."""
+        self._cluster.fault("store locked")
+        self._cluster.database.lock(self._lasts_s())
+
+    def seize(self) -> None:
+        """Two owners: a shard is given to another member, and the table is all that the former one hears of it."""
+        rows = self._cluster.database.rows
+        view = self._cluster.database.act(rows.cluster())
+        moves = [
+            (row, node.name)
+            for row in view.shards
+            for node in view.nodes
+            if row.owner and node.name != row.owner and row.kind in node.kinds
+        ]
+        if moves:
+            row, owner = self._dice.choose(moves)
+            self._cluster.fault("shard seized", f"{row.kind} {row.shard} {row.owner} {owner}")
+            self._cluster.database.act(rows.assign(row.kind, row.shard, owner=owner, expected_epoch=row.epoch))
+
+    # --- choices ---
+
+    def _node(self) -> SimNode:
+        return self._dice.choose(self._cluster.nodes)
+
+    def _pair(self) -> tuple[str, str]:
+        source = self._dice.below(len(self._cluster.nodes))
+        step = 1 + self._dice.below(max(1, len(self._cluster.nodes) - 1))
+        target = (source + step) % len(self._cluster.nodes)
+        return self._cluster.nodes[source].address, self._cluster.nodes[target].address
+
+    def _lasts_s(self) -> float:
+        return self._dice.choose((0.05, 0.5, 2.0, 6.0)) * self._dice.between(0.5, 1.0)
+
+    def _at_step(self, act: Callable[[], object]) -> None:
+        loop = self._cluster.loop
+        loop.at_step(loop.steps + self._dice.below(400), lambda: None if self._is_over else act())
+
+
+ACTS: dict[str, Callable[[Acts], None]] = {
+    "kill": Acts.kill,
+    "kill for long": Acts.kill_for_long,
+    "kill at failpoint": Acts.kill_at_failpoint,
+    "power off": Acts.power_off,
+    "kill between steps": Acts.kill_between_steps,
+    "freeze": Acts.freeze,
+    "drain": Acts.drain,
+    "tear": Acts.tear,
+    "cut one way": Acts.cut_one_way,
+    "cut": Acts.cut,
+    "clog": Acts.clog,
+    "deafen": Acts.deafen,
+    "jump clock": Acts.jump_clock,
+    "drift clock": Acts.drift_clock,
+    "cut from store": Acts.cut_from_store,
+    "stop database": Acts.stop_database,
+    "lock database": Acts.lock_database,
+    "pause": Acts.pause,
+    "roll out": Acts.roll_out,
+    "seize": Acts.seize,
+    "twin": Acts.twin,
+}
+"""By name."""
