@@ -75,7 +75,7 @@ class Orders:
     def __init__(self) -> None:
         self.catalogue = catalogue()
         self.settings: dict[str, Any] = {}
-        self.expects = ("completed", "cancelled", "sagas compensated")
+        self.expects: tuple[str, ...] = ("completed", "cancelled", "sagas compensated")
         self.never = ("MESSAGE_PARKED",)  # no order is poisoned
 
     def deploy(self, dice: Dice) -> Orders:
@@ -217,13 +217,17 @@ class OrderClients:
     def _check_stock(self, sold: dict[str, int]) -> Iterator[Violation]:
         for row in self._world.ledger.rows_of("warehouse"):
             stock = StockState.FromString(row.state)
-            if stock.restocked != self._restocked.get(row.key, 0):
-                yield Violation("I2", f"{row.key}: {stock.restocked} put in, not {self._restocked.get(row.key, 0)}")
+            put_in = self._expected_stock(row.key, stock.restocked)
+            if stock.restocked != put_in:
+                yield Violation("I2", f"{row.key}: {stock.restocked} put in, not {put_in}")
             if stock.on_hand != stock.restocked - stock.labelled + stock.voided or stock.on_hand < 0:
                 yield Violation("I3", f"{row.key}: units appeared or vanished: {stock}")
             if stock.labelled - stock.voided != sold.get(row.key, 0):
                 out = stock.labelled - stock.voided
                 yield Violation("I3", f"{row.key}: {out} units are out, {sold.get(row.key, 0)} are sold")
+
+    def _expected_stock(self, sku: str, found: int) -> int:
+        return self._restocked.get(sku, 0)
 
     def excuses(self, row: ActorRow | MailRow) -> bool:
         """Nothing: every order ends, and no message is ever given up."""

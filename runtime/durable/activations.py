@@ -58,6 +58,7 @@ class Activations:
         self._table: dict[Address, Activation] = {}
         self._recent: dict[bytes, Address] = {}
         self._older: dict[bytes, Address] = {}
+        self._found_again: dict[bytes, None] = {}  # ids of these that a sweep has found once
         self._unfetched: dict[Address, Activation] = {}  # made lately; read together by the first that runs
         self._tick = 0
         self._made = 0
@@ -86,7 +87,7 @@ class Activations:
     def deliver(self, envelope: Envelope, shard: int, *, attempts: int = 0, fed: bool = False) -> bool:
         """Hand a message to its actor. False: declined, it stays in the store."""
         address = envelope.address
-        if self._recent.get(envelope.id) == address or self._older.get(envelope.id) == address:
+        if self._has_run(envelope.id, address):
             return True
         activation = self._table.get(address)
         if activation is None:
@@ -100,6 +101,10 @@ class Activations:
         if not fed and not self._takes_pushes(activation, envelope):
             return False
         return self._enqueue(activation, envelope, attempts)
+
+    def _has_run(self, id: bytes, address: Address) -> bool:
+        """Whether it was consumed here, lately."""
+        return self._recent.get(id) == address or self._older.get(id) == address
 
     def _takes_pushes(self, activation: Activation, envelope: Envelope) -> bool:
         feeder = self._feeder
@@ -179,6 +184,9 @@ class Activations:
             if row.attempts:
                 self._feeder.block(row.address, row.shard, row.due_at_s)
             return True
+        if not fed and self._has_run(row.id, row.address):
+            self._doubt(row)
+            return True
         try:
             envelope = decode(row.envelope)
         except InvalidMessage as error:
@@ -187,6 +195,23 @@ class Activations:
         if fed and row.address in self._feeder.blocked and not envelope.undo_of:
             return True
         return self.deliver(envelope, row.shard, attempts=row.attempts, fed=fed)
+
+    def _doubt(self, row: MailRow) -> None:
+        """A sweep has found mail that ran here. It may have read before that was committed, though not twice.
+
+        Then the store has lost the commit, as one does when a standby takes over that had not got it. All that is
+        known here is in doubt, and what the history does not have is run again.
+        """
+        if row.id not in self._found_again:
+            self._found_again[row.id] = None
+            return
+        del self._found_again[row.id]
+        self._recent.pop(row.id, None)
+        self._older.pop(row.id, None)
+        activation = self._table.get(row.address)
+        if activation is not None and activation.is_idle:
+            self._drop(activation)  # its state is that of a turn which is lost
+        self._feeder.feed(row.address, row.shard, doubted=True)
 
     # --- called by activations ---
 
@@ -205,6 +230,7 @@ class Activations:
     def release(self, activation: Activation, draft: Draft) -> None:
         if len(self._recent) > _RECENT_MAX:
             self._recent, self._older = {}, self._recent
+            self._found_again.clear()
         self._recent.update(draft.consumed)
         if draft.failed:
             self.throttle.failed()
@@ -286,6 +312,7 @@ class Activations:
             self._drop(activation)
         self._feeder.clear()
         self._recent, self._older = {}, {}
+        self._found_again.clear()
 
     def when_idle(self, shards: frozenset[int], then: Callable[[], None]) -> None:
         """Let go of the actors of these shards, each when its turn has ended, and then call back.

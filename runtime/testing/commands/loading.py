@@ -20,6 +20,7 @@ __all__ = ["attribute_of", "workload_named"]
 _HOMES = {
     "orders": "actors.workload",
     "errand": "actors.errand",
+    "failover": "actors.failover",
     "random": "runtime.testing.programs",
     "streams": "runtime.testing.streams",
 }

@@ -17,7 +17,7 @@ from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.limits import draw_limits
 from runtime.testing.simulation.node import SimNode
 
-__all__ = ["ACTS", "Acts"]
+__all__ = ["ACTS", "HAZARDS", "Acts"]
 
 
 class Acts:
@@ -180,6 +180,18 @@ class Acts:
         self._cluster.fault("store locked")
         self._cluster.database.lock(self._lasts_s())
 
+    def fail_over(self) -> None:
+        """The database goes down, and a standby takes over that had not got the newest commits yet."""
+        cluster = self._cluster
+        cluster.database.keep()
+        cluster.database.later(self._dice.choose((0.02, 0.2, 1.0)) * self._dice.between(0.5, 1.0), self._take_over)
+
+    def _take_over(self) -> None:
+        if not self._is_over:
+            self._cluster.fault("failed over")
+            self._cluster.database.fail_over()
+            self.stop_database()
+
     def seize(self) -> None:
         """Two owners: a shard is given to another member, and the table is all that the former one hears of it."""
         rows = self._cluster.database.rows
@@ -237,4 +249,7 @@ ACTS: dict[str, Callable[[Acts], None]] = {
     "seize": Acts.seize,
     "twin": Acts.twin,
 }
-"""By name."""
+"""By name; each run draws from these."""
+
+HAZARDS: dict[str, Callable[[Acts], None]] = {"fail over": Acts.fail_over}
+"""By name: what breaks promises that the product makes of a store that keeps its own. Only workloads ask for these."""

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from runtime.ports import Ports
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Transition, Verdict
+from runtime.testing.simulation.kept import Kept
 from runtime.testing.simulation.ledger import Ledger
 from runtime.testing.simulation.loop import SimLoop
 
@@ -28,6 +29,8 @@ class Database:
         self.rows = MemoryStore(ports)
         self.ledger = ledger
         self._loop = loop
+        self.reigns = 0  # how often a standby has taken over
+        self._standby: tuple[Kept, Kept] | None = None
         self._locked_until_s = 0.0
         self._wrote = wrote  # told of each commit: who, of how many, the verdicts
 
@@ -48,6 +51,19 @@ class Database:
     @property
     def is_locked(self) -> bool:
         return self._loop.time() < self._locked_until_s
+
+    def keep(self) -> None:
+        """A standby has everything until now, and nothing that comes from here on."""
+        self._standby = Kept(self.rows), self.ledger.keep()
+
+    def fail_over(self) -> None:
+        """The standby takes over: what was written since is lost, though it was confirmed. All connections break."""
+        if self._standby is not None:
+            rows, known = self._standby
+            self._standby = None
+            self.reigns += 1
+            rows.turn_back()
+            self.ledger.turn_back(known)
 
     def act(self, call: Coroutine[Any, Any, _T]) -> _T:
         """Run a call of the memory store, which never suspends, to its end."""

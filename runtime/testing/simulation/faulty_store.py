@@ -116,7 +116,7 @@ class FaultyStore:
             raise
 
     async def _commit(self, batch: Sequence[Transition]) -> list[Verdict]:
-        faults, dice = self._faults, self._dice
+        faults, dice, reign = self._faults, self._dice, self._database.reigns
         await self._leave()
         await self._win_lock()
         if isinstance(batch, Batch) and dice.chance(0.5):
@@ -126,18 +126,20 @@ class FaultyStore:
             raise CommitUnknown("the connection broke before the commit")
         if dice.chance(faults.unknown_late):
             self._happened("commit late, unknown")
-            late = _Late(batch)
+            late = _Late(batch, self._database.reigns)
             self._late.append(late)
             self._database.later(dice.between(0.0, 0.5), self._arrive, late)
             raise CommitUnknown("the connection broke during the commit")
         if dice.chance(faults.hang):
             self._happened("commit hangs")
             await self._travel(dice.between(0.0, faults.hang_s))
+        self._check(reign, CommitUnknown)
         verdicts = self._database.commit(self._who, batch)
         if dice.chance(faults.dies):
             self._happened("commit applied, node dies")
             self._die()
         await self._travel()
+        self._check(reign, CommitUnknown)
         if dice.chance(faults.unknown_applied):
             self._happened("commit applied, unknown")
             raise CommitUnknown("the connection broke after the commit")
@@ -148,6 +150,7 @@ class FaultyStore:
             self._happened("settle fails")
             await self._travel()
             raise StoreUnavailable("no connection yet")
+        reign = self._database.reigns
         await self._leave()
         self._unsettled = [one for one in self._unsettled if not any(one is other for other in batch)]
         for late in self._late:  # whatever is still under way is decided before the answer
@@ -155,12 +158,14 @@ class FaultyStore:
         self._late.clear()
         answer = self._database.act(self._database.rows.settle(batch))
         await self._travel()
+        self._check(reign, StoreUnavailable)
         return answer
 
     def _arrive(self, late: _Late) -> None:
         if not late.is_decided:
             late.is_decided = True
-            self._database.commit(self._who, late.batch)
+            if late.reign == self._database.reigns:  # else it went to one that is gone
+                self._database.commit(self._who, late.batch)
 
     def _decide(self, late: _Late) -> None:
         if self._dice.chance(0.5):
@@ -253,7 +258,7 @@ class FaultyStore:
 
     async def _read(self, call: _Call[_T]) -> _T:
         """One way instead of two: what is asked happens at its beginning or at its end, so an answer may be stale."""
-        early = self._dice.chance(0.5)
+        early, reign = self._dice.chance(0.5), self._database.reigns
         if not early:
             await self._travel()
         obstacle = await self._obstacle()
@@ -262,6 +267,7 @@ class FaultyStore:
             await self._travel()
         if obstacle is not None:
             raise obstacle
+        self._check(reign, StoreUnavailable)
         return cast("_T", answer)
 
     async def _win_lock(self) -> None:
@@ -280,6 +286,11 @@ class FaultyStore:
             self._happened("reply of a write lost")
             raise StoreUnavailable("the connection broke before the answer")
         return answer
+
+    def _check(self, reign: int, error: type[StoreError]) -> None:
+        """A failover breaks every connection."""
+        if reign != self._database.reigns:
+            raise error("the connection broke: another database has taken over")
 
     async def _leave(self) -> None:
         """Reach the database, or fail on the way."""
@@ -324,6 +335,7 @@ class _Late:
     """A commit that is still under way when its sender has given up on it."""
 
     batch: Sequence[Transition]
+    reign: int  # of the database that it went to
     is_decided: bool = False
 
 

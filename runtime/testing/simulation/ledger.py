@@ -19,6 +19,7 @@ from runtime.observe.sequence import as_text
 from runtime.record import record
 from runtime.saga.definition import Definition
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome, Transition, Verdict
+from runtime.testing.simulation.kept import Kept
 from runtime.testing.simulation.retries import Pair, Retries
 from runtime.testing.simulation.saga_rules import SagaRules
 from runtime.testing.simulation.timer_rules import broken_timers
@@ -66,6 +67,7 @@ class Ledger:
         self.last_commit_at_s = 0.0  # in true time
         self.seen: Counter[str] = Counter()  # verdicts, and outcomes of messages
         self.clocks_wrong_s = 0.0  # how far clocks were moved in all: between firing and the turn they may go back
+        self.lost: dict[Address, None] = {}  # actors of which a failover has lost something
         self._sent: dict[bytes, _Sent] = {}
         self._retries = Retries()
         self._delayed: dict[bytes, None] = {}  # was retried later or parked at least once
@@ -232,6 +234,19 @@ class Ledger:
         self.waiting[mail.id] = mail
         if known is None:
             self._sent[mail.id] = _Sent(mail, _readable(mail), len(self._sent))
+
+    # --- a database that loses its newest commits ---
+
+    def keep(self) -> Kept:
+        """What is known now, to be known again after `turn_back`."""
+        return Kept(self, self._retries, but=("violations", "lost"))
+
+    def turn_back(self, kept: Kept) -> None:
+        """What was committed since has never been; whose it was is remembered as `lost`."""
+        sent, actors = self._sent, self.actors
+        kept.turn_back()
+        self.lost.update((one.row.address, None) for id, one in sent.items() if id not in self._sent)
+        self.lost.update((address, None) for address, row in actors.items() if self.actors.get(address) != row)
 
     # --- at rest ---
 

@@ -26,7 +26,7 @@ from runtime.testing.simulation.order import Order
 from runtime.testing.simulation.rest import broken_at_rest
 from runtime.testing.simulation.scene import Scene, draw_scene
 from runtime.testing.simulation.storm import Storm
-from runtime.testing.simulation.workload import Workload
+from runtime.testing.simulation.workload import Hazardous, Workload
 
 __all__ = ["MakeScene", "Result", "simulate_scene", "simulate_seed"]
 
@@ -117,6 +117,7 @@ class _Run:
             failures_max=scene.failures_max,
         )
         self._pinned = deployed.settings
+        self._hazards = tuple(deployed.hazards) if isinstance(deployed, Hazardous) else ()
         if scene.ambush is not None:
             self._cluster.ambushes.arm(scene.ambush)
         self._play = deployed.begin(self._cluster, dice.named("clients"))
@@ -163,7 +164,7 @@ class _Run:
         cluster.start()
         tasks = cluster.ports.tasks
         storm = tasks.start(
-            Storm(cluster, self._scene.plan, self._dice.named("storm"), self._pinned).run(), name="storm"
+            Storm(cluster, self._scene.plan, self._dice.named("storm"), self._pinned, self._hazards).run(), name="storm"
         )
         play = tasks.start(self._play.run(), name="clients")
         await storm

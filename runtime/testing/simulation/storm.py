@@ -9,10 +9,10 @@ testing, Groce et al., 2012).
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
-from runtime.testing.simulation.acts import ACTS, Acts
+from runtime.testing.simulation.acts import ACTS, HAZARDS, Acts
 from runtime.testing.simulation.cluster import SimCluster
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.faulty_store import StoreFaults
@@ -20,6 +20,7 @@ from runtime.testing.simulation.node import SimNode
 
 __all__ = ["Plan", "Storm", "draw_plan"]
 
+_ALL = {**ACTS, **HAZARDS}
 _CHANCES = ("slow", "refused", "reply_lost", "unknown_applied", "unknown_missing", "unknown_late", "hang", "dies")
 
 
@@ -56,9 +57,13 @@ def draw_plan(dice: Dice, *, calm: bool = False) -> Plan:
 class Storm(Acts):
     """Acts at random instants, on random nodes."""
 
-    def __init__(self, cluster: SimCluster, plan: Plan, dice: Dice, pinned: Container[str] = ()) -> None:
+    def __init__(
+        self, cluster: SimCluster, plan: Plan, dice: Dice, pinned: Container[str] = (), hazards: Iterable[str] = ()
+    ) -> None:
+        """`hazards` names acts that the workload asks for, beside those of the plan."""
         super().__init__(cluster, dice, plan.lasts_s, pinned)
         self._plan = plan
+        self._choices = (*plan.acts, *hazards) if plan.acts else ()
 
     async def run(self) -> None:
         """Rage, then heal everything."""
@@ -69,8 +74,8 @@ class Storm(Acts):
             await cluster.sleep(dice.between(0.1 * plan.every_s, 1.9 * plan.every_s))
             acts += 1
             self._dice = dice.named(f"act {acts}")  # of its own, so that one can be left out and the others stay
-            if plan.acts and self._dice.keeps():
-                ACTS[self._dice.choose(plan.acts)](self)
+            if self._choices and self._dice.keeps():
+                _ALL[self._dice.choose(self._choices)](self)
         self.heal()
 
     def heal(self) -> None:

@@ -8,7 +8,7 @@ A workload whose deployment is the same for every seed is its own deployment, an
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from runtime.saga.catalogue import Catalogue
 from runtime.store.records import ActorRow, MailRow
@@ -16,7 +16,7 @@ from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.ledger import Violation
 from runtime.testing.simulation.world import World
 
-__all__ = ["Deployment", "Play", "Workload"]
+__all__ = ["Deployment", "Hazardous", "Play", "Workload"]
 
 
 class Play(Protocol):
@@ -54,6 +54,16 @@ class Deployment(Protocol):
         ...
 
     def begin(self, world: World, dice: Dice) -> Play: ...
+
+
+@runtime_checkable
+class Hazardous(Protocol):
+    """A deployment whose runs meet more than others do."""
+
+    @property
+    def hazards(self) -> Iterable[str]:
+        """Names of `runtime.testing.simulation.acts.HAZARDS`, for each stormy run."""
+        ...
 
 
 class Workload(Protocol):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from runtime.adapters import ignore
-from runtime.errors import CommitUnknown, LinkLost, NobodyListens
+from runtime.errors import CommitUnknown, LinkLost, NobodyListens, StoreBusy
 from runtime.ports import Link
-from runtime.store.records import MailRow, Transition
+from runtime.store.records import MailRow, Transition, Verdict
 from runtime.testing.simulation.database import Database
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.faulty_store import FaultyStore, StoreFaults
@@ -96,6 +97,61 @@ def test_the_seed_chooses_what_runs_next_and_plain_order_is_asyncios() -> None:
     assert len({tuple(order_of(seed, Order.ANY)) for seed in range(10)}) > 5
 
 
+async def _count(came: list[str], name: str) -> None:
+    for _ in range(40):
+        came.append(name)
+        await asyncio.sleep(0.0)
+
+
+def test_processes_of_unequal_rank_take_turns_only_when_the_one_that_runs_is_ranked_last() -> None:
+    """Else the ranks would never change, and whoever ranks low would always come last."""
+
+    async def scenario(loop: SimLoop) -> None:
+        for name in "ab":
+            machine_ports(loop, Process(name), Dice(1), ignore).tasks.start(_count(came, name), name=name)
+        await asyncio.sleep(1.0)
+
+    turns = {}
+    for seed in range(40):
+        came: list[str] = []
+        run(scenario, seed, Order.PRIORITIES)
+        assert sorted(came) == ["a"] * 40 + ["b"] * 40
+        turns[seed] = sum(one != other for one, other in pairwise(came))
+    assert set(turns.values()) <= {1, 2, 3, 4}, "mostly one runs until it has nothing more to do"
+    assert max(turns.values()) > 2
+
+
+def test_a_starved_task_waits_for_all_others_of_its_process_too() -> None:
+    async def scenario(loop: SimLoop) -> None:
+        tasks = [loop.create_task(_count(came, name)) for name in "abc"]
+        for task in tasks:
+            await task
+
+    last = set()
+    for seed in range(40):
+        came: list[str] = []
+        run(scenario, seed, Order.STARVED)
+        starved = came[-1]
+        if came.index(starved) >= 79:
+            last.add(starved)
+    assert last == {"a", "b", "c"}
+
+
+def test_draws_of_zero_are_first_come_first_served_in_every_order() -> None:
+    class Zeros(Dice):
+        def next(self) -> int:
+            return 0
+
+    for order in Order:
+        came: list[int] = []
+        loop = SimLoop(Zeros(1), order)
+        for number in range(600):
+            loop.call_soon(came.append, number)
+        loop.run_until_complete(loop.create_task(asyncio.sleep(1.0)))
+        loop.bury()
+        assert came == list(range(600)), order
+
+
 def test_threads_and_executors_are_refused() -> None:
     async def scenario(loop: SimLoop) -> None:
         with pytest.raises(RuntimeError, match="one thread"):
@@ -158,6 +214,24 @@ def test_frames_arrive_in_order_whatever_runs_first_and_wait_while_they_are_held
     run(scenario)
 
 
+def test_who_writes_to_a_torn_stream_learns_of_it_soon_and_what_was_sent_may_still_be_read() -> None:
+    async def scenario(loop: SimLoop) -> None:
+        network = SimNetwork(loop, Dice(2), lambda *_: None)
+        network.notice_s = 1_000.0
+        dialled, accepted = await _streams(loop, network)
+        network.slow(("a", "b"), 5_000.0)
+        await dialled.send(b"late")
+        network.tear("a", "b")
+        await asyncio.sleep(0.5)
+        with pytest.raises(LinkLost):
+            await dialled.send(b"never")
+        assert await accepted.receive() == b"late"
+        with pytest.raises(LinkLost):
+            await accepted.receive()
+
+    run(scenario)
+
+
 def test_a_torn_stream_is_lost_on_both_sides_and_a_dark_machine_says_nothing() -> None:
     async def scenario(loop: SimLoop) -> None:
         network = SimNetwork(loop, Dice(2), lambda *_: None)
@@ -204,6 +278,73 @@ def test_what_settle_says_of_an_unknown_commit_stays_true(fault: str) -> None:
             assert await store.settle([_mail(number)]) == [there]
             assert (bytes([number] * 16) in ledger.waiting) is there
         assert said == {"unknown_applied": {True}, "unknown_missing": {False}, "unknown_late": {True, False}}[fault]
+
+    run(scenario)
+
+
+def _database(loop: SimLoop, ledger: Ledger) -> Database:
+    return Database(loop, machine_ports(loop, None, Dice(1), ignore), ledger, lambda *_: None)
+
+
+def _store(database: Database, loop: SimLoop, faults: StoreFaults) -> FaultyStore:
+    return FaultyStore(database, loop, faults, Dice(3), who="n", happened=bool, die=bool)
+
+
+def test_a_standby_that_takes_over_has_lost_what_was_confirmed_since_and_nothing_else() -> None:
+    async def scenario(loop: SimLoop) -> None:
+        ledger = Ledger()
+        database = _database(loop, ledger)
+        store = _store(database, loop, StoreFaults())
+        for number in (1, 2):
+            await store.commit([_mail(number)])
+        database.keep()
+        assert await store.commit([_mail(3)]) == [Verdict.COMMITTED]
+        database.fail_over()
+        assert [row.id[0] for row in await store.waiting_for(("k", "x"), 0, limit=9)] == [1, 2]
+        assert [id[0] for id in ledger.waiting] == [1, 2]
+        assert list(ledger.lost) == [("k", "x")]
+        assert await store.settle([_mail(3)]) == [False]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("fault", ["none", "hang", "unknown_late"])
+def test_a_failover_breaks_connections_and_what_was_under_way_never_arrives(fault: str) -> None:
+    async def scenario(loop: SimLoop) -> None:
+        ledger = Ledger()
+        database = _database(loop, ledger)
+        faults = StoreFaults(delay_s=(0.1, 0.1))
+        if fault != "none":
+            setattr(faults, fault, 1.0)
+        store = _store(database, loop, faults)
+        database.keep()
+        commit = loop.create_task(store.commit([_mail(1)]))
+        await asyncio.sleep(0.15)
+        database.fail_over()
+        with pytest.raises(CommitUnknown):
+            await commit
+        await asyncio.sleep(60.0)
+        assert await store.settle([_mail(1)]) == [False]
+        assert ledger.waiting == {}
+
+    run(scenario)
+
+
+def test_whoever_wants_to_write_waits_for_a_lock_and_gives_up_and_readers_need_none() -> None:
+    async def scenario(loop: SimLoop) -> None:
+        database = _database(loop, Ledger())
+        store = _store(database, loop, StoreFaults())
+        database.lock(1.0)
+        assert await store.commit([_mail(1)]) == [Verdict.COMMITTED]
+        assert not database.is_locked
+        database.lock(60.0)
+        with pytest.raises(StoreBusy, match="holds the lock"):
+            await store.commit([_mail(2)])
+        with pytest.raises(StoreBusy):
+            await store.subscribe([], kind="k")
+        assert len(await store.waiting_for(("k", "x"), 0, limit=9)) == 1
+        database.unlock()
+        assert await store.commit([_mail(2)]) == [Verdict.COMMITTED]
 
     run(scenario)
 

@@ -1,0 +1,74 @@
+"""A store that loses what it has confirmed, as one does when a standby takes over: what a node remembers gives way."""
+
+from __future__ import annotations
+
+import pytest
+
+from runtime.testing.simulation.kept import Kept
+from tests.unit.durable.local import LocalNode, in_virtual_time
+from tests.unit.durable.till import Post, Till
+
+
+def test_mail_whose_turn_the_store_has_lost_is_run_again_though_the_node_remembers_it() -> None:
+    async def scenario() -> None:
+        till = Till()
+        local = await LocalNode([till]).start()
+        post = Post(local)
+        first = post.bill(1)
+        await post.store(first)
+        before = Kept(local.store)
+        await post.push(first)
+        await local.sleep(0.1)
+        assert await post.order() == ["1"]
+        before.turn_back()
+        await local.sleep(20)
+        assert (await post.order(), (await post.state()).charges) == (["1"], 1)
+        assert await local.mail("billing", "ORD-1") == []
+        assert till.runs == [1, 1]
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_an_actor_that_knows_more_than_the_store_goes_on_from_what_the_store_has() -> None:
+    async def scenario() -> None:
+        local = await LocalNode([Till()]).start()
+        post = Post(local)
+        await post.send(post.bill(1))
+        await local.sleep(0.1)
+        before = Kept(local.store)
+        await post.send(post.bill(2))
+        await local.sleep(0.1)
+        assert await post.order() == ["1", "2"]
+        before.turn_back()
+        await post.send(post.bill(3))
+        await local.sleep(5)
+        assert await post.order() == ["1", "3"]
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+@pytest.mark.parametrize("again", [1, 2])
+def test_only_a_second_sweep_that_finds_what_has_run_is_a_reason_to_doubt(again: int) -> None:
+    """The first may have read before the turn was committed."""
+
+    async def scenario() -> None:
+        till = Till()
+        local = await LocalNode([till]).start()
+        post = Post(local)
+        bill = post.bill(1)
+        await post.store(bill)
+        (row,) = await local.mail("billing", "ORD-1")
+        before = Kept(local.store)
+        await post.push(bill)
+        await local.sleep(0.1)
+        before.turn_back()
+        activations = local.region.activations["billing"]
+        for _ in range(again):
+            assert activations.deliver_row(row, local.ports.clock.now_s())
+        await local.sleep(0.1)
+        assert till.runs == [1] * again
+        await local.stop()
+
+    in_virtual_time(scenario)
