@@ -11,12 +11,12 @@ from click.testing import CliRunner
 
 from actors.workload import Orders
 from runtime.testing.commands.group import proving
-from runtime.testing.commands.loading import workload_named
+from runtime.testing.commands.mutants import hunter_named
 from runtime.testing.mutants.hunt import Hunt, hunt
+from runtime.testing.mutants.hunters import Hunter, Simulated
 from runtime.testing.mutants.page import Row, page, read_page
 from runtime.testing.mutants.registry import MUTANTS
 from runtime.testing.mutants.report import Report
-from runtime.testing.simulation.workload import Workload
 from tests.sim.test_commands import Careless
 
 PAGE = Path(__file__).parents[2] / "docs" / "planted-bugs.md"
@@ -33,14 +33,14 @@ def share() -> list[str]:
 
 
 @cache
-def workload(name: str) -> Workload:
-    return workload_named(name)
+def hunter(name: str) -> Hunter:
+    return hunter_named(name)
 
 
 @pytest.mark.parametrize("name", share())
 def test_a_planted_bug_is_found_at_once(name: str) -> None:
-    found = hunt(MUTANTS[name], {ROWS[name].found_by: workload(ROWS[name].found_by)}, range(SEEDS))
-    assert found.found, f"{name}: not in {SEEDS} seeds {found.control}"
+    found = hunt(MUTANTS[name], {ROWS[name].found_by: hunter(ROWS[name].found_by)}, range(SEEDS))
+    assert found.found, f"{name}: not in {found.seeds} {found.counts}s {found.control}"
 
 
 def test_the_page_tells_of_every_mutant_in_its_own_words() -> None:
@@ -55,12 +55,12 @@ def test_enough_is_found_and_the_rest_is_explained() -> None:
 
 
 def test_a_seed_that_is_not_clean_without_the_mutant_finds_nothing() -> None:
-    done = hunt(MUTANTS["no-dedup"], {"careless": Careless()}, range(1))
+    done = hunt(MUTANTS["no-dedup"], {"careless": Simulated(Careless())}, range(1))
     assert done.control and not done.found
 
 
 def test_no_seed_finds_what_is_not_broken() -> None:
-    done = hunt(MUTANTS["cas-on-revision-alone"], {"orders": Orders()}, range(2))
+    done = hunt(MUTANTS["cas-on-revision-alone"], {"orders": Simulated(Orders())}, range(2))
     assert (done.found, done.seeds, done.control) == (False, 2, ())
 
 
@@ -82,6 +82,23 @@ def test_a_bug_that_has_to_be_found_and_is_not_is_a_failure() -> None:
     code, output = command("--only", "bytes-left-behind", "--seeds-max", "1")
     assert code == 1
     assert "bytes-left-behind" in output and "not found within 1 seeds" in output
+
+
+def test_what_the_simulator_meets_too_rarely_the_explorer_finds_in_a_saga() -> None:
+    code, output = command("--workload", "explorer", "--from", "7000", "--only", "earlier-answer-taken-for-last")
+    assert code == 0, output
+    assert "saga 1 of explorer: I6: firm pivot: step first is undone while the pivot firm" in output
+
+
+def test_the_explorer_ends_with_its_sagas_and_the_figures_count_them() -> None:
+    code, output = command("--workload", "explorer", "--only", "facts-not-kept", "--json", "--seeds-max", "1")
+    assert code == 1, "one saga, the first, does not show it"
+    assert json.loads(output.splitlines()[-1])["seeds_to_find"] == {"facts-not-kept": None}
+    code, output = command("--workload", "explorer", "--only", "earlier-answer-taken-for-last", "--json")
+    figures = json.loads(output.splitlines()[-1])
+    assert code == 0 and figures["found"] == 1
+    assert figures["workload"] == {"earlier-answer-taken-for-last": "explorer"}
+    assert figures["seeds_to_find"] == {"earlier-answer-taken-for-last": 2}, "two sagas were looked at"
 
 
 def test_the_mutants_can_be_listed() -> None:
@@ -110,6 +127,21 @@ def test_the_page_keeps_the_rows_of_mutants_that_were_not_hunted() -> None:
         "no-dedup": Row("no-dedup", MUTANTS["no-dedup"].breaks, "orders", 1, "I2"),
         "ack-before-commit": Row("ack-before-commit", MUTANTS["ack-before-commit"].breaks, "", 5000, ""),
     }
+
+
+def test_the_page_does_not_take_sagas_for_seeds() -> None:
+    told = page([Hunt("facts-not-kept", 9, "explorer", 8, ("author",), "forgotten", counts="saga")], "")
+    assert "; 0 of them within ten seeds, 1 by the explorer." in told
+    assert read_page(told)["facts-not-kept"].found_by == "explorer"
+
+
+def test_a_report_says_what_was_counted() -> None:
+    seen = Hunt("facts-not-kept", 9, "explorer", 8, ("author",), "what was answered: forgotten", counts="saga")
+    unclean = Hunt("facts-not-kept", 9, "explorer", 8, ("author",), "", ("author: forgotten",), counts="saga")
+    found, missed, doubted, _ = Report([seen, Hunt("facts-not-kept", 9, counts="saga"), unclean]).lines()
+    assert "saga 8 of explorer: author: what was answered: forgotten" in found
+    assert missed.endswith("not found within 9 sagas")
+    assert "saga 8 of explorer is not clean without it: author: forgotten" in doubted
 
 
 def test_a_report_holds_when_all_is_found_or_explained() -> None:

@@ -9,34 +9,47 @@ from pathlib import Path
 
 import click
 
+from runtime.saga.saga import Saga
 from runtime.testing.commands import options
-from runtime.testing.commands.loading import workload_named
+from runtime.testing.commands.loading import attribute_of, workload_named
 from runtime.testing.commands.spread import in_order
 from runtime.testing.mutants.hunt import Hunt, hunt
+from runtime.testing.mutants.hunters import EXPLORER, Explored, Hunter, Simulated
 from runtime.testing.mutants.mutant import Mutant
 from runtime.testing.mutants.page import page
 from runtime.testing.mutants.registry import MUTANTS, ROOMS
 from runtime.testing.mutants.report import Report
+from runtime.testing.mutants.small_sagas import SMALL_SAGAS
 
-__all__ = ["mutants"]
+__all__ = ["hunter_named", "mutants"]
 
-_EPILOG = "Exit code 1: a mutant was not found that has to be, or a seed is not clean without one."
+_EPILOG = "Exit code 1: a mutant was not found that has to be, or a seed or saga is not clean without one."
+_ORDERS = ("actors.orchestration", "OrderProcess")
 
 
 @click.command(epilog=_EPILOG)
 @click.option("--only", "names", multiple=True, metavar="NAME", help="This one; may be given several times.")
-@click.option("--seeds-max", type=click.IntRange(1), default=5000, show_default=True, help="Seeds for each, at most.")
 @click.option(
-    "--from", "first", type=click.IntRange(0), default=0, show_default=True, metavar="SEED", help="The first."
+    "--seeds-max", type=click.IntRange(1), default=5000, show_default=True, help="Seeds, or sagas, for each at most."
+)
+@click.option(
+    "--from",
+    "first",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    metavar="SEED",
+    help="The first, of a workload.",
 )
 @click.option(
     "--workload",
     "workloads",
     multiple=True,
-    default=("orders", "random", "streams"),
+    default=("orders", "random", "streams", EXPLORER),
     show_default=True,
     metavar="[MODULE:]NAME",
-    help="A mutant is hunted with the one that suits it, if that is among these, else with each of them.",
+    help="A mutant is hunted with the one that suits it, if that is among these, else with each of them. With "
+    f"{EXPLORER}, every schedule of small sagas is tried, to a bound; it counts sagas instead of seeds.",
 )
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Mutants hunted at once.")
 @click.option("--list", "listed", is_flag=True, help="Name all mutants, and what each breaks.")
@@ -59,7 +72,10 @@ def mutants(
     target: Path | None,
     as_json: bool,
 ) -> None:
-    """Plant bugs in the product, one at a time, and count the seeds until the simulator finds each."""
+    """Plant bugs in the product, one at a time, and count the seeds until the simulator finds each.
+
+    Mutants of sagas that the simulator meets too rarely are found by the explorer, which looks at saga after saga.
+    """
     chosen = _chosen(names)
     if listed:
         click.echo("\n".join(_list()))
@@ -103,7 +119,7 @@ def _list() -> Iterator[str]:
 
 def _hunts(chosen: Sequence[Mutant], workloads: Sequence[str], seeds: range, jobs: int) -> Iterator[Hunt]:
     for name in workloads:
-        workload_named(name)  # bad names are told before anything is begun
+        hunter_named(name)  # bad names are told before anything is begun
     hunted = [_Quarry(mutant.name, tuple(workloads), seeds) for mutant in chosen]
     yield from in_order(_hunt, hunted, jobs=jobs)
 
@@ -111,7 +127,15 @@ def _hunts(chosen: Sequence[Mutant], workloads: Sequence[str], seeds: range, job
 def _hunt(quarry: _Quarry) -> Hunt:
     mutant, given = MUTANTS[quarry.name], quarry.workloads
     chosen = (mutant.workload,) if mutant.workload in given else given
-    return hunt(mutant, {one: workload_named(one) for one in chosen}, quarry.seeds)
+    return hunt(mutant, {one: hunter_named(one) for one in chosen}, quarry.seeds)
+
+
+def hunter_named(name: str) -> Hunter:
+    """The explorer with its sagas, or the simulator with the workload [MODULE:]NAME. Raises BadParameter."""
+    if name != EXPLORER:
+        return Simulated(workload_named(name))
+    process: type[Saga] = attribute_of(*_ORDERS, "saga", "--workload")
+    return Explored({"order process": process, **SMALL_SAGAS})
 
 
 def _text(path: Path) -> str:

@@ -123,6 +123,12 @@ DELIVERY = (
         workload="random",
     ),
     Mutant(
+        "undo-taken-from-its-push",
+        "An actor that waits for a retry takes a pushed undo as it comes, though that may be what it waits for.",
+        (Edit(Feeder.declines, "self.feed(address, shard)", "return False"),),
+        workload="random",
+    ),
+    Mutant(
         "evicted-behind",
         "An actor that leaves memory while mail of it is left in the store takes that knowledge with it.",
         (Edit(Activations._forget, "if activation.behind:", "if False:"),),

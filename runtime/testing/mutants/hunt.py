@@ -1,20 +1,19 @@
-"""Looks for a planted bug as for any other: seed after seed, until one breaks a promise.
+"""Looks for a planted bug as for any other: number after number, until something breaks a promise.
 
-    hunt(mutant, workloads, seeds) ──planted──▶ simulate_seed ... ──violation──▶ the same seed without it ──▶ Hunt
+    hunt(mutant, hunters, seeds) ──planted──▶ Hunter.look ... ──violation──▶ the same number without it ──▶ Hunt
 
-A find counts only if the same seed is clean without the bug.
+A find counts only if the same seed, or the same saga, is clean without the bug.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
+from runtime.testing.mutants.hunters import Hunter
 from runtime.testing.mutants.mutant import Mutant
 from runtime.testing.mutants.switchboard import planted
-from runtime.testing.simulation.ledger import Violation
-from runtime.testing.simulation.run import simulate_seed
-from runtime.testing.simulation.workload import Workload
 
 __all__ = ["Hunt", "hunt"]
 
@@ -24,35 +23,38 @@ class Hunt:
     """What became of the search for one mutant."""
 
     name: str
-    seeds: int  # looked at, the one that found it included
-    workload: str = ""  # that found it; empty: nothing did
-    seed: int = 0
+    seeds: int  # looked at, the one that found it included; sagas, where the explorer looked
+    workload: str = ""  # that found it, or the explorer; empty: nothing did
+    seed: int = 0  # or the place of the saga in the explorer's list
     invariants: tuple[str, ...] = ()  # that it broke there, in the order they were seen
     what: str = ""  # the first violation
     control: tuple[str, ...] = ()  # what the seed breaks without the mutant: a bug of the product, or of the harness
+    counts: str = "seed"  # what was counted, in the singular
 
     @property
     def found(self) -> bool:
         return bool(self.workload) and not self.control
 
 
-def hunt(mutant: Mutant, workloads: Mapping[str, Workload], seeds: Iterable[int]) -> Hunt:
-    """Try each seed with each workload until one of them shows the mutant."""
+def hunt(mutant: Mutant, hunters: Mapping[str, Hunter], seeds: Sequence[int]) -> Hunt:
+    """One look of each hunter after another, as many rounds as there are seeds, until one of them shows the mutant."""
     looked = 0
-    for seed in seeds:
+    for numbers in zip_longest(*(hunter.numbers(seeds) for hunter in hunters.values())):
         looked += 1
-        for name, workload in workloads.items():
+        for (name, hunter), number in zip(hunters.items(), numbers, strict=True):
+            if number is None:
+                continue  # this one has nothing left to look at
             with planted(mutant):
-                violations = _violations(seed, workload)
+                violations = hunter.look(number)
             if violations:
-                control = tuple(f"{one.invariant}: {one.what}" for one in _violations(seed, workload))
+                control = tuple(f"{one.invariant}: {one.what}" for one in hunter.look(number))
                 invariants = tuple(dict.fromkeys(one.invariant for one in violations))
-                return Hunt(mutant.name, looked, name, seed, invariants, violations[0].what, control)
-    return Hunt(mutant.name, looked)
+                what = violations[0].what
+                return Hunt(mutant.name, looked, name, number, invariants, what, control, hunter.counts)
+    return Hunt(mutant.name, looked, counts=_counted(hunters))
 
 
-def _violations(seed: int, workload: Workload) -> tuple[Violation, ...]:
-    try:
-        return simulate_seed(seed, workload, brief=True).violations
-    except Exception as error:  # noqa: BLE001 - a planted bug may break anything, also what looks for it
-        return (Violation("crash", f"the run ended with {error!r}"),)
+def _counted(hunters: Mapping[str, Hunter]) -> str:
+    """Of several, those count that go on longest: there are more seeds than sagas."""
+    counts = dict.fromkeys(hunter.counts for hunter in hunters.values())
+    return next(iter(counts)) if len(counts) == 1 else "seed"

@@ -1,6 +1,6 @@
 """A planted bug: the product with a few words changed in one place, as a tired author might have written it.
 
-    Mutant ──its edits──▶ switchboard.planted ──the product's functions run changed code──▶ simulation
+    Mutant ──its edits──▶ switchboard.planted ──the product's functions run changed code──▶ simulation, or explorer
 
 The product knows nothing of this. A mutant names the very functions, so that a rename is an error of the type checker,
 and the very words it replaces, so that it cannot be planted where they are no longer written.
@@ -34,5 +34,5 @@ class Mutant:
     name: str  # lower case, words joined by hyphens
     breaks: str  # one sentence: what is broken by it
     edits: tuple[Edit, ...]
-    workload: str = "orders"  # that it is hunted with: the one that is likeliest to show it
-    unseen: str = ""  # why no seed can show it, or none is expected to; empty: it has to be found
+    workload: str = "orders"  # that it is hunted with, or the explorer: what is likeliest to show it
+    unseen: str = ""  # why no seed, or no saga, can show it, or none is expected to; empty: it has to be found

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from runtime.testing.mutants.hunt import Hunt
+from runtime.testing.mutants.hunters import EXPLORER
 from runtime.testing.mutants.mutant import Mutant
 from runtime.testing.mutants.registry import ROOMS
 
@@ -19,20 +20,23 @@ _HEAD = """# Planted bugs
 
 Who tests the tests? `runtime/testing/mutants/` keeps {planted} bugs, each a few changed words in one or two functions
 of the product, as a tired author might have written them. They are planted one at a time while the simulator runs, and
-it has to find them as it has to find any other: seed after seed, until one breaks a promise. A find counts only if the
-same seed is clean without the bug. A mutant that no longer fits the product cannot be planted, and fails the build.
+it has to find them as it has to find any other: seed after seed, until one breaks a promise. What takes a rare order of
+a saga's messages is left to the [explorer](explorer.md), which looks at saga after saga: the order process, and small
+ones of every shape. A find counts only if the same seed, or saga, is clean without the bug. A mutant that no longer
+fits the product cannot be planted, and fails the build.
 
 ```
 python -m runtime.testing mutants                      # all of them, up to 5,000 seeds each
 python -m runtime.testing mutants --only gap-forgotten
 python -m runtime.testing mutants --list
+python -m runtime.testing mutants --workload explorer           # each as the explorer alone sees it
 python -m runtime.testing mutants --page docs/planted-bugs.md   # and write this page anew
 ```
 
-**{found} of {planted} are found**; {early} of them within ten seeds. Those that are not found say why. The column of
-seeds counts how many were looked at, from seed 0 on; a seed means something only for the code it was found with. The
-invariants are those of [the simulator](simulation.md); `bug` is an exception that nobody handled, `livelock` a run
-without an end.
+**{found} of {planted} are found**; {early} of them within ten seeds, {explored} by the explorer. Those that are not
+found say why. The column of seeds counts how many were looked at, from seed 0 on; a seed means something only for the
+code it was found with. Where `{explorer}` found it, sagas of its list are counted. The invariants are those of
+[the simulator](simulation.md); `bug` is an exception that nobody handled, `livelock` a run without an end.
 """
 _TABLE = """
 ## {room}
@@ -50,8 +54,8 @@ class Row:
 
     name: str
     breaks: str
-    found_by: str  # a workload; empty: not found
-    seeds: int  # looked at
+    found_by: str  # a workload, or the explorer; empty: not found
+    seeds: int  # looked at; or sagas
     invariants: str  # or why it is not found
 
     def line(self) -> str:
@@ -66,10 +70,12 @@ def page(hunts: Iterable[Hunt], before: str) -> str:
     rows = {room: list(_rows(mutants, hunted, known)) for room, mutants in ROOMS.items()}
     every = [row for some in rows.values() for row in some]
     found = [row for row in every if row.found_by]
-    early = sum(row.seeds <= _EARLY for row in found)
+    explored = sum(row.found_by == EXPLORER for row in found)
+    early = sum(row.seeds <= _EARLY and row.found_by != EXPLORER for row in found)
     planted = sum(len(mutants) for mutants in ROOMS.values())
     tables = [_TABLE.format(room=room.capitalize()) + "".join(row.line() for row in rows[room]) for room in rows]
-    return _HEAD.format(planted=planted, found=len(found), early=early) + "".join(tables)
+    head = _HEAD.format(planted=planted, found=len(found), early=early, explored=explored, explorer=EXPLORER)
+    return head + "".join(tables)
 
 
 def _rows(mutants: Iterable[Mutant], hunted: Mapping[str, Hunt], known: Mapping[str, Row]) -> Iterator[Row]:

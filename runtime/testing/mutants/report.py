@@ -31,7 +31,7 @@ class Report:
 
     @property
     def unclean(self) -> list[Hunt]:
-        """A seed of theirs breaks a promise without the mutant as well: a bug of the product, or of the harness."""
+        """A seed, or a saga, breaks a promise without the mutant as well: a bug of the product, or of the harness."""
         return [one for one in self.hunts if one.control]
 
     @property
@@ -39,7 +39,7 @@ class Report:
         return not self.missed and not self.unclean
 
     def as_object(self) -> dict[str, object]:
-        """Ready for JSON."""
+        """Ready for JSON. Of the explorer, `seeds_to_find` counts sagas, and `seed` is the place of one in its list."""
         return {
             "planted": len(self.hunts),
             "found": len(self.found),
@@ -55,11 +55,12 @@ class Report:
     def lines(self) -> Iterable[str]:
         """For people."""
         for one in self.hunts:
+            where = f"{one.name:36} {one.counts} {one.seed} of {one.workload}"
             if one.found:
-                yield f"{one.name:36} seed {one.seed} of {one.workload}: {one.invariants[0]}: {one.what}"
+                yield f"{where}: {one.invariants[0]}: {one.what}"
             elif one.control:
-                yield f"{one.name:36} seed {one.seed} of {one.workload} is not clean without it: {one.control[0]}"
+                yield f"{where} is not clean without it: {one.control[0]}"
             else:
                 why = MUTANTS[one.name].unseen
-                yield f"{one.name:36} not found within {one.seeds} seeds{': ' if why else ''}{why}"
+                yield f"{one.name:36} not found within {one.seeds} {one.counts}s{': ' if why else ''}{why}"
         yield f"{len(self.found)} of {len(self.hunts)} planted bugs found"

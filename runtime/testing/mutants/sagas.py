@@ -188,8 +188,7 @@ SAGAS = (
                 "if False:",
             ),
         ),
-        workload="random",
-        unseen="rarer than one in 1,500 seeds: a pivot without an undo has to be asked again, and refused late",
+        workload="explorer",
     ),
     Mutant(
         "answers-by-address",
