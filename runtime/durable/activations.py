@@ -19,6 +19,7 @@ from runtime.durable.activation import Activation
 from runtime.durable.facts import ActivationReloaded, ActorNeedsHelp
 from runtime.durable.feeder import AGAIN_S, Feeder
 from runtime.durable.kind import Kind
+from runtime.durable.recent import Recent
 from runtime.durable.throttle import Throttle
 from runtime.durable.transition import Draft
 from runtime.envelope import Address, Envelope, decode
@@ -28,7 +29,6 @@ from runtime.store.records import MailRow
 
 __all__ = ["Activations"]
 
-_RECENT_MAX = 8192  # ids consumed lately, remembered so that a slow sweep does not run them again
 _EVICTION_LOOKS_MAX = 64
 _FETCH_MAX = 32  # rows read at once
 
@@ -56,9 +56,7 @@ class Activations:
         self._release = release
         self._context: Context | None = None
         self._table: dict[Address, Activation] = {}
-        self._recent: dict[bytes, Address] = {}
-        self._older: dict[bytes, Address] = {}
-        self._found_again: dict[bytes, None] = {}  # ids of these that a sweep has found once
+        self._recent = Recent()
         self._unfetched: dict[Address, Activation] = {}  # made lately; read together by the first that runs
         self._tick = 0
         self._made = 0
@@ -87,7 +85,7 @@ class Activations:
     def deliver(self, envelope: Envelope, shard: int, *, attempts: int = 0, fed: bool = False) -> bool:
         """Hand a message to its actor. False: declined, it stays in the store."""
         address = envelope.address
-        if self._has_run(envelope.id, address):
+        if self._recent.has_run(envelope.id, address):
             return True
         activation = self._table.get(address)
         if activation is None:
@@ -101,10 +99,6 @@ class Activations:
         if not fed and not self._takes_pushes(activation, envelope):
             return False
         return self._enqueue(activation, envelope, attempts)
-
-    def _has_run(self, id: bytes, address: Address) -> bool:
-        """Whether it was consumed here, lately."""
-        return self._recent.get(id) == address or self._older.get(id) == address
 
     def _takes_pushes(self, activation: Activation, envelope: Envelope) -> bool:
         feeder = self._feeder
@@ -184,8 +178,9 @@ class Activations:
             if row.attempts:
                 self._feeder.block(row.address, row.shard, row.due_at_s)
             return True
-        if not fed and self._has_run(row.id, row.address):
-            self._doubt(row)
+        if not fed and self._recent.has_run(row.id, row.address):
+            if self._recent.found_again(row.id):
+                self._doubt(row.address, row.shard)
             return True
         try:
             envelope = decode(row.envelope)
@@ -196,22 +191,12 @@ class Activations:
             return True
         return self.deliver(envelope, row.shard, attempts=row.attempts, fed=fed)
 
-    def _doubt(self, row: MailRow) -> None:
-        """A sweep has found mail that ran here. It may have read before that was committed, though not twice.
-
-        Then the store has lost the commit, as one does when a standby takes over that had not got it. All that is
-        known here is in doubt, and what the history does not have is run again.
-        """
-        if row.id not in self._found_again:
-            self._found_again[row.id] = None
-            return
-        del self._found_again[row.id]
-        self._recent.pop(row.id, None)
-        self._older.pop(row.id, None)
-        activation = self._table.get(row.address)
+    def _doubt(self, address: Address, shard: int) -> None:
+        """The store has lost commits: an actor starts again from what that has, and so does whoever writes to it."""
+        activation = self._table.get(address)
         if activation is not None and activation.is_idle:
-            self._drop(activation)  # its state is that of a turn which is lost
-        self._feeder.feed(row.address, row.shard, doubted=True)
+            self._drop(activation)
+        self._feeder.feed(address, shard, doubted=True)
 
     # --- called by activations ---
 
@@ -228,10 +213,7 @@ class Activations:
                 one.fetched = True
 
     def release(self, activation: Activation, draft: Draft) -> None:
-        if len(self._recent) > _RECENT_MAX:
-            self._recent, self._older = {}, self._recent
-            self._found_again.clear()
-        self._recent.update(draft.consumed)
+        self._recent.add(draft.consumed)
         if draft.failed:
             self.throttle.failed()
         else:
@@ -311,8 +293,7 @@ class Activations:
         for activation in list(self._table.values()):
             self._drop(activation)
         self._feeder.clear()
-        self._recent, self._older = {}, {}
-        self._found_again.clear()
+        self._recent.clear()
 
     def when_idle(self, shards: frozenset[int], then: Callable[[], None]) -> None:
         """Let go of the actors of these shards, each when its turn has ended, and then call back.

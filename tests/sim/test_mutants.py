@@ -60,7 +60,7 @@ def test_a_seed_that_is_not_clean_without_the_mutant_finds_nothing() -> None:
 
 
 def test_no_seed_finds_what_is_not_broken() -> None:
-    done = hunt(MUTANTS["cas-on-revision-alone"], {"orders": Simulated(Orders())}, range(2))
+    done = hunt(MUTANTS["release-while-turn-runs"], {"orders": Simulated(Orders())}, range(2))
     assert (done.found, done.seeds, done.control) == (False, 2, ())
 
 
@@ -70,11 +70,11 @@ def command(*arguments: str) -> tuple[int, str]:
 
 
 def test_the_command_ends_with_one_object_of_figures() -> None:
-    code, output = command("--only", "no-dedup", "--only", "cas-on-revision-alone", "--seeds-max", "5", "--json")
+    code, output = command("--only", "no-dedup", "--only", "release-while-turn-runs", "--seeds-max", "5", "--json")
     assert code == 0, output
     figures = json.loads(output.splitlines()[-1])
     assert (figures["planted"], figures["found"], figures["found_share"]) == (2, 1, 0.5)
-    assert figures["seeds_to_find"] == {"no-dedup": 3, "cas-on-revision-alone": None}
+    assert figures["seeds_to_find"] == {"no-dedup": 3, "release-while-turn-runs": None}
     assert "I2" in figures["invariants"]["no-dedup"]
 
 
@@ -147,7 +147,7 @@ def test_a_report_says_what_was_counted() -> None:
 def test_a_report_holds_when_all_is_found_or_explained() -> None:
     report = Report()
     report.add(Hunt("no-dedup", 1, "orders", 0, ("I2",), "twice"))
-    report.add(Hunt("cas-on-revision-alone", 5))
+    report.add(Hunt("release-while-turn-runs", 5))
     assert report.holds
     missed = Report([*report.hunts, Hunt("gap-forgotten", 5)])
     assert [one.name for one in missed.missed] == ["gap-forgotten"]

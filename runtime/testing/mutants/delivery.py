@@ -5,6 +5,7 @@ from __future__ import annotations
 from runtime.durable.activation import Activation
 from runtime.durable.activations import Activations
 from runtime.durable.feeder import Feeder
+from runtime.durable.recent import Recent
 from runtime.durable.region import Region
 from runtime.durable.sweeper import Sweeper
 from runtime.mesh.frames import Outbox
@@ -127,6 +128,12 @@ DELIVERY = (
         "An actor that waits for a retry takes a pushed undo as it comes, though that may be what it waits for.",
         (Edit(Feeder.declines, "self.feed(address, shard)", "return False"),),
         workload="random",
+    ),
+    Mutant(
+        "lost-turn-taken-for-done",
+        "Mail that has run here is taken for done, although the store has lost that turn.",
+        (Edit(Recent.found_again, "if id not in self._found:", "if True:"),),
+        workload="failover",
     ),
     Mutant(
         "evicted-behind",

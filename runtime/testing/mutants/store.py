@@ -175,10 +175,7 @@ STORE = (
                 "if found[0] != transition.expected.revision:",
             ),
         ),
-        unseen=(
-            "by design: one store has one row for each revision, so that two histories of one length need a failover "
-            "that lost the newest commits, which the simulated store does not have"
-        ),
+        workload="failover",
     ),
     Mutant(
         "no-cas-on-message",

@@ -242,9 +242,17 @@ class Ledger:
         return Kept(self, self._retries, but=("violations", "lost"))
 
     def turn_back(self, kept: Kept) -> None:
-        """What was committed since has never been; whose it was is remembered as `lost`."""
-        sent, actors = self._sent, self.actors
+        """What was committed since has never been; whose it was is remembered as `lost`.
+
+        What was handled, and waits again or is sent again, may be overtaken: nodes take it for done until they find it
+        twice.
+        """
+        sent, actors, waited = self._sent, self.actors, self.waiting
         kept.turn_back()
+        for id, one in sent.items():
+            if id not in waited and id not in self.history.get(one.row.conversation, {}):
+                self._delayed[id] = None
+                self._retries.ended(one.pair, id)
         self.lost.update((one.row.address, None) for id, one in sent.items() if id not in self._sent)
         self.lost.update((address, None) for address, row in actors.items() if self.actors.get(address) != row)
 
