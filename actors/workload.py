@@ -23,7 +23,7 @@ from protos import orders_pb2
 from protos.billing_pb2 import BILLED, BillState
 from protos.orders_pb2 import Order
 from protos.saga_pb2 import SagaRecord
-from protos.sales_pb2 import CANCELLED, CHOREOGRAPHY, ORCHESTRATION, READY_TO_SHIP, OrderState, OrderStatus
+from protos.sales_pb2 import CANCELLED, CHOREOGRAPHY, ORCHESTRATION, READY_TO_SHIP, UNKNOWN, OrderState, OrderStatus
 from protos.warehouse_pb2 import StockState
 from runtime.errors import AmendsError
 from runtime.gateway.interceptors import CallFailed, Context
@@ -204,10 +204,10 @@ class OrderClients:
         bills = {row.key: BillState.FromString(row.state) for row in ledger.rows_of("billing")}
         for wish in self._wishes:
             key = wish.request.order_id
-            if key not in states:
+            order, conversation = states.get(key, (OrderState(), b""))
+            if order.status == UNKNOWN:  # or only asked about
                 yield Violation("I1", f"{key} was placed, and is not there")
                 continue
-            order, conversation = states[key]
             for what in _mistakes(wish, order, bills.get(key, BillState())):
                 yield Violation(*what, conversation)
             if order.status == READY_TO_SHIP:

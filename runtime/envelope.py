@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from protos import mesh_pb2
 from runtime.errors import InvalidMessage
@@ -18,6 +18,7 @@ __all__ = [
     "Address",
     "Envelope",
     "address_of",
+    "content_of",
     "decode",
     "encode",
     "is_instant",
@@ -172,13 +173,19 @@ def is_instant(at_s: float) -> bool:
     return 0.0 <= at_s < _END_S
 
 
-def message_id(sent_at_s: float, cause: bytes, position: int, destination: str) -> bytes:
-    """16 bytes: the ms at which the cause was sent (48 bits, big-endian), then a hash of cause, position, destination.
+def message_id(sent_at_s: float, cause: bytes, position: int, destination: str, content: bytes = b"") -> bytes:
+    """16 bytes: the ms at which the cause was sent (48 bits, big-endian), then a hash of all the rest.
 
-    A handler that runs again on the same message makes the same ids, so that copies die at the store.
+    A handler that runs again on the same message and decides the same makes the same ids, so that copies die at the
+    store. If it decides otherwise, since the store has lost what it decided before, nobody takes one for the other.
     """
-    digest = hashlib.blake2b(b"%b|%d|" % (cause, position) + destination.encode(), digest_size=10).digest()
-    return int(sent_at_s * 1000).to_bytes(6, "big") + digest
+    made_of = b"%b|%d|%b|" % (cause, position, destination.encode()) + content
+    return int(sent_at_s * 1000).to_bytes(6, "big") + hashlib.blake2b(made_of, digest_size=10).digest()
+
+
+def content_of(message: Message) -> bytes:
+    """What a message says, as far as ids go: its type and its body."""
+    return b"%b|%b" % (message.DESCRIPTOR.full_name.encode(), message.SerializeToString())
 
 
 def address_of(kind: str, key: str) -> str:

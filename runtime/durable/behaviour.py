@@ -17,7 +17,7 @@ from runtime.envelope import Envelope
 from runtime.record import record
 from runtime.store.records import Outcome, Subscription
 
-__all__ = ["Behaviour", "CancelTimer", "Decision", "Delivery", "Outgoing", "RetryPolicy", "SetTimer"]
+__all__ = ["Behaviour", "CancelTimer", "Decision", "Delivery", "NextId", "Outgoing", "RetryPolicy", "SetTimer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,10 @@ class RetryPolicy:
         return (self.immediate + 1) * (len(self.delays_s) + 1)
 
 
+NextId = Callable[[str, bytes], bytes]
+"""Gives the id of the next outgoing message, for its destination `kind/key` and what it says (`content_of`)."""
+
+
 @record(frozen=True, slots=True)
 class Delivery:
     """One message as a behaviour gets it."""
@@ -45,7 +49,7 @@ class Delivery:
     now_s: float  # the turn's instant; the same for all a turn does
     attempts: int  # failed runs before this one
     revision: int  # of the actor before this turn; 0 when there is no row yet
-    next_id: Callable[[str], bytes]  # the id of the next outgoing message, for its destination `kind/key`
+    next_id: NextId  # the id of the next outgoing message
     do_failed: bool = False  # of an undo: its do ran, failed and was given up, so that nothing of it is in the state
     message_id: bytes = (
         b""  # by which handlers know it, if not the envelope's: of a retried timer, that of its first try

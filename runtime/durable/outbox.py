@@ -45,10 +45,10 @@ class Outbox:
         self.sent: list[Envelope] = []
         self.answer: Message | None = None
 
-    def next_id(self, destination: str) -> bytes:
-        """The id of the next message: the same when this handler runs again."""
+    def next_id(self, destination: str, content: bytes) -> bytes:
+        """The id of the next message: the same when this handler runs again, and says the same."""
         self._position += 1
-        return message_id(self._cause.sent_at_s, self._cause.id, self._position, destination)
+        return message_id(self._cause.sent_at_s, self._cause.id, self._position, destination, content)
 
     def take(self, decision: Decision) -> None:
         for outgoing in decision.outgoing:
@@ -145,7 +145,7 @@ class Outbox:
         draft = self._draft
         self.sent.append(
             encode(
-                id=id or self.next_id(address_of(kind, key)),
+                id=id or self.next_id(address_of(kind, key), b"%b|%b" % (name.encode(), body) + undo_of),
                 kind=kind,
                 key=key,
                 type=name,

@@ -16,8 +16,8 @@ from google.protobuf.message import Message
 
 from protos.saga_pb2 import SagaRecord, StepRecord
 from runtime.contracts import Contract
-from runtime.durable.behaviour import CancelTimer, Outgoing, SetTimer
-from runtime.envelope import address_of
+from runtime.durable.behaviour import CancelTimer, NextId, Outgoing, SetTimer
+from runtime.envelope import address_of, content_of
 from runtime.errors import InvalidMessage
 from runtime.saga.definition import Definition, Role, StepDefinition
 from runtime.saga.inputs import Advance
@@ -44,9 +44,7 @@ class Instance:
 
     __slots__ = ("_next_id", "_state", "definition", "note", "now_s", "outgoing", "record", "steps", "timers")
 
-    def __init__(
-        self, definition: Definition, record: SagaRecord, now_s: float, next_id: Callable[[str], bytes]
-    ) -> None:
+    def __init__(self, definition: Definition, record: SagaRecord, now_s: float, next_id: NextId) -> None:
         self.definition = definition
         self.record = SagaRecord()
         self.record.CopyFrom(record)
@@ -97,7 +95,7 @@ class Instance:
         command = self._made_by(step, "do", step.do)
         key = _key(step, "do", step.command, command)
         taken.address = address_of(step.command.kind, key)
-        taken.command_id = self._next_id(taken.address)
+        taken.command_id = self._next_id(taken.address, content_of(command))
         for id in [one for one in taken.earlier_ids if one in taken.faulted_ids]:
             taken.earlier_ids.remove(id)  # whoever answers this command knows what became of that one
         taken.status = StepRecord.ASKED
@@ -118,7 +116,7 @@ class Instance:
             raise AuthorFailed(f"undo of step {step.name} goes to key {key!r}; its do went to {taken.address}")
         if taken.undo_id:
             taken.earlier_undo_ids.append(taken.undo_id)
-        taken.undo_id = self._next_id(taken.address)
+        taken.undo_id = self._next_id(taken.address, content_of(command) + taken.command_id)
         taken.status = StepRecord.UNDOING
         taken.undo_attempts += 1
         taken.asked_at_s = self.now_s

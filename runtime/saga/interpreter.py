@@ -18,13 +18,12 @@ Undo in reverse follows H. Garcia-Molina and K. Salem, "Sagas" (1987); the pivot
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import assert_never
 
 from google.protobuf.message import Message
 
 from protos.saga_pb2 import CancelAccepted, CancelRefused, SagaRecord, StepRecord
-from runtime.durable.behaviour import CancelTimer, Outgoing, SetTimer
+from runtime.durable.behaviour import CancelTimer, NextId, Outgoing, SetTimer
 from runtime.saga import compensation
 from runtime.saga.definition import Definition, Meaning, Role, StepDefinition
 from runtime.saga.inputs import (
@@ -43,13 +42,11 @@ from runtime.saga.instance import DEADLINE, OPEN, AuthorFailed, Instance, status
 __all__ = ["advance"]
 
 
-def advance(
-    definition: Definition, record: SagaRecord, input: Input, now_s: float, next_id: Callable[[str], bytes]
-) -> Advance:
+def advance(definition: Definition, record: SagaRecord, input: Input, now_s: float, next_id: NextId) -> Advance:
     """Apply one input. `record` stays as it is; an empty one means that there is no instance.
 
-    `next_id` gives the id of the next command for its destination `kind/key`; the same calls have to give the same
-    ids. Never raises for what an author's function raises.
+    `next_id` gives the id of the next command for its destination `kind/key` and what it says; the same calls have to
+    give the same ids. Never raises for what an author's function raises.
     """
     saga = Instance(definition, record, now_s, next_id)
     match input:

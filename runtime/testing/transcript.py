@@ -145,7 +145,7 @@ class SagaTranscript:
             self.now_s,
             0,
             self._count - 1,
-            lambda destination: message_id(self.now_s, id, next(positions), destination),
+            lambda destination, content: message_id(self.now_s, id, next(positions), destination, content),
         )
         record = self.record
         self.decision = self._behaviour.decide(record, delivery)

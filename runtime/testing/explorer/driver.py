@@ -190,7 +190,7 @@ class Driver:
             timer=input.timer,
         )
         positions = iter(range(1, 256))
-        return Delivery(envelope, message, NOW_S, 0, 1, lambda destination: _UNNAMED * 15 + bytes((next(positions),)))
+        return Delivery(envelope, message, NOW_S, 0, 1, lambda *_: _UNNAMED * 15 + bytes((next(positions),)))
 
 
 def command_id(command: Command) -> bytes:

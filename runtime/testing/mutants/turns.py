@@ -128,7 +128,7 @@ TURNS = (
         (
             Edit(
                 Outbox.next_id,
-                "message_id(self._cause.sent_at_s, self._cause.id, self._position, destination)",
+                "message_id(self._cause.sent_at_s, self._cause.id, self._position, destination, content)",
                 "message_id(self._cause.sent_at_s, self._cause.id, 0, '')",
             ),
         ),
@@ -136,8 +136,17 @@ TURNS = (
     Mutant(
         "one-id-for-two-messages",
         "Two messages of one turn to the same actor get the same id, as two parallel steps of one saga may send.",
-        (Edit(Outbox.next_id, "self._position += 1", "pass"),),
+        (
+            Edit(Outbox.next_id, "self._position += 1", "pass"),
+            Edit(Outbox.next_id, "destination, content)", "destination)"),
+        ),
         workload="random",
+    ),
+    Mutant(
+        "one-id-for-two-contents",
+        "A handler that runs again, and decides otherwise, gives what it sends the id of what it sent before.",
+        (Edit(Outbox.next_id, "destination, content)", "destination)"),),
+        workload="failover",
     ),
     Mutant(
         "fault-and-answer-share-an-id",

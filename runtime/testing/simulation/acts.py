@@ -181,10 +181,15 @@ class Acts:
         self._cluster.database.lock(self._lasts_s())
 
     def fail_over(self) -> None:
-        """The database goes down, and a standby takes over that had not got the newest commits yet."""
+        """The database goes down, and a standby takes over that had not got the newest commits yet.
+
+        Among these may be moves of shards: then who has got one, and who had it, both believe in it.
+        """
         cluster = self._cluster
         cluster.database.keep()
-        cluster.database.later(self._dice.choose((0.02, 0.2, 1.0)) * self._dice.between(0.5, 1.0), self._take_over)
+        for _ in range(self._dice.choose((0, 4, 16))):
+            self.seize()
+        cluster.database.later(self._dice.choose((0.02, 0.2, 1.0, 3.0)) * self._dice.between(0.5, 1.0), self._take_over)
 
     def _take_over(self) -> None:
         if not self._is_over:

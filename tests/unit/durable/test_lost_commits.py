@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from protos.billing_pb2 import BillOrder
+from runtime.durable.behaviour import Outgoing
 from runtime.testing.simulation.kept import Kept
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till
@@ -69,6 +71,36 @@ def test_only_a_second_sweep_that_finds_what_has_run_is_a_reason_to_doubt(again:
             assert activations.deliver_row(row, local.ports.clock.now_s())
         await local.sleep(0.1)
         assert till.runs == [1] * again
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_a_turn_that_runs_again_sends_the_same_under_the_same_id_and_what_it_decides_otherwise_under_another() -> None:
+    """Else who holds what was pushed before would take the one for the other."""
+
+    async def scenario() -> None:
+        till = Till()
+        local = await LocalNode([till]).start()
+        post = Post(local)
+        bill = post.bill(1)
+        await post.store(bill)
+        before = Kept(local.store)
+        sent = []
+        for amount in (5, 5, 6):
+            later_s = local.ports.clock.now_s() + 1_000.0
+            till.sends = {1: Outgoing(BillOrder(order_id="ORD-2", amount_cents=amount), due_at_s=later_s)}
+            await post.push(bill)
+            await local.sleep(0.1)
+            sent.append([row.id for row in await local.mail("billing", "ORD-2")])
+            await local.stop()
+            before.turn_back()
+            before = Kept(local.store)
+            local = await LocalNode([till], local.store).start()
+            post.local = local
+        first, same, other = sent
+        assert len(first) == 1
+        assert first == same != other
         await local.stop()
 
     in_virtual_time(scenario)

@@ -27,7 +27,7 @@ def function_of(target: Target) -> FunctionType:
     return inner
 
 
-SAME_ID = mutant(message_id, "% (cause, position)", "% (cause, 0)")
+SAME_ID = mutant(message_id, "(cause, position,", "(cause, 0,")
 
 
 def ids() -> set[bytes]:
@@ -50,7 +50,7 @@ def test_several_edits_of_one_function_are_all_made() -> None:
     both = Mutant(
         "planted-here",
         "It breaks something.",
-        (Edit(message_id, "(cause, position)", "(b'', position)"), Edit(message_id, "+ destination.encode()", "+ b''")),
+        (Edit(message_id, "(cause, position,", "(b'', position,"), Edit(message_id, "destination.encode()", "b''")),
     )
     with planted(both):
         assert message_id(1.0, b"one", 1, "a/1") == message_id(1.0, b"other", 1, "b/2")
@@ -78,7 +78,7 @@ def test_a_property_can_be_changed_too() -> None:
 def test_what_no_longer_fits_is_refused_before_anything_is_changed(
     target: Target, old: str, new: str, says: str
 ) -> None:
-    first = Edit(message_id, "(cause, position)", "(cause, 0)")
+    first = Edit(message_id, "(cause, position,", "(cause, 0,")
     with pytest.raises(MutantRotten, match=says), planted(Mutant("rotten", "", (first, Edit(target, old, new)))):
         pass
     assert len(ids()) == 3
