@@ -175,6 +175,11 @@ class Acts:
                 node.store.cut = True
                 self._cluster.database.later(lasts_s, setattr, node.store, "cut", False)
 
+    def jump_database_clock(self) -> None:
+        """Leases look as if they had run out, though their holders live; or they last longer than anybody meant."""
+        self._cluster.fault("clock of the store jumps")
+        self._cluster.database.clock.jump(self._dice.choose((-3.0, 3.0, 40.0)))
+
     def lock_database(self) -> None:
         """A frozen session holds the lock: whoever wants to write waits, and gives up."""
         self._cluster.fault("store locked")
@@ -248,6 +253,7 @@ ACTS: dict[str, Callable[[Acts], None]] = {
     "drift clock": Acts.drift_clock,
     "cut from store": Acts.cut_from_store,
     "stop database": Acts.stop_database,
+    "jump database clock": Acts.jump_database_clock,
     "lock database": Acts.lock_database,
     "pause": Acts.pause,
     "roll out": Acts.roll_out,

@@ -26,6 +26,7 @@ _ONE_IN = 200  # seeds, at least
 _FAULTS = (
     "clock drifts",
     "clock jumps",
+    "clock of the store jumps",
     "clogged",
     "commit applied, node dies",
     "commit applied, unknown",

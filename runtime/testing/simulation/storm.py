@@ -86,7 +86,7 @@ class Storm(Acts):
         cluster.faults.heal()
         cluster.network.heal()
         cluster.ambushes.clear()
-        cluster.database.unlock()
+        cluster.database.heal()
         for twin in cluster.twins:
             twin.retire()
         cluster.handler_fails = 0.0
