@@ -9,8 +9,11 @@ one history, in which every order ends and not a cent is off, whatever the nodes
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import MappingProxyType
 
-from actors.workload import OrderClients, Orders
+from actors.workload import OrderClients, Orders, Wish
+from protos.saga_pb2 import SagaRecord
+from runtime.store.records import ActorRow, MailRow
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.ledger import Violation
 from runtime.testing.simulation.world import World
@@ -23,7 +26,7 @@ _TOLD = ("I1", "I8", "I11")  # promises about what a client was told, or asked f
 class Failover(Orders):
     """The workload."""
 
-    hazards = ("fail over",)
+    hazards = ("fail over",) * 3
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,12 +40,31 @@ failover = Failover
 
 
 class _Clients(OrderClients):
-    """They accept that what they were told is lost, and nothing else."""
+    """They accept that what they were told is lost, and nothing else.
+
+    Most want the same goods, of which there are too few: so it matters in which order they come, and the history that
+    is lost and the one that goes on decide differently.
+    """
+
+    orders = 60
+    stock = MappingProxyType({"plenty": 1_000, "scarce": 40, "none": 0})
+
+    def _wish(self, number: int, dice: Dice) -> Wish:
+        wish = super()._wish(number, dice)
+        if dice.named("sku").chance(0.8):
+            wish.request.sku = "scarce"
+        return wish
 
     def check(self) -> Iterator[Violation]:
         for one in super().check():
             if not (self._world.ledger.lost and one.invariant in _TOLD):
                 yield one
+
+    def excuses(self, row: ActorRow | MailRow) -> bool:
+        """A saga whose beginning was lost, and which a late message has come to."""
+        if not isinstance(row, ActorRow) or row.address not in self._world.ledger.lost:
+            return False
+        return SagaRecord.FromString(row.state).status == SagaRecord.NONE
 
     def _expected_stock(self, sku: str, found: int) -> int:
         """Goods that were put in, or fewer if that was lost."""

@@ -169,7 +169,9 @@ class Acts:
 
     def stop_database(self) -> None:
         self._cluster.fault("database down")
-        lasts_s = self._lasts_s()
+        self._stop_database(self._lasts_s())
+
+    def _stop_database(self, lasts_s: float) -> None:
         for node in self._cluster.nodes:
             if node.store is not None:
                 node.store.cut = True
@@ -178,7 +180,8 @@ class Acts:
     def jump_database_clock(self) -> None:
         """Leases look as if they had run out, though their holders live; or they last longer than anybody meant."""
         self._cluster.fault("clock of the store jumps")
-        self._cluster.database.clock.jump(self._dice.choose((-3.0, 3.0, 40.0)))
+        clock = self._cluster.database.clock
+        clock.jump(self._dice.choose((-3.0, 3.0, 40.0)) - clock.wrong_by_s)
 
     def lock_database(self) -> None:
         """A frozen session holds the lock: whoever wants to write waits, and gives up."""
@@ -186,21 +189,29 @@ class Acts:
         self._cluster.database.lock(self._lasts_s())
 
     def fail_over(self) -> None:
-        """The database goes down, and a standby takes over that had not got the newest commits yet.
+        """A standby takes over from the database, sometimes after a while, and had not got the newest commits yet.
 
-        Among these may be moves of shards: then who has got one, and who had it, both believe in it.
+        Shards move just before, which may be lost, and just after, so that two nodes believe in the same one; and what
+        was pushed in the history that is lost may arrive in the one that goes on.
         """
-        cluster = self._cluster
-        cluster.database.keep()
-        for _ in range(self._dice.choose((0, 4, 16))):
+        cluster, dice = self._cluster, self._dice
+        if not cluster.database.keep():
+            return  # a standby is about to take over already
+        moves = dice.choose((0, 4, 16))
+        for _ in range(moves):
             self.seize()
-        cluster.database.later(self._dice.choose((0.02, 0.2, 1.0, 3.0)) * self._dice.between(0.5, 1.0), self._take_over)
+        for _ in range(dice.choose((0, 0, 2))):
+            self.cut_one_way()
+        lost_s = dice.choose((0.02, 0.2, 1.0, 3.0)) * dice.between(0.5, 1.0)
+        cluster.database.later(lost_s, self._take_over, dice.choose((0.0, self._lasts_s())), moves)
 
-    def _take_over(self) -> None:
+    def _take_over(self, down_s: float, moves: int) -> None:
         if not self._is_over:
             self._cluster.fault("failed over")
             self._cluster.database.fail_over()
-            self.stop_database()
+            self._stop_database(down_s)
+            for _ in range(moves):
+                self.seize()
 
     def seize(self) -> None:
         """Two owners: a shard is given to another member, and the table is all that the former one hears of it."""

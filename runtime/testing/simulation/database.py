@@ -60,9 +60,12 @@ class Database:
     def is_locked(self) -> bool:
         return self._loop.time() < self._locked_until_s
 
-    def keep(self) -> None:
-        """A standby has everything until now, and nothing that comes from here on."""
+    def keep(self) -> bool:
+        """A standby has everything until now, and nothing that comes from here on. False: another one stands by."""
+        if self._standby is not None:
+            return False
         self._standby = Kept(self.rows), self.ledger.keep()
+        return True
 
     def fail_over(self) -> None:
         """The standby takes over: what was written since is lost, though it was confirmed. All connections break."""
