@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 JOBS ?= $(shell nproc)
-# The same numbers are other runs after each change of the product; for others still, say FROM=.
-FROM ?= 1000000
+# Every change of the code has seeds of its own: the same ones each time that it is built. For others, say FROM=.
+CODE := actors protos runtime ':!runtime/testing/mutants'
+FROM ?= $(shell printf '%d' 0x$$(git log -1 --format=%H -- $(CODE) 2>/dev/null | cut -c1-7 | grep . || echo f4240))
 SEEDS ?= 3000
 PROGRAMS ?= 2000
 CUTS ?= 1000
@@ -65,8 +66,8 @@ failpoints: $(STAMP)  ## a node killed at every failpoint, each time, and at eve
 powercuts: $(STAMP)  ## CUTS power cuts under the real SQLite store
 	$(PROVE) powercuts $(CUTS) --from $(FROM)
 
-mutants: $(STAMP)  ## every planted bug, and the seed that finds it
-	$(PROVE) mutants --jobs $(JOBS)
+mutants: $(STAMP)  ## every planted bug, the seed that finds it, and their page; hours
+	$(PROVE) mutants --jobs $(JOBS) --page docs/planted-bugs.md
 
 storm: $(STAMP)  ## SECONDS of kills, freezes and cuts over real processes under load
 	$(BIN)/python -m examples.storm --seconds $(SECONDS)

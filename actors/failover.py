@@ -20,6 +20,7 @@ from runtime.testing.simulation.world import World
 
 __all__ = ["Failover", "failover"]
 
+_SCARCE = tuple(f"scarce-{number}" for number in range(8))
 _TOLD = ("I1", "I8", "I11")  # promises about what a client was told, or asked for
 
 
@@ -42,17 +43,16 @@ failover = Failover
 class _Clients(OrderClients):
     """They accept that what they were told is lost, and nothing else.
 
-    Most want the same goods, of which there are too few: so it matters in which order they come, and the history that
-    is lost and the one that goes on decide differently.
+    Most want goods of which there are too few: so it matters in which order they come, and the history that is lost and
+    the one that goes on decide differently.
     """
 
     orders = 60
-    stock = MappingProxyType({"plenty": 1_000, "scarce": 40, "none": 0})
+    stock = MappingProxyType({"plenty": 1_000, **dict.fromkeys(_SCARCE, 6)})
 
     def _wish(self, number: int, dice: Dice) -> Wish:
         wish = super()._wish(number, dice)
-        if dice.named("sku").chance(0.8):
-            wish.request.sku = "scarce"
+        wish.request.sku = dice.named("sku").choose(("plenty", *_SCARCE))
         return wish
 
     def check(self) -> Iterator[Violation]:

@@ -7,6 +7,8 @@ Nothing here waits or acts.
 
 from __future__ import annotations
 
+import hashlib
+
 from google.protobuf.message import Message
 
 from protos import durable_pb2
@@ -102,7 +104,7 @@ class Draft:
         self.now_s = now_s if row is None else max(now_s, row.updated_at_s)
         self.timers = timers
         self.state_bytes = b"" if row is None else row.state
-        self.last_id = b""
+        self.last_id = b""  # of the message that was handled or put off last
         self.consumed: dict[bytes, Address] = {}  # by whom: the same for all of one draft
         self.given_up: dict[bytes, None] = {}  # of those consumed: never to run, and may be dead letters
         self.history: list[HistoryRow] = []
@@ -263,7 +265,7 @@ class Draft:
             self.address[1],
             self.shard,
             self.revision,
-            self.last_id,
+            hashlib.blake2b(b"%b|%b|%b" % (self.last_id, timers, self.state_bytes), digest_size=16).digest(),
             self._conversation or self._first_conversation(),
             self.kind.behaviour.state_type.DESCRIPTOR.full_name,
             self.state_bytes,

@@ -34,7 +34,7 @@ class ActorRow:
     key: str
     shard: int
     revision: int  # 1 after the first committed turn, then rising by one
-    last_id: bytes  # the message that produced this revision
+    last_id: bytes  # 16 bytes that tell this revision from any other of its number: see Expected
     conversation: bytes  # the one that made the actor
     state_type: str
     state: bytes
@@ -49,7 +49,11 @@ class ActorRow:
 
 @record(frozen=True, slots=True)
 class Expected:
-    """The row that a turn started from; revision 0 and no id mean that there was none."""
+    """The row that a turn started from; revision 0 and no id mean that there was none.
+
+    The id is made from the message that made the row and from what came of it: a store that has lost a turn may get
+    it again, from the same message, and with another outcome.
+    """
 
     revision: int
     last_id: bytes

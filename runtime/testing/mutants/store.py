@@ -7,7 +7,7 @@ simulations run on.
 from __future__ import annotations
 
 from runtime.durable.activation import Activation
-from runtime.durable.commands import Commands
+from runtime.durable.commands import Commands, _check_id
 from runtime.durable.transition import Draft
 from runtime.saga import compensation
 from runtime.store.committer import Committer
@@ -214,6 +214,18 @@ STORE = (
         "client-retry-with-new-id",
         "A command that a client sends again under its own id gets a new one.",
         (Edit(Commands._envelope, "id = message_id or int(now_s", "id = int(now_s"),),
+    ),
+    Mutant(
+        "old-request-is-new",
+        "A request that is older than the memory of requests is applied, though it may have been before.",
+        (Edit(_check_id, "if made_at_s < now_s - retention_s:", "if False:"),),
+        workload="random",
+    ),
+    Mutant(
+        "discarded-counts-as-handled",
+        "Who asks after a command that an operator has discarded is told that it was handled.",
+        (Edit(Commands._outcome, "by_operator = handled.revision == 0", "by_operator = False"),),
+        workload="random",
     ),
     Mutant(
         "duplicate-post-is-a-new-one",

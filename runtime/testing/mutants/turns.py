@@ -123,6 +123,18 @@ TURNS = (
     ),
     # --- what goes out ---
     Mutant(
+        "row-named-by-its-message",
+        "Two rows that the same message has made, in two histories, are taken for the same, whatever came of it.",
+        (
+            Edit(
+                Draft._row_after,
+                'hashlib.blake2b(b"%b|%b|%b" % (self.last_id, timers, self.state_bytes), digest_size=16).digest()',
+                "self.last_id",
+            ),
+        ),
+        workload="failover",
+    ),
+    Mutant(
         "one-id-for-two-destinations",
         "The id of a message is made from its cause alone.",
         (

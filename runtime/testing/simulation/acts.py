@@ -200,7 +200,7 @@ class Acts:
         moves = dice.choose((0, 4, 16))
         for _ in range(moves):
             self.seize()
-        for _ in range(dice.choose((0, 0, 2))):
+        for _ in range(dice.choose((0, 2, 6))):
             self.cut_one_way()
         lost_s = dice.choose((0.02, 0.2, 1.0, 3.0)) * dice.between(0.5, 1.0)
         cluster.database.later(lost_s, self._take_over, dice.choose((0.0, self._lasts_s())), moves)

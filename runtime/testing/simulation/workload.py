@@ -62,7 +62,7 @@ class Hazardous(Protocol):
 
     @property
     def hazards(self) -> Iterable[str]:
-        """Names of `runtime.testing.simulation.acts.HAZARDS`, for each stormy run."""
+        """Names from `runtime.testing.simulation.acts`, to be chosen beside those of the plan in each stormy run."""
         ...
 
 

@@ -36,6 +36,8 @@ class Streams:
 
 
 class StreamDeployment:
+    hazards = ("pause",) * 4  # what waits meanwhile must not be overtaken
+
     def __init__(self, dice: Dice) -> None:
         services: dict[str, list[Hosted]] = {"springs": [Spring], "mouths": [Mouth]}
         self.catalogue = Catalogue(contracts=[pb], services=services, choreographies=[Stream])

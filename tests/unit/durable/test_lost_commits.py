@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from protos.billing_pb2 import BillOrder
-from runtime.durable.behaviour import Outgoing
+from runtime.durable.behaviour import Outgoing, SetTimer
 from runtime.testing.simulation.kept import Kept
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till
@@ -102,5 +102,33 @@ def test_a_turn_that_runs_again_sends_the_same_under_the_same_id_and_what_it_dec
         assert len(first) == 1
         assert first == same != other
         await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_who_remembers_a_turn_that_was_lost_cannot_go_on_from_another_of_the_same_message() -> None:
+    """The revision is the same, and the message that made it; what came of it is not."""
+
+    async def scenario() -> None:
+        remembers = await LocalNode([Till()]).start()
+        post = Post(remembers)
+        bill = post.bill(1)
+        await post.store(bill)
+        before = Kept(remembers.store)
+        await post.push(bill)
+        await remembers.sleep(0.1)
+        before.turn_back()
+        later_s = remembers.ports.clock.now_s() + 1_000.0
+        other = await LocalNode([Till(timers={1: SetTimer("later", later_s)})], remembers.store).start()
+        await other.sleep(0.5)
+        await other.stop()
+        row = await other.row("billing", "ORD-1")
+        assert (row.revision, row.due_at_s) == (1, later_s)
+        await post.send(post.bill(2))
+        await remembers.sleep(0.5)
+        row = await remembers.row("billing", "ORD-1")
+        assert (row.revision, row.due_at_s) == (2, later_s), "it has read what the other wrote"
+        assert await post.order() == ["1", "2"]
+        await remembers.stop()
 
     in_virtual_time(scenario)
