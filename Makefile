@@ -4,8 +4,8 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 JOBS ?= $(shell nproc)
 # Every change of the code has seeds of its own: the same ones each time that it is built. For others, say FROM=.
-CODE := actors protos runtime ':!runtime/testing/mutants'
-FROM ?= $(shell printf '%d' 0x$$(git log -1 --format=%H -- $(CODE) 2>/dev/null | cut -c1-7 | grep . || echo f4240))
+FROM ?= $(shell find actors protos runtime -path runtime/testing/mutants -prune -o -name '*.py' -print \
+  | LC_ALL=C sort | xargs cat | cksum | cut -d' ' -f1)
 SEEDS ?= 3000
 PROGRAMS ?= 2000
 CUTS ?= 1000
