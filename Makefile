@@ -8,6 +8,7 @@ FROM ?= $(shell find actors protos runtime -path runtime/testing/mutants -prune 
   | LC_ALL=C sort | xargs cat | cksum | cut -d' ' -f1)
 SEEDS ?= 3000
 PROGRAMS ?= 2000
+FAILOVERS ?= 500
 CUTS ?= 1000
 SECONDS ?= 60
 PROVE := $(BIN)/python -m runtime.testing
@@ -56,6 +57,7 @@ sim: $(STAMP)  ## what every build runs: seeds that once failed, fresh ones from
 	$(PROVE) simulate --list tests/sim/random-seeds.txt --workload random --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(SEEDS) --from $(FROM) --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(PROGRAMS) --from $(FROM) --workload random --jobs $(JOBS)
+	$(PROVE) simulate --seeds $(FAILOVERS) --from $(FROM) --workload failover --jobs $(JOBS)
 	$(PROVE) failpoints --jobs $(JOBS)
 	$(PROVE) explore actors.orchestration:OrderProcess
 	$(PROVE) powercuts $(CUTS) --from $(FROM)
