@@ -89,12 +89,13 @@ def test_an_undo_that_takes_its_do_for_one_that_never_came_is_found(monkeypatch:
 
 
 def test_an_answer_that_dies_as_a_copy_of_a_fault_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    reply = Outbox._reply
+    reply, next_id = Outbox._reply, Outbox.next_id
 
     def without_an_id_of_its_own(self: Outbox, message: object, name: str, body: bytes, *, id: bytes = b"") -> None:
         reply(self, message, name, body)  # type: ignore[arg-type]  # whatever it is, it is handed on
 
     monkeypatch.setattr(Outbox, "_reply", without_an_id_of_its_own)
+    monkeypatch.setattr(Outbox, "next_id", lambda self, destination, content: next_id(self, destination, b""))
     assert found_within(60, "I4", "is STUCK")
 
 

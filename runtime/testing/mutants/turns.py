@@ -166,6 +166,7 @@ TURNS = (
         (
             Edit(Outbox.fault, "id = message_id(", "_ = message_id("),
             Edit(Outbox.fault, "fault.SerializeToString(), id=id)", "fault.SerializeToString())"),
+            Edit(Outbox.next_id, "destination, content)", "destination)"),
         ),
         workload="random",
     ),
