@@ -59,10 +59,6 @@ DELIVERY = (
         "Who takes a shard over does not tell others to look for what its predecessor had no time to push.",
         (Edit(Region.read_again, "self._links.gap_everywhere()", "pass"),),
         workload="streams",
-        unseen=(
-            "a node has to die between a commit and its push, and another to take its shard over before the "
-            "receiver's next sweep, though that takes a lease; tests/unit/durable/test_moves.py holds it"
-        ),
     ),
     Mutant(
         "own-mail-of-predecessor-forgotten",
@@ -143,6 +139,10 @@ DELIVERY = (
         "What was read to feed an actor is delivered, though a retry was planned since it was read.",
         (Edit(Feeder._feed, "if address in self._outdated:", "if False:"),),
         workload="random",
+        unseen=(
+            "mostly by design, since a blocked actor takes nothing but undos from a feeding: an undo has to be put off "
+            "between the reading and its delivery. Seed 398 showed it while a feeding ended the block"
+        ),
     ),
     Mutant(
         "undo-taken-from-its-push",

@@ -105,10 +105,6 @@ STORE = (
         "settle-takes-attempts-for-one",
         "After an unknown commit, a turn counts as written if the same node wrote an earlier attempt at it.",
         (Edit(_attempt, "row.node, row.revision, row.handled_at_s", "row.node, row.revision, 0.0"),),
-        unseen=(
-            "one node has to lose a shard and get it back between a commit whose outcome is late and the question "
-            "after it; the conformance suite of stores holds it"
-        ),
     ),
     Mutant(
         "settle-lies-about-posts",
