@@ -18,6 +18,7 @@ __all__ = [
     "Address",
     "Envelope",
     "address_of",
+    "body_of",
     "content_of",
     "decode",
     "encode",
@@ -183,9 +184,14 @@ def message_id(sent_at_s: float, cause: bytes, position: int, destination: str, 
     return int(sent_at_s * 1000).to_bytes(6, "big") + hashlib.blake2b(made_of, digest_size=10).digest()
 
 
-def content_of(message: Message) -> bytes:
-    """What a message says, as far as ids go: its type and its body."""
-    return b"%b|%b" % (message.DESCRIPTOR.full_name.encode(), message.SerializeToString())
+def content_of(type: str, body: bytes, undo_of: bytes = b"") -> bytes:
+    """What a message says, as far as ids go."""
+    return b"%b|%b" % (type.encode(), body) + undo_of
+
+
+def body_of(message: Message) -> bytes:
+    """Its bytes, the same in every process: maps are written in the order of their keys."""
+    return message.SerializeToString(deterministic=True)
 
 
 def address_of(kind: str, key: str) -> str:

@@ -11,7 +11,7 @@ from protos import durable_pb2
 from runtime.contracts import Contract, field_text
 from runtime.durable.behaviour import Decision, Outgoing
 from runtime.durable.transition import ClientAnswer, Draft
-from runtime.envelope import Envelope, address_of, encode, is_instant, message_id, parse_address
+from runtime.envelope import Envelope, address_of, body_of, content_of, encode, is_instant, message_id, parse_address
 from runtime.errors import InvalidMessage, MessageTooLarge
 
 __all__ = ["Outbox", "check_size"]
@@ -63,7 +63,8 @@ class Outbox:
                 command=self._cause.id, command_type=self._cause.type, error=error[:4000], attempts=attempts
             )
             try:
-                # An answer that comes after all must not die as a copy of this: no answer has the position 0.
+                # No answer has the position 0: one that comes after all does not die as a copy of this. Whatever its
+                # text, it is told once, however often the command is replayed and fails again.
                 id = message_id(self._cause.sent_at_s, self._cause.id, 0, self._cause.reply_to)
                 self._reply(fault, fault.DESCRIPTOR.full_name, fault.SerializeToString(), id=id)
             except InvalidMessage:
@@ -90,7 +91,7 @@ class Outbox:
     def _take(self, outgoing: Outgoing) -> None:
         message = outgoing.message
         contract = self._kind.contracts.of(message)
-        body = message.SerializeToString()
+        body = body_of(message)
         check_size(contract.name, body, self._kind.limits.message_bytes_max)
         if outgoing.kind or contract.is_command:
             self._command(outgoing, contract, body)
@@ -145,7 +146,7 @@ class Outbox:
         draft = self._draft
         self.sent.append(
             encode(
-                id=id or self.next_id(address_of(kind, key), b"%b|%b" % (name.encode(), body) + undo_of),
+                id=id or self.next_id(address_of(kind, key), content_of(name, body, undo_of)),
                 kind=kind,
                 key=key,
                 type=name,

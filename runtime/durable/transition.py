@@ -76,7 +76,7 @@ class Draft:
         "given_up",
         "history",
         "kind",
-        "last_id",
+        "last_message_id",
         "now_s",
         "outgoing",
         "rescheduled",
@@ -104,7 +104,7 @@ class Draft:
         self.now_s = now_s if row is None else max(now_s, row.updated_at_s)
         self.timers = timers
         self.state_bytes = b"" if row is None else row.state
-        self.last_id = b""  # of the message that was handled or put off last
+        self.last_message_id = b""  # handled or put off
         self.consumed: dict[bytes, Address] = {}  # by whom: the same for all of one draft
         self.given_up: dict[bytes, None] = {}  # of those consumed: never to run, and may be dead letters
         self.history: list[HistoryRow] = []
@@ -152,7 +152,7 @@ class Draft:
         """Put one message into the history, and take it out of the mail."""
         if consume:
             self.consumed[envelope.id] = self.address
-        self.last_id = envelope.id
+        self.last_message_id = envelope.id
         self.history.append(
             HistoryRow(
                 envelope.conversation,
@@ -181,7 +181,7 @@ class Draft:
 
     def reschedule(self, row: MailRow) -> None:
         self.rescheduled.append(row)
-        self.last_id = row.id
+        self.last_message_id = row.id
 
     def unschedule(self, id: bytes) -> None:
         """Take back a reschedule of this very turn: the message is consumed after all."""
@@ -260,12 +260,13 @@ class Draft:
         else:
             timers = durable_pb2.Timers(timers=list(self.timers.values())).SerializeToString() if self.timers else b""
             due_at_s = min((timer.due_at_s for timer in self.timers.values()), default=None)
+        made_of = b"%b|%b|%b" % (self.last_message_id, timers, self.state_bytes)
         return ActorRow(
             self.address[0],
             self.address[1],
             self.shard,
             self.revision,
-            hashlib.blake2b(b"%b|%b|%b" % (self.last_id, timers, self.state_bytes), digest_size=16).digest(),
+            hashlib.blake2b(made_of, digest_size=16).digest(),
             self._conversation or self._first_conversation(),
             self.kind.behaviour.state_type.DESCRIPTOR.full_name,
             self.state_bytes,

@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 from protos.saga_pb2 import SagaRecord, StepRecord
 from runtime.contracts import Contract
 from runtime.durable.behaviour import CancelTimer, NextId, Outgoing, SetTimer
-from runtime.envelope import address_of, content_of
+from runtime.envelope import address_of, body_of, content_of
 from runtime.errors import InvalidMessage
 from runtime.saga.definition import Definition, Role, StepDefinition
 from runtime.saga.inputs import Advance
@@ -95,7 +95,7 @@ class Instance:
         command = self._made_by(step, "do", step.do)
         key = _key(step, "do", step.command, command)
         taken.address = address_of(step.command.kind, key)
-        taken.command_id = self._next_id(taken.address, content_of(command))
+        taken.command_id = self._id_for(command, taken.address)
         for id in [one for one in taken.earlier_ids if one in taken.faulted_ids]:
             taken.earlier_ids.remove(id)  # whoever answers this command knows what became of that one
         taken.status = StepRecord.ASKED
@@ -116,7 +116,7 @@ class Instance:
             raise AuthorFailed(f"undo of step {step.name} goes to key {key!r}; its do went to {taken.address}")
         if taken.undo_id:
             taken.earlier_undo_ids.append(taken.undo_id)
-        taken.undo_id = self._next_id(taken.address, content_of(command) + taken.command_id)
+        taken.undo_id = self._id_for(command, taken.address, undo_of=taken.command_id)
         taken.status = StepRecord.UNDOING
         taken.undo_attempts += 1
         taken.asked_at_s = self.now_s
@@ -131,6 +131,9 @@ class Instance:
                 refusals=step.refusals,
             )
         )
+
+    def _id_for(self, command: Message, address: str, undo_of: bytes = b"") -> bytes:
+        return self._next_id(address, content_of(command.DESCRIPTOR.full_name, body_of(command), undo_of))
 
     # --- business state ---
 

@@ -129,13 +129,7 @@ TURNS = (
     Mutant(
         "row-named-by-its-message",
         "Two rows that the same message has made, in two histories, are taken for the same, whatever came of it.",
-        (
-            Edit(
-                Draft._row_after,
-                'hashlib.blake2b(b"%b|%b|%b" % (self.last_id, timers, self.state_bytes), digest_size=16).digest()',
-                "self.last_id",
-            ),
-        ),
+        (Edit(Draft._row_after, "hashlib.blake2b(made_of, digest_size=16).digest()", "self.last_message_id"),),
         workload="failover",
     ),
     Mutant(
