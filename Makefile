@@ -9,6 +9,7 @@ FROM ?= $(shell find actors protos runtime -path runtime/testing/mutants -prune 
 SEEDS ?= 3000
 PROGRAMS ?= 2000
 FAILOVERS ?= 500
+UPGRADES ?= 200
 CUTS ?= 1000
 SECONDS ?= 60
 PROVE := $(BIN)/python -m runtime.testing
@@ -58,6 +59,7 @@ sim: $(STAMP)  ## what every build runs: seeds that once failed, fresh ones from
 	$(PROVE) simulate --seeds $(SEEDS) --from $(FROM) --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(PROGRAMS) --from $(FROM) --workload random --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(FAILOVERS) --from $(FROM) --workload failover --jobs $(JOBS)
+	$(PROVE) simulate --seeds $(UPGRADES) --from $(FROM) --workload upgrade --jobs $(JOBS)
 	$(PROVE) failpoints --jobs $(JOBS)
 	$(PROVE) explore actors.orchestration:OrderProcess
 	$(PROVE) powercuts $(CUTS) --from $(FROM)

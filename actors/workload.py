@@ -76,7 +76,7 @@ class Orders:
         self.catalogue = catalogue()
         self.settings: dict[str, Any] = {}
         self.expects: tuple[str, ...] = ("completed", "cancelled", "sagas compensated")
-        self.never = ("MESSAGE_PARKED",)  # no order is poisoned
+        self.never: tuple[str, ...] = ("MESSAGE_PARKED",)  # no order is poisoned
 
     def deploy(self, dice: Dice) -> Orders:
         return self
@@ -93,6 +93,7 @@ class OrderClients:
 
     orders = _ORDERS
     stock: Mapping[str, int] = _STOCK
+    pause_s = 0.5  # at the most, between two orders of one client
 
     def __init__(self, world: World, dice: Dice) -> None:
         self._world = world
@@ -137,7 +138,7 @@ class OrderClients:
                 beside.append(start(self._contradict(wish), name="contradict"))
             for task in beside:
                 await task
-            await self._world.sleep(wish.dice.between(0.0, 0.5))
+            await self._world.sleep(wish.dice.between(0.0, self.pause_s))
 
     async def _restock(self, sku: str, quantity: int) -> None:
         dice = self._dice.named(f"restock {sku}")

@@ -68,7 +68,10 @@ def test_seeds_can_come_from_a_file(tmp_path: Path) -> None:
         (["simulate", "--seeds", "0"], "range"),
         (["replay", "1", "--workload", "no.such.module:orders"], "no.such.module"),
         (["replay", "1", "--workload", "nothing"], "no workload 'nothing'"),
-        (["replay", "1", "--workload", "nothing"], "name orders, errand, failover, random, streams, or MODULE:NAME"),
+        (
+            ["replay", "1", "--workload", "nothing"],
+            "name orders, errand, failover, random, streams, upgrade, or MODULE:NAME",
+        ),
         (["replay", "1", "--workload", "actors.workload:"], "no workload ''"),
     ],
 )

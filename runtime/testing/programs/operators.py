@@ -19,8 +19,6 @@ from runtime.testing.programs.program import Program
 from runtime.testing.programs.words import PARTICIPANTS, deed_of
 from runtime.testing.simulation.cluster import SimCluster
 from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.faulty_store import FaultyStore
-from runtime.testing.simulation.ledger import Violation
 
 __all__ = ["Operators"]
 
@@ -42,16 +40,7 @@ class Operators:
         self.garbage: dict[bytes, None] = {}
         self._garbles = program.temper.has("junk")
         self._shards = int(cluster.settings["shards_per_kind"])
-        self._store = FaultyStore(
-            cluster.database,
-            cluster.loop,
-            cluster.faults,
-            dice.named("store"),
-            who="operator",
-            happened=lambda name: cluster.fault(name, "operator"),
-            die=lambda: None,
-            broken=lambda what: cluster.crashes.append(Violation("bug", f"an operator: {what}")),
-        )
+        self._store = cluster.store_of("operator", dice.named("store"))
 
     async def watch(self) -> None:
         """Act while the program runs, until told that the day is over."""

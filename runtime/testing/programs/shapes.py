@@ -10,9 +10,10 @@ from runtime.testing.programs.program import RelayPlan, SagaPlan, StepPlan, Temp
 from runtime.testing.programs.words import PARTICIPANTS, RELAY_PROCESS, STARTING, Slot
 from runtime.testing.simulation.dice import Dice
 
-__all__ = ["draw_relay", "draw_saga"]
+__all__ = ["DEADLINES_S", "TIMEOUTS_S", "draw_relay", "draw_saga"]
 
-_TIMEOUTS_S = (1.5, 5.0, 12.0)
+TIMEOUTS_S = (1.5, 5.0, 12.0)
+DEADLINES_S = (60.0, 15.0, 4.0)
 _FIRM_ASKS_MIN = 2  # a step that is silent at first is heard of when it is asked again
 
 
@@ -33,8 +34,8 @@ def draw_saga(dice: Dice, temper: Temper, slot: Slot, *, is_alone: bool) -> Saga
         process=slot.process,
         steps=tuple(steps),
         closing=tuple(closing),
-        closing_within_s=dice.choose(_TIMEOUTS_S),
-        deadline_s=dice.choose((60.0, 15.0, 4.0)) if temper.has("deadlines") and dice.chance(0.5) else 0.0,
+        closing_within_s=dice.choose(TIMEOUTS_S),
+        deadline_s=dice.choose(DEADLINES_S) if temper.has("deadlines") and dice.chance(0.5) else 0.0,
         starting=1 + dice.below(len(STARTING)),
         is_conditional=not is_alone or dice.chance(0.5),
         key_path=dice.choose(("", "place.key")),
@@ -67,7 +68,7 @@ def _step(
         has_undo=has_undo,
         is_pivot=is_pivot,
         past_pivot=past_pivot,
-        timeout_s=dice.choose(_TIMEOUTS_S),
+        timeout_s=dice.choose(TIMEOUTS_S),
         budget=Budget(asks_max, backoff_s=dice.choose((0.2, 1.0)), backoff_max_s=4.0),
     )
 

@@ -23,6 +23,7 @@ from runtime.testing.programs.drawing import draw_program
 from runtime.testing.programs.endings import check_relay, check_saga, is_spoiled, relay_ending
 from runtime.testing.programs.evidence import Evidence
 from runtime.testing.programs.hearsay import check_told, check_traces
+from runtime.testing.programs.later import later_version
 from runtime.testing.programs.operators import Operators
 from runtime.testing.programs.origin import origin_class
 from runtime.testing.programs.outside import POISONED, Outside
@@ -48,29 +49,26 @@ class RandomPrograms:
         *("completed", "compensated", "stuck", "cancelled", "relays put back"),
         *("poisoned", "replayed", "discarded", "too old"),
         *("timers fired", "timers moved", "timers cancelled"),
+        "version rolled out",
     )
     never = ()
 
     def deploy(self, dice: Dice) -> Deployed:
-        return Deployed(draw_program(dice))
+        return Deployed(draw_program(dice), dice.named("next version"))
 
 
 class Deployed:
-    """One program, made into classes and hosted."""
+    """One program, made into classes and hosted; and a version of it that may be rolled out meanwhile."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, dice: Dice) -> None:
         self.program = program
         self.outside = Outside()
         self.settings = program.settings
-        alpha, beta, gamma, delta = participant_classes(program, self.outside)
-        services: dict[str, list[Hosted]] = {
-            "origin": [origin_class(program, self.outside)],
-            "accounts": [alpha, beta],
-            "counters": [gamma, delta],
-            "sagas": [saga_class(program, plan) for plan in program.sagas],
-        }
-        relays = [] if program.relay is None else [relay_class(program, program.relay)]
-        self.catalogue = Catalogue(contracts=[pb], services=services, choreographies=relays)
+        self.catalogue = _catalogue(program, self.outside)
+        self._dice = dice
+
+    def next_catalogue(self) -> Catalogue:
+        return _catalogue(later_version(self.program, self._dice), self.outside)
 
     def begin(self, world: World, dice: Dice) -> ProgramPlay:
         """Raises TypeError in a world whose database operators cannot reach, and whose faults they do not share."""
@@ -78,6 +76,18 @@ class Deployed:
             raise TypeError(f"random programs run in a SimCluster, not in a {type(world).__name__}")
         self.outside.clock = world.ports.clock
         return ProgramPlay(self, world, dice)
+
+
+def _catalogue(program: Program, outside: Outside) -> Catalogue:
+    alpha, beta, gamma, delta = participant_classes(program, outside)
+    services: dict[str, list[Hosted]] = {
+        "origin": [origin_class(program, outside)],
+        "accounts": [alpha, beta],
+        "counters": [gamma, delta],
+        "sagas": [saga_class(program, plan) for plan in program.sagas],
+    }
+    relays = [] if program.relay is None else [relay_class(program, program.relay)]
+    return Catalogue(contracts=[pb], services=services, choreographies=relays)
 
 
 class ProgramPlay:

@@ -74,15 +74,19 @@ class Acts:
         self._cluster.database.later(self._lasts_s() + 2.0, twin.retire)
 
     def roll_out(self) -> None:
-        """One node after the other is drained, and comes back with other limits, as with a new version."""
-        self._cluster.fault("rolled out")
+        """One node after the other is drained, and comes back with other limits; of another version if there is one."""
+        cluster = self._cluster
+        cluster.fault("rolled out")
         limits = {name: value for name, value in draw_limits(self._dice).items() if name not in self._pinned}
-        for number, node in enumerate(self._cluster.nodes):
-            self._cluster.database.later(number * 1.5, self._replace, node, limits)
+        if cluster.has_versions:
+            cluster.version = 1 - cluster.version
+            cluster.fault("version rolled out", str(cluster.version))
+        for number, node in enumerate(cluster.nodes):
+            cluster.database.later(number * 1.5, self._replace, node, limits, cluster.version)
 
-    def _replace(self, node: SimNode, limits: dict[str, Any]) -> None:
+    def _replace(self, node: SimNode, limits: dict[str, Any], version: int) -> None:
         if not self._is_over:
-            node.limits = limits
+            node.limits, node.version = limits, version
             node.drain()
 
     def pause(self) -> None:
@@ -108,22 +112,27 @@ class Acts:
         source, target = self._pair()
         self._cluster.fault("cut one way", f"{source} {target}")
         self._cluster.network.hold((source, target))
-        self._cluster.database.later(self._lasts_s(), self._rejoin, source, target)
+        self._rejoin_later(source, target)
 
     def cut(self) -> None:
         source, target = self._pair()
         self._cluster.fault("cut", f"{source} {target}")
         for lane in ((source, target), (target, source)):
             self._cluster.network.hold(lane)
-        self._cluster.database.later(self._lasts_s(), self._rejoin, source, target)
+        self._rejoin_later(source, target)
 
-    def _rejoin(self, source: str, target: str) -> None:
+    def _rejoin_later(self, source: str, target: str) -> None:
         """What was kept arrives after all, or the streams turn out to be broken."""
         network = self._cluster.network
-        if self._dice.chance(0.5):
-            network.tear(source, target)
-        network.release((source, target))
-        network.release((target, source))
+        breaks = self._dice.chance(0.5)  # by the dice of this act, not of the one that it ends in
+
+        def rejoin() -> None:
+            if breaks:
+                network.tear(source, target)
+            network.release((source, target))
+            network.release((target, source))
+
+        self._cluster.database.later(self._lasts_s(), rejoin)
 
     def clog(self) -> None:
         lane = self._pair()
@@ -203,18 +212,22 @@ class Acts:
         for _ in range(dice.choose((0, 2, 6))):
             self.cut_one_way()
         lost_s = dice.choose((0.02, 0.2, 1.0, 3.0)) * dice.between(0.5, 1.0)
-        cluster.database.later(lost_s, self._take_over, dice.choose((0.0, self._lasts_s())), moves)
+        down_s = dice.choose((0.0, self._lasts_s()))
+        cluster.database.later(lost_s, self._take_over, down_s, moves, dice.named("take over"))
 
-    def _take_over(self, down_s: float, moves: int) -> None:
+    def _take_over(self, down_s: float, moves: int, dice: Dice) -> None:
         if not self._is_over:
             self._cluster.fault("failed over")
             self._cluster.database.fail_over()
             self._stop_database(down_s)
             for _ in range(moves):
-                self.seize()
+                self._seize(dice)
 
     def seize(self) -> None:
         """Two owners: a shard is given to another member, and the table is all that the former one hears of it."""
+        self._seize(self._dice)
+
+    def _seize(self, dice: Dice) -> None:
         rows = self._cluster.database.rows
         view = self._cluster.database.act(rows.cluster())
         moves = [
@@ -224,7 +237,7 @@ class Acts:
             if row.owner and node.name != row.owner and row.kind in node.kinds
         ]
         if moves:
-            row, owner = self._dice.choose(moves)
+            row, owner = dice.choose(moves)
             self._cluster.fault("shard seized", f"{row.kind} {row.shard} {row.owner} {owner}")
             self._cluster.database.act(rows.assign(row.kind, row.shard, owner=owner, expected_epoch=row.epoch))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
@@ -18,7 +19,7 @@ from runtime.testing.simulation.ambush import Ambushes
 from runtime.testing.simulation.database import Database
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.faulty_handlers import FaultyCatalogue
-from runtime.testing.simulation.faulty_store import StoreFaults
+from runtime.testing.simulation.faulty_store import FaultyStore, StoreFaults
 from runtime.testing.simulation.ledger import Ledger, Violation
 from runtime.testing.simulation.limits import over_limits
 from runtime.testing.simulation.loop import Killed, SimLoop
@@ -51,13 +52,20 @@ class SimCluster:
         restart_s: float = 0.5,
         failures_max: int = 50,
         connect: Connect | None = None,
+        next_catalogue: Callable[[], Catalogue] | None = None,
     ) -> None:
-        """`connect` gives each life of a node its store; without it, all share one database that can fail."""
+        """`connect` gives each life of a node its store; without it, all share one database that can fail.
+
+        `next_catalogue` makes what nodes host whose `version` is 1.
+        """
         self.loop = loop
         self.connect = connect
         self.dice = dice
         self.handler_fails = handler_fails  # chance for each run of a handler
-        self.catalogue = FaultyCatalogue(catalogue, dice.named("handlers"), lambda: self.handler_fails, self.fault)
+        self.catalogue = self._faulty(catalogue, "handlers")
+        self.version = 0  # what is being rolled out, or was at last
+        self.healed = False  # the storm is over
+        self._next = next_catalogue
         self.settings = settings
         self.faults = faults
         self.happened: Counter[str] = Counter()  # faults, by name
@@ -78,6 +86,23 @@ class SimCluster:
         self.twins: list[SimNode] = []
         loop.set_exception_handler(self._unhandled)
 
+    def _faulty(self, catalogue: Catalogue, name: str) -> FaultyCatalogue:
+        return FaultyCatalogue(catalogue, self.dice.named(name), lambda: self.handler_fails, self.fault)
+
+    @property
+    def has_versions(self) -> bool:
+        return self._next is not None
+
+    def catalogue_of(self, version: int) -> Catalogue:
+        return self.next_catalogue if version else self.catalogue
+
+    @cached_property
+    def next_catalogue(self) -> Catalogue:
+        assert self._next is not None  # no node has that version
+        catalogue = self._next()
+        self.ledger.knows_sagas(catalogue.sagas)
+        return self._faulty(catalogue, "handlers of the next version")
+
     @property
     def trace(self) -> str:
         """A hash over every commit, frame, fact and fault, and over each choice of the loop."""
@@ -96,8 +121,22 @@ class SimCluster:
     def twin(self, node: SimNode) -> SimNode:
         """Another process with the name and the services of one that there is, on a machine of its own."""
         twin = SimNode(self, node.spec, len(self.nodes) + len(self.twins), label=f"{node.name}'{len(self.twins) + 1}")
+        twin.version = node.version
         self.twins.append(twin)
         return twin
+
+    def store_of(self, who: str, dice: Dice) -> FaultyStore:
+        """A connection to the database for somebody who is no node, such as an operator."""
+        return FaultyStore(
+            self.database,
+            self.loop,
+            self.faults,
+            dice,
+            who=who,
+            happened=lambda name: self.fault(name, who),
+            die=lambda: None,
+            broken=lambda what: self.crashes.append(Violation("bug", f"{who}: {what}")),
+        )
 
     async def sleep(self, delay_s: float) -> None:
         """Wait in true time, outside of all nodes."""

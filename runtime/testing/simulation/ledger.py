@@ -59,7 +59,7 @@ class Ledger:
     def __init__(self, sagas: Iterable[Definition] = ()) -> None:
         self.violations: list[Violation] = []
         self.broke: Callable[[], object] = bool  # called after each violation
-        self._saga_rules = SagaRules(sagas)
+        self._saga_rules = SagaRules()
         self.actors: dict[Address, ActorRow] = {}
         self.history: dict[bytes, dict[bytes, HistoryRow]] = {}  # by conversation, then id
         self.waiting: dict[bytes, MailRow] = {}
@@ -75,6 +75,12 @@ class Ledger:
         self._undone: dict[bytes, bytes] = {}  # do: the undo that settled it
         self._committed: dict[tuple[Address | None, int], list[Transition]] = {}
         self._denied: list[Transition] = []
+
+        self.knows_sagas(sagas)
+
+    def knows_sagas(self, sagas: Iterable[Definition]) -> None:
+        """Their instances are held against their rules from now on."""
+        self._saga_rules.add(sagas)
 
     # --- at each commit ---
 

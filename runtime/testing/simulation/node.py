@@ -51,6 +51,8 @@ class SimNode:
         self.spec = spec
         self.name = label or spec.name  # in this run; two may be launched under one name
         self.limits: dict[str, Any] = {}  # settings of its own, from its next life on
+        self.version = 0  # of the catalogue, likewise
+        self.runs_version = 0  # in its present life
         self.address = f"10.0.0.{number + 1}:7650"
         self.lives = 0
         self.process: Process | None = None
@@ -84,6 +86,11 @@ class SimNode:
         """It was told to stop, and has not ended yet."""
         return self.alive and self._draining
 
+    @property
+    def forsaken(self) -> bool:
+        """It has failed for good."""
+        return self._forsaken
+
     # --- its lives ---
 
     def start(self) -> None:
@@ -92,6 +99,7 @@ class SimNode:
             return
         cluster = self._cluster
         self.lives += 1
+        self.runs_version = self.version
         self._draining = False
         process = self.process = Process(self.name)
         dice = cluster.dice.named(f"{self.name}@{self.lives}")
@@ -101,7 +109,7 @@ class SimNode:
         store = cluster.connect(self, ports) if cluster.connect is not None else self._faulty_store(dice.named("store"))
         self._front = SimFront(cluster.network, self.address, ports)
         settings = Settings(name=self.spec.name, services=self.spec.services, **{**cluster.settings, **self.limits})
-        self.node = Node(settings, cluster.catalogue, ports, store=store, front=self._front)
+        self.node = Node(settings, cluster.catalogue_of(self.version), ports, store=store, front=self._front)
         ports.tasks.start(self._run(process, self.node), name=self.name)
 
     def _faulty_store(self, dice: Dice) -> FaultyStore:

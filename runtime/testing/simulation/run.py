@@ -26,7 +26,7 @@ from runtime.testing.simulation.order import Order
 from runtime.testing.simulation.rest import broken_at_rest
 from runtime.testing.simulation.scene import Scene, draw_scene
 from runtime.testing.simulation.storm import Storm
-from runtime.testing.simulation.workload import Hazardous, Workload
+from runtime.testing.simulation.workload import Hazardous, Versioned, Workload
 
 __all__ = ["MakeScene", "Result", "simulate_scene", "simulate_seed"]
 
@@ -115,6 +115,7 @@ class _Run:
             handler_fails=scene.plan.handler_fails,
             restart_s=scene.restart_s,
             failures_max=scene.failures_max,
+            next_catalogue=deployed.next_catalogue if isinstance(deployed, Versioned) else None,
         )
         self._pinned = deployed.settings
         self._hazards = tuple(deployed.hazards) if isinstance(deployed, Hazardous) else ()

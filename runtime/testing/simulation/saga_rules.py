@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from protos.durable_pb2 import Timers
 from protos.saga_pb2 import SagaRecord, StepRecord
 from runtime.envelope import address_of
 from runtime.saga.definition import Definition, StepDefinition
@@ -23,29 +24,44 @@ _OWING = (StepRecord.OWED, StepRecord.UNDOING)
 _BACK = (*_OWING, StepRecord.UNDONE, StepRecord.SKIPPED)
 _AT_PEACE = (StepRecord.WAITING, StepRecord.REFUSED, StepRecord.UNDONE, StepRecord.SKIPPED)
 _TURNED = (SagaRecord.COMPENSATING, SagaRecord.COMPENSATED)
+_GOING = (SagaRecord.RUNNING, SagaRecord.COMPENSATING)
 _ENDED = (SagaRecord.COMPLETED, SagaRecord.COMPENSATED)
 
 
 class SagaRules:
-    """For the sagas of one deployment."""
+    """For the sagas of one deployment, in every version of it."""
 
-    def __init__(self, definitions: Iterable[Definition]) -> None:
-        self._definitions = {one.name: one for one in definitions}
+    def __init__(self) -> None:
+        self._definitions: dict[bytes, Definition] = {}  # by fingerprint: what the rules look at is in that
+
+    def add(self, definitions: Iterable[Definition]) -> None:
+        self._definitions.update((one.fingerprint, one) for one in definitions)
 
     def broken(self, before: ActorRow | None, after: ActorRow) -> Broken:
         """The rules that the newer row breaks."""
         if after.state_type != SagaRecord.DESCRIPTOR.full_name:
             return
         record = SagaRecord.FromString(after.state)
-        definition = self._definitions.get(record.definition)
-        if definition is None or definition.fingerprint != record.fingerprint:
+        definition = self._definitions.get(record.fingerprint)
+        if definition is None:
             return
         where = address_of(*after.address)
         earlier = SagaRecord.FromString(before.state) if before is not None else SagaRecord()
         for invariant, text in _broken(definition, earlier, record):
             yield invariant, f"{where}: {text}"
-        if record.status in _ENDED and after.timers:
-            yield "I10", f"{where} has ended, and a timer of it still runs"
+        yield from _badly_timed(where, record, after)
+
+
+def _badly_timed(where: str, record: SagaRecord, after: ActorRow) -> Broken:
+    """Whoever has asked, and goes on, will not wait for ever; whoever has ended waits for nothing."""
+    if record.status in _ENDED and after.timers:
+        yield "I10", f"{where} has ended, and a timer of it still runs"
+    asked = [step.name for step in record.steps if step.status == StepRecord.ASKED]
+    if record.status in _GOING and asked:
+        timers = [one.name for one in Timers.FromString(after.timers).timers]
+        for name in asked:
+            if name not in timers:
+                yield "I10", f"{where} waits for the answer of step {name}, and no timer of that runs"
 
 
 def _broken(definition: Definition, earlier: SagaRecord, record: SagaRecord) -> Broken:

@@ -82,6 +82,7 @@ class Storm(Acts):
         """No fault lasts on, and none that was arranged for later still comes. One node may be gone for good."""
         self._is_over = True
         cluster = self._cluster
+        cluster.healed = True
         cluster.note("healed")
         cluster.faults.heal()
         cluster.network.heal()

@@ -16,7 +16,7 @@ from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.ledger import Violation
 from runtime.testing.simulation.world import World
 
-__all__ = ["Deployment", "Hazardous", "Play", "Workload"]
+__all__ = ["Deployment", "Hazardous", "Play", "Versioned", "Workload"]
 
 
 class Play(Protocol):
@@ -63,6 +63,15 @@ class Hazardous(Protocol):
     @property
     def hazards(self) -> Iterable[str]:
         """Names from `runtime.testing.simulation.acts`, to be chosen beside those of the plan in each stormy run."""
+        ...
+
+
+@runtime_checkable
+class Versioned(Protocol):
+    """A deployment of which there is a next version, that is rolled out during its runs, and taken back."""
+
+    def next_catalogue(self) -> Catalogue:
+        """Of the same services. Asked for once in a run, when it is first rolled out."""
         ...
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from actors.catalogue import catalogue
+from actors.upgrade import NextOrderProcess
+from runtime.saga.catalogue import Catalogue
 from runtime.testing.simulation.acts import ACTS, HAZARDS, Acts
 from runtime.testing.simulation.cluster import SimCluster
 from runtime.testing.simulation.dice import Dice
@@ -21,11 +23,15 @@ _SETTINGS = {"store": "memory:", "shards_per_kind": 2, "drain_s": 3.0}
 _UP_S = 3.0  # within which two nodes have come up and shared the shards
 
 
-def run(scenario: Callable[[SimCluster], Coroutine[Any, Any, None]]) -> SimCluster:
+def run(
+    scenario: Callable[[SimCluster], Coroutine[Any, Any, None]], following: Callable[[], Catalogue] | None = None
+) -> SimCluster:
     """Two nodes that are up, under whatever the scenario does to them. No exception may be left unhandled."""
     loop = SimLoop(Dice(1))
     nodes = [NodeSpec("one"), NodeSpec("two")]
-    cluster = SimCluster(loop, Dice(1), catalogue(), nodes, settings=_SETTINGS, faults=StoreFaults())
+    cluster = SimCluster(
+        loop, Dice(1), catalogue(), nodes, settings=_SETTINGS, faults=StoreFaults(), next_catalogue=following
+    )
 
     async def all_of_it() -> None:
         cluster.start()
@@ -92,6 +98,36 @@ def test_a_roll_out_drains_one_node_after_the_other_and_each_comes_back_with_the
             assert settings.mailbox_max == was.mailbox_max
 
     assert run(scenario).happened["drained"] == 2
+
+
+def test_a_roll_out_brings_the_next_version_node_by_node_and_the_next_roll_out_takes_it_back() -> None:
+    async def scenario(cluster: SimCluster) -> None:
+        Acts(cluster, Dice(1), 10.0).roll_out()
+        await cluster.sleep(1.0)
+        assert [node.runs_version for node in cluster.nodes] == [1, 0]
+        await cluster.sleep(15.0)
+        assert [node.runs_version for node in cluster.nodes] == [1, 1]
+        Acts(cluster, Dice(1), 10.0).roll_out()
+        await cluster.sleep(15.0)
+        assert [node.runs_version for node in cluster.nodes] == [0, 0]
+
+    made = []
+
+    def following() -> Catalogue:
+        made.append(catalogue(NextOrderProcess))
+        return made[-1]
+
+    assert run(scenario, following).happened["version rolled out"] == 2
+    assert len(made) == 1
+
+
+def test_a_roll_out_where_there_is_but_one_version_changes_none() -> None:
+    async def scenario(cluster: SimCluster) -> None:
+        Acts(cluster, Dice(1), 10.0).roll_out()
+        await cluster.sleep(15.0)
+        assert [(node.lives, node.runs_version) for node in cluster.nodes] == [(2, 0), (2, 0)]
+
+    assert run(scenario).happened["version rolled out"] == 0
 
 
 def test_a_kind_that_an_operator_has_paused_takes_mail_again_when_all_is_healed() -> None:

@@ -6,17 +6,23 @@ import re
 
 import pytest
 
+from protos.durable_pb2 import Timer, Timers
 from protos.saga_pb2 import SagaRecord, StepRecord
 from runtime.store.records import ActorRow
 from runtime.testing.simulation.saga_rules import SagaRules
 from tests.unit.saga.shop import OrderProcess
 
-RULES = SagaRules([OrderProcess.definition])
+RULES = SagaRules()
+RULES.add([OrderProcess.definition])
 BILL, SHIP, CLOSE, CANCEL = range(4)
 DONE, REFUSED, UNDOING, UNDONE = StepRecord.DONE, StepRecord.REFUSED, StepRecord.UNDOING, StepRecord.UNDONE
+ASKED, WAITING = StepRecord.ASKED, StepRecord.WAITING
 
 
-def row(status: SagaRecord.Status.ValueType, *steps: StepRecord.Status.ValueType, timers: bytes = b"") -> ActorRow:
+def row(
+    status: SagaRecord.Status.ValueType, *steps: StepRecord.Status.ValueType, timers: bytes | None = None
+) -> ActorRow:
+    """A saga with such steps; every one that was asked has a timer, unless `timers` says otherwise."""
     record = SagaRecord()
     record.CopyFrom(OrderProcess.definition.template)
     record.status = status
@@ -24,7 +30,8 @@ def row(status: SagaRecord.Status.ValueType, *steps: StepRecord.Status.ValueType
         step.status = its
         if its == REFUSED:
             step.outcome = "shop.PaymentDeclined" if step.name == "bill" else "shop.BackOrdered"
-    return of(record, timers)
+    asked = [Timer(name=step.name) for step in record.steps if step.status == StepRecord.ASKED]
+    return of(record, Timers(timers=asked).SerializeToString() if timers is None else timers)
 
 
 def of(record: SagaRecord, timers: bytes = b"") -> ActorRow:
@@ -42,18 +49,19 @@ RUNNING = SagaRecord.RUNNING
 COMPENSATING = SagaRecord.COMPENSATING
 COMPENSATED = SagaRecord.COMPENSATED
 COMPLETED = SagaRecord.COMPLETED
+OTHERS = Timers(timers=[Timer(name="bill"), Timer(name="the deadline")]).SerializeToString()
 
 
 @pytest.mark.parametrize(
     "sound",
     [
-        row(RUNNING, StepRecord.ASKED),
-        row(RUNNING, DONE, StepRecord.ASKED),
+        row(RUNNING, ASKED),
+        row(RUNNING, DONE, ASKED),
         row(COMPLETED, DONE, DONE, DONE),
         row(COMPENSATING, REFUSED),
         row(COMPENSATING, UNDOING, REFUSED),
         row(COMPENSATING, StepRecord.OWED, UNDOING),
-        row(COMPENSATED, UNDONE, REFUSED, StepRecord.WAITING, DONE),
+        row(COMPENSATED, UNDONE, REFUSED, WAITING, DONE),
     ],
 )
 def test_a_sound_record_breaks_no_rule(sound: ActorRow) -> None:
@@ -64,13 +72,16 @@ def test_a_sound_record_breaks_no_rule(sound: ActorRow) -> None:
 @pytest.mark.parametrize(
     ("says", "after"),
     [
-        ("I6.*ship was begun before bill", row(RUNNING, StepRecord.ASKED, StepRecord.ASKED)),
+        ("I6.*ship was begun before bill", row(RUNNING, ASKED, ASKED)),
         ("I4.*completed without close", row(COMPLETED, DONE, DONE)),
         ("I6.*bill is being undone before ship", row(COMPENSATING, UNDOING, StepRecord.OWED)),
         ("I6.*bill is being undone before ship", row(COMPENSATING, UNDOING, UNDOING)),
-        ("I4.*compensated, without bill", row(COMPENSATED, UNDOING, REFUSED, StepRecord.WAITING, DONE)),
+        ("I4.*compensated, without bill", row(COMPENSATED, UNDOING, REFUSED, WAITING, DONE)),
         ("I4.*compensated, without compensated", row(COMPENSATED, UNDONE, REFUSED)),
         ("I10.*a timer of it still runs", row(COMPLETED, DONE, DONE, DONE, timers=b"x")),
+        ("I10.*step bill, and no timer", row(RUNNING, ASKED, timers=b"")),
+        ("I10.*step ship, and no timer", row(RUNNING, DONE, ASKED, timers=OTHERS)),
+        ("I10.*step compensated, and no timer", row(COMPENSATING, UNDONE, REFUSED, WAITING, ASKED, timers=b"")),
     ],
 )
 def test_a_record_that_may_not_be_is_told(says: str, after: ActorRow) -> None:
@@ -83,7 +94,7 @@ def test_a_record_that_may_not_be_is_told(says: str, after: ActorRow) -> None:
     [
         ("goes forward again", row(COMPENSATING, UNDONE), row(RUNNING, DONE)),
         ("bill was OWED, and is DONE", row(COMPENSATING, StepRecord.OWED), row(COMPENSATING, DONE)),
-        ("had completed", row(COMPLETED, DONE, DONE, DONE), row(RUNNING, DONE, DONE, StepRecord.ASKED)),
+        ("had completed", row(COMPLETED, DONE, DONE, DONE), row(RUNNING, DONE, DONE, ASKED)),
     ],
 )
 def test_nothing_that_has_turned_or_ended_goes_forward_again(says: str, before: ActorRow, after: ActorRow) -> None:

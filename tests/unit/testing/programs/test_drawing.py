@@ -68,14 +68,28 @@ def test_what_fails_a_few_times_succeeds_before_it_would_be_parked() -> None:
 
 def test_deeds_are_told_apart_by_their_names_and_a_program_can_be_hosted() -> None:
     for seed in range(50):
-        deployed = Deployed(drawn(seed))
+        deployed = Deployed(drawn(seed), Dice(seed))
         names = [deed.name for deed in deployed.program.all_deeds()]
         assert len(set(names)) == len(names)
         assert deployed.catalogue.service_names == ("origin", "accounts", "counters", "sagas")
 
 
+def test_the_next_version_of_a_program_carries_on_what_the_first_has_begun_and_is_another() -> None:
+    others = 0
+    for seed in range(50):
+        deployed = Deployed(drawn(seed), Dice(seed))
+        following = deployed.next_catalogue()
+        assert following.service_names == deployed.catalogue.service_names
+        first, second = deployed.catalogue.sagas, following.sagas
+        assert [one.fingerprint for one in first] == [one.fingerprint for one in second]
+        others += [one.steps for one in first] != [one.steps for one in second]
+        runs = [one.retries.runs_max for one in deployed.catalogue.behaviours]
+        assert [one.retries.runs_max for one in following.behaviours] == runs
+    assert others == 50
+
+
 def test_two_deployments_share_nothing() -> None:
-    first, second = Deployed(drawn(1)), Deployed(drawn(1))
+    first, second = Deployed(drawn(1), Dice(1)), Deployed(drawn(1), Dice(1))
     assert isinstance(first.outside, Outside)
     first.outside.cure("a deed", of_undo=False)
     assert not second.outside.is_cured("a deed", of_undo=False)

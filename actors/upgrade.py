@@ -1,0 +1,135 @@
+"""The order system while a version is rolled out whose saga has other steps, and taken back, and rolled out again.
+
+    python -m runtime.testing simulate --workload upgrade
+
+An instance that the other version has begun is left alone, and its mail is parked. So orders end late: when every node
+is of the version that began them, and an operator has replayed what was parked meanwhile. Nothing else may come of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from actors.catalogue import catalogue
+from actors.orchestration import OrderProcess
+from actors.workload import OrderClients, Orders, Wish
+from protos.orders_pb2 import OrderProcessState
+from protos.saga_pb2 import SagaRecord
+from protos.sales_pb2 import OrderCancelled
+from runtime.admin.dead_letters import Act, carry_out, dead_letters, replay
+from runtime.saga.catalogue import Catalogue
+from runtime.saga.saga import Saga
+from runtime.store.records import ActorRow
+from runtime.testing.simulation.cluster import SimCluster
+from runtime.testing.simulation.dice import Dice
+from runtime.testing.simulation.node import SimNode
+from runtime.testing.simulation.world import World
+
+__all__ = ["Upgrade", "upgrade"]
+
+_LOOK_S = 0.25
+_LETTERS_MAX = 1_000
+
+
+class NextOrderProcess(Saga, kind=OrderProcess.kind, state=OrderProcessState):
+    """The order process that makes the label before it bills, and voids it when the payment is declined."""
+
+    started_by = OrderProcess.started_by
+    ship = replace(OrderProcess.ship, pivot=False)
+    bill = replace(OrderProcess.bill, pivot=True)
+    close = replace(OrderProcess.close)
+    flow = ship >> bill >> close
+    compensated = OrderProcess.compensated
+    compensated_by = OrderCancelled
+
+
+_FINGERPRINTS = (OrderProcess.definition.fingerprint, NextOrderProcess.definition.fingerprint)  # by version
+
+
+class Upgrade(Orders):
+    """The workload."""
+
+    hazards = ("roll out",) * 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.expects += ("version rolled out", "of the first version", "of the next version", "replayed")
+        self.never = ()
+
+    def next_catalogue(self) -> Catalogue:
+        return catalogue(NextOrderProcess)
+
+    def begin(self, world: World, dice: Dice) -> OrderClients:
+        """Raises TypeError in a world whose nodes have no versions."""
+        if not isinstance(world, SimCluster):
+            raise TypeError(f"versions are rolled out in a SimCluster, not in a {type(world).__name__}")
+        return _Clients(world, dice)
+
+
+upgrade = Upgrade
+
+
+class _Clients(OrderClients):
+    """They do not wait for the end of an order, nor cancel one: that may take until its version is back."""
+
+    pause_s = 3.0  # so that some orders come during each roll-out
+
+    def __init__(self, cluster: SimCluster, dice: Dice) -> None:
+        super().__init__(cluster, dice)
+        self._cluster = cluster
+        self._store = cluster.store_of("operator", dice.named("store"))
+        self._replayed = 0
+
+    def _wish(self, number: int, dice: Dice) -> Wish:
+        wish = super()._wish(number, dice)
+        wish.request.wait = wish.cancelled = False
+        return wish
+
+    async def run(self) -> None:
+        """Place all orders; then each version has its turn on every node, until all that it can do is done."""
+        await super().run()
+        while not self._cluster.healed:
+            await self._cluster.sleep(_LOOK_S)
+        for version in (1, 0):
+            await self._deploy(version)
+            await self._until_quiet(version)
+            await self._replay_all()
+            await self._until_quiet(version)
+
+    async def _deploy(self, version: int) -> None:
+        for node in self._cluster.nodes:
+            node.version = version
+        while late := [node for node in self._cluster.nodes if _is_late(node, version)]:
+            for node in late:
+                if node.runs_version != version:
+                    node.drain()
+            await self._cluster.sleep(_LOOK_S)
+
+    async def _until_quiet(self, version: int) -> None:
+        """Until nothing is left but what the other version has begun."""
+        ledger = self._cluster.ledger
+        while any(ledger.open) or any(not _is_left_alone(row, version) for row in ledger.timed):
+            await self._cluster.sleep(_LOOK_S)
+
+    async def _replay_all(self) -> None:
+        for letter in await dead_letters(self._store, limit=_LETTERS_MAX):
+            act = Act("an operator", self._cluster.ports.clock.now_s(), "its version is back")
+            await carry_out(self._store, replay(letter, act))
+            self._replayed += 1
+
+    def figures(self) -> dict[str, int]:
+        rows = self._world.ledger.rows_of(OrderProcess.kind)
+        begun = Counter(SagaRecord.FromString(row.state).fingerprint for row in rows)
+        first, following = (begun[fingerprint] for fingerprint in _FINGERPRINTS)
+        of_versions = {"of the first version": first, "of the next version": following, "replayed": self._replayed}
+        return {**super().figures(), **of_versions}
+
+
+def _is_late(node: SimNode, version: int) -> bool:
+    return not node.forsaken and (not node.serves or node.runs_version != version)
+
+
+def _is_left_alone(row: ActorRow, version: int) -> bool:
+    is_saga = row.state_type == SagaRecord.DESCRIPTOR.full_name
+    return is_saga and SagaRecord.FromString(row.state).fingerprint != _FINGERPRINTS[version]

@@ -1,0 +1,44 @@
+"""A saga with other steps is rolled out and taken back, and every order ends with the version that began it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import cast
+
+import pytest
+
+from actors.upgrade import NextOrderProcess, Upgrade
+from runtime.testing import explore
+from runtime.testing.simulation.dice import Dice
+from runtime.testing.simulation.run import simulate_seed
+from runtime.testing.simulation.world import World
+
+SEEDS = 40
+FIRST = 40_000
+
+
+def test_orders_of_both_versions_end_and_what_was_parked_meanwhile_is_replayed() -> None:
+    figures: Counter[str] = Counter()
+    for seed in range(FIRST, FIRST + SEEDS):
+        result = simulate_seed(seed, Upgrade())
+        told = "\n".join(f"{one.invariant}: {one.what}" for one in result.violations)
+        assert not told, f"{told}\nagain: python -m runtime.testing replay {seed} --workload upgrade"
+        figures.update(result.figures)
+    assert figures["started"] == 20 * SEEDS == figures["completed"] + figures["cancelled"]
+    assert min(figures[name] for name in ("of the first version", "of the next version", "replayed")) > SEEDS
+
+
+def test_without_a_roll_out_nothing_is_parked() -> None:
+    for seed in range(10):
+        result = simulate_seed(seed, Upgrade(), calm=True)
+        assert not result.violations
+        assert (result.figures["of the next version"], result.figures["replayed"]) == (0, 0)
+
+
+def test_the_next_version_is_a_saga_that_makes_sense_in_every_order_of_its_messages() -> None:
+    explore(NextOrderProcess).check()
+
+
+def test_a_world_whose_nodes_have_no_versions_is_refused() -> None:
+    with pytest.raises(TypeError, match="SimCluster, not in a object"):
+        Upgrade().begin(cast("World", object()), Dice(0))
