@@ -29,8 +29,9 @@ DELIVERY = (
         workload="streams",
         unseen=(
             "what a gap tells of has to be committed between a take-over's look at its actor and the end of the "
-            "take-over; tests/unit/durable/test_ownership.py holds it"
+            "take-over"
         ),
+        held_by="tests/unit/durable/test_ownership.py",
     ),
     Mutant(
         "new-stream-without-gap",
@@ -45,8 +46,9 @@ DELIVERY = (
         workload="streams",
         unseen=(
             "by design: a stream begins with a gap, for which its receiver reads the store first, so that whatever an "
-            "older one still brings was there before; tests/unit/mesh/behaviour.py holds it"
+            "older one still brings was there before"
         ),
+        held_by="tests/unit/mesh/test_over_memory.py",
     ),
     Mutant(
         "new-owner-not-told",
@@ -143,6 +145,7 @@ DELIVERY = (
             "mostly by design, since a blocked actor takes nothing but undos from a feeding: an undo has to be put off "
             "between the reading and its delivery. Seed 398 showed it while a feeding ended the block"
         ),
+        held_by="tests/unit/durable/test_feeder.py",
     ),
     Mutant(
         "undo-taken-from-its-push",

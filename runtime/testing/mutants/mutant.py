@@ -36,3 +36,9 @@ class Mutant:
     edits: tuple[Edit, ...]
     workload: str = "orders"  # that it is hunted with, or the explorer: what is likeliest to show it
     unseen: str = ""  # why no seed, or no saga, can show it, or none is expected to; empty: it has to be found
+    held_by: str = ""  # of one that is unseen: the tests that fail with it, as pytest takes them
+
+    @property
+    def excuse(self) -> str:
+        """Why it need not be found, and what finds it all the same; empty: it has to be found."""
+        return f"{self.unseen}; `{self.held_by}` holds it" if self.unseen else ""

@@ -69,6 +69,7 @@ OWNERSHIP = (
             "by design: the turn that still runs is stopped by the compare-and-set when another owner was faster, and "
             "its successor reads what it left; it costs a conflict, and no promise"
         ),
+        held_by="tests/unit/durable/test_ownership.py",
     ),
     Mutant(
         "release-keeps-taking",

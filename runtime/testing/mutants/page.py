@@ -82,7 +82,7 @@ def _rows(mutants: Iterable[Mutant], hunted: Mapping[str, Hunt], known: Mapping[
     for mutant in mutants:
         hunt = hunted.get(mutant.name)
         if hunt is not None:
-            broken = ", ".join(hunt.invariants) if hunt.found else mutant.unseen
+            broken = ", ".join(hunt.invariants) if hunt.found else mutant.excuse
             yield Row(mutant.name, mutant.breaks, hunt.workload if hunt.found else "", hunt.seeds, broken)
         elif mutant.name in known:
             yield known[mutant.name]

@@ -48,7 +48,7 @@ class Report:
             "seed": {one.name: one.seed for one in self.found},
             "workload": {one.name: one.workload for one in self.found},
             "invariants": {one.name: list(one.invariants) for one in self.found},
-            "explained": {one.name: MUTANTS[one.name].unseen for one in self.hunts if MUTANTS[one.name].unseen},
+            "explained": {one.name: MUTANTS[one.name].excuse for one in self.hunts if MUTANTS[one.name].unseen},
             "control": {one.name: list(one.control) for one in self.unclean},
         }
 
@@ -61,6 +61,6 @@ class Report:
             elif one.control:
                 yield f"{where} is not clean without it: {one.control[0]}"
             else:
-                why = MUTANTS[one.name].unseen
+                why = MUTANTS[one.name].excuse
                 yield f"{one.name:36} not found within {one.seeds} {one.counts}s{': ' if why else ''}{why}"
         yield f"{len(self.found)} of {len(self.hunts)} planted bugs found"

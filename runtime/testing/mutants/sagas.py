@@ -264,4 +264,35 @@ SAGAS = (
         "What an answer told is forgotten once its turn has ended.",
         (Edit(Instance.keep, "self.record.state = state.SerializeToString()", "pass"),),
     ),
+    # --- versions ---
+    Mutant(
+        "another-version's-instance-carried-on",
+        "A saga carries on what was begun by another version of it, whose steps differ.",
+        (
+            Edit(
+                SagaBehaviour.decide,
+                "if state.definition and state.fingerprint != self.definition.fingerprint:",
+                "if False:",
+            ),
+        ),
+        workload="upgrade",
+    ),
+    Mutant(
+        "another-version's-mail-passed-over",
+        "What comes for an instance of another version counts as handled, and nothing is done.",
+        (
+            Edit(
+                SagaBehaviour._not_ours,
+                "raise FinalError(error)",
+                "return Decision(outcome=Outcome.IGNORED, note=error)",
+            ),
+        ),
+        workload="upgrade",
+    ),
+    Mutant(
+        "another-version's-timers-dropped",
+        "A timer that falls due while nobody can carry its instance on has fired for nothing.",
+        (Edit(SagaBehaviour._not_ours, "Decision(timers=(later,), outcome", "Decision(outcome"),),
+        workload="upgrade",
+    ),
 )

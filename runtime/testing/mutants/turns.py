@@ -77,12 +77,19 @@ TURNS = (
     Mutant(
         "no-tombstone",
         "An undo that comes before its do leaves no trace, so that the do is not refused later.",
+        (Edit(guard.rule, "Finding(Ruling.TOMBSTONE,", "Finding(Ruling.NOTHING,"),),
+        workload="explorer",
+    ),
+    Mutant(
+        "tombstone-not-written",
+        "The guard has a tombstone laid for a do that has not come, and the turn leaves it out.",
         (Edit(Turn._lay_to_rest, "draft.tombstone(undo)", "pass"),),
         workload="random",
         unseen=(
-            "an undo has to overtake its do, and the do to come after all; seed 270 showed it before storms had "
-            "as many acts. tests/unit/durable/test_turn.py holds it"
+            "who sends an undo has committed its do before, to the same store: an operator has to discard the do "
+            "between the guard's look at the history and that at the mail"
         ),
+        held_by="tests/unit/durable/test_turn.py",
     ),
     Mutant(
         "late-do-applied",
