@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from protos.billing_pb2 import BillOrder
@@ -46,6 +48,53 @@ def test_an_actor_that_knows_more_than_the_store_goes_on_from_what_the_store_has
         await post.send(post.bill(3))
         await local.sleep(5)
         assert await post.order() == ["1", "3"]
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_a_turn_that_runs_while_its_actor_is_found_to_know_too_much_is_not_committed_on_top_of_what_was_lost() -> None:
+    async def scenario() -> None:
+        hangs = asyncio.Event()
+        till = Till(hangs={2: hangs})
+        local = await LocalNode([till]).start()
+        post = Post(local)
+        first, second = post.bill(1), post.bill(2)
+        await post.store(first, second)
+        before = Kept(local.store)
+        await post.push(first)
+        await local.sleep(0.1)
+        await post.push(second)
+        await local.sleep(0.1)
+        assert (till.runs, await post.order()) == ([1, 2], ["1"])
+        before.turn_back()
+        await local.sleep(20)
+        hangs.set()
+        await local.sleep(20)
+        assert (await post.order(), (await post.state()).charges) == (["1", "2"], 2)
+        assert await local.mail("billing", "ORD-1") == []
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_however_many_actors_have_lost_a_turn_at_once_each_runs_it_again_once() -> None:
+    async def scenario() -> None:
+        till = Till()
+        local = await LocalNode([till]).start()
+        posts = [Post(local, f"ORD-{number}") for number in range(100)]
+        bills = [post.bill(number) for number, post in enumerate(posts)]
+        for post, bill in zip(posts, bills, strict=True):
+            await post.store(bill)
+        before = Kept(local.store)
+        for post, bill in zip(posts, bills, strict=True):
+            await post.push(bill)
+        await local.sleep(0.5)
+        assert sorted(till.runs) == list(range(100))
+        before.turn_back()
+        await local.sleep(20)
+        assert sorted(till.runs) == sorted([*range(100), *range(100)])
+        assert [await post.order() for post in posts] == [[str(number)] for number in range(100)]
         await local.stop()
 
     in_virtual_time(scenario)
