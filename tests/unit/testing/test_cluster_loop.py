@@ -59,7 +59,7 @@ def test_nobody_waits_for_what_a_dead_or_frozen_process_asked_of_its_disk(state:
     nobody_waits = threading.Event()
     try:
         with pytest.raises(TimeoutError):
-            passed_s(process, nobody_waits.wait)
+            passed_s(process, lambda: nobody_waits.wait(20.0))
     finally:
         nobody_waits.set()
 
