@@ -214,7 +214,9 @@ async def open_shop(
 ) -> AsyncIterator[Shop]:
     """A shop with a node for each service, named like it; `nodes` starts only these. The rest is as in Harness."""
     common: dict[str, object] = {"log_format": "json", "shards_per_kind": SHARDS, **(settings or {})}
-    async with Harness(command=NODE, directory=directory, settings=common, proxied=proxied, clocks=clocks) as harness:
+    async with Harness(
+        command=NODE, directory=directory, settings=common, start_timeout_s=90.0, proxied=proxied, clocks=clocks
+    ) as harness:
         shop = Shop(harness)
         await asyncio.gather(*(harness.start(name, [name]) for name in nodes))
         try:

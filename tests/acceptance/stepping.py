@@ -39,7 +39,7 @@ class Walk:
             self._shop.thaw(service)
             await self._shop.harness.eventually(
                 partial(self._have_moved, service, moving),
-                timeout_s=10,
+                timeout_s=30,
                 what=f"{', '.join(moving)} leave boundary {self.boundary} by way of {service}",
                 every_s=0.002,
             )
@@ -58,7 +58,7 @@ class Walk:
     async def _post(self, order_id: str, path: Path) -> None:
         placing = self._shop.begin_placing(order_id, sku=path.sku, flow=path.flow, node="orchestration")
         await self._shop.harness.eventually(
-            lambda: self._shop.posted(order_id), timeout_s=10, what=f"{order_id} is posted", every_s=0.002
+            lambda: self._shop.posted(order_id), timeout_s=30, what=f"{order_id} is posted", every_s=0.002
         )
         placing.cancel()  # its client hangs up; the order stays
 

@@ -17,6 +17,8 @@ from runtime.testing.processes.harness import Harness
 from tests.acceptance.paths import BACK_ORDERED
 from tests.acceptance.shop import NODE, SERVICES, Shop, open_shop
 
+pytestmark = pytest.mark.timeout(300)
+
 FLOWS = (ORCHESTRATION, CHOREOGRAPHY)
 needs_faketime = pytest.mark.skipif(
     faketime_library() is None, reason="libfaketime is not installed: apt-get install faketime"
@@ -82,11 +84,17 @@ async def test_a_placement_whose_answer_was_swallowed_is_the_same_order_when_ask
         request = orders_pb2.PlaceOrderRequest(order_id="lost", sku="book", quantity=1, amount_cents=1_500)
         async with grpc.aio.insecure_channel(sales.address, options=[("grpc.enable_retries", 0)]) as channel:
             await channel.channel_ready()
-            link.swallow_replies(then_break_s=0.5)
-            call = shop.client_over(channel).PlaceOrder(request, timeout=5.0)
-            with pytest.raises(grpc.aio.AioRpcError):
+            link.swallow_replies(then_break_s=60.0)
+            call = shop.client_over(channel).PlaceOrder(request, timeout=60.0)
+            await shop.ended(["lost"])  # it is carried out, which only the store tells
+            await shop.harness.eventually(
+                lambda: link.back.swallowed_bytes, timeout_s=30, what="the answer is swallowed"
+            )
+            assert not call.done()
+            link.reset()
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await call
-        assert link.back.swallowed_bytes
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         link.heal()
         assert (await shop.place("lost")).order_id == "lost"
         await shop.ended(["lost"])

@@ -15,6 +15,7 @@ from examples.demo import orders_of, perform
 from tests.acceptance.shop import ROOT
 
 
+@pytest.mark.timeout(300)
 async def test_the_demo_shows_every_order_and_one_conversation_of_each_style() -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "examples.demo"),

@@ -17,6 +17,8 @@ from runtime.testing.processes.harness import Harness
 from tests.acceptance.paths import BACK_ORDERED
 from tests.acceptance.shop import NODE, Shop, open_shop
 
+pytestmark = pytest.mark.timeout(300)
+
 FLOWS = (ORCHESTRATION, CHOREOGRAPHY)
 
 
@@ -32,13 +34,13 @@ async def billed_by(shop: Shop, order_ids: list[str]) -> set[str]:
     return {row.node.partition("@")[0] for row in rows if row.kind == "billing"}
 
 
-async def owned_by(shop: Shop, kind: str, *names: str, timeout_s: float = 10.0) -> None:
+async def owned_by(shop: Shop, kind: str, *names: str) -> None:
     async def check() -> bool:
         owners = await shop.owners(kind)
         assert owners == set(names), f"{kind} is owned by {sorted(owners)}"
         return True
 
-    await shop.harness.eventually(check, timeout_s=timeout_s, what=f"{kind} is shared by {names}")
+    await shop.harness.eventually(check, timeout_s=30, what=f"{kind} is shared by {names}")
 
 
 async def test_two_nodes_of_a_service_share_its_work_and_one_does_all_when_the_other_is_killed(tmp_path: Path) -> None:
@@ -65,12 +67,12 @@ async def test_two_nodes_of_a_service_share_its_work_and_one_does_all_when_the_o
 
 
 async def test_a_node_that_is_restarted_by_name_has_its_shards_back_before_its_lease_ran_out(tmp_path: Path) -> None:
-    async with open_shop(tmp_path, settings={"lease_s": 60.0, "renew_s": 0.5}) as shop:
+    async with open_shop(tmp_path, settings={"lease_s": 600.0, "renew_s": 0.5}) as shop:
         await shop.restock("book")
         shop.harness.nodes["billing"].kill()
         ids = await place_many(shop, "waiting", 10)
         await shop.harness.restart("billing")
-        await shop.ended(ids, timeout_s=20)  # far below the lease
+        await shop.ended(ids, timeout_s=30)  # far below the lease
         await shop.check_books()
 
 
@@ -177,7 +179,7 @@ async def test_a_message_over_the_size_limit_is_refused_and_nothing_is_stored(tm
 
 
 async def refused(harness: Harness, *arguments: str, code: int, text: str) -> None:
-    finished = await harness.run_node(*arguments)
+    finished = await harness.run_node(*arguments, timeout_s=90.0)
     assert finished.code == code, finished.output
     assert text in finished.output
     assert "Traceback" not in finished.output
@@ -292,7 +294,7 @@ async def test_work_goes_on_after_a_foreign_program_has_held_the_store_for_a_whi
         await shop.restock("book")
         placing = asyncio.create_task(place_many(shop, "held", 40))
         await asyncio.sleep(0.1)
-        holder = sqlite3.connect(shop.harness.directory / "amends.db", isolation_level=None, timeout=10)
+        holder = sqlite3.connect(shop.harness.directory / "amends.db", isolation_level=None, timeout=30)
         holder.execute("begin immediate")
         await asyncio.sleep(3.0)  # longer than a lease
         holder.close()

@@ -33,16 +33,9 @@ async def walk(shop: Shop, path: Path) -> None:
     order_id = f"whole-{path}"
     order = await shop.place(order_id, sku=path.sku, flow=path.flow, wait=True)
     assert order.status == path.end
-    expected = path.handled(len(path.stages))
-    seen: list[tuple[str, str]] = []
-
-    async def all_handled() -> bool:
-        seen[:] = sorted((row.type, row.kind) for row in await shop.handled(order_id))
-        return len(seen) >= len(expected)
-
-    await shop.harness.eventually(all_handled, timeout_s=10, what=f"the messages of {order_id}")
-    assert seen == expected
-    await shop.check_books()
+    await shop.check_books()  # nothing is on its way any more: what was handled is all that ever will be
+    seen = sorted((row.type, row.kind) for row in await shop.handled(order_id))
+    assert seen == path.handled(len(path.stages))
 
 
 async def bill_of(shop: Shop, order_id: str) -> BillState:
@@ -208,7 +201,7 @@ async def test_watching_shows_the_order_and_each_change_to_its_end(shop: Shop) -
     await shop.place("watched")
     node = shop.harness.nodes["billing"]
     request = orders_pb2.WatchOrderRequest(order_id="watched")
-    seen = [order.status async for order in shop.client(node).WatchOrder(request, timeout=10.0)]
+    seen = [order.status async for order in shop.client(node).WatchOrder(request, timeout=30.0)]
     assert seen == sorted(seen)
     assert seen[-1] == READY_TO_SHIP
 

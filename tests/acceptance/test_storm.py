@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from examples.storm.customers import wish
 from examples.storm.run import Plan, Storm, StormFailed
 from runtime.testing.processes.chaos import Pace
 from tests.acceptance.shop import ROOT
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 FIGURES = (
     "seconds",
@@ -46,7 +47,8 @@ async def storm(*arguments: str) -> tuple[int, str, str]:
 
 async def test_after_a_storm_not_a_cent_and_not_a_unit_is_off() -> None:
     seed = str(random.randrange(10**6))
-    code, output, errors = await storm("--seconds", "10", "--seed", seed, "--json")
+    few = ("--open", "48")  # at a time, so that a slow machine has answered each of them before its customer gives up
+    code, output, errors = await storm("--seconds", "10", "--seed", seed, *few, "--json")
     assert code == 0, f"{output}\n{errors}"
     figures = json.loads(output.splitlines()[-1])
     assert set(figures) > set(FIGURES)
@@ -57,14 +59,25 @@ async def test_after_a_storm_not_a_cent_and_not_a_unit_is_off() -> None:
     assert f"seed {seed}" in errors
 
 
+def cheats_both(seed: int, orders: int) -> bool:
+    """Whether the forgetful node keeps money and gives goods away in the first so many orders of a storm."""
+    wishes = [wish(seed, number) for number in range(orders)]
+    kept = [one.request for one in wishes if one.cancelled_after_s is None and one.request.amount_cents < 1_000_000]
+    return any(one.sku == "none" and one.amount_cents % 2 for one in kept) and any(
+        one.sku.startswith("plenty") and one.order_id.endswith("7") for one in kept
+    )
+
+
 async def test_participants_that_are_cheated_are_found_and_everything_is_kept(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     calm = Pace(kill_every_s=1e6, trouble_every_s=1e6)
     node = (sys.executable, "-m", "tests.acceptance.forgetful_node")
+    open_max = 48  # placed at once, so that they are all there however few follow them in the time of the storm
+    seed = next(seed for seed in range(1_000) if cheats_both(seed, open_max))
     with pytest.raises(StormFailed) as caught:
-        await Storm(Plan(3.0, 1, open_max=48, pace=calm, node=node)).run()
+        await Storm(Plan(3.0, seed, open_max=open_max, pace=calm, node=node)).run()
     report = caught.value.report
     assert not report.is_clean
     assert report.cents_off > 0

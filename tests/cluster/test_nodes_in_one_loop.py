@@ -123,10 +123,13 @@ async def test_a_node_whose_predecessor_does_not_answer_waits_until_its_lease_ha
     node = make(tmp_path, "one")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
-        store = open_store(node.settings.store, system_ports())
+        ports = system_ports()
+        store = open_store(node.settings.store, ports)
         await store.open()
+        began_s = ports.clock.now_s()
         assert await store.join(NodeRow("one", "frozen", address, ("sales",), "0"), lease_s=2.0) is None
         async with running(node):
+            assert ports.clock.now_s() - began_s > 1.9
             [row] = (await store.cluster()).nodes
             assert row.incarnation == node.incarnation
         await store.close()

@@ -17,6 +17,7 @@ from runtime.testing.seeded import SeededRandomness
 from tests.unit.cluster.world import World
 
 KINDS = ("billing", "sales", "warehouse", "saga")
+PATIENT = ClusterSettings(lease_s=30.0, renew_s=0.2)  # a lease so long that no slow machine lets it run out
 
 
 @pytest.fixture
@@ -37,6 +38,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def test_nodes_that_share_a_file_share_its_shards(world: World) -> None:
+    world.settings = PATIENT
     for name in ("a", "b", "c"):
         await world.start(name, *KINDS)
     await world.until(world.at_rest)
@@ -60,7 +62,7 @@ async def test_the_shards_of_a_killed_node_move_and_come_back_to_its_next_life(w
 
 
 async def test_a_node_restarted_within_its_lease_finds_its_shards_as_it_left_them(world: World) -> None:
-    world.settings = ClusterSettings(lease_s=30.0, renew_s=0.2)  # so long that no slow machine lets it run out
+    world.settings = PATIENT
     a = await world.start("a", *KINDS)
     await world.start("b", *KINDS)
     await world.until(world.at_rest)

@@ -140,7 +140,7 @@ async def test_a_label_is_voided_once_however_many_ask(known: Known) -> None:
 async def socket(tmp_path: Path) -> AsyncIterator[Path]:
     path = tmp_path / "socket"
     serving = asyncio.create_task(serve(tmp_path, path))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not path.exists():
             await asyncio.sleep(0.01)
     yield path

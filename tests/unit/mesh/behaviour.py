@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 
 from protos import mesh_pb2
 from runtime.errors import DeadlineExceeded
 from runtime.mesh.facts import FrameRejected, PeerConnected, PeerLost, PeerRejected, PeerUnreachable, ReceiverFailed
 from runtime.mesh.handshake import PROTOCOL_MAX, Identity, hello_frame
-from runtime.mesh.peers import MeshSettings, PeerAddress, probe
+from runtime.mesh.peers import PeerAddress, probe
 from runtime.ports import Link
 from tests.unit.mesh.world import World, converse
 
 _A = Identity("shop", "a", "1")
+_C = Identity("shop", "c", "1")
 
 
 def _hello(**changed: object) -> bytes:
@@ -98,25 +102,27 @@ class MeshOrder:
         b = await world.start("b")
         transport, _ = world.outsider()
         b.receiver.open.clear()
-        old, new = await transport.dial(b.address), await transport.dial(b.address)
-        for link, pushes in ((old, [b"old"]), (new, [b"new"])):
-            await link.send(hello_frame(_A))
-            await link.send(mesh_pb2.Frame(pushes=pushes, gap=True).SerializeToString())
+        old, new, other = [await transport.dial(b.address) for _ in range(3)]
+        for link, who, push in ((old, _A, b"old"), (new, _A, b"new"), (other, _C, b"other")):
+            await link.send(hello_frame(who))
+            await link.send(mesh_pb2.Frame(pushes=[push], gap=True).SerializeToString())
             await link.receive()
-            await world.until(lambda: b.receiver.waiting == 1)
-        await world.clock.sleep(2 * world.settings.beat_s)
-        assert b.receiver.waiting == 1  # the newer waits for what the older has begun
+            await world.until(lambda: b.receiver.waiting)
+        # What another node sent last of all is there: the newer stream waits for what the older has begun,
+        await world.until(lambda: b.receiver.waiting >= 2)
         beat = await new.receive()
-        assert beat is not None and mesh_pb2.Frame.FromString(beat).beat  # and is alive meanwhile
+        assert beat is not None and mesh_pb2.Frame.FromString(beat).beat  # and is alive meanwhile.
+        assert b.receiver.waiting == 2
         b.receiver.open.set()
-        await world.until(lambda: b.receiver.taken == [b"old", b"new"])
-        await old.close()
-        await new.close()
+        await world.until(lambda: len(b.receiver.taken) == 3)
+        assert [push for push in b.receiver.taken if push != b"other"] == [b"old", b"new"]
+        for link in (old, new, other):
+            await link.close()
 
 
 class MeshLimits:
     async def test_a_peer_that_takes_nothing_is_sent_no_more_than_its_window(self, world: World) -> None:
-        world.settings = MeshSettings(window_bytes=64 * 1024)
+        world.settings = replace(world.settings, window_bytes=64 * 1024)
         a, b = await world.pair()
         b.receiver.open.clear()
         message = b"x" * 1000
@@ -134,14 +140,14 @@ class MeshLimits:
         assert b.receiver.gaps[1:] and b.receiver.taken == [message] * accepted + [b"last"]
 
     async def test_a_gap_is_told_within_a_heartbeat_even_if_nothing_more_is_pushed(self, world: World) -> None:
-        world.settings = MeshSettings(window_bytes=1024, beat_s=0.05)
+        world.settings = replace(world.settings, window_bytes=1024, beat_s=0.05)
         a, b = await world.pair()
         while a.mesh.push("b", b"x" * 100):
             pass
         await world.until(lambda: len(b.receiver.gaps) == 2)
 
     async def test_a_message_larger_than_the_window_still_goes(self, world: World) -> None:
-        world.settings = MeshSettings(window_bytes=1024)
+        world.settings = replace(world.settings, window_bytes=1024)
         a, b = await world.pair()
         assert a.mesh.push("b", b"x" * 600_000)
         assert not a.mesh.push("b", b"y")
@@ -186,12 +192,13 @@ class MeshRefusals:
         await link.close()
 
     async def test_a_node_that_is_not_the_one_meant_is_refused_until_the_table_says_so(self, world: World) -> None:
+        world.settings = replace(world.settings, refused_s=1_000.0)  # the table, and not the pause, ends the refusal
         a, b = await world.start("a"), await world.start("b", incarnation="2")
         a.mesh.set_peers({"b": PeerAddress(b.address, "1")})
         await world.until(lambda: a.told(PeerRejected))
         assert "in its incarnation 2" in a.told(PeerRejected)[0].reason
         a.mesh.set_peers({"b": b.at})
-        await world.until(lambda: a.is_connected_to("b"), within_s=10.0)
+        await world.until(lambda: a.is_connected_to("b"))
 
     @pytest.mark.parametrize("first", [b"\xff\xff\xff", b"", mesh_pb2.Frame(beat=1).SerializeToString()])
     async def test_a_stream_that_does_not_begin_with_a_hello_is_ended(self, world: World, first: bytes) -> None:
@@ -249,6 +256,7 @@ class MeshSilence:
             await link.send(_hello())
             await _mute(link)
 
+        world.settings = world.impatient
         a = await world.start("a")
         address = await world.listen("x", falls_silent, a.ports)
         a.mesh.set_peers({"x": PeerAddress(address, "1")})
@@ -256,6 +264,7 @@ class MeshSilence:
         assert "not heard of" in a.told(PeerLost)[0].reason
 
     async def test_a_stream_that_falls_silent_is_ended_by_the_node_that_accepted_it(self, world: World) -> None:
+        world.settings = world.impatient
         b = await world.start("b")
         transport, _ = world.outsider()
         await converse(await transport.dial(b.address), _hello())
@@ -268,6 +277,7 @@ class MeshSilence:
             dials.append(link)
             await _mute(link)
 
+        world.settings = world.impatient
         a = await world.start("a")
         address = await world.listen("x", mute, a.ports)
         a.mesh.set_peers({"x": PeerAddress(address, "1")})
@@ -275,11 +285,13 @@ class MeshSilence:
         assert len(a.told(PeerUnreachable)) == 1
 
     async def test_a_dialler_that_says_no_hello_is_hung_up_on(self, world: World) -> None:
+        world.settings = world.impatient
         b = await world.start("b")
         transport, _ = world.outsider()
         assert await converse(await transport.dial(b.address)) == []
 
     async def test_peers_that_have_nothing_to_say_stay_connected(self, world: World) -> None:
+        world.settings = world.impatient
         a, b = await world.pair()
         await world.clock.sleep(3 * world.settings.silent_s)
         assert a.is_connected_to("b") and b.is_connected_to("a")
@@ -288,6 +300,7 @@ class MeshSilence:
         assert now_s - a.way_to("b").last_beat_at_s < world.settings.silent_s
 
     async def test_a_slow_receiver_is_not_a_silent_one(self, world: World) -> None:
+        world.settings = world.impatient
         a, b = await world.pair()
         b.receiver.open.clear()
         a.mesh.push("b", b"x")
@@ -333,10 +346,13 @@ class MeshMembers:
     async def test_the_same_members_again_change_nothing(self, world: World) -> None:
         a, b = await world.pair()
         world.introduce(a, b)
-        await world.clock.sleep(2 * world.settings.beat_s)
+        assert a.mesh.push("b", b"x")
+        await world.until(lambda: b.receiver.taken == [b"x"])  # by a stream that, were it another, began with a gap
+        assert b.receiver.gaps == [0]
         assert len(a.told(PeerConnected)) == 1
 
     async def test_a_closing_node_sends_what_is_queued_and_says_goodbye(self, world: World) -> None:
+        world.settings = replace(world.settings, goodbye_s=30.0)
         a, b = await world.pair()
         wanted = _numbers(2000)
         for one in wanted:
@@ -352,7 +368,8 @@ class MeshMembers:
         b.receiver.open.clear()
         while a.mesh.push("b", b"x" * 10_000):
             pass
-        await world.stop(a)
+        async with asyncio.timeout(30):
+            await world.stop(a)
         assert not a.mesh.push("b", b"x")
 
     async def test_a_node_can_be_closed_while_it_dials(self, world: World) -> None:
@@ -375,7 +392,7 @@ class MeshMembers:
 class MeshProbe:
     async def test_a_probe_says_who_answers_and_disturbs_no_stream(self, world: World) -> None:
         a, b = await world.pair()
-        hello = await probe(a.transport, b.address, a.identity, 5.0, a.ports)
+        hello = await probe(a.transport, b.address, a.identity, 30.0, a.ports)
         assert hello is not None and (hello.node, hello.incarnation) == ("b", "1")
         assert a.mesh.push("b", b"x")
         await world.until(lambda: b.receiver.taken == [b"x"])
@@ -383,17 +400,17 @@ class MeshProbe:
 
     async def test_a_node_can_probe_itself(self, world: World) -> None:
         a = await world.start("a")
-        hello = await probe(a.transport, a.address, a.identity, 5.0, a.ports)
+        hello = await probe(a.transport, a.address, a.identity, 30.0, a.ports)
         assert hello is not None and hello.incarnation == "1"
 
     async def test_where_nobody_listens_there_is_certainly_no_node(self, world: World) -> None:
         a, b = await world.start("a"), await world.start("b")
         await world.stop(b)
-        assert await probe(a.transport, b.address, a.identity, 5.0, a.ports) is None
+        assert await probe(a.transport, b.address, a.identity, 30.0, a.ports) is None
 
     async def test_a_node_of_another_cluster_is_none_of_ours(self, world: World) -> None:
         a, b = await world.start("a"), await world.start("b", cluster="other")
-        assert await probe(a.transport, b.address, a.identity, 5.0, a.ports) is None
+        assert await probe(a.transport, b.address, a.identity, 30.0, a.ports) is None
 
     async def test_where_somebody_listens_and_says_nothing_there_is_no_telling(self, world: World) -> None:
         a = await world.start("a")

@@ -26,7 +26,7 @@ async def echo(link: Link) -> None:
 
 @pytest.fixture
 async def transport() -> AsyncIterator[GrpcTransport]:
-    transport = GrpcTransport(ChannelSettings(connect_s=1.0))
+    transport = GrpcTransport(ChannelSettings(connect_s=30.0))
     yield transport
     await transport.close()
 

@@ -13,6 +13,12 @@ from runtime.testing.conformance.samples import mail_row, post
 from tests.unit.store.conftest import OpenStore
 
 
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Threads are known by the name of their file, so that here it is one that no other test has."""
+    return tmp_path / f"{tmp_path.name}.db"
+
+
 def threads_of(path: Path) -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name.startswith(path.name)]
 
@@ -32,7 +38,7 @@ async def test_a_store_that_is_closed_while_it_waits_for_anothers_lock_lets_go_o
     await store.close()
     other.release()
     for thread in left:
-        thread.join(10)
+        thread.join(30)
     assert not failures
     assert not threads_of(path)
     other.acquire()  # blocks for ever if the thread still had it

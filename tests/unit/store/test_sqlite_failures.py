@@ -147,12 +147,15 @@ def _read_elsewhere(source: Path) -> bytes:
 
 async def test_the_committer_never_reports_failure_for_what_happened(store: SqliteStore, disk: FailingDisk) -> None:
     told: list[Verdict | StoreError] = []
+
+    def tell(outcome: Verdict | StoreError) -> None:
+        told.append(outcome)
+        if len(told) == 6:  # in the middle of it, however fast the rest would be
+            disk.sync_fails = True
+
     committer = Committer(store, system_ports(), batch_max=2)
     for number in range(10, 30):
-        committer.submit(post(mail_row(number)), told.append)
-    while len(told) < 6:
-        await asyncio.sleep(0.001)
-    disk.sync_fails = True
+        committer.submit(post(mail_row(number)), tell)
     while disk.failures < 3:
         await asyncio.sleep(0.001)
     disk.sync_fails = False

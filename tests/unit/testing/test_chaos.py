@@ -15,6 +15,7 @@ from runtime.testing.processes.harness import Harness, ProcessFailed
 from tests.unit.testing.test_processes import SCRIPT, ready
 
 NAMES = ("anna", "bert", "cleo", "dora")
+KINDS = {"kills", "freezes", "cuts", "frozen_links", "delays", "throttles", "swallowed", "duplications"}
 WILD = Pace(kill_every_s=0.1, trouble_every_s=0.02, restart_after_s=0.05, freeze_s=0.1, trouble_s=0.2)
 
 
@@ -41,20 +42,18 @@ def is_well(harness: Harness) -> bool:
 async def test_all_kinds_of_trouble_come_at_most_half_are_down_and_in_the_end_all_is_well(tmp_path: Path) -> None:
     async with open_harness(tmp_path) as harness:
         chaos = Chaos(harness, NAMES, seed=1, pace=WILD)
-        running = asyncio.create_task(chaos.run(6.0))
         most_down = most = 0
-        while not running.done():
-            down = sum(not node.alive or node.frozen for node in harness.nodes.values())
-            most_down, most = max(most_down, down), max(most, len(chaos.now))
-            await asyncio.sleep(0.01)
-        await running
-        assert is_well(harness)
-        assert chaos.now == ()
+        while set(chaos.counts) != KINDS:  # a slow machine needs more time for as much; the suite's limit ends it
+            running = asyncio.create_task(chaos.run(2.0))
+            while not running.done():
+                down = sum(not node.alive or node.frozen for node in harness.nodes.values())
+                most_down, most = max(most_down, down), max(most, len(chaos.now))
+                await asyncio.sleep(0.01)
+            await running
+            assert is_well(harness)
+            assert chaos.now == ()
         assert 1 <= most_down <= len(NAMES) / 2
         assert 1 <= most <= TROUBLES_MAX + len(NAMES) / 2
-        assert set(chaos.counts) == {
-            *("kills", "freezes", "cuts", "frozen_links", "delays", "throttles", "swallowed", "duplications")
-        }
 
 
 async def test_cancelled_chaos_leaves_links_and_frozen_processes_well(tmp_path: Path) -> None:

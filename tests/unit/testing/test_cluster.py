@@ -214,6 +214,7 @@ def test_a_broken_promise_fails_whoever_closes_the_cluster() -> None:
 
 def test_nothing_of_a_killed_node_speaks_up_after_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[object] = []
+    gc.collect()  # whatever other tests have left
     monkeypatch.setattr(sys, "unraisablehook", said.append)
 
     async def run() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -13,20 +14,24 @@ from runtime.testing.cluster.loop import ClusterLoop
 from runtime.testing.simulation.loop import NothingLeft, Process
 
 
-def answer_soon(loop: ClusterLoop) -> asyncio.Future[None]:
-    """As a store's thread does, after a while of real time."""
+def answer_of_a_thread(loop: ClusterLoop, work: Callable[[], object]) -> asyncio.Future[None]:
+    """As a store's thread gives it, once its work is done."""
     answer: asyncio.Future[None] = loop.create_future()
 
-    def work() -> None:
-        time.sleep(0.05)
+    def run() -> None:
+        work()
         with suppress(RuntimeError):  # nobody waited, and the loop has ended
             loop.call_soon_threadsafe(answer.set_result, None)
 
-    threading.Thread(target=work).start()
+    threading.Thread(target=run).start()
     return answer
 
 
-def passed_s(process: Process | None) -> float:
+def a_while() -> None:
+    time.sleep(0.05)
+
+
+def passed_s(process: Process | None, work: Callable[[], object] = a_while) -> float:
     """Virtual time that goes by while a thread works on behalf of a process, beside a timer that is set."""
 
     async def run() -> float:
@@ -35,7 +40,7 @@ def passed_s(process: Process | None) -> float:
         loop.call_later(60.0, lambda: loop.call_later(60.0, int))
         began_s = loop.time()
         with loop.waiting(process):
-            await asyncio.wait_for(answer_soon(loop), timeout=1_000.0)
+            await asyncio.wait_for(answer_of_a_thread(loop, work), timeout=1_000.0)
         return loop.time() - began_s
 
     with asyncio.Runner(loop_factory=ClusterLoop) as runner:
@@ -51,8 +56,12 @@ def test_the_clock_stands_still_while_a_thread_works() -> None:
 def test_nobody_waits_for_what_a_dead_or_frozen_process_asked_of_its_disk(state: str) -> None:
     process = Process("node")
     process.alive, process.frozen = state != "dead", state == "frozen"
-    with pytest.raises(TimeoutError):
-        passed_s(process)
+    nobody_waits = threading.Event()
+    try:
+        with pytest.raises(TimeoutError):
+            passed_s(process, lambda: nobody_waits.wait(20.0))
+    finally:
+        nobody_waits.set()
 
 
 def test_a_test_that_waits_for_nothing_is_told_so_and_does_not_hang() -> None:

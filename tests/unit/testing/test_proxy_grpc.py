@@ -12,7 +12,7 @@ import pytest
 
 from runtime.testing.processes.proxy import Link, Proxy
 
-WITHIN_S = 10.0
+WITHIN_S = 30.0
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
@@ -122,7 +122,7 @@ async def test_a_frozen_link_lets_a_call_run_into_its_deadline_and_the_request_c
     await ask(channel, b"before")
     link.back.freeze()
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await ask(channel, b"during", timeout_s=0.3)
+        await ask(channel, b"during", timeout_s=2.0)
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     await until(lambda: server.asked == [b"before", b"during"])
     link.heal()
@@ -133,11 +133,11 @@ async def test_a_swallowed_reply_makes_a_call_fail_that_was_carried_out(
     channel: grpc.aio.Channel, server: Server, link: Link
 ) -> None:
     await ask(channel, b"before")
-    link.swallow_replies(then_break_s=0.2)
+    link.swallow_replies(then_break_s=1.0)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await ask(channel, b"pay")
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
-    assert server.asked == [b"before", b"pay"]
+    await until(lambda: server.asked == [b"before", b"pay"])
     link.heal()
     assert await persist(channel, b"after") == b"AFTER"
 

@@ -45,12 +45,12 @@ async def until_serving(life: Life) -> None:
 
 
 def test_a_series_has_the_cuts_it_was_told_and_ends_at_rest(orders: Orders, tmp_path: Path) -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     result = cut_series(1, orders, tmp_path, cuts_max=5)
     assert not result.broken
     assert result.cuts == 5 < result.figures["lives"]
     assert result.figures["started"] == 20 == result.figures["completed"] + result.figures["cancelled"]
-    assert threading.active_count() == before, "a life has left a thread"
+    assert set(threading.enumerate()) <= before, "a life has left a thread"
 
 
 def test_without_a_cut_a_series_is_a_node_that_stops_and_starts_again(orders: Orders, tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ async def test_a_dead_life_answers_nobody_and_does_nothing_more(life: Life, disk
         await gate.wait()
         woken.append("by itself")
 
-    calling = asyncio.create_task(life.call(wait, timeout_s=5.0))
+    calling = asyncio.create_task(life.call(wait, timeout_s=60.0))
     await begun.wait()
     disk.cut()
     await life.end()
@@ -103,7 +103,7 @@ async def test_an_answer_that_was_ready_when_the_power_went_does_not_leave(life:
         return "done"
 
     with pytest.raises(NodeDown):
-        await life.call(answer, timeout_s=5.0)
+        await life.call(answer, timeout_s=60.0)
     await life.end()
 
 

@@ -1,0 +1,25 @@
+"""What holds for every test of the project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+HERE = Path(__file__).parent
+BUSY = (HERE / "sim", HERE / "unit" / "testing")  # they simulate, and want a processor for themselves for a while
+BUSY_S = 600.0  # where many share one, a while is long
+
+# How long an example takes, or is drawn, says how busy the machine is and nothing about the code.
+settings.register_profile(
+    "whatever the machine", parent=settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("whatever the machine")
+
+
+def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
+    for item in items:
+        if any(item.path.is_relative_to(folder) for folder in BUSY) and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(BUSY_S))
