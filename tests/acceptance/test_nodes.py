@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import sqlite3
+import threading
 from pathlib import Path
 
 import grpc
@@ -41,6 +42,17 @@ async def owned_by(shop: Shop, kind: str, *names: str) -> None:
         return True
 
     await shop.harness.eventually(check, timeout_s=30, what=f"{kind} is shared by {names}")
+
+
+async def test_a_harness_opens_the_store_once_for_all_nodes_and_leaves_no_thread_of_it(tmp_path: Path) -> None:
+    def threads() -> set[threading.Thread]:
+        return {thread for thread in threading.enumerate() if thread.name.startswith("amends.db")}
+
+    before = threads()
+    async with open_shop(tmp_path) as shop:
+        assert len(await shop.owners("billing")) == 1
+        assert threads() > before
+    assert threads() == before
 
 
 async def test_two_nodes_of_a_service_share_its_work_and_one_does_all_when_the_other_is_killed(tmp_path: Path) -> None:

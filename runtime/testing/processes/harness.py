@@ -98,6 +98,7 @@ class Harness:
         self._has_clocks = clocks
         self._ports: dict[str, socket.socket] = {}  # that proxied nodes listen on, kept for their names
         self._store: Store | None = None
+        self._opening = asyncio.Lock()  # of the store, by whoever starts a node first
         self._replaced: dict[str, str] = {}  # incarnation that the store knew by a name before it was started
 
     async def __aenter__(self) -> Self:
@@ -294,14 +295,23 @@ class Harness:
         if self._ready is not None:
             return None
         try:
-            if self._store is None:
-                store = open_store(self.store_url, system_ports(), create=False)
-                await store.open()
-                self._store = store
-            view = await self._store.cluster()
+            view = await (await self._opened()).cluster()
         except StoreError:  # a store that a node is about to make; if it stays away, the start's time limit says so
             return None
         return next((row for row in view.nodes if row.name == name), None)
+
+    async def _opened(self) -> Store:
+        """The store, opened once, however many nodes are started at a time."""
+        async with self._opening:
+            if self._store is None:
+                store = open_store(self.store_url, system_ports(), create=False)
+                try:
+                    await store.open()
+                except StoreError:
+                    await store.close()
+                    raise
+                self._store = store
+            return self._store
 
     def _notice_ends(self) -> None:
         for node in self.nodes.values():

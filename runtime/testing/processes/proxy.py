@@ -66,6 +66,7 @@ class Link:
         self.counts = LinkCounts()
         self._door = _Door.OPEN
         self._open: dict[_Passage | _BlackHole, None] = {}
+        self._resets = 0  # so that one which is being dialled knows that it was broken meanwhile
 
     @property
     def connections(self) -> int:
@@ -83,6 +84,7 @@ class Link:
 
     def reset(self) -> None:
         """Break every connection; new ones are as welcome as before."""
+        self._resets += 1
         for one in list(self._open):
             one.break_off()
 
@@ -112,9 +114,12 @@ class Link:
             self.counts.refused += 1
             one = _BlackHole(near)
         else:
+            resets = self._resets
             far = await dial()
             one = _Passage(self, near, far, await mirror(self.counts) if self.duplicates else None)
             self.counts.accepted += 1
+            if self._resets != resets:
+                one.break_off()
         self._open[one] = None
         try:
             await one.run()

@@ -170,6 +170,32 @@ async def test_a_cut_resets_what_there_is_on_both_sides_and_refuses_what_comes(
         one.close()
 
 
+@pytest.mark.parametrize("duplicates", [False, True])
+async def test_a_cut_breaks_a_connection_that_is_being_dialled_too(
+    proxy: Proxy, link: Link, target: Target, monkeypatch: pytest.MonkeyPatch, duplicates: bool
+) -> None:
+    dialling, go_on = asyncio.Event(), asyncio.Event()
+    really_dial = proxy._dial
+
+    async def slowly() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        dialling.set()
+        await go_on.wait()
+        return await really_dial()
+
+    monkeypatch.setattr(proxy, "_dial", slowly)
+    link.duplicates = duplicates
+    reader, writer = await dial(proxy)
+    writer.write(b"hello")
+    await dialling.wait()
+    link.cut()
+    go_on.set()
+    assert await is_broken(reader)
+    writer.close()
+    await until(lambda: target.over == 1 + duplicates)
+    assert not any(target.heard)
+    assert link.connections == 0
+
+
 async def test_a_silent_cut_takes_connections_and_says_nothing_until_it_is_healed(
     proxy: Proxy, target: Target, link: Link
 ) -> None:
