@@ -57,7 +57,7 @@ _ORDERS = ("actors.orchestration", "OrderProcess")
     "--page",
     "target",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write what was found into this page; rows of other mutants stay.",
+    help="Write what was found into this page, hunt by hunt; rows of other mutants stay.",
 )
 @options.as_json
 @click.pass_context
@@ -85,9 +85,9 @@ def mutants(
         bar = progress.add_task("mutants", total=len(chosen))
         for one in _hunts(chosen, workloads, range(first, first + seeds_max), jobs):
             report.add(one)
+            if target is not None:  # now, for it may be hours to the end
+                target.write_text(page([one], _text(target)), encoding="utf-8")
             progress.update(bar, advance=1, description=f"mutants, {len(report.missed)} not found")
-    if target is not None:
-        target.write_text(page(report.hunts, _text(target)), encoding="utf-8")
     click.echo(json.dumps(report.as_object()) if as_json else "\n".join(report.lines()))
     ctx.exit(0 if report.holds else 1)
 
