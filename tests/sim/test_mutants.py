@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -138,6 +139,20 @@ def test_the_page_keeps_the_rows_of_mutants_that_were_not_hunted() -> None:
         "no-dedup": Row("no-dedup", MUTANTS["no-dedup"].breaks, "orders", 1, "I2"),
         "ack-before-commit": Row("ack-before-commit", MUTANTS["ack-before-commit"].breaks, "", 5000, ""),
     }
+
+
+def test_a_hunt_that_is_broken_off_leaves_what_it_has_found_on_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken_off(*_: object) -> Iterator[Hunt]:
+        yield Hunt("no-dedup", 1, "orders", 0, ("I2",), "twice")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("runtime.testing.commands.mutants._hunts", broken_off)
+    target = tmp_path / "page.md"
+    code, _ = command("--page", str(target))
+    assert code != 0
+    assert list(read_page(target.read_text(encoding="utf-8"))) == ["no-dedup"]
 
 
 def test_the_page_does_not_take_sagas_for_seeds() -> None:
