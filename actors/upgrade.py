@@ -9,15 +9,21 @@ is of the version that began them, and an operator has replayed what was parked 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import TypeVar
+
+import grpc
 
 from actors.catalogue import catalogue
+from actors.gateway import OrderService
 from actors.orchestration import OrderProcess
-from actors.workload import OrderClients, Orders, Wish
+from actors.workload import FINAL, OrderClients, Orders, Wish
 from protos.orders_pb2 import OrderProcessState
 from protos.saga_pb2 import SagaRecord
 from protos.sales_pb2 import OrderCancelled
 from runtime.admin.dead_letters import Act, carry_out, dead_letters, replay
+from runtime.gateway.interceptors import CallFailed, Context
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.saga import Saga
 from runtime.store.records import ActorRow
@@ -27,6 +33,8 @@ from runtime.testing.simulation.node import SimNode
 from runtime.testing.simulation.world import World
 
 __all__ = ["Upgrade", "upgrade"]
+
+Answer = TypeVar("Answer")
 
 _LOOK_S = 0.25
 _LETTERS_MAX = 1_000
@@ -54,7 +62,13 @@ class Upgrade(Orders):
 
     def __init__(self) -> None:
         super().__init__()
-        self.expects += ("version rolled out", "of the first version", "of the next version", "replayed")
+        self.expects += (
+            "version rolled out",
+            "of the first version",
+            "of the next version",
+            "replayed",
+            "cancellations left alone",
+        )
         self.never = ()
 
     def next_catalogue(self) -> Catalogue:
@@ -71,20 +85,34 @@ upgrade = Upgrade
 
 
 class _Clients(OrderClients):
-    """They do not wait for the end of an order, nor cancel one: that may take until its version is back."""
+    """They do not wait for the end of an order, which may take until its version is back.
+
+    Whoever cancels one that is left alone is told that it needs people; it is cancelled, or not, when they come.
+    """
 
     pause_s = 3.0  # so that some orders come during each roll-out
+    cancels_within_s = 6.0  # and some are cancelled when theirs is gone
+    final = (*FINAL, grpc.StatusCode.INTERNAL)
 
     def __init__(self, cluster: SimCluster, dice: Dice) -> None:
         super().__init__(cluster, dice)
         self._cluster = cluster
         self._store = cluster.store_of("operator", dice.named("store"))
         self._replayed = 0
+        self._left_alone = 0  # cancellations
 
     def _wish(self, number: int, dice: Dice) -> Wish:
         wish = super()._wish(number, dice)
-        wish.request.wait = wish.cancelled = False
+        wish.request.wait = False
         return wish
+
+    async def _insist(
+        self, dice: Dice, call: Callable[[OrderService, Context], Awaitable[Answer]]
+    ) -> Answer | CallFailed:
+        answer = await super()._insist(dice, call)
+        if isinstance(answer, CallFailed) and answer.code is grpc.StatusCode.INTERNAL:
+            self._left_alone += 1
+        return answer
 
     async def run(self) -> None:
         """Place all orders; then each version has its turn on every node, until all that it can do is done."""
@@ -122,8 +150,13 @@ class _Clients(OrderClients):
         rows = self._world.ledger.rows_of(OrderProcess.kind)
         begun = Counter(SagaRecord.FromString(row.state).fingerprint for row in rows)
         first, following = (begun[fingerprint] for fingerprint in _FINGERPRINTS)
-        of_versions = {"of the first version": first, "of the next version": following, "replayed": self._replayed}
-        return {**super().figures(), **of_versions}
+        return {
+            **super().figures(),
+            "of the first version": first,
+            "of the next version": following,
+            "replayed": self._replayed,
+            "cancellations left alone": self._left_alone,
+        }
 
 
 def _is_late(node: SimNode, version: int) -> bool:

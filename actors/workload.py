@@ -8,7 +8,7 @@ of them twice, at once, or with other content, cancel some, and restock meanwhil
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
@@ -33,14 +33,14 @@ from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.ledger import Violation
 from runtime.testing.simulation.world import World
 
-__all__ = ["OrderClients", "Orders", "Wish", "orders"]
+__all__ = ["FINAL", "OrderClients", "Orders", "Wish", "orders"]
 
 _ORDERS = 20
 _CLIENTS = 5
 _CALL_S = 5.0
 _STOCK: Mapping[str, int] = MappingProxyType({"plenty": 1_000, "scarce": 6, "none": 0})
 _AMOUNTS = (0, 1, 999, 1_000_001)  # the last is declined
-_FINAL = (grpc.StatusCode.ALREADY_EXISTS, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND)
+FINAL = (grpc.StatusCode.ALREADY_EXISTS, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND)
 _ENDED = (READY_TO_SHIP, CANCELLED)
 _T = TypeVar("_T")
 
@@ -94,6 +94,8 @@ class OrderClients:
     orders = _ORDERS
     stock: Mapping[str, int] = _STOCK
     pause_s = 0.5  # at the most, between two orders of one client
+    cancels_within_s = 1.0
+    final: Container[grpc.StatusCode] = FINAL  # answers after which nobody asks again
 
     def __init__(self, world: World, dice: Dice) -> None:
         self._world = world
@@ -158,7 +160,7 @@ class OrderClients:
 
     async def _cancel(self, wish: Wish) -> None:
         dice = wish.dice.named("cancel")
-        await self._world.sleep(dice.between(0.0, 1.0))
+        await self._world.sleep(dice.between(0.0, self.cancels_within_s))
         request = orders_pb2.CancelOrderRequest(order_id=wish.request.order_id, reason="changed my mind")
         order = await self._insist(dice, lambda service, context: service.CancelOrder(request, context))
         if isinstance(order, Order):
@@ -185,7 +187,7 @@ class OrderClients:
             try:
                 return await dice.choose(nodes).call(serve, timeout_s=_CALL_S)
             except CallFailed as error:
-                if error.code in _FINAL:
+                if error.code in self.final:
                     return error
             except AmendsError:
                 pass  # whatever became of it: asking again does no harm
