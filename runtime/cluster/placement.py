@@ -67,8 +67,10 @@ def plan(view: ClusterView, placement: Placement, me: str, phases: Mapping[Slot,
     """Compare the table with the placement, for one node. Safe on a stale view: each wish is a compare-and-set.
 
     Whoever first sees a new kind gives out all its shards, its own and others': so a kind's rows appear all at once,
-    and their number tells how finely this cluster spreads a kind.
+    and their number tells how finely this cluster spreads a kind. A node that still runs some, since the table has
+    lost them, lays those down first.
     """
+    lost = {kind for kind, _ in phases} - {row.kind for row in view.shards}
     table = {(row.kind, row.shard): row for row in view.shards}
     live = {node.name for node in view.nodes}
     take: list[Slot] = []
@@ -91,6 +93,6 @@ def plan(view: ClusterView, placement: Placement, me: str, phases: Mapping[Slot,
             release.append(slot)  # the table was changed behind our back: its word counts
         elif target == me and row.owner in live:
             waits = True
-        elif phase is None and (target == me or row.epoch == 0):
+        elif phase is None and slot[0] not in lost and (target == me or row.epoch == 0):
             assign.append(ShardRow(kind=slot[0], shard=slot[1], owner=target, epoch=row.epoch))
     return Plan(tuple(take), tuple(assign), tuple(release), waits)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from runtime.cluster.handover import Handover
 from runtime.cluster.lease import Lease
 from runtime.cluster.membership import Membership
+from runtime.cluster.placement import plan
 from runtime.durable.activation import Activation
 from runtime.durable.activations import Activations
 from runtime.durable.region import Region
@@ -70,6 +71,12 @@ OWNERSHIP = (
             "its successor reads what it left; it costs a conflict, and no promise"
         ),
         held_by="tests/unit/durable/test_ownership.py",
+    ),
+    Mutant(
+        "lost-shards-written-in-parts",
+        "A node that still runs shards of a kind, whose rows the store has lost, writes those of the others at once.",
+        (Edit(plan, "slot[0] not in lost and ", ""),),
+        workload="failover",
     ),
     Mutant(
         "release-keeps-taking",

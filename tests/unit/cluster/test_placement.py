@@ -125,3 +125,15 @@ def test_a_new_kind_gets_all_its_shards_from_whoever_sees_it_first() -> None:
     todo = plan(view(), placement, "a", {})
     assert {(row.kind, row.shard): row.owner for row in todo.assign} == placement
     assert {row.epoch for row in todo.assign} == {0}
+
+
+def test_a_kind_whose_rows_the_table_has_lost_gets_none_of_them_before_it_can_get_all() -> None:
+    """Were they written in parts, and every node died in between, none would start again: the count would be wrong."""
+    placement = {SLOT: "a", ("billing", 1): "a", ("sales", 0): "a"}
+    still_runs_one = plan(view(), placement, "a", {SLOT: Phase.HELD})
+    assert still_runs_one.release == (SLOT,)
+    assert [(row.kind, row.shard) for row in still_runs_one.assign] == [("sales", 0)]
+    laying_it_down = plan(view(), placement, "a", {SLOT: Phase.RELEASING})
+    assert [(row.kind, row.shard) for row in laying_it_down.assign] == [("sales", 0)]
+    at_rest = plan(view(), placement, "a", {})
+    assert [(row.kind, row.shard) for row in at_rest.assign] == [*sorted(placement)]
