@@ -56,6 +56,7 @@ test: $(STAMP)  ## the whole test suite
 sim: $(STAMP)  ## what every build runs: seeds that once failed, fresh ones from FROM on, crashes, schedules, power cuts
 	$(PROVE) simulate --list tests/sim/seeds.txt --jobs $(JOBS)
 	$(PROVE) simulate --list tests/sim/random-seeds.txt --workload random --jobs $(JOBS)
+	$(PROVE) simulate --list tests/sim/failover-seeds.txt --workload failover --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(SEEDS) --from $(FROM) --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(PROGRAMS) --from $(FROM) --workload random --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(FAILOVERS) --from $(FROM) --workload failover --jobs $(JOBS)

@@ -165,8 +165,9 @@ class Feeder:
         stale = [(row, done) for row, done in zip(rows, found, strict=True) if done is not None]
         if not stale:
             return rows
-        ours = tuple(row.id for row, done in stale if (done.kind, done.key) == address)
-        self._submit(Transition(address=address, shard=shard, consumed=ours))
+        ours = tuple(row for row, done in stale if (done.kind, done.key) == address)
+        # Posted again with it: the store takes in what its history does not have, should it have lost that meanwhile.
+        self._submit(Transition(address=address, shard=shard, consumed=tuple(row.id for row in ours), mail=ours))
         for row, done in stale:
             if (done.kind, done.key) != address:
                 other = address_of(done.kind, done.key)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from actors.failover import Failover
 from actors.workload import Orders
 from runtime.testing.programs import random
 from runtime.testing.simulation.order import Order
@@ -15,6 +16,7 @@ FRESH = 160
 IN_ONE = 20
 SEEDS = Path(__file__).with_name("seeds.txt")
 RANDOM_SEEDS = Path(__file__).with_name("random-seeds.txt")
+FAILOVER_SEEDS = Path(__file__).with_name("failover-seeds.txt")
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +43,12 @@ def test_a_seed_that_once_failed_keeps_every_promise(orders: Orders, seed: int) 
 @pytest.mark.parametrize("seed", once_failed(RANDOM_SEEDS))
 def test_a_random_program_that_once_failed_keeps_every_promise(seed: int) -> None:
     result = simulate_seed(seed, random())
+    assert not result.violations, told(result)
+
+
+@pytest.mark.parametrize("seed", once_failed(FAILOVER_SEEDS))
+def test_a_failover_that_once_failed_keeps_every_promise(seed: int) -> None:
+    result = simulate_seed(seed, Failover())
     assert not result.violations, told(result)
 
 

@@ -103,6 +103,19 @@ class BatchConformance(ConformanceBase):
             await self.commit(store, Transition(address=("billing", "a"), shard=SHARD, consumed=(id_of(1),)))
             assert await store.waiting_for(("billing", "a"), SHARD, limit=9) == []
 
+    async def test_mail_that_is_removed_and_posted_in_one_transition_waits_unless_it_was_handled(self) -> None:
+        """So what the history has is taken out, and what it has lost again since somebody looked stays."""
+        async with self.store() as store:
+            await self.commit(store, post(mail_row(1), mail_row(2), mail_row(3)))
+            await self.commit(store, Transition(history=(history_row(1, outcome=Outcome.UNDONE),)))
+            taken_out = [
+                Transition(address=("billing", "a"), shard=SHARD, consumed=(id_of(number),), mail=(mail_row(number),))
+                for number in (1, 2)
+            ]
+            await self.commit(store, *taken_out, post(mail_row(4)))
+            waits = await store.waiting_for(("billing", "a"), SHARD, limit=9)
+            assert waits == [mail_row(2), mail_row(3), mail_row(4)]
+
     async def test_a_large_batch_and_a_wide_fan_out_are_one_commit(self) -> None:
         async with self.store() as store:
             fan_out = [mail_row(10_000 + number, f"s{number}", kind="sales") for number in range(700)]

@@ -154,6 +154,12 @@ DELIVERY = (
         workload="random",
     ),
     Mutant(
+        "mail-taken-out-for-a-lost-history",
+        "Mail that the history had when somebody looked is taken out, although that history may be lost by now.",
+        (Edit(Feeder._without_handled, ", mail=ours))", "))"),),
+        workload="failover",
+    ),
+    Mutant(
         "lost-turn-taken-for-done",
         "Mail that has run here is taken for done, although the store has lost that turn.",
         (Edit(Recent.found_again, "if id not in self._found:", "if True:"),),

@@ -120,8 +120,9 @@ class Ledger:
             self._check_chain(transition, transition.actor)
         for row in transition.history:
             self._check_handled(row)
+        sent_again = {mail.id for mail in transition.mail}
         for id in (*transition.consumed, *transition.given_up):
-            self._check_consumed(id)
+            self._check_consumed(id, is_sent_again=id in sent_again)
         for later in transition.rescheduled:
             if transition.actor is not None:
                 self._check_parked(later.id, "tried again")
@@ -145,11 +146,11 @@ class Ledger:
             self._broken(invariant, what, actor.conversation)
         self.actors[actor.address] = actor
 
-    def _check_consumed(self, id: bytes) -> None:
+    def _check_consumed(self, id: bytes, *, is_sent_again: bool) -> None:
         mail = self.waiting.pop(id, None)
         if mail is None:
             self._broken("I9", f"message {id.hex()} was consumed, but did not wait", b"")
-        elif id not in self.history.get(mail.conversation, {}):
+        elif not is_sent_again and id not in self.history.get(mail.conversation, {}):
             self._broken("I9", f"message {id.hex()} was consumed, and no history tells of it", mail.conversation)
 
     def _check_parked(self, id: bytes, what: str) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+
+import pytest
 
 from runtime.durable.feeder import Feeder
 from runtime.durable.kind import Subscribers
-from runtime.envelope import Address
+from runtime.durable.transition import Draft
+from runtime.envelope import Address, Envelope
 from runtime.store.memory import MemoryStore
-from runtime.store.records import MailRow
+from runtime.store.records import HistoryRow, MailRow, Outcome, Transition, Verdict
+from runtime.testing.simulation.kept import Kept
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till
 
@@ -16,15 +21,22 @@ ORDER = ("billing", "ORD-1")
 
 
 class Gated(MemoryStore):
-    """A store that gives what it has read of an actor's mail when the gate is opened."""
+    """A store that gives what it has read of an actor's mail when the gate is opened, and may be turned back."""
 
     gate: asyncio.Event | None = None
+    turned_back: Kept | None = None  # to this, once it has been asked what was handled
 
     async def waiting_for(self, address: Address, shard: int, *, limit: int) -> list[MailRow]:
         rows = await super().waiting_for(address, shard, limit=limit)
         if self.gate is not None:
             await self.gate.wait()
         return rows
+
+    async def handled(self, keys: Sequence[tuple[bytes, bytes]]) -> list[HistoryRow | None]:
+        found = await super().handled(keys)
+        if self.turned_back is not None:
+            self.turned_back.turn_back()
+        return found
 
 
 class Desk:
@@ -37,11 +49,18 @@ class Desk:
         self.delivered: list[tuple[int, int]] = []
         self.clock = self.local.ports.clock
         self._began_s = self.clock.now_s()
-        kind = self.local._kind(Till(), Subscribers([]))
-        self.feeder = Feeder(kind, self.local.committer, {self.post.shard}, self._deliver, self._read_again)
+        self.kind = self.local._kind(Till(), Subscribers([]))
+        self.feeder = Feeder(self.kind, self.local.committer, {self.post.shard}, self._deliver, self._read_again)
 
-    def feed(self) -> None:
-        self.feeder.feed(ORDER, self.post.shard)
+    def feed(self, *, doubted: bool = False) -> None:
+        self.feeder.feed(ORDER, self.post.shard, doubted=doubted)
+
+    async def put_to_rest(self, message: Envelope) -> None:
+        """Its history is there before it has come, as an undo leaves it."""
+        draft = Draft(self.kind, ORDER, self.post.shard, None, {}, self.clock.now_s())
+        draft.note(message, Outcome.UNDONE, attempts=0, consume=False)
+        transition = Transition(address=ORDER, shard=self.post.shard, history=tuple(draft.history))
+        assert await self.store.commit([transition]) == [Verdict.COMMITTED]
 
     def put_off(self, delay_s: float) -> None:
         self.feeder.block(ORDER, self.post.shard, self.clock.now_s() + delay_s)
@@ -62,7 +81,7 @@ class Desk:
         self.delivered.append((round(self.clock.now_s() - self._began_s), len(rows)))
 
     async def _read_again(self) -> None:
-        raise AssertionError("nothing here is in doubt")
+        """All others' mail: here there is none."""
 
 
 def test_what_was_read_before_a_retry_was_planned_is_read_again_when_that_is_due() -> None:
@@ -111,5 +130,25 @@ def test_mail_that_is_declined_while_an_actor_is_fed_is_read_after_that() -> Non
         await desk.local.sleep(0.1)
         assert desk.delivered == [(0, 1), (0, 2)]
         assert not desk.push_declined(), "it has been fed"
+
+    in_virtual_time(scenario)
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_mail_that_the_history_has_is_taken_out_unless_the_store_loses_that_meanwhile(is_lost: bool) -> None:
+    """As when a standby takes over between the look into the history and the commit: else it would never be handled."""
+
+    async def scenario() -> None:
+        desk = Desk()
+        do, after = desk.post.bill(1), desk.post.bill(2)
+        await desk.post.store(do, after)
+        before = Kept(desk.store)
+        await desk.put_to_rest(do)
+        desk.store.turned_back = before if is_lost else None
+        desk.feed(doubted=True)
+        await desk.local.sleep(0.5)
+        assert desk.delivered == [(0, 1)]
+        waits = [row.id for row in await desk.local.mail(*ORDER)]
+        assert waits == ([do.id, after.id] if is_lost else [after.id])
 
     in_virtual_time(scenario)
