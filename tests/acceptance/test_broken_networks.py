@@ -131,6 +131,9 @@ async def test_orders_end_while_clocks_are_wrong_and_jump(tmp_path: Path) -> Non
             orders += await place_some(shop, f"off-{number}", 12)
             await asyncio.sleep(clocks.READ_EVERY_S)
         await shop.ended(orders)
+        first = [{row.kind: row.handled_at_s for row in reversed(await shop.handled(one))} for one in orders]
+        # By their clocks, some were billed before they were placed.
+        assert any(at["billing"] < at["sales"] for at in first if "billing" in at)
         await shop.check_books()
 
 
