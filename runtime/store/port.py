@@ -61,7 +61,8 @@ class Store(Protocol):
         """After CommitUnknown: on a new connection, which of these are in the store (by history, or mail, they wrote).
 
         A turn is recognised by rows of its history with its own node, revision and instant (one node may have begun the
-        same turn twice, and only one of the two can be there); a post by its mail or history.
+        same turn twice, and only one of the two can be there); a post by its mail or history. A turn without history
+        has only put mail off: it is recognised by its actor's row, as long as no other turn has followed.
         Once it has answered False for a transition, that attempt can no longer become true.
         """
         ...

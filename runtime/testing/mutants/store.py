@@ -175,11 +175,6 @@ STORE = (
             ),
         ),
         workload="failover",
-        unseen=(
-            "there have to be two histories of one length, and a node that remembers the one has to commit on the "
-            "other before its view of the shards stops it"
-        ),
-        held_by="tests/contract/test_stores.py::TestMemoryStore",
     ),
     Mutant(
         "no-cas-on-message",

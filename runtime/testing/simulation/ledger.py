@@ -99,10 +99,19 @@ class Ledger:
             self._broken("I11", f"{_named(transition)} was said to be committed, and is not", b"")
 
     def was_denied(self, transition: Transition) -> None:
-        """Somebody was told that this is not committed: so it must not be, and never come to be."""
+        """Somebody was told that this is not committed: so it must not be, and never come to be.
+
+        A turn that only put mail off is known by the row that it left. Once another turn has followed, nobody can tell
+        whether it was written; and it has told nobody anything.
+        """
         self._denied.append(transition)
-        if any(one is transition for one in self._like(transition)):
+        if any(one is transition for one in self._like(transition)) and not self._is_followed(transition):
             self._broken("I11", f"{_named(transition)} was said not to be committed, and is", b"")
+
+    def _is_followed(self, transition: Transition) -> bool:
+        """Whether it left nothing but an actor's row, and that is another's by now."""
+        row = transition.actor
+        return row is not None and not transition.history and self.actors.get(row.address) != row
 
     def _like(self, transition: Transition) -> list[Transition]:
         """What was committed of the same actor and revision, or, of posts, for the same actor."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from runtime.adapters import system_ports
 from runtime.errors import StoreError, StoreUnavailable
 from runtime.store.committer import Committer
@@ -93,6 +95,18 @@ def test_what_was_committed_may_not_be_denied() -> None:
     done = turn()
     (what,) = told(with_committed(post(), done), done, StoreUnavailable("the connection broke"))
     assert "was said not to be committed, and is" in what
+
+
+def test_a_turn_that_only_put_mail_off_may_be_denied_once_another_has_followed_and_nobody_can_tell() -> None:
+    actor = turn().actor
+    assert actor is not None
+    later = tuple(replace(row, due_at_s=9.0, attempts=1) for row in post().mail)
+    put_off = Transition(actor=actor, expected=Expected(0, b""), rescheduled=later)
+    ledger = with_committed(post(), put_off)
+    (what,) = told(ledger, put_off, Verdict.CONFLICT)
+    assert "revision 1 of billing/a was said not to be committed, and is" in what
+    follows = Transition(actor=replace(actor, revision=2, last_id=b"2" * 16), expected=Expected(1, actor.last_id))
+    assert told(with_committed(post(), put_off, follows), put_off, Verdict.CONFLICT) == []
 
 
 def test_what_was_denied_may_not_come_to_be() -> None:
