@@ -18,8 +18,11 @@ __all__ = ["later_version"]
 
 
 def later_version(program: Program, dice: Dice) -> Program:
-    """As many runs of a handler as before, since the scripts of deeds count on these; all else is drawn anew."""
-    delays_s = tuple(delay_s * dice.choose((0.5, 3.0)) for delay_s in program.retries.delays_s)
+    """All that waits is drawn anew, but for how often a handler runs, on which the scripts of deeds count.
+
+    Nor are pauses before retries longer: clients that ask again meanwhile would fill the mail faster than it empties.
+    """
+    delays_s = tuple(delay_s * dice.choose((1.0, 0.3)) for delay_s in program.retries.delays_s)
     return replace(
         program,
         sagas=tuple(_later_saga(one, dice) for one in program.sagas),
