@@ -23,10 +23,11 @@ def seed_of(workload: Workload, seed: int) -> Result:
 
 
 def test_a_large_batch_that_never_met_a_fault_says_so() -> None:
-    seen = Counter({"killed": JUDGED_SEEDS, "frozen": 1})
-    missing = list(unseen(("killed", "frozen", "cut"), JUDGED_SEEDS, seen))
+    seeds = 2 * JUDGED_SEEDS
+    seen = Counter({"killed": seeds, "frozen": 1})
+    missing = list(unseen(("killed", "frozen", "cut"), seeds, seen))
     assert [one.split()[0] for one in missing] == ["frozen", "cut"]
-    assert missing[1] == f"cut (0 of {JUDGED_SEEDS} seeds, 2 wanted)"
+    assert missing[1] == f"cut (0 of {seeds} seeds, 2 wanted)"
 
 
 def test_a_small_batch_is_not_judged() -> None:
