@@ -69,7 +69,8 @@ class Desk:
         return self.feeder.declines(ORDER, self.post.shard, is_undo=False)
 
     async def read_and_held(self) -> asyncio.Event:
-        """Begin to feed; what was read is delivered when the event is set."""
+        """Begin to feed with one bill that waits; what was read is delivered when the event is set."""
+        await self.post.store(self.post.bill(1))
         self.store.gate = gate = asyncio.Event()
         self.feed()
         await self.local.sleep(0.1)
@@ -89,7 +90,6 @@ def test_what_was_read_before_a_retry_was_planned_is_read_again_when_that_is_due
 
     async def scenario() -> None:
         desk = Desk()
-        await desk.post.store(desk.post.bill(1))
         gate = await desk.read_and_held()
         desk.put_off(5.0)
         await desk.post.store(desk.post.bill(2))
@@ -107,7 +107,6 @@ def test_it_is_read_again_at_once_when_mail_was_declined_meanwhile() -> None:
 
     async def scenario() -> None:
         desk = Desk()
-        await desk.post.store(desk.post.bill(1))
         gate = await desk.read_and_held()
         desk.put_off(5.0)
         await desk.post.store(desk.post.bill(2))
@@ -122,7 +121,6 @@ def test_it_is_read_again_at_once_when_mail_was_declined_meanwhile() -> None:
 def test_mail_that_is_declined_while_an_actor_is_fed_is_read_after_that() -> None:
     async def scenario() -> None:
         desk = Desk()
-        await desk.post.store(desk.post.bill(1))
         gate = await desk.read_and_held()
         await desk.post.store(desk.post.bill(2))
         assert desk.push_declined()
