@@ -90,6 +90,10 @@ class StoreCorrupt(StoreError):
     """The file is damaged, or is no store of Amends."""
 
 
+class StoreReplaced(StoreError):
+    """The path no longer names the file that is open, or something was written over it from outside."""
+
+
 class StoreTooNew(StoreError):
     """The store was written by a newer version of Amends."""
 

@@ -9,7 +9,7 @@ Everything a node owns hangs on this object, so that two nodes can live in one p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
@@ -35,7 +35,7 @@ from runtime.ports import Fact, Ports
 from runtime.saga.catalogue import Catalogue
 from runtime.store.committer import Committer
 from runtime.store.open import open_store
-from runtime.store.port import Store
+from runtime.store.port import Outside, Store
 from runtime.store.records import ClusterView, NodeRow
 
 __all__ = ["Node", "NodeStarted", "NodeStopped", "Register"]
@@ -187,8 +187,25 @@ class Node:
         return hello.incarnation if hello is not None and hello.node == self.name else None
 
     async def failed(self) -> BaseException:
-        """Wait until this node cannot go on, e.g. because a successor has taken its name."""
-        return await self.membership.failed()
+        """Wait until this node cannot go on: a successor has taken its name, or its store was damaged or replaced."""
+        if not isinstance(self.store, Outside):
+            return await self.membership.failed()
+        first: asyncio.Future[BaseException] = self._ports.tasks.new_future()
+
+        async def tell(failed: Callable[[], Awaitable[BaseException]]) -> None:
+            failure = await failed()
+            if not first.done():
+                first.set_result(failure)
+
+        waits = [
+            self._ports.tasks.start(tell(failed), name="failure of a part")
+            for failed in (self.membership.failed, self.store.failed)
+        ]
+        try:
+            return await first
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     async def stop(self) -> None:
         """Drain: end running turns, hand shards over, answer who waits, and leave. Nothing is lost."""

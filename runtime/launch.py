@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ from runtime.saga.catalogue import Catalogue
 __all__ = ["EXIT_CODES", "launch"]
 
 EXIT_CODES: dict[type[AmendsError], int] = {StoreError: 3, AddressInUse: 4, NodeNameTaken: 5, InvalidSettings: 64}
+
+_FAILED_STOP_S = 5.0
 
 
 def launch(catalogue: Catalogue, *, register: Sequence[Register] = ()) -> None:
@@ -79,10 +82,16 @@ async def _serve(settings: Settings, catalogue: Catalogue, register: Sequence[Re
         log.error("node cannot start", reason=str(error), error=type(error).__name__)
         return _exit_code(error)
     failure = await _until_told(node, told, ports.tasks)
-    await node.stop()
     if failure is None:
+        await node.stop()
         return 0
     log.error("node cannot go on", reason=str(failure), error=type(failure).__name__)
+    stopping = ports.tasks.start(node.stop(), name="stop of a failed node")
+    try:
+        await asyncio.wait_for(asyncio.shield(stopping), _FAILED_STOP_S)
+    except TimeoutError:  # what it waits for may never come: its store is no longer there
+        log.warning("node ends without a drain", waited_s=_FAILED_STOP_S)
+        os._exit(_exit_code(failure))
     return _exit_code(failure)
 
 

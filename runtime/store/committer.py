@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from runtime.errors import CommitUnknown, Overloaded, StoreError, StoreUnavailable
+from runtime.errors import CommitUnknown, Overloaded, StoreCorrupt, StoreError, StoreReplaced, StoreUnavailable
 from runtime.failpoints import Failpoint
 from runtime.ports import Ports
 from runtime.store.batch import Batch
@@ -170,7 +170,11 @@ class Committer:
 
     async def _settle(self, jobs: list[_Job], batch: Sequence[Transition]) -> list[_Job]:
         self._ports.reach(Failpoint.COMMIT_UNKNOWN)
-        there = await self._ask(batch)
+        try:
+            there = await self._ask(batch)
+        except StoreError as error:
+            self._fail(jobs, error)
+            return []
         self._ports.reach(Failpoint.COMMIT_SETTLED)
         missing = [job for job, is_there in zip(jobs, there, strict=True) if not is_there]
         self._ports.report(CommitSettled(len(jobs) - len(missing), len(missing)))
@@ -185,6 +189,8 @@ class Committer:
         while True:
             try:
                 return await self._store.settle(batch)
+            except (StoreCorrupt, StoreReplaced):
+                raise  # this store will never answer, and the node stops
             except Exception as error:  # noqa: BLE001 -- whatever it is, only an answer settles the question
                 self._ports.report(SettleFailed(str(error) or repr(error), pause_s))
             await self._ports.clock.sleep(pause_s)

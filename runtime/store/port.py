@@ -14,9 +14,10 @@ outcome is unknown raises StoreUnavailable too: whoever must know reads `cluster
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from runtime.envelope import Address
+from runtime.errors import StoreError
 from runtime.store.records import (
     ActorRow,
     ClusterView,
@@ -29,7 +30,16 @@ from runtime.store.records import (
     Verdict,
 )
 
-__all__ = ["Store"]
+__all__ = ["Outside", "Store"]
+
+
+@runtime_checkable
+class Outside(Protocol):
+    """A store that lies where others can damage, replace or move it while it is open, and that watches for this."""
+
+    async def failed(self) -> StoreError:
+        """Wait until the store must not be used any more; the error names what was found, and the cure."""
+        ...
 
 
 class Store(Protocol):

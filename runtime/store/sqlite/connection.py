@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,12 +49,15 @@ def close(connection: apsw.Connection) -> None:
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Turns SQLite's errors into the store's."""
+def translated(path: Path, note: Callable[[StoreError], None] | None = None) -> Iterator[None]:
+    """Turns SQLite's errors into the store's; `note` is shown each of them."""
     try:
         yield
     except apsw.Error as error:
-        raise translate(error, path) from error
+        ours = translate(error, path)
+        if note is not None:
+            note(ours)
+        raise ours from error
 
 
 def translate(error: apsw.Error, path: Path) -> StoreError:
@@ -72,5 +75,7 @@ def translate(error: apsw.Error, path: Path) -> StoreError:
             return StoreCorrupt(f"{path} is damaged; stop all nodes and restore it from a backup ({error})")
         case apsw.CantOpenError():
             return StoreUnavailable(f"{path} cannot be opened; check the folder, its owner and mode ({error})")
+        case apsw.SQLError() if "no such table" in str(error) or "no such column" in str(error):
+            return StoreCorrupt(f"{path} lacks what a store has; stop all nodes and restore it from a backup ({error})")
         case _:
             return StoreUnavailable(f"{path} failed; see the disk and the system's log ({error!r})")

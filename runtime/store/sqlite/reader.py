@@ -14,6 +14,7 @@ import apsw
 
 from runtime.ports import Ports
 from runtime.store.sqlite.connection import close, connect, translated
+from runtime.store.sqlite.watch import FileWatch
 from runtime.store.sqlite.worker import Worker
 
 __all__ = ["Reader"]
@@ -26,10 +27,13 @@ Read = Callable[[apsw.Connection], T]
 class Reader:
     """Runs reads. A read is one statement, or independent ones: there is no transaction around them."""
 
-    def __init__(self, path: Path, ports: Ports, *, wait_s: float, vfs: str | None = None) -> None:
+    def __init__(
+        self, path: Path, ports: Ports, *, wait_s: float, vfs: str | None = None, watch: FileWatch | None = None
+    ) -> None:
         self._path = path
         self._wait_s = wait_s
         self._vfs = vfs
+        self._watch = watch or FileWatch(path, path)
         self._worker = Worker(f"{path.name} reader", ports.clock, wait_s=wait_s)
         self._near: apsw.Connection | None = None  # used by the loop only
         self._far: apsw.Connection | None = None  # used by the thread only
@@ -62,14 +66,14 @@ class Reader:
         except apsw.BusyError:
             raise
         except apsw.Error:
-            with translated(self._path):
+            with translated(self._path, self._watch.note):
                 if self._near is not None:
                     close(self._near)
                     self._near = None
                 raise
 
     def _read_far(self, read: Read[T]) -> T:
-        with translated(self._path):
+        with translated(self._path, self._watch.note):
             try:
                 if self._far is None:
                     self._far = connect(self._path, read_only=True, busy_s=self._wait_s, vfs=self._vfs)

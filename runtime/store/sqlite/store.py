@@ -6,6 +6,7 @@ What holds of each method is written in runtime/store/port.py; how rows are judg
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace as with_changes
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TypeVar
 import apsw
 
 from runtime.envelope import Address
-from runtime.errors import CommitUnknown, StoreUnavailable
+from runtime.errors import CommitUnknown, StoreCorrupt, StoreError, StoreUnavailable
 from runtime.ports import Ports
 from runtime.store.batch import Batch
 from runtime.store.records import (
@@ -35,12 +36,15 @@ from runtime.store.sqlite.purge import forget, old_conversations
 from runtime.store.sqlite.queries import named_queries, schema_steps
 from runtime.store.sqlite.reader import Reader
 from runtime.store.sqlite.statements import LOAD_ACTORS
+from runtime.store.sqlite.watch import FileWatch, log_bytes
 from runtime.store.sqlite.writer import Writer
 
 __all__ = ["SqliteStore"]
 
 T = TypeVar("T")
 
+_LOOK_S = 1.0
+_CHECKED_BYTES_MAX = 268_435_456  # about two seconds of a start; a larger one is not checked as a whole
 _NEAR_ROWS_MAX = 32  # read right on the event loop up to here: about a third of a millisecond
 
 
@@ -63,13 +67,18 @@ class SqliteStore:
         checkpoint_pages: int = CHECKPOINT_PAGES,
         steps: Sequence[str] | None = None,
     ) -> None:
-        self._path = path.absolute()
+        named = path.absolute()
+        self._path = path = Path(os.path.realpath(named))  # one lock and one log, whatever name it is opened by
+        self._watch = FileWatch(named, path)
         self._clock = ports.clock
         self._create = create
         self._steps = schema_steps() if steps is None else steps
         self._sql = named_queries()
-        self._writer = Writer(self._path, ports, wait_s=wait_s, vfs=vfs, checkpoint_pages=checkpoint_pages)
-        self._reader = Reader(self._path, ports, wait_s=wait_s, vfs=vfs)
+        self._writer = Writer(
+            self._path, ports, wait_s=wait_s, vfs=vfs, checkpoint_pages=checkpoint_pages, watch=self._watch
+        )
+        self._reader = Reader(self._path, ports, wait_s=wait_s, vfs=vfs, watch=self._watch)
+        self._vfs = vfs
         self._cluster_id = ""
 
     @property
@@ -77,16 +86,47 @@ class SqliteStore:
         return self._cluster_id
 
     async def open(self) -> None:
+        left_log = log_bytes(self._path) > 0
         try:
             self._cluster_id = await self._writer.open(self._steps, create=self._create)
         except BaseException:
             await self._writer.close()
             raise
         self._reader.open()
+        if left_log:
+            await self._check_whole()
+
+    async def _check_whole(self) -> None:
+        """A log that was left behind may be another file's, and SQLite applies it all the same."""
+        if self._path.stat().st_size > _CHECKED_BYTES_MAX:
+            return
+
+        def check(connection: apsw.Connection) -> str:
+            return str(connection.execute("pragma quick_check(1)").get)
+
+        found = await self._reader.patiently(check)
+        if found != "ok":
+            error = StoreCorrupt(
+                f"{self._path} and the log beside it do not make a whole store, as when a backup is copied over the "
+                "file while its old log stays; stop all nodes, and restore the backup with "
+                f"`python -m runtime.admin restore`, which removes the log ({found.splitlines()[-1]})"
+            )
+            self._watch.note(error)
+            raise error
 
     async def close(self) -> None:
         await self._reader.close()
         await self._writer.close()
+
+    async def failed(self) -> StoreError:
+        """Looks at the file once a second, and gives the error once it is damaged, replaced, or gone from its path."""
+        while self._watch.broken is None:
+            await self._clock.sleep(_LOOK_S)
+            try:
+                await self._reader.patiently(lambda connection: self._watch.look(connection, self._vfs))
+            except StoreError as error:
+                self._watch.note(error)
+        return self._watch.broken
 
     # --- turns ---
 

@@ -20,6 +20,7 @@ from runtime.store.sqlite.connection import CHECKPOINT_PAGES, close, connect, tr
 from runtime.store.sqlite.lock import FileLock
 from runtime.store.sqlite.queries import named_queries
 from runtime.store.sqlite.schema import check_file, prepare
+from runtime.store.sqlite.watch import FileWatch, check_links
 from runtime.store.sqlite.worker import Worker
 
 __all__ = ["Writer"]
@@ -38,18 +39,21 @@ class Writer:
         wait_s: float,
         vfs: str | None = None,
         checkpoint_pages: int = CHECKPOINT_PAGES,
+        watch: FileWatch | None = None,
     ) -> None:
         self._path = path
         self._ids = ports.ids
         self._wait_s = wait_s
         self._vfs = vfs
         self._checkpoint_pages = checkpoint_pages
+        self._watch = watch or FileWatch(path, path)
         self._worker = Worker(f"{path.name} writer", ports.clock, wait_s=wait_s, lock=FileLock(path))
         self._connection: apsw.Connection | None = None
 
     async def open(self, steps: Sequence[str], *, create: bool) -> str:
         """Make or migrate the tables; gives the cluster id."""
         check_file(self._path, create=create)
+        check_links(self._path)
         self._worker.start()
         return await self._worker.run(lambda: self._prepare(steps, create=create))
 
@@ -71,7 +75,9 @@ class Writer:
     def _prepare(self, steps: Sequence[str], *, create: bool) -> str:
         with translated(self._path):
             try:
-                return prepare(self._connected(), self._path, steps, self._ids.new_id, create=create)
+                cluster_id = prepare(self._connected(), self._path, steps, self._ids.new_id, create=create)
+                self._watch.begin()
+                return cluster_id
             except BaseException:
                 self._drop()
                 raise
@@ -89,7 +95,8 @@ class Writer:
             raise StoreUnavailable(f"{self._path} could not yet say what became of a commit ({error})") from error
 
     def _transaction(self, work: Callable[[apsw.Connection], T]) -> T:
-        with translated(self._path):
+        self._watch.check_name()
+        with translated(self._path, self._watch.note):
             connection = self._connected()
             try:
                 connection.execute("begin immediate")
@@ -104,6 +111,7 @@ class Writer:
                 self._drop()
                 raise
         self._commit(connection)
+        self._watch.check_name()  # a commit counts only if it lies where the path points
         return result
 
     def _commit(self, connection: apsw.Connection) -> None:
@@ -115,6 +123,7 @@ class Writer:
             raise translate(error, self._path) from error
         except apsw.Error as error:
             self._drop()
+            self._watch.note(translate(error, self._path))
             raise CommitUnknown(f"{self._path} failed while committing ({error!r})") from error
 
     def _connected(self) -> apsw.Connection:

@@ -1,0 +1,163 @@
+"""Whether the file that is open is still the store that its path names, and whole; and how long its log has grown.
+
+    reader's thread ──look──▶ path, header, log ──StoreReplaced, StoreCorrupt──▶ the node stops
+    writer's thread ──check_name──▶ before and after each transaction: what is committed lies where the path points
+
+The header is read through SQLite itself: closing a descriptor of our own would drop the locks that every connection
+of this process holds on the file (https://sqlite.org/howtocorrupt.html, 2.2).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import apsw
+
+from runtime.errors import StoreCorrupt, StoreError, StoreReplaced, StoreUnavailable
+from runtime.store.sqlite.schema import APPLICATION_ID
+
+__all__ = ["FileWatch", "check_links", "log_bytes"]
+
+_HEADER_BYTES = 100  # https://sqlite.org/fileformat2.html#the_database_header
+_MAGIC = b"SQLite format 3\0"
+_CURE = "stop all nodes of it, put the right file in place with `python -m runtime.admin restore`, and start again"
+
+_Seen = tuple[int, int]  # device and inode
+
+
+def check_links(path: Path) -> None:
+    """Refuse a file with two names: each would have a lock and a log of its own. Raises StoreUnavailable."""
+    try:
+        links = path.stat().st_nlink
+    except OSError:
+        return
+    if links > 1:
+        raise StoreUnavailable(
+            f"{path} is one of {links} hard links to one file, and each would have its own lock and log; keep one name "
+            "(`find -samefile` lists them), and use a symbolic link for another"
+        )
+
+
+def log_bytes(path: Path) -> int:
+    """How long the log beside the file is at present; 0 if there is none."""
+    try:
+        return Path(f"{path}-wal").stat().st_size
+    except OSError:
+        return 0
+
+
+class FileWatch:
+    """Remembers what was opened and compares. Any thread may use it: what it keeps is written whole.
+
+    `broken` is the first error that shows that this store must not be used any more; until then it is None.
+    """
+
+    def __init__(self, named: Path, path: Path) -> None:
+        self.broken: StoreError | None = None
+        self._named = named  # as the settings say, perhaps a symbolic link
+        self._path = path  # what that led to when it was opened
+        self._seen: dict[Path, _Seen] = {}
+        self._size = 0
+        self._counter = 0
+        self._missing = 0  # looks in a row that found the log unlinked under us
+
+    def begin(self) -> None:
+        """The file is open now."""
+        self._seen = {one: seen for one in self._watched() if (seen := _seen(one)) is not None}
+
+    def note(self, error: StoreError) -> None:
+        """Any error of the store; what cannot mend itself is kept."""
+        if self.broken is None and isinstance(error, (StoreCorrupt, StoreReplaced)):
+            self.broken = error
+
+    def check_name(self) -> None:
+        """Raises StoreReplaced when the path no longer names the open file. Two system calls."""
+        if self.broken is not None:
+            raise self.broken
+        for path in self._watched():
+            before = self._seen.get(path)
+            if before is not None and _seen(path) != before:
+                self._fail(StoreReplaced(self._what_happened(path)))
+
+    def look(self, connection: apsw.Connection, vfs: str | None) -> None:
+        """Everything that can be seen in little time. Raises StoreReplaced, StoreCorrupt."""
+        self.check_name()
+        try:
+            check_links(self._path)
+        except StoreUnavailable as error:
+            self._fail(StoreReplaced(str(error)))
+        self._look_at_header(vfs)
+        self._look_for_unlinked_logs()
+
+    def _watched(self) -> tuple[Path, ...]:
+        return (self._named, Path(f"{self._path}-lock"))
+
+    def _look_at_header(self, vfs: str | None) -> None:
+        size, header = _header(self._path, vfs)
+        if size == 0 and self._size == 0:
+            return  # everything is in the log as yet
+        if header[: len(_MAGIC)] != _MAGIC or int.from_bytes(header[68:72]) != APPLICATION_ID:
+            self._fail(StoreReplaced(f"{self._path} was overwritten with something that is no store; {_CURE}"))
+        counter = int.from_bytes(header[24:28])
+        if size < self._size or counter < self._counter:
+            self._fail(
+                StoreReplaced(
+                    f"{self._path} was cut short, or overwritten with an older copy, while it is open, and its log no "
+                    f"longer belongs to it; {_CURE}"
+                )
+            )
+        self._size, self._counter = size, counter
+
+    def _look_for_unlinked_logs(self) -> None:
+        gone = _unlinked(self._path)
+        self._missing = self._missing + 1 if gone else 0
+        if self._missing > 1:  # SQLite itself unlinks a log an instant before it closes it
+            self._fail(
+                StoreReplaced(f"{self._path}{gone} was removed while it is in use, and commits in it are lost; {_CURE}")
+            )
+
+    def _what_happened(self, path: Path) -> str:
+        if path != self._named:
+            return f"{path} was removed or replaced while nodes take turns by it; {_CURE}"
+        if _seen(path) is None:
+            return f"{path} is gone: it was removed, renamed, or its folder was moved while it is open; {_CURE}"
+        return f"{path} is another file than the one that is open: it was replaced while in use; {_CURE}"
+
+    def _fail(self, error: StoreError) -> None:
+        self.note(error)
+        raise error
+
+
+def _seen(path: Path) -> _Seen | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino)
+
+
+def _header(path: Path, vfs: str | None) -> tuple[int, bytes]:
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_MAIN_DB
+    file = apsw.VFSFile(vfs or "", str(path), [flags, 0])
+    try:
+        size = file.xFileSize()
+        return size, file.xRead(_HEADER_BYTES, 0) if size >= _HEADER_BYTES else b""
+    finally:
+        file.xClose()
+
+
+def _unlinked(path: Path) -> str:
+    """The ending of a log of this store that this process holds open although nobody can find it; Linux only."""
+    try:
+        descriptors = list(Path("/proc/self/fd").iterdir())
+    except OSError:
+        return ""
+    for descriptor in descriptors:
+        try:
+            target = str(descriptor.readlink())
+        except OSError:
+            continue
+        for ending in ("-wal", "-shm"):
+            if target == f"{path}{ending} (deleted)":
+                return ending
+    return ""

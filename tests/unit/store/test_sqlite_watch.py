@@ -1,0 +1,165 @@
+"""What happens to the file of an open store: each is found while it runs, named with its cure, and ends its use."""
+
+import asyncio
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from runtime.adapters import system_ports
+from runtime.errors import StoreCorrupt, StoreError, StoreReplaced, StoreUnavailable
+from runtime.store.sqlite import SqliteStore
+from runtime.testing.conformance.samples import mail_row, post
+from tests.unit.store.conftest import OpenStore
+
+Harm = Callable[[Path], object]
+
+
+def unlink(path: Path) -> None:
+    path.unlink()
+
+
+def rename(path: Path) -> None:
+    path.rename(path.with_name("elsewhere.db"))
+
+
+def move_the_folder(path: Path) -> None:
+    path.parent.rename(path.parent.with_name("moved"))
+
+
+def replace_by_a_copy(path: Path) -> None:
+    shutil.copy(path, path.with_name("copy.db"))
+    path.with_name("copy.db").rename(path)
+
+
+def truncate(path: Path) -> None:
+    os.truncate(path, 100)
+
+
+def empty(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def overwrite(path: Path) -> None:
+    path.write_bytes(b"Dear diary, " * 10_000)
+
+
+def remove_the_log(path: Path) -> None:
+    Path(f"{path}-wal").unlink()
+
+
+def remove_the_lock(path: Path) -> None:
+    Path(f"{path}-lock").unlink()
+
+
+def link(path: Path) -> None:
+    os.link(path, path.with_name("other.db"))
+
+
+HARMS = [
+    unlink,
+    rename,
+    move_the_folder,
+    replace_by_a_copy,
+    truncate,
+    empty,
+    overwrite,
+    remove_the_log,
+    remove_the_lock,
+    link,
+]
+
+
+async def filled(path: Path) -> SqliteStore:
+    """An open store whose file has contents beside its log."""
+    store = SqliteStore(path, system_ports(), checkpoint_pages=1)
+    await store.open()
+    for number in range(3):
+        await store.commit([post(mail_row(number))])
+    return store
+
+
+@pytest.mark.parametrize("harm", HARMS)
+async def test_a_store_whose_file_is_harmed_under_it_says_so_and_writes_nothing_more(
+    tmp_path: Path, harm: Harm
+) -> None:
+    path = tmp_path / "folder" / "amends.db"
+    path.parent.mkdir()
+    store = await filled(path)
+    failed = asyncio.ensure_future(store.failed())
+    # A first look at the healthy file, which the later ones are compared with.
+    await store._reader.patiently(lambda connection: store._watch.look(connection, None))
+    harm(path)
+    error = await asyncio.wait_for(failed, 30)
+    assert isinstance(error, (StoreReplaced, StoreCorrupt))
+    assert "restore" in str(error) or "keep one name" in str(error)
+    with pytest.raises(StoreError):
+        await store.commit([post(mail_row(99))])
+    await store.close()
+
+
+async def test_a_store_that_nobody_touches_stays_well_while_it_is_written(path: Path) -> None:
+    store = await filled(path)
+    for number in range(20):
+        await store.commit([post(mail_row(100 + number))])
+        await store._reader.patiently(lambda connection: store._watch.look(connection, None))
+        if number % 5 == 0:
+            store._writer._drop()
+    assert store._watch.broken is None
+    await store.close()
+
+
+async def test_what_is_committed_to_a_file_that_was_renamed_is_not_reported_as_committed(path: Path) -> None:
+    store = await filled(path)
+    path.rename(path.with_name("elsewhere.db"))
+    with pytest.raises(StoreReplaced, match="is gone"):
+        await store.commit([post(mail_row(99))])
+    await store.close()
+
+
+async def test_a_file_with_two_names_is_refused(path: Path, make_store: OpenStore) -> None:
+    await (await filled(path)).close()
+    os.link(path, path.with_name("other.db"))
+    with pytest.raises(StoreUnavailable, match="2 hard links"):
+        await make_store().open()
+
+
+async def test_a_store_by_its_symbolic_link_has_the_lock_and_the_log_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "real" / "amends.db"
+    path.parent.mkdir()
+    store = await filled(path)
+    (tmp_path / "linked.db").symlink_to(path)
+    linked = SqliteStore(tmp_path / "linked.db", system_ports())
+    await linked.open()
+    await linked.commit([post(mail_row(99))])
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["linked.db", "real"]
+    await linked.close()
+    await store.close()
+
+
+async def test_a_backup_copied_over_the_file_beside_its_old_log_is_refused_at_the_start(path: Path) -> None:
+    store = SqliteStore(path, system_ports())
+    await store.open()
+
+    async def fill(first: int) -> None:
+        for number in range(first, first + 1_000, 50):
+            await store.commit([post(mail_row(one, key=f"key-{one}")) for one in range(number, number + 50)])
+
+    await fill(0)
+    backup, crashed = path.with_name("backup.db"), path.with_name("crashed.db")
+    with sqlite3.connect(path) as source, sqlite3.connect(backup) as target:
+        source.backup(target)
+    await fill(1_000)
+    with sqlite3.connect(path) as other:
+        other.execute("pragma wal_checkpoint(truncate)")
+    await fill(2_000)
+    shutil.copy(f"{path}-wal", f"{crashed}-wal")
+    shutil.copy(backup, crashed)
+    await store.close()
+    copied = SqliteStore(crashed, system_ports())
+    with pytest.raises(StoreCorrupt, match=r"restore|backup"):
+        await copied.open()
+    await copied.close()
