@@ -31,6 +31,10 @@ class MessageTooLarge(InvalidMessage):
     """A message is over the size limit; refused before anything is stored, and not worth a retry."""
 
 
+class StateTooLarge(InvalidMessage):
+    """A handler has made its actor's state larger than the limit; a retry would make it so again."""
+
+
 class MessageTooOld(InvalidMessage):
     """A message was first sent before the retention began; refused, since nobody knows any more if it was handled."""
 

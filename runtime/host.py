@@ -41,6 +41,7 @@ from runtime.store.records import ClusterView, NodeRow
 __all__ = ["Node", "NodeStarted", "NodeStopped", "Register"]
 
 _PROBE_S = 1.0
+_TURNS_A_RENEWAL = 4  # of full length: a lease never waits for the end of a turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +283,8 @@ def limits_of(settings: Settings) -> Limits:
         mailbox_max=settings.mailbox_max,
         turn_messages_max=settings.turn_messages_max,
         turn_bytes_max=settings.turn_bytes_max,
+        turn_s=settings.renew_s / _TURNS_A_RENEWAL,
+        state_bytes_max=settings.state_bytes_max,
         activations_max=settings.activations_max,
         idle_s=settings.idle_s,
         sweep_s=settings.sweep_s,

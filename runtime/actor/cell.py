@@ -201,6 +201,13 @@ class Cell(Lifecycle):
         if self.queue is not None:
             self.queue.extendleft(reversed(stashed))
 
+    def put_back(self, messages: Sequence[object]) -> None:
+        if messages and self.queue is None:
+            self.push(messages[-1])  # also wakes the cell
+            messages = messages[:-1]
+        if self.queue is not None:
+            self.queue.extendleft(reversed(messages))
+
     def become(self, handler: Handler) -> None:
         if self.actor is not None:
             self.actor = Becoming(self.actor, handler)

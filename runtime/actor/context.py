@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar, Protocol
 
 from runtime.actor.ref import ActorRef, Recipient
@@ -90,6 +90,10 @@ class Context(Protocol):
 
     def unstash_all(self) -> None:
         """Put all stashed messages back, before those that wait, in the order they came."""
+        ...
+
+    def put_back(self, messages: Sequence[object]) -> None:
+        """Of a batch, what is to be handled later: before those that wait, in this order, whatever the limits."""
         ...
 
     def become(self, handler: Handler) -> None:

@@ -30,6 +30,9 @@ __all__ = ["ROUND_MAX", "Dispatcher", "Runnable"]
 ROUND_MAX = 256
 """Messages handled before the loop gets a turn: reads, writes and timers wait for no more than these."""
 
+_ROUND_S = 0.01
+"""Or as long as this, and what the message in hand then still takes."""
+
 _REVIVAL_S = 0.05
 """When a task was cancelled from outside, another takes over after this pause: a loop that is being closed cancels all
 tasks, and must not be given new ones meanwhile."""
@@ -123,6 +126,7 @@ class Dispatcher:
     async def _round(self, me: asyncio.Task[Any] | None) -> None:
         ready = self.ready
         budget = ROUND_MAX
+        until_s = self._clock.monotonic_s() + _ROUND_S
         while ready and budget > 0:
             cell = ready.popleft()
             self._running = cell
@@ -132,6 +136,8 @@ class Dispatcher:
                     self._leader, self._idle = me, False
                 return
             self._running = None
+            if self._clock.monotonic_s() >= until_s:
+                break
         if ready:
             await _pause()
 

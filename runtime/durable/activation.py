@@ -22,6 +22,7 @@ from runtime.actor.actor import BatchActor
 from runtime.actor.context import Context
 from runtime.actor.ref import ActorRef
 from runtime.durable.kind import Kind
+from runtime.durable.lost import LostRuns, TurnLost
 from runtime.durable.transition import Draft, mail_row
 from runtime.durable.turn import Turn
 from runtime.envelope import Address, Envelope, address_of
@@ -35,6 +36,11 @@ __all__ = ["Activation", "ActivationHost"]
 
 class ActivationHost(Protocol):
     """What an activation asks of the table it lives in."""
+
+    @property
+    def losses(self) -> LostRuns:
+        """Of the kind."""
+        ...
 
     async def fetch(self, activation: Activation) -> None:
         """Read its row, and those of others that are about to need theirs. Raises StoreError."""
@@ -72,6 +78,7 @@ class Activation(BatchActor):
         "_context",
         "_host",
         "_loaded",
+        "_ran",
         "_state",
         "_timers",
         "address",
@@ -111,6 +118,7 @@ class Activation(BatchActor):
         self._state: Message | None = None
         self._timers: dict[str, durable_pb2.Timer] = {}
         self._context: Context | None = None
+        self._ran: Sequence[bytes] = ()  # messages whose handlers were called in the turn that runs or commits
 
     @property
     def name(self) -> str:
@@ -132,34 +140,49 @@ class Activation(BatchActor):
     async def receive_batch(self, context: Context, messages: Sequence[object]) -> None:
         if self.stopping:
             return
+        waiting: Sequence[Envelope] = cast("Sequence[Envelope]", messages)
         if self.passing_over:
-            messages = self._undos(cast("Sequence[Envelope]", messages))
-            if not messages:
-                self._end_turn(())
-                return
+            waiting = self._undos(waiting)
+        if not waiting:
+            self._end_turn(())
+            return
         self.busy = True
         self._context = context
-        batch = self._fitting(cast("Sequence[Envelope]", messages))
+        batch: Sequence[Envelope] = self._fitting(waiting)
         self.kind.ports.reach(Failpoint.TURN_BEGUN)
         try:
             if not self._loaded and not await self._load(batch):
                 return
-            draft = await self._turn(batch)
+            draft, batch = await self._turn(context, batch)
         except (StoreError, Overloaded) as error:
+            self._lose(str(error))
             self._host.reload(self, str(error), delay_s=1.0)
             return
+        except TurnLost as error:
+            self._lose(str(error), write_first=False)
+            self._host.reload(self, str(error))
+            return
+        except BaseException as error:
+            self._lose(f"the turn ended with {type(error).__name__}")
+            raise
         if draft.is_empty:
             self._end_turn(batch)
             return
         self.kind.ports.reach(Failpoint.TURN_DECIDED)
+        self._submit(context, draft, batch)
+
+    def _submit(self, context: Context, draft: Draft, batch: Sequence[Envelope]) -> None:
         if not self._host.may_commit():
-            self._host.reload(self, "the lease of this node may have run out", delay_s=1.0)
+            reason = "the lease of this node may have run out"
+            self._lose(reason)
+            self._host.reload(self, reason, delay_s=1.0)
             return
         context.hold()
         try:
             self._committer.submit(draft.finish(), partial(self._decided, draft, batch))
             self.kind.ports.reach(Failpoint.TURN_SUBMITTED)
-        except Overloaded as error:
+        except (StoreError, Overloaded) as error:
+            self._lose(str(error))
             self._host.reload(self, str(error), delay_s=1.0)
 
     def _fitting(self, messages: Sequence[Envelope]) -> Sequence[Envelope]:
@@ -206,10 +229,31 @@ class Activation(BatchActor):
         self._loaded = True
         return True
 
-    async def _turn(self, batch: Sequence[Envelope]) -> Draft:
+    async def _turn(self, context: Context, batch: Sequence[Envelope]) -> tuple[Draft, Sequence[Envelope]]:
+        """Run one, and say what of the batch it has done with. What is left of it begins the next."""
         assert self._state is not None
-        turn = Turn(self.kind, self.address, self.shard, self.row, self._state, dict(self._timers), self.attempts)
-        return await turn.run(batch)
+        losses = self._host.losses
+        turn = Turn(
+            self.kind, self.address, self.shard, self.row, self._state, dict(self._timers), self.attempts, losses
+        )
+        if losses:
+            lost = [one for one in batch if losses.is_to_be_written(one.id) and not one.timer]
+            if lost:
+                context.put_back(batch)
+                return turn.note_lost(lost), ()
+            most = losses.turn_max(self.address)
+            context.put_back(batch[most:])
+            batch = batch[:most]
+        self._ran = turn.ran
+        draft = await turn.run(batch)
+        context.put_back(turn.left)
+        return draft, batch[: len(batch) - len(turn.left)]
+
+    def _lose(self, reason: str, *, write_first: bool = True) -> None:
+        """The turn has come to nothing: what ran in it has run in vain."""
+        if self._ran:
+            self._host.losses.add(self.address, self._ran, reason, write_first=write_first)
+            self._ran = ()
 
     def _park(self, batch: Sequence[Envelope], reason: str) -> None:
         now_s = self.kind.ports.clock.now_s()
@@ -223,6 +267,8 @@ class Activation(BatchActor):
     def _decided(self, draft: Draft, batch: Sequence[Envelope], verdict: Verdict | StoreError) -> None:
         committed = verdict is Verdict.COMMITTED
         self.kind.ports.reach(Failpoint.TURN_COMMITTED if committed else Failpoint.TURN_REFUSED)
+        if not committed:
+            self._lose(f"the store said {verdict}", write_first=isinstance(verdict, StoreError))
         if isinstance(verdict, StoreError):
             self._host.reload(self, str(verdict), delay_s=1.0)
         elif not committed:
@@ -236,8 +282,21 @@ class Activation(BatchActor):
     def _advance(self, draft: Draft) -> None:
         self.row = draft.row_after
         self._timers = draft.timers
+        self._ran = ()
+        if self._host.losses:
+            self._settle_losses(draft)
         if draft.blocked_until_s:
             self.passing_over = True
+
+    def _settle_losses(self, draft: Draft) -> None:
+        losses = self._host.losses
+        if draft.history or any(row.parked for row in draft.rescheduled):
+            settled = [row.id for row in draft.history]
+            losses.committed(self.address, [*settled, *(row.id for row in draft.rescheduled)])
+            return
+        for row in draft.rescheduled:
+            losses.written(row.id)
+            self.attempts[row.id] = row.attempts
 
     def _end_turn(self, batch: Sequence[Envelope]) -> None:
         pending = self.pending

@@ -19,6 +19,7 @@ from runtime.durable.activation import Activation
 from runtime.durable.facts import ActivationReloaded, ActorNeedsHelp
 from runtime.durable.feeder import AGAIN_S, Feeder
 from runtime.durable.kind import Kind
+from runtime.durable.lost import LostRuns
 from runtime.durable.recent import Recent
 from runtime.durable.throttle import Throttle
 from runtime.durable.transition import Draft
@@ -57,6 +58,7 @@ class Activations:
         self._context: Context | None = None
         self._table: dict[Address, Activation] = {}
         self._recent = Recent()
+        self.losses = LostRuns(kind.limits.turn_messages_max)  # also of actors and shards that have left
         self._unfetched: dict[Address, Activation] = {}  # made lately; read together by the first that runs
         self._tick = 0
         self._made = 0

@@ -7,7 +7,12 @@
                                       └─ RetryPolicy        for a handler that failed
 
 State is kept as bytes of the last good point, so that a handler that fails half-way spoils neither the messages before
-it nor those after. Nothing leaves this file before the commit: effects are released by the activation, from the Draft.
+it nor those after. A large state is serialised only once a turn: should a handler fail then, the turn is lost, and what
+was in it runs again one by one.
+
+A turn takes up no more messages once its time is over: those left begin the next, so that answers leave soon after they
+were decided, and no turn outlasts the lease by its own length. Between handlers the loop gets a go. Nothing leaves this
+file before the commit: effects are released by the activation, from the Draft.
 """
 
 from __future__ import annotations
@@ -22,8 +27,11 @@ from protos import durable_pb2
 from runtime.durable import guard
 from runtime.durable.behaviour import Decision, Delivery, SetTimer
 from runtime.durable.facts import HandlerFailed, MessageParked
+from runtime.durable.keeping import Keeper
 from runtime.durable.kind import Kind
+from runtime.durable.lost import LOST_RUNS_MIN, LostRuns, TurnLost
 from runtime.durable.outbox import Outbox
+from runtime.durable.pace import Pace
 from runtime.durable.transition import Draft, mail_row
 from runtime.envelope import Address, Envelope, address_of, decode, is_instant, message_id
 from runtime.errors import FinalError, InvalidMessage
@@ -45,7 +53,7 @@ def timer_id(address: Address, timer: durable_pb2.Timer) -> bytes:
 class Turn:
     """One run over an actor's mail. `state` is the actor's state and is changed in place."""
 
-    __slots__ = ("_attempts", "_kind", "draft", "state")
+    __slots__ = ("_attempts", "_keeper", "_kind", "_losses", "draft", "left", "ran", "state")
 
     def __init__(
         self,
@@ -56,30 +64,62 @@ class Turn:
         state: Message,
         timers: dict[str, durable_pb2.Timer],
         attempts: Mapping[bytes, int],
+        losses: LostRuns | None = None,
     ) -> None:
         self._kind = kind
         self._attempts = attempts
+        self._losses = losses or LostRuns(kind.limits.turn_messages_max)
         self.state = state
+        self.ran: list[bytes] = []  # whose handlers were called
+        self.left: Sequence[Envelope] = ()  # not taken up: the time was over
         self.draft = Draft(kind, address, shard, row, timers, kind.ports.clock.now_s())
+        self._keeper = Keeper(self.draft, state)
 
     async def run(self, envelopes: Sequence[Envelope]) -> Draft:
         """Handle messages in order, until one must be retried later: those after it wait with it.
 
-        Raises StoreError when the store is needed for an undo and does not answer; then nothing is to be committed.
+        Ends as well when the turn's time is over; `left` are those it then has not taken up.
+
+        Raises StoreError when the store is needed for an undo and does not answer, and TurnLost when the state of the
+        last good point is not known; then nothing is to be committed.
         """
         draft = self.draft
-        for envelope in envelopes:
+        pace = Pace(self._kind.ports, self._kind.limits.turn_s)
+        self._keeper.is_careful = bool(envelopes) and self._failed_before(envelopes[0]) > 0
+        for number, envelope in enumerate(envelopes):
             if envelope.id in draft.consumed:
                 continue  # a do that an undo before it in this turn has put to rest
             if draft.blocked_until_s and not envelope.undo_of:
                 continue
+            if self.ran:
+                if pace.is_over or self._goes_alone(envelope):
+                    self.left = envelopes[number:]
+                    break
+                await pace.rest()
             await self._take(envelope)
+        self._keeper.keep_all()
         return draft
+
+    def _goes_alone(self, envelope: Envelope) -> bool:
+        """Over a large state, what has failed has a turn of its own: the state before it has to be known."""
+        keeper = self._keeper
+        return keeper.is_large and (keeper.is_careful or self._failed_before(envelope) > 0)
+
+    def note_lost(self, envelopes: Sequence[Envelope]) -> Draft:
+        """Only write down how often these have run: no handler is called, before the store has taken that."""
+        for envelope in envelopes:
+            attempts = self._failed_before(envelope)
+            self.draft.reschedule(mail_row(envelope, self.draft.shard, attempts=attempts))
+        return self.draft
 
     async def _take(self, envelope: Envelope) -> None:
         if envelope.timer and not self._timer_stands(envelope):
             return
         failed_before = self._failed_before(envelope)
+        reason = self._losses.reason(envelope.id)
+        if reason and failed_before >= max(self._kind.behaviour.retries.runs_max, LOST_RUNS_MIN):
+            self._give_up(envelope, f"its runs end without a commit, the last since {reason}", failed_before)
+            return
         try:
             message = self._kind.contracts.parse(envelope.type, envelope.body)
             if envelope.type not in self._kind.behaviour.accepts:
@@ -98,19 +138,23 @@ class Turn:
     ) -> None:
         policy = self._kind.behaviour.retries
         runs = 0
+        self.ran.append(envelope.id)
         while True:
             runs += 1
             outbox = Outbox(self.draft, envelope)
             self._kind.ports.reach(Failpoint.HANDLER_CALLED)
             try:
                 decision = await self._decide(envelope, message, failed_before, outbox, do_failed)
+                self._keeper.keep()
             except (Exception, asyncio.CancelledError) as error:  # a handler's failure, not the runtime's
                 if _was_ordered(error):
                     raise
                 self._kind.ports.reach(Failpoint.HANDLER_FAILED)
-                self._restore_state()
                 failed = failed_before + runs
                 text = _text(error)
+                if self._keeper.is_unkept:
+                    raise TurnLost(f"{envelope.type} {envelope.id.hex()} failed in it: {text}") from error
+                self._restore_state()
                 if isinstance(error, FinalError | InvalidMessage) or failed >= policy.runs_max:
                     self._give_up(envelope, text, failed, _stack(error))
                     return
@@ -142,7 +186,6 @@ class Turn:
 
     def _accept(self, envelope: Envelope, decision: Decision, outbox: Outbox, attempts: int) -> None:
         draft = self.draft
-        draft.state_bytes = self.state.SerializeToString()
         outcome = decision.outcome
         if envelope.timer:
             draft.drop_timer(envelope.timer)
@@ -204,9 +247,10 @@ class Turn:
         draft.note(envelope, Outcome.FAULTED, attempts=failed, error=error, consume=False)
 
     def _failed_before(self, envelope: Envelope) -> int:
-        if envelope.timer:
-            return self.draft.timers[envelope.timer].attempts
-        return self._attempts.get(envelope.id, 0)
+        """Runs that have failed, and those that were lost."""
+        timer = self.draft.timers.get(envelope.timer) if envelope.timer else None
+        failed = self._attempts.get(envelope.id, 0) if timer is None else timer.attempts
+        return failed + self._losses.unwritten(envelope.id)
 
     def _give_up(self, envelope: Envelope, error: str, attempts: int, stack: str = "") -> None:
         """Park the message where an operator sees it, with the stack, and tell who sent it."""
