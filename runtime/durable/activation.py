@@ -140,7 +140,7 @@ class Activation(BatchActor):
     async def receive_batch(self, context: Context, messages: Sequence[object]) -> None:
         if self.stopping:
             return
-        waiting: Sequence[Envelope] = cast("Sequence[Envelope]", messages)
+        waiting: Sequence[Envelope] = [one for one in cast("Sequence[Envelope]", messages) if one.id in self.pending]
         if self.passing_over:
             waiting = self._undos(waiting)
         if not waiting:
@@ -283,6 +283,8 @@ class Activation(BatchActor):
         self.row = draft.row_after
         self._timers = draft.timers
         self._ran = ()
+        for id in draft.laid_to_rest:
+            self.pending.pop(id, None)  # it may be in the mailbox
         if self._host.losses:
             self._settle_losses(draft)
         if draft.blocked_until_s:

@@ -87,7 +87,7 @@ class Turn:
         pace = Pace(self._kind.ports, self._kind.limits.turn_s)
         self._keeper.is_careful = bool(envelopes) and self._failed_before(envelopes[0]) > 0
         for number, envelope in enumerate(envelopes):
-            if envelope.id in draft.consumed:
+            if envelope.id in draft.consumed or envelope.id in draft.laid_to_rest:
                 continue  # a do that an undo before it in this turn has put to rest
             if draft.blocked_until_s and not envelope.undo_of:
                 continue
@@ -310,6 +310,7 @@ class Turn:
     def _lay_to_rest(self, undo: Envelope, finding: guard.Finding) -> None:
         """Write the history of a do that will never run (again): it refuses every copy that may still come."""
         draft = self.draft
+        draft.laid_to_rest[undo.undo_of] = draft.address
         if finding.do is not None:
             do, attempts, why = decode(finding.do.envelope), finding.do.attempts, f"undone by {undo.id.hex()}"
             if finding.ruling is guard.Ruling.GIVE_UP_DO:

@@ -252,3 +252,47 @@ def test_lost_runs_are_part_of_the_count_that_its_mail_has() -> None:
         await local.stop()
 
     in_virtual_time(scenario)
+
+
+# --- what has run meanwhile ---
+
+
+def test_a_do_that_waits_in_the_mailbox_is_not_run_once_its_undo_is_committed() -> None:
+    async def scenario() -> None:
+        till = Till()
+        hangs = till.hangs[1] = asyncio.Event()
+        local, _, post = await started(till, limits=Limits(turn_messages_max=1))
+        first, do = post.bill(1), post.bill(2)
+        undo = post.refund(do)
+        await post.store(first, do, undo)
+        await post.push(first, undo, do)
+        await local.sleep(0.1)
+        hangs.set()
+        await local.sleep(0.5)
+        assert till.runs == [1]
+        assert await post.order() == ["1", "undo"]
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_a_do_whose_undo_found_nothing_of_it_is_not_run_when_it_comes_late() -> None:
+    async def scenario() -> None:
+        till = Till()
+        hangs = till.hangs[1] = asyncio.Event()
+        local, _, post = await started(till)
+        first, do, later = post.bill(1), post.bill(2), post.bill(3)
+        undo = post.refund(do)
+        await post.store(first, undo)
+        await post.push(first)
+        await local.sleep(0.1)
+        await post.push(undo, do)
+        hangs.set()
+        await local.sleep(0.5)
+        await post.push(do)
+        await post.send(later)
+        await local.sleep(0.5)
+        assert till.runs == [1, 3]
+        await local.stop()
+
+    in_virtual_time(scenario)
