@@ -71,7 +71,8 @@ def amends_version() -> str:
 class Node:
     """A node of a cluster. `start` it once; `stop` drains it; after that it is done for good.
 
-    `store` and `front` are what the settings say, unless they are given: a simulated node brings its own.
+    `store` and `front` are what the settings say, unless they are given: a simulated node brings its own, and
+    limits of its `links` that are small enough to be met.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Node:
         register: Sequence[Register] = (),
         store: Store | None = None,
         front: Front | None = None,
+        links: MeshSettings | None = None,
     ) -> None:
         self.settings = settings
         self.name = settings.node_name
@@ -97,6 +99,7 @@ class Node:
         self.store = store or open_store(settings.store, ports)
         server = ServerSettings(message_bytes_max=settings.message_bytes_max, advertise=settings.advertise)
         self._front = front or GrpcFront(settings.listen, ports, register, server)
+        self._links = links or MeshSettings()
         self._built = False
 
     @property
@@ -155,7 +158,7 @@ class Node:
         )
         self.commands = Commands(self.region, self.sessions, self.committer, self.store, contracts, ports, self._limits)
         self._identity = Identity(self.store.cluster_id, self.name, self.incarnation)
-        self.mesh = Mesh(self._front.transport, ports, self._identity, _Inbox(self.region), MeshSettings())
+        self.mesh = Mesh(self._front.transport, ports, self._identity, _Inbox(self.region), self._links)
         self.system = ActorSystem(ports, name=self.name)
         self._built = True
 

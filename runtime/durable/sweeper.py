@@ -43,6 +43,8 @@ class Sweeper:
         self._taking: dict[int, int] = {}  # by take-over: swept, but pushes are declined until that is complete
         self._takeovers = 0
         self._declined: set[int] = set()  # of those being taken: pushes have come meanwhile
+        self.rows_max = _ROWS_MAX
+        self.reach_max = _REACH_MAX
         self._reach = _ROWS_MAX
         self._passes = 0
         self._armed: dict[bytes, None] = {}
@@ -164,10 +166,10 @@ class Sweeper:
         while is_full:
             self._ports.reach(Failpoint.SWEEP_BEGUN)
             rows = await self._kind.store.waiting(
-                self._kind.name, shards, due_before_s=_EVER_S, sent_before_s=_EVER_S, limit=_REACH_MAX, after=last
+                self._kind.name, shards, due_before_s=_EVER_S, sent_before_s=_EVER_S, limit=self.reach_max, after=last
             )
             self._deliver(rows, now_s)
-            is_full = len(rows) == _REACH_MAX
+            is_full = len(rows) == self.reach_max
             last = rows[-1] if rows else None
 
     async def _sweep_mail(self, shards: list[int], *, sent_before_s: float) -> bool:
@@ -185,7 +187,7 @@ class Sweeper:
         self._deliver(rows, now_s)
         complete = len(rows) < self._reach
         # Those found first may all belong to one actor that fails: the next look reaches past them.
-        self._reach = _ROWS_MAX if complete else min(self._reach * 2, _REACH_MAX)
+        self._reach = self.rows_max if complete else min(self._reach * 2, self.reach_max)
         return complete
 
     def _deliver(self, rows: list[MailRow], now_s: float) -> None:
@@ -197,13 +199,13 @@ class Sweeper:
 
     async def _sweep_timers(self, shards: list[int]) -> bool:
         before_s = self._ports.clock.now_s() + 2 * self._kind.limits.sweep_s
-        rows = await self._kind.store.due(self._kind.name, shards, before_s=before_s, limit=_ROWS_MAX)
+        rows = await self._kind.store.due(self._kind.name, shards, before_s=before_s, limit=self.rows_max)
         if rows:
             self._ports.reach(Failpoint.TIMERS_SWEPT)
         for row in rows:
             for timer in self._timers_of(row):
                 self._arm(row, row.shard, timer)
-        return len(rows) < _ROWS_MAX
+        return len(rows) < self.rows_max
 
     def _timers_of(self, row: ActorRow) -> list[durable_pb2.Timer]:
         """Those that can fire. The others are reported by each pass, until somebody has mended the row."""

@@ -44,6 +44,7 @@ class Outbox:
     """
 
     __slots__ = (
+        "_frame_messages_max",
         "_open_bytes",
         "_pushes",
         "_queue_max",
@@ -57,8 +58,9 @@ class Outbox:
         "shed",
     )
 
-    def __init__(self, window_bytes: int, queue_max: int) -> None:
+    def __init__(self, window_bytes: int, queue_max: int, frame_messages_max: int = FRAME_MESSAGES_MAX) -> None:
         self._window_bytes = window_bytes
+        self._frame_messages_max = frame_messages_max
         self._queue_max = queue_max
         self._pushes: deque[bytes] = deque()
         self._signals: deque[bytes] = deque()
@@ -111,7 +113,7 @@ class Outbox:
         if not self.queued and not self.gap:
             return False
         frame.gap, self.gap = self.gap, False
-        if self._queued_bytes <= FRAME_BYTES_MAX and self.queued <= FRAME_MESSAGES_MAX:
+        if self._queued_bytes <= FRAME_BYTES_MAX and self.queued <= self._frame_messages_max:
             self._take_all(frame)
         else:
             self._take_some(frame)
@@ -130,10 +132,10 @@ class Outbox:
         self._queued_bytes = 0
 
     def _take_some(self, frame: mesh_pb2.Frame) -> None:
-        room_bytes, room = FRAME_BYTES_MAX, FRAME_MESSAGES_MAX
+        room_bytes, room = FRAME_BYTES_MAX, self._frame_messages_max
         # Signals first: there are few, somebody waits for each, and a flood of pushes must not hold them up.
         for queue, taken in ((self._signals, frame.signals), (self._pushes, frame.pushes)):
-            while queue and room and (len(queue[0]) <= room_bytes or room == FRAME_MESSAGES_MAX):
+            while queue and room and (len(queue[0]) <= room_bytes or room == self._frame_messages_max):
                 encoded = queue.popleft()
                 taken.append(encoded)
                 room -= 1

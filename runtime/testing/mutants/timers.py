@@ -62,7 +62,7 @@ TIMERS = (
         (
             Edit(
                 Sweeper._sweep_timers,
-                "rows = await self._kind.store.due(self._kind.name, shards, before_s=before_s, limit=_ROWS_MAX)",
+                "rows = await self._kind.store.due(self._kind.name, shards, before_s=before_s, limit=self.rows_max)",
                 "rows = []",
             ),
             Edit(Sweeper.arm, "if row.due_at_s <= soon_s:", "if True:"),

@@ -44,6 +44,11 @@ class Acts:
         point = self._dice.choose(tuple(Failpoint))
         self._cluster.ambushes.arm(Ambush(point, hits=1 + self._dice.below(12)))
 
+    def freeze_at_failpoint(self) -> None:
+        """As SIGSTOP does at a durable boundary: between a question to the store, say, and its answer."""
+        point = self._dice.choose(tuple(Failpoint))
+        self._cluster.ambushes.arm(Ambush(point, hits=1 + self._dice.below(12), freeze_s=self._lasts_s()))
+
     def power_off(self) -> None:
         self._node().kill("powered off", dark=True, restart_s=self._dice.between(0.05, 4.0))
 
@@ -190,6 +195,7 @@ class Acts:
         """Leases look as if they had run out, though their holders live; or they last longer than anybody meant."""
         self._cluster.fault("clock of the store jumps")
         clock = self._cluster.database.clock
+        self._cluster.database.clock_has_jumped = True
         clock.jump(self._dice.choose((-3.0, 3.0, 40.0)) - clock.wrong_by_s)
 
     def lock_database(self) -> None:
@@ -264,6 +270,7 @@ ACTS: dict[str, Callable[[Acts], None]] = {
     "kill": Acts.kill,
     "kill for long": Acts.kill_for_long,
     "kill at failpoint": Acts.kill_at_failpoint,
+    "freeze at failpoint": Acts.freeze_at_failpoint,
     "power off": Acts.power_off,
     "kill between steps": Acts.kill_between_steps,
     "freeze": Acts.freeze,

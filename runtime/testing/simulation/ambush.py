@@ -1,6 +1,7 @@
-"""Failpoints under simulation: how often each was reached in a run, and who is killed at which.
+"""Failpoints under simulation: how often each was reached in a run, and who is killed or frozen at which.
 
 node ──reach(point)──▶ Ambushes ──an armed one springs──▶ SimNode.kill, and Killed ends what it was doing
+                                                       SimNode.freeze, until the storm thaws it
 storm, exhaustive runs ──arm──▶
 """
 
@@ -18,13 +19,14 @@ __all__ = ["Ambush", "Ambushes"]
 class Ambush:
     """Kill whoever reaches the point for the `hits`th time from now on; `then` is laid when that has happened.
 
-    One that is `lasting` outlives the storm.
+    One that is `lasting` outlives the storm. With `freeze_s`, who reaches the point is frozen for so long instead.
     """
 
     point: Failpoint
     hits: int = 1
     then: Ambush | None = None
     lasting: bool = False
+    freeze_s: float = 0.0
 
 
 class Ambushes:
@@ -42,18 +44,18 @@ class Ambushes:
         """Call them off, but for those that last."""
         self._armed = [one for one in self._armed if one.lasting]
 
-    def springs(self, point: Failpoint) -> bool:
-        """Note that a point was reached; True if whoever reached it dies there."""
+    def springs(self, point: Failpoint) -> Ambush | None:
+        """Note that a point was reached; gives the ambush that whoever reached it runs into, if one was laid."""
         self.reached[point] += 1
         if not self._armed:
-            return False
+            return None
         for ambush in self._armed:
             if ambush.point is point:
                 ambush.hits -= 1
                 if ambush.hits <= 0:
                     self._spring(ambush)
-                    return True
-        return False
+                    return ambush
+        return None
 
     def _spring(self, ambush: Ambush) -> None:
         self.sprung += 1

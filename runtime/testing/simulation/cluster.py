@@ -21,7 +21,7 @@ from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.faulty_handlers import FaultyCatalogue
 from runtime.testing.simulation.faulty_store import FaultyStore, StoreFaults
 from runtime.testing.simulation.ledger import Ledger, Violation
-from runtime.testing.simulation.limits import over_limits
+from runtime.testing.simulation.limits import SmallLimits, over_limits
 from runtime.testing.simulation.loop import Killed, SimLoop
 from runtime.testing.simulation.machine import machine_ports
 from runtime.testing.simulation.node import NodeSpec, SimNode
@@ -51,12 +51,13 @@ class SimCluster:
         handler_fails: float = 0.0,
         restart_s: float = 0.5,
         failures_max: int = 50,
+        small: SmallLimits | None = None,
         connect: Connect | None = None,
         next_catalogue: Callable[[], Catalogue] | None = None,
     ) -> None:
         """`connect` gives each life of a node its store; without it, all share one database that can fail.
 
-        `next_catalogue` makes what nodes host whose `version` is 1.
+        `small` are limits that no setting sets. `next_catalogue` makes what nodes host whose `version` is 1.
         """
         self.loop = loop
         self.connect = connect
@@ -70,6 +71,7 @@ class SimCluster:
         self.faults = faults
         self.happened: Counter[str] = Counter()  # faults, by name
         self.facts: Counter[str] = Counter()
+        self.small = small or SmallLimits()
         self.restart_s = restart_s  # of a node that was killed at a failpoint
         self.failures_max = failures_max  # of turns in a row, before a kind is slowed to probes
         self.last: deque[str] = deque(maxlen=_LAST_MAX)

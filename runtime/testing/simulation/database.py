@@ -32,6 +32,7 @@ class Database:
         self.rows = MemoryStore(ports)
         self.ledger = ledger
         self._loop = loop
+        self.clock_has_jumped = False  # once: leases are no measure from then on
         self.reigns = 0  # how often a standby has taken over
         self._standby: tuple[Kept, Kept] | None = None
         self._locked_until_s = 0.0

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from runtime.durable.sweeper import Sweeper
 from runtime.host import Node
+from runtime.mesh.stream import MeshSettings
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.ledger import Violation
 
-__all__ = ["draw_limits", "over_limits"]
+__all__ = ["SmallLimits", "draw_limits", "draw_small", "over_limits"]
 
 _TURN_ROOM = 1  # a batch that runs has left the mailbox, and is still counted as pending
 
@@ -26,6 +29,30 @@ def draw_limits(dice: Dice) -> dict[str, Any]:
     if dice.chance(0.2):
         limits["idle_s"] = 0.5
     return limits
+
+
+@dataclass(frozen=True, slots=True)
+class SmallLimits:
+    """Limits that no setting sets, of every node of a run; in production they are far away."""
+
+    links: MeshSettings = field(default_factory=MeshSettings)
+    sweep_rows_max: int | None = None  # None: as in production
+
+    def set(self, sweeper: Sweeper) -> None:
+        """Before its first pass."""
+        if self.sweep_rows_max is not None:
+            sweeper.rows_max = sweeper.reach_max = self.sweep_rows_max
+
+
+def draw_small(dice: Dice) -> SmallLimits:
+    """Mostly as in production, sometimes so small that a page, a frame and a window of credit are filled."""
+    links = MeshSettings()
+    if dice.chance(0.25):
+        links = replace(links, frame_messages_max=dice.choose((8, 4, 3)))
+    if dice.chance(0.15):
+        links = replace(links, window_bytes=dice.choose((16_384, 4_096, 1_024)))
+    rows_max = dice.choose((8, 4, 3)) if dice.chance(0.25) else None
+    return SmallLimits(links, rows_max)
 
 
 def over_limits(node: Node) -> Iterator[Violation]:

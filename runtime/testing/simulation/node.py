@@ -23,6 +23,7 @@ from runtime.testing.simulation.calls import SimCalls
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.faulty_store import FaultyStore
 from runtime.testing.simulation.front import SimFront
+from runtime.testing.simulation.lease_rule import broken_lease
 from runtime.testing.simulation.ledger import Violation
 from runtime.testing.simulation.loop import Killed, Process, check_alive
 from runtime.testing.simulation.machine import SimClock, SimTasks, machine_ports
@@ -109,7 +110,8 @@ class SimNode:
         store = cluster.connect(self, ports) if cluster.connect is not None else self._faulty_store(dice.named("store"))
         self._front = SimFront(cluster.network, self.address, ports)
         settings = Settings(name=self.spec.name, services=self.spec.services, **{**cluster.settings, **self.limits})
-        self.node = Node(settings, cluster.catalogue_of(self.version), ports, store=store, front=self._front)
+        catalogue = cluster.catalogue_of(self.version)
+        self.node = Node(settings, catalogue, ports, store=store, front=self._front, links=cluster.small.links)
         ports.tasks.start(self._run(process, self.node), name=self.name)
 
     def _faulty_store(self, dice: Dice) -> FaultyStore:
@@ -131,10 +133,22 @@ class SimNode:
         check_alive()
         if point is Failpoint.KINDS_STARTED and self.node is not None:
             self._look_into(self.node)
-        if self._cluster.ambushes.springs(point):
+        if point is Failpoint.TURN_BEGUN and self.node is not None:
+            self._check_lease(self.node)
+        ambush = self._cluster.ambushes.springs(point)
+        if ambush is not None and ambush.freeze_s:
+            self._cluster.note(f"{self.name} reaches {point.name}")
+            self.freeze(at_failpoint=True)
+            self._cluster.database.later(ambush.freeze_s, self.thaw)
+        elif ambush is not None:
             self._cluster.note(f"{self.name} reaches {point.name}")
             self.kill("killed at a failpoint", restart_s=self._cluster.restart_s)
             raise Killed
+
+    def _check_lease(self, node: Node) -> None:
+        cluster = self._cluster
+        if cluster.connect is None:  # on a real file the tables are not those of the simulated database
+            cluster.crashes.extend(broken_lease(node, cluster.database, is_alone=not cluster.twins))
 
     async def _run(self, process: Process, node: Node) -> None:
         try:
@@ -157,6 +171,8 @@ class SimNode:
             Witness(node.committer, self._cluster.ledger)
         for activations in node.region.activations.values():
             activations.throttle.failures_max = self._cluster.failures_max
+        for sweeper in node.region.sweepers.values():
+            self._cluster.small.set(sweeper)
 
     def kill(self, how: str, *, dark: bool = False, restart_s: float = 1.0) -> None:
         """As SIGKILL does, or a power cut if `dark`; the supervisor starts it again after a while."""
@@ -166,9 +182,10 @@ class SimNode:
         self._end(self.process, dark=dark)
         self._restart_after(restart_s)
 
-    def freeze(self) -> None:
+    def freeze(self, *, at_failpoint: bool = False) -> None:
+        """As SIGSTOP does. What is under way on the network and in the store goes on without it."""
         if self.process is not None and self.alive:
-            self._cluster.fault("frozen", self.name)
+            self._cluster.fault("frozen at a failpoint" if at_failpoint else "frozen", self.name)
             self.process.frozen = True
 
     def thaw(self) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from protos.saga_pb2 import SagaRecord
 from runtime.envelope import address_of
+from runtime.testing.simulation.cluster import SimCluster
 from runtime.testing.simulation.ledger import Ledger, Violation
 from runtime.testing.simulation.workload import Play
 
-__all__ = ["broken_at_rest"]
+__all__ = ["broken_at_rest", "without_stream"]
 
 _ENDED = (SagaRecord.COMPLETED, SagaRecord.COMPENSATED)
 
@@ -28,3 +29,11 @@ def broken_at_rest(ledger: Ledger, play: Play) -> Iterator[Violation]:
             text = f"{mail.id.hex()} for {address_of(*mail.address)} is parked: {mail.parked}"
             yield Violation("I9", text, mail.conversation)
     yield from play.check()
+
+
+def without_stream(cluster: SimCluster) -> list[tuple[str, str]]:
+    """Who dials, and whom, of all nodes that serve, where there is no open stream."""
+    open_now = dict.fromkeys(cluster.network.streams)
+    serving = [node for node in cluster.nodes if node.serves and not node.frozen]
+    pairs = [(one, other) for one in serving for other in serving if one is not other]
+    return [(one.name, other.name) for one, other in pairs if (one.address, other.address) not in open_now]

@@ -23,7 +23,7 @@ from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.ledger import Violation
 from runtime.testing.simulation.loop import NothingLeft, SimLoop
 from runtime.testing.simulation.order import Order
-from runtime.testing.simulation.rest import broken_at_rest
+from runtime.testing.simulation.rest import broken_at_rest, without_stream
 from runtime.testing.simulation.scene import Scene, draw_scene
 from runtime.testing.simulation.storm import Storm
 from runtime.testing.simulation.workload import Hazardous, Versioned, Workload
@@ -32,6 +32,7 @@ __all__ = ["MakeScene", "Result", "simulate_scene", "simulate_seed"]
 
 _REST_S = 900.0  # within which everything has to end after the last fault
 _STOP_S = 60.0  # within which every node has to stop when it is asked to
+_STREAMS_S = 30.0  # within which every two nodes that live have a stream; silence and a refusal take some of it
 _LOOK_S = 0.25
 _STEPS_MAX = 500_000  # some fifty times as many as a run takes
 
@@ -115,6 +116,7 @@ class _Run:
             handler_fails=scene.plan.handler_fails,
             restart_s=scene.restart_s,
             failures_max=scene.failures_max,
+            small=scene.small,
             next_catalogue=deployed.next_catalogue if isinstance(deployed, Versioned) else None,
         )
         self._pinned = deployed.settings
@@ -171,6 +173,7 @@ class _Run:
         await storm
         if await self._rests(play):
             self._extra.extend(broken_at_rest(cluster.ledger, self._play))
+            await self._check_streams()
         else:
             self._extra.append(self._unrest(play))
             cluster.ledger.check_rest()
@@ -188,6 +191,16 @@ class _Run:
                 return False
             await self._cluster.sleep(_LOOK_S)
         return False
+
+    async def _check_streams(self) -> None:
+        """Every two nodes that live have found each other again, at most some redials after the last fault."""
+        until_s = self._loop.time() + _STREAMS_S
+        while without_stream(self._cluster) and self._loop.time() < until_s:
+            await self._cluster.sleep(_LOOK_S)
+        for source, target in without_stream(self._cluster):
+            self._extra.append(
+                Violation("I12", f"{source} has no stream to {target}, {_STREAMS_S:g} s after the last fault")
+            )
 
     def _unrest(self, play: asyncio.Task[Any]) -> Violation:
         if self._cluster.loop.time() - self._cluster.ledger.last_commit_at_s > _REST_S / 2 and not play.done():

@@ -11,7 +11,7 @@ from typing import Any
 
 from runtime.testing.simulation.ambush import Ambush
 from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.limits import draw_limits
+from runtime.testing.simulation.limits import SmallLimits, draw_limits, draw_small
 from runtime.testing.simulation.node import NodeSpec
 from runtime.testing.simulation.order import Order
 from runtime.testing.simulation.storm import Plan, draw_plan
@@ -28,6 +28,7 @@ class Scene:
     ambush: Ambush | None = None  # laid before the first step
     restart_s: float = 0.5  # after which a node that died at a failpoint is started again
     failures_max: int = 50  # of turns in a row, after which a kind is slowed to probes
+    small: SmallLimits = field(default_factory=SmallLimits)  # of what no setting sets
 
 
 def draw_scene(dice: Dice, services: Sequence[str], *, calm: bool = False, order: Order | None = None) -> Scene:
@@ -40,6 +41,7 @@ def draw_scene(dice: Dice, services: Sequence[str], *, calm: bool = False, order
         settings=_settings(dice.named("settings")),
         restart_s=dice.choose((0.5, 0.05, 3.0)),  # a lease later, before that is missed, or long after
         failures_max=dice.choose((50, 50, 50, 3)),
+        small=draw_small(dice.named("small limits")),
     )
 
 
