@@ -145,7 +145,8 @@ class OrderClients:
     async def _restock(self, sku: str, quantity: int) -> None:
         dice = self._dice.named(f"restock {sku}")
         for part in range(2 if quantity else 0):
-            request = orders_pb2.RestockRequest(sku=sku, quantity=quantity // 2, request_id=f"{sku} {part}")
+            delivery = f"delivery {part}"  # one name for what comes of every SKU
+            request = orders_pb2.RestockRequest(sku=sku, quantity=quantity // 2, request_id=delivery)
             await self._insist(dice, partial(_restock, request))
             self._restocked[sku] = self._restocked.get(sku, 0) + quantity // 2
             await self._world.sleep(dice.between(0.0, 3.0))

@@ -40,7 +40,7 @@ class Mesh:
         self._ports = ports
         self._identity = identity
         self._receiver = receiver
-        self._settings = settings or MeshSettings()
+        self.settings = settings or MeshSettings()
         self._peers: dict[str, Peer] = {}
         self._inbound: dict[str, Inbound] = {}  # the newest of each node
         self._running: dict[asyncio.Task[None], None] = {}
@@ -90,7 +90,7 @@ class Mesh:
         return [self._peers[node].status() for node in sorted(self._peers)]
 
     def _start(self, node: str, at: PeerAddress) -> None:
-        peer = Peer(node, at, self._identity, self._transport, self._ports, self._settings)
+        peer = Peer(node, at, self._identity, self._transport, self._ports, self.settings)
         self._peers[node] = peer
         task = self._ports.tasks.start(peer.run(), name=f"peer {node}")
         self._running[task] = None
@@ -106,12 +106,12 @@ class Mesh:
         """Serve one stream that another node dialled; returns when it has ended."""
         if self._is_closed:
             return  # no goodbye: to the dialler that would be a refusal, and this node may be back in a moment
-        hello = await greet(link, self._identity, self._ports, self._settings)
+        hello = await greet(link, self._identity, self._ports, self.settings)
         if hello is None or self._is_closed:
             return
         node = hello.node
         before = self._inbound.get(node)
-        inbound = Inbound(node, link, self._ports, self._settings, self._receiver, before)
+        inbound = Inbound(node, link, self._ports, self.settings, self._receiver, before)
         self._inbound[node] = inbound
         self._start_ticking()
         if node in self._peers:
@@ -126,10 +126,10 @@ class Mesh:
 
     def _start_ticking(self) -> None:
         if self._ticker is None:
-            self._ticker = self._ports.clock.call_later(self._settings.beat_s, self._tick)
+            self._ticker = self._ports.clock.call_later(self.settings.beat_s, self._tick)
 
     def _tick(self) -> None:
-        self._ticker = self._ports.clock.call_later(self._settings.beat_s, self._tick)
+        self._ticker = self._ports.clock.call_later(self.settings.beat_s, self._tick)
         for peer in list(self._peers.values()):
             peer.beat()
         for inbound in list(self._inbound.values()):

@@ -171,6 +171,11 @@ class MemoryStore:
         ]
         return [row for _, _, row in sorted(rows, key=lambda entry: entry[:2])[:limit]]
 
+    @property
+    def conversations(self) -> frozenset[bytes]:
+        """Those that anything is remembered of."""
+        return frozenset(self._history)
+
     async def purge(self, *, handled_before_s: float, limit: int, after: bytes = b"") -> tuple[int, bytes]:
         live = {row.conversation for row in self._all_mail()}
         live |= {row.conversation for row in self._actors.values() if row.due_at_s is not None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from runtime.testing.mutants.delivery import DELIVERY
+from runtime.testing.mutants.machines import MACHINES
 from runtime.testing.mutants.mutant import Mutant
 from runtime.testing.mutants.ownership import OWNERSHIP
 from runtime.testing.mutants.sagas import SAGAS
@@ -20,6 +21,7 @@ ROOMS: Mapping[str, tuple[Mutant, ...]] = {
     "timers": TIMERS,
     "delivery": DELIVERY,
     "ownership": OWNERSHIP,
+    "machines": MACHINES,
     "sagas": SAGAS,
 }
 """By what they break, in the order of the page."""

@@ -19,6 +19,8 @@ from runtime.testing.simulation.node import SimNode
 
 __all__ = ["ACTS", "HAZARDS", "Acts"]
 
+_LEASE_POINTS = (Failpoint.RENEWAL_ASKED, Failpoint.RENEWED, Failpoint.VIEW_READ, Failpoint.TURN_BEGUN)
+
 
 class Acts:
     """All that can be done; choices come from `dice`, which the storm renews for each act."""
@@ -46,8 +48,10 @@ class Acts:
 
     def freeze_at_failpoint(self) -> None:
         """As SIGSTOP does at a durable boundary: between a question to the store, say, and its answer."""
-        point = self._dice.choose(tuple(Failpoint))
-        self._cluster.ambushes.arm(Ambush(point, hits=1 + self._dice.below(12), freeze_s=self._lasts_s()))
+        of_leases = self._dice.chance(0.4)  # where a node says how long it may go on, and hears how long that is
+        point = self._dice.choose(_LEASE_POINTS if of_leases else tuple(Failpoint))
+        lasts_s = self._dice.between(1.0, 2.0) if of_leases else self._lasts_s()  # about as long as a lease
+        self._cluster.ambushes.arm(Ambush(point, hits=1 + self._dice.below(12), freeze_s=lasts_s))
 
     def power_off(self) -> None:
         self._node().kill("powered off", dark=True, restart_s=self._dice.between(0.05, 4.0))

@@ -45,6 +45,17 @@ class Database:
         self.ledger.last_commit_at_s = self._loop.time()
         return verdicts
 
+    def purge(self, *, handled_before_s: float, limit: int, after: bytes) -> Coroutine[Any, Any, tuple[int, bytes]]:
+        """Forget old conversations, and hold against the ledger what was forgotten."""
+
+        async def purged() -> tuple[int, bytes]:
+            before = self.rows.conversations
+            done = await self.rows.purge(handled_before_s=handled_before_s, limit=limit, after=after)
+            self.ledger.forgot(before - self.rows.conversations)
+            return done
+
+        return purged()
+
     def lock(self, lasts_s: float) -> None:
         """Somebody holds the lock that writers need."""
         self._locked_until_s = max(self._locked_until_s, self._loop.time() + lasts_s)

@@ -204,8 +204,8 @@ class FaultyStore:
         return await self._read(lambda: self._database.rows.due(kind, shards, before_s=before_s, limit=limit))
 
     async def purge(self, *, handled_before_s: float, limit: int, after: bytes = b"") -> tuple[int, bytes]:
-        rows = self._database.rows
-        return await self._write(lambda: rows.purge(handled_before_s=handled_before_s, limit=limit, after=after))
+        database = self._database
+        return await self._write(lambda: database.purge(handled_before_s=handled_before_s, limit=limit, after=after))
 
     # --- membership ---
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from runtime.envelope import Address, Envelope, address_of, decode
@@ -250,6 +251,15 @@ class Ledger:
         self.waiting[mail.id] = mail
         if known is None:
             self._sent[mail.id] = _Sent(mail, _readable(mail), len(self._sent))
+
+    # --- what is forgotten ---
+
+    def forgot(self, conversations: AbstractSet[bytes]) -> None:
+        """The store has purged these: nothing of them may wait, nor may a timer of theirs run."""
+        waiting = {row.conversation for row in self.waiting.values()} & conversations
+        timed = {row.conversation for row in self.timed} & conversations
+        for conversation in sorted(waiting | timed):
+            self._broken("I14", "a conversation was forgotten while mail or a timer of it still waits", conversation)
 
     # --- a database that loses its newest commits ---
 

@@ -51,6 +51,8 @@ def draw_small(dice: Dice) -> SmallLimits:
         links = replace(links, frame_messages_max=dice.choose((8, 4, 3)))
     if dice.chance(0.15):
         links = replace(links, window_bytes=dice.choose((16_384, 4_096, 1_024)))
+    if dice.chance(0.15):
+        links = replace(links, queue_max=dice.choose((16, 8, 4)))
     rows_max = dice.choose((8, 4, 3)) if dice.chance(0.25) else None
     return SmallLimits(links, rows_max)
 
@@ -64,6 +66,9 @@ def over_limits(node: Node) -> Iterator[Violation]:
             yield _over(node, f"{len(activations)} actors of {kind} in memory", settings.activations_max)
         if activations.pending_max > pending_max:
             yield _over(node, f"{activations.pending_max} messages for one {kind} in memory", pending_max)
+    for peer in node.mesh.status():
+        if peer.queued > node.mesh.settings.queue_max:
+            yield _over(node, f"{peer.queued} messages queue for {peer.node}", node.mesh.settings.queue_max)
     if node.committer.waiting > node.committer.waiting_max:
         yield _over(node, f"{node.committer.waiting} transitions queue", node.committer.waiting_max)
 

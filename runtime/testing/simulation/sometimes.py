@@ -40,6 +40,7 @@ _FAULTS = (
     "deaf",
     "drained",
     "frozen",
+    "frozen at a failpoint",
     "handler fails",
     "killed",
     "killed at a failpoint",
