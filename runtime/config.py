@@ -113,7 +113,7 @@ class Settings(BaseSettings):
     mailbox_max: Count = 1000
     turn_messages_max: Count = 64
     turn_bytes_max: Annotated[int, Field(ge=1024)] = _MIB
-    state_bytes_max: Annotated[int, Field(ge=1024, le=512 * _MIB)] = 64 * _MIB  # of one actor; more fails its handler
+    state_bytes_max: Annotated[int, Field(ge=1024, le=512 * _MIB)] = 16 * _MIB  # of one actor; more fails its handler
     activations_max: Count = 5000
 
     log_format: Annotated[Literal["auto", "console", "json"], BeforeValidator(_lower)] = "auto"

@@ -237,7 +237,7 @@ class Activation(BatchActor):
             self.kind, self.address, self.shard, self.row, self._state, dict(self._timers), self.attempts, losses
         )
         if losses:
-            lost = [one for one in batch if losses.is_to_be_written(one.id) and not one.timer]
+            lost = [one for one in batch if losses.is_to_be_written(one.id)]
             if lost:
                 context.put_back(batch)
                 return turn.note_lost(lost), ()
@@ -275,6 +275,8 @@ class Activation(BatchActor):
             self._host.reload(self, f"commit of revision {draft.revision}: {verdict}", doubted=True)
         else:
             self._advance(draft)
+            if self._host.losses:
+                self._settle_losses(draft, was_noted=not batch)
             self._host.release(self, draft)
             self.kind.ports.reach(Failpoint.TURN_RELEASED)
             self._end_turn(batch)
@@ -285,19 +287,19 @@ class Activation(BatchActor):
         self._ran = ()
         for id in draft.laid_to_rest:
             self.pending.pop(id, None)  # it may be in the mailbox
-        if self._host.losses:
-            self._settle_losses(draft)
         if draft.blocked_until_s:
             self.passing_over = True
 
-    def _settle_losses(self, draft: Draft) -> None:
+    def _settle_losses(self, draft: Draft, *, was_noted: bool) -> None:
+        """What was lost is in the store now: counted only, if it `was_noted`, else with what has come of it."""
         losses = self._host.losses
-        if draft.history or any(row.parked for row in draft.rescheduled):
-            settled = [row.id for row in draft.history]
-            losses.committed(self.address, [*settled, *(row.id for row in draft.rescheduled)])
+        done = [row.id for row in draft.history] + [row.id for row in draft.rescheduled]
+        if not was_noted:
+            losses.committed(self.address, done)
             return
+        for id in done:
+            losses.written(id)
         for row in draft.rescheduled:
-            losses.written(row.id)
             self.attempts[row.id] = row.attempts
 
     def _end_turn(self, batch: Sequence[Envelope]) -> None:

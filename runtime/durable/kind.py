@@ -26,7 +26,7 @@ class Limits:
     turn_messages_max: int = 64  # handled in one transition
     turn_bytes_max: int = 1 << 20
     turn_s: float = 0.1  # after which a turn takes up no more messages; those left begin the next
-    state_bytes_max: int = 64 << 20  # of one actor's state; a handler that makes it larger has failed
+    state_bytes_max: int = 16 << 20  # of one actor's state; a handler that makes it larger has failed
     activations_max: int = 5000  # actors in memory; idle ones leave first
     idle_s: float = 10.0  # without a message for this long, an actor leaves memory
     sweep_s: float = 1.0  # between two looks for mail that nobody pushed

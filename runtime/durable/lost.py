@@ -85,6 +85,10 @@ class LostRuns:
         if loss is not None:
             loss.unwritten = 0
 
+    def name_anew(self, id: bytes, new_id: bytes) -> None:
+        """The same has another id now, under which they are counted."""
+        self._newer[new_id] = _Loss(0, self.reason(id), write_first=True)
+
     def committed(self, address: Address, ids: Iterable[bytes]) -> None:
         """A turn over these is in the store: their losses are past, and the next turn may be twice as long."""
         for id in ids:

@@ -7,12 +7,8 @@
                                       └─ RetryPolicy        for a handler that failed
 
 State is kept as bytes of the last good point, so that a handler that fails half-way spoils neither the messages before
-it nor those after. A large state is serialised only once a turn: should a handler fail then, the turn is lost, and what
-was in it runs again one by one.
-
-A turn takes up no more messages once its time is over: those left begin the next, so that answers leave soon after they
-were decided, and no turn outlasts the lease by its own length. Between handlers the loop gets a go. Nothing leaves this
-file before the commit: effects are released by the activation, from the Draft.
+it nor those after. A turn takes up no more messages once its time is over: those left begin the next. Nothing leaves
+this file before the commit: effects are released by the activation, from the Draft.
 """
 
 from __future__ import annotations
@@ -107,10 +103,17 @@ class Turn:
 
     def note_lost(self, envelopes: Sequence[Envelope]) -> Draft:
         """Only write down how often these have run: no handler is called, before the store has taken that."""
+        draft, losses = self.draft, self._losses
         for envelope in envelopes:
-            attempts = self._failed_before(envelope)
-            self.draft.reschedule(mail_row(envelope, self.draft.shard, attempts=attempts))
-        return self.draft
+            attempts, reason = self._failed_before(envelope), losses.reason(envelope.id)
+            if not envelope.timer:
+                draft.reschedule(mail_row(envelope, draft.shard, attempts=attempts))
+            elif self._timer_stands(envelope):
+                self._retry_timer(envelope, f"its run was lost: {reason}", attempts, draft.now_s)
+                losses.name_anew(envelope.id, timer_id(draft.address, draft.timers[envelope.timer]))
+            else:
+                losses.written(envelope.id)
+        return draft
 
     async def _take(self, envelope: Envelope) -> None:
         if envelope.timer and not self._timer_stands(envelope):

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 from google.protobuf.message import Message
 
-from runtime.durable.behaviour import Decision, Delivery, RetryPolicy
+from protos.billing_pb2 import BillOrder
+from runtime.durable.behaviour import Decision, Delivery, RetryPolicy, SetTimer
+from runtime.durable.facts import MessageParked
 from runtime.durable.kind import Limits
 from runtime.errors import Overloaded, StoreUnavailable
 from runtime.store.memory import MemoryStore
@@ -229,6 +231,40 @@ def test_a_store_that_fails_for_long_has_nothing_run_again_and_again_and_parks_n
         await local.sleep(5)
         assert till.runs == [1, 1]
         assert await post.order() == ["1"]
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_a_timer_is_not_run_again_and_again_while_the_store_fails_nor_given_up_for_that() -> None:
+    async def scenario() -> None:
+        till = Till(timers={1: SetTimer("remind", 0.0, BillOrder(amount_cents=2))})
+        store = Failing(LocalNode([till]).ports)
+        local, _, post = await started(till, store)
+        till.timers[1] = SetTimer("remind", local.ports.clock.now_s() + 3, BillOrder(order_id="ORD-1", amount_cents=2))
+        await post.send(post.bill(1))
+        await local.sleep(2)
+        store.is_down = True
+        await local.sleep(600)
+        assert till.runs == [1, 2]
+        store.is_down = False
+        await local.sleep(5)
+        assert till.runs == [1, 2, 2]
+        assert await post.order() == ["1", "2"]
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_a_timer_whose_runs_all_lose_the_lease_is_given_up_with_that_reason() -> None:
+    async def scenario() -> None:
+        till = SlowTill(at={2: 5.0})
+        local, _, post = await started(till)
+        till.timers[1] = SetTimer("remind", local.ports.clock.now_s() + 1, BillOrder(order_id="ORD-1", amount_cents=2))
+        await post.send(post.bill(1))
+        await local.sleep(120)
+        assert till.runs.count(2) == till.retries.runs_max
+        assert [fact.attempts for fact in local.facts if isinstance(fact, MessageParked)] == [till.retries.runs_max]
         await local.stop()
 
     in_virtual_time(scenario)
