@@ -36,11 +36,13 @@ from protos.orders_pb2 import (
     WatchOrderRequest,
 )
 from protos.sales_pb2 import CHOREOGRAPHY, ORCHESTRATION
-from runtime.adapters import SystemIds
+from runtime.adapters import SystemIds, check_open_files
+from runtime.errors import InvalidSettings
 
 __all__ = ["main"]
 
 CALL_S = 30.0
+_OPEN_FILES_MIN = 32
 
 _RETRY_POLICY = {  # every call may be repeated; a node that starts or is busy answers soon
     "maxAttempts": 4,
@@ -149,6 +151,10 @@ def _fail(shop: Shop, error: grpc.aio.AioRpcError) -> NoReturn:
 @click.pass_context
 def main(context: click.Context, node: str, as_json: bool) -> None:
     """Place orders, follow them, and keep the warehouse stocked."""
+    try:
+        check_open_files(_OPEN_FILES_MIN)
+    except InvalidSettings as error:
+        raise click.ClickException(str(error)) from error
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # what its core notes of connections is not for people
     context.obj = Shop(node, as_json)
 

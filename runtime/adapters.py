@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import resource
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from runtime.errors import InvalidSettings
 from runtime.ports import Cancellable, Fact, Ports, Report
 
 __all__ = ["AsyncioTasks", "SystemClock", "SystemIds", "SystemRandomness", "ignore", "system_ports"]
@@ -85,6 +87,24 @@ class AsyncioTasks(_OnLoop):
 
     def new_future(self) -> asyncio.Future[Any]:
         return self._loop.create_future()
+
+
+def check_open_files(least: int) -> None:
+    """Refuse to begin with fewer files than the libraries need: gRPC's core ends the process when it gets none.
+
+    A soft limit below the hard one is raised first, to `least` or as far as it may be. Raises InvalidSettings.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= least:
+        return
+    raised = least if hard == resource.RLIM_INFINITY else min(least, hard)
+    if raised > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+    if raised < least:
+        raise InvalidSettings(
+            f"this process may open {raised} files, and needs {least} at least; raise the limit, e.g. with "
+            "`ulimit -n 1024` before it is started, or LimitNOFILE= of its systemd unit"
+        )
 
 
 def ignore(fact: Fact) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import click
 import uvloop
 
-from runtime.adapters import SystemClock, system_ports
+from runtime.adapters import SystemClock, check_open_files, system_ports
 from runtime.config import Settings, load_settings
 from runtime.errors import AddressInUse, AmendsError, InvalidSettings, NodeNameTaken, StoreError
 from runtime.host import Node, Register
@@ -29,6 +29,7 @@ __all__ = ["EXIT_CODES", "launch"]
 EXIT_CODES: dict[type[AmendsError], int] = {StoreError: 3, AddressInUse: 4, NodeNameTaken: 5, InvalidSettings: 64}
 
 _FAILED_STOP_S = 5.0
+_OPEN_FILES_MIN = 64  # about 30 of its own; the rest for peers and clients
 
 
 def launch(catalogue: Catalogue, *, register: Sequence[Register] = ()) -> None:
@@ -58,6 +59,7 @@ def launch(catalogue: Catalogue, *, register: Sequence[Register] = ()) -> None:
 
 def _run(catalogue: Catalogue, register: Sequence[Register], config: str | None, flags: dict[str, Any]) -> int:
     try:
+        check_open_files(_OPEN_FILES_MIN)
         settings = load_settings(flags, config=config)
         catalogue.behaviours_of(settings.services or catalogue.service_names)
     except AmendsError as error:

@@ -201,7 +201,7 @@ def _act(
         await carry_out(store, transition(letter, Act(who, session.now_s(), reason)))
         return letter
 
-    return session.run(work)
+    return session.run(work, writes=True)
 
 
 def _unknown(key: str, kind: str) -> str:

@@ -35,10 +35,10 @@ class Session:
     ports: Ports = field(default_factory=system_ports)
     store: Store | None = None
 
-    def run(self, work: Callable[[Store], Awaitable[_T]]) -> _T:
-        """Do something with the open store; an error becomes a message and an exit code."""
+    def run(self, work: Callable[[Store], Awaitable[_T]], *, writes: bool = False) -> _T:
+        """Do something with the open store; an error becomes a message and an exit code. Most commands only read."""
         try:
-            return asyncio.run(self._with_store(work))
+            return asyncio.run(self._with_store(work, writes))
         except NotFound as error:
             raise _Missing(str(error)) from error
         except (NotAwaited, NotParked) as error:
@@ -49,18 +49,18 @@ class Session:
     def now_s(self) -> float:
         return self.ports.clock.now_s()
 
-    async def _with_store(self, work: Callable[[Store], Awaitable[_T]]) -> _T:
-        store = self.store or self._store()
+    async def _with_store(self, work: Callable[[Store], Awaitable[_T]], writes: bool) -> _T:
+        store = self.store or self._store(writes)
         await store.open()
         try:
             return await work(store)
         finally:
             await store.close()
 
-    def _store(self) -> Store:
+    def _store(self, writes: bool) -> Store:
         if self.url == "memory:":
             raise InvalidSettings("a store in memory ends with its node and can't be read from outside; name a file")
-        return open_store(self.url, self.ports, create=False)
+        return open_store(self.url, self.ports, create=False, view=not writes)
 
 
 class _Failed(click.ClickException):

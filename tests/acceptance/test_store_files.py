@@ -5,15 +5,25 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from runtime.testing.processes.harness import NodeProcess
-from tests.acceptance.shop import open_shop
+from tests.acceptance.shop import NODE, ROOT, open_shop
 
 pytestmark = pytest.mark.timeout(300)
+
+
+def into_the_file(path: Path) -> None:
+    """Move the log into the file."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("pragma wal_checkpoint(full)")
 
 
 def copy_over(path: Path) -> None:
@@ -29,7 +39,7 @@ def truncate(path: Path) -> None:
 
 
 async def ended(node: NodeProcess) -> int | None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(20):
         while node.alive:
             await asyncio.sleep(0.05)
     return node.exit_code
@@ -41,12 +51,31 @@ async def test_every_node_of_a_store_that_is_replaced_or_damaged_under_it_ends_w
 ) -> None:
     async with open_shop(tmp_path) as shop:
         path = next(tmp_path.rglob("amends.db"))
+        into_the_file(path)
         shutil.copyfile(path, path.with_name("backup.db"))
         await shop.restock("book")
-        await shop.place("order-1")
+        await asyncio.gather(*(shop.place(f"order-{number}") for number in range(20)))
+        into_the_file(path)
         nodes = list(shop.harness.nodes.values())
+        for node in nodes:  # from its start on a node knows how far the file has got
+            await shop.harness.restart(node.name)
         harm(path)
         assert [await ended(node) for node in nodes] == [3] * len(nodes)
         for node in nodes:
             assert "node cannot go on" in node.output()
             assert "restore" in node.output()
+
+
+@pytest.mark.parametrize("command", [(*NODE,), (sys.executable, "-m", "actors.client", "get", "order-1")])
+def test_a_process_that_may_open_too_few_files_refuses_to_begin(tmp_path: Path, command: tuple[str, ...]) -> None:
+    finished = subprocess.run(
+        ["/bin/sh", "-c", 'ulimit -n 16; exec "$@"', "sh", *command],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode in (1, 64)
+    assert "may open 16 files" in finished.stderr
+    assert "ulimit -n" in finished.stderr

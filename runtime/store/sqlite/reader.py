@@ -13,7 +13,7 @@ from typing import TypeVar
 import apsw
 
 from runtime.ports import Ports
-from runtime.store.sqlite.connection import close, connect, translated
+from runtime.store.sqlite.connection import close, connect, connect_to_view, translated
 from runtime.store.sqlite.watch import FileWatch
 from runtime.store.sqlite.worker import Worker
 
@@ -28,11 +28,19 @@ class Reader:
     """Runs reads. A read is one statement, or independent ones: there is no transaction around them."""
 
     def __init__(
-        self, path: Path, ports: Ports, *, wait_s: float, vfs: str | None = None, watch: FileWatch | None = None
+        self,
+        path: Path,
+        ports: Ports,
+        *,
+        wait_s: float,
+        vfs: str | None = None,
+        watch: FileWatch | None = None,
+        view: bool = False,
     ) -> None:
         self._path = path
         self._wait_s = wait_s
         self._vfs = vfs
+        self._view = view
         self._watch = watch or FileWatch(path, path)
         self._worker = Worker(f"{path.name} reader", ports.clock, wait_s=wait_s)
         self._near: apsw.Connection | None = None  # used by the loop only
@@ -43,6 +51,8 @@ class Reader:
 
     async def soon(self, read: Read[T]) -> T:
         """For a few rows: on the loop, at once; on the thread only when a lock is in the way."""
+        if self._view:
+            return await self.patiently(read)
         try:
             return self._read_near(read)
         except apsw.BusyError:
@@ -76,11 +86,16 @@ class Reader:
         with translated(self._path, self._watch.note):
             try:
                 if self._far is None:
-                    self._far = connect(self._path, read_only=True, busy_s=self._wait_s, vfs=self._vfs)
+                    self._far = self._connect_far()
                 return read(self._far)
             except apsw.Error:
                 self._drop_far()
                 raise
+
+    def _connect_far(self) -> apsw.Connection:
+        if self._view:
+            return connect_to_view(self._path, busy_s=self._wait_s, vfs=self._vfs)
+        return connect(self._path, read_only=True, busy_s=self._wait_s, vfs=self._vfs)
 
     def _drop_far(self) -> None:
         if self._far is not None:

@@ -13,7 +13,7 @@ import apsw
 
 from runtime.errors import StoreCorrupt, StoreReadOnly, StoreTooNew, StoreUnavailable
 
-__all__ = ["APPLICATION_ID", "check_file", "prepare"]
+__all__ = ["APPLICATION_ID", "check_file", "identify", "prepare"]
 
 APPLICATION_ID = 0x416D6E64  # "Amnd"
 
@@ -31,6 +31,15 @@ def check_file(path: Path, *, create: bool) -> None:
         raise StoreUnavailable(f"there is no store {path}; start a node with it first, or correct its name")
 
 
+def identify(connection: apsw.Connection, path: Path, steps: Sequence[str]) -> str:
+    """The cluster id, without writing. Raises StoreCorrupt, StoreTooNew, StoreUnavailable."""
+    version = _version(connection, path)
+    _check_version(version, path, steps)
+    if version < len(steps):
+        raise StoreUnavailable(f"{path} was written by an older version of Amends; start a node with it first")
+    return _cluster_id(connection)
+
+
 def prepare(
     connection: apsw.Connection, path: Path, steps: Sequence[str], new_cluster_id: Callable[[], bytes], *, create: bool
 ) -> str:
@@ -40,15 +49,23 @@ def prepare(
         raise StoreReadOnly(f"{path} cannot be written; check owner, mode and mount of it and its folder")
     if version == 0 and not create:
         raise StoreUnavailable(f"{path} is empty; start a node with it first, or correct its name")
+    _check_version(version, path, steps)
+    if connection.execute("pragma journal_mode = wal").get != "wal":
+        raise StoreUnavailable(f"{path} cannot use a write-ahead log; keep the store on a local disk")
+    for number, step in enumerate(steps[version:], start=version + 1):
+        _migrate(connection, step, number, new_cluster_id)
+    return _cluster_id(connection)
+
+
+def _check_version(version: int, path: Path, steps: Sequence[str]) -> None:
     if version > len(steps):
         raise StoreTooNew(
             f"{path} was written by a newer version of Amends (schema {version}, this one knows {len(steps)}); "
             "upgrade this node"
         )
-    if connection.execute("pragma journal_mode = wal").get != "wal":
-        raise StoreUnavailable(f"{path} cannot use a write-ahead log; keep the store on a local disk")
-    for number, step in enumerate(steps[version:], start=version + 1):
-        _migrate(connection, step, number, new_cluster_id)
+
+
+def _cluster_id(connection: apsw.Connection) -> str:
     return str(connection.execute("select value from meta where name = 'cluster_id'").get)
 
 

@@ -31,12 +31,13 @@ from runtime.store.records import (
     Verdict,
 )
 from runtime.store.sqlite.commit import Plan, encodable, is_there, write
-from runtime.store.sqlite.connection import CHECKPOINT_PAGES
+from runtime.store.sqlite.connection import CHECKPOINT_PAGES, log_bytes
 from runtime.store.sqlite.purge import forget, old_conversations
 from runtime.store.sqlite.queries import named_queries, schema_steps
 from runtime.store.sqlite.reader import Reader
+from runtime.store.sqlite.schema import check_file, identify
 from runtime.store.sqlite.statements import LOAD_ACTORS
-from runtime.store.sqlite.watch import FileWatch, log_bytes
+from runtime.store.sqlite.watch import FileWatch
 from runtime.store.sqlite.writer import Writer
 
 __all__ = ["SqliteStore"]
@@ -53,7 +54,8 @@ class SqliteStore:
 
     `wait_s` bounds how long a call waits for other processes before it raises StoreBusy. `vfs` names a registered
     SQLite VFS, for tests that make the disk fail; `checkpoint_pages` is the length of the log, in pages of 4 KiB, from
-    which a commit moves it into the file.
+    which a commit moves it into the file. With `view` it only reads, with nothing but the right to read, and each
+    write raises StoreUnavailable.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class SqliteStore:
         ports: Ports,
         *,
         create: bool = True,
+        view: bool = False,
         wait_s: float = 10.0,
         vfs: str | None = None,
         checkpoint_pages: int = CHECKPOINT_PAGES,
@@ -77,7 +80,8 @@ class SqliteStore:
         self._writer = Writer(
             self._path, ports, wait_s=wait_s, vfs=vfs, checkpoint_pages=checkpoint_pages, watch=self._watch
         )
-        self._reader = Reader(self._path, ports, wait_s=wait_s, vfs=vfs, watch=self._watch)
+        self._reader = Reader(self._path, ports, wait_s=wait_s, vfs=vfs, watch=self._watch, view=view)
+        self._view = view
         self._vfs = vfs
         self._cluster_id = ""
 
@@ -86,6 +90,11 @@ class SqliteStore:
         return self._cluster_id
 
     async def open(self) -> None:
+        if self._view:
+            check_file(self._path, create=False)
+            self._reader.open()
+            self._cluster_id = await self._reader.patiently(self._identify)
+            return
         left_log = log_bytes(self._path) > 0
         try:
             self._cluster_id = await self._writer.open(self._steps, create=self._create)
@@ -95,6 +104,9 @@ class SqliteStore:
         self._reader.open()
         if left_log:
             await self._check_whole()
+
+    def _identify(self, connection: apsw.Connection) -> str:
+        return identify(connection, self._path, self._steps)
 
     async def _check_whole(self) -> None:
         """A log that was left behind may be another file's, and SQLite applies it all the same."""

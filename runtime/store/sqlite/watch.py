@@ -16,7 +16,7 @@ import apsw
 from runtime.errors import StoreCorrupt, StoreError, StoreReplaced, StoreUnavailable
 from runtime.store.sqlite.schema import APPLICATION_ID
 
-__all__ = ["FileWatch", "check_links", "log_bytes"]
+__all__ = ["FileWatch", "check_links"]
 
 _HEADER_BYTES = 100  # https://sqlite.org/fileformat2.html#the_database_header
 _MAGIC = b"SQLite format 3\0"
@@ -38,14 +38,6 @@ def check_links(path: Path) -> None:
         )
 
 
-def log_bytes(path: Path) -> int:
-    """How long the log beside the file is at present; 0 if there is none."""
-    try:
-        return Path(f"{path}-wal").stat().st_size
-    except OSError:
-        return 0
-
-
 class FileWatch:
     """Remembers what was opened and compares. Any thread may use it: what it keeps is written whole.
 
@@ -59,10 +51,12 @@ class FileWatch:
         self._seen: dict[Path, _Seen] = {}
         self._size = 0
         self._counter = 0
+        self._marked = False
         self._missing = 0  # looks in a row that found the log unlinked under us
 
-    def begin(self) -> None:
+    def begin(self, vfs: str | None) -> None:
         """The file is open now."""
+        self._look_at_header(vfs)
         self._seen = {one: seen for one in self._watched() if (seen := _seen(one)) is not None}
 
     def note(self, error: StoreError) -> None:
@@ -96,7 +90,10 @@ class FileWatch:
         size, header = _header(self._path, vfs)
         if size == 0 and self._size == 0:
             return  # everything is in the log as yet
-        if header[: len(_MAGIC)] != _MAGIC or int.from_bytes(header[68:72]) != APPLICATION_ID:
+        application = int.from_bytes(header[68:72])
+        # Who made the file is in the log only, until that was moved into the file for the first time.
+        unmarked = application == 0 and not self._marked
+        if header[: len(_MAGIC)] != _MAGIC or (application != APPLICATION_ID and not unmarked):
             self._fail(StoreReplaced(f"{self._path} was overwritten with something that is no store; {_CURE}"))
         counter = int.from_bytes(header[24:28])
         if size < self._size or counter < self._counter:
@@ -106,7 +103,7 @@ class FileWatch:
                     f"longer belongs to it; {_CURE}"
                 )
             )
-        self._size, self._counter = size, counter
+        self._size, self._counter, self._marked = size, counter, application == APPLICATION_ID
 
     def _look_for_unlinked_logs(self) -> None:
         gone = _unlinked(self._path)

@@ -76,7 +76,7 @@ class Writer:
         with translated(self._path):
             try:
                 cluster_id = prepare(self._connected(), self._path, steps, self._ids.new_id, create=create)
-                self._watch.begin()
+                self._watch.begin(self._vfs)
                 return cluster_id
             except BaseException:
                 self._drop()

@@ -112,6 +112,18 @@ async def test_a_store_that_nobody_touches_stays_well_while_it_is_written(path: 
     await store.close()
 
 
+async def test_a_new_store_is_well_before_its_log_was_ever_moved_into_the_file(path: Path) -> None:
+    store = SqliteStore(path, system_ports())
+    await store.open()
+    await store.commit([post(mail_row(1))])
+    await store._reader.patiently(lambda connection: store._watch.look(connection, None))
+    with sqlite3.connect(path) as other:
+        other.execute("pragma wal_checkpoint(truncate)")
+    await store._reader.patiently(lambda connection: store._watch.look(connection, None))
+    assert store._watch.broken is None
+    await store.close()
+
+
 async def test_what_is_committed_to_a_file_that_was_renamed_is_not_reported_as_committed(path: Path) -> None:
     store = await filled(path)
     path.rename(path.with_name("elsewhere.db"))
