@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+
 import pytest
 
+from runtime.actor.actor import BatchActor
 from runtime.actor.context import Context
 from runtime.actor.ref import ActorRef
 from runtime.actor.supervision import ActorOptions
 from runtime.errors import HandlerFailed, InvalidMessage, Overloaded
+from runtime.testing.clock import VirtualLoop
 from tests.unit.actor.stage import BOOM, Boom, Do, NotingBatches, Stage
 
 
@@ -201,3 +206,37 @@ async def test_a_batch_actor_that_becomes_a_handler_gets_messages_one_by_one(sta
     await stage.quiet()
     assert singles == [0]
     assert [message for batch in batches for message in batch] == [1, 2]
+
+
+class Halving(BatchActor):
+    """Takes one message of each batch, and puts the others back."""
+
+    def __init__(self, taken: list[object]) -> None:
+        self.taken = taken
+
+    async def receive_batch(self, context: Context, messages: Sequence[object]) -> None:
+        self.taken.append(messages[0])
+        context.put_back(messages[1:])
+
+
+async def test_what_is_put_back_of_a_batch_comes_before_what_waits_and_in_order(stage: Stage) -> None:
+    taken: list[object] = []
+    ref = stage.system.spawn(lambda: Halving(taken), "a", options=ActorOptions(throughput=3))
+    for number in range(8):
+        ref.try_tell(number)
+    await stage.quiet()
+    assert taken == list(range(8))
+    assert ref.waiting == 0
+
+
+async def test_actors_that_compute_for_long_let_the_loop_do_its_work_between_them(stage: Stage) -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    began_s = loop.time()
+    seen_s: list[float] = []
+    loop.call_later(0.1, lambda: seen_s.append(loop.time() - began_s))
+    for number in range(50):
+        stage.spawn(f"a{number}").try_tell(Do(lambda own: loop.spend(0.03)))
+    await stage.pass_s(3.0)
+    assert len(seen_s) == 1
+    assert seen_s[0] < 0.2
