@@ -6,17 +6,32 @@ import asyncio
 import os
 import random
 import resource
+import sys
+import threading
 import time
+import traceback
 from collections.abc import Callable, Coroutine
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from runtime.errors import InvalidSettings
-from runtime.ports import Cancellable, Fact, Ports, Report
+from runtime.ports import Cancellable, Fact, Handling, Ports, Report
 
-__all__ = ["AsyncioTasks", "SystemClock", "SystemIds", "SystemRandomness", "ignore", "system_ports"]
+__all__ = [
+    "AsyncioTasks",
+    "HandlerBlocksLoop",
+    "SystemClock",
+    "SystemIds",
+    "SystemRandomness",
+    "Watchdog",
+    "ignore",
+    "system_ports",
+]
 
 _ID_BYTES = 16
 _POOL_BYTES = 256 * _ID_BYTES
+_FRAMES = 12  # of a handler that blocks, the innermost
+_SAID_AGAIN = 4  # a handler that blocks on is named again when it has done so for this many times as long
 
 
 class _OnLoop:
@@ -105,6 +120,62 @@ def check_open_files(least: int) -> None:
             f"this process may open {raised} files, and needs {least} at least; raise the limit, e.g. with "
             "`ulimit -n 1024` before it is started, or LimitNOFILE= of its systemd unit"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerBlocksLoop(Fact):
+    """A handler works, or waits, without giving way: nothing else runs on its node, and its lease may run out."""
+
+    level: ClassVar[str] = "error"
+    address: str
+    message: str
+    id: str
+    blocked_s: float
+    stack: str  # innermost first
+
+
+class Watchdog:
+    """A thread that names a handler which keeps the loop from everything else, while it does so."""
+
+    def __init__(self, handling: Handling, report: Report, blocked_s: float) -> None:
+        self._handling = handling
+        self._report = report
+        self._blocked_s = blocked_s
+        self._watched = 0  # the thread of the loop
+        self._steps = -1
+        self._since_s = 0.0
+        self._due_s = blocked_s
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        """Watch the thread that calls this."""
+        self._watched = threading.get_ident()
+        threading.Thread(target=self._run, name="watchdog", daemon=True).start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._blocked_s / 4):
+            self._look(time.monotonic())
+
+    def _look(self, now_s: float) -> None:
+        message, steps = self._handling.message, self._handling.steps
+        if message is None or steps != self._steps:
+            self._steps, self._since_s, self._due_s = steps, now_s, self._blocked_s
+            return
+        blocked_s = now_s - self._since_s
+        frame = sys._current_frames().get(self._watched)
+        if blocked_s < self._due_s or frame is None:
+            return
+        self._due_s *= _SAID_AGAIN
+        places = [
+            f"{one.filename.rpartition('/')[2]}:{one.lineno} {one.name}"
+            for one in reversed(traceback.extract_stack(frame)[-_FRAMES:])
+        ]
+        address = f"{message.kind}/{message.key}"
+        fact = HandlerBlocksLoop(address, message.type, message.id.hex(), round(blocked_s, 3), " < ".join(places))
+        self._report(fact)
 
 
 def ignore(fact: Fact) -> None:

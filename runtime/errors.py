@@ -20,6 +20,14 @@ class FinalError(AmendsError):
     """Raise (or derive) it in a handler to say that a retry cannot help: the message is parked at once."""
 
 
+class HandlerTimedOut(AmendsError):
+    """A handler took longer than `handler_timeout_s` and was cancelled; it counts as a failed run."""
+
+
+class HandlerQuit(AmendsError):
+    """A handler raised what is meant to end a process or a task, such as SystemExit; it counts as a failed run."""
+
+
 # --- whoever calls ----------------------------------------------------------------------------------------------------
 
 

@@ -291,5 +291,6 @@ def limits_of(settings: Settings) -> Limits:
         activations_max=settings.activations_max,
         idle_s=settings.idle_s,
         sweep_s=settings.sweep_s,
+        handler_timeout_s=settings.handler_timeout_s,
         retention_s=settings.retention_s,
     )

@@ -17,7 +17,7 @@ from typing import Any
 import click
 import uvloop
 
-from runtime.adapters import SystemClock, check_open_files, system_ports
+from runtime.adapters import SystemClock, Watchdog, check_open_files, system_ports
 from runtime.config import Settings, load_settings
 from runtime.errors import AddressInUse, AmendsError, InvalidSettings, NodeNameTaken, StoreError
 from runtime.host import Node, Register
@@ -76,6 +76,8 @@ async def _serve(settings: Settings, catalogue: Catalogue, register: Sequence[Re
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
     ports = system_ports(log.report)
+    watchdog = Watchdog(ports.handling, log.report, blocked_s=settings.lease_s / 2)
+    watchdog.start()
     try:
         node = Node(settings, catalogue, ports, register=register)
         await node.start()

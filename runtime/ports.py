@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 from runtime.failpoints import Failpoint, pass_by
@@ -26,6 +26,7 @@ __all__ = [
     "Cancellable",
     "Clock",
     "Fact",
+    "Handling",
     "Ids",
     "Link",
     "Listener",
@@ -129,6 +130,23 @@ class Fact:
     level: ClassVar[str] = "info"  # debug, info, warning, error
 
 
+class Handling:
+    """Which message the loop runs a step of a handler for, at this moment; a watchdog looks at it from its thread."""
+
+    __slots__ = ("message", "steps")
+
+    def __init__(self) -> None:
+        self.message: Any = None  # its envelope; None between two steps
+        self.steps = 0  # begun so far: the same step is still running when neither has changed
+
+    def begin(self, message: Any) -> None:
+        self.steps += 1
+        self.message = message
+
+    def end(self) -> None:
+        self.message = None
+
+
 Report = Callable[[Fact], None]
 """Where a layer reports its facts to. Must neither block nor raise."""
 
@@ -147,3 +165,4 @@ class Ports:
     tasks: Tasks
     report: Report
     reach: Reach = pass_by
+    handling: Handling = field(default_factory=Handling)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from runtime.actor.actor import Actor, BatchActor
+from runtime.actor.apart import apart
 from runtime.actor.ask import Reply
 from runtime.actor.context import Context, Handler, Spawnable
 from runtime.actor.dead_letters import DeadLetter, Reason
@@ -21,7 +22,7 @@ from runtime.actor.lifecycle import Lifecycle
 from runtime.actor.mailbox import BLOCKED, PAUSES, SIGNALLED, STARTING, STOPPED, SUSPENDED, Letter
 from runtime.actor.ref import ActorRef, Recipient
 from runtime.actor.signals import Exited
-from runtime.actor.suspension import Suspension, was_cut
+from runtime.actor.suspension import Suspension, raise_if_gone, was_cut
 from runtime.actor.timers import Timer, Timers
 from runtime.actor.watch import Terminated
 from runtime.errors import ActorStopped, InvalidMessage, Overloaded
@@ -67,7 +68,7 @@ class Cell(Lifecycle):
                 if actor.batching:
                     handled = await self._handle_batch(actor, queue, count)
                 else:
-                    handled = await self._handle_each(queue, count)
+                    handled = await apart(self._handle_each, queue, count)
         except asyncio.CancelledError:  # the whole task was, from outside: another can go on with this cell
             self._come_to_rest(rouse=False)
             raise
@@ -98,7 +99,8 @@ class Cell(Lifecycle):
                 await self.actor.receive(self, message)  # type: ignore[union-attr] # an actor that runs has an instance
                 if self.flags & PAUSES:
                     break
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - supervision decides about any failure
+        except BaseException as error:  # noqa: BLE001 - supervision decides about any failure
+            raise_if_gone(error)
             self._failed(error, (self.in_hand,))
         self.in_hand = _NOTHING
         return handled
@@ -115,7 +117,8 @@ class Cell(Lifecycle):
         if messages:
             try:
                 await cast(BatchActor, actor).receive_batch(self, messages)
-            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - supervision decides about any failure
+            except BaseException as error:  # noqa: BLE001 - supervision decides about any failure
+                raise_if_gone(error)
                 self._failed(error, entries)
         return count
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from runtime.actor.supervision import HookFailed
 from runtime.errors import Overloaded
+from runtime.failures import was_ordered
 from runtime.ports import Report
 
 __all__ = ["EventStream", "EventSubscription"]
@@ -64,5 +65,7 @@ class EventStream:
     def _call(self, subscriber: Callable[[Any], object], event: object) -> None:
         try:
             subscriber(event)
-        except Exception as error:  # noqa: BLE001 - a subscriber's bug must not reach whoever published
+        except BaseException as error:
+            if was_ordered(error):
+                raise
             self._report(HookFailed(path=f"event stream, {type(event).__name__}", error=error))

@@ -17,6 +17,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Self, assert_never, cast
 
 from runtime.actor.actor import Actor
+from runtime.actor.apart import apart
 from runtime.actor.context import Context, Spawnable
 from runtime.actor.family import Family, Phase
 from runtime.actor.mailbox import BLOCKED, HELD, SCHEDULED, SIGNALLED, STARTING, STOPPED, SUSPENDED, Mailbox, Shared
@@ -32,7 +33,7 @@ from runtime.actor.supervision import (
     HookFailed,
     RestartsExhausted,
 )
-from runtime.actor.suspension import Suspension, was_cut
+from runtime.actor.suspension import Suspension, raise_if_gone, was_cut
 from runtime.actor.watch import Terminated, Watches
 from runtime.errors import ActorNameTaken, ActorStopped
 
@@ -178,7 +179,8 @@ class Lifecycle(Mailbox):
         self.flags &= ~(BLOCKED | HELD)
         try:
             self.actor = self.factory()
-        except Exception as error:  # noqa: BLE001 - a factory's failure is supervised like a handler's
+        except BaseException as error:  # noqa: BLE001 - a factory's failure is supervised like a handler's
+            raise_if_gone(error)
             self.fail(error)
             return
         await self._start()
@@ -302,9 +304,10 @@ class Lifecycle(Mailbox):
         """Run a hook; gives what it raised. One that was cancelled by `shutdown_s` has failed nobody."""
         self.renew_grace()  # an earlier hook of this run may have been suspended
         try:
-            await hook
-        except Exception as error:  # noqa: BLE001 - what a hook raises is supervised, or reported
-            return error
+            await apart(lambda: hook)
         except asyncio.CancelledError as error:
             return None if was_cut(self.suspension) else error
+        except BaseException as error:  # noqa: BLE001 - what a hook raises is supervised, or reported
+            raise_if_gone(error)
+            return error
         return None

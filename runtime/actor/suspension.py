@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from runtime.failures import was_ordered
 from runtime.ports import Cancellable, Clock
 
-__all__ = ["Suspension", "was_cut"]
+__all__ = ["Suspension", "raise_if_gone", "was_cut"]
 
 
 class Suspension:
@@ -40,6 +41,15 @@ class Suspension:
         self.is_cut = True
         self._report_cut()
         self._task.cancel()
+
+
+def raise_if_gone(error: BaseException) -> None:
+    """Raise an exception on if its process has ended, or its coroutine was thrown away: no failure of a handler.
+
+    Anything else is one, `sys.exit()` included. A cancellation is told apart by `was_cut`.
+    """
+    if not isinstance(error, asyncio.CancelledError) and was_ordered(error):
+        raise error
 
 
 def was_cut(suspension: Suspension | None) -> bool:

@@ -30,6 +30,7 @@ class RetryPolicy:
     immediate: int = 2
     delays_s: tuple[float, ...] = (1.0, 5.0, 30.0)
     jitter: float = 0.2  # each delay is longer or shorter by up to this share
+    handler_timeout_s: float = 0.0  # a run that waits for longer is cancelled and has failed; 0: the node's setting
 
     @property
     def runs_max(self) -> int:

@@ -12,10 +12,11 @@ can come of it. Handlers are tested by calling them: `Billing.of(BillState(), ke
 from __future__ import annotations
 
 import inspect
+import math
 import types
 import typing
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from google.protobuf.message import Message
@@ -78,14 +79,27 @@ class Service:
     do_failed: bool  # of an undo: its do failed whenever it ran. The state has nothing of it; outside there may be some
 
     def __init_subclass__(
-        cls, *, kind: str = "", state: type[Message] | None = None, retries: RetryPolicy | None = None, **rest: Any
+        cls,
+        *,
+        kind: str = "",
+        state: type[Message] | None = None,
+        retries: RetryPolicy | None = None,
+        handler_timeout_s: float = 0.0,
+        **rest: Any,
     ) -> None:
+        """`handler_timeout_s`: a handler that waits for longer is cancelled and has failed; 0: the node's setting."""
         super().__init_subclass__(**rest)
         if not kind or "/" in kind:
             raise InvalidDefinition(f"service {cls.__name__} needs a kind without a slash: class X(Service, kind='x')")
         if state is None or not issubclass(state, Message):
             raise InvalidDefinition(f"service {cls.__name__} needs a protobuf message as its state")
+        if not 0 <= handler_timeout_s < math.inf:
+            raise InvalidDefinition(
+                f"service {cls.__name__}: handler_timeout_s is a number of seconds above 0, not {handler_timeout_s}"
+            )
         cls.kind, cls.state_type, cls.retries = kind, state, retries or cls.retries
+        if handler_timeout_s:
+            cls.retries = replace(cls.retries, handler_timeout_s=handler_timeout_s)
         cls.handlers = _handlers_of(cls)
         if not cls.handlers:
             raise InvalidDefinition(f"service {cls.__name__} handles nothing: it has no async method with one message")

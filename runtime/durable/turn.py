@@ -13,16 +13,15 @@ this file before the commit: effects are released by the activation, from the Dr
 
 from __future__ import annotations
 
-import asyncio
-import traceback
 from collections.abc import Mapping, Sequence
 
 from google.protobuf.message import Message
 
 from protos import durable_pb2
-from runtime.durable import guard
+from runtime.durable import guard, invocation
 from runtime.durable.behaviour import Decision, Delivery, SetTimer
 from runtime.durable.facts import HandlerFailed, MessageParked
+from runtime.durable.invocation import invoke
 from runtime.durable.keeping import Keeper
 from runtime.durable.kind import Kind
 from runtime.durable.lost import LOST_RUNS_MIN, LostRuns, TurnLost
@@ -32,12 +31,12 @@ from runtime.durable.transition import Draft, mail_row
 from runtime.envelope import Address, Envelope, address_of, decode, is_instant, message_id
 from runtime.errors import FinalError, InvalidMessage
 from runtime.failpoints import Failpoint
+from runtime.failures import stack_of, text_of
 from runtime.store.records import ActorRow, Outcome
 
 __all__ = ["Turn", "timer_id"]
 
-_TEXT_MAX = 2000  # characters of an error that are kept
-_FRAMES = 5  # of its stack, the innermost
+_OWN_FILES = (__file__, invocation.__file__)  # of no interest to who reads where a handler failed
 
 
 def timer_id(address: Address, timer: durable_pb2.Timer) -> bytes:
@@ -149,17 +148,15 @@ class Turn:
             try:
                 decision = await self._decide(envelope, message, failed_before, outbox, do_failed)
                 self._keeper.keep()
-            except (Exception, asyncio.CancelledError) as error:  # a handler's failure, not the runtime's
-                if _was_ordered(error):
-                    raise
+            except Exception as error:  # a handler's failure; an order to end is none
                 self._kind.ports.reach(Failpoint.HANDLER_FAILED)
                 failed = failed_before + runs
-                text = _text(error)
+                text = text_of(error)
                 if self._keeper.is_unkept:
                     raise TurnLost(f"{envelope.type} {envelope.id.hex()} failed in it: {text}") from error
                 self._restore_state()
                 if isinstance(error, FinalError | InvalidMessage) or failed >= policy.runs_max:
-                    self._give_up(envelope, text, failed, _stack(error))
+                    self._give_up(envelope, text, failed, stack_of(error, without=_OWN_FILES))
                     return
                 if runs > policy.immediate:
                     self._retry_later(envelope, text, failed)
@@ -172,13 +169,13 @@ class Turn:
     async def _decide(
         self, envelope: Envelope, message: Message, failed_before: int, outbox: Outbox, do_failed: bool
     ) -> Decision:
-        draft = self.draft
+        kind, draft = self._kind, self.draft
         revision = 0 if draft.row is None and not draft.history else draft.revision
         known_as = draft.timers[envelope.timer].first_id if envelope.timer else b""
         delivery = Delivery(
             envelope, message, draft.now_s, failed_before, revision, outbox.next_id, do_failed, known_as
         )
-        decision = await self._kind.behaviour.handle(self.state, delivery)
+        decision = await invoke(kind.behaviour, self.state, delivery, kind.ports, kind.limits.handler_timeout_s)
         outbox.take(decision)
         for change in decision.timers:
             if isinstance(change, SetTimer) and not is_instant(change.due_at_s):
@@ -323,28 +320,3 @@ class Turn:
             draft.unschedule(do.id)
         elif finding.ruling is guard.Ruling.TOMBSTONE:
             draft.tombstone(undo)
-
-
-# --- errors as text ---
-
-
-def _was_ordered(error: BaseException) -> bool:
-    """Whether this is the end of the whole task, as when the actor has to go; else the handler has raised it."""
-    task = asyncio.current_task()
-    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
-
-
-def _text(error: BaseException) -> str:
-    """An error as one text that every store and message can hold, whatever its author made of it."""
-    try:
-        text = str(error)
-    except Exception as unspeakable:  # noqa: BLE001 # the author's code once more
-        text = f"(its text cannot be had: {type(unspeakable).__name__})"
-    return f"{type(error).__name__}: {text}"[:_TEXT_MAX].encode("utf-8", "backslashreplace").decode()
-
-
-def _stack(error: BaseException) -> str:
-    """Where it was raised, innermost first, without this file's own frames."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
-    places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames[-_FRAMES:]]
-    return f" (at {' < '.join(reversed(places))})" if places else ""

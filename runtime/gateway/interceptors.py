@@ -30,6 +30,7 @@ from runtime.errors import (
     StoreFull,
     StoreUnavailable,
 )
+from runtime.failures import was_ordered
 from runtime.ports import Fact, Ports
 
 __all__ = [
@@ -99,7 +100,7 @@ def code_of(error: AmendsError) -> grpc.StatusCode:
     return next((code for kind, code in _CODES if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
 
 
-def _told(error: Exception) -> tuple[grpc.StatusCode, str]:
+def _told(error: BaseException) -> tuple[grpc.StatusCode, str]:
     if isinstance(error, NotImplementedError):  # a method of the generated base that this node's service left out
         return grpc.StatusCode.UNIMPLEMENTED, "this node does not offer the method"
     return (code_of(error) if isinstance(error, AmendsError) else grpc.StatusCode.INTERNAL), str(error)
@@ -165,7 +166,9 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
                 response = await serve(request, context)
             except grpc.aio.AbortError:
                 raise
-            except Exception as error:  # noqa: BLE001 - the edge: nothing but a code and a text may leave the node
+            except BaseException as error:
+                if was_ordered(error):
+                    raise
                 return await self._abort(context, method, began_s, error)
             self._ports.report(CallServed(method, "OK", self._ports.clock.monotonic_s() - began_s))
             return response
@@ -175,18 +178,23 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
     def _streaming(self, serve: Callable[[Any, Context], AsyncIterator[Any]], method: str) -> Callable[..., Any]:
         async def guarded(request: Any, context: Context) -> AsyncIterator[Any]:
             began_s = self._ports.clock.monotonic_s()
+            sending = False
             try:
                 async for response in serve(request, context):
+                    sending = True
                     yield response
+                    sending = False
             except grpc.aio.AbortError:
                 raise
-            except Exception as error:  # noqa: BLE001 - the edge: nothing but a code and a text may leave the node
+            except BaseException as error:
+                if sending or was_ordered(error):  # the client has gone, or the server goes
+                    raise
                 await self._abort(context, method, began_s, error)
             self._ports.report(CallServed(method, "OK", self._ports.clock.monotonic_s() - began_s))
 
         return guarded
 
-    async def _abort(self, context: Context, method: str, began_s: float, error: Exception) -> None:
+    async def _abort(self, context: Context, method: str, began_s: float, error: BaseException) -> None:
         """Ends the call with the error's code. Always raises, as grpc wants it."""
         code, text = _told(error)
         if code is grpc.StatusCode.INTERNAL:

@@ -19,6 +19,7 @@ from runtime.contracts import Contract
 from runtime.durable.behaviour import CancelTimer, NextId, Outgoing, SetTimer
 from runtime.envelope import address_of, body_of, content_of
 from runtime.errors import InvalidMessage
+from runtime.failures import text_of
 from runtime.saga.definition import Definition, Role, StepDefinition
 from runtime.saga.inputs import Advance
 from runtime.store.records import Outcome
@@ -147,8 +148,8 @@ class Instance:
         self._state = None
         try:
             keeper(state, answer)
-        except Exception as error:  # as in _made_by
-            raise AuthorFailed(f"keep of step {step.name} raised {type(error).__name__}: {error}") from error
+        except BaseException as error:  # as in _made_by
+            raise AuthorFailed(f"keep of step {step.name} raised {text_of(error)}") from error
         if key_field and getattr(state, key_field) != key:
             raise AuthorFailed(f"keep of step {step.name} changed {key_field}, which is the key of the instance")
         self._state = state
@@ -162,8 +163,8 @@ class Instance:
     def _made_by(self, step: StepDefinition, what: str, function: Callable[[Any, str], Message | None]) -> Any:
         try:
             return function(self._business(), self.record.reason)
-        except Exception as error:  # the author's code: its bug has to end in a state of the saga
-            raise AuthorFailed(f"{what} of step {step.name} raised {type(error).__name__}: {error}") from error
+        except BaseException as error:  # the author's code: its bug, or exit, has to end in a state of the saga
+            raise AuthorFailed(f"{what} of step {step.name} raised {text_of(error)}") from error
 
     # --- rest ---
 

@@ -26,6 +26,7 @@ from protos import durable_pb2, saga_pb2
 from runtime.contracts import contract_of, field_text
 from runtime.durable.behaviour import Decision, Delivery, RetryPolicy, SetTimer
 from runtime.errors import FinalError, InvalidDefinition
+from runtime.failures import text_of
 from runtime.saga import inputs
 from runtime.saga.checks import check, check_condition
 from runtime.saga.definition import Definition, full_name
@@ -168,8 +169,8 @@ class SagaBehaviour:
             raise FinalError(f"{where}: its field {path!r} is {self.key_of(event)!r}, the key of the address {key!r}")
         try:
             state = start.begin(event)
-        except Exception as error:  # the author's code; reported with the event, which is parked
-            raise FinalError(f"{where}: begin raised {type(error).__name__}: {error}") from error
+        except BaseException as error:  # the author's code; reported with the event, which is parked
+            raise FinalError(f"{where}: begin raised {text_of(error)}") from error
         if type(state) is not self.definition.state_type:
             raise FinalError(f"{where}: begin made a {type(state).__name__}")
         field = self.definition.key_field

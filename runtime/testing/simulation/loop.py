@@ -20,6 +20,7 @@ from collections.abc import Callable
 from contextvars import Context, ContextVar
 from typing import Any, Never, TypeVarTuple
 
+from runtime.failures import ProcessEnds
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.order import Chooser, Order
 
@@ -55,7 +56,7 @@ class Process:
         return self._context.copy()
 
 
-class Killed(BaseException):
+class Killed(ProcessEnds):
     """Ends what a dead process was just doing. Not an Exception: nothing in a process survives its SIGKILL."""
 
 

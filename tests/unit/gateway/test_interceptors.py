@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -60,7 +61,7 @@ async def _serving(serve: Serve, facts: list[Fact]) -> AsyncIterator[orders_pb2_
         await server.stop(None)
 
 
-def _raising(error: Exception) -> Serve:
+def _raising(error: BaseException) -> Serve:
     def serve(_: object) -> Order:
         raise error
 
@@ -161,3 +162,19 @@ async def test_a_method_nobody_serves_stays_unimplemented() -> None:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await stub.Restock(orders_pb2.RestockRequest())
     assert caught.value.code() is Code.UNIMPLEMENTED
+
+
+@pytest.mark.parametrize(
+    "error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), asyncio.CancelledError(), BaseException("odd")]
+)
+async def test_a_method_that_calls_for_an_exit_ends_its_call_and_not_the_node(error: BaseException) -> None:
+    facts: list[Fact] = []
+    async with _serving(_raising(error), facts) as client:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await client.GetOrder(GetOrderRequest())
+        assert caught.value.code() is Code.INTERNAL
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            async for _ in client.WatchOrder(WatchOrderRequest()):
+                pass
+        assert caught.value.code() is Code.INTERNAL
+    assert [type(one.error) for one in facts if isinstance(one, CallBroken)] == [type(error)] * 2

@@ -1,0 +1,133 @@
+"""One run of one handler: in a context of its own, for a bounded time, and whatever it raises is only its failure.
+
+    Turn ──Delivery──▶ invoke ──step by step──▶ Behaviour.handle
+                         │ a step runs        Ports.handling says whose: a watchdog sees it if it does not end
+                         │ it waits           after `timeout_s` it is cancelled, and abandoned if it waits on
+                         └─ it raises         an Exception goes on as it is; anything else that was not ordered
+                                              (SystemExit, KeyboardInterrupt, ...) as HandlerQuit
+
+The handler's coroutine is stepped in the task of the turn, since a task of its own would cost more than most handlers,
+and would let a SystemExit through to the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import types
+from collections.abc import Generator
+from contextvars import Context, copy_context
+from typing import Any
+
+from google.protobuf.message import Message
+
+from runtime.durable.behaviour import Behaviour, Decision, Delivery
+from runtime.envelope import Envelope, address_of
+from runtime.errors import HandlerQuit, HandlerTimedOut
+from runtime.failures import text_of, was_ordered
+from runtime.ports import Cancellable, Clock, Handling, Ports
+
+__all__ = ["invoke"]
+
+_GRACE_MAX_S = 5.0  # for what a cancelled handler does in its `finally`
+
+
+async def invoke(
+    behaviour: Behaviour, state: Message, delivery: Delivery, ports: Ports, default_timeout_s: float
+) -> Decision:
+    """What the handler decides. Raises what it raises, HandlerQuit, HandlerTimedOut, or an order to end."""
+    timeout_s = behaviour.retries.handler_timeout_s or default_timeout_s
+    run = _Run(ports.clock, timeout_s)
+    try:
+        decision = await _drive(run, behaviour, state, delivery, ports.handling)
+    except BaseException as error:
+        run.end()
+        if run.closed or (was_ordered(error) and not isinstance(error, GeneratorExit)):
+            raise
+        if run.strikes:
+            raise _timed_out(delivery.envelope, timeout_s).with_traceback(error.__traceback__) from error
+        if isinstance(error, Exception):
+            raise
+        raise HandlerQuit(
+            f"the handler raised {text_of(error)}; that ends no node, and counts as a failed run"
+        ).with_traceback(error.__traceback__) from error
+    run.end()
+    if run.strikes:
+        raise _timed_out(delivery.envelope, timeout_s)
+    return decision
+
+
+def _timed_out(envelope: Envelope, timeout_s: float) -> HandlerTimedOut:
+    return HandlerTimedOut(
+        f"the handler of {envelope.type} for {address_of(*envelope.address)} took longer than "
+        f"handler_timeout_s={timeout_s:g} over message {envelope.id.hex()}, and was cancelled"
+    )
+
+
+class _Run:
+    """The time that a handler has, from when it first waits; one that never does costs nothing here."""
+
+    __slots__ = ("_clock", "_handle", "_task", "_timeout_s", "closed", "strikes")
+
+    def __init__(self, clock: Clock, timeout_s: float) -> None:
+        self._clock = clock
+        self._timeout_s = timeout_s
+        self._handle: Cancellable | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self.strikes = 0
+        self.closed = False  # the coroutine was thrown away with its loop
+
+    def waits(self) -> None:
+        if self._handle is None:
+            self._task = asyncio.current_task()
+            self._handle = self._clock.call_later(self._timeout_s, self._strike)
+
+    def _strike(self) -> None:
+        assert self._task is not None
+        self.strikes += 1
+        self._handle = self._clock.call_later(min(self._timeout_s, _GRACE_MAX_S), self._strike)
+        self._task.cancel()
+
+    def end(self) -> None:
+        """It has ended: its task goes on as if it had not been cancelled."""
+        if self._handle is not None:
+            self._handle.cancel()
+        if self._task is not None:
+            for _ in range(self.strikes):
+                self._task.uncancel()
+
+
+@types.coroutine
+def _drive(
+    run: _Run, behaviour: Behaviour, state: Message, delivery: Delivery, handling: Handling
+) -> Generator[Any, Any, Decision]:
+    """Step through a handler as `await` does, each step in the handler's own context."""
+    context: Context = copy_context()
+    handling.begin(delivery.envelope)
+    try:
+        steps = context.run(behaviour.handle, state, delivery).__await__()
+    finally:
+        handling.end()
+    resume: Any = steps.send
+    value: Any = None
+    while True:
+        handling.begin(delivery.envelope)
+        try:
+            awaited = context.run(resume, value)
+        except StopIteration as ended:
+            decision: Decision = ended.value
+            return decision
+        finally:
+            handling.end()
+        run.waits()
+        try:
+            value = yield awaited
+            resume = steps.send
+        except GeneratorExit:
+            run.closed = True
+            context.run(steps.close)
+            raise
+        except BaseException as error:
+            if run.strikes > 1:  # it was cancelled, and has waited on all the same
+                context.run(steps.close)
+                raise
+            resume, value = steps.throw, error
