@@ -184,6 +184,9 @@ class Activation(BatchActor):
         except (StoreError, Overloaded) as error:
             self._lose(str(error))
             self._host.reload(self, str(error), delay_s=1.0)
+        except BaseException as error:
+            self._lose(f"the turn ended with {type(error).__name__}")
+            raise
 
     def _fitting(self, messages: Sequence[Envelope]) -> Sequence[Envelope]:
         """As many as the limit on a turn's bytes allows; the others stay in the store and are read again."""

@@ -6,15 +6,17 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import pytest
 from google.protobuf.message import Message
 
 from protos.billing_pb2 import BillOrder
 from runtime.durable.behaviour import Decision, Delivery, RetryPolicy, SetTimer
 from runtime.durable.facts import MessageParked
 from runtime.durable.kind import Limits
+from runtime.durable.transition import Draft
 from runtime.errors import Overloaded, StoreUnavailable
 from runtime.store.memory import MemoryStore
-from runtime.store.records import Transition, Verdict
+from runtime.store.records import Outcome, Transition, Verdict
 from runtime.testing.clock import VirtualLoop
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.test_moves import Links
@@ -211,6 +213,28 @@ def test_a_turn_that_breaks_off_by_an_error_of_its_own_counts_against_its_messag
         await local.sleep(5)
         assert await post.order() == ["1"]
         assert local.facts_of(Overloaded) == []  # type: ignore[arg-type]
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_a_turn_that_can_never_be_written_has_its_message_parked(monkeypatch: pytest.MonkeyPatch) -> None:
+    finish = Draft.finish
+
+    def failing(draft: Draft) -> Transition:
+        if any(row.outcome is Outcome.HANDLED for row in draft.history):
+            raise ValueError("this cannot be written down")
+        return finish(draft)
+
+    async def scenario() -> None:
+        till = Till()
+        local, _, post = await started(till)
+        monkeypatch.setattr(Draft, "finish", failing)
+        await post.send(post.bill(1))
+        await local.sleep(60)
+        (letter,) = await local.mail("billing", "ORD-1")
+        assert "the turn ended with ValueError" in letter.parked
+        assert till.runs == [1] * till.retries.runs_max
         await local.stop()
 
     in_virtual_time(scenario)
