@@ -16,6 +16,7 @@ from rich.console import Console, Group, RenderableType
 
 from runtime.admin import objects, tables
 from runtime.admin.account import Account, accounts, conversations_of_key
+from runtime.admin.copies import backup, restore
 from runtime.admin.dead_letters import (
     Act,
     DeadLetter,
@@ -63,6 +64,10 @@ def admin(ctx: click.Context, store: str, contracts: tuple[str, ...]) -> None:
     """See what a cluster does, read from its store. Works while nodes run, and when none does."""
     session = ctx.ensure_object(Session)
     session.url, session.contracts = store, contracts
+
+
+admin.add_command(backup)
+admin.add_command(restore)
 
 
 @admin.command()

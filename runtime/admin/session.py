@@ -15,7 +15,7 @@ import click
 from runtime.adapters import system_ports
 from runtime.admin.dead_letters import NotAwaited, NotFound, NotParked
 from runtime.contracts import Contracts
-from runtime.errors import AmendsError, InvalidSettings
+from runtime.errors import AmendsError, InvalidSettings, StoreBusy
 from runtime.ports import Ports
 from runtime.store.open import open_store
 from runtime.store.port import Store
@@ -42,6 +42,15 @@ class Session:
         except NotFound as error:
             raise _Missing(str(error)) from error
         except (NotAwaited, NotParked) as error:
+            raise _Refused(str(error)) from error
+        except AmendsError as error:
+            raise _Failed(str(error)) from error
+
+    def do(self, work: Callable[[], _T]) -> _T:
+        """Do something with the store's file; an error becomes a message and an exit code."""
+        try:
+            return work()
+        except StoreBusy as error:
             raise _Refused(str(error)) from error
         except AmendsError as error:
             raise _Failed(str(error)) from error

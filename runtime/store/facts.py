@@ -15,6 +15,8 @@ __all__ = [
     "CommitSlow",
     "CommitterStopped",
     "SettleFailed",
+    "StoreLogLong",
+    "StoreLogShort",
 ]
 
 
@@ -80,3 +82,19 @@ class CommitterStopped(Fact):
     conflicts: int
     failures: int
     unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLogLong(Fact):
+    """The log beside the store's file is longer than it should be; said again each time it has doubled."""
+
+    level: ClassVar[str] = "warning"
+    bytes: int
+    cure: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLogShort(Fact):
+    """The log was moved into the file and cut; how long it had been when that was last reported."""
+
+    bytes_before: int

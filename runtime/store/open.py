@@ -9,8 +9,9 @@ from runtime.ports import Ports
 from runtime.store.memory import MemoryStore
 from runtime.store.port import Store
 from runtime.store.sqlite import SqliteStore
+from runtime.store.sqlite.copies import back_up, restore
 
-__all__ = ["open_store"]
+__all__ = ["back_up_store", "open_store", "restore_store"]
 
 _FORMS = "sqlite:///relative.db, sqlite:////absolute/path.db or memory:"
 
@@ -23,9 +24,23 @@ def open_store(url: str, ports: Ports, *, create: bool = True, view: bool = Fals
     """
     if url == "memory:":
         return MemoryStore(ports)
+    return SqliteStore(_file_of(url), ports, create=create, view=view)
+
+
+def back_up_store(url: str, to: Path) -> int:
+    """Copy a store, live or not, into a new file; gives its size. Raises StoreError, InvalidSettings."""
+    return back_up(_file_of(url), to)
+
+
+def restore_store(url: str, source: Path, ports: Ports) -> Path | None:
+    """Put a copy in the store's place; gives where the old file was set aside. Raises StoreError, InvalidSettings."""
+    return restore(_file_of(url), source, ports.ids.new_id)
+
+
+def _file_of(url: str) -> Path:
     scheme, separator, rest = url.partition("://")
     if scheme == "sqlite" and rest.startswith("/") and rest[1:]:
-        return SqliteStore(Path(rest[1:]), ports, create=create, view=view)
+        return Path(rest[1:])
     if separator and scheme in ("postgres", "postgresql"):
         raise InvalidSettings(f"the store {scheme}://... needs PostgreSQL, which is not there yet; use {_FORMS}")
     raise InvalidSettings(f"{url!r} is no store; use {_FORMS}")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from runtime.errors import StoreBusy, StoreReadOnly, StoreUnavailable
 
-__all__ = ["FileLock", "describe_writer"]
+__all__ = ["FileLock", "describe_writer", "users_of"]
 
 _LOCKS = Path("/proc/locks")  # Linux; elsewhere holders stay unnamed
 _WRITE_BYTE = 120  # of `<file>-shm`: locked by SQLite while a connection writes
@@ -29,10 +29,15 @@ class FileLock:
 
     def acquire(self) -> None:
         """Wait until the lock is ours, however long. Raises StoreReadOnly, StoreUnavailable."""
+        self._acquire(fcntl.LOCK_EX)
+
+    def _acquire(self, how: int) -> bool:
         try:
             if self._descriptor < 0:
                 self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            fcntl.flock(self._descriptor, how)
+        except BlockingIOError:
+            return False
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise StoreReadOnly(
@@ -41,6 +46,11 @@ class FileLock:
             raise StoreUnavailable(
                 f"{self._path} cannot be locked; keep the store on a local disk ({error})"
             ) from error
+        return True
+
+    def acquire_at_once(self) -> bool:
+        """Take the lock if it is free; whether it is ours. Raises StoreReadOnly, StoreUnavailable."""
+        return self._acquire(fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def release(self) -> None:
         fcntl.flock(self._descriptor, fcntl.LOCK_UN)
@@ -64,6 +74,14 @@ def describe_writer(store_path: Path) -> str:
     return _name(_holder(Path(f"{store_path}-shm"), "POSIX") or _holder(store_path, "POSIX"))
 
 
+def users_of(store_path: Path) -> list[int]:
+    """The processes that have the store open, by the locks that SQLite keeps on it; Linux only, else none."""
+    users: set[int] = set()
+    for path in (store_path, Path(f"{store_path}-shm")):
+        users |= {pid for pid, _ in _locks(path, "POSIX")}
+    return sorted(users)
+
+
 def _name(pid: int) -> str:
     if not pid:
         return "another process"
@@ -72,19 +90,22 @@ def _name(pid: int) -> str:
 
 def _holder(path: Path, kind: str) -> int:
     """The process that holds an exclusive lock on a file, by the kernel's table; 0 when it can't be told."""
+    for pid, (how, start, end) in _locks(path, kind):
+        if how == "WRITE" and (kind == "FLOCK" or not path.name.endswith("-shm") or _covers(start, end)):
+            return pid
+    return 0
+
+
+def _locks(path: Path, kind: str) -> list[tuple[int, tuple[str, str, str]]]:
+    """Who holds which locks on a file: the process, and how, from which byte, to which."""
     try:
         inode = str(path.stat().st_ino)
         lines = _LOCKS.read_text(encoding="ascii").splitlines()
     except OSError:
-        return 0
-    for line in lines:
-        # "1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF"; one that waits has "->" behind the number
-        fields = line.split()
-        if fields[1:2] != [kind] or fields[3] != "WRITE" or fields[5].rpartition(":")[2] != inode:
-            continue
-        if kind == "FLOCK" or not path.name.endswith("-shm") or _covers(fields[6], fields[7]):
-            return int(fields[4])
-    return 0
+        return []
+    # "1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF"; one that waits has "->" behind the number
+    rows = [fields for line in lines if (fields := line.split())[1:2] == [kind]]
+    return [(int(row[4]), (row[3], row[6], row[7])) for row in rows if row[5].rpartition(":")[2] == inode]
 
 
 def _covers(start: str, end: str) -> bool:

@@ -15,7 +15,7 @@ from typing import TypeVar
 import apsw
 
 from runtime.envelope import Address
-from runtime.errors import CommitUnknown, StoreCorrupt, StoreError, StoreUnavailable
+from runtime.errors import CommitUnknown, StoreError, StoreUnavailable
 from runtime.ports import Ports
 from runtime.store.batch import Batch
 from runtime.store.records import (
@@ -32,6 +32,7 @@ from runtime.store.records import (
 )
 from runtime.store.sqlite.commit import Plan, encodable, is_there, write
 from runtime.store.sqlite.connection import CHECKPOINT_PAGES, log_bytes
+from runtime.store.sqlite.keeper import LOG_BYTES_LONG, Keeper
 from runtime.store.sqlite.purge import forget, old_conversations
 from runtime.store.sqlite.queries import named_queries, schema_steps
 from runtime.store.sqlite.reader import Reader
@@ -44,8 +45,6 @@ __all__ = ["SqliteStore"]
 
 T = TypeVar("T")
 
-_LOOK_S = 1.0
-_CHECKED_BYTES_MAX = 268_435_456  # about two seconds of a start; a larger one is not checked as a whole
 _NEAR_ROWS_MAX = 32  # read right on the event loop up to here: about a third of a millisecond
 
 
@@ -69,6 +68,7 @@ class SqliteStore:
         vfs: str | None = None,
         checkpoint_pages: int = CHECKPOINT_PAGES,
         steps: Sequence[str] | None = None,
+        log_bytes_long: int = LOG_BYTES_LONG,
     ) -> None:
         named = path.absolute()
         self._path = path = Path(os.path.realpath(named))  # one lock and one log, whatever name it is opened by
@@ -82,7 +82,9 @@ class SqliteStore:
         )
         self._reader = Reader(self._path, ports, wait_s=wait_s, vfs=vfs, watch=self._watch, view=view)
         self._view = view
-        self._vfs = vfs
+        self._keeper = Keeper(
+            self._path, ports, self._reader, self._writer, self._watch, vfs=vfs, log_bytes_long=log_bytes_long
+        )
         self._cluster_id = ""
 
     @property
@@ -103,28 +105,10 @@ class SqliteStore:
             raise
         self._reader.open()
         if left_log:
-            await self._check_whole()
+            await self._keeper.check_whole()
 
     def _identify(self, connection: apsw.Connection) -> str:
         return identify(connection, self._path, self._steps)
-
-    async def _check_whole(self) -> None:
-        """A log that was left behind may be another file's, and SQLite applies it all the same."""
-        if self._path.stat().st_size > _CHECKED_BYTES_MAX:
-            return
-
-        def check(connection: apsw.Connection) -> str:
-            return str(connection.execute("pragma quick_check(1)").get)
-
-        found = await self._reader.patiently(check)
-        if found != "ok":
-            error = StoreCorrupt(
-                f"{self._path} and the log beside it do not make a whole store, as when a backup is copied over the "
-                "file while its old log stays; stop all nodes, and restore the backup with "
-                f"`python -m runtime.admin restore`, which removes the log ({found.splitlines()[-1]})"
-            )
-            self._watch.note(error)
-            raise error
 
     async def close(self) -> None:
         await self._reader.close()
@@ -132,13 +116,7 @@ class SqliteStore:
 
     async def failed(self) -> StoreError:
         """Looks at the file once a second, and gives the error once it is damaged, replaced, or gone from its path."""
-        while self._watch.broken is None:
-            await self._clock.sleep(_LOOK_S)
-            try:
-                await self._reader.patiently(lambda connection: self._watch.look(connection, self._vfs))
-            except StoreError as error:
-                self._watch.note(error)
-        return self._watch.broken
+        return await self._keeper.failed()
 
     # --- turns ---
 

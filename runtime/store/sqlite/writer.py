@@ -69,6 +69,10 @@ class Writer:
         """
         return await self._worker.run(lambda: self._settlement(work))
 
+    async def cut_log(self) -> None:
+        """Move the whole log into the file and cut it. Raises StoreBusy, at once, while somebody reads its old end."""
+        await self._worker.run(self._cut_log)
+
     async def close(self) -> None:
         await self._worker.stop(self._drop)
 
@@ -125,6 +129,15 @@ class Writer:
             self._drop()
             self._watch.note(translate(error, self._path))
             raise CommitUnknown(f"{self._path} failed while committing ({error!r})") from error
+
+    def _cut_log(self) -> None:
+        with translated(self._path, self._watch.note):
+            connection = self._connected()
+            connection.set_busy_timeout(0)  # the lock is held meanwhile: nobody is to wait for a foreign reader
+            try:
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            finally:
+                connection.set_busy_timeout(int(self._wait_s * 1000))
 
     def _connected(self) -> apsw.Connection:
         if self._connection is None:

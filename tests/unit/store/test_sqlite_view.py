@@ -5,8 +5,10 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import apsw
 import pytest
 
 from runtime.adapters import system_ports
@@ -65,7 +67,7 @@ async def test_it_reads_while_others_hold_both_locks_to_write(path: Path) -> Non
     store = await filled(path)
     lock = FileLock(path)
     lock.acquire()
-    with sqlite3.connect(path, isolation_level=None) as other:
+    with closing(apsw.Connection(str(path))) as other:
         other.execute("begin immediate")
         assert await seen(path) == 2
         other.execute("rollback")

@@ -5,13 +5,18 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
+import apsw
 import pytest
 
 from runtime.adapters import system_ports
 from runtime.errors import StoreCorrupt, StoreError, StoreReplaced, StoreUnavailable
+from runtime.ports import Fact
+from runtime.store.facts import StoreLogLong, StoreLogShort
 from runtime.store.sqlite import SqliteStore
+from runtime.store.sqlite.connection import log_bytes
 from runtime.testing.conformance.samples import mail_row, post
 from tests.unit.store.conftest import OpenStore
 
@@ -91,7 +96,7 @@ async def test_a_store_whose_file_is_harmed_under_it_says_so_and_writes_nothing_
     store = await filled(path)
     failed = asyncio.ensure_future(store.failed())
     # A first look at the healthy file, which the later ones are compared with.
-    await store._reader.patiently(lambda connection: store._watch.look(connection, None))
+    await store._keeper.look()
     harm(path)
     error = await asyncio.wait_for(failed, 30)
     assert isinstance(error, (StoreReplaced, StoreCorrupt))
@@ -105,7 +110,7 @@ async def test_a_store_that_nobody_touches_stays_well_while_it_is_written(path: 
     store = await filled(path)
     for number in range(20):
         await store.commit([post(mail_row(100 + number))])
-        await store._reader.patiently(lambda connection: store._watch.look(connection, None))
+        await store._keeper.look()
         if number % 5 == 0:
             store._writer._drop()
     assert store._watch.broken is None
@@ -116,10 +121,10 @@ async def test_a_new_store_is_well_before_its_log_was_ever_moved_into_the_file(p
     store = SqliteStore(path, system_ports())
     await store.open()
     await store.commit([post(mail_row(1))])
-    await store._reader.patiently(lambda connection: store._watch.look(connection, None))
+    await store._keeper.look()
     with sqlite3.connect(path) as other:
         other.execute("pragma wal_checkpoint(truncate)")
-    await store._reader.patiently(lambda connection: store._watch.look(connection, None))
+    await store._keeper.look()
     assert store._watch.broken is None
     await store.close()
 
@@ -175,3 +180,24 @@ async def test_a_backup_copied_over_the_file_beside_its_old_log_is_refused_at_th
     with pytest.raises(StoreCorrupt, match=r"restore|backup"):
         await copied.open()
     await copied.close()
+
+
+async def test_a_log_that_a_foreign_reader_keeps_is_reported_once_and_cut_when_the_reader_ends(path: Path) -> None:
+    facts: list[Fact] = []
+    store = SqliteStore(path, system_ports(facts.append), checkpoint_pages=10, log_bytes_long=100_000)
+    await store.open()
+    await store.commit([post(mail_row(0))])
+    with closing(apsw.Connection(str(path))) as reader:
+        reader.execute("begin")
+        reader.execute("select count(*) from mail").fetchall()
+        for number in range(1, 60):
+            await store.commit([post(mail_row(number))])
+        for _ in range(5):
+            await store._keeper.look()
+        assert [type(fact) for fact in facts] == [StoreLogLong]
+        assert log_bytes(path) > 100_000
+    assert facts[0].level == "warning"
+    await store._keeper.look()
+    assert log_bytes(path) == 0
+    assert [type(fact) for fact in facts] == [StoreLogLong, StoreLogShort]
+    await store.close()

@@ -1,0 +1,143 @@
+"""Copies of a store: one made while nodes run, and one put in a store's place while none does.
+
+    back_up   file + log ──SQLite's backup──▶ TO.part ──checked, flushed──▶ TO
+    restore   FROM ──checked──▶ FILE.restoring, of a new identity ──▶ old file and log set aside ──▶ FILE
+
+A copy that is put back is a store of its own: with a new cluster id, by which its nodes and those of the original
+refuse each other. Were they one cluster, each would confirm to the other what only one of the two stores has.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import apsw
+
+from runtime.errors import StoreBusy, StoreCorrupt, StoreReadOnly, StoreUnavailable
+from runtime.store.sqlite.connection import connect, connect_to_view, translated
+from runtime.store.sqlite.lock import FileLock, users_of
+from runtime.store.sqlite.queries import schema_steps
+from runtime.store.sqlite.schema import check_file, identify
+from runtime.store.sqlite.watch import check_links
+
+__all__ = ["back_up", "restore"]
+
+_BUSY_S = 10.0
+
+
+def back_up(store: Path, to: Path) -> int:
+    """Write a whole, checked copy of a store, live or not; gives its size in bytes. Raises StoreError."""
+    check_file(store, create=False)
+    if to.exists():
+        raise StoreUnavailable(f"{to} is there already, and a backup replaces nothing; name a new file")
+    part = Path(f"{to}.part")
+    with _files(to):
+        part.unlink(missing_ok=True)
+        _copy(store, part)
+        _flush(part)
+        part.rename(to)
+        _flush(to.parent)
+        return to.stat().st_size
+
+
+def restore(store: Path, source: Path, new_id: Callable[[], bytes]) -> Path | None:
+    """Put a copy in a store's place, as a store of its own; gives where the old one was set aside."""
+    store = Path(os.path.realpath(store))
+    check_file(source, create=False)
+    if source.exists() and store.exists() and source.samefile(store):
+        raise StoreUnavailable(f"{source} is the store itself; name the backup to restore")
+    check_links(store)
+    with _files(store), _nobody_else(store):
+        part = Path(f"{store}.restoring")
+        _remove(part)
+        _copy(source, part)
+        _renew(part, new_id)
+        _flush(part)
+        aside = _set_aside(store)
+        part.rename(store)
+        _flush(store.parent)
+    return aside
+
+
+def _copy(source: Path, target: Path) -> None:
+    with translated(source), closing(connect_to_view(source, busy_s=_BUSY_S)) as original:
+        identify(original, source, schema_steps())
+        with closing(apsw.Connection(str(target))) as copy:
+            with copy.backup("main", original, "main") as backup:
+                backup.step()  # all pages at one instant, whatever is written meanwhile
+            found = str(copy.execute("pragma integrity_check(1)").get)
+    if found != "ok":
+        _remove(target)
+        raise StoreCorrupt(f"{source} is damaged ({found}); restore an older backup")
+    _remove_logs(target)
+
+
+def _renew(path: Path, new_id: Callable[[], bytes]) -> None:
+    """A new identity, and no members: those of the original are not its own."""
+    with translated(path), closing(connect(path, read_only=False, busy_s=0)) as connection:
+        with connection:
+            connection.execute("update meta set value = ? where name = 'cluster_id'", (new_id().hex(),))
+            connection.execute("delete from nodes")
+            connection.execute("update shards set owner = '', epoch = epoch + 1")
+        connection.execute("pragma wal_checkpoint(truncate)")
+    _remove_logs(path)
+
+
+def _set_aside(store: Path) -> Path | None:
+    """Move the old file with its log away, the log first: a log of another file must never lie beside the new one."""
+    aside = Path(f"{store}.replaced")
+    _remove(aside)
+    Path(f"{store}-shm").unlink(missing_ok=True)
+    for ending in ("-wal", ""):
+        old = Path(f"{store}{ending}")
+        if old.exists():
+            old.rename(f"{aside}{ending}")
+    return aside if aside.exists() else None
+
+
+@contextmanager
+def _nobody_else(store: Path) -> Iterator[None]:
+    """Nobody has the store open, and whoever would open it now waits."""
+    lock = FileLock(store)
+    users = users_of(store)
+    if not users and not lock.acquire_at_once():
+        raise StoreBusy(f"another process holds the lock of {store}; stop all nodes of it first")
+    try:
+        users = users or users_of(store)
+        if users:
+            who = ", ".join(str(pid) for pid in users)
+            raise StoreBusy(f"{store} is in use by process {who}; stop all nodes of it first, nothing was changed")
+        yield
+    finally:
+        lock.close()
+
+
+@contextmanager
+def _files(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as error:
+        raise StoreReadOnly(f"{path} or its folder cannot be written; check owner, mode and mount ({error})") from error
+    except OSError as error:
+        raise StoreUnavailable(f"{path} could not be written; check the folder and its room ({error})") from error
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    _remove_logs(path)
+
+
+def _remove_logs(path: Path) -> None:
+    for ending in ("-wal", "-shm", "-journal"):
+        Path(f"{path}{ending}").unlink(missing_ok=True)

@@ -1,0 +1,133 @@
+"""Backups of a store, and putting one in its place: whole, checked, refused while it is in use, a store of its own."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from runtime.adapters import system_ports
+from runtime.admin.commands import admin
+from runtime.store.sqlite import SqliteStore
+from runtime.testing.conformance.samples import SHARD, mail_row, node_row, post
+
+ADDRESS = ("billing", "a")
+_OPEN = """
+import sys, apsw
+connection = apsw.Connection(sys.argv[1])
+connection.execute("select count(*) from meta").get
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+async def filled(path: Path, *numbers: int) -> SqliteStore:
+    store = SqliteStore(path, system_ports())
+    await store.open()
+    for number in numbers:
+        await store.commit([post(mail_row(number))])
+    return store
+
+
+async def made(path: Path) -> None:
+    await (await filled(path, 1)).close()
+
+
+async def contents(path: Path) -> tuple[str, int, int]:
+    """Cluster id, mail, members."""
+    store = SqliteStore(path, system_ports())
+    await store.open()
+    mail, view = await store.waiting_for(ADDRESS, SHARD, limit=100), await store.cluster()
+    await store.close()
+    return store.cluster_id, len(mail), len(view.nodes)
+
+
+def run(path: Path, *arguments: str | Path) -> Result:
+    return CliRunner().invoke(admin, ["--store", f"sqlite:///{path}", *map(str, arguments)])
+
+
+async def test_a_backup_of_a_live_store_holds_what_its_log_holds(path: Path, tmp_path: Path) -> None:
+    store = await filled(path, 1, 2, 3)
+    to = tmp_path / "backup.db"
+    result = run(path, "backup", to)
+    assert result.exit_code == 0, result.output
+    await store.commit([post(mail_row(4))])
+    await store.close()
+    assert sorted(one.name for one in tmp_path.glob("backup*")) == ["backup.db"]
+    assert (await contents(to))[:2] == (store.cluster_id, 3)
+
+
+async def test_a_backup_replaces_no_file(path: Path, tmp_path: Path) -> None:
+    await (await filled(path, 1)).close()
+    (tmp_path / "there.db").write_text("precious")
+    result = run(path, "backup", tmp_path / "there.db")
+    assert result.exit_code == 1
+    assert "is there already" in result.output
+    assert (tmp_path / "there.db").read_text() == "precious"
+
+
+async def test_a_restored_store_has_what_the_backup_has_under_another_identity_and_no_old_log(
+    path: Path, tmp_path: Path
+) -> None:
+    store = await filled(path, 1, 2)
+    await store.join(node_row("one"), lease_s=1_000.0)
+    to = tmp_path / "backup.db"
+    assert run(path, "backup", to).exit_code == 0
+    await store.commit([post(mail_row(number)) for number in range(10, 20)])
+    crashed = tmp_path / "crashed.db"
+    for ending in ("", "-wal"):
+        shutil.copy(f"{path}{ending}", f"{crashed}{ending}")
+    await store.close()
+    result = run(crashed, "restore", to)
+    assert result.exit_code == 0, result.output
+    assert not Path(f"{crashed}-wal").exists()
+    identity, mail, members = await contents(crashed)
+    assert (mail, members) == (2, 0)
+    assert identity != store.cluster_id
+    # What was there before is not lost.
+    assert (await contents(Path(f"{crashed}.replaced")))[:2] == (store.cluster_id, 12)
+
+
+def test_a_restore_is_refused_while_a_process_has_the_store_open(path: Path, tmp_path: Path) -> None:
+    asyncio.run(made(path))
+    assert run(path, "backup", tmp_path / "backup.db").exit_code == 0
+    before = path.read_bytes()
+    with subprocess.Popen(
+        [sys.executable, "-c", _OPEN, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as user:
+        assert user.stdout is not None
+        assert user.stdout.readline() == b"open\n"
+        result = run(path, "restore", tmp_path / "backup.db")
+        user.kill()
+    assert result.exit_code == 5
+    assert f"in use by process {user.pid}" in result.output
+    assert path.read_bytes() == before
+
+
+async def test_a_damaged_backup_and_a_foreign_file_are_refused_and_nothing_is_changed(
+    path: Path, tmp_path: Path
+) -> None:
+    await (await filled(path, *range(50))).close()
+    damaged = tmp_path / "damaged.db"
+    shutil.copy(path, damaged)
+    size = damaged.stat().st_size
+    os.truncate(damaged, size - 4096 * 3)
+    foreign = tmp_path / "foreign.db"
+    foreign.write_bytes(b"Dear diary, " * 100)
+    before = path.read_bytes()
+    for source in (damaged, foreign, tmp_path / "missing.db", path):
+        result = run(path, "restore", source)
+        assert result.exit_code == 1, result.output
+    assert path.read_bytes() == before
+    assert not Path(f"{path}.restoring").exists()
+
+
+async def test_a_store_can_be_restored_where_there_is_none(path: Path, tmp_path: Path) -> None:
+    await (await filled(path, 1)).close()
+    assert run(path, "backup", tmp_path / "backup.db").exit_code == 0
+    elsewhere = tmp_path / "elsewhere.db"
+    assert run(elsewhere, "restore", tmp_path / "backup.db").exit_code == 0
+    assert (await contents(elsewhere))[1] == 1
