@@ -4,6 +4,7 @@
     screen, exit code ◀──order, or why not──┘
 
 Exit codes: 0 done · 1 failed · 2 bad input · 3 no node answers · 4 not found · 5 refused · 6 no answer in time
+7 done, but it could not be shown; the id is on stderr
 """
 
 from __future__ import annotations
@@ -35,9 +36,10 @@ from protos.orders_pb2 import (
     Stock,
     WatchOrderRequest,
 )
-from protos.sales_pb2 import CHOREOGRAPHY, ORCHESTRATION
+from protos.sales_pb2 import CHOREOGRAPHY, ORCHESTRATION, OrderStatus
 from runtime.adapters import SystemIds, check_open_files
 from runtime.errors import InvalidSettings
+from runtime.observe.console import UNWRITTEN, run, unwritten
 
 __all__ = ["main"]
 
@@ -88,7 +90,15 @@ class Shop:
             yield orders_pb2_grpc.OrderServiceStub(channel)
 
     def show(self, message: Order | Stock) -> None:
-        screen.show(message, Console(), as_json=self.as_json)
+        """Raises Failure that names what was done, if the output takes no more."""
+        try:
+            screen.show(message, Console(), as_json=self.as_json)
+        except (OSError, SystemExit) as error:  # rich ends the process when its pipe breaks
+            if not (unwritten(error) or isinstance(error, SystemExit)):
+                raise
+            what = f"order {message.order_id}" if isinstance(message, Order) else f"stock of {message.sku}"
+            status = f" is {OrderStatus.Name(message.status)}" if isinstance(message, Order) else " was read or changed"
+            raise Failure(f"{what}{status}, and the output could not be written", UNWRITTEN) from error
 
 
 _FLOW = click.Choice(tuple(_FLOWS), case_sensitive=False)
@@ -136,7 +146,8 @@ def _fail(shop: Shop, error: grpc.aio.AioRpcError) -> NoReturn:
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Exit codes: 0 done, 1 failed, 2 bad input, 3 no node answers, 4 not found, 5 refused, 6 no answer in time.",
+    epilog="Exit codes: 0 done, 1 failed, 2 bad input, 3 no node answers, 4 not found, 5 refused, 6 no answer in time, "
+    "7 done, but could not be shown.",
 )
 @click.option(
     "--node",
@@ -283,4 +294,4 @@ async def _follow(shop: Shop, stub: orders_pb2_grpc.OrderServiceAsyncStub, order
 
 
 if __name__ == "__main__":
-    main(prog_name="python -m actors.client")
+    run(main, "python -m actors.client")

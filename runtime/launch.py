@@ -21,6 +21,7 @@ from runtime.adapters import SystemClock, Watchdog, check_open_files, system_por
 from runtime.config import Settings, load_settings
 from runtime.errors import AddressInUse, AmendsError, InvalidSettings, NodeNameTaken, StoreError
 from runtime.host import Node, Register
+from runtime.observe.console import prepare
 from runtime.observe.logging import Log, open_log, route_standard_logging
 from runtime.saga.catalogue import Catalogue
 
@@ -54,6 +55,7 @@ def launch(catalogue: Catalogue, *, register: Sequence[Register] = ()) -> None:
     def command(config: str | None, **flags: Any) -> None:
         sys.exit(_run(catalogue, register, config, flags))
 
+    prepare(usage_exit=EXIT_CODES[InvalidSettings])
     command()
 
 

@@ -1,6 +1,6 @@
 """The operator's command line.
 
-Exit codes: 0 done, 1 failed, 2 bad input, 4 not found, 5 refused; the client's commands have the same.
+Exit codes: 0 done, 1 failed, 2 bad input, 4 not found, 5 refused, 7 not shown; the client's commands have the same.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from runtime.admin.dead_letters import (
 from runtime.admin.session import Session, load_contracts
 from runtime.admin.survey import nodes_of, sagas, shards_of
 from runtime.envelope import address_of
+from runtime.observe.console import run
 from runtime.observe.conversation import Conversation, read_conversation
 from runtime.observe.sequence import as_mermaid, as_object
 from runtime.store.port import Store
@@ -47,7 +48,7 @@ _kind = click.option("--kind", default="", help="Only the actor of this kind.")
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 failed, 2 bad input, 4 not found, 5 refused.",
+    epilog="Exit codes: 0 done, 1 failed, 2 bad input, 4 not found, 5 refused, 7 done, but could not be shown.",
 )
 @click.option("--store", envvar="AMENDS_STORE", default="sqlite:///amends.db", show_default=True, show_envvar=True)
 @click.option(
@@ -230,4 +231,4 @@ def _show(
 
 
 def main() -> None:
-    admin(prog_name="python -m runtime.admin")
+    run(admin, "python -m runtime.admin")

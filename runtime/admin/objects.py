@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from google.protobuf.json_format import MessageToDict
-
 from runtime.admin.account import Account
 from runtime.admin.dead_letters import DeadLetter
 from runtime.admin.survey import nodes_of
 from runtime.envelope import address_of
+from runtime.observe.plain import as_plain
 from runtime.store.records import ClusterView
 
 __all__ = ["account_object", "letter_object", "node_objects"]
@@ -45,7 +44,7 @@ def account_object(account: Account) -> dict[str, object]:
         "revision": row.revision if row else 0,
         "updated_at_s": row.updated_at_s if row else None,
         "state_type": row.state_type if row else "",
-        "state": None if account.state is None else MessageToDict(account.state, preserving_proto_field_name=True),
+        "state": None if account.state is None else as_plain(account.state),
         "unreadable": account.unreadable,
         "saga": None if saga is None else {"definition": saga.definition, "reason": saga.reason},
         "steps": [asdict(step) for step in account.steps],

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from google.protobuf import text_format
-from google.protobuf.message import Message
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -17,6 +15,7 @@ from runtime.admin.dead_letters import DeadLetter
 from runtime.admin.survey import SagaEntry, ShardEntry
 from runtime.envelope import address_of
 from runtime.observe.conversation import Conversation, Status, TracedMessage
+from runtime.observe.plain import as_line
 from runtime.observe.sequence import milliseconds
 from runtime.store.records import NodeRow
 
@@ -152,12 +151,8 @@ def _saga_line(saga: saga_pb2.SagaRecord) -> str:
 
 def _state_line(account: Account, state: bytes) -> str:
     if account.state is not None:
-        return f"{account.state.DESCRIPTOR.full_name} {{{_one_line(account.state)}}}"
+        return f"{account.state.DESCRIPTOR.full_name} {{{as_line(account.state)}}}"
     return f"{len(state)} bytes: {account.unreadable}"
-
-
-def _one_line(message: Message) -> str:
-    return text_format.MessageToString(message, as_one_line=True, as_utf8=True)
 
 
 def _steps_table(account: Account, now_s: float) -> Table:

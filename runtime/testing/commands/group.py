@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from runtime.observe.console import run
 from runtime.testing.commands.explore import explore
 from runtime.testing.commands.failpoints import failpoints
 from runtime.testing.commands.lint import lint
@@ -18,7 +19,7 @@ __all__ = ["main", "proving"]
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 all promises kept, 1 one was broken, 2 bad input.",
+    epilog="Exit codes: 0 all promises kept, 1 one was broken, 2 bad input, 7 could not be shown.",
 )
 def proving() -> None:
     """Run whole clusters in simulation, under faults drawn from a seed."""
@@ -35,4 +36,4 @@ proving.add_command(powercuts)
 
 
 def main() -> None:
-    proving(prog_name="python -m runtime.testing")
+    run(proving, "python -m runtime.testing")

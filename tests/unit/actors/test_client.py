@@ -97,6 +97,23 @@ async def test_a_placement_is_watched_until_the_order_ends(node: str) -> None:
     assert order["order_id"].startswith("ORD-")
 
 
+async def test_an_order_that_cannot_be_shown_is_placed_and_its_id_told(node: str) -> None:
+    for status, options in (("PENDING", ()), ("READY_TO_SHIP", ("--json",))):
+        with Path("/dev/full").open("wb") as full:  # noqa: ASYNC230 # a device
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", "actors.client", "--node", node, *_place("--order-id", "ORD-7", *options)),
+                cwd=ROOT,
+                stdout=full,
+                stderr=asyncio.subprocess.PIPE,
+            )
+            _, err = await process.communicate()
+        assert (process.returncode, err.decode()) == (
+            7,
+            f"Error: order ORD-7 is {status}, and the output could not be written\n",
+        )
+
+
 async def test_an_order_nobody_placed_is_a_clear_error(node: str) -> None:
     assert await _run("get", "ORD-9", node=node) == (4, "", "Error: there is no order 'ORD-9'\n")
 
