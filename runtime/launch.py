@@ -23,6 +23,7 @@ from runtime.errors import AddressInUse, AmendsError, InvalidSettings, NodeNameT
 from runtime.host import Node, Register
 from runtime.observe.console import prepare
 from runtime.observe.logging import Log, open_log, route_standard_logging
+from runtime.observe.repeats import Repeats
 from runtime.saga.catalogue import Catalogue
 
 __all__ = ["EXIT_CODES", "launch"]
@@ -77,7 +78,7 @@ async def _serve(settings: Settings, catalogue: Catalogue, register: Sequence[Re
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    ports = system_ports(log.report)
+    ports = system_ports(Repeats(log.report, SystemClock()).report)
     watchdog = Watchdog(ports.handling, log.report, blocked_s=settings.lease_s / 2)
     watchdog.start()
     try:

@@ -27,7 +27,11 @@ from runtime.errors import (
     MessageTooLarge,
     Overloaded,
     StoreBusy,
+    StoreCorrupt,
+    StoreError,
     StoreFull,
+    StoreReadOnly,
+    StoreReplaced,
     StoreUnavailable,
 )
 from runtime.failures import was_ordered
@@ -63,6 +67,16 @@ _CODES: tuple[tuple[type[AmendsError], grpc.StatusCode], ...] = (
     (CommitUnknown, grpc.StatusCode.UNAVAILABLE),
     (ActorStopped, grpc.StatusCode.UNAVAILABLE),
     (LinkLost, grpc.StatusCode.UNAVAILABLE),
+)
+
+_STORE_TEXTS: tuple[tuple[type[StoreError], str], ...] = (
+    (StoreFull, "the disk of the store is full, nothing was written; try again later"),
+    (StoreBusy, "the store is held by another process, nothing was written; try again later"),
+    (StoreReadOnly, "the store cannot be written; its operator has to see to it"),
+    (StoreCorrupt, "the store is damaged; its operator has to see to it"),
+    (StoreReplaced, "the store of this node was replaced; its operator has to see to it"),
+    (CommitUnknown, "the outcome is unknown; ask for the state, or send the same message id again"),
+    (StoreError, "the store cannot be reached at present; try again later"),
 )
 
 
@@ -103,7 +117,10 @@ def code_of(error: AmendsError) -> grpc.StatusCode:
 def _told(error: BaseException) -> tuple[grpc.StatusCode, str]:
     if isinstance(error, NotImplementedError):  # a method of the generated base that this node's service left out
         return grpc.StatusCode.UNIMPLEMENTED, "this node does not offer the method"
-    return (code_of(error) if isinstance(error, AmendsError) else grpc.StatusCode.INTERNAL), str(error)
+    text = str(error)
+    if isinstance(error, StoreError) and "/" in text:  # where the store lies is for the operator, who has the log
+        text = next(told for kind, told in _STORE_TEXTS if isinstance(error, kind))
+    return (code_of(error) if isinstance(error, AmendsError) else grpc.StatusCode.INTERNAL), text
 
 
 def time_left_s(context: Context) -> float:

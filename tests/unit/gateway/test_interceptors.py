@@ -178,3 +178,26 @@ async def test_a_method_that_calls_for_an_exit_ends_its_call_and_not_the_node(er
                 pass
         assert caught.value.code() is Code.INTERNAL
     assert [type(one.error) for one in facts if isinstance(one, CallBroken)] == [type(error)] * 2
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        errors.StoreFull,
+        errors.StoreBusy,
+        errors.StoreUnavailable,
+        errors.StoreReadOnly,
+        errors.StoreCorrupt,
+        errors.StoreReplaced,
+        errors.StoreTooNew,
+        errors.CommitUnknown,
+    ],
+)
+async def test_no_client_learns_where_the_store_lies(kind: type[errors.StoreError]) -> None:
+    facts: list[Fact] = []
+    async with _serving(_raising(kind("/srv/secret place/amends.db failed, see process 12")), facts) as stub:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.GetOrder(GetOrderRequest(order_id="ORD-1"))
+    assert caught.value.details()
+    assert "secret" not in str(caught.value.details())
+    assert "amends.db" not in str(caught.value.details())
