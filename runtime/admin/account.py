@@ -19,6 +19,7 @@ from runtime.store.records import ActorRow, ClusterView, MailRow
 __all__ = ["Account", "Step", "Timer", "accounts", "conversations_of_key", "span"]
 
 _MAIL_MAX = 1000
+_REPLAY = "python -m runtime.admin dead-letters replay"
 _STEP = saga_pb2.StepRecord
 _SAGA = saga_pb2.SagaRecord
 
@@ -200,6 +201,7 @@ def _mail_waits(account: Account, now_s: float) -> Iterator[str]:
         what = f"{message.short_type} from {message.sender}"
         if message.status is Status.PARKED:
             yield f"an operator: {what} is a dead letter after {message.attempts} attempts: {message.note}"
+            yield f"the cause mended, then: {_REPLAY} {message.id.hex()}"
         elif message.due_at_s is not None and message.due_at_s > now_s:
             again = f", after {message.attempts} failed attempts" if message.attempts else ""
             yield f"the time of {what}, due in {span(message.due_at_s - now_s)}{again}"

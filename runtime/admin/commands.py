@@ -29,7 +29,7 @@ from runtime.admin.dead_letters import (
     replay,
 )
 from runtime.admin.session import Session, load_contracts
-from runtime.admin.survey import nodes_of, sagas, shards_of
+from runtime.admin.survey import Wanted, nodes_of, sagas, shards_of
 from runtime.envelope import address_of
 from runtime.observe.console import run
 from runtime.observe.conversation import Conversation, read_conversation
@@ -39,6 +39,7 @@ from runtime.store.records import Transition
 
 __all__ = ["admin", "main"]
 
+_NEEDS_A_PERSON = 8
 _WIDTH = 180  # of tables that go into a file or a pipe
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
@@ -60,11 +61,14 @@ _kind = click.option("--kind", default="", help="Only the actor of this kind.")
     show_envvar=True,
     help="Module, or package of modules, with the protobuf messages to decode states with.",
 )
+@click.option("--json", "as_json", is_flag=True, help="As after COMMAND.")
 @click.pass_context
-def admin(ctx: click.Context, store: str, contracts: tuple[str, ...]) -> None:
+def admin(ctx: click.Context, store: str, contracts: tuple[str, ...], as_json: bool) -> None:
     """See what a cluster does, read from its store. Works while nodes run, and when none does."""
     session = ctx.ensure_object(Session)
     session.url, session.contracts = store, contracts
+    if as_json:
+        ctx.default_map = {name: {"as_json": True, "form": "json"} for name in admin.commands}
 
 
 admin.add_command(backup)
@@ -98,13 +102,33 @@ def shards(session: Session, as_json: bool) -> None:
     default=None,
     help="Only those in this status.",
 )
+@click.option("--kind", default="", help="Only those of this kind.")
+@click.option("--key", default="", metavar="PREFIX", help="Only those whose key begins like this.")
+@click.option(
+    "--idle", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Only without progress for so long."
+)
+@click.option(
+    "--exit-code", is_flag=True, help="Exit with 8 if one that is listed needs a person: stuck, or dead letters."
+)
 @_limit
 @_as_json
 @click.pass_obj
-def list_sagas(session: Session, status: str | None, limit: int, as_json: bool) -> None:
+def list_sagas(
+    session: Session,
+    status: str | None,
+    kind: str,
+    key: str,
+    idle: float,
+    exit_code: bool,
+    limit: int,
+    as_json: bool,
+) -> None:
     """Saga instances, longest without progress first."""
-    found = session.run(lambda store: sagas(store, status=status or "", limit=limit))
+    wanted = Wanted(status=status or "", kind=kind, key=key, idle_s=idle)
+    found = session.run(lambda store: sagas(store, wanted, limit=limit))
     _show(as_json, [asdict(entry) for entry in found], tables.sagas_table(found, session.now_s()), "no saga")
+    if exit_code and any(entry.needs_a_person for entry in found):
+        raise SystemExit(_NEEDS_A_PERSON)
 
 
 @admin.group("dead-letters", invoke_without_command=True)

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from google.protobuf.message import DecodeError
 
 from protos import saga_pb2
+from runtime.admin.dead_letters import dead_letters
 from runtime.store.port import Store
 from runtime.store.records import ActorRow, ClusterView, NodeRow
 
-__all__ = ["SagaEntry", "ShardEntry", "kinds_of", "nodes_of", "owner_of", "sagas", "shards_of", "shards_per_kind"]
+__all__ = [
+    "SagaEntry",
+    "ShardEntry",
+    "Wanted",
+    "kinds_of",
+    "nodes_of",
+    "owner_of",
+    "sagas",
+    "shards_of",
+    "shards_per_kind",
+]
 
 _SAGA_TYPE = saga_pb2.SagaRecord.DESCRIPTOR.full_name
 _PAGE = 500
+_LETTERS_MAX = 100_000  # beyond these an instance's own are not counted
 _SHARDS_DEFAULT = 16  # the setting's default, for a kind whose shards nobody has taken yet
 
 
@@ -36,10 +49,32 @@ class SagaEntry:
     key: str
     definition: str
     status: str  # as in SagaRecord.Status, in lower case
-    step: str  # the one that is open; empty at rest
+    step: str  # those that are open, with commas between them; empty at rest
     reason: str  # why it turned back, or got stuck
     started_at_s: float
     last_progress_at_s: float
+    dead_letters: int = 0  # of its own mail: it does not go on without an operator, whatever its status says
+
+    @property
+    def needs_a_person(self) -> bool:
+        return self.dead_letters > 0 or self.status in ("stuck", "unreadable")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which instances are listed. What is empty, or zero, asks for nothing."""
+
+    status: str = ""
+    kind: str = ""
+    key: str = ""  # how the key begins
+    idle_s: float = 0.0  # without progress for at least as long
+
+    def fits(self, entry: SagaEntry, now_s: float) -> bool:
+        return (
+            (not self.status or entry.status == self.status)
+            and entry.key.startswith(self.key)
+            and entry.last_progress_at_s <= now_s - self.idle_s
+        )
 
 
 def kinds_of(view: ClusterView) -> tuple[str, ...]:
@@ -85,16 +120,18 @@ def _alive(view: ClusterView) -> frozenset[str]:
     return frozenset(node.name for node in view.nodes if node.lease_until_s > view.now_s)
 
 
-async def sagas(store: Store, *, status: str = "", limit: int) -> list[SagaEntry]:
+async def sagas(store: Store, wanted: Wanted | None = None, *, limit: int) -> list[SagaEntry]:
     """Instances of every saga kind, longest without progress first; up to `limit`. Raises StoreError.
 
     Reads all of them: a listing for people, not for a loop.
     """
-    found: list[SagaEntry] = []
-    for kind in kinds_of(await store.cluster()):
+    wanted, found = wanted or Wanted(), []
+    view = await store.cluster()
+    parked = Counter(letter.row.address for letter in await dead_letters(store, limit=_LETTERS_MAX))
+    for kind in kinds_of(view) if not wanted.kind else (wanted.kind,):
         async for row in _saga_rows(store, kind):
-            entry = _entry(row)
-            if not status or entry.status == status:
+            entry = replace(_entry(row), dead_letters=parked[row.kind, row.key])
+            if wanted.fits(entry, view.now_s):
                 found.append(entry)
     return sorted(found, key=lambda entry: (entry.last_progress_at_s, entry.kind, entry.key))[:limit]
 
@@ -122,7 +159,7 @@ def _entry(row: ActorRow) -> SagaEntry:
         key=row.key,
         definition=record.definition,
         status=saga_pb2.SagaRecord.Status.Name(record.status).lower(),
-        step=next((step.name for step in record.steps if step.status in _OPEN), ""),
+        step=", ".join(step.name for step in record.steps if step.status in _OPEN),
         reason=record.stuck_reason or record.reason,
         started_at_s=record.started_at_s,
         last_progress_at_s=record.last_progress_at_s or row.updated_at_s,

@@ -75,17 +75,21 @@ def shards_table(entries: Iterable[ShardEntry]) -> Table:
 
 
 def sagas_table(entries: Iterable[SagaEntry], now_s: float) -> Table:
-    table = _table("saga", "status", "open step", "last progress", "reason")
+    table = _table("saga", "status", "open steps", "last progress", "reason")
     for entry in entries:
         style = {"stuck": "bold red", "running": "yellow", "compensating": "yellow"}.get(entry.status, "green")
         table.add_row(
             printable(address_of(entry.kind, entry.key)),
-            Text(entry.status, style),
+            Text(entry.status, style).append(_letters(entry.dead_letters), "bold red"),
             printable(entry.step),
             f"{span(now_s - entry.last_progress_at_s)} ago",
             printable(entry.reason),
         )
     return table
+
+
+def _letters(count: int) -> str:
+    return f", {count} dead letter{'s' if count > 1 else ''}" if count else ""
 
 
 def dead_letters_table(letters: Iterable[DeadLetter], now_s: float) -> Table:

@@ -95,9 +95,10 @@ async def test_a_retry_and_a_dead_letter_are_told(store: MemoryStore) -> None:
     later_s = await store.now_s() + 20.2
     await fill(store, mail(2, attempts=3, due_at_s=later_s), mail(3, attempts=12, parked="ValueError: no"))
     await fill(store, actor("billing"))
-    retry, dead = (await account_of(store, "billing")).waits_for
+    retry, dead, cure = (await account_of(store, "billing")).waits_for
     assert retry == "the time of BillOrder from sales/ORD-1, due in 20 s, after 3 failed attempts"
     assert dead == "an operator: BillOrder from sales/ORD-1 is a dead letter after 12 attempts: ValueError: no"
+    assert cure.endswith(f"dead-letters replay {id_of(3).hex()}")
 
 
 async def test_timers_are_told_earliest_first(store: MemoryStore) -> None:

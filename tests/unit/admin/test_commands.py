@@ -71,6 +71,24 @@ def test_listings_as_json(shop: MemoryStore) -> None:
     assert (letter["to"], letter["attempts"], letter["reason"]) == ("billing/ORD-1", 12, "ValueError: no")
 
 
+@pytest.mark.parametrize("command", [("shards",), ("sagas",), ("dead-letters",), ("explain", "ORD-1")])
+def test_json_may_be_asked_for_before_the_command_too(shop: MemoryStore, command: tuple[str, ...]) -> None:
+    assert json.loads(run(shop, "--json", *command).output) == json.loads(run(shop, *command, "--json").output)
+
+
+def test_json_of_a_conversation_may_be_asked_for_before_it(shop: MemoryStore) -> None:
+    asked = run(shop, "conversation", "ORD-1", "--format", "json").output
+    assert json.loads(run(shop, "--json", "conversation", "ORD-1").output) == json.loads(asked)
+
+
+def test_sagas_that_need_a_person_are_an_exit_code_if_that_is_asked_for(store: MemoryStore) -> None:
+    asyncio.run(join(store, "orchestration-1", kinds=("order-process",)))
+    asyncio.run(fill(store, saga("ORD-1"), saga("ORD-2", status=SAGA.STUCK)))
+    assert run(store, "sagas").exit_code == 0
+    assert run(store, "sagas", "--exit-code").exit_code == 8
+    assert run(store, "sagas", "--exit-code", "--status", "running").exit_code == 0
+
+
 def test_an_account_as_json(shop: MemoryStore) -> None:
     process, sales = json.loads(run(shop, "explain", "ORD-1", "--json").output)[-2:]
     assert process["steps"][0]["status"] == "asked"

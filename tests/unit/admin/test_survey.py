@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from runtime.admin.survey import kinds_of, nodes_of, sagas, shards_of, shards_per_kind
+from runtime.admin.survey import Wanted, kinds_of, nodes_of, sagas, shards_of, shards_per_kind
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Subscription
-from tests.unit.admin.rows import SAGA, STEP, actor, fill, join, saga
+from tests.unit.admin.rows import SAGA, STEP, actor, fill, join, mail, saga
 
 
 async def test_nodes_are_told_with_lease_and_shards(store: MemoryStore) -> None:
@@ -45,8 +45,32 @@ async def test_s86_list_stuck(store: MemoryStore) -> None:
         actor("sales", "ORD-1"),
     )
     assert [entry.key for entry in await sagas(store, limit=10)] == ["ORD-2", "ORD-3", "ORD-1"]
-    stuck = await sagas(store, status="stuck", limit=1)
+    stuck = await sagas(store, Wanted(status="stuck"), limit=1)
     assert [(entry.key, entry.step, entry.reason) for entry in stuck] == [("ORD-2", "bill", "no refund")]
+
+
+async def test_every_open_step_is_named_and_dead_letters_are_counted(store: MemoryStore) -> None:
+    await join(store, "orchestration-1", kinds=("order-process",))
+    asked = tuple(STEP(name=name, status=STEP.ASKED) for name in ("bill", "label"))
+    await fill(store, saga("ORD-1", steps=(STEP(name="done", status=STEP.DONE), *asked)), saga("ORD-2"))
+    await fill(store, mail(2, kind="order-process", parked="another version"))
+    one, other = await sagas(store, limit=10)
+    assert (one.step, one.dead_letters, one.needs_a_person) == ("bill, label", 1, True)
+    assert (other.dead_letters, other.needs_a_person) == (0, False)
+
+
+async def test_sagas_are_chosen_by_kind_key_and_age(store: MemoryStore) -> None:
+    await join(store, "orchestration-1", kinds=("order-process", "trip"))
+    now_s = (await store.cluster()).now_s
+    await fill(store, saga("A-1"), saga("B-1"), saga("A-1", kind="trip"), saga("A-2", progress_at_s=now_s))
+
+    async def chosen(wanted: Wanted) -> list[tuple[str, str]]:
+        return [(entry.kind, entry.key) for entry in await sagas(store, wanted, limit=10)]
+
+    assert await chosen(Wanted(kind="trip")) == [("trip", "A-1")]
+    assert await chosen(Wanted(key="B")) == [("order-process", "B-1")]
+    assert ("order-process", "A-2") not in await chosen(Wanted(idle_s=60.0))
+    assert await chosen(Wanted(kind="nothing")) == []
 
 
 async def test_a_listing_goes_through_every_page(store: MemoryStore) -> None:
