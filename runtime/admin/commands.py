@@ -34,6 +34,7 @@ from runtime.envelope import address_of
 from runtime.observe.console import run
 from runtime.observe.conversation import Conversation, read_conversation
 from runtime.observe.sequence import as_mermaid, as_object
+from runtime.store.open import LOG_BYTES_LONG, store_log_bytes
 from runtime.store.port import Store
 from runtime.store.records import Transition
 
@@ -82,6 +83,10 @@ def nodes(session: Session, as_json: bool) -> None:
     """Nodes that have joined, and their leases."""
     view = session.run(lambda store: store.cluster())
     _show(as_json, objects.node_objects(view), tables.nodes_table(nodes_of(view)), "no node has joined")
+    length = 0 if session.store is not None else store_log_bytes(session.url)
+    if length > LOG_BYTES_LONG:  # on stderr: what reads the listing is not to trip over it
+        text = f"the log beside the store's file is {length / 1e6:.0f} MB long: something reads an old state of it;"
+        click.echo(f"warning: {text} end foreign programs that have the file open", err=True)
 
 
 @admin.command()

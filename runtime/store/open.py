@@ -9,9 +9,11 @@ from runtime.ports import Ports
 from runtime.store.memory import MemoryStore
 from runtime.store.port import Store
 from runtime.store.sqlite import SqliteStore
+from runtime.store.sqlite.connection import log_bytes
 from runtime.store.sqlite.copies import back_up, restore
+from runtime.store.sqlite.keeper import LOG_BYTES_LONG
 
-__all__ = ["back_up_store", "open_store", "restore_store"]
+__all__ = ["LOG_BYTES_LONG", "back_up_store", "open_store", "restore_store", "store_log_bytes"]
 
 _FORMS = "sqlite:///relative.db, sqlite:////absolute/path.db or memory:"
 
@@ -35,6 +37,11 @@ def back_up_store(url: str, to: Path) -> int:
 def restore_store(url: str, source: Path, ports: Ports) -> Path | None:
     """Put a copy in the store's place; gives where the old file was set aside. Raises StoreError, InvalidSettings."""
     return restore(_file_of(url), source, ports.ids.new_id)
+
+
+def store_log_bytes(url: str) -> int:
+    """How long the log beside the store's file is; beyond `LOG_BYTES_LONG` something keeps it from being cut."""
+    return log_bytes(_file_of(url))
 
 
 def _file_of(url: str) -> Path:

@@ -131,3 +131,13 @@ async def test_a_store_can_be_restored_where_there_is_none(path: Path, tmp_path:
     elsewhere = tmp_path / "elsewhere.db"
     assert run(elsewhere, "restore", tmp_path / "backup.db").exit_code == 0
     assert (await contents(elsewhere))[1] == 1
+
+
+def test_the_listing_of_nodes_warns_of_a_log_that_has_grown(path: Path) -> None:
+    asyncio.run(made(path))
+    assert "long" not in run(path, "nodes").output
+    with Path(f"{path}-wal").open("wb") as log:
+        log.truncate(100_000_000)
+    result = run(path, "nodes")
+    assert "is 100 MB long" in result.output
+    assert result.exit_code == 0
