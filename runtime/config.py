@@ -103,6 +103,7 @@ class Settings(BaseSettings):
 
     lease_s: Seconds = 1.5  # a node that did not renew for so long is taken over
     renew_s: Seconds = 0.4
+    node_deaths_max: Count = 3  # a message that so many nodes may have died over is parked
     handler_timeout_s: Seconds = 60.0  # a handler that waits for longer is cancelled: a failed run
     sweep_s: Seconds = 1.0  # how often mail is looked for that nobody pushed
     drain_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0  # how long a stopping node finishes its work

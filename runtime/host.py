@@ -129,6 +129,7 @@ class Node:
             reach(Failpoint.SUBSCRIBED)
         self.membership = self._membership()
         self.region.connect(self.membership, self.mesh)
+        self.region.died = self.membership.died
         await self.membership.start()
         reach(Failpoint.MEMBER_STARTED)
         for sweeper in self.region.sweepers.values():
@@ -291,6 +292,7 @@ def limits_of(settings: Settings) -> Limits:
         activations_max=settings.activations_max,
         idle_s=settings.idle_s,
         sweep_s=settings.sweep_s,
+        node_deaths_max=settings.node_deaths_max,
         handler_timeout_s=settings.handler_timeout_s,
         retention_s=settings.retention_s,
     )

@@ -25,7 +25,7 @@ from runtime.cluster.join import Probe, join
 from runtime.cluster.lease import ClusterSettings, Lease, StoreWatch
 from runtime.cluster.pace import Pace
 from runtime.cluster.placement import Slot, plan
-from runtime.cluster.roster import Roster, check_shard_counts
+from runtime.cluster.roster import Roster, check_shard_counts, left_behind
 from runtime.errors import NodeNameTaken, StoreError
 from runtime.failpoints import Failpoint
 from runtime.ports import Ports
@@ -57,6 +57,7 @@ class Membership:
         self._failure: asyncio.Future[BaseException] | None = None
         self._rested: asyncio.Future[None] | None = None  # of a leave: nothing is ours any more
         self._announced = False  # of a leave: the table says that we host nothing
+        self.died: dict[Slot, str] = {}  # shards of nodes that ended without leaving: name@incarnation
         self._lapsed = False
         self._reachable = True
         self._done = False
@@ -92,7 +93,9 @@ class Membership:
     async def start(self) -> None:
         """Join, read the tables and claim what belongs here. Raises NodeNameTaken, InvalidSettings, StoreError."""
         self._failure = asyncio.get_running_loop().create_future()
-        check_shard_counts(await self._store.cluster(), self._settings.shards_per_kind)
+        before = await self._store.cluster()
+        check_shard_counts(before, self._settings.shards_per_kind)
+        self.died.update(left_behind(before, before.now_s, self._node.name))
         self._renewed(await self._join())
         await self._guarded_round()
         self._loop = self._ports.tasks.start(self._run(), name=f"membership of {self._node.name}")
@@ -209,7 +212,14 @@ class Membership:
         view = await self._store.cluster()
         self._ports.reach(Failpoint.VIEW_READ)
         self._watch.read_clock(view.now_s, sent_s=self._read_at_s)
+        before = self._roster.view
         changed, facts = self._roster.learn(view)
+        if changed:
+            members = {row.incarnation for row in view.nodes}
+            gone = replace(before, nodes=tuple(row for row in before.nodes if row.incarnation not in members))
+            self.died.update(left_behind(gone, view.now_s))
+            for slot in [one for one in self.died if self.owner_of(*one) not in (None, "", self._node.name)]:
+                del self.died[slot]  # another has taken it, and has seen the same
         for fact in facts:
             self._ports.report(fact)
         if changed:

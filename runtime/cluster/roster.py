@@ -16,7 +16,7 @@ from runtime.errors import InvalidSettings
 from runtime.ports import Fact
 from runtime.store.records import ClusterView, NodeRow, ShardRow
 
-__all__ = ["Roster", "check_shard_counts"]
+__all__ = ["Roster", "check_shard_counts", "left_behind"]
 
 
 class Roster:
@@ -67,6 +67,16 @@ def check_shard_counts(view: ClusterView, shards_per_kind: int) -> None:
                 f"shards_per_kind is {shards_per_kind} here, but this store has {count} shards of {kind!r}; "
                 f"set shards_per_kind to {count}: it can't be changed once a store is in use"
             )
+
+
+def left_behind(view: ClusterView, now_s: float, successor_of: str = "") -> dict[Slot, str]:
+    """Shards of nodes that ended without leaving, and which they were: a lease has run out, or a successor is here."""
+    dead = {
+        node.name: f"{node.name}@{node.incarnation}"
+        for node in view.nodes
+        if node.kinds and (node.lease_until_s <= now_s or node.name == successor_of)
+    }
+    return {(row.kind, row.shard): dead[row.owner] for row in view.shards if row.owner in dead}
 
 
 def _hosting(view: ClusterView) -> list[tuple[str, tuple[str, ...]]]:

@@ -23,6 +23,7 @@ from runtime.actor.context import Context
 from runtime.actor.ref import ActorRef
 from runtime.durable.kind import Kind
 from runtime.durable.lost import LostRuns, TurnLost
+from runtime.durable.suspects import Suspects
 from runtime.durable.transition import Draft, mail_row
 from runtime.durable.turn import Turn
 from runtime.envelope import Address, Envelope, address_of
@@ -36,6 +37,9 @@ __all__ = ["Activation", "ActivationHost"]
 
 class ActivationHost(Protocol):
     """What an activation asks of the table it lives in."""
+
+    @property
+    def suspects(self) -> Suspects: ...
 
     @property
     def losses(self) -> LostRuns:
@@ -144,11 +148,20 @@ class Activation(BatchActor):
         if self.passing_over:
             waiting = self._undos(waiting)
         if not waiting:
+            self._host.suspects.done_with(self.address)
             self._end_turn(())
             return
         self.busy = True
         self._context = context
         batch: Sequence[Envelope] = self._fitting(waiting)
+        suspects = self._host.suspects
+        if suspects:
+            fitting = suspects.fitting(batch)
+            context.put_back(batch[fitting:])
+            batch = batch[:fitting]
+            await suspects.await_trial(self.address, batch[0].id)
+            if self._is_gone():
+                return
         self.kind.ports.reach(Failpoint.TURN_BEGUN)
         try:
             if not self._loaded and not await self._load(batch):
@@ -187,6 +200,12 @@ class Activation(BatchActor):
         except BaseException as error:
             self._lose(f"the turn ended with {type(error).__name__}")
             raise
+
+    def _is_gone(self) -> bool:
+        """Whether it has been dropped while it waited for its trial."""
+        if self.stopping:
+            self._host.suspects.done_with(self.address)
+        return self.stopping
 
     def _fitting(self, messages: Sequence[Envelope]) -> Sequence[Envelope]:
         """As many as the limit on a turn's bytes allows; the others stay in the store and are read again."""
@@ -309,6 +328,8 @@ class Activation(BatchActor):
         pending = self.pending
         for envelope in batch:
             pending.pop(envelope.id, None)
+        if batch and self._host.suspects:
+            self._host.suspects.done_with(self.address, [one.id for one in batch])
         if self.attempts:
             for envelope in batch:
                 self.attempts.pop(envelope.id, None)

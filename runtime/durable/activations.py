@@ -21,6 +21,7 @@ from runtime.durable.feeder import AGAIN_S, Feeder
 from runtime.durable.kind import Kind
 from runtime.durable.lost import LostRuns
 from runtime.durable.recent import Recent
+from runtime.durable.suspects import Suspects
 from runtime.durable.throttle import Throttle
 from runtime.durable.transition import Draft
 from runtime.envelope import Address, Envelope, decode
@@ -59,6 +60,8 @@ class Activations:
         self._table: dict[Address, Activation] = {}
         self._recent = Recent()
         self.losses = LostRuns(kind.limits.turn_messages_max)  # also of actors and shards that have left
+        deaths_max = kind.limits.node_deaths_max
+        self.suspects = Suspects(self.losses, kind.ports.tasks, kind.behaviour.retries.runs_max, deaths_max)
         self._unfetched: dict[Address, Activation] = {}  # made lately; read together by the first that runs
         self._tick = 0
         self._made = 0
@@ -249,6 +252,7 @@ class Activations:
     def gone(self, activation: Activation) -> None:
         activation.let_go()
         address = activation.address
+        self.suspects.done_with(address)
         if self._table.get(address) is activation:  # not dropped, so it has failed
             del self._table[address]
             self._unfetched.pop(address, None)
@@ -262,6 +266,7 @@ class Activations:
     def _drop(self, activation: Activation) -> None:
         activation.stopping = True
         activation.busy = False
+        self.suspects.done_with(activation.address)
         if self._table.get(activation.address) is activation:
             del self._table[activation.address]
             self._unfetched.pop(activation.address, None)

@@ -30,6 +30,7 @@ class Limits:
     activations_max: int = 5000  # actors in memory; idle ones leave first
     idle_s: float = 10.0  # without a message for this long, an actor leaves memory
     sweep_s: float = 1.0  # between two looks for mail that nobody pushed
+    node_deaths_max: int = 3  # of nodes that may have died over a message, before it is parked
     handler_timeout_s: float = 60.0  # how long a handler may wait, unless its service says otherwise
     retention_s: float = 7 * 86_400.0  # how long handled messages are remembered
 

@@ -47,7 +47,9 @@ class LostRuns:
     def __bool__(self) -> bool:
         return bool(self._newer or self._older or self._sizes)
 
-    def add(self, address: Address, ids: Iterable[bytes], reason: str, *, write_first: bool = True) -> None:
+    def add(
+        self, address: Address, ids: Iterable[bytes], reason: str, *, write_first: bool = True, runs: int = 1
+    ) -> None:
         """The handlers of these have run in one turn, and nothing came of it."""
         if len(self._newer) >= _GENERATION:
             self._newer, self._older = {}, self._newer
@@ -55,7 +57,7 @@ class LostRuns:
         for id in ids:
             count += 1
             before = self._older.pop(id, None) or self._newer.get(id)
-            self._newer[id] = _Loss(1 if before is None else before.unwritten + 1, reason, write_first)
+            self._newer[id] = _Loss(runs if before is None else before.unwritten + runs, reason, write_first)
         if len(self._sizes) >= _GENERATION:
             self._sizes.pop(next(iter(self._sizes)))
         self._sizes[address] = max(1, count // 2)

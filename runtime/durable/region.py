@@ -90,6 +90,7 @@ class Region:
         self._reading = asyncio.Lock()
         self._readings = 0  # of all mail, begun so far
         self._places: object = None  # who owned what when watches were last announced
+        self.died: dict[tuple[str, int], str] = {}  # whose node ended without leaving, and which that was
         self.watches = Watches(self._signal)
         self.activations: Mapping[str, Activations] = {
             kind.name: Activations(kind, committer, self._release, self.read_again, self._may_commit) for kind in kinds
@@ -225,7 +226,7 @@ class Region:
             return
         # What these actors committed last may not have been pushed by whoever ran them then.
         await self.read_again()
-        await self.sweepers[kind].take_over(shards)
+        await self.sweepers[kind].take_over(shards, {one: self.died.pop((kind, one), "") for one in shards})
 
     async def release(self, kind: str, shards: frozenset[int]) -> None:
         if kind not in self.sweepers:

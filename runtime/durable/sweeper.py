@@ -6,6 +6,9 @@ since rows may become visible out of order. A push makes all this needless in th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from google.protobuf.message import DecodeError
 
 from protos import durable_pb2
@@ -20,6 +23,7 @@ from runtime.store.records import ActorRow, MailRow
 
 __all__ = ["Sweeper"]
 
+_NOBODY: Mapping[int, str] = MappingProxyType({})
 _ROWS_MAX = 1000  # a pass
 _REACH_MAX = 8000  # a pass, while what it found first could not all be delivered
 _FULL_EVERY = 10  # passes: one that reads recent mail as well, whatever the clock of its sender said
@@ -42,6 +46,7 @@ class Sweeper:
         self._live = live
         self._taking: dict[int, int] = {}  # by take-over: swept, but pushes are declined until that is complete
         self._takeovers = 0
+        self._died: dict[int, str] = {}  # of those being taken: the node that ended without leaving them
         self._declined: set[int] = set()  # of those being taken: pushes have come meanwhile
         self.rows_max = _ROWS_MAX
         self.reach_max = _REACH_MAX
@@ -74,8 +79,12 @@ class Sweeper:
 
     # --- ownership ---
 
-    async def take_over(self, shards: frozenset[int]) -> None:
-        """Read all that waits in these shards, then take pushes for them. Raises StoreError."""
+    async def take_over(self, shards: frozenset[int], died: Mapping[int, str] = _NOBODY) -> None:
+        """Read all that waits in these shards, then take pushes for them. Raises StoreError.
+
+        `died` names the nodes that ended without leaving them: what was due there by now may have been the cause.
+        """
+        self._died.update({shard: node for shard, node in died.items() if node})
         self._takeovers += 1
         number = self._takeovers
         self._taking.update(dict.fromkeys(sorted(shards), number))
@@ -97,6 +106,7 @@ class Sweeper:
         self._ports.reach(Failpoint.TAKE_SWEPT)
         for shard in self._still_taking(number):
             if shard not in self._declined:
+                self._died.pop(shard, None)
                 del self._taking[shard]
                 self._live.add(shard)
 
@@ -168,9 +178,17 @@ class Sweeper:
             rows = await self._kind.store.waiting(
                 self._kind.name, shards, due_before_s=_EVER_S, sent_before_s=_EVER_S, limit=self.reach_max, after=last
             )
+            for row in rows if self._died else ():
+                if row.due_at_s <= now_s:
+                    self._suspect(row.address, row.id, row.shard, row.attempts)
             self._deliver(rows, now_s)
             is_full = len(rows) == self.reach_max
             last = rows[-1] if rows else None
+
+    def _suspect(self, address: Address, id: bytes, shard: int, attempts: int) -> None:
+        node = self._died.get(shard)
+        if node is not None:
+            self._activations.suspects.add(address, id, attempts, node)
 
     async def _sweep_mail(self, shards: list[int], *, sent_before_s: float) -> bool:
         if not shards:
@@ -204,6 +222,8 @@ class Sweeper:
             self._ports.reach(Failpoint.TIMERS_SWEPT)
         for row in rows:
             for timer in self._timers_of(row):
+                if row.shard in self._died and timer.due_at_s <= self._ports.clock.now_s():
+                    self._suspect(row.address, timer_id(row.address, timer), row.shard, timer.attempts)
                 self._arm(row, row.shard, timer)
         return len(rows) < self.rows_max
 

@@ -1,0 +1,83 @@
+"""Mail that a node may have died over: each message runs by itself, after the store has counted that run.
+
+    membership ──a node has gone without leaving──▶ Sweeper.take_over ──what waits in its shards──▶ Suspects
+    activation ◀── one at a time of a kind ──┘      and LostRuns, which has the run written before it begins
+
+A handler that ends its process takes the runs of all its neighbours with it. So after such a death nothing runs beside
+a suspect of its kind: the next death is that of the message on trial, and its budget is `node_deaths_max` of them.
+Where every node leaves cleanly there are no suspects, and nothing here costs anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from runtime.durable.lost import LOST_RUNS_MIN, LostRuns
+from runtime.envelope import Address, Envelope
+from runtime.ports import Tasks
+
+__all__ = ["Suspects"]
+
+_SUSPECTS_MAX = 4096  # of a kind at once; mail beyond it is treated like any other
+
+
+class Suspects:
+    """Those of one kind on one node, and whose turn it is."""
+
+    def __init__(self, losses: LostRuns, tasks: Tasks, runs_max: int, deaths_max: int) -> None:
+        self._losses = losses
+        self._tasks = tasks
+        self._deaths_max = deaths_max
+        self._charge = -(-max(runs_max, LOST_RUNS_MIN) // deaths_max)  # runs that one death counts for
+        self._ids: set[bytes] = set()
+        self._on_trial: Address | None = None
+        self._waiting: deque[tuple[Address, asyncio.Future[None]]] = deque()
+
+    def __bool__(self) -> bool:
+        return bool(self._ids) or self._on_trial is not None
+
+    def add(self, address: Address, id: bytes, attempts: int, node: str) -> None:
+        """This waited for an actor of a node that is gone."""
+        if id in self._ids or self._losses.reason(id) or len(self._ids) >= _SUSPECTS_MAX:
+            return
+        self._ids.add(id)
+        death = min(attempts // self._charge + 1, self._deaths_max)
+        reason = f"node {node} ended without leaving and may have run it (death {death} of {self._deaths_max})"
+        self._losses.add(address, (id,), reason, runs=self._charge)
+
+    def fitting(self, batch: Sequence[Envelope]) -> int:
+        """How many of a batch may run in one turn: a suspect alone, and others up to the first that is one."""
+        for count, envelope in enumerate(batch):
+            if envelope.id in self._ids:
+                return max(1, count)
+        return len(batch)
+
+    async def await_trial(self, address: Address, id: bytes) -> None:
+        """Return when no other suspect of the kind runs; at once for what is no suspect."""
+        if id not in self._ids or self._on_trial == address:
+            return
+        if self._on_trial is None:
+            self._on_trial = address
+            return
+        turn = self._tasks.new_future()
+        self._waiting.append((address, turn))
+        try:
+            await turn
+        except BaseException:
+            self.done_with(address)
+            raise
+
+    def done_with(self, address: Address, ids: Iterable[bytes] = ()) -> None:
+        """An actor's turn has ended, or the actor has left memory: the next suspect may run."""
+        self._ids.difference_update(ids)
+        if self._on_trial != address:
+            return
+        self._on_trial = None
+        while self._waiting:
+            next_address, turn = self._waiting.popleft()
+            if not turn.done():
+                self._on_trial = next_address
+                turn.set_result(None)
+                return
