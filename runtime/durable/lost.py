@@ -16,12 +16,19 @@ from dataclasses import dataclass
 
 from runtime.envelope import Address
 
-__all__ = ["LOST_RUNS_MIN", "LostRuns", "TurnLost"]
+__all__ = ["LostRuns", "TurnLost", "lost_runs_max"]
 
-LOST_RUNS_MIN = 3
-"""A message that may fail less often than this is still not parked for losses that were none of its doing."""
-
+_LOST_RUNS_MIN = 3
+_LOST_RUNS_OF_OTHERS = 12
 _GENERATION = 8192
+
+
+def lost_runs_max(runs_max: int) -> int:
+    """How many runs of a message may come to nothing before it is parked.
+
+    What may fail less than three times, as a saga may, is not parked for so few losses that were none of its doing.
+    """
+    return runs_max if runs_max >= _LOST_RUNS_MIN else _LOST_RUNS_OF_OTHERS
 
 
 class TurnLost(Exception):

@@ -14,7 +14,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from runtime.durable.lost import LOST_RUNS_MIN, LostRuns
+from runtime.durable.lost import LostRuns, lost_runs_max
 from runtime.envelope import Address, Envelope
 from runtime.ports import Tasks
 
@@ -30,7 +30,7 @@ class Suspects:
         self._losses = losses
         self._tasks = tasks
         self._deaths_max = deaths_max
-        self._charge = -(-max(runs_max, LOST_RUNS_MIN) // deaths_max)  # runs that one death counts for
+        self._charge = -(-lost_runs_max(runs_max) // deaths_max)  # runs that one death counts for
         self._ids: set[bytes] = set()
         self._on_trial: Address | None = None
         self._waiting: deque[tuple[Address, asyncio.Future[None]]] = deque()

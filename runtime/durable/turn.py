@@ -24,7 +24,7 @@ from runtime.durable.facts import HandlerFailed, MessageParked
 from runtime.durable.invocation import invoke
 from runtime.durable.keeping import Keeper
 from runtime.durable.kind import Kind
-from runtime.durable.lost import LOST_RUNS_MIN, LostRuns, TurnLost
+from runtime.durable.lost import LostRuns, TurnLost, lost_runs_max
 from runtime.durable.outbox import Outbox
 from runtime.durable.pace import Pace
 from runtime.durable.transition import Draft, mail_row
@@ -119,7 +119,7 @@ class Turn:
             return
         failed_before = self._failed_before(envelope)
         reason = self._losses.reason(envelope.id)
-        if reason and failed_before >= max(self._kind.behaviour.retries.runs_max, LOST_RUNS_MIN):
+        if reason and failed_before >= lost_runs_max(self._kind.behaviour.retries.runs_max):
             self._give_up(envelope, f"its runs end without a commit, the last since {reason}", failed_before)
             return
         try:
