@@ -154,13 +154,9 @@ class Activation(BatchActor):
         self.busy = True
         self._context = context
         batch: Sequence[Envelope] = self._fitting(waiting)
-        suspects = self._host.suspects
-        if suspects:
-            fitting = suspects.fitting(batch)
-            context.put_back(batch[fitting:])
-            batch = batch[:fitting]
-            await suspects.await_trial(self.address, batch[0].id)
-            if self._is_gone():
+        if self._host.suspects:
+            batch = await self._on_trial(context, batch)
+            if not batch:
                 return
         self.kind.ports.reach(Failpoint.TURN_BEGUN)
         try:
@@ -201,11 +197,16 @@ class Activation(BatchActor):
             self._lose(f"the turn ended with {type(error).__name__}")
             raise
 
-    def _is_gone(self) -> bool:
-        """Whether it has been dropped while it waited for its trial."""
+    async def _on_trial(self, context: Context, batch: Sequence[Envelope]) -> Sequence[Envelope]:
+        """Of a batch, what may run now; nothing when the actor was dropped while it waited for its trial."""
+        suspects = self._host.suspects
+        fitting = suspects.fitting(batch)
+        context.put_back(batch[fitting:])
+        await suspects.await_trial(self.address, batch[0].id)
         if self.stopping:
-            self._host.suspects.done_with(self.address)
-        return self.stopping
+            suspects.done_with(self.address)
+            return ()
+        return batch[:fitting]
 
     def _fitting(self, messages: Sequence[Envelope]) -> Sequence[Envelope]:
         """As many as the limit on a turn's bytes allows; the others stay in the store and are read again."""

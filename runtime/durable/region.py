@@ -226,7 +226,7 @@ class Region:
             return
         # What these actors committed last may not have been pushed by whoever ran them then.
         await self.read_again()
-        await self.sweepers[kind].take_over(shards, {one: self.died.pop((kind, one), "") for one in shards})
+        await self.sweepers[kind].take_over(shards, {one: self.died.pop((kind, one), "") for one in sorted(shards)})
 
     async def release(self, kind: str, shards: frozenset[int]) -> None:
         if kind not in self.sweepers:
