@@ -36,13 +36,14 @@ class Reader:
         vfs: str | None = None,
         watch: FileWatch | None = None,
         view: bool = False,
+        of: str = "reader",
     ) -> None:
         self._path = path
         self._wait_s = wait_s
         self._vfs = vfs
         self._view = view
         self._watch = watch or FileWatch(path, path)
-        self._worker = Worker(f"{path.name} reader", ports.clock, wait_s=wait_s)
+        self._worker = Worker(f"{path.name} {of}", ports.clock, wait_s=wait_s)
         self._near: apsw.Connection | None = None  # used by the loop only
         self._far: apsw.Connection | None = None  # used by the thread only
 

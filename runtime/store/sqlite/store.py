@@ -81,6 +81,8 @@ class SqliteStore:
             self._path, ports, wait_s=wait_s, vfs=vfs, checkpoint_pages=checkpoint_pages, watch=self._watch
         )
         self._reader = Reader(self._path, ports, wait_s=wait_s, vfs=vfs, watch=self._watch, view=view)
+        # Of membership alone: a read of many rows, and whoever waits behind it, must not cost a node its lease.
+        self._members = Reader(self._path, ports, wait_s=wait_s, vfs=vfs, watch=self._watch, view=view, of="members")
         self._view = view
         self._keeper = Keeper(
             self._path, ports, self._reader, self._writer, self._watch, vfs=vfs, log_bytes_long=log_bytes_long
@@ -95,6 +97,7 @@ class SqliteStore:
         if self._view:
             check_file(self._path, create=False)
             self._reader.open()
+            self._members.open()
             self._cluster_id = await self._reader.patiently(self._identify)
             return
         left_log = log_bytes(self._path) > 0
@@ -104,6 +107,7 @@ class SqliteStore:
             await self._writer.close()
             raise
         self._reader.open()
+        self._members.open()
         if left_log:
             await self._keeper.check_whole()
 
@@ -111,6 +115,7 @@ class SqliteStore:
         return identify(connection, self._path, self._steps)
 
     async def close(self) -> None:
+        await self._members.close()
         await self._reader.close()
         await self._writer.close()
 
@@ -210,7 +215,7 @@ class SqliteStore:
             connection.execute(self._sql["put_node"], values)
             return None
 
-        return await self._write(put)
+        return await self._write(put, vital=True)
 
     async def renew(self, name: str, incarnation: str, *, lease_s: float) -> bool:
         def put(connection: apsw.Connection) -> bool:
@@ -218,13 +223,15 @@ class SqliteStore:
             connection.execute(self._sql["renew"], {"until_s": until_s, "name": name, "incarnation": incarnation})
             return connection.changes() == 1
 
-        return await self._write(put)
+        return await self._write(put, vital=True)
 
     async def leave(self, name: str, incarnation: str) -> None:
-        await self._write(lambda connection: self._remove(connection, name, incarnation, float("inf")))
+        await self._write(lambda connection: self._remove(connection, name, incarnation, float("inf")), vital=True)
 
     async def evict(self, name: str, incarnation: str) -> bool:
-        return await self._write(lambda connection: self._remove(connection, name, incarnation, self._clock.now_s()))
+        return await self._write(
+            lambda connection: self._remove(connection, name, incarnation, self._clock.now_s()), vital=True
+        )
 
     def _remove(self, connection: apsw.Connection, name: str, incarnation: str, expired_at_s: float) -> bool:
         parameters = {"name": name, "incarnation": incarnation, "expired_at_s": expired_at_s}
@@ -247,7 +254,7 @@ class SqliteStore:
                 assigned.append(connection.changes() == 1)
             return assigned
 
-        return await self._write(put)
+        return await self._write(put, vital=True)
 
     async def subscribe(self, subscriptions: Sequence[Subscription], *, kind: str) -> None:
         def put(connection: apsw.Connection) -> None:
@@ -266,7 +273,7 @@ class SqliteStore:
                 subscriptions = tuple(_subscription(row) for row in connection.execute(self._sql["subscriptions"]))
             return ClusterView(self._clock.now_s(), nodes, shards, subscriptions)
 
-        return await self._reader.patiently(read)
+        return await self._members.patiently(read)
 
     # --- operators ---
 
@@ -308,10 +315,10 @@ class SqliteStore:
             lambda connection: [ActorRow(*row) for row in connection.execute(self._sql[name], parameters)]
         )
 
-    async def _write(self, work: Callable[[apsw.Connection], T]) -> T:
+    async def _write(self, work: Callable[[apsw.Connection], T], *, vital: bool = False) -> T:
         """A write that can simply be repeated: one of unknown outcome is reported as a failure like any other."""
         try:
-            return await self._writer.transact(work)
+            return await self._writer.transact(work, vital=vital)
         except CommitUnknown as error:
             raise StoreUnavailable(f"{error}; it may or may not have been written, and can be repeated") from error
 

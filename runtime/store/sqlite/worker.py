@@ -2,14 +2,16 @@
 
     coroutine ──run──▶ queue ──▶ thread: [file lock] ▶ claim ▶ work ──call_soon_threadsafe──▶ coroutine
 
-A job that waits too long for its turn is taken back (StoreBusy); one that has begun is never interrupted: cancelling
-the coroutine that awaits it changes nothing about the work.
+What keeps a node alive (its lease) has a lane of its own: it goes before all that waits, and is never refused for
+what others have queued. A job that waits too long for its turn is taken back (StoreBusy); one that has begun is never
+interrupted: cancelling the coroutine that awaits it changes nothing about the work.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
@@ -23,6 +25,7 @@ __all__ = ["Worker"]
 T = TypeVar("T")
 
 _JOBS_MAX = 1_000
+_VITAL_MAX = 100  # more than membership ever asks at once
 
 
 class _Job(Generic[T]):
@@ -69,7 +72,7 @@ class _Job(Generic[T]):
 class Worker:
     """Runs work on one thread, under a file lock if it has one, which is closed when the thread ends.
 
-    At most 1,000 jobs wait; more are refused.
+    At most 1,000 jobs wait, and 100 vital ones in a lane of their own; more are refused.
     """
 
     def __init__(self, name: str, clock: Clock, *, wait_s: float, lock: FileLock | None = None) -> None:
@@ -78,6 +81,7 @@ class Worker:
         self._wait_s = wait_s
         self._lock = lock
         self._jobs: SimpleQueue[_Job[Any] | None] = SimpleQueue()
+        self._vital: deque[_Job[Any]] = deque()  # each has a place in the queue too, by which the thread wakes up
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None  # of whoever started it: asking each time is a system call
 
@@ -87,14 +91,20 @@ class Worker:
             self._thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
             self._thread.start()
 
-    async def run(self, work: Callable[[], T]) -> T:
-        """Do it on the thread. Raises what it raises; StoreBusy when it could not begin in time."""
+    async def run(self, work: Callable[[], T], *, vital: bool = False) -> T:
+        """Do it on the thread, before all others if vital. Raises what it does; StoreBusy if it can't begin in time.
+
+        A vital job waits for the one that has begun, and for the file lock, and for nothing else.
+        """
         if self._thread is None:
             raise StoreUnavailable(f"the store is closed ({self._name}); open it first")
-        if self._jobs.qsize() >= _JOBS_MAX:
-            raise StoreBusy(f"{_JOBS_MAX} calls wait for the thread {self._name}, the most allowed; try again later")
+        waiting, most = (len(self._vital), _VITAL_MAX) if vital else (self._jobs.qsize(), _JOBS_MAX)
+        if waiting >= most:
+            raise StoreBusy(f"{most} calls wait for the thread {self._name}, the most allowed; try again later")
         assert self._loop is not None  # since `start`
         job = _Job(work, self._loop)
+        if vital:
+            self._vital.append(job)
         self._jobs.put(job)
         deadline = self._clock.call_later(self._wait_s, self._take_back, job)
         try:
@@ -142,6 +152,10 @@ class Worker:
                 self._lock.close()
 
     def _do(self, job: _Job[Any]) -> None:
+        while self._vital:
+            first = self._vital.popleft()
+            if first.claim():
+                first.run()
         if job.claim():
             job.run()
 

@@ -57,9 +57,12 @@ class Writer:
         self._worker.start()
         return await self._worker.run(lambda: self._prepare(steps, create=create))
 
-    async def transact(self, work: Callable[[apsw.Connection], T]) -> T:
-        """Run work in a transaction. Raises CommitUnknown, or an error that means that nothing was written."""
-        return await self._worker.run(lambda: self._transaction(work))
+    async def transact(self, work: Callable[[apsw.Connection], T], *, vital: bool = False) -> T:
+        """Run work in a transaction, before all that waits if vital (the node's lease depends on it).
+
+        Raises CommitUnknown, or an error that means that nothing was written.
+        """
+        return await self._worker.run(lambda: self._transaction(work), vital=vital)
 
     async def settle(self, work: Callable[[apsw.Connection], T]) -> T:
         """Like `transact`, for questions about an unknown commit; the answer is final.
