@@ -26,7 +26,7 @@ from pydantic_settings import (
 
 from runtime.errors import InvalidSettings
 
-__all__ = ["CONFIG_FILE", "ENV_PREFIX", "Settings", "load_settings", "parse_listen"]
+__all__ = ["CONFIG_FILE", "ENV_PREFIX", "Settings", "load_settings", "parse_listen", "wrong_renewal"]
 
 CONFIG_FILE = "amends.toml"
 ENV_PREFIX = "AMENDS_"
@@ -43,6 +43,16 @@ def parse_listen(text: str) -> tuple[str, int]:
     if ":" in host and not (host.startswith("[") and host.endswith("]")):
         raise ValueError("must have brackets around an IPv6 host, such as [::1]:7650")
     return host, int(port)
+
+
+def wrong_renewal(renew_s: float, lease_s: float) -> str:
+    """Why no node can keep a lease of `lease_s` by renewing it every `renew_s`; empty when it can."""
+    if 0 < renew_s <= lease_s / 3 * (1 + 1e-9):  # a third as written: 0.1 of 0.3
+        return ""
+    return (
+        f"renew_s={renew_s:g} must be positive and at most a third of lease_s={lease_s:g}, "
+        "so that one late renewal loses no lease"
+    )
 
 
 def _listen(text: str) -> str:
@@ -123,11 +133,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _lease_outlives_renewal(self) -> Self:
-        if self.renew_s * 2 > self.lease_s:
-            raise ValueError(
-                f"renew_s={self.renew_s:g} must be at most half of lease_s={self.lease_s:g}, "
-                "so that one late renewal loses no lease"
-            )
+        if wrong := wrong_renewal(self.renew_s, self.lease_s):
+            raise ValueError(wrong)
         return self
 
     @property

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from runtime.config import wrong_renewal
 from runtime.errors import InvalidSettings
 from runtime.ports import Cancellable, Clock
 
@@ -31,10 +32,8 @@ class ClusterSettings:
     shards_per_kind: int = 16
 
     def __post_init__(self) -> None:
-        if not 0 < self.renew_s * 3 <= self.lease_s:
-            raise InvalidSettings(
-                f"renew_s is {self.renew_s} and lease_s is {self.lease_s}; renew_s must be positive and at most a third"
-            )
+        if wrong := wrong_renewal(self.renew_s, self.lease_s):
+            raise InvalidSettings(wrong)
         if self.shards_per_kind < 1:
             raise InvalidSettings(f"shards_per_kind is {self.shards_per_kind}; it must be at least 1")
 

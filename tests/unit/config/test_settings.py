@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from runtime.cluster.lease import ClusterSettings
 from runtime.config import Settings, load_settings
 from runtime.errors import InvalidSettings
 
@@ -85,8 +87,24 @@ def test_every_mistake_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_renewal_that_comes_too_rarely_for_the_lease_is_refused() -> None:
-    with pytest.raises(InvalidSettings, match=r"renew_s=1 must be at most half of lease_s=1\.5"):
+    with pytest.raises(InvalidSettings, match=r"renew_s=1 must be positive and at most a third of lease_s=1\.5"):
         load_settings({"renew_s": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("renew_s", "lease_s"), [(0.7, 1.5), (0.51, 1.5), (0.5, 1.5), (0.1, 0.3), (20.0, 60.0), (1.0, 2.9)]
+)
+def test_settings_and_membership_agree_on_how_often_a_lease_is_renewed(renew_s: float, lease_s: float) -> None:
+    def is_refused(make: Callable[[], object]) -> bool:
+        try:
+            make()
+        except InvalidSettings:
+            return True
+        return False
+
+    by_settings = is_refused(lambda: load_settings({"renew_s": renew_s, "lease_s": lease_s}))
+    by_membership = is_refused(lambda: ClusterSettings(lease_s=lease_s, renew_s=renew_s))
+    assert by_settings == by_membership == (renew_s * 3 > lease_s + 1e-6)
 
 
 def test_an_unknown_environment_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
