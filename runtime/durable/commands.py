@@ -39,7 +39,6 @@ from runtime.store.records import ActorRow, Outcome, Transition, Verdict
 __all__ = ["Commands", "Reading", "Reply"]
 
 _POLL_S = 1.0  # how often a waiting caller looks into the store, in case an answer or a change was lost
-_MAIL_MAX = 100_000  # of one actor, looked through for a command that was parked behind other dead letters
 
 _GIVEN_UP = frozenset((Outcome.FAULTED, Outcome.UNDONE))
 
@@ -231,9 +230,9 @@ class Commands:
                 fault = handled.error if by_operator or handled.outcome in _GIVEN_UP else ""
                 return Reply(None, fault, envelope.id, envelope.conversation)
             shard = shard_of(envelope.key, self._limits.shards_per_kind)
-            for row in await self._store.waiting_for(envelope.address, shard, limit=_MAIL_MAX):
-                if row.id == envelope.id and row.parked:
-                    return Reply(None, row.parked, envelope.id, envelope.conversation)
+            row = await self._store.mail_of(envelope.address, shard, envelope.id)
+            if row is not None and row.parked:
+                return Reply(None, row.parked, envelope.id, envelope.conversation)
         except StoreError:
             return None  # it may answer again before the caller's deadline
         return None

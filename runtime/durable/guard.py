@@ -29,8 +29,6 @@ from runtime.store.records import HistoryRow, MailRow, Outcome
 
 __all__ = ["RUNS", "Finding", "Ruling", "of_handled", "of_waiting", "rule"]
 
-_MAIL_MAX = 100_000  # of one actor, looked through for the do; more than that waits only in an overload
-
 
 class Ruling(Enum):
     RUN = auto()  # the undo's handler runs
@@ -57,9 +55,9 @@ async def rule(store: Store, undo: Envelope, shard: int, *, now_s: float, retent
     (handled,) = await store.handled([(undo.conversation, undo.undo_of)])
     if handled is not None:
         return of_handled(handled, undo)
-    for row in await store.waiting_for(undo.address, shard, limit=_MAIL_MAX):
-        if row.id == undo.undo_of:
-            return of_waiting(row, now_s)
+    row = await store.mail_of(undo.address, shard, undo.undo_of)
+    if row is not None:
+        return of_waiting(row, now_s)
     sent_at_s = int.from_bytes(undo.undo_of[:6], "big") / 1000
     if sent_at_s < now_s - retention_s:
         raise FinalError(

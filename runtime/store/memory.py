@@ -163,6 +163,10 @@ class MemoryStore:
         kind, key = address
         return _oldest((row for row in self._mail.get((kind, shard), {}).values() if row.key == key), limit)
 
+    async def mail_of(self, address: Address, shard: int, id: bytes) -> MailRow | None:
+        kind, key = address
+        return self._mail.get((kind, shard), {}).get((key, id))
+
     async def due(self, kind: str, shards: Sequence[int], *, before_s: float, limit: int) -> list[ActorRow]:
         rows = [
             (row.due_at_s, row.key, row)

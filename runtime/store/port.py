@@ -106,6 +106,10 @@ class Store(Protocol):
         """All mail of one actor, parked and delayed included, by (sent_at_s, sequence)."""
         ...
 
+    async def mail_of(self, address: Address, shard: int, id: bytes) -> MailRow | None:
+        """One message that waits, parked or delayed included, by its id; None when none does. As cheap as `load`."""
+        ...
+
     async def due(self, kind: str, shards: Sequence[int], *, before_s: float, limit: int) -> list[ActorRow]:
         """Actors whose earliest timer is due at or before an instant, earliest first."""
         ...

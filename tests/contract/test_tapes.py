@@ -142,6 +142,7 @@ def reads(draw: st.DrawFn) -> Operation:
         lambda s: s.handled([(conversation, id)]),
         lambda s: s.waiting(kind, some, due_before_s=due_s, sent_before_s=sent_s, limit=limit, after=last),
         lambda s: s.waiting_for((kind, key), shard, limit=limit),
+        lambda s: s.mail_of((kind, key), shard, id),
         lambda s: s.due(kind, some, before_s=due_s, limit=limit),
         lambda s: s.conversation(conversation),
         lambda s: s.mail_of_conversation(conversation),

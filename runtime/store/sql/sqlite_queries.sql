@@ -28,6 +28,10 @@ where kind = :kind and shard in (select value from json_each(:shards))
   and due_at_s is not null and due_at_s <= :before_s
 order by due_at_s, key limit :limit;
 
+-- name: mail_of
+select kind, key, shard, id, conversation, sent_at_s, sequence, due_at_s, attempts, parked, parked_at_s, envelope
+from mail where kind = ? and shard = ? and key = ? and id = ?;
+
 -- name: find_mail
 select due_at_s, attempts, parked from mail where kind = ? and shard = ? and key = ? and id = ?;
 

@@ -191,6 +191,13 @@ class SqliteStore:
         kind, key = address
         return await self._mail("waiting_for", {"kind": kind, "shard": shard, "key": key, "limit": limit})
 
+    async def mail_of(self, address: Address, shard: int, id: bytes) -> MailRow | None:
+        def read(connection: apsw.Connection) -> MailRow | None:
+            row = connection.execute(self._sql["mail_of"], (address[0], shard, address[1], id)).fetchone()
+            return None if row is None else MailRow(*row)
+
+        return await self._reader.soon(read)
+
     async def due(self, kind: str, shards: Sequence[int], *, before_s: float, limit: int) -> list[ActorRow]:
         parameters = {"kind": kind, "shards": json.dumps(list(shards)), "before_s": before_s, "limit": limit}
         return await self._actors("due", parameters)

@@ -81,6 +81,15 @@ class SweepConformance(ConformanceBase):
             assert await store.waiting_for(("billing", "a"), SHARD, limit=9) == rows
             assert await store.waiting_for(("billing", "a"), SHARD, limit=1) == rows[:1]
 
+    async def test_one_message_that_waits_is_found_by_its_id(self) -> None:
+        async with self.store() as store:
+            rows = [mail_row(1, parked="boom"), mail_row(2, due_at_s=1e9), mail_row(3), mail_row(4, "b")]
+            await self.commit(store, *(post(row) for row in rows))
+            assert [await store.mail_of(row.address, SHARD, row.id) for row in rows] == rows
+            assert await store.mail_of(("billing", "a"), SHARD, rows[3].id) is None
+            assert await store.mail_of(("billing", "a"), SHARD + 1, rows[2].id) is None
+            assert await store.mail_of(("sales", "a"), SHARD, rows[2].id) is None
+
     async def test_s47_due_timers_come_earliest_first(self) -> None:
         async with self.store() as store:
             rows = [actor_row("c", due_at_s=10.0), actor_row("a", due_at_s=20.0), actor_row("b", due_at_s=20.0)]

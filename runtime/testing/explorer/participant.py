@@ -199,8 +199,8 @@ class _Facts:
     async def handled(self, keys: Sequence[tuple[bytes, bytes]]) -> list[HistoryRow | None]:
         return [self._history for _ in keys]
 
-    async def waiting_for(self, address: tuple[str, str], shard: int, *, limit: int) -> Sequence[MailRow]:
-        return self._waiting
+    async def mail_of(self, address: tuple[str, str], shard: int, id: bytes) -> MailRow | None:
+        return next((row for row in self._waiting if row.id == id), None)
 
 
 def _now(facts: Store, undo: Envelope) -> Ruling:

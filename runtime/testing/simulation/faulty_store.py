@@ -200,6 +200,9 @@ class FaultyStore:
     async def waiting_for(self, address: Address, shard: int, *, limit: int) -> list[MailRow]:
         return await self._read(lambda: self._database.rows.waiting_for(address, shard, limit=limit))
 
+    async def mail_of(self, address: Address, shard: int, id: bytes) -> MailRow | None:
+        return await self._read(lambda: self._database.rows.mail_of(address, shard, id))
+
     async def due(self, kind: str, shards: Sequence[int], *, before_s: float, limit: int) -> list[ActorRow]:
         return await self._read(lambda: self._database.rows.due(kind, shards, before_s=before_s, limit=limit))
 

@@ -66,7 +66,7 @@ def test_no_statement_over_many_rows_scans_a_table(
         assert not detail.startswith("SCAN") or "CONSTANT" in detail or "VALUES" in detail or "wanted" in detail
 
 
-@pytest.mark.parametrize("name", ["handled", "find_mail", "waiting_for", "conversation", "actors", "forget"])
+@pytest.mark.parametrize("name", ["handled", "find_mail", "mail_of", "waiting_for", "conversation", "actors", "forget"])
 def test_no_frequent_query_scans_a_table(connection: apsw.Connection, name: str) -> None:
     plan = connection.execute(f"explain query plan {named_queries()[name]}", _nothing(named_queries()[name]))
     assert [detail for _, _, _, detail in plan if detail.startswith("SCAN")] == []
