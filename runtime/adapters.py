@@ -52,8 +52,20 @@ class _OnLoop:
 
 
 class SystemClock(_OnLoop):
+    """The machine's wall clock as it was when this was made, carried on by the monotonic one: it never jumps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._anchor_s = time.time() - time.monotonic()
+
     def now_s(self) -> float:
-        return time.time()
+        return self._anchor_s + time.monotonic()
+
+    def off_s(self) -> float:
+        return time.time() - self.now_s()
+
+    def set_right(self, by_s: float) -> None:
+        self._anchor_s += by_s
 
     def monotonic_s(self) -> float:
         return time.monotonic()

@@ -183,7 +183,9 @@ class Node:
             tuple(behaviour.kind for behaviour in self._behaviours),
             amends_version(),
         )
-        timing = ClusterSettings(settings.lease_s, settings.renew_s, settings.shards_per_kind)
+        timing = ClusterSettings(
+            settings.lease_s, settings.renew_s, settings.shards_per_kind, settings.clock_skew_max_s
+        )
         return Membership(self.store, self._ports, row, _Owner(self.region, self.mesh, self.name), timing, self._probe)
 
     async def _probe(self, address: str) -> str | None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from runtime.failpoints import Failpoint, pass_by
 
@@ -34,6 +34,7 @@ __all__ = [
     "Randomness",
     "Reach",
     "Report",
+    "SteadyClock",
     "Tasks",
     "Transport",
 ]
@@ -55,6 +56,19 @@ class Clock(Protocol):
     async def sleep(self, delay_s: float) -> None: ...
 
     def call_later(self, delay_s: float, callback: Callable[..., object], *arguments: object) -> Cancellable: ...
+
+
+@runtime_checkable
+class SteadyClock(Clock, Protocol):
+    """A clock whose wall time is anchored once and does not follow what is set on the machine."""
+
+    def off_s(self) -> float:
+        """How far the machine's wall clock is ahead of `now_s`, by jumps since the start or by `set_right`."""
+        ...
+
+    def set_right(self, by_s: float) -> None:
+        """Move `now_s`, before anything was judged by it."""
+        ...
 
 
 class Ids(Protocol):

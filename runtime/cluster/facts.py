@@ -8,6 +8,8 @@ from typing import ClassVar
 from runtime.ports import Fact
 
 __all__ = [
+    "ClockJumped",
+    "ClockSetRight",
     "LeaseLost",
     "LeaseRegained",
     "NodeEvicted",
@@ -17,6 +19,25 @@ __all__ = [
     "ShardsTaken",
     "StoreUnreachable",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class ClockJumped(Fact):
+    """The wall clock of this node's machine has jumped, and is off by so much; nothing goes by it."""
+
+    level: ClassVar[str] = "warning"
+    member: str
+    off_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSetRight(Fact):
+    """The wall clock of this node's machine was off when the node started: it goes by the time of its live peers."""
+
+    level: ClassVar[str] = "warning"
+    member: str
+    by_s: float
+    peers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,11 +25,13 @@ class ClusterSettings:
 
     `lease_s`: how long a node that died keeps its shards. `renew_s`: the longest pause between two renewals, at most
     a third of the lease. `shards_per_kind`: how finely a kind can be spread; the same on all nodes, for good.
+    `clock_skew_max_s`: a wall clock further off than this is reported, and not gone by.
     """
 
     lease_s: float = 1.5
     renew_s: float = 0.4
     shards_per_kind: int = 16
+    clock_skew_max_s: float = 2.0
 
     def __post_init__(self) -> None:
         if wrong := wrong_renewal(self.renew_s, self.lease_s):

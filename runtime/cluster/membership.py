@@ -19,6 +19,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
+from runtime.cluster.cluster_time import ClusterTime
 from runtime.cluster.facts import LeaseLost, LeaseRegained, ShardsGivenUp, StoreUnreachable
 from runtime.cluster.handover import Handover, ShardOwner
 from runtime.cluster.join import Probe, join
@@ -51,6 +52,7 @@ class Membership:
         self._roster = Roster(settings.shards_per_kind)
         self._lease = Lease(ports.clock, settings.lease_s, self._lease_ran_out)
         self._watch = StoreWatch(ports.clock, settings)
+        self._time = ClusterTime(ports, settings, node)
         self._handover = Handover(ports, owner, self.refresh_soon, self._fail)
         self._loop: asyncio.Task[None] | None = None
         self._pace = Pace(ports.clock, settings.renew_s / 20)
@@ -93,6 +95,7 @@ class Membership:
     async def start(self) -> None:
         """Join, read the tables and claim what belongs here. Raises NodeNameTaken, InvalidSettings, StoreError."""
         self._failure = asyncio.get_running_loop().create_future()
+        await self._time.anchor(self._store)
         before = await self._store.cluster()
         check_shard_counts(before, self._settings.shards_per_kind)
         self.died.update(left_behind(before, before.now_s, self._node.name))
@@ -201,6 +204,7 @@ class Membership:
     def _renewed(self, sent_s: float, *, evicted: bool = False) -> None:
         self._lease.renewed(sent_s)
         self._watch.answered()
+        self._time.look()
         self._renew_at_s = sent_s + self._settings.renew_s * (0.8 + 0.2 * self._ports.randomness.fraction())
         if self._lapsed and self._lease.is_sure:
             self._lapsed = False

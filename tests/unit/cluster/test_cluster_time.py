@@ -1,0 +1,125 @@
+"""A node goes by a time that does not jump, and by its live peers' when its own clock is off as it starts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from runtime.adapters import AsyncioTasks, SystemClock
+from runtime.cluster.cluster_time import ClusterTime
+from runtime.cluster.facts import ClockJumped, ClockSetRight
+from runtime.cluster.lease import ClusterSettings
+from runtime.ports import Fact, Ports, SteadyClock
+from runtime.store.memory import MemoryStore
+from runtime.store.records import NodeRow
+from runtime.testing.clock import VirtualClock, VirtualLoop
+from runtime.testing.conformance.samples import node_row
+from runtime.testing.seeded import SeededIds, SeededRandomness
+
+SETTINGS = ClusterSettings()
+OFF_S = (-86_400.0, -5.0, 5.0, 3_600.0, 86_400.0)
+
+
+class Wrong(VirtualClock):
+    """A steady clock on virtual time that was read wrong by so much."""
+
+    def __init__(self, off_s: float) -> None:
+        super().__init__(asyncio.get_running_loop())
+        self.machine_s = self.offset_s + off_s
+        self.offset_s = self.machine_s
+
+    def off_s(self) -> float:
+        return self.machine_s - self.offset_s
+
+    def set_right(self, by_s: float) -> None:
+        self.offset_s += by_s
+
+
+class Rows(MemoryStore):
+    """What other processes wrote, read by a node with a clock of its own."""
+
+    async def renewing(self, true: VirtualClock, *names: str) -> None:
+        while True:
+            for name in names:
+                self._nodes[name] = _leased(name, true.now_s() + SETTINGS.lease_s)
+            await asyncio.sleep(SETTINGS.renew_s)
+
+
+def _leased(name: str, until_s: float) -> NodeRow:
+    return replace(node_row(name), lease_until_s=until_s)
+
+
+class Node:
+    def __init__(self, off_s: float) -> None:
+        self.facts: list[Fact] = []
+        self.true = VirtualClock(asyncio.get_running_loop())
+        self.clock = Wrong(off_s)
+        self.ports = Ports(self.clock, SeededIds(1), SeededRandomness(1), AsyncioTasks(), self.facts.append)
+        self.store = Rows(self.ports)
+        self.time = ClusterTime(self.ports, SETTINGS, node_row("late"))
+
+    @property
+    def wrong_by_s(self) -> float:
+        return self.clock.now_s() - self.true.now_s()
+
+
+def _run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(test())
+
+
+@pytest.mark.parametrize("off_s", OFF_S)
+def test_a_node_that_starts_with_a_wrong_clock_goes_by_its_live_peers(off_s: float) -> None:
+    async def scenario() -> None:
+        node = Node(off_s)
+        node.store._nodes["dead"] = _leased("dead", node.true.now_s() - 500_000.0)
+        peers = asyncio.ensure_future(node.store.renewing(node.true, "a-1", "b-1"))
+        await asyncio.sleep(1.0)
+        await node.time.anchor(node.store)
+        peers.cancel()
+        assert abs(node.wrong_by_s) <= SETTINGS.renew_s
+        [fact] = node.facts
+        assert isinstance(fact, ClockSetRight)
+        assert (fact.member, fact.peers) == ("late", ("a-1", "b-1"))
+
+    _run(scenario)
+
+
+@pytest.mark.parametrize("lease_left_s", [-1e6, -3.0, -0.1, 1.0])
+def test_a_node_whose_peers_are_dead_or_agree_keeps_its_own_time(lease_left_s: float) -> None:
+    async def scenario() -> None:
+        node = Node(0.0)
+        node.store._nodes["a-1"] = _leased("a-1", node.true.now_s() + lease_left_s)
+        await node.time.anchor(node.store)
+        assert (node.wrong_by_s, node.facts) == (0.0, [])
+
+    _run(scenario)
+
+
+@pytest.mark.parametrize("jump_s", OFF_S)
+def test_a_jump_of_the_machines_clock_is_said_once_and_moves_nothing(jump_s: float) -> None:
+    async def scenario() -> None:
+        node = Node(0.0)
+        node.time.look()
+        node.clock.machine_s += jump_s
+        node.time.look()
+        node.time.look()
+        assert node.facts == [ClockJumped(member="late", off_s=jump_s)]
+        assert node.wrong_by_s == 0.0
+
+    _run(scenario)
+
+
+@pytest.mark.parametrize("jump_s", OFF_S)
+def test_the_clock_of_a_process_does_not_follow_the_machines(jump_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SystemClock()
+    assert isinstance(clock, SteadyClock)
+    before_s, real = clock.now_s(), time.time
+    monkeypatch.setattr(time, "time", lambda: real() + jump_s)
+    assert 0 <= clock.now_s() - before_s < 3
+    assert abs(clock.off_s() - jump_s) < 3
