@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace as with_changes
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,7 +23,6 @@ from runtime.store.records import (
     HistoryRow,
     MailRow,
     NodeRow,
-    Outcome,
     ShardRow,
     Subscription,
     Transition,
@@ -36,6 +34,7 @@ from runtime.store.sqlite.keeper import LOG_BYTES_LONG, Keeper
 from runtime.store.sqlite.purge import forget, old_conversations
 from runtime.store.sqlite.queries import named_queries, schema_steps
 from runtime.store.sqlite.reader import Reader
+from runtime.store.sqlite.rows import history_row, node_row, subscription
 from runtime.store.sqlite.schema import check_file, identify
 from runtime.store.sqlite.statements import LOAD_ACTORS
 from runtime.store.sqlite.watch import FileWatch
@@ -156,7 +155,7 @@ class SqliteStore:
     async def handled(self, keys: Sequence[tuple[bytes, bytes]]) -> list[HistoryRow | None]:
         def read(connection: apsw.Connection) -> list[HistoryRow | None]:
             rows = [connection.execute(self._sql["handled"], key).fetchone() for key in keys]
-            return [None if row is None else _history_row(row) for row in rows]
+            return [None if row is None else history_row(row) for row in rows]
 
         return await self._reader.soon(read) if len(keys) <= _NEAR_ROWS_MAX else await self._reader.patiently(read)
 
@@ -215,7 +214,7 @@ class SqliteStore:
         def put(connection: apsw.Connection) -> NodeRow | None:
             now_s = self._clock.now_s()
             found = connection.execute(self._sql["node"], (node.name,)).fetchone()
-            other = node if found is None else _node_row(found)
+            other = node if found is None else node_row(found)
             if other.incarnation not in (node.incarnation, replace) and other.lease_until_s > now_s:
                 return other
             values = (node.name, node.incarnation, node.address, json.dumps(node.kinds), node.version, now_s + lease_s)
@@ -233,20 +232,21 @@ class SqliteStore:
         return await self._write(put, vital=True)
 
     async def leave(self, name: str, incarnation: str) -> None:
-        await self._write(lambda connection: self._remove(connection, name, incarnation, float("inf")), vital=True)
+        await self._remove(name, incarnation, lambda: float("inf"))
 
     async def evict(self, name: str, incarnation: str) -> bool:
-        return await self._write(
-            lambda connection: self._remove(connection, name, incarnation, self._clock.now_s()), vital=True
-        )
+        return await self._remove(name, incarnation, self._clock.now_s)
 
-    def _remove(self, connection: apsw.Connection, name: str, incarnation: str, expired_at_s: float) -> bool:
-        parameters = {"name": name, "incarnation": incarnation, "expired_at_s": expired_at_s}
-        connection.execute(self._sql["remove_node"], parameters)
-        removed = connection.changes() == 1
-        if removed:
-            connection.execute(self._sql["give_up_shards"], {"name": name})
-        return removed
+    async def _remove(self, name: str, incarnation: str, expired_at_s: Callable[[], float]) -> bool:
+        def remove(connection: apsw.Connection) -> bool:
+            parameters = {"name": name, "incarnation": incarnation, "expired_at_s": expired_at_s()}
+            connection.execute(self._sql["remove_node"], parameters)
+            removed = connection.changes() == 1
+            if removed:
+                connection.execute(self._sql["give_up_shards"], {"name": name})
+            return removed
+
+        return await self._write(remove, vital=True)
 
     async def assign(self, kind: str, shard: int, *, owner: str, expected_epoch: int) -> bool:
         [assigned] = await self.assign_many([ShardRow(kind, shard, owner, expected_epoch)])
@@ -275,9 +275,9 @@ class SqliteStore:
     async def cluster(self) -> ClusterView:
         def read(connection: apsw.Connection) -> ClusterView:
             with connection:  # the three tables at one instant
-                nodes = tuple(_node_row(row) for row in connection.execute(self._sql["nodes"]))
+                nodes = tuple(node_row(row) for row in connection.execute(self._sql["nodes"]))
                 shards = tuple(ShardRow(*row) for row in connection.execute(self._sql["shards"]))
-                subscriptions = tuple(_subscription(row) for row in connection.execute(self._sql["subscriptions"]))
+                subscriptions = tuple(subscription(row) for row in connection.execute(self._sql["subscriptions"]))
             return ClusterView(self._clock.now_s(), nodes, shards, subscriptions)
 
         return await self._members.patiently(read)
@@ -289,7 +289,7 @@ class SqliteStore:
 
     async def conversation(self, conversation: bytes) -> list[HistoryRow]:
         def read(connection: apsw.Connection) -> list[HistoryRow]:
-            return [_history_row(row) for row in connection.execute(self._sql["conversation"], (conversation,))]
+            return [history_row(row) for row in connection.execute(self._sql["conversation"], (conversation,))]
 
         return await self._reader.patiently(read)
 
@@ -328,18 +328,3 @@ class SqliteStore:
             return await self._writer.transact(work, vital=vital)
         except CommitUnknown as error:
             raise StoreUnavailable(f"{error}; it may or may not have been written, and can be repeated") from error
-
-
-def _history_row(row: tuple[object, ...]) -> HistoryRow:
-    found = HistoryRow(*row)  # type: ignore[arg-type]  # columns are in the order of the record
-    return with_changes(found, outcome=Outcome(found.outcome))
-
-
-def _node_row(row: tuple[object, ...]) -> NodeRow:
-    found = NodeRow(*row)  # type: ignore[arg-type]  # columns are in the order of the record
-    return with_changes(found, kinds=tuple(json.loads(str(row[3]))))
-
-
-def _subscription(row: tuple[object, ...]) -> Subscription:
-    found = Subscription(*row)  # type: ignore[arg-type]  # columns are in the order of the record
-    return with_changes(found, starts=bool(found.starts))
