@@ -30,7 +30,7 @@ STORE = (
         "A turn commits its effects first, and in a second commit that it has handled its messages.",
         (
             Edit(
-                Activation.receive_batch,
+                Activation._submit,
                 "self._committer.submit(draft.finish(), ",
                 """whole = draft.finish()
         from dataclasses import replace
@@ -64,7 +64,7 @@ STORE = (
         "What a turn sends and answers leaves before its commit.",
         (
             Edit(
-                Activation.receive_batch,
+                Activation._submit,
                 "        self._committer.submit(draft.finish(), ",
                 "        transition = draft.finish()\n"
                 "        self._host.release(self, draft)\n"

@@ -31,11 +31,6 @@ TIMERS = (
                 "return timer is not None and timer_id(self.draft.address, timer) == envelope.id",
                 "return timer is None or timer_id(self.draft.address, timer) == envelope.id",
             ),
-            Edit(
-                Turn._failed_before,
-                "return self.draft.timers[envelope.timer].attempts",
-                "return 0",
-            ),
         ),
         workload="random",
     ),
