@@ -25,6 +25,8 @@ __all__ = ["ClusterLoop", "waited_for"]
 
 _THREAD_S = 60.0  # a store that says nothing for so long is taken for hung
 
+_LASTING = ("failed",)  # calls that last as long as the store does: nobody stands still for them
+
 _Ts = TypeVarTuple("_Ts")
 
 
@@ -72,7 +74,7 @@ class ClusterLoop(SimLoop):
 
 
 class _WaitedFor:
-    """Every call of a store, in a time that stands still."""
+    """Every call of a store, in a time that stands still, but for those that last."""
 
     def __init__(self, store: Store, loop: ClusterLoop, process: Process | None) -> None:
         self._store = store
@@ -81,7 +83,7 @@ class _WaitedFor:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._store, name)
-        if not asyncio.iscoroutinefunction(found):
+        if not asyncio.iscoroutinefunction(found) or name in _LASTING:
             return found
 
         async def call(*arguments: Any, **named: Any) -> Any:
