@@ -96,13 +96,17 @@ class SimTasks:
 
         Some of it runs to its `finally`; what has an effect outside raises Killed there, and comes to nothing.
         """
-        running, self._running = self._running, []
-        for task in running:
-            if not task.done():
-                task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio has no other word for "meant so"
-                asyncio.tasks._unregister_task(task)
-                with suppress(BaseException):
-                    self._context().run(task.get_coro().close)
+        while self._running:  # closing one may begin another: an actor that is restarted, say
+            running, self._running = self._running, []
+            for task in running:
+                if not task.done():
+                    self._close(task)
+
+    def _close(self, task: asyncio.Task[Any]) -> None:
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio has no other word for "meant so"
+        asyncio.tasks._unregister_task(task)
+        with suppress(BaseException):
+            self._context().run(task.get_coro().close)
 
     def _context(self) -> Context:
         return Context() if self._process is None else self._process.context
