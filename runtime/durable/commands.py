@@ -20,7 +20,7 @@ from runtime.durable.outbox import check_size
 from runtime.durable.region import Region
 from runtime.durable.sessions import Reply, Sessions
 from runtime.durable.transition import mail_row
-from runtime.envelope import Envelope, address_of, encode, shard_of
+from runtime.envelope import Address, Envelope, address_of, decode, encode, shard_of
 from runtime.errors import (
     DeadlineExceeded,
     InvalidMessage,
@@ -34,7 +34,7 @@ from runtime.ports import Ports
 from runtime.record import record
 from runtime.store.committer import Committer
 from runtime.store.port import Store
-from runtime.store.records import ActorRow, Outcome, Transition, Verdict
+from runtime.store.records import ActorRow, MailRow, Outcome, Transition, Verdict
 
 __all__ = ["Commands", "Reading", "Reply"]
 
@@ -104,8 +104,9 @@ class Commands:
         """Post a command and wait until it was handled.
 
         `message_id` (16 bytes) makes it idempotent: the same id again waits for the first one's outcome, and its reply
-        has no message. It begins with the ms since 1970 at which it was made (48 bits, big-endian), so that it can be
-        refused when it is older than the retention; one that begins with ff has no time, and is new again after that.
+        has no message. Each command needs an id of its own: one id for two is refused, since only one of them is
+        handled. It begins with the ms since 1970 at which it was made (48 bits, big-endian), so that it can be refused
+        when it is older than the retention; one that begins with ff has no time, and is new again after that.
         Raises InvalidMessage, MessageTooLarge, MessageTooOld, Overloaded or StoreError when it was not accepted, and
         DeadlineExceeded when it was accepted, or may have been, but no outcome is known yet.
         """
@@ -210,7 +211,12 @@ class Commands:
         """Find the outcome in the store, until the deadline: another session asked first, or the answer was lost."""
         clock, future = self._ports.clock, waiting.future
         while not future.done():
-            reply = await self._outcome(waiting.envelope)
+            try:
+                reply = await self._outcome(waiting.envelope)
+            except InvalidMessage as error:
+                if not future.done():
+                    future.set_exception(error)
+                return
             self._ports.reach(Failpoint.OUTCOME_READ)
             left_s = waiting.deadline_s - clock.monotonic_s()
             if future.done():
@@ -223,14 +229,18 @@ class Commands:
                 await clock.sleep(min(left_s, _POLL_S / 4))
 
     async def _outcome(self, envelope: Envelope) -> Reply | None:
+        """What became of a command, if it is known. Raises InvalidMessage when its id is another command's."""
         try:
             (handled,) = await self._store.handled([(envelope.conversation, envelope.id)])
             if handled is not None:
+                _check_same(envelope, handled.type, (handled.kind, handled.key))
                 by_operator = handled.revision == 0  # discarded: no turn of the actor has consumed it
                 fault = handled.error if by_operator or handled.outcome in _GIVEN_UP else ""
                 return Reply(None, fault, envelope.id, envelope.conversation)
             shard = shard_of(envelope.key, self._limits.shards_per_kind)
             row = await self._store.mail_of(envelope.address, shard, envelope.id)
+            if row is not None:
+                _check_same(envelope, _type_of(row), row.address)
             if row is not None and row.parked:
                 return Reply(None, row.parked, envelope.id, envelope.conversation)
         except StoreError:
@@ -255,6 +265,23 @@ def _check_id(id: bytes, now_s: float, retention_s: float) -> None:
             f"the message {id.hex()} was made {now_s - made_at_s:.0f} s ago, and messages are remembered for "
             f"{retention_s:.0f} s: whether it was handled is no longer known. Read the state; to do it again, send it "
             "under a new id"
+        )
+
+
+def _type_of(row: MailRow) -> str:
+    try:
+        return decode(row.envelope).type
+    except InvalidMessage:
+        return ""  # nobody can tell
+
+
+def _check_same(envelope: Envelope, type: str, address: Address) -> None:
+    """Whether the message that is known by an id is the one that was asked for. Raises InvalidMessage."""
+    if address != envelope.address or (type and type != envelope.type):
+        raise InvalidMessage(
+            f"the message id {envelope.id.hex()} was used for two commands: {type or 'one'} for {address_of(*address)} "
+            f"and {envelope.type} for {address_of(*envelope.address)}. The first of them has the id, the other will "
+            "not be handled; send it under an id of its own"
         )
 
 

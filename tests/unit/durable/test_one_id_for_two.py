@@ -1,0 +1,73 @@
+"""One message id for two commands: only one of them is handled, and whoever sent the other is told so."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from google.protobuf.message import Message
+
+from actors.billing import Billing
+from actors.sales import Sales
+from protos.billing_pb2 import BillOrder, BillState, RefundOrder
+from protos.sales_pb2 import CancelOrder
+from runtime.durable.service import ServiceBehaviour
+from runtime.errors import InvalidMessage
+from tests.unit.durable.local import LocalNode, in_virtual_time
+
+ID = b"\xff" * 16
+FIRST = BillOrder(order_id="ORD-1", amount_cents=5)
+OTHERS: dict[str, Message] = {
+    "shop.CancelOrder for sales/ORD-1": CancelOrder(order_id="ORD-1"),
+    "shop.BillOrder for billing/ORD-2": BillOrder(order_id="ORD-2"),
+    "shop.RefundOrder for billing/ORD-1": RefundOrder(order_id="ORD-1"),
+}
+
+
+async def a_node(*, owning: bool = True) -> LocalNode:
+    return await LocalNode([ServiceBehaviour(Billing), ServiceBehaviour(Sales)]).start(owning=owning)
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_second_command_under_the_id_of_one_that_was_handled_is_refused_and_both_are_named(other: str) -> None:
+    async def scenario() -> None:
+        node = await a_node()
+        await node.send(FIRST, message_id=ID)
+        with pytest.raises(InvalidMessage) as refused:
+            await node.send(OTHERS[other], message_id=ID)
+        assert "shop.BillOrder for billing/ORD-1" in str(refused.value)
+        assert other in str(refused.value)
+        assert await node.send(FIRST, message_id=ID) is None, "the first one is still known"
+        await node.stop()
+
+    in_virtual_time(scenario)
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_of_two_commands_that_wait_under_one_id_one_is_handled_and_the_other_refused(other: str) -> None:
+    async def scenario() -> None:
+        node = await a_node(owning=False)
+        calls = [asyncio.create_task(node.send(one, message_id=ID)) for one in (FIRST, OTHERS[other])]
+        await node.sleep(0.5)
+        for kind in node.region.activations:
+            await node.region.acquired(kind, frozenset(range(node.limits.shards_per_kind)))
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        assert [isinstance(one, InvalidMessage) for one in outcomes].count(True) == 1, outcomes
+        await node.sleep(30.0)
+        for address in (("billing", "ORD-1"), ("billing", "ORD-2"), ("sales", "ORD-1")):
+            for row in await node.mail(*address):
+                assert "has handled a message of the same id" in row.parked, "nothing is tried for ever"
+        await node.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_the_same_command_sent_again_under_its_id_is_one_command() -> None:
+    async def scenario() -> None:
+        node = await a_node()
+        for _ in range(3):
+            await node.send(FIRST, message_id=ID)
+        assert BillState.FromString((await node.row("billing", "ORD-1")).state).charges == 1
+        await node.stop()
+
+    in_virtual_time(scenario)
