@@ -6,9 +6,11 @@ no global registry, so that two nodes of one process can differ.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
@@ -17,7 +19,7 @@ from google.protobuf.message_factory import GetMessageClass
 from protos import contract_pb2, durable_pb2
 from runtime.errors import InvalidDefinition, InvalidMessage, UnknownMessageType
 
-__all__ = ["Contract", "Contracts", "contract_of", "field_text"]
+__all__ = ["Contract", "Contracts", "condition_text", "contract_of", "field_of", "field_text", "meets"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,3 +113,92 @@ def field_text(message: Message, path: str) -> str:
             raise InvalidDefinition(f"{message.DESCRIPTOR.full_name} has no field {path!r}")
         value = getattr(value, name)
     return str(value)
+
+
+def field_of(message_type: type[Message], path: str) -> FieldDescriptor | None:
+    """The single field that a dotted path leads to, through single messages only; None when there is none."""
+    *parents, last = path.split(".") if isinstance(path, str) else ("",)
+    descriptor: Any = message_type.DESCRIPTOR
+    for name in parents:
+        parent = descriptor.fields_by_name.get(name)
+        if parent is None or parent.is_repeated or parent.message_type is None:
+            return None
+        descriptor = parent.message_type
+    field: FieldDescriptor | None = descriptor.fields_by_name.get(last)
+    return None if field is None or field.is_repeated else field
+
+
+def condition_text(message_type: type[Message], path: str, value: object) -> str:
+    """What a field of this value reads as, for `meets`. Raises InvalidDefinition when no message can have it there."""
+    field = field_of(message_type, path)
+    name = message_type.DESCRIPTOR.full_name
+    if field is None or field.message_type is not None:
+        raise InvalidDefinition(f"{name} has no single field {path!r} to ask for")
+    expected = _TYPES.get(field.cpp_type, int)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        expected = bytes
+    if not (is_number if expected is float else type(value) is bool if expected is bool else _is(expected, value)):
+        raise InvalidDefinition(f"{name}.{path} is a {expected.__name__}; it is never {value!r}")
+    if field.enum_type is not None and value not in field.enum_type.values_by_number:
+        raise InvalidDefinition(f"{value!r} is no value of {field.enum_type.full_name}")
+    message = message_type()
+    *parents, last = path.split(".")
+    owner: Any = message
+    for one in parents:
+        owner = getattr(owner, one)
+    try:
+        setattr(owner, last, value)
+    except (ValueError, OverflowError) as error:  # too large for the field, or no text that UTF-8 can carry
+        raise InvalidDefinition(f"{name}.{path} is never {value!r}: {error}") from error
+    kept: object = getattr(owner, last)
+    if isinstance(value, int | float) and not _keeps(field, value, kept):
+        raise InvalidDefinition(f"{name}.{path} is never {value!r}: it cannot hold that")
+    return _text(kept)
+
+
+def meets(message: Message, path: str, text: str) -> bool:
+    """Whether a field has the value that `condition_text` gave this text for.
+
+    A field that knows whether it was set (`optional`, in a oneof, in a message inside) has none until it is. A plain
+    one that was not set has its default: on the wire the two are the same.
+    """
+    *parents, last = path.split(".")
+    owner: Any = message
+    for name in parents:
+        if name not in owner.DESCRIPTOR.fields_by_name:
+            raise InvalidDefinition(f"{message.DESCRIPTOR.full_name} has no field {path!r}")
+        if not owner.HasField(name):
+            return False
+        owner = getattr(owner, name)
+    field = owner.DESCRIPTOR.fields_by_name.get(last)
+    if field is None:
+        raise InvalidDefinition(f"{message.DESCRIPTOR.full_name} has no field {path!r}")
+    if field.has_presence and not owner.HasField(last):
+        return False
+    return _text(getattr(owner, last)) == text
+
+
+_TYPES: dict[int, type] = {
+    FieldDescriptor.CPPTYPE_BOOL: bool,
+    FieldDescriptor.CPPTYPE_DOUBLE: float,
+    FieldDescriptor.CPPTYPE_FLOAT: float,
+    FieldDescriptor.CPPTYPE_STRING: str,
+}
+"""What Python reads fields as; whatever is not here is a whole number."""
+
+
+def _is(expected: type, value: object) -> bool:
+    return isinstance(value, expected) and not isinstance(value, bool)
+
+
+def _keeps(field: FieldDescriptor, value: float, kept: object) -> bool:
+    """Whether a number is still what it was. A `float` holds fewer digits than Python: that is no other number."""
+    if field.cpp_type == FieldDescriptor.CPPTYPE_FLOAT and isinstance(value, float):
+        return isinstance(kept, float) and math.isinf(kept) == math.isinf(value) and not math.isnan(kept)
+    return kept == value
+
+
+def _text(value: object) -> str:
+    """A field's value as text; zero below zero is zero."""
+    return str(value + 0.0 if isinstance(value, float) else value)

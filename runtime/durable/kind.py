@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from google.protobuf.message import Message
 
-from runtime.contracts import Contracts, field_text
+from runtime.contracts import Contracts, meets
 from runtime.durable.behaviour import Behaviour
 from runtime.ports import Ports
 from runtime.store.port import Store
@@ -61,7 +61,7 @@ def _reaches(subscription: Subscription, event: Message, process: str) -> bool:
         return True
     if process or not subscription.starts:
         return False
-    return not subscription.where_field or field_text(event, subscription.where_field) == subscription.where_value
+    return not subscription.where_field or meets(event, subscription.where_field, subscription.where_value)
 
 
 @dataclass(frozen=True, slots=True)

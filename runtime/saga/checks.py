@@ -7,7 +7,7 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from runtime.contracts import contract_of
+from runtime.contracts import condition_text, contract_of, field_of
 from runtime.errors import InvalidDefinition
 from runtime.saga.definition import Definition, Meaning, Role, StepDefinition, full_name
 from runtime.saga.reading import parameter_of, returned_by
@@ -124,8 +124,8 @@ def _named(annotation: Any) -> str:
 
 def check_key_path(event_type: type[Message], path: str, where: str) -> None:
     """Raises InvalidDefinition unless the dotted path leads to a text field of the event."""
-    field = _field(event_type.DESCRIPTOR, path)
-    if field is None or field.type != FieldDescriptor.TYPE_STRING or field.is_repeated:
+    field = field_of(event_type, path)
+    if field is None or field.type != FieldDescriptor.TYPE_STRING:
         raise InvalidDefinition(f"{where}: {full_name(event_type)} has no text field {path!r} to be keyed by")
 
 
@@ -134,19 +134,9 @@ def check_condition(event_type: type[Message], where_fields: dict[str, object], 
     if not where_fields:
         return "", ""
     if len(where_fields) > 1:
-        raise InvalidDefinition(f"{where}: one field can be asked for, not {', '.join(where_fields)}")
+        raise InvalidDefinition(f"{where}: one field can be asked for, not {', '.join(map(str, where_fields))}")
     ((path, value),) = where_fields.items()
-    field = _field(event_type.DESCRIPTOR, path)
-    if field is None or field.is_repeated or field.type == FieldDescriptor.TYPE_MESSAGE:
-        raise InvalidDefinition(f"{where}: {full_name(event_type)} has no single field {path!r} to ask for")
-    if field.enum_type is not None and value not in field.enum_type.values_by_number:
-        raise InvalidDefinition(f"{where}: {value!r} is no value of {field.enum_type.full_name}")
-    return path, str(value)
-
-
-def _field(descriptor: Any, path: str) -> FieldDescriptor | None:
-    first, _, rest = path.partition(".")
-    field: FieldDescriptor | None = descriptor.fields_by_name.get(first)
-    if field is None or not rest:
-        return field
-    return None if field.message_type is None else _field(field.message_type, rest)
+    try:
+        return path, condition_text(event_type, path, value)
+    except InvalidDefinition as error:
+        raise InvalidDefinition(f"{where}: {error}") from error

@@ -45,7 +45,7 @@ class On:
 
 
 def when(event_type: type[Message], **where: object) -> When:
-    """The process is started by this event, if its field is as given (at most one)."""
+    """The process is started by this event, if its field is as given (at most one; as in `starts(..., where=...)`)."""
     return When(event_type, tuple(where.items()))
 
 

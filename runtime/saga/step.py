@@ -130,6 +130,10 @@ def starts(
 ) -> Starts:
     """Start an instance on this event, if its fields are as `where` says (at most one), keyed by the event's `key`.
 
+    The value of `where` is of the field's type; one that the field cannot have is refused when the class is made. A
+    field that knows whether it was set (`optional`, in a oneof, in a message inside) has to be set, even to its
+    default. A plain field that is not set has its default.
+
     A second such event of the same key changes nothing: the instance goes on, and the event is noted as ignored.
     """
     return Starts(event_type, begin, dict(where or {}), key)

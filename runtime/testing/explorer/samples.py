@@ -12,7 +12,7 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from runtime.contracts import contract_of, field_text
+from runtime.contracts import condition_text, contract_of, field_text, meets
 from runtime.errors import InvalidMessage
 from runtime.saga.definition import Definition, full_name
 from runtime.saga.step import Starts
@@ -65,7 +65,7 @@ class Samples:
             if not self._key_of(event):
                 raise InvalidMessage(f"the sample of {full_name(start.event_type)} has no key in {_key_path(start)!r}")
             for path, value in start.where.items():
-                if field_text(event, path) != str(value):
+                if not meets(event, path, condition_text(start.event_type, path, value)):
                     raise InvalidMessage(
                         f"the sample of {full_name(start.event_type)} starts nothing: its {path} has to be {value!r}"
                     )

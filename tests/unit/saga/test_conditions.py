@@ -1,0 +1,140 @@
+"""What a process asks of the event that starts it is compared as the field's type, or refused when it cannot be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from runtime.contracts import meets
+from runtime.durable.kind import Subscribers
+from runtime.errors import InvalidDefinition
+from runtime.saga.checks import check_condition, check_key_path
+from runtime.store.records import Subscription
+
+_PLAIN = {
+    "weight": FieldDescriptorProto.TYPE_DOUBLE,
+    "ratio": FieldDescriptorProto.TYPE_FLOAT,
+    "hot": FieldDescriptorProto.TYPE_BOOL,
+    "n": FieldDescriptorProto.TYPE_INT32,
+    "big": FieldDescriptorProto.TYPE_UINT64,
+    "name": FieldDescriptorProto.TYPE_STRING,
+    "raw": FieldDescriptorProto.TYPE_BYTES,
+}
+
+
+def _event() -> type[Message]:
+    event = DescriptorProto(name="Event")
+    for number, (name, type_) in enumerate(_PLAIN.items(), start=1):
+        event.field.add(name=name, number=number, type=type_, label=FieldDescriptorProto.LABEL_OPTIONAL)
+    event.field.add(name="maybe", number=20, type=FieldDescriptorProto.TYPE_INT32, oneof_index=1, proto3_optional=True)
+    event.field.add(name="either", number=21, type=FieldDescriptorProto.TYPE_BOOL, oneof_index=0)
+    event.field.add(name="other", number=22, type=FieldDescriptorProto.TYPE_BOOL, oneof_index=0)
+    inner: dict[str, Any] = {"type": FieldDescriptorProto.TYPE_MESSAGE, "type_name": ".conditions.Event"}
+    event.field.add(name="inner", number=23, **inner)
+    event.field.add(name="many", number=24, label=FieldDescriptorProto.LABEL_REPEATED, **inner)
+    event.oneof_decl.add(name="one")
+    event.oneof_decl.add(name="_maybe")
+    pool = DescriptorPool()
+    pool.Add(FileDescriptorProto(name="conditions.proto", package="conditions", syntax="proto3", message_type=[event]))
+    return GetMessageClass(pool.FindMessageTypeByName("conditions.Event"))
+
+
+Event: Any = _event()
+
+
+def is_met(event: Message, path: str, value: object) -> bool:
+    """Whether the event reaches a process with this condition."""
+    field, text = check_condition(Event, {path: value}, "Wrong")
+    wanted = Subscription("conditions.Event", "k", "name", "p", True, field, text)
+    assert meets(event, field, text) == bool(Subscribers([wanted]).of("conditions.Event", event, ""))
+    return meets(event, field, text)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "event"),
+    [
+        ("weight", 10, Event(weight=10.0)),
+        ("weight", 10.0, Event(weight=10.0)),
+        ("weight", -0.0, Event()),
+        ("weight", 0, Event(weight=-0.0)),
+        ("weight", float("inf"), Event(weight=float("inf"))),
+        ("ratio", 0.1, Event(ratio=0.1)),
+        ("hot", True, Event(hot=True)),
+        ("n", -3, Event(n=-3)),
+        ("big", 2**64 - 1, Event(big=2**64 - 1)),
+        ("name", "é", Event(name="é")),
+        ("raw", b"\xff", Event(raw=b"\xff")),
+        ("inner.n", 4, Event(inner=Event(n=4))),
+    ],
+)
+def test_a_condition_is_met_by_the_value_however_it_is_written(path: str, value: object, event: Message) -> None:
+    assert is_met(event, path, value)
+    assert not is_met(Event(weight=1.5, ratio=1.5, hot=False, n=9, big=9, name="b", raw=b"b"), path, value)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("weight", "10"),
+        ("weight", True),
+        ("weight", float("nan")),
+        ("weight", 10**400),
+        ("weight", 2**53 + 1),
+        ("ratio", 1e39),
+        ("ratio", 2**24 + 1),
+        ("hot", 1),
+        ("hot", "True"),
+        ("hot", None),
+        ("n", True),
+        ("n", 1.0),
+        ("n", "1"),
+        ("n", 2**31),
+        ("big", -1),
+        ("big", 2**64),
+        ("name", 1),
+        ("name", b"a"),
+        ("name", "\ud800"),
+        ("raw", "a"),
+        ("inner", Event()),
+        ("many", Event()),
+        ("many.n", 1),
+        ("n.n", 1),
+        ("", 1),
+    ],
+)
+def test_a_condition_that_no_event_can_meet_is_refused(path: str, value: object) -> None:
+    with pytest.raises(InvalidDefinition, match=r"^Wrong: .*(never|no single field)"):
+        check_condition(Event, {path: value}, "Wrong")
+
+
+@pytest.mark.parametrize(("path", "default"), [("weight", 0), ("hot", False), ("n", 0), ("name", ""), ("raw", b"")])
+def test_a_plain_field_that_is_not_set_has_its_default(path: str, default: object) -> None:
+    assert is_met(Event(), path, default)
+    assert is_met(Event(**{path: default}), path, default)
+
+
+@pytest.mark.parametrize(
+    ("path", "default", "unset", "there"),
+    [
+        ("maybe", 0, Event(), Event(maybe=0)),
+        ("either", False, Event(other=False), Event(either=False)),
+        ("inner.n", 0, Event(), Event(inner=Event())),
+        ("inner.maybe", 0, Event(inner=Event()), Event(inner=Event(maybe=0))),
+    ],
+)
+def test_a_field_that_knows_whether_it_was_set_has_no_value_until_it_is(
+    path: str, default: object, unset: Message, there: Message
+) -> None:
+    assert not is_met(unset, path, default)
+    assert is_met(there, path, default)
+
+
+def test_a_key_inside_a_message_of_which_there_are_many_is_refused() -> None:
+    check_key_path(Event, "inner.name", "Wrong")
+    with pytest.raises(InvalidDefinition, match=r"Wrong: conditions.Event has no text field 'many.name'"):
+        check_key_path(Event, "many.name", "Wrong")
