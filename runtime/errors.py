@@ -123,7 +123,14 @@ class AddressInUse(AmendsError):
 
 
 class PeerRefused(AmendsError):
-    """A peer belongs to another cluster, or speaks no protocol version that this node knows."""
+    """A peer belongs to another cluster, or speaks no protocol version that this node knows.
+
+    The text may be told to the other side, whoever it is; `details` are for this node's own log.
+    """
+
+    def __init__(self, text: str, details: str = "") -> None:
+        super().__init__(text)
+        self.details = details or text
 
 
 class LinkLost(AmendsError):

@@ -20,6 +20,9 @@ __all__ = ["PROTOCOL_MAX", "PROTOCOL_MIN", "Identity", "agreed_protocol", "hello
 PROTOCOL_MIN = 1
 PROTOCOL_MAX = 1
 
+_OTHER_CLUSTER = "this node is of another cluster: nodes of one cluster share one store"
+_SHOWN_MAX = 64  # characters of what a stranger calls itself
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -54,9 +57,11 @@ def read_hello(encoded: bytes) -> mesh_pb2.Hello:
 def agreed_protocol(own: Identity, hello: mesh_pb2.Hello) -> int:
     """The highest protocol that both speak. Raises PeerRefused for another cluster, or when there is none."""
     if hello.cluster != own.cluster:
+        # Who is refused may be anybody: with the right id in the refusal it would come again as one of us.
         raise PeerRefused(
-            f"node {own.node!r} is of cluster {own.cluster}, node {hello.node!r} of cluster {hello.cluster}: "
-            "nodes of one cluster share one store"
+            _OTHER_CLUSTER,
+            f"node {own.node!r} is of cluster {own.cluster}, node {_shown(hello.node)} says it is of cluster "
+            f"{_shown(hello.cluster)}: nodes of one cluster share one store",
         )
     protocol = min(PROTOCOL_MAX, hello.protocol_max)
     if protocol < max(PROTOCOL_MIN, hello.protocol_min):
@@ -65,3 +70,7 @@ def agreed_protocol(own: Identity, hello: mesh_pb2.Hello) -> int:
             f"{hello.protocol_min} to {hello.protocol_max}: upgrade the older one"
         )
     return protocol
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}...")

@@ -25,6 +25,8 @@ from runtime.ports import Link, Ports
 
 __all__ = ["Inbound", "Receiver", "greet"]
 
+_NAME_SHOWN_MAX = 64  # characters of what a stranger calls itself
+
 
 class Receiver(Protocol):
     """Who takes what other nodes send."""
@@ -120,7 +122,8 @@ async def greet(link: Link, own: Identity, ports: Ports, settings: MeshSettings)
     except LinkLost:
         return None
     except (PeerRefused, InvalidMessage) as error:
-        ports.report(PeerRejected(peer, "", str(error)))
+        details = error.details if isinstance(error, PeerRefused) else str(error)
+        ports.report(PeerRejected(peer[:_NAME_SHOWN_MAX], "", details))
         await _say_goodbye(link, str(error))
         return None
     finally:

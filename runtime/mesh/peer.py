@@ -196,9 +196,9 @@ class Peer:
 
     def _was_refused(self, error: PeerRefused | InvalidMessage) -> None:
         self._refused = True
-        self._reason = str(error)
+        self._reason = error.details if isinstance(error, PeerRefused) else str(error)
         if not self._leaving:
-            self._ports.report(PeerRejected(self.node, self.at.address, str(error)))
+            self._ports.report(PeerRejected(self.node, self.at.address, self._reason))
 
     # --- pauses ---
 

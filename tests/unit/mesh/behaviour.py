@@ -173,6 +173,16 @@ class MeshRefusals:
         assert a.way_to("b").reason == a.told(PeerRejected)[0].reason
         assert b.receiver.gaps == []
 
+    async def test_whoever_is_refused_is_not_told_the_cluster_and_the_log_is(self, world: World) -> None:
+        b = await world.start("b", cluster="the-right-one")
+        transport, _ = world.outsider()
+        for hello in (_hello(cluster="guess"), _hello(cluster=""), _hello(cluster="guess", protocol_min=99)):
+            heard = await converse(await transport.dial(b.address), hello)
+            assert "another cluster" in heard[0].goodbye
+            assert not any(b"the-right-one" in frame.SerializeToString() for frame in heard)
+        assert all("the-right-one" in fact.reason for fact in b.told(PeerRejected))
+        assert "'guess'" in b.told(PeerRejected)[0].reason
+
     async def test_a_peer_without_a_common_protocol_is_refused_with_the_reason(self, world: World) -> None:
         b = await world.start("b")
         transport, _ = world.outsider()
