@@ -102,7 +102,7 @@ class Contracts:
         try:
             return message_type.FromString(body)
         except DecodeError as error:
-            raise InvalidMessage(f"{len(body)} bytes are no {name}: {error}") from error
+            raise InvalidMessage(f"{len(body)} bytes are no {name}") from error
 
 
 def field_text(message: Message, path: str) -> str:

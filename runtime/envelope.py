@@ -137,7 +137,7 @@ def decode(encoded: bytes) -> Envelope:
     try:
         wire = mesh_pb2.Envelope.FromString(encoded)
     except DecodeError as error:
-        raise InvalidMessage(f"{len(encoded)} bytes are no envelope: {error}") from error
+        raise InvalidMessage(f"{len(encoded)} bytes are no envelope") from error
     if len(wire.id) != 16 or not wire.kind or not wire.type:
         raise InvalidMessage(
             f"an envelope needs an id of 16 bytes, a kind and a type; this one has id={wire.id.hex() or 'none'}, "

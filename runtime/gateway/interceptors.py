@@ -4,15 +4,16 @@
     client ◀──code, text── EdgeInterceptor ◀──AmendsError or a bug──┘
 
 Methods take what a call brings along (deadline, trace context) from `time_left_s` and `traceparent`, and raise; no
-method knows how to abort a call. Streams between nodes pass untouched.
+method knows how to abort a call. Bodies are read and written in here too, so that one that cannot be is an error like
+any other. Streams between nodes, which are bytes to grpc, pass untouched.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, cast
 
 import grpc
 import grpc.aio
@@ -42,6 +43,7 @@ __all__ = [
     "CallBroken",
     "CallFailed",
     "CallServed",
+    "CallUnreadable",
     "EdgeInterceptor",
     "code_of",
     "interceptors",
@@ -98,6 +100,13 @@ class CallServed(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class CallUnreadable(CallServed):
+    """A client sent what is no message: it speaks of other definitions than this node, or is no client of ours."""
+
+    level: ClassVar[str] = "warning"
+
+
+@dataclass(frozen=True, slots=True)
 class CallBroken(Fact):
     """A bug, or a store that needs an operator: what the client was told is in the log under this id."""
 
@@ -105,6 +114,10 @@ class CallBroken(Fact):
     method: str
     id: str
     error: BaseException
+
+
+class _Unreadable(InvalidMessage):
+    """Bytes that are no request of the method they were sent to."""
 
 
 def code_of(error: AmendsError) -> grpc.StatusCode:
@@ -154,9 +167,9 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[_Handler | None]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> _Handler | None:
-        handler = await continuation(handler_call_details)
-        if handler is None or handler.request_streaming:
-            return handler
+        handler: Any = await continuation(handler_call_details)
+        if handler is None or (handler.request_streaming and handler.request_deserializer is None):
+            return cast("_Handler | None", handler)
         method = handler_call_details.method
         known = self._wrapped.get(method)
         if known is None or known[0] is not handler:
@@ -164,50 +177,48 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
         return known[1]
 
     def _wrap(self, handler: Any, method: str) -> _Handler:
-        if handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(
-                self._streaming(handler.unary_stream, method),
-                request_deserializer=handler.request_deserializer,
-                response_serializer=handler.response_serializer,
-            )
-        return grpc.unary_unary_rpc_method_handler(
-            self._unary(handler.unary_unary, method),
-            request_deserializer=handler.request_deserializer,
-            response_serializer=handler.response_serializer,
+        serve = next(
+            one
+            for one in (handler.unary_unary, handler.unary_stream, handler.stream_unary, handler.stream_stream)
+            if one is not None
         )
+        body = _Body(method, handler.request_deserializer or bytes, handler.response_serializer or bytes)
+        guarded = self._streaming(serve, body) if handler.response_streaming else self._unary(serve, body)
+        return _MAKERS[handler.request_streaming, handler.response_streaming](guarded)
 
-    def _unary(self, serve: Callable[[Any, Context], Awaitable[Any]], method: str) -> Callable[..., Any]:
+    def _unary(self, serve: Callable[[Any, Context], Awaitable[Any]], body: _Body) -> Callable[..., Any]:
         async def guarded(request: Any, context: Context) -> Any:
             began_s = self._ports.clock.monotonic_s()
             try:
-                response = await serve(request, context)
+                response = body.write(await serve(body.request(request), body.context(request, context)))
             except grpc.aio.AbortError:
                 raise
             except BaseException as error:
                 if was_ordered(error):
                     raise
-                return await self._abort(context, method, began_s, error)
-            self._ports.report(CallServed(method, "OK", self._ports.clock.monotonic_s() - began_s))
+                return await self._abort(context, body.method, began_s, error)
+            self._ports.report(CallServed(body.method, "OK", self._ports.clock.monotonic_s() - began_s))
             return response
 
         return guarded
 
-    def _streaming(self, serve: Callable[[Any, Context], AsyncIterator[Any]], method: str) -> Callable[..., Any]:
+    def _streaming(self, serve: Callable[[Any, Context], AsyncIterator[Any]], body: _Body) -> Callable[..., Any]:
         async def guarded(request: Any, context: Context) -> AsyncIterator[Any]:
             began_s = self._ports.clock.monotonic_s()
             sending = False
             try:
-                async for response in serve(request, context):
+                async for response in serve(body.request(request), body.context(request, context)):
+                    encoded = body.write(response)
                     sending = True
-                    yield response
+                    yield encoded
                     sending = False
             except grpc.aio.AbortError:
                 raise
             except BaseException as error:
                 if sending or was_ordered(error):  # the client has gone, or the server goes
                     raise
-                await self._abort(context, method, began_s, error)
-            self._ports.report(CallServed(method, "OK", self._ports.clock.monotonic_s() - began_s))
+                await self._abort(context, body.method, began_s, error)
+            self._ports.report(CallServed(body.method, "OK", self._ports.clock.monotonic_s() - began_s))
 
         return guarded
 
@@ -218,10 +229,64 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
             id = self._ports.ids.new_id().hex()
             self._ports.report(CallBroken(method, id, error))
             text = f"{text if isinstance(error, AmendsError) else 'internal error'} (in the node's log under {id})"
-        self._ports.report(CallServed(method, code.name, self._ports.clock.monotonic_s() - began_s, text))
+        fact = CallUnreadable if isinstance(error, _Unreadable) else CallServed
+        self._ports.report(fact(method, code.name, self._ports.clock.monotonic_s() - began_s, text))
         try:
             await context.abort(code, text)
         except grpc.aio.AbortError:
             raise
         except Exception as gone:
             raise asyncio.CancelledError from gone
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """How the bodies of one method are read and written."""
+
+    method: str
+    read: Callable[[bytes], Any]
+    write: Callable[[Any], bytes]
+
+    def request(self, given: Any) -> Any:
+        """The request, or the requests of a stream as they come. Raises _Unreadable."""
+        return self._each(given) if isinstance(given, AsyncIterable) else self.one(given)
+
+    def context(self, given: Any, context: Context) -> Context:
+        """What the method sees as its call; one with a stream of requests may read them from there."""
+        return cast("Context", _Reading(context, self)) if isinstance(given, AsyncIterable) else context
+
+    def one(self, encoded: bytes) -> Any:
+        try:
+            return self.read(encoded)
+        except Exception as error:
+            raise _Unreadable(
+                f"the {len(encoded)} bytes of the request are no message that {self.method} takes: they are no "
+                "protobuf, are cut short, or were made from other definitions"
+            ) from error
+
+    async def _each(self, requests: AsyncIterable[bytes]) -> AsyncIterator[Any]:
+        async for encoded in requests:
+            yield self.one(encoded)
+
+
+class _Reading:
+    """A call whose requests are read one by one, decoded."""
+
+    def __init__(self, context: Context, body: _Body) -> None:
+        self._context = context
+        self._body = body
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    async def read(self) -> Any:
+        encoded = await self._context.read()
+        return self._body.one(encoded) if isinstance(encoded, bytes) else encoded  # else the end of the stream
+
+
+_MAKERS: dict[tuple[bool, bool], Callable[..., _Handler]] = {
+    (False, False): grpc.unary_unary_rpc_method_handler,
+    (False, True): grpc.unary_stream_rpc_method_handler,
+    (True, False): grpc.stream_unary_rpc_method_handler,
+    (True, True): grpc.stream_stream_rpc_method_handler,
+}

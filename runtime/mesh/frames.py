@@ -28,7 +28,7 @@ def decode_frame(encoded: bytes) -> mesh_pb2.Frame:
     try:
         return mesh_pb2.Frame.FromString(encoded)
     except DecodeError as error:
-        raise InvalidMessage(f"{len(encoded)} bytes are no frame: {error}") from error
+        raise InvalidMessage(f"{len(encoded)} bytes are no frame") from error
 
 
 def goodbye_frame(reason: str) -> bytes:

@@ -102,8 +102,8 @@ class Inbound:
         for one in encoded:
             try:
                 signals.append(mesh_pb2.Signal.FromString(one))
-            except DecodeError as error:
-                self._ports.report(FrameRejected(self.peer, f"{len(one)} bytes are no signal: {error}"))
+            except DecodeError:
+                self._ports.report(FrameRejected(self.peer, f"{len(one)} bytes are no signal"))
         return signals
 
 

@@ -224,7 +224,7 @@ class MeshRefusals:
         good = mesh_pb2.Frame(pushes=[b"good"]).SerializeToString()
         heard = await converse(await transport.dial(b.address), _hello(), good, b"\xff\xff\xff", good)
         assert heard[0].hello.node == "b"
-        assert "3 bytes are no frame" in heard[-1].goodbye
+        assert heard[-1].goodbye == "3 bytes are no frame"
         assert b.receiver.taken == [b"good"]
         assert [fact.peer for fact in b.told(FrameRejected)] == ["x"]
 
