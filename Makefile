@@ -10,6 +10,7 @@ SEEDS ?= 3000
 PROGRAMS ?= 2000
 FAILOVERS ?= 500
 UPGRADES ?= 200
+POISONED ?= 200
 CUTS ?= 1000
 SECONDS ?= 60
 PROVE := $(BIN)/python -m runtime.testing
@@ -61,6 +62,7 @@ sim: $(STAMP)  ## what every build runs: seeds that once failed, fresh ones from
 	$(PROVE) simulate --seeds $(PROGRAMS) --from $(FROM) --workload random --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(FAILOVERS) --from $(FROM) --workload failover --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(UPGRADES) --from $(FROM) --workload upgrade --jobs $(JOBS)
+	$(PROVE) simulate --seeds $(POISONED) --from $(FROM) --workload poisoned --jobs $(JOBS)
 	$(PROVE) failpoints --jobs $(JOBS)
 	$(PROVE) explore actors.orchestration:OrderProcess
 	$(PROVE) powercuts $(CUTS) --from $(FROM)

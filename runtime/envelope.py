@@ -57,6 +57,7 @@ class Envelope:
     answer_to: str
     timer: str
     traceparent: str
+    earlier_undos: tuple[bytes, ...]
     encoded: bytes
 
     @property
@@ -85,6 +86,7 @@ def encode(
     answer_to: str = "",
     timer: str = "",
     traceparent: str = "",
+    earlier_undos: tuple[bytes, ...] = (),
 ) -> Envelope:
     """Make an envelope, with its bytes."""
     wire = mesh_pb2.Envelope(
@@ -107,6 +109,7 @@ def encode(
         answer_to=answer_to,
         timer=timer,
         traceparent=traceparent,
+        earlier_undos=earlier_undos,
     )
     return Envelope(
         id,
@@ -128,6 +131,7 @@ def encode(
         answer_to,
         timer,
         traceparent,
+        earlier_undos,
         wire.SerializeToString(),
     )
 
@@ -165,6 +169,7 @@ def decode(encoded: bytes) -> Envelope:
         wire.answer_to,
         wire.timer,
         wire.traceparent,
+        tuple(wire.earlier_undos),
         encoded,
     )
 

@@ -10,6 +10,9 @@ Both go to the same actor, and the undo carries the id of its do. What the store
     unknown                        a tombstone refuses the do should it still come; nothing to undo
     unknown, older than retention  nobody can tell: the undo fails for good, so that a person looks
 
+An undo that was given up on may be asked for again, and names those before it. One of those that was handled leaves
+nothing to undo; one that still waits, parked or not, is given up on for good: of all that ask for one thing one runs.
+
 A do that waits untried, by its count, may have run all the same: in a process that died, or lost its shard, or whose
 commit failed, after the handler and before the count. The state has nothing of it then, and the world outside may.
 
@@ -18,6 +21,7 @@ Only an undo pays for this; the normal path does not pass here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -27,7 +31,7 @@ from runtime.errors import FinalError
 from runtime.store.port import Store
 from runtime.store.records import HistoryRow, MailRow, Outcome
 
-__all__ = ["RUNS", "Finding", "Ruling", "of_handled", "of_waiting", "rule"]
+__all__ = ["RUNS", "Earlier", "Finding", "Ruling", "of_handled", "of_waiting", "rule", "rule_earlier"]
 
 
 class Ruling(Enum):
@@ -37,6 +41,9 @@ class Ruling(Enum):
     GIVE_UP_DO = auto()  # the do waits, and may have run: consume it as faulted, and run the undo
     TOMBSTONE = auto()  # the do was never seen: remember that it must not run
 
+
+_SETTLED = frozenset((Outcome.HANDLED, Outcome.UNDONE))
+"""Outcomes of an undo after which nothing is left to undo."""
 
 RUNS = frozenset((Ruling.RUN, Ruling.GIVE_UP_DO))
 """Rulings after which the undo's handler runs."""
@@ -48,6 +55,24 @@ class Finding:
     reason: str
     do: MailRow | None = None  # the waiting do, to be consumed in the same transition
     do_failed: bool = False  # each run of the do has failed: what it did to the state was taken back
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What became of the undos by which the same was asked for before."""
+
+    done_by: bytes = b""  # the one that was handled, so that nothing is left to undo
+    waiting: tuple[MailRow, ...] = ()  # to be consumed in the same transition
+
+
+async def rule_earlier(store: Store, undo: Envelope, shard: int, of_turn: Sequence[HistoryRow]) -> Earlier:
+    """Look for the earlier undos that this one names, in the history of its very turn and in the store."""
+    ids = undo.earlier_undos
+    known = {row.id: row for row in await store.handled([(undo.conversation, id) for id in ids]) if row is not None}
+    known |= {row.id: row for row in of_turn}
+    done_by = next((id for id in ids if id in known and known[id].outcome in _SETTLED), b"")
+    rows = [await store.mail_of(undo.address, shard, id) for id in ids if id not in known]
+    return Earlier(done_by, tuple(row for row in rows if row is not None))
 
 
 async def rule(store: Store, undo: Envelope, shard: int, *, now_s: float, retention_s: float) -> Finding:

@@ -111,6 +111,7 @@ class Outbox:
             reply_to=self._sender if outgoing.wants_reply else "",
             undo_of=outgoing.undo_of,
             refusals=outgoing.refusals,
+            earlier_undos=outgoing.earlier_undos,
         )
 
     def _event(self, event: Message, contract: Contract, body: bytes) -> None:
@@ -141,6 +142,7 @@ class Outbox:
         in_reply_to: bytes = b"",
         undo_of: bytes = b"",
         refusals: tuple[str, ...] = (),
+        earlier_undos: tuple[bytes, ...] = (),
         process: str = "",
     ) -> None:
         draft = self._draft
@@ -161,6 +163,7 @@ class Outbox:
                 in_reply_to=in_reply_to,
                 undo_of=undo_of,
                 refusals=refusals,
+                earlier_undos=earlier_undos,
                 process=process or self._process,
                 traceparent=self._cause.traceparent,
             )

@@ -299,6 +299,11 @@ class Turn:
     async def _finding(self, undo: Envelope) -> guard.Finding:
         """What is known of its do: what this very turn has made of it counts before what the store says."""
         draft, kind = self.draft, self._kind
+        if undo.earlier_undos:
+            earlier = await guard.rule_earlier(kind.store, undo, draft.shard, draft.history)
+            self._supersede(earlier, undo)
+            if earlier.done_by:
+                return guard.Finding(guard.Ruling.NOTHING, f"already undone by {earlier.done_by.hex()}")
         for done in draft.history:
             if done.id == undo.undo_of:
                 return guard.of_handled(done, undo)
@@ -306,6 +311,16 @@ class Turn:
             if row.id == undo.undo_of:
                 return guard.of_waiting(row, draft.now_s)
         return await guard.rule(kind.store, undo, draft.shard, now_s=draft.now_s, retention_s=kind.limits.retention_s)
+
+    def _supersede(self, earlier: guard.Earlier, undo: Envelope) -> None:
+        """Give up those that still ask for the same: one letter for one debt, and it is never paid twice."""
+        draft = self.draft
+        attempts = {row.id: row.attempts for row in draft.rescheduled}
+        for row in earlier.waiting:
+            draft.laid_to_rest[row.id] = draft.address
+            error = f"asked for again by {undo.id.hex()}"
+            draft.give_up(decode(row.envelope), attempts=attempts.get(row.id, row.attempts), error=error)
+            draft.unschedule(row.id)
 
     def _lay_to_rest(self, undo: Envelope, finding: guard.Finding) -> None:
         """Write the history of a do that will never run (again): it refuses every copy that may still come."""

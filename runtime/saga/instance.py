@@ -130,6 +130,7 @@ class Instance:
                 wants_reply=True,
                 undo_of=taken.command_id,
                 refusals=step.refusals,
+                earlier_undos=tuple(taken.earlier_undo_ids),
             )
         )
 

@@ -70,7 +70,7 @@ def test_seeds_can_come_from_a_file(tmp_path: Path) -> None:
         (["replay", "1", "--workload", "nothing"], "no workload 'nothing'"),
         (
             ["replay", "1", "--workload", "nothing"],
-            "name orders, errand, failover, random, streams, upgrade, or MODULE:NAME",
+            "name orders, errand, failover, random, streams, poisoned, upgrade, or MODULE:NAME",
         ),
         (["replay", "1", "--workload", "actors.workload:"], "no workload ''"),
     ],

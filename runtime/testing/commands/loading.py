@@ -23,6 +23,7 @@ _HOMES = {
     "failover": "actors.failover",
     "random": "runtime.testing.programs",
     "streams": "runtime.testing.streams",
+    "poisoned": "actors.poisoned",
     "upgrade": "actors.upgrade",
 }
 

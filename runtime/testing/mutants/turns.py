@@ -11,6 +11,7 @@ from runtime.durable.outbox import Outbox
 from runtime.durable.throttle import Throttle
 from runtime.durable.transition import Draft
 from runtime.durable.turn import Turn
+from runtime.saga.instance import Instance
 from runtime.store.memory import MemoryStore
 from runtime.testing.mutants.mutant import Edit, Mutant
 
@@ -131,6 +132,24 @@ TURNS = (
         "The guard takes a do that waits, and may have run in part or in a lost turn, for one that never ran.",
         (Edit(guard.of_waiting, "row.attempts == 0 and not row.parked and row.due_at_s > now_s", "True"),),
         workload="random",
+    ),
+    Mutant(
+        "undo-forgets-those-before",
+        "An undo that is asked for again does not name those before it.",
+        (Edit(Instance.ask_undo, "earlier_undos=tuple(taken.earlier_undo_ids),", "earlier_undos=(),"),),
+        workload="poisoned",
+    ),
+    Mutant(
+        "undo-leaves-those-before",
+        "An undo that is asked for again leaves those before it where they wait.",
+        (Edit(Turn._supersede, "for row in earlier.waiting:", "for row in ():"),),
+        workload="poisoned",
+    ),
+    Mutant(
+        "undo-runs-after-one-before",
+        "An undo that is asked for again runs, though one before it was replayed and has run.",
+        (Edit(guard.rule_earlier, "known[id].outcome in _SETTLED", "False"),),
+        workload="poisoned",
     ),
     # --- what goes out ---
     Mutant(

@@ -18,7 +18,7 @@ from runtime.store.port import Store
 from runtime.testing.simulation.ambush import Ambushes
 from runtime.testing.simulation.database import Database
 from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.faulty_handlers import FaultyCatalogue
+from runtime.testing.simulation.faulty_handlers import FaultyCatalogue, IsPoisoned
 from runtime.testing.simulation.faulty_store import FaultyStore, StoreFaults
 from runtime.testing.simulation.ledger import Ledger, Violation
 from runtime.testing.simulation.limits import SmallLimits, over_limits
@@ -63,6 +63,7 @@ class SimCluster:
         self.connect = connect
         self.dice = dice
         self.handler_fails = handler_fails  # chance for each run of a handler
+        self.is_poisoned: IsPoisoned = lambda kind, key, type: False  # a workload may say otherwise
         self.catalogue = self._faulty(catalogue, "handlers")
         self.version = 0  # what is being rolled out, or was at last
         self.healed = False  # the storm is over
@@ -89,7 +90,13 @@ class SimCluster:
         loop.set_exception_handler(self._unhandled)
 
     def _faulty(self, catalogue: Catalogue, name: str) -> FaultyCatalogue:
-        return FaultyCatalogue(catalogue, self.dice.named(name), lambda: self.handler_fails, self.fault)
+        return FaultyCatalogue(
+            catalogue,
+            self.dice.named(name),
+            lambda: self.handler_fails,
+            self.fault,
+            lambda kind, key, type: self.is_poisoned(kind, key, type),
+        )
 
     @property
     def has_versions(self) -> bool:

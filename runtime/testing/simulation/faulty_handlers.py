@@ -2,8 +2,8 @@
 
 The catalogue as a node gets it ──▶ FaultyCatalogue ──▶ FaultyBehaviour ──▶ the service's own behaviour
 
-What is raised stands for a bug or a dependency that fails for a while. It never lasts until a message is parked: what
-a poisoned message leads to is a workload's own affair. Sagas are left alone, since their interpreter cannot fail.
+What is raised stands for a bug or a dependency that fails for a while. It never lasts until a message is parked, unless
+a workload poisons it. Sagas are left alone, since their interpreter cannot fail.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from runtime.testing.simulation.dice import Dice
 
 __all__ = ["FaultyCatalogue", "PlannedFailure"]
 
+IsPoisoned = Callable[[str, str, str], bool]
+"""Of a kind, a key and the type of a message."""
+
 _RUNS_KEPT = 4  # the last so many runs that a message has never fail by plan
 
 
@@ -28,13 +31,23 @@ class PlannedFailure(Exception):
 
 
 class FaultyCatalogue(Catalogue):
-    """Another catalogue, seen through handlers that fail with a `chance` that may change during the run."""
+    """Another catalogue, seen through handlers that fail with a `chance` that may change during the run.
 
-    def __init__(self, inner: Catalogue, dice: Dice, chance: Callable[[], float], happened: Callable[[str], Any]):
+    Those fail each time that are given a message `is_poisoned` says yes to, by kind, key and type.
+    """
+
+    def __init__(
+        self,
+        inner: Catalogue,
+        dice: Dice,
+        chance: Callable[[], float],
+        happened: Callable[[str], Any],
+        is_poisoned: IsPoisoned,
+    ) -> None:
         self.contracts = inner.contracts
         self.choreographies = inner.choreographies
         self._inner = inner
-        self._plan = (dice, chance, happened)
+        self._plan = (dice, chance, happened, is_poisoned)
 
     @property
     def service_names(self) -> tuple[str, ...]:
@@ -49,7 +62,14 @@ class FaultyCatalogue(Catalogue):
 
 
 class _FaultyBehaviour:
-    def __init__(self, inner: Behaviour, dice: Dice, chance: Callable[[], float], happened: Callable[[str], Any]):
+    def __init__(
+        self,
+        inner: Behaviour,
+        dice: Dice,
+        chance: Callable[[], float],
+        happened: Callable[[str], Any],
+        is_poisoned: IsPoisoned,
+    ) -> None:
         self.kind = inner.kind
         self.state_type = inner.state_type
         self.process = inner.process
@@ -60,8 +80,13 @@ class _FaultyBehaviour:
         self._dice = dice
         self._chance = chance
         self._happened = happened
+        self._is_poisoned = is_poisoned
 
     async def handle(self, state: Message, delivery: Delivery) -> Decision:
+        envelope = delivery.envelope
+        if self._is_poisoned(envelope.kind, envelope.key, envelope.type):
+            self._happened("handler poisoned")
+            raise PlannedFailure("a planned failure, until it is mended")
         spare = self.retries.runs_max - _RUNS_KEPT
         fails = delivery.attempts < spare and self._dice.chance(self._chance())
         if fails and self._dice.chance(0.5):

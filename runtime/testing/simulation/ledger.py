@@ -74,6 +74,7 @@ class Ledger:
         self._delayed: dict[bytes, None] = {}  # was retried later or parked at least once
         self._last: dict[tuple[str, Address], int] = {}  # (sender, receiver): number of what was handled last
         self._undone: dict[bytes, bytes] = {}  # do: the undo that settled it
+        self._taken_back: dict[bytes, bytes] = {}  # do: the undo of it that ran
         self._committed: dict[tuple[Address | None, int], list[Transition]] = {}
         self._denied: list[Transition] = []
 
@@ -200,7 +201,9 @@ class Ledger:
             sent = self._sent.get(row.id)
             if sent is not None and sent.envelope is not None and sent.envelope.undo_of:
                 do = self.history.get(row.conversation, {}).get(sent.envelope.undo_of)
-                what = broken_undo(sent.envelope, row, do)
+                what = broken_undo(sent.envelope, row, do, self._taken_back.get(sent.envelope.undo_of, b""))
+                if row.outcome is Outcome.HANDLED:
+                    self._taken_back[sent.envelope.undo_of] = row.id
                 if what:
                     self._broken("I6", f"{row.type} {row.id.hex()} {what}", row.conversation)
 

@@ -1,4 +1,4 @@
-"""I6 at each commit: an undo runs exactly if its do may have had an effect.
+"""I6 at each commit: an undo runs exactly if its do may have had an effect, and no other undo has taken that back.
 
 Ledger ──the undo, its row of history, that of its do──▶ broken_undo ──▶ what is wrong
 
@@ -14,11 +14,14 @@ from runtime.store.records import HistoryRow, Outcome
 __all__ = ["broken_undo"]
 
 
-def broken_undo(undo: Envelope, row: HistoryRow, do: HistoryRow | None) -> str:
-    """`row` says what became of the undo, `do` what became of its do; empty if the one goes with the other."""
+def broken_undo(undo: Envelope, row: HistoryRow, do: HistoryRow | None, ran_before: bytes = b"") -> str:
+    """`row` says what became of the undo, `do` what became of its do; empty if the one goes with the other.
+
+    `ran_before` is another undo of the same do that has run.
+    """
     if row.outcome is Outcome.HANDLED:
-        return _ran(undo, do)
-    if row.outcome is Outcome.UNDONE:
+        return f"ran, though {ran_before.hex()} had undone the same" if ran_before else _ran(undo, do)
+    if row.outcome is Outcome.UNDONE and not ran_before:
         return _answered_unrun(undo, do)
     return ""
 

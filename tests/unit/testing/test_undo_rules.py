@@ -67,3 +67,8 @@ def test_what_goes_with_what_became_of_the_do_is_sound(became: HistoryRow, do: H
 )
 def test_what_does_not_go_with_it_is_told(became: HistoryRow, do: HistoryRow | None, says: str) -> None:
     assert says in broken_undo(undo(), became, do)
+
+
+def test_an_undo_does_not_run_after_another_of_the_same_do() -> None:
+    assert "had undone the same" in broken_undo(undo(), RAN, RAN, b"v" * 16)
+    assert broken_undo(undo(), row(Outcome.UNDONE, attempts=0), RAN, b"v" * 16) == ""
