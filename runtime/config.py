@@ -2,12 +2,16 @@
 
     flag --lease-s 2  >  AMENDS_LEASE_S=2  >  lease_s = 2 in amends.toml  >  default
 
-A wrong value never starts a node: InvalidSettings names the setting, the source, the value, and what is allowed.
+A wrong value never starts a node: InvalidSettings names the setting, the source, the value, and what is allowed. Of the
+environment, which a node shares with its orchestrator and with our other programs, only what looks like a misspelt
+setting is refused; `strange_variables` names the rest.
 """
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 import socket
 import tomllib
 from collections.abc import Mapping
@@ -26,11 +30,23 @@ from pydantic_settings import (
 
 from runtime.errors import InvalidSettings
 
-__all__ = ["CONFIG_FILE", "ENV_PREFIX", "Settings", "load_settings", "parse_listen", "wrong_renewal"]
+__all__ = [
+    "CONFIG_FILE",
+    "ENV_PREFIX",
+    "Settings",
+    "load_settings",
+    "parse_listen",
+    "strange_variables",
+    "wrong_renewal",
+]
 
 CONFIG_FILE = "amends.toml"
 ENV_PREFIX = "AMENDS_"
-_NOT_OF_A_NODE = frozenset({"config", "node"})  # AMENDS_CONFIG names the file, AMENDS_NODE is the client's
+_NOT_OF_A_NODE = frozenset({"config", "node", "contracts"})  # names the file; of the client; of the operator
+_CLOSE = 0.75  # LEASE is as close to LEASE_S as 0.83, SERVICE_HOST to SERVICES as 0.7
+_OF_AN_ORCHESTRATOR = re.compile(  # what Kubernetes and Docker say of a service named amends, or amends-store
+    r"(.+_)?(service_host|service_port(_.+)?|port(_\d+_(tcp|udp|sctp)(_(proto|port|addr))?)?|env_.+)"
+)
 _DAY_S = 86_400.0
 _MIB = 1024 * 1024
 
@@ -185,12 +201,27 @@ def load_settings(flags: Mapping[str, Any] | None = None, *, config: str | Path 
         raise InvalidSettings(_explain(error, merged, origin)) from error
 
 
+def strange_variables() -> tuple[str, ...]:
+    """Variables that begin like a setting and are none, nor anything else of ours; they have no effect."""
+    return tuple(variable for variable, name in _variables() if name not in {*Settings.model_fields, *_NOT_OF_A_NODE})
+
+
+def _variables() -> list[tuple[str, str]]:
+    """Those that begin with our prefix, in any case as they are read, and their names without it."""
+    ours = [variable for variable in sorted(os.environ) if variable.upper().startswith(ENV_PREFIX)]
+    return [(variable, variable[len(ENV_PREFIX) :].lower()) for variable in ours]
+
+
 def _from_environment() -> dict[str, Any]:
     known = Settings.model_fields
-    for variable in sorted(os.environ):
-        name = variable.removeprefix(ENV_PREFIX).lower()
-        if variable.startswith(ENV_PREFIX) and name not in known and name not in _NOT_OF_A_NODE:
-            raise InvalidSettings(f"environment variable {variable} is no setting; there are: {_known(ENV_PREFIX)}")
+    strange = set(strange_variables())
+    for variable, name in _variables():
+        meant = difflib.get_close_matches(name, (*known, "config"), n=1, cutoff=_CLOSE)
+        if variable in strange and meant and not _OF_AN_ORCHESTRATOR.fullmatch(name):
+            raise InvalidSettings(
+                f"environment variable {variable} is no setting; did you mean {ENV_PREFIX}{meant[0].upper()}? "
+                f"There are: {_known(ENV_PREFIX)}"
+            )
     return {name: value for name, value in EnvSettingsSource(Settings)().items() if name in known}
 
 

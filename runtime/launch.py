@@ -18,7 +18,7 @@ import click
 import uvloop
 
 from runtime.adapters import SystemClock, Watchdog, check_open_files, system_ports
-from runtime.config import Settings, load_settings
+from runtime.config import Settings, load_settings, strange_variables
 from runtime.errors import AddressInUse, AmendsError, InvalidSettings, NodeNameTaken, StoreError
 from runtime.host import Node, Register
 from runtime.observe.console import prepare
@@ -41,9 +41,9 @@ def launch(catalogue: Catalogue, *, register: Sequence[Register] = ()) -> None:
     @click.command(
         context_settings={"help_option_names": ["-h", "--help"]},
         help=f"Run one node that hosts the given services, or all of them: {services}.\n\n"
-        "Nodes find each other through the store. SIGTERM or Ctrl-C drains the node: it finishes what it has begun, "
-        "hands its work over and exits with 0. Other exit codes: 1 failed, 3 store, 4 address taken, 5 name taken, "
-        "64 wrong setting.",
+        "Nodes find each other through the store. SIGTERM, SIGHUP or Ctrl-C drains the node: it finishes what it has "
+        "begun, hands its work over and exits with 0. Other exit codes: 1 failed, 3 store, 4 address taken, "
+        "5 name taken, 64 wrong setting.",
     )
     @click.argument("services", nargs=-1, metavar="[SERVICE]...")
     @click.option("--store", metavar="URL", help="Where everything is kept.  [default: sqlite:///amends.db]")
@@ -70,13 +70,15 @@ def _run(catalogue: Catalogue, register: Sequence[Register], config: str | None,
         return EXIT_CODES[InvalidSettings]
     log = open_log(clock=SystemClock(), node=settings.node_name, format=settings.log_format, level=settings.log_level)
     route_standard_logging(log)
+    if strange := strange_variables():
+        log.warning("variables of the environment are no settings, and have no effect", variables=strange)
     return uvloop.run(_serve(settings, catalogue, register, log))
 
 
 async def _serve(settings: Settings, catalogue: Catalogue, register: Sequence[Register], log: Log) -> int:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _told_by():
         loop.add_signal_handler(number, told.set)
     ports = system_ports(Repeats(log.report, SystemClock()).report)
     watchdog = Watchdog(ports.handling, log.report, blocked_s=settings.lease_s / 2)
@@ -100,6 +102,12 @@ async def _serve(settings: Settings, catalogue: Catalogue, register: Sequence[Re
         log.warning("node ends without a drain", waited_s=_FAILED_STOP_S)
         os._exit(_exit_code(failure))
     return _exit_code(failure)
+
+
+def _told_by() -> list[signal.Signals]:
+    """The signals that drain. A closed terminal is one of them, unless the node was told to outlive it (nohup)."""
+    outlives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [signal.SIGTERM, signal.SIGINT] if outlives else [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 
 
 def _settle_garbage() -> None:

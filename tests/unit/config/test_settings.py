@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runtime.cluster.lease import ClusterSettings
-from runtime.config import Settings, load_settings
+from runtime.config import Settings, load_settings, strange_variables
 from runtime.errors import InvalidSettings
 
 
@@ -107,15 +107,56 @@ def test_settings_and_membership_agree_on_how_often_a_lease_is_renewed(renew_s: 
     assert by_settings == by_membership == (renew_s * 3 > lease_s + 1e-6)
 
 
-def test_an_unknown_environment_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AMENDS_LEASE", "3")
-    with pytest.raises(InvalidSettings, match=r"AMENDS_LEASE is no setting.*AMENDS_LEASE_S"):
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("AMENDS_LEASE", "AMENDS_LEASE_S"),
+        ("AMENDS_STROE", "AMENDS_STORE"),
+        ("AMENDS_LISTEN_", "AMENDS_LISTEN"),
+        ("AMENDS_SERVICE", "AMENDS_SERVICES"),
+        ("AMENDS_LOG_LEVLE", "AMENDS_LOG_LEVEL"),
+        ("AMENDS_MESSAGE_BYTES", "AMENDS_MESSAGE_BYTES_MAX"),
+        ("AMENDS_CONFG", "AMENDS_CONFIG"),
+        ("amends_drain", "AMENDS_DRAIN_S"),
+    ],
+)
+def test_a_misspelt_environment_variable_is_refused(variable: str, meant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "3")
+    with pytest.raises(InvalidSettings, match=rf"{variable} is no setting; did you mean {meant}\?"):
         load_settings()
 
 
-def test_the_clients_variable_is_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AMENDS_NODE", "127.0.0.1:7650")
+@pytest.mark.parametrize("variable", ["AMENDS_NODE", "AMENDS_CONTRACTS"])
+def test_what_our_other_programs_are_told_is_no_mistake(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "127.0.0.1:7650")
     assert load_settings() == Settings()
+    assert strange_variables() == ()
+
+
+@pytest.mark.parametrize("service", ["", "STORE_", "LOG_", "NODE_NAME_", "LISTEN_"])
+def test_what_an_orchestrator_says_of_its_services_has_no_effect(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {
+        "SERVICE_HOST": "10.0.0.1",
+        "SERVICE_PORT": "7650",
+        "SERVICE_PORT_GRPC": "7650",
+        "PORT": "tcp://10.0.0.1:7650",
+        "PORT_7650_TCP": "tcp://10.0.0.1:7650",
+        "PORT_7650_TCP_PROTO": "tcp",
+        "PORT_7650_TCP_PORT": "7650",
+        "PORT_7650_TCP_ADDR": "10.0.0.1",
+        "ENV_STORE": "of a linked container",
+    }
+    for name, value in told.items():
+        monkeypatch.setenv(f"AMENDS_{service}{name}", value)
+    assert load_settings() == Settings()
+    assert set(strange_variables()) == {f"AMENDS_{service}{name}" for name in told}
+
+
+@pytest.mark.parametrize("variable", ["AMENDS_HOME", "AMENDS_VERSION", "AMENDS_BUILD", "AMENDS_TEST_DIR"])
+def test_a_variable_of_somebody_elses_is_passed_over_and_named(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "x")
+    assert load_settings() == Settings()
+    assert strange_variables() == (variable,)
 
 
 def test_an_unknown_key_of_the_file_is_refused() -> None:
