@@ -19,7 +19,16 @@ from google.protobuf.message_factory import GetMessageClass
 from protos import contract_pb2, durable_pb2
 from runtime.errors import InvalidDefinition, InvalidMessage, UnknownMessageType
 
-__all__ = ["Contract", "Contracts", "condition_text", "contract_of", "field_of", "field_text", "meets"]
+__all__ = [
+    "Contract",
+    "Contracts",
+    "condition_text",
+    "contract_of",
+    "field_of",
+    "field_text",
+    "is_message_type",
+    "meets",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,8 @@ class Contract:
 
 def contract_of(message_type: type[Message]) -> Contract:
     """Read the options of a message type. Raises InvalidDefinition when they do not fit its fields."""
+    if not is_message_type(message_type):
+        raise InvalidDefinition(f"{message_type!r} is no message type")
     descriptor = message_type.DESCRIPTOR
     options = descriptor.GetOptions()
     kind = key_field = ""
@@ -63,6 +74,12 @@ def contract_of(message_type: type[Message]) -> Contract:
             f"{descriptor.full_name} names {key_field!r} as its key, which is no string field of it"
         )
     return Contract(descriptor.full_name, message_type, kind, key_field)
+
+
+def is_message_type(candidate: object) -> bool:
+    """Whether this is the class of a protobuf message, and not the base of them all, which has no fields."""
+    is_message = isinstance(candidate, type) and issubclass(candidate, Message)
+    return is_message and getattr(candidate, "DESCRIPTOR", None) is not None
 
 
 class Contracts:

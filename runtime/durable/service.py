@@ -11,32 +11,20 @@ can come of it. Handlers are tested by calling them: `Billing.of(BillState(), ke
 
 from __future__ import annotations
 
-import inspect
-import math
-import types
-import typing
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from google.protobuf.message import Message
 
-from runtime.contracts import contract_of
+from runtime.contracts import is_message_type
 from runtime.durable.behaviour import CancelTimer, Decision, Delivery, Outgoing, RetryPolicy, SetTimer
+from runtime.durable.handlers import HandlerSpec, check_names, handlers_of
+from runtime.durable.spans import HANDLER_TIMEOUT, check_retries, check_span
 from runtime.errors import FinalError, InvalidDefinition
 from runtime.store.records import Outcome, Subscription
 
 __all__ = ["HandlerSpec", "Reaction", "Service", "ServiceBehaviour"]
-
-
-@dataclass(frozen=True, slots=True)
-class HandlerSpec:
-    """One handler of a service, read from its signature."""
-
-    name: str
-    input_type: type[Message]
-    output_types: tuple[type[Message], ...]
-    function: Callable[[Any, Any], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +77,18 @@ class Service:
     ) -> None:
         """`handler_timeout_s`: a handler that waits for longer is cancelled and has failed; 0: the node's setting."""
         super().__init_subclass__(**rest)
-        if not kind or "/" in kind:
+        if not isinstance(kind, str) or not kind or "/" in kind:
             raise InvalidDefinition(f"service {cls.__name__} needs a kind without a slash: class X(Service, kind='x')")
-        if state is None or not issubclass(state, Message):
+        if state is None or not is_message_type(state):
             raise InvalidDefinition(f"service {cls.__name__} needs a protobuf message as its state")
-        if not 0 <= handler_timeout_s < math.inf:
-            raise InvalidDefinition(
-                f"service {cls.__name__}: handler_timeout_s is a number of seconds above 0, not {handler_timeout_s}"
-            )
+        where = f"service {cls.__name__}"
+        check_names(cls, Service)
+        check_span(handler_timeout_s, HANDLER_TIMEOUT, where, or_none=True)
         cls.kind, cls.state_type, cls.retries = kind, state, retries or cls.retries
+        check_retries(cls.retries, where)
         if handler_timeout_s:
             cls.retries = replace(cls.retries, handler_timeout_s=handler_timeout_s)
-        cls.handlers = _handlers_of(cls)
+        cls.handlers = handlers_of(cls, Service)
         if not cls.handlers:
             raise InvalidDefinition(f"service {cls.__name__} handles nothing: it has no async method with one message")
 
@@ -186,49 +174,3 @@ def _outgoing(result: object) -> tuple[Outgoing, ...]:
     if isinstance(result, tuple) and all(isinstance(one, Message) for one in result):
         return tuple(Outgoing(one) for one in result)
     raise TypeError(f"a handler returns a message, a tuple of messages or None, not {type(result).__name__}")
-
-
-def _handlers_of(cls: type[Service]) -> dict[str, HandlerSpec]:
-    handlers: dict[str, HandlerSpec] = {}
-    for name, function in inspect.getmembers(cls, inspect.iscoroutinefunction):
-        if name.startswith("_"):
-            continue
-        spec = _spec(cls, name, function)
-        wire_name = spec.input_type.DESCRIPTOR.full_name
-        if wire_name in handlers:
-            raise InvalidDefinition(
-                f"{cls.__name__}.{name} and {cls.__name__}.{handlers[wire_name].name} both handle {wire_name}"
-            )
-        handlers[wire_name] = spec
-    return handlers
-
-
-def _spec(cls: type[Service], name: str, function: Callable[..., Any]) -> HandlerSpec:
-    where = f"{cls.__name__}.{name}"
-    hints = typing.get_type_hints(function)
-    parameters = list(inspect.signature(function).parameters)[1:]
-    input_type = hints.get(parameters[0]) if len(parameters) == 1 else None
-    if not (isinstance(input_type, type) and issubclass(input_type, Message)):
-        raise InvalidDefinition(
-            f"{where} needs one parameter annotated with the message it handles; "
-            "if it is no handler, begin its name with an underscore"
-        )
-    if "return" not in hints:
-        raise InvalidDefinition(f"{where} needs a return annotation: the events it may return, or None")
-    contract = contract_of(input_type)
-    if contract.is_command and contract.kind != cls.kind:
-        raise InvalidDefinition(
-            f"{where} handles {contract.name}, which is addressed to {contract.kind}, not {cls.kind}"
-        )
-    return HandlerSpec(name, input_type, tuple(_outputs(hints["return"], where)), function)
-
-
-def _outputs(annotation: Any, where: str) -> list[type[Message]]:
-    if annotation is None or annotation is type(None):
-        return []
-    if isinstance(annotation, type) and issubclass(annotation, Message):
-        return [annotation]
-    if typing.get_origin(annotation) in (types.UnionType, typing.Union, tuple):
-        found = [_outputs(one, where) for one in typing.get_args(annotation) if one is not Ellipsis]
-        return list(dict.fromkeys(one for some in found for one in some))
-    raise InvalidDefinition(f"{where} may return messages, tuples of messages or None, not {annotation}")

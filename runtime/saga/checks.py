@@ -7,13 +7,15 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from runtime.contracts import condition_text, contract_of, field_of
+from runtime.contracts import condition_text, contract_of, field_of, is_message_type
 from runtime.errors import InvalidDefinition
 from runtime.saga.definition import Definition, Meaning, Role, StepDefinition, full_name
-from runtime.saga.reading import parameter_of, returned_by
+from runtime.saga.reading import parameter_of, returned_by, takes
 from runtime.saga.step import Starts
 
 __all__ = ["check", "check_condition", "check_key_path"]
+
+_RUNTIMES_OWN = "amends"  # the package of messages that only the runtime sends
 
 
 def check(definition: Definition) -> None:
@@ -40,8 +42,6 @@ def _check_step(definition: Definition, step: StepDefinition) -> None:
             raise InvalidDefinition(f"{where}: it says what confirms its undo, but has no undo")
     else:
         _check_undo(where, step)
-    if step.budget.asks_max < 1 or step.budget.backoff_s <= 0 or step.budget.backoff_max_s < step.budget.backoff_s:
-        raise InvalidDefinition(f"{where}: a budget needs at least 1 ask, and pauses above 0 that may grow")
 
 
 def _check_beside_pivot(definition: Definition) -> None:
@@ -96,6 +96,10 @@ def _check_starts(definition: Definition) -> None:
 
 def _check_start(where: str, start: Starts) -> None:
     contract = contract_of(start.event_type)
+    if start.event_type.DESCRIPTOR.file.package == _RUNTIMES_OWN:
+        raise InvalidDefinition(
+            f"{where}: {contract.name} is the runtime's own; a saga is started by an event of yours"
+        )
     if contract.is_command:
         raise InvalidDefinition(f"{where}: {contract.name} is a command; a saga is started by an event")
     if not contract.key_field and not start.key:
@@ -106,6 +110,8 @@ def _check_start(where: str, start: Starts) -> None:
 
 
 def _check_begin(where: str, start: Starts, state_type: type[Message]) -> None:
+    if not callable(start.begin) or not takes(start.begin, 1):
+        raise InvalidDefinition(f"{where}: {start.begin!r} is no function of the event alone")
     given, returned = parameter_of(start.begin, where), returned_by(start.begin, where)
     if given is not start.event_type:
         raise InvalidDefinition(
@@ -118,8 +124,7 @@ def _check_begin(where: str, start: Starts, state_type: type[Message]) -> None:
 
 
 def _named(annotation: Any) -> str:
-    is_message = isinstance(annotation, type) and issubclass(annotation, Message)
-    return full_name(annotation) if is_message else repr(annotation)
+    return full_name(annotation) if is_message_type(annotation) else repr(annotation)
 
 
 def check_key_path(event_type: type[Message], path: str, where: str) -> None:

@@ -22,7 +22,7 @@ from runtime.durable.service import Reaction
 from runtime.errors import InvalidDefinition
 from runtime.saga.checks import check_condition, check_key_path
 from runtime.saga.definition import full_name
-from runtime.saga.reading import command_of, parameter_of
+from runtime.saga.reading import command_of, message_types, parameter_of, takes
 
 __all__ = ["Choreography", "On", "When", "on", "when"]
 
@@ -68,10 +68,13 @@ class Choreography:
 
     def __init_subclass__(cls, *, name: str = "", **rest: Any) -> None:
         super().__init_subclass__(**rest)
-        if not name:
+        if not isinstance(name, str) or not name:
             raise InvalidDefinition(f"choreography {cls.__name__} needs a name: class X(Choreography, name='x')")
         if not isinstance(getattr(cls, "starts", None), When):
             raise InvalidDefinition(f"{cls.__name__} needs starts = when(SomeEvent)")
+        message_types(cls.starts.event_type, f"{cls.__name__}.starts")
+        if not isinstance(cls.reactions, tuple) or not all(isinstance(one, On) for one in cls.reactions):
+            raise InvalidDefinition(f"{cls.__name__} needs reactions = (on(SomeEvent, translate), ...)")
         cls.name = name
         cls.commands = tuple(_command(cls, one) for one in cls.reactions)
         pairs = zip(cls.reactions, cls.commands, strict=True)
@@ -84,6 +87,7 @@ def _where(cls: type[Choreography], one: On) -> str:
 
 
 def _command(cls: type[Choreography], one: On) -> Contract:
+    message_types(one.event_type, f"{cls.__name__}.reactions")
     where = _where(cls, one)
     contract = contract_of(one.event_type)
     if contract.is_command:
@@ -93,6 +97,8 @@ def _command(cls: type[Choreography], one: On) -> Contract:
     declared = parameter_of(one.translate, where)
     if declared is not one.event_type:
         raise InvalidDefinition(f"{where}: the function takes {declared!r}; annotate it with {contract.name}")
+    if not takes(one.translate, 1):
+        raise InvalidDefinition(f"{where}: the function takes the event; no more")
     return command_of(one.translate, where, optional=True)
 
 

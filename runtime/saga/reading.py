@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-import math
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -18,12 +17,13 @@ from typing import Any
 from google.protobuf.message import Message
 
 from protos import saga_pb2
-from runtime.contracts import Contract, contract_of
+from runtime.contracts import Contract, contract_of, is_message_type
+from runtime.durable.spans import check_count, check_span
 from runtime.errors import InvalidDefinition
 from runtime.saga.definition import Definition, Meaning, Role, StepDefinition, full_name
-from runtime.saga.step import Flow, MessageTypes, Starts, Step
+from runtime.saga.step import Budget, Flow, MessageTypes, Starts, Step
 
-__all__ = ["Declaration", "command_of", "message_types", "parameter_of", "read", "returned_by"]
+__all__ = ["Declaration", "command_of", "message_types", "parameter_of", "read", "returned_by", "takes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def message_types(declared: MessageTypes, where: str) -> tuple[type[Message], ..
     """One type or several as a tuple. Raises InvalidDefinition for what is no message type."""
     several = declared if isinstance(declared, tuple) else (declared,)
     for one in several:
-        if not (isinstance(one, type) and issubclass(one, Message)):
+        if not is_message_type(one):
             raise InvalidDefinition(f"{where}: {one!r} is no message type")
     return several
 
@@ -55,7 +55,7 @@ def command_of(function: Callable[..., Any], where: str, *, optional: bool = Fal
     if optional and typing.get_origin(returned) in (types.UnionType, typing.Union):
         (returned, *more) = [one for one in typing.get_args(returned) if one is not types.NoneType]
         returned = None if more else returned
-    if not (isinstance(returned, type) and issubclass(returned, Message)):
+    if returned is None or not is_message_type(returned):
         raise InvalidDefinition(f"{where}: annotate what {_called(function)} returns with one command type")
     contract = contract_of(returned)
     if not contract.is_command:
@@ -97,10 +97,30 @@ def _called(function: Callable[..., Any]) -> str:
 def _hints(function: Callable[..., Any], where: str) -> dict[str, Any]:
     if not callable(function):
         raise InvalidDefinition(f"{where}: {function!r} is no function")
+    _check_plain(function, where)
     try:
         return typing.get_type_hints(function)
-    except (NameError, TypeError) as error:
+    except (AttributeError, NameError, SyntaxError, TypeError) as error:
         raise InvalidDefinition(f"{where}: the annotations of {_called(function)} cannot be read: {error}") from error
+
+
+def _check_plain(function: Callable[..., Any], where: str) -> None:
+    """A function that is awaited or iterated does nothing when it is called."""
+    for one in (function, getattr(function, "__call__", None)):  # noqa: B004 - of an object, what calling it runs
+        if inspect.iscoroutinefunction(one) or inspect.isgeneratorfunction(one) or inspect.isasyncgenfunction(one):
+            raise InvalidDefinition(
+                f"{where}: {_called(function)} is async, or a generator; write a plain `def`: what a saga or a "
+                "choreography says is computed, and effects belong into the services"
+            )
+
+
+def takes(function: Callable[..., Any], count: int) -> bool:
+    """Whether a function can be called with so many values in a row."""
+    try:
+        inspect.signature(function).bind(*[None] * count)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _in_order(title: str, flow: Flow, names: Mapping[Step, str]) -> list[Step]:
@@ -136,10 +156,9 @@ def _role(step: Step, past: frozenset[Step]) -> Role:
 
 def _step(title: str, name: str, index: int, step: Step, role: Role) -> StepDefinition:
     where = f"{title}.{name}"
-    if step.timeout is None or not 0 < step.timeout < math.inf:
-        raise InvalidDefinition(
-            f"{where}: a step needs a finite timeout above 0: after it, no answer means 'maybe done'"
-        )
+    check_span(step.timeout, "a step needs a finite timeout above 0: after it, no answer means 'maybe done'", where)
+    assert step.timeout is not None
+    _check_budget(step.budget, where)
     meanings: dict[type[Message], Meaning] = {}
     declared = ((step.done, Meaning.DONE), (step.refused, Meaning.REFUSED), (step.ignores, Meaning.IGNORED))
     for some, meaning in declared:
@@ -167,14 +186,31 @@ def _step(title: str, name: str, index: int, step: Step, role: Role) -> StepDefi
 
 def _with_reason(function: Callable[..., Any], where: str) -> Callable[[Any, str], Any]:
     """The function as one of (state, reason), whether or not it asks for the reason."""
-    if not callable(function):
-        raise InvalidDefinition(f"{where}: {function!r} is no function")
-    count = len(inspect.signature(function).parameters)
-    if count == 2:
+    _hints(function, where)  # refuses what is no function, or none that is simply called
+    count = _count(function)
+    if count == 2 and takes(function, 2):
         return function
-    if count != 1:
+    if count != 1 or not takes(function, 1):
         raise InvalidDefinition(f"{where}: {_called(function)} takes the state, and if it likes the reason; no more")
     return lambda state, _reason: function(state)
+
+
+def _count(function: Callable[..., Any]) -> int:
+    try:
+        return len(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # some that are built in have no signature
+        return 0
+
+
+def _check_budget(budget: object, where: str) -> None:
+    if not isinstance(budget, Budget):
+        raise InvalidDefinition(f"{where}: a budget is a Budget, not {budget!r}")
+    rule = "a budget needs at least 1 ask, and pauses above 0 that may grow"
+    check_count(budget.asks_max, rule, where, least=1)
+    check_span(budget.backoff_s, rule, where)
+    check_span(budget.backoff_max_s, rule, where)
+    if budget.backoff_max_s < budget.backoff_s:
+        raise InvalidDefinition(f"{where}: {rule}, not from {budget.backoff_s:g} s to {budget.backoff_max_s:g} s")
 
 
 def returned_by(function: Callable[..., Any], where: str) -> Any:
@@ -199,6 +235,8 @@ def _keepers(
                 f"{where}.keep: annotate the last parameter of {_called(function)} with an answer that is declared "
                 f"as done or refused; it has {kept!r}"
             )
+        if not takes(function, 2):
+            raise InvalidDefinition(f"{where}.keep: {_called(function)} takes the state and the answer; no more")
         if kept in keepers:
             raise InvalidDefinition(f"{where}.keep: two functions keep {full_name(kept)}")
         keepers[kept] = function

@@ -16,22 +16,22 @@ The class is a definition and has no instances: what runs is its record.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from google.protobuf.message import Message
 
 from protos import durable_pb2, saga_pb2
-from runtime.contracts import contract_of, field_text
+from runtime.contracts import contract_of, field_text, is_message_type
 from runtime.durable.behaviour import Decision, Delivery, RetryPolicy, SetTimer
+from runtime.durable.spans import check_span
 from runtime.errors import FinalError, InvalidDefinition
 from runtime.failures import text_of
 from runtime.saga import inputs
 from runtime.saga.checks import check, check_condition
 from runtime.saga.definition import Definition, full_name
 from runtime.saga.interpreter import advance
-from runtime.saga.reading import Declaration, read
+from runtime.saga.reading import Declaration, message_types, read
 from runtime.saga.step import Budget, Flow, MessageTypes, Starts, Step
 from runtime.store.records import Outcome, Subscription
 
@@ -68,12 +68,11 @@ class Saga:
     ) -> None:
         """`deadline`: seconds from the start to the pivot, past which the saga turns back; 0 for none."""
         super().__init_subclass__(**rest)
-        if not kind or "/" in kind:
+        if not isinstance(kind, str) or not kind or "/" in kind:
             raise InvalidDefinition(f"saga {cls.__name__} needs a kind without a slash: class X(Saga, kind='x')")
-        if state is None or not (isinstance(state, type) and issubclass(state, Message)):
+        if state is None or not is_message_type(state):
             raise InvalidDefinition(f"saga {cls.__name__} needs a protobuf message as its state")
-        if not 0 <= deadline < math.inf:
-            raise InvalidDefinition(f"saga {cls.__name__}: a deadline is finite and above 0, not {deadline} s")
+        check_span(deadline, "a deadline is finite and above 0", f"saga {cls.__name__}", or_none=True)
         cls.kind = kind
         cls.definition = read(
             Declaration(
@@ -197,6 +196,8 @@ def _declared_starts(cls: type[Saga]) -> tuple[Starts, ...]:
     several = cls.started_by if isinstance(cls.started_by, tuple) else (cls.started_by,)
     if not several or not all(isinstance(one, Starts) for one in several):
         raise InvalidDefinition(f"{cls.__name__} needs started_by = starts(SomeEvent, begin), one or several")
+    for one in several:
+        message_types(one.event_type, f"{cls.__name__}.started_by")
     return several
 
 
@@ -233,6 +234,7 @@ def _declared_closing(cls: type[Saga]) -> dict[str, Step]:
             f"{cls.__name__}.compensated has {len(commands)} commands; name for each the answer that confirms it "
             "(compensated_by=...): a saga is compensated when those concerned have said so"
         )
+    check_span(cls.compensated_within, "compensated_within is finite and above 0", cls.__name__)
     names = ["compensated"] if len(commands) == 1 else [f"compensated_{n + 1}" for n in range(len(commands))]
     return {
         name: Step(do=command, done=answers, timeout=cls.compensated_within, budget=Budget())

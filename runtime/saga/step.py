@@ -13,6 +13,8 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from runtime.errors import InvalidDefinition
+
 __all__ = ["Budget", "Flow", "MessageTypes", "Starts", "Step", "minutes", "seconds", "starts"]
 
 MessageTypes = type[Message] | tuple[type[Message], ...]
@@ -136,4 +138,6 @@ def starts(
 
     A second such event of the same key changes nothing: the instance goes on, and the event is noted as ignored.
     """
+    if not isinstance(where or {}, Mapping):
+        raise InvalidDefinition(f"starts({event_type!r}): where is a field's name and its value, not {where!r}")
     return Starts(event_type, begin, dict(where or {}), key)
