@@ -116,10 +116,11 @@ class SagaBehaviour:
             return self._not_ours(state, delivery)
         message = self._input(state, delivery)
         step = advance(self.definition, state, message, delivery.now_s, delivery.next_id)
-        was_stuck = state.status == _RECORD.STUCK
+        were_stuck = {one.name for one in state.steps if one.stuck}
         state.CopyFrom(step.record)
         ended = step.record.status in _AT_REST
-        alarm = step.record.stuck_reason if step.record.status == _RECORD.STUCK and not was_stuck else ""
+        newly_stuck = any(one.stuck and one.name not in were_stuck for one in step.record.steps)
+        alarm = step.record.stuck_reason if newly_stuck else ""
         return Decision(step.outgoing, step.timers, step.outcome, step.note, ended=ended, alarm=alarm)
 
     def _not_ours(self, record: saga_pb2.SagaRecord, delivery: Delivery) -> Decision:

@@ -73,6 +73,10 @@ class Checks:
             yield Breach("I9", f"it is said to be ignored ({taken.note}), and has an effect all the same")
         elif taken.changes_nothing and not taken.note and not taken.mistakes:
             yield Breach("I9", "it has no effect, and the history would not say why")
+        views = self._driver.views
+        for name in views[taken.record].stuck:
+            if name not in views[before.record].stuck and not taken.alarm:
+                yield Breach("I4", f"step {name} has got stuck, and no alarm is raised")
 
     # --- what it sends ---
 

@@ -51,6 +51,7 @@ class View(NamedTuple):
     steps: tuple[saga_pb2.StepRecord.Status.ValueType, ...]
     reason: str
     stuck_reason: str
+    stuck: tuple[str, ...]  # names of the steps that are
 
     @property
     def heading(self) -> saga_pb2.SagaRecord.Status.ValueType:
@@ -71,6 +72,7 @@ class Taken(NamedTuple):
     crash: str  # what the saga's behaviour itself raised, or lost track of
     waived: tuple[int, ...]  # steps whose undo is not needed
     changes_nothing: bool
+    alarm: str  # for a person
 
 
 class Driver:
@@ -164,6 +166,7 @@ class Driver:
             crash,
             tuple(self._watch.waived),
             changes_nothing=after == record and not (decision.outgoing or decision.timers),
+            alarm=decision.alarm,
         )
 
     def _number(self, record: saga_pb2.SagaRecord) -> int:
@@ -172,7 +175,8 @@ class Driver:
         if number == len(self._bytes):
             self._bytes.append(body)
             statuses = tuple(step.status for step in record.steps)
-            self.views.append(View(record.status, record.stuck_in, statuses, record.reason, record.stuck_reason))
+            stuck = tuple(step.name for step in record.steps if step.stuck)
+            self.views.append(View(record.status, record.stuck_in, statuses, record.reason, record.stuck_reason, stuck))
         return number
 
     def _delivery(self, input: Input) -> Delivery:

@@ -121,6 +121,26 @@ def test_of_two_steps_that_are_stuck_each_is_named_until_it_is_answered() -> Non
     assert story.record.stuck_reason == ""
 
 
+def test_s72_a_second_step_that_gets_stuck_raises_an_alert_too_and_one_that_is_answered_raises_none() -> None:
+    story = left_is_stuck()
+    assert story.decision.alarm == story.record.stuck_reason
+    story.given_silence("right")
+    assert story.decision.alarm == "", "it was asked again"
+    story.given_silence("right")
+    assert story.decision.alarm == story.record.stuck_reason
+    assert "step right" in story.decision.alarm
+    story.given(READY, to=story.command(MarkReadyToShip)).expect_status("stuck", "step right")
+    assert story.decision.alarm == "", "nothing more has got stuck"
+
+
+def test_s72_a_second_undo_that_gets_stuck_raises_an_alert_too() -> None:
+    story = refund_is_stuck()
+    story.given_fault("printer offline", to=story.command(VoidShippingLabel)).given_silence("ship")
+    story.given_fault("printer offline", to=story.command(VoidShippingLabel))
+    assert story.decision.alarm == story.record.stuck_reason
+    assert "undo of step ship" in story.decision.alarm
+
+
 def test_a_saga_that_could_not_keep_an_answer_does_not_complete_when_all_else_is_done() -> None:
     story = SagaTranscript(Forgetful).given(PLACED).given(BILLED)
     story.given(READY, to=story.command(MarkReadyToShip)).expect_status("stuck", "LookupError: no such label")
