@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from runtime.store.port import Store
-from runtime.store.records import Outcome, Transition, Verdict
+from runtime.store.records import ActorRow, MailRow, Outcome, Transition, Verdict
 from runtime.testing.conformance.case import ConformanceBase
 from runtime.testing.conformance.samples import EMPTY, SHARD, actor_row, history_row, id_of, mail_row, post, turn
 
 __all__ = ["TurnConformance"]
+
+_LOOKS = 40  # turns, during which another looks all the time
 
 
 class TurnConformance(ConformanceBase):
@@ -97,26 +103,80 @@ class TurnConformance(ConformanceBase):
         mail = [await store.waiting_for(("billing", key), SHARD, limit=99) for key in ("a", "b")]
         return [await store.actors("billing", limit=99), await store.conversation(id_of(0)), *mail]
 
-    async def test_s32_effects_on_several_actors_appear_together(self) -> None:
+    async def test_s32_effects_on_several_actors_appear_together_and_none_before_the_commit(self) -> None:
         async with self.stores(2) as (store, other):
-            sends = [mail_row(10, "b"), mail_row(11, "c", kind="sales", shard=5)]
-            await self.commit(store, post(mail_row(1)), turn(1, mail=sends))
+            numbers = range(1, _LOOKS + 1)
+            await self.commit(store, *(post(mail_row(number)) for number in numbers))
+            assert await self._looks(other, 0) == [0, 0, 0, 0], "nothing is there before it is committed"
+            is_over = False
+
+            async def turns() -> None:
+                nonlocal is_over
+                start: ActorRow | None = None
+                for number in numbers:
+                    one = turn(number, start=start, mail=[mail_row(100 + number, "b"), _to_sales(200 + number)])
+                    await self.commit(store, one)
+                    start = one.actor
+                is_over = True
+
+            async def look() -> None:
+                first = 0
+                while not is_over:
+                    seen = await self._looks(other, first)
+                    assert seen == sorted(seen), f"a turn was seen in part: {seen}, beginning with look {first}"
+                    first += 1
+
+            await asyncio.gather(turns(), look())  # replay: what is looked at in between differs from run to run
             for reader in (store, other):
-                assert await reader.waiting_for(("billing", "b"), SHARD, limit=9) == sends[:1]
-                assert await reader.waiting_for(("sales", "c"), 5, limit=9) == sends[1:]
-                assert await reader.load([("billing", "a")]) != [None]
+                assert await self._looks(reader, 0) == [_LOOKS] * 4
+
+    @staticmethod
+    async def _looks(store: Store, first: int) -> list[int]:
+        """How many turns are seen in the state, in the history and in the mail of others, one after another."""
+
+        async def state() -> int:
+            [row] = await store.load([("billing", "a")])
+            return 0 if row is None else row.revision
+
+        async def history() -> int:
+            return len(await store.conversation(id_of(0)))
+
+        async def mail(kind: str, key: str, shard: int) -> int:
+            return len(await store.waiting_for((kind, key), shard, limit=999))
+
+        looks: list[Callable[[], Awaitable[int]]] = [
+            state,
+            history,
+            partial(mail, "billing", "b", SHARD),
+            partial(mail, "sales", "c", 5),
+        ]
+        first %= len(looks)
+        return [await look() for look in (*looks[first:], *looks[:first])]
 
     async def test_s33_what_is_loaded_cannot_change_what_is_stored(self) -> None:
         async with self.store() as store:
-            state = bytearray(b"state")
-            await self.commit(store, post(mail_row(1)), turn(1, state=bytes(state)))
-            state[:] = b"other"
-            [row] = await store.load([("billing", "a")])
-            assert row is not None
-            replace(row, state=b"mine")
-            [again] = await store.load([("billing", "a")])
-            assert again == row
-            assert isinstance(row.state, bytes)
+            sends = [mail_row(10), replace(mail_row(11), parked="no", parked_at_s=100.0)]
+            await self.commit(store, post(mail_row(1)), turn(1, mail=sends, due_at_s=5.0))
+            address, every = ("billing", "a"), 1e9
+            loads: list[Callable[[], Awaitable[list[Any]]]] = [
+                partial(store.load, [address]),
+                partial(store.handled, [(id_of(0), id_of(1))]),
+                partial(store.waiting, "billing", [SHARD], due_before_s=every, sent_before_s=every, limit=9),
+                partial(store.waiting_for, address, SHARD, limit=9),
+                partial(store.due, "billing", [SHARD], before_s=every, limit=9),
+                partial(store.conversation, id_of(0)),
+                partial(store.mail_of_conversation, id_of(0)),
+                partial(store.dead_letters, limit=9),
+                partial(store.actors_with_key, "a"),
+                partial(store.actors, "billing", limit=9),
+            ]
+            for load in loads:
+                mine = await load()
+                before = list(mine)
+                assert before
+                assert None not in before
+                mine.clear()
+                assert await load() == before, f"{load} gave away what the store has"
 
     async def test_s37_a_message_that_was_handled_is_not_handled_again(self) -> None:
         async with self.store() as store:
@@ -258,3 +318,7 @@ class TurnConformance(ConformanceBase):
             await self.commit(store, handled)
             assert await store.load([("billing", key)]) == [handled.actor]
             assert await store.actors_with_key(key) == [handled.actor]
+
+
+def _to_sales(number: int) -> MailRow:
+    return mail_row(number, "c", kind="sales", shard=5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from google.protobuf.message import Message
 
-from protos.billing_pb2 import BillOrder, OrderBilled
+from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, PaymentDeclined, RefundOrder
 from protos.orders_pb2 import OrderProcessState
 from protos.saga_pb2 import CancelRefused
 from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderCancelled, OrderLine, OrderPlaced
@@ -18,15 +18,18 @@ from tests.unit.saga.shop import (
     BACK_ORDERED,
     BILLED,
     CANCELLED,
+    DECLINED,
     LABELLED,
     PLACED,
     READY,
+    REFUNDED,
     FirmOrderProcess,
     OrderProcess,
     begin,
     bill_order,
     billed,
     placed,
+    refund_order,
     shipped,
 )
 
@@ -104,13 +107,6 @@ def test_s13_an_answer_whose_keeper_changes_the_key_is_rolled_back_and_reported(
     assert (state.order_id, state.charge_id) == ("ORD-1", "")
 
 
-def test_s14_two_sagas_of_one_key_do_not_collide() -> None:
-    one, other = placed(OrderProcess), placed(FirmOrderProcess)
-    one.given(BILLED)
-    assert (one.step_status("bill"), other.step_status("bill")) == ("done", "asked")
-    assert one.record.definition != other.record.definition
-
-
 def test_s16_a_message_that_starts_nothing_and_answers_nothing_is_never_dropped_in_silence() -> None:
     story = SagaTranscript(OrderProcess, key="ORD-1")
     story.given_event(BILLED).expect().expect_ignored("starts no instance, and there is none of this key")
@@ -155,7 +151,7 @@ def test_s4_whichever_starting_event_comes_first_the_process_ends_the_same(event
     story.given(BILLED, to=story.command(BillOrder)).expect_status("completed")
 
 
-def test_s22_a_message_after_the_end_is_ignored_and_recorded() -> None:
+def test_a_message_after_the_end_is_ignored_and_recorded() -> None:
     story = shipped().given(READY)
     before = story.record
     story.given(READY).expect().expect_ignored("came late: step close is done")
@@ -168,6 +164,37 @@ def test_s25_an_answer_that_the_step_does_not_declare_turns_the_saga_back_visibl
     story = placed().given(READY)
     story.expect_status("compensating", "bill: OrderReadyToShip is no answer that the step declares")
     assert story.step_status("bill") == "undoing"
+
+
+class Tolerant(Saga, kind="tolerant", state=OrderProcessState):
+    """One answer of its participant says nothing, about the step and about its undo."""
+
+    started_by = starts(OrderPlaced, begin)
+    bill = Step(
+        do=bill_order,
+        done=OrderBilled,
+        ignores=PaymentDeclined,
+        undo=refund_order,
+        undone=OrderRefunded,
+        timeout=seconds(30),
+    )
+    flow = bill
+
+
+def test_s25_an_answer_that_the_step_declares_as_ignored_is_consumed_and_recorded_as_ignored() -> None:
+    story = placed(Tolerant)
+    before, timers = story.record, dict(story.timers)
+    story.given(DECLINED).expect().expect_ignored("PaymentDeclined says nothing about step bill")
+    assert (story.record, story.timers) == (before, timers), "the step still waits for its answer"
+    story.given(BILLED).expect_status("completed")
+
+
+def test_s25_an_answer_that_the_step_declares_as_ignored_says_nothing_about_its_undo_either() -> None:
+    story = placed(Tolerant).given_silence("bill").expect(RefundOrder)
+    before = story.record
+    story.given(DECLINED).expect().expect_ignored("PaymentDeclined says nothing about the undo of step bill")
+    assert story.record == before
+    story.given(REFUNDED).expect_status("compensated")
 
 
 def test_s70_a_duplicate_answer_has_no_second_effect() -> None:

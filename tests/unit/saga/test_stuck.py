@@ -67,13 +67,14 @@ def test_a_cancellation_of_a_stuck_saga_is_refused_with_the_reason() -> None:
     assert story.decision.alarm == "", "the alert was raised when it got stuck"
 
 
-def test_a_step_past_the_pivot_out_of_budget_leaves_the_saga_stuck_and_never_turns_it_back() -> None:
+def test_s72_a_step_past_the_pivot_out_of_budget_leaves_the_saga_stuck_and_never_turns_it_back() -> None:
     story = shipped()
     for _ in range(2):
         story.given_silence("close").expect(MarkReadyToShip)
     story.given_silence("close").expect().expect_status("stuck", "step close: no answer within 120 s")
     assert "still to do: close" in story.record.stuck_reason
     assert story.record.pivot_passed
+    assert story.decision.alarm == story.record.stuck_reason
 
 
 @pytest.mark.parametrize("nth", [0, 1, 2])
@@ -207,9 +208,23 @@ async def test_the_behaviour_awaits_nothing_and_never_retries_what_cannot_change
     assert behaviour.state_type is SagaRecord
 
 
-def test_s87_each_step_of_the_record_tells_what_became_of_it() -> None:
+def test_s87_each_step_of_the_record_tells_how_often_it_was_asked_and_what_became_of_it() -> None:
     story = shipped()
-    ship = story.step("ship")
+    bill, ship = story.step("bill"), story.step("ship")
+    assert (bill.outcome, bill.attempts, bill.address) == ("shop.OrderBilled", 1, "billing/ORD-1")
     assert (ship.outcome, ship.attempts, ship.address) == ("shop.ShippingLabelCreated", 1, "warehouse/HAT")
-    assert ship.asked_at_s == story.now_s
-    assert story.record.started_at_s == story.record.last_progress_at_s == 1_000.0
+    story.given_silence("close").given_silence("close").given(READY)
+    close = story.step("close")
+    assert (close.outcome, close.attempts) == ("shop.OrderReadyToShip", 3)
+    assert close.asked_at_s == story.record.ended_at_s == story.now_s > story.record.started_at_s == 1_000.0
+
+
+def test_s87_each_step_of_the_record_tells_how_often_its_undo_was_asked_and_what_failed() -> None:
+    story = void_out_of_budget()
+    ship, bill = story.step("ship"), story.step("bill")
+    assert (ship.attempts, ship.undo_attempts, ship.error) == (1, 3, "given up by warehouse/HAT: printer offline")
+    assert (bill.attempts, bill.undo_attempts, bill.undo_outcome) == (1, 0, "")
+    story.given(VOIDED).given(REFUNDED)
+    ship, bill = story.step("ship"), story.step("bill")
+    assert (ship.undo_attempts, ship.undo_outcome) == (3, "shop.ShippingLabelVoided")
+    assert (bill.undo_attempts, bill.undo_outcome) == (1, "shop.OrderRefunded")

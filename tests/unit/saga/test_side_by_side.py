@@ -1,0 +1,165 @@
+"""Several that hear the same event, on real turns: each saga has an instance of its own, and none disturbs others."""
+
+from __future__ import annotations
+
+from google.protobuf.message import Message
+
+from actors.catalogue import catalogue
+from protos.billing_pb2 import BillOrder, BillState, OrderBilled
+from protos.orders_pb2 import OrderProcessState
+from protos.saga_pb2 import CancelAccepted, CancelSaga, SagaRecord, StepRecord
+from protos.sales_pb2 import ORCHESTRATION, OrderLine, OrderPlaced, OrderReadyToShip
+from protos.warehouse_pb2 import Restock, Restocked
+from runtime.durable.behaviour import Behaviour, Decision, Delivery, Outgoing, RetryPolicy
+from runtime.durable.facts import ActorNeedsHelp
+from runtime.durable.root import Pause, Resume
+from runtime.saga.saga import Saga, SagaBehaviour
+from runtime.saga.step import Budget, Flow, Step, seconds, starts
+from runtime.store.records import HistoryRow, Outcome, Subscription
+from tests.unit.durable.local import LocalNode, in_virtual_time
+from tests.unit.saga.shop import begin, bill_order, mark_ready
+
+
+class Copying(Saga, kind="copying", state=OrderProcessState):
+    """Bills an order too; the key of an instance is that of the order, as it is for the order process."""
+
+    started_by = starts(OrderPlaced, begin)
+    bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(900))
+    flow = bill
+
+
+def restock(state: OrderProcessState) -> Restock:
+    return Restock(sku=state.line.sku, quantity=state.line.quantity)
+
+
+class Impatient(Saga, kind="impatient", state=OrderProcessState):
+    """Past its pivot it asks two steps, each once."""
+
+    started_by = starts(OrderPlaced, begin)
+    bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(900), pivot=True)
+    left = Step(do=mark_ready, done=OrderReadyToShip, timeout=seconds(10), budget=Budget(asks_max=1))
+    right = Step(do=restock, done=Restocked, timeout=seconds(20), budget=Budget(asks_max=1))
+    flow = Flow((bill, left, right), ((bill, left), (bill, right)))
+
+
+class Listener:
+    """No saga: it hears of orders, and counts."""
+
+    kind = "listener"
+    process = ""
+    state_type: type[Message] = BillState
+    retries = RetryPolicy()
+    subscriptions: tuple[Subscription, ...] = (Subscription("shop.OrderPlaced", "listener", "order_id"),)
+    accepts = frozenset(("shop.OrderPlaced",))
+
+    async def handle(self, state: Message, delivery: Delivery) -> Decision:
+        assert isinstance(state, BillState)
+        state.charges += 1
+        return Decision()
+
+
+class Announcer:
+    """Says that an order is placed, each time it is told of a bill."""
+
+    kind = "announcer"
+    process = ""
+    state_type: type[Message] = BillState
+    retries = RetryPolicy()
+    subscriptions: tuple[Subscription, ...] = ()
+    accepts = frozenset(("shop.BillOrder",))
+
+    async def handle(self, state: Message, delivery: Delivery) -> Decision:
+        assert isinstance(delivery.message, BillOrder)
+        line = OrderLine(sku="HAT", quantity=2)
+        order_id, cents = delivery.message.order_id, delivery.message.amount_cents
+        event = OrderPlaced(order_id=order_id, line=line, amount_cents=cents, flow=ORCHESTRATION)
+        return Decision((Outgoing(event),))
+
+
+async def shop(*more: Behaviour) -> LocalNode:
+    node = await LocalNode([*catalogue().behaviours, Announcer(), *more]).start()
+    await node.send(Restock(sku="HAT", quantity=10))
+    return node
+
+
+async def announce(node: LocalNode) -> list[HistoryRow]:
+    """Have an order placed; what has become of all that this led to."""
+    command = BillOrder(order_id="ORD-1", amount_cents=500)
+    reply = await node.commands.send(command, timeout_s=10, kind="announcer", key="ORD-1")
+    await node.sleep(1)
+    return await node.store.conversation(reply.conversation)
+
+
+async def pause(node: LocalNode, *kinds: str) -> None:
+    for kind in kinds:
+        await node.roots[kind].tell(Pause())
+    await node.sleep(0.01)
+
+
+async def record(node: LocalNode, kind: str) -> SagaRecord:
+    return SagaRecord.FromString((await node.row(kind, "ORD-1")).state)
+
+
+def test_s14_two_sagas_of_one_key_do_not_collide() -> None:
+    async def scenario() -> None:
+        node = await shop(SagaBehaviour(Copying))
+        await pause(node, "warehouse", "billing")
+        await announce(node)
+        one, other = await record(node, "order-process"), await record(node, "copying")
+        assert (one.definition, other.definition) == ("order-process", "copying")
+        assert one.steps[0].address == other.steps[0].address == "billing/ORD-1"
+        assert one.steps[0].command_id != other.steps[0].command_id
+        await node.roots["billing"].tell(Resume())
+        await node.sleep(1)
+        assert (await record(node, "copying")).status == SagaRecord.COMPLETED
+        one = await record(node, "order-process")
+        assert [step.status for step in one.steps[:2]] == [StepRecord.DONE, StepRecord.ASKED]
+        cancelled = await node.send(CancelSaga(reason="too late"), kind="order-process", key="ORD-1")
+        assert isinstance(cancelled, CancelAccepted)
+        await node.roots["warehouse"].tell(Resume())
+        await node.sleep(5)
+        one = await record(node, "order-process")
+        assert [step.status for step in one.steps[:2]] == [StepRecord.UNDONE, StepRecord.UNDONE]
+        other = await record(node, "copying")
+        assert (other.status, other.reason) == (SagaRecord.COMPLETED, "")
+        await node.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_s22_after_its_end_a_saga_does_not_run_and_others_hear_the_message_all_the_same() -> None:
+    async def scenario() -> None:
+        node = await shop(SagaBehaviour(Copying), Listener())
+        await announce(node)
+        ended = await record(node, "copying")
+        assert ended.status == SagaRecord.COMPLETED
+        history = await announce(node)
+        assert await record(node, "copying") == ended
+        outcomes = {row.kind: (row.outcome, row.error, row.caused) for row in history if row.type == "shop.OrderPlaced"}
+        again = "shop.OrderPlaced has started this instance before; it is completed"
+        assert outcomes["copying"] == (Outcome.IGNORED, again, b"")
+        assert outcomes["listener"] == (Outcome.HANDLED, "", b"")
+        assert BillState.FromString((await node.row("listener", "ORD-1")).state).charges == 2
+        assert not [row for row in history if row.kind == "billing"], "nothing was asked for again"
+        await node.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_s72_each_step_that_gets_stuck_past_the_pivot_is_reported_after_its_commit() -> None:
+    async def scenario() -> None:
+        node = await shop(SagaBehaviour(Impatient))
+        await pause(node, "warehouse", "sales")
+        await announce(node)
+        assert node.facts_of(ActorNeedsHelp) == []
+        await node.sleep(13)
+        first = (await record(node, "impatient")).stuck_reason
+        assert "step left: no answer within 10 s" in first
+        assert node.facts_of(ActorNeedsHelp) == [ActorNeedsHelp("impatient/ORD-1", first)]
+        await node.sleep(12)
+        second = (await record(node, "impatient")).stuck_reason
+        assert "step right: no answer within 20 s" in second
+        assert node.facts_of(ActorNeedsHelp)[1:] == [ActorNeedsHelp("impatient/ORD-1", second)]
+        await node.stop()
+
+    in_virtual_time(scenario)
