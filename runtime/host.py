@@ -30,7 +30,7 @@ from runtime.durable.sessions import Sessions
 from runtime.failpoints import Failpoint
 from runtime.gateway.front import Front, GrpcFront, Register
 from runtime.mesh.peers import Identity, Mesh, MeshSettings, PeerAddress, probe
-from runtime.mesh.server import ServerSettings
+from runtime.mesh.server import ServerSettings, frame_limit
 from runtime.ports import Fact, Ports
 from runtime.saga.catalogue import Catalogue
 from runtime.store.committer import Committer
@@ -99,7 +99,7 @@ class Node:
         self.store = store or open_store(settings.store, ports)
         server = ServerSettings(message_bytes_max=settings.message_bytes_max, advertise=settings.advertise)
         self._front = front or GrpcFront(settings.listen, ports, register, server)
-        self._links = links or MeshSettings()
+        self._links = links or MeshSettings(frame_bytes_max=frame_limit(settings.message_bytes_max))
         self._built = False
 
     @property

@@ -298,7 +298,9 @@ class _Watch:
         self._look = True  # into the store: at first, and when no change has come for a while
 
     def changed(self, revision: int, state_type: str, state: bytes) -> None:
-        if self._latest is None or revision > self._latest[0]:
+        if not state_type:
+            self._look = self._look or revision > self._seen  # the state is not told: it is in the store
+        elif self._latest is None or revision > self._latest[0]:
             self._latest = (revision, state_type, state)
         if self._woken is not None and not self._woken.done():
             self._woken.set_result(None)
@@ -309,10 +311,10 @@ class _Watch:
     async def __anext__(self) -> Reading:
         while True:
             if self._latest is None and self._look:
+                self._look = False
                 reading = await self._read()
             else:
                 reading = self._take()
-            self._look = False
             if reading is not None and reading.revision > self._seen:
                 self._seen = reading.revision
                 return reading
@@ -330,7 +332,7 @@ class _Watch:
         return await self._commands.read(self._kind, self._key)
 
     async def _wait(self) -> None:
-        if self._latest is not None:
+        if self._latest is not None or self._look:
             return  # it came while the store was read
         self._woken = self._commands._ports.tasks.new_future()
         timer = self._commands._ports.clock.call_later(_POLL_S, self._look_again)

@@ -213,6 +213,8 @@ class Region:
                     self.watches.on_watch(signal.watch)
                 case "changed":
                     self.watches.on_changed(signal.changed)
+                case "look":
+                    self.watches.on_look(signal.look)
                 case _:
                     pass  # a newer peer's signal; it is worth nothing by contract
 

@@ -13,7 +13,7 @@ from runtime.store.records import ActorRow
 __all__ = ["Changed", "Watches"]
 
 Changed = Callable[[int, str, bytes], None]
-"""Called with (revision, state type, state) after each commit."""
+"""Called with (revision, state type, state) after each commit; without a type when the state is to be read."""
 
 _WATCHED_MAX = 100_000  # actors watched by other nodes; more are declined, and their watchers read the store
 
@@ -81,6 +81,10 @@ class Watches:
     def on_changed(self, changed: mesh_pb2.Changed) -> None:
         """Another node tells of a commit that happened there."""
         self._tell_local(changed.address, changed.revision, changed.state_type, changed.state)
+
+    def on_look(self, look: mesh_pb2.Look) -> None:
+        """As `on_changed`, of a state that was too large to be sent."""
+        self._tell_local(look.address, look.revision, "", b"")
 
     def _tell_local(self, address: str, revision: int, state_type: str, state: bytes) -> None:
         for tell in list(self._local.get(address, ())):

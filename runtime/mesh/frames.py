@@ -5,7 +5,8 @@
 
 Everything in an outbox, and all that was sent but not yet taken by the other side, fits one window of credit. So a
 peer that is slow to take costs a bounded amount of memory, and the writer never has to wait for credit: what does not
-fit is shed when it is pushed, and the next frame says so.
+fit is shed when it is pushed, and the next frame says so. So it is with a message that the other side would not take as
+one frame: it would break the stream each time.
 """
 
 from __future__ import annotations
@@ -17,10 +18,22 @@ from google.protobuf.message import DecodeError
 from protos import mesh_pb2
 from runtime.errors import InvalidMessage
 
-__all__ = ["FRAME_BYTES_MAX", "FRAME_MESSAGES_MAX", "Outbox", "decode_frame", "goodbye_frame"]
+__all__ = [
+    "FRAME_BYTES_MAX",
+    "FRAME_MESSAGES_MAX",
+    "Outbox",
+    "decode_frame",
+    "goodbye_frame",
+    "message_room",
+    "without_body",
+]
 
 FRAME_BYTES_MAX = 256 * 1024  # one larger message is a frame by itself
 FRAME_MESSAGES_MAX = 512
+
+_WRAPPING_BYTES = 4096  # what a frame holds beside its messages, at most
+_FRAME_BYTES_UNSAID = 1024 * 1024  # of a peer whose version does not say what it takes
+_FAULT_SHOWN_MAX = 1000  # characters of the text of an answer that is too large
 
 
 def decode_frame(encoded: bytes) -> mesh_pb2.Frame:
@@ -35,16 +48,38 @@ def goodbye_frame(reason: str) -> bytes:
     return mesh_pb2.Frame(goodbye=reason).SerializeToString()
 
 
+def message_room(frame_bytes_max: int) -> int:
+    """How large one message may be for a peer that takes frames of so many bytes; 0 when it does not say."""
+    return (frame_bytes_max or _FRAME_BYTES_UNSAID) - _WRAPPING_BYTES
+
+
+def without_body(signal: mesh_pb2.Signal) -> mesh_pb2.Signal | None:
+    """What to say in place of a signal that cannot be sent: where to read in the store what it holds."""
+    match signal.WhichOneof("signal"):
+        case "answer":
+            answer = signal.answer
+            fault = answer.fault[:_FAULT_SHOWN_MAX]
+            return mesh_pb2.Signal(answer=mesh_pb2.Answer(call=answer.call, fault=fault, message=answer.message))
+        case "changed":
+            changed = signal.changed
+            return mesh_pb2.Signal(look=mesh_pb2.Look(address=changed.address, revision=changed.revision))
+        case _:
+            return None
+
+
 class Outbox:
     """What waits on one stream. Pushes keep their order among each other, and so do signals.
 
     `window_bytes` bounds what is queued or under way, `queue_max` what is queued. A message larger than the window
-    goes when it is alone, else it never would. Once a push was shed, pushes are shed until half of both is free: a
-    flood then costs the receiver one sweep for each half window instead of one for each frame.
+    goes when it is alone, else it never would; one of more than `message_bytes_max` never goes. Once a push was shed
+    for want of room, pushes are shed until half of both is free: a flood then costs the receiver one sweep for each
+    half window instead of one for each frame.
     """
 
     __slots__ = (
+        "_frame_bytes_max",
         "_frame_messages_max",
+        "_message_bytes_max",
         "_open_bytes",
         "_pushes",
         "_queue_max",
@@ -58,8 +93,16 @@ class Outbox:
         "shed",
     )
 
-    def __init__(self, window_bytes: int, queue_max: int, frame_messages_max: int = FRAME_MESSAGES_MAX) -> None:
+    def __init__(
+        self,
+        window_bytes: int,
+        queue_max: int,
+        frame_messages_max: int = FRAME_MESSAGES_MAX,
+        message_bytes_max: int = message_room(0),
+    ) -> None:
         self._window_bytes = window_bytes
+        self._message_bytes_max = message_bytes_max
+        self._frame_bytes_max = min(FRAME_BYTES_MAX, message_bytes_max)
         self._frame_messages_max = frame_messages_max
         self._queue_max = queue_max
         self._pushes: deque[bytes] = deque()
@@ -82,7 +125,8 @@ class Outbox:
         if self._shedding:
             self._shedding = self._open_bytes * 2 > self._window_bytes or self.queued * 2 > self._queue_max
         if self._shedding or not self._fits(size):
-            self._shedding = self.gap = True
+            self._shedding = self._shedding or size <= self._message_bytes_max
+            self.gap = True
             self.shed += 1
             return False
         self._pushes.append(encoded)
@@ -113,7 +157,7 @@ class Outbox:
         if not self.queued and not self.gap:
             return False
         frame.gap, self.gap = self.gap, False
-        if self._queued_bytes <= FRAME_BYTES_MAX and self.queued <= self._frame_messages_max:
+        if self._queued_bytes <= self._frame_bytes_max and self.queued <= self._frame_messages_max:
             self._take_all(frame)
         else:
             self._take_some(frame)
@@ -121,6 +165,8 @@ class Outbox:
         return True
 
     def _fits(self, size: int) -> bool:
+        if size > self._message_bytes_max:
+            return False
         within = self._open_bytes + size <= self._window_bytes or not self._open_bytes
         return within and self.queued < self._queue_max
 
@@ -132,7 +178,7 @@ class Outbox:
         self._queued_bytes = 0
 
     def _take_some(self, frame: mesh_pb2.Frame) -> None:
-        room_bytes, room = FRAME_BYTES_MAX, self._frame_messages_max
+        room_bytes, room = self._frame_bytes_max, self._frame_messages_max
         # Signals first: there are few, somebody waits for each, and a flood of pushes must not hold them up.
         for queue, taken in ((self._signals, frame.signals), (self._pushes, frame.pushes)):
             while queue and room and (len(queue[0]) <= room_bytes or room == self._frame_messages_max):

@@ -33,13 +33,15 @@ class Identity:
     incarnation: str
 
 
-def hello_frame(identity: Identity) -> bytes:
+def hello_frame(identity: Identity, frame_bytes_max: int = 0) -> bytes:
+    """The first frame of a side that takes frames of up to so many bytes."""
     hello = mesh_pb2.Hello(
         protocol_min=PROTOCOL_MIN,
         protocol_max=PROTOCOL_MAX,
         cluster=identity.cluster,
         node=identity.node,
         incarnation=identity.incarnation,
+        frame_bytes_max=frame_bytes_max,
     )
     return mesh_pb2.Frame(hello=hello).SerializeToString()
 

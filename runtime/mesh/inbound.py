@@ -118,7 +118,7 @@ async def greet(link: Link, own: Identity, ports: Ports, settings: MeshSettings)
         hello = read_hello(encoded)
         peer = hello.node
         agreed_protocol(own, hello)
-        await link.send(hello_frame(own))
+        await link.send(hello_frame(own, settings.frame_bytes_max))
     except LinkLost:
         return None
     except (PeerRefused, InvalidMessage) as error:

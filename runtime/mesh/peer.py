@@ -18,7 +18,7 @@ from protos import mesh_pb2
 from runtime.errors import InvalidMessage, LinkLost, PeerRefused
 from runtime.failpoints import Failpoint
 from runtime.mesh.facts import PeerConnected, PeerLost, PeerRejected, PeerUnreachable
-from runtime.mesh.frames import goodbye_frame
+from runtime.mesh.frames import goodbye_frame, without_body
 from runtime.mesh.handshake import Identity, agreed_protocol, hello_frame, read_hello
 from runtime.mesh.stream import MeshSettings, Stream
 from runtime.ports import Link, Ports, Transport
@@ -82,13 +82,16 @@ class Peer:
             return False
         return stream.push(encoded)
 
-    def signal(self, encoded: bytes) -> bool:
-        """Queue an encoded Signal; False when it is lost."""
+    def signal(self, signal: mesh_pb2.Signal) -> bool:
+        """Queue a signal, without its body when it does not fit; False when it is lost."""
         stream = self._stream
         if stream is None:
             self._shed += 1
             return False
-        return stream.signal(encoded)
+        if stream.signal(signal.SerializeToString()):
+            return True
+        short = without_body(signal)
+        return short is not None and stream.signal(short.SerializeToString())
 
     def gap(self) -> None:
         """The next frame, sent now, tells of a gap. Without a stream nothing is lost: a new one begins with a gap."""
@@ -132,22 +135,22 @@ class Peer:
         while not self._leaving:
             self._refused = False
             try:
-                link, protocol = await self._connect()
+                link, hello = await self._connect()
             except LinkLost as error:
                 self._failed(error)
             except (PeerRefused, InvalidMessage) as error:
                 self._was_refused(error)
             else:
-                await self._use(link, protocol)
+                await self._use(link, hello)
             if not self._leaving:
                 await self._wait()
 
-    async def _connect(self) -> tuple[Link, int]:
+    async def _connect(self) -> tuple[Link, mesh_pb2.Hello]:
         self._link = link = await self._transport.dial(self.at.address)
         timer = self._ports.clock.call_later(self._settings.hello_s, self._close, link)
         try:
             hello = await ask_hello(link, self._own)
-            protocol = agreed_protocol(self._own, hello)
+            agreed_protocol(self._own, hello)
             self._check_node(hello)
         except PeerRefused as error:
             await _refuse(link, str(error))
@@ -158,7 +161,7 @@ class Peer:
         finally:
             timer.cancel()
             self._link = None
-        return link, protocol
+        return link, hello
 
     def _check_node(self, hello: mesh_pb2.Hello) -> None:
         if (hello.node, hello.incarnation) != (self.node, self.at.incarnation):
@@ -167,8 +170,9 @@ class Peer:
                 f"not {self.node!r} in {self.at.incarnation}"
             )
 
-    async def _use(self, link: Link, protocol: int) -> None:
-        stream = Stream(self.node, link, self._ports, self._settings)
+    async def _use(self, link: Link, hello: mesh_pb2.Hello) -> None:
+        protocol = agreed_protocol(self._own, hello)
+        stream = Stream(self.node, link, self._ports, self._settings, frame_bytes_max=hello.frame_bytes_max)
         began_s = self._ports.clock.monotonic_s()
         self._ports.report(PeerConnected(self.node, self.at.address, protocol))
         self._stream = stream

@@ -58,9 +58,12 @@ class Mesh:
         return peer is not None and peer.push(encoded)
 
     def signal(self, node: str, signal: mesh_pb2.Signal) -> bool:
-        """Send a signal, best effort. False: it is lost."""
+        """Send a signal, best effort. False: it is lost.
+
+        What it carries may be left out where it does not fit: the receiver is told to look into the store.
+        """
         peer = self._peers.get(node)
-        return peer is not None and peer.signal(signal.SerializeToString())
+        return peer is not None and peer.signal(signal)
 
     def gap(self, node: str) -> None:
         """What was committed for a node may have been pushed elsewhere, or by nobody: have it look into the store."""

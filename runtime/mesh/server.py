@@ -22,7 +22,7 @@ from runtime.errors import AddressInUse, InvalidSettings, LinkLost
 from runtime.mesh.link import GrpcLink
 from runtime.ports import Accept, Ports
 
-__all__ = ["AcceptedLink", "GrpcServer", "ServerSettings"]
+__all__ = ["AcceptedLink", "GrpcServer", "ServerSettings", "frame_limit"]
 
 _WILDCARDS = ("0.0.0.0", "[::]")
 _FRAME_SLACK_BYTES = 1024 * 1024  # a frame is one message of any size, or many of 256 KiB in all, and its wrapping
@@ -150,11 +150,15 @@ class AcceptedLink(GrpcLink):
         return LinkLost(f"the link from {self._peer} has ended")
 
 
+def frame_limit(message_bytes_max: int) -> int:
+    """The largest frame or request, in bytes, that a server takes which is made for messages of that size."""
+    return message_bytes_max + _FRAME_SLACK_BYTES
+
+
 def server_options(settings: ServerSettings) -> list[tuple[str, int]]:
-    frame_bytes_max = settings.message_bytes_max + _FRAME_SLACK_BYTES
     return [
         ("grpc.so_reuseport", 0),  # else two nodes share one port, and nobody notices
-        ("grpc.max_receive_message_length", frame_bytes_max),
+        ("grpc.max_receive_message_length", frame_limit(settings.message_bytes_max)),
         ("grpc.max_send_message_length", -1),  # state in an answer may be larger than any one message
         ("grpc.max_connection_age_ms", int(settings.connection_age_s * 1000)),
         ("grpc.max_connection_age_grace_ms", int(settings.connection_grace_s * 1000)),

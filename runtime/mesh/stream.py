@@ -17,7 +17,7 @@ from protos import mesh_pb2
 from runtime.errors import InvalidMessage, LinkLost
 from runtime.failpoints import Failpoint
 from runtime.mesh.facts import FrameRejected
-from runtime.mesh.frames import FRAME_MESSAGES_MAX, Outbox, decode_frame
+from runtime.mesh.frames import FRAME_MESSAGES_MAX, Outbox, decode_frame, message_room
 from runtime.ports import Link, Ports
 
 __all__ = ["MeshSettings", "Stream", "Take"]
@@ -37,6 +37,7 @@ class MeshSettings:
     window_bytes: int = 4 * 1024 * 1024  # queued or under way, and not yet taken by the peer; more is shed
     queue_max: int = 32_768  # messages queued for one peer; more are shed
     frame_messages_max: int = FRAME_MESSAGES_MAX  # in one frame; more wait for the next
+    frame_bytes_max: int = 2 * 1024 * 1024  # of one frame that this node takes; peers shed what would be larger
     redial_s: float = 0.05  # after a link broke; doubles up to redial_max_s, and up to half of it is random
     redial_max_s: float = 2.0
     refused_s: float = 15.0  # after a refusal: nothing but a new configuration will change it
@@ -45,7 +46,15 @@ class MeshSettings:
 class Stream:
     """One end of a link between two nodes that have said hello."""
 
-    def __init__(self, peer: str, link: Link, ports: Ports, settings: MeshSettings, take: Take | None = None) -> None:
+    def __init__(
+        self,
+        peer: str,
+        link: Link,
+        ports: Ports,
+        settings: MeshSettings,
+        take: Take | None = None,
+        frame_bytes_max: int = 0,  # that the other side takes
+    ) -> None:
         self._peer = peer
         self._link = link
         self._ports = ports
@@ -61,7 +70,9 @@ class Stream:
         self._told_bytes = 0  # of those, what the other side knows of
         self._goodbye = ""
         self._has_said_goodbye = False
-        self.outbox = Outbox(settings.window_bytes, settings.queue_max, settings.frame_messages_max)
+        self.outbox = Outbox(
+            settings.window_bytes, settings.queue_max, settings.frame_messages_max, message_room(frame_bytes_max)
+        )
         self.reason = ""  # why it ended
         self.last_beat_at_s = ports.clock.now_s()  # when the other side was last heard of
 

@@ -65,7 +65,7 @@ MACHINES = (
     Mutant(
         "broken-stream-not-dialled-again",
         "A node that has lost its stream to another is content with reading the store.",
-        (Edit(Peer.run, "await self._use(link, protocol)", "await self._use(link, protocol); return"),),
+        (Edit(Peer.run, "await self._use(link, hello)", "await self._use(link, hello); return"),),
     ),
     Mutant(
         "frames-last-first",

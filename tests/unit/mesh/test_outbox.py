@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from protos import mesh_pb2
 from runtime.errors import InvalidMessage
-from runtime.mesh.frames import FRAME_BYTES_MAX, FRAME_MESSAGES_MAX, Outbox, decode_frame, goodbye_frame
+from runtime.mesh.frames import (
+    FRAME_BYTES_MAX,
+    FRAME_MESSAGES_MAX,
+    Outbox,
+    decode_frame,
+    goodbye_frame,
+    message_room,
+    without_body,
+)
 
 
 def filled(outbox: Outbox) -> mesh_pb2.Frame | None:
@@ -113,6 +121,36 @@ def test_credit_for_more_than_was_sent_buys_nothing(taken_bytes: int) -> None:
     assert outbox.push(bytes(10)) and not outbox.push(b"x")
     outbox.credited(taken_bytes)  # still queued: the other side can't have taken it
     assert not outbox.push(b"x")
+
+
+def test_a_message_that_the_other_side_would_not_take_is_not_queued_and_holds_up_no_other() -> None:
+    outbox = Outbox(1 << 24, 10, message_bytes_max=100)
+    filled(outbox)
+    assert not outbox.push(bytes(101)) and not outbox.signal(bytes(101))
+    assert outbox.push(bytes(100)) and outbox.signal(bytes(100))
+    frame = filled(outbox)
+    assert frame is not None and frame.gap and [len(one) for one in (*frame.pushes, *frame.signals)] == [100]
+    assert outbox.shed == 2
+
+
+@pytest.mark.parametrize("frame_bytes_max", [8_192, 300_000, 1 << 20, 1 << 24])
+def test_no_frame_is_larger_than_the_other_side_takes(frame_bytes_max: int) -> None:
+    outbox = Outbox(1 << 26, 10_000, message_bytes_max=message_room(frame_bytes_max))
+    for size in [*range(0, 4_000, 7), message_room(frame_bytes_max), frame_bytes_max, *[1] * 2_000]:
+        outbox.push(bytes(size))
+        outbox.signal(bytes(size))
+    frames = drained(outbox)
+    assert frames and max(frame.ByteSize() for frame in frames) <= frame_bytes_max
+
+
+def test_a_signal_that_does_not_fit_says_where_to_read_what_it_holds() -> None:
+    answer = mesh_pb2.Answer(call="a#1#7", type="shop.OrderBilled", body=bytes(10), fault="x" * 5_000, message=b"id")
+    short = without_body(mesh_pb2.Signal(answer=answer))
+    assert short is not None and short.answer == mesh_pb2.Answer(call="a#1#7", fault="x" * 1_000, message=b"id")
+    changed = mesh_pb2.Changed(address="sales/1", revision=3, state_type="shop.OrderState", state=bytes(10))
+    short = without_body(mesh_pb2.Signal(changed=changed))
+    assert short is not None and short.look == mesh_pb2.Look(address="sales/1", revision=3)
+    assert without_body(mesh_pb2.Signal(watch=mesh_pb2.Watch(address="sales/1"))) is None
 
 
 actions = st.lists(
