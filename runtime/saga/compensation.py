@@ -30,7 +30,7 @@ def turn_back(saga: Instance, reason: str) -> None:
     for step in saga.definition.flow_steps:
         taken = saga.steps[step.index]
         if taken.status in OPEN:
-            saga.timers.append(CancelTimer(step.name))
+            saga.timers.append(CancelTimer(step.timer))
         if taken.status in OPEN or taken.status == StepRecord.DONE:
             taken.status = StepRecord.SKIPPED if step.undo is None else StepRecord.OWED
     _undo_next(saga)
@@ -78,7 +78,7 @@ def undo_faulted(saga: Instance, step: StepDefinition, taken: StepRecord, fault:
     taken.status = StepRecord.OWED
     taken.error = fault.error
     if taken.undo_attempts < step.budget.asks_max:
-        saga.timers.append(SetTimer(step.name, saga.now_s + step.budget.pause_s(taken.undo_attempts)))
+        saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(taken.undo_attempts)))
     else:
         saga.stick(step, f"given up by {taken.address}: {fault.error}")
 
@@ -102,7 +102,7 @@ def _undone(saga: Instance, step: StepDefinition, taken: StepRecord, outcome: st
     taken.status = StepRecord.UNDONE
     taken.undo_outcome = outcome
     if was_owed:  # confirmed after it was given up, as by an operator's replay
-        saga.timers.append(CancelTimer(step.name))
+        saga.timers.append(CancelTimer(step.timer))
         saga.unstick(taken)
     _undo_next(saga)
 

@@ -56,6 +56,7 @@ class StepDefinition:
     keep: Mapping[type[Message], Callable[[Any, Any], None]]
     timeout_s: float
     budget: Budget
+    timer: str  # under which it waits; no two steps have the same, nor the deadline's
     before: tuple[int, ...] = ()  # steps that have to be done first
     after: tuple[int, ...] = ()  # steps that wait for this one
     all_after: tuple[int, ...] = ()  # and those that wait for them, to the end
@@ -102,8 +103,8 @@ class Definition:
     def closing_steps(self) -> tuple[StepDefinition, ...]:
         return self.steps[self.closing_from :]
 
-    def step_named(self, name: str) -> StepDefinition | None:
-        return next((step for step in self.steps if step.name == name), None)
+    def step_of_timer(self, timer: str) -> StepDefinition | None:
+        return next((step for step in self.steps if step.timer == timer), None)
 
 
 def full_name(message_type: type[Message]) -> str:

@@ -27,7 +27,7 @@ from runtime.store.records import Outcome
 __all__ = ["DEADLINE", "OPEN", "OWING", "AuthorFailed", "Instance", "status_name"]
 
 DEADLINE = "saga deadline"
-"""The timer of the whole saga's deadline; no step can have this name."""
+"""The timer of the whole saga's deadline; no step can have this name, for it is no identifier."""
 
 OPEN = frozenset((StepRecord.ASKED, StepRecord.UNKNOWN))
 """An answer to a step's command may still settle it."""
@@ -103,7 +103,7 @@ class Instance:
         taken.attempts += 1
         taken.asked_at_s = self.now_s
         self.outgoing.append(Outgoing(command, step.command.kind, key, taken.command_id, wants_reply=True))
-        self.timers.append(SetTimer(step.name, self.now_s + step.patience_s(taken.attempts)))
+        self.timers.append(SetTimer(step.timer, self.now_s + step.patience_s(taken.attempts)))
 
     def ask_undo(self, step: StepDefinition, taken: StepRecord) -> None:
         """Send a step's undo, for the first time or again. Raises AuthorFailed; then nothing has changed."""
@@ -176,7 +176,7 @@ class Instance:
             record.stuck_in, record.status = record.status, SagaRecord.STUCK
         taken.stuck, taken.error = True, error
         record.stuck_reason = self._why_stuck()
-        self.timers.append(CancelTimer(step.name))
+        self.timers.append(CancelTimer(step.timer))
 
     def unstick(self, taken: StepRecord) -> None:
         """What was missing of a step has come after all: the saga goes on, unless another step is stuck as well."""

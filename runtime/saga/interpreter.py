@@ -194,7 +194,7 @@ def _settle(
     if was_unknown:
         saga.unstick(taken)
     taken.outcome = answer.DESCRIPTOR.full_name
-    saga.timers.append(CancelTimer(step.name))
+    saga.timers.append(CancelTimer(step.timer))
 
 
 # --- silence and faults ---
@@ -204,7 +204,7 @@ def _timer_fired(saga: Instance, name: str) -> None:
     if name == DEADLINE:
         _deadline_passed(saga)
         return
-    step = saga.definition.step_named(name)
+    step = saga.definition.step_of_timer(name)
     if step is None or saga.heading not in (SagaRecord.RUNNING, SagaRecord.COMPENSATING):
         saga.note = f"timer {name} came when nothing waited for it"
         return
@@ -252,7 +252,7 @@ def _faulted(saga: Instance, fault: Faulted) -> None:
         taken.faulted_ids.append(fault.command_id)
         _unknown(saga, step, taken, fault.error)
         if step.retriable and taken.attempts < step.budget.asks_max:
-            saga.timers.append(SetTimer(step.name, saga.now_s + step.budget.pause_s(taken.attempts)))
+            saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(taken.attempts)))
         else:
             _give_up(saga, step, f"given up by {taken.address}: {fault.error}")
 
@@ -271,7 +271,7 @@ def _unknown(saga: Instance, step: StepDefinition, taken: StepRecord, error: str
     """It may have happened, or may yet: nobody can tell."""
     taken.status = StepRecord.UNKNOWN
     taken.error = error
-    saga.timers.append(CancelTimer(step.name))
+    saga.timers.append(CancelTimer(step.timer))
 
 
 def _give_up(saga: Instance, step: StepDefinition, error: str) -> None:

@@ -72,7 +72,9 @@ def read(declared: Declaration) -> Definition:
     steps = [_step(title, names[step], index, step, _role(step, past)) for index, step in enumerate(order)]
     steps = _linked(steps, order, flow)
     for name, step in declared.closing.items():
-        steps.append(_step(title, name, len(steps), step, Role.CLOSING))
+        closing = _step(title, name, len(steps), step, Role.CLOSING)
+        # An author's step may have the name. Its timer is another one then: no identifier has a space.
+        steps.append(replace(closing, timer=f"closing {name}") if name in declared.steps else closing)
     fingerprint = _fingerprint(declared, steps)
     return Definition(
         name=declared.name,
@@ -156,6 +158,8 @@ def _role(step: Step, past: frozenset[Step]) -> Role:
 
 def _step(title: str, name: str, index: int, step: Step, role: Role) -> StepDefinition:
     where = f"{title}.{name}"
+    if not name.isidentifier():
+        raise InvalidDefinition(f"{where}: the name of a step is an identifier; its timer is known by it")
     check_span(step.timeout, "a step needs a finite timeout above 0: after it, no answer means 'maybe done'", where)
     assert step.timeout is not None
     _check_budget(step.budget, where)
@@ -181,6 +185,7 @@ def _step(title: str, name: str, index: int, step: Step, role: Role) -> StepDefi
         keep=_keepers(step, where, meanings),
         timeout_s=step.timeout,
         budget=step.budget,
+        timer=name,
     )
 
 

@@ -164,7 +164,7 @@ class Moves:
         view = self._driver.views[world.record]
         for name in world.timers:
             then = left
-            step = None if name == DEADLINE else self._driver.definition.step_named(name)
+            step = None if name == DEADLINE else self._driver.definition.step_of_timer(name)
             if step is not None and view.steps[step.index] == StepRecord.ASKED and world.concerns(step.index):
                 if not left.silences:
                     continue  # the answer comes in time

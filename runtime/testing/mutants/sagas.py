@@ -85,7 +85,7 @@ SAGAS = (
         (
             Edit(
                 compensation.undo_faulted,
-                "saga.timers.append(SetTimer(step.name, saga.now_s + step.budget.pause_s(taken.undo_attempts)))",
+                "saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(taken.undo_attempts)))",
                 "saga.note = 'given up'",
             ),
         ),
@@ -208,7 +208,7 @@ SAGAS = (
         (
             Edit(
                 interpreter._faulted,
-                "saga.timers.append(SetTimer(step.name, saga.now_s + step.budget.pause_s(taken.attempts)))",
+                "saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(taken.attempts)))",
                 "pass",
             ),
         ),
@@ -217,7 +217,7 @@ SAGAS = (
     Mutant(
         "step-timer-never-cancelled",
         "The timer of a step runs on after its answer.",
-        (Edit(interpreter._settle, "saga.timers.append(CancelTimer(step.name))", "pass"),),
+        (Edit(interpreter._settle, "saga.timers.append(CancelTimer(step.timer))", "pass"),),
         workload="random",
     ),
     Mutant(

@@ -49,19 +49,19 @@ class SagaRules:
         earlier = SagaRecord.FromString(before.state) if before is not None else SagaRecord()
         for invariant, text in _broken(definition, earlier, record):
             yield invariant, f"{where}: {text}"
-        yield from _badly_timed(where, record, after)
+        yield from _badly_timed(where, definition, record, after)
 
 
-def _badly_timed(where: str, record: SagaRecord, after: ActorRow) -> Broken:
+def _badly_timed(where: str, definition: Definition, record: SagaRecord, after: ActorRow) -> Broken:
     """Whoever has asked, and goes on, will not wait for ever; whoever has ended waits for nothing."""
     if record.status in _ENDED and after.timers:
         yield "I10", f"{where} has ended, and a timer of it still runs"
-    asked = [step.name for step in record.steps if step.status == StepRecord.ASKED]
+    asked = [step for step in definition.steps if record.steps[step.index].status == StepRecord.ASKED]
     if record.status in _GOING and asked:
         timers = [one.name for one in Timers.FromString(after.timers).timers]
-        for name in asked:
-            if name not in timers:
-                yield "I10", f"{where} waits for the answer of step {name}, and no timer of that runs"
+        for step in asked:
+            if step.timer not in timers:
+                yield "I10", f"{where} waits for the answer of step {step.name}, and no timer of that runs"
 
 
 def _broken(definition: Definition, earlier: SagaRecord, record: SagaRecord) -> Broken:
