@@ -19,6 +19,7 @@ from runtime.actor.ref import ActorRef
 from runtime.actor.system import ActorSystem
 from runtime.cluster.lease import ClusterSettings
 from runtime.cluster.membership import Membership
+from runtime.cluster.waits import said_if_long
 from runtime.config import Settings
 from runtime.contracts import Contracts
 from runtime.durable.behaviour import Behaviour
@@ -108,8 +109,12 @@ class Node:
         return self._front.address
 
     async def start(self) -> None:
-        """Come up and take part. Raises what the store, the port or the cluster object to."""
-        await self.store.open()
+        """Come up and take part. Raises what the store, the port or the cluster object to.
+
+        Cancelled, it lets go of what was begun: what a commit has begun is not broken off, and the name is free again.
+        """
+        with said_if_long(self._ports, f"the store {self.settings.store} to be opened"):
+            await self.store.open()
         try:
             await self._start()
         except BaseException:
@@ -124,9 +129,10 @@ class Node:
         reach(Failpoint.FRONT_STARTED)
         await self._start_kinds()
         reach(Failpoint.KINDS_STARTED)
-        for behaviour in self._behaviours:
-            await self.store.subscribe(behaviour.subscriptions, kind=behaviour.kind)
-            reach(Failpoint.SUBSCRIBED)
+        with said_if_long(self._ports, f"the store {self.settings.store} to take subscriptions"):
+            for behaviour in self._behaviours:
+                await self.store.subscribe(behaviour.subscriptions, kind=behaviour.kind)
+                reach(Failpoint.SUBSCRIBED)
         self.membership = self._membership()
         self.region.connect(self.membership, self.mesh)
         self.region.died = self.membership.died

@@ -61,6 +61,8 @@ def launch(catalogue: Catalogue, *, register: Sequence[Register] = ()) -> None:
 
 
 def _run(catalogue: Catalogue, register: Sequence[Register], config: str | None, flags: dict[str, Any]) -> int:
+    for number in _told_by():
+        signal.signal(number, _end_at_once)  # until there is a loop that heeds them
     try:
         check_open_files(_OPEN_FILES_MIN)
         settings = load_settings(flags, config=config)
@@ -75,17 +77,20 @@ def _run(catalogue: Catalogue, register: Sequence[Register], config: str | None,
     return uvloop.run(_serve(settings, catalogue, register, log))
 
 
+def _end_at_once(number: int, frame: object) -> None:
+    """Nothing is begun yet."""
+    raise SystemExit(0)
+
+
 async def _serve(settings: Settings, catalogue: Catalogue, register: Sequence[Register], log: Log) -> int:
-    told = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in _told_by():
-        loop.add_signal_handler(number, told.set)
+    told = _heeded(log)
     ports = system_ports(Repeats(log.report, SystemClock()).report)
     watchdog = Watchdog(ports.handling, log.report, blocked_s=settings.lease_s / 2)
     watchdog.start()
     try:
         node = Node(settings, catalogue, ports, register=register)
-        await node.start()
+        if not await _started(node, told, ports.tasks, log):
+            return 0
         _settle_garbage()
     except AmendsError as error:
         log.error("node cannot start", reason=str(error), error=type(error).__name__)
@@ -102,6 +107,43 @@ async def _serve(settings: Settings, catalogue: Catalogue, register: Sequence[Re
         log.warning("node ends without a drain", waited_s=_FAILED_STOP_S)
         os._exit(_exit_code(failure))
     return _exit_code(failure)
+
+
+def _heeded(log: Log) -> asyncio.Event:
+    """Set by the first signal that tells the node to end; each is logged."""
+    told = asyncio.Event()
+
+    def hear(number: signal.Signals) -> None:
+        log.info("node was told to stop", signal=number.name)
+        told.set()
+
+    for number in _told_by():
+        asyncio.get_running_loop().add_signal_handler(number, hear, number)
+    return told
+
+
+async def _started(node: Node, told: asyncio.Event, tasks: Any, log: Log) -> bool:
+    """Start the node, unless it is told to end before that. Raises what `start` does."""
+    starting = tasks.start(node.start(), name="start of the node")
+    hearing = tasks.start(told.wait(), name="a signal during the start")
+    news, ended = asyncio.Event(), asyncio.Event()
+    hearing.add_done_callback(lambda _: news.set())
+    starting.add_done_callback(lambda _: news.set())
+    starting.add_done_callback(lambda _: ended.set())
+    await news.wait()
+    hearing.cancel()
+    if not starting.done():
+        starting.cancel()
+        try:
+            await asyncio.wait_for(ended.wait(), _FAILED_STOP_S)
+        except TimeoutError:  # what it waits for may never come, and it has nothing that a kill would lose
+            log.warning("node ends without having started", waited_s=_FAILED_STOP_S)
+            os._exit(0)
+    if starting.cancelled() or (told.is_set() and starting.exception() is not None):
+        log.info("node stopped before it had started")
+        return False
+    starting.result()
+    return True
 
 
 def _told_by() -> list[signal.Signals]:

@@ -12,6 +12,7 @@ __all__ = [
     "ClockSetRight",
     "LeaseLost",
     "LeaseRegained",
+    "NameHeld",
     "NodeEvicted",
     "NodeJoined",
     "NodeLeft",
@@ -28,6 +29,17 @@ class ClockJumped(Fact):
     level: ClassVar[str] = "warning"
     member: str
     off_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class NameHeld(Fact):
+    """A node of our name has a lease and does not answer: frozen, or cut off. We wait until it renews or expires."""
+
+    level: ClassVar[str] = "warning"
+    member: str
+    address: str
+    holder: str
+    waits_up_to_s: float
 
 
 @dataclass(frozen=True, slots=True)

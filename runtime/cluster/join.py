@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from runtime.cluster.facts import NameHeld
 from runtime.cluster.lease import ClusterSettings
 from runtime.errors import DeadlineExceeded, NodeNameTaken
-from runtime.ports import Clock
+from runtime.ports import Ports
 from runtime.store.port import Store
 from runtime.store.records import NodeRow
 
@@ -28,8 +29,9 @@ when there is no telling (connected but silent, or not reachable in time), and n
 """
 
 
-async def join(store: Store, clock: Clock, node: NodeRow, settings: ClusterSettings, probe: Probe) -> float:
+async def join(store: Store, ports: Ports, node: NodeRow, settings: ClusterSettings, probe: Probe) -> float:
     """Write the node's row. The monotonic instant from which its lease counts. Raises NodeNameTaken, StoreError."""
+    clock = ports.clock
     suspect: NodeRow | None = None
     replaced = ""
     while True:
@@ -42,6 +44,8 @@ async def join(store: Store, clock: Clock, node: NodeRow, settings: ClusterSetti
         try:
             answer = await probe(holder.address)
         except DeadlineExceeded:
+            if suspect is None or suspect.incarnation != holder.incarnation:
+                ports.report(NameHeld(holder.name, holder.address, holder.incarnation, settings.lease_s))
             suspect = holder
             await clock.sleep(settings.renew_s / 4)
             continue

@@ -27,6 +27,7 @@ from runtime.cluster.lease import ClusterSettings, Lease, StoreWatch
 from runtime.cluster.pace import Pace
 from runtime.cluster.placement import Slot, plan
 from runtime.cluster.roster import Roster, check_shard_counts, left_behind
+from runtime.cluster.waits import said_if_long
 from runtime.errors import NodeNameTaken, StoreError
 from runtime.failpoints import Failpoint
 from runtime.ports import Ports
@@ -93,14 +94,24 @@ class Membership:
     # --- for the host ---
 
     async def start(self) -> None:
-        """Join, read the tables and claim what belongs here. Raises NodeNameTaken, InvalidSettings, StoreError."""
+        """Join, read the tables and claim what belongs here. Raises NodeNameTaken, InvalidSettings, StoreError.
+
+        Cancelled, it takes back what it may have written: nobody has to wait for the lease of a node that never was.
+        """
         self._failure = asyncio.get_running_loop().create_future()
-        await self._time.anchor(self._store)
-        before = await self._store.cluster()
+        with said_if_long(self._ports, "the store, to read who is in the cluster"):
+            await self._time.anchor(self._store)
+            before = await self._store.cluster()
         check_shard_counts(before, self._settings.shards_per_kind)
         self.died.update(left_behind(before, before.now_s, self._node.name))
-        self._renewed(await self._join())
-        await self._guarded_round()
+        try:
+            with said_if_long(self._ports, f"its place in the cluster as {self._node.name}"):
+                self._renewed(await self._join())
+                await self._guarded_round()
+        except asyncio.CancelledError:
+            self._done = True
+            await self._go()
+            raise
         self._loop = self._ports.tasks.start(self._run(), name=f"membership of {self._node.name}")
         self._loop.add_done_callback(self._ended)
 
@@ -136,6 +147,9 @@ class Membership:
         self.refresh_soon()
         if self._loop is not None and not self._loop.done():
             await self._loop
+        await self._go()
+
+    async def _go(self) -> None:
         self._lease.drop()
         if self._handover.phases:
             self._handover.lapse()
@@ -194,7 +208,7 @@ class Membership:
 
     async def _join(self) -> float:
         self._ports.reach(Failpoint.JOIN_ASKED)
-        sent_s = await join(self._store, self._clock, self._node, self._settings, self._probe)
+        sent_s = await join(self._store, self._ports, self._node, self._settings, self._probe)
         self._ports.reach(Failpoint.JOINED)
         return sent_s
 

@@ -44,6 +44,7 @@ __all__ = ["SqliteStore"]
 
 T = TypeVar("T")
 
+_GIVE_UP_S = 0.5  # for a store that could not be opened to be let go of, before its thread is left behind
 _NEAR_ROWS_MAX = 32  # read right on the event loop up to here: about a third of a millisecond
 
 
@@ -103,7 +104,7 @@ class SqliteStore:
         try:
             self._cluster_id = await self._writer.open(self._steps, create=self._create)
         except BaseException:
-            await self._writer.close()
+            await self._writer.close(wait_s=_GIVE_UP_S)
             raise
         self._reader.open()
         self._members.open()

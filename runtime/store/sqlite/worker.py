@@ -91,7 +91,7 @@ class Worker:
             self._thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
             self._thread.start()
 
-    async def run(self, work: Callable[[], T], *, vital: bool = False) -> T:
+    async def run(self, work: Callable[[], T], *, vital: bool = False, wait_s: float | None = None) -> T:
         """Do it on the thread, before all others if vital. Raises what it does; StoreBusy if it can't begin in time.
 
         A vital job waits for the one that has begun, and for the file lock, and for nothing else.
@@ -106,13 +106,13 @@ class Worker:
         if vital:
             self._vital.append(job)
         self._jobs.put(job)
-        deadline = self._clock.call_later(self._wait_s, self._take_back, job)
+        deadline = self._clock.call_later(self._wait_s if wait_s is None else wait_s, self._take_back, job)
         try:
             return await job.answer
         finally:
             deadline.cancel()
 
-    async def stop(self, last: Callable[[], None]) -> None:
+    async def stop(self, last: Callable[[], None], *, wait_s: float | None = None) -> None:
         """Do the queued work, then `last`, and end the thread. One stuck behind a foreign lock is left behind.
 
         May be called again, and by several at once.
@@ -121,7 +121,7 @@ class Worker:
         if thread is None:
             return
         try:
-            await self.run(last)
+            await self.run(last, wait_s=wait_s)
         except StoreBusy:
             return
         finally:

@@ -8,6 +8,7 @@ its flush reported an error): the connection is dropped, the next use opens a ne
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -48,6 +49,7 @@ class Writer:
         self._checkpoint_pages = checkpoint_pages
         self._watch = watch or FileWatch(path, path)
         self._worker = Worker(f"{path.name} writer", ports.clock, wait_s=wait_s, lock=FileLock(path))
+        self._given_up = False
         self._connection: apsw.Connection | None = None
 
     async def open(self, steps: Sequence[str], *, create: bool) -> str:
@@ -55,7 +57,11 @@ class Writer:
         check_file(self._path, create=create)
         check_links(self._path)
         self._worker.start()
-        return await self._worker.run(lambda: self._prepare(steps, create=create))
+        try:
+            return await self._worker.run(lambda: self._prepare(steps, create=create))
+        except asyncio.CancelledError:
+            self._given_up = True
+            raise
 
     async def transact(self, work: Callable[[apsw.Connection], T], *, vital: bool = False) -> T:
         """Run work in a transaction, before all that waits if vital (the node's lease depends on it).
@@ -76,10 +82,13 @@ class Writer:
         """Move the whole log into the file and cut it. Raises StoreBusy, at once, while somebody reads its old end."""
         await self._worker.run(self._cut_log)
 
-    async def close(self) -> None:
-        await self._worker.stop(self._drop)
+    async def close(self, *, wait_s: float | None = None) -> None:
+        """What has begun ends first. A thread that waits for a lock is left behind after `wait_s`."""
+        await self._worker.stop(self._drop, wait_s=wait_s)
 
     def _prepare(self, steps: Sequence[str], *, create: bool) -> str:
+        if self._given_up:  # while it waited for the lock: nothing is made that nobody wants any more
+            raise StoreUnavailable(f"{self._path} is no longer to be opened")
         with translated(self._path):
             try:
                 cluster_id = prepare(self._connected(), self._path, steps, self._ids.new_id, create=create)

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from runtime.cluster.facts import LeaseLost, LeaseRegained, NodeEvicted, NodeJoined, NodeLeft, ShardsGivenUp
+from runtime.cluster.facts import LeaseLost, LeaseRegained, NameHeld, NodeEvicted, NodeJoined, NodeLeft, ShardsGivenUp
 from runtime.cluster.lease import ClusterSettings
+from runtime.cluster.waits import StartWaits
 from runtime.errors import InvalidSettings, NodeNameTaken
 from runtime.ports import Ports
 from runtime.store.memory import MemoryStore
@@ -92,6 +93,35 @@ async def test_a_frozen_node_of_the_name_that_wakes_up_in_time_keeps_it(world: W
     first.thaw()
     with pytest.raises(NodeNameTaken, match="keeps renewing"):
         await second
+
+
+@pytest.mark.parametrize("method", ["join", "assign_many"])
+async def test_a_start_that_is_cancelled_leaves_neither_a_name_nor_shards_behind(world: World, method: str) -> None:
+    member = world.member("a")
+    held = member.line.hold(method)  # written, and not answered yet
+    starting = asyncio.create_task(member.membership.start())
+    await world.pass_s(0.1)
+    assert [row.name for row in (await world.store.cluster()).nodes] == ["a"]
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    held.set()
+    view = await world.store.cluster()
+    assert not view.nodes
+    assert not any(row.owner for row in view.shards)
+    assert not member.owned
+
+
+async def test_who_waits_for_a_name_says_once_whose_it_is(world: World) -> None:
+    first = await world.start("a")
+    first.freeze()
+    second = world.member("a")
+    await second.membership.start()
+    (held,) = second.told(NameHeld)
+    assert held == NameHeld("a", first.row.address, first.row.incarnation, world.settings.lease_s)
+    assert [fact.waits_for for fact in second.told(StartWaits) if isinstance(fact, StartWaits)] == [
+        "its place in the cluster as a"
+    ]
 
 
 async def test_a_frozen_node_of_the_name_that_does_not_wake_up_is_replaced_after_its_lease(world: World) -> None:
