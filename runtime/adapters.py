@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from runtime.errors import InvalidSettings
 from runtime.ports import Cancellable, Fact, Handling, Ports, Report
@@ -25,8 +25,12 @@ __all__ = [
     "SystemRandomness",
     "Watchdog",
     "ignore",
+    "run_to_its_end",
     "system_ports",
 ]
+
+T = TypeVar("T")
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 _ID_BYTES = 16
 _POOL_BYTES = 256 * _ID_BYTES
@@ -114,6 +118,25 @@ class AsyncioTasks(_OnLoop):
 
     def new_future(self) -> asyncio.Future[Any]:
         return self._loop.create_future()
+
+
+def run_to_its_end(main: Coroutine[Any, Any, T], on_exit: Callable[[BaseException], None], loop: LoopFactory) -> T:
+    """Run a coroutine on a loop of its own until it has ended, whatever runs beside it.
+
+    A loop is left by SystemExit and KeyboardInterrupt, which any task or callback may raise, as one that a handler has
+    begun by itself. Here that is told to `on_exit`, and all goes on; whoever awaits that task gets its error.
+    """
+    with asyncio.Runner(loop_factory=loop) as runner:
+        running = runner.get_loop()
+        asyncio.set_event_loop(running)
+        task = running.create_task(main)
+        while True:
+            try:
+                return running.run_until_complete(task)
+            except (SystemExit, KeyboardInterrupt) as error:
+                if task.done():
+                    raise
+                on_exit(error)
 
 
 def check_open_files(least: int) -> None:

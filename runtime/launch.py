@@ -17,9 +17,10 @@ from typing import Any
 import click
 import uvloop
 
-from runtime.adapters import SystemClock, Watchdog, check_open_files, system_ports
+from runtime.adapters import SystemClock, Watchdog, check_open_files, run_to_its_end, system_ports
 from runtime.config import Settings, load_settings, strange_variables
 from runtime.errors import AddressInUse, AmendsError, InvalidSettings, NodeNameTaken, StoreError
+from runtime.failures import stack_of, text_of
 from runtime.host import Node, Register
 from runtime.observe.console import prepare
 from runtime.observe.logging import Log, open_log, route_standard_logging
@@ -74,7 +75,16 @@ def _run(catalogue: Catalogue, register: Sequence[Register], config: str | None,
     route_standard_logging(log)
     if strange := strange_variables():
         log.warning("variables of the environment are no settings, and have no effect", variables=strange)
-    return uvloop.run(_serve(settings, catalogue, register, log))
+
+    def told(error: BaseException) -> None:
+        """A task or callback that is none of the node's own, as one that a handler has begun, would end the process."""
+        log.error(
+            "what a handler began has raised an exit, which ends no node",
+            reason=text_of(error),
+            stack=stack_of(error).strip(" ()"),
+        )
+
+    return run_to_its_end(_serve(settings, catalogue, register, log), told, uvloop.new_event_loop)
 
 
 def _end_at_once(number: int, frame: object) -> None:
