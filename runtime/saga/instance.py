@@ -43,7 +43,7 @@ class AuthorFailed(Exception):
 class Instance:
     """The record and what goes out with it."""
 
-    __slots__ = ("_next_id", "_state", "definition", "note", "now_s", "outgoing", "record", "steps", "timers")
+    __slots__ = ("_next_id", "definition", "note", "now_s", "outgoing", "record", "steps", "timers")
 
     def __init__(self, definition: Definition, record: SagaRecord, now_s: float, next_id: NextId) -> None:
         self.definition = definition
@@ -55,7 +55,6 @@ class Instance:
         self.timers: list[SetTimer | CancelTimer] = []
         self.note = ""  # why the input has no effect
         self._next_id = next_id
-        self._state: Message | None = None  # business state, decoded when first needed
 
     def result(self) -> Advance:
         outcome = Outcome.IGNORED if self.note else Outcome.HANDLED
@@ -146,20 +145,17 @@ class Instance:
             return
         state, key_field = self._business(), self.definition.key_field
         key = getattr(state, key_field) if key_field else ""
-        self._state = None
         try:
             keeper(state, answer)
         except BaseException as error:  # as in _made_by
             raise AuthorFailed(f"keep of step {step.name} raised {text_of(error)}") from error
         if key_field and getattr(state, key_field) != key:
             raise AuthorFailed(f"keep of step {step.name} changed {key_field}, which is the key of the instance")
-        self._state = state
         self.record.state = state.SerializeToString()
 
     def _business(self) -> Message:
-        if self._state is None:
-            self._state = self.definition.state_type.FromString(self.record.state)
-        return self._state
+        """The state, anew for each function: what one does to it, only `keep` hands on."""
+        return self.definition.state_type.FromString(self.record.state)
 
     def _made_by(self, step: StepDefinition, what: str, function: Callable[[Any, str], Message | None]) -> Any:
         try:

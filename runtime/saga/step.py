@@ -53,7 +53,7 @@ class Budget:
 class Step:
     """One command of a saga, what can come of it, and the command that takes it back.
 
-    do       (state) -> command; the return annotation says which. Must not change the state.
+    do       (state) -> command; the return annotation says which. What it does to the state is lost.
     done     the answers that mean it happened
     refused  the answers that mean it did not, so that nothing has to be undone: the saga turns back
     ignores  other answers of the same handler, which say nothing about the step

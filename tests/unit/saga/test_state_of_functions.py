@@ -1,0 +1,81 @@
+"""What a function of a saga does to the state it is given is lost, unless it is `keep`."""
+
+from __future__ import annotations
+
+from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, RefundOrder
+from protos.orders_pb2 import OrderProcessState
+from protos.sales_pb2 import CancelOrder, OrderCancelled, OrderPlaced
+from protos.warehouse_pb2 import CreateShippingLabel, ShippingLabelCreated, ShippingLabelVoided, VoidShippingLabel
+from runtime.saga.saga import Saga
+from runtime.saga.step import Flow, Step, minutes, seconds, starts
+from runtime.testing.transcript import SagaTranscript
+from tests.unit.saga.shop import PLACED, begin
+
+
+def greedy_bill(state: OrderProcessState) -> BillOrder:
+    state.amount_cents += 1
+    state.line.sku = "changed"
+    return BillOrder(order_id=state.order_id, amount_cents=state.amount_cents)
+
+
+def label(state: OrderProcessState) -> CreateShippingLabel:
+    return CreateShippingLabel(order_id=state.order_id, sku=state.line.sku, quantity=state.amount_cents)
+
+
+def greedy_refund(state: OrderProcessState, reason: str) -> RefundOrder:
+    state.line.sku = "changed"
+    state.label_id = "changed"
+    return RefundOrder(order_id=state.order_id)
+
+
+def void(state: OrderProcessState) -> VoidShippingLabel | None:
+    return VoidShippingLabel(sku=state.line.sku, order_id=state.order_id)
+
+
+def greedy_cancel(state: OrderProcessState) -> CancelOrder:
+    state.order_id += "!"
+    return CancelOrder(order_id=state.order_id.removesuffix("!"))
+
+
+def keep_and_fail(state: OrderProcessState, event: OrderBilled) -> None:
+    state.line.sku = "half"
+    raise ValueError("lost")
+
+
+class Greedy(Saga, kind="greedy", state=OrderProcessState):
+    """Two steps side by side; each function of the first changes what it is given."""
+
+    started_by = starts(OrderPlaced, begin)
+    bill = Step(
+        do=greedy_bill, done=OrderBilled, undo=greedy_refund, undone=OrderRefunded, timeout=seconds(30),
+        keep=keep_and_fail,
+    )  # fmt: skip
+    ship = Step(do=label, done=ShippingLabelCreated, undo=void, undone=ShippingLabelVoided, timeout=minutes(5))
+    flow = Flow((bill, ship))
+    compensated, compensated_by = greedy_cancel, OrderCancelled
+
+
+def test_a_do_that_changes_the_state_does_not_reach_its_sibling() -> None:
+    story = SagaTranscript(Greedy).given(PLACED)
+    bill, ship = (one.message for one in story.decision.outgoing)
+    assert isinstance(bill, BillOrder) and isinstance(ship, CreateShippingLabel)
+    assert bill.amount_cents == PLACED.amount_cents + 1
+    assert (ship.sku, ship.quantity) == (PLACED.line.sku, PLACED.amount_cents)
+
+
+def test_an_undo_and_a_closing_command_change_nothing_for_those_after_them() -> None:
+    story = SagaTranscript(Greedy).given(PLACED)
+    state = story.record.state
+    story.given_cancellation()
+    (voided,) = [one.message for one in story.decision.outgoing if isinstance(one.message, VoidShippingLabel)]
+    assert voided.sku == PLACED.line.sku
+    story.given(ShippingLabelVoided(order_id=PLACED.order_id), to=story.command(VoidShippingLabel))
+    story.given(OrderRefunded(order_id=PLACED.order_id), to=story.command(RefundOrder)).expect(CancelOrder)
+    story.given_silence("compensated").expect(CancelOrder)
+    assert story.record.state == state
+
+
+def test_a_keep_that_fails_half_way_has_kept_nothing() -> None:
+    story = SagaTranscript(Greedy).given(PLACED)
+    story.given(OrderBilled(order_id=PLACED.order_id), to=story.command(BillOrder)).expect_status("compensating")
+    assert OrderProcessState.FromString(story.record.state).line.sku == PLACED.line.sku
