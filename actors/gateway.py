@@ -41,12 +41,13 @@ from protos.sales_pb2 import (
 )
 from protos.warehouse_pb2 import RestockRefused, StockState
 from runtime.durable.commands import Commands, Reading, Reply
+from runtime.envelope import KEY_BYTES_MAX, check_key
 from runtime.errors import DeadlineExceeded, InvalidMessage, Overloaded
 from runtime.gateway.interceptors import CallFailed, Context, time_left_s, traceparent
 
 __all__ = ["ID_BYTES_MAX", "OrderService", "register"]
 
-ID_BYTES_MAX = 256
+ID_BYTES_MAX = KEY_BYTES_MAX
 """The longest order id, SKU and request id, in bytes of UTF-8."""
 REASON_BYTES_MAX = 1024
 
@@ -99,7 +100,7 @@ class OrderService(orders_pb2_grpc.OrderServiceServicer):
         return _order(await self._existing(request.order_id))
 
     async def Restock(self, request: orders_pb2.RestockRequest, context: Context) -> Stock:  # noqa: N802 - named by orders.proto
-        _check_text("sku", request.sku, ID_BYTES_MAX)
+        check_key(request.sku, "sku")
         _check_text("request_id", request.request_id, ID_BYTES_MAX, may_be_empty=True)
         _check_quantity(request.quantity)
         reply = await self._commands.send(
@@ -196,8 +197,8 @@ async def _ended(readings: AsyncIterator[Reading], timeout_s: float) -> Order:
 
 def _placement(request: orders_pb2.PlaceOrderRequest) -> sales_pb2.PlaceOrder:
     """The command that a request asks for. Raises InvalidMessage with what is wrong and what is allowed."""
-    _check_text("order_id", request.order_id, ID_BYTES_MAX)
-    _check_text("sku", request.sku, ID_BYTES_MAX)
+    check_key(request.order_id, "order_id")
+    check_key(request.sku, "sku")
     _check_quantity(request.quantity)
     if request.amount_cents < 0:
         raise InvalidMessage(f"amount_cents must be 0 or more; it is {request.amount_cents}")

@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from protos import contract_pb2, durable_pb2
+from runtime.envelope import check_key
 from runtime.errors import InvalidDefinition, InvalidMessage, UnknownMessageType
 
 __all__ = [
@@ -45,11 +46,11 @@ class Contract:
         return bool(self.kind)
 
     def key(self, message: Message) -> str:
-        """The key that a message names. Raises InvalidMessage when it is empty."""
+        """The key that a message names. Raises InvalidMessage when no actor may be named so."""
         key: str = getattr(message, self.key_field) if self.key_field else ""
         if not key:
             raise InvalidMessage(f"{self.name} needs a key in its field {self.key_field!r}; it is empty")
-        return key
+        return check_key(key, f"{self.name}.{self.key_field}")
 
 
 def contract_of(message_type: type[Message]) -> Contract:

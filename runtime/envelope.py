@@ -6,6 +6,7 @@ An envelope is encoded once, when it is made; the store and the mesh carry those
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from functools import lru_cache
 
 from google.protobuf.message import DecodeError, Message
@@ -15,10 +16,12 @@ from runtime.errors import InvalidMessage
 from runtime.record import record
 
 __all__ = [
+    "KEY_BYTES_MAX",
     "Address",
     "Envelope",
     "address_of",
     "body_of",
+    "check_key",
     "content_of",
     "decode",
     "encode",
@@ -29,6 +32,9 @@ __all__ = [
 ]
 
 _END_S = 2.0**48 / 1000  # ids have 48 bits for the ms since 1970
+
+KEY_BYTES_MAX = 256
+"""The longest key of an actor, in bytes of UTF-8."""
 
 Address = tuple[str, str]
 """(kind, key) of an actor; written `kind/key`, e.g. `billing/ORD-1`. A kind holds no slash, a key may."""
@@ -177,6 +183,24 @@ def decode(encoded: bytes) -> Envelope:
 def is_instant(at_s: float) -> bool:
     """Whether this is a time since 1970 that messages and timers can have: no NaN, not negative, not for ever."""
     return 0.0 <= at_s < _END_S
+
+
+def check_key(key: str, name: str = "a key") -> str:
+    """The key, if an actor may be named so. Raises InvalidMessage with the reason; `name` says which key it is.
+
+    Only what is about to be sent is checked: a key that lies in the store already is read as it is.
+    """
+    if not key:
+        raise InvalidMessage(f"{name} must not be empty")
+    if not key.isprintable():
+        for place, char in enumerate(key):
+            if unicodedata.category(char) in ("Cc", "Cs"):
+                what = "a control character" if unicodedata.category(char) == "Cc" else "half a character"
+                raise InvalidMessage(f"{name} holds {what} (U+{ord(char):04X}) at {place}; take text without it")
+    size = len(key.encode()) if len(key) * 4 > KEY_BYTES_MAX else 0
+    if size > KEY_BYTES_MAX:
+        raise InvalidMessage(f"{name} must be at most {KEY_BYTES_MAX} bytes of UTF-8; it has {size}")
+    return key
 
 
 def message_id(sent_at_s: float, cause: bytes, position: int, destination: str, content: bytes = b"") -> bytes:

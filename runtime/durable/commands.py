@@ -20,7 +20,7 @@ from runtime.durable.outbox import check_size
 from runtime.durable.region import Region
 from runtime.durable.sessions import Reply, Sessions
 from runtime.durable.transition import mail_row
-from runtime.envelope import Address, Envelope, address_of, decode, encode, shard_of
+from runtime.envelope import Address, Envelope, address_of, check_key, decode, encode, shard_of
 from runtime.errors import (
     DeadlineExceeded,
     InvalidMessage,
@@ -170,7 +170,7 @@ class Commands:
         return encode(
             id=id,
             kind=kind or contract.kind,
-            key=key or contract.key(command),
+            key=check_key(key, f"the key for {kind or contract.kind}") if key else contract.key(command),
             type=contract.name,
             body=body,
             conversation=conversation or id,

@@ -11,7 +11,17 @@ from protos import durable_pb2
 from runtime.contracts import Contract, field_text
 from runtime.durable.behaviour import Decision, Outgoing
 from runtime.durable.transition import ClientAnswer, Draft
-from runtime.envelope import Envelope, address_of, body_of, content_of, encode, is_instant, message_id, parse_address
+from runtime.envelope import (
+    Envelope,
+    address_of,
+    body_of,
+    check_key,
+    content_of,
+    encode,
+    is_instant,
+    message_id,
+    parse_address,
+)
 from runtime.errors import InvalidMessage, MessageTooLarge
 
 __all__ = ["Outbox", "check_size"]
@@ -105,7 +115,7 @@ class Outbox:
             contract.name,
             body,
             outgoing.kind or contract.kind,
-            outgoing.key or contract.key(outgoing.message),
+            check_key(outgoing.key) if outgoing.key else contract.key(outgoing.message),
             id=outgoing.id,
             due_at_s=outgoing.due_at_s,
             reply_to=self._sender if outgoing.wants_reply else "",
@@ -123,6 +133,7 @@ class Outbox:
             key = field_text(event, one.key_field)
             if not key:
                 raise InvalidMessage(f"{contract.name} has no {one.key_field}, by which {one.kind} would receive it")
+            check_key(key, f"{contract.name}.{one.key_field}")
             self._add(contract.name, body, one.kind, key, process=one.process)
 
     def _reply(self, message: Message, name: str, body: bytes, *, id: bytes = b"") -> None:

@@ -121,6 +121,8 @@ async def test_the_same_id_with_other_content_already_exists(stub: Stub) -> None
         ({"amount_cents": -1}, "amount_cents must be 0 or more; it is -1"),
         ({"order_id": "x" * 257}, "order_id must be at most 256 bytes of UTF-8; it has 257"),
         ({"sku": "🏺" * 65}, "sku must be at most 256 bytes of UTF-8; it has 260"),
+        ({"order_id": "ORD\0"}, "order_id holds a control character (U+0000) at 3; take text without it"),
+        ({"sku": "CHAIR\n"}, "sku holds a control character (U+000A) at 5; take text without it"),
         ({"flow": 7}, "flow must be 0 (orchestration) or 1 (choreography); it is 7"),
     ],
 )
@@ -131,7 +133,7 @@ async def test_bad_input_is_refused_before_anything_is_sent(
     assert commands.sent == []
 
 
-@pytest.mark.parametrize("name", ["🏺" * 64, "a/b c", "\u202eORD", "x" * 256, "naïve\n", "ORD\0"])
+@pytest.mark.parametrize("name", ["🏺" * 64, "a/b c", "\u202eORD", "x" * 256, "naïve"])
 async def test_any_unicode_makes_an_id(stub: Stub, name: str) -> None:
     assert (await stub.PlaceOrder(_request(order_id=name, sku=name))).order_id == name
     assert (await stub.GetOrder(GetOrderRequest(order_id=name))).line.sku == name

@@ -16,8 +16,8 @@ from runtime.durable.behaviour import Outgoing, SetTimer
 from runtime.durable.facts import SweepFailed
 from runtime.durable.kind import Limits
 from runtime.durable.transition import mail_row
-from runtime.errors import FinalError, StoreUnavailable
-from runtime.store.records import ActorRow, Expected, Transition, Verdict
+from runtime.errors import FinalError, InvalidMessage, StoreUnavailable
+from runtime.store.records import ActorRow, Expected, Subscription, Transition, Verdict
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till
 
@@ -40,10 +40,11 @@ async def change_row(local: LocalNode, row: ActorRow, **fields: Any) -> None:
     assert await local.store.commit([transition]) == [Verdict.COMMITTED]
 
 
-KEYS = ["a/b/c", "/", "\x00", "ключ", "🧾\u200d", "a" * 10_000, " ", "#1", "A#1", "\ufeff"]
+KEYS = ["a/b/c", "/", "ключ", "🧾\u200d", "a" * 256, "🧾" * 64, " ", "#1", "A#1", "\ufeff", "\u00e9", "e\u0301"]
+NO_KEYS = ["a" * 1_000_000, "🧾" * 65, "a\x00", "\n", "a\x1b[2J", "\x85"]
 
 
-def test_any_text_is_a_key() -> None:
+def test_any_text_of_a_line_is_a_key() -> None:
     async def scenario() -> None:
         till = Till()
         local = await LocalNode([till]).start()
@@ -52,6 +53,65 @@ def test_any_text_is_a_key() -> None:
             assert answer == OrderBilled(order_id=key, amount_cents=1)
         for key in KEYS:
             assert (await Post(local, key).state()).charges == 1
+        await local.stop()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("explicit", [False, True])
+@pytest.mark.parametrize("key", NO_KEYS, ids=range(len(NO_KEYS)))
+def test_what_is_no_key_is_refused_before_anything_is_stored(key: str, explicit: bool) -> None:
+    async def scenario() -> None:
+        local = await LocalNode([Till()]).start()
+        with pytest.raises(InvalidMessage, match=r"holds a control character|must be at most 256 bytes"):
+            await local.send(BillOrder(order_id="ORD-1" if explicit else key), **({"key": key} if explicit else {}))
+        assert await local.mail("billing", key) == []
+        await local.stop()
+
+    run(scenario())
+
+
+def test_half_a_character_is_no_key() -> None:
+    async def scenario() -> None:
+        local = await LocalNode([Till()]).start()
+        with pytest.raises(InvalidMessage, match="half a character"):
+            await local.send(BillOrder(order_id="ORD-1"), key="a\udc80")
+        await local.stop()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("key", NO_KEYS, ids=range(len(NO_KEYS)))
+@pytest.mark.parametrize("how", ["a command", "a command with an explicit key", "an event with a subscriber"])
+def test_a_handler_that_sends_to_what_is_no_key_has_failed_and_nothing_leaves(key: str, how: str) -> None:
+    sent = {
+        "a command": Outgoing(BillOrder(order_id=key)),
+        "a command with an explicit key": Outgoing(BillOrder(order_id="ORD-2"), key=key),
+        "an event with a subscriber": Outgoing(OrderBilled(order_id=key)),
+    }[how]
+
+    async def scenario() -> None:
+        till = Till(sends={7: sent}, subscriptions=(Subscription("shop.OrderBilled", "billing", "order_id"),))
+        local = await LocalNode([till]).start()
+        post = Post(local)
+        await post.send(post.bill(7))
+        await local.sleep(200.0)
+        (why,) = await parked(local)
+        assert "control character" in why or "256 bytes" in why
+        assert await local.mail("billing", key) == []
+        await local.stop()
+
+    run(scenario())
+
+
+def test_an_actor_that_lies_in_the_store_under_an_odd_key_is_read_and_goes_on() -> None:
+    async def scenario() -> None:
+        local = await LocalNode([Till()]).start()
+        post = Post(local, "odd\x00key")
+        await post.send(post.bill(1))
+        await local.sleep(1.0)
+        assert await post.order() == ["1"]
+        assert await local.commands.read("billing", "odd\x00key") is not None
         await local.stop()
 
     run(scenario())
