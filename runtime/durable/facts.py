@@ -10,6 +10,7 @@ from runtime.ports import Fact
 __all__ = [
     "ActivationReloaded",
     "ActorNeedsHelp",
+    "ClockOffPace",
     "HandlerFailed",
     "KindRecovered",
     "KindThrottled",
@@ -17,6 +18,17 @@ __all__ = [
     "PushRejected",
     "SweepFailed",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class ClockOffPace(Fact):
+    """The clock is so far ahead of the time that nodes have lived through: it jumped, or none ran for so long.
+
+    History is kept until it has been lived through for the whole retention.
+    """
+
+    level: ClassVar[str] = "warning"
+    ahead_s: float
 
 
 @dataclass(frozen=True, slots=True)

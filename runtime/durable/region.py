@@ -24,6 +24,7 @@ from runtime.durable.activation import Activation
 from runtime.durable.activations import Activations
 from runtime.durable.facts import PushRejected
 from runtime.durable.kind import Kind, Limits, Subscribers
+from runtime.durable.purger import Purger
 from runtime.durable.sessions import Sessions
 from runtime.durable.sweeper import Sweeper
 from runtime.durable.transition import ClientAnswer, Draft
@@ -95,8 +96,9 @@ class Region:
         self.activations: Mapping[str, Activations] = {
             kind.name: Activations(kind, committer, self._release, self.read_again, self._may_commit) for kind in kinds
         }
+        purger = Purger(self._purges)
         self.sweepers = {
-            name: Sweeper(activations, self._owned.setdefault(name, set()))
+            name: Sweeper(activations, self._owned.setdefault(name, set()), purger)
             for name, activations in self.activations.items()
         }
 
@@ -243,6 +245,14 @@ class Region:
     def _is_in(self, kind: str, shards: frozenset[int], address: str) -> bool:
         of_kind, _, key = address.partition("/")
         return of_kind == kind and shard_of(key, self._limits.shards_per_kind) in shards
+
+    def _purges(self, kind: str) -> bool:
+        """Whether the sweeper of this kind, here, is the one in the cluster: that of the first shard with an owner."""
+        if self._placement is None:
+            return kind == min(self.sweepers)
+        owners = ((slot, owner) for slot, (owner, _) in self._moves.items() if owner)
+        (first, shard), owner = min(owners, default=(("", 0), ""))
+        return first == kind and owner == self._node and shard in self._owned[kind]
 
     def lost(self, reason: str) -> None:
         for kind, activations in self.activations.items():

@@ -1,7 +1,8 @@
-"""What nobody pushed: mail that waits in the store, timers that fall due, history that may be forgotten.
+"""What nobody pushed: mail that waits in the store, timers that fall due.
 
-One sweeper for each kind on a node. Each pass reads what is there now; nothing is remembered from one pass to the next,
-since rows may become visible out of order. A push makes all this needless in the normal case, a lost one costs a pass.
+One sweeper for each kind on a node; one of them in the whole cluster has old history forgotten. Each pass reads what is
+there now; nothing is remembered from one pass to the next, since rows may become visible out of order. A push makes all
+this needless in the normal case, a lost one costs a pass.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from google.protobuf.message import DecodeError
 from protos import durable_pb2
 from runtime.durable.activations import Activations
 from runtime.durable.facts import SweepFailed
+from runtime.durable.purger import Purger
 from runtime.durable.transition import Draft
 from runtime.durable.turn import timer_id
 from runtime.envelope import Address, Envelope, address_of, encode, is_instant
@@ -29,9 +31,6 @@ _REACH_MAX = 8000  # a pass, while what it found first could not all be delivere
 _FULL_EVERY = 10  # passes: one that reads recent mail as well, whatever the clock of its sender said
 _ARMED_MAX = 100_000  # timers about to fire; more are found by later passes
 _AGAIN_S = 0.05  # when a pass found more than it could read
-_PURGE_EVERY_S = 30.0
-_PURGE_ROWS = 500
-_PURGE_LATER_S = 60.0  # than the retention ends: a post that was let in as its id grew too old is written by then
 _EVER_S = 1e18
 _LATE_S = 0.001  # a loop may call back a little early; a timer never fires before it is due
 
@@ -39,8 +38,9 @@ _LATE_S = 0.001  # a loop may call back a little early; a timer never fires befo
 class Sweeper:
     """Finds the mail and the timers of one kind's owned shards. `live` are those whose pushes are taken."""
 
-    def __init__(self, activations: Activations, live: set[int]) -> None:
+    def __init__(self, activations: Activations, live: set[int], purger: Purger) -> None:
         self._activations = activations
+        self._purger = purger
         self._kind = activations.kind
         self._ports = activations.kind.ports
         self._live = live
@@ -54,8 +54,6 @@ class Sweeper:
         self._passes = 0
         self._armed: dict[bytes, None] = {}
         self._stopped = False
-        self._purge_after = b""
-        self._next_purge_at_s = 0.0
 
     async def run(self) -> None:
         """Sweep until stopped."""
@@ -147,7 +145,7 @@ class Sweeper:
             if shards and not self._activations.paused:
                 complete = await self._sweep_waiting(shards, now_s)
                 complete = await self._sweep_timers(shards) and complete
-            await self._purge(now_s)
+            await self._purger.step(self._kind)
         except StoreError as error:
             self._ports.report(SweepFailed(self._kind.name, str(error)))
             return False
@@ -242,17 +240,6 @@ class Sweeper:
     def _unreadable(self, row: ActorRow, reason: str) -> None:
         error = f"the timers of {address_of(*row.address)} cannot be read: {reason}"
         self._ports.report(SweepFailed(self._kind.name, error))
-
-    async def _purge(self, now_s: float) -> None:
-        if now_s < self._next_purge_at_s:
-            return
-        limits = self._kind.limits
-        self._ports.reach(Failpoint.PURGE_ASKED)
-        _, self._purge_after = await self._kind.store.purge(
-            handled_before_s=now_s - limits.retention_s - _PURGE_LATER_S, limit=_PURGE_ROWS, after=self._purge_after
-        )
-        self._ports.reach(Failpoint.PURGED)
-        self._next_purge_at_s = now_s + (limits.sweep_s if self._purge_after else _PURGE_EVERY_S)
 
     # --- timers ---
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from runtime.envelope import Address
 from runtime.ports import Ports
+from runtime.store.lived import Lived
 from runtime.store.records import (
     ActorRow,
     ClusterView,
@@ -45,6 +46,7 @@ class MemoryStore:
         self._nodes: dict[str, NodeRow] = {}
         self._shards: dict[_Slice, ShardRow] = {}
         self._subscriptions: dict[str, tuple[Subscription, ...]] = {}
+        self._lived = Lived()
 
     @property
     def cluster_id(self) -> str:
@@ -193,6 +195,12 @@ class MemoryStore:
             if conversation not in live and all(row.handled_at_s < handled_before_s for row in rows.values()):
                 gone += len(self._history.pop(conversation))
         return gone, b""
+
+    async def lived(self) -> Lived:
+        return self._lived
+
+    async def put_lived(self, lived: Lived) -> None:
+        self._lived = lived
 
     # --- membership ---
 

@@ -18,6 +18,7 @@ from typing import Protocol, runtime_checkable
 
 from runtime.envelope import Address
 from runtime.errors import StoreError
+from runtime.store.lived import Lived
 from runtime.store.records import (
     ActorRow,
     ClusterView,
@@ -121,6 +122,12 @@ class Store(Protocol):
         (empty: reached the end, start over).
         """
         ...
+
+    async def lived(self) -> Lived:
+        """How much time its nodes have lived through, as last written."""
+        ...
+
+    async def put_lived(self, lived: Lived) -> None: ...
 
     # --- membership ---
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from runtime.adapters import system_ports
 from runtime.ports import Cancellable
+from runtime.store.lived import Lived
 from runtime.store.memory import MemoryStore
 from runtime.store.port import Store
 from runtime.store.records import Expected, MailRow, NodeRow, Outcome, ShardRow, Subscription, Transition
@@ -175,6 +176,8 @@ def writes(draw: st.DrawFn) -> Operation:
         *[commit] * 8,
         lambda s: s.settle(batch),
         lambda s: s.purge(handled_before_s=instant_s, limit=limit, after=after),
+        lambda s: s.lived(),
+        lambda s: s.put_lived(Lived(lease_s, ((0.0, instant_s),))),
         lambda s: s.join(node, lease_s=lease_s, replace=other),
         lambda s: s.renew(name, incarnation, lease_s=lease_s),
         lambda s: s.leave(name, incarnation),

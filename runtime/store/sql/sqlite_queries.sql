@@ -118,3 +118,9 @@ select kind from known where kind is not null;
 -- name: actors
 select kind, key, shard, revision, last_id, conversation, state_type, state, timers, due_at_s, updated_at_s
 from actors where kind = :kind and key > :after order by key limit :limit;
+
+-- name: put_lived
+insert or replace into meta values ('lived', ?)
+
+-- name: lived
+select value from meta where name = 'lived'

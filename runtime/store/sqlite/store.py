@@ -17,6 +17,7 @@ from runtime.envelope import Address
 from runtime.errors import CommitUnknown, StoreError, StoreUnavailable
 from runtime.ports import Ports
 from runtime.store.batch import Batch
+from runtime.store.lived import Lived
 from runtime.store.records import (
     ActorRow,
     ClusterView,
@@ -208,6 +209,16 @@ class SqliteStore:
         )
         gone = await self._write(lambda connection: forget(connection, old, handled_before_s)) if old else 0
         return gone, next_after
+
+    async def lived(self) -> Lived:
+        def read(connection: apsw.Connection) -> Lived:
+            text = connection.execute(self._sql["lived"]).get
+            return Lived() if text is None else Lived.from_text(text)
+
+        return await self._reader.patiently(read)
+
+    async def put_lived(self, lived: Lived) -> None:
+        await self._write(lambda connection: connection.execute(self._sql["put_lived"], (lived.as_text(),)))
 
     # --- membership ---
 

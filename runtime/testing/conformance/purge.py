@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runtime.store.lived import Lived
 from runtime.store.port import Store
 from runtime.store.records import Transition, Verdict
 from runtime.testing.conformance.case import ConformanceBase
@@ -66,6 +67,13 @@ class PurgeConformance(ConformanceBase):
             assert await self.one(store, post(mail_row(1, conversation=5))) is Verdict.DUPLICATE
             await store.purge(handled_before_s=200.0, limit=10)
             assert await self.one(store, post(mail_row(1, conversation=5))) is Verdict.COMMITTED
+
+    async def test_how_much_time_was_lived_through_is_kept_as_it_was_last_written(self) -> None:
+        async with self.store() as store:
+            assert await store.lived() == Lived()
+            for lived in (Lived(1.25, ((0.0, 1_700_000_000.123456),)), Lived(7.5, ((0.0, 5.0), (3.25, 4.5)))):
+                await store.put_lived(lived)
+                assert await store.lived() == lived
 
     async def test_an_empty_store_has_nothing_to_forget(self) -> None:
         async with self.store() as store:

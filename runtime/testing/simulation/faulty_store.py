@@ -18,6 +18,7 @@ from typing import Any, TypeVar, cast
 from runtime.envelope import Address
 from runtime.errors import CommitUnknown, StoreBusy, StoreError, StoreFull, StoreUnavailable
 from runtime.store.batch import Batch
+from runtime.store.lived import Lived
 from runtime.store.records import (
     ActorRow,
     ClusterView,
@@ -32,6 +33,7 @@ from runtime.store.records import (
 from runtime.testing.simulation.database import Database
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.loop import SimLoop, check_alive
+from runtime.testing.simulation.store_faults import StoreFaults
 
 __all__ = ["FaultyStore", "StoreFaults"]
 
@@ -39,29 +41,6 @@ _T = TypeVar("_T")
 _LOCK_S = 1.5  # a writer waits for it
 _LOCK_LOOKS = 6
 _Call = Callable[[], Coroutine[Any, Any, _T]]
-
-
-@dataclass(slots=True)
-class StoreFaults:
-    """How a connection misbehaves: chances for each call, and seconds."""
-
-    delay_s: tuple[float, float] = (0.0002, 0.003)  # each way
-    slow: float = 0.0  # a call that takes up to `slow_s` longer
-    slow_s: float = 1.0
-    refused: float = 0.0  # busy, full or lost before anything was written
-    reply_lost: float = 0.0  # of a write other than a commit, which was done all the same
-    unknown_applied: float = 0.0
-    unknown_missing: float = 0.0
-    unknown_late: float = 0.0  # not yet applied when the caller is told that the outcome is unknown
-    dies: float = 0.0  # the commit is applied, and the node is killed before it hears of it
-    hang: float = 0.0  # a commit that takes up to `hang_s`
-    hang_s: float = 8.0
-    settle_fails: float = 0.0
-
-    def heal(self) -> None:
-        """Be a good store from now on."""
-        self.slow = self.refused = self.reply_lost = self.dies = self.hang = self.settle_fails = 0.0
-        self.unknown_applied = self.unknown_missing = self.unknown_late = 0.0
 
 
 class FaultyStore:
@@ -209,6 +188,12 @@ class FaultyStore:
     async def purge(self, *, handled_before_s: float, limit: int, after: bytes = b"") -> tuple[int, bytes]:
         database = self._database
         return await self._write(lambda: database.purge(handled_before_s=handled_before_s, limit=limit, after=after))
+
+    async def lived(self) -> Lived:
+        return await self._read(self._database.rows.lived)
+
+    async def put_lived(self, lived: Lived) -> None:
+        await self._write(lambda: self._database.rows.put_lived(lived))
 
     # --- membership ---
 

@@ -1,0 +1,60 @@
+"""Forgets old history, no faster than time is lived through: what a clock says once forgets nothing.
+
+    clocks ──▶ Lived, kept in the store ──what is older than the retention, by time lived through──▶ Store.purge
+
+Time in which no node ran is not lived through, and does not count for the retention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from runtime.durable.facts import ClockOffPace
+from runtime.durable.kind import Kind
+from runtime.failpoints import Failpoint
+from runtime.store.lived import Lived
+from runtime.store.port import Store
+
+__all__ = ["Purger"]
+
+_EVERY_S = 30.0
+_ROWS = 500
+_LATER_S = 60.0  # than the retention ends: a post that was let in as its id grew too old is written by then
+_SAID_BEHIND_S, _SAID_AHEAD_S = 60.0, 3600.0
+
+
+class Purger:
+    """Shared by the sweepers of a node; acts for the kind that `is_ours` says is the one of the whole cluster."""
+
+    def __init__(self, is_ours: Callable[[str], bool]) -> None:
+        self._is_ours = is_ours
+        self._after = b""
+        self._next_at_s = float("-inf")  # monotonic
+        self._written = Lived(), 0.0  # by this node, and at which monotonic instant
+
+    async def step(self, kind: Kind) -> None:
+        """Forget some of what is old, if it is time to. Raises StoreError."""
+        steady_s = kind.ports.clock.monotonic_s()
+        if steady_s < self._next_at_s or not self._is_ours(kind.name):
+            return
+        age_s = kind.limits.retention_s + _LATER_S
+        kind.ports.reach(Failpoint.PURGE_ASKED)
+        lived = await self._live_on(kind, steady_s, age_s)
+        before_s = lived.before_s(age_s)
+        _, self._after = await kind.store.purge(handled_before_s=before_s, limit=_ROWS, after=self._after)
+        kind.ports.reach(Failpoint.PURGED)
+        self._next_at_s = steady_s + (kind.limits.sweep_s if self._after else _EVERY_S)
+
+    async def _live_on(self, kind: Kind, steady_s: float, age_s: float) -> Lived:
+        """Count what has passed since this node counted last, unless others have counted since."""
+        store: Store = kind.store
+        now_s = kind.ports.clock.now_s()
+        lived, (written, at_s) = await store.lived(), self._written
+        by_s = steady_s - at_s if lived == written and lived.stretches else 0.0
+        ahead_s = lived.ahead_s(now_s) - by_s
+        if not -_SAID_BEHIND_S <= ahead_s <= _SAID_AHEAD_S:
+            kind.ports.report(ClockOffPace(ahead_s=ahead_s))
+        lived = lived.on(by_s, now_s).without(age_s)
+        await store.put_lived(lived)
+        self._written = lived, steady_s
+        return lived
