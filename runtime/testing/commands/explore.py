@@ -10,12 +10,14 @@ import click
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from runtime.adapters import SystemClock
 from runtime.errors import InvalidDefinition, InvalidMessage
 from runtime.saga.saga import Saga
 from runtime.testing.commands import options
+from runtime.testing.commands.ending import Ending
 from runtime.testing.commands.loading import attribute_of
 from runtime.testing.explorer.bounds import Bounds
-from runtime.testing.explorer.explore import explore as explored
+from runtime.testing.explorer.explore import explored
 from runtime.testing.explorer.result import Exploration
 
 __all__ = ["explore"]
@@ -58,17 +60,18 @@ def explore(ctx: click.Context, /, saga: str, mermaid: bool, as_json: bool, **bo
     carry out, refuse, fault, be silent, answer late, twice or in any order; a client may cancel; the deadline may pass.
     All but --asks and --states say how much of that there is in one schedule.
     """
-    found = _run(_saga_named(saga), Bounds(**bounds))
+    with Ending() as ending:
+        found = _run(_saga_named(saga), Bounds(**bounds), ending)
     click.echo("\n".join(found.lines()), err=as_json)
     for one in found.violations[:_SHOWN_MAX]:
         shown = one.mermaid() if mermaid else one.text()
         click.echo(f"\n{shown}", err=as_json)
     if as_json:
         click.echo(json.dumps(found.as_object()))
-    ctx.exit(1 if found.violations else 0)
+    ctx.exit(ending.exit_code(1 if found.violations else 0))
 
 
-def _run(saga: type[Saga], bounds: Bounds) -> Exploration:
+def _run(saga: type[Saga], bounds: Bounds, ending: Ending) -> Exploration:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         bar = progress.add_task("states", total=None)
@@ -77,7 +80,7 @@ def _run(saga: type[Saga], bounds: Bounds) -> Exploration:
             progress.update(bar, description=f"{states:,} states, {depth} moves deep")
 
         try:
-            return explored(saga, bounds=bounds, progress=tell)
+            return explored(saga, (), bounds, tell, SystemClock(), lambda: ending.name)
         except InvalidMessage as error:
             raise _wrong(str(error)) from error
 

@@ -13,6 +13,7 @@ import click
 
 from runtime.failpoints import Failpoint
 from runtime.testing.commands import options
+from runtime.testing.commands.ending import Ending
 from runtime.testing.commands.loading import workload_named
 from runtime.testing.commands.spread import spread
 from runtime.testing.commands.story import story
@@ -54,9 +55,11 @@ def failpoints(ctx: click.Context, pairs_max: int | None, only_list: bool, name:
     if pairs_max is not None:  # spread evenly over all
         step = max(1, len(twice) // max(1, pairs_max))
         twice = list(islice(twice[::step], pairs_max))
-    tally = _run(base, [*once, *twice], name, jobs=jobs)
+    with Ending() as ending:
+        tally = _run(base, [*once, *twice], name, jobs=jobs, ending=ending)
+    ending.say(tally.crashes.total(), len(once) + len(twice), "runs")
     _tell(tally, base, once, twice, as_json=as_json)
-    ctx.exit(1 if tally.failed else 0)
+    ctx.exit(ending.exit_code(1 if tally.failed else 0))
 
 
 @dataclass(slots=True)
@@ -74,11 +77,11 @@ class _Tally:
             self.failed.append((crash, result))
 
 
-def _run(base: Reference, crashes: Sequence[Crash], name: str, *, jobs: int) -> _Tally:
+def _run(base: Reference, crashes: Sequence[Crash], name: str, *, jobs: int, ending: Ending) -> _Tally:
     tally = _Tally()
     with options.progress() as progress:
         bar = progress.add_task("crashes", total=len(crashes))
-        for crash, result in spread(partial(_crash, base.seed), name, crashes, jobs=jobs):
+        for crash, result in spread(partial(_crash, base.seed), name, crashes, jobs=jobs, ending=ending):
             tally.add(crash, result)
             progress.update(bar, advance=1, description=f"crashes, {len(tally.failed)} failed")
     return tally
@@ -95,7 +98,7 @@ def _tell(tally: _Tally, base: Reference, once: Sequence[Crash], twice: Sequence
     if as_json:
         told = {
             "failpoints": len(tally.died_at),
-            "runs": len(once) + len(twice),
+            "runs": tally.crashes.total(),
             "violations": sum(len(result.violations) for _, result in tally.failed),
             "hits": len(once),
             "pairs": len(twice),

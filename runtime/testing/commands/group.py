@@ -1,4 +1,7 @@
-"""The test kit's command line. Exit codes: 0 all promises kept, 1 one was broken, 2 bad input."""
+"""The test kit's command line. Exit codes: 0 all promises kept, 1 one was broken, 2 bad input.
+
+One that a signal ends says what it has found until then, and exits with 128 and the signal's number.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ __all__ = ["main", "proving"]
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 all promises kept, 1 one was broken, 2 bad input, 7 could not be shown.",
+    epilog="Exit codes: 0 all promises kept, 1 one was broken, 2 bad input, 7 not shown, 128 + a signal's number.",
 )
 def proving() -> None:
     """Run whole clusters in simulation, under faults drawn from a seed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +12,11 @@ import click
 
 from runtime.saga.saga import Saga
 from runtime.testing.commands import options
+from runtime.testing.commands.ending import Ended, Ending
 from runtime.testing.commands.loading import attribute_of, workload_named
 from runtime.testing.commands.spread import in_order
 from runtime.testing.mutants.hunt import Hunt, hunt
-from runtime.testing.mutants.hunters import EXPLORER, Explored, Hunter, Simulated
+from runtime.testing.mutants.hunters import EXPLORER, Explored, Hunter, Simulated, Until
 from runtime.testing.mutants.mutant import Mutant
 from runtime.testing.mutants.page import page
 from runtime.testing.mutants.registry import MUTANTS, ROOMS
@@ -81,15 +83,16 @@ def mutants(
         click.echo("\n".join(_list()))
         return
     report = Report()
-    with options.progress() as progress:
+    with Ending() as ending, options.progress() as progress:
         bar = progress.add_task("mutants", total=len(chosen))
-        for one in _hunts(chosen, workloads, range(first, first + seeds_max), jobs):
+        for one in _hunts(chosen, workloads, range(first, first + seeds_max), jobs, ending):
             report.add(one)
             if target is not None:  # now, for it may be hours to the end
                 target.write_text(page([one], _text(target)), encoding="utf-8")
             progress.update(bar, advance=1, description=f"mutants, {len(report.missed)} not found")
+    ending.say(len(report.hunts), len(chosen), "mutants")
     click.echo(json.dumps(report.as_object()) if as_json else "\n".join(report.lines()))
-    ctx.exit(0 if report.holds else 1)
+    ctx.exit(ending.exit_code(0 if report.holds else 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +120,25 @@ def _list() -> Iterator[str]:
     yield f"{len(MUTANTS)} mutants"
 
 
-def _hunts(chosen: Sequence[Mutant], workloads: Sequence[str], seeds: range, jobs: int) -> Iterator[Hunt]:
+def _hunts(
+    chosen: Sequence[Mutant], workloads: Sequence[str], seeds: range, jobs: int, ending: Ending
+) -> Iterator[Hunt]:
     for name in workloads:
         hunter_named(name)  # bad names are told before anything is begun
     hunted = [_Quarry(mutant.name, tuple(workloads), seeds) for mutant in chosen]
-    yield from in_order(_hunt, hunted, jobs=jobs)
+    if jobs > 1:
+        yield from in_order(_hunt, hunted, jobs=jobs, ending=ending)
+        return
+    with suppress(Ended):  # what is hunted then is not in the report
+        for one in hunted:
+            yield _hunt(one, ending)
 
 
-def _hunt(quarry: _Quarry) -> Hunt:
+def _hunt(quarry: _Quarry, ending: Ending | None = None) -> Hunt:
     mutant, given = MUTANTS[quarry.name], quarry.workloads
     chosen = (mutant.workload,) if mutant.workload in given else given
-    return hunt(mutant, {one: hunter_named(one) for one in chosen}, quarry.seeds)
+    until = (Ending() if ending is None else ending).check
+    return hunt(mutant, {one: Until(hunter_named(one), until) for one in chosen}, quarry.seeds)
 
 
 def hunter_named(name: str) -> Hunter:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from runtime.adapters import SystemClock
 from runtime.testing.commands import options
+from runtime.testing.commands.ending import Ended, Ending
 from runtime.testing.commands.loading import workload_named
 from runtime.testing.power.cuts import Failure, PowerCuts, cut_power, story
 from runtime.testing.power.result import Result
@@ -37,17 +39,19 @@ def powercuts(ctx: click.Context, cuts: int, first: int, keep: Path | None, name
     flushed. Each seed is a store of its own, over a series of lives. Lost are promises that are not kept: a commit that
     was answered, an order that was acknowledged. Corrupt is everything else that no power cut excuses.
     """
-    total = _run(cuts, first, keep, workload_named(name))
+    with Ending() as ending:
+        total = _run(cuts, first, keep, workload_named(name), ending)
+    ending.say(total.cuts, cuts, "power cuts")
     if as_json:
         click.echo(json.dumps(total.as_object()))
     else:
         click.echo("\n".join(total.lines()))
     if total.failed:
         click.echo("\n".join(_told(total.failed[0], name)), err=as_json)
-        ctx.exit(1)
+    ctx.exit(ending.exit_code(1 if total.failed else 0))
 
 
-def _run(cuts: int, first: int, keep: Path | None, workload: Workload) -> PowerCuts:
+def _run(cuts: int, first: int, keep: Path | None, workload: Workload, ending: Ending) -> PowerCuts:
     total = PowerCuts(SystemClock())
     with options.progress() as progress:
         bar = progress.add_task("power cuts", total=cuts)
@@ -55,8 +59,10 @@ def _run(cuts: int, first: int, keep: Path | None, workload: Workload) -> PowerC
         def told(result: Result) -> None:
             text = f"power cuts, {total.lost} lost, {total.corrupt} corrupt"
             progress.update(bar, completed=total.cuts, description=text)
+            ending.check()
 
-        cut_power(cuts, workload, total, first=first, keep=keep, told=told)
+        with suppress(Ended):
+            cut_power(cuts, workload, total, first=first, keep=keep, told=told)
     return total
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from runtime.testing.commands import options
+from runtime.testing.commands.ending import Ending
 from runtime.testing.commands.loading import workload_named
 from runtime.testing.commands.story import as_object, story
 from runtime.testing.simulation import shrink as shrinking
@@ -34,13 +35,14 @@ def shrink(ctx: click.Context, seed: int, runs: int, path: Path | None, name: st
     result, tape = shrinking.record(seed, workload, name, calm=calm)
     if not result.violations:
         raise click.UsageError(f"seed {seed} of {name} keeps every promise: there is nothing to shrink")
-    with options.progress() as progress:
+    with Ending() as ending, options.progress() as progress:
         bar = progress.add_task("tries", total=runs)
 
         def tried(done: int, left: int) -> None:
             progress.update(bar, completed=done, description=f"tries, {left:,} decisions left")
 
-        small = shrinking.shrink(tape, workload, runs_max=runs, calm=calm, tried=tried)
+        small = shrinking.shrink(tape, workload, runs_max=runs, calm=calm, tried=tried, ended=lambda: ending.signal)
+    ending.say(small.runs, runs, "tries")
     path = path or Path(f"{seed}.tape")
     small.tape.write(path)
     if as_json:
@@ -49,4 +51,4 @@ def shrink(ctx: click.Context, seed: int, runs: int, path: Path | None, name: st
     else:
         click.echo("\n".join(story(small.result, again=f"replay --tape {path}")))
         click.echo(f"{small.before:,} decisions became {small.after:,} in {small.runs} runs")
-    ctx.exit(1)
+    ctx.exit(ending.exit_code(1))

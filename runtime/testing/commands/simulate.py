@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import click
 
 from runtime.adapters import SystemClock
 from runtime.testing.commands import options
+from runtime.testing.commands.ending import Ending
 from runtime.testing.commands.loading import workload_named
 from runtime.testing.commands.spread import spread
 from runtime.testing.commands.story import story
@@ -39,8 +40,10 @@ def simulate(
     ctx: click.Context, seeds: int, first: int, seed_file: Path | None, name: str, jobs: int, calm: bool, as_json: bool
 ) -> None:
     """Run many seeds, and show the first that breaks a promise."""
-    chosen = range(first, first + seeds) if seed_file is None else _listed(seed_file)
-    batch = _run(chosen, name, calm=calm, jobs=jobs)
+    chosen = list(range(first, first + seeds) if seed_file is None else _listed(seed_file))
+    with Ending() as ending:
+        batch = _run(chosen, name, calm=calm, jobs=jobs, ending=ending)
+    ending.say(batch.seeds, len(chosen), "seeds")
     if as_json:
         click.echo(json.dumps(batch.as_object()))
     else:
@@ -49,15 +52,14 @@ def simulate(
         failed = min(batch.failed, key=lambda result: result.seed)
         click.echo("\n".join(story(failed, again=f"replay {failed.seed} --workload {name}")), err=as_json)
         click.echo(f"smaller: python -m runtime.testing shrink {failed.seed} --workload {name}", err=as_json)
-    ctx.exit(1 if batch.failed or batch.missing else 0)
+    ctx.exit(ending.exit_code(1 if batch.failed or batch.missing else 0))
 
 
-def _run(seeds: Iterable[int], name: str, *, calm: bool, jobs: int) -> Batch:
+def _run(seeds: Sequence[int], name: str, *, calm: bool, jobs: int, ending: Ending) -> Batch:
     batch = Batch(SystemClock(), expected=() if calm else expected_by(workload_named(name)))
-    seeds = list(seeds)
     with options.progress() as progress:
         bar = progress.add_task("seeds", total=len(seeds))
-        for _, result in spread(partial(_seed, calm), name, seeds, jobs=jobs):
+        for _, result in spread(partial(_seed, calm), name, seeds, jobs=jobs, ending=ending):
             batch.add(result)
             progress.update(bar, advance=1, description=f"seeds, {batch.failures} failed, {batch.seeds_per_s:.1f}/s")
     return batch

@@ -3,23 +3,28 @@
     command ──runs──▶ spread ──jobs=1──▶ here, one after another
                              └─jobs=2──▶ worker processes, each with a workload of its own
 
-Results come as they are ready; with one job, in order.
+Results come as they are ready; with one job, in order. A signal that tells the command to end ends the workers too, and
+no more results come.
 """
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context, parent_process
+from threading import Thread
 from typing import Protocol, TypeVar
 
+from runtime.testing.commands.ending import Ending
 from runtime.testing.commands.loading import workload_named
 from runtime.testing.simulation.run import Result
 from runtime.testing.simulation.workload import Workload
 
 __all__ = ["Runner", "in_order", "spread"]
 
+_LOOK_S = 0.2  # between looks whether the command is to end
 _AHEAD = 4  # runs handed out for each worker, so that none waits and a failure is seen early
 
 Run = TypeVar("Run", contravariant=True)
@@ -33,11 +38,16 @@ class Runner(Protocol[Run]):
     def __call__(self, workload: Workload, run: Run, /) -> Result: ...
 
 
-def spread(runner: Runner[Run], workload: str, runs: Iterable[Run], *, jobs: int) -> Iterator[tuple[Run, Result]]:
-    """Each run with its result. Raises what a run raises."""
+def spread(
+    runner: Runner[Run], workload: str, runs: Iterable[Run], *, jobs: int, ending: Ending | None = None
+) -> Iterator[tuple[Run, Result]]:
+    """Each run with its result, until the command is to end. Raises what a run raises."""
+    ending = Ending() if ending is None else ending
     if jobs == 1:
         made = workload_named(workload)
         for run in runs:
+            if ending.signal:
+                return
             yield run, runner(made, run)
         return
     # Spawned, not forked: a worker begins like any other process, whatever this one has opened.
@@ -45,21 +55,39 @@ def spread(runner: Runner[Run], workload: str, runs: Iterable[Run], *, jobs: int
         left = iter(runs)
         waiting = {pool.submit(_do, runner, run): run for run in islice(left, jobs * _AHEAD)}
         while waiting:
-            done = next(as_completed(waiting))
+            done = _next(waiting, ending)
+            if done is None:
+                return
             run = waiting.pop(done)
             for more in islice(left, 1):
                 waiting[pool.submit(_do, runner, more)] = more
             yield run, done.result()
 
 
-def in_order(function: Callable[[Argument], Found], arguments: Sequence[Argument], *, jobs: int) -> Iterator[Found]:
-    """What a function of a module makes of each argument, in the order of the arguments, whatever ends first."""
-    if jobs == 1:
-        yield from map(function, arguments)
-        return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+def in_order(
+    function: Callable[[Argument], Found], arguments: Sequence[Argument], *, jobs: int, ending: Ending
+) -> Iterator[Found]:
+    """What a function of a module makes of each argument, in their order, until the command is to end."""
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_begin_worker) as pool:
         waiting = [pool.submit(function, argument) for argument in arguments]
-        yield from (one.result() for one in waiting)
+        for number, one in enumerate(waiting):
+            if _next([one], ending) is None:
+                finished = [other for other in waiting[number:] if other.done() and other.exception() is None]
+                yield from (other.result() for other in finished)
+                return
+            yield one.result()
+
+
+def _next(waiting: Iterable[Future[Found]], ending: Ending) -> Future[Found] | None:
+    """The next that is done; None when the command is to end, and then its workers have been ended."""
+    done: set[Future[Found]] = set()
+    while not done and not ending.signal:
+        done, _ = wait(waiting, timeout=_LOOK_S, return_when=FIRST_COMPLETED)
+    if not ending.signal:
+        return next(iter(done))
+    for worker in active_children():
+        worker.terminate()
+    return None
 
 
 class _Worker:
@@ -68,7 +96,22 @@ class _Worker:
     workload: Workload
 
 
+def _begin_worker() -> None:
+    """A terminal's signals are the parent's affair, and the worker ends when its parent is gone."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    Thread(target=_end_with_parent, name="ends with its parent", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        signal.raise_signal(signal.SIGTERM)
+
+
 def _begin(name: str) -> None:
+    _begin_worker()
     _Worker.workload = workload_named(name)
 
 

@@ -23,7 +23,7 @@ from runtime.testing.explorer.samples import Samples
 from runtime.testing.explorer.schedule import diagram
 from runtime.testing.explorer.search import Search
 
-__all__ = ["explore"]
+__all__ = ["explore", "explored"]
 
 
 def explore(
@@ -40,10 +40,21 @@ def explore(
     `progress` is told how many states are known, and how deep they are. Raises InvalidMessage for samples that fit
     nothing.
     """
-    bounds, clock = bounds or Bounds(), clock or SystemClock()
+    return explored(saga, samples, bounds or Bounds(), progress or _tell_nobody, clock or SystemClock(), lambda: "")
+
+
+def explored(
+    saga: type[Saga],
+    samples: Sequence[Message],
+    bounds: Bounds,
+    progress: Callable[[int, int], None],
+    clock: Clock,
+    ended_by: Callable[[], str],
+) -> Exploration:
+    """As `explore`; it stops, and tells what it has seen, once `ended_by` names something that ends it."""
     began_s = clock.monotonic_s()
     driver = Driver(saga, Samples(saga.definition, samples), bounds.asks_max)
-    search = Search(driver, Moves(driver, bounds), bounds.states_max, progress or (lambda states, depth: None))
+    search = Search(driver, Moves(driver, bounds), bounds.states_max, progress, ended_by)
     search.run()
     violations = (Violation(*found.breach, diagram(driver, found.path)) for found in search.found)
     return Exploration(
@@ -58,3 +69,7 @@ def explore(
         ends=dict(search.ends),
         violations=tuple(sorted(violations, key=lambda one: one.moves)),
     )
+
+
+def _tell_nobody(states: int, depth: int) -> None:
+    pass

@@ -42,7 +42,7 @@ class Exploration:
     depth: int  # moves to the farthest state
     took_s: float
     complete: bool  # every schedule within the bounds was seen
-    stopped_by: str  # why not: states_max, or violations; empty when it is complete
+    stopped_by: str  # why not: states_max, violations, or the name of a signal; empty when it is complete
     ends: Mapping[str, int]  # states in which nothing more comes by itself, by the saga's status
     violations: tuple[Violation, ...]  # the shortest schedules first
 

@@ -43,6 +43,7 @@ class Search:
     moves: Moves
     states_max: int
     progress: Callable[[int, int], None]
+    ended_by: Callable[[], str]  # what tells it to stop, asked at each state; empty: nothing
     transitions: int = 0
     depth: int = 0  # moves to the farthest state
     stopped_by: str = ""  # empty: all was seen
@@ -81,10 +82,13 @@ class Search:
                 self.depth += 1
             self._expand(number, checks)
             number += 1
+            self.stopped_by = self.stopped_by or self.ended_by()
             if number % _REPORT_EVERY == 0:
                 self.progress(self.states, self.depth)
         self.progress(self.states, self.depth)
-        if not self.found:
+        ended_by = self.ended_by()
+        self.stopped_by = self.stopped_by or ended_by
+        if not self.found and not ended_by:
             self._look_for_livelock(number)
 
     def _expand(self, number: int, checks: Checks) -> None:

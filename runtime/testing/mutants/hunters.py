@@ -17,7 +17,7 @@ from runtime.testing.simulation.ledger import Violation
 from runtime.testing.simulation.run import simulate_seed
 from runtime.testing.simulation.workload import Workload
 
-__all__ = ["EXPLORER", "Explored", "Hunter", "Simulated"]
+__all__ = ["EXPLORER", "Explored", "Hunter", "Simulated", "Until"]
 
 EXPLORER = "explorer"
 """The name of the hunter that needs no workload."""
@@ -67,6 +67,23 @@ class Explored:
     def look(self, number: int) -> tuple[Violation, ...]:
         name, saga = self._sagas[number]
         return _survived(lambda: _broken(name, saga))
+
+
+class Until:
+    """As another hunter, until `check` raises instead of letting it look."""
+
+    def __init__(self, hunter: Hunter, check: Callable[[], None]) -> None:
+        self._hunter = hunter
+        self._check = check
+        self.counts = hunter.counts
+
+    def numbers(self, seeds: Sequence[int]) -> Sequence[int]:
+        return self._hunter.numbers(seeds)
+
+    def look(self, number: int) -> tuple[Violation, ...]:
+        """Raises what `check` raises."""
+        self._check()
+        return self._hunter.look(number)
 
 
 def _broken(name: str, saga: type[Saga]) -> tuple[Violation, ...]:

@@ -58,10 +58,12 @@ def shrink(
     runs_max: int = 500,
     calm: bool = False,
     tried: Callable[[int, int], object] = lambda runs, decisions: None,
+    ended: Callable[[], object] = lambda: False,
 ) -> Shrunk:
     """The smallest run found within `runs_max` tries that breaks what the tape's first violation broke.
 
     Raises ValueError when the tape breaks nothing. `tried` is told of each try: how many, and what is left.
+    Once `ended` says so, no more is tried.
     """
     best = play(tape, workload, calm=calm)
     if not best.violations:
@@ -72,7 +74,7 @@ def shrink(
         smaller = _zeroed(tape, cut)
         if smaller is None:
             continue
-        if runs >= runs_max:
+        if runs >= runs_max or ended():
             break
         result = play(smaller, workload, calm=calm)
         runs += 1
