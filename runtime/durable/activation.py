@@ -25,6 +25,7 @@ from runtime.durable.kind import Kind
 from runtime.durable.lost import LostRuns, TurnLost
 from runtime.durable.suspects import Suspects
 from runtime.durable.transition import Draft, mail_row
+from runtime.durable.trials import hold_trial
 from runtime.durable.turn import Turn
 from runtime.envelope import Address, Envelope, address_of
 from runtime.errors import Overloaded, StoreError
@@ -203,6 +204,12 @@ class Activation(BatchActor):
         fitting = suspects.fitting(batch)
         context.put_back(batch[fitting:])
         await suspects.await_trial(self.address, batch[0].id)
+        try:
+            if not self.stopping:
+                await hold_trial(self.kind, suspects, self._host.losses, self._committer, batch[0], self.shard)
+        except (StoreError, Overloaded) as error:
+            self._host.reload(self, str(error), delay_s=1.0)
+            return ()
         if self.stopping:
             suspects.done_with(self.address)
             return ()

@@ -60,8 +60,7 @@ class Activations:
         self._table: dict[Address, Activation] = {}
         self._recent = Recent()
         self.losses = LostRuns(kind.limits.turn_messages_max)  # also of actors and shards that have left
-        deaths_max = kind.limits.node_deaths_max
-        self.suspects = Suspects(self.losses, kind.ports.tasks, kind.behaviour.retries.runs_max, deaths_max)
+        self.suspects = Suspects(kind.ports.tasks)
         self._unfetched: dict[Address, Activation] = {}  # made lately; read together by the first that runs
         self._tick = 0
         self._made = 0

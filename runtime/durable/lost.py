@@ -18,17 +18,17 @@ from runtime.envelope import Address
 
 __all__ = ["LostRuns", "TurnLost", "lost_runs_max"]
 
-_LOST_RUNS_MIN = 3
-_LOST_RUNS_OF_OTHERS = 12
+_LOST_RUNS_MIN = 12
 _GENERATION = 8192
 
 
 def lost_runs_max(runs_max: int) -> int:
     """How many runs of a message may come to nothing before it is parked.
 
-    What may fail less than three times, as a saga may, is not parked for so few losses that were none of its doing.
+    As many as may fail, and not less than a dozen: what may fail once, as a saga may, is not parked for a few losses
+    that were none of its doing.
     """
-    return runs_max if runs_max >= _LOST_RUNS_MIN else _LOST_RUNS_OF_OTHERS
+    return max(runs_max, _LOST_RUNS_MIN)
 
 
 class TurnLost(Exception):
@@ -40,6 +40,7 @@ class _Loss:
     unwritten: int  # runs that the row of mail does not know of
     reason: str  # of the last
     write_first: bool  # before it runs again, so that no handler runs on a store, or a lease, that then fails once more
+    is_condemned: bool = False
 
 
 class LostRuns:
@@ -54,9 +55,7 @@ class LostRuns:
     def __bool__(self) -> bool:
         return bool(self._newer or self._older or self._sizes)
 
-    def add(
-        self, address: Address, ids: Iterable[bytes], reason: str, *, write_first: bool = True, runs: int = 1
-    ) -> None:
+    def add(self, address: Address, ids: Iterable[bytes], reason: str, *, write_first: bool = True) -> None:
         """The handlers of these have run in one turn, and nothing came of it."""
         if len(self._newer) >= _GENERATION:
             self._newer, self._older = {}, self._newer
@@ -64,10 +63,18 @@ class LostRuns:
         for id in ids:
             count += 1
             before = self._older.pop(id, None) or self._newer.get(id)
-            self._newer[id] = _Loss(runs if before is None else before.unwritten + runs, reason, write_first)
+            self._newer[id] = _Loss(1 if before is None else before.unwritten + 1, reason, write_first)
         if len(self._sizes) >= _GENERATION:
             self._sizes.pop(next(iter(self._sizes)))
         self._sizes[address] = max(1, count // 2)
+
+    def condemn(self, id: bytes, reason: str) -> None:
+        """This is not to run again, whatever its budget says: it is parked with the reason."""
+        self._newer[id] = _Loss(self.unwritten(id), reason, write_first=False, is_condemned=True)
+
+    def is_condemned(self, id: bytes) -> bool:
+        loss = self._find(id)
+        return loss is not None and loss.is_condemned
 
     def turn_max(self, address: Address) -> int:
         """How many messages the next turn of this actor may take."""

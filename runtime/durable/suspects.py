@@ -1,7 +1,7 @@
-"""Mail that a node may have died over: each message runs by itself, after the store has counted that run.
+"""Mail that a node may have died over: each message runs by itself, after the store has noted that it does.
 
     membership ──a node has gone without leaving──▶ Sweeper.take_over ──what waits in its shards──▶ Suspects
-    activation ◀── one at a time of a kind ──┘      and LostRuns, which has the run written before it begins
+    activation ◀── one at a time of a kind, each noted in the history before it begins (see trials) ──┘
 
 A handler that ends its process takes the runs of all its neighbours with it. So after such a death nothing runs beside
 a suspect of its kind: the next death is that of the message on trial, and its budget is `node_deaths_max` of them.
@@ -14,7 +14,6 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from runtime.durable.lost import LostRuns, lost_runs_max
 from runtime.envelope import Address, Envelope
 from runtime.ports import Tasks
 
@@ -26,26 +25,28 @@ _SUSPECTS_MAX = 4096  # of a kind at once; mail beyond it is treated like any ot
 class Suspects:
     """Those of one kind on one node, and whose turn it is."""
 
-    def __init__(self, losses: LostRuns, tasks: Tasks, runs_max: int, deaths_max: int) -> None:
-        self._losses = losses
+    def __init__(self, tasks: Tasks) -> None:
         self._tasks = tasks
-        self._deaths_max = deaths_max
-        self._charge = -(-lost_runs_max(runs_max) // deaths_max)  # runs that one death counts for
-        self._ids: set[bytes] = set()
+        self._ids: dict[bytes, str] = {}  # and the node that is gone
+        self._noted: set[bytes] = set()  # of those, whose trial the store knows of
         self._on_trial: Address | None = None
         self._waiting: deque[tuple[Address, asyncio.Future[None]]] = deque()
 
     def __bool__(self) -> bool:
         return bool(self._ids) or self._on_trial is not None
 
-    def add(self, address: Address, id: bytes, attempts: int, node: str) -> None:
+    def add(self, id: bytes, node: str) -> None:
         """This waited for an actor of a node that is gone."""
-        if id in self._ids or self._losses.reason(id) or len(self._ids) >= _SUSPECTS_MAX:
-            return
-        self._ids.add(id)
-        death = min(attempts // self._charge + 1, self._deaths_max)
-        reason = f"node {node} ended without leaving and may have run it (death {death} of {self._deaths_max})"
-        self._losses.add(address, (id,), reason, runs=self._charge)
+        if id not in self._ids and len(self._ids) < _SUSPECTS_MAX:
+            self._ids[id] = node
+
+    def to_be_noted(self, id: bytes) -> str:
+        """The node that may have died over a suspect whose trial the store does not know of yet; else empty."""
+        return "" if id in self._noted else self._ids.get(id, "")
+
+    def noted(self, id: bytes) -> None:
+        """The store knows of its trial: should it run again here, nobody has died over it since."""
+        self._noted.add(id)
 
     def fitting(self, batch: Sequence[Envelope]) -> int:
         """How many of a batch may run in one turn: a suspect alone, and others up to the first that is one."""
@@ -71,7 +72,9 @@ class Suspects:
 
     def done_with(self, address: Address, ids: Iterable[bytes] = ()) -> None:
         """An actor's turn has ended, or the actor has left memory: the next suspect may run."""
-        self._ids.difference_update(ids)
+        for id in ids:
+            self._ids.pop(id, None)
+            self._noted.discard(id)
         if self._on_trial != address:
             return
         self._on_trial = None

@@ -178,15 +178,15 @@ class Sweeper:
             )
             for row in rows if self._died else ():
                 if row.due_at_s <= now_s:
-                    self._suspect(row.address, row.id, row.shard, row.attempts)
+                    self._suspect(row.id, row.shard)
             self._deliver(rows, now_s)
             is_full = len(rows) == self.reach_max
             last = rows[-1] if rows else None
 
-    def _suspect(self, address: Address, id: bytes, shard: int, attempts: int) -> None:
+    def _suspect(self, id: bytes, shard: int) -> None:
         node = self._died.get(shard)
         if node is not None:
-            self._activations.suspects.add(address, id, attempts, node)
+            self._activations.suspects.add(id, node)
 
     async def _sweep_mail(self, shards: list[int], *, sent_before_s: float) -> bool:
         if not shards:
@@ -221,7 +221,7 @@ class Sweeper:
         for row in rows:
             for timer in self._timers_of(row):
                 if row.shard in self._died and timer.due_at_s <= self._ports.clock.now_s():
-                    self._suspect(row.address, timer_id(row.address, timer), row.shard, timer.attempts)
+                    self._suspect(timer_id(row.address, timer), row.shard)
                 self._arm(row, row.shard, timer)
         return len(rows) < self.rows_max
 

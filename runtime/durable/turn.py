@@ -119,6 +119,9 @@ class Turn:
             return
         failed_before = self._failed_before(envelope)
         reason = self._losses.reason(envelope.id)
+        if self._losses.is_condemned(envelope.id):
+            self._give_up(envelope, reason, failed_before)
+            return
         if reason and failed_before >= lost_runs_max(self._kind.behaviour.retries.runs_max):
             self._give_up(envelope, f"its runs end without a commit, the last since {reason}", failed_before)
             return

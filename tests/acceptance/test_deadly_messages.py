@@ -86,8 +86,8 @@ async def test_a_node_that_is_started_again_and_again_parks_what_has_killed_it_t
         assert deaths == 3
         letter = await the_letter(harness)
         assert letter.key == "DEADLY"
-        assert "node alone@" in letter.parked
-        assert "death 3 of 3" in letter.parked
+        assert letter.parked.count("alone@") == 3
+        assert "3 nodes have ended while it may have run" in letter.parked
         await until(lambda: settled(harness), "all others are handled")
         assert await node.stop() == 0
 
@@ -107,6 +107,6 @@ async def test_nodes_that_take_over_one_after_another_do_not_all_die(tmp_path: P
             return bool(await harness.store.dead_letters(limit=1))
 
         await until(parked, "the message is parked")
-        assert "death 3 of 3" in (await the_letter(harness)).parked
+        assert "3 nodes have ended while it may have run" in (await the_letter(harness)).parked
         await until(lambda: settled(harness), "all others are handled")
         assert sum(harness.nodes[name].alive for name in names) == 2

@@ -27,6 +27,7 @@ from runtime.testing.power.postmortem import Damaged, examine
 from runtime.testing.power.result import Cut, Result
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.ledger import Violation
+from runtime.testing.simulation.limits import DEATHS_MAX
 from runtime.testing.simulation.rest import broken_at_rest
 from runtime.testing.simulation.workload import Workload
 
@@ -66,7 +67,7 @@ class _Series:
 
     def _draw_settings(self, dice: Dice) -> Settings:
         drawn: dict[str, Any] = {"shards_per_kind": dice.choose((1, 2, 4)), "renew_s": dice.choose((0.02, 0.1, 1.0))}
-        fixed = {"name": "power", "lease_s": 60.0, "sweep_s": 0.1, "drain_s": 3.0}
+        fixed = {"name": "power", "lease_s": 60.0, "sweep_s": 0.1, "drain_s": 3.0, "node_deaths_max": DEATHS_MAX}
         return Settings(**{**fixed, **drawn, **self._deployed.settings})
 
     async def run(self) -> Result:

@@ -12,15 +12,15 @@ from runtime.mesh.stream import MeshSettings
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.ledger import Violation
 
-__all__ = ["SmallLimits", "draw_limits", "draw_small", "over_limits"]
+__all__ = ["DEATHS_MAX", "SmallLimits", "draw_limits", "draw_small", "over_limits"]
 
 _TURN_ROOM = 1  # a batch that runs has left the mailbox, and is still counted as pending
-_DEATHS_MAX = 12  # nodes are killed so often here that three in a row over one message are mere chance
+DEATHS_MAX = 12  # nodes are killed so often here that three in a row over one message are mere chance
 
 
 def draw_limits(dice: Dice) -> dict[str, Any]:
     """Settings of a node: mostly the defaults, sometimes so small that they are met."""
-    limits: dict[str, Any] = {"node_deaths_max": _DEATHS_MAX}
+    limits: dict[str, Any] = {"node_deaths_max": DEATHS_MAX}
     if dice.chance(0.3):
         limits["mailbox_max"] = dice.choose((5, 2, 1))
     if dice.chance(0.3):

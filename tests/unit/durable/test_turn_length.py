@@ -13,6 +13,7 @@ from protos.billing_pb2 import BillOrder
 from runtime.durable.behaviour import Decision, Delivery, RetryPolicy, SetTimer
 from runtime.durable.facts import MessageParked
 from runtime.durable.kind import Limits
+from runtime.durable.lost import lost_runs_max
 from runtime.durable.transition import Draft
 from runtime.errors import Overloaded, StoreUnavailable
 from runtime.store.memory import MemoryStore
@@ -194,7 +195,7 @@ def test_a_message_whose_runs_all_lose_the_lease_is_parked_with_that_reason_and_
         (letter,) = await local.mail("billing", "ORD-1")
         assert "runs end without a commit" in letter.parked
         assert "the lease of this node may have run out" in letter.parked
-        assert letter.attempts == till.runs.count(2) == till.retries.runs_max
+        assert letter.attempts == till.runs.count(2) == lost_runs_max(till.retries.runs_max)
         await local.stop()
 
     in_virtual_time(scenario)
@@ -234,7 +235,7 @@ def test_a_turn_that_can_never_be_written_has_its_message_parked(monkeypatch: py
         await local.sleep(60)
         (letter,) = await local.mail("billing", "ORD-1")
         assert "the turn ended with ValueError" in letter.parked
-        assert till.runs == [1] * till.retries.runs_max
+        assert till.runs == [1] * lost_runs_max(till.retries.runs_max)
         await local.stop()
 
     in_virtual_time(scenario)
@@ -287,8 +288,10 @@ def test_a_timer_whose_runs_all_lose_the_lease_is_given_up_with_that_reason() ->
         till.timers[1] = SetTimer("remind", local.ports.clock.now_s() + 1, BillOrder(order_id="ORD-1", amount_cents=2))
         await post.send(post.bill(1))
         await local.sleep(120)
-        assert till.runs.count(2) == till.retries.runs_max
-        assert [fact.attempts for fact in local.facts if isinstance(fact, MessageParked)] == [till.retries.runs_max]
+        assert till.runs.count(2) == lost_runs_max(till.retries.runs_max)
+        assert [fact.attempts for fact in local.facts if isinstance(fact, MessageParked)] == [
+            lost_runs_max(till.retries.runs_max)
+        ]
         await local.stop()
 
     in_virtual_time(scenario)
