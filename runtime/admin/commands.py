@@ -23,6 +23,7 @@ from runtime.admin.dead_letters import (
     NotFound,
     carry_out,
     check_awaited,
+    check_dispensable,
     dead_letters,
     discard,
     find,
@@ -164,7 +165,7 @@ def replay_command(session: Session, id: str, who: str, reason: str, force: bool
 
     Refused when the saga that sent it no longer waits for it: nothing would undo what it does then.
     """
-    letter = _act(session, id, who, reason, replay, check=None if force else check_awaited)
+    letter = _act(session, id, who, reason, replay, check_awaited, force=force)
     click.echo(f"{letter.row.id.hex()} waits for {address_of(*letter.row.address)} again")
 
 
@@ -172,10 +173,14 @@ def replay_command(session: Session, id: str, who: str, reason: str, force: bool
 @_id
 @_who
 @click.option("--reason", required=True, help="Why, for the record.")
+@click.option("--force", is_flag=True, help="Also if a saga is stuck on it, and can go on by nothing else.")
 @click.pass_obj
-def discard_command(session: Session, id: str, who: str, reason: str) -> None:
-    """Give the message with this ID (or its first digits) up for good."""
-    letter = _act(session, id, who, reason, discard)
+def discard_command(session: Session, id: str, who: str, reason: str, force: bool) -> None:
+    """Give the message with this ID (or its first digits) up for good.
+
+    Refused when a saga is stuck on it: nothing else would set that going again.
+    """
+    letter = _act(session, id, who, reason, discard, check_dispensable, force=force)
     click.echo(f"{letter.row.id.hex()} was discarded; {address_of(*letter.row.address)} will never handle it")
 
 
@@ -226,14 +231,15 @@ def _act(
     who: str,
     reason: str,
     transition: Callable[[DeadLetter, Act], Transition],
+    check: Callable[[Store, DeadLetter], Awaitable[None]],
     *,
-    check: Callable[[Store, DeadLetter], Awaitable[None]] | None = None,
+    force: bool,
 ) -> DeadLetter:
     async def work(store: Store) -> DeadLetter:
         letter = await find(store, id)
-        if check is not None:
+        if not force:
             await check(store, letter)
-        await carry_out(store, transition(letter, Act(who, session.now_s(), reason)))
+        await carry_out(store, transition(letter, Act(who, session.now_s(), reason, force)))
         return letter
 
     return session.run(work, writes=True)

@@ -3,6 +3,7 @@
     replay    the row of mail is due at once and no longer parked; its actor finds it on the next sweep
               only while the saga that sent it waits for it, unless it is forced: see check_awaited
     discard   the row of mail is removed; its id stays in the history, so that no copy is ever applied
+              not while a stuck saga can go on by nothing else, unless it is forced: see check_dispensable
 
 Who did it, when and why is kept in a row of history, so that the conversation shows it.
 """
@@ -15,7 +16,7 @@ from dataclasses import dataclass, replace
 from google.protobuf.message import DecodeError
 
 from protos.saga_pb2 import SagaRecord, StepRecord
-from runtime.envelope import Envelope, decode, message_id, parse_address
+from runtime.envelope import Envelope, address_of, decode, message_id, parse_address
 from runtime.errors import AmendsError, CommitUnknown, InvalidMessage, StoreUnavailable
 from runtime.saga.instance import OPEN, OWING, status_name
 from runtime.store.port import Store
@@ -27,8 +28,10 @@ __all__ = [
     "NotAwaited",
     "NotFound",
     "NotParked",
+    "StillNeeded",
     "carry_out",
     "check_awaited",
+    "check_dispensable",
     "dead_letters",
     "discard",
     "find",
@@ -48,6 +51,10 @@ class NotParked(AmendsError):
 
 class NotAwaited(AmendsError):
     """The saga that sent the message has gone on without it: what it does now, nobody would undo."""
+
+
+class StillNeeded(AmendsError):
+    """A saga is stuck on the message: without it, it stays stuck for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,7 @@ class Act:
     who: str
     at_s: float
     reason: str
+    forced: bool = False
 
 
 async def dead_letters(store: Store, *, limit: int) -> list[DeadLetter]:
@@ -120,6 +128,45 @@ async def check_awaited(store: Store, letter: DeadLetter) -> None:
             )
 
 
+async def check_dispensable(store: Store, letter: DeadLetter) -> None:
+    """Whether a dead letter may go. Raises StillNeeded, or StoreError.
+
+    A saga that is stuck on a step goes on when a command of that step is answered. Nobody asks again, so the last of
+    those that wait is all that can still set it going; the same holds for the answer, should that be the letter.
+    """
+    envelope = letter.envelope
+    if envelope is None:
+        return
+    is_answer = not envelope.reply_to
+    saga = letter.row.address if is_answer else parse_address(envelope.reply_to)
+    id = envelope.in_reply_to if is_answer else letter.row.id
+    (row,) = await store.load([saga])
+    for step in _steps(row):
+        commands, undos = _ids(step)
+        if not step.stuck or id not in (*commands, *undos) or _is_settled(step, id):
+            continue
+        others = [one for one in (undos if id in undos else commands) if one != id]
+        if not is_answer and await _any_waits(store, letter, others):
+            continue
+        raise StillNeeded(
+            f"{address_of(*saga)} is stuck on {letter.type}: its step {step.name} is {status_name(step)}, and nobody "
+            f"will ask for that again. Discarded, the saga stays as it is for good, {_remains(row)}. Mend the cause "
+            "and replay the message; or settle it by hand and discard it with --force"
+        )
+
+
+async def _any_waits(store: Store, letter: DeadLetter, ids: Sequence[bytes]) -> bool:
+    for id in ids:
+        if await store.mail_of(letter.row.address, letter.row.shard, id) is not None:
+            return True
+    return False
+
+
+def _remains(row: ActorRow | None) -> str:
+    reason = SagaRecord.FromString(row.state).stuck_reason if row is not None else ""
+    return f"with this left: {reason}" if reason else "with what it still had to do"
+
+
 def _steps(row: ActorRow | None) -> Sequence[StepRecord]:
     if row is None or row.state_type != SagaRecord.DESCRIPTOR.full_name:
         return ()
@@ -131,9 +178,15 @@ def _steps(row: ActorRow | None) -> Sequence[StepRecord]:
 
 def _is_settled(step: StepRecord, id: bytes) -> bool:
     """Whether this message is the step's, as its do or its undo, and the step waits for no such thing."""
-    if id == step.command_id or id in step.earlier_ids or id in step.faulted_ids:
+    commands, undos = _ids(step)
+    if id in commands:
         return step.status not in OPEN
-    return (id == step.undo_id or id in step.earlier_undo_ids) and step.status not in OWING
+    return id in undos and step.status not in OWING
+
+
+def _ids(step: StepRecord) -> tuple[list[bytes], list[bytes]]:
+    """Of its commands and of its undos."""
+    return [step.command_id, *step.earlier_ids, *step.faulted_ids], [step.undo_id, *step.earlier_undo_ids]
 
 
 def replay(letter: DeadLetter, act: Act) -> Transition:
@@ -184,7 +237,7 @@ def _record(letter: DeadLetter, act: Act, what: str) -> HistoryRow:
     """The act itself as a row of history. Its revision is 0: it is no turn of the actor."""
     row = letter.row
     operator = f"operator/{act.who}"
-    because = f": {act.reason}" if act.reason else ""
+    because = (", by force" if act.forced else "") + (f": {act.reason}" if act.reason else "")
     return HistoryRow(
         conversation=row.conversation,
         id=message_id(act.at_s, row.id, 0, operator),

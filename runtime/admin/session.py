@@ -13,7 +13,7 @@ from typing import TypeVar
 import click
 
 from runtime.adapters import system_ports
-from runtime.admin.dead_letters import NotAwaited, NotFound, NotParked
+from runtime.admin.dead_letters import NotAwaited, NotFound, NotParked, StillNeeded
 from runtime.contracts import Contracts
 from runtime.errors import AmendsError, InvalidSettings, StoreBusy
 from runtime.ports import Ports
@@ -41,7 +41,7 @@ class Session:
             return asyncio.run(self._with_store(work, writes))
         except NotFound as error:
             raise _Missing(str(error)) from error
-        except (NotAwaited, NotParked) as error:
+        except (NotAwaited, NotParked, StillNeeded) as error:
             raise _Refused(str(error)) from error
         except AmendsError as error:
             raise _Failed(str(error)) from error

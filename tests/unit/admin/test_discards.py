@@ -1,0 +1,113 @@
+"""A dead letter that alone can set a stuck saga going again is not discarded, unless an operator insists."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner, Result
+
+from runtime.admin.commands import admin
+from runtime.admin.dead_letters import DeadLetter, StillNeeded, check_dispensable
+from runtime.admin.session import Session
+from runtime.envelope import decode, encode
+from runtime.store.memory import MemoryStore
+from tests.unit.admin.rows import SAGA, STEP, TALK, fill, id_of, mail, saga
+
+DO, EARLIER, UNDO, EARLIER_UNDO = 2, 3, 4, 5
+PROCESS = "order-process/ORD-1"
+
+
+def run(store: MemoryStore, *arguments: str) -> Result:
+    return CliRunner().invoke(admin, list(arguments), obj=Session(store=store))
+
+
+def step(status: STEP.Status.ValueType, *, stuck: bool = True) -> STEP:
+    return STEP(
+        name="bill",
+        status=status,
+        command_id=id_of(DO),
+        faulted_ids=[id_of(EARLIER)],
+        undo_id=id_of(UNDO),
+        earlier_undo_ids=[id_of(EARLIER_UNDO)],
+        stuck=stuck,
+    )
+
+
+def letter(number: int, reply_to: str = PROCESS) -> DeadLetter:
+    row = mail(number, parked="boom", sender=PROCESS, reply_to=reply_to)
+    return DeadLetter(row, decode(row.envelope))
+
+
+def answer_to(number: int) -> DeadLetter:
+    envelope = encode(
+        id=id_of(9),
+        kind="order-process",
+        key="ORD-1",
+        type="shop.OrderRefunded",
+        body=b"",
+        conversation=TALK,
+        in_reply_to=id_of(number),
+    )
+    row = replace(mail(9, kind="order-process", parked="boom"), envelope=envelope.encoded)
+    return DeadLetter(row, envelope)
+
+
+async def needed(store: MemoryStore, one: DeadLetter) -> str:
+    try:
+        await check_dispensable(store, one)
+    except StillNeeded as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("name", STEP.Status.keys())
+async def test_the_letter_that_a_stuck_step_waits_for_is_needed(store: MemoryStore, name: str) -> None:
+    await fill(store, saga(status=SAGA.STUCK, steps=(STEP(name="other"), step(STEP.Status.Value(name)))))
+    found = [number for number in (DO, EARLIER, UNDO, EARLIER_UNDO) if await needed(store, letter(number))]
+    expected = {
+        "ASKED": [DO, EARLIER],
+        "UNKNOWN": [DO, EARLIER],
+        "OWED": [UNDO, EARLIER_UNDO],
+        "UNDOING": [UNDO, EARLIER_UNDO],
+    }
+    assert found == expected.get(name, [])
+
+
+async def test_the_refusal_names_what_would_be_lost_and_what_to_do(store: MemoryStore) -> None:
+    await fill(store, saga(status=SAGA.STUCK, steps=(step(STEP.OWED),), stuck_reason="still to undo: bill"))
+    text = await needed(store, letter(UNDO))
+    assert "order-process/ORD-1 is stuck on shop.BillOrder: its step bill is owed" in text
+    assert "still to undo: bill" in text and "replay" in text and "--force" in text
+
+
+async def test_one_of_two_letters_for_the_same_step_may_go(store: MemoryStore) -> None:
+    await fill(store, saga(status=SAGA.STUCK, steps=(step(STEP.OWED),)), letter(EARLIER_UNDO).row)
+    assert not await needed(store, letter(UNDO))
+    assert await needed(store, letter(EARLIER_UNDO)), "the other one does not wait"
+
+
+async def test_the_answer_that_a_stuck_step_waits_for_is_needed(store: MemoryStore) -> None:
+    await fill(store, saga(status=SAGA.STUCK, steps=(step(STEP.OWED),)))
+    assert await needed(store, answer_to(UNDO))
+    assert not await needed(store, answer_to(DO))
+
+
+async def test_what_nobody_is_stuck_on_may_go(store: MemoryStore) -> None:
+    await fill(store, saga(steps=(step(STEP.ASKED, stuck=False),)))
+    for one in (letter(DO), letter(9), letter(DO, ""), letter(DO, "order-process/ORD-3"), answer_to(DO)):
+        assert not await needed(store, one)
+    assert not await needed(store, DeadLetter(letter(DO).row, None))
+
+
+def test_the_command_refuses_with_the_cure_and_keeps_in_the_history_that_it_was_forced(store: MemoryStore) -> None:
+    asyncio.run(fill(store, saga(status=SAGA.STUCK, steps=(step(STEP.OWED),)), letter(UNDO).row))
+    refused = run(store, "dead-letters", "discard", id_of(UNDO).hex(), "--reason", "tidy")
+    assert (refused.exit_code, "is stuck on shop.BillOrder" in refused.output) == (5, True)
+    assert id_of(UNDO).hex() in run(store, "dead-letters").output
+    forced = run(store, "dead-letters", "discard", id_of(UNDO).hex(), "--reason", "tidy", "--who", "ann", "--force")
+    assert (forced.exit_code, run(store, "dead-letters").output) == (0, "no dead letter\n")
+    (done,) = asyncio.run(store.handled([(TALK, id_of(UNDO))]))
+    assert done is not None
+    assert done.error.startswith(f"discarded {id_of(UNDO).hex()} by ann, by force: tidy")
