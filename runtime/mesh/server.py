@@ -9,7 +9,6 @@ Foreign exceptions end here: a port that cannot be had is AddressInUse or Invali
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,13 +17,13 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from runtime.errors import AddressInUse, InvalidSettings, LinkLost
+from runtime.errors import AddressInUse, AmendsError, LinkLost
 from runtime.mesh.link import GrpcLink
+from runtime.mesh.listening import is_wildcard, places_of
 from runtime.ports import Accept, Ports
 
 __all__ = ["AcceptedLink", "GrpcServer", "ServerSettings", "frame_limit"]
 
-_WILDCARDS = ("0.0.0.0", "[::]")
 _FRAME_SLACK_BYTES = 1024 * 1024  # a frame is one message of any size, or many of 256 KiB in all, and its wrapping
 
 
@@ -75,20 +74,34 @@ class GrpcServer:
         return self._address
 
     async def start(self, accept: Accept) -> None:
-        """Listen. Raises AddressInUse when another process has the port, InvalidSettings when it can't be had."""
+        """Listen on all that the address means, or not at all.
+
+        Raises AddressInUse when another process has the port, InvalidSettings when it can't be had.
+        """
         self._accept = accept
         handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(self._stream)
         self.grpc.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("amends.Peer", {"Stream": handler}),))
         try:
-            port = self.grpc.add_insecure_port(self._listen)
-        except RuntimeError as error:
+            port = await self._listens()
+        except AmendsError:
             await self.grpc.stop(None)
-            raise _no_port(self._listen) from error
+            raise
         await self.grpc.start()
         host = self._listen.rpartition(":")[0]
-        if host in _WILDCARDS:
+        if is_wildcard(host):
             host = socket.gethostname()  # replay: a real server, which no simulated node has
         self._address = self._settings.advertise or f"{host}:{port}"
+
+    async def _listens(self) -> int:
+        places = await places_of(self._listen)
+        wanted = [self._listen] if is_wildcard(self._listen.rpartition(":")[0]) else [str(place) for place in places]
+        try:
+            ports = [self.grpc.add_insecure_port(address) for address in wanted]
+        except RuntimeError as error:  # between our look and grpc's
+            raise AddressInUse(
+                f"cannot listen on {self._listen}: another process has just taken the port; start again, or elsewhere"
+            ) from error
+        return ports[0]
 
     async def close(self, grace_s: float) -> None:
         """Take no more calls; peers' streams end now, calls of clients have `grace_s` seconds to end by themselves."""
@@ -169,23 +182,3 @@ def server_options(settings: ServerSettings) -> list[tuple[str, int]]:
         ("grpc.http2.min_ping_interval_without_data_ms", 1000),  # the default counts our own peers' pings as abuse
         ("grpc.http2.max_ping_strikes", 0),
     ]
-
-
-def _no_port(listen: str) -> AddressInUse | InvalidSettings:
-    """grpc does not say why it could not bind; a bind of our own does."""
-    host, _, port = listen.rpartition(":")
-    try:
-        family, kind, protocol, _, where = socket.getaddrinfo(
-            host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(where)
-            probe.listen()
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            return InvalidSettings(f"cannot listen on {listen}: {error.strerror or error}")
-    return AddressInUse(
-        f"cannot listen on {listen}: another process has this port. Stop it, or listen elsewhere; "
-        f"{host}:0 takes any free port."
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -46,6 +47,52 @@ async def test_a_port_taken_by_any_other_program_is_refused_too() -> None:
         port = other.getsockname()[1]
         with pytest.raises(AddressInUse):
             await GrpcServer(f"127.0.0.1:{port}", system_ports()).start(echo)
+
+
+@pytest.mark.parametrize("taken", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("host", ["localhost", "both.test", "0.0.0.0", "[::]"])
+async def test_one_address_of_several_that_is_taken_is_no_success(
+    host: str, taken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _resolve_to_both(monkeypatch)
+    family = socket.AF_INET6 if ":" in taken else socket.AF_INET
+    with socket.create_server((taken, 0), family=family) as other:
+        server = GrpcServer(f"{host}:{other.getsockname()[1]}", system_ports())
+        with pytest.raises(AddressInUse, match="another process has this port"):
+            await server.start(echo)
+        await server.close(0.0)
+
+
+@pytest.mark.parametrize("host", ["localhost", "both.test", "0.0.0.0", "[::]"])
+async def test_a_free_port_is_one_on_all_the_addresses(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _resolve_to_both(monkeypatch)
+    server = GrpcServer(f"{host}:0", system_ports())
+    await server.start(echo)
+    port = int(server.address.rpartition(":")[2])
+    for address in ("127.0.0.1", "::1"):
+        with socket.create_connection((address, port)):
+            pass
+    await server.close(0.0)
+
+
+async def test_an_address_that_the_machine_lacks_beside_one_that_it_has_is_a_wrong_setting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _resolve_to_both(monkeypatch, "192.0.2.1")
+    with pytest.raises(InvalidSettings, match=r"cannot listen on both\.test:0"):
+        await GrpcServer("both.test:0", system_ports()).start(echo)
+
+
+def _resolve_to_both(monkeypatch: pytest.MonkeyPatch, *others: str) -> None:
+    """The name both.test stands for both loopbacks."""
+    real = socket.getaddrinfo
+
+    def resolve(host: Any, *arguments: Any, **options: Any) -> list[Any]:
+        if host != "both.test":
+            return list(real(host, *arguments, **options))
+        return [one for each in ("127.0.0.1", "::1", *others) for one in real(each, *arguments, **options)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
 
 
 @pytest.mark.parametrize("listen", ["192.0.2.1:0", "no-such-host.invalid:0"])
