@@ -30,6 +30,7 @@ class RetryPolicy:
     immediate: int = 2
     delays_s: tuple[float, ...] = (1.0, 5.0, 30.0)
     jitter: float = 0.2  # each delay is longer or shorter by up to this share
+    timer_pause_s: float = 0.0  # after which a timer comes again whose runs have all failed; 0: it is given up
     handler_timeout_s: float = 0.0  # a run that waits for longer is cancelled and has failed; 0: the node's setting
 
     @property
@@ -52,6 +53,7 @@ class Delivery:
     revision: int  # of the actor before this turn; 0 when there is no row yet
     next_id: NextId  # the id of the next outgoing message
     do_failed: bool = False  # of an undo: its do ran, failed and was given up, so that nothing of it is in the state
+    body_bytes_max: int = 0  # of a message that may be sent; 0 for no limit
     message_id: bytes = (
         b""  # by which handlers know it, if not the envelope's: of a retried timer, that of its first try
     )

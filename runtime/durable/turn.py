@@ -159,7 +159,8 @@ class Turn:
                     raise TurnLost(f"{envelope.type} {envelope.id.hex()} failed in it: {text}") from error
                 self._restore_state()
                 if isinstance(error, FinalError | InvalidMessage) or failed >= policy.runs_max:
-                    self._give_up(envelope, text, failed, stack_of(error, without=_OWN_FILES))
+                    if not self._put_off(envelope, text, failed):
+                        self._give_up(envelope, text, failed, stack_of(error, without=_OWN_FILES))
                     return
                 if runs > policy.immediate:
                     self._retry_later(envelope, text, failed)
@@ -175,10 +176,10 @@ class Turn:
         kind, draft = self._kind, self.draft
         revision = 0 if draft.row is None and not draft.history else draft.revision
         known_as = draft.timers[envelope.timer].first_id if envelope.timer else b""
-        delivery = Delivery(
-            envelope, message, draft.now_s, failed_before, revision, outbox.next_id, do_failed, known_as
-        )
-        decision = await invoke(kind.behaviour, self.state, delivery, kind.ports, kind.limits.handler_timeout_s)
+        limits, next_id = kind.limits, outbox.next_id
+        about = (draft.now_s, failed_before, revision, next_id, do_failed, limits.message_bytes_max, known_as)
+        delivery = Delivery(envelope, message, *about)
+        decision = await invoke(kind.behaviour, self.state, delivery, kind.ports, limits.handler_timeout_s)
         outbox.take(decision)
         for change in decision.timers:
             if isinstance(change, SetTimer) and not is_instant(change.due_at_s):
@@ -238,6 +239,15 @@ class Turn:
         where = address_of(*draft.address)
         kind.ports.reach(Failpoint.RETRY_PLANNED)
         kind.ports.report(HandlerFailed(where, envelope.type, envelope.id.hex(), failed, round(delay_s, 3), error))
+
+    def _put_off(self, envelope: Envelope, error: str, failed: int) -> bool:
+        """Set a timer again that nothing else would come after, and tell a person why; false for what is none."""
+        draft, pause_s = self.draft, self._kind.behaviour.retries.timer_pause_s
+        if envelope.timer and pause_s:
+            draft.failed = True
+            draft.alarm = f"the timer {envelope.timer!r} fails, and comes again every {pause_s:g} s: {error}"
+            self._retry_timer(envelope, error, failed, draft.now_s + pause_s)
+        return bool(envelope.timer and pause_s)
 
     def _retry_timer(self, envelope: Envelope, error: str, failed: int, due_at_s: float) -> None:
         """A timer's retry is the timer itself, set again: it is no row of mail."""

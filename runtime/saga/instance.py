@@ -43,9 +43,11 @@ class AuthorFailed(Exception):
 class Instance:
     """The record and what goes out with it."""
 
-    __slots__ = ("_next_id", "definition", "note", "now_s", "outgoing", "record", "steps", "timers")
+    __slots__ = ("_body_bytes_max", "_next_id", "definition", "note", "now_s", "outgoing", "record", "steps", "timers")
 
-    def __init__(self, definition: Definition, record: SagaRecord, now_s: float, next_id: NextId) -> None:
+    def __init__(
+        self, definition: Definition, record: SagaRecord, now_s: float, next_id: NextId, body_bytes_max: int = 0
+    ) -> None:
         self.definition = definition
         self.record = SagaRecord()
         self.record.CopyFrom(record)
@@ -55,6 +57,7 @@ class Instance:
         self.timers: list[SetTimer | CancelTimer] = []
         self.note = ""  # why the input has no effect
         self._next_id = next_id
+        self._body_bytes_max = body_bytes_max
 
     def result(self) -> Advance:
         outcome = Outcome.IGNORED if self.note else Outcome.HANDLED
@@ -94,8 +97,9 @@ class Instance:
         """Send a step's command, for the first time or again. Raises AuthorFailed; then nothing has changed."""
         command = self._made_by(step, "do", step.do)
         key = _key(step, "do", step.command, command)
+        body = self._body(step, "do", command)
         taken.address = address_of(step.command.kind, key)
-        taken.command_id = self._id_for(command, taken.address)
+        taken.command_id = self._id_for(command, body, taken.address)
         for id in [one for one in taken.earlier_ids if one in taken.faulted_ids]:
             taken.earlier_ids.remove(id)  # whoever answers this command knows what became of that one
         taken.status = StepRecord.ASKED
@@ -114,9 +118,10 @@ class Instance:
         key = _key(step, "undo", step.undo_command, command)
         if address_of(step.undo_command.kind, key) != taken.address:
             raise AuthorFailed(f"undo of step {step.name} goes to key {key!r}; its do went to {taken.address}")
+        body = self._body(step, "undo", command)
         if taken.undo_id:
             taken.earlier_undo_ids.append(taken.undo_id)
-        taken.undo_id = self._id_for(command, taken.address, undo_of=taken.command_id)
+        taken.undo_id = self._id_for(command, body, taken.address, undo_of=taken.command_id)
         taken.status = StepRecord.UNDOING
         taken.undo_attempts += 1
         taken.asked_at_s = self.now_s
@@ -133,8 +138,21 @@ class Instance:
             )
         )
 
-    def _id_for(self, command: Message, address: str, undo_of: bytes = b"") -> bytes:
-        return self._next_id(address, content_of(command.DESCRIPTOR.full_name, body_of(command), undo_of))
+    def _body(self, step: StepDefinition, what: str, command: Message) -> bytes:
+        """The command's bytes. Raises AuthorFailed for what could not be sent."""
+        try:
+            body = body_of(command)
+        except Exception as error:  # of protobuf: a field that has to be set is not, or it is beyond all bounds
+            raise AuthorFailed(f"{what} of step {step.name} made what cannot be sent: {text_of(error)}") from error
+        if 0 < self._body_bytes_max < len(body):
+            raise AuthorFailed(
+                f"{what} of step {step.name} made a {command.DESCRIPTOR.full_name} of {len(body):,} bytes; "
+                f"the limit is {self._body_bytes_max:,} (setting message_bytes_max)"
+            )
+        return body
+
+    def _id_for(self, command: Message, body: bytes, address: str, undo_of: bytes = b"") -> bytes:
+        return self._next_id(address, content_of(command.DESCRIPTOR.full_name, body, undo_of))
 
     # --- business state ---
 
@@ -151,7 +169,10 @@ class Instance:
             raise AuthorFailed(f"keep of step {step.name} raised {text_of(error)}") from error
         if key_field and getattr(state, key_field) != key:
             raise AuthorFailed(f"keep of step {step.name} changed {key_field}, which is the key of the instance")
-        self.record.state = state.SerializeToString()
+        try:
+            self.record.state = state.SerializeToString()
+        except Exception as error:  # of protobuf, as in _body
+            raise AuthorFailed(f"keep of step {step.name} made no state: {text_of(error)}") from error
 
     def _business(self) -> Message:
         """The state, anew for each function: what one does to it, only `keep` hands on."""

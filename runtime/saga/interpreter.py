@@ -42,13 +42,16 @@ from runtime.saga.instance import DEADLINE, OPEN, AuthorFailed, Instance, status
 __all__ = ["advance"]
 
 
-def advance(definition: Definition, record: SagaRecord, input: Input, now_s: float, next_id: NextId) -> Advance:
+def advance(
+    definition: Definition, record: SagaRecord, input: Input, now_s: float, next_id: NextId, body_bytes_max: int = 0
+) -> Advance:
     """Apply one input. `record` stays as it is; an empty one means that there is no instance.
 
     `next_id` gives the id of the next command for its destination `kind/key` and what it says; the same calls have to
-    give the same ids. Never raises for what an author's function raises.
+    give the same ids. A command of more than `body_bytes_max` (0: any number) bytes is its author's failure.
+    Never raises for what an author's function raises.
     """
-    saga = Instance(definition, record, now_s, next_id)
+    saga = Instance(definition, record, now_s, next_id, body_bytes_max)
     match input:
         case Answer():
             _answered(saga, input)

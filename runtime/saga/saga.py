@@ -39,6 +39,7 @@ __all__ = ["Saga", "SagaBehaviour"]
 
 _RECORD = saga_pb2.SagaRecord
 _NOT_OURS_PAUSE_S = 60.0  # until a timer of another version's instance is looked at again
+_TIMER_PAUSE_S = 60.0  # until a timer comes again in whose turn something failed that is not the author's
 _AT_REST = frozenset((_RECORD.NONE, _RECORD.COMPLETED, _RECORD.COMPENSATED, _RECORD.STUCK))
 
 Closing = Callable[..., Message]
@@ -93,7 +94,8 @@ class SagaBehaviour:
     """A saga as the turn sees it: translates deliveries into inputs, and what the interpreter says into decisions."""
 
     # The interpreter gives the same result each time it is asked, so a second try cannot help.
-    retries = RetryPolicy(immediate=0, delays_s=())
+    # A timer may be all that moves an instance, so none is given up.
+    retries = RetryPolicy(immediate=0, delays_s=(), timer_pause_s=_TIMER_PAUSE_S)
     state_type: type[Message] = saga_pb2.SagaRecord
 
     def __init__(self, saga: type[Saga]) -> None:
@@ -115,7 +117,7 @@ class SagaBehaviour:
         if state.definition and state.fingerprint != self.definition.fingerprint:
             return self._not_ours(state, delivery)
         message = self._input(state, delivery)
-        step = advance(self.definition, state, message, delivery.now_s, delivery.next_id)
+        step = advance(self.definition, state, message, delivery.now_s, delivery.next_id, delivery.body_bytes_max)
         were_stuck = {one.name for one in state.steps if one.stuck}
         state.CopyFrom(step.record)
         ended = step.record.status in _AT_REST

@@ -28,10 +28,14 @@ _CONVERSATION = bytes(range(16))
 class SagaTranscript:
     """One instance of a saga, told step by step. Time stands still but where a timer is let fire."""
 
-    def __init__(self, saga: type[Saga] | SagaBehaviour, *, key: str = "", now_s: float = 1_000.0) -> None:
+    def __init__(
+        self, saga: type[Saga] | SagaBehaviour, *, key: str = "", now_s: float = 1_000.0, message_bytes_max: int = 0
+    ) -> None:
+        """`message_bytes_max`: as the setting; 0 for no limit."""
         self._behaviour = saga if isinstance(saga, SagaBehaviour) else SagaBehaviour(saga)
         self._bytes = b""
         self._count = 0
+        self._bytes_max = message_bytes_max
         self.key = key  # taken from the starting event when empty
         self.now_s = now_s
         self.timers: dict[str, float] = {}  # due instant by name
@@ -146,6 +150,7 @@ class SagaTranscript:
             0,
             self._count - 1,
             lambda destination, content: message_id(self.now_s, id, next(positions), destination, content),
+            body_bytes_max=self._bytes_max,
         )
         record = self.record
         self.decision = self._behaviour.decide(record, delivery)
