@@ -116,7 +116,8 @@ def translate(error: apsw.Error, path: Path) -> StoreError:
         case apsw.ReadOnlyError() | apsw.PermissionsError():
             return StoreReadOnly(f"{path} or its folder cannot be written; check owner, mode and mount ({error})")
         case apsw.NotADBError():
-            return StoreCorrupt(f"{path} is no database; name another file as the store ({error})")
+            cure = "name another file as the store, or stop all nodes and restore it from a backup"
+            return StoreCorrupt(f"{path} is no database; {cure} ({error})")
         case apsw.CorruptError():
             return StoreCorrupt(f"{path} is damaged; stop all nodes and restore it from a backup ({error})")
         case apsw.CantOpenError():
