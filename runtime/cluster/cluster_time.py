@@ -4,7 +4,8 @@
                       live peers agree that our clock is off ──set_right──▶ SteadyClock
     each renewal ──look──▶ has the machine's clock jumped? It is said, and nothing goes by it
 
-A lease that was just renewed ends `lease_s` after the time of whoever renewed it: that is what a peer says its time is.
+A lease that was just renewed, less what it lasts, says what time it is for whoever renewed it. How long that is may be
+another setting than ours, and stands in the row; a peer of an older version, which does not say so, is not asked.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class ClusterTime:
     def _peers(self, view: ClusterView) -> dict[str, tuple[float, float]]:
         """Of each other member, when its lease ends, and how far its time then seems to be ahead of ours."""
         return {
-            row.name: (row.lease_until_s, row.lease_until_s - self._settings.lease_s - view.now_s)
+            row.name: (row.lease_until_s, row.lease_until_s - row.lease_s - self._clock.now_s())
             for row in view.nodes
-            if row.name != self._name
+            if row.name != self._name and row.lease_s
         }

@@ -209,14 +209,14 @@ class MemoryStore:
         other = self._nodes.get(node.name)
         if other is not None and other.incarnation not in (node.incarnation, replace) and other.lease_until_s > now_s:
             return other
-        self._nodes[node.name] = _leased(node, now_s + lease_s)
+        self._nodes[node.name] = _leased(node, now_s, lease_s)
         return None
 
     async def renew(self, name: str, incarnation: str, *, lease_s: float) -> bool:
         node = self._nodes.get(name)
         if node is None or node.incarnation != incarnation:
             return False
-        self._nodes[name] = _leased(node, self._clock.now_s() + lease_s)
+        self._nodes[name] = replace(node, lease_until_s=self._clock.now_s() + lease_s)
         return True
 
     async def leave(self, name: str, incarnation: str) -> None:
@@ -307,8 +307,8 @@ def _is_rescheduled(found: MailRow | None, wanted: MailRow) -> bool:
     return (found.due_at_s, found.attempts, found.parked) == (wanted.due_at_s, wanted.attempts, wanted.parked)
 
 
-def _leased(node: NodeRow, until_s: float) -> NodeRow:
-    return replace(node, lease_until_s=until_s)
+def _leased(node: NodeRow, now_s: float, lease_s: float) -> NodeRow:
+    return replace(node, lease_until_s=now_s + lease_s, lease_s=lease_s)
 
 
 def _subscription_order(subscription: Subscription) -> tuple[str, str, str]:

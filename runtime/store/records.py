@@ -186,6 +186,7 @@ class NodeRow:
     kinds: tuple[str, ...]
     version: str
     lease_until_s: float = 0.0  # by the store's clock; set by the store
+    lease_s: float = 0.0  # how long the lease lasted that it joined with; 0.0 when an older version did
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,10 +55,21 @@ delete from history where conversation = :conversation
   and not exists (select 1 from history where conversation = :conversation and handled_at_s >= :handled_before_s);
 
 -- name: node
-select name, incarnation, address, kinds, version, lease_until_s from nodes where name = ?;
+select name, incarnation, address, kinds, version, lease_until_s, coalesce((
+    select cast(substr(meta.value, length(nodes.incarnation) + 2) as real)
+    from meta
+    where meta.name = 'lease/' || nodes.name and instr(meta.value, nodes.incarnation || '/') = 1
+), 0.0)
+from nodes where name = ?;
 
 -- name: put_node
 insert or replace into nodes (name, incarnation, address, kinds, version, lease_until_s) values (?, ?, ?, ?, ?, ?);
+
+-- name: put_lease
+insert or replace into meta (name, value) values ('lease/' || :name, :incarnation || '/' || :lease_s);
+
+-- name: remove_lease
+delete from meta where name = 'lease/' || :name;
 
 -- name: renew
 update nodes set lease_until_s = :until_s where name = :name and incarnation = :incarnation;
@@ -84,7 +95,12 @@ insert into subscriptions (event_type, kind, key_field, process, starts, where_f
 values (?, ?, ?, ?, ?, ?, ?);
 
 -- name: nodes
-select name, incarnation, address, kinds, version, lease_until_s from nodes order by name;
+select name, incarnation, address, kinds, version, lease_until_s, coalesce((
+    select cast(substr(meta.value, length(nodes.incarnation) + 2) as real)
+    from meta
+    where meta.name = 'lease/' || nodes.name and instr(meta.value, nodes.incarnation || '/') = 1
+), 0.0)
+from nodes order by name;
 
 -- name: shards
 select kind, shard, owner, epoch from shards order by kind, shard;

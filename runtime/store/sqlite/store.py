@@ -231,6 +231,8 @@ class SqliteStore:
                 return other
             values = (node.name, node.incarnation, node.address, json.dumps(node.kinds), node.version, now_s + lease_s)
             connection.execute(self._sql["put_node"], values)
+            lease = {"name": node.name, "incarnation": node.incarnation, "lease_s": repr(lease_s)}
+            connection.execute(self._sql["put_lease"], lease)
             return None
 
         return await self._write(put, vital=True)
@@ -256,6 +258,7 @@ class SqliteStore:
             removed = connection.changes() == 1
             if removed:
                 connection.execute(self._sql["give_up_shards"], {"name": name})
+                connection.execute(self._sql["remove_lease"], {"name": name})
             return removed
 
         return await self._write(remove, vital=True)

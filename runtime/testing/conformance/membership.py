@@ -24,7 +24,8 @@ class MembershipConformance(ConformanceBase):
             assert await store.join(node, lease_s=5.0) is None
             view = await other.cluster()
             [seen] = view.nodes
-            assert replace(seen, lease_until_s=0.0) == node
+            assert seen.lease_s == 5.0
+            assert replace(seen, lease_until_s=0.0, lease_s=0.0) == node
             assert before_s + 5.0 <= seen.lease_until_s <= view.now_s + 5.0
 
     async def test_a_second_live_node_of_one_name_is_refused_and_shown_the_first(self) -> None:

@@ -43,15 +43,15 @@ class Wrong(VirtualClock):
 class Rows(MemoryStore):
     """What other processes wrote, read by a node with a clock of its own."""
 
-    async def renewing(self, true: VirtualClock, *names: str) -> None:
+    async def renewing(self, true: VirtualClock, *names: str, lease_s: float = SETTINGS.lease_s) -> None:
         while True:
             for name in names:
-                self._nodes[name] = _leased(name, true.now_s() + SETTINGS.lease_s)
+                self._nodes[name] = replace(_leased(name, true.now_s() + lease_s), lease_s=lease_s)
             await asyncio.sleep(SETTINGS.renew_s)
 
 
 def _leased(name: str, until_s: float) -> NodeRow:
-    return replace(node_row(name), lease_until_s=until_s)
+    return replace(node_row(name), lease_until_s=until_s, lease_s=SETTINGS.lease_s)
 
 
 class Node:
@@ -86,6 +86,33 @@ def test_a_node_that_starts_with_a_wrong_clock_goes_by_its_live_peers(off_s: flo
         [fact] = node.facts
         assert isinstance(fact, ClockSetRight)
         assert (fact.member, fact.peers) == ("late", ("a-1", "b-1"))
+
+    _run(scenario)
+
+
+@pytest.mark.parametrize("off_s", [0.0, *OFF_S])
+@pytest.mark.parametrize("lease_s", [2.0, 60.0, 600.0])
+def test_peers_whose_leases_last_longer_or_shorter_mislead_nobody(lease_s: float, off_s: float) -> None:
+    async def scenario() -> None:
+        node = Node(off_s)
+        peers = asyncio.ensure_future(node.store.renewing(node.true, "a-1", "b-1", lease_s=lease_s))
+        await asyncio.sleep(1.0)
+        await node.time.anchor(node.store)
+        peers.cancel()
+        assert abs(node.wrong_by_s) <= SETTINGS.renew_s
+        assert len(node.facts) == (1 if off_s else 0)
+
+    _run(scenario)
+
+
+def test_a_peer_that_does_not_say_how_long_its_lease_lasts_is_not_asked() -> None:
+    async def scenario() -> None:
+        node = Node(0.0)
+        peers = asyncio.ensure_future(node.store.renewing(node.true, "old", lease_s=0.0))
+        node.store._nodes["old"] = replace(_leased("old", node.true.now_s() + 60.0), lease_s=0.0)
+        await node.time.anchor(node.store)
+        peers.cancel()
+        assert (node.wrong_by_s, node.facts) == (0.0, [])
 
     _run(scenario)
 
