@@ -16,6 +16,7 @@ from rich.console import Console, Group, RenderableType
 
 from runtime.admin import objects, tables
 from runtime.admin.account import Account, accounts, conversations_of_key
+from runtime.admin.bulk_commands import discard_many, replay_many
 from runtime.admin.copies import backup, restore
 from runtime.admin.dead_letters import (
     Act,
@@ -142,7 +143,7 @@ def list_sagas(
 @_as_json
 @click.pass_context
 def dead_letters_group(ctx: click.Context, limit: int, as_json: bool) -> None:
-    """Messages that were given up on; `replay` or `discard` one of them."""
+    """Messages that were given up on; `replay` or `discard` one of them, or many."""
     if ctx.invoked_subcommand is None:
         session: Session = ctx.obj
         letters = session.run(lambda store: dead_letters(store, limit=limit))
@@ -150,6 +151,8 @@ def dead_letters_group(ctx: click.Context, limit: int, as_json: bool) -> None:
         _show(as_json, [objects.letter_object(letter) for letter in letters], table, "no dead letter")
 
 
+dead_letters_group.add_command(replay_many)
+dead_letters_group.add_command(discard_many)
 _id = click.argument("id")
 _who = click.option("--who", default=getpass.getuser, help="Who does it, for the record.  [default: your login]")
 

@@ -33,6 +33,7 @@ __all__ = [
     "check_awaited",
     "check_dispensable",
     "dead_letters",
+    "dead_letters_after",
     "discard",
     "find",
     "replay",
@@ -85,7 +86,12 @@ class Act:
 
 async def dead_letters(store: Store, *, limit: int) -> list[DeadLetter]:
     """Parked mail, oldest id first. Raises StoreError."""
-    return [_letter(row) for row in await store.dead_letters(limit=limit)]
+    return await dead_letters_after(store, b"", limit=limit)
+
+
+async def dead_letters_after(store: Store, after: bytes, *, limit: int) -> list[DeadLetter]:
+    """As `dead_letters`, from behind this id on."""
+    return [_letter(row) for row in await store.dead_letters(limit=limit, after=after)]
 
 
 async def find(store: Store, id_text: str) -> DeadLetter:

@@ -1,0 +1,102 @@
+"""Many dead letters at once: choose them, see which they are, then act on each by itself, as a single act would.
+
+    Filter ──choose──▶ letters ──preview──▶ operator ──yes──▶ act_on ──check, carry_out, one by one──▶ Outcome
+
+A letter that is refused stops no other. What the store refuses stops all that follow, and what was done is still told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from runtime.admin.dead_letters import (
+    Act,
+    DeadLetter,
+    NotAwaited,
+    NotParked,
+    StillNeeded,
+    carry_out,
+    dead_letters_after,
+)
+from runtime.errors import StoreError
+from runtime.store.port import Store
+from runtime.store.records import Transition
+
+__all__ = ["Check", "Filter", "Outcome", "act_on", "choose"]
+
+_PAGE = 500
+
+Check = Callable[[Store, DeadLetter], Awaitable[None]]
+"""Raises NotAwaited or StillNeeded when a letter had better be left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which dead letters are meant: those that fit all that is said. What is empty asks for nothing."""
+
+    kind: str = ""
+    key: str = ""  # how the key begins
+    type: str = ""  # of the message, in full or its last part
+    sender: str = ""  # kind/key of who sent it, or a kind alone
+    error: str = ""  # part of the reason it was parked for, in any case of letters
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.kind or self.key or self.type or self.sender or self.error)
+
+    def fits(self, letter: DeadLetter) -> bool:
+        row = letter.row
+        return (
+            self.kind in ("", row.kind)
+            and row.key.startswith(self.key)
+            and self.type in ("", letter.type, letter.type.rpartition(".")[2])
+            and self.sender in ("", letter.sender, letter.sender.partition("/")[0])
+            and self.error.casefold() in row.parked.casefold()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a bulk act."""
+
+    done: tuple[DeadLetter, ...]
+    refused: tuple[tuple[DeadLetter, str], ...]  # each with the reason
+    stopped_by: str = ""  # what the store said, if it failed: the letters after that were not tried
+
+
+async def choose(store: Store, wanted: Filter, *, limit: int) -> tuple[list[DeadLetter], int]:
+    """Up to `limit` letters that fit, oldest id first, and how many more there are. Raises StoreError."""
+    found: list[DeadLetter] = []
+    more, after = 0, b""
+    while page := await dead_letters_after(store, after, limit=_PAGE):
+        after = page[-1].row.id
+        for letter in filter(wanted.fits, page):
+            if len(found) < limit:
+                found.append(letter)
+            else:
+                more += 1
+    return found, more
+
+
+async def act_on(
+    store: Store,
+    letters: Sequence[DeadLetter],
+    transition: Callable[[DeadLetter, Act], Transition],
+    act: Act,
+    check: Check,
+) -> Outcome:
+    """Check and carry out the act for each letter, in a transaction of its own; what is forced is not checked."""
+    done: list[DeadLetter] = []
+    refused: list[tuple[DeadLetter, str]] = []
+    for letter in letters:
+        try:
+            if not act.forced:
+                await check(store, letter)
+            await carry_out(store, transition(letter, act))
+            done.append(letter)
+        except (NotAwaited, NotParked, StillNeeded) as error:
+            refused.append((letter, str(error)))
+        except StoreError as error:
+            return Outcome(tuple(done), tuple(refused), str(error))
+    return Outcome(tuple(done), tuple(refused))
