@@ -207,7 +207,7 @@ async def _receive() -> None:
 
 
 async def _node(name: str, transport: Transport, ports: Ports, ears: Receiver) -> tuple[Mesh, GrpcServer]:
-    mesh = Mesh(transport, ports, Identity("bench", name, _INCARNATION), ears, MeshSettings())
+    mesh = Mesh(transport, ports, Identity("bench", name, _INCARNATION, "secret"), ears, MeshSettings())
     server = GrpcServer("127.0.0.1:0", ports)
     await server.start(mesh.accept)
     return mesh, server

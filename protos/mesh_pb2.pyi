@@ -127,6 +127,8 @@ class Hello(_message.Message):
     NODE_FIELD_NUMBER: _builtins.int
     INCARNATION_FIELD_NUMBER: _builtins.int
     FRAME_BYTES_MAX_FIELD_NUMBER: _builtins.int
+    NONCE_FIELD_NUMBER: _builtins.int
+    PROOF_FIELD_NUMBER: _builtins.int
     protocol_min: _builtins.int
     protocol_max: _builtins.int
     cluster: _builtins.str
@@ -134,6 +136,10 @@ class Hello(_message.Message):
     incarnation: _builtins.str
     frame_bytes_max: _builtins.int
     """the largest frame that this side takes; 0 when it does not say"""
+    nonce: _builtins.bytes
+    """drawn for this stream: the other side's proof answers it"""
+    proof: _builtins.bytes
+    """in the hello of the side that was dialled: that it knows the secret of the store"""
     def __init__(
         self,
         *,
@@ -143,10 +149,12 @@ class Hello(_message.Message):
         node: _builtins.str = ...,
         incarnation: _builtins.str = ...,
         frame_bytes_max: _builtins.int = ...,
+        nonce: _builtins.bytes = ...,
+        proof: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster", b"cluster", "frame_bytes_max", b"frame_bytes_max", "incarnation", b"incarnation", "node", b"node", "protocol_max", b"protocol_max", "protocol_min", b"protocol_min"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster", b"cluster", "frame_bytes_max", b"frame_bytes_max", "incarnation", b"incarnation", "node", b"node", "nonce", b"nonce", "proof", b"proof", "protocol_max", b"protocol_max", "protocol_min", b"protocol_min"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -312,6 +320,7 @@ class Frame(_message.Message):
     TAKEN_BYTES_FIELD_NUMBER: _builtins.int
     BEAT_FIELD_NUMBER: _builtins.int
     GOODBYE_FIELD_NUMBER: _builtins.int
+    PROOF_FIELD_NUMBER: _builtins.int
     gap: _builtins.bool
     """pushes were shed before this frame: sweep before taking newer ones"""
     taken_bytes: _builtins.int
@@ -320,6 +329,8 @@ class Frame(_message.Message):
     """heartbeat counter"""
     goodbye: _builtins.str
     """why this side ends the stream"""
+    proof: _builtins.bytes
+    """second frame of the side that dialled, by itself: that it knows the secret of the store"""
     @_builtins.property
     def hello(self) -> Global___Hello:
         """first frame of each side, and only there"""
@@ -342,10 +353,11 @@ class Frame(_message.Message):
         taken_bytes: _builtins.int = ...,
         beat: _builtins.int = ...,
         goodbye: _builtins.str = ...,
+        proof: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["hello", b"hello"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["beat", b"beat", "gap", b"gap", "goodbye", b"goodbye", "hello", b"hello", "pushes", b"pushes", "signals", b"signals", "taken_bytes", b"taken_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["beat", b"beat", "gap", b"gap", "goodbye", b"goodbye", "hello", b"hello", "proof", b"proof", "pushes", b"pushes", "signals", b"signals", "taken_bytes", b"taken_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

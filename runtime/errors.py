@@ -123,7 +123,7 @@ class AddressInUse(AmendsError):
 
 
 class PeerRefused(AmendsError):
-    """A peer belongs to another cluster, or speaks no protocol version that this node knows.
+    """A peer is of another cluster, proves nothing, or speaks no protocol version that this node knows.
 
     The text may be told to the other side, whoever it is; `details` are for this node's own log.
     """

@@ -164,7 +164,7 @@ class Node:
             subscriptions=self._catalogue.subscriptions,
         )
         self.commands = Commands(self.region, self.sessions, self.committer, self.store, contracts, ports, self._limits)
-        self._identity = Identity(self.store.cluster_id, self.name, self.incarnation)
+        self._identity = Identity(self.store.cluster_id, self.name, self.incarnation, self.store.cluster_secret)
         self.mesh = Mesh(self._front.transport, ports, self._identity, _Inbox(self.region), self._links)
         self.system = ActorSystem(ports, name=self.name)
         self._built = True

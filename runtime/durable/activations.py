@@ -226,6 +226,8 @@ class Activations:
         if draft.blocked_until_s:
             self._feeder.block(activation.address, activation.shard, draft.blocked_until_s)
         self._release(activation, draft)
+        for fact in draft.parked:
+            self.kind.ports.report(fact)
         if draft.alarm:
             self.kind.ports.report(ActorNeedsHelp(activation.name, draft.alarm))
         activation.ended = draft.ended

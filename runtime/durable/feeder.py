@@ -177,15 +177,19 @@ class Feeder:
 
     def park(self, row: MailRow, reason: str) -> None:
         """Make a dead letter of a row that no turn can take."""
-        report = self._kind.ports.report
-        report(MessageParked(address_of(*row.address), "?", row.id.hex(), row.attempts, reason))
-        parked = replace(row, parked=reason, parked_at_s=self._kind.ports.clock.now_s())
-        self._submit(Transition(address=row.address, shard=row.shard, rescheduled=(parked,)))
+        fact = MessageParked(address_of(*row.address), "?", row.id.hex(), row.attempts, reason)
 
-    def _submit(self, transition: Transition) -> None:
+        def decided(verdict: Verdict | StoreError) -> None:
+            if verdict is Verdict.COMMITTED:
+                self._kind.ports.report(fact)
+
+        parked = replace(row, parked=reason, parked_at_s=self._kind.ports.clock.now_s())
+        self._submit(Transition(address=row.address, shard=row.shard, rescheduled=(parked,)), decided)
+
+    def _submit(self, transition: Transition, decided: Callable[[Verdict | StoreError], None] | None = None) -> None:
         """Nobody waits for it: should it fail, whoever finds the row next tries again."""
         try:
-            self._committer.submit(transition, _ignore)
+            self._committer.submit(transition, decided or _ignore)
         except (Overloaded, StoreError) as error:
             self._kind.ports.report(SweepFailed(self._kind.name, str(error)))
 

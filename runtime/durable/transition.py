@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 
 from protos import durable_pb2
 from runtime.durable.behaviour import CancelTimer, SetTimer
+from runtime.durable.facts import MessageParked
 from runtime.durable.kind import Kind
 from runtime.envelope import Address, Envelope, shard_of
 from runtime.record import record
@@ -80,6 +81,7 @@ class Draft:
         "last_message_id",
         "now_s",
         "outgoing",
+        "parked",
         "rescheduled",
         "row",
         "row_after",
@@ -112,6 +114,7 @@ class Draft:
         self.history: list[HistoryRow] = []
         self.outgoing: list[Envelope] = []
         self.rescheduled: list[MailRow] = []
+        self.parked: list[MessageParked] = []  # true once this is committed, and told then
         self.answers: list[ClientAnswer] = []
         self.blocked_until_s = 0.0  # mail after one that is retried then waits with it
         self.ended = False

@@ -284,7 +284,7 @@ class Turn:
                 draft.answers.append(answer)
         where = address_of(*draft.address)
         self._kind.ports.reach(Failpoint.MESSAGE_PARKED)
-        self._kind.ports.report(MessageParked(where, envelope.type, envelope.id.hex(), attempts, error))
+        draft.parked.append(MessageParked(where, envelope.type, envelope.id.hex(), attempts, error))
 
     # --- timers and undo ---
 

@@ -41,7 +41,7 @@ class PeerUnreachable(Fact):
 
 @dataclass(frozen=True, slots=True)
 class PeerRejected(Fact):
-    """A node of another cluster, protocol or incarnation: refused by us, or we by it."""
+    """A node of another cluster, protocol or incarnation, or without a proof: refused by us, or we by it."""
 
     level: ClassVar[str] = "error"
     peer: str

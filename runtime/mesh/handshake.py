@@ -1,26 +1,49 @@
 """Who is on the other side of a link, and whether the two may talk.
 
-    dialler ──hello──▶ acceptor     same cluster? a protocol both speak?
-    dialler ◀──hello── acceptor     the same, and: is it the node that was meant to be dialled?
-    either  ──goodbye──▶            no, and why
+    dialler ──hello, nonce────────▶ acceptor    same cluster? a protocol both speak?
+    dialler ◀──hello, nonce, proof── acceptor    the same, and: is it the node that was meant to be dialled?
+    dialler ──proof───────────────▶ acceptor    only now is anything taken from it
+    either  ──goodbye─────────────▶             no, and why
 
-Each side's hello is its first frame, and it says one only once.
+Each side's hello is its first frame, and it says one only once. A proof is an HMAC with the secret of the store over
+both hellos and both nonces: to know the id of the cluster, or to have listened to other streams, is not enough. It says
+who began the stream, not who goes on with it: whoever can change what travels on the network is not kept out.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import hmac
+from dataclasses import dataclass, field
 
 from protos import mesh_pb2
 from runtime.errors import PeerRefused
 from runtime.mesh.frames import decode_frame
 
-__all__ = ["PROTOCOL_MAX", "PROTOCOL_MIN", "Identity", "agreed_protocol", "hello_frame", "read_hello"]
+__all__ = [
+    "PROTOCOL_MAX",
+    "PROTOCOL_MIN",
+    "Identity",
+    "accepted_hello",
+    "agreed_protocol",
+    "check_acceptor",
+    "check_dialler",
+    "check_nonce",
+    "dialling_hello",
+    "hello_frame",
+    "proof_frame",
+    "read_hello",
+]
 
 PROTOCOL_MIN = 1
 PROTOCOL_MAX = 1
 
 _OTHER_CLUSTER = "this node is of another cluster: nodes of one cluster share one store"
+_UNPROVED = (
+    "the {side} has not proved that it belongs to this cluster: nodes of one cluster share one store, with its secret, "
+    "and versions that prove it"
+)
+_NONCE_BYTES_MIN = 16
 _SHOWN_MAX = 64  # characters of what a stranger calls itself
 
 
@@ -31,19 +54,55 @@ class Identity:
     cluster: str
     node: str
     incarnation: str
+    secret: str = field(repr=False)  # of the store
 
 
-def hello_frame(identity: Identity, frame_bytes_max: int = 0) -> bytes:
-    """The first frame of a side that takes frames of up to so many bytes."""
-    hello = mesh_pb2.Hello(
+def dialling_hello(identity: Identity, nonce: bytes) -> mesh_pb2.Hello:
+    """What a side says that has dialled."""
+    return mesh_pb2.Hello(
         protocol_min=PROTOCOL_MIN,
         protocol_max=PROTOCOL_MAX,
         cluster=identity.cluster,
         node=identity.node,
         incarnation=identity.incarnation,
-        frame_bytes_max=frame_bytes_max,
+        nonce=nonce,
     )
+
+
+def accepted_hello(
+    identity: Identity, dialler: mesh_pb2.Hello, nonce: bytes, frame_bytes_max: int = 0
+) -> mesh_pb2.Hello:
+    """What the side says that was dialled, and that takes frames of up to so many bytes; with its proof."""
+    hello = dialling_hello(identity, nonce)
+    hello.frame_bytes_max = frame_bytes_max
+    hello.proof = _proof("acceptor", identity.secret, dialler, hello)
+    return hello
+
+
+def hello_frame(hello: mesh_pb2.Hello) -> bytes:
     return mesh_pb2.Frame(hello=hello).SerializeToString()
+
+
+def proof_frame(own: Identity, dialler: mesh_pb2.Hello, acceptor: mesh_pb2.Hello) -> bytes:
+    """The second frame of the side that dialled."""
+    return mesh_pb2.Frame(proof=_proof("dialler", own.secret, dialler, acceptor)).SerializeToString()
+
+
+def check_acceptor(own: Identity, dialler: mesh_pb2.Hello, acceptor: mesh_pb2.Hello) -> None:
+    """Raises PeerRefused when who was dialled does not know the secret."""
+    expected = _proof("acceptor", own.secret, dialler, acceptor)
+    if not own.secret or not hmac.compare_digest(acceptor.proof, expected):
+        raise PeerRefused(_UNPROVED.format(side="side that was dialled"))
+
+
+def check_dialler(own: Identity, dialler: mesh_pb2.Hello, acceptor: mesh_pb2.Hello, encoded: bytes) -> None:
+    """Its second frame. Raises InvalidMessage, or PeerRefused when who dialled does not know the secret."""
+    frame = decode_frame(encoded)
+    if frame.goodbye:
+        raise PeerRefused(frame.goodbye)
+    expected = _proof("dialler", own.secret, dialler, acceptor)
+    if not own.secret or not hmac.compare_digest(frame.proof, expected):
+        raise PeerRefused(_UNPROVED.format(side="side that dialled"))
 
 
 def read_hello(encoded: bytes) -> mesh_pb2.Hello:
@@ -72,6 +131,23 @@ def agreed_protocol(own: Identity, hello: mesh_pb2.Hello) -> int:
             f"{hello.protocol_min} to {hello.protocol_max}: upgrade the older one"
         )
     return protocol
+
+
+def check_nonce(hello: mesh_pb2.Hello) -> None:
+    """Raises PeerRefused for a side that asks for no proof; it will not give one either."""
+    if len(hello.nonce) < _NONCE_BYTES_MIN:
+        raise PeerRefused(_UNPROVED.format(side="side that dialled"))
+
+
+def _proof(side: str, secret: str, dialler: mesh_pb2.Hello, acceptor: mesh_pb2.Hello) -> bytes:
+    """Each side's own, so that none can be sent back as the other's; over all that both have said of themselves."""
+    said = hmac.new(secret.encode(), side.encode(), hashlib.sha256)
+    for hello in (dialler, acceptor):
+        limits = f"{hello.protocol_min} {hello.protocol_max} {hello.frame_bytes_max}"
+        for part in (hello.cluster, hello.node, hello.incarnation, limits, hello.nonce.hex()):
+            text = part.encode()
+            said.update(len(text).to_bytes(8, "big") + text)
+    return said.digest()
 
 
 def _shown(text: str) -> str:

@@ -1,6 +1,6 @@
 """A stream that another node dialled: its pushes and signals come in here.
 
-    link ──hello──▶ greet ──▶ Inbound ──pushes, one frame at a time──▶ Receiver
+    link ──hello, proof──▶ greet ──▶ Inbound ──pushes, one frame at a time──▶ Receiver
                       └─ refused, or only asked who is here: goodbye
 
 The newest stream of a node is the only one: an older one is ended, and what it was doing is waited for, so that
@@ -19,7 +19,15 @@ from protos import mesh_pb2
 from runtime.errors import InvalidMessage, LinkLost, PeerRefused
 from runtime.mesh.facts import FrameRejected, PeerRejected, ReceiverFailed
 from runtime.mesh.frames import goodbye_frame
-from runtime.mesh.handshake import Identity, agreed_protocol, hello_frame, read_hello
+from runtime.mesh.handshake import (
+    Identity,
+    accepted_hello,
+    agreed_protocol,
+    check_dialler,
+    check_nonce,
+    hello_frame,
+    read_hello,
+)
 from runtime.mesh.stream import MeshSettings, Stream
 from runtime.ports import Link, Ports
 
@@ -118,7 +126,15 @@ async def greet(link: Link, own: Identity, ports: Ports, settings: MeshSettings)
         hello = read_hello(encoded)
         peer = hello.node
         agreed_protocol(own, hello)
-        await link.send(hello_frame(own, settings.frame_bytes_max))
+        check_nonce(hello)
+        answer = accepted_hello(own, hello, ports.ids.new_id(), settings.frame_bytes_max)
+        await link.send(hello_frame(answer))
+        if not hello.node or hello.node == own.node:
+            return None  # it only asks who is here, and nothing is taken from it
+        encoded = await link.receive()
+        if encoded is None:
+            return None
+        check_dialler(own, hello, answer, encoded)
     except LinkLost:
         return None
     except (PeerRefused, InvalidMessage) as error:
@@ -128,7 +144,7 @@ async def greet(link: Link, own: Identity, ports: Ports, settings: MeshSettings)
         return None
     finally:
         timer.cancel()
-    return hello if hello.node and hello.node != own.node else None
+    return hello
 
 
 async def _say_goodbye(link: Link, reason: str) -> None:

@@ -19,7 +19,15 @@ from runtime.errors import InvalidMessage, LinkLost, PeerRefused
 from runtime.failpoints import Failpoint
 from runtime.mesh.facts import PeerConnected, PeerLost, PeerRejected, PeerUnreachable
 from runtime.mesh.frames import goodbye_frame, without_body
-from runtime.mesh.handshake import Identity, agreed_protocol, hello_frame, read_hello
+from runtime.mesh.handshake import (
+    Identity,
+    agreed_protocol,
+    check_acceptor,
+    dialling_hello,
+    hello_frame,
+    proof_frame,
+    read_hello,
+)
 from runtime.mesh.stream import MeshSettings, Stream
 from runtime.ports import Link, Ports, Transport
 
@@ -149,9 +157,10 @@ class Peer:
         self._link = link = await self._transport.dial(self.at.address)
         timer = self._ports.clock.call_later(self._settings.hello_s, self._close, link)
         try:
-            hello = await ask_hello(link, self._own)
-            agreed_protocol(self._own, hello)
+            own_hello = dialling_hello(self._own, self._ports.ids.new_id())
+            hello = await ask_hello(link, self._own, own_hello)
             self._check_node(hello)
+            await link.send(proof_frame(self._own, own_hello, hello))
         except PeerRefused as error:
             await _refuse(link, str(error))
             raise
@@ -228,13 +237,19 @@ class Peer:
         self._ports.tasks.start(link.close(), name="close a link")
 
 
-async def ask_hello(link: Link, own: Identity) -> mesh_pb2.Hello:
-    """Say hello on a new link and wait for the other side's. Raises LinkLost, PeerRefused, InvalidMessage."""
-    await link.send(hello_frame(own))
+async def ask_hello(link: Link, own: Identity, own_hello: mesh_pb2.Hello) -> mesh_pb2.Hello:
+    """Say hello on a new link, and wait for the other side's and its proof.
+
+    Raises LinkLost, InvalidMessage, and PeerRefused when either side refuses the other.
+    """
+    await link.send(hello_frame(own_hello))
     encoded = await link.receive()
     if encoded is None:
         raise LinkLost("the other side ended the stream before it said hello")
-    return read_hello(encoded)
+    hello = read_hello(encoded)
+    agreed_protocol(own, hello)
+    check_acceptor(own, own_hello, hello)
+    return hello
 
 
 async def _refuse(link: Link, reason: str) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from protos import mesh_pb2
 from runtime.errors import DeadlineExceeded, InvalidMessage, LinkLost, NobodyListens, PeerRefused
-from runtime.mesh.handshake import Identity
+from runtime.mesh.handshake import Identity, dialling_hello
 from runtime.mesh.inbound import Inbound, Receiver, greet
 from runtime.mesh.peer import Peer, PeerAddress, PeerStatus, ask_hello
 from runtime.mesh.stream import MeshSettings
@@ -167,7 +167,8 @@ async def probe(
     link = await transport.dial(address)
     timer = ports.clock.call_later(timeout_s, lambda: ports.tasks.start(link.close(), name="close a link"))
     try:
-        return await ask_hello(link, Identity(identity.cluster, "", ""))
+        asker = Identity(identity.cluster, "", "", identity.secret)
+        return await ask_hello(link, asker, dialling_hello(asker, ports.ids.new_id()))
     except (NobodyListens, PeerRefused, InvalidMessage):
         return None
     except LinkLost as error:

@@ -159,8 +159,8 @@ class Stream:
 
     def _checked(self, encoded: bytes) -> mesh_pb2.Frame:
         frame = decode_frame(encoded)
-        if frame.HasField("hello"):
-            raise InvalidMessage("a hello comes first on a stream, and once")
+        if frame.HasField("hello") or frame.proof:
+            raise InvalidMessage("a hello comes first on a stream, then a proof, and each once")
         if self._take is None and (frame.pushes or frame.signals):
             raise InvalidMessage("messages travel on the stream that their sender dialled")
         return frame

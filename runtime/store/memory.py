@@ -40,6 +40,7 @@ class MemoryStore:
     def __init__(self, ports: Ports) -> None:
         self._clock = ports.clock
         self._cluster_id = ports.ids.new_id().hex()
+        self._cluster_secret = (ports.ids.new_id() + ports.ids.new_id()).hex()
         self._actors: dict[Address, ActorRow] = {}
         self._mail: dict[_Slice, dict[_Slot, MailRow]] = {}
         self._history: dict[bytes, dict[bytes, HistoryRow]] = {}  # by conversation, then id
@@ -51,6 +52,10 @@ class MemoryStore:
     @property
     def cluster_id(self) -> str:
         return self._cluster_id
+
+    @property
+    def cluster_secret(self) -> str:
+        return self._cluster_secret
 
     async def open(self) -> None:
         """Nothing to connect to."""

@@ -49,6 +49,11 @@ class Store(Protocol):
         """Drawn when the store was created; nodes of different stores refuse each other's streams."""
         ...
 
+    @property
+    def cluster_secret(self) -> str:
+        """Drawn with the id, and told to nobody: nodes prove to each other that they know it. Known once it is open."""
+        ...
+
     async def open(self) -> None:
         """Connect; create the tables or migrate them. Raises StoreTooNew, StoreCorrupt and the like."""
         ...

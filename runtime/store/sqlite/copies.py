@@ -20,7 +20,7 @@ from runtime.errors import StoreBusy, StoreCorrupt, StoreReadOnly, StoreUnavaila
 from runtime.store.sqlite.connection import connect, connect_to_view, translated
 from runtime.store.sqlite.lock import FileLock, users_of
 from runtime.store.sqlite.queries import schema_steps
-from runtime.store.sqlite.schema import check_file, identify
+from runtime.store.sqlite.schema import check_file, identify, new_secret
 from runtime.store.sqlite.watch import check_links
 
 __all__ = ["back_up", "restore"]
@@ -80,6 +80,7 @@ def _renew(path: Path, new_id: Callable[[], bytes]) -> None:
     with translated(path), closing(connect(path, read_only=False, busy_s=0)) as connection:
         with connection:
             connection.execute("update meta set value = ? where name = 'cluster_id'", (new_id().hex(),))
+            connection.execute("insert or replace into meta values ('cluster_secret', ?)", (new_secret(new_id),))
             connection.execute("delete from nodes")
             connection.execute("update shards set owner = '', epoch = epoch + 1")
         connection.execute("pragma wal_checkpoint(truncate)")

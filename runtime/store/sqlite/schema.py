@@ -7,15 +7,24 @@ in one transaction with the new number, under the file lock, so that nodes that 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import apsw
 
 from runtime.errors import StoreCorrupt, StoreReadOnly, StoreTooNew, StoreUnavailable
 
-__all__ = ["APPLICATION_ID", "check_file", "identify", "prepare"]
+__all__ = ["APPLICATION_ID", "Marks", "check_file", "identify", "new_secret", "prepare"]
 
 APPLICATION_ID = 0x416D6E64  # "Amnd"
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What tells a store from others: an id, and what only those know who can read it."""
+
+    cluster_id: str
+    secret: str = field(repr=False)
 
 
 def check_file(path: Path, *, create: bool) -> None:
@@ -31,19 +40,19 @@ def check_file(path: Path, *, create: bool) -> None:
         raise StoreUnavailable(f"there is no store {path}; start a node with it first, or correct its name")
 
 
-def identify(connection: apsw.Connection, path: Path, steps: Sequence[str]) -> str:
-    """The cluster id, without writing. Raises StoreCorrupt, StoreTooNew, StoreUnavailable."""
+def identify(connection: apsw.Connection, path: Path, steps: Sequence[str]) -> Marks:
+    """The marks, without writing. Raises StoreCorrupt, StoreTooNew, StoreUnavailable."""
     version = _version(connection, path)
     _check_version(version, path, steps)
     if version < len(steps):
         raise StoreUnavailable(f"{path} was written by an older version of Amends; start a node with it first")
-    return _cluster_id(connection)
+    return _marks(connection)
 
 
 def prepare(
-    connection: apsw.Connection, path: Path, steps: Sequence[str], new_cluster_id: Callable[[], bytes], *, create: bool
-) -> str:
-    """Bring the schema up to date; gives the cluster id. Raises StoreCorrupt, StoreTooNew, StoreUnavailable."""
+    connection: apsw.Connection, path: Path, steps: Sequence[str], new_id: Callable[[], bytes], *, create: bool
+) -> Marks:
+    """Bring the schema up to date; gives the marks. Raises StoreCorrupt, StoreTooNew, StoreUnavailable."""
     version = _version(connection, path)
     if connection.readonly("main"):
         raise StoreReadOnly(f"{path} cannot be written; check owner, mode and mount of it and its folder")
@@ -53,8 +62,15 @@ def prepare(
     if connection.execute("pragma journal_mode = wal").get != "wal":
         raise StoreUnavailable(f"{path} cannot use a write-ahead log; keep the store on a local disk")
     for number, step in enumerate(steps[version:], start=version + 1):
-        _migrate(connection, step, number, new_cluster_id)
-    return _cluster_id(connection)
+        _migrate(connection, step, number, new_id)
+    if not _marks(connection).secret:  # written before there was one
+        connection.execute("insert or ignore into meta values ('cluster_secret', ?)", (new_secret(new_id),))
+    return _marks(connection)
+
+
+def new_secret(new_id: Callable[[], bytes]) -> str:
+    """What the nodes of one store prove to each other that they know."""
+    return (new_id() + new_id()).hex()
 
 
 def _check_version(version: int, path: Path, steps: Sequence[str]) -> None:
@@ -65,8 +81,9 @@ def _check_version(version: int, path: Path, steps: Sequence[str]) -> None:
         )
 
 
-def _cluster_id(connection: apsw.Connection) -> str:
-    return str(connection.execute("select value from meta where name = 'cluster_id'").get)
+def _marks(connection: apsw.Connection) -> Marks:
+    values = {str(name): str(value) for name, value in connection.execute("select name, value from meta")}
+    return Marks(values["cluster_id"], values.get("cluster_secret", ""))
 
 
 def _version(connection: apsw.Connection, path: Path) -> int:
@@ -78,13 +95,14 @@ def _version(connection: apsw.Connection, path: Path) -> int:
     return 0
 
 
-def _migrate(connection: apsw.Connection, step: str, number: int, new_cluster_id: Callable[[], bytes]) -> None:
+def _migrate(connection: apsw.Connection, step: str, number: int, new_id: Callable[[], bytes]) -> None:
     connection.execute("begin immediate")
     try:
         connection.execute(step)
         if number == 1:
             connection.execute(f"pragma application_id = {APPLICATION_ID}")
-            connection.execute("insert into meta values ('cluster_id', ?)", (new_cluster_id().hex(),))
+            connection.execute("insert into meta values ('cluster_id', ?)", (new_id().hex(),))
+            connection.execute("insert into meta values ('cluster_secret', ?)", (new_secret(new_id),))
         connection.execute("insert or replace into meta values ('schema', ?)", (str(number),))
     except BaseException:
         if connection.in_transaction:

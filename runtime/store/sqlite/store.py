@@ -36,7 +36,7 @@ from runtime.store.sqlite.purge import forget, old_conversations
 from runtime.store.sqlite.queries import named_queries, schema_steps
 from runtime.store.sqlite.reader import Reader
 from runtime.store.sqlite.rows import history_row, node_row, subscription
-from runtime.store.sqlite.schema import check_file, identify
+from runtime.store.sqlite.schema import Marks, check_file, identify
 from runtime.store.sqlite.statements import LOAD_ACTORS
 from runtime.store.sqlite.watch import FileWatch
 from runtime.store.sqlite.writer import Writer
@@ -88,22 +88,26 @@ class SqliteStore:
         self._keeper = Keeper(
             self._path, ports, self._reader, self._writer, self._watch, vfs=vfs, log_bytes_long=log_bytes_long
         )
-        self._cluster_id = ""
+        self._marks = Marks("", "")
 
     @property
     def cluster_id(self) -> str:
-        return self._cluster_id
+        return self._marks.cluster_id
+
+    @property
+    def cluster_secret(self) -> str:
+        return self._marks.secret
 
     async def open(self) -> None:
         if self._view:
             check_file(self._path, create=False)
             self._reader.open()
             self._members.open()
-            self._cluster_id = await self._reader.patiently(self._identify)
+            self._marks = await self._reader.patiently(self._identify)
             return
         left_log = log_bytes(self._path) > 0
         try:
-            self._cluster_id = await self._writer.open(self._steps, create=self._create)
+            self._marks = await self._writer.open(self._steps, create=self._create)
         except BaseException:
             await self._writer.close(wait_s=_GIVE_UP_S)
             raise
@@ -112,7 +116,7 @@ class SqliteStore:
         if left_log:
             await self._keeper.check_whole()
 
-    def _identify(self, connection: apsw.Connection) -> str:
+    def _identify(self, connection: apsw.Connection) -> Marks:
         return identify(connection, self._path, self._steps)
 
     async def close(self) -> None:

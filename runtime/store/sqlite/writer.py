@@ -20,7 +20,7 @@ from runtime.ports import Ports
 from runtime.store.sqlite.connection import CHECKPOINT_PAGES, close, connect, translate, translated
 from runtime.store.sqlite.lock import FileLock
 from runtime.store.sqlite.queries import named_queries
-from runtime.store.sqlite.schema import check_file, prepare
+from runtime.store.sqlite.schema import Marks, check_file, prepare
 from runtime.store.sqlite.watch import FileWatch, check_links
 from runtime.store.sqlite.worker import Worker
 
@@ -52,8 +52,8 @@ class Writer:
         self._given_up = False
         self._connection: apsw.Connection | None = None
 
-    async def open(self, steps: Sequence[str], *, create: bool) -> str:
-        """Make or migrate the tables; gives the cluster id."""
+    async def open(self, steps: Sequence[str], *, create: bool) -> Marks:
+        """Make or migrate the tables; gives the marks."""
         check_file(self._path, create=create)
         check_links(self._path)
         self._worker.start()
@@ -86,14 +86,14 @@ class Writer:
         """What has begun ends first. A thread that waits for a lock is left behind after `wait_s`."""
         await self._worker.stop(self._drop, wait_s=wait_s)
 
-    def _prepare(self, steps: Sequence[str], *, create: bool) -> str:
+    def _prepare(self, steps: Sequence[str], *, create: bool) -> Marks:
         if self._given_up:  # while it waited for the lock: nothing is made that nobody wants any more
             raise StoreUnavailable(f"{self._path} is no longer to be opened")
         with translated(self._path):
             try:
-                cluster_id = prepare(self._connected(), self._path, steps, self._ids.new_id, create=create)
+                marks = prepare(self._connected(), self._path, steps, self._ids.new_id, create=create)
                 self._watch.begin(self._vfs)
-                return cluster_id
+                return marks
             except BaseException:
                 self._drop()
                 raise

@@ -17,6 +17,11 @@ class MembershipConformance(ConformanceBase):
             assert store.cluster_id
             assert store.cluster_id == other.cluster_id
 
+    async def test_all_who_open_one_store_know_one_secret_that_is_not_its_id(self) -> None:
+        async with self.stores(2) as (store, other):
+            assert len(store.cluster_secret) >= 32
+            assert store.cluster_secret == other.cluster_secret != store.cluster_id
+
     async def test_a_node_that_joins_is_seen_with_its_lease(self) -> None:
         async with self.stores(2) as (store, other):
             node = node_row("one", kinds=("billing", "sales"))

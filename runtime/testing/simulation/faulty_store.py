@@ -77,6 +77,10 @@ class FaultyStore:
     def cluster_id(self) -> str:
         return self._database.rows.cluster_id
 
+    @property
+    def cluster_secret(self) -> str:
+        return self._database.rows.cluster_secret
+
     async def open(self) -> None:
         await self._read(self._database.rows.open)
 

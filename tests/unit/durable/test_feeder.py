@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
+from runtime.durable.facts import MessageParked
 from runtime.durable.feeder import Feeder
 from runtime.durable.kind import Subscribers
-from runtime.durable.transition import Draft
+from runtime.durable.transition import Draft, mail_row
 from runtime.envelope import Address, Envelope
 from runtime.store.memory import MemoryStore
 from runtime.store.records import HistoryRow, MailRow, Outcome, Transition, Verdict
@@ -148,5 +149,20 @@ def test_mail_that_the_history_has_is_taken_out_unless_the_store_loses_that_mean
         assert desk.delivered == [(0, 1)]
         waits = [row.id for row in await desk.local.mail(*ORDER)]
         assert waits == ([do.id, after.id] if is_lost else [after.id])
+
+    in_virtual_time(scenario)
+
+
+def test_nobody_is_told_of_unreadable_mail_that_could_not_be_parked() -> None:
+    async def scenario() -> None:
+        desk = Desk()
+        row = mail_row(desk.post.bill(1), desk.post.shard)
+        desk.feeder.park(row, "it cannot be read")  # it is gone from the store meanwhile
+        await desk.local.sleep(1)
+        assert desk.local.facts_of(MessageParked) == []
+        await desk.store.commit([Transition(mail=(row,))])
+        desk.feeder.park(row, "it cannot be read")
+        await desk.local.sleep(1)
+        assert [fact.error for fact in desk.local.facts if isinstance(fact, MessageParked)] == ["it cannot be read"]
 
     in_virtual_time(scenario)

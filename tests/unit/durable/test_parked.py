@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from runtime.durable.facts import MessageParked
 from runtime.envelope import Envelope
+from runtime.errors import FinalError
 from runtime.store.records import MailRow, Transition, Verdict
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till
@@ -87,6 +89,24 @@ def test_s67_the_undo_of_a_dead_letter_lays_it_to_rest() -> None:
         await post.push(first)
         await local.sleep(60)
         assert (await post.state()).charges == 0
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_nobody_is_told_of_a_dead_letter_that_the_store_has_refused() -> None:
+    """A push of what nobody has committed: its turn is refused, so there is no letter to be looked at."""
+
+    async def scenario() -> None:
+        local = await LocalNode([Till(errors={1: FinalError("no such till"), 2: FinalError("no such till")})]).start()
+        post = Post(local)
+        await post.push(post.bill(1))
+        await local.sleep(60)
+        assert (local.facts_of(MessageParked), await local.mail("billing", "ORD-1")) == ([], [])
+        await post.send(post.bill(2))
+        await local.sleep(60)
+        assert [fact.error for fact in local.facts if isinstance(fact, MessageParked)] == ["FinalError: no such till"]
+        assert len(await local.mail("billing", "ORD-1")) == 1
         await local.stop()
 
     in_virtual_time(scenario)

@@ -10,17 +10,19 @@ import pytest
 from protos import mesh_pb2
 from runtime.errors import DeadlineExceeded
 from runtime.mesh.facts import FrameRejected, PeerConnected, PeerLost, PeerRejected, PeerUnreachable, ReceiverFailed
-from runtime.mesh.handshake import PROTOCOL_MAX, Identity, hello_frame
+from runtime.mesh.handshake import PROTOCOL_MAX, dialling_hello, hello_frame, proof_frame
+from runtime.mesh.peer import ask_hello
 from runtime.mesh.peers import PeerAddress, probe
 from runtime.ports import Link
-from tests.unit.mesh.world import World, converse
+from tests.unit.mesh.world import World, admit, converse, identity_of, introduce_as
 
-_A = Identity("shop", "a", "1")
-_C = Identity("shop", "c", "1")
+_X = identity_of("x")
 
 
 def _hello(**changed: object) -> bytes:
-    hello = mesh_pb2.Hello(protocol_min=1, protocol_max=PROTOCOL_MAX, cluster="shop", node="x", incarnation="1")
+    hello = mesh_pb2.Hello(
+        protocol_min=1, protocol_max=PROTOCOL_MAX, cluster="shop", node="x", incarnation="1", nonce=b"n" * 16
+    )
     for name, value in changed.items():
         setattr(hello, name, value)
     return mesh_pb2.Frame(hello=hello).SerializeToString()
@@ -103,10 +105,9 @@ class MeshOrder:
         transport, _ = world.outsider()
         b.receiver.open.clear()
         old, new, other = [await transport.dial(b.address) for _ in range(3)]
-        for link, who, push in ((old, _A, b"old"), (new, _A, b"new"), (other, _C, b"other")):
-            await link.send(hello_frame(who))
+        for link, who, push in ((old, "a", b"old"), (new, "a", b"new"), (other, "c", b"other")):
+            await introduce_as(link, identity_of(who))
             await link.send(mesh_pb2.Frame(pushes=[push], gap=True).SerializeToString())
-            await link.receive()
             await world.until(lambda: b.receiver.waiting)
         # What another node sent last of all is there: the newer stream waits for what the older has begun,
         await world.until(lambda: b.receiver.waiting >= 2)
@@ -222,8 +223,9 @@ class MeshRefusals:
         b = await world.start("b")
         transport, _ = world.outsider()
         good = mesh_pb2.Frame(pushes=[b"good"]).SerializeToString()
-        heard = await converse(await transport.dial(b.address), _hello(), good, b"\xff\xff\xff", good)
-        assert heard[0].hello.node == "b"
+        link = await transport.dial(b.address)
+        assert (await introduce_as(link, _X)).node == "b"
+        heard = await converse(link, good, b"\xff\xff\xff", good)
         assert heard[-1].goodbye == "3 bytes are no frame"
         assert b.receiver.taken == [b"good"]
         assert [fact.peer for fact in b.told(FrameRejected)] == ["x"]
@@ -231,13 +233,14 @@ class MeshRefusals:
     async def test_a_second_hello_ends_the_link(self, world: World) -> None:
         b = await world.start("b")
         transport, _ = world.outsider()
-        heard = await converse(await transport.dial(b.address), _hello(), _hello())
+        link = await transport.dial(b.address)
+        await introduce_as(link, _X)
+        heard = await converse(link, _hello())
         assert "once" in heard[-1].goodbye
 
     async def test_messages_on_the_way_back_are_out_of_place(self, world: World) -> None:
         async def talkative(link: Link) -> None:
-            await link.receive()
-            await link.send(_hello())
+            await admit(link, _X)
             await link.send(mesh_pb2.Frame(pushes=[b"psst"]).SerializeToString())
             await _mute(link)
 
@@ -251,7 +254,7 @@ class MeshRefusals:
         b = await world.start("b")
         transport, _ = world.outsider()
         link = await transport.dial(b.address)
-        await link.send(_hello())
+        await introduce_as(link, _X)
         signals = [_answer("1").SerializeToString(), b"\xff\xff", _answer("2").SerializeToString()]
         await link.send(mesh_pb2.Frame(signals=signals).SerializeToString())
         await world.until(lambda: len(b.receiver.signals_taken) == 2)
@@ -259,11 +262,81 @@ class MeshRefusals:
         await link.close()
 
 
+class MeshProof:
+    """Whoever knows the id of the cluster, and not the secret of its store, is a stranger."""
+
+    _PUSH = mesh_pb2.Frame(pushes=[b"invented"], signals=[_answer("1").SerializeToString()], gap=True)
+
+    async def test_nothing_is_taken_from_a_stranger_that_knows_the_cluster(self, world: World) -> None:
+        b = await world.start("b")
+        transport, _ = world.outsider()
+        push = self._PUSH.SerializeToString()
+        forged = mesh_pb2.Frame(proof=b"p" * 32, pushes=[b"invented"], gap=True).SerializeToString()
+        for frames in ((push,), (forged, push), (mesh_pb2.Frame().SerializeToString(), push), (b"\xff\xff", push)):
+            heard = await converse(await transport.dial(b.address), _hello(), *frames)
+            assert heard[0].hello.proof
+            assert heard[-1].goodbye
+        assert "has not proved that it belongs to this cluster" in b.told(PeerRejected)[0].reason
+        assert len(b.told(PeerRejected)) == 4
+        assert (b.receiver.taken, b.receiver.gaps, b.receiver.signals_taken) == ([], [], [])
+
+    async def test_a_proof_is_none_for_another_stream_or_the_other_side(self, world: World) -> None:
+        b = await world.start("b")
+        transport, _ = world.outsider()
+        first = await transport.dial(b.address)
+        hello = dialling_hello(_X, b"n" * 16)
+        answer = await ask_hello(first, _X, hello)
+        overheard = proof_frame(_X, hello, answer)
+        await first.close()
+        for proof in (overheard, mesh_pb2.Frame(proof=answer.proof).SerializeToString()):
+            heard = await converse(
+                await transport.dial(b.address), hello_frame(hello), proof, self._PUSH.SerializeToString()
+            )
+            assert "has not proved" in heard[-1].goodbye
+        assert b.receiver.taken == []
+
+    async def test_a_node_that_asks_for_no_proof_is_refused_before_it_is_told_anything(self, world: World) -> None:
+        b = await world.start("b")
+        transport, _ = world.outsider()
+        for nonce in (b"", b"short"):
+            [heard] = await converse(await transport.dial(b.address), _hello(nonce=nonce))
+            assert "versions that prove it" in heard.goodbye
+
+    @pytest.mark.parametrize("secret", ["another store's", ""])
+    async def test_nodes_without_the_secret_are_strangers_both_ways(self, world: World, secret: str) -> None:
+        a = await world.start("a")
+        stranger = await world.start("b", secret=secret)
+        world.introduce(a, stranger)
+        await world.until(lambda: a.told(PeerRejected) and stranger.told(PeerRejected))
+        assert not a.mesh.push("b", b"x") and not stranger.mesh.push("a", b"x")
+        assert not a.told(PeerConnected) and not stranger.told(PeerConnected)
+        assert a.receiver.gaps == stranger.receiver.gaps == []
+
+    async def test_what_answers_a_dial_without_a_proof_is_sent_nothing(self, world: World) -> None:
+        heard: list[bytes] = []
+
+        async def pretender(link: Link) -> None:
+            await link.receive()
+            await link.send(_hello(proof=b"p" * 32))
+            while (frame := await link.receive()) is not None:
+                heard.append(frame)
+
+        a = await world.start("a")
+        address = await world.listen("x", pretender, a.ports)
+        a.mesh.set_peers({"x": PeerAddress(address, "1")})
+        await world.until(lambda: a.told(PeerRejected) and heard)
+        assert "has not proved" in mesh_pb2.Frame.FromString(heard[0]).goodbye
+        assert not a.mesh.push("x", b"secret business")
+
+    async def test_a_probe_takes_nobody_for_a_node_of_the_cluster_that_does_not_prove_it(self, world: World) -> None:
+        a, b = await world.start("a"), await world.start("b", secret="another store's")
+        assert await probe(a.transport, b.address, a.identity, 30.0, a.ports) is None
+
+
 class MeshSilence:
     async def test_a_peer_that_falls_silent_is_lost(self, world: World) -> None:
         async def falls_silent(link: Link) -> None:
-            await link.receive()
-            await link.send(_hello())
+            await admit(link, _X)
             await _mute(link)
 
         world.settings = world.impatient
@@ -277,7 +350,9 @@ class MeshSilence:
         world.settings = world.impatient
         b = await world.start("b")
         transport, _ = world.outsider()
-        await converse(await transport.dial(b.address), _hello())
+        link = await transport.dial(b.address)
+        await introduce_as(link, _X)
+        await converse(link)
         await world.until(lambda: b.receiver.lost_peers == ["x"])
 
     async def test_a_node_that_answers_no_hello_is_given_up_and_dialled_again(self, world: World) -> None:
@@ -429,4 +504,4 @@ class MeshProbe:
             await probe(a.transport, address, a.identity, 0.2, a.ports)
 
 
-__all__ = ["MeshLimits", "MeshMembers", "MeshOrder", "MeshProbe", "MeshRefusals", "MeshSilence"]
+__all__ = ["MeshLimits", "MeshMembers", "MeshOrder", "MeshProbe", "MeshProof", "MeshRefusals", "MeshSilence"]

@@ -11,6 +11,8 @@ from protos import mesh_pb2
 from runtime.adapters import AsyncioTasks, SystemClock
 from runtime.errors import LinkLost
 from runtime.mesh.channel import GrpcTransport
+from runtime.mesh.handshake import accepted_hello, dialling_hello, hello_frame, proof_frame, read_hello
+from runtime.mesh.peer import ask_hello
 from runtime.mesh.peers import Identity, Mesh, MeshSettings, PeerAddress, PeerStatus
 from runtime.mesh.server import GrpcServer
 from runtime.ports import Accept, Clock, Fact, Link, Ports, Transport
@@ -20,6 +22,9 @@ from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.wires import SimListener, SimNetwork
 
 F = TypeVar("F", bound=Fact)
+
+SECRET = "what only this store has"
+_NONCE = b"n" * 16
 
 
 class Recorder:
@@ -89,10 +94,12 @@ class World:
     def __init__(self) -> None:
         self.nodes: list[Node] = []
 
-    async def start(self, name: str, *, cluster: str = "shop", incarnation: str = "1", listen: str = "") -> Node:
+    async def start(
+        self, name: str, *, cluster: str = "shop", incarnation: str = "1", listen: str = "", secret: str = SECRET
+    ) -> Node:
         facts: list[Fact] = []
         ports = self._ports(facts.append)
-        identity = Identity(cluster, name, incarnation)
+        identity = Identity(cluster, name, incarnation, secret)
         node = Node(name, identity, self._transport(name, ports), ports, self.settings)
         node.facts = facts
         node.address = await self.listen(name, node.mesh.accept, ports, listen)
@@ -226,6 +233,26 @@ class GrpcWorld(World):
             await self.unlisten(address)
         for transport in self._transports:
             await transport.close()
+
+
+def identity_of(node: str, cluster: str = "shop", secret: str = SECRET) -> Identity:
+    return Identity(cluster, node, "1", secret)
+
+
+async def introduce_as(link: Link, own: Identity) -> mesh_pb2.Hello:
+    """Say hello on a raw link as that node, and prove it; the other side's hello."""
+    hello = dialling_hello(own, _NONCE)
+    answer = await ask_hello(link, own, hello)
+    await link.send(proof_frame(own, hello, answer))
+    return answer
+
+
+async def admit(link: Link, own: Identity) -> None:
+    """Answer the hello of whoever dialled this raw link as that node, and take its proof for granted."""
+    encoded = await link.receive()
+    assert encoded is not None
+    await link.send(hello_frame(accepted_hello(own, read_hello(encoded), _NONCE)))
+    await link.receive()
 
 
 async def converse(link: Link, *frames: bytes) -> list[mesh_pb2.Frame]:

@@ -87,6 +87,11 @@ async def test_a_restored_store_has_what_the_backup_has_under_another_identity_a
     identity, mail, members = await contents(crashed)
     assert (mail, members) == (2, 0)
     assert identity != store.cluster_id
+    restored = SqliteStore(crashed, system_ports())
+    await restored.open()
+    await restored.close()
+    assert len(restored.cluster_secret) == len(store.cluster_secret) == 64
+    assert restored.cluster_secret != store.cluster_secret
     # What was there before is not lost.
     assert (await contents(Path(f"{crashed}.replaced")))[:2] == (store.cluster_id, 12)
 

@@ -47,6 +47,27 @@ async def test_an_older_store_is_brought_up_to_date_with_its_rows(path: Path, ma
     assert read(path, "select weight from shards") == 1
 
 
+async def test_a_store_made_before_there_was_a_secret_gets_one_at_its_first_opening(
+    path: Path, make_store: OpenStore
+) -> None:
+    old = make_store()
+    await old.open()
+    await old.close()
+    connection = apsw.Connection(str(path))
+    connection.execute("delete from meta where name = 'cluster_secret'")
+    connection.close()
+    looking = make_store(view=True)
+    await looking.open()  # with nothing but the right to read
+    assert (looking.cluster_id, looking.cluster_secret) == (old.cluster_id, "")
+    await looking.close()
+    first, second = make_store(), make_store()
+    await first.open()
+    await second.open()
+    assert len(first.cluster_secret) == 64
+    assert first.cluster_secret == second.cluster_secret != old.cluster_secret
+    assert first.cluster_id == old.cluster_id
+
+
 async def test_a_running_node_of_the_older_version_cannot_come_back_to_a_newer_store(make_store: OpenStore) -> None:
     new = make_store(steps=[*schema_steps(), _NEXT])
     await new.open()
