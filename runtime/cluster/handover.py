@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from itertools import groupby
 from typing import Any, Protocol
 
@@ -32,8 +33,9 @@ class ShardOwner(Protocol):
     async def acquired(self, kind: str, shards: frozenset[int]) -> None:
         """These shards are ours: turns may start, and what waits for them must be swept up now.
 
-        Asked again later if it raises StoreError. It may still be under way when `lost` is called: each turn has to
-        ask `Membership.owns` before it starts.
+        Asked again later if it raises StoreError. It may still be under way when `lost` is called, and is followed by
+        `release` then. No turn relies on it: each asks `Membership.lease_is_sure` before its commit, and the store
+        compares the actor's row.
         """
         ...
 
@@ -70,10 +72,6 @@ class Handover:
     def phases(self) -> Mapping[Slot, Phase]:
         return self._phases
 
-    def runs(self, slot: Slot) -> bool:
-        phase = self._phases.get(slot)
-        return phase is Phase.HELD or phase is Phase.TAKING
-
     def take(self, slots: Iterable[Slot]) -> None:
         """Start to run shards that the table says are ours."""
         for kind, group in groupby(sorted(slots), key=lambda slot: slot[0]):
@@ -103,11 +101,19 @@ class Handover:
             told = True
         except StoreError:
             told = False
+        lapsed = frozenset(slot[1] for slot in slots if self._phases.get(slot) is not Phase.TAKING)
+        if lapsed:
+            await self._give_back(kind, lapsed)
         for slot in slots:
             if told and self._phases.get(slot) is Phase.TAKING:
                 self._phases[slot] = Phase.HELD
             else:
                 self._phases.pop(slot, None)
+
+    async def _give_back(self, kind: str, shards: frozenset[int]) -> None:
+        """The lease was lost while these were taken: what the owner began for them after that has to end."""
+        with suppress(StoreError):
+            await self._owner.release(kind, shards)
 
     async def _release(self, slot: Slot) -> None:
         self._ports.reach(Failpoint.RELEASE_BEGUN)

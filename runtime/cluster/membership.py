@@ -74,10 +74,6 @@ class Membership:
         """The name of the node that runs a shard, as last read; None when nobody does."""
         return self._roster.owner_of((kind, shard))
 
-    def owns(self, kind: str, shard: int) -> bool:
-        """Whether turns of a shard may start here, now."""
-        return self._handover.runs((kind, shard)) and self._lease.is_sure
-
     def address_of(self, node: str) -> str | None:
         """host:port of a member; None when there is none of that name."""
         row = self._roster.node(node)

@@ -180,7 +180,6 @@ async def test_a_node_whose_lease_runs_out_while_it_takes_shards_takes_them_agai
     await world.until(lambda: "resumed" in a.owner.log)
     await world.pass_s(0.5)
     assert a.owner.log.count("acquired") == 1 and not a.owned
-    assert not a.membership.owns("billing", 0)
     a.owner.swept.set()
     await world.until(world.at_rest)
     assert a.owner.log.count("acquired") == 2
@@ -432,3 +431,21 @@ async def test_epochs_only_rise(world: World) -> None:
     after = await world.epochs()
     assert sum(after.values()) > sum(before.values())
     assert all(after[slot] >= epoch for slot, epoch in before.items())
+
+
+async def test_what_an_owner_begins_for_shards_after_the_lease_was_lost_is_ended(world: World) -> None:
+    a = world.member("a")
+    a.owner.swept.clear()
+    a.owner.begins_late = True
+    await a.membership.start()
+    world.members["a"] = a
+    await world.pass_s(0.5)
+    a.line.cut = True
+    await world.until(lambda: "lost" in a.owner.log)
+    a.owner.swept.set()
+    await world.pass_s(0.5)
+    assert a.owner.log[-1] == "release"
+    assert not a.owner.running
+    a.line.cut = False
+    await world.until(world.at_rest)
+    assert len(a.owned) == 16

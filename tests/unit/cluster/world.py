@@ -134,6 +134,7 @@ class Owner:
         self.acquire_errors = 0  # so many calls of `acquired` fail
         self.swept = asyncio.Event()  # `acquired` waits for it
         self.swept.set()
+        self.begins_late = False  # `acquired` has them run only then
 
     async def acquired(self, kind: str, shards: frozenset[int]) -> None:
         self.log.append("acquired")
@@ -141,6 +142,8 @@ class Owner:
         if self.acquire_errors:
             self.acquire_errors -= 1
             raise StoreUnavailable("could not sweep")
+        if self.begins_late:
+            await self.swept.wait()
         for shard in sorted(shards):
             self._world.check_alone(self._name, (kind, shard))
             assert (kind, shard) not in self.running, "acquired twice"
@@ -193,7 +196,7 @@ class Member:
     @property
     def owned(self) -> list[Slot]:
         """Slots whose turns may start here."""
-        return [slot for slot in self.owner.running if self.membership.owns(*slot)]
+        return list(self.owner.running) if self.membership.lease_is_sure() else []
 
     def kill(self) -> None:
         self.clock.alive = False
