@@ -32,6 +32,7 @@ __all__ = ["EXIT_CODES", "launch"]
 EXIT_CODES: dict[type[AmendsError], int] = {StoreError: 3, AddressInUse: 4, NodeNameTaken: 5, InvalidSettings: 64}
 
 _FAILED_STOP_S = 5.0
+_LOG_DRAIN_S = 1.0  # for the last lines to be read, at the end of the process
 _OPEN_FILES_MIN = 64  # about 30 of its own; the rest for peers and clients
 
 
@@ -84,7 +85,10 @@ def _run(catalogue: Catalogue, register: Sequence[Register], config: str | None,
             stack=stack_of(error).strip(" ()"),
         )
 
-    return run_to_its_end(_serve(settings, catalogue, register, log), told, uvloop.new_event_loop)
+    try:
+        return run_to_its_end(_serve(settings, catalogue, register, log), told, uvloop.new_event_loop)
+    finally:
+        log.drain(_LOG_DRAIN_S)
 
 
 def _end_at_once(number: int, frame: object) -> None:
@@ -115,6 +119,7 @@ async def _serve(settings: Settings, catalogue: Catalogue, register: Sequence[Re
         await asyncio.wait_for(asyncio.shield(stopping), _FAILED_STOP_S)
     except TimeoutError:  # what it waits for may never come: its store is no longer there
         log.warning("node ends without a drain", waited_s=_FAILED_STOP_S)
+        log.drain(_LOG_DRAIN_S)
         os._exit(_exit_code(failure))
     return _exit_code(failure)
 
@@ -148,6 +153,7 @@ async def _started(node: Node, told: asyncio.Event, tasks: Any, log: Log) -> boo
             await asyncio.wait_for(ended.wait(), _FAILED_STOP_S)
         except TimeoutError:  # what it waits for may never come, and it has nothing that a kill would lose
             log.warning("node ends without having started", waited_s=_FAILED_STOP_S)
+            log.drain(_LOG_DRAIN_S)
             os._exit(0)
     if starting.cancelled() or (told.is_set() and starting.exception() is not None):
         log.info("node stopped before it had started")

@@ -1,6 +1,6 @@
 """Logs: every fact a layer reports as one line, for people on a terminal, as JSON otherwise.
 
-    any layer ──Fact──▶ Log.report ──▶ event, node, fields ──▶ console or JSON, on stderr
+    any layer ──Fact──▶ Log.report ──▶ event, node, fields ──▶ console or JSON ──▶ Lines ──▶ stderr
     grpc, asyncio ──logging.LogRecord──▶ route_standard_logging ──▶ the same Log
 
 A Log is an object of its own node: nothing global is configured, so two nodes of one process log under their names.
@@ -15,10 +15,11 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, Literal, TextIO
+from typing import Any, Literal, TextIO, cast
 
 import structlog
 
+from runtime.observe.lines import Lines
 from runtime.ports import Clock, Fact
 
 __all__ = ["Level", "Log", "LogFormat", "open_log", "route_standard_logging"]
@@ -38,6 +39,12 @@ class Log:
         self._logger = logger
         self._rank = _RANK[level]
         self._shapes: dict[type[Fact], tuple[str, tuple[str, ...]]] = {}  # bounded by the number of classes of facts
+        self._lines: Lines | None = None
+
+    def drain(self, within_s: float) -> None:
+        """For the end of a process: wait until what was logged is written, for so long at most."""
+        if self._lines is not None:
+            self._lines.drain(within_s)
 
     def enabled(self, level: Level) -> bool:
         """Ask before gathering fields that cost something."""
@@ -88,7 +95,10 @@ class Log:
 def open_log(
     *, clock: Clock, node: str = "", format: LogFormat = "auto", level: Level = "info", stream: TextIO | None = None
 ) -> Log:
-    """A log on `stream` (stderr if none): readable if it is a terminal or `console` is asked for, JSON otherwise."""
+    """A log on `stream` (stderr if none): readable if it is a terminal or `console` is asked for, JSON otherwise.
+
+    What is logged to a file descriptor passes through a thread, so that nobody waits for its reader.
+    """
     out = stream or sys.stderr
     readable = format == "console" or (format == "auto" and out.isatty())
 
@@ -104,13 +114,26 @@ def open_log(
     else:
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
     traceback: list[structlog.typing.Processor] = [] if readable else [structlog.processors.format_exc_info]
+    lines = (
+        Lines(out, lambda dropped: log.warning("log lines were dropped", dropped=dropped)) if _is_file(out) else None
+    )
     logger = structlog.wrap_logger(
-        structlog.WriteLogger(out),
+        structlog.WriteLogger(cast("TextIO", lines or out)),
         processors=[stamp, *traceback, renderer],
         wrapper_class=structlog.BoundLogger,
         context_class=dict,
     )
-    return Log(logger.bind(node=node) if node else logger, level)
+    log = Log(logger.bind(node=node) if node else logger, level)
+    log._lines = lines
+    return log
+
+
+def _is_file(out: TextIO) -> bool:
+    """Whether it has a descriptor, and may so keep its writer waiting; a text in memory has none."""
+    try:
+        return out.fileno() >= 0
+    except (OSError, ValueError):
+        return False
 
 
 class _Routed(logging.Handler):

@@ -7,7 +7,7 @@ import os
 import signal
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -102,3 +102,19 @@ async def test_a_node_that_waits_for_its_name_says_so_ends_on_a_signal_and_leave
         holder.thaw()
         assert await holder.stop() == 0
         assert await (await harness.start("a")).stop() == 0
+
+
+async def test_a_node_whose_log_nobody_reads_works_on_and_ends_on_a_signal(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"-" * 4096)  # it is full before the node says its first word
+    os.set_blocking(writing, True)
+    path = f"/proc/{os.getpid()}/fd/{writing}"
+    async with Harness(command=("sh", "-c", f'exec 2>{path}; exec "$@"', "sh", *NODE), directory=tmp_path) as harness:
+        node = await harness.start("all", settings={"log_level": "debug"})
+        assert await node.stop() == 0
+    os.close(reading)
+    os.close(writing)
