@@ -43,6 +43,7 @@ class Envelope(_message.Message):
     ANSWER_TO_FIELD_NUMBER: _builtins.int
     TIMER_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
+    DONES_FIELD_NUMBER: _builtins.int
     EARLIER_UNDOS_FIELD_NUMBER: _builtins.int
     id: _builtins.bytes
     """16 bytes: ms of the cause's sending, then a hash"""
@@ -82,6 +83,10 @@ class Envelope(_message.Message):
         """answers of that command after which nothing is left to undo"""
 
     @_builtins.property
+    def dones(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """answers of the command that an undo names after which it is owed, whatever else came"""
+
+    @_builtins.property
     def earlier_undos(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """of an undo: the commands by which the same was asked for before"""
 
@@ -107,11 +112,12 @@ class Envelope(_message.Message):
         answer_to: _builtins.str = ...,
         timer: _builtins.str = ...,
         traceparent: _builtins.str = ...,
+        dones: _abc.Iterable[_builtins.str] | None = ...,
         earlier_undos: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_to", b"answer_to", "body", b"body", "cause", b"cause", "conversation", b"conversation", "due_at_s", b"due_at_s", "earlier_undos", b"earlier_undos", "id", b"id", "in_reply_to", b"in_reply_to", "key", b"key", "kind", b"kind", "process", b"process", "refusals", b"refusals", "reply_to", b"reply_to", "sender", b"sender", "sent_at_s", b"sent_at_s", "sequence", b"sequence", "timer", b"timer", "traceparent", b"traceparent", "type", b"type", "undo_of", b"undo_of"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_to", b"answer_to", "body", b"body", "cause", b"cause", "conversation", b"conversation", "dones", b"dones", "due_at_s", b"due_at_s", "earlier_undos", b"earlier_undos", "id", b"id", "in_reply_to", b"in_reply_to", "key", b"key", "kind", b"kind", "process", b"process", "refusals", b"refusals", "reply_to", b"reply_to", "sender", b"sender", "sent_at_s", b"sent_at_s", "sequence", b"sequence", "timer", b"timer", "traceparent", b"traceparent", "type", b"type", "undo_of", b"undo_of"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -64,6 +64,7 @@ class Envelope:
     timer: str
     traceparent: str
     earlier_undos: tuple[bytes, ...]
+    dones: tuple[str, ...]
     encoded: bytes
 
     @property
@@ -93,6 +94,7 @@ def encode(
     timer: str = "",
     traceparent: str = "",
     earlier_undos: tuple[bytes, ...] = (),
+    dones: tuple[str, ...] = (),
 ) -> Envelope:
     """Make an envelope, with its bytes."""
     wire = mesh_pb2.Envelope(
@@ -116,6 +118,7 @@ def encode(
         timer=timer,
         traceparent=traceparent,
         earlier_undos=earlier_undos,
+        dones=dones,
     )
     return Envelope(
         id,
@@ -138,6 +141,7 @@ def encode(
         timer,
         traceparent,
         earlier_undos,
+        dones,
         wire.SerializeToString(),
     )
 
@@ -176,6 +180,7 @@ def decode(encoded: bytes) -> Envelope:
         wire.timer,
         wire.traceparent,
         tuple(wire.earlier_undos),
+        tuple(wire.dones),
         encoded,
     )
 

@@ -71,6 +71,7 @@ class Outgoing:
     wants_reply: bool = False  # the events its handler returns, or its fault, come back to this actor
     undo_of: bytes = b""
     refusals: tuple[str, ...] = ()  # of an undo: answers of its do after which nothing is left to undo
+    dones: tuple[str, ...] = ()  # of an undo: answers of its do after which it is owed, whatever came beside them
     earlier_undos: tuple[bytes, ...] = ()  # of an undo: ids of those by which the same was asked for before
 
 

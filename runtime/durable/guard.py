@@ -31,7 +31,7 @@ from runtime.errors import FinalError
 from runtime.store.port import Store
 from runtime.store.records import HistoryRow, MailRow, Outcome
 
-__all__ = ["RUNS", "Earlier", "Finding", "Ruling", "of_handled", "of_waiting", "rule", "rule_earlier"]
+__all__ = ["RUNS", "Earlier", "Finding", "Ruling", "of_handled", "of_waiting", "refusal_in", "rule", "rule_earlier"]
 
 
 class Ruling(Enum):
@@ -97,11 +97,22 @@ def of_handled(row: HistoryRow, undo: Envelope) -> Finding:
     if row.outcome is Outcome.UNDONE:
         return Finding(Ruling.NOTHING, "already undone, or never ran")
     if undo.refusals and row.outcome is Outcome.HANDLED:
-        answers = durable_pb2.CausedList.FromString(row.caused).caused
-        for answer in answers:
-            if answer.type in undo.refusals:
-                return Finding(Ruling.NOTHING, f"its command was refused with {answer.type}")
+        refusal = refusal_in(row, undo)
+        if refusal:
+            return Finding(Ruling.NOTHING, f"its command was refused with {refusal}")
     return Finding(Ruling.RUN, "", do_failed=row.outcome is Outcome.FAULTED)
+
+
+def refusal_in(row: HistoryRow, undo: Envelope) -> str:
+    """The answer by which a do refused its sender; empty if it gave none, or said beside it that it is done.
+
+    Only what went back to who asks counts: what its handler told others is no answer to the do.
+    """
+    caused = durable_pb2.CausedList.FromString(row.caused).caused
+    told = [one.type for one in caused if not undo.reply_to or one.address in ("", undo.reply_to)]
+    if any(type in undo.dones for type in told):
+        return ""
+    return next((type for type in told if type in undo.refusals), "")
 
 
 def of_waiting(row: MailRow, now_s: float) -> Finding:

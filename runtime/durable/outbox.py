@@ -122,6 +122,7 @@ class Outbox:
             undo_of=outgoing.undo_of,
             refusals=outgoing.refusals,
             earlier_undos=outgoing.earlier_undos,
+            dones=outgoing.dones,
         )
 
     def _event(self, event: Message, contract: Contract, body: bytes) -> None:
@@ -154,6 +155,7 @@ class Outbox:
         undo_of: bytes = b"",
         refusals: tuple[str, ...] = (),
         earlier_undos: tuple[bytes, ...] = (),
+        dones: tuple[str, ...] = (),
         process: str = "",
     ) -> None:
         draft = self._draft
@@ -175,6 +177,7 @@ class Outbox:
                 undo_of=undo_of,
                 refusals=refusals,
                 earlier_undos=earlier_undos,
+                dones=dones,
                 process=process or self._process,
                 traceparent=self._cause.traceparent,
             )

@@ -17,7 +17,7 @@ from runtime.saga.definition import Meaning, StepDefinition
 from runtime.saga.inputs import Faulted, NothingToUndo
 from runtime.saga.instance import DEADLINE, OPEN, OWING, AuthorFailed, Instance, status_name
 
-__all__ = ["close", "nothing_to_undo", "turn_back", "undo", "undo_answered", "undo_faulted"]
+__all__ = ["close", "nothing_to_undo", "owe", "turn_back", "undo", "undo_answered", "undo_faulted"]
 
 
 def turn_back(saga: Instance, reason: str) -> None:
@@ -33,6 +33,23 @@ def turn_back(saga: Instance, reason: str) -> None:
             saga.timers.append(CancelTimer(step.timer))
         if taken.status in OPEN or taken.status == StepRecord.DONE:
             taken.status = StepRecord.SKIPPED if step.undo is None else StepRecord.OWED
+    _undo_next(saga)
+
+
+def owe(saga: Instance, step: StepDefinition, taken: StepRecord, answer: Message) -> None:
+    """A step that was refused says, of the same command, that it is done: so its undo is owed, even after the end."""
+    record = saga.record
+    if step.undo is None:
+        saga.note = f"{answer.DESCRIPTOR.name} came after step {step.name} was refused, and it has no undo"
+        return
+    taken.status = StepRecord.OWED
+    taken.outcome = answer.DESCRIPTOR.full_name
+    if record.status == SagaRecord.COMPENSATED:
+        record.status, record.ended_at_s = SagaRecord.COMPENSATING, 0.0
+    try:
+        saga.keep(step, answer)
+    except AuthorFailed as error:
+        taken.error = str(error)
     _undo_next(saga)
 
 

@@ -52,6 +52,7 @@ class StepDefinition:
     undo: Callable[[Any, str], Message | None] | None  # (state, reason)
     undo_command: Contract | None
     undone: frozenset[type[Message]]
+    dones: tuple[str, ...]  # full names of the answers after which an undo is owed
     refusals: tuple[str, ...]  # full names of the answers after which there is nothing to undo
     keep: Mapping[type[Message], Callable[[Any, Any], None]]
     timeout_s: float

@@ -134,6 +134,7 @@ class Instance:
                 wants_reply=True,
                 undo_of=taken.command_id,
                 refusals=step.refusals,
+                dones=step.dones,
                 earlier_undos=tuple(taken.earlier_undo_ids),
             )
         )

@@ -132,7 +132,9 @@ def _answered(saga: Instance, answer: Answer) -> None:
         compensation.undo_answered(saga, step, taken, answer.message)
         return
     meaning = step.meanings.get(type(answer.message))
-    if taken.status not in OPEN:
+    if meaning is Meaning.DONE and taken.status == StepRecord.REFUSED and answer.command_id == taken.command_id:
+        compensation.owe(saga, step, taken, answer.message)
+    elif taken.status not in OPEN:
         saga.note = f"{name} came late: step {step.name} is {status_name(taken)}"
     elif meaning is Meaning.DONE:
         _done(saga, step, taken, answer.message)

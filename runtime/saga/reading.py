@@ -170,6 +170,7 @@ def _step(title: str, name: str, index: int, step: Step, role: Role) -> StepDefi
             if one in meanings:
                 raise InvalidDefinition(f"{where}: {full_name(one)} is declared to mean two things")
             meanings[one] = meaning
+    dones = tuple(full_name(one) for one, meaning in meanings.items() if meaning is Meaning.DONE)
     refusals = tuple(full_name(one) for one, meaning in meanings.items() if meaning is Meaning.REFUSED)
     return StepDefinition(
         index=index,
@@ -181,6 +182,7 @@ def _step(title: str, name: str, index: int, step: Step, role: Role) -> StepDefi
         undo=None if step.undo is None else _with_reason(step.undo, f"{where}.undo"),
         undo_command=None if step.undo is None else command_of(step.undo, f"{where}.undo", optional=True),
         undone=frozenset(message_types(step.undone, where)),
+        dones=dones,
         refusals=refusals,
         keep=_keepers(step, where, meanings),
         timeout_s=step.timeout,

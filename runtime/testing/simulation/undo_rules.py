@@ -47,4 +47,6 @@ def _answered_unrun(undo: Envelope, do: HistoryRow | None) -> str:
 
 def _refusal(undo: Envelope, do: HistoryRow) -> str:
     answers = durable_pb2.CausedList.FromString(do.caused).caused
+    if any(answer.type in undo.dones for answer in answers):
+        return ""  # whatever its handler said beside it
     return next((answer.type for answer in answers if answer.type in undo.refusals), "")

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
+import pytest
+
+from protos import durable_pb2
 from protos.billing_pb2 import BillState
 from runtime.adapters import system_ports
+from runtime.durable import guard
 from runtime.durable.transition import mail_row
+from runtime.envelope import Envelope
 from runtime.errors import StoreBusy
 from runtime.store.memory import MemoryStore
 from runtime.store.records import HistoryRow, Outcome, Transition, Verdict
@@ -247,3 +253,38 @@ def test_s67_an_undo_that_overtakes_a_do_whose_turn_was_lost_runs_since_it_may_h
         await local.stop()
 
     in_virtual_time(scenario)
+
+
+def history(do: Envelope, caused: bytes) -> HistoryRow:
+    now_s = do.sent_at_s
+    return HistoryRow(
+        do.conversation, do.id, "billing", "ORD-1", 0, 1, now_s, Outcome.HANDLED, 1, "n@1", "", do.type, "", b"", now_s,
+        caused,
+    )  # fmt: skip
+
+
+DECLARED: dict[str, Any] = {"refusals": ("shop.PaymentDeclined",), "dones": ("shop.OrderBilled",), "reply_to": SAGA}
+
+
+@pytest.mark.parametrize(
+    ("told", "refusal"),
+    [
+        ([(SAGA, "shop.PaymentDeclined")], "shop.PaymentDeclined"),
+        ([(SAGA, "shop.OrderBilled"), (SAGA, "shop.PaymentDeclined")], ""),
+        ([(SAGA, "shop.PaymentDeclined"), (SAGA, "shop.OrderBilled")], ""),
+        ([("other/ORD-1", "shop.PaymentDeclined")], ""),
+        ([(SAGA, "shop.OrderBilled"), ("other/ORD-1", "shop.PaymentDeclined")], ""),
+        ([("other/ORD-1", "shop.OrderBilled"), (SAGA, "shop.PaymentDeclined")], "shop.PaymentDeclined"),
+        ([(SAGA, "shop.StockReported"), (SAGA, "shop.PaymentDeclined")], "shop.PaymentDeclined"),
+        ([(SAGA, "shop.BackOrdered")], ""),
+    ],
+)
+def test_only_what_a_do_answered_its_sender_is_its_refusal_and_a_done_beside_it_wins(
+    told: list[tuple[str, str]], refusal: str
+) -> None:
+    do = bill(1, reply_to=SAGA)
+    caused = durable_pb2.CausedList(caused=[durable_pb2.Caused(address=a, type=t) for a, t in told])
+    row = history(do, caused.SerializeToString())
+    found = guard.of_handled(row, refund(2, of=do, **DECLARED))
+    assert found.ruling is (guard.Ruling.NOTHING if refusal else guard.Ruling.RUN)
+    assert refusal in found.reason

@@ -23,6 +23,7 @@ from tests.unit.saga.shop import (
     REFUNDED,
     VOIDED,
     FirmOrderProcess,
+    OrderProcess,
     begin,
     bill_order,
     billed,
@@ -229,3 +230,22 @@ def test_a_do_that_raises_before_the_pivot_turns_the_saga_back_and_is_named() ->
     story = SagaTranscript(Broken).given(PLACED).given(BILLED)
     story.expect(RefundOrder).expect_status("compensating", "do of step ship raised ValueError: no warehouse for ORD-1")
     assert story.step_status("ship") == "waiting", "it was never asked, so there is nothing to undo"
+
+
+def test_a_do_that_is_done_after_it_was_refused_is_undone_all_the_same() -> None:
+    """Its handler said both, in this order."""
+    story = SagaTranscript(OrderProcess).given(PLACED)
+    bill = story.command(BillOrder)
+    story.given(DECLINED, to=bill).expect(CancelOrder)
+    story.given(BILLED, to=bill).expect(RefundOrder)
+    story.given(REFUNDED, to=story.command(RefundOrder))
+    story.given(CANCELLED, to=story.command(CancelOrder)).expect_status("compensated")
+
+
+def test_a_do_that_is_done_after_all_was_said_to_be_compensated_is_undone() -> None:
+    story = SagaTranscript(OrderProcess).given(PLACED)
+    bill = story.command(BillOrder)
+    story.given(DECLINED, to=bill).given(CANCELLED, to=story.command(CancelOrder)).expect_status("compensated")
+    story.given(BILLED, to=bill).expect(RefundOrder).expect_status("compensating")
+    story.given(REFUNDED, to=story.command(RefundOrder)).expect_status("compensated")
+    assert story.step_status("bill") == "undone"
