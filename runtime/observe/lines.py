@@ -30,7 +30,7 @@ class Lines:
         self._encoding = out.encoding or "utf-8"
         self._told = told
         self._lines_max = lines_max
-        self._changed = threading.Condition()
+        self._changed = threading.Condition()  # replay: of a real process; a simulated node has another log
         self._queue: deque[str] = deque()
         self._chars = 0
         self._dropped = 0
@@ -46,8 +46,9 @@ class Lines:
             self._queue.append(line)
             self._chars += len(line)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="log", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="log", daemon=True)  # replay: as above
+                self._thread = thread
+                thread.start()
             self._changed.notify_all()
 
     def flush(self) -> None:
