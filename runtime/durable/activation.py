@@ -206,7 +206,8 @@ class Activation(BatchActor):
         await suspects.await_trial(self.address, batch[0].id)
         try:
             if not self.stopping:
-                await hold_trial(self.kind, suspects, self._host.losses, self._committer, batch[0], self.shard)
+                first, losses = batch[0], self._host.losses
+                await hold_trial(self.kind, suspects, losses, self._committer, first, self.shard, self.attempts)
         except (StoreError, Overloaded) as error:
             self._host.reload(self, str(error), delay_s=1.0)
             return ()

@@ -1,13 +1,15 @@
 """What the history knows of a message that nodes may have died over: a row for each trial, written before it begins.
 
-A trial that was begun and is not followed by a commit of its message has ended with its node. The rows cost nothing
-where every node leaves in order, need no column of their own, and stand in the conversation for people to see.
+A trial that was begun and is not followed by a commit of its message has ended with its node. Only those on end count:
+when a run has failed, or was lost, while its node lived, a new series begins, and so it does when an operator has the
+message replayed. The rows cost nothing where every node leaves in order, need no column of their own, and stand in the
+conversation for people to see.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
 from runtime.durable.kind import Kind
@@ -23,22 +25,29 @@ __all__ = ["hold_trial"]
 
 
 async def hold_trial(
-    kind: Kind, suspects: Suspects, losses: LostRuns, committer: Committer, envelope: Envelope, shard: int
+    kind: Kind,
+    suspects: Suspects,
+    losses: LostRuns,
+    committer: Committer,
+    envelope: Envelope,
+    shard: int,
+    failed: Mapping[bytes, int],
 ) -> None:
     """Have the store know of it before a suspect runs, or condemn what too many nodes have died over.
 
+    `failed`: runs that have ended in failure so far, by id; deaths before the last of them count no more.
     Raises StoreError and Overloaded: then it must not run yet.
     """
     dead = suspects.to_be_noted(envelope.id)
     if not dead:
         return
-    most = kind.limits.node_deaths_max
-    nodes = [*await _begun_trials(kind.store, envelope, most - 1), dead]
+    most, attempts = kind.limits.node_deaths_max, failed.get(envelope.id, 0)
+    nodes = [*await _begun_trials(kind.store, envelope, attempts, most - 1), dead]
     if len(nodes) >= most:
         losses.condemn(envelope.id, f"{len(nodes)} nodes have ended while it may have run: {', '.join(nodes)}")
     else:
-        now_s = kind.ports.clock.now_s()
-        await _written(kind, committer, _trial(envelope, shard, len(nodes), dead=dead, node=kind.node, now_s=now_s))
+        id, now_s = _trial_id(envelope.id, attempts, len(nodes)), kind.ports.clock.now_s()
+        await _written(kind, committer, _trial(envelope, shard, id, dead=dead, node=kind.node, now_s=now_s))
     suspects.noted(envelope.id)
 
 
@@ -55,23 +64,24 @@ async def _written(kind: Kind, committer: Committer, transition: Transition) -> 
         raise verdict
 
 
-def _trial_id(id: bytes, number: int) -> bytes:
+def _trial_id(id: bytes, attempts: int, number: int) -> bytes:
     """The time of the message, then a hash: the same for the same trial, whoever writes it."""
-    return id[:6] + blake2b(b"trial|%b|%d" % (id, number), digest_size=10).digest()
+    return id[:6] + blake2b(b"trial|%b|%d|%d" % (id, attempts, number), digest_size=10).digest()
 
 
-async def _begun_trials(store: Store, envelope: Envelope, most: int) -> Sequence[str]:
+async def _begun_trials(store: Store, envelope: Envelope, attempts: int, most: int) -> Sequence[str]:
     """The nodes whose ends have led to a trial of this message, oldest first. Raises StoreError."""
-    ids = [(envelope.conversation, _trial_id(envelope.id, number)) for number in range(1, most + 1)]
+    numbers = range(1, most + 1)
+    ids = [(envelope.conversation, _trial_id(envelope.id, attempts, number)) for number in numbers]
     rows = await store.handled(ids) if ids else []
     return [row.sender.removeprefix("node/") for row in rows if row is not None]
 
 
-def _trial(envelope: Envelope, shard: int, number: int, *, dead: str, node: str, now_s: float) -> Transition:
+def _trial(envelope: Envelope, shard: int, id: bytes, *, dead: str, node: str, now_s: float) -> Transition:
     """Note that a trial begins, since the node `dead` has ended without leaving. It is no turn of the actor."""
     row = HistoryRow(
         conversation=envelope.conversation,
-        id=_trial_id(envelope.id, number),
+        id=id,
         kind=envelope.kind,
         key=envelope.key,
         shard=shard,

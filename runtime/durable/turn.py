@@ -120,7 +120,7 @@ class Turn:
         failed_before = self._failed_before(envelope)
         reason = self._losses.reason(envelope.id)
         if self._losses.is_condemned(envelope.id):
-            self._give_up(envelope, reason, failed_before)
+            self._give_up(envelope, reason, max(1, failed_before))  # an undo must know that it may have run in part
             return
         if reason and failed_before >= lost_runs_max(self._kind.behaviour.retries.runs_max):
             self._give_up(envelope, f"its runs end without a commit, the last since {reason}", failed_before)

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from typing import ClassVar
+
+import pytest
 
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled
+from runtime.admin.dead_letters import Act, carry_out, dead_letters, replay
+from runtime.durable.behaviour import RetryPolicy
+from runtime.durable.kind import Limits
 from runtime.durable.service import Service, ServiceBehaviour
 from runtime.durable.transition import mail_row
 from runtime.envelope import encode, message_id, shard_of
+from runtime.store.memory import MemoryStore
 from runtime.store.records import MailRow, Transition
 from tests.unit.durable.local import LocalNode, in_virtual_time
 
@@ -75,5 +83,110 @@ def test_where_a_node_left_in_order_nothing_is_counted_and_actors_run_side_by_si
         at_once, trials = await taken_over({})
         assert at_once == len(KEYS)
         assert trials == []
+
+    in_virtual_time(test)
+
+
+class Patient(
+    Service, kind="billing", state=BillState, retries=RetryPolicy(immediate=0, delays_s=(5.0,) * 9, jitter=0)
+):
+    """Fails over its one message while it is told to."""
+
+    state: BillState
+    fails: ClassVar[bool] = True
+    hangs: ClassVar[bool] = False
+    runs: ClassVar[int] = 0
+
+    async def bill(self, command: BillOrder) -> OrderBilled:
+        Patient.runs += 1
+        if self.hangs:
+            await asyncio.sleep(1e6)
+        if self.fails:
+            raise ValueError("the bank is closed")
+        self.state.charges += 1
+        return OrderBilled(order_id=command.order_id)
+
+
+@pytest.fixture
+def _patient() -> Iterator[None]:
+    Patient.fails, Patient.hangs, Patient.runs = True, False, 0
+    yield
+
+
+async def die(store: MemoryStore | None, lives_s: float, limits: Limits | None = None) -> LocalNode:
+    """A node takes over from one that died, and dies in its turn after a while: nothing of it is heard any more."""
+    node = LocalNode([ServiceBehaviour(Patient)], store, limits or Limits(handler_timeout_s=1e9))
+    await node.start(owning=False)
+    if store is None:
+        await node.store.commit([Transition(mail=(mail(1, "K-0"),))])
+    await node.region.sweepers["billing"].take_over(SHARDS, dict.fromkeys(range(16), "gone@1"))
+    await node.sleep(lives_s)
+    await node.stop()
+    return node
+
+
+async def the_row(node: LocalNode) -> MailRow:
+    (row,) = await node.mail("billing", "K-0")
+    return row
+
+
+@pytest.mark.usefixtures("_patient")
+def test_a_run_that_fails_while_its_node_lives_takes_back_the_deaths_before_it() -> None:
+    async def test() -> None:
+        node = await die(None, 1)
+        for runs in range(2, 7):
+            row = await the_row(node)
+            assert (row.attempts, row.parked) == (runs - 1, "")
+            await node.sleep(5)
+            node = await die(node.store, 1)
+        assert Patient.runs == 6, "many nodes have died, none of them over this message"
+        Patient.fails = False
+        await node.sleep(5)
+        node = await die(node.store, 1)
+        assert await node.mail("billing", "K-0") == []
+        assert BillState.FromString((await node.row("billing", "K-0")).state).charges == 1
+
+    in_virtual_time(test)
+
+
+@pytest.mark.usefixtures("_patient")
+@pytest.mark.parametrize("failed_before", [0, 5])
+def test_as_many_deaths_on_end_park_a_message_however_often_it_has_failed_before(failed_before: int) -> None:
+    async def test() -> None:
+        node = await die(None, 0.5)
+        for _ in range(failed_before):
+            await node.sleep(6)
+            node = await die(node.store, 0.5)
+        await node.sleep(6)
+        Patient.hangs = True
+        before = Patient.runs
+        for _ in range(2):
+            node = await die(node.store, 0.5)
+            row = await the_row(node)
+            assert (row.attempts, row.parked) == (failed_before + 1, "")
+        node = await die(node.store, 0.5)
+        row = await the_row(node)
+        assert "3 nodes have ended while it may have run: gone@1, gone@1, gone@1" in row.parked
+        assert row.attempts == failed_before + 1
+        assert Patient.runs == before + 2
+
+    in_virtual_time(test)
+
+
+@pytest.mark.usefixtures("_patient")
+def test_a_message_that_was_parked_for_deaths_and_is_replayed_has_a_budget_of_deaths_again() -> None:
+    async def test() -> None:
+        Patient.hangs = True
+        node = await die(None, 0.5)
+        for _ in range(2):
+            node = await die(node.store, 0.5)
+        (letter,) = await dead_letters(node.store, limit=9)
+        assert letter.row.attempts == 1, "it may have run in part, and an undo has to know"
+        await carry_out(node.store, replay(letter, Act("ann", 0.0, "mended")))
+        for _ in range(2):
+            node = await die(node.store, 0.5)
+            assert (await the_row(node)).parked == ""
+        node = await die(node.store, 0.5)
+        assert "3 nodes have ended while it may have run" in (await the_row(node)).parked
 
     in_virtual_time(test)
