@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runtime.cluster.cluster_time import ClusterTime
 from runtime.cluster.lease import Lease
 from runtime.cluster.membership import Membership
 from runtime.durable.sweeper import Sweeper
@@ -32,19 +33,35 @@ MACHINES = (
             Edit(
                 Lease.renewed,
                 "self._deadline_s = sent_s + self._lease_s",
-                "self._deadline_s = sent_s + self._lease_s + self._clock.now_s() - self._clock.monotonic_s()",
+                "self._deadline_s = sent_s + self._lease_s + self._clock.now_s() + self._clock.off_s()"
+                " - self._clock.monotonic_s()",
             ),
             Edit(
                 Lease.renewed,
                 "self._deadline_s - self._clock.monotonic_s()",
-                "self._deadline_s - self._clock.now_s()",
+                "self._deadline_s - self._clock.now_s() - self._clock.off_s()",
             ),
             Edit(
                 Lease.is_sure,
                 "self._clock.monotonic_s()",
-                "self._clock.now_s()",
+                "self._clock.now_s() + self._clock.off_s()",
             ),
         ),
+    ),
+    Mutant(
+        "clock-follows-the-machine",
+        "A node goes by the clock of its machine when that has jumped, instead of saying so.",
+        (Edit(ClusterTime.look, "self._said_s = off_s", "self._clock.set_right(off_s)"),),
+        workload="random",
+    ),
+    Mutant(
+        "timers-by-the-machines-clock",
+        "Timers fire by the clock of the machine, which jumps.",
+        (
+            Edit(Sweeper._arm, "self._ports.clock.now_s()", "self._ports.clock.now_s() - self._ports.clock.off_s()"),
+            Edit(Sweeper._fire, "self._ports.clock.now_s()", "self._ports.clock.now_s() + self._ports.clock.off_s()"),
+        ),
+        workload="random",
     ),
     Mutant(
         "lease-twice-as-long",

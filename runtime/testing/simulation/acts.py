@@ -164,9 +164,7 @@ class Acts:
         node = self._node()
         if node.clock is not None:
             self._cluster.fault("clock jumps", node.name)
-            by_s = self._dice.choose((-40.0, -3.0, -0.5, 0.5, 3.0, 40.0))
-            self._cluster.ledger.clocks_wrong_s += abs(by_s)
-            node.clock.jump(by_s)
+            node.clock.jump(self._dice.choose((-86_400.0, -40.0, -5.0, 5.0, 40.0, 3_600.0, 86_400.0)))
 
     def drift_clock(self) -> None:
         node = self._node()
@@ -200,7 +198,9 @@ class Acts:
         self._cluster.fault("clock of the store jumps")
         clock = self._cluster.database.clock
         self._cluster.database.clock_has_jumped = True
-        clock.jump(self._dice.choose((-3.0, 3.0, 40.0)) - clock.wrong_by_s)
+        by_s = self._dice.choose((-3.0, 3.0, 40.0)) - clock.wrong_by_s
+        self._cluster.ledger.clocks_wrong_s += abs(by_s)  # by its time go those that start from now on
+        clock.jump(by_s)
 
     def lock_database(self) -> None:
         """A frozen session holds the lock: whoever wants to write waits, and gives up."""

@@ -16,7 +16,7 @@ from runtime.store.records import Transition, Verdict
 from runtime.testing.simulation.kept import Kept
 from runtime.testing.simulation.ledger import Ledger
 from runtime.testing.simulation.loop import SimLoop
-from runtime.testing.simulation.machine import SimClock
+from runtime.testing.simulation.machine import EPOCH_S, SimClock
 
 __all__ = ["Database"]
 
@@ -41,6 +41,7 @@ class Database:
     def commit(self, who: str, batch: Sequence[Transition]) -> list[Verdict]:
         verdicts = self.act(self.rows.commit(batch))
         self._wrote(who, len(batch), " ".join(verdicts))
+        self.ledger.true_s = self._loop.time() + EPOCH_S
         self.ledger.wrote(batch, verdicts)
         self.ledger.last_commit_at_s = self._loop.time()
         return verdicts

@@ -16,9 +16,9 @@ from runtime.ports import Cancellable, Ports, Reach, Report
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.loop import Process, SimLoop
 
-__all__ = ["SimClock", "SimTasks", "machine_ports"]
+__all__ = ["EPOCH_S", "SimClock", "SimTasks", "SteadySimClock", "machine_ports"]
 
-_EPOCH_S = 1_700_000_000.0
+EPOCH_S = 1_700_000_000.0
 _TASKS_MAX = 100
 
 
@@ -31,7 +31,7 @@ class SimClock:
         self._rate = 1.0
         self._turned_at_s = loop.time()  # of the loop, when the rate was last set
         self._shown_s = loop.time()  # by this clock, then
-        self._offset_s = _EPOCH_S
+        self._offset_s = EPOCH_S
 
     def now_s(self) -> float:
         return self.monotonic_s() + self._offset_s
@@ -63,7 +63,30 @@ class SimClock:
     @property
     def wrong_by_s(self) -> float:
         """How far the wall clock is ahead of the true one."""
-        return self.now_s() - self._loop.time() - _EPOCH_S
+        return self.now_s() - self._loop.time() - EPOCH_S
+
+
+class SteadySimClock(SimClock):
+    """A process's: it is anchored at the start, as the product's is. `jump` moves the clock of its machine alone."""
+
+    def __init__(self, loop: SimLoop, process: Process | None = None) -> None:
+        super().__init__(loop, process)
+        self._machine_s = self._offset_s
+
+    def off_s(self) -> float:
+        return self._machine_s - self._offset_s
+
+    def set_right(self, by_s: float) -> None:
+        self._offset_s += by_s
+
+    def jump(self, by_s: float) -> None:
+        self._machine_s += by_s
+
+    def heal(self) -> None:
+        """Both are right again, and the rate."""
+        self.drift(1.0)
+        self._offset_s -= self.wrong_by_s
+        self._machine_s = self._offset_s
 
 
 class SimTasks:
@@ -118,7 +141,7 @@ class SimTasks:
 def machine_ports(loop: SimLoop, process: Process | None, dice: Dice, report: Report, reach: Reach = pass_by) -> Ports:
     """Ports for one process; for the world outside without one."""
     return Ports(
-        clock=SimClock(loop, process),
+        clock=SimClock(loop) if process is None else SteadySimClock(loop, process),
         ids=dice.untaped("ids"),
         randomness=dice.named("randomness"),
         tasks=SimTasks(loop, process),

@@ -26,7 +26,7 @@ from runtime.testing.simulation.front import SimFront
 from runtime.testing.simulation.lease_rule import broken_lease
 from runtime.testing.simulation.ledger import Violation
 from runtime.testing.simulation.loop import Killed, Process, check_alive
-from runtime.testing.simulation.machine import SimClock, SimTasks, machine_ports
+from runtime.testing.simulation.machine import SimTasks, SteadySimClock, machine_ports
 from runtime.testing.simulation.witness import Witness
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class SimNode:
         self.lives = 0
         self.process: Process | None = None
         self.node: Node | None = None
-        self.clock: SimClock | None = None
+        self.clock: SteadySimClock | None = None
         self.store: FaultyStore | None = None
         self._cluster = cluster
         self._ports: Ports | None = None
@@ -105,7 +105,7 @@ class SimNode:
         process = self.process = Process(self.name)
         dice = cluster.dice.named(f"{self.name}@{self.lives}")
         ports = self._ports = machine_ports(cluster.loop, process, dice, cluster._report_of(self.name), self._reach)
-        assert isinstance(ports.clock, SimClock)
+        assert isinstance(ports.clock, SteadySimClock)
         self.clock = ports.clock
         store = cluster.connect(self, ports) if cluster.connect is not None else self._faulty_store(dice.named("store"))
         self._front = SimFront(cluster.network, self.address, ports)

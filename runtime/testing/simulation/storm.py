@@ -100,8 +100,7 @@ class Storm(Acts):
             node.resume()
             if node.store is not None and node.clock is not None:
                 node.store.cut = False
-                node.clock.drift(1.0)
-                node.clock.jump(-node.clock.wrong_by_s)
+                node.clock.heal()
             node.start()
 
     def _forsaken(self) -> SimNode | None:

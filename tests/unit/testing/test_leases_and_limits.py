@@ -172,4 +172,4 @@ def test_a_purge_of_the_simulated_database_is_held_against_the_ledger() -> None:
 def test_an_id_of_a_request_that_leaves_out_the_stock_it_is_for_is_found_at_once() -> None:
     mutant = Mutant("request-id-without-its-sku", "", (Edit(_restock_id, "{request.sku}", ""),))
     found = hunt(mutant, {"orders": Simulated(Orders())}, range(20))
-    assert found.found and "I9" in found.invariants
+    assert found.found and {"I4", "I9"} & set(found.invariants)  # or the other's request is refused for ever

@@ -11,14 +11,14 @@ import pytest
 
 from runtime.adapters import ignore
 from runtime.errors import CommitUnknown, LinkLost, NobodyListens, StoreBusy
-from runtime.ports import Link
+from runtime.ports import Link, SteadyClock
 from runtime.store.records import MailRow, Transition, Verdict
 from runtime.testing.simulation.database import Database
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.faulty_store import FaultyStore, StoreFaults
 from runtime.testing.simulation.ledger import Ledger
 from runtime.testing.simulation.loop import NothingLeft, Process, SimLoop
-from runtime.testing.simulation.machine import SimClock, machine_ports
+from runtime.testing.simulation.machine import SimClock, SteadySimClock, machine_ports
 from runtime.testing.simulation.order import Order
 from runtime.testing.simulation.wires import SimNetwork
 
@@ -182,6 +182,21 @@ def test_a_clock_that_drifts_and_jumps_is_set_right_again() -> None:
         clock.jump(-clock.wrong_by_s)
         await asyncio.sleep(10.0)
         assert clock.wrong_by_s == pytest.approx(0.0)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("by_s", [-86_400.0, -5.0, 3_600.0, 86_400.0])
+def test_the_clock_of_a_process_does_not_follow_its_machines_as_the_products_does_not(by_s: float) -> None:
+    async def scenario(loop: SimLoop) -> None:
+        clock = SteadySimClock(loop)
+        assert isinstance(clock, SteadyClock)
+        clock.jump(by_s)
+        assert (clock.wrong_by_s, clock.off_s()) == (0.0, by_s)
+        clock.set_right(by_s)
+        assert (clock.wrong_by_s, clock.off_s()) == (by_s, 0.0)
+        clock.heal()
+        assert (clock.wrong_by_s, clock.off_s()) == (0.0, 0.0)
 
     run(scenario)
 
