@@ -48,7 +48,7 @@ RARE = (  # minutes of simulated time, in which little happens
     "poisoned closing",  # asked for as often as a closing command is
 )
 _RARELY = 0.015
-_ODD_KEYS = ("ключ", "鍵 #1", "a/b/c", "sp ace", "k" * 180, "🗝", "%s{}", "quote'\"", "-", "0", "null", "tab\t")
+_ODD_KEYS = ("ключ", "鍵 #1", "a/b/c", "sp ace", "k" * 180, "🗝", "%s{}", "quote'\"", "-", "0", "null", "e\u0301")
 _MESSAGE_BYTES = 2048
 _RETENTION_S = 300.0  # more than clocks are wrong by: a clock that is ahead by so much forgets at once
 _FAILS_FOR_GOOD = 1_000
