@@ -2,12 +2,13 @@
 
     python -m runtime.testing simulate --workload upgrade
 
-An instance that the other version has begun is left alone, and its mail is parked. So orders end late: when every node
-is of the version that began them, and an operator has replayed what was parked meanwhile. Nothing else may come of it.
+An instance that the other version has begun is left alone, and its mail is put off. So orders end late: when every node
+is of the version that began them. No operator has to do anything, and nothing else may come of it.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -18,11 +19,10 @@ import grpc
 from actors.catalogue import catalogue
 from actors.gateway import OrderService
 from actors.orchestration import OrderProcess
-from actors.workload import FINAL, OrderClients, Orders, Wish
+from actors.workload import OrderClients, Orders, Wish
 from protos.orders_pb2 import OrderProcessState
 from protos.saga_pb2 import SagaRecord
 from protos.sales_pb2 import OrderCancelled
-from runtime.admin.dead_letters import Act, carry_out, dead_letters, replay
 from runtime.gateway.interceptors import CallFailed, Context
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.saga import Saga
@@ -37,7 +37,6 @@ __all__ = ["Upgrade", "upgrade"]
 Answer = TypeVar("Answer")
 
 _LOOK_S = 0.25
-_LETTERS_MAX = 1_000
 
 
 class NextOrderProcess(Saga, kind=OrderProcess.kind, state=OrderProcessState):
@@ -66,7 +65,6 @@ class Upgrade(Orders):
             "version rolled out",
             "of the first version",
             "of the next version",
-            "replayed",
             "cancellations left alone",
         )
         self.never = ()
@@ -87,18 +85,16 @@ upgrade = Upgrade
 class _Clients(OrderClients):
     """They do not wait for the end of an order, which may take until its version is back.
 
-    Whoever cancels one that is left alone is told that it needs people; it is cancelled, or not, when they come.
+    Whoever cancels one that is left alone gets no answer in time; it is cancelled, or not, when its version is back.
     """
 
     pause_s = 3.0  # so that some orders come during each roll-out
     cancels_within_s = 6.0  # and some are cancelled when theirs is gone
-    final = (*FINAL, grpc.StatusCode.INTERNAL)
+    cancels_for_s = 20.0
 
     def __init__(self, cluster: SimCluster, dice: Dice) -> None:
         super().__init__(cluster, dice)
         self._cluster = cluster
-        self._store = cluster.store_of("operator", dice.named("store"))
-        self._replayed = 0
         self._left_alone = 0  # cancellations
 
     def _wish(self, number: int, dice: Dice) -> Wish:
@@ -107,10 +103,10 @@ class _Clients(OrderClients):
         return wish
 
     async def _insist(
-        self, dice: Dice, call: Callable[[OrderService, Context], Awaitable[Answer]]
+        self, dice: Dice, call: Callable[[OrderService, Context], Awaitable[Answer]], patience_s: float = math.inf
     ) -> Answer | CallFailed:
-        answer = await super()._insist(dice, call)
-        if isinstance(answer, CallFailed) and answer.code is grpc.StatusCode.INTERNAL:
+        answer = await super()._insist(dice, call, patience_s)
+        if isinstance(answer, CallFailed) and answer.code is grpc.StatusCode.DEADLINE_EXCEEDED:
             self._left_alone += 1
         return answer
 
@@ -121,8 +117,6 @@ class _Clients(OrderClients):
             await self._cluster.sleep(_LOOK_S)
         for version in (1, 0):
             await self._deploy(version)
-            await self._until_quiet(version)
-            await self._replay_all()
             await self._until_quiet(version)
 
     async def _deploy(self, version: int) -> None:
@@ -137,14 +131,11 @@ class _Clients(OrderClients):
     async def _until_quiet(self, version: int) -> None:
         """Until nothing is left but what the other version has begun."""
         ledger = self._cluster.ledger
-        while any(ledger.open) or any(not _is_left_alone(row, version) for row in ledger.timed):
+        while any(
+            not _is_left_alone(ledger.actors.get(address), version)
+            for address in (*(mail.address for mail in ledger.open), *(row.address for row in ledger.timed))
+        ):
             await self._cluster.sleep(_LOOK_S)
-
-    async def _replay_all(self) -> None:
-        for letter in await dead_letters(self._store, limit=_LETTERS_MAX):
-            act = Act("an operator", self._cluster.ports.clock.now_s(), "its version is back")
-            await carry_out(self._store, replay(letter, act))
-            self._replayed += 1
 
     def figures(self) -> dict[str, int]:
         rows = self._world.ledger.rows_of(OrderProcess.kind)
@@ -154,7 +145,6 @@ class _Clients(OrderClients):
             **super().figures(),
             "of the first version": first,
             "of the next version": following,
-            "replayed": self._replayed,
             "cancellations left alone": self._left_alone,
         }
 
@@ -163,6 +153,7 @@ def _is_late(node: SimNode, version: int) -> bool:
     return not node.forsaken and (not node.serves or node.runs_version != version)
 
 
-def _is_left_alone(row: ActorRow, version: int) -> bool:
-    is_saga = row.state_type == SagaRecord.DESCRIPTOR.full_name
-    return is_saga and SagaRecord.FromString(row.state).fingerprint != _FINGERPRINTS[version]
+def _is_left_alone(row: ActorRow | None, version: int) -> bool:
+    if row is None or row.state_type != SagaRecord.DESCRIPTOR.full_name:
+        return False
+    return SagaRecord.FromString(row.state).fingerprint != _FINGERPRINTS[version]

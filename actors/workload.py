@@ -8,6 +8,7 @@ of them twice, at once, or with other content, cancel some, and restock meanwhil
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -95,6 +96,7 @@ class OrderClients:
     stock: Mapping[str, int] = _STOCK
     pause_s = 0.5  # at the most, between two orders of one client
     cancels_within_s = 1.0
+    cancels_for_s = math.inf  # after which a client no longer insists
     final: Container[grpc.StatusCode] = FINAL  # answers after which nobody asks again
 
     def __init__(self, world: World, dice: Dice) -> None:
@@ -163,7 +165,9 @@ class OrderClients:
         dice = wish.dice.named("cancel")
         await self._world.sleep(dice.between(0.0, self.cancels_within_s))
         request = orders_pb2.CancelOrderRequest(order_id=wish.request.order_id, reason="changed my mind")
-        order = await self._insist(dice, lambda service, context: service.CancelOrder(request, context))
+        order = await self._insist(
+            dice, lambda service, context: service.CancelOrder(request, context), self.cancels_for_s
+        )
         if isinstance(order, Order):
             self._was_told(wish, order)
 
@@ -177,9 +181,12 @@ class OrderClients:
         if isinstance(answer, Order) and answer.amount_cents == other.amount_cents:
             self._says(f"{other.order_id} was taken with two contents")
 
-    async def _insist(self, dice: Dice, call: Callable[[OrderService, Context], Awaitable[_T]]) -> _T | CallFailed:
-        """Ask one node after another until one answers."""
-        nodes = self._world.nodes
+    async def _insist(
+        self, dice: Dice, call: Callable[[OrderService, Context], Awaitable[_T]], patience_s: float = math.inf
+    ) -> _T | CallFailed:
+        """Ask one node after another until one answers, or patience ends."""
+        nodes, clock = self._world.nodes, self._world.ports.clock
+        until_s = clock.monotonic_s() + patience_s
 
         async def serve(node: Node) -> _T:
             return await call(OrderService(node.commands), cast("Context", _Call()))
@@ -192,6 +199,8 @@ class OrderClients:
                     return error
             except AmendsError:
                 pass  # whatever became of it: asking again does no harm
+            if clock.monotonic_s() > until_s:
+                return CallFailed(grpc.StatusCode.DEADLINE_EXCEEDED, "nobody answers in time")
             await self._world.sleep(dice.between(0.02, 0.6))
 
     def _was_told(self, wish: Wish, order: Order) -> None:

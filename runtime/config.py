@@ -131,6 +131,7 @@ class Settings(BaseSettings):
     renew_s: Seconds = 0.4
     node_deaths_max: Count = 3  # a message that so many nodes may have died over is parked
     handler_timeout_s: Seconds = 60.0  # a handler that waits for longer is cancelled: a failed run
+    version_wait_s: Seconds = _DAY_S  # mail of a saga whose version no node has is parked after so long
     clock_skew_max_s: Seconds = 2.0  # a wall clock further off is reported, and nothing goes by it
     sweep_s: Seconds = 1.0  # how often mail is looked for that nobody pushed
     drain_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0  # how long a stopping node finishes its work

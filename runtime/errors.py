@@ -20,6 +20,10 @@ class FinalError(AmendsError):
     """Raise (or derive) it in a handler to say that a retry cannot help: the message is parked at once."""
 
 
+class NotCarried(AmendsError):
+    """This build cannot handle a message and another one can: it is put off, uncounted, for up to `version_wait_s`."""
+
+
 class HandlerTimedOut(AmendsError):
     """A handler took longer than `handler_timeout_s` and was cancelled; it counts as a failed run."""
 

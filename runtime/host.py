@@ -302,5 +302,6 @@ def limits_of(settings: Settings) -> Limits:
         sweep_s=settings.sweep_s,
         node_deaths_max=settings.node_deaths_max,
         handler_timeout_s=settings.handler_timeout_s,
+        version_wait_s=settings.version_wait_s,
         retention_s=settings.retention_s,
     )

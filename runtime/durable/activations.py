@@ -176,10 +176,10 @@ class Activations:
     def deliver_row(self, row: MailRow, now_s: float, *, fed: bool = False) -> bool:
         """Deliver a row of mail if its time has come. False: declined.
 
-        One that waits for a retry holds back those after it.
+        One that waits for a retry, or for another build, holds back those after it.
         """
         if row.due_at_s > now_s:
-            if row.attempts:
+            if row.attempts or _was_put_off(row):
                 self._feeder.block(row.address, row.shard, row.due_at_s)
             return True
         if not fed and self._recent.has_run(row.id, row.address):
@@ -323,3 +323,11 @@ class Activations:
                 self._leaving.append((shards, then))
             else:
                 then()
+
+
+def _was_put_off(row: MailRow) -> bool:
+    """Whether it was to be handled earlier, and could not be."""
+    try:
+        return row.due_at_s > decode(row.envelope).due_at_s
+    except InvalidMessage:
+        return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from google.protobuf.message import Message
 
@@ -17,7 +17,17 @@ from runtime.envelope import Envelope
 from runtime.record import record
 from runtime.store.records import Outcome, Subscription
 
-__all__ = ["Behaviour", "CancelTimer", "Decision", "Delivery", "NextId", "Outgoing", "RetryPolicy", "SetTimer"]
+__all__ = [
+    "Behaviour",
+    "CancelTimer",
+    "Decision",
+    "Delivery",
+    "NextId",
+    "Outgoing",
+    "RetryPolicy",
+    "SetTimer",
+    "Versioned",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,4 +142,13 @@ class Behaviour(Protocol):
 
         An exception means that the handler failed: state and decision are dropped, and the retry policy applies.
         """
+        ...
+
+
+@runtime_checkable
+class Versioned(Protocol):
+    """A kind of which builds may have different versions, each with actors of its own."""
+
+    def lacks(self, state: Message, key: str) -> str:
+        """Why this build cannot handle mail of this actor, if another one can; else empty."""
         ...

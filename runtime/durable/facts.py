@@ -15,6 +15,7 @@ __all__ = [
     "KindRecovered",
     "KindThrottled",
     "MessageParked",
+    "MessagePutOff",
     "PushRejected",
     "SweepFailed",
 ]
@@ -49,6 +50,18 @@ class MessageParked(Fact):
     message: str
     id: str
     attempts: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePutOff(Fact):
+    """No node that tried it can handle it, as the error says; one of another build can."""
+
+    level: ClassVar[str] = "warning"
+    address: str
+    message: str
+    id: str
+    again_in_s: float
     error: str
 
 

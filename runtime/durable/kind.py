@@ -32,6 +32,7 @@ class Limits:
     sweep_s: float = 1.0  # between two looks for mail that nobody pushed
     node_deaths_max: int = 3  # of nodes that may have died over a message, before it is parked
     handler_timeout_s: float = 60.0  # how long a handler may wait, unless its service says otherwise
+    version_wait_s: float = 86_400.0  # how long mail waits for a build that has its saga's version
     retention_s: float = 7 * 86_400.0  # how long handled messages are remembered
 
 

@@ -16,8 +16,7 @@ from protos import durable_pb2
 from runtime.durable.activations import Activations
 from runtime.durable.facts import SweepFailed
 from runtime.durable.purger import Purger
-from runtime.durable.transition import Draft
-from runtime.durable.turn import timer_id
+from runtime.durable.transition import Draft, timer_id
 from runtime.envelope import Address, Envelope, address_of, encode, is_instant
 from runtime.errors import StoreError
 from runtime.failpoints import Failpoint

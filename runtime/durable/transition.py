@@ -15,11 +15,11 @@ from protos import durable_pb2
 from runtime.durable.behaviour import CancelTimer, SetTimer
 from runtime.durable.facts import MessageParked
 from runtime.durable.kind import Kind
-from runtime.envelope import Address, Envelope, shard_of
+from runtime.envelope import Address, Envelope, address_of, message_id, shard_of
 from runtime.record import record
 from runtime.store.records import ActorRow, Expected, HistoryRow, MailRow, Outcome, Transition
 
-__all__ = ["ClientAnswer", "Draft", "mail_row"]
+__all__ = ["ClientAnswer", "Draft", "mail_row", "timer_id"]
 
 _POSITIONS = 1 << 16  # messages one transition can number
 
@@ -58,6 +58,12 @@ def mail_row(
         parked_at_s,
         envelope.encoded,
     )
+
+
+def timer_id(address: Address, timer: durable_pb2.Timer) -> bytes:
+    """The id of the message that a timer's firing is; the same on every node that finds it due."""
+    destination = f"{address_of(*address)}#{timer.name}"
+    return message_id(timer.due_at_s, timer.set_by, int(timer.due_at_s * 1000), destination)
 
 
 class Draft:

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from google.protobuf.message import Message
 
 from protos import durable_pb2
-from runtime.durable import guard, invocation
+from runtime.durable import elsewhere, guard, invocation
 from runtime.durable.behaviour import Decision, Delivery, SetTimer
 from runtime.durable.facts import HandlerFailed, MessageParked
 from runtime.durable.invocation import invoke
@@ -27,22 +27,16 @@ from runtime.durable.kind import Kind
 from runtime.durable.lost import LostRuns, TurnLost, lost_runs_max
 from runtime.durable.outbox import Outbox
 from runtime.durable.pace import Pace
-from runtime.durable.transition import Draft, mail_row
-from runtime.envelope import Address, Envelope, address_of, decode, is_instant, message_id
-from runtime.errors import FinalError, InvalidMessage
+from runtime.durable.transition import Draft, mail_row, timer_id
+from runtime.envelope import Address, Envelope, address_of, decode, is_instant
+from runtime.errors import FinalError, InvalidMessage, NotCarried
 from runtime.failpoints import Failpoint
 from runtime.failures import stack_of, text_of
 from runtime.store.records import ActorRow, Outcome
 
-__all__ = ["Turn", "timer_id"]
+__all__ = ["Turn"]
 
 _OWN_FILES = (__file__, invocation.__file__)  # of no interest to who reads where a handler failed
-
-
-def timer_id(address: Address, timer: durable_pb2.Timer) -> bytes:
-    """The id of the message that a timer's firing is; the same on every node that finds it due."""
-    destination = f"{address_of(*address)}#{timer.name}"
-    return message_id(timer.due_at_s, timer.set_by, int(timer.due_at_s * 1000), destination)
 
 
 class Turn:
@@ -131,7 +125,9 @@ class Turn:
                 raise InvalidMessage(f"{self._kind.name} has no handler for {envelope.type}")
             finding = await self._ruled(envelope) if envelope.undo_of else None
         except (InvalidMessage, FinalError) as error:
-            self._give_up(envelope, str(error), failed_before + 1)
+            lacks = elsewhere.lacks(self._kind, self.state, envelope)
+            if not lacks or not elsewhere.leave(self._kind, self.draft, envelope, lacks, failed_before):
+                self._give_up(envelope, lacks or str(error), failed_before + 1)
             return
         if finding is None:
             await self._handle(envelope, message, failed_before)
@@ -158,7 +154,11 @@ class Turn:
                 if self._keeper.is_unkept:
                     raise TurnLost(f"{envelope.type} {envelope.id.hex()} failed in it: {text}") from error
                 self._restore_state()
-                if isinstance(error, FinalError | InvalidMessage) or failed >= policy.runs_max:
+                if isinstance(error, NotCarried) and elsewhere.leave(
+                    self._kind, self.draft, envelope, text, failed_before
+                ):
+                    return
+                if isinstance(error, FinalError | InvalidMessage | NotCarried) or failed >= policy.runs_max:
                     if not self._put_off(envelope, text, failed):
                         self._give_up(envelope, text, failed, stack_of(error, without=_OWN_FILES))
                     return

@@ -25,7 +25,7 @@ from protos import durable_pb2, saga_pb2
 from runtime.contracts import contract_of, field_text, is_message_type
 from runtime.durable.behaviour import Decision, Delivery, RetryPolicy, SetTimer
 from runtime.durable.spans import check_span
-from runtime.errors import FinalError, InvalidDefinition
+from runtime.errors import FinalError, InvalidDefinition, NotCarried
 from runtime.failures import text_of
 from runtime.saga import inputs
 from runtime.saga.checks import check, check_condition
@@ -112,10 +112,10 @@ class SagaBehaviour:
         return self.decide(state, delivery)
 
     def decide(self, state: Message, delivery: Delivery) -> Decision:
-        """As `handle`, without an event loop. Raises FinalError when the instance was begun by another definition."""
+        """As `handle`, without an event loop. Raises NotCarried when the instance was begun by another definition."""
         assert isinstance(state, saga_pb2.SagaRecord)
         if state.definition and state.fingerprint != self.definition.fingerprint:
-            return self._not_ours(state, delivery)
+            return self._not_ours(self.lacks(state, delivery.envelope.key), delivery)
         message = self._input(state, delivery)
         step = advance(self.definition, state, message, delivery.now_s, delivery.next_id, delivery.body_bytes_max)
         were_stuck = {one.name for one in state.steps if one.stuck}
@@ -125,16 +125,22 @@ class SagaBehaviour:
         alarm = step.record.stuck_reason if newly_stuck else ""
         return Decision(step.outgoing, step.timers, step.outcome, step.note, ended=ended, alarm=alarm)
 
-    def _not_ours(self, record: saga_pb2.SagaRecord, delivery: Delivery) -> Decision:
-        """Leave an instance of another version alone: park its mail, and put its timers off for a build that can."""
-        error = (
-            f"{self.kind}/{delivery.envelope.key} was started by another version of {self.kind}, whose steps "
-            f"differ (fingerprint {record.fingerprint.hex()}, here {self.definition.fingerprint.hex()}); "
+    def lacks(self, state: Message, key: str) -> str:
+        """See Versioned."""
+        assert isinstance(state, saga_pb2.SagaRecord)
+        if not state.definition or state.fingerprint == self.definition.fingerprint:
+            return ""
+        return (
+            f"{self.kind}/{key} was started by another version of {self.kind}, whose steps differ (fingerprint "
+            f"{state.fingerprint.hex()}, here {self.definition.fingerprint.hex()}); "
             "nothing was done: run a build that has that version"
         )
+
+    def _not_ours(self, error: str, delivery: Delivery) -> Decision:
+        """Leave an instance of another version alone: its mail and its timers are put off for a build that can."""
         timer = delivery.envelope.timer
         if not timer:
-            raise FinalError(error)
+            raise NotCarried(error)
         later = SetTimer(timer, delivery.now_s + _NOT_OURS_PAUSE_S)
         return Decision(timers=(later,), outcome=Outcome.IGNORED, note=error, ended=True)
 

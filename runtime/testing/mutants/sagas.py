@@ -283,7 +283,7 @@ SAGAS = (
         (
             Edit(
                 SagaBehaviour._not_ours,
-                "raise FinalError(error)",
+                "raise NotCarried(error)",
                 "return Decision(outcome=Outcome.IGNORED, note=error)",
             ),
         ),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from google.protobuf.message import DecodeError
 
 from protos import durable_pb2
-from runtime.durable.turn import timer_id
+from runtime.durable.transition import timer_id
 from runtime.envelope import address_of
 from runtime.store.records import ActorRow, HistoryRow, Outcome, Transition
 

@@ -2,7 +2,7 @@
 
 from protos import durable_pb2
 from protos.billing_pb2 import BillState, OrderBilled
-from runtime.durable.turn import timer_id
+from runtime.durable.transition import timer_id
 from runtime.envelope import encode
 from runtime.store.records import Outcome, Subscription, Verdict
 from tests.unit.durable.ledger import Bench, bill, refund

@@ -9,7 +9,7 @@ from protos.orders_pb2 import OrderProcessState
 from protos.saga_pb2 import CancelRefused, SagaRecord
 from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderPlaced
 from protos.warehouse_pb2 import CreateShippingLabel, VoidShippingLabel
-from runtime.errors import FinalError
+from runtime.errors import NotCarried
 from runtime.saga.saga import Saga, SagaBehaviour
 from runtime.saga.step import Step, seconds, starts
 from runtime.testing.transcript import SagaTranscript
@@ -176,11 +176,11 @@ class OtherVersion(Saga, kind="order-process", state=OrderProcessState):
     flow = bill
 
 
-def test_s83_an_answer_to_an_instance_of_another_version_is_parked_with_a_clear_reason() -> None:
+def test_s83_an_answer_to_an_instance_of_another_version_is_left_to_another_build_with_a_clear_reason() -> None:
     story = billed()
     before = story.record
     newer = SagaTranscript(OtherVersion).carrying_on(story)
-    with pytest.raises(FinalError, match="order-process/ORD-1 was started by another version of order-process"):
+    with pytest.raises(NotCarried, match="order-process/ORD-1 was started by another version of order-process"):
         newer.given(LABELLED)
     assert newer.record == before
 

@@ -17,7 +17,8 @@ from protos.warehouse_pb2 import CreateShippingLabel, ShippingLabelCreated
 from runtime.adapters import system_ports
 from runtime.contracts import Contracts
 from runtime.durable.kind import Kind, Limits, Subscribers
-from runtime.durable.turn import Turn, timer_id
+from runtime.durable.transition import timer_id
+from runtime.durable.turn import Turn
 from runtime.envelope import encode
 from runtime.saga.saga import Saga, SagaBehaviour
 from runtime.saga.step import Budget, Step, minutes, seconds, starts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from protos.durable_pb2 import Timer, Timers
-from runtime.durable.turn import timer_id
+from runtime.durable.transition import timer_id
 from runtime.store.records import ActorRow, Expected, HistoryRow, Outcome, Transition
 from runtime.testing.simulation.timer_rules import broken_timers
 

@@ -1,0 +1,43 @@
+"""Mail that another build can handle and this one cannot: it is put off, uncounted, and what comes after it waits too.
+
+Turn ──mail, why──▶ leave ──▶ Draft: the same row, due later;   False once it has waited for `version_wait_s`
+"""
+
+from __future__ import annotations
+
+from google.protobuf.message import Message
+
+from runtime.durable.behaviour import Versioned
+from runtime.durable.facts import MessagePutOff
+from runtime.durable.kind import Kind
+from runtime.durable.transition import Draft, mail_row
+from runtime.envelope import Envelope, address_of
+
+__all__ = ["lacks", "leave"]
+
+_SHARE = 0.25  # of a message's age: the pause until it is tried again, in these bounds
+_MIN_S = 1.0
+_MAX_S = 60.0
+
+
+def lacks(kind: Kind, state: Message, envelope: Envelope) -> str:
+    """Why this build cannot handle mail of this actor, if another one can; else empty."""
+    behaviour = kind.behaviour
+    return behaviour.lacks(state, envelope.key) if isinstance(behaviour, Versioned) else ""
+
+
+def leave(kind: Kind, draft: Draft, envelope: Envelope, error: str, attempts: int) -> bool:
+    """Put mail off. False for a timer, which is no mail, and for what has waited long enough.
+
+    How often it was put off is nowhere kept: the pauses grow with its age.
+    """
+    age_s = max(0.0, draft.now_s - max(envelope.sent_at_s, envelope.due_at_s))
+    if envelope.timer or age_s >= kind.limits.version_wait_s:
+        return False
+    pause_s = min(max(age_s * _SHARE, _MIN_S), _MAX_S)
+    due_at_s = draft.now_s + pause_s
+    draft.reschedule(mail_row(envelope, draft.shard, attempts=attempts, due_at_s=due_at_s))
+    draft.blocked_until_s = due_at_s
+    where = address_of(*draft.address)
+    kind.ports.report(MessagePutOff(where, envelope.type, envelope.id.hex(), round(pause_s, 3), error))
+    return True

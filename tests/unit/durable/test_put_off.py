@@ -1,0 +1,104 @@
+"""Mail of an instance whose version a node lacks waits for a node that has it, within a bound."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+
+from protos.billing_pb2 import OrderBilled
+from protos.orders_pb2 import OrderProcessState
+from protos.saga_pb2 import SagaRecord
+from protos.sales_pb2 import OrderPlaced
+from protos.warehouse_pb2 import ShippingLabelCreated
+from runtime.durable.facts import MessageParked, MessagePutOff
+from runtime.durable.kind import Limits
+from runtime.durable.transition import mail_row
+from runtime.envelope import encode, shard_of
+from runtime.saga.saga import Saga, SagaBehaviour
+from runtime.saga.step import Step, seconds, starts
+from runtime.store.memory import MemoryStore
+from runtime.store.records import Transition
+from tests.unit.durable.local import LocalNode, in_virtual_time
+from tests.unit.saga.shop import OrderProcess, begin, bill_order
+
+ADDRESS = ("order-process", "ORD-1")
+
+
+class Newer(Saga, kind="order-process", state=OrderProcessState):
+    """Of the same name as OrderProcess, with other steps; it knows nothing of labels."""
+
+    started_by = starts(OrderPlaced, begin)
+    bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(1))
+    flow = bill
+
+
+async def instance(of: type[Saga], store: MemoryStore | None = None, limits: Limits | None = None) -> LocalNode:
+    return await LocalNode([SagaBehaviour(of)], store, limits).start()
+
+
+async def tell(node: LocalNode, number: int, message: OrderBilled | ShippingLabelCreated) -> None:
+    """An answer to a question that was never asked: the version that began the instance ignores it."""
+    envelope = encode(
+        id=number.to_bytes(16, "big"),
+        kind=ADDRESS[0],
+        key=ADDRESS[1],
+        type=message.DESCRIPTOR.full_name,
+        body=message.SerializeToString(),
+        conversation=b"T" * 16,
+        cause=b"",
+        sender="billing/ORD-1",
+        in_reply_to=b"q" * 16,
+        sent_at_s=node.ports.clock.now_s(),
+        sequence=number,
+    )
+    row = mail_row(envelope, shard_of(ADDRESS[1], node.limits.shards_per_kind))
+    await node.store.commit([Transition(mail=(row,))])
+
+
+async def begun(limits: Limits | None = None) -> LocalNode:
+    """A node whose build is newer than the one that began ORD-1."""
+    node = await instance(OrderProcess, limits=limits)
+    await node.send(OrderPlaced(order_id="ORD-1", amount_cents=1), kind=ADDRESS[0])
+    await node.stop()
+    return await instance(Newer, node.store, limits)
+
+
+@pytest.mark.parametrize("message", [OrderBilled(order_id="ORD-1"), ShippingLabelCreated(order_id="ORD-1")])
+def test_mail_waits_for_its_version_uncounted_and_in_order_and_is_handled_once_that_is_back(
+    message: OrderBilled | ShippingLabelCreated,
+) -> None:
+    async def scenario() -> None:
+        node = await begun()
+        for number in (1, 2):
+            await tell(node, number, message)
+        await node.sleep(600)
+        rows = await node.mail(*ADDRESS)
+        assert [(row.attempts, row.parked) for row in rows] == [(0, ""), (0, "")]
+        told = cast("list[MessagePutOff]", node.facts_of(MessagePutOff))
+        assert 10 < len(told) < 40 and max(one.again_in_s for one in told) == 60
+        assert OrderProcess.definition.fingerprint.hex() in told[0].error
+        await node.stop()
+        back = await instance(OrderProcess, node.store)
+        await back.sleep(61)
+        assert await back.mail(*ADDRESS) == []
+        assert not back.facts_of(MessageParked)
+        await back.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_mail_that_has_waited_too_long_is_parked_with_the_version_that_is_missing() -> None:
+    async def scenario() -> None:
+        node = await begun(Limits(version_wait_s=300))
+        await tell(node, 1, OrderBilled(order_id="ORD-1"))
+        await node.sleep(290)
+        assert not node.facts_of(MessageParked)
+        await node.sleep(80)
+        (row,) = await node.mail(*ADDRESS)
+        assert OrderProcess.definition.fingerprint.hex() in row.parked
+        record = SagaRecord.FromString((await node.row(*ADDRESS)).state)
+        assert record.fingerprint == OrderProcess.definition.fingerprint
+        await node.stop()
+
+    in_virtual_time(scenario)
