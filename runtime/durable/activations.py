@@ -57,6 +57,8 @@ class Activations:
         self._feeder = Feeder(kind, committer, self.shards, self._feed_rows, read_again)
         self._release = release
         self._context: Context | None = None
+        mailbox_max = kind.limits.mailbox_max
+        self._pending_most = mailbox_max + min(kind.limits.turn_messages_max, mailbox_max)  # of one actor
         self._table: dict[Address, Activation] = {}
         self._recent = Recent()
         self.losses = LostRuns(kind.limits.turn_messages_max)  # also of actors and shards that have left
@@ -120,7 +122,8 @@ class Activations:
         if self.paused or not self.throttle.admits():
             activation.behind = True
             return False
-        if activation.ref is None or not activation.ref.try_tell(envelope):
+        is_full = len(activation.pending) >= self._pending_most  # what a turn has put back does not fill the mailbox
+        if is_full or activation.ref is None or not activation.ref.try_tell(envelope):
             activation.behind = True
             return False
         activation.pending[envelope.id] = None
