@@ -83,6 +83,7 @@ class StepRecord(_message.Message):
     FAULTED_IDS_FIELD_NUMBER: _builtins.int
     EARLIER_UNDO_IDS_FIELD_NUMBER: _builtins.int
     STUCK_FIELD_NUMBER: _builtins.int
+    UNKEPT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     status: Global___StepRecord.Status.ValueType
     address: _builtins.str
@@ -104,6 +105,8 @@ class StepRecord(_message.Message):
     """of the last fault or silence"""
     stuck: _builtins.bool
     """it cannot go on by itself, and so the process is stuck"""
+    unkept: _builtins.bytes
+    """body of the answer of which `keep` failed, for when it is run again"""
     @_builtins.property
     def earlier_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """of commands sent before the last that may still have been carried out"""
@@ -134,12 +137,15 @@ class StepRecord(_message.Message):
         faulted_ids: _abc.Iterable[_builtins.bytes] | None = ...,
         earlier_undo_ids: _abc.Iterable[_builtins.bytes] | None = ...,
         stuck: _builtins.bool = ...,
+        unkept: _builtins.bytes | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_unkept", b"_unkept", "unkept", b"unkept"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "asked_at_s", b"asked_at_s", "attempts", b"attempts", "command_id", b"command_id", "earlier_ids", b"earlier_ids", "earlier_undo_ids", b"earlier_undo_ids", "error", b"error", "faulted_ids", b"faulted_ids", "name", b"name", "outcome", b"outcome", "status", b"status", "stuck", b"stuck", "undo_attempts", b"undo_attempts", "undo_id", b"undo_id", "undo_outcome", b"undo_outcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_unkept", b"_unkept", "address", b"address", "asked_at_s", b"asked_at_s", "attempts", b"attempts", "command_id", b"command_id", "earlier_ids", b"earlier_ids", "earlier_undo_ids", b"earlier_undo_ids", "error", b"error", "faulted_ids", b"faulted_ids", "name", b"name", "outcome", b"outcome", "status", b"status", "stuck", b"stuck", "undo_attempts", b"undo_attempts", "undo_id", b"undo_id", "undo_outcome", b"undo_outcome", "unkept", b"unkept"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__unkept: _TypeAlias = _typing.Literal["unkept"]  # noqa: Y015
+    _WhichOneofArgType__unkept: _TypeAlias = _typing.Literal["_unkept", b"_unkept"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__unkept) -> _WhichOneofReturnType__unkept | None: ...
 
 Global___StepRecord: _TypeAlias = StepRecord  # noqa: Y015
 
@@ -302,3 +308,61 @@ class CancelRefused(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancelRefused: _TypeAlias = CancelRefused  # noqa: Y015
+
+@_typing.final
+class RetrySaga(_message.Message):
+    """An operator's "try again" to an instance that is stuck: what could not be done is done anew, with a fresh budget."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    WHO_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    who: _builtins.str
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        who: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "who", b"who"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetrySaga: _TypeAlias = RetrySaga  # noqa: Y015
+
+@_typing.final
+class RetryAccepted(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryAccepted: _TypeAlias = RetryAccepted  # noqa: Y015
+
+@_typing.final
+class RetryRefused(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryRefused: _TypeAlias = RetryRefused  # noqa: Y015

@@ -184,6 +184,8 @@ def _saga_waits(account: Account, now_s: float) -> Iterator[str]:
         return
     if saga.status == _SAGA.STUCK:
         yield f"an operator: it is stuck: {saga.stuck_reason}"
+        again = f"python -m runtime.admin retry-saga {account.address} --reason TEXT"
+        yield f"mend the cause, and replay the dead letter if there is one; else have it try again: {again}"
     for step in account.steps:
         ago = span(now_s - step.asked_at_s)
         if step.status == "asked":

@@ -30,6 +30,7 @@ from runtime.admin.dead_letters import (
     find,
     replay,
 )
+from runtime.admin.retries import retry_saga
 from runtime.admin.session import Session, load_contracts
 from runtime.admin.survey import Wanted, nodes_of, sagas, shards_of
 from runtime.envelope import address_of
@@ -76,6 +77,7 @@ def admin(ctx: click.Context, store: str, contracts: tuple[str, ...], as_json: b
 
 admin.add_command(backup)
 admin.add_command(restore)
+admin.add_command(retry_saga)
 
 
 @admin.command()

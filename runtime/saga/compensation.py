@@ -17,7 +17,7 @@ from runtime.saga.definition import Meaning, StepDefinition
 from runtime.saga.inputs import Faulted, NothingToUndo
 from runtime.saga.instance import DEADLINE, OPEN, OWING, AuthorFailed, Instance, status_name
 
-__all__ = ["close", "nothing_to_undo", "owe", "turn_back", "undo", "undo_answered", "undo_faulted"]
+__all__ = ["close", "nothing_to_undo", "owe", "turn_back", "undo", "undo_again", "undo_answered", "undo_faulted"]
 
 
 def turn_back(saga: Instance, reason: str) -> None:
@@ -59,6 +59,13 @@ def undo(saga: Instance, step: StepDefinition, taken: StepRecord) -> None:
         saga.ask_undo(step, taken)
     except AuthorFailed as error:
         saga.stick(step, str(error))
+
+
+def undo_again(saga: Instance, step: StepDefinition, taken: StepRecord) -> None:
+    """Send an undo once more; should this instance need none any longer, go on."""
+    undo(saga, step, taken)
+    if taken.status == StepRecord.SKIPPED:
+        _undo_next(saga)
 
 
 def undo_answered(saga: Instance, step: StepDefinition, taken: StepRecord, answer: Message) -> None:

@@ -61,6 +61,11 @@ class CancelRequested:
 
 
 @record(frozen=True, slots=True)
+class RetryRequested:
+    """An operator says that what got the saga stuck is mended."""
+
+
+@record(frozen=True, slots=True)
 class Unmatched:
     """A message that answers nothing; `type` is its full name."""
 
@@ -68,7 +73,7 @@ class Unmatched:
     starts: bool = False  # it would start an instance, had it not been started before
 
 
-Input = Start | Answer | Faulted | NothingToUndo | TimerFired | CancelRequested | Unmatched
+Input = Start | Answer | Faulted | NothingToUndo | TimerFired | CancelRequested | RetryRequested | Unmatched
 
 
 @record(frozen=True, slots=True)

@@ -105,6 +105,8 @@ class Instance:
         taken.status = StepRecord.ASKED
         taken.attempts += 1
         taken.asked_at_s = self.now_s
+        if taken.stuck:
+            self.unstick(taken)
         self.outgoing.append(Outgoing(command, step.command.kind, key, taken.command_id, wants_reply=True))
         self.timers.append(SetTimer(step.timer, self.now_s + step.patience_s(taken.attempts)))
 
@@ -114,6 +116,8 @@ class Instance:
         command = self._made_by(step, "undo", step.undo)
         if command is None:
             taken.status = StepRecord.SKIPPED
+            if taken.stuck:
+                self.unstick(taken)
             return
         key = _key(step, "undo", step.undo_command, command)
         if address_of(step.undo_command.kind, key) != taken.address:
@@ -125,6 +129,8 @@ class Instance:
         taken.status = StepRecord.UNDOING
         taken.undo_attempts += 1
         taken.asked_at_s = self.now_s
+        if taken.stuck:
+            self.unstick(taken)
         self.outgoing.append(
             Outgoing(
                 command,

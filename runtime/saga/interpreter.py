@@ -24,7 +24,7 @@ from google.protobuf.message import Message
 
 from protos.saga_pb2 import CancelAccepted, CancelRefused, SagaRecord, StepRecord
 from runtime.durable.behaviour import CancelTimer, NextId, Outgoing, SetTimer
-from runtime.saga import compensation
+from runtime.saga import compensation, retry
 from runtime.saga.definition import Definition, Meaning, Role, StepDefinition
 from runtime.saga.inputs import (
     Advance,
@@ -33,6 +33,7 @@ from runtime.saga.inputs import (
     Faulted,
     Input,
     NothingToUndo,
+    RetryRequested,
     Start,
     TimerFired,
     Unmatched,
@@ -65,6 +66,8 @@ def advance(
             _timer_fired(saga, input.name)
         case CancelRequested():
             _cancel(saga, input.reason)
+        case RetryRequested():
+            retry.retry(saga, _ask, _done_with)
         case Unmatched():
             _unmatched(saga, input)
         case _:
@@ -151,11 +154,18 @@ def _done(saga: Instance, step: StepDefinition, taken: StepRecord, answer: Messa
     _settle(saga, step, taken, StepRecord.DONE, answer)
     if step.role is Role.PIVOT:
         saga.record.pivot_passed = True
+    _done_with(saga, step, taken, answer)
+
+
+def _done_with(saga: Instance, step: StepDefinition, taken: StepRecord, answer: Message) -> None:
+    """Keep what the answer says, and go on."""
     try:
         saga.keep(step, answer)
     except AuthorFailed as error:
+        taken.unkept = answer.SerializePartialToString()
         _give_up(saga, step, str(error))
         return
+    taken.ClearField("unkept")
     if step.role is Role.CLOSING:
         compensation.close(saga)
     else:
@@ -219,7 +229,7 @@ def _timer_fired(saga: Instance, name: str) -> None:
     elif taken.status == StepRecord.UNKNOWN:
         _ask_again(saga, step, taken, taken.error)
     elif taken.status == StepRecord.OWED and taken.undo_attempts:
-        compensation.undo(saga, step, taken)
+        compensation.undo_again(saga, step, taken)
     else:
         saga.note = f"timer {name} came late: the step is {status_name(taken)}"
 

@@ -150,6 +150,8 @@ class SagaBehaviour:
             return inputs.TimerFired(envelope.timer)
         if isinstance(message, saga_pb2.CancelSaga):
             return inputs.CancelRequested(message.reason)
+        if isinstance(message, saga_pb2.RetrySaga):
+            return inputs.RetryRequested()
         if not envelope.in_reply_to:
             return self._unasked(record, message, envelope.key, envelope.conversation)
         if isinstance(message, durable_pb2.Fault):
@@ -194,8 +196,13 @@ def _subscription(kind: str, start: Starts) -> Subscription:
 
 
 def _accepted(definition: Definition) -> frozenset[str]:
-    own = (durable_pb2.Fault, durable_pb2.Undone, durable_pb2.TimerFired, saga_pb2.CancelSaga)
-    types: list[type[Message]] = [*own, *(start.event_type for start in definition.starts)]
+    own = (durable_pb2.Fault, durable_pb2.Undone, durable_pb2.TimerFired)
+    types: list[type[Message]] = [
+        *own,
+        saga_pb2.CancelSaga,
+        saga_pb2.RetrySaga,
+        *(start.event_type for start in definition.starts),
+    ]
     for step in definition.steps:
         types += [*step.meanings, *step.undone]
     return frozenset(full_name(one) for one in types)

@@ -99,6 +99,10 @@ class SagaTranscript:
     def given_cancellation(self, reason: str = "") -> Self:
         return self._deliver(saga_pb2.CancelSaga(reason=reason), b"")
 
+    def given_retry(self, reason: str = "the cause is mended") -> Self:
+        """An operator has a stuck saga try again."""
+        return self._deliver(saga_pb2.RetrySaga(reason=reason, who="operator"), b"")
+
     # --- expect ---
 
     def expect(self, *wanted: Message | type[Message]) -> Self:
