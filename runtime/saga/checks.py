@@ -40,7 +40,14 @@ def _check_step(definition: Definition, step: StepDefinition) -> None:
     if step.undo_command is None:
         if step.undone:
             raise InvalidDefinition(f"{where}: it says what confirms its undo, but has no undo")
+        if step.role is Role.COMPENSATABLE and not step.no_undo:
+            raise InvalidDefinition(
+                f"{where}: the saga may turn back after it, and it has no undo, so that what {step.command.name} has "
+                "done would stay; give it an undo, or say why it needs none (no_undo='it changes nothing')"
+            )
     else:
+        if step.no_undo:
+            raise InvalidDefinition(f"{where}: it has an undo, and says why it has none; remove one of them")
         _check_undo(where, step)
 
 

@@ -52,6 +52,7 @@ class StepDefinition:
     undo: Callable[[Any, str], Message | None] | None  # (state, reason)
     undo_command: Contract | None
     undone: frozenset[type[Message]]
+    no_undo: str  # why there is no undo to be done; empty with one, and where nothing turns back
     dones: tuple[str, ...]  # full names of the answers after which an undo is owed
     refusals: tuple[str, ...]  # full names of the answers after which there is nothing to undo
     keep: Mapping[type[Message], Callable[[Any, Any], None]]

@@ -182,6 +182,7 @@ def _step(title: str, name: str, index: int, step: Step, role: Role) -> StepDefi
         undo=None if step.undo is None else _with_reason(step.undo, f"{where}.undo"),
         undo_command=None if step.undo is None else command_of(step.undo, f"{where}.undo", optional=True),
         undone=frozenset(message_types(step.undone, where)),
+        no_undo=step.no_undo.strip(),
         dones=dones,
         refusals=refusals,
         keep=_keepers(step, where, meanings),

@@ -60,6 +60,8 @@ class Step:
     undo     (state) or (state, reason) -> command to the actor that `do` went to, or None when this instance needs
              none; `reason` says in words why the saga turned back
     undone   the answers that confirm the undo. "Nothing to undo", which the runtime answers, does too
+    no_undo  why a step before the pivot needs no undo, in words: it changes nothing, say. Demanded where there is none,
+             since what a step has done stays when the saga turns back
     timeout  seconds until no answer means "maybe done". Before the pivot the saga then turns back and undoes the step;
              past it the step is asked again, with a fresh command and twice the patience, so its handler has to be
              idempotent by business state
@@ -75,6 +77,7 @@ class Step:
     ignores: MessageTypes = ()
     undo: Callable[..., Message | None] | None = None
     undone: MessageTypes = ()
+    no_undo: str = ""
     timeout: float | None = None
     pivot: bool = False
     keep: Callable[[Any, Any], None] | tuple[Callable[[Any, Any], None], ...] = ()

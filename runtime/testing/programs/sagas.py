@@ -71,6 +71,7 @@ class _SagaMaker:
             ignores=words.noted,
             undo=self._undo(step.name, words) if step.has_undo else None,
             undone=words.restored if step.has_undo else (),
+            no_undo="" if step.has_undo else "its effect may stay",
             timeout=step.timeout_s,
             pivot=step.is_pivot,
             keep=self._keep(step.name, words),

@@ -50,7 +50,7 @@ class Other(Saga, kind="other", state=Order):
     """Is started by the event that starts the order process."""
 
     started_by = starts(OrderPlaced, begin_other)
-    bill = Step(do=bill_other, done=OrderBilled, timeout=seconds(30))
+    bill = Step(do=bill_other, done=OrderBilled, timeout=seconds(30), no_undo="nothing of it has to be taken back")
     flow = bill
 
 

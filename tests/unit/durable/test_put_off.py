@@ -29,7 +29,7 @@ class Newer(Saga, kind="order-process", state=OrderProcessState):
     """Of the same name as OrderProcess, with other steps; it knows nothing of labels."""
 
     started_by = starts(OrderPlaced, begin)
-    bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(1))
+    bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(1), no_undo="nothing of it has to be taken back")
     flow = bill
 
 

@@ -88,6 +88,8 @@ def a_process(step: Step, **options: Any) -> type[Any]:
 
 def a_step(**changed: Any) -> Step:
     declared = {"do": bill_order, "done": OrderBilled, "refused": PaymentDeclined, "timeout": seconds(1)}
+    if "undo" not in changed:
+        declared["no_undo"] = "what it does may stay"
     return Step(**{**declared, **changed})
 
 

@@ -30,8 +30,12 @@ from tests.unit.saga.shop import (
 STARTED = starts(OrderPlaced, begin)
 
 
+STAYS = "what it does may stay"
+
+
 def bill(**changed: Any) -> Step:
-    return Step(**{"do": bill_order, "done": OrderBilled, "timeout": seconds(30), **changed})
+    stays = {} if "undo" in changed else {"no_undo": STAYS}
+    return Step(**{"do": bill_order, "done": OrderBilled, "timeout": seconds(30), **stays, **changed})
 
 
 def ship(**changed: Any) -> Step:
@@ -39,7 +43,7 @@ def ship(**changed: Any) -> Step:
 
 
 def close(**changed: Any) -> Step:
-    return Step(**{"do": mark_ready, "done": OrderReadyToShip, "timeout": seconds(30), **changed})
+    return Step(**{"do": mark_ready, "done": OrderReadyToShip, "timeout": seconds(30), "no_undo": STAYS, **changed})
 
 
 def define(*, started_by: Any = STARTED, kind: str = "wrong", state: Any = OrderProcessState, **body: Any) -> type[Any]:
@@ -275,3 +279,26 @@ def test_annotations_that_cannot_be_read_are_named() -> None:
 
     with pytest.raises(InvalidDefinition, match=r"Wrong.bill.do: the annotations of lost cannot be read"):
         one(bill(do=retyped(lost)))
+
+
+def test_a_step_before_the_pivot_without_an_undo_has_to_say_why() -> None:
+    for reason in ("", "  "):
+        first, last = bill(no_undo=reason), ship()
+        with pytest.raises(InvalidDefinition, match=r"Wrong\.bill: .*BillOrder has done would stay; give it an undo"):
+            define(bill=first, ship=last, flow=first >> last)
+
+
+def test_a_step_with_an_undo_has_no_reason_to_have_none() -> None:
+    both = bill(undo=refund_order, undone=OrderRefunded, no_undo=STAYS)
+    with pytest.raises(InvalidDefinition, match="it has an undo, and says why it has none"):
+        define(bill=both, flow=both)
+
+
+def test_a_pivot_and_what_comes_after_it_need_no_reason() -> None:
+    first, last = ship(), close(no_undo="")
+    assert define(ship=first, close=last, flow=first >> last)
+
+
+def test_the_reason_is_no_part_of_the_fingerprint() -> None:
+    one, other = bill(), bill(no_undo="another reason")
+    assert define(bill=one, flow=one).definition.fingerprint == define(bill=other, flow=other).definition.fingerprint

@@ -56,8 +56,14 @@ def test_s64_undos_run_in_reverse_each_after_the_one_before_is_confirmed() -> No
 def test_s65_a_step_without_an_undo_is_skipped_and_recorded_as_skipped() -> None:
     class Checked(Saga, kind="checked", state=OrderProcessState):
         started_by = starts(OrderPlaced, begin)
-        check = Step(do=mark_ready, done=type(READY), timeout=seconds(1))
-        bill = Step(do=bill_order, done=OrderBilled, refused=type(DECLINED), timeout=seconds(1))
+        check = Step(do=mark_ready, done=type(READY), timeout=seconds(1), no_undo="nothing of it has to be taken back")
+        bill = Step(
+            do=bill_order,
+            done=OrderBilled,
+            refused=type(DECLINED),
+            timeout=seconds(1),
+            no_undo="nothing of it has to be taken back",
+        )
         flow = check >> bill
 
     story = SagaTranscript(Checked).given(PLACED).given(READY).given(DECLINED)
@@ -72,7 +78,13 @@ def test_s65_an_undo_that_finds_itself_not_needed_is_skipped_and_recorded_as_ski
     class Free(Saga, kind="free", state=OrderProcessState):
         started_by = starts(OrderPlaced, begin)
         bill = Step(do=bill_order, done=OrderBilled, undo=refund_if_charged, undone=OrderRefunded, timeout=seconds(1))
-        close = Step(do=mark_ready, done=type(READY), refused=type(DECLINED), timeout=seconds(1))
+        close = Step(
+            do=mark_ready,
+            done=type(READY),
+            refused=type(DECLINED),
+            timeout=seconds(1),
+            no_undo="nothing of it has to be taken back",
+        )
         flow = bill >> close
 
     free = SagaTranscript(Free).given(OrderPlaced(order_id="ORD-1")).given(BILLED).given(DECLINED)
@@ -207,7 +219,13 @@ def test_a_process_with_nothing_to_say_at_the_end_is_compensated_with_the_last_u
 def test_several_closing_commands_are_confirmed_one_after_another() -> None:
     class Talkative(Saga, kind="talkative", state=OrderProcessState):
         started_by = starts(OrderPlaced, begin)
-        bill = Step(do=bill_order, done=OrderBilled, refused=type(DECLINED), timeout=seconds(1))
+        bill = Step(
+            do=bill_order,
+            done=OrderBilled,
+            refused=type(DECLINED),
+            timeout=seconds(1),
+            no_undo="nothing of it has to be taken back",
+        )
         flow = bill
         compensated = (cancel_order, mark_ready)
         compensated_by = (OrderCancelled, type(READY))

@@ -84,7 +84,7 @@ def test_s1_a_begin_that_loses_the_key_is_refused() -> None:
 
     class Forgetful(Saga, kind="forgetful", state=OrderProcessState):
         started_by = starts(OrderPlaced, forgetful)
-        bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(1))
+        bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(1), no_undo="nothing of it has to be taken back")
         flow = bill
 
     with pytest.raises(FinalError, match="begin left 'order_id' as ''"):
@@ -98,7 +98,13 @@ def test_s13_an_answer_whose_keeper_changes_the_key_is_rolled_back_and_reported(
 
     class Renaming(Saga, kind="renaming", state=OrderProcessState):
         started_by = starts(OrderPlaced, begin)
-        bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(1), keep=rename)
+        bill = Step(
+            do=bill_order,
+            done=OrderBilled,
+            timeout=seconds(1),
+            keep=rename,
+            no_undo="nothing of it has to be taken back",
+        )
         flow = bill
 
     story = SagaTranscript(Renaming).given(PLACED).given(BILLED)
@@ -140,7 +146,7 @@ class EitherWay(Saga, kind="either-way", state=OrderProcessState):
     """Two events can start it."""
 
     started_by = (starts(OrderPlaced, begin), starts(OrderCancelled, begin_again))
-    bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(1))
+    bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(1), no_undo="nothing of it has to be taken back")
     flow = bill
 
 

@@ -24,7 +24,7 @@ class Copying(Saga, kind="copying", state=OrderProcessState):
     """Bills an order too; the key of an instance is that of the order, as it is for the order process."""
 
     started_by = starts(OrderPlaced, begin)
-    bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(900))
+    bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(900), no_undo="nothing of it has to be taken back")
     flow = bill
 
 

@@ -172,7 +172,7 @@ class OtherVersion(Saga, kind="order-process", state=OrderProcessState):
     """Of the same name as OrderProcess, with other steps."""
 
     started_by = starts(OrderPlaced, begin)
-    bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(1))
+    bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(1), no_undo="nothing of it has to be taken back")
     flow = bill
 
 
@@ -194,7 +194,7 @@ def test_s83_a_timer_of_an_instance_of_another_version_is_put_off_not_lost() -> 
 def test_s83_the_fingerprint_follows_the_steps_and_not_the_patience() -> None:
     class Same(Saga, kind="order-process", state=OrderProcessState):
         started_by = starts(OrderPlaced, begin)
-        bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(99))
+        bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(99), no_undo="nothing of it has to be taken back")
         flow = bill
 
     assert Same.definition.fingerprint == OtherVersion.definition.fingerprint

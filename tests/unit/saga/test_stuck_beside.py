@@ -58,7 +58,9 @@ class Forgetful(Saga, kind="forgetful", state=OrderProcessState):
     """What one of its last steps is answered cannot be kept."""
 
     started_by = starts(OrderPlaced, begin)
-    bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(30), pivot=True)
+    bill = Step(
+        do=bill_order, done=OrderBilled, timeout=seconds(30), pivot=True, no_undo="nothing of it has to be taken back"
+    )
     left = Step(do=mark_ready, done=OrderReadyToShip, timeout=seconds(30), keep=lose)
     right = Step(do=restock, done=Restocked, timeout=seconds(30))
     flow = Flow((bill, left, right), ((bill, left), (bill, right)))

@@ -79,7 +79,9 @@ class LargeFirst(Saga, kind="large-first", state=OrderProcessState):
     """A command over the limit before the pivot."""
 
     started_by = starts(OrderPlaced, begin)
-    ready = Step(do=large_ready, done=OrderReadyToShip, timeout=seconds(30))
+    ready = Step(
+        do=large_ready, done=OrderReadyToShip, timeout=seconds(30), no_undo="nothing of it has to be taken back"
+    )
     bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(30), pivot=True)
     flow = ready >> bill
     compensated, compensated_by = cancel_order, OrderCancelled
