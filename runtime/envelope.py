@@ -112,14 +112,15 @@ def encode(
         reply_to=reply_to,
         in_reply_to=in_reply_to,
         undo_of=undo_of,
-        refusals=refusals,
         process=process,
         answer_to=answer_to,
         timer=timer,
         traceparent=traceparent,
-        earlier_undos=earlier_undos,
-        dones=dones,
     )
+    if refusals or earlier_undos or dones:  # of undos only: even empty lists cost more than all else
+        wire.refusals.extend(refusals)
+        wire.earlier_undos.extend(earlier_undos)
+        wire.dones.extend(dones)
     return Envelope(
         id,
         kind,

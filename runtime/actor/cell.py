@@ -205,7 +205,9 @@ class Cell(Lifecycle):
             self.queue.extendleft(reversed(stashed))
 
     def put_back(self, messages: Sequence[object]) -> None:
-        if messages and self.queue is None:
+        if not messages:
+            return
+        if self.queue is None:
             self.push(messages[-1])  # also wakes the cell
             messages = messages[:-1]
         if self.queue is not None:

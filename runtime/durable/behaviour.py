@@ -7,7 +7,7 @@ A behaviour decides and does nothing: what it wants to happen is in the Decision
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -137,7 +137,7 @@ class Behaviour(Protocol):
         """Full names of the message types it has a handler for; others are parked as dead letters."""
         ...
 
-    def handle(self, state: Message, delivery: Delivery) -> Awaitable[Decision]:
+    def handle(self, state: Message, delivery: Delivery) -> Coroutine[object, object, Decision]:
         """Decide. `state` is a copy that may be changed in place: it is the new state when this returns normally.
 
         An exception means that the handler failed: state and decision are dropped, and the retry policy applies.

@@ -296,10 +296,12 @@ class _Watch:
         self._woken: asyncio.Future[None] | None = None
         self._seen = -1
         self._look = True  # into the store: at first, and when no change has come for a while
+        self._untold = 0  # the last revision whose state was not told
 
     def changed(self, revision: int, state_type: str, state: bytes) -> None:
         if not state_type:
             self._look = self._look or revision > self._seen  # the state is not told: it is in the store
+            self._untold = max(self._untold, revision)
         elif self._latest is None or revision > self._latest[0]:
             self._latest = (revision, state_type, state)
         if self._woken is not None and not self._woken.done():
@@ -325,8 +327,8 @@ class _Watch:
         if latest is None:
             return None
         revision, state_type, state = latest
-        address = address_of(self._kind, self._key)
-        return Reading(revision, self._commands._state(state_type, state, address), None)
+        self._look = self._look and revision < self._untold
+        return Reading(revision, self._commands._state(state_type, state, address_of(self._kind, self._key)), None)
 
     async def _read(self) -> Reading | None:
         return await self._commands.read(self._kind, self._key)

@@ -102,15 +102,12 @@ def _drive(
 ) -> Generator[Any, Any, Decision]:
     """Step through a handler as `await` does, each step in the handler's own context."""
     context: Context = copy_context()
-    handling.begin(delivery.envelope)
-    try:
-        steps = context.run(behaviour.handle, state, delivery).__await__()
-    finally:
-        handling.end()
+    steps = behaviour.handle(state, delivery)  # nothing of the handler runs yet
     resume: Any = steps.send
     value: Any = None
+    envelope = delivery.envelope
     while True:
-        handling.begin(delivery.envelope)
+        handling.begin(envelope)
         try:
             awaited = context.run(resume, value)
         except StopIteration as ended:

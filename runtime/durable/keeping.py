@@ -35,10 +35,10 @@ class Keeper:
 
     def keep(self) -> None:
         """A handler has returned. Raises StateTooLarge."""
-        if self.is_large and not self.is_careful:
-            self.is_unkept = True
-        else:
+        if self.is_careful or not self.is_large:
             self._write_out()
+        else:
+            self.is_unkept = True
 
     def keep_all(self) -> None:
         """The turn ends. Raises TurnLost."""

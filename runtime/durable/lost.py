@@ -72,9 +72,14 @@ class LostRuns:
         """This is not to run again, whatever its budget says: it is parked with the reason."""
         self._newer[id] = _Loss(self.unwritten(id), reason, write_first=False, is_condemned=True)
 
-    def is_condemned(self, id: bytes) -> bool:
+    def given_up(self, id: bytes, failed_before: int, runs_max: int) -> tuple[str, int] | None:
+        """Why a message is to be parked without another run, and how often it has run; None if it may run."""
         loss = self._find(id)
-        return loss is not None and loss.is_condemned
+        if loss is not None and loss.is_condemned:
+            return loss.reason, max(1, failed_before)  # an undo must know that it may have run in part
+        if loss is not None and loss.reason and failed_before >= lost_runs_max(runs_max):
+            return f"its runs end without a commit, the last since {loss.reason}", failed_before
+        return None
 
     def turn_max(self, address: Address) -> int:
         """How many messages the next turn of this actor may take."""

@@ -24,7 +24,7 @@ from runtime.durable.facts import HandlerFailed, MessageParked
 from runtime.durable.invocation import invoke
 from runtime.durable.keeping import Keeper
 from runtime.durable.kind import Kind
-from runtime.durable.lost import LostRuns, TurnLost, lost_runs_max
+from runtime.durable.lost import LostRuns, TurnLost
 from runtime.durable.outbox import Outbox
 from runtime.durable.pace import Pace
 from runtime.durable.transition import Draft, mail_row, timer_id
@@ -57,7 +57,7 @@ class Turn:
     ) -> None:
         self._kind = kind
         self._attempts = attempts
-        self._losses = losses or LostRuns(kind.limits.turn_messages_max)
+        self._losses = losses or None  # nothing was lost, nearly always: then nothing is looked up
         self.state = state
         self.ran: list[bytes] = []  # whose handlers were called
         self.left: Sequence[Envelope] = ()  # not taken up: the time was over
@@ -73,14 +73,14 @@ class Turn:
         last good point is not known; then nothing is to be committed.
         """
         draft = self.draft
-        pace = Pace(self._kind.ports, self._kind.limits.turn_s)
+        pace = Pace(self._kind.ports, self._kind.limits.turn_s) if len(envelopes) > 1 else None
         self._keeper.is_careful = bool(envelopes) and self._failed_before(envelopes[0]) > 0
         for number, envelope in enumerate(envelopes):
             if envelope.id in draft.consumed or envelope.id in draft.laid_to_rest:
                 continue  # a do that an undo before it in this turn has put to rest
             if draft.blocked_until_s and not envelope.undo_of:
                 continue
-            if self.ran:
+            if self.ran and pace is not None:
                 if pace.is_over or self._goes_alone(envelope):
                     self.left = envelopes[number:]
                     break
@@ -97,6 +97,7 @@ class Turn:
     def note_lost(self, envelopes: Sequence[Envelope]) -> Draft:
         """Only write down how often these have run: no handler is called, before the store has taken that."""
         draft, losses = self.draft, self._losses
+        assert losses is not None
         for envelope in envelopes:
             attempts, reason = self._failed_before(envelope), losses.reason(envelope.id)
             if not envelope.timer:
@@ -112,13 +113,11 @@ class Turn:
         if envelope.timer and not self._timer_stands(envelope):
             return
         failed_before = self._failed_before(envelope)
-        reason = self._losses.reason(envelope.id)
-        if self._losses.is_condemned(envelope.id):
-            self._give_up(envelope, reason, max(1, failed_before))  # an undo must know that it may have run in part
-            return
-        if reason and failed_before >= lost_runs_max(self._kind.behaviour.retries.runs_max):
-            self._give_up(envelope, f"its runs end without a commit, the last since {reason}", failed_before)
-            return
+        if self._losses is not None:
+            given_up = self._losses.given_up(envelope.id, failed_before, self._kind.behaviour.retries.runs_max)
+            if given_up is not None:
+                self._give_up(envelope, *given_up)
+                return
         try:
             message = self._kind.contracts.parse(envelope.type, envelope.body)
             if envelope.type not in self._kind.behaviour.accepts:
@@ -263,7 +262,7 @@ class Turn:
         """Runs that have failed, and those that were lost."""
         timer = self.draft.timers.get(envelope.timer) if envelope.timer else None
         failed = self._attempts.get(envelope.id, 0) if timer is None else timer.attempts
-        return failed + self._losses.unwritten(envelope.id)
+        return failed if self._losses is None else failed + self._losses.unwritten(envelope.id)
 
     def _give_up(self, envelope: Envelope, error: str, attempts: int, stack: str = "") -> None:
         """Park the message where an operator sees it, with the stack, and tell who sent it."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-
 from google.protobuf.message import Message
 
 from protos.billing_pb2 import BillOrder, BillState
@@ -23,10 +21,7 @@ class NeedsHelp:
     subscriptions: tuple[Subscription, ...] = ()
     accepts = frozenset(("shop.BillOrder",))
 
-    def handle(self, state: Message, delivery: Delivery) -> Awaitable[Decision]:
-        return self._handle(state, delivery)
-
-    async def _handle(self, state: Message, delivery: Delivery) -> Decision:
+    async def handle(self, state: Message, delivery: Delivery) -> Decision:
         assert isinstance(state, BillState) and isinstance(delivery.message, BillOrder)
         state.charges += 1
         return Decision(alarm="stuck at the till" if delivery.message.amount_cents == 1 else "")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
-from protos import billing_pb2
+from protos import billing_pb2, mesh_pb2
+from runtime.durable.commands import Reading
 from runtime.durable.transition import mail_row
 from runtime.envelope import Address, encode, shard_of
 from runtime.store.memory import MemoryStore
-from runtime.store.records import MailRow, Transition
+from runtime.store.records import ActorRow, MailRow, Transition
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Till
 
@@ -20,6 +22,11 @@ class Counted(MemoryStore):
 
     rows = 0
     looks = 0
+    loads = 0
+
+    async def load(self, addresses: Sequence[Address]) -> list[ActorRow | None]:
+        self.loads += 1
+        return await super().load(addresses)
 
     async def waiting_for(self, address: Address, shard: int, *, limit: int) -> list[MailRow]:
         found = await super().waiting_for(address, shard, limit=limit)
@@ -49,6 +56,33 @@ def test_a_call_finds_its_parked_command_behind_hundreds_of_others_by_reading_on
         await local.stop()
 
     in_virtual_time(scenario)
+
+
+def test_who_is_told_of_a_change_does_not_read_the_store_for_it() -> None:
+    async def scenario() -> None:
+        local = await LocalNode([Till()]).start()
+        await local.stop()
+        store = Counted(local.ports)
+        local = await LocalNode([Till()], store).start()
+        async with local.commands.watch("billing", "ORD-1") as readings:
+            await local.send(billing_pb2.BillOrder(order_id="ORD-1", amount_cents=5))
+            assert (await anext(readings)).revision == 1
+            second = local.ports.tasks.start(_next(readings), name="watches")
+            await local.sleep(0.01)
+            await local.send(billing_pb2.BillOrder(order_id="ORD-1", amount_cents=5))
+            assert await second == 2
+            assert store.loads == 1  # the actor itself, when it came into memory
+            local.region.watches.on_look(mesh_pb2.Look(address="billing/ORD-1", revision=3))
+            await local.send(billing_pb2.BillOrder(order_id="ORD-1", amount_cents=5))
+            assert (await anext(readings)).revision == 3
+            assert store.loads == 1  # what was told has caught up with what was not
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+async def _next(readings: AsyncIterator[Reading]) -> int:
+    return (await anext(readings)).revision
 
 
 async def _park(local: LocalNode, count: int) -> None:
