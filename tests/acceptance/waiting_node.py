@@ -1,0 +1,51 @@
+"""A node of the order system whose billing does not answer: each order's saga waits on its timer and gives up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from actors.billing import Billing
+from actors.gateway import register
+from actors.orchestration import OrderProcess
+from actors.sales import Sales
+from actors.warehouse import Warehouse
+from protos import billing_pb2, orders_pb2, sales_pb2, warehouse_pb2
+from protos.billing_pb2 import BillOrder, BillState, OrderBilled, PaymentDeclined
+from protos.orders_pb2 import OrderProcessState
+from protos.sales_pb2 import OrderCancelled
+from runtime.launch import launch
+from runtime.saga.catalogue import Catalogue
+from runtime.saga.saga import Saga
+from runtime.saga.step import seconds
+
+WAITS_S = 8.0
+
+
+class SilentBilling(Billing, kind="billing", state=BillState):
+    async def bill(self, command: BillOrder) -> OrderBilled | PaymentDeclined | None:  # type: ignore[override]
+        return None
+
+
+class WaitingOrderProcess(Saga, kind=OrderProcess.kind, state=OrderProcessState):
+    started_by = OrderProcess.started_by
+    bill = replace(OrderProcess.bill, timeout=seconds(WAITS_S))
+    ship = OrderProcess.ship
+    close = OrderProcess.close
+    flow = bill >> ship >> close
+    compensated = OrderProcess.compensated
+    compensated_by = OrderCancelled
+
+
+if __name__ == "__main__":
+    launch(
+        Catalogue(
+            contracts=[sales_pb2, billing_pb2, warehouse_pb2, orders_pb2],
+            services={
+                "sales": [Sales],
+                "billing": [SilentBilling],
+                "warehouse": [Warehouse],
+                "orchestration": [WaitingOrderProcess],
+            },
+        ),
+        register=[register],
+    )
