@@ -263,11 +263,11 @@ class Activation(BatchActor):
     async def _turn(self, context: Context, batch: Sequence[Envelope]) -> tuple[Draft, Sequence[Envelope]]:
         """Run one, and say what of the batch it has done with. What is left of it begins the next."""
         assert self._state is not None
-        losses = self._host.losses
+        losses = self._host.losses or None
         turn = Turn(
             self.kind, self.address, self.shard, self.row, self._state, dict(self._timers), self.attempts, losses
         )
-        if losses:
+        if losses is not None:
             lost = [one for one in batch if losses.is_to_be_written(one.id)]
             if lost:
                 context.put_back(batch)

@@ -221,7 +221,8 @@ class Activations:
 
     def release(self, activation: Activation, draft: Draft) -> None:
         self._recent.add(draft.consumed)
-        self._recent.add(draft.laid_to_rest)
+        if draft.laid_to_rest:
+            self._recent.add(draft.laid_to_rest)
         if draft.failed:
             self.throttle.failed()
         else:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import types
-from collections.abc import Generator
+from collections.abc import Coroutine, Generator
 from contextvars import Context, copy_context
 from typing import Any
 
@@ -28,6 +28,8 @@ from runtime.ports import Cancellable, Clock, Handling, Ports
 
 __all__ = ["invoke"]
 
+Steps = Coroutine[Any, Any, Decision]
+
 _GRACE_MAX_S = 5.0  # for what a cancelled handler does in its `finally`
 
 
@@ -35,25 +37,48 @@ async def invoke(
     behaviour: Behaviour, state: Message, delivery: Delivery, ports: Ports, default_timeout_s: float
 ) -> Decision:
     """What the handler decides. Raises what it raises, HandlerQuit, HandlerTimedOut, or an order to end."""
+    context, handling = copy_context(), ports.handling
+    steps = behaviour.handle(state, delivery)  # nothing of the handler runs yet
+    handling.begin(delivery.envelope)
+    try:
+        awaited = context.run(steps.send, None)
+    except StopIteration as ended:  # as most do, it has waited for nothing
+        decision: Decision = ended.value
+        return decision
+    except BaseException as error:
+        _check_quit(error)
+        raise
+    finally:
+        handling.end()
     timeout_s = behaviour.retries.handler_timeout_s or default_timeout_s
     run = _Run(ports.clock, timeout_s)
     try:
-        decision = await _drive(run, behaviour, state, delivery, ports.handling)
+        decision = await _drive(run, context, steps, awaited, delivery.envelope, handling)
     except BaseException as error:
         run.end()
-        if run.closed or (was_ordered(error) and not isinstance(error, GeneratorExit)):
+        if run.closed:
             raise
-        if run.strikes:
+        if run.strikes and not _is_order(error):
             raise _timed_out(delivery.envelope, timeout_s).with_traceback(error.__traceback__) from error
-        if isinstance(error, Exception):
-            raise
-        raise HandlerQuit(
-            f"the handler raised {text_of(error)}; that ends no node, and counts as a failed run"
-        ).with_traceback(error.__traceback__) from error
+        _check_quit(error)
+        raise
     run.end()
     if run.strikes:
         raise _timed_out(delivery.envelope, timeout_s)
     return decision
+
+
+def _is_order(error: BaseException) -> bool:
+    return was_ordered(error) and not isinstance(error, GeneratorExit)
+
+
+def _check_quit(error: BaseException) -> None:
+    """Raises HandlerQuit for what is neither a failure nor an order."""
+    if isinstance(error, Exception) or _is_order(error):
+        return
+    raise HandlerQuit(
+        f"the handler raised {text_of(error)}; that ends no node, and counts as a failed run"
+    ).with_traceback(error.__traceback__) from error
 
 
 def _timed_out(envelope: Envelope, timeout_s: float) -> HandlerTimedOut:
@@ -98,27 +123,14 @@ class _Run:
 
 @types.coroutine
 def _drive(
-    run: _Run, behaviour: Behaviour, state: Message, delivery: Delivery, handling: Handling
+    run: _Run, context: Context, steps: Steps, awaited: Any, envelope: Envelope, handling: Handling
 ) -> Generator[Any, Any, Decision]:
-    """Step through a handler as `await` does, each step in the handler's own context."""
-    context: Context = copy_context()
-    steps = behaviour.handle(state, delivery)  # nothing of the handler runs yet
-    resume: Any = steps.send
-    value: Any = None
-    envelope = delivery.envelope
+    """Step through a handler that waits as `await` does, each step in the handler's own context."""
     while True:
-        handling.begin(envelope)
-        try:
-            awaited = context.run(resume, value)
-        except StopIteration as ended:
-            decision: Decision = ended.value
-            return decision
-        finally:
-            handling.end()
         run.waits()
+        resume: Any = steps.send
         try:
             value = yield awaited
-            resume = steps.send
         except GeneratorExit:
             run.closed = True
             context.run(steps.close)
@@ -128,3 +140,11 @@ def _drive(
                 context.run(steps.close)
                 raise
             resume, value = steps.throw, error
+        handling.begin(envelope)
+        try:
+            awaited = context.run(resume, value)
+        except StopIteration as ended:
+            decision: Decision = ended.value
+            return decision
+        finally:
+            handling.end()

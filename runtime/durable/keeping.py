@@ -35,10 +35,10 @@ class Keeper:
 
     def keep(self) -> None:
         """A handler has returned. Raises StateTooLarge."""
-        if self.is_careful or not self.is_large:
-            self._write_out()
-        else:
+        if not self.is_careful and (self.is_unkept or len(self._draft.state_bytes) > _LARGE):
             self.is_unkept = True
+        else:
+            self._write_out()
 
     def keep_all(self) -> None:
         """The turn ends. Raises TurnLost."""

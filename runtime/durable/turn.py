@@ -57,7 +57,7 @@ class Turn:
     ) -> None:
         self._kind = kind
         self._attempts = attempts
-        self._losses = losses or None  # nothing was lost, nearly always: then nothing is looked up
+        self._losses = losses  # None, nearly always: nothing was lost, and nothing is looked up
         self.state = state
         self.ran: list[bytes] = []  # whose handlers were called
         self.left: Sequence[Envelope] = ()  # not taken up: the time was over
