@@ -182,7 +182,8 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
             for one in (handler.unary_unary, handler.unary_stream, handler.stream_unary, handler.stream_stream)
             if one is not None
         )
-        body = _Body(method, handler.request_deserializer or bytes, handler.response_serializer or bytes)
+        read, write = handler.request_deserializer or bytes, handler.response_serializer or bytes
+        body = _Body(method, read, write, handler.request_streaming)
         guarded = self._streaming(serve, body) if handler.response_streaming else self._unary(serve, body)
         return _MAKERS[handler.request_streaming, handler.response_streaming](guarded)
 
@@ -246,14 +247,16 @@ class _Body:
     method: str
     read: Callable[[bytes], Any]
     write: Callable[[Any], bytes]
+    is_stream: bool  # of requests
 
     def request(self, given: Any) -> Any:
         """The request, or the requests of a stream as they come. Raises _Unreadable."""
-        return self._each(given) if isinstance(given, AsyncIterable) else self.one(given)
+        return self._each(given) if self.is_stream and isinstance(given, AsyncIterable) else self.one(given)
 
     def context(self, given: Any, context: Context) -> Context:
         """What the method sees as its call; one with a stream of requests may read them from there."""
-        return cast("Context", _Reading(context, self)) if isinstance(given, AsyncIterable) else context
+        streamed = self.is_stream and isinstance(given, AsyncIterable)
+        return cast("Context", _Reading(context, self)) if streamed else context
 
     def one(self, encoded: bytes) -> Any:
         try:

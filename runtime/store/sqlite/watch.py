@@ -48,6 +48,7 @@ class FileWatch:
         self.broken: StoreError | None = None
         self._named = named  # as the settings say, perhaps a symbolic link
         self._path = path  # what that led to when it was opened
+        self._watched = (named, Path(f"{path}-lock"))
         self._seen: dict[Path, _Seen] = {}
         self._size = 0
         self._counter = 0
@@ -57,7 +58,7 @@ class FileWatch:
     def begin(self, vfs: str | None) -> None:
         """The file is open now."""
         self._look_at_header(vfs)
-        self._seen = {one: seen for one in self._watched() if (seen := _seen(one)) is not None}
+        self._seen = {one: seen for one in self._watched if (seen := _seen(one)) is not None}
 
     def note(self, error: StoreError) -> None:
         """Any error of the store; what cannot mend itself is kept."""
@@ -68,7 +69,7 @@ class FileWatch:
         """Raises StoreReplaced when the path no longer names the open file. Two system calls."""
         if self.broken is not None:
             raise self.broken
-        for path in self._watched():
+        for path in self._watched:
             before = self._seen.get(path)
             if before is not None and _seen(path) != before:
                 self._fail(StoreReplaced(self._what_happened(path)))
@@ -82,9 +83,6 @@ class FileWatch:
             self._fail(StoreReplaced(str(error)))
         self._look_at_header(vfs)
         self._look_for_unlinked_logs()
-
-    def _watched(self) -> tuple[Path, ...]:
-        return (self._named, Path(f"{self._path}-lock"))
 
     def _look_at_header(self, vfs: str | None) -> None:
         size, header = _header(self._path, vfs)
