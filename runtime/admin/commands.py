@@ -33,6 +33,7 @@ from runtime.admin.dead_letters import (
 from runtime.admin.retries import retry_saga
 from runtime.admin.session import Session, load_contracts
 from runtime.admin.survey import Wanted, nodes_of, sagas, shards_of
+from runtime.config import ENV_PREFIX, Settings
 from runtime.envelope import address_of
 from runtime.observe.console import run
 from runtime.observe.conversation import Conversation, read_conversation
@@ -81,12 +82,24 @@ admin.add_command(retry_saga)
 
 
 @admin.command()
+@click.option(
+    "--clock-skew-max-s",
+    type=click.FloatRange(min=0),
+    envvar=f"{ENV_PREFIX}CLOCK_SKEW_MAX_S",
+    default=Settings.model_fields["clock_skew_max_s"].default,
+    show_default=True,
+    help="Name the nodes whose machine's clock is further off than this; as the nodes are set.",
+)
 @_as_json
 @click.pass_obj
-def nodes(session: Session, as_json: bool) -> None:
-    """Nodes that have joined, and their leases."""
+def nodes(session: Session, as_json: bool, clock_skew_max_s: float) -> None:
+    """Nodes that have joined, their leases, and how far the clocks of their machines are off."""
     view = session.run(lambda store: store.cluster())
     _show(as_json, objects.node_objects(view), tables.nodes_table(nodes_of(view)), "no node has joined")
+    for node in view.nodes:
+        if abs(node.clock_off_s) > clock_skew_max_s:
+            name, off = tables.printable(node.name), tables.clock_of(node)
+            click.echo(f"warning: the clock of {name}'s machine is {off}; the node does not go by it", err=True)
     length = 0 if session.store is not None else store_log_bytes(session.url)
     if length > LOG_BYTES_LONG:  # on stderr: what reads the listing is not to trip over it
         text = f"the log beside the store's file is {length / 1e6:.0f} MB long: something reads an old state of it;"

@@ -21,6 +21,7 @@ from runtime.store.records import NodeRow
 
 __all__ = [
     "account_view",
+    "clock_of",
     "conversation_view",
     "dead_letters_table",
     "nodes_table",
@@ -47,8 +48,13 @@ def printable(text: str) -> Text:
     return Text("".join(char if char.isprintable() else repr(char)[1:-1] for char in text))
 
 
+def clock_of(node: NodeRow) -> Text:
+    """How far the clock of a node's machine is off."""
+    return Text(f"{span(abs(node.clock_off_s))} {'ahead' if node.clock_off_s > 0 else 'behind'}", "yellow")
+
+
 def nodes_table(nodes: Iterable[tuple[NodeRow, float, int]]) -> Table:
-    table = _table("node", "address", "kinds", ">shards", "lease", "incarnation", "version")
+    table = _table("node", "address", "kinds", ">shards", "lease", "clock", "incarnation", "version")
     for node, left_s, shards in nodes:
         lease = Text(f"{span(left_s)} left", "green") if left_s > 0 else Text(f"expired {span(-left_s)} ago", "red")
         kinds = printable(", ".join(node.kinds))
@@ -58,6 +64,7 @@ def nodes_table(nodes: Iterable[tuple[NodeRow, float, int]]) -> Table:
             kinds,
             str(shards),
             lease,
+            clock_of(node) if node.clock_off_s else Text("right", "green"),
             printable(node.incarnation),
             printable(node.version),
         )

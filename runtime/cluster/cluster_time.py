@@ -3,6 +3,7 @@
     start ──anchor──▶ read the members; who looks far ahead or long gone is watched until it renews, or is dead
                       live peers agree that our clock is off ──set_right──▶ SteadyClock
     each renewal ──look──▶ has the machine's clock jumped? It is said, and nothing goes by it
+                 ──news_s──▶ how far it is off stands in our row, where operators see it
 
 A lease that was just renewed, less what it lasts, says what time it is for whoever renewed it. How long that is may be
 another setting than ours, and stands in the row; a peer of an older version, which does not say so, is not asked.
@@ -53,6 +54,11 @@ class ClusterTime:
             self._clock.set_right(by_s)
             self._ports.report(ClockSetRight(member=self._name, by_s=by_s, peers=tuple(sorted(heard))))
         self._said_s = self._clock.off_s()
+
+    def news_s(self, told_s: float) -> float | None:
+        """How far the machine's clock is ahead of ours, if that is worth writing, after this was written last."""
+        off_s = round(self._clock.off_s(), 1) if isinstance(self._clock, SteadyClock) else 0.0
+        return off_s if abs(off_s - told_s) > self._settings.clock_skew_max_s / 4 else None
 
     def look(self) -> None:
         """Say so, once for each jump, when the machine's clock has gone another way than ours."""

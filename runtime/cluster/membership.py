@@ -194,7 +194,9 @@ class Membership:
             alive = await self._store.join(self._node, lease_s=self._settings.lease_s) is None
             self._announced = alive
         else:
-            alive = await self._store.renew(name, incarnation, lease_s=self._settings.lease_s)
+            off_s = self._time.news_s(self._node.clock_off_s)
+            alive = await self._store.renew(name, incarnation, lease_s=self._settings.lease_s, clock_off_s=off_s)
+            self._told_clock(off_s)
         self._ports.reach(Failpoint.RENEWED)
         if alive:
             self._renewed(sent_s)
@@ -202,7 +204,12 @@ class Membership:
             self._lapse("another node has evicted this one")
             self._renewed(await self._join(), evicted=True)
 
+    def _told_clock(self, off_s: float | None) -> None:
+        if off_s is not None:
+            self._node = replace(self._node, clock_off_s=off_s)
+
     async def _join(self) -> float:
+        self._told_clock(self._time.news_s(self._node.clock_off_s))
         self._ports.reach(Failpoint.JOIN_ASKED)
         sent_s = await join(self._store, self._ports, self._node, self._settings, self._probe)
         self._ports.reach(Failpoint.JOINED)

@@ -217,11 +217,12 @@ class MemoryStore:
         self._nodes[node.name] = _leased(node, now_s, lease_s)
         return None
 
-    async def renew(self, name: str, incarnation: str, *, lease_s: float) -> bool:
+    async def renew(self, name: str, incarnation: str, *, lease_s: float, clock_off_s: float | None = None) -> bool:
         node = self._nodes.get(name)
         if node is None or node.incarnation != incarnation:
             return False
-        self._nodes[name] = replace(node, lease_until_s=self._clock.now_s() + lease_s)
+        off_s = node.clock_off_s if clock_off_s is None else clock_off_s
+        self._nodes[name] = replace(node, lease_until_s=self._clock.now_s() + lease_s, clock_off_s=off_s)
         return True
 
     async def leave(self, name: str, incarnation: str) -> None:

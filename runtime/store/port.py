@@ -144,8 +144,8 @@ class Store(Protocol):
         """
         ...
 
-    async def renew(self, name: str, incarnation: str, *, lease_s: float) -> bool:
-        """Lengthen the lease; False when the row is gone or another incarnation's."""
+    async def renew(self, name: str, incarnation: str, *, lease_s: float, clock_off_s: float | None = None) -> bool:
+        """Lengthen the lease; False when the row is gone or another incarnation's. `clock_off_s` goes into the row."""
         ...
 
     async def leave(self, name: str, incarnation: str) -> None:

@@ -80,12 +80,23 @@ async def said(shop: Shop, event: str) -> None:
     )
 
 
+async def shown_to_operators(shop: Shop, off_s: float) -> None:
+    async def check() -> bool:
+        off = {node.name: node.clock_off_s for node in (await shop.harness.store.cluster()).nodes}
+        assert abs(off["sagas"] - off_s) < 2.0
+        assert off["rest"] == 0.0
+        return True
+
+    await shop.harness.eventually(check, timeout_s=30, what="the row of sagas says how far its clock is off")
+
+
 @pytest.mark.parametrize("off_s", OFF_S)
 async def test_timers_of_sagas_keep_their_time_while_the_clock_jumps(tmp_path: Path, off_s: float) -> None:
     async with open_waiting_shop(tmp_path) as shop:
         placed = await place_some(shop, "before")
         shop.harness.clocks["sagas"].shift(off_s)
         await said(shop, "clock jumped")
+        await shown_to_operators(shop, off_s)
         placed |= await place_some(shop, "meanwhile")
         shop.harness.clocks["sagas"].shift(0.0)
         placed |= await place_some(shop, "back")
@@ -102,5 +113,6 @@ async def test_timers_of_sagas_keep_their_time_when_their_node_starts_anew_with_
         shop.harness.clocks["sagas"].shift(off_s)
         await shop.harness.restart("sagas")
         await said(shop, "clock set right")
+        await shown_to_operators(shop, off_s)
         placed |= await place_some(shop, "after")
         await ends(shop, placed)

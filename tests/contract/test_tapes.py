@@ -173,7 +173,7 @@ def writes(draw: st.DrawFn) -> Operation:
         Subscription("e", draw(kinds), "k", draw(names), draw(st.booleans()), "f", "v")
         for _ in range(draw(st.integers(0, 2)))
     ]
-    other = draw(st.sampled_from(["", "1", "2"]))
+    other, off_s = draw(st.sampled_from(["", "1", "2"])), draw(st.sampled_from([None, 0.0, -3.5]))
     after = b"" if draw(st.booleans()) else id_of(draw(CONVERSATIONS))
     kind = draw(kinds)
     mine = [replace(subscription, kind=kind, process=str(n)) for n, subscription in enumerate(subscriptions)]
@@ -185,7 +185,7 @@ def writes(draw: st.DrawFn) -> Operation:
         lambda s: s.lived(),
         lambda s: s.put_lived(Lived(lease_s, ((0.0, instant_s),))),
         lambda s: s.join(node, lease_s=lease_s, replace=other),
-        lambda s: s.renew(name, incarnation, lease_s=lease_s),
+        lambda s: s.renew(name, incarnation, lease_s=lease_s, clock_off_s=off_s),
         lambda s: s.leave(name, incarnation),
         lambda s: s.evict(name, incarnation),
         lambda s: s.assign_many(wanted),

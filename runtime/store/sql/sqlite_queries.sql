@@ -56,17 +56,18 @@ delete from history where conversation = :conversation
 
 -- name: node
 select name, incarnation, address, kinds, version, lease_until_s, coalesce((
-    select cast(substr(meta.value, length(nodes.incarnation) + 2) as real)
+    select substr(meta.value, length(nodes.incarnation) + 2)
     from meta
     where meta.name = 'lease/' || nodes.name and instr(meta.value, nodes.incarnation || '/') = 1
-), 0.0)
+), '')
 from nodes where name = ?;
 
 -- name: put_node
 insert or replace into nodes (name, incarnation, address, kinds, version, lease_until_s) values (?, ?, ?, ?, ?, ?);
 
 -- name: put_lease
-insert or replace into meta (name, value) values ('lease/' || :name, :incarnation || '/' || :lease_s);
+-- The value is INCARNATION/LEASE_S/CLOCK_OFF_S. An older version reads the first number, and nothing behind it.
+insert or replace into meta (name, value) values ('lease/' || ?, ? || '/' || ? || '/' || ?);
 
 -- name: remove_lease
 delete from meta where name = 'lease/' || :name;
@@ -96,10 +97,10 @@ values (?, ?, ?, ?, ?, ?, ?);
 
 -- name: nodes
 select name, incarnation, address, kinds, version, lease_until_s, coalesce((
-    select cast(substr(meta.value, length(nodes.incarnation) + 2) as real)
+    select substr(meta.value, length(nodes.incarnation) + 2)
     from meta
     where meta.name = 'lease/' || nodes.name and instr(meta.value, nodes.incarnation || '/') = 1
-), 0.0)
+), '')
 from nodes order by name;
 
 -- name: shards

@@ -16,8 +16,15 @@ def history_row(row: tuple[object, ...]) -> HistoryRow:
 
 
 def node_row(row: tuple[object, ...]) -> NodeRow:
-    found = NodeRow(*row)  # type: ignore[arg-type]  # columns are in the order of the record
-    return with_changes(found, kinds=tuple(json.loads(str(row[3]))))
+    *columns, lease = row
+    found = NodeRow(*columns)  # type: ignore[arg-type]  # columns are in the order of the record
+    lease_s, _, clock_off_s = str(lease).partition("/")  # of an older version the first alone, or none
+    return with_changes(
+        found,
+        kinds=tuple(json.loads(str(row[3]))),
+        lease_s=float(lease_s or 0.0),
+        clock_off_s=float(clock_off_s or 0.0),
+    )
 
 
 def subscription(row: tuple[object, ...]) -> Subscription:

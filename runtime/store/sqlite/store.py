@@ -235,17 +235,19 @@ class SqliteStore:
                 return other
             values = (node.name, node.incarnation, node.address, json.dumps(node.kinds), node.version, now_s + lease_s)
             connection.execute(self._sql["put_node"], values)
-            lease = {"name": node.name, "incarnation": node.incarnation, "lease_s": repr(lease_s)}
-            connection.execute(self._sql["put_lease"], lease)
+            connection.execute(self._sql["put_lease"], (node.name, node.incarnation, lease_s, node.clock_off_s))
             return None
 
         return await self._write(put, vital=True)
 
-    async def renew(self, name: str, incarnation: str, *, lease_s: float) -> bool:
+    async def renew(self, name: str, incarnation: str, *, lease_s: float, clock_off_s: float | None = None) -> bool:
         def put(connection: apsw.Connection) -> bool:
-            until_s = self._clock.now_s() + lease_s
-            connection.execute(self._sql["renew"], {"until_s": until_s, "name": name, "incarnation": incarnation})
-            return connection.changes() == 1
+            values = {"until_s": self._clock.now_s() + lease_s, "name": name, "incarnation": incarnation}
+            connection.execute(self._sql["renew"], values)
+            renewed = connection.changes() == 1
+            if renewed and clock_off_s is not None:
+                connection.execute(self._sql["put_lease"], (name, incarnation, lease_s, clock_off_s))
+            return renewed
 
         return await self._write(put, vital=True)
 
@@ -321,10 +323,8 @@ class SqliteStore:
     async def actors_with_key(self, key: str) -> list[ActorRow]:
         def read(connection: apsw.Connection) -> list[ActorRow]:
             kinds = [kind for (kind,) in connection.execute(self._sql["kinds"])]
-            return sorted(
-                (ActorRow(*row) for row in LOAD_ACTORS.read(connection, [(kind, key) for kind in kinds])),
-                key=lambda row: row.kind,
-            )
+            rows = LOAD_ACTORS.read(connection, [(kind, key) for kind in kinds])
+            return sorted((ActorRow(*row) for row in rows), key=lambda row: row.kind)
 
         return await self._reader.patiently(read)
 

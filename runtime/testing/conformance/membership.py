@@ -76,6 +76,16 @@ class MembershipConformance(ConformanceBase):
             view = await store.cluster()
             assert 4.0 < view.nodes[0].lease_until_s - view.now_s <= 5.0
 
+    async def test_a_node_says_how_far_its_machines_clock_is_off_until_it_says_otherwise(self) -> None:
+        async with self.stores(2) as (store, other):
+            for number, (told_s, shown_s) in enumerate(((None, -7.5), (3.0, 3.0), (None, 3.0), (0.0, 0.0))):
+                if number == 0:
+                    await store.join(replace(node_row("one", "1"), clock_off_s=-7.5), lease_s=5.0)
+                assert await store.renew("one", "1", lease_s=5.0, clock_off_s=told_s)
+                assert not await store.renew("one", "2", lease_s=5.0, clock_off_s=99.0)
+                [seen] = (await other.cluster()).nodes
+                assert (seen.clock_off_s, seen.lease_s) == (shown_s, 5.0)
+
     async def test_only_an_expired_node_is_evicted(self) -> None:
         async with self.store() as store:
             await store.join(node_row("one", "1"), lease_s=5.0)

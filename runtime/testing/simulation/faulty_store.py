@@ -204,8 +204,9 @@ class FaultyStore:
     async def join(self, node: NodeRow, *, lease_s: float, replace: str = "") -> NodeRow | None:
         return await self._write(lambda: self._database.rows.join(node, lease_s=lease_s, replace=replace))
 
-    async def renew(self, name: str, incarnation: str, *, lease_s: float) -> bool:
-        return await self._write(lambda: self._database.rows.renew(name, incarnation, lease_s=lease_s))
+    async def renew(self, name: str, incarnation: str, *, lease_s: float, clock_off_s: float | None = None) -> bool:
+        rows = self._database.rows
+        return await self._write(lambda: rows.renew(name, incarnation, lease_s=lease_s, clock_off_s=clock_off_s))
 
     async def leave(self, name: str, incarnation: str) -> None:
         await self._write(lambda: self._database.rows.leave(name, incarnation))

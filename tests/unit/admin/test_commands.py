@@ -71,6 +71,20 @@ def test_listings_as_json(shop: MemoryStore) -> None:
     assert (letter["to"], letter["attempts"], letter["reason"]) == ("billing/ORD-1", 12, "ValueError: no")
 
 
+@pytest.mark.parametrize(
+    ("off_s", "shown", "warned"), [(0.0, "right", False), (1.5, "1.5 s ahead", False), (-7200.0, "2 h behind", True)]
+)
+def test_nodes_whose_clocks_are_off_are_named(shop: MemoryStore, off_s: float, shown: str, warned: bool) -> None:
+    asyncio.run(shop.renew("sales-1", "abc", lease_s=60.0, clock_off_s=off_s))
+    result = run(shop, "nodes")
+    assert shown in result.stdout
+    assert ("warning: the clock of sales-1's machine is" in result.stderr) == warned
+    assert (result.stderr == "") != warned
+    assert run(shop, "nodes", "--clock-skew-max-s", "1e6").stderr == ""
+    [node] = json.loads(run(shop, "nodes", "--json").stdout)
+    assert node["clock_off_s"] == off_s
+
+
 @pytest.mark.parametrize("command", [("shards",), ("sagas",), ("dead-letters",), ("explain", "ORD-1")])
 def test_json_may_be_asked_for_before_the_command_too(shop: MemoryStore, command: tuple[str, ...]) -> None:
     assert json.loads(run(shop, "--json", *command).output) == json.loads(run(shop, *command, "--json").output)
