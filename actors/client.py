@@ -36,7 +36,7 @@ from protos.orders_pb2 import (
     Stock,
     WatchOrderRequest,
 )
-from protos.sales_pb2 import CHOREOGRAPHY, ORCHESTRATION, OrderStatus
+from protos.sales_pb2 import CANCELLED, CHOREOGRAPHY, ORCHESTRATION, READY_TO_SHIP, OrderStatus
 from runtime.adapters import SystemIds, check_open_files
 from runtime.errors import InvalidSettings
 from runtime.observe.console import UNWRITTEN, run, unwritten
@@ -54,6 +54,7 @@ _RETRY_POLICY = {  # every call may be repeated; a node that starts or is busy a
     "retryableStatusCodes": ["UNAVAILABLE"],
 }
 _SERVICE_CONFIG = {"methodConfig": [{"name": [{"service": "shop.OrderService"}], "retryPolicy": _RETRY_POLICY}]}
+_ENDED = (READY_TO_SHIP, CANCELLED)
 _FLOWS = {"orchestration": ORCHESTRATION, "choreography": CHOREOGRAPHY}
 _EXITS = {
     grpc.StatusCode.INVALID_ARGUMENT: 2,
@@ -289,8 +290,13 @@ async def _show_or_follow(shop: Shop, stub: orders_pb2_grpc.OrderServiceAsyncStu
 
 
 async def _follow(shop: Shop, stub: orders_pb2_grpc.OrderServiceAsyncStub, order_id: str) -> None:
+    order = Order(order_id=order_id)
     async for order in stub.WatchOrder(WatchOrderRequest(order_id=order_id)):
         shop.show(order)
+    if order.status not in _ENDED:  # the node has stopped, say
+        status = OrderStatus.Name(order.status)
+        text = f"the watch ended before order {order_id} did, which is {status} as far as is known; watch it again"
+        raise Failure(text, _EXITS[grpc.StatusCode.UNAVAILABLE])
 
 
 if __name__ == "__main__":

@@ -28,7 +28,10 @@ from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.region import Region
 from runtime.durable.root import KindActor, Status
 from runtime.durable.sessions import Sessions
+from runtime.durable.sweeper import Sweeper
+from runtime.errors import AmendsError
 from runtime.failpoints import Failpoint
+from runtime.failures import text_of
 from runtime.gateway.front import Front, GrpcFront, Register
 from runtime.mesh.peers import Identity, Mesh, MeshSettings, PeerAddress, probe
 from runtime.mesh.server import ServerSettings, frame_limit
@@ -139,7 +142,7 @@ class Node:
         await self.membership.start()
         reach(Failpoint.MEMBER_STARTED)
         for sweeper in self.region.sweepers.values():
-            self._sweeps.append(self._ports.tasks.start(sweeper.run(), name="sweeper"))
+            self._sweeps.append(self._ports.tasks.start(self._sweep(sweeper), name="sweeper"))
         self._front.serving(True)
         reach(Failpoint.NODE_SERVES)
         self._ports.report(
@@ -198,6 +201,15 @@ class Node:
         """Which incarnation of our name answers there; None if none does. Raises DeadlineExceeded: no telling."""
         hello = await probe(self._front.transport, address, self._identity, _PROBE_S, self._ports)
         return hello.incarnation if hello is not None and hello.node == self.name else None
+
+    async def _sweep(self, sweeper: Sweeper) -> None:
+        """A node that hosts a kind and no longer looks for its mail is no node: it ends, and others take over."""
+        try:
+            await sweeper.run()
+        except Exception as error:  # noqa: BLE001 -- the edge of a part: whatever it is, the part is gone
+            failure = AmendsError(f"the sweeper of {sweeper.kind} has ended by a bug: {text_of(error)}")
+            failure.__cause__ = error
+            self.membership.fail(failure)
 
     async def failed(self) -> BaseException:
         """Wait until this node cannot go on: a successor has taken its name, or its store was damaged or replaced."""

@@ -2,24 +2,20 @@
 
     Filter ──choose──▶ letters ──preview──▶ operator ──yes──▶ act_on ──check, carry_out, one by one──▶ Outcome
 
-A letter that is refused stops no other. What the store refuses stops all that follow, and what was done is still told.
+A letter that is refused stops no other. What the store refuses, or an interrupt, stops all that follow, and what was
+done is still told.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from runtime.admin.dead_letters import (
-    Act,
-    DeadLetter,
-    NotAwaited,
-    NotParked,
-    StillNeeded,
-    carry_out,
-    dead_letters_after,
-)
-from runtime.errors import StoreError
+from google.protobuf.message import DecodeError
+
+from runtime.admin.dead_letters import Act, DeadLetter, carry_out, dead_letters_after
+from runtime.errors import AmendsError, StoreError
 from runtime.store.port import Store
 from runtime.store.records import Transition
 
@@ -95,8 +91,11 @@ async def act_on(
                 await check(store, letter)
             await carry_out(store, transition(letter, act))
             done.append(letter)
-        except (NotAwaited, NotParked, StillNeeded) as error:
-            refused.append((letter, str(error)))
         except StoreError as error:
             return Outcome(tuple(done), tuple(refused), str(error))
+        except asyncio.CancelledError:
+            said = f"interrupted at {letter.row.id.hex()}, of which there is no telling: list the dead letters"
+            return Outcome(tuple(done), tuple(refused), said)
+        except (AmendsError, DecodeError) as error:
+            refused.append((letter, str(error)))
     return Outcome(tuple(done), tuple(refused))

@@ -21,6 +21,7 @@ __all__ = ["discard_many", "replay_many"]
 
 _FAILED = 1
 _REFUSED = 5
+_IN_PART = 9  # all that was tried is done, and more would have fitted
 
 
 def _choosing(command: Callable[..., None]) -> Callable[..., None]:
@@ -96,6 +97,8 @@ def _run(
         raise SystemExit(_FAILED)
     if outcome is not None and outcome.refused:
         raise SystemExit(_REFUSED)
+    if outcome is not None and more:
+        raise SystemExit(_IN_PART)
 
 
 def _tell(word: str, letters: list[DeadLetter], more: int, outcome: Outcome | None) -> None:

@@ -1,6 +1,7 @@
 """The operator's command line.
 
-Exit codes: 0 done, 1 failed, 2 bad input, 4 not found, 5 refused, 7 not shown; the client's commands have the same.
+Exit codes: 0 done, 1 failed, 2 bad input, 4 not found, 5 refused, 7 not shown, as the client's commands have them;
+8 and 9 are said where they are made.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ _kind = click.option("--kind", default="", help="Only the actor of this kind.")
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 failed, 2 bad input, 4 not found, 5 refused, 7 done, but could not be shown.",
+    epilog="Exit codes: 0 done, 1 failed, 2 bad input, 4 not found, 5 refused, 7 done, but could not be shown, "
+    "9 done in part: more fit than --limit.",
 )
 @click.option("--store", envvar="AMENDS_STORE", default="sqlite:///amends.db", show_default=True, show_envvar=True)
 @click.option(
@@ -129,9 +131,7 @@ def shards(session: Session, as_json: bool) -> None:
 @click.option(
     "--idle", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Only without progress for so long."
 )
-@click.option(
-    "--exit-code", is_flag=True, help="Exit with 8 if one that is listed needs a person: stuck, or dead letters."
-)
+@click.option("--exit-code", is_flag=True, help="Exit with 8 if one that fits needs a person: stuck, or dead letters.")
 @_limit
 @_as_json
 @click.pass_obj
@@ -147,8 +147,11 @@ def list_sagas(
 ) -> None:
     """Saga instances, longest without progress first."""
     wanted = Wanted(status=status or "", kind=kind, key=key, idle_s=idle)
-    found = session.run(lambda store: sagas(store, wanted, limit=limit))
-    _show(as_json, [asdict(entry) for entry in found], tables.sagas_table(found, session.now_s()), "no saga")
+    found = session.run(lambda store: sagas(store, wanted))
+    shown = found[:limit]
+    _show(as_json, [asdict(entry) for entry in shown], tables.sagas_table(shown, session.now_s()), "no saga")
+    if len(found) > limit:
+        click.echo(f"warning: {len(found) - limit} more fit, beyond --limit", err=True)
     if exit_code and any(entry.needs_a_person for entry in found):
         raise SystemExit(_NEEDS_A_PERSON)
 
@@ -161,9 +164,12 @@ def dead_letters_group(ctx: click.Context, limit: int, as_json: bool) -> None:
     """Messages that were given up on; `replay` or `discard` one of them, or many."""
     if ctx.invoked_subcommand is None:
         session: Session = ctx.obj
-        letters = session.run(lambda store: dead_letters(store, limit=limit))
+        found = session.run(lambda store: dead_letters(store, limit=limit + 1))
+        letters = found[:limit]
         table = tables.dead_letters_table(letters, session.now_s())
         _show(as_json, [objects.letter_object(letter) for letter in letters], table, "no dead letter")
+        if len(found) > limit:
+            click.echo("warning: there are more, beyond --limit", err=True)
 
 
 dead_letters_group.add_command(replay_many)

@@ -120,8 +120,8 @@ def _alive(view: ClusterView) -> frozenset[str]:
     return frozenset(node.name for node in view.nodes if node.lease_until_s > view.now_s)
 
 
-async def sagas(store: Store, wanted: Wanted | None = None, *, limit: int) -> list[SagaEntry]:
-    """Instances of every saga kind, longest without progress first; up to `limit`. Raises StoreError.
+async def sagas(store: Store, wanted: Wanted | None = None, *, limit: int | None = None) -> list[SagaEntry]:
+    """Instances of every saga kind, longest without progress first; up to `limit`, if any. Raises StoreError.
 
     Reads all of them: a listing for people, not for a loop.
     """

@@ -328,6 +328,10 @@ class Membership:
             self._reachable = False
             self._ports.report(StoreUnreachable(reason=str(error)))
 
+    def fail(self, error: BaseException) -> None:
+        """A part of the node cannot go on, and so the node cannot: it gives up what it owns, and `failed` says why."""
+        self._fail(error)
+
     def _fail(self, error: BaseException) -> None:
         self._lapse(str(error))
         self._done = True

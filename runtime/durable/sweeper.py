@@ -70,6 +70,10 @@ class Sweeper:
         self._stopped = True
 
     @property
+    def kind(self) -> str:
+        return self._kind.name
+
+    @property
     def shards(self) -> int:
         """How many shards of the kind are live here."""
         return len(self._live)

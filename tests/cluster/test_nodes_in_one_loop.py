@@ -148,3 +148,19 @@ async def test_the_limit_on_a_message_is_that_of_the_settings_all_the_way(tmp_pa
             "it came in, and the gateway says what is wrong"
         )
         assert "1024 bytes" in str(refused.value.details())
+
+
+async def test_a_node_of_which_one_kind_is_no_longer_swept_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = make(tmp_path, "one")
+    async with running(node):
+
+        async def fail(*_: object) -> bool:
+            raise ZeroDivisionError("a bug")
+
+        monkeypatch.setattr(node.region.sweepers["billing"], "_sweep_timers", fail)
+        async with asyncio.timeout(20):
+            failure = await node.failed()
+        assert "the sweeper of billing has ended by a bug" in str(failure)
+        await eventually(lambda: not node.region.sweepers["sales"].shards)

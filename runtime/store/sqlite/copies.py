@@ -1,6 +1,6 @@
 """Copies of a store: one made while nodes run, and one put in a store's place while none does.
 
-    back_up   file + log ──SQLite's backup──▶ TO.part ──checked, flushed──▶ TO
+    back_up   file + log ──SQLite's backup──▶ TO.*.part/ ──checked, flushed──▶ TO
     restore   FROM ──checked──▶ FILE.restoring, of a new identity ──▶ old file and log set aside ──▶ FILE
 
 A copy that is put back is a store of its own: with a new cluster id, by which its nodes and those of the original
@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import apsw
 
@@ -33,12 +34,11 @@ def back_up(store: Path, to: Path) -> int:
     check_file(store, create=False)
     if to.exists():
         raise StoreUnavailable(f"{to} is there already, and a backup replaces nothing; name a new file")
-    part = Path(f"{to}.part")
-    with _files(to):
-        part.unlink(missing_ok=True)
+    with _files(to), TemporaryDirectory(prefix=f"{to.name}.", suffix=".part", dir=to.parent) as folder:
+        part = Path(folder, to.name)  # nobody else's: of two backups to one name each is whole, and one is refused
         _copy(store, part)
         _flush(part)
-        part.rename(to)
+        _place(part, to)
         _flush(to.parent)
         return to.stat().st_size
 
@@ -53,9 +53,13 @@ def restore(store: Path, source: Path, new_id: Callable[[], bytes]) -> Path | No
     with _files(store), _nobody_else(store):
         part = Path(f"{store}.restoring")
         _remove(part)
-        _copy(source, part)
-        _renew(part, new_id)
-        _flush(part)
+        try:
+            _copy(source, part)
+            _renew(part, new_id)
+            _flush(part)
+        except BaseException:
+            _remove(part)  # else it would look like a restore that was interrupted
+            raise
         aside = _set_aside(store)
         part.rename(store)
         _flush(store.parent)
@@ -75,6 +79,16 @@ def _copy(source: Path, target: Path) -> None:
     _remove_logs(target)
 
 
+def _place(part: Path, to: Path) -> None:
+    """Give the finished copy its name, which nothing else may have got meanwhile."""
+    try:
+        os.link(part, to)
+    except FileExistsError as error:
+        raise StoreUnavailable(f"{to} was made meanwhile, and a backup replaces nothing; name a new file") from error
+    except OSError:  # a file system without hard links
+        part.rename(to)
+
+
 def _renew(path: Path, new_id: Callable[[], bytes]) -> None:
     """A new identity, and no members: those of the original are not its own."""
     with translated(path), closing(connect(path, read_only=False, busy_s=0)) as connection:
@@ -90,7 +104,10 @@ def _renew(path: Path, new_id: Callable[[], bytes]) -> None:
 def _set_aside(store: Path) -> Path | None:
     """Move the old file with its log away, the log first: a log of another file must never lie beside the new one."""
     aside = Path(f"{store}.replaced")
-    _remove(aside)
+    if not store.exists():
+        return aside if aside.exists() else None
+    if aside.exists():  # else its log, if there is one, is of a restore that was interrupted here
+        _remove(aside)
     Path(f"{store}-shm").unlink(missing_ok=True)
     for ending in ("-wal", ""):
         old = Path(f"{store}{ending}")

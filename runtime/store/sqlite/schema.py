@@ -36,8 +36,19 @@ def check_file(path: Path, *, create: bool) -> None:
         raise StoreUnavailable(f"the folder {path.parent} of the store {path.name} does not exist; make it first")
     if path.is_dir():
         raise StoreUnavailable(f"{path} is a folder; a store is a file, name one in it")
+    if _half_restored(path):
+        raise StoreUnavailable(
+            f"a restore of {path} was interrupted half way; do it again with `python -m runtime.admin restore`"
+        )
     if not create and not path.exists():
         raise StoreUnavailable(f"there is no store {path}; start a node with it first, or correct its name")
+
+
+def _half_restored(path: Path) -> bool:
+    """Whether the old file has lost its log to the set-aside name, or is away itself and the new one not yet here."""
+    if not path.exists():
+        return Path(f"{path}.restoring").exists()
+    return Path(f"{path}.replaced-wal").exists() and not Path(f"{path}.replaced").exists()
 
 
 def identify(connection: apsw.Connection, path: Path, steps: Sequence[str]) -> Marks:

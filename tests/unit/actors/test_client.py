@@ -25,8 +25,9 @@ from actors.load import percentile
 from actors.sales import Sales
 from actors.screen import order_text, plain
 from actors.warehouse import Warehouse
-from protos.orders_pb2 import Order, Stock
-from protos.sales_pb2 import CANCELLED, READY_TO_SHIP, OrderLine, OrderState, PlaceOrder
+from protos import orders_pb2_grpc
+from protos.orders_pb2 import Order, Stock, WatchOrderRequest
+from protos.sales_pb2 import CANCELLED, ORCHESTRATION, PENDING, READY_TO_SHIP, OrderLine, OrderState, PlaceOrder
 from runtime.adapters import system_ports
 from runtime.durable.commands import Commands, Reply
 from runtime.gateway.interceptors import interceptors
@@ -95,6 +96,23 @@ async def test_a_placement_is_watched_until_the_order_ends(node: str) -> None:
     order = json.loads(out.splitlines()[-1])
     assert (code, order["status"], order["flow"]) == (0, "READY_TO_SHIP", "CHOREOGRAPHY")
     assert order["order_id"].startswith("ORD-")
+
+
+async def test_a_watch_that_ends_before_its_order_is_no_success() -> None:
+    """As that of a node that stops: what came was shown, and the order goes on elsewhere."""
+
+    class Stopping(orders_pb2_grpc.OrderServiceServicer):
+        async def WatchOrder(self, request: WatchOrderRequest, context: Any) -> AsyncIterator[Order]:  # noqa: N802
+            yield Order(order_id=request.order_id, status=PENDING, flow=ORCHESTRATION)
+
+    server = grpc.aio.server()
+    orders_pb2_grpc.add_OrderServiceServicer_to_server(Stopping(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    code, out, err = await _run("watch", "ORD-1", node=f"127.0.0.1:{port}")
+    await server.stop(None)
+    assert (code, "ORD-1  PENDING" in out) == (3, True)
+    assert "the watch ended before order ORD-1 did, which is PENDING" in err
 
 
 async def test_an_order_that_cannot_be_shown_is_placed_and_its_id_told(node: str) -> None:

@@ -103,6 +103,22 @@ def test_sagas_that_need_a_person_are_an_exit_code_if_that_is_asked_for(store: M
     assert run(store, "sagas", "--exit-code", "--status", "running").exit_code == 0
 
 
+def test_who_needs_a_person_beyond_the_limit_needs_one_too(store: MemoryStore) -> None:
+    asyncio.run(join(store, "orchestration-1", kinds=("order-process",)))
+    running = [saga(f"ORD-{number}") for number in range(3)]
+    asyncio.run(fill(store, *running, saga("ORD-9", status=SAGA.STUCK, progress_at_s=200.0)))
+    done = run(store, "sagas", "--exit-code", "--limit", "2")
+    assert "ORD-9" not in done.stdout and done.exit_code == 8
+    assert "2 more fit, beyond --limit" in done.stderr
+
+
+def test_a_listing_of_dead_letters_says_that_it_is_not_all(store: MemoryStore) -> None:
+    asyncio.run(fill(store, *(mail(number, parked="no") for number in (1, 2, 3))))
+    assert "there are more" in run(store, "dead-letters", "--limit", "2").stderr
+    done = run(store, "dead-letters", "--limit", "3", "--json")
+    assert not done.stderr and len(json.loads(done.stdout)) == 3
+
+
 def test_an_account_as_json(shop: MemoryStore) -> None:
     process, sales = json.loads(run(shop, "explain", "ORD-1", "--json").output)[-2:]
     assert process["steps"][0]["status"] == "asked"

@@ -7,11 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from runtime.adapters import system_ports
 from runtime.admin.commands import admin
+from runtime.errors import StoreUnavailable
 from runtime.store.sqlite import SqliteStore
+from runtime.store.sqlite.copies import back_up, restore
 from runtime.testing.conformance.samples import SHARD, mail_row, node_row, post
 
 ADDRESS = ("billing", "a")
@@ -136,6 +139,54 @@ async def test_a_store_can_be_restored_where_there_is_none(path: Path, tmp_path:
     elsewhere = tmp_path / "elsewhere.db"
     assert run(elsewhere, "restore", tmp_path / "backup.db").exit_code == 0
     assert (await contents(elsewhere))[1] == 1
+
+
+async def test_of_two_backups_to_one_name_at_once_each_is_whole_and_one_is_refused(path: Path, tmp_path: Path) -> None:
+    await (await filled(path, *range(200))).close()
+    to = tmp_path / "backup.db"
+
+    def back_up_once() -> str:
+        try:
+            return str(back_up(path, to))
+        except StoreUnavailable as error:
+            return str(error)
+
+    told = await asyncio.gather(*(asyncio.to_thread(back_up_once) for _ in range(4)))
+    refused = [text for text in told if not text.isdigit()]
+    assert len(refused) == 3 and all("replaces nothing" in text for text in refused)
+    assert (await contents(to))[1] == 100 and to.stat().st_nlink == 1
+    assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("renames", [1, 2])
+async def test_a_restore_that_was_interrupted_half_way_serves_nobody_until_it_is_done_again(
+    path: Path, tmp_path: Path, renames: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the first renaming the old file is there without its log, after the second none is."""
+    store = await filled(path, 1)
+    assert run(path, "backup", tmp_path / "backup.db").exit_code == 0
+    await store.commit([post(mail_row(2))])
+    live = tmp_path / "live.db"
+    for ending in ("", "-wal"):
+        shutil.copy(f"{path}{ending}", f"{live}{ending}")
+    await store.close()
+    rename, done = Path.rename, 0
+
+    def some(self: Path, target: Path) -> Path:
+        nonlocal done
+        if done == renames:
+            raise KeyboardInterrupt
+        done += 1
+        return rename(self, target)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "rename", some)
+        restore(live, tmp_path / "backup.db", system_ports().ids.new_id)
+    with pytest.raises(StoreUnavailable, match="interrupted half way"):
+        await filled(live)
+    assert run(live, "restore", tmp_path / "backup.db").exit_code == 0
+    assert (await contents(live))[1] == 1
+    assert (await contents(Path(f"{live}.replaced")))[1] == 2, "what was there before is whole"
 
 
 def test_the_listing_of_nodes_warns_of_a_log_that_has_grown(path: Path) -> None:
