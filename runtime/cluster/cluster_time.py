@@ -1,7 +1,8 @@
-"""Which time a node goes by: its own wall clock as read once, unless its live peers show that it is off.
+"""Which time a node goes by: its own wall clock as read once, unless its live peers or the store show that it is off.
 
     start ──anchor──▶ read the members; who looks far ahead or long gone is watched until it renews, or is dead
                       live peers agree that our clock is off ──set_right──▶ SteadyClock
+                      nobody lives, and the store has seen a later instant ──set_right──▶ it goes on from there
     each renewal ──look──▶ has the machine's clock jumped? It is said, and nothing goes by it
                  ──news_s──▶ how far it is off stands in our row, where operators see it
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from statistics import median_low
 
-from runtime.cluster.facts import ClockJumped, ClockSetRight
+from runtime.cluster.facts import ClockBehindStore, ClockJumped, ClockSetRight
 from runtime.cluster.lease import ClusterSettings
 from runtime.ports import Ports, SteadyClock
 from runtime.store.port import Store
@@ -38,9 +39,20 @@ class ClusterTime:
         """Go by the time of live peers if our own is off. Before we join, and judge anybody. Raises StoreError."""
         if not isinstance(self._clock, SteadyClock):
             return
-        first = self._peers(await store.cluster())
-        if all(abs(ahead_s) <= self._settings.clock_skew_max_s for _, ahead_s in first.values()):
+        view = await store.cluster()
+        first = self._peers(view)
+        ahead = [ahead_s for _, ahead_s in first.values()]
+        if ahead and all(abs(ahead_s) <= self._settings.clock_skew_max_s for ahead_s in ahead):
             return
+        heard = await self._heard(store, first) if first else {}
+        if heard:
+            self._go_by(heard)
+        elif not any(abs(ahead_s) <= self._settings.clock_skew_max_s for ahead_s in ahead):
+            self._go_on_from(view)
+        self._said_s = self._clock.off_s()
+
+    async def _heard(self, store: Store, first: dict[str, tuple[float, float]]) -> dict[str, float]:
+        """Of the peers that are seen to renew, how far each is ahead of us."""
         heard: dict[str, float] = {}
         for _ in range(_LOOKS):
             await self._clock.sleep(self._settings.renew_s / 4)
@@ -49,11 +61,25 @@ class ClusterTime:
                     heard.setdefault(name, ahead_s)
             if len(heard) == len(first):
                 break
-        by_s = median_low(sorted(heard.values())) if heard else 0.0
+        return heard
+
+    def _go_by(self, heard: dict[str, float]) -> None:
+        by_s = median_low(sorted(heard.values()))
         if abs(by_s) > self._settings.clock_skew_max_s:
-            self._clock.set_right(by_s)
+            self._set_right(by_s)
             self._ports.report(ClockSetRight(member=self._name, by_s=by_s, peers=tuple(sorted(heard))))
-        self._said_s = self._clock.off_s()
+
+    def _go_on_from(self, view: ClusterView) -> None:
+        """It cannot be earlier than what was written last. That it is later than we think, only peers can tell."""
+        renewed = [row.lease_until_s - row.lease_s for row in view.nodes if row.lease_s]  # by the dead, us before too
+        by_s = max([view.lived_until_s, *renewed]) - self._clock.now_s()
+        if by_s > self._settings.clock_skew_max_s:
+            self._set_right(by_s)
+            self._ports.report(ClockBehindStore(member=self._name, by_s=by_s))
+
+    def _set_right(self, by_s: float) -> None:
+        if isinstance(self._clock, SteadyClock):
+            self._clock.set_right(by_s)
 
     def news_s(self, told_s: float) -> float | None:
         """How far the machine's clock is ahead of ours, if that is worth writing, after this was written last."""

@@ -8,6 +8,7 @@ from typing import ClassVar
 from runtime.ports import Fact
 
 __all__ = [
+    "ClockBehindStore",
     "ClockJumped",
     "ClockSetRight",
     "LeaseLost",
@@ -20,6 +21,15 @@ __all__ = [
     "ShardsTaken",
     "StoreUnreachable",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class ClockBehindStore(Fact):
+    """This node starts where no other runs, and its clock shows less than the store has seen: it goes on from there."""
+
+    level: ClassVar[str] = "warning"
+    member: str
+    by_s: float
 
 
 @dataclass(frozen=True, slots=True)

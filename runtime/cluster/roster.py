@@ -84,7 +84,7 @@ def _hosting(view: ClusterView) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def _timeless(nodes: Iterable[NodeRow]) -> list[NodeRow]:
-    return [replace(node, lease_until_s=0.0) for node in nodes]
+    return [replace(node, lease_until_s=0.0, clock_off_s=0.0) for node in nodes]
 
 
 def _arrivals(before: dict[str, NodeRow], view: ClusterView) -> list[Fact]:

@@ -24,12 +24,17 @@ class Lived:
     lived_s: float = 0.0
     stretches: tuple[tuple[float, float], ...] = ()
 
-    def ahead_s(self, now_s: float) -> float:
-        """How far a wall clock is ahead of where it should stand now."""
+    @property
+    def until_s(self) -> float:
+        """What the wall clock said when this was counted last; at most a minute less. 0.0 if it never was."""
         if not self.stretches:
             return 0.0
         lived_s, at_s = self.stretches[-1]
-        return now_s - (at_s + self.lived_s - lived_s)
+        return at_s + self.lived_s - lived_s
+
+    def ahead_s(self, now_s: float) -> float:
+        """How far a wall clock is ahead of where it should stand now."""
+        return now_s - self.until_s if self.stretches else 0.0
 
     def on(self, by_s: float, now_s: float) -> Lived:
         """So much later, by a clock that only counts, when the wall clock says `now_s`."""
@@ -59,7 +64,10 @@ class Lived:
         return json.dumps([self.lived_s, self.stretches])
 
     @classmethod
-    def from_text(cls, text: str) -> Lived:
+    def from_text(cls, text: str | None) -> Lived:
+        """None is where nobody has counted."""
+        if text is None:
+            return cls()
         lived_s, stretches = json.loads(text)
         return cls(float(lived_s), tuple((float(began_s), float(at_s)) for began_s, at_s in stretches))
 

@@ -263,6 +263,7 @@ class MemoryStore:
             nodes=tuple(sorted(self._nodes.values(), key=lambda node: node.name)),
             shards=tuple(sorted(self._shards.values(), key=lambda row: (row.kind, row.shard))),
             subscriptions=tuple(sorted(subscriptions, key=_subscription_order)),
+            lived_until_s=self._lived.until_s,
         )
 
     # --- operators ---

@@ -206,3 +206,4 @@ class ClusterView:
     nodes: tuple[NodeRow, ...] = field(default=())
     shards: tuple[ShardRow, ...] = field(default=())
     subscriptions: tuple[Subscription, ...] = field(default=())
+    lived_until_s: float = 0.0  # up to when nodes have counted the time they lived through, by their clocks; 0.0: never

@@ -28,15 +28,16 @@ END_WITHIN_S = 90.0  # far less than an hour, far more than any timer
 
 
 @asynccontextmanager
-async def open_waiting_shop(directory: Path) -> AsyncIterator[Shop]:
-    """One node with the sagas, whose clock the test moves, and one with the rest, whose clock is right."""
+async def open_waiting_shop(directory: Path, *, alone: bool = False) -> AsyncIterator[Shop]:
+    """One node with the sagas, whose clock the test moves, and one with the rest, whose clock is right, or not."""
     settings = {"log_format": "json", "shards_per_kind": SHARDS}
     async with Harness(
         command=COMMAND, directory=directory, settings=settings, start_timeout_s=90.0, clocks=True
     ) as harness:
         shop = Shop(harness)
-        await harness.start("rest", ["sales", "billing", "warehouse"])
-        await harness.start("sagas", ["orchestration"])
+        if not alone:
+            await harness.start("rest", ["sales", "billing", "warehouse"])
+        await harness.start("sagas", [] if alone else ["orchestration"])
         try:
             yield shop
         finally:
@@ -47,7 +48,8 @@ async def place_some(shop: Shop, prefix: str) -> dict[str, float]:
     """Orders, with an instant before which no saga of theirs can have set its timer."""
     began_s = time.monotonic()
     ids = [f"{prefix}-{number}" for number in range(6)]
-    await asyncio.gather(*(shop.place(key, nodes=["rest"], each_s=3.0) for key in ids))
+    nodes = [name for name in shop.harness.nodes if name == "rest"]
+    await asyncio.gather(*(shop.place(key, nodes=nodes, each_s=3.0) for key in ids))
     return dict.fromkeys(ids, began_s)
 
 
@@ -114,5 +116,19 @@ async def test_timers_of_sagas_keep_their_time_when_their_node_starts_anew_with_
         await shop.harness.restart("sagas")
         await said(shop, "clock set right")
         await shown_to_operators(shop, off_s)
+        placed |= await place_some(shop, "after")
+        await ends(shop, placed)
+
+
+@pytest.mark.parametrize("off_s", [-3_600.0, -86_400.0])
+async def test_timers_of_sagas_keep_their_time_when_a_lone_node_starts_anew_with_a_clock_that_is_behind(
+    tmp_path: Path, off_s: float
+) -> None:
+    async with open_waiting_shop(tmp_path, alone=True) as shop:
+        placed = await place_some(shop, "before")
+        shop.harness.nodes["sagas"].kill()
+        shop.harness.clocks["sagas"].shift(off_s)
+        await shop.harness.restart("sagas")
+        await said(shop, "clock behind store")
         placed |= await place_some(shop, "after")
         await ends(shop, placed)

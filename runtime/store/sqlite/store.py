@@ -216,8 +216,7 @@ class SqliteStore:
 
     async def lived(self) -> Lived:
         def read(connection: apsw.Connection) -> Lived:
-            text = connection.execute(self._sql["lived"]).get
-            return Lived() if text is None else Lived.from_text(text)
+            return Lived.from_text(connection.execute(self._sql["lived"]).get)
 
         return await self._reader.patiently(read)
 
@@ -295,11 +294,12 @@ class SqliteStore:
 
     async def cluster(self) -> ClusterView:
         def read(connection: apsw.Connection) -> ClusterView:
-            with connection:  # the three tables at one instant
+            with connection:  # all at one instant
                 nodes = tuple(node_row(row) for row in connection.execute(self._sql["nodes"]))
                 shards = tuple(ShardRow(*row) for row in connection.execute(self._sql["shards"]))
                 subscriptions = tuple(subscription(row) for row in connection.execute(self._sql["subscriptions"]))
-            return ClusterView(self._clock.now_s(), nodes, shards, subscriptions)
+                lived = Lived.from_text(connection.execute(self._sql["lived"]).get)
+            return ClusterView(self._clock.now_s(), nodes, shards, subscriptions, lived.until_s)
 
         return await self._members.patiently(read)
 

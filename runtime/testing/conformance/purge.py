@@ -74,6 +74,7 @@ class PurgeConformance(ConformanceBase):
             for lived in (Lived(1.25, ((0.0, 1_700_000_000.123456),)), Lived(7.5, ((0.0, 5.0), (3.25, 4.5)))):
                 await store.put_lived(lived)
                 assert await store.lived() == lived
+                assert (await store.cluster()).lived_until_s == lived.until_s
 
     async def test_an_empty_store_has_nothing_to_forget(self) -> None:
         async with self.store() as store:

@@ -1,4 +1,4 @@
-"""A node goes by a time that does not jump, and by its live peers' when its own clock is off as it starts."""
+"""A node goes by a time that does not jump, and by its live peers' or the store's when its own is off as it starts."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import pytest
 
 from runtime.adapters import AsyncioTasks, SystemClock
 from runtime.cluster.cluster_time import ClusterTime
-from runtime.cluster.facts import ClockJumped, ClockSetRight
+from runtime.cluster.facts import ClockBehindStore, ClockJumped, ClockSetRight
 from runtime.cluster.lease import ClusterSettings
 from runtime.ports import Fact, Ports, SteadyClock
+from runtime.store.lived import Lived
 from runtime.store.memory import MemoryStore
 from runtime.store.records import NodeRow
 from runtime.testing.clock import VirtualClock, VirtualLoop
@@ -124,6 +125,54 @@ def test_a_node_whose_peers_are_dead_or_agree_keeps_its_own_time(lease_left_s: f
         node.store._nodes["a-1"] = _leased("a-1", node.true.now_s() + lease_left_s)
         await node.time.anchor(node.store)
         assert (node.wrong_by_s, node.facts) == (0.0, [])
+
+    _run(scenario)
+
+
+@pytest.mark.parametrize("behind_s", [5.0, 3_600.0, 1e9])
+@pytest.mark.parametrize("of", ["a dead peer", "its own life before", "time lived through"])
+def test_a_node_that_starts_alone_with_a_clock_behind_the_store_goes_on_from_there(of: str, behind_s: float) -> None:
+    async def scenario() -> None:
+        node = Node(-behind_s)
+        seen_s = node.true.now_s() - 1.0
+        if of == "time lived through":
+            await node.store.put_lived(Lived(40.0, ((0.0, seen_s - 900.0), (10.0, seen_s - 30.0))))
+        else:
+            name = "dead" if of == "a dead peer" else "late"
+            node.store._nodes[name] = _leased(name, seen_s + SETTINGS.lease_s)
+        await node.time.anchor(node.store)
+        assert -3.0 < node.wrong_by_s <= 0.0
+        assert node.facts == [ClockBehindStore(member="late", by_s=pytest.approx(behind_s, abs=3.0))]
+        node.time.look()
+        assert len(node.facts) == 1
+
+    _run(scenario)
+
+
+@pytest.mark.parametrize("ahead_s", [0.0, 5.0, 86_400.0])
+def test_a_node_that_starts_alone_cannot_know_that_its_clock_is_ahead(ahead_s: float) -> None:
+    async def scenario() -> None:
+        node = Node(ahead_s)
+        node.store._nodes["dead"] = _leased("dead", node.true.now_s() - 3.0)
+        await node.store.put_lived(Lived(10.0, ((0.0, node.true.now_s() - 11.0),)))
+        await node.time.anchor(node.store)
+        assert (node.wrong_by_s, node.facts) == (ahead_s, [])
+
+    _run(scenario)
+
+
+@pytest.mark.parametrize("off_s", [0.0, -5.0, 3_600.0])
+def test_who_lives_counts_more_than_what_the_dead_have_left_behind(off_s: float) -> None:
+    async def scenario() -> None:
+        node = Node(off_s)
+        ahead_s = node.true.now_s() + 86_400.0
+        node.store._nodes["dead"] = _leased("dead", ahead_s)
+        await node.store.put_lived(Lived(10.0, ((0.0, ahead_s),)))
+        peers = asyncio.ensure_future(node.store.renewing(node.true, "a-1"))
+        await asyncio.sleep(1.0)
+        await node.time.anchor(node.store)
+        peers.cancel()
+        assert abs(node.wrong_by_s) <= SETTINGS.renew_s
 
     _run(scenario)
 
