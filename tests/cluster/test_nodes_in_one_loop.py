@@ -159,7 +159,7 @@ async def test_a_node_of_which_one_kind_is_no_longer_swept_ends(
         async def fail(*_: object) -> bool:
             raise ZeroDivisionError("a bug")
 
-        monkeypatch.setattr(node.region.sweepers["billing"], "_sweep_timers", fail)
+        monkeypatch.setattr(node.region.sweepers["billing"], "_pass", fail)
         async with asyncio.timeout(20):
             failure = await node.failed()
         assert "the sweeper of billing has ended by a bug" in str(failure)
