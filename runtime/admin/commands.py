@@ -97,12 +97,12 @@ admin.add_command(retry_saga)
 def nodes(session: Session, as_json: bool, clock_skew_max_s: float) -> None:
     """Nodes that have joined, their leases, and how far the clocks of their machines are off."""
     view = session.run(lambda store: store.cluster())
-    _show(as_json, objects.node_objects(view), tables.nodes_table(nodes_of(view)), "no node has joined")
+    length = 0 if session.store is not None else store_log_bytes(session.url)
+    _show(as_json, objects.node_objects(view, length), tables.nodes_table(nodes_of(view)), "no node has joined")
     for node in view.nodes:
         if abs(node.clock_off_s) > clock_skew_max_s:
             name, off = tables.printable(node.name), tables.clock_of(node)
             click.echo(f"warning: the clock of {name}'s machine is {off}; the node does not go by it", err=True)
-    length = 0 if session.store is not None else store_log_bytes(session.url)
     if length > LOG_BYTES_LONG:  # on stderr: what reads the listing is not to trip over it
         text = f"the log beside the store's file is {length / 1e6:.0f} MB long: something reads an old state of it;"
         click.echo(f"warning: {text} end foreign programs that have the file open", err=True)

@@ -14,8 +14,12 @@ from runtime.store.records import ClusterView
 __all__ = ["account_object", "letter_object", "node_objects"]
 
 
-def node_objects(view: ClusterView) -> list[dict[str, object]]:
-    return [{**asdict(node), "lease_left_s": left_s, "shards": owned} for node, left_s, owned in nodes_of(view)]
+def node_objects(view: ClusterView, log_bytes: int) -> list[dict[str, object]]:
+    """Each node, with the length of the log beside the store's file, which is one for all of them."""
+    return [
+        {**asdict(node), "lease_left_s": left_s, "shards": owned, "store_log_bytes": log_bytes}
+        for node, left_s, owned in nodes_of(view)
+    ]
 
 
 def letter_object(letter: DeadLetter) -> dict[str, object]:

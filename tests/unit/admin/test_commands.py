@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from runtime.adapters import system_ports
 from runtime.admin.commands import admin
 from runtime.admin.session import Session, load_contracts
 from runtime.errors import InvalidSettings
 from runtime.store.memory import MemoryStore
+from runtime.store.sqlite import SqliteStore
+from runtime.store.sqlite.connection import log_bytes
 from tests.unit.admin.rows import SAGA, STEP, actor, fill, history, id_of, join, mail, order, saga
 
 
@@ -83,6 +86,25 @@ def test_nodes_whose_clocks_are_off_are_named(shop: MemoryStore, off_s: float, s
     assert run(shop, "nodes", "--clock-skew-max-s", "1e6").stderr == ""
     [node] = json.loads(run(shop, "nodes", "--json").stdout)
     assert node["clock_off_s"] == off_s
+
+
+def test_nodes_as_json_have_the_length_of_the_stores_log(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    command = ["--store", f"sqlite:///{path}", "nodes", "--json"]
+
+    async def listed_while_open() -> tuple[Result, int]:
+        store = SqliteStore(path, system_ports())
+        await store.open()
+        try:
+            await join(store, "sales-1", kinds=("sales",))
+            result = await asyncio.to_thread(CliRunner().invoke, admin, command)
+            return result, log_bytes(path)
+        finally:
+            await store.close()
+
+    result, length = asyncio.run(listed_while_open())
+    [node] = json.loads(result.stdout)
+    assert node["store_log_bytes"] == length > 0
 
 
 @pytest.mark.parametrize("command", [("shards",), ("sagas",), ("dead-letters",), ("explain", "ORD-1")])
