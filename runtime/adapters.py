@@ -71,8 +71,7 @@ class SystemClock(_OnLoop):
     def set_right(self, by_s: float) -> None:
         self._anchor_s += by_s
 
-    def monotonic_s(self) -> float:
-        return time.monotonic()
+    monotonic_s = staticmethod(time.monotonic)
 
     async def sleep(self, delay_s: float) -> None:
         await asyncio.sleep(delay_s)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Protocol, cast
+from typing import Any, Protocol
 
 from google.protobuf.message import DecodeError, Message
 
@@ -142,20 +142,19 @@ class Activation(BatchActor):
         self.stopping = True
         self._host.gone(self)
 
-    async def receive_batch(self, context: Context, messages: Sequence[object]) -> None:
+    async def receive_batch(self, context: Context, messages: Sequence[Any]) -> None:
         if self.stopping:
             return
-        waiting: Sequence[Envelope] = [one for one in cast("Sequence[Envelope]", messages) if one.id in self.pending]
+        waiting: Sequence[Envelope] = [one for one in messages if one.id in self.pending]
         if self.passing_over:
             waiting = self._undos(waiting)
         if not waiting:
             self._host.suspects.done_with(self.address)
             self._end_turn(())
             return
-        self.busy = True
-        self._context = context
-        batch: Sequence[Envelope] = self._fitting(waiting)
-        if self._host.suspects:
+        self.busy, self._context = True, context
+        batch: Sequence[Envelope] = self._fitting(waiting) if len(waiting) > 1 else waiting
+        if not self._host.suspects.is_empty:
             batch = await self._on_trial(context, batch)
             if not batch:
                 return
@@ -263,10 +262,8 @@ class Activation(BatchActor):
     async def _turn(self, context: Context, batch: Sequence[Envelope]) -> tuple[Draft, Sequence[Envelope]]:
         """Run one, and say what of the batch it has done with. What is left of it begins the next."""
         assert self._state is not None
-        losses = self._host.losses or None
-        turn = Turn(
-            self.kind, self.address, self.shard, self.row, self._state, dict(self._timers), self.attempts, losses
-        )
+        losses, timers = None if self._host.losses.is_empty else self._host.losses, dict(self._timers)
+        turn = Turn(self.kind, self.address, self.shard, self.row, self._state, timers, self.attempts, losses)
         if losses is not None:
             lost = [one for one in batch if losses.is_to_be_written(one.id)]
             if lost:
@@ -277,8 +274,10 @@ class Activation(BatchActor):
             batch = batch[:most]
         self._ran = turn.ran
         draft = await turn.run(batch)
-        context.put_back(turn.left)
-        return draft, batch[: len(batch) - len(turn.left)]
+        if turn.left:
+            context.put_back(turn.left)
+            batch = batch[: -len(turn.left)]
+        return draft, batch
 
     def _lose(self, reason: str, *, write_first: bool = True) -> None:
         """The turn has come to nothing: what ran in it has run in vain."""
@@ -306,7 +305,7 @@ class Activation(BatchActor):
             self._host.reload(self, f"commit of revision {draft.revision}: {verdict}", doubted=True)
         else:
             self._advance(draft)
-            if self._host.losses:
+            if not self._host.losses.is_empty:
                 self._settle_losses(draft, was_noted=not batch)
             self._host.release(self, draft)
             self.kind.ports.reach(Failpoint.TURN_RELEASED)
@@ -337,7 +336,7 @@ class Activation(BatchActor):
         pending = self.pending
         for envelope in batch:
             pending.pop(envelope.id, None)
-        if batch and self._host.suspects:
+        if batch and not self._host.suspects.is_empty:
             self._host.suspects.done_with(self.address, [one.id for one in batch])
         if self.attempts:
             for envelope in batch:

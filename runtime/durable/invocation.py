@@ -39,7 +39,8 @@ async def invoke(
     """What the handler decides. Raises what it raises, HandlerQuit, HandlerTimedOut, or an order to end."""
     context, handling = copy_context(), ports.handling
     steps = behaviour.handle(state, delivery)  # nothing of the handler runs yet
-    handling.begin(delivery.envelope)
+    handling.steps += 1
+    handling.message = delivery.envelope
     try:
         awaited = context.run(steps.send, None)
     except StopIteration as ended:  # as most do, it has waited for nothing
@@ -49,7 +50,7 @@ async def invoke(
         _check_quit(error)
         raise
     finally:
-        handling.end()
+        handling.message = None
     timeout_s = behaviour.retries.handler_timeout_s or default_timeout_s
     run = _Run(ports.clock, timeout_s)
     try:

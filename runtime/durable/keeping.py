@@ -29,27 +29,25 @@ class Keeper:
         self.is_careful = False  # written out after each message, however large
         self.is_unkept = False  # messages have changed it since it was written out
 
-    @property
-    def is_large(self) -> bool:
-        return self.is_unkept or len(self._draft.state_bytes) > _LARGE
-
-    def keep(self) -> None:
-        """A handler has returned. Raises StateTooLarge."""
-        if not self.is_careful and (self.is_unkept or len(self._draft.state_bytes) > _LARGE):
-            self.is_unkept = True
-        else:
-            self._write_out()
+    def goes_alone(self, has_failed: bool) -> bool:
+        """Over a large state, what has failed has a turn of its own: the state before it has to be known."""
+        is_large = self.is_unkept or len(self._draft.state_bytes) > _LARGE
+        return is_large and (self.is_careful or has_failed)
 
     def keep_all(self) -> None:
         """The turn ends. Raises TurnLost."""
-        if self.is_unkept:
-            try:
-                self._write_out()
-            except Exception as error:
-                raise TurnLost(f"{type(error).__name__}: {error}") from error
+        self.is_careful = True
+        try:
+            self.keep()
+        except Exception as error:
+            raise TurnLost(f"{type(error).__name__}: {error}") from error
 
-    def _write_out(self) -> None:
+    def keep(self) -> None:
+        """A handler has returned. Raises StateTooLarge."""
         draft = self._draft
+        if not self.is_careful and (self.is_unkept or len(draft.state_bytes) > _LARGE):
+            self.is_unkept = True
+            return
         state_bytes, limit = self._state.SerializeToString(), draft.kind.limits.state_bytes_max
         if len(state_bytes) > limit:
             kind, key = draft.address

@@ -51,14 +51,13 @@ class LostRuns:
         self._newer: dict[bytes, _Loss] = {}
         self._older: dict[bytes, _Loss] = {}
         self._sizes: dict[Address, int] = {}  # of the next turn, of actors that have lost one
-
-    def __bool__(self) -> bool:
-        return bool(self._newer or self._older or self._sizes)
+        self.is_empty = True  # an attribute, for each turn asks
 
     def add(self, address: Address, ids: Iterable[bytes], reason: str, *, write_first: bool = True) -> None:
         """The handlers of these have run in one turn, and nothing came of it."""
         if len(self._newer) >= _GENERATION:
             self._newer, self._older = {}, self._newer
+        self.is_empty = False
         count = 0
         for id in ids:
             count += 1
@@ -71,6 +70,7 @@ class LostRuns:
     def condemn(self, id: bytes, reason: str) -> None:
         """This is not to run again, whatever its budget says: it is parked with the reason."""
         self._newer[id] = _Loss(self.unwritten(id), reason, write_first=False, is_condemned=True)
+        self.is_empty = False
 
     def given_up(self, id: bytes, failed_before: int, runs_max: int) -> tuple[str, int] | None:
         """Why a message is to be parked without another run, and how often it has run; None if it may run."""
@@ -118,6 +118,7 @@ class LostRuns:
         size = self._sizes.pop(address, self._turn_messages_max) * 2
         if size < self._turn_messages_max:
             self._sizes[address] = size
+        self.is_empty = not (self._newer or self._older or self._sizes)
 
     def _find(self, id: bytes) -> _Loss | None:
         return self._newer.get(id) or self._older.get(id)

@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 
 from protos import durable_pb2
 from runtime.contracts import Contract, field_text
-from runtime.durable.behaviour import Decision, Outgoing
+from runtime.durable.behaviour import Decision, Outgoing, SetTimer
 from runtime.durable.transition import ClientAnswer, Draft
 from runtime.envelope import (
     Envelope,
@@ -65,6 +65,11 @@ class Outbox:
             self._take(outgoing)
         if decision.answer is not None:
             self.answer = decision.answer
+        for change in decision.timers:
+            if isinstance(change, SetTimer) and not is_instant(change.due_at_s):
+                raise InvalidMessage(
+                    f"the timer {change.name!r} is due at {change.due_at_s}, which is no instant since 1970"
+                )
 
     def fault(self, error: str, attempts: int) -> None:
         """Tell the actor that sent the command that it will not be handled, unless an operator replays it."""

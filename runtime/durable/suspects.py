@@ -31,14 +31,13 @@ class Suspects:
         self._noted: set[bytes] = set()  # of those, whose trial the store knows of
         self._on_trial: Address | None = None
         self._waiting: deque[tuple[Address, asyncio.Future[None]]] = deque()
-
-    def __bool__(self) -> bool:
-        return bool(self._ids) or self._on_trial is not None
+        self.is_empty = True  # an attribute, for each turn asks
 
     def add(self, id: bytes, node: str) -> None:
         """This waited for an actor of a node that is gone."""
         if id not in self._ids and len(self._ids) < _SUSPECTS_MAX:
             self._ids[id] = node
+            self.is_empty = False
 
     def to_be_noted(self, id: bytes) -> str:
         """The node that may have died over a suspect whose trial the store does not know of yet; else empty."""
@@ -75,12 +74,14 @@ class Suspects:
         for id in ids:
             self._ids.pop(id, None)
             self._noted.discard(id)
-        if self._on_trial != address:
-            return
-        self._on_trial = None
+        if self._on_trial == address:
+            self._on_trial = self._next()
+        self.is_empty = not self._ids and self._on_trial is None
+
+    def _next(self) -> Address | None:
         while self._waiting:
-            next_address, turn = self._waiting.popleft()
+            address, turn = self._waiting.popleft()
             if not turn.done():
-                self._on_trial = next_address
                 turn.set_result(None)
-                return
+                return address
+        return None

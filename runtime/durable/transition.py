@@ -89,6 +89,7 @@ class Draft:
         "outgoing",
         "parked",
         "rescheduled",
+        "revision",
         "row",
         "row_after",
         "shard",
@@ -109,6 +110,7 @@ class Draft:
         self.address = address
         self.shard = shard
         self.row = row
+        self.revision = 1 if row is None else row.revision + 1  # of the actor once this has committed
         # Never before the last commit of this actor, so that its messages keep their order over clock jumps.
         self.now_s = now_s if row is None else max(now_s, row.updated_at_s)
         self.timers = timers
@@ -130,11 +132,6 @@ class Draft:
         self._conversation = b"" if row is None else row.conversation
         self._position = 0
         self._timers_changed = False
-
-    @property
-    def revision(self) -> int:
-        """Of the actor once this has committed."""
-        return 1 if self.row is None else self.row.revision + 1
 
     @property
     def is_empty(self) -> bool:
@@ -257,7 +254,7 @@ class Draft:
             expected=Expected(0, b"") if before is None else Expected(before.revision, before.last_id),
             address=self.address,
             shard=self.shard,
-            consumed=tuple([id for id in self.consumed if id not in self.given_up]),
+            consumed=tuple([id for id in self.consumed if id not in self.given_up] if self.given_up else self.consumed),
             given_up=tuple(self.given_up),
             history=tuple(self.history),
             mail=mail,

@@ -19,7 +19,7 @@ from google.protobuf.message import Message
 
 from protos import durable_pb2
 from runtime.durable import elsewhere, guard, invocation
-from runtime.durable.behaviour import Decision, Delivery, SetTimer
+from runtime.durable.behaviour import Decision, Delivery
 from runtime.durable.facts import HandlerFailed, MessageParked
 from runtime.durable.invocation import invoke
 from runtime.durable.keeping import Keeper
@@ -28,7 +28,7 @@ from runtime.durable.lost import LostRuns, TurnLost
 from runtime.durable.outbox import Outbox
 from runtime.durable.pace import Pace
 from runtime.durable.transition import Draft, mail_row, timer_id
-from runtime.envelope import Address, Envelope, address_of, decode, is_instant
+from runtime.envelope import Address, Envelope, address_of, decode
 from runtime.errors import FinalError, InvalidMessage, NotCarried
 from runtime.failpoints import Failpoint
 from runtime.failures import stack_of, text_of
@@ -65,34 +65,33 @@ class Turn:
         self._keeper = Keeper(self.draft, state)
 
     async def run(self, envelopes: Sequence[Envelope]) -> Draft:
-        """Handle messages in order, until one must be retried later: those after it wait with it.
-
-        Ends as well when the turn's time is over; `left` are those it then has not taken up.
+        """Handle messages in order, until one must be retried later, with which those after it wait, or time is over.
 
         Raises StoreError when the store is needed for an undo and does not answer, and TurnLost when the state of the
         last good point is not known; then nothing is to be committed.
         """
-        draft = self.draft
-        pace = Pace(self._kind.ports, self._kind.limits.turn_s) if len(envelopes) > 1 else None
-        self._keeper.is_careful = bool(envelopes) and self._failed_before(envelopes[0]) > 0
+        if len(envelopes) == 1:
+            await self._take(envelopes[0])
+        else:
+            await self._take_some(envelopes)
+        if self._keeper.is_unkept:
+            self._keeper.keep_all()
+        return self.draft
+
+    async def _take_some(self, envelopes: Sequence[Envelope]) -> None:
+        draft, keeper = self.draft, self._keeper
+        pace = Pace(self._kind.ports, self._kind.limits.turn_s)
         for number, envelope in enumerate(envelopes):
             if envelope.id in draft.consumed or envelope.id in draft.laid_to_rest:
                 continue  # a do that an undo before it in this turn has put to rest
             if draft.blocked_until_s and not envelope.undo_of:
                 continue
-            if self.ran and pace is not None:
-                if pace.is_over or self._goes_alone(envelope):
+            if self.ran:
+                if pace.is_over or keeper.goes_alone(self._failed_before(envelope) > 0):
                     self.left = envelopes[number:]
-                    break
+                    return
                 await pace.rest()
             await self._take(envelope)
-        self._keeper.keep_all()
-        return draft
-
-    def _goes_alone(self, envelope: Envelope) -> bool:
-        """Over a large state, what has failed has a turn of its own: the state before it has to be known."""
-        keeper = self._keeper
-        return keeper.is_large and (keeper.is_careful or self._failed_before(envelope) > 0)
 
     def note_lost(self, envelopes: Sequence[Envelope]) -> Draft:
         """Only write down how often these have run: no handler is called, before the store has taken that."""
@@ -136,8 +135,9 @@ class Turn:
     async def _handle(
         self, envelope: Envelope, message: Message, failed_before: int, *, do_failed: bool = False
     ) -> None:
-        policy = self._kind.behaviour.retries
-        runs = 0
+        policy, runs = self._kind.behaviour.retries, 0
+        if failed_before and not self.ran:
+            self._keeper.is_careful = True
         self.ran.append(envelope.id)
         while True:
             runs += 1
@@ -173,18 +173,19 @@ class Turn:
         self, envelope: Envelope, message: Message, failed_before: int, outbox: Outbox, do_failed: bool
     ) -> Decision:
         kind, draft = self._kind, self.draft
-        revision = 0 if draft.row is None and not draft.history else draft.revision
-        known_as = draft.timers[envelope.timer].first_id if envelope.timer else b""
-        limits, next_id = kind.limits, outbox.next_id
-        about = (draft.now_s, failed_before, revision, next_id, do_failed, limits.message_bytes_max, known_as)
-        delivery = Delivery(envelope, message, *about)
-        decision = await invoke(kind.behaviour, self.state, delivery, kind.ports, limits.handler_timeout_s)
+        delivery = Delivery(
+            envelope,
+            message,
+            draft.now_s,
+            failed_before,
+            0 if draft.row is None and not draft.history else draft.revision,
+            outbox.next_id,
+            do_failed,
+            kind.limits.message_bytes_max,
+            draft.timers[envelope.timer].first_id if envelope.timer else b"",
+        )
+        decision = await invoke(kind.behaviour, self.state, delivery, kind.ports, kind.limits.handler_timeout_s)
         outbox.take(decision)
-        for change in decision.timers:
-            if isinstance(change, SetTimer) and not is_instant(change.due_at_s):
-                raise InvalidMessage(
-                    f"the timer {change.name!r} is due at {change.due_at_s}, which is no instant since 1970"
-                )
         return decision
 
     def _accept(self, envelope: Envelope, decision: Decision, outbox: Outbox, attempts: int) -> None:

@@ -299,7 +299,7 @@ TURNS = (
         "delay-ignored-after-retry",
         "While a message waits for its retry, those that were sent after it are taken.",
         (
-            Edit(Turn.run, "if draft.blocked_until_s and not envelope.undo_of:", "if False:"),
+            Edit(Turn._take_some, "if draft.blocked_until_s and not envelope.undo_of:", "if False:"),
             Edit(Activation._advance, "if draft.blocked_until_s:", "if False:"),
             Edit(Activations.release, "if draft.blocked_until_s:", "if False:"),
         ),

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from actors.billing import Billing
 from actors.client import main
-from actors.gateway import register
+from actors.gateway import OrderService, register
 from actors.load import percentile
 from actors.sales import Sales
 from actors.screen import order_text, plain
@@ -101,7 +101,10 @@ async def test_a_placement_is_watched_until_the_order_ends(node: str) -> None:
 async def test_a_watch_that_ends_before_its_order_is_no_success() -> None:
     """As that of a node that stops: what came was shown, and the order goes on elsewhere."""
 
-    class Stopping(orders_pb2_grpc.OrderServiceServicer):
+    class Stopping(OrderService):
+        def __init__(self) -> None:
+            """It has nothing to send commands with."""
+
         async def WatchOrder(self, request: WatchOrderRequest, context: Any) -> AsyncIterator[Order]:  # noqa: N802
             yield Order(order_id=request.order_id, status=PENDING, flow=ORCHESTRATION)
 

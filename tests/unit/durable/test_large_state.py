@@ -36,13 +36,16 @@ class HoardingTill(Till):
 def written(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """A note of each time that a state was written out."""
     notes: list[bytes] = []
-    write_out = Keeper._write_out
+    keep = Keeper.keep
 
     def noting(self: Keeper) -> None:
-        notes.append(b"")
-        write_out(self)
+        try:
+            keep(self)
+        finally:
+            if not self.is_unkept:
+                notes.append(b"")
 
-    monkeypatch.setattr(Keeper, "_write_out", noting)
+    monkeypatch.setattr(Keeper, "keep", noting)
     return notes
 
 
