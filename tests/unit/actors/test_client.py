@@ -109,7 +109,7 @@ async def test_a_watch_that_ends_before_its_order_is_no_success() -> None:
             yield Order(order_id=request.order_id, status=PENDING, flow=ORCHESTRATION)
 
     server = grpc.aio.server()
-    orders_pb2_grpc.add_OrderServiceServicer_to_server(Stopping(), server)  # type: ignore[abstract]  # one method of it
+    orders_pb2_grpc.add_OrderServiceServicer_to_server(Stopping(), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     code, out, err = await _run("watch", "ORD-1", node=f"127.0.0.1:{port}")
