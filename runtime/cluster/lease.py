@@ -1,10 +1,11 @@
-"""Two judgements by the own monotonic clock: whether our lease is sure, and whether the store was there all along.
+"""Judgements by the own monotonic clock: is our lease sure, was the store there all along, who has not renewed.
 
 membership ──renewed──▶ Lease        the deadline counts from before the renewal was sent, so it is never late
 anyone ──is_sure──▶                  before each turn
 timer ──▶ lapsed()                   even while a renewal hangs in the store
 
 membership ──answered──▶ StoreWatch  may we evict? Only after a full lease without a gap in the store's answers
+           ──read──▶                 and only whom we have seen not to renew, whatever the clocks show
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from runtime.config import wrong_renewal
 from runtime.errors import InvalidSettings
 from runtime.ports import Cancellable, Clock
+from runtime.store.records import ClusterView, NodeRow
 
 __all__ = ["ClusterSettings", "Lease", "StoreWatch"]
 
@@ -103,6 +105,8 @@ class StoreWatch:
         self._since_s: float | None = None
         self._answered_s = 0.0
         self._offset_s: float | None = None
+        self._read_at_s = 0.0
+        self._seen: dict[str, tuple[str, float, float]] = {}  # incarnation, end of lease, and since when we see that
 
     @property
     def may_evict(self) -> bool:
@@ -123,6 +127,26 @@ class StoreWatch:
     def failed(self) -> None:
         """A call to the store has failed."""
         self._since_s = None
+
+    def read(self, view: ClusterView, *, sent_s: float) -> None:
+        """The tables, as read by a call that was sent at this monotonic instant."""
+        self.read_clock(view.now_s, sent_s=sent_s)
+        self._read_at_s, before = sent_s, self._seen
+        self._seen = {}
+        for row in view.nodes:
+            life, until_s, since_s = before.get(row.name, ("", 0.0, sent_s))
+            is_same = (life, until_s) == (row.incarnation, row.lease_until_s)
+            self._seen[row.name] = row.incarnation, row.lease_until_s, since_s if is_same else sent_s
+
+    def silent_in_s(self, row: NodeRow) -> float:
+        """In how many seconds after the last read a member that does not renew counts as silent; 0.0 if it is.
+
+        Its clock may be off by more than a lease lasts, and what it renews look run out. Of a lease, `renew_s` may have
+        passed until we saw it, which is a third of it at most: so nobody who died is silent later than run out.
+        """
+        lease_s = row.lease_s or self._settings.lease_s
+        _, _, since_s = self._seen.get(row.name, ("", 0.0, self._read_at_s))
+        return max(0.0, since_s + max(lease_s - self._settings.renew_s, lease_s * 2 / 3) - self._read_at_s)
 
     def read_clock(self, store_now_s: float, *, sent_s: float) -> None:
         """The store's clock showed this, for a read that was sent at this monotonic instant."""

@@ -232,7 +232,7 @@ class Membership:
         self._read_at_s = self._clock.monotonic_s()
         view = await self._store.cluster()
         self._ports.reach(Failpoint.VIEW_READ)
-        self._watch.read_clock(view.now_s, sent_s=self._read_at_s)
+        self._watch.read(view, sent_s=self._read_at_s)
         before = self._roster.view
         changed, facts = self._roster.learn(view)
         if changed:
@@ -253,7 +253,8 @@ class Membership:
     async def _evict(self) -> bool:
         """Remove members whose lease has run out, if we may judge that. Whether there was any."""
         view = self._roster.view
-        expired = [row for row in view.nodes if row.lease_until_s < view.now_s and row.name != self._node.name]
+        others = [row for row in view.nodes if row.name != self._node.name]
+        expired = [row for row in others if row.lease_until_s < view.now_s and not self._watch.silent_in_s(row)]
         if not expired or not self._watch.may_evict:
             return False
         for row in expired:
@@ -304,7 +305,7 @@ class Membership:
         due_s = min(self._renew_at_s, soon_s) if self._waits else self._renew_at_s
         view = self._roster.view
         for row in view.nodes:
-            left_s = row.lease_until_s - view.now_s
+            left_s = max(row.lease_until_s - view.now_s, self._watch.silent_in_s(row) or float("-inf"))
             if row.name != self._node.name and left_s >= 0:
                 due_s = min(due_s, self._read_at_s + left_s + self._settings.renew_s / 40)
         return due_s
