@@ -85,3 +85,4 @@ class Advance:
     timers: tuple[SetTimer | CancelTimer, ...]
     outcome: Outcome
     note: str  # why the outcome is not HANDLED
+    alarm: str = ""  # what is stuck, when a step got stuck by this input: for the first time, or tried again in vain

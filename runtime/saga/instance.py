@@ -43,7 +43,18 @@ class AuthorFailed(Exception):
 class Instance:
     """The record and what goes out with it."""
 
-    __slots__ = ("_body_bytes_max", "_next_id", "definition", "note", "now_s", "outgoing", "record", "steps", "timers")
+    __slots__ = (
+        "_body_bytes_max",
+        "_next_id",
+        "_sticks",
+        "definition",
+        "note",
+        "now_s",
+        "outgoing",
+        "record",
+        "steps",
+        "timers",
+    )
 
     def __init__(
         self, definition: Definition, record: SagaRecord, now_s: float, next_id: NextId, body_bytes_max: int = 0
@@ -56,6 +67,7 @@ class Instance:
         self.outgoing: list[Outgoing] = []
         self.timers: list[SetTimer | CancelTimer] = []
         self.note = ""  # why the input has no effect
+        self._sticks = False  # whether a step got stuck now, for the first time or again
         self._next_id = next_id
         self._body_bytes_max = body_bytes_max
 
@@ -63,7 +75,10 @@ class Instance:
         outcome = Outcome.IGNORED if self.note else Outcome.HANDLED
         if not self.note:
             self.record.last_progress_at_s = self.now_s
-        return Advance(self.record, tuple(self.outgoing), tuple(self.timers), outcome, self.note)
+        return Advance(self.record, tuple(self.outgoing), tuple(self.timers), outcome, self.note, self._alarm())
+
+    def _alarm(self) -> str:
+        return self.record.stuck_reason if self._sticks else ""
 
     # --- reading ---
 
@@ -199,6 +214,7 @@ class Instance:
         if record.status != SagaRecord.STUCK:
             record.stuck_in, record.status = record.status, SagaRecord.STUCK
         taken.stuck, taken.error = True, error
+        self._sticks = True
         record.stuck_reason = self._why_stuck()
         self.timers.append(CancelTimer(step.timer))
 

@@ -118,11 +118,9 @@ class SagaBehaviour:
             return self._not_ours(self.lacks(state, delivery.envelope.key), delivery)
         message = self._input(state, delivery)
         step = advance(self.definition, state, message, delivery.now_s, delivery.next_id, delivery.body_bytes_max)
-        reason = step.record.stuck_reason
-        alarm = reason if reason and _is_newly_stuck(state, step.record) else ""
         state.CopyFrom(step.record)
         ended = step.record.status in _AT_REST
-        return Decision(step.outgoing, step.timers, step.outcome, step.note, ended=ended, alarm=alarm)
+        return Decision(step.outgoing, step.timers, step.outcome, step.note, ended=ended, alarm=step.alarm)
 
     def lacks(self, state: Message, key: str) -> str:
         """See Versioned."""
@@ -226,11 +224,6 @@ def _declared_steps(cls: type[Saga]) -> dict[str, Step]:
             raise InvalidDefinition(f"{cls.__name__}.{name} is the same step as {cls.__name__}.{names[step]}")
         names[step] = name
     return found
-
-
-def _is_newly_stuck(before: saga_pb2.SagaRecord, after: saga_pb2.SagaRecord) -> bool:
-    were_stuck = {one.name for one in before.steps if one.stuck}
-    return any(one.stuck and one.name not in were_stuck for one in after.steps)
 
 
 def _declared_flow(cls: type[Saga]) -> Flow:

@@ -157,3 +157,30 @@ def test_an_undo_given_up_by_its_participant_is_sent_again(monkeypatch: pytest.M
 def test_there_is_nothing_to_try_again_of_a_saga_that_does_not_exist() -> None:
     story = SagaTranscript(Mended).given_retry()
     story.expect(RetryRefused(reason="there is no such process")).expect_ignored("there is no such process")
+
+
+@pytest.mark.parametrize("where", ["undo", "keep", "do", "closing"])
+def test_a_try_that_fails_again_raises_an_alarm_again(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    story = stuck(monkeypatch, where)
+    first = story.decision.alarm
+    for _ in range(2):
+        story.given_retry()
+        assert story.decision.alarm == first == story.record.stuck_reason
+    mend(story, monkeypatch)
+    assert story.decision.alarm == "", "it goes on"
+
+
+def test_a_step_that_is_silent_again_after_a_retry_raises_an_alarm_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Broken, "where", "")
+    story = SagaTranscript(Mended).given(PLACED).given(BILLED).given(LABELLED).given_silence().given_silence()
+    story.given_retry().given_silence()
+    assert story.decision.alarm == "", "it is asked once more"
+    story.given_silence().expect_status("stuck")
+    assert story.decision.alarm == story.record.stuck_reason
+
+
+def test_a_wrong_answer_to_the_undo_that_is_stuck_raises_an_alarm_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Broken, "where", "")
+    story = SagaTranscript(Mended).given(PLACED).given(BILLED).given(BACK_ORDERED).given_fault("bank closed")
+    story.given(BILLED, to=story.command(RefundOrder)).expect_status("stuck", "no answer that confirms the undo")
+    assert story.decision.alarm == story.record.stuck_reason
