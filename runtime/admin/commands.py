@@ -197,12 +197,12 @@ def replay_command(session: Session, id: str, who: str, reason: str, force: bool
 @_id
 @_who
 @click.option("--reason", required=True, help="Why, for the record.")
-@click.option("--force", is_flag=True, help="Also if a saga is stuck on it, and can go on by nothing else.")
+@click.option("--force", is_flag=True, help="Also if a process can begin, or go on, by nothing else.")
 @click.pass_obj
 def discard_command(session: Session, id: str, who: str, reason: str, force: bool) -> None:
     """Give the message with this ID (or its first digits) up for good.
 
-    Refused when a saga is stuck on it: nothing else would set that going again.
+    Refused when a saga is stuck on it, when it would start one, or when it moves a choreography on.
     """
     letter = _act(session, id, who, reason, discard, check_dispensable, force=force)
     click.echo(f"{letter.row.id.hex()} was discarded; {address_of(*letter.row.address)} will never handle it")

@@ -3,7 +3,7 @@
     replay    the row of mail is due at once and no longer parked; its actor finds it on the next sweep
               only while the saga that sent it waits for it, unless it is forced: see check_awaited
     discard   the row of mail is removed; its id stays in the history, so that no copy is ever applied
-              not while a stuck saga can go on by nothing else, unless it is forced: see check_dispensable
+              not while a process can begin, or go on, by nothing else, unless it is forced: see check_dispensable
 
 Who did it, when and why is kept in a row of history, so that the conversation shows it.
 """
@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from google.protobuf.message import DecodeError
 
 from protos.saga_pb2 import SagaRecord, StepRecord
+from runtime.admin.processes import lost_with
 from runtime.envelope import Envelope, address_of, decode, message_id, parse_address
 from runtime.errors import AmendsError, CommitUnknown, InvalidMessage, StoreUnavailable
 from runtime.saga.instance import OPEN, OWING, status_name
@@ -55,7 +56,7 @@ class NotAwaited(AmendsError):
 
 
 class StillNeeded(AmendsError):
-    """A saga is stuck on the message: without it, it stays stuck for good."""
+    """A process begins by the message, or goes on by it, and by nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +140,17 @@ async def check_dispensable(store: Store, letter: DeadLetter) -> None:
 
     A saga that is stuck on a step goes on when a command of that step is answered. Nobody asks again, so the last of
     those that wait is all that can still set it going; the same holds for the answer, should that be the letter.
+    What starts a saga, and what moves a choreography on, nobody sends twice.
     """
     envelope = letter.envelope
     if envelope is None:
         return
+    (own,) = await store.load([letter.row.address])
+    if lost := lost_with(await store.cluster(), envelope, own):
+        raise StillNeeded(
+            f"{lost}. Mend the cause and replay the message; or settle by hand what it was to do, and discard it "
+            "with --force"
+        )
     is_answer = not envelope.reply_to
     saga = letter.row.address if is_answer else parse_address(envelope.reply_to)
     id = envelope.in_reply_to if is_answer else letter.row.id
@@ -156,8 +164,9 @@ async def check_dispensable(store: Store, letter: DeadLetter) -> None:
             continue
         raise StillNeeded(
             f"{address_of(*saga)} is stuck on {letter.type}: its step {step.name} is {status_name(step)}, and nobody "
-            f"will ask for that again. Discarded, the saga stays as it is for good, {_remains(row)}. Mend the cause "
-            "and replay the message; or settle it by hand and discard it with --force"
+            f"asks for that again unbidden. Discarded, the saga stays as it is for good, {_remains(row)}. Mend the "
+            f"cause and replay the message, or have the saga ask anew (retry-saga {address_of(*saga)} --reason TEXT); "
+            "or settle it by hand and discard it with --force"
         )
 
 

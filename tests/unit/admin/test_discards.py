@@ -13,7 +13,8 @@ from runtime.admin.dead_letters import DeadLetter, StillNeeded, check_dispensabl
 from runtime.admin.session import Session
 from runtime.envelope import decode, encode
 from runtime.store.memory import MemoryStore
-from tests.unit.admin.rows import SAGA, STEP, TALK, fill, id_of, mail, saga
+from runtime.store.records import Subscription
+from tests.unit.admin.rows import SAGA, STEP, TALK, actor, fill, id_of, mail, saga
 
 DO, EARLIER, UNDO, EARLIER_UNDO = 2, 3, 4, 5
 PROCESS = "order-process/ORD-1"
@@ -80,6 +81,7 @@ async def test_the_refusal_names_what_would_be_lost_and_what_to_do(store: Memory
     text = await needed(store, letter(UNDO))
     assert "order-process/ORD-1 is stuck on shop.BillOrder: its step bill is owed" in text
     assert "still to undo: bill" in text and "replay" in text and "--force" in text
+    assert "retry-saga order-process/ORD-1 --reason TEXT" in text
 
 
 async def test_one_of_two_letters_for_the_same_step_may_go(store: MemoryStore) -> None:
@@ -111,3 +113,50 @@ def test_the_command_refuses_with_the_cure_and_keeps_in_the_history_that_it_was_
     (done,) = asyncio.run(store.handled([(TALK, id_of(UNDO))]))
     assert done is not None
     assert done.error.startswith(f"discarded {id_of(UNDO).hex()} by ann, by force: tidy")
+
+
+STARTS = Subscription("shop.OrderPlaced", "order-process", "order_id", "order-process", starts=True)
+REACTS = Subscription("shop.OrderPlaced", "billing", "order_id", "order-choreography", starts=True)
+
+
+def event(kind: str, *, process: str = "", type: str = "shop.OrderPlaced", reply_to: str = "") -> DeadLetter:
+    envelope = encode(
+        id=id_of(7), kind=kind, key="ORD-1", type=type, body=b"", conversation=TALK, process=process, reply_to=reply_to
+    )
+    return DeadLetter(replace(mail(7, kind=kind, parked="boom"), envelope=envelope.encoded), envelope)
+
+
+async def test_what_starts_a_saga_is_needed_until_it_has_begun(store: MemoryStore) -> None:
+    await store.subscribe([STARTS], kind="order-process")
+    for process in ("", "order-process"):  # a client's, or an event's
+        text = await needed(store, event("order-process", process=process))
+        assert "shop.OrderPlaced is what starts order-process/ORD-1" in text
+        assert "never begins" in text and "replay" in text and "--force" in text
+    assert not await needed(store, event("order-process", type="amends.CancelSaga")), "it starts nothing"
+    await fill(store, saga())
+    assert not await needed(store, event("order-process", process="order-process"))
+
+
+async def test_what_moves_a_choreography_on_is_needed(store: MemoryStore) -> None:
+    await store.subscribe([REACTS], kind="billing")
+    await fill(store, actor("billing"))
+    for type in ("shop.OrderPlaced", "shop.PrintBill"):  # an event, and a command that nobody waits for
+        text = await needed(store, event("billing", process="order-choreography", type=type))
+        assert f"{type} moves the choreography order-choreography on" in text and "billing/ORD-1 never hears" in text
+        assert "neither finished nor undone" in text and "replay" in text and "--force" in text
+    assert not await needed(store, event("billing", process="")), "a client's, who was told"
+    assert not await needed(store, event("billing", process="order-process")), "no choreography"
+    assert not await needed(store, event("billing", process="order-choreography", reply_to="order-process/ORD-1"))
+
+
+def test_the_command_refuses_to_discard_what_moves_a_choreography_on(store: MemoryStore) -> None:
+    asyncio.run(store.subscribe([REACTS], kind="billing"))
+    asyncio.run(fill(store, event("billing", process="order-choreography").row))
+    discard = ("dead-letters", "discard", id_of(7).hex(), "--reason", "tidy", "--who", "ann")
+    refused = run(store, *discard)
+    assert (refused.exit_code, "moves the choreography order-choreography on" in refused.output) == (5, True)
+    many = run(store, "dead-letters", "discard-many", "--all", "--yes", "--reason", "tidy")
+    assert (many.exit_code, "neither finished nor undone" in many.output) == (5, True)
+    assert run(store, *discard, "--force").exit_code == 0
+    (done,) = asyncio.run(store.handled([(TALK, id_of(7))]))
+    assert done is not None and "by ann, by force: tidy" in done.error
