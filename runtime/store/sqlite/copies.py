@@ -22,7 +22,7 @@ from runtime.store.sqlite.connection import connect, connect_to_view, translated
 from runtime.store.sqlite.lock import FileLock, users_of
 from runtime.store.sqlite.queries import schema_steps
 from runtime.store.sqlite.schema import check_file, identify, new_secret
-from runtime.store.sqlite.watch import check_links
+from runtime.store.sqlite.watch import FileWatch, check_links
 
 __all__ = ["back_up", "restore"]
 
@@ -67,6 +67,8 @@ def restore(store: Path, source: Path, new_id: Callable[[], bytes]) -> Path | No
 
 
 def _copy(source: Path, target: Path) -> None:
+    with translated(source):
+        FileWatch(source, source).check_log(None)
     with translated(source), closing(connect_to_view(source, busy_s=_BUSY_S)) as original:
         identify(original, source, schema_steps())
         with closing(apsw.Connection(str(target))) as copy:

@@ -30,7 +30,7 @@ from runtime.store.records import (
     Verdict,
 )
 from runtime.store.sqlite.commit import Plan, encodable, is_there, write
-from runtime.store.sqlite.connection import CHECKPOINT_PAGES, log_bytes
+from runtime.store.sqlite.connection import CHECKPOINT_PAGES, log_bytes, translated
 from runtime.store.sqlite.keeper import LOG_BYTES_LONG, Keeper
 from runtime.store.sqlite.purge import forget, old_conversations
 from runtime.store.sqlite.queries import named_queries, schema_steps
@@ -85,6 +85,7 @@ class SqliteStore:
         # Of membership alone: a read of many rows, and whoever waits behind it, must not cost a node its lease.
         self._members = Reader(self._path, ports, wait_s=wait_s, vfs=vfs, watch=self._watch, view=view, of="members")
         self._view = view
+        self._vfs = vfs
         self._keeper = Keeper(
             self._path, ports, self._reader, self._writer, self._watch, vfs=vfs, log_bytes_long=log_bytes_long
         )
@@ -101,6 +102,8 @@ class SqliteStore:
     async def open(self) -> None:
         if self._view:
             check_file(self._path, create=False)
+            with translated(self._path):
+                self._watch.check_log(self._vfs)
             self._reader.open()
             self._members.open()
             self._marks = await self._reader.patiently(self._identify)

@@ -15,12 +15,18 @@ import apsw
 
 from runtime.errors import StoreCorrupt, StoreError, StoreReplaced, StoreUnavailable
 from runtime.store.sqlite.schema import APPLICATION_ID
+from runtime.store.sqlite.seals import first_label, label_in
 
 __all__ = ["FileWatch", "check_links"]
 
 _HEADER_BYTES = 100  # https://sqlite.org/fileformat2.html#the_database_header
 _MAGIC = b"SQLite format 3\0"
 _CURE = "stop all nodes of it, put the right file in place with `python -m runtime.admin restore`, and start again"
+
+_FOREIGN_LOG = (
+    "{path} is older or newer than the log beside it knows, as when a backup is copied over the file while its old log "
+    "stays; stop all nodes, and restore the backup with `python -m runtime.admin restore`, which removes the log"
+)
 
 _Seen = tuple[int, int]  # device and inode
 
@@ -55,8 +61,9 @@ class FileWatch:
         self._marked = False
         self._missing = 0  # looks in a row that found the log unlinked under us
 
-    def begin(self, vfs: str | None) -> None:
-        """The file is open now."""
+    def begin(self, connection: apsw.Connection, vfs: str | None) -> None:
+        """The file is open now. Raises StoreReplaced."""
+        self._look_at_seals(connection, vfs)
         self._look_at_header(vfs)
         self._seen = {one: seen for one in self._watched if (seen := _seen(one)) is not None}
 
@@ -82,7 +89,24 @@ class FileWatch:
         except StoreUnavailable as error:
             self._fail(StoreReplaced(str(error)))
         self._look_at_header(vfs)
+        self._look_at_seals(connection, vfs)
         self._look_for_unlinked_logs()
+
+    def check_log(self, vfs: str | None) -> None:
+        """Before the file is opened: whether the log that lies there is its own. Raises StoreCorrupt."""
+        first = first_label(self._path)
+        if first is None or not self._path.exists():
+            return
+        size, header = _header(self._path, vfs)
+        if size and label_in(header) < first - 1:
+            self._fail(StoreCorrupt(_FOREIGN_LOG.format(path=self._path)))
+
+    def _look_at_seals(self, connection: apsw.Connection, vfs: str | None) -> None:
+        """The log may grow, and be moved into the file, while this looks: so the log's first label is read first."""
+        self.check_log(vfs)
+        size, header = _header(self._path, vfs)
+        if size and label_in(header) > int(connection.execute("pragma user_version").get):
+            self._fail(StoreReplaced(_FOREIGN_LOG.format(path=self._path)))
 
     def _look_at_header(self, vfs: str | None) -> None:
         size, header = _header(self._path, vfs)

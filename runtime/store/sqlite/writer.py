@@ -21,6 +21,7 @@ from runtime.store.sqlite.connection import CHECKPOINT_PAGES, close, connect, tr
 from runtime.store.sqlite.lock import FileLock
 from runtime.store.sqlite.queries import named_queries
 from runtime.store.sqlite.schema import Marks, check_file, prepare
+from runtime.store.sqlite.seals import Seal, seal
 from runtime.store.sqlite.watch import FileWatch, check_links
 from runtime.store.sqlite.worker import Worker
 
@@ -46,7 +47,7 @@ class Writer:
         self._ids = ports.ids
         self._wait_s = wait_s
         self._vfs = vfs
-        self._checkpoint_pages = checkpoint_pages
+        self._seal = Seal(checkpoint_pages)
         self._watch = watch or FileWatch(path, path)
         self._worker = Worker(f"{path.name} writer", ports.clock, wait_s=wait_s, lock=FileLock(path))
         self._given_up = False
@@ -84,15 +85,16 @@ class Writer:
 
     async def close(self, *, wait_s: float | None = None) -> None:
         """What has begun ends first. A thread that waits for a lock is left behind after `wait_s`."""
-        await self._worker.stop(self._drop, wait_s=wait_s)
+        await self._worker.stop(self._end, wait_s=wait_s)
 
     def _prepare(self, steps: Sequence[str], *, create: bool) -> Marks:
         if self._given_up:  # while it waited for the lock: nothing is made that nobody wants any more
             raise StoreUnavailable(f"{self._path} is no longer to be opened")
         with translated(self._path):
             try:
+                self._watch.check_log(self._vfs)
                 marks = prepare(self._connected(), self._path, steps, self._ids.new_id, create=create)
-                self._watch.begin(self._vfs)
+                self._watch.begin(self._connected(), self._vfs)
                 return marks
             except BaseException:
                 self._drop()
@@ -119,6 +121,7 @@ class Writer:
                 result = work(connection)
                 if not connection.in_transaction:
                     raise StoreUnavailable(f"{self._path} gave up a transaction half way; nothing was written")
+                self._seal.stamp(connection)
             except apsw.BusyError:
                 self._roll_back(connection)
                 raise
@@ -127,6 +130,7 @@ class Writer:
                 self._drop()
                 raise
         self._commit(connection)
+        self._seal.move(connection)
         self._watch.check_name()  # a commit counts only if it lies where the path points
         return result
 
@@ -147,24 +151,29 @@ class Writer:
             connection = self._connected()
             connection.set_busy_timeout(0)  # the lock is held meanwhile: nobody is to wait for a foreign reader
             try:
+                seal(connection)
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
             finally:
                 connection.set_busy_timeout(int(self._wait_s * 1000))
 
     def _connected(self) -> apsw.Connection:
         if self._connection is None:
-            self._connection = connect(
-                self._path,
-                read_only=False,
-                busy_s=self._wait_s,
-                vfs=self._vfs,
-                checkpoint_pages=self._checkpoint_pages,
-            )
+            self._connection = connect(self._path, read_only=False, busy_s=self._wait_s, vfs=self._vfs)
+            self._seal.watch(self._connection)
         return self._connection
 
     def _roll_back(self, connection: apsw.Connection) -> None:
         if connection.in_transaction:
             connection.execute("rollback")
+
+    def _end(self) -> None:
+        """Whoever closes the file last moves the log into it: the seal is for that."""
+        try:
+            if self._connection is not None and self._watch.broken is None:
+                seal(self._connection)
+        except apsw.Error:
+            pass  # a lock or the disk is in the way, and then SQLite moves nothing either
+        self._drop()
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
