@@ -115,7 +115,10 @@ def _check(cls: type[Choreography]) -> None:
     seen: set[tuple[str, type[Message]]] = set()
     for reaction in cls.compiled:
         if (reaction.kind, reaction.event_type) in seen:
-            raise InvalidDefinition(f"{cls.__name__}: {reaction.kind} reacts twice to {full_name(reaction.event_type)}")
+            raise InvalidDefinition(
+                f"{cls.__name__}: {reaction.kind} reacts twice to {full_name(reaction.event_type)}; let one function "
+                "answer it with one command whose handler does both, or give the second to another kind"
+            )
         seen.add((reaction.kind, reaction.event_type))
     if not any(reaction.starts for reaction in cls.compiled):
         raise InvalidDefinition(

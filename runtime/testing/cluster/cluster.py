@@ -137,12 +137,27 @@ class Cluster:
 
     @overload
     async def send(
-        self, command: Message, *, node: str = "", kind: str = "", key: str = "", timeout_s: float = 60.0
+        self,
+        command: Message,
+        *,
+        node: str = "",
+        kind: str = "",
+        key: str = "",
+        process: str = "",
+        timeout_s: float = 60.0,
     ) -> Message | None: ...
 
     @overload
     async def send(
-        self, command: Message, answer: type[M], *, node: str = "", kind: str = "", key: str = "", timeout_s: float = 60
+        self,
+        command: Message,
+        answer: type[M],
+        *,
+        node: str = "",
+        kind: str = "",
+        key: str = "",
+        process: str = "",
+        timeout_s: float = 60.0,
     ) -> M: ...
 
     async def send(
@@ -153,17 +168,21 @@ class Cluster:
         node: str = "",
         kind: str = "",
         key: str = "",
+        process: str = "",
         timeout_s: float = 60.0,
     ) -> Message | None:
         """Send a command as a client of a node, or of the first that serves; gives the event its handler answers with.
 
         `answer` is the event that has to come. `kind` and `key` are for messages that name none, such as CancelSaga.
+        `process` names the choreography that the command is part of, whose reactions then hear what follows from it.
         Raises CommandFailed when the command was given up or answered otherwise, NodeDown when the node is gone, and
         DeadlineExceeded when no outcome is known yet.
         """
+        self._check_process(process)
         member = self._member(node) if node else self._any_serving()
         reply = await member.call(
-            lambda at: at.commands.send(command, timeout_s=timeout_s, kind=kind, key=key), timeout_s=timeout_s + 1.0
+            lambda at: at.commands.send(command, timeout_s=timeout_s, kind=kind, key=key, process=process),
+            timeout_s=timeout_s + 1.0,
         )
         name = type(command).__name__
         if reply.fault:
@@ -255,6 +274,11 @@ class Cluster:
             if node.name == name:
                 return node
         raise InvalidSettings(f"there is no node {name!r}; there are {', '.join(node.name for node in self.sim.nodes)}")
+
+    def _check_process(self, process: str) -> None:
+        names = [one.name for one in self._catalogue.choreographies]
+        if process and process not in names:
+            raise InvalidSettings(f"there is no choreography {process!r}; there are {', '.join(names) or 'none'}")
 
     def _any_serving(self) -> SimNode:
         if not self.sim.serving:

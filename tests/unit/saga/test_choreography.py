@@ -82,7 +82,7 @@ def test_a_reaction_that_makes_no_sense_is_refused(
 
 
 def test_a_kind_that_reacts_twice_to_one_event_is_refused() -> None:
-    with pytest.raises(InvalidDefinition, match=r"Wrong: billing reacts twice to shop.OrderPlaced"):
+    with pytest.raises(InvalidDefinition, match=r"billing reacts twice to shop.OrderPlaced; let one function answer"):
         define(when(OrderPlaced), on(OrderPlaced, bill), on(OrderPlaced, bill))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from actors.catalogue import catalogue
 from protos import saga_pb2
-from protos.billing_pb2 import BILLED, BillState, OrderBilled
+from protos.billing_pb2 import BILLED, REFUNDED, BillOrder, BillState, OrderBilled
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import (
     CANCELLED,
@@ -165,6 +165,28 @@ async def test_a_saga_is_cancelled_by_kind_and_key(make_cluster: MakeCluster) ->
     await cluster.restart("billing")
     await cluster.at_rest()
     assert await cluster.status("order-process", "ORD-1") == "compensated"
+
+
+async def test_a_command_that_is_part_of_a_choreography_is_heard_by_its_reactions(make_cluster: MakeCluster) -> None:
+    cluster = await make_cluster(catalogue())
+    bill = BillOrder(order_id="ORD-1", amount_cents=100, line=OrderLine(sku="lamp", quantity=1))
+    await cluster.send(bill, OrderBilled, process="order-choreography")
+    await cluster.at_rest()
+    assert (await cluster.state("billing", "ORD-1", BillState)).status == REFUNDED, "there was no lamp"
+
+
+async def test_a_command_that_is_part_of_no_choreography_reaches_no_reaction(make_cluster: MakeCluster) -> None:
+    cluster = await make_cluster(catalogue())
+    await cluster.send(BillOrder(order_id="ORD-1", amount_cents=100), OrderBilled)
+    await cluster.at_rest()
+    assert (await cluster.state("billing", "ORD-1", BillState)).status == BILLED
+
+
+@pytest.mark.parametrize("process", ["order-coreography", "order-process", "billing"])
+async def test_an_unknown_choreography_is_named_with_those_there_are(make_cluster: MakeCluster, process: str) -> None:
+    cluster = await make_cluster(catalogue(), nodes=1)
+    with pytest.raises(InvalidSettings, match=f"no choreography '{process}'; there are order-choreography"):
+        await cluster.send(order(), process=process)
 
 
 async def test_bad_nodes_are_refused(make_cluster: MakeCluster) -> None:
