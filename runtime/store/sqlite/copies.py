@@ -32,6 +32,7 @@ _BUSY_S = 10.0
 def back_up(store: Path, to: Path) -> int:
     """Write a whole, checked copy of a store, live or not; gives its size in bytes. Raises StoreError."""
     check_file(store, create=False)
+    check_links(Path(os.path.realpath(store)))
     if to.exists():
         raise StoreUnavailable(f"{to} is there already, and a backup replaces nothing; name a new file")
     with _files(to), TemporaryDirectory(prefix=f"{to.name}.", suffix=".part", dir=to.parent) as folder:

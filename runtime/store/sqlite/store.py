@@ -38,7 +38,7 @@ from runtime.store.sqlite.reader import Reader
 from runtime.store.sqlite.rows import history_row, node_row, subscription
 from runtime.store.sqlite.schema import Marks, check_file, identify
 from runtime.store.sqlite.statements import LOAD_ACTORS
-from runtime.store.sqlite.watch import FileWatch
+from runtime.store.sqlite.watch import FileWatch, check_links
 from runtime.store.sqlite.writer import Writer
 
 __all__ = ["SqliteStore"]
@@ -102,6 +102,7 @@ class SqliteStore:
     async def open(self) -> None:
         if self._view:
             check_file(self._path, create=False)
+            check_links(self._path)
             with translated(self._path):
                 self._watch.check_log(self._vfs)
             self._reader.open()

@@ -9,6 +9,8 @@ of this process holds on the file (https://sqlite.org/howtocorrupt.html, 2.2).
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 
 import apsw
@@ -28,11 +30,19 @@ _FOREIGN_LOG = (
     "stays; stop all nodes, and restore the backup with `python -m runtime.admin restore`, which removes the log"
 )
 
+_MOUNTS = Path("/proc/self/mountinfo")
+_OCTAL = re.compile(rb"\\([0-7]{3})")
+
 _Seen = tuple[int, int]  # device and inode
 
 
 def check_links(path: Path) -> None:
     """Refuse a file with two names: each would have a lock and a log of its own. Raises StoreUnavailable."""
+    if str(path) in _mount_points():
+        raise StoreUnavailable(
+            f"{path} is mounted by itself, and its lock and log would lie beside the mount, not beside the file; "
+            "mount the folder that it is in instead"
+        )
     try:
         links = path.stat().st_nlink
     except OSError:
@@ -145,6 +155,17 @@ class FileWatch:
     def _fail(self, error: StoreError) -> None:
         self.note(error)
         raise error
+
+
+def _mount_points() -> frozenset[str]:
+    """Where something is mounted, as this process sees it; Linux only, else none."""
+    try:
+        lines = _MOUNTS.read_bytes().splitlines()
+    except OSError:
+        return frozenset()
+    # "36 35 98:0 /root /mnt/a\040b rw ...": blanks, tabs, line ends and backslashes are written in octal
+    fields = [line.split(b" ")[4] for line in lines if line.count(b" ") > 4]
+    return frozenset(os.fsdecode(_OCTAL.sub(lambda found: bytes([int(found[1], 8)]), field)) for field in fields)
 
 
 def _seen(path: Path) -> _Seen | None:
