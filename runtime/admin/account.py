@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from google.protobuf.message import DecodeError, Message
 
 from protos import durable_pb2, saga_pb2
-from runtime.admin.survey import kinds_of, owner_of, shards_per_kind
+from runtime.admin.survey import hosts_of, kinds_of, owner_of
 from runtime.contracts import Contracts
-from runtime.envelope import address_of, shard_of
+from runtime.envelope import address_of
 from runtime.errors import AmendsError
 from runtime.observe.conversation import Status, TracedMessage, conversation_of
 from runtime.store.port import Store
@@ -55,6 +55,8 @@ class Account:
     shard: int
     owner: str  # node; empty when nobody's
     owner_alive: bool
+    hosts: tuple[str, ...]  # nodes with a lease that host its kind
+    known: bool  # whether a node has ever told of its kind
     row: ActorRow | None
     state: Message | None  # of a saga: its business state; None when this process does not know the type
     unreadable: str  # why there is no state
@@ -82,29 +84,29 @@ class _Found:
 async def accounts(store: Store, contracts: Contracts, key: str, *, kind: str = "") -> list[Account]:
     """The account of every actor with this key, or of the one of this kind; by kind. Raises StoreError."""
     view = await store.cluster()
-    return [_account(view, contracts, key, found) for found in await _found(store, view, key, kind)]
+    return [_account(view, contracts, key, found) for found in await _found(store, key, kind)]
 
 
 async def conversations_of_key(store: Store, key: str, *, kind: str = "") -> list[bytes]:
     """The conversations that made the actors with this key, and those of the mail that waits for them."""
     ids: dict[bytes, None] = {}
-    for found in await _found(store, await store.cluster(), key, kind):
+    for found in await _found(store, key, kind):
         if found.row is not None:
             ids[found.row.conversation] = None
         ids.update((mail.conversation, None) for mail in found.mail)
     return list(ids)
 
 
-async def _found(store: Store, view: ClusterView, key: str, kind: str) -> list[_Found]:
+async def _found(store: Store, key: str, kind: str) -> list[_Found]:
+    """Not by the kinds that nodes have told of: mail waits for others too."""
     rows = {row.kind: row for row in await store.actors_with_key(key)}
+    shards = {**dict(await store.mail_with_key(key)), **{row.kind: row.shard for row in rows.values()}}
     found = []
-    for one in sorted({*rows, *kinds_of(view)}):
+    for one, shard in sorted(shards.items()):
         if kind in ("", one):
-            row = rows.get(one)
-            shard = row.shard if row is not None else shard_of(key, shards_per_kind(view, one))
             mail = await store.waiting_for((one, key), shard, limit=_MAIL_MAX)
-            if row is not None or mail:
-                found.append(_Found(one, shard, row, mail))
+            if one in rows or mail:
+                found.append(_Found(one, shard, rows.get(one), mail))
     return found
 
 
@@ -117,6 +119,8 @@ def _account(view: ClusterView, contracts: Contracts, key: str, found: _Found) -
         shard=found.shard,
         owner=owner,
         owner_alive=alive,
+        hosts=hosts_of(view, found.kind),
+        known=found.kind in kinds_of(view),
         row=found.row,
         state=state,
         unreadable=unreadable,
@@ -220,10 +224,14 @@ def _timer_waits(account: Account, now_s: float) -> Iterator[str]:
 
 def _owner_waits(account: Account) -> Iterator[str]:
     """Mail and timers need an owner that lives."""
-    if not account.owner:
-        yield f"a node: nobody owns shard {account.shard} of {account.kind}; launch one that hosts it"
-    elif not account.owner_alive:
-        yield f"a node: {account.owner}, which owns shard {account.shard} of {account.kind}, has no lease any more"
+    where = f"shard {account.shard} of {account.kind}"
+    if account.owner and not account.owner_alive:
+        yield f"a node: {account.owner}, which owns {where}, has no lease any more"
+    elif not account.hosts:
+        never = "" if account.known else ", and none has told of that kind yet"
+        yield f"a node: none that lives hosts {account.kind}{never}; launch one that does"
+    elif not account.owner:
+        yield f"a node: nobody owns {where}, which {' or '.join(account.hosts)} has yet to take"
 
 
 def span(seconds: float) -> str:

@@ -17,18 +17,17 @@ __all__ = [
     "SagaEntry",
     "ShardEntry",
     "Wanted",
+    "hosts_of",
     "kinds_of",
     "nodes_of",
     "owner_of",
     "sagas",
     "shards_of",
-    "shards_per_kind",
 ]
 
 _SAGA_TYPE = saga_pb2.SagaRecord.DESCRIPTOR.full_name
 _PAGE = 500
 _LETTERS_MAX = 100_000  # beyond these an instance's own are not counted
-_SHARDS_DEFAULT = 16  # the setting's default, for a kind whose shards nobody has taken yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +82,6 @@ def kinds_of(view: ClusterView) -> tuple[str, ...]:
     return tuple(sorted(kinds.union(*(node.kinds for node in view.nodes))))
 
 
-def shards_per_kind(view: ClusterView, kind: str) -> int:
-    """Into how many slices the keys of a kind fall."""
-    return max((row.shard + 1 for row in view.shards if row.kind == kind), default=_SHARDS_DEFAULT)
-
-
 def nodes_of(view: ClusterView) -> tuple[tuple[NodeRow, float, int], ...]:
     """Each node, the seconds left of its lease (negative once it has expired), and how many shards it owns."""
     owned: dict[str, int] = {}
@@ -114,6 +108,11 @@ def owner_of(view: ClusterView, kind: str, shard: int) -> tuple[str, bool]:
         if (row.kind, row.shard) == (kind, shard):
             return row.owner, row.owner in _alive(view)
     return "", False
+
+
+def hosts_of(view: ClusterView, kind: str) -> tuple[str, ...]:
+    """The nodes with a lease that host a kind."""
+    return tuple(node.name for node in view.nodes if kind in node.kinds and node.lease_until_s > view.now_s)
 
 
 def _alive(view: ClusterView) -> frozenset[str]:

@@ -286,6 +286,9 @@ class MemoryStore:
     async def actors_with_key(self, key: str) -> list[ActorRow]:
         return sorted((row for row in self._actors.values() if row.key == key), key=lambda row: row.kind)
 
+    async def mail_with_key(self, key: str) -> list[tuple[str, int]]:
+        return sorted({(row.kind, row.shard) for row in self._all_mail() if row.key == key})
+
     async def actors(self, kind: str, *, limit: int, after: str = "") -> list[ActorRow]:
         rows = [row for row in self._actors.values() if row.kind == kind and row.key > after]
         return sorted(rows, key=lambda row: row.key)[:limit]

@@ -197,6 +197,10 @@ class Store(Protocol):
         """Actors of every kind that have this key."""
         ...
 
+    async def mail_with_key(self, key: str) -> list[tuple[str, int]]:
+        """Kind and shard of every actor with this key that mail waits for, parked and delayed included."""
+        ...
+
     async def actors(self, kind: str, *, limit: int, after: str = "") -> list[ActorRow]:
         """Actors of a kind, by key."""
         ...

@@ -155,6 +155,7 @@ def reads(draw: st.DrawFn) -> Operation:
         lambda s: s.mail_of_conversation(conversation),
         lambda s: s.dead_letters(limit=limit, after=id),
         lambda s: s.actors_with_key(key),
+        lambda s: s.mail_with_key(key),
         lambda s: s.actors(kind, limit=limit, after=key),
         lambda s: s.cluster(),
     ]

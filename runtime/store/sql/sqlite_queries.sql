@@ -123,6 +123,9 @@ from mail where conversation = ? order by sent_at_s, sequence, id, kind, key, sh
 select kind, key, shard, id, conversation, sent_at_s, sequence, due_at_s, attempts, parked, parked_at_s, envelope
 from mail where parked <> '' and id > :after order by id, kind, key, shard limit :limit;
 
+-- name: mail_with_key
+select distinct kind, shard from mail where key = ? order by kind, shard;
+
 -- name: kinds
 -- Each kind by one seek in the index of the key, instead of a pass over all actors.
 with recursive known(kind) as (

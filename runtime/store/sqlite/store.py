@@ -194,11 +194,11 @@ class SqliteStore:
             "after_key": None if after is None else after.key,
             "after_shard": None if after is None else after.shard,
         }
-        return await self._mail("waiting", parameters)
+        return await self._rows(MailRow, "waiting", parameters)
 
     async def waiting_for(self, address: Address, shard: int, *, limit: int) -> list[MailRow]:
         kind, key = address
-        return await self._mail("waiting_for", {"kind": kind, "shard": shard, "key": key, "limit": limit})
+        return await self._rows(MailRow, "waiting_for", {"kind": kind, "shard": shard, "key": key, "limit": limit})
 
     async def mail_of(self, address: Address, shard: int, id: bytes) -> MailRow | None:
         def read(connection: apsw.Connection) -> MailRow | None:
@@ -209,7 +209,7 @@ class SqliteStore:
 
     async def due(self, kind: str, shards: Sequence[int], *, before_s: float, limit: int) -> list[ActorRow]:
         parameters = {"kind": kind, "shards": json.dumps(list(shards)), "before_s": before_s, "limit": limit}
-        return await self._actors("due", parameters)
+        return await self._rows(ActorRow, "due", parameters)
 
     async def purge(self, *, handled_before_s: float, limit: int, after: bytes = b"") -> tuple[int, bytes]:
         old, next_after = await self._reader.patiently(
@@ -319,30 +319,27 @@ class SqliteStore:
         return await self._reader.patiently(read)
 
     async def mail_of_conversation(self, conversation: bytes) -> list[MailRow]:
-        return await self._mail("mail_of_conversation", (conversation,))
+        return await self._rows(MailRow, "mail_of_conversation", (conversation,))
 
     async def dead_letters(self, *, limit: int, after: bytes = b"") -> list[MailRow]:
-        return await self._mail("dead_letters", {"after": after, "limit": limit})
+        return await self._rows(MailRow, "dead_letters", {"after": after, "limit": limit})
 
     async def actors_with_key(self, key: str) -> list[ActorRow]:
         def read(connection: apsw.Connection) -> list[ActorRow]:
-            kinds = [kind for (kind,) in connection.execute(self._sql["kinds"])]
-            rows = LOAD_ACTORS.read(connection, [(kind, key) for kind in kinds])
+            rows = LOAD_ACTORS.read(connection, [(kind, key) for (kind,) in connection.execute(self._sql["kinds"])])
             return sorted((ActorRow(*row) for row in rows), key=lambda row: row.kind)
 
         return await self._reader.patiently(read)
 
+    async def mail_with_key(self, key: str) -> list[tuple[str, int]]:
+        return await self._rows(lambda kind, shard: (kind, shard), "mail_with_key", (key,))
+
     async def actors(self, kind: str, *, limit: int, after: str = "") -> list[ActorRow]:
-        return await self._actors("actors", {"kind": kind, "after": after, "limit": limit})
+        return await self._rows(ActorRow, "actors", {"kind": kind, "after": after, "limit": limit})
 
-    async def _mail(self, name: str, parameters: dict[str, object] | tuple[object, ...]) -> list[MailRow]:
+    async def _rows(self, make: Callable[..., T], name: str, parameters: apsw.Bindings) -> list[T]:
         return await self._reader.patiently(
-            lambda connection: [MailRow(*row) for row in connection.execute(self._sql[name], parameters)]
-        )
-
-    async def _actors(self, name: str, parameters: dict[str, object]) -> list[ActorRow]:
-        return await self._reader.patiently(
-            lambda connection: [ActorRow(*row) for row in connection.execute(self._sql[name], parameters)]
+            lambda connection: [make(*row) for row in connection.execute(self._sql[name], parameters)]
         )
 
     async def _write(self, work: Callable[[apsw.Connection], T], *, vital: bool = False) -> T:

@@ -56,6 +56,18 @@ class OperatorConformance(ConformanceBase):
             assert await store.actors_with_key("a") == rows
             assert await store.actors_with_key("c") == []
 
+    async def test_mail_for_a_key_is_found_in_every_kind(self) -> None:
+        async with self.store() as store:
+            rows = [
+                mail_row(1, "a", kind="sales", shard=8),
+                mail_row(2, "a", kind="billing", shard=3, parked="boom"),
+                mail_row(3, "a", kind="billing", shard=3),
+                mail_row(4, "b", kind="zebra"),
+            ]
+            await self.commit(store, *(post(row) for row in rows), Transition(actor=actor_row("c"), expected=EMPTY))
+            assert await store.mail_with_key("a") == [("billing", 3), ("sales", 8)]
+            assert await store.mail_with_key("c") == []
+
     async def test_actors_of_a_kind_are_listed_page_by_page(self) -> None:
         async with self.store() as store:
             rows = [actor_row(key) for key in ("Z", "a", "b", "é", "中", "🚚")]

@@ -168,6 +168,7 @@ class TurnConformance(ConformanceBase):
                 partial(store.mail_of_conversation, id_of(0)),
                 partial(store.dead_letters, limit=9),
                 partial(store.actors_with_key, "a"),
+                partial(store.mail_with_key, "a"),
                 partial(store.actors, "billing", limit=9),
             ]
             for load in loads:

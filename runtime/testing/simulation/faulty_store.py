@@ -244,6 +244,9 @@ class FaultyStore:
     async def actors_with_key(self, key: str) -> list[ActorRow]:
         return await self._read(lambda: self._database.rows.actors_with_key(key))
 
+    async def mail_with_key(self, key: str) -> list[tuple[str, int]]:
+        return await self._read(lambda: self._database.rows.mail_with_key(key))
+
     async def actors(self, kind: str, *, limit: int, after: str = "") -> list[ActorRow]:
         return await self._read(lambda: self._database.rows.actors(kind, limit=limit, after=after))
 

@@ -61,7 +61,36 @@ async def test_mail_that_waits_is_told_with_the_owner_that_is_missing(store: Mem
     await fill(store, actor("billing"), mail(2))
     turn, node = (await account_of(store, "billing")).waits_for
     assert turn.startswith("its turn to handle BillOrder from sales/ORD-1, sent ")
-    assert node == "a node: nobody owns shard 3 of billing; launch one that hosts it"
+    assert node == "a node: none that lives hosts billing, and none has told of that kind yet; launch one that does"
+
+
+async def test_mail_of_a_kind_that_no_node_knows_is_told(store: MemoryStore) -> None:
+    await join(store, "sales-1", kinds=("sales",))
+    await fill(store, actor("sales"), mail(2, kind="biling"), replace(mail(3, kind="audit"), shard=40))
+    found = {account.kind: account for account in await accounts(store, CONTRACTS, "ORD-1")}
+    assert list(found) == ["audit", "biling", "sales"]
+    turn, node = found["biling"].waits_for
+    assert turn.startswith("its turn to handle BillOrder from sales/ORD-1")
+    assert node == "a node: none that lives hosts biling, and none has told of that kind yet; launch one that does"
+    assert (found["audit"].shard, len(found["audit"].mail)) == (40, 1), "however many shards it has"
+    assert await conversations_of_key(store, "ORD-1", kind="biling") == [TALK]
+
+
+async def test_mail_of_a_kind_that_no_node_hosts_any_more_is_told(store: MemoryStore) -> None:
+    await join(store, "sales-1", kinds=("sales",))
+    await store.assign("billing", 3, owner="", expected_epoch=0)
+    await fill(store, mail(2))
+    assert (await account_of(store, "billing")).waits_for[-1] == (
+        "a node: none that lives hosts billing; launch one that does"
+    )
+
+
+async def test_a_shard_that_nobody_has_taken_yet_is_told(store: MemoryStore) -> None:
+    await join(store, "billing-1", kinds=("billing",))
+    await fill(store, replace(mail(2), shard=4))
+    assert (await account_of(store, "billing")).waits_for[-1] == (
+        "a node: nobody owns shard 4 of billing, which billing-1 has yet to take"
+    )
 
 
 async def test_an_owner_without_a_lease_is_told(store: MemoryStore) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.admin.survey import Wanted, kinds_of, nodes_of, sagas, shards_of, shards_per_kind
+from runtime.admin.survey import Wanted, kinds_of, nodes_of, sagas, shards_of
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Subscription
 from tests.unit.admin.rows import SAGA, STEP, actor, fill, join, mail, saga
@@ -29,9 +29,7 @@ async def test_kinds_are_known_from_nodes_shards_and_subscriptions(store: Memory
     await join(store, "sales-1", kinds=("sales",))
     await store.assign("billing", 31, owner="", expected_epoch=0)
     await store.subscribe([Subscription("shop.OrderPlaced", "audit", "order_id")], kind="audit")
-    view = await store.cluster()
-    assert kinds_of(view) == ("audit", "billing", "sales")
-    assert (shards_per_kind(view, "billing"), shards_per_kind(view, "audit")) == (32, 16)
+    assert kinds_of(await store.cluster()) == ("audit", "billing", "sales")
 
 
 async def test_s86_list_stuck(store: MemoryStore) -> None:
