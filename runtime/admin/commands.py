@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 import click
 from rich.console import Console, Group, RenderableType
@@ -31,6 +32,7 @@ from runtime.admin.dead_letters import (
     find,
     replay,
 )
+from runtime.admin.processes import AT_REST, processes
 from runtime.admin.retries import retry_saga
 from runtime.admin.session import Session, load_contracts
 from runtime.admin.survey import Wanted, nodes_of, sagas, shards_of
@@ -145,7 +147,7 @@ def list_sagas(
     limit: int,
     as_json: bool,
 ) -> None:
-    """Saga instances, longest without progress first."""
+    """Saga instances, longest without progress first. `processes` lists what choreographies do."""
     wanted = Wanted(status=status or "", kind=kind, key=key, idle_s=idle)
     found = session.run(lambda store: sagas(store, wanted))
     shown = found[:limit]
@@ -153,6 +155,25 @@ def list_sagas(
     if len(found) > limit:
         click.echo(f"warning: {len(found) - limit} more fit, beyond --limit", err=True)
     if exit_code and any(entry.needs_a_person for entry in found):
+        raise SystemExit(_NEEDS_A_PERSON)
+
+
+@admin.command("processes")
+@click.option("--status", type=click.Choice(["parked", "waiting", AT_REST]), default=None, help="Only those so.")
+@click.option("--kind", default="", metavar="NAME", help="Only those of this choreography.")
+@click.option("--key", default="", metavar="PREFIX", help="Only those whose key begins like this.")
+@click.option("--age", "age_s", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Only those as old.")
+@click.option("--exit-code", is_flag=True, help="Exit with 8 if one that fits has dead letters.")
+@_limit
+@_as_json
+@click.pass_obj
+def list_processes(session: Session, /, exit_code: bool, as_json: bool, limit: int, **wanted: Any) -> None:
+    """Processes that no saga drives: what they wait for, open ones first. At rest: nobody has anything to do."""
+    found, more, needed = session.run(lambda store: processes(store, limit=limit, **wanted))
+    _show(as_json, [asdict(one) for one in found], tables.processes_table(found, session.now_s()), "no process")
+    if more:
+        click.echo(f"{more} more fit, beyond --limit", err=True)
+    if exit_code and needed:
         raise SystemExit(_NEEDS_A_PERSON)
 
 

@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError
 
 from protos import saga_pb2
 from runtime.admin.dead_letters import dead_letters
+from runtime.admin.processes import kinds_of
 from runtime.store.port import Store
 from runtime.store.records import ActorRow, ClusterView, NodeRow
 
@@ -74,12 +75,6 @@ class Wanted:
             and entry.key.startswith(self.key)
             and entry.last_progress_at_s <= now_s - self.idle_s
         )
-
-
-def kinds_of(view: ClusterView) -> tuple[str, ...]:
-    """Every kind the cluster has ever heard of."""
-    kinds = {row.kind for row in view.shards} | {one.kind for one in view.subscriptions}
-    return tuple(sorted(kinds.union(*(node.kinds for node in view.nodes))))
 
 
 def nodes_of(view: ClusterView) -> tuple[tuple[NodeRow, float, int], ...]:

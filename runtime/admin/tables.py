@@ -12,6 +12,7 @@ from rich.text import Text
 from protos import saga_pb2
 from runtime.admin.account import Account, span
 from runtime.admin.dead_letters import DeadLetter
+from runtime.admin.processes import ProcessEntry
 from runtime.admin.survey import SagaEntry, ShardEntry
 from runtime.envelope import address_of
 from runtime.observe.conversation import Conversation, Status, TracedMessage
@@ -26,6 +27,7 @@ __all__ = [
     "dead_letters_table",
     "nodes_table",
     "printable",
+    "processes_table",
     "sagas_table",
     "shards_table",
 ]
@@ -91,6 +93,21 @@ def sagas_table(entries: Iterable[SagaEntry], now_s: float) -> Table:
             printable(entry.step),
             f"{span(now_s - entry.last_progress_at_s)} ago",
             printable(entry.reason),
+        )
+    return table
+
+
+def processes_table(entries: Iterable[ProcessEntry], now_s: float) -> Table:
+    table = _table("process", "key", "status", "started", "open", "conversation")
+    for entry in entries:
+        style = {"parked": "bold red", "waiting": "yellow"}.get(entry.status, "green")
+        table.add_row(
+            printable(entry.kind),
+            printable(entry.key),
+            Text(entry.status, style),
+            f"{span(now_s - entry.started_at_s)} ago",
+            printable(", ".join(entry.open)),
+            entry.conversation,
         )
     return table
 

@@ -275,6 +275,11 @@ class MemoryStore:
         rows = self._history.get(conversation, {}).values()
         return sorted(rows, key=lambda row: (row.handled_at_s, row.id))
 
+    async def handled_of(self, kind: str, type: str, *, limit: int, after: tuple[bytes, bytes]) -> list[HistoryRow]:
+        every = itertools.chain.from_iterable(rows.values() for rows in self._history.values())
+        rows = [row for row in every if (row.kind, row.type) == (kind, type) and (row.conversation, row.id) > after]
+        return sorted(rows, key=lambda row: (row.conversation, row.id))[:limit]
+
     async def mail_of_conversation(self, conversation: bytes) -> list[MailRow]:
         rows = [row for row in self._all_mail() if row.conversation == conversation]
         return _oldest(rows, len(rows))

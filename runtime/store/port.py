@@ -187,6 +187,10 @@ class Store(Protocol):
         """By handled_at_s."""
         ...
 
+    async def handled_of(self, kind: str, type: str, *, limit: int, after: tuple[bytes, bytes]) -> list[HistoryRow]:
+        """What actors of a kind handled of one type, by (conversation, id), from behind this pair on. Reads it all."""
+        ...
+
     async def mail_of_conversation(self, conversation: bytes) -> list[MailRow]: ...
 
     async def dead_letters(self, *, limit: int, after: bytes = b"") -> list[MailRow]:

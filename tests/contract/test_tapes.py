@@ -152,6 +152,7 @@ def reads(draw: st.DrawFn) -> Operation:
         lambda s: s.mail_of((kind, key), shard, id),
         lambda s: s.due(kind, some, before_s=due_s, limit=limit),
         lambda s: s.conversation(conversation),
+        lambda s: s.handled_of(kind, "shop.BillOrder", limit=limit, after=(conversation, id)),
         lambda s: s.mail_of_conversation(conversation),
         lambda s: s.dead_letters(limit=limit, after=id),
         lambda s: s.actors_with_key(key),

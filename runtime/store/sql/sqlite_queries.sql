@@ -123,6 +123,11 @@ from mail where conversation = ? order by sent_at_s, sequence, id, kind, key, sh
 select kind, key, shard, id, conversation, sent_at_s, sequence, due_at_s, attempts, parked, parked_at_s, envelope
 from mail where parked <> '' and id > :after order by id, kind, key, shard limit :limit;
 
+-- name: handled_of
+select conversation, id, kind, key, shard, revision, handled_at_s, outcome, attempts, node, error, type, sender,
+  cause, sent_at_s, caused
+from history where kind = ? and type = ? and (conversation, id) > (?, ?) order by conversation, id limit ?;
+
 -- name: mail_with_key
 select distinct kind, shard from mail where key = ? order by kind, shard;
 

@@ -313,10 +313,10 @@ class SqliteStore:
         return self._clock.now_s()
 
     async def conversation(self, conversation: bytes) -> list[HistoryRow]:
-        def read(connection: apsw.Connection) -> list[HistoryRow]:
-            return [history_row(row) for row in connection.execute(self._sql["conversation"], (conversation,))]
+        return await self._rows(lambda *row: history_row(row), "conversation", (conversation,))
 
-        return await self._reader.patiently(read)
+    async def handled_of(self, kind: str, type: str, *, limit: int, after: tuple[bytes, bytes]) -> list[HistoryRow]:
+        return await self._rows(lambda *row: history_row(row), "handled_of", (kind, type, *after, limit))
 
     async def mail_of_conversation(self, conversation: bytes) -> list[MailRow]:
         return await self._rows(MailRow, "mail_of_conversation", (conversation,))

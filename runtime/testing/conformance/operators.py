@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from runtime.store.records import Transition
 from runtime.testing.conformance.case import ConformanceBase
 from runtime.testing.conformance.samples import EMPTY, actor_row, history_row, id_of, mail_row, post
@@ -19,6 +21,15 @@ class OperatorConformance(ConformanceBase):
             await self.commit(store, *(Transition(history=(row,)) for row in [others, *reversed(rows)]))
             assert await store.conversation(id_of(5)) == rows
             assert await store.conversation(id_of(7)) == []
+
+    async def test_what_was_handled_of_one_type_is_listed_page_by_page(self) -> None:
+        async with self.store() as store:
+            rows = [history_row(number, conversation=talk) for talk, number in ((1, 4), (1, 5), (2, 1), (3, 2))]
+            others = (replace(rows[0], id=id_of(8), type="other"), replace(rows[0], id=id_of(9), kind="other"))
+            await self.commit(store, *(Transition(history=(row,)) for row in [*others, *reversed(rows)]))
+            kind, type = rows[0].kind, rows[0].type
+            assert await store.handled_of(kind, type, limit=3, after=(b"", b"")) == rows[:3]
+            assert await store.handled_of(kind, type, limit=3, after=(rows[2].conversation, rows[2].id)) == rows[3:]
 
     async def test_mail_of_a_conversation_is_found_wherever_it_waits(self) -> None:
         async with self.store() as store:

@@ -235,6 +235,9 @@ class FaultyStore:
     async def conversation(self, conversation: bytes) -> list[HistoryRow]:
         return await self._read(lambda: self._database.rows.conversation(conversation))
 
+    async def handled_of(self, kind: str, type: str, *, limit: int, after: tuple[bytes, bytes]) -> list[HistoryRow]:
+        return await self._read(lambda: self._database.rows.handled_of(kind, type, limit=limit, after=after))
+
     async def mail_of_conversation(self, conversation: bytes) -> list[MailRow]:
         return await self._read(lambda: self._database.rows.mail_of_conversation(conversation))
 

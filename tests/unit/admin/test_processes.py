@@ -1,0 +1,98 @@
+"""Processes that no saga drives are listed by their history and their mail."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner, Result
+
+from runtime.admin.commands import admin
+from runtime.admin.session import Session
+from runtime.envelope import encode
+from runtime.store.memory import MemoryStore
+from runtime.store.records import HistoryRow, MailRow, Subscription
+from tests.unit.admin.rows import fill, history, id_of, mail, saga
+
+FLOW = "order-choreography"
+
+
+def run(store: MemoryStore, *arguments: str) -> Result:
+    return CliRunner().invoke(admin, list(arguments), obj=Session(store=store))
+
+
+def began(talk: int, key: str, *, kind: str = "billing", sent_at_s: float = 98.0) -> HistoryRow:
+    row = history(talk, kind=kind)
+    return replace(row, conversation=id_of(talk), key=key, type="shop.OrderPlaced", sent_at_s=sent_at_s)
+
+
+def waits(number: int, talk: int, key: str, *, parked: str = "", process: str = FLOW) -> MailRow:
+    row = mail(number, kind="warehouse", parked=parked)
+    envelope = encode(
+        id=row.id,
+        kind="warehouse",
+        key=key,
+        type="shop.OrderBilled",
+        body=b"",
+        conversation=id_of(talk),
+        process=process,
+    )
+    return replace(row, key=key, conversation=id_of(talk), envelope=envelope.encoded)
+
+
+@pytest.fixture
+def shop(store: MemoryStore) -> MemoryStore:
+    async def prepare() -> None:
+        starts = Subscription("shop.OrderPlaced", "order-process", "order_id", "order-process", starts=True)
+        await store.subscribe([starts], kind="order-process")
+        for kind in ("billing", "audit"):  # two that begin with the same event make one process
+            await store.subscribe([Subscription("shop.OrderPlaced", kind, "order_id", FLOW, starts=True)], kind=kind)
+        await store.subscribe([Subscription("shop.OrderBilled", "warehouse", "order_id", FLOW)], kind="warehouse")
+        await fill(store, began(1, "ORD-1"), began(2, "ORD-2"), began(3, "ORD-3"), began(3, "ORD-3", kind="audit"))
+        await fill(store, waits(12, 2, "ORD-2"), waits(13, 3, "ORD-3", parked="boom"), waits(14, 4, "NEW-4"))
+        await fill(store, began(5, "ORD-5", kind="order-process"), saga("ORD-5"))  # a saga's own
+        await fill(store, waits(16, 5, "ORD-5", process="order-process"))
+
+    asyncio.run(prepare())
+    return store
+
+
+def listed(store: MemoryStore, *arguments: str) -> dict[str, str]:
+    return {one["key"]: one["status"] for one in json.loads(run(store, "processes", "--json", *arguments).stdout)}
+
+
+def test_each_process_is_listed_once_with_what_it_waits_for(shop: MemoryStore) -> None:
+    assert listed(shop) == {"ORD-1": "at rest", "ORD-2": "waiting", "ORD-3": "parked", "NEW-4": "waiting"}
+    *open_, last = json.loads(run(shop, "processes", "--json").stdout)
+    assert (last["key"], last["kind"], last["open"]) == ("ORD-1", FLOW, [])
+    assert last["conversation"] == id_of(1).hex() and last["started_at_s"] == 98.0
+    assert {tuple(one["open"]) for one in open_ if one["key"] == "ORD-3"} == {("shop.OrderBilled for warehouse/ORD-3",)}
+    assert "shop.OrderBilled for warehouse/ORD-2" in run(shop, "processes").stdout
+
+
+@pytest.mark.parametrize(
+    ("filter", "keys"),
+    [
+        (("--key", "NEW"), ["NEW-4"]),
+        (("--status", "at rest"), ["ORD-1"]),
+        (("--kind", "other"), []),
+        (("--kind", FLOW, "--status", "parked"), ["ORD-3"]),
+        (("--age", "1e12"), []),
+    ],
+)
+def test_filters_choose_among_them(shop: MemoryStore, filter: tuple[str, ...], keys: list[str]) -> None:
+    assert list(listed(shop, *filter)) == keys
+
+
+def test_what_needs_a_person_is_an_exit_code_also_beyond_the_limit(shop: MemoryStore) -> None:
+    assert run(shop, "processes").exit_code == 0
+    done = run(shop, "processes", "--exit-code", "--limit", "1")
+    assert done.exit_code == 8 and "3 more fit, beyond --limit" in done.stderr
+    assert run(shop, "processes", "--exit-code", "--status", "waiting").exit_code == 0
+
+
+def test_a_store_without_choreographies_says_so(store: MemoryStore) -> None:
+    assert run(store, "processes").output == "no process\n"
+    assert "processes" in run(store, "sagas", "--help").output
