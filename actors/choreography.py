@@ -11,8 +11,22 @@ Each function below says what an event means to the one who reacts: a command to
 from __future__ import annotations
 
 from protos.billing_pb2 import BillOrder, CloseBill, OrderBilled, OrderRefunded, PaymentDeclined, RefundOrder
-from protos.sales_pb2 import CHOREOGRAPHY, CancelOrder, MarkReadyToShip, OrderCancelled, OrderPlaced
-from protos.warehouse_pb2 import BackOrdered, CreateShippingLabel, ShippingLabelCreated, VoidShippingLabel
+from protos.sales_pb2 import (
+    CHOREOGRAPHY,
+    CancellationRefused,
+    CancelOrder,
+    MarkReadyToShip,
+    OrderCancelled,
+    OrderPlaced,
+    OrderReadyToShip,
+)
+from protos.warehouse_pb2 import (
+    BackOrdered,
+    CreateShippingLabel,
+    ShippingLabelCreated,
+    ShippingLabelVoided,
+    VoidShippingLabel,
+)
 from runtime.saga.choreography import Choreography, on, when
 
 __all__ = ["OrderChoreography"]
@@ -69,3 +83,4 @@ class OrderChoreography(Choreography, name="order-choreography"):
         on(OrderCancelled, close_bill),
         on(OrderCancelled, void_late_label, key="line.sku"),
     )
+    ends = (OrderReadyToShip, CancellationRefused, ShippingLabelVoided)

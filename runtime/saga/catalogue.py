@@ -23,6 +23,7 @@ from runtime.errors import InvalidDefinition, InvalidSettings
 from runtime.saga.checks import check_condition
 from runtime.saga.choreography import Choreography
 from runtime.saga.definition import Definition, Meaning, StepDefinition, full_name
+from runtime.saga.endings import check_ends
 from runtime.saga.saga import Saga, SagaBehaviour
 from runtime.store.records import Subscription
 
@@ -98,6 +99,7 @@ class Catalogue:
         for process in self.choreographies:
             for reaction, command in zip(process.compiled, process.commands, strict=True):
                 self._check_reaction(process, reaction, command)
+            check_ends(process, self._handled)
         for saga in self.sagas:
             for step in saga.steps:
                 self._check_step(saga, step)
@@ -106,13 +108,16 @@ class Catalogue:
         """What handles a command. Raises InvalidDefinition when nobody does."""
         if not _knows(self.contracts, command):
             raise InvalidDefinition(f"{where}: {command.name} is in none of the catalogue's contracts")
-        behaviour = self._behaviours.get(command.kind)
-        if behaviour is None:
+        if command.kind not in self._behaviours:
             raise InvalidDefinition(f"{where}: {command.name} goes to {command.kind}, a kind that is not hosted")
-        handler = behaviour.handlers.get(command.name) if isinstance(behaviour, ServiceBehaviour) else None
+        handler = self._handled(command)
         if handler is None:
             raise InvalidDefinition(f"{where}: {command.kind} has no handler for {command.name}")
         return handler
+
+    def _handled(self, command: Contract) -> HandlerSpec | None:
+        behaviour = self._behaviours.get(command.kind)
+        return behaviour.handlers.get(command.name) if isinstance(behaviour, ServiceBehaviour) else None
 
     def _check_reaction(self, process: type[Choreography], reaction: Reaction, command: Contract) -> None:
         where = f"{process.__name__}: on {full_name(reaction.event_type)}"

@@ -3,10 +3,12 @@
     class OrderChoreography(Choreography, name="order-choreography"):
         starts = when(OrderPlaced, flow=Flow.CHOREOGRAPHY)
         reactions = (on(OrderPlaced, bill), on(OrderBilled, ship, key="line.sku"), ...)
+        ends = (OrderReadyToShip, ...)
 
 where `bill(event: OrderPlaced) -> BillOrder` translates the event into a command of the kind that reacts, which handles
 it in the same turn; None means that there is nothing to do. An event reaches only kinds that react to it in the process
-that drives its conversation, so a choreography and a saga can share all services and never both drive one order.
+that drives its conversation, so a choreography and a saga can share all services and never both drive one order. What
+its commands may be answered with, and nobody reacts to, stands in `ends`; the catalogue refuses what was forgotten.
 """
 
 from __future__ import annotations
@@ -63,6 +65,7 @@ class Choreography:
     name: ClassVar[str] = ""
     starts: ClassVar[When]
     reactions: ClassVar[tuple[On, ...]] = ()
+    ends: ClassVar[tuple[type[Message], ...]] = ()  # events to which nobody has to react
     commands: ClassVar[tuple[Contract, ...]] = ()  # what each reaction leads to
     compiled: ClassVar[tuple[Reaction, ...]] = ()  # as the kinds that react are given them
 
@@ -75,6 +78,7 @@ class Choreography:
         message_types(cls.starts.event_type, f"{cls.__name__}.starts")
         if not isinstance(cls.reactions, tuple) or not all(isinstance(one, On) for one in cls.reactions):
             raise InvalidDefinition(f"{cls.__name__} needs reactions = (on(SomeEvent, translate), ...)")
+        _check_ends(cls)
         cls.name = name
         cls.commands = tuple(_command(cls, one) for one in cls.reactions)
         pairs = zip(cls.reactions, cls.commands, strict=True)
@@ -109,6 +113,17 @@ def _reaction(cls: type[Choreography], one: On, command: Contract) -> Reaction:
     starts = one.event_type is cls.starts.event_type
     field, value = check_condition(one.event_type, dict(cls.starts.where) if starts else {}, where)
     return Reaction(one.event_type, command.kind, one.translate, key_field, cls.name, starts, field, value)
+
+
+def _check_ends(cls: type[Choreography]) -> None:
+    where = f"{cls.__name__}.ends"
+    if not isinstance(cls.ends, tuple):
+        raise InvalidDefinition(f"{where} is a tuple of events: ends = (SomeEvent, ...)")
+    for event in message_types(cls.ends, where):
+        if contract_of(event).is_command:
+            raise InvalidDefinition(f"{where}: {full_name(event)} is a command; a process ends with events")
+        if event in [one.event_type for one in cls.reactions]:
+            raise InvalidDefinition(f"{where}: {full_name(event)} has a reaction, so nothing ends there; take one out")
 
 
 def _check(cls: type[Choreography]) -> None:

@@ -28,6 +28,7 @@ def relay_class(program: Program, plan: RelayPlan) -> type[Choreography]:
     def body(namespace: dict[str, Any]) -> None:
         namespace["starts"] = when(pb.Begun, process=plan.process)
         namespace["reactions"] = tuple(_reactions(chain, deeds))
+        namespace["ends"] = _ends(chain)
 
     made: type[Choreography] = types.new_class("Relay", (Choreography,), {"name": RELAY}, body)
     return made
@@ -39,6 +40,13 @@ def _reactions(chain: list[Words], deeds: Mapping[str, Deed]) -> Iterator[On]:
         yield _onward(words.changed, later, deeds)
         yield _back(later.refused, words, deeds)
         yield _back(later.restored, words, deeds)
+
+
+def _ends(chain: list[Words]) -> tuple[Any, ...]:
+    """The last has changed; or the first refused, or was restored, if one behind it turned back. And notes."""
+    first = chain[0]
+    restored = (first.restored,) if len(chain) > 1 else ()
+    return (chain[-1].changed, first.refused, *restored, *(words.noted for words in chain))
 
 
 def _first(words: Words, deeds: Mapping[str, Deed]) -> On:

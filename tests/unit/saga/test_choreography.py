@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from protos.billing_pb2 import BillOrder, OrderBilled, RefundOrder
+from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, PaymentDeclined, RefundOrder
 from protos.sales_pb2 import CHOREOGRAPHY, OrderPlaced
-from protos.warehouse_pb2 import BackOrdered, CreateShippingLabel
+from protos.warehouse_pb2 import BackOrdered, CreateShippingLabel, ShippingLabelCreated
 from runtime.errors import InvalidDefinition
 from runtime.saga.choreography import Choreography, On, When, on, when
 
@@ -29,6 +29,7 @@ def refund(event: BackOrdered) -> RefundOrder | None:
 class OrderChoreography(Choreography, name="order-choreography"):
     starts = when(OrderPlaced, flow=CHOREOGRAPHY)
     reactions = (on(OrderPlaced, bill), on(OrderBilled, ship, key="line.sku"), on(BackOrdered, refund))
+    ends = (PaymentDeclined, ShippingLabelCreated, OrderRefunded)
 
 
 def define(starts: When, *reactions: On) -> None:
@@ -110,3 +111,18 @@ def test_a_choreography_needs_a_name_and_a_start() -> None:
         type("Nameless", (Choreography,), {"starts": when(OrderPlaced)})
     with pytest.raises(InvalidDefinition, match=r"Startless needs starts = when\(SomeEvent\)"):
         type("Startless", (Choreography,), {}, name="startless")
+
+
+@pytest.mark.parametrize(
+    ("ends", "complaint"),
+    [
+        (OrderBilled, r"Wrong.ends is a tuple of events: ends = \(SomeEvent, ...\)"),
+        (("OrderBilled",), r"Wrong.ends: 'OrderBilled' is no message type"),
+        ((BillOrder,), r"Wrong.ends: shop.BillOrder is a command; a process ends with events"),
+        ((OrderPlaced,), r"Wrong.ends: shop.OrderPlaced has a reaction, so nothing ends there"),
+    ],
+)
+def test_an_end_that_makes_no_sense_is_refused(ends: Any, complaint: str) -> None:
+    body = {"starts": when(OrderPlaced), "reactions": (on(OrderPlaced, bill),), "ends": ends}
+    with pytest.raises(InvalidDefinition, match=complaint):
+        type("Wrong", (Choreography,), body, name="wrong")
