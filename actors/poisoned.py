@@ -1,20 +1,39 @@
-"""Orders of which some are poisoned: a handler fails at them until it is mended, and operators replay what was parked.
+"""Orders of which some are poisoned: a handler, or a function of the saga, fails at them until it is mended.
 
     python -m runtime.testing simulate --workload poisoned
 
 Nothing that comes to lie among the dead letters may cost more than time: a saga whose command was given up turns back,
-one whose undo was given up is stuck until the letter is replayed, and a choreography goes on where it stopped.
+one whose undo was given up, or whose own function failed, is stuck until an operator replays the letter or has it try
+again, and a choreography goes on where it stopped.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace as changed
+from functools import wraps
+from typing import ParamSpec, TypeVar, cast
 
+from actors.catalogue import catalogue
+from actors.orchestration import (
+    OrderProcess,
+    cancel_order,
+    keep_back_order,
+    keep_label,
+    mark_ready,
+    refund_order,
+    void_label,
+)
 from actors.workload import OrderClients, Orders, Wish
+from protos.orders_pb2 import OrderProcessState
+from protos.saga_pb2 import SagaRecord
+from protos.sales_pb2 import OrderCancelled
 from runtime.admin.dead_letters import (
     Act,
     DeadLetter,
     NotAwaited,
+    NotFound,
     NotParked,
     carry_out,
     check_awaited,
@@ -22,7 +41,9 @@ from runtime.admin.dead_letters import (
     discard,
     replay,
 )
+from runtime.admin.retries import try_again
 from runtime.errors import StoreError
+from runtime.saga.saga import Saga
 from runtime.testing.simulation.cluster import SimCluster
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.world import World
@@ -40,21 +61,74 @@ _HANDLERS = (  # of messages that no client waits for
     ("sales", "shop.MarkReadyToShip"),
     ("sales", "shop.ShippingLabelCreated"),
 )
+_FUNCTIONS = (refund_order, void_label, mark_ready, keep_label, cancel_order)  # of the saga, by what it is stuck over
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class PoisonedFunction(Exception):
+    """Raised in place of a function of the saga."""
+
+
+class Bugs:
+    """Which functions of the saga raise in one run, and for which orders."""
+
+    def __init__(self) -> None:
+        self.functions: set[str] = set()
+        self.keys: set[str] = set()
+        self.raised = 0
+
+    def may_raise(self, function: Callable[_P, _T]) -> Callable[_P, _T]:
+        """The same function, until it is poisoned for the order whose state it is given."""
+
+        @wraps(function)
+        def poisoned(*arguments: _P.args, **named: _P.kwargs) -> _T:
+            key = cast("OrderProcessState", arguments[0]).order_id
+            if function.__name__ in self.functions and key in self.keys:
+                self.raised += 1
+                raise PoisonedFunction(f"{function.__name__} fails until it is mended")
+            return function(*arguments, **named)
+
+        return poisoned
+
+
+def _process(bugs: Bugs) -> type[Saga]:
+    """The order process, of which these functions may raise."""
+    keep = (bugs.may_raise(keep_label), keep_back_order)
+
+    class BuggyOrderProcess(Saga, kind=OrderProcess.kind, state=OrderProcessState):
+        """The order process as it is, until a function is poisoned."""
+
+        started_by = OrderProcess.started_by
+        bill = changed(OrderProcess.bill, undo=bugs.may_raise(refund_order))
+        ship = changed(OrderProcess.ship, keep=keep, undo=bugs.may_raise(void_label))
+        close = changed(OrderProcess.close, do=bugs.may_raise(mark_ready))
+        flow = bill >> ship >> close
+        compensated = bugs.may_raise(cancel_order)
+        compensated_by = OrderCancelled
+
+    return BuggyOrderProcess
 
 
 class Poisoned(Orders):
-    """The workload."""
+    """The workload, and the deployment of one seed: each has bugs of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, bugs: Bugs | None = None) -> None:
         super().__init__()
-        self.expects += ("replayed", "poisoned")
+        self.bugs = bugs or Bugs()
+        self.catalogue = catalogue(_process(self.bugs))
+        self.expects += ("replayed", "poisoned", "functions raised", "tried again")
         self.never = ()
+
+    def deploy(self, dice: Dice) -> Poisoned:
+        return Poisoned()
 
     def begin(self, world: World, dice: Dice) -> OrderClients:
         """Raises TypeError in a world whose handlers cannot be poisoned."""
         if not isinstance(world, SimCluster):
             raise TypeError(f"handlers are poisoned in a SimCluster, not in a {type(world).__name__}")
-        return _Clients(world, dice)
+        return _Clients(world, dice, self.bugs)
 
 
 poisoned = Poisoned
@@ -63,8 +137,9 @@ poisoned = Poisoned
 class _Clients(OrderClients):
     """They do not wait for the end of an order, which may take until somebody has mended a handler."""
 
-    def __init__(self, cluster: SimCluster, dice: Dice) -> None:
+    def __init__(self, cluster: SimCluster, dice: Dice, bugs: Bugs) -> None:
         super().__init__(cluster, dice)
+        self._bugs = bugs
         self._cluster = cluster
         self._night = dice.named("operator")
         self._store = cluster.store_of("operator", self._night.named("store"))
@@ -72,6 +147,9 @@ class _Clients(OrderClients):
         self._keys = {
             wish.request.order_id for wish in self._wishes if self._night.named(wish.request.order_id).chance(0.4)
         }
+        bugs.keys = self._keys
+        bugs.functions = {one.__name__ for one in self._night.named("functions").some(_FUNCTIONS, 0.5)}
+        self._tried_again = 0
         self._placed_all = False
         self._is_mended = False
         self._replayed = 0
@@ -96,16 +174,38 @@ class _Clients(OrderClients):
     async def _operate(self) -> None:
         """Replay in vain at first; then mend, and see to every letter until none is left."""
         ledger = self._cluster.ledger
-        while not (self._placed_all and self._is_mended and ledger.is_at_rest and not any(ledger.parked)):
+        while not (
+            self._placed_all
+            and self._is_mended
+            and ledger.is_at_rest
+            and not any(ledger.parked)
+            and not any(self._stuck())
+        ):
             await self._cluster.sleep(_LOOK_S * self._night.between(0.5, 3.0))
             if self._cluster.healed and not self._is_mended:
                 await self._cluster.sleep(self._night.between(0.0, _MENDED_S))
                 self._is_mended = True
                 self._poison.clear()
+                self._bugs.functions.clear()
             with suppress(StoreError):
+                for key in self._stuck():
+                    if self._night.chance(0.5 if self._is_mended else 0.1):
+                        await self._try_again(key)
                 for letter in await dead_letters(self._store, limit=_LETTERS_MAX):
                     if self._is_mended or self._night.chance(0.2):
                         await self._settle(letter)
+
+    def _stuck(self) -> list[str]:
+        """The keys of the sagas that are stuck."""
+        rows = self._cluster.ledger.rows_of(OrderProcess.kind)
+        return [row.key for row in rows if SagaRecord.FromString(row.state).status == SagaRecord.STUCK]
+
+    async def _try_again(self, key: str) -> None:
+        """As `retry-saga` does. Before the cause is mended it is in vain, and does no harm."""
+        act = Act("the night shift", self._cluster.ports.clock.now_s(), "mended")
+        with suppress(NotFound, NotParked):
+            await try_again(self._store, (OrderProcess.kind, key), act)
+            self._tried_again += 1
 
     async def _settle(self, letter: DeadLetter) -> None:
         """Replay it if it is still wanted; else nobody needs it any more."""
@@ -121,4 +221,11 @@ class _Clients(OrderClients):
 
     def figures(self) -> dict[str, int]:
         poisoned = self._cluster.happened["handler poisoned"]
-        return {**super().figures(), "poisoned": poisoned, "replayed": self._replayed, "discarded": self._discarded}
+        return {
+            **super().figures(),
+            "poisoned": poisoned,
+            "replayed": self._replayed,
+            "discarded": self._discarded,
+            "functions raised": self._bugs.raised,
+            "tried again": self._tried_again,
+        }

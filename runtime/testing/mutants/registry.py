@@ -11,6 +11,7 @@ from runtime.testing.mutants.ownership import OWNERSHIP
 from runtime.testing.mutants.sagas import SAGAS
 from runtime.testing.mutants.store import STORE
 from runtime.testing.mutants.timers import TIMERS
+from runtime.testing.mutants.tries import TRIES
 from runtime.testing.mutants.turns import TURNS
 
 __all__ = ["MUTANTS", "ROOMS"]
@@ -22,7 +23,7 @@ ROOMS: Mapping[str, tuple[Mutant, ...]] = {
     "delivery": DELIVERY,
     "ownership": OWNERSHIP,
     "machines": MACHINES,
-    "sagas": SAGAS,
+    "sagas": (*SAGAS, *TRIES),
 }
 """By what they break, in the order of the page."""
 

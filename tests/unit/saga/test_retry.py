@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, RefundOrder
@@ -184,3 +186,23 @@ def test_a_wrong_answer_to_the_undo_that_is_stuck_raises_an_alarm_again(monkeypa
     story = SagaTranscript(Mended).given(PLACED).given(BILLED).given(BACK_ORDERED).given_fault("bank closed")
     story.given(BILLED, to=story.command(RefundOrder)).expect_status("stuck", "no answer that confirms the undo")
     assert story.decision.alarm == story.record.stuck_reason
+
+
+class Persistent(Saga, kind="persistent", state=OrderProcessState):
+    """As `Mended`, and an undo that its participant has given up is asked for once more."""
+
+    started_by = starts(OrderPlaced, begin)
+    bill = replace(Mended.bill, budget=Budget(asks_max=2))
+    ship = replace(Mended.ship)
+    close = replace(Mended.close)
+    flow = bill >> ship >> close
+    compensated, compensated_by = cancel_order, OrderCancelled
+
+
+def test_an_undo_that_is_tried_again_has_its_whole_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Broken, "where", "")
+    story = SagaTranscript(Persistent).given(PLACED).given(BILLED).given(BACK_ORDERED)
+    story.given_fault("bank closed").expect_status("compensating").given_silence().given_fault("bank closed")
+    story.expect_status("stuck", "bank closed").given_retry().expect(RefundOrder, RetryAccepted)
+    story.given_fault("bank closed").expect_status("compensating").given_silence().expect(RefundOrder)
+    story.given(REFUNDED).given(CANCELLED).expect_status("compensated")
