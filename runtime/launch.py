@@ -22,7 +22,7 @@ from runtime.config import Settings, load_settings, strange_variables
 from runtime.errors import AddressInUse, AmendsError, InvalidSettings, NodeNameTaken, StoreError
 from runtime.failures import stack_of, text_of
 from runtime.host import Node, Register
-from runtime.observe.console import prepare
+from runtime.observe.console import never_wait, prepare
 from runtime.observe.logging import Log, open_log, route_standard_logging
 from runtime.observe.repeats import Repeats
 from runtime.saga.catalogue import Catalogue
@@ -72,6 +72,7 @@ def _run(catalogue: Catalogue, register: Sequence[Register], config: str | None,
     except AmendsError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 # there is no log yet: its settings are what is wrong
         return EXIT_CODES[InvalidSettings]
+    never_wait()
     log = open_log(clock=SystemClock(), node=settings.node_name, format=settings.log_format, level=settings.log_level)
     route_standard_logging(log)
     if strange := strange_variables():

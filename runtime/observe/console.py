@@ -7,15 +7,20 @@ python -m … ──▶ run ──arguments are UTF-8, streams escape what they 
 from __future__ import annotations
 
 import errno
+import io
 import os
+import stat
 import sys
 from contextlib import suppress
 from io import TextIOWrapper
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn, cast
 
 import click
 
-__all__ = ["UNWRITTEN", "prepare", "run", "unwritten"]
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+__all__ = ["UNWRITTEN", "never_wait", "prepare", "run", "unwritten"]
 
 UNWRITTEN: Final = 7
 """The exit code of a command that did its work and could not show it."""
@@ -52,6 +57,62 @@ def prepare(*, usage_exit: int) -> None:
         if not _is_text(argument):
             _say(f"the argument {argument!a} is no UTF-8 text")
             raise SystemExit(usage_exit)
+
+
+def never_wait() -> None:
+    """Drop what is written to standard output and error while nobody reads it, instead of waiting. For a node.
+
+    It concerns whoever writes there beside the log: gRPC's core, which writes to the descriptor itself, other
+    libraries, a handler that prints. Children of the process inherit it.
+    """
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        stream = getattr(sys, name)
+        if isinstance(stream, TextIOWrapper) and stream.fileno() == number and _unblocked(number):
+            stream.flush()
+            setattr(sys, name, _dropping(number, stream.encoding))
+
+
+def _unblocked(number: int) -> bool:
+    """Have writes to the descriptor fail when nobody reads; whether they do. A file on disk has no reader."""
+    mode = os.fstat(number).st_mode
+    if stat.S_ISSOCK(mode):  # its other end is the reader; nobody else writes to this one
+        os.set_blocking(number, False)
+        return True
+    if not stat.S_ISFIFO(mode) and not os.isatty(number):
+        return False
+    try:  # opened anew, since the flag would hold for all who share it: the shell, others who write to the pipe
+        opened = os.open(f"/proc/self/fd/{number}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError:  # no such file system, or the terminal is another user's
+        return False
+    os.dup2(opened, number)
+    os.close(opened)
+    return True
+
+
+class _Dropping(io.RawIOBase):
+    """Writes what goes, and takes the rest for written."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def fileno(self) -> int:
+        return self._number
+
+    def isatty(self) -> bool:
+        return os.isatty(self._number)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Buffer, /) -> int:
+        with suppress(OSError):
+            os.write(self._number, data)
+        return memoryview(data).nbytes
+
+
+def _dropping(number: int, encoding: str) -> TextIOWrapper:
+    raw = cast("BinaryIO", _Dropping(number))  # without a buffer: what is dropped must not be tried again
+    return TextIOWrapper(raw, encoding, errors="backslashreplace", line_buffering=True, write_through=True)
 
 
 def unwritten(error: BaseException | None) -> bool:
