@@ -19,6 +19,8 @@ from runtime.store.records import ActorRow, ClusterView, MailRow
 __all__ = ["Account", "Step", "Timer", "accounts", "conversations_of_key", "span"]
 
 _MAIL_MAX = 1000
+_LONG_S = 10.0  # mail that is due for so long, at a node that lives, is worth a look at its log
+_NAMED = "its log names it ('handler blocks loop', or HandlerTimedOut after handler_timeout_s)"
 _REPLAY = "python -m runtime.admin dead-letters replay"
 _STEP = saga_pb2.StepRecord
 _SAGA = saga_pb2.SagaRecord
@@ -178,7 +180,7 @@ def _timers(row: ActorRow | None) -> tuple[Timer, ...]:
 def _waits_for(account: Account, now_s: float) -> Iterator[str]:
     lines = [*_saga_waits(account, now_s), *_mail_waits(account, now_s), *_timer_waits(account, now_s)]
     if any(message.status is not Status.PARKED for message in account.mail) or account.timers:
-        lines += _owner_waits(account)
+        lines += _owner_waits(account) or _handler_waits(account, now_s)
     yield from lines or ["nothing: no mail waits for it and no timer is set"]
 
 
@@ -222,16 +224,32 @@ def _timer_waits(account: Account, now_s: float) -> Iterator[str]:
         yield f"its timer {timer.name!r}, {when}"
 
 
-def _owner_waits(account: Account) -> Iterator[str]:
+def _owner_waits(account: Account) -> list[str]:
     """Mail and timers need an owner that lives."""
     where = f"shard {account.shard} of {account.kind}"
     if account.owner and not account.owner_alive:
-        yield f"a node: {account.owner}, which owns {where}, has no lease any more"
-    elif not account.hosts:
+        lost = f"a node: {account.owner}, which owns {where}, has no lease any more"
+        return [f"{lost}; if it still runs, a handler may block it: {_NAMED}"]
+    if not account.hosts:
         never = "" if account.known else ", and none has told of that kind yet"
-        yield f"a node: none that lives hosts {account.kind}{never}; launch one that does"
-    elif not account.owner:
-        yield f"a node: nobody owns {where}, which {' or '.join(account.hosts)} has yet to take"
+        return [f"a node: none that lives hosts {account.kind}{never}; launch one that does"]
+    if not account.owner:
+        return [f"a node: nobody owns {where}, which {' or '.join(account.hosts)} has yet to take"]
+    return []
+
+
+def _handler_waits(account: Account, now_s: float) -> list[str]:
+    """Its owner lives, and still the mail is not done: the store does not tell what runs, the owner's log does."""
+    since_s = [
+        max(one.sent_at_s or now_s, one.due_at_s or 0.0) for one in account.mail if one.status is not Status.PARKED
+    ]
+    longest_s = max((now_s - at_s for at_s in since_s), default=0.0)
+    if longest_s < _LONG_S:
+        return []
+    return [
+        f"a handler, perhaps: {account.owner} lives, and its mail has been due for {span(longest_s)}; one that blocks, "
+        f"or does not return, is not in the store: {_NAMED}"
+    ]
 
 
 def span(seconds: float) -> str:

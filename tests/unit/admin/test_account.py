@@ -96,16 +96,35 @@ async def test_a_shard_that_nobody_has_taken_yet_is_told(store: MemoryStore) -> 
 async def test_an_owner_without_a_lease_is_told(store: MemoryStore) -> None:
     await join(store, "billing-1", kinds=("billing",), lease_s=-1.0)
     await fill(store, actor("billing"), mail(2))
-    assert (await account_of(store, "billing")).waits_for[-1] == (
-        "a node: billing-1, which owns shard 3 of billing, has no lease any more"
+    line = (await account_of(store, "billing")).waits_for[-1]
+    assert line.startswith(
+        "a node: billing-1, which owns shard 3 of billing, has no lease any more; if it still runs, "
     )
+    assert "a handler may block it" in line and "handler blocks loop" in line
 
 
 async def test_an_owner_that_lives_is_not_waited_for(store: MemoryStore) -> None:
     await join(store, "billing-1", kinds=("billing",))
-    await fill(store, actor("billing"), mail(2))
+    await fill(store, actor("billing"), replace(mail(2), sent_at_s=await store.now_s()))
     account = await account_of(store, "billing")
     assert (account.owner, account.owner_alive, len(account.waits_for)) == ("billing-1", True, 1)
+
+
+async def test_mail_that_waits_long_at_a_node_that_lives_points_to_what_names_the_handler(store: MemoryStore) -> None:
+    await join(store, "billing-1", kinds=("billing",))
+    sent_s = await store.now_s() - 600.0
+    await fill(store, actor("billing"), replace(mail(2), sent_at_s=sent_s))
+    turn, handler = (await account_of(store, "billing")).waits_for
+    assert turn == "its turn to handle BillOrder from sales/ORD-1, sent 10 min ago"
+    assert handler.startswith("a handler, perhaps: billing-1 lives, and its mail has been due for 10 min")
+    assert "'handler blocks loop'" in handler and "HandlerTimedOut" in handler
+
+
+async def test_mail_put_off_or_parked_points_to_no_handler(store: MemoryStore) -> None:
+    await join(store, "billing-1", kinds=("billing",))
+    later_s = await store.now_s() + 100.0
+    await fill(store, actor("billing"), mail(2, attempts=1, due_at_s=later_s), mail(3, parked="no"))
+    assert not any("handler" in line for line in (await account_of(store, "billing")).waits_for)
 
 
 async def test_mail_of_an_actor_without_a_row_is_found(store: MemoryStore) -> None:
