@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import gc
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -63,6 +65,8 @@ def launch(catalogue: Catalogue, *, register: Sequence[Register] = ()) -> None:
 
 
 def _run(catalogue: Catalogue, register: Sequence[Register], config: str | None, flags: dict[str, Any]) -> int:
+    with suppress(OSError, ValueError, AttributeError, RuntimeError):  # no standard error to say it on
+        faulthandler.enable()  # what ends a process at once, as a library's fault, names where it was
     for number in _told_by():
         signal.signal(number, _end_at_once)  # until there is a loop that heeds them
     try:

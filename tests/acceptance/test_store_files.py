@@ -66,6 +66,24 @@ async def test_every_node_of_a_store_that_is_replaced_or_damaged_under_it_ends_w
             assert "restore" in node.output()
 
 
+async def test_an_index_that_is_cut_short_ends_every_node_with_3_and_costs_nothing(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.restock("book")
+        ids = [f"order-{number}" for number in range(20)]
+        await asyncio.gather(*(shop.place(id) for id in ids))
+        index = next(tmp_path.rglob("amends.db-shm"))
+        nodes = list(shop.harness.nodes.values())
+        await shop.harness.store.close()  # else this process would be one of those that cannot go on
+        os.truncate(index, 0)
+        codes = [await ended(node) for node in nodes]
+        for code, node in zip(codes, nodes, strict=True):
+            # One that was reading at that very instant is ended by the system, and even that is on its standard error.
+            assert (code == 3 and "was cut short" in node.output()) or (code == -7 and "Bus error" in node.output())
+    async with open_shop(tmp_path) as shop:
+        assert len(await shop.ended(ids)) == 20
+        await shop.check_books()
+
+
 @pytest.mark.parametrize("command", [(*NODE,), (sys.executable, "-m", "actors.client", "get", "order-1")])
 def test_a_process_that_may_open_too_few_files_refuses_to_begin(tmp_path: Path, command: tuple[str, ...]) -> None:
     finished = subprocess.run(

@@ -13,8 +13,8 @@ from typing import TypeVar
 import apsw
 
 from runtime.ports import Ports
-from runtime.store.sqlite.connection import close, connect, connect_to_view, translated
-from runtime.store.sqlite.watch import FileWatch
+from runtime.store.sqlite.connection import connect, connect_to_view, translated
+from runtime.store.sqlite.watch import FileWatch, let_go
 from runtime.store.sqlite.worker import Worker
 
 __all__ = ["Reader"]
@@ -65,29 +65,33 @@ class Reader:
 
     async def close(self) -> None:
         if self._near is not None:
-            close(self._near)
+            let_go(self._near, self._watch)
             self._near = None
         await self._worker.stop(self._drop_far)
 
     def _read_near(self, read: Read[T]) -> T:
         try:
+            self._watch.check_index()
             if self._near is None:
                 self._near = connect(self._path, read_only=True, busy_s=0, vfs=self._vfs)
+                self._watch.connected(self._near)
             return read(self._near)
         except apsw.BusyError:
             raise
         except apsw.Error:
             with translated(self._path, self._watch.note):
                 if self._near is not None:
-                    close(self._near)
+                    let_go(self._near, self._watch)
                     self._near = None
                 raise
 
     def _read_far(self, read: Read[T]) -> T:
         with translated(self._path, self._watch.note):
             try:
+                self._watch.check_index()
                 if self._far is None:
                     self._far = self._connect_far()
+                    self._watch.connected(self._far)
                 return read(self._far)
             except apsw.Error:
                 self._drop_far()
@@ -100,5 +104,5 @@ class Reader:
 
     def _drop_far(self) -> None:
         if self._far is not None:
-            close(self._far)
+            let_go(self._far, self._watch)
             self._far = None

@@ -9,17 +9,20 @@ of this process holds on the file (https://sqlite.org/howtocorrupt.html, 2.2).
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
 
 from runtime.errors import StoreCorrupt, StoreError, StoreReplaced, StoreUnavailable
+from runtime.store.sqlite.connection import close
 from runtime.store.sqlite.schema import APPLICATION_ID
 from runtime.store.sqlite.seals import first_label, label_in
 
-__all__ = ["FileWatch", "check_links"]
+__all__ = ["FileWatch", "check_links", "let_go"]
 
 _HEADER_BYTES = 100  # https://sqlite.org/fileformat2.html#the_database_header
 _MAGIC = b"SQLite format 3\0"
@@ -30,6 +33,10 @@ _FOREIGN_LOG = (
     "stays; stop all nodes, and restore the backup with `python -m runtime.admin restore`, which removes the log"
 )
 
+_CURE_OF_INDEX = (
+    "nothing is lost: stop all nodes of it and start them again, by which it is made anew; no `restore` is needed. "
+    "Find what writes there"
+)
 _MOUNTS = Path("/proc/self/mountinfo")
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 
@@ -54,6 +61,16 @@ def check_links(path: Path) -> None:
         )
 
 
+def let_go(connection: apsw.Connection, watch: FileWatch) -> None:
+    """Close it; unless its index is cut, which closing would read: then it stays open until the process ends."""
+    with suppress(StoreError):
+        watch.check_index()
+    if watch.index_is_cut:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
+    else:
+        close(connection)
+
+
 class FileWatch:
     """Remembers what was opened and compares. Any thread may use it: what it keeps is written whole.
 
@@ -69,6 +86,9 @@ class FileWatch:
         self._size = 0
         self._counter = 0
         self._marked = False
+        self.index_is_cut = False
+        self._index = Path(f"{path}-shm")
+        self._index_bytes = 0
         self._missing = 0  # looks in a row that found the log unlinked under us
 
     def begin(self, connection: apsw.Connection, vfs: str | None) -> None:
@@ -86,10 +106,28 @@ class FileWatch:
         """Raises StoreReplaced when the path no longer names the open file. Two system calls."""
         if self.broken is not None:
             raise self.broken
+        self.check_index()
         for path in self._watched:
             before = self._seen.get(path)
             if before is not None and _seen(path) != before:
                 self._fail(StoreReplaced(self._what_happened(path)))
+
+    def connected(self, connection: apsw.Connection) -> None:
+        """A connection was made: by the first one of all, SQLite makes the index anew, and then it may be shorter."""
+        connection.execute("select count(*) from sqlite_schema").get  # noqa: B018 -- the first read opens the log
+        self._index_bytes = 0
+        self.check_index()
+
+    def check_index(self) -> None:
+        """Raises StoreReplaced when `-shm` was cut short: who reads behind its end is ended by the system. One call."""
+        try:
+            size = self._index.stat().st_size
+        except OSError:
+            return  # `look` finds what is gone
+        if self.index_is_cut or size < self._index_bytes:
+            self.index_is_cut = True
+            self._fail(StoreReplaced(f"{self._index} was cut short while it is in use; {_CURE_OF_INDEX}"))
+        self._index_bytes = size
 
     def look(self, connection: apsw.Connection, vfs: str | None) -> None:
         """Everything that can be seen in little time. Raises StoreReplaced, StoreCorrupt."""

@@ -15,14 +15,14 @@ from typing import TypeVar
 
 import apsw
 
-from runtime.errors import CommitUnknown, StoreUnavailable
+from runtime.errors import CommitUnknown, StoreError, StoreUnavailable
 from runtime.ports import Ports
-from runtime.store.sqlite.connection import CHECKPOINT_PAGES, close, connect, translate, translated
+from runtime.store.sqlite.connection import CHECKPOINT_PAGES, connect, translate, translated
 from runtime.store.sqlite.lock import FileLock
 from runtime.store.sqlite.queries import named_queries
 from runtime.store.sqlite.schema import Marks, check_file, prepare
 from runtime.store.sqlite.seals import Seal, seal
-from runtime.store.sqlite.watch import FileWatch, check_links
+from runtime.store.sqlite.watch import FileWatch, check_links, let_go
 from runtime.store.sqlite.worker import Worker
 
 __all__ = ["Writer"]
@@ -160,6 +160,7 @@ class Writer:
         if self._connection is None:
             self._connection = connect(self._path, read_only=False, busy_s=self._wait_s, vfs=self._vfs)
             self._seal.watch(self._connection)
+            self._watch.connected(self._connection)
         return self._connection
 
     def _roll_back(self, connection: apsw.Connection) -> None:
@@ -169,13 +170,14 @@ class Writer:
     def _end(self) -> None:
         """Whoever closes the file last moves the log into it: the seal is for that."""
         try:
+            self._watch.check_index()
             if self._connection is not None and self._watch.broken is None:
                 seal(self._connection)
-        except apsw.Error:
+        except (apsw.Error, StoreError):
             pass  # a lock or the disk is in the way, and then SQLite moves nothing either
         self._drop()
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            close(connection)
+            let_go(connection, self._watch)
