@@ -23,6 +23,7 @@ from runtime.errors import InvalidDefinition, InvalidSettings
 from runtime.saga.checks import check_condition
 from runtime.saga.choreography import Choreography
 from runtime.saga.definition import Definition, Meaning, StepDefinition, full_name
+from runtime.saga.drivers import check_unstarted, driver_of_choreography, driver_of_saga
 from runtime.saga.endings import check_ends
 from runtime.saga.saga import Saga, SagaBehaviour
 from runtime.store.records import Subscription
@@ -41,14 +42,16 @@ class Catalogue:
         contracts: Iterable[ModuleType],
         services: Mapping[str, Sequence[Hosted]],
         choreographies: Sequence[type[Choreography]] = (),
+        unstarted: Mapping[str, Sequence[type[Message]]] | None = None,
     ) -> None:
+        """`unstarted`: by process, the events that start another one elsewhere, but not in its conversations."""
         self.contracts = Contracts((saga_pb2, *contracts))
         self.choreographies = tuple(choreographies)
         self._kinds_of = {name: tuple(one.kind for one in hosted) for name, hosted in services.items()}
         self.hosted = tuple(one for some in services.values() for one in some)
         _check_names(self.hosted, self.choreographies)
         self._behaviours = {one.kind: self._behaviour(one) for one in self.hosted}
-        self._check()
+        self._check(unstarted or {})
 
     @property
     def service_names(self) -> tuple[str, ...]:
@@ -88,7 +91,7 @@ class Catalogue:
 
     # --- checks over the whole ---
 
-    def _check(self) -> None:
+    def _check(self, unstarted: Mapping[str, Sequence[type[Message]]]) -> None:
         _check_states(self.sagas)
         _check_starts(
             [
@@ -103,6 +106,8 @@ class Catalogue:
         for saga in self.sagas:
             for step in saga.steps:
                 self._check_step(saga, step)
+        drivers = [*map(driver_of_saga, self.sagas), *map(driver_of_choreography, self.choreographies)]
+        check_unstarted(drivers, self._handled, unstarted)
 
     def _handler(self, command: Contract, where: str) -> HandlerSpec:
         """What handles a command. Raises InvalidDefinition when nobody does."""

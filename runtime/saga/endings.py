@@ -8,7 +8,7 @@ timers of a handler lead to is not known here: it sets them while it runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from google.protobuf.message import Message
@@ -19,7 +19,7 @@ from runtime.errors import InvalidDefinition
 from runtime.saga.choreography import Choreography
 from runtime.saga.definition import full_name
 
-__all__ = ["check_ends"]
+__all__ = ["check_ends", "events_after"]
 
 Handlers = Callable[[Contract], HandlerSpec | None]
 
@@ -28,7 +28,7 @@ def check_ends(process: type[Choreography], handler_of: Handlers) -> None:
     """Raises InvalidDefinition for an event that nobody hears, and for an end that nothing comes to."""
     heard = {reaction.event_type for reaction in process.compiled}
     reached: set[type[Message]] = set()
-    for command, event in _events(process, handler_of):
+    for command, event in events_after(process.commands, handler_of):
         reached.add(event)
         if event not in heard and event not in process.ends:
             name = full_name(event)
@@ -45,9 +45,9 @@ def check_ends(process: type[Choreography], handler_of: Handlers) -> None:
             )
 
 
-def _events(process: type[Choreography], handler_of: Handlers) -> Iterator[tuple[Contract, Any]]:
+def events_after(commands: Iterable[Contract], handler_of: Handlers) -> Iterator[tuple[Contract, Any]]:
     """Each event that follows, with the command whose handler returns it; commands are followed to their handlers."""
-    left = list(process.commands)
+    left = list(commands)
     seen: set[str] = set()
     while left:
         command = left.pop(0)

@@ -255,4 +255,5 @@ def test_s17_state_shared_by_two_sagas_is_refused() -> None:
 
 def test_s14_two_sagas_with_states_of_their_own_are_accepted() -> None:
     apart = a_process(a_step(do=bill_apart), state=Order, started_by=starts(OrderCancelled, begin_apart))
-    assert len(catalogue(services={**SERVICES, "more": [apart]}).sagas) == 2
+    whole = catalogue(services={**SERVICES, "more": [apart]}, unstarted={"order-process": [OrderCancelled]})
+    assert len(whole.sagas) == 2
