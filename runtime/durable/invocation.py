@@ -16,7 +16,7 @@ import asyncio
 import types
 from collections.abc import Coroutine, Generator
 from contextvars import Context, copy_context
-from typing import Any
+from typing import Any, cast
 
 from google.protobuf.message import Message
 
@@ -30,6 +30,7 @@ __all__ = ["invoke"]
 
 Steps = Coroutine[Any, Any, Decision]
 
+_OWN = "it has cancelled its own task"
 _GRACE_MAX_S = 5.0  # for what a cancelled handler does in its `finally`
 
 
@@ -41,16 +42,26 @@ async def invoke(
     steps = behaviour.handle(state, delivery)  # nothing of the handler runs yet
     handling.steps += 1
     handling.message = delivery.envelope
+    task = cast(asyncio.Task[Any], asyncio.current_task())
+    orders = task.cancelling()
     try:
         awaited = context.run(steps.send, None)
     except StopIteration as ended:  # as most do, it has waited for nothing
+        if task.cancelling() > orders:
+            handling.message = None
+            await _absorb(task, orders)
+            _check_quit(asyncio.CancelledError(_OWN))
         decision: Decision = ended.value
         return decision
     except BaseException as error:
+        if task.cancelling() > orders:
+            handling.message = None
+            await _absorb(task, orders)
         _check_quit(error)
         raise
     finally:
         handling.message = None
+    _take_back(task, orders)
     timeout_s = behaviour.retries.handler_timeout_s or default_timeout_s
     run = _Run(ports.clock, timeout_s)
     try:
@@ -89,6 +100,23 @@ def _timed_out(envelope: Envelope, timeout_s: float) -> HandlerTimedOut:
     )
 
 
+def _take_back(task: asyncio.Task[Any], orders: int) -> None:
+    """What a step of a handler has cancelled of its own task is no order to it: the task counts as it did before."""
+    for _ in range(task.cancelling() - orders):
+        task.uncancel()
+
+
+@types.coroutine
+def _absorb(task: asyncio.Task[Any], orders: int) -> Generator[None, None, None]:
+    """Take the cancellation by which a handler that has ended would interrupt what its task does next."""
+    _take_back(task, orders)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if task.cancelling() > orders:  # an order came meanwhile
+            raise
+
+
 class _Run:
     """The time that a handler has, from when it first waits; one that never does costs nothing here."""
 
@@ -101,6 +129,10 @@ class _Run:
         self._task: asyncio.Task[Any] | None = None
         self.strikes = 0
         self.closed = False  # the coroutine was thrown away with its loop
+
+    def task(self) -> asyncio.Task[Any]:
+        assert self._task is not None, "it waits"
+        return self._task
 
     def waits(self) -> None:
         if self._handle is None:
@@ -142,10 +174,19 @@ def _drive(
                 raise
             resume, value = steps.throw, error
         handling.begin(envelope)
+        task = run.task()
+        orders = task.cancelling()
         try:
             awaited = context.run(resume, value)
-        except StopIteration as ended:
-            decision: Decision = ended.value
-            return decision
-        finally:
+        except BaseException as error:
             handling.end()
+            if task.cancelling() > orders:
+                yield from _absorb(task, orders)
+                if isinstance(error, StopIteration):
+                    raise asyncio.CancelledError(_OWN) from None
+            if not isinstance(error, StopIteration):
+                raise
+            decision: Decision = error.value
+            return decision
+        handling.end()
+        _take_back(task, orders)

@@ -81,6 +81,40 @@ def test_whatever_a_handler_raises_is_a_failed_run_that_is_counted_and_parked(
     in_virtual_time(test)
 
 
+@pytest.mark.parametrize("waits_first", [False, True])
+@pytest.mark.parametrize("then", ["waits", "returns", "raises", "swallows it and waits on"])
+def test_a_handler_that_cancels_its_own_task_has_failed_alone(waits_first: bool, then: str) -> None:
+    async def act(_: BillOrder) -> None:
+        if waits_first:
+            await asyncio.sleep(1)
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        if then == "raises":
+            raise ValueError(then)
+        if then != "returns":
+            try:
+                await asyncio.sleep(1)
+            except asyncio.CancelledError:
+                if then == "waits":
+                    raise
+                await asyncio.sleep(1)
+                raise
+
+    async def test() -> None:
+        node = await LocalNode([service(act, THRICE)]).start()
+        await send_bad(node)
+        row = await parked(node)
+        assert ("ValueError: raises" if then == "raises" else "CancelledError") in row.parked
+        assert row.attempts == 2
+        await node.send(order("ORD-2"))
+        await node.send(order())
+        assert BillState.FromString((await node.row("billing", "ORD-1")).state).charges == 1
+        await node.stop()
+
+    in_virtual_time(test)
+
+
 def test_a_handler_that_never_returns_is_cancelled_after_its_time_and_named() -> None:
     async def act(_: BillOrder) -> None:
         await asyncio.Event().wait()
