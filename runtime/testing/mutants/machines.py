@@ -55,6 +55,16 @@ MACHINES = (
         workload="random",
     ),
     Mutant(
+        "starts-by-its-own-clock",
+        "A node that starts with a wrong clock does not go by its live peers.",
+        (Edit(ClusterTime.anchor, "if heard:", "if heard and not first:"),),
+    ),
+    Mutant(
+        "store-tells-no-time",
+        "A node that starts alone with a clock behind what the store has seen does not go on from there.",
+        (Edit(ClusterTime._go_on_from, "if by_s > self._settings.clock_skew_max_s:", "if by_s == float('inf'):"),),
+    ),
+    Mutant(
         "timers-by-the-machines-clock",
         "Timers fire by the clock of the machine, which jumps.",
         (

@@ -26,6 +26,7 @@ from runtime.testing.simulation.loop import Killed, SimLoop
 from runtime.testing.simulation.machine import machine_ports
 from runtime.testing.simulation.node import NodeSpec, SimNode
 from runtime.testing.simulation.wires import SimNetwork
+from runtime.testing.simulation.wrong_starts import WrongStarts
 
 __all__ = ["Connect", "SimCluster"]
 
@@ -78,6 +79,7 @@ class SimCluster:
         self.last: deque[str] = deque(maxlen=_LAST_MAX)
         self.crashes: list[Violation] = []
         self.ambushes = Ambushes()
+        self.wrong_starts = WrongStarts(self)
         self.ledger = Ledger(catalogue.sagas)
         self.ports = machine_ports(loop, None, dice.named("outside"), self._report_of("outside"))
         machine = machine_ports(loop, None, dice.named("database"), self._report_of("database"))

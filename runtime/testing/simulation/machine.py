@@ -73,6 +73,11 @@ class SteadySimClock(SimClock):
         super().__init__(loop, process)
         self._machine_s = self._offset_s
 
+    def begin_wrong(self, by_s: float) -> None:
+        """The machine's clock is off as the process reads it, so both are."""
+        self._offset_s += by_s
+        self._machine_s = self._offset_s
+
     def off_s(self) -> float:
         return self._machine_s - self._offset_s
 

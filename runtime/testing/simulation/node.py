@@ -107,6 +107,7 @@ class SimNode:
         ports = self._ports = machine_ports(cluster.loop, process, dice, cluster._report_of(self.name), self._reach)
         assert isinstance(ports.clock, SteadySimClock)
         self.clock = ports.clock
+        cluster.wrong_starts.begin(self)
         store = cluster.connect(self, ports) if cluster.connect is not None else self._faulty_store(dice.named("store"))
         self._front = SimFront(cluster.network, self.address, ports)
         settings = Settings(name=self.spec.name, services=self.spec.services, **{**cluster.settings, **self.limits})
@@ -133,6 +134,8 @@ class SimNode:
         check_alive()
         if point is Failpoint.KINDS_STARTED and self.node is not None:
             self._look_into(self.node)
+        if point is Failpoint.JOIN_ASKED:
+            self._cluster.wrong_starts.judge(self)
         if point is Failpoint.TURN_BEGUN and self.node is not None:
             self._check_lease(self.node)
         ambush = self._cluster.ambushes.springs(point)

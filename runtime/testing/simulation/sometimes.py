@@ -27,6 +27,7 @@ _FAULTS = (
     "clock drifts",
     "clock jumps",
     "clock of the store jumps",
+    "clock wrong at the start",
     "clogged",
     "commit applied, node dies",
     "commit applied, unknown",

@@ -21,6 +21,7 @@ from runtime.testing.simulation.node import SimNode
 __all__ = ["Plan", "Storm", "draw_plan"]
 
 _ALL = {**ACTS, **HAZARDS}
+_WRONG_STARTS = 0.3  # of processes, where clocks jump
 _CHANCES = ("slow", "refused", "reply_lost", "unknown_applied", "unknown_missing", "unknown_late", "hang", "dies")
 
 
@@ -64,6 +65,8 @@ class Storm(Acts):
         super().__init__(cluster, dice, plan.lasts_s, pinned)
         self._plan = plan
         self._choices = (*plan.acts, *hazards) if plan.acts else ()
+        if "jump clock" in plan.acts:
+            cluster.wrong_starts.chance = _WRONG_STARTS
 
     async def run(self) -> None:
         """Rage, then heal everything."""
