@@ -221,8 +221,9 @@ class MemoryStore:
         node = self._nodes.get(name)
         if node is None or node.incarnation != incarnation:
             return False
-        off_s = node.clock_off_s if clock_off_s is None else clock_off_s
-        self._nodes[name] = replace(node, lease_until_s=self._clock.now_s() + lease_s, clock_off_s=off_s)
+        if clock_off_s is not None:
+            node = replace(node, lease_s=lease_s, clock_off_s=clock_off_s)
+        self._nodes[name] = replace(node, lease_until_s=self._clock.now_s() + lease_s)
         return True
 
     async def leave(self, name: str, incarnation: str) -> None:

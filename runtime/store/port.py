@@ -145,7 +145,10 @@ class Store(Protocol):
         ...
 
     async def renew(self, name: str, incarnation: str, *, lease_s: float, clock_off_s: float | None = None) -> bool:
-        """Lengthen the lease; False when the row is gone or another incarnation's. `clock_off_s` goes into the row."""
+        """Lengthen the lease; False when the row is gone or another incarnation's.
+
+        `clock_off_s` goes into the row, and `lease_s` beside it.
+        """
         ...
 
     async def leave(self, name: str, incarnation: str) -> None:

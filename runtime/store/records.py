@@ -186,7 +186,7 @@ class NodeRow:
     kinds: tuple[str, ...]
     version: str
     lease_until_s: float = 0.0  # by the store's clock; set by the store
-    lease_s: float = 0.0  # how long the lease lasted that it joined with; 0.0 when an older version did
+    lease_s: float = 0.0  # as it joined, or last told its clock; 0.0 when an older version did
     clock_off_s: float = 0.0  # how far its machine's clock is ahead of the time it goes by, as it last said
 
 

@@ -85,6 +85,10 @@ class MembershipConformance(ConformanceBase):
                 assert not await store.renew("one", "2", lease_s=5.0, clock_off_s=99.0)
                 [seen] = (await other.cluster()).nodes
                 assert (seen.clock_off_s, seen.lease_s) == (shown_s, 5.0)
+            assert await store.renew("one", "1", lease_s=7.0)
+            assert (await other.cluster()).nodes[0].lease_s == 5.0, "only with its clock"
+            assert await store.renew("one", "1", lease_s=7.0, clock_off_s=1.0)
+            assert (await other.cluster()).nodes[0].lease_s == 7.0
 
     async def test_only_an_expired_node_is_evicted(self) -> None:
         async with self.store() as store:
