@@ -149,6 +149,6 @@ class Behaviour(Protocol):
 class Versioned(Protocol):
     """A kind of which builds may have different versions, each with actors of its own."""
 
-    def lacks(self, state: Message, key: str) -> str:
-        """Why this build cannot handle mail of this actor, if another one can; else empty."""
+    def lacks(self, state: Message, key: str, type_: str) -> str:
+        """Why this build cannot handle mail of this type for this actor, if another one can; else empty."""
         ...

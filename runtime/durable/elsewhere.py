@@ -23,7 +23,7 @@ _MAX_S = 60.0
 def lacks(kind: Kind, state: Message, envelope: Envelope) -> str:
     """Why this build cannot handle mail of this actor, if another one can; else empty."""
     behaviour = kind.behaviour
-    return behaviour.lacks(state, envelope.key) if isinstance(behaviour, Versioned) else ""
+    return behaviour.lacks(state, envelope.key, envelope.type) if isinstance(behaviour, Versioned) else ""
 
 
 def leave(kind: Kind, draft: Draft, envelope: Envelope, error: str, attempts: int) -> bool:

@@ -115,22 +115,33 @@ class SagaBehaviour:
         """As `handle`, without an event loop. Raises NotCarried when the instance was begun by another definition."""
         assert isinstance(state, saga_pb2.SagaRecord)
         if state.definition and state.fingerprint != self.definition.fingerprint:
-            return self._not_ours(self.lacks(state, delivery.envelope.key), delivery)
+            return self._not_ours(self.lacks(state, delivery.envelope.key, delivery.envelope.type), delivery)
         message = self._input(state, delivery)
         step = advance(self.definition, state, message, delivery.now_s, delivery.next_id, delivery.body_bytes_max)
         state.CopyFrom(step.record)
         ended = step.record.status in _AT_REST
         return Decision(step.outgoing, step.timers, step.outcome, step.note, ended=ended, alarm=step.alarm)
 
-    def lacks(self, state: Message, key: str) -> str:
+    def lacks(self, state: Message, key: str, type_: str) -> str:
         """See Versioned."""
         assert isinstance(state, saga_pb2.SagaRecord)
-        if not state.definition or state.fingerprint == self.definition.fingerprint:
+        if not state.definition:
+            return self._does_not_know(key, type_)
+        if state.fingerprint == self.definition.fingerprint:
             return ""
         return (
             f"{self.kind}/{key} was started by another version of {self.kind}, whose steps differ (fingerprint "
             f"{state.fingerprint.hex()}, here {self.definition.fingerprint.hex()}); "
             "nothing was done: run a build that has that version"
+        )
+
+    def _does_not_know(self, key: str, type_: str) -> str:
+        """Why mail that begins an instance has to wait: only another build can have asked for it."""
+        if type_ in self.accepts:
+            return ""
+        return (
+            f"{type_} for {self.kind}/{key}, which has not begun, is for another version of {self.kind}: "
+            "this build does not know it; nothing was done: run a build that does"
         )
 
     def _not_ours(self, error: str, delivery: Delivery) -> Decision:

@@ -37,13 +37,13 @@ async def instance(of: type[Saga], store: MemoryStore | None = None, limits: Lim
     return await LocalNode([SagaBehaviour(of)], store, limits).start()
 
 
-async def tell(node: LocalNode, number: int, message: OrderBilled | ShippingLabelCreated) -> None:
+async def tell(node: LocalNode, number: int, message: OrderBilled | ShippingLabelCreated, type_: str = "") -> None:
     """An answer to a question that was never asked: the version that began the instance ignores it."""
     envelope = encode(
         id=number.to_bytes(16, "big"),
         kind=ADDRESS[0],
         key=ADDRESS[1],
-        type=message.DESCRIPTOR.full_name,
+        type=type_ or message.DESCRIPTOR.full_name,
         body=message.SerializeToString(),
         conversation=b"T" * 16,
         cause=b"",
@@ -84,6 +84,40 @@ def test_mail_waits_for_its_version_uncounted_and_in_order_and_is_handled_once_t
         assert await back.mail(*ADDRESS) == []
         assert not back.facts_of(MessageParked)
         await back.stop()
+
+    in_virtual_time(scenario)
+
+
+@pytest.mark.parametrize("type_", ["sales.OrderAmended", ShippingLabelCreated.DESCRIPTOR.full_name])
+def test_what_would_begin_an_instance_and_only_another_build_knows_is_put_off_and_never_parked_at_once(
+    type_: str,
+) -> None:
+    """Of a type that no contract here has, and of one that this version is not started by."""
+
+    async def scenario() -> None:
+        node = await instance(Newer, limits=Limits(version_wait_s=300))
+        await tell(node, 1, ShippingLabelCreated(order_id="ORD-1"), type_)
+        await node.sleep(290)
+        (row,) = await node.mail(*ADDRESS)
+        assert (row.attempts, row.parked) == (0, "")
+        assert f"{type_} for order-process/ORD-1" in cast("list[MessagePutOff]", node.facts_of(MessagePutOff))[0].error
+        await node.sleep(80)
+        (row,) = await node.mail(*ADDRESS)
+        assert "another version of order-process" in row.parked
+        await node.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_what_nobody_can_know_is_parked_at_once_by_the_version_that_began_the_instance() -> None:
+    async def scenario() -> None:
+        node = await instance(OrderProcess)
+        await node.send(OrderPlaced(order_id="ORD-1", amount_cents=1), kind=ADDRESS[0])
+        await tell(node, 1, OrderBilled(order_id="ORD-1"), "sales.OrderAmended")
+        await node.sleep(5)
+        (row,) = [one for one in await node.mail(*ADDRESS) if one.sequence == 1]
+        assert row.parked and not node.facts_of(MessagePutOff)
+        await node.stop()
 
     in_virtual_time(scenario)
 
