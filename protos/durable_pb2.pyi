@@ -112,16 +112,22 @@ class CausedList(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CAUSED_FIELD_NUMBER: _builtins.int
+    UNHEARD_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def caused(self) -> _containers.RepeatedCompositeFieldContainer[Global___Caused]: ...
+    @_builtins.property
+    def unheard(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """types of events that it said and that nobody listens to"""
+
     def __init__(
         self,
         *,
         caused: _abc.Iterable[Global___Caused] | None = ...,
+        unheard: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caused", b"caused"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caused", b"caused", "unheard", b"unheard"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

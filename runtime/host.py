@@ -153,7 +153,7 @@ class Node:
 
     def _build(self) -> None:
         ports, contracts = self._ports, self._catalogue.contracts
-        subscribers = Subscribers(self._catalogue.subscriptions)
+        subscribers = Subscribers(self._catalogue.subscriptions, self._catalogue.ends)
         self.committer = Committer(self.store, ports)
         self.sessions = Sessions(self.name, self.incarnation, contracts, ports.tasks)
         self.region = Region(

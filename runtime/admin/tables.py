@@ -209,6 +209,8 @@ def conversation_view(conversation: Conversation) -> RenderableType:
     rest = "at rest: every message was handled"
     if open_:
         rest = f"open: {len(open_) - parked} waiting, {parked} parked"
+    if deaf := {name: None for message in conversation.messages for name in message.unheard}:
+        rest += f"; nobody listens to {', '.join(deaf)}"
     return Group(Text(f"conversation {conversation.id.hex()}, {rest}"), table)
 
 

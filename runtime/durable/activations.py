@@ -230,8 +230,9 @@ class Activations:
         if draft.blocked_until_s:
             self._feeder.block(activation.address, activation.shard, draft.blocked_until_s)
         self._release(activation, draft)
-        for fact in draft.parked:
-            self.kind.ports.report(fact)
+        for fact in draft.facts:
+            if self.kind.is_news(fact):
+                self.kind.ports.report(fact)
         if draft.alarm:
             self.kind.ports.report(ActorNeedsHelp(activation.name, draft.alarm))
         activation.ended = draft.ended

@@ -16,6 +16,7 @@ __all__ = [
     "KindThrottled",
     "MessageParked",
     "MessagePutOff",
+    "NobodyListens",
     "PushRejected",
     "SweepFailed",
 ]
@@ -51,6 +52,16 @@ class MessageParked(Fact):
     id: str
     attempts: int
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class NobodyListens(Fact):
+    """An event that nobody listens to in its process, said once. Where it is meant, a choreography has it in `ends`."""
+
+    level: ClassVar[str] = "warning"
+    address: str  # of who said it first
+    message: str
+    process: str  # empty: no process drives the conversation
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from google.protobuf.message import Message
 
 from runtime.contracts import Contracts, meets
 from runtime.durable.behaviour import Behaviour
-from runtime.ports import Ports
+from runtime.durable.facts import NobodyListens
+from runtime.ports import Fact, Ports
 from runtime.store.port import Store
 from runtime.store.records import Subscription
 
@@ -36,11 +37,19 @@ class Limits:
     retention_s: float = 7 * 86_400.0  # how long handled messages are remembered
 
 
-class Subscribers:
-    """Who wants an event, by its type. Replaced whole when the durable subscriptions change."""
+_UNHEARD_MAX = 1000
 
-    def __init__(self, subscriptions: Sequence[Subscription] = ()) -> None:
+
+class Subscribers:
+    """Who wants an event, by its type. Replaced whole when the durable subscriptions change.
+
+    `ends` are pairs of a process and an event that nobody has to listen to in it.
+    """
+
+    def __init__(self, subscriptions: Sequence[Subscription] = (), ends: Iterable[tuple[str, str]] = ()) -> None:
         self._by_type: dict[str, list[Subscription]] = {}
+        self._ends = frozenset(ends)
+        self._told: set[tuple[str, str]] = set()
         self.replace(subscriptions)
 
     def replace(self, subscriptions: Sequence[Subscription]) -> None:
@@ -55,6 +64,16 @@ class Subscribers:
         if wanted is None:
             return []
         return [one for one in wanted if _reaches(one, event, process)]
+
+    def is_end(self, name: str, process: str) -> bool:
+        return (process, name) in self._ends
+
+    def is_news(self, name: str, process: str) -> bool:
+        """Whether it was not told yet that nobody listens to this; from now on it is. Of some thousand such pairs."""
+        if (process, name) in self._told or len(self._told) >= _UNHEARD_MAX:
+            return False
+        self._told.add((process, name))
+        return True
 
 
 def _reaches(subscription: Subscription, event: Message, process: str) -> bool:
@@ -80,3 +99,7 @@ class Kind:
     @property
     def name(self) -> str:
         return self.behaviour.kind
+
+    def is_news(self, fact: Fact) -> bool:
+        """Whether to report it: of what nobody listens to, only the first."""
+        return not isinstance(fact, NobodyListens) or self.subscribers.is_news(fact.message, fact.process)

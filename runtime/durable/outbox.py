@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from protos import durable_pb2
 from runtime.contracts import Contract, field_text
 from runtime.durable.behaviour import Decision, Outgoing, SetTimer
+from runtime.durable.facts import NobodyListens
 from runtime.durable.transition import ClientAnswer, Draft
 from runtime.envelope import (
     Envelope,
@@ -39,7 +40,18 @@ def check_size(name: str, body: bytes, bytes_max: int) -> None:
 class Outbox:
     """Collects what the handling of one message sends. Dropped whole when the handler fails."""
 
-    __slots__ = ("_cause", "_conversation", "_draft", "_kind", "_position", "_process", "_sender", "answer", "sent")
+    __slots__ = (
+        "_cause",
+        "_conversation",
+        "_draft",
+        "_kind",
+        "_position",
+        "_process",
+        "_sender",
+        "_unheard",
+        "answer",
+        "sent",
+    )
 
     def __init__(self, draft: Draft, cause: Envelope) -> None:
         self._draft = draft
@@ -54,6 +66,7 @@ class Outbox:
         self._conversation = draft.own_conversation(cause) if process else cause.conversation
         self.sent: list[Envelope] = []
         self.answer: Message | None = None
+        self._unheard: tuple[str, ...] = ()  # events that nobody listens to
 
     def next_id(self, destination: str, content: bytes) -> bytes:
         """The id of the next message: the same when this handler runs again, and says the same."""
@@ -96,11 +109,19 @@ class Outbox:
             return None
         return ClientAnswer(self._cause.answer_to, None if fault else self.answer, fault, self._cause.id)
 
+    def hand_over(self) -> None:
+        """What was sent goes out with the draft."""
+        draft = self._draft
+        draft.outgoing.extend(self.sent)
+        for name in self._unheard:
+            draft.facts.append(NobodyListens(self._sender, name, self._process))
+
     def caused(self) -> bytes:
-        if not self.sent:
+        if not self.sent and not self._unheard:
             return b""
         return durable_pb2.CausedList(
-            caused=[durable_pb2.Caused(id=e.id, address=address_of(e.kind, e.key), type=e.type) for e in self.sent]
+            caused=[durable_pb2.Caused(id=e.id, address=address_of(e.kind, e.key), type=e.type) for e in self.sent],
+            unheard=self._unheard,
         ).SerializeToString()
 
     def _take(self, outgoing: Outgoing) -> None:
@@ -135,7 +156,13 @@ class Outbox:
             self.answer = event
         if self._cause.reply_to:
             self._reply(event, contract.name, body)
-        for one in self._kind.subscribers.of(contract.name, event, self._process):
+        subscribers = self._kind.subscribers
+        wanted = subscribers.of(contract.name, event, self._process)
+        if not (
+            wanted or self._cause.reply_to or self._cause.answer_to or subscribers.is_end(contract.name, self._process)
+        ):
+            self._unheard += (contract.name,)
+        for one in wanted:
             key = field_text(event, one.key_field)
             if not key:
                 raise InvalidMessage(f"{contract.name} has no {one.key_field}, by which {one.kind} would receive it")

@@ -13,9 +13,9 @@ from google.protobuf.message import Message
 
 from protos import durable_pb2
 from runtime.durable.behaviour import CancelTimer, SetTimer
-from runtime.durable.facts import MessageParked
 from runtime.durable.kind import Kind
 from runtime.envelope import Address, Envelope, address_of, message_id, shard_of
+from runtime.ports import Fact
 from runtime.record import record
 from runtime.store.records import ActorRow, Expected, HistoryRow, MailRow, Outcome, Transition
 
@@ -79,6 +79,7 @@ class Draft:
         "blocked_until_s",
         "consumed",
         "ended",
+        "facts",
         "failed",
         "given_up",
         "history",
@@ -87,7 +88,6 @@ class Draft:
         "last_message_id",
         "now_s",
         "outgoing",
-        "parked",
         "rescheduled",
         "revision",
         "row",
@@ -122,7 +122,7 @@ class Draft:
         self.history: list[HistoryRow] = []
         self.outgoing: list[Envelope] = []
         self.rescheduled: list[MailRow] = []
-        self.parked: list[MessageParked] = []  # true once this is committed, and told then
+        self.facts: list[Fact] = []  # true once this is committed, and told then
         self.answers: list[ClientAnswer] = []
         self.blocked_until_s = 0.0  # mail after one that is retried then waits with it
         self.ended = False

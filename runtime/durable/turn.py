@@ -205,7 +205,7 @@ class Turn:
     ) -> None:
         """Into the history with the message, and out with what it sent."""
         draft = self.draft
-        draft.outgoing.extend(outbox.sent)
+        outbox.hand_over()
         draft.note(
             envelope,
             outcome,
@@ -284,7 +284,7 @@ class Turn:
                 draft.answers.append(answer)
         where = address_of(*draft.address)
         self._kind.ports.reach(Failpoint.MESSAGE_PARKED)
-        draft.parked.append(MessageParked(where, envelope.type, envelope.id.hex(), attempts, error))
+        draft.facts.append(MessageParked(where, envelope.type, envelope.id.hex(), attempts, error))
 
     # --- timers and undo ---
 

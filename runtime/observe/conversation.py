@@ -63,7 +63,8 @@ class TracedMessage:
     due_at_s: float | None  # of mail that is to be handled at a later time
     attempts: int  # runs of its handler so far
     node: str  # name@incarnation that handled it
-    note: str  # the last error, or the reason it was ignored, undone or parked
+    note: str  # the last error, or the reason it was ignored, undone or parked; and what nobody listens to
+    unheard: tuple[str, ...] = ()  # full names of events that came of it, and that nobody listens to
 
     @property
     def short_type(self) -> str:
@@ -129,6 +130,8 @@ def conversation_of(id: bytes, history: Iterable[HistoryRow], mail: Iterable[Mai
 
 
 def _handled(row: HistoryRow) -> TracedMessage:
+    unheard = tuple(_came_of(row).unheard)
+    deaf = f"nobody listens: {', '.join(name.rpartition('.')[2] for name in unheard)}" if unheard else ""
     return TracedMessage(
         id=row.id,
         cause=row.cause,
@@ -141,7 +144,8 @@ def _handled(row: HistoryRow) -> TracedMessage:
         due_at_s=None,
         attempts=row.attempts,
         node=row.node,
-        note=row.error,
+        note="; ".join(text for text in (row.error, deaf) if text),
+        unheard=unheard,
     )
 
 
@@ -190,10 +194,14 @@ def _readable(row: MailRow) -> Envelope | None:
 
 
 def _caused(row: HistoryRow) -> Sequence[durable_pb2.Caused]:
+    return _came_of(row).caused
+
+
+def _came_of(row: HistoryRow) -> durable_pb2.CausedList:
     try:
-        return durable_pb2.CausedList.FromString(row.caused).caused
+        return durable_pb2.CausedList.FromString(row.caused)
     except DecodeError:
-        return ()
+        return durable_pb2.CausedList()
 
 
 def _by_cause(found: Mapping[bytes, TracedMessage]) -> Iterator[TracedMessage]:

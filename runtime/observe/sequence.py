@@ -82,6 +82,7 @@ def _message_object(conversation: Conversation, message: TracedMessage) -> dict[
         "attempts": message.attempts,
         "node": message.node,
         "note": message.note,
+        "unheard": list(message.unheard),
     }
 
 

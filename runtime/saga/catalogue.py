@@ -72,6 +72,11 @@ class Catalogue:
         """Of every kind, hosted here or not."""
         return tuple(one for behaviour in self._behaviours.values() for one in behaviour.subscriptions)
 
+    @property
+    def ends(self) -> tuple[tuple[str, str], ...]:
+        """Of every choreography, the events that nobody has to listen to in it."""
+        return tuple((process.name, full_name(event)) for process in self.choreographies for event in process.ends)
+
     def behaviours_of(self, service_names: Iterable[str]) -> tuple[Behaviour, ...]:
         """What a node of these services hosts; of all if none is named. Raises InvalidSettings for an unknown name."""
         names = tuple(dict.fromkeys(service_names)) or self.service_names
