@@ -46,6 +46,7 @@ from runtime.errors import StoreError
 from runtime.saga.saga import Saga
 from runtime.testing.simulation.cluster import SimCluster
 from runtime.testing.simulation.dice import Dice
+from runtime.testing.simulation.ledger import Violation
 from runtime.testing.simulation.world import World
 
 __all__ = ["Poisoned", "poisoned"]
@@ -53,6 +54,9 @@ __all__ = ["Poisoned", "poisoned"]
 _LOOK_S = 1.0
 _MENDED_S = 200.0  # after the storm, at the latest: by then most budgets of retries have run out
 _LETTERS_MAX = 1_000
+_DEATHS_MAX = 3  # of nodes over one message, where a handler ends its process
+_PARKED_S = 400.0  # after the storm: by then each message that nodes die over is parked
+_BILLS = ("shop.BillOrder", "shop.OrderPlaced")
 _HANDLERS = (  # of messages that no client waits for
     ("billing", "shop.BillOrder"),
     ("billing", "shop.OrderPlaced"),
@@ -112,23 +116,25 @@ def _process(bugs: Bugs) -> type[Saga]:
 
 
 class Poisoned(Orders):
-    """The workload, and the deployment of one seed: each has bugs of its own."""
+    """The workload, and the deployment of one seed: each has bugs of its own, and some a handler that is deadly."""
 
-    def __init__(self, bugs: Bugs | None = None) -> None:
+    def __init__(self, bugs: Bugs | None = None, *, deadly: bool = False) -> None:
         super().__init__()
+        self._deadly = deadly
+        self.settings = {"node_deaths_max": _DEATHS_MAX} if deadly else {}
         self.bugs = bugs or Bugs()
         self.catalogue = catalogue(_process(self.bugs))
-        self.expects += ("replayed", "poisoned", "functions raised", "tried again")
+        self.expects += ("replayed", "poisoned", "functions raised", "tried again", "killed by a handler")
         self.never = ()
 
     def deploy(self, dice: Dice) -> Poisoned:
-        return Poisoned()
+        return Poisoned(deadly=dice.chance(0.3))
 
     def begin(self, world: World, dice: Dice) -> OrderClients:
         """Raises TypeError in a world whose handlers cannot be poisoned."""
         if not isinstance(world, SimCluster):
             raise TypeError(f"handlers are poisoned in a SimCluster, not in a {type(world).__name__}")
-        return _Clients(world, dice, self.bugs)
+        return _Clients(world, dice, self.bugs, deadly=self._deadly)
 
 
 poisoned = Poisoned
@@ -137,7 +143,7 @@ poisoned = Poisoned
 class _Clients(OrderClients):
     """They do not wait for the end of an order, which may take until somebody has mended a handler."""
 
-    def __init__(self, cluster: SimCluster, dice: Dice, bugs: Bugs) -> None:
+    def __init__(self, cluster: SimCluster, dice: Dice, bugs: Bugs, *, deadly: bool) -> None:
         super().__init__(cluster, dice)
         self._bugs = bugs
         self._cluster = cluster
@@ -154,7 +160,11 @@ class _Clients(OrderClients):
         self._is_mended = False
         self._replayed = 0
         self._discarded = 0
+        hosts = sum("billing" in (node.spec.services or ("billing",)) for node in cluster.nodes)
+        deadly = deadly and hosts > 1 and bool(self._wishes)  # of a single host, peers may forget how it ended
+        self._deadly = self._night.named("deadly").choose(self._wishes).request.order_id if deadly else ""
         cluster.is_poisoned = self._is_poisoned
+        cluster.is_deadly = self._is_deadly
 
     def _wish(self, number: int, dice: Dice) -> Wish:
         wish = super()._wish(number, dice)
@@ -163,6 +173,10 @@ class _Clients(OrderClients):
 
     def _is_poisoned(self, kind: str, key: str, type: str) -> bool:
         return (kind, type) in self._poison and (key in self._keys or kind == "warehouse")
+
+    def _is_deadly(self, kind: str, key: str, type: str) -> bool:
+        """Of one order, whoever bills it ends its process."""
+        return not self._is_mended and kind == "billing" and key == self._deadly and type in _BILLS
 
     async def run(self) -> None:
         """Place all orders while operators look now and then; what is poisoned is mended a while after the storm."""
@@ -183,6 +197,7 @@ class _Clients(OrderClients):
         ):
             await self._cluster.sleep(_LOOK_S * self._night.between(0.5, 3.0))
             if self._cluster.healed and not self._is_mended:
+                await self._until_billing_goes_on()
                 await self._cluster.sleep(self._night.between(0.0, _MENDED_S))
                 self._is_mended = True
                 self._poison.clear()
@@ -194,6 +209,19 @@ class _Clients(OrderClients):
                 for letter in await dead_letters(self._store, limit=_LETTERS_MAX):
                     if self._is_mended or self._night.chance(0.2):
                         await self._settle(letter)
+
+    async def _until_billing_goes_on(self) -> None:
+        """What ends its processes is parked after so many deaths, and all else that is billed is handled, or parked."""
+        waited_s, deaths = 0.0, self._cluster.happened["killed by a handler"]
+        while self._deadly and any(mail.kind == "billing" for mail in self._cluster.ledger.open):
+            if waited_s > _PARKED_S:
+                deaths = self._cluster.happened["killed by a handler"] - deaths
+                self._broken.append(
+                    Violation("I4", f"billing does not go on past {self._deadly}, over which {deaths} nodes have died")
+                )
+                return
+            await self._cluster.sleep(_LOOK_S)
+            waited_s += _LOOK_S
 
     def _stuck(self) -> list[str]:
         """The keys of the sagas that are stuck."""
@@ -228,4 +256,5 @@ class _Clients(OrderClients):
             "discarded": self._discarded,
             "functions raised": self._bugs.raised,
             "tried again": self._tried_again,
+            "killed by a handler": self._cluster.happened["killed by a handler"],
         }

@@ -1,7 +1,8 @@
-"""Mutants of an operator's "try again"."""
+"""Mutants of second tries: an operator's of what is stuck, and those of what nodes may have died over."""
 
 from __future__ import annotations
 
+from runtime.durable.trials import hold_trial
 from runtime.saga import retry
 from runtime.testing.mutants.mutant import Edit, Mutant
 
@@ -63,5 +64,11 @@ TRIES = (
         workload="poisoned",
         unseen="an undo that is stuck again is tried again, so that it costs only time",
         held_by="tests/unit/saga/test_retry.py",
+    ),
+    Mutant(
+        "deaths-have-no-budget",
+        "A message that node after node has died over is run again all the same.",
+        (Edit(hold_trial, "if len(nodes) >= most:", "if not most:"),),
+        workload="poisoned",
     ),
 )

@@ -22,7 +22,7 @@ from runtime.testing.simulation.faulty_handlers import FaultyCatalogue, IsPoison
 from runtime.testing.simulation.faulty_store import FaultyStore, StoreFaults
 from runtime.testing.simulation.ledger import Ledger, Violation
 from runtime.testing.simulation.limits import SmallLimits, over_limits
-from runtime.testing.simulation.loop import Killed, SimLoop
+from runtime.testing.simulation.loop import Killed, SimLoop, running_process
 from runtime.testing.simulation.machine import machine_ports
 from runtime.testing.simulation.node import NodeSpec, SimNode
 from runtime.testing.simulation.wires import SimNetwork
@@ -65,6 +65,7 @@ class SimCluster:
         self.dice = dice
         self.handler_fails = handler_fails  # chance for each run of a handler
         self.is_poisoned: IsPoisoned = lambda kind, key, type: False  # a workload may say otherwise
+        self.is_deadly: IsPoisoned = lambda kind, key, type: False  # likewise: a handler ends its process
         self.catalogue = self._faulty(catalogue, "handlers")
         self.version = 0  # what is being rolled out, or was at last
         self.healed = False  # the storm is over
@@ -97,8 +98,18 @@ class SimCluster:
             self.dice.named(name),
             lambda: self.handler_fails,
             self.fault,
-            lambda kind, key, type: self.is_poisoned(kind, key, type),
+            self._handles,
         )
+
+    def _handles(self, kind: str, key: str, type: str) -> bool:
+        """A handler is about to run: whether it fails, unless it ends its process."""
+        if self.is_deadly(kind, key, type):
+            running = running_process()
+            for node in (*self.nodes, *self.twins):
+                if running is not None and node.process is running:
+                    node.kill("killed by a handler", restart_s=self.restart_s)
+                    raise Killed
+        return self.is_poisoned(kind, key, type)
 
     @property
     def has_versions(self) -> bool:

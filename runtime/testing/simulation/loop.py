@@ -24,7 +24,7 @@ from runtime.failures import ProcessEnds
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.order import Chooser, Order
 
-__all__ = ["Killed", "NothingLeft", "Process", "SimLoop", "check_alive"]
+__all__ = ["Killed", "NothingLeft", "Process", "SimLoop", "check_alive", "running_process"]
 
 _START_S = 1_000.0
 _INSTANT_STEPS_MAX = 200_000  # without time going on: something turns in circles
@@ -58,6 +58,11 @@ class Process:
 
 class Killed(ProcessEnds):
     """Ends what a dead process was just doing. Not an Exception: nothing in a process survives its SIGKILL."""
+
+
+def running_process() -> Process | None:
+    """The one whose step this is; None outside of all."""
+    return _owner.get()
 
 
 def check_alive() -> None:
