@@ -15,16 +15,16 @@ from contextlib import asynccontextmanager
 from google.protobuf.message import DecodeError, Message
 
 from runtime.contracts import Contracts
+from runtime.durable.command_ids import check_alone, check_id, check_same, type_of
 from runtime.durable.kind import Limits
 from runtime.durable.outbox import check_size
 from runtime.durable.region import Region
 from runtime.durable.sessions import Reply, Sessions
 from runtime.durable.transition import mail_row
-from runtime.envelope import Address, Envelope, address_of, check_key, decode, encode, shard_of
+from runtime.envelope import Envelope, address_of, check_key, encode, shard_of
 from runtime.errors import (
     DeadlineExceeded,
     InvalidMessage,
-    MessageTooOld,
     StoreCorrupt,
     StoreError,
     UnknownMessageType,
@@ -34,7 +34,7 @@ from runtime.ports import Ports
 from runtime.record import record
 from runtime.store.committer import Committer
 from runtime.store.port import Store
-from runtime.store.records import ActorRow, MailRow, Outcome, Transition, Verdict
+from runtime.store.records import ActorRow, Outcome, Transition, Verdict
 
 __all__ = ["Commands", "Reading", "Reply"]
 
@@ -166,7 +166,7 @@ class Commands:
         check_size(contract.name, body, self._limits.message_bytes_max)
         now_s = self._ports.clock.now_s()
         id = message_id or int(now_s * 1000).to_bytes(6, "big") + self._ports.ids.new_id()[:10]
-        _check_id(id, now_s, self._limits.retention_s)
+        check_id(id, now_s, self._limits.retention_s)
         return encode(
             id=id,
             kind=kind or contract.kind,
@@ -233,16 +233,18 @@ class Commands:
         try:
             (handled,) = await self._store.handled([(envelope.conversation, envelope.id)])
             if handled is not None:
-                _check_same(envelope, handled.type, (handled.kind, handled.key))
+                check_same(envelope, handled.type, (handled.kind, handled.key))
                 by_operator = handled.revision == 0  # discarded: no turn of the actor has consumed it
                 fault = handled.error if by_operator or handled.outcome in _GIVEN_UP else ""
                 return Reply(None, fault, envelope.id, envelope.conversation)
             shard = shard_of(envelope.key, self._limits.shards_per_kind)
             row = await self._store.mail_of(envelope.address, shard, envelope.id)
             if row is not None:
-                _check_same(envelope, _type_of(row), row.address)
+                check_same(envelope, type_of(row), row.address)
             if row is not None and row.parked:
                 return Reply(None, row.parked, envelope.id, envelope.conversation)
+            if row is None:
+                check_alone(envelope, await self._store.mail_of_conversation(envelope.conversation))
         except StoreError:
             return None  # it may answer again before the caller's deadline
         return None
@@ -254,35 +256,6 @@ class Commands:
             return self._contracts.parse(state_type, state)
         except (UnknownMessageType, InvalidMessage, DecodeError) as error:
             raise StoreCorrupt(f"the state of {address} cannot be read: {error}") from error
-
-
-def _check_id(id: bytes, now_s: float, retention_s: float) -> None:
-    if len(id) != 16:
-        raise InvalidMessage(f"a message id has 16 bytes, not {len(id)}")
-    made_at_s = int.from_bytes(id[:6], "big") / 1000
-    if made_at_s < now_s - retention_s:
-        raise MessageTooOld(
-            f"the message {id.hex()} was made {now_s - made_at_s:.0f} s ago, and messages are remembered for "
-            f"{retention_s:.0f} s: whether it was handled is no longer known. Read the state; to do it again, send it "
-            "under a new id"
-        )
-
-
-def _type_of(row: MailRow) -> str:
-    try:
-        return decode(row.envelope).type
-    except InvalidMessage:
-        return ""  # nobody can tell
-
-
-def _check_same(envelope: Envelope, type: str, address: Address) -> None:
-    """Whether the message that is known by an id is the one that was asked for. Raises InvalidMessage."""
-    if address != envelope.address or (type and type != envelope.type):
-        raise InvalidMessage(
-            f"the message id {envelope.id.hex()} was used for two commands: {type or 'one'} for {address_of(*address)} "
-            f"and {envelope.type} for {address_of(*envelope.address)}. The first of them has the id, the other will "
-            "not be handled; send it under an id of its own"
-        )
 
 
 class _Watch:

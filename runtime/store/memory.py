@@ -43,6 +43,7 @@ class MemoryStore:
         self._cluster_secret = (ports.ids.new_id() + ports.ids.new_id()).hex()
         self._actors: dict[Address, ActorRow] = {}
         self._mail: dict[_Slice, dict[_Slot, MailRow]] = {}
+        self._posted: set[tuple[bytes, bytes]] = set()  # what clients posted, and waits
         self._history: dict[bytes, dict[bytes, HistoryRow]] = {}  # by conversation, then id
         self._nodes: dict[str, NodeRow] = {}
         self._shards: dict[_Slice, ShardRow] = {}
@@ -91,13 +92,17 @@ class MemoryStore:
         written = [(row.conversation, row.id) for row in transition.history]
         if len(set(written)) < len(written) or any(self._is_handled(*key) for key in written):
             return Verdict.GONE
-        if transition.check_duplicates and any(self._is_known(row) for row in transition.mail):
+        mail = transition.mail
+        if transition.check_duplicates and (_is_for_two(mail) or any(self._is_known(row) for row in mail)):
             return Verdict.DUPLICATE
         return Verdict.COMMITTED
 
     def _apply(self, transition: Transition) -> None:
         waiting = self._mail.setdefault(transition.slice, {})
         for id in (*transition.consumed, *transition.given_up):
+            gone = waiting.get((transition.key, id))
+            if gone is not None and not gone.sequence:
+                self._posted.discard((gone.conversation, gone.id))
             del waiting[transition.key, id]
         for row in transition.rescheduled:
             waiting[transition.key, row.id] = replace(
@@ -115,11 +120,17 @@ class MemoryStore:
             # What waits is not written twice, and what was handled (or is refused by a tombstone) never comes back.
             if not self._is_known(row):
                 self._mail.setdefault((row.kind, row.shard), {})[row.key, row.id] = row
+                if not row.sequence:
+                    self._posted.add((row.conversation, row.id))
 
     def _is_handled(self, conversation: bytes, id: bytes) -> bool:
         return id in self._history.get(conversation, {})
 
     def _is_known(self, row: MailRow) -> bool:
+        posted = not row.sequence and (row.conversation, row.id) in self._posted
+        return posted or self._is_there_or_handled(row)
+
+    def _is_there_or_handled(self, row: MailRow) -> bool:
         waits = (row.key, row.id) in self._mail.get((row.kind, row.shard), {})
         return waits or self._is_handled(row.conversation, row.id)
 
@@ -130,7 +141,7 @@ class MemoryStore:
         if transition.history:
             return all(self._is_written(row) for row in transition.history)
         if transition.mail:
-            return all(self._is_known(row) for row in transition.mail)
+            return all(self._is_there_or_handled(row) for row in transition.mail)
         if transition.actor is not None:
             return self._actors.get(transition.actor.address) == transition.actor
         waiting = self._mail.get(transition.slice, {})
@@ -301,6 +312,12 @@ class MemoryStore:
 
     def _all_mail(self) -> Iterator[MailRow]:
         return itertools.chain.from_iterable(rows.values() for rows in self._mail.values())
+
+
+def _is_for_two(mail: Sequence[MailRow]) -> bool:
+    """Whether one id of a client is given to two actors."""
+    places = {(row.conversation, row.id, row.address, row.shard) for row in mail if not row.sequence}
+    return len({place[:2] for place in places}) < len(places)
 
 
 def _oldest(rows: Iterable[MailRow], limit: int) -> list[MailRow]:

@@ -41,6 +41,9 @@ create table mail (
   primary key (kind, shard, key, id)
 ) strict, without rowid;
 
+-- An id that a client gave waits for one actor only. What actors send has a sequence, and pays for nothing here.
+create unique index mail_posted on mail (conversation, id) where sequence = 0;
+
 -- Messages that were handled. Ids begin with the time, so rows arrive nearly in order; the one tree is the
 -- deduplication and the conversation's log at once.
 create table history (

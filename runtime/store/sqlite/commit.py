@@ -130,6 +130,8 @@ class Plan:
                 if len(self.batch) == 1:
                     continue  # twice in one transition: it waits once
             footprint.posted[slot] = row
+            if not row.sequence:
+                footprint.posted_ids.add(row.id)
             self.mail += _mail_values(row)
         self.checks_duplicates |= transition.check_duplicates
 
@@ -155,6 +157,7 @@ class _Footprint:
     removed: list[_Slot] = field(default_factory=list)
     handled: list[tuple[bytes, bytes]] = field(default_factory=list)
     posted: dict[_Slot, MailRow] = field(default_factory=dict)
+    posted_ids: set[bytes] = field(default_factory=set)  # by clients: each waits for one actor at a time
     repeated: bool = False
 
     def is_apart(self) -> bool:
@@ -163,6 +166,8 @@ class _Footprint:
         if not self.posted:
             return True
         if not self.posted.keys().isdisjoint(self.removed):
+            return False
+        if self.posted_ids and not self.posted_ids.isdisjoint([id for _, _, _, id in self.removed]):
             return False
         handled = set(self.handled)
         return not any((row.conversation, row.id) in handled for row in self.posted.values())

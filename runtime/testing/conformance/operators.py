@@ -43,7 +43,7 @@ class OperatorConformance(ConformanceBase):
     async def test_of_one_id_and_key_in_several_shards_the_lowest_shard_comes_first(self) -> None:
         """No product makes such rows; every store has one order for them all the same."""
         async with self.store() as store:
-            rows = [mail_row(1, shard=shard, conversation=5) for shard in (2, 5, 9)]
+            rows = [mail_row(1, shard=shard, conversation=5, sequence=1) for shard in (2, 5, 9)]
             await self.commit(store, *(Transition(mail=(row,)) for row in (rows[1], rows[2], rows[0])))
             assert await store.mail_of_conversation(id_of(5)) == rows
             for after, left in ((None, rows), (rows[0], rows[1:])):

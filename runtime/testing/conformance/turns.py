@@ -196,6 +196,19 @@ class TurnConformance(ConformanceBase):
             assert await self.one(store, post(row, check_duplicates=False)) is Verdict.COMMITTED
             assert await store.waiting_for(("billing", "a"), SHARD, limit=9) == [row]
 
+    async def test_one_id_of_a_client_waits_at_one_address(self) -> None:
+        async with self.store() as store:
+            first, second = mail_row(1), mail_row(1, "b")
+            for other in (second, mail_row(1, kind="sales"), mail_row(1, shard=SHARD + 1)):
+                assert await store.commit([post(first), post(other)]) != [Verdict.COMMITTED, Verdict.COMMITTED]
+                assert await self.one(store, post(other)) is Verdict.DUPLICATE
+                assert await self.one(store, post(other, check_duplicates=False)) is Verdict.COMMITTED
+                assert await store.waiting_for((other.kind, other.key), other.shard, limit=9) in ([], [first])
+            told_on = mail_row(1, "b", sequence=1)
+            assert await self.one(store, post(told_on)) is Verdict.COMMITTED, "what an actor sends has ids of its own"
+            assert await self.one(store, post(mail_row(1, "b", conversation=2))) is Verdict.DUPLICATE, "it waits there"
+            assert await self.one(store, post(mail_row(1, "c", conversation=2))) is Verdict.COMMITTED
+
     async def test_a_copy_of_mail_that_waits_does_not_reset_its_attempts(self) -> None:
         async with self.store() as store:
             await self.commit(store, post(mail_row(1, attempts=4)))

@@ -7,7 +7,8 @@ simulations run on.
 from __future__ import annotations
 
 from runtime.durable.activation import Activation
-from runtime.durable.commands import Commands, _check_id
+from runtime.durable.command_ids import check_id
+from runtime.durable.commands import Commands
 from runtime.durable.transition import Draft
 from runtime.saga import compensation
 from runtime.store.committer import Committer
@@ -109,7 +110,13 @@ STORE = (
     Mutant(
         "settle-lies-about-posts",
         "After an unknown commit, a post counts as written without a look.",
-        (Edit(MemoryStore._is_there, "return all(self._is_known(row) for row in transition.mail)", "return True"),),
+        (
+            Edit(
+                MemoryStore._is_there,
+                "return all(self._is_there_or_handled(row) for row in transition.mail)",
+                "return True",
+            ),
+        ),
     ),
     Mutant(
         "settle-lies-about-turns",
@@ -217,7 +224,7 @@ STORE = (
     Mutant(
         "old-request-is-new",
         "A request that is older than the memory of requests is applied, though it may have been before.",
-        (Edit(_check_id, "if made_at_s < now_s - retention_s:", "if False:"),),
+        (Edit(check_id, "if made_at_s < now_s - retention_s:", "if False:"),),
         workload="random",
     ),
     Mutant(

@@ -1,0 +1,47 @@
+"""The ids that clients give their commands: each has a time, and is one command's, waiting or handled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runtime.envelope import Address, Envelope, address_of, decode
+from runtime.errors import InvalidMessage, MessageTooOld
+from runtime.store.records import MailRow
+
+__all__ = ["check_alone", "check_id", "check_same", "type_of"]
+
+
+def check_id(id: bytes, now_s: float, retention_s: float) -> None:
+    if len(id) != 16:
+        raise InvalidMessage(f"a message id has 16 bytes, not {len(id)}")
+    made_at_s = int.from_bytes(id[:6], "big") / 1000
+    if made_at_s < now_s - retention_s:
+        raise MessageTooOld(
+            f"the message {id.hex()} was made {now_s - made_at_s:.0f} s ago, and messages are remembered for "
+            f"{retention_s:.0f} s: whether it was handled is no longer known. Read the state; to do it again, send it "
+            "under a new id"
+        )
+
+
+def type_of(row: MailRow) -> str:
+    try:
+        return decode(row.envelope).type
+    except InvalidMessage:
+        return ""  # nobody can tell
+
+
+def check_same(envelope: Envelope, type: str, address: Address) -> None:
+    """Whether the message that is known by an id is the one that was asked for. Raises InvalidMessage."""
+    if address != envelope.address or (type and type != envelope.type):
+        raise InvalidMessage(
+            f"the message id {envelope.id.hex()} was used for two commands: {type or 'one'} for {address_of(*address)} "
+            f"and {envelope.type} for {address_of(*envelope.address)}. The first of them has the id, the other will "
+            "not be handled; send it under an id of its own"
+        )
+
+
+def check_alone(envelope: Envelope, mail: Sequence[MailRow]) -> None:
+    """Whether the id of a command waits for no other actor, in its conversation. Raises InvalidMessage."""
+    for row in mail:
+        if row.id == envelope.id and not row.sequence:
+            check_same(envelope, type_of(row), row.address)
