@@ -106,6 +106,14 @@ class Activations:
             return False
         return self._enqueue(activation, envelope, attempts)
 
+    def deliver_old(self, envelope: Envelope, shard: int) -> None:
+        """A push of what may have been handled, or undone, by whoever had the shard before: the store tells."""
+        address = envelope.address
+        activation = self._table.get(address)
+        is_here = activation is not None and envelope.id in activation.pending
+        if not is_here and not self._recent.has_run(envelope.id, address):
+            self._feeder.feed(address, shard)
+
     def _takes_pushes(self, activation: Activation, envelope: Envelope) -> bool:
         feeder = self._feeder
         if (feeder.feeding or feeder.blocked) and feeder.declines(

@@ -91,6 +91,7 @@ class Region:
         self._reading = asyncio.Lock()
         self._readings = 0  # of all mail, begun so far
         self._places: object = None  # who owned what when watches were last announced
+        self._since_s: dict[tuple[str, int], float] = {}  # when a shard was last taken over here
         self.died: dict[tuple[str, int], str] = {}  # whose node ended without leaving, and which that was
         self.watches = Watches(self._signal)
         self.activations: Mapping[str, Activations] = {
@@ -183,7 +184,11 @@ class Region:
             shard = shard_of(envelope.key, self._limits.shards_per_kind)
             owned = self._owned.get(envelope.kind)
             if owned is not None and shard in owned:
-                self.activations[envelope.kind].deliver(envelope, shard)
+                activations = self.activations[envelope.kind]
+                if envelope.sent_at_s < self._since_s.get((envelope.kind, shard), 0.0):
+                    activations.deliver_old(envelope, shard)
+                else:
+                    activations.deliver(envelope, shard)
             elif envelope.kind in self.sweepers:
                 self.sweepers[envelope.kind].declined(shard)
 
@@ -230,6 +235,7 @@ class Region:
             return
         # What these actors committed last may not have been pushed by whoever ran them then.
         await self.read_again()
+        self._since_s.update({(kind, shard): self._ports.clock.now_s() for shard in sorted(shards)})
         await self.sweepers[kind].take_over(shards, {one: self.died.pop((kind, one), "") for one in sorted(shards)})
 
     async def release(self, kind: str, shards: frozenset[int]) -> None:
