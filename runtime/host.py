@@ -22,7 +22,7 @@ from runtime.cluster.membership import Membership
 from runtime.cluster.waits import said_if_long
 from runtime.config import Settings
 from runtime.contracts import Contracts
-from runtime.durable.behaviour import Behaviour
+from runtime.durable.behaviour import Behaviour, Versioned
 from runtime.durable.commands import Commands
 from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.region import Region
@@ -191,6 +191,7 @@ class Node:
             self.address,
             tuple(behaviour.kind for behaviour in self._behaviours),
             amends_version(),
+            carries=tuple(f"{one.kind}/{one.version}" for one in self._behaviours if isinstance(one, Versioned)),
         )
         timing = ClusterSettings(
             settings.lease_s, settings.renew_s, settings.shards_per_kind, settings.clock_skew_max_s

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from google.protobuf.message import DecodeError, Message
 
 from protos import durable_pb2, saga_pb2
-from runtime.admin.survey import hosts_of, kinds_of, owner_of
+from runtime.admin.survey import hosts_of, kinds_of, owner_of, waits_for_version
 from runtime.contracts import Contracts
 from runtime.envelope import address_of
 from runtime.errors import AmendsError
@@ -66,6 +66,7 @@ class Account:
     steps: tuple[Step, ...]
     timers: tuple[Timer, ...]
     mail: tuple[TracedMessage, ...]
+    lacking: str = ""  # of a saga: why whoever owns it cannot run it, for want of its version
     waits_for: tuple[str, ...] = ()  # in words; at least one line
 
     @property
@@ -130,6 +131,7 @@ def _account(view: ClusterView, contracts: Contracts, key: str, found: _Found) -
         steps=tuple(_step(step) for step in saga.steps) if saga else (),
         timers=_timers(found.row),
         mail=conversation_of(b"", (), found.mail).messages,
+        lacking=_lacking(view, owner, found.row, saga),
     )
     return replace(account, waits_for=tuple(_waits_for(account, view.now_s)))
 
@@ -148,6 +150,13 @@ def _states(contracts: Contracts, row: ActorRow | None) -> tuple[Message | None,
         return contracts.parse(saga.state_type, saga.state), saga, ""
     except AmendsError as error:
         return None, saga, str(error)
+
+
+def _lacking(view: ClusterView, owner: str, row: ActorRow | None, saga: saga_pb2.SagaRecord | None) -> str:
+    if row is None or saga is None or saga.ended_at_s:
+        return ""
+    live = {node.name: node for node in view.nodes if node.lease_until_s > view.now_s}
+    return waits_for_version(view, live.get(owner), row, saga.fingerprint.hex())
 
 
 def _step(step: saga_pb2.StepRecord) -> Step:
@@ -188,6 +197,8 @@ def _saga_waits(account: Account, now_s: float) -> Iterator[str]:
     saga = account.saga
     if saga is None:
         return
+    if account.lacking:
+        yield f"a node of its version, until when its mail and timers are put off: {account.lacking}"
     if saga.status == _SAGA.STUCK:
         yield f"an operator: it is stuck: {saga.stuck_reason}"
         again = f"python -m runtime.admin retry-saga {account.address} --reason TEXT"

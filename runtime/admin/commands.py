@@ -35,7 +35,7 @@ from runtime.admin.dead_letters import (
 from runtime.admin.processes import AT_REST, processes
 from runtime.admin.retries import retry_saga
 from runtime.admin.session import Session, load_contracts
-from runtime.admin.survey import Wanted, nodes_of, sagas, shards_of
+from runtime.admin.survey import WAITS, Wanted, nodes_of, sagas, shards_of
 from runtime.config import ENV_PREFIX, Settings
 from runtime.envelope import address_of
 from runtime.observe.console import run
@@ -124,7 +124,7 @@ def shards(session: Session, as_json: bool) -> None:
 @admin.command("sagas")
 @click.option(
     "--status",
-    type=click.Choice(["running", "compensating", "completed", "compensated", "stuck"]),
+    type=click.Choice(["running", "compensating", "completed", "compensated", "stuck", WAITS]),
     default=None,
     help="Only those in this status.",
 )
@@ -133,7 +133,11 @@ def shards(session: Session, as_json: bool) -> None:
 @click.option(
     "--idle", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Only without progress for so long."
 )
-@click.option("--exit-code", is_flag=True, help="Exit with 8 if one that fits needs a person: stuck, or dead letters.")
+@click.option(
+    "--exit-code",
+    is_flag=True,
+    help="Exit with 8 if one that fits needs a person: stuck, without its version, or dead letters.",
+)
 @_limit
 @_as_json
 @click.pass_obj

@@ -15,19 +15,24 @@ from runtime.store.port import Store
 from runtime.store.records import ActorRow, ClusterView, NodeRow
 
 __all__ = [
+    "WAITS",
     "SagaEntry",
     "ShardEntry",
     "Wanted",
+    "carriers_of",
     "hosts_of",
     "kinds_of",
     "nodes_of",
     "owner_of",
     "sagas",
     "shards_of",
+    "waits_for_version",
 ]
 
 _SAGA_TYPE = saga_pb2.SagaRecord.DESCRIPTOR.full_name
 _PAGE = 500
+WAITS = "waits for its version"
+_MOVING = ("running", "compensating")
 _LETTERS_MAX = 100_000  # beyond these an instance's own are not counted
 
 
@@ -48,7 +53,7 @@ class SagaEntry:
     kind: str
     key: str
     definition: str
-    status: str  # as in SagaRecord.Status, in lower case
+    status: str  # as in SagaRecord.Status, in lower case; or WAITS: whoever runs it lacks the version that began it
     step: str  # those that are open, with commas between them; empty at rest
     reason: str  # why it turned back, or got stuck
     started_at_s: float
@@ -57,7 +62,7 @@ class SagaEntry:
 
     @property
     def needs_a_person(self) -> bool:
-        return self.dead_letters > 0 or self.status in ("stuck", "unreadable")
+        return self.dead_letters > 0 or self.status in ("stuck", "unreadable", WAITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +126,11 @@ async def sagas(store: Store, wanted: Wanted | None = None, *, limit: int | None
     """
     wanted, found = wanted or Wanted(), []
     view = await store.cluster()
+    owners = _Owners(view)
     parked = Counter(letter.row.address for letter in await dead_letters(store, limit=_LETTERS_MAX))
     for kind in kinds_of(view) if not wanted.kind else (wanted.kind,):
         async for row in _saga_rows(store, kind):
-            entry = replace(_entry(row), dead_letters=parked[row.kind, row.key])
+            entry = replace(_entry(row, owners), dead_letters=parked[row.kind, row.key])
             if wanted.fits(entry, view.now_s):
                 found.append(entry)
     return sorted(found, key=lambda entry: (entry.last_progress_at_s, entry.kind, entry.key))[:limit]
@@ -143,18 +149,49 @@ async def _saga_rows(store: Store, kind: str) -> AsyncIterator[ActorRow]:
         after = rows[-1].key
 
 
-def _entry(row: ActorRow) -> SagaEntry:
+class _Owners:
+    """Who runs what, looked up for many instances."""
+
+    def __init__(self, view: ClusterView) -> None:
+        self._view = view
+        self._nodes = {node.name: node for node in view.nodes if node.lease_until_s > view.now_s}
+        self._owners = {(row.kind, row.shard): row.owner for row in view.shards}
+
+    def waits(self, row: ActorRow, version: str) -> str:
+        """Why an instance waits for its version; empty when it does not, or its node does not say what it carries."""
+        return waits_for_version(self._view, self._nodes.get(self._owners.get((row.kind, row.shard), "")), row, version)
+
+
+def waits_for_version(view: ClusterView, owner: NodeRow | None, row: ActorRow, version: str) -> str:
+    """Why the owner of an instance cannot run it; empty when it can, or does not say what it carries."""
+    carried = [one for one in owner.carries if one.startswith(f"{row.kind}/")] if owner is not None else []
+    if owner is None or not carried or f"{row.kind}/{version}" in carried:
+        return ""
+    others = ", ".join(carriers_of(view, row.kind, version))
+    where = f"live nodes with it: {others}" if others else "no live node has it"
+    return f"version {version} of {row.kind} began it, which its node {owner.name} lacks; {where}"
+
+
+def carriers_of(view: ClusterView, kind: str, version: str) -> tuple[str, ...]:
+    """The nodes with a lease that have a version of a saga kind."""
+    hosts = hosts_of(view, kind)
+    return tuple(node.name for node in view.nodes if node.name in hosts and f"{kind}/{version}" in node.carries)
+
+
+def _entry(row: ActorRow, owners: _Owners) -> SagaEntry:
     try:
         record = saga_pb2.SagaRecord.FromString(row.state)
     except DecodeError as error:
         return SagaEntry(row.kind, row.key, "", "unreadable", "", str(error), row.updated_at_s, row.updated_at_s)
+    status = saga_pb2.SagaRecord.Status.Name(record.status).lower()
+    waits = owners.waits(row, record.fingerprint.hex()) if status in _MOVING else ""
     return SagaEntry(
         kind=row.kind,
         key=row.key,
         definition=record.definition,
-        status=saga_pb2.SagaRecord.Status.Name(record.status).lower(),
+        status=WAITS if waits else status,
         step=", ".join(step.name for step in record.steps if step.status in _OPEN),
-        reason=record.stuck_reason or record.reason,
+        reason=waits or record.stuck_reason or record.reason,
         started_at_s=record.started_at_s,
         last_progress_at_s=record.last_progress_at_s or row.updated_at_s,
     )

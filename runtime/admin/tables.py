@@ -13,7 +13,7 @@ from protos import saga_pb2
 from runtime.admin.account import Account, span
 from runtime.admin.dead_letters import DeadLetter
 from runtime.admin.processes import ProcessEntry
-from runtime.admin.survey import SagaEntry, ShardEntry
+from runtime.admin.survey import WAITS, SagaEntry, ShardEntry
 from runtime.envelope import address_of
 from runtime.observe.conversation import Conversation, Status, TracedMessage
 from runtime.observe.plain import as_line
@@ -86,7 +86,9 @@ def shards_table(entries: Iterable[ShardEntry]) -> Table:
 def sagas_table(entries: Iterable[SagaEntry], now_s: float) -> Table:
     table = _table("saga", "status", "open steps", "last progress", "reason")
     for entry in entries:
-        style = {"stuck": "bold red", "running": "yellow", "compensating": "yellow"}.get(entry.status, "green")
+        style = {"stuck": "bold red", WAITS: "bold red", "running": "yellow", "compensating": "yellow"}.get(
+            entry.status, "green"
+        )
         table.add_row(
             printable(address_of(entry.kind, entry.key)),
             Text(entry.status, style).append(_letters(entry.dead_letters), "bold red"),

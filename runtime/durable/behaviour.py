@@ -149,6 +149,11 @@ class Behaviour(Protocol):
 class Versioned(Protocol):
     """A kind of which builds may have different versions, each with actors of its own."""
 
+    @property
+    def version(self) -> str:
+        """Tells what this build has from what others have."""
+        ...
+
     def lacks(self, state: Message, key: str, type_: str) -> str:
         """Why this build cannot handle mail of this type for this actor, if another one can; else empty."""
         ...

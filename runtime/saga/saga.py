@@ -107,6 +107,11 @@ class SagaBehaviour:
         self._key_paths = {type_: start.key or contract_of(type_).key_field for type_, start in self._starts.items()}
         self.accepts = _accepted(self.definition)
 
+    @property
+    def version(self) -> str:
+        """See Versioned."""
+        return self.definition.fingerprint.hex()
+
     async def handle(self, state: Message, delivery: Delivery) -> Decision:
         """Advance the instance by one message."""
         return self.decide(state, delivery)

@@ -164,3 +164,11 @@ async def test_a_node_of_which_one_kind_is_no_longer_swept_ends(
             failure = await node.failed()
         assert "the sweeper of billing has ended by a bug" in str(failure)
         await eventually(lambda: not node.region.sweepers["sales"].shards)
+
+
+async def test_a_node_says_which_versions_of_the_sagas_that_it_hosts_it_carries(tmp_path: Path) -> None:
+    versions = {one.name: one.fingerprint.hex() for one in catalogue().sagas}
+    one, two = make(tmp_path, "one", "orchestration"), make(tmp_path, "two", "sales")
+    async with running(one, two):
+        carried = {row.name: row.carries for row in (await one.store.cluster()).nodes}
+    assert carried == {"one": (f"order-process/{versions['order-process']}",), "two": ()}

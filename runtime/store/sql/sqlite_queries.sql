@@ -59,6 +59,10 @@ select name, incarnation, address, kinds, version, lease_until_s, coalesce((
     select substr(meta.value, length(nodes.incarnation) + 2)
     from meta
     where meta.name = 'lease/' || nodes.name and instr(meta.value, nodes.incarnation || '/') = 1
+), ''), coalesce((
+    select substr(meta.value, length(nodes.incarnation) + 2)
+    from meta
+    where meta.name = 'carries/' || nodes.name and instr(meta.value, nodes.incarnation || '/') = 1
 ), '')
 from nodes where name = ?;
 
@@ -69,8 +73,12 @@ insert or replace into nodes (name, incarnation, address, kinds, version, lease_
 -- The value is INCARNATION/LEASE_S/CLOCK_OFF_S. An older version reads the first number, and nothing behind it.
 insert or replace into meta (name, value) values ('lease/' || ?, ? || '/' || ? || '/' || ?);
 
+-- name: put_carries
+-- The value is INCARNATION/JSON: what is left of an earlier life is not read.
+insert or replace into meta (name, value) values ('carries/' || ?, ? || '/' || ?);
+
 -- name: remove_lease
-delete from meta where name = 'lease/' || :name;
+delete from meta where name in ('lease/' || :name, 'carries/' || :name);
 
 -- name: renew
 update nodes set lease_until_s = :until_s where name = :name and incarnation = :incarnation;
@@ -100,6 +108,10 @@ select name, incarnation, address, kinds, version, lease_until_s, coalesce((
     select substr(meta.value, length(nodes.incarnation) + 2)
     from meta
     where meta.name = 'lease/' || nodes.name and instr(meta.value, nodes.incarnation || '/') = 1
+), ''), coalesce((
+    select substr(meta.value, length(nodes.incarnation) + 2)
+    from meta
+    where meta.name = 'carries/' || nodes.name and instr(meta.value, nodes.incarnation || '/') = 1
 ), '')
 from nodes order by name;
 

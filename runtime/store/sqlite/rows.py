@@ -16,7 +16,7 @@ def history_row(row: tuple[object, ...]) -> HistoryRow:
 
 
 def node_row(row: tuple[object, ...]) -> NodeRow:
-    *columns, lease = row
+    *columns, lease, carries = row
     found = NodeRow(*columns)  # type: ignore[arg-type]  # columns are in the order of the record
     lease_s, _, clock_off_s = str(lease).partition("/")  # of an older version the first alone, or none
     return with_changes(
@@ -24,6 +24,7 @@ def node_row(row: tuple[object, ...]) -> NodeRow:
         kinds=tuple(json.loads(str(row[3]))),
         lease_s=float(lease_s or 0.0),
         clock_off_s=float(clock_off_s or 0.0),
+        carries=tuple(json.loads(str(carries or "[]"))),
     )
 
 

@@ -239,6 +239,7 @@ class SqliteStore:
             values = (node.name, node.incarnation, node.address, json.dumps(node.kinds), node.version, now_s + lease_s)
             connection.execute(self._sql["put_node"], values)
             connection.execute(self._sql["put_lease"], (node.name, node.incarnation, lease_s, node.clock_off_s))
+            connection.execute(self._sql["put_carries"], (*values[:2], json.dumps(node.carries)))
             return None
 
         return await self._write(put, vital=True)
@@ -273,8 +274,7 @@ class SqliteStore:
         return await self._write(remove, vital=True)
 
     async def assign(self, kind: str, shard: int, *, owner: str, expected_epoch: int) -> bool:
-        [assigned] = await self.assign_many([ShardRow(kind, shard, owner, expected_epoch)])
-        return assigned
+        return (await self.assign_many([ShardRow(kind, shard, owner, expected_epoch)]))[0]
 
     async def assign_many(self, wanted: Sequence[ShardRow]) -> list[bool]:
         def put(connection: apsw.Connection) -> list[bool]:

@@ -24,7 +24,7 @@ class MembershipConformance(ConformanceBase):
 
     async def test_a_node_that_joins_is_seen_with_its_lease(self) -> None:
         async with self.stores(2) as (store, other):
-            node = node_row("one", kinds=("billing", "sales"))
+            node = replace(node_row("one", kinds=("billing", "sales")), carries=("trip/ab", "order-process/cd"))
             before_s = self.clock.now_s()
             assert await store.join(node, lease_s=5.0) is None
             view = await other.cluster()
@@ -32,6 +32,14 @@ class MembershipConformance(ConformanceBase):
             assert seen.lease_s == 5.0
             assert replace(seen, lease_until_s=0.0, lease_s=0.0) == node
             assert before_s + 5.0 <= seen.lease_until_s <= view.now_s + 5.0
+
+    async def test_what_a_node_carries_is_what_its_last_life_says_whatever_it_renews(self) -> None:
+        async with self.stores(2) as (store, other):
+            await store.join(replace(node_row("one", "1"), carries=("trip/ab",)), lease_s=5.0)
+            assert await store.renew("one", "1", lease_s=5.0, clock_off_s=1.0)
+            assert (await other.cluster()).nodes[0].carries == ("trip/ab",)
+            await store.join(node_row("one", "2"), lease_s=5.0, replace="1")
+            assert (await other.cluster()).nodes[0].carries == ()
 
     async def test_a_second_live_node_of_one_name_is_refused_and_shown_the_first(self) -> None:
         async with self.store() as store:

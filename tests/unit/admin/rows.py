@@ -46,8 +46,10 @@ def saga(
     progress_at_s: float = 100.0,
     stuck_reason: str = "",
     kind: str = "order-process",
+    version: bytes = b"",
 ) -> ActorRow:
     record = SAGA(
+        fingerprint=version,
         definition="order-process",
         status=status,
         steps=steps,
@@ -132,8 +134,10 @@ async def fill(store: AnyStore, *rows: ActorRow | MailRow | HistoryRow) -> AnySt
     return store
 
 
-async def join(store: Store, name: str, *, kinds: tuple[str, ...], lease_s: float = 60.0) -> None:
+async def join(
+    store: Store, name: str, *, kinds: tuple[str, ...], lease_s: float = 60.0, carries: tuple[str, ...] = ()
+) -> None:
     """A node with a lease that owns shard 3 of its kinds."""
-    await store.join(NodeRow(name, "abc", "127.0.0.1:7650", kinds, "0.1.0"), lease_s=lease_s)
+    await store.join(NodeRow(name, "abc", "127.0.0.1:7650", kinds, "0.1.0", carries=carries), lease_s=lease_s)
     for kind in kinds:
         await store.assign(kind, 3, owner=name, expected_epoch=0)

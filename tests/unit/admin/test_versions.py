@@ -1,0 +1,63 @@
+"""Instances whose version their node lacks, as an operator sees them."""
+
+from __future__ import annotations
+
+import pytest
+
+from runtime.admin.account import accounts
+from runtime.admin.survey import WAITS, Wanted, sagas
+from runtime.contracts import Contracts
+from runtime.store.memory import MemoryStore
+from tests.unit.admin.rows import SAGA, fill, join, saga
+
+OLD, NEW = b"\xaa\x01", b"\xbb\x02"
+
+
+async def upgraded(store: MemoryStore, *others: str) -> MemoryStore:
+    """A node of the new version owns the shard of all; `others` have the old one."""
+    await join(store, "new-1", kinds=("order-process",), carries=("order-process/bb02",))
+    for other in others:
+        await join(store, other, kinds=("order-process",), carries=("trip/bb02", "order-process/aa01"))
+    rows = (
+        saga("ORD-1", version=OLD),
+        saga("ORD-2", version=OLD, status=SAGA.COMPENSATING),
+        saga("ORD-3", version=OLD, status=SAGA.COMPLETED),
+        saga("ORD-4", version=OLD, status=SAGA.STUCK, stuck_reason="no refund"),
+        saga("ORD-5", version=NEW),
+    )
+    await fill(store, *rows)
+    return store
+
+
+@pytest.mark.parametrize(
+    ("others", "where"), [((), "no live node has it"), (("old-1", "old-2"), "live nodes with it: old-1, old-2")]
+)
+async def test_what_waits_for_its_version_is_listed_so_with_who_has_it(
+    store: MemoryStore, others: tuple[str, ...], where: str
+) -> None:
+    await upgraded(store, *others)
+    found = {entry.key: entry for entry in await sagas(store)}
+    assert [found[f"ORD-{n}"].status for n in range(1, 6)] == [WAITS, WAITS, "completed", "stuck", "running"]
+    assert found["ORD-1"].needs_a_person and not found["ORD-5"].needs_a_person
+    reason = f"version aa01 of order-process began it, which its node new-1 lacks; {where}"
+    assert (found["ORD-1"].reason, found["ORD-4"].reason) == (reason, "no refund")
+    assert [entry.key for entry in await sagas(store, Wanted(status=WAITS))] == ["ORD-1", "ORD-2"]
+    [account] = await accounts(store, Contracts(()), "ORD-1")
+    told = f"a node of its version, until when its mail and timers are put off: {reason}"
+    assert account.waits_for[0] == told
+    [account] = await accounts(store, Contracts(()), "ORD-5")
+    assert "version" not in " ".join(account.waits_for)
+
+
+async def test_a_node_of_an_older_build_that_does_not_say_what_it_carries_is_not_judged(store: MemoryStore) -> None:
+    await join(store, "silent-1", kinds=("order-process",), carries=("trip/aa01",))
+    await fill(store, saga("ORD-1", version=OLD))
+    assert [entry.status for entry in await sagas(store)] == ["running"]
+
+
+async def test_who_has_left_or_expired_carries_nothing(store: MemoryStore) -> None:
+    await upgraded(store)
+    await join(store, "old-1", kinds=(), carries=("order-process/aa01",))
+    await join(store, "old-2", kinds=("order-process",), carries=("order-process/aa01",), lease_s=-1.0)
+    [entry] = [entry for entry in await sagas(store) if entry.key == "ORD-1"]
+    assert entry.reason.endswith("no live node has it")
