@@ -21,7 +21,7 @@ from runtime.errors import StoreBusy, StoreCorrupt, StoreReadOnly, StoreUnavaila
 from runtime.store.sqlite.connection import connect, connect_to_view, translated
 from runtime.store.sqlite.lock import FileLock, users_of
 from runtime.store.sqlite.queries import schema_steps
-from runtime.store.sqlite.schema import check_file, identify, new_secret
+from runtime.store.sqlite.schema import check_file, check_kind, identify, new_secret
 from runtime.store.sqlite.watch import FileWatch, check_links
 
 __all__ = ["back_up", "restore"]
@@ -48,6 +48,7 @@ def restore(store: Path, source: Path, new_id: Callable[[], bytes]) -> Path | No
     """Put a copy in a store's place, as a store of its own; gives where the old one was set aside."""
     store = Path(os.path.realpath(store))
     check_file(source, create=False)
+    check_kind(store)
     if source.exists() and store.exists() and source.samefile(store):
         raise StoreUnavailable(f"{source} is the store itself; name the backup to restore")
     check_links(store)

@@ -14,7 +14,7 @@ import apsw
 
 from runtime.errors import StoreCorrupt, StoreReadOnly, StoreTooNew, StoreUnavailable
 
-__all__ = ["APPLICATION_ID", "Marks", "check_file", "identify", "new_secret", "prepare"]
+__all__ = ["APPLICATION_ID", "Marks", "check_file", "check_kind", "identify", "new_secret", "prepare"]
 
 APPLICATION_ID = 0x416D6E64  # "Amnd"
 
@@ -34,14 +34,20 @@ def check_file(path: Path, *, create: bool) -> None:
     """
     if not path.parent.is_dir():
         raise StoreUnavailable(f"the folder {path.parent} of the store {path.name} does not exist; make it first")
-    if path.is_dir():
-        raise StoreUnavailable(f"{path} is a folder; a store is a file, name one in it")
+    check_kind(path)
     if _half_restored(path):
         raise StoreUnavailable(
             f"a restore of {path} was interrupted half way; do it again with `python -m runtime.admin restore`"
         )
     if not create and not path.exists():
         raise StoreUnavailable(f"there is no store {path}; start a node with it first, or correct its name")
+
+
+def check_kind(path: Path) -> None:
+    """Raises StoreUnavailable for what is there and no file: SQLite would wait for the other end of a fifo for ever."""
+    if path.exists() and not path.is_file():
+        kind = "folder" if path.is_dir() else "fifo" if path.is_fifo() else "socket" if path.is_socket() else "device"
+        raise StoreUnavailable(f"{path} is a {kind}, not a file; name a file as the store")
 
 
 def _half_restored(path: Path) -> bool:

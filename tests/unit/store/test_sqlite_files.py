@@ -13,6 +13,7 @@ from runtime.adapters import system_ports
 from runtime.errors import StoreCorrupt, StoreReadOnly, StoreTooNew, StoreUnavailable
 from runtime.store.records import Verdict
 from runtime.store.sqlite import SqliteStore
+from runtime.store.sqlite.copies import back_up, restore
 from runtime.testing.conformance.samples import SHARD, mail_row, post, turn
 from tests.unit.store.conftest import OpenStore
 
@@ -118,9 +119,29 @@ async def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         await store.open()
 
 
-async def test_a_folder_is_no_store(tmp_path: Path) -> None:
-    with pytest.raises(StoreUnavailable, match="is a folder"):
-        await SqliteStore(tmp_path, system_ports()).open()
+@pytest.mark.parametrize("view", [False, True])
+@pytest.mark.parametrize("kind", ["fifo", "device", "folder"])
+async def test_what_is_no_file_is_no_store(kind: str, view: bool, tmp_path: Path) -> None:
+    odd = Path(os.devnull) if kind == "device" else tmp_path / kind
+    if kind == "fifo":
+        os.mkfifo(odd)
+    elif kind == "folder":
+        odd.mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(odd)
+    for path in (odd, link):
+        with pytest.raises(StoreUnavailable, match=f"is a {kind}, not a file; name a file as the store"):
+            await SqliteStore(path, system_ports(), view=view).open()
+        with pytest.raises(StoreUnavailable, match=f"is a {kind}, not a file"):
+            back_up(path, tmp_path / "copy.db")
+
+
+def test_what_is_no_file_is_not_replaced_by_a_backup(path: Path, tmp_path: Path) -> None:
+    path.touch()
+    os.mkfifo(fifo := tmp_path / "fifo")
+    with pytest.raises(StoreUnavailable, match="is a fifo, not a file; name a file as the store"):
+        restore(fifo, path, lambda: bytes(16))
+    assert fifo.is_fifo()
 
 
 async def test_a_store_that_shall_not_be_made_is_not_made(path: Path, make_store: OpenStore) -> None:
