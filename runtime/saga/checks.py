@@ -8,7 +8,8 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from runtime.contracts import condition_text, contract_of, field_of, is_message_type
-from runtime.errors import InvalidDefinition
+from runtime.envelope import check_key
+from runtime.errors import InvalidDefinition, InvalidMessage
 from runtime.saga.definition import Definition, Meaning, Role, StepDefinition, full_name
 from runtime.saga.reading import parameter_of, returned_by, takes
 from runtime.saga.step import Starts
@@ -113,7 +114,7 @@ def _check_start(where: str, start: Starts) -> None:
         raise InvalidDefinition(f"{where}: {contract.name} has no key; declare it an event with one, or name key=...")
     if start.key:
         check_key_path(start.event_type, start.key, where)
-    check_condition(start.event_type, dict(start.where), where)
+    check_condition(start.event_type, dict(start.where), where, start.key or contract.key_field)
 
 
 def _check_begin(where: str, start: Starts, state_type: type[Message]) -> None:
@@ -141,14 +142,22 @@ def check_key_path(event_type: type[Message], path: str, where: str) -> None:
         raise InvalidDefinition(f"{where}: {full_name(event_type)} has no text field {path!r} to be keyed by")
 
 
-def check_condition(event_type: type[Message], where_fields: dict[str, object], where: str) -> tuple[str, str]:
-    """(field, value as text) of a condition on an event's field; both empty without one. Raises InvalidDefinition."""
+def check_condition(
+    event_type: type[Message], where_fields: dict[str, object], where: str, key: str = ""
+) -> tuple[str, str]:
+    """(field, value as text) of a condition on an event's field; both empty without one. Raises InvalidDefinition.
+
+    `key` is the field that names whom the event reaches, which cannot hold every text.
+    """
     if not where_fields:
         return "", ""
     if len(where_fields) > 1:
         raise InvalidDefinition(f"{where}: one field can be asked for, not {', '.join(map(str, where_fields))}")
     ((path, value),) = where_fields.items()
     try:
-        return path, condition_text(event_type, path, value)
-    except InvalidDefinition as error:
+        text = condition_text(event_type, path, value)
+        if path == key:
+            check_key(text, f"no actor is ever named so: the key {path!r}")
+        return path, text
+    except (InvalidDefinition, InvalidMessage) as error:
         raise InvalidDefinition(f"{where}: {error}") from error

@@ -111,7 +111,7 @@ def _reaction(cls: type[Choreography], one: On, command: Contract) -> Reaction:
     key_field = one.key or contract_of(one.event_type).key_field
     check_key_path(one.event_type, key_field, where)
     starts = one.event_type is cls.starts.event_type
-    field, value = check_condition(one.event_type, dict(cls.starts.where) if starts else {}, where)
+    field, value = check_condition(one.event_type, dict(cls.starts.where) if starts else {}, where, key_field)
     return Reaction(one.event_type, command.kind, one.translate, key_field, cls.name, starts, field, value)
 
 

@@ -69,10 +69,10 @@ def read(declared: Declaration) -> Definition:
     names = {step: name for name, step in declared.steps.items()}
     order = _in_order(title, flow, names)
     past = _past_pivot(flow, order)
-    steps = [_step(title, names[step], index, step, _role(step, past)) for index, step in enumerate(order)]
+    steps = [_step(declared, names[step], index, step, _role(step, past)) for index, step in enumerate(order)]
     steps = _linked(steps, order, flow)
     for name, step in declared.closing.items():
-        closing = _step(title, name, len(steps), step, Role.CLOSING)
+        closing = _step(declared, name, len(steps), step, Role.CLOSING)
         # An author's step may have the name. Its timer is another one then: no identifier has a space.
         steps.append(replace(closing, timer=f"closing {name}") if name in declared.steps else closing)
     fingerprint = _fingerprint(declared, steps)
@@ -156,8 +156,8 @@ def _role(step: Step, past: frozenset[Step]) -> Role:
     return Role.RETRIABLE if step in past else Role.COMPENSATABLE
 
 
-def _step(title: str, name: str, index: int, step: Step, role: Role) -> StepDefinition:
-    where = f"{title}.{name}"
+def _step(declared_in: Declaration, name: str, index: int, step: Step, role: Role) -> StepDefinition:
+    where, state_type = f"{declared_in.title}.{name}", declared_in.state_type
     if not name.isidentifier():
         raise InvalidDefinition(f"{where}: the name of a step is an identifier; its timer is known by it")
     check_span(step.timeout, "a step needs a finite timeout above 0: after it, no answer means 'maybe done'", where)
@@ -176,26 +176,46 @@ def _step(title: str, name: str, index: int, step: Step, role: Role) -> StepDefi
         index=index,
         name=name,
         role=role,
-        do=_with_reason(step.do, f"{where}.do"),
         command=command_of(step.do, f"{where}.do"),
+        do=_with_reason(step.do, f"{where}.do", state_type),
         meanings=meanings,
-        undo=None if step.undo is None else _with_reason(step.undo, f"{where}.undo"),
+        undo=None if step.undo is None else _with_reason(step.undo, f"{where}.undo", state_type),
         undo_command=None if step.undo is None else command_of(step.undo, f"{where}.undo", optional=True),
         undone=frozenset(message_types(step.undone, where)),
-        no_undo=step.no_undo.strip(),
+        no_undo=_reason(step.no_undo, where),
         dones=dones,
         refusals=refusals,
-        keep=_keepers(step, where, meanings),
+        keep=_keepers(step, where, meanings, state_type),
         timeout_s=step.timeout,
         budget=step.budget,
         timer=name,
     )
 
 
-def _with_reason(function: Callable[..., Any], where: str) -> Callable[[Any, str], Any]:
+def _reason(no_undo: object, where: str) -> str:
+    """Why there is no undo, in words that can be printed."""
+    if not isinstance(no_undo, str):
+        raise InvalidDefinition(f"{where}: no_undo says in words why there is no undo; it is {no_undo!r}")
+    if any("\ud800" <= char <= "\udfff" for char in no_undo):
+        raise InvalidDefinition(f"{where}: no_undo holds half a character; take text without it, not {no_undo!r}")
+    return no_undo.strip()
+
+
+def _check_state(function: Callable[..., Any], where: str, state_type: type[Message]) -> None:
+    """The first parameter, if annotated, is the saga's state."""
+    hints = _hints(function, where)  # refuses what is no function, or none that is simply called
+    given: Any = hints.get(next(iter(_parameters(function)), ""))
+    if is_message_type(given) and given is not state_type:
+        raise InvalidDefinition(
+            f"{where}: {_called(function)} takes {full_name(given)} first, and is given the state "
+            f"{full_name(state_type)}"
+        )
+
+
+def _with_reason(function: Callable[..., Any], where: str, state_type: type[Message]) -> Callable[[Any, str], Any]:
     """The function as one of (state, reason), whether or not it asks for the reason."""
-    _hints(function, where)  # refuses what is no function, or none that is simply called
-    count = _count(function)
+    _check_state(function, where, state_type)
+    count = len(_parameters(function))
     if count == 2 and takes(function, 2):
         return function
     if count != 1 or not takes(function, 1):
@@ -203,11 +223,11 @@ def _with_reason(function: Callable[..., Any], where: str) -> Callable[[Any, str
     return lambda state, _reason: function(state)
 
 
-def _count(function: Callable[..., Any]) -> int:
+def _parameters(function: Callable[..., Any]) -> Sequence[str]:
     try:
-        return len(inspect.signature(function).parameters)
+        return list(inspect.signature(function).parameters)
     except (TypeError, ValueError):  # some that are built in have no signature
-        return 0
+        return []
 
 
 def _check_budget(budget: object, where: str) -> None:
@@ -233,7 +253,7 @@ def parameter_of(function: Callable[..., Any], where: str) -> Any:
 
 
 def _keepers(
-    step: Step, where: str, meanings: Mapping[type[Message], Meaning]
+    step: Step, where: str, meanings: Mapping[type[Message], Meaning], state_type: type[Message]
 ) -> dict[type[Message], Callable[[Any, Any], None]]:
     keepers: dict[type[Message], Callable[[Any, Any], None]] = {}
     for function in step.keep if isinstance(step.keep, tuple) else (step.keep,):
@@ -245,6 +265,7 @@ def _keepers(
             )
         if not takes(function, 2):
             raise InvalidDefinition(f"{where}.keep: {_called(function)} takes the state and the answer; no more")
+        _check_state(function, f"{where}.keep", state_type)
         if kept in keepers:
             raise InvalidDefinition(f"{where}.keep: two functions keep {full_name(kept)}")
         keepers[kept] = function

@@ -45,7 +45,17 @@ _AT_REST = frozenset((_RECORD.NONE, _RECORD.COMPLETED, _RECORD.COMPENSATED, _REC
 Closing = Callable[..., Message]
 
 
-class Saga:
+class _SagaType(type):
+    """Refuses what Python itself would take for its own before `__init_subclass__` is asked: `__slots__`, say."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any], **options: Any) -> Any:
+        for attribute, value in body.items():
+            if isinstance(value, Step) and attribute.startswith("__") and attribute.endswith("__"):
+                raise InvalidDefinition(f"{name}.{attribute}: the name is Python's own; give the step another one")
+        return super().__new__(cls, name, bases, body, **options)
+
+
+class Saga(metaclass=_SagaType):
     """Base of sagas. A definition that makes no sense is refused when the class is made.
 
     started_by         the event (or events) that start an instance

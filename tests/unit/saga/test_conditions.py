@@ -10,11 +10,17 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from protos.sales_pb2 import OrderPlaced
 from runtime.contracts import meets
 from runtime.durable.kind import Subscribers
 from runtime.errors import InvalidDefinition
 from runtime.saga.checks import check_condition, check_key_path
+from runtime.saga.choreography import Choreography, on, when
+from runtime.saga.step import starts
 from runtime.store.records import Subscription
+from tests.unit.saga.shop import begin
+from tests.unit.saga.test_checks import bill, one
+from tests.unit.saga.test_mistakes import react
 
 _PLAIN = {
     "weight": FieldDescriptorProto.TYPE_DOUBLE,
@@ -138,3 +144,22 @@ def test_a_key_inside_a_message_of_which_there_are_many_is_refused() -> None:
     check_key_path(Event, "inner.name", "Wrong")
     with pytest.raises(InvalidDefinition, match=r"Wrong: conditions.Event has no text field 'many.name'"):
         check_key_path(Event, "many.name", "Wrong")
+
+
+@pytest.mark.parametrize("value", ["", "x" * 257, "é" * 129, "a\nb"])
+def test_a_condition_on_the_key_that_no_actor_can_be_named_by_is_refused(value: str) -> None:
+    assert check_condition(Event, {"name": value}, "Wrong")
+    with pytest.raises(InvalidDefinition, match=r"^Wrong: no actor is ever named so: the key 'name' (must|holds)"):
+        check_condition(Event, {"name": value}, "Wrong", "name")
+    assert check_condition(Event, {"name": "x" * 256}, "Wrong", "name")
+
+
+@pytest.mark.parametrize(("key", "field"), [("", "order_id"), ("line.sku", "line.sku")])
+def test_each_process_that_waits_for_such_a_key_is_refused(key: str, field: str) -> None:
+    condition: dict[str, Any] = {field: "x" * 400}
+    complaint = f"no actor is ever named so: the key '{field}' must be at most 256 bytes of UTF-8; it has 400"
+    with pytest.raises(InvalidDefinition, match=rf"Wrong.started_by: {complaint}"):
+        one(bill(), started_by=starts(OrderPlaced, begin, where=condition, key=key))
+    body = {"starts": when(OrderPlaced, **condition), "reactions": (on(OrderPlaced, react, key=key),)}
+    with pytest.raises(InvalidDefinition, match=rf"Odd: on OrderPlaced: {complaint}"):
+        type("Odd", (Choreography,), body, name="odd")
