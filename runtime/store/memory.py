@@ -43,7 +43,7 @@ class MemoryStore:
         self._cluster_secret = (ports.ids.new_id() + ports.ids.new_id()).hex()
         self._actors: dict[Address, ActorRow] = {}
         self._mail: dict[_Slice, dict[_Slot, MailRow]] = {}
-        self._posted: set[tuple[bytes, bytes]] = set()  # what clients posted, and waits
+        self._posted: dict[tuple[bytes, bytes], None] = {}  # what clients posted, and waits
         self._history: dict[bytes, dict[bytes, HistoryRow]] = {}  # by conversation, then id
         self._nodes: dict[str, NodeRow] = {}
         self._shards: dict[_Slice, ShardRow] = {}
@@ -102,7 +102,7 @@ class MemoryStore:
         for id in (*transition.consumed, *transition.given_up):
             gone = waiting.get((transition.key, id))
             if gone is not None and not gone.sequence:
-                self._posted.discard((gone.conversation, gone.id))
+                self._posted.pop((gone.conversation, gone.id), None)
             del waiting[transition.key, id]
         for row in transition.rescheduled:
             waiting[transition.key, row.id] = replace(
@@ -121,7 +121,7 @@ class MemoryStore:
             if not self._is_known(row):
                 self._mail.setdefault((row.kind, row.shard), {})[row.key, row.id] = row
                 if not row.sequence:
-                    self._posted.add((row.conversation, row.id))
+                    self._posted[row.conversation, row.id] = None
 
     def _is_handled(self, conversation: bytes, id: bytes) -> bool:
         return id in self._history.get(conversation, {})
