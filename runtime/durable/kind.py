@@ -38,6 +38,7 @@ class Limits:
 
 
 _UNHEARD_MAX = 1000
+_OWN = "amends."  # the package of the runtime's own messages
 
 
 class Subscribers:
@@ -66,7 +67,8 @@ class Subscribers:
         return [one for one in wanted if _reaches(one, event, process)]
 
     def is_end(self, name: str, process: str) -> bool:
-        return (process, name) in self._ends
+        """Whether nobody has to listen: it is declared so, or it is the runtime's own answer to an operator."""
+        return (process, name) in self._ends or name.startswith(_OWN)
 
     def is_news(self, name: str, process: str) -> bool:
         """Whether it was not told yet that nobody listens to this; from now on it is. Of some thousand such pairs."""

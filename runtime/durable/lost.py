@@ -72,6 +72,10 @@ class LostRuns:
         self._newer[id] = _Loss(self.unwritten(id), reason, write_first=False, is_condemned=True)
         self.is_empty = False
 
+    def is_condemned(self, id: bytes) -> bool:
+        loss = self._find(id)
+        return loss is not None and loss.is_condemned
+
     def given_up(self, id: bytes, failed_before: int, runs_max: int) -> tuple[str, int] | None:
         """Why a message is to be parked without another run, and how often it has run; None if it may run."""
         loss = self._find(id)

@@ -67,8 +67,7 @@ class Turn:
     async def run(self, envelopes: Sequence[Envelope]) -> Draft:
         """Handle messages in order, until one must be retried later, with which those after it wait, or time is over.
 
-        Raises StoreError when the store is needed for an undo and does not answer, and TurnLost when the state of the
-        last good point is not known; then nothing is to be committed.
+        Raises StoreError when an undo needs the store, and TurnLost; then nothing is to be committed.
         """
         if len(envelopes) == 1:
             await self._take(envelopes[0])
@@ -115,7 +114,8 @@ class Turn:
         if self._losses is not None:
             given_up = self._losses.given_up(envelope.id, failed_before, self._kind.behaviour.retries.runs_max)
             if given_up is not None:
-                self._give_up(envelope, *given_up)
+                if self._losses.is_condemned(envelope.id) or not self._put_off(envelope, *given_up):
+                    self._give_up(envelope, *given_up)
                 return
         try:
             message = self._kind.contracts.parse(envelope.type, envelope.body)

@@ -2,7 +2,11 @@
 
 from protos import durable_pb2
 from protos.billing_pb2 import BillState, OrderBilled
+from runtime.durable.behaviour import RetryPolicy
+from runtime.durable.lost import LostRuns, lost_runs_max
+from runtime.durable.service import ServiceBehaviour
 from runtime.durable.transition import timer_id
+from runtime.durable.turn import Turn
 from runtime.envelope import encode
 from runtime.store.records import Outcome, Subscription, Verdict
 from tests.unit.durable.ledger import Bench, bill, refund
@@ -148,6 +152,37 @@ async def test_a_timer_is_part_of_the_row_and_fires_once() -> None:
     )
     await turn.run([fired, fired])
     assert [one.outcome for one in turn.draft.history] == [Outcome.HANDLED, Outcome.FIRED]
+    assert turn.draft.timers == {}
+
+
+async def test_a_timer_that_nothing_else_would_come_after_is_kept_when_its_runs_come_to_nothing() -> None:
+    bench = await Bench.open()
+    await bench.run(bill(1, sku="timer"))
+    address = ("billing", "ORD-1")
+    (row,) = await bench.store.load([address])
+    assert row is not None and isinstance(bench.kind.behaviour, ServiceBehaviour)
+    bench.kind.behaviour.retries = RetryPolicy(immediate=0, delays_s=(), timer_pause_s=60.0)
+    (timer,) = durable_pb2.Timers.FromString(row.timers).timers
+    id, losses = timer_id(address, timer), LostRuns(64)
+    fired = encode(
+        id=id,
+        kind="billing",
+        key="ORD-1",
+        type=timer.type,
+        body=timer.body,
+        conversation=b"c" * 16,
+        timer="remind",
+    )
+    for _ in range(lost_runs_max(1)):
+        losses.add(address, [id], "the lease ran out", write_first=False)
+    turn = Turn(bench.kind, address, 0, row, BillState.FromString(row.state), {"remind": timer}, {}, losses)
+    await turn.run([fired])
+    assert turn.ran == []
+    assert turn.draft.timers["remind"].due_at_s == turn.draft.now_s + 60.0
+    assert "the timer 'remind' fails, and comes again every 60 s: its runs end without a commit" in turn.draft.alarm
+    losses.condemn(id, "three nodes have died over it")
+    turn = Turn(bench.kind, address, 0, row, BillState.FromString(row.state), {"remind": timer}, {}, losses)
+    await turn.run([fired])
     assert turn.draft.timers == {}
 
 

@@ -50,5 +50,6 @@ def test_what_ends_a_process_as_declared_need_not_be_heard_there() -> None:
     assert subscribers.is_end("shop.OrderBilled", "order-choreography")
     assert not subscribers.is_end("shop.OrderBilled", "order-process")
     assert not subscribers.is_end("shop.OrderBilled", "")
+    assert subscribers.is_end("amends.RetryAccepted", "order-process")  # an operator reads it in the conversation
     subscribers.replace([Subscription("shop.OrderBilled", "audit", "audit", "order_id")])
     assert subscribers.is_end("shop.OrderBilled", "order-choreography")
