@@ -160,8 +160,7 @@ class _Clients(OrderClients):
         self._is_mended = False
         self._replayed = 0
         self._discarded = 0
-        hosts = sum("billing" in (node.spec.services or ("billing",)) for node in cluster.nodes)
-        deadly = deadly and hosts > 1 and bool(self._wishes)  # of a single host, peers may forget how it ended
+        deadly = deadly and bool(self._wishes)
         self._deadly = self._night.named("deadly").choose(self._wishes).request.order_id if deadly else ""
         cluster.is_poisoned = self._is_poisoned
         cluster.is_deadly = self._is_deadly

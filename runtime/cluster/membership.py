@@ -26,7 +26,7 @@ from runtime.cluster.join import Probe, join
 from runtime.cluster.lease import ClusterSettings, Lease, StoreWatch
 from runtime.cluster.pace import Pace
 from runtime.cluster.placement import Slot, plan
-from runtime.cluster.roster import Roster, check_shard_counts, left_behind
+from runtime.cluster.roster import Roster, check_shard_counts, left_behind, note_deaths
 from runtime.cluster.waits import said_if_long
 from runtime.errors import NodeNameTaken, StoreError
 from runtime.failpoints import Failpoint
@@ -99,6 +99,7 @@ class Membership:
             await self._time.anchor(self._store)
             before = await self._store.cluster()
         check_shard_counts(before, self._settings.shards_per_kind)
+        note_deaths(self.died, before, before, self._node.name)
         self.died.update(left_behind(before, before.now_s, self._node.name))
         try:
             with said_if_long(self._ports, f"its place in the cluster as {self._node.name}"):
@@ -236,11 +237,7 @@ class Membership:
         before = self._roster.view
         changed, facts = self._roster.learn(view)
         if changed:
-            members = {row.incarnation for row in view.nodes}
-            gone = replace(before, nodes=tuple(row for row in before.nodes if row.incarnation not in members))
-            self.died.update(left_behind(gone, view.now_s))
-            for slot in [one for one in self.died if self.owner_of(*one) not in (None, "", self._node.name)]:
-                del self.died[slot]  # another has taken it, and has seen the same
+            note_deaths(self.died, before, view, self._node.name)
         for fact in facts:
             self._ports.report(fact)
         if changed:

@@ -16,7 +16,7 @@ from runtime.errors import InvalidSettings
 from runtime.ports import Fact
 from runtime.store.records import ClusterView, NodeRow, ShardRow
 
-__all__ = ["Roster", "check_shard_counts", "left_behind"]
+__all__ = ["Roster", "check_shard_counts", "left_behind", "note_deaths"]
 
 
 class Roster:
@@ -77,6 +77,20 @@ def left_behind(view: ClusterView, now_s: float, successor_of: str = "") -> dict
         if node.kinds and (node.lease_until_s <= now_s or node.name == successor_of)
     }
     return {(row.kind, row.shard): dead[row.owner] for row in view.shards if row.owner in dead}
+
+
+def note_deaths(died: dict[Slot, str], before: ClusterView, view: ClusterView, name: str) -> None:
+    """Keep in `died` which node ended without leaving, for each shard that is free or belongs to the node of this name.
+
+    We may have seen the member go, or the store notes whom its peers have evicted. What another has taken is its own.
+    """
+    members = {row.incarnation for row in view.nodes}
+    gone = replace(before, nodes=tuple(row for row in before.nodes if row.incarnation not in members))
+    died.update(left_behind(gone, view.now_s))
+    died.update({(row.kind, row.shard): row.died for row in view.shards if row.died})
+    for row in view.shards:
+        if row.owner not in ("", name):
+            died.pop((row.kind, row.shard), None)
 
 
 def _hosting(view: ClusterView) -> list[tuple[str, tuple[str, ...]]]:

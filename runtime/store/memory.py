@@ -240,26 +240,27 @@ class MemoryStore:
     async def leave(self, name: str, incarnation: str) -> None:
         node = self._nodes.get(name)
         if node is not None and node.incarnation == incarnation:
-            self._remove(name)
+            self._remove(name, died="")
 
     async def evict(self, name: str, incarnation: str) -> bool:
         node = self._nodes.get(name)
         if node is None or node.incarnation != incarnation or node.lease_until_s > self._clock.now_s():
             return False
-        self._remove(name)
+        self._remove(name, died=f"{name}@{incarnation}")
         return True
 
-    def _remove(self, name: str) -> None:
+    def _remove(self, name: str, *, died: str) -> None:
         del self._nodes[name]
         for slice_, row in self._shards.items():
             if row.owner == name:
-                self._shards[slice_] = replace(row, owner="", epoch=row.epoch + 1)
+                self._shards[slice_] = replace(row, owner="", epoch=row.epoch + 1, died=died)
 
     async def assign(self, kind: str, shard: int, *, owner: str, expected_epoch: int) -> bool:
         row = self._shards.get((kind, shard))
         if (0 if row is None else row.epoch) != expected_epoch:
             return False
-        self._shards[kind, shard] = ShardRow(kind, shard, owner, expected_epoch + 1)
+        died = row.died if row is not None and row.owner in ("", owner) else ""
+        self._shards[kind, shard] = ShardRow(kind, shard, owner, expected_epoch + 1, died)
         return True
 
     async def assign_many(self, wanted: Sequence[ShardRow]) -> list[bool]:

@@ -156,7 +156,10 @@ class Store(Protocol):
         ...
 
     async def evict(self, name: str, incarnation: str) -> bool:
-        """Remove the row of a node whose lease has expired by the store's clock; give up its shards (epochs rise)."""
+        """Remove the row of a node whose lease has expired by the store's clock; give up its shards (epochs rise).
+
+        Whose they were stands in their `died`, until an owner gives them up in order: by `leave`, or by `assign`.
+        """
         ...
 
     async def assign(self, kind: str, shard: int, *, owner: str, expected_epoch: int) -> bool:

@@ -197,6 +197,7 @@ class ShardRow:
     shard: int
     owner: str  # a node's name; empty when nobody's
     epoch: int
+    died: str = ""  # name@incarnation of the owner that was evicted last, until an owner gives the shard up in order
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,20 @@ update nodes set lease_until_s = :until_s where name = :name and incarnation = :
 -- name: remove_node
 delete from nodes where name = :name and incarnation = :incarnation and lease_until_s <= :expired_at_s;
 
+-- name: note_deaths
+insert or replace into meta (name, value)
+select 'died/' || kind || '/' || shard, :name || '@' || :incarnation from shards where owner = :name;
+
+-- name: forget_deaths
+delete from meta where name in (select 'died/' || kind || '/' || shard from shards where owner = :name);
+
+-- name: forget_death
+-- Of a shard that its owner gives up.
+delete from meta where name = (
+  select 'died/' || kind || '/' || shard from shards
+  where kind = :kind and shard = :shard and epoch = :epoch and owner not in ('', :owner)
+);
+
 -- name: give_up_shards
 update shards set owner = '', epoch = epoch + 1 where owner = :name;
 
@@ -116,7 +130,10 @@ select name, incarnation, address, kinds, version, lease_until_s, coalesce((
 from nodes order by name;
 
 -- name: shards
-select kind, shard, owner, epoch from shards order by kind, shard;
+select kind, shard, owner, epoch, coalesce((
+    select value from meta where name = 'died/' || shards.kind || '/' || shards.shard
+), '')
+from shards order by kind, shard;
 
 -- name: subscriptions
 select event_type, kind, key_field, process, starts, where_field, where_value from subscriptions

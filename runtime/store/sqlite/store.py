@@ -219,10 +219,7 @@ class SqliteStore:
         return gone, next_after
 
     async def lived(self) -> Lived:
-        def read(connection: apsw.Connection) -> Lived:
-            return Lived.from_text(connection.execute(self._sql["lived"]).get)
-
-        return await self._reader.patiently(read)
+        return await self._reader.patiently(lambda one: Lived.from_text(one.execute(self._sql["lived"]).get))
 
     async def put_lived(self, lived: Lived) -> None:
         await self._write(lambda connection: connection.execute(self._sql["put_lived"], (lived.as_text(),)))
@@ -256,20 +253,21 @@ class SqliteStore:
         return await self._write(put, vital=True)
 
     async def leave(self, name: str, incarnation: str) -> None:
-        await self._remove(name, incarnation, lambda: float("inf"))
+        await self._remove(name, incarnation, died=False)
 
     async def evict(self, name: str, incarnation: str) -> bool:
-        return await self._remove(name, incarnation, self._clock.now_s)
+        return await self._remove(name, incarnation, died=True)
 
-    async def _remove(self, name: str, incarnation: str, expired_at_s: Callable[[], float]) -> bool:
+    async def _remove(self, name: str, incarnation: str, *, died: bool) -> bool:
         def remove(connection: apsw.Connection) -> bool:
-            parameters = {"name": name, "incarnation": incarnation, "expired_at_s": expired_at_s()}
-            connection.execute(self._sql["remove_node"], parameters)
-            removed = connection.changes() == 1
-            if removed:
-                connection.execute(self._sql["give_up_shards"], {"name": name})
-                connection.execute(self._sql["remove_lease"], {"name": name})
-            return removed
+            until_s = self._clock.now_s() if died else float("inf")
+            one = {"name": name, "incarnation": incarnation, "expired_at_s": until_s}
+            connection.execute(self._sql["remove_node"], one)
+            if connection.changes() != 1:
+                return False
+            for what in ("note_deaths" if died else "forget_deaths", "give_up_shards", "remove_lease"):
+                connection.execute(self._sql[what], one)
+            return True
 
         return await self._write(remove, vital=True)
 
@@ -281,6 +279,7 @@ class SqliteStore:
             assigned = []
             for row in wanted:
                 values = {"kind": row.kind, "shard": row.shard, "owner": row.owner, "epoch": row.epoch}
+                connection.execute(self._sql["forget_death"], values)
                 connection.execute(self._sql["assign"], values)
                 assigned.append(connection.changes() == 1)
             return assigned

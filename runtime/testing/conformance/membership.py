@@ -110,7 +110,34 @@ class MembershipConformance(ConformanceBase):
             assert not await store.evict("one", "1")
             view = await store.cluster()
             assert view.nodes == ()
-            assert view.shards == (ShardRow("billing", 0, "", 2),)
+            assert view.shards == (ShardRow("billing", 0, "", 2, died="one@1"),)
+
+    async def test_whom_peers_have_evicted_stands_with_its_shards_until_an_owner_gives_them_up(self) -> None:
+        async with self.stores(2) as (store, other):
+
+            async def died() -> str:
+                (row,) = (await other.cluster()).shards
+                return row.died
+
+            await store.join(node_row("one", "1"), lease_s=5.0)
+            await store.assign("billing", 0, owner="one", expected_epoch=0)
+            assert await died() == ""
+            self.clock.offset_s += 5.1
+            assert await store.evict("one", "1")
+            await store.join(node_row("one", "2"), lease_s=5.0)
+            assert not await store.assign("billing", 0, owner="", expected_epoch=7)
+            await store.assign("billing", 0, owner="one", expected_epoch=2)
+            assert await died() == "one@1"
+            self.clock.offset_s += 5.1
+            assert await store.evict("one", "2")
+            assert await died() == "one@2"
+            await store.assign("billing", 0, owner="two", expected_epoch=4)
+            await store.assign("billing", 0, owner="", expected_epoch=5)
+            assert await died() == "", "it was given up in order"
+            await store.join(node_row("one", "3"), lease_s=5.0)
+            await store.assign("billing", 0, owner="one", expected_epoch=6)
+            await store.leave("one", "3")
+            assert await died() == ""
 
     async def test_a_node_that_leaves_gives_up_its_shards(self) -> None:
         async with self.store() as store:
