@@ -210,9 +210,13 @@ class _Clients(OrderClients):
                         await self._settle(letter)
 
     async def _until_billing_goes_on(self) -> None:
-        """What ends its processes is parked after so many deaths, and all else that is billed is handled, or parked."""
+        """What ends its processes is parked after so many deaths, and all else that waits there is handled, or parked.
+
+        What comes later does not count: an undo that always fails is asked for again and again.
+        """
+        waiting = self._billing_mail()
         waited_s, deaths = 0.0, self._cluster.happened["killed by a handler"]
-        while self._deadly and any(mail.kind == "billing" for mail in self._cluster.ledger.open):
+        while self._deadly and waiting & self._billing_mail():
             if waited_s > _PARKED_S:
                 deaths = self._cluster.happened["killed by a handler"] - deaths
                 self._broken.append(
@@ -221,6 +225,9 @@ class _Clients(OrderClients):
                 return
             await self._cluster.sleep(_LOOK_S)
             waited_s += _LOOK_S
+
+    def _billing_mail(self) -> set[bytes]:
+        return {mail.id for mail in self._cluster.ledger.open if mail.kind == "billing"}
 
     def _stuck(self) -> list[str]:
         """The keys of the sagas that are stuck."""
