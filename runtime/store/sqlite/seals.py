@@ -12,6 +12,7 @@ The label is SQLite's `user_version`. A log that programs of other origin have b
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 
 import apsw
@@ -79,31 +80,71 @@ def seal(connection: apsw.Connection) -> None:
         raise
 
 
-def first_label(store: Path) -> int | None:
-    """The label that comes first in the log beside a file; None if there is no log, or no label in it."""
+def first_label(store: Path, *, is_sure: bool = False) -> int | None:
+    """The label that comes first in the log beside a file; None if there is no log, or no label in it.
+
+    What a power cut has left half written is no label; to know, all before it has to be read, if it `is_sure`.
+    """
     try:
         descriptor = os.open(f"{store}-wal", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:
-        return _first_label(descriptor)
+        return _first_label(descriptor, _committed_bytes(descriptor) if is_sure else None)
     finally:
         os.close(descriptor)
 
 
-def _first_label(log: int) -> int | None:
+def _first_label(log: int, end: int | None) -> int | None:
     header = os.pread(log, _LOG_HEADER_BYTES, 0)
     if len(header) < _LOG_HEADER_BYTES or int.from_bytes(header[:4]) not in _MAGIC:
         return None
     page_bytes, salts = int.from_bytes(header[8:12]), header[16:24]
     offset = _LOG_HEADER_BYTES
-    while True:
+    while end is None or offset < end:
         frame = os.pread(log, _FRAME_HEADER_BYTES + _LABEL.stop, offset)
         if len(frame) < _FRAME_HEADER_BYTES + _LABEL.stop or frame[8:16] != salts:
             return None  # the end, or what is left of an older log
         if int.from_bytes(frame[:4]) == 1:
             return label_in(frame[_FRAME_HEADER_BYTES:])
         offset += _FRAME_HEADER_BYTES + page_bytes
+    return None
+
+
+def _committed_bytes(log: int) -> int:
+    """How far SQLite takes a log for written: to the end of the last commit of which every checksum is right."""
+    header = os.pread(log, _LOG_HEADER_BYTES, 0)
+    if len(header) < _LOG_HEADER_BYTES or int.from_bytes(header[:4]) not in _MAGIC:
+        return 0
+    words = ">" if header[3] & 1 else "<"
+    sums = _sums(header[:24], (0, 0), words)
+    frame_bytes = _FRAME_HEADER_BYTES + int.from_bytes(header[8:12])
+    offset, committed = _LOG_HEADER_BYTES, 0
+    if sums != _stored(header[24:32]):
+        return 0
+    while True:
+        frame = os.pread(log, frame_bytes, offset)
+        if len(frame) < frame_bytes or frame[8:16] != header[16:24]:
+            return committed
+        sums = _sums(frame[_FRAME_HEADER_BYTES:], _sums(frame[:8], sums, words), words)
+        if sums != _stored(frame[16:24]):
+            return committed
+        offset += frame_bytes
+        if any(frame[4:8]):  # the size of the file after a commit
+            committed = offset
+
+
+def _sums(data: bytes, sums: tuple[int, int], words: str) -> tuple[int, int]:
+    """See https://sqlite.org/fileformat2.html#checksum_algorithm."""
+    one, two = sums
+    for first, second in struct.iter_unpack(f"{words}II", data):
+        one = (one + first + two) & 0xFFFFFFFF
+        two = (two + second + one) & 0xFFFFFFFF
+    return one, two
+
+
+def _stored(data: bytes) -> tuple[int, int]:
+    return int.from_bytes(data[:4]), int.from_bytes(data[4:8])
 
 
 def _label(connection: apsw.Connection) -> int:

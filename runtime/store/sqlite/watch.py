@@ -146,7 +146,10 @@ class FileWatch:
         if first is None or not self._path.exists():
             return
         size, header = _header(self._path, vfs)
-        if size and label_in(header) < first - 1:
+        if not size or label_in(header) >= first - 1:
+            return
+        first = first_label(self._path, is_sure=True)  # it costs more to know than to guess
+        if first is not None and label_in(header) < first - 1:
             self._fail(StoreCorrupt(_FOREIGN_LOG.format(path=self._path)))
 
     def _look_at_seals(self, connection: apsw.Connection, vfs: str | None) -> None:

@@ -65,11 +65,17 @@ class WrongStarts:
         if any(other.alive for other in (*self._cluster.nodes, *self._cluster.twins) if other is not node):
             return 0.0
         view = database.act(database.rows.cluster())
+        peers = [row.lease_until_s - row.lease_s for row in view.nodes if row.name != node.spec.name and row.lease_s]
+        if node.clock is None or any(abs(at_s - node.clock.now_s()) <= _ALLOWED_S for at_s in peers):
+            return 0.0  # one that is gone looks as if it lived, and as if our time were right
         return max([view.lived_until_s, *(row.lease_until_s - row.lease_s for row in view.nodes)])
 
     def _witnesses(self, of: SimNode) -> _Witnesses:
         """Nodes of other names that run, renew, and whose clocks are right."""
-        nodes = [node for node in self._cluster.nodes if node.spec.name != of.spec.name and _tells(node)]
+        database = self._cluster.database
+        members = {row.incarnation for row in database.act(database.rows.cluster()).nodes}  # others may be evicted
+        others = [node for node in self._cluster.nodes if node.spec.name != of.spec.name and _tells(node)]
+        nodes = [node for node in others if node.node is not None and node.node.incarnation in members]
         return {node.name: node.lives for node in nodes}
 
 
