@@ -19,7 +19,7 @@ from protos.sales_pb2 import PENDING
 from runtime.adapters import SystemClock
 from runtime.errors import AmendsError
 from runtime.gateway.interceptors import Context
-from runtime.store.sqlite.connection import connect
+from runtime.store.sqlite.connection import connect, translated
 from runtime.store.sqlite.writer import Writer
 from runtime.testing.commands.group import proving
 from runtime.testing.power.cuts import PowerCuts, cut_power, story
@@ -117,11 +117,12 @@ def test_a_commit_that_is_answered_before_it_is_made_is_lost(
 ) -> None:
     def early(self: Writer, work: Callable[[apsw.Connection], Any]) -> Any:
         """Commits when the next one comes."""
-        connection = self._connected()
-        if connection.in_transaction:
-            connection.execute("commit")
-        connection.execute("begin immediate")
-        return work(connection)
+        with translated(self._path):
+            connection = self._connected()
+            if connection.in_transaction:
+                self._commit(connection)
+            connection.execute("begin immediate")
+            return work(connection)
 
     monkeypatch.setattr(Writer, "_transaction", early)
     assert cut(SOON).lost > 0

@@ -148,8 +148,8 @@ class Life:
                 self.broken.append(Violation("I4", f"the node did not stop within {_STOP_S:g} s"))
                 return
             await self._ports.clock.sleep(0.001)
-        if stopping.done() and self.disk.has_power:
-            stopping.result()
+        if stopping.done() and self.disk.has_power and (error := stopping.exception()) is not None:
+            self.broken.append(Violation("stop", f"the node failed while it stopped: {error!r}"))
 
     async def end(self) -> None:
         """Whatever it was doing, it does no more. Its disk has to be without power."""
