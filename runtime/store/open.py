@@ -48,6 +48,8 @@ def _file_of(url: str) -> Path:
     scheme, separator, rest = url.partition("://")
     if scheme == "sqlite" and rest.startswith("/") and rest[1:]:
         return Path(rest[1:])
+    if url == "memory:":
+        raise InvalidSettings("a store in memory ends with its node and can't be read from outside; name a file")
     if separator and scheme in ("postgres", "postgresql"):
         raise InvalidSettings(f"the store {scheme}://... needs PostgreSQL, which is not there yet; use {_FORMS}")
     raise InvalidSettings(f"{url!r} is no store; use {_FORMS}")

@@ -10,8 +10,9 @@ refuse each other. Were they one cluster, each would confirm to the other what o
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,23 +22,26 @@ from runtime.errors import StoreBusy, StoreCorrupt, StoreReadOnly, StoreUnavaila
 from runtime.store.sqlite.connection import connect, connect_to_view, translated
 from runtime.store.sqlite.lock import FileLock, users_of
 from runtime.store.sqlite.queries import schema_steps
-from runtime.store.sqlite.schema import check_file, check_kind, identify, new_secret
+from runtime.store.sqlite.schema import check_file, check_place, identify, new_secret
 from runtime.store.sqlite.watch import FileWatch, check_links
 
 __all__ = ["back_up", "restore"]
 
 _BUSY_S = 10.0
+_LOGS = ("-wal", "-shm", "-journal")
+_ASIDE = (".restoring", ".replaced", ".replaced-wal")
 
 
 def back_up(store: Path, to: Path) -> int:
     """Write a whole, checked copy of a store, live or not; gives its size in bytes. Raises StoreError."""
     check_file(store, create=False)
     check_links(Path(os.path.realpath(store)))
-    if to.exists():
-        raise StoreUnavailable(f"{to} is there already, and a backup replaces nothing; name a new file")
+    with _files(to):
+        _check_name(store, to)
     with _files(to), TemporaryDirectory(prefix=f"{to.name}.", suffix=".part", dir=to.parent) as folder:
         part = Path(folder, to.name)  # nobody else's: of two backups to one name each is whole, and one is refused
         _copy(store, part)
+        shutil.copymode(store, part)  # what few may read stays so
         _flush(part)
         _place(part, to)
         _flush(to.parent)
@@ -48,16 +52,19 @@ def restore(store: Path, source: Path, new_id: Callable[[], bytes]) -> Path | No
     """Put a copy in a store's place, as a store of its own; gives where the old one was set aside."""
     store = Path(os.path.realpath(store))
     check_file(source, create=False)
-    check_kind(store)
-    if source.exists() and store.exists() and source.samefile(store):
+    check_place(store)
+    if store.exists() and source.samefile(store):
         raise StoreUnavailable(f"{source} is the store itself; name the backup to restore")
     check_links(store)
     with _files(store), _nobody_else(store):
         part = Path(f"{store}.restoring")
+        if part.exists() and source.samefile(part):
+            raise StoreUnavailable(f"{source} is what a restore that was interrupted left; name the backup to restore")
         _remove(part)
         try:
             _copy(source, part)
             _renew(part, new_id)
+            _share(part, store if store.exists() else source)
             _flush(part)
         except BaseException:
             _remove(part)  # else it would look like a restore that was interrupted
@@ -66,6 +73,21 @@ def restore(store: Path, source: Path, new_id: Callable[[], bytes]) -> Path | No
         part.rename(store)
         _flush(store.parent)
     return aside
+
+
+def _check_name(store: Path, to: Path) -> None:
+    """A backup is a new file, beside which nothing lies that would be taken for its log, or it for another's."""
+    if os.path.lexists(to):
+        raise StoreUnavailable(f"{to} is there already, and a backup replaces nothing; name a new file")
+    own = os.path.realpath(store)
+    if os.path.realpath(to) in {f"{own}{ending}" for ending in (*_LOGS, "-lock", *_ASIDE)}:
+        raise StoreUnavailable(f"{to} is a name that the store keeps for itself; name the backup otherwise")
+    for ending in _LOGS:
+        if os.path.lexists(f"{to}{ending}"):
+            raise StoreUnavailable(
+                f"{to}{ending} is left of another file and would be taken for the backup's log; remove it, or name "
+                "another file"
+            )
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -81,6 +103,14 @@ def _copy(source: Path, target: Path) -> None:
         _remove(target)
         raise StoreCorrupt(f"{source} is damaged ({found}); restore an older backup")
     _remove_logs(target)
+
+
+def _share(part: Path, like: Path) -> None:
+    """Whoever may use the one may use the other: nodes seldom run as the operator who restores."""
+    seen = like.stat()
+    with suppress(PermissionError):  # only root may give files away
+        os.chown(part, seen.st_uid, seen.st_gid)
+    part.chmod(seen.st_mode & 0o777)
 
 
 def _place(part: Path, to: Path) -> None:
@@ -161,5 +191,5 @@ def _remove(path: Path) -> None:
 
 
 def _remove_logs(path: Path) -> None:
-    for ending in ("-wal", "-shm", "-journal"):
+    for ending in _LOGS:
         Path(f"{path}{ending}").unlink(missing_ok=True)

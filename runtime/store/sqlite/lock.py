@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from runtime.errors import StoreBusy, StoreReadOnly, StoreUnavailable
@@ -34,7 +35,7 @@ class FileLock:
     def _acquire(self, how: int) -> bool:
         try:
             if self._descriptor < 0:
-                self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+                self._descriptor = self._opened()
             fcntl.flock(self._descriptor, how)
         except BlockingIOError:
             return False
@@ -47,6 +48,23 @@ class FileLock:
                 f"{self._path} cannot be locked; keep the store on a local disk ({error})"
             ) from error
         return True
+
+    def _opened(self) -> int:
+        how = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        try:
+            made = os.open(self._path, how | os.O_EXCL, 0o666)
+        except FileExistsError:
+            return os.open(self._path, how, 0o666)
+        with suppress(OSError):  # no store as yet, or it is another's: the lock is as any new file
+            self._share(made)
+        return made
+
+    def _share(self, made: int) -> None:
+        """Whoever may write the store may lock it, also if root was the first to."""
+        seen = self._store_path.stat()
+        os.fchmod(made, seen.st_mode & 0o666 | 0o600)
+        if os.geteuid() == 0:
+            os.fchown(made, seen.st_uid, seen.st_gid)
 
     def acquire_at_once(self) -> bool:
         """Take the lock if it is free; whether it is ours. Raises StoreReadOnly, StoreUnavailable."""

@@ -6,7 +6,8 @@ in one transaction with the new number, under the file lock, so that nodes that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,9 +15,12 @@ import apsw
 
 from runtime.errors import StoreCorrupt, StoreReadOnly, StoreTooNew, StoreUnavailable
 
-__all__ = ["APPLICATION_ID", "Marks", "check_file", "check_kind", "identify", "new_secret", "prepare"]
+__all__ = ["APPLICATION_ID", "Marks", "check_file", "check_place", "identify", "new_secret", "prepare"]
 
 APPLICATION_ID = 0x416D6E64  # "Amnd"
+_EMPTY = "{path} is empty; start a node with it first, or correct its name"
+_LACKS = "{path} lacks what a store has ({what}); stop all nodes and restore it from a backup"
+_COLUMNS = "select tables.name, columns.name from sqlite_schema tables, pragma_table_info(tables.name) columns"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +36,40 @@ def check_file(path: Path, *, create: bool) -> None:
 
     Never reads the file: closing it would drop the locks that other connections of this process hold on it.
     """
-    if not path.parent.is_dir():
-        raise StoreUnavailable(f"the folder {path.parent} of the store {path.name} does not exist; make it first")
-    check_kind(path)
-    if _half_restored(path):
+    check_place(path)
+    with _seen(path):
+        if _half_restored(path):
+            raise StoreUnavailable(
+                f"a restore of {path} was interrupted half way; do it again with `python -m runtime.admin restore`"
+            )
+        if not create and not path.exists():
+            raise StoreUnavailable(f"there is no store {path}; start a node with it first, or correct its name")
+
+
+def check_place(path: Path) -> None:
+    """Raises StoreUnavailable for what is there and no file, and for a folder that is not, or that nobody lets us in.
+
+    SQLite would wait for the other end of a fifo for ever.
+    """
+    with _seen(path):
+        if not path.parent.is_dir():
+            raise StoreUnavailable(f"the folder {path.parent} of the store {path.name} does not exist; make it first")
+        if path.exists() and not path.is_file():
+            kind = (
+                "folder" if path.is_dir() else "fifo" if path.is_fifo() else "socket" if path.is_socket() else "device"
+            )
+            raise StoreUnavailable(f"{path} is a {kind}, not a file; name a file as the store")
+
+
+@contextmanager
+def _seen(path: Path) -> Iterator[None]:
+    """A file that cannot even be looked at: no right to enter its folder, a name that is too long."""
+    try:
+        yield
+    except OSError as error:
         raise StoreUnavailable(
-            f"a restore of {path} was interrupted half way; do it again with `python -m runtime.admin restore`"
-        )
-    if not create and not path.exists():
-        raise StoreUnavailable(f"there is no store {path}; start a node with it first, or correct its name")
-
-
-def check_kind(path: Path) -> None:
-    """Raises StoreUnavailable for what is there and no file: SQLite would wait for the other end of a fifo for ever."""
-    if path.exists() and not path.is_file():
-        kind = "folder" if path.is_dir() else "fifo" if path.is_fifo() else "socket" if path.is_socket() else "device"
-        raise StoreUnavailable(f"{path} is a {kind}, not a file; name a file as the store")
+            f"{path} cannot be looked at; check its name, and owner and mode of the folders it is in ({error.strerror})"
+        ) from error
 
 
 def _half_restored(path: Path) -> bool:
@@ -60,10 +82,13 @@ def _half_restored(path: Path) -> bool:
 def identify(connection: apsw.Connection, path: Path, steps: Sequence[str]) -> Marks:
     """The marks, without writing. Raises StoreCorrupt, StoreTooNew, StoreUnavailable."""
     version = _version(connection, path)
+    if version == 0:
+        raise StoreUnavailable(_EMPTY.format(path=path))
     _check_version(version, path, steps)
     if version < len(steps):
         raise StoreUnavailable(f"{path} was written by an older version of Amends; start a node with it first")
-    return _marks(connection)
+    _check_whole(connection, path, steps)
+    return _marks(connection, path)
 
 
 def prepare(
@@ -74,15 +99,16 @@ def prepare(
     if connection.readonly("main"):
         raise StoreReadOnly(f"{path} cannot be written; check owner, mode and mount of it and its folder")
     if version == 0 and not create:
-        raise StoreUnavailable(f"{path} is empty; start a node with it first, or correct its name")
+        raise StoreUnavailable(_EMPTY.format(path=path))
     _check_version(version, path, steps)
     if connection.execute("pragma journal_mode = wal").get != "wal":
         raise StoreUnavailable(f"{path} cannot use a write-ahead log; keep the store on a local disk")
     for number, step in enumerate(steps[version:], start=version + 1):
         _migrate(connection, step, number, new_id)
-    if not _marks(connection).secret:  # written before there was one
+    _check_whole(connection, path, steps)
+    if not _marks(connection, path).secret:  # written before there was one
         connection.execute("insert or ignore into meta values ('cluster_secret', ?)", (new_secret(new_id),))
-    return _marks(connection)
+    return _marks(connection, path)
 
 
 def new_secret(new_id: Callable[[], bytes]) -> str:
@@ -98,15 +124,30 @@ def _check_version(version: int, path: Path, steps: Sequence[str]) -> None:
         )
 
 
-def _marks(connection: apsw.Connection) -> Marks:
+def _check_whole(connection: apsw.Connection, path: Path, steps: Sequence[str]) -> None:
+    """Every table and column is there: a file that lacks one is no store, though all that it has is undamaged."""
+    with closing(apsw.Connection(":memory:")) as model:
+        for step in steps:
+            model.execute(step)
+        wanted = set(model.execute(_COLUMNS))
+    for table, column in sorted(wanted.difference(connection.execute(_COLUMNS))):
+        raise StoreCorrupt(_LACKS.format(path=path, what=f"{column} of {table}"))
+
+
+def _marks(connection: apsw.Connection, path: Path) -> Marks:
     values = {str(name): str(value) for name, value in connection.execute("select name, value from meta")}
+    if not values.get("cluster_id"):
+        raise StoreCorrupt(_LACKS.format(path=path, what="its cluster_id"))
     return Marks(values["cluster_id"], values.get("cluster_secret", ""))
 
 
 def _version(connection: apsw.Connection, path: Path) -> int:
     application = connection.execute("pragma application_id").get
     if application == APPLICATION_ID:
-        return int(connection.execute("select value from meta where name = 'schema'").get)
+        version = str(connection.execute("select value from meta where name = 'schema'").get)
+        if not (version.isascii() and version.isdecimal() and int(version) > 0):
+            raise StoreCorrupt(_LACKS.format(path=path, what="the number of its schema"))
+        return int(version)
     if application or connection.execute("select count(*) from sqlite_schema").get:
         raise StoreCorrupt(f"{path} is a database of another program; name another file as the store")
     return 0
