@@ -3,6 +3,8 @@
     command ──request──▶ Shop ──gRPC──▶ any node ──▶ OrderService
     screen, exit code ◀──order, or why not──┘
 
+A signal ends a command with 128 and its number; a load shows what came of it until then.
+
 Exit codes: 0 done · 1 failed · 2 bad input · 3 no node answers · 4 not found · 5 refused · 6 no answer in time
 7 done, but it could not be shown; the id is on stderr
 """
@@ -12,10 +14,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from functools import wraps
+from dataclasses import dataclass, field, replace
+from functools import partial, wraps
 from typing import Any, Concatenate, NoReturn, ParamSpec
 
 import click
@@ -25,6 +28,7 @@ from rich.console import Console
 
 from actors import load, screen
 from actors.arguments import CENTS, INT64_MAX, QUANTITY, Address, Text
+from actors.ending import until_told
 from protos import orders_pb2_grpc
 from protos.orders_pb2 import (
     CancelOrderRequest,
@@ -39,7 +43,7 @@ from protos.orders_pb2 import (
 from protos.sales_pb2 import CANCELLED, CHOREOGRAPHY, ORCHESTRATION, READY_TO_SHIP, OrderStatus
 from runtime.adapters import SystemIds, check_open_files
 from runtime.errors import InvalidSettings
-from runtime.observe.console import UNWRITTEN, run, unwritten
+from runtime.observe.console import UNWRITTEN, run, say_json, unwritten
 
 __all__ = ["main"]
 
@@ -65,6 +69,7 @@ _EXITS = {
     grpc.StatusCode.FAILED_PRECONDITION: 5,
     grpc.StatusCode.DEADLINE_EXCEEDED: 6,
 }
+_SURE = (2, 4, 5)  # exits after which it is known what came of the request
 
 P = ParamSpec("P")
 
@@ -83,6 +88,7 @@ class Shop:
 
     node: str
     as_json: bool
+    again: list[str] = field(default_factory=list)  # options by which the same command again is the same request
 
     @asynccontextmanager
     async def stub(self) -> AsyncIterator[orders_pb2_grpc.OrderServiceAsyncStub]:
@@ -92,14 +98,28 @@ class Shop:
 
     def show(self, message: Order | Stock) -> None:
         """Raises Failure that names what was done, if the output takes no more."""
+        what = f"order {message.order_id}" if isinstance(message, Order) else f"stock of {message.sku}"
+        status = f" is {OrderStatus.Name(message.status)}" if isinstance(message, Order) else " was read or changed"
+        self.shown(what + status, lambda: screen.show(message, Console(), as_json=self.as_json))
+
+    def shown(self, what: str, show: Callable[[], object]) -> None:
+        """Raises Failure that says this, if the output takes not what is shown."""
         try:
-            screen.show(message, Console(), as_json=self.as_json)
+            show()
         except (OSError, SystemExit) as error:  # rich ends the process when its pipe breaks
             if not (unwritten(error) or isinstance(error, SystemExit)):
                 raise
-            what = f"order {message.order_id}" if isinstance(message, Order) else f"stock of {message.sku}"
-            status = f" is {OrderStatus.Name(message.status)}" if isinstance(message, Order) else " was read or changed"
-            raise Failure(f"{what}{status}, and the output could not be written", UNWRITTEN) from error
+            raise Failure(f"{what}, and the output could not be written", UNWRITTEN) from error
+
+    def new_id(self, option: str) -> str:
+        """An id for a request that came without: told whenever nobody knows what became of the request."""
+        id = SystemIds().new_id().hex()[:12]
+        value = f"ORD-{id}" if option == "--order-id" else id
+        self.again.append(f"{option} {value}")
+        return value
+
+    def repeated(self) -> str:
+        return f"; to ask for the same again: {' '.join(self.again)}" if self.again else ""
 
 
 _FLOW = click.Choice(tuple(_FLOWS), case_sensitive=False)
@@ -112,12 +132,17 @@ def _command(
 
     @wraps(function)
     def run(shop: Shop, /, *args: P.args, **options: P.kwargs) -> None:
+        told: list[signal.Signals] = []
         try:
-            asyncio.run(function(shop, *args, **options))
+            asyncio.run(until_told(function(shop, *args, **options), told))
+        except Failure:
+            if not told:
+                raise
         except grpc.aio.AioRpcError as error:
             _fail(shop, error)
-        except KeyboardInterrupt:
-            raise Failure("interrupted; what was sent is still carried out", 130) from None
+        if told:
+            text = f"ended by {told[0].name}; what was sent is still carried out{shop.repeated()}"
+            raise Failure(text, 128 + told[0])
 
     node = click.option("--node", type=Address(), expose_value=False, callback=_with_node, help="As before COMMAND.")
     as_json = click.option("--json", is_flag=True, expose_value=False, callback=_with_json, help="As before COMMAND.")
@@ -142,7 +167,8 @@ def _fail(shop: Shop, error: grpc.aio.AioRpcError) -> NoReturn:
         text = f"no answer in time, the outcome is unknown: get the order, or do the same again ({text})"
     elif code is grpc.StatusCode.UNIMPLEMENTED:
         text = f"the server at {shop.node} is no node of the order system"
-    raise Failure(text, _EXITS.get(code, 1)) from None
+    exit_code = _EXITS.get(code, 1)
+    raise Failure(text + ("" if exit_code in _SURE else shop.repeated()), exit_code) from None
 
 
 @click.group(
@@ -182,7 +208,7 @@ def main(context: click.Context, node: str, as_json: bool) -> None:
 async def place(shop: Shop, sku: str, quantity: int, amount: int, order_id: str | None, flow: str, watch: bool) -> None:
     """Place an order."""
     request = PlaceOrderRequest(
-        order_id=order_id or f"ORD-{SystemIds().new_id().hex()[:12]}",
+        order_id=order_id or shop.new_id("--order-id"),
         sku=sku,
         quantity=quantity,
         amount_cents=amount,
@@ -232,7 +258,7 @@ async def cancel(shop: Shop, order_id: str, reason: str, watch: bool) -> None:
 @_command
 async def restock(shop: Shop, sku: str, quantity: int, request_id: str | None) -> None:
     """Put goods into the warehouse."""
-    request = RestockRequest(sku=sku, quantity=quantity, request_id=request_id or SystemIds().new_id().hex())
+    request = RestockRequest(sku=sku, quantity=quantity, request_id=request_id or shop.new_id("--request-id"))
     async with shop.stub() as stub:
         shop.show(await stub.Restock(request, timeout=CALL_S))
 
@@ -274,10 +300,8 @@ async def load_(
     )
     async with shop.stub() as stub:
         summary = await load.run(stub, plan, Console(stderr=True, quiet=shop.as_json))
-    if shop.as_json:
-        click.echo(json.dumps(summary.plain(), ensure_ascii=False))
-    else:
-        Console().print(summary.table())
+    show = partial(say_json, summary.plain()) if shop.as_json else partial(Console().print, summary.table())
+    shop.shown(f"the load is done: {summary.plain()}", show)
     if summary.failed:
         raise Failure(f"{summary.failed} of {orders} orders did not end; the first error: {summary.first_error}", 1)
 

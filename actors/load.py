@@ -5,6 +5,7 @@ The rate is of orders that ended, from the first placement to the last end; the 
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -98,7 +99,10 @@ def percentile(ordered: Sequence[float], percent: int) -> float:
 
 
 async def run(stub: orders_pb2_grpc.OrderServiceAsyncStub, plan: Plan, console: Console) -> Summary:
-    """Restock, place, wait for all. An order that fails is counted; it does not end the load."""
+    """Restock, place, wait for all. An order that fails is counted; it does not end the load.
+
+    Cancelled, it sums up what had ended by then.
+    """
     if plan.restock:
         request_id = SystemIds().new_id().hex()
         quantity = plan.orders * plan.quantity
@@ -113,6 +117,8 @@ async def run(stub: orders_pb2_grpc.OrderServiceAsyncStub, plan: Plan, console: 
         try:
             for worker in workers:
                 await worker
+        except asyncio.CancelledError:
+            pass  # by a signal: what came of it until then is worth telling
         finally:
             for worker in workers:
                 worker.cancel()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-import click
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from rich.console import Console
@@ -13,6 +11,7 @@ from rich.markup import escape
 
 from protos.orders_pb2 import Order, Stock
 from protos.sales_pb2 import CANCELLED, READY_TO_SHIP, Flow, OrderStatus
+from runtime.observe.console import say_json
 
 __all__ = ["order_text", "plain", "show", "stock_text"]
 
@@ -22,7 +21,7 @@ _STYLES = {"PENDING": "yellow", "READY_TO_SHIP": "green", "CANCELLED": "red"}
 def show(message: Order | Stock, console: Console, *, as_json: bool) -> None:
     """One line on the standard output."""
     if as_json:
-        click.echo(json.dumps(plain(message), ensure_ascii=False))
+        say_json(plain(message))
     else:
         text = order_text(message) if isinstance(message, Order) else stock_text(message)
         console.print(text, highlight=False, soft_wrap=True)

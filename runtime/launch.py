@@ -24,7 +24,7 @@ from runtime.config import Settings, load_settings, strange_variables
 from runtime.errors import AddressInUse, AmendsError, InvalidSettings, NodeNameTaken, StoreError
 from runtime.failures import stack_of, text_of
 from runtime.host import Node, Register
-from runtime.observe.console import never_wait, prepare
+from runtime.observe.console import guarded, never_wait, prepare
 from runtime.observe.logging import Log, open_log, route_standard_logging
 from runtime.observe.repeats import Repeats
 from runtime.saga.catalogue import Catalogue
@@ -33,6 +33,7 @@ __all__ = ["EXIT_CODES", "launch"]
 
 EXIT_CODES: dict[type[AmendsError], int] = {StoreError: 3, AddressInUse: 4, NodeNameTaken: 5, InvalidSettings: 64}
 
+_USAGE = 2  # as click has it
 _FAILED_STOP_S = 5.0
 _LOG_DRAIN_S = 1.0  # for the last lines to be read, at the end of the process
 _OPEN_FILES_MIN = 64  # about 30 of its own; the rest for peers and clients
@@ -58,10 +59,16 @@ def launch(catalogue: Catalogue, *, register: Sequence[Register] = ()) -> None:
     @click.option("--log-format", metavar="auto|console|json", help="[default: auto: readable on a terminal]")
     @click.option("--log-level", metavar="debug|info|warning|error", help="[default: info]")
     def command(config: str | None, **flags: Any) -> None:
-        sys.exit(_run(catalogue, register, config, flags))
+        chosen.append((config, flags))
 
+    chosen: list[tuple[str | None, dict[str, Any]]] = []
     prepare(usage_exit=EXIT_CODES[InvalidSettings])
-    command()
+    try:
+        guarded(command)
+    except SystemExit as ended:
+        if not chosen:  # help was shown, or what is wrong with the command line
+            sys.exit(EXIT_CODES[InvalidSettings] if ended.code == _USAGE else ended.code)
+    sys.exit(_run(catalogue, register, *chosen[0]))
 
 
 def _run(catalogue: Catalogue, register: Sequence[Register], config: str | None, flags: dict[str, Any]) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from runtime.admin.bulk import Check, Filter, Outcome, act_on, choose
 from runtime.admin.dead_letters import Act, DeadLetter, check_awaited, check_dispensable, discard, replay
 from runtime.admin.session import Session
 from runtime.envelope import address_of
+from runtime.observe.console import say_json
 from runtime.store.port import Store
 from runtime.store.records import Transition
 
@@ -89,7 +89,7 @@ def _run(
 
     letters, more, outcome = session.run(work, writes=yes)
     if as_json:
-        click.echo(json.dumps(_object(word, letters, more, outcome), indent=2, ensure_ascii=False))
+        say_json(_object(word, letters, more, outcome), indent=2)
     else:
         _tell(word, letters, more, outcome)
     if outcome is not None and outcome.stopped_by:

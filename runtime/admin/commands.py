@@ -7,7 +7,6 @@ Exit codes: 0 done, 1 failed, 2 bad input, 4 not found, 5 refused, 7 not shown, 
 from __future__ import annotations
 
 import getpass
-import json
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -38,7 +37,7 @@ from runtime.admin.session import Session, load_contracts
 from runtime.admin.survey import WAITS, Wanted, nodes_of, sagas, shards_of
 from runtime.config import ENV_PREFIX, Settings
 from runtime.envelope import address_of
-from runtime.observe.console import run
+from runtime.observe.console import run, say_json
 from runtime.observe.conversation import Conversation, read_conversation
 from runtime.observe.sequence import as_mermaid, as_object
 from runtime.store.open import LOG_BYTES_LONG, store_log_bytes
@@ -307,7 +306,7 @@ def _show(
 ) -> None:
     """Print as JSON, or for people; `nothing` is what to say of an empty listing."""
     if as_json:
-        click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+        say_json(value, indent=2)
     elif not value:
         click.echo(nothing)
     else:

@@ -6,11 +6,14 @@ python -m … ──▶ run ──arguments are UTF-8, streams escape what they 
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
+import json
 import os
 import stat
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn, cast
@@ -20,7 +23,7 @@ import click
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["UNWRITTEN", "never_wait", "prepare", "run", "unwritten"]
+__all__ = ["UNWRITTEN", "guarded", "never_wait", "prepare", "run", "say_json", "takes_utf_8", "unwritten"]
 
 UNWRITTEN: Final = 7
 """The exit code of a command that did its work and could not show it."""
@@ -33,9 +36,15 @@ def run(command: click.Command, prog_name: str) -> NoReturn:
     prepare(usage_exit=2)
     if sys.stdout is None:
         _end("the standard output is closed, so nothing was done; send it somewhere, to /dev/null if need be")
+    guarded(lambda: command.main(prog_name=prog_name))
+    raise SystemExit(0)
+
+
+def guarded(show: Callable[[], object]) -> None:
+    """Do what shows something; exits with UNWRITTEN if the output takes it not."""
     before = sys.stdout
     try:
-        command.main(prog_name=prog_name)
+        show()
     except OSError as error:
         if not unwritten(error):
             raise
@@ -45,18 +54,58 @@ def run(command: click.Command, prog_name: str) -> NoReturn:
             _end(_told(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))))  # click, or rich, met a broken pipe
         _flushed()
         raise
-    raise SystemExit(0)
 
 
 def prepare(*, usage_exit: int) -> None:
-    """Have the streams escape what they cannot show, and refuse arguments that are no UTF-8. May exit."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    for argument in sys.argv[1:]:
-        if not _is_text(argument):
+    """Have the streams escape what they cannot show, and refuse arguments that are no UTF-8. May exit.
+
+    What standard error does not take is dropped: an error that nobody sees is no other error. Where the streams are
+    closed nothing else gets their numbers, to which libraries write whatever lies there.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    if sys.stderr is None or isinstance(sys.stderr, TextIOWrapper):
+        sys.stderr = _dropping(2, sys.stderr.encoding if sys.stderr else "utf-8")
+    for place, argument in enumerate(sys.argv[1:], start=1):
+        try:
+            sys.argv[place] = os.fsencode(argument).decode() if not _is_text(argument) else argument
+        except UnicodeError:
             _say(f"the argument {argument!a} is no UTF-8 text")
-            raise SystemExit(usage_exit)
+            raise SystemExit(usage_exit) from None
+
+
+def say_json(value: Mapping[str, object] | Sequence[object], *, indent: int | None = None) -> None:
+    """Print what each reader of JSON takes, whatever the alphabet of the console and whatever the numbers."""
+    spelt = not takes_utf_8(sys.stdout)  # an escape of the console's would be none of JSON's
+    try:
+        text = json.dumps(value, indent=indent, ensure_ascii=spelt, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(value), indent=indent, ensure_ascii=spelt)
+    click.echo(text)
+
+
+def takes_utf_8(stream: object) -> bool:
+    """Whether what is written there is encoded as UTF-8."""
+    try:
+        return codecs.lookup(getattr(stream, "encoding", None) or "utf-8").name == "utf-8"
+    except LookupError:
+        return False
+
+
+def _finite(value: object) -> object:
+    """With numbers that JSON has no word for as text, as protobuf writes them."""
+    if isinstance(value, float) and value - value != 0:
+        return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[str(value)]
+    if isinstance(value, Mapping):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(one) for one in value]
+    return value
 
 
 def never_wait() -> None:

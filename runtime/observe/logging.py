@@ -19,6 +19,7 @@ from typing import Any, Literal, TextIO, cast
 
 import structlog
 
+from runtime.observe.console import takes_utf_8
 from runtime.observe.lines import Lines
 from runtime.ports import Clock, Fact
 
@@ -112,7 +113,7 @@ def open_log(
     if readable:
         renderer = structlog.dev.ConsoleRenderer(colors=out.isatty(), timestamp_key="at", pad_event_to=28)
     else:
-        renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+        renderer = structlog.processors.JSONRenderer(ensure_ascii=not takes_utf_8(out))
     traceback: list[structlog.typing.Processor] = [] if readable else [structlog.processors.format_exc_info]
     lines = (
         Lines(out, lambda dropped: log.warning("log lines were dropped", dropped=dropped)) if _is_file(out) else None
