@@ -1,4 +1,7 @@
-"""The services of a trip. Flights and hotels count, and remember no trip: each message is handled once."""
+"""The services of a trip. Flights and hotels count, and remember no trip: each message is handled once.
+
+What was never reserved is not released: an undo may run although nothing of its do is in the state (`self.do_failed`).
+"""
 
 from __future__ import annotations
 
@@ -79,7 +82,8 @@ class Flights(Service, kind="flights", state=FlightState):
         return SeatReserved(trip_id=command.trip_id)
 
     async def release(self, command: ReleaseSeat) -> SeatReleased:
-        self.state.released += 1
+        if not self.do_failed:
+            self.state.released += 1
         return SeatReleased(trip_id=command.trip_id)
 
 
@@ -97,7 +101,8 @@ class Hotels(Service, kind="hotels", state=HotelState):
         return RoomReserved(trip_id=command.trip_id)
 
     async def release(self, command: ReleaseRoom) -> RoomReleased:
-        self.state.released += 1
+        if not self.do_failed:
+            self.state.released += 1
         return RoomReleased(trip_id=command.trip_id)
 
 
