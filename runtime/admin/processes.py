@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from runtime.envelope import Envelope, address_of, decode
 from runtime.errors import InvalidMessage
 from runtime.store.port import Store
-from runtime.store.records import ActorRow, ClusterView, HistoryRow, MailRow
+from runtime.store.records import ActorRow, ClusterView, HistoryRow, MailRow, Subscription
 
 __all__ = ["AT_REST", "ProcessEntry", "choreographies_of", "kinds_of", "lost_with", "processes"]
 
@@ -78,45 +78,123 @@ class ProcessEntry:
         return self.dead_letters > 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Which processes are listed. What is empty, or zero, asks for nothing."""
+
+    kind: str
+    key: str  # how the key begins
+    status: str
+    since_s: float  # started no later
+
+    def fits(self, entry: ProcessEntry) -> bool:
+        return (
+            self.kind in ("", entry.kind)
+            and entry.key.startswith(self.key)
+            and self.status in ("", entry.status)
+            and entry.started_at_s <= self.since_s
+        )
+
+
 async def processes(
     store: Store, *, kind: str = "", key: str = "", status: str | None = None, age_s: float = 0.0, limit: int
 ) -> tuple[list[ProcessEntry], int, bool]:
     """Processes of every choreography, open ones first, then by their start; up to `limit`.
 
     Gives how many more fit as well, and whether any that fits needs a person. A process is known by its mail, and by
-    what was handled of the events that start it: one pass over all mail, one over the history for each such event.
-    Raises StoreError.
+    what was handled of the events that start it: one pass over all mail, and one over the history for each such event,
+    unless only open ones are wanted. Kept in memory are the open ones and `limit` others. Raises StoreError.
     """
     view = await store.cluster()
-    begun = await _begun(store, view)
+    wanted = _Wanted(kind, key, status or "", view.now_s - age_s)
     mail = await _mail(store, view)
-    found = [_entry(one, begun.get(one), mail.get(one, [])) for one in {**begun, **mail}]
-    fitting = [
-        entry
-        for entry in found
-        if kind in ("", entry.kind)
-        and entry.key.startswith(key)
-        and status in (None, entry.status)
-        and entry.started_at_s <= view.now_s - age_s
-    ]
-    fitting.sort(key=lambda entry: (entry.status == AT_REST, entry.started_at_s, entry.kind, entry.key))
-    return fitting[:limit], max(0, len(fitting) - limit), any(entry.needs_a_person for entry in fitting)
+    found = [_entry(one, await _start(store, view, one), rows) for one, rows in mail.items()]
+    open_ = sorted(filter(wanted.fits, found), key=_age)
+    resting = _Oldest(limit)
+    if wanted.status in ("", AT_REST):
+        async for id, first in _begun(store, view):
+            if id not in mail and wanted.fits(entry := _entry(id, first, [])):
+                resting.add(entry)
+    fitting = len(open_) + resting.count
+    return [*open_, *resting.entries()][:limit], max(0, fitting - limit), any(one.needs_a_person for one in open_)
 
 
-async def _begun(store: Store, view: ClusterView) -> dict[_Id, HistoryRow]:
-    """The first that was handled of the event that started each."""
-    found: dict[_Id, HistoryRow] = {}
+def _age(entry: ProcessEntry) -> tuple[float, str, str]:
+    return entry.started_at_s, entry.kind, entry.key
+
+
+class _Oldest:
+    """The few that started first of many."""
+
+    def __init__(self, limit: int) -> None:
+        self.count = 0
+        self._limit = limit
+        self._kept: list[ProcessEntry] = []
+
+    def add(self, entry: ProcessEntry) -> None:
+        self.count += 1
+        self._kept.append(entry)
+        if len(self._kept) >= 2 * self._limit + _PAGE:
+            self._kept = self.entries()
+
+    def entries(self) -> list[ProcessEntry]:
+        return sorted(self._kept, key=_age)[: self._limit]
+
+
+def _starting(view: ClusterView) -> dict[str, list[Subscription]]:
+    """By process: what starts it."""
+    names, found = choreographies_of(view), dict[str, list[Subscription]]()
     for one in view.subscriptions:
-        if one.process not in choreographies_of(view) or not one.starts:
-            continue
-        after = (b"", b"")
-        while page := await store.handled_of(one.kind, one.event_type, limit=_PAGE, after=after):
-            for row in page:
-                first = found.setdefault((one.process, row.conversation), row)
-                if row.sent_at_s < first.sent_at_s:
-                    found[one.process, row.conversation] = row
-            after = (page[-1].conversation, page[-1].id)
+        if one.starts and one.process in names:
+            found.setdefault(one.process, []).append(one)
     return found
+
+
+async def _start(store: Store, view: ClusterView, id: _Id) -> HistoryRow | None:
+    """The first that was handled of the events that start this one."""
+    process, conversation = id
+    events = {(one.kind, one.event_type) for one in _starting(view).get(process, ())}
+    rows = [row for row in await store.conversation(conversation) if (row.kind, row.type) in events]
+    return min(rows, key=lambda row: row.sent_at_s, default=None)
+
+
+async def _begun(store: Store, view: ClusterView) -> AsyncIterator[tuple[_Id, HistoryRow]]:
+    """Each process that was started, with the first that was handled of the events that start it."""
+    for process, subscriptions in _starting(view).items():
+        heads = [_Head(_handled(store, one)) for one in subscriptions]
+        while rows := [head.row for head in heads if await head.peek()]:
+            conversation = min(row.conversation for row in rows if row)
+            same = [row for head in heads for row in await head.take(conversation)]
+            yield (process, conversation), min(same, key=lambda row: row.sent_at_s)
+
+
+class _Head:
+    """Rows in the order of their conversations, looked at before they are taken."""
+
+    def __init__(self, rows: AsyncIterator[HistoryRow]) -> None:
+        self.row: HistoryRow | None = None
+        self._rows = rows
+
+    async def peek(self) -> bool:
+        """Whether there is one, which is `row` then."""
+        if self.row is None:
+            self.row = await anext(self._rows, None)
+        return self.row is not None
+
+    async def take(self, conversation: bytes) -> list[HistoryRow]:
+        taken: list[HistoryRow] = []
+        while await self.peek() and self.row is not None and self.row.conversation == conversation:
+            taken.append(self.row)
+            self.row = None
+        return taken
+
+
+async def _handled(store: Store, one: Subscription) -> AsyncIterator[HistoryRow]:
+    after = (b"", b"")
+    while page := await store.handled_of(one.kind, one.event_type, limit=_PAGE, after=after):
+        after = (page[-1].conversation, page[-1].id)
+        for row in page:
+            yield row
 
 
 async def _mail(store: Store, view: ClusterView) -> dict[_Id, list[tuple[MailRow, Envelope]]]:

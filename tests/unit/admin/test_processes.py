@@ -93,6 +93,37 @@ def test_what_needs_a_person_is_an_exit_code_also_beyond_the_limit(shop: MemoryS
     assert run(shop, "processes", "--exit-code", "--status", "waiting").exit_code == 0
 
 
+def test_only_the_oldest_that_fit_are_kept_and_the_rest_are_counted(shop: MemoryStore) -> None:
+    many = [began(100 + number, f"OLD-{number:04}", sent_at_s=97.0 - number / 1e3) for number in range(1500)]
+    asyncio.run(fill(shop, *many))
+    done = run(shop, "processes", "--json", "--status", "at rest", "--limit", "2")
+    assert [one["key"] for one in json.loads(done.stdout)] == ["OLD-1499", "OLD-1498"]
+    assert "1499 more fit" in done.stderr
+
+
+@pytest.mark.parametrize("status", ["parked", "waiting"])
+def test_the_history_is_not_read_through_for_those_that_are_open(shop: MemoryStore, status: str) -> None:
+    async def refuse(*_: object, **__: object) -> list[HistoryRow]:
+        raise AssertionError("it reads the whole history")
+
+    expected = listed(shop, "--status", status)
+    shop.handled_of = refuse  # type: ignore[method-assign]
+    assert expected and listed(shop, "--status", status) == expected
+
+
+def test_what_one_of_two_events_began_first_is_its_start(shop: MemoryStore) -> None:
+    async def prepare() -> None:
+        events = ("shop.OrderPlaced", "shop.OrderSent")
+        await shop.subscribe(
+            [Subscription(one, "audit", "order_id", FLOW, starts=True) for one in events], kind="audit"
+        )
+        await fill(shop, replace(began(1, "SENT-1", kind="audit", sent_at_s=90.0), type="shop.OrderSent"))
+
+    asyncio.run(prepare())
+    (entry,) = json.loads(run(shop, "processes", "--json", "--status", "at rest").stdout)
+    assert (entry["key"], entry["started_at_s"]) == ("SENT-1", 90.0)
+
+
 def test_a_store_without_choreographies_says_so(store: MemoryStore) -> None:
     assert run(store, "processes").output == "no process\n"
     assert "processes" in run(store, "sagas", "--help").output
