@@ -11,11 +11,12 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from runtime.errors import InvalidSettings
-from runtime.ports import Cancellable, Fact, Handling, Ports, Report
+from runtime.ports import Cancellable, Fact, Handling, Ports, Report, Running
 
 __all__ = [
     "AsyncioTasks",
@@ -36,6 +37,8 @@ _ID_BYTES = 16
 _POOL_BYTES = 256 * _ID_BYTES
 _FRAMES = 12  # of a handler that blocks, the innermost
 _SAID_AGAIN = 4  # a handler that blocks on is named again when it has done so for this many times as long
+_TOLD_MAX = 100  # handlers that have run for long, the longest first
+_TOLD_COUNTS = 4  # what is told, at most each `blocked_s`, counts for so many of these: some may be late, or get lost
 
 
 class _OnLoop:
@@ -169,7 +172,10 @@ class HandlerBlocksLoop(Fact):
 
 
 class Watchdog:
-    """A thread that names a handler which keeps the loop from everything else, while it does so."""
+    """A thread that names a handler which keeps the loop from everything else, while it does so.
+
+    It also tells of all handlers that have run for longer than `blocked_s`, those that wait too (see `Handling.tell`).
+    """
 
     def __init__(self, handling: Handling, report: Report, blocked_s: float) -> None:
         self._handling = handling
@@ -179,6 +185,8 @@ class Watchdog:
         self._steps = -1
         self._since_s = 0.0
         self._due_s = blocked_s
+        self._told = False  # that there are some; not yet that there are none any more
+        self._told_s = float("-inf")
         self._stopped = threading.Event()
 
     def start(self) -> None:
@@ -194,6 +202,26 @@ class Watchdog:
             self._look(time.monotonic())
 
     def _look(self, now_s: float) -> None:
+        self._look_at_step(now_s)
+        tell, running = self._handling.tell, self._running(now_s)[:_TOLD_MAX]
+        if tell is None or (now_s - self._told_s < self._blocked_s if running else not self._told):
+            return
+        self._told, self._told_s = bool(running), now_s
+        with suppress(Exception):  # whatever keeps it from being told, the watch goes on
+            tell(running, self._blocked_s * _TOLD_COUNTS)
+
+    def _running(self, now_s: float) -> list[Running]:
+        """Those that have run for long, the longest first."""
+        waiting = self._handling.waiting.copy()
+        found = [Running(one, now_s - since_s, timeout_s) for one, since_s, timeout_s in waiting.values()]
+        message, steps = self._handling.message, self._handling.steps
+        if message is not None and steps == self._steps and now_s - self._since_s >= self._blocked_s:
+            found = [one for one in found if one.message is not message]
+            found.append(Running(message, now_s - self._since_s))
+        long = [one for one in found if one.ran_s >= self._blocked_s]
+        return sorted(long, key=lambda one: -one.ran_s)
+
+    def _look_at_step(self, now_s: float) -> None:
         message, steps = self._handling.message, self._handling.steps
         if message is None or steps != self._steps:
             self._steps, self._since_s, self._due_s = steps, now_s, self._blocked_s

@@ -23,6 +23,7 @@ from runtime.cluster.waits import said_if_long
 from runtime.config import Settings
 from runtime.contracts import Contracts
 from runtime.durable.behaviour import Behaviour, Versioned
+from runtime.durable.busy import Teller
 from runtime.durable.commands import Commands
 from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.region import Region
@@ -140,6 +141,8 @@ class Node:
         self.region.connect(self.membership, self.mesh)
         self.region.died = self.membership.died
         await self.membership.start()
+        teller = Teller(self.store, self._ports.clock, self._behaviours, self.name, self.incarnation)
+        self._ports.handling.tell = teller.tell
         reach(Failpoint.MEMBER_STARTED)
         for sweeper in self.region.sweepers.values():
             self._sweeps.append(self._ports.tasks.start(self._sweep(sweeper), name="sweeper"))
@@ -240,6 +243,7 @@ class Node:
         for sweeper in self.region.sweepers.values():
             sweeper.stop()
         await self.membership.leave(within_s=self.settings.drain_s)
+        self._ports.handling.tell = None
         self._ports.reach(Failpoint.NODE_LEFT)
         await self._abandon()
         self._ports.report(NodeStopped(self.name))

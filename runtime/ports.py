@@ -15,7 +15,7 @@ The store has a port of its own in `runtime.store.port`. Nothing outside the ada
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -34,6 +34,7 @@ __all__ = [
     "Randomness",
     "Reach",
     "Report",
+    "Running",
     "SteadyClock",
     "Tasks",
     "Transport",
@@ -144,14 +145,29 @@ class Fact:
     level: ClassVar[str] = "info"  # debug, info, warning, error
 
 
-class Handling:
-    """Which message the loop runs a step of a handler for, at this moment; a watchdog looks at it from its thread."""
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A handler that has run for long. It blocks the loop, or waits, and is cancelled after `timeout_s` then."""
 
-    __slots__ = ("message", "steps")
+    message: Any  # its envelope
+    ran_s: float
+    timeout_s: float = 0.0  # 0.0: it blocks the loop
+
+
+class Handling:
+    """Which message the loop runs a step of a handler for, at this moment, and which handlers wait.
+
+    A watchdog looks at it from its thread, and calls `tell` there with those that have run for long, and with how many
+    seconds that is to count; then again while there are any, or once there are none any more.
+    """
+
+    __slots__ = ("message", "steps", "tell", "waiting")
 
     def __init__(self) -> None:
         self.message: Any = None  # its envelope; None between two steps
         self.steps = 0  # begun so far: the same step is still running when neither has changed
+        self.waiting: dict[object, tuple[Any, float, float]] = {}  # by run: envelope, monotonic start, timeout_s
+        self.tell: Callable[[Sequence[Running], float], None] | None = None  # None: nobody is to know
 
     def begin(self, message: Any) -> None:
         self.steps += 1

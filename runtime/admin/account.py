@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from google.protobuf.message import DecodeError, Message
 
 from protos import durable_pb2, saga_pb2
+from runtime.admin.busy import Work, own_lines, owner_lines, works_of
+from runtime.admin.spans import span
 from runtime.admin.survey import hosts_of, kinds_of, owner_of, waits_for_version
 from runtime.contracts import Contracts
 from runtime.envelope import address_of
@@ -16,7 +18,7 @@ from runtime.observe.conversation import Status, TracedMessage, conversation_of
 from runtime.store.port import Store
 from runtime.store.records import ActorRow, ClusterView, MailRow
 
-__all__ = ["Account", "Step", "Timer", "accounts", "conversations_of_key", "span"]
+__all__ = ["Account", "Step", "Timer", "accounts", "conversations_of_key"]
 
 _MAIL_MAX = 1000
 _LONG_S = 10.0  # mail that is due for so long, at a node that lives, is worth a look at its log
@@ -66,6 +68,8 @@ class Account:
     steps: tuple[Step, ...]
     timers: tuple[Timer, ...]
     mail: tuple[TracedMessage, ...]
+    works: tuple[Work, ...] = ()  # its handlers that run for long, or ran when their node ended
+    owner_works: tuple[Work, ...] = ()  # those of others, that block the node which owns it
     lacking: str = ""  # of a saga: why whoever owns it cannot run it, for want of its version
     waits_for: tuple[str, ...] = ()  # in words; at least one line
 
@@ -86,8 +90,9 @@ class _Found:
 
 async def accounts(store: Store, contracts: Contracts, key: str, *, kind: str = "") -> list[Account]:
     """The account of every actor with this key, or of the one of this kind; by kind. Raises StoreError."""
-    view = await store.cluster()
-    return [_account(view, contracts, key, found) for found in await _found(store, key, kind)]
+    notes, view = await store.busy(), await store.cluster()
+    works = works_of(view, notes)
+    return [_account(view, contracts, key, found, works) for found in await _found(store, key, kind)]
 
 
 async def conversations_of_key(store: Store, key: str, *, kind: str = "") -> list[bytes]:
@@ -113,7 +118,7 @@ async def _found(store: Store, key: str, kind: str) -> list[_Found]:
     return found
 
 
-def _account(view: ClusterView, contracts: Contracts, key: str, found: _Found) -> Account:
+def _account(view: ClusterView, contracts: Contracts, key: str, found: _Found, works: Sequence[Work]) -> Account:
     owner, alive = owner_of(view, found.kind, found.shard)
     state, saga, unreadable = _states(contracts, found.row)
     account = Account(
@@ -133,7 +138,24 @@ def _account(view: ClusterView, contracts: Contracts, key: str, found: _Found) -
         mail=conversation_of(b"", (), found.mail).messages,
         lacking=_lacking(view, owner, found.row, saga),
     )
+    account = replace(
+        account,
+        works=tuple(work for work in works if work.address == account.address and _still_waits(account, work)),
+        owner_works=tuple(work for work in works if _blocks_owner(account, work)),
+    )
     return replace(account, waits_for=tuple(_waits_for(account, view.now_s)))
+
+
+def _still_waits(account: Account, work: Work) -> bool:
+    """Whether its message is still there: else it was handled, wherever."""
+    if work.timer:
+        return any(timer.name == work.timer for timer in account.timers)
+    return any(message.id.hex() == work.id and message.status is not Status.PARKED for message in account.mail)
+
+
+def _blocks_owner(account: Account, work: Work) -> bool:
+    here = work.node == account.owner and work.address != account.address
+    return here and work.runs and work.blocks_loop
 
 
 def _states(contracts: Contracts, row: ActorRow | None) -> tuple[Message | None, saga_pb2.SagaRecord | None, str]:
@@ -187,8 +209,10 @@ def _timers(row: ActorRow | None) -> tuple[Timer, ...]:
 
 
 def _waits_for(account: Account, now_s: float) -> Iterator[str]:
-    lines = [*_saga_waits(account, now_s), *_mail_waits(account, now_s), *_timer_waits(account, now_s)]
+    lines = [*_saga_waits(account, now_s), *own_lines(account.works, now_s)]
+    lines += [*_mail_waits(account, now_s), *_timer_waits(account, now_s)]
     if any(message.status is not Status.PARKED for message in account.mail) or account.timers:
+        lines += [line for work in account.owner_works for line in owner_lines(work, now_s)]
         lines += _owner_waits(account) or _handler_waits(account, now_s)
     yield from lines or ["nothing: no mail waits for it and no timer is set"]
 
@@ -216,8 +240,11 @@ def _saga_waits(account: Account, now_s: float) -> Iterator[str]:
 
 
 def _mail_waits(account: Account, now_s: float) -> Iterator[str]:
+    running = {work.id for work in account.works if work.runs}
     for message in account.mail:
         what = f"{message.short_type} from {message.sender}"
+        if message.id.hex() in running:
+            continue
         if message.status is Status.PARKED:
             yield f"an operator: {what} is a dead letter after {message.attempts} attempts: {message.note}"
             yield f"the cause mended, then: {_REPLAY} {message.id.hex()}"
@@ -238,6 +265,8 @@ def _timer_waits(account: Account, now_s: float) -> Iterator[str]:
 def _owner_waits(account: Account) -> list[str]:
     """Mail and timers need an owner that lives."""
     where = f"shard {account.shard} of {account.kind}"
+    if any(work.node == account.owner and work.runs for work in (*account.works, *account.owner_works)):
+        return []  # said already, and why its lease may have run out
     if account.owner and not account.owner_alive:
         lost = f"a node: {account.owner}, which owns {where}, has no lease any more"
         return [f"{lost}; if it still runs, a handler may block it: {_NAMED}"]
@@ -250,7 +279,9 @@ def _owner_waits(account: Account) -> list[str]:
 
 
 def _handler_waits(account: Account, now_s: float) -> list[str]:
-    """Its owner lives, and still the mail is not done: the store does not tell what runs, the owner's log does."""
+    """Its owner lives, tells of no handler that runs, and still the mail is not done: the owner's log may tell."""
+    if any(work.runs for work in (*account.works, *account.owner_works)):
+        return []
     since_s = [
         max(one.sent_at_s or now_s, one.due_at_s or 0.0) for one in account.mail if one.status is not Status.PARKED
     ]
@@ -258,19 +289,6 @@ def _handler_waits(account: Account, now_s: float) -> list[str]:
     if longest_s < _LONG_S:
         return []
     return [
-        f"a handler, perhaps: {account.owner} lives, and its mail has been due for {span(longest_s)}; one that blocks, "
-        f"or does not return, is not in the store: {_NAMED}"
+        f"a handler, perhaps: {account.owner} lives, and its mail has been due for {span(longest_s)}; it has told of "
+        f"none that blocks, or does not return. If there is one all the same, {_NAMED}"
     ]
-
-
-def span(seconds: float) -> str:
-    """A duration as people say it."""
-    seconds = max(0.0, seconds)
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= size * 2:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"

@@ -18,6 +18,7 @@ from rich.console import Console, Group, RenderableType
 from runtime.admin import objects, tables
 from runtime.admin.account import Account, accounts, conversations_of_key
 from runtime.admin.bulk_commands import discard_many, replay_many
+from runtime.admin.busy import Work, warnings_of, works_of
 from runtime.admin.copies import backup, restore
 from runtime.admin.dead_letters import (
     Act,
@@ -42,7 +43,7 @@ from runtime.observe.conversation import Conversation, read_conversation
 from runtime.observe.sequence import as_mermaid, as_object
 from runtime.store.open import LOG_BYTES_LONG, store_log_bytes
 from runtime.store.port import Store
-from runtime.store.records import Transition
+from runtime.store.records import ClusterView, Transition
 
 __all__ = ["admin", "main"]
 
@@ -96,10 +97,17 @@ admin.add_command(retry_saga)
 @_as_json
 @click.pass_obj
 def nodes(session: Session, as_json: bool, clock_skew_max_s: float) -> None:
-    """Nodes that have joined, their leases, and how far the clocks of their machines are off."""
-    view = session.run(lambda store: store.cluster())
+    """Nodes that have joined, their leases, how far the clocks of their machines are off, and what blocks them."""
+
+    async def read(store: Store) -> tuple[ClusterView, tuple[Work, ...]]:
+        notes, view = await store.busy(), await store.cluster()
+        return view, works_of(view, notes)
+
+    view, works = session.run(read)
     length = 0 if session.store is not None else store_log_bytes(session.url)
-    _show(as_json, objects.node_objects(view, length), tables.nodes_table(nodes_of(view)), "no node has joined")
+    _show(as_json, objects.node_objects(view, works, length), tables.nodes_table(nodes_of(view)), "no node has joined")
+    for text in warnings_of(works, view.now_s):
+        click.echo(f"warning: {tables.printable(text)}", err=True)
     for node in view.nodes:
         if abs(node.clock_off_s) > clock_skew_max_s:
             name, off = tables.printable(node.name), tables.clock_of(node)

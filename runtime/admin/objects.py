@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from runtime.admin.account import Account
+from runtime.admin.busy import Work
 from runtime.admin.dead_letters import DeadLetter
 from runtime.admin.survey import nodes_of
 from runtime.envelope import address_of
@@ -14,10 +16,16 @@ from runtime.store.records import ClusterView
 __all__ = ["account_object", "letter_object", "node_objects"]
 
 
-def node_objects(view: ClusterView, log_bytes: int) -> list[dict[str, object]]:
+def node_objects(view: ClusterView, works: Sequence[Work], log_bytes: int) -> list[dict[str, object]]:
     """Each node, with the length of the log beside the store's file, which is one for all of them."""
     return [
-        {**asdict(node), "lease_left_s": left_s, "shards": owned, "store_log_bytes": log_bytes}
+        {
+            **asdict(node),
+            "lease_left_s": left_s,
+            "shards": owned,
+            "busy": [asdict(work) for work in works if work.node == node.name and work.runs],
+            "store_log_bytes": log_bytes,
+        }
         for node, left_s, owned in nodes_of(view)
     ]
 
@@ -54,5 +62,7 @@ def account_object(account: Account) -> dict[str, object]:
         "steps": [asdict(step) for step in account.steps],
         "timers": [asdict(timer) for timer in account.timers],
         "mail": [{"type": m.type, "from": m.sender, "status": m.status.value, "note": m.note} for m in account.mail],
+        "busy": [asdict(work) for work in account.works],
+        "owner_blocked_by": [asdict(work) for work in account.owner_works],
         "waits_for": list(account.waits_for),
     }

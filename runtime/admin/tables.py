@@ -10,9 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from protos import saga_pb2
-from runtime.admin.account import Account, span
+from runtime.admin.account import Account
 from runtime.admin.dead_letters import DeadLetter
 from runtime.admin.processes import ProcessEntry
+from runtime.admin.spans import span
 from runtime.admin.survey import WAITS, SagaEntry, ShardEntry
 from runtime.envelope import address_of
 from runtime.observe.conversation import Conversation, Status, TracedMessage

@@ -22,6 +22,7 @@ __all__ = [
     "CancelTimer",
     "Decision",
     "Delivery",
+    "Named",
     "NextId",
     "Outgoing",
     "RetryPolicy",
@@ -142,6 +143,15 @@ class Behaviour(Protocol):
 
         An exception means that the handler failed: state and decision are dropped, and the retry policy applies.
         """
+        ...
+
+
+@runtime_checkable
+class Named(Protocol):
+    """A kind whose handlers have names."""
+
+    def name_of(self, type_: str, process: str) -> str:
+        """The handler of messages of this type that belong to this process, as its author knows it: Billing.bill."""
         ...
 
 

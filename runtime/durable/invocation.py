@@ -2,7 +2,8 @@
 
     Turn ──Delivery──▶ invoke ──step by step──▶ Behaviour.handle
                          │ a step runs        Ports.handling says whose: a watchdog sees it if it does not end
-                         │ it waits           after `timeout_s` it is cancelled, and abandoned if it waits on
+                         │ it waits           after `timeout_s` it is cancelled, and abandoned if it waits on;
+                         │                    Ports.handling has it until it ends
                          └─ it raises         an Exception goes on as it is; anything else that was not ordered
                                               (SystemExit, KeyboardInterrupt, ...) as HandlerQuit
 
@@ -63,7 +64,7 @@ async def invoke(
         handling.message = None
     _take_back(task, orders)
     timeout_s = behaviour.retries.handler_timeout_s or default_timeout_s
-    run = _Run(ports.clock, timeout_s)
+    run = _Run(ports.clock, timeout_s, handling, delivery.envelope)
     try:
         decision = await _drive(run, context, steps, awaited, delivery.envelope, handling)
     except BaseException as error:
@@ -120,11 +121,13 @@ def _absorb(task: asyncio.Task[Any], orders: int) -> Generator[None, None, None]
 class _Run:
     """The time that a handler has, from when it first waits; one that never does costs nothing here."""
 
-    __slots__ = ("_clock", "_handle", "_task", "_timeout_s", "closed", "strikes")
+    __slots__ = ("_clock", "_envelope", "_handle", "_handling", "_task", "_timeout_s", "closed", "strikes")
 
-    def __init__(self, clock: Clock, timeout_s: float) -> None:
+    def __init__(self, clock: Clock, timeout_s: float, handling: Handling, envelope: Envelope) -> None:
         self._clock = clock
         self._timeout_s = timeout_s
+        self._handling = handling
+        self._envelope = envelope
         self._handle: Cancellable | None = None
         self._task: asyncio.Task[Any] | None = None
         self.strikes = 0
@@ -138,6 +141,7 @@ class _Run:
         if self._handle is None:
             self._task = asyncio.current_task()
             self._handle = self._clock.call_later(self._timeout_s, self._strike)
+            self._handling.waiting[self] = (self._envelope, self._clock.monotonic_s(), self._timeout_s)
 
     def _strike(self) -> None:
         assert self._task is not None
@@ -149,6 +153,7 @@ class _Run:
         """It has ended: its task goes on as if it had not been cancelled."""
         if self._handle is not None:
             self._handle.cancel()
+            self._handling.waiting.pop(self, None)
         if self._task is not None:
             for _ in range(self.strikes):
                 self._task.uncancel()

@@ -11,6 +11,7 @@ can come of it. Handlers are tested by calling them: `Billing.of(BillState(), ke
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
@@ -144,6 +145,14 @@ class ServiceBehaviour:
         for reaction in reactions:
             self._check(reaction)
 
+    def name_of(self, type_: str, process: str) -> str:
+        """See Named."""
+        for (event, name), reaction in self._reactions.items():
+            if (event.DESCRIPTOR.full_name, name) == (type_, process):
+                type_ = _command_of(reaction)
+        spec = self.handlers.get(type_)
+        return self._service.__name__ + ("" if spec is None else f".{spec.name}")
+
     def _check(self, reaction: Reaction) -> None:
         if reaction.kind != self.kind:
             raise InvalidDefinition(f"a reaction of {reaction.kind} was given to {self.kind}")
@@ -164,6 +173,13 @@ class ServiceBehaviour:
         service = self._service(state, envelope.key, delivery.now_s, id, delivery.do_failed)
         result = await handler(service, message)
         return Decision(outgoing=_outgoing(result), timers=service.timer_changes)
+
+
+def _command_of(reaction: Reaction) -> str:
+    """Full name of what a reaction leads to, by its annotation."""
+    declared = typing.get_type_hints(reaction.translate).get("return")
+    commands = [one for one in (declared, *typing.get_args(declared)) if is_message_type(one)]
+    return commands[0].DESCRIPTOR.full_name if commands else ""
 
 
 def _outgoing(result: object) -> tuple[Outgoing, ...]:

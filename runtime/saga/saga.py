@@ -110,12 +110,17 @@ class SagaBehaviour:
 
     def __init__(self, saga: type[Saga]) -> None:
         self.definition = saga.definition
+        self._name = saga.__name__
         self.kind = saga.kind
         self.process = saga.kind
         self.subscriptions = tuple(_subscription(saga.kind, start) for start in self.definition.starts)
         self._starts = {start.event_type: start for start in self.definition.starts}
         self._key_paths = {type_: start.key or contract_of(type_).key_field for type_, start in self._starts.items()}
         self.accepts = _accepted(self.definition)
+
+    def name_of(self, type_: str, process: str) -> str:
+        """See Named: an instance runs the functions of its class."""
+        return self._name
 
     @property
     def version(self) -> str:

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from runtime.envelope import Address
 from runtime.ports import Ports
+from runtime.store.busy import BusyNotes
 from runtime.store.lived import Lived
 from runtime.store.records import (
     ActorRow,
@@ -34,10 +35,11 @@ _Slice = tuple[str, int]  # kind and shard
 _Slot = tuple[str, bytes]  # key and id of one message, within its slice
 
 
-class MemoryStore:
+class MemoryStore(BusyNotes):
     """All of `Store` in dictionaries. Nothing ever suspends, so each method is atomic on its event loop."""
 
     def __init__(self, ports: Ports) -> None:
+        super().__init__()
         self._clock = ports.clock
         self._cluster_id = ports.ids.new_id().hex()
         self._cluster_secret = (ports.ids.new_id() + ports.ids.new_id()).hex()
@@ -238,9 +240,11 @@ class MemoryStore:
         return True
 
     async def leave(self, name: str, incarnation: str) -> None:
+        self._left |= {(name, incarnation)}
         node = self._nodes.get(name)
         if node is not None and node.incarnation == incarnation:
             self._remove(name, died="")
+            self._told.pop((name, incarnation), None)
 
     async def evict(self, name: str, incarnation: str) -> bool:
         node = self._nodes.get(name)
@@ -275,7 +279,7 @@ class MemoryStore:
             now_s=self._clock.now_s(),
             nodes=tuple(sorted(self._nodes.values(), key=lambda node: node.name)),
             shards=tuple(sorted(self._shards.values(), key=lambda row: (row.kind, row.shard))),
-            subscriptions=tuple(sorted(subscriptions, key=_subscription_order)),
+            subscriptions=tuple(sorted(subscriptions, key=lambda one: (one.event_type, one.kind, one.process))),
             lived_until_s=self._lived.until_s,
         )
 
@@ -343,7 +347,3 @@ def _is_rescheduled(found: MailRow | None, wanted: MailRow) -> bool:
 
 def _leased(node: NodeRow, now_s: float, lease_s: float) -> NodeRow:
     return replace(node, lease_until_s=now_s + lease_s, lease_s=lease_s)
-
-
-def _subscription_order(subscription: Subscription) -> tuple[str, str, str]:
-    return subscription.event_type, subscription.kind, subscription.process

@@ -21,6 +21,7 @@ from runtime.errors import StoreError
 from runtime.store.lived import Lived
 from runtime.store.records import (
     ActorRow,
+    Busy,
     ClusterView,
     HistoryRow,
     MailRow,
@@ -183,10 +184,23 @@ class Store(Protocol):
 
     async def cluster(self) -> ClusterView: ...
 
+    def tell_busy(self, busy: Busy) -> None:
+        """Keep what this node is busy with, in place of what it told before; of no handlers: forget that.
+
+        For any thread, also while the event loop stands still: returns at once, never raises, may come to nothing.
+        What a node told is kept when it is evicted, and forgotten when it leaves; after that it tells nothing more.
+        What has not counted for a day (`BUSY_KEPT_S`) goes when another tells.
+        """
+        ...
+
     # --- operators ---
 
     async def now_s(self) -> float:
         """The store's clock."""
+        ...
+
+    async def busy(self) -> list[Busy]:
+        """What nodes have told that they are busy with, whether or not it still counts, by node and incarnation."""
         ...
 
     async def conversation(self, conversation: bytes) -> list[HistoryRow]:

@@ -13,6 +13,8 @@ from runtime.record import record
 
 __all__ = [
     "ActorRow",
+    "Busy",
+    "BusyHandler",
     "ClusterView",
     "Expected",
     "HistoryRow",
@@ -189,6 +191,35 @@ class NodeRow:
     lease_s: float = 0.0  # as it joined, or last told its clock; 0.0 when an older version did
     clock_off_s: float = 0.0  # how far its machine's clock is ahead of the time it goes by, as it last said
     carries: tuple[str, ...] = ()  # KIND/VERSION of the sagas it hosts; none of a node of an older version
+
+
+@dataclass(frozen=True, slots=True)
+class BusyHandler:
+    """A handler that has run for long."""
+
+    handler: str  # as its author knows it, e.g. Billing.bill
+    kind: str
+    key: str
+    id: bytes  # of its message
+    type: str
+    timer: str  # name of the timer that is its message; empty for mail
+    since_s: float
+    timeout_s: float  # after which it is cancelled, as it waits; 0.0: it blocks the event loop of its node
+
+    @property
+    def blocks_loop(self) -> bool:
+        return not self.timeout_s
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """What handlers have run on a node for long, as it last told; the longest first."""
+
+    node: str
+    incarnation: str
+    told_at_s: float
+    until_s: float  # it tells again before, as long as there are any and it lives
+    handlers: tuple[BusyHandler, ...]
 
 
 @dataclass(frozen=True, slots=True)

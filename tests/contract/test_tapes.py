@@ -19,7 +19,17 @@ from runtime.ports import Cancellable
 from runtime.store.lived import Lived
 from runtime.store.memory import MemoryStore
 from runtime.store.port import Store
-from runtime.store.records import Expected, MailRow, NodeRow, Outcome, ShardRow, Subscription, Transition
+from runtime.store.records import (
+    Busy,
+    BusyHandler,
+    Expected,
+    MailRow,
+    NodeRow,
+    Outcome,
+    ShardRow,
+    Subscription,
+    Transition,
+)
 from runtime.store.sqlite import SqliteStore
 from runtime.testing.conformance.samples import EMPTY, actor_row, history_row, id_of, mail_row
 
@@ -137,6 +147,15 @@ def transitions(draw: st.DrawFn) -> Transition:
 batches = st.lists(transitions(), max_size=6)
 
 
+async def tell_busy(store: Store, busy: Busy) -> None:
+    store.tell_busy(busy)
+    await store.subscribe([], kind="nobody")  # once this is written, that is
+
+
+async def told_busy(store: Store) -> list[Busy]:
+    return await store.busy()
+
+
 @st.composite
 def reads(draw: st.DrawFn) -> Operation:
     kind, key, shard, limit = draw(kinds), draw(keys), draw(shards), draw(LIMITS)
@@ -159,6 +178,7 @@ def reads(draw: st.DrawFn) -> Operation:
         lambda s: s.mail_with_key(key),
         lambda s: s.actors(kind, limit=limit, after=key),
         lambda s: s.cluster(),
+        told_busy,
     ]
     return draw(st.sampled_from(choices))
 
@@ -179,6 +199,10 @@ def writes(draw: st.DrawFn) -> Operation:
     after = b"" if draw(st.booleans()) else id_of(draw(CONVERSATIONS))
     kind = draw(kinds)
     mine = [replace(subscription, kind=kind, process=str(n)) for n, subscription in enumerate(subscriptions)]
+    handlers = draw(
+        st.lists(st.builds(BusyHandler, keys, kinds, keys, st.just(id_of(1)), *[keys] * 2, *[INSTANTS] * 2))
+    )
+    busy = Busy(name, incarnation, instant_s, instant_s + lease_s, tuple(handlers))
     commit: Operation = lambda s: s.commit(batch)  # noqa: E731 -- one of many, and the one drawn most
     choices: list[Operation] = [
         *[commit] * 8,
@@ -190,6 +214,7 @@ def writes(draw: st.DrawFn) -> Operation:
         lambda s: s.renew(name, incarnation, lease_s=lease_s, clock_off_s=off_s),
         lambda s: s.leave(name, incarnation),
         lambda s: s.evict(name, incarnation),
+        lambda s: tell_busy(s, busy),
         lambda s: s.assign_many(wanted),
         lambda s: s.subscribe(mine, kind=kind),
     ]
@@ -224,7 +249,7 @@ async def _compare(tape: list[Operation | float], path: Path) -> None:
 
 
 async def _everything(store: Store) -> list[object]:
-    answers: list[object] = [await store.cluster()]
+    answers: list[object] = [await store.cluster(), await store.busy()]
     for kind in KINDS:
         answers.append(await store.actors(kind, limit=999))
         answers.extend([await store.waiting_for((kind, key), shard, limit=999) for key in KEYS for shard in SHARDS])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 from runtime.adapters import HandlerBlocksLoop, Watchdog
-from runtime.ports import Fact, Handling
+from runtime.ports import Fact, Handling, Running
 from tests.unit.durable.ledger import bill
 
 
@@ -50,3 +51,22 @@ def test_a_handler_that_gives_way_is_not_named_however_often_it_runs() -> None:
         watchdog._look(now_s + 0.9)
     watchdog.stop()
     assert facts.all == []
+
+
+def test_what_cannot_be_told_does_not_end_the_watch() -> None:
+    handling, facts, told = Handling(), Facts(), []
+
+    def tell(running: Sequence[Running], counts_s: float) -> None:
+        told.append((len(running), counts_s))
+        raise ValueError("no name for it")
+
+    handling.tell = tell
+    watchdog = Watchdog(handling, facts.report, blocked_s=1.0)
+    handling.begin(bill(1))
+    for now_s in range(5):
+        watchdog._look(float(now_s))
+    assert told == [(1, 4.0)] * 4
+    handling.end()
+    watchdog._look(5.0)
+    watchdog._look(6.0)
+    assert told[4:] == [(0, 4.0)]

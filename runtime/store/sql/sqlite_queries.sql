@@ -80,6 +80,19 @@ insert or replace into meta (name, value) values ('carries/' || ?, ? || '/' || ?
 -- name: remove_lease
 delete from meta where name in ('lease/' || :name, 'carries/' || :name);
 
+-- name: put_busy
+insert into meta (name, value) values ('busy/' || ? || '@' || ?, ?);
+
+-- name: forget_busy
+delete from meta where name = 'busy/' || :name || '@' || :incarnation;
+
+-- name: forget_old_busy
+delete from meta where name > 'busy/' and name < 'busy0' and json_extract(value, '$.until_s') < ?;
+
+-- name: busy
+select value from meta where name > 'busy/' and name < 'busy0'
+order by json_extract(value, '$.node'), json_extract(value, '$.incarnation');
+
 -- name: renew
 update nodes set lease_until_s = :until_s where name = :name and incarnation = :incarnation;
 
@@ -90,8 +103,10 @@ delete from nodes where name = :name and incarnation = :incarnation and lease_un
 insert or replace into meta (name, value)
 select 'died/' || kind || '/' || shard, :name || '@' || :incarnation from shards where owner = :name;
 
--- name: forget_deaths
-delete from meta where name in (select 'died/' || kind || '/' || shard from shards where owner = :name);
+-- name: forget_notes
+-- Of a node that leaves in order: whose shards were, and what it is busy with.
+delete from meta where name in (select 'died/' || kind || '/' || shard from shards where owner = :name)
+  or name = 'busy/' || :name || '@' || :incarnation;
 
 -- name: forget_death
 -- Of a shard that its owner gives up.

@@ -130,6 +130,7 @@ def _renew(path: Path, new_id: Callable[[], bytes]) -> None:
             connection.execute("update meta set value = ? where name = 'cluster_id'", (new_id().hex(),))
             connection.execute("insert or replace into meta values ('cluster_secret', ?)", (new_secret(new_id),))
             connection.execute("delete from nodes")
+            connection.execute("delete from meta where name like 'busy/%'")
             connection.execute("update shards set owner = '', epoch = epoch + 1")
         connection.execute("pragma wal_checkpoint(truncate)")
     _remove_logs(path)

@@ -29,6 +29,7 @@ from runtime.store.records import (
     Transition,
     Verdict,
 )
+from runtime.store.sqlite.busy import BusyNotes
 from runtime.store.sqlite.commit import Plan, encodable, is_there, write
 from runtime.store.sqlite.connection import CHECKPOINT_PAGES, log_bytes, translated
 from runtime.store.sqlite.keeper import LOG_BYTES_LONG, Keeper
@@ -49,7 +50,7 @@ _GIVE_UP_S = 0.5  # for a store that could not be opened to be let go of, before
 _NEAR_ROWS_MAX = 32  # read right on the event loop up to here: about a third of a millisecond
 
 
-class SqliteStore:
+class SqliteStore(BusyNotes):
     """One file, shared by the nodes of one machine. `path` is absolute or relative to the working directory.
 
     `wait_s` bounds how long a call waits for other processes before it raises StoreBusy. `vfs` names a registered
@@ -156,8 +157,7 @@ class SqliteStore:
 
     async def load(self, addresses: Sequence[Address]) -> list[ActorRow | None]:
         def read(connection: apsw.Connection) -> list[ActorRow | None]:
-            rows = LOAD_ACTORS.read(connection, addresses)
-            found = {(row[0], row[1]): ActorRow(*row) for row in rows}
+            found = {(row[0], row[1]): ActorRow(*row) for row in LOAD_ACTORS.read(connection, addresses)}
             return [found.get(address) for address in addresses]
 
         return await self._reader.soon(read) if len(addresses) <= _NEAR_ROWS_MAX else await self._reader.patiently(read)
@@ -253,6 +253,7 @@ class SqliteStore:
         return await self._write(put, vital=True)
 
     async def leave(self, name: str, incarnation: str) -> None:
+        self._left |= {(name, incarnation)}
         await self._remove(name, incarnation, died=False)
 
     async def evict(self, name: str, incarnation: str) -> bool:
@@ -265,7 +266,7 @@ class SqliteStore:
             connection.execute(self._sql["remove_node"], one)
             if connection.changes() != 1:
                 return False
-            for what in ("note_deaths" if died else "forget_deaths", "give_up_shards", "remove_lease"):
+            for what in ("note_deaths" if died else "forget_notes", "give_up_shards", "remove_lease"):
                 connection.execute(self._sql[what], one)
             return True
 

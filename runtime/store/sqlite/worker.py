@@ -13,6 +13,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
@@ -69,6 +70,39 @@ class _Job(Generic[T]):
             self.answer.set_exception(error)
 
 
+class _Note:
+    """Work of any thread that nobody waits for. Only the last that came is done, and its errors are dropped."""
+
+    __slots__ = ("_guard", "_last", "_work")
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._last: Callable[[], object] | None = None
+        self._work: Callable[[], object] | None = None  # claimed
+
+    def put(self, work: Callable[[], object]) -> bool:
+        """Whether it needs a place among the jobs; else it takes that of the one before."""
+        with self._guard:
+            before, self._last = self._last, work
+        return before is None
+
+    def claim(self) -> bool:
+        with self._guard:
+            self._work, self._last = self._last, None
+        return self._work is not None
+
+    def run(self) -> None:
+        assert self._work is not None, "claimed"
+        with suppress(Exception):
+            self._work()
+
+    def post(self, callback: Callable[[Any], None], value: object) -> None:
+        callback(value)
+
+    def fail(self, error: BaseException) -> None:
+        """Nobody is told."""
+
+
 class Worker:
     """Runs work on one thread, under a file lock if it has one, which is closed when the thread ends.
 
@@ -80,8 +114,11 @@ class Worker:
         self._clock = clock
         self._wait_s = wait_s
         self._lock = lock
-        self._jobs: SimpleQueue[_Job[Any] | None] = SimpleQueue()
-        self._vital: deque[_Job[Any]] = deque()  # each has a place in the queue too, by which the thread wakes up
+        self._jobs: SimpleQueue[_Job[Any] | _Note | None] = SimpleQueue()
+        self._note = _Note()
+        self._vital: deque[_Job[Any] | _Note] = (
+            deque()
+        )  # each has a place in the queue too, by which the thread wakes up
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None  # of whoever started it: asking each time is a system call
 
@@ -111,6 +148,15 @@ class Worker:
             return await job.answer
         finally:
             deadline.cancel()
+
+    def note(self, work: Callable[[], object]) -> None:
+        """Do it on the thread as a vital job, for any thread: returns at once, and nobody learns what becomes of it.
+
+        One that has not begun when the next comes is dropped.
+        """
+        if self._thread is not None and self._note.put(work):
+            self._vital.append(self._note)
+            self._jobs.put(self._note)
 
     async def stop(self, last: Callable[[], None], *, wait_s: float | None = None) -> None:
         """Do the queued work, then `last`, and end the thread. One stuck behind a foreign lock is left behind.
@@ -151,7 +197,7 @@ class Worker:
             if self._lock is not None:
                 self._lock.close()
 
-    def _do(self, job: _Job[Any]) -> None:
+    def _do(self, job: _Job[Any] | _Note) -> None:
         while self._vital:
             first = self._vital.popleft()
             if first.claim():
@@ -159,7 +205,7 @@ class Worker:
         if job.claim():
             job.run()
 
-    def _do_locked(self, job: _Job[Any], lock: FileLock) -> None:
+    def _do_locked(self, job: _Job[Any] | _Note, lock: FileLock) -> None:
         try:
             lock.acquire()
         except Exception as error:  # noqa: BLE001 -- carried over to the coroutine that waits, where it is raised

@@ -71,6 +71,13 @@ class Writer:
         """
         return await self._worker.run(lambda: self._transaction(work), vital=vital)
 
+    def note(self, work: Callable[[apsw.Connection], object]) -> None:
+        """Like a vital `transact`, for any thread: returns at once, and what becomes of it is told to nobody.
+
+        One that has not begun when the next comes is dropped.
+        """
+        self._worker.note(lambda: self._transaction(work))
+
     async def settle(self, work: Callable[[apsw.Connection], T]) -> T:
         """Like `transact`, for questions about an unknown commit; the answer is final.
 

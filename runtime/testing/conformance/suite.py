@@ -11,6 +11,7 @@ Collected by pytest with asyncio_mode=auto; the tests need nothing else of pytes
 from __future__ import annotations
 
 from runtime.testing.conformance.batches import BatchConformance
+from runtime.testing.conformance.busy import BusyConformance
 from runtime.testing.conformance.membership import MembershipConformance
 from runtime.testing.conformance.operators import OperatorConformance
 from runtime.testing.conformance.purge import PurgeConformance
@@ -28,6 +29,7 @@ class StoreConformance(
     SweepConformance,
     PurgeConformance,
     MembershipConformance,
+    BusyConformance,
     OperatorConformance,
 ):
     """All tests of the suite."""

@@ -21,6 +21,7 @@ from runtime.store.batch import Batch
 from runtime.store.lived import Lived
 from runtime.store.records import (
     ActorRow,
+    Busy,
     ClusterView,
     HistoryRow,
     MailRow,
@@ -226,6 +227,12 @@ class FaultyStore:
 
     async def cluster(self) -> ClusterView:
         return await self._read(self._database.rows.cluster)
+
+    def tell_busy(self, busy: Busy) -> None:
+        self._database.rows.tell_busy(busy)
+
+    async def busy(self) -> list[Busy]:
+        return await self._read(self._database.rows.busy)
 
     # --- operators ---
 

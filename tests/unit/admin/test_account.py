@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
 from protos import durable_pb2, saga_pb2, sales_pb2
-from runtime.admin.account import Account, accounts, conversations_of_key, span
+from runtime.admin.account import Account, accounts, conversations_of_key
+from runtime.admin.objects import account_object
 from runtime.admin.session import load_contracts
+from runtime.admin.spans import span
 from runtime.contracts import Contracts
 from runtime.envelope import shard_of
 from runtime.store.memory import MemoryStore
+from runtime.store.records import Busy, BusyHandler
 from tests.unit.admin.rows import SAGA, STEP, TALK, actor, fill, id_of, join, mail, order, saga
 
 CONTRACTS = load_contracts(("protos",))
@@ -206,3 +213,115 @@ async def test_conversations_are_those_of_the_rows_and_of_the_mail(store: Memory
 def test_durations_are_said_as_people_say_them() -> None:
     said = [span(seconds) for seconds in (-1, 0.25, 5, 119, 150, 7_300, 200_000)]
     assert said == ["0 ms", "250 ms", "5.0 s", "119 s", "2 min", "2 h", "2 d"]
+
+
+Works = Callable[[float], BusyHandler]
+
+
+def work(number: int, key: str = "ORD-1", *, ran_s: float = 720.0, timeout_s: float = 0.0, timer: str = "") -> Works:
+    return lambda now_s: BusyHandler(
+        "Billing.charge", "billing", key, id_of(number), "shop.BillOrder", timer, now_s - ran_s, timeout_s
+    )
+
+
+async def tell(
+    store: MemoryStore, *works: Works, node: str = "two", incarnation: str = "abc", ago_s: float = 0.0
+) -> None:
+    at_s = await store.now_s() - ago_s
+    store.tell_busy(Busy(node, incarnation, at_s, at_s + 60.0, tuple(one(at_s) for one in works)))
+
+
+async def busy_shop(store: MemoryStore, *, lease_s: float = 60.0) -> None:
+    await join(store, "two", kinds=("billing",), lease_s=lease_s)
+    await fill(store, actor("billing"), mail(2), mail(3))
+
+
+async def test_a_handler_that_waits_for_long_is_named_with_its_node_and_when_it_is_cancelled(
+    store: MemoryStore,
+) -> None:
+    await busy_shop(store)
+    await tell(store, work(2, timeout_s=3600.0))
+    account = await account_of(store, "billing")
+    handler, cure, behind = account.waits_for
+    assert handler == (
+        "its handler Billing.charge (BillOrder) has been running on node two for 12 min, and waits; it is cancelled, "
+        "and that run has failed, in 48 min (handler_timeout_s)"
+    )
+    assert cure.startswith("see what it waits for")
+    assert behind.startswith("its turn to handle BillOrder")
+    assert [one["id"] for one in as_listed(account, "busy")] == [id_of(2).hex()]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_a_handler_that_blocks_its_node_is_named_whether_or_not_that_has_its_lease(
+    store: MemoryStore, lost: bool
+) -> None:
+    await busy_shop(store, lease_s=-1.0 if lost else 60.0)
+    await tell(store, work(2))
+    handler, cure, _ = (await account_of(store, "billing")).waits_for
+    assert handler.startswith(
+        "its handler Billing.charge (BillOrder) has been running on node two for 12 min, and blocks"
+    )
+    assert ("it has lost its lease" in handler) == lost
+    assert "end the process of two" in cure and "asyncio.to_thread" in cure
+
+
+async def test_a_handler_of_a_node_that_was_evicted_is_named_beside_that_of_its_successor(store: MemoryStore) -> None:
+    await busy_shop(store)
+    await tell(store, work(2, ran_s=2400.0), node="one")
+    await tell(store, work(2))
+    lines = (await account_of(store, "billing")).waits_for
+    assert [line for line in lines if "node one for 40 min" in line and "it has lost its lease" in line]
+    assert [line for line in lines if "node two for 12 min" in line and "lease" not in line]
+
+
+async def test_who_waits_behind_anothers_handler_that_blocks_their_owner_is_told_of_it(store: MemoryStore) -> None:
+    await busy_shop(store, lease_s=-1.0)
+    await tell(store, work(9, "ORD-9"), work(8, "ORD-8", timeout_s=3600.0))
+    account = await account_of(store, "billing")
+    blocked, cure = account.waits_for[2:]
+    assert blocked == (
+        "its owner's event loop has been blocked for 12 min by Billing.charge (BillOrder) of billing/ORD-9 on node "
+        "two: nothing else runs there, and it has lost its lease by that"
+    )
+    assert "end the process of two" in cure
+    assert [one["address"] for one in as_listed(account, "owner_blocked_by")] == ["billing/ORD-9"]
+    await tell(store, work(9, "ORD-9"), node="one")
+    await tell(store)
+    assert "blocked for" not in str((await account_of(store, "billing")).waits_for), "that is not its owner"
+
+
+async def test_what_a_node_that_is_gone_was_last_busy_with_is_told_as_that(store: MemoryStore) -> None:
+    await fill(store, actor("billing"), mail(2))
+    await tell(store, work(2), ago_s=2400.0)
+    gone = (await account_of(store, "billing")).waits_for[0]
+    assert gone == (
+        "a node, again: two@abc, which has ended or stands still, was last busy with its handler Billing.charge "
+        "(BillOrder), which had been running for 12 min, and blocked its event loop, 40 min ago"
+    )
+    await join(store, "two", kinds=("billing",))
+    assert "busy" not in str((await account_of(store, "billing")).waits_for), "it lives, and tells of nothing more"
+
+
+async def test_a_node_that_was_started_anew_runs_nothing_of_before(store: MemoryStore) -> None:
+    await busy_shop(store)
+    await tell(store, work(2), incarnation="before")
+    lines = (await account_of(store, "billing")).waits_for
+    assert "two@before, which has ended or stands still, was last busy with" in lines[0]
+    assert "has been running" not in str(lines)
+
+
+async def test_a_handler_whose_message_is_done_or_given_up_on_is_told_no_more(store: MemoryStore) -> None:
+    await join(store, "two", kinds=("billing",))
+    timers = durable_pb2.Timers(timers=[durable_pb2.Timer(name="remind", due_at_s=1.0)])
+    await fill(store, actor("billing", timers=timers), mail(2, parked="ValueError: no"))
+    await tell(store, work(2), work(3), work(4, timer="gone"))
+    assert (await account_of(store, "billing")).works == ()
+    await tell(store, work(4, timer="remind"))
+    assert [one.timer for one in (await account_of(store, "billing")).works] == ["remind"]
+
+
+def as_listed(account: Account, name: str) -> list[dict[str, object]]:
+    """As --json has it."""
+    listed: list[dict[str, object]] = json.loads(json.dumps(account_object(account)))[name]
+    return listed

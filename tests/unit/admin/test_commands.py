@@ -14,6 +14,7 @@ from runtime.admin.commands import admin
 from runtime.admin.session import Session, load_contracts
 from runtime.errors import InvalidSettings
 from runtime.store.memory import MemoryStore
+from runtime.store.records import Busy, BusyHandler
 from runtime.store.sqlite import SqliteStore
 from runtime.store.sqlite.connection import log_bytes
 from tests.unit.admin.rows import SAGA, STEP, actor, fill, history, id_of, join, mail, order, saga
@@ -248,3 +249,22 @@ def test_contracts_are_named_modules_or_packages_of_them() -> None:
 def test_contracts_that_are_none_are_a_clear_error(name: str) -> None:
     with pytest.raises(InvalidSettings, match=f"--contracts {name}"):
         load_contracts((name,))
+
+
+def test_nodes_whose_event_loop_is_blocked_and_handlers_that_wait_for_long_are_named(shop: MemoryStore) -> None:
+    at_s = asyncio.run(shop.now_s())
+    handlers = tuple(
+        BusyHandler("Billing.bill", "billing", key, b"", "shop.BillOrder", "", at_s - ran_s, timeout_s)
+        for key, ran_s, timeout_s in (("ORD-1", 720.0, 0.0), ("ORD-2", 1800.0, 3600.0), ("ORD-3", 1200.0, 3600.0))
+    )
+    for node in ("sales-1", "evicted-1"):
+        shop.tell_busy(Busy(node, "abc", at_s, at_s + 60.0, handlers))
+    shop.tell_busy(Busy("gone-1", "abc", at_s - 99.0, at_s - 90.0, handlers))
+    result = run(shop, "nodes")
+    for node in ("sales-1", "evicted-1"):
+        name = "Billing.bill (BillOrder) of billing/"
+        assert f"warning: the event loop of {node} has been blocked for 12 min by {name}ORD-1\n" in result.stderr
+        assert f"running on {node} for more than 10 s: 2, longest {name}ORD-2, for 30 min\n" in result.stderr
+    assert "gone-1" not in result.output
+    (listed,) = json.loads(run(shop, "nodes", "--json").stdout)
+    assert [one["blocks_loop"] for one in listed["busy"]] == [True, False, False]

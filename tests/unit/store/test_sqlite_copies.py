@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from runtime.adapters import system_ports
 from runtime.admin.commands import admin
 from runtime.errors import StoreUnavailable
+from runtime.store.records import Busy, BusyHandler
 from runtime.store.sqlite import SqliteStore
 from runtime.store.sqlite.copies import back_up, restore
 from runtime.testing.conformance.samples import SHARD, mail_row, node_row, post
@@ -77,6 +78,7 @@ async def test_a_restored_store_has_what_the_backup_has_under_another_identity_a
 ) -> None:
     store = await filled(path, 1, 2)
     await store.join(node_row("one"), lease_s=1_000.0)
+    store.tell_busy(Busy("one", "1", 1.0, 2.0, (BusyHandler("a", "b", "c", b"", "d", "", 1.0, 0.0),)))
     to = tmp_path / "backup.db"
     assert run(path, "backup", to).exit_code == 0
     await store.commit([post(mail_row(number)) for number in range(10, 20)])
@@ -92,6 +94,7 @@ async def test_a_restored_store_has_what_the_backup_has_under_another_identity_a
     assert identity != store.cluster_id
     restored = SqliteStore(crashed, system_ports())
     await restored.open()
+    assert await restored.busy() == []
     await restored.close()
     assert len(restored.cluster_secret) == len(store.cluster_secret) == 64
     assert restored.cluster_secret != store.cluster_secret

@@ -1,11 +1,18 @@
 """What keeps a node alive never queues behind what clients cause."""
 
 import asyncio
+import json
 import threading
+from collections.abc import Callable
+from pathlib import Path
 
+import apsw
 import pytest
 
+from runtime.adapters import system_ports
 from runtime.errors import StoreBusy
+from runtime.store.busy import busy_from_text, busy_to_text
+from runtime.store.records import Busy, BusyHandler
 from runtime.store.sqlite import SqliteStore
 from runtime.testing.conformance.samples import node_row
 from tests.unit.store.conftest import OpenStore
@@ -81,3 +88,71 @@ async def test_the_members_are_read_while_the_reading_thread_stands_and_its_queu
     assert [node.name for node in view.nodes] == ["a-1"]
     go_on.set()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def block_until(there: Callable[[], bool]) -> bool:
+    """Keep the loop to ourselves until it is so."""
+    never = threading.Event()
+    return any(there() or never.wait(0.01) for _ in range(3_000))
+
+
+def busy(number: int) -> Busy:
+    handler = BusyHandler("Billing.bill", "billing", "a", b"", "X", "", 0.0, 0.0)
+    return Busy("a-1", "1", float(number), number + 3.0, (handler,))
+
+
+async def test_what_a_node_is_busy_with_is_written_while_its_loop_stands_still(path: Path) -> None:
+    store, other = SqliteStore(path, system_ports()), SqliteStore(path, system_ports())
+    await store.open()
+    await other.open()
+    thread = threading.Thread(target=store.tell_busy, args=(busy(1),))
+    thread.start()
+    thread.join(30)
+
+    def there() -> bool:
+        found = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY).execute("select name from meta").get
+        return ("busy/a-1@1") in str(found)
+
+    assert block_until(there), "this loop has given way to nothing meanwhile"
+    assert await other.busy() == [busy(1)]
+    await store.close()
+    await other.close()
+
+
+async def test_of_what_is_told_in_a_row_the_last_is_written_and_takes_one_place_in_the_queue(
+    make_store: OpenStore,
+) -> None:
+    store = make_store()
+    await store.open()
+    go_on, tasks, _ = await _flooded(store, "writer")
+    waiting = store._writer._worker._jobs.qsize()
+    for number in range(_FLOOD):
+        store.tell_busy(busy(number))
+    assert store._writer._worker._jobs.qsize() == waiting + 1
+    renewal = asyncio.ensure_future(store.renew("a-1", "1", lease_s=60.0))
+    go_on.set()
+    assert await renewal is False
+    assert await store.busy() == [busy(_FLOOD - 1)]
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_what_cannot_be_told_is_dropped_and_the_next_is_written(
+    make_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = make_store()
+    await store.open()
+    with monkeypatch.context() as patched:
+        patched.setattr("runtime.store.sqlite.busy.busy_to_text", None)
+        store.tell_busy(busy(1))
+        await store.subscribe([], kind="nobody")
+    assert await store.busy() == []
+    store.tell_busy(busy(2))
+    await store.subscribe([], kind="nobody")
+    assert await store.busy() == [busy(2)]
+
+
+def test_what_a_newer_version_says_beside_it_is_passed_over() -> None:
+    text = json.loads(busy_to_text(busy(1)))
+    text["threads"] = 3
+    text["handlers"][0]["stack"] = "deep"
+    assert busy_from_text(json.dumps(text)) == busy(1)
