@@ -117,7 +117,8 @@ def test_what_one_of_two_events_began_first_is_its_start(shop: MemoryStore) -> N
         await shop.subscribe(
             [Subscription(one, "audit", "order_id", FLOW, starts=True) for one in events], kind="audit"
         )
-        await fill(shop, replace(began(1, "SENT-1", kind="audit", sent_at_s=90.0), type="shop.OrderSent"))
+        row = began(21, "SENT-1", kind="audit", sent_at_s=90.0)
+        await fill(shop, replace(row, conversation=id_of(1), type="shop.OrderSent"))
 
     asyncio.run(prepare())
     (entry,) = json.loads(run(shop, "processes", "--json", "--status", "at rest").stdout)
