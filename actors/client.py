@@ -99,7 +99,11 @@ class Shop:
     def show(self, message: Order | Stock) -> None:
         """Raises Failure that names what was done, if the output takes no more."""
         what = f"order {message.order_id}" if isinstance(message, Order) else f"stock of {message.sku}"
-        status = f" is {OrderStatus.Name(message.status)}" if isinstance(message, Order) else " was read or changed"
+        status = (
+            f" is {screen.name_of(OrderStatus, message.status)}"
+            if isinstance(message, Order)
+            else " was read or changed"
+        )
         self.shown(what + status, lambda: screen.show(message, Console(), as_json=self.as_json))
 
     def shown(self, what: str, show: Callable[[], object]) -> None:
@@ -318,7 +322,7 @@ async def _follow(shop: Shop, stub: orders_pb2_grpc.OrderServiceAsyncStub, order
     async for order in stub.WatchOrder(WatchOrderRequest(order_id=order_id)):
         shop.show(order)
     if order.status not in _ENDED:  # the node has stopped, say
-        status = OrderStatus.Name(order.status)
+        status = screen.name_of(OrderStatus, order.status)
         text = f"the watch ended before order {order_id} did, which is {status} as far as is known; watch it again"
         raise Failure(text, _EXITS[grpc.StatusCode.UNAVAILABLE])
 

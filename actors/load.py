@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from actors.screen import name_of
 from protos import orders_pb2_grpc
 from protos.orders_pb2 import PlaceOrderRequest, RestockRequest
 from protos.sales_pb2 import Flow, OrderStatus
@@ -168,7 +169,7 @@ class _Work:
             if attempt:
                 await self._clock.sleep(_PAUSE_S)
             try:
-                return OrderStatus.Name((await self._stub.PlaceOrder(request, timeout=_ATTEMPT_S)).status)
+                return name_of(OrderStatus, (await self._stub.PlaceOrder(request, timeout=_ATTEMPT_S)).status)
             except grpc.aio.AioRpcError as error:
                 text = f"{error.code().name}: {error.details()}"
                 if error.code() not in _AGAIN:

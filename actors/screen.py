@@ -13,7 +13,7 @@ from protos.orders_pb2 import Order, Stock
 from protos.sales_pb2 import CANCELLED, READY_TO_SHIP, Flow, OrderStatus
 from runtime.observe.console import say_json
 
-__all__ = ["order_text", "plain", "show", "stock_text"]
+__all__ = ["name_of", "order_text", "plain", "show", "stock_text"]
 
 _STYLES = {"PENDING": "yellow", "READY_TO_SHIP": "green", "CANCELLED": "red"}
 
@@ -29,12 +29,21 @@ def show(message: Order | Stock, console: Console, *, as_json: bool) -> None:
 
 def order_text(order: Order) -> str:
     """With rich's markup: id, status, what was ordered, and the label or the reason."""
-    status = OrderStatus.Name(order.status)
+    status = name_of(OrderStatus, order.status)
     detail = {READY_TO_SHIP: order.label_id, CANCELLED: order.reason}.get(order.status, "")
-    flow = Flow.Name(order.flow).lower()
+    flow = name_of(Flow, order.flow).lower()
     text = f"{order.line.quantity} x {order.line.sku} for {order.amount_cents / 100:.2f}, {flow}"
     line = f"{_safe(order.order_id)}  [{_STYLES.get(status, 'white')}]{status}[/]  {_safe(text)}"
     return f"{line}  {_safe(detail)}" if detail else line
+
+
+def name_of(words: Any, number: int) -> str:
+    """The word of an enumeration; the number if only a newer node has a word for it."""
+    try:
+        name: str = words.Name(number)
+        return name
+    except ValueError:
+        return str(number)
 
 
 def stock_text(stock: Stock) -> str:

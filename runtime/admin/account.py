@@ -15,6 +15,7 @@ from runtime.contracts import Contracts
 from runtime.envelope import address_of
 from runtime.errors import AmendsError
 from runtime.observe.conversation import Status, TracedMessage, conversation_of
+from runtime.saga.instance import status_name
 from runtime.store.port import Store
 from runtime.store.records import ActorRow, ClusterView, MailRow
 
@@ -24,7 +25,6 @@ _MAIL_MAX = 1000
 _LONG_S = 10.0  # mail that is due for so long, at a node that lives, is worth a look at its log
 _NAMED = "its log names it ('handler blocks loop', or HandlerTimedOut after handler_timeout_s)"
 _REPLAY = "python -m runtime.admin dead-letters replay"
-_STEP = saga_pb2.StepRecord
 _SAGA = saga_pb2.SagaRecord
 
 
@@ -41,7 +41,7 @@ class Step:
     """A saga's step, as its record has it."""
 
     name: str
-    status: str  # as in StepRecord.Status, in lower case
+    status: str  # as in StepRecord.Status, in lower case; "status N" of one that only a newer version knows
     address: str
     attempts: int
     undo_attempts: int
@@ -184,7 +184,7 @@ def _lacking(view: ClusterView, owner: str, row: ActorRow | None, saga: saga_pb2
 def _step(step: saga_pb2.StepRecord) -> Step:
     return Step(
         name=step.name,
-        status=_STEP.Status.Name(step.status).lower(),
+        status=status_name(step),
         address=step.address,
         attempts=step.attempts,
         undo_attempts=step.undo_attempts,

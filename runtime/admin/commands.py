@@ -17,6 +17,7 @@ from rich.console import Console, Group, RenderableType
 
 from runtime.admin import objects, tables
 from runtime.admin.account import Account, accounts, conversations_of_key
+from runtime.admin.arguments import SECONDS, check_known
 from runtime.admin.bulk_commands import discard_many, replay_many
 from runtime.admin.busy import Work, warnings_of, works_of
 from runtime.admin.copies import backup, restore
@@ -32,7 +33,7 @@ from runtime.admin.dead_letters import (
     find,
     replay,
 )
-from runtime.admin.processes import AT_REST, processes
+from runtime.admin.processes import AT_REST, choreographies_of, kinds_of, processes
 from runtime.admin.retries import retry_saga
 from runtime.admin.session import Session, load_contracts
 from runtime.admin.survey import WAITS, Wanted, nodes_of, sagas, shards_of
@@ -88,7 +89,7 @@ admin.add_command(retry_saga)
 @admin.command()
 @click.option(
     "--clock-skew-max-s",
-    type=click.FloatRange(min=0),
+    type=SECONDS,
     envvar=f"{ENV_PREFIX}CLOCK_SKEW_MAX_S",
     default=Settings.model_fields["clock_skew_max_s"].default,
     show_default=True,
@@ -137,9 +138,7 @@ def shards(session: Session, as_json: bool) -> None:
 )
 @click.option("--kind", default="", help="Only those of this kind.")
 @click.option("--key", default="", metavar="PREFIX", help="Only those whose key begins like this.")
-@click.option(
-    "--idle", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Only without progress for so long."
-)
+@click.option("--idle", type=SECONDS, default=0.0, metavar="SECONDS", help="Only without progress for so long.")
 @click.option(
     "--exit-code",
     is_flag=True,
@@ -163,6 +162,8 @@ def list_sagas(
     found = session.run(lambda store: sagas(store, wanted))
     shown = found[:limit]
     _show(as_json, [asdict(entry) for entry in shown], tables.sagas_table(shown, session.now_s()), "no saga")
+    if not found:
+        check_known(session, kind, "the kind", kinds_of)
     if len(found) > limit:
         click.echo(f"warning: {len(found) - limit} more fit, beyond --limit", err=True)
     if exit_code and any(entry.needs_a_person for entry in found):
@@ -173,15 +174,17 @@ def list_sagas(
 @click.option("--status", type=click.Choice(["parked", "waiting", AT_REST]), default=None, help="Only those so.")
 @click.option("--kind", default="", metavar="NAME", help="Only those of this choreography.")
 @click.option("--key", default="", metavar="PREFIX", help="Only those whose key begins like this.")
-@click.option("--age", "age_s", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Only those as old.")
+@click.option("--age", "age_s", type=SECONDS, default=0.0, metavar="SECONDS", help="Only those as old.")
 @click.option("--exit-code", is_flag=True, help="Exit with 8 if one that fits has dead letters.")
 @_limit
 @_as_json
 @click.pass_obj
-def list_processes(session: Session, /, exit_code: bool, as_json: bool, limit: int, **wanted: Any) -> None:
+def list_processes(session: Session, /, exit_code: bool, as_json: bool, limit: int, kind: str, **wanted: Any) -> None:
     """Processes that no saga drives: what they wait for, open ones first. At rest: nobody has anything to do."""
-    found, more, needed = session.run(lambda store: processes(store, limit=limit, **wanted))
+    found, more, needed = session.run(lambda store: processes(store, limit=limit, kind=kind, **wanted))
     _show(as_json, [asdict(one) for one in found], tables.processes_table(found, session.now_s()), "no process")
+    if not found:
+        check_known(session, kind, "the choreography", choreographies_of)
     if more:
         click.echo(f"{more} more fit, beyond --limit", err=True)
     if exit_code and needed:

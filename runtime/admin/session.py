@@ -15,14 +15,14 @@ import click
 from runtime.adapters import system_ports
 from runtime.admin.dead_letters import NotAwaited, NotFound, NotParked, StillNeeded
 from runtime.contracts import Contracts
-from runtime.errors import AmendsError, InvalidSettings, StoreBusy
+from runtime.errors import AmendsError, InvalidMessage, InvalidSettings, StoreBusy
 from runtime.ports import Ports
 from runtime.store.open import open_store
 from runtime.store.port import Store
 
 __all__ = ["Session", "load_contracts"]
 
-_NOT_FOUND, _REFUSED = 4, 5  # as the client says them
+_BAD_INPUT, _NOT_FOUND, _REFUSED = 2, 4, 5  # as the client says them
 _T = TypeVar("_T")
 
 
@@ -43,6 +43,8 @@ class Session:
             raise _Missing(str(error)) from error
         except (NotAwaited, NotParked, StillNeeded) as error:
             raise _Refused(str(error)) from error
+        except InvalidMessage as error:
+            raise _BadInput(str(error)) from error
         except AmendsError as error:
             raise _Failed(str(error)) from error
 
@@ -76,6 +78,10 @@ class _Failed(click.ClickException):
     """The message goes to stderr; the exit code is 1."""
 
 
+class _BadInput(_Failed):
+    exit_code = _BAD_INPUT
+
+
 class _Missing(_Failed):
     exit_code = _NOT_FOUND
 
@@ -96,8 +102,9 @@ def load_contracts(names: Iterable[str]) -> Contracts:
             found = pkgutil.iter_modules(getattr(module, "__path__", ()))
             inner = sorted(one.name for one in found if one.name.endswith("_pb2"))
             modules += [importlib.import_module(f"{name}.{one}") for one in inner] or [module]
-        except ImportError as error:
-            raise InvalidSettings(f"--contracts {name}: {error}") from error
+        except Exception as error:  # a module may raise anything as it is imported, and importlib for an odd name
+            what = f"{type(error).__name__}: " if not isinstance(error, ImportError) else ""
+            raise InvalidSettings(f"--contracts {name!r} cannot be imported: {what}{error}") from error
         if not all(hasattr(one, "DESCRIPTOR") for one in modules):
             raise InvalidSettings(f"--contracts {name}: neither a generated protobuf module nor a package of them")
     return Contracts(modules)

@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 from protos import saga_pb2
 from runtime.admin.dead_letters import dead_letters
 from runtime.admin.processes import kinds_of
+from runtime.saga.instance import status_name
 from runtime.store.port import Store
 from runtime.store.records import ActorRow, ClusterView, NodeRow
 
@@ -183,7 +184,7 @@ def _entry(row: ActorRow, owners: _Owners) -> SagaEntry:
         record = saga_pb2.SagaRecord.FromString(row.state)
     except DecodeError as error:
         return SagaEntry(row.kind, row.key, "", "unreadable", "", str(error), row.updated_at_s, row.updated_at_s)
-    status = saga_pb2.SagaRecord.Status.Name(record.status).lower()
+    status = status_name(record)
     waits = owners.waits(row, record.fingerprint.hex()) if status in _MOVING else ""
     return SagaEntry(
         kind=row.kind,

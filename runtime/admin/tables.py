@@ -19,6 +19,7 @@ from runtime.envelope import address_of
 from runtime.observe.conversation import Conversation, Status, TracedMessage
 from runtime.observe.plain import as_line
 from runtime.observe.sequence import milliseconds
+from runtime.saga.instance import status_name
 from runtime.store.records import NodeRow
 
 __all__ = [
@@ -173,7 +174,7 @@ def _facts(account: Account, now_s: float) -> Table:
 
 
 def _saga_line(saga: saga_pb2.SagaRecord) -> str:
-    words = [f"{saga.definition}: {saga_pb2.SagaRecord.Status.Name(saga.status).lower()}"]
+    words = [f"{saga.definition}: {status_name(saga)}"]
     words.append("past its pivot" if saga.pivot_passed else "before its pivot")
     if saga.reason:
         words.append(f"turned back: {saga.reason}")

@@ -60,12 +60,20 @@ def as_object(conversation: Conversation) -> dict[str, object]:
     """Ready for JSON: ids in hex, times both relative (ms) and absolute (seconds since 1970)."""
     return {
         "id": conversation.id.hex(),
-        "began_at": datetime.fromtimestamp(conversation.began_at_s, UTC).isoformat(timespec="milliseconds"),
+        "began_at": _instant(conversation.began_at_s),
         "began_at_s": conversation.began_at_s,
         "participants": list(conversation.participants),
         "open": len(conversation.open),
         "messages": [_message_object(conversation, message) for message in conversation.messages],
     }
+
+
+def _instant(at_s: float) -> str | None:
+    """None for what no calendar has."""
+    try:
+        return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds")
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _message_object(conversation: Conversation, message: TracedMessage) -> dict[str, object]:

@@ -251,10 +251,13 @@ class Instance:
 
 
 def status_name(record: SagaRecord | StepRecord) -> str:
-    """The status of a saga or step as people write it."""
-    if isinstance(record, SagaRecord):
-        return SagaRecord.Status.Name(record.status).lower()
-    return StepRecord.Status.Name(record.status).lower()
+    """The status of a saga or step as people write it; by its number if only a newer version has the word."""
+    try:
+        if isinstance(record, SagaRecord):
+            return SagaRecord.Status.Name(record.status).lower()
+        return StepRecord.Status.Name(record.status).lower()
+    except ValueError:
+        return f"status {record.status}"
 
 
 def _names(steps: list[StepDefinition]) -> str:

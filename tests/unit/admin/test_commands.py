@@ -245,9 +245,11 @@ def test_contracts_are_named_modules_or_packages_of_them() -> None:
     assert "shop.OrderState" in {contract.name for contract in load_contracts(("protos.sales_pb2",))}
 
 
-@pytest.mark.parametrize("name", ["no_such_module", "json", "runtime.errors"])
+@pytest.mark.parametrize(
+    "name", ["no_such_module", "json", "runtime.errors", "", ".x", "..x", "tests.unit.admin.broken"]
+)
 def test_contracts_that_are_none_are_a_clear_error(name: str) -> None:
-    with pytest.raises(InvalidSettings, match=f"--contracts {name}"):
+    with pytest.raises(InvalidSettings, match=f"--contracts '?{name}"):
         load_contracts((name,))
 
 

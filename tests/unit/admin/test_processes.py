@@ -77,13 +77,18 @@ def test_each_process_is_listed_once_with_what_it_waits_for(shop: MemoryStore) -
     [
         (("--key", "NEW"), ["NEW-4"]),
         (("--status", "at rest"), ["ORD-1"]),
-        (("--kind", "other"), []),
         (("--kind", FLOW, "--status", "parked"), ["ORD-3"]),
         (("--age", "1e12"), []),
     ],
 )
 def test_filters_choose_among_them(shop: MemoryStore, filter: tuple[str, ...], keys: list[str]) -> None:
     assert list(listed(shop, *filter)) == keys
+
+
+def test_a_choreography_that_nobody_knows_is_named_as_such(shop: MemoryStore) -> None:
+    done = run(shop, "processes", "--json", "--kind", "other", "--exit-code")
+    assert (done.exit_code, json.loads(done.stdout)) == (4, [])
+    assert f"has never heard of the choreography 'other'; there are {FLOW}" in done.stderr
 
 
 def test_what_needs_a_person_is_an_exit_code_also_beyond_the_limit(shop: MemoryStore) -> None:

@@ -1,0 +1,42 @@
+"""What commands take that is more than text: seconds, and kinds that the cluster has to know."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection
+from typing import Any
+
+import click
+
+from runtime.admin.dead_letters import NotFound
+from runtime.admin.session import Session
+from runtime.store.port import Store
+from runtime.store.records import ClusterView
+
+__all__ = ["SECONDS", "check_known"]
+
+
+class _Seconds(click.FloatRange):
+    """Not less than none, and a number: every comparison with one that is none is false, and nothing would fit."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds: float = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+        return seconds
+
+
+SECONDS = _Seconds(min=0)
+
+
+def check_known(session: Session, kind: str, what: str, known: Callable[[ClusterView], Collection[str]]) -> None:
+    """Of a listing that is empty: exits with 4 when the cluster has never heard of the kind, as when it is misspelt."""
+
+    async def look(store: Store) -> None:
+        names = sorted(known(await store.cluster()))
+        if kind not in names:
+            there = f"; there are {', '.join(names)}" if names else ", nor of any other; start its nodes first"
+            raise NotFound(f"this store has never heard of {what} {kind!r}{there}")
+
+    if kind:
+        session.run(look)

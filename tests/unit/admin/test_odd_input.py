@@ -1,0 +1,90 @@
+"""What nobody should type, and what only a newer version has written: a word for each, and no traceback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner, Result
+
+from actors.screen import order_text, plain
+from protos.orders_pb2 import Order
+from protos.sales_pb2 import OrderLine
+from runtime.admin.commands import admin
+from runtime.admin.session import Session
+from runtime.store.memory import MemoryStore
+from tests.unit.admin.rows import SAGA, STEP, actor, fill, join, mail, saga
+
+UNKNOWN = 99
+
+
+def run(store: MemoryStore, *arguments: str) -> Result:
+    result = CliRunner().invoke(admin, list(arguments), obj=Session(store=store))
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+@pytest.mark.parametrize(
+    "arguments", [("sagas", "--idle", "nan"), ("processes", "--age", "nan"), ("nodes", "--clock-skew-max-s", "NaN")]
+)
+def test_seconds_that_are_no_number_are_refused(store: MemoryStore, arguments: tuple[str, ...]) -> None:
+    result = run(store, *arguments)
+    assert (result.exit_code, "is no number of seconds" in result.output) == (2, True)
+
+
+@pytest.mark.parametrize("act", [("replay",), ("discard", "--reason", "x")])
+@pytest.mark.parametrize("id", ["", "zz", "0"])
+def test_an_id_that_names_no_letter_is_bad_input(store: MemoryStore, act: tuple[str, ...], id: str) -> None:
+    asyncio.run(fill(store, mail(2, parked="x"), mail(3, parked="x")))
+    assert run(store, "dead-letters", *act, "--", id).exit_code == 2
+
+
+@pytest.mark.parametrize("address", ["", "nothing", "/b"])
+def test_an_address_that_is_none_is_bad_input(store: MemoryStore, address: str) -> None:
+    assert run(store, "retry-saga", "--reason", "x", "--", address).exit_code == 2
+
+
+def test_a_kind_that_nobody_knows_is_told_from_one_without_sagas(store: MemoryStore) -> None:
+    asyncio.run(join(store, "one", kinds=("order-process", "billing")))
+    assert run(store, "sagas", "--kind", "order-process", "--exit-code").exit_code == 0
+    done = run(store, "sagas", "--kind", "order-proces", "--exit-code", "--json")
+    assert (done.exit_code, json.loads(done.stdout)) == (4, [])
+    assert "never heard of the kind 'order-proces'; there are billing, order-process" in done.stderr
+
+
+def test_a_status_that_only_a_newer_version_has_is_shown_by_its_number(store: MemoryStore) -> None:
+    step = STEP.FromString(STEP(name="bill", address="billing/ORD-1").SerializeToString() + _enum(STEP, "status"))
+    newer = saga(steps=(step,))
+    newer = replace(newer, state=newer.state + _enum(SAGA, "status"))
+    asyncio.run(fill(store, newer))
+    asyncio.run(join(store, "one", kinds=("order-process",)))
+    listed = json.loads(run(store, "sagas", "--json").stdout)
+    assert listed[0]["status"] == f"status {UNKNOWN}"
+    assert f"status {UNKNOWN}" in run(store, "explain", "ORD-1").stdout
+    explained = json.loads(run(store, "explain", "ORD-1", "--json").stdout)
+    assert explained[0]["steps"][0]["status"] == f"status {UNKNOWN}"
+    assert run(store, "retry-saga", "order-process/ORD-1", "--reason", "x").exit_code == 5
+
+
+def _enum(message: type[STEP] | type[SAGA], field: str) -> bytes:
+    return bytes([message.DESCRIPTOR.fields_by_name[field].number << 3, UNKNOWN])
+
+
+def test_the_client_shows_a_status_of_a_newer_node_by_its_number() -> None:
+    number = Order.DESCRIPTOR.fields_by_name["status"].number
+    order = Order.FromString(
+        Order(order_id="A", line=OrderLine(sku="B")).SerializeToString() + bytes([number << 3, 99])
+    )
+    assert "99" in order_text(order)
+    assert plain(order)["status"] == 99
+
+
+def test_an_instant_that_no_calendar_has_is_shown(store: MemoryStore) -> None:
+    row = replace(actor("sales"), updated_at_s=1e18)
+    asyncio.run(fill(store, row, replace(mail(2), sent_at_s=-1e18), replace(mail(3, parked="x"), parked_at_s=1e18)))
+    for form in ("text", "json", "mermaid"):
+        assert run(store, "conversation", "ORD-1", "--format", form).exit_code == 0
+    for command in (("explain", "ORD-1"), ("explain", "ORD-1", "--json"), ("dead-letters",)):
+        assert run(store, *command).exit_code == 0
