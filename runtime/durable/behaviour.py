@@ -35,7 +35,8 @@ __all__ = [
 class RetryPolicy:
     """How often a failing handler runs: (immediate + 1) x (len(delays_s) + 1) times, then its message is parked.
 
-    With the defaults, 3 runs at once, and 3 more after about 1, 5 and 30 seconds each: 12 in all.
+    With the defaults, 3 runs at once, and 3 more after about 1, 5 and 30 seconds each: 12 in all. A run that used
+    its time up is followed by the next delay, so that it is told soon; the runs are as many.
     """
 
     immediate: int = 2

@@ -29,7 +29,7 @@ from runtime.durable.outbox import Outbox
 from runtime.durable.pace import Pace
 from runtime.durable.transition import Draft, mail_row, timer_id
 from runtime.envelope import Address, Envelope, address_of, decode
-from runtime.errors import FinalError, InvalidMessage, NotCarried
+from runtime.errors import FinalError, HandlerTimedOut, InvalidMessage, NotCarried
 from runtime.failpoints import Failpoint
 from runtime.failures import stack_of, text_of
 from runtime.store.records import ActorRow, Outcome
@@ -161,7 +161,7 @@ class Turn:
                     if not self._put_off(envelope, text, failed):
                         self._give_up(envelope, text, failed, stack_of(error, without=_OWN_FILES))
                     return
-                if runs > policy.immediate:
+                if runs > policy.immediate or (isinstance(error, HandlerTimedOut) and policy.delays_s):
                     self._retry_later(envelope, text, failed)
                     return
             else:
@@ -227,7 +227,7 @@ class Turn:
     def _retry_later(self, envelope: Envelope, error: str, failed: int) -> None:
         kind, draft = self._kind, self.draft
         policy = kind.behaviour.retries
-        delay_s = policy.delays_s[failed // (policy.immediate + 1) - 1]
+        delay_s = policy.delays_s[max(failed // (policy.immediate + 1) - 1, 0)]
         delay_s *= 1 + policy.jitter * (2 * kind.ports.randomness.fraction() - 1)
         due_at_s = draft.now_s + delay_s
         draft.failed = True

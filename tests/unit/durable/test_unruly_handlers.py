@@ -136,6 +136,37 @@ def test_a_handler_that_never_returns_is_cancelled_after_its_time_and_named() ->
     in_virtual_time(test)
 
 
+def test_a_handler_that_used_its_time_up_is_told_at_once_and_not_run_again_in_the_same_turn() -> None:
+    async def act(_: BillOrder) -> None:
+        await asyncio.Event().wait()
+
+    async def test() -> None:
+        retries = RetryPolicy(immediate=2, delays_s=(2.0, 2.0), jitter=0.0)
+        node = await LocalNode([service(act, retries)], limits=Limits(handler_timeout_s=7.0)).start()
+        sent = asyncio.create_task(send_bad(node))
+        await asyncio.sleep(8.0)
+        (failed,) = node.facts_of(HandlerFailed)
+        assert isinstance(failed, HandlerFailed) and failed.attempts == 1 and "HandlerTimedOut" in failed.error
+        await sent
+        assert (await parked(node)).attempts == retries.runs_max, "its budget of runs is the same"
+        await node.stop()
+
+    in_virtual_time(test)
+
+
+def test_a_handler_that_used_its_time_up_and_has_no_later_retry_is_run_again_at_once() -> None:
+    async def act(_: BillOrder) -> None:
+        await asyncio.Event().wait()
+
+    async def test() -> None:
+        node = await LocalNode([service(act, THRICE)], limits=Limits(handler_timeout_s=7.0)).start()
+        await send_bad(node)
+        assert (await parked(node)).attempts == 2
+        await node.stop()
+
+    in_virtual_time(test)
+
+
 def test_a_service_has_a_time_of_its_own_for_its_handlers() -> None:
     async def act(command: BillOrder) -> None:
         await asyncio.sleep(float(command.line.sku))
