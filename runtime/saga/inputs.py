@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from google.protobuf.message import Message
 
-from protos.saga_pb2 import SagaRecord
 from runtime.durable.behaviour import CancelTimer, Outgoing, SetTimer
 from runtime.record import record
 from runtime.store.records import Outcome
@@ -78,9 +77,8 @@ Input = Start | Answer | Faulted | NothingToUndo | TimerFired | CancelRequested 
 
 @record(frozen=True, slots=True)
 class Advance:
-    """What an input leads to."""
+    """What an input leads to, beside the changed record."""
 
-    record: SagaRecord
     outgoing: tuple[Outgoing, ...]
     timers: tuple[SetTimer | CancelTimer, ...]
     outcome: Outcome

@@ -4,7 +4,8 @@
                            ├──▶ Instance ──▶ commands and timers that go out, the next record
     compensation (back) ───┘
 
-Everything here works on a copy of the record that was given, so nothing is seen of an input that could not be applied.
+The record that was given is changed in place, as a handler changes its state: of an input that could not be applied
+the turn puts it back.
 """
 
 from __future__ import annotations
@@ -60,8 +61,7 @@ class Instance:
         self, definition: Definition, record: SagaRecord, now_s: float, next_id: NextId, body_bytes_max: int = 0
     ) -> None:
         self.definition = definition
-        self.record = SagaRecord()
-        self.record.CopyFrom(record)
+        self.record = record
         self.steps = self.record.steps
         self.now_s = now_s
         self.outgoing: list[Outgoing] = []
@@ -75,7 +75,7 @@ class Instance:
         outcome = Outcome.IGNORED if self.note else Outcome.HANDLED
         if not self.note:
             self.record.last_progress_at_s = self.now_s
-        return Advance(self.record, tuple(self.outgoing), tuple(self.timers), outcome, self.note, self._alarm())
+        return Advance(tuple(self.outgoing), tuple(self.timers), outcome, self.note, self._alarm())
 
     def _alarm(self) -> str:
         return self.record.stuck_reason if self._sticks else ""

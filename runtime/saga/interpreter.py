@@ -1,4 +1,4 @@
-"""What one input does to one running saga: a pure function, without I/O, clock or chance.
+"""What one input does to one running saga, without I/O, clock or chance.
 
     definition, record, input, now ──advance──▶ the next record, commands to send, timers to set, a note
 
@@ -46,7 +46,7 @@ __all__ = ["advance"]
 def advance(
     definition: Definition, record: SagaRecord, input: Input, now_s: float, next_id: NextId, body_bytes_max: int = 0
 ) -> Advance:
-    """Apply one input. `record` stays as it is; an empty one means that there is no instance.
+    """Apply one input to `record`, in place; an empty one means that there is no instance.
 
     `next_id` gives the id of the next command for its destination `kind/key` and what it says; the same calls have to
     give the same ids. A command of more than `body_bytes_max` (0: any number) bytes is its author's failure.

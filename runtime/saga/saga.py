@@ -138,8 +138,7 @@ class SagaBehaviour:
             return self._not_ours(self.lacks(state, delivery.envelope.key, delivery.envelope.type), delivery)
         message = self._input(state, delivery)
         step = advance(self.definition, state, message, delivery.now_s, delivery.next_id, delivery.body_bytes_max)
-        state.CopyFrom(step.record)
-        ended = step.record.status in _AT_REST
+        ended = state.status in _AT_REST
         return Decision(step.outgoing, step.timers, step.outcome, step.note, ended=ended, alarm=step.alarm)
 
     def lacks(self, state: Message, key: str, type_: str) -> str:

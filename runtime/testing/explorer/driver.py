@@ -149,7 +149,7 @@ class Driver:
         except FinalError as error:  # an event that `begin` makes nothing of
             mistakes.append(str(error))
         except Exception as error:  # noqa: BLE001 # whatever it is, it is what was looked for
-            crash = f"{type(error).__name__}: {error}"
+            state, crash = self.record(record), f"{type(error).__name__}: {error}"
         names = _rename(state)
         lost = [one.message.DESCRIPTOR.name for one in decision.outgoing if one.id and one.id not in names]
         if lost:
