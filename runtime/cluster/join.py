@@ -17,9 +17,11 @@ from runtime.cluster.lease import ClusterSettings
 from runtime.errors import DeadlineExceeded, NodeNameTaken
 from runtime.ports import Ports
 from runtime.store.port import Store
-from runtime.store.records import NodeRow
+from runtime.store.records import ClusterView, NodeRow
 
 __all__ = ["Probe", "join"]
+
+_HOLDERS_MAX = 8
 
 Probe = Callable[[str], Awaitable[str | None]]
 """Asks the address host:port for the incarnation of the node of our own name.
@@ -29,29 +31,58 @@ when there is no telling (connected but silent, or not reachable in time), and n
 """
 
 
-async def join(store: Store, ports: Ports, node: NodeRow, settings: ClusterSettings, probe: Probe) -> float:
-    """Write the node's row. The monotonic instant from which its lease counts. Raises NodeNameTaken, StoreError."""
+async def join(
+    store: Store, ports: Ports, node: NodeRow, settings: ClusterSettings, probe: Probe, view: ClusterView
+) -> float:
+    """Write the node's row. The monotonic instant from which its lease counts. Raises NodeNameTaken, StoreError.
+
+    `view` is what was read last. Who has our name there is asked even if its lease has run out: by our clock, that is,
+    which may be ahead, and when no third node runs nobody has told us so.
+    """
     clock = ports.clock
+    known = _holder(view, node)
     suspect: NodeRow | None = None
+    silent_at_s = 0.0
+    seen: dict[str, None] = {}
     replaced = ""
     while True:
         sent_s = clock.monotonic_s()
-        holder = await store.join(node, lease_s=settings.lease_s, replace=replaced)
+        holder = known or await store.join(node, lease_s=settings.lease_s, replace=replaced)
+        known = None
         if holder is None:
             return sent_s
         if suspect is not None and _renewed(suspect, holder):
             raise _taken(holder, "keeps renewing its lease")
+        await _note(seen, holder, ports, settings)
         try:
             answer = await probe(holder.address)
         except DeadlineExceeded:
             if suspect is None or suspect.incarnation != holder.incarnation:
                 ports.report(NameHeld(holder.name, holder.address, holder.incarnation, settings.lease_s))
+                silent_at_s = sent_s + (holder.lease_s or settings.lease_s)
             suspect = holder
             await clock.sleep(settings.renew_s / 4)
+            if holder.lease_until_s <= clock.now_s() and clock.monotonic_s() < silent_at_s:
+                known = _holder(await store.cluster(), node)
             continue
         if answer is not None and answer != node.incarnation:
             raise _taken(holder, "answers there")
         replaced = holder.incarnation
+
+
+def _holder(view: ClusterView, node: NodeRow) -> NodeRow | None:
+    return next((row for row in view.nodes if row.name == node.name and row.incarnation != node.incarnation), None)
+
+
+async def _note(seen: dict[str, None], holder: NodeRow, ports: Ports, settings: ClusterSettings) -> None:
+    """One holder after another, each gone when we ask, are others that start under our name as we do."""
+    if holder.incarnation in seen:
+        return
+    if len(seen) >= _HOLDERS_MAX:
+        raise _taken(holder, f"is the {len(seen) + 1}th that got the name while this one waits for it")
+    if seen:
+        await ports.clock.sleep(settings.renew_s / 4)
+    seen[holder.incarnation] = None
 
 
 def _renewed(before: NodeRow, now: NodeRow) -> bool:

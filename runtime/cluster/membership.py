@@ -103,7 +103,7 @@ class Membership:
         self.died.update(left_behind(before, before.now_s, self._node.name))
         try:
             with said_if_long(self._ports, f"its place in the cluster as {self._node.name}"):
-                self._renewed(await self._join())
+                self._renewed(await self._join(before))
                 await self._guarded_round()
         except asyncio.CancelledError:
             self._done = True
@@ -203,16 +203,16 @@ class Membership:
             self._renewed(sent_s)
         else:
             self._lapse("another node has evicted this one")
-            self._renewed(await self._join(), evicted=True)
+            self._renewed(await self._join(self._roster.view), evicted=True)
 
     def _told_clock(self, off_s: float | None) -> None:
         if off_s is not None:
             self._node = replace(self._node, clock_off_s=off_s)
 
-    async def _join(self) -> float:
+    async def _join(self, view: ClusterView) -> float:
         self._told_clock(self._time.news_s(self._node.clock_off_s))
         self._ports.reach(Failpoint.JOIN_ASKED)
-        sent_s = await join(self._store, self._ports, self._node, self._settings, self._probe)
+        sent_s = await join(self._store, self._ports, self._node, self._settings, self._probe, view)
         self._ports.reach(Failpoint.JOINED)
         return sent_s
 
