@@ -108,15 +108,23 @@ def encode(
         sender=sender,
         sequence=sequence,
         sent_at_s=sent_at_s,
-        due_at_s=due_at_s,
-        reply_to=reply_to,
-        in_reply_to=in_reply_to,
-        undo_of=undo_of,
         process=process,
-        answer_to=answer_to,
-        timer=timer,
-        traceparent=traceparent,
     )
+    # What most messages lack is set where it is there: a field costs as much when it is empty.
+    if due_at_s:
+        wire.due_at_s = due_at_s
+    if reply_to:
+        wire.reply_to = reply_to
+    if in_reply_to:
+        wire.in_reply_to = in_reply_to
+    if undo_of:
+        wire.undo_of = undo_of
+    if answer_to:
+        wire.answer_to = answer_to
+    if timer:
+        wire.timer = timer
+    if traceparent:
+        wire.traceparent = traceparent
     if refusals or earlier_undos or dones:  # of undos only: even empty lists cost more than all else
         wire.refusals.extend(refusals)
         wire.earlier_undos.extend(earlier_undos)
