@@ -119,10 +119,12 @@ class Outbox:
     def caused(self) -> bytes:
         if not self.sent and not self._unheard:
             return b""
-        return durable_pb2.CausedList(
-            caused=[durable_pb2.Caused(id=e.id, address=address_of(e.kind, e.key), type=e.type) for e in self.sent],
-            unheard=self._unheard,
-        ).SerializeToString()
+        caused = durable_pb2.CausedList()
+        if self._unheard:
+            caused.unheard.extend(self._unheard)
+        for envelope in self.sent:  # added in place: messages that are made first are copied by way of their bytes
+            caused.caused.add(id=envelope.id, address=address_of(envelope.kind, envelope.key), type=envelope.type)
+        return caused.SerializeToString()
 
     def _take(self, outgoing: Outgoing) -> None:
         message = outgoing.message

@@ -8,6 +8,7 @@ Nothing here waits or acts.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 from google.protobuf.message import Message
 
@@ -64,6 +65,14 @@ def timer_id(address: Address, timer: durable_pb2.Timer) -> bytes:
     """The id of the message that a timer's firing is; the same on every node that finds it due."""
     destination = f"{address_of(*address)}#{timer.name}"
     return message_id(timer.due_at_s, timer.set_by, int(timer.due_at_s * 1000), destination)
+
+
+def _encoded(timers: Mapping[str, durable_pb2.Timer]) -> bytes:
+    """Timers as a row has them. (Given to the constructor, they would be copied by way of their bytes.)"""
+    row = durable_pb2.Timers()
+    for timer in timers.values():
+        row.timers.add().CopyFrom(timer)
+    return row.SerializeToString()
 
 
 class Draft:
@@ -266,7 +275,7 @@ class Draft:
         if before is not None and not self._timers_changed:
             timers, due_at_s = before.timers, before.due_at_s
         else:
-            timers = durable_pb2.Timers(timers=list(self.timers.values())).SerializeToString() if self.timers else b""
+            timers = _encoded(self.timers) if self.timers else b""
             due_at_s = min((timer.due_at_s for timer in self.timers.values()), default=None)
         made_of = b"%b|%b|%b" % (self.last_message_id, timers, self.state_bytes)
         return ActorRow(
