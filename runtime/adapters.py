@@ -141,6 +141,13 @@ def run_to_its_end(main: Coroutine[Any, Any, T], on_exit: Callable[[BaseExceptio
                 on_exit(error)
 
 
+def end_within(limit_s: float, code: int) -> None:
+    """End this process with `code` once the time is over, whatever its loop and its other threads wait for."""
+    last = threading.Timer(limit_s, os._exit, (code,))
+    last.daemon = True
+    last.start()
+
+
 def check_open_files(least: int) -> None:
     """Refuse to begin with fewer files than the libraries need: gRPC's core ends the process when it gets none.
 

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
+from typing import ClassVar
 
 from protos import mesh_pb2
 from runtime.actor.ref import ActorRef
@@ -43,7 +44,7 @@ from runtime.store.open import open_store
 from runtime.store.port import Outside, Store
 from runtime.store.records import ClusterView, NodeRow
 
-__all__ = ["Node", "NodeStarted", "NodeStopped", "Register"]
+__all__ = ["DrainCutShort", "Node", "NodeStarted", "NodeStopped", "Register"]
 
 _PROBE_S = 1.0
 _TURNS_A_RENEWAL = 4  # of full length: a lease never waits for the end of a turn
@@ -62,6 +63,15 @@ class NodeStarted(Fact):
 @dataclass(frozen=True, slots=True)
 class NodeStopped(Fact):
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrainCutShort(Fact):
+    """Turns still ran when `drain_s` was over, or the store did not take our leave: they run anew, nothing is lost."""
+
+    level: ClassVar[str] = "warning"
+    name: str
+    drain_s: float
 
 
 @cache
@@ -129,7 +139,8 @@ class Node:
         reach = self._ports.reach
         self._build()
         reach(Failpoint.STORE_OPENED)
-        await self._front.start(self.mesh.accept, self.commands)
+        with said_if_long(self._ports, f"the address {self.settings.listen} to be listened on"):
+            await self._front.start(self.mesh.accept, self.commands)
         reach(Failpoint.FRONT_STARTED)
         await self._start_kinds()
         reach(Failpoint.KINDS_STARTED)
@@ -236,17 +247,23 @@ class Node:
             for wait in waits:
                 wait.cancel()
 
-    async def stop(self) -> None:
-        """Drain: end running turns, hand shards over, answer who waits, and leave. Nothing is lost."""
+    async def stop(self) -> bool:
+        """Drain: end running turns, hand shards over, answer who waits, and leave. Nothing is lost.
+
+        Whether it came to that: False if turns ran on after `drain_s`, or the store did not hear that this node left.
+        """
         self._front.serving(False)
         self._ports.reach(Failpoint.NODE_STOPS)
         for sweeper in self.region.sweepers.values():
             sweeper.stop()
-        await self.membership.leave(within_s=self.settings.drain_s)
+        drained = await self.membership.leave(within_s=self.settings.drain_s)
         self._ports.handling.tell = None
         self._ports.reach(Failpoint.NODE_LEFT)
         await self._abandon()
+        if not drained:
+            self._ports.report(DrainCutShort(self.name, self.settings.drain_s))
         self._ports.report(NodeStopped(self.name))
+        return drained
 
     async def _abandon(self) -> None:
         """Let go of everything that was begun, the newest first."""

@@ -1,7 +1,8 @@
 """The command line of a node: settings in, one node run until it is told to stop, an exit code that means something.
 
-0  drained and stopped          3  the store cannot be used       5  another live node has this name
-1  a bug, or it could not go on 4  the address is taken           64 a wrong setting or service name
+0  drained and stopped          4  the address is taken             6  stopped, but its drain was cut short
+1  a bug, or it could not go on 5  another live node has this name  64 a wrong setting or service name
+3  the store cannot be used
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 import click
 import uvloop
 
-from runtime.adapters import SystemClock, Watchdog, check_open_files, run_to_its_end, system_ports
+from runtime.adapters import SystemClock, Watchdog, check_open_files, end_within, run_to_its_end, system_ports
 from runtime.config import Settings, load_settings, strange_variables
 from runtime.errors import AddressInUse, AmendsError, InvalidSettings, NodeNameTaken, StoreError
 from runtime.failures import stack_of, text_of
@@ -29,12 +30,15 @@ from runtime.observe.logging import Log, open_log, route_standard_logging
 from runtime.observe.repeats import Repeats
 from runtime.saga.catalogue import Catalogue
 
-__all__ = ["EXIT_CODES", "launch"]
+__all__ = ["CUT_SHORT", "EXIT_CODES", "launch"]
 
 EXIT_CODES: dict[type[AmendsError], int] = {StoreError: 3, AddressInUse: 4, NodeNameTaken: 5, InvalidSettings: 64}
 
+CUT_SHORT = 6
+
 _USAGE = 2  # as click has it
 _FAILED_STOP_S = 5.0
+_LET_GO_S = 15.0  # beyond the drain: handlers are cut within 5, the store gives waits up after 10
 _LOG_DRAIN_S = 1.0  # for the last lines to be read, at the end of the process
 _OPEN_FILES_MIN = 64  # about 30 of its own; the rest for peers and clients
 
@@ -48,7 +52,7 @@ def launch(catalogue: Catalogue, *, register: Sequence[Register] = ()) -> None:
         help=f"Run one node that hosts the given services, or all of them: {services}.\n\n"
         "Nodes find each other through the store. SIGTERM, SIGHUP or Ctrl-C drains the node: it finishes what it has "
         "begun, hands its work over and exits with 0. Other exit codes: 1 failed, 3 store, 4 address taken, "
-        "5 name taken, 64 wrong setting.",
+        "5 name taken, 6 drain cut short, 64 wrong setting.",
     )
     @click.argument("services", nargs=-1, metavar="[SERVICE]...")
     @click.option("--store", metavar="URL", help="Where everything is kept.  [default: sqlite:///amends.db]")
@@ -104,8 +108,8 @@ def _run(catalogue: Catalogue, register: Sequence[Register], config: str | None,
 
 
 def _end_at_once(number: int, frame: object) -> None:
-    """Nothing is begun yet."""
-    raise SystemExit(0)
+    """Nothing is begun yet. No exception: whatever runs just now might catch it, and the node would start."""
+    os._exit(0)
 
 
 async def _serve(settings: Settings, catalogue: Catalogue, register: Sequence[Register], log: Log) -> int:
@@ -123,17 +127,25 @@ async def _serve(settings: Settings, catalogue: Catalogue, register: Sequence[Re
         return _exit_code(error)
     failure = await _until_told(node, told, ports.tasks)
     if failure is None:
-        await node.stop()
-        return 0
-    log.error("node cannot go on", reason=str(failure), error=type(failure).__name__)
-    stopping = ports.tasks.start(node.stop(), name="stop of a failed node")
+        drained = await _stopped(node, ports.tasks, log, settings.drain_s + _LET_GO_S, CUT_SHORT)
+        code = 0 if drained else CUT_SHORT
+    else:
+        log.error("node cannot go on", reason=str(failure), error=type(failure).__name__)
+        code = _exit_code(failure)
+        await _stopped(node, ports.tasks, log, _FAILED_STOP_S, code)
+    end_within(_FAILED_STOP_S, code)  # what handlers have begun by themselves may never end
+    return code
+
+
+async def _stopped(node: Node, tasks: Any, log: Log, within_s: float, code: int) -> bool:
+    """Stop the node; whether it drained. Ends the process with `code` if that takes longer."""
+    stopping = tasks.start(node.stop(), name="stop of the node")
     try:
-        await asyncio.wait_for(asyncio.shield(stopping), _FAILED_STOP_S)
-    except TimeoutError:  # what it waits for may never come: its store is no longer there
-        log.warning("node ends without a drain", waited_s=_FAILED_STOP_S)
+        return bool(await asyncio.wait_for(asyncio.shield(stopping), within_s))
+    except TimeoutError:  # what it waits for may never come: a store that is gone, a handler that heeds nothing
+        log.warning("node ends without a drain", waited_s=within_s)
         log.drain(_LOG_DRAIN_S)
-        os._exit(_exit_code(failure))
-    return _exit_code(failure)
+        os._exit(code)
 
 
 def _heeded(log: Log) -> asyncio.Event:

@@ -121,14 +121,14 @@ class Membership:
         """Ask for a round now, e.g. because a peer says that a shard has moved. Cheap; asking twice is asking once."""
         self._pace.hurry()
 
-    async def leave(self, *, within_s: float | None = None) -> None:
-        """Give all shards up, each when its running turn has ended, and go.
+    async def leave(self, *, within_s: float | None = None) -> bool:
+        """Give all shards up, each when its running turn has ended, and go; whether it came to that.
 
         After `within_s` seconds what is left is given up as it is; its turns can no longer start, and a turn still
         running commits or conflicts like any other.
         """
         if self._loop is None:
-            return
+            return True
         self._node = replace(self._node, kinds=())
         rested = self._rested = asyncio.get_running_loop().create_future()
         if within_s is not None:
@@ -137,17 +137,18 @@ class Membership:
             self._rest()
         self.refresh_soon()
         await rested
-        await self._stop()
+        return await self._stop()
 
-    async def _stop(self) -> None:
+    async def _stop(self) -> bool:
         self._done = True
         self.refresh_soon()
         if self._loop is not None and not self._loop.done():
             await self._loop
-        await self._go()
+        return await self._go()
 
-    async def _go(self) -> None:
+    async def _go(self) -> bool:
         self._lease.drop()
+        at_rest = not self._handover.phases and not self._lapsed
         if self._handover.phases:
             self._handover.lapse()
             self._owner.lost("this node has left")
@@ -157,6 +158,8 @@ class Membership:
             self._ports.reach(Failpoint.LEAVE_WRITTEN)
         except StoreError as error:
             self._unreachable(error)  # the row expires by itself
+            return False
+        return at_rest
 
     # --- rounds ---
 
