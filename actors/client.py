@@ -28,7 +28,6 @@ from rich.console import Console
 
 from actors import load, screen
 from actors.arguments import CENTS, INT64_MAX, QUANTITY, Address, Text
-from actors.ending import until_told
 from protos import orders_pb2_grpc
 from protos.orders_pb2 import (
     CancelOrderRequest,
@@ -44,6 +43,7 @@ from protos.sales_pb2 import CANCELLED, CHOREOGRAPHY, ORCHESTRATION, READY_TO_SH
 from runtime.adapters import SystemIds, check_open_files
 from runtime.errors import InvalidSettings
 from runtime.observe.console import UNWRITTEN, run, say_json, unwritten
+from runtime.observe.signals import Ended, until_told
 
 __all__ = ["main"]
 
@@ -139,6 +139,8 @@ def _command(
         told: list[signal.Signals] = []
         try:
             asyncio.run(until_told(function(shop, *args, **options), told))
+        except Ended:
+            pass
         except Failure:
             if not told:
                 raise

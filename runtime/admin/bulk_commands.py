@@ -94,7 +94,7 @@ def _run(
         _tell(word, letters, more, outcome)
     if outcome is not None and outcome.stopped_by:
         click.echo(f"Error: the letters after these were not tried: {outcome.stopped_by}", err=True)
-        raise SystemExit(_FAILED)
+        raise SystemExit(128 + session.told[0] if session.told else _FAILED)
     if outcome is not None and outcome.refused:
         raise SystemExit(_REFUSED)
     if outcome is not None and more:

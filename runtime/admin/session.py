@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import pkgutil
+import signal
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -16,6 +17,7 @@ from runtime.adapters import system_ports
 from runtime.admin.dead_letters import NotAwaited, NotFound, NotParked, StillNeeded
 from runtime.contracts import Contracts
 from runtime.errors import AmendsError, InvalidMessage, InvalidSettings, StoreBusy
+from runtime.observe.signals import Ended, ended_by_signals, until_told
 from runtime.ports import Ports
 from runtime.store.open import open_store
 from runtime.store.port import Store
@@ -34,11 +36,14 @@ class Session:
     contracts: tuple[str, ...] = ()
     ports: Ports = field(default_factory=system_ports)
     store: Store | None = None
+    told: list[signal.Signals] = field(default_factory=list)  # to end, by which signal
 
     def run(self, work: Callable[[Store], Awaitable[_T]], *, writes: bool = False) -> _T:
         """Do something with the open store; an error becomes a message and an exit code. Most commands only read."""
         try:
-            return asyncio.run(self._with_store(work, writes))
+            return asyncio.run(until_told(self._with_store(work, writes), self.told))
+        except Ended as ended:
+            raise _Ended(ended) from None
         except NotFound as error:
             raise _Missing(str(error)) from error
         except (NotAwaited, NotParked, StillNeeded) as error:
@@ -51,7 +56,10 @@ class Session:
     def do(self, work: Callable[[], _T]) -> _T:
         """Do something with the store's file; an error becomes a message and an exit code."""
         try:
-            return work()
+            with ended_by_signals():
+                return work()
+        except Ended as ended:
+            raise _Ended(ended) from None
         except StoreBusy as error:
             raise _Refused(str(error)) from error
         except AmendsError as error:
@@ -76,6 +84,14 @@ class Session:
 
 class _Failed(click.ClickException):
     """The message goes to stderr; the exit code is 1."""
+
+
+class _Ended(click.ClickException):
+    """By a signal, in the middle."""
+
+    def __init__(self, ended: Ended) -> None:
+        super().__init__(f"{ended}, before it was done")
+        self.exit_code = ended.exit_code  # type: ignore[misc]  # click declares it for classes, reads it from instances
 
 
 class _BadInput(_Failed):

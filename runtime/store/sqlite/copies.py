@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -69,8 +70,9 @@ def restore(store: Path, source: Path, new_id: Callable[[], bytes]) -> Path | No
         except BaseException:
             _remove(part)  # else it would look like a restore that was interrupted
             raise
-        aside = _set_aside(store)
-        part.rename(store)
+        with _held_back():
+            aside = _set_aside(store)
+            part.rename(store)
         _flush(store.parent)
     return aside
 
@@ -149,6 +151,16 @@ def _set_aside(store: Path) -> Path | None:
         if old.exists():
             old.rename(f"{aside}{ending}")
     return aside if aside.exists() else None
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """Signals wait until this is through: between two renamings the store is away."""
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 @contextmanager
