@@ -282,6 +282,31 @@ class Look(_message.Message):
 Global___Look: _TypeAlias = Look  # noqa: Y015
 
 @_typing.final
+class Lend(_message.Message):
+    """run what waits for an actor of the sender's shards, whose version the sender lacks"""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    DIED_FIELD_NUMBER: _builtins.int
+    address: _builtins.str
+    died: _builtins.str
+    """name@incarnation of the node that had it before and ended without leaving; empty for none"""
+    def __init__(
+        self,
+        *,
+        address: _builtins.str = ...,
+        died: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "died", b"died"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Lend: _TypeAlias = Lend  # noqa: Y015
+
+@_typing.final
 class Signal(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -289,6 +314,7 @@ class Signal(_message.Message):
     WATCH_FIELD_NUMBER: _builtins.int
     CHANGED_FIELD_NUMBER: _builtins.int
     LOOK_FIELD_NUMBER: _builtins.int
+    LEND_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def answer(self) -> Global___Answer: ...
     @_builtins.property
@@ -297,6 +323,8 @@ class Signal(_message.Message):
     def changed(self) -> Global___Changed: ...
     @_builtins.property
     def look(self) -> Global___Look: ...
+    @_builtins.property
+    def lend(self) -> Global___Lend: ...
     def __init__(
         self,
         *,
@@ -304,12 +332,13 @@ class Signal(_message.Message):
         watch: Global___Watch | None = ...,
         changed: Global___Changed | None = ...,
         look: Global___Look | None = ...,
+        lend: Global___Lend | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "changed", b"changed", "look", b"look", "signal", b"signal", "watch", b"watch"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "changed", b"changed", "lend", b"lend", "look", b"look", "signal", b"signal", "watch", b"watch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "changed", b"changed", "look", b"look", "signal", b"signal", "watch", b"watch"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "changed", b"changed", "lend", b"lend", "look", b"look", "signal", b"signal", "watch", b"watch"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_signal: _TypeAlias = _typing.Literal["answer", "watch", "changed", "look"]  # noqa: Y015
+    _WhichOneofReturnType_signal: _TypeAlias = _typing.Literal["answer", "watch", "changed", "look", "lend"]  # noqa: Y015
     _WhichOneofArgType_signal: _TypeAlias = _typing.Literal["signal", b"signal"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_signal) -> _WhichOneofReturnType_signal | None: ...
 

@@ -205,7 +205,7 @@ class Node:
             self.address,
             tuple(behaviour.kind for behaviour in self._behaviours),
             amends_version(),
-            carries=tuple(f"{one.kind}/{one.version}" for one in self._behaviours if isinstance(one, Versioned)),
+            carries=tuple(what for one in self._behaviours if isinstance(one, Versioned) for what in one.carries),
         )
         timing = ClusterSettings(
             settings.lease_s, settings.renew_s, settings.shards_per_kind, settings.clock_skew_max_s

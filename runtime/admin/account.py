@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError, Message
 from protos import durable_pb2, saga_pb2
 from runtime.admin.busy import Work, own_lines, owner_lines, works_of
 from runtime.admin.spans import span
-from runtime.admin.survey import hosts_of, kinds_of, owner_of, waits_for_version
+from runtime.admin.survey import hosts_of, kinds_of, lent_to, owner_of, waits_for_version
 from runtime.contracts import Contracts
 from runtime.envelope import address_of
 from runtime.errors import AmendsError
@@ -71,6 +71,7 @@ class Account:
     works: tuple[Work, ...] = ()  # its handlers that run for long, or ran when their node ended
     owner_works: tuple[Work, ...] = ()  # those of others, that block the node which owns it
     lacking: str = ""  # of a saga: why whoever owns it cannot run it, for want of its version
+    lent_to: tuple[str, ...] = ()  # of a saga whose version its owner lacks: nodes that have it, one of which runs it
     waits_for: tuple[str, ...] = ()  # in words; at least one line
 
     @property
@@ -121,6 +122,7 @@ async def _found(store: Store, key: str, kind: str) -> list[_Found]:
 def _account(view: ClusterView, contracts: Contracts, key: str, found: _Found, works: Sequence[Work]) -> Account:
     owner, alive = owner_of(view, found.kind, found.shard)
     state, saga, unreadable = _states(contracts, found.row)
+    lacking, lent = _of_version(view, owner, found.row, saga)
     account = Account(
         kind=found.kind,
         key=key,
@@ -136,7 +138,8 @@ def _account(view: ClusterView, contracts: Contracts, key: str, found: _Found, w
         steps=tuple(_step(step) for step in saga.steps) if saga else (),
         timers=_timers(found.row),
         mail=conversation_of(b"", (), found.mail).messages,
-        lacking=_lacking(view, owner, found.row, saga),
+        lacking=lacking,
+        lent_to=lent,
     )
     account = replace(
         account,
@@ -174,11 +177,15 @@ def _states(contracts: Contracts, row: ActorRow | None) -> tuple[Message | None,
         return None, saga, str(error)
 
 
-def _lacking(view: ClusterView, owner: str, row: ActorRow | None, saga: saga_pb2.SagaRecord | None) -> str:
+def _of_version(
+    view: ClusterView, owner: str, row: ActorRow | None, saga: saga_pb2.SagaRecord | None
+) -> tuple[str, tuple[str, ...]]:
+    """Why nobody can run an instance for want of its version, and who may run it for an owner that lacks that."""
     if row is None or saga is None or saga.ended_at_s:
-        return ""
+        return "", ()
     live = {node.name: node for node in view.nodes if node.lease_until_s > view.now_s}
-    return waits_for_version(view, live.get(owner), row, saga.fingerprint.hex())
+    version = saga.fingerprint.hex()
+    return waits_for_version(view, live.get(owner), row, version), lent_to(view, live.get(owner), row, version)
 
 
 def _step(step: saga_pb2.StepRecord) -> Step:
@@ -223,6 +230,9 @@ def _saga_waits(account: Account, now_s: float) -> Iterator[str]:
         return
     if account.lacking:
         yield f"a node of its version, until when its mail and timers are put off: {account.lacking}"
+    if account.lent_to and any(message.status is not Status.PARKED for message in account.mail):
+        hosts = " or ".join(account.lent_to)
+        yield f"a turn on {hosts}: its owner {account.owner} lacks the version that began it, and lends it"
     if saga.status == _SAGA.STUCK:
         yield f"an operator: it is stuck: {saga.stuck_reason}"
         again = f"python -m runtime.admin retry-saga {account.address} --reason TEXT"

@@ -23,6 +23,7 @@ __all__ = [
     "carriers_of",
     "hosts_of",
     "kinds_of",
+    "lent_to",
     "nodes_of",
     "owner_of",
     "sagas",
@@ -164,13 +165,22 @@ class _Owners:
 
 
 def waits_for_version(view: ClusterView, owner: NodeRow | None, row: ActorRow, version: str) -> str:
-    """Why the owner of an instance cannot run it; empty when it can, or does not say what it carries."""
-    carried = [one for one in owner.carries if one.startswith(f"{row.kind}/")] if owner is not None else []
-    if owner is None or not carried or f"{row.kind}/{version}" in carried:
+    """Why nobody can run an instance; empty when its owner can, or does not say what it carries, or can lend it."""
+    if owner is None or not lacks_version(owner, row.kind, version) or carriers_of(view, row.kind, version):
         return ""
-    others = ", ".join(carriers_of(view, row.kind, version))
-    where = f"live nodes with it: {others}" if others else "no live node has it"
-    return f"version {version} of {row.kind} began it, which its node {owner.name} lacks; {where}"
+    return f"version {version} of {row.kind} began it, which its node {owner.name} lacks; no live node has it"
+
+
+def lent_to(view: ClusterView, owner: NodeRow | None, row: ActorRow, version: str) -> tuple[str, ...]:
+    """The nodes that may run an instance for its owner, which lacks its version; none when the owner can."""
+    is_lent = owner is not None and lacks_version(owner, row.kind, version)
+    return carriers_of(view, row.kind, version) if is_lent else ()
+
+
+def lacks_version(owner: NodeRow, kind: str, version: str) -> bool:
+    """Whether a node says what it carries of a saga kind, and this version is not among it."""
+    carried = [one for one in owner.carries if one.startswith(f"{kind}/")]
+    return bool(carried) and f"{kind}/{version}" not in carried
 
 
 def carriers_of(view: ClusterView, kind: str, version: str) -> tuple[str, ...]:

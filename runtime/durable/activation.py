@@ -47,6 +47,10 @@ class ActivationHost(Protocol):
         """Of the kind."""
         ...
 
+    def lends(self, activation: Activation, state: Message, first: Envelope) -> bool:
+        """Whether another node runs it, whose build has the version that this one lacks. Then it is dropped."""
+        ...
+
     async def fetch(self, activation: Activation) -> None:
         """Read its row, and those of others that are about to need theirs. Raises StoreError."""
         ...
@@ -161,6 +165,8 @@ class Activation(BatchActor):
         self.kind.ports.reach(Failpoint.TURN_BEGUN)
         try:
             if not self._loaded and not await self._load(batch):
+                return
+            if self._state is not None and self._host.lends(self, self._state, batch[0]):
                 return
             draft, batch = await self._turn(context, batch)
         except (StoreError, Overloaded) as error:
@@ -306,7 +312,7 @@ class Activation(BatchActor):
         else:
             self._advance(draft)
             if not self._host.losses.is_empty:
-                self._settle_losses(draft, was_noted=not batch)
+                self._host.losses.settle(draft, self.attempts, was_noted=not batch)
             self._host.release(self, draft)
             self.kind.ports.reach(Failpoint.TURN_RELEASED)
             self._end_turn(batch)
@@ -319,18 +325,6 @@ class Activation(BatchActor):
             self.pending.pop(id, None)  # it may be in the mailbox
         if draft.blocked_until_s:
             self.passing_over = True
-
-    def _settle_losses(self, draft: Draft, *, was_noted: bool) -> None:
-        """What was lost is in the store now: counted only, if it `was_noted`, else with what has come of it."""
-        losses = self._host.losses
-        done = [row.id for row in draft.history] + [row.id for row in draft.rescheduled]
-        if not was_noted:
-            losses.committed(self.address, done)
-            return
-        for id in done:
-            losses.written(id)
-        for row in draft.rescheduled:
-            self.attempts[row.id] = row.attempts
 
     def _end_turn(self, batch: Sequence[Envelope]) -> None:
         pending = self.pending

@@ -14,16 +14,22 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from google.protobuf.message import Message
+
 from runtime.actor.context import ActorOptions, Context, Restart
 from runtime.durable.activation import Activation
+from runtime.durable.elsewhere import was_put_off
 from runtime.durable.facts import ActivationReloaded, ActorNeedsHelp
 from runtime.durable.feeder import AGAIN_S, Feeder
 from runtime.durable.kind import Kind
+from runtime.durable.leaving import Leaving
+from runtime.durable.lending import Carriers, Guests, Loans
 from runtime.durable.lost import LostRuns
 from runtime.durable.recent import Recent
 from runtime.durable.suspects import Suspects
 from runtime.durable.throttle import Throttle
 from runtime.durable.transition import Draft
+from runtime.durable.unread import Unread
 from runtime.envelope import Address, Envelope, decode
 from runtime.errors import ActorStopped, InvalidMessage
 from runtime.store.committer import Committer
@@ -32,7 +38,6 @@ from runtime.store.records import MailRow
 __all__ = ["Activations"]
 
 _EVICTION_LOOKS_MAX = 64
-_FETCH_MAX = 32  # rows read at once
 
 
 class Activations:
@@ -45,8 +50,10 @@ class Activations:
         release: Callable[[Activation, Draft], None],
         read_again: Callable[[], Awaitable[None]],
         may_commit: Callable[[], bool],
+        carriers: Carriers,
     ) -> None:
         self.kind = kind
+        self.guests = Guests()
         self.may_commit = may_commit
         self.throttle = Throttle(kind.name, kind.ports)
         self.paused = False
@@ -54,25 +61,22 @@ class Activations:
         self.overflowed = False  # mail of actors that are not in memory was declined: who comes in is fed first
         self.declined = 0  # how often that has happened
         self._committer = committer
-        self._feeder = Feeder(kind, committer, self.shards, self._feed_rows, read_again)
+        self._feeder = Feeder(kind, committer, self.hosts, self._feed_rows, read_again)
+        self.loans = Loans(kind, carriers, self._feeder)
         self._release = release
         self._context: Context | None = None
-        mailbox_max = kind.limits.mailbox_max
-        self._pending_most = mailbox_max + min(kind.limits.turn_messages_max, mailbox_max)  # of one actor
+        limits = kind.limits
+        self._pending_most = limits.mailbox_max + min(limits.turn_messages_max, limits.mailbox_max)  # of one actor
         self._table: dict[Address, Activation] = {}
         self._recent = Recent()
         self.losses = LostRuns(kind.limits.turn_messages_max)  # also of actors and shards that have left
         self.suspects = Suspects(kind.ports.tasks)
-        self._unfetched: dict[Address, Activation] = {}  # made lately; read together by the first that runs
+        self._unread = Unread(kind.store)
         self._tick = 0
         self._made = 0
-        self._leaving: list[tuple[frozenset[int], Callable[[], None]]] = []
-        options = ActorOptions(
-            mailbox_max=kind.limits.mailbox_max,
-            throughput=kind.limits.turn_messages_max,
-            restart=Restart.TEMPORARY,  # a broken turn drops the activation; its mail brings it back
-        )
-        self._options = options
+        self._leaving = Leaving(self._drop)
+        # A broken turn drops the activation; its mail brings it back.
+        self._options = ActorOptions(limits.mailbox_max, limits.turn_messages_max, restart=Restart.TEMPORARY)
 
     def __len__(self) -> int:
         return len(self._table)
@@ -86,6 +90,10 @@ class Activations:
         """The kind's own actor has started and is the parent of all that follow."""
         self._context = context
 
+    def hosts(self, address: Address, shard: int) -> bool:
+        """Whether turns of an actor may start here."""
+        return shard in self.shards or address in self.guests
+
     # --- mail in ---
 
     def deliver(self, envelope: Envelope, shard: int, *, attempts: int = 0, fed: bool = False) -> bool:
@@ -93,6 +101,8 @@ class Activations:
         address = envelope.address
         if self._recent.has_run(envelope.id, address):
             return True
+        if not self.loans.is_empty and not fed and self.loans.passes_on(address):
+            return False
         activation = self._table.get(address)
         if activation is None:
             activation = self._admit(address, shard)
@@ -140,7 +150,7 @@ class Activations:
         return True
 
     def _admit(self, address: Address, shard: int) -> Activation | None:
-        if self._context is None or shard not in self.shards:
+        if self._context is None or not self.hosts(address, shard):
             return None
         if len(self._table) >= self.kind.limits.activations_max and not self._evict_one():
             self._overflow()
@@ -154,7 +164,7 @@ class Activations:
         except ActorStopped:
             return None  # the kind itself is stopping; whoever takes over will find the mail
         self._table[address] = activation
-        self._unfetched[address] = activation
+        self._unread.add(activation)
         return activation
 
     def _overflow(self) -> None:
@@ -168,11 +178,37 @@ class Activations:
         for activation in self._table.values():
             activation.behind = True
 
+    # --- of another version ---
+
+    def lends(self, activation: Activation, state: Message, first: Envelope) -> bool:
+        """Drop an actor that this build cannot run, if another node does."""
+        lack = self.loans.lack(state, first)
+        if lack is None:
+            return False
+        if activation.shard not in self.shards:
+            self.guests.forget(activation.address)  # its owner has asked the wrong one
+        elif self.losses.is_condemned(first.id) or not self.loans.lend(first, activation.shard, lack.needs):
+            return False
+        self._drop(activation)
+        return True
+
+    def host(self, address: Address, shard: int, died: str) -> bool:
+        """Run what waits for an actor that its owner cannot run. False: there is no room for it."""
+        is_new = not self.hosts(address, shard)
+        if shard not in self.shards and not self.guests.admit(address, shard, died, self._tick):
+            return False
+        self._feeder.feed(address, shard, doubted=is_new)
+        return True
+
     # --- feeding from the store ---
 
     def _feed_rows(self, address: Address, shard: int, rows: list[MailRow], more: bool) -> None:
         now_s = self.kind.ports.clock.now_s()
         activation = self._table.get(address)
+        if not rows:
+            self.loans.end(address)
+        elif died := self.guests.died(address):
+            self.suspects.add_due(rows, died, now_s)
         if activation is not None:
             activation.behind = more or activation.passing_over
             if activation.passing_over:
@@ -190,7 +226,7 @@ class Activations:
         One that waits for a retry, or for another build, holds back those after it.
         """
         if row.due_at_s > now_s:
-            if row.attempts or _was_put_off(row):
+            if row.attempts or was_put_off(row):
                 self._feeder.block(row.address, row.shard, row.due_at_s)
             return True
         if not fed and self._recent.has_run(row.id, row.address):
@@ -216,31 +252,17 @@ class Activations:
     # --- called by activations ---
 
     async def fetch(self, activation: Activation) -> None:
-        unfetched = self._unfetched
-        together = [activation]
-        unfetched.pop(activation.address, None)
-        while unfetched and len(together) < _FETCH_MAX:
-            together.append(unfetched.popitem()[1])
-        rows = await self.kind.store.load([one.address for one in together])
-        for one, row in zip(together, rows, strict=True):
-            if not one.fetched:
-                one.row = row
-                one.fetched = True
+        await self._unread.read(activation)
 
     def release(self, activation: Activation, draft: Draft) -> None:
         self._recent.add(draft.consumed)
         if draft.laid_to_rest:
             self._recent.add(draft.laid_to_rest)
-        if draft.failed:
-            self.throttle.failed()
-        else:
-            self.throttle.succeeded()
+        (self.throttle.failed if draft.failed else self.throttle.succeeded)()
         if draft.blocked_until_s:
             self._feeder.block(activation.address, activation.shard, draft.blocked_until_s)
         self._release(activation, draft)
-        for fact in draft.facts:
-            if self.kind.is_news(fact):
-                self.kind.ports.report(fact)
+        self.kind.report(draft.facts)
         if draft.alarm:
             self.kind.ports.report(ActorNeedsHelp(activation.name, draft.alarm))
         activation.ended = draft.ended
@@ -251,8 +273,7 @@ class Activations:
                 self._feeder.feed(activation.address, activation.shard)
         elif activation.ended and not activation.pending:
             self._drop(activation)
-        if self._leaving:
-            self._let_go()
+        self._leaving.look(self._table)
 
     def reload(self, activation: Activation, reason: str, *, delay_s: float = 0.0, doubted: bool = False) -> None:
         address, shard = activation.address, activation.shard
@@ -269,11 +290,10 @@ class Activations:
         self.suspects.done_with(address)
         if self._table.get(address) is activation:  # not dropped, so it has failed
             del self._table[address]
-            self._unfetched.pop(address, None)
+            self._unread.forget(address)
             self._feeder.block_for(address, activation.shard, AGAIN_S)
         activation.busy = False
-        if self._leaving:
-            self._let_go()
+        self._leaving.look(self._table)
 
     # --- leaving memory ---
 
@@ -283,7 +303,7 @@ class Activations:
         self.suspects.done_with(activation.address)
         if self._table.get(activation.address) is activation:
             del self._table[activation.address]
-            self._unfetched.pop(activation.address, None)
+            self._unread.forget(activation.address)
         if activation.ref is not None:
             activation.ref.stop()
 
@@ -291,6 +311,7 @@ class Activations:
         """Drop one that is idle."""
         if activation.behind:
             self._overflow()
+        self.guests.forget(activation.address)
         self._drop(activation)
 
     def _evict_one(self) -> bool:
@@ -309,6 +330,7 @@ class Activations:
         for activation in list(self._table.values()):
             if activation.touched < self._tick - 1 and activation.is_idle:
                 self._forget(activation)
+        self.guests.forget_before(self._tick - 1)
 
     def drop_all(self) -> None:
         """Forget everything at once: this node may no longer be the owner."""
@@ -316,31 +338,13 @@ class Activations:
             self._drop(activation)
         self._feeder.clear()
         self._recent.clear()
+        self.loans.clear()
+        self.guests.clear()
 
     def when_idle(self, shards: frozenset[int], then: Callable[[], None]) -> None:
         """Let go of the actors of these shards, each when its turn has ended, and then call back.
 
         Intake must have been stopped before.
         """
-        self._leaving.append((shards, then))
-        self._let_go()
-
-    def _let_go(self) -> None:
-        leaving, self._leaving = self._leaving, []
-        for shards, then in leaving:
-            concerned = [one for one in self._table.values() if one.shard in shards]
-            for activation in concerned:
-                if not activation.busy:
-                    self._drop(activation)
-            if any(activation.busy for activation in concerned):
-                self._leaving.append((shards, then))
-            else:
-                then()
-
-
-def _was_put_off(row: MailRow) -> bool:
-    """Whether it was to be handled earlier, and could not be."""
-    try:
-        return row.due_at_s > decode(row.envelope).due_at_s
-    except InvalidMessage:
-        return False
+        self._leaving.add(shards, then)
+        self._leaving.look(self._table)

@@ -22,6 +22,7 @@ __all__ = [
     "CancelTimer",
     "Decision",
     "Delivery",
+    "Lack",
     "Named",
     "NextId",
     "Outgoing",
@@ -147,6 +148,14 @@ class Behaviour(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """Why this build cannot handle a message, and what one has to carry that can."""
+
+    reason: str
+    needs: str  # as in Versioned.carries
+
+
 @runtime_checkable
 class Named(Protocol):
     """A kind whose handlers have names."""
@@ -161,10 +170,10 @@ class Versioned(Protocol):
     """A kind of which builds may have different versions, each with actors of its own."""
 
     @property
-    def version(self) -> str:
-        """Tells what this build has from what others have."""
+    def carries(self) -> tuple[str, ...]:
+        """What this build has and others may lack: KIND/VERSION, and KIND<TYPE for each type that begins an actor."""
         ...
 
-    def lacks(self, state: Message, key: str, type_: str) -> str:
-        """Why this build cannot handle mail of this type for this actor, if another one can; else empty."""
+    def lacks(self, state: Message, key: str, type_: str) -> Lack | None:
+        """What this build lacks to handle mail of this type for this actor, if another one can."""
         ...

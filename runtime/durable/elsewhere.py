@@ -11,9 +11,11 @@ from runtime.durable.behaviour import Versioned
 from runtime.durable.facts import MessagePutOff
 from runtime.durable.kind import Kind
 from runtime.durable.transition import Draft, mail_row
-from runtime.envelope import Envelope, address_of
+from runtime.envelope import Envelope, address_of, decode
+from runtime.errors import InvalidMessage
+from runtime.store.records import MailRow
 
-__all__ = ["lacks", "leave"]
+__all__ = ["lacks", "leave", "waits_too_long", "was_put_off"]
 
 _SHARE = 0.25  # of a message's age: the pause until it is tried again, in these bounds
 _MIN_S = 1.0
@@ -23,7 +25,8 @@ _MAX_S = 60.0
 def lacks(kind: Kind, state: Message, envelope: Envelope) -> str:
     """Why this build cannot handle mail of this actor, if another one can; else empty."""
     behaviour = kind.behaviour
-    return behaviour.lacks(state, envelope.key, envelope.type) if isinstance(behaviour, Versioned) else ""
+    lack = behaviour.lacks(state, envelope.key, envelope.type) if isinstance(behaviour, Versioned) else None
+    return "" if lack is None else lack.reason
 
 
 def leave(kind: Kind, draft: Draft, envelope: Envelope, error: str, attempts: int) -> bool:
@@ -31,9 +34,9 @@ def leave(kind: Kind, draft: Draft, envelope: Envelope, error: str, attempts: in
 
     How often it was put off is nowhere kept: the pauses grow with its age.
     """
-    age_s = max(0.0, draft.now_s - max(envelope.sent_at_s, envelope.due_at_s))
-    if envelope.timer or age_s >= kind.limits.version_wait_s:
+    if envelope.timer or waits_too_long(kind, envelope):
         return False
+    age_s = max(0.0, draft.now_s - max(envelope.sent_at_s, envelope.due_at_s))
     pause_s = min(max(age_s * _SHARE, _MIN_S), _MAX_S)
     due_at_s = draft.now_s + pause_s
     draft.reschedule(mail_row(envelope, draft.shard, attempts=attempts, due_at_s=due_at_s))
@@ -41,3 +44,17 @@ def leave(kind: Kind, draft: Draft, envelope: Envelope, error: str, attempts: in
     where = address_of(*draft.address)
     kind.ports.report(MessagePutOff(where, envelope.type, envelope.id.hex(), round(pause_s, 3), error))
     return True
+
+
+def waits_too_long(kind: Kind, envelope: Envelope) -> bool:
+    """Whether mail has waited for its version for as long as it may. A timer may wait for ever."""
+    age_s = kind.ports.clock.now_s() - max(envelope.sent_at_s, envelope.due_at_s)
+    return not envelope.timer and age_s >= kind.limits.version_wait_s
+
+
+def was_put_off(row: MailRow) -> bool:
+    """Whether it was to be handled earlier, and could not be."""
+    try:
+        return row.due_at_s > decode(row.envelope).due_at_s
+    except InvalidMessage:
+        return False

@@ -9,6 +9,7 @@ from runtime.ports import Fact
 
 __all__ = [
     "ActivationReloaded",
+    "ActorLent",
     "ActorNeedsHelp",
     "ClockOffPace",
     "HandlerFailed",
@@ -74,6 +75,15 @@ class MessagePutOff(Fact):
     id: str
     again_in_s: float
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActorLent(Fact):
+    """This node owns an actor and lacks the version that began it; `to` has that, and runs it."""
+
+    address: str
+    to: str
+    lacks: str
 
 
 @dataclass(frozen=True, slots=True)

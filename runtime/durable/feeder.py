@@ -45,13 +45,13 @@ class Feeder:
         self,
         kind: Kind,
         committer: Committer,
-        shards: set[int],
+        hosts: Callable[[Address, int], bool],
         deliver: Deliver,
         read_again: Callable[[], Awaitable[None]],
     ) -> None:
         self._kind = kind
         self._committer = committer
-        self._shards = shards  # of the kind, in which turns may start here
+        self._hosts = hosts  # whether turns of an actor may start here
         self._deliver = deliver
         self._read_again = read_again
         self.blocked: dict[Address, float] = {}  # until when nothing but undos is taken, and those from the store
@@ -75,7 +75,7 @@ class Feeder:
 
         With `doubted`, so is that of all others before, and what the history has already is taken out of the mail.
         """
-        if shard not in self._shards:
+        if not self._hosts(address, shard):
             return
         if doubted:
             self._doubted[address] = None
@@ -111,7 +111,7 @@ class Feeder:
     async def _feed(self, address: Address, shard: int) -> None:
         try:
             again = True
-            while again and shard in self._shards:
+            while again and self._hosts(address, shard):
                 self.feeding[address] = False
                 self._outdated.pop(address, None)
                 rows, more = await self._read(address, shard)
@@ -127,7 +127,7 @@ class Feeder:
                 again = self.feeding[address]
         except (StoreError, Overloaded) as error:
             self._kind.ports.report(SweepFailed(self._kind.name, str(error)))
-            if shard in self._shards:
+            if self._hosts(address, shard):
                 self.block_for(address, shard, AGAIN_S)
         finally:
             self.feeding.pop(address, None)

@@ -102,6 +102,8 @@ class Kind:
     def name(self) -> str:
         return self.behaviour.kind
 
-    def is_news(self, fact: Fact) -> bool:
-        """Whether to report it: of what nobody listens to, only the first."""
-        return not isinstance(fact, NobodyListens) or self.subscribers.is_news(fact.message, fact.process)
+    def report(self, facts: Iterable[Fact]) -> None:
+        """Of what nobody listens to, only the first."""
+        for fact in facts:
+            if not isinstance(fact, NobodyListens) or self.subscribers.is_news(fact.message, fact.process):
+                self.ports.report(fact)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from runtime.durable.transition import Draft
 from runtime.envelope import Address
 
 __all__ = ["LostRuns", "TurnLost", "lost_runs_max"]
@@ -123,6 +124,20 @@ class LostRuns:
         if size < self._turn_messages_max:
             self._sizes[address] = size
         self.is_empty = not (self._newer or self._older or self._sizes)
+
+    def settle(self, draft: Draft, attempts: dict[bytes, int], *, was_noted: bool) -> None:
+        """A turn's draft is in the store: what was lost is only counted by it, if it `was_noted`, else ended.
+
+        `attempts` of its actor learn what the store counts now.
+        """
+        done = [row.id for row in draft.history] + [row.id for row in draft.rescheduled]
+        if not was_noted:
+            self.committed(draft.address, done)
+            return
+        for id in done:
+            self.written(id)
+        for row in draft.rescheduled:
+            attempts[row.id] = row.attempts
 
     def _find(self, id: bytes) -> _Loss | None:
         return self._newer.get(id) or self._older.get(id)

@@ -24,6 +24,7 @@ from runtime.durable.activation import Activation
 from runtime.durable.activations import Activations
 from runtime.durable.facts import PushRejected
 from runtime.durable.kind import Kind, Limits, Subscribers
+from runtime.durable.lending import Carriers
 from runtime.durable.purger import Purger
 from runtime.durable.sessions import Sessions
 from runtime.durable.sweeper import Sweeper
@@ -94,8 +95,10 @@ class Region:
         self._since_s: dict[tuple[str, int], float] = {}  # when a shard was last taken over here
         self.died: dict[tuple[str, int], str] = {}  # whose node ended without leaving, and which that was
         self.watches = Watches(self._signal)
+        self._carriers = Carriers(node, self._signal)
         self.activations: Mapping[str, Activations] = {
-            kind.name: Activations(kind, committer, self._release, self.read_again, self._may_commit) for kind in kinds
+            kind.name: Activations(kind, committer, self._release, self.read_again, self._may_commit, self._carriers)
+            for kind in kinds
         }
         purger = Purger(self._purges)
         self.sweepers = {
@@ -222,8 +225,22 @@ class Region:
                     self.watches.on_changed(signal.changed)
                 case "look":
                     self.watches.on_look(signal.look)
+                case "lend":
+                    self._host(peer, signal.lend)
                 case _:
                     pass  # a newer peer's signal; it is worth nothing by contract
+
+    def _host(self, peer: str, lend: mesh_pb2.Lend) -> None:
+        """Run what waits for an actor that the peer owns and cannot run."""
+        try:
+            kind, key = parse_address(lend.address)
+        except InvalidMessage as error:
+            self._ports.report(PushRejected(peer, f"lent {lend.address!r}: {error}"))
+            return
+        if kind in self.sweepers:
+            shard = shard_of(key, self._limits.shards_per_kind)
+            hosting = self.sweepers[kind].host((kind, key), shard, lend.died)
+            self._ports.tasks.start(hosting, name=f"host {lend.address}")
 
     def lost_peer(self, peer: str) -> None:
         self.watches.forget(peer)
@@ -270,6 +287,7 @@ class Region:
 
     def changed(self, view: ClusterView) -> None:
         self._subscribers.replace((*self._static, *view.subscriptions))
+        self._carriers.learn(view)
         self._tell_new_owners(view)
         places = (view.shards, tuple((node.name, node.incarnation) for node in view.nodes))
         if places != self._places:  # a new owner knows of no watchers

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 
 from runtime.envelope import Address, Envelope
 from runtime.ports import Tasks
+from runtime.store.records import MailRow
 
 __all__ = ["Suspects"]
 
@@ -38,6 +39,12 @@ class Suspects:
         if id not in self._ids and len(self._ids) < _SUSPECTS_MAX:
             self._ids[id] = node
             self.is_empty = False
+
+    def add_due(self, rows: Iterable[MailRow], node: str, now_s: float) -> None:
+        """Those of an actor that may have run there by now."""
+        for row in rows:
+            if row.due_at_s <= now_s:
+                self.add(row.id, node)
 
     def to_be_noted(self, id: bytes) -> str:
         """The node that may have died over a suspect whose trial the store does not know of yet; else empty."""

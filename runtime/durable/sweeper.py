@@ -52,6 +52,7 @@ class Sweeper:
         self._reach = _ROWS_MAX
         self._passes = 0
         self._armed: dict[bytes, None] = {}
+        self._looking: set[Address] = set()  # guests whose rows are being read
         self._stopped = False
 
     async def run(self) -> None:
@@ -115,6 +116,7 @@ class Sweeper:
         """Start no more turns in these shards; those that run are left to end."""
         self._live -= shards
         self._activations.shards -= shards
+        self._activations.guests.forget_in(shards)
         for shard in sorted(shards):
             self._taking.pop(shard, None)
 
@@ -244,6 +246,29 @@ class Sweeper:
         error = f"the timers of {address_of(*row.address)} cannot be read: {reason}"
         self._ports.report(SweepFailed(self._kind.name, error))
 
+    # --- guests ---
+
+    async def host(self, address: Address, shard: int, died: str) -> None:
+        """Run what waits for an actor whose owner cannot: its mail, and its timers that are due soon."""
+        if not self._activations.host(address, shard, died) or address in self._looking:
+            return
+        self._looking.add(address)
+        try:
+            (row,) = await self._kind.store.load([address])
+        except StoreError as error:
+            self._ports.report(SweepFailed(self._kind.name, str(error)))
+            return
+        finally:
+            self._looking.remove(address)
+        if row is None:
+            return
+        now_s = self._ports.clock.now_s()
+        for timer in self._timers_of(row):
+            if died and timer.due_at_s <= now_s:
+                self._activations.suspects.add(timer_id(address, timer), died)
+            if timer.due_at_s <= now_s + 2 * self._kind.limits.sweep_s:
+                self._arm(row, shard, timer)
+
     # --- timers ---
 
     def arm(self, address: Address, shard: int, draft: Draft) -> None:
@@ -269,10 +294,14 @@ class Sweeper:
 
     def _fire(self, envelope: Envelope, shard: int) -> None:
         self._armed.pop(envelope.id, None)
+        is_guest = shard not in self._live and envelope.address in self._activations.guests
         # Should the wall clock have gone back meanwhile, a later pass arms it again.
-        if shard in self._live and self._ports.clock.now_s() >= envelope.due_at_s:
-            self._activations.deliver(envelope, shard)
+        if (shard in self._live or is_guest) and self._ports.clock.now_s() >= envelope.due_at_s:
+            taken = self._activations.deliver(envelope, shard)
             self._ports.reach(Failpoint.TIMER_FIRED)
+            if is_guest and not taken:  # it is being fed, and no pass of this node would find its timer
+                self._armed[envelope.id] = None
+                self._ports.clock.call_later(_AGAIN_S, self._fire, envelope, shard)
 
 
 def _fired(row: ActorRow, timer: durable_pb2.Timer, id: bytes) -> Envelope:

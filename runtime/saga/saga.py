@@ -23,7 +23,7 @@ from google.protobuf.message import Message
 
 from protos import durable_pb2, saga_pb2
 from runtime.contracts import contract_of, field_text, is_message_type
-from runtime.durable.behaviour import Decision, Delivery, RetryPolicy, SetTimer
+from runtime.durable.behaviour import Decision, Delivery, Lack, RetryPolicy, SetTimer
 from runtime.durable.spans import check_span
 from runtime.errors import FinalError, InvalidDefinition, NotCarried
 from runtime.failures import text_of
@@ -123,9 +123,13 @@ class SagaBehaviour:
         return self._name
 
     @property
-    def version(self) -> str:
+    def carries(self) -> tuple[str, ...]:
         """See Versioned."""
-        return self.definition.fingerprint.hex()
+        begun_by = sorted(full_name(type_) for type_ in self._starts)
+        return (self._carried(self.definition.fingerprint), *(f"{self.kind}<{one}" for one in begun_by))
+
+    def _carried(self, fingerprint: bytes) -> str:
+        return f"{self.kind}/{fingerprint.hex()}"
 
     async def handle(self, state: Message, delivery: Delivery) -> Decision:
         """Advance the instance by one message."""
@@ -135,33 +139,36 @@ class SagaBehaviour:
         """As `handle`, without an event loop. Raises NotCarried when the instance was begun by another definition."""
         assert isinstance(state, saga_pb2.SagaRecord)
         if state.definition and state.fingerprint != self.definition.fingerprint:
-            return self._not_ours(self.lacks(state, delivery.envelope.key, delivery.envelope.type), delivery)
+            return self._not_ours(self._begun_elsewhere(state, delivery.envelope.key).reason, delivery)
         message = self._input(state, delivery)
         step = advance(self.definition, state, message, delivery.now_s, delivery.next_id, delivery.body_bytes_max)
         ended = state.status in _AT_REST
         return Decision(step.outgoing, step.timers, step.outcome, step.note, ended=ended, alarm=step.alarm)
 
-    def lacks(self, state: Message, key: str, type_: str) -> str:
+    def lacks(self, state: Message, key: str, type_: str) -> Lack | None:
         """See Versioned."""
         assert isinstance(state, saga_pb2.SagaRecord)
         if not state.definition:
-            return self._does_not_know(key, type_)
+            return None if type_ in self.accepts else self._cannot_begin(key, type_)
         if state.fingerprint == self.definition.fingerprint:
-            return ""
-        return (
+            return None
+        return self._begun_elsewhere(state, key)
+
+    def _begun_elsewhere(self, record: saga_pb2.SagaRecord, key: str) -> Lack:
+        reason = (
             f"{self.kind}/{key} was started by another version of {self.kind}, whose steps differ (fingerprint "
-            f"{state.fingerprint.hex()}, here {self.definition.fingerprint.hex()}); "
+            f"{record.fingerprint.hex()}, here {self.definition.fingerprint.hex()}); "
             "nothing was done: run a build that has that version"
         )
+        return Lack(reason, self._carried(record.fingerprint))
 
-    def _does_not_know(self, key: str, type_: str) -> str:
+    def _cannot_begin(self, key: str, type_: str) -> Lack:
         """Why mail that begins an instance has to wait: only another build can have asked for it."""
-        if type_ in self.accepts:
-            return ""
-        return (
+        reason = (
             f"{type_} for {self.kind}/{key}, which has not begun, is for another version of {self.kind}: "
             "this build does not know it; nothing was done: run a build that does"
         )
+        return Lack(reason, f"{self.kind}<{type_}")
 
     def _not_ours(self, error: str, delivery: Delivery) -> Decision:
         """Leave an instance of another version alone: its mail and its timers are put off for a build that can."""

@@ -171,4 +171,5 @@ async def test_a_node_says_which_versions_of_the_sagas_that_it_hosts_it_carries(
     one, two = make(tmp_path, "one", "orchestration"), make(tmp_path, "two", "sales")
     async with running(one, two):
         carried = {row.name: row.carries for row in (await one.store.cluster()).nodes}
-    assert carried == {"one": (f"order-process/{versions['order-process']}",), "two": ()}
+    version = f"order-process/{versions['order-process']}"
+    assert carried == {"one": (version, "order-process<shop.OrderPlaced"), "two": ()}

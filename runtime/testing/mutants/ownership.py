@@ -12,6 +12,7 @@ from runtime.cluster.membership import Membership
 from runtime.cluster.placement import plan
 from runtime.durable.activation import Activation
 from runtime.durable.activations import Activations
+from runtime.durable.leaving import Leaving
 from runtime.durable.region import Region
 from runtime.durable.sweeper import Sweeper
 from runtime.testing.mutants.mutant import Edit, Mutant
@@ -64,7 +65,7 @@ OWNERSHIP = (
     Mutant(
         "release-while-turn-runs",
         "A shard is given away while a turn of it still runs.",
-        (Edit(Activations._let_go, "if any(activation.busy for activation in concerned):", "if False:"),),
+        (Edit(Leaving.look, "if any(activation.busy for activation in concerned):", "if False:"),),
         workload="streams",
         unseen=(
             "by design: the turn that still runs is stopped by the compare-and-set when another owner was faster, and "

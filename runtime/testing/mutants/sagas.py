@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runtime.durable.lending import Carriers
 from runtime.saga import compensation, interpreter
 from runtime.saga.instance import Instance
 from runtime.saga.saga import SagaBehaviour
@@ -293,6 +294,12 @@ SAGAS = (
         "another-version's-timers-dropped",
         "A timer that falls due while nobody can carry its instance on has fired for nothing.",
         (Edit(SagaBehaviour._not_ours, "Decision(timers=(later,), outcome", "Decision(outcome"),),
+        workload="upgrade",
+    ),
+    Mutant(
+        "lent-and-nobody-told",
+        "A node that lacks the version of an instance leaves it to one that has it, which never hears of it.",
+        (Edit(Carriers.wake, "return self._signal(host[0], mesh_pb2.Signal(lend=lend))", "return True"),),
         workload="upgrade",
     ),
 )

@@ -83,15 +83,21 @@ class Acts:
         self._cluster.database.later(self._lasts_s() + 2.0, twin.retire)
 
     def roll_out(self) -> None:
-        """One node after the other is drained, and comes back with other limits; of another version if there is one."""
+        """One node after the other is drained, and comes back with other limits; of another version if there is one.
+
+        Some roll-outs stop half way: then nodes of both versions go on side by side.
+        """
         cluster = self._cluster
         cluster.fault("rolled out")
         limits = {name: value for name, value in draw_limits(self._dice).items() if name not in self._pinned}
+        stays = 0.0
         if cluster.has_versions:
             cluster.version = 1 - cluster.version
-            cluster.fault("version rolled out", str(cluster.version))
+            stays = self._dice.choose((0.0, 0.5))
+            cluster.fault("version rolled out in part" if stays else "version rolled out", str(cluster.version))
         for number, node in enumerate(cluster.nodes):
-            cluster.database.later(number * 1.5, self._replace, node, limits, cluster.version)
+            version = node.version if stays and self._dice.chance(stays) else cluster.version
+            cluster.database.later(number * 1.5, self._replace, node, limits, version)
 
     def _replace(self, node: SimNode, limits: dict[str, Any], version: int) -> None:
         if not self._is_over:

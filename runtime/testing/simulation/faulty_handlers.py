@@ -13,7 +13,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from runtime.durable.behaviour import Behaviour, Decision, Delivery, RetryPolicy
+from runtime.durable.behaviour import Behaviour, Decision, Delivery, RetryPolicy, Versioned
 from runtime.saga.catalogue import Catalogue
 from runtime.store.records import Subscription
 from runtime.testing.simulation.dice import Dice
@@ -58,7 +58,7 @@ class FaultyCatalogue(Catalogue):
         return self._inner.subscriptions
 
     def behaviours_of(self, service_names: Iterable[str]) -> tuple[Behaviour, ...]:
-        return tuple(_FaultyBehaviour(one, *self._plan) for one in self._inner.behaviours_of(service_names))
+        return tuple(_faulty(one, *self._plan) for one in self._inner.behaviours_of(service_names))
 
 
 class _FaultyBehaviour:
@@ -99,3 +99,17 @@ class _FaultyBehaviour:
     def _fail(self, when: str) -> None:
         self._happened("handler fails")
         raise PlannedFailure(f"a planned failure {when}")
+
+
+class _FaultyVersioned(_FaultyBehaviour):
+    """One of which nodes have different versions."""
+
+    def __init__(self, inner: Behaviour, *plan: Any) -> None:
+        assert isinstance(inner, Versioned)
+        super().__init__(inner, *plan)
+        self.carries = inner.carries
+        self.lacks = inner.lacks
+
+
+def _faulty(inner: Behaviour, *plan: Any) -> Behaviour:
+    return (_FaultyVersioned if isinstance(inner, Versioned) else _FaultyBehaviour)(inner, *plan)

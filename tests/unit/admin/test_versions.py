@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from runtime.admin.account import accounts
 from runtime.admin.survey import WAITS, Wanted, sagas
 from runtime.contracts import Contracts
 from runtime.store.memory import MemoryStore
-from tests.unit.admin.rows import SAGA, fill, join, saga
+from tests.unit.admin.rows import SAGA, fill, join, mail, saga
 
 OLD, NEW = b"\xaa\x01", b"\xbb\x02"
 
@@ -29,17 +27,12 @@ async def upgraded(store: MemoryStore, *others: str) -> MemoryStore:
     return store
 
 
-@pytest.mark.parametrize(
-    ("others", "where"), [((), "no live node has it"), (("old-1", "old-2"), "live nodes with it: old-1, old-2")]
-)
-async def test_what_waits_for_its_version_is_listed_so_with_who_has_it(
-    store: MemoryStore, others: tuple[str, ...], where: str
-) -> None:
-    await upgraded(store, *others)
+async def test_what_waits_for_its_version_is_listed_so_with_the_reason(store: MemoryStore) -> None:
+    await upgraded(store)
     found = {entry.key: entry for entry in await sagas(store)}
     assert [found[f"ORD-{n}"].status for n in range(1, 6)] == [WAITS, WAITS, "completed", "stuck", "running"]
     assert found["ORD-1"].needs_a_person and not found["ORD-5"].needs_a_person
-    reason = f"version aa01 of order-process began it, which its node new-1 lacks; {where}"
+    reason = "version aa01 of order-process began it, which its node new-1 lacks; no live node has it"
     assert (found["ORD-1"].reason, found["ORD-4"].reason) == (reason, "no refund")
     assert [entry.key for entry in await sagas(store, Wanted(status=WAITS))] == ["ORD-1", "ORD-2"]
     [account] = await accounts(store, Contracts(()), "ORD-1")
@@ -47,6 +40,17 @@ async def test_what_waits_for_its_version_is_listed_so_with_who_has_it(
     assert account.waits_for[0] == told
     [account] = await accounts(store, Contracts(()), "ORD-5")
     assert "version" not in " ".join(account.waits_for)
+
+
+async def test_what_another_node_runs_that_has_its_version_does_not_wait_for_it(store: MemoryStore) -> None:
+    await upgraded(store, "old-1", "old-2")
+    found = {entry.key: entry for entry in await sagas(store)}
+    assert [found[f"ORD-{n}"].status for n in (1, 2)] == ["running", "compensating"]
+    assert not found["ORD-1"].needs_a_person and "version" not in found["ORD-1"].reason
+    await fill(store, mail(7, kind="order-process"))
+    [account] = await accounts(store, Contracts(()), "ORD-1")
+    told = "a turn on old-1 or old-2: its owner new-1 lacks the version that began it, and lends it"
+    assert account.lent_to == ("old-1", "old-2") and told in account.waits_for
 
 
 async def test_a_node_of_an_older_build_that_does_not_say_what_it_carries_is_not_judged(store: MemoryStore) -> None:

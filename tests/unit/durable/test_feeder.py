@@ -51,7 +51,9 @@ class Desk:
         self.clock = self.local.ports.clock
         self._began_s = self.clock.now_s()
         self.kind = self.local._kind(Till(), Subscribers([]))
-        self.feeder = Feeder(self.kind, self.local.committer, {self.post.shard}, self._deliver, self._read_again)
+        self.feeder = Feeder(
+            self.kind, self.local.committer, lambda _, shard: shard == self.post.shard, self._deliver, self._read_again
+        )
 
     def feed(self, *, doubted: bool = False) -> None:
         self.feeder.feed(ORDER, self.post.shard, doubted=doubted)

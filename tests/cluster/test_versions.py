@@ -1,0 +1,152 @@
+"""A saga's definition changes node by node: every instance is run by a node that has the version that began it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import grpc.aio
+import pytest
+
+from actors.catalogue import catalogue
+from actors.gateway import register
+from actors.orchestration import OrderProcess
+from actors.upgrade import NextOrderProcess
+from protos import orders_pb2, orders_pb2_grpc
+from protos.saga_pb2 import SagaRecord
+from protos.sales_pb2 import ORCHESTRATION
+from runtime.adapters import system_ports
+from runtime.config import Settings
+from runtime.durable.facts import MessageParked, MessagePutOff
+from runtime.host import Node
+from runtime.ports import Fact
+from runtime.saga.saga import Saga
+from tests.cluster.test_nodes_in_one_loop import eventually, running
+
+ORDERS = [f"ORD-{n}" for n in range(24)]
+
+
+class Rolling:
+    """Nodes on one store, each with a version of the order process, and what they report."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.facts: list[Fact] = []
+
+    def node(self, name: str, *services: str, version: type[Saga] = OrderProcess) -> Node:
+        settings = Settings(
+            services=services,
+            store=f"sqlite:///{self.folder}/cluster.db",
+            listen="127.0.0.1:0",
+            name=name,
+            drain_s=5.0,
+            lease_s=2.0,
+        )
+        return Node(settings, catalogue(version), system_ports(self.facts.append), register=[register])
+
+    def put_off(self) -> list[Fact]:
+        return [fact for fact in self.facts if isinstance(fact, MessagePutOff | MessageParked)]
+
+
+async def place(node: Node, ids: list[str]) -> None:
+    async with grpc.aio.insecure_channel(node.address) as channel:
+        stub = orders_pb2_grpc.OrderServiceStub(channel)
+        await stub.Restock(orders_pb2.RestockRequest(sku="lamp", quantity=100), timeout=20)
+        for id in ids:
+            request = orders_pb2.PlaceOrderRequest(
+                order_id=id, sku="lamp", quantity=1, amount_cents=100, flow=ORCHESTRATION
+            )
+            await stub.PlaceOrder(request, timeout=20)
+
+
+async def records(node: Node) -> dict[str, SagaRecord]:
+    rows = await node.store.actors(OrderProcess.kind, limit=1000)
+    return {row.key: SagaRecord.FromString(row.state) for row in rows}
+
+
+async def all_begun(node: Node, count: int) -> None:
+    async with asyncio.timeout(20):
+        while len(await records(node)) < count:
+            await asyncio.sleep(0.05)
+
+
+async def all_completed(node: Node) -> dict[str, SagaRecord]:
+    async with asyncio.timeout(40):
+        while True:
+            found = await records(node)
+            if {one.status for one in found.values()} == {SagaRecord.COMPLETED}:
+                return found
+            await asyncio.sleep(0.05)
+
+
+async def runners(node: Node, key: str) -> set[str]:
+    """The nodes that have run an instance."""
+    (row,) = await node.store.load([(OrderProcess.kind, key)])
+    assert row is not None
+    history = await node.store.conversation(row.conversation)
+    return {one.node.partition("@")[0] for one in history if one.kind == OrderProcess.kind}
+
+
+async def shared(one: Node, two: Node) -> None:
+    """Until each of two nodes has some of the instances' shards."""
+    sweepers = [node.region.sweepers[OrderProcess.kind] for node in (one, two)]
+    await eventually(lambda: sum(one.shards for one in sweepers) == 16 and min(one.shards for one in sweepers) > 0)
+
+
+async def test_instances_of_both_versions_end_while_nodes_of_both_share_their_shards(tmp_path: Path) -> None:
+    rolling = Rolling(tmp_path)
+    shop, billing = rolling.node("shop", "sales", "warehouse"), rolling.node("billing", "billing")
+    old = rolling.node("old", "orchestration")
+    new = rolling.node("new", "orchestration", version=NextOrderProcess)
+    async with running(shop, old):
+        await place(shop, ORDERS)
+        await all_begun(shop, len(ORDERS))  # nobody bills yet, so all are under way
+        async with running(new):
+            await shared(old, new)
+            await place(shop, ["NEW-1", "NEW-2", "NEW-3"])
+            await all_begun(shop, len(ORDERS) + 3)
+            async with running(billing):
+                found = await all_completed(shop)
+                first = OrderProcess.definition.fingerprint
+                assert all(found[id].fingerprint == first for id in ORDERS)
+                assert set().union(*[await runners(shop, id) for id in ORDERS]) == {"old"}
+                assert rolling.put_off() == []
+
+
+async def test_an_instance_whose_version_comes_back_on_another_node_goes_on_there(tmp_path: Path) -> None:
+    rolling = Rolling(tmp_path)
+    shop, billing = rolling.node("shop", "sales", "warehouse"), rolling.node("billing", "billing")
+    new = rolling.node("new", "orchestration", version=NextOrderProcess)
+    async with running(shop):
+        async with running(rolling.node("old-1", "orchestration")):
+            await place(shop, ORDERS)
+            await all_begun(shop, len(ORDERS))
+        async with running(new, billing):
+            await eventually(lambda: len(rolling.put_off()) >= len(ORDERS))  # nobody has their version
+            assert not any(isinstance(one, MessageParked) for one in rolling.facts)
+            async with running(rolling.node("old-2", "orchestration")):
+                await all_completed(shop)
+
+
+async def test_what_a_carrier_had_is_run_by_another_when_it_leaves(tmp_path: Path) -> None:
+    rolling = Rolling(tmp_path)
+    shop, billing = rolling.node("shop", "sales", "warehouse"), rolling.node("billing", "billing")
+    new = rolling.node("new", "orchestration", version=NextOrderProcess)
+    first, second = rolling.node("old-1", "orchestration"), rolling.node("old-2", "orchestration")
+    async with AsyncExitStack() as nodes:
+        await nodes.enter_async_context(running(shop, first, second))
+        await place(shop, ORDERS)
+        await all_begun(shop, len(ORDERS))
+        await nodes.enter_async_context(running(new))
+        await eventually(lambda: new.region.sweepers[OrderProcess.kind].shards > 0)
+        await first.stop()
+        await nodes.enter_async_context(running(billing))
+        await all_completed(shop)
+        assert set().union(*[await runners(shop, id) for id in ORDERS]) == {"old-1", "old-2"}
+
+
+@pytest.fixture(autouse=True)
+def _small_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An instance's own step timeouts are no part of these tests."""
+    monkeypatch.setattr("runtime.durable.elsewhere._MAX_S", 2.0)
