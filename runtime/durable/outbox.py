@@ -79,10 +79,24 @@ class Outbox:
         if decision.answer is not None:
             self.answer = decision.answer
         for change in decision.timers:
-            if isinstance(change, SetTimer) and not is_instant(change.due_at_s):
-                raise InvalidMessage(
-                    f"the timer {change.name!r} is due at {change.due_at_s}, which is no instant since 1970"
-                )
+            if isinstance(change, SetTimer):
+                self._check_timer(change)
+
+    def _check_timer(self, timer: SetTimer) -> None:
+        """Refuse what could not be written into the actor's row, or never be delivered. Raises InvalidMessage."""
+        name: object = timer.name
+        if not isinstance(name, str):
+            raise InvalidMessage(f"a timer is known by a name; {name!r} is no text")
+        check_key(name, "the name of a timer")
+        if not is_instant(timer.due_at_s):
+            raise InvalidMessage(f"the timer {name!r} is due at {timer.due_at_s}, which is no instant since 1970")
+        message: object = timer.message
+        if message is None:
+            return
+        if not isinstance(message, Message):
+            raise InvalidMessage(f"the timer {name!r} would bring a {type(message).__name__}, which is no message")
+        contract = self._kind.contracts.of(message)
+        check_size(contract.name, body_of(message), self._kind.limits.message_bytes_max)
 
     def fault(self, error: str, attempts: int) -> None:
         """Tell the actor that sent the command that it will not be handled, unless an operator replays it."""
@@ -154,8 +168,9 @@ class Outbox:
         )
 
     def _event(self, event: Message, contract: Contract, body: bytes) -> None:
-        if self.answer is None:
-            self.answer = event
+        if self.answer is None and self._cause.answer_to:
+            # As it is now: it may be the state itself, which the next message of the turn changes.
+            self.answer = type(event).FromString(body)
         if self._cause.reply_to:
             self._reply(event, contract.name, body)
         subscribers = self._kind.subscribers

@@ -18,14 +18,18 @@ from typing import Any, ClassVar, Self
 
 from google.protobuf.message import Message
 
-from runtime.contracts import is_message_type
-from runtime.durable.behaviour import CancelTimer, Decision, Delivery, Outgoing, RetryPolicy, SetTimer
+from protos import durable_pb2
+from runtime.contracts import Contract, is_message_type
+from runtime.durable.behaviour import CancelTimer, Decision, Delivery, RetryPolicy, SetTimer
 from runtime.durable.handlers import HandlerSpec, check_names, handlers_of
+from runtime.durable.results import check_delay, command_of_reaction, outgoing_of, take_state
 from runtime.durable.spans import HANDLER_TIMEOUT, check_retries, check_span
-from runtime.errors import FinalError, InvalidDefinition
+from runtime.errors import FinalError, InvalidDefinition, InvalidMessage
 from runtime.store.records import Outcome, Subscription
 
 __all__ = ["HandlerSpec", "Reaction", "Service", "ServiceBehaviour"]
+
+_TIMER_FIRED = durable_pb2.TimerFired()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class Reaction:
     starts: bool = False
     where_field: str = ""
     where_value: str = ""
+    command: Contract | None = None  # what `translate` makes; None: any that the kind handles
 
     def subscription(self) -> Subscription:
         return Subscription(
@@ -109,7 +114,17 @@ class Service:
         return cls(cls.state_type() if state is None else state, key, now_s, bytes(16), do_failed)
 
     def set_timer(self, name: str, delay_s: float, message: Message | None = None) -> None:
-        """Have `message` (or amends.TimerFired) delivered to this actor later; replaces the timer of that name."""
+        """Have `message` (or amends.TimerFired) delivered to this actor later; replaces the timer of that name.
+
+        Raises InvalidMessage for what could not be delivered: the service needs a handler for the message.
+        """
+        check_delay(name, delay_s)
+        brought: object = _TIMER_FIRED if message is None else message
+        if isinstance(brought, Message) and brought.DESCRIPTOR.full_name not in self.handlers:
+            title = brought.DESCRIPTOR.full_name
+            raise InvalidMessage(
+                f"the timer {name!r} would bring {title}, and {self.kind} has no handler for it; write one"
+            )
         self._note_timer(SetTimer(name, self.now_s + max(0.0, delay_s), message))
 
     def cancel_timer(self, name: str) -> None:
@@ -132,7 +147,7 @@ class ServiceBehaviour:
 
     def __init__(self, service: type[Service], reactions: Sequence[Reaction] = ()) -> None:
         self._service = service
-        self._by_type = {spec.input_type: spec.function for spec in service.handlers.values()}
+        self._by_type = {spec.input_type: spec for spec in service.handlers.values()}
         self._reactions = {(reaction.event_type, reaction.process): reaction for reaction in reactions}
         self.reactions = tuple(reactions)
         self.handlers = service.handlers
@@ -164,15 +179,19 @@ class ServiceBehaviour:
             command = reaction.translate(message)
             if command is None:
                 return Decision(outcome=Outcome.IGNORED, note=f"{reaction.process}: nothing to do for this event")
-            message = command
+            title = message.DESCRIPTOR.full_name
+            where = f"{reaction.process}: the reaction of {self.kind} to {title}"
+            message = command_of_reaction(command, reaction.command, delivery.envelope.key, where)
         handler = self._by_type.get(type(message))
         if handler is None:
             raise FinalError(f"{self.kind} has no handler for {message.DESCRIPTOR.full_name} outside a choreography")
         envelope = delivery.envelope
         id = delivery.message_id or envelope.id
         service = self._service(state, envelope.key, delivery.now_s, id, delivery.do_failed)
-        result = await handler(service, message)
-        return Decision(outgoing=_outgoing(result), timers=service.timer_changes)
+        result = await handler.function(service, message)
+        if service.state is not state:
+            take_state(state, service.state)
+        return Decision(outgoing=outgoing_of(result, handler), timers=service.timer_changes)
 
 
 def _command_of(reaction: Reaction) -> str:
@@ -180,13 +199,3 @@ def _command_of(reaction: Reaction) -> str:
     declared = typing.get_type_hints(reaction.translate).get("return")
     commands = [one for one in (declared, *typing.get_args(declared)) if is_message_type(one)]
     return commands[0].DESCRIPTOR.full_name if commands else ""
-
-
-def _outgoing(result: object) -> tuple[Outgoing, ...]:
-    if result is None:
-        return ()
-    if isinstance(result, Message):
-        return (Outgoing(result),)
-    if isinstance(result, tuple) and all(isinstance(one, Message) for one in result):
-        return tuple(Outgoing(one) for one in result)
-    raise TypeError(f"a handler returns a message, a tuple of messages or None, not {type(result).__name__}")

@@ -10,7 +10,7 @@ import math
 from runtime.durable.behaviour import RetryPolicy
 from runtime.errors import InvalidDefinition
 
-__all__ = ["COUNT_MAX", "HANDLER_TIMEOUT", "SPAN_MAX_S", "check_count", "check_retries", "check_span"]
+__all__ = ["COUNT_MAX", "HANDLER_TIMEOUT", "SPAN_MAX_S", "check_count", "check_retries", "check_span", "shown"]
 
 SPAN_MAX_S = 100 * 365.25 * 86_400.0
 """A hundred years: longer than any process waits, and short enough to be added to any clock."""
@@ -25,31 +25,31 @@ def check_span(seconds: object, rule: str, where: str, *, or_none: bool = False)
     is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     if is_number and isinstance(seconds, int | float) and 0 <= seconds <= SPAN_MAX_S and (seconds > 0 or or_none):
         return
-    raise InvalidDefinition(f"{where}: {rule}, not {_shown(seconds)} s; at most a hundred years")
+    raise InvalidDefinition(f"{where}: {rule}, not {shown(seconds)} s; at most a hundred years")
 
 
 def check_count(count: object, rule: str, where: str, *, least: int) -> None:
     """Raises InvalidDefinition with the rule unless this is a whole number from `least` to a million."""
     if not isinstance(count, int) or isinstance(count, bool) or not least <= count <= COUNT_MAX:
-        raise InvalidDefinition(f"{where}: {rule}, not {_shown(count)}; a whole number, at most {COUNT_MAX:,}")
+        raise InvalidDefinition(f"{where}: {rule}, not {shown(count)}; a whole number, at most {COUNT_MAX:,}")
 
 
 def check_retries(retries: object, where: str) -> None:
     """Raises InvalidDefinition unless a handler can be retried by this."""
     if not isinstance(retries, RetryPolicy):
-        raise InvalidDefinition(f"{where}: retries are a RetryPolicy, not {_shown(retries)}")
+        raise InvalidDefinition(f"{where}: retries are a RetryPolicy, not {shown(retries)}")
     check_count(retries.immediate, "retries.immediate is how often it runs again at once", where, least=0)
     if not isinstance(retries.delays_s, tuple | list):
-        raise InvalidDefinition(f"{where}: retries.delays_s is a tuple of seconds, not {_shown(retries.delays_s)}")
+        raise InvalidDefinition(f"{where}: retries.delays_s is a tuple of seconds, not {shown(retries.delays_s)}")
     for delay_s in retries.delays_s:
         check_span(delay_s, "each of retries.delays_s is finite and not below 0", where, or_none=True)
     jitter: object = retries.jitter
     if not isinstance(jitter, int | float) or isinstance(jitter, bool) or not 0 <= jitter <= 1:
-        raise InvalidDefinition(f"{where}: retries.jitter is a share from 0 to 1, not {_shown(jitter)}")
+        raise InvalidDefinition(f"{where}: retries.jitter is a share from 0 to 1, not {shown(jitter)}")
     check_span(retries.handler_timeout_s, HANDLER_TIMEOUT, where, or_none=True)
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """The value as it was written, and no more of it than a line."""
     if isinstance(value, int) and abs(value) > 10**30:
         return f"a number of about {math.floor(math.log10(abs(value)))} digits"

@@ -152,7 +152,7 @@ class Turn:
                 text = text_of(error)
                 if self._keeper.is_unkept:
                     raise TurnLost(f"{envelope.type} {envelope.id.hex()} failed in it: {text}") from error
-                self._restore_state()
+                self._restore(message, envelope)
                 if isinstance(error, NotCarried) and elsewhere.leave(
                     self._kind, self.draft, envelope, text, failed_before
                 ):
@@ -218,9 +218,9 @@ class Turn:
         if answer is not None:
             draft.answers.append(answer)
 
-    def _restore_state(self) -> None:
-        self.state.Clear()
-        self.state.MergeFromString(self.draft.state_bytes)
+    def _restore(self, message: Message, envelope: Envelope) -> None:
+        self.state.ParseFromString(self.draft.state_bytes)
+        message.ParseFromString(envelope.body)  # as it came: the run that failed may have changed it
 
     # --- failures ---
 

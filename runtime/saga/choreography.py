@@ -112,7 +112,7 @@ def _reaction(cls: type[Choreography], one: On, command: Contract) -> Reaction:
     check_key_path(one.event_type, key_field, where)
     starts = one.event_type is cls.starts.event_type
     field, value = check_condition(one.event_type, dict(cls.starts.where) if starts else {}, where, key_field)
-    return Reaction(one.event_type, command.kind, one.translate, key_field, cls.name, starts, field, value)
+    return Reaction(one.event_type, command.kind, one.translate, key_field, cls.name, starts, field, value, command)
 
 
 def _check_ends(cls: type[Choreography]) -> None:

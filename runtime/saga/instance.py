@@ -10,6 +10,7 @@ the turn puts it back.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -185,10 +186,18 @@ class Instance:
             return
         state, key_field = self._business(), self.definition.key_field
         key = getattr(state, key_field) if key_field else ""
+        given = type(answer)()
+        given.CopyFrom(answer)  # what it does to the answer is lost
         try:
-            keeper(state, answer)
+            returned = keeper(state, given)
         except BaseException as error:  # as in _made_by
             raise AuthorFailed(f"keep of step {step.name} raised {text_of(error)}") from error
+        if isinstance(returned, Message) or inspect.iscoroutine(returned):
+            _drop(returned)
+            raise AuthorFailed(
+                f"keep of step {step.name} returned a {type(returned).__name__}, which would be lost: it changes the "
+                "state in place, and returns None"
+            )
         if key_field and getattr(state, key_field) != key:
             raise AuthorFailed(f"keep of step {step.name} changed {key_field}, which is the key of the instance")
         try:
@@ -266,8 +275,15 @@ def _names(steps: list[StepDefinition]) -> str:
 
 def _key(step: StepDefinition, what: str, contract: Contract, command: object) -> str:
     if type(command) is not contract.message_type:
+        _drop(command)
         raise AuthorFailed(f"{what} of step {step.name} made a {type(command).__name__}, not a {contract.name}")
     try:
         return contract.key(command)
     except InvalidMessage as error:
         raise AuthorFailed(f"{what} of step {step.name}: {error}") from error
+
+
+def _drop(made: object) -> None:
+    """Close a coroutine that nobody will await, which Python would complain of."""
+    if inspect.iscoroutine(made):
+        made.close()

@@ -254,8 +254,8 @@ def parameter_of(function: Callable[..., Any], where: str) -> Any:
 
 def _keepers(
     step: Step, where: str, meanings: Mapping[type[Message], Meaning], state_type: type[Message]
-) -> dict[type[Message], Callable[[Any, Any], None]]:
-    keepers: dict[type[Message], Callable[[Any, Any], None]] = {}
+) -> dict[type[Message], Callable[[Any, Any], object]]:
+    keepers: dict[type[Message], Callable[[Any, Any], object]] = {}
     for function in step.keep if isinstance(step.keep, tuple) else (step.keep,):
         kept = parameter_of(function, f"{where}.keep")
         if kept not in meanings or meanings[kept] is Meaning.IGNORED:
@@ -266,6 +266,11 @@ def _keepers(
         if not takes(function, 2):
             raise InvalidDefinition(f"{where}.keep: {_called(function)} takes the state and the answer; no more")
         _check_state(function, f"{where}.keep", state_type)
+        if returned_by(function, where) not in (None, types.NoneType, Any):
+            raise InvalidDefinition(
+                f"{where}.keep: {_called(function)} says that it returns something, which would be lost; it changes "
+                "the state in place, and returns None"
+            )
         if kept in keepers:
             raise InvalidDefinition(f"{where}.keep: two functions keep {full_name(kept)}")
         keepers[kept] = function

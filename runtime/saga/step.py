@@ -68,7 +68,7 @@ class Step:
     pivot    once it is confirmed as done there is no way back. It may have an undo, for while that is not known;
              without one, a pivot that stays silent is asked again like a step past it
     keep     (state, answer) -> None, one or several: copies facts of an answer into the state; the annotation of
-             the second parameter says of which
+             the second parameter says of which. It changes the state in place; what it returns is refused
     """
 
     do: Callable[..., Message]

@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 
 from runtime.contracts import Contract
 from runtime.errors import InvalidMessage
+from runtime.failures import text_of
 from runtime.saga.definition import Definition, StepDefinition
 
 __all__ = ["Watch", "watched"]
@@ -58,8 +59,8 @@ def _maker(step: StepDefinition, what: str, function: Callable[..., Any], contra
         before = state.SerializeToString(deterministic=True)
         try:
             command: Message | None = function(state, reason)
-        except Exception as error:
-            watch.mistakes.append(f"{where} raised {type(error).__name__}: {error}")
+        except BaseException as error:  # as the interpreter takes them
+            watch.mistakes.append(f"{where} raised {text_of(error)}")
             raise
         if command is None and what == "undo":
             watch.waived.append(step.index)
@@ -83,20 +84,23 @@ def _wrong_command(where: str, contract: Contract, command: object) -> list[str]
 
 
 def _keepers(
-    step: StepDefinition, keepers: Mapping[type[Message], Callable[[Any, Any], None]], watch: Watch, key_field: str
-) -> dict[type[Message], Callable[[Any, Any], None]]:
-    def watching(function: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    step: StepDefinition, keepers: Mapping[type[Message], Callable[[Any, Any], object]], watch: Watch, key_field: str
+) -> dict[type[Message], Callable[[Any, Any], object]]:
+    def watching(function: Callable[[Any, Any], object]) -> Callable[[Any, Any], object]:
         where = f"keep of step {step.name}"
 
-        def keep(state: Message, answer: Message) -> None:
+        def keep(state: Message, answer: Message) -> object:
             key = getattr(state, key_field) if key_field else ""
             try:
-                function(state, answer)
-            except Exception as error:
-                watch.mistakes.append(f"{where} raised {type(error).__name__}: {error}")
+                returned = function(state, answer)
+            except BaseException as error:
+                watch.mistakes.append(f"{where} raised {text_of(error)}")
                 raise
+            if isinstance(returned, Message):
+                watch.mistakes.append(f"{where} returned a {type(returned).__name__}, which is lost")
             if key_field and getattr(state, key_field) != key:
                 watch.mistakes.append(f"{where} changed {key_field}, which is the key of the instance")
+            return returned
 
         return keep
 

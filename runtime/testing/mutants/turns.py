@@ -55,8 +55,8 @@ TURNS = (
         "What a handler changed before it raised stays in the state.",
         (
             Edit(
-                Turn._restore_state,
-                "self.state.Clear()\n    self.state.MergeFromString(self.draft.state_bytes)",
+                Turn._restore,
+                "self.state.ParseFromString(self.draft.state_bytes)",
                 "pass",
             ),
         ),

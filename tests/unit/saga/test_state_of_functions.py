@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import pytest
+
 from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, RefundOrder
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import CancelOrder, OrderCancelled, OrderPlaced
 from protos.warehouse_pb2 import CreateShippingLabel, ShippingLabelCreated, ShippingLabelVoided, VoidShippingLabel
+from runtime.errors import InvalidDefinition
 from runtime.saga.saga import Saga
 from runtime.saga.step import Flow, Step, minutes, seconds, starts
 from runtime.testing.transcript import SagaTranscript
 from tests.unit.saga.shop import PLACED, begin
+from tests.unit.saga.test_checks import bill, one
 
 
 def greedy_bill(state: OrderProcessState) -> BillOrder:
@@ -79,3 +87,55 @@ def test_a_keep_that_fails_half_way_has_kept_nothing() -> None:
     story = SagaTranscript(Greedy).given(PLACED)
     story.given(OrderBilled(order_id=PLACED.order_id), to=story.command(BillOrder)).expect_status("compensating")
     assert OrderProcessState.FromString(story.record.state).line.sku == PLACED.line.sku
+
+
+# --- what keep does beside changing the state ---
+
+
+class Forgetful(Saga, kind="forgetful", state=OrderProcessState):
+    """Its one `keep` does what a test has it do."""
+
+    def charge(state: OrderProcessState, event: OrderBilled) -> Any:  # type: ignore[misc]  # noqa: N805 - of the saga
+        return Forgetful.does(state, event)
+
+    does: ClassVar[Callable[[Any, Any], Any]]
+    started_by = starts(OrderPlaced, begin)
+    bill = Step(
+        do=greedy_bill, done=OrderBilled, undo=greedy_refund, undone=OrderRefunded, timeout=seconds(30), keep=charge
+    )  # fmt: skip
+    flow = bill
+
+
+def kept(does: Callable[[Any, Any], Any], monkeypatch: pytest.MonkeyPatch) -> SagaTranscript:
+    monkeypatch.setattr(Forgetful, "does", staticmethod(does), raising=False)
+    return SagaTranscript(Forgetful).given(PLACED).given(OrderBilled(order_id=PLACED.order_id, charge_id="CH-1"))
+
+
+async def _later() -> None:
+    return None
+
+
+@pytest.mark.parametrize("returned", [lambda: OrderProcessState(charge_id="CH-1"), _later])
+def test_a_keep_that_returns_what_would_be_lost_has_failed(returned: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        story = kept(lambda state, event: returned(), monkeypatch)
+    story.expect_status("compensating", "keep of step bill returned a ")
+
+
+def test_what_keep_does_to_the_answer_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    def take(state: OrderProcessState, event: OrderBilled) -> None:
+        event.charge_id = ""
+        raise ValueError("too soon")
+
+    story = kept(take, monkeypatch)
+    assert OrderBilled.FromString(story.step("bill").unkept).charge_id == "CH-1"
+
+
+def returns_state(state: OrderProcessState, event: OrderBilled) -> OrderProcessState:
+    return OrderProcessState(charge_id=event.charge_id)
+
+
+def test_a_keep_that_says_it_returns_something_is_refused() -> None:
+    with pytest.raises(InvalidDefinition, match=r"Wrong.bill.keep: returns_state says that it returns something"):
+        one(bill(keep=returns_state))

@@ -1,0 +1,83 @@
+"""What a service's functions leave behind, held against what they said they would: returned, set, or put in its place.
+
+A signature is what sagas, choreographies and the catalogue go by. What breaks it is a failed run, and nothing leaves.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import cast
+
+from google.protobuf.message import Message
+
+from runtime.contracts import Contract, contract_of
+from runtime.durable.behaviour import Outgoing
+from runtime.durable.handlers import HandlerSpec
+from runtime.durable.spans import SPAN_MAX_S, shown
+from runtime.errors import InvalidMessage
+
+__all__ = ["check_delay", "command_of_reaction", "outgoing_of", "take_state"]
+
+
+def outgoing_of(result: object, handler: HandlerSpec) -> tuple[Outgoing, ...]:
+    """What a handler returned, to be sent. Raises TypeError for what its signature does not name."""
+    if result is None:
+        return ()
+    several = result if isinstance(result, tuple) else (result,)
+    for one in several:
+        if type(one) not in handler.output_types:
+            _refuse_result(one, handler)
+    return tuple(map(Outgoing, several))
+
+
+def _refuse_result(result: object, handler: HandlerSpec) -> None:
+    if isinstance(result, Message):
+        names = ", ".join(one.DESCRIPTOR.full_name for one in handler.output_types) or "nothing"
+        raise TypeError(
+            f"the handler {handler.name} returned {result.DESCRIPTOR.full_name}, which its signature does not name: "
+            f"that says {names}"
+        )
+    hint = ""
+    if inspect.iscoroutine(result):
+        result.close()  # nobody will await it
+        hint = "; await what it calls"
+    raise TypeError(
+        f"the handler {handler.name} returned a {type(result).__name__}; a handler returns a message, a tuple of "
+        f"messages or None{hint}"
+    )
+
+
+def take_state(state: Message, put: object) -> None:
+    """A handler has put another object in place of its state: take what it says. Raises TypeError for what is none."""
+    if type(put) is not type(state):
+        raise TypeError(
+            f"the handler left self.state as a {type(put).__name__}; it is a {type(state).__name__}, to be changed"
+        )
+    state.CopyFrom(put)
+
+
+def command_of_reaction(made: object, declared: Contract | None, key: str, where: str) -> Message:
+    """The command a reaction made for the actor that got the event. Raises TypeError or InvalidMessage for another."""
+    if inspect.iscoroutine(made):
+        made.close()
+    if not isinstance(made, Message) or (declared is not None and type(made) is not declared.message_type):
+        raise TypeError(
+            f"{where} made a {type(made).__name__}, not a {'command' if declared is None else declared.name}"
+        )
+    contract = declared or contract_of(type(made))
+    if contract.is_command and contract.key(made) != key:
+        raise InvalidMessage(
+            f"{where} made a {contract.name} for the key {contract.key(made)!r}, and it is the actor {key!r} that got "
+            f"the event; say on(..., key=) which field names the actor, or fill {contract.key_field} with it"
+        )
+    return made
+
+
+def check_delay(name: object, delay_s: object) -> None:
+    """Raises InvalidMessage unless a timer can be set by this name after so long."""
+    is_number = isinstance(delay_s, int | float) and not isinstance(delay_s, bool)
+    if not (is_number and -SPAN_MAX_S <= cast(float, delay_s) <= SPAN_MAX_S):
+        raise InvalidMessage(
+            f"the timer {name!r} is set for a delay of {shown(delay_s)}; it is a number of seconds, at most a hundred "
+            "years"
+        )

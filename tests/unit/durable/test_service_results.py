@@ -1,0 +1,241 @@
+"""What a service's functions leave behind is what their signatures say, or the run has failed and nothing leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import warnings
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from protos import durable_pb2, mesh_pb2, saga_pb2
+from protos.billing_pb2 import BillOrder, BillState, OrderBilled, OrderRefunded, PaymentDeclined, RefundOrder
+from protos.sales_pb2 import OrderPlaced, OrderState, PlaceOrder
+from runtime.durable.behaviour import RetryPolicy
+from runtime.durable.service import Reaction, Service, ServiceBehaviour
+from runtime.saga.choreography import Choreography, on, when
+from tests.unit.durable.local import LocalNode, in_virtual_time
+from tests.unit.durable.till import Post
+
+Handler = Callable[[Any, BillOrder], Awaitable[Any]]
+
+
+def a_till(handler: Handler) -> type[Service]:
+    """A service whose one handler does this, and says that it returns OrderBilled."""
+
+    class ATill(Service, kind="billing", state=BillState, retries=RetryPolicy(immediate=1, delays_s=())):
+        async def bill(self, command: BillOrder) -> OrderBilled:
+            made: OrderBilled = await handler(self, command)
+            return made
+
+    return ATill
+
+
+async def told(handler: Handler, *, then: Callable[[LocalNode], Awaitable[None]] | None = None) -> str:
+    """What a client is told of its command: the fault, or the answer as text."""
+    local = await LocalNode([ServiceBehaviour(a_till(handler))]).start()
+    reply = await local.commands.send(BillOrder(order_id="ORD-1", amount_cents=1), timeout_s=60.0)
+    if then is not None:
+        await then(local)
+    assert bool(reply.fault) == bool(await local.mail("billing", "ORD-1"))
+    await local.stop()
+    return reply.fault or str(reply.message)
+
+
+def outcome(handler: Handler, **options: Any) -> str:
+    return in_virtual_time(lambda: told(handler, **options))
+
+
+def returning(value: Any) -> Handler:
+    async def handler(service: Any, command: BillOrder) -> Any:
+        return value
+
+    return handler
+
+
+# --- what is returned ---
+
+
+@pytest.mark.parametrize(
+    "made",
+    [PaymentDeclined(), RefundOrder(), durable_pb2.Undone(), durable_pb2.Fault(), saga_pb2.CancelSaga(), BillState()],
+    ids=lambda made: type(made).__name__,
+)
+@pytest.mark.parametrize("among", [False, True])
+def test_a_message_that_the_signature_does_not_name_is_not_sent(made: Any, among: bool) -> None:
+    said = outcome(returning((OrderBilled(order_id="ORD-1"), made) if among else made))
+    assert f"the handler bill returned {made.DESCRIPTOR.full_name}, which its signature does not name" in said
+    assert "that says shop.OrderBilled" in said
+
+
+@pytest.mark.parametrize(
+    "value", ["billed", True, [OrderBilled()], OrderBilled, ValueError("lost"), ((OrderBilled(),),)]
+)
+def test_what_is_no_message_is_named(value: Any) -> None:
+    assert "the handler bill returned a " in outcome(returning(value))
+
+
+def test_a_coroutine_that_was_not_awaited_is_named_and_nothing_else_complains() -> None:
+    async def later() -> OrderBilled:
+        return OrderBilled()
+
+    async def handler(service: Any, command: BillOrder) -> Any:
+        return later()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "returned a coroutine; a handler returns a message, a tuple of messages or None; await" in outcome(
+            handler
+        )
+
+
+def test_each_client_is_told_the_state_as_its_own_command_left_it() -> None:
+    class Sales(Service, kind="sales", state=OrderState):
+        async def place(self, command: PlaceOrder) -> OrderState:
+            self.state.amount_cents += command.amount_cents
+            state: OrderState = self.state
+            return state
+
+    async def scenario() -> None:
+        local = await LocalNode([ServiceBehaviour(Sales)]).start()
+        command = PlaceOrder(order_id="ORD-1", amount_cents=1)
+        replies = await asyncio.gather(*[local.commands.send(command, timeout_s=60.0) for _ in range(4)])
+        amounts = [reply.message.amount_cents for reply in replies if isinstance(reply.message, OrderState)]
+        assert amounts == [1, 2, 3, 4]
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+# --- what becomes of the state, and of the message ---
+
+
+def test_a_state_that_was_put_in_the_place_of_the_old_one_is_kept() -> None:
+    async def handler(service: Any, command: BillOrder) -> OrderBilled:
+        service.state = BillState(charges=7)
+        return OrderBilled(order_id="ORD-1")
+
+    async def then(local: LocalNode) -> None:
+        assert (await Post(local).state()).charges == 7
+
+    outcome(handler, then=then)
+
+
+@pytest.mark.parametrize("put", [None, "billed", OrderState()])
+def test_what_is_no_state_is_not_put_in_its_place(put: Any) -> None:
+    async def handler(service: Any, command: BillOrder) -> OrderBilled:
+        service.state = put
+        return OrderBilled(order_id="ORD-1")
+
+    assert f"left self.state as a {type(put).__name__}; it is a BillState" in outcome(handler)
+
+
+def test_a_second_run_gets_the_message_as_it_came() -> None:
+    seen: list[int] = []
+
+    async def handler(service: Any, command: BillOrder) -> OrderBilled:
+        command.amount_cents += 1
+        seen.append(command.amount_cents)
+        raise RuntimeError("the till is jammed")
+
+    outcome(handler)
+    assert seen == [2, 2]
+
+
+# --- timers ---
+
+
+def setting(*timer: Any) -> Handler:
+    async def handler(service: Any, command: BillOrder) -> OrderBilled:
+        service.set_timer(*timer)
+        return OrderBilled(order_id="ORD-1")
+
+    return handler
+
+
+NO_DELAYS: list[Any] = [math.nan, math.inf, -math.inf, "3", None, True, 1e12, 10**400, 10**5000, [3], 3j]
+
+
+@pytest.mark.parametrize("delay_s", NO_DELAYS, ids=range(len(NO_DELAYS)))
+def test_a_delay_that_is_no_number_of_seconds_is_refused_at_once(delay_s: Any) -> None:
+    assert "InvalidMessage: the timer 'remind' is set for a delay of " in outcome(
+        setting("remind", delay_s, BillOrder())
+    )
+
+
+@pytest.mark.parametrize("name", ["", None, 5, b"remind", "\ud800", "a\x00", "x" * 257, ("remind",)])
+def test_a_name_that_no_timer_can_have_is_refused_at_once(name: Any) -> None:
+    said = outcome(setting(name, 3.0, BillOrder(order_id="ORD-1")))
+    assert "the name of a timer " in said or "a timer is known by a name" in said
+
+
+@pytest.mark.parametrize(
+    ("message", "why"),
+    [
+        ("remind", "would bring a str, which is no message"),
+        (BillOrder, "would bring a MessageMeta, which is no message"),
+        (OrderPlaced(), "would bring shop.OrderPlaced, and billing has no handler for it"),
+        (mesh_pb2.Hello(), "would bring amends.Hello, and billing has no handler for it"),
+        (None, "would bring amends.TimerFired, and billing has no handler for it"),
+        (BillOrder(order_id="x" * 2_000_000), "the limit is 1,048,576"),
+    ],
+)
+def test_what_a_timer_could_never_bring_is_refused_at_once(message: Any, why: str) -> None:
+    assert why in outcome(setting("remind", 3.0, message))
+
+
+# --- reactions ---
+
+
+def bill_oddly(event: OrderPlaced) -> BillOrder:
+    made: BillOrder = Odd.made(event)
+    return made
+
+
+class Odd(Choreography, name="odd"):
+    starts = when(OrderPlaced)
+    reactions = (on(OrderPlaced, bill_oddly),)
+    made: Callable[[OrderPlaced], Any] = staticmethod(lambda event: None)
+
+
+class Billing(Service, kind="billing", state=BillState, retries=RetryPolicy(immediate=0, delays_s=())):
+    async def bill(self, command: BillOrder) -> OrderBilled:
+        return OrderBilled(order_id=command.order_id)
+
+    async def refund(self, command: RefundOrder) -> OrderRefunded:
+        return OrderRefunded(order_id=command.order_id)
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        ("bill", "the reaction of billing to shop.OrderPlaced made a str, not a shop.BillOrder"),
+        (RefundOrder(order_id="ORD-1"), "made a RefundOrder, not a shop.BillOrder"),
+        (BillOrder(order_id="ORD-2"), "made a shop.BillOrder for the key 'ORD-2', and it is the actor 'ORD-1'"),
+        (BillOrder(), "shop.BillOrder needs a key"),
+    ],
+)
+def test_a_reaction_makes_the_command_that_it_says_for_the_actor_that_got_the_event(
+    made: Any, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Odd, "made", staticmethod(lambda event: made))
+
+    async def scenario() -> None:
+        reactions: tuple[Reaction, ...] = Odd.compiled
+        local = await LocalNode([ServiceBehaviour(Billing, reactions)]).start()
+        post = Post(local)
+        event = post._envelope(OrderPlaced(order_id="ORD-1"), {"process": "odd"})
+        await post.send(event)
+        await local.sleep(5.0)
+        (row,) = await local.mail("billing", "ORD-1")
+        assert why in row.parked
+        await local.stop()
+
+    run: Coroutine[Any, Any, None] = scenario()
+
+    async def wrapped() -> None:
+        await run
+
+    in_virtual_time(wrapped)
