@@ -50,10 +50,11 @@ class Travellers(Clients):
         for wanted in self.trips:
             trip = trips.get(wanted.trip_id, TripState())
             paid = payments.get(wanted.trip_id, PaymentState())
+            status, story = TripStatus.Name(trip.status), self.conversation("trips", wanted.trip_id)
             if trip.status not in (CONFIRMED, CANCELLED):
-                yield Violation("I4", f"{wanted.trip_id} did not end: it is {TripStatus.Name(trip.status)}")
+                yield Violation("I4", f"{wanted.trip_id} did not end: it is {status}", story)
             if paid.payments != (trip.status == CONFIRMED):
-                yield Violation("I5", f"{wanted.trip_id} is {TripStatus.Name(trip.status)}, paid {paid.payments} times")
+                yield Violation("I5", f"{wanted.trip_id} is {status}, paid {paid.payments} times", story)
         confirmed = sum(trip.status == CONFIRMED for trip in trips.values())
         flight = self.states("flights", FlightState)["LX1"]
         hotel = self.states("hotels", HotelState)["Ritz"]

@@ -109,6 +109,10 @@ class Clients(ABC):
         records = {row.key: SagaRecord.FromString(row.state) for row in self._rows(kind)}
         return {key: SagaRecord.Status.Name(record.status).lower() for key, record in records.items()}
 
+    def conversation(self, kind: str, key: str) -> bytes:
+        """Which conversation made this actor, for a Violation to be shown with its messages; empty if none did."""
+        return next((row.conversation for row in self._rows(kind) if row.key == key), b"")
+
     def _rows(self, kind: str) -> list[ActorRow]:
         return self.world.ledger.rows_of(kind)
 

@@ -74,7 +74,8 @@ def simulate(
     made = catalogue if isinstance(catalogue, Catalogue) else catalogue()
     check_catalogue(made)
     workload = Standing(made, clients, settings or {})
-    batch = SeedBatch(SystemClock(), workload="" if settings else _name_of(catalogue, clients))
+    name = "" if settings else _name_of(catalogue, clients)
+    batch = SeedBatch(SystemClock(), workload=f"{name} --calm" if name and calm else name)
     for seed in range(seeds) if isinstance(seeds, int) else seeds:
         batch.add(simulate_seed(seed, workload, calm=calm))
     return batch

@@ -45,7 +45,8 @@ def test_a_broken_promise_is_shown_with_the_command_that_shows_it_again() -> Non
     assert done.exit_code == 1
     assert "promises broken" in done.output and "ORD-0 is not the order that was placed" in done.output
     assert "PlaceOrder" in done.output, "the messages of the order are not shown"
-    assert f"python -m runtime.testing replay 0 --workload {name}" in done.output
+    assert f"again: python -m runtime.testing replay 0 --workload {name} --calm\n" in done.output
+    assert f"smaller: python -m runtime.testing shrink 0 --workload {name} --calm\n" in done.output
 
 
 def test_one_seed_tells_its_story() -> None:
@@ -73,6 +74,10 @@ def test_seeds_can_come_from_a_file(tmp_path: Path) -> None:
             "name orders, errand, failover, random, streams, poisoned, upgrade, or MODULE:NAME",
         ),
         (["replay", "1", "--workload", "actors.workload:"], "no workload ''"),
+        (["replay", "--tape", "some.tape", "--workload", "errand"], "--workload has no effect beside --tape"),
+        (["replay", "--tape", "some.tape", "--record", "other.tape"], "--record has no effect beside --tape"),
+        (["simulate", "--list", __file__, "--seeds", "3"], "--seeds has no effect beside --list"),
+        (["simulate", "--list", __file__, "--from", "3"], "--from has no effect beside --list"),
     ],
 )
 def test_bad_input_is_named(arguments: list[str], says: str) -> None:

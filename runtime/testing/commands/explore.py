@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from runtime.adapters import SystemClock
-from runtime.errors import InvalidDefinition, InvalidMessage
+from runtime.errors import InvalidMessage
 from runtime.saga.saga import Saga
 from runtime.testing.commands import options
 from runtime.testing.commands.ending import Ending
@@ -90,14 +90,7 @@ def _saga_named(name: str) -> type[Saga]:
     module, colon, attribute = name.rpartition(":")
     if not (module and colon and attribute):
         raise _wrong(f"{name!r} names no saga; write the module, a colon and the class, as in {_EXAMPLE}")
-    try:
-        found = attribute_of(module, attribute, "saga", _HINT)
-    except InvalidDefinition as error:
-        raise _wrong(f"{module} has a definition that makes no sense: {error}") from error
-    except click.BadParameter:
-        raise
-    except Exception as error:  # the module is the user's, and runs when it is imported
-        raise _wrong(f"{module} cannot be imported: {type(error).__name__}: {error}") from error
+    found = attribute_of(module, attribute, "saga", _HINT)
     if not (isinstance(found, type) and issubclass(found, Saga) and found is not Saga):
         raise _wrong(f"{name} is no saga: it is {_described(found)}; name a class that derives from Saga")
     return found

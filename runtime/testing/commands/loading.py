@@ -9,6 +9,10 @@ from typing import Any
 import click
 
 from runtime.errors import InvalidDefinition
+from runtime.failures import stack_of, text_of
+from runtime.saga.catalogue import Catalogue
+from runtime.testing.clients import Clients
+from runtime.testing.commands.options import WORKLOADS
 from runtime.testing.determinism.sources import check_catalogue
 from runtime.testing.seeds import Standing
 from runtime.testing.simulation.dice import Dice
@@ -16,16 +20,8 @@ from runtime.testing.simulation.workload import Workload
 
 __all__ = ["attribute_of", "workload_named"]
 
-# Where workloads live that are known by a short name.
-_HOMES = {
-    "orders": "actors.workload",
-    "errand": "actors.errand",
-    "failover": "actors.failover",
-    "random": "runtime.testing.programs",
-    "streams": "runtime.testing.streams",
-    "poisoned": "actors.poisoned",
-    "upgrade": "actors.upgrade",
-}
+_WHOLE = "MODULE:CLIENTS@MODULE:CATALOGUE"
+_HINT = "--workload"
 
 
 def workload_named(name: str) -> Workload:
@@ -37,42 +33,69 @@ def workload_named(name: str) -> Workload:
     try:
         check_catalogue(workload.deploy(Dice(0)).catalogue)
     except InvalidDefinition as error:
-        raise click.BadParameter(str(error), param_hint="--workload") from error
+        raise _wrong(str(error)) from error
     return workload
 
 
 def _standing(clients: str, catalogue: str) -> Workload:
     """Clients of a catalogue that is the same for every seed."""
-    found = []
-    for name, what in ((clients, "clients"), (catalogue, "catalogue")):
-        module_name, _, attribute = name.rpartition(":")
-        if not module_name:
-            raise click.BadParameter(f"{name!r} names no {what}: write MODULE:NAME", param_hint="--workload")
-        found.append(attribute_of(module_name, attribute, what, "--workload"))
-    make_clients, make_catalogue = found
-    return Standing(make_catalogue(), make_clients)
+    make_clients, make_catalogue = _maker(clients, "clients"), _maker(catalogue, "catalogue")
+    made = _called(make_catalogue, catalogue)
+    if not isinstance(made, Catalogue):
+        raise _wrong(f"{catalogue} gives a {type(made).__name__}, and no Catalogue; write {_WHOLE}")
+    return Standing(made, make_clients)
+
+
+def _maker(name: str, what: str) -> Callable[..., Any]:
+    module_name, _, attribute = name.rpartition(":")
+    if not module_name:
+        raise _wrong(f"{name!r} names no {what}: write MODULE:NAME")
+    make: Callable[..., Any] = attribute_of(module_name, attribute, what, _HINT)
+    if not callable(make):
+        raise _wrong(f"{name} is a {type(make).__name__}, which makes no {what}: it cannot be called; write {_WHOLE}")
+    return make
 
 
 def _made(name: str) -> Workload:
     module_name, _, attribute = name.rpartition(":")
-    home = module_name or _HOMES.get(attribute, "")
+    home = module_name or WORKLOADS.get(attribute, "")
     if not home:
-        known = ", ".join(_HOMES)
-        raise click.BadParameter(
-            f"there is no workload {name!r}; name {known}, or MODULE:NAME", param_hint="--workload"
-        )
-    make: Callable[[], Workload] = attribute_of(home, attribute, "workload", "--workload")
+        raise _wrong(f"there is no workload {name!r}; name {', '.join(WORKLOADS)}, or MODULE:NAME")
+    make = attribute_of(home, attribute, "workload", _HINT)
     if not callable(make):
-        raise click.BadParameter(f"{name} makes no workload: it cannot be called", param_hint="--workload")
-    return make()
+        raise _wrong(f"{name} makes no workload: it cannot be called")
+    if isinstance(make, type) and issubclass(make, Clients):
+        raise _wrong(f"{name} is clients, which needs a catalogue too: write {_WHOLE}")
+    made: Workload = _called(make, name)
+    if not callable(getattr(made, "deploy", None)):
+        raise _wrong(f"{name} is no workload: it gives a {type(made).__name__}; write {_WHOLE}")
+    return made
+
+
+def _called(make: Callable[..., Any], name: str) -> Any:
+    """What the user's function gives. Raises BadParameter with what it raises."""
+    try:
+        return make()
+    except InvalidDefinition as error:
+        raise _wrong(f"{name} makes no sense: {error}") from error
+    except Exception as error:  # it is the user's, and may raise anything
+        raise _wrong(f"{name} raised {text_of(error)}{stack_of(error, without=(__file__,))}") from error
+
+
+def _wrong(what: str) -> click.BadParameter:
+    return click.BadParameter(what, param_hint=_HINT)
 
 
 def attribute_of(module_name: str, attribute: str, what: str, hint: str) -> Any:
     """An attribute of a module. Raises BadParameter, which names what the module has instead."""
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise click.BadParameter(f"{module_name}: {error}", param_hint=hint) from error
+    except InvalidDefinition as error:
+        raise click.BadParameter(
+            f"{module_name} has a definition that makes no sense: {error}", param_hint=hint
+        ) from error
+    except Exception as error:  # the module is the user's, and runs when it is imported
+        raise click.BadParameter(f"{module_name} cannot be imported: {text_of(error)}", param_hint=hint) from error
     found = getattr(module, attribute, None)
     if found is None:
         known = ", ".join(getattr(module, "__all__", ())) or "nothing that it names in __all__"

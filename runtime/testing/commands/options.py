@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-__all__ = ["as_json", "calm", "jobs", "progress", "workload"]
+__all__ = ["WORKLOADS", "as_json", "calm", "jobs", "progress", "refuse_beside", "workload"]
+
+WORKLOADS = {
+    "orders": "actors.workload",
+    "errand": "actors.errand",
+    "failover": "actors.failover",
+    "random": "runtime.testing.programs",
+    "streams": "runtime.testing.streams",
+    "poisoned": "actors.poisoned",
+    "upgrade": "actors.upgrade",
+}
+"""The module of each workload that is known by a short name."""
 
 workload = click.option(
     "--workload",
@@ -14,7 +26,8 @@ workload = click.option(
     default="orders",
     show_default=True,
     metavar="[MODULE:]NAME",
-    help="orders, random, or what makes a workload of your own when it is called.",
+    help=f"{', '.join(WORKLOADS)}; or of your own: MODULE:CLIENTS@MODULE:CATALOGUE, or what makes a workload when "
+    "it is called.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="End with one JSON object on a line of its own.")
 jobs = click.option(
@@ -27,3 +40,10 @@ def progress() -> Progress:
     """A bar on standard error, so that standard output stays for what was found."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=Console(stderr=True))
+
+
+def refuse_beside(ctx: click.Context, option: str, *others: str) -> None:
+    """Raises UsageError when one of these parameters was given too, which would have no effect beside the option."""
+    for param in ctx.command.params:
+        if param.name in others and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{param.opts[0]} has no effect beside {option}; leave one of them out")

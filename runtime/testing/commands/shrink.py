@@ -49,6 +49,6 @@ def shrink(ctx: click.Context, seed: int, runs: int, path: Path | None, name: st
         told = {"before": small.before, "after": small.after, "runs": small.runs, "tape": str(path)}
         click.echo(json.dumps({**as_object(small.result), **told}))
     else:
-        click.echo("\n".join(story(small.result, again=f"replay --tape {path}")))
+        click.echo("\n".join(story(small.result, again=f"replay --tape {path}{' --calm' if calm else ''}")))
         click.echo(f"{small.before:,} decisions became {small.after:,} in {small.runs} runs")
     ctx.exit(ending.exit_code(1))

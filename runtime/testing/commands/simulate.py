@@ -40,6 +40,8 @@ def simulate(
     ctx: click.Context, seeds: int, first: int, seed_file: Path | None, name: str, jobs: int, calm: bool, as_json: bool
 ) -> None:
     """Run many seeds, and show the first that breaks a promise."""
+    if seed_file is not None:
+        options.refuse_beside(ctx, "--list", "seeds", "first")
     chosen = list(range(first, first + seeds) if seed_file is None else _listed(seed_file))
     with Ending() as ending:
         batch = _run(chosen, name, calm=calm, jobs=jobs, ending=ending)
@@ -50,8 +52,9 @@ def simulate(
         click.echo("\n".join(batch.lines()))
     if batch.failed:
         failed = min(batch.failed, key=lambda result: result.seed)
-        click.echo("\n".join(story(failed, again=f"replay {failed.seed} --workload {name}")), err=as_json)
-        click.echo(f"smaller: python -m runtime.testing shrink {failed.seed} --workload {name}", err=as_json)
+        this = f"{failed.seed} --workload {name}{' --calm' if calm else ''}"
+        click.echo("\n".join(story(failed, again=f"replay {this}")), err=as_json)
+        click.echo(f"smaller: python -m runtime.testing shrink {this}", err=as_json)
     ctx.exit(ending.exit_code(1 if batch.failed or batch.missing else 0))
 
 

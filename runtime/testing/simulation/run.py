@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from runtime.failures import stack_of, text_of
 from runtime.testing.simulation.cluster import SimCluster
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.ledger import Violation
@@ -172,14 +173,20 @@ class _Run:
         play = tasks.start(self._play.run(), name="clients")
         await storm
         if await self._rests(play):
-            self._extra.extend(broken_at_rest(cluster.ledger, self._play))
+            self._look()
             await self._check_streams()
         else:
             self._extra.append(self._unrest(play))
             cluster.ledger.check_rest()
-        if play.done():
-            play.result()
+        if play.done() and (error := play.exception()) is not None:
+            self._extra.append(_mistake(error))
         await self._stop()
+
+    def _look(self) -> None:
+        try:
+            self._extra.extend(broken_at_rest(self._cluster.ledger, self._play))
+        except Exception as error:  # noqa: BLE001 - what clients check is the user's code
+            self._extra.append(_mistake(error))
 
     async def _rests(self, play: asyncio.Task[Any]) -> bool:
         """Wait until every client is content and nothing moves any more; False when that takes too long."""
@@ -237,3 +244,8 @@ class _Run:
                 self._extra.append(
                     Violation("I4", f"{name} gave up on its turns and shards when it was drained in peace")
                 )
+
+
+def _mistake(error: BaseException) -> Violation:
+    """Clients and their checks are the user's code: a mistake in them is told like any, with the seed that shows it."""
+    return Violation("bug", f"clients: {text_of(error)}{stack_of(error, without=(__file__,))}")
