@@ -154,6 +154,7 @@ class Lack:
 
     reason: str
     needs: str  # as in Versioned.carries
+    is_begun: bool  # by another version, which is sure then; else another one may know the message, or none
 
 
 @runtime_checkable

@@ -23,10 +23,14 @@ _MAX_S = 60.0
 
 
 def lacks(kind: Kind, state: Message, envelope: Envelope) -> str:
-    """Why this build cannot handle mail of this actor, if another one can; else empty."""
+    """Why this build cannot handle mail of this actor, if another one can; else empty.
+
+    What a client sends to an actor that has not begun, and no version is known to take, is a client's mistake, which
+    is told at once. An event comes only to who has subscribed to it.
+    """
     behaviour = kind.behaviour
     lack = behaviour.lacks(state, envelope.key, envelope.type) if isinstance(behaviour, Versioned) else None
-    return "" if lack is None else lack.reason
+    return lack.reason if lack is not None and (lack.is_begun or envelope.sender) else ""
 
 
 def leave(kind: Kind, draft: Draft, envelope: Envelope, error: str, attempts: int) -> bool:

@@ -160,7 +160,7 @@ class SagaBehaviour:
             f"{record.fingerprint.hex()}, here {self.definition.fingerprint.hex()}); "
             "nothing was done: run a build that has that version"
         )
-        return Lack(reason, self._carried(record.fingerprint))
+        return Lack(reason, self._carried(record.fingerprint), is_begun=True)
 
     def _cannot_begin(self, key: str, type_: str) -> Lack:
         """Why mail that begins an instance has to wait: only another build can have asked for it."""
@@ -168,7 +168,7 @@ class SagaBehaviour:
             f"{type_} for {self.kind}/{key}, which has not begun, is for another version of {self.kind}: "
             "this build does not know it; nothing was done: run a build that does"
         )
-        return Lack(reason, f"{self.kind}<{type_}")
+        return Lack(reason, f"{self.kind}<{type_}", is_begun=False)
 
     def _not_ours(self, error: str, delivery: Delivery) -> Decision:
         """Leave an instance of another version alone: its mail and its timers are put off for a build that can."""

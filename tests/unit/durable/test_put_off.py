@@ -109,6 +109,18 @@ def test_what_would_begin_an_instance_and_only_another_build_knows_is_put_off_an
     in_virtual_time(scenario)
 
 
+def test_a_client_that_asks_a_saga_for_what_no_version_is_known_to_take_hears_so_at_once() -> None:
+    async def scenario() -> None:
+        node = await instance(Newer)
+        command = ShippingLabelCreated(order_id="ORD-1")
+        reply = await node.commands.send(command, kind=ADDRESS[0], key="ORD-1", timeout_s=20.0)
+        assert "order-process has no handler for shop.ShippingLabelCreated" in reply.fault
+        assert not node.facts_of(MessagePutOff)
+        await node.stop()
+
+    in_virtual_time(scenario)
+
+
 def test_what_nobody_can_know_is_parked_at_once_by_the_version_that_began_the_instance() -> None:
     async def scenario() -> None:
         node = await instance(OrderProcess)
