@@ -111,7 +111,8 @@ class Contracts:
             return self._by_name[name]
         except KeyError:
             raise UnknownMessageType(
-                f"no message type {name!r} is known here; name its module in the catalogue's contracts"
+                f"no message type {name!r} is known here; name its module in the catalogue's contracts, "
+                "or to runtime.admin with --contracts"
             ) from None
 
     def parse(self, name: str, body: bytes) -> Message:

@@ -13,7 +13,7 @@ from runtime.admin.session import Session
 from runtime.store.port import Store
 from runtime.store.records import ClusterView
 
-__all__ = ["SECONDS", "check_known"]
+__all__ = ["SECONDS", "as_one_object", "check_known"]
 
 
 class _Seconds(click.FloatRange):
@@ -27,6 +27,7 @@ class _Seconds(click.FloatRange):
 
 
 SECONDS = _Seconds(min=0)
+as_one_object = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
 def check_known(session: Session, kind: str, what: str, known: Callable[[ClusterView], Collection[str]]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from runtime.admin import objects
+from runtime.admin.arguments import as_one_object
 from runtime.admin.bulk import Check, Filter, Outcome, act_on, choose
 from runtime.admin.dead_letters import Act, DeadLetter, check_awaited, check_dispensable, discard, replay
 from runtime.admin.session import Session
@@ -36,7 +37,7 @@ def _choosing(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="At most."),
         click.option("--yes", is_flag=True, help="Do it. Without it, what would be done is only listed."),
         click.option("--who", default=getpass.getuser, help="Who does it, for the record.  [default: your login]"),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
+        as_one_object,
         click.pass_obj,
     )
     for option in reversed(options):
@@ -56,7 +57,7 @@ def replay_many(session: Session, reason: str, force: bool, **chosen: Any) -> No
 @click.command("discard-many")
 @_choosing
 @click.option("--reason", required=True, help="Why, for the record.")
-@click.option("--force", is_flag=True, help="Also those that a stuck saga can go on by.")
+@click.option("--force", is_flag=True, help="Also those by which alone a process can begin, or go on.")
 def discard_many(session: Session, reason: str, force: bool, **chosen: Any) -> None:
     """Give many dead letters up for good. Lists them, unless --yes is given."""
     _run(session, "discard", discard, check_dispensable, reason, force=force, **chosen)

@@ -6,9 +6,8 @@ Exit codes: 0 done, 1 failed, 2 bad input, 4 not found, 5 refused, 7 not shown, 
 
 from __future__ import annotations
 
-import getpass
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -21,30 +20,19 @@ from runtime.admin.arguments import SECONDS, check_known
 from runtime.admin.bulk_commands import discard_many, replay_many
 from runtime.admin.busy import Work, warnings_of, works_of
 from runtime.admin.copies import backup, restore
-from runtime.admin.dead_letters import (
-    Act,
-    DeadLetter,
-    NotFound,
-    carry_out,
-    check_awaited,
-    check_dispensable,
-    dead_letters,
-    discard,
-    find,
-    replay,
-)
+from runtime.admin.dead_letters import NotFound, dead_letters
+from runtime.admin.letter_commands import discard_command, replay_command
 from runtime.admin.processes import AT_REST, choreographies_of, kinds_of, processes
 from runtime.admin.retries import retry_saga
 from runtime.admin.session import Session, load_contracts
 from runtime.admin.survey import WAITS, Wanted, nodes_of, sagas, shards_of
 from runtime.config import ENV_PREFIX, Settings
-from runtime.envelope import address_of
 from runtime.observe.console import run, say_json
 from runtime.observe.conversation import Conversation, read_conversation
 from runtime.observe.sequence import as_mermaid, as_object
 from runtime.store.open import LOG_BYTES_LONG, store_log_bytes
 from runtime.store.port import Store
-from runtime.store.records import ClusterView, Transition
+from runtime.store.records import ClusterView
 
 __all__ = ["admin", "main"]
 
@@ -59,9 +47,17 @@ _kind = click.option("--kind", default="", help="Only the actor of this kind.")
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 failed, 2 bad input, 4 not found, 5 refused, 7 done, but could not be shown, "
-    "9 done in part: more fit than --limit.",
+    "8 one that fits needs a person (--exit-code), 9 done in part: more fit than --limit.",
 )
-@click.option("--store", envvar="AMENDS_STORE", default="sqlite:///amends.db", show_default=True, show_envvar=True)
+@click.option(
+    "--store",
+    metavar="URL",
+    envvar="AMENDS_STORE",
+    default="sqlite:///amends.db",
+    show_default=True,
+    show_envvar=True,
+    help="As the nodes have it. Before COMMAND.",
+)
 @click.option(
     "--contracts",
     envvar="AMENDS_CONTRACTS",
@@ -78,7 +74,15 @@ def admin(ctx: click.Context, store: str, contracts: tuple[str, ...], as_json: b
     session = ctx.ensure_object(Session)
     session.url, session.contracts = store, contracts
     if as_json:
-        ctx.default_map = {name: {"as_json": True, "form": "json"} for name in admin.commands}
+        ctx.default_map = _in_json(admin)
+
+
+def _in_json(group: click.Group) -> dict[str, Any]:
+    """Defaults of every command in the group, and in the groups in it."""
+    found: dict[str, Any] = {"as_json": True}
+    for name, command in group.commands.items():
+        found[name] = _in_json(command) if isinstance(command, click.Group) else {"as_json": True}
+    return found
 
 
 admin.add_command(backup)
@@ -207,40 +211,8 @@ def dead_letters_group(ctx: click.Context, limit: int, as_json: bool) -> None:
             click.echo("warning: there are more, beyond --limit", err=True)
 
 
-dead_letters_group.add_command(replay_many)
-dead_letters_group.add_command(discard_many)
-_id = click.argument("id")
-_who = click.option("--who", default=getpass.getuser, help="Who does it, for the record.  [default: your login]")
-
-
-@dead_letters_group.command("replay")
-@_id
-@_who
-@click.option("--reason", default="", help="Why, for the record.")
-@click.option("--force", is_flag=True, help="Also if the saga that sent it has gone on without it.")
-@click.pass_obj
-def replay_command(session: Session, id: str, who: str, reason: str, force: bool) -> None:
-    """Let the message with this ID (or its first digits) run again.
-
-    Refused when the saga that sent it no longer waits for it: nothing would undo what it does then.
-    """
-    letter = _act(session, id, who, reason, replay, check_awaited, force=force)
-    click.echo(f"{letter.row.id.hex()} waits for {address_of(*letter.row.address)} again")
-
-
-@dead_letters_group.command("discard")
-@_id
-@_who
-@click.option("--reason", required=True, help="Why, for the record.")
-@click.option("--force", is_flag=True, help="Also if a process can begin, or go on, by nothing else.")
-@click.pass_obj
-def discard_command(session: Session, id: str, who: str, reason: str, force: bool) -> None:
-    """Give the message with this ID (or its first digits) up for good.
-
-    Refused when a saga is stuck on it, when it would start one, or when it moves a choreography on.
-    """
-    letter = _act(session, id, who, reason, discard, check_dispensable, force=force)
-    click.echo(f"{letter.row.id.hex()} was discarded; {address_of(*letter.row.address)} will never handle it")
+for command in (replay_command, discard_command, replay_many, discard_many):
+    dead_letters_group.add_command(command)
 
 
 @admin.command()
@@ -265,10 +237,13 @@ def explain(session: Session, key: str, kind: str, as_json: bool) -> None:
 @admin.command()
 @click.argument("key")
 @_kind
-@click.option("--format", "form", type=click.Choice(["text", "mermaid", "json"]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(["text", "mermaid", "json"]), help="  [default: text]")
+@click.option("--json", "as_json", is_flag=True, help="As --format json.")
 @click.pass_obj
-def conversation(session: Session, key: str, kind: str, form: str) -> None:
+def conversation(session: Session, key: str, kind: str, form: str | None, as_json: bool) -> None:
     """The messages that made the actors with this KEY, in sequence, and what became of each."""
+    if as_json and form not in (None, "json"):
+        raise click.UsageError(f"--json and --format {form} are two forms; leave one of them out")
 
     async def read(store: Store) -> list[Conversation]:
         ids = await conversations_of_key(store, key, kind=kind)
@@ -281,27 +256,7 @@ def conversation(session: Session, key: str, kind: str, form: str) -> None:
         click.echo("\n".join(as_mermaid(one) for one in found), nl=False)
     else:
         objects_ = {"key": key, "conversations": [as_object(one) for one in found]}
-        _show(form == "json", objects_, Group(*(tables.conversation_view(one) for one in found)))
-
-
-def _act(
-    session: Session,
-    id: str,
-    who: str,
-    reason: str,
-    transition: Callable[[DeadLetter, Act], Transition],
-    check: Callable[[Store, DeadLetter], Awaitable[None]],
-    *,
-    force: bool,
-) -> DeadLetter:
-    async def work(store: Store) -> DeadLetter:
-        letter = await find(store, id)
-        if not force:
-            await check(store, letter)
-        await carry_out(store, transition(letter, Act(who, session.now_s(), reason, force)))
-        return letter
-
-    return session.run(work, writes=True)
+        _show(as_json or form == "json", objects_, Group(*(tables.conversation_view(one) for one in found)))
 
 
 def _unknown(key: str, kind: str) -> str:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from runtime.admin.arguments import as_one_object
+from runtime.admin.objects import say_done
 from runtime.admin.session import Session
 from runtime.store.open import back_up_store, restore_store
 
@@ -16,17 +18,20 @@ _file = click.Path(path_type=Path, dir_okay=False)
 
 @click.command()
 @click.argument("to", type=_file)
+@as_one_object
 @click.pass_obj
-def backup(session: Session, to: Path) -> None:
+def backup(session: Session, to: Path, as_json: bool) -> None:
     """Copy the store into the new file TO, while nodes run or not: whole, checked, and on the disk."""
     size = session.do(lambda: back_up_store(session.url, to))
-    click.echo(f"{to} holds a whole copy of the store, {size} bytes")
+    told = {"to": str(to), "bytes": size}
+    say_done(as_json, "backup", told, f"{to} holds a whole copy of the store, {size} bytes")
 
 
 @click.command()
 @click.argument("source", metavar="FROM", type=_file)
+@as_one_object
 @click.pass_obj
-def restore(session: Session, source: Path) -> None:
+def restore(session: Session, source: Path, as_json: bool) -> None:
     """Put the backup FROM in the store's place. Refused while a process has the store open.
 
     The backup is checked first. What comes of it is a cluster of its own: its nodes and those of the original refuse
@@ -34,4 +39,5 @@ def restore(session: Session, source: Path) -> None:
     """
     aside = session.do(lambda: restore_store(session.url, source, session.ports))
     kept = f"; what was there before is in {aside}" if aside else ""
-    click.echo(f"the store is the copy of {source} now, as a cluster of its own{kept}")
+    told = {"from": str(source), "kept": str(aside) if aside else None}
+    say_done(as_json, "restore", told, f"the store is the copy of {source} now, as a cluster of its own{kept}")

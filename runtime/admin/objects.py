@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
+import click
+
+from protos.saga_pb2 import SagaRecord
 from runtime.admin.account import Account
 from runtime.admin.busy import Work
 from runtime.admin.dead_letters import DeadLetter
 from runtime.admin.survey import nodes_of
 from runtime.envelope import address_of
+from runtime.observe.console import say_json
 from runtime.observe.plain import as_plain
+from runtime.saga.instance import status_name
 from runtime.store.records import ClusterView
 
-__all__ = ["account_object", "letter_object", "node_objects"]
+__all__ = ["account_object", "letter_object", "node_objects", "say_done"]
 
 
 def node_objects(view: ClusterView, works: Sequence[Work], log_bytes: int) -> list[dict[str, object]]:
@@ -45,6 +50,18 @@ def letter_object(letter: DeadLetter) -> dict[str, object]:
     }
 
 
+def say_done(as_json: bool, act: str, told: Mapping[str, object], text: str) -> None:
+    """What an act has done, as one object or in words."""
+    if as_json:
+        say_json({"act": act, **told}, indent=2)
+    else:
+        click.echo(text)
+
+
+def _saga_object(saga: SagaRecord) -> dict[str, object]:
+    return {"definition": saga.definition, "status": status_name(saga), "reason": saga.reason}
+
+
 def account_object(account: Account) -> dict[str, object]:
     row = account.row
     saga = account.saga
@@ -58,7 +75,7 @@ def account_object(account: Account) -> dict[str, object]:
         "state_type": row.state_type if row else "",
         "state": None if account.state is None else as_plain(account.state),
         "unreadable": account.unreadable,
-        "saga": None if saga is None else {"definition": saga.definition, "reason": saga.reason},
+        "saga": None if saga is None else _saga_object(saga),
         "steps": [asdict(step) for step in account.steps],
         "timers": [asdict(timer) for timer in account.timers],
         "mail": [{"type": m.type, "from": m.sender, "status": m.status.value, "note": m.note} for m in account.mail],

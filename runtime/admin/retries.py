@@ -8,7 +8,9 @@ import click
 from google.protobuf.message import DecodeError
 
 from protos.saga_pb2 import RetrySaga, SagaRecord
+from runtime.admin.arguments import as_one_object
 from runtime.admin.dead_letters import Act, NotFound, NotParked, carry_out
+from runtime.admin.objects import say_done
 from runtime.admin.session import Session
 from runtime.envelope import Address, address_of, encode, message_id, parse_address
 from runtime.saga.instance import status_name
@@ -22,14 +24,15 @@ __all__ = ["retry_saga", "try_again"]
 @click.argument("saga", metavar="KIND/KEY")
 @click.option("--who", default=getpass.getuser, help="Who does it, for the record.  [default: your login]")
 @click.option("--reason", required=True, help="Why, for the record.")
+@as_one_object
 @click.pass_obj
-def retry_saga(session: Session, saga: str, who: str, reason: str) -> None:
+def retry_saga(session: Session, saga: str, who: str, reason: str, as_json: bool) -> None:
     """Have a stuck saga try again what it could not do, once the cause is mended.
 
     It makes the undo, asks the step or keeps the answer anew, with a fresh budget; refused when it is not stuck.
     """
     session.run(lambda store: try_again(store, parse_address(saga), Act(who, session.now_s(), reason)), writes=True)
-    click.echo(f"{saga} tries again as soon as its node finds the message")
+    say_done(as_json, "retry", {"saga": saga}, f"{saga} tries again as soon as its node finds the message")
 
 
 async def try_again(store: Store, saga: Address, act: Act) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -14,6 +15,7 @@ from runtime.admin.commands import admin
 from runtime.admin.session import Session, load_contracts
 from runtime.errors import InvalidSettings
 from runtime.store.memory import MemoryStore
+from runtime.store.open import open_store
 from runtime.store.records import Busy, BusyHandler
 from runtime.store.sqlite import SqliteStore
 from runtime.store.sqlite.connection import log_bytes
@@ -113,9 +115,73 @@ def test_json_may_be_asked_for_before_the_command_too(shop: MemoryStore, command
     assert json.loads(run(shop, "--json", *command).output) == json.loads(run(shop, *command, "--json").output)
 
 
+def leaves(group: click.Group, *above: str) -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
+    for name, command in group.commands.items():
+        found += leaves(command, *above, name) if isinstance(command, click.Group) else [(*above, name)]
+    return found
+
+
+@pytest.mark.parametrize("command", [*leaves(admin), ("dead-letters",)], ids=" ".join)
+def test_every_command_takes_json(command: tuple[str, ...]) -> None:
+    assert "--json" in CliRunner().invoke(admin, [*command, "--help"]).output
+
+
+LETTER = id_of(2).hex()
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (("dead-letters", "replay", LETTER), {"act": "replay", "id": LETTER, "to": "billing/ORD-1"}),
+        (
+            ("dead-letters", "discard", LETTER, "--reason", "no use", "--force"),
+            {"act": "discard", "id": LETTER, "to": "billing/ORD-1"},
+        ),
+        (("retry-saga", "order-process/ORD-2", "--reason", "mended"), {"act": "retry", "saga": "order-process/ORD-2"}),
+    ],
+)
+@pytest.mark.parametrize("before", [False, True])
+def test_an_act_is_told_as_json_wherever_that_is_asked_for(
+    shop: MemoryStore, command: tuple[str, ...], expected: dict[str, str], before: bool
+) -> None:
+    asyncio.run(fill(shop, saga("ORD-2", status=SAGA.STUCK, stuck_reason="undo of step bill")))
+    done = run(shop, "--json", *command) if before else run(shop, *command, "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.output) == expected
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_many_letters_are_told_as_json_wherever_that_is_asked_for(shop: MemoryStore, before: bool) -> None:
+    command = ("dead-letters", "replay-many", "--all")
+    done = run(shop, "--json", *command) if before else run(shop, *command, "--json")
+    assert json.loads(done.output)["act"] == "replay"
+
+
+def test_a_copy_is_told_as_json(tmp_path: Path) -> None:
+    url, copy = f"sqlite:///{tmp_path}/amends.db", tmp_path / "copy.db"
+    asyncio.run(made(url))
+    done = CliRunner().invoke(admin, ["--store", url, "--json", "backup", str(copy)])
+    assert json.loads(done.output) == {"act": "backup", "to": str(copy), "bytes": copy.stat().st_size}
+    done = CliRunner().invoke(admin, ["--store", url, "restore", str(copy), "--json"])
+    assert json.loads(done.output) == {"act": "restore", "from": str(copy), "kept": f"{tmp_path}/amends.db.replaced"}
+
+
+async def made(url: str) -> None:
+    store = open_store(url, system_ports())
+    await store.open()
+    await store.close()
+
+
 def test_json_of_a_conversation_may_be_asked_for_before_it(shop: MemoryStore) -> None:
     asked = run(shop, "conversation", "ORD-1", "--format", "json").output
     assert json.loads(run(shop, "--json", "conversation", "ORD-1").output) == json.loads(asked)
+    assert json.loads(run(shop, "conversation", "ORD-1", "--json").output) == json.loads(asked)
+
+
+def test_a_conversation_has_one_form() -> None:
+    refused = CliRunner().invoke(admin, ["conversation", "ORD-1", "--json", "--format", "mermaid"])
+    assert refused.exit_code == 2 and "--format mermaid" in refused.output
 
 
 def test_sagas_that_need_a_person_are_an_exit_code_if_that_is_asked_for(store: MemoryStore) -> None:
@@ -144,6 +210,7 @@ def test_a_listing_of_dead_letters_says_that_it_is_not_all(store: MemoryStore) -
 
 def test_an_account_as_json(shop: MemoryStore) -> None:
     process, sales = json.loads(run(shop, "explain", "ORD-1", "--json").output)[-2:]
+    assert process["saga"] == {"definition": "order-process", "status": "running", "reason": ""}
     assert process["steps"][0]["status"] == "asked"
     assert sales["state"] == {"order_id": "ORD-1", "status": "PENDING"}
 
@@ -270,3 +337,8 @@ def test_nodes_whose_event_loop_is_blocked_and_handlers_that_wait_for_long_are_n
     assert "gone-1" not in result.output
     (listed,) = json.loads(run(shop, "nodes", "--json").stdout)
     assert [one["blocks_loop"] for one in listed["busy"]] == [True, False, False]
+
+
+def test_a_state_of_a_type_that_is_not_known_names_the_option_for_it(shop: MemoryStore) -> None:
+    shown = run(shop, "--contracts", "protos.contract_pb2", "explain", "ORD-1", "--kind", "sales")
+    assert "no message type 'shop.OrderState' is known here" in shown.output and "--contracts" in shown.output
