@@ -138,7 +138,7 @@ def run_to_its_end(main: Coroutine[Any, Any, T], on_exit: Callable[[BaseExceptio
             except (SystemExit, KeyboardInterrupt) as error:
                 if task.done():
                     raise
-                on_exit(error)
+                running.call_soon(on_exit, error)  # on the loop, as everything else that reports
 
 
 def end_within(limit_s: float, code: int) -> None:

@@ -15,7 +15,8 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import click
 import uvloop
@@ -28,6 +29,7 @@ from runtime.host import Node, Register
 from runtime.observe.console import guarded, never_wait, prepare
 from runtime.observe.logging import Log, open_log, route_standard_logging
 from runtime.observe.repeats import Repeats
+from runtime.ports import Fact
 from runtime.saga.catalogue import Catalogue
 
 __all__ = ["CUT_SHORT", "EXIT_CODES", "launch"]
@@ -41,6 +43,15 @@ _FAILED_STOP_S = 5.0
 _LET_GO_S = 15.0  # beyond the drain: handlers are cut within 5, the store gives waits up after 10
 _LOG_DRAIN_S = 1.0  # for the last lines to be read, at the end of the process
 _OPEN_FILES_MIN = 64  # about 30 of its own; the rest for peers and clients
+
+
+@dataclass(frozen=True, slots=True)
+class ExitEndsNoNode(Fact):
+    """What a handler began, and did not wait for, has raised an exit, which ends no node."""
+
+    level: ClassVar[str] = "error"
+    reason: str
+    stack: str
 
 
 def launch(catalogue: Catalogue, *, register: Sequence[Register] = ()) -> None:
@@ -89,20 +100,17 @@ def _run(catalogue: Catalogue, register: Sequence[Register], config: str | None,
         return EXIT_CODES[InvalidSettings]
     never_wait()
     log = open_log(clock=SystemClock(), node=settings.node_name, format=settings.log_format, level=settings.log_level)
-    route_standard_logging(log)
+    route_standard_logging(log, SystemClock())
+    repeats = Repeats(log.report, SystemClock())
     if strange := strange_variables():
         log.warning("variables of the environment are no settings, and have no effect", variables=strange)
 
     def told(error: BaseException) -> None:
         """A task or callback that is none of the node's own, as one that a handler has begun, would end the process."""
-        log.error(
-            "what a handler began has raised an exit, which ends no node",
-            reason=text_of(error),
-            stack=stack_of(error).strip(" ()"),
-        )
+        repeats.report(ExitEndsNoNode(text_of(error), stack_of(error).strip(" ()")))
 
     try:
-        return run_to_its_end(_serve(settings, catalogue, register, log), told, uvloop.new_event_loop)
+        return run_to_its_end(_serve(settings, catalogue, register, log, repeats), told, uvloop.new_event_loop)
     finally:
         log.drain(_LOG_DRAIN_S)
 
@@ -112,9 +120,11 @@ def _end_at_once(number: int, frame: object) -> None:
     os._exit(0)
 
 
-async def _serve(settings: Settings, catalogue: Catalogue, register: Sequence[Register], log: Log) -> int:
+async def _serve(
+    settings: Settings, catalogue: Catalogue, register: Sequence[Register], log: Log, repeats: Repeats
+) -> int:
     told = _heeded(log)
-    ports = system_ports(Repeats(log.report, SystemClock()).report)
+    ports = system_ports(repeats.report)
     watchdog = Watchdog(ports.handling, log.report, blocked_s=settings.lease_s / 2)
     watchdog.start()
     try:

@@ -139,10 +139,11 @@ def _unblocked(number: int) -> bool:
 
 
 class _Dropping(io.RawIOBase):
-    """Writes what goes, and takes the rest for written."""
+    """Writes what goes, and takes the rest for written; how much that was is told once something goes again."""
 
     def __init__(self, number: int) -> None:
         self._number = number
+        self._lost = 0  # bytes
 
     def fileno(self) -> int:
         return self._number
@@ -154,9 +155,17 @@ class _Dropping(io.RawIOBase):
         return True
 
     def write(self, data: Buffer, /) -> int:
-        with suppress(OSError):
-            os.write(self._number, data)
-        return memoryview(data).nbytes
+        size = memoryview(data).nbytes
+        if self._lost and self._written(f"({self._lost} bytes were dropped here, since nobody took them)\n".encode()):
+            self._lost = 0
+        self._lost += size - self._written(data)
+        return size
+
+    def _written(self, data: Buffer) -> int:
+        try:
+            return os.write(self._number, data)
+        except OSError:
+            return 0
 
 
 def _dropping(number: int, encoding: str) -> TextIOWrapper:

@@ -29,6 +29,8 @@ Level = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "console", "json"]
 
 _RANK: Mapping[str, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_RECORDS_MAX = 256  # of libraries, told apart at a time
+_AGAIN_S = 10.0  # that one of them is counted after it was shown
 _OF_THE_LINE = frozenset({"event", "level", "at", "node", "exc_info"})  # a field of such a name gets a trailing _
 _WORD_STARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -138,24 +140,46 @@ def _is_file(out: TextIO) -> bool:
 
 
 class _Routed(logging.Handler):
-    """Hands records of the standard library's logging to a Log."""
+    """Hands records of the standard library's logging to a Log. One that comes again at once is counted."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, clock: Clock) -> None:
         super().__init__()
         self._log = log
+        self._clock = clock
+        self._said: dict[tuple[str, int, str], tuple[float, int]] = {}  # until when it is not said again; how often not
 
     def emit(self, record: logging.LogRecord) -> None:
+        skipped = self._skipped(record)
+        if skipped is None:
+            return
         level = max((name for name in _RANK if _RANK[name] <= record.levelno), key=_RANK.__getitem__, default="debug")
         values: dict[str, object] = {"logger": record.name}
         if record.exc_info and record.exc_info[1] is not None:
             values["error"] = record.exc_info[1]
+        if skipped:
+            values["times_before"] = skipped
         getattr(self._log, level)(record.getMessage(), **values)
 
+    def _skipped(self, record: logging.LogRecord) -> int | None:
+        """How often this was not shown since it was shown last; None if it is not to be shown now either."""
+        now_s = self._clock.monotonic_s()
+        key = (record.name, record.levelno, str(record.msg))  # as it was before its values were put in
+        if key not in self._said and len(self._said) >= _RECORDS_MAX:
+            self._said = {one: kept for one, kept in self._said.items() if kept[0] > now_s}
+            if len(self._said) >= _RECORDS_MAX:
+                key = (record.name, record.levelno, "")  # all that it says
+        until_s, skipped = self._said.get(key, (0.0, 0))
+        if now_s < until_s:
+            self._said[key] = until_s, skipped + 1
+            return None
+        self._said[key] = now_s + _AGAIN_S, 0
+        return skipped
 
-def route_standard_logging(log: Log) -> None:
+
+def route_standard_logging(log: Log, clock: Clock) -> None:
     """Send what libraries log (grpc, asyncio) the same way. For a process's launcher: it replaces the root handlers."""
     root = logging.getLogger()
-    root.handlers[:] = [_Routed(log)]
+    root.handlers[:] = [_Routed(log, clock)]
     root.setLevel(logging.INFO if log.enabled("debug") else logging.WARNING)
 
 

@@ -72,6 +72,30 @@ def test_what_is_printed_to_a_reader_that_stalls_is_dropped_and_holds_up_nobody(
         process.wait()
 
 
+_WRITES_ON = """
+import sys
+from runtime.observe.console import never_wait
+never_wait()
+print("x" * 1_000, file=sys.stderr)
+print("begun", flush=True)
+sys.stdin.readline()
+print("heard again", file=sys.stderr)
+"""
+
+
+def test_what_was_dropped_is_told_once_the_reader_reads_again() -> None:
+    reading, writing = os.pipe()
+    _filled(writing)
+    command = (sys.executable, "-c", _WRITES_ON)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=writing)
+    assert process.stdout is not None and process.stdout.readline() == b"begun\n"
+    os.close(writing)
+    os.read(reading, 1 << 20)
+    process.communicate(b"go on\n", timeout=30)
+    assert os.read(reading, 1 << 20) == b"(1001 bytes were dropped here, since nobody took them)\nheard again\n"
+    os.close(reading)
+
+
 def test_what_is_printed_to_a_reader_that_reads_arrives() -> None:
     done = subprocess.run((sys.executable, "-c", _WRITES, "heeded"), capture_output=True, text=True, check=False)
     assert done.stdout.splitlines() == ["x" * 2_000 + f" {number}" for number in range(10)]

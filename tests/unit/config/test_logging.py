@@ -21,6 +21,13 @@ class _StoppedClock(SystemClock):
         return 1_700_000_000.25
 
 
+class FakeClock(SystemClock):
+    at_s = 100.0
+
+    def monotonic_s(self) -> float:
+        return self.at_s
+
+
 class _Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
@@ -123,8 +130,33 @@ def _root_handlers() -> Iterator[None]:
 @pytest.mark.usefixtures("_root_handlers")
 def test_what_libraries_log_goes_the_same_way() -> None:
     out = io.StringIO()
-    route_standard_logging(_json_log(out))
+    route_standard_logging(_json_log(out), SystemClock())
     logging.getLogger("grpc").warning("stream %s broke", 7)
     logging.getLogger("grpc").info("not shown")
     line = json.loads(out.getvalue())
     assert (line["event"], line["logger"], line["level"]) == ("stream 7 broke", "grpc", "warning")
+
+
+@pytest.mark.usefixtures("_root_handlers")
+def test_what_libraries_log_again_and_again_is_counted() -> None:
+    out = io.StringIO()
+    clock = FakeClock()
+    route_standard_logging(_json_log(out), clock)
+    for number in range(1_000):
+        logging.getLogger("grpc").warning("stream %s broke", number)
+    clock.at_s += 10.0
+    logging.getLogger("grpc").warning("stream %s broke", 1_000)
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [(line["event"], line.get("times_before")) for line in lines] == [
+        ("stream 0 broke", None),
+        ("stream 1000 broke", 999),
+    ]
+
+
+@pytest.mark.usefixtures("_root_handlers")
+def test_what_libraries_log_in_ever_other_words_is_counted_too() -> None:
+    out = io.StringIO()
+    route_standard_logging(_json_log(out), FakeClock())
+    for number in range(2_000):
+        logging.getLogger("asyncio").error(f"socket {number} broke")
+    assert 200 < len(out.getvalue().splitlines()) < 300

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from runtime.observe.repeats import Repeats, SaidAgain
 from runtime.ports import Cancellable, Fact
-from runtime.store.facts import CommitFailed, CommitterStopped
+from runtime.store.facts import CommitFailed, CommitterStopped, SettleFailed
 
 
 class Hands:
@@ -57,3 +57,28 @@ def test_facts_of_other_texts_and_of_less_weight_are_all_shown() -> None:
     for fact in [*facts, facts[-1]]:
         repeats.report(fact)
     assert shown == [*facts, facts[-1]]
+
+
+def test_a_flood_of_ever_other_texts_is_counted_by_its_class() -> None:
+    shown: list[Fact] = []
+    clock = Hands()
+    repeats = Repeats(shown.append, clock)
+    for number in range(5_000):
+        repeats.report(CommitFailed(f"ORD-{number}", 1))
+    assert [fact for fact in shown if isinstance(fact, CommitFailed)] == shown
+    count = len(shown)
+    assert 10 <= count <= 100
+    clock.turn()
+    assert shown[count:] == [SaidAgain("CommitFailed", "others of other texts", 5_000 - count, 10.0)]
+    clock.turn()
+    repeats.report(CommitFailed("ORD-1", 1))
+    assert shown[-1] == CommitFailed("ORD-1", 1), "once it has passed, single ones are shown again"
+
+
+def test_a_flood_of_one_class_hides_no_other() -> None:
+    shown: list[Fact] = []
+    repeats = Repeats(shown.append, Hands())
+    for number in range(5_000):
+        repeats.report(CommitFailed(f"ORD-{number}", 1))
+    repeats.report(SettleFailed("the disk is gone", 1.0))
+    assert shown[-1] == SettleFailed("the disk is gone", 1.0)
