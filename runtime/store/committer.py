@@ -61,7 +61,8 @@ class CommitterStats:
 class Committer:
     """Submits transitions to the store in groups. One per node.
 
-    `batch_max` bounds one transaction, `waiting_max` the queue behind it; a full queue refuses with Overloaded.
+    `batch_max` and `batch_bytes_max` bound one transaction, in which other nodes of a shared store wait; one transition
+    always goes, whatever its size. `waiting_max` bounds the queue behind it; a full queue refuses with Overloaded.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Committer:
         ports: Ports,
         *,
         batch_max: int = 256,
+        batch_bytes_max: int = 1_048_576,
         waiting_max: int = 10_000,
         slow_s: float = 1.0,
     ) -> None:
@@ -77,6 +79,7 @@ class Committer:
         self._store = store
         self._ports = ports
         self._batch_max = batch_max
+        self._batch_bytes_max = batch_bytes_max
         self.waiting_max = waiting_max
         self._slow_s = slow_s
         self._queue: deque[_Job] = deque()
@@ -115,7 +118,8 @@ class Committer:
         try:
             while self._queue:
                 await self._one_round()
-                batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._batch_max))]
+                batch = [self._queue.popleft()]
+                batch += self._more(batch)
                 missing = await self._commit(batch)
                 if missing:
                     self._give_up(await self._commit(missing))
@@ -162,11 +166,21 @@ class Committer:
 
         The queue is the only thing that both threads touch, and taking from its end is atomic.
         """
-        new: list[_Job] = []
-        while self._queue and len(jobs) + len(new) < self._batch_max:
-            new.append(self._queue.popleft())
+        new = self._more(jobs)
         jobs += new
         return [transition for transition, _ in new]
+
+    def _more(self, jobs: Sequence[_Job]) -> list[_Job]:
+        """What a batch with these still has room for, taken from the queue in order."""
+        room, room_bytes = self._batch_max - len(jobs), self._batch_bytes_max
+        room_bytes -= sum(transition.weight_bytes for transition, _ in jobs)
+        new: list[_Job] = []
+        while self._queue and len(new) < room:
+            room_bytes -= self._queue[0][0].weight_bytes
+            if room_bytes < 0:
+                break
+            new.append(self._queue.popleft())
+        return new
 
     async def _settle(self, jobs: list[_Job], batch: Sequence[Transition]) -> list[_Job]:
         self._ports.reach(Failpoint.COMMIT_UNKNOWN)

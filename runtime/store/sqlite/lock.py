@@ -1,7 +1,14 @@
 """The lock beside the file, `<file>-lock`, by which local nodes take turns at writing; and who holds a lock.
 
 SQLite lets writers wait by asking again after a pause, which starves some of them (measured: 40 to 1 between two
-processes). A process that blocks in flock is woken as soon as the lock is free.
+processes). A process that blocks in flock is woken as soon as the lock is free; but who has just released it may take
+it again before the woken one runs. So vital work (a lease) announces that it waits, and all else gives way:
+
+    vital     announce ▸ acquire ▸ withdraw ▸ work ▸ release
+    the rest  give_way (while another process has announced) ▸ acquire ▸ work ▸ release
+
+By that vital work waits for one turn of each other process at the most. The announcement is a lock, too, on a byte of
+the same file: it ends with its process, and asking for it takes nothing.
 """
 
 from __future__ import annotations
@@ -9,6 +16,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import struct
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,16 +26,60 @@ from runtime.errors import StoreBusy, StoreReadOnly, StoreUnavailable
 __all__ = ["FileLock", "describe_writer", "users_of"]
 
 _LOCKS = Path("/proc/locks")  # Linux; elsewhere holders stay unnamed
+_GIVE_WAY_S = 1.0  # in vain beyond it: who waits is frozen
+_ASK_AGAIN_S = 0.001
+_BYTE_LOCK = "hhqqi4x"  # struct flock: kind, whence, first byte, how many (0: all to the end), process
+_HAS_BYTE_LOCKS = hasattr(fcntl, "F_OFD_SETLK")  # Linux; elsewhere nobody announces, and nobody gives way
 _WRITE_BYTE = 120  # of `<file>-shm`: locked by SQLite while a connection writes
 
 
 class FileLock:
-    """An exclusive lock between processes and between stores of one process. One thread at a time may use it."""
+    """An exclusive lock between processes and between stores of one process.
+
+    One thread at a time may use it; only `announce` may be called by another one.
+    """
 
     def __init__(self, store_path: Path) -> None:
         self._store_path = store_path
         self._path = Path(f"{store_path}-lock")
         self._descriptor = -1
+        self._in_vain = False  # somebody has announced vital work, and does not come to it
+
+    def announce(self) -> None:
+        """Vital work waits for the lock: from now on the others give way. Never waits itself."""
+        self._put(fcntl.F_RDLCK)
+
+    def withdraw(self) -> None:
+        self._put(fcntl.F_UNLCK)
+
+    def give_way(self, wait: Callable[[float], bool]) -> None:
+        """Wait while vital work of others does, for a second at the most; `wait` pauses and says to wait no longer.
+
+        Who was given way to in vain is given way to no more, nor is anybody else until that one has gone.
+        """
+        waited_s = 0.0
+        while self._is_announced():
+            if self._in_vain or wait(_ASK_AGAIN_S):
+                return
+            waited_s += _ASK_AGAIN_S
+            self._in_vain = waited_s >= _GIVE_WAY_S
+        self._in_vain = False
+
+    def _put(self, kind: int) -> None:
+        if self._descriptor >= 0 and _HAS_BYTE_LOCKS:
+            with suppress(OSError):  # a kernel or file system without such locks: then nobody gives way
+                fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLK, struct.pack(_BYTE_LOCK, kind, os.SEEK_SET, 0, 1, 0))
+
+    def _is_announced(self) -> bool:
+        """By others; what we have announced ourselves does not count."""
+        if self._descriptor < 0 or not _HAS_BYTE_LOCKS:
+            return False
+        asked = struct.pack(_BYTE_LOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 1, 0)
+        try:
+            found = fcntl.fcntl(self._descriptor, fcntl.F_OFD_GETLK, asked)
+        except OSError:
+            return False
+        return bool(struct.unpack(_BYTE_LOCK, found)[0] != fcntl.F_UNLCK)
 
     def acquire(self) -> None:
         """Wait until the lock is ours, however long. Raises StoreReadOnly, StoreUnavailable."""

@@ -3,8 +3,9 @@
     coroutine ──run──▶ queue ──▶ thread: [file lock] ▶ claim ▶ work ──call_soon_threadsafe──▶ coroutine
 
 What keeps a node alive (its lease) has a lane of its own: it goes before all that waits, and is never refused for
-what others have queued. A job that waits too long for its turn is taken back (StoreBusy); one that has begun is never
-interrupted: cancelling the coroutine that awaits it changes nothing about the work.
+what others have queued; and other processes give way to it at the file lock. A job that waits too long for its turn is
+taken back (StoreBusy); one that has begun is never interrupted: cancelling the coroutine that awaits it changes nothing
+about the work.
 """
 
 from __future__ import annotations
@@ -119,6 +120,7 @@ class Worker:
         self._vital: deque[_Job[Any] | _Note] = (
             deque()
         )  # each has a place in the queue too, by which the thread wakes up
+        self._hurry = threading.Event()  # set when a vital job has come: to wait for others' no longer
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None  # of whoever started it: asking each time is a system call
 
@@ -131,7 +133,8 @@ class Worker:
     async def run(self, work: Callable[[], T], *, vital: bool = False, wait_s: float | None = None) -> T:
         """Do it on the thread, before all others if vital. Raises what it does; StoreBusy if it can't begin in time.
 
-        A vital job waits for the one that has begun, and for the file lock, and for nothing else.
+        A vital job waits for the one that has begun, for one turn of each other process at the file lock, and for
+        nothing else.
         """
         if self._thread is None:
             raise StoreUnavailable(f"the store is closed ({self._name}); open it first")
@@ -141,7 +144,10 @@ class Worker:
         assert self._loop is not None  # since `start`
         job = _Job(work, self._loop)
         if vital:
+            if self._lock is not None:
+                self._lock.announce()  # the thread may stand at the lock, for another job
             self._vital.append(job)
+            self._hurry.set()
         self._jobs.put(job)
         deadline = self._clock.call_later(self._wait_s if wait_s is None else wait_s, self._take_back, job)
         try:
@@ -156,6 +162,7 @@ class Worker:
         """
         if self._thread is not None and self._note.put(work):
             self._vital.append(self._note)
+            self._hurry.set()
             self._jobs.put(self._note)
 
     async def stop(self, last: Callable[[], None], *, wait_s: float | None = None) -> None:
@@ -207,7 +214,13 @@ class Worker:
 
     def _do_locked(self, job: _Job[Any] | _Note, lock: FileLock) -> None:
         try:
+            self._hurry.clear()
+            if self._vital:
+                lock.announce()
+            else:
+                lock.give_way(self._hurry.wait)
             lock.acquire()
+            lock.withdraw()
         except Exception as error:  # noqa: BLE001 -- carried over to the coroutine that waits, where it is raised
             if job.claim():
                 job.post(job.fail, error)

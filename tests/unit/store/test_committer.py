@@ -19,7 +19,7 @@ from runtime.store.facts import (
     CommitterStopped,
     SettleFailed,
 )
-from runtime.store.records import Verdict
+from runtime.store.records import Transition, Verdict
 from runtime.testing.conformance.samples import SHARD, mail_row, post, turn
 from tests.unit.store.scripted_store import LOST_AFTER, LOST_BEFORE, ScriptedStore
 
@@ -51,12 +51,14 @@ class Clock:
 class World:
     """A committer over a store that fails as told."""
 
-    def __init__(self, *, batch_max: int = 256, waiting_max: int = 10_000) -> None:
+    def __init__(self, *, batch_max: int = 256, batch_bytes_max: int = 1_048_576, waiting_max: int = 10_000) -> None:
         self.facts: list[Fact] = []
         self.clock = Clock()
         self.ports: Ports = replace(system_ports(self.facts.append), clock=self.clock)
         self.store = ScriptedStore(self.ports)
-        self.committer = Committer(self.store, self.ports, batch_max=batch_max, waiting_max=waiting_max)
+        self.committer = Committer(
+            self.store, self.ports, batch_max=batch_max, batch_bytes_max=batch_bytes_max, waiting_max=waiting_max
+        )
 
     def facts_of(self, kind: type[Fact]) -> list[Fact]:
         return [fact for fact in self.facts if isinstance(fact, kind)]
@@ -116,6 +118,37 @@ async def test_a_batch_is_bounded_and_the_order_is_kept() -> None:
     await world.committer.close()
     assert world.store.batches == [4, 4, 2]
     assert order == list(range(10))
+
+
+async def test_a_batch_is_bounded_in_bytes_but_one_transition_always_goes() -> None:
+    world, order = World(batch_bytes_max=10_000), list[int]()
+    for number, size in enumerate((3_000, 3_000, 3_000, 50_000, 10, 10, 8_800, 100)):
+        row = mail_row(number, envelope=b"x" * size)
+        world.committer.submit(post(row), lambda _, number=number: order.append(number))  # type: ignore[misc]
+    await world.committer.close()
+    assert world.store.batches == [2, 1, 1, 2, 2]
+    assert order == list(range(8))
+
+
+async def test_a_batch_of_many_rows_is_bounded_however_small_they_are() -> None:
+    world, told = World(batch_bytes_max=256 * 100), Told()
+    for number in range(4):
+        rows = tuple(mail_row(100 * number + one) for one in range(60))
+        world.committer.submit(Transition(mail=rows), told.append)
+    await world.committer.close()
+    assert world.store.batches == [1, 1, 1, 1]
+
+
+async def test_what_joins_a_commit_stays_within_its_bytes() -> None:
+    world, told = World(batch_bytes_max=10_000), Told()
+    world.store.gate, world.store.tops_up = asyncio.Event(), True
+    world.committer.submit(post(mail_row(0, envelope=b"x" * 3_000)), told.append)
+    await until(lambda: bool(world.store.batches))
+    for number in range(1, 5):
+        world.committer.submit(post(mail_row(number, envelope=b"x" * 3_000)), told.append)
+    world.store.gate.set()
+    await world.committer.close()
+    assert world.store.batches == [2, 2, 1]
 
 
 async def test_a_full_queue_refuses_and_takes_again_when_there_is_room() -> None:
