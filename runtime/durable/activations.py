@@ -182,8 +182,8 @@ class Activations:
 
     def lends(self, activation: Activation, state: Message, first: Envelope) -> bool:
         """Drop an actor that this build cannot run, if another node does."""
-        lack = self.loans.lack(state, first)
-        if lack is None:
+        versioned = self.loans.versioned
+        if versioned is None or (lack := versioned.lacks(state, first.key, first.type)) is None:
             return False
         if activation.shard not in self.shards:
             self.guests.forget(activation.address)  # its owner has asked the wrong one

@@ -16,10 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from google.protobuf.message import Message
-
 from protos import mesh_pb2
-from runtime.durable.behaviour import Lack, Versioned
+from runtime.durable.behaviour import Versioned
 from runtime.durable.elsewhere import waits_too_long
 from runtime.durable.facts import ActorLent
 from runtime.durable.feeder import Feeder
@@ -78,15 +76,11 @@ class Loans:
 
     def __init__(self, kind: Kind, carriers: Carriers, feeder: Feeder) -> None:
         self._kind = kind
-        self._versioned = kind.behaviour if isinstance(kind.behaviour, Versioned) else None
+        self.versioned = kind.behaviour if isinstance(kind.behaviour, Versioned) else None
         self._carriers = carriers
         self._feeder = feeder
         self._loans: dict[Address, _Loan] = {}
         self.is_empty = True  # an attribute, for each delivery asks
-
-    def lack(self, state: Message, first: Envelope) -> Lack | None:
-        """What this build lacks to run an actor, if builds may have different versions of the kind."""
-        return None if self._versioned is None else self._versioned.lacks(state, first.key, first.type)
 
     def lend(self, first: Envelope, shard: int, needs: str) -> bool:
         """Have a node run what waits for an actor, from `first` on. False: there is none, or it cannot be told now.
