@@ -136,13 +136,17 @@ def shards(session: Session, as_json: bool) -> None:
 @admin.command("sagas")
 @click.option(
     "--status",
-    type=click.Choice(["running", "compensating", "completed", "compensated", "stuck", WAITS]),
-    default=None,
-    help="Only those in this status.",
+    "statuses",
+    type=click.Choice(["running", "compensating", "completed", "compensated", "stuck", WAITS, "unreadable"]),
+    multiple=True,
+    help="Only those in this status; given again, in one of these.",
 )
 @click.option("--kind", default="", help="Only those of this kind.")
 @click.option("--key", default="", metavar="PREFIX", help="Only those whose key begins like this.")
-@click.option("--idle", type=SECONDS, default=0.0, metavar="SECONDS", help="Only without progress for so long.")
+@click.option(
+    "--idle", "idle_s", type=SECONDS, default=0.0, metavar="SECONDS", help="Only without progress for so long."
+)
+@click.option("--age", "age_s", type=SECONDS, default=0.0, metavar="SECONDS", help="Only begun so long ago.")
 @click.option(
     "--exit-code",
     is_flag=True,
@@ -151,18 +155,9 @@ def shards(session: Session, as_json: bool) -> None:
 @_limit
 @_as_json
 @click.pass_obj
-def list_sagas(
-    session: Session,
-    status: str | None,
-    kind: str,
-    key: str,
-    idle: float,
-    exit_code: bool,
-    limit: int,
-    as_json: bool,
-) -> None:
+def list_sagas(session: Session, /, exit_code: bool, limit: int, as_json: bool, kind: str, **chosen: Any) -> None:
     """Saga instances, longest without progress first. `processes` lists what choreographies do."""
-    wanted = Wanted(status=status or "", kind=kind, key=key, idle_s=idle)
+    wanted = Wanted(kind=kind, **chosen)
     found = session.run(lambda store: sagas(store, wanted))
     shown = found[:limit]
     _show(as_json, [asdict(entry) for entry in shown], tables.sagas_table(shown, session.now_s()), "no saga")

@@ -75,11 +75,15 @@ class Wanted:
     kind: str = ""
     key: str = ""  # how the key begins
     idle_s: float = 0.0  # without progress for at least as long
+    age_s: float = 0.0  # begun at least as long ago
+    statuses: tuple[str, ...] = ()  # any of these
 
     def fits(self, entry: SagaEntry, now_s: float) -> bool:
         return (
-            (not self.status or entry.status == self.status)
+            self.status in ("", entry.status)
+            and (not self.statuses or entry.status in self.statuses)
             and entry.key.startswith(self.key)
+            and entry.started_at_s <= now_s - self.age_s
             and entry.last_progress_at_s <= now_s - self.idle_s
         )
 

@@ -34,6 +34,7 @@ __all__ = [
     "shards_table",
 ]
 
+_CHARS_MAX = 4_000  # of one text in a table
 _STYLES = {
     Status.HANDLED: "green",
     Status.FIRED: "green",
@@ -48,8 +49,13 @@ _STYLES = {
 
 
 def printable(text: str) -> Text:
-    """Text from the store as it may be shown: control characters escaped, so that no key can drive a terminal."""
-    return Text("".join(char if char.isprintable() else repr(char)[1:-1] for char in text))
+    """Text from the store as it may be shown: control characters escaped, so that no key can drive a terminal.
+
+    What is very long is cut: to lay it out would take minutes, and nobody reads it. JSON has all of it.
+    """
+    shown = Text("".join(char if char.isprintable() else repr(char)[1:-1] for char in text[:_CHARS_MAX]))
+    more = len(text) - _CHARS_MAX
+    return shown.append(f"... ({more:,} characters more, which --json shows)", "dim") if more > 0 else shown
 
 
 def clock_of(node: NodeRow) -> Text:

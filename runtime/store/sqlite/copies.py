@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 import apsw
 
-from runtime.errors import StoreBusy, StoreCorrupt, StoreReadOnly, StoreUnavailable
+from runtime.errors import StoreBusy, StoreCorrupt, StoreFull, StoreReadOnly, StoreUnavailable
 from runtime.store.sqlite.connection import connect, connect_to_view, translated
 from runtime.store.sqlite.lock import FileLock, users_of
 from runtime.store.sqlite.queries import schema_steps
@@ -98,13 +98,23 @@ def _copy(source: Path, target: Path) -> None:
     with translated(source), closing(connect_to_view(source, busy_s=_BUSY_S)) as original:
         identify(original, source, schema_steps())
         with closing(apsw.Connection(str(target))) as copy:
-            with copy.backup("main", original, "main") as backup:
+            with copy.backup("main", original, "main") as backup, _room(target):
                 backup.step()  # all pages at one instant, whatever is written meanwhile
             found = str(copy.execute("pragma integrity_check(1)").get)
     if found != "ok":
         _remove(target)
         raise StoreCorrupt(f"{source} is damaged ({found}); restore an older backup")
     _remove_logs(target)
+
+
+@contextmanager
+def _room(target: Path) -> Iterator[None]:
+    """It is the copy's disk that is full, not that of what is copied."""
+    try:
+        yield
+    except apsw.FullError as error:
+        folder = target.parent.parent if target.parent.suffix == ".part" else target.parent
+        raise StoreFull(f"there is no room for the copy in {folder}; free some, or copy to another disk") from error
 
 
 def _share(part: Path, like: Path) -> None:

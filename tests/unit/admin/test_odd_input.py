@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from actors.screen import order_text, plain
 from protos.orders_pb2 import Order
-from protos.sales_pb2 import OrderLine
+from protos.sales_pb2 import OrderLine, OrderState
 from runtime.admin.commands import admin
 from runtime.admin.session import Session
 from runtime.store.memory import MemoryStore
@@ -88,3 +88,22 @@ def test_an_instant_that_no_calendar_has_is_shown(store: MemoryStore) -> None:
         assert run(store, "conversation", "ORD-1", "--format", form).exit_code == 0
     for command in (("explain", "ORD-1"), ("explain", "ORD-1", "--json"), ("dead-letters",)):
         assert run(store, *command).exit_code == 0
+
+
+def test_a_status_that_is_given_twice_means_both(store: MemoryStore) -> None:
+    stuck, unreadable = replace(saga("A", status=SAGA.STUCK)), replace(saga("B"), state=b"\xff")
+    asyncio.run(fill(store, stuck, unreadable, saga("C")))
+    asyncio.run(join(store, "one", kinds=("order-process",)))
+    listed = run(store, "sagas", "--json", "--status", "stuck", "--status", "unreadable").stdout
+    assert {one["key"] for one in json.loads(listed)} == {"A", "B"}
+    assert {one["key"] for one in json.loads(run(store, "sagas", "--json", "--age", "0").stdout)} == {"A", "B", "C"}
+
+
+def test_a_state_of_megabytes_is_cut_for_people_and_whole_in_json(store: MemoryStore) -> None:
+    state = OrderState(order_id="ORD-1", reason="ü" * 3_000_000).SerializeToString()
+    asyncio.run(fill(store, actor("sales", state=state), mail(2, parked="x" * 100_000)))
+    shown = run(store, "explain", "ORD-1", "--kind", "sales").stdout
+    assert len(shown) < 20_000 and "characters more, which --json shows" in shown
+    assert len(json.loads(run(store, "explain", "ORD-1", "--json").stdout)[1]["state"]["reason"]) == 3_000_000
+    assert len(run(store, "dead-letters").stdout) < 200_000
+    assert len(run(store, "conversation", "ORD-1").stdout) < 200_000

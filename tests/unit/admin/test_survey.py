@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from runtime.admin.survey import Wanted, kinds_of, nodes_of, sagas, shards_of
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Subscription
@@ -55,6 +57,20 @@ async def test_every_open_step_is_named_and_dead_letters_are_counted(store: Memo
     one, other = await sagas(store, limit=10)
     assert (one.step, one.dead_letters, one.needs_a_person) == ("bill, label", 1, True)
     assert (other.dead_letters, other.needs_a_person) == (0, False)
+
+
+async def test_sagas_are_chosen_by_several_statuses_and_by_when_they_began(store: MemoryStore) -> None:
+    await join(store, "orchestration-1", kinds=("order-process",))
+    now_s = (await store.cluster()).now_s
+    for number, status in enumerate((SAGA.RUNNING, SAGA.STUCK, SAGA.COMPLETED)):
+        record = SAGA(definition="x", status=status, started_at_s=now_s - 100.0 * number, last_progress_at_s=now_s)
+        await fill(store, replace(saga(f"ORD-{number}"), state=record.SerializeToString()))
+    some = await sagas(store, Wanted(statuses=("running", "stuck")))
+    assert {entry.key for entry in some} == {"ORD-0", "ORD-1"}
+    assert {entry.key for entry in await sagas(store, Wanted(age_s=50.0))} == {"ORD-1", "ORD-2"}
+    assert {entry.key for entry in await sagas(store, Wanted(statuses=("stuck", "completed"), age_s=150.0))} == {
+        "ORD-2"
+    }
 
 
 async def test_sagas_are_chosen_by_kind_key_and_age(store: MemoryStore) -> None:

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from runtime.adapters import system_ports
 from runtime.admin.commands import admin
-from runtime.errors import StoreCorrupt, StoreUnavailable
+from runtime.errors import StoreCorrupt, StoreFull, StoreUnavailable
 from runtime.store.sqlite import SqliteStore
 from runtime.store.sqlite.copies import back_up, restore
 
@@ -172,3 +172,29 @@ async def test_what_root_restores_or_locks_still_belongs_to_who_runs_the_nodes(f
         await made(store)  # as the node does
     finally:
         os.seteuid(0)
+
+
+async def test_a_copy_without_room_names_its_own_disk_and_leaves_nothing(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    await made(path)
+
+    class Full:
+        def __enter__(self) -> "Full":
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def step(self) -> None:
+            raise apsw.FullError("database or disk is full")
+
+    class Small(apsw.Connection):
+        def backup(self, *_: object) -> Full:  # type: ignore[override]
+            return Full()
+
+    monkeypatch.setattr(apsw, "Connection", Small)
+    with pytest.raises(StoreFull, match=f"no room for the copy in {small};"):
+        back_up(path, small / "copy.db")
+    assert not list(small.iterdir())
