@@ -98,8 +98,8 @@ class Loans:
 
     def _is_told(self, address: Address, needs: str) -> bool:
         loan, hosts = self._loans.get(address), self._carriers.of(needs)
-        if loan is None or loan.host not in hosts or loan.unheard >= _UNHEARD_MAX:
-            others = [one for one in hosts if loan is None or one != loan.host]
+        others = [one for one in hosts if loan is None or one != loan.host]
+        if loan is None or loan.host not in hosts or (loan.unheard >= _UNHEARD_MAX and others):
             if not others:
                 return False
             loan = _Loan(max(others, key=lambda one: _score(one, address)), self._died(loan))

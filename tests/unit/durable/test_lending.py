@@ -166,6 +166,20 @@ def test_a_member_that_cannot_be_reached_is_given_up_for_another_in_the_end() ->
     with_an_older_instance(scenario)
 
 
+def test_the_only_node_that_has_its_version_is_tried_until_it_hears() -> None:
+    async def scenario(local: LocalNode, wires: Wires) -> None:
+        wires.learn(other("b"))
+        wires.deaf.add("b")
+        await tell(local, 1, OrderBilled(order_id="ORD-1"))
+        await local.sleep(300)
+        assert not wires.asked() and local.facts_of(MessagePutOff)
+        wires.deaf.clear()
+        await local.sleep(70)
+        assert set(wires.sent) == {("b", WHERE, "")}
+
+    with_an_older_instance(scenario)
+
+
 def test_a_carrier_that_never_takes_it_delays_the_dead_letter_no_longer_than_is_set() -> None:
     async def scenario(local: LocalNode, wires: Wires) -> None:
         wires.learn(other("two"))
