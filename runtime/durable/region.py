@@ -115,7 +115,7 @@ class Region:
 
     def route(self, envelope: Envelope) -> None:
         """Send a committed message on its way."""
-        if envelope.due_at_s > self._ports.clock.now_s():
+        if envelope.due_at_s and envelope.due_at_s > self._ports.clock.now_s():
             return  # not due: the sweep of its owner finds it in time
         kind = envelope.kind
         shard = shard_of(envelope.key, self._limits.shards_per_kind)
