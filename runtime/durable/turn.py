@@ -135,27 +135,28 @@ class Turn:
     async def _handle(
         self, envelope: Envelope, message: Message, failed_before: int, *, do_failed: bool = False
     ) -> None:
-        policy, runs = self._kind.behaviour.retries, 0
+        kind, runs = self._kind, 0
+        policy = kind.behaviour.retries
         if failed_before and not self.ran:
             self._keeper.is_careful = True
         self.ran.append(envelope.id)
         while True:
             runs += 1
             outbox = Outbox(self.draft, envelope)
-            self._kind.ports.reach(Failpoint.HANDLER_CALLED)
+            kind.ports.reach(Failpoint.HANDLER_CALLED)
             try:
-                decision = await self._decide(envelope, message, failed_before, outbox, do_failed)
+                delivery = self._delivery(envelope, message, failed_before, outbox, do_failed)
+                decision = await invoke(kind.behaviour, self.state, delivery, kind.ports, kind.limits.handler_timeout_s)
+                outbox.take(decision)
                 self._keeper.keep()
             except Exception as error:  # a handler's failure; an order to end is none
-                self._kind.ports.reach(Failpoint.HANDLER_FAILED)
+                kind.ports.reach(Failpoint.HANDLER_FAILED)
                 failed = failed_before + runs
                 text = text_of(error)
                 if self._keeper.is_unkept:
                     raise TurnLost(f"{envelope.type} {envelope.id.hex()} failed in it: {text}") from error
                 self._restore(message, envelope)
-                if isinstance(error, NotCarried) and elsewhere.leave(
-                    self._kind, self.draft, envelope, text, failed_before
-                ):
+                if isinstance(error, NotCarried) and elsewhere.leave(kind, self.draft, envelope, text, failed_before):
                     return
                 if isinstance(error, FinalError | InvalidMessage | NotCarried) or failed >= policy.runs_max:
                     if not self._put_off(envelope, text, failed):
@@ -165,15 +166,15 @@ class Turn:
                     self._retry_later(envelope, text, failed)
                     return
             else:
-                self._kind.ports.reach(Failpoint.HANDLER_RETURNED)
+                kind.ports.reach(Failpoint.HANDLER_RETURNED)
                 self._accept(envelope, decision, outbox, failed_before + runs)
                 return
 
-    async def _decide(
+    def _delivery(
         self, envelope: Envelope, message: Message, failed_before: int, outbox: Outbox, do_failed: bool
-    ) -> Decision:
-        kind, draft = self._kind, self.draft
-        delivery = Delivery(
+    ) -> Delivery:
+        draft = self.draft
+        return Delivery(
             envelope,
             message,
             draft.now_s,
@@ -181,12 +182,9 @@ class Turn:
             0 if draft.row is None and not draft.history else draft.revision,
             outbox.next_id,
             do_failed,
-            kind.limits.message_bytes_max,
+            self._kind.limits.message_bytes_max,
             draft.timers[envelope.timer].first_id if envelope.timer else b"",
         )
-        decision = await invoke(kind.behaviour, self.state, delivery, kind.ports, kind.limits.handler_timeout_s)
-        outbox.take(decision)
-        return decision
 
     def _accept(self, envelope: Envelope, decision: Decision, outbox: Outbox, attempts: int) -> None:
         draft = self.draft
