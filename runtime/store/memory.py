@@ -83,13 +83,13 @@ class MemoryStore(BusyNotes):
             found = (0, b"") if row is None else (row.revision, row.last_id)
             if found != (transition.expected.revision, transition.expected.last_id):
                 return Verdict.CONFLICT
-        waiting = self._mail.get(transition.slice, {})
+        waiting, key = self._mail.get(transition.slice, {}), transition.key
         rescheduled = [row.id for row in transition.rescheduled]
         needed = [*transition.consumed, *transition.given_up, *rescheduled]
-        if len(set(needed)) < len(needed) or any((transition.key, id) not in waiting for id in needed):
+        if len(set(needed)) < len(needed) or any((key, id) not in waiting for id in needed):
             return Verdict.GONE
         to_run = transition.consumed if transition.actor is None else (*transition.consumed, *rescheduled)
-        if any(waiting[transition.key, id].parked for id in to_run):
+        if any(waiting[key, id].parked for id in to_run):
             return Verdict.GONE
         written = [(row.conversation, row.id) for row in transition.history]
         if len(set(written)) < len(written) or any(self._is_handled(*key) for key in written):
@@ -100,15 +100,14 @@ class MemoryStore(BusyNotes):
         return Verdict.COMMITTED
 
     def _apply(self, transition: Transition) -> None:
-        waiting = self._mail.setdefault(transition.slice, {})
+        waiting, key = self._mail.setdefault(transition.slice, {}), transition.key
         for id in (*transition.consumed, *transition.given_up):
-            gone = waiting.get((transition.key, id))
-            if gone is not None and not gone.sequence:
+            gone = waiting.pop((key, id))
+            if not gone.sequence:
                 self._posted.pop((gone.conversation, gone.id), None)
-            del waiting[transition.key, id]
         for row in transition.rescheduled:
-            waiting[transition.key, row.id] = replace(
-                waiting[transition.key, row.id],
+            waiting[key, row.id] = replace(
+                waiting[key, row.id],
                 due_at_s=row.due_at_s,
                 attempts=row.attempts,
                 parked=row.parked,
@@ -191,7 +190,7 @@ class MemoryStore(BusyNotes):
         rows = [
             (row.due_at_s, row.key, row)
             for row in self._actors.values()
-            if row.kind == kind and row.shard in shards and row.due_at_s is not None and row.due_at_s <= before_s
+            if row.due_at_s is not None and row.due_at_s <= before_s and row.kind == kind and row.shard in shards
         ]
         return [row for _, _, row in sorted(rows, key=lambda entry: entry[:2])[:limit]]
 

@@ -189,11 +189,12 @@ STORE = (
         (
             Edit(
                 MemoryStore._verdict,
-                "if len(set(needed)) < len(needed) or any((transition.key, id) not in waiting for id in needed):",
+                "if len(set(needed)) < len(needed) or any((key, id) not in waiting for id in needed):",
                 "if len(set(needed)) < len(needed):",
             ),
             Edit(MemoryStore._verdict, "or any(self._is_handled(*key) for key in written)", ""),
-            Edit(MemoryStore._apply, "del waiting[transition.key, id]", "waiting.pop((transition.key, id), None)"),
+            Edit(MemoryStore._apply, "gone = waiting.pop((key, id))", "gone = waiting.pop((key, id), None)"),
+            Edit(MemoryStore._apply, "if not gone.sequence:", "if gone is not None and not gone.sequence:"),
             Edit(MemoryStore._apply, "for row in transition.rescheduled:", "for row in ():"),
         ),
         workload="random",

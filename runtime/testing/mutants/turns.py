@@ -269,7 +269,7 @@ TURNS = (
         "parked-runs-all-the-same",
         "A late copy of a push runs a message that was parked, and whose sender was told that it failed.",
         (
-            Edit(MemoryStore._verdict, "if any(waiting[transition.key, id].parked for id in to_run):", "if False:"),
+            Edit(MemoryStore._verdict, "if any(waiting[key, id].parked for id in to_run):", "if False:"),
             Edit(Feeder._read, "if not row.parked", "if True"),
         ),
         workload="random",
