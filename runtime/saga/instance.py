@@ -86,7 +86,10 @@ class Instance:
     def find(self, command_id: bytes) -> tuple[StepDefinition, StepRecord, bool] | None:
         """The step that sent this command, and whether it was its undo."""
         for step, taken in zip(self.definition.steps, self.steps, strict=False):
-            if command_id == taken.command_id or command_id in taken.earlier_ids or command_id in taken.faulted_ids:
+            if command_id == taken.command_id:  # as nearly always, and the other fields cost more to read
+                return step, taken, False
+        for step, taken in zip(self.definition.steps, self.steps, strict=False):
+            if command_id in taken.earlier_ids or command_id in taken.faulted_ids:
                 return step, taken, False
             if command_id == taken.undo_id or command_id in taken.earlier_undo_ids:
                 return step, taken, True
@@ -116,8 +119,9 @@ class Instance:
         body = self._body(step, "do", command)
         taken.address = address_of(step.command.kind, key)
         taken.command_id = self._id_for(command, body, taken.address)
-        for id in [one for one in taken.earlier_ids if one in taken.faulted_ids]:
-            taken.earlier_ids.remove(id)  # whoever answers this command knows what became of that one
+        if taken.earlier_ids:
+            for id in [one for one in taken.earlier_ids if one in taken.faulted_ids]:
+                taken.earlier_ids.remove(id)  # whoever answers this command knows what became of that one
         taken.status = StepRecord.ASKED
         taken.attempts += 1
         taken.asked_at_s = self.now_s

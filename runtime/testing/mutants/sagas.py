@@ -197,8 +197,8 @@ SAGAS = (
         (
             Edit(
                 Instance.find,
-                "if command_id == taken.command_id or",
-                "if command_id in [one.command_id for one in self.steps if one.address == taken.address] or",
+                "if command_id == taken.command_id:",
+                "if command_id in [one.command_id for one in self.steps if one.address == taken.address]:",
             ),
         ),
         workload="random",
