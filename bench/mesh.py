@@ -261,7 +261,7 @@ def _show(report: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Messages per second between two nodes.")
+    parser = argparse.ArgumentParser(prog="python -m bench.mesh", description="Messages per second between two nodes.")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--receive", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()

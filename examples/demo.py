@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from argparse import ArgumentParser, RawTextHelpFormatter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -255,6 +256,8 @@ async def perform(console: Console) -> int:
 
 
 def main() -> None:
+    about = __doc__ or ""
+    ArgumentParser("python -m examples.demo", description=about, formatter_class=RawTextHelpFormatter).parse_args()
     console = Console(width=None if sys.stdout.isatty() else 150)
     try:
         sys.exit(asyncio.run(perform(console)))

@@ -22,7 +22,7 @@ import click
 import uvloop
 
 from runtime.adapters import SystemClock, Watchdog, check_open_files, end_within, run_to_its_end, system_ports
-from runtime.config import Settings, load_settings, strange_variables
+from runtime.config import ENV_PREFIX, Settings, load_settings, strange_variables
 from runtime.errors import AddressInUse, AmendsError, InvalidSettings, NodeNameTaken, StoreError
 from runtime.failures import stack_of, text_of
 from runtime.host import Node, Register
@@ -64,6 +64,7 @@ def launch(catalogue: Catalogue, *, register: Sequence[Register] = ()) -> None:
         "Nodes find each other through the store. SIGTERM, SIGHUP or Ctrl-C drains the node: it finishes what it has "
         "begun, hands its work over and exits with 0. Other exit codes: 1 failed, 3 store, 4 address taken, "
         "5 name taken, 6 drain cut short, 64 wrong setting.",
+        epilog=_settings_without_a_flag(),
     )
     @click.argument("services", nargs=-1, metavar="[SERVICE]...")
     @click.option("--store", metavar="URL", help="Where everything is kept.  [default: sqlite:///amends.db]")
@@ -223,3 +224,12 @@ async def _until_told(node: Node, told: asyncio.Event, tasks: Any) -> BaseExcept
 
 def _exit_code(error: BaseException) -> int:
     return next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1)
+
+
+def _settings_without_a_flag() -> str:
+    flags = ("services", "store", "listen", "advertise", "name", "log_format", "log_level")
+    others = [f"{name} {field.default}" for name, field in Settings.model_fields.items() if name not in flags]
+    return (
+        f"Each option may come from the environment ({ENV_PREFIX} and its name in capitals, as in {ENV_PREFIX}STORE) or "
+        f"from FILE, and so may these, with their defaults: {', '.join(others)}. docs/operations.md says what they mean."
+    )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from runtime.config import Settings
 
 ROOT = Path(__file__).parents[3]
 MODULES = ("runtime.admin", "actors.client", "runtime.testing")
@@ -129,3 +132,19 @@ def test_a_node_shows_its_help_or_says_why_not_and_a_wrong_option_is_a_wrong_set
 def test_an_error_that_is_not_about_the_output_is_not_hidden() -> None:
     code, _, err = _run("-c", SHOWS.format("raise click.ClickException('no')"))
     assert (code, err) == (1, "Error: no\n")
+
+
+@pytest.mark.parametrize("module", ["examples.demo", "examples.storm", "bench.mesh", "bench.actors", "bench.orders"])
+def test_what_is_asked_for_help_says_what_it_is_and_does_nothing_else(module: str) -> None:
+    code, output, _ = _run("-m", module, "--help", COLUMNS="120")
+    out = output.decode()
+    assert code == 0
+    assert re.search(rf"^usage: python -m {module}( |$)", out, re.IGNORECASE | re.MULTILINE), out
+    assert re.search(r"^ *-(h, -)?-help", out, re.MULTILINE), out
+
+
+def test_a_node_names_every_setting_with_its_default() -> None:
+    _, output, _ = _run("node.py", "--help")
+    told = " ".join(output.decode().split())
+    for name, field in Settings.model_fields.items():
+        assert f"--{name.replace('_', '-')} " in told or f"{name} {field.default}" in told or name == "services", name
