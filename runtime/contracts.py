@@ -17,10 +17,11 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from protos import contract_pb2, durable_pb2
-from runtime.envelope import check_key
+from runtime.envelope import check_key, wrong_kind
 from runtime.errors import InvalidDefinition, InvalidMessage, UnknownMessageType
 
 __all__ = [
+    "RUNTIMES_OWN",
     "Contract",
     "Contracts",
     "condition_text",
@@ -30,6 +31,9 @@ __all__ = [
     "is_message_type",
     "meets",
 ]
+
+RUNTIMES_OWN = "amends"
+"""The package of messages that only the runtime sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,8 @@ def contract_of(message_type: type[Message]) -> Contract:
     if options.HasExtension(contract_pb2.command):
         command = options.Extensions[contract_pb2.command]
         kind, key_field = command.kind, command.key
-        if not kind or "/" in kind:
-            raise InvalidDefinition(f"command {descriptor.full_name} needs a kind without a slash; it has {kind!r}")
+        if wrong := wrong_kind(kind):
+            raise InvalidDefinition(f"command {descriptor.full_name} needs {wrong}")
     elif options.HasExtension(contract_pb2.event):
         key_field = options.Extensions[contract_pb2.event].key
     else:

@@ -29,6 +29,7 @@ __all__ = [
     "message_id",
     "parse_address",
     "shard_of",
+    "wrong_kind",
 ]
 
 _END_S = 2.0**48 / 1000  # ids have 48 bits for the ms since 1970
@@ -216,6 +217,17 @@ def check_key(key: str, name: str = "a key") -> str:
     if size > KEY_BYTES_MAX:
         raise InvalidMessage(f"{name} must be at most {KEY_BYTES_MAX} bytes of UTF-8; it has {size}")
     return key
+
+
+def wrong_kind(kind: object) -> str:
+    """What a kind of actors, or a process, would need to be named so; empty if it can be."""
+    if not isinstance(kind, str) or not kind or "/" in kind:
+        return f"a kind without a slash, in text; it has {kind!r}"
+    try:
+        check_key(kind, "it")
+    except InvalidMessage as error:
+        return f"a kind that can be written: {error}"
+    return f"a kind without a blank around it; it has {kind!r}" if kind != kind.strip() else ""
 
 
 def message_id(sent_at_s: float, cause: bytes, position: int, destination: str, content: bytes = b"") -> bytes:

@@ -17,10 +17,11 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from runtime.contracts import contract_of, is_message_type
+from protos import durable_pb2
+from runtime.contracts import RUNTIMES_OWN, contract_of, is_message_type
 from runtime.errors import InvalidDefinition
 
-__all__ = ["HandlerSpec", "check_names", "handlers_of"]
+__all__ = ["HandlerSpec", "check_made", "check_names", "handlers_of"]
 
 _HELPER = "if it is no handler, begin its name with an underscore"
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -62,6 +63,17 @@ def check_names(cls: type[Any], base: type[Any]) -> None:
             raise InvalidDefinition(
                 f"{cls.__name__}.{name}: every service has something of this name; give the handler another"
             )
+
+
+def check_made(cls: type[Any], where: str) -> None:
+    """Raises InvalidDefinition unless the runtime can make an object of the class for each message."""
+    try:
+        inspect.signature(cls).bind(*[None] * 5)
+    except (TypeError, ValueError) as error:
+        raise InvalidDefinition(
+            f"{where}: its __init__ cannot be given state, key, now_s, message_id and do_failed ({error}), as the "
+            "runtime does for each message; leave it away, and let handlers reach what they need by other ways"
+        ) from error
 
 
 def _refuse_seeming(member: object, where: str) -> None:
@@ -130,11 +142,17 @@ def _spec(cls: type[Any], name: str, function: Callable[..., Any]) -> HandlerSpe
     if "return" not in hints:
         raise InvalidDefinition(f"{where} needs a return annotation: the events it may return, or None")
     contract = contract_of(input_type)
+    outputs = tuple(_outputs(hints["return"], where))
+    for one in (*outputs, *(() if input_type is durable_pb2.TimerFired else (input_type,))):
+        if one.DESCRIPTOR.file.package == RUNTIMES_OWN:
+            raise InvalidDefinition(
+                f"{where}: {one.DESCRIPTOR.full_name} is the runtime's own; take a message of yours"
+            )
     if contract.is_command and contract.kind != cls.kind:
         raise InvalidDefinition(
             f"{where} handles {contract.name}, which is addressed to {contract.kind}, not {cls.kind}"
         )
-    return HandlerSpec(name, input_type, tuple(_outputs(hints["return"], where)), function)
+    return HandlerSpec(name, input_type, outputs, function)
 
 
 def _outputs(annotation: Any, where: str) -> list[type[Message]]:

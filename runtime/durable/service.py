@@ -11,6 +11,7 @@ can come of it. Handlers are tested by calling them: `Billing.of(BillState(), ke
 
 from __future__ import annotations
 
+import inspect
 import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,9 +22,11 @@ from google.protobuf.message import Message
 from protos import durable_pb2
 from runtime.contracts import Contract, is_message_type
 from runtime.durable.behaviour import CancelTimer, Decision, Delivery, RetryPolicy, SetTimer
-from runtime.durable.handlers import HandlerSpec, check_names, handlers_of
+from runtime.durable.declared import Declared, take_options
+from runtime.durable.handlers import HandlerSpec, check_made, check_names, handlers_of
 from runtime.durable.results import check_delay, command_of_reaction, outgoing_of, take_state
 from runtime.durable.spans import HANDLER_TIMEOUT, check_retries, check_span
+from runtime.envelope import wrong_kind
 from runtime.errors import FinalError, InvalidDefinition, InvalidMessage
 from runtime.store.records import Outcome, Subscription
 
@@ -58,7 +61,22 @@ class Reaction:
         )
 
 
-class Service:
+class _ServiceType(Declared):
+    """See Declared."""
+
+    def __init__(self, name: str, bases: tuple[type, ...], body: Any, **options: Any) -> None:
+        super().__init__(name, bases, body)
+        if self.__abstractmethods__:
+            missing = ", ".join(sorted(self.__abstractmethods__))
+            raise InvalidDefinition(f"service {name} has no {missing}, so that no message could be handled; write it")
+
+    @staticmethod
+    def declares(name: str, value: object) -> bool:
+        """See Declared."""
+        return inspect.iscoroutinefunction(value)
+
+
+class Service(metaclass=_ServiceType):
     """Base of services. One object serves one message of one actor; what is kept lies in `state`."""
 
     kind: ClassVar[str] = ""
@@ -82,15 +100,17 @@ class Service:
         **rest: Any,
     ) -> None:
         """`handler_timeout_s`: a handler that waits for longer is cancelled and has failed; 0: the node's setting."""
-        super().__init_subclass__(**rest)
-        if not isinstance(kind, str) or not kind or "/" in kind:
-            raise InvalidDefinition(f"service {cls.__name__} needs a kind without a slash: class X(Service, kind='x')")
+        options = "kind, state, retries and handler_timeout_s"
+        take_options(super().__init_subclass__, rest, f"service {cls.__name__}", options)
+        if wrong := wrong_kind(kind):
+            raise InvalidDefinition(f"service {cls.__name__} needs {wrong}: class X(Service, kind='x')")
         if state is None or not is_message_type(state):
             raise InvalidDefinition(f"service {cls.__name__} needs a protobuf message as its state")
         where = f"service {cls.__name__}"
         check_names(cls, Service)
+        check_made(cls, where)
         check_span(handler_timeout_s, HANDLER_TIMEOUT, where, or_none=True)
-        cls.kind, cls.state_type, cls.retries = kind, state, retries or cls.retries
+        cls.kind, cls.state_type, cls.retries = kind, state, cls.retries if retries is None else retries
         check_retries(cls.retries, where)
         if handler_timeout_s:
             cls.retries = replace(cls.retries, handler_timeout_s=handler_timeout_s)

@@ -25,20 +25,21 @@ def check_span(seconds: object, rule: str, where: str, *, or_none: bool = False)
     is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     if is_number and isinstance(seconds, int | float) and 0 <= seconds <= SPAN_MAX_S and (seconds > 0 or or_none):
         return
-    raise InvalidDefinition(f"{where}: {rule}, not {shown(seconds)} s; at most a hundred years")
+    cure = "; at most a hundred years" if is_number else "; write a number of seconds, such as 30 or 0.5"
+    raise InvalidDefinition(f"{where}: {rule}, not {shown(seconds)}{' s' if is_number else ''}{cure}")
 
 
-def check_count(count: object, rule: str, where: str, *, least: int) -> None:
-    """Raises InvalidDefinition with the rule unless this is a whole number from `least` to a million."""
-    if not isinstance(count, int) or isinstance(count, bool) or not least <= count <= COUNT_MAX:
-        raise InvalidDefinition(f"{where}: {rule}, not {shown(count)}; a whole number, at most {COUNT_MAX:,}")
+def check_count(count: object, rule: str, where: str, *, least: int, most: int = COUNT_MAX) -> None:
+    """Raises InvalidDefinition with the rule unless this is a whole number from `least` to `most`."""
+    if not isinstance(count, int) or isinstance(count, bool) or not least <= count <= most:
+        raise InvalidDefinition(f"{where}: {rule}, not {shown(count)}; a whole number, at most {most:,}")
 
 
 def check_retries(retries: object, where: str) -> None:
     """Raises InvalidDefinition unless a handler can be retried by this."""
     if not isinstance(retries, RetryPolicy):
         raise InvalidDefinition(f"{where}: retries are a RetryPolicy, not {shown(retries)}")
-    check_count(retries.immediate, "retries.immediate is how often it runs again at once", where, least=0)
+    check_count(retries.immediate, "retries.immediate is how often it runs again at once", where, least=0, most=1000)
     if not isinstance(retries.delays_s, tuple | list):
         raise InvalidDefinition(f"{where}: retries.delays_s is a tuple of seconds, not {shown(retries.delays_s)}")
     for delay_s in retries.delays_s:
@@ -46,6 +47,7 @@ def check_retries(retries: object, where: str) -> None:
     jitter: object = retries.jitter
     if not isinstance(jitter, int | float) or isinstance(jitter, bool) or not 0 <= jitter <= 1:
         raise InvalidDefinition(f"{where}: retries.jitter is a share from 0 to 1, not {shown(jitter)}")
+    check_span(retries.timer_pause_s, "retries.timer_pause_s is finite and not below 0", where, or_none=True)
     check_span(retries.handler_timeout_s, HANDLER_TIMEOUT, where, or_none=True)
 
 

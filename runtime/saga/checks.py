@@ -7,16 +7,14 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from runtime.contracts import condition_text, contract_of, field_of, is_message_type
+from runtime.contracts import RUNTIMES_OWN, condition_text, contract_of, field_of, is_message_type
 from runtime.envelope import check_key
 from runtime.errors import InvalidDefinition, InvalidMessage
 from runtime.saga.definition import Definition, Meaning, Role, StepDefinition, full_name
-from runtime.saga.reading import parameter_of, returned_by, takes
+from runtime.saga.functions import parameter_of, returned_by, takes
 from runtime.saga.step import Starts
 
 __all__ = ["check", "check_condition", "check_key_path"]
-
-_RUNTIMES_OWN = "amends"  # the package of messages that only the runtime sends
 
 
 def check(definition: Definition) -> None:
@@ -104,7 +102,7 @@ def _check_starts(definition: Definition) -> None:
 
 def _check_start(where: str, start: Starts) -> None:
     contract = contract_of(start.event_type)
-    if start.event_type.DESCRIPTOR.file.package == _RUNTIMES_OWN:
+    if start.event_type.DESCRIPTOR.file.package == RUNTIMES_OWN:
         raise InvalidDefinition(
             f"{where}: {contract.name} is the runtime's own; a saga is started by an event of yours"
         )

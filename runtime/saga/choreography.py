@@ -20,11 +20,14 @@ from typing import Any, ClassVar
 from google.protobuf.message import Message
 
 from runtime.contracts import Contract, contract_of
+from runtime.durable.declared import take_options
 from runtime.durable.service import Reaction
+from runtime.envelope import wrong_kind
 from runtime.errors import InvalidDefinition
 from runtime.saga.checks import check_condition, check_key_path
 from runtime.saga.definition import full_name
-from runtime.saga.reading import command_of, message_types, parameter_of, takes
+from runtime.saga.functions import command_of, parameter_of, takes
+from runtime.saga.reading import message_types
 
 __all__ = ["Choreography", "On", "When", "on", "when"]
 
@@ -70,9 +73,11 @@ class Choreography:
     compiled: ClassVar[tuple[Reaction, ...]] = ()  # as the kinds that react are given them
 
     def __init_subclass__(cls, *, name: str = "", **rest: Any) -> None:
-        super().__init_subclass__(**rest)
+        take_options(super().__init_subclass__, rest, f"choreography {cls.__name__}", "name")
         if not isinstance(name, str) or not name:
             raise InvalidDefinition(f"choreography {cls.__name__} needs a name: class X(Choreography, name='x')")
+        if wrong := wrong_kind(name.replace("/", ".")):
+            raise InvalidDefinition(f"choreography {cls.__name__} needs, as its name, {wrong}")
         if not isinstance(getattr(cls, "starts", None), When):
             raise InvalidDefinition(f"{cls.__name__} needs starts = when(SomeEvent)")
         message_types(cls.starts.event_type, f"{cls.__name__}.starts")

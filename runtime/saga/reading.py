@@ -6,10 +6,8 @@ Everything that reflects on code happens here, once, when the class is made.
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import types
-import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,13 +15,14 @@ from typing import Any
 from google.protobuf.message import Message
 
 from protos import saga_pb2
-from runtime.contracts import Contract, contract_of, is_message_type
+from runtime.contracts import RUNTIMES_OWN, contract_of, is_message_type
 from runtime.durable.spans import check_count, check_span
 from runtime.errors import InvalidDefinition
 from runtime.saga.definition import Definition, Meaning, Role, StepDefinition, full_name
+from runtime.saga.functions import called, check_state, command_of, parameter_of, returned_by, takes, with_reason
 from runtime.saga.step import Budget, Flow, MessageTypes, Starts, Step
 
-__all__ = ["Declaration", "command_of", "message_types", "parameter_of", "read", "returned_by", "takes"]
+__all__ = ["Declaration", "message_types", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +43,20 @@ def message_types(declared: MessageTypes, where: str) -> tuple[type[Message], ..
     """One type or several as a tuple. Raises InvalidDefinition for what is no message type."""
     several = declared if isinstance(declared, tuple) else (declared,)
     for one in several:
+        if isinstance(one, Message):
+            raise InvalidDefinition(f"{where}: an object of {full_name(type(one))} is no message type; name its class")
         if not is_message_type(one):
-            raise InvalidDefinition(f"{where}: {one!r} is no message type")
+            hint = "; several stand in a tuple" if isinstance(one, list | set | frozenset | types.UnionType) else ""
+            raise InvalidDefinition(f"{where}: {one!r} is no message type{hint}")
     return several
 
 
-def command_of(function: Callable[..., Any], where: str, *, optional: bool = False) -> Contract:
-    """The command a function returns, read from its annotation; with `optional` it may also return None."""
-    returned = _hints(function, where).get("return")
-    if optional and typing.get_origin(returned) in (types.UnionType, typing.Union):
-        (returned, *more) = [one for one in typing.get_args(returned) if one is not types.NoneType]
-        returned = None if more else returned
-    if returned is None or not is_message_type(returned):
-        raise InvalidDefinition(f"{where}: annotate what {_called(function)} returns with one command type")
-    contract = contract_of(returned)
-    if not contract.is_command:
-        raise InvalidDefinition(f"{where}: {_called(function)} returns {contract.name}, which is not a command")
-    return contract
+def _check_answers(answers: Sequence[type[Message]], where: str) -> None:
+    for one in answers:
+        if one.DESCRIPTOR.file.package == RUNTIMES_OWN:
+            raise InvalidDefinition(
+                f"{where}: {full_name(one)} is the runtime's own; a step is answered by your services"
+            )
 
 
 def read(declared: Declaration) -> Definition:
@@ -92,39 +88,6 @@ def read(declared: Declaration) -> Definition:
     )
 
 
-def _called(function: Callable[..., Any]) -> str:
-    return getattr(function, "__name__", repr(function))
-
-
-def _hints(function: Callable[..., Any], where: str) -> dict[str, Any]:
-    if not callable(function):
-        raise InvalidDefinition(f"{where}: {function!r} is no function")
-    _check_plain(function, where)
-    try:
-        return typing.get_type_hints(function)
-    except (AttributeError, NameError, SyntaxError, TypeError) as error:
-        raise InvalidDefinition(f"{where}: the annotations of {_called(function)} cannot be read: {error}") from error
-
-
-def _check_plain(function: Callable[..., Any], where: str) -> None:
-    """A function that is awaited or iterated does nothing when it is called."""
-    for one in (function, getattr(function, "__call__", None)):  # noqa: B004 - of an object, what calling it runs
-        if inspect.iscoroutinefunction(one) or inspect.isgeneratorfunction(one) or inspect.isasyncgenfunction(one):
-            raise InvalidDefinition(
-                f"{where}: {_called(function)} is async, or a generator; write a plain `def`: what a saga or a "
-                "choreography says is computed, and effects belong into the services"
-            )
-
-
-def takes(function: Callable[..., Any], count: int) -> bool:
-    """Whether a function can be called with so many values in a row."""
-    try:
-        inspect.signature(function).bind(*[None] * count)
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
 def _in_order(title: str, flow: Flow, names: Mapping[Step, str]) -> list[Step]:
     """The steps so that each comes after those it waits for, else as written. Raises when one is there twice."""
     seen: set[Step] = set()
@@ -134,9 +97,14 @@ def _in_order(title: str, flow: Flow, names: Mapping[Step, str]) -> list[Step]:
         if step in seen:
             raise InvalidDefinition(f"{title}.{names[step]}: the step is in the flow twice")
         seen.add(step)
+    if any(one not in seen for edge in flow.edges for one in edge):
+        raise InvalidDefinition(f"{title}.flow: a step waits for one that is not in the flow; join them by >>")
     left, order = list(flow.steps), list[Step]()
     while left:
         ready = [step for step in left if not any(a in left for a, b in flow.edges if b is step)]
+        if not ready:
+            waiting = ", ".join(names[step] for step in left)
+            raise InvalidDefinition(f"{title}.flow: none of {waiting} could ever begin, for each waits for another")
         order.extend(ready)
         left = [step for step in left if step not in ready]
     return order
@@ -163,9 +131,12 @@ def _step(declared_in: Declaration, name: str, index: int, step: Step, role: Rol
     check_span(step.timeout, "a step needs a finite timeout above 0: after it, no answer means 'maybe done'", where)
     assert step.timeout is not None
     _check_budget(step.budget, where)
+    if not isinstance(step.pivot, bool):
+        raise InvalidDefinition(f"{where}: pivot is True or False, not {step.pivot!r}")
     meanings: dict[type[Message], Meaning] = {}
     declared = ((step.done, Meaning.DONE), (step.refused, Meaning.REFUSED), (step.ignores, Meaning.IGNORED))
     for some, meaning in declared:
+        _check_answers(message_types(some, where), where)
         for one in message_types(some, where):
             if one in meanings:
                 raise InvalidDefinition(f"{where}: {full_name(one)} is declared to mean two things")
@@ -177,9 +148,9 @@ def _step(declared_in: Declaration, name: str, index: int, step: Step, role: Rol
         name=name,
         role=role,
         command=command_of(step.do, f"{where}.do"),
-        do=_with_reason(step.do, f"{where}.do", state_type),
+        do=with_reason(step.do, f"{where}.do", state_type),
         meanings=meanings,
-        undo=None if step.undo is None else _with_reason(step.undo, f"{where}.undo", state_type),
+        undo=None if step.undo is None else with_reason(step.undo, f"{where}.undo", state_type),
         undo_command=None if step.undo is None else command_of(step.undo, f"{where}.undo", optional=True),
         undone=frozenset(message_types(step.undone, where)),
         no_undo=_reason(step.no_undo, where),
@@ -201,35 +172,6 @@ def _reason(no_undo: object, where: str) -> str:
     return no_undo.strip()
 
 
-def _check_state(function: Callable[..., Any], where: str, state_type: type[Message]) -> None:
-    """The first parameter, if annotated, is the saga's state."""
-    hints = _hints(function, where)  # refuses what is no function, or none that is simply called
-    given: Any = hints.get(next(iter(_parameters(function)), ""))
-    if is_message_type(given) and given is not state_type:
-        raise InvalidDefinition(
-            f"{where}: {_called(function)} takes {full_name(given)} first, and is given the state "
-            f"{full_name(state_type)}"
-        )
-
-
-def _with_reason(function: Callable[..., Any], where: str, state_type: type[Message]) -> Callable[[Any, str], Any]:
-    """The function as one of (state, reason), whether or not it asks for the reason."""
-    _check_state(function, where, state_type)
-    count = len(_parameters(function))
-    if count == 2 and takes(function, 2):
-        return function
-    if count != 1 or not takes(function, 1):
-        raise InvalidDefinition(f"{where}: {_called(function)} takes the state, and if it likes the reason; no more")
-    return lambda state, _reason: function(state)
-
-
-def _parameters(function: Callable[..., Any]) -> Sequence[str]:
-    try:
-        return list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):  # some that are built in have no signature
-        return []
-
-
 def _check_budget(budget: object, where: str) -> None:
     if not isinstance(budget, Budget):
         raise InvalidDefinition(f"{where}: a budget is a Budget, not {budget!r}")
@@ -241,17 +183,6 @@ def _check_budget(budget: object, where: str) -> None:
         raise InvalidDefinition(f"{where}: {rule}, not from {budget.backoff_s:g} s to {budget.backoff_max_s:g} s")
 
 
-def returned_by(function: Callable[..., Any], where: str) -> Any:
-    """The annotation of what a function returns; None without one."""
-    return _hints(function, where).get("return")
-
-
-def parameter_of(function: Callable[..., Any], where: str) -> Any:
-    """The annotation of a function's last parameter; None without one."""
-    hints = [hint for name, hint in _hints(function, where).items() if name != "return"]
-    return hints[-1] if hints else None
-
-
 def _keepers(
     step: Step, where: str, meanings: Mapping[type[Message], Meaning], state_type: type[Message]
 ) -> dict[type[Message], Callable[[Any, Any], object]]:
@@ -260,15 +191,15 @@ def _keepers(
         kept = parameter_of(function, f"{where}.keep")
         if kept not in meanings or meanings[kept] is Meaning.IGNORED:
             raise InvalidDefinition(
-                f"{where}.keep: annotate the last parameter of {_called(function)} with an answer that is declared "
+                f"{where}.keep: annotate the last parameter of {called(function)} with an answer that is declared "
                 f"as done or refused; it has {kept!r}"
             )
         if not takes(function, 2):
-            raise InvalidDefinition(f"{where}.keep: {_called(function)} takes the state and the answer; no more")
-        _check_state(function, f"{where}.keep", state_type)
+            raise InvalidDefinition(f"{where}.keep: {called(function)} takes the state and the answer; no more")
+        check_state(function, f"{where}.keep", state_type)
         if returned_by(function, where) not in (None, types.NoneType, Any):
             raise InvalidDefinition(
-                f"{where}.keep: {_called(function)} says that it returns something, which would be lost; it changes "
+                f"{where}.keep: {called(function)} says that it returns something, which would be lost; it changes "
                 "the state in place, and returns None"
             )
         if kept in keepers:

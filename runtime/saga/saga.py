@@ -16,7 +16,8 @@ The class is a definition and has no instances: what runs is its record.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from google.protobuf.message import Message
@@ -24,7 +25,9 @@ from google.protobuf.message import Message
 from protos import durable_pb2, saga_pb2
 from runtime.contracts import contract_of, field_text, is_message_type
 from runtime.durable.behaviour import Decision, Delivery, Lack, RetryPolicy, SetTimer
+from runtime.durable.declared import Declared, take_options
 from runtime.durable.spans import check_span
+from runtime.envelope import wrong_kind
 from runtime.errors import FinalError, InvalidDefinition, NotCarried
 from runtime.failures import text_of
 from runtime.saga import inputs
@@ -45,7 +48,7 @@ _AT_REST = frozenset((_RECORD.NONE, _RECORD.COMPLETED, _RECORD.COMPENSATED, _REC
 Closing = Callable[..., Message]
 
 
-class _SagaType(type):
+class _SagaType(Declared):
     """Refuses what Python itself would take for its own before `__init_subclass__` is asked: `__slots__`, say."""
 
     def __new__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any], **options: Any) -> Any:
@@ -53,6 +56,11 @@ class _SagaType(type):
             if isinstance(value, Step) and attribute.startswith("__") and attribute.endswith("__"):
                 raise InvalidDefinition(f"{name}.{attribute}: the name is Python's own; give the step another one")
         return super().__new__(cls, name, bases, body, **options)
+
+    @staticmethod
+    def declares(name: str, value: object) -> bool:
+        """See Declared."""
+        return isinstance(value, Step)
 
 
 class Saga(metaclass=_SagaType):
@@ -78,9 +86,10 @@ class Saga(metaclass=_SagaType):
         cls, *, kind: str = "", state: type[Message] | None = None, deadline: float = 0.0, **rest: Any
     ) -> None:
         """`deadline`: seconds from the start to the pivot, past which the saga turns back; 0 for none."""
-        super().__init_subclass__(**rest)
-        if not isinstance(kind, str) or not kind or "/" in kind:
-            raise InvalidDefinition(f"saga {cls.__name__} needs a kind without a slash: class X(Saga, kind='x')")
+        take_options(super().__init_subclass__, rest, f"saga {cls.__name__}", "kind, state and deadline")
+        _check_step_names(cls)
+        if wrong := wrong_kind(kind):
+            raise InvalidDefinition(f"saga {cls.__name__} needs {wrong}: class X(Saga, kind='x')")
         if state is None or not is_message_type(state):
             raise InvalidDefinition(f"saga {cls.__name__} needs a protobuf message as its state")
         check_span(deadline, "a deadline is finite and above 0", f"saga {cls.__name__}", or_none=True)
@@ -242,12 +251,26 @@ def _accepted(definition: Definition) -> frozenset[str]:
     return frozenset(full_name(one) for one in types)
 
 
+def _check_step_names(cls: type[Saga]) -> None:
+    """Before anything is set on the class."""
+    for name in sorted({*vars(Saga), *Saga.__annotations__} - {"flow"}):
+        if isinstance(inspect.getattr_static(cls, name, None), Step):
+            raise InvalidDefinition(
+                f"{cls.__name__}.{name}: every saga has something of this name; give the step another"
+            )
+
+
 def _declared_starts(cls: type[Saga]) -> tuple[Starts, ...]:
     several = cls.started_by if isinstance(cls.started_by, tuple) else (cls.started_by,)
     if not several or not all(isinstance(one, Starts) for one in several):
         raise InvalidDefinition(f"{cls.__name__} needs started_by = starts(SomeEvent, begin), one or several")
     for one in several:
-        message_types(one.event_type, f"{cls.__name__}.started_by")
+        where = f"{cls.__name__}.started_by"
+        message_types(one.event_type, where)
+        if one.key and not isinstance(one.key, str):
+            raise InvalidDefinition(f"{where}: key is the dotted name of a field of the event, not {one.key!r}")
+        if not isinstance(one.where, Mapping):
+            raise InvalidDefinition(f"{where}: where is a field's name and its value, not {one.where!r}")
     return several
 
 
@@ -268,9 +291,13 @@ def _declared_flow(cls: type[Saga]) -> Flow:
     if not isinstance(flow, Flow | Step) or (isinstance(flow, Flow) and not flow.steps):
         raise InvalidDefinition(f"{cls.__name__} needs a flow: its steps joined by >>")
     flow = Flow.of(flow)
+    if not all(isinstance(one, Step) for one in flow.steps):
+        raise InvalidDefinition(f"{cls.__name__}.flow holds what is no step; it is steps joined by >>")
     for name, step in _declared_steps(cls).items():
         if step not in flow.steps:
-            raise InvalidDefinition(f"{cls.__name__}.{name}: the step is declared, and not in the flow")
+            raise InvalidDefinition(
+                f"{cls.__name__}.{name}: the step is declared, and not in the flow; join it by >>, or take it out"
+            )
     return flow
 
 

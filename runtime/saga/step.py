@@ -7,8 +7,12 @@ flow = bill >> ship >> close
 
 from __future__ import annotations
 
+import math
+import numbers
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from google.protobuf.message import Message
@@ -23,12 +27,23 @@ MessageTypes = type[Message] | tuple[type[Message], ...]
 
 def seconds(count: float) -> float:
     """A duration in seconds."""
-    return float(count)
+    return _span(count, 1.0, "seconds")
 
 
 def minutes(count: float) -> float:
     """A duration in seconds, of so many minutes."""
-    return count * 60.0
+    return _span(count, 60.0, "minutes")
+
+
+def _span(count: object, unit_s: float, name: str) -> float:
+    """Raises InvalidDefinition for what is no number."""
+    if type(count) is not bool and isinstance(count, numbers.Real | Decimal):
+        try:
+            return float(count) * unit_s
+        except OverflowError:
+            return math.inf  # refused where it stands
+    hint = "; write its total_seconds()" if isinstance(count, timedelta) else ""
+    raise InvalidDefinition(f"{name}({count!r}): a duration is a number{hint}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +111,11 @@ class Flow:
 
     @staticmethod
     def of(part: Step | Flow) -> Flow:
+        joined: object = part
+        if not isinstance(joined, Step | Flow):
+            raise InvalidDefinition(
+                f"a flow joins steps by >>, or `Flow((one, other))` of steps side by side, not {part!r}"
+            )
         return Flow((part,)) if isinstance(part, Step) else part
 
     @property
