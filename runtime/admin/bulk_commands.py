@@ -10,8 +10,10 @@ import click
 
 from runtime.admin import objects
 from runtime.admin.arguments import as_one_object
+from runtime.admin.arguments import check_known
 from runtime.admin.bulk import Check, Filter, Outcome, act_on, choose
 from runtime.admin.dead_letters import Act, DeadLetter, check_awaited, check_dispensable, discard, replay
+from runtime.admin.processes import kinds_of
 from runtime.admin.session import Session
 from runtime.envelope import address_of
 from runtime.observe.console import say_json
@@ -93,6 +95,8 @@ def _run(
         say_json(_object(word, letters, more, outcome), indent=2)
     else:
         _tell(word, letters, more, outcome)
+    if not letters:
+        check_known(session, wanted.kind, "the kind", kinds_of)
     if outcome is not None and outcome.stopped_by:
         click.echo(f"Error: the letters after these were not tried: {outcome.stopped_by}", err=True)
         raise SystemExit(128 + session.told[0] if session.told else _FAILED)

@@ -179,7 +179,7 @@ def _nobody_else(store: Path) -> Iterator[None]:
     lock = FileLock(store)
     users = users_of(store)
     if not users and not lock.acquire_at_once():
-        raise StoreBusy(f"another process holds the lock of {store}; stop all nodes of it first")
+        raise StoreBusy(f"{lock.holder} holds the lock of {store}; stop all nodes of it first, nothing was changed")
     try:
         users = users or users_of(store)
         if users:

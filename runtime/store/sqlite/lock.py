@@ -131,11 +131,15 @@ class FileLock:
             os.close(self._descriptor)
             self._descriptor = -1
 
+    @property
+    def holder(self) -> str:
+        """Who has the lock, for an error message."""
+        return _name(_holder(self._path, "FLOCK"))
+
     def busy(self, waited_s: float) -> StoreBusy:
         """The error for those who waited too long; names the holder."""
-        holder = _name(_holder(self._path, "FLOCK"))
         return StoreBusy(
-            f"{self._store_path} is held by {holder} for more than {waited_s:g} s; nothing was written. "
+            f"{self._store_path} is held by {self.holder} for more than {waited_s:g} s; nothing was written. "
             "If that process is frozen, continue or end it"
         )
 

@@ -1,6 +1,7 @@
 """Files that are nearly a store, places that nobody lets us in, and who may use what a command makes."""
 
 import asyncio
+import fcntl
 import os
 import shutil
 import tempfile
@@ -13,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from runtime.adapters import system_ports
 from runtime.admin.commands import admin
-from runtime.errors import StoreCorrupt, StoreFull, StoreUnavailable
+from runtime.errors import StoreBusy, StoreCorrupt, StoreFull, StoreUnavailable
 from runtime.store.sqlite import SqliteStore
 from runtime.store.sqlite.copies import back_up, restore
 
@@ -198,3 +199,12 @@ async def test_a_copy_without_room_names_its_own_disk_and_leaves_nothing(
     with pytest.raises(StoreFull, match=f"no room for the copy in {small};"):
         back_up(path, small / "copy.db")
     assert not list(small.iterdir())
+
+
+async def test_a_restore_names_who_holds_the_lock(path: Path, tmp_path: Path) -> None:
+    await made(path)
+    await made(tmp_path / "copy.db")
+    with Path(f"{path}-lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(StoreBusy, match=r"another store of this process holds the lock of .* nothing was changed"):
+            restore(path, tmp_path / "copy.db", system_ports().ids.new_id)
