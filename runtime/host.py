@@ -23,8 +23,9 @@ from runtime.cluster.membership import Membership
 from runtime.cluster.waits import said_if_long
 from runtime.config import Settings
 from runtime.contracts import Contracts
-from runtime.durable.behaviour import Behaviour, Versioned
+from runtime.durable.behaviour import Behaviour
 from runtime.durable.busy import Teller
+from runtime.durable.carriers import Carriers, carried
 from runtime.durable.commands import Commands
 from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.region import Region
@@ -170,8 +171,9 @@ class Node:
         subscribers = Subscribers(self._catalogue.subscriptions, self._catalogue.ends)
         self.committer = Committer(self.store, ports)
         self.sessions = Sessions(self.name, self.incarnation, contracts, ports.tasks)
+        carriers = Carriers(self.name)
         self.region = Region(
-            self._kinds(contracts, subscribers),
+            self._kinds(contracts, subscribers, carriers),
             self.committer,
             ports,
             self._limits,
@@ -179,6 +181,7 @@ class Node:
             sessions=self.sessions,
             subscribers=subscribers,
             subscriptions=self._catalogue.subscriptions,
+            carriers=carriers,
         )
         self.commands = Commands(self.region, self.sessions, self.committer, self.store, contracts, ports, self._limits)
         self._identity = Identity(self.store.cluster_id, self.name, self.incarnation, self.store.cluster_secret)
@@ -186,10 +189,10 @@ class Node:
         self.system = ActorSystem(ports, name=self.name)
         self._built = True
 
-    def _kinds(self, contracts: Contracts, subscribers: Subscribers) -> Iterable[Kind]:
+    def _kinds(self, contracts: Contracts, subscribers: Subscribers, carriers: Carriers) -> Iterable[Kind]:
         node = f"{self.name}@{self.incarnation}"
         for behaviour in self._behaviours:
-            yield Kind(behaviour, contracts, subscribers, self.store, self._ports, self._limits, node)
+            yield Kind(behaviour, contracts, subscribers, self.store, self._ports, self._limits, node, carriers)
 
     async def _start_kinds(self) -> None:
         for name, activations in self.region.activations.items():
@@ -205,7 +208,7 @@ class Node:
             self.address,
             tuple(behaviour.kind for behaviour in self._behaviours),
             amends_version(),
-            carries=tuple(what for one in self._behaviours if isinstance(one, Versioned) for what in one.carries),
+            carries=carried(self._behaviours),
         )
         timing = ClusterSettings(
             settings.lease_s, settings.renew_s, settings.shards_per_kind, settings.clock_skew_max_s

@@ -23,7 +23,7 @@ from runtime.durable.facts import ActivationReloaded, ActorNeedsHelp
 from runtime.durable.feeder import AGAIN_S, Feeder
 from runtime.durable.kind import Kind
 from runtime.durable.leaving import Leaving
-from runtime.durable.lending import Carriers, Guests, Loans
+from runtime.durable.lending import Guests, Loans
 from runtime.durable.lost import LostRuns
 from runtime.durable.recent import Recent
 from runtime.durable.suspects import Suspects
@@ -50,7 +50,6 @@ class Activations:
         release: Callable[[Activation, Draft], None],
         read_again: Callable[[], Awaitable[None]],
         may_commit: Callable[[], bool],
-        carriers: Carriers,
     ) -> None:
         self.kind = kind
         self.guests = Guests()
@@ -62,7 +61,7 @@ class Activations:
         self.declined = 0  # how often that has happened
         self._committer = committer
         self._feeder = Feeder(kind, committer, self.hosts, self._feed_rows, read_again)
-        self.loans = Loans(kind, carriers, self._feeder)
+        self.loans = Loans(kind, self._feeder)
         self._release = release
         self._context: Context | None = None
         limits = kind.limits

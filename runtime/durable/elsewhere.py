@@ -26,11 +26,26 @@ def lacks(kind: Kind, state: Message, envelope: Envelope) -> str:
     """Why this build cannot handle mail of this actor, if another one can; else empty.
 
     What a client sends to an actor that has not begun, and no version is known to take, is a client's mistake, which
-    is told at once. An event comes only to who has subscribed to it.
+    is told at once. An event comes only to who has subscribed to it. A service has one version: what it does not know
+    waits while a live node says that it does.
     """
     behaviour = kind.behaviour
-    lack = behaviour.lacks(state, envelope.key, envelope.type) if isinstance(behaviour, Versioned) else None
+    if not isinstance(behaviour, Versioned):
+        return _others_take(kind, envelope)
+    lack = behaviour.lacks(state, envelope.key, envelope.type)
     return lack.reason if lack is not None and (lack.is_begun or envelope.sender) else ""
+
+
+def _others_take(kind: Kind, envelope: Envelope) -> str:
+    if envelope.type in kind.behaviour.accepts:
+        return ""
+    others = [name for name, _ in kind.carriers.of(f"{kind.name}<{envelope.type}")]
+    if not others:
+        return ""
+    return (
+        f"this build of {kind.name} has no handler for {envelope.type}, and that of {', '.join(others)} has: "
+        "nothing was done, until the node that owns it has such a build, too"
+    )
 
 
 def leave(kind: Kind, draft: Draft, envelope: Envelope, error: str, attempts: int) -> bool:

@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 
 from runtime.contracts import Contracts, meets
 from runtime.durable.behaviour import Behaviour
+from runtime.durable.carriers import Carriers
 from runtime.durable.facts import NobodyListens
 from runtime.ports import Fact, Ports
 from runtime.store.port import Store
@@ -97,6 +98,7 @@ class Kind:
     ports: Ports
     limits: Limits
     node: str  # name@incarnation, as written into history
+    carriers: Carriers
 
     @property
     def name(self) -> str:

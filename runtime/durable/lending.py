@@ -12,56 +12,21 @@ actor sent last may not have been pushed by whoever ran it then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from protos import mesh_pb2
 from runtime.durable.behaviour import Versioned
+from runtime.durable.carriers import Host
 from runtime.durable.elsewhere import waits_too_long
 from runtime.durable.facts import ActorLent
 from runtime.durable.feeder import Feeder
 from runtime.durable.kind import Kind
 from runtime.envelope import Address, Envelope, address_of
-from runtime.store.records import ClusterView
 
-__all__ = ["Carriers", "Guests", "Host", "Loans"]
+__all__ = ["Guests", "Loans"]
 
 _UNHEARD_MAX = 8  # tries to reach a carrier that is a member, before another is asked
 _GUESTS_MAX = 5000  # of a kind at once; more are declined, and their owners ask again
-
-Host = tuple[str, str]
-"""Name and incarnation of a node."""
-
-
-class Carriers:
-    """Which other nodes have what a build may lack, and the way to them. Replaced whole when the members change."""
-
-    def __init__(self, node: str, signal: Callable[[str, mesh_pb2.Signal], bool]) -> None:
-        self._node = node
-        self._signal = signal
-        self._hosts: dict[str, list[Host]] = {}
-        self._members: frozenset[Host] = frozenset()
-
-    def learn(self, view: ClusterView) -> None:
-        self._members = frozenset((row.name, row.incarnation) for row in view.nodes)
-        self._hosts = {}
-        for row in view.nodes:
-            for one in row.carries if row.name != self._node else ():
-                if _kind_of(one) in row.kinds:  # one that leaves hosts nothing any more
-                    self._hosts.setdefault(one, []).append((row.name, row.incarnation))
-
-    def of(self, needs: str) -> Sequence[Host]:
-        """The other members that have it, as last read."""
-        return self._hosts.get(needs, ())
-
-    def is_member(self, host: Host) -> bool:
-        return host in self._members
-
-    def wake(self, host: Host, address: Address, died: str) -> bool:
-        """Have a node look for what waits for an actor. False: it cannot be told now."""
-        lend = mesh_pb2.Lend(address=address_of(*address), died=died)
-        return self._signal(host[0], mesh_pb2.Signal(lend=lend))
 
 
 @dataclass(slots=True)
@@ -74,10 +39,10 @@ class _Loan:
 class Loans:
     """Of one kind on one node: who runs those actors of its shards that this build cannot."""
 
-    def __init__(self, kind: Kind, carriers: Carriers, feeder: Feeder) -> None:
+    def __init__(self, kind: Kind, feeder: Feeder) -> None:
         self._kind = kind
         self.versioned = kind.behaviour if isinstance(kind.behaviour, Versioned) else None
-        self._carriers = carriers
+        self._carriers = kind.carriers
         self._feeder = feeder
         self._loans: dict[Address, _Loan] = {}
         self.is_empty = True  # an attribute, for each delivery asks
@@ -176,11 +141,6 @@ class Guests:
 
     def clear(self) -> None:
         self._guests.clear()
-
-
-def _kind_of(carried: str) -> str:
-    """Of KIND/VERSION, or of KIND<TYPE, a type that a version of it is begun by."""
-    return carried.partition("<")[0].partition("/")[0]
 
 
 def _score(host: Host, address: Address) -> tuple[bytes, Host]:

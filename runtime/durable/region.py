@@ -22,9 +22,9 @@ from google.protobuf.message import DecodeError
 from protos import mesh_pb2
 from runtime.durable.activation import Activation
 from runtime.durable.activations import Activations
+from runtime.durable.carriers import Carriers
 from runtime.durable.facts import PushRejected
 from runtime.durable.kind import Kind, Limits, Subscribers
-from runtime.durable.lending import Carriers
 from runtime.durable.purger import Purger
 from runtime.durable.sessions import Sessions
 from runtime.durable.sweeper import Sweeper
@@ -78,6 +78,7 @@ class Region:
         sessions: Sessions,
         subscribers: Subscribers,
         subscriptions: Sequence[Subscription],
+        carriers: Carriers,
     ) -> None:
         self._ports = ports
         self._limits = limits
@@ -95,10 +96,10 @@ class Region:
         self._since_s: dict[tuple[str, int], float] = {}  # when a shard was last taken over here
         self.died: dict[tuple[str, int], str] = {}  # whose node ended without leaving, and which that was
         self.watches = Watches(self._signal)
-        self._carriers = Carriers(node, self._signal)
+        self._carriers = carriers
+        carriers.connect(self._signal)
         self.activations: Mapping[str, Activations] = {
-            kind.name: Activations(kind, committer, self._release, self.read_again, self._may_commit, self._carriers)
-            for kind in kinds
+            kind.name: Activations(kind, committer, self._release, self.read_again, self._may_commit) for kind in kinds
         }
         purger = Purger(self._purges)
         self.sweepers = {

@@ -204,7 +204,7 @@ class NodeRow:
     lease_until_s: float = 0.0  # by the store's clock; set by the store
     lease_s: float = 0.0  # as it joined, or last told its clock; 0.0 when an older version did
     clock_off_s: float = 0.0  # how far its machine's clock is ahead of the time it goes by, as it last said
-    carries: tuple[str, ...] = ()  # KIND/VERSION of its sagas, KIND<TYPE of what begins them; none of an older build
+    carries: tuple[str, ...] = ()  # KIND/VERSION of sagas, KIND<TYPE that begins one or that a service takes
 
 
 @dataclass(frozen=True, slots=True)

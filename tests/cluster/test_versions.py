@@ -13,14 +13,18 @@ from actors.catalogue import catalogue
 from actors.gateway import register
 from actors.orchestration import OrderProcess
 from actors.upgrade import NextOrderProcess
-from protos import orders_pb2, orders_pb2_grpc
+from protos import billing_pb2, orders_pb2, orders_pb2_grpc, sales_pb2
+from protos.billing_pb2 import BillOrder, BillState, CloseBill, OrderBilled, OrderRefunded
 from protos.saga_pb2 import SagaRecord
 from protos.sales_pb2 import ORCHESTRATION
 from runtime.adapters import system_ports
 from runtime.config import Settings
 from runtime.durable.facts import MessageParked, MessagePutOff
+from runtime.durable.service import Service
+from runtime.durable.sessions import Reply
 from runtime.host import Node
 from runtime.ports import Fact
+from runtime.saga.catalogue import Catalogue
 from runtime.saga.saga import Saga
 from tests.cluster.test_nodes_in_one_loop import eventually, running
 
@@ -144,6 +148,48 @@ async def test_what_a_carrier_had_is_run_by_another_when_it_leaves(tmp_path: Pat
         await nodes.enter_async_context(running(billing))
         await all_completed(shop)
         assert set().union(*[await runners(shop, id) for id in ORDERS]) == {"old-1", "old-2"}
+
+
+class OlderBilling(Service, kind="billing", state=BillState):
+    """Knows nothing of closing."""
+
+    async def bill(self, command: BillOrder) -> OrderBilled:
+        return OrderBilled(order_id=self.key)
+
+
+class NewerBilling(OlderBilling, kind="billing", state=BillState):
+    async def close(self, command: CloseBill) -> OrderRefunded:
+        return OrderRefunded(order_id=self.key, amount_cents=1)
+
+
+async def test_a_command_that_only_newer_nodes_know_waits_for_one_and_is_parked_only_if_none_is_there(
+    tmp_path: Path,
+) -> None:
+    facts: list[Fact] = []
+
+    def billing(name: str, service: type[Service]) -> Node:
+        settings = Settings(
+            services=("billing",), store=f"sqlite:///{tmp_path}/c.db", listen="127.0.0.1:0", name=name, drain_s=5.0
+        )
+        catalogue = Catalogue(contracts=[sales_pb2, billing_pb2], services={"billing": [service]})
+        return Node(settings, catalogue, system_ports(facts.append))
+
+    async def close(node: Node, key: str) -> Reply:
+        return await node.commands.send(CloseBill(order_id=key), kind="billing", key=key, timeout_s=30.0)
+
+    old, new = billing("old", OlderBilling), billing("new", NewerBilling)
+    async with running(old):
+        assert "has no handler for shop.CloseBill" in (await close(old, "alone")).fault
+        async with running(new):
+            sweepers = [node.region.sweepers["billing"] for node in (old, new)]
+            await eventually(lambda: all(one.shards for one in sweepers) and sum(one.shards for one in sweepers) == 16)
+            facts.clear()
+            asked = [asyncio.create_task(close(new, id)) for id in ORDERS]
+            await eventually(lambda: any(isinstance(one, MessagePutOff) for one in facts))
+            await old.stop()
+            replies = [await one for one in asked]
+            assert all(isinstance(one.message, OrderRefunded) for one in replies)
+            assert not any(isinstance(one, MessageParked) for one in facts)
 
 
 @pytest.fixture(autouse=True)

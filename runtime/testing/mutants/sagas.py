@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.durable.lending import Carriers
+from runtime.durable.carriers import Carriers
 from runtime.saga import compensation, interpreter
 from runtime.saga.instance import Instance
 from runtime.saga.saga import SagaBehaviour

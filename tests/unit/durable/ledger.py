@@ -9,6 +9,7 @@ from protos.billing_pb2 import BillOrder, BillState, OrderBilled, OrderRefunded,
 from runtime.adapters import system_ports
 from runtime.contracts import Contracts
 from runtime.durable.behaviour import RetryPolicy
+from runtime.durable.carriers import Carriers
 from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.service import Service, ServiceBehaviour
 from runtime.durable.transition import mail_row
@@ -57,6 +58,7 @@ class Bench:
             ports,
             Limits(),
             "node@1",
+            Carriers("node"),
         )
 
     @classmethod

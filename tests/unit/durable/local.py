@@ -15,6 +15,7 @@ from runtime.actor.system import ActorSystem
 from runtime.adapters import AsyncioTasks
 from runtime.contracts import Contracts
 from runtime.durable.behaviour import Behaviour
+from runtime.durable.carriers import Carriers
 from runtime.durable.commands import Commands
 from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.region import Region
@@ -58,6 +59,7 @@ class LocalNode:
         subscribers = Subscribers(subscriptions)
         self.committer = Committer(self.store, self.ports)
         self.sessions = Sessions("node", "1", self.contracts, self.ports.tasks)
+        self._carriers = Carriers("node")
         self.region = Region(
             [self._kind(one, subscribers) for one in behaviours],
             self.committer,
@@ -67,6 +69,7 @@ class LocalNode:
             sessions=self.sessions,
             subscribers=subscribers,
             subscriptions=subscriptions,
+            carriers=self._carriers,
         )
         self.system = ActorSystem(self.ports, name="node")
         self.roots: dict[str, ActorRef] = {}
@@ -75,7 +78,8 @@ class LocalNode:
         )
 
     def _kind(self, behaviour: Behaviour, subscribers: Subscribers) -> Kind:
-        return Kind(behaviour, self.contracts, subscribers, self.store, self.ports, self.limits, "node@1")
+        node, carriers = "node@1", self._carriers
+        return Kind(behaviour, self.contracts, subscribers, self.store, self.ports, self.limits, node, carriers)
 
     async def start(self, *, owning: bool = True) -> LocalNode:
         await self.store.open()

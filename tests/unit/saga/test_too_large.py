@@ -16,6 +16,7 @@ from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderCancelled, Order
 from protos.warehouse_pb2 import CreateShippingLabel, ShippingLabelCreated
 from runtime.adapters import system_ports
 from runtime.contracts import Contracts
+from runtime.durable.carriers import Carriers
 from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.transition import timer_id
 from runtime.durable.turn import Turn
@@ -106,9 +107,8 @@ async def fire(**limits: Any) -> Turn:
     story = SagaTranscript(Large).given(PLACED)
     timer = durable_pb2.Timer(name="bill", due_at_s=ports.clock.now_s(), set_by=b"s" * 16, type="amends.TimerFired")
     contracts = Contracts((saga_pb2, billing_pb2, sales_pb2, warehouse_pb2))
-    kind = Kind(
-        SagaBehaviour(Large), contracts, Subscribers(), MemoryStore(ports), ports, Limits(**limits), "node@1"
-    )  # fmt: skip
+    store, carriers = MemoryStore(ports), Carriers("node")
+    kind = Kind(SagaBehaviour(Large), contracts, Subscribers(), store, ports, Limits(**limits), "node@1", carriers)
     fired = encode(
         id=timer_id(ADDRESS, timer),
         kind=ADDRESS[0],
