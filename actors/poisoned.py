@@ -44,6 +44,7 @@ from runtime.admin.dead_letters import (
 from runtime.admin.retries import try_again
 from runtime.errors import StoreError
 from runtime.saga.saga import Saga
+from runtime.saga.step import Budget
 from runtime.testing.simulation.cluster import SimCluster
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.ledger import Violation
@@ -52,8 +53,9 @@ from runtime.testing.simulation.world import World
 __all__ = ["Poisoned", "poisoned"]
 
 _LOOK_S = 1.0
-_MENDED_S = 200.0  # after the storm, at the latest: by then most budgets of retries have run out
+_MENDED_S = 200.0  # after the storm, at the latest: by then most budgets have run out
 _LETTERS_MAX = 1_000
+_BUDGET = Budget(asks_max=2)  # soon used up, so that it is seen whether who tries again has another
 _DEATHS_MAX = 3  # of nodes over one message, where a handler ends its process
 _PARKED_S = 400.0  # after the storm: by then each message that nodes die over is parked
 _BILLS = ("shop.BillOrder", "shop.OrderPlaced")
@@ -105,9 +107,9 @@ def _process(bugs: Bugs) -> type[Saga]:
         """The order process as it is, until a function is poisoned."""
 
         started_by = OrderProcess.started_by
-        bill = changed(OrderProcess.bill, undo=bugs.may_raise(refund_order))
-        ship = changed(OrderProcess.ship, keep=keep, undo=bugs.may_raise(void_label))
-        close = changed(OrderProcess.close, do=bugs.may_raise(mark_ready))
+        bill = changed(OrderProcess.bill, undo=bugs.may_raise(refund_order), budget=_BUDGET)
+        ship = changed(OrderProcess.ship, keep=keep, undo=bugs.may_raise(void_label), budget=_BUDGET)
+        close = changed(OrderProcess.close, do=bugs.may_raise(mark_ready), budget=_BUDGET)
         flow = bill >> ship >> close
         compensated = bugs.may_raise(cancel_order)
         compensated_by = OrderCancelled

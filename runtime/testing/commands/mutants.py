@@ -16,7 +16,7 @@ from runtime.testing.commands.ending import Ended, Ending
 from runtime.testing.commands.loading import attribute_of, workload_named
 from runtime.testing.commands.spread import in_order
 from runtime.testing.mutants.hunt import Hunt, hunt
-from runtime.testing.mutants.hunters import EXPLORER, Explored, Hunter, Simulated, Until
+from runtime.testing.mutants.hunters import BATCHES, EXPLORER, Batched, Explored, Hunter, Simulated, Until
 from runtime.testing.mutants.mutant import Mutant
 from runtime.testing.mutants.page import page
 from runtime.testing.mutants.registry import MUTANTS, ROOMS
@@ -47,11 +47,12 @@ _ORDERS = ("actors.orchestration", "OrderProcess")
     "--workload",
     "workloads",
     multiple=True,
-    default=("orders", "random", "streams", "failover", "poisoned", "upgrade", EXPLORER),
+    default=("orders", "random", "streams", "failover", "poisoned", "upgrade", BATCHES, EXPLORER),
     show_default=True,
     metavar="[MODULE:]NAME",
     help="A mutant is hunted with the one that suits it, if that is among these, else with each of them. With "
-    f"{EXPLORER}, every schedule of small sagas is tried, to a bound; it counts sagas instead of seeds.",
+    f"{EXPLORER}, every schedule of small sagas is tried, to a bound; it counts sagas instead of seeds. With {BATCHES} "
+    "large batches are committed to SQLite and in memory.",
 )
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Mutants hunted at once.")
 @click.option("--list", "listed", is_flag=True, help="Name all mutants, and what each breaks.")
@@ -142,7 +143,9 @@ def _hunt(quarry: _Quarry, ending: Ending | None = None) -> Hunt:
 
 
 def hunter_named(name: str) -> Hunter:
-    """The explorer with its sagas, or the simulator with the workload [MODULE:]NAME. Raises BadParameter."""
+    """The explorer with its sagas, large batches, or the simulator with [MODULE:]NAME. Raises BadParameter."""
+    if name == BATCHES:
+        return Batched()
     if name != EXPLORER:
         return Simulated(workload_named(name))
     process: type[Saga] = attribute_of(*_ORDERS, "saga", "--workload")

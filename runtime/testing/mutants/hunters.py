@@ -1,26 +1,33 @@
 """Who looks for a planted bug: each has numbers, and says what is broken in the run, or the saga, of one of them.
 
 hunt ──number──▶ Simulated: one seed of a workload, whole clusters
-              └▶ Explored:  one saga of a list, every schedule of it to a bound
+              ├▶ Explored:  one saga of a list, every schedule of it to a bound
+              └▶ Batched:   one large batch, on SQLite as in memory
      ◀──violations──
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from runtime.saga.saga import Saga
+from runtime.testing.conformance.large_batches import differences, drawn
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.explore import explore
+from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.ledger import Violation
 from runtime.testing.simulation.run import simulate_seed
 from runtime.testing.simulation.workload import Workload
 
-__all__ = ["EXPLORER", "Explored", "Hunter", "Simulated", "Until"]
+__all__ = ["BATCHES", "EXPLORER", "Batched", "Explored", "Hunter", "Simulated", "Until"]
 
 EXPLORER = "explorer"
-"""The name of the hunter that needs no workload."""
+BATCHES = "batches"
+"""The names of the hunters that need no workload."""
 
 # With the usual faults and silences most sagas have several times the states; with these each takes a second or two.
 # What lies beyond states_max is not looked at: the shortest schedules come first.
@@ -69,6 +76,18 @@ class Explored:
         return _survived(lambda: _broken(name, saga))
 
 
+class Batched:
+    """Batch after batch of hundreds of rows, on SQLite as in memory."""
+
+    counts = "tape"
+
+    def numbers(self, seeds: Sequence[int]) -> Sequence[int]:
+        return seeds
+
+    def look(self, number: int) -> tuple[Violation, ...]:
+        return _survived(lambda: _written_otherwise(number))
+
+
 class Until:
     """As another hunter, until `check` raises instead of letting it look."""
 
@@ -88,6 +107,13 @@ class Until:
 
 def _broken(name: str, saga: type[Saga]) -> tuple[Violation, ...]:
     return tuple(Violation(one.check, f"{name}: {one.what}") for one in explore(saga, bounds=_BOUNDS).violations)
+
+
+def _written_otherwise(number: int) -> tuple[Violation, ...]:
+    size, wrong = drawn(Dice(number, "large batches"))
+    with TemporaryDirectory() as folder:
+        found = asyncio.run(differences(size, wrong, Path(folder) / "amends.db"))
+        return tuple(Violation("I15", one) for one in found)
 
 
 def _survived(look: Callable[[], tuple[Violation, ...]]) -> tuple[Violation, ...]:

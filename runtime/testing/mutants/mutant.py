@@ -14,8 +14,8 @@ from typing import Any
 
 __all__ = ["Edit", "Mutant", "Target"]
 
-Target = Callable[..., Any] | property
-"""A function, a method, or a property (its getter) of the product."""
+Target = Callable[..., Any] | property | str
+"""A function, a method, or a property (its getter) of the product; MODULE:NAME where the runtime must not import it."""
 
 
 @dataclass(frozen=True, slots=True)

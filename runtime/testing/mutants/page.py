@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from runtime.testing.mutants.hunt import Hunt
-from runtime.testing.mutants.hunters import EXPLORER
+from runtime.testing.mutants.hunters import BATCHES, EXPLORER
 from runtime.testing.mutants.mutant import Mutant
 from runtime.testing.mutants.registry import ROOMS
 
@@ -22,8 +22,9 @@ Who tests the tests? `runtime/testing/mutants/` keeps {planted} bugs, each a few
 of the product, as a tired author might have written them. They are planted one at a time while the simulator runs, and
 it has to find them as it has to find any other: seed after seed, until one breaks a promise. What takes a rare order of
 a saga's messages is left to the [explorer](explorer.md), which looks at saga after saga: the order process, and small
-ones of every shape. A find counts only if the same seed, or saga, is clean without the bug. A mutant that no longer
-fits the product cannot be planted, and fails the build.
+ones of every shape. How SQLite writes large batches is left to tapes, which the memory store is given as well. A find
+counts only if the same seed, saga or tape is clean without the bug. A mutant that no longer fits the product cannot be
+planted, and fails the build.
 
 ```
 python -m runtime.testing mutants                      # all of them, up to 5,000 seeds each
@@ -35,8 +36,9 @@ python -m runtime.testing mutants --page docs/planted-bugs.md   # and write this
 
 **{found} of {planted} are found**; {early} of them within ten seeds, {explored} by the explorer. Those that are not
 found say why. The column of seeds counts how many were looked at, from seed 0 on; a seed means something only for the
-code it was found with. Where `{explorer}` found it, sagas of its list are counted. The invariants are those of
-[the simulator](simulation.md); `bug` is an exception that nobody handled, `livelock` a run without an end.
+code it was found with. Where `{explorer}` found it, sagas of its list are counted; where `{batches}` did, tapes. The
+invariants are those of [the simulator](simulation.md); `bug` is an exception that nobody handled, `livelock` a run
+without an end.
 """
 _TABLE = """
 ## {room}
@@ -74,7 +76,9 @@ def page(hunts: Iterable[Hunt], before: str) -> str:
     early = sum(row.seeds <= _EARLY and row.found_by != EXPLORER for row in found)
     planted = sum(len(mutants) for mutants in ROOMS.values())
     tables = [_TABLE.format(room=room.capitalize()) + "".join(row.line() for row in rows[room]) for room in rows]
-    head = _HEAD.format(planted=planted, found=len(found), early=early, explored=explored, explorer=EXPLORER)
+    head = _HEAD.format(
+        planted=planted, found=len(found), early=early, explored=explored, explorer=EXPLORER, batches=BATCHES
+    )
     return head + "".join(tables)
 
 

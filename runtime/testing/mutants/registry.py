@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from runtime.testing.mutants.batches import BATCHED
 from runtime.testing.mutants.delivery import DELIVERY
+from runtime.testing.mutants.leases import LEASES
+from runtime.testing.mutants.links import LINKS
 from runtime.testing.mutants.machines import MACHINES
 from runtime.testing.mutants.mutant import Mutant
 from runtime.testing.mutants.ownership import OWNERSHIP
@@ -23,6 +26,9 @@ ROOMS: Mapping[str, tuple[Mutant, ...]] = {
     "delivery": DELIVERY,
     "ownership": OWNERSHIP,
     "machines": MACHINES,
+    "leases": LEASES,
+    "streams at rest": LINKS,
+    "large batches": BATCHED,
     "sagas": (*SAGAS, *TRIES),
 }
 """By what they break, in the order of the page."""

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
+from operator import attrgetter
 from types import CodeType, FunctionType
 
 from runtime.errors import AmendsError
@@ -46,10 +48,20 @@ def _by_function(mutant: Mutant) -> dict[FunctionType, list[Edit]]:
 
 
 def _function(mutant: Mutant, target: Target) -> FunctionType:
-    inner = target.fget if isinstance(target, property) else inspect.unwrap(target)
+    found = _named(mutant, target) if isinstance(target, str) else target
+    inner = found.fget if isinstance(found, property) else inspect.unwrap(found)
     if not isinstance(inner, FunctionType):
         raise MutantRotten(f"{mutant.name}: {target!r} is no function written in Python")
     return inner
+
+
+def _named(mutant: Mutant, target: str) -> Callable[..., object] | property:
+    module, _, path = target.partition(":")
+    try:
+        found: Callable[..., object] | property = attrgetter(path)(import_module(module))
+    except (ImportError, AttributeError) as error:
+        raise MutantRotten(f"{mutant.name}: there is no {target}: {error}") from error
+    return found
 
 
 def _changed(mutant: Mutant, function: FunctionType, edits: Sequence[Edit]) -> CodeType:

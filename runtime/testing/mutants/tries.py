@@ -62,8 +62,6 @@ TRIES = (
         "An undo that an operator has tried again has used up its budget: it is stuck at its first failure.",
         (Edit(retry.retry, "taken.undo_attempts = 0\n", "pass\n"),),
         workload="poisoned",
-        unseen="an undo that is stuck again is tried again, so that it costs only time",
-        held_by="tests/unit/saga/test_retry.py",
     ),
     Mutant(
         "deaths-have-no-budget",

@@ -159,6 +159,9 @@ class Clients:
             await twice
         if dice.chance(0.3):
             await self._contradicts(deed, request)
+        elsewhere = dice.named("elsewhere")
+        if elsewhere.chance(0.3):
+            await self._claims_elsewhere(deed, request, elsewhere)
 
     async def _changes_once(self, deed: Deed, request: Request) -> None:
         reply = await self._expect(request, deed.name)
@@ -173,6 +176,17 @@ class Clients:
         reply = await self._expect(Request(command, request.dice, request.id), deed.name)
         if reply is not None and reply.message is not None:
             self.told.wrong.append(("I11", f"{other} was answered under an id that was taken: {reply.message}"))
+
+    async def _claims_elsewhere(self, deed: Deed, request: Request, dice: Dice) -> None:
+        """A change of another participant under the id of one that is known: it is refused, and never made."""
+        other = f"{deed.name} elsewhere"
+        self.told.never[other] = None
+        words = dice.choose([one for one in PARTICIPANTS if one.kind != deed.kind])
+        command = words.change(key=deed.key, deed=other, amount=1)
+        answer = await self._insist(Request(command, dice, request.id))
+        if not isinstance(answer, InvalidMessage):
+            text = f"{other} was not refused under an id that was taken: {answer.message} {answer.fault}"
+            self.told.wrong.append(("I11", text))
 
     def _change_of(self, deed: Deed) -> Message:
         ballast = bytes(deed.do.ballast_bytes)

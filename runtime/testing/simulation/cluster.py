@@ -85,6 +85,7 @@ class SimCluster:
         self.ports = machine_ports(loop, None, dice.named("outside"), self._report_of("outside"))
         machine = machine_ports(loop, None, dice.named("database"), self._report_of("database"))
         self.database = Database(loop, machine, self.ledger, self._wrote)
+        self.database.retention_s = settings.get("retention_s", self.database.retention_s)
         self.network = SimNetwork(loop, dice.named("network"), self._carried)
         self.network.notice_s = dice.named("notice").choose((self.network.notice_s, 0.3, 5.0))
         self._digest = blake2b(digest_size=16)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextvars import Context
 from typing import Any, TypeVar
 
+from runtime.durable.kind import Limits
 from runtime.ports import Ports
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Transition, Verdict
@@ -17,6 +18,7 @@ from runtime.testing.simulation.kept import Kept
 from runtime.testing.simulation.ledger import Ledger
 from runtime.testing.simulation.loop import SimLoop
 from runtime.testing.simulation.machine import EPOCH_S, SimClock
+from runtime.testing.simulation.purge_rule import old_before_s
 
 __all__ = ["Database"]
 
@@ -33,6 +35,7 @@ class Database:
         self.ledger = ledger
         self._loop = loop
         self.clock_has_jumped = False  # once: leases are no measure from then on
+        self.retention_s = Limits().retention_s  # of all nodes
         self.reigns = 0  # how often a standby has taken over
         self._standby: tuple[Kept, Kept] | None = None
         self._locked_until_s = 0.0
@@ -52,6 +55,8 @@ class Database:
         async def purged() -> tuple[int, bytes]:
             before = self.rows.conversations
             done = await self.rows.purge(handled_before_s=handled_before_s, limit=limit, after=after)
+            true_s = self._loop.time() + EPOCH_S
+            self.ledger.forgets_before_s = old_before_s(true_s, self.retention_s, self.ledger.clocks_wrong_s)
             self.ledger.forgot(before - self.rows.conversations)
             return done
 

@@ -21,6 +21,7 @@ from runtime.record import record
 from runtime.saga.definition import Definition
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome, Transition, Verdict
 from runtime.testing.simulation.kept import Kept
+from runtime.testing.simulation.purge_rule import broken_purge
 from runtime.testing.simulation.retries import Pair, Retries
 from runtime.testing.simulation.saga_rules import SagaRules
 from runtime.testing.simulation.timer_rules import broken_timers
@@ -70,6 +71,7 @@ class Ledger:
         self.seen: Counter[str] = Counter()  # verdicts, and outcomes of messages
         self.clocks_wrong_s = 0.0  # how far those that nodes go by were moved in all; a machine's may jump as it likes
         self.true_s = float("inf")  # what time it really is at this commit
+        self.forgets_before_s = float("inf")  # what was handled before this is old by now
         self.lost: dict[Address, None] = {}  # actors of which a failover has lost something
         self._sent: dict[bytes, _Sent] = {}
         self._retries = Retries()
@@ -261,11 +263,10 @@ class Ledger:
     # --- what is forgotten ---
 
     def forgot(self, conversations: AbstractSet[bytes]) -> None:
-        """The store has purged these: nothing of them may wait, nor may a timer of theirs run."""
-        waiting = {row.conversation for row in self.waiting.values()} & conversations
-        timed = {row.conversation for row in self.timed} & conversations
-        for conversation in sorted(waiting | timed):
-            self._broken("I14", "a conversation was forgotten while mail or a timer of it still waits", conversation)
+        """The store has purged these: all of them is old, nothing of them waits, and no timer of theirs runs."""
+        needed = {mail.conversation for mail in self.waiting.values()} | {row.conversation for row in self.timed}
+        for what, conversation in broken_purge(conversations, needed, self.history, self.forgets_before_s):
+            self._broken("I14", what, conversation)
 
     # --- a database that loses its newest commits ---
 

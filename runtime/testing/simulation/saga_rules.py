@@ -21,6 +21,7 @@ Broken = Iterator[tuple[str, str]]
 """Invariant and text."""
 
 _OWING = (StepRecord.OWED, StepRecord.UNDOING)
+_ASKING = (StepRecord.ASKED, StepRecord.UNDOING)
 _BACK = (*_OWING, StepRecord.UNDONE, StepRecord.SKIPPED)
 _AT_PEACE = (StepRecord.WAITING, StepRecord.REFUSED, StepRecord.UNDONE, StepRecord.SKIPPED)
 _TURNED = (SagaRecord.COMPENSATING, SagaRecord.COMPENSATED)
@@ -76,6 +77,7 @@ def _broken(definition: Definition, earlier: SagaRecord, record: SagaRecord) -> 
         yield from _badly_turned(definition, record)
     yield from _refused_without_a_word(steps, record)
     yield from _backwards(definition, earlier, record)
+    yield from _tried_again(earlier, record)
 
 
 def _too_early(steps: Iterable[StepDefinition], record: SagaRecord) -> Broken:
@@ -124,3 +126,12 @@ def _backwards(definition: Definition, earlier: SagaRecord, record: SagaRecord) 
                 "I6",
                 f"step {step.name} was {StepRecord.Status.Name(taken.status)}, and is {StepRecord.Status.Name(now)}",
             )
+
+
+def _tried_again(earlier: SagaRecord, record: SagaRecord) -> Broken:
+    """What was stuck, and is asked or undone again, begins with a fresh budget."""
+    for before, taken in zip(earlier.steps, record.steps, strict=False):
+        if before.stuck and not taken.stuck and taken.status in _ASKING:
+            tries = taken.attempts if taken.status == StepRecord.ASKED else taken.undo_attempts
+            if tries > 1:
+                yield "I4", f"step {taken.name} was stuck and is tried again, and counts as tried {tries} times already"

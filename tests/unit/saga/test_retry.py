@@ -206,3 +206,14 @@ def test_an_undo_that_is_tried_again_has_its_whole_budget(monkeypatch: pytest.Mo
     story.expect_status("stuck", "bank closed").given_retry().expect(RefundOrder, RetryAccepted)
     story.given_fault("bank closed").expect_status("compensating").given_silence().expect(RefundOrder)
     story.given(REFUNDED).given(CANCELLED).expect_status("compensated")
+
+
+def test_a_refusal_does_not_count_while_what_was_asked_before_the_retry_may_have_been_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Broken, "where", "")
+    story = SagaTranscript(Mended).given(PLACED).given(BILLED)
+    first = story.command(CreateShippingLabel)
+    story.given(READY, to=first).expect_status("stuck", "no answer that the step declares").given_retry()
+    story.given(BACK_ORDERED).expect_status("running")
+    story.given(LABELLED, to=first).expect(MarkReadyToShip)

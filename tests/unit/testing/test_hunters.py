@@ -12,7 +12,7 @@ from runtime.saga.saga import Saga
 from runtime.saga.step import Step, seconds, starts
 from runtime.testing.commands.mutants import hunter_named
 from runtime.testing.mutants.hunt import hunt
-from runtime.testing.mutants.hunters import EXPLORER, Explored
+from runtime.testing.mutants.hunters import BATCHES, EXPLORER, Explored
 from runtime.testing.mutants.registry import MUTANTS
 from runtime.testing.mutants.small_sagas import SMALL_SAGAS
 from runtime.testing.mutants.switchboard import planted
@@ -54,6 +54,12 @@ class Endless:
     def look(self, number: int) -> tuple[Violation, ...]:
         self.looked.append(number)
         return ()
+
+
+def test_batches_are_clean_without_a_bug_and_show_what_is_planted_in_how_they_are_written() -> None:
+    mutant = MUTANTS["last-statement-decides"]
+    found = hunt(mutant, {BATCHES: hunter_named(BATCHES)}, range(10))
+    assert found.found and found.invariants == ("I15",) and found.counts == "tape"
 
 
 def sagas() -> Sequence[int]:

@@ -14,6 +14,7 @@ from runtime.adapters import ignore
 from runtime.failpoints import Failpoint
 from runtime.mesh.stream import MeshSettings
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome, Transition
+from runtime.testing.conformance.samples import history_row
 from runtime.testing.mutants.hunt import hunt
 from runtime.testing.mutants.hunters import Simulated
 from runtime.testing.mutants.mutant import Edit, Mutant
@@ -26,7 +27,7 @@ from runtime.testing.simulation.lease_rule import broken_lease
 from runtime.testing.simulation.ledger import Ledger
 from runtime.testing.simulation.limits import SmallLimits, draw_small
 from runtime.testing.simulation.loop import SimLoop
-from runtime.testing.simulation.machine import machine_ports
+from runtime.testing.simulation.machine import EPOCH_S, machine_ports
 from runtime.testing.simulation.node import NodeSpec
 from runtime.testing.simulation.rest import without_stream
 
@@ -154,6 +155,22 @@ def test_a_conversation_that_is_forgotten_while_something_of_it_waits_is_seen(wa
         ledger.actors["k", "x"] = _row(9.0)
     ledger.forgot({b"c" * 16})
     assert [one.invariant for one in ledger.violations] == ([] if waits == "nothing" else ["I14"])
+
+
+@pytest.mark.parametrize("early_s", [-1.0, 1.0])
+def test_a_conversation_that_is_forgotten_before_it_is_old_is_seen(early_s: float) -> None:
+    loop = SimLoop(Dice(1))
+    ledger = Ledger()
+    ledger.clocks_wrong_s = 2.0
+    database = Database(loop, machine_ports(loop, None, Dice(1), ignore), ledger, lambda *_: None)
+    database.retention_s = 100.0
+    young_s = EPOCH_S + loop.time() - 0.95 * database.retention_s + ledger.clocks_wrong_s
+    for number, at_s in enumerate((0.0, young_s + early_s)):  # what was handled last counts
+        row = history_row(number, handled_at_s=at_s)
+        database.commit("one", [Transition(history=(row,))])
+    database.act(database.purge(handled_before_s=1e12, limit=9, after=b""))
+    assert [one.invariant for one in ledger.violations] == (["I14"] if early_s > 0 else [])
+    loop.bury()
 
 
 def test_a_purge_of_the_simulated_database_is_held_against_the_ledger() -> None:

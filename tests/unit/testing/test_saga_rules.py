@@ -101,6 +101,18 @@ def test_nothing_that_has_turned_or_ended_goes_forward_again(says: str, before: 
     assert any(says in one for one in broken(after, before))
 
 
+@pytest.mark.parametrize("tries", [1, 2])
+@pytest.mark.parametrize("status", [ASKED, UNDOING])
+def test_what_was_stuck_is_tried_again_with_a_fresh_budget(status: StepRecord.Status.ValueType, tries: int) -> None:
+    stuck, freed = (SagaRecord.FromString(row(COMPENSATING, status).state) for _ in range(2))
+    stuck.status, stuck.steps[BILL].stuck = SagaRecord.STUCK, True
+    freed.steps[BILL].attempts = tries if status == ASKED else 9
+    freed.steps[BILL].undo_attempts = tries if status == UNDOING else 9
+    timed = Timers(timers=[Timer(name="bill")]).SerializeToString()
+    told = [one for one in broken(of(freed, timed), of(stuck)) if "is tried again" in one]
+    assert len(told) == tries - 1
+
+
 def test_a_step_counts_as_refused_only_by_the_word_of_its_participant() -> None:
     record = SagaRecord.FromString(row(COMPENSATING, REFUSED).state)
     record.steps[BILL].outcome = ""

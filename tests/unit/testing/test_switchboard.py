@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from importlib import import_module
+from operator import attrgetter
 from types import FunctionType
 
 import pytest
@@ -22,6 +24,9 @@ def mutant(target: Target, old: str, new: str) -> Mutant:
 
 
 def function_of(target: Target) -> FunctionType:
+    if isinstance(target, str):
+        module, _, path = target.partition(":")
+        return function_of(attrgetter(path)(import_module(module)))
     inner = target.fget if isinstance(target, property) else inspect.unwrap(target)
     assert isinstance(inner, FunctionType)
     return inner
@@ -72,6 +77,8 @@ def test_a_property_can_be_changed_too() -> None:
         (Throttle.failed, "self._failures += 1", "self._failures +=", "no Python"),
         (Throttle.admits, "def admits(self)", "def admits(self, sure)", "parameters"),
         (len, "x", "y", "no function"),
+        ("actors.gateway:nothing", "x", "y", "there is no actors.gateway:nothing"),
+        ("actors.nothing:nothing", "x", "y", "there is no actors.nothing:nothing"),
         (guard.rule, "async def rule(", "async def ruled(", "takes the place"),
     ],
 )
