@@ -9,8 +9,7 @@ from typing import Any
 import click
 
 from runtime.admin import objects
-from runtime.admin.arguments import as_one_object
-from runtime.admin.arguments import check_known
+from runtime.admin.arguments import as_one_object, check_known
 from runtime.admin.bulk import Check, Filter, Outcome, act_on, choose
 from runtime.admin.dead_letters import Act, DeadLetter, check_awaited, check_dispensable, discard, replay
 from runtime.admin.processes import kinds_of

@@ -201,9 +201,9 @@ async def test_a_copy_without_room_names_its_own_disk_and_leaves_nothing(
     assert not list(small.iterdir())
 
 
-async def test_a_restore_names_who_holds_the_lock(path: Path, tmp_path: Path) -> None:
-    await made(path)
-    await made(tmp_path / "copy.db")
+def test_a_restore_names_who_holds_the_lock(path: Path, tmp_path: Path) -> None:
+    asyncio.run(made(path))
+    asyncio.run(made(tmp_path / "copy.db"))
     with Path(f"{path}-lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(StoreBusy, match=r"another store of this process holds the lock of .* nothing was changed"):
