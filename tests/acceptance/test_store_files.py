@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime.testing.processes.harness import NodeProcess
-from tests.acceptance.shop import NODE, ROOT, open_shop
+from runtime.testing.processes.harness import Harness, NodeProcess
+from tests.acceptance.shop import NODE, ROOT, Shop, open_shop
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -64,6 +64,57 @@ async def test_every_node_of_a_store_that_is_replaced_or_damaged_under_it_ends_w
         for node in nodes:
             assert "node cannot go on" in node.output()
             assert "restore" in node.output()
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def remove_the_folder(path: Path) -> None:
+    shutil.rmtree(path.parent)
+
+
+def move_the_folder(path: Path) -> None:
+    path.parent.rename(path.parent.with_name("moved"))
+
+
+def remove_the_log(path: Path) -> None:
+    Path(f"{path}-wal").unlink()
+
+
+def put_a_fifo_for_the_log(path: Path) -> None:
+    remove_the_log(path)
+    os.mkfifo(f"{path}-wal")
+
+
+def put_a_folder_for_the_file(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [remove, remove_the_folder, move_the_folder, remove_the_log, put_a_fifo_for_the_log, put_a_folder_for_the_file],
+)
+async def test_every_node_whose_store_is_taken_away_under_it_ends_with_3_and_takes_nothing_more(
+    tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "store" / "amends.db"
+    path.parent.mkdir()
+    async with Harness(command=NODE, directory=tmp_path, store_url=f"sqlite:///{path}") as harness:
+        shop = Shop(harness)
+        nodes = [await harness.start(name) for name in ("one", "two")]
+        await shop.restock("book")
+        await shop.place("order-1", wait=True)
+        await harness.store.close()  # this process has no part in it
+        harm(path)
+        assert [await ended(node) for node in nodes] == [3, 3]
+        for node in nodes:
+            assert "node cannot go on" in node.output()
+            assert str(path) in node.output()
+        with pytest.raises(TimeoutError):
+            await shop.place("order-2", timeout_s=0.5)
+        await shop.close()
 
 
 async def test_an_index_that_is_cut_short_ends_every_node_with_3_and_costs_nothing(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from runtime.errors import StoreCorrupt, StoreReadOnly, StoreTooNew, StoreUnavai
 __all__ = ["APPLICATION_ID", "Marks", "check_file", "check_place", "identify", "new_secret", "prepare"]
 
 APPLICATION_ID = 0x416D6E64  # "Amnd"
+_BESIDE = ("-wal", "-shm", "-lock")
 _EMPTY = "{path} is empty; start a node with it first, or correct its name"
 _LACKS = "{path} lacks what a store has ({what}); stop all nodes and restore it from a backup"
 _COLUMNS = "select tables.name, columns.name from sqlite_schema tables, pragma_table_info(tables.name) columns"
@@ -54,11 +55,14 @@ def check_place(path: Path) -> None:
     with _seen(path):
         if not path.parent.is_dir():
             raise StoreUnavailable(f"the folder {path.parent} of the store {path.name} does not exist; make it first")
-        if path.exists() and not path.is_file():
-            kind = (
-                "folder" if path.is_dir() else "fifo" if path.is_fifo() else "socket" if path.is_socket() else "device"
-            )
-            raise StoreUnavailable(f"{path} is a {kind}, not a file; name a file as the store")
+        for one in (path, *(Path(f"{path}{ending}") for ending in _BESIDE)):
+            if one.exists() and not one.is_file():
+                cure = "name a file as the store" if one is path else "move it away, for the store has one of that name"
+                raise StoreUnavailable(f"{one} is a {_kind(one)}, not a file; {cure}")
+
+
+def _kind(path: Path) -> str:
+    return "folder" if path.is_dir() else "fifo" if path.is_fifo() else "socket" if path.is_socket() else "device"
 
 
 @contextmanager

@@ -12,6 +12,7 @@ The label is SQLite's `user_version`. A log that programs of other origin have b
 from __future__ import annotations
 
 import os
+import stat
 import struct
 from pathlib import Path
 
@@ -86,10 +87,13 @@ def first_label(store: Path, *, is_sure: bool = False) -> int | None:
     What a power cut has left half written is no label; to know, all before it has to be read, if it `is_sure`.
     """
     try:
-        descriptor = os.open(f"{store}-wal", os.O_RDONLY | os.O_CLOEXEC)
+        # Nonblocking: of a fifo, the other end would be waited for.
+        descriptor = os.open(f"{store}-wal", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return None
     try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None  # whoever opens the store says so
         return _first_label(descriptor, _committed_bytes(descriptor) if is_sure else None)
     finally:
         os.close(descriptor)

@@ -87,8 +87,9 @@ class FileWatch:
         self._counter = 0
         self._marked = False
         self.index_is_cut = False
-        self._index = Path(f"{path}-shm")
+        self._log, self._index = Path(f"{path}-wal"), Path(f"{path}-shm")
         self._index_bytes = 0
+        self._logs: dict[Path, _Seen] = {}  # as the writing connection has opened them
         self._missing = 0  # looks in a row that found the log unlinked under us
 
     def begin(self, connection: apsw.Connection, vfs: str | None) -> None:
@@ -111,6 +112,23 @@ class FileWatch:
             before = self._seen.get(path)
             if before is not None and _seen(path) != before:
                 self._fail(StoreReplaced(self._what_happened(path)))
+
+    def check_logs(self) -> None:
+        """Raises StoreReplaced when log or index are not those that the writing connection has open. Two system calls.
+
+        On the writer's thread: while it is connected nobody removes them, for SQLite does that with the last one.
+        """
+        for path in (self._log, self._index):
+            now, before = _seen(path), self._logs.get(path)
+            if before is None and now is not None:
+                self._logs[path] = now
+            elif now != before:
+                lost = "was removed or replaced while it is in use, and the newest commits may be lost"
+                self._fail(StoreReplaced(f"{path} {lost}; {_CURE}"))
+
+    def writer_goes(self) -> None:
+        """The writing connection is about to be closed: the next may have another log."""
+        self._logs = {}
 
     def connected(self, connection: apsw.Connection) -> None:
         """A connection was made: by the first one of all, SQLite makes the index anew, and then it may be shorter."""

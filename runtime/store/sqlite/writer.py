@@ -123,6 +123,7 @@ class Writer:
         self._watch.check_name()
         with translated(self._path, self._watch.note):
             connection = self._connected()
+            self._watch.check_logs()
             try:
                 connection.execute("begin immediate")
                 result = work(connection)
@@ -139,6 +140,7 @@ class Writer:
         self._commit(connection)
         self._seal.move(connection)
         self._watch.check_name()  # a commit counts only if it lies where the path points
+        self._watch.check_logs()
         return result
 
     def _commit(self, connection: apsw.Connection) -> None:
@@ -186,5 +188,6 @@ class Writer:
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
+        self._watch.writer_goes()
         if connection is not None:
             let_go(connection, self._watch)

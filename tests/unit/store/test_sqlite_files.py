@@ -136,6 +136,21 @@ async def test_what_is_no_file_is_no_store(kind: str, view: bool, tmp_path: Path
             back_up(path, tmp_path / "copy.db")
 
 
+@pytest.mark.parametrize("view", [False, True])
+@pytest.mark.parametrize("ending", ["-wal", "-shm", "-lock"])
+async def test_what_lies_beside_a_store_by_the_name_of_its_log_and_is_no_file_is_refused(
+    path: Path, make_store: OpenStore, ending: str, view: bool
+) -> None:
+    store = make_store()
+    await store.open()
+    await store.close()
+    beside = Path(f"{path}{ending}")
+    beside.unlink(missing_ok=True)
+    os.mkfifo(beside)
+    with pytest.raises(StoreUnavailable, match=f"amends.db{ending} is a fifo, not a file; move it away"):
+        await make_store(view=view).open()
+
+
 def test_what_is_no_file_is_not_replaced_by_a_backup(path: Path, tmp_path: Path) -> None:
     path.touch()
     os.mkfifo(fifo := tmp_path / "fifo")

@@ -56,6 +56,36 @@ def remove_the_log(path: Path) -> None:
     Path(f"{path}-wal").unlink()
 
 
+def remove_the_index(path: Path) -> None:
+    Path(f"{path}-shm").unlink()
+
+
+def replace_the_log_by_a_copy(path: Path) -> None:
+    shutil.copy(f"{path}-wal", path.with_name("copy"))
+    path.with_name("copy").rename(f"{path}-wal")
+
+
+def replace_by_a_fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def put_a_fifo_for_the_log(path: Path) -> None:
+    replace_by_a_fifo(Path(f"{path}-wal"))
+
+
+def put_a_fifo_for_the_index(path: Path) -> None:
+    replace_by_a_fifo(Path(f"{path}-shm"))
+
+
+def put_a_fifo_for_the_lock(path: Path) -> None:
+    replace_by_a_fifo(Path(f"{path}-lock"))
+
+
+def remove_the_folder(path: Path) -> None:
+    shutil.rmtree(path.parent)
+
+
 def remove_the_lock(path: Path) -> None:
     Path(f"{path}-lock").unlink()
 
@@ -73,7 +103,14 @@ HARMS = [
     empty,
     overwrite,
     remove_the_log,
+    remove_the_index,
     remove_the_lock,
+    remove_the_folder,
+    replace_the_log_by_a_copy,
+    replace_by_a_fifo,
+    put_a_fifo_for_the_log,
+    put_a_fifo_for_the_index,
+    put_a_fifo_for_the_lock,
     link,
 ]
 
@@ -100,7 +137,7 @@ async def test_a_store_whose_file_is_harmed_under_it_says_so_and_writes_nothing_
     harm(path)
     error = await asyncio.wait_for(failed, 30)
     assert isinstance(error, (StoreReplaced, StoreCorrupt))
-    assert "restore" in str(error) or "keep one name" in str(error)
+    assert any(cure in str(error) for cure in ("restore", "keep one name"))
     with pytest.raises(StoreError):
         await store.commit([post(mail_row(99))])
     await store.close()
@@ -133,6 +170,20 @@ async def test_what_is_committed_to_a_file_that_was_renamed_is_not_reported_as_c
     store = await filled(path)
     path.rename(path.with_name("elsewhere.db"))
     with pytest.raises(StoreReplaced, match="is gone"):
+        await store.commit([post(mail_row(99))])
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [remove_the_log, remove_the_index, replace_the_log_by_a_copy, put_a_fifo_for_the_log, put_a_fifo_for_the_index],
+)
+async def test_what_is_committed_to_a_log_that_is_not_beside_the_file_is_not_reported_as_committed(
+    path: Path, harm: Harm
+) -> None:
+    store = await filled(path)
+    harm(path)
+    with pytest.raises(StoreReplaced, match=r"removed or replaced|cut short"):
         await store.commit([post(mail_row(99))])
     await store.close()
 
