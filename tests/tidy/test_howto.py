@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import re
 import shlex
 from pathlib import Path
@@ -9,12 +11,25 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from runtime.durable.service import Service
+from runtime.saga.saga import Saga
+from runtime.saga.step import Step
 from runtime.testing.commands.group import proving
 from tests.tidy.source import ROOT, name
 
 PAGES = sorted((ROOT / "docs" / "howto").glob("*.md"))
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FROM = re.compile(r"# (\S+\.py)\n")
+PARTS = (
+    *(field.name for field in dataclasses.fields(Step)),
+    *(
+        name
+        for name in vars(Saga)["__annotations__"]
+        if not name.startswith("_") and name not in ("definition", "kind")
+    ),
+    *(name for name in inspect.signature(Service.__init_subclass__).parameters if name not in ("rest", "kind")),
+    *inspect.signature(Service).parameters,
+)
 _COMMAND = "python -m runtime.testing "
 
 
@@ -51,6 +66,12 @@ def test_commands_do_what_they_are_said_to(command: str, monkeypatch: pytest.Mon
     monkeypatch.chdir(ROOT)
     done = CliRunner().invoke(proving, shlex.split(command.removeprefix(_COMMAND)))
     assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_page_for_authors_names_every_part_of_a_definition(part: str) -> None:
+    page = (ROOT / "docs" / "howto" / "write-a-process.md").read_text("utf-8")
+    assert re.search(rf"(`|`self\.|[(, ]){part}\b[`=, ]", page), part
 
 
 def test_every_page_shows_something() -> None:
