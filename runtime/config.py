@@ -13,7 +13,6 @@ import difflib
 import os
 import re
 import socket
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -48,7 +47,9 @@ _OF_AN_ORCHESTRATOR = re.compile(  # what Kubernetes and Docker say of a service
     r"(.+_)?(service_host|service_port(_.+)?|port(_\d+_(tcp|udp|sctp)(_(proto|port|addr))?)?|env_.+)"
 )
 _DAY_S = 86_400.0
+_SPAN_MAX_S = 100 * 365.25 * _DAY_S  # a hundred years can be added to any clock
 _MIB = 1024 * 1024
+_SHOWN_MAX = 80  # characters of a wrong value
 
 
 def parse_listen(text: str) -> tuple[str, int]:
@@ -112,8 +113,17 @@ def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
+def _number(value: object) -> object:
+    """`true` in a file is no number, though Python takes it for 1."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not true or false")
+    return value
+
+
+_Number = BeforeValidator(_number)
+_Finite = Field(allow_inf_nan=False)
+Seconds = Annotated[float, _Number, _Finite, Field(gt=0, le=_SPAN_MAX_S)]
+Count = Annotated[int, _Number, Field(ge=1, le=1_000_000)]
 
 
 class Settings(BaseSettings):
@@ -134,16 +144,20 @@ class Settings(BaseSettings):
     version_wait_s: Seconds = _DAY_S  # mail of a saga whose version no node has is parked after so long
     clock_skew_max_s: Seconds = 2.0  # a wall clock further off is reported, and nothing goes by it
     sweep_s: Seconds = 1.0  # how often mail is looked for that nobody pushed
-    drain_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0  # how long a stopping node finishes its work
+    drain_s: Annotated[float, _Number, _Finite, Field(ge=0, le=_SPAN_MAX_S)] = (
+        10.0  # how long a stopping node finishes its work
+    )
     idle_s: Seconds = 10.0  # an actor without mail for so long leaves memory
     retention_s: Seconds = 7 * _DAY_S  # how long ended conversations, and with them deduplication, are kept
 
-    shards_per_kind: Annotated[int, Field(ge=1, le=4096)] = 16  # fixed for the life of a store
-    message_bytes_max: Annotated[int, Field(ge=1024, le=64 * _MIB)] = _MIB
+    shards_per_kind: Annotated[int, _Number, Field(ge=1, le=4096)] = 16  # fixed for the life of a store
+    message_bytes_max: Annotated[int, _Number, Field(ge=1024, le=64 * _MIB)] = _MIB
     mailbox_max: Count = 1000
     turn_messages_max: Count = 64
-    turn_bytes_max: Annotated[int, Field(ge=1024)] = _MIB
-    state_bytes_max: Annotated[int, Field(ge=1024, le=512 * _MIB)] = 16 * _MIB  # of one actor; more fails its handler
+    turn_bytes_max: Annotated[int, _Number, Field(ge=1024, le=512 * _MIB)] = _MIB
+    state_bytes_max: Annotated[int, _Number, Field(ge=1024, le=512 * _MIB)] = (
+        16 * _MIB
+    )  # of one actor; more fails its handler
     activations_max: Count = 5000
 
     log_format: Annotated[Literal["auto", "console", "json"], BeforeValidator(_lower)] = "auto"
@@ -235,7 +249,7 @@ def _from_file(path: Path, *, required: bool) -> dict[str, Any]:
         return dict(TomlConfigSettingsSource(Settings, path)())
     except OSError as error:
         raise InvalidSettings(f"settings file {path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
         raise InvalidSettings(f"settings file {path} is no TOML: {error}") from error
 
 
@@ -251,7 +265,16 @@ def _one(detail: Any, values: Mapping[str, Any], origin: Mapping[str, str]) -> s
     name = str(detail["loc"][0])
     if detail["type"] == "extra_forbidden":
         return f"unknown setting {name} ({origin.get(name, 'flag')}); there are: {_known('')}"
-    return f"setting {name}={values.get(name)!r} ({origin.get(name, 'default')}) is wrong: {why}"
+    return f"setting {name}={_shown(values.get(name))} ({origin.get(name, 'default')}) is wrong: {why}"
+
+
+def _shown(value: object) -> str:
+    """The value as it was given, and no more of it than a line."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}..."
 
 
 def _known(prefix: str) -> str:

@@ -35,6 +35,8 @@ __all__ = [
 RUNTIMES_OWN = "amends"
 """The package of messages that only the runtime sends."""
 
+_SHOWN_MAX = 80  # characters of a value that was given wrongly
+
 
 @dataclass(frozen=True, slots=True)
 class Contract:
@@ -162,9 +164,10 @@ def condition_text(message_type: type[Message], path: str, value: object) -> str
     if field.type == FieldDescriptor.TYPE_BYTES:
         expected = bytes
     if not (is_number if expected is float else type(value) is bool if expected is bool else _is(expected, value)):
-        raise InvalidDefinition(f"{name}.{path} is a {expected.__name__}; it is never {value!r}")
+        hint = _enum_hint(field, value)
+        raise InvalidDefinition(f"{name}.{path} is {_NAMES[expected]}; it is never {_shown(value)}{hint}")
     if field.enum_type is not None and value not in field.enum_type.values_by_number:
-        raise InvalidDefinition(f"{value!r} is no value of {field.enum_type.full_name}")
+        raise InvalidDefinition(f"{_shown(value)} is no value of {field.enum_type.full_name}")
     message = message_type()
     *parents, last = path.split(".")
     owner: Any = message
@@ -173,10 +176,10 @@ def condition_text(message_type: type[Message], path: str, value: object) -> str
     try:
         setattr(owner, last, value)
     except (ValueError, OverflowError) as error:  # too large for the field, or no text that UTF-8 can carry
-        raise InvalidDefinition(f"{name}.{path} is never {value!r}: {error}") from error
+        raise InvalidDefinition(f"{name}.{path} is never {_shown(value)}: {str(error)[:200]}") from error
     kept: object = getattr(owner, last)
     if isinstance(value, int | float) and not _keeps(field, value, kept):
-        raise InvalidDefinition(f"{name}.{path} is never {value!r}: it cannot hold that")
+        raise InvalidDefinition(f"{name}.{path} is never {_shown(value)}: it cannot hold that")
     return _text(kept)
 
 
@@ -210,6 +213,31 @@ _TYPES: dict[int, type] = {
 }
 """What Python reads fields as; whatever is not here is a whole number."""
 
+_NAMES: dict[type, str] = {
+    bool: "True or False",
+    float: "a number",
+    str: "a text",
+    bytes: "bytes",
+    int: "a whole number",
+}
+
+
+def _enum_hint(field: FieldDescriptor, value: object) -> str:
+    """The number of an enum's value that was given by its name."""
+    enum = field.enum_type
+    if enum is None or not isinstance(value, str) or value not in enum.values_by_name:
+        return ""
+    return f"; {value} of {enum.full_name} is the number {enum.values_by_name[value].number}"
+
+
+def _shown(value: object) -> str:
+    """The value as it was written, and no more of it than a line."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}..."
+
 
 def _is(expected: type, value: object) -> bool:
     return isinstance(value, expected) and not isinstance(value, bool)
@@ -218,7 +246,8 @@ def _is(expected: type, value: object) -> bool:
 def _keeps(field: FieldDescriptor, value: float, kept: object) -> bool:
     """Whether a number is still what it was. A `float` holds fewer digits than Python: that is no other number."""
     if field.cpp_type == FieldDescriptor.CPPTYPE_FLOAT and isinstance(value, float):
-        return isinstance(kept, float) and math.isinf(kept) == math.isinf(value) and not math.isnan(kept)
+        assert isinstance(kept, float)
+        return math.isinf(kept) == math.isinf(value) and not math.isnan(kept) and (kept != 0) == (value != 0)
     return kept == value
 
 

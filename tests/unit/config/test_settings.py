@@ -187,3 +187,30 @@ def test_a_file_that_was_asked_for_must_exist() -> None:
 def test_a_node_has_the_same_name_after_a_restart(flags: dict[str, object], name: str) -> None:
     assert load_settings(flags).node_name == name
     assert load_settings(flags).node_name == name
+
+
+_SPANS = [name for name, field in Settings.model_fields.items() if field.annotation is float]
+_COUNTS = [name for name, field in Settings.model_fields.items() if field.annotation is int]
+_NO_NUMBERS = ["true", "-1", "nan", "inf", "1e300", "'x'", "[1]", "2020-01-01"]
+
+
+@pytest.mark.parametrize("name", [*_SPANS, *_COUNTS])
+@pytest.mark.parametrize("written", _NO_NUMBERS)
+def test_a_number_that_no_node_can_live_by_is_refused(name: str, written: str) -> None:
+    Path("amends.toml").write_text(f"{name} = {written}\n")
+    with pytest.raises(InvalidSettings, match=rf"setting {name}=.* \(file amends.toml\) is wrong: "):
+        load_settings()
+
+
+@pytest.mark.parametrize("name", _COUNTS)
+def test_a_count_of_millions_is_refused_for_what_is_counted_by_ones(name: str) -> None:
+    with pytest.raises(InvalidSettings, match=rf"setting {name}=1(0|\.)+ \(flag\) is wrong: "):
+        load_settings({name: 10**70})
+
+
+@pytest.mark.parametrize("length", [100, 5000])
+def test_a_number_of_very_many_digits_is_refused_and_not_told_in_full(length: int) -> None:
+    Path("amends.toml").write_text(f"mailbox_max = {'9' * length}\n")
+    with pytest.raises(InvalidSettings, match="setting") as refused:
+        load_settings()
+    assert len(str(refused.value)) < 300

@@ -70,6 +70,8 @@ def is_met(event: Message, path: str, value: object) -> bool:
         ("weight", 0, Event(weight=-0.0)),
         ("weight", float("inf"), Event(weight=float("inf"))),
         ("ratio", 0.1, Event(ratio=0.1)),
+        ("ratio", 1e-40, Event(ratio=1e-40)),
+        ("ratio", float("-inf"), Event(ratio=float("-inf"))),
         ("hot", True, Event(hot=True)),
         ("n", -3, Event(n=-3)),
         ("big", 2**64 - 1, Event(big=2**64 - 1)),
@@ -93,6 +95,13 @@ def test_a_condition_is_met_by_the_value_however_it_is_written(path: str, value:
         ("weight", 2**53 + 1),
         ("ratio", 1e39),
         ("ratio", 2**24 + 1),
+        ("ratio", 1e-50),
+        ("ratio", 5e-324),
+        ("ratio", float("nan")),
+        ("n", 10**400),
+        pytest.param("n", 10**5000, id="long n"),
+        ("raw", bytearray(b"a")),
+        pytest.param("hot", 10**5000, id="long hot"),
         ("hot", 1),
         ("hot", "True"),
         ("hot", None),
@@ -114,8 +123,17 @@ def test_a_condition_is_met_by_the_value_however_it_is_written(path: str, value:
     ],
 )
 def test_a_condition_that_no_event_can_meet_is_refused(path: str, value: object) -> None:
-    with pytest.raises(InvalidDefinition, match=r"^Wrong: .*(never|no single field)"):
+    with pytest.raises(InvalidDefinition, match=r"^Wrong: .*(never|no single field)") as refused:
         check_condition(Event, {path: value}, "Wrong")
+    assert len(str(refused.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"), [("CHOREOGRAPHY", "; CHOREOGRAPHY of shop.Flow is the number 1"), ("NO", "")]
+)
+def test_an_enum_that_is_given_by_its_name_is_refused_with_its_number(value: str, hint: str) -> None:
+    with pytest.raises(InvalidDefinition, match=rf"OrderPlaced.flow is a whole number; it is never '{value}'{hint}$"):
+        check_condition(OrderPlaced, {"flow": value}, "Wrong")
 
 
 @pytest.mark.parametrize(("path", "default"), [("weight", 0), ("hot", False), ("n", 0), ("name", ""), ("raw", b"")])
