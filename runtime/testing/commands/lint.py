@@ -29,6 +29,8 @@ def lint(ctx: click.Context, paths: tuple[Path, ...], as_json: bool) -> None:
         linted = lint_paths(*paths)
     except InvalidDefinition as error:
         raise click.BadParameter(str(error), param_hint="PATH") from error
+    if not linted.files and not linted.left_out:
+        raise click.BadParameter(f"no Python source is in {_told(paths)}, so nothing was read", param_hint="PATH")
     if as_json:
         click.echo(json.dumps(_as_object(linted)))
     else:
@@ -36,6 +38,10 @@ def lint(ctx: click.Context, paths: tuple[Path, ...], as_json: bool) -> None:
             click.echo(str(finding))
         click.echo(f"{len(linted.files)} files read, {len(linted.findings)} findings")
     ctx.exit(1 if linted.findings else 0)
+
+
+def _told(paths: tuple[Path, ...]) -> str:
+    return ", ".join(map(str, paths))
 
 
 def _as_object(linted: Linted) -> dict[str, object]:

@@ -271,6 +271,12 @@ def test_the_command_ends_with_2_for_what_it_cannot_read(tmp_path: Path, name: s
     assert CliRunner().invoke(proving, ["lint", str(tmp_path / "nothing")]).exit_code == 2
 
 
+def test_reading_nothing_is_no_success(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no source", encoding="utf-8")
+    done = CliRunner().invoke(proving, ["lint", str(tmp_path)])
+    assert (done.exit_code, f"no Python source is in {tmp_path}" in done.output) == (2, True)
+
+
 def test_a_catalogue_is_read_where_its_services_sagas_and_choreographies_are_defined() -> None:
     linted = lint_catalogue(catalogue())
     names = sorted(Path(file).name for file in linted.files)
