@@ -7,11 +7,12 @@ from runtime.durable.lost import LostRuns, lost_runs_max
 from runtime.durable.service import ServiceBehaviour
 from runtime.durable.transition import timer_id
 from runtime.durable.turn import Turn
-from runtime.envelope import encode
-from runtime.store.records import Outcome, Subscription, Verdict
+from runtime.envelope import Envelope, encode
+from runtime.store.records import ActorRow, Outcome, Subscription, Verdict
 from tests.unit.durable.ledger import Bench, bill, refund
 
 SAGA = "order-process/ORD-1"
+BILL = ("billing", "ORD-1")
 
 
 async def stored(bench: Bench) -> BillState:
@@ -132,24 +133,30 @@ async def test_an_event_without_the_key_of_a_subscriber_is_parked_with_the_reaso
 # --- timers ---
 
 
-async def test_a_timer_is_part_of_the_row_and_fires_once() -> None:
-    bench = await Bench.open()
+async def with_a_timer(bench: Bench) -> tuple[ActorRow, durable_pb2.Timer, Envelope]:
+    """The row of a bill that has set a timer, the timer, and what is delivered when it fires."""
     await bench.run(bill(1, sku="timer"))
-    (row,) = await bench.store.load([("billing", "ORD-1")])
+    (row,) = await bench.store.load([BILL])
     assert row is not None and row.due_at_s is not None
     (timer,) = durable_pb2.Timers.FromString(row.timers).timers
-    assert timer.name == "remind"
-    turn = await bench.turn(bill(2))
-    turn.draft.timers["remind"] = timer
     fired = encode(
-        id=timer_id(("billing", "ORD-1"), timer),
+        id=timer_id(BILL, timer),
         kind="billing",
         key="ORD-1",
         type=timer.type,
         body=timer.body,
         conversation=b"c" * 16,
-        timer="remind",
+        timer=timer.name,
     )
+    return row, timer, fired
+
+
+async def test_a_timer_is_part_of_the_row_and_fires_once() -> None:
+    bench = await Bench.open()
+    _, timer, fired = await with_a_timer(bench)
+    assert timer.name == "remind"
+    turn = await bench.turn(bill(2))
+    turn.draft.timers["remind"] = timer
     await turn.run([fired, fired])
     assert [one.outcome for one in turn.draft.history] == [Outcome.HANDLED, Outcome.FIRED]
     assert turn.draft.timers == {}
@@ -157,31 +164,19 @@ async def test_a_timer_is_part_of_the_row_and_fires_once() -> None:
 
 async def test_a_timer_that_nothing_else_would_come_after_is_kept_when_its_runs_come_to_nothing() -> None:
     bench = await Bench.open()
-    await bench.run(bill(1, sku="timer"))
-    address = ("billing", "ORD-1")
-    (row,) = await bench.store.load([address])
-    assert row is not None and isinstance(bench.kind.behaviour, ServiceBehaviour)
+    row, timer, fired = await with_a_timer(bench)
+    assert isinstance(bench.kind.behaviour, ServiceBehaviour)
     bench.kind.behaviour.retries = RetryPolicy(immediate=0, delays_s=(), timer_pause_s=60.0)
-    (timer,) = durable_pb2.Timers.FromString(row.timers).timers
-    id, losses = timer_id(address, timer), LostRuns(64)
-    fired = encode(
-        id=id,
-        kind="billing",
-        key="ORD-1",
-        type=timer.type,
-        body=timer.body,
-        conversation=b"c" * 16,
-        timer="remind",
-    )
+    losses = LostRuns(64)
     for _ in range(lost_runs_max(1)):
-        losses.add(address, [id], "the lease ran out", write_first=False)
-    turn = Turn(bench.kind, address, 0, row, BillState.FromString(row.state), {"remind": timer}, {}, losses)
+        losses.add(BILL, [fired.id], "the lease ran out", write_first=False)
+    turn = Turn(bench.kind, BILL, 0, row, BillState.FromString(row.state), {"remind": timer}, {}, losses)
     await turn.run([fired])
     assert turn.ran == []
     assert turn.draft.timers["remind"].due_at_s == turn.draft.now_s + 60.0
     assert "the timer 'remind' fails, and comes again every 60 s: its runs end without a commit" in turn.draft.alarm
-    losses.condemn(id, "three nodes have died over it")
-    turn = Turn(bench.kind, address, 0, row, BillState.FromString(row.state), {"remind": timer}, {}, losses)
+    losses.condemn(fired.id, "three nodes have died over it")
+    turn = Turn(bench.kind, BILL, 0, row, BillState.FromString(row.state), {"remind": timer}, {}, losses)
     await turn.run([fired])
     assert turn.draft.timers == {}
 
