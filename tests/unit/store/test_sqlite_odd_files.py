@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from runtime.adapters import system_ports
 from runtime.admin.commands import admin
 from runtime.errors import StoreBusy, StoreCorrupt, StoreFull, StoreUnavailable
-from runtime.store.sqlite import SqliteStore
+from runtime.store.sqlite import SqliteStore, copies
 from runtime.store.sqlite.copies import back_up, restore
 
 NOBODY = 65534
@@ -145,6 +145,22 @@ async def test_what_an_interrupted_restore_left_is_not_restored_from_and_not_rem
     with pytest.raises(StoreUnavailable, match="a restore that was interrupted left"):
         restore(path, left, system_ports().ids.new_id)
     assert left.exists()
+
+
+@pytest.mark.parametrize("fails", ["_renew", "_share", "_flush"])
+async def test_a_restore_that_fails_leaves_nothing_that_looks_like_an_interrupted_one(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    store, copy = await made(path), tmp_path / "copy.db"
+    back_up(store, copy)
+
+    def fail(*_: object) -> None:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(copies, fails, fail)
+    with pytest.raises(StoreUnavailable, match="the disk is gone"):
+        restore(store, copy, system_ports().ids.new_id)
+    assert not list(store.parent.glob("*.restoring*"))
 
 
 async def test_what_few_may_read_stays_so_in_a_backup_and_after_a_restore(path: Path, tmp_path: Path) -> None:

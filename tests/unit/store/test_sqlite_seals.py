@@ -97,6 +97,20 @@ async def test_a_backup_copied_over_the_file_beside_a_later_log_is_refused(
     assert (crashed.read_bytes(), Path(f"{crashed}-wal").read_bytes()) == before, "nothing was mixed"
 
 
+async def test_each_log_has_a_label_from_its_first_commit_on(path: Path) -> None:
+    """Else a file with an older label would be taken for its own, as long as the log is short."""
+    labels = []
+    for number in range(30):
+        if number % 10 == 0:  # whoever opens it next knows no more of the log than what lies there
+            store = await opened(path)
+        await fill(store, number, 1)
+        labels.append(first_label(path))
+        if number % 10 == 9:
+            await store.close()
+    assert None not in labels
+    assert len(set(labels)) > 2, "the log was begun anew"
+
+
 async def test_a_file_beside_an_older_log_is_refused(path: Path, tmp_path: Path) -> None:
     store = await opened(path)
     next_ = await moved(store, 0)
