@@ -29,6 +29,15 @@ async def place_many(shop: Shop, prefix: str, count: int) -> list[str]:
     return ids
 
 
+async def under_way(shop: Shop, prefix: str, count: int) -> None:
+    """Wait until so many of these orders are in the books; the rest of them is still to come, or on its way."""
+
+    async def check() -> bool:
+        return len(await shop.orders(f"{prefix}-{number}" for number in range(200))) >= count
+
+    await shop.harness.eventually(check, timeout_s=30.0, what=f"{count} orders are placed", every_s=0.005)
+
+
 async def billed_by(shop: Shop, order_ids: list[str]) -> set[str]:
     """The nodes that handled bills, of these orders."""
     rows = [row for order_id in order_ids for row in await shop.handled(order_id)]
@@ -95,7 +104,7 @@ async def test_a_frozen_node_writes_nothing_stale_when_it_wakes_up(tmp_path: Pat
         await owned_by(shop, "billing", "billing", "billing-2")
         for tries in range(3):
             placing = asyncio.create_task(place_many(shop, f"storm-{tries}", 60))
-            await asyncio.sleep(0.15)  # in the middle of it, wherever that is
+            await under_way(shop, f"storm-{tries}", 15)
             await shop.freeze("billing-2")
             ids = await placing
             await shop.ended(ids)
@@ -139,8 +148,8 @@ async def test_draining_under_load_loses_nothing_and_ends_with_0(tmp_path: Path)
     async with open_shop(tmp_path) as shop:
         await shop.restock("book")
         placing = asyncio.create_task(place_many(shop, "busy", 150))
-        for name in ("billing", "orchestration", "warehouse", "sales"):
-            await asyncio.sleep(0.1)
+        for drained, name in enumerate(("billing", "orchestration", "warehouse", "sales")):
+            await under_way(shop, "busy", 10 + 30 * drained)
             assert await shop.harness.nodes[name].stop() == 0
             await shop.harness.restart(name)
         await shop.ended(await placing)
@@ -309,7 +318,7 @@ async def test_work_goes_on_after_a_foreign_program_has_held_the_store_for_a_whi
     async with open_shop(tmp_path) as shop:
         await shop.restock("book")
         placing = asyncio.create_task(place_many(shop, "held", 40))
-        await asyncio.sleep(0.1)
+        await under_way(shop, "held", 10)
         holder = sqlite3.connect(shop.harness.directory / "amends.db", isolation_level=None, timeout=30)
         holder.execute("begin immediate")
         await asyncio.sleep(3.0)  # longer than a lease
