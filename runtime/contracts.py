@@ -56,7 +56,7 @@ class Contract:
         key: str = getattr(message, self.key_field) if self.key_field else ""
         if not key:
             raise InvalidMessage(f"{self.name} needs a key in its field {self.key_field!r}; it is empty")
-        return check_key(key, f"{self.name}.{self.key_field}")
+        return check_key(key, self.name, self.key_field)
 
 
 def contract_of(message_type: type[Message]) -> Contract:

@@ -37,6 +37,8 @@ _END_S = 2.0**48 / 1000  # ids have 48 bits for the ms since 1970
 KEY_BYTES_MAX = 256
 """The longest key of an actor, in bytes of UTF-8."""
 
+_SHORT = KEY_BYTES_MAX // 4  # characters, that are not too many bytes whatever they are
+
 Address = tuple[str, str]
 """(kind, key) of an actor; written `kind/key`, e.g. `billing/ORD-1`. A kind holds no slash, a key may."""
 
@@ -201,11 +203,18 @@ def is_instant(at_s: float) -> bool:
     return 0.0 <= at_s < _END_S
 
 
-def check_key(key: str, name: str = "a key") -> str:
-    """The key, if an actor may be named so. Raises InvalidMessage with the reason; `name` says which key it is.
+def check_key(key: str, *name: str) -> str:
+    """The key, if an actor may be named so. Raises InvalidMessage with the reason.
 
-    Only what is about to be sent is checked: a key that lies in the store already is read as it is.
+    `name` says which key it is; of several parts it is written with dots. Only what is about to be sent is checked: a
+    key that lies in the store already is read as it is.
     """
+    if key and len(key) <= _SHORT and key.isprintable():
+        return key
+    return _looked_at(key, ".".join(name) or "a key")
+
+
+def _looked_at(key: str, name: str) -> str:
     if not key:
         raise InvalidMessage(f"{name} must not be empty")
     if not key.isprintable():

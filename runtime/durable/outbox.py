@@ -183,7 +183,7 @@ class Outbox:
             key = field_text(event, one.key_field)
             if not key:
                 raise InvalidMessage(f"{contract.name} has no {one.key_field}, by which {one.kind} would receive it")
-            check_key(key, f"{contract.name}.{one.key_field}")
+            check_key(key, contract.name, one.key_field)
             self._add(contract.name, body, one.kind, key, process=one.process)
 
     def _reply(self, message: Message, name: str, body: bytes, *, id: bytes = b"") -> None:

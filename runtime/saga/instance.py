@@ -85,9 +85,9 @@ class Instance:
 
     def find(self, command_id: bytes) -> tuple[StepDefinition, StepRecord, bool] | None:
         """The step that sent this command, and whether it was its undo."""
-        for step, taken in zip(self.definition.steps, self.steps, strict=False):
+        for index, taken in enumerate(self.steps):
             if command_id == taken.command_id:  # as nearly always, and the other fields cost more to read
-                return step, taken, False
+                return self.definition.steps[index], taken, False
         for step, taken in zip(self.definition.steps, self.steps, strict=False):
             if command_id in taken.earlier_ids or command_id in taken.faulted_ids:
                 return step, taken, False

@@ -175,11 +175,12 @@ class Committer:
         room, room_bytes = self._batch_max - len(jobs), self._batch_bytes_max
         room_bytes -= sum(transition.weight_bytes for transition, _ in jobs)
         new: list[_Job] = []
-        while self._queue and len(new) < room:
-            room_bytes -= self._queue[0][0].weight_bytes
+        queue = self._queue
+        while queue and len(new) < room:
+            room_bytes -= queue[0][0].weight_bytes
             if room_bytes < 0:
                 break
-            new.append(self._queue.popleft())
+            new.append(queue.popleft())
         return new
 
     async def _settle(self, jobs: list[_Job], batch: Sequence[Transition]) -> list[_Job]:

@@ -145,11 +145,12 @@ class Transition:
     @property
     def weight_bytes(self) -> int:
         """About how much a store has to write for it: what is long of each row, and a quarter of a KiB a row."""
-        rows = len(self.consumed) + len(self.given_up) + len(self.history) + len(self.mail) + len(self.rescheduled)
+        actor, mail = self.actor, self.mail
+        rows = len(self.consumed) + len(self.given_up) + len(self.history) + len(mail) + len(self.rescheduled)
         weight = _ROW_BYTES * (rows + 1)
-        if self.actor is not None:
-            weight += len(self.actor.state) + len(self.actor.timers)
-        for row in self.mail:
+        if actor is not None:
+            weight += len(actor.state) + len(actor.timers)
+        for row in mail:
             weight += len(row.envelope)
         return weight
 
