@@ -21,7 +21,7 @@ from runtime.durable.outbox import check_size
 from runtime.durable.region import Region
 from runtime.durable.sessions import Reply, Sessions
 from runtime.durable.transition import mail_row
-from runtime.envelope import Envelope, address_of, check_key, encode, shard_of
+from runtime.envelope import Envelope, address_of, check_key, encode, shard_of, wrong_kind
 from runtime.errors import (
     DeadlineExceeded,
     InvalidMessage,
@@ -160,6 +160,8 @@ class Commands:
         traceparent: str,
     ) -> Envelope:
         contract = self._contracts.of(command)
+        if kind and (wrong := wrong_kind(kind)):
+            raise InvalidMessage(f"{contract.name} needs {wrong}")
         if not kind and not contract.is_command:
             raise InvalidMessage(f"{contract.name} is no command: its contract names no kind that handles it")
         body = command.SerializeToString()

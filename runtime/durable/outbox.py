@@ -11,7 +11,7 @@ from protos import durable_pb2
 from runtime.contracts import Contract, field_text
 from runtime.durable.behaviour import Decision, Outgoing, SetTimer
 from runtime.durable.facts import NobodyListens
-from runtime.durable.transition import ClientAnswer, Draft
+from runtime.durable.transition import SENT_MAX, ClientAnswer, Draft
 from runtime.envelope import (
     Envelope,
     address_of,
@@ -208,6 +208,8 @@ class Outbox:
         process: str = "",
     ) -> None:
         draft = self._draft
+        if len(self.sent) >= SENT_MAX:
+            raise InvalidMessage(f"one message leads to more than {SENT_MAX:,} others; send them in parts")
         self.sent.append(
             encode(
                 id=id or self.next_id(address_of(kind, key), content_of(name, body, undo_of)),

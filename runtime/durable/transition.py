@@ -20,9 +20,12 @@ from runtime.ports import Fact
 from runtime.record import record
 from runtime.store.records import ActorRow, Expected, HistoryRow, MailRow, Outcome, Transition
 
-__all__ = ["ClientAnswer", "Draft", "mail_row", "timer_id"]
+__all__ = ["SENT_MAX", "ClientAnswer", "Draft", "mail_row", "timer_id"]
 
 _POSITIONS = 1 << 16  # messages one transition can number
+
+SENT_MAX = _POSITIONS // 2
+"""Messages that the handling of one message may send. A transition that has so many takes up no more."""
 
 
 @record(frozen=True, slots=True)
@@ -145,6 +148,11 @@ class Draft:
     @property
     def is_empty(self) -> bool:
         return not self.history and not self.rescheduled
+
+    @property
+    def is_full(self) -> bool:
+        """It has numbered so many messages that those of one more handler might not fit."""
+        return self._position >= SENT_MAX
 
     def own_conversation(self, cause: Envelope) -> bytes:
         """The one that made the actor; while nothing has, that of the first message that wants to know."""

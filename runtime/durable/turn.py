@@ -86,7 +86,7 @@ class Turn:
             if draft.blocked_until_s and not envelope.undo_of:
                 continue
             if self.ran:
-                if pace.is_over or keeper.goes_alone(self._failed_before(envelope) > 0):
+                if pace.is_over or draft.is_full or keeper.goes_alone(self._failed_before(envelope) > 0):
                     self.left = envelopes[number:]
                     return
                 await pace.rest()

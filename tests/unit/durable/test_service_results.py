@@ -15,6 +15,8 @@ from protos.billing_pb2 import BillOrder, BillState, OrderBilled, OrderRefunded,
 from protos.sales_pb2 import OrderPlaced, OrderState, PlaceOrder
 from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.service import Reaction, Service, ServiceBehaviour
+from runtime.durable.transition import SENT_MAX
+from runtime.errors import InvalidMessage
 from runtime.saga.choreography import Choreography, on, when
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post
@@ -31,6 +33,17 @@ def a_till(handler: Handler) -> type[Service]:
             return made
 
     return ATill
+
+
+@pytest.mark.parametrize("kind", ["a/b", "\ud800", "a\x00", " billing"])
+def test_a_command_for_a_kind_that_cannot_be_written_is_refused(kind: str) -> None:
+    async def scenario() -> None:
+        local = await LocalNode([ServiceBehaviour(Billing)]).start()
+        with pytest.raises(InvalidMessage, match=r"shop.BillOrder needs a kind"):
+            await local.commands.send(BillOrder(order_id="ORD-1"), timeout_s=60.0, kind=kind)
+        await local.stop()
+
+    in_virtual_time(scenario)
 
 
 async def told(handler: Handler, *, then: Callable[[LocalNode], Awaitable[None]] | None = None) -> str:
@@ -104,6 +117,38 @@ def test_each_client_is_told_the_state_as_its_own_command_left_it() -> None:
         replies = await asyncio.gather(*[local.commands.send(command, timeout_s=60.0) for _ in range(4)])
         amounts = [reply.message.amount_cents for reply in replies if isinstance(reply.message, OrderState)]
         assert amounts == [1, 2, 3, 4]
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_a_handler_that_sends_more_than_a_turn_can_number_has_failed() -> None:
+    class Flooding(Service, kind="billing", state=BillState):
+        async def bill(self, command: BillOrder) -> tuple[RefundOrder, ...]:
+            return (RefundOrder(order_id="ORD-2"),) * command.amount_cents
+
+    async def scenario() -> None:
+        local = await LocalNode([ServiceBehaviour(Flooding)]).start()
+        reply = await local.commands.send(BillOrder(order_id="ORD-1", amount_cents=SENT_MAX + 1), timeout_s=60.0)
+        assert "one message leads to more than 32,768 others" in reply.fault
+        assert await local.mail("billing", "ORD-2") == []
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_what_one_actor_sends_stays_in_order_however_much_one_turn_sends() -> None:
+    class Flooding(Service, kind="billing", state=BillState):
+        async def bill(self, command: BillOrder) -> tuple[RefundOrder, ...]:
+            return (RefundOrder(order_id="ORD-2"),) * (SENT_MAX // 2 + 1)
+
+    async def scenario() -> None:
+        local = await LocalNode([ServiceBehaviour(Flooding)]).start()
+        post = Post(local)
+        await post.send(*[post.bill(amount) for amount in range(3)])
+        await local.sleep(1.0)
+        # Two fill a turn, so that the third has one of its own, and none has a number that the next turn gives again.
+        assert (await local.row("billing", "ORD-1")).revision == 2
         await local.stop()
 
     in_virtual_time(scenario)
