@@ -227,6 +227,8 @@ def _waits_for(account: Account, now_s: float) -> Iterator[str]:
 def _saga_waits(account: Account, now_s: float) -> Iterator[str]:
     saga = account.saga
     if saga is None:
+        if account.row is not None and account.row.state_type == _SAGA.DESCRIPTOR.full_name:
+            yield f"an operator: its record cannot be read, so its node runs nothing of it: {account.unreadable}"
         return
     if account.lacking:
         yield f"a node of its version, until when its mail and timers are put off: {account.lacking}"

@@ -9,6 +9,7 @@ refuse each other. Were they one cluster, each would confirm to the other what o
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -194,9 +195,10 @@ def _nobody_else(store: Path) -> Iterator[None]:
 def _files(path: Path) -> Iterator[None]:
     try:
         yield
-    except PermissionError as error:
-        raise StoreReadOnly(f"{path} or its folder cannot be written; check owner, mode and mount ({error})") from error
     except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            text = f"{path} or its folder cannot be written; check owner, mode and mount ({error})"
+            raise StoreReadOnly(text) from error
         raise StoreUnavailable(f"{path} could not be written; check the folder and its room ({error})") from error
 
 

@@ -118,3 +118,11 @@ def test_a_bulk_act_on_a_kind_that_nobody_knows_is_no_success(
     assert run(store, "dead-letters", *act, *yes, "--kind", "billing").exit_code == 0
     done = run(store, "dead-letters", *act, *yes, "--kind", "biling")
     assert (done.exit_code, "never heard of the kind 'biling'; there are billing" in done.stderr) == (4, True)
+
+
+def test_a_saga_whose_record_cannot_be_read_is_said_to_wait_for_a_person(store: MemoryStore) -> None:
+    asyncio.run(fill(store, replace(saga(), state=b"\xff")))
+    asyncio.run(join(store, "one", kinds=("order-process",)))
+    (explained,) = json.loads(run(store, "explain", "ORD-1", "--json").stdout)
+    assert explained["waits_for"][0].startswith("an operator: its record cannot be read")
+    assert "an operator: its record cannot be read" in run(store, "explain", "ORD-1").stdout

@@ -1,6 +1,7 @@
 """Files that are nearly a store, places that nobody lets us in, and who may use what a command makes."""
 
 import asyncio
+import errno
 import fcntl
 import os
 import shutil
@@ -14,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from runtime.adapters import system_ports
 from runtime.admin.commands import admin
-from runtime.errors import StoreBusy, StoreCorrupt, StoreFull, StoreUnavailable
+from runtime.errors import StoreBusy, StoreCorrupt, StoreFull, StoreReadOnly, StoreUnavailable
 from runtime.store.sqlite import SqliteStore, copies
 from runtime.store.sqlite.copies import back_up, restore
 
@@ -224,3 +225,15 @@ def test_a_restore_names_who_holds_the_lock(path: Path, tmp_path: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(StoreBusy, match=r"another store of this process holds the lock of .* nothing was changed"):
             restore(path, tmp_path / "copy.db", system_ports().ids.new_id)
+
+
+async def test_a_backup_to_a_medium_that_takes_no_writing_says_so(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    await made(path)
+    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
+    with pytest.raises(StoreReadOnly, match=r"copy\.db or its folder cannot be written; check owner, mode and mount"):
+        back_up(path, tmp_path / "copy.db")
