@@ -10,6 +10,7 @@ of this process holds on the file (https://sqlite.org/howtocorrupt.html, 2.2).
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import re
 from contextlib import suppress
@@ -17,7 +18,15 @@ from pathlib import Path
 
 import apsw
 
-from runtime.errors import StoreCorrupt, StoreError, StoreReplaced, StoreUnavailable
+from runtime.errors import (
+    StoreBusy,
+    StoreCorrupt,
+    StoreError,
+    StoreFull,
+    StoreReadOnly,
+    StoreReplaced,
+    StoreUnavailable,
+)
 from runtime.store.sqlite.connection import close
 from runtime.store.sqlite.schema import APPLICATION_ID
 from runtime.store.sqlite.seals import first_label, label_in
@@ -89,6 +98,7 @@ class FileWatch:
         self.index_is_cut = False
         self._log, self._index = Path(f"{path}-wal"), Path(f"{path}-shm")
         self._index_bytes = 0
+        self._has_failed = False
         self._logs: dict[Path, _Seen] = {}  # as the writing connection has opened them
         self._missing = 0  # looks in a row that found the log unlinked under us
 
@@ -99,9 +109,10 @@ class FileWatch:
         self._seen = {one: seen for one in self._watched if (seen := _seen(one)) is not None}
 
     def note(self, error: StoreError) -> None:
-        """Any error of the store; what cannot mend itself is kept."""
+        """Any error of the store; what cannot mend itself is kept, and the rest makes `look` ask the disk."""
         if self.broken is None and isinstance(error, (StoreCorrupt, StoreReplaced)):
             self.broken = error
+        self._has_failed |= not isinstance(error, (StoreBusy, StoreFull))
 
     def check_name(self) -> None:
         """Raises StoreReplaced when the path no longer names the open file. Two system calls."""
@@ -150,6 +161,8 @@ class FileWatch:
     def look(self, connection: apsw.Connection, vfs: str | None) -> None:
         """Everything that can be seen in little time. Raises StoreReplaced, StoreCorrupt."""
         self.check_name()
+        if self._has_failed:
+            self._look_at_disk()
         try:
             check_links(self._path)
         except StoreUnavailable as error:
@@ -195,6 +208,19 @@ class FileWatch:
                 )
             )
         self._size, self._counter, self._marked = size, counter, application == APPLICATION_ID
+
+    def _look_at_disk(self) -> None:
+        """Linux turns a disk that reports errors read-only, and it stays so; only an attempt to write tells it."""
+        self._has_failed = False
+        try:
+            os.utime(f"{self._path}-lock")
+        except OSError as error:
+            if error.errno == errno.EROFS:
+                self.broken = StoreReadOnly(
+                    f"{self._path} is on a disk that was mounted read-only while it is in use, perhaps after errors of "
+                    "the disk; see the system's log, mount it for writing, and start again"
+                )
+                raise self.broken from error
 
     def _look_for_unlinked_logs(self) -> None:
         gone = _unlinked(self._path)
