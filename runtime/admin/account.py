@@ -22,6 +22,8 @@ from runtime.store.records import ActorRow, ClusterView, MailRow
 __all__ = ["Account", "Step", "Timer", "accounts", "conversations_of_key"]
 
 _MAIL_MAX = 1000
+_OTHERS_MAX = 5  # lines about others; `conversation` has them all
+_NOTHING = "nothing: no mail waits for it and no timer is set"
 _LONG_S = 10.0  # mail that is due for so long, at a node that lives, is worth a look at its log
 _NAMED = "its log names it ('handler blocks loop', or HandlerTimedOut after handler_timeout_s)"
 _REPLAY = "python -m runtime.admin dead-letters replay"
@@ -93,7 +95,18 @@ async def accounts(store: Store, contracts: Contracts, key: str, *, kind: str = 
     """The account of every actor with this key, or of the one of this kind; by kind. Raises StoreError."""
     notes, view = await store.busy(), await store.cluster()
     works = works_of(view, notes)
-    return [_account(view, contracts, key, found, works) for found in await _found(store, key, kind)]
+    found = [_account(view, contracts, key, one, works) for one in await _found(store, key, kind)]
+    return [await _with_others(store, account) for account in found]
+
+
+async def _with_others(store: Store, account: Account) -> Account:
+    """Who waits for nothing himself may be part of what others have yet to do: its conversation tells."""
+    if account.waits_for != (_NOTHING,) or account.row is None or account.saga is not None:
+        return account
+    mail = conversation_of(b"", (), await store.mail_of_conversation(account.row.conversation)).messages
+    others = [f"others, in its conversation: {one.short_type} for {one.to} is {one.status}" for one in mail]
+    more = [f"and {len(others) - _OTHERS_MAX} more"] if len(others) > _OTHERS_MAX else []
+    return replace(account, waits_for=(_NOTHING, *others[:_OTHERS_MAX], *more))
 
 
 async def conversations_of_key(store: Store, key: str, *, kind: str = "") -> list[bytes]:
@@ -221,7 +234,7 @@ def _waits_for(account: Account, now_s: float) -> Iterator[str]:
     if any(message.status is not Status.PARKED for message in account.mail) or account.timers:
         lines += [line for work in account.owner_works for line in owner_lines(work, now_s)]
         lines += _owner_waits(account) or _handler_waits(account, now_s)
-    yield from lines or ["nothing: no mail waits for it and no timer is set"]
+    yield from lines or [_NOTHING]
 
 
 def _saga_waits(account: Account, now_s: float) -> Iterator[str]:
@@ -261,7 +274,8 @@ def _mail_waits(account: Account, now_s: float) -> Iterator[str]:
             yield f"an operator: {what} is a dead letter after {message.attempts} attempts: {message.note}"
             yield f"the cause mended, then: {_REPLAY} {message.id.hex()}"
         elif message.due_at_s is not None and message.due_at_s > now_s:
-            again = f", after {message.attempts} failed attempts" if message.attempts else ""
+            why = f"; 'handler failed' in the log of {account.owner or 'its last owner'} says why"
+            again = f", after {message.attempts} failed attempts{why}" if message.attempts else ""
             yield f"the time of {what}, due in {span(message.due_at_s - now_s)}{again}"
         else:
             yield f"its turn to handle {what}, sent {span(now_s - (message.sent_at_s or now_s))} ago"

@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from runtime.envelope import Envelope, address_of, decode
+from runtime.envelope import Envelope, address_of, decode, parse_address
 from runtime.errors import InvalidMessage
 from runtime.store.port import Store
 from runtime.store.records import ActorRow, ClusterView, HistoryRow, MailRow, Subscription
@@ -66,7 +66,7 @@ class ProcessEntry:
     """One process that nobody drives. Instants are seconds since 1970."""
 
     kind: str  # the choreography's name
-    key: str  # of the actor that began with it
+    key: str  # of the actor whose event started it
     conversation: str
     status: str  # "parked" or "waiting", for mail that there is; else "at rest": nobody has anything to do
     open: tuple[str, ...]  # what is parked or waits, and for whom
@@ -235,10 +235,18 @@ def _entry(id: _Id, start: HistoryRow | None, mail: list[tuple[MailRow, Envelope
     first = start or min((row for row, _ in mail), key=lambda row: row.sent_at_s)
     return ProcessEntry(
         kind=process,
-        key=first.key,
+        key=_key_of(start.sender if start else mail[0][1].sender, first.key),
         conversation=conversation.hex(),
         status="parked" if parked else "waiting" if mail else AT_REST,
         open=tuple(f"{one.type} for {address_of(*row.address)}" for row, one in mail),
         started_at_s=first.sent_at_s,
         dead_letters=parked,
     )
+
+
+def _key_of(sender: str, otherwise: str) -> str:
+    """The key of the actor whose event it is. Who reacts to it may have another, such as that of a warehouse."""
+    try:
+        return parse_address(sender)[1]
+    except InvalidMessage:
+        return otherwise  # a client's

@@ -59,6 +59,21 @@ async def test_a_damaged_saga_record_is_no_failure(store: MemoryStore) -> None:
     assert account.unreadable
 
 
+async def test_who_waits_for_nothing_is_told_what_others_have_yet_to_do(store: MemoryStore) -> None:
+    await fill(store, replace(actor("sales"), conversation=TALK), mail(2, parked="no"), mail(3))
+    nothing, *others = (await account_of(store, "sales")).waits_for
+    assert nothing.startswith("nothing: no mail waits for it")
+    assert sorted(others) == [
+        "others, in its conversation: BillOrder for billing/ORD-1 is parked",
+        "others, in its conversation: BillOrder for billing/ORD-1 is waiting",
+    ]
+
+
+async def test_of_many_that_others_have_to_do_some_are_told(store: MemoryStore) -> None:
+    await fill(store, replace(actor("sales"), conversation=TALK), *(mail(number) for number in range(2, 10)))
+    assert (await account_of(store, "sales")).waits_for[-1] == "and 3 more"
+
+
 async def test_an_actor_at_rest_waits_for_nothing(store: MemoryStore) -> None:
     await fill(store, actor("sales"))
     assert (await account_of(store, "sales")).waits_for == ("nothing: no mail waits for it and no timer is set",)
@@ -131,7 +146,9 @@ async def test_mail_put_off_or_parked_points_to_no_handler(store: MemoryStore) -
     await join(store, "billing-1", kinds=("billing",))
     later_s = await store.now_s() + 100.0
     await fill(store, actor("billing"), mail(2, attempts=1, due_at_s=later_s), mail(3, parked="no"))
-    assert not any("handler" in line for line in (await account_of(store, "billing")).waits_for)
+    assert not any(
+        "a handler" in line or "its handler" in line for line in (await account_of(store, "billing")).waits_for
+    )
 
 
 async def test_mail_of_an_actor_without_a_row_is_found(store: MemoryStore) -> None:
@@ -151,7 +168,8 @@ async def test_a_retry_and_a_dead_letter_are_told(store: MemoryStore) -> None:
     await fill(store, mail(2, attempts=3, due_at_s=later_s), mail(3, attempts=12, parked="ValueError: no"))
     await fill(store, actor("billing"))
     retry, dead, cure = (await account_of(store, "billing")).waits_for
-    assert retry == "the time of BillOrder from sales/ORD-1, due in 20 s, after 3 failed attempts"
+    why = "'handler failed' in the log of billing-1 says why"
+    assert retry == f"the time of BillOrder from sales/ORD-1, due in 20 s, after 3 failed attempts; {why}"
     assert dead == "an operator: BillOrder from sales/ORD-1 is a dead letter after 12 attempts: ValueError: no"
     assert cure.endswith(f"dead-letters replay {id_of(3).hex()}")
 

@@ -63,6 +63,11 @@ def listed(store: MemoryStore, *arguments: str) -> dict[str, str]:
     return {one["key"]: one["status"] for one in json.loads(run(store, "processes", "--json", *arguments).stdout)}
 
 
+def test_a_process_has_the_key_of_the_event_that_started_it_and_not_of_who_reacts_to_it(shop: MemoryStore) -> None:
+    asyncio.run(fill(shop, replace(began(7, "CHAIR"), sender="sales/ORD-7")))
+    assert listed(shop, "--key", "ORD-7") == {"ORD-7": "at rest"} and listed(shop, "--key", "CHAIR") == {}
+
+
 def test_each_process_is_listed_once_with_what_it_waits_for(shop: MemoryStore) -> None:
     assert listed(shop) == {"ORD-1": "at rest", "ORD-2": "waiting", "ORD-3": "parked", "NEW-4": "waiting"}
     *open_, last = json.loads(run(shop, "processes", "--json").stdout)
