@@ -84,7 +84,9 @@ class Service(metaclass=_ServiceType):
     retries: ClassVar[RetryPolicy] = RetryPolicy()
     handlers: ClassVar[dict[str, HandlerSpec]] = {}
 
-    state: Any  # the actor's state; change it in place. Narrow it in the subclass: `state: BillState`
+    state: (
+        Any  # the actor's state; change it, or put another in its place. Narrow it in the subclass: `state: BillState`
+    )
     key: str
     now_s: float  # the same for all of one turn
     message_id: bytes  # 16 bytes, the same when the message is handled again: the idempotency key for effects outside

@@ -79,6 +79,18 @@ def keep_as_key(state: OrderProcessState, event: OrderBilled) -> None:
     state.order_id = event.charge_id
 
 
+def keep_anew(state: OrderProcessState, event: OrderBilled) -> Any:
+    return OrderProcessState(order_id=state.order_id, charge_id=event.charge_id)
+
+
+def bill_and_leave(state: OrderProcessState) -> BillOrder:
+    raise SystemExit(3)
+
+
+def keep_and_leave(state: OrderProcessState, event: OrderBilled) -> None:
+    raise KeyboardInterrupt
+
+
 def lose_decline(state: OrderProcessState, event: PaymentDeclined) -> None:
     raise LookupError("no such reason")
 
@@ -93,6 +105,9 @@ def lose_decline(state: OrderProcessState, event: PaymentDeclined) -> None:
         ({"keep": lose_charge}, "keep of step bill raised LookupError: no such charge", 3),
         ({"keep": keep_as_key}, "keep of step bill changed order_id, which is the key of the instance", 3),
         ({"keep": lose_decline}, "keep of step bill raised LookupError: no such reason", 3),
+        ({"keep": keep_anew}, "keep of step bill returned a OrderProcessState, which is lost", 3),
+        ({"do": bill_and_leave}, "do of step bill raised SystemExit: 3", 1),
+        ({"keep": keep_and_leave}, "keep of step bill raised KeyboardInterrupt", 3),
     ],
 )
 def test_a_function_that_fails_in_some_schedule_is_found(changed: dict[str, Any], what: str, moves: int) -> None:
