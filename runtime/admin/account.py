@@ -271,7 +271,7 @@ def _mail_waits(account: Account, now_s: float) -> Iterator[str]:
         if message.id.hex() in running:
             continue
         if message.status is Status.PARKED:
-            yield f"an operator: {what} is a dead letter after {message.attempts} attempts: {message.note}"
+            yield f"an operator: {what} is a dead letter after {_runs(message.attempts)}: {message.note}"
             yield f"the cause mended, then: {_REPLAY} {message.id.hex()}"
         elif message.due_at_s is not None and message.due_at_s > now_s:
             why = f"; 'handler failed' in the log of {account.owner or 'its last owner'} says why"
@@ -279,6 +279,10 @@ def _mail_waits(account: Account, now_s: float) -> Iterator[str]:
             yield f"the time of {what}, due in {span(message.due_at_s - now_s)}{again}"
         else:
             yield f"its turn to handle {what}, sent {span(now_s - (message.sent_at_s or now_s))} ago"
+
+
+def _runs(attempts: int) -> str:
+    return "1 attempt" if attempts == 1 else f"{attempts} attempts"
 
 
 def _timer_waits(account: Account, now_s: float) -> Iterator[str]:

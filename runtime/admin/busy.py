@@ -126,4 +126,4 @@ def _nothing_else(work: Work) -> str:
 
 
 def _cure(work: Work) -> str:
-    return f"to go on before it returns: end the process of {work.node} ({_LOG}); then {_MEND}"
+    return f"a person, to go on before it returns: end the process of {work.node} ({_LOG}); then {_MEND}"

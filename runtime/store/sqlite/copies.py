@@ -53,6 +53,8 @@ def back_up(store: Path, to: Path) -> int:
 def restore(store: Path, source: Path, new_id: Callable[[], bytes]) -> Path | None:
     """Put a copy in a store's place, as a store of its own; gives where the old one was set aside."""
     store = Path(os.path.realpath(store))
+    if not os.path.lexists(source):
+        raise StoreUnavailable(f"there is no backup {source}; name the file that a backup was written to")
     check_file(source, create=False)
     check_place(store)
     if store.exists() and source.samefile(store):

@@ -162,6 +162,11 @@ async def test_mail_of_an_actor_without_a_row_is_found(store: MemoryStore) -> No
     assert await conversations_of_key(store, "ORD-1") == [TALK]
 
 
+async def test_a_dead_letter_after_one_attempt_has_one(store: MemoryStore) -> None:
+    await fill(store, mail(2, attempts=1, parked="3 nodes have ended"))
+    assert "is a dead letter after 1 attempt: 3 nodes" in (await account_of(store, "billing")).waits_for[0]
+
+
 async def test_a_retry_and_a_dead_letter_are_told(store: MemoryStore) -> None:
     await join(store, "billing-1", kinds=("billing",))
     later_s = await store.now_s() + 20.2

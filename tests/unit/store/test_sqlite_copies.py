@@ -136,6 +136,11 @@ async def test_a_damaged_backup_and_a_foreign_file_are_refused_and_nothing_is_ch
     assert not Path(f"{path}.restoring").exists()
 
 
+def test_a_backup_that_is_not_there_is_no_store_to_be_made_first(path: Path, tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match=r"there is no backup \S+none\.db; name the file"):
+        restore(path, tmp_path / "none.db", lambda: bytes(16))
+
+
 async def test_a_store_can_be_restored_where_there_is_none(path: Path, tmp_path: Path) -> None:
     await (await filled(path, 1)).close()
     assert run(path, "backup", tmp_path / "backup.db").exit_code == 0
