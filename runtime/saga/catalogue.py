@@ -25,6 +25,7 @@ from runtime.saga.choreography import Choreography
 from runtime.saga.definition import Definition, Meaning, StepDefinition, full_name
 from runtime.saga.drivers import check_unstarted, driver_of_choreography, driver_of_saga
 from runtime.saga.endings import check_ends
+from runtime.saga.parts import check_parts
 from runtime.saga.saga import Saga, SagaBehaviour
 from runtime.store.records import Subscription
 
@@ -45,6 +46,10 @@ class Catalogue:
         unstarted: Mapping[str, Sequence[type[Message]]] | None = None,
     ) -> None:
         """`unstarted`: by process, the events that start another one elsewhere, but not in its conversations."""
+        contracts = (
+            contracts if isinstance(contracts, Sequence) or not isinstance(contracts, Iterable) else [*contracts]
+        )
+        check_parts(contracts, services, choreographies, unstarted)
         self.contracts = Contracts((saga_pb2, *contracts))
         self.choreographies = tuple(choreographies)
         self._kinds_of = {name: tuple(one.kind for one in hosted) for name, hosted in services.items()}
