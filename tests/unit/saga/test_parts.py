@@ -1,4 +1,4 @@
-"""A part of a catalogue that is not what its place is for is refused by its place, and never with an error of Python."""
+"""A part of a catalogue that is not what its place is for is refused by its place, with no error of Python."""
 
 from __future__ import annotations
 
