@@ -19,7 +19,7 @@ from typing import TypeVar
 from google.protobuf.message import Message
 
 from protos.saga_pb2 import SagaRecord
-from runtime.errors import AmendsError
+from runtime.errors import AmendsError, InvalidMessage, MessageTooOld
 from runtime.store.records import ActorRow, MailRow
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.ledger import Violation
@@ -67,7 +67,7 @@ class Clients(ABC):
         """Send a command to one node after another until it was handled; always with one id, so it is handled once.
 
         Gives the event that its handler answered with; None if there was none, or an earlier asking had it. Raises
-        AssertionError when the handler gave up.
+        AssertionError when the handler gave up, and InvalidMessage for what no node can take.
         """
         id = int(self.world.ports.clock.now_s() * 1000).to_bytes(6, "big") + self.dice.new_id()[:10]
         while True:
@@ -76,6 +76,11 @@ class Clients(ABC):
                 reply = await node.call(
                     lambda at: at.commands.send(command, timeout_s=_CALL_S, message_id=id), timeout_s=_CALL_S
                 )
+            except InvalidMessage as error:
+                if not isinstance(error, MessageTooOld):
+                    raise  # no node will ever take it
+                await self.pause()
+                continue
             except AmendsError:  # whatever became of it: the same id may be sent again
                 await self.pause()
                 continue

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from google.protobuf.message import Message
 
 from examples.trip.catalogue import catalogue
 from examples.trip.clients import Travellers
-from examples.trip.trip_pb2 import Pay, TripState
+from examples.trip.trip_pb2 import Pay, StartTrip, TripStarted, TripState
+from protos.billing_pb2 import BillOrder
 from runtime.errors import InvalidDefinition
 from runtime.testing import SeedBatch, Violation, simulate
 from runtime.testing.commands.group import proving
@@ -82,6 +84,26 @@ def test_a_mistake_of_the_clients_is_told_with_the_seed_and_the_place(clients: t
         simulate(catalogue, clients, seeds=[3], calm=True).check()
     story = str(told.value)
     assert f"bug: clients: {says} (at test_seeds.py:" in story and "runtime.testing replay 3" in story
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (StartTrip(trip_id=""), "trip.StartTrip needs a key in its field 'trip_id'"),
+        (TripStarted(trip_id="T-1"), "trip.TripStarted is no command"),
+        (BillOrder(order_id="ORD-1"), "no message type 'shop.BillOrder' is known here"),
+    ],
+)
+def test_clients_that_insist_on_what_no_node_can_take_are_told_why(command: Message, says: str) -> None:
+    class Wrong(Travellers):
+        async def run(self) -> None:
+            await self.insist(command)
+
+        def check(self) -> Iterator[Violation]:
+            yield from ()
+
+    with pytest.raises(AssertionError, match=f"bug: clients: .*{says}"):
+        simulate(catalogue, Wrong, seeds=[3], calm=True).check()
 
 
 def test_the_conversation_of_what_is_wrong_is_shown_with_it() -> None:
