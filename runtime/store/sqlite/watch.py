@@ -28,6 +28,7 @@ from runtime.errors import (
     StoreUnavailable,
 )
 from runtime.store.sqlite.connection import close
+from runtime.store.sqlite.index import LogIndex
 from runtime.store.sqlite.schema import APPLICATION_ID
 from runtime.store.sqlite.seals import first_label, label_in
 
@@ -99,17 +100,23 @@ class FileWatch:
         self._log, self._index = Path(f"{path}-wal"), Path(f"{path}-shm")
         self._index_bytes = 0
         self._has_failed = False
+        self._is_plain = False  # SQLite's own file system, so that what lies on the disk is what SQLite sees
+        self._log_index = LogIndex(path)
         self._logs: dict[Path, _Seen] = {}  # as the writing connection has opened them
         self._missing = 0  # looks in a row that found the log unlinked under us
 
     def begin(self, connection: apsw.Connection, vfs: str | None) -> None:
         """The file is open now. Raises StoreReplaced."""
+        self._is_plain = vfs is None
         self._look_at_seals(connection, vfs)
         self._look_at_header(vfs)
         self._seen = {one: seen for one in self._watched if (seen := _seen(one)) is not None}
 
     def note(self, error: StoreError) -> None:
         """Any error of the store; what cannot mend itself is kept, and the rest makes `look` ask the disk."""
+        if self.broken is None and isinstance(error, StoreCorrupt) and self._is_plain:
+            # An index that was overwritten makes a whole store look damaged.
+            error = StoreReplaced(self._foreign_index()) if LogIndex(self._path).is_foreign() else error
         if self.broken is None and isinstance(error, (StoreCorrupt, StoreReplaced)):
             self.broken = error
         self._has_failed |= not isinstance(error, (StoreBusy, StoreFull))
@@ -163,6 +170,8 @@ class FileWatch:
         self.check_name()
         if self._has_failed:
             self._look_at_disk()
+        if self._is_plain and self._log_index.is_foreign():
+            self._fail(StoreReplaced(self._foreign_index()))
         try:
             check_links(self._path)
         except StoreUnavailable as error:
@@ -229,6 +238,13 @@ class FileWatch:
             self._fail(
                 StoreReplaced(f"{self._path}{gone} was removed while it is in use, and commits in it are lost; {_CURE}")
             )
+
+    def _foreign_index(self) -> str:
+        return (
+            f"{self._index} was overwritten while it is in use, and no longer says what the log holds; stop all nodes "
+            "of it and start them again, by which it is made anew and the store is checked, and `restore` a backup if "
+            "that finds damage. Find what writes there"
+        )
 
     def _what_happened(self, path: Path) -> str:
         if path != self._named:

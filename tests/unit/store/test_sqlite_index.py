@@ -5,7 +5,9 @@ Who reads behind the end of a file that was cut short is ended by the system at 
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
+import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 
 from runtime.adapters import system_ports
-from runtime.errors import StoreReplaced
+from runtime.errors import StoreError, StoreReplaced
 from runtime.store.sqlite import SqliteStore
 from runtime.testing.conformance.samples import SHARD, mail_row, post
 
@@ -113,6 +115,71 @@ async def test_an_index_that_is_overwritten_under_an_open_store_is_made_anew_and
     again = await opened(path)
     assert await count(again) == 100
     await again.close()
+
+
+def overwrite(path: Path, at: int, count: int, source: str = "/dev/zero") -> None:
+    elsewhere(
+        "dd", f"if={source}", f"of={path}-shm", "bs=1", f"seek={at}", f"count={count}", "conv=notrunc", "status=none"
+    )
+
+
+async def long_log(path: Path) -> SqliteStore:
+    """An open store with nearly all in its log, which is longer than one block of the index has room for."""
+    store = SqliteStore(path, system_ports(), checkpoint_pages=20_000)
+    await store.open()
+    for number in range(0, 4_500, 300):
+        rows = [mail_row(one, key=f"key-{one}", envelope=b"x" * 3_000) for one in range(number, number + 300)]
+        await store.commit([post(row) for row in rows])
+    assert Path(f"{path}-shm").stat().st_size > 32_768
+    return store
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the index in memory is found by /proc")
+@pytest.mark.parametrize(
+    ("at", "count"), [(136, 32_632), (136, 40), (4_000, 400), (16_384, 16_384), (32_768, 400), (49_152, 16_384)]
+)
+@pytest.mark.parametrize("source", ["/dev/zero", "/dev/urandom"])
+async def test_an_index_that_is_overwritten_behind_its_header_is_found_and_ends_the_use_of_the_store(
+    path: Path, at: int, count: int, source: str
+) -> None:
+    store = await long_log(path)
+    await store._keeper.look()
+    overwrite(path, at, count, source)
+    await store._keeper.look()
+    assert "was overwritten while it is in use" in str(store._watch.broken)
+    with pytest.raises(StoreReplaced, match="no longer says what the log holds"):
+        await store.commit([post(mail_row(9_999))])
+    await store.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the index in memory is found by /proc")
+async def test_a_store_that_looks_damaged_by_its_index_alone_is_not_said_to_be(path: Path) -> None:
+    store = SqliteStore(path, system_ports())
+    await store.open()
+    await fill(store, 0, 200)
+    overwrite(path, 136, 32_632)
+    with pytest.raises(StoreError):
+        await store.commit([post(mail_row(9_999))])  # makes all others look into the index
+        await count(store)
+    assert "was overwritten while it is in use" in str(store._watch.broken)
+    await store.close()
+
+
+async def test_an_index_that_others_write_all_the_time_is_its_own(path: Path) -> None:
+    first, second = await opened(path), await opened(path)
+
+    async def write(store: SqliteStore, begin: int) -> None:
+        for number in range(begin, begin + 150):
+            await store.commit([post(mail_row(number, key=f"key-{number}"))])
+
+    writing = asyncio.gather(write(first, 0), write(second, 1_000))
+    while not writing.done():
+        await first._keeper.look()
+        await second._keeper.look()
+    await writing
+    assert (first._watch.broken, second._watch.broken) == (None, None)
+    await first.close()
+    await second.close()
 
 
 async def test_an_index_that_grows_and_is_made_anew_by_the_next_to_open_is_well(path: Path) -> None:
