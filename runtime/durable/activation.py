@@ -35,6 +35,13 @@ from runtime.store.records import ActorRow, Transition, Verdict
 
 __all__ = ["Activation", "ActivationHost"]
 
+# Reached in each turn, and found once: looking up an enum's member costs as much as three calls.
+_BEGUN = Failpoint.TURN_BEGUN
+_DECIDED = Failpoint.TURN_DECIDED
+_SUBMITTED = Failpoint.TURN_SUBMITTED
+_COMMITTED = Failpoint.TURN_COMMITTED
+_RELEASED = Failpoint.TURN_RELEASED
+
 
 class ActivationHost(Protocol):
     """What an activation asks of the table it lives in."""
@@ -162,7 +169,7 @@ class Activation(BatchActor):
             batch = await self._on_trial(context, batch)
             if not batch:
                 return
-        self.kind.ports.reach(Failpoint.TURN_BEGUN)
+        self.kind.ports.reach(_BEGUN)
         try:
             if not self._loaded and not await self._load(batch):
                 return
@@ -183,7 +190,7 @@ class Activation(BatchActor):
         if draft.is_empty:
             self._end_turn(batch)
             return
-        self.kind.ports.reach(Failpoint.TURN_DECIDED)
+        self.kind.ports.reach(_DECIDED)
         self._submit(context, draft, batch)
 
     def _submit(self, context: Context, draft: Draft, batch: Sequence[Envelope]) -> None:
@@ -195,7 +202,7 @@ class Activation(BatchActor):
         context.hold()
         try:
             self._committer.submit(draft.finish(), partial(self._decided, draft, batch))
-            self.kind.ports.reach(Failpoint.TURN_SUBMITTED)
+            self.kind.ports.reach(_SUBMITTED)
         except (StoreError, Overloaded) as error:
             self._lose(str(error))
             self._host.reload(self, str(error), delay_s=1.0)
@@ -302,7 +309,7 @@ class Activation(BatchActor):
 
     def _decided(self, draft: Draft, batch: Sequence[Envelope], verdict: Verdict | StoreError) -> None:
         committed = verdict is Verdict.COMMITTED
-        self.kind.ports.reach(Failpoint.TURN_COMMITTED if committed else Failpoint.TURN_REFUSED)
+        self.kind.ports.reach(_COMMITTED if committed else Failpoint.TURN_REFUSED)
         if not committed:
             self._lose(f"the store said {verdict}", write_first=isinstance(verdict, StoreError))
         if isinstance(verdict, StoreError):
@@ -314,7 +321,7 @@ class Activation(BatchActor):
             if not self._host.losses.is_empty:
                 self._host.losses.settle(draft, self.attempts, was_noted=not batch)
             self._host.release(self, draft)
-            self.kind.ports.reach(Failpoint.TURN_RELEASED)
+            self.kind.ports.reach(_RELEASED)
             self._end_turn(batch)
 
     def _advance(self, draft: Draft) -> None:

@@ -39,6 +39,8 @@ from runtime.store.records import ClusterView, Subscription
 
 __all__ = ["Links", "Placement", "Region"]
 
+_DELIVERED = Failpoint.DELIVERED_HERE  # found once, for each message reaches it
+
 
 class Placement(Protocol):
     """Who owns a shard, as far as this node knows."""
@@ -124,7 +126,7 @@ class Region:
         reach = self._ports.reach
         if owned and shard in owned:
             self.activations[kind].deliver(envelope, shard)
-            reach(Failpoint.DELIVERED_HERE)
+            reach(_DELIVERED)
         elif self._placement is not None and self._links is not None:
             owner = self._placement.owner_of(kind, shard)
             if owner is not None and owner != self._node:

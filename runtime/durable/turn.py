@@ -36,6 +36,8 @@ from runtime.store.records import ActorRow, Outcome
 
 __all__ = ["Turn"]
 
+_CALLED, _RETURNED = Failpoint.HANDLER_CALLED, Failpoint.HANDLER_RETURNED  # found once, for each message reaches them
+
 _OWN_FILES = (__file__, invocation.__file__)  # of no interest to who reads where a handler failed
 
 
@@ -143,7 +145,7 @@ class Turn:
         while True:
             runs += 1
             outbox = Outbox(self.draft, envelope)
-            kind.ports.reach(Failpoint.HANDLER_CALLED)
+            kind.ports.reach(_CALLED)
             try:
                 delivery = self._delivery(envelope, message, failed_before, outbox, do_failed)
                 decision = await invoke(kind.behaviour, self.state, delivery, kind.ports, kind.limits.handler_timeout_s)
@@ -166,7 +168,7 @@ class Turn:
                     self._retry_later(envelope, text, failed)
                     return
             else:
-                kind.ports.reach(Failpoint.HANDLER_RETURNED)
+                kind.ports.reach(_RETURNED)
                 self._accept(envelope, decision, outbox, failed_before + runs)
                 return
 
