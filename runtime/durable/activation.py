@@ -35,12 +35,13 @@ from runtime.store.records import ActorRow, Transition, Verdict
 
 __all__ = ["Activation", "ActivationHost"]
 
-# Reached in each turn, and found once: looking up an enum's member costs as much as three calls.
+# Wanted in each turn, and found once: looking up an enum's member costs as much as three calls.
 _BEGUN = Failpoint.TURN_BEGUN
 _DECIDED = Failpoint.TURN_DECIDED
 _SUBMITTED = Failpoint.TURN_SUBMITTED
 _COMMITTED = Failpoint.TURN_COMMITTED
 _RELEASED = Failpoint.TURN_RELEASED
+_WRITTEN = Verdict.COMMITTED
 
 
 class ActivationHost(Protocol):
@@ -308,7 +309,7 @@ class Activation(BatchActor):
     # --- after the commit ---
 
     def _decided(self, draft: Draft, batch: Sequence[Envelope], verdict: Verdict | StoreError) -> None:
-        committed = verdict is Verdict.COMMITTED
+        committed = verdict is _WRITTEN
         self.kind.ports.reach(_COMMITTED if committed else Failpoint.TURN_REFUSED)
         if not committed:
             self._lose(f"the store said {verdict}", write_first=isinstance(verdict, StoreError))

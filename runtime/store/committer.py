@@ -38,6 +38,8 @@ from runtime.store.records import Transition, Verdict
 
 __all__ = ["Committer", "CommitterStats", "Done"]
 
+_COMMITTED = Verdict.COMMITTED  # found once, for each transition asks
+
 Done = Callable[[Verdict | StoreError], None]
 """Told what became of a transition: exactly once, from the event loop, never before `submit` has returned."""
 
@@ -223,7 +225,7 @@ class Committer:
     def _tell(self, done: Done, outcome: Verdict | StoreError) -> None:
         if isinstance(outcome, Verdict):
             self.stats.transitions += 1
-            self.stats.conflicts += outcome is not Verdict.COMMITTED
+            self.stats.conflicts += outcome is not _COMMITTED
         try:
             done(outcome)
         except Exception as error:  # noqa: BLE001 -- one caller's bug must not keep its neighbours from their verdicts
