@@ -143,7 +143,7 @@ class Outbox:
     def _take(self, outgoing: Outgoing) -> None:
         message = outgoing.message
         contract = self._kind.contracts.of(message)
-        body = body_of(message)
+        body = outgoing.body or body_of(message)
         check_size(contract.name, body, self._kind.limits.message_bytes_max)
         if outgoing.kind or contract.is_command:
             self._command(outgoing, contract, body)

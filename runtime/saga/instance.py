@@ -127,7 +127,7 @@ class Instance:
         taken.asked_at_s = self.now_s
         if taken.stuck:
             self.unstick(taken)
-        self.outgoing.append(Outgoing(command, step.command.kind, key, taken.command_id, wants_reply=True))
+        self.outgoing.append(Outgoing(command, step.command.kind, key, taken.command_id, wants_reply=True, body=body))
         self.timers.append(SetTimer(step.timer, self.now_s + step.patience_s(taken.attempts)))
 
     def ask_undo(self, step: StepDefinition, taken: StepRecord) -> None:
