@@ -36,11 +36,8 @@ from runtime.store.records import ActorRow, Transition, Verdict
 __all__ = ["Activation", "ActivationHost"]
 
 # Wanted in each turn, and found once: looking up an enum's member costs as much as three calls.
-_BEGUN = Failpoint.TURN_BEGUN
-_DECIDED = Failpoint.TURN_DECIDED
-_SUBMITTED = Failpoint.TURN_SUBMITTED
-_COMMITTED = Failpoint.TURN_COMMITTED
-_RELEASED = Failpoint.TURN_RELEASED
+_BEGUN, _DECIDED, _SUBMITTED = Failpoint.TURN_BEGUN, Failpoint.TURN_DECIDED, Failpoint.TURN_SUBMITTED
+_COMMITTED, _RELEASED = Failpoint.TURN_COMMITTED, Failpoint.TURN_RELEASED
 _WRITTEN = Verdict.COMMITTED
 
 

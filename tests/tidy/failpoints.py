@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeGuard
 
 from runtime.failpoints import Failpoint
 from tests.tidy.source import ROOT, functions, modules, name
@@ -59,10 +60,30 @@ def places() -> dict[str, list[str]]:
 
 
 def _reached_in(path: Path) -> Iterator[str]:
+    """By the functions of a file: named there, or by a name that the file has given them."""
+    named = _named_in(path)
     for function in functions(path):
         for node in ast.walk(function):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Failpoint":
+            if _is_point(node):
                 yield node.attr
+            elif isinstance(node, ast.Name) and node.id in named:
+                yield named[node.id]
+
+
+def _named_in(path: Path) -> dict[str, str]:
+    """Points by the names that a file gives them, for those that are reached with every message."""
+    named: dict[str, str] = {}
+    for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(statement, ast.Assign):
+            names = [node.id for node in ast.walk(statement.targets[0]) if isinstance(node, ast.Name)]
+            named |= dict(
+                zip(names, (node.attr for node in ast.walk(statement.value) if _is_point(node)), strict=False)
+            )
+    return named
+
+
+def _is_point(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Failpoint"
 
 
 if __name__ == "__main__":
