@@ -53,7 +53,7 @@ def back_up(store: Path, to: Path) -> int:
 def restore(store: Path, source: Path, new_id: Callable[[], bytes]) -> Path | None:
     """Put a copy in a store's place, as a store of its own; gives where the old one was set aside."""
     store = Path(os.path.realpath(store))
-    if not os.path.lexists(source):
+    if _is_missing(source):
         raise StoreUnavailable(f"there is no backup {source}; name the file that a backup was written to")
     check_file(source, create=False)
     check_place(store)
@@ -78,6 +78,17 @@ def restore(store: Path, source: Path, new_id: Callable[[], bytes]) -> Path | No
             part.rename(store)
         _flush(store.parent)
     return aside
+
+
+def _is_missing(path: Path) -> bool:
+    """Not there; what cannot even be looked at may be."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _check_name(store: Path, to: Path) -> None:
