@@ -6,7 +6,10 @@ from collections.abc import Mapping
 
 from runtime.testing.mutants.batches import BATCHED
 from runtime.testing.mutants.delivery import DELIVERY
+from runtime.testing.mutants.forgetting import FORGETTING
+from runtime.testing.mutants.identity import IDENTITY
 from runtime.testing.mutants.leases import LEASES
+from runtime.testing.mutants.limits import LIMITS
 from runtime.testing.mutants.links import LINKS
 from runtime.testing.mutants.machines import MACHINES
 from runtime.testing.mutants.mutant import Mutant
@@ -28,6 +31,9 @@ ROOMS: Mapping[str, tuple[Mutant, ...]] = {
     "machines": MACHINES,
     "leases": LEASES,
     "streams at rest": LINKS,
+    "small limits": LIMITS,
+    "ids": IDENTITY,
+    "forgetting": FORGETTING,
     "large batches": BATCHED,
     "sagas": (*SAGAS, *TRIES),
 }
