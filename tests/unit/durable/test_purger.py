@@ -130,6 +130,22 @@ def test_a_node_that_starts_alone_with_a_clock_days_ahead_forgets_nothing_and_sa
     in_virtual_time(scenario)
 
 
+def test_nothing_is_forgotten_before_the_last_who_may_repeat_it_is_refused() -> None:
+    """A post that was let in just as its id grew too old is written within a minute."""
+
+    async def scenario() -> None:
+        node = await _alone()
+        await node.sleep(PERIOD_S)
+        await _bill(node, 1)
+        await node.sleep(RETENTION_S + 55.0)
+        assert _remembered(node) == 1
+        await node.sleep(10 * PERIOD_S)
+        assert _remembered(node) == 0
+        await node.stop()
+
+    in_virtual_time(scenario)
+
+
 @pytest.mark.parametrize("by_s", [8 * DAY_S, 365 * DAY_S])
 def test_a_clock_that_jumps_days_ahead_forgets_nothing(by_s: float) -> None:
     async def scenario() -> None:
