@@ -43,14 +43,18 @@ class FileLock:
         self._store_path = store_path
         self._path = Path(f"{store_path}-lock")
         self._descriptor = -1
+        self._has_announced = False
         self._in_vain = False  # somebody has announced vital work, and does not come to it
 
     def announce(self) -> None:
         """Vital work waits for the lock: from now on the others give way. Never waits itself."""
         self._put(fcntl.F_RDLCK)
+        self._has_announced = True
 
     def withdraw(self) -> None:
-        self._put(fcntl.F_UNLCK)
+        if self._has_announced:
+            self._has_announced = False
+            self._put(fcntl.F_UNLCK)
 
     def give_way(self, wait: Callable[[float], bool]) -> None:
         """Wait while vital work of others does, for a second at the most; `wait` pauses and says to wait no longer.

@@ -1,7 +1,7 @@
 """Whether the file that is open is still the store that its path names, and whole; and how long its log has grown.
 
     reader's thread ──look──▶ path, header, log ──StoreReplaced, StoreCorrupt──▶ the node stops
-    writer's thread ──check_name──▶ before and after each transaction: what is committed lies where the path points
+    writer's thread ──check_commit──▶ after each transaction: what is committed lies where the path points
 
 The header is read through SQLite itself: closing a descriptor of our own would drop the locks that every connection
 of this process holds on the file (https://sqlite.org/howtocorrupt.html, 2.2).
@@ -121,28 +121,42 @@ class FileWatch:
             self.broken = error
         self._has_failed |= not isinstance(error, (StoreBusy, StoreFull))
 
-    def check_name(self) -> None:
-        """Raises StoreReplaced when the path no longer names the open file. Two system calls."""
+    def check_use(self) -> None:
+        """Before a transaction: raises what has broken the store, or what would end the process. One system call."""
         if self.broken is not None:
             raise self.broken
         self.check_index()
-        for path in self._watched:
-            before = self._seen.get(path)
-            if before is not None and _seen(path) != before:
-                self._fail(StoreReplaced(self._what_happened(path)))
 
-    def check_logs(self) -> None:
-        """Raises StoreReplaced when log or index are not those that the writing connection has open. Two system calls.
+    def check_name(self) -> _Seen | None:
+        """Raises StoreReplaced when the path no longer names the open file. Three system calls; gives the index."""
+        if self.broken is not None:
+            raise self.broken
+        index = self.check_index()
+        for path, before in self._seen.items():
+            if _seen(path) != before:
+                self._fail(StoreReplaced(self._what_happened(path)))
+        return index
+
+    def check_commit(self) -> None:
+        """After a commit: raises StoreReplaced unless it lies in the file that the path names, and in its own log."""
+        self._check_logs(self.check_name())
+
+    def _check_logs(self, index: _Seen | None) -> None:
+        """Raises StoreReplaced when log or index are not those that the writing connection has open.
 
         On the writer's thread: while it is connected nobody removes them, for SQLite does that with the last one.
         """
-        for path in (self._log, self._index):
-            now, before = _seen(path), self._logs.get(path)
+        for path, now in ((self._log, _seen(self._log)), (self._index, index)):
+            before = self._logs.get(path)
             if before is None and now is not None:
                 self._logs[path] = now
             elif now != before:
                 lost = "was removed or replaced while it is in use, and the newest commits may be lost"
                 self._fail(StoreReplaced(f"{path} {lost}; {_CURE}"))
+
+    def writer_has_come(self) -> None:
+        """The writing connection is open: what lies there is its log."""
+        self._check_logs(_seen(self._index))
 
     def writer_goes(self) -> None:
         """The writing connection is about to be closed: the next may have another log."""
@@ -154,16 +168,18 @@ class FileWatch:
         self._index_bytes = 0
         self.check_index()
 
-    def check_index(self) -> None:
+    def check_index(self) -> _Seen | None:
         """Raises StoreReplaced when `-shm` was cut short: who reads behind its end is ended by the system. One call."""
         try:
-            size = self._index.stat().st_size
+            found = self._index.stat()
         except OSError:
-            return  # `look` finds what is gone
+            return None  # `look` finds what is gone
+        size = found.st_size
         if self.index_is_cut or size < self._index_bytes:
             self.index_is_cut = True
             self._fail(StoreReplaced(f"{self._index} was cut short while it is in use; {_CURE_OF_INDEX}"))
         self._index_bytes = size
+        return (found.st_dev, found.st_ino)
 
     def look(self, connection: apsw.Connection, vfs: str | None) -> None:
         """Everything that can be seen in little time. Raises StoreReplaced, StoreCorrupt."""

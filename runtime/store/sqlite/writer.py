@@ -120,10 +120,9 @@ class Writer:
             raise StoreUnavailable(f"{self._path} could not yet say what became of a commit ({error})") from error
 
     def _transaction(self, work: Callable[[apsw.Connection], T]) -> T:
-        self._watch.check_name()
+        self._watch.check_use()
         with translated(self._path, self._watch.note):
             connection = self._connected()
-            self._watch.check_logs()
             try:
                 connection.execute("begin immediate")
                 result = work(connection)
@@ -139,8 +138,7 @@ class Writer:
                 raise
         self._commit(connection)
         self._seal.move(connection)
-        self._watch.check_name()  # a commit counts only if it lies where the path points
-        self._watch.check_logs()
+        self._watch.check_commit()
         return result
 
     def _commit(self, connection: apsw.Connection) -> None:
@@ -170,6 +168,7 @@ class Writer:
             self._connection = connect(self._path, read_only=False, busy_s=self._wait_s, vfs=self._vfs)
             self._seal.watch(self._connection)
             self._watch.connected(self._connection)
+            self._watch.writer_has_come()
         return self._connection
 
     def _roll_back(self, connection: apsw.Connection) -> None:
