@@ -19,6 +19,8 @@ from runtime.testing.simulation.loop import SimLoop
 from runtime.testing.simulation.node import NodeSpec
 from runtime.testing.simulation.storm import Storm, draw_plan
 
+_WHOLE, _IN_PART = 7, 1  # dice by which a roll-out reaches every node, and one of two
+
 _SETTINGS = {"store": "memory:", "shards_per_kind": 2, "drain_s": 3.0}
 _UP_S = 3.0  # within which two nodes have come up and shared the shards
 
@@ -102,12 +104,12 @@ def test_a_roll_out_drains_one_node_after_the_other_and_each_comes_back_with_the
 
 def test_a_roll_out_brings_the_next_version_node_by_node_and_the_next_roll_out_takes_it_back() -> None:
     async def scenario(cluster: SimCluster) -> None:
-        Acts(cluster, Dice(1), 10.0).roll_out()
+        Acts(cluster, Dice(_WHOLE), 10.0).roll_out()
         await cluster.sleep(1.0)
         assert [node.runs_version for node in cluster.nodes] == [1, 0]
         await cluster.sleep(15.0)
         assert [node.runs_version for node in cluster.nodes] == [1, 1]
-        Acts(cluster, Dice(1), 10.0).roll_out()
+        Acts(cluster, Dice(_WHOLE), 10.0).roll_out()
         await cluster.sleep(15.0)
         assert [node.runs_version for node in cluster.nodes] == [0, 0]
 
@@ -119,6 +121,17 @@ def test_a_roll_out_brings_the_next_version_node_by_node_and_the_next_roll_out_t
 
     assert run(scenario, following).happened["version rolled out"] == 2
     assert len(made) == 1
+
+
+def test_a_roll_out_that_stops_half_way_leaves_both_versions_side_by_side() -> None:
+    async def scenario(cluster: SimCluster) -> None:
+        Acts(cluster, Dice(_IN_PART), 10.0).roll_out()
+        await cluster.sleep(15.0)
+        assert sorted(node.runs_version for node in cluster.nodes) == [0, 1]
+        assert [node.lives for node in cluster.nodes] == [2, 2]
+
+    happened = run(scenario, lambda: catalogue(NextOrderProcess)).happened
+    assert (happened["version rolled out in part"], happened["version rolled out"]) == (1, 0)
 
 
 def test_a_roll_out_where_there_is_but_one_version_changes_none() -> None:
