@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import pytest
+
 from protos import mesh_pb2
 from protos.billing_pb2 import OrderBilled
 from protos.saga_pb2 import SagaRecord
@@ -12,6 +14,7 @@ from protos.sales_pb2 import OrderPlaced
 from protos.warehouse_pb2 import ShippingLabelCreated
 from runtime.durable.facts import ActorLent, MessageParked, MessagePutOff, PushRejected
 from runtime.durable.kind import Limits
+from runtime.envelope import Envelope
 from runtime.saga.saga import Saga, SagaBehaviour
 from runtime.store.records import ClusterView, NodeRow
 from tests.unit.durable.local import LocalNode, in_virtual_time
@@ -40,6 +43,7 @@ class Wires:
         self.local = local
         self.sent: list[tuple[str, str, str]] = []  # node, address, who died
         self.deaf: set[str] = set()
+        self.gaps = 0  # how often all others were told to read their mail first
         local.region.connect(self, self)
 
     def learn(self, *nodes: NodeRow) -> None:
@@ -61,7 +65,8 @@ class Wires:
 
     def gap(self, node: str) -> None: ...
 
-    def gap_everywhere(self) -> None: ...
+    def gap_everywhere(self) -> None:
+        self.gaps += 1
 
     def owner_of(self, kind: str, shard: int) -> str | None:
         return "node"
@@ -285,6 +290,90 @@ def test_an_address_that_is_none_is_told_and_nothing_else_happens() -> None:
         await local.stop()
 
     in_virtual_time(scenario)
+
+
+def test_a_node_lends_nothing_to_itself_whatever_its_own_row_says() -> None:
+    async def scenario(local: LocalNode, wires: Wires) -> None:
+        wires.learn(other("node"))
+        await tell(local, 1, OrderBilled(order_id="ORD-1"))
+        await local.sleep(5)
+        assert not wires.sent and local.facts_of(MessagePutOff)
+
+    with_an_older_instance(scenario)
+
+
+def as_guest(scenario: Callable[[LocalNode, Wires], Coroutine[Any, Any, None]]) -> None:
+    """At a node that has the version of ORD-1, and owns nothing."""
+
+    async def run(local: LocalNode, _: Wires) -> None:
+        await local.stop()
+        host = await LocalNode([SagaBehaviour(OrderProcess)], local.store).start(owning=False)
+        await scenario(host, Wires(host))
+        await host.stop()
+
+    with_an_older_instance(run)
+
+
+def test_who_takes_in_a_guest_has_all_mail_read_first_and_only_then() -> None:
+    async def scenario(host: LocalNode, wires: Wires) -> None:
+        for number in (1, 2):
+            await tell(host, number, OrderBilled(order_id="ORD-1"))
+            lend(host)
+            await host.sleep(1)
+            assert (wires.gaps, await host.mail(*ADDRESS)) == (1, [])
+
+    as_guest(scenario)
+
+
+def test_a_guest_for_whom_nobody_asks_any_more_is_forgotten() -> None:
+    async def scenario(host: LocalNode, wires: Wires) -> None:
+        lend(host)
+        await host.sleep(1)
+        guests = host.region.activations[ADDRESS[0]].guests
+        assert ADDRESS in guests
+        await host.sleep(4 * host.limits.idle_s)
+        assert ADDRESS not in guests
+
+    as_guest(scenario)
+
+
+def test_a_guest_whose_shard_this_node_has_had_itself_is_none_when_it_gives_that_up() -> None:
+    async def scenario(host: LocalNode, wires: Wires) -> None:
+        lend(host)
+        await host.sleep(1)
+        shards = frozenset(range(host.limits.shards_per_kind))
+        await host.region.acquired(ADDRESS[0], shards)
+        await host.region.release(ADDRESS[0], shards)
+        assert ADDRESS not in host.region.activations[ADDRESS[0]].guests
+        await tell(host, 1, OrderBilled(order_id="ORD-1"))
+        await host.sleep(3)
+        assert len(await host.mail(*ADDRESS)) == 1
+
+    as_guest(scenario)
+
+
+def test_a_guests_timer_that_is_declined_comes_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(host: LocalNode, wires: Wires) -> None:
+        row = await host.row(*ADDRESS)
+        assert row.due_at_s is not None
+        await host.sleep(row.due_at_s - host.ports.clock.now_s() - 1.0)
+        activations = host.region.activations[ADDRESS[0]]
+        deliver, declined = activations.deliver, 0
+
+        def declines(envelope: Envelope, shard: int, **rest: Any) -> bool:
+            nonlocal declined
+            if envelope.timer and declined < 3:
+                declined += 1
+                return False
+            return deliver(envelope, shard, **rest)
+
+        monkeypatch.setattr(activations, "deliver", declines)
+        lend(host)
+        await host.sleep(3)
+        record = SagaRecord.FromString((await host.row(*ADDRESS)).state)
+        assert (declined, record.status) == (3, SagaRecord.COMPENSATING)
+
+    as_guest(scenario)
 
 
 def lend(host: LocalNode, *, died: str = "") -> None:
