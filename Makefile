@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 JOBS ?= $(shell nproc)
 # Every change of the code has seeds of its own: the same ones each time that it is built. For others, say FROM=.
-FROM ?= $(shell find actors protos runtime -path runtime/testing/mutants -prune -o -name '*.py' -print \
+FROM ?= $(shell find actors protos runtime -name '*.py' -print \
   | LC_ALL=C sort | xargs cat | cksum | cut -d' ' -f1)
 SEEDS ?= 3000
 PROGRAMS ?= 2000
@@ -13,7 +13,7 @@ UPGRADES ?= 200
 POISONED ?= 200
 CUTS ?= 1000
 SECONDS ?= 60
-PROVE := $(BIN)/python -m runtime.testing
+PROVE := $(BIN)/python -m tests.proof
 
 .PHONY: help install protos snapshot docs format lint types test sim failpoints powercuts mutants storm demo bench clean
 .DEFAULT_GOAL := help
@@ -28,11 +28,12 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-protos: $(STAMP)  ## generate Python from protos/*.proto, and from that of the example
+protos: $(STAMP)  ## generate Python from every .proto file
 	$(BIN)/python -m grpc_tools.protoc -I. --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy \
 	  --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc \
-	  --python_out=. --mypy_out=quiet:. --grpc_python_out=. --mypy_grpc_out=quiet:. protos/*.proto examples/trip/*.proto
-	@find protos examples -name '*_pb2_grpc.py*' -exec grep -L 'Stub' {} + | xargs -r rm -f
+	  --python_out=. --mypy_out=quiet:. --grpc_python_out=. --mypy_grpc_out=quiet:. \
+	  runtime/protos/*.proto protos/*.proto examples/trip/*.proto tests/proof/programs/*.proto
+	@find runtime/protos protos examples tests/proof -name '*_pb2_grpc.py*' -exec grep -L 'Stub' {} + | xargs -r rm -f
 
 snapshot: $(STAMP)  ## keep the schemas as those of a release, which later ones may not break
 	$(BIN)/python -m tests.tidy.schemas
@@ -63,12 +64,12 @@ sim: $(STAMP)  ## what every build runs: seeds that once failed, fresh ones from
 	$(PROVE) simulate --seeds $(FAILOVERS) --from $(FROM) --workload failover --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(UPGRADES) --from $(FROM) --workload upgrade --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(POISONED) --from $(FROM) --workload poisoned --jobs $(JOBS)
-	$(PROVE) failpoints --jobs $(JOBS)
+	$(PROVE) failpoints --workload errand --jobs $(JOBS)
 	$(PROVE) explore actors.orchestration:OrderProcess
 	$(PROVE) powercuts $(CUTS) --from $(FROM)
 
 failpoints: $(STAMP)  ## a node killed at every failpoint, each time, and at every ordered pair of them
-	$(PROVE) failpoints --jobs $(JOBS)
+	$(PROVE) failpoints --workload errand --jobs $(JOBS)
 
 powercuts: $(STAMP)  ## CUTS power cuts under the real SQLite store
 	$(PROVE) powercuts $(CUTS) --from $(FROM)

@@ -24,7 +24,6 @@ from actors.sales import Sales
 from actors.warehouse import Warehouse
 from protos import orders_pb2, orders_pb2_grpc, sales_pb2, warehouse_pb2
 from protos.orders_pb2 import Order, Stock
-from protos.saga_pb2 import CancelRefused, CancelSaga, SagaRecord
 from protos.sales_pb2 import (
     CANCELLED,
     CHOREOGRAPHY,
@@ -40,10 +39,11 @@ from protos.sales_pb2 import (
     OrderState,
 )
 from protos.warehouse_pb2 import RestockRefused, StockState
-from runtime.durable.commands import Commands, Reading, Reply
+from runtime.durable.client import Commands, Reading, Reply
 from runtime.envelope import KEY_BYTES_MAX, check_key
 from runtime.errors import DeadlineExceeded, InvalidMessage, Overloaded
 from runtime.gateway.interceptors import CallFailed, Context, time_left_s, traceparent
+from runtime.protos.saga_pb2 import CancelRefused, CancelSaga, SagaRecord
 
 __all__ = ["ID_BYTES_MAX", "OrderService", "register"]
 

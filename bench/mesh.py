@@ -24,13 +24,13 @@ from typing import Any
 
 import uvloop
 
-from protos import mesh_pb2
 from runtime.adapters import system_ports
 from runtime.envelope import decode, encode
 from runtime.mesh.channel import GrpcTransport
 from runtime.mesh.peers import Identity, Mesh, MeshSettings, PeerAddress, Receiver
 from runtime.mesh.server import GrpcServer
 from runtime.ports import Link, Ports, Transport
+from runtime.protos import mesh_pb2
 
 BATCHES = (1, 16, 64, 256)
 SECONDS = 1.5  # of each measurement

@@ -18,8 +18,8 @@ import uvloop
 
 from bench.shop import Client, client_of, machine, open_nodes, restock
 from protos.orders_pb2 import PlaceOrderRequest
-from protos.saga_pb2 import SagaRecord
 from runtime.envelope import shard_of
+from runtime.protos.saga_pb2 import SagaRecord
 from runtime.testing.processes.harness import Harness
 
 __all__ = ["main"]

@@ -34,7 +34,7 @@ import grpc.aio
 import uvloop
 
 from bench.shop import machine, percentile
-from protos.mesh_pb2 import Envelope, Frame
+from runtime.protos.mesh_pb2 import Envelope, Frame
 
 __all__ = ["main"]
 

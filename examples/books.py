@@ -12,9 +12,9 @@ from typing import TypeVar
 from google.protobuf.message import Message
 
 from protos.billing_pb2 import BILLED, REFUNDED, BillState, BillStatus
-from protos.saga_pb2 import SagaRecord
 from protos.sales_pb2 import CANCELLED, ORCHESTRATION, READY_TO_SHIP, OrderState, OrderStatus
 from protos.warehouse_pb2 import StockState
+from runtime.protos.saga_pb2 import SagaRecord
 from runtime.store.port import Store
 
 __all__ = ["Books", "at_rest", "count_waiting", "mistakes", "read_books"]

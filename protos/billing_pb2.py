@@ -22,11 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
-from protos import contract_pb2 as protos_dot_contract__pb2
+from runtime.protos import contract_pb2 as runtime_dot_protos_dot_contract__pb2
 from protos import sales_pb2 as protos_dot_sales__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14protos/billing.proto\x12\x04shop\x1a\x15protos/contract.proto\x1a\x12protos/sales.proto\"k\n\tBillOrder\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x14\n\x0c\x61mount_cents\x18\x02 \x01(\x03\x12\x1d\n\x04line\x18\x03 \x01(\x0b\x32\x0f.shop.OrderLine:\x17\xea\xe0\x18\x13\n\x07\x62illing\x12\x08order_id\"w\n\x0bOrderBilled\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x11\n\tcharge_id\x18\x02 \x01(\t\x12\x14\n\x0c\x61mount_cents\x18\x03 \x01(\x03\x12\x1d\n\x04line\x18\x04 \x01(\x0b\x32\x0f.shop.OrderLine:\x0e\xf2\xe0\x18\n\n\x08order_id\"C\n\x0fPaymentDeclined\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t:\x0e\xf2\xe0\x18\n\n\x08order_id\"H\n\x0bRefundOrder\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t:\x17\xea\xe0\x18\x13\n\x07\x62illing\x12\x08order_id\"F\n\tCloseBill\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t:\x17\xea\xe0\x18\x13\n\x07\x62illing\x12\x08order_id\"W\n\rOrderRefunded\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x14\n\x0c\x61mount_cents\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t:\x0e\xf2\xe0\x18\n\n\x08order_id\"\x9a\x01\n\tBillState\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x14\n\x0c\x61mount_cents\x18\x02 \x01(\x03\x12\x11\n\tcharge_id\x18\x03 \x01(\t\x12 \n\x06status\x18\x04 \x01(\x0e\x32\x10.shop.BillStatus\x12\x0f\n\x07\x63harges\x18\x05 \x01(\r\x12\x0f\n\x07refunds\x18\x06 \x01(\r\x12\x0e\n\x06reason\x18\x07 \x01(\t*N\n\nBillStatus\x12\x0c\n\x08UNBILLED\x10\x00\x12\n\n\x06\x42ILLED\x10\x01\x12\x0c\n\x08\x44\x45\x43LINED\x10\x02\x12\x0c\n\x08REFUNDED\x10\x03\x12\n\n\x06\x43LOSED\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14protos/billing.proto\x12\x04shop\x1a\x1druntime/protos/contract.proto\x1a\x12protos/sales.proto\"k\n\tBillOrder\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x14\n\x0c\x61mount_cents\x18\x02 \x01(\x03\x12\x1d\n\x04line\x18\x03 \x01(\x0b\x32\x0f.shop.OrderLine:\x17\xea\xe0\x18\x13\n\x07\x62illing\x12\x08order_id\"w\n\x0bOrderBilled\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x11\n\tcharge_id\x18\x02 \x01(\t\x12\x14\n\x0c\x61mount_cents\x18\x03 \x01(\x03\x12\x1d\n\x04line\x18\x04 \x01(\x0b\x32\x0f.shop.OrderLine:\x0e\xf2\xe0\x18\n\n\x08order_id\"C\n\x0fPaymentDeclined\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t:\x0e\xf2\xe0\x18\n\n\x08order_id\"H\n\x0bRefundOrder\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t:\x17\xea\xe0\x18\x13\n\x07\x62illing\x12\x08order_id\"F\n\tCloseBill\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t:\x17\xea\xe0\x18\x13\n\x07\x62illing\x12\x08order_id\"W\n\rOrderRefunded\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x14\n\x0c\x61mount_cents\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t:\x0e\xf2\xe0\x18\n\n\x08order_id\"\x9a\x01\n\tBillState\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x14\n\x0c\x61mount_cents\x18\x02 \x01(\x03\x12\x11\n\tcharge_id\x18\x03 \x01(\t\x12 \n\x06status\x18\x04 \x01(\x0e\x32\x10.shop.BillStatus\x12\x0f\n\x07\x63harges\x18\x05 \x01(\r\x12\x0f\n\x07refunds\x18\x06 \x01(\r\x12\x0e\n\x06reason\x18\x07 \x01(\t*N\n\nBillStatus\x12\x0c\n\x08UNBILLED\x10\x00\x12\n\n\x06\x42ILLED\x10\x01\x12\x0c\n\x08\x44\x45\x43LINED\x10\x02\x12\x0c\n\x08REFUNDED\x10\x03\x12\n\n\x06\x43LOSED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,20 +45,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CLOSEBILL']._serialized_options = b'\352\340\030\023\n\007billing\022\010order_id'
   _globals['_ORDERREFUNDED']._loaded_options = None
   _globals['_ORDERREFUNDED']._serialized_options = b'\362\340\030\n\n\010order_id'
-  _globals['_BILLSTATUS']._serialized_start=764
-  _globals['_BILLSTATUS']._serialized_end=842
-  _globals['_BILLORDER']._serialized_start=73
-  _globals['_BILLORDER']._serialized_end=180
-  _globals['_ORDERBILLED']._serialized_start=182
-  _globals['_ORDERBILLED']._serialized_end=301
-  _globals['_PAYMENTDECLINED']._serialized_start=303
-  _globals['_PAYMENTDECLINED']._serialized_end=370
-  _globals['_REFUNDORDER']._serialized_start=372
-  _globals['_REFUNDORDER']._serialized_end=444
-  _globals['_CLOSEBILL']._serialized_start=446
-  _globals['_CLOSEBILL']._serialized_end=516
-  _globals['_ORDERREFUNDED']._serialized_start=518
-  _globals['_ORDERREFUNDED']._serialized_end=605
-  _globals['_BILLSTATE']._serialized_start=608
-  _globals['_BILLSTATE']._serialized_end=762
+  _globals['_BILLSTATUS']._serialized_start=772
+  _globals['_BILLSTATUS']._serialized_end=850
+  _globals['_BILLORDER']._serialized_start=81
+  _globals['_BILLORDER']._serialized_end=188
+  _globals['_ORDERBILLED']._serialized_start=190
+  _globals['_ORDERBILLED']._serialized_end=309
+  _globals['_PAYMENTDECLINED']._serialized_start=311
+  _globals['_PAYMENTDECLINED']._serialized_end=378
+  _globals['_REFUNDORDER']._serialized_start=380
+  _globals['_REFUNDORDER']._serialized_end=452
+  _globals['_CLOSEBILL']._serialized_start=454
+  _globals['_CLOSEBILL']._serialized_end=524
+  _globals['_ORDERREFUNDED']._serialized_start=526
+  _globals['_ORDERREFUNDED']._serialized_end=613
+  _globals['_BILLSTATE']._serialized_start=616
+  _globals['_BILLSTATE']._serialized_end=770
 # @@protoc_insertion_point(module_scope)

@@ -22,10 +22,10 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
-from protos import contract_pb2 as protos_dot_contract__pb2
+from runtime.protos import contract_pb2 as runtime_dot_protos_dot_contract__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12protos/sales.proto\x12\x04shop\x1a\x15protos/contract.proto\"*\n\tOrderLine\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\"\x84\x01\n\nPlaceOrder\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x1d\n\x04line\x18\x02 \x01(\x0b\x32\x0f.shop.OrderLine\x12\x14\n\x0c\x61mount_cents\x18\x03 \x01(\x03\x12\x18\n\x04\x66low\x18\x04 \x01(\x0e\x32\n.shop.Flow:\x15\xea\xe0\x18\x11\n\x05sales\x12\x08order_id\"~\n\x0bOrderPlaced\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x1d\n\x04line\x18\x02 \x01(\x0b\x32\x0f.shop.OrderLine\x12\x14\n\x0c\x61mount_cents\x18\x03 \x01(\x03\x12\x18\n\x04\x66low\x18\x04 \x01(\x0e\x32\n.shop.Flow:\x0e\xf2\xe0\x18\n\n\x08order_id\"W\n\x12OrderAlreadyPlaced\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x1f\n\x05order\x18\x02 \x01(\x0b\x32\x10.shop.OrderState:\x0e\xf2\xe0\x18\n\n\x08order_id\"E\n\rOrderConflict\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x12\n\ndifference\x18\x02 \x01(\t:\x0e\xf2\xe0\x18\n\n\x08order_id\"L\n\x0fMarkReadyToShip\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x10\n\x08label_id\x18\x02 \x01(\t:\x15\xea\xe0\x18\x11\n\x05sales\x12\x08order_id\"F\n\x10OrderReadyToShip\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x10\n\x08label_id\x18\x02 \x01(\t:\x0e\xf2\xe0\x18\n\n\x08order_id\"F\n\x0b\x43\x61ncelOrder\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t:\x15\xea\xe0\x18\x11\n\x05sales\x12\x08order_id\"s\n\x0eOrderCancelled\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x1d\n\x04line\x18\x03 \x01(\x0b\x32\x0f.shop.OrderLine\x12\x10\n\x08label_id\x18\x04 \x01(\t:\x0e\xf2\xe0\x18\n\n\x08order_id\"G\n\x13\x43\x61ncellationRefused\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t:\x0e\xf2\xe0\x18\n\n\x08order_id\"\xb2\x01\n\nOrderState\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x1d\n\x04line\x18\x02 \x01(\x0b\x32\x0f.shop.OrderLine\x12\x14\n\x0c\x61mount_cents\x18\x03 \x01(\x03\x12\x18\n\x04\x66low\x18\x04 \x01(\x0e\x32\n.shop.Flow\x12!\n\x06status\x18\x05 \x01(\x0e\x32\x11.shop.OrderStatus\x12\x10\n\x08label_id\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t*+\n\x04\x46low\x12\x11\n\rORCHESTRATION\x10\x00\x12\x10\n\x0c\x43HOREOGRAPHY\x10\x01*I\n\x0bOrderStatus\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x11\n\rREADY_TO_SHIP\x10\x02\x12\r\n\tCANCELLED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12protos/sales.proto\x12\x04shop\x1a\x1druntime/protos/contract.proto\"*\n\tOrderLine\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\"\x84\x01\n\nPlaceOrder\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x1d\n\x04line\x18\x02 \x01(\x0b\x32\x0f.shop.OrderLine\x12\x14\n\x0c\x61mount_cents\x18\x03 \x01(\x03\x12\x18\n\x04\x66low\x18\x04 \x01(\x0e\x32\n.shop.Flow:\x15\xea\xe0\x18\x11\n\x05sales\x12\x08order_id\"~\n\x0bOrderPlaced\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x1d\n\x04line\x18\x02 \x01(\x0b\x32\x0f.shop.OrderLine\x12\x14\n\x0c\x61mount_cents\x18\x03 \x01(\x03\x12\x18\n\x04\x66low\x18\x04 \x01(\x0e\x32\n.shop.Flow:\x0e\xf2\xe0\x18\n\n\x08order_id\"W\n\x12OrderAlreadyPlaced\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x1f\n\x05order\x18\x02 \x01(\x0b\x32\x10.shop.OrderState:\x0e\xf2\xe0\x18\n\n\x08order_id\"E\n\rOrderConflict\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x12\n\ndifference\x18\x02 \x01(\t:\x0e\xf2\xe0\x18\n\n\x08order_id\"L\n\x0fMarkReadyToShip\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x10\n\x08label_id\x18\x02 \x01(\t:\x15\xea\xe0\x18\x11\n\x05sales\x12\x08order_id\"F\n\x10OrderReadyToShip\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x10\n\x08label_id\x18\x02 \x01(\t:\x0e\xf2\xe0\x18\n\n\x08order_id\"F\n\x0b\x43\x61ncelOrder\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t:\x15\xea\xe0\x18\x11\n\x05sales\x12\x08order_id\"s\n\x0eOrderCancelled\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x1d\n\x04line\x18\x03 \x01(\x0b\x32\x0f.shop.OrderLine\x12\x10\n\x08label_id\x18\x04 \x01(\t:\x0e\xf2\xe0\x18\n\n\x08order_id\"G\n\x13\x43\x61ncellationRefused\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t:\x0e\xf2\xe0\x18\n\n\x08order_id\"\xb2\x01\n\nOrderState\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x1d\n\x04line\x18\x02 \x01(\x0b\x32\x0f.shop.OrderLine\x12\x14\n\x0c\x61mount_cents\x18\x03 \x01(\x03\x12\x18\n\x04\x66low\x18\x04 \x01(\x0e\x32\n.shop.Flow\x12!\n\x06status\x18\x05 \x01(\x0e\x32\x11.shop.OrderStatus\x12\x10\n\x08label_id\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t*+\n\x04\x46low\x12\x11\n\rORCHESTRATION\x10\x00\x12\x10\n\x0c\x43HOREOGRAPHY\x10\x01*I\n\x0bOrderStatus\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x11\n\rREADY_TO_SHIP\x10\x02\x12\r\n\tCANCELLED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,30 +50,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ORDERCANCELLED']._serialized_options = b'\362\340\030\n\n\010order_id'
   _globals['_CANCELLATIONREFUSED']._loaded_options = None
   _globals['_CANCELLATIONREFUSED']._serialized_options = b'\362\340\030\n\n\010order_id'
-  _globals['_FLOW']._serialized_start=1111
-  _globals['_FLOW']._serialized_end=1154
-  _globals['_ORDERSTATUS']._serialized_start=1156
-  _globals['_ORDERSTATUS']._serialized_end=1229
-  _globals['_ORDERLINE']._serialized_start=51
-  _globals['_ORDERLINE']._serialized_end=93
-  _globals['_PLACEORDER']._serialized_start=96
-  _globals['_PLACEORDER']._serialized_end=228
-  _globals['_ORDERPLACED']._serialized_start=230
-  _globals['_ORDERPLACED']._serialized_end=356
-  _globals['_ORDERALREADYPLACED']._serialized_start=358
-  _globals['_ORDERALREADYPLACED']._serialized_end=445
-  _globals['_ORDERCONFLICT']._serialized_start=447
-  _globals['_ORDERCONFLICT']._serialized_end=516
-  _globals['_MARKREADYTOSHIP']._serialized_start=518
-  _globals['_MARKREADYTOSHIP']._serialized_end=594
-  _globals['_ORDERREADYTOSHIP']._serialized_start=596
-  _globals['_ORDERREADYTOSHIP']._serialized_end=666
-  _globals['_CANCELORDER']._serialized_start=668
-  _globals['_CANCELORDER']._serialized_end=738
-  _globals['_ORDERCANCELLED']._serialized_start=740
-  _globals['_ORDERCANCELLED']._serialized_end=855
-  _globals['_CANCELLATIONREFUSED']._serialized_start=857
-  _globals['_CANCELLATIONREFUSED']._serialized_end=928
-  _globals['_ORDERSTATE']._serialized_start=931
-  _globals['_ORDERSTATE']._serialized_end=1109
+  _globals['_FLOW']._serialized_start=1119
+  _globals['_FLOW']._serialized_end=1162
+  _globals['_ORDERSTATUS']._serialized_start=1164
+  _globals['_ORDERSTATUS']._serialized_end=1237
+  _globals['_ORDERLINE']._serialized_start=59
+  _globals['_ORDERLINE']._serialized_end=101
+  _globals['_PLACEORDER']._serialized_start=104
+  _globals['_PLACEORDER']._serialized_end=236
+  _globals['_ORDERPLACED']._serialized_start=238
+  _globals['_ORDERPLACED']._serialized_end=364
+  _globals['_ORDERALREADYPLACED']._serialized_start=366
+  _globals['_ORDERALREADYPLACED']._serialized_end=453
+  _globals['_ORDERCONFLICT']._serialized_start=455
+  _globals['_ORDERCONFLICT']._serialized_end=524
+  _globals['_MARKREADYTOSHIP']._serialized_start=526
+  _globals['_MARKREADYTOSHIP']._serialized_end=602
+  _globals['_ORDERREADYTOSHIP']._serialized_start=604
+  _globals['_ORDERREADYTOSHIP']._serialized_end=674
+  _globals['_CANCELORDER']._serialized_start=676
+  _globals['_CANCELORDER']._serialized_end=746
+  _globals['_ORDERCANCELLED']._serialized_start=748
+  _globals['_ORDERCANCELLED']._serialized_end=863
+  _globals['_CANCELLATIONREFUSED']._serialized_start=865
+  _globals['_CANCELLATIONREFUSED']._serialized_end=936
+  _globals['_ORDERSTATE']._serialized_start=939
+  _globals['_ORDERSTATE']._serialized_end=1117
 # @@protoc_insertion_point(module_scope)

@@ -22,10 +22,10 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
-from protos import contract_pb2 as protos_dot_contract__pb2
+from runtime.protos import contract_pb2 as runtime_dot_protos_dot_contract__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16protos/warehouse.proto\x12\x04shop\x1a\x15protos/contract.proto\">\n\x07Restock\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03:\x14\xea\xe0\x18\x10\n\twarehouse\x12\x03sku\"F\n\tRestocked\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x0f\n\x07on_hand\x18\x03 \x01(\x03:\t\xf2\xe0\x18\x05\n\x03sku\"8\n\x0eRestockRefused\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t:\t\xf2\xe0\x18\x05\n\x03sku\"\\\n\x13\x43reateShippingLabel\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x10\n\x08order_id\x18\x03 \x01(\t:\x14\xea\xe0\x18\x10\n\twarehouse\x12\x03sku\"i\n\x14ShippingLabelCreated\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x03\x12\x10\n\x08label_id\x18\x04 \x01(\t:\x0e\xf2\xe0\x18\n\n\x08order_id\"_\n\x0b\x42\x61\x63kOrdered\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x03\x12\x0f\n\x07on_hand\x18\x04 \x01(\x03:\x0e\xf2\xe0\x18\n\n\x08order_id\"l\n\x11VoidShippingLabel\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x10\n\x08order_id\x18\x03 \x01(\t\x12\x10\n\x08label_id\x18\x04 \x01(\t:\x14\xea\xe0\x18\x10\n\twarehouse\x12\x03sku\"h\n\x13ShippingLabelVoided\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x03\x12\x10\n\x08label_id\x18\x04 \x01(\t:\x0e\xf2\xe0\x18\n\n\x08order_id\"\x9b\x01\n\nStockState\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0f\n\x07on_hand\x18\x02 \x01(\x03\x12\x11\n\trestocked\x18\x03 \x01(\x03\x12\x10\n\x08labelled\x18\x04 \x01(\x03\x12\x0e\n\x06voided\x18\x05 \x01(\x03\x12\x0e\n\x06labels\x18\x06 \x01(\x04\x12\x15\n\rlabels_voided\x18\x07 \x01(\x04\x12\x13\n\x0b\x62\x61\x63k_orders\x18\x08 \x01(\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16protos/warehouse.proto\x12\x04shop\x1a\x1druntime/protos/contract.proto\">\n\x07Restock\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03:\x14\xea\xe0\x18\x10\n\twarehouse\x12\x03sku\"F\n\tRestocked\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x0f\n\x07on_hand\x18\x03 \x01(\x03:\t\xf2\xe0\x18\x05\n\x03sku\"8\n\x0eRestockRefused\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t:\t\xf2\xe0\x18\x05\n\x03sku\"\\\n\x13\x43reateShippingLabel\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x10\n\x08order_id\x18\x03 \x01(\t:\x14\xea\xe0\x18\x10\n\twarehouse\x12\x03sku\"i\n\x14ShippingLabelCreated\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x03\x12\x10\n\x08label_id\x18\x04 \x01(\t:\x0e\xf2\xe0\x18\n\n\x08order_id\"_\n\x0b\x42\x61\x63kOrdered\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x03\x12\x0f\n\x07on_hand\x18\x04 \x01(\x03:\x0e\xf2\xe0\x18\n\n\x08order_id\"l\n\x11VoidShippingLabel\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x10\n\x08order_id\x18\x03 \x01(\t\x12\x10\n\x08label_id\x18\x04 \x01(\t:\x14\xea\xe0\x18\x10\n\twarehouse\x12\x03sku\"h\n\x13ShippingLabelVoided\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x03\x12\x10\n\x08label_id\x18\x04 \x01(\t:\x0e\xf2\xe0\x18\n\n\x08order_id\"\x9b\x01\n\nStockState\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0f\n\x07on_hand\x18\x02 \x01(\x03\x12\x11\n\trestocked\x18\x03 \x01(\x03\x12\x10\n\x08labelled\x18\x04 \x01(\x03\x12\x0e\n\x06voided\x18\x05 \x01(\x03\x12\x0e\n\x06labels\x18\x06 \x01(\x04\x12\x15\n\rlabels_voided\x18\x07 \x01(\x04\x12\x13\n\x0b\x62\x61\x63k_orders\x18\x08 \x01(\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,22 +48,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VOIDSHIPPINGLABEL']._serialized_options = b'\352\340\030\020\n\twarehouse\022\003sku'
   _globals['_SHIPPINGLABELVOIDED']._loaded_options = None
   _globals['_SHIPPINGLABELVOIDED']._serialized_options = b'\362\340\030\n\n\010order_id'
-  _globals['_RESTOCK']._serialized_start=55
-  _globals['_RESTOCK']._serialized_end=117
-  _globals['_RESTOCKED']._serialized_start=119
-  _globals['_RESTOCKED']._serialized_end=189
-  _globals['_RESTOCKREFUSED']._serialized_start=191
-  _globals['_RESTOCKREFUSED']._serialized_end=247
-  _globals['_CREATESHIPPINGLABEL']._serialized_start=249
-  _globals['_CREATESHIPPINGLABEL']._serialized_end=341
-  _globals['_SHIPPINGLABELCREATED']._serialized_start=343
-  _globals['_SHIPPINGLABELCREATED']._serialized_end=448
-  _globals['_BACKORDERED']._serialized_start=450
-  _globals['_BACKORDERED']._serialized_end=545
-  _globals['_VOIDSHIPPINGLABEL']._serialized_start=547
-  _globals['_VOIDSHIPPINGLABEL']._serialized_end=655
-  _globals['_SHIPPINGLABELVOIDED']._serialized_start=657
-  _globals['_SHIPPINGLABELVOIDED']._serialized_end=761
-  _globals['_STOCKSTATE']._serialized_start=764
-  _globals['_STOCKSTATE']._serialized_end=919
+  _globals['_RESTOCK']._serialized_start=63
+  _globals['_RESTOCK']._serialized_end=125
+  _globals['_RESTOCKED']._serialized_start=127
+  _globals['_RESTOCKED']._serialized_end=197
+  _globals['_RESTOCKREFUSED']._serialized_start=199
+  _globals['_RESTOCKREFUSED']._serialized_end=255
+  _globals['_CREATESHIPPINGLABEL']._serialized_start=257
+  _globals['_CREATESHIPPINGLABEL']._serialized_end=349
+  _globals['_SHIPPINGLABELCREATED']._serialized_start=351
+  _globals['_SHIPPINGLABELCREATED']._serialized_end=456
+  _globals['_BACKORDERED']._serialized_start=458
+  _globals['_BACKORDERED']._serialized_end=553
+  _globals['_VOIDSHIPPINGLABEL']._serialized_start=555
+  _globals['_VOIDSHIPPINGLABEL']._serialized_end=663
+  _globals['_SHIPPINGLABELVOIDED']._serialized_start=665
+  _globals['_SHIPPINGLABELVOIDED']._serialized_end=769
+  _globals['_STOCKSTATE']._serialized_start=772
+  _globals['_STOCKSTATE']._serialized_end=927
 # @@protoc_insertion_point(module_scope)

@@ -16,9 +16,9 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
-from protos import contract_pb2, durable_pb2
 from runtime.envelope import check_key, wrong_kind
 from runtime.errors import InvalidDefinition, InvalidMessage, UnknownMessageType
+from runtime.protos import contract_pb2, durable_pb2
 
 __all__ = [
     "RUNTIMES_OWN",

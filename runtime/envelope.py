@@ -11,8 +11,8 @@ from functools import lru_cache
 
 from google.protobuf.message import DecodeError, Message
 
-from protos import mesh_pb2
 from runtime.errors import InvalidMessage
+from runtime.protos import mesh_pb2
 from runtime.record import record
 
 __all__ = [

@@ -15,7 +15,6 @@ from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import ClassVar
 
-from protos import mesh_pb2
 from runtime.actor.ref import ActorRef
 from runtime.actor.system import ActorSystem
 from runtime.cluster.lease import ClusterSettings
@@ -24,14 +23,14 @@ from runtime.cluster.waits import said_if_long
 from runtime.config import Settings
 from runtime.contracts import Contracts
 from runtime.durable.behaviour import Behaviour
-from runtime.durable.busy import Teller
 from runtime.durable.carriers import Carriers, carried
-from runtime.durable.commands import Commands
+from runtime.durable.client import Commands
 from runtime.durable.kind import Kind, Limits, Subscribers
-from runtime.durable.region import Region
-from runtime.durable.root import KindActor, Status
-from runtime.durable.sessions import Sessions
-from runtime.durable.sweeper import Sweeper
+from runtime.durable.region.busy import Teller
+from runtime.durable.region.kind_actor import KindActor, Status
+from runtime.durable.region.router import Region
+from runtime.durable.region.sweeper import Sweeper
+from runtime.durable.waiting.calls import Sessions
 from runtime.errors import AmendsError
 from runtime.failpoints import Failpoint
 from runtime.failures import text_of
@@ -39,6 +38,7 @@ from runtime.gateway.front import Front, GrpcFront, Register
 from runtime.mesh.peers import Identity, Mesh, MeshSettings, PeerAddress, probe
 from runtime.mesh.server import ServerSettings, frame_limit
 from runtime.ports import Fact, Ports
+from runtime.protos import mesh_pb2
 from runtime.saga.catalogue import Catalogue
 from runtime.store.committer import Committer
 from runtime.store.open import open_store

@@ -11,7 +11,7 @@ then, that handler has suspended, its task is now the handler's alone, and a new
 a handler runs in one real task from its first line to its last: `asyncio.timeout`, `TaskGroup`, context variables and
 cancellation work in it as everywhere, whether it suspends or not. The pattern is Schmidt's leader/followers.
 
-Context variables that an actor sets are not seen by the next: see `apart`, and `runtime.durable.invocation`.
+Context variables that an actor sets are not seen by the next: see `apart`, and `runtime.durable.turn.invocation`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from google.protobuf.message import DecodeError, Message
 
-from protos import durable_pb2, saga_pb2
 from runtime.admin.busy import Work, own_lines, owner_lines, works_of
 from runtime.admin.spans import span
 from runtime.admin.survey import hosts_of, kinds_of, lent_to, owner_of, waits_for_version
@@ -15,6 +14,7 @@ from runtime.contracts import Contracts
 from runtime.envelope import address_of
 from runtime.errors import AmendsError
 from runtime.observe.conversation import Status, TracedMessage, conversation_of
+from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga.instance import status_name
 from runtime.store.port import Store
 from runtime.store.records import ActorRow, ClusterView, MailRow

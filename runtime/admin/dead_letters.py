@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 
 from google.protobuf.message import DecodeError
 
-from protos.saga_pb2 import SagaRecord, StepRecord
 from runtime.admin.processes import lost_with
 from runtime.envelope import Envelope, address_of, decode, message_id, parse_address
 from runtime.errors import AmendsError, CommitUnknown, InvalidMessage, StoreUnavailable
+from runtime.protos.saga_pb2 import SagaRecord, StepRecord
 from runtime.saga.instance import OPEN, OWING, status_name
 from runtime.store.port import Store
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome, Transition, Verdict

@@ -7,7 +7,6 @@ from dataclasses import asdict
 
 import click
 
-from protos.saga_pb2 import SagaRecord
 from runtime.admin.account import Account
 from runtime.admin.busy import Work
 from runtime.admin.dead_letters import DeadLetter
@@ -15,6 +14,7 @@ from runtime.admin.survey import nodes_of
 from runtime.envelope import address_of
 from runtime.observe.console import say_json
 from runtime.observe.plain import as_plain
+from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.instance import status_name
 from runtime.store.records import ClusterView
 

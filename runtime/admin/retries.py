@@ -7,12 +7,12 @@ import getpass
 import click
 from google.protobuf.message import DecodeError
 
-from protos.saga_pb2 import RetrySaga, SagaRecord
 from runtime.admin.arguments import as_one_object
 from runtime.admin.dead_letters import Act, NotFound, NotParked, carry_out
 from runtime.admin.objects import say_done
 from runtime.admin.session import Session
 from runtime.envelope import Address, address_of, encode, message_id, parse_address
+from runtime.protos.saga_pb2 import RetrySaga, SagaRecord
 from runtime.saga.instance import status_name
 from runtime.store.port import Store
 from runtime.store.records import MailRow, Transition

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from google.protobuf.message import DecodeError
 
-from protos import saga_pb2
 from runtime.admin.dead_letters import dead_letters
 from runtime.admin.processes import kinds_of
+from runtime.protos import saga_pb2
 from runtime.saga.instance import status_name
 from runtime.store.port import Store
 from runtime.store.records import ActorRow, ClusterView, NodeRow

@@ -9,7 +9,6 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from protos import saga_pb2
 from runtime.admin.account import Account
 from runtime.admin.dead_letters import DeadLetter
 from runtime.admin.processes import ProcessEntry
@@ -19,6 +18,7 @@ from runtime.envelope import address_of
 from runtime.observe.conversation import Conversation, Status, TracedMessage
 from runtime.observe.plain import as_line
 from runtime.observe.sequence import milliseconds
+from runtime.protos import saga_pb2
 from runtime.saga.instance import status_name
 from runtime.store.records import NodeRow
 

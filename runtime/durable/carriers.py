@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from protos import mesh_pb2
 from runtime.durable.behaviour import Behaviour, Versioned
 from runtime.envelope import Address, address_of
+from runtime.protos import mesh_pb2
 from runtime.store.records import ClusterView
 
 __all__ = ["Carriers", "Host", "carried"]

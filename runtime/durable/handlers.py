@@ -17,9 +17,9 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from protos import durable_pb2
 from runtime.contracts import RUNTIMES_OWN, contract_of, is_message_type
 from runtime.errors import InvalidDefinition
+from runtime.protos import durable_pb2
 
 __all__ = ["HandlerSpec", "check_made", "check_names", "handlers_of"]
 

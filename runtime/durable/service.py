@@ -19,7 +19,6 @@ from typing import Any, ClassVar, Self
 
 from google.protobuf.message import Message
 
-from protos import durable_pb2
 from runtime.contracts import Contract, is_message_type
 from runtime.durable.behaviour import CancelTimer, Decision, Delivery, RetryPolicy, SetTimer
 from runtime.durable.declared import Declared, take_options
@@ -28,6 +27,7 @@ from runtime.durable.results import check_delay, command_of_reaction, outgoing_o
 from runtime.durable.spans import HANDLER_TIMEOUT, check_retries, check_span
 from runtime.envelope import wrong_kind
 from runtime.errors import FinalError, InvalidDefinition, InvalidMessage
+from runtime.protos import durable_pb2
 from runtime.store.records import Outcome, Subscription
 
 __all__ = ["HandlerSpec", "Reaction", "Service", "ServiceBehaviour"]

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import grpc
 
-from runtime.durable.commands import Commands
+from runtime.durable.client import Commands
 from runtime.gateway.health import Health
 from runtime.gateway.interceptors import interceptors
 from runtime.mesh.channel import GrpcTransport

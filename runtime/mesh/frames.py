@@ -15,8 +15,8 @@ from collections import deque
 
 from google.protobuf.message import DecodeError
 
-from protos import mesh_pb2
 from runtime.errors import InvalidMessage
+from runtime.protos import mesh_pb2
 
 __all__ = [
     "FRAME_BYTES_MAX",

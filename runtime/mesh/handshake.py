@@ -16,9 +16,9 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 
-from protos import mesh_pb2
 from runtime.errors import PeerRefused
 from runtime.mesh.frames import decode_frame
+from runtime.protos import mesh_pb2
 
 __all__ = [
     "PROTOCOL_MAX",

@@ -15,7 +15,6 @@ from typing import Protocol
 
 from google.protobuf.message import DecodeError
 
-from protos import mesh_pb2
 from runtime.errors import InvalidMessage, LinkLost, PeerRefused
 from runtime.mesh.facts import FrameRejected, PeerRejected, ReceiverFailed
 from runtime.mesh.frames import goodbye_frame
@@ -30,6 +29,7 @@ from runtime.mesh.handshake import (
 )
 from runtime.mesh.stream import MeshSettings, Stream
 from runtime.ports import Link, Ports
+from runtime.protos import mesh_pb2
 
 __all__ = ["Inbound", "Receiver", "greet"]
 

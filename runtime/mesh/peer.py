@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from protos import mesh_pb2
 from runtime.errors import InvalidMessage, LinkLost, PeerRefused
 from runtime.failpoints import Failpoint
 from runtime.mesh.facts import PeerConnected, PeerLost, PeerRejected, PeerUnreachable
@@ -30,6 +29,7 @@ from runtime.mesh.handshake import (
 )
 from runtime.mesh.stream import MeshSettings, Stream
 from runtime.ports import Link, Ports, Transport
+from runtime.protos import mesh_pb2
 
 __all__ = ["Peer", "PeerAddress", "PeerStatus", "ask_hello"]
 

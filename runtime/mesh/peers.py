@@ -12,13 +12,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from protos import mesh_pb2
 from runtime.errors import DeadlineExceeded, InvalidMessage, LinkLost, NobodyListens, PeerRefused
 from runtime.mesh.handshake import Identity, dialling_hello
 from runtime.mesh.inbound import Inbound, Receiver, greet
 from runtime.mesh.peer import Peer, PeerAddress, PeerStatus, ask_hello
 from runtime.mesh.stream import MeshSettings
 from runtime.ports import Cancellable, Link, Ports, Transport
+from runtime.protos import mesh_pb2
 
 __all__ = ["Identity", "Mesh", "MeshSettings", "PeerAddress", "PeerStatus", "Receiver", "probe"]
 

@@ -13,12 +13,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from protos import mesh_pb2
 from runtime.errors import InvalidMessage, LinkLost
 from runtime.failpoints import Failpoint
 from runtime.mesh.facts import FrameRejected
 from runtime.mesh.frames import FRAME_MESSAGES_MAX, Outbox, decode_frame, message_room
 from runtime.ports import Link, Ports
+from runtime.protos import mesh_pb2
 
 __all__ = ["MeshSettings", "Stream", "Take"]
 

@@ -17,9 +17,9 @@ from enum import StrEnum
 
 from google.protobuf.message import DecodeError
 
-from protos import durable_pb2
 from runtime.envelope import Envelope, address_of, decode
 from runtime.errors import InvalidMessage
+from runtime.protos import durable_pb2
 from runtime.store.port import Store
 from runtime.store.records import HistoryRow, MailRow
 

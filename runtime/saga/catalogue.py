@@ -15,11 +15,11 @@ from types import ModuleType
 
 from google.protobuf.message import Message
 
-from protos import saga_pb2
 from runtime.contracts import Contract, Contracts, contract_of
 from runtime.durable.behaviour import Behaviour
 from runtime.durable.service import HandlerSpec, Reaction, Service, ServiceBehaviour
 from runtime.errors import InvalidDefinition, InvalidSettings
+from runtime.protos import saga_pb2
 from runtime.saga.checks import check_condition
 from runtime.saga.choreography import Choreography
 from runtime.saga.definition import Definition, Meaning, StepDefinition, full_name

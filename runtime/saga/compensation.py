@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from google.protobuf.message import Message
 
-from protos.saga_pb2 import SagaRecord, StepRecord
 from runtime.durable.behaviour import CancelTimer, SetTimer
+from runtime.protos.saga_pb2 import SagaRecord, StepRecord
 from runtime.saga.definition import Meaning, StepDefinition
 from runtime.saga.inputs import Faulted, NothingToUndo
 from runtime.saga.instance import DEADLINE, OPEN, OWING, AuthorFailed, Instance, status_name

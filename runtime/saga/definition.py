@@ -12,8 +12,8 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from protos import saga_pb2
 from runtime.contracts import Contract
+from runtime.protos import saga_pb2
 from runtime.saga.step import Budget, Starts
 
 __all__ = ["Definition", "Meaning", "Role", "StepDefinition", "full_name"]

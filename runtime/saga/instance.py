@@ -16,12 +16,12 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from protos.saga_pb2 import SagaRecord, StepRecord
 from runtime.contracts import Contract
 from runtime.durable.behaviour import CancelTimer, NextId, Outgoing, SetTimer
 from runtime.envelope import address_of, body_of, content_of
 from runtime.errors import InvalidMessage
 from runtime.failures import text_of
+from runtime.protos.saga_pb2 import SagaRecord, StepRecord
 from runtime.saga.definition import Definition, Role, StepDefinition
 from runtime.saga.inputs import Advance
 from runtime.store.records import Outcome

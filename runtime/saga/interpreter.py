@@ -22,8 +22,8 @@ from typing import assert_never
 
 from google.protobuf.message import Message
 
-from protos.saga_pb2 import CancelAccepted, CancelRefused, SagaRecord, StepRecord
 from runtime.durable.behaviour import CancelTimer, NextId, Outgoing, SetTimer
+from runtime.protos.saga_pb2 import CancelAccepted, CancelRefused, SagaRecord, StepRecord
 from runtime.saga import compensation, retry
 from runtime.saga.definition import Definition, Meaning, Role, StepDefinition
 from runtime.saga.inputs import (

@@ -14,10 +14,10 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from protos import saga_pb2
 from runtime.contracts import RUNTIMES_OWN, contract_of, is_message_type
 from runtime.durable.spans import check_count, check_span
 from runtime.errors import InvalidDefinition
+from runtime.protos import saga_pb2
 from runtime.saga.definition import Definition, Meaning, Role, StepDefinition, full_name
 from runtime.saga.functions import called, check_state, command_of, parameter_of, returned_by, takes, with_reason
 from runtime.saga.step import Budget, Flow, MessageTypes, Starts, Step

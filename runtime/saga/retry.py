@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 from google.protobuf.message import Message
 
-from protos.saga_pb2 import RetryAccepted, RetryRefused, SagaRecord, StepRecord
 from runtime.durable.behaviour import Outgoing
+from runtime.protos.saga_pb2 import RetryAccepted, RetryRefused, SagaRecord, StepRecord
 from runtime.saga import compensation
 from runtime.saga.definition import StepDefinition
 from runtime.saga.instance import Instance, status_name

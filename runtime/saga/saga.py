@@ -22,7 +22,6 @@ from typing import Any, ClassVar
 
 from google.protobuf.message import Message
 
-from protos import durable_pb2, saga_pb2
 from runtime.contracts import contract_of, field_text, is_message_type
 from runtime.durable.behaviour import Decision, Delivery, Lack, RetryPolicy, SetTimer
 from runtime.durable.declared import Declared, take_options
@@ -30,6 +29,7 @@ from runtime.durable.spans import check_span
 from runtime.envelope import wrong_kind
 from runtime.errors import FinalError, InvalidDefinition, NotCarried
 from runtime.failures import text_of
+from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga import inputs
 from runtime.saga.checks import check, check_condition
 from runtime.saga.definition import Definition, full_name

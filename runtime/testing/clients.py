@@ -18,8 +18,8 @@ from typing import TypeVar
 
 from google.protobuf.message import Message
 
-from protos.saga_pb2 import SagaRecord
 from runtime.errors import AmendsError, InvalidMessage, MessageTooOld
+from runtime.protos.saga_pb2 import SagaRecord
 from runtime.store.records import ActorRow, MailRow
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.ledger import Violation

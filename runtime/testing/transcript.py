@@ -14,9 +14,9 @@ from typing import Self
 
 from google.protobuf.message import Message
 
-from protos import durable_pb2, saga_pb2
 from runtime.durable.behaviour import CancelTimer, Decision, Delivery, Outgoing
 from runtime.envelope import encode, message_id
+from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga.saga import Saga, SagaBehaviour
 from runtime.store.records import Outcome
 

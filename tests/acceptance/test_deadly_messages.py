@@ -13,7 +13,7 @@ import pytest
 from protos.billing_pb2 import BillOrder, BillState
 from protos.sales_pb2 import OrderLine
 from runtime.adapters import system_ports
-from runtime.durable.transition import mail_row
+from runtime.durable.turn.draft import mail_row
 from runtime.envelope import encode, message_id, shard_of
 from runtime.store.records import MailRow, Transition, Verdict
 from runtime.testing.processes.harness import Harness

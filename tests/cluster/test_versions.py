@@ -12,21 +12,21 @@ import pytest
 from actors.catalogue import catalogue
 from actors.gateway import register
 from actors.orchestration import OrderProcess
-from actors.upgrade import NextOrderProcess
 from protos import billing_pb2, orders_pb2, orders_pb2_grpc, sales_pb2
 from protos.billing_pb2 import BillOrder, BillState, CloseBill, OrderBilled, OrderRefunded
-from protos.saga_pb2 import SagaRecord
 from protos.sales_pb2 import ORCHESTRATION
 from runtime.adapters import system_ports
 from runtime.config import Settings
 from runtime.durable.facts import MessageParked, MessagePutOff
 from runtime.durable.service import Service
-from runtime.durable.sessions import Reply
+from runtime.durable.waiting.calls import Reply
 from runtime.host import Node
 from runtime.ports import Fact
+from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.saga import Saga
 from tests.cluster.test_nodes_in_one_loop import eventually, running
+from tests.proof.workloads.upgrade import NextOrderProcess
 
 ORDERS = [f"ORD-{n}" for n in range(24)]
 
@@ -195,4 +195,4 @@ async def test_a_command_that_only_newer_nodes_know_waits_for_one_and_is_parked_
 @pytest.fixture(autouse=True)
 def _small_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """An instance's own step timeouts are no part of these tests."""
-    monkeypatch.setattr("runtime.durable.elsewhere._MAX_S", 2.0)
+    monkeypatch.setattr("runtime.durable.turn.elsewhere._MAX_S", 2.0)

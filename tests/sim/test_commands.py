@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from actors.workload import OrderClients, Orders
 from protos.billing_pb2 import BillOrder
 from runtime.testing.commands.group import proving
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.world import World
+from tests.proof.workloads.orders import OrderClients, Orders
 
 
 class CarelessClients(OrderClients):
@@ -73,7 +73,7 @@ def test_seeds_can_come_from_a_file(tmp_path: Path) -> None:
             ["replay", "1", "--workload", "nothing"],
             "name orders, errand, failover, random, streams, poisoned, upgrade, or MODULE:NAME",
         ),
-        (["replay", "1", "--workload", "actors.workload:"], "no workload ''"),
+        (["replay", "1", "--workload", "tests.proof.workloads.orders:"], "no workload ''"),
         (["replay", "--tape", "some.tape", "--workload", "errand"], "--workload has no effect beside --tape"),
         (["replay", "--tape", "some.tape", "--record", "other.tape"], "--record has no effect beside --tape"),
         (["simulate", "--list", __file__, "--seeds", "3"], "--seeds has no effect beside --list"),

@@ -9,12 +9,12 @@ import pytest
 from click.testing import CliRunner
 
 from actors.billing import Billing
-from actors.errand import Errand
 from protos.billing_pb2 import OrderRefunded, RefundOrder
 from runtime.failpoints import Failpoint
 from runtime.testing.commands.group import proving
 from runtime.testing.simulation.ambush import Ambush, Ambushes
 from runtime.testing.simulation.exhaustive import Crash, Reference, pairs, reference, run_crash, singles
+from tests.proof.workloads.errand import Errand
 
 FEWEST = 60
 POISON_ONLY = "MESSAGE_PARKED"
@@ -105,22 +105,24 @@ def test_a_crash_that_breaks_a_promise_ends_with_exit_code_1_and_its_place(monke
     monkeypatch.setattr(
         Billing, "handlers", {**Billing.handlers, REFUND: replace(Billing.handlers[REFUND], function=forgetful)}
     )
-    told = CliRunner().invoke(proving, ["failpoints", "--pairs", "0"])
+    told = CliRunner().invoke(proving, ["failpoints", "--workload", "errand", "--pairs", "0"])
     assert told.exit_code == 1
     assert "killed at" in told.output and "cents stay charged" in told.output
 
 
 @pytest.mark.usefixtures("few")
 def test_a_workload_that_fails_without_a_crash_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actors.workload._mistakes", lambda wish, order, bill: [("I5", "a planted mistake")])
-    told = CliRunner().invoke(proving, ["failpoints", "--pairs", "0"])
+    monkeypatch.setattr(
+        "tests.proof.workloads.orders._mistakes", lambda wish, order, bill: [("I5", "a planted mistake")]
+    )
+    told = CliRunner().invoke(proving, ["failpoints", "--workload", "errand", "--pairs", "0"])
     assert told.exit_code == 1
     assert "the run without a crash breaks a promise already" in told.output and "a planted mistake" in told.output
 
 
 @pytest.mark.usefixtures("few")
 def test_figures_come_as_one_object() -> None:
-    told = CliRunner().invoke(proving, ["failpoints", "--pairs", "20", "--json"])
+    told = CliRunner().invoke(proving, ["failpoints", "--workload", "errand", "--pairs", "20", "--json"])
     assert told.exit_code == 0, told.output
     figures = json.loads(told.stdout.splitlines()[-1])
     assert (figures["violations"], figures["pairs"]) == (0, 20)

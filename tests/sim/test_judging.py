@@ -6,7 +6,6 @@ from collections import Counter
 
 import pytest
 
-from actors.workload import OrderClients, Orders
 from runtime.adapters import SystemClock
 from runtime.failpoints import Failpoint
 from runtime.testing.commands.spread import spread
@@ -16,6 +15,7 @@ from runtime.testing.simulation.run import Result, simulate_seed
 from runtime.testing.simulation.sometimes import JUDGED_SEEDS, expected_by, unseen
 from runtime.testing.simulation.workload import Workload
 from runtime.testing.simulation.world import World
+from tests.proof.workloads.orders import OrderClients, Orders
 
 
 def seed_of(workload: Workload, seed: int) -> Result:

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from actors.workload import Orders
-from runtime.testing.commands.group import proving
-from runtime.testing.commands.mutants import hunter_named
-from runtime.testing.mutants.hunt import Hunt, hunt
-from runtime.testing.mutants.hunters import Hunter, Simulated
-from runtime.testing.mutants.page import Row, page, read_page
-from runtime.testing.mutants.registry import MUTANTS
-from runtime.testing.mutants.report import Report
+from tests.proof.commands.group import laboratory
+from tests.proof.commands.mutants import hunter_named
+from tests.proof.mutants.hunt import Hunt, hunt
+from tests.proof.mutants.hunters import Hunter, Simulated
+from tests.proof.mutants.page import Row, page, read_page
+from tests.proof.mutants.registry import MUTANTS
+from tests.proof.mutants.report import Report
+from tests.proof.workloads.orders import Orders
 from tests.sim.test_commands import Careless
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +48,7 @@ def test_a_planted_bug_is_found_at_once(name: str) -> None:
 
 
 def test_the_page_tells_of_every_mutant_in_its_own_words() -> None:
-    assert set(ROWS) == set(MUTANTS), "run: python -m runtime.testing mutants --only NAME --page docs/planted-bugs.md"
+    assert set(ROWS) == set(MUTANTS), "run: python -m tests.proof mutants --only NAME --page docs/planted-bugs.md"
     assert {name: row.breaks for name, row in ROWS.items()} == {name: one.breaks for name, one in MUTANTS.items()}
 
 
@@ -77,7 +77,7 @@ def test_no_seed_finds_what_is_not_broken() -> None:
 
 
 def command(*arguments: str) -> tuple[int, str]:
-    done = CliRunner().invoke(proving, ["mutants", "--workload", "orders", *arguments])
+    done = CliRunner().invoke(laboratory, ["mutants", "--workload", "orders", *arguments])
     return done.exit_code, done.stdout if done.exit_code != 2 else done.output
 
 
@@ -149,7 +149,7 @@ def test_a_hunt_that_is_broken_off_leaves_what_it_has_found_on_the_page(
         yield Hunt("no-dedup", 1, "orders", 0, ("I2",), "twice")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("runtime.testing.commands.mutants._hunts", broken_off)
+    monkeypatch.setattr("tests.proof.commands.mutants._hunts", broken_off)
     target = tmp_path / "page.md"
     code, _ = command("--page", str(target))
     assert code != 0

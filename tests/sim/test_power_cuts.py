@@ -13,7 +13,6 @@ import pytest
 from click.testing import CliRunner
 
 from actors.gateway import OrderService
-from actors.workload import Orders
 from protos.orders_pb2 import Order, PlaceOrderRequest
 from protos.sales_pb2 import PENDING
 from runtime.adapters import SystemClock
@@ -21,12 +20,13 @@ from runtime.errors import AmendsError
 from runtime.gateway.interceptors import Context
 from runtime.store.sqlite.connection import connect, translated
 from runtime.store.sqlite.writer import Writer
-from runtime.testing.commands.group import proving
-from runtime.testing.power.cuts import PowerCuts, cut_power, story
-from runtime.testing.power.disk import Disk, FlushFaults
-from runtime.testing.power.fate import SECTOR_BYTES
-from runtime.testing.power.life import STORE
-from runtime.testing.power.platter import Content, Platter
+from tests.proof.commands.group import laboratory
+from tests.proof.power.cuts import PowerCuts, cut_power, story
+from tests.proof.power.disk import Disk, FlushFaults
+from tests.proof.power.fate import SECTOR_BYTES
+from tests.proof.power.life import STORE
+from tests.proof.power.platter import Content, Platter
+from tests.proof.workloads.orders import Orders
 
 CUTS = 1_000
 IN_ONE = 125
@@ -157,8 +157,8 @@ def test_a_commit_whose_flush_failed_and_that_is_taken_for_made_is_lost(
 
     monkeypatch.setattr(Writer, "_commit", hopeful)
     faults = FlushFaults(fails={"log": 0.05}, forgets={"log": 0.05})
-    monkeypatch.setattr("runtime.testing.power.series.draw_flush_faults", lambda dice: faults)
-    monkeypatch.setattr("runtime.testing.power.series.REST_S", 1.0)  # what waits for a lost message waits for ever
+    monkeypatch.setattr("tests.proof.power.series.draw_flush_faults", lambda dice: faults)
+    monkeypatch.setattr("tests.proof.power.series.REST_S", 1.0)  # what waits for a lost message waits for ever
     assert cut(SOON).lost > 0
 
 
@@ -166,7 +166,7 @@ def test_a_commit_whose_flush_failed_and_that_is_taken_for_made_is_lost(
 
 
 def test_the_command_ends_with_one_object_of_figures() -> None:
-    done = CliRunner().invoke(proving, ["powercuts", "12", "--from", "3", "--json"])
+    done = CliRunner().invoke(laboratory, ["powercuts", "12", "--from", "3", "--json"])
     assert done.exit_code == 0, done.output
     figures = json.loads(done.stdout.splitlines()[-1])
     assert (figures["cuts"], figures["lost"], figures["corrupt"], figures["failed"]) == (12, 0, 0, [])
@@ -175,7 +175,7 @@ def test_the_command_ends_with_one_object_of_figures() -> None:
 
 def test_a_failing_cut_is_shown_and_what_it_left_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     careless(monkeypatch)
-    done = CliRunner().invoke(proving, ["powercuts", str(SOON), "--keep", str(tmp_path), "--json"])
+    done = CliRunner().invoke(laboratory, ["powercuts", str(SOON), "--keep", str(tmp_path), "--json"])
     assert done.exit_code == 1
     figures = json.loads(done.stdout.splitlines()[-1])
     failed = figures["failed"][0]
@@ -199,6 +199,6 @@ def test_a_failing_cut_is_shown_and_what_it_left_is_kept(monkeypatch: pytest.Mon
     ],
 )
 def test_bad_input_is_named(arguments: list[str], says: str) -> None:
-    done = CliRunner().invoke(proving, ["powercuts", *arguments])
+    done = CliRunner().invoke(laboratory, ["powercuts", *arguments])
     assert done.exit_code == 2
     assert says in done.output

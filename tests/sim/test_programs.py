@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from runtime.durable import guard
-from runtime.durable.outbox import Outbox
-from runtime.durable.turn import Turn
+from runtime.durable.turn import guard
+from runtime.durable.turn.sends import Outbox
+from runtime.durable.turn.turn import Turn
 from runtime.envelope import Envelope
 from runtime.saga import compensation
 from runtime.saga.instance import OWING, Instance
-from runtime.testing.programs import random
 from runtime.testing.simulation.run import Result, simulate_seed
+from tests.proof.programs import random
 
 FRESH = 200
 IN_ONE = 50

@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import pytest
 
-from actors.workload import Orders
-from runtime.testing.programs import random
 from runtime.testing.simulation.run import simulate_seed
 from runtime.testing.simulation.workload import Workload
+from tests.proof.programs import random
+from tests.proof.workloads.orders import Orders
 
 SEEDS = {"orders": (3, 232, 858), "random": (5, 62, 331)}
 WORKLOADS: dict[str, Callable[[], Workload]] = {"orders": Orders, "random": random}

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from actors.failover import Failover
-from actors.workload import Orders
-from runtime.testing.programs import random
 from runtime.testing.simulation.order import Order
 from runtime.testing.simulation.run import Result, simulate_seed
+from tests.proof.programs import random
+from tests.proof.workloads.failover import Failover
+from tests.proof.workloads.orders import Orders
 
 FRESH = 160
 IN_ONE = 20

@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from actors.billing import Billing
-from actors.workload import Orders
 from runtime.testing.commands.group import proving
 from runtime.testing.simulation.run import simulate_seed
 from runtime.testing.simulation.shrink import play, record, shrink
 from runtime.testing.simulation.tape import BadTape, Recorder, Tape
+from tests.proof.workloads.orders import Orders
 
 SEED = 3
 RUNS = 120

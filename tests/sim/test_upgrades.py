@@ -7,11 +7,11 @@ from typing import cast
 
 import pytest
 
-from actors.upgrade import NextOrderProcess, Upgrade
 from runtime.testing import explore
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.run import simulate_seed
 from runtime.testing.simulation.world import World
+from tests.proof.workloads.upgrade import NextOrderProcess, Upgrade
 
 SEEDS = 40
 FIRST = 40_000

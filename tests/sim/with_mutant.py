@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from runtime.testing.mutants.registry import MUTANTS
-from runtime.testing.mutants.switchboard import planted
+from tests.proof.mutants.registry import MUTANTS
+from tests.proof.mutants.switchboard import planted
 
 if __name__ == "__main__":
     with planted(MUTANTS[sys.argv[1]]):

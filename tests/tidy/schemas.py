@@ -10,7 +10,6 @@ matter as well as numbers: subscriptions in the store name fields, states are sh
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from collections.abc import Iterable, Iterator
 
 from google.protobuf.descriptor_pb2 import (
@@ -22,20 +21,24 @@ from google.protobuf.descriptor_pb2 import (
     ServiceDescriptorProto,
 )
 
-import protos
 from tests.tidy.source import ROOT, name
 
 __all__ = ["RELEASED", "breaking_changes", "schemas_now"]
 
 RELEASED = ROOT / "protos" / "released" / "schemas.binpb"
+_HOMES = ("runtime/protos", "protos", "tests/proof/programs")
+_GENERATED = [
+    ".".join(file.relative_to(ROOT).with_suffix("").parts)
+    for home in _HOMES
+    for file in sorted((ROOT / home).glob("*_pb2.py"))
+]
 
 
 def schemas_now() -> FileDescriptorSet:
     """The project's own schemas, from the generated code, by file name."""
-    modules = sorted(one.name for one in pkgutil.iter_modules(protos.__path__) if one.name.endswith("_pb2"))
     found = FileDescriptorSet()
-    for module in modules:
-        descriptor = importlib.import_module(f"protos.{module}").DESCRIPTOR
+    for module in _GENERATED:
+        descriptor = importlib.import_module(module).DESCRIPTOR
         found.file.append(FileDescriptorProto.FromString(descriptor.serialized_pb))
     return found
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from protos import saga_pb2
 from runtime import errors
 from runtime.admin.commands import admin
 from runtime.config import Settings
 from runtime.failpoints import Failpoint
 from runtime.launch import CUT_SHORT, EXIT_CODES
+from runtime.protos import saga_pb2
 from tests.tidy import failpoints
 from tests.tidy.scenarios import PAGE, page
 from tests.tidy.source import ROOT, name

@@ -24,7 +24,7 @@ def test_the_same_schemas_break_nothing() -> None:
 
 
 def file_of(schemas: FileDescriptorSet, name: str) -> FileDescriptorProto:
-    return next(file for file in schemas.file if file.name == f"protos/{name}.proto")
+    return next(file for file in schemas.file if file.name.endswith(f"protos/{name}.proto"))
 
 
 def message_of(schemas: FileDescriptorSet, file: str, name: str) -> DescriptorProto:

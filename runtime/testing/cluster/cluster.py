@@ -22,13 +22,13 @@ from typing import Any, Self, TypeVar, overload
 
 from google.protobuf.message import Message
 
-from protos import saga_pb2
 from runtime.config import Settings
 from runtime.envelope import address_of
 from runtime.errors import InvalidSettings
 from runtime.observe.conversation import read_conversation
 from runtime.observe.sequence import as_text
 from runtime.ports import Ports
+from runtime.protos import saga_pb2
 from runtime.saga.catalogue import Catalogue
 from runtime.store.open import open_store
 from runtime.store.port import Store

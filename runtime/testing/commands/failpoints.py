@@ -31,14 +31,7 @@ _SHOWN_MAX = 3
     "--pairs", "pairs_max", type=click.IntRange(0), metavar="N", help="So many ordered pairs.  [default: all]"
 )
 @click.option("--list", "only_list", is_flag=True, help="Only say which points there are.")
-@click.option(
-    "--workload",
-    "name",
-    default="errand",
-    show_default=True,
-    metavar="[MODULE:]NAME",
-    help="A small one: it is run some thousand times.",
-)
+@options.workload
 @options.jobs
 @options.as_json
 @click.pass_context

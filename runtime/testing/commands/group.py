@@ -11,8 +11,6 @@ from runtime.observe.console import run
 from runtime.testing.commands.explore import explore
 from runtime.testing.commands.failpoints import failpoints
 from runtime.testing.commands.lint import lint
-from runtime.testing.commands.mutants import mutants
-from runtime.testing.commands.powercuts import powercuts
 from runtime.testing.commands.replay import replay
 from runtime.testing.commands.shrink import shrink
 from runtime.testing.commands.simulate import simulate
@@ -34,8 +32,6 @@ proving.add_command(shrink)
 proving.add_command(failpoints)
 proving.add_command(lint)
 proving.add_command(explore)
-proving.add_command(mutants)
-proving.add_command(powercuts)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from runtime.errors import InvalidDefinition
 from runtime.failures import stack_of, text_of
 from runtime.saga.catalogue import Catalogue
 from runtime.testing.clients import Clients
-from runtime.testing.commands.options import WORKLOADS
+from runtime.testing.commands.workloads import PROJECT, named
 from runtime.testing.determinism.sources import check_catalogue
 from runtime.testing.seeds import Standing
 from runtime.testing.simulation.dice import Dice
@@ -25,16 +25,28 @@ _HINT = "--workload"
 
 
 def workload_named(name: str) -> Workload:
-    """The workload [MODULE:]NAME, or that of MODULE:CLIENTS@MODULE:CATALOGUE.
+    """The workload that the project calls so, [MODULE:]NAME, or that of MODULE:CLIENTS@MODULE:CATALOGUE.
 
-    Raises BadParameter, also when its code uses what no replay could repeat.
+    Raises BadParameter, also when its code uses what no replay could repeat; UsageError if the project's names are
+    unreadable.
     """
-    workload = _standing(*name.split("@", 1)) if "@" in name else _made(name)
+    full = _full_name(name)
+    workload = _standing(*full.split("@", 1)) if "@" in full else _made(full)
     try:
         check_catalogue(workload.deploy(Dice(0)).catalogue)
     except InvalidDefinition as error:
         raise _wrong(str(error)) from error
     return workload
+
+
+def _full_name(name: str) -> str:
+    if ":" in name:
+        return name
+    known = named()
+    if name not in known:
+        names = ", ".join(known) or f"one of [tool.amends.workloads] in {PROJECT}"
+        raise _wrong(f"there is no workload {name!r}; name {names}, or MODULE:NAME")
+    return known[name]
 
 
 def _standing(clients: str, catalogue: str) -> Workload:
@@ -58,10 +70,9 @@ def _maker(name: str, what: str) -> Callable[..., Any]:
 
 def _made(name: str) -> Workload:
     module_name, _, attribute = name.rpartition(":")
-    home = module_name or WORKLOADS.get(attribute, "")
-    if not home:
-        raise _wrong(f"there is no workload {name!r}; name {', '.join(WORKLOADS)}, or MODULE:NAME")
-    make = attribute_of(home, attribute, "workload", _HINT)
+    if not module_name:
+        raise _wrong(f"{name!r} is no workload: write MODULE:NAME")
+    make = attribute_of(module_name, attribute, "workload", _HINT)
     if not callable(make):
         raise _wrong(f"{name} makes no workload: it cannot be called")
     if isinstance(make, type) and issubclass(make, Clients):

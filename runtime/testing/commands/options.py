@@ -7,27 +7,18 @@ from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-__all__ = ["WORKLOADS", "as_json", "calm", "jobs", "progress", "refuse_beside", "workload"]
+from runtime.testing.commands import workloads
 
-WORKLOADS = {
-    "orders": "actors.workload",
-    "errand": "actors.errand",
-    "failover": "actors.failover",
-    "random": "runtime.testing.programs",
-    "streams": "runtime.testing.streams",
-    "poisoned": "actors.poisoned",
-    "upgrade": "actors.upgrade",
-}
-"""The module of each workload that is known by a short name."""
+__all__ = ["as_json", "calm", "jobs", "progress", "refuse_beside", "workload"]
 
 workload = click.option(
     "--workload",
     "name",
-    default="orders",
-    show_default=True,
+    default=workloads.first,
+    show_default="the project's first",
     metavar="[MODULE:]NAME",
-    help=f"{', '.join(WORKLOADS)}; or of your own: MODULE:CLIENTS@MODULE:CATALOGUE, or what makes a workload when "
-    "it is called.",
+    help="A name in [tool.amends.workloads] of pyproject.toml; or MODULE:CLIENTS@MODULE:CATALOGUE, or what makes a "
+    "workload when it is called.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="End with one JSON object on a line of its own.")
 jobs = click.option(

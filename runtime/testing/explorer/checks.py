@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from protos.saga_pb2 import SagaRecord
+from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.definition import Meaning, Role, StepDefinition
 from runtime.testing.explorer.driver import Driver, Taken, View
 from runtime.testing.explorer.moves import Moved

@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 from google.protobuf.message import Message
 
-from protos import durable_pb2, saga_pb2
 from runtime.durable.behaviour import Decision, Delivery, Outgoing, SetTimer
 from runtime.envelope import encode
 from runtime.errors import FinalError
+from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga.definition import Meaning
 from runtime.saga.saga import Saga, SagaBehaviour
 from runtime.store.records import Outcome

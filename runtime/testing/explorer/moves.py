@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from protos.saga_pb2 import SagaRecord, StepRecord
+from runtime.protos.saga_pb2 import SagaRecord, StepRecord
 from runtime.saga.definition import Meaning, Role
 from runtime.saga.instance import DEADLINE, OPEN
 from runtime.testing.explorer.bounds import Bounds

@@ -4,7 +4,7 @@
               refused, unless the effect is in place already                            answered
               given up on, carried out or not                                           parked, and a fault
               put to rest by an undo that came before it                                nothing, and no answer
-    an undo   as `runtime/durable/guard.py` rules, and if its handler runs:
+    an undo   as `runtime/durable/turn/guard.py` rules, and if its handler runs:
               the effect is taken back                                                  answered
               given up on                                                               parked, and a fault
 
@@ -16,10 +16,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, cast
 
-from protos import durable_pb2
-from runtime.durable import guard
-from runtime.durable.guard import Ruling
+from runtime.durable.turn import guard
+from runtime.durable.turn.guard import Ruling
 from runtime.envelope import Envelope, encode
+from runtime.protos import durable_pb2
 from runtime.saga.definition import Meaning
 from runtime.store.port import Store
 from runtime.store.records import HistoryRow, MailRow, Outcome

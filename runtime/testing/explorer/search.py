@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from operator import ge
 
-from protos.saga_pb2 import SagaRecord
+from runtime.protos.saga_pb2 import SagaRecord
 from runtime.testing.explorer.checks import Breach, Checks
 from runtime.testing.explorer.driver import Driver
 from runtime.testing.explorer.moves import Moved, Moves

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from typing import Any
 
-from runtime.durable.root import Pause, Resume
+from runtime.durable.region.kind_actor import Pause, Resume
 from runtime.failpoints import Failpoint
 from runtime.testing.simulation.ambush import Ambush
 from runtime.testing.simulation.cluster import SimCluster

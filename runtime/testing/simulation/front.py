@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.durable.commands import Commands
+from runtime.durable.client import Commands
 from runtime.errors import AmendsError
 from runtime.ports import Accept, Ports, Transport
 from runtime.testing.simulation.wires import SimListener, SimNetwork

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from runtime.durable.sweeper import Sweeper
+from runtime.durable.region.sweeper import Sweeper
 from runtime.host import Node
 from runtime.mesh.stream import MeshSettings
 from runtime.testing.simulation.dice import Dice

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from runtime.config import Settings
-from runtime.durable.root import Resume
+from runtime.durable.region.kind_actor import Resume
 from runtime.errors import AmendsError
 from runtime.failpoints import Failpoint
 from runtime.host import Node

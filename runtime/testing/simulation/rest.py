@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from protos.saga_pb2 import SagaRecord
 from runtime.envelope import address_of
+from runtime.protos.saga_pb2 import SagaRecord
 from runtime.testing.simulation.cluster import SimCluster
 from runtime.testing.simulation.ledger import Ledger, Violation
 from runtime.testing.simulation.workload import Play

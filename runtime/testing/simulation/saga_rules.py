@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from protos.durable_pb2 import Timers
-from protos.saga_pb2 import SagaRecord, StepRecord
 from runtime.envelope import address_of
+from runtime.protos.durable_pb2 import Timers
+from runtime.protos.saga_pb2 import SagaRecord, StepRecord
 from runtime.saga.definition import Definition, StepDefinition
 from runtime.store.records import ActorRow
 

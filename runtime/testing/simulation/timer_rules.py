@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 from google.protobuf.message import DecodeError
 
-from protos import durable_pb2
-from runtime.durable.transition import timer_id
+from runtime.durable.turn.draft import timer_id
 from runtime.envelope import address_of
+from runtime.protos import durable_pb2
 from runtime.store.records import ActorRow, HistoryRow, Outcome, Transition
 
 __all__ = ["broken_timers"]

@@ -7,8 +7,8 @@ The guard judges before the commit, by what the store and the turn know; the rul
 
 from __future__ import annotations
 
-from protos import durable_pb2
 from runtime.envelope import Envelope
+from runtime.protos import durable_pb2
 from runtime.store.records import HistoryRow, Outcome
 
 __all__ = ["broken_undo"]

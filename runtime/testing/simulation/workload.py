@@ -1,4 +1,4 @@
-"""What a simulation runs: deployments and their clients. Users write their own; `actors/workload.py` is an example.
+"""What a simulation runs: deployments and their clients. Users write their own.
 
     Workload ──deploy, once for each seed──▶ Deployment ──begin, once its cluster is there──▶ Play
 

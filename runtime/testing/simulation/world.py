@@ -1,6 +1,6 @@
 """What the clients of a workload see of the world that they are in: nodes to call, time, tasks, and the books.
 
-SimCluster, on virtual time, is one; a node on a disk whose power goes is another (`runtime.testing.power.series`).
+SimCluster, on virtual time, is one; a node on a disk whose power goes is another (`tests.proof.power.series`).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from runtime.durable.commands import Reading, Reply
+from runtime.durable.client import Reading, Reply
 from runtime.durable.service import Service
 from runtime.store.records import ActorRow
 
@@ -25,7 +25,7 @@ class Sent:
 
 @dataclass
 class MemoryCommands:
-    """Looks like runtime.durable.commands.Commands. `answers` gives what a command of a type is answered with."""
+    """Looks like runtime.durable.client.Commands. `answers` gives what a command of a type is answered with."""
 
     services: tuple[type[Service], ...] = ()
     answers: dict[type[Message], Message | Exception | Reply] = field(default_factory=dict)

@@ -19,17 +19,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.billing import Billing
-from actors.client import main
+from actors.client.commands import main
+from actors.client.load import percentile
+from actors.client.screen import order_text, plain
 from actors.gateway import OrderService, register
-from actors.load import percentile
 from actors.sales import Sales
-from actors.screen import order_text, plain
 from actors.warehouse import Warehouse
 from protos import orders_pb2_grpc
 from protos.orders_pb2 import Order, Stock, WatchOrderRequest
 from protos.sales_pb2 import CANCELLED, ORCHESTRATION, PENDING, READY_TO_SHIP, OrderLine, OrderState, PlaceOrder
 from runtime.adapters import system_ports
-from runtime.durable.commands import Commands, Reply
+from runtime.durable.client import Commands, Reply
 from runtime.gateway.interceptors import interceptors
 from tests.unit.actors.commands import MemoryCommands
 

@@ -25,7 +25,6 @@ from protos.orders_pb2 import (
     RestockRequest,
     WatchOrderRequest,
 )
-from protos.saga_pb2 import CancelAccepted, CancelRefused, CancelSaga, SagaRecord
 from protos.sales_pb2 import (
     CANCELLED,
     CHOREOGRAPHY,
@@ -38,9 +37,10 @@ from protos.sales_pb2 import (
 )
 from protos.warehouse_pb2 import Restock
 from runtime.adapters import system_ports
-from runtime.durable.commands import Commands, Reply
+from runtime.durable.client import Commands, Reply
 from runtime.errors import DeadlineExceeded, MessageTooLarge, Overloaded
 from runtime.gateway.interceptors import interceptors
+from runtime.protos.saga_pb2 import CancelAccepted, CancelRefused, CancelSaga, SagaRecord
 from tests.unit.actors.commands import MemoryCommands
 
 Code = grpc.StatusCode

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from actors.orchestration import OrderProcess
 from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, PaymentDeclined, RefundOrder
-from protos.saga_pb2 import CancelAccepted, CancelRefused
 from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderCancelled, OrderLine, OrderPlaced, OrderReadyToShip
 from protos.warehouse_pb2 import (
     BackOrdered,
@@ -13,6 +12,7 @@ from protos.warehouse_pb2 import (
     ShippingLabelVoided,
     VoidShippingLabel,
 )
+from runtime.protos.saga_pb2 import CancelAccepted, CancelRefused
 from runtime.testing.transcript import SagaTranscript
 
 LINE = OrderLine(sku="CUP", quantity=2)

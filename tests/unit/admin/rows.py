@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from protos import durable_pb2, saga_pb2, sales_pb2
+from protos import sales_pb2
 from runtime.envelope import encode
+from runtime.protos import durable_pb2, saga_pb2
 from runtime.store.port import Store
 from runtime.store.records import ActorRow, Expected, HistoryRow, MailRow, NodeRow, Outcome, Transition
 

@@ -8,13 +8,14 @@ from dataclasses import replace
 
 import pytest
 
-from protos import durable_pb2, saga_pb2, sales_pb2
+from protos import sales_pb2
 from runtime.admin.account import Account, accounts, conversations_of_key
 from runtime.admin.objects import account_object
 from runtime.admin.session import load_contracts
 from runtime.admin.spans import span
 from runtime.contracts import Contracts
 from runtime.envelope import shard_of
+from runtime.protos import durable_pb2, saga_pb2
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Busy, BusyHandler
 from tests.unit.admin.rows import SAGA, STEP, TALK, actor, fill, id_of, join, mail, order, saga

@@ -340,5 +340,5 @@ def test_nodes_whose_event_loop_is_blocked_and_handlers_that_wait_for_long_are_n
 
 
 def test_a_state_of_a_type_that_is_not_known_names_the_option_for_it(shop: MemoryStore) -> None:
-    shown = run(shop, "--contracts", "protos.contract_pb2", "explain", "ORD-1", "--kind", "sales")
+    shown = run(shop, "--contracts", "runtime.protos.contract_pb2", "explain", "ORD-1", "--kind", "sales")
     assert "no message type 'shop.OrderState' is known here" in shown.output and "--contracts" in shown.output

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled, OrderRefunded, RefundOrder
-from protos.saga_pb2 import SagaRecord
 from protos.sales_pb2 import OrderLine, OrderPlaced
 from protos.warehouse_pb2 import BackOrdered, CreateShippingLabel, ShippingLabelCreated, StockState
 from runtime.admin.dead_letters import Act, DeadLetter, NotAwaited, carry_out, check_awaited, dead_letters, replay
@@ -13,6 +12,7 @@ from runtime.durable.behaviour import Behaviour, RetryPolicy
 from runtime.durable.service import Service, ServiceBehaviour
 from runtime.envelope import decode
 from runtime.errors import FinalError
+from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.saga import SagaBehaviour
 from runtime.store.memory import MemoryStore
 from tests.unit.admin.rows import SAGA, STEP, actor, fill, id_of, mail, saga

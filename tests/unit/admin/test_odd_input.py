@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner, Result
 
-from actors.screen import order_text, plain
+from actors.client.screen import order_text, plain
 from protos.orders_pb2 import Order
 from protos.sales_pb2 import OrderLine, OrderState
 from runtime.admin.commands import admin

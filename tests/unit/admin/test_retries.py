@@ -7,12 +7,12 @@ import asyncio
 import pytest
 from click.testing import CliRunner, Result
 
-from protos.saga_pb2 import SagaRecord
 from runtime.admin.commands import admin
 from runtime.admin.dead_letters import Act, carry_out
 from runtime.admin.retries import try_again
 from runtime.admin.session import Session
 from runtime.envelope import shard_of
+from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.saga import SagaBehaviour
 from runtime.store.memory import MemoryStore
 from runtime.store.records import ActorRow, Expected, Transition

@@ -12,8 +12,8 @@ from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.carriers import Carriers
 from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.service import Service, ServiceBehaviour
-from runtime.durable.transition import mail_row
-from runtime.durable.turn import Turn
+from runtime.durable.turn.draft import mail_row
+from runtime.durable.turn.turn import Turn
 from runtime.envelope import Envelope, encode, message_id
 from runtime.errors import FinalError
 from runtime.ports import Ports

@@ -9,19 +9,20 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
-from protos import billing_pb2, orders_pb2, saga_pb2, sales_pb2, warehouse_pb2
+from protos import billing_pb2, orders_pb2, sales_pb2, warehouse_pb2
 from runtime.actor.ref import ActorRef
 from runtime.actor.system import ActorSystem
 from runtime.adapters import AsyncioTasks
 from runtime.contracts import Contracts
 from runtime.durable.behaviour import Behaviour
 from runtime.durable.carriers import Carriers
-from runtime.durable.commands import Commands
+from runtime.durable.client import Commands
 from runtime.durable.kind import Kind, Limits, Subscribers
-from runtime.durable.region import Region
-from runtime.durable.root import KindActor, Status
-from runtime.durable.sessions import Sessions
+from runtime.durable.region.kind_actor import KindActor, Status
+from runtime.durable.region.router import Region
+from runtime.durable.waiting.calls import Sessions
 from runtime.ports import Fact, Ports
+from runtime.protos import saga_pb2
 from runtime.store.committer import Committer
 from runtime.store.memory import MemoryStore
 from runtime.store.records import ActorRow, MailRow

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from protos import durable_pb2
 from protos.billing_pb2 import BillOrder
 from protos.sales_pb2 import CancelOrder
 from runtime.durable.behaviour import Outgoing, SetTimer
 from runtime.envelope import Envelope
+from runtime.protos import durable_pb2
 from runtime.store.records import HistoryRow, Outcome
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import CONVERSATION, Post, Till

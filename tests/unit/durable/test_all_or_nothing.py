@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from actors.sales import Sales
-from protos import durable_pb2
 from protos.billing_pb2 import BillOrder, OrderBilled
 from protos.orders_pb2 import Order, OrderProcessState
 from protos.sales_pb2 import OrderLine, OrderPlaced, PlaceOrder
 from runtime.adapters import system_ports
 from runtime.durable.behaviour import Behaviour, RetryPolicy
 from runtime.durable.service import Service, ServiceBehaviour
+from runtime.protos import durable_pb2
 from runtime.saga.saga import Saga, SagaBehaviour
 from runtime.saga.step import Step, seconds, starts
 from runtime.store.memory import MemoryStore

@@ -11,7 +11,7 @@ from protos.billing_pb2 import BillOrder, BillState, OrderBilled
 from protos.sales_pb2 import OrderLine
 from runtime.adapters import Watchdog, ignore, system_ports
 from runtime.durable.behaviour import RetryPolicy
-from runtime.durable.busy import Teller
+from runtime.durable.region.busy import Teller
 from runtime.durable.service import Service, ServiceBehaviour
 from runtime.ports import Running
 from runtime.store.memory import MemoryStore

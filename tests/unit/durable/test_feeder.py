@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import pytest
 
 from runtime.durable.facts import MessageParked
-from runtime.durable.feeder import Feeder
 from runtime.durable.kind import Subscribers
-from runtime.durable.transition import Draft, mail_row
+from runtime.durable.residence.backlog import Feeder
+from runtime.durable.turn.draft import Draft, mail_row
 from runtime.envelope import Address, Envelope
 from runtime.store.memory import MemoryStore
 from runtime.store.records import HistoryRow, MailRow, Outcome, Transition, Verdict

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from protos import durable_pb2
 from protos.billing_pb2 import BillState
 from runtime.adapters import system_ports
-from runtime.durable import guard
-from runtime.durable.transition import mail_row
+from runtime.durable.turn import guard
+from runtime.durable.turn.draft import mail_row
 from runtime.envelope import Envelope
 from runtime.errors import StoreBusy
+from runtime.protos import durable_pb2
 from runtime.store.memory import MemoryStore
 from runtime.store.records import HistoryRow, Outcome, Transition, Verdict
 from tests.unit.durable.ledger import Bench, bill, refund

@@ -9,8 +9,8 @@ from google.protobuf.message import Message
 
 from protos.billing_pb2 import BillState
 from runtime.durable.behaviour import Decision, Delivery
-from runtime.durable.keeping import Keeper
 from runtime.durable.kind import Limits
+from runtime.durable.turn.keeping import Keeper
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from protos import mesh_pb2
 from protos.billing_pb2 import OrderBilled
-from protos.saga_pb2 import SagaRecord
 from protos.sales_pb2 import OrderPlaced
 from protos.warehouse_pb2 import ShippingLabelCreated
 from runtime.durable.facts import ActorLent, MessageParked, MessagePutOff, PushRejected
 from runtime.durable.kind import Limits
 from runtime.envelope import Envelope
+from runtime.protos import mesh_pb2
+from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.saga import Saga, SagaBehaviour
 from runtime.store.records import ClusterView, NodeRow
 from tests.unit.durable.local import LocalNode, in_virtual_time

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from protos import mesh_pb2
 from runtime.durable.kind import Limits
+from runtime.protos import mesh_pb2
 from runtime.store.records import ClusterView, ShardRow
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from protos import durable_pb2
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled
 from runtime.durable.service import Service, ServiceBehaviour
+from runtime.protos import durable_pb2
 from tests.unit.durable.local import LocalNode, in_virtual_time
 
 

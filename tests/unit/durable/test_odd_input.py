@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from protos import durable_pb2, mesh_pb2
 from protos.billing_pb2 import BillOrder, OrderBilled
 from runtime.durable.behaviour import Outgoing, SetTimer
 from runtime.durable.facts import SweepFailed
 from runtime.durable.kind import Limits
-from runtime.durable.transition import mail_row
+from runtime.durable.turn.draft import mail_row
 from runtime.errors import FinalError, InvalidMessage, StoreUnavailable
+from runtime.protos import durable_pb2, mesh_pb2
 from runtime.store.records import ActorRow, Expected, Subscription, Transition, Verdict
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till

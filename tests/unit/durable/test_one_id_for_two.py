@@ -11,7 +11,7 @@ from actors.billing import Billing
 from actors.sales import Sales
 from protos.billing_pb2 import BillOrder, BillState, RefundOrder
 from protos.sales_pb2 import CancelOrder
-from runtime.durable.commands import Reply
+from runtime.durable.client import Reply
 from runtime.durable.service import ServiceBehaviour
 from runtime.errors import InvalidMessage
 from tests.unit.durable.local import LocalNode, in_virtual_time

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from protos.billing_pb2 import BillOrder
 from runtime.durable.behaviour import SetTimer
 from runtime.durable.kind import Limits
-from runtime.durable.root import Pause, Resume
+from runtime.durable.region.kind_actor import Pause, Resume
 from runtime.envelope import Address
 from runtime.errors import StoreUnavailable
 from runtime.store.memory import MemoryStore

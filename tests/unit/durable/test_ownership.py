@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from protos import mesh_pb2
 from runtime.durable.kind import Limits
 from runtime.envelope import Address
 from runtime.errors import StoreUnavailable
+from runtime.protos import mesh_pb2
 from runtime.store.memory import MemoryStore
 from runtime.store.records import ActorRow, MailRow, Transition, Verdict
 from tests.unit.durable.local import LocalNode, in_virtual_time

@@ -8,13 +8,13 @@ import pytest
 
 from protos.billing_pb2 import OrderBilled
 from protos.orders_pb2 import OrderProcessState
-from protos.saga_pb2 import SagaRecord
 from protos.sales_pb2 import OrderPlaced
 from protos.warehouse_pb2 import ShippingLabelCreated
 from runtime.durable.facts import MessageParked, MessagePutOff
 from runtime.durable.kind import Limits
-from runtime.durable.transition import mail_row
+from runtime.durable.turn.draft import mail_row
 from runtime.envelope import encode, shard_of
+from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.saga import Saga, SagaBehaviour
 from runtime.saga.step import Step, seconds, starts
 from runtime.store.memory import MemoryStore

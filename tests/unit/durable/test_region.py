@@ -8,17 +8,18 @@ from typing import ClassVar
 
 import pytest
 
-from protos import billing_pb2, durable_pb2
+from protos import billing_pb2
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled, OrderRefunded, PaymentDeclined, RefundOrder
 from protos.sales_pb2 import OrderLine
 from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.facts import ActivationReloaded, HandlerFailed, KindRecovered, KindThrottled, MessageParked
 from runtime.durable.kind import Limits
-from runtime.durable.root import KindStatus, Pause, Resume, Status
+from runtime.durable.region.kind_actor import KindStatus, Pause, Resume, Status
 from runtime.durable.service import Service, ServiceBehaviour
-from runtime.durable.transition import mail_row
+from runtime.durable.turn.draft import mail_row
 from runtime.envelope import encode, message_id, shard_of
 from runtime.errors import DeadlineExceeded, InvalidMessage, MessageTooLarge
+from runtime.protos import durable_pb2
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Expected, Transition
 from tests.unit.durable.local import LocalNode, in_virtual_time

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from protos import durable_pb2, mesh_pb2, saga_pb2
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled, OrderRefunded, PaymentDeclined, RefundOrder
 from protos.sales_pb2 import OrderPlaced, OrderState, PlaceOrder
 from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.service import Reaction, Service, ServiceBehaviour
-from runtime.durable.transition import SENT_MAX
+from runtime.durable.turn.draft import SENT_MAX
 from runtime.errors import InvalidMessage
+from runtime.protos import durable_pb2, mesh_pb2, saga_pb2
 from runtime.saga.choreography import Choreography, on, when
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post

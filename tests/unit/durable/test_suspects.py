@@ -13,7 +13,7 @@ from runtime.admin.dead_letters import Act, carry_out, dead_letters, replay
 from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.kind import Limits
 from runtime.durable.service import Service, ServiceBehaviour
-from runtime.durable.transition import mail_row
+from runtime.durable.turn.draft import mail_row
 from runtime.envelope import encode, message_id, shard_of
 from runtime.store.memory import MemoryStore
 from runtime.store.records import MailRow, Transition

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from runtime.durable.kind import Limits
-from runtime.durable.transition import mail_row
+from runtime.durable.turn.draft import mail_row
 from runtime.store.records import Transition, Verdict
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till

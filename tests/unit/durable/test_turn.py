@@ -1,13 +1,13 @@
 """A turn decides and writes down; nothing happens before the commit."""
 
-from protos import durable_pb2
 from protos.billing_pb2 import BillState, OrderBilled
 from runtime.durable.behaviour import RetryPolicy
-from runtime.durable.lost import LostRuns, lost_runs_max
 from runtime.durable.service import ServiceBehaviour
-from runtime.durable.transition import timer_id
-from runtime.durable.turn import Turn
+from runtime.durable.turn.draft import timer_id
+from runtime.durable.turn.lost import LostRuns, lost_runs_max
+from runtime.durable.turn.turn import Turn
 from runtime.envelope import Envelope, encode
+from runtime.protos import durable_pb2
 from runtime.store.records import ActorRow, Outcome, Subscription, Verdict
 from tests.unit.durable.ledger import Bench, bill, refund
 

@@ -8,7 +8,7 @@ import pytest
 
 from protos.billing_pb2 import BillState
 from runtime.admin.dead_letters import Act, DeadLetter, discard
-from runtime.durable.transition import mail_row
+from runtime.durable.turn.draft import mail_row
 from runtime.envelope import Envelope
 from runtime.store.records import MailRow, Outcome, Transition, Verdict
 from tests.unit.durable.ledger import Bench, bill, refund

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from protos import durable_pb2
 from protos.billing_pb2 import BillOrder
 from runtime.admin.tables import conversation_view
 from runtime.durable.facts import NobodyListens
 from runtime.durable.kind import Subscribers
 from runtime.observe.conversation import read_conversation
 from runtime.observe.sequence import as_object, as_text
+from runtime.protos import durable_pb2
 from runtime.store.records import Subscription
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import CONVERSATION, Post, Till

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
-from protos import billing_pb2, mesh_pb2
-from runtime.durable.commands import Reading
-from runtime.durable.transition import mail_row
+from protos import billing_pb2
+from runtime.durable.client import Reading
+from runtime.durable.turn.draft import mail_row
 from runtime.envelope import Address, encode, shard_of
+from runtime.protos import mesh_pb2
 from runtime.store.memory import MemoryStore
 from runtime.store.records import ActorRow, MailRow, Transition
 from tests.unit.durable.local import LocalNode, in_virtual_time

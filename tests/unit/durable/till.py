@@ -12,7 +12,7 @@ from protos import billing_pb2
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled, OrderRefunded, RefundOrder
 from protos.sales_pb2 import OrderLine
 from runtime.durable.behaviour import Decision, Delivery, Outgoing, RetryPolicy, SetTimer
-from runtime.durable.transition import mail_row
+from runtime.durable.turn.draft import mail_row
 from runtime.envelope import Envelope, encode, message_id, shard_of
 from runtime.store.records import Subscription, Transition, Verdict
 from tests.unit.durable.local import LocalNode

@@ -9,9 +9,9 @@ import pytest
 
 from examples.books import Books, at_rest, mistakes
 from protos.billing_pb2 import BILLED, REFUNDED, BillState
-from protos.saga_pb2 import SagaRecord
 from protos.sales_pb2 import CANCELLED, CHOREOGRAPHY, ORCHESTRATION, PENDING, READY_TO_SHIP, OrderLine, OrderState
 from protos.warehouse_pb2 import StockState
+from runtime.protos.saga_pb2 import SagaRecord
 
 
 def sound() -> Books:

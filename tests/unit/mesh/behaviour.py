@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from protos import mesh_pb2
 from runtime.errors import DeadlineExceeded
 from runtime.mesh.facts import FrameRejected, PeerConnected, PeerLost, PeerRejected, PeerUnreachable, ReceiverFailed
 from runtime.mesh.handshake import PROTOCOL_MAX, dialling_hello, hello_frame, proof_frame
 from runtime.mesh.peer import ask_hello
 from runtime.mesh.peers import PeerAddress, probe
 from runtime.ports import Link
+from runtime.protos import mesh_pb2
 from tests.unit.mesh.world import World, admit, converse, identity_of, introduce_as
 
 _X = identity_of("x")

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protos import mesh_pb2
 from runtime.errors import InvalidMessage
 from runtime.mesh.frames import (
     FRAME_BYTES_MAX,
@@ -17,6 +16,7 @@ from runtime.mesh.frames import (
     message_room,
     without_body,
 )
+from runtime.protos import mesh_pb2
 
 
 def filled(outbox: Outbox) -> mesh_pb2.Frame | None:

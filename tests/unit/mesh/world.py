@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from protos import mesh_pb2
 from runtime.adapters import AsyncioTasks, SystemClock
 from runtime.errors import LinkLost
 from runtime.mesh.channel import GrpcTransport
@@ -16,6 +15,7 @@ from runtime.mesh.peer import ask_hello
 from runtime.mesh.peers import Identity, Mesh, MeshSettings, PeerAddress, PeerStatus
 from runtime.mesh.server import GrpcServer
 from runtime.ports import Accept, Clock, Fact, Link, Ports, Transport
+from runtime.protos import mesh_pb2
 from runtime.testing.clock import VirtualClock
 from runtime.testing.seeded import SeededIds, SeededRandomness
 from runtime.testing.simulation.dice import Dice

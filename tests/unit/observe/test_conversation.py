@@ -7,10 +7,10 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protos import durable_pb2
 from runtime.adapters import system_ports
 from runtime.envelope import encode
 from runtime.observe.conversation import CLIENT, Conversation, Status, conversation_of, read_conversation
+from runtime.protos import durable_pb2
 from runtime.store.memory import MemoryStore
 from runtime.store.records import HistoryRow, MailRow, Outcome, Transition
 

@@ -12,8 +12,8 @@ from google.protobuf.message import Message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from protos.saga_pb2 import SagaRecord, StepRecord
 from runtime.durable.behaviour import Outgoing
+from runtime.protos.saga_pb2 import SagaRecord, StepRecord
 from runtime.saga.saga import Saga
 from runtime.testing.transcript import SagaTranscript
 from tests.unit.saga.shop import (

@@ -6,9 +6,9 @@ import pytest
 
 from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, RefundOrder
 from protos.orders_pb2 import OrderProcessState
-from protos.saga_pb2 import CancelAccepted, CancelRefused
 from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderCancelled, OrderPlaced
 from protos.warehouse_pb2 import CreateShippingLabel, VoidShippingLabel
+from runtime.protos.saga_pb2 import CancelAccepted, CancelRefused
 from runtime.saga.saga import Saga
 from runtime.saga.step import Step, seconds, starts
 from runtime.testing.transcript import SagaTranscript

@@ -12,13 +12,13 @@ from typing import Annotated, Any, Generic, Protocol, TypeVar
 
 import pytest
 
-from protos import durable_pb2, saga_pb2
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled, OrderRefunded, RefundOrder
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import OrderPlaced
 from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.service import Service
 from runtime.errors import InvalidDefinition
+from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga.choreography import Choreography, on, when
 from runtime.saga.saga import Saga
 from runtime.saga.step import Flow, minutes, seconds, starts

@@ -7,10 +7,10 @@ from google.protobuf.message import Message
 
 from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, PaymentDeclined, RefundOrder
 from protos.orders_pb2 import OrderProcessState
-from protos.saga_pb2 import CancelRefused
 from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderCancelled, OrderLine, OrderPlaced
 from protos.warehouse_pb2 import CreateShippingLabel
 from runtime.errors import FinalError
+from runtime.protos.saga_pb2 import CancelRefused
 from runtime.saga.saga import Saga, SagaBehaviour
 from runtime.saga.step import Step, seconds, starts
 from runtime.testing.transcript import SagaTranscript

@@ -10,7 +10,6 @@ from typing import Any, cast
 import pytest
 from google.protobuf.message import Message
 
-from protos import durable_pb2
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import OrderCancelled, OrderPlaced
@@ -19,6 +18,7 @@ from runtime.durable.service import Service
 from runtime.durable.spans import SPAN_MAX_S
 from runtime.envelope import is_instant
 from runtime.errors import InvalidDefinition
+from runtime.protos import durable_pb2
 from runtime.saga.choreography import Choreography, on, when
 from runtime.saga.step import Budget, starts
 from tests.unit.saga.shop import begin, cancel_order

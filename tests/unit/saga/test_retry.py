@@ -8,9 +8,9 @@ import pytest
 
 from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, RefundOrder
 from protos.orders_pb2 import OrderProcessState
-from protos.saga_pb2 import RetryAccepted, RetryRefused
 from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderCancelled, OrderPlaced, OrderReadyToShip
 from protos.warehouse_pb2 import BackOrdered, CreateShippingLabel, ShippingLabelCreated
+from runtime.protos.saga_pb2 import RetryAccepted, RetryRefused
 from runtime.saga.saga import Saga
 from runtime.saga.step import Budget, Step, seconds, starts
 from runtime.testing.transcript import SagaTranscript

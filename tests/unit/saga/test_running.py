@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from actors.catalogue import catalogue
 from protos.billing_pb2 import BILLED, BillState
-from protos.saga_pb2 import CancelAccepted, CancelRefused, CancelSaga, SagaRecord, StepRecord
 from protos.sales_pb2 import CANCELLED, PENDING, READY_TO_SHIP, Flow, OrderLine, OrderState, PlaceOrder
 from protos.warehouse_pb2 import Restock, StockState
-from runtime.durable.root import Pause, Resume
+from runtime.durable.region.kind_actor import Pause, Resume
+from runtime.protos.saga_pb2 import CancelAccepted, CancelRefused, CancelSaga, SagaRecord, StepRecord
 from runtime.store.records import HistoryRow, Outcome
 from tests.unit.durable.local import LocalNode, in_virtual_time
 

@@ -7,12 +7,12 @@ from google.protobuf.message import Message
 from actors.catalogue import catalogue
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled
 from protos.orders_pb2 import OrderProcessState
-from protos.saga_pb2 import CancelAccepted, CancelSaga, SagaRecord, StepRecord
 from protos.sales_pb2 import ORCHESTRATION, OrderLine, OrderPlaced, OrderReadyToShip
 from protos.warehouse_pb2 import Restock, Restocked
 from runtime.durable.behaviour import Behaviour, Decision, Delivery, Outgoing, RetryPolicy
 from runtime.durable.facts import ActorNeedsHelp
-from runtime.durable.root import Pause, Resume
+from runtime.durable.region.kind_actor import Pause, Resume
+from runtime.protos.saga_pb2 import CancelAccepted, CancelSaga, SagaRecord, StepRecord
 from runtime.saga.saga import Saga, SagaBehaviour
 from runtime.saga.step import Budget, Flow, Step, seconds, starts
 from runtime.store.records import HistoryRow, Outcome, Subscription

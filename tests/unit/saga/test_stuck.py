@@ -6,10 +6,10 @@ import pytest
 
 from protos.billing_pb2 import OrderBilled, OrderRefunded, RefundOrder
 from protos.orders_pb2 import OrderProcessState
-from protos.saga_pb2 import CancelRefused, SagaRecord
 from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderPlaced
 from protos.warehouse_pb2 import CreateShippingLabel, VoidShippingLabel
 from runtime.errors import NotCarried
+from runtime.protos.saga_pb2 import CancelRefused, SagaRecord
 from runtime.saga.saga import Saga, SagaBehaviour
 from runtime.saga.step import Step, seconds, starts
 from runtime.testing.transcript import SagaTranscript

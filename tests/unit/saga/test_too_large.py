@@ -9,7 +9,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from protos import billing_pb2, durable_pb2, saga_pb2, sales_pb2, warehouse_pb2
+from protos import billing_pb2, sales_pb2, warehouse_pb2
 from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, RefundOrder
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderCancelled, OrderPlaced, OrderReadyToShip
@@ -18,9 +18,10 @@ from runtime.adapters import system_ports
 from runtime.contracts import Contracts
 from runtime.durable.carriers import Carriers
 from runtime.durable.kind import Kind, Limits, Subscribers
-from runtime.durable.transition import timer_id
-from runtime.durable.turn import Turn
+from runtime.durable.turn.draft import timer_id
+from runtime.durable.turn.turn import Turn
 from runtime.envelope import encode
+from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga.saga import Saga, SagaBehaviour
 from runtime.saga.step import Budget, Step, minutes, seconds, starts
 from runtime.store.memory import MemoryStore

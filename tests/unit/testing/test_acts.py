@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from actors.catalogue import catalogue
-from actors.upgrade import NextOrderProcess
 from runtime.saga.catalogue import Catalogue
 from runtime.testing.simulation.acts import ACTS, HAZARDS, Acts
 from runtime.testing.simulation.cluster import SimCluster
@@ -18,6 +17,7 @@ from runtime.testing.simulation.limits import draw_limits
 from runtime.testing.simulation.loop import SimLoop
 from runtime.testing.simulation.node import NodeSpec
 from runtime.testing.simulation.storm import Storm, draw_plan
+from tests.proof.workloads.upgrade import NextOrderProcess
 
 _WHOLE, _IN_PART = 7, 1  # dice by which a roll-out reaches every node, and one of two
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from actors.catalogue import catalogue
-from protos import saga_pb2
 from protos.billing_pb2 import BILLED, REFUNDED, BillOrder, BillState, OrderBilled
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import (
@@ -25,6 +24,7 @@ from protos.sales_pb2 import (
 )
 from protos.warehouse_pb2 import Restock, Restocked
 from runtime.errors import InvalidSettings
+from runtime.protos import saga_pb2
 from runtime.testing.cluster.cluster import Cluster, CommandFailed, NotAtRest
 from runtime.testing.cluster.loop import ClusterLoop
 from runtime.testing.fixtures import MakeCluster

@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from actors.catalogue import catalogue
-from actors.workload import Orders
 from runtime.errors import InvalidDefinition
 from runtime.saga.catalogue import Catalogue
 from runtime.testing.commands.group import proving
 from runtime.testing.determinism.sources import LEFT_OUT, check_catalogue, lint_catalogue, lint_paths
+from tests.proof.workloads.orders import Orders
 from tests.tidy.source import ROOT
 from tests.unit.testing import careless_service
 

@@ -7,16 +7,16 @@ from typing import cast
 
 import pytest
 
-from protos import programs_pb2 as pb
 from runtime.saga.saga import Saga
 from runtime.saga.step import Step, seconds, starts
-from runtime.testing.commands.mutants import hunter_named
-from runtime.testing.mutants.hunt import hunt
-from runtime.testing.mutants.hunters import BATCHES, EXPLORER, Explored
-from runtime.testing.mutants.registry import MUTANTS
-from runtime.testing.mutants.small_sagas import SMALL_SAGAS
-from runtime.testing.mutants.switchboard import planted
 from runtime.testing.simulation.ledger import Violation
+from tests.proof.commands.mutants import hunter_named
+from tests.proof.mutants.hunt import hunt
+from tests.proof.mutants.hunters import BATCHES, EXPLORER, Explored
+from tests.proof.mutants.registry import MUTANTS
+from tests.proof.mutants.small_sagas import SMALL_SAGAS
+from tests.proof.mutants.switchboard import planted
+from tests.proof.programs import programs_pb2 as pb
 
 FIRM = {"firm pivot": SMALL_SAGAS["firm pivot"]}
 RARE = MUTANTS["earlier-answer-taken-for-last"]

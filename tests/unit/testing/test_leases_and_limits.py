@@ -9,15 +9,11 @@ import pytest
 
 from actors.catalogue import catalogue
 from actors.gateway import _restock_id
-from actors.workload import Orders
 from runtime.adapters import ignore
 from runtime.failpoints import Failpoint
 from runtime.mesh.stream import MeshSettings
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome, Transition
 from runtime.testing.conformance.samples import history_row
-from runtime.testing.mutants.hunt import hunt
-from runtime.testing.mutants.hunters import Simulated
-from runtime.testing.mutants.mutant import Edit, Mutant
 from runtime.testing.simulation.ambush import Ambush
 from runtime.testing.simulation.cluster import SimCluster
 from runtime.testing.simulation.database import Database
@@ -30,6 +26,10 @@ from runtime.testing.simulation.loop import SimLoop
 from runtime.testing.simulation.machine import EPOCH_S, machine_ports
 from runtime.testing.simulation.node import NodeSpec
 from runtime.testing.simulation.rest import without_stream
+from tests.proof.mutants.hunt import hunt
+from tests.proof.mutants.hunters import Simulated
+from tests.proof.mutants.mutant import Edit, Mutant
+from tests.proof.workloads.orders import Orders
 
 _SETTINGS = {"store": "memory:", "shards_per_kind": 2, "drain_s": 3.0}
 _UP_S = 3.0

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from protos.durable_pb2 import Timer, Timers
-from protos.saga_pb2 import SagaRecord, StepRecord
+from runtime.protos.durable_pb2 import Timer, Timers
+from runtime.protos.saga_pb2 import SagaRecord, StepRecord
 from runtime.store.records import ActorRow
 from runtime.testing.simulation.saga_rules import SagaRules
 from tests.unit.saga.shop import OrderProcess

@@ -11,12 +11,12 @@ import pytest
 
 from runtime.adapters import SystemClock
 from runtime.cluster.lease import Lease
-from runtime.durable import guard
-from runtime.durable.throttle import Throttle
+from runtime.durable.residence.throttle import Throttle
+from runtime.durable.turn import guard
 from runtime.envelope import message_id
-from runtime.testing.mutants.mutant import Edit, Mutant, Target
-from runtime.testing.mutants.registry import MUTANTS
-from runtime.testing.mutants.switchboard import MutantRotten, planted
+from tests.proof.mutants.mutant import Edit, Mutant, Target
+from tests.proof.mutants.registry import MUTANTS
+from tests.proof.mutants.switchboard import MutantRotten, planted
 
 
 def mutant(target: Target, old: str, new: str) -> Mutant:

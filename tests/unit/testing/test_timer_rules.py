@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from protos.durable_pb2 import Timer, Timers
-from runtime.durable.transition import timer_id
+from runtime.durable.turn.draft import timer_id
+from runtime.protos.durable_pb2 import Timer, Timers
 from runtime.store.records import ActorRow, Expected, HistoryRow, Outcome, Transition
 from runtime.testing.simulation.timer_rules import broken_timers
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from protos.durable_pb2 import Caused, CausedList
 from runtime.envelope import Envelope, encode
+from runtime.protos.durable_pb2 import Caused, CausedList
 from runtime.store.records import HistoryRow, Outcome
 from runtime.testing.simulation.undo_rules import broken_undo
 

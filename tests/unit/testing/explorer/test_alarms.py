@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 
-from protos.saga_pb2 import SagaRecord
 from runtime.durable.behaviour import Decision, Delivery
+from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.saga import SagaBehaviour
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.explore import explore

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from google.protobuf.message import Message
 
-from protos import durable_pb2, mesh_pb2
 from protos.billing_pb2 import BillState, OrderBilled, PaymentDeclined
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import CHOREOGRAPHY, Flow, OrderAlreadyPlaced, OrderLine, OrderPlaced
 from runtime.errors import InvalidMessage
+from runtime.protos import durable_pb2, mesh_pb2
 from runtime.saga.saga import Saga
 from runtime.saga.step import starts
 from runtime.testing.explorer.bounds import Bounds

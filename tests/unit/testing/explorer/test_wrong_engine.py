@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from protos.saga_pb2 import CancelAccepted, SagaRecord, StepRecord
-from runtime.durable import guard
 from runtime.durable.behaviour import CancelTimer, Outgoing, SetTimer
-from runtime.durable.guard import Finding, Ruling
+from runtime.durable.turn import guard
+from runtime.durable.turn.guard import Finding, Ruling
+from runtime.protos.saga_pb2 import CancelAccepted, SagaRecord, StepRecord
 from runtime.saga import compensation, interpreter
 from runtime.saga.definition import StepDefinition
 from runtime.saga.instance import OPEN, OWING, Instance

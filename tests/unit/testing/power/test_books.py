@@ -9,7 +9,7 @@ import pytest
 from runtime.adapters import system_ports
 from runtime.store.records import Transition, Verdict
 from runtime.testing.conformance.samples import mail_row, post, turn
-from runtime.testing.power.books import Books, Found
+from tests.proof.power.books import Books, Found
 
 POST, TURN = post(mail_row(1)), turn(1, mail=[mail_row(2, "b")])
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from runtime.testing.power.disk import ANY, Aim, Disk, FlushFaults
-from runtime.testing.power.fate import Fate
 from runtime.testing.simulation.dice import Dice
+from tests.proof.power.disk import ANY, Aim, Disk, FlushFaults
+from tests.proof.power.fate import Fate
 
 MakeDisk = Callable[..., Disk]
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from runtime.testing.power.fate import SECTOR_BYTES, Fate, Luck
-from runtime.testing.power.platter import PAGE_BYTES, Content, Platter
 from runtime.testing.simulation.dice import Dice
+from tests.proof.power.fate import SECTOR_BYTES, Fate, Luck
+from tests.proof.power.platter import PAGE_BYTES, Content, Platter
 
 SEEDS = range(300)
 

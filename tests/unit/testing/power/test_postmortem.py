@@ -9,8 +9,8 @@ import pytest
 from runtime.adapters import system_ports
 from runtime.store.sqlite import SqliteStore
 from runtime.testing.conformance.samples import mail_row, post, turn
-from runtime.testing.power.books import Found
-from runtime.testing.power.postmortem import Damaged, examine
+from tests.proof.power.books import Found
+from tests.proof.power.postmortem import Damaged, examine
 
 
 @pytest.fixture

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from actors.workload import Orders
 from runtime.adapters import system_ports
 from runtime.config import Settings
 from runtime.host import Node
-from runtime.testing.power.books import Books
-from runtime.testing.power.disk import Aim, Disk
-from runtime.testing.power.life import Life
-from runtime.testing.power.moment import draw_aim
-from runtime.testing.power.series import cut_series
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.front import NodeDown
+from tests.proof.power.books import Books
+from tests.proof.power.disk import Aim, Disk
+from tests.proof.power.life import Life
+from tests.proof.power.moment import draw_aim
+from tests.proof.power.series import cut_series
+from tests.proof.workloads.orders import Orders
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-from runtime.testing.programs.drawing import FEATURES, RARE, draw_program
-from runtime.testing.programs.outside import Outside
-from runtime.testing.programs.program import Fate, Program
-from runtime.testing.programs.sagas import saga_class
-from runtime.testing.programs.workload import Deployed
 from runtime.testing.simulation.dice import Dice
+from tests.proof.programs.drawing import FEATURES, RARE, draw_program
+from tests.proof.programs.outside import Outside
+from tests.proof.programs.program import Fate, Program
+from tests.proof.programs.sagas import saga_class
+from tests.proof.programs.workload import Deployed
 
 SEEDS = 300
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from protos import programs_pb2 as pb
 from runtime.durable.behaviour import CancelTimer, RetryPolicy, SetTimer
 from runtime.errors import FinalError
-from runtime.testing.programs.outside import Broken, Outside, Spoiled
-from runtime.testing.programs.participants import participant_classes
-from runtime.testing.programs.program import AlarmAct, Deed, Fate, Program, Script, Temper
+from tests.proof.programs import programs_pb2 as pb
+from tests.proof.programs.outside import Broken, Outside, Spoiled
+from tests.proof.programs.participants import participant_classes
+from tests.proof.programs.program import AlarmAct, Deed, Fate, Program, Script, Temper
 
 
 def deed(script: Script, undo: Script | None = None, *, amount: int = 3, is_firm: bool = False) -> Deed:

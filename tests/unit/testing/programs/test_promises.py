@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from protos import programs_pb2 as pb
-from protos.saga_pb2 import CancelAccepted, SagaRecord, StepRecord
+from runtime.protos.saga_pb2 import CancelAccepted, SagaRecord, StepRecord
 from runtime.store.records import ActorRow, Outcome
-from runtime.testing.programs.workload import Deployed, ProgramPlay, RandomPrograms
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.ledger import Ledger, Violation
 from runtime.testing.simulation.run import simulate_seed
 from runtime.testing.simulation.world import World
+from tests.proof.programs import programs_pb2 as pb
+from tests.proof.programs.workload import Deployed, ProgramPlay, RandomPrograms
 
 Falsify = Callable[[ProgramPlay, Ledger], bool]
 SEEDS_MAX = 40

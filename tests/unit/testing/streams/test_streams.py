@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from protos import programs_pb2 as pb
 from runtime.testing.simulation.run import simulate_seed
-from runtime.testing.streams import streams
-from runtime.testing.streams.actors import Mouth, Spring, counted
+from tests.proof.programs import programs_pb2 as pb
+from tests.proof.streams import streams
+from tests.proof.streams.actors import Mouth, Spring, counted
 
 
 async def test_a_spring_numbers_what_it_sends_to_each_mouth() -> None:

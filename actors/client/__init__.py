@@ -1,0 +1,1 @@
+"""The client that people place orders with."""

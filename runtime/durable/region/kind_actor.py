@@ -1,0 +1,73 @@
+"""The actor that a kind itself is on a node: parent of its keyed actors, and the address of control messages.
+
+node's root ── billing (KindActor) ── billing/ORD-1, billing/ORD-2, ... (Activation)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runtime.actor.actor import Actor
+from runtime.actor.context import Context
+from runtime.durable.region.sweeper import Sweeper
+from runtime.durable.residence.residents import Activations
+from runtime.errors import InvalidMessage
+
+__all__ = ["KindActor", "KindStatus", "Pause", "Resume", "Status"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Start no more turns of this kind on this node; its mail waits in the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Take up turns again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Ask for a KindStatus."""
+
+
+@dataclass(frozen=True, slots=True)
+class KindStatus:
+    kind: str
+    activations: int
+    shards: int
+    paused: bool
+    throttled: bool
+
+
+class KindActor(Actor):
+    """Supervises the keyed actors of one kind on one node."""
+
+    def __init__(self, activations: Activations, sweeper: Sweeper) -> None:
+        self._activations = activations
+        self._sweeper = sweeper
+
+    async def started(self, context: Context) -> None:
+        self._activations.bind(context)
+
+    async def receive(self, context: Context, message: object) -> None:
+        match message:
+            case Pause():
+                self._activations.paused = True
+            case Resume():
+                self._activations.paused = False
+                await self._sweeper.sweep_all()
+            case Status():
+                context.reply(self._status())
+            case _:
+                context.reply(InvalidMessage(f"{self._activations.kind.name} takes no {type(message).__name__}"))
+
+    def _status(self) -> KindStatus:
+        activations = self._activations
+        return KindStatus(
+            activations.kind.name,
+            len(activations),
+            self._sweeper.shards,
+            activations.paused,
+            activations.throttle.is_open,
+        )

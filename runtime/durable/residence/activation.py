@@ -1,0 +1,348 @@
+"""One durable actor in memory: loads its row, runs turns over its mail, and releases their effects after the commit.
+
+    Activations ──envelopes──▶ cell ──batch──▶ Activation ──Turn──▶ Draft ──▶ committer
+                                                    ◀────── verdict ──────────┘
+                                                    └──▶ ActivationHost.release(draft)   only if it committed
+
+While a commit is under way the cell is held, so the next turn starts from what the store says. Whatever is not exactly
+as expected (another owner wrote, mail is gone, the store failed) ends in one way: this activation is dropped, and the
+actor's mail is read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Protocol
+
+from google.protobuf.message import DecodeError, Message
+
+from runtime.actor.actor import BatchActor
+from runtime.actor.context import Context
+from runtime.actor.ref import ActorRef
+from runtime.durable.kind import Kind
+from runtime.durable.residence.suspects import Suspects
+from runtime.durable.residence.trials import hold_trial
+from runtime.durable.turn.draft import Draft, mail_row
+from runtime.durable.turn.lost import LostRuns, TurnLost
+from runtime.durable.turn.turn import Turn
+from runtime.envelope import Address, Envelope, address_of
+from runtime.errors import Overloaded, StoreError
+from runtime.failpoints import Failpoint
+from runtime.protos import durable_pb2
+from runtime.store.committer import Committer
+from runtime.store.records import ActorRow, Transition, Verdict
+
+__all__ = ["Activation", "ActivationHost"]
+
+# Wanted in each turn, and found once: looking up an enum's member costs as much as three calls.
+_BEGUN, _DECIDED, _SUBMITTED = Failpoint.TURN_BEGUN, Failpoint.TURN_DECIDED, Failpoint.TURN_SUBMITTED
+_COMMITTED, _RELEASED = Failpoint.TURN_COMMITTED, Failpoint.TURN_RELEASED
+_WRITTEN = Verdict.COMMITTED
+
+
+class ActivationHost(Protocol):
+    """What an activation asks of the table it lives in."""
+
+    @property
+    def suspects(self) -> Suspects: ...
+
+    @property
+    def losses(self) -> LostRuns:
+        """Of the kind."""
+        ...
+
+    def lends(self, activation: Activation, state: Message, first: Envelope) -> bool:
+        """Whether another node runs it, whose build has the version that this one lacks. Then it is dropped."""
+        ...
+
+    async def fetch(self, activation: Activation) -> None:
+        """Read its row, and those of others that are about to need theirs. Raises StoreError."""
+        ...
+
+    def may_commit(self) -> bool:
+        """False when another node may have the shard by now, as after a freeze in the middle of a turn."""
+        ...
+
+    def release(self, activation: Activation, draft: Draft) -> None:
+        """The draft is in the store: send, answer, tell."""
+        ...
+
+    def settled(self, activation: Activation) -> None:
+        """A turn has ended and nothing of it is under way."""
+        ...
+
+    def reload(self, activation: Activation, reason: str, *, delay_s: float = 0.0, doubted: bool = False) -> None:
+        """Drop this activation and read the actor's mail again.
+
+        `doubted` says that a commit was refused: another has written, and what was known of its mail is in doubt.
+        """
+        ...
+
+    def gone(self, activation: Activation) -> None:
+        """The cell has stopped."""
+        ...
+
+
+class Activation(BatchActor):
+    """A keyed durable actor while it is in memory."""
+
+    __slots__ = (
+        "_committer",
+        "_context",
+        "_host",
+        "_loaded",
+        "_ran",
+        "_state",
+        "_timers",
+        "address",
+        "attempts",
+        "behind",
+        "busy",
+        "ended",
+        "fetched",
+        "kind",
+        "passing_over",
+        "pending",
+        "ref",
+        "row",
+        "shard",
+        "stopping",
+        "touched",
+    )
+
+    def __init__(self, kind: Kind, address: Address, shard: int, host: ActivationHost, committer: Committer) -> None:
+        self.kind = kind
+        self.address = address
+        self.shard = shard
+        self.row: ActorRow | None = None  # as last committed; None also before it is fetched
+        self.fetched = False
+        self.pending: dict[bytes, None] = {}  # ids in the mailbox or in the running turn
+        self.attempts: dict[bytes, int] = {}  # failed runs before, of those that had any
+        self.behind = False  # mail was left in the store: read it before taking newer pushes
+        self.passing_over = False  # earlier mail was left in the store: what is in the mailbox is read again after it
+        self.busy = False  # a turn is running or committing
+        self.stopping = False
+        self.ended = False  # its last decision said that nothing more is expected
+        self.touched = 0
+        self.ref: ActorRef | None = None
+        self._host = host
+        self._committer = committer
+        self._loaded = False
+        self._state: Message | None = None
+        self._timers: dict[str, durable_pb2.Timer] = {}
+        self._context: Context | None = None
+        self._ran: Sequence[bytes] = ()  # messages whose handlers were called in the turn that runs or commits
+
+    @property
+    def name(self) -> str:
+        return address_of(*self.address)
+
+    def let_go(self) -> None:
+        """Drop the ties to the cell once it has stopped: they are a cycle, and there are thousands of actors."""
+        self.ref = None
+        self._context = None
+
+    @property
+    def is_idle(self) -> bool:
+        return not self.busy and not self.pending
+
+    async def stopped(self, context: Context) -> None:
+        self.stopping = True
+        self._host.gone(self)
+
+    async def receive_batch(self, context: Context, messages: Sequence[Any]) -> None:
+        if self.stopping:
+            return
+        waiting: Sequence[Envelope] = [one for one in messages if one.id in self.pending]
+        if self.passing_over:
+            waiting = self._undos(waiting)
+        if not waiting:
+            self._host.suspects.done_with(self.address)
+            self._end_turn(())
+            return
+        self.busy, self._context = True, context
+        batch: Sequence[Envelope] = self._fitting(waiting) if len(waiting) > 1 else waiting
+        if not self._host.suspects.is_empty:
+            batch = await self._on_trial(context, batch)
+            if not batch:
+                return
+        self.kind.ports.reach(_BEGUN)
+        try:
+            if not self._loaded and not await self._load(batch):
+                return
+            if self._state is not None and self._host.lends(self, self._state, batch[0]):
+                return
+            draft, batch = await self._turn(context, batch)
+        except (StoreError, Overloaded) as error:
+            self._lose(str(error))
+            self._host.reload(self, str(error), delay_s=1.0)
+            return
+        except TurnLost as error:
+            self._lose(str(error), write_first=False)
+            self._host.reload(self, str(error))
+            return
+        except BaseException as error:
+            self._lose(f"the turn ended with {type(error).__name__}")
+            raise
+        if draft.is_empty:
+            self._end_turn(batch)
+            return
+        self.kind.ports.reach(_DECIDED)
+        self._submit(context, draft, batch)
+
+    def _submit(self, context: Context, draft: Draft, batch: Sequence[Envelope]) -> None:
+        if not self._host.may_commit():
+            reason = "the lease of this node may have run out"
+            self._lose(reason)
+            self._host.reload(self, reason, delay_s=1.0)
+            return
+        context.hold()
+        try:
+            self._committer.submit(draft.finish(), partial(self._decided, draft, batch))
+            self.kind.ports.reach(_SUBMITTED)
+        except (StoreError, Overloaded) as error:
+            self._lose(str(error))
+            self._host.reload(self, str(error), delay_s=1.0)
+        except BaseException as error:
+            self._lose(f"the turn ended with {type(error).__name__}")
+            raise
+
+    async def _on_trial(self, context: Context, batch: Sequence[Envelope]) -> Sequence[Envelope]:
+        """Of a batch, what may run now; nothing when the actor was dropped while it waited for its trial."""
+        suspects = self._host.suspects
+        fitting = suspects.fitting(batch)
+        context.put_back(batch[fitting:])
+        await suspects.await_trial(self.address, batch[0].id)
+        try:
+            if not self.stopping:
+                first, losses = batch[0], self._host.losses
+                await hold_trial(self.kind, suspects, losses, self._committer, first, self.shard, self.attempts)
+        except (StoreError, Overloaded) as error:
+            self._host.reload(self, str(error), delay_s=1.0)
+            return ()
+        if self.stopping:
+            suspects.done_with(self.address)
+            return ()
+        return batch[:fitting]
+
+    def _fitting(self, messages: Sequence[Envelope]) -> Sequence[Envelope]:
+        """As many as the limit on a turn's bytes allows; the others stay in the store and are read again."""
+        room = self.kind.limits.turn_bytes_max
+        for count, envelope in enumerate(messages):
+            room -= len(envelope.encoded)
+            if room < 0 and count:
+                self.behind = self.passing_over = True
+                for left in messages[count:]:
+                    self.pending.pop(left.id, None)
+                return messages[:count]
+        return messages
+
+    def _undos(self, messages: Sequence[Envelope]) -> Sequence[Envelope]:
+        """Of what must not run before earlier mail, the undos, which may; the others are only forgotten here."""
+        undos = []
+        for envelope in messages:
+            if envelope.undo_of and envelope.id in self.pending:
+                undos.append(envelope)
+            else:
+                self.pending.pop(envelope.id, None)
+        return undos
+
+    async def _load(self, batch: Sequence[Envelope]) -> bool:
+        """Read the row. False when it cannot be understood: then the mail is parked, and the row is left alone."""
+        if not self.fetched:
+            self.kind.ports.reach(Failpoint.ROW_WANTED)
+            await self._host.fetch(self)
+            self.kind.ports.reach(Failpoint.ROW_READ)
+        row = self.row
+        state_type = self.kind.behaviour.state_type
+        self._state = state_type()
+        if row is not None:
+            try:
+                if row.state_type != state_type.DESCRIPTOR.full_name:
+                    raise DecodeError(f"it is a {row.state_type}, not a {state_type.DESCRIPTOR.full_name}")
+                self._state.MergeFromString(row.state)
+                timers = durable_pb2.Timers.FromString(row.timers).timers
+            except DecodeError as error:
+                self._park(batch, f"the state of {self.name} cannot be read: {error}")
+                return False
+            self._timers = {timer.name: timer for timer in timers}
+        self._loaded = True
+        return True
+
+    async def _turn(self, context: Context, batch: Sequence[Envelope]) -> tuple[Draft, Sequence[Envelope]]:
+        """Run one, and say what of the batch it has done with. What is left of it begins the next."""
+        assert self._state is not None
+        losses, timers = None if self._host.losses.is_empty else self._host.losses, dict(self._timers)
+        turn = Turn(self.kind, self.address, self.shard, self.row, self._state, timers, self.attempts, losses)
+        if losses is not None:
+            lost = [one for one in batch if losses.is_to_be_written(one.id)]
+            if lost:
+                context.put_back(batch)
+                return turn.note_lost(lost), ()
+            most = losses.turn_max(self.address)
+            context.put_back(batch[most:])
+            batch = batch[:most]
+        self._ran = turn.ran
+        draft = await turn.run(batch)
+        if turn.left:
+            context.put_back(turn.left)
+            batch = batch[: -len(turn.left)]
+        return draft, batch
+
+    def _lose(self, reason: str, *, write_first: bool = True) -> None:
+        """The turn has come to nothing: what ran in it has run in vain."""
+        if self._ran:
+            self._host.losses.add(self.address, self._ran, reason, write_first=write_first)
+            self._ran = ()
+
+    def _park(self, batch: Sequence[Envelope], reason: str) -> None:
+        now_s = self.kind.ports.clock.now_s()
+        mail = [one for one in batch if not one.timer]  # a timer is no mail: it stays in the row
+        rows = tuple(mail_row(one, self.shard, attempts=1, parked=reason, parked_at_s=now_s) for one in mail)
+        transition = Transition(address=self.address, shard=self.shard, rescheduled=rows)
+        self._committer.submit(transition, lambda verdict: self._host.reload(self, reason))
+
+    # --- after the commit ---
+
+    def _decided(self, draft: Draft, batch: Sequence[Envelope], verdict: Verdict | StoreError) -> None:
+        committed = verdict is _WRITTEN
+        self.kind.ports.reach(_COMMITTED if committed else Failpoint.TURN_REFUSED)
+        if not committed:
+            self._lose(f"the store said {verdict}", write_first=isinstance(verdict, StoreError))
+        if isinstance(verdict, StoreError):
+            self._host.reload(self, str(verdict), delay_s=1.0)
+        elif not committed:
+            self._host.reload(self, f"commit of revision {draft.revision}: {verdict}", doubted=True)
+        else:
+            self._advance(draft)
+            if not self._host.losses.is_empty:
+                self._host.losses.settle(draft, self.attempts, was_noted=not batch)
+            self._host.release(self, draft)
+            self.kind.ports.reach(_RELEASED)
+            self._end_turn(batch)
+
+    def _advance(self, draft: Draft) -> None:
+        self.row = draft.row_after
+        self._timers = draft.timers
+        self._ran = ()
+        for id in draft.laid_to_rest:
+            self.pending.pop(id, None)  # it may be in the mailbox
+        if draft.blocked_until_s:
+            self.passing_over = True
+
+    def _end_turn(self, batch: Sequence[Envelope]) -> None:
+        pending = self.pending
+        for envelope in batch:
+            pending.pop(envelope.id, None)
+        if batch and not self._host.suspects.is_empty:
+            self._host.suspects.done_with(self.address, [one.id for one in batch])
+        if self.attempts:
+            for envelope in batch:
+                self.attempts.pop(envelope.id, None)
+        if not pending:
+            self.passing_over = False
+        self.busy = False
+        if self._context is not None:
+            self._context.release()
+        self._host.settled(self)

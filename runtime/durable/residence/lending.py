@@ -1,0 +1,148 @@
+"""Actors that another version began: the owner of their shard lends them to a node whose build has that version.
+
+    owner      activation ──Lack──▶ Loans.lend ──signal──▶ carrier
+               pushes, sweeps, timers ──▶ Loans.pass_on ──signal──▶ carrier      while it is lent
+    carrier    signal ──▶ Guests.admit ──▶ Feeder: their mail in order, all from the store; Sweeper: their timers
+
+The owner goes on looking for what is due and wakes the carrier, which looks for nothing by itself. So a signal that is
+lost costs a pass, and so does a carrier that forgets its guest. As with shards, this only says who should try: should
+two nodes run one actor, the store refuses the second. Whoever takes in a guest first has all mail read, since what the
+actor sent last may not have been pushed by whoever ran it then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from runtime.durable.behaviour import Versioned
+from runtime.durable.carriers import Host
+from runtime.durable.facts import ActorLent
+from runtime.durable.kind import Kind
+from runtime.durable.residence.backlog import Feeder
+from runtime.durable.turn.elsewhere import waits_too_long
+from runtime.envelope import Address, Envelope, address_of
+
+__all__ = ["Guests", "Loans"]
+
+_UNHEARD_MAX = 8  # tries to reach a carrier that is a member, before another is asked
+_GUESTS_MAX = 5000  # of a kind at once; more are declined, and their owners ask again
+
+
+@dataclass(slots=True)
+class _Loan:
+    host: Host
+    died: str  # name@incarnation of the host before, if it ended without leaving
+    unheard: int = 0  # tries to reach it that failed, on end
+
+
+class Loans:
+    """Of one kind on one node: who runs those actors of its shards that this build cannot."""
+
+    def __init__(self, kind: Kind, feeder: Feeder) -> None:
+        self._kind = kind
+        self.versioned = kind.behaviour if isinstance(kind.behaviour, Versioned) else None
+        self._carriers = kind.carriers
+        self._feeder = feeder
+        self._loans: dict[Address, _Loan] = {}
+        self.is_empty = True  # an attribute, for each delivery asks
+
+    def lend(self, first: Envelope, shard: int, needs: str) -> bool:
+        """Have a node run what waits for an actor, from `first` on. False: there is none, or it cannot be told now.
+
+        One that had it keeps it as long as it is there. Else a message that ends its node would run on all of them
+        before the first is known to be gone.
+        """
+        if waits_too_long(self._kind, first):
+            return False
+        address = first.address
+        if not self._is_told(address, needs):
+            return False
+        self._feeder.block_for(address, shard, self._kind.limits.sweep_s)
+        return True
+
+    def _is_told(self, address: Address, needs: str) -> bool:
+        loan, hosts = self._loans.get(address), self._carriers.of(needs)
+        others = [one for one in hosts if loan is None or one != loan.host]
+        if loan is None or loan.host not in hosts or (loan.unheard >= _UNHEARD_MAX and others):
+            if not others:
+                return False
+            loan = _Loan(max(others, key=lambda one: _score(one, address)), self._died(loan))
+            self._loans[address] = loan
+            self.is_empty = False
+            self._kind.ports.report(ActorLent(address_of(*address), loan.host[0], needs))
+        if self._carriers.wake(loan.host, address, loan.died):
+            loan.unheard = 0
+            return True
+        loan.unheard += 1
+        return False
+
+    def passes_on(self, address: Address) -> bool:
+        """Whether an actor is lent; then whoever runs it is told that something new waits."""
+        loan = self._loans.get(address)
+        if loan is None or address not in self._feeder.blocked:
+            return False
+        self._carriers.wake(loan.host, address, loan.died)
+        return True
+
+    def end(self, address: Address) -> None:
+        """Nothing waits for it any more."""
+        if self._loans.pop(address, None) is not None:
+            self.is_empty = not self._loans
+
+    def clear(self) -> None:
+        self._loans.clear()
+        self.is_empty = True
+
+    def _died(self, loan: _Loan | None) -> str:
+        if loan is None:
+            return ""
+        return loan.died if self._carriers.is_member(loan.host) else "@".join(loan.host)
+
+
+@dataclass(frozen=True, slots=True)
+class _Guest:
+    shard: int
+    died: str  # name@incarnation of a node that may have died over what waits for it
+    tick: int  # when its owner last asked
+
+
+class Guests:
+    """Of one kind on one node: actors of other nodes' shards that run here."""
+
+    def __init__(self) -> None:
+        self._guests: dict[Address, _Guest] = {}
+
+    def __contains__(self, address: Address) -> bool:
+        return address in self._guests
+
+    def admit(self, address: Address, shard: int, died: str, tick: int) -> bool:
+        """False when there are too many."""
+        if address not in self._guests and len(self._guests) >= _GUESTS_MAX:
+            return False
+        self._guests[address] = _Guest(shard, died, tick)
+        return True
+
+    def died(self, address: Address) -> str:
+        """The node that may have died over what waits for a guest; empty for none, and for whom this node owns."""
+        guest = self._guests.get(address)
+        return "" if guest is None else guest.died
+
+    def forget(self, address: Address) -> None:
+        self._guests.pop(address, None)
+
+    def forget_before(self, tick: int) -> None:
+        """Those that nobody has asked for since."""
+        self._guests = {address: guest for address, guest in self._guests.items() if guest.tick >= tick}
+
+    def forget_in(self, shards: frozenset[int]) -> None:
+        """Those of shards that this node gives up, for it had them itself."""
+        self._guests = {address: guest for address, guest in self._guests.items() if guest.shard not in shards}
+
+    def clear(self) -> None:
+        self._guests.clear()
+
+
+def _score(host: Host, address: Address) -> tuple[bytes, Host]:
+    """The same node for one actor each time, and each node for as many as the others."""
+    return blake2b(f"{address_of(*address)}\0{host[0]}".encode(), digest_size=8).digest(), host

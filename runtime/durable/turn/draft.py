@@ -1,0 +1,304 @@
+"""The record of one turn while it is being written: state, what was consumed, what goes out, timers.
+
+    turn ──one message after another──▶ Draft ──finish──▶ store.records.Transition, and the effects to release after it
+
+Nothing here waits or acts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from google.protobuf.message import Message
+
+from runtime.durable.behaviour import CancelTimer, SetTimer
+from runtime.durable.kind import Kind
+from runtime.envelope import Address, Envelope, address_of, message_id, shard_of
+from runtime.ports import Fact
+from runtime.protos import durable_pb2
+from runtime.record import record
+from runtime.store.records import ActorRow, Expected, HistoryRow, MailRow, Outcome, Transition
+
+__all__ = ["SENT_MAX", "ClientAnswer", "Draft", "mail_row", "timer_id"]
+
+_POSITIONS = 1 << 16  # messages one transition can number
+
+SENT_MAX = _POSITIONS // 2
+"""Messages that the handling of one message may send. A transition that has so many takes up no more."""
+
+
+@record(frozen=True, slots=True)
+class ClientAnswer:
+    """What becomes known to the client's session that waits for a command."""
+
+    to: str  # node#incarnation#call
+    message: Message | None
+    fault: str
+    id: bytes
+
+
+def mail_row(
+    envelope: Envelope,
+    shard: int,
+    *,
+    attempts: int = 0,
+    due_at_s: float | None = None,
+    parked: str = "",
+    parked_at_s: float = 0.0,
+) -> MailRow:
+    """An envelope as a row of mail."""
+    return MailRow(
+        envelope.kind,
+        envelope.key,
+        shard,
+        envelope.id,
+        envelope.conversation,
+        envelope.sent_at_s,
+        envelope.sequence,
+        envelope.due_at_s if due_at_s is None else due_at_s,
+        attempts,
+        parked,
+        parked_at_s,
+        envelope.encoded,
+    )
+
+
+def timer_id(address: Address, timer: durable_pb2.Timer) -> bytes:
+    """The id of the message that a timer's firing is; the same on every node that finds it due."""
+    destination = f"{address_of(*address)}#{timer.name}"
+    return message_id(timer.due_at_s, timer.set_by, int(timer.due_at_s * 1000), destination)
+
+
+def _encoded(timers: Mapping[str, durable_pb2.Timer]) -> bytes:
+    """Timers as a row has them. (Given to the constructor, they would be copied by way of their bytes.)"""
+    row = durable_pb2.Timers()
+    for timer in timers.values():
+        row.timers.add().CopyFrom(timer)
+    return row.SerializeToString()
+
+
+class Draft:
+    """One transition in the making, for one actor."""
+
+    __slots__ = (
+        "_conversation",
+        "_position",
+        "_timers_changed",
+        "address",
+        "alarm",
+        "answers",
+        "blocked_until_s",
+        "consumed",
+        "ended",
+        "facts",
+        "failed",
+        "given_up",
+        "history",
+        "kind",
+        "laid_to_rest",
+        "last_message_id",
+        "now_s",
+        "outgoing",
+        "rescheduled",
+        "revision",
+        "row",
+        "row_after",
+        "shard",
+        "state_bytes",
+        "timers",
+    )
+
+    def __init__(
+        self,
+        kind: Kind,
+        address: Address,
+        shard: int,
+        row: ActorRow | None,
+        timers: dict[str, durable_pb2.Timer],
+        now_s: float,
+    ) -> None:
+        self.kind = kind
+        self.address = address
+        self.shard = shard
+        self.row = row
+        self.revision = 1 if row is None else row.revision + 1  # of the actor once this has committed
+        # Never before the last commit of this actor, so that its messages keep their order over clock jumps.
+        self.now_s = now_s if row is None else max(now_s, row.updated_at_s)
+        self.timers = timers
+        self.state_bytes = b"" if row is None else row.state
+        self.last_message_id = b""  # handled or put off
+        self.consumed: dict[bytes, Address] = {}  # by whom: the same for all of one draft
+        self.laid_to_rest: dict[bytes, Address] = {}  # dos that are never to run any more, waiting or still to come
+        self.given_up: dict[bytes, None] = {}  # of those consumed: never to run, and may be dead letters
+        self.history: list[HistoryRow] = []
+        self.outgoing: list[Envelope] = []
+        self.rescheduled: list[MailRow] = []
+        self.facts: list[Fact] = []  # true once this is committed, and told then
+        self.answers: list[ClientAnswer] = []
+        self.blocked_until_s = 0.0  # mail after one that is retried then waits with it
+        self.ended = False
+        self.failed = False  # some message was
+        self.alarm = ""
+        self.row_after: ActorRow | None = None  # set by finish
+        self._conversation = b"" if row is None else row.conversation
+        self._position = 0
+        self._timers_changed = False
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.history and not self.rescheduled
+
+    @property
+    def is_full(self) -> bool:
+        """It has numbered so many messages that those of one more handler might not fit."""
+        return self._position >= SENT_MAX
+
+    def own_conversation(self, cause: Envelope) -> bytes:
+        """The one that made the actor; while nothing has, that of the first message that wants to know."""
+        self._conversation = self._conversation or cause.conversation
+        return self._conversation
+
+    def next_sequence(self) -> int:
+        """Grows with every message this actor ever sends."""
+        self._position += 1
+        return self.revision * _POSITIONS + self._position
+
+    def note(
+        self,
+        envelope: Envelope,
+        outcome: Outcome,
+        *,
+        attempts: int,
+        error: str = "",
+        caused: bytes = b"",
+        consume: bool = True,
+    ) -> None:
+        """Put one message into the history, and take it out of the mail."""
+        if consume:
+            self.consumed[envelope.id] = self.address
+        self.last_message_id = envelope.id
+        self.history.append(
+            HistoryRow(
+                envelope.conversation,
+                envelope.id,
+                self.address[0],
+                self.address[1],
+                self.shard,
+                self.revision,
+                self.now_s,
+                outcome,
+                attempts,
+                self.kind.node,
+                error,
+                envelope.type,
+                envelope.sender,
+                envelope.cause,
+                envelope.sent_at_s,
+                caused,
+            )
+        )
+
+    def give_up(self, envelope: Envelope, *, attempts: int, error: str) -> None:
+        """Take one that has failed out of the mail for good, be it parked or not."""
+        self.given_up[envelope.id] = None
+        self.note(envelope, Outcome.FAULTED, attempts=attempts, error=error)
+
+    def reschedule(self, row: MailRow) -> None:
+        self.rescheduled.append(row)
+        self.last_message_id = row.id
+
+    def unschedule(self, id: bytes) -> None:
+        """Take back a reschedule of this very turn: the message is consumed after all."""
+        for row in self.rescheduled:
+            if row.id == id and row.due_at_s == self.blocked_until_s:
+                self.blocked_until_s = self.now_s  # what waits behind it has nothing more to wait for
+        self.rescheduled = [row for row in self.rescheduled if row.id != id]
+
+    def tombstone(self, undo: Envelope) -> None:
+        """Refuse a do that never came, should it still come."""
+        self.history.append(
+            HistoryRow(
+                undo.conversation,
+                undo.undo_of,
+                self.address[0],
+                self.address[1],
+                self.shard,
+                self.revision,
+                self.now_s,
+                Outcome.UNDONE,
+                0,
+                self.kind.node,
+                f"undone by {undo.id.hex()} before it came",
+                "",
+                undo.sender,
+                undo.cause,
+                undo.sent_at_s,
+                b"",
+            )
+        )
+
+    def move_timer(self, timer: durable_pb2.Timer) -> None:
+        self._timers_changed = True
+        self.timers[timer.name] = timer
+
+    def change_timers(self, changes: tuple[SetTimer | CancelTimer, ...], set_by: bytes) -> None:
+        for change in changes:
+            self._timers_changed = True
+            if isinstance(change, CancelTimer):
+                self.timers.pop(change.name, None)
+                continue
+            message = change.message or durable_pb2.TimerFired(name=change.name)
+            self.timers[change.name] = durable_pb2.Timer(
+                name=change.name,
+                due_at_s=change.due_at_s,
+                type=message.DESCRIPTOR.full_name,
+                body=message.SerializeToString(),
+                set_by=set_by,
+            )
+
+    def drop_timer(self, name: str) -> None:
+        self._timers_changed = True
+        self.timers.pop(name, None)
+
+    def finish(self) -> Transition:
+        """The transition, to be handed to the committer."""
+        mail = tuple([mail_row(one, shard_of(one.key, self.kind.limits.shards_per_kind)) for one in self.outgoing])
+        before = self.row
+        self.row_after = self._row_after()
+        return Transition(
+            actor=self.row_after,
+            expected=Expected(0, b"") if before is None else Expected(before.revision, before.last_id),
+            address=self.address,
+            shard=self.shard,
+            consumed=tuple([id for id in self.consumed if id not in self.given_up] if self.given_up else self.consumed),
+            given_up=tuple(self.given_up),
+            history=tuple(self.history),
+            mail=mail,
+            rescheduled=tuple(self.rescheduled),
+        )
+
+    def _row_after(self) -> ActorRow:
+        before = self.row
+        if before is not None and not self._timers_changed:
+            timers, due_at_s = before.timers, before.due_at_s
+        else:
+            timers = _encoded(self.timers) if self.timers else b""
+            due_at_s = min((timer.due_at_s for timer in self.timers.values()), default=None)
+        made_of = b"%b|%b|%b" % (self.last_message_id, timers, self.state_bytes)
+        return ActorRow(
+            self.address[0],
+            self.address[1],
+            self.shard,
+            self.revision,
+            hashlib.blake2b(made_of, digest_size=16).digest(),
+            self._conversation or self._first_conversation(),
+            self.kind.behaviour.state_type.DESCRIPTOR.full_name,
+            self.state_bytes,
+            timers,
+            due_at_s,
+            self.now_s,
+        )
+
+    def _first_conversation(self) -> bytes:
+        return self.history[0].conversation if self.history else self.rescheduled[0].conversation

@@ -1,0 +1,122 @@
+"""The do/undo guard: an undo runs only if its do may have run, and a do that was undone can never run late.
+
+Both go to the same actor, and the undo carries the id of its do. What the store knows of that do decides:
+
+    handled, with an effect        the undo's handler runs
+    handled, but refused           nothing to undo
+    waits, for its due time        both are consumed: neither runs
+    waits otherwise                the do is given up on, the undo's handler runs: it may have run, at least in part
+    was given up on                the undo's handler runs, and is told that the state has nothing of the do
+    unknown                        a tombstone refuses the do should it still come; nothing to undo
+    unknown, older than retention  nobody can tell: the undo fails for good, so that a person looks
+
+An undo that was given up on may be asked for again, and names those before it. One of those that was handled leaves
+nothing to undo; one that still waits, parked or not, is given up on for good: of all that ask for one thing one runs.
+
+A do that waits untried, by its count, may have run all the same: in a process that died, or lost its shard, or whose
+commit failed, after the handler and before the count. The state has nothing of it then, and the world outside may.
+
+Only an undo pays for this; the normal path does not pass here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from runtime.envelope import Envelope
+from runtime.errors import FinalError
+from runtime.protos import durable_pb2
+from runtime.store.port import Store
+from runtime.store.records import HistoryRow, MailRow, Outcome
+
+__all__ = ["RUNS", "Earlier", "Finding", "Ruling", "of_handled", "of_waiting", "refusal_in", "rule", "rule_earlier"]
+
+
+class Ruling(Enum):
+    RUN = auto()  # the undo's handler runs
+    NOTHING = auto()  # nothing to undo
+    NEVER_RAN = auto()  # the do is not due yet: consume both
+    GIVE_UP_DO = auto()  # the do waits, and may have run: consume it as faulted, and run the undo
+    TOMBSTONE = auto()  # the do was never seen: remember that it must not run
+
+
+_SETTLED = frozenset((Outcome.HANDLED, Outcome.UNDONE))
+"""Outcomes of an undo after which nothing is left to undo."""
+
+RUNS = frozenset((Ruling.RUN, Ruling.GIVE_UP_DO))
+"""Rulings after which the undo's handler runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    ruling: Ruling
+    reason: str
+    do: MailRow | None = None  # the waiting do, to be consumed in the same transition
+    do_failed: bool = False  # each run of the do has failed: what it did to the state was taken back
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What became of the undos by which the same was asked for before."""
+
+    done_by: bytes = b""  # the one that was handled, so that nothing is left to undo
+    waiting: tuple[MailRow, ...] = ()  # to be consumed in the same transition
+
+
+async def rule_earlier(store: Store, undo: Envelope, shard: int, of_turn: Sequence[HistoryRow]) -> Earlier:
+    """Look for the earlier undos that this one names, in the history of its very turn and in the store."""
+    ids = undo.earlier_undos
+    known = {row.id: row for row in await store.handled([(undo.conversation, id) for id in ids]) if row is not None}
+    known |= {row.id: row for row in of_turn}
+    done_by = next((id for id in ids if id in known and known[id].outcome in _SETTLED), b"")
+    rows = [await store.mail_of(undo.address, shard, id) for id in ids if id not in known]
+    return Earlier(done_by, tuple(row for row in rows if row is not None))
+
+
+async def rule(store: Store, undo: Envelope, shard: int, *, now_s: float, retention_s: float) -> Finding:
+    """What to do about an undo. Raises FinalError when the do is too old to be known."""
+    (handled,) = await store.handled([(undo.conversation, undo.undo_of)])
+    if handled is not None:
+        return of_handled(handled, undo)
+    row = await store.mail_of(undo.address, shard, undo.undo_of)
+    if row is not None:
+        return of_waiting(row, now_s)
+    sent_at_s = int.from_bytes(undo.undo_of[:6], "big") / 1000
+    if sent_at_s < now_s - retention_s:
+        raise FinalError(
+            f"the command {undo.undo_of.hex()} that this undoes is older than the retention of {retention_s:.0f} s: "
+            "whether it ran is no longer known; look at the actor's state and settle it by hand"
+        )
+    return Finding(Ruling.TOMBSTONE, "its command never came")
+
+
+def of_handled(row: HistoryRow, undo: Envelope) -> Finding:
+    """What to do when the do is in the history, in the store's or in that of the very same turn."""
+    if row.outcome is Outcome.UNDONE:
+        return Finding(Ruling.NOTHING, "already undone, or never ran")
+    if undo.refusals and row.outcome is Outcome.HANDLED:
+        refusal = refusal_in(row, undo)
+        if refusal:
+            return Finding(Ruling.NOTHING, f"its command was refused with {refusal}")
+    return Finding(Ruling.RUN, "", do_failed=row.outcome is Outcome.FAULTED)
+
+
+def refusal_in(row: HistoryRow, undo: Envelope) -> str:
+    """The answer by which a do refused its sender; empty if it gave none, or said beside it that it is done.
+
+    Only what went back to who asks counts: what its handler told others is no answer to the do.
+    """
+    caused = durable_pb2.CausedList.FromString(row.caused).caused
+    told = [one.type for one in caused if not undo.reply_to or one.address in ("", undo.reply_to)]
+    if any(type in undo.dones for type in told):
+        return ""
+    return next((type for type in told if type in undo.refusals), "")
+
+
+def of_waiting(row: MailRow, now_s: float) -> Finding:
+    """What to do when the do waits, as it was before this turn or as this turn has left it."""
+    if row.attempts == 0 and not row.parked and row.due_at_s > now_s:
+        return Finding(Ruling.NEVER_RAN, "its command was not due yet", row)
+    return Finding(Ruling.GIVE_UP_DO, "its command had failed, or may have run and been lost", row, do_failed=True)

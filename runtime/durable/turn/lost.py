@@ -1,0 +1,143 @@
+"""Runs that ended without a commit: counted by message, whatever was the reason, so that none is repeated for ever.
+
+    Activation ──lost: these ran, nothing was written──▶ LostRuns ──▶ the next turn of the actor is half as long
+                                                            │
+                                                            └──▶ the count is written to the mail before they run again;
+                                                                 past its budget a message is parked with the reason
+
+A lease that ran out, a store that failed or was full, a lost compare-and-set: the handlers have run, and what they did
+outside has happened. The memory outlives the activation, and the loss of a shard. It is one for each kind on a node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from runtime.durable.turn.draft import Draft
+from runtime.envelope import Address
+
+__all__ = ["LostRuns", "TurnLost", "lost_runs_max"]
+
+_LOST_RUNS_MIN = 12
+_GENERATION = 8192
+
+
+def lost_runs_max(runs_max: int) -> int:
+    """How many runs of a message may come to nothing before it is parked.
+
+    As many as may fail, and not less than a dozen: what may fail once, as a saga may, is not parked for a few losses
+    that were none of its doing.
+    """
+    return max(runs_max, _LOST_RUNS_MIN)
+
+
+class TurnLost(Exception):
+    """A turn can't be ended: it has to be begun again, with fewer messages."""
+
+
+@dataclass(slots=True)
+class _Loss:
+    unwritten: int  # runs that the row of mail does not know of
+    reason: str  # of the last
+    write_first: bool  # before it runs again, so that no handler runs on a store, or a lease, that then fails once more
+    is_condemned: bool = False
+
+
+class LostRuns:
+    """What was lost lately, of each kind between one and two times 8,192 messages."""
+
+    def __init__(self, turn_messages_max: int) -> None:
+        self._turn_messages_max = turn_messages_max
+        self._newer: dict[bytes, _Loss] = {}
+        self._older: dict[bytes, _Loss] = {}
+        self._sizes: dict[Address, int] = {}  # of the next turn, of actors that have lost one
+        self.is_empty = True  # an attribute, for each turn asks
+
+    def add(self, address: Address, ids: Iterable[bytes], reason: str, *, write_first: bool = True) -> None:
+        """The handlers of these have run in one turn, and nothing came of it."""
+        if len(self._newer) >= _GENERATION:
+            self._newer, self._older = {}, self._newer
+        self.is_empty = False
+        count = 0
+        for id in ids:
+            count += 1
+            before = self._older.pop(id, None) or self._newer.get(id)
+            self._newer[id] = _Loss(1 if before is None else before.unwritten + 1, reason, write_first)
+        if len(self._sizes) >= _GENERATION:
+            self._sizes.pop(next(iter(self._sizes)))
+        self._sizes[address] = max(1, count // 2)
+
+    def condemn(self, id: bytes, reason: str) -> None:
+        """This is not to run again, whatever its budget says: it is parked with the reason."""
+        self._newer[id] = _Loss(self.unwritten(id), reason, write_first=False, is_condemned=True)
+        self.is_empty = False
+
+    def is_condemned(self, id: bytes) -> bool:
+        loss = self._find(id)
+        return loss is not None and loss.is_condemned
+
+    def given_up(self, id: bytes, failed_before: int, runs_max: int) -> tuple[str, int] | None:
+        """Why a message is to be parked without another run, and how often it has run; None if it may run."""
+        loss = self._find(id)
+        if loss is not None and loss.is_condemned:
+            return loss.reason, max(1, failed_before)  # an undo must know that it may have run in part
+        if loss is not None and loss.reason and failed_before >= lost_runs_max(runs_max):
+            return f"its runs end without a commit, the last since {loss.reason}", failed_before
+        return None
+
+    def turn_max(self, address: Address) -> int:
+        """How many messages the next turn of this actor may take."""
+        return self._sizes.get(address, self._turn_messages_max)
+
+    def unwritten(self, id: bytes) -> int:
+        """Lost runs of a message that its row of mail does not count yet."""
+        loss = self._find(id)
+        return 0 if loss is None else loss.unwritten
+
+    def is_to_be_written(self, id: bytes) -> bool:
+        """Its row of mail has to count them before it runs again."""
+        loss = self._find(id)
+        return loss is not None and loss.unwritten > 0 and loss.write_first
+
+    def reason(self, id: bytes) -> str:
+        """Why its last run was lost; empty if none was."""
+        loss = self._find(id)
+        return "" if loss is None else loss.reason
+
+    def written(self, id: bytes) -> None:
+        """The row of mail counts them now."""
+        loss = self._find(id)
+        if loss is not None:
+            loss.unwritten = 0
+
+    def name_anew(self, id: bytes, new_id: bytes) -> None:
+        """The same has another id now, under which they are counted."""
+        self._newer[new_id] = _Loss(0, self.reason(id), write_first=True)
+
+    def committed(self, address: Address, ids: Iterable[bytes]) -> None:
+        """A turn over these is in the store: their losses are past, and the next turn may be twice as long."""
+        for id in ids:
+            self._newer.pop(id, None)
+            self._older.pop(id, None)
+        size = self._sizes.pop(address, self._turn_messages_max) * 2
+        if size < self._turn_messages_max:
+            self._sizes[address] = size
+        self.is_empty = not (self._newer or self._older or self._sizes)
+
+    def settle(self, draft: Draft, attempts: dict[bytes, int], *, was_noted: bool) -> None:
+        """A turn's draft is in the store: what was lost is only counted by it, if it `was_noted`, else ended.
+
+        `attempts` of its actor learn what the store counts now.
+        """
+        done = [row.id for row in draft.history] + [row.id for row in draft.rescheduled]
+        if not was_noted:
+            self.committed(draft.address, done)
+            return
+        for id in done:
+            self.written(id)
+        for row in draft.rescheduled:
+            attempts[row.id] = row.attempts
+
+    def _find(self, id: bytes) -> _Loss | None:
+        return self._newer.get(id) or self._older.get(id)

@@ -1,0 +1,235 @@
+"""From what a handler returned to envelopes: commands to their kind, events to who asked and who subscribed.
+
+Decision.outgoing ──▶ Outbox ──▶ envelopes with ids, in the Draft; nothing is sent before the commit
+"""
+
+from __future__ import annotations
+
+from google.protobuf.message import Message
+
+from runtime.contracts import Contract, field_text
+from runtime.durable.behaviour import Decision, Outgoing, SetTimer
+from runtime.durable.facts import NobodyListens
+from runtime.durable.turn.draft import SENT_MAX, ClientAnswer, Draft
+from runtime.envelope import (
+    Envelope,
+    address_of,
+    body_of,
+    check_key,
+    content_of,
+    encode,
+    is_instant,
+    message_id,
+    parse_address,
+)
+from runtime.errors import InvalidMessage, MessageTooLarge
+from runtime.protos import durable_pb2
+
+__all__ = ["Outbox", "check_size"]
+
+
+def check_size(name: str, body: bytes, bytes_max: int) -> None:
+    """Refuse a body over the limit before it is stored. Raises MessageTooLarge."""
+    if len(body) > bytes_max:
+        raise MessageTooLarge(
+            f"{name} has {len(body):,} bytes; the limit is {bytes_max:,} (setting message_bytes_max). "
+            "Send a reference to large data, not the data"
+        )
+
+
+class Outbox:
+    """Collects what the handling of one message sends. Dropped whole when the handler fails."""
+
+    __slots__ = (
+        "_cause",
+        "_conversation",
+        "_draft",
+        "_kind",
+        "_position",
+        "_process",
+        "_sender",
+        "_unheard",
+        "answer",
+        "sent",
+    )
+
+    def __init__(self, draft: Draft, cause: Envelope) -> None:
+        self._draft = draft
+        self._kind = draft.kind
+        self._cause = cause
+        self._sender = address_of(*draft.address)
+        self._position = 0
+        process = draft.kind.behaviour.process
+        self._process = process or cause.process
+        # A saga's messages stay in the saga's own conversation, whoever's message moved it: in the turn that makes it
+        # as well, for an undo finds its do by the conversation that both are in.
+        self._conversation = draft.own_conversation(cause) if process else cause.conversation
+        self.sent: list[Envelope] = []
+        self.answer: Message | None = None
+        self._unheard: tuple[str, ...] = ()  # events that nobody listens to
+
+    def next_id(self, destination: str, content: bytes) -> bytes:
+        """The id of the next message: the same when this handler runs again, and says the same."""
+        self._position += 1
+        return message_id(self._cause.sent_at_s, self._cause.id, self._position, destination, content)
+
+    def take(self, decision: Decision) -> None:
+        for outgoing in decision.outgoing:
+            self._take(outgoing)
+        if decision.answer is not None:
+            self.answer = decision.answer
+        for change in decision.timers:
+            if isinstance(change, SetTimer):
+                self._check_timer(change)
+
+    def _check_timer(self, timer: SetTimer) -> None:
+        """Refuse what could not be written into the actor's row, or never be delivered. Raises InvalidMessage."""
+        name: object = timer.name
+        if not isinstance(name, str):
+            raise InvalidMessage(f"a timer is known by a name; {name!r} is no text")
+        check_key(name, "the name of a timer")
+        if not is_instant(timer.due_at_s):
+            raise InvalidMessage(f"the timer {name!r} is due at {timer.due_at_s}, which is no instant since 1970")
+        message: object = timer.message
+        if message is None:
+            return
+        if not isinstance(message, Message):
+            raise InvalidMessage(f"the timer {name!r} would bring a {type(message).__name__}, which is no message")
+        contract = self._kind.contracts.of(message)
+        check_size(contract.name, body_of(message), self._kind.limits.message_bytes_max)
+
+    def fault(self, error: str, attempts: int) -> None:
+        """Tell the actor that sent the command that it will not be handled, unless an operator replays it."""
+        if self._cause.reply_to:
+            fault = durable_pb2.Fault(
+                command=self._cause.id, command_type=self._cause.type, error=error[:4000], attempts=attempts
+            )
+            try:
+                # No answer has the position 0: one that comes after all does not die as a copy of this. Whatever its
+                # text, it is told once, however often the command is replayed and fails again.
+                id = message_id(self._cause.sent_at_s, self._cause.id, 0, self._cause.reply_to)
+                self._reply(fault, fault.DESCRIPTOR.full_name, fault.SerializeToString(), id=id)
+            except InvalidMessage:
+                pass  # there is nobody of that address to tell; the message is parked with its reason all the same
+
+    def undone(self, reason: str) -> None:
+        """Answer an undo that had nothing to undo."""
+        if self._cause.reply_to:
+            undone = durable_pb2.Undone(command=self._cause.id, undo_of=self._cause.undo_of, reason=reason)
+            self._reply(undone, undone.DESCRIPTOR.full_name, undone.SerializeToString())
+
+    def client_answer(self, fault: str = "") -> ClientAnswer | None:
+        if not self._cause.answer_to:
+            return None
+        return ClientAnswer(self._cause.answer_to, None if fault else self.answer, fault, self._cause.id)
+
+    def hand_over(self) -> None:
+        """What was sent goes out with the draft."""
+        draft = self._draft
+        draft.outgoing.extend(self.sent)
+        for name in self._unheard:
+            draft.facts.append(NobodyListens(self._sender, name, self._process))
+
+    def caused(self) -> bytes:
+        if not self.sent and not self._unheard:
+            return b""
+        caused = durable_pb2.CausedList()
+        if self._unheard:
+            caused.unheard.extend(self._unheard)
+        for envelope in self.sent:  # added in place: messages that are made first are copied by way of their bytes
+            caused.caused.add(id=envelope.id, address=address_of(envelope.kind, envelope.key), type=envelope.type)
+        return caused.SerializeToString()
+
+    def _take(self, outgoing: Outgoing) -> None:
+        message = outgoing.message
+        contract = self._kind.contracts.of(message)
+        body = outgoing.body or body_of(message)
+        check_size(contract.name, body, self._kind.limits.message_bytes_max)
+        if outgoing.kind or contract.is_command:
+            self._command(outgoing, contract, body)
+        else:
+            self._event(message, contract, body)
+
+    def _command(self, outgoing: Outgoing, contract: Contract, body: bytes) -> None:
+        if not is_instant(outgoing.due_at_s):
+            raise InvalidMessage(f"{contract.name} is due at {outgoing.due_at_s}, which is no instant since 1970")
+        self._add(
+            contract.name,
+            body,
+            outgoing.kind or contract.kind,
+            check_key(outgoing.key) if outgoing.key else contract.key(outgoing.message),
+            id=outgoing.id,
+            due_at_s=outgoing.due_at_s,
+            reply_to=self._sender if outgoing.wants_reply else "",
+            undo_of=outgoing.undo_of,
+            refusals=outgoing.refusals,
+            earlier_undos=outgoing.earlier_undos,
+            dones=outgoing.dones,
+        )
+
+    def _event(self, event: Message, contract: Contract, body: bytes) -> None:
+        if self.answer is None and self._cause.answer_to:
+            # As it is now: it may be the state itself, which the next message of the turn changes.
+            self.answer = type(event).FromString(body)
+        if self._cause.reply_to:
+            self._reply(event, contract.name, body)
+        subscribers = self._kind.subscribers
+        wanted = subscribers.of(contract.name, event, self._process)
+        if not (
+            wanted or self._cause.reply_to or self._cause.answer_to or subscribers.is_end(contract.name, self._process)
+        ):
+            self._unheard += (contract.name,)
+        for one in wanted:
+            key = field_text(event, one.key_field)
+            if not key:
+                raise InvalidMessage(f"{contract.name} has no {one.key_field}, by which {one.kind} would receive it")
+            check_key(key, contract.name, one.key_field)
+            self._add(contract.name, body, one.kind, key, process=one.process)
+
+    def _reply(self, message: Message, name: str, body: bytes, *, id: bytes = b"") -> None:
+        kind, key = parse_address(self._cause.reply_to)
+        self._add(name, body, kind, key, id=id, in_reply_to=self._cause.id)
+
+    def _add(
+        self,
+        name: str,
+        body: bytes,
+        kind: str,
+        key: str,
+        *,
+        id: bytes = b"",
+        due_at_s: float = 0.0,
+        reply_to: str = "",
+        in_reply_to: bytes = b"",
+        undo_of: bytes = b"",
+        refusals: tuple[str, ...] = (),
+        earlier_undos: tuple[bytes, ...] = (),
+        dones: tuple[str, ...] = (),
+        process: str = "",
+    ) -> None:
+        draft = self._draft
+        if len(self.sent) >= SENT_MAX:
+            raise InvalidMessage(f"one message leads to more than {SENT_MAX:,} others; send them in parts")
+        self.sent.append(
+            encode(
+                id=id or self.next_id(address_of(kind, key), content_of(name, body, undo_of)),
+                kind=kind,
+                key=key,
+                type=name,
+                body=body,
+                conversation=self._conversation,
+                cause=self._cause.id,
+                sender=self._sender,
+                sequence=draft.next_sequence(),
+                sent_at_s=draft.now_s,
+                due_at_s=due_at_s,
+                reply_to=reply_to,
+                in_reply_to=in_reply_to,
+                undo_of=undo_of,
+                refusals=refusals,
+                earlier_undos=earlier_undos,
+                dones=dones,
+                process=process or self._process,
+                traceparent=self._cause.traceparent,
+            )
+        )

@@ -1,0 +1,1 @@
+"""The contracts of the runtime, and the Python that is generated from them."""

@@ -1,9 +1,0 @@
-"""Random programs: services, sagas and clients drawn from a seed. `random` makes the workload of that name."""
-
-from __future__ import annotations
-
-from runtime.testing.programs.workload import RandomPrograms
-
-__all__ = ["random"]
-
-random = RandomPrograms

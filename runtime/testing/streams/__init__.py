@@ -1,9 +1,0 @@
-"""Streams of numbered messages between a few actors. `streams` makes the workload of that name."""
-
-from __future__ import annotations
-
-from runtime.testing.streams.workload import Streams
-
-__all__ = ["streams"]
-
-streams = Streams

@@ -1,0 +1,1 @@
+"""Our own laboratory: workloads, random programs, planted bugs and power cuts, and their command line."""

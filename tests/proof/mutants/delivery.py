@@ -1,0 +1,270 @@
+"""Mutants of the way of a message to its actor: pushes, streams, mailboxes, feeding, sweeping."""
+
+from __future__ import annotations
+
+from runtime.durable.region.router import Region
+from runtime.durable.region.sweeper import Sweeper
+from runtime.durable.residence.activation import Activation
+from runtime.durable.residence.backlog import Feeder
+from runtime.durable.residence.handled import Recent
+from runtime.durable.residence.residents import Activations
+from runtime.mesh.frames import Outbox
+from runtime.mesh.inbound import Inbound
+from tests.proof.mutants.mutant import Edit, Mutant
+
+__all__ = ["DELIVERY"]
+
+DELIVERY = (
+    # --- between nodes ---
+    Mutant(
+        "gap-forgotten",
+        "A node that is told of a gap in what it was pushed does not look into the store.",
+        (Edit(Region.pushes, "if gap:", "if False:"),),
+        workload="streams",
+    ),
+    Mutant(
+        "gap-forgotten-by-takeovers",
+        "A gap is not minded by shards that are just being taken over.",
+        (Edit(Sweeper.sweep_all, "self._declined.update(self._taking)", "pass"),),
+        workload="streams",
+        unseen=(
+            "what a gap tells of has to be committed between a take-over's look at its actor and the end of the "
+            "take-over"
+        ),
+        held_by="tests/unit/durable/test_ownership.py",
+    ),
+    Mutant(
+        "new-stream-without-gap",
+        "A new stream does not tell that what was pushed before it may be lost.",
+        (Edit(Outbox.__init__, "self.gap = True", "self.gap = False"),),
+        workload="streams",
+    ),
+    Mutant(
+        "older-stream-goes-on",
+        "What an older stream of a node still delivers is not waited for by its successor.",
+        (Edit(Inbound._after_the_older, "await before.ended()", "pass"),),
+        workload="streams",
+        unseen=(
+            "by design: a stream begins with a gap, for which its receiver reads the store first, so that whatever an "
+            "older one still brings was there before"
+        ),
+        held_by="tests/unit/mesh/test_over_memory.py",
+    ),
+    Mutant(
+        "new-owner-not-told",
+        "What was pushed to the former owner of a shard is overtaken by what is pushed to the new one.",
+        (Edit(Region._tell_new_owners, "self._links.gap(owner)", "pass"),),
+        workload="streams",
+    ),
+    Mutant(
+        "predecessor's-pushes-forgotten",
+        "Who takes a shard over does not tell others to look for what its predecessor had no time to push.",
+        (Edit(Region.read_again, "self._links.gap_everywhere()", "pass"),),
+        workload="streams",
+    ),
+    Mutant(
+        "own-mail-of-predecessor-forgotten",
+        "Who takes a shard over does not look for what its predecessor had no time to push to this very node.",
+        (
+            Edit(
+                Region.read_again,
+                "for sweeper in self.sweepers.values():\n            await sweeper.sweep_all()",
+                "pass",
+            ),
+        ),
+        workload="random",
+    ),
+    # --- into mailboxes ---
+    Mutant(
+        "mailbox-drops-in-silence",
+        "A message that finds its actor's mailbox full is dropped, and nobody minds.",
+        (
+            Edit(
+                Activations._enqueue,
+                "not activation.ref.try_tell(envelope):\n        activation.behind = True\n        return False",
+                "not activation.ref.try_tell(envelope):\n        return True",
+            ),
+        ),
+        workload="streams",
+    ),
+    Mutant(
+        "declined-while-paused-forgotten",
+        "What is pushed while a kind is paused or slowed is left in the store, and its actor does not know of it.",
+        (
+            Edit(
+                Activations._enqueue,
+                "self.throttle.admits():\n        activation.behind = True\n        return False",
+                "self.throttle.admits():\n        return False",
+            ),
+        ),
+        workload="streams",
+    ),
+    Mutant(
+        "pushes-overtake-the-store",
+        "Pushes are taken by actors that have fallen behind what waits for them in the store.",
+        (Edit(Activations._takes_pushes, "if activation.behind:", "if False:"),),
+        workload="streams",
+    ),
+    Mutant(
+        "pushes-overtake-feeding",
+        "Pushes are taken while an actor is being fed from the store.",
+        (Edit(Feeder.declines, "self.feeding[address] = True\n        return True", "return False"),),
+        workload="streams",
+    ),
+    Mutant(
+        "feeder-forgets-behind",
+        "An actor that was fed a part of what waits believes that it has all.",
+        (
+            Edit(
+                Activations._feed_rows,
+                "activation.behind = more or activation.passing_over",
+                "activation.behind = False",
+            ),
+            Edit(Activations._feed_rows, "made.behind = True", "pass"),
+        ),
+        workload="streams",
+    ),
+    Mutant(
+        "made-while-fed-forgets-behind",
+        "An actor that comes into memory by being fed a part of what waits believes that it has all.",
+        (Edit(Activations._feed_rows, "made.behind = True", "pass"),),
+        workload="streams",
+    ),
+    Mutant(
+        "feeding-not-repeated",
+        "What was declined while an actor was being fed is not read again.",
+        (Edit(Feeder._feed, "again = self.feeding[address]", "again = False"),),
+        workload="streams",
+    ),
+    Mutant(
+        "stale-feeding",
+        "What was read to feed an actor is delivered, though a retry was planned since it was read.",
+        (Edit(Feeder._feed, "if address in self._outdated:", "if False:"),),
+        workload="random",
+        unseen=(
+            "mostly by design, since a blocked actor takes nothing but undos from a feeding: an undo has to be put off "
+            "between the reading and its delivery. Seed 398 showed it while a feeding ended the block"
+        ),
+        held_by="tests/unit/durable/test_feeder.py",
+    ),
+    Mutant(
+        "undo-taken-from-its-push",
+        "An actor that waits for a retry takes a pushed undo as it comes, though that may be what it waits for.",
+        (Edit(Feeder.declines, "self.feed(address, shard)", "return False"),),
+        workload="random",
+    ),
+    Mutant(
+        "mail-taken-out-for-a-lost-history",
+        "Mail that the history had when somebody looked is taken out, although that history may be lost by now.",
+        (Edit(Feeder._without_handled, ", mail=ours))", "))"),),
+        workload="failover",
+    ),
+    Mutant(
+        "lost-turn-taken-for-done",
+        "Mail that has run here is taken for done, although the store has lost that turn.",
+        (Edit(Recent.found_again, "if id not in self._found:", "if True:"),),
+        workload="failover",
+    ),
+    Mutant(
+        "evicted-behind",
+        "An actor that leaves memory while mail of it is left in the store takes that knowledge with it.",
+        (Edit(Activations._forget, "if activation.behind:", "if False:"),),
+        workload="streams",
+    ),
+    Mutant(
+        "overflow-forgotten-at-once",
+        "After an overflow, one sweep that does not reach everything is taken for enough.",
+        (
+            Edit(
+                Sweeper._sweep_waiting,
+                "if is_full and complete and activations.declined == declined and self._live.issubset(shards):",
+                "if True:",
+            ),
+        ),
+        workload="streams",
+    ),
+    Mutant(
+        "bytes-left-behind",
+        "What did not fit into one turn is not read again before newer pushes.",
+        (Edit(Activation._fitting, "self.behind = self.passing_over = True", "pass"),),
+        workload="streams",
+    ),
+    Mutant(
+        "pending-for-ever",
+        "A message that was handled counts as waiting in the mailbox for good.",
+        (Edit(Activation._end_turn, "pending.pop(envelope.id, None)", "pass"),),
+        workload="streams",
+    ),
+    # --- found later ---
+    Mutant(
+        "recovery-once",
+        "What waits in the store is looked for when a node starts, and then never again.",
+        (Edit(Sweeper._pass, "if shards and not self._activations.paused:", "if shards and not self._passes:"),),
+        workload="streams",
+    ),
+    Mutant(
+        "recovery-swallows-errors",
+        "A take-over whose read of the store fails goes on as if nothing waited.",
+        (
+            Edit(
+                Sweeper._take,
+                "await self._read_all_mail(wanted)",
+                """try:
+        await self._read_all_mail(wanted)
+    except StoreError:
+        pass""",
+            ),
+        ),
+        workload="streams",
+    ),
+    Mutant(
+        "gap-swallows-errors",
+        "A sweep after a gap that fails is taken for one that found nothing.",
+        (Edit(Sweeper.sweep_all, "if not complete:", "if False:"),),
+        workload="streams",
+    ),
+    Mutant(
+        "sweep-by-cursor",
+        "A sweep begins where the last one ended, and so misses what becomes visible behind it.",
+        (
+            Edit(
+                Sweeper._deliver,
+                "for row in rows:",
+                """cursor = getattr(self, "_cursor", 0.0)
+    self._cursor = max([cursor, *(row.sent_at_s for row in rows)])
+    for row in (row for row in rows if row.sent_at_s >= cursor):""",
+            ),
+        ),
+        workload="streams",
+    ),
+    Mutant(
+        "sweep-stops-at-the-first-declined",
+        "A sweep ends at the first message that is declined: one slow actor holds up all others.",
+        (
+            Edit(
+                Sweeper._deliver,
+                "self._activations.deliver_row(row, now_s)",
+                "if not self._activations.deliver_row(row, now_s):\n            break",
+            ),
+        ),
+        workload="streams",
+    ),
+    Mutant(
+        "sweep-trusts-clocks",
+        "No sweep reads mail that seems to have been sent just now, or later, by the clock of its sender.",
+        (
+            Edit(
+                Sweeper._sweep_waiting,
+                "_EVER_S if is_full else now_s - self._kind.limits.sweep_s",
+                "now_s - self._kind.limits.sweep_s",
+            ),
+        ),
+        workload="streams",
+    ),
+    Mutant(
+        "retry-time-ignored-by-sweeps",
+        "A sweep runs a message whose retry is not due.",
+        (Edit(Activations.deliver_row, "if row.due_at_s > now_s:", "if False:"),),
+        workload="random",
+    ),
+)

@@ -1,0 +1,69 @@
+"""Mutants of who may act: a node that is sure of a lease which, by the store's clock, it has not got.
+
+A node that is frozen at a failpoint, between a question to the store and its answer, shows them.
+"""
+
+from __future__ import annotations
+
+from runtime.cluster.lease import Lease
+from runtime.cluster.membership import Membership
+from runtime.store.memory import MemoryStore
+from tests.proof.mutants.mutant import Edit, Mutant
+
+__all__ = ["LEASES"]
+
+LEASES = (
+    Mutant(
+        "eviction-counts-as-renewal",
+        "A node that asks for its lease and hears that it has been evicted goes on as if it had got it.",
+        (Edit(Membership._renew, "if alive:", "if alive is not None:"),),
+    ),
+    Mutant(
+        "failed-renewal-counts",
+        "A renewal that the store could not be asked for is taken for a slow one, and the lease goes on.",
+        (
+            Edit(
+                Membership._guarded_round,
+                "self._watch.failed()",
+                "self._watch.failed()\n        self._lease.renewed(self._clock.monotonic_s())",
+            ),
+        ),
+    ),
+    Mutant(
+        "evicted-before-its-lease-is-over",
+        "A member that nobody has seen renew for two thirds of a lease is removed, whatever the store's clock says.",
+        (
+            Edit(
+                Membership._evict,
+                "row.lease_until_s < view.now_s and not self._watch.silent_in_s(row)",
+                "not self._watch.silent_in_s(row)",
+            ),
+            Edit(MemoryStore.evict, "or node.lease_until_s > self._clock.now_s()", ""),
+        ),
+    ),
+    Mutant(
+        "lease-and-a-quarter",
+        "A node grants itself a quarter of a lease on top, since its timers may be late.",
+        (Edit(Lease.renewed, "sent_s + self._lease_s", "sent_s + 1.25 * self._lease_s"),),
+    ),
+    Mutant(
+        "lease-until-its-timer",
+        "A node is sure of its lease until the timer has run, also when it wakes from a freeze before that.",
+        (
+            Edit(Lease.is_sure, "self._clock.monotonic_s() < self._deadline_s", "self._timer is not None"),
+            Edit(Lease._expire, "if self.is_sure:", "if self._clock.monotonic_s() < self._deadline_s:"),
+        ),
+    ),
+    Mutant(
+        "lease-ends-without-a-word",
+        "A lease that has run out is begun anew by the timer that should have said so.",
+        (
+            Edit(Lease._expire, "if self.is_sure:", "if self._deadline_s > 0:"),
+            Edit(
+                Lease._expire,
+                "self.renewed(self._deadline_s - self._lease_s)",
+                "self.renewed(self._clock.monotonic_s())",
+            ),
+        ),
+    ),
+)

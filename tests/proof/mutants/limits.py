@@ -1,0 +1,23 @@
+"""Mutants of what is met only where limits are small: a frame, a window."""
+
+from __future__ import annotations
+
+from runtime.mesh.frames import Outbox
+from tests.proof.mutants.mutant import Edit, Mutant
+
+__all__ = ["LIMITS"]
+
+LIMITS = (
+    Mutant(
+        "shed-without-a-word",
+        "What has no room in the window is shed, and the other side is not told of a gap.",
+        (Edit(Outbox.push, "self.gap = True\n        self.shed += 1", "self.shed += 1"),),
+        workload="streams",
+    ),
+    Mutant(
+        "rest-of-a-frame-dropped",
+        "What does not fit one frame is dropped.",
+        (Edit(Outbox.fill, "self._take_some(frame)", "self._take_some(frame)\n        self._pushes.clear()"),),
+        workload="streams",
+    ),
+)

@@ -1,0 +1,120 @@
+"""Mutants of what a node knows of time and of others: its lease, its links, and limits that are met only when small."""
+
+from __future__ import annotations
+
+from runtime.cluster.cluster_time import ClusterTime
+from runtime.cluster.lease import Lease
+from runtime.cluster.membership import Membership
+from runtime.durable.region.sweeper import Sweeper
+from runtime.mesh.frames import Outbox
+from runtime.mesh.peer import Peer
+from runtime.mesh.peers import Mesh
+from runtime.store.memory import MemoryStore
+from tests.proof.mutants.mutant import Edit, Mutant
+
+__all__ = ["MACHINES"]
+
+MACHINES = (
+    Mutant(
+        "lease-from-its-answer",
+        "A node counts its lease from the answer to its renewal, not from the question.",
+        (
+            Edit(
+                Membership._renewed,
+                "self._lease.renewed(sent_s)",
+                "self._lease.renewed(self._clock.monotonic_s())",
+            ),
+        ),
+    ),
+    Mutant(
+        "lease-by-the-wall-clock",
+        "A node measures its lease by the wall clock, which may go back.",
+        (
+            Edit(
+                Lease.renewed,
+                "self._deadline_s = sent_s + self._lease_s",
+                "self._deadline_s = sent_s + self._lease_s + self._clock.now_s() + self._clock.off_s()"
+                " - self._clock.monotonic_s()",
+            ),
+            Edit(
+                Lease.renewed,
+                "self._deadline_s - self._clock.monotonic_s()",
+                "self._deadline_s - self._clock.now_s() - self._clock.off_s()",
+            ),
+            Edit(
+                Lease.is_sure,
+                "self._clock.monotonic_s()",
+                "self._clock.now_s() + self._clock.off_s()",
+            ),
+        ),
+    ),
+    Mutant(
+        "clock-follows-the-machine",
+        "A node goes by the clock of its machine when that has jumped, instead of saying so.",
+        (Edit(ClusterTime.look, "self._said_s = off_s", "self._clock.set_right(off_s)"),),
+        workload="random",
+    ),
+    Mutant(
+        "starts-by-its-own-clock",
+        "A node that starts with a wrong clock does not go by its live peers.",
+        (Edit(ClusterTime.anchor, "if heard:", "if heard and not first:"),),
+    ),
+    Mutant(
+        "store-tells-no-time",
+        "A node that starts alone with a clock behind what the store has seen does not go on from there.",
+        (Edit(ClusterTime._go_on_from, "if by_s > self._settings.clock_skew_max_s:", "if by_s == float('inf'):"),),
+    ),
+    Mutant(
+        "timers-by-the-machines-clock",
+        "Timers fire by the clock of the machine, which jumps.",
+        (
+            Edit(Sweeper._arm, "self._ports.clock.now_s()", "self._ports.clock.now_s() - self._ports.clock.off_s()"),
+            Edit(Sweeper._fire, "self._ports.clock.now_s()", "self._ports.clock.now_s() + self._ports.clock.off_s()"),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "lease-twice-as-long",
+        "A node believes in its lease for twice the time that the store has given it.",
+        (Edit(Lease.renewed, "sent_s + self._lease_s", "sent_s + 2 * self._lease_s"),),
+    ),
+    Mutant(
+        "restarted-peer-not-dialled",
+        "A peer that was started again at the same address is taken for the one that was there.",
+        (
+            Edit(
+                Mesh.set_peers,
+                "if peers.get(node) != peer.at:",
+                "if node not in peers or peers[node].address != peer.at.address:",
+            ),
+        ),
+    ),
+    Mutant(
+        "broken-stream-not-dialled-again",
+        "A node that has lost its stream to another is content with reading the store.",
+        (Edit(Peer.run, "await self._use(link, hello)", "await self._use(link, hello); return"),),
+    ),
+    Mutant(
+        "frames-last-first",
+        "What does not fit one frame leaves with the newest first.",
+        (Edit(Outbox._take_some, "encoded = queue.popleft()", "encoded = queue.pop()"),),
+        workload="streams",
+    ),
+    Mutant(
+        "takeover-reads-one-page",
+        "A take-over reads the first page of what waits, and takes that for all.",
+        (Edit(Sweeper._read_all_mail, "is_full = len(rows) == self.reach_max", "is_full = False"),),
+        workload="streams",
+    ),
+    Mutant(
+        "purge-forgets-waiting-mail",
+        "Old conversations are forgotten though mail of theirs waits: a dead letter, say.",
+        (Edit(MemoryStore.purge, "live = {row.conversation for row in self._all_mail()}", "live = set[bytes]()"),),
+        workload="random",
+    ),
+    Mutant(
+        "peers-never-renewed",
+        "A node dials those that were members when it came up, and nobody who joins later.",
+        (Edit(Mesh.set_peers, "if node not in self._peers and", "if not self._peers and"),),
+    ),
+)

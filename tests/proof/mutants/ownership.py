@@ -1,0 +1,129 @@
+"""Mutants of who runs what: leases, shards, take-overs, hand-overs, draining.
+
+None of these may cost a message or write a state twice: the rows' compare-and-set stands behind them. Where a mutant
+costs only time, the promise it breaks is that everything ends, or that a node stops when it is told to.
+"""
+
+from __future__ import annotations
+
+from runtime.cluster.handover import Handover
+from runtime.cluster.lease import Lease
+from runtime.cluster.membership import Membership
+from runtime.cluster.placement import plan
+from runtime.durable.region.router import Region
+from runtime.durable.region.sweeper import Sweeper
+from runtime.durable.residence.activation import Activation
+from runtime.durable.residence.leaving import Leaving
+from runtime.durable.residence.residents import Activations
+from tests.proof.mutants.mutant import Edit, Mutant
+
+__all__ = ["OWNERSHIP"]
+
+OWNERSHIP = (
+    Mutant(
+        "takeover-without-reload",
+        "A node that gets a shard back goes on with the states it had in memory, on top of the rows as they are now.",
+        (
+            Edit(
+                Activations.drop_all,
+                "self._drop(activation)",
+                "activation.fetched = False",
+            ),
+            Edit(
+                Activation.receive_batch,
+                "if not self._loaded and not await self._load(batch):",
+                "if not self.fetched:\n            await self._host.fetch(self)\n"
+                "        if not self._loaded and not await self._load(batch):",
+            ),
+        ),
+        workload="streams",
+    ),
+    Mutant(
+        "takeover-without-sweep",
+        "A node that takes a shard over does not read what waits in it before it takes pushes.",
+        (
+            Edit(
+                Sweeper._take,
+                "await self._read_all_mail(wanted)",
+                "pass",
+            ),
+        ),
+        workload="streams",
+    ),
+    Mutant(
+        "takeover-deaf-to-pushes",
+        "Pushes that are declined while a shard is taken over are not read before it is live.",
+        (Edit(Sweeper.declined, "if shard in self._taking:", "if False:"),),
+        workload="streams",
+    ),
+    Mutant(
+        "failed-takeover-counts",
+        "A take-over that failed at the store counts as done.",
+        (Edit(Handover._take, "told = False", "told = True"),),
+        workload="streams",
+    ),
+    Mutant(
+        "release-while-turn-runs",
+        "A shard is given away while a turn of it still runs.",
+        (Edit(Leaving.look, "if any(activation.busy for activation in concerned):", "if False:"),),
+        workload="streams",
+        unseen=(
+            "by design: the turn that still runs is stopped by the compare-and-set when another owner was faster, and "
+            "its successor reads what it left; it costs a conflict, and no promise"
+        ),
+        held_by="tests/unit/durable/test_ownership.py",
+    ),
+    Mutant(
+        "lost-shards-written-in-parts",
+        "A node that still runs shards of a kind, whose rows the store has lost, writes those of the others at once.",
+        (Edit(plan, "slot[0] not in lost and ", ""),),
+        workload="failover",
+    ),
+    Mutant(
+        "release-keeps-taking",
+        "A shard that is being given away goes on taking pushes, and starting turns.",
+        (Edit(Region.release, "self.sweepers[kind].give_up(shards)", "pass"),),
+        workload="streams",
+    ),
+    Mutant(
+        "lease-for-ever",
+        "A node believes in its lease whatever the clock says.",
+        (Edit(Lease.is_sure, "self._clock.monotonic_s() < self._deadline_s", "self._deadline_s > 0"),),
+        workload="streams",
+    ),
+    Mutant(
+        "lease-renewed-while-stalled",
+        "A helper beside the event loop renews a node's lease, also while the loop stands still.",
+        (
+            Edit(
+                Membership.start,
+                "self._loop.add_done_callback(self._ended)",
+                """self._loop.add_done_callback(self._ended)
+    from tests.proof.mutants.stalled import renew_beside
+    renew_beside(self._store, self._node.name, self._node.incarnation, lease_s=self._settings.lease_s, every_s=0.4)""",
+            ),
+        ),
+    ),
+    Mutant(
+        "nobody-evicts",
+        "A member whose lease has run out is not removed.",
+        (Edit(Membership._evict, "if not expired or not self._watch.may_evict:", "if True:"),),
+    ),
+    Mutant(
+        "draining-node-claims-work",
+        "A node that was told to stop goes on as a host, and claims shards.",
+        (Edit(Membership.leave, "self._node = replace(self._node, kinds=())", "pass"),),
+    ),
+    Mutant(
+        "placement-by-the-placer",
+        "Each node ranks the others by a list of its own, so that two may both think that a shard is theirs.",
+        (
+            Edit(
+                Membership._act,
+                "self._roster.placement, self._node.name",
+                "{slot: self._node.name for slot in self._roster.placement}, self._node.name",
+            ),
+        ),
+        workload="streams",
+    ),
+)

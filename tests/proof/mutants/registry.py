@@ -1,0 +1,42 @@
+"""All planted bugs, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tests.proof.mutants.batches import BATCHED
+from tests.proof.mutants.delivery import DELIVERY
+from tests.proof.mutants.forgetting import FORGETTING
+from tests.proof.mutants.identity import IDENTITY
+from tests.proof.mutants.leases import LEASES
+from tests.proof.mutants.limits import LIMITS
+from tests.proof.mutants.links import LINKS
+from tests.proof.mutants.machines import MACHINES
+from tests.proof.mutants.mutant import Mutant
+from tests.proof.mutants.ownership import OWNERSHIP
+from tests.proof.mutants.sagas import SAGAS
+from tests.proof.mutants.store import STORE
+from tests.proof.mutants.timers import TIMERS
+from tests.proof.mutants.tries import TRIES
+from tests.proof.mutants.turns import TURNS
+
+__all__ = ["MUTANTS", "ROOMS"]
+
+ROOMS: Mapping[str, tuple[Mutant, ...]] = {
+    "commits": STORE,
+    "turns": TURNS,
+    "timers": TIMERS,
+    "delivery": DELIVERY,
+    "ownership": OWNERSHIP,
+    "machines": MACHINES,
+    "leases": LEASES,
+    "streams at rest": LINKS,
+    "small limits": LIMITS,
+    "ids": IDENTITY,
+    "forgetting": FORGETTING,
+    "large batches": BATCHED,
+    "sagas": (*SAGAS, *TRIES),
+}
+"""By what they break, in the order of the page."""
+
+MUTANTS: Mapping[str, Mutant] = {mutant.name: mutant for room in ROOMS.values() for mutant in room}

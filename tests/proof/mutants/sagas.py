@@ -1,0 +1,305 @@
+"""Mutants of sagas: the way forward, the way back, and how answers are told apart."""
+
+from __future__ import annotations
+
+from runtime.durable.carriers import Carriers
+from runtime.saga import compensation, interpreter
+from runtime.saga.instance import Instance
+from runtime.saga.saga import SagaBehaviour
+from tests.proof.mutants.mutant import Edit, Mutant
+
+__all__ = ["SAGAS"]
+
+SAGAS = (
+    # --- the way back ---
+    Mutant(
+        "undo-in-forward-order",
+        "The undos of a saga are sent first step first.",
+        (
+            Edit(compensation._undo_next, "reversed(saga.definition.flow_steps)", "saga.definition.flow_steps"),
+            Edit(compensation._undo_next, "for index in step.all_after)", "for index in step.before)"),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "undos-all-at-once",
+        "An undo does not wait until that of the step after it is confirmed.",
+        (
+            Edit(
+                compensation._undo_next,
+                "begun or any(saga.steps[index].status in OWING for index in step.all_after)",
+                "begun",
+            ),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "undo-of-a-step-never-sent",
+        "Steps that were never asked are undone as well.",
+        (
+            Edit(
+                compensation.turn_back,
+                "if taken.status in OPEN or taken.status == StepRecord.DONE:",
+                "if taken.status in OPEN or taken.status in (StepRecord.DONE, StepRecord.WAITING):\n"
+                "            taken.address = taken.address or 'nowhere/' + step.name",
+            ),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "undo-of-a-refused-step",
+        "A step that was refused is undone as well.",
+        (
+            Edit(
+                compensation.turn_back,
+                "if taken.status in OPEN or taken.status == StepRecord.DONE:",
+                "if taken.status in OPEN or taken.status in (StepRecord.DONE, StepRecord.REFUSED):",
+            ),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "open-steps-not-undone",
+        "A step without an answer yet is not undone when its saga turns back.",
+        (
+            Edit(
+                compensation.turn_back,
+                "if taken.status in OPEN or taken.status == StepRecord.DONE:",
+                "if taken.status == StepRecord.DONE:",
+            ),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "compensated-too-early",
+        "A saga says that it is compensated while an undo is still without its confirmation.",
+        (
+            Edit(
+                compensation._undo_next, "all(taken.status not in OWING for", "all(taken.status != StepRecord.OWED for"
+            ),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "undo-not-retried",
+        "An undo that its participant gave up on is not sent again.",
+        (
+            Edit(
+                compensation.undo_faulted,
+                "saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(taken.undo_attempts)))",
+                "saga.note = 'given up'",
+            ),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "undo-fault-counts-as-undone",
+        "An undo that its participant gave up on counts as done.",
+        (
+            Edit(
+                compensation.undo_faulted,
+                "taken.status = StepRecord.OWED\n",
+                "taken.status = StepRecord.OWED\n"
+                "    if taken.undo_attempts > 1:\n        return _undone(saga, step, taken, '')\n",
+            ),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "closing-not-awaited",
+        "A saga ends as compensated without the confirmation of what it has to say about that.",
+        (Edit(compensation.close, "if taken.status != StepRecord.DONE:", "if taken.status == StepRecord.WAITING:"),),
+        workload="random",
+    ),
+    # --- no way back ---
+    Mutant(
+        "pivot-ignored",
+        "A saga can be turned back after its pivot.",
+        (Edit(Instance.no_way_back, "if self.record.pivot_passed:", "if False:"),),
+        workload="random",
+    ),
+    Mutant(
+        "deadline-after-pivot-turns-back",
+        "The deadline turns a saga back also where there is no way back.",
+        (
+            Edit(
+                interpreter._deadline_passed,
+                "elif status == SagaRecord.STUCK or saga.no_way_back():",
+                "elif status == SagaRecord.STUCK:",
+            ),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "cancel-accepted-in-words",
+        "A cancellation is accepted, and the saga goes on.",
+        (
+            Edit(
+                interpreter._cancel,
+                'compensation.turn_back(saga, f"cancelled: {reason}" if reason else "cancelled")',
+                "record.reason = reason",
+            ),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "cancel-after-the-end",
+        "A cancellation of a saga that has completed is accepted.",
+        (Edit(interpreter._cancel_refusal, "if status == SagaRecord.COMPLETED:", "if False:"),),
+        workload="random",
+    ),
+    # --- answers ---
+    Mutant(
+        "unknown-answered-as-failed",
+        "A step that stays silent counts as refused: nothing of it is undone.",
+        (Edit(interpreter._unknown, "taken.status = StepRecord.UNKNOWN", "taken.status = StepRecord.REFUSED"),),
+        workload="random",
+    ),
+    Mutant(
+        "late-answer-revives-step",
+        "An answer that comes after its saga turned back counts: the step is done, and its undo forgotten.",
+        (
+            Edit(
+                interpreter._answered,
+                "if taken.status not in OPEN:",
+                "if taken.status not in OPEN | compensation.OWING:",
+            ),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "fault-is-a-refusal",
+        "A step whose participant gave it up counts as refused, though it may have run in part.",
+        (
+            Edit(
+                interpreter._faulted,
+                "_unknown(saga, step, taken, fault.error)",
+                "_unknown(saga, step, taken, fault.error)\n        taken.status = StepRecord.REFUSED",
+            ),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "earlier-answer-taken-for-last",
+        "A refusal of an earlier command decides about a step that was asked again since.",
+        (
+            Edit(
+                interpreter._refused,
+                "if last_is_open or taken.earlier_ids or (not is_last and _in_doubt(taken, taken.command_id)):",
+                "if False:",
+            ),
+        ),
+        workload="explorer",
+    ),
+    Mutant(
+        "answers-by-address",
+        "An answer is taken for that of any step that went to the same participant.",
+        (
+            Edit(
+                Instance.find,
+                "if command_id == taken.command_id:",
+                "if command_id in [one.command_id for one in self.steps if one.address == taken.address]:",
+            ),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "fault-never-asked-again",
+        "A step past the pivot whose participant gave it up is not asked again.",
+        (
+            Edit(
+                interpreter._faulted,
+                "saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(taken.attempts)))",
+                "pass",
+            ),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "step-timer-never-cancelled",
+        "The timer of a step runs on after its answer.",
+        (Edit(interpreter._settle, "saga.timers.append(CancelTimer(step.timer))", "pass"),),
+        workload="random",
+    ),
+    Mutant(
+        "join-does-not-wait",
+        "A step begins when one of those it has to wait for is done.",
+        (
+            Edit(
+                interpreter._go_on,
+                "_all_done(saga, step.before)",
+                "(not step.before or any(steps[one].status == StepRecord.DONE for one in step.before))",
+            ),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "completed-with-a-branch-open",
+        "A saga counts as completed when one of its branches is.",
+        (
+            Edit(
+                interpreter._go_on,
+                "not candidates and _all_done(saga, range(saga.definition.closing_from))",
+                "not candidates",
+            ),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "second-start-starts-anew",
+        "A second event that starts an instance starts it from the beginning.",
+        (
+            Edit(SagaBehaviour._unasked, "if start is None or record.definition:", "if start is None:"),
+            Edit(interpreter._start, "if record.definition:", "if False:"),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "one-answer-frees-all-that-is-stuck",
+        "A saga in which two steps are stuck goes on when what was missing of one of them has come.",
+        (Edit(Instance.unstick, "if any(step.stuck for step in self.steps):", "if False:"),),
+        workload="random",
+    ),
+    Mutant(
+        "facts-not-kept",
+        "What an answer told is forgotten once its turn has ended.",
+        (Edit(Instance.keep, "self.record.state = state.SerializeToString()", "pass"),),
+    ),
+    # --- versions ---
+    Mutant(
+        "another-version's-instance-carried-on",
+        "A saga carries on what was begun by another version of it, whose steps differ.",
+        (
+            Edit(
+                SagaBehaviour.decide,
+                "if state.definition and state.fingerprint != self.definition.fingerprint:",
+                "if False:",
+            ),
+        ),
+        workload="upgrade",
+    ),
+    Mutant(
+        "another-version's-mail-passed-over",
+        "What comes for an instance of another version counts as handled, and nothing is done.",
+        (
+            Edit(
+                SagaBehaviour._not_ours,
+                "raise NotCarried(error)",
+                "return Decision(outcome=Outcome.IGNORED, note=error)",
+            ),
+        ),
+        workload="upgrade",
+    ),
+    Mutant(
+        "another-version's-timers-dropped",
+        "A timer that falls due while nobody can carry its instance on has fired for nothing.",
+        (Edit(SagaBehaviour._not_ours, "Decision(timers=(later,), outcome", "Decision(outcome"),),
+        workload="upgrade",
+    ),
+    Mutant(
+        "lent-and-nobody-told",
+        "A node that lacks the version of an instance leaves it to one that has it, which never hears of it.",
+        (Edit(Carriers.wake, "return self._signal(host[0], mesh_pb2.Signal(lend=lend))", "return True"),),
+        workload="upgrade",
+    ),
+)

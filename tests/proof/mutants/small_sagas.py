@@ -1,0 +1,112 @@
+"""Small sagas of every shape, in which the explorer looks for planted bugs, one after another.
+
+    step, steps it waits for ──▶ SagaPlan ──▶ a program of one run ──▶ programs.sagas.saga_class
+
+They speak the words of random programs, and mean no business either. A find is known by its saga's place in this list,
+so a new one goes to the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from runtime.durable.behaviour import RetryPolicy
+from runtime.saga.saga import Saga
+from runtime.saga.step import Budget, Step, starts
+from tests.proof.programs import programs_pb2 as pb
+from tests.proof.programs.program import Deed, Program, Run, SagaPlan, Script, StepPlan, Temper
+from tests.proof.programs.sagas import saga_class
+from tests.proof.programs.words import SLOTS
+
+__all__ = ["SMALL_SAGAS"]
+
+_RUN = "run"  # what a starting event that is made up says in its field of that name
+_KEY = "one"  # of every participant, so that two steps of one kind go to the same actor
+_PATIENCE_S = 30.0
+_BUDGET = Budget(asks_max=3)
+
+
+def _step(
+    name: str, kind: str, before: tuple[int, ...] = (), *, undo: bool = True, pivot: bool = False, past: bool = False
+) -> StepPlan:
+    return StepPlan(name, kind, before, undo, pivot, past, _PATIENCE_S, _BUDGET)
+
+
+def _saga(
+    *steps: StepPlan, closing: tuple[str, ...] = (), deadline_s: float = 0.0, needless: tuple[str, ...] = ()
+) -> type[Saga]:
+    """A saga of these steps. `needless` names those whose undo says that there is nothing to undo."""
+    slot = SLOTS[0]
+    plan = SagaPlan(
+        slot.kind, slot.process, steps, closing, _PATIENCE_S, deadline_s, 1, is_conditional=False, key_path=""
+    )
+    asked = [(step.name, step.kind, step.is_firm) for step in steps]
+    asked += [(name, kind, True) for name, kind in zip(plan.closing_names, closing, strict=True)]
+    deeds = tuple(
+        Deed(f"{_RUN}#{name}", kind, _KEY, 1, Script(), Script(), is_firm, undo_needed=name not in needless)
+        for name, kind, is_firm in asked
+    )
+    run = Run(_RUN, plan.kind, plan.process, _KEY, deeds, 0, Script())
+    return saga_class(Program(Temper(()), (plan,), None, (run,), (), 0, RetryPolicy()), plan)
+
+
+def _begin(event: pb.Begun) -> pb.FirstState:
+    return pb.FirstState(key=event.key)
+
+
+def _ask_first(state: pb.FirstState) -> pb.ChangeAlpha:
+    return pb.ChangeAlpha(key=_KEY)
+
+
+def _keep_first(state: pb.FirstState, answer: pb.AlphaChanged) -> None:
+    state.kept.append(answer.deed)
+
+
+def _ask_next(state: pb.FirstState) -> pb.ChangeBeta:
+    if not state.kept:
+        raise ValueError("what the first step was answered is not known any more")
+    return pb.ChangeBeta(key=_KEY, deed=state.kept[0])
+
+
+class _Mindful(Saga, kind="mindful", state=pb.FirstState):
+    """Its second step cannot be asked without what the first was answered."""
+
+    started_by = starts(pb.Begun, _begin)
+    first = Step(do=_ask_first, done=pb.AlphaChanged, keep=_keep_first, timeout=_PATIENCE_S, pivot=True, budget=_BUDGET)
+    second = Step(do=_ask_next, done=pb.BetaChanged, timeout=_PATIENCE_S, budget=_BUDGET)
+    flow = first >> second
+
+
+SMALL_SAGAS: Mapping[str, type[Saga]] = MappingProxyType(
+    {
+        "firm pivot": _saga(
+            _step("first", "alpha"),
+            _step("firm", "beta", (0,), undo=False, pivot=True),
+            _step("last", "gamma", (1,), undo=False, past=True),
+            deadline_s=600.0,
+        ),
+        "no pivot": _saga(_step("first", "alpha"), _step("second", "beta", (0,)), closing=("gamma",)),
+        "two branches": _saga(
+            _step("left", "alpha"),
+            _step("right", "beta"),
+            _step("both", "gamma", (0, 1), undo=False, pivot=True),
+        ),
+        "two tails": _saga(
+            _step("firm", "alpha", undo=False, pivot=True),
+            _step("left", "beta", (0,), undo=False, past=True),
+            _step("right", "gamma", (0,), undo=False, past=True),
+        ),
+        "one participant": _saga(_step("first", "alpha"), _step("second", "alpha", (0,)), closing=("alpha",)),
+        "needless undo": _saga(
+            _step("first", "alpha"),
+            _step("second", "beta", (0,)),
+            _step("third", "gamma", (1,), pivot=True),
+            closing=("delta",),
+            needless=("first",),
+        ),
+        "two farewells": _saga(_step("only", "alpha"), closing=("beta", "gamma")),
+        "what was answered": _Mindful,
+    }
+)
+"""By name, in the order in which they are looked at."""

@@ -1,0 +1,123 @@
+"""Mutants of timers: set, moved, cancelled, fired, and found again after a restart."""
+
+from __future__ import annotations
+
+from runtime.durable.region.sweeper import Sweeper
+from runtime.durable.turn.draft import Draft
+from runtime.durable.turn.turn import Turn
+from tests.proof.mutants.mutant import Edit, Mutant
+
+__all__ = ["TIMERS"]
+
+TIMERS = (
+    Mutant(
+        "no-cas-on-timer",
+        "A timer that was moved since fires at its former time as well: only its name is compared.",
+        (
+            Edit(
+                Turn._timer_stands,
+                "timer is not None and timer_id(self.draft.address, timer) == envelope.id",
+                "timer is not None",
+            ),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "cancelled-timer-fires",
+        "A timer that was cancelled after it was armed fires all the same.",
+        (
+            Edit(
+                Turn._timer_stands,
+                "return timer is not None and timer_id(self.draft.address, timer) == envelope.id",
+                "return timer is None or timer_id(self.draft.address, timer) == envelope.id",
+            ),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "timer-twice-after-jump",
+        "A timer that fires while the clock has gone back since is kept, and fires once more.",
+        (
+            Edit(
+                Turn._accept,
+                "draft.drop_timer(envelope.timer)",
+                """late = self._kind.ports.clock.now_s() >= envelope.due_at_s
+        if late:
+            draft.drop_timer(envelope.timer)
+        else:
+            draft.timers[envelope.timer].set_by = envelope.id
+            draft.move_timer(draft.timers[envelope.timer])""",
+            ),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "timer-lost-at-restart",
+        "Timers are armed when they are set, and no sweep looks for those that were armed in a process that died.",
+        (
+            Edit(
+                Sweeper._sweep_timers,
+                "rows = await self._kind.store.due(self._kind.name, shards, before_s=before_s, limit=self.rows_max)",
+                "rows = []",
+            ),
+            Edit(Sweeper.arm, "if row.due_at_s <= soon_s:", "if True:"),
+            Edit(Sweeper.arm, "if timer.due_at_s <= soon_s:", "if True:"),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "timer-too-early",
+        "A timer that a sweep finds fires at once, though it only falls due soon.",
+        (
+            Edit(Sweeper._arm, "delay_s = timer.due_at_s - self._ports.clock.now_s()", "delay_s = 0.0"),
+            Edit(Sweeper._fire, "self._ports.clock.now_s() >= envelope.due_at_s", "True"),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "due-time-not-moved",
+        "The due time that the store finds an actor by is left as it was when its timers change.",
+        (
+            Edit(
+                Draft._row_after,
+                "due_at_s = min((timer.due_at_s for timer in self.timers.values()), default=None)",
+                "due_at_s = before.due_at_s if before is not None else None",
+            ),
+        ),
+    ),
+    Mutant(
+        "last-timer-only",
+        "The due time that the store finds an actor by is that of its latest timer, not its earliest.",
+        (Edit(Draft._row_after, "due_at_s = min(", "due_at_s = max("),),
+        workload="random",
+    ),
+    Mutant(
+        "armed-once-for-all",
+        "A timer that could not fire when it was armed, since its clock had gone back, is never armed again.",
+        (Edit(Sweeper._fire, "self._armed.pop(envelope.id, None)", "pass"),),
+        workload="random",
+    ),
+    Mutant(
+        "cancel-ignored",
+        "Cancelling a timer does nothing.",
+        (Edit(Draft.change_timers, "self.timers.pop(change.name, None)", "pass"),),
+    ),
+    Mutant(
+        "timers-of-failed-turns",
+        "A timer's retry is not set: when its handler fails, the timer is gone.",
+        (Edit(Turn._retry_timer, "draft.move_timer(timer)", "draft.drop_timer(timer.name)"),),
+        workload="random",
+    ),
+    Mutant(
+        "timer-set-by-reruns",
+        "A timer that is set again while it stands keeps its former time.",
+        (
+            Edit(
+                Draft.change_timers,
+                "message = change.message or",
+                "if change.name in self.timers:\n            continue\n        message = change.message or",
+            ),
+        ),
+        workload="random",
+    ),
+)

@@ -1,0 +1,313 @@
+"""Mutants of one actor's turn: its handlers, its state, the guard of do and undo, what it sends, its retries."""
+
+from __future__ import annotations
+
+from runtime.durable.kind import _reaches
+from runtime.durable.residence.activation import Activation
+from runtime.durable.residence.backlog import Feeder
+from runtime.durable.residence.residents import Activations
+from runtime.durable.residence.throttle import Throttle
+from runtime.durable.turn import guard
+from runtime.durable.turn.draft import Draft
+from runtime.durable.turn.sends import Outbox
+from runtime.durable.turn.turn import Turn
+from runtime.saga.instance import Instance
+from runtime.store.memory import MemoryStore
+from tests.proof.mutants.mutant import Edit, Mutant
+
+__all__ = ["TURNS"]
+
+TURNS = (
+    # --- state ---
+    Mutant(
+        "conflict-without-reload",
+        "An actor whose commit was lost to another owner goes on with the state it has, on top of the other's row.",
+        (
+            Edit(
+                Activation._decided,
+                'self._host.reload(self, f"commit of revision {draft.revision}: {verdict}", doubted=True)',
+                """self.fetched = False
+        self._end_turn(batch)""",
+            ),
+            Edit(
+                Activation.receive_batch,
+                "if not self._loaded and not await self._load(batch):",
+                "if not self.fetched:\n            await self._host.fetch(self)\n"
+                "        if not self._loaded and not await self._load(batch):",
+            ),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "failed-commit-keeps-state",
+        "After a commit that failed, an actor goes on with the state that its lost turn has made.",
+        (
+            Edit(
+                Activation._decided,
+                "self._host.reload(self, str(verdict), delay_s=1.0)",
+                "self._end_turn(batch)",
+            ),
+        ),
+        workload="streams",
+    ),
+    Mutant(
+        "failed-handler-keeps-state",
+        "What a handler changed before it raised stays in the state.",
+        (
+            Edit(
+                Turn._restore,
+                "self.state.ParseFromString(self.draft.state_bytes)",
+                "pass",
+            ),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "clock-goes-back-in-turns",
+        "A turn takes the wall clock as it is, also when that has gone back since the actor's last commit.",
+        (Edit(Draft.__init__, "now_s if row is None else max(now_s, row.updated_at_s)", "now_s"),),
+        workload="streams",
+    ),
+    Mutant(
+        "sequence-begins-anew",
+        "The messages of an actor are numbered anew in each of its turns.",
+        (Edit(Draft.next_sequence, "self.revision * _POSITIONS + self._position", "self._position"),),
+        workload="streams",
+    ),
+    # --- do and undo ---
+    Mutant(
+        "no-tombstone",
+        "An undo that comes before its do leaves no trace, so that the do is not refused later.",
+        (Edit(guard.rule, "Finding(Ruling.TOMBSTONE,", "Finding(Ruling.NOTHING,"),),
+        workload="explorer",
+    ),
+    Mutant(
+        "tombstone-not-written",
+        "The guard has a tombstone laid for a do that has not come, and the turn leaves it out.",
+        (Edit(Turn._lay_to_rest, "draft.tombstone(undo)", "pass"),),
+        workload="random",
+        unseen=(
+            "who sends an undo has committed its do before, to the same store: an operator has to discard the do "
+            "between the guard's look at the history and that at the mail"
+        ),
+        held_by="tests/unit/durable/test_turn.py",
+    ),
+    Mutant(
+        "late-do-applied",
+        "An undo finds its do waiting, answers that there is nothing to undo, and leaves the do where it is.",
+        (Edit(Turn._lay_to_rest, "if finding.do is not None:", "if False:"),),
+    ),
+    Mutant(
+        "undo-of-a-refusal",
+        "The guard does not remember that a do was refused, and has its undo run.",
+        (Edit(guard.of_handled, "if undo.refusals and row.outcome is Outcome.HANDLED:", "if False:"),),
+    ),
+    Mutant(
+        "undo-not-run",
+        "The guard takes a do that was handled for one that never ran.",
+        (
+            Edit(
+                guard.of_handled,
+                'Finding(Ruling.RUN, "", do_failed=row.outcome is Outcome.FAULTED)',
+                'Finding(Ruling.NOTHING, "handled before")',
+            ),
+        ),
+    ),
+    Mutant(
+        "undo-not-told-that-its-do-failed",
+        "The undo of a do that has failed believes that the do is in the state.",
+        (
+            Edit(guard.of_handled, "do_failed=row.outcome is Outcome.FAULTED", "do_failed=False"),
+            Edit(guard.of_waiting, "do_failed=True", "do_failed=False"),
+        ),
+        workload="orders",
+    ),
+    Mutant(
+        "undo-forgets-its-own-turn",
+        "An undo that is handled in the turn of its do asks the store, which does not know of that turn yet.",
+        (Edit(Turn._finding, "for done in draft.history:", "for done in ():"),),
+        unseen=(
+            "a turn that handles a do and gives it up is refused by the store and begun again with half of its "
+            "messages, until the two are apart: it costs time, where it once had no end"
+        ),
+        held_by="tests/unit/durable/test_turn.py",
+    ),
+    Mutant(
+        "tried-do-counts-as-untried",
+        "The guard takes a do that waits, and may have run in part or in a lost turn, for one that never ran.",
+        (Edit(guard.of_waiting, "row.attempts == 0 and not row.parked and row.due_at_s > now_s", "True"),),
+        workload="random",
+    ),
+    Mutant(
+        "undo-forgets-those-before",
+        "An undo that is asked for again does not name those before it.",
+        (Edit(Instance.ask_undo, "earlier_undos=tuple(taken.earlier_undo_ids),", "earlier_undos=(),"),),
+        workload="poisoned",
+    ),
+    Mutant(
+        "undo-leaves-those-before",
+        "An undo that is asked for again leaves those before it where they wait.",
+        (Edit(Turn._supersede, "for row in earlier.waiting:", "for row in ():"),),
+        workload="poisoned",
+    ),
+    Mutant(
+        "undo-runs-after-one-before",
+        "An undo that is asked for again runs, though one before it was replayed and has run.",
+        (Edit(guard.rule_earlier, "known[id].outcome in _SETTLED", "False"),),
+        workload="poisoned",
+    ),
+    # --- what goes out ---
+    Mutant(
+        "row-named-by-its-message",
+        "Two rows that the same message has made, in two histories, are taken for the same, whatever came of it.",
+        (Edit(Draft._row_after, "hashlib.blake2b(made_of, digest_size=16).digest()", "self.last_message_id"),),
+        workload="failover",
+        unseen=(
+            "both histories have to run the same message at the same revision and decide otherwise, and a node that "
+            "remembers the lost one has to commit first. Seed 2135 showed it while a failover drew from other dice"
+        ),
+        held_by="tests/unit/durable/test_lost_commits.py",
+    ),
+    Mutant(
+        "one-id-for-two-destinations",
+        "The id of a message is made from its cause alone.",
+        (
+            Edit(
+                Outbox.next_id,
+                "message_id(self._cause.sent_at_s, self._cause.id, self._position, destination, content)",
+                "message_id(self._cause.sent_at_s, self._cause.id, 0, '')",
+            ),
+        ),
+    ),
+    Mutant(
+        "one-id-for-two-messages",
+        "Two messages of one turn to the same actor get the same id, as two parallel steps of one saga may send.",
+        (
+            Edit(Outbox.next_id, "self._position += 1", "pass"),
+            Edit(Outbox.next_id, "destination, content)", "destination)"),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "one-id-for-two-contents",
+        "A handler that runs again, and decides otherwise, gives what it sends the id of what it sent before.",
+        (Edit(Outbox.next_id, "destination, content)", "destination)"),),
+        workload="failover",
+    ),
+    Mutant(
+        "fault-and-answer-share-an-id",
+        "What a replayed command answers has the id of the fault that told of its failure, and dies as a copy of it.",
+        (
+            Edit(Outbox.fault, "id = message_id(", "_ = message_id("),
+            Edit(Outbox.fault, "fault.SerializeToString(), id=id)", "fault.SerializeToString())"),
+            Edit(Outbox.next_id, "destination, content)", "destination)"),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "first-turn-in-another-conversation",
+        "What a saga sends in its first turn is of the conversation of whoever's message it handles.",
+        (Edit(Outbox.__init__, "draft.own_conversation(cause) if process else", "cause.conversation if process else"),),
+        workload="random",
+    ),
+    Mutant(
+        "events-sent-twice",
+        "Each subscriber is sent an event twice, under two ids.",
+        (
+            Edit(
+                Outbox._event,
+                "self._add(contract.name, body, one.kind, key, process=one.process)",
+                "self._add(contract.name, body, one.kind, key, process=one.process)\n"
+                "        self._add(contract.name, body, one.kind, key, process=one.process)",
+            ),
+        ),
+    ),
+    Mutant(
+        "events-cross-processes",
+        "An event reaches the subscribers of every process, not only of the one that drives its conversation.",
+        (
+            Edit(
+                _reaches,
+                "if not subscription.process or subscription.process == process:",
+                "if not subscription.where_field or subscription.process == process:",
+            ),
+        ),
+    ),
+    Mutant(
+        "outgoing-of-failed-runs",
+        "What earlier messages of a turn send is lost when a later one fails.",
+        (Edit(Turn._retry_later, "draft.failed = True", "draft.failed = True\n    draft.outgoing.clear()"),),
+        workload="random",
+    ),
+    # --- failures ---
+    Mutant(
+        "attempts-forgotten",
+        "A message that is read from the store again has never failed before: its retries have no end.",
+        (Edit(Activations._enqueue, "if attempts:", "if False:"),),
+        workload="random",
+    ),
+    Mutant(
+        "poison-blocks-its-senders",
+        "What comes after a parked message waits until somebody has looked at that.",
+        (
+            Edit(
+                Turn._give_up,
+                "draft.reschedule(parked)",
+                "draft.reschedule(parked)\n        draft.blocked_until_s = draft.now_s + 1e6",
+            ),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "poison-blocks-all-feeding",
+        "An actor with a dead letter is never fed from the store again.",
+        (
+            Edit(
+                Feeder._read,
+                "live = [row for row in rows if not row.parked]",
+                "live = [] if any(row.parked for row in rows) else rows",
+            ),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "parked-runs-all-the-same",
+        "A late copy of a push runs a message that was parked, and whose sender was told that it failed.",
+        (
+            Edit(MemoryStore._verdict, "if any(waiting[key, id].parked for id in to_run):", "if False:"),
+            Edit(Feeder._read, "if not row.parked", "if True"),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "faults-not-told",
+        "The sender of a command that was given up on is not told.",
+        (Edit(Turn._give_up, "outbox.fault(error, attempts)", "pass"),),
+        workload="random",
+    ),
+    Mutant(
+        "last-retry-skipped",
+        "A message is parked one run too early, and its handler's error is taken for final.",
+        (Edit(Turn._handle, "failed >= policy.runs_max", "failed >= policy.immediate + 1"),),
+        workload="random",
+    ),
+    Mutant(
+        "throttle-never-recovers",
+        "A kind that has failed often, if not in a row, is slowed, and is never probed again.",
+        (
+            Edit(Throttle.succeeded, "self._failures = 0", "pass"),
+            Edit(Throttle.admits, "self._next_probe_at_s = now_s + self._pause_s\n    return True", "return False"),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "delay-ignored-after-retry",
+        "While a message waits for its retry, those that were sent after it are taken.",
+        (
+            Edit(Turn._take_some, "if draft.blocked_until_s and not envelope.undo_of:", "if False:"),
+            Edit(Activation._advance, "if draft.blocked_until_s:", "if False:"),
+            Edit(Activations.release, "if draft.blocked_until_s:", "if False:"),
+        ),
+        workload="random",
+    ),
+)

@@ -1,0 +1,232 @@
+"""A disk whose power goes: a SQLite VFS over the real one, for the files of one life of a store.
+
+    SQLite ──xWrite, xSync, ...──▶ Disk ──▶ Platter     what would be left
+                                        ──▶ real files  what reads see, while there is power
+
+Everything is written through to real files, so that reads, locks and the shared memory of the log work as always; but
+what counts is the platter. When the operation comes that the power is to go at, it is left half done, what remains of
+all files is drawn, and from then on every operation is refused: the process that used this disk is no more.
+
+What is taken as given, since SQLite takes it as given (sqlite.org/atomiccommit.html, sqlite.org/psow.html): bytes
+beside those that are written do not change; what was synced stays; a sector is written from one end to the other.
+The folder is synced when SQLite's own VFS for Unix does that: with the first sync of a log or journal that was opened
+to be created, and with a deletion that asks for it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import apsw
+
+from runtime.testing.simulation.dice import Dice
+from tests.proof.power.fate import Fate, Luck
+from tests.proof.power.platter import Content, Platter
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+__all__ = ["ANY", "Aim", "Disk", "FlushFaults"]
+
+_T = TypeVar("_T")
+
+ANY = "any operation"
+"""What an aim is taken at that takes whatever comes."""
+_PARTS = {
+    apsw.SQLITE_OPEN_MAIN_DB: "file",
+    apsw.SQLITE_OPEN_WAL: "log",
+    apsw.SQLITE_OPEN_MAIN_JOURNAL: "journal",
+}
+_DONE = 0.3  # how often the operation that the power goes at was done, and only its answer was lost
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """When the power goes: at the `nth` operation of a kind, counted from when the aim is taken."""
+
+    kind: str = ANY
+    nth: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FlushFaults:
+    """How often a flush reports an error, by part: file, log, journal.
+
+    One that `fails` has done nothing, and the next one tries again. One that `forgets` has Linux take for written what
+    it was to write (see `Content.fail_sync`).
+    """
+
+    fails: Mapping[str, float] = field(default_factory=dict)
+    forgets: Mapping[str, float] = field(default_factory=dict)
+
+
+class Disk(apsw.VFS):
+    """Registered under `name` until it is buried. `aim` it, or `cut` the power at once."""
+
+    def __init__(self, name: str, folder: Path, image: Mapping[str, bytes], dice: Dice) -> None:
+        super().__init__(name, "")
+        self.name = name
+        self.folder = folder
+        self.has_power = True
+        self.remains: dict[str, bytes] = {}  # once it is over: each file's bytes, by name
+        self.was_cut = False
+        self.went_at = ""  # the operation that the power went at
+        self.done: Counter[str] = Counter()  # operations, by kind
+        self.flush_faults = FlushFaults()
+        self.fates: Counter[Fate] = Counter()
+        self._dice = dice
+        self._guard = threading.RLock()  # replay: the real store has threads, and is not replayed
+        self._aim: Aim | None = None
+        self._seen = 0  # operations of the kind that is aimed at
+        self._platter = Platter(image)
+        for file, content in image.items():
+            (folder / file).write_bytes(content)
+
+    # --- for the harness ---
+
+    def aim(self, aim: Aim) -> None:
+        """In place of the aim there was."""
+        with self._guard:
+            self._aim, self._seen = aim, 0
+
+    def cut(self, went_at: str = "no operation") -> None:
+        """The power goes."""
+        with self._guard:
+            if self.has_power:
+                self.has_power = False
+                self.was_cut = True
+                self.went_at = went_at
+                self.remains = self.remaining(self._platter)
+
+    def retire(self) -> None:
+        """The process ends, and the power stays: everything remains, synced or not."""
+        with self._guard:
+            if self.has_power:
+                self.has_power = False
+                self.remains = self._platter.whole()
+
+    def bury(self) -> None:
+        """Unregister; no connection may be left."""
+        self.unregister()
+
+    def remaining(self, platter: Platter) -> dict[str, bytes]:
+        """What a power cut leaves; a test plants a worse disk here."""
+        luck = Luck(self._dice)
+        remains = platter.remains(luck)
+        self.fates = luck.seen
+        return remains
+
+    # --- for SQLite ---
+
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802 -- SQLite's
+        part = next((what for flag, what in _PARTS.items() if flags[0] & flag), "")
+        if not part or name is None:
+            return apsw.VFSFile("", name, flags)  # a temporary file: no power cut leaves anything of it
+        file = Path(name if isinstance(name, str) else name.filename()).name
+        with self._guard:
+            self.check()
+            if file not in self._platter and flags[0] & apsw.SQLITE_OPEN_CREATE:
+                self._operate(f"create {part}", lambda: self._platter.create(file))
+            return _File(self, name, flags, part, file)
+
+    def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802 -- SQLite's
+        platter, file = self._platter, Path(filename).name
+        with self._guard:
+            self.check()
+            if file in platter:
+                self._operate("delete", lambda: platter.delete(file), platter.sync_folder if syncdir else None)
+            super().xDelete(filename, syncdir)
+
+    # --- for its files ---
+
+    def write(self, part: str, content: Content, offset: int, data: bytes, pass_on: Callable[[], None]) -> None:
+        with self._guard:
+            self._operate(f"write {part}", lambda: content.write(offset, data))
+            pass_on()
+
+    def truncate(self, part: str, content: Content, size: int, pass_on: Callable[[], None]) -> None:
+        with self._guard:
+            self._operate(f"truncate {part}", lambda: content.truncate(size))
+            pass_on()
+
+    def sync(self, part: str, content: Content, *, with_folder: bool) -> None:
+        """Not passed on: what counts is what is remembered, and the real disk need not wait for itself."""
+
+        def flush() -> None:
+            content.sync()
+            if with_folder:
+                self._platter.sync_folder()
+
+        with self._guard:
+            self.check()
+            self._fail_flush(part, content)
+            self._operate(f"sync {part}", None, flush)
+
+    def _fail_flush(self, part: str, content: Content) -> None:
+        """Raises if this flush is one of those that go wrong."""
+        if self._dice.chance(self.flush_faults.forgets.get(part, 0.0)):
+            content.fail_sync(Luck(self._dice))
+            self.done["flush failed and forgot"] += 1
+        elif self._dice.chance(self.flush_faults.fails.get(part, 0.0)):
+            self.done["flush failed"] += 1
+        else:
+            return
+        raise apsw.IOError("flush failed (planned)")
+
+    def content(self, file: str) -> Content:
+        return self._platter.content(file)
+
+    def check(self) -> None:
+        """Raises when there is no power."""
+        if not self.has_power:
+            raise apsw.IOError("the power is gone (planned)")
+
+    def _operate(self, kind: str, begin: Callable[[], None] | None, end: Callable[[], None] | None = None) -> None:
+        """Do one operation to the platter: `begin` leaves it under way, `end` makes it durable."""
+        self.check()
+        self.done[kind] += 1
+        if begin is not None:
+            begin()
+        if self._is_met(kind):
+            if end is not None and self._dice.chance(_DONE):
+                end()
+            self.cut(kind)
+            self.check()
+        if end is not None:
+            end()
+
+    def _is_met(self, kind: str) -> bool:
+        if self._aim is None or self._aim.kind not in (kind, ANY):
+            return False
+        self._seen += 1
+        return self._seen >= self._aim.nth
+
+
+class _File(apsw.VFSFile):
+    def __init__(self, disk: Disk, name: str | apsw.URIFilename, flags: list[int], part: str, file: str) -> None:
+        super().__init__("", name, flags)
+        self._disk = disk
+        self._part = part
+        self._content = disk.content(file)
+        self._folder_is_next = part in ("log", "journal") and bool(flags[0] & apsw.SQLITE_OPEN_CREATE)
+
+    def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802 -- SQLite's
+        self._disk.check()
+        return super().xRead(amount, offset)
+
+    def xWrite(self, data: Buffer, offset: int) -> None:  # noqa: N802 -- SQLite's
+        super_write = super().xWrite
+        self._disk.write(self._part, self._content, offset, bytes(data), lambda: super_write(data, offset))
+
+    def xTruncate(self, newsize: int) -> None:  # noqa: N802 -- SQLite's
+        super_truncate = super().xTruncate
+        self._disk.truncate(self._part, self._content, newsize, lambda: super_truncate(newsize))
+
+    def xSync(self, flags: int) -> None:  # noqa: N802 -- SQLite's
+        self._disk.sync(self._part, self._content, with_folder=self._folder_is_next)
+        self._folder_is_next = False

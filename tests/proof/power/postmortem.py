@@ -1,0 +1,61 @@
+"""Looks into what a power cut left, in a copy, so that the next life boots on it untouched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome
+from tests.proof.power.books import Found
+
+__all__ = ["Damaged", "examine"]
+
+
+class Damaged(Exception):
+    """The file is corrupt, or cannot be opened."""
+
+
+def examine(image: Mapping[str, bytes], folder: Path, name: str) -> Found:
+    """Open a copy of the image in an empty folder, as SQLite does after a crash. Raises Damaged.
+
+    Reads the tables by SQL of its own, not by the code that is on trial.
+    """
+    for file, content in image.items():
+        (folder / file).write_bytes(content)
+    try:
+        connection = apsw.Connection(str(folder / name))
+        try:
+            return _found(connection)
+        finally:
+            connection.close(force=True)
+    except apsw.Error as error:
+        raise Damaged(f"{name} cannot be read: {error!r}") from error
+    finally:
+        for left in folder.iterdir():
+            left.unlink()
+
+
+def _found(connection: apsw.Connection) -> Found:
+    verdict = [line for (line,) in connection.execute("pragma integrity_check")]
+    if verdict != ["ok"]:
+        raise Damaged(f"integrity_check: {'; '.join(map(str, verdict[:3]))}")
+    if not connection.execute("select count(*) from sqlite_schema").get:
+        return Found()  # the power went before the tables were made
+    return Found(
+        [ActorRow(*row) for row in _rows(connection, "actors", ActorRow)],
+        [MailRow(*row) for row in _rows(connection, "mail", MailRow)],
+        [_history_row(row) for row in _rows(connection, "history", HistoryRow)],
+    )
+
+
+def _rows(connection: apsw.Connection, table: str, record: type[Any]) -> apsw.Cursor:
+    return connection.execute(f"select {', '.join(one.name for one in fields(record))} from {table}")
+
+
+def _history_row(row: tuple[Any, ...]) -> HistoryRow:
+    found = HistoryRow(*row)
+    return replace(found, outcome=Outcome(found.outcome))

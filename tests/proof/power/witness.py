@@ -1,0 +1,43 @@
+"""The real SQLite store on a disk whose power goes, with a witness of what it promises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from runtime.errors import CommitUnknown, StoreError
+from runtime.ports import Ports
+from runtime.store.records import Transition, Verdict
+from runtime.store.sqlite import SqliteStore
+from tests.proof.power.books import Books
+
+__all__ = ["WitnessedStore"]
+
+
+class WitnessedStore(SqliteStore):
+    """Adds nothing but the witness: each call goes on to the store as it is."""
+
+    def __init__(self, path: Path, ports: Ports, books: Books, *, vfs: str, checkpoint_pages: int) -> None:
+        super().__init__(path, ports, vfs=vfs, checkpoint_pages=checkpoint_pages)
+        self._books = books
+
+    async def open(self) -> None:
+        await super().open()
+        self._books.opened(self.cluster_id)
+
+    async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
+        self._books.begins(batch)
+        try:
+            verdicts = await super().commit(batch)
+        except CommitUnknown:
+            raise  # as unknown to the witness, until it is settled
+        except StoreError:
+            self._books.refused()
+            raise
+        await self._books.answered_with(batch, verdicts)
+        return verdicts
+
+    async def settle(self, batch: Sequence[Transition]) -> list[bool]:
+        there = await super().settle(batch)
+        await self._books.settled(batch, there)
+        return there

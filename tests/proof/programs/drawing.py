@@ -1,0 +1,238 @@
+"""Draws a program from dice: first which features it has at all, then its shapes, then what each run of it will meet.
+
+draw_program ──▶ temper (swarm: each feature is on in half of the seeds)
+             ──▶ shapes.draw_saga, draw_relay    what there is
+             ──▶ Casting                         runs, and the script of each deed
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runtime.durable.behaviour import RetryPolicy
+from runtime.testing.simulation.dice import Dice
+from tests.proof.programs.program import AlarmAct, Deed, Fate, Program, RelayPlan, Run, SagaPlan, Script, Temper
+from tests.proof.programs.shapes import draw_relay, draw_saga
+from tests.proof.programs.words import PARTICIPANTS, SLOTS
+
+__all__ = ["FEATURES", "RARE", "draw_program"]
+
+FEATURES = (
+    "alarms",  # participants set, move and cancel timers of their own
+    "branches",  # steps run beside each other
+    "cancels",  # clients ask sagas to turn back
+    "closing",  # sagas say that all is undone
+    "deadlines",
+    "direct",  # clients ask participants for changes themselves
+    "flaky",  # handlers that fail a few times
+    "junk",  # messages that nobody can handle
+    "large",  # messages near the limit of size
+    "late",  # work that a timer does
+    "lost alarms",  # timers whose handler never succeeds
+    "notes",  # events that say nothing about the step
+    "odd keys",
+    "old ids",  # requests made before the retention, and sent for the first time now
+    "pauses",  # handlers that take their time
+    "pivots",
+    "poison",
+    "poisoned undo",
+    "raising",  # functions of the saga that raise
+    "refusals",
+    "relays",
+    "scarce",  # accounts that run out
+    "silent",  # work that is done and not spoken of
+    "skipping",  # undos that find that there is nothing to undo
+)
+RARE = (  # minutes of simulated time, in which little happens
+    "old requests",  # asked again after the retention
+    "poisoned closing",  # asked for as often as a closing command is
+)
+_RARELY = 0.015
+_ODD_KEYS = ("ключ", "鍵 #1", "a/b/c", "sp ace", "k" * 180, "🗝", "%s{}", "quote'\"", "-", "0", "null", "e\u0301")
+_MESSAGE_BYTES = 2048
+_RETENTION_S = 300.0  # more than clocks are wrong by: a clock that is ahead by so much forgets at once
+_FAILS_FOR_GOOD = 1_000
+_FAILS_MAX = 3  # runs of a handler that fail before one succeeds: those that the simulator lets fail come on top
+
+
+def draw_program(dice: Dice) -> Program:
+    """The program of one seed."""
+    temper = Temper((*dice.some(FEATURES), *dice.some(RARE, _RARELY)))
+    retries = RetryPolicy(immediate=dice.below(3), delays_s=dice.choose(((), (0.3,), (0.2, 1.0))))
+    slots = SLOTS[: 1 + dice.below(len(SLOTS))]
+    relay = draw_relay(dice) if temper.has("relays") else None
+    is_alone = len(slots) == 1 and relay is None
+    sagas = tuple(draw_saga(dice, temper, slot, is_alone=is_alone) for slot in slots)
+    casting = _Casting(dice, temper, retries)
+    return Program(
+        temper=temper,
+        sagas=sagas,
+        relay=relay,
+        runs=casting.runs(sagas, relay),
+        direct=casting.direct(),
+        opening=dice.choose((20, 6)) if temper.has("scarce") else 1_000,
+        retries=retries,
+        settings=_settings(dice, temper),
+    )
+
+
+def _settings(dice: Dice, temper: Temper) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    if temper.has("large"):
+        settings["message_bytes_max"] = _MESSAGE_BYTES
+        if dice.chance(0.5):
+            settings["turn_bytes_max"] = _MESSAGE_BYTES
+    if temper.has("old requests"):
+        settings["retention_s"] = _RETENTION_S
+    return settings
+
+
+class _Casting:
+    """What each run of one program will meet."""
+
+    def __init__(self, dice: Dice, temper: Temper, retries: RetryPolicy) -> None:
+        self._dice = dice
+        self._temper = temper
+        self._retries = retries
+        odd = dice.choose(_ODD_KEYS) if temper.has("odd keys") else "two"
+        self._keys = {words.kind: ("one", odd)[: 1 + dice.below(2)] for words in PARTICIPANTS}
+
+    # --- runs ---
+
+    def runs(self, sagas: tuple[SagaPlan, ...], relay: RelayPlan | None) -> tuple[Run, ...]:
+        runs: list[Run] = []
+        for saga in sagas:
+            count = 2 + self._dice.below(4 if len(sagas) > 1 else 7)
+            runs.extend(self._saga_run(saga, number) for number in range(count))
+        if relay is not None:
+            runs.extend(self._relay_run(relay, number) for number in range(1 + self._dice.below(4)))
+        return tuple(runs)
+
+    def _saga_run(self, saga: SagaPlan, number: int) -> Run:
+        key = self._run_key(number)
+        name = f"{saga.kind}|{key}"
+        deeds = [self._deed(f"{name}#{step.name}", step.kind, step.is_firm, raising=True) for step in saga.steps]
+        closing = zip(saga.closing_names, saga.closing, strict=True)
+        deeds += [self._deed(f"{name}#{step}", kind, True, raising=True, is_closing=True) for step, kind in closing]
+        return Run(
+            name,
+            saga.kind,
+            saga.process,
+            key,
+            tuple(deeds),
+            starting=self._dice.below(saga.starting),
+            origin=self._origin(),
+            begin_raises=self._chance("raising", 0.04),
+            ballast_bytes=self._ballast_bytes(),
+        )
+
+    def _relay_run(self, relay: RelayPlan, number: int) -> Run:
+        key = self._run_key(number)
+        name = f"relay|{key}"
+        deeds = tuple(self._deed(f"{name}#s{index}", kind, False, hasty=True) for index, kind in enumerate(relay.kinds))
+        return Run(name, "relay", relay.process, key, deeds, starting=0, origin=self._origin())
+
+    def _run_key(self, number: int) -> str:
+        """The same for a run of each process: instances of different kinds share it."""
+        odd = self._temper.has("odd keys") and number < len(_ODD_KEYS)
+        return _ODD_KEYS[number] if odd else f"R-{number}"
+
+    def direct(self) -> tuple[Deed, ...]:
+        if not self._temper.has("direct"):
+            return ()
+        kinds = [self._dice.choose(PARTICIPANTS).kind for _ in range(1 + self._dice.below(5))]
+        return tuple(self._deed(f"client#{number}", kind, False) for number, kind in enumerate(kinds))
+
+    # --- deeds ---
+
+    def _deed(
+        self,
+        name: str,
+        kind: str,
+        is_firm: bool,
+        *,
+        raising: bool = False,
+        hasty: bool = False,
+        is_closing: bool = False,
+    ) -> Deed:
+        """One deed.
+
+        A `hasty` one answers while it is handled, since a timer's events belong to no relay. One that closes says
+        nothing beside its answer, since a saga has no way to pass over that.
+        """
+        dice, chance = self._dice, self._chance
+        return Deed(
+            name,
+            kind,
+            dice.choose(self._keys[kind]),
+            1 + dice.below(4),
+            do=self._script(is_firm=is_firm, hasty=hasty, is_closing=is_closing),
+            undo=self._undo_script(),
+            is_firm=is_firm,
+            undo_needed=not chance("skipping", 0.15),
+            do_raises=raising and chance("raising", 0.03),
+            undo_raises=raising and chance("raising", 0.06),
+            keep_raises=raising and chance("raising", 0.03),
+        )
+
+    def _script(self, *, is_firm: bool, hasty: bool, is_closing: bool) -> Script:
+        fate = Fate.APPLY
+        if self._chance("poisoned closing" if is_closing else "poison", 0.07):
+            fate = self._dice.choose((Fate.POISON, Fate.FINAL))
+        elif self._chance("refusals", 0.08) and not is_firm:
+            fate = Fate.REFUSE
+        elif self._chance("silent", 0.06) and not hasty:
+            fate = Fate.SILENT
+        elif self._chance("late", 0.1) and not hasty:
+            fate = Fate.LATE
+        return Script(
+            fate,
+            fails_first=self._fails_first(),
+            pause_s=self._pause_s(),
+            notes=1 + self._dice.below(3) if self._chance("notes", 0.3) and not (hasty or is_closing) else 0,
+            alarms=self._alarms(),
+            late_s=self._dice.choose((0.2, 1.0, 4.0)),
+            alarm_fails=self._alarm_fails(),
+            ballast_bytes=self._ballast_bytes(),
+        )
+
+    def _undo_script(self) -> Script:
+        fate = Fate.APPLY
+        if self._chance("poisoned undo", 0.15):
+            fate = self._dice.choose((Fate.POISON, Fate.FINAL))
+        return Script(
+            fate, fails_first=self._fails_first(), pause_s=self._pause_s(), ballast_bytes=self._ballast_bytes()
+        )
+
+    def _origin(self) -> Script:
+        fate = Fate.APPLY
+        if self._chance("refusals", 0.05):
+            fate = Fate.REFUSE
+        elif self._chance("late", 0.2):
+            fate = Fate.LATE
+        return Script(fate, fails_first=self._fails_first(), late_s=self._dice.choose((0.1, 1.0, 5.0)))
+
+    def _alarms(self) -> tuple[AlarmAct, ...]:
+        dice = self._dice
+        if not self._chance("alarms", 0.5):
+            return ()
+        delays = (None, 0.0, 0.5, 2.0, 6.0)
+        return tuple(AlarmAct(f"t{dice.below(3)}", dice.choose(delays)) for _ in range(1 + dice.below(4)))
+
+    def _alarm_fails(self) -> int:
+        if self._chance("lost alarms", 0.1):
+            return _FAILS_FOR_GOOD
+        return self._fails_first()
+
+    def _fails_first(self) -> int:
+        most = min(self._retries.runs_max - 1, _FAILS_MAX)
+        return 1 + self._dice.below(most) if most and self._chance("flaky", 0.15) else 0
+
+    def _pause_s(self) -> float:
+        return self._dice.choose((0.01, 0.2, 1.0)) if self._chance("pauses", 0.2) else 0.0
+
+    def _ballast_bytes(self) -> int:
+        return self._dice.choose((100, _MESSAGE_BYTES - 700)) if self._chance("large", 0.2) else 0
+
+    def _chance(self, feature: str, probability: float) -> bool:
+        return self._temper.has(feature) and self._dice.chance(probability)

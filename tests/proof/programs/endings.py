@@ -1,0 +1,140 @@
+"""How each run of a process must end, by what its participants' own books say.
+
+saga   COMPLETED: each step is applied once · COMPENSATED: what has an undo is put back · STUCK: only where the
+       program spoiled something, and then a letter or a reason shows it
+relay  applied to the end, or put back from where it was refused, or at rest before a letter
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from runtime.protos.saga_pb2 import SagaRecord, StepRecord
+from runtime.testing.simulation.ledger import Violation
+from tests.proof.programs.evidence import Evidence
+from tests.proof.programs.program import Deed, Run, SagaPlan
+from tests.proof.programs.sagas import RAISED
+
+__all__ = ["check_relay", "check_saga", "is_spoiled", "relay_ending"]
+
+_UNSETTLED = (StepRecord.ASKED, StepRecord.UNKNOWN, StepRecord.OWED, StepRecord.UNDOING)
+
+
+def check_saga(evidence: Evidence, plan: SagaPlan, run: Run) -> Iterator[Violation]:
+    """Everything that is wrong with one run of a saga."""
+    record = evidence.records[run.name][0] if run.name in evidence.records else SagaRecord()
+    yield from _check_start(evidence, run, bool(record.definition))
+    has_undo = {step.name: step.has_undo for step in plan.steps}
+    steps = {step.name: step for step in record.steps}
+    for deed in run.deeds:
+        name = deed.name.rpartition("#")[2]
+        step = steps.get(name, StepRecord())
+        may_stay = not (has_undo.get(name, False) and deed.undo_needed)
+        for what in _mistakes(evidence, record, deed, step, may_stay=may_stay):
+            yield Violation(*what, record.conversation or evidence.conversation(deed.name))
+
+
+def _check_start(evidence: Evidence, run: Run, exists: bool) -> Iterator[Violation]:
+    starts = evidence.starts.get(run.name, [])
+    conversation = starts[0].envelope.conversation if starts else b""
+    if exists and not starts:
+        yield Violation("I5", f"{run.name} runs, and no event has started it", conversation)
+    if not starts or exists:
+        return
+    visible = any(RAISED in order.parked for order in starts) or any(order.was_given_up for order in starts)
+    if not (run.begin_raises and visible):
+        yield Violation("I1", f"{run.name} was started, and is not there", conversation)
+
+
+def _mistakes(
+    evidence: Evidence, record: SagaRecord, deed: Deed, step: StepRecord, *, may_stay: bool
+) -> Iterator[tuple[str, str]]:
+    """Invariant and text for what is wrong with one step."""
+    entry, status = evidence.entry(deed.name), step.status
+    net, word = entry.dos - entry.undos, StepRecord.Status.Name(status)
+    if entry.dos > 1 or entry.undos > entry.dos:
+        yield "I2", f"{deed.name} was applied {entry.dos} times and put back {entry.undos} times"
+    if status == StepRecord.DONE and net != 1:
+        yield "I2", f"{deed.name} is DONE, and {net} of it is in force"
+    if status in (StepRecord.REFUSED, StepRecord.UNDONE) and net != 0:
+        yield "I5", f"{deed.name} is {word}, and {net} of it is in force"
+    if status == StepRecord.WAITING and (entry.dos or evidence.orders.get((deed.name, False))):
+        yield "I5", f"{deed.name} was never asked for, and was sent or applied"
+    if status == StepRecord.SKIPPED and not may_stay:
+        yield "I5", f"{deed.name} was skipped, and had to be put back"
+    if status in _UNSETTLED and record.status != SagaRecord.STUCK:
+        yield "I4", f"{deed.name} is {word} in a saga that is {SagaRecord.Status.Name(record.status)}"
+    is_closing = deed.name.rpartition("#")[2].startswith("compensated")
+    expected = {SagaRecord.COMPLETED: not is_closing, SagaRecord.COMPENSATED: is_closing}.get(record.status)
+    if expected and status != StepRecord.DONE:
+        yield "I4", f"{deed.name} is {word} in a saga that is {SagaRecord.Status.Name(record.status)}"
+
+
+def is_spoiled(evidence: Evidence, run: Run, reason: str) -> bool:
+    """Whether a saga may be stuck for this reason: its program has seen to it, and an operator can see what."""
+    of_undo = reason.startswith("undo of step ")
+    name = reason.removeprefix("undo of ").removeprefix("step ").partition(":")[0]
+    deed = next((one for one in run.deeds if one.name.endswith(f"#{name}")), None)
+    if deed is None:
+        return False
+    raises = deed.undo_raises if of_undo else deed.do_raises or deed.keep_raises
+    if raises and RAISED in reason:
+        return True
+    script = deed.undo if of_undo else deed.do
+    return script.is_poison and evidence.given_up(deed.name, of_undo=of_undo)
+
+
+# --- relays ---
+
+
+def relay_ending(evidence: Evidence, run: Run) -> str:
+    """`completed`, `put back`, or `halted`; empty if it was never started."""
+    if run.name not in evidence.starts:
+        return ""
+    entries = [evidence.entry(deed.name) for deed in run.deeds]
+    if all(entry.dos == 1 and entry.undos == 0 for entry in entries):
+        return "completed"
+    refused = any(entry.refused for entry in entries)
+    return "put back" if refused and all(entry.dos == entry.undos for entry in entries) else "halted"
+
+
+def check_relay(evidence: Evidence, run: Run) -> Iterator[Violation]:
+    """Everything that is wrong with one run of the relay."""
+    for what in _relay_mistakes(evidence, run):
+        yield Violation(*what, evidence.conversation(run.deeds[0].name))
+
+
+def _relay_mistakes(evidence: Evidence, run: Run) -> Iterator[tuple[str, str]]:
+    deeds, entries = run.deeds, [evidence.entry(deed.name) for deed in run.deeds]
+    for deed, entry in zip(deeds, entries, strict=True):
+        if entry.dos > 1 or entry.undos > entry.dos:
+            yield "I2", f"{deed.name} was applied {entry.dos} times and put back {entry.undos} times"
+    if run.name not in evidence.starts:
+        if any(entry.dos for entry in entries):
+            yield "I5", f"{run.name} has effects, and was never started"
+        return
+    reached = next((index for index, entry in enumerate(entries) if not entry.dos), len(deeds))
+    if any(entry.dos or entry.refused for entry in entries[reached + 1 :]):
+        yield "I5", f"{run.name} went on after {deeds[reached].name}, which did not happen"
+    if reached == len(deeds):
+        if any(entry.undos for entry in entries):
+            yield "I5", f"{run.name} came to its end, and some of it was put back"
+    elif entries[reached].refused:
+        yield from _put_back(evidence, deeds[:reached])
+    elif not _lies(evidence, deeds[reached], of_undo=False):
+        yield "I4", f"{run.name} stopped before {deeds[reached].name}, and nobody can see why"
+
+
+def _put_back(evidence: Evidence, deeds: Sequence[Deed]) -> Iterator[tuple[str, str]]:
+    for deed in reversed(deeds):
+        entry = evidence.entry(deed.name)
+        if entry.dos == entry.undos:
+            continue
+        if not _lies(evidence, deed, of_undo=True):
+            yield "I5", f"{deed.name} stays in force after its relay was refused, and nobody can see why"
+        return
+
+
+def _lies(evidence: Evidence, deed: Deed, *, of_undo: bool) -> bool:
+    script = deed.undo if of_undo else deed.do
+    return script.is_poison and evidence.given_up(deed.name, of_undo=of_undo)

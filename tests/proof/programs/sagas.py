@@ -1,0 +1,134 @@
+"""Sagas that are made for one program, as an author would write them: classes with steps, a flow, and functions.
+
+    SagaPlan ──▶ Step for each StepPlan ──▶ Flow with an edge for each `before` ──▶ types.new_class(Saga)
+
+The functions look the run's deed up in the program, so that one definition serves runs that meet different things.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from google.protobuf.message import Message
+
+from runtime.saga.saga import Saga
+from runtime.saga.step import Flow, Starts, Step, starts
+from tests.proof.programs.program import Deed, Program, Run, SagaPlan, StepPlan
+from tests.proof.programs.words import SLOTS, STARTING, Words, words_of
+
+__all__ = ["RAISED", "saga_class"]
+
+RAISED = "raised on purpose"
+
+
+class _Raised(Exception):
+    """An author's mistake."""
+
+    def __init__(self) -> None:
+        super().__init__(RAISED)
+
+
+def saga_class(program: Program, plan: SagaPlan) -> type[Saga]:
+    """The class of a saga. Raises InvalidDefinition when the plan makes no sense."""
+    return _SagaMaker(program, plan).made()
+
+
+class _SagaMaker:
+    def __init__(self, program: Program, plan: SagaPlan) -> None:
+        self._plan = plan
+        self._slot = next(slot for slot in SLOTS if slot.kind == plan.kind)
+        runs = [run for run in program.runs if run.process == plan.kind]
+        self._runs: Mapping[str, Run] = {run.name: run for run in runs}
+        self._deeds: Mapping[str, Deed] = {deed.name: deed for run in runs for deed in run.deeds}
+
+    def made(self) -> type[Saga]:
+        plan = self._plan
+        steps = [self._step(step) for step in plan.steps]
+        edges = [(steps[b], steps[index]) for index, step in enumerate(plan.steps) for b in step.before]
+        closing = [self._do(name, words_of(kind)) for name, kind in zip(plan.closing_names, plan.closing, strict=True)]
+        answers = [words_of(kind).changed for kind in plan.closing]
+
+        def body(namespace: dict[str, Any]) -> None:
+            namespace["started_by"] = tuple(self._starts(event) for event in STARTING[: plan.starting])
+            namespace["flow"] = Flow(tuple(steps), tuple(edges))
+            namespace.update(zip((step.name for step in plan.steps), steps, strict=True))
+            namespace["compensated"] = closing[0] if len(closing) == 1 else tuple(closing)
+            namespace["compensated_by"] = answers[0] if len(answers) == 1 else tuple(answers)
+            namespace["compensated_within"] = plan.closing_within_s
+
+        keywords: dict[str, Any] = {"kind": plan.kind, "state": self._slot.state, "deadline": plan.deadline_s}
+        made: type[Saga] = types.new_class(plan.kind.title(), (Saga,), keywords, body)
+        return made
+
+    def _step(self, step: StepPlan) -> Step:
+        words = words_of(step.kind)
+        return Step(
+            do=self._do(step.name, words),
+            done=words.changed,
+            refused=() if step.past_pivot else words.refused,
+            ignores=words.noted,
+            undo=self._undo(step.name, words) if step.has_undo else None,
+            undone=words.restored if step.has_undo else (),
+            no_undo="" if step.has_undo else "its effect may stay",
+            timeout=step.timeout_s,
+            pivot=step.is_pivot,
+            keep=self._keep(step.name, words),
+            budget=step.budget,
+        )
+
+    # --- what an author writes ---
+
+    def _starts(self, event_type: type[Message]) -> Starts:
+        state_type, runs = self._slot.state, self._runs
+
+        def begin(event: Any) -> Message:
+            if runs[event.run].begin_raises:
+                raise _Raised
+            made: Message = state_type(key=event.key, run=event.run)
+            return made
+
+        _annotate(begin, event=event_type, result=state_type)
+        where = {"process": self._plan.process} if self._plan.is_conditional else None
+        return starts(event_type, begin, where=where, key=self._plan.key_path)
+
+    def _do(self, name: str, words: Words) -> Callable[..., Message]:
+        def do(state: Any) -> Message:
+            deed = self._deed(state, name)
+            if deed.do_raises:
+                raise _Raised
+            ballast = bytes(deed.do.ballast_bytes)
+            made: Message = words.change(key=deed.key, deed=deed.name, amount=deed.amount, ballast=ballast)
+            return made
+
+        return _annotate(do, state=self._slot.state, result=words.change)
+
+    def _undo(self, name: str, words: Words) -> Callable[..., Message | None]:
+        def undo(state: Any, reason: str) -> Message | None:
+            deed = self._deed(state, name)
+            if deed.undo_raises:
+                raise _Raised
+            if not deed.undo_needed:
+                return None
+            made: Message = words.restore(key=deed.key, deed=deed.name, ballast=bytes(deed.undo.ballast_bytes))
+            return made
+
+        return _annotate(undo, state=self._slot.state, reason=str, result=words.restore | None)
+
+    def _keep(self, name: str, words: Words) -> Callable[[Any, Any], None]:
+        def keep(state: Any, answer: Any) -> None:
+            deed = self._deed(state, name)
+            if deed.keep_raises:
+                raise _Raised
+            state.kept.append(answer.deed)
+
+        return _annotate(keep, state=self._slot.state, answer=words.changed, result=None)
+
+    def _deed(self, state: Any, step: str) -> Deed:
+        return self._deeds[f"{state.run}#{step}"]
+
+
+def _annotate(function: Callable[..., Any], *, result: Any, **parameters: Any) -> Callable[..., Any]:
+    function.__annotations__ = {**parameters, "return": result}
+    return function

@@ -1,0 +1,73 @@
+"""In which order things were undone, read from the history of messages and not from what the saga says of itself.
+
+For each two steps of which one waits for the other: the undo of the later one took effect before the saga sent that of
+the earlier one, if the later one was ever asked for, has an undo, and was not refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime.protos import durable_pb2
+from runtime.store.records import Outcome
+from runtime.testing.simulation.ledger import Violation
+from tests.proof.programs.evidence import Evidence, Order
+from tests.proof.programs.program import Run, SagaPlan
+from tests.proof.programs.words import words_of
+
+__all__ = ["check_undo_order"]
+
+
+def check_undo_order(evidence: Evidence, plan: SagaPlan, run: Run) -> Iterator[Violation]:
+    """Every undo of one run that came before its turn, or of what was never asked for."""
+    for index, deed in enumerate(run.deeds[: len(plan.steps)]):
+        undos = evidence.orders.get((deed.name, True), [])
+        for undo in undos:
+            yield from _check_belongs(evidence, deed.name, undo)
+        if not undos:
+            continue
+        began = min(_sent_at(evidence, undo) for undo in undos)
+        for later in plan.later_than(index):
+            if _owes(evidence, plan, run, later) and not _settled_before(evidence, run.deeds[later].name, began):
+                text = f"{deed.name} was undone before {run.deeds[later].name}, which comes after it"
+                yield Violation("I6", text, undos[0].envelope.conversation)
+
+
+def _check_belongs(evidence: Evidence, deed: str, undo: Order) -> Iterator[Violation]:
+    dos = evidence.orders.get((deed, False), [])
+    if undo.envelope.undo_of not in [do.envelope.id for do in dos]:
+        yield Violation("I6", f"{deed} was undone, and never asked for", undo.envelope.conversation)
+    for do in dos:
+        came_late = do.handled is not None and do.handled.outcome is Outcome.HANDLED and undo.took_effect
+        if came_late and do.place > undo.place >= 0:
+            yield Violation("I6", f"{deed} was done after its undo", undo.envelope.conversation)
+
+
+def _sent_at(evidence: Evidence, undo: Order) -> int:
+    """Place in the history at which the saga sent it; when another conversation made it do so, where it was handled."""
+    envelope = undo.envelope
+    place = evidence.place_of(envelope.conversation, envelope.cause)
+    if place >= 0:
+        return place
+    return undo.place if undo.place >= 0 else len(evidence.ledger.history.get(envelope.conversation, {}))
+
+
+def _owes(evidence: Evidence, plan: SagaPlan, run: Run, index: int) -> bool:
+    """Whether this step may have happened, and has something to undo."""
+    deed, step = run.deeds[index], plan.steps[index]
+    dos = evidence.orders.get((deed.name, False), [])
+    if not dos or not step.has_undo or not deed.undo_needed:
+        return False
+    refused = words_of(step.kind).refused.DESCRIPTOR.full_name
+    return not any(_answered_with(do, refused) for do in dos)
+
+
+def _answered_with(do: Order, type: str) -> bool:
+    if do.handled is None or do.handled.outcome is not Outcome.HANDLED:
+        return False
+    return any(one.type == type for one in durable_pb2.CausedList.FromString(do.handled.caused).caused)
+
+
+def _settled_before(evidence: Evidence, deed: str, place: int) -> bool:
+    undos = evidence.orders.get((deed, True), [])
+    return any(undo.took_effect and 0 <= undo.place < place for undo in undos)

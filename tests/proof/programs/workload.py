@@ -1,0 +1,188 @@
+"""Random programs as a workload: each seed deploys a program of its own, runs it, and holds it against every promise.
+
+python -m runtime.testing simulate --workload random
+
+RandomPrograms.deploy ──▶ drawing ──▶ Program ──▶ Deployed (catalogue) ──begin──▶ ProgramPlay
+        what is done to it: Clients, Operators ◀─────────────────────────────┤
+        what must be true: endings, books, undo_order, hearsay ◀─────────────┘
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from runtime.protos.saga_pb2 import CancelAccepted, SagaRecord
+from runtime.saga.catalogue import Catalogue, Hosted
+from runtime.store.records import ActorRow, MailRow, Outcome
+from runtime.testing.simulation.cluster import SimCluster
+from runtime.testing.simulation.dice import Dice
+from runtime.testing.simulation.ledger import Violation
+from runtime.testing.simulation.world import World
+from tests.proof.programs import programs_pb2 as pb
+from tests.proof.programs.books import check_books
+from tests.proof.programs.clients import Clients
+from tests.proof.programs.drawing import draw_program
+from tests.proof.programs.endings import check_relay, check_saga, is_spoiled, relay_ending
+from tests.proof.programs.evidence import Evidence
+from tests.proof.programs.hearsay import check_told, check_traces
+from tests.proof.programs.later import later_version
+from tests.proof.programs.operators import Operators
+from tests.proof.programs.origin import origin_class
+from tests.proof.programs.outside import POISONED, Outside
+from tests.proof.programs.participants import participant_classes
+from tests.proof.programs.program import Program
+from tests.proof.programs.relays import relay_class
+from tests.proof.programs.sagas import RAISED, saga_class
+from tests.proof.programs.undo_order import check_undo_order
+from tests.proof.programs.words import RELAY, deed_of
+
+__all__ = ["Deployed", "ProgramPlay", "RandomPrograms"]
+
+
+class RandomPrograms:
+    """The workload."""
+
+    expects = (
+        *("FIRED", "FAULTED", "IGNORED", "DUPLICATE"),
+        *("completed", "compensated", "stuck", "cancelled", "relays put back"),
+        *("poisoned", "replayed", "discarded", "too old"),
+        *("timers fired", "timers moved", "timers cancelled"),
+        "version rolled out",
+    )
+    never = ()
+
+    def deploy(self, dice: Dice) -> Deployed:
+        return Deployed(draw_program(dice), dice.named("next version"))
+
+
+class Deployed:
+    """One program, made into classes and hosted; and a version of it that may be rolled out meanwhile."""
+
+    def __init__(self, program: Program, dice: Dice) -> None:
+        self.program = program
+        self.outside = Outside()
+        self.settings = program.settings
+        self.catalogue = _catalogue(program, self.outside)
+        self._dice = dice
+
+    def next_catalogue(self) -> Catalogue:
+        return _catalogue(later_version(self.program, self._dice), self.outside)
+
+    def begin(self, world: World, dice: Dice) -> ProgramPlay:
+        """Raises TypeError in a world whose database operators cannot reach, and whose faults they do not share."""
+        if not isinstance(world, SimCluster):
+            raise TypeError(f"random programs run in a SimCluster, not in a {type(world).__name__}")
+        self.outside.clock = world.ports.clock
+        return ProgramPlay(self, world, dice)
+
+
+def _catalogue(program: Program, outside: Outside) -> Catalogue:
+    alpha, beta, gamma, delta = participant_classes(program, outside)
+    services: dict[str, list[Hosted]] = {
+        "origin": [origin_class(program, outside)],
+        "accounts": [alpha, beta],
+        "counters": [gamma, delta],
+        "sagas": [saga_class(program, plan) for plan in program.sagas],
+    }
+    relays = [] if program.relay is None else [relay_class(program, program.relay)]
+    return Catalogue(contracts=[pb], services=services, choreographies=relays)
+
+
+class ProgramPlay:
+    """One program as it runs, and what is found at its end."""
+
+    def __init__(self, deployed: Deployed, cluster: SimCluster, dice: Dice) -> None:
+        self._program = deployed.program
+        self._outside = deployed.outside
+        self._cluster = cluster
+        self._clients = Clients(cluster, deployed.program, dice.named("wishes"))
+        self._operators = Operators(cluster, deployed.program, deployed.outside, dice.named("operators"))
+        self._found: Evidence | None = None
+
+    async def run(self) -> None:
+        operators = self._operators
+        watch = self._cluster.ports.tasks.start(operators.watch(), name="operators")
+        await self._clients.run()
+        operators.day_is_over = True
+        await watch
+        await operators.make_up_their_mind()
+        await self._clients.ask_again_late()
+
+    # --- looking ---
+
+    @property
+    def _evidence(self) -> Evidence:
+        if self._found is None:
+            self._found = Evidence(self._cluster.ledger)
+        return self._found
+
+    def check(self) -> Iterator[Violation]:
+        evidence, program = self._evidence, self._program
+        for run in program.runs:
+            plan = program.saga_of(run)
+            if plan is None:
+                yield from check_relay(evidence, run)
+            else:
+                yield from check_saga(evidence, plan, run)
+                yield from check_undo_order(evidence, plan, run)
+        yield from check_books(evidence, program)
+        yield from check_told(evidence, program, self._clients.told)
+        yield from check_traces(evidence)
+        yield from (Violation("I2", what) for what in self._outside.wrong)
+
+    def excuses(self, row: ActorRow | MailRow) -> bool:
+        return self._excuses_letter(row) if isinstance(row, MailRow) else self._excuses_saga(row)
+
+    def _excuses_saga(self, row: ActorRow) -> bool:
+        """Stuck where the program spoiled it, or no saga at all: cancelled before it was begun."""
+        record = SagaRecord.FromString(row.state)
+        if not record.definition:
+            return True
+        run = next((one for one in self._program.runs if one.name == f"{row.kind}|{row.key}"), None)
+        is_stuck = record.status == SagaRecord.STUCK and run is not None
+        return is_stuck and run is not None and is_spoiled(self._evidence, run, record.stuck_reason)
+
+    def _excuses_letter(self, mail: MailRow) -> bool:
+        if mail.id in self._clients.told.junk or mail.id in self._operators.garbage:
+            return True
+        for run in self._program.runs:
+            if run.begin_raises and any(one.envelope.id == mail.id for one in self._evidence.starts.get(run.name, [])):
+                return RAISED in mail.parked
+        sent = next((one for row, one in self._cluster.ledger.sent() if row.id == mail.id), None)
+        found = None if sent is None else deed_of(sent)
+        deed = next((one for one in self._program.all_deeds() if found is not None and one.name == found[0]), None)
+        if deed is None or found is None:
+            return False
+        return (deed.undo if found[1] else deed.do).is_poison and POISONED in mail.parked
+
+    def figures(self) -> dict[str, int]:
+        found, program = self._evidence, self._program
+        sagas = Counter(record.status for record, _ in found.records.values() if record.definition)
+        relays = Counter(relay_ending(found, run) for run in program.runs if run.process == RELAY)
+        told = self._clients.told
+        accepted = [run for run, said in told.cancelled.items() if any(isinstance(one, CancelAccepted) for one in said)]
+        figures = {
+            "started": sum(sagas.values()) + sum(relays.values()) - relays[""],
+            "completed": sagas[SagaRecord.COMPLETED] + relays["completed"],
+            "compensated": sagas[SagaRecord.COMPENSATED],
+            "stuck": sagas[SagaRecord.STUCK],
+            "relays put back": relays["put back"],
+            "relays halted": relays["halted"],
+            "cancelled": len(accepted),
+            "too old": told.too_old,
+            **self._operators.did,
+        }
+        return {**figures, **self._timers(), "poisoned": self._cluster.facts["MessageParked"]}
+
+    def _timers(self) -> dict[str, int]:
+        states: list[Any] = [state for state, _ in self._evidence.participants.values()]
+        states += self._evidence.origins.values()
+        history = self._cluster.ledger.history.values()
+        return {
+            "timers set": sum(state.alarms_set for state in states),
+            "timers moved": sum(state.alarms_moved for state in states),
+            "timers cancelled": sum(state.alarms_cancelled for state in states),
+            "timers fired": sum(row.outcome is Outcome.FIRED for rows in history for row in rows.values()),
+        }

@@ -1,0 +1,69 @@
+"""A spring sends numbered messages to mouths, and a mouth says when one is missing, comes again, or out of its turn.
+
+    client ──ChangeAlpha──▶ alpha (a spring) ──AlphaChanged, 1 2 3 ...──▶ beta (a mouth)
+
+An order between two actors shows only in what goes between the same two for a while: this is nothing else.
+"""
+
+from __future__ import annotations
+
+from runtime.durable.service import Service
+from runtime.saga.choreography import Choreography, on, when
+from tests.proof.programs import programs_pb2 as pb
+
+__all__ = ["STREAM", "Mouth", "Spring", "Stream", "counted"]
+
+STREAM = "stream"
+
+
+def counted(state: pb.ParticipantState, other: str) -> pb.Entry:
+    """How many messages have gone to, or come from, one actor: `dos` of its entry."""
+    for entry in state.entries:
+        if entry.deed == other:
+            return entry
+    return state.entries.add(deed=other)
+
+
+class Spring(Service, kind="alpha", state=pb.ParticipantState):
+    """Sends as many messages as a command asks for, each with the next number of its stream."""
+
+    state: pb.ParticipantState
+
+    async def send(self, command: pb.ChangeAlpha) -> tuple[pb.AlphaChanged, ...]:
+        stream = counted(self.state, command.deed)
+        made = []
+        for _ in range(command.amount):
+            stream.dos += 1
+            name = f"{self.key} {stream.dos}"
+            made.append(
+                pb.AlphaChanged(key=self.key, deed=name, next_key=command.deed, ballast=bytes(len(command.ballast)))
+            )
+        return tuple(made)
+
+
+class Mouth(Service, kind="beta", state=pb.ParticipantState):
+    """Expects the numbers of each stream one after another."""
+
+    state: pb.ParticipantState
+
+    async def take(self, command: pb.ChangeBeta) -> None:
+        source, _, number = command.deed.partition(" ")
+        stream = counted(self.state, source)
+        if int(number) != stream.dos + 1:
+            self.state.wrong.append(f"{self.key} took number {number} of {source} after {stream.dos}")
+        stream.dos = max(stream.dos, int(number))
+
+
+def to_mouth(event: pb.AlphaChanged) -> pb.ChangeBeta:
+    return pb.ChangeBeta(key=event.next_key, deed=event.deed, ballast=event.ballast)
+
+
+def never(event: pb.Begun) -> pb.ChangeAlpha | None:
+    return None
+
+
+class Stream(Choreography, name=STREAM):
+    """Nobody begins it: clients send their commands in it."""
+
+    starts = when(pb.Begun, process=1)
+    reactions = (on(pb.Begun, never), on(pb.AlphaChanged, to_mouth, key="next_key"))

@@ -1,0 +1,218 @@
+"""The order system while a version is rolled out whose saga has other steps, and taken back, and rolled out again.
+
+    python -m runtime.testing simulate --workload upgrade
+
+What the other version has begun is lent to a node of that version; while there is none, its mail is put off,
+and its order ends late. No operator has to do anything, and nothing else may come of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import TypeVar
+
+import grpc
+
+from actors.billing import Billing
+from actors.choreography import OrderChoreography
+from actors.gateway import OrderService
+from actors.orchestration import OrderProcess
+from actors.sales import Sales
+from actors.warehouse import Warehouse
+from protos import billing_pb2, orders_pb2, sales_pb2, warehouse_pb2
+from protos.billing_pb2 import BillOrder, BillState, OrderBilled, PaymentDeclined
+from protos.orders_pb2 import OrderProcessState
+from protos.sales_pb2 import OrderCancelled
+from runtime.gateway.interceptors import CallFailed, Context
+from runtime.protos.saga_pb2 import SagaRecord
+from runtime.saga.catalogue import Catalogue
+from runtime.saga.saga import Saga
+from runtime.store.records import ActorRow
+from runtime.testing.simulation.cluster import SimCluster
+from runtime.testing.simulation.dice import Dice
+from runtime.testing.simulation.node import SimNode
+from runtime.testing.simulation.world import World
+from tests.proof.workloads.orders import OrderClients, Orders, Wish
+
+__all__ = ["Upgrade", "upgrade"]
+
+Answer = TypeVar("Answer")
+
+_LOOK_S = 0.25
+_PAUSES_S = (0.0, 1.5, 0.0, 2.5)  # of billing, by order
+
+
+class NextOrderProcess(Saga, kind=OrderProcess.kind, state=OrderProcessState):
+    """The order process that makes the label before it bills, and voids it when the payment is declined."""
+
+    started_by = OrderProcess.started_by
+    ship = replace(OrderProcess.ship, pivot=False)
+    bill = replace(OrderProcess.bill, pivot=True)
+    close = replace(OrderProcess.close)
+    flow = ship >> bill >> close
+    compensated = OrderProcess.compensated
+    compensated_by = OrderCancelled
+
+
+_FINGERPRINTS = (OrderProcess.definition.fingerprint, NextOrderProcess.definition.fingerprint)  # by version
+
+
+class SlowBilling(Billing, kind=Billing.kind, state=BillState):
+    """Takes its time over some orders, so that they are under way while nodes change their version."""
+
+    async def bill(self, command: BillOrder) -> OrderBilled | PaymentDeclined:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PAUSES_S[sum(self.key.encode()) % len(_PAUSES_S)]):
+                await asyncio.Event().wait()
+        return await super().bill(command)
+
+
+def _slow_catalogue(process: type[Saga]) -> Catalogue:
+    return Catalogue(
+        contracts=[sales_pb2, billing_pb2, warehouse_pb2, orders_pb2],
+        services={
+            "sales": [Sales],
+            "billing": [SlowBilling],
+            "warehouse": [Warehouse],
+            "orchestration": [process],
+        },
+        choreographies=[OrderChoreography],
+    )
+
+
+class Upgrade(Orders):
+    """The workload."""
+
+    hazards = ("roll out",) * 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.catalogue = _slow_catalogue(OrderProcess)
+        self.expects += (
+            "version rolled out",
+            "of the first version",
+            "of the next version",
+            "lent to a node of their version",
+            "ended side by side",
+            "cancellations left alone",
+        )
+        self.never = ()
+
+    def next_catalogue(self) -> Catalogue:
+        return _slow_catalogue(NextOrderProcess)
+
+    def begin(self, world: World, dice: Dice) -> OrderClients:
+        """Raises TypeError in a world whose nodes have no versions."""
+        if not isinstance(world, SimCluster):
+            raise TypeError(f"versions are rolled out in a SimCluster, not in a {type(world).__name__}")
+        return _Clients(world, dice)
+
+
+upgrade = Upgrade
+
+
+class _Clients(OrderClients):
+    """They do not wait for the end of an order, which may take until its version is back.
+
+    Whoever cancels one that is left alone gets no answer in time; it is cancelled, or not, when its version is back.
+    """
+
+    pause_s = 3.0  # so that some orders come during each roll-out
+    cancels_within_s = 6.0  # and some are cancelled when theirs is gone
+    cancels_for_s = 20.0
+
+    def __init__(self, cluster: SimCluster, dice: Dice) -> None:
+        super().__init__(cluster, dice)
+        self._cluster = cluster
+        self._left_alone = 0  # cancellations
+        self._side_by_side = 0  # instances that were open when nodes of both versions had to end them
+
+    def _wish(self, number: int, dice: Dice) -> Wish:
+        wish = super()._wish(number, dice)
+        wish.request.wait = False
+        return wish
+
+    async def _insist(
+        self, dice: Dice, call: Callable[[OrderService, Context], Awaitable[Answer]], patience_s: float = math.inf
+    ) -> Answer | CallFailed:
+        answer = await super()._insist(dice, call, patience_s)
+        if isinstance(answer, CallFailed) and answer.code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            self._left_alone += 1
+        return answer
+
+    async def run(self) -> None:
+        """Place all orders; then what is open ends, on nodes of both versions side by side if several can have them.
+
+        Else each version has its turn on every node, until all that it can do is done.
+        """
+        await super().run()
+        while not self._cluster.healed:
+            await self._cluster.sleep(_LOOK_S)
+        hosts = [node for node in self._cluster.nodes if not node.forsaken and _may_host_orders(node)]
+        if len(hosts) > 1:
+            await self._deploy({node.name: number % 2 for number, node in enumerate(hosts)})
+            self._side_by_side = self._open()
+            await self._until_quiet(None)
+            return
+        for version in (1, 0):
+            await self._deploy({node.name: version for node in self._cluster.nodes})
+            await self._until_quiet(version)
+
+    def _open(self) -> int:
+        """Instances of either version that are under way."""
+        return sum(
+            SagaRecord.FromString(row.state).status in (SagaRecord.RUNNING, SagaRecord.COMPENSATING)
+            for row in self._world.ledger.rows_of(OrderProcess.kind)
+        )
+
+    async def _deploy(self, versions: Mapping[str, int]) -> None:
+        """Have nodes run these versions, by name; the others are left as they are."""
+        nodes = [node for node in self._cluster.nodes if node.name in versions]
+        for node in nodes:
+            node.version = versions[node.name]
+        while late := [node for node in nodes if _is_late(node)]:
+            for node in late:
+                if node.runs_version != node.version:
+                    node.drain()
+            await self._cluster.sleep(_LOOK_S)
+
+    async def _until_quiet(self, version: int | None) -> None:
+        """Until nothing is left but what nodes of another version have begun; until nothing is, if there is none."""
+        ledger = self._cluster.ledger
+        while any(
+            version is None or not _is_left_alone(ledger.actors.get(address), version)
+            for address in (*(mail.address for mail in ledger.open), *(row.address for row in ledger.timed))
+        ):
+            await self._cluster.sleep(_LOOK_S)
+
+    def figures(self) -> dict[str, int]:
+        rows = self._world.ledger.rows_of(OrderProcess.kind)
+        begun = Counter(SagaRecord.FromString(row.state).fingerprint for row in rows)
+        first, following = (begun[fingerprint] for fingerprint in _FINGERPRINTS)
+        return {
+            **super().figures(),
+            "of the first version": first,
+            "of the next version": following,
+            "lent to a node of their version": self._cluster.facts["ActorLent"],
+            "ended side by side": self._side_by_side,
+            "cancellations left alone": self._left_alone,
+        }
+
+
+def _may_host_orders(node: SimNode) -> bool:
+    return not node.spec.services or "orchestration" in node.spec.services
+
+
+def _is_late(node: SimNode) -> bool:
+    return not node.forsaken and (not node.serves or node.runs_version != node.version)
+
+
+def _is_left_alone(row: ActorRow | None, version: int) -> bool:
+    if row is None or row.state_type != SagaRecord.DESCRIPTOR.full_name:
+        return False
+    return SagaRecord.FromString(row.state).fingerprint != _FINGERPRINTS[version]
