@@ -75,7 +75,7 @@ powercuts: $(STAMP)  ## CUTS power cuts under the real SQLite store
 	$(PROVE) powercuts $(CUTS) --from $(FROM)
 
 mutants: $(STAMP)  ## every planted bug, the seed that finds it, and their page; hours
-	$(PROVE) mutants --jobs $(JOBS) --page docs/planted-bugs.md
+	$(PROVE) mutants --jobs $(JOBS) --page docs/proof/planted-bugs.md
 
 storm: $(STAMP)  ## SECONDS of kills, freezes and cuts over real processes under load
 	$(BIN)/python -m examples.storm --seconds $(SECONDS)

@@ -231,5 +231,6 @@ def _settings_without_a_flag() -> str:
     others = [f"{name} {field.default}" for name, field in Settings.model_fields.items() if name not in flags]
     return (
         f"Each option may come from the environment ({ENV_PREFIX} and its name in capitals, as in {ENV_PREFIX}STORE) "
-        f"or from FILE. So may these, with their defaults: {', '.join(others)}. docs/operations.md says what they mean."
+        f"or from FILE. So may these, with their defaults: {', '.join(others)}. "
+        "docs/reference/operations.md says what they mean."
     )

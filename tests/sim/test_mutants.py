@@ -23,7 +23,7 @@ from tests.proof.workloads.orders import Orders
 from tests.sim.test_commands import Careless
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "planted-bugs.md"
+PAGE = ROOT / "docs" / "proof" / "planted-bugs.md"
 ROWS = read_page(PAGE.read_text(encoding="utf-8")) if PAGE.exists() else {}
 EARLY = 2  # seeds that the page says it took, of a mutant that is hunted in every build
 SEEDS = 25  # that it may take now
@@ -48,7 +48,7 @@ def test_a_planted_bug_is_found_at_once(name: str) -> None:
 
 
 def test_the_page_tells_of_every_mutant_in_its_own_words() -> None:
-    assert set(ROWS) == set(MUTANTS), "run: python -m tests.proof mutants --only NAME --page docs/planted-bugs.md"
+    assert set(ROWS) == set(MUTANTS), "run: python -m tests.proof mutants --only NAME --page docs/proof/planted-bugs.md"
     assert {name: row.breaks for name, row in ROWS.items()} == {name: one.breaks for name, one in MUTANTS.items()}
 
 

@@ -1,4 +1,4 @@
-"""The table of docs/failpoints.md, made from the list of failpoints and from where the product reaches them.
+"""The table of docs/proof/failpoints.md, made from the list of failpoints and from where the product reaches them.
 
 python -m tests.tidy.failpoints     writes the page anew
 """
@@ -15,7 +15,7 @@ from tests.tidy.source import ROOT, functions, modules, name
 
 __all__ = ["PAGE", "page", "places"]
 
-PAGE = ROOT / "docs" / "failpoints.md"
+PAGE = ROOT / "docs" / "proof" / "failpoints.md"
 _HEAD = """# Failpoints
 
 A failpoint is a name for a durable boundary: a place just before or just after something that outlives the process, or
@@ -55,7 +55,7 @@ def places() -> dict[str, list[str]]:
     for path in modules("runtime"):
         if "testing" not in path.parts:
             for point in dict.fromkeys(_reached_in(path)):
-                found.setdefault(point, []).append(f"[`{path.name}`](../{name(path)})")
+                found.setdefault(point, []).append(f"[`{path.name}`](../../{name(path)})")
     return found
 
 

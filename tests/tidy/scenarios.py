@@ -1,4 +1,4 @@
-"""The table of docs/scenarios.md, made from the names of the tests.
+"""The table of docs/proof/scenarios.md, made from the names of the tests.
 
 python -m tests.tidy.scenarios     writes the page anew
 """
@@ -14,7 +14,7 @@ from tests.tidy.source import ROOT, functions, modules, name
 
 __all__ = ["PAGE", "Scenario", "page", "scenarios"]
 
-PAGE = ROOT / "docs" / "scenarios.md"
+PAGE = ROOT / "docs" / "proof" / "scenarios.md"
 _NAMED = re.compile(r"test_((?:s\d+_)+)(\w+)$")
 _HEAD = """# Behaviours and their tests
 
@@ -67,7 +67,7 @@ def _of(path: Path) -> Iterator[Scenario]:
 
 
 def _link(scenario: Scenario) -> str:
-    return f"[`{scenario.test}`](../{scenario.path})"
+    return f"[`{scenario.test}`](../../{scenario.path})"
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from tests.tidy.scenarios import PAGE, page
 from tests.tidy.source import ROOT, name
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "bench").glob("*.md")])
-OPERATIONS = ROOT / "docs" / "operations.md"
+OPERATIONS = ROOT / "docs" / "reference" / "operations.md"
 ERRORS = [
     one for one, value in vars(errors).items() if isinstance(value, type) and one not in ("AmendsError", "StoreError")
 ]
@@ -49,7 +49,7 @@ def test_files_that_are_named_exist(document: Path) -> None:
 
 
 def test_the_table_of_behaviours_is_that_of_the_tests() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "out of date: run `make docs` and commit docs/scenarios.md"
+    assert PAGE.read_text(encoding="utf-8") == page(), "out of date: run `make docs` and commit docs/proof/scenarios.md"
 
 
 def test_the_table_of_failpoints_is_that_of_the_code() -> None:
@@ -73,8 +73,8 @@ def test_every_decision_is_in_the_list_of_decisions() -> None:
 @pytest.mark.parametrize("setting", list(Settings.model_fields))
 def test_every_setting_is_documented_with_its_default(setting: str) -> None:
     (row,) = re.findall(rf"^\| `{setting}` \|.*$", OPERATIONS.read_text(encoding="utf-8"), re.MULTILINE) or [""]
-    assert row, f"docs/operations.md has no row for {setting}"
-    assert f"`{_shown(Settings.model_fields[setting].default)}`" in row, f"docs/operations.md: another default: {row}"
+    assert row, f"{name(OPERATIONS)} has no row for {setting}"
+    assert f"`{_shown(Settings.model_fields[setting].default)}`" in row, f"another default: {row}"
 
 
 @pytest.mark.parametrize("error", ERRORS)
@@ -85,7 +85,7 @@ def test_every_error_is_documented_with_its_cure(error: str) -> None:
 def test_every_exit_code_of_a_node_is_documented() -> None:
     text = OPERATIONS.read_text(encoding="utf-8")
     for code in sorted({0, 1, CUT_SHORT, *EXIT_CODES.values()}):
-        assert re.search(rf"^\| {code} \|", text, re.MULTILINE), f"docs/operations.md says nothing of exit code {code}"
+        assert re.search(rf"^\| {code} \|", text, re.MULTILINE), f"nothing of exit code {code}"
 
 
 @pytest.mark.parametrize("command", sorted(admin.commands))
@@ -95,7 +95,7 @@ def test_every_operators_command_is_documented(command: str) -> None:
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_every_status_of_a_saga_is_explained(status: str) -> None:
-    assert f"`{status}`" in (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
+    assert f"`{status}`" in (ROOT / "docs" / "explanation" / "concepts.md").read_text(encoding="utf-8")
 
 
 def test_every_target_of_the_makefile_is_told_to_newcomers() -> None:

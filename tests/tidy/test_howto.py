@@ -1,4 +1,4 @@
-"""What the how-to pages show is what runs: code is cut from the files it names, the rest is executed."""
+"""What the pages for authors show is what runs: code is cut from the files it names, the rest is executed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from runtime.saga.step import Step
 from runtime.testing.commands.group import proving
 from tests.tidy.source import ROOT, name
 
-PAGES = sorted((ROOT / "docs" / "howto").glob("*.md"))
+PAGES = sorted(page for part in ("howto", "reference") for page in (ROOT / "docs" / part).glob("*.md"))
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FROM = re.compile(r"# (\S+\.py)\n")
 PARTS = (
@@ -40,7 +40,7 @@ def blocks(language: str) -> list[tuple[str, str]]:
 
 
 def commands() -> list[str]:
-    return [line for _, text in blocks("console") for line in text.splitlines()]
+    return [line for page, text in blocks("console") if "/howto/" in page for line in text.splitlines()]
 
 
 def wrong(text: str) -> str:

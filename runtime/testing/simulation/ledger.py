@@ -3,7 +3,7 @@
     FaultyStore ──transition, verdict──▶ Ledger ──▶ violations, at once
                                            └──▶ at rest: what was sent and never handled, what never ended
 
-The numbers of the invariants are those of docs/simulation.md.
+The numbers of the invariants are those of docs/proof/simulation.md.
 """
 
 from __future__ import annotations

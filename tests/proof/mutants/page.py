@@ -1,4 +1,4 @@
-"""docs/planted-bugs.md: what each planted bug breaks, and what found it. Written by the command, read by a test.
+"""docs/proof/planted-bugs.md: what each planted bug breaks, and what found it. Written by the command, read by a test.
 
 hunts, the page as it was ──page──▶ the page as it is now      (a row whose mutant was not hunted stays)
 the page ──read_page──▶ rows by name
@@ -31,7 +31,7 @@ python -m tests.proof mutants                      # all of them, up to 5,000 se
 python -m tests.proof mutants --only gap-forgotten
 python -m tests.proof mutants --list
 python -m tests.proof mutants --workload explorer           # each as the explorer alone sees it
-python -m tests.proof mutants --page docs/planted-bugs.md   # and write this page anew
+python -m tests.proof mutants --page docs/proof/planted-bugs.md   # and write this page anew
 ```
 
 **{found} of {planted} are found**; {early} of them within ten seeds, {explored} by the explorer. Those that are not

@@ -46,7 +46,7 @@ def draw_closing_aim(dice: Dice) -> Aim:
 def draw_flush_faults(dice: Dice) -> FlushFaults:
     """Mostly none, since each costs a pause.
 
-    A flush of the file is never forgotten: a checkpoint in parts does not survive that, see docs/power-cuts.md.
+    A flush of the file is never forgotten: a checkpoint in parts does not survive that, see docs/proof/power-cuts.md.
     """
     share = dice.choose((0.0, 0.0, 0.0, 0.08))
     return FlushFaults(fails={"log": share / 2, "file": share}, forgets={"log": share / 2})
