@@ -5,8 +5,8 @@
 
 Each stands just before or just after something that outlives the process (a write, a frame, an answer), or that
 decides what will. `docs/proof/failpoints.md` is made from this list; the kit crashes a node at each of them, each time
-it is reached, and at each ordered pair. The idea is that of FreeBSD's fail(9) and TiKV's failpoints, without conditions in
-the product: what happens at a point is none of its business.
+it is reached, and at each ordered pair. The idea is that of FreeBSD's fail(9) and TiKV's failpoints, without conditions
+in the product: what happens at a point is none of its business.
 """
 
 from __future__ import annotations
