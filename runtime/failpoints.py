@@ -1,6 +1,6 @@
 """Named points at every durable boundary: where a crash would leave something half done, if anything could be.
 
-    product code ──reach(Failpoint.X)──▶ the Ports of its node     a no-op in production
+    product code ──failpoint(Failpoint.X)──▶ the Ports of its node     a no-op in production
                                           └─ testing: counts, kills the node there, goes on
 
 Each stands just before or just after something that outlives the process (a write, a frame, an answer), or that
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-__all__ = ["Failpoint", "pass_by"]
+__all__ = ["Failpoint", "no_failpoint"]
 
 
 class Failpoint(Enum):
@@ -106,5 +106,5 @@ class Failpoint(Enum):
     PURGED = "some of it is"
 
 
-def pass_by(point: Failpoint) -> None:
+def no_failpoint(point: Failpoint) -> None:
     """What reaching a point does in production: nothing."""

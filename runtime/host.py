@@ -137,29 +137,29 @@ class Node:
             raise
 
     async def _start(self) -> None:
-        reach = self._ports.reach
+        failpoint = self._ports.failpoint
         self._build()
-        reach(Failpoint.STORE_OPENED)
+        failpoint(Failpoint.STORE_OPENED)
         with said_if_long(self._ports, f"the address {self.settings.listen} to be listened on"):
             await self._front.start(self.mesh.accept, self.commands)
-        reach(Failpoint.FRONT_STARTED)
+        failpoint(Failpoint.FRONT_STARTED)
         await self._start_kinds()
-        reach(Failpoint.KINDS_STARTED)
+        failpoint(Failpoint.KINDS_STARTED)
         with said_if_long(self._ports, f"the store {self.settings.store} to take subscriptions"):
             for behaviour in self._behaviours:
                 await self.store.subscribe(behaviour.subscriptions, kind=behaviour.kind)
-                reach(Failpoint.SUBSCRIBED)
+                failpoint(Failpoint.SUBSCRIBED)
         self.membership = self._membership()
         self.region.connect(self.membership, self.mesh)
         self.region.died = self.membership.died
         await self.membership.start()
         teller = Teller(self.store, self._ports.clock, self._behaviours, self.name, self.incarnation)
         self._ports.handling.tell = teller.tell
-        reach(Failpoint.MEMBER_STARTED)
+        failpoint(Failpoint.MEMBER_STARTED)
         for sweeper in self.region.sweepers.values():
             self._sweeps.append(self._ports.tasks.start(self._sweep(sweeper), name="sweeper"))
         self._front.serving(True)
-        reach(Failpoint.NODE_SERVES)
+        failpoint(Failpoint.NODE_SERVES)
         self._ports.report(
             NodeStarted(
                 self.name, self.address, self.incarnation, tuple(self._services), self.settings.store, amends_version()
@@ -256,12 +256,12 @@ class Node:
         Whether it came to that: False if turns ran on after `drain_s`, or the store did not hear that this node left.
         """
         self._front.serving(False)
-        self._ports.reach(Failpoint.NODE_STOPS)
+        self._ports.failpoint(Failpoint.NODE_STOPS)
         for sweeper in self.region.sweepers.values():
             sweeper.stop()
         drained = await self.membership.leave(within_s=self.settings.drain_s)
         self._ports.handling.tell = None
-        self._ports.reach(Failpoint.NODE_LEFT)
+        self._ports.failpoint(Failpoint.NODE_LEFT)
         await self._abandon()
         if not drained:
             self._ports.report(DrainCutShort(self.name, self.settings.drain_s))
@@ -278,7 +278,7 @@ class Node:
                 sweeper.stop()
             await self.system.stop()
             await self.committer.close()
-        self._ports.reach(Failpoint.NODE_CLOSES)
+        self._ports.failpoint(Failpoint.NODE_CLOSES)
         await self.store.close()
 
 

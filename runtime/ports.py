@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from runtime.failpoints import Failpoint, pass_by
+from runtime.failpoints import Failpoint, no_failpoint
 
 __all__ = [
     "Accept",
@@ -30,9 +30,9 @@ __all__ = [
     "Ids",
     "Link",
     "Listener",
+    "OnFailpoint",
     "Ports",
     "Randomness",
-    "Reach",
     "Report",
     "Running",
     "SteadyClock",
@@ -181,7 +181,7 @@ Report = Callable[[Fact], None]
 """Where a layer reports its facts to. Must neither block nor raise."""
 
 
-Reach = Callable[[Failpoint], None]
+OnFailpoint = Callable[[Failpoint], None]
 """Told that a durable boundary is reached. Returns at once in production; in a test it may never return."""
 
 
@@ -194,5 +194,5 @@ class Ports:
     randomness: Randomness
     tasks: Tasks
     report: Report
-    reach: Reach = pass_by
+    failpoint: OnFailpoint = no_failpoint
     handling: Handling = field(default_factory=Handling)

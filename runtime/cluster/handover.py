@@ -94,10 +94,10 @@ class Handover:
     async def _take(self, kind: str, slots: tuple[Slot, ...]) -> None:
         shards = tuple(shard for _, shard in slots)
         self._ports.report(ShardsTaken(kind=kind, shards=shards))
-        self._ports.reach(Failpoint.TAKE_BEGUN)
+        self._ports.failpoint(Failpoint.TAKE_BEGUN)
         try:
             await self._owner.acquired(kind, frozenset(shards))
-            self._ports.reach(Failpoint.TAKE_ENDED)
+            self._ports.failpoint(Failpoint.TAKE_ENDED)
             told = True
         except StoreError:
             told = False
@@ -116,10 +116,10 @@ class Handover:
             await self._owner.release(kind, shards)
 
     async def _release(self, slot: Slot) -> None:
-        self._ports.reach(Failpoint.RELEASE_BEGUN)
+        self._ports.failpoint(Failpoint.RELEASE_BEGUN)
         try:
             await self._owner.release(slot[0], frozenset((slot[1],)))
-            self._ports.reach(Failpoint.RELEASE_ENDED)
+            self._ports.failpoint(Failpoint.RELEASE_ENDED)
         except StoreError:
             pass  # the turn has ended all the same, and its commit stands or falls by compare-and-set
         self._phases.pop(slot, None)

@@ -152,10 +152,10 @@ class Membership:
         if self._handover.phases:
             self._handover.lapse()
             self._owner.lost("this node has left")
-        self._ports.reach(Failpoint.LEAVE_ASKED)
+        self._ports.failpoint(Failpoint.LEAVE_ASKED)
         try:
             await self._store.leave(self._node.name, self._node.incarnation)
-            self._ports.reach(Failpoint.LEAVE_WRITTEN)
+            self._ports.failpoint(Failpoint.LEAVE_WRITTEN)
         except StoreError as error:
             self._unreachable(error)  # the row expires by itself
             return False
@@ -193,7 +193,7 @@ class Membership:
     async def _renew(self) -> None:
         sent_s = self._clock.monotonic_s()
         name, incarnation = self._node.name, self._node.incarnation
-        self._ports.reach(Failpoint.RENEWAL_ASKED)
+        self._ports.failpoint(Failpoint.RENEWAL_ASKED)
         if self._unannounced():
             alive = await self._store.join(self._node, lease_s=self._settings.lease_s) is None
             self._announced = alive
@@ -201,7 +201,7 @@ class Membership:
             off_s = self._time.news_s(self._node.clock_off_s)
             alive = await self._store.renew(name, incarnation, lease_s=self._settings.lease_s, clock_off_s=off_s)
             self._told_clock(off_s)
-        self._ports.reach(Failpoint.RENEWED)
+        self._ports.failpoint(Failpoint.RENEWED)
         if alive:
             self._renewed(sent_s)
         else:
@@ -214,9 +214,9 @@ class Membership:
 
     async def _join(self, view: ClusterView) -> float:
         self._told_clock(self._time.news_s(self._node.clock_off_s))
-        self._ports.reach(Failpoint.JOIN_ASKED)
+        self._ports.failpoint(Failpoint.JOIN_ASKED)
         sent_s = await join(self._store, self._ports, self._node, self._settings, self._probe, view)
-        self._ports.reach(Failpoint.JOINED)
+        self._ports.failpoint(Failpoint.JOINED)
         return sent_s
 
     def _unannounced(self) -> bool:
@@ -235,7 +235,7 @@ class Membership:
     async def _read(self) -> None:
         self._read_at_s = self._clock.monotonic_s()
         view = await self._store.cluster()
-        self._ports.reach(Failpoint.VIEW_READ)
+        self._ports.failpoint(Failpoint.VIEW_READ)
         self._watch.read(view, sent_s=self._read_at_s)
         before = self._roster.view
         changed, facts = self._roster.learn(view)
@@ -258,9 +258,9 @@ class Membership:
         if not expired or not self._watch.may_evict:
             return False
         for row in expired:
-            self._ports.reach(Failpoint.EVICTION_ASKED)
+            self._ports.failpoint(Failpoint.EVICTION_ASKED)
             await self._store.evict(row.name, row.incarnation)
-            self._ports.reach(Failpoint.EVICTED)
+            self._ports.failpoint(Failpoint.EVICTED)
         return True
 
     async def _act(self) -> None:
@@ -272,9 +272,9 @@ class Membership:
             await self._assign(todo.assign)
 
     async def _assign(self, wishes: Sequence[ShardRow]) -> None:
-        self._ports.reach(Failpoint.ASSIGNMENT_ASKED)
+        self._ports.failpoint(Failpoint.ASSIGNMENT_ASKED)
         granted = await self._store.assign_many(wishes)
-        self._ports.reach(Failpoint.ASSIGNED)
+        self._ports.failpoint(Failpoint.ASSIGNED)
         rows = [replace(row, epoch=row.epoch + 1) for row, ok in zip(wishes, granted, strict=True) if ok]
         gifts = [row for row in rows if self.owner_of(row.kind, row.shard) == self._node.name]
         if len(rows) < len(wishes):

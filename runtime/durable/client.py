@@ -113,13 +113,13 @@ class Commands:
         call, future = self._sessions.begin()
         try:
             envelope = self._envelope(command, call, message_id, kind, key, process, conversation, traceparent)
-            self._ports.reach(Failpoint.COMMAND_RECEIVED)
+            self._ports.failpoint(Failpoint.COMMAND_RECEIVED)
             waiting = _Waiting(future, envelope, timeout_s, self._ports.clock.monotonic_s() + timeout_s)
             self._post(waiting, bool(message_id))
             look = self._ports.clock.call_later(min(_POLL_S, timeout_s), self._look, waiting)
             try:
                 reply = await future
-                self._ports.reach(Failpoint.OUTCOME_KNOWN)
+                self._ports.failpoint(Failpoint.OUTCOME_KNOWN)
             finally:
                 look.cancel()
         finally:
@@ -194,9 +194,9 @@ class Commands:
 
         def decided(verdict: Verdict | StoreError) -> None:
             if verdict is Verdict.COMMITTED:
-                self._ports.reach(Failpoint.COMMAND_POSTED)
+                self._ports.failpoint(Failpoint.COMMAND_POSTED)
                 self._region.route(envelope)
-                self._ports.reach(Failpoint.COMMAND_ROUTED)
+                self._ports.failpoint(Failpoint.COMMAND_ROUTED)
             elif verdict is Verdict.DUPLICATE:
                 self._look(waiting)
             elif not future.done():
@@ -219,7 +219,7 @@ class Commands:
                 if not future.done():
                     future.set_exception(error)
                 return
-            self._ports.reach(Failpoint.OUTCOME_READ)
+            self._ports.failpoint(Failpoint.OUTCOME_READ)
             left_s = waiting.deadline_s - clock.monotonic_s()
             if future.done():
                 return

@@ -185,7 +185,7 @@ class Peer:
         began_s = self._ports.clock.monotonic_s()
         self._ports.report(PeerConnected(self.node, self.at.address, protocol))
         self._stream = stream
-        self._ports.reach(Failpoint.STREAM_OPENED)
+        self._ports.failpoint(Failpoint.STREAM_OPENED)
         if self._leaving:
             stream.leave(self._leaving)
         try:

@@ -152,7 +152,7 @@ class Stream:
                 self._ports.report(FrameRejected(self._peer, str(error)))
                 self.leave(str(error))
                 continue
-            self._ports.reach(Failpoint.FRAME_RECEIVED)
+            self._ports.failpoint(Failpoint.FRAME_RECEIVED)
             if frame.goodbye:
                 return frame.goodbye
             await self._handle(frame)
@@ -174,7 +174,7 @@ class Stream:
             self._taking = True
             await self._take(frame)
             self._taking = False
-            self._ports.reach(Failpoint.PUSHES_TAKEN)
+            self._ports.failpoint(Failpoint.PUSHES_TAKEN)
             self._taken_bytes += sum(map(len, frame.pushes)) + sum(map(len, frame.signals))
             if self._owes_credit():
                 self._wake()
@@ -188,9 +188,9 @@ class Stream:
                     await self._idle
                     self._idle = None
                 else:
-                    self._ports.reach(Failpoint.FRAME_MADE)
+                    self._ports.failpoint(Failpoint.FRAME_MADE)
                     await self._link.send(encoded)
-                    self._ports.reach(Failpoint.FRAME_SENT)
+                    self._ports.failpoint(Failpoint.FRAME_SENT)
         except LinkLost as error:
             self.drop(str(error))
 

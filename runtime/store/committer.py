@@ -138,7 +138,7 @@ class Committer:
         """Commit once and tell everyone; gives those of an unknown outcome that turned out not to be written."""
         batch = Batch([transition for transition, _ in jobs], lambda: self._join(jobs))
         started_s = self._ports.clock.monotonic_s()
-        self._ports.reach(Failpoint.COMMIT_GATHERED)
+        self._ports.failpoint(Failpoint.COMMIT_GATHERED)
         try:
             verdicts = await self._store.commit(batch)
         except CommitUnknown as error:
@@ -157,10 +157,10 @@ class Committer:
         if took_s > self._slow_s:
             self._ports.report(CommitSlow(took_s, len(jobs)))
         self.stats.commits += 1
-        self._ports.reach(Failpoint.COMMIT_ANSWERED)
+        self._ports.failpoint(Failpoint.COMMIT_ANSWERED)
         for (_, done), verdict in zip(jobs, verdicts, strict=True):
             self._tell(done, verdict)
-        self._ports.reach(Failpoint.COMMIT_TOLD)
+        self._ports.failpoint(Failpoint.COMMIT_TOLD)
         return []
 
     def _join(self, jobs: list[_Job]) -> list[Transition]:
@@ -186,13 +186,13 @@ class Committer:
         return new
 
     async def _settle(self, jobs: list[_Job], batch: Sequence[Transition]) -> list[_Job]:
-        self._ports.reach(Failpoint.COMMIT_UNKNOWN)
+        self._ports.failpoint(Failpoint.COMMIT_UNKNOWN)
         try:
             there = await self._ask(batch)
         except StoreError as error:
             self._fail(jobs, error)
             return []
-        self._ports.reach(Failpoint.COMMIT_SETTLED)
+        self._ports.failpoint(Failpoint.COMMIT_SETTLED)
         missing = [job for job, is_there in zip(jobs, there, strict=True) if not is_there]
         self._ports.report(CommitSettled(len(jobs) - len(missing), len(missing)))
         for (_, done), is_there in zip(jobs, there, strict=True):

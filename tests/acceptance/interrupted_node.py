@@ -37,11 +37,11 @@ PHASE, _, SIGNAL = os.environ["INTERRUPTED"].partition(":")
 
 
 def interrupted_ports(report: Report, made: Ports) -> Ports:
-    def reach(failpoint: Failpoint) -> None:
-        if failpoint.name == PHASE:
+    def failpoint(point: Failpoint) -> None:
+        if point.name == PHASE:
             os.kill(os.getpid(), signal.Signals[SIGNAL])
 
-    return replace(made, report=report, reach=reach)
+    return replace(made, report=report, failpoint=failpoint)
 
 
 def interrupted(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -123,19 +123,19 @@ class Region:
         kind = envelope.kind
         shard = shard_of(envelope.key, self._limits.shards_per_kind)
         owned = self._owned.get(kind)
-        reach = self._ports.reach
+        failpoint = self._ports.failpoint
         if owned and shard in owned:
             self.activations[kind].deliver(envelope, shard)
-            reach(_DELIVERED)
+            failpoint(_DELIVERED)
         elif self._placement is not None and self._links is not None:
             owner = self._placement.owner_of(kind, shard)
             if owner is not None and owner != self._node:
                 self._links.push(owner, envelope.encoded)
-                reach(Failpoint.PUSH_QUEUED)
+                failpoint(Failpoint.PUSH_QUEUED)
                 return
             if kind in self.sweepers:
                 self.sweepers[kind].declined(shard)
-            reach(Failpoint.PUSH_UNOWNED)
+            failpoint(Failpoint.PUSH_UNOWNED)
 
     def _may_commit(self) -> bool:
         return self._placement is None or self._placement.lease_is_sure()
@@ -159,7 +159,7 @@ class Region:
             wire.type = answer.message.DESCRIPTOR.full_name
             wire.body = answer.message.SerializeToString()
         self._signal(answer.to.partition("#")[0], mesh_pb2.Signal(answer=wire))
-        self._ports.reach(Failpoint.ANSWER_QUEUED)
+        self._ports.failpoint(Failpoint.ANSWER_QUEUED)
 
     def _signal(self, node: str, signal: mesh_pb2.Signal) -> bool:
         return self._links is not None and self._links.signal(node, signal)
@@ -179,7 +179,7 @@ class Region:
         if gap:
             for sweeper in self.sweepers.values():
                 await sweeper.sweep_all()
-            self._ports.reach(Failpoint.GAP_SWEPT)
+            self._ports.failpoint(Failpoint.GAP_SWEPT)
         for one in encoded:
             try:
                 envelope = decode(one)

@@ -105,7 +105,7 @@ class Sweeper:
         self._declined.difference_update(wanted)
         await self._read_all_mail(wanted)
         await self._sweep_timers(wanted)
-        self._ports.reach(Failpoint.TAKE_SWEPT)
+        self._ports.failpoint(Failpoint.TAKE_SWEPT)
         for shard in self._still_taking(number):
             if shard not in self._declined:
                 self._died.pop(shard, None)
@@ -177,7 +177,7 @@ class Sweeper:
         last: MailRow | None = None
         is_full = True
         while is_full:
-            self._ports.reach(Failpoint.SWEEP_BEGUN)
+            self._ports.failpoint(Failpoint.SWEEP_BEGUN)
             rows = await self._kind.store.waiting(
                 self._kind.name, shards, due_before_s=_EVER_S, sent_before_s=_EVER_S, limit=self.reach_max, after=last
             )
@@ -197,7 +197,7 @@ class Sweeper:
         if not shards:
             return True
         now_s = self._ports.clock.now_s()
-        self._ports.reach(Failpoint.SWEEP_BEGUN)
+        self._ports.failpoint(Failpoint.SWEEP_BEGUN)
         rows = await self._kind.store.waiting(
             self._kind.name,
             shards,
@@ -213,16 +213,16 @@ class Sweeper:
 
     def _deliver(self, rows: list[MailRow], now_s: float) -> None:
         if rows:
-            self._ports.reach(Failpoint.MAIL_SWEPT)
+            self._ports.failpoint(Failpoint.MAIL_SWEPT)
         for row in rows:
             self._activations.deliver_row(row, now_s)
-            self._ports.reach(Failpoint.MAIL_DELIVERED)
+            self._ports.failpoint(Failpoint.MAIL_DELIVERED)
 
     async def _sweep_timers(self, shards: list[int]) -> bool:
         before_s = self._ports.clock.now_s() + 2 * self._kind.limits.sweep_s
         rows = await self._kind.store.due(self._kind.name, shards, before_s=before_s, limit=self.rows_max)
         if rows:
-            self._ports.reach(Failpoint.TIMERS_SWEPT)
+            self._ports.failpoint(Failpoint.TIMERS_SWEPT)
         for row in rows:
             for timer in self._timers_of(row):
                 if row.shard in self._died and timer.due_at_s <= self._ports.clock.now_s():
@@ -290,7 +290,7 @@ class Sweeper:
         self._armed[id] = None
         delay_s = timer.due_at_s - self._ports.clock.now_s()
         self._ports.clock.call_later(max(0.0, delay_s) + _LATE_S, self._fire, envelope, shard)
-        self._ports.reach(Failpoint.TIMER_ARMED)
+        self._ports.failpoint(Failpoint.TIMER_ARMED)
 
     def _fire(self, envelope: Envelope, shard: int) -> None:
         self._armed.pop(envelope.id, None)
@@ -298,7 +298,7 @@ class Sweeper:
         # Should the wall clock have gone back meanwhile, a later pass arms it again.
         if (shard in self._live or is_guest) and self._ports.clock.now_s() >= envelope.due_at_s:
             taken = self._activations.deliver(envelope, shard)
-            self._ports.reach(Failpoint.TIMER_FIRED)
+            self._ports.failpoint(Failpoint.TIMER_FIRED)
             if is_guest and not taken:  # it is being fed, and no pass of this node would find its timer
                 self._armed[envelope.id] = None
                 self._ports.clock.call_later(_AGAIN_S, self._fire, envelope, shard)

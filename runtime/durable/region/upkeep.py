@@ -38,11 +38,11 @@ class Purger:
         if steady_s < self._next_at_s or not self._is_ours(kind.name):
             return
         age_s = kind.limits.retention_s + _LATER_S
-        kind.ports.reach(Failpoint.PURGE_ASKED)
+        kind.ports.failpoint(Failpoint.PURGE_ASKED)
         lived = await self._live_on(kind, steady_s, age_s)
         before_s = lived.before_s(age_s)
         _, self._after = await kind.store.purge(handled_before_s=before_s, limit=_ROWS, after=self._after)
-        kind.ports.reach(Failpoint.PURGED)
+        kind.ports.failpoint(Failpoint.PURGED)
         self._next_at_s = steady_s + (kind.limits.sweep_s if self._after else _EVERY_S)
 
     async def _live_on(self, kind: Kind, steady_s: float, age_s: float) -> Lived:

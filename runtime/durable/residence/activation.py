@@ -167,7 +167,7 @@ class Activation(BatchActor):
             batch = await self._on_trial(context, batch)
             if not batch:
                 return
-        self.kind.ports.reach(_BEGUN)
+        self.kind.ports.failpoint(_BEGUN)
         try:
             if not self._loaded and not await self._load(batch):
                 return
@@ -188,7 +188,7 @@ class Activation(BatchActor):
         if draft.is_empty:
             self._end_turn(batch)
             return
-        self.kind.ports.reach(_DECIDED)
+        self.kind.ports.failpoint(_DECIDED)
         self._submit(context, draft, batch)
 
     def _submit(self, context: Context, draft: Draft, batch: Sequence[Envelope]) -> None:
@@ -200,7 +200,7 @@ class Activation(BatchActor):
         context.hold()
         try:
             self._committer.submit(draft.finish(), partial(self._decided, draft, batch))
-            self.kind.ports.reach(_SUBMITTED)
+            self.kind.ports.failpoint(_SUBMITTED)
         except (StoreError, Overloaded) as error:
             self._lose(str(error))
             self._host.reload(self, str(error), delay_s=1.0)
@@ -251,9 +251,9 @@ class Activation(BatchActor):
     async def _load(self, batch: Sequence[Envelope]) -> bool:
         """Read the row. False when it cannot be understood: then the mail is parked, and the row is left alone."""
         if not self.fetched:
-            self.kind.ports.reach(Failpoint.ROW_WANTED)
+            self.kind.ports.failpoint(Failpoint.ROW_WANTED)
             await self._host.fetch(self)
-            self.kind.ports.reach(Failpoint.ROW_READ)
+            self.kind.ports.failpoint(Failpoint.ROW_READ)
         row = self.row
         state_type = self.kind.behaviour.state_type
         self._state = state_type()
@@ -307,7 +307,7 @@ class Activation(BatchActor):
 
     def _decided(self, draft: Draft, batch: Sequence[Envelope], verdict: Verdict | StoreError) -> None:
         committed = verdict is _WRITTEN
-        self.kind.ports.reach(_COMMITTED if committed else Failpoint.TURN_REFUSED)
+        self.kind.ports.failpoint(_COMMITTED if committed else Failpoint.TURN_REFUSED)
         if not committed:
             self._lose(f"the store said {verdict}", write_first=isinstance(verdict, StoreError))
         if isinstance(verdict, StoreError):
@@ -319,7 +319,7 @@ class Activation(BatchActor):
             if not self._host.losses.is_empty:
                 self._host.losses.settle(draft, self.attempts, was_noted=not batch)
             self._host.release(self, draft)
-            self.kind.ports.reach(_RELEASED)
+            self.kind.ports.failpoint(_RELEASED)
             self._end_turn(batch)
 
     def _advance(self, draft: Draft) -> None:

@@ -121,9 +121,9 @@ class Feeder:
                     if address in self.blocked and not self.feeding[address]:
                         return  # it is fed when its retry is due
                     continue
-                self._kind.ports.reach(Failpoint.FEEDING_READ)
+                self._kind.ports.failpoint(Failpoint.FEEDING_READ)
                 self._deliver(address, shard, rows, more)
-                self._kind.ports.reach(Failpoint.FEEDING_DELIVERED)
+                self._kind.ports.failpoint(Failpoint.FEEDING_DELIVERED)
                 again = self.feeding[address]
         except (StoreError, Overloaded) as error:
             self._kind.ports.report(SweepFailed(self._kind.name, str(error)))

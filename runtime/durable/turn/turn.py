@@ -145,14 +145,14 @@ class Turn:
         while True:
             runs += 1
             outbox = Outbox(self.draft, envelope)
-            kind.ports.reach(_CALLED)
+            kind.ports.failpoint(_CALLED)
             try:
                 delivery = self._delivery(envelope, message, failed_before, outbox, do_failed)
                 decision = await invoke(kind.behaviour, self.state, delivery, kind.ports, kind.limits.handler_timeout_s)
                 outbox.take(decision)
                 self._keeper.keep()
             except Exception as error:  # a handler's failure; an order to end is none
-                kind.ports.reach(Failpoint.HANDLER_FAILED)
+                kind.ports.failpoint(Failpoint.HANDLER_FAILED)
                 failed = failed_before + runs
                 text = text_of(error)
                 if self._keeper.is_unkept:
@@ -168,7 +168,7 @@ class Turn:
                     self._retry_later(envelope, text, failed)
                     return
             else:
-                kind.ports.reach(_RETURNED)
+                kind.ports.failpoint(_RETURNED)
                 self._accept(envelope, decision, outbox, failed_before + runs)
                 return
 
@@ -237,7 +237,7 @@ class Turn:
             draft.reschedule(mail_row(envelope, draft.shard, attempts=failed, due_at_s=due_at_s))
             draft.blocked_until_s = due_at_s
         where = address_of(*draft.address)
-        kind.ports.reach(Failpoint.RETRY_PLANNED)
+        kind.ports.failpoint(Failpoint.RETRY_PLANNED)
         kind.ports.report(HandlerFailed(where, envelope.type, envelope.id.hex(), failed, round(delay_s, 3), error))
 
     def _put_off(self, envelope: Envelope, error: str, failed: int) -> bool:
@@ -283,7 +283,7 @@ class Turn:
             if answer is not None:
                 draft.answers.append(answer)
         where = address_of(*draft.address)
-        self._kind.ports.reach(Failpoint.MESSAGE_PARKED)
+        self._kind.ports.failpoint(Failpoint.MESSAGE_PARKED)
         draft.facts.append(MessageParked(where, envelope.type, envelope.id.hex(), attempts, error))
 
     # --- timers and undo ---
@@ -296,9 +296,9 @@ class Turn:
     async def _ruled(self, undo: Envelope) -> guard.Finding:
         """What becomes of an undo; one that needs no handler is answered here."""
         draft = self.draft
-        self._kind.ports.reach(Failpoint.UNDO_ASKED)
+        self._kind.ports.failpoint(Failpoint.UNDO_ASKED)
         finding = await self._finding(undo)
-        self._kind.ports.reach(Failpoint.UNDO_RULED)
+        self._kind.ports.failpoint(Failpoint.UNDO_RULED)
         if finding.ruling is guard.Ruling.RUN:
             return finding
         self._lay_to_rest(undo, finding)

@@ -1,6 +1,6 @@
 """Failpoints under simulation: how often each was reached in a run, and who is killed or frozen at which.
 
-node ──reach(point)──▶ Ambushes ──an armed one springs──▶ SimNode.kill, and Killed ends what it was doing
+node ──failpoint(point)──▶ Ambushes ──an armed one springs──▶ SimNode.kill, and Killed ends what it was doing
                                                        SimNode.freeze, until the storm thaws it
 storm, exhaustive runs ──arm──▶
 """

@@ -11,8 +11,8 @@ from contextlib import suppress
 from contextvars import Context
 from typing import Any
 
-from runtime.failpoints import pass_by
-from runtime.ports import Cancellable, Ports, Reach, Report
+from runtime.failpoints import no_failpoint
+from runtime.ports import Cancellable, OnFailpoint, Ports, Report
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.loop import Process, SimLoop
 
@@ -143,7 +143,9 @@ class SimTasks:
         return self._loop.create_future()
 
 
-def machine_ports(loop: SimLoop, process: Process | None, dice: Dice, report: Report, reach: Reach = pass_by) -> Ports:
+def machine_ports(
+    loop: SimLoop, process: Process | None, dice: Dice, report: Report, failpoint: OnFailpoint = no_failpoint
+) -> Ports:
     """Ports for one process; for the world outside without one."""
     return Ports(
         clock=SimClock(loop) if process is None else SteadySimClock(loop, process),
@@ -151,7 +153,7 @@ def machine_ports(loop: SimLoop, process: Process | None, dice: Dice, report: Re
         randomness=dice.named("randomness"),
         tasks=SimTasks(loop, process),
         report=report,
-        reach=reach,
+        failpoint=failpoint,
     )
 
 

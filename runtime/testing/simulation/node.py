@@ -104,7 +104,9 @@ class SimNode:
         self._draining = False
         process = self.process = Process(self.name)
         dice = cluster.dice.named(f"{self.name}@{self.lives}")
-        ports = self._ports = machine_ports(cluster.loop, process, dice, cluster._report_of(self.name), self._reach)
+        ports = self._ports = machine_ports(
+            cluster.loop, process, dice, cluster._report_of(self.name), self._at_failpoint
+        )
         assert isinstance(ports.clock, SteadySimClock)
         self.clock = ports.clock
         cluster.wrong_starts.begin(self)
@@ -129,7 +131,7 @@ class SimNode:
         )
         return self.store
 
-    def _reach(self, point: Failpoint) -> None:
+    def _at_failpoint(self, point: Failpoint) -> None:
         """Go on, or die here and now."""
         check_alive()
         if point is Failpoint.KINDS_STARTED and self.node is not None:
