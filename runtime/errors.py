@@ -67,7 +67,7 @@ class ActorStopped(AmendsError):
     """The actor has stopped, or stopped before it answered."""
 
 
-class HandlerFailed(AmendsError):
+class AskFailed(AmendsError):
     """The actor's handler raised instead of answering; its exception is the cause."""
 
 
@@ -141,5 +141,5 @@ class LinkLost(AmendsError):
     """A link to a peer broke, or could not be made."""
 
 
-class NobodyListens(LinkLost):
+class PortClosed(LinkLost):
     """Nothing listens at a peer's address: its machine answers, and says that no process has the port."""

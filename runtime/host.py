@@ -42,7 +42,7 @@ from runtime.protos import mesh_pb2
 from runtime.saga.catalogue import Catalogue
 from runtime.store.committer import Committer
 from runtime.store.open import open_store
-from runtime.store.port import Outside, Store
+from runtime.store.port import ExposedStore, Store
 from runtime.store.records import ClusterView, NodeRow
 
 __all__ = ["DrainCutShort", "Node", "NodeStarted", "NodeStopped", "Register"]
@@ -231,7 +231,7 @@ class Node:
 
     async def failed(self) -> BaseException:
         """Wait until this node cannot go on: a successor has taken its name, or its store was damaged or replaced."""
-        if not isinstance(self.store, Outside):
+        if not isinstance(self.store, ExposedStore):
             return await self.membership.failed()
         first: asyncio.Future[BaseException] = self._ports.tasks.new_future()
 

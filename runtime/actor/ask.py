@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from runtime.actor.ref import Recipient
 from runtime.errors import AmendsError, DeadlineExceeded
 
-__all__ = ["Reply"]
+__all__ = ["ReplyTarget"]
 
 
 class Asked(Protocol):
@@ -16,7 +16,7 @@ class Asked(Protocol):
     def path(self) -> str: ...
 
 
-class Reply(Recipient):
+class ReplyTarget(Recipient):
     """Where the answer to one `ask` goes: the sender that the asked actor sees. The first answer counts."""
 
     __slots__ = ("_future",)

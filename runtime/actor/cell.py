@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from runtime.actor.actor import Actor, BatchActor
 from runtime.actor.apart import apart
-from runtime.actor.ask import Reply
+from runtime.actor.ask import ReplyTarget
 from runtime.actor.context import Context, Handler, Spawnable
 from runtime.actor.dead_letters import DeadLetter, Reason
 from runtime.actor.lifecycle import Lifecycle
@@ -23,7 +23,7 @@ from runtime.actor.mailbox import BLOCKED, PAUSES, SIGNALLED, STARTING, STOPPED,
 from runtime.actor.ref import ActorRef, Recipient
 from runtime.actor.signals import Exited
 from runtime.actor.suspension import Suspension, raise_if_gone, was_cut
-from runtime.actor.timers import Timer, Timers
+from runtime.actor.timers import ActorTimer, Timers
 from runtime.actor.watch import Terminated
 from runtime.errors import ActorStopped, InvalidMessage, Overloaded
 
@@ -181,7 +181,7 @@ class Cell(Lifecycle):
         if sender is None:
             return False
         accepted = sender.try_tell(answer, self)
-        if not accepted and isinstance(sender, Reply):
+        if not accepted and isinstance(sender, ReplyTarget):
             self.shared.dead_letters.add(DeadLetter(answer, f"who asked {self.path}", Reason.LATE))
         return accepted
 
@@ -238,7 +238,7 @@ class Cell(Lifecycle):
             self.timers = None
         self.unstash_all()
 
-    def _ring(self, timer: Timer) -> None:
+    def _ring(self, timer: ActorTimer) -> None:
         self.push(Letter(timer.message, None, timer))
 
     def _message(self) -> object:

@@ -6,12 +6,12 @@ from enum import Enum
 from typing import Any
 
 from runtime.actor.restarts import Child, Restarts
-from runtime.actor.watch import Watches
+from runtime.actor.watch import DeathWatch
 
-__all__ = ["Family", "Phase"]
+__all__ = ["Family", "LifePhase"]
 
 
-class Phase(Enum):
+class LifePhase(Enum):
     RUNNING = "running"
     FAILED = "waits for its supervisor's decision"
     ENDING = "stops its children, then itself"
@@ -25,9 +25,9 @@ class Family:
 
     def __init__(self) -> None:
         self.children: dict[str, Any] = {}
-        self.watches: Watches | None = None
+        self.watches: DeathWatch | None = None
         self.restarts: Restarts | None = None  # of children
-        self.phase = Phase.RUNNING
+        self.phase = LifePhase.RUNNING
         self.restart = False  # how ENDING ends
         self.error: BaseException | None = None  # what it failed with, until it is restarted
         self.awaited_child: Child | None = None

@@ -2,8 +2,8 @@
 
                   ┌──────────── Begin ◀─────────────┐
                   ▼                                 │
-    spawn ──▶ RUNNING ──fails, exits──▶ FAILED ──▶ ENDING ──▶ HALTED        Order(restart=True)
-                  └───────────────────────┴───────▶ ENDING ──▶ ended        Order(restart=False)
+    spawn ──▶ RUNNING ──fails, exits──▶ FAILED ──▶ ENDING ──▶ HALTED        EndOrder(restart=True)
+                  └───────────────────────┴───────▶ ENDING ──▶ ended        EndOrder(restart=False)
 
 ENDING stops the children, the last one first, then lets the instance say goodbye. A restart keeps the mailbox, the
 reference and who watches; it drops the instance, its children, timers and watches. Everything here runs in the actor's
@@ -19,11 +19,11 @@ from typing import Any, Self, assert_never, cast
 from runtime.actor.actor import Actor
 from runtime.actor.apart import apart
 from runtime.actor.context import Context, Spawnable
-from runtime.actor.family import Family, Phase
+from runtime.actor.family import Family, LifePhase
 from runtime.actor.mailbox import BLOCKED, HELD, SCHEDULED, SIGNALLED, STARTING, STOPPED, SUSPENDED, Mailbox, Shared
 from runtime.actor.ref import ActorRef
 from runtime.actor.restarts import Child, Group, Restarts
-from runtime.actor.signals import Begin, ChildEnded, ChildFailed, ChildHalted, Exited, Order, Resume, Signal
+from runtime.actor.signals import Begin, ChildEnded, ChildFailed, ChildHalted, EndOrder, Exited, ResumeGroup, Signal
 from runtime.actor.supervision import (
     DEFAULT_OPTIONS,
     ActorFailed,
@@ -34,7 +34,7 @@ from runtime.actor.supervision import (
     RestartsExhausted,
 )
 from runtime.actor.suspension import Suspension, raise_if_gone, was_cut
-from runtime.actor.watch import Terminated, Watches
+from runtime.actor.watch import DeathWatch, Terminated
 from runtime.errors import ActorNameTaken, ActorStopped
 
 __all__ = ["Lifecycle"]
@@ -73,16 +73,16 @@ class Lifecycle(Mailbox):
         return "/".join(reversed(names))
 
     @property
-    def phase(self) -> Phase:
-        return Phase.RUNNING if self.family is None else self.family.phase
+    def phase(self) -> LifePhase:
+        return LifePhase.RUNNING if self.family is None else self.family.phase
 
     @property
     def is_fallen(self) -> bool:
-        return self.phase is Phase.FAILED
+        return self.phase is LifePhase.FAILED
 
     @property
     def is_halted(self) -> bool:
-        return self.phase is Phase.HALTED
+        return self.phase is LifePhase.HALTED
 
     @property
     def kin(self) -> Family:
@@ -91,10 +91,10 @@ class Lifecycle(Mailbox):
         return self.family
 
     @property
-    def watches(self) -> Watches:
+    def watches(self) -> DeathWatch:
         kin = self.kin
         if kin.watches is None:
-            kin.watches = Watches(self)
+            kin.watches = DeathWatch(self)
         return kin.watches
 
     def spawn(self, factory: Callable[[], Spawnable], name: str, *, options: ActorOptions = DEFAULT_OPTIONS) -> Self:
@@ -122,7 +122,7 @@ class Lifecycle(Mailbox):
         if not restart and not self.flags & (SCHEDULED | BLOCKED) and self._ends_in_silence():
             self._end()
             return
-        order = Order(restart)
+        order = EndOrder(restart)
         if self.signals is None or order not in self.signals:
             self.signal(order)
         if self.suspension is not None:
@@ -144,7 +144,7 @@ class Lifecycle(Mailbox):
 
     async def _obey_one(self, signal: Signal) -> None:
         match signal:
-            case Order(restart):
+            case EndOrder(restart):
                 await self._obey_order(restart)
             case Begin():
                 await self._begin()
@@ -155,7 +155,7 @@ class Lifecycle(Mailbox):
             case ChildHalted(child):
                 if self.kin.restarts is not None:
                     self.kin.restarts.halted(child)
-            case Resume(group):
+            case ResumeGroup(group):
                 if self.kin.restarts is not None:
                     self.kin.restarts.resume(group)
             case ChildEnded():
@@ -172,10 +172,10 @@ class Lifecycle(Mailbox):
 
     async def _begin(self) -> None:
         kin = self.kin
-        if kin.phase is not Phase.HALTED:
+        if kin.phase is not LifePhase.HALTED:
             return
         self.shared.note(ActorRestarted(path=self.path))
-        kin.phase, kin.error = Phase.RUNNING, None
+        kin.phase, kin.error = LifePhase.RUNNING, None
         self.flags &= ~(BLOCKED | HELD)
         try:
             self.actor = self.factory()
@@ -198,7 +198,7 @@ class Lifecycle(Mailbox):
             return
         self.flags |= BLOCKED
         kin = self.kin
-        kin.phase, kin.error, kin.restarts = Phase.FAILED, error, None
+        kin.phase, kin.error, kin.restarts = LifePhase.FAILED, error, None
         if self.parent is not None:
             self.parent.signal(ChildFailed(self, error))
         else:
@@ -207,7 +207,7 @@ class Lifecycle(Mailbox):
 
     def _supervise(self, child: Child, error: BaseException | None) -> None:
         kin = self.kin
-        if kin.phase is not Phase.RUNNING or not child.is_fallen:  # it was ordered to end meanwhile
+        if kin.phase is not LifePhase.RUNNING or not child.is_fallen:  # it was ordered to end meanwhile
             return
         if kin.restarts is None:
             kin.restarts = Restarts(self.options.supervision, self.shared.ports, self._resume_later)
@@ -217,21 +217,21 @@ class Lifecycle(Mailbox):
             self.fail(exhausted)
 
     def _resume_later(self, delay_s: float, group: Group) -> None:
-        self.shared.ports.clock.call_later(delay_s, self.signal, Resume(group))
+        self.shared.ports.clock.call_later(delay_s, self.signal, ResumeGroup(group))
 
     # --- ending ---
 
     async def _obey_order(self, restart: bool) -> None:
         kin = self.kin
-        if kin.phase is Phase.HALTED:
+        if kin.phase is LifePhase.HALTED:
             if not restart:
                 self._end()
-        elif kin.phase is Phase.ENDING:
+        elif kin.phase is LifePhase.ENDING:
             kin.restart = kin.restart and restart
             if kin.awaited_child is None:  # it was interrupted: the task that ran it was cancelled from outside
                 await self._go_on_ending()
         else:
-            kin.phase, kin.restart, kin.restarts = Phase.ENDING, restart, None
+            kin.phase, kin.restart, kin.restarts = LifePhase.ENDING, restart, None
             self.flags |= BLOCKED
             self.tidy_up()
             await self._go_on_ending()
@@ -252,7 +252,7 @@ class Lifecycle(Mailbox):
         if not kin.restart:
             self._end()
             return
-        kin.phase = Phase.HALTED
+        kin.phase = LifePhase.HALTED
         if self.parent is not None:
             self.parent.signal(ChildHalted(self))
 
@@ -294,7 +294,7 @@ class Lifecycle(Mailbox):
         if suspension is None:
             return
         suspension.end()
-        if self.phase is Phase.ENDING or any(isinstance(signal, Order) for signal in self.signals or ()):
+        if self.phase is LifePhase.ENDING or any(isinstance(signal, EndOrder) for signal in self.signals or ()):
             suspension.give_grace(self.shared.ports.clock, self.options.shutdown_s)
 
     def report_cut(self) -> None:

@@ -16,14 +16,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.actor.ask import Reply
+from runtime.actor.ask import ReplyTarget
 from runtime.actor.dead_letters import DeadLetter, DeadLetters, Reason
 from runtime.actor.event_stream import EventStream
 from runtime.actor.ref import Recipient
 from runtime.actor.stepping import Dispatcher
 from runtime.actor.supervision import ActorOptions
-from runtime.actor.timers import Timer
-from runtime.errors import ActorStopped, AmendsError, HandlerFailed, Overloaded
+from runtime.actor.timers import ActorTimer
+from runtime.errors import ActorStopped, AmendsError, AskFailed, Overloaded
 from runtime.ports import Fact, Ports
 
 __all__ = [
@@ -76,7 +76,7 @@ class Letter:
 
     message: object
     sender: Recipient | None
-    timer: Timer | None = None  # the timer that put it here
+    timer: ActorTimer | None = None  # the timer that put it here
 
 
 Line = dict[Letter, asyncio.Future[None] | None]
@@ -137,7 +137,7 @@ class Mailbox(ABC):
 
     async def ask(self, message: object, *, timeout_s: float) -> Any:
         answer = asyncio.get_running_loop().create_future()
-        reply = Reply(answer)
+        reply = ReplyTarget(answer)
         letter = Letter(message, reply)
         if self._has_room():
             self.push(letter)
@@ -199,7 +199,7 @@ class Mailbox(ABC):
         """Make a dead letter of what was queued; who asked is told."""
         letter = entry if type(entry) is Letter else Letter(entry, None)
         self.shared.dead_letters.add(DeadLetter(letter.message, self.path, reason, error))
-        if isinstance(letter.sender, Reply):
+        if isinstance(letter.sender, ReplyTarget):
             letter.sender.fail(self._blame(reason, error))
 
     def clear(self) -> None:
@@ -261,6 +261,6 @@ class Mailbox(ABC):
             return Overloaded(f"the mailbox of {self.path} is full")
         if reason is not Reason.FAILED:
             return ActorStopped(f"{self.path} has stopped")
-        failure = HandlerFailed(f"{self.path} failed: {error!r}")
+        failure = AskFailed(f"{self.path} failed: {error!r}")
         failure.__cause__ = error
         return failure

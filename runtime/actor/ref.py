@@ -50,7 +50,7 @@ class ActorRef(Recipient, Protocol):
     def ask(self, message: object, *, timeout_s: float) -> Awaitable[Any]:
         """Send and wait for what the handler gives to `context.reply`.
 
-        The deadline covers waiting for room too. Raises DeadlineExceeded, ActorStopped, or HandlerFailed with the
+        The deadline covers waiting for room too. Raises DeadlineExceeded, ActorStopped, or AskFailed with the
         handler's exception as its cause.
         """
         ...

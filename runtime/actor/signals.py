@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from runtime.actor.restarts import Child, Group
 
-__all__ = ["Begin", "ChildEnded", "ChildFailed", "ChildHalted", "Exited", "Order", "Resume", "Signal"]
+__all__ = ["Begin", "ChildEnded", "ChildFailed", "ChildHalted", "EndOrder", "Exited", "ResumeGroup", "Signal"]
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class EndOrder:
     """From the parent; or, to stop, from anyone."""
 
     restart: bool
@@ -43,10 +43,10 @@ class ChildEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class Resume:
+class ResumeGroup:
     """The backoff of a group is over."""
 
     group: Group
 
 
-Signal = Order | Begin | Exited | ChildFailed | ChildHalted | ChildEnded | Resume
+Signal = EndOrder | Begin | Exited | ChildFailed | ChildHalted | ChildEnded | ResumeGroup

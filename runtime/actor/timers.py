@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from runtime.errors import Overloaded
 from runtime.ports import Cancellable, Clock
 
-__all__ = ["Timer", "Timers"]
+__all__ = ["ActorTimer", "Timers"]
 
 
 @dataclass(slots=True, eq=False)
-class Timer:
+class ActorTimer:
     name: str
     message: object
     alarm: Cancellable | None = None
@@ -26,16 +26,16 @@ class Timers:
 
     __slots__ = ("_by_name", "_clock", "_ring")
 
-    def __init__(self, clock: Clock, ring: Callable[[Timer], None]) -> None:
+    def __init__(self, clock: Clock, ring: Callable[[ActorTimer], None]) -> None:
         self._clock = clock
         self._ring = ring
-        self._by_name: dict[str, Timer] = {}
+        self._by_name: dict[str, ActorTimer] = {}
 
     def set(self, name: str, delay_s: float, message: object, *, timers_max: int) -> None:
         self.cancel(name)
         if len(self._by_name) >= timers_max:
             raise Overloaded(f"{timers_max} timers are set already; {name!r} would be one too many")
-        timer = Timer(name, message)
+        timer = ActorTimer(name, message)
         timer.alarm = self._clock.call_later(delay_s, self._ring, timer)
         self._by_name[name] = timer
 
@@ -51,7 +51,7 @@ class Timers:
         for name in tuple(self._by_name):
             self.cancel(name)
 
-    def claim(self, timer: Timer) -> bool:
+    def claim(self, timer: ActorTimer) -> bool:
         """Its message is about to be handled; False when it must not be any more."""
         if self._by_name.get(timer.name) is not timer:
             return False

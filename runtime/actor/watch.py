@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from runtime.actor.mailbox import Mailbox
 from runtime.actor.ref import ActorRef
 
-__all__ = ["Terminated", "Watches"]
+__all__ = ["DeathWatch", "Terminated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,21 +18,21 @@ class Terminated:
     error: BaseException | None = None  # what it failed with; None: it ended normally, or by order
 
 
-class Watches:
+class DeathWatch:
     """One actor's share in the web of watches, in both directions; bounded by the number of actors."""
 
     __slots__ = ("_owner", "_watched", "_watchers")
 
     def __init__(self, owner: Mailbox) -> None:
         self._owner = owner
-        self._watched: dict[Watches, None] = {}
-        self._watchers: dict[Watches, None] = {}
+        self._watched: dict[DeathWatch, None] = {}
+        self._watchers: dict[DeathWatch, None] = {}
 
-    def add(self, other: Watches) -> None:
+    def add(self, other: DeathWatch) -> None:
         self._watched[other] = None
         other._watchers[self] = None
 
-    def remove(self, other: Watches) -> None:
+    def remove(self, other: DeathWatch) -> None:
         self._watched.pop(other, None)
         other._watchers.pop(self, None)
 

@@ -17,7 +17,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from runtime.errors import LinkLost, NobodyListens
+from runtime.errors import LinkLost, PortClosed
 from runtime.mesh.link import GrpcLink
 from runtime.ports import Link
 
@@ -51,7 +51,7 @@ class GrpcTransport:
     async def dial(self, address: str) -> Link:
         """Open a stream to the node at host:port. Returns at once; a failure shows as LinkLost on first use.
 
-        LinkLost is a NobodyListens when the machine says that no process has that port. The call has no deadline,
+        LinkLost is a PortClosed when the machine says that no process has that port. The call has no deadline,
         since a link lives as long as its nodes: the mesh closes one that says no hello, or falls silent.
         """
         channel = grpc.aio.insecure_channel(address, options=self._options)
@@ -122,5 +122,5 @@ class DialledLink(GrpcLink):
             return LinkLost(f"the link to {self._address} has ended")
         details = error.details() or error.code().name
         if _REFUSED in details:
-            return NobodyListens(f"nobody listens on {self._address}")
+            return PortClosed(f"nobody listens on {self._address}")
         return LinkLost(f"the link to {self._address} broke: {details}")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from runtime.errors import DeadlineExceeded, InvalidMessage, LinkLost, NobodyListens, PeerRefused
+from runtime.errors import DeadlineExceeded, InvalidMessage, LinkLost, PeerRefused, PortClosed
 from runtime.mesh.handshake import Identity, dialling_hello
 from runtime.mesh.inbound import Inbound, Receiver, greet
 from runtime.mesh.peer import Peer, PeerAddress, PeerStatus, ask_hello
@@ -169,7 +169,7 @@ async def probe(
     try:
         asker = Identity(identity.cluster, "", "", identity.secret)
         return await ask_hello(link, asker, dialling_hello(asker, ports.ids.new_id()))
-    except (NobodyListens, PeerRefused, InvalidMessage):
+    except (PortClosed, PeerRefused, InvalidMessage):
         return None
     except LinkLost as error:
         raise DeadlineExceeded(f"no telling who is at {address}: {error}") from error

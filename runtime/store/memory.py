@@ -87,13 +87,13 @@ class MemoryStore(BusyNotes):
         rescheduled = [row.id for row in transition.rescheduled]
         needed = [*transition.consumed, *transition.given_up, *rescheduled]
         if len(set(needed)) < len(needed) or any((key, id) not in waiting for id in needed):
-            return Verdict.GONE
+            return Verdict.MAIL_MISSING
         to_run = transition.consumed if transition.actor is None else (*transition.consumed, *rescheduled)
         if any(waiting[key, id].parked for id in to_run):
-            return Verdict.GONE
+            return Verdict.MAIL_MISSING
         written = [(row.conversation, row.id) for row in transition.history]
         if len(set(written)) < len(written) or any(self._is_handled(*key) for key in written):
-            return Verdict.GONE
+            return Verdict.MAIL_MISSING
         mail = transition.mail
         if transition.check_duplicates and (_is_for_two(mail) or any(self._is_known(row) for row in mail)):
             return Verdict.DUPLICATE

@@ -32,11 +32,11 @@ from runtime.store.records import (
     Verdict,
 )
 
-__all__ = ["Outside", "Store"]
+__all__ = ["ExposedStore", "Store"]
 
 
 @runtime_checkable
-class Outside(Protocol):
+class ExposedStore(Protocol):
     """A store that lies where others can damage, replace or move it while it is open, and that watches for this."""
 
     async def failed(self) -> StoreError:
@@ -68,7 +68,7 @@ class Store(Protocol):
 
         A row of mail that waits already, or whose (conversation, id) is in the history, is passed over: what was
         handled, or is refused by a tombstone, never comes back. With `check_duplicates` it makes a DUPLICATE instead.
-        A dead letter never runs: a turn that consumes or reschedules one is GONE (see `Transition`).
+        A dead letter never runs: a turn that consumes or reschedules one is MAIL_MISSING (see `Transition`).
         Raises CommitUnknown when it may or may not have happened. Any other error: nothing was written. A store that
         waits before it writes may top up a `runtime.store.batch.Batch` then; the verdicts are for all that is in it.
         """

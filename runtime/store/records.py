@@ -172,9 +172,8 @@ class Transition:
 class Verdict(StrEnum):
     COMMITTED = "committed"
     CONFLICT = "conflict"  # the actor's row is no longer the expected one; nothing of it was written
-    GONE = (
-        "gone"  # mail to remove or reschedule is not there or parked, or its id is in the history; nothing was written
-    )
+    # Mail to remove or reschedule is not there, or is parked, or its id is in the history. Nothing was written.
+    MAIL_MISSING = "mail_missing"
     DUPLICATE = "duplicate"  # the posted id waits already or was handled; nothing was written
 
 

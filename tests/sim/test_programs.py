@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runtime.durable.turn import guard
-from runtime.durable.turn.sends import Outbox
+from runtime.durable.turn.sends import Sends
 from runtime.durable.turn.turn import Turn
 from runtime.envelope import Envelope
 from runtime.saga import compensation
@@ -89,13 +89,13 @@ def test_an_undo_that_takes_its_do_for_one_that_never_came_is_found(monkeypatch:
 
 
 def test_an_answer_that_dies_as_a_copy_of_a_fault_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    reply, next_id = Outbox._reply, Outbox.next_id
+    reply, next_id = Sends._reply, Sends.next_id
 
-    def without_an_id_of_its_own(self: Outbox, message: object, name: str, body: bytes, *, id: bytes = b"") -> None:
+    def without_an_id_of_its_own(self: Sends, message: object, name: str, body: bytes, *, id: bytes = b"") -> None:
         reply(self, message, name, body)  # type: ignore[arg-type]  # whatever it is, it is handed on
 
-    monkeypatch.setattr(Outbox, "_reply", without_an_id_of_its_own)
-    monkeypatch.setattr(Outbox, "next_id", lambda self, destination, content: next_id(self, destination, b""))
+    monkeypatch.setattr(Sends, "_reply", without_an_id_of_its_own)
+    monkeypatch.setattr(Sends, "next_id", lambda self, destination, content: next_id(self, destination, b""))
     assert found_within(60, "I4", "is STUCK")
 
 

@@ -64,7 +64,7 @@ async def invoke(
         handling.message = None
     _take_back(task, orders)
     timeout_s = behaviour.retries.handler_timeout_s or default_timeout_s
-    run = _Run(ports.clock, timeout_s, handling, delivery.envelope)
+    run = _HandlerTime(ports.clock, timeout_s, handling, delivery.envelope)
     try:
         decision = await _drive(run, context, steps, awaited, delivery.envelope, handling)
     except BaseException as error:
@@ -118,7 +118,7 @@ def _absorb(task: asyncio.Task[Any], orders: int) -> Generator[None, None, None]
             raise
 
 
-class _Run:
+class _HandlerTime:
     """The time that a handler has, from when it first waits; one that never does costs nothing here."""
 
     __slots__ = ("_clock", "_envelope", "_handle", "_handling", "_task", "_timeout_s", "closed", "strikes")
@@ -161,7 +161,7 @@ class _Run:
 
 @types.coroutine
 def _drive(
-    run: _Run, context: Context, steps: Steps, awaited: Any, envelope: Envelope, handling: Handling
+    run: _HandlerTime, context: Context, steps: Steps, awaited: Any, envelope: Envelope, handling: Handling
 ) -> Generator[Any, Any, Decision]:
     """Step through a handler that waits as `await` does, each step in the handler's own context."""
     while True:

@@ -13,12 +13,12 @@ from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.lost import TurnLost
 from runtime.errors import StateTooLarge
 
-__all__ = ["Keeper"]
+__all__ = ["StateKeeper"]
 
 _LARGE = 1 << 16  # bytes that are too many to be written out after each message
 
 
-class Keeper:
+class StateKeeper:
     """Writes the state of one turn into its draft."""
 
     __slots__ = ("_draft", "_state", "is_careful", "is_unkept")

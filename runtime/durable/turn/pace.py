@@ -6,12 +6,12 @@ import asyncio
 
 from runtime.ports import Ports
 
-__all__ = ["Pace"]
+__all__ = ["TurnTime"]
 
 _HOLD_S = 0.01  # for which handlers may keep the loop, and what the last of them takes
 
 
-class Pace:
+class TurnTime:
     """The time of one turn."""
 
     __slots__ = ("_ports", "_rested_s", "_until_s")

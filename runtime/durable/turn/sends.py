@@ -1,6 +1,6 @@
 """From what a handler returned to envelopes: commands to their kind, events to who asked and who subscribed.
 
-Decision.outgoing ──▶ Outbox ──▶ envelopes with ids, in the Draft; nothing is sent before the commit
+Decision.outgoing ──▶ Sends ──▶ envelopes with ids, in the Draft; nothing is sent before the commit
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from runtime.envelope import (
 from runtime.errors import InvalidMessage, MessageTooLarge
 from runtime.protos import durable_pb2
 
-__all__ = ["Outbox", "check_size"]
+__all__ = ["Sends", "check_size"]
 
 
 def check_size(name: str, body: bytes, bytes_max: int) -> None:
@@ -37,7 +37,7 @@ def check_size(name: str, body: bytes, bytes_max: int) -> None:
         )
 
 
-class Outbox:
+class Sends:
     """Collects what the handling of one message sends. Dropped whole when the handler fails."""
 
     __slots__ = (

@@ -23,10 +23,10 @@ from runtime.durable.kind import Kind
 from runtime.durable.turn import elsewhere, guard, invocation
 from runtime.durable.turn.draft import Draft, mail_row, timer_id
 from runtime.durable.turn.invocation import invoke
-from runtime.durable.turn.keeping import Keeper
+from runtime.durable.turn.keeping import StateKeeper
 from runtime.durable.turn.lost import LostRuns, TurnLost
-from runtime.durable.turn.pace import Pace
-from runtime.durable.turn.sends import Outbox
+from runtime.durable.turn.pace import TurnTime
+from runtime.durable.turn.sends import Sends
 from runtime.envelope import Address, Envelope, address_of, decode
 from runtime.errors import FinalError, HandlerTimedOut, InvalidMessage, NotCarried
 from runtime.failpoints import Failpoint
@@ -64,7 +64,7 @@ class Turn:
         self.ran: list[bytes] = []  # whose handlers were called
         self.left: Sequence[Envelope] = ()  # not taken up: the time was over
         self.draft = Draft(kind, address, shard, row, timers, kind.ports.clock.now_s())
-        self._keeper = Keeper(self.draft, state)
+        self._keeper = StateKeeper(self.draft, state)
 
     async def run(self, envelopes: Sequence[Envelope]) -> Draft:
         """Handle messages in order, until one must be retried later, with which those after it wait, or time is over.
@@ -81,7 +81,7 @@ class Turn:
 
     async def _take_some(self, envelopes: Sequence[Envelope]) -> None:
         draft, keeper = self.draft, self._keeper
-        pace = Pace(self._kind.ports, self._kind.limits.turn_s)
+        pace = TurnTime(self._kind.ports, self._kind.limits.turn_s)
         for number, envelope in enumerate(envelopes):
             if envelope.id in draft.consumed or envelope.id in draft.laid_to_rest:
                 continue  # a do that an undo before it in this turn has put to rest
@@ -144,12 +144,12 @@ class Turn:
         self.ran.append(envelope.id)
         while True:
             runs += 1
-            outbox = Outbox(self.draft, envelope)
+            sends = Sends(self.draft, envelope)
             kind.ports.failpoint(_CALLED)
             try:
-                delivery = self._delivery(envelope, message, failed_before, outbox, do_failed)
+                delivery = self._delivery(envelope, message, failed_before, sends, do_failed)
                 decision = await invoke(kind.behaviour, self.state, delivery, kind.ports, kind.limits.handler_timeout_s)
-                outbox.take(decision)
+                sends.take(decision)
                 self._keeper.keep()
             except Exception as error:  # a handler's failure; an order to end is none
                 kind.ports.failpoint(Failpoint.HANDLER_FAILED)
@@ -169,11 +169,11 @@ class Turn:
                     return
             else:
                 kind.ports.failpoint(_RETURNED)
-                self._accept(envelope, decision, outbox, failed_before + runs)
+                self._accept(envelope, decision, sends, failed_before + runs)
                 return
 
     def _delivery(
-        self, envelope: Envelope, message: Message, failed_before: int, outbox: Outbox, do_failed: bool
+        self, envelope: Envelope, message: Message, failed_before: int, sends: Sends, do_failed: bool
     ) -> Delivery:
         draft = self.draft
         return Delivery(
@@ -182,13 +182,13 @@ class Turn:
             draft.now_s,
             failed_before,
             0 if draft.row is None and not draft.history else draft.revision,
-            outbox.next_id,
+            sends.next_id,
             do_failed,
             self._kind.limits.message_bytes_max,
             draft.timers[envelope.timer].first_id if envelope.timer else b"",
         )
 
-    def _accept(self, envelope: Envelope, decision: Decision, outbox: Outbox, attempts: int) -> None:
+    def _accept(self, envelope: Envelope, decision: Decision, sends: Sends, attempts: int) -> None:
         draft = self.draft
         outcome = decision.outcome
         if envelope.timer:
@@ -198,23 +198,23 @@ class Turn:
             draft.change_timers(decision.timers, envelope.id)
         draft.ended = decision.ended
         draft.alarm = decision.alarm or draft.alarm
-        self._close(envelope, outbox, outcome, attempts, decision.note)
+        self._close(envelope, sends, outcome, attempts, decision.note)
 
     def _close(
-        self, envelope: Envelope, outbox: Outbox, outcome: Outcome, attempts: int, error: str = "", fault: str = ""
+        self, envelope: Envelope, sends: Sends, outcome: Outcome, attempts: int, error: str = "", fault: str = ""
     ) -> None:
         """Into the history with the message, and out with what it sent."""
         draft = self.draft
-        outbox.hand_over()
+        sends.hand_over()
         draft.note(
             envelope,
             outcome,
             attempts=attempts,
             error=error,
-            caused=outbox.caused(),
+            caused=sends.caused(),
             consume=not envelope.timer,
         )
-        answer = outbox.client_answer(fault)
+        answer = sends.client_answer(fault)
         if answer is not None:
             draft.answers.append(answer)
 
@@ -269,17 +269,17 @@ class Turn:
         """Park the message where an operator sees it, with the stack, and tell who sent it."""
         draft = self.draft
         draft.failed = True
-        outbox = Outbox(draft, envelope)
-        outbox.fault(error, attempts)
+        sends = Sends(draft, envelope)
+        sends.fault(error, attempts)
         if envelope.timer:
             draft.drop_timer(envelope.timer)
-            self._close(envelope, outbox, Outcome.FAULTED, attempts, error + stack)
+            self._close(envelope, sends, Outcome.FAULTED, attempts, error + stack)
         else:
-            draft.outgoing.extend(outbox.sent)
+            draft.outgoing.extend(sends.sent)
             reason = error + stack or "failed"
             parked = mail_row(envelope, draft.shard, attempts=attempts, parked=reason, parked_at_s=draft.now_s)
             draft.reschedule(parked)
-            answer = outbox.client_answer(error)
+            answer = sends.client_answer(error)
             if answer is not None:
                 draft.answers.append(answer)
         where = address_of(*draft.address)
@@ -304,9 +304,9 @@ class Turn:
         self._lay_to_rest(undo, finding)
         if finding.ruling is guard.Ruling.GIVE_UP_DO:
             return finding
-        outbox = Outbox(draft, undo)
-        outbox.undone(finding.reason)
-        self._close(undo, outbox, Outcome.UNDONE, 0, finding.reason)
+        sends = Sends(draft, undo)
+        sends.undone(finding.reason)
+        self._close(undo, sends, Outcome.UNDONE, 0, finding.reason)
         return finding
 
     async def _finding(self, undo: Envelope) -> guard.Finding:

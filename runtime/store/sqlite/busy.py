@@ -10,10 +10,10 @@ from runtime.store.sqlite.queries import named_queries
 from runtime.store.sqlite.reader import Reader
 from runtime.store.sqlite.writer import Writer
 
-__all__ = ["BusyNotes"]
+__all__ = ["BusyTable"]
 
 
-class BusyNotes:
+class BusyTable:
     """That part of the store (see `Store.tell_busy`)."""
 
     _reader: Reader

@@ -1,6 +1,6 @@
 """Writes a batch of transitions inside a transaction that someone else begins and ends.
 
-Plan.of(batch)          on the event loop, before any lock is held: rows flattened into parameters
+CommitPlan.of(batch)          on the event loop, before any lock is held: rows flattened into parameters
 write(connection, plan) on the writer's thread: all at once, in a few statements
   └─ a count is off ──▶ undone, and the batch is halved until each culprit stands alone with its own verdict
 """
@@ -26,7 +26,7 @@ from runtime.store.sqlite.statements import (
     UPDATE_ACTORS,
 )
 
-__all__ = ["Plan", "encodable", "is_there", "write"]
+__all__ = ["CommitPlan", "encodable", "is_there", "write"]
 
 _actor_values = attrgetter(
     "kind",
@@ -78,7 +78,7 @@ _Slot = tuple[str, int, str, bytes]  # where a message waits: kind, shard, key, 
 
 
 @dataclass(slots=True)
-class Plan:
+class CommitPlan:
     """A batch as parameters of statements, each list flat.
 
     `apart` says that no transition touches what another one does, so that all of them at once leave the same rows as
@@ -98,7 +98,7 @@ class Plan:
     footprint: _Footprint = field(default_factory=lambda: _Footprint())
 
     @classmethod
-    def of(cls, batch: Sequence[Transition]) -> Plan:
+    def of(cls, batch: Sequence[Transition]) -> CommitPlan:
         plan = cls(batch)
         plan.add(batch)
         return plan
@@ -173,7 +173,7 @@ class _Footprint:
         return not any((row.conversation, row.id) in handled for row in self.posted.values())
 
 
-def write(connection: apsw.Connection, plan: Plan) -> list[Verdict]:
+def write(connection: apsw.Connection, plan: CommitPlan) -> list[Verdict]:
     """Write what can be written; one verdict per transition. Needs a transaction just begun, and leaves it open.
 
     First without any savepoint, since one makes SQLite keep a copy of every page that is touched, in a file of its
@@ -190,13 +190,13 @@ def write(connection: apsw.Connection, plan: Plan) -> list[Verdict]:
     return _write_halves(connection, plan)
 
 
-def _write_halves(connection: apsw.Connection, plan: Plan) -> list[Verdict]:
+def _write_halves(connection: apsw.Connection, plan: CommitPlan) -> list[Verdict]:
     middle = len(plan.batch) // 2
     first, second = plan.batch[:middle], plan.batch[middle:]
-    return [*_write_part(connection, Plan.of(first)), *_write_part(connection, Plan.of(second))]
+    return [*_write_part(connection, CommitPlan.of(first)), *_write_part(connection, CommitPlan.of(second))]
 
 
-def _write_part(connection: apsw.Connection, plan: Plan) -> list[Verdict]:
+def _write_part(connection: apsw.Connection, plan: CommitPlan) -> list[Verdict]:
     """Part of a batch, under savepoints: what must not be written is taken back without its neighbours."""
     if len(plan.batch) == 1:
         return [_write_alone(connection, plan)]
@@ -210,7 +210,7 @@ def _write_part(connection: apsw.Connection, plan: Plan) -> list[Verdict]:
     return _write_halves(connection, plan)
 
 
-def _write_alone(connection: apsw.Connection, plan: Plan) -> Verdict:
+def _write_alone(connection: apsw.Connection, plan: CommitPlan) -> Verdict:
     connection.execute("savepoint one")
     verdict = _verdict(connection, plan)
     if verdict is not Verdict.COMMITTED:
@@ -219,16 +219,16 @@ def _write_alone(connection: apsw.Connection, plan: Plan) -> Verdict:
     return verdict
 
 
-def _verdict(connection: apsw.Connection, plan: Plan) -> Verdict:
+def _verdict(connection: apsw.Connection, plan: CommitPlan) -> Verdict:
     """Write everything; COMMITTED if all of it was as expected. For one transition it says what was not."""
     if not (UPDATE_ACTORS.run(connection, plan.updated) and INSERT_ACTORS.run(connection, plan.inserted)):
         return Verdict.CONFLICT
     if not (CONSUME_MAIL.run(connection, plan.consumed) and DELETE_MAIL.run(connection, plan.given_up)):
-        return Verdict.GONE
+        return Verdict.MAIL_MISSING
     if not RESCHEDULE_MAIL.run(connection, plan.rescheduled):
-        return Verdict.GONE
+        return Verdict.MAIL_MISSING
     if not INSERT_HISTORY.run(connection, plan.history):
-        return Verdict.GONE
+        return Verdict.MAIL_MISSING
     # Mail that is passed over is as it should be, unless a post wants to know.
     if not INSERT_MAIL.run(connection, plan.mail) and plan.checks_duplicates:
         return Verdict.DUPLICATE

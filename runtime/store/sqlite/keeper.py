@@ -21,14 +21,14 @@ from runtime.store.sqlite.reader import Reader
 from runtime.store.sqlite.watch import FileWatch
 from runtime.store.sqlite.writer import Writer
 
-__all__ = ["LOG_BYTES_LONG", "Keeper"]
+__all__ = ["LOG_BYTES_LONG", "FileKeeper"]
 
 _LOOK_S = 1.0
 _CHECKED_BYTES_MAX = 268_435_456  # about two seconds of a start; a larger file is not checked as a whole
 LOG_BYTES_LONG = 67_108_864  # four times what a commit moves into the file
 
 
-class Keeper:
+class FileKeeper:
     """`log_bytes_long` is the length of the log that is reported; again each time it has doubled since."""
 
     def __init__(

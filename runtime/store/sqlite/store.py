@@ -29,10 +29,10 @@ from runtime.store.records import (
     Transition,
     Verdict,
 )
-from runtime.store.sqlite.busy import BusyNotes
-from runtime.store.sqlite.commit import Plan, encodable, is_there, write
+from runtime.store.sqlite.busy import BusyTable
+from runtime.store.sqlite.commit import CommitPlan, encodable, is_there, write
 from runtime.store.sqlite.connection import CHECKPOINT_PAGES, log_bytes, translated
-from runtime.store.sqlite.keeper import LOG_BYTES_LONG, Keeper
+from runtime.store.sqlite.keeper import LOG_BYTES_LONG, FileKeeper
 from runtime.store.sqlite.purge import forget, old_conversations
 from runtime.store.sqlite.queries import named_queries, schema_steps
 from runtime.store.sqlite.reader import Reader
@@ -50,7 +50,7 @@ _GIVE_UP_S = 0.5  # for a store that could not be opened to be let go of, before
 _NEAR_ROWS_MAX = 32  # read right on the event loop up to here: about a third of a millisecond
 
 
-class SqliteStore(BusyNotes):
+class SqliteStore(BusyTable):
     """One file, shared by the nodes of one machine. `path` is absolute or relative to the working directory.
 
     `wait_s` bounds how long a call waits for other processes before it raises StoreBusy. `vfs` names a registered
@@ -87,7 +87,7 @@ class SqliteStore(BusyNotes):
         self._members = Reader(self._path, ports, wait_s=wait_s, vfs=vfs, watch=self._watch, view=view, of="members")
         self._view = view
         self._vfs = vfs
-        self._keeper = Keeper(
+        self._keeper = FileKeeper(
             self._path, ports, self._reader, self._writer, self._watch, vfs=vfs, log_bytes_long=log_bytes_long
         )
         self._marks = Marks("", "")
@@ -138,7 +138,7 @@ class SqliteStore(BusyNotes):
     async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
         if not batch:
             return []
-        plan = Plan.of(batch)
+        plan = CommitPlan.of(batch)
 
         def work(connection: apsw.Connection) -> list[Verdict]:
             if isinstance(batch, Batch):
@@ -149,7 +149,7 @@ class SqliteStore(BusyNotes):
             return await self._writer.transact(work)
         except UnicodeEncodeError:
             # The text of somebody's exception, say, with half a surrogate pair: kept with that spelt out.
-            spelt_out = Plan.of([encodable(transition) for transition in batch])
+            spelt_out = CommitPlan.of([encodable(transition) for transition in batch])
             return await self._writer.transact(lambda connection: write(connection, spelt_out))
 
     async def settle(self, batch: Sequence[Transition]) -> list[bool]:

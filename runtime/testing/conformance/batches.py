@@ -48,7 +48,7 @@ class BatchConformance(ConformanceBase):
             assert verdicts == [
                 Verdict.COMMITTED,
                 Verdict.CONFLICT,
-                Verdict.GONE,
+                Verdict.MAIL_MISSING,
                 Verdict.DUPLICATE,
                 Verdict.COMMITTED,
                 Verdict.COMMITTED,
@@ -99,7 +99,7 @@ class BatchConformance(ConformanceBase):
             await self.commit(store, post(mail_row(1), check_duplicates=False), tombstone)
             assert await store.waiting_for(("billing", "a"), SHARD, limit=9) == [mail_row(1)]
             # It can't be handled any more, only removed.
-            assert await self.one(store, turn(1)) is Verdict.GONE
+            assert await self.one(store, turn(1)) is Verdict.MAIL_MISSING
             await self.commit(store, Transition(address=("billing", "a"), shard=SHARD, consumed=(id_of(1),)))
             assert await store.waiting_for(("billing", "a"), SHARD, limit=9) == []
 

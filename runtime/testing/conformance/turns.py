@@ -95,7 +95,7 @@ class TurnConformance(ConformanceBase):
             known = post(mail_row(9, "b"), mail_row(2))
             attempts = [lost_race, nothing_there, handled_already, known]
             verdicts = [await self.one(store, attempt) for attempt in attempts]
-            assert verdicts == [Verdict.CONFLICT, Verdict.GONE, Verdict.GONE, Verdict.DUPLICATE]
+            assert verdicts == [Verdict.CONFLICT, Verdict.MAIL_MISSING, Verdict.MAIL_MISSING, Verdict.DUPLICATE]
             assert await self._everything(store) == before
 
     @staticmethod
@@ -183,10 +183,10 @@ class TurnConformance(ConformanceBase):
         async with self.store() as store:
             await self.commit(store, post(mail_row(1)), turn(1))
             [row] = await store.load([("billing", "a")])
-            assert await self.one(store, turn(1, start=row, mail=[mail_row(5, "b")])) is Verdict.GONE
+            assert await self.one(store, turn(1, start=row, mail=[mail_row(5, "b")])) is Verdict.MAIL_MISSING
             # Even without its mail: what is in the history was handled.
             copy = replace(turn(1, start=row), consumed=())
-            assert await self.one(store, copy) is Verdict.GONE
+            assert await self.one(store, copy) is Verdict.MAIL_MISSING
 
     async def test_s40_one_id_waits_once(self) -> None:
         async with self.store() as store:
@@ -257,9 +257,9 @@ class TurnConformance(ConformanceBase):
         async with self.store() as store:
             await self.commit(store, post(mail_row(1)))
             both = Transition(address=("billing", "a"), shard=SHARD, rescheduled=(mail_row(1, attempts=1), mail_row(2)))
-            assert await self.one(store, both) is Verdict.GONE
+            assert await self.one(store, both) is Verdict.MAIL_MISSING
             twice = replace(both, rescheduled=(mail_row(1, attempts=1), mail_row(1, attempts=2)))
-            assert await self.one(store, twice) is Verdict.GONE
+            assert await self.one(store, twice) is Verdict.MAIL_MISSING
             assert await store.waiting_for(("billing", "a"), SHARD, limit=9) == [mail_row(1)]
 
     async def test_a_dead_letter_is_not_consumed_by_a_turn_whatever_else_is_in_it(self) -> None:
@@ -268,13 +268,13 @@ class TurnConformance(ConformanceBase):
             await self.commit(store, post(parked), post(mail_row(2)))
             late_copy = turn(1, mail=[mail_row(5, "b")])
             both = replace(turn(2), consumed=(id_of(2), id_of(1)))
-            assert [await self.one(store, one) for one in (late_copy, both)] == [Verdict.GONE] * 2
-            assert await self.one(store, replace(late_copy, actor=None, expected=None)) is Verdict.GONE
+            assert [await self.one(store, one) for one in (late_copy, both)] == [Verdict.MAIL_MISSING] * 2
+            assert await self.one(store, replace(late_copy, actor=None, expected=None)) is Verdict.MAIL_MISSING
             assert await store.waiting_for(("billing", "a"), SHARD, limit=9) == [parked, mail_row(2)]
             assert await store.waiting_for(("billing", "b"), SHARD, limit=9) == []
             # Among turns of others it is the only one that is refused.
             batch = [late_copy, turn(2)]
-            assert await store.commit(batch) == [Verdict.GONE, Verdict.COMMITTED]
+            assert await store.commit(batch) == [Verdict.MAIL_MISSING, Verdict.COMMITTED]
 
     async def test_a_turn_does_not_set_a_dead_letter_free_and_an_operator_does(self) -> None:
         async with self.store() as store:
@@ -283,7 +283,7 @@ class TurnConformance(ConformanceBase):
             await self.commit(store, post(parked))
             retried = replace(turn(1), consumed=(), history=(), rescheduled=(free,))
             parked_again = replace(retried, rescheduled=(mail_row(1, attempts=9, parked="boom again"),))
-            assert [await self.one(store, one) for one in (retried, parked_again)] == [Verdict.GONE] * 2
+            assert [await self.one(store, one) for one in (retried, parked_again)] == [Verdict.MAIL_MISSING] * 2
             assert await store.waiting_for(("billing", "a"), SHARD, limit=9) == [parked]
             replayed = Transition(address=("billing", "a"), shard=SHARD, rescheduled=(free,))
             assert await store.commit([replayed, turn(1)]) == [Verdict.COMMITTED] * 2
@@ -297,24 +297,24 @@ class TurnConformance(ConformanceBase):
             assert await store.waiting_for(("billing", "a"), SHARD, limit=9) == []
             [row] = await store.load([("billing", "a")])
             again = replace(turn(4, start=row), consumed=(), given_up=(id_of(1),))
-            assert await self.one(store, again) is Verdict.GONE
+            assert await self.one(store, again) is Verdict.MAIL_MISSING
             await self.commit(store, post(mail_row(5)))
             twice = replace(turn(5, start=row), given_up=(id_of(5),))
-            assert await self.one(store, twice) is Verdict.GONE
+            assert await self.one(store, twice) is Verdict.MAIL_MISSING
 
     async def test_mail_is_consumed_once_even_within_one_turn(self) -> None:
         async with self.store() as store:
             await self.commit(store, post(mail_row(1)))
             twice = replace(turn(1), consumed=(id_of(1), id_of(1)))
-            assert await self.one(store, twice) is Verdict.GONE
+            assert await self.one(store, twice) is Verdict.MAIL_MISSING
             handled_twice = replace(turn(1), history=turn(1).history * 2)
-            assert await self.one(store, handled_twice) is Verdict.GONE
+            assert await self.one(store, handled_twice) is Verdict.MAIL_MISSING
             await self.commit(store, turn(1))
 
     async def test_mail_of_another_actor_cannot_be_consumed(self) -> None:
         async with self.store() as store:
             await self.commit(store, post(mail_row(1, "b")))
-            assert await self.one(store, turn(1, "a")) is Verdict.GONE
+            assert await self.one(store, turn(1, "a")) is Verdict.MAIL_MISSING
 
     async def test_a_lost_race_is_a_conflict_whatever_else_is_wrong(self) -> None:
         async with self.store() as store:

@@ -62,7 +62,7 @@ _FAULTS = (
     "stream torn",
     "two of one name",
 )
-_VERDICTS = ("COMMITTED", "CONFLICT", "GONE", "HANDLED", "UNDONE")
+_VERDICTS = ("COMMITTED", "CONFLICT", "MAIL_MISSING", "HANDLED", "UNDONE")
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Callable
 from contextvars import Context
 
-from runtime.errors import AddressInUse, LinkLost, NobodyListens
+from runtime.errors import AddressInUse, LinkLost, PortClosed
 from runtime.ports import Accept, Link, Tasks
 from runtime.testing.simulation.dice import Dice
 from runtime.testing.simulation.link import Lane, SimLink, Wire
@@ -71,7 +71,7 @@ class SimNetwork:
         if target in self._dark:
             return link
         if listener is None:
-            self.later(0.0, link.fail, NobodyListens(f"nobody listens on {target}"))
+            self.later(0.0, link.fail, PortClosed(f"nobody listens on {target}"))
             return link
         if (source, target) in self._cut:
             self.later(0.0, link.fail, LinkLost(f"{target} cannot be reached from {source}"))

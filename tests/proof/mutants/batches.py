@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runtime.store.sqlite import commit
-from runtime.store.sqlite.commit import Plan
+from runtime.store.sqlite.commit import CommitPlan
 from runtime.store.sqlite.statements import ManyRows
 from tests.proof.mutants.mutant import Edit, Mutant
 
@@ -67,7 +67,7 @@ BATCHED = (
     Mutant(
         "last-post-decides",
         "Whether copies are minded in a batch is said by its last transition.",
-        (Edit(Plan._add, "self.checks_duplicates |= ", "self.checks_duplicates = "),),
+        (Edit(CommitPlan._add, "self.checks_duplicates |= ", "self.checks_duplicates = "),),
         workload="batches",
     ),
     Mutant(

@@ -9,7 +9,7 @@ from runtime.durable.residence.residents import Activations
 from runtime.durable.residence.throttle import Throttle
 from runtime.durable.turn import guard
 from runtime.durable.turn.draft import Draft
-from runtime.durable.turn.sends import Outbox
+from runtime.durable.turn.sends import Sends
 from runtime.durable.turn.turn import Turn
 from runtime.saga.instance import Instance
 from runtime.store.memory import MemoryStore
@@ -173,7 +173,7 @@ TURNS = (
         "The id of a message is made from its cause alone.",
         (
             Edit(
-                Outbox.next_id,
+                Sends.next_id,
                 "message_id(self._cause.sent_at_s, self._cause.id, self._position, destination, content)",
                 "message_id(self._cause.sent_at_s, self._cause.id, 0, '')",
             ),
@@ -183,31 +183,31 @@ TURNS = (
         "one-id-for-two-messages",
         "Two messages of one turn to the same actor get the same id, as two parallel steps of one saga may send.",
         (
-            Edit(Outbox.next_id, "self._position += 1", "pass"),
-            Edit(Outbox.next_id, "destination, content)", "destination)"),
+            Edit(Sends.next_id, "self._position += 1", "pass"),
+            Edit(Sends.next_id, "destination, content)", "destination)"),
         ),
         workload="random",
     ),
     Mutant(
         "one-id-for-two-contents",
         "A handler that runs again, and decides otherwise, gives what it sends the id of what it sent before.",
-        (Edit(Outbox.next_id, "destination, content)", "destination)"),),
+        (Edit(Sends.next_id, "destination, content)", "destination)"),),
         workload="failover",
     ),
     Mutant(
         "fault-and-answer-share-an-id",
         "What a replayed command answers has the id of the fault that told of its failure, and dies as a copy of it.",
         (
-            Edit(Outbox.fault, "id = message_id(", "_ = message_id("),
-            Edit(Outbox.fault, "fault.SerializeToString(), id=id)", "fault.SerializeToString())"),
-            Edit(Outbox.next_id, "destination, content)", "destination)"),
+            Edit(Sends.fault, "id = message_id(", "_ = message_id("),
+            Edit(Sends.fault, "fault.SerializeToString(), id=id)", "fault.SerializeToString())"),
+            Edit(Sends.next_id, "destination, content)", "destination)"),
         ),
         workload="random",
     ),
     Mutant(
         "first-turn-in-another-conversation",
         "What a saga sends in its first turn is of the conversation of whoever's message it handles.",
-        (Edit(Outbox.__init__, "draft.own_conversation(cause) if process else", "cause.conversation if process else"),),
+        (Edit(Sends.__init__, "draft.own_conversation(cause) if process else", "cause.conversation if process else"),),
         workload="random",
     ),
     Mutant(
@@ -215,7 +215,7 @@ TURNS = (
         "Each subscriber is sent an event twice, under two ids.",
         (
             Edit(
-                Outbox._event,
+                Sends._event,
                 "self._add(contract.name, body, one.kind, key, process=one.process)",
                 "self._add(contract.name, body, one.kind, key, process=one.process)\n"
                 "        self._add(contract.name, body, one.kind, key, process=one.process)",
@@ -282,7 +282,7 @@ TURNS = (
     Mutant(
         "faults-not-told",
         "The sender of a command that was given up on is not told.",
-        (Edit(Turn._give_up, "outbox.fault(error, attempts)", "pass"),),
+        (Edit(Turn._give_up, "sends.fault(error, attempts)", "pass"),),
         workload="random",
     ),
     Mutant(

@@ -7,7 +7,7 @@ import pytest
 from runtime.actor.dead_letters import Reason
 from runtime.actor.ref import Recipient
 from runtime.actor.supervision import ActorOptions
-from runtime.errors import ActorStopped, DeadlineExceeded, HandlerFailed, Overloaded
+from runtime.errors import ActorStopped, AskFailed, DeadlineExceeded, Overloaded
 from tests.unit.actor.stage import BOOM, Await, Boom, Do, Stage
 
 
@@ -62,7 +62,7 @@ async def test_reply_to_a_message_nobody_asked_is_refused(stage: Stage) -> None:
 
 async def test_a_failing_handler_fails_the_question_with_its_exception(stage: Stage) -> None:
     ref = stage.spawn("a")
-    with pytest.raises(HandlerFailed, match="stage/a failed") as caught:
+    with pytest.raises(AskFailed, match="stage/a failed") as caught:
         await ref.ask(BOOM, timeout_s=1.0)
     assert isinstance(caught.value.__cause__, Boom)
 

@@ -11,7 +11,7 @@ from runtime.actor.actor import BatchActor
 from runtime.actor.context import Context
 from runtime.actor.ref import ActorRef
 from runtime.actor.supervision import ActorOptions
-from runtime.errors import HandlerFailed, InvalidMessage, Overloaded
+from runtime.errors import AskFailed, InvalidMessage, Overloaded
 from runtime.testing.clock import VirtualLoop
 from tests.unit.actor.stage import BOOM, Boom, Do, NotingBatches, Stage
 
@@ -100,7 +100,7 @@ async def test_a_message_whose_handler_fails_after_stashing_it_does_not_come_bac
 async def test_a_full_stash_refuses(stage: Stage) -> None:
     ref = stage.spawn("a", ActorOptions(stash_max=1))
     ref.try_tell(Do(lambda own: own.stash()))
-    with pytest.raises(HandlerFailed) as caught:
+    with pytest.raises(AskFailed) as caught:
         await ref.ask(Do(lambda own: own.stash()), timeout_s=1.0)
     assert isinstance(caught.value.__cause__, Overloaded)
 
@@ -114,7 +114,7 @@ async def test_there_is_nothing_to_stash_outside_a_handler(stage: Stage) -> None
 async def test_a_batch_cannot_be_stashed_or_forwarded(stage: Stage) -> None:
     batches: list[list[object]] = []
     ref = stage.system.spawn(lambda: NotingBatches(batches), "a")
-    with pytest.raises(HandlerFailed) as caught:
+    with pytest.raises(AskFailed) as caught:
         await ref.ask(Do(lambda own: own.forward(ref)), timeout_s=1.0)
     assert isinstance(caught.value.__cause__, InvalidMessage)
 

@@ -13,7 +13,7 @@ from runtime.actor.context import Context
 from runtime.actor.dead_letters import Reason
 from runtime.actor.system import ActorSystem
 from runtime.adapters import system_ports
-from runtime.errors import HandlerFailed
+from runtime.errors import AskFailed
 from runtime.testing.clock import VirtualLoop
 from tests.unit.actor.stage import Await, Do, Noting, Stage
 
@@ -197,7 +197,7 @@ async def test_an_actor_goes_on_after_its_handlers_task_was_cancelled_from_outsi
     ref.try_tell("next")
     assert tasks[0] is not None
     tasks[0].cancel()
-    with pytest.raises(HandlerFailed):
+    with pytest.raises(AskFailed):
         await asking
     await stage.pass_s(1.0)
     assert stage.taken() == ["a+", "a next"]

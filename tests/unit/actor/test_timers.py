@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from runtime.actor.supervision import ActorOptions
-from runtime.errors import ActorStopped, HandlerFailed, Overloaded
+from runtime.errors import ActorStopped, AskFailed, Overloaded
 from tests.unit.actor.stage import BOOM, Do, NotingBatches, Stage
 
 
@@ -115,6 +115,6 @@ async def test_a_stopped_actor_gets_no_timer(stage: Stage) -> None:
 async def test_the_number_of_timers_is_bounded(stage: Stage) -> None:
     ref = stage.spawn("a", ActorOptions(timers_max=1))
     ref.try_tell(Do(lambda own: own.set_timer("one", 1.0, "one")))
-    with pytest.raises(HandlerFailed) as caught:
+    with pytest.raises(AskFailed) as caught:
         await ref.ask(Do(lambda own: own.set_timer("two", 1.0, "two")), timeout_s=1.0)
     assert isinstance(caught.value.__cause__, Overloaded)

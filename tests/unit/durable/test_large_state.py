@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from protos.billing_pb2 import BillState
 from runtime.durable.behaviour import Decision, Delivery
 from runtime.durable.kind import Limits
-from runtime.durable.turn.keeping import Keeper
+from runtime.durable.turn.keeping import StateKeeper
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till
 
@@ -36,16 +36,16 @@ class HoardingTill(Till):
 def written(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """A note of each time that a state was written out."""
     notes: list[bytes] = []
-    keep = Keeper.keep
+    keep = StateKeeper.keep
 
-    def noting(self: Keeper) -> None:
+    def noting(self: StateKeeper) -> None:
         try:
             keep(self)
         finally:
             if not self.is_unkept:
                 notes.append(b"")
 
-    monkeypatch.setattr(Keeper, "keep", noting)
+    monkeypatch.setattr(StateKeeper, "keep", noting)
     return notes
 
 

@@ -58,7 +58,7 @@ async def test_s37_a_copy_of_a_handled_message_has_no_second_effect() -> None:
     bench = await Bench.open()
     command = bill(1)
     await bench.run(command)
-    assert await bench.commit(await bench.turn(command)) is Verdict.GONE
+    assert await bench.commit(await bench.turn(command)) is Verdict.MAIL_MISSING
     assert (await stored(bench)).charges == 1
 
 
@@ -206,7 +206,7 @@ async def test_s68_s69_an_undo_without_its_do_does_nothing_and_refuses_the_late_
     assert [one.type for one in turn.draft.outgoing] == ["amends.Undone"]
     assert (await stored(bench)).refunds == 0
     late = await bench.turn(do)
-    assert await bench.commit(late) is Verdict.GONE
+    assert await bench.commit(late) is Verdict.MAIL_MISSING
     assert (await stored(bench)).charges == 0
 
 

@@ -86,7 +86,7 @@ async def test_a_copy_of_one_before_that_comes_late_does_not_run() -> None:
     await bench.post(first)
     await bench.run(again(3, do, first))
     turn = await bench.turn(first)
-    assert await bench.commit(turn) is Verdict.GONE
+    assert await bench.commit(turn) is Verdict.MAIL_MISSING
     assert await refunds(bench) == 1
 
 

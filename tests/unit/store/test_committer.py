@@ -78,7 +78,7 @@ async def test_each_transition_is_told_its_own_verdict() -> None:
     for transition in (post(mail_row(1)), post(mail_row(1)), turn(1), turn(1), turn(2, "b")):
         world.committer.submit(transition, told.append)
     await world.committer.close()
-    assert told == ["committed", "duplicate", "committed", "conflict", "gone"]
+    assert told == ["committed", "duplicate", "committed", "conflict", "mail_missing"]
 
 
 async def test_nothing_is_told_before_submit_returns() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from runtime.adapters import ignore
-from runtime.errors import CommitUnknown, LinkLost, NobodyListens, StoreBusy
+from runtime.errors import CommitUnknown, LinkLost, PortClosed, StoreBusy
 from runtime.ports import Link, SteadyClock
 from runtime.store.records import MailRow, Transition, Verdict
 from runtime.testing.simulation.database import Database
@@ -261,7 +261,7 @@ def test_a_torn_stream_is_lost_on_both_sides_and_a_dark_machine_says_nothing() -
         await asyncio.sleep(100.0)
         assert not waits.done()
         refused = await network.transport("a").dial("c")
-        with pytest.raises(NobodyListens):
+        with pytest.raises(PortClosed):
             await refused.receive()
 
     run(scenario)
