@@ -56,7 +56,7 @@ class Sink(Actor):
             self.done.set_result(None)
 
 
-class Player(Actor):
+class PingPong(Actor):
     """Returns the ball until it has been hit often enough."""
 
     __slots__ = ("done", "left", "other")
@@ -114,7 +114,7 @@ async def ping_pong_per_s(system: ActorSystem) -> float:
 
 
 def serve(system: ActorSystem, index: int, done: asyncio.Future[None]) -> ActorRef:
-    left, right = Player(ROUND_TRIPS, done), Player(ROUND_TRIPS, done)
+    left, right = PingPong(ROUND_TRIPS, done), PingPong(ROUND_TRIPS, done)
     right.other = system.spawn(lambda: left, f"left-{index}")
     left.other = system.spawn(lambda: right, f"right-{index}")
     return right.other

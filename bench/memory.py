@@ -11,7 +11,7 @@ from typing import Any
 import click
 import uvloop
 
-from bench.shop import NODES, Orders, client_of, load, machine, open_nodes, restock, rss_mib
+from bench.shop import NODES, BenchOrders, client_of, load, machine, open_nodes, restock, rss_mib
 from protos.sales_pb2 import ORCHESTRATION
 
 __all__ = ["main"]
@@ -40,7 +40,7 @@ async def measure(orders: int, nodes: int, concurrency: int, *, quiet: bool) -> 
             await restock(client, ["sku-0"], orders)
             for look in range(_LOOKS + 1):
                 if look:
-                    part = Orders(f"part-{look}", orders // _LOOKS, ("sku-0",), ORCHESTRATION)
+                    part = BenchOrders(f"part-{look}", orders // _LOOKS, ("sku-0",), ORCHESTRATION)
                     await load(client, part, concurrency)
                 looks.append({"orders": look * (orders // _LOOKS), "rss_mib": rss_mib(harness)})
                 if not quiet:

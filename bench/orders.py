@@ -15,7 +15,7 @@ from typing import Any
 import click
 import uvloop
 
-from bench.shop import NODES, Orders, client_of, cpu_s, load, machine, open_nodes, percentile, restock, rss_mib
+from bench.shop import NODES, BenchOrders, client_of, cpu_s, load, machine, open_nodes, percentile, restock, rss_mib
 from protos.sales_pb2 import Flow
 from runtime.testing.processes.harness import Harness
 
@@ -23,7 +23,7 @@ __all__ = ["main"]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BenchPlan:
     """What is asked for on the command line."""
 
     nodes: int
@@ -47,7 +47,7 @@ class Plan:
 @click.option("--setting", "settings", multiple=True, metavar="NAME=VALUE", help="Of every node.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def main(nodes: str, settings: tuple[str, ...], as_json: bool, **rest: Any) -> None:
-    plan = Plan(nodes=int(nodes), settings=dict(text.split("=", 1) for text in settings), **rest)
+    plan = BenchPlan(nodes=int(nodes), settings=dict(text.split("=", 1) for text in settings), **rest)
     figures = uvloop.run(measure(plan))
     if as_json:
         print(json.dumps(figures))
@@ -55,11 +55,11 @@ def main(nodes: str, settings: tuple[str, ...], as_json: bool, **rest: Any) -> N
         show(plan, figures)
 
 
-async def measure(plan: Plan) -> dict[str, Any]:
+async def measure(plan: BenchPlan) -> dict[str, Any]:
     """Run the plan once, on a fresh store."""
     before = machine()
     skus = tuple(f"sku-{number}" for number in range(plan.skus))
-    measured = Orders("order", plan.orders, skus, Flow.Value(plan.flow.upper()))
+    measured = BenchOrders("order", plan.orders, skus, Flow.Value(plan.flow.upper()))
     warm_up = replace(measured, prefix="warm", count=plan.warm_up)
     async with open_nodes(NODES[plan.nodes], plan.settings) as harness:
         first = next(iter(harness.nodes.values()))
@@ -99,7 +99,7 @@ async def committed(harness: Harness) -> tuple[int, int]:
     return commits, transitions
 
 
-def show(plan: Plan, figures: dict[str, Any]) -> None:
+def show(plan: BenchPlan, figures: dict[str, Any]) -> None:
     word = "node" if plan.nodes == 1 else "nodes"
     print(f"{plan.orders} orders by {plan.flow}, {plan.concurrency} at a time, {plan.nodes} {word}, SQLite FULL")
     print(f"  {figures['sagas_per_s']:10,.0f} sagas/s     p50 {figures['p50_ms']} ms, p99 {figures['p99_ms']} ms")

@@ -26,8 +26,8 @@ from runtime.testing.processes.harness import Harness
 
 __all__ = [
     "NODES",
+    "BenchOrders",
     "Client",
-    "Orders",
     "client_of",
     "cpu_s",
     "load",
@@ -70,7 +70,7 @@ async def client_of(address: str) -> AsyncIterator[Client]:
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class BenchOrders:
     """Orders to place: each of one unit, over these SKUs in turn."""
 
     prefix: str
@@ -96,7 +96,7 @@ async def restock(client: Client, skus: Sequence[str], units: int) -> None:
         await client.Restock(RestockRequest(sku=sku, quantity=units, request_id="bench"), timeout=_CALL_S)
 
 
-async def load(client: Client, orders: Orders, concurrency: int) -> list[float]:
+async def load(client: Client, orders: BenchOrders, concurrency: int) -> list[float]:
     """Place orders, `concurrency` at a time, each until it is ready to ship; seconds that each took, sorted."""
     requests = orders.requests()
     took_s: list[float] = []

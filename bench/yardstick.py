@@ -58,7 +58,7 @@ _TABLES = """
 
 
 @dataclass(slots=True)
-class Step:
+class BareStep:
     """One transaction: what is taken from the mail, the actor's state after it, what it sends."""
 
     taken: bytes
@@ -67,19 +67,19 @@ class Step:
     done: asyncio.Future[None]
 
 
-class Journal:
+class BareJournal:
     """Writes steps from a thread of its own, all that are ready in one transaction."""
 
     def __init__(self, folder: Path) -> None:
         self._loop = asyncio.get_running_loop()
-        self._steps: queue.SimpleQueue[Step] = queue.SimpleQueue()
+        self._steps: queue.SimpleQueue[BareStep] = queue.SimpleQueue()
         self._lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR)
         self._database = apsw.Connection(str(folder / "yardstick.db"))
         self._database.execute("pragma synchronous=full")
         threading.Thread(target=self._run, daemon=True).start()
 
     async def write(self, taken: bytes, actor: tuple[str, str] | None, sent: Envelope | None) -> None:
-        step = Step(taken, actor, sent, self._loop.create_future())
+        step = BareStep(taken, actor, sent, self._loop.create_future())
         self._steps.put(step)
         await step.done
 
@@ -93,7 +93,7 @@ class Journal:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
             self._loop.call_soon_threadsafe(self._tell, steps)
 
-    def _commit(self, steps: Sequence[Step]) -> None:
+    def _commit(self, steps: Sequence[BareStep]) -> None:
         execute = self._database.executemany
         taken = [(step.taken,) for step in steps if step.taken]
         sent = [step.sent for step in steps if step.sent is not None]
@@ -110,18 +110,18 @@ class Journal:
         self._database.execute("commit")
 
     @staticmethod
-    def _tell(steps: Sequence[Step]) -> None:
+    def _tell(steps: Sequence[BareStep]) -> None:
         for step in steps:
             step.done.set_result(None)
 
 
-class Process:
+class BareProcess:
     """One of the processes; hosts some kinds, and sends what is for others over a stream to each."""
 
     def __init__(self, kinds: Sequence[str], folder: Path) -> None:
         self._kinds = frozenset(kinds)
         self._folder = folder
-        self._journal = Journal(folder)
+        self._journal = BareJournal(folder)
         self._outboxes: dict[str, asyncio.Queue[bytes]] = {}
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -177,7 +177,7 @@ class Process:
 
 
 async def _serve(kinds: Sequence[str], folder: Path) -> None:
-    process = Process(kinds, folder)
+    process = BareProcess(kinds, folder)
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     handlers: dict[str, Any] = {
         "place": grpc.unary_unary_rpc_method_handler(process.place),

@@ -17,7 +17,7 @@ from protos.warehouse_pb2 import StockState
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.store.port import Store
 
-__all__ = ["Books", "at_rest", "count_waiting", "mistakes", "read_books"]
+__all__ = ["OrderBooks", "at_rest", "count_waiting", "mistakes", "read_books"]
 
 State = TypeVar("State", bound=Message)
 
@@ -26,7 +26,7 @@ _PROCESS_END = {READY_TO_SHIP: SagaRecord.COMPLETED, CANCELLED: SagaRecord.COMPE
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class OrderBooks:
     """Everything that is written down about orders, by order id, and about stock, by SKU."""
 
     orders: dict[str, OrderState]
@@ -37,9 +37,9 @@ class Books:
     dead_letters: tuple[str, ...]  # reasons
 
 
-async def read_books(store: Store) -> Books:
+async def read_books(store: Store) -> OrderBooks:
     dead = await store.dead_letters(limit=_PAGE)
-    return Books(
+    return OrderBooks(
         orders={key: state async for key, state in _states(store, "sales", OrderState)},
         bills={key: state async for key, state in _states(store, "billing", BillState)},
         processes={key: state async for key, state in _states(store, "order-process", SagaRecord)},
@@ -49,12 +49,12 @@ async def read_books(store: Store) -> Books:
     )
 
 
-def at_rest(books: Books) -> bool:
+def at_rest(books: OrderBooks) -> bool:
     """No message is on its way and every order has ended, so that nothing changes any more by itself."""
     return not books.waiting and all(order.status in _PROCESS_END for order in books.orders.values())
 
 
-def mistakes(books: Books) -> list[str]:
+def mistakes(books: OrderBooks) -> list[str]:
     """What does not add up once all is at rest, a sentence each: money and goods, per order and in sum."""
     found = [f"a message was given up: {reason}" for reason in books.dead_letters]
     if books.waiting:
@@ -68,7 +68,7 @@ def mistakes(books: Books) -> list[str]:
     return found
 
 
-def _mistakes_of_order(books: Books, order: OrderState) -> Iterator[str]:
+def _mistakes_of_order(books: OrderBooks, order: OrderState) -> Iterator[str]:
     if order.status not in _PROCESS_END:
         yield f"never ended: it is {OrderStatus.Name(order.status)}"
         return
@@ -91,7 +91,7 @@ def _mistakes_of_order(books: Books, order: OrderState) -> Iterator[str]:
         yield "is choreographed and has a process as well: both styles drove it"
 
 
-def _mistakes_of_stock(books: Books, stock: StockState) -> Iterator[str]:
+def _mistakes_of_stock(books: OrderBooks, stock: StockState) -> Iterator[str]:
     shipped = [
         order.line.quantity
         for order in books.orders.values()

@@ -25,7 +25,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from examples.books import Books, at_rest, mistakes, read_books
+from examples.books import OrderBooks, at_rest, mistakes, read_books
 from protos import orders_pb2_grpc
 from protos.billing_pb2 import BILLED, BillState
 from protos.orders_pb2 import PlaceOrderRequest, RestockRequest
@@ -44,7 +44,7 @@ _NODE = (sys.executable, str(Path(__file__).parents[1] / "node.py"))
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class DemoOrder:
     """What a customer orders, and how that must end."""
 
     sku: str
@@ -54,10 +54,10 @@ class Wish:
 
 
 WISHES = (
-    Wish("lamp", 1, 4_900, READY_TO_SHIP),
-    Wish("chair", 2, 25_800, READY_TO_SHIP),
-    Wish("grand piano", 1, 900_000, CANCELLED),  # not in stock: billed, then back-ordered and refunded
-    Wish("lamp", 1, 1_200_000, CANCELLED),  # above the limit: declined
+    DemoOrder("lamp", 1, 4_900, READY_TO_SHIP),
+    DemoOrder("chair", 2, 25_800, READY_TO_SHIP),
+    DemoOrder("grand piano", 1, 900_000, CANCELLED),  # not in stock: billed, then back-ordered and refunded
+    DemoOrder("lamp", 1, 1_200_000, CANCELLED),  # above the limit: declined
 )
 
 
@@ -66,7 +66,7 @@ class Placed:
     """An order of the demo."""
 
     order_id: str
-    wish: Wish
+    wish: DemoOrder
     flow: Flow.ValueType
 
 
@@ -160,7 +160,7 @@ class Demo:
         for part in self._orders.values():
             yield from part
 
-    def _surprises(self, books: Books) -> Iterator[str]:
+    def _surprises(self, books: OrderBooks) -> Iterator[str]:
         """Orders that ended otherwise than their customers had to expect."""
         for placed in self._all():
             order = books.orders.get(placed.order_id)
@@ -174,7 +174,7 @@ class Demo:
             if on_hand != units - sold:
                 yield f"there are {on_hand} x {sku} on hand; {units} were put in and {sold} sold"
 
-    def _table(self, books: Books) -> Table:
+    def _table(self, books: OrderBooks) -> Table:
         table = Table(title="what became of every order", title_justify="left", header_style="bold")
         for column in ("order", "style", "ordered", "ended", "charged", "refunded", "because"):
             table.add_column(column, justify="right" if column in ("charged", "refunded") else "left")
@@ -224,7 +224,7 @@ def _money(cents: int) -> str:
     return f"{cents / 100:,.2f}" if cents else ""
 
 
-def _summary(books: Books) -> str:
+def _summary(books: OrderBooks) -> str:
     orders, bills = books.orders.values(), books.bills.values()
     shipped = sum(order.status == READY_TO_SHIP for order in orders)
     kept = sum(bill.amount_cents for bill in bills if bill.status == BILLED)

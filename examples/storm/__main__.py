@@ -10,7 +10,7 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from examples.storm.run import Plan, Report, Storm, StormFailed
+from examples.storm.run import StormFailed, StormPlan, StormReport, StormRun
 from runtime.adapters import SystemIds
 
 __all__ = ["main"]
@@ -38,7 +38,7 @@ def main(ctx: click.Context, seconds: float, seed: int | None, open_max: int, as
     """
     if seed is None:
         seed = int.from_bytes(SystemIds().new_id(), "big") % _SEED_MAX
-    plan = Plan(seconds, seed, open_max)
+    plan = StormPlan(seconds, seed, open_max)
     click.echo(f"seed {seed}", err=True)
     try:
         report = uvloop.run(_run(plan))
@@ -52,26 +52,26 @@ def main(ctx: click.Context, seconds: float, seed: int | None, open_max: int, as
     ctx.exit(0 if report.is_clean else 1)
 
 
-async def _run(plan: Plan) -> Report:
+async def _run(plan: StormPlan) -> StormReport:
     """With a bar on standard error, so that standard output stays for what was found."""
     columns = (TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         bar = progress.add_task("nodes start", total=plan.seconds)
 
-        def show(storm: Storm) -> None:
+        def show(storm: StormRun) -> None:
             progress.update(bar, completed=min(storm.raged_s, plan.seconds), description=_shown(storm))
 
-        return await Storm(plan).run(show)
+        return await StormRun(plan).run(show)
 
 
-def _shown(storm: Storm) -> str:
+def _shown(storm: StormRun) -> str:
     now = ", ".join(storm.chaos.now)
     rate_per_s = storm.customers.settled / max(storm.raged_s, 1.0)
     counted = f"{storm.customers.settled:,} orders, {rate_per_s:,.0f}/s, {storm.chaos.counts['kills']} kills"
     return f"{storm.phase}: {counted}; {now[:_NOW_MAX] or 'all is well'}"
 
 
-def _lines(report: Report) -> Iterator[str]:
+def _lines(report: StormReport) -> Iterator[str]:
     figures = report.as_object()
     for name, value in figures.items():
         if name != "faults":

@@ -1,6 +1,6 @@
 """Adds up money and goods from the participants' own files, and compares with how the orders ended.
 
-    bank.log, depot.log ──each key once──▶ what moved for each order ──▶ Verdict ◀── how the service says it ended
+    bank.log, depot.log ──each key once──▶ what moved for each order ──▶ AuditVerdict ◀── how the service says it ended
 
 Nothing here looks into a store of ours: the files are the participants', and final states come from asking the
 service as a client does.
@@ -18,7 +18,7 @@ from examples.storm.participants import BANK_LOG, DEPOT_LOG
 from protos.orders_pb2 import Order, Stock
 from protos.sales_pb2 import READY_TO_SHIP, OrderStatus
 
-__all__ = ["Movements", "Verdict", "judge", "read_movements"]
+__all__ = ["AuditVerdict", "Movements", "judge", "read_movements"]
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class Movements:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class AuditVerdict:
     """What is off. All of it must be nothing."""
 
     cents_off: int
@@ -61,7 +61,7 @@ def read_movements(directory: Path) -> Movements:
     return moved
 
 
-def judge(moved: Movements, orders: Iterable[Order], stocks: Iterable[Stock]) -> Verdict:
+def judge(moved: Movements, orders: Iterable[Order], stocks: Iterable[Stock]) -> AuditVerdict:
     """Compare with how every order ended, and with what the service says is on hand."""
     ended = {order.order_id: order for order in orders}
     faults = [f"one key for two effects: {key}" for key in moved.contradicted]
@@ -84,7 +84,7 @@ def judge(moved: Movements, orders: Iterable[Order], stocks: Iterable[Stock]) ->
         if off or moved.lowest[stock.sku] < 0:
             found, least = moved.on_hand[stock.sku], moved.lowest[stock.sku]
             faults.append(f"{stock.sku}: {stock.on_hand} are said to be on hand, {found} are, never less than {least}")
-    return Verdict(cents_off, units_off, tuple(faults))
+    return AuditVerdict(cents_off, units_off, tuple(faults))
 
 
 def _repeats(moved: Movements, key: str) -> Iterator[str]:

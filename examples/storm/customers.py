@@ -67,7 +67,7 @@ class Unanswered(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class CustomerWish:
     """One order as its customer wants it."""
 
     request: PlaceOrderRequest
@@ -76,7 +76,7 @@ class Wish:
 
 
 @dataclass(slots=True)
-class Told:
+class CustomerTold:
     """What customers were told, by order id."""
 
     placed: dict[str, None] = field(default_factory=dict)  # acknowledged in any way
@@ -84,13 +84,13 @@ class Told:
     contradicted: list[str] = field(default_factory=list)  # that an order ended in two ways
 
 
-def wish(seed: int, number: int) -> Wish:
+def wish(seed: int, number: int) -> CustomerWish:
     """What customer `number` wants; the same for the same seed."""
     dice = Dice(seed, f"order {number}")
     kind = dice.fraction()
     sku = NONE if kind < 0.06 else dice.choose(SCARCE) if kind < 0.20 else dice.choose(PLENTY)
     cancelled = dice.between(0.0, 0.3) if dice.chance(0.08) else None
-    return Wish(
+    return CustomerWish(
         PlaceOrderRequest(
             order_id=f"S{seed}-{number:06}",
             sku=sku,
@@ -109,7 +109,7 @@ class Customers:
 
     def __init__(self, addresses: Sequence[str], seed: int, *, open_max: int, patience_s: float) -> None:
         """`addresses` are the nodes' proxies. Once the storm is over all must be settled within `patience_s`."""
-        self.told = Told()
+        self.told = CustomerTold()
         self.begun = 0
         self.settled = 0
         self._addresses = tuple(addresses)
@@ -193,7 +193,7 @@ class Customers:
             await self._order(wish(self._seed, number))
             self.settled += 1
 
-    async def _order(self, wish: Wish) -> None:
+    async def _order(self, wish: CustomerWish) -> None:
         request = wish.request
         places = [self._tasks.start(self._place(request), name="place") for _ in range(1 + wish.twice)]
         for place in places:

@@ -29,7 +29,7 @@ _LINE_BYTES_MAX = 64 * 1024
 Request = Mapping[str, object]
 
 
-class Journal:
+class EffectJournal:
     """A file that only grows, a line of JSON for each request that was carried out."""
 
     def __init__(self, path: Path) -> None:
@@ -57,7 +57,7 @@ class Bank:
     """Takes money for an order and gives it back. It does not judge whether either is due."""
 
     def __init__(self, directory: Path) -> None:
-        self._journal = Journal(directory / BANK_LOG)
+        self._journal = EffectJournal(directory / BANK_LOG)
         self._charged: Counter[str] = Counter()  # cents by order, and not given back
         self._closed: set[str] = set()
 
@@ -85,7 +85,7 @@ class Depot:
     """Keeps the goods, and is who knows how many there are."""
 
     def __init__(self, directory: Path) -> None:
-        self._journal = Journal(directory / DEPOT_LOG)
+        self._journal = EffectJournal(directory / DEPOT_LOG)
         self._on_hand: Counter[str] = Counter()
         self._labelled: Counter[str] = Counter()  # units out, by order
         self._closed: set[str] = set()

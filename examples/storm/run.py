@@ -1,7 +1,7 @@
 """One storm from its start to its verdict.
 
 nodes behind proxies, participants ─▶ Customers and Chaos side by side ─▶ all is healed ─▶ every order has to end
-                                                                          ─▶ at rest ─▶ audit ─▶ Report
+                                                                          ─▶ at rest ─▶ audit ─▶ StormReport
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import grpc.aio
 
 from examples.books import count_waiting, mistakes, read_books
-from examples.storm.audit import Verdict, judge, read_movements
+from examples.storm.audit import AuditVerdict, judge, read_movements
 from examples.storm.customers import Customers, Unanswered
 from protos.orders_pb2 import Order
 from protos.sales_pb2 import CANCELLED, READY_TO_SHIP, OrderStatus
@@ -26,7 +26,7 @@ from runtime.testing.processes.clocks import faketime_library
 from runtime.testing.processes.harness import Harness
 from runtime.testing.processes.process import NodeProcess
 
-__all__ = ["NODES", "Plan", "Report", "Storm", "StormFailed"]
+__all__ = ["NODES", "StormFailed", "StormPlan", "StormReport", "StormRun"]
 
 NODES: Mapping[str, tuple[str, ...]] = {
     "anna": ("sales", "billing"),
@@ -44,7 +44,7 @@ _SHOWN_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class StormPlan:
     seconds: float
     seed: int
     open_max: int = 384  # orders at a time
@@ -53,10 +53,10 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Report:
+class StormReport:
     """What came of a storm."""
 
-    plan: Plan
+    plan: StormPlan
     chaos: Counter[str]
     orders: Counter[str] = field(default_factory=Counter)  # by how they ended
     rate_per_s: float = 0.0
@@ -95,13 +95,13 @@ class Report:
         }
 
 
-class Storm:
+class StormRun:
     """Run it once. `customers` and `chaos` are there to be watched while it runs."""
 
     customers: Customers
     chaos: Chaos
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: StormPlan) -> None:
         self.phase = "nodes start"
         self._plan = plan
         self._clock = SystemClock()
@@ -113,10 +113,10 @@ class Storm:
         """Seconds since it broke loose; 0 before."""
         return self._clock.monotonic_s() - self._began_s if self._began_s else 0.0
 
-    async def run(self, watch: Callable[[Storm], object] = lambda storm: None) -> Report:
+    async def run(self, watch: Callable[[StormRun], object] = lambda storm: None) -> StormReport:
         """`watch` is called a few times a second. Raises StormFailed if anything is off."""
         async with self._surroundings() as harness, self.customers.open():
-            report = Report(self._plan, self.chaos.counts)
+            report = StormReport(self._plan, self.chaos.counts)
             await self.customers.stock_up()
             watching = self._tasks.start(self._watch(watch), name="watch")
             try:
@@ -131,7 +131,7 @@ class Storm:
                 raise StormFailed(report, harness.directory)
         return report
 
-    async def _rage(self, report: Report) -> None:
+    async def _rage(self, report: StormReport) -> None:
         self.phase = "storm"
         self._began_s = self._clock.monotonic_s()
         chaos = self._tasks.start(self.chaos.run(self._plan.seconds), name="chaos")
@@ -148,7 +148,7 @@ class Storm:
             orders.cancel()
         report.rate_per_s = self.customers.settled / self.raged_s
 
-    async def _settle(self, harness: Harness, report: Report) -> None:
+    async def _settle(self, harness: Harness, report: StormReport) -> None:
         self.phase = "healed: everything comes to rest"
         try:
             await harness.eventually(
@@ -165,7 +165,7 @@ class Storm:
         self._add(report, orders, judge(moved, orders, await self.customers.what_is_on_hand()))
         report.faults.extend(mistakes(await read_books(harness.store)))
 
-    def _add(self, report: Report, orders: Sequence[Order], verdict: Verdict) -> None:
+    def _add(self, report: StormReport, orders: Sequence[Order], verdict: AuditVerdict) -> None:
         report.orders.update(OrderStatus.Name(order.status) for order in orders)
         report.unfinished = sum(order.status not in (READY_TO_SHIP, CANCELLED) for order in orders)
         report.cents_off, report.units_off = verdict.cents_off, verdict.units_off
@@ -179,7 +179,7 @@ class Storm:
                 names = (OrderStatus.Name(was), OrderStatus.Name(order.status))
                 report.faults.append(f"{order.order_id} was told to be {names[0]}, and is {names[1]}")
 
-    async def _watch(self, watch: Callable[[Storm], object]) -> None:
+    async def _watch(self, watch: Callable[[StormRun], object]) -> None:
         while True:
             watch(self)
             await self._clock.sleep(0.2)
@@ -214,7 +214,7 @@ class Storm:
 class StormFailed(AssertionError):
     """Something does not add up. Files and logs are kept."""
 
-    def __init__(self, report: Report, directory: Path) -> None:
+    def __init__(self, report: StormReport, directory: Path) -> None:
         super().__init__(f"files and logs are in {directory}")
         self.report = report
 

@@ -53,12 +53,12 @@ from protos.warehouse_pb2 import (
 )
 from runtime.saga.catalogue import Catalogue
 
-__all__ = ["Participants", "StormBilling", "StormWarehouse", "storm_catalogue"]
+__all__ = ["StormBilling", "StormServices", "StormWarehouse", "storm_catalogue"]
 
 _ANSWER_S = 5.0
 
 
-class Participants:
+class StormServices:
     """One node's connection to bank and depot. Requests are answered in their order."""
 
     def __init__(self, socket: str) -> None:
@@ -106,7 +106,7 @@ async def _hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, aske
 
 
 class StormBilling(Billing, kind="billing", state=BillState):
-    participants: ClassVar[Participants]
+    participants: ClassVar[StormServices]
 
     async def bill(self, command: BillOrder) -> OrderBilled | PaymentDeclined:
         was = self.state.status
@@ -140,7 +140,7 @@ class StormBilling(Billing, kind="billing", state=BillState):
 class StormWarehouse(Warehouse, kind="warehouse", state=StockState):
     """Its own count is a copy of the depot's, and may be short of it while a label waits to be handled again."""
 
-    participants: ClassVar[Participants]
+    participants: ClassVar[StormServices]
 
     async def restock(self, command: Restock) -> Restocked | RestockRefused:
         answer = await super().restock(command)
@@ -175,7 +175,7 @@ def storm_catalogue(
     socket: str, billing: type[StormBilling] = StormBilling, warehouse: type[StormWarehouse] = StormWarehouse
 ) -> Catalogue:
     """The catalogue of the order system, with participants behind `socket`. Others may be given, to see them fail."""
-    participants = Participants(socket)
+    participants = StormServices(socket)
     return Catalogue(
         contracts=[sales_pb2, billing_pb2, warehouse_pb2, orders_pb2],
         services={
@@ -188,7 +188,7 @@ def storm_catalogue(
     )
 
 
-def _asking(participants: Participants, service: type[Any]) -> Any:
+def _asking(participants: StormServices, service: type[Any]) -> Any:
     """The service as a class of its own, bound to these participants: nothing is shared by two catalogues."""
     declared = {"kind": service.kind, "state": service.state_type}
     return types.new_class(service.__name__, (service,), declared, lambda body: body.update(participants=participants))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from examples.storm.customers import wish
-from examples.storm.run import Plan, Storm, StormFailed
+from examples.storm.run import StormFailed, StormPlan, StormRun
 from runtime.testing.processes.chaos import Pace
 from tests.acceptance.shop import ROOT
 
@@ -77,7 +77,7 @@ async def test_participants_that_are_cheated_are_found_and_everything_is_kept(
     open_max = 48  # placed at once, so that they are all there however few follow them in the time of the storm
     seed = next(seed for seed in range(1_000) if cheats_both(seed, open_max))
     with pytest.raises(StormFailed) as caught:
-        await Storm(Plan(3.0, seed, open_max=open_max, pace=calm, node=node)).run()
+        await StormRun(StormPlan(3.0, seed, open_max=open_max, pace=calm, node=node)).run()
     report = caught.value.report
     assert not report.is_clean
     assert report.cents_off > 0

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from examples.books import Books, at_rest, mistakes
+from examples.books import OrderBooks, at_rest, mistakes
 from protos.billing_pb2 import BILLED, REFUNDED, BillState
 from protos.sales_pb2 import CANCELLED, CHOREOGRAPHY, ORCHESTRATION, PENDING, READY_TO_SHIP, OrderLine, OrderState
 from protos.warehouse_pb2 import StockState
 from runtime.protos.saga_pb2 import SagaRecord
 
 
-def sound() -> Books:
+def sound() -> OrderBooks:
     """Two orders that shipped, in either style, and one that was back-ordered and refunded."""
     line = OrderLine(sku="book", quantity=2)
     shipped = OrderState(
@@ -24,7 +24,7 @@ def sound() -> Books:
         order_id="b", line=line, amount_cents=500, status=READY_TO_SHIP, label_id="label-b", flow=CHOREOGRAPHY
     )
     refunded = OrderState(order_id="c", line=line, amount_cents=700, status=CANCELLED, flow=ORCHESTRATION)
-    return Books(
+    return OrderBooks(
         orders={"a": shipped, "b": by_events, "c": refunded},
         bills={
             "a": BillState(order_id="a", amount_cents=500, status=BILLED, charges=1),
@@ -43,7 +43,7 @@ def test_books_that_add_up_have_no_mistakes() -> None:
     assert at_rest(sound())
 
 
-def spoil(change: Callable[[Books], Books | None]) -> Books:
+def spoil(change: Callable[[OrderBooks], OrderBooks | None]) -> OrderBooks:
     books = sound()
     return change(books) or books
 
@@ -81,7 +81,7 @@ def spoil(change: Callable[[Books], Books | None]) -> Books:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_mistake_is_found_and_named(change: Callable[[Books], Books | None], said: str) -> None:
+def test_a_mistake_is_found_and_named(change: Callable[[OrderBooks], OrderBooks | None], said: str) -> None:
     assert any(said in mistake for mistake in mistakes(spoil(change)))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from examples.storm.audit import Verdict, judge, read_movements
+from examples.storm.audit import AuditVerdict, judge, read_movements
 from examples.storm.participants import BANK_LOG, DEPOT_LOG
 from protos.orders_pb2 import Order, Stock
 from protos.sales_pb2 import CANCELLED, PENDING, READY_TO_SHIP, OrderLine, OrderStatus
@@ -30,7 +30,9 @@ LABEL = move("label", "4", 2, sku="chair")
 VOID = move("void", "5", 2, sku="chair")
 
 
-def verdict(directory: Path, bank: list[object], depot: list[object], orders: list[Order], on_hand: int = 5) -> Verdict:
+def verdict(
+    directory: Path, bank: list[object], depot: list[object], orders: list[Order], on_hand: int = 5
+) -> AuditVerdict:
     for name, entries in ((BANK_LOG, bank), (DEPOT_LOG, depot)):
         (directory / name).write_text("".join(json.dumps(one) + "\n" for one in entries))
     return judge(read_movements(directory), orders, [Stock(sku="chair", on_hand=on_hand)])
@@ -51,7 +53,7 @@ def verdict(directory: Path, bank: list[object], depot: list[object], orders: li
 def test_what_adds_up_is_clean(
     tmp_path: Path, bank: list[object], depot: list[object], orders: list[Order], on_hand: int
 ) -> None:
-    assert verdict(tmp_path, bank, depot, orders, on_hand) == Verdict(0, 0, ())
+    assert verdict(tmp_path, bank, depot, orders, on_hand) == AuditVerdict(0, 0, ())
 
 
 @pytest.mark.parametrize(

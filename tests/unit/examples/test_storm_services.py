@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from examples.storm.participants import Bank, Depot, Request, serve
-from examples.storm.services import Participants, StormBilling, StormWarehouse, storm_catalogue
+from examples.storm.services import StormBilling, StormServices, StormWarehouse, storm_catalogue
 from protos.billing_pb2 import (
     BILLED,
     CLOSED,
@@ -30,7 +30,7 @@ from protos.warehouse_pb2 import (
 )
 
 
-class Known(Participants):
+class Known(StormServices):
     """Participants in this process, whose answers are kept."""
 
     def __init__(self, directory: Path) -> None:
@@ -149,7 +149,7 @@ async def socket(tmp_path: Path) -> AsyncIterator[Path]:
 
 
 async def test_questions_over_the_socket_are_answered_each_its_own(socket: Path) -> None:
-    participants = Participants(str(socket))
+    participants = StormServices(str(socket))
     asked = [participants.ask("charge", str(n), order=str(n), units=n) for n in range(50)]
     assert await asyncio.gather(*asked) == list(range(50))
     await participants.close()
@@ -157,7 +157,7 @@ async def test_questions_over_the_socket_are_answered_each_its_own(socket: Path)
 
 async def test_participants_that_are_not_there_are_an_error_that_can_be_retried(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
-        await Participants(str(tmp_path / "nobody")).ask("charge", "1", order="A", units=1)
+        await StormServices(str(tmp_path / "nobody")).ask("charge", "1", order="A", units=1)
 
 
 def test_two_catalogues_of_one_process_have_participants_of_their_own() -> None:
