@@ -39,7 +39,7 @@ from protos.sales_pb2 import (
     OrderState,
 )
 from protos.warehouse_pb2 import RestockRefused, StockState
-from runtime.durable.client import Commands, Reading, Reply
+from runtime.durable.client import ActorState, Client, CommandOutcome
 from runtime.envelope import KEY_BYTES_MAX, check_key
 from runtime.errors import DeadlineExceeded, InvalidMessage, Overloaded
 from runtime.gateway.interceptors import CallFailed, Context, time_left_s, traceparent
@@ -54,22 +54,22 @@ REASON_BYTES_MAX = 1024
 _ENDED = (READY_TO_SHIP, CANCELLED)
 
 
-def register(server: grpc.aio.Server, commands: Commands) -> None:
+def register(server: grpc.aio.Server, client: Client) -> None:
     """Offer OrderService on a server that is not started yet."""
-    orders_pb2_grpc.add_OrderServiceServicer_to_server(OrderService(commands), server)
+    orders_pb2_grpc.add_OrderServiceServicer_to_server(OrderService(client), server)
 
 
 class OrderService(orders_pb2_grpc.OrderServiceServicer):
     """Raises what runtime.gateway.interceptors turns into codes; see orders.proto for which."""
 
-    def __init__(self, commands: Commands) -> None:
-        self._commands = commands
+    def __init__(self, client: Client) -> None:
+        self._client = client
 
     async def PlaceOrder(self, request: orders_pb2.PlaceOrderRequest, context: Context) -> Order:  # noqa: N802 - named by orders.proto
         command = _placement(request)
         if not request.wait:
             return await self._place(command, context)
-        async with self._commands.watch(Sales.kind, request.order_id) as readings:  # before sending: misses nothing
+        async with self._client.watch(Sales.kind, request.order_id) as readings:  # before sending: misses nothing
             order = await self._place(command, context)
             return order if order.status in _ENDED else await _ended(readings, time_left_s(context))
 
@@ -78,7 +78,7 @@ class OrderService(orders_pb2_grpc.OrderServiceServicer):
 
     async def WatchOrder(self, request: orders_pb2.WatchOrderRequest, context: Context) -> AsyncIterator[Order]:  # noqa: N802 - named by orders.proto
         await self._existing(request.order_id)
-        async with self._commands.watch(Sales.kind, request.order_id) as readings:
+        async with self._client.watch(Sales.kind, request.order_id) as readings:
             async for reading in readings:
                 order = _order(reading)
                 yield order
@@ -103,9 +103,9 @@ class OrderService(orders_pb2_grpc.OrderServiceServicer):
         check_key(request.sku, "sku")
         _check_text("request_id", request.request_id, ID_BYTES_MAX, may_be_empty=True)
         _check_quantity(request.quantity)
-        reply = await self._commands.send(
+        reply = await self._client.ask(
             warehouse_pb2.Restock(sku=request.sku, quantity=request.quantity),
-            timeout_s=time_left_s(context),
+            timeout=time_left_s(context),
             message_id=_restock_id(request) if request.request_id else b"",
             traceparent=traceparent(context),
         )
@@ -119,7 +119,7 @@ class OrderService(orders_pb2_grpc.OrderServiceServicer):
     # --- what they are made of ---
 
     async def _place(self, command: sales_pb2.PlaceOrder, context: Context) -> Order:
-        reply = await self._commands.send(command, timeout_s=time_left_s(context), traceparent=traceparent(context))
+        reply = await self._client.ask(command, timeout=time_left_s(context), traceparent=traceparent(context))
         answer = _outcome(reply)
         match answer:
             case OrderPlaced():
@@ -129,21 +129,21 @@ class OrderService(orders_pb2_grpc.OrderServiceServicer):
             case _:  # the answer was lost, the order was not
                 return _order(await self._existing(command.order_id))
 
-    async def _cancel(self, order: Order, reading: Reading, reason: str, context: Context) -> Reply:
+    async def _cancel(self, order: Order, reading: ActorState, reason: str, context: Context) -> CommandOutcome:
         """In the order's own conversation, to whoever drives it."""
         conversation = reading.row.conversation if reading.row is not None else b""
         timeout_s, trace = time_left_s(context), traceparent(context)
         if order.flow == CHOREOGRAPHY:
-            return await self._commands.send(
+            return await self._client.ask(
                 sales_pb2.CancelOrder(order_id=order.order_id, reason=reason),
-                timeout_s=timeout_s,
+                timeout=timeout_s,
                 conversation=conversation,
                 process=OrderChoreography.name,
                 traceparent=trace,
             )
-        return await self._commands.send(
+        return await self._client.ask(
             CancelSaga(reason=reason),
-            timeout_s=timeout_s,
+            timeout=timeout_s,
             kind=OrderProcess.kind,
             key=order.order_id,
             conversation=conversation,
@@ -153,20 +153,20 @@ class OrderService(orders_pb2_grpc.OrderServiceServicer):
 
     async def _check_begun(self, order_id: str) -> None:
         """A process whose start is still on its way refuses as well, but only for now. Raises Overloaded."""
-        process = await self._commands.read(OrderProcess.kind, order_id)
+        process = await self._client.read(OrderProcess.kind, order_id)
         if process is None or (isinstance(process.state, SagaRecord) and not process.state.definition):
             raise Overloaded(f"the process of order {order_id!r} has not begun yet; try again")
 
-    async def _existing(self, order_id: str) -> Reading:
+    async def _existing(self, order_id: str) -> ActorState:
         """The order as committed. Raises NOT_FOUND."""
         _check_text("order_id", order_id, ID_BYTES_MAX)
-        reading = await self._commands.read(Sales.kind, order_id)
+        reading = await self._client.read(Sales.kind, order_id)
         if reading is None or _state(reading).status == UNKNOWN:
             raise CallFailed(grpc.StatusCode.NOT_FOUND, f"there is no order {order_id!r}")
         return reading
 
     async def _stock(self, sku: str) -> Stock:
-        reading = await self._commands.read(Warehouse.kind, sku)
+        reading = await self._client.read(Warehouse.kind, sku)
         if reading is None:
             return Stock(sku=sku)
         state = reading.state
@@ -183,7 +183,7 @@ class OrderService(orders_pb2_grpc.OrderServiceServicer):
         )
 
 
-async def _ended(readings: AsyncIterator[Reading], timeout_s: float) -> Order:
+async def _ended(readings: AsyncIterator[ActorState], timeout_s: float) -> Order:
     """The order as it ended. Raises DeadlineExceeded, which says nothing about the order."""
     try:
         async with asyncio.timeout(timeout_s):
@@ -231,7 +231,7 @@ def _restock_id(request: orders_pb2.RestockRequest) -> bytes:
     return b"\xff" + hashlib.blake2b(named.encode(), digest_size=15).digest()
 
 
-def _outcome(reply: Reply) -> Message | None:
+def _outcome(reply: CommandOutcome) -> Message | None:
     """The answer to a command; None if it was handled and the answer is lost. Raises when it says no."""
     if reply.fault:
         raise CallFailed(grpc.StatusCode.INTERNAL, f"the command was given up: {reply.fault}")
@@ -248,12 +248,12 @@ def _refuse(reason: str) -> Never:
     raise CallFailed(grpc.StatusCode.FAILED_PRECONDITION, reason)
 
 
-def _state(reading: Reading) -> OrderState:
+def _state(reading: ActorState) -> OrderState:
     assert isinstance(reading.state, OrderState)
     return reading.state
 
 
-def _order(reading: Reading) -> Order:
+def _order(reading: ActorState) -> Order:
     return _order_of(_state(reading), reading.revision)
 
 

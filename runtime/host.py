@@ -24,13 +24,13 @@ from runtime.config import Settings
 from runtime.contracts import Contracts
 from runtime.durable.behaviour import Behaviour
 from runtime.durable.carriers import Carriers, carried
-from runtime.durable.client import Commands
+from runtime.durable.client import Client
 from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.region.busy import Teller
 from runtime.durable.region.kind_actor import KindActor, Status
 from runtime.durable.region.router import Region
 from runtime.durable.region.sweeper import Sweeper
-from runtime.durable.waiting.calls import Sessions
+from runtime.durable.waiting.calls import PendingCalls
 from runtime.errors import AmendsError
 from runtime.failpoints import Failpoint
 from runtime.failures import text_of
@@ -141,7 +141,7 @@ class Node:
         self._build()
         failpoint(Failpoint.STORE_OPENED)
         with said_if_long(self._ports, f"the address {self.settings.listen} to be listened on"):
-            await self._front.start(self.mesh.accept, self.commands)
+            await self._front.start(self.mesh.accept, self.client)
         failpoint(Failpoint.FRONT_STARTED)
         await self._start_kinds()
         failpoint(Failpoint.KINDS_STARTED)
@@ -170,7 +170,7 @@ class Node:
         ports, contracts = self._ports, self._catalogue.contracts
         subscribers = Subscribers(self._catalogue.subscriptions, self._catalogue.ends)
         self.committer = Committer(self.store, ports)
-        self.sessions = Sessions(self.name, self.incarnation, contracts, ports.tasks)
+        self.calls = PendingCalls(self.name, self.incarnation, contracts, ports.tasks)
         carriers = Carriers(self.name)
         self.region = Region(
             self._kinds(contracts, subscribers, carriers),
@@ -178,12 +178,12 @@ class Node:
             ports,
             self._limits,
             node=self.name,
-            sessions=self.sessions,
+            calls=self.calls,
             subscribers=subscribers,
             subscriptions=self._catalogue.subscriptions,
             carriers=carriers,
         )
-        self.commands = Commands(self.region, self.sessions, self.committer, self.store, contracts, ports, self._limits)
+        self.client = Client(self.region, self.calls, self.committer, self.store, contracts, ports, self._limits)
         self._identity = Identity(self.store.cluster_id, self.name, self.incarnation, self.store.cluster_secret)
         self.mesh = Mesh(self._front.transport, ports, self._identity, _Inbox(self.region), self._links)
         self.system = ActorSystem(ports, name=self.name)

@@ -111,7 +111,7 @@ class Decision:
     timers: tuple[SetTimer | CancelTimer, ...] = ()
     outcome: Outcome = Outcome.HANDLED
     note: str = ""  # why, for outcomes other than HANDLED; kept in the history
-    answer: Message | None = None  # to the client's session that waits; None: the first event
+    answer: Message | None = None  # to the client's call that waits; None: the first event
     ended: bool = False  # nothing more is expected: leave memory after the commit
     alarm: str = ""  # what a person has to see to; reported after the commit
 

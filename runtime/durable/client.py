@@ -1,6 +1,6 @@
 """The client's way in: post a command to an actor's durable mailbox, wait for what becomes of it, read, watch.
 
-    gateway ──Commands.send──▶ committer (a row of mail) ──▶ Region.route ──▶ ... ──▶ the answer, to this node's session
+    gateway ──Client.ask──▶ committer (a row of mail) ──▶ Region.route ──▶ ... ──▶ the answer, to the call that waits
 
 Once the row is committed the command will be handled, whoever dies. An answer may still be lost with a node; then the
 history tells that the command was handled, and the caller reads the state.
@@ -20,7 +20,7 @@ from runtime.durable.kind import Limits
 from runtime.durable.region.router import Region
 from runtime.durable.turn.draft import mail_row
 from runtime.durable.turn.sends import check_size
-from runtime.durable.waiting.calls import Reply, Sessions
+from runtime.durable.waiting.calls import CommandOutcome, PendingCalls
 from runtime.envelope import Envelope, address_of, check_key, encode, shard_of, wrong_kind
 from runtime.errors import (
     DeadlineExceeded,
@@ -36,7 +36,7 @@ from runtime.store.committer import Committer
 from runtime.store.port import Store
 from runtime.store.records import ActorRow, Outcome, Transition, Verdict
 
-__all__ = ["Commands", "Reading", "Reply"]
+__all__ = ["ActorState", "Client", "CommandOutcome"]
 
 _POLL_S = 1.0  # how often a waiting caller looks into the store, in case an answer or a change was lost
 
@@ -44,7 +44,7 @@ _GIVEN_UP = frozenset((Outcome.FAULTED, Outcome.UNDONE))
 
 
 @record(frozen=True, slots=True)
-class Reading:
+class ActorState:
     """An actor's committed state, as read."""
 
     revision: int
@@ -56,7 +56,7 @@ class Reading:
 class _Waiting:
     """One call that waits for the outcome of its command."""
 
-    future: asyncio.Future[Reply]
+    future: asyncio.Future[CommandOutcome]
     envelope: Envelope
     timeout_s: float
     deadline_s: float  # monotonic
@@ -68,13 +68,13 @@ class _Waiting:
         )
 
 
-class Commands:
+class Client:
     """Sends commands for clients of this node."""
 
     def __init__(
         self,
         region: Region,
-        sessions: Sessions,
+        calls: PendingCalls,
         committer: Committer,
         store: Store,
         contracts: Contracts,
@@ -82,25 +82,25 @@ class Commands:
         limits: Limits,
     ) -> None:
         self._region = region
-        self._sessions = sessions
+        self._calls = calls
         self._committer = committer
         self._store = store
         self._contracts = contracts
         self._ports = ports
         self._limits = limits
 
-    async def send(
+    async def ask(
         self,
         command: Message,
         *,
-        timeout_s: float,
+        timeout: float,
         message_id: bytes = b"",
         kind: str = "",
         key: str = "",
         process: str = "",
         conversation: bytes = b"",
         traceparent: str = "",
-    ) -> Reply:
+    ) -> CommandOutcome:
         """Post a command and wait until it was handled.
 
         `message_id` (16 bytes) makes it idempotent: the same id again waits for the first one's outcome, and its reply
@@ -110,31 +110,31 @@ class Commands:
         Raises InvalidMessage, MessageTooLarge, MessageTooOld, Overloaded or StoreError when it was not accepted, and
         DeadlineExceeded when it was accepted, or may have been, but no outcome is known yet.
         """
-        call, future = self._sessions.begin()
+        call, future = self._calls.begin()
         try:
             envelope = self._envelope(command, call, message_id, kind, key, process, conversation, traceparent)
             self._ports.failpoint(Failpoint.COMMAND_RECEIVED)
-            waiting = _Waiting(future, envelope, timeout_s, self._ports.clock.monotonic_s() + timeout_s)
+            waiting = _Waiting(future, envelope, timeout, self._ports.clock.monotonic_s() + timeout)
             self._post(waiting, bool(message_id))
-            look = self._ports.clock.call_later(min(_POLL_S, timeout_s), self._look, waiting)
+            look = self._ports.clock.call_later(min(_POLL_S, timeout), self._look, waiting)
             try:
                 reply = await future
                 self._ports.failpoint(Failpoint.OUTCOME_KNOWN)
             finally:
                 look.cancel()
         finally:
-            self._sessions.end(call)
-        return Reply(reply.message, reply.fault, envelope.id, envelope.conversation)
+            self._calls.end(call)
+        return CommandOutcome(reply.message, reply.fault, envelope.id, envelope.conversation)
 
-    async def read(self, kind: str, key: str) -> Reading | None:
+    async def read(self, kind: str, key: str) -> ActorState | None:
         """The committed state of an actor; None if there is none. Raises StoreError."""
         (row,) = await self._store.load([(kind, key)])
         if row is None:
             return None
-        return Reading(row.revision, self._state(row.state_type, row.state, address_of(kind, key)), row)
+        return ActorState(row.revision, self._state(row.state_type, row.state, address_of(kind, key)), row)
 
     @asynccontextmanager
-    async def watch(self, kind: str, key: str) -> AsyncIterator[AsyncIterator[Reading]]:
+    async def watch(self, kind: str, key: str) -> AsyncIterator[AsyncIterator[ActorState]]:
         """The state of an actor each time it changed: first as it is, if it is; intermediate states may be skipped."""
         address = address_of(kind, key)
         watch = _Watch(self, kind, key)
@@ -210,7 +210,7 @@ class Commands:
             self._ports.tasks.start(self._poll(waiting), name=f"outcome of {waiting.envelope.id.hex()}")
 
     async def _poll(self, waiting: _Waiting) -> None:
-        """Find the outcome in the store, until the deadline: another session asked first, or the answer was lost."""
+        """Find the outcome in the store, until the deadline: another call asked first, or the answer was lost."""
         clock, future = self._ports.clock, waiting.future
         while not future.done():
             try:
@@ -230,7 +230,7 @@ class Commands:
             else:
                 await clock.sleep(min(left_s, _POLL_S / 4))
 
-    async def _outcome(self, envelope: Envelope) -> Reply | None:
+    async def _outcome(self, envelope: Envelope) -> CommandOutcome | None:
         """What became of a command, if it is known. Raises InvalidMessage when its id is another command's."""
         try:
             (handled,) = await self._store.handled([(envelope.conversation, envelope.id)])
@@ -238,13 +238,13 @@ class Commands:
                 check_same(envelope, handled.type, (handled.kind, handled.key))
                 by_operator = handled.revision == 0  # discarded: no turn of the actor has consumed it
                 fault = handled.error if by_operator or handled.outcome in _GIVEN_UP else ""
-                return Reply(None, fault, envelope.id, envelope.conversation)
+                return CommandOutcome(None, fault, envelope.id, envelope.conversation)
             shard = shard_of(envelope.key, self._limits.shards_per_kind)
             row = await self._store.mail_of(envelope.address, shard, envelope.id)
             if row is not None:
                 check_same(envelope, type_of(row), row.address)
             if row is not None and row.parked:
-                return Reply(None, row.parked, envelope.id, envelope.conversation)
+                return CommandOutcome(None, row.parked, envelope.id, envelope.conversation)
             if row is None:
                 check_alone(envelope, await self._store.mail_of_conversation(envelope.conversation))
         except StoreError:
@@ -261,10 +261,10 @@ class Commands:
 
 
 class _Watch:
-    """The iterator behind Commands.watch: the latest change wins, and the store is read when none comes."""
+    """The iterator behind Client.watch: the latest change wins, and the store is read when none comes."""
 
-    def __init__(self, commands: Commands, kind: str, key: str) -> None:
-        self._commands = commands
+    def __init__(self, client: Client, kind: str, key: str) -> None:
+        self._client = client
         self._kind = kind
         self._key = key
         self._latest: tuple[int, str, bytes] | None = None
@@ -282,10 +282,10 @@ class _Watch:
         if self._woken is not None and not self._woken.done():
             self._woken.set_result(None)
 
-    def __aiter__(self) -> AsyncIterator[Reading]:
+    def __aiter__(self) -> AsyncIterator[ActorState]:
         return self
 
-    async def __anext__(self) -> Reading:
+    async def __anext__(self) -> ActorState:
         while True:
             if self._latest is None and self._look:
                 self._look = False
@@ -297,22 +297,22 @@ class _Watch:
                 return reading
             await self._wait()
 
-    def _take(self) -> Reading | None:
+    def _take(self) -> ActorState | None:
         latest, self._latest = self._latest, None
         if latest is None:
             return None
         revision, state_type, state = latest
         self._look = self._look and revision < self._untold
-        return Reading(revision, self._commands._state(state_type, state, address_of(self._kind, self._key)), None)
+        return ActorState(revision, self._client._state(state_type, state, address_of(self._kind, self._key)), None)
 
-    async def _read(self) -> Reading | None:
-        return await self._commands.read(self._kind, self._key)
+    async def _read(self) -> ActorState | None:
+        return await self._client.read(self._kind, self._key)
 
     async def _wait(self) -> None:
         if self._latest is not None or self._look:
             return  # it came while the store was read
-        self._woken = self._commands._ports.tasks.new_future()
-        timer = self._commands._ports.clock.call_later(_POLL_S, self._look_again)
+        self._woken = self._client._ports.tasks.new_future()
+        timer = self._client._ports.clock.call_later(_POLL_S, self._look_again)
         try:
             await self._woken
         finally:

@@ -1,6 +1,6 @@
 """The front of a node: where clients and peers reach it, and how it reaches its peers.
 
-    host ──start(accept, commands)──▶ Front ──▶ one gRPC server: the deployment's services, health, peers' streams
+    host ──start(accept, client)──▶ Front ──▶ one gRPC server: the deployment's services, health, peers' streams
     mesh ──transport.dial──▶             "  ──▶ other nodes' fronts
 
 A port by itself, so that a whole node can be put on a simulated network.
@@ -13,7 +13,7 @@ from typing import Protocol
 
 import grpc
 
-from runtime.durable.client import Commands
+from runtime.durable.client import Client
 from runtime.gateway.health import Health
 from runtime.gateway.interceptors import interceptors
 from runtime.mesh.channel import GrpcTransport
@@ -22,7 +22,7 @@ from runtime.ports import Accept, Ports, Transport
 
 __all__ = ["Front", "GrpcFront", "Register"]
 
-Register = Callable[[grpc.aio.Server, Commands], None]
+Register = Callable[[grpc.aio.Server, Client], None]
 """Adds a client-facing servicer to a node's server."""
 
 
@@ -39,7 +39,7 @@ class Front(Protocol):
         """What this node dials others with."""
         ...
 
-    async def start(self, accept: Accept, commands: Commands) -> None:
+    async def start(self, accept: Accept, client: Client) -> None:
         """Listen. Raises AddressInUse, InvalidSettings."""
         ...
 
@@ -67,10 +67,10 @@ class GrpcFront:
     def address(self) -> str:
         return self._server.address
 
-    async def start(self, accept: Accept, commands: Commands) -> None:
+    async def start(self, accept: Accept, client: Client) -> None:
         self._health.add_to(self._server.grpc)
         for register in self._register:
-            register(self._server.grpc, commands)
+            register(self._server.grpc, client)
         await self._server.start(accept)
 
     def serving(self, yes: bool) -> None:

@@ -74,7 +74,7 @@ class Clients(ABC):
             node = self.dice.choose(self.world.nodes)
             try:
                 reply = await node.call(
-                    lambda at: at.commands.send(command, timeout_s=_CALL_S, message_id=id), timeout_s=_CALL_S
+                    lambda at: at.client.ask(command, timeout=_CALL_S, message_id=id), timeout_s=_CALL_S
                 )
             except InvalidMessage as error:
                 if not isinstance(error, MessageTooOld):

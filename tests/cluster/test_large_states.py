@@ -61,9 +61,9 @@ async def test_a_large_state_is_watched_from_another_node_and_no_stream_breaks(t
     watcher, owner = make(tmp_path, "sales", facts, 1), make(tmp_path, "billing", facts, 8)
     async with running(watcher, owner), asyncio.timeout(60):
         await connected(watcher, owner)
-        async with watcher.commands.watch("billing", "ORD-1") as readings:
+        async with watcher.client.watch("billing", "ORD-1") as readings:
             for number in range(1, 5):
-                reply = await watcher.commands.send(bill(number), timeout_s=20)
+                reply = await watcher.client.ask(bill(number), timeout=20)
                 assert not reply.fault
                 async for reading in readings:
                     assert isinstance(reading.state, BillState)
@@ -78,5 +78,5 @@ async def test_a_message_that_its_receiver_would_not_take_as_a_frame_comes_by_th
     async with running(sender, owner), asyncio.timeout(60):
         await connected(sender, owner)
         for number in range(1, 4):
-            assert not (await sender.commands.send(bill(1, sku=_LARGE), timeout_s=20)).fault, number
+            assert not (await sender.client.ask(bill(1, sku=_LARGE), timeout=20)).fault, number
         assert not [fact for fact in facts if isinstance(fact, PeerLost)]

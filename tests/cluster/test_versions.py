@@ -19,7 +19,7 @@ from runtime.adapters import system_ports
 from runtime.config import Settings
 from runtime.durable.facts import MessageParked, MessagePutOff
 from runtime.durable.service import Service
-from runtime.durable.waiting.calls import Reply
+from runtime.durable.waiting.calls import CommandOutcome
 from runtime.host import Node
 from runtime.ports import Fact
 from runtime.protos.saga_pb2 import SagaRecord
@@ -174,8 +174,8 @@ async def test_a_command_that_only_newer_nodes_know_waits_for_one_and_is_parked_
         catalogue = Catalogue(contracts=[sales_pb2, billing_pb2], services={"billing": [service]})
         return Node(settings, catalogue, system_ports(facts.append))
 
-    async def close(node: Node, key: str) -> Reply:
-        return await node.commands.send(CloseBill(order_id=key), kind="billing", key=key, timeout_s=30.0)
+    async def close(node: Node, key: str) -> CommandOutcome:
+        return await node.client.ask(CloseBill(order_id=key), kind="billing", key=key, timeout=30.0)
 
     old, new = billing("old", OlderBilling), billing("new", NewerBilling)
     async with running(old):

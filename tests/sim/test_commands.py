@@ -22,7 +22,7 @@ class CarelessClients(OrderClients):
         await super().run()
         bill = BillOrder(order_id="ORD-0", amount_cents=1)
         node = self._world.nodes[0]
-        await node.call(lambda at: at.commands.send(bill, timeout_s=10.0), timeout_s=10.0)
+        await node.call(lambda at: at.client.ask(bill, timeout=10.0), timeout_s=10.0)
         self._wishes[0].request.amount_cents += 1
 
 

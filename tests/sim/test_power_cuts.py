@@ -139,7 +139,7 @@ def test_an_order_that_is_acknowledged_before_it_is_stored_is_missed(
             with suppress(AmendsError):
                 await place(self, request, context)
 
-        self._commands._ports.tasks.start(later(), name="place later")
+        self._client._ports.tasks.start(later(), name="place later")
         return Order(order_id=request.order_id, status=PENDING)
 
     monkeypatch.setattr(OrderService, "PlaceOrder", hasty)

@@ -27,8 +27,8 @@ from runtime.durable.region.upkeep import Purger
 from runtime.durable.residence.activation import Activation
 from runtime.durable.residence.residents import Activations
 from runtime.durable.turn.draft import ClientAnswer, Draft
-from runtime.durable.waiting.calls import Sessions
-from runtime.durable.waiting.watches import Watches
+from runtime.durable.waiting.calls import PendingCalls
+from runtime.durable.waiting.watches import StateWatches
 from runtime.envelope import Envelope, decode, parse_address, shard_of
 from runtime.errors import InvalidMessage, UnknownMessageType
 from runtime.failpoints import Failpoint
@@ -77,7 +77,7 @@ class Region:
         limits: Limits,
         *,
         node: str,
-        sessions: Sessions,
+        calls: PendingCalls,
         subscribers: Subscribers,
         subscriptions: Sequence[Subscription],
         carriers: Carriers,
@@ -85,7 +85,7 @@ class Region:
         self._ports = ports
         self._limits = limits
         self._node = node
-        self._sessions = sessions
+        self._calls = calls
         self._subscribers = subscribers
         self._static = tuple(subscriptions)
         self._placement: Placement | None = None
@@ -97,7 +97,7 @@ class Region:
         self._places: object = None  # who owned what when watches were last announced
         self._since_s: dict[tuple[str, int], float] = {}  # when a shard was last taken over here
         self.died: dict[tuple[str, int], str] = {}  # whose node ended without leaving, and which that was
-        self.watches = Watches(self._signal)
+        self.watches = StateWatches(self._signal)
         self._carriers = carriers
         carriers.connect(self._signal)
         self.activations: Mapping[str, Activations] = {
@@ -151,8 +151,8 @@ class Region:
             self.watches.committed(activation.name, draft.row_after)
 
     def _answer(self, answer: ClientAnswer) -> None:
-        if self._sessions.is_local(answer.to):
-            self._sessions.resolve(answer.to, answer.message, answer.fault, answer.id)
+        if self._calls.is_local(answer.to):
+            self._calls.resolve(answer.to, answer.message, answer.fault, answer.id)
             return
         wire = mesh_pb2.Answer(call=answer.to, fault=answer.fault, message=answer.id)
         if answer.message is not None:
@@ -219,7 +219,7 @@ class Region:
             match signal.WhichOneof("signal"):
                 case "answer":
                     try:
-                        self._sessions.on_answer(signal.answer)
+                        self._calls.on_answer(signal.answer)
                     except (InvalidMessage, UnknownMessageType, DecodeError) as error:
                         self._ports.report(PushRejected(peer, f"answer to {signal.answer.call}: {error}"))
                 case "watch":

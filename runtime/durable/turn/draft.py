@@ -30,7 +30,7 @@ SENT_MAX = _POSITIONS // 2
 
 @record(frozen=True, slots=True)
 class ClientAnswer:
-    """What becomes known to the client's session that waits for a command."""
+    """What becomes known to the client's call that waits for a command."""
 
     to: str  # node#incarnation#call
     message: Message | None

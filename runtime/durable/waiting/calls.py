@@ -11,11 +11,11 @@ from runtime.ports import Tasks
 from runtime.protos import mesh_pb2
 from runtime.record import record
 
-__all__ = ["Reply", "Sessions"]
+__all__ = ["CommandOutcome", "PendingCalls"]
 
 
 @record(frozen=True, slots=True)
-class Reply:
+class CommandOutcome:
     """What became of a command."""
 
     message: Message | None  # the first event its handler returned; None when it returned none or it is not known here
@@ -24,7 +24,7 @@ class Reply:
     conversation: bytes
 
 
-class Sessions:
+class PendingCalls:
     """Calls by number; an answer names node, incarnation and call, so that none reaches a later life of the node."""
 
     def __init__(self, node: str, incarnation: str, contracts: Contracts, tasks: Tasks) -> None:
@@ -32,16 +32,16 @@ class Sessions:
         self._contracts = contracts
         self._tasks = tasks
         self._next = 0
-        self._waiting: dict[str, asyncio.Future[Reply]] = {}
+        self._waiting: dict[str, asyncio.Future[CommandOutcome]] = {}
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def begin(self) -> tuple[str, asyncio.Future[Reply]]:
+    def begin(self) -> tuple[str, asyncio.Future[CommandOutcome]]:
         """A new call: where answers go to, and the future that gets one."""
         self._next += 1
         call = f"{self._prefix}{self._next}"
-        future: asyncio.Future[Reply] = self._tasks.new_future()
+        future: asyncio.Future[CommandOutcome] = self._tasks.new_future()
         self._waiting[call] = future
         return call, future
 
@@ -55,7 +55,7 @@ class Sessions:
         """An answer from this very node. Nothing happens when nobody waits any more."""
         future = self._waiting.get(call)
         if future is not None and not future.done():
-            future.set_result(Reply(message, fault, id, b""))
+            future.set_result(CommandOutcome(message, fault, id, b""))
 
     def on_answer(self, answer: mesh_pb2.Answer) -> None:
         """An answer from another node."""

@@ -1,4 +1,4 @@
-"""Who wants to know of an actor's committed changes: sessions on this node, and other nodes on behalf of theirs.
+"""Who wants to know of an actor's committed changes: callers on this node, and other nodes on behalf of theirs.
 
 Best effort, and worth nothing after a crash: whoever watches also reads the store now and then.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from runtime.protos import mesh_pb2
 from runtime.store.records import ActorRow
 
-__all__ = ["Changed", "Watches"]
+__all__ = ["Changed", "StateWatches"]
 
 Changed = Callable[[int, str, bytes], None]
 """Called with (revision, state type, state) after each commit; without a type when the state is to be read."""
@@ -18,7 +18,7 @@ Changed = Callable[[int, str, bytes], None]
 _WATCHED_MAX = 100_000  # actors watched by other nodes; more are declined, and their watchers read the store
 
 
-class Watches:
+class StateWatches:
     """The watchers of one node."""
 
     def __init__(self, signal: Callable[[str, mesh_pb2.Signal], bool]) -> None:
@@ -32,7 +32,7 @@ class Watches:
 
     @property
     def local(self) -> list[str]:
-        """Addresses that sessions on this node watch."""
+        """Addresses that callers on this node watch."""
         return list(self._local)
 
     def add(self, address: str, changed: Changed) -> None:

@@ -181,7 +181,7 @@ class Cluster:
         self._check_process(process)
         member = self._member(node) if node else self._any_serving()
         reply = await member.call(
-            lambda at: at.commands.send(command, timeout_s=timeout_s, kind=kind, key=key, process=process),
+            lambda at: at.client.ask(command, timeout=timeout_s, kind=kind, key=key, process=process),
             timeout_s=timeout_s + 1.0,
         )
         name = type(command).__name__

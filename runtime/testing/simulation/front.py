@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.durable.client import Commands
+from runtime.durable.client import Client
 from runtime.errors import AmendsError
 from runtime.ports import Accept, Ports, Transport
 from runtime.testing.simulation.wires import SimListener, SimNetwork
@@ -25,7 +25,7 @@ class SimFront:
         self.transport: Transport = network.transport(address)
         self.serves = False
 
-    async def start(self, accept: Accept, commands: Commands) -> None:
+    async def start(self, accept: Accept, client: Client) -> None:
         self._listener = self._network.listen(self.address, accept, self._ports.tasks)
 
     def serving(self, yes: bool) -> None:

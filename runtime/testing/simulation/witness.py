@@ -1,7 +1,7 @@
 """Whether those inside a node are told the truth about their commits.
 
-    Activation, Commands ──submit──▶ Witness ──▶ Committer        each transition, and what is said of it in the end
-                                        └──▶ Ledger               what was really committed
+    Activation, Client ──submit──▶ Witness ──▶ Committer        each transition, and what is said of it in the end
+                                      └──▶ Ledger               what was really committed
 
 Told COMMITTED, it is committed; told anything else, it is not, and never will be (I11). The node's own code runs
 unchanged: the witness stands between the committer and whoever submits.

@@ -6,7 +6,7 @@ simulations run on.
 
 from __future__ import annotations
 
-from runtime.durable.client import Commands
+from runtime.durable.client import Client
 from runtime.durable.command_ids import check_id
 from runtime.durable.residence.activation import Activation
 from runtime.durable.turn.draft import Draft
@@ -53,10 +53,10 @@ STORE = (
         "A post is answered as committed when it is queued, not when it is in the store.",
         (
             Edit(
-                Commands._post,
+                Client._post,
                 "self._committer.submit(transition, decided)",
                 "self._committer.submit(transition, decided)\n"
-                "    future.set_result(Reply(None, '', envelope.id, envelope.conversation))",
+                "    future.set_result(CommandOutcome(None, '', envelope.id, envelope.conversation))",
             ),
         ),
     ),
@@ -220,7 +220,7 @@ STORE = (
     Mutant(
         "client-retry-with-new-id",
         "A command that a client sends again under its own id gets a new one.",
-        (Edit(Commands._envelope, "id = message_id or int(now_s", "id = int(now_s"),),
+        (Edit(Client._envelope, "id = message_id or int(now_s", "id = int(now_s"),),
     ),
     Mutant(
         "old-request-is-new",
@@ -231,7 +231,7 @@ STORE = (
     Mutant(
         "discarded-counts-as-handled",
         "Who asks after a command that an operator has discarded is told that it was handled.",
-        (Edit(Commands._outcome, "by_operator = handled.revision == 0", "by_operator = False"),),
+        (Edit(Client._outcome, "by_operator = handled.revision == 0", "by_operator = False"),),
         workload="random",
     ),
     Mutant(

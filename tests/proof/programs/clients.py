@@ -1,6 +1,6 @@
 """Clients of one program: they start runs, cancel them, ask participants themselves, ask twice, and send nonsense.
 
-    Clients ──insist──▶ Commands.send on any node, until it is known what became of it ──▶ Told
+    Clients ──insist──▶ Client.ask on any node, until it is known what became of it ──▶ Told
 
 What each was told is kept, to be held against what is true at rest.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from runtime.durable.client import Reply
+from runtime.durable.client import CommandOutcome
 from runtime.errors import AmendsError, InvalidMessage, MessageTooOld
 from runtime.host import Node
 from runtime.protos.saga_pb2 import CancelSaga
@@ -224,7 +224,7 @@ class Clients:
 
     # --- asking ---
 
-    async def _expect(self, request: Request, about: str) -> Reply | None:
+    async def _expect(self, request: Request, about: str) -> CommandOutcome | None:
         """The outcome of what may be refused by nobody."""
         answer = await self._insist(request)
         if isinstance(answer, InvalidMessage):
@@ -234,13 +234,13 @@ class Clients:
             self.told.faults[about] = answer.fault
         return answer
 
-    async def _insist(self, request: Request) -> Reply | InvalidMessage:
+    async def _insist(self, request: Request) -> CommandOutcome | InvalidMessage:
         """Ask one node after another until one answers."""
         dice, nodes = request.dice, self._world.nodes
         options: dict[str, Any] = {"message_id": request.id, "kind": request.kind, "key": request.key}
 
-        async def send(node: Node) -> Reply:
-            return await node.commands.send(request.command, timeout_s=_CALL_S, **options)
+        async def send(node: Node) -> CommandOutcome:
+            return await node.client.ask(request.command, timeout=_CALL_S, **options)
 
         while True:
             try:

@@ -82,7 +82,7 @@ class StreamClients:
         id = asked_ms.to_bytes(6, "big") + blake2b(name.encode(), digest_size=10).digest()
 
         async def send(node: Node) -> None:
-            await node.commands.send(command, timeout_s=_CALL_S, message_id=id, process=STREAM)
+            await node.client.ask(command, timeout=_CALL_S, message_id=id, process=STREAM)
 
         while True:
             try:

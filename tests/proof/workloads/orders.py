@@ -189,7 +189,7 @@ class OrderClients:
         until_s = clock.monotonic_s() + patience_s
 
         async def serve(node: Node) -> _T:
-            return await call(OrderService(node.commands), cast("Context", _Call()))
+            return await call(OrderService(node.client), cast("Context", _Call()))
 
         while True:
             try:

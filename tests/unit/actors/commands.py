@@ -10,7 +10,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from runtime.durable.client import Reading, Reply
+from runtime.durable.client import ActorState, CommandOutcome
 from runtime.durable.service import Service
 from runtime.store.records import ActorRow
 
@@ -25,24 +25,24 @@ class Sent:
 
 @dataclass
 class MemoryCommands:
-    """Looks like runtime.durable.client.Commands. `answers` gives what a command of a type is answered with."""
+    """Looks like runtime.durable.client.Client. `answers` gives what a command of a type is answered with."""
 
     services: tuple[type[Service], ...] = ()
-    answers: dict[type[Message], Message | Exception | Reply] = field(default_factory=dict)
+    answers: dict[type[Message], Message | Exception | CommandOutcome] = field(default_factory=dict)
     states: dict[tuple[str, str], Message] = field(default_factory=dict)
     sent: list[Sent] = field(default_factory=list)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _revisions: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    async def send(self, command: Message, **options: Any) -> Reply:
+    async def ask(self, command: Message, **options: Any) -> CommandOutcome:
         self.sent.append(Sent(command, options))
         given = self.answers.get(type(command))
         if isinstance(given, Exception):
             raise given
-        if isinstance(given, Reply):
+        if isinstance(given, CommandOutcome):
             return given
         answer = given if given is not None else await self._handle(command)
-        return Reply(answer, "", bytes(16), bytes(16))
+        return CommandOutcome(answer, "", bytes(16), bytes(16))
 
     async def _handle(self, command: Message) -> Message | None:
         name = command.DESCRIPTOR.full_name
@@ -60,20 +60,20 @@ class MemoryCommands:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def read(self, kind: str, key: str) -> Reading | None:
+    async def read(self, kind: str, key: str) -> ActorState | None:
         state = self.states.get((kind, key))
         if state is None:
             return None
         revision = self._revisions.get((kind, key), 1)
         body = state.SerializeToString()
         row = ActorRow(kind, key, 0, revision, bytes(16), b"c" * 16, "", body, b"", None, 0.0)
-        return Reading(revision, type(state).FromString(body), row)
+        return ActorState(revision, type(state).FromString(body), row)
 
     @asynccontextmanager
-    async def watch(self, kind: str, key: str) -> AsyncIterator[AsyncIterator[Reading]]:
+    async def watch(self, kind: str, key: str) -> AsyncIterator[AsyncIterator[ActorState]]:
         yield self._readings(kind, key)
 
-    async def _readings(self, kind: str, key: str) -> AsyncIterator[Reading]:
+    async def _readings(self, kind: str, key: str) -> AsyncIterator[ActorState]:
         seen = 0
         while True:
             changed = self._changed

@@ -29,7 +29,7 @@ from protos import orders_pb2_grpc
 from protos.orders_pb2 import Order, Stock, WatchOrderRequest
 from protos.sales_pb2 import CANCELLED, ORCHESTRATION, PENDING, READY_TO_SHIP, OrderLine, OrderState, PlaceOrder
 from runtime.adapters import system_ports
-from runtime.durable.client import Commands, Reply
+from runtime.durable.client import Client, CommandOutcome
 from runtime.gateway.interceptors import interceptors
 from tests.unit.actors.commands import MemoryCommands
 
@@ -39,8 +39,8 @@ ROOT = Path(__file__).parents[3]
 class _EndingOrders(MemoryCommands):
     """Orders end as soon as they are placed: those of the SKU `none` are cancelled."""
 
-    async def send(self, command: Message, **options: Any) -> Reply:
-        reply = await super().send(command, **options)
+    async def ask(self, command: Message, **options: Any) -> CommandOutcome:
+        reply = await super().ask(command, **options)
         if isinstance(command, PlaceOrder):
             state = cast(OrderState, self.states["sales", command.order_id])
             state.status = CANCELLED if command.line.sku == "none" else READY_TO_SHIP
@@ -51,7 +51,7 @@ class _EndingOrders(MemoryCommands):
 @pytest.fixture
 async def node() -> AsyncIterator[str]:
     server = grpc.aio.server(interceptors=interceptors(system_ports()))
-    register(server, cast(Commands, _EndingOrders(services=(Sales, Billing, Warehouse))))
+    register(server, cast(Client, _EndingOrders(services=(Sales, Billing, Warehouse))))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     yield f"127.0.0.1:{port}"

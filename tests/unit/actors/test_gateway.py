@@ -37,7 +37,7 @@ from protos.sales_pb2 import (
 )
 from protos.warehouse_pb2 import Restock
 from runtime.adapters import system_ports
-from runtime.durable.client import Commands, Reply
+from runtime.durable.client import Client, CommandOutcome
 from runtime.errors import DeadlineExceeded, MessageTooLarge, Overloaded
 from runtime.gateway.interceptors import interceptors
 from runtime.protos.saga_pb2 import CancelAccepted, CancelRefused, CancelSaga, SagaRecord
@@ -55,7 +55,7 @@ def commands() -> MemoryCommands:
 @asynccontextmanager
 async def _serving(commands: MemoryCommands) -> AsyncIterator[Stub]:
     server = grpc.aio.server(interceptors=interceptors(system_ports()))
-    register(server, cast(Commands, commands))
+    register(server, cast(Client, commands))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
@@ -182,7 +182,7 @@ async def test_what_the_runtime_refuses_reaches_the_client(
 
 
 async def test_a_command_that_was_given_up_is_an_error_with_its_reason(stub: Stub, commands: MemoryCommands) -> None:
-    commands.answers[PlaceOrder] = Reply(None, "disk on fire", bytes(16), bytes(16))
+    commands.answers[PlaceOrder] = CommandOutcome(None, "disk on fire", bytes(16), bytes(16))
     code, text = await _refused(stub.PlaceOrder(_request()))
     assert code is Code.INTERNAL
     assert "given up: disk on fire" in text
@@ -190,7 +190,7 @@ async def test_a_command_that_was_given_up_is_an_error_with_its_reason(stub: Stu
 
 async def test_an_order_whose_answer_was_lost_is_read(stub: Stub, commands: MemoryCommands) -> None:
     _ordered(commands)
-    commands.answers[PlaceOrder] = Reply(None, "", bytes(16), bytes(16))
+    commands.answers[PlaceOrder] = CommandOutcome(None, "", bytes(16), bytes(16))
     assert (await stub.PlaceOrder(_request())).amount_cents == 500
 
 
@@ -304,7 +304,7 @@ async def test_the_same_request_has_the_same_message_id_and_another_has_not(
 
 async def test_a_restock_that_was_counted_before_shows_the_stock(stub: Stub, commands: MemoryCommands) -> None:
     await stub.Restock(RestockRequest(sku="CUP", quantity=3, request_id="r1"))
-    commands.answers[Restock] = Reply(None, "", bytes(16), bytes(16))
+    commands.answers[Restock] = CommandOutcome(None, "", bytes(16), bytes(16))
     assert (await stub.Restock(RestockRequest(sku="CUP", quantity=3, request_id="r1"))).on_hand == 3
 
 

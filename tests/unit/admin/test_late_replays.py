@@ -104,7 +104,7 @@ async def refused_in_the_end() -> tuple[LocalNode, DeadLetter]:
     behaviours: list[Behaviour] = [ServiceBehaviour(Purse), ServiceBehaviour(Depot), SagaBehaviour(FirmOrderProcess)]
     node = await LocalNode(behaviours).start()
     placed = OrderPlaced(order_id="ORD-1", line=OrderLine(sku="HAT", quantity=2), amount_cents=500)
-    await node.commands.send(placed, kind="firm-order-process", key="ORD-1", timeout_s=1.0)
+    await node.client.ask(placed, kind="firm-order-process", key="ORD-1", timeout=1.0)
     await node.sleep(60)
     record = SagaRecord.FromString((await node.row("firm-order-process", "ORD-1")).state)
     assert record.status == SagaRecord.COMPENSATED

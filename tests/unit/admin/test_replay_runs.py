@@ -30,7 +30,7 @@ def test_s60_a_replayed_dead_letter_is_handled_once_or_parked_again(mended: bool
     async def scenario() -> None:
         node = await LocalNode([ServiceBehaviour(Reader)]).start()
         Reader.broken = True
-        reply = await node.commands.send(BillOrder(order_id="ORD-1", amount_cents=5), timeout_s=60.0)
+        reply = await node.client.ask(BillOrder(order_id="ORD-1", amount_cents=5), timeout=60.0)
         assert "card reader" in reply.fault
         (letter,) = await dead_letters(node.store, limit=10)
         Reader.broken = not mended
@@ -53,10 +53,10 @@ def test_who_asks_after_a_command_that_was_discarded_is_not_told_that_it_was_han
         Reader.broken = True
         command = BillOrder(order_id="ORD-1", amount_cents=5)
         id = int(node.ports.clock.now_s() * 1000).to_bytes(6, "big") + bytes(10)
-        assert (await node.commands.send(command, timeout_s=60.0, message_id=id)).fault
+        assert (await node.client.ask(command, timeout=60.0, message_id=id)).fault
         (letter,) = await dead_letters(node.store, limit=10)
         await carry_out(node.store, discard(letter, Act("ann", node.ports.clock.now_s(), "nobody waits for it")))
-        again = await node.commands.send(command, timeout_s=60.0, message_id=id)
+        again = await node.client.ask(command, timeout=60.0, message_id=id)
         assert f"discarded {id.hex()} by ann: nobody waits for it" in again.fault
         await node.stop()
 

@@ -16,11 +16,11 @@ from runtime.adapters import AsyncioTasks
 from runtime.contracts import Contracts
 from runtime.durable.behaviour import Behaviour
 from runtime.durable.carriers import Carriers
-from runtime.durable.client import Commands
+from runtime.durable.client import Client
 from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.region.kind_actor import KindActor, Status
 from runtime.durable.region.router import Region
-from runtime.durable.waiting.calls import Sessions
+from runtime.durable.waiting.calls import PendingCalls
 from runtime.ports import Fact, Ports
 from runtime.protos import saga_pb2
 from runtime.store.committer import Committer
@@ -59,7 +59,7 @@ class LocalNode:
         subscriptions = [one for behaviour in behaviours for one in behaviour.subscriptions]
         subscribers = Subscribers(subscriptions)
         self.committer = Committer(self.store, self.ports)
-        self.sessions = Sessions("node", "1", self.contracts, self.ports.tasks)
+        self.calls = PendingCalls("node", "1", self.contracts, self.ports.tasks)
         self._carriers = Carriers("node")
         self.region = Region(
             [self._kind(one, subscribers) for one in behaviours],
@@ -67,15 +67,15 @@ class LocalNode:
             self.ports,
             self.limits,
             node="node",
-            sessions=self.sessions,
+            calls=self.calls,
             subscribers=subscribers,
             subscriptions=subscriptions,
             carriers=self._carriers,
         )
         self.system = ActorSystem(self.ports, name="node")
         self.roots: dict[str, ActorRef] = {}
-        self.commands = Commands(
-            self.region, self.sessions, self.committer, self.store, self.contracts, self.ports, self.limits
+        self.client = Client(
+            self.region, self.calls, self.committer, self.store, self.contracts, self.ports, self.limits
         )
 
     def _kind(self, behaviour: Behaviour, subscribers: Subscribers) -> Kind:
@@ -118,4 +118,4 @@ class LocalNode:
         return [fact for fact in self.facts if isinstance(fact, kind)]
 
     async def send(self, command: Message, **options: Any) -> Message | None:
-        return (await self.commands.send(command, timeout_s=120.0, **options)).message
+        return (await self.client.ask(command, timeout=120.0, **options)).message

@@ -111,7 +111,7 @@ def test_an_actor_that_lies_in_the_store_under_an_odd_key_is_read_and_goes_on() 
         await post.send(post.bill(1))
         await local.sleep(1.0)
         assert await post.order() == ["1"]
-        assert await local.commands.read("billing", "odd\x00key") is not None
+        assert await local.client.read("billing", "odd\x00key") is not None
         await local.stop()
 
     run(scenario())
@@ -286,10 +286,10 @@ def test_a_caller_learns_that_its_command_was_given_up_though_many_dead_letters_
         till = Till(errors={1: FinalError("never"), 2: FinalError("never either")})
         local = await LocalNode([till], limits=Limits(mailbox_max=1)).start()
         id = int(local.ports.clock.now_s() * 1000).to_bytes(6, "big") + bytes(10)
-        await local.commands.send(BillOrder(order_id="ORD-1", amount_cents=1), timeout_s=5.0)
+        await local.client.ask(BillOrder(order_id="ORD-1", amount_cents=1), timeout=5.0)
         await local.sleep(1.0)
         for _ in range(2):
-            reply = await local.commands.send(BillOrder(order_id="ORD-1", amount_cents=2), timeout_s=5.0, message_id=id)
+            reply = await local.client.ask(BillOrder(order_id="ORD-1", amount_cents=2), timeout=5.0, message_id=id)
             assert "never either" in reply.fault
         await local.stop()
 

@@ -11,7 +11,7 @@ from actors.billing import Billing
 from actors.sales import Sales
 from protos.billing_pb2 import BillOrder, BillState, RefundOrder
 from protos.sales_pb2 import CancelOrder
-from runtime.durable.client import Reply
+from runtime.durable.client import CommandOutcome
 from runtime.durable.service import ServiceBehaviour
 from runtime.errors import InvalidMessage
 from tests.unit.durable.local import LocalNode, in_virtual_time
@@ -52,8 +52,8 @@ def test_of_two_commands_that_wait_under_one_id_the_second_is_refused_while_the_
     async def scenario() -> None:
         node = await a_node(owning=False)
 
-        def send(command: Message) -> asyncio.Task[Reply]:
-            sending = node.commands.send(command, timeout_s=20.0, message_id=ID, conversation=conversation)
+        def send(command: Message) -> asyncio.Task[CommandOutcome]:
+            sending = node.client.ask(command, timeout=20.0, message_id=ID, conversation=conversation)
             return asyncio.create_task(sending)
 
         calls = [send(one) for one in (FIRST, OTHERS[other])]

@@ -113,7 +113,7 @@ def test_a_client_that_asks_a_saga_for_what_no_version_is_known_to_take_hears_so
     async def scenario() -> None:
         node = await instance(Newer)
         command = ShippingLabelCreated(order_id="ORD-1")
-        reply = await node.commands.send(command, kind=ADDRESS[0], key="ORD-1", timeout_s=20.0)
+        reply = await node.client.ask(command, kind=ADDRESS[0], key="ORD-1", timeout=20.0)
         assert "order-process has no handler for shop.ShippingLabelCreated" in reply.fault
         assert not node.facts_of(MessagePutOff)
         await node.stop()

@@ -115,8 +115,8 @@ def test_s27_commands_sent_at_once_all_count_exactly_once() -> None:
 def test_s37_the_same_message_id_again_has_one_effect_and_is_answered() -> None:
     async def scenario() -> None:
         local = await node()
-        first = await local.commands.send(bill(), timeout_s=10, message_id=b"x" * 16)
-        again = await local.commands.send(bill(), timeout_s=10, message_id=b"x" * 16)
+        first = await local.client.ask(bill(), timeout=10, message_id=b"x" * 16)
+        again = await local.client.ask(bill(), timeout=10, message_id=b"x" * 16)
         assert (first.message, again.message, again.fault) == (OrderBilled(order_id="ORD-1", amount_cents=1), None, "")
         assert (await state(local)).charges == 1
         await local.stop()
@@ -185,8 +185,8 @@ def test_s55_after_all_retries_the_message_is_parked_and_what_waits_behind_it_go
         local = await node()
         Till.broken = {"ORD-1"}
         waiting = asyncio.gather(
-            local.commands.send(bill(amount=1), timeout_s=200),
-            local.commands.send(bill(amount=-2), timeout_s=200),
+            local.client.ask(bill(amount=1), timeout=200),
+            local.client.ask(bill(amount=-2), timeout=200),
         )
         failed, fine = await waiting
         assert "the till is jammed" in failed.fault
@@ -392,7 +392,7 @@ def test_a_state_that_cannot_be_read_is_left_alone_and_its_mail_parked() -> None
                 )
             ]
         )
-        reply = await local.commands.send(bill(), timeout_s=30)
+        reply = await local.client.ask(bill(), timeout=30)
         assert "the state of billing/ORD-1 cannot be read" in reply.fault
         assert (await local.row("billing", "ORD-1")).state == b"\xff\xff\xff"
         await local.stop()
@@ -447,7 +447,7 @@ def test_without_an_owner_the_caller_learns_that_the_outcome_is_unknown_and_the_
     async def scenario() -> None:
         first = await node(owning=False)
         with pytest.raises(DeadlineExceeded, match="may still be handled"):
-            await first.commands.send(bill(), timeout_s=5)
+            await first.client.ask(bill(), timeout=5)
         await first.stop()
         second = await node(first.store)
         await second.sleep(1)
@@ -483,7 +483,7 @@ def test_s59_a_kind_that_keeps_failing_is_slowed_to_probes_and_recovers_by_itsel
         local = await node()
         keys = [f"ORD-{number}" for number in range(300)]
         Till.broken = set(keys)
-        waiting = asyncio.gather(*(local.commands.send(bill(key), timeout_s=1000) for key in keys))
+        waiting = asyncio.gather(*(local.client.ask(bill(key), timeout=1000) for key in keys))
         await local.sleep(3)
         assert len(local.facts_of(KindThrottled)) == 1
         before = len(Till.runs)

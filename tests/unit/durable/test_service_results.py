@@ -40,7 +40,7 @@ def test_a_command_for_a_kind_that_cannot_be_written_is_refused(kind: str) -> No
     async def scenario() -> None:
         local = await LocalNode([ServiceBehaviour(Billing)]).start()
         with pytest.raises(InvalidMessage, match=r"shop.BillOrder needs a kind"):
-            await local.commands.send(BillOrder(order_id="ORD-1"), timeout_s=60.0, kind=kind)
+            await local.client.ask(BillOrder(order_id="ORD-1"), timeout=60.0, kind=kind)
         await local.stop()
 
     in_virtual_time(scenario)
@@ -49,7 +49,7 @@ def test_a_command_for_a_kind_that_cannot_be_written_is_refused(kind: str) -> No
 async def told(handler: Handler, *, then: Callable[[LocalNode], Awaitable[None]] | None = None) -> str:
     """What a client is told of its command: the fault, or the answer as text."""
     local = await LocalNode([ServiceBehaviour(a_till(handler))]).start()
-    reply = await local.commands.send(BillOrder(order_id="ORD-1", amount_cents=1), timeout_s=60.0)
+    reply = await local.client.ask(BillOrder(order_id="ORD-1", amount_cents=1), timeout=60.0)
     if then is not None:
         await then(local)
     assert bool(reply.fault) == bool(await local.mail("billing", "ORD-1"))
@@ -114,7 +114,7 @@ def test_each_client_is_told_the_state_as_its_own_command_left_it() -> None:
     async def scenario() -> None:
         local = await LocalNode([ServiceBehaviour(Sales)]).start()
         command = PlaceOrder(order_id="ORD-1", amount_cents=1)
-        replies = await asyncio.gather(*[local.commands.send(command, timeout_s=60.0) for _ in range(4)])
+        replies = await asyncio.gather(*[local.client.ask(command, timeout=60.0) for _ in range(4)])
         amounts = [reply.message.amount_cents for reply in replies if isinstance(reply.message, OrderState)]
         assert amounts == [1, 2, 3, 4]
         await local.stop()
@@ -129,7 +129,7 @@ def test_a_handler_that_sends_more_than_a_turn_can_number_has_failed() -> None:
 
     async def scenario() -> None:
         local = await LocalNode([ServiceBehaviour(Flooding)]).start()
-        reply = await local.commands.send(BillOrder(order_id="ORD-1", amount_cents=SENT_MAX + 1), timeout_s=60.0)
+        reply = await local.client.ask(BillOrder(order_id="ORD-1", amount_cents=SENT_MAX + 1), timeout=60.0)
         assert "one message leads to more than 32,768 others" in reply.fault
         assert await local.mail("billing", "ORD-2") == []
         await local.stop()

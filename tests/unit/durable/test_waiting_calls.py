@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 from protos import billing_pb2
-from runtime.durable.client import Reading
+from runtime.durable.client import ActorState
 from runtime.durable.turn.draft import mail_row
 from runtime.envelope import Address, encode, shard_of
 from runtime.protos import mesh_pb2
@@ -52,7 +52,7 @@ def test_a_call_finds_its_parked_command_behind_hundreds_of_others_by_reading_on
         await _park(local, _BEFORE)
         store.rows = 0
         command = billing_pb2.BillOrder(order_id="ORD-1")
-        reply = await local.commands.send(command, timeout_s=5.0, message_id=_id(_BEFORE))
+        reply = await local.client.ask(command, timeout=5.0, message_id=_id(_BEFORE))
         assert (reply.fault, store.rows, store.looks) == ("parked", 0, 1)
         await local.stop()
 
@@ -65,7 +65,7 @@ def test_who_is_told_of_a_change_does_not_read_the_store_for_it() -> None:
         await local.stop()
         store = Counted(local.ports)
         local = await LocalNode([Till()], store).start()
-        async with local.commands.watch("billing", "ORD-1") as readings:
+        async with local.client.watch("billing", "ORD-1") as readings:
             await local.send(billing_pb2.BillOrder(order_id="ORD-1", amount_cents=5))
             assert (await anext(readings)).revision == 1
             second = local.ports.tasks.start(_next(readings), name="watches")
@@ -82,7 +82,7 @@ def test_who_is_told_of_a_change_does_not_read_the_store_for_it() -> None:
     in_virtual_time(scenario)
 
 
-async def _next(readings: AsyncIterator[Reading]) -> int:
+async def _next(readings: AsyncIterator[ActorState]) -> int:
     return (await anext(readings)).revision
 
 

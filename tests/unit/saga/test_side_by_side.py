@@ -85,7 +85,7 @@ async def shop(*more: Behaviour) -> LocalNode:
 async def announce(node: LocalNode) -> list[HistoryRow]:
     """Have an order placed; what has become of all that this led to."""
     command = BillOrder(order_id="ORD-1", amount_cents=500)
-    reply = await node.commands.send(command, timeout_s=10, kind="announcer", key="ORD-1")
+    reply = await node.client.ask(command, timeout=10, kind="announcer", key="ORD-1")
     await node.sleep(1)
     return await node.store.conversation(reply.conversation)
 
