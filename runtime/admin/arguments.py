@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from runtime.admin.dead_letters import NotFound
 from runtime.admin.session import Session
+from runtime.operate.dead_letters import NotFound
 from runtime.store.port import Store
 from runtime.store.records import ClusterView
 

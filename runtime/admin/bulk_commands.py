@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-from runtime.admin import objects
 from runtime.admin.arguments import as_one_object, check_known
-from runtime.admin.bulk import Check, Filter, Outcome, act_on, choose
-from runtime.admin.dead_letters import Act, DeadLetter, check_awaited, check_dispensable, discard, replay
-from runtime.admin.processes import kinds_of
 from runtime.admin.session import Session
 from runtime.envelope import address_of
 from runtime.observe.console import say_json
+from runtime.operate import objects
+from runtime.operate.bulk import BulkResult, Check, Filter, act_on, choose
+from runtime.operate.dead_letters import Act, ParkedMail, check_awaited, check_dispensable, discard, replay
+from runtime.operate.processes import kinds_of
 from runtime.store.port import Store
 from runtime.store.records import Transition
 
@@ -67,7 +67,7 @@ def discard_many(session: Session, reason: str, force: bool, **chosen: Any) -> N
 def _run(
     session: Session,
     word: str,
-    transition: Callable[[DeadLetter, Act], Transition],
+    transition: Callable[[ParkedMail, Act], Transition],
     check: Check,
     reason: str,
     *,
@@ -84,7 +84,7 @@ def _run(
     if wanted.is_empty != every:
         raise click.UsageError("say which: --kind, --key, --type, --sender or --error; or --all, without these")
 
-    async def work(store: Store) -> tuple[list[DeadLetter], int, Outcome | None]:
+    async def work(store: Store) -> tuple[list[ParkedMail], int, BulkResult | None]:
         letters, more = await choose(store, wanted, limit=limit)
         act = Act(who, session.now_s(), reason, force)
         return letters, more, await act_on(store, letters, transition, act, check) if yes else None
@@ -105,7 +105,7 @@ def _run(
         raise SystemExit(_IN_PART)
 
 
-def _tell(word: str, letters: list[DeadLetter], more: int, outcome: Outcome | None) -> None:
+def _tell(word: str, letters: list[ParkedMail], more: int, outcome: BulkResult | None) -> None:
     if outcome is None:
         for letter in letters:
             click.echo(f"would {word} {_line(letter)}: {letter.row.parked.partition(chr(10))[0]!r}")
@@ -120,11 +120,11 @@ def _tell(word: str, letters: list[DeadLetter], more: int, outcome: Outcome | No
         click.echo(f"{more} more fit, beyond --limit")
 
 
-def _line(letter: DeadLetter) -> str:
+def _line(letter: ParkedMail) -> str:
     return f"{letter.row.id.hex()} {letter.type or 'unreadable'} for {address_of(*letter.row.address)!r}"
 
 
-def _object(word: str, letters: list[DeadLetter], more: int, outcome: Outcome | None) -> dict[str, object]:
+def _object(word: str, letters: list[ParkedMail], more: int, outcome: BulkResult | None) -> dict[str, object]:
     told: dict[str, object] = {"act": word, "more": more}
     if outcome is None:
         return {**told, "would": [objects.letter_object(letter) for letter in letters]}

@@ -14,22 +14,24 @@ from typing import Any
 import click
 from rich.console import Console, Group, RenderableType
 
-from runtime.admin import objects, tables
-from runtime.admin.account import Account, accounts, conversations_of_key
+from runtime.admin import tables
 from runtime.admin.arguments import SECONDS, check_known
 from runtime.admin.bulk_commands import discard_many, replay_many
-from runtime.admin.busy import Work, warnings_of, works_of
 from runtime.admin.copies import backup, restore
-from runtime.admin.dead_letters import NotFound, dead_letters
 from runtime.admin.letter_commands import discard_command, replay_command
-from runtime.admin.processes import AT_REST, choreographies_of, kinds_of, processes
-from runtime.admin.retries import retry_saga
+from runtime.admin.saga_commands import retry_saga
 from runtime.admin.session import Session, load_contracts
-from runtime.admin.survey import WAITS, Wanted, nodes_of, sagas, shards_of
 from runtime.config import ENV_PREFIX, Settings
 from runtime.observe.console import run, say_json
 from runtime.observe.conversation import Conversation, read_conversation
 from runtime.observe.sequence import as_mermaid, as_object
+from runtime.operate import objects
+from runtime.operate.account import Account
+from runtime.operate.busy import Work, warnings_of, works_of
+from runtime.operate.dead_letters import NotFound, dead_letters
+from runtime.operate.lookup import accounts, conversations_of_key
+from runtime.operate.processes import AT_REST, choreographies_of, kinds_of, processes
+from runtime.operate.survey import WAITS, Wanted, nodes_of, sagas, shards_of
 from runtime.store.open import LOG_BYTES_LONG, store_log_bytes
 from runtime.store.port import Store
 from runtime.store.records import ClusterView

@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from runtime.admin.arguments import as_one_object
-from runtime.admin.objects import say_done
-from runtime.admin.session import Session
+from runtime.admin.session import Session, say_done
 from runtime.store.open import back_up_store, restore_store
 
 __all__ = ["backup", "restore"]

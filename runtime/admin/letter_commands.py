@@ -8,9 +8,11 @@ from collections.abc import Awaitable, Callable
 import click
 
 from runtime.admin.arguments import as_one_object
-from runtime.admin.dead_letters import (
+from runtime.admin.session import Session, say_done
+from runtime.envelope import address_of
+from runtime.operate.dead_letters import (
     Act,
-    DeadLetter,
+    ParkedMail,
     carry_out,
     check_awaited,
     check_dispensable,
@@ -18,9 +20,6 @@ from runtime.admin.dead_letters import (
     find,
     replay,
 )
-from runtime.admin.objects import say_done
-from runtime.admin.session import Session
-from runtime.envelope import address_of
 from runtime.store.port import Store
 from runtime.store.records import Transition
 
@@ -67,12 +66,12 @@ def _act(
     id: str,
     who: str,
     reason: str,
-    transition: Callable[[DeadLetter, Act], Transition],
-    check: Callable[[Store, DeadLetter], Awaitable[None]],
+    transition: Callable[[ParkedMail, Act], Transition],
+    check: Callable[[Store, ParkedMail], Awaitable[None]],
     *,
     force: bool,
-) -> DeadLetter:
-    async def work(store: Store) -> DeadLetter:
+) -> ParkedMail:
+    async def work(store: Store) -> ParkedMail:
         letter = await find(store, id)
         if not force:
             await check(store, letter)
@@ -82,6 +81,6 @@ def _act(
     return session.run(work, writes=True)
 
 
-def _say(act: str, letter: DeadLetter, as_json: bool, text: str) -> None:
+def _say(act: str, letter: ParkedMail, as_json: bool, text: str) -> None:
     told = {"id": letter.row.id.hex(), "to": address_of(*letter.row.address)}
     say_done(as_json, act, told, text.format(**told))

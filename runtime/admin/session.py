@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import pkgutil
 import signal
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TypeVar
@@ -14,15 +14,16 @@ from typing import TypeVar
 import click
 
 from runtime.adapters import system_ports
-from runtime.admin.dead_letters import NotAwaited, NotFound, NotParked, StillNeeded
 from runtime.contracts import Contracts
 from runtime.errors import AmendsError, InvalidMessage, InvalidSettings, StoreBusy
+from runtime.observe.console import say_json
 from runtime.observe.signals import Ended, ended_by_signals, until_told
+from runtime.operate.dead_letters import NotAwaited, NotFound, NotParked, StillNeeded
 from runtime.ports import Ports
 from runtime.store.open import open_store
 from runtime.store.port import Store
 
-__all__ = ["Session", "load_contracts"]
+__all__ = ["Session", "load_contracts", "say_done"]
 
 _BAD_INPUT, _NOT_FOUND, _REFUSED = 2, 4, 5  # as the client says them
 _T = TypeVar("_T")
@@ -80,6 +81,14 @@ class Session:
         if self.url == "memory:":
             raise InvalidSettings("a store in memory ends with its node and can't be read from outside; name a file")
         return open_store(self.url, self.ports, create=False, view=not writes)
+
+
+def say_done(as_json: bool, act: str, told: Mapping[str, object], text: str) -> None:
+    """What an act has done, as one object or in words."""
+    if as_json:
+        say_json({"act": act, **told}, indent=2)
+    else:
+        click.echo(text)
 
 
 class _Failed(click.ClickException):

@@ -9,15 +9,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from runtime.admin.account import Account
-from runtime.admin.dead_letters import DeadLetter
-from runtime.admin.processes import ProcessEntry
-from runtime.admin.spans import span
-from runtime.admin.survey import WAITS, SagaEntry, ShardEntry
 from runtime.envelope import address_of
-from runtime.observe.conversation import Conversation, Status, TracedMessage
+from runtime.observe.conversation import Conversation, MessageStatus, TracedMessage
 from runtime.observe.plain import as_line
 from runtime.observe.sequence import milliseconds
+from runtime.operate.account import Account
+from runtime.operate.dead_letters import ParkedMail
+from runtime.operate.processes import ProcessEntry
+from runtime.operate.spans import span
+from runtime.operate.survey import WAITS, SagaEntry, ShardEntry
 from runtime.protos import saga_pb2
 from runtime.saga.instance import status_name
 from runtime.store.records import NodeRow
@@ -36,15 +36,15 @@ __all__ = [
 
 _CHARS_MAX = 4_000  # of one text in a table
 _STYLES = {
-    Status.HANDLED: "green",
-    Status.FIRED: "green",
-    Status.UNDONE: "cyan",
-    Status.IGNORED: "dim",
-    Status.ELSEWHERE: "dim",
-    Status.WAITING: "yellow",
-    Status.RETRYING: "yellow",
-    Status.FAULTED: "red",
-    Status.PARKED: "bold red",
+    MessageStatus.HANDLED: "green",
+    MessageStatus.FIRED: "green",
+    MessageStatus.UNDONE: "cyan",
+    MessageStatus.IGNORED: "dim",
+    MessageStatus.ELSEWHERE: "dim",
+    MessageStatus.WAITING: "yellow",
+    MessageStatus.RETRYING: "yellow",
+    MessageStatus.FAULTED: "red",
+    MessageStatus.PARKED: "bold red",
 }
 
 
@@ -126,7 +126,7 @@ def _letters(count: int) -> str:
     return f", {count} dead letter{'s' if count > 1 else ''}" if count else ""
 
 
-def dead_letters_table(letters: Iterable[DeadLetter], now_s: float) -> Table:
+def dead_letters_table(letters: Iterable[ParkedMail], now_s: float) -> Table:
     table = _table("id", "to", "message", "from", ">attempts", "parked", "reason")
     for letter in letters:
         table.add_row(
@@ -215,7 +215,7 @@ def conversation_view(conversation: Conversation) -> RenderableType:
     for number, message in enumerate(conversation.messages, 1):
         table.add_row(str(number), *_sequence_cells(conversation, message))
     open_ = conversation.open
-    parked = sum(message.status is Status.PARKED for message in open_)
+    parked = sum(message.status is MessageStatus.PARKED for message in open_)
     rest = "at rest: every message was handled"
     if open_:
         rest = f"open: {len(open_) - parked} waiting, {parked} parked"

@@ -23,13 +23,13 @@ from runtime.protos import durable_pb2
 from runtime.store.port import Store
 from runtime.store.records import HistoryRow, MailRow
 
-__all__ = ["CLIENT", "Conversation", "Status", "TracedMessage", "conversation_of", "read_conversation"]
+__all__ = ["CLIENT", "Conversation", "MessageStatus", "TracedMessage", "conversation_of", "read_conversation"]
 
 CLIENT = "client"
 """How a sender is called that is no actor."""
 
 
-class Status(StrEnum):
+class MessageStatus(StrEnum):
     """What became of a message: an outcome of the history, or where it still is."""
 
     HANDLED = "handled"
@@ -45,7 +45,7 @@ class Status(StrEnum):
     @property
     def is_open(self) -> bool:
         """Whether something will, or ought to, still be done about it."""
-        return self in (Status.WAITING, Status.RETRYING, Status.PARKED)
+        return self in (MessageStatus.WAITING, MessageStatus.RETRYING, MessageStatus.PARKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class TracedMessage:
     sender: str  # kind/key, or CLIENT
     to: str  # kind/key
     type: str  # full protobuf name; empty where the store does not know it
-    status: Status
+    status: MessageStatus
     sent_at_s: float | None
     handled_at_s: float | None
     due_at_s: float | None  # of mail that is to be handled at a later time
@@ -138,7 +138,7 @@ def _handled(row: HistoryRow) -> TracedMessage:
         sender=row.sender or CLIENT,
         to=address_of(row.kind, row.key),
         type=row.type,
-        status=Status(row.outcome.value),
+        status=MessageStatus(row.outcome.value),
         sent_at_s=row.sent_at_s,
         handled_at_s=row.handled_at_s,
         due_at_s=None,
@@ -151,7 +151,7 @@ def _handled(row: HistoryRow) -> TracedMessage:
 
 def _waiting(row: MailRow) -> TracedMessage:
     envelope = _readable(row)
-    status = Status.PARKED if row.parked else Status.RETRYING if row.attempts else Status.WAITING
+    status = MessageStatus.PARKED if row.parked else MessageStatus.RETRYING if row.attempts else MessageStatus.WAITING
     return TracedMessage(
         id=row.id,
         cause=envelope.cause if envelope else b"",
@@ -175,7 +175,7 @@ def _elsewhere(sender: HistoryRow, caused: durable_pb2.Caused) -> TracedMessage:
         sender=address_of(sender.kind, sender.key),
         to=caused.address,
         type=caused.type,
-        status=Status.ELSEWHERE,
+        status=MessageStatus.ELSEWHERE,
         sent_at_s=sender.handled_at_s,
         handled_at_s=None,
         due_at_s=None,

@@ -5,22 +5,22 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from runtime.observe.conversation import Conversation, Status, TracedMessage
+from runtime.observe.conversation import Conversation, MessageStatus, TracedMessage
 
 __all__ = ["as_mermaid", "as_object", "as_text", "escaped", "milliseconds"]
 
 _ARROWS = {
-    Status.HANDLED: "->>",
-    Status.FIRED: "->>",
-    Status.IGNORED: "-->>",
-    Status.UNDONE: "-->>",
-    Status.FAULTED: "-x",
-    Status.WAITING: "-)",
-    Status.RETRYING: "-)",
-    Status.PARKED: "-x",
-    Status.ELSEWHERE: "--)",
+    MessageStatus.HANDLED: "->>",
+    MessageStatus.FIRED: "->>",
+    MessageStatus.IGNORED: "-->>",
+    MessageStatus.UNDONE: "-->>",
+    MessageStatus.FAULTED: "-x",
+    MessageStatus.WAITING: "-)",
+    MessageStatus.RETRYING: "-)",
+    MessageStatus.PARKED: "-x",
+    MessageStatus.ELSEWHERE: "--)",
 }
-_QUIET = (Status.HANDLED, Status.FIRED)
+_QUIET = (MessageStatus.HANDLED, MessageStatus.FIRED)
 # What Mermaid would read as its own: statement ends, entities, markup, and the word that closes a block.
 _SPECIAL = re.compile(r"[;#<>%{}\"\\]|[\x00-\x1f\x7f-\x9f\u2028\u2029]|\b[eE](?=nd\b)")
 _NOTE_MAX = 120

@@ -1,6 +1,6 @@
 """Operators of one program: they look at the dead letters, cure what was poisoned, and replay or discard; or leave it.
 
-    Operators ──Act──▶ runtime.admin.dead_letters ──Transition──▶ a connection of their own to the database
+    Operators ──Act──▶ runtime.operate.dead_letters ──Transition──▶ a connection of their own to the database
 
 During the run they act as it comes; once clients are content they make up their mind about each letter that is left.
 """
@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from runtime.admin.dead_letters import Act, DeadLetter, NotParked, carry_out, dead_letters, discard, replay
 from runtime.envelope import encode, shard_of
 from runtime.errors import StoreError
+from runtime.operate.dead_letters import Act, NotParked, ParkedMail, carry_out, dead_letters, discard, replay
 from runtime.store.records import MailRow, Transition
 from runtime.testing.simulation.cluster import SimCluster
 from runtime.testing.simulation.dice import Dice
@@ -66,14 +66,14 @@ class Operators:
                 if not await self._settle(letter):
                     decided[letter.row.id] = None
 
-    async def _letters(self) -> list[DeadLetter]:
+    async def _letters(self) -> list[ParkedMail]:
         while True:
             try:
                 return await dead_letters(self._store, limit=_LETTERS_MAX)
             except StoreError:
                 await self._cluster.sleep(_LOOK_S)
 
-    async def _settle(self, letter: DeadLetter) -> bool:
+    async def _settle(self, letter: ParkedMail) -> bool:
         """Do something about one letter, or (False) leave it for good."""
         dice, id = self._dice, letter.row.id
         if self._acts[id] >= _ACTS_MAX:
@@ -90,7 +90,7 @@ class Operators:
         self.did["discarded" if what == "discard" else "replayed"] += 1
         return True
 
-    def _cure(self, letter: DeadLetter) -> None:
+    def _cure(self, letter: ParkedMail) -> None:
         found = None if letter.envelope is None else deed_of(letter.envelope)
         if found is not None:
             self._outside.cure(found[0], of_undo=found[1])

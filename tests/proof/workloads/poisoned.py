@@ -27,20 +27,20 @@ from actors.orchestration import (
 )
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import OrderCancelled
-from runtime.admin.dead_letters import (
+from runtime.errors import StoreError
+from runtime.operate.dead_letters import (
     Act,
-    DeadLetter,
     NotAwaited,
     NotFound,
     NotParked,
+    ParkedMail,
     carry_out,
     check_awaited,
     dead_letters,
     discard,
     replay,
 )
-from runtime.admin.retries import try_again
-from runtime.errors import StoreError
+from runtime.operate.retries import try_again
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.saga import Saga
 from runtime.saga.step import Budget
@@ -243,7 +243,7 @@ class _Clients(OrderClients):
             await try_again(self._store, (OrderProcess.kind, key), act)
             self._tried_again += 1
 
-    async def _settle(self, letter: DeadLetter) -> None:
+    async def _settle(self, letter: ParkedMail) -> None:
         """Replay it if it is still wanted; else nobody needs it any more."""
         act = Act("the night shift", self._cluster.ports.clock.now_s(), "mended")
         with suppress(NotParked):

@@ -9,12 +9,13 @@ from dataclasses import replace
 import pytest
 
 from protos import sales_pb2
-from runtime.admin.account import Account, accounts, conversations_of_key
-from runtime.admin.objects import account_object
 from runtime.admin.session import load_contracts
-from runtime.admin.spans import span
 from runtime.contracts import Contracts
 from runtime.envelope import shard_of
+from runtime.operate.account import Account
+from runtime.operate.lookup import accounts, conversations_of_key
+from runtime.operate.objects import account_object
+from runtime.operate.spans import span
 from runtime.protos import durable_pb2, saga_pb2
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Busy, BusyHandler

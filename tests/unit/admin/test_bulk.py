@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from runtime.admin.bulk import Filter, act_on, choose
-from runtime.admin.dead_letters import Act, DeadLetter, check_awaited, replay
 from runtime.errors import InvalidMessage, StoreUnavailable
+from runtime.operate.bulk import Filter, act_on, choose
+from runtime.operate.dead_letters import Act, ParkedMail, check_awaited, replay
 from runtime.store.memory import MemoryStore
 from runtime.store.port import Store
 from runtime.store.records import Transition, Verdict
@@ -135,7 +135,7 @@ async def test_what_was_done_is_told_whatever_ends_the_others(
     """An interrupt stops the rest; a letter that nobody can judge is refused like any other."""
     letters, _ = await choose(outage, Filter(kind="warehouse"), limit=9)
 
-    async def check(store: Store, letter: DeadLetter) -> None:
+    async def check(store: Store, letter: ParkedMail) -> None:
         if letter is letters[1]:
             raise raised
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from runtime.adapters import system_ports
-from runtime.admin.dead_letters import Act, NotFound, NotParked, carry_out, dead_letters, discard, find, replay
 from runtime.errors import CommitUnknown, InvalidMessage, StoreUnavailable
-from runtime.observe.conversation import Status, read_conversation
+from runtime.observe.conversation import MessageStatus, read_conversation
+from runtime.operate.dead_letters import Act, NotFound, NotParked, carry_out, dead_letters, discard, find, replay
 from runtime.store.memory import MemoryStore
 from runtime.store.port import Store
 from runtime.store.records import Outcome, Transition, Verdict
@@ -61,10 +61,10 @@ async def test_who_replayed_when_and_why_is_kept_before_the_message_itself(store
     await carry_out(store, replay(await find(store, id_of(2).hex()), ACT))
     told = (await read_conversation(store, TALK)).messages
     assert [(message.type, message.status) for message in told] == [
-        ("shop.PlaceOrder", Status.HANDLED),
-        ("replayed", Status.IGNORED),
-        ("shop.BillOrder", Status.RETRYING),
-        ("shop.BillOrder", Status.WAITING),
+        ("shop.PlaceOrder", MessageStatus.HANDLED),
+        ("replayed", MessageStatus.IGNORED),
+        ("shop.BillOrder", MessageStatus.RETRYING),
+        ("shop.BillOrder", MessageStatus.WAITING),
     ]
     act = told[1]
     assert (act.sender, act.handled_at_s, act.attempts) == ("operator/ann", 500.0, 12)

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from runtime.admin.commands import admin
-from runtime.admin.dead_letters import DeadLetter, StillNeeded, check_dispensable
 from runtime.admin.session import Session
 from runtime.envelope import decode, encode
+from runtime.operate.dead_letters import ParkedMail, StillNeeded, check_dispensable
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Subscription
 from tests.unit.admin.rows import SAGA, STEP, TALK, actor, fill, id_of, mail, saga
@@ -36,12 +36,12 @@ def step(status: STEP.Status.ValueType, *, stuck: bool = True) -> STEP:
     )
 
 
-def letter(number: int, reply_to: str = PROCESS) -> DeadLetter:
+def letter(number: int, reply_to: str = PROCESS) -> ParkedMail:
     row = mail(number, parked="boom", sender=PROCESS, reply_to=reply_to)
-    return DeadLetter(row, decode(row.envelope))
+    return ParkedMail(row, decode(row.envelope))
 
 
-def answer_to(number: int) -> DeadLetter:
+def answer_to(number: int) -> ParkedMail:
     envelope = encode(
         id=id_of(9),
         kind="order-process",
@@ -52,10 +52,10 @@ def answer_to(number: int) -> DeadLetter:
         in_reply_to=id_of(number),
     )
     row = replace(mail(9, kind="order-process", parked="boom"), envelope=envelope.encoded)
-    return DeadLetter(row, envelope)
+    return ParkedMail(row, envelope)
 
 
-async def needed(store: MemoryStore, one: DeadLetter) -> str:
+async def needed(store: MemoryStore, one: ParkedMail) -> str:
     try:
         await check_dispensable(store, one)
     except StillNeeded as error:
@@ -100,7 +100,7 @@ async def test_what_nobody_is_stuck_on_may_go(store: MemoryStore) -> None:
     await fill(store, saga(steps=(step(STEP.ASKED, stuck=False),)))
     for one in (letter(DO), letter(9), letter(DO, ""), letter(DO, "order-process/ORD-3"), answer_to(DO)):
         assert not await needed(store, one)
-    assert not await needed(store, DeadLetter(letter(DO).row, None))
+    assert not await needed(store, ParkedMail(letter(DO).row, None))
 
 
 def test_the_command_refuses_with_the_cure_and_keeps_in_the_history_that_it_was_forced(store: MemoryStore) -> None:
@@ -119,11 +119,11 @@ STARTS = Subscription("shop.OrderPlaced", "order-process", "order_id", "order-pr
 REACTS = Subscription("shop.OrderPlaced", "billing", "order_id", "order-choreography", starts=True)
 
 
-def event(kind: str, *, process: str = "", type: str = "shop.OrderPlaced", reply_to: str = "") -> DeadLetter:
+def event(kind: str, *, process: str = "", type: str = "shop.OrderPlaced", reply_to: str = "") -> ParkedMail:
     envelope = encode(
         id=id_of(7), kind=kind, key="ORD-1", type=type, body=b"", conversation=TALK, process=process, reply_to=reply_to
     )
-    return DeadLetter(replace(mail(7, kind=kind, parked="boom"), envelope=envelope.encoded), envelope)
+    return ParkedMail(replace(mail(7, kind=kind, parked="boom"), envelope=envelope.encoded), envelope)
 
 
 async def test_what_starts_a_saga_is_needed_until_it_has_begun(store: MemoryStore) -> None:

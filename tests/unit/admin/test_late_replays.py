@@ -7,11 +7,11 @@ import pytest
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled, OrderRefunded, RefundOrder
 from protos.sales_pb2 import OrderLine, OrderPlaced
 from protos.warehouse_pb2 import BackOrdered, CreateShippingLabel, ShippingLabelCreated, StockState
-from runtime.admin.dead_letters import Act, DeadLetter, NotAwaited, carry_out, check_awaited, dead_letters, replay
 from runtime.durable.behaviour import Behaviour, RetryPolicy
 from runtime.durable.service import Service, ServiceBehaviour
 from runtime.envelope import decode
 from runtime.errors import FinalError
+from runtime.operate.dead_letters import Act, NotAwaited, ParkedMail, carry_out, check_awaited, dead_letters, replay
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.saga import SagaBehaviour
 from runtime.store.memory import MemoryStore
@@ -34,9 +34,9 @@ def step(status: STEP.Status.ValueType) -> STEP:
     )
 
 
-def letter(number: int, reply_to: str = "order-process/ORD-1") -> DeadLetter:
+def letter(number: int, reply_to: str = "order-process/ORD-1") -> ParkedMail:
     row = mail(number, parked="boom", sender="order-process/ORD-1", reply_to=reply_to)
-    return DeadLetter(row, decode(row.envelope))
+    return ParkedMail(row, decode(row.envelope))
 
 
 @pytest.mark.parametrize("name", STEP.Status.keys())
@@ -66,7 +66,7 @@ async def test_a_do_is_awaited_while_its_step_is_open_and_an_undo_while_it_is_ow
 async def test_what_no_saga_has_sent_or_knows_of_is_always_awaited(store: MemoryStore) -> None:
     await fill(store, saga(steps=(step(STEP.REFUSED),)), actor("sales"))
     await fill(store, actor("order-process", "ORD-2", state_type="amends.SagaRecord", state=b"\xff\xff"))
-    unreadable = DeadLetter(letter(DO).row, None)
+    unreadable = ParkedMail(letter(DO).row, None)
     for one in (letter(9), letter(DO, ""), letter(DO, "sales/ORD-1"), letter(DO, "order-process/ORD-3"), unreadable):
         await check_awaited(store, one)
     await check_awaited(store, letter(DO, "order-process/ORD-2"))
@@ -98,7 +98,7 @@ class Depot(Service, kind="warehouse", state=StockState, retries=RetryPolicy(imm
         return ShippingLabelCreated(order_id=command.order_id)
 
 
-async def refused_in_the_end() -> tuple[LocalNode, DeadLetter]:
+async def refused_in_the_end() -> tuple[LocalNode, ParkedMail]:
     """A saga whose step has no undo, was given up on, asked again, and refused; and the letter that is left of it."""
     Depot.asked = 0
     behaviours: list[Behaviour] = [ServiceBehaviour(Purse), ServiceBehaviour(Depot), SagaBehaviour(FirmOrderProcess)]

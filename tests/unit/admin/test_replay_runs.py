@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled
-from runtime.admin.dead_letters import Act, carry_out, dead_letters, discard, replay
 from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.service import Service, ServiceBehaviour
-from runtime.observe.conversation import Status, read_conversation
+from runtime.observe.conversation import MessageStatus, read_conversation
+from runtime.operate.dead_letters import Act, carry_out, dead_letters, discard, replay
 from tests.unit.durable.local import LocalNode, in_virtual_time
 
 
@@ -41,7 +41,10 @@ def test_s60_a_replayed_dead_letter_is_handled_once_or_parked_again(mended: bool
         state = BillState.FromString((await node.row("billing", "ORD-1")).state)
         assert state.charges == (1 if mended else 0)
         told = (await read_conversation(node.store, letter.row.conversation)).messages
-        assert [message.status for message in told] == [Status.IGNORED, Status.HANDLED if mended else Status.PARKED]
+        assert [message.status for message in told] == [
+            MessageStatus.IGNORED,
+            MessageStatus.HANDLED if mended else MessageStatus.PARKED,
+        ]
         await node.stop()
 
     in_virtual_time(scenario)

@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from runtime.admin.commands import admin
-from runtime.admin.dead_letters import Act, carry_out
-from runtime.admin.retries import try_again
 from runtime.admin.session import Session
 from runtime.envelope import shard_of
+from runtime.operate.dead_letters import Act, carry_out
+from runtime.operate.retries import try_again
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.saga import SagaBehaviour
 from runtime.store.memory import MemoryStore

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from runtime.admin.survey import Wanted, kinds_of, nodes_of, sagas, shards_of
+from runtime.operate.survey import Wanted, kinds_of, nodes_of, sagas, shards_of
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Subscription
 from tests.unit.admin.rows import SAGA, STEP, actor, fill, join, mail, saga

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from runtime.admin.account import accounts
-from runtime.admin.survey import WAITS, Wanted, sagas
 from runtime.contracts import Contracts
+from runtime.operate.lookup import accounts
+from runtime.operate.survey import WAITS, Wanted, sagas
 from runtime.store.memory import MemoryStore
 from tests.unit.admin.rows import SAGA, fill, join, mail, saga
 

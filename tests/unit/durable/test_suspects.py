@@ -9,12 +9,12 @@ from typing import ClassVar
 import pytest
 
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled
-from runtime.admin.dead_letters import Act, carry_out, dead_letters, replay
 from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.kind import Limits
 from runtime.durable.service import Service, ServiceBehaviour
 from runtime.durable.turn.draft import mail_row
 from runtime.envelope import encode, message_id, shard_of
+from runtime.operate.dead_letters import Act, carry_out, dead_letters, replay
 from runtime.store.memory import MemoryStore
 from runtime.store.records import MailRow, Transition
 from tests.unit.durable.local import LocalNode, in_virtual_time

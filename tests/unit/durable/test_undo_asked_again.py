@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from protos.billing_pb2 import BillState
-from runtime.admin.dead_letters import Act, DeadLetter, discard
 from runtime.durable.turn.draft import mail_row
 from runtime.envelope import Envelope
+from runtime.operate.dead_letters import Act, ParkedMail, discard
 from runtime.store.records import MailRow, Outcome, Transition, Verdict
 from tests.unit.durable.ledger import Bench, bill, refund
 from tests.unit.durable.local import LocalNode, in_virtual_time
@@ -97,7 +97,7 @@ async def test_one_before_that_was_discarded_has_undone_nothing() -> None:
     letter = parked(first)
     await bench.run(do)
     await bench.store.commit([Transition(mail=(letter,))])
-    await bench.store.commit([discard(DeadLetter(letter, first), Act("ann", 2.0, "a test"))])
+    await bench.store.commit([discard(ParkedMail(letter, first), Act("ann", 2.0, "a test"))])
     await bench.run(again(3, do, first))
     assert await refunds(bench) == 1
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from runtime.adapters import system_ports
 from runtime.envelope import encode
-from runtime.observe.conversation import CLIENT, Conversation, Status, conversation_of, read_conversation
+from runtime.observe.conversation import CLIENT, Conversation, MessageStatus, conversation_of, read_conversation
 from runtime.protos import durable_pb2
 from runtime.store.memory import MemoryStore
 from runtime.store.records import HistoryRow, MailRow, Outcome, Transition
@@ -93,10 +93,10 @@ def test_mail_waits_is_retried_or_is_parked() -> None:
     mail = [waiting(2), waiting(3, attempts=3, due_at_s=160.0), waiting(4, attempts=12, parked="ValueError: no")]
     found = conversation_of(TALK, [handled(1)], mail)
     assert [message.status for message in found.messages] == [
-        Status.HANDLED,
-        Status.WAITING,
-        Status.RETRYING,
-        Status.PARKED,
+        MessageStatus.HANDLED,
+        MessageStatus.WAITING,
+        MessageStatus.RETRYING,
+        MessageStatus.PARKED,
     ]
     assert found.messages[2].due_at_s == 160.0
     assert found.messages[3].note == "ValueError: no"
@@ -115,13 +115,13 @@ def test_a_clients_command_comes_from_the_client() -> None:
 def test_what_was_sent_and_is_in_neither_table_is_told_as_elsewhere() -> None:
     found = conversation_of(TALK, [handled(1, caused=(7,))], [])
     lost = found.messages[1]
-    assert (lost.id, lost.status, lost.sender, lost.to) == (id_of(7), Status.ELSEWHERE, "sales/K", "k7/K")
+    assert (lost.id, lost.status, lost.sender, lost.to) == (id_of(7), MessageStatus.ELSEWHERE, "sales/K", "k7/K")
     assert not found.open
 
 
 def test_mail_that_was_handled_between_two_reads_is_told_once_as_handled() -> None:
     found = conversation_of(TALK, [handled(1), handled(2, cause=1)], [waiting(2)])
-    assert [message.status for message in found.messages] == [Status.HANDLED, Status.HANDLED]
+    assert [message.status for message in found.messages] == [MessageStatus.HANDLED, MessageStatus.HANDLED]
 
 
 def test_undecodable_mail_is_shown_and_spoils_no_other() -> None:
@@ -173,4 +173,4 @@ async def test_a_message_that_moves_while_we_look_is_found() -> None:
     store = HandledBetweenReads(system_ports())
     await store.commit([Transition(address=("sales", "K"), history=(handled(1, caused=(2,)),))])
     found = await read_conversation(store, TALK)
-    assert [message.status for message in found.messages] == [Status.HANDLED, Status.HANDLED]
+    assert [message.status for message in found.messages] == [MessageStatus.HANDLED, MessageStatus.HANDLED]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from runtime.observe.conversation import Conversation, Status, TracedMessage
+from runtime.observe.conversation import Conversation, MessageStatus, TracedMessage
 from runtime.observe.sequence import as_mermaid, as_object, milliseconds
 
 
@@ -15,7 +15,7 @@ def message(number: int, **values: object) -> TracedMessage:
         "sender": "client",
         "to": "sales/ORD-1",
         "type": "shop.PlaceOrder",
-        "status": Status.HANDLED,
+        "status": MessageStatus.HANDLED,
         "sent_at_s": 1000.0,
         "handled_at_s": 1000.0042,
         "due_at_s": None,
@@ -36,7 +36,7 @@ TALK = Conversation(
             sender="sales/ORD-1",
             to="billing/ORD-1",
             type="shop.BillOrder",
-            status=Status.PARKED,
+            status=MessageStatus.PARKED,
             handled_at_s=None,
             attempts=12,
             note="ValueError: no; <such> # card",

@@ -20,7 +20,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _STUB = """
 import asyncio, sys
 from pathlib import Path
-from runtime.admin import bulk, bulk_commands, commands
+from runtime.admin import bulk_commands, commands
+from runtime.operate import bulk
 from runtime.adapters import system_ports
 from runtime.store.memory import MemoryStore
 from runtime.store.sqlite import copies

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 
-import click
-
-from runtime.admin.account import Account
-from runtime.admin.busy import Work
-from runtime.admin.dead_letters import DeadLetter
-from runtime.admin.survey import nodes_of
 from runtime.envelope import address_of
-from runtime.observe.console import say_json
 from runtime.observe.plain import as_plain
+from runtime.operate.account import Account
+from runtime.operate.busy import Work
+from runtime.operate.dead_letters import ParkedMail
+from runtime.operate.survey import nodes_of
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.instance import status_name
 from runtime.store.records import ClusterView
 
-__all__ = ["account_object", "letter_object", "node_objects", "say_done"]
+__all__ = ["account_object", "letter_object", "node_objects"]
 
 
 def node_objects(view: ClusterView, works: Sequence[Work], log_bytes: int) -> list[dict[str, object]]:
@@ -35,7 +32,7 @@ def node_objects(view: ClusterView, works: Sequence[Work], log_bytes: int) -> li
     ]
 
 
-def letter_object(letter: DeadLetter) -> dict[str, object]:
+def letter_object(letter: ParkedMail) -> dict[str, object]:
     row = letter.row
     return {
         "id": row.id.hex(),
@@ -48,14 +45,6 @@ def letter_object(letter: DeadLetter) -> dict[str, object]:
         "parked_at_s": row.parked_at_s,
         "reason": row.parked,
     }
-
-
-def say_done(as_json: bool, act: str, told: Mapping[str, object], text: str) -> None:
-    """What an act has done, as one object or in words."""
-    if as_json:
-        say_json({"act": act, **told}, indent=2)
-    else:
-        click.echo(text)
 
 
 def _saga_object(saga: SagaRecord) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """Many dead letters at once: choose them, see which they are, then act on each by itself, as a single act would.
 
-    Filter ──choose──▶ letters ──preview──▶ operator ──yes──▶ act_on ──check, carry_out, one by one──▶ Outcome
+    Filter ──choose──▶ letters ──preview──▶ operator ──yes──▶ act_on ──check, carry_out, one by one──▶ BulkResult
 
 A letter that is refused stops no other. What the store refuses, or an interrupt, stops all that follow, and what was
 done is still told.
@@ -14,16 +14,16 @@ from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
 
-from runtime.admin.dead_letters import Act, DeadLetter, carry_out, dead_letters_after
 from runtime.errors import AmendsError, StoreError
+from runtime.operate.dead_letters import Act, ParkedMail, carry_out, dead_letters_after
 from runtime.store.port import Store
 from runtime.store.records import Transition
 
-__all__ = ["Check", "Filter", "Outcome", "act_on", "choose"]
+__all__ = ["BulkResult", "Check", "Filter", "act_on", "choose"]
 
 _PAGE = 500
 
-Check = Callable[[Store, DeadLetter], Awaitable[None]]
+Check = Callable[[Store, ParkedMail], Awaitable[None]]
 """Raises NotAwaited or StillNeeded when a letter had better be left alone."""
 
 
@@ -41,7 +41,7 @@ class Filter:
     def is_empty(self) -> bool:
         return not (self.kind or self.key or self.type or self.sender or self.error)
 
-    def fits(self, letter: DeadLetter) -> bool:
+    def fits(self, letter: ParkedMail) -> bool:
         row = letter.row
         return (
             self.kind in ("", row.kind)
@@ -53,17 +53,17 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class BulkResult:
     """What became of a bulk act."""
 
-    done: tuple[DeadLetter, ...]
-    refused: tuple[tuple[DeadLetter, str], ...]  # each with the reason
+    done: tuple[ParkedMail, ...]
+    refused: tuple[tuple[ParkedMail, str], ...]  # each with the reason
     stopped_by: str = ""  # what the store said, if it failed: the letters after that were not tried
 
 
-async def choose(store: Store, wanted: Filter, *, limit: int) -> tuple[list[DeadLetter], int]:
+async def choose(store: Store, wanted: Filter, *, limit: int) -> tuple[list[ParkedMail], int]:
     """Up to `limit` letters that fit, oldest id first, and how many more there are. Raises StoreError."""
-    found: list[DeadLetter] = []
+    found: list[ParkedMail] = []
     more, after = 0, b""
     while page := await dead_letters_after(store, after, limit=_PAGE):
         after = page[-1].row.id
@@ -77,14 +77,14 @@ async def choose(store: Store, wanted: Filter, *, limit: int) -> tuple[list[Dead
 
 async def act_on(
     store: Store,
-    letters: Sequence[DeadLetter],
-    transition: Callable[[DeadLetter, Act], Transition],
+    letters: Sequence[ParkedMail],
+    transition: Callable[[ParkedMail, Act], Transition],
     act: Act,
     check: Check,
-) -> Outcome:
+) -> BulkResult:
     """Check and carry out the act for each letter, in a transaction of its own; what is forced is not checked."""
-    done: list[DeadLetter] = []
-    refused: list[tuple[DeadLetter, str]] = []
+    done: list[ParkedMail] = []
+    refused: list[tuple[ParkedMail, str]] = []
     for letter in letters:
         try:
             if not act.forced:
@@ -92,10 +92,10 @@ async def act_on(
             await carry_out(store, transition(letter, act))
             done.append(letter)
         except StoreError as error:
-            return Outcome(tuple(done), tuple(refused), str(error))
+            return BulkResult(tuple(done), tuple(refused), str(error))
         except asyncio.CancelledError:
             said = f"interrupted at {letter.row.id.hex()}, of which there is no telling: list the dead letters"
-            return Outcome(tuple(done), tuple(refused), said)
+            return BulkResult(tuple(done), tuple(refused), said)
         except (AmendsError, DecodeError) as error:
             refused.append((letter, str(error)))
-    return Outcome(tuple(done), tuple(refused))
+    return BulkResult(tuple(done), tuple(refused))

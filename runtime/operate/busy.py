@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from runtime.admin.spans import span
 from runtime.envelope import address_of
+from runtime.operate.spans import span
 from runtime.store.records import Busy, BusyHandler, ClusterView
 
 __all__ = ["Work", "own_lines", "owner_lines", "warnings_of", "works_of"]

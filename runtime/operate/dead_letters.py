@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 
 from google.protobuf.message import DecodeError
 
-from runtime.admin.processes import lost_with
 from runtime.envelope import Envelope, address_of, decode, message_id, parse_address
 from runtime.errors import AmendsError, CommitUnknown, InvalidMessage, StoreUnavailable
+from runtime.operate.processes import lost_with
 from runtime.protos.saga_pb2 import SagaRecord, StepRecord
 from runtime.saga.instance import OPEN, OWING, status_name
 from runtime.store.port import Store
@@ -25,10 +25,10 @@ from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome, Transi
 
 __all__ = [
     "Act",
-    "DeadLetter",
     "NotAwaited",
     "NotFound",
     "NotParked",
+    "ParkedMail",
     "StillNeeded",
     "carry_out",
     "check_awaited",
@@ -60,7 +60,7 @@ class StillNeeded(AmendsError):
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetter:
+class ParkedMail:
     """A parked message. `envelope` is None when its bytes can't be read."""
 
     row: MailRow
@@ -85,17 +85,17 @@ class Act:
     forced: bool = False
 
 
-async def dead_letters(store: Store, *, limit: int) -> list[DeadLetter]:
+async def dead_letters(store: Store, *, limit: int) -> list[ParkedMail]:
     """Parked mail, oldest id first. Raises StoreError."""
     return await dead_letters_after(store, b"", limit=limit)
 
 
-async def dead_letters_after(store: Store, after: bytes, *, limit: int) -> list[DeadLetter]:
+async def dead_letters_after(store: Store, after: bytes, *, limit: int) -> list[ParkedMail]:
     """As `dead_letters`, from behind this id on."""
     return [_letter(row) for row in await store.dead_letters(limit=limit, after=after)]
 
 
-async def find(store: Store, id_text: str) -> DeadLetter:
+async def find(store: Store, id_text: str) -> ParkedMail:
     """The dead letter whose id, in hex, begins with this. Raises NotFound, or InvalidMessage if several do."""
     wanted = id_text.strip().lower()
     if not wanted or any(char not in "0123456789abcdef" for char in wanted):
@@ -116,7 +116,7 @@ async def find(store: Store, id_text: str) -> DeadLetter:
     return _letter(found[0])
 
 
-async def check_awaited(store: Store, letter: DeadLetter) -> None:
+async def check_awaited(store: Store, letter: ParkedMail) -> None:
     """Whether what a dead letter does when it is replayed is still wanted. Raises NotAwaited, or StoreError.
 
     A saga that was told of a fault goes on: it asks again, or turns back. Once the step is settled, another command has
@@ -135,7 +135,7 @@ async def check_awaited(store: Store, letter: DeadLetter) -> None:
             )
 
 
-async def check_dispensable(store: Store, letter: DeadLetter) -> None:
+async def check_dispensable(store: Store, letter: ParkedMail) -> None:
     """Whether a dead letter may go. Raises StillNeeded, or StoreError.
 
     A saga that is stuck on a step goes on when a command of that step is answered. Nobody asks again, so the last of
@@ -170,7 +170,7 @@ async def check_dispensable(store: Store, letter: DeadLetter) -> None:
         )
 
 
-async def _any_waits(store: Store, letter: DeadLetter, ids: Sequence[bytes]) -> bool:
+async def _any_waits(store: Store, letter: ParkedMail, ids: Sequence[bytes]) -> bool:
     for id in ids:
         if await store.mail_of(letter.row.address, letter.row.shard, id) is not None:
             return True
@@ -204,7 +204,7 @@ def _ids(step: StepRecord) -> tuple[list[bytes], list[bytes]]:
     return [step.command_id, *step.earlier_ids, *step.faulted_ids], [step.undo_id, *step.earlier_undo_ids]
 
 
-def replay(letter: DeadLetter, act: Act) -> Transition:
+def replay(letter: ParkedMail, act: Act) -> Transition:
     """Let it run again, with a fresh budget of retries."""
     row = letter.row
     # One attempt stays counted: an undo that meets it in the mail must know that it may have run in part.
@@ -214,7 +214,7 @@ def replay(letter: DeadLetter, act: Act) -> Transition:
     )
 
 
-def discard(letter: DeadLetter, act: Act) -> Transition:
+def discard(letter: ParkedMail, act: Act) -> Transition:
     """Give it up for good; its actor never runs it."""
     row = letter.row
     gone = replace(
@@ -241,14 +241,14 @@ async def carry_out(store: Store, transition: Transition) -> None:
         raise NotParked("the message is no longer parked: it was handled, replayed or discarded in the meantime")
 
 
-def _letter(row: MailRow) -> DeadLetter:
+def _letter(row: MailRow) -> ParkedMail:
     try:
-        return DeadLetter(row, decode(row.envelope))
+        return ParkedMail(row, decode(row.envelope))
     except InvalidMessage:
-        return DeadLetter(row, None)
+        return ParkedMail(row, None)
 
 
-def _record(letter: DeadLetter, act: Act, what: str) -> HistoryRow:
+def _record(letter: ParkedMail, act: Act, what: str) -> HistoryRow:
     """The act itself as a row of history. Its revision is 0: it is no turn of the actor."""
     row = letter.row
     operator = f"operator/{act.who}"

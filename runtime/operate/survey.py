@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from google.protobuf.message import DecodeError
 
-from runtime.admin.dead_letters import dead_letters
-from runtime.admin.processes import kinds_of
+from runtime.operate.dead_letters import dead_letters
+from runtime.operate.processes import kinds_of
 from runtime.protos import saga_pb2
 from runtime.saga.instance import status_name
 from runtime.store.port import Store

@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-import getpass
-
-import click
 from google.protobuf.message import DecodeError
 
-from runtime.admin.arguments import as_one_object
-from runtime.admin.dead_letters import Act, NotFound, NotParked, carry_out
-from runtime.admin.objects import say_done
-from runtime.admin.session import Session
-from runtime.envelope import Address, address_of, encode, message_id, parse_address
+from runtime.envelope import Address, address_of, encode, message_id
+from runtime.operate.dead_letters import Act, NotFound, NotParked, carry_out
 from runtime.protos.saga_pb2 import RetrySaga, SagaRecord
 from runtime.saga.instance import status_name
 from runtime.store.port import Store
 from runtime.store.records import MailRow, Transition
 
-__all__ = ["retry_saga", "try_again"]
-
-
-@click.command("retry-saga")
-@click.argument("saga", metavar="KIND/KEY")
-@click.option("--who", default=getpass.getuser, help="Who does it, for the record.  [default: your login]")
-@click.option("--reason", required=True, help="Why, for the record.")
-@as_one_object
-@click.pass_obj
-def retry_saga(session: Session, saga: str, who: str, reason: str, as_json: bool) -> None:
-    """Have a stuck saga try again what it could not do, once the cause is mended.
-
-    It makes the undo, asks the step or keeps the answer anew, with a fresh budget; refused when it is not stuck.
-    """
-    session.run(lambda store: try_again(store, parse_address(saga), Act(who, session.now_s(), reason)), writes=True)
-    say_done(as_json, "retry", {"saga": saga}, f"{saga} tries again as soon as its node finds the message")
+__all__ = ["try_again"]
 
 
 async def try_again(store: Store, saga: Address, act: Act) -> None:

@@ -1,0 +1,9 @@
+"""What operators see and do, over the store alone: it works while nodes run, and when none does.
+
+survey.py, processes.py     nodes, shards, sagas and processes, as records
+lookup.py, account.py       one key across kinds; waits.py says in words what each actor waits for
+busy.py                     handlers that run for long
+dead_letters.py, bulk.py    replay and discard, one transition each
+retries.py                  a stuck saga tries again
+objects.py                  all of these as JSON
+"""

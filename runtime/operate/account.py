@@ -1,0 +1,66 @@
+"""What is known of one actor that an operator asks for: its row, its saga's steps, its timers and its mail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+
+from runtime.envelope import address_of
+from runtime.observe.conversation import TracedMessage
+from runtime.operate.busy import Work
+from runtime.protos import saga_pb2
+from runtime.store.records import ActorRow
+
+__all__ = ["Account", "StepSummary", "TimerSummary"]
+
+
+@dataclass(frozen=True, slots=True)
+class TimerSummary:
+    name: str
+    due_at_s: float
+    type: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepSummary:
+    """A saga's step, as its record has it."""
+
+    name: str
+    status: str  # as in StepRecord.Status, in lower case; "status N" of one that only a newer version knows
+    address: str
+    attempts: int
+    undo_attempts: int
+    asked_at_s: float
+    outcome: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One actor, or the mail of one that has no row yet."""
+
+    kind: str
+    key: str
+    shard: int
+    owner: str  # node; empty when nobody's
+    owner_alive: bool
+    hosts: tuple[str, ...]  # nodes with a lease that host its kind
+    known: bool  # whether a node has ever told of its kind
+    row: ActorRow | None
+    state: Message | None  # of a saga: its business state; None when this process does not know the type
+    unreadable: str  # why there is no state
+    saga: saga_pb2.SagaRecord | None
+    steps: tuple[StepSummary, ...]
+    timers: tuple[TimerSummary, ...]
+    mail: tuple[TracedMessage, ...]
+    works: tuple[Work, ...] = ()  # its handlers that run for long, or ran when their node ended
+    owner_works: tuple[Work, ...] = ()  # those of others, that block the node which owns it
+    lacking: str = ""  # of a saga: why whoever owns it cannot run it, for want of its version
+    lent_to: tuple[str, ...] = ()  # of a saga whose version its owner lacks: nodes that have it, one of which runs it
+    waits_for: tuple[str, ...] = ()  # in words; at least one line
+
+    @property
+    def address(self) -> str:
+        return address_of(self.kind, self.key)

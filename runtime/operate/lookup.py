@@ -1,0 +1,173 @@
+"""All that is known of one key: each actor that has it, what waits for it, and what it waits for itself.
+
+key ──▶ rows and mail of the store, by kind ──▶ Account ──▶ waits.py: what it waits for, in words
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from google.protobuf.message import DecodeError, Message
+
+from runtime.contracts import Contracts
+from runtime.errors import AmendsError
+from runtime.observe.conversation import MessageStatus, conversation_of
+from runtime.operate.account import Account, StepSummary, TimerSummary
+from runtime.operate.busy import Work, works_of
+from runtime.operate.survey import hosts_of, kinds_of, lent_to, owner_of, waits_for_version
+from runtime.operate.waits import NOTHING, waits_for
+from runtime.protos import durable_pb2, saga_pb2
+from runtime.saga.instance import status_name
+from runtime.store.port import Store
+from runtime.store.records import ActorRow, ClusterView, MailRow
+
+__all__ = ["accounts", "conversations_of_key"]
+
+_MAIL_MAX = 1000
+_OTHERS_MAX = 5  # lines about others; `conversation` has them all
+_SAGA = saga_pb2.SagaRecord
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the store has under one kind for the key."""
+
+    kind: str
+    shard: int
+    row: ActorRow | None
+    mail: Sequence[MailRow]
+
+
+async def accounts(store: Store, contracts: Contracts, key: str, *, kind: str = "") -> list[Account]:
+    """The account of every actor with this key, or of the one of this kind; by kind. Raises StoreError."""
+    notes, view = await store.busy(), await store.cluster()
+    works = works_of(view, notes)
+    found = [_account(view, contracts, key, one, works) for one in await _found(store, key, kind)]
+    return [await _with_others(store, account) for account in found]
+
+
+async def _with_others(store: Store, account: Account) -> Account:
+    """Who waits for nothing himself may be part of what others have yet to do: its conversation tells."""
+    if account.waits_for != (NOTHING,) or account.row is None or account.saga is not None:
+        return account
+    mail = conversation_of(b"", (), await store.mail_of_conversation(account.row.conversation)).messages
+    others = [f"others, in its conversation: {one.short_type} for {one.to} is {one.status}" for one in mail]
+    more = [f"and {len(others) - _OTHERS_MAX} more"] if len(others) > _OTHERS_MAX else []
+    return replace(account, waits_for=(NOTHING, *others[:_OTHERS_MAX], *more))
+
+
+async def conversations_of_key(store: Store, key: str, *, kind: str = "") -> list[bytes]:
+    """The conversations that made the actors with this key, and those of the mail that waits for them."""
+    ids: dict[bytes, None] = {}
+    for found in await _found(store, key, kind):
+        if found.row is not None:
+            ids[found.row.conversation] = None
+        ids.update((mail.conversation, None) for mail in found.mail)
+    return list(ids)
+
+
+async def _found(store: Store, key: str, kind: str) -> list[_Found]:
+    """Not by the kinds that nodes have told of: mail waits for others too."""
+    rows = {row.kind: row for row in await store.actors_with_key(key)}
+    shards = {**dict(await store.mail_with_key(key)), **{row.kind: row.shard for row in rows.values()}}
+    found = []
+    for one, shard in sorted(shards.items()):
+        if kind in ("", one):
+            mail = await store.waiting_for((one, key), shard, limit=_MAIL_MAX)
+            if one in rows or mail:
+                found.append(_Found(one, shard, rows.get(one), mail))
+    return found
+
+
+def _account(view: ClusterView, contracts: Contracts, key: str, found: _Found, works: Sequence[Work]) -> Account:
+    owner, alive = owner_of(view, found.kind, found.shard)
+    state, saga, unreadable = _states(contracts, found.row)
+    lacking, lent = _of_version(view, owner, found.row, saga)
+    account = Account(
+        kind=found.kind,
+        key=key,
+        shard=found.shard,
+        owner=owner,
+        owner_alive=alive,
+        hosts=hosts_of(view, found.kind),
+        known=found.kind in kinds_of(view),
+        row=found.row,
+        state=state,
+        unreadable=unreadable,
+        saga=saga,
+        steps=tuple(_step(step) for step in saga.steps) if saga else (),
+        timers=_timers(found.row),
+        mail=conversation_of(b"", (), found.mail).messages,
+        lacking=lacking,
+        lent_to=lent,
+    )
+    account = replace(
+        account,
+        works=tuple(work for work in works if work.address == account.address and _still_waits(account, work)),
+        owner_works=tuple(work for work in works if _blocks_owner(account, work)),
+    )
+    return replace(account, waits_for=tuple(waits_for(account, view.now_s)))
+
+
+def _still_waits(account: Account, work: Work) -> bool:
+    """Whether its message is still there: else it was handled, wherever."""
+    if work.timer:
+        return any(timer.name == work.timer for timer in account.timers)
+    return any(message.id.hex() == work.id and message.status is not MessageStatus.PARKED for message in account.mail)
+
+
+def _blocks_owner(account: Account, work: Work) -> bool:
+    here = work.node == account.owner and work.address != account.address
+    return here and work.runs and work.blocks_loop
+
+
+def _states(contracts: Contracts, row: ActorRow | None) -> tuple[Message | None, saga_pb2.SagaRecord | None, str]:
+    """Business state, the saga's record around it, and why there is no state."""
+    if row is None:
+        return None, None, ""
+    try:
+        if row.state_type != _SAGA.DESCRIPTOR.full_name:
+            return contracts.parse(row.state_type, row.state), None, ""
+        saga = _SAGA.FromString(row.state)
+    except (AmendsError, DecodeError) as error:
+        return None, None, str(error)
+    try:
+        return contracts.parse(saga.state_type, saga.state), saga, ""
+    except AmendsError as error:
+        return None, saga, str(error)
+
+
+def _of_version(
+    view: ClusterView, owner: str, row: ActorRow | None, saga: saga_pb2.SagaRecord | None
+) -> tuple[str, tuple[str, ...]]:
+    """Why nobody can run an instance for want of its version, and who may run it for an owner that lacks that."""
+    if row is None or saga is None or saga.ended_at_s:
+        return "", ()
+    live = {node.name: node for node in view.nodes if node.lease_until_s > view.now_s}
+    version = saga.fingerprint.hex()
+    return waits_for_version(view, live.get(owner), row, version), lent_to(view, live.get(owner), row, version)
+
+
+def _step(step: saga_pb2.StepRecord) -> StepSummary:
+    return StepSummary(
+        name=step.name,
+        status=status_name(step),
+        address=step.address,
+        attempts=step.attempts,
+        undo_attempts=step.undo_attempts,
+        asked_at_s=step.asked_at_s,
+        outcome=step.undo_outcome or step.outcome,
+        error=step.error,
+    )
+
+
+def _timers(row: ActorRow | None) -> tuple[TimerSummary, ...]:
+    if row is None:
+        return ()
+    try:
+        timers = durable_pb2.Timers.FromString(row.timers).timers
+    except DecodeError:
+        return ()
+    found = (TimerSummary(one.name, one.due_at_s, one.type, one.attempts) for one in timers)
+    return tuple(sorted(found, key=lambda timer: (timer.due_at_s, timer.name)))

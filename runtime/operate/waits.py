@@ -1,0 +1,117 @@
+"""What an actor waits for, in words: one line for each thing that has to happen before it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime.observe.conversation import MessageStatus
+from runtime.operate.account import Account
+from runtime.operate.busy import own_lines, owner_lines
+from runtime.operate.spans import span
+from runtime.protos import saga_pb2
+
+__all__ = ["NOTHING", "waits_for"]
+
+NOTHING = "nothing: no mail waits for it and no timer is set"
+_LONG_S = 10.0  # mail that is due for so long, at a node that lives, is worth a look at its log
+_NAMED = "its log names it ('handler blocks loop', or HandlerTimedOut after handler_timeout_s)"
+_REPLAY = "python -m runtime.admin dead-letters replay"
+_SAGA = saga_pb2.SagaRecord
+
+
+def waits_for(account: Account, now_s: float) -> Iterator[str]:
+    lines = [*_saga_waits(account, now_s), *own_lines(account.works, now_s)]
+    lines += [*_mail_waits(account, now_s), *_timer_waits(account, now_s)]
+    if any(message.status is not MessageStatus.PARKED for message in account.mail) or account.timers:
+        lines += [line for work in account.owner_works for line in owner_lines(work, now_s)]
+        lines += _owner_waits(account) or _handler_waits(account, now_s)
+    yield from lines or [NOTHING]
+
+
+def _saga_waits(account: Account, now_s: float) -> Iterator[str]:
+    saga = account.saga
+    if saga is None:
+        if account.row is not None and account.row.state_type == _SAGA.DESCRIPTOR.full_name:
+            yield f"an operator: its record cannot be read, so its node runs nothing of it: {account.unreadable}"
+        return
+    if account.lacking:
+        yield f"a node of its version, until when its mail and timers are put off: {account.lacking}"
+    if account.lent_to and any(message.status is not MessageStatus.PARKED for message in account.mail):
+        hosts = " or ".join(account.lent_to)
+        yield f"a turn on {hosts}: its owner {account.owner} lacks the version that began it, and lends it"
+    if saga.status == _SAGA.STUCK:
+        yield f"an operator: it is stuck: {saga.stuck_reason}"
+        again = f"python -m runtime.admin retry-saga {account.address} --reason TEXT"
+        yield f"mend the cause, and replay the dead letter if there is one; else have it try again: {again}"
+    for step in account.steps:
+        ago = span(now_s - step.asked_at_s)
+        if step.status == "asked":
+            yield f"the answer of {step.address} to its step {step.name!r}, asked {ago} ago (attempt {step.attempts})"
+        elif step.status == "undoing":
+            yield f"{step.address} to confirm the undo of {step.name!r}, sent {ago} ago (attempt {step.undo_attempts})"
+        elif step.status == "owed":
+            yield f"its turn to undo {step.name!r} at {step.address}: owed, and not under way"
+        elif step.status == "unknown":
+            yield f"news of its step {step.name!r} at {step.address}, which may or may not have been done"
+
+
+def _mail_waits(account: Account, now_s: float) -> Iterator[str]:
+    running = {work.id for work in account.works if work.runs}
+    for message in account.mail:
+        what = f"{message.short_type} from {message.sender}"
+        if message.id.hex() in running:
+            continue
+        if message.status is MessageStatus.PARKED:
+            yield f"an operator: {what} is a dead letter after {_runs(message.attempts)}: {message.note}"
+            yield f"the cause mended, then: {_REPLAY} {message.id.hex()}"
+        elif message.due_at_s is not None and message.due_at_s > now_s:
+            why = f"; 'handler failed' in the log of {account.owner or 'its last owner'} says why"
+            again = f", after {message.attempts} failed attempts{why}" if message.attempts else ""
+            yield f"the time of {what}, due in {span(message.due_at_s - now_s)}{again}"
+        else:
+            yield f"its turn to handle {what}, sent {span(now_s - (message.sent_at_s or now_s))} ago"
+
+
+def _runs(attempts: int) -> str:
+    return "1 attempt" if attempts == 1 else f"{attempts} attempts"
+
+
+def _timer_waits(account: Account, now_s: float) -> Iterator[str]:
+    for timer in account.timers:
+        left_s = timer.due_at_s - now_s
+        when = f"due in {span(left_s)}" if left_s >= 0 else f"overdue by {span(-left_s)}"
+        yield f"its timer {timer.name!r}, {when}"
+
+
+def _owner_waits(account: Account) -> list[str]:
+    """Mail and timers need an owner that lives."""
+    where = f"shard {account.shard} of {account.kind}"
+    if any(work.node == account.owner and work.runs for work in (*account.works, *account.owner_works)):
+        return []  # said already, and why its lease may have run out
+    if account.owner and not account.owner_alive:
+        lost = f"a node: {account.owner}, which owns {where}, has no lease any more"
+        return [f"{lost}; if it still runs, a handler may block it: {_NAMED}"]
+    if not account.hosts:
+        never = "" if account.known else ", and none has told of that kind yet"
+        return [f"a node: none that lives hosts {account.kind}{never}; launch one that does"]
+    if not account.owner:
+        return [f"a node: nobody owns {where}, which {' or '.join(account.hosts)} has yet to take"]
+    return []
+
+
+def _handler_waits(account: Account, now_s: float) -> list[str]:
+    """Its owner lives, tells of no handler that runs, and still the mail is not done: the owner's log may tell."""
+    if any(work.runs for work in (*account.works, *account.owner_works)):
+        return []
+    since_s = [
+        max(one.sent_at_s or now_s, one.due_at_s or 0.0)
+        for one in account.mail
+        if one.status is not MessageStatus.PARKED
+    ]
+    longest_s = max((now_s - at_s for at_s in since_s), default=0.0)
+    if longest_s < _LONG_S:
+        return []
+    return [
+        f"a handler, perhaps: {account.owner} lives, and its mail has been due for {span(longest_s)}; it has told of "
+        f"none that blocks, or does not return. If there is one all the same, {_NAMED}"
+    ]
