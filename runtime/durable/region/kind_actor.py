@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from runtime.actor.actor import Actor
 from runtime.actor.context import Context
 from runtime.durable.region.sweeper import Sweeper
-from runtime.durable.residence.residents import Activations
+from runtime.durable.residence.residents import Residents
 from runtime.errors import InvalidMessage
 
 __all__ = ["KindActor", "KindStatus", "Pause", "Resume", "Status"]
@@ -43,7 +43,7 @@ class KindStatus:
 class KindActor(Actor):
     """Supervises the keyed actors of one kind on one node."""
 
-    def __init__(self, activations: Activations, sweeper: Sweeper) -> None:
+    def __init__(self, activations: Residents, sweeper: Sweeper) -> None:
         self._activations = activations
         self._sweeper = sweeper
 

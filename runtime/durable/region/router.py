@@ -1,6 +1,6 @@
 """Where messages find their way: to an actor in this process, to the owner's peer, or nowhere: the store has them.
 
-    gateway ──post──▶ committer ──committed──▶ Region.route ─┬─▶ Activations   this node owns the shard
+    gateway ──post──▶ committer ──committed──▶ Region.route ─┬─▶ Residents   this node owns the shard
     turn ────draft──▶ committer ──committed──▶     "         ├─▶ mesh.push     another node does
     mesh ────────────pushes──────────────────▶ Region.pushes └─▶ nothing       nobody does: swept by whoever will
     membership ──acquired, release, lost─────▶ Region
@@ -25,7 +25,7 @@ from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.region.sweeper import Sweeper
 from runtime.durable.region.upkeep import Purger
 from runtime.durable.residence.activation import Activation
-from runtime.durable.residence.residents import Activations
+from runtime.durable.residence.residents import Residents
 from runtime.durable.turn.draft import ClientAnswer, Draft
 from runtime.durable.waiting.calls import PendingCalls
 from runtime.durable.waiting.watches import StateWatches
@@ -100,8 +100,8 @@ class Region:
         self.watches = StateWatches(self._signal)
         self._carriers = carriers
         carriers.connect(self._signal)
-        self.activations: Mapping[str, Activations] = {
-            kind.name: Activations(kind, committer, self._release, self.read_again, self._may_commit) for kind in kinds
+        self.activations: Mapping[str, Residents] = {
+            kind.name: Residents(kind, committer, self._release, self.read_again, self._may_commit) for kind in kinds
         }
         purger = Purger(self._purges)
         self.sweepers = {

@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 
 from runtime.durable.facts import SweepFailed
 from runtime.durable.region.upkeep import Purger
-from runtime.durable.residence.residents import Activations
+from runtime.durable.residence.residents import Residents
 from runtime.durable.turn.draft import Draft, timer_id
 from runtime.envelope import Address, Envelope, address_of, encode, is_instant
 from runtime.errors import StoreError
@@ -37,7 +37,7 @@ _LATE_S = 0.001  # a loop may call back a little early; a timer never fires befo
 class Sweeper:
     """Finds the mail and the timers of one kind's owned shards. `live` are those whose pushes are taken."""
 
-    def __init__(self, activations: Activations, live: set[int], purger: Purger) -> None:
+    def __init__(self, activations: Residents, live: set[int], purger: Purger) -> None:
         self._activations = activations
         self._purger = purger
         self._kind = activations.kind
@@ -250,7 +250,7 @@ class Sweeper:
 
     async def host(self, address: Address, shard: int, died: str) -> None:
         """Run what waits for an actor whose owner cannot: its mail, and its timers that are due soon."""
-        if not self._activations.host(address, shard, died) or address in self._looking:
+        if not self._activations.admit_guest(address, shard, died) or address in self._looking:
             return
         self._looking.add(address)
         try:

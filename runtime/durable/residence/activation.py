@@ -1,6 +1,6 @@
 """One durable actor in memory: loads its row, runs turns over its mail, and releases their effects after the commit.
 
-    Activations ──envelopes──▶ cell ──batch──▶ Activation ──Turn──▶ Draft ──▶ committer
+    Residents ──envelopes──▶ cell ──batch──▶ Activation ──Turn──▶ Draft ──▶ committer
                                                     ◀────── verdict ──────────┘
                                                     └──▶ ActivationHost.release(draft)   only if it committed
 
@@ -72,10 +72,12 @@ class ActivationHost(Protocol):
         """A turn has ended and nothing of it is under way."""
         ...
 
-    def reload(self, activation: Activation, reason: str, *, delay_s: float = 0.0, doubted: bool = False) -> None:
+    def reload(
+        self, activation: Activation, reason: str, *, delay_s: float = 0.0, commit_refused: bool = False
+    ) -> None:
         """Drop this activation and read the actor's mail again.
 
-        `doubted` says that a commit was refused: another has written, and what was known of its mail is in doubt.
+        After a refused commit the mail of all others is read as well, since another node has written for this actor.
         """
         ...
 
@@ -97,18 +99,18 @@ class Activation(BatchActor):
         "_timers",
         "address",
         "attempts",
-        "behind",
         "busy",
         "ended",
         "fetched",
+        "has_backlog",
         "kind",
-        "passing_over",
         "pending",
         "ref",
         "row",
         "shard",
         "stopping",
         "touched",
+        "undos_only",
     )
 
     def __init__(self, kind: Kind, address: Address, shard: int, host: ActivationHost, committer: Committer) -> None:
@@ -119,8 +121,8 @@ class Activation(BatchActor):
         self.fetched = False
         self.pending: dict[bytes, None] = {}  # ids in the mailbox or in the running turn
         self.attempts: dict[bytes, int] = {}  # failed runs before, of those that had any
-        self.behind = False  # mail was left in the store: read it before taking newer pushes
-        self.passing_over = False  # earlier mail was left in the store: what is in the mailbox is read again after it
+        self.has_backlog = False  # mail was left in the store: read it before taking newer pushes
+        self.undos_only = False  # earlier mail was left in the store: what is in the mailbox is read again after it
         self.busy = False  # a turn is running or committing
         self.stopping = False
         self.ended = False  # its last decision said that nothing more is expected
@@ -155,7 +157,7 @@ class Activation(BatchActor):
         if self.stopping:
             return
         waiting: Sequence[Envelope] = [one for one in messages if one.id in self.pending]
-        if self.passing_over:
+        if self.undos_only:
             waiting = self._undos(waiting)
         if not waiting:
             self._host.suspects.done_with(self.address)
@@ -232,7 +234,7 @@ class Activation(BatchActor):
         for count, envelope in enumerate(messages):
             room -= len(envelope.encoded)
             if room < 0 and count:
-                self.behind = self.passing_over = True
+                self.has_backlog = self.undos_only = True
                 for left in messages[count:]:
                     self.pending.pop(left.id, None)
                 return messages[:count]
@@ -313,7 +315,7 @@ class Activation(BatchActor):
         if isinstance(verdict, StoreError):
             self._host.reload(self, str(verdict), delay_s=1.0)
         elif not committed:
-            self._host.reload(self, f"commit of revision {draft.revision}: {verdict}", doubted=True)
+            self._host.reload(self, f"commit of revision {draft.revision}: {verdict}", commit_refused=True)
         else:
             self._advance(draft)
             if not self._host.losses.is_empty:
@@ -329,7 +331,7 @@ class Activation(BatchActor):
         for id in draft.laid_to_rest:
             self.pending.pop(id, None)  # it may be in the mailbox
         if draft.blocked_until_s:
-            self.passing_over = True
+            self.undos_only = True
 
     def _end_turn(self, batch: Sequence[Envelope]) -> None:
         pending = self.pending
@@ -341,7 +343,7 @@ class Activation(BatchActor):
             for envelope in batch:
                 self.attempts.pop(envelope.id, None)
         if not pending:
-            self.passing_over = False
+            self.undos_only = False
         self.busy = False
         if self._context is not None:
             self._context.release()

@@ -1,6 +1,6 @@
 """Reads an actor's mail from the store where pushes would not keep its order: after an overflow, a retry, a reload.
 
-    Activations ──feed, block──▶ Feeder ──waiting_for──▶ store
+    Residents ──read, block──▶ BacklogReader ──waiting_for──▶ store
          ▲                          │  └───read_again──▶ Region   only after a commit that was refused
          └────────deliver_rows──────┘   all that waits, in order
 
@@ -27,7 +27,7 @@ from runtime.failpoints import Failpoint
 from runtime.store.committer import Committer
 from runtime.store.records import MailRow, Transition, Verdict
 
-__all__ = ["AGAIN_S", "Feeder"]
+__all__ = ["AGAIN_S", "BacklogReader"]
 
 AGAIN_S = 1.0  # after the store has failed
 
@@ -35,7 +35,7 @@ Deliver = Callable[[Address, int, list[MailRow], bool], None]
 """Takes (address, shard, what waits in order, whether more waits than was read)."""
 
 
-class Feeder:
+class BacklogReader:
     """Who is being fed, and who has to wait for it. One for each kind on a node.
 
     An actor has an entry in each table at the most; entries go by themselves when the feeding ends or falls due.
@@ -45,49 +45,49 @@ class Feeder:
         self,
         kind: Kind,
         committer: Committer,
-        hosts: Callable[[Address, int], bool],
+        may_run: Callable[[Address, int], bool],
         deliver: Deliver,
         read_again: Callable[[], Awaitable[None]],
     ) -> None:
         self._kind = kind
         self._committer = committer
-        self._hosts = hosts  # whether turns of an actor may start here
+        self._may_run = may_run  # whether turns of an actor may start here
         self._deliver = deliver
         self._read_again = read_again
         self.blocked: dict[Address, float] = {}  # until when nothing but undos is taken, and those from the store
-        self.feeding: dict[Address, bool] = {}  # True: mail was declined meanwhile, so feed once more
+        self.reading: dict[Address, bool] = {}  # True: mail was declined meanwhile, so feed once more
         self._outdated: dict[Address, None] = {}  # of those being fed: a retry was planned since their mail was read
-        self._doubted: dict[Address, None] = {}  # a commit of theirs was refused
+        self._reread_all: dict[Address, None] = {}  # a commit of theirs was refused
 
     def declines(self, address: Address, shard: int, *, is_undo: bool) -> bool:
         """Whether a push for this actor has to wait for what the store has."""
-        if address in self.feeding:
-            self.feeding[address] = True
+        if address in self.reading:
+            self.reading[address] = True
             return True
         if address not in self.blocked:
             return False
         if is_undo:
-            self.feed(address, shard)
+            self.read_backlog(address, shard)
         return True
 
-    def feed(self, address: Address, shard: int, *, doubted: bool = False) -> None:
+    def read_backlog(self, address: Address, shard: int, *, reread_all: bool = False) -> None:
         """Read all the mail of one actor and deliver it in order.
 
-        With `doubted`, so is that of all others before, and what the history has already is taken out of the mail.
+        With `reread_all`, so is that of all others before, and what the history has already is taken out of the mail.
         """
-        if not self._hosts(address, shard):
+        if not self._may_run(address, shard):
             return
-        if doubted:
-            self._doubted[address] = None
-        if address in self.feeding:
-            self.feeding[address] = True
+        if reread_all:
+            self._reread_all[address] = None
+        if address in self.reading:
+            self.reading[address] = True
             return
-        self.feeding[address] = False
-        self._kind.ports.tasks.start(self._feed(address, shard), name=f"feed {address_of(*address)}")
+        self.reading[address] = False
+        self._kind.ports.tasks.start(self._read_until_complete(address, shard), name=f"backlog {address_of(*address)}")
 
     def block(self, address: Address, shard: int, until_s: float) -> None:
         """Hold an actor's later mail until an instant, or that for which it is held already; then feed it."""
-        if address in self.feeding:
+        if address in self.reading:
             self._outdated[address] = None
         if self.blocked.get(address, math.inf) <= until_s:
             return
@@ -101,36 +101,36 @@ class Feeder:
     def clear(self) -> None:
         """Nothing is to be fed here any more; a feeding under way ends by itself."""
         self.blocked.clear()
-        self._doubted.clear()
+        self._reread_all.clear()
 
     def _unblock(self, address: Address, shard: int, until_s: float) -> None:
         if self.blocked.get(address) == until_s:
             del self.blocked[address]
-            self.feed(address, shard)
+            self.read_backlog(address, shard)
 
-    async def _feed(self, address: Address, shard: int) -> None:
+    async def _read_until_complete(self, address: Address, shard: int) -> None:
         try:
             again = True
-            while again and self._hosts(address, shard):
-                self.feeding[address] = False
+            while again and self._may_run(address, shard):
+                self.reading[address] = False
                 self._outdated.pop(address, None)
                 rows, more = await self._read(address, shard)
-                while address in self._doubted:
+                while address in self._reread_all:
                     rows, more = await self._read_after_all(address, shard)
                 if address in self._outdated:
-                    if address in self.blocked and not self.feeding[address]:
+                    if address in self.blocked and not self.reading[address]:
                         return  # it is fed when its retry is due
                     continue
                 self._kind.ports.failpoint(Failpoint.FEEDING_READ)
                 self._deliver(address, shard, rows, more)
                 self._kind.ports.failpoint(Failpoint.FEEDING_DELIVERED)
-                again = self.feeding[address]
+                again = self.reading[address]
         except (StoreError, Overloaded) as error:
             self._kind.ports.report(SweepFailed(self._kind.name, str(error)))
-            if self._hosts(address, shard):
+            if self._may_run(address, shard):
                 self.block_for(address, shard, AGAIN_S)
         finally:
-            self.feeding.pop(address, None)
+            self.reading.pop(address, None)
             self._outdated.pop(address, None)
 
     async def _read(self, address: Address, shard: int) -> tuple[list[MailRow], bool]:
@@ -146,10 +146,10 @@ class Feeder:
 
     async def _read_after_all(self, address: Address, shard: int) -> tuple[list[MailRow], bool]:
         """The same after the mail of all others, and without what can't be consumed."""
-        del self._doubted[address]
+        del self._reread_all[address]
         self.blocked.pop(address, None)  # the rows say what is waited for now
         await self._read_again()
-        self.feeding[address] = False  # what was declined until now is in the store, and read next
+        self.reading[address] = False  # what was declined until now is in the store, and read next
         rows, more = await self._read(address, shard)
         return await self._without_handled(address, shard, rows), more
 

@@ -1,7 +1,7 @@
 """What has run here lately, so that a sweep which read before a turn was committed does not run its mail again.
 
-Activations ──consumed──▶ Recent ──has_run──▶ a late copy is passed over
-                            └────found_again──▶ the store has lost the turn, and it is forgotten here too
+Residents ──consumed──▶ RecentlyHandled ──has_run──▶ a late copy is passed over
+                            └────seen_again_in_mail──▶ the store has lost the turn, and it is forgotten here too
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Mapping
 
 from runtime.envelope import Address
 
-__all__ = ["Recent"]
+__all__ = ["RecentlyHandled"]
 
 _RECENT_MAX = 8192
 
 
-class Recent:
+class RecentlyHandled:
     """Ids of messages and whose they were, of each kind between one and two times 8,192."""
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Recent:
             self._found.clear()
         self._newer.update(consumed)
 
-    def found_again(self, id: bytes) -> bool:
+    def seen_again_in_mail(self, id: bytes) -> bool:
         """A sweep has found it in the mail. It may have read before the turn was committed, though not twice.
 
         True: the store has lost that turn, as one does when a standby takes over that had not got it.

@@ -1,6 +1,6 @@
 """Actors whose shards are given up leave memory, each when its turn has ended.
 
-Activations.when_idle(shards, then) ──▶ Leaving ──look, after each turn──▶ stop what is idle; then() when all are
+Residents.when_idle(shards, then) ──▶ Leaving ──look, after each turn──▶ stop what is idle; then() when all are
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     owner      activation ──Lack──▶ Loans.lend ──signal──▶ carrier
                pushes, sweeps, timers ──▶ Loans.pass_on ──signal──▶ carrier      while it is lent
-    carrier    signal ──▶ Guests.admit ──▶ Feeder: their mail in order, all from the store; Sweeper: their timers
+    carrier    signal ──▶ Guests.admit ──▶ BacklogReader: their mail in order, all from the store; Sweeper: their timers
 
 The owner goes on looking for what is due and wakes the carrier, which looks for nothing by itself. So a signal that is
 lost costs a pass, and so does a carrier that forgets its guest. As with shards, this only says who should try: should
@@ -19,7 +19,7 @@ from runtime.durable.behaviour import Versioned
 from runtime.durable.carriers import Host
 from runtime.durable.facts import ActorLent
 from runtime.durable.kind import Kind
-from runtime.durable.residence.backlog import Feeder
+from runtime.durable.residence.backlog import BacklogReader
 from runtime.durable.turn.elsewhere import waits_too_long
 from runtime.envelope import Address, Envelope, address_of
 
@@ -39,11 +39,11 @@ class _Loan:
 class Loans:
     """Of one kind on one node: who runs those actors of its shards that this build cannot."""
 
-    def __init__(self, kind: Kind, feeder: Feeder) -> None:
+    def __init__(self, kind: Kind, reader: BacklogReader) -> None:
         self._kind = kind
         self.versioned = kind.behaviour if isinstance(kind.behaviour, Versioned) else None
         self._carriers = kind.carriers
-        self._feeder = feeder
+        self._backlog = reader
         self._loans: dict[Address, _Loan] = {}
         self.is_empty = True  # an attribute, for each delivery asks
 
@@ -58,7 +58,7 @@ class Loans:
         address = first.address
         if not self._is_told(address, needs):
             return False
-        self._feeder.block_for(address, shard, self._kind.limits.sweep_s)
+        self._backlog.block_for(address, shard, self._kind.limits.sweep_s)
         return True
 
     def _is_told(self, address: Address, needs: str) -> bool:
@@ -80,7 +80,7 @@ class Loans:
     def passes_on(self, address: Address) -> bool:
         """Whether an actor is lent; then whoever runs it is told that something new waits."""
         loan = self._loans.get(address)
-        if loan is None or address not in self._feeder.blocked:
+        if loan is None or address not in self._backlog.blocked:
             return False
         self._carriers.wake(loan.host, address, loan.died)
         return True

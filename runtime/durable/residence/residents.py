@@ -1,8 +1,8 @@
 """The actors of one kind that are in memory on this node: find or make them, feed them, let idle ones go.
 
-    region, sweeper ──deliver──▶ Activations ──▶ Activation (a child of the kind's own actor)
+    region, sweeper ──deliver──▶ Residents ──▶ Activation (a child of the kind's own actor)
                                      │
-                                     └──feed, block──▶ Feeder   after an overflow, a retry, a reload
+                                     └──read, block──▶ BacklogReader   after an overflow, a retry, a reload
 
 Delivery may always be declined: the message is in the store, and is fed or swept later. It is declined when the
 actor's mailbox is full, when an earlier message of it waits for a retry (so that order holds), when the kind is
@@ -20,8 +20,8 @@ from runtime.actor.context import ActorOptions, Context, Restart
 from runtime.durable.facts import ActivationReloaded, ActorNeedsHelp
 from runtime.durable.kind import Kind
 from runtime.durable.residence.activation import Activation
-from runtime.durable.residence.backlog import AGAIN_S, Feeder
-from runtime.durable.residence.handled import Recent
+from runtime.durable.residence.backlog import AGAIN_S, BacklogReader
+from runtime.durable.residence.handled import RecentlyHandled
 from runtime.durable.residence.leaving import Leaving
 from runtime.durable.residence.lending import Guests, Loans
 from runtime.durable.residence.suspects import Suspects
@@ -35,12 +35,12 @@ from runtime.errors import ActorStopped, InvalidMessage
 from runtime.store.committer import Committer
 from runtime.store.records import MailRow
 
-__all__ = ["Activations"]
+__all__ = ["Residents"]
 
 _EVICTION_LOOKS_MAX = 64
 
 
-class Activations:
+class Residents:
     """The table of one kind's actors in memory."""
 
     def __init__(
@@ -60,17 +60,18 @@ class Activations:
         self.overflowed = False  # mail of actors that are not in memory was declined: who comes in is fed first
         self.declined = 0  # how often that has happened
         self._committer = committer
-        self._feeder = Feeder(kind, committer, self.hosts, self._feed_rows, read_again)
-        self.loans = Loans(kind, self._feeder)
+        self._backlog = BacklogReader(kind, committer, self.may_run, self._deliver_backlog, read_again)
+        self.loans = Loans(kind, self._backlog)
         self._release = release
         self._context: Context | None = None
         limits = kind.limits
         self._pending_most = limits.mailbox_max + min(limits.turn_messages_max, limits.mailbox_max)  # of one actor
         self._table: dict[Address, Activation] = {}
-        self._recent = Recent()
+        self._handled = RecentlyHandled()
         self.losses = LostRuns(kind.limits.turn_messages_max)  # also of actors and shards that have left
         self.suspects = Suspects(kind.ports.tasks)
         self._unread = Unread(kind.store)
+        self.fetch = self._unread.read
         self._tick = 0
         self._made = 0
         self._leaving = Leaving(self._drop)
@@ -89,29 +90,29 @@ class Activations:
         """The kind's own actor has started and is the parent of all that follow."""
         self._context = context
 
-    def hosts(self, address: Address, shard: int) -> bool:
+    def may_run(self, address: Address, shard: int) -> bool:
         """Whether turns of an actor may start here."""
         return shard in self.shards or address in self.guests
 
     # --- mail in ---
 
-    def deliver(self, envelope: Envelope, shard: int, *, attempts: int = 0, fed: bool = False) -> bool:
+    def deliver(self, envelope: Envelope, shard: int, *, attempts: int = 0, from_store: bool = False) -> bool:
         """Hand a message to its actor. False: declined, it stays in the store."""
         address = envelope.address
-        if self._recent.has_run(envelope.id, address):
+        if self._handled.has_run(envelope.id, address):
             return True
-        if not self.loans.is_empty and not fed and self.loans.passes_on(address):
+        if not self.loans.is_empty and not from_store and self.loans.passes_on(address):
             return False
         activation = self._table.get(address)
         if activation is None:
             activation = self._admit(address, shard)
             if activation is None:
                 return False
-            activation.behind = self.overflowed
+            activation.has_backlog = self.overflowed
         activation.touched = self._tick
         if envelope.id in activation.pending:
             return True
-        if not fed and not self._takes_pushes(activation, envelope):
+        if not from_store and not self._takes_pushes(activation, envelope):
             return False
         return self._enqueue(activation, envelope, attempts)
 
@@ -120,28 +121,28 @@ class Activations:
         address = envelope.address
         activation = self._table.get(address)
         is_here = activation is not None and envelope.id in activation.pending
-        if not is_here and not self._recent.has_run(envelope.id, address):
-            self._feeder.feed(address, shard)
+        if not is_here and not self._handled.has_run(envelope.id, address):
+            self._backlog.read_backlog(address, shard)
 
     def _takes_pushes(self, activation: Activation, envelope: Envelope) -> bool:
-        feeder = self._feeder
-        if (feeder.feeding or feeder.blocked) and feeder.declines(
+        reader = self._backlog
+        if (reader.reading or reader.blocked) and reader.declines(
             activation.address, activation.shard, is_undo=bool(envelope.undo_of)
         ):
             return False
-        if activation.behind:
+        if activation.has_backlog:
             if activation.is_idle:
-                feeder.feed(activation.address, activation.shard)
+                reader.read_backlog(activation.address, activation.shard)
             return False
         return True
 
     def _enqueue(self, activation: Activation, envelope: Envelope, attempts: int) -> bool:
         if self.paused or not self.throttle.admits():
-            activation.behind = True
+            activation.has_backlog = True
             return False
         is_full = len(activation.pending) >= self._pending_most  # what a turn has put back does not fill the mailbox
         if is_full or activation.ref is None or not activation.ref.try_tell(envelope):
-            activation.behind = True
+            activation.has_backlog = True
             return False
         activation.pending[envelope.id] = None
         if attempts:
@@ -149,7 +150,7 @@ class Activations:
         return True
 
     def _admit(self, address: Address, shard: int) -> Activation | None:
-        if self._context is None or not self.hosts(address, shard):
+        if self._context is None or not self.may_run(address, shard):
             return None
         if len(self._table) >= self.kind.limits.activations_max and not self._evict_one():
             self._overflow()
@@ -175,7 +176,7 @@ class Activations:
         """More may wait in the store than was read: every actor is fed before it takes pushes again."""
         self._overflow()
         for activation in self._table.values():
-            activation.behind = True
+            activation.has_backlog = True
 
     # --- of another version ---
 
@@ -191,17 +192,17 @@ class Activations:
         self._drop(activation)
         return True
 
-    def host(self, address: Address, shard: int, died: str) -> bool:
+    def admit_guest(self, address: Address, shard: int, died: str) -> bool:
         """Run what waits for an actor that its owner cannot run. False: there is no room for it."""
-        is_new = not self.hosts(address, shard)
+        is_new = not self.may_run(address, shard)
         if shard not in self.shards and not self.guests.admit(address, shard, died, self._tick):
             return False
-        self._feeder.feed(address, shard, doubted=is_new)
+        self._backlog.read_backlog(address, shard, reread_all=is_new)
         return True
 
     # --- feeding from the store ---
 
-    def _feed_rows(self, address: Address, shard: int, rows: list[MailRow], more: bool) -> None:
+    def _deliver_backlog(self, address: Address, shard: int, rows: list[MailRow], more: bool) -> None:
         now_s = self.kind.ports.clock.now_s()
         activation = self._table.get(address)
         if not rows:
@@ -209,57 +210,57 @@ class Activations:
         elif died := self.guests.died(address):
             self.suspects.add_due(rows, died, now_s)
         if activation is not None:
-            activation.behind = more or activation.passing_over
-            if activation.passing_over:
+            activation.has_backlog = more or activation.undos_only
+            if activation.undos_only:
                 return  # fed when its mailbox is empty
         for row in rows:
-            if not self.deliver_row(row, now_s, fed=True):
+            if not self.deliver_row(row, now_s, from_store=True):
                 break  # what comes after it must not overtake it
         made = self._table.get(address)  # by the first row, if it was not in memory before
         if more and made is not None:
-            made.behind = True
+            made.has_backlog = True
 
-    def deliver_row(self, row: MailRow, now_s: float, *, fed: bool = False) -> bool:
+    def deliver_row(self, row: MailRow, now_s: float, *, from_store: bool = False) -> bool:
         """Deliver a row of mail if its time has come. False: declined.
 
         One that waits for a retry, or for another build, holds back those after it.
         """
         if row.due_at_s > now_s:
             if row.attempts or was_put_off(row):
-                self._feeder.block(row.address, row.shard, row.due_at_s)
+                self._backlog.block(row.address, row.shard, row.due_at_s)
             return True
-        if not fed and self._recent.has_run(row.id, row.address):
-            if self._recent.found_again(row.id):
-                self._doubt(row.address, row.shard)
+        if not from_store and self._handled.has_run(row.id, row.address):
+            if self._handled.seen_again_in_mail(row.id):
+                self._start_again(row.address, row.shard)
             return True
         try:
             envelope = decode(row.envelope)
         except InvalidMessage as error:
-            self._feeder.park(row, f"undecodable: {error}")
+            self._backlog.park(row, f"undecodable: {error}")
             return True
-        if fed and row.address in self._feeder.blocked and not envelope.undo_of:
+        if from_store and row.address in self._backlog.blocked and not envelope.undo_of:
             return True
-        return self.deliver(envelope, row.shard, attempts=row.attempts, fed=fed)
+        return self.deliver(envelope, row.shard, attempts=row.attempts, from_store=from_store)
 
-    def _doubt(self, address: Address, shard: int) -> None:
+    def _start_again(self, address: Address, shard: int) -> None:
         """The store has lost commits: an actor starts again from what that has, and so does whoever writes to it."""
         activation = self._table.get(address)
         if activation is not None and activation.is_idle:
             self._drop(activation)
-        self._feeder.feed(address, shard, doubted=True)
+        self._backlog.read_backlog(address, shard, reread_all=True)
 
     # --- called by activations ---
 
-    async def fetch(self, activation: Activation) -> None:
-        await self._unread.read(activation)
-
     def release(self, activation: Activation, draft: Draft) -> None:
-        self._recent.add(draft.consumed)
+        self._handled.add(draft.consumed)
         if draft.laid_to_rest:
-            self._recent.add(draft.laid_to_rest)
-        (self.throttle.failed if draft.failed else self.throttle.succeeded)()
+            self._handled.add(draft.laid_to_rest)
+        if draft.failed:
+            self.throttle.failed()
+        else:
+            self.throttle.succeeded()
         if draft.blocked_until_s:
-            self._feeder.block(activation.address, activation.shard, draft.blocked_until_s)
+            self._backlog.block(activation.address, activation.shard, draft.blocked_until_s)
         self._release(activation, draft)
         self.kind.report(draft.facts)
         if draft.alarm:
@@ -267,21 +268,22 @@ class Activations:
         activation.ended = draft.ended
 
     def settled(self, activation: Activation) -> None:
-        if activation.behind and not activation.pending and not self.paused:
-            if activation.address not in self._feeder.blocked:
-                self._feeder.feed(activation.address, activation.shard)
+        if activation.has_backlog and not activation.pending and not self.paused:
+            if activation.address not in self._backlog.blocked:
+                self._backlog.read_backlog(activation.address, activation.shard)
         elif activation.ended and not activation.pending:
             self._drop(activation)
         self._leaving.look(self._table)
 
-    def reload(self, activation: Activation, reason: str, *, delay_s: float = 0.0, doubted: bool = False) -> None:
-        address, shard = activation.address, activation.shard
+    def reload(
+        self, activation: Activation, reason: str, *, delay_s: float = 0.0, commit_refused: bool = False
+    ) -> None:
         self.kind.ports.report(ActivationReloaded(activation.name, reason))
         self._drop(activation)
         if delay_s:
-            self._feeder.block_for(address, shard, delay_s)
+            self._backlog.block_for(activation.address, activation.shard, delay_s)
         else:
-            self._feeder.feed(address, shard, doubted=doubted)
+            self._backlog.read_backlog(activation.address, activation.shard, reread_all=commit_refused)
 
     def gone(self, activation: Activation) -> None:
         activation.let_go()
@@ -290,7 +292,7 @@ class Activations:
         if self._table.get(address) is activation:  # not dropped, so it has failed
             del self._table[address]
             self._unread.forget(address)
-            self._feeder.block_for(address, activation.shard, AGAIN_S)
+            self._backlog.block_for(address, activation.shard, AGAIN_S)
         activation.busy = False
         self._leaving.look(self._table)
 
@@ -308,19 +310,18 @@ class Activations:
 
     def _forget(self, activation: Activation) -> None:
         """Drop one that is idle."""
-        if activation.behind:
+        if activation.has_backlog:
             self._overflow()
         self.guests.forget(activation.address)
         self._drop(activation)
 
     def _evict_one(self) -> bool:
-        table = self._table
-        for _ in range(min(len(table), _EVICTION_LOOKS_MAX)):
-            address, activation = next(iter(table.items()))
+        for _ in range(min(len(self._table), _EVICTION_LOOKS_MAX)):
+            address, activation = next(iter(self._table.items()))
             if activation.is_idle:
                 self._forget(activation)
                 return True
-            table[address] = table.pop(address)  # to the end, so that the next look meets others
+            self._table[address] = self._table.pop(address)  # to the end, so that the next look meets others
         return False
 
     def passivate(self) -> None:
@@ -335,8 +336,8 @@ class Activations:
         """Forget everything at once: this node may no longer be the owner."""
         for activation in list(self._table.values()):
             self._drop(activation)
-        self._feeder.clear()
-        self._recent.clear()
+        self._backlog.clear()
+        self._handled.clear()
         self.loans.clear()
         self.guests.clear()
 

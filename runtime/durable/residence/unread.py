@@ -1,6 +1,6 @@
 """Actors that were made and whose rows are not read yet: the first that runs reads those of others with its own.
 
-Activations ──add──▶ Unread ◀──read── Activation      one query for many, e.g. after a sweep
+Residents ──add──▶ Unread ◀──read── Activation      one query for many, e.g. after a sweep
 """
 
 from __future__ import annotations

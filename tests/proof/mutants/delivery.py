@@ -5,9 +5,9 @@ from __future__ import annotations
 from runtime.durable.region.router import Region
 from runtime.durable.region.sweeper import Sweeper
 from runtime.durable.residence.activation import Activation
-from runtime.durable.residence.backlog import Feeder
-from runtime.durable.residence.handled import Recent
-from runtime.durable.residence.residents import Activations
+from runtime.durable.residence.backlog import BacklogReader
+from runtime.durable.residence.handled import RecentlyHandled
+from runtime.durable.residence.residents import Residents
 from runtime.mesh.frames import Outbox
 from runtime.mesh.inbound import Inbound
 from tests.proof.mutants.mutant import Edit, Mutant
@@ -80,8 +80,8 @@ DELIVERY = (
         "A message that finds its actor's mailbox full is dropped, and nobody minds.",
         (
             Edit(
-                Activations._enqueue,
-                "not activation.ref.try_tell(envelope):\n        activation.behind = True\n        return False",
+                Residents._enqueue,
+                "not activation.ref.try_tell(envelope):\n        activation.has_backlog = True\n        return False",
                 "not activation.ref.try_tell(envelope):\n        return True",
             ),
         ),
@@ -92,8 +92,8 @@ DELIVERY = (
         "What is pushed while a kind is paused or slowed is left in the store, and its actor does not know of it.",
         (
             Edit(
-                Activations._enqueue,
-                "self.throttle.admits():\n        activation.behind = True\n        return False",
+                Residents._enqueue,
+                "self.throttle.admits():\n        activation.has_backlog = True\n        return False",
                 "self.throttle.admits():\n        return False",
             ),
         ),
@@ -102,13 +102,13 @@ DELIVERY = (
     Mutant(
         "pushes-overtake-the-store",
         "Pushes are taken by actors that have fallen behind what waits for them in the store.",
-        (Edit(Activations._takes_pushes, "if activation.behind:", "if False:"),),
+        (Edit(Residents._takes_pushes, "if activation.has_backlog:", "if False:"),),
         workload="streams",
     ),
     Mutant(
         "pushes-overtake-feeding",
         "Pushes are taken while an actor is being fed from the store.",
-        (Edit(Feeder.declines, "self.feeding[address] = True\n        return True", "return False"),),
+        (Edit(BacklogReader.declines, "self.reading[address] = True\n        return True", "return False"),),
         workload="streams",
     ),
     Mutant(
@@ -116,59 +116,59 @@ DELIVERY = (
         "An actor that was fed a part of what waits believes that it has all.",
         (
             Edit(
-                Activations._feed_rows,
-                "activation.behind = more or activation.passing_over",
-                "activation.behind = False",
+                Residents._deliver_backlog,
+                "activation.has_backlog = more or activation.undos_only",
+                "activation.has_backlog = False",
             ),
-            Edit(Activations._feed_rows, "made.behind = True", "pass"),
+            Edit(Residents._deliver_backlog, "made.has_backlog = True", "pass"),
         ),
         workload="streams",
     ),
     Mutant(
         "made-while-fed-forgets-behind",
         "An actor that comes into memory by being fed a part of what waits believes that it has all.",
-        (Edit(Activations._feed_rows, "made.behind = True", "pass"),),
+        (Edit(Residents._deliver_backlog, "made.has_backlog = True", "pass"),),
         workload="streams",
     ),
     Mutant(
         "feeding-not-repeated",
         "What was declined while an actor was being fed is not read again.",
-        (Edit(Feeder._feed, "again = self.feeding[address]", "again = False"),),
+        (Edit(BacklogReader._read_until_complete, "again = self.reading[address]", "again = False"),),
         workload="streams",
     ),
     Mutant(
         "stale-feeding",
         "What was read to feed an actor is delivered, though a retry was planned since it was read.",
-        (Edit(Feeder._feed, "if address in self._outdated:", "if False:"),),
+        (Edit(BacklogReader._read_until_complete, "if address in self._outdated:", "if False:"),),
         workload="random",
         unseen=(
             "mostly by design, since a blocked actor takes nothing but undos from a feeding: an undo has to be put off "
             "between the reading and its delivery. Seed 398 showed it while a feeding ended the block"
         ),
-        held_by="tests/unit/durable/test_feeder.py",
+        held_by="tests/unit/durable/test_backlog.py",
     ),
     Mutant(
         "undo-taken-from-its-push",
         "An actor that waits for a retry takes a pushed undo as it comes, though that may be what it waits for.",
-        (Edit(Feeder.declines, "self.feed(address, shard)", "return False"),),
+        (Edit(BacklogReader.declines, "self.read_backlog(address, shard)", "return False"),),
         workload="random",
     ),
     Mutant(
         "mail-taken-out-for-a-lost-history",
         "Mail that the history had when somebody looked is taken out, although that history may be lost by now.",
-        (Edit(Feeder._without_handled, ", mail=ours))", "))"),),
+        (Edit(BacklogReader._without_handled, ", mail=ours))", "))"),),
         workload="failover",
     ),
     Mutant(
         "lost-turn-taken-for-done",
         "Mail that has run here is taken for done, although the store has lost that turn.",
-        (Edit(Recent.found_again, "if id not in self._found:", "if True:"),),
+        (Edit(RecentlyHandled.seen_again_in_mail, "if id not in self._found:", "if True:"),),
         workload="failover",
     ),
     Mutant(
         "evicted-behind",
         "An actor that leaves memory while mail of it is left in the store takes that knowledge with it.",
-        (Edit(Activations._forget, "if activation.behind:", "if False:"),),
+        (Edit(Residents._forget, "if activation.has_backlog:", "if False:"),),
         workload="streams",
     ),
     Mutant(
@@ -186,7 +186,7 @@ DELIVERY = (
     Mutant(
         "bytes-left-behind",
         "What did not fit into one turn is not read again before newer pushes.",
-        (Edit(Activation._fitting, "self.behind = self.passing_over = True", "pass"),),
+        (Edit(Activation._fitting, "self.has_backlog = self.undos_only = True", "pass"),),
         workload="streams",
     ),
     Mutant(
@@ -264,7 +264,7 @@ DELIVERY = (
     Mutant(
         "retry-time-ignored-by-sweeps",
         "A sweep runs a message whose retry is not due.",
-        (Edit(Activations.deliver_row, "if row.due_at_s > now_s:", "if False:"),),
+        (Edit(Residents.deliver_row, "if row.due_at_s > now_s:", "if False:"),),
         workload="random",
     ),
 )

@@ -14,7 +14,7 @@ from runtime.durable.region.router import Region
 from runtime.durable.region.sweeper import Sweeper
 from runtime.durable.residence.activation import Activation
 from runtime.durable.residence.leaving import Leaving
-from runtime.durable.residence.residents import Activations
+from runtime.durable.residence.residents import Residents
 from tests.proof.mutants.mutant import Edit, Mutant
 
 __all__ = ["OWNERSHIP"]
@@ -25,7 +25,7 @@ OWNERSHIP = (
         "A node that gets a shard back goes on with the states it had in memory, on top of the rows as they are now.",
         (
             Edit(
-                Activations.drop_all,
+                Residents.drop_all,
                 "self._drop(activation)",
                 "activation.fetched = False",
             ),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from runtime.durable.kind import _reaches
 from runtime.durable.residence.activation import Activation
-from runtime.durable.residence.backlog import Feeder
-from runtime.durable.residence.residents import Activations
+from runtime.durable.residence.backlog import BacklogReader
+from runtime.durable.residence.residents import Residents
 from runtime.durable.residence.throttle import Throttle
 from runtime.durable.turn import guard
 from runtime.durable.turn.draft import Draft
@@ -25,7 +25,7 @@ TURNS = (
         (
             Edit(
                 Activation._decided,
-                'self._host.reload(self, f"commit of revision {draft.revision}: {verdict}", doubted=True)',
+                'self._host.reload(self, f"commit of revision {draft.revision}: {verdict}", commit_refused=True)',
                 """self.fetched = False
         self._end_turn(batch)""",
             ),
@@ -243,7 +243,7 @@ TURNS = (
     Mutant(
         "attempts-forgotten",
         "A message that is read from the store again has never failed before: its retries have no end.",
-        (Edit(Activations._enqueue, "if attempts:", "if False:"),),
+        (Edit(Residents._enqueue, "if attempts:", "if False:"),),
         workload="random",
     ),
     Mutant(
@@ -263,7 +263,7 @@ TURNS = (
         "An actor with a dead letter is never fed from the store again.",
         (
             Edit(
-                Feeder._read,
+                BacklogReader._read,
                 "live = [row for row in rows if not row.parked]",
                 "live = [] if any(row.parked for row in rows) else rows",
             ),
@@ -275,7 +275,7 @@ TURNS = (
         "A late copy of a push runs a message that was parked, and whose sender was told that it failed.",
         (
             Edit(MemoryStore._verdict, "if any(waiting[key, id].parked for id in to_run):", "if False:"),
-            Edit(Feeder._read, "if not row.parked", "if True"),
+            Edit(BacklogReader._read, "if not row.parked", "if True"),
         ),
         workload="random",
     ),
@@ -306,7 +306,7 @@ TURNS = (
         (
             Edit(Turn._take_some, "if draft.blocked_until_s and not envelope.undo_of:", "if False:"),
             Edit(Activation._advance, "if draft.blocked_until_s:", "if False:"),
-            Edit(Activations.release, "if draft.blocked_until_s:", "if False:"),
+            Edit(Residents.release, "if draft.blocked_until_s:", "if False:"),
         ),
         workload="random",
     ),

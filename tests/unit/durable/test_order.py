@@ -63,7 +63,9 @@ def test_a_retry_that_is_planned_while_its_actor_is_fed_still_waits_for_its_time
         await local.sleep(0.1)
         assert till.runs == [1]
         store.gate = asyncio.Event()
-        local.region.activations["billing"]._feeder.feed(("billing", "ORD-1"), post.shard)  # as when mail was declined
+        local.region.activations["billing"]._backlog.read_backlog(
+            ("billing", "ORD-1"), post.shard
+        )  # as when mail was declined
         await local.sleep(0.1)
         hangs.set()
         await local.sleep(0.1)

@@ -9,7 +9,7 @@ import pytest
 
 from runtime.durable.facts import MessageParked
 from runtime.durable.kind import Subscribers
-from runtime.durable.residence.backlog import Feeder
+from runtime.durable.residence.backlog import BacklogReader
 from runtime.durable.turn.draft import Draft, mail_row
 from runtime.envelope import Address, Envelope
 from runtime.store.memory import MemoryStore
@@ -51,12 +51,12 @@ class Desk:
         self.clock = self.local.ports.clock
         self._began_s = self.clock.now_s()
         self.kind = self.local._kind(Till(), Subscribers([]))
-        self.feeder = Feeder(
+        self.backlog = BacklogReader(
             self.kind, self.local.committer, lambda _, shard: shard == self.post.shard, self._deliver, self._read_again
         )
 
-    def feed(self, *, doubted: bool = False) -> None:
-        self.feeder.feed(ORDER, self.post.shard, doubted=doubted)
+    def read_backlog(self, *, reread_all: bool = False) -> None:
+        self.backlog.read_backlog(ORDER, self.post.shard, reread_all=reread_all)
 
     async def put_to_rest(self, message: Envelope) -> None:
         """Its history is there before it has come, as an undo leaves it."""
@@ -66,16 +66,16 @@ class Desk:
         assert await self.store.commit([transition]) == [Verdict.COMMITTED]
 
     def put_off(self, delay_s: float) -> None:
-        self.feeder.block(ORDER, self.post.shard, self.clock.now_s() + delay_s)
+        self.backlog.block(ORDER, self.post.shard, self.clock.now_s() + delay_s)
 
     def push_declined(self) -> bool:
-        return self.feeder.declines(ORDER, self.post.shard, is_undo=False)
+        return self.backlog.declines(ORDER, self.post.shard, is_undo=False)
 
     async def read_and_held(self) -> asyncio.Event:
         """Begin to feed with one bill that waits; what was read is delivered when the event is set."""
         await self.post.store(self.post.bill(1))
         self.store.gate = gate = asyncio.Event()
-        self.feed()
+        self.read_backlog()
         await self.local.sleep(0.1)
         self.store.gate = None
         return gate
@@ -146,7 +146,7 @@ def test_mail_that_the_history_has_is_taken_out_unless_the_store_loses_that_mean
         before = Kept(desk.store)
         await desk.put_to_rest(do)
         desk.store.turned_back = before if is_lost else None
-        desk.feed(doubted=True)
+        desk.read_backlog(reread_all=True)
         await desk.local.sleep(0.5)
         assert desk.delivered == [(0, 1)]
         waits = [row.id for row in await desk.local.mail(*ORDER)]
@@ -159,11 +159,11 @@ def test_nobody_is_told_of_unreadable_mail_that_could_not_be_parked() -> None:
     async def scenario() -> None:
         desk = Desk()
         row = mail_row(desk.post.bill(1), desk.post.shard)
-        desk.feeder.park(row, "it cannot be read")  # it is gone from the store meanwhile
+        desk.backlog.park(row, "it cannot be read")  # it is gone from the store meanwhile
         await desk.local.sleep(1)
         assert desk.local.facts_of(MessageParked) == []
         await desk.store.commit([Transition(mail=(row,))])
-        desk.feeder.park(row, "it cannot be read")
+        desk.backlog.park(row, "it cannot be read")
         await desk.local.sleep(1)
         assert [fact.error for fact in desk.local.facts if isinstance(fact, MessageParked)] == ["it cannot be read"]
 
