@@ -24,10 +24,8 @@ CHARGE_MAX_CENTS = 1_000_000
 """Payments above this are declined."""
 
 
-class Billing(Service, kind="billing", state=BillState):
+class Billing(Service[BillState], kind="billing"):
     """Money moves at most once each way, whatever is asked how often and in which order."""
-
-    state: BillState
 
     async def bill(self, command: BillOrder) -> OrderBilled | PaymentDeclined:
         bill = self.state

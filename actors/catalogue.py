@@ -11,13 +11,14 @@ from actors.orchestration import OrderProcess
 from actors.sales import Sales
 from actors.warehouse import Warehouse
 from protos import billing_pb2, orders_pb2, sales_pb2, warehouse_pb2
+from protos.orders_pb2 import OrderProcessState
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.saga import Saga
 
 __all__ = ["catalogue"]
 
 
-def catalogue(process: type[Saga] = OrderProcess) -> Catalogue:
+def catalogue(process: type[Saga[OrderProcessState]] = OrderProcess) -> Catalogue:
     """A catalogue for one node. Raises InvalidDefinition when its parts do not fit together.
 
     `process` takes the place of the order saga in rehearsals.

@@ -76,7 +76,7 @@ def cancel_order(state: OrderProcessState, reason: str) -> CancelOrder:
     return CancelOrder(order_id=state.order_id, reason=state.reason or reason)
 
 
-class OrderProcess(Saga, kind="order-process", state=OrderProcessState):
+class OrderProcess(Saga[OrderProcessState], kind="order-process"):
     """Drives the orders whose client did not choose the choreography."""
 
     started_by = starts(OrderPlaced, begin, where={"flow": ORCHESTRATION})

@@ -27,10 +27,8 @@ from runtime.durable.service import Service
 __all__ = ["Sales"]
 
 
-class Sales(Service, kind="sales", state=OrderState):
+class Sales(Service[OrderState], kind="sales"):
     """Every handler gives the same answer to the same command, however often it comes."""
-
-    state: OrderState
 
     async def place(self, command: PlaceOrder) -> OrderPlaced | OrderAlreadyPlaced | OrderConflict:
         """The id is the client's: the same order again starts nothing, another order of that id is refused."""

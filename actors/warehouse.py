@@ -30,10 +30,8 @@ def label_id_of(order_id: str) -> str:
     return f"label-{order_id}"
 
 
-class Warehouse(Service, kind="warehouse", state=StockState):
+class Warehouse(Service[StockState], kind="warehouse"):
     """At all times on_hand = restocked - labelled + voided, and none of them is negative."""
-
-    state: StockState
 
     async def restock(self, command: Restock) -> Restocked | RestockRefused:
         stock = self.state

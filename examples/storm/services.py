@@ -33,7 +33,6 @@ from protos.billing_pb2 import (
     REFUNDED,
     UNBILLED,
     BillOrder,
-    BillState,
     CloseBill,
     OrderBilled,
     OrderRefunded,
@@ -48,7 +47,6 @@ from protos.warehouse_pb2 import (
     RestockRefused,
     ShippingLabelCreated,
     ShippingLabelVoided,
-    StockState,
     VoidShippingLabel,
 )
 from runtime.saga.catalogue import Catalogue
@@ -105,7 +103,7 @@ async def _hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, aske
                 answer.set_exception(ConnectionError("the participants have gone"))
 
 
-class StormBilling(Billing, kind="billing", state=BillState):
+class StormBilling(Billing, kind="billing"):
     participants: ClassVar[StormServices]
 
     async def bill(self, command: BillOrder) -> OrderBilled | PaymentDeclined:
@@ -137,7 +135,7 @@ class StormBilling(Billing, kind="billing", state=BillState):
         return await self.participants.ask(what, key, order=self.key, message=self.message_id.hex(), **fields)
 
 
-class StormWarehouse(Warehouse, kind="warehouse", state=StockState):
+class StormWarehouse(Warehouse, kind="warehouse"):
     """Its own count is a copy of the depot's, and may be short of it while a label waits to be handled again."""
 
     participants: ClassVar[StormServices]
@@ -190,5 +188,5 @@ def storm_catalogue(
 
 def _asking(participants: StormServices, service: type[Any]) -> Any:
     """The service as a class of its own, bound to these participants: nothing is shared by two catalogues."""
-    declared = {"kind": service.kind, "state": service.state_type}
+    declared = {"kind": service.kind}
     return types.new_class(service.__name__, (service,), declared, lambda body: body.update(participants=participants))

@@ -66,7 +66,7 @@ def cancel(state: BookTripState, reason: str) -> CancelTrip:
     return CancelTrip(trip_id=state.trip_id, reason=reason)
 
 
-class BookTrip(Saga, kind="book-trip", state=BookTripState):
+class BookTrip(Saga[BookTripState], kind="book-trip"):
     """Books a trip whole, or not at all."""
 
     started_by = starts(TripStarted, begin)

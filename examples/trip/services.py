@@ -44,10 +44,8 @@ LIMIT_CENTS = 200_000
 """Cards pay no more at once."""
 
 
-class Trips(Service, kind="trips", state=TripState):
+class Trips(Service[TripState], kind="trips"):
     """What clients ask for, and what became of it."""
-
-    state: TripState
 
     async def start(self, command: StartTrip) -> TripStarted | None:
         """The same trip again starts nothing."""
@@ -68,9 +66,7 @@ class Trips(Service, kind="trips", state=TripState):
         return TripCancelled(trip_id=self.key, reason=command.reason)
 
 
-class Flights(Service, kind="flights", state=FlightState):
-    state: FlightState
-
+class Flights(Service[FlightState], kind="flights"):
     async def open(self, command: OpenFlight) -> None:
         self.state.seats = command.seats
 
@@ -87,9 +83,7 @@ class Flights(Service, kind="flights", state=FlightState):
         return SeatReleased(trip_id=command.trip_id)
 
 
-class Hotels(Service, kind="hotels", state=HotelState):
-    state: HotelState
-
+class Hotels(Service[HotelState], kind="hotels"):
     async def open(self, command: OpenHotel) -> None:
         self.state.rooms = command.rooms
 
@@ -106,10 +100,8 @@ class Hotels(Service, kind="hotels", state=HotelState):
         return RoomReleased(trip_id=command.trip_id)
 
 
-class Payments(Service, kind="payments", state=PaymentState):
+class Payments(Service[PaymentState], kind="payments"):
     """A trip is paid once, however often a saga that heard no answer asks."""
-
-    state: PaymentState
 
     async def pay(self, command: Pay) -> Paid | CardDeclined:
         payment = self.state

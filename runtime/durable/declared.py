@@ -1,17 +1,21 @@
 """Classes that are declarations: services and sagas. What Python would drop of one without a word is refused.
 
-    class Billing(Service, kind="billing", state=BillState):
-        async def bill(self, command: BillOrder) -> OrderBilled: ...
-        async def bill(self, command: RefundOrder) -> OrderRefunded: ...     # refused: the first would be gone
+    class Payments(Service[PaymentState], kind="payments"):
+        async def pay(self, command: Pay) -> Paid: ...
+        async def pay(self, command: PayBack) -> PaidBack: ...     # refused: the first would be gone
 
 A subclass may inherit from abstract classes and protocols as well.
 """
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from google.protobuf.message import Message
+
+from runtime.contracts import is_message_type
 from runtime.errors import InvalidDefinition
 
 if TYPE_CHECKING:
@@ -19,10 +23,10 @@ if TYPE_CHECKING:
 else:
     _OfProtocols = type(Protocol)  # below it are those of abstract classes and of protocols, so that all can be mixed
 
-__all__ = ["Declared", "take_options"]
+__all__ = ["Declared", "state_type_of", "take_options"]
 
 
-class _Body(dict[str, Any]):
+class _OnceOnly(dict[str, Any]):
     """The body of a class while it is being read."""
 
     def __init__(self, title: str, declares: Callable[[str, object], bool]) -> None:
@@ -48,12 +52,36 @@ class Declared(_OfProtocols):
         raise NotImplementedError
 
     @classmethod
-    def __prepare__(cls, name: str, bases: tuple[type, ...], /, **_: Any) -> _Body:
-        return _Body(name, cls.declares)
+    def __prepare__(cls, name: str, bases: tuple[type, ...], /, **_: Any) -> _OnceOnly:
+        return _OnceOnly(name, cls.declares)
+
+
+def state_type_of(cls: type[Any], base: type[Any], where: str) -> type[Message]:
+    """The state's type, as written in `class X(Service[XState])`, or else that of the class it is derived from.
+
+    Raises InvalidDefinition when there is none, or one that is no message type.
+    """
+    cure = f"class {cls.__name__}({base.__name__}[SomeState], kind='x')"
+    for written in vars(cls).get("__orig_bases__", ()):
+        origin = typing.get_origin(written)
+        if isinstance(origin, type) and issubclass(origin, base):
+            (state_type,) = typing.get_args(written)
+            if not is_message_type(state_type):
+                raise InvalidDefinition(f"{where} needs a protobuf message as its state, not {state_type!r}: {cure}")
+            return typing.cast(type[Message], state_type)
+    inherited: type[Message] | None = getattr(cls, "state_type", None)
+    if inherited is None:
+        raise InvalidDefinition(f"{where} needs the type of its state, a protobuf message: {cure}")
+    return inherited
 
 
 def take_options(take: Callable[..., None], rest: Mapping[str, Any], where: str, known: str) -> None:
     """Hand options that are not ours to the next class in line. Raises InvalidDefinition when nobody knows them."""
+    if "state" in rest:
+        raise InvalidDefinition(
+            f"{where}: write the type of the state once, in brackets behind the base: Service[SomeState] or "
+            "Saga[SomeState]; take `state=` out"
+        )
     try:
         take(**rest)
     except TypeError as error:

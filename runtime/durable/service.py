@@ -1,12 +1,10 @@
 """Services: durable actors that own business state, written as methods that return events.
 
-    class Billing(Service, kind="billing", state=BillState):
-        state: BillState
-
-        async def bill(self, command: BillOrder) -> OrderBilled | PaymentDeclined: ...
+    class Payments(Service[PaymentState], kind="payments"):
+        async def pay(self, command: Pay) -> Paid | CardDeclined: ...
 
 The signature is the contract: the one parameter's type says what the method handles, the return annotation says what
-can come of it. Handlers are tested by calling them: `Billing.of(BillState(), key="ORD-1").bill(command)`.
+can come of it. Handlers are tested by calling them: `Payments.of(PaymentState(), key="T-1").pay(command)`.
 """
 
 from __future__ import annotations
@@ -15,13 +13,13 @@ import inspect
 import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 from google.protobuf.message import Message
 
 from runtime.contracts import Contract, is_message_type
 from runtime.durable.behaviour import CancelTimer, Decision, Delivery, RetryPolicy, SetTimer
-from runtime.durable.declared import Declared, take_options
+from runtime.durable.declared import Declared, state_type_of, take_options
 from runtime.durable.handlers import HandlerSpec, check_made, check_names, handlers_of
 from runtime.durable.results import check_delay, command_of_reaction, outgoing_of, take_state
 from runtime.durable.spans import HANDLER_TIMEOUT, check_retries, check_span
@@ -33,6 +31,9 @@ from runtime.store.records import Outcome, Subscription
 __all__ = ["HandlerSpec", "Reaction", "Service", "ServiceBehaviour"]
 
 _TIMER_FIRED = durable_pb2.TimerFired()
+
+StateT = TypeVar("StateT", bound=Message)
+"""The type of a service's state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class _ServiceType(Declared):
         return inspect.iscoroutinefunction(value)
 
 
-class Service(metaclass=_ServiceType):
+class Service(Generic[StateT], metaclass=_ServiceType):
     """Base of services. One object serves one message of one actor; what is kept lies in `state`."""
 
     kind: ClassVar[str] = ""
@@ -84,9 +85,7 @@ class Service(metaclass=_ServiceType):
     retries: ClassVar[RetryPolicy] = RetryPolicy()
     handlers: ClassVar[dict[str, HandlerSpec]] = {}
 
-    state: (
-        Any  # the actor's state; change it, or put another in its place. Narrow it in the subclass: `state: BillState`
-    )
+    state: StateT  # the actor's state; change it, or put another in its place
     key: str
     now_s: float  # the same for all of one turn
     message_id: bytes  # 16 bytes, the same when the message is handled again: the idempotency key for effects outside
@@ -96,23 +95,20 @@ class Service(metaclass=_ServiceType):
         cls,
         *,
         kind: str = "",
-        state: type[Message] | None = None,
         retries: RetryPolicy | None = None,
         handler_timeout_s: float = 0.0,
         **rest: Any,
     ) -> None:
         """`handler_timeout_s`: a handler that waits for longer is cancelled and has failed; 0: the node's setting."""
-        options = "kind, state, retries and handler_timeout_s"
-        take_options(super().__init_subclass__, rest, f"service {cls.__name__}", options)
-        if wrong := wrong_kind(kind):
-            raise InvalidDefinition(f"service {cls.__name__} needs {wrong}: class X(Service, kind='x')")
-        if state is None or not is_message_type(state):
-            raise InvalidDefinition(f"service {cls.__name__} needs a protobuf message as its state")
         where = f"service {cls.__name__}"
+        take_options(super().__init_subclass__, rest, where, "kind, retries and handler_timeout_s")
+        if wrong := wrong_kind(kind):
+            raise InvalidDefinition(f"{where} needs {wrong}: class X(Service[XState], kind='x')")
+        state_type = state_type_of(cls, Service, where)
         check_names(cls, Service)
         check_made(cls, where)
         check_span(handler_timeout_s, HANDLER_TIMEOUT, where, or_none=True)
-        cls.kind, cls.state_type, cls.retries = kind, state, cls.retries if retries is None else retries
+        cls.kind, cls.state_type, cls.retries = kind, state_type, cls.retries if retries is None else retries
         check_retries(cls.retries, where)
         if handler_timeout_s:
             cls.retries = replace(cls.retries, handler_timeout_s=handler_timeout_s)
@@ -120,7 +116,7 @@ class Service(metaclass=_ServiceType):
         if not cls.handlers:
             raise InvalidDefinition(f"service {cls.__name__} handles nothing: it has no async method with one message")
 
-    def __init__(self, state: Any, key: str, now_s: float, message_id: bytes, do_failed: bool = False) -> None:
+    def __init__(self, state: StateT, key: str, now_s: float, message_id: bytes, do_failed: bool = False) -> None:
         self.state = state
         self.key = key
         self.now_s = now_s
@@ -129,11 +125,9 @@ class Service(metaclass=_ServiceType):
         self._timers: list[SetTimer | CancelTimer] | None = None
 
     @classmethod
-    def of(
-        cls, state: Message | None = None, *, key: str = "test", now_s: float = 0.0, do_failed: bool = False
-    ) -> Self:
+    def of(cls, state: StateT | None = None, *, key: str = "test", now_s: float = 0.0, do_failed: bool = False) -> Self:
         """A service object outside any runtime, to call handlers on."""
-        return cls(cls.state_type() if state is None else state, key, now_s, bytes(16), do_failed)
+        return cls(cast(StateT, cls.state_type()) if state is None else state, key, now_s, bytes(16), do_failed)
 
     def set_timer(self, name: str, delay_s: float, message: Message | None = None) -> None:
         """Have `message` (or amends.TimerFired) delivered to this actor later; replaces the timer of that name.
@@ -167,7 +161,7 @@ class Service(metaclass=_ServiceType):
 class ServiceBehaviour:
     """A service as the turn sees it, with the reactions that choreographies give its kind."""
 
-    def __init__(self, service: type[Service], reactions: Sequence[Reaction] = ()) -> None:
+    def __init__(self, service: type[Service[Any]], reactions: Sequence[Reaction] = ()) -> None:
         self._service = service
         self._by_type = {spec.input_type: spec for spec in service.handlers.values()}
         self._reactions = {(reaction.event_type, reaction.process): reaction for reaction in reactions}

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 from google.protobuf.message import Message
 
@@ -31,7 +32,7 @@ from runtime.store.records import Subscription
 
 __all__ = ["Catalogue"]
 
-Hosted = type[Service] | type[Saga]
+Hosted = type[Service[Any]] | type[Saga[Any]]
 
 
 class Catalogue:

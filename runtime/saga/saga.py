@@ -1,6 +1,6 @@
 """Sagas: business processes that one actor drives, written as steps with their undos.
 
-    class OrderProcess(Saga, kind="order-process", state=OrderProcessState):
+    class OrderProcess(Saga[OrderProcessState], kind="order-process"):
         started_by = starts(OrderPlaced, begin, where={"flow": Flow.ORCHESTRATION})
         bill  = Step(do=bill_order, done=OrderBilled, refused=PaymentDeclined,
                      undo=refund_order, undone=OrderRefunded, timeout=seconds(30))
@@ -18,13 +18,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from google.protobuf.message import Message
 
-from runtime.contracts import contract_of, field_text, is_message_type
+from runtime.contracts import contract_of, field_text
 from runtime.durable.behaviour import Decision, Delivery, Lack, RetryPolicy, SetTimer
-from runtime.durable.declared import Declared, take_options
+from runtime.durable.declared import Declared, state_type_of, take_options
 from runtime.durable.spans import check_span
 from runtime.envelope import wrong_kind
 from runtime.errors import FinalError, InvalidDefinition, NotCarried
@@ -46,6 +46,7 @@ _TIMER_PAUSE_S = 60.0  # until a timer comes again in whose turn something faile
 _AT_REST = frozenset((_RECORD.NONE, _RECORD.COMPLETED, _RECORD.COMPENSATED, _RECORD.STUCK))
 
 Closing = Callable[..., Message]
+StateT = TypeVar("StateT", bound=Message)
 
 
 class _SagaType(Declared):
@@ -63,7 +64,7 @@ class _SagaType(Declared):
         return isinstance(value, Step)
 
 
-class Saga(metaclass=_SagaType):
+class Saga(Generic[StateT], metaclass=_SagaType):
     """Base of sagas. A definition that makes no sense is refused when the class is made.
 
     started_by         the event (or events) that start an instance
@@ -74,6 +75,7 @@ class Saga(metaclass=_SagaType):
     """
 
     kind: ClassVar[str] = ""
+    state_type: ClassVar[type[Message]]
     definition: ClassVar[Definition]
 
     started_by: ClassVar[Starts | tuple[Starts, ...]] = ()
@@ -82,23 +84,21 @@ class Saga(metaclass=_SagaType):
     compensated_by: ClassVar[MessageTypes | tuple[MessageTypes, ...]] = ()
     compensated_within: ClassVar[float] = 30.0
 
-    def __init_subclass__(
-        cls, *, kind: str = "", state: type[Message] | None = None, deadline: float = 0.0, **rest: Any
-    ) -> None:
+    def __init_subclass__(cls, *, kind: str = "", deadline: float = 0.0, **rest: Any) -> None:
         """`deadline`: seconds from the start to the pivot, past which the saga turns back; 0 for none."""
-        take_options(super().__init_subclass__, rest, f"saga {cls.__name__}", "kind, state and deadline")
+        where = f"saga {cls.__name__}"
+        take_options(super().__init_subclass__, rest, where, "kind and deadline")
         _check_step_names(cls)
         if wrong := wrong_kind(kind):
-            raise InvalidDefinition(f"saga {cls.__name__} needs {wrong}: class X(Saga, kind='x')")
-        if state is None or not is_message_type(state):
-            raise InvalidDefinition(f"saga {cls.__name__} needs a protobuf message as its state")
-        check_span(deadline, "a deadline is finite and above 0", f"saga {cls.__name__}", or_none=True)
-        cls.kind = kind
+            raise InvalidDefinition(f"{where} needs {wrong}: class X(Saga[XState], kind='x')")
+        state_type = state_type_of(cls, Saga, where)
+        check_span(deadline, "a deadline is finite and above 0", where, or_none=True)
+        cls.kind, cls.state_type = kind, state_type
         cls.definition = read(
             Declaration(
                 name=kind,
                 title=cls.__name__,
-                state_type=state,
+                state_type=state_type,
                 steps=_declared_steps(cls),
                 flow=_declared_flow(cls),
                 closing=_declared_closing(cls),
@@ -117,7 +117,7 @@ class SagaBehaviour:
     retries = RetryPolicy(immediate=0, delays_s=(), timer_pause_s=_TIMER_PAUSE_S)
     state_type: type[Message] = saga_pb2.SagaRecord
 
-    def __init__(self, saga: type[Saga]) -> None:
+    def __init__(self, saga: type[Saga[Any]]) -> None:
         self.definition = saga.definition
         self._name = saga.__name__
         self.kind = saga.kind
@@ -251,7 +251,7 @@ def _accepted(definition: Definition) -> frozenset[str]:
     return frozenset(full_name(one) for one in types)
 
 
-def _check_step_names(cls: type[Saga]) -> None:
+def _check_step_names(cls: type[Saga[Any]]) -> None:
     """Before anything is set on the class."""
     for name in sorted({*vars(Saga), *Saga.__annotations__} - {"flow"}):
         if isinstance(inspect.getattr_static(cls, name, None), Step):
@@ -260,7 +260,7 @@ def _check_step_names(cls: type[Saga]) -> None:
             )
 
 
-def _declared_starts(cls: type[Saga]) -> tuple[Starts, ...]:
+def _declared_starts(cls: type[Saga[Any]]) -> tuple[Starts, ...]:
     several = cls.started_by if isinstance(cls.started_by, tuple) else (cls.started_by,)
     if not several or not all(isinstance(one, Starts) for one in several):
         raise InvalidDefinition(f"{cls.__name__} needs started_by = starts(SomeEvent, begin), one or several")
@@ -274,7 +274,7 @@ def _declared_starts(cls: type[Saga]) -> tuple[Starts, ...]:
     return several
 
 
-def _declared_steps(cls: type[Saga]) -> dict[str, Step]:
+def _declared_steps(cls: type[Saga[Any]]) -> dict[str, Step]:
     found: dict[str, Step] = {}
     for base in reversed(cls.__mro__):
         found.update({name: value for name, value in vars(base).items() if isinstance(value, Step) and name != "flow"})
@@ -286,7 +286,7 @@ def _declared_steps(cls: type[Saga]) -> dict[str, Step]:
     return found
 
 
-def _declared_flow(cls: type[Saga]) -> Flow:
+def _declared_flow(cls: type[Saga[Any]]) -> Flow:
     flow = getattr(cls, "flow", None)
     if not isinstance(flow, Flow | Step) or (isinstance(flow, Flow) and not flow.steps):
         raise InvalidDefinition(f"{cls.__name__} needs a flow: its steps joined by >>")
@@ -301,7 +301,7 @@ def _declared_flow(cls: type[Saga]) -> Flow:
     return flow
 
 
-def _declared_closing(cls: type[Saga]) -> dict[str, Step]:
+def _declared_closing(cls: type[Saga[Any]]) -> dict[str, Step]:
     """The commands that close a compensation, as steps named compensated, or compensated_1 and so on."""
     commands = cls.compensated if isinstance(cls.compensated, tuple) else (cls.compensated,)
     by = cls.compensated_by

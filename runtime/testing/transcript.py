@@ -10,7 +10,7 @@ Each message goes through the saga's real behaviour, on a record that was writte
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 from google.protobuf.message import Message
 
@@ -29,7 +29,12 @@ class SagaTranscript:
     """One instance of a saga, told step by step. Time stands still but where a timer is let fire."""
 
     def __init__(
-        self, saga: type[Saga] | SagaBehaviour, *, key: str = "", now_s: float = 1_000.0, message_bytes_max: int = 0
+        self,
+        saga: type[Saga[Any]] | SagaBehaviour,
+        *,
+        key: str = "",
+        now_s: float = 1_000.0,
+        message_bytes_max: int = 0,
     ) -> None:
         """`message_bytes_max`: as the setting; 0 for no limit."""
         self._behaviour = saga if isinstance(saga, SagaBehaviour) else SagaBehaviour(saga)

@@ -12,9 +12,7 @@ from runtime.launch import launch
 from runtime.saga.catalogue import Catalogue
 
 
-class Deadly(Service, kind="billing", state=BillState):
-    state: BillState
-
+class Deadly(Service[BillState], kind="billing"):
     async def bill(self, command: BillOrder) -> OrderBilled:
         if command.line.sku == "exit":
             os._exit(9)

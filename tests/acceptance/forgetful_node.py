@@ -6,18 +6,17 @@ import os
 
 from actors.gateway import register
 from examples.storm.services import StormBilling, StormWarehouse, storm_catalogue
-from protos.billing_pb2 import BillState
-from protos.warehouse_pb2 import BackOrdered, CreateShippingLabel, ShippingLabelCreated, StockState
+from protos.warehouse_pb2 import BackOrdered, CreateShippingLabel, ShippingLabelCreated
 from runtime.launch import launch
 
 
-class Forgetful(StormBilling, kind="billing", state=BillState):
+class Forgetful(StormBilling, kind="billing"):
     async def _give_back(self, was: int) -> None:
         if self.state.amount_cents % 2:
             await super()._give_back(was)
 
 
-class Generous(StormWarehouse, kind="warehouse", state=StockState):
+class Generous(StormWarehouse, kind="warehouse"):
     async def label(self, command: CreateShippingLabel) -> ShippingLabelCreated | BackOrdered:
         if command.order_id.endswith("7"):
             await self.participants.ask(

@@ -13,9 +13,7 @@ from runtime.launch import launch
 from runtime.saga.catalogue import Catalogue
 
 
-class Holding(Service, kind="billing", state=BillState, handler_timeout_s=3600):
-    state: BillState
-
+class Holding(Service[BillState], kind="billing", handler_timeout_s=3600):
     async def bill(self, command: BillOrder) -> OrderBilled:
         if command.line.sku == "wait":
             await asyncio.Event().wait()

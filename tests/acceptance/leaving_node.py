@@ -20,9 +20,7 @@ async def leave() -> None:
     sys.exit(9)
 
 
-class Leaving(Service, kind="billing", state=BillState, retries=ONCE):
-    state: BillState
-
+class Leaving(Service[BillState], kind="billing", retries=ONCE):
     async def bill(self, command: BillOrder) -> OrderBilled:
         if command.line.sku == "task":
             await asyncio.create_task(leave())

@@ -21,8 +21,7 @@ async def for_ever() -> None:
             pass
 
 
-class Lingering(Service, kind="billing", state=BillState):
-    state: BillState
+class Lingering(Service[BillState], kind="billing"):
     begun: asyncio.Future[object]
 
     async def bill(self, command: BillOrder) -> OrderBilled:

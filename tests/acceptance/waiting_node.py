@@ -10,7 +10,7 @@ from actors.orchestration import OrderProcess
 from actors.sales import Sales
 from actors.warehouse import Warehouse
 from protos import billing_pb2, orders_pb2, sales_pb2, warehouse_pb2
-from protos.billing_pb2 import BillOrder, BillState, OrderBilled, PaymentDeclined
+from protos.billing_pb2 import BillOrder, OrderBilled, PaymentDeclined
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import OrderCancelled
 from runtime.launch import launch
@@ -21,12 +21,12 @@ from runtime.saga.step import seconds
 WAITS_S = 8.0
 
 
-class SilentBilling(Billing, kind="billing", state=BillState):
+class SilentBilling(Billing, kind="billing"):
     async def bill(self, command: BillOrder) -> OrderBilled | PaymentDeclined | None:  # type: ignore[override]
         return None
 
 
-class WaitingOrderProcess(Saga, kind=OrderProcess.kind, state=OrderProcessState):
+class WaitingOrderProcess(Saga[OrderProcessState], kind=OrderProcess.kind):
     started_by = OrderProcess.started_by
     bill = replace(OrderProcess.bill, timeout=seconds(WAITS_S))
     ship = OrderProcess.ship

@@ -21,7 +21,7 @@ from tests.cluster.test_nodes_in_one_loop import eventually, running
 _LARGE = "x" * 3_000_000  # more than the server of a node takes as one frame
 
 
-class Hoard(Service, kind="billing", state=BillState):
+class Hoard(Service[BillState], kind="billing"):
     """Remembers more than fits a frame, and answers with it."""
 
     async def bill(self, command: BillOrder) -> OrderBilled:

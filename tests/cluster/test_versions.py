@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import grpc.aio
 import pytest
@@ -38,7 +39,7 @@ class Rolling:
         self.folder = folder
         self.facts: list[Fact] = []
 
-    def node(self, name: str, *services: str, version: type[Saga] = OrderProcess) -> Node:
+    def node(self, name: str, *services: str, version: type[Saga[Any]] = OrderProcess) -> Node:
         settings = Settings(
             services=services,
             store=f"sqlite:///{self.folder}/cluster.db",
@@ -150,14 +151,14 @@ async def test_what_a_carrier_had_is_run_by_another_when_it_leaves(tmp_path: Pat
         assert set().union(*[await runners(shop, id) for id in ORDERS]) == {"old-1", "old-2"}
 
 
-class OlderBilling(Service, kind="billing", state=BillState):
+class OlderBilling(Service[BillState], kind="billing"):
     """Knows nothing of closing."""
 
     async def bill(self, command: BillOrder) -> OrderBilled:
         return OrderBilled(order_id=self.key)
 
 
-class NewerBilling(OlderBilling, kind="billing", state=BillState):
+class NewerBilling(OlderBilling, kind="billing"):
     async def close(self, command: CloseBill) -> OrderRefunded:
         return OrderRefunded(order_id=self.key, amount_cents=1)
 
@@ -167,7 +168,7 @@ async def test_a_command_that_only_newer_nodes_know_waits_for_one_and_is_parked_
 ) -> None:
     facts: list[Fact] = []
 
-    def billing(name: str, service: type[Service]) -> Node:
+    def billing(name: str, service: type[Service[Any]]) -> Node:
         settings = Settings(
             services=("billing",), store=f"sqlite:///{tmp_path}/c.db", listen="127.0.0.1:0", name=name, drain_s=5.0
         )

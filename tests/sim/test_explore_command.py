@@ -18,7 +18,7 @@ FEW = ["--faults", "1", "--silences", "1", "--duplicates", "0", "--poisons", "0"
 ORDERS = "actors.orchestration:OrderProcess"
 
 
-class Needy(Saga, kind="needy", state=OrderProcessState):
+class Needy(Saga[OrderProcessState], kind="needy"):
     """Its label can only be voided when its id is known."""
 
     started_by = STARTED

@@ -71,7 +71,7 @@ def explore(ctx: click.Context, /, saga: str, mermaid: bool, as_json: bool, **bo
     ctx.exit(ending.exit_code(1 if found.violations else 0))
 
 
-def _run(saga: type[Saga], bounds: Bounds, ending: Ending) -> Exploration:
+def _run(saga: type[Saga[Any]], bounds: Bounds, ending: Ending) -> Exploration:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         bar = progress.add_task("states", total=None)
@@ -85,7 +85,7 @@ def _run(saga: type[Saga], bounds: Bounds, ending: Ending) -> Exploration:
             raise _wrong(str(error)) from error
 
 
-def _saga_named(name: str) -> type[Saga]:
+def _saga_named(name: str) -> type[Saga[Any]]:
     """The saga MODULE:SAGA. Raises BadParameter, with what to write instead."""
     module, colon, attribute = name.rpartition(":")
     if not (module and colon and attribute):

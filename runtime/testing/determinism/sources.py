@@ -182,4 +182,5 @@ def _file_of(module: ModuleType | None) -> Path | None:
 
 def _is_ours(module: str) -> bool:
     """The runtime's own code is read when it is built; base classes of Python are not read at all."""
-    return module == "builtins" or module == "runtime" or module.startswith("runtime.")
+    top = module.partition(".")[0]
+    return top == "runtime" or top in sys.stdlib_module_names

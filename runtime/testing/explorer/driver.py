@@ -10,7 +10,7 @@ records that differ only in when and by which way they came about are the same b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from google.protobuf.message import Message
 
@@ -78,7 +78,7 @@ class Taken(NamedTuple):
 class Driver:
     """One saga, its records by number, and the words that its participants know."""
 
-    def __init__(self, saga: type[Saga], samples: Samples, asks_max: int) -> None:
+    def __init__(self, saga: type[Saga[Any]], samples: Samples, asks_max: int) -> None:
         self._watch = Watch()
         self._samples = samples
         self._behaviour = SagaBehaviour(saga)

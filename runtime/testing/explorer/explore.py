@@ -9,6 +9,7 @@ explore ──▶ Samples, Driver ──▶ Search over Moves, with Checks ─�
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from google.protobuf.message import Message
 
@@ -27,7 +28,7 @@ __all__ = ["explore", "explored"]
 
 
 def explore(
-    saga: type[Saga],
+    saga: type[Saga[Any]],
     *,
     samples: Sequence[Message] = (),
     bounds: Bounds | None = None,
@@ -44,7 +45,7 @@ def explore(
 
 
 def explored(
-    saga: type[Saga],
+    saga: type[Saga[Any]],
     samples: Sequence[Message],
     bounds: Bounds,
     progress: Callable[[int, int], None],

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -148,7 +149,7 @@ def hunter_named(name: str) -> Hunter:
         return Batched()
     if name != EXPLORER:
         return Simulated(workload_named(name))
-    process: type[Saga] = attribute_of(*_ORDERS, "saga", "--workload")
+    process: type[Saga[Any]] = attribute_of(*_ORDERS, "saga", "--workload")
     return Explored({"order process": process, **SMALL_SAGAS})
 
 

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol
+from typing import Any, Protocol
 
 from runtime.saga.saga import Saga
 from runtime.testing.conformance.large_batches import differences, drawn
@@ -64,7 +64,7 @@ class Explored:
 
     counts = "saga"
 
-    def __init__(self, sagas: Mapping[str, type[Saga]]) -> None:
+    def __init__(self, sagas: Mapping[str, type[Saga[Any]]]) -> None:
         self._sagas = tuple(sagas.items())
 
     def numbers(self, seeds: Sequence[int]) -> Sequence[int]:
@@ -105,7 +105,7 @@ class Until:
         return self._hunter.look(number)
 
 
-def _broken(name: str, saga: type[Saga]) -> tuple[Violation, ...]:
+def _broken(name: str, saga: type[Saga[Any]]) -> tuple[Violation, ...]:
     return tuple(Violation(one.check, f"{name}: {one.what}") for one in explore(saga, bounds=_BOUNDS).violations)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from runtime.durable.behaviour import RetryPolicy
 from runtime.saga.saga import Saga
@@ -35,7 +36,7 @@ def _step(
 
 def _saga(
     *steps: StepPlan, closing: tuple[str, ...] = (), deadline_s: float = 0.0, needless: tuple[str, ...] = ()
-) -> type[Saga]:
+) -> type[Saga[Any]]:
     """A saga of these steps. `needless` names those whose undo says that there is nothing to undo."""
     slot = SLOTS[0]
     plan = SagaPlan(
@@ -69,7 +70,7 @@ def _ask_next(state: pb.FirstState) -> pb.ChangeBeta:
     return pb.ChangeBeta(key=_KEY, deed=state.kept[0])
 
 
-class _Mindful(Saga, kind="mindful", state=pb.FirstState):
+class _Mindful(Saga[pb.FirstState], kind="mindful"):
     """Its second step cannot be asked without what the first was answered."""
 
     started_by = starts(pb.Begun, _begin)
@@ -78,7 +79,7 @@ class _Mindful(Saga, kind="mindful", state=pb.FirstState):
     flow = first >> second
 
 
-SMALL_SAGAS: Mapping[str, type[Saga]] = MappingProxyType(
+SMALL_SAGAS: Mapping[str, type[Saga[Any]]] = MappingProxyType(
     {
         "firm pivot": _saga(
             _step("first", "alpha"),

@@ -67,12 +67,12 @@ def starting_event(run: Run) -> pb.Begun | pb.Resumed:
     )
 
 
-def origin_class(program: Program, outside: Outside) -> type[Service]:
+def origin_class(program: Program, outside: Outside) -> type[Service[Any]]:
     runs = {run.name: run for run in program.runs}
 
     def body(namespace: dict[str, Any]) -> None:
         namespace.update(outside=outside, runs=runs)
 
-    keywords: dict[str, Any] = {"kind": ORIGIN, "state": pb.OriginState, "retries": program.retries}
-    made: type[Service] = types.new_class("Origin", (_Origin, Service), keywords, body)
+    keywords: dict[str, Any] = {"kind": ORIGIN, "retries": program.retries}
+    made: type[Service[Any]] = types.new_class("Origin", (_Origin, Service[pb.OriginState]), keywords, body)
     return made

@@ -149,13 +149,13 @@ class _Participant(Alarmed):
         return "" if found is None else found.key
 
 
-def participant_classes(program: Program, outside: Outside) -> tuple[type[Service], ...]:
+def participant_classes(program: Program, outside: Outside) -> tuple[type[Service[Any]], ...]:
     """A service for each kind."""
     deeds = {deed.name: deed for deed in program.all_deeds()}
     return tuple(_class_of(words, program, outside, deeds) for words in PARTICIPANTS)
 
 
-def _class_of(words: Words, program: Program, outside: Outside, deeds: Mapping[str, Deed]) -> type[Service]:
+def _class_of(words: Words, program: Program, outside: Outside, deeds: Mapping[str, Deed]) -> type[Service[Any]]:
     async def change(self: Any, command: Any) -> Any:
         return await self._change(command)
 
@@ -174,8 +174,10 @@ def _class_of(words: Words, program: Program, outside: Outside, deeds: Mapping[s
         namespace.update(words=words, program=program, outside=outside, deeds=deeds)
         namespace.update(change=change, restore=restore, ring=ring)
 
-    keywords = {"kind": words.kind, "state": pb.ParticipantState, "retries": program.retries}
-    made: type[Service] = types.new_class(words.kind.title(), (_Participant, Service), keywords, body)
+    keywords = {"kind": words.kind, "retries": program.retries}
+    made: type[Service[Any]] = types.new_class(
+        words.kind.title(), (_Participant, Service[pb.ParticipantState]), keywords, body
+    )
     return made
 
 

@@ -30,7 +30,7 @@ class _Raised(Exception):
         super().__init__(RAISED)
 
 
-def saga_class(program: Program, plan: SagaPlan) -> type[Saga]:
+def saga_class(program: Program, plan: SagaPlan) -> type[Saga[Any]]:
     """The class of a saga. Raises InvalidDefinition when the plan makes no sense."""
     return _SagaMaker(program, plan).made()
 
@@ -43,7 +43,7 @@ class _SagaMaker:
         self._runs: Mapping[str, Run] = {run.name: run for run in runs}
         self._deeds: Mapping[str, Deed] = {deed.name: deed for run in runs for deed in run.deeds}
 
-    def made(self) -> type[Saga]:
+    def made(self) -> type[Saga[Any]]:
         plan = self._plan
         steps = [self._step(step) for step in plan.steps]
         edges = [(steps[b], steps[index]) for index, step in enumerate(plan.steps) for b in step.before]
@@ -58,8 +58,9 @@ class _SagaMaker:
             namespace["compensated_by"] = answers[0] if len(answers) == 1 else tuple(answers)
             namespace["compensated_within"] = plan.closing_within_s
 
-        keywords: dict[str, Any] = {"kind": plan.kind, "state": self._slot.state, "deadline": plan.deadline_s}
-        made: type[Saga] = types.new_class(plan.kind.title(), (Saga,), keywords, body)
+        keywords: dict[str, Any] = {"kind": plan.kind, "deadline": plan.deadline_s}
+        state: Any = self._slot.state
+        made: type[Saga[Any]] = types.new_class(plan.kind.title(), (Saga[state],), keywords, body)
         return made
 
     def _step(self, step: StepPlan) -> Step:

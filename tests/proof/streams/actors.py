@@ -24,7 +24,7 @@ def counted(state: pb.ParticipantState, other: str) -> pb.Entry:
     return state.entries.add(deed=other)
 
 
-class Spring(Service, kind="alpha", state=pb.ParticipantState):
+class Spring(Service[pb.ParticipantState], kind="alpha"):
     """Sends as many messages as a command asks for, each with the next number of its stream."""
 
     state: pb.ParticipantState
@@ -41,7 +41,7 @@ class Spring(Service, kind="alpha", state=pb.ParticipantState):
         return tuple(made)
 
 
-class Mouth(Service, kind="beta", state=pb.ParticipantState):
+class Mouth(Service[pb.ParticipantState], kind="beta"):
     """Expects the numbers of each stream one after another."""
 
     state: pb.ParticipantState

@@ -28,7 +28,7 @@ _SKUS = ("plenty", "none", "plenty", "plenty")  # of the orders of one style, an
 _SHIPPED, _BACK_ORDERED, _DECLINED, _CANCELLED = range(4)
 
 
-class HastyOrderProcess(Saga, kind=OrderProcess.kind, state=OrderProcessState):
+class HastyOrderProcess(Saga[OrderProcessState], kind=OrderProcess.kind):
     """The order process, which waits for nobody long."""
 
     started_by = OrderProcess.started_by

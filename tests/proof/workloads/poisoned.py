@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace as changed
 from functools import wraps
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from actors.catalogue import catalogue
 from actors.orchestration import (
@@ -99,11 +99,11 @@ class Bugs:
         return poisoned
 
 
-def _process(bugs: Bugs) -> type[Saga]:
+def _process(bugs: Bugs) -> type[Saga[Any]]:
     """The order process, of which these functions may raise."""
     keep = (bugs.may_raise(keep_label), keep_back_order)
 
-    class BuggyOrderProcess(Saga, kind=OrderProcess.kind, state=OrderProcessState):
+    class BuggyOrderProcess(Saga[OrderProcessState], kind=OrderProcess.kind):
         """The order process as it is, until a function is poisoned."""
 
         started_by = OrderProcess.started_by

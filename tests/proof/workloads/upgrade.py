@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import grpc
 
@@ -25,7 +25,7 @@ from actors.orchestration import OrderProcess
 from actors.sales import Sales
 from actors.warehouse import Warehouse
 from protos import billing_pb2, orders_pb2, sales_pb2, warehouse_pb2
-from protos.billing_pb2 import BillOrder, BillState, OrderBilled, PaymentDeclined
+from protos.billing_pb2 import BillOrder, OrderBilled, PaymentDeclined
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import OrderCancelled
 from runtime.gateway.interceptors import CallFailed, Context
@@ -47,7 +47,7 @@ _LOOK_S = 0.25
 _PAUSES_S = (0.0, 1.5, 0.0, 2.5)  # of billing, by order
 
 
-class NextOrderProcess(Saga, kind=OrderProcess.kind, state=OrderProcessState):
+class NextOrderProcess(Saga[OrderProcessState], kind=OrderProcess.kind):
     """The order process that makes the label before it bills, and voids it when the payment is declined."""
 
     started_by = OrderProcess.started_by
@@ -62,7 +62,7 @@ class NextOrderProcess(Saga, kind=OrderProcess.kind, state=OrderProcessState):
 _FINGERPRINTS = (OrderProcess.definition.fingerprint, NextOrderProcess.definition.fingerprint)  # by version
 
 
-class SlowBilling(Billing, kind=Billing.kind, state=BillState):
+class SlowBilling(Billing, kind=Billing.kind):
     """Takes its time over some orders, so that they are under way while nodes change their version."""
 
     async def bill(self, command: BillOrder) -> OrderBilled | PaymentDeclined:
@@ -72,7 +72,7 @@ class SlowBilling(Billing, kind=Billing.kind, state=BillState):
         return await super().bill(command)
 
 
-def _slow_catalogue(process: type[Saga]) -> Catalogue:
+def _slow_catalogue(process: type[Saga[Any]]) -> Catalogue:
     return Catalogue(
         contracts=[sales_pb2, billing_pb2, warehouse_pb2, orders_pb2],
         services={

@@ -27,7 +27,7 @@ class Sent:
 class MemoryCommands:
     """Looks like runtime.durable.client.Client. `answers` gives what a command of a type is answered with."""
 
-    services: tuple[type[Service], ...] = ()
+    services: tuple[type[Service[Any]], ...] = ()
     answers: dict[type[Message], Message | Exception | CommandOutcome] = field(default_factory=dict)
     states: dict[tuple[str, str], Message] = field(default_factory=dict)
     sent: list[Sent] = field(default_factory=list)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from google.protobuf.message import Message
@@ -30,7 +31,7 @@ from protos.warehouse_pb2 import StockState
 from runtime.contracts import contract_of
 from runtime.durable.service import Reaction, Service
 
-SERVICES: dict[str, type[Service]] = {one.kind: one for one in (Sales, Billing, Warehouse)}
+SERVICES: dict[str, type[Service[Any]]] = {one.kind: one for one in (Sales, Billing, Warehouse)}
 STOCKED = 5
 OTHERS = 10  # labels of other orders, whose goods must not come back
 

@@ -72,7 +72,7 @@ async def test_what_no_saga_has_sent_or_knows_of_is_always_awaited(store: Memory
     await check_awaited(store, letter(DO, "order-process/ORD-2"))
 
 
-class Purse(Service, kind="billing", state=BillState):
+class Purse(Service[BillState], kind="billing"):
     """Always has the money."""
 
     async def bill(self, command: BillOrder) -> OrderBilled:
@@ -82,10 +82,9 @@ class Purse(Service, kind="billing", state=BillState):
         return OrderRefunded(order_id=self.key)
 
 
-class Depot(Service, kind="warehouse", state=StockState, retries=RetryPolicy(immediate=0, delays_s=())):
+class Depot(Service[StockState], kind="warehouse", retries=RetryPolicy(immediate=0, delays_s=())):
     """Fails over the first label, has none left for the second, and has some again for the third."""
 
-    state: StockState
     asked = 0
 
     async def label(self, command: CreateShippingLabel) -> ShippingLabelCreated | BackOrdered:

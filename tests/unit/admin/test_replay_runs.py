@@ -12,10 +12,9 @@ from runtime.operate.dead_letters import Act, carry_out, dead_letters, discard, 
 from tests.unit.durable.local import LocalNode, in_virtual_time
 
 
-class Reader(Service, kind="billing", state=BillState, retries=RetryPolicy(immediate=1, delays_s=(5.0,), jitter=0.0)):
+class Reader(Service[BillState], kind="billing", retries=RetryPolicy(immediate=1, delays_s=(5.0,), jitter=0.0)):
     """Fails while it is broken."""
 
-    state: BillState
     broken = True
 
     async def bill(self, command: BillOrder) -> OrderBilled:

@@ -21,10 +21,8 @@ from runtime.store.memory import MemoryStore
 from runtime.store.records import Subscription, Transition, Verdict
 
 
-class Ledger(Service, kind="billing", state=BillState, retries=RetryPolicy(immediate=1, delays_s=(5.0,), jitter=0.0)):
+class Ledger(Service[BillState], kind="billing", retries=RetryPolicy(immediate=1, delays_s=(5.0,), jitter=0.0)):
     """Bills; `broken` and `final` as a reason make it fail after it has changed its state."""
-
-    state: BillState
 
     async def bill(self, command: BillOrder) -> OrderBilled | PaymentDeclined:
         self.state.charges += 1

@@ -46,7 +46,7 @@ def bill_other(state: Order) -> BillOrder:
     return BillOrder(order_id=state.order_id)
 
 
-class Other(Saga, kind="other", state=Order):
+class Other(Saga[Order], kind="other"):
     """Is started by the event that starts the order process."""
 
     started_by = starts(OrderPlaced, begin_other)
@@ -54,10 +54,9 @@ class Other(Saga, kind="other", state=Order):
     flow = bill
 
 
-class Keeping(Service, kind="billing", state=OrderProcessState, retries=RetryPolicy(immediate=0, delays_s=())):
+class Keeping(Service[OrderProcessState], kind="billing", retries=RetryPolicy(immediate=0, delays_s=())):
     """Keeps what no handler should: its state, beyond its run."""
 
-    state: OrderProcessState
     kept: ClassVar[list[OrderProcessState]] = []
 
     async def bill(self, command: BillOrder) -> OrderBilled:

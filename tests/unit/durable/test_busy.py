@@ -23,9 +23,8 @@ TIMEOUT_S = 50.0
 
 
 class Slow(
-    Service,
+    Service[BillState],
     kind="billing",
-    state=BillState,
     retries=RetryPolicy(immediate=0, delays_s=()),
     handler_timeout_s=TIMEOUT_S,
 ):

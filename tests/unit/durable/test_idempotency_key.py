@@ -16,9 +16,7 @@ RETRIES = RetryPolicy(immediate=1, delays_s=(1.0, 5.0), jitter=0.0)
 def test_every_run_of_one_message_has_the_same_id_though_it_is_retried_later(by_timer: bool) -> None:
     keys: list[bytes] = []
 
-    class Provider(Service, kind="billing", state=BillState, retries=RETRIES):
-        state: BillState
-
+    class Provider(Service[BillState], kind="billing", retries=RETRIES):
         async def charge(self, command: BillOrder) -> OrderBilled:
             keys.append(self.message_id)
             if len(keys) < 5:

@@ -24,7 +24,7 @@ from tests.unit.saga.shop import OrderProcess
 WHERE = "order-process/ORD-1"
 
 
-def other(name: str, saga: type[Saga] = OrderProcess, *, incarnation: str = "1", hosts: bool = True) -> NodeRow:
+def other(name: str, saga: type[Saga[Any]] = OrderProcess, *, incarnation: str = "1", hosts: bool = True) -> NodeRow:
     return NodeRow(
         name,
         incarnation,

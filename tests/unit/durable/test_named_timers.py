@@ -10,10 +10,8 @@ from runtime.protos import durable_pb2
 from tests.unit.durable.local import LocalNode, in_virtual_time
 
 
-class Clock(Service, kind="billing", state=BillState):
+class Clock(Service[BillState], kind="billing"):
     """Sets its one timer to as many seconds as the amount has; negative: sets it far ahead first, in the same turn."""
-
-    state: BillState
 
     async def bill(self, command: BillOrder) -> OrderBilled:
         if command.amount_cents < 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -25,7 +25,7 @@ from tests.unit.saga.shop import OrderProcess, begin, bill_order
 ADDRESS = ("order-process", "ORD-1")
 
 
-class Newer(Saga, kind="order-process", state=OrderProcessState):
+class Newer(Saga[OrderProcessState], kind="order-process"):
     """Of the same name as OrderProcess, with other steps; it knows nothing of labels."""
 
     started_by = starts(OrderPlaced, begin)
@@ -33,7 +33,7 @@ class Newer(Saga, kind="order-process", state=OrderProcessState):
     flow = bill
 
 
-async def instance(of: type[Saga], store: MemoryStore | None = None, limits: Limits | None = None) -> LocalNode:
+async def instance(of: type[Saga[Any]], store: MemoryStore | None = None, limits: Limits | None = None) -> LocalNode:
     return await LocalNode([SagaBehaviour(of)], store, limits).start()
 
 

@@ -25,10 +25,9 @@ from runtime.store.records import Expected, Transition
 from tests.unit.durable.local import LocalNode, in_virtual_time
 
 
-class Till(Service, kind="billing", state=BillState, retries=RetryPolicy(immediate=1, delays_s=(5.0, 30.0), jitter=0)):
+class Till(Service[BillState], kind="billing", retries=RetryPolicy(immediate=1, delays_s=(5.0, 30.0), jitter=0)):
     """Counts charges, keeps the order in which amounts came in `reason`, and fails when `broken` holds the key."""
 
-    state: BillState
     broken: ClassVar[set[str]] = set()
     runs: ClassVar[list[int]] = []
 

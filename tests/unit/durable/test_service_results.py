@@ -24,10 +24,10 @@ from tests.unit.durable.till import Post
 Handler = Callable[[Any, BillOrder], Awaitable[Any]]
 
 
-def a_till(handler: Handler) -> type[Service]:
+def a_till(handler: Handler) -> type[Service[Any]]:
     """A service whose one handler does this, and says that it returns OrderBilled."""
 
-    class ATill(Service, kind="billing", state=BillState, retries=RetryPolicy(immediate=1, delays_s=())):
+    class ATill(Service[BillState], kind="billing", retries=RetryPolicy(immediate=1, delays_s=())):
         async def bill(self, command: BillOrder) -> OrderBilled:
             made: OrderBilled = await handler(self, command)
             return made
@@ -105,7 +105,7 @@ def test_a_coroutine_that_was_not_awaited_is_named_and_nothing_else_complains() 
 
 
 def test_each_client_is_told_the_state_as_its_own_command_left_it() -> None:
-    class Sales(Service, kind="sales", state=OrderState):
+    class Sales(Service[OrderState], kind="sales"):
         async def place(self, command: PlaceOrder) -> OrderState:
             self.state.amount_cents += command.amount_cents
             state: OrderState = self.state
@@ -123,7 +123,7 @@ def test_each_client_is_told_the_state_as_its_own_command_left_it() -> None:
 
 
 def test_a_handler_that_sends_more_than_a_turn_can_number_has_failed() -> None:
-    class Flooding(Service, kind="billing", state=BillState):
+    class Flooding(Service[BillState], kind="billing"):
         async def bill(self, command: BillOrder) -> tuple[RefundOrder, ...]:
             return (RefundOrder(order_id="ORD-2"),) * command.amount_cents
 
@@ -138,7 +138,7 @@ def test_a_handler_that_sends_more_than_a_turn_can_number_has_failed() -> None:
 
 
 def test_what_one_actor_sends_stays_in_order_however_much_one_turn_sends() -> None:
-    class Flooding(Service, kind="billing", state=BillState):
+    class Flooding(Service[BillState], kind="billing"):
         async def bill(self, command: BillOrder) -> tuple[RefundOrder, ...]:
             return (RefundOrder(order_id="ORD-2"),) * (SENT_MAX // 2 + 1)
 
@@ -245,7 +245,7 @@ class Odd(Choreography, name="odd"):
     made: Callable[[OrderPlaced], Any] = staticmethod(lambda event: None)
 
 
-class Billing(Service, kind="billing", state=BillState, retries=RetryPolicy(immediate=0, delays_s=())):
+class Billing(Service[BillState], kind="billing", retries=RetryPolicy(immediate=0, delays_s=())):
     async def bill(self, command: BillOrder) -> OrderBilled:
         return OrderBilled(order_id=command.order_id)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -37,10 +37,8 @@ def mail(number: int, key: str) -> MailRow:
     return mail_row(envelope, shard_of(key, 16))
 
 
-def watched(running: list[int], most: list[int]) -> type[Service]:
-    class Watched(Service, kind="billing", state=BillState):
-        state: BillState
-
+def watched(running: list[int], most: list[int]) -> type[Service[Any]]:
+    class Watched(Service[BillState], kind="billing"):
         async def bill(self, command: BillOrder) -> OrderBilled:
             running.append(1)
             most.append(len(running))
@@ -87,12 +85,9 @@ def test_where_a_node_left_in_order_nothing_is_counted_and_actors_run_side_by_si
     in_virtual_time(test)
 
 
-class Patient(
-    Service, kind="billing", state=BillState, retries=RetryPolicy(immediate=0, delays_s=(5.0,) * 9, jitter=0)
-):
+class Patient(Service[BillState], kind="billing", retries=RetryPolicy(immediate=0, delays_s=(5.0,) * 9, jitter=0)):
     """Fails over its one message while it is told to."""
 
-    state: BillState
     fails: ClassVar[bool] = True
     hangs: ClassVar[bool] = False
     runs: ClassVar[int] = 0

@@ -28,9 +28,7 @@ _SKIN: contextvars.ContextVar[str] = contextvars.ContextVar("skin", default="cle
 def service(
     act: Callable[[BillOrder], Awaitable[object]], retries: RetryPolicy = ONCE, **options: Any
 ) -> ServiceBehaviour:
-    class Unruly(Service, kind="billing", state=BillState, retries=retries, **options):
-        state: BillState
-
+    class Unruly(Service[BillState], kind="billing", retries=retries, **options):
         async def bill(self, command: BillOrder) -> OrderBilled:
             self.state.charges += 1
             if command.line.sku:

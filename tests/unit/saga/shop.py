@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, PaymentDeclined, RefundOrder
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import (
@@ -73,7 +75,7 @@ def cancel_order(state: OrderProcessState, reason: str) -> CancelOrder:
     return CancelOrder(order_id=state.order_id, reason=reason)
 
 
-class OrderProcess(Saga, kind="order-process", state=OrderProcessState, deadline=minutes(10)):
+class OrderProcess(Saga[OrderProcessState], kind="order-process", deadline=minutes(10)):
     """The pivot can be undone while nobody knows whether it happened."""
 
     started_by = starts(OrderPlaced, begin, where={"flow": ORCHESTRATION})
@@ -104,7 +106,7 @@ class OrderProcess(Saga, kind="order-process", state=OrderProcessState, deadline
     compensated_by = OrderCancelled
 
 
-class FirmOrderProcess(Saga, kind="firm-order-process", state=OrderProcessState):
+class FirmOrderProcess(Saga[OrderProcessState], kind="firm-order-process"):
     """The pivot has no undo, and nothing is said at the end of a compensation."""
 
     started_by = starts(OrderPlaced, begin)
@@ -129,16 +131,16 @@ class FirmOrderProcess(Saga, kind="firm-order-process", state=OrderProcessState)
     flow = bill >> ship >> close
 
 
-def placed(saga: type[Saga] = OrderProcess) -> SagaTranscript:
+def placed(saga: type[Saga[Any]] = OrderProcess) -> SagaTranscript:
     """A story up to BillOrder."""
     return SagaTranscript(saga).given(PLACED).expect(BillOrder)
 
 
-def billed(saga: type[Saga] = OrderProcess) -> SagaTranscript:
+def billed(saga: type[Saga[Any]] = OrderProcess) -> SagaTranscript:
     """A story up to CreateShippingLabel, the pivot."""
     return placed(saga).given(BILLED).expect(CreateShippingLabel)
 
 
-def shipped(saga: type[Saga] = OrderProcess) -> SagaTranscript:
+def shipped(saga: type[Saga[Any]] = OrderProcess) -> SagaTranscript:
     """A story up to MarkReadyToShip, past the pivot."""
     return billed(saga).given(LABELLED).expect(MarkReadyToShip)

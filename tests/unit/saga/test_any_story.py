@@ -6,6 +6,7 @@ The world here is a model of participants: each do either happened or not, whate
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from google.protobuf.message import Message
@@ -123,7 +124,7 @@ def settled(world: World) -> bool:
 @settings(max_examples=400, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(drawn=st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 7)), max_size=30))
 def test_no_schedule_breaks_a_promise_and_every_one_can_be_brought_to_an_end(
-    saga: type[Saga], drawn: list[tuple[str, int]]
+    saga: type[Saga[Any]], drawn: list[tuple[str, int]]
 ) -> None:
     world = World(SagaTranscript(saga).given(PLACED))
     world.look()

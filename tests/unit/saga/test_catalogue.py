@@ -34,13 +34,14 @@ from runtime.saga.catalogue import Catalogue
 from runtime.saga.choreography import Choreography, on, when
 from runtime.saga.saga import Saga, SagaBehaviour
 from runtime.saga.step import Step, seconds, starts
+from tests.unit.saga.made import made, of_state
 from tests.unit.saga.shop import OrderProcess, begin, bill_order, refund_order
 from tests.unit.saga.test_choreography import OrderChoreography, bill
 
 CONTRACTS = (sales_pb2, billing_pb2, warehouse_pb2, orders_pb2)
 
 
-class Sales(Service, kind="sales", state=OrderState):
+class Sales(Service[OrderState], kind="sales"):
     async def place(self, command: PlaceOrder) -> OrderPlaced:
         return OrderPlaced(order_id=command.order_id)
 
@@ -51,7 +52,7 @@ class Sales(Service, kind="sales", state=OrderState):
         return OrderCancelled(order_id=command.order_id)
 
 
-class Billing(Service, kind="billing", state=BillState):
+class Billing(Service[BillState], kind="billing"):
     async def bill(self, command: BillOrder) -> OrderBilled | PaymentDeclined:
         return OrderBilled(order_id=command.order_id)
 
@@ -59,7 +60,7 @@ class Billing(Service, kind="billing", state=BillState):
         return OrderRefunded(order_id=command.order_id)
 
 
-class Warehouse(Service, kind="warehouse", state=StockState):
+class Warehouse(Service[StockState], kind="warehouse"):
     async def label(self, command: CreateShippingLabel) -> ShippingLabelCreated | BackOrdered:
         return ShippingLabelCreated(order_id=command.order_id)
 
@@ -83,7 +84,13 @@ def catalogue(**changed: Any) -> Catalogue:
 def a_process(step: Step, **options: Any) -> type[Any]:
     started = options.pop("started_by", starts(OrderPlaced, begin, where={"flow": ORCHESTRATION}))
     kind = options.pop("kind", "a-process")
-    return type("AProcess", (Saga,), {"started_by": started, "bill": step, "flow": step}, kind=kind, **options)
+    return made(
+        "AProcess",
+        of_state(Saga, options.pop("state")),
+        {"started_by": started, "bill": step, "flow": step},
+        kind=kind,
+        **options,
+    )
 
 
 def a_step(**changed: Any) -> Step:
@@ -158,7 +165,7 @@ def test_two_processes_that_are_told_apart_by_one_field_are_accepted() -> None:
 
 
 def test_s17_a_command_that_nobody_handles_is_refused() -> None:
-    class Charging(Service, kind="billing", state=BillState):
+    class Charging(Service[BillState], kind="billing"):
         async def bill(self, command: BillOrder) -> OrderBilled | PaymentDeclined:
             return OrderBilled(order_id=command.order_id)
 
@@ -214,7 +221,7 @@ def test_an_outcome_that_is_ignored_on_purpose_is_accepted() -> None:
 
 
 def test_s17_two_kinds_or_processes_of_one_name_are_refused() -> None:
-    class Selling(Service, kind="sales", state=OrderState):
+    class Selling(Service[OrderState], kind="sales"):
         async def place(self, command: PlaceOrder) -> OrderPlaced:
             return OrderPlaced(order_id=command.order_id)
 

@@ -15,6 +15,7 @@ from runtime.errors import InvalidDefinition
 from runtime.saga.definition import Role
 from runtime.saga.saga import Saga
 from runtime.saga.step import Budget, Flow, Starts, Step, minutes, seconds, starts
+from tests.unit.saga.made import made, of_state
 from tests.unit.saga.shop import (
     FirmOrderProcess,
     OrderProcess,
@@ -49,7 +50,7 @@ def close(**changed: Any) -> Step:
 def define(*, started_by: Any = STARTED, kind: str = "wrong", state: Any = OrderProcessState, **body: Any) -> type[Any]:
     """Make a saga class named Wrong."""
     deadline = body.pop("deadline", 0.0)
-    return type("Wrong", (Saga,), {"started_by": started_by, **body}, kind=kind, state=state, deadline=deadline)
+    return made("Wrong", of_state(Saga, state), {"started_by": started_by, **body}, kind=kind, deadline=deadline)
 
 
 def one(step: Step, **body: Any) -> type[Any]:
@@ -244,7 +245,7 @@ def test_the_flow_is_a_graph_of_what_waits_for_what() -> None:
 
 
 def test_only_what_has_no_undo_to_fall_back_on_is_asked_again() -> None:
-    def retriable(saga: type[Saga]) -> list[str]:
+    def retriable(saga: type[Saga[Any]]) -> list[str]:
         return [step.name for step in saga.definition.steps if step.retriable]
 
     assert retriable(OrderProcess) == ["close", "compensated"]

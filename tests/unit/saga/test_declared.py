@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import types
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import timedelta
@@ -22,6 +23,7 @@ from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga.choreography import Choreography, on, when
 from runtime.saga.saga import Saga
 from runtime.saga.step import Flow, minutes, seconds, starts
+from tests.unit.saga.made import made
 from tests.unit.saga.shop import begin, bill_order
 from tests.unit.saga.test_checks import STARTED, bill, close, define, one
 from tests.unit.saga.test_mistakes import good, react, serve
@@ -48,7 +50,7 @@ class Boxed(Generic[T]):
 
 
 def test_a_saga_is_an_abc_a_protocol_and_generic_as_well() -> None:
-    class Trip(Saga, Described, HasPrice, Boxed[int], kind="trip", state=OrderProcessState):
+    class Trip(Saga[OrderProcessState], Described, HasPrice, Boxed[int], kind="trip"):
         started_by = STARTED
         pay = bill()
         flow = pay
@@ -62,7 +64,7 @@ def test_a_saga_is_an_abc_a_protocol_and_generic_as_well() -> None:
 
 
 def test_a_service_is_an_abc_a_protocol_and_generic_as_well() -> None:
-    class Billing(Service, Described, HasPrice, Boxed[int], kind="billing", state=BillState):
+    class Billing(Service[BillState], Described, HasPrice, Boxed[int], kind="billing"):
         async def bill(self, command: BillOrder) -> OrderBilled:
             return OrderBilled(order_id=command.order_id)
 
@@ -80,7 +82,7 @@ def test_a_service_is_an_abc_a_protocol_and_generic_as_well() -> None:
 def test_a_service_that_leaves_something_abstract_could_never_be_made() -> None:
     with pytest.raises(InvalidDefinition, match=r"service Billing has no description, so that no message could"):
 
-        class Billing(Service, Described, kind="billing", state=BillState):
+        class Billing(Service[BillState], Described, kind="billing"):
             async def bill(self, command: BillOrder) -> OrderBilled:
                 return OrderBilled()
 
@@ -100,7 +102,36 @@ def test_a_service_that_the_runtime_could_not_make_is_refused(made: type[Any]) -
     with pytest.raises(
         InvalidDefinition, match=r"service Bad: its __init__ cannot be given state, key, now_s, message"
     ):
-        type("Bad", (made, Service), {"bill": good}, kind="billing", state=BillState)
+        types.new_class("Bad", (made, Service[BillState]), {"kind": "billing"}, lambda body: body.update(bill=good))
+
+
+# --- the type of the state, written once ---
+
+
+@pytest.mark.parametrize("base", [Saga[OrderProcessState], Service[BillState]])
+def test_a_state_beside_the_type_argument_is_refused_with_the_cure(base: Any) -> None:
+    with pytest.raises(InvalidDefinition, match=r"Bad: write the type of the state once, in brackets .*Service\[Some"):
+        made("Bad", base, {}, kind="billing", state=BillState)
+
+
+@pytest.mark.parametrize("base", [Saga, Service])
+def test_a_base_without_the_type_of_its_state_is_refused_with_the_cure(base: Any) -> None:
+    cure = rf"Bad needs the type of its state, a protobuf message: class Bad\({base.__name__}\[SomeState\], kind="
+    with pytest.raises(InvalidDefinition, match=cure):
+        made("Bad", base, {}, kind="billing")
+
+
+def test_a_class_derived_from_a_service_has_its_state() -> None:
+    class Till(Service[BillState], kind="billing"):
+        async def bill(self, command: BillOrder) -> OrderBilled:
+            self.state.amount_cents = 5
+            return OrderBilled()
+
+    class Strict(Till, kind="billing"):
+        pass
+
+    assert Strict.state_type is BillState
+    assert Strict.of().state == BillState()
 
 
 # --- one name for two ---
@@ -109,7 +140,7 @@ def test_a_service_that_the_runtime_could_not_make_is_refused(made: type[Any]) -
 def test_a_step_that_is_there_twice_is_refused_and_not_lost() -> None:
     with pytest.raises(InvalidDefinition, match=r"Trip.pay is there twice, so that the first would be lost"):
 
-        class Trip(Saga, kind="trip", state=OrderProcessState):
+        class Trip(Saga[OrderProcessState], kind="trip"):
             started_by = STARTED
             pay = bill()
             first = pay
@@ -120,7 +151,7 @@ def test_a_step_that_is_there_twice_is_refused_and_not_lost() -> None:
 def test_a_step_that_a_function_hides_is_refused_and_not_lost() -> None:
     with pytest.raises(InvalidDefinition, match=r"Trip.pay is there twice"):
 
-        class Trip(Saga, kind="trip", state=OrderProcessState):
+        class Trip(Saga[OrderProcessState], kind="trip"):
             started_by = STARTED
             pay = bill()
             flow = pay
@@ -132,7 +163,7 @@ def test_a_step_that_a_function_hides_is_refused_and_not_lost() -> None:
 def test_a_handler_that_is_there_twice_is_refused_and_not_lost() -> None:
     with pytest.raises(InvalidDefinition, match=r"Billing.bill is there twice, so that the first would be lost"):
 
-        class Billing(Service, kind="billing", state=BillState):
+        class Billing(Service[BillState], kind="billing"):
             async def bill(self, command: BillOrder) -> OrderBilled:
                 return OrderBilled()
 
@@ -148,7 +179,7 @@ def test_a_handler_that_is_decorated_by_its_own_name_is_one() -> None:
 
         return run
 
-    class Billing(Service, kind="billing", state=BillState):
+    class Billing(Service[BillState], kind="billing"):
         async def bill(self, command: BillOrder) -> OrderBilled:
             return OrderBilled()
 
@@ -164,14 +195,14 @@ def test_a_step_may_not_take_the_name_of_what_every_saga_has(name: str) -> None:
     step = bill()
     body = {"started_by": STARTED, "flow": step, name: step}
     with pytest.raises(InvalidDefinition, match=rf"Wrong.{name}: every saga has something of this name"):
-        type("Wrong", (Saga,), body, kind="wrong", state=OrderProcessState)
+        made("Wrong", Saga[OrderProcessState], body, kind="wrong")
 
 
 @pytest.mark.parametrize(
     ("base", "options", "known"),
     [
-        (Saga, {"kind": "x", "state": OrderProcessState}, "kind, state and deadline"),
-        (Service, {"kind": "billing", "state": BillState}, "kind, state, retries and handler_timeout_s"),
+        (Saga[OrderProcessState], {"kind": "x"}, "kind and deadline"),
+        (Service[BillState], {"kind": "billing"}, "kind, retries and handler_timeout_s"),
         (Choreography, {"name": "x"}, "name"),
     ],
 )
@@ -179,7 +210,7 @@ def test_an_option_that_there_is_not_is_named_with_those_there_are(
     base: Any, options: dict[str, Any], known: str
 ) -> None:
     with pytest.raises(InvalidDefinition, match=rf"Bad: there is no option 'timeout' .*; there are {known}$"):
-        type("Bad", (base,), {}, timeout=3, **options)
+        made("Bad", base, {}, timeout=3, **options)
 
 
 NO_KINDS = [None, 5, b"x", "", "a/b", " x", "x ", "a\x00b", "a\nb", "\ud800", "x" * 257]
@@ -190,7 +221,7 @@ def test_a_kind_that_cannot_be_written_is_refused_wherever_it_stands(kind: Any) 
     with pytest.raises(InvalidDefinition, match=r"saga Wrong needs a kind"):
         one(bill(), kind=kind)
     with pytest.raises(InvalidDefinition, match=r"service Bad needs a kind"):
-        type("Bad", (Service,), {"bill": good}, kind=kind, state=BillState)
+        made("Bad", Service[BillState], {"bill": good}, kind=kind)
     if kind != "a/b":
         body = {"starts": when(OrderPlaced), "reactions": (on(OrderPlaced, react),)}
         with pytest.raises(InvalidDefinition, match=r"choreography Odd needs"):

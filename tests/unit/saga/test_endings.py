@@ -65,7 +65,7 @@ def test_what_starts_another_process_does_not_hear() -> None:
 
 
 def test_commands_that_a_handler_returns_are_followed() -> None:
-    class Passing(Service, kind="billing", state=BillState):
+    class Passing(Service[BillState], kind="billing"):
         async def bill(self, command: BillOrder) -> OrderBilled | RefundOrder:
             return RefundOrder(order_id=command.order_id)
 

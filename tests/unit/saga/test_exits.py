@@ -51,7 +51,7 @@ def mark_ready(state: OrderProcessState) -> MarkReadyToShip:
     return MarkReadyToShip(order_id=state.order_id)
 
 
-class Exiting(Saga, kind="exiting", state=OrderProcessState):
+class Exiting(Saga[OrderProcessState], kind="exiting"):
     started_by = starts(OrderPlaced, begin)
     bill = Step(
         do=bill_order,

@@ -82,7 +82,7 @@ def test_s1_a_begin_that_loses_the_key_is_refused() -> None:
     def forgetful(event: OrderPlaced) -> OrderProcessState:
         return OrderProcessState(amount_cents=event.amount_cents)
 
-    class Forgetful(Saga, kind="forgetful", state=OrderProcessState):
+    class Forgetful(Saga[OrderProcessState], kind="forgetful"):
         started_by = starts(OrderPlaced, forgetful)
         bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(1), no_undo="nothing of it has to be taken back")
         flow = bill
@@ -96,7 +96,7 @@ def test_s13_an_answer_whose_keeper_changes_the_key_is_rolled_back_and_reported(
         state.order_id = "ORD-2"
         state.charge_id = event.charge_id
 
-    class Renaming(Saga, kind="renaming", state=OrderProcessState):
+    class Renaming(Saga[OrderProcessState], kind="renaming"):
         started_by = starts(OrderPlaced, begin)
         bill = Step(
             do=bill_order,
@@ -142,7 +142,7 @@ def begin_again(event: OrderCancelled) -> OrderProcessState:
     return OrderProcessState(order_id=event.order_id, amount_cents=500)
 
 
-class EitherWay(Saga, kind="either-way", state=OrderProcessState):
+class EitherWay(Saga[OrderProcessState], kind="either-way"):
     """Two events can start it."""
 
     started_by = (starts(OrderPlaced, begin), starts(OrderCancelled, begin_again))
@@ -172,7 +172,7 @@ def test_s25_an_answer_that_the_step_does_not_declare_turns_the_saga_back_visibl
     assert story.step_status("bill") == "undoing"
 
 
-class Tolerant(Saga, kind="tolerant", state=OrderProcessState):
+class Tolerant(Saga[OrderProcessState], kind="tolerant"):
     """One answer of its participant says nothing, about the step and about its undo."""
 
     started_by = starts(OrderPlaced, begin)

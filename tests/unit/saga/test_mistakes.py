@@ -21,6 +21,7 @@ from runtime.errors import InvalidDefinition
 from runtime.protos import durable_pb2
 from runtime.saga.choreography import Choreography, on, when
 from runtime.saga.step import Budget, starts
+from tests.unit.saga.made import made, of_state
 from tests.unit.saga.shop import begin, cancel_order
 from tests.unit.saga.test_checks import bill, define, one
 
@@ -89,7 +90,7 @@ def test_what_is_no_message_type_is_refused_wherever_it_stands(unsuitable: Any) 
     with pytest.raises(InvalidDefinition, match=r"saga Wrong needs a protobuf message as its state"):
         one(bill(), state=unsuitable)
     with pytest.raises(InvalidDefinition, match=r"service Bad needs a protobuf message as its state"):
-        type("Bad", (Service,), {"bill": good}, kind="billing", state=unsuitable)
+        made("Bad", of_state(Service, unsuitable), {"bill": good}, kind="billing")
     with pytest.raises(InvalidDefinition, match=r"Odd.starts: .* is no message type"):
         type("Odd", (Choreography,), {"starts": when(unsuitable)}, name="odd")
     with pytest.raises(InvalidDefinition, match=r"Odd.reactions: .* is no message type"):
@@ -190,7 +191,7 @@ async def good(self: Any, command: BillOrder) -> OrderBilled:
 def serve(handler: Any, name: str = "bill", **options: Any) -> type[Any]:
     """A service named Bad of this handler and a good one."""
     body = {name: handler} if handler is good else {name: handler, "other": other}
-    return type("Bad", (Service,), body, kind="billing", state=BillState, **options)
+    return made("Bad", Service[BillState], body, kind="billing", **options)
 
 
 async def other(self: Any, event: OrderPlaced) -> None:
@@ -303,7 +304,7 @@ def test_a_handler_may_not_take_the_name_of_what_every_service_has(name: str) ->
 
 
 def test_helpers_stay_helpers() -> None:
-    class Fine(Service, kind="billing", state=BillState):
+    class Fine(Service[BillState], kind="billing"):
         limit = 5
         inner = RetryPolicy
         price = staticmethod(len)

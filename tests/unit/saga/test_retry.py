@@ -60,7 +60,7 @@ def cancel_order(state: OrderProcessState) -> CancelOrder:
     return CancelOrder(order_id=state.order_id)
 
 
-class Mended(Saga, kind="mended", state=OrderProcessState):
+class Mended(Saga[OrderProcessState], kind="mended"):
     started_by = starts(OrderPlaced, begin)
     bill = Step(
         do=bill_order,
@@ -188,7 +188,7 @@ def test_a_wrong_answer_to_the_undo_that_is_stuck_raises_an_alarm_again(monkeypa
     assert story.decision.alarm == story.record.stuck_reason
 
 
-class Persistent(Saga, kind="persistent", state=OrderProcessState):
+class Persistent(Saga[OrderProcessState], kind="persistent"):
     """As `Mended`, and an undo that its participant has given up is asked for once more."""
 
     started_by = starts(OrderPlaced, begin)

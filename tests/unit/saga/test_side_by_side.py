@@ -20,7 +20,7 @@ from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.saga.shop import begin, bill_order, mark_ready
 
 
-class Copying(Saga, kind="copying", state=OrderProcessState):
+class Copying(Saga[OrderProcessState], kind="copying"):
     """Bills an order too; the key of an instance is that of the order, as it is for the order process."""
 
     started_by = starts(OrderPlaced, begin)
@@ -32,7 +32,7 @@ def restock(state: OrderProcessState) -> Restock:
     return Restock(sku=state.line.sku, quantity=state.line.quantity)
 
 
-class Impatient(Saga, kind="impatient", state=OrderProcessState):
+class Impatient(Saga[OrderProcessState], kind="impatient"):
     """Past its pivot it asks two steps, each once."""
 
     started_by = starts(OrderPlaced, begin)

@@ -50,7 +50,7 @@ def keep_and_fail(state: OrderProcessState, event: OrderBilled) -> None:
     raise ValueError("lost")
 
 
-class Greedy(Saga, kind="greedy", state=OrderProcessState):
+class Greedy(Saga[OrderProcessState], kind="greedy"):
     """Two steps side by side; each function of the first changes what it is given."""
 
     started_by = starts(OrderPlaced, begin)
@@ -92,7 +92,7 @@ def test_a_keep_that_fails_half_way_has_kept_nothing() -> None:
 # --- what keep does beside changing the state ---
 
 
-class Forgetful(Saga, kind="forgetful", state=OrderProcessState):
+class Forgetful(Saga[OrderProcessState], kind="forgetful"):
     """Its one `keep` does what a test has it do."""
 
     def charge(state: OrderProcessState, event: OrderBilled) -> Any:  # type: ignore[misc]  # noqa: N805 - of the saga

@@ -39,7 +39,7 @@ def test_a_step_cannot_have_a_name_of_pythons_own(name: str) -> None:
         define(**body)
     with pytest.raises(InvalidDefinition, match=r"Wrong.__slots__: the name is Python's own"):
 
-        class Wrong(Saga, kind="wrong", state=OrderProcessState):
+        class Wrong(Saga[OrderProcessState], kind="wrong"):
             started_by = STARTED
             __slots__ = step
             flow = step

@@ -131,7 +131,7 @@ def test_an_undo_that_raises_leaves_the_saga_stuck_and_named() -> None:
     def broken(state: OrderProcessState) -> RefundOrder:
         raise LookupError("no such customer")
 
-    class Broken(Saga, kind="broken", state=OrderProcessState):
+    class Broken(Saga[OrderProcessState], kind="broken"):
         started_by = starts(OrderPlaced, begin)
         bill = Step(do=bill_order, done=OrderBilled, undo=broken, undone=OrderRefunded, timeout=seconds(1))
         flow = bill
@@ -145,7 +145,7 @@ def test_an_undo_addressed_to_another_actor_than_its_do_leaves_the_saga_stuck() 
     def elsewhere(state: OrderProcessState) -> RefundOrder:
         return RefundOrder(order_id="ORD-2")
 
-    class Elsewhere(Saga, kind="elsewhere", state=OrderProcessState):
+    class Elsewhere(Saga[OrderProcessState], kind="elsewhere"):
         started_by = starts(OrderPlaced, begin)
         bill = Step(do=bill_order, done=OrderBilled, undo=elsewhere, undone=OrderRefunded, timeout=seconds(1))
         flow = bill
@@ -158,7 +158,7 @@ def test_a_keeper_that_raises_at_the_pivot_leaves_the_saga_stuck_for_there_is_no
     def broken(state: OrderProcessState, event: OrderBilled) -> None:
         raise KeyError(event.charge_id)
 
-    class Broken(Saga, kind="broken", state=OrderProcessState):
+    class Broken(Saga[OrderProcessState], kind="broken"):
         started_by = starts(OrderPlaced, begin)
         bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(1), pivot=True, keep=broken)
         flow = bill
@@ -168,7 +168,7 @@ def test_a_keeper_that_raises_at_the_pivot_leaves_the_saga_stuck_for_there_is_no
     assert story.record.pivot_passed
 
 
-class OtherVersion(Saga, kind="order-process", state=OrderProcessState):
+class OtherVersion(Saga[OrderProcessState], kind="order-process"):
     """Of the same name as OrderProcess, with other steps."""
 
     started_by = starts(OrderPlaced, begin)
@@ -192,7 +192,7 @@ def test_s83_a_timer_of_an_instance_of_another_version_is_put_off_not_lost() -> 
 
 
 def test_s83_the_fingerprint_follows_the_steps_and_not_the_patience() -> None:
-    class Same(Saga, kind="order-process", state=OrderProcessState):
+    class Same(Saga[OrderProcessState], kind="order-process"):
         started_by = starts(OrderPlaced, begin)
         bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(99), no_undo="nothing of it has to be taken back")
         flow = bill

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from protos.billing_pb2 import OrderBilled, OrderRefunded, RefundOrder
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import MarkReadyToShip, OrderPlaced, OrderReadyToShip
@@ -42,7 +44,7 @@ def lose(state: OrderProcessState, event: OrderReadyToShip) -> None:
     raise LookupError("no such label")
 
 
-class Tail(Saga, kind="tail", state=OrderProcessState):
+class Tail(Saga[OrderProcessState], kind="tail"):
     """Past its pivot it asks two steps at once, and after one of them two more."""
 
     started_by = starts(OrderPlaced, begin)
@@ -54,7 +56,7 @@ class Tail(Saga, kind="tail", state=OrderProcessState):
     flow = Flow((bill, left, right, third, fourth), ((bill, left), (bill, right), (right, third), (right, fourth)))
 
 
-class Forgetful(Saga, kind="forgetful", state=OrderProcessState):
+class Forgetful(Saga[OrderProcessState], kind="forgetful"):
     """What one of its last steps is answered cannot be kept."""
 
     started_by = starts(OrderPlaced, begin)
@@ -66,7 +68,7 @@ class Forgetful(Saga, kind="forgetful", state=OrderProcessState):
     flow = Flow((bill, left, right), ((bill, left), (bill, right)))
 
 
-class Twins(Saga, kind="twins", state=OrderProcessState):
+class Twins(Saga[OrderProcessState], kind="twins"):
     """Its two steps are undone at once."""
 
     started_by = starts(OrderPlaced, begin)
@@ -80,7 +82,7 @@ class Twins(Saga, kind="twins", state=OrderProcessState):
     flow = Flow((bill, ship))
 
 
-def left_is_stuck(saga: type[Saga] = Tail) -> SagaTranscript:
+def left_is_stuck(saga: type[Saga[Any]] = Tail) -> SagaTranscript:
     """Two steps were asked; one of them was given up on twice."""
     story = SagaTranscript(saga).given(PLACED).given(BILLED).expect(MarkReadyToShip, Restock)
     for _ in range(2):

@@ -20,7 +20,7 @@ from tests.unit.saga.test_checks import define
 PLACED = OrderPlaced(order_id="ORD-1", amount_cents=500)
 
 
-class Namesakes(Saga, kind="namesakes", state=OrderProcessState, deadline=600.0):
+class Namesakes(Saga[OrderProcessState], kind="namesakes", deadline=600.0):
     """Its first step has the name that the first closing command is given."""
 
     started_by = starts(OrderPlaced, begin)

@@ -41,7 +41,7 @@ def large_ready(state: OrderProcessState) -> MarkReadyToShip:
     return MarkReadyToShip(order_id=state.order_id, label_id=LARGE)
 
 
-class Large(Saga, kind="large", state=OrderProcessState, deadline=minutes(20)):
+class Large(Saga[OrderProcessState], kind="large", deadline=minutes(20)):
     """Its undo is too large, and so is the command past its pivot."""
 
     started_by = starts(OrderPlaced, begin)
@@ -77,7 +77,7 @@ def test_a_command_past_the_pivot_over_the_limit_leaves_the_saga_stuck() -> None
     story.expect().expect_status("stuck", "step close: do of step close made a shop.MarkReadyToShip of 1,")
 
 
-class LargeFirst(Saga, kind="large-first", state=OrderProcessState):
+class LargeFirst(Saga[OrderProcessState], kind="large-first"):
     """A command over the limit before the pivot."""
 
     started_by = starts(OrderPlaced, begin)

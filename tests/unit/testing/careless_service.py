@@ -11,9 +11,7 @@ from runtime.saga.catalogue import Catalogue
 from tests.unit.testing.careless_prices import price_cents
 
 
-class Careless(Service, kind="billing", state=BillState):
-    state: BillState
-
+class Careless(Service[BillState], kind="billing"):
     async def bill(self, command: BillOrder) -> OrderBilled:
         self.state.amount_cents = price_cents()
         return OrderBilled(order_id=self.key, charge_id=f"charge-{time.time()}")

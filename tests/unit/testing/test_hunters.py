@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -32,7 +32,7 @@ def change_alpha(state: pb.FirstState) -> pb.ChangeAlpha:
     return pb.ChangeAlpha(key=state.key)
 
 
-class Careless(Saga, kind="careless", state=pb.FirstState):
+class Careless(Saga[pb.FirstState], kind="careless"):
     """Its author's mistake is there without any planted bug."""
 
     started_by = starts(pb.Begun, begin)
@@ -116,6 +116,6 @@ def test_seeds_go_on_when_there_are_no_more_sagas() -> None:
 
 
 def test_an_exploration_that_breaks_down_has_found_something() -> None:
-    broken = cast("type[Saga]", object)
+    broken = cast("type[Saga[Any]]", object)
     (crash,) = Explored({"none": broken}).look(0)
     assert crash.invariant == "crash" and "AttributeError" in crash.what

@@ -74,7 +74,7 @@ def refund_if_charged(state: OrderProcessState) -> RefundOrder | None:
     return RefundOrder(order_id=state.order_id) if state.amount_cents else None
 
 
-class NoPivot(Saga, kind="no-pivot", state=OrderProcessState, deadline=minutes(10)):
+class NoPivot(Saga[OrderProcessState], kind="no-pivot", deadline=minutes(10)):
     """It can turn back to the very end, and has a deadline until then."""
 
     started_by = STARTED
@@ -84,7 +84,7 @@ class NoPivot(Saga, kind="no-pivot", state=OrderProcessState, deadline=minutes(1
     compensated, compensated_by = cancel_order, OrderCancelled
 
 
-class Beside(Saga, kind="beside", state=OrderProcessState):
+class Beside(Saga[OrderProcessState], kind="beside"):
     """Bill and label are asked for at once; the last step waits for both."""
 
     started_by = STARTED
@@ -95,7 +95,7 @@ class Beside(Saga, kind="beside", state=OrderProcessState):
     compensated, compensated_by = cancel_order, OrderCancelled
 
 
-class Tail(Saga, kind="tail", state=OrderProcessState):
+class Tail(Saga[OrderProcessState], kind="tail"):
     """Two steps past the pivot that are asked at once."""
 
     started_by = STARTED
@@ -105,7 +105,7 @@ class Tail(Saga, kind="tail", state=OrderProcessState):
     flow = Flow((bill, close, restock), ((bill, close), (bill, restock)))
 
 
-class Choosy(Saga, kind="choosy", state=OrderProcessState):
+class Choosy(Saga[OrderProcessState], kind="choosy"):
     """Free orders need no refund; its last step may be answered with what says nothing."""
 
     started_by = STARTED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -19,14 +20,14 @@ FEW = Bounds(faults_max=1, silences_max=1)
 
 
 @pytest.mark.parametrize("saga", [FirmOrderProcess, NoPivot, Choosy])
-def test_no_schedule_of_a_right_saga_breaks_a_promise(saga: type[Saga]) -> None:
+def test_no_schedule_of_a_right_saga_breaks_a_promise(saga: type[Saga[Any]]) -> None:
     result = explore(saga, bounds=FEW)
     result.check()
     assert result.complete and result.stopped_by == ""
 
 
 @pytest.mark.parametrize("saga", [Beside, Tail])
-def test_no_schedule_of_steps_side_by_side_breaks_a_promise(saga: type[Saga]) -> None:
+def test_no_schedule_of_steps_side_by_side_breaks_a_promise(saga: type[Saga[Any]]) -> None:
     """These have many more, so that misfortunes which change nothing here are left out."""
     explore(saga, bounds=replace(FEW, duplicates_max=0, cancels_max=0)).check()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from google.protobuf.message import Message
 
@@ -21,7 +23,7 @@ from tests.unit.testing.explorer.sagas import NoPivot, bill
 NO_MISFORTUNE = Bounds(0, 0, 0, 0, 0, 0)
 
 
-class Chosen(Saga, kind="chosen", state=OrderProcessState):
+class Chosen(Saga[OrderProcessState], kind="chosen"):
     started_by = starts(OrderPlaced, begin, where={"flow": CHOREOGRAPHY})
     bill = bill()
     flow = bill
@@ -31,7 +33,7 @@ def begin_again(event: OrderAlreadyPlaced) -> OrderProcessState:
     return OrderProcessState(order_id=event.order.order_id)
 
 
-class Renamed(Saga, kind="renamed", state=OrderProcessState):
+class Renamed(Saga[OrderProcessState], kind="renamed"):
     """Keyed by a field inside a field; and it has two ways to begin."""
 
     started_by = (starts(OrderAlreadyPlaced, begin_again, key="order.order_id"), starts(OrderPlaced, begin))
@@ -39,7 +41,7 @@ class Renamed(Saga, kind="renamed", state=OrderProcessState):
     flow = bill
 
 
-def samples(saga: type[Saga], *given: Message) -> Samples:
+def samples(saga: type[Saga[Any]], *given: Message) -> Samples:
     return Samples(saga.definition, given)
 
 
@@ -103,6 +105,6 @@ def test_several_samples_of_one_type_are_all_tried() -> None:
         (Renamed, OrderPlaced(order_id="ORD-1"), r"the starting events are of the keys KEY-1, ORD-1; one instance"),
     ],
 )
-def test_samples_that_fit_nothing_are_refused(saga: type[Saga], given: Message, complaint: str) -> None:
+def test_samples_that_fit_nothing_are_refused(saga: type[Saga[Any]], given: Message, complaint: str) -> None:
     with pytest.raises(InvalidMessage, match=complaint):
         explore(saga, samples=[given])

@@ -25,7 +25,7 @@ from tests.unit.testing.explorer.sagas import Beside, NoPivot, Tail
 FEW = Bounds(faults_max=1, silences_max=1, poisons_max=0, replays_max=0)
 
 
-def found(saga: type[Saga], check: str, what: str, *, moves_max: int, bounds: Bounds = FEW) -> Violation:
+def found(saga: type[Saga[Any]], check: str, what: str, *, moves_max: int, bounds: Bounds = FEW) -> Violation:
     """The shortest schedule that breaks this promise."""
     result = explore(saga, bounds=bounds)
     assert not result.complete

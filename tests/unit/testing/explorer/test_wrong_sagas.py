@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +22,7 @@ from tests.unit.testing.explorer.sagas import STARTED, bill, close, ship
 FEW = Bounds(faults_max=1, silences_max=1, poisons_max=0, replays_max=0)
 
 
-def saga_of(*, started_by: Any = STARTED, **steps: Any) -> type[Saga]:
+def saga_of(*, started_by: Any = STARTED, **steps: Any) -> type[Saga[Any]]:
     """Its steps one after another: bill and ship, or what a test has instead."""
     declared = {"bill": bill(), "ship": ship(), **steps}
     first, *rest = declared.values()
@@ -29,11 +30,13 @@ def saga_of(*, started_by: Any = STARTED, **steps: Any) -> type[Saga]:
     for step in rest:
         flow = flow >> step
     body = {"started_by": started_by, "flow": flow, **declared}
-    made: type[Saga] = type("Wrong", (Saga,), body, kind="wrong", state=OrderProcessState)
+    made: type[Saga[Any]] = types.new_class(
+        "Wrong", (Saga[OrderProcessState],), {"kind": "wrong"}, lambda space: space.update(body)
+    )
     return made
 
 
-def mistake(saga: type[Saga], what: str, *, moves: int) -> Violation:
+def mistake(saga: type[Saga[Any]], what: str, *, moves: int) -> Violation:
     """The shortest schedule to an author's mistake of this kind."""
     result = explore(saga, bounds=FEW)
     matching = [one for one in result.violations if one.check == "author" and what in one.what]
