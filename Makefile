@@ -64,12 +64,12 @@ sim: $(STAMP)  ## what every build runs: seeds that once failed, fresh ones from
 	$(PROVE) simulate --seeds $(FAILOVERS) --from $(FROM) --workload failover --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(UPGRADES) --from $(FROM) --workload upgrade --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(POISONED) --from $(FROM) --workload poisoned --jobs $(JOBS)
-	$(PROVE) failpoints --workload errand --jobs $(JOBS)
+	$(PROVE) failpoints --workload crash --jobs $(JOBS)
 	$(PROVE) explore actors.orchestration:OrderProcess
 	$(PROVE) powercuts $(CUTS) --from $(FROM)
 
 failpoints: $(STAMP)  ## a node killed at every failpoint, each time, and at every ordered pair of them
-	$(PROVE) failpoints --workload errand --jobs $(JOBS)
+	$(PROVE) failpoints --workload crash --jobs $(JOBS)
 
 powercuts: $(STAMP)  ## CUTS power cuts under the real SQLite store
 	$(PROVE) powercuts $(CUTS) --from $(FROM)

@@ -10,7 +10,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 HERE = Path(__file__).parent
-BUSY = (HERE / "sim", HERE / "unit" / "testing")  # they simulate, and want a processor for themselves for a while
+BUSY = (
+    HERE / "sim",
+    HERE / "unit" / "testing",
+    HERE / "unit" / "proof",
+)  # they simulate, and want a processor for themselves for a while
 BUSY_S = 600.0  # where many share one, a while is long
 
 # How long an example takes, or is drawn, says how busy the machine is and nothing about the code.

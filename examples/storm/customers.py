@@ -29,7 +29,7 @@ from protos.orders_pb2 import (
 )
 from protos.sales_pb2 import CANCELLED, CHOREOGRAPHY, ORCHESTRATION, READY_TO_SHIP, OrderStatus
 from runtime.adapters import AsyncioTasks, SystemClock
-from runtime.testing.simulation.dice import Dice
+from runtime.testing.virtual.dice import Dice
 
 __all__ = ["SKUS", "Customers", "Unanswered", "wish"]
 

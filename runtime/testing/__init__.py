@@ -13,8 +13,6 @@ Nothing here needs pytest but testing.fixtures.
 
 from __future__ import annotations
 
-from runtime.testing.clients import Clients
-from runtime.testing.clock import VirtualClock, VirtualLoop
 from runtime.testing.cluster.cluster import Cluster, CommandFailed, NotAtRest
 from runtime.testing.cluster.loop import ClusterLoop
 from runtime.testing.conformance.suite import StoreConformance
@@ -22,12 +20,14 @@ from runtime.testing.determinism.sources import check_catalogue
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.explore import explore
 from runtime.testing.processes.harness import Harness, NodeProcess, NotInTime
-from runtime.testing.seeds import SeedBatch, simulate
-from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.front import NodeDown
-from runtime.testing.simulation.ledger import Violation
-from runtime.testing.simulation.world import World
+from runtime.testing.rules.ledger import Violation
+from runtime.testing.runs.clients import Clients
+from runtime.testing.runs.seeds import SeedBatch, simulate
 from runtime.testing.transcript import SagaTranscript
+from runtime.testing.virtual.clock import VirtualClock, VirtualLoop
+from runtime.testing.virtual.dice import Dice
+from runtime.testing.world.front import NodeDown
+from runtime.testing.world.world import World
 
 __all__ = [
     "Bounds",

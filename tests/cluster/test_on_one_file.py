@@ -13,7 +13,7 @@ from runtime.cluster.lease import ClusterSettings
 from runtime.errors import NodeNameTaken
 from runtime.store.port import Store
 from runtime.store.sqlite import SqliteStore
-from runtime.testing.seeded import SeededRandomness
+from runtime.testing.virtual.seeded import SeededRandomness
 from tests.unit.cluster.world import World
 
 KINDS = ("billing", "sales", "warehouse", "saga")

@@ -8,7 +8,7 @@ import pytest
 from runtime.store.records import Verdict
 from runtime.store.sqlite import commit
 from runtime.testing.conformance.large_batches import Wrong, differences, drawn
-from runtime.testing.simulation.dice import Dice
+from runtime.testing.virtual.dice import Dice
 
 BATCHES = 60
 

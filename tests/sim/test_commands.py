@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from protos.billing_pb2 import BillOrder
 from runtime.testing.commands.group import proving
-from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.world import World
+from runtime.testing.virtual.dice import Dice
+from runtime.testing.world.world import World
 from tests.proof.workloads.orders import OrderClients, Orders
 
 
@@ -71,10 +71,10 @@ def test_seeds_can_come_from_a_file(tmp_path: Path) -> None:
         (["replay", "1", "--workload", "nothing"], "no workload 'nothing'"),
         (
             ["replay", "1", "--workload", "nothing"],
-            "name orders, errand, failover, random, streams, poisoned, upgrade, or MODULE:NAME",
+            "name orders, crash, failover, random, streams, poisoned, upgrade, or MODULE:NAME",
         ),
         (["replay", "1", "--workload", "tests.proof.workloads.orders:"], "no workload ''"),
-        (["replay", "--tape", "some.tape", "--workload", "errand"], "--workload has no effect beside --tape"),
+        (["replay", "--tape", "some.tape", "--workload", "crash"], "--workload has no effect beside --tape"),
         (["replay", "--tape", "some.tape", "--record", "other.tape"], "--record has no effect beside --tape"),
         (["simulate", "--list", __file__, "--seeds", "3"], "--seeds has no effect beside --list"),
         (["simulate", "--list", __file__, "--from", "3"], "--from has no effect beside --list"),

@@ -12,9 +12,9 @@ from actors.billing import Billing
 from protos.billing_pb2 import OrderRefunded, RefundOrder
 from runtime.failpoints import Failpoint
 from runtime.testing.commands.group import proving
-from runtime.testing.simulation.ambush import Ambush, Ambushes
-from runtime.testing.simulation.exhaustive import Crash, Reference, pairs, reference, run_crash, singles
-from tests.proof.workloads.errand import Errand
+from runtime.testing.runs.exhaustive import Crash, Reference, pairs, reference, run_crash, singles
+from runtime.testing.world.ambush import Ambush, Ambushes
+from tests.proof.workloads.crash_workload import CrashWorkload
 
 FEWEST = 60
 POISON_ONLY = "MESSAGE_PARKED"
@@ -23,18 +23,18 @@ EVERY = 40  # of the ordered pairs, one in so many
 
 
 @pytest.fixture(scope="module")
-def errand() -> Errand:
-    return Errand()
+def workload() -> CrashWorkload:
+    return CrashWorkload()
 
 
 @pytest.fixture(scope="module")
-def base(errand: Errand) -> Reference:
-    return reference(errand)
+def base(workload: CrashWorkload) -> Reference:
+    return reference(workload)
 
 
-def died(errand: Errand, base: Reference, crash: Crash) -> int:
+def died(workload: CrashWorkload, base: Reference, crash: Crash) -> int:
     """How many nodes died at a point; fails when a promise was broken."""
-    result = run_crash(errand, base.seed, crash)
+    result = run_crash(workload, base.seed, crash)
     assert not result.violations, f"{crash}: {result.violations}"
     return result.faults.get("killed at a failpoint", 0)
 
@@ -45,15 +45,15 @@ def test_a_few_orders_in_both_styles_reach_nearly_every_failpoint(base: Referenc
     assert POISON_ONLY not in [point.name for point in base.reached]
 
 
-def test_a_node_may_die_the_last_time_it_reaches_any_failpoint(errand: Errand, base: Reference) -> None:
+def test_a_node_may_die_the_last_time_it_reaches_any_failpoint(workload: CrashWorkload, base: Reference) -> None:
     last = {crash.point: crash for crash in singles(base)}
-    assert {point: died(errand, base, crash) for point, crash in last.items()} == dict.fromkeys(last, 1)
+    assert {point: died(workload, base, crash) for point, crash in last.items()} == dict.fromkeys(last, 1)
 
 
-def test_a_node_may_die_again_while_it_or_another_recovers(errand: Errand, base: Reference) -> None:
+def test_a_node_may_die_again_while_it_or_another_recovers(workload: CrashWorkload, base: Reference) -> None:
     crashes = list(pairs(base))
     assert len(crashes) == len(base.reached) ** 2 >= 1500
-    twice = [died(errand, base, crash) == 2 for crash in crashes[::EVERY]]
+    twice = [died(workload, base, crash) == 2 for crash in crashes[::EVERY]]
     assert sum(twice) * 2 > len(twice), "most second crashes did not happen"
 
 
@@ -62,14 +62,14 @@ def test_every_hit_of_a_point_is_a_run_of_its_own(base: Reference) -> None:
     assert len(set(crashes)) == len(crashes) == sum(base.hits.values())
 
 
-def test_the_same_crash_is_the_same_run(errand: Errand, base: Reference) -> None:
+def test_the_same_crash_is_the_same_run(workload: CrashWorkload, base: Reference) -> None:
     crash = Crash(Failpoint.TURN_COMMITTED, 5, Failpoint.ROW_READ)
-    assert run_crash(errand, base.seed, crash).trace == run_crash(errand, base.seed, crash).trace
+    assert run_crash(workload, base.seed, crash).trace == run_crash(workload, base.seed, crash).trace
 
 
-def test_what_a_dead_node_was_doing_has_no_effect(errand: Errand, base: Reference) -> None:
+def test_what_a_dead_node_was_doing_has_no_effect(workload: CrashWorkload, base: Reference) -> None:
     """It dies with a transition committed and everything still to be sent: what follows was swept by others."""
-    result = run_crash(errand, base.seed, Crash(Failpoint.TURN_COMMITTED, 1))
+    result = run_crash(workload, base.seed, Crash(Failpoint.TURN_COMMITTED, 1))
     released = result.reached["TURN_RELEASED"]
     assert released == result.reached["TURN_COMMITTED"] - 1
     assert not result.violations
@@ -84,7 +84,7 @@ def test_the_command_lists_the_points() -> None:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """A share of the crashes, so that the command itself is what is tried."""
-    monkeypatch.setattr("runtime.testing.simulation.exhaustive._SEEDS", 3)
+    monkeypatch.setattr("runtime.testing.runs.exhaustive._SEEDS", 3)
     monkeypatch.setattr("runtime.testing.commands.failpoints.singles", lambda base: list(singles(base))[::50])
 
 
@@ -105,7 +105,7 @@ def test_a_crash_that_breaks_a_promise_ends_with_exit_code_1_and_its_place(monke
     monkeypatch.setattr(
         Billing, "handlers", {**Billing.handlers, REFUND: replace(Billing.handlers[REFUND], function=forgetful)}
     )
-    told = CliRunner().invoke(proving, ["failpoints", "--workload", "errand", "--pairs", "0"])
+    told = CliRunner().invoke(proving, ["failpoints", "--workload", "crash", "--pairs", "0"])
     assert told.exit_code == 1
     assert "killed at" in told.output and "cents stay charged" in told.output
 
@@ -115,14 +115,14 @@ def test_a_workload_that_fails_without_a_crash_is_refused(monkeypatch: pytest.Mo
     monkeypatch.setattr(
         "tests.proof.workloads.orders._mistakes", lambda wish, order, bill: [("I5", "a planted mistake")]
     )
-    told = CliRunner().invoke(proving, ["failpoints", "--workload", "errand", "--pairs", "0"])
+    told = CliRunner().invoke(proving, ["failpoints", "--workload", "crash", "--pairs", "0"])
     assert told.exit_code == 1
     assert "the run without a crash breaks a promise already" in told.output and "a planted mistake" in told.output
 
 
 @pytest.mark.usefixtures("few")
 def test_figures_come_as_one_object() -> None:
-    told = CliRunner().invoke(proving, ["failpoints", "--workload", "errand", "--pairs", "20", "--json"])
+    told = CliRunner().invoke(proving, ["failpoints", "--workload", "crash", "--pairs", "20", "--json"])
     assert told.exit_code == 0, told.output
     figures = json.loads(told.stdout.splitlines()[-1])
     assert (figures["violations"], figures["pairs"]) == (0, 20)

@@ -9,12 +9,12 @@ import pytest
 from runtime.adapters import SystemClock
 from runtime.failpoints import Failpoint
 from runtime.testing.commands.spread import spread
-from runtime.testing.simulation.batch import Batch
-from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.run import Result, simulate_seed
-from runtime.testing.simulation.sometimes import JUDGED_SEEDS, expected_by, unseen
-from runtime.testing.simulation.workload import Workload
-from runtime.testing.simulation.world import World
+from runtime.testing.runs.batch import Batch
+from runtime.testing.runs.run import Result, simulate_seed
+from runtime.testing.runs.sometimes import JUDGED_SEEDS, expected_by, unseen
+from runtime.testing.runs.workload import Workload
+from runtime.testing.virtual.dice import Dice
+from runtime.testing.world.world import World
 from tests.proof.workloads.orders import OrderClients, Orders
 
 

@@ -23,9 +23,9 @@ from runtime.store.sqlite.writer import Writer
 from tests.proof.commands.group import laboratory
 from tests.proof.power.cuts import PowerCuts, cut_power, story
 from tests.proof.power.disk import Disk, FlushFaults
-from tests.proof.power.fate import SECTOR_BYTES
+from tests.proof.power.disk_model import Content, Platter
 from tests.proof.power.life import STORE
-from tests.proof.power.platter import Content, Platter
+from tests.proof.power.write_fate import SECTOR_BYTES
 from tests.proof.workloads.orders import Orders
 
 CUTS = 1_000

@@ -13,7 +13,7 @@ from runtime.durable.turn.turn import Turn
 from runtime.envelope import Envelope
 from runtime.saga import compensation
 from runtime.saga.instance import OWING, Instance
-from runtime.testing.simulation.run import Result, simulate_seed
+from runtime.testing.runs.run import Result, simulate_seed
 from tests.proof.programs import random
 
 FRESH = 200

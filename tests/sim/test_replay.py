@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
-from runtime.testing.simulation.run import simulate_seed
-from runtime.testing.simulation.workload import Workload
+from runtime.testing.runs.run import simulate_seed
+from runtime.testing.runs.workload import Workload
 from tests.proof.programs import random
 from tests.proof.workloads.orders import Orders
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime.testing.simulation.order import Order
-from runtime.testing.simulation.run import Result, simulate_seed
+from runtime.testing.runs.run import Result, simulate_seed
+from runtime.testing.virtual.order import Order
 from tests.proof.programs import random
 from tests.proof.workloads.failover import Failover
 from tests.proof.workloads.orders import Orders

@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 from actors.billing import Billing
 from runtime.testing.commands.group import proving
-from runtime.testing.simulation.run import simulate_seed
-from runtime.testing.simulation.shrink import play, record, shrink
-from runtime.testing.simulation.tape import BadTape, Recorder, Tape
+from runtime.testing.runs.run import simulate_seed
+from runtime.testing.runs.shrink import play, record, shrink
+from runtime.testing.virtual.tape import BadTape, Recorder, Tape
 from tests.proof.workloads.orders import Orders
 
 SEED = 3

@@ -8,9 +8,9 @@ from typing import cast
 import pytest
 
 from runtime.testing import explore
-from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.run import simulate_seed
-from runtime.testing.simulation.world import World
+from runtime.testing.runs.run import simulate_seed
+from runtime.testing.virtual.dice import Dice
+from runtime.testing.world.world import World
 from tests.proof.workloads.upgrade import NextOrderProcess, Upgrade
 
 SEEDS = 40

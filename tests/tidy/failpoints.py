@@ -23,14 +23,14 @@ that decides what will. In production reaching one does nothing (`runtime/failpo
 there.
 
 ```
-python -m tests.proof failpoints --workload errand      # at each of them, each time; then at each ordered pair
+python -m tests.proof failpoints --workload crash       # at each of them, each time; then at each ordered pair
 python -m tests.proof failpoints --list                 # the names alone
 ```
 
-Nothing is left to chance in these runs: a few orders in both styles (`tests/proof/workloads/errand.py`), two nodes,
-one order of callbacks, the same faults of store, handlers and nodes in each; only the place of the crash differs, and
-how soon the node is back. In a pair, whoever reaches the second point after the first crash dies there: a crash in
-the midst of recovery, which must cost time and nothing else (I12). What must hold is in
+Nothing is left to chance in these runs: a few orders in both styles (`tests/proof/workloads/crash_workload.py`), two
+nodes, one order of callbacks, the same faults of store, handlers and nodes in each; only the place of the crash
+differs, and how soon the node is back. In a pair, whoever reaches the second point after the first crash dies there:
+a crash in the midst of recovery, which must cost time and nothing else (I12). What must hold is in
 [simulation.md](simulation.md). An order cannot reach `MESSAGE_PARKED`, which takes a poisoned message; random
 programs do. Where the second point is not reached after the first crash a pair does not meet; four of five do.
 

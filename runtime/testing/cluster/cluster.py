@@ -34,10 +34,10 @@ from runtime.store.open import open_store
 from runtime.store.port import Store
 from runtime.store.records import ActorRow
 from runtime.testing.cluster.loop import ClusterLoop, waited_for
-from runtime.testing.simulation.cluster import SimCluster
-from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.faulty_store import StoreFaults
-from runtime.testing.simulation.node import NodeSpec, SimNode
+from runtime.testing.virtual.dice import Dice
+from runtime.testing.world.cluster import SimCluster
+from runtime.testing.world.faulty_store import StoreFaults
+from runtime.testing.world.node import NodeSpec, SimNode
 
 __all__ = ["Cluster", "CommandFailed", "Nodes", "NotAtRest"]
 

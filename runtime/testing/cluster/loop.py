@@ -17,9 +17,9 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVarTuple, cast
 
 from runtime.store.port import Store
-from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.loop import NothingLeft, Process, SimLoop
-from runtime.testing.simulation.order import Order
+from runtime.testing.virtual.dice import Dice
+from runtime.testing.virtual.loop import NothingLeft, Process, SimLoop
+from runtime.testing.virtual.order import Order
 
 __all__ = ["ClusterLoop", "waited_for"]
 

@@ -16,10 +16,10 @@ from runtime.testing.commands import options
 from runtime.testing.commands.ending import Ending
 from runtime.testing.commands.loading import workload_named
 from runtime.testing.commands.spread import spread
-from runtime.testing.commands.story import story
-from runtime.testing.simulation.exhaustive import Crash, Reference, pairs, reference, run_crash, singles
-from runtime.testing.simulation.run import Result
-from runtime.testing.simulation.workload import Workload
+from runtime.testing.runs.exhaustive import Crash, Reference, pairs, reference, run_crash, singles
+from runtime.testing.runs.run import Result
+from runtime.testing.runs.story import story
+from runtime.testing.runs.workload import Workload
 
 __all__ = ["failpoints"]
 

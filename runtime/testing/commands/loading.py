@@ -11,12 +11,12 @@ import click
 from runtime.errors import InvalidDefinition
 from runtime.failures import stack_of, text_of
 from runtime.saga.catalogue import Catalogue
-from runtime.testing.clients import Clients
 from runtime.testing.commands.workloads import PROJECT, named
 from runtime.testing.determinism.sources import check_catalogue
-from runtime.testing.seeds import Standing
-from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.workload import Workload
+from runtime.testing.runs.clients import Clients
+from runtime.testing.runs.seeds import Standing
+from runtime.testing.runs.workload import Workload
+from runtime.testing.virtual.dice import Dice
 
 __all__ = ["attribute_of", "workload_named"]
 

@@ -9,10 +9,10 @@ import click
 
 from runtime.testing.commands import options
 from runtime.testing.commands.loading import workload_named
-from runtime.testing.commands.story import as_object, story
-from runtime.testing.simulation import shrink as shrinking
-from runtime.testing.simulation.run import Result
-from runtime.testing.simulation.tape import BadTape, Tape
+from runtime.testing.runs import shrink as shrinking
+from runtime.testing.runs.run import Result
+from runtime.testing.runs.story import as_object, story
+from runtime.testing.virtual.tape import BadTape, Tape
 
 __all__ = ["replay"]
 

@@ -10,8 +10,8 @@ import click
 from runtime.testing.commands import options
 from runtime.testing.commands.ending import Ending
 from runtime.testing.commands.loading import workload_named
-from runtime.testing.commands.story import as_object, story
-from runtime.testing.simulation import shrink as shrinking
+from runtime.testing.runs import shrink as shrinking
+from runtime.testing.runs.story import as_object, story
 
 __all__ = ["shrink"]
 

@@ -14,11 +14,11 @@ from runtime.testing.commands import options
 from runtime.testing.commands.ending import Ending
 from runtime.testing.commands.loading import workload_named
 from runtime.testing.commands.spread import spread
-from runtime.testing.commands.story import story
-from runtime.testing.simulation.batch import Batch
-from runtime.testing.simulation.run import Result, simulate_seed
-from runtime.testing.simulation.sometimes import expected_by
-from runtime.testing.simulation.workload import Workload
+from runtime.testing.runs.batch import Batch
+from runtime.testing.runs.run import Result, simulate_seed
+from runtime.testing.runs.sometimes import expected_by
+from runtime.testing.runs.story import story
+from runtime.testing.runs.workload import Workload
 
 __all__ = ["simulate"]
 

@@ -19,8 +19,8 @@ from typing import Protocol, TypeVar
 
 from runtime.testing.commands.ending import Ending
 from runtime.testing.commands.loading import workload_named
-from runtime.testing.simulation.run import Result
-from runtime.testing.simulation.workload import Workload
+from runtime.testing.runs.run import Result
+from runtime.testing.runs.workload import Workload
 
 __all__ = ["Runner", "in_order", "spread"]
 

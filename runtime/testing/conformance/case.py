@@ -11,7 +11,7 @@ from runtime.adapters import system_ports
 from runtime.ports import Ports
 from runtime.store.port import Store
 from runtime.store.records import Transition, Verdict
-from runtime.testing.clock import VirtualClock
+from runtime.testing.virtual.clock import VirtualClock
 
 __all__ = ["ConformanceBase"]
 

@@ -18,7 +18,7 @@ from runtime.store.port import Store
 from runtime.store.records import Expected, Outcome, Transition, Verdict
 from runtime.store.sqlite import SqliteStore
 from runtime.testing.conformance.samples import EMPTY, SHARD, actor_row, history_row, id_of, mail_row, post
-from runtime.testing.simulation.dice import Dice
+from runtime.testing.virtual.dice import Dice
 
 __all__ = ["Wrong", "differences", "drawn"]
 

@@ -22,7 +22,7 @@ from functools import partial
 from runtime.testing.processes.harness import Harness
 from runtime.testing.processes.process import ProcessFailed
 from runtime.testing.processes.proxy import Link
-from runtime.testing.simulation.dice import Dice
+from runtime.testing.virtual.dice import Dice
 
 __all__ = ["TROUBLES_MAX", "Chaos", "Pace", "Trouble"]
 

@@ -12,7 +12,7 @@ from runtime.adapters import SystemClock
 from runtime.testing.commands import options
 from runtime.testing.commands.ending import Ended, Ending
 from runtime.testing.commands.loading import workload_named
-from runtime.testing.simulation.workload import Workload
+from runtime.testing.runs.workload import Workload
 from tests.proof.power.cuts import Failure, PowerCuts, cut_power, story
 from tests.proof.power.result import Result
 

@@ -18,10 +18,10 @@ from runtime.saga.saga import Saga
 from runtime.testing.conformance.large_batches import differences, drawn
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.explore import explore
-from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.ledger import Violation
-from runtime.testing.simulation.run import simulate_seed
-from runtime.testing.simulation.workload import Workload
+from runtime.testing.rules.ledger import Violation
+from runtime.testing.runs.run import simulate_seed
+from runtime.testing.runs.workload import Workload
+from runtime.testing.virtual.dice import Dice
 
 __all__ = ["BATCHES", "EXPLORER", "Batched", "Explored", "Hunter", "Simulated", "Until"]
 

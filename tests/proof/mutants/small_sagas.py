@@ -18,7 +18,7 @@ from runtime.saga.step import Budget, Step, starts
 from tests.proof.programs import programs_pb2 as pb
 from tests.proof.programs.program import Deed, Program, Run, SagaPlan, Script, StepPlan, Temper
 from tests.proof.programs.sagas import saga_class
-from tests.proof.programs.words import SLOTS
+from tests.proof.programs.vocabulary import SLOTS
 
 __all__ = ["SMALL_SAGAS"]
 

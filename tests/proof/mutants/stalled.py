@@ -8,8 +8,8 @@ from typing import cast
 
 from runtime.errors import StoreError
 from runtime.store.port import Store
-from runtime.testing.simulation.loop import Killed, SimLoop, check_alive
-from runtime.testing.simulation.machine import SimTasks
+from runtime.testing.virtual.loop import Killed, SimLoop, check_alive
+from runtime.testing.virtual.machine import SimTasks
 
 __all__ = ["renew_beside"]
 

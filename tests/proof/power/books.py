@@ -18,7 +18,7 @@ from runtime.ports import Ports
 from runtime.saga.definition import Definition
 from runtime.store.memory import MemoryStore
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Transition, Verdict
-from runtime.testing.simulation.ledger import Ledger, Violation
+from runtime.testing.rules.ledger import Ledger, Violation
 
 __all__ = ["Books", "Found"]
 

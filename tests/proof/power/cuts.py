@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
 from runtime.ports import Clock
-from runtime.testing.simulation.workload import Workload
+from runtime.testing.runs.workload import Workload
 from tests.proof.power.disk import Disk
 from tests.proof.power.result import Result
 from tests.proof.power.series import cut_series

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import apsw
 
-from runtime.testing.simulation.dice import Dice
-from tests.proof.power.fate import Fate, Luck
-from tests.proof.power.platter import Content, Platter
+from runtime.testing.virtual.dice import Dice
+from tests.proof.power.disk_model import Content, Platter
+from tests.proof.power.write_fate import Fate, Luck
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -18,10 +18,10 @@ from runtime.errors import AmendsError
 from runtime.host import Node
 from runtime.ports import Cancellable, Clock, Ports, Tasks
 from runtime.saga.catalogue import Catalogue
-from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.front import NodeDown, SimFront
-from runtime.testing.simulation.ledger import Violation
-from runtime.testing.simulation.wires import SimNetwork
+from runtime.testing.rules.ledger import Violation
+from runtime.testing.virtual.dice import Dice
+from runtime.testing.virtual.wires import SimNetwork
+from runtime.testing.world.front import NodeDown, SimFront
 from tests.proof.power.books import Books
 from tests.proof.power.disk import Disk
 from tests.proof.power.witness import WitnessedStore

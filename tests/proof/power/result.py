@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from runtime.testing.simulation.ledger import Violation
+from runtime.testing.rules.ledger import Violation
 
 __all__ = ["Cut", "Result"]
 

@@ -17,19 +17,19 @@ from typing import Any
 
 from runtime.adapters import system_ports
 from runtime.config import Settings
-from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.ledger import Violation
-from runtime.testing.simulation.limits import DEATHS_MAX
-from runtime.testing.simulation.rest import broken_at_rest
-from runtime.testing.simulation.workload import Workload
+from runtime.testing.rules.ledger import Violation
+from runtime.testing.rules.limits import DEATHS_MAX
+from runtime.testing.rules.rest import broken_at_rest
+from runtime.testing.runs.workload import Workload
+from runtime.testing.virtual.dice import Dice
 from tests.proof.power.books import Books
+from tests.proof.power.cut_moment import draw_aim, draw_closing_aim, draw_first_aim, draw_flush_faults
 from tests.proof.power.disk import Disk
-from tests.proof.power.fate import Fate
+from tests.proof.power.external_effects import Outside
 from tests.proof.power.life import STORE, Life
-from tests.proof.power.moment import draw_aim, draw_closing_aim, draw_first_aim, draw_flush_faults
-from tests.proof.power.outside import Outside
 from tests.proof.power.postmortem import Damaged, examine
 from tests.proof.power.result import Cut, Result
+from tests.proof.power.write_fate import Fate
 
 __all__ = ["cut_series"]
 

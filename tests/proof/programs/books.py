@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runtime.store.records import ActorRow, Outcome
-from runtime.testing.simulation.ledger import Violation
+from runtime.testing.rules.ledger import Violation
 from tests.proof.programs import programs_pb2 as pb
 from tests.proof.programs.evidence import Evidence
 from tests.proof.programs.program import Program
-from tests.proof.programs.words import ORIGIN, words_of
+from tests.proof.programs.vocabulary import ORIGIN, words_of
 
 __all__ = ["check_books"]
 

@@ -16,11 +16,11 @@ from runtime.durable.client import CommandOutcome
 from runtime.errors import AmendsError, InvalidMessage, MessageTooOld
 from runtime.host import Node
 from runtime.protos.saga_pb2 import CancelSaga
-from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.world import World
+from runtime.testing.virtual.dice import Dice
+from runtime.testing.world.world import World
 from tests.proof.programs import programs_pb2 as pb
 from tests.proof.programs.program import Deed, Program, Run
-from tests.proof.programs.words import PARTICIPANTS, RELAY, words_of
+from tests.proof.programs.vocabulary import PARTICIPANTS, RELAY, words_of
 
 __all__ = ["Clients", "Request", "Told"]
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 from runtime.durable.behaviour import RetryPolicy
-from runtime.testing.simulation.dice import Dice
+from runtime.testing.virtual.dice import Dice
 from tests.proof.programs.program import AlarmAct, Deed, Fate, Program, RelayPlan, Run, SagaPlan, Script, Temper
 from tests.proof.programs.shapes import draw_relay, draw_saga
-from tests.proof.programs.words import PARTICIPANTS, SLOTS
+from tests.proof.programs.vocabulary import PARTICIPANTS, SLOTS
 
 __all__ = ["FEATURES", "RARE", "draw_program"]
 

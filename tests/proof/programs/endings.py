@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from runtime.protos.saga_pb2 import SagaRecord, StepRecord
-from runtime.testing.simulation.ledger import Violation
+from runtime.testing.rules.ledger import Violation
 from tests.proof.programs.evidence import Evidence
 from tests.proof.programs.program import Deed, Run, SagaPlan
 from tests.proof.programs.sagas import RAISED

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from runtime.envelope import Address, Envelope
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.store.records import ActorRow, HistoryRow, Outcome
-from runtime.testing.simulation.ledger import Ledger
+from runtime.testing.rules.ledger import Ledger
 from tests.proof.programs import programs_pb2 as pb
-from tests.proof.programs.words import ORIGIN, PARTICIPANTS, SLOTS, deed_of
+from tests.proof.programs.vocabulary import ORIGIN, PARTICIPANTS, SLOTS, deed_of
 
 __all__ = ["Evidence", "Order"]
 

@@ -13,12 +13,12 @@ from runtime.envelope import encode, shard_of
 from runtime.errors import StoreError
 from runtime.operate.dead_letters import Act, NotParked, ParkedMail, carry_out, dead_letters, discard, replay
 from runtime.store.records import MailRow, Transition
-from runtime.testing.simulation.cluster import SimCluster
-from runtime.testing.simulation.dice import Dice
+from runtime.testing.virtual.dice import Dice
+from runtime.testing.world.cluster import SimCluster
 from tests.proof.programs import programs_pb2 as pb
-from tests.proof.programs.outside import Outside
+from tests.proof.programs.external_effects import Outside
 from tests.proof.programs.program import Program
-from tests.proof.programs.words import PARTICIPANTS, deed_of
+from tests.proof.programs.vocabulary import PARTICIPANTS, deed_of
 
 __all__ = ["Operators"]
 

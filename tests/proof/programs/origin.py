@@ -14,9 +14,9 @@ from runtime.durable.service import Service
 from runtime.errors import FinalError
 from tests.proof.programs import programs_pb2 as pb
 from tests.proof.programs.alarms import Alarmed
-from tests.proof.programs.outside import Outside
+from tests.proof.programs.external_effects import Outside
 from tests.proof.programs.program import Fate, Program, Run
-from tests.proof.programs.words import ORIGIN, RELAY, STARTING
+from tests.proof.programs.vocabulary import ORIGIN, RELAY, STARTING
 
 __all__ = ["origin_class", "starting_event"]
 

@@ -20,9 +20,9 @@ from runtime.durable.service import Service
 from runtime.errors import FinalError
 from tests.proof.programs import programs_pb2 as pb
 from tests.proof.programs.alarms import Alarmed
-from tests.proof.programs.outside import Outside
+from tests.proof.programs.external_effects import Outside
 from tests.proof.programs.program import Deed, Fate, Program
-from tests.proof.programs.words import PARTICIPANTS, Words
+from tests.proof.programs.vocabulary import PARTICIPANTS, Words
 
 __all__ = ["participant_classes"]
 

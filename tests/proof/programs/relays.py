@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from runtime.saga.choreography import Choreography, On, on, when
 from tests.proof.programs import programs_pb2 as pb
 from tests.proof.programs.program import Deed, Program, RelayPlan
-from tests.proof.programs.words import RELAY, Words, beside, words_of
+from tests.proof.programs.vocabulary import RELAY, Words, beside, words_of
 
 __all__ = ["relay_class"]
 

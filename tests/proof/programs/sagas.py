@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from runtime.saga.saga import Saga
 from runtime.saga.step import Flow, Starts, Step, starts
 from tests.proof.programs.program import Deed, Program, Run, SagaPlan, StepPlan
-from tests.proof.programs.words import SLOTS, STARTING, Words, words_of
+from tests.proof.programs.vocabulary import SLOTS, STARTING, Words, words_of
 
 __all__ = ["RAISED", "saga_class"]
 

@@ -6,9 +6,9 @@ steps before the pivot, in any order that the edges allow ──▶ the pivot �
 from __future__ import annotations
 
 from runtime.saga.step import Budget
-from runtime.testing.simulation.dice import Dice
+from runtime.testing.virtual.dice import Dice
 from tests.proof.programs.program import RelayPlan, SagaPlan, StepPlan, Temper
-from tests.proof.programs.words import PARTICIPANTS, RELAY_PROCESS, STARTING, Slot
+from tests.proof.programs.vocabulary import PARTICIPANTS, RELAY_PROCESS, STARTING, Slot
 
 __all__ = ["DEADLINES_S", "TIMEOUTS_S", "draw_relay", "draw_saga"]
 

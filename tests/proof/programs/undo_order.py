@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 from runtime.protos import durable_pb2
 from runtime.store.records import Outcome
-from runtime.testing.simulation.ledger import Violation
+from runtime.testing.rules.ledger import Violation
 from tests.proof.programs.evidence import Evidence, Order
 from tests.proof.programs.program import Run, SagaPlan
-from tests.proof.programs.words import words_of
+from tests.proof.programs.vocabulary import words_of
 
 __all__ = ["check_undo_order"]
 

@@ -1,10 +1,10 @@
 """Random programs as a workload: each seed deploys a program of its own, runs it, and holds it against every promise.
 
-python -m runtime.testing simulate --workload random
+python -m tests.proof simulate --workload random
 
 RandomPrograms.deploy ──▶ drawing ──▶ Program ──▶ Deployed (catalogue) ──begin──▶ ProgramPlay
         what is done to it: Clients, Operators ◀─────────────────────────────┤
-        what must be true: endings, books, undo_order, hearsay ◀─────────────┘
+        what must be true: endings, books, undo_order, told_checks ◀─────────┘
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from typing import Any
 from runtime.protos.saga_pb2 import CancelAccepted, SagaRecord
 from runtime.saga.catalogue import Catalogue, Hosted
 from runtime.store.records import ActorRow, MailRow, Outcome
-from runtime.testing.simulation.cluster import SimCluster
-from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.ledger import Violation
-from runtime.testing.simulation.world import World
+from runtime.testing.rules.ledger import Violation
+from runtime.testing.virtual.dice import Dice
+from runtime.testing.world.cluster import SimCluster
+from runtime.testing.world.world import World
 from tests.proof.programs import programs_pb2 as pb
 from tests.proof.programs.books import check_books
 from tests.proof.programs.clients import Clients
 from tests.proof.programs.drawing import draw_program
 from tests.proof.programs.endings import check_relay, check_saga, is_spoiled, relay_ending
 from tests.proof.programs.evidence import Evidence
-from tests.proof.programs.hearsay import check_told, check_traces
-from tests.proof.programs.later import later_version
+from tests.proof.programs.external_effects import POISONED, Outside
+from tests.proof.programs.next_version import later_version
 from tests.proof.programs.operators import Operators
 from tests.proof.programs.origin import origin_class
-from tests.proof.programs.outside import POISONED, Outside
 from tests.proof.programs.participants import participant_classes
 from tests.proof.programs.program import Program
 from tests.proof.programs.relays import relay_class
 from tests.proof.programs.sagas import RAISED, saga_class
+from tests.proof.programs.told_checks import check_told, check_traces
 from tests.proof.programs.undo_order import check_undo_order
-from tests.proof.programs.words import RELAY, deed_of
+from tests.proof.programs.vocabulary import RELAY, deed_of
 
 __all__ = ["Deployed", "ProgramPlay", "RandomPrograms"]
 

@@ -13,9 +13,9 @@ from runtime.errors import AmendsError
 from runtime.host import Node
 from runtime.saga.catalogue import Catalogue, Hosted
 from runtime.store.records import ActorRow, MailRow
-from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.ledger import Violation
-from runtime.testing.simulation.world import World
+from runtime.testing.rules.ledger import Violation
+from runtime.testing.virtual.dice import Dice
+from runtime.testing.world.world import World
 from tests.proof.programs import programs_pb2 as pb
 from tests.proof.streams.actors import STREAM, Mouth, Spring, Stream, counted
 

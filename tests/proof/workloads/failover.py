@@ -13,9 +13,9 @@ from types import MappingProxyType
 
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.store.records import ActorRow, MailRow
-from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.ledger import Violation
-from runtime.testing.simulation.world import World
+from runtime.testing.rules.ledger import Violation
+from runtime.testing.virtual.dice import Dice
+from runtime.testing.world.world import World
 from tests.proof.workloads.orders import OrderClients, Orders, Wish
 
 __all__ = ["Failover", "failover"]

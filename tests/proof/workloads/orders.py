@@ -30,9 +30,9 @@ from runtime.gateway.interceptors import CallFailed, Context
 from runtime.host import Node
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.store.records import ActorRow, MailRow
-from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.ledger import Violation
-from runtime.testing.simulation.world import World
+from runtime.testing.rules.ledger import Violation
+from runtime.testing.virtual.dice import Dice
+from runtime.testing.world.world import World
 
 __all__ = ["FINAL", "OrderClients", "Orders", "Wish", "orders"]
 

@@ -44,10 +44,10 @@ from runtime.operate.retries import try_again
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.saga import Saga
 from runtime.saga.step import Budget
-from runtime.testing.simulation.cluster import SimCluster
-from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.ledger import Violation
-from runtime.testing.simulation.world import World
+from runtime.testing.rules.ledger import Violation
+from runtime.testing.virtual.dice import Dice
+from runtime.testing.world.cluster import SimCluster
+from runtime.testing.world.world import World
 from tests.proof.workloads.orders import OrderClients, Orders, Wish
 
 __all__ = ["Poisoned", "poisoned"]

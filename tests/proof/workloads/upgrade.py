@@ -33,10 +33,10 @@ from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.saga import Saga
 from runtime.store.records import ActorRow
-from runtime.testing.simulation.cluster import SimCluster
-from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.node import SimNode
-from runtime.testing.simulation.world import World
+from runtime.testing.virtual.dice import Dice
+from runtime.testing.world.cluster import SimCluster
+from runtime.testing.world.node import SimNode
+from runtime.testing.world.world import World
 from tests.proof.workloads.orders import OrderClients, Orders, Wish
 
 __all__ = ["Upgrade", "upgrade"]

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
 
-from runtime.testing.clock import VirtualLoop
+from runtime.testing.virtual.clock import VirtualLoop
 from tests.unit.actor.stage import Stage
 
 

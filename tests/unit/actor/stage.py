@@ -13,8 +13,8 @@ from runtime.actor.supervision import ActorOptions, Supervision
 from runtime.actor.system import ActorSystem
 from runtime.adapters import AsyncioTasks
 from runtime.ports import Fact, Ports
-from runtime.testing.clock import VirtualClock
-from runtime.testing.seeded import SeededIds, SeededRandomness
+from runtime.testing.virtual.clock import VirtualClock
+from runtime.testing.virtual.seeded import SeededIds, SeededRandomness
 
 
 class Boom(Exception):

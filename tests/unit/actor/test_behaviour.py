@@ -12,7 +12,7 @@ from runtime.actor.context import Context
 from runtime.actor.ref import ActorRef
 from runtime.actor.supervision import ActorOptions
 from runtime.errors import AskFailed, InvalidMessage, Overloaded
-from runtime.testing.clock import VirtualLoop
+from runtime.testing.virtual.clock import VirtualLoop
 from tests.unit.actor.stage import BOOM, Boom, Do, NotingBatches, Stage
 
 

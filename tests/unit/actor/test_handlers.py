@@ -14,7 +14,7 @@ from runtime.actor.dead_letters import Reason
 from runtime.actor.system import ActorSystem
 from runtime.adapters import system_ports
 from runtime.errors import AskFailed
-from runtime.testing.clock import VirtualLoop
+from runtime.testing.virtual.clock import VirtualLoop
 from tests.unit.actor.stage import Await, Do, Noting, Stage
 
 

@@ -10,7 +10,7 @@ import pytest
 from runtime.actor.actor import Actor
 from runtime.actor.context import Context
 from runtime.actor.supervision import ActorOptions, Backoff, Restart, Strategy, Supervision
-from runtime.testing.seeded import SeededRandomness
+from runtime.testing.virtual.seeded import SeededRandomness
 from tests.unit.actor.stage import Boom, Stage
 
 

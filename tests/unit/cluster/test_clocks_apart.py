@@ -11,8 +11,8 @@ import pytest
 from runtime.cluster.facts import LeaseLost, NodeEvicted
 from runtime.ports import Ports
 from runtime.store.memory import MemoryStore
-from runtime.testing.clock import VirtualClock
-from runtime.testing.seeded import SeededIds, SeededRandomness
+from runtime.testing.virtual.clock import VirtualClock
+from runtime.testing.virtual.seeded import SeededIds, SeededRandomness
 from tests.unit.cluster.world import NodeTasks, World
 
 APART_S = (-1.9, -1.5, 0.0, 1.2, 1.9, 3_600.0)

@@ -18,9 +18,9 @@ from runtime.ports import Fact, Ports, SteadyClock
 from runtime.store.lived import Lived
 from runtime.store.memory import MemoryStore
 from runtime.store.records import NodeRow
-from runtime.testing.clock import VirtualClock, VirtualLoop
 from runtime.testing.conformance.samples import node_row
-from runtime.testing.seeded import SeededIds, SeededRandomness
+from runtime.testing.virtual.clock import VirtualClock, VirtualLoop
+from runtime.testing.virtual.seeded import SeededIds, SeededRandomness
 
 SETTINGS = ClusterSettings()
 OFF_S = (-86_400.0, -5.0, 5.0, 3_600.0, 86_400.0)

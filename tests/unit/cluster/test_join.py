@@ -16,9 +16,9 @@ from runtime.errors import DeadlineExceeded, NodeNameTaken
 from runtime.ports import Fact, Ports
 from runtime.store.memory import MemoryStore
 from runtime.store.records import NodeRow
-from runtime.testing.clock import VirtualClock
 from runtime.testing.conformance.samples import node_row
-from runtime.testing.seeded import SeededIds, SeededRandomness
+from runtime.testing.virtual.clock import VirtualClock
+from runtime.testing.virtual.seeded import SeededIds, SeededRandomness
 
 SETTINGS = ClusterSettings()
 AHEAD_S = (0.0, 5.0, 3_600.0)

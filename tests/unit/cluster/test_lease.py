@@ -8,7 +8,7 @@ import pytest
 
 from runtime.cluster.lease import ClusterSettings, Lease, StoreWatch
 from runtime.errors import InvalidSettings
-from runtime.testing.clock import VirtualClock
+from runtime.testing.virtual.clock import VirtualClock
 
 SETTINGS = ClusterSettings(lease_s=1.5, renew_s=0.4)
 

@@ -13,8 +13,8 @@ from runtime.cluster.waits import StartWaits
 from runtime.errors import InvalidSettings, NodeNameTaken
 from runtime.ports import Ports
 from runtime.store.memory import MemoryStore
-from runtime.testing.clock import VirtualClock
-from runtime.testing.seeded import SeededIds, SeededRandomness
+from runtime.testing.virtual.clock import VirtualClock
+from runtime.testing.virtual.seeded import SeededIds, SeededRandomness
 from tests.unit.cluster.world import NodeTasks, World
 
 

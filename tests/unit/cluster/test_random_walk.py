@@ -10,8 +10,8 @@ import pytest
 from runtime.cluster.placement import Slot
 from runtime.ports import Ports
 from runtime.store.memory import MemoryStore
-from runtime.testing.clock import VirtualClock
-from runtime.testing.seeded import SeededIds, SeededRandomness
+from runtime.testing.virtual.clock import VirtualClock
+from runtime.testing.virtual.seeded import SeededIds, SeededRandomness
 from tests.unit.cluster.world import Member, NodeTasks, World
 
 NAMES = ("a", "b", "c", "d", "e")

@@ -14,7 +14,7 @@ from runtime.errors import DeadlineExceeded, StoreUnavailable
 from runtime.ports import Cancellable, Clock, Fact, Ports
 from runtime.store.port import Store
 from runtime.store.records import ClusterView, NodeRow
-from runtime.testing.seeded import SeededIds, SeededRandomness
+from runtime.testing.virtual.seeded import SeededIds, SeededRandomness
 
 
 class NodeClock:

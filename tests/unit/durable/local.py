@@ -26,8 +26,8 @@ from runtime.protos import saga_pb2
 from runtime.store.committer import Committer
 from runtime.store.memory import MemoryStore
 from runtime.store.records import ActorRow, MailRow
-from runtime.testing.clock import VirtualClock, VirtualLoop
-from runtime.testing.seeded import SeededIds, SeededRandomness
+from runtime.testing.virtual.clock import VirtualClock, VirtualLoop
+from runtime.testing.virtual.seeded import SeededIds, SeededRandomness
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from runtime.durable.turn.draft import Draft, mail_row
 from runtime.envelope import Address, Envelope
 from runtime.store.memory import MemoryStore
 from runtime.store.records import HistoryRow, MailRow, Outcome, Transition, Verdict
-from runtime.testing.simulation.kept import Kept
+from runtime.testing.rules.saved_tables import Kept
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till
 

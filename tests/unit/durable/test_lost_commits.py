@@ -8,7 +8,7 @@ import pytest
 
 from protos.billing_pb2 import BillOrder
 from runtime.durable.behaviour import Outgoing, SetTimer
-from runtime.testing.simulation.kept import Kept
+from runtime.testing.rules.saved_tables import Kept
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till
 

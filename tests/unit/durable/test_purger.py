@@ -16,9 +16,9 @@ from runtime.durable.facts import ClockOffPace
 from runtime.durable.kind import Limits
 from runtime.durable.service import ServiceBehaviour
 from runtime.store.memory import MemoryStore
-from runtime.testing.clock import VirtualClock
 from runtime.testing.cluster.cluster import Cluster
 from runtime.testing.cluster.loop import ClusterLoop
+from runtime.testing.virtual.clock import VirtualClock
 from tests.unit.durable.local import LocalNode, in_virtual_time
 
 DAY_S = 86_400.0

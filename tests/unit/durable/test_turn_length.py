@@ -18,7 +18,7 @@ from runtime.durable.turn.lost import lost_runs_max
 from runtime.errors import Overloaded, StoreUnavailable
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Outcome, Transition, Verdict
-from runtime.testing.clock import VirtualLoop
+from runtime.testing.virtual.clock import VirtualLoop
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.test_moves import Links
 from tests.unit.durable.till import Post, Till

@@ -3,7 +3,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from runtime.testing.clock import VirtualLoop
+from runtime.testing.virtual.clock import VirtualLoop
 
 
 def pytest_asyncio_loop_factories(

@@ -10,7 +10,7 @@ import pytest
 from runtime.mesh.facts import PeerLost, PeerUnreachable
 from runtime.mesh.peers import PeerAddress
 from runtime.ports import Link
-from runtime.testing.clock import VirtualLoop
+from runtime.testing.virtual.clock import VirtualLoop
 from tests.unit.mesh.world import MemoryWorld
 
 

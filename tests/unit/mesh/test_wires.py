@@ -9,8 +9,8 @@ import pytest
 from runtime.adapters import AsyncioTasks
 from runtime.errors import AddressInUse, LinkLost, PortClosed
 from runtime.ports import Link
-from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.wires import SimNetwork
+from runtime.testing.virtual.dice import Dice
+from runtime.testing.virtual.wires import SimNetwork
 
 LONG_S = 100.0
 

@@ -16,10 +16,10 @@ from runtime.mesh.peers import Identity, Mesh, MeshSettings, PeerAddress, PeerSt
 from runtime.mesh.server import GrpcServer
 from runtime.ports import Accept, Clock, Fact, Link, Ports, Transport
 from runtime.protos import mesh_pb2
-from runtime.testing.clock import VirtualClock
-from runtime.testing.seeded import SeededIds, SeededRandomness
-from runtime.testing.simulation.dice import Dice
-from runtime.testing.simulation.wires import SimListener, SimNetwork
+from runtime.testing.virtual.clock import VirtualClock
+from runtime.testing.virtual.dice import Dice
+from runtime.testing.virtual.seeded import SeededIds, SeededRandomness
+from runtime.testing.virtual.wires import SimListener, SimNetwork
 
 F = TypeVar("F", bound=Fact)
 

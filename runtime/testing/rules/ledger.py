@@ -1,0 +1,350 @@
+"""What was ever committed in one run, kept apart from the store, and the invariants that hold at each commit.
+
+    FaultyStore ──transition, verdict──▶ Ledger ──▶ violations, at once
+                                           └──▶ at rest: what was sent and never handled, what never ended
+
+The numbers of the invariants are those of docs/proof/simulation.md.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from runtime.envelope import Address, Envelope, address_of, decode
+from runtime.errors import InvalidMessage
+from runtime.observe.conversation import conversation_of
+from runtime.observe.sequence import as_text
+from runtime.record import record
+from runtime.saga.definition import Definition
+from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome, Transition, Verdict
+from runtime.testing.rules.purge_rule import broken_purge
+from runtime.testing.rules.retries import Pair, Retries
+from runtime.testing.rules.saga_rules import SagaRules
+from runtime.testing.rules.saved_tables import Kept
+from runtime.testing.rules.timer_rules import broken_timers
+from runtime.testing.rules.undo_rules import broken_undo
+
+__all__ = ["Ledger", "Violation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A promise that was broken. `conversation` is the one that shows it; empty if none does."""
+
+    invariant: str
+    what: str
+    conversation: bytes = b""
+
+
+_TICK_S = 1e-6  # of rounding
+_RAN = (Outcome.HANDLED, Outcome.IGNORED)
+
+
+@record(frozen=True, slots=True)
+class _Sent:
+    """One message that was committed to somebody's mail."""
+
+    row: MailRow
+    envelope: Envelope | None  # None when its bytes are none
+    number: int  # in the order of commits, which for one sender is that of sending
+
+    @property
+    def pair(self) -> Pair:
+        return "" if self.envelope is None else self.envelope.sender, self.row.address
+
+
+class Ledger:
+    """All actors, messages and history of one run, as the verdicts say they must be."""
+
+    def __init__(self, sagas: Iterable[Definition] = ()) -> None:
+        self.violations: list[Violation] = []
+        self.broke: Callable[[], object] = bool  # called after each violation
+        self._saga_rules = SagaRules()
+        self.actors: dict[Address, ActorRow] = {}
+        self.history: dict[bytes, dict[bytes, HistoryRow]] = {}  # by conversation, then id
+        self.waiting: dict[bytes, MailRow] = {}
+        self.commits = 0
+        self.last_commit_at_s = 0.0  # in true time
+        self.seen: Counter[str] = Counter()  # verdicts, and outcomes of messages
+        self.clocks_wrong_s = 0.0  # how far those that nodes go by were moved in all; a machine's may jump as it likes
+        self.true_s = float("inf")  # what time it really is at this commit
+        self.forgets_before_s = float("inf")  # what was handled before this is old by now
+        self.lost: dict[Address, None] = {}  # actors of which a failover has lost something
+        self._sent: dict[bytes, _Sent] = {}
+        self._retries = Retries()
+        self._delayed: dict[bytes, None] = {}  # was retried later or parked at least once
+        self._last: dict[tuple[str, Address], int] = {}  # (sender, receiver): number of what was handled last
+        self._undone: dict[bytes, bytes] = {}  # do: the undo that settled it
+        self._taken_back: dict[bytes, bytes] = {}  # do: the undo of it that ran
+        self._committed: dict[tuple[Address | None, int], list[Transition]] = {}
+        self._denied: list[Transition] = []
+
+        self.knows_sagas(sagas)
+
+    def knows_sagas(self, sagas: Iterable[Definition]) -> None:
+        """Their instances are held against their rules from now on."""
+        self._saga_rules.add(sagas)
+
+    # --- at each commit ---
+
+    def wrote(self, batch: Sequence[Transition], verdicts: Sequence[Verdict]) -> None:
+        self.commits += 1
+        for transition, verdict in zip(batch, verdicts, strict=True):
+            self.seen[verdict.name] += 1
+            if verdict is Verdict.COMMITTED:
+                self._wrote(transition)
+
+    def was_told_of(self, transition: Transition) -> None:
+        """Somebody was told that this is committed: so it is, or what cannot be told from it."""
+        # A post may have been sent before, under the same id: then its message is there, or was.
+        posted = transition.history or all(self._knows(row) for row in transition.mail)
+        if not posted or (transition.history and not any(one == transition for one in self._like(transition))):
+            self._broken("I11", f"{_named(transition)} was said to be committed, and is not", b"")
+
+    def was_denied(self, transition: Transition) -> None:
+        """Somebody was told that this is not committed: so it must not be, and never come to be.
+
+        A turn that only put mail off is known by the row that it left. Once another turn has followed, nobody can tell
+        whether it was written; and it has told nobody anything.
+        """
+        self._denied.append(transition)
+        if any(one is transition for one in self._like(transition)) and not self._is_followed(transition):
+            self._broken("I11", f"{_named(transition)} was said not to be committed, and is", b"")
+
+    def _is_followed(self, transition: Transition) -> bool:
+        """Whether it left nothing but an actor's row, and that is another's by now."""
+        row = transition.actor
+        return row is not None and not transition.history and self.actors.get(row.address) != row
+
+    def _like(self, transition: Transition) -> list[Transition]:
+        """What was committed of the same actor and revision, or, of posts, for the same actor."""
+        actor = transition.actor
+        return self._committed.setdefault((actor.address, actor.revision) if actor else (transition.address, 0), [])
+
+    def _knows(self, row: MailRow) -> bool:
+        return row.id in self.waiting or row.id in self.history.get(row.conversation, {})
+
+    def _wrote(self, transition: Transition) -> None:
+        self._like(transition).append(transition)
+        if any(one is transition for one in self._denied):
+            self._broken("I11", f"{_named(transition)} was said not to be committed, and came to be", b"")
+        if transition.actor is not None:
+            self._check_chain(transition, transition.actor)
+        for row in transition.history:
+            self._check_handled(row)
+        sent_again = {mail.id for mail in transition.mail}
+        for id in (*transition.consumed, *transition.given_up):
+            self._check_consumed(id, is_sent_again=id in sent_again)
+        for later in transition.rescheduled:
+            if transition.actor is not None:
+                self._check_parked(later.id, "tried again")
+            self.waiting[later.id] = later
+            self._delayed[later.id] = None
+        self._check_undos(transition)
+        self._check_retries(transition)
+        self._check_order(transition)
+        for mail in transition.mail:
+            self._take_in(mail)
+
+    def _check_chain(self, transition: Transition, actor: ActorRow) -> None:
+        before, expected = self.actors.get(actor.address), transition.expected
+        found = (0, b"") if before is None else (before.revision, before.last_id)
+        if expected is None or found != (expected.revision, expected.last_id) or actor.revision != found[0] + 1:
+            text = f"{address_of(*actor.address)} went from revision {found[0]} to {actor.revision} out of turn"
+            self._broken("I8", text, actor.conversation)
+        for what in broken_timers(before, transition):
+            self._broken("I10", what, actor.conversation)
+        for invariant, what in self._saga_rules.broken(before, actor):
+            self._broken(invariant, what, actor.conversation)
+        self.actors[actor.address] = actor
+
+    def _check_consumed(self, id: bytes, *, is_sent_again: bool) -> None:
+        mail = self.waiting.pop(id, None)
+        if mail is None:
+            self._broken("I9", f"message {id.hex()} was consumed, but did not wait", b"")
+        elif not is_sent_again and id not in self.history.get(mail.conversation, {}):
+            self._broken("I9", f"message {id.hex()} was consumed, and no history tells of it", mail.conversation)
+
+    def _check_parked(self, id: bytes, what: str) -> None:
+        """A dead letter stays one until an operator says otherwise, and an operator's act is no turn."""
+        waits = self.waiting.get(id)
+        if waits is not None and waits.parked:
+            self._broken(
+                "I9", f"message {id.hex()} was {what} after its sender was told that it failed", waits.conversation
+            )
+
+    def _check_handled(self, row: HistoryRow) -> None:
+        self.seen[row.outcome.name] += 1
+        of_conversation = self.history.setdefault(row.conversation, {})
+        if row.id in of_conversation:
+            self._broken("I2", f"{row.type} {row.id.hex()} was handled twice", row.conversation)
+        of_conversation[row.id] = row
+        if row.outcome is Outcome.HANDLED:
+            self._check_parked(row.id, "handled")
+        early_s = row.sent_at_s - min(row.handled_at_s, self.true_s)
+        if row.outcome is Outcome.FIRED and early_s > self.clocks_wrong_s + _TICK_S:
+            text = f"{address_of(row.kind, row.key)}: a timer fired {early_s:.3f} s early"
+            self._broken("I10", text, row.conversation)
+        sent = self._sent.get(row.id)
+        if sent is None or sent.envelope is None:
+            return
+        if sent.envelope.address != (row.kind, row.key):
+            self._broken(
+                "I9", f"{row.type} {row.id.hex()} was handled by another than it was sent to", row.conversation
+            )
+        if row.outcome is Outcome.HANDLED and row.id in self._undone:
+            self._broken("I6", f"{row.type} {row.id.hex()} ran after it was undone", row.conversation)
+        if sent.envelope.undo_of:
+            self._undone[sent.envelope.undo_of] = row.id
+
+    def _check_undos(self, transition: Transition) -> None:
+        """Once all of the turn is known: it may have handled a do and its undo."""
+        for row in transition.history:
+            sent = self._sent.get(row.id)
+            if sent is not None and sent.envelope is not None and sent.envelope.undo_of:
+                do = self.history.get(row.conversation, {}).get(sent.envelope.undo_of)
+                what = broken_undo(sent.envelope, row, do, self._taken_back.get(sent.envelope.undo_of, b""))
+                if row.outcome is Outcome.HANDLED:
+                    self._taken_back[sent.envelope.undo_of] = row.id
+                if what:
+                    self._broken("I6", f"{row.type} {row.id.hex()} {what}", row.conversation)
+
+    def _check_retries(self, transition: Transition) -> None:
+        """What is tried again runs when it is due, and before what its sender sent after it."""
+        for row in transition.history:
+            sent = self._sent.get(row.id)
+            was = None if sent is None else self._retries.ended(sent.pair, row.id)
+            early_s = 0.0 if was is None else was.due_at_s - row.handled_at_s - self.clocks_wrong_s
+            if early_s > 0 and row.outcome is Outcome.HANDLED:
+                self._broken("I10", f"{row.type} {row.id.hex()} ran {early_s:.3f} s before its time", row.conversation)
+        for later in transition.rescheduled:
+            sent = self._sent.get(later.id)
+            if sent is not None:
+                self._retries.put_off(sent.pair, sent.number, later)
+
+    def _check_order(self, transition: Transition) -> None:
+        """Between two actors messages are handled as sent, but for those that were retried later or parked."""
+        for row in transition.history:
+            if row.outcome not in _RAN:
+                continue  # put to rest by its undo, or given up: it has not run
+            sent = self._sent.get(row.id)
+            envelope = None if sent is None else sent.envelope
+            if sent is None or envelope is None or not envelope.sender or envelope.undo_of or envelope.due_at_s:
+                continue
+            pair = sent.pair
+            overtaken = self._retries.overtaken(pair, sent.number)
+            if overtaken is not None:
+                text = (
+                    f"{address_of(*pair[1])} handled {row.type} of {pair[0]} before {overtaken.id.hex()}, which waits"
+                )
+                self._broken("I7", text, row.conversation)
+            if row.id in self._delayed or row.id in self._undone:
+                continue
+            if sent.number < self._last.get(pair, 0):
+                text = f"{address_of(*pair[1])} handled {row.type} of {pair[0]} after one that was sent later"
+                self._broken("I7", text, row.conversation)
+            else:
+                self._last[pair] = sent.number
+
+    def _take_in(self, mail: MailRow) -> None:
+        """The store passes over what waits already, or was handled or refused by a tombstone."""
+        known = self._sent.get(mail.id)
+        if known is not None and known.row.address != mail.address:
+            self._broken("I9", f"one id for two destinations: {mail.id.hex()}", mail.conversation)
+        if mail.id in self.waiting or mail.id in self.history.get(mail.conversation, {}):
+            return
+        self.waiting[mail.id] = mail
+        if known is None:
+            self._sent[mail.id] = _Sent(mail, _readable(mail), len(self._sent))
+
+    # --- what is forgotten ---
+
+    def forgot(self, conversations: AbstractSet[bytes]) -> None:
+        """The store has purged these: all of them is old, nothing of them waits, and no timer of theirs runs."""
+        needed = {mail.conversation for mail in self.waiting.values()} | {row.conversation for row in self.timed}
+        for what, conversation in broken_purge(conversations, needed, self.history, self.forgets_before_s):
+            self._broken("I14", what, conversation)
+
+    # --- a database that loses its newest commits ---
+
+    def keep(self) -> Kept:
+        """What is known now, to be known again after `turn_back`."""
+        return Kept(self, self._retries, but=("violations", "lost"))
+
+    def turn_back(self, kept: Kept) -> None:
+        """What was committed since has never been; whose it was is remembered as `lost`.
+
+        What was handled, and waits again or is sent again, may be overtaken: nodes take it for done until they find it
+        twice.
+        """
+        sent, actors, waited = self._sent, self.actors, self.waiting
+        kept.turn_back()
+        for id, one in sent.items():
+            if id not in waited and id not in self.history.get(one.row.conversation, {}):
+                self._delayed[id] = None
+                self._retries.ended(one.pair, id)
+        self.lost.update((one.row.address, None) for id, one in sent.items() if id not in self._sent)
+        self.lost.update((address, None) for address, row in actors.items() if self.actors.get(address) != row)
+
+    # --- at rest ---
+
+    @property
+    def parked(self) -> Iterator[MailRow]:
+        return (row for row in self.waiting.values() if row.parked)
+
+    @property
+    def open(self) -> Iterator[MailRow]:
+        """Mail that has still to be handled."""
+        return (row for row in self.waiting.values() if not row.parked)
+
+    @property
+    def timed(self) -> Iterator[ActorRow]:
+        """Actors that have a timer set."""
+        return (row for row in self.actors.values() if row.due_at_s is not None)
+
+    def sent(self) -> Iterator[tuple[MailRow, Envelope | None]]:
+        """Every message that was ever committed to somebody's mail, with its envelope if its bytes are one."""
+        return ((one.row, one.envelope) for one in self._sent.values())
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Nothing waits but dead letters, and no timer runs."""
+        return next(self.open, None) is None and next(self.timed, None) is None
+
+    def check_rest(self) -> None:
+        """What must not be there when every fault is healed and there was time enough."""
+        for mail in self.open:
+            sent = self._sent[mail.id].envelope
+            name = sent.type if sent is not None else "?"
+            self._broken("I9", f"{name} {mail.id.hex()} for {address_of(*mail.address)} still waits", mail.conversation)
+        for row in self.timed:
+            self._broken("I10", f"{address_of(*row.address)} still has a timer", row.conversation)
+
+    def rows_of(self, kind: str) -> list[ActorRow]:
+        """Every actor of a kind as it is now, by key."""
+        return sorted((row for row in self.actors.values() if row.kind == kind), key=lambda row: row.key)
+
+    def told(self, conversation: bytes) -> str:
+        """The sequence of messages of one conversation, a line for each."""
+        mail = [row for row in self.waiting.values() if row.conversation == conversation]
+        return as_text(conversation_of(conversation, self.history.get(conversation, {}).values(), mail))
+
+    def _broken(self, invariant: str, what: str, conversation: bytes) -> None:
+        self.violations.append(Violation(invariant, what, conversation))
+        self.broke()
+
+
+def _named(transition: Transition) -> str:
+    if transition.actor is not None:
+        return f"revision {transition.actor.revision} of {address_of(*transition.actor.address)}"
+    return f"a post for {address_of(*transition.address or ('', 'nobody'))}"
+
+
+def _readable(mail: MailRow) -> Envelope | None:
+    try:
+        return decode(mail.envelope)
+    except InvalidMessage:
+        return None

@@ -1,0 +1,78 @@
+"""I13: what queues in memory stays under its limits; what does not fit waits in the store or is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from runtime.durable.region.sweeper import Sweeper
+from runtime.host import Node
+from runtime.mesh.stream import MeshSettings
+from runtime.testing.rules.ledger import Violation
+from runtime.testing.virtual.dice import Dice
+
+__all__ = ["DEATHS_MAX", "SmallLimits", "draw_limits", "draw_small", "over_limits"]
+
+_TURN_ROOM = 1  # a batch that runs has left the mailbox, and is still counted as pending
+DEATHS_MAX = 12  # nodes are killed so often here that three in a row over one message are mere chance
+
+
+def draw_limits(dice: Dice) -> dict[str, Any]:
+    """Settings of a node: mostly the defaults, sometimes so small that they are met."""
+    limits: dict[str, Any] = {"node_deaths_max": DEATHS_MAX}
+    if dice.chance(0.3):
+        limits["mailbox_max"] = dice.choose((5, 2, 1))
+    if dice.chance(0.3):
+        limits["turn_messages_max"] = dice.choose((7, 2, 1))
+    if dice.chance(0.2):
+        limits["activations_max"] = dice.choose((8, 3))
+    if dice.chance(0.2):
+        limits["idle_s"] = 0.5
+    return limits
+
+
+@dataclass(frozen=True, slots=True)
+class SmallLimits:
+    """Limits that no setting sets, of every node of a run; in production they are far away."""
+
+    links: MeshSettings = field(default_factory=MeshSettings)
+    sweep_rows_max: int | None = None  # None: as in production
+
+    def set(self, sweeper: Sweeper) -> None:
+        """Before its first pass."""
+        if self.sweep_rows_max is not None:
+            sweeper.rows_max = sweeper.reach_max = self.sweep_rows_max
+
+
+def draw_small(dice: Dice) -> SmallLimits:
+    """Mostly as in production, sometimes so small that a page, a frame and a window of credit are filled."""
+    links = MeshSettings()
+    if dice.chance(0.25):
+        links = replace(links, frame_messages_max=dice.choose((8, 4, 3)))
+    if dice.chance(0.15):
+        links = replace(links, window_bytes=dice.choose((16_384, 4_096, 1_024)))
+    if dice.chance(0.15):
+        links = replace(links, queue_max=dice.choose((16, 8, 4)))
+    rows_max = dice.choose((8, 4, 3)) if dice.chance(0.25) else None
+    return SmallLimits(links, rows_max)
+
+
+def over_limits(node: Node) -> Iterator[Violation]:
+    """Everything of one node that is larger than its settings allow."""
+    settings = node.settings
+    pending_max = settings.mailbox_max + min(settings.turn_messages_max, settings.mailbox_max) * _TURN_ROOM
+    for kind, activations in node.region.activations.items():
+        if len(activations) > settings.activations_max:
+            yield _over(node, f"{len(activations)} actors of {kind} in memory", settings.activations_max)
+        if activations.pending_max > pending_max:
+            yield _over(node, f"{activations.pending_max} messages for one {kind} in memory", pending_max)
+    for peer in node.mesh.status():
+        if peer.queued > node.mesh.settings.queue_max:
+            yield _over(node, f"{peer.queued} messages queue for {peer.node}", node.mesh.settings.queue_max)
+    if node.committer.waiting > node.committer.waiting_max:
+        yield _over(node, f"{node.committer.waiting} transitions queue", node.committer.waiting_max)
+
+
+def _over(node: Node, what: str, limit: int) -> Violation:
+    return Violation("I13", f"{node.name}: {what}, {limit} are allowed")

@@ -1,0 +1,38 @@
+"""Whether those inside a node are told the truth about their commits.
+
+    Activation, Client ──submit──▶ Witness ──▶ Committer        each transition, and what is said of it in the end
+                                      └──▶ Ledger               what was really committed
+
+Told COMMITTED, it is committed; told anything else, it is not, and never will be (I11). The node's own code runs
+unchanged: the witness stands between the committer and whoever submits.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from runtime.errors import StoreError
+from runtime.store.committer import Committer, Done
+from runtime.store.records import Transition, Verdict
+from runtime.testing.rules.ledger import Ledger
+
+__all__ = ["Witness"]
+
+
+class Witness:
+    """Of one life of one node."""
+
+    def __init__(self, committer: Committer, ledger: Ledger) -> None:
+        self._submit = committer.submit
+        self._ledger = ledger
+        committer.submit = self.submit  # type: ignore[method-assign]  # of this object, for the length of one run
+
+    def submit(self, transition: Transition, done: Done) -> None:
+        self._submit(transition, partial(self._told, transition, done))
+
+    def _told(self, transition: Transition, done: Done, outcome: Verdict | StoreError) -> None:
+        if outcome is Verdict.COMMITTED:
+            self._ledger.was_told_of(transition)
+        elif isinstance(outcome, StoreError) or outcome is not Verdict.DUPLICATE:
+            self._ledger.was_denied(transition)
+        done(outcome)

@@ -1,0 +1,100 @@
+"""Many seeds one after another, and what is said of them together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from textwrap import fill
+
+from runtime.failpoints import Failpoint
+from runtime.ports import Clock
+from runtime.testing.runs.run import Result
+from runtime.testing.runs.sometimes import COMPLETED_MIN, JUDGED_SEEDS, unseen
+
+__all__ = ["Batch"]
+
+_WIDTH = 110
+_FAILED_MAX = 100  # results that are kept whole; of more, only the number is
+
+
+@dataclass(slots=True)
+class Batch:
+    """Totals over seeds. `clock` is the real one: it measures how fast they go."""
+
+    clock: Clock
+    began_s: float = 0.0
+    seeds: int = 0
+    steps: int = 0
+    failures: int = 0  # seeds with a violation
+    violations: int = 0
+    failed: list[Result] = field(default_factory=list)
+    faults: Counter[str] = field(default_factory=Counter)
+    figures: Counter[str] = field(default_factory=Counter)
+    seen_in: Counter[str] = field(default_factory=Counter)  # faults, failpoints, verdicts, outcomes: by seeds
+    expected: tuple[str, ...] = ()  # of these, each has to be seen in some seeds
+
+    def __post_init__(self) -> None:
+        self.began_s = self.clock.monotonic_s()
+
+    def add(self, result: Result) -> None:
+        self.seeds += 1
+        self.steps += result.steps
+        self.violations += len(result.violations)
+        self.faults.update(result.faults)
+        self.figures.update(result.figures)
+        self.seen_in.update(dict.fromkeys((*result.faults, *result.reached, *result.seen), 1))
+        self.seen_in.update({name: 1 for name, count in result.figures.items() if count})
+        if result.violations:
+            self.failures += 1
+            if len(self.failed) < _FAILED_MAX:
+                self.failed.append(result)
+
+    @property
+    def seeds_per_s(self) -> float:
+        return self.seeds / max(self.clock.monotonic_s() - self.began_s, 1e-9)
+
+    @property
+    def completed_share(self) -> float:
+        """Of what clients started, how much succeeded rather than being undone."""
+        return self.figures["completed"] / max(self.figures["started"], 1)
+
+    @property
+    def missing(self) -> list[str]:
+        """What a batch of this size should have met, and has not: then that it is clean says too little."""
+        missing = list(unseen(self.expected, self.seeds, self.seen_in))
+        if self.expected and self.seeds >= JUDGED_SEEDS and self.completed_share < COMPLETED_MIN:
+            missing.append(f"success ({self.completed_share:.1%} of what was started, {COMPLETED_MIN:.0%} wanted)")
+        return missing
+
+    def as_object(self) -> dict[str, object]:
+        """Ready for JSON."""
+        return {
+            "seeds": self.seeds,
+            "seeds_per_s": round(self.seeds_per_s, 2),
+            "violations": self.violations,
+            "failed_seeds": [result.seed for result in self.failed],
+            "faults": dict(sorted(self.faults.items())),
+            "completed_share": round(self.completed_share, 4),
+            "missing": self.missing,
+            "failpoints": sum(point.name in self.seen_in for point in Failpoint),
+            "figures": dict(sorted(self.figures.items())),
+            "steps": self.steps,
+        }
+
+    def lines(self) -> Iterable[str]:
+        """For people."""
+        yield f"{self.seeds} seeds, {self.seeds_per_s:.1f} a second, {self.steps:,} steps"
+        yield _counted("what came of it", self.figures)
+        yield _counted("faults", self.faults)
+        yield f"{sum(point.name in self.seen_in for point in Failpoint)} of {len(Failpoint)} failpoints were reached"
+        if self.missing:
+            yield "this batch says too little, since it hardly met: " + ", ".join(self.missing)
+        if self.failures:
+            yield f"{self.failures} seeds broke {self.violations} promises"
+
+
+def _counted(what: str, counts: Counter[str]) -> str:
+    """The most frequent first, in lines that fit on a screen."""
+    told = ", ".join(f"{count:,} {name}".replace(" ", "\u00a0") for name, count in counts.most_common() if count)
+    return fill(f"{what}: {told}", _WIDTH, subsequent_indent="  ").replace("\u00a0", " ")

@@ -1,0 +1,107 @@
+"""A node is killed at every failpoint, each time it is reached; then again at every other while it recovers.
+
+    reference run ──how often each point is reached──▶ a run for each (point, n-th time)       one crash
+                                                       a run for each ordered pair of points   a crash, and one after it
+
+Nothing is left to chance: one small workload, one order of callbacks, the same faults in every run; only the place of
+the crash differs. What must hold is what must hold in every run (see `ledger`), so a crash costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from runtime.failpoints import Failpoint
+from runtime.testing.runs.run import Result, simulate_scene
+from runtime.testing.runs.workload import Workload
+from runtime.testing.storm.scene import Scene
+from runtime.testing.storm.storm import Plan
+from runtime.testing.virtual.order import Order
+from runtime.testing.world.ambush import Ambush
+from runtime.testing.world.faulty_store import StoreFaults
+from runtime.testing.world.node import NodeSpec
+
+__all__ = ["Crash", "Reference", "pairs", "reference", "run_crash", "singles"]
+
+_SEEDS = 60  # tried for the reference
+_RESTARTS_S = (0.05, 0.5, 2.5)  # while the lease stands, just after others notice, and long after
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """One run: the node that reaches `point` for the `hit`th time is killed there, and then who reaches `after`."""
+
+    point: Failpoint
+    hit: int
+    after: Failpoint | None = None
+    restart_s: float = _RESTARTS_S[0]
+
+    def __str__(self) -> str:
+        after = "" if self.after is None else f", then at {self.after.name}"
+        return f"killed at {self.point.name}, time {self.hit}{after}; started again after {self.restart_s:g} s"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The run without a crash, and how often it reaches each point."""
+
+    seed: int
+    result: Result
+    hits: Mapping[Failpoint, int]
+
+    @property
+    def reached(self) -> list[Failpoint]:
+        return [point for point, times in self.hits.items() if times]
+
+
+def reference(workload: Workload) -> Reference:
+    """Of the first few seeds, the one whose run reaches the most points."""
+    tried = [_tried(workload, seed) for seed in range(_SEEDS)]
+    return max(tried, key=lambda one: len(one.reached))
+
+
+def _tried(workload: Workload, seed: int) -> Reference:
+    result = run_crash(workload, seed, None)
+    return Reference(seed, result, {point: result.reached.get(point.name, 0) for point in Failpoint})
+
+
+def singles(base: Reference) -> Iterator[Crash]:
+    """Every point that the reference run reaches, each time it does."""
+    for point, times in base.hits.items():
+        for hit in range(1, times + 1):
+            yield Crash(point, hit, restart_s=_RESTARTS_S[hit % len(_RESTARTS_S)])
+
+
+def pairs(base: Reference) -> Iterator[Crash]:
+    """Every ordered pair of points that are reached; the first in the middle of the run, not at its beginning."""
+    for number, point in enumerate(base.reached):
+        for other, after in enumerate(base.reached):
+            restart_s = _RESTARTS_S[(number + other) % len(_RESTARTS_S)]
+            yield Crash(point, 1 + base.hits[point] // 2, after, restart_s)
+
+
+def run_crash(workload: Workload, seed: int, crash: Crash | None) -> Result:
+    """One run; without a crash, a reference."""
+    return simulate_scene(seed, workload, lambda dice, services: _scene(crash, services))
+
+
+def _scene(crash: Crash | None, services: Sequence[str]) -> Scene:
+    ambush = None
+    if crash is not None:
+        then = None if crash.after is None else Ambush(crash.after, lasting=True)
+        ambush = Ambush(crash.point, crash.hit, then, lasting=True)
+    return Scene(
+        order=Order.PLAIN,
+        nodes=(NodeSpec("one"), NodeSpec("two")),
+        plan=Plan(
+            acts=("drain", "kill", "cut"),
+            every_s=0.4,
+            lasts_s=2.0,
+            store=StoreFaults(delay_s=(0.001, 0.002), refused=0.02, unknown_applied=0.03, unknown_missing=0.03),
+            handler_fails=0.25,
+        ),
+        settings={"store": "memory:", "shards_per_kind": 2, "drain_s": 2.0, "idle_s": 0.5},
+        ambush=ambush,
+        restart_s=_RESTARTS_S[0] if crash is None else crash.restart_s,
+    )

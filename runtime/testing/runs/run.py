@@ -1,0 +1,251 @@
+"""One run of a whole cluster from one number: storm, heal, rest, and then everything has to be in its place.
+
+    simulate_seed(seed, workload) ──▶ SimCluster, Storm, Play ──▶ Result
+
+The cluster runs the production code; the seed decides the nodes, their settings, the faults, the clients, and which
+callback runs next. The same seed gives the same run, step by step, on any machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import math
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from runtime.failures import stack_of, text_of
+from runtime.testing.rules.ledger import Violation
+from runtime.testing.rules.rest import broken_at_rest, without_stream
+from runtime.testing.runs.workload import Hazardous, Versioned, Workload
+from runtime.testing.storm.scene import Scene, draw_scene
+from runtime.testing.storm.storm import Storm
+from runtime.testing.virtual.dice import Dice
+from runtime.testing.virtual.loop import NothingLeft, SimLoop
+from runtime.testing.virtual.order import Order
+from runtime.testing.world.cluster import SimCluster
+
+__all__ = ["MakeScene", "Result", "simulate_scene", "simulate_seed"]
+
+_REST_S = 900.0  # within which everything has to end after the last fault
+_STOP_S = 60.0  # within which every node has to stop when it is asked to
+_STREAMS_S = 30.0  # within which every two nodes that live have a stream; silence and a refusal take some of it
+_LOOK_S = 0.25
+_STEPS_MAX = 500_000  # some fifty times as many as a run takes
+
+
+MakeScene = Callable[[Dice, Sequence[str]], Scene]
+"""From dice and the names of the services to what a run begins with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one seed gave."""
+
+    seed: int
+    violations: tuple[Violation, ...]
+    faults: dict[str, int]
+    facts: dict[str, int]
+    reached: dict[str, int]  # failpoints
+    seen: dict[str, int]  # verdicts of the store, and outcomes of messages
+    figures: dict[str, int]
+    trace: str
+    steps: int
+    took_s: float  # simulated
+    last: tuple[str, ...] = field(repr=False)  # events before the end
+    conversations: dict[bytes, str] = field(repr=False)  # of the violations, as text
+
+
+def simulate_seed(
+    seed: int,
+    workload: Workload,
+    *,
+    calm: bool = False,
+    order: Order | None = None,
+    dice: Dice | None = None,
+    brief: bool = False,
+) -> Result:
+    """Run one seed to its end. `calm` leaves all faults out; `order` overrides the choice of what runs next.
+
+    `dice` may come from a tape instead of the seed. A `brief` run is over at the first broken promise.
+    """
+    return simulate_scene(seed, workload, partial(draw_scene, calm=calm, order=order), dice=dice, brief=brief)
+
+
+def simulate_scene(
+    seed: int, workload: Workload, make_scene: MakeScene, *, dice: Dice | None = None, brief: bool = False
+) -> Result:
+    """Run a scene to its end; see `simulate_seed`."""
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None  # what a dead process leaves is of no interest
+    gc.disable()  # when it runs depends on what ran before: cleaning up must not depend on that
+    gc.freeze()  # what was there before need not be looked through after each run
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # coroutines that died before their first step
+            run = _Run(seed, dice or Dice(seed), workload, make_scene, brief=brief)
+            try:
+                return run.result()
+            finally:
+                run.bury()
+                del run
+                while gc.collect():  # what a coroutine does when it is closed may keep others for another round
+                    pass
+    finally:
+        gc.unfreeze()
+        gc.enable()
+        sys.unraisablehook = hook
+
+
+class _Run:
+    def __init__(self, seed: int, dice: Dice, workload: Workload, make_scene: MakeScene, *, brief: bool) -> None:
+        self._seed = seed
+        self._dice = dice
+        deployed = workload.deploy(dice.named("deployment"))
+        scene = self._scene = make_scene(dice.named("scene"), deployed.catalogue.service_names)
+        self._loop = SimLoop(dice.named("order"), scene.order, steps_max=_STEPS_MAX)
+        self._cluster = SimCluster(
+            self._loop,
+            dice,
+            deployed.catalogue,
+            scene.nodes,
+            settings={**scene.settings, **deployed.settings},
+            faults=replace(scene.plan.store),
+            handler_fails=scene.plan.handler_fails,
+            restart_s=scene.restart_s,
+            failures_max=scene.failures_max,
+            small=scene.small,
+            next_catalogue=deployed.next_catalogue if isinstance(deployed, Versioned) else None,
+        )
+        self._pinned = deployed.settings
+        self._hazards = tuple(deployed.hazards) if isinstance(deployed, Hazardous) else ()
+        if scene.ambush is not None:
+            self._cluster.ambushes.arm(scene.ambush)
+        self._play = deployed.begin(self._cluster, dice.named("clients"))
+        self._extra: list[Violation] = []
+        self._brief = brief
+        if brief:
+            self._cluster.ledger.broke = self._loop.stop
+
+    def result(self) -> Result:
+        try:
+            self._run_all()
+        except NothingLeft as error:
+            last = "; ".join(self._loop.last_steps)
+            self._extra.append(Violation("livelock", f"{error}; the last steps were {last}"))
+        cluster = self._cluster
+        violations = (*cluster.ledger.violations, *cluster.crashes, *self._extra)
+        return Result(
+            self._seed,
+            violations,
+            dict(cluster.happened),
+            dict(cluster.facts),
+            {point.name: times for point, times in cluster.ambushes.reached.items()},
+            dict(cluster.ledger.seen),
+            self._play.figures(),
+            cluster.trace,
+            self._loop.steps,
+            self._loop.time() - 1_000.0,
+            tuple(cluster.last),
+            {one.conversation: cluster.ledger.told(one.conversation) for one in violations if one.conversation},
+        )
+
+    def _run_all(self) -> None:
+        try:
+            self._loop.run_until_complete(self._loop.create_task(self._all()))
+        except RuntimeError:
+            if not (self._brief and self._cluster.ledger.violations):
+                raise  # else it was stopped at what was broken
+
+    def bury(self) -> None:
+        self._loop.bury()
+
+    async def _all(self) -> None:
+        cluster = self._cluster
+        cluster.start()
+        tasks = cluster.ports.tasks
+        storm = tasks.start(
+            Storm(cluster, self._scene.plan, self._dice.named("storm"), self._pinned, self._hazards).run(), name="storm"
+        )
+        play = tasks.start(self._play.run(), name="clients")
+        await storm
+        if await self._rests(play):
+            self._look()
+            await self._check_streams()
+        else:
+            self._extra.append(self._unrest(play))
+            cluster.ledger.check_rest()
+        if play.done() and (error := play.exception()) is not None:
+            self._extra.append(_mistake(error))
+        await self._stop()
+
+    def _look(self) -> None:
+        try:
+            self._extra.extend(broken_at_rest(self._cluster.ledger, self._play))
+        except Exception as error:  # noqa: BLE001 - what clients check is the user's code
+            self._extra.append(_mistake(error))
+
+    async def _rests(self, play: asyncio.Task[Any]) -> bool:
+        """Wait until every client is content and nothing moves any more; False when that takes too long."""
+        until_s = self._loop.time() + _REST_S
+        while self._loop.time() < until_s:
+            if play.done() and self._cluster.ledger.is_at_rest:
+                return True
+            if self._brief and self._cluster.crashes:
+                return False
+            await self._cluster.sleep(_LOOK_S)
+        return False
+
+    async def _check_streams(self) -> None:
+        """Every two nodes that live have found each other again, at most some redials after the last fault."""
+        until_s = self._loop.time() + _STREAMS_S
+        while without_stream(self._cluster) and self._loop.time() < until_s:
+            await self._cluster.sleep(_LOOK_S)
+        for source, target in without_stream(self._cluster):
+            self._extra.append(
+                Violation("I12", f"{source} has no stream to {target}, {_STREAMS_S:g} s after the last fault")
+            )
+
+    def _unrest(self, play: asyncio.Task[Any]) -> Violation:
+        if self._cluster.loop.time() - self._cluster.ledger.last_commit_at_s > _REST_S / 2 and not play.done():
+            last = "; ".join(self._loop.last_steps)
+            text = f"clients wait, and nothing was committed for {_REST_S / 2:g} s; the last steps were {last}"
+            return Violation("livelock", text)
+        return Violation("I4", f"not at rest {_REST_S:g} s after the last fault")
+
+    async def _stop(self) -> None:
+        """Every node drains, as at the end of any day: it hands its shards over, and does not run out of patience."""
+        nodes, loop = self._cluster.nodes, self._loop
+        asked_s: dict[str, float] = {}
+        for node in nodes:
+            node.stay_down()
+            if node.frozen:
+                node.kill("killed while frozen")
+        until_s = loop.time() + _STOP_S
+        while any(node.serves or node.draining for node in nodes) and loop.time() < until_s:
+            for node in nodes:
+                if node.serves:  # some have only just come up
+                    node.drain()
+                    asked_s[node.name] = loop.time()
+            await self._cluster.sleep(_LOOK_S)
+            self._check_patience([node.name for node in nodes if node.draining], asked_s)
+        for node in nodes:
+            if node.draining:
+                self._extra.append(Violation("I4", f"{node.name} did not stop within {_STOP_S:g} s"))
+
+    def _check_patience(self, draining: Sequence[str], asked_s: dict[str, float]) -> None:
+        drain_s: float = self._cluster.settings.get("drain_s", _STOP_S)
+        for name in draining:
+            if self._loop.time() - asked_s.get(name, math.inf) >= drain_s:
+                asked_s[name] = math.inf  # said once
+                self._extra.append(
+                    Violation("I4", f"{name} gave up on its turns and shards when it was drained in peace")
+                )
+
+
+def _mistake(error: BaseException) -> Violation:
+    """Clients and their checks are the user's code: a mistake in them is told like any, with the seed that shows it."""
+    return Violation("bug", f"clients: {text_of(error)}{stack_of(error, without=(__file__,))}")

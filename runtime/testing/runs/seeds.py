@@ -1,0 +1,88 @@
+"""`simulate(catalogue, clients, seeds=200).check()`: hostile runs of one's own deployment, in a test.
+
+catalogue, clients ──▶ Standing, a workload ──simulate_seed, once for each seed──▶ SeedBatch ──check──▶ the story
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from runtime.adapters import SystemClock
+from runtime.saga.catalogue import Catalogue
+from runtime.testing.determinism.sources import check_catalogue
+from runtime.testing.runs.batch import Batch
+from runtime.testing.runs.run import simulate_seed
+from runtime.testing.runs.story import story
+from runtime.testing.runs.workload import Play
+from runtime.testing.virtual.dice import Dice
+from runtime.testing.world.world import World
+
+__all__ = ["MakeClients", "SeedBatch", "Standing", "simulate"]
+
+MakeClients = Callable[[World, Dice], Play]
+"""Makes the clients of one run: a class that derives from Clients, as a rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A workload whose deployment is the same for every seed."""
+
+    catalogue: Catalogue
+    clients: MakeClients
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of every node, instead of those that a seed draws
+
+    def deploy(self, dice: Dice) -> Standing:
+        return self
+
+    def begin(self, world: World, dice: Dice) -> Play:
+        return self.clients(world, dice)
+
+
+@dataclass(slots=True)
+class SeedBatch(Batch):
+    """What many seeds gave together. `workload` is how the command line calls it; empty if it has no name there."""
+
+    workload: str = ""
+
+    def check(self) -> None:
+        """Raises AssertionError with the story of the first seed that broke a promise, and how to see it again."""
+        if self.failed:
+            told = "\n".join(story(self.failed[0], again=self._again(self.failed[0].seed)))
+            raise AssertionError(f"{self.failures} of {self.seeds} seeds broke {self.violations} promises\n{told}")
+
+    def _again(self, seed: int) -> str:
+        if self.workload:
+            return f"replay {seed} --workload {self.workload}"
+        return f"replay {seed} --workload ...; to name it, give simulate a function and a class that a module names"
+
+
+def simulate(
+    catalogue: Catalogue | Callable[[], Catalogue],
+    clients: MakeClients,
+    *,
+    seeds: int | Iterable[int] = 100,
+    settings: Mapping[str, Any] | None = None,
+    calm: bool = False,
+) -> SeedBatch:
+    """Run so many seeds from 0 on, or these ones; `calm` leaves all faults out. What it found, `check` says.
+
+    Give the function that makes the catalogue, rather than a catalogue, to be told the command that replays a seed.
+    Raises InvalidDefinition before the first seed when the catalogue's code uses what no replay could repeat.
+    """
+    made = catalogue if isinstance(catalogue, Catalogue) else catalogue()
+    check_catalogue(made)
+    workload = Standing(made, clients, settings or {})
+    name = "" if settings else _name_of(catalogue, clients)
+    batch = SeedBatch(SystemClock(), workload=f"{name} --calm" if name and calm else name)
+    for seed in range(seeds) if isinstance(seeds, int) else seeds:
+        batch.add(simulate_seed(seed, workload, calm=calm))
+    return batch
+
+
+def _name_of(catalogue: object, clients: object) -> str:
+    """As the command line takes it: MODULE:CLIENTS@MODULE:CATALOGUE."""
+    parts = [(getattr(one, "__module__", ""), getattr(one, "__qualname__", "")) for one in (clients, catalogue)]
+    named = all(module and name.isidentifier() for module, name in parts)
+    return "@".join(f"{module}:{name}" for module, name in parts) if named else ""

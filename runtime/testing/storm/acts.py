@@ -1,0 +1,307 @@
+"""What a storm does, one act at a time: to a random node, a lane between two, a clock, or the database.
+
+Storm ──act──▶ Acts ──▶ SimNode, SimNetwork, Database, SimClock
+                └──▶ database.later   what undoes it after a while
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from typing import Any
+
+from runtime.durable.region.kind_actor import Pause, Resume
+from runtime.failpoints import Failpoint
+from runtime.testing.rules.limits import draw_limits
+from runtime.testing.virtual.dice import Dice
+from runtime.testing.world.ambush import Ambush
+from runtime.testing.world.cluster import SimCluster
+from runtime.testing.world.node import SimNode
+
+__all__ = ["ACTS", "HAZARDS", "Acts"]
+
+_LEASE_POINTS = (Failpoint.RENEWAL_ASKED, Failpoint.RENEWED, Failpoint.VIEW_READ, Failpoint.TURN_BEGUN)
+
+
+class Acts:
+    """All that can be done; choices come from `dice`, which the storm renews for each act."""
+
+    def __init__(self, cluster: SimCluster, dice: Dice, lasts_s: float, pinned: Container[str] = ()) -> None:
+        """`pinned` names settings that are the workload's, and stay."""
+        self._cluster = cluster
+        self._pinned = pinned
+        self._dice = dice
+        self._storm_s = lasts_s  # how long all of it goes on
+        self._is_over = False
+
+    # --- nodes ---
+
+    def kill(self) -> None:
+        self._node().kill("killed", restart_s=self._dice.between(0.05, 4.0))
+
+    def kill_for_long(self) -> None:
+        """Until steps run into their timeouts, if the storm lasts so long."""
+        self._node().kill("killed for long", restart_s=self._dice.between(4.0, 60.0))
+
+    def kill_at_failpoint(self) -> None:
+        point = self._dice.choose(tuple(Failpoint))
+        self._cluster.ambushes.arm(Ambush(point, hits=1 + self._dice.below(12)))
+
+    def freeze_at_failpoint(self) -> None:
+        """As SIGSTOP does at a durable boundary: between a question to the store, say, and its answer."""
+        of_leases = self._dice.chance(0.4)  # where a node says how long it may go on, and hears how long that is
+        point = self._dice.choose(_LEASE_POINTS if of_leases else tuple(Failpoint))
+        lasts_s = self._dice.between(1.0, 2.0) if of_leases else self._lasts_s()  # about as long as a lease
+        self._cluster.ambushes.arm(Ambush(point, hits=1 + self._dice.below(12), freeze_s=lasts_s))
+
+    def power_off(self) -> None:
+        self._node().kill("powered off", dark=True, restart_s=self._dice.between(0.05, 4.0))
+
+    def kill_between_steps(self) -> None:
+        """In the midst of whatever it does, not only when nothing is going on."""
+        node, restart_s = self._node(), self._dice.between(0.05, 2.0)
+        self._at_step(lambda: node.kill("killed between steps", restart_s=restart_s))
+
+    def freeze(self) -> None:
+        """As SIGSTOP does, and in the midst of things too."""
+        node, lasts_s = self._node(), self._lasts_s()
+
+        def now() -> None:
+            node.freeze()
+            self._cluster.database.later(lasts_s, node.thaw)
+
+        self._at_step(now)
+
+    def drain(self) -> None:
+        self._node().drain()
+
+    def twin(self) -> None:
+        """A second process of one name, as by an orchestrator that takes the first for dead, though it is not."""
+        node = self._node()
+        self._cluster.fault("two of one name", node.name)
+        twin = self._cluster.twin(node)
+        twin.start()
+        self._cluster.database.later(self._lasts_s() + 2.0, twin.retire)
+
+    def roll_out(self) -> None:
+        """One node after the other is drained, and comes back with other limits; of another version if there is one.
+
+        Some roll-outs stop half way: then nodes of both versions go on side by side.
+        """
+        cluster = self._cluster
+        cluster.fault("rolled out")
+        limits = {name: value for name, value in draw_limits(self._dice).items() if name not in self._pinned}
+        stays = 0.0
+        if cluster.has_versions:
+            cluster.version = 1 - cluster.version
+            stays = self._dice.choose((0.0, 0.5))
+            cluster.fault("version rolled out in part" if stays else "version rolled out", str(cluster.version))
+        for number, node in enumerate(cluster.nodes):
+            version = node.version if stays and self._dice.chance(stays) else cluster.version
+            cluster.database.later(number * 1.5, self._replace, node, limits, version)
+
+    def _replace(self, node: SimNode, limits: dict[str, Any], version: int) -> None:
+        if not self._is_over:
+            node.limits, node.version = limits, version
+            node.drain()
+
+    def pause(self) -> None:
+        """An operator stops one kind of a node from taking mail, and lets it go on after a while."""
+        node = self._node()
+        running = node.node
+        if node.serves and running is not None:
+            kind = self._dice.choose(sorted(running.roots))
+            self._cluster.fault("kind paused", f"{node.name} {kind}")
+            running.roots[kind].try_tell(Pause())
+            self._cluster.database.later(self._lasts_s(), running.roots[kind].try_tell, Resume())
+
+    # --- the network ---
+
+    def tear(self) -> None:
+        streams = self._cluster.network.streams
+        if streams:
+            source, target = self._dice.choose(streams)
+            self._cluster.fault("stream torn", f"{source} {target}")
+            self._cluster.network.tear(source, target)
+
+    def cut_one_way(self) -> None:
+        source, target = self._pair()
+        self._cluster.fault("cut one way", f"{source} {target}")
+        self._cluster.network.hold((source, target))
+        self._rejoin_later(source, target)
+
+    def cut(self) -> None:
+        source, target = self._pair()
+        self._cluster.fault("cut", f"{source} {target}")
+        for lane in ((source, target), (target, source)):
+            self._cluster.network.hold(lane)
+        self._rejoin_later(source, target)
+
+    def _rejoin_later(self, source: str, target: str) -> None:
+        """What was kept arrives after all, or the streams turn out to be broken."""
+        network = self._cluster.network
+        breaks = self._dice.chance(0.5)  # by the dice of this act, not of the one that it ends in
+
+        def rejoin() -> None:
+            if breaks:
+                network.tear(source, target)
+            network.release((source, target))
+            network.release((target, source))
+
+        self._cluster.database.later(self._lasts_s(), rejoin)
+
+    def clog(self) -> None:
+        lane = self._pair()
+        self._cluster.fault("clogged", " ".join(lane))
+        self._cluster.network.slow(lane, self._dice.between(20.0, 500.0))
+        self._cluster.database.later(self._lasts_s(), self._cluster.network.slow, lane, 1.0)
+
+    def deafen(self) -> None:
+        """Its machine takes connections, and the process never answers."""
+        node = self._node()
+        self._cluster.fault("deaf", node.name)
+        self._cluster.network.deafen(node.address)
+        for other in self._cluster.nodes:
+            self._cluster.network.tear(node.address, other.address)
+        self._cluster.database.later(self._lasts_s(), self._cluster.network.undeafen, node.address)
+
+    # --- clocks ---
+
+    def jump_clock(self) -> None:
+        node = self._node()
+        if node.clock is not None:
+            self._cluster.fault("clock jumps", node.name)
+            node.clock.jump(self._dice.choose((-86_400.0, -40.0, -5.0, 5.0, 40.0, 3_600.0, 86_400.0)))
+
+    def drift_clock(self) -> None:
+        node = self._node()
+        if node.clock is not None:
+            self._cluster.fault("clock drifts", node.name)
+            self._cluster.ledger.clocks_wrong_s += 0.02 * self._storm_s
+            node.clock.drift(self._dice.between(0.98, 1.02))
+
+    # --- the database ---
+
+    def cut_from_store(self) -> None:
+        node = self._node()
+        store = node.store
+        if store is not None:
+            self._cluster.fault("cut from the store", node.name)
+            store.cut = True
+            self._cluster.database.later(self._lasts_s(), setattr, store, "cut", False)
+
+    def stop_database(self) -> None:
+        self._cluster.fault("database down")
+        self._stop_database(self._lasts_s())
+
+    def _stop_database(self, lasts_s: float) -> None:
+        for node in self._cluster.nodes:
+            if node.store is not None:
+                node.store.cut = True
+                self._cluster.database.later(lasts_s, setattr, node.store, "cut", False)
+
+    def jump_database_clock(self) -> None:
+        """Leases look as if they had run out, though their holders live; or they last longer than anybody meant."""
+        self._cluster.fault("clock of the store jumps")
+        clock = self._cluster.database.clock
+        self._cluster.database.clock_has_jumped = True
+        by_s = self._dice.choose((-3.0, 3.0, 40.0)) - clock.wrong_by_s
+        self._cluster.ledger.clocks_wrong_s += abs(by_s)  # by its time go those that start from now on
+        clock.jump(by_s)
+
+    def lock_database(self) -> None:
+        """A frozen session holds the lock: whoever wants to write waits, and gives up."""
+        self._cluster.fault("store locked")
+        self._cluster.database.lock(self._lasts_s())
+
+    def fail_over(self) -> None:
+        """A standby takes over from the database, sometimes after a while, and had not got the newest commits yet.
+
+        Shards move just before, which may be lost, and just after, so that two nodes believe in the same one; and what
+        was pushed in the history that is lost may arrive in the one that goes on.
+        """
+        cluster, dice = self._cluster, self._dice
+        if not cluster.database.keep():
+            return  # a standby is about to take over already
+        moves = dice.choose((0, 4, 16))
+        for _ in range(moves):
+            self.seize()
+        for _ in range(dice.choose((0, 2, 6))):
+            self.cut_one_way()
+        lost_s = dice.choose((0.02, 0.2, 1.0, 3.0)) * dice.between(0.5, 1.0)
+        down_s = dice.choose((0.0, self._lasts_s()))
+        cluster.database.later(lost_s, self._take_over, down_s, moves, dice.named("take over"))
+
+    def _take_over(self, down_s: float, moves: int, dice: Dice) -> None:
+        if not self._is_over:
+            self._cluster.fault("failed over")
+            self._cluster.database.fail_over()
+            self._stop_database(down_s)
+            for _ in range(moves):
+                self._seize(dice)
+
+    def seize(self) -> None:
+        """Two owners: a shard is given to another member, and the table is all that the former one hears of it."""
+        self._seize(self._dice)
+
+    def _seize(self, dice: Dice) -> None:
+        rows = self._cluster.database.rows
+        view = self._cluster.database.act(rows.cluster())
+        moves = [
+            (row, node.name)
+            for row in view.shards
+            for node in view.nodes
+            if row.owner and node.name != row.owner and row.kind in node.kinds
+        ]
+        if moves:
+            row, owner = dice.choose(moves)
+            self._cluster.fault("shard seized", f"{row.kind} {row.shard} {row.owner} {owner}")
+            self._cluster.database.act(rows.assign(row.kind, row.shard, owner=owner, expected_epoch=row.epoch))
+
+    # --- choices ---
+
+    def _node(self) -> SimNode:
+        return self._dice.choose(self._cluster.nodes)
+
+    def _pair(self) -> tuple[str, str]:
+        source = self._dice.below(len(self._cluster.nodes))
+        step = 1 + self._dice.below(max(1, len(self._cluster.nodes) - 1))
+        target = (source + step) % len(self._cluster.nodes)
+        return self._cluster.nodes[source].address, self._cluster.nodes[target].address
+
+    def _lasts_s(self) -> float:
+        return self._dice.choose((0.05, 0.5, 2.0, 6.0)) * self._dice.between(0.5, 1.0)
+
+    def _at_step(self, act: Callable[[], object]) -> None:
+        loop = self._cluster.loop
+        loop.at_step(loop.steps + self._dice.below(400), lambda: None if self._is_over else act())
+
+
+ACTS: dict[str, Callable[[Acts], None]] = {
+    "kill": Acts.kill,
+    "kill for long": Acts.kill_for_long,
+    "kill at failpoint": Acts.kill_at_failpoint,
+    "freeze at failpoint": Acts.freeze_at_failpoint,
+    "power off": Acts.power_off,
+    "kill between steps": Acts.kill_between_steps,
+    "freeze": Acts.freeze,
+    "drain": Acts.drain,
+    "tear": Acts.tear,
+    "cut one way": Acts.cut_one_way,
+    "cut": Acts.cut,
+    "clog": Acts.clog,
+    "deafen": Acts.deafen,
+    "jump clock": Acts.jump_clock,
+    "drift clock": Acts.drift_clock,
+    "cut from store": Acts.cut_from_store,
+    "stop database": Acts.stop_database,
+    "jump database clock": Acts.jump_database_clock,
+    "lock database": Acts.lock_database,
+    "pause": Acts.pause,
+    "roll out": Acts.roll_out,
+    "seize": Acts.seize,
+    "twin": Acts.twin,
+}
+"""By name; each run draws from these."""
+
+HAZARDS: dict[str, Callable[[Acts], None]] = {"fail over": Acts.fail_over}
+"""By name: what breaks promises that the product makes of a store that keeps its own. Only workloads ask for these."""

@@ -1,0 +1,56 @@
+"""What one run begins with: its nodes, their settings, the order of callbacks, and the plan of what goes wrong.
+
+draw_scene(dice, services) ──▶ Scene ──▶ run
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from runtime.testing.rules.limits import SmallLimits, draw_limits, draw_small
+from runtime.testing.storm.storm import Plan, draw_plan
+from runtime.testing.virtual.dice import Dice
+from runtime.testing.virtual.order import Order
+from runtime.testing.world.ambush import Ambush
+from runtime.testing.world.node import NodeSpec
+
+__all__ = ["Scene", "draw_scene"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    order: Order
+    nodes: tuple[NodeSpec, ...]
+    plan: Plan
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of every node
+    ambush: Ambush | None = None  # laid before the first step
+    restart_s: float = 0.5  # after which a node that died at a failpoint is started again
+    failures_max: int = 50  # of turns in a row, after which a kind is slowed to probes
+    small: SmallLimits = field(default_factory=SmallLimits)  # of what no setting sets
+
+
+def draw_scene(dice: Dice, services: Sequence[str], *, calm: bool = False, order: Order | None = None) -> Scene:
+    """The scene of a seed. A calm one has no faults at all."""
+    chosen = dice.choose((Order.PLAIN, Order.ANY, Order.PROCESSES, Order.PRIORITIES, Order.STARVED))
+    return Scene(
+        order=order or chosen,
+        nodes=_layout(dice.named("layout"), services),
+        plan=draw_plan(dice.named("plan"), calm=calm),
+        settings=_settings(dice.named("settings")),
+        restart_s=dice.choose((0.5, 0.05, 3.0)),  # a lease later, before that is missed, or long after
+        failures_max=dice.choose((50, 50, 50, 3)),
+        small=draw_small(dice.named("small limits")),
+    )
+
+
+def _layout(dice: Dice, services: Sequence[str]) -> tuple[NodeSpec, ...]:
+    """Some nodes for all services, or a node for each, or both."""
+    apart = tuple(NodeSpec(service, (service,)) for service in services)
+    full = tuple(NodeSpec(f"all-{number}") for number in range(1 + dice.below(3)))
+    return dice.choose((full, apart, (*apart, full[0])))
+
+
+def _settings(dice: Dice) -> dict[str, Any]:
+    return {"store": "memory:", "shards_per_kind": dice.choose((1, 2, 4)), "drain_s": 3.0, **draw_limits(dice)}

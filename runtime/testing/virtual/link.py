@@ -1,0 +1,135 @@
+"""One stream between two nodes of a simulation: two wires, one each way, and an end at each side.
+
+    SimLink.send ──▶ Wire ──frames, whole and in order, or the stream breaks──▶ SimLink.receive
+
+Who writes waits while the wire is full. A broken stream refuses its writer before its reader sees that it broke.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+from runtime.errors import LinkLost
+from runtime.testing.virtual.loop import check_alive
+
+if TYPE_CHECKING:
+    from runtime.testing.virtual.wires import SimNetwork
+
+__all__ = ["Lane", "SimLink", "Wire"]
+
+Lane = tuple[str, str]
+"""(source, target), by address."""
+
+
+class Wire:
+    """One direction of a stream."""
+
+    def __init__(self, network: SimNetwork, lane: Lane) -> None:
+        self.lane = lane
+        self._network = network
+        self._flying: deque[bytes | None] = deque()  # None: the end
+        self._landed: deque[bytes | None] = deque()
+        self._bytes = 0  # sent, and not yet read
+        self._last_s = 0.0  # when the latest frame lands
+        self._waiters: deque[asyncio.Future[None]] = deque()  # one reader and one writer at the most
+        self._ended = False
+        self._error: LinkLost | None = None
+        self._refusal: LinkLost | None = None  # for the writer alone
+
+    async def put(self, frame: bytes) -> None:
+        check_alive()
+        self._check()
+        self._bytes += len(frame)
+        self._send(frame)
+        while self._bytes > self._network.wire_bytes_max:
+            await self._wait()
+            self._check()
+
+    async def get(self) -> bytes | None:
+        while self._error is None and (not self._landed or self._network.is_held(self.lane)):
+            await self._wait()
+        if self._error is not None:
+            raise self._error
+        frame = self._landed[0]
+        if frame is not None:
+            self._landed.popleft()
+            self._bytes -= len(frame)
+            self.wake()
+        return frame
+
+    def end(self) -> None:
+        """By its writer: what was sent still arrives, and then the end."""
+        check_alive()
+        if not self._ended:
+            self._ended = True
+            self._send(None)
+
+    def fail(self, error: LinkLost) -> None:
+        """For both ends, at once."""
+        self._error = self._error or error
+        self.wake()
+
+    def refuse(self, error: LinkLost) -> None:
+        """For its writer; what was sent may still arrive."""
+        self._refusal = self._refusal or error
+        self.wake()
+
+    def wake(self) -> None:
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _send(self, frame: bytes | None) -> None:
+        self._flying.append(frame)
+        self._last_s = max(self._last_s, self._network.arrival_s(self.lane, frame or b""))
+        self._network.later(self._last_s - self._network.loop.time(), self._land)
+
+    def _land(self) -> None:
+        """Whichever timer this is: the first that was sent is the first to arrive."""
+        self._landed.append(self._flying.popleft())
+        self.wake()
+
+    def _check(self) -> None:
+        error = self._error or self._refusal
+        if error is not None:
+            raise error
+        if self._ended:
+            raise LinkLost("the link was closed on this side")
+
+    async def _wait(self) -> None:
+        waiter: asyncio.Future[None] = self._network.loop.create_future()
+        self._waiters.append(waiter)
+        await waiter
+
+
+class SimLink:
+    """One end of a stream."""
+
+    def __init__(self, network: SimNetwork, local: str, remote: str, *, incoming: Wire, outgoing: Wire) -> None:
+        self._network = network
+        self._closed = False
+        self.local = local
+        self.remote = remote
+        self.incoming = incoming
+        self.outgoing = outgoing
+
+    async def send(self, frame: bytes) -> None:
+        await self.outgoing.put(frame)
+
+    async def receive(self) -> bytes | None:
+        return await self.incoming.get()
+
+    async def close(self) -> None:
+        """What was sent still arrives; what comes from the other side does not, and its next send fails."""
+        if not self._closed:
+            self._closed = True
+            self._network.forget(self)
+            self.outgoing.end()
+            self.incoming.fail(LinkLost(f"the link between {self.local} and {self.remote} was closed"))
+
+    def fail(self, error: LinkLost) -> None:
+        self.incoming.fail(error)
+        self.outgoing.fail(error)

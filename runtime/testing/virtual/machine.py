@@ -1,0 +1,162 @@
+"""The ports of one simulated process: its own clock, identity, randomness and tasks, all drawn from the seed.
+
+A process that is killed takes its tasks and timers with it, since the loop runs nothing of a dead process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from contextvars import Context
+from typing import Any
+
+from runtime.failpoints import no_failpoint
+from runtime.ports import Cancellable, OnFailpoint, Ports, Report
+from runtime.testing.virtual.dice import Dice
+from runtime.testing.virtual.loop import Process, SimLoop
+
+__all__ = ["EPOCH_S", "SimClock", "SimTasks", "SteadySimClock", "machine_ports"]
+
+EPOCH_S = 1_700_000_000.0
+_TASKS_MAX = 100
+
+
+class SimClock:
+    """A clock that may be wrong: `jump` moves the wall clock, `drift` lets both clocks run fast or slow."""
+
+    def __init__(self, loop: SimLoop, process: Process | None = None) -> None:
+        self._loop = loop
+        self._process = process
+        self._rate = 1.0
+        self._turned_at_s = loop.time()  # of the loop, when the rate was last set
+        self._shown_s = loop.time()  # by this clock, then
+        self._offset_s = EPOCH_S
+
+    def now_s(self) -> float:
+        return self.monotonic_s() + self._offset_s
+
+    def monotonic_s(self) -> float:
+        return self._shown_s + (self._loop.time() - self._turned_at_s) * self._rate
+
+    async def sleep(self, delay_s: float) -> None:
+        done: asyncio.Future[None] = self._loop.create_future()
+        timer = self.call_later(delay_s, _finish, done)
+        try:
+            await done
+        finally:
+            timer.cancel()
+
+    def call_later(self, delay_s: float, callback: Callable[..., object], *arguments: object) -> Cancellable:
+        context = None if self._process is None else self._process.context
+        return self._loop.call_later(max(0.0, delay_s) / self._rate, callback, *arguments, context=context)
+
+    def jump(self, by_s: float) -> None:
+        """Set the wall clock forward or back."""
+        self._offset_s += by_s
+
+    def drift(self, rate: float) -> None:
+        """From now on a second of this clock takes 1/rate seconds."""
+        self._shown_s, self._turned_at_s = self.monotonic_s(), self._loop.time()
+        self._rate = rate
+
+    @property
+    def wrong_by_s(self) -> float:
+        """How far the wall clock is ahead of the true one."""
+        return self.now_s() - self._loop.time() - EPOCH_S
+
+
+class SteadySimClock(SimClock):
+    """A process's: it is anchored at the start, as the product's is. `jump` moves the clock of its machine alone."""
+
+    def __init__(self, loop: SimLoop, process: Process | None = None) -> None:
+        super().__init__(loop, process)
+        self._machine_s = self._offset_s
+
+    def begin_wrong(self, by_s: float) -> None:
+        """The machine's clock is off as the process reads it, so both are."""
+        self._offset_s += by_s
+        self._machine_s = self._offset_s
+
+    def off_s(self) -> float:
+        return self._machine_s - self._offset_s
+
+    def set_right(self, by_s: float) -> None:
+        self._offset_s += by_s
+
+    def jump(self, by_s: float) -> None:
+        self._machine_s += by_s
+
+    def heal(self) -> None:
+        """Both are right again, and the rate."""
+        self.drift(1.0)
+        self._offset_s -= self.wrong_by_s
+        self._machine_s = self._offset_s
+
+
+class SimTasks:
+    """Tasks of one process, or of the world outside. Keeps each referenced until it ends, the dead ones for good.
+
+    Those that have ended are let go of now and then: a callback of each would be a step of every run.
+    """
+
+    def __init__(self, loop: SimLoop, process: Process | None = None) -> None:
+        self._loop = loop
+        self._process = process
+        self._running: list[asyncio.Task[Any]] = []
+        self._look_at = _TASKS_MAX
+
+    def start(self, coroutine: Coroutine[Any, Any, Any], *, name: str) -> asyncio.Task[Any]:
+        context = None if self._process is None else self._process.context
+        task = self._loop.create_task(coroutine, name=name, context=context)
+        self._running.append(task)
+        if len(self._running) >= self._look_at:
+            self._running = [one for one in self._running if not one.done()]
+            self._look_at = len(self._running) + _TASKS_MAX
+        return task
+
+    def call_soon(self, callback: Callable[..., object], *arguments: object) -> Cancellable:
+        context = None if self._process is None else self._process.context
+        return self._loop.call_soon(callback, *arguments, context=context)
+
+    def bury(self) -> None:
+        """Close what the process, which is dead, was in the midst of, and have the loop forget it.
+
+        Some of it runs to its `finally`; what has an effect outside raises Killed there, and comes to nothing.
+        """
+        while self._running:  # closing one may begin another: an actor that is restarted, say
+            running, self._running = self._running, []
+            for task in running:
+                if not task.done():
+                    self._close(task)
+
+    def _close(self, task: asyncio.Task[Any]) -> None:
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio has no other word for "meant so"
+        asyncio.tasks._unregister_task(task)
+        with suppress(BaseException):
+            self._context().run(task.get_coro().close)
+
+    def _context(self) -> Context:
+        return Context() if self._process is None else self._process.context
+
+    def new_future(self) -> asyncio.Future[Any]:
+        return self._loop.create_future()
+
+
+def machine_ports(
+    loop: SimLoop, process: Process | None, dice: Dice, report: Report, failpoint: OnFailpoint = no_failpoint
+) -> Ports:
+    """Ports for one process; for the world outside without one."""
+    return Ports(
+        clock=SimClock(loop) if process is None else SteadySimClock(loop, process),
+        ids=dice.untaped("ids"),
+        randomness=dice.named("randomness"),
+        tasks=SimTasks(loop, process),
+        report=report,
+        failpoint=failpoint,
+    )
+
+
+def _finish(done: asyncio.Future[None]) -> None:
+    if not done.done():
+        done.set_result(None)

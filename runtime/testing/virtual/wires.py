@@ -1,0 +1,221 @@
+"""Links between nodes of one process: slow, torn, cut, held in one direction, clogged, or answered by nobody.
+
+    a's transport ──dial──▶ SimNetwork ──accept──▶ b            two wires, one each way
+    storm, a test ──hold, tear, cut, deafen, lose──▶ SimNetwork  by direction: who sends, and to whom
+
+What travels is bytes, and a stream behaves like one over TCP: frames arrive whole and in order, or the stream breaks; a
+sender waits while its wire is full; what is held may still arrive after a long time. Nothing tells a side that the
+other is gone but a broken stream, and that may take its time, or never come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextvars import Context
+
+from runtime.errors import AddressInUse, LinkLost, PortClosed
+from runtime.ports import Accept, Link, Tasks
+from runtime.testing.virtual.dice import Dice
+from runtime.testing.virtual.link import Lane, SimLink, Wire
+from runtime.testing.virtual.loop import check_alive
+
+__all__ = ["SimListener", "SimNetwork", "SimTransport"]
+
+_WIRE_BYTES_MAX = 64 * 1024
+_NOTICE_S = 0.3  # the longest it takes one side to see that its stream broke
+
+
+class SimNetwork:
+    """All machines of a run, on a loop whose time jumps. An address is any text."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        dice: Dice,
+        carried: Callable[[str, str, bytes], object],
+        *,
+        wire_bytes_max: int = _WIRE_BYTES_MAX,
+    ) -> None:
+        self.loop = loop
+        self.delay_s = (0.0002, 0.002)  # of a frame, from and to
+        self.notice_s = _NOTICE_S  # the longest it takes the reader of a torn stream to see that it broke
+        self.wire_bytes_max = wire_bytes_max  # under way in one direction; beyond, the sender waits
+        self._carried = carried  # told of every frame: source, target, bytes
+        self._dice = dice
+        self._listeners: dict[str, SimListener] = {}
+        self._links: dict[SimLink, None] = {}  # dialling ends
+        self._held: dict[Lane, None] = {}
+        self._cut: dict[Lane, None] = {}
+        self._slow: dict[Lane, float] = {}  # delays are so many times longer
+        self._dark: dict[str, None] = {}  # addresses that answer nothing at all
+        self._deaf: dict[str, None] = {}  # addresses where a connection is made and nobody reads
+
+    # --- for nodes ---
+
+    def transport(self, address: str) -> SimTransport:
+        return SimTransport(self, address)
+
+    def listen(self, address: str, accept: Accept, tasks: Tasks) -> SimListener:
+        """Raises AddressInUse."""
+        if address in self._listeners:
+            raise AddressInUse(f"{address} is taken")
+        self._dark.pop(address, None)
+        listener = self._listeners[address] = SimListener(self, address, accept, tasks)
+        return listener
+
+    def connect(self, source: str, target: str) -> SimLink:
+        out, back = Wire(self, (source, target)), Wire(self, (target, source))
+        link = SimLink(self, source, target, incoming=back, outgoing=out)
+        listener = self._listeners.get(target)
+        if target in self._dark:
+            return link
+        if listener is None:
+            self.later(0.0, link.fail, PortClosed(f"nobody listens on {target}"))
+            return link
+        if (source, target) in self._cut:
+            self.later(0.0, link.fail, LinkLost(f"{target} cannot be reached from {source}"))
+            return link
+        self._links[link] = None
+        if target not in self._deaf:
+            listener.serve(SimLink(self, target, source, incoming=out, outgoing=back))
+        return link
+
+    # --- for the storm, and for tests ---
+
+    def hold(self, lane: Lane) -> None:
+        """Let nothing through in this direction; nobody is told."""
+        self._held[lane] = None
+
+    def release(self, lane: Lane) -> None:
+        """Undo `hold`: what was kept arrives."""
+        self._held.pop(lane, None)
+        for link in list(self._links):
+            for wire in (link.incoming, link.outgoing):
+                if wire.lane == lane:
+                    wire.wake()
+
+    def cut(self, a: str, b: str) -> None:
+        """Break the streams between two addresses, frames under way included; dialling fails until they are joined."""
+        self._cut[a, b] = self._cut[b, a] = None
+        self._break_between(a, b, _NOTICE_S)
+
+    def join(self, a: str, b: str) -> None:
+        """Undo `cut`."""
+        self._cut.pop((a, b), None)
+        self._cut.pop((b, a), None)
+
+    def slow(self, lane: Lane, times: float) -> None:
+        """Make delays in this direction longer; 1 undoes it."""
+        self._slow[lane] = times
+
+    def deafen(self, address: str) -> None:
+        """Streams to this address are accepted by its machine, and nobody takes them up."""
+        self._deaf[address] = None
+
+    def undeafen(self, address: str) -> None:
+        """Undo `deafen`, for streams that are dialled from now on."""
+        self._deaf.pop(address, None)
+
+    def heal(self) -> None:
+        """Undo all of the above."""
+        self._deaf.clear()
+        self._slow.clear()
+        self._cut.clear()
+        for lane in list(self._held):
+            self.release(lane)
+
+    def tear(self, a: str, b: str) -> None:
+        """Break the streams between two addresses; each side sees it in its own time, and reads on until then."""
+        self._break_between(a, b, self.notice_s)
+
+    def lose(self, address: str, *, dark: bool) -> None:
+        """The process there is gone. Its kernel ends its streams, but not if the whole machine is `dark`."""
+        self._listeners.pop(address, None)
+        if dark:
+            self._dark[address] = None
+        for link in [link for link in self._links if address in (link.local, link.remote)]:
+            self._links.pop(link, None)
+            if not dark:
+                self._break(link, _NOTICE_S)
+
+    @property
+    def streams(self) -> list[Lane]:
+        """(dialler, listener) of every open stream, oldest first."""
+        return [(link.local, link.remote) for link in self._links]
+
+    # --- for its parts ---
+
+    def is_held(self, lane: Lane) -> bool:
+        return lane in self._held
+
+    def arrival_s(self, lane: Lane, frame: bytes) -> float:
+        """When a frame that is sent now arrives."""
+        self._carried(lane[0], lane[1], frame)
+        low, high = self.delay_s
+        return self.loop.time() + self._dice.between(low, high) * self._slow.get(lane, 1.0)
+
+    def later(self, delay_s: float, callback: Callable[..., object], *arguments: object) -> None:
+        """Do something that depends on no process."""
+        self.loop.call_later(delay_s, callback, *arguments, context=Context())
+
+    def forget(self, link: SimLink) -> None:
+        self._links.pop(link, None)
+
+    def unlisten(self, address: str) -> None:
+        self._listeners.pop(address, None)
+
+    def _break_between(self, a: str, b: str, notice_s: float) -> None:
+        for link in [link for link in self._links if {link.local, link.remote} == {a, b}]:
+            self._links.pop(link, None)
+            self._break(link, notice_s)
+
+    def _break(self, link: SimLink, notice_s: float) -> None:
+        """Who writes learns of it soon. What is under way may still be read, until the reader has noticed too."""
+        error = LinkLost(f"the stream between {link.local} and {link.remote} broke")
+        for wire in (link.incoming, link.outgoing):
+            self.later(self._dice.between(0.0, _NOTICE_S), wire.refuse, error)
+            self.later(self._dice.between(0.0, notice_s), wire.fail, error)
+
+
+class SimTransport:
+    """The transport port of one node."""
+
+    def __init__(self, network: SimNetwork, address: str) -> None:
+        self._network = network
+        self._address = address
+
+    async def dial(self, address: str) -> Link:
+        check_alive()
+        return self._network.connect(self._address, address)
+
+    async def close(self) -> None:
+        """Links are closed by those who dialled them."""
+
+
+class SimListener:
+    """Where one node is dialled."""
+
+    def __init__(self, network: SimNetwork, address: str, accept: Accept, tasks: Tasks) -> None:
+        self._network = network
+        self._accept = accept
+        self._tasks = tasks
+        self._links: dict[SimLink, None] = {}
+        self.address = address
+
+    async def close(self, grace_s: float) -> None:
+        """End all streams now."""
+        self._network.unlisten(self.address)
+        for link in list(self._links):
+            await link.close()
+
+    def serve(self, link: SimLink) -> None:
+        self._links[link] = None
+        self._tasks.start(self._serve(link), name=f"link from {link.remote}")
+
+    async def _serve(self, link: SimLink) -> None:
+        try:
+            await self._accept(link)
+        finally:
+            self._links.pop(link, None)
+            await link.close()

@@ -1,0 +1,108 @@
+"""The one database of a simulated cluster: a memory store that all nodes share, and everything that it was told.
+
+FaultyStore (one for each life of a node) ──▶ Database ──▶ MemoryStore
+                                                 └──▶ Ledger
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from contextvars import Context
+from typing import Any, TypeVar
+
+from runtime.durable.kind import Limits
+from runtime.ports import Ports
+from runtime.store.memory import MemoryStore
+from runtime.store.records import Transition, Verdict
+from runtime.testing.rules.ledger import Ledger
+from runtime.testing.rules.purge_rule import old_before_s
+from runtime.testing.rules.saved_tables import Kept
+from runtime.testing.virtual.loop import SimLoop
+from runtime.testing.virtual.machine import EPOCH_S, SimClock
+
+__all__ = ["Database"]
+
+_T = TypeVar("_T")
+
+
+class Database:
+    """Acts at once and as a whole; delays and faults are those of the way to it. It belongs to no process."""
+
+    def __init__(self, loop: SimLoop, ports: Ports, ledger: Ledger, wrote: Callable[[str, int, str], object]) -> None:
+        assert isinstance(ports.clock, SimClock)
+        self.clock = ports.clock  # by which leases run out
+        self.rows = MemoryStore(ports)
+        self.ledger = ledger
+        self._loop = loop
+        self.clock_has_jumped = False  # once: leases are no measure from then on
+        self.retention_s = Limits().retention_s  # of all nodes
+        self.reigns = 0  # how often a standby has taken over
+        self._standby: tuple[Kept, Kept] | None = None
+        self._locked_until_s = 0.0
+        self._wrote = wrote  # told of each commit: who, of how many, the verdicts
+
+    def commit(self, who: str, batch: Sequence[Transition]) -> list[Verdict]:
+        verdicts = self.act(self.rows.commit(batch))
+        self._wrote(who, len(batch), " ".join(verdicts))
+        self.ledger.true_s = self._loop.time() + EPOCH_S
+        self.ledger.wrote(batch, verdicts)
+        self.ledger.last_commit_at_s = self._loop.time()
+        return verdicts
+
+    def purge(self, *, handled_before_s: float, limit: int, after: bytes) -> Coroutine[Any, Any, tuple[int, bytes]]:
+        """Forget old conversations, and hold against the ledger what was forgotten."""
+
+        async def purged() -> tuple[int, bytes]:
+            before = self.rows.conversations
+            done = await self.rows.purge(handled_before_s=handled_before_s, limit=limit, after=after)
+            true_s = self._loop.time() + EPOCH_S
+            self.ledger.forgets_before_s = old_before_s(true_s, self.retention_s, self.ledger.clocks_wrong_s)
+            self.ledger.forgot(before - self.rows.conversations)
+            return done
+
+        return purged()
+
+    def lock(self, lasts_s: float) -> None:
+        """Somebody holds the lock that writers need."""
+        self._locked_until_s = max(self._locked_until_s, self._loop.time() + lasts_s)
+
+    def unlock(self) -> None:
+        self._locked_until_s = 0.0
+
+    def heal(self) -> None:
+        """Nobody holds the lock, and the clock is right."""
+        self.unlock()
+        self.clock.jump(-self.clock.wrong_by_s)
+
+    @property
+    def is_locked(self) -> bool:
+        return self._loop.time() < self._locked_until_s
+
+    def keep(self) -> bool:
+        """A standby has everything until now, and nothing that comes from here on. False: another one stands by."""
+        if self._standby is not None:
+            return False
+        self._standby = Kept(self.rows), self.ledger.keep()
+        return True
+
+    def fail_over(self) -> None:
+        """The standby takes over: what was written since is lost, though it was confirmed. All connections break."""
+        if self._standby is not None:
+            rows, known = self._standby
+            self._standby = None
+            self.reigns += 1
+            rows.turn_back()
+            self.ledger.turn_back(known)
+
+    def act(self, call: Coroutine[Any, Any, _T]) -> _T:
+        """Run a call of the memory store, which never suspends, to its end."""
+        try:
+            call.send(None)
+        except StopIteration as end:
+            answer: _T = end.value
+            return answer
+        raise AssertionError("the memory store never waits")
+
+    def later(self, delay_s: float, callback: Callable[..., object], *arguments: object) -> None:
+        """Do something in the database's own time, whoever asked for it lives or not."""
+        self._loop.call_later(delay_s, callback, *arguments, context=Context())

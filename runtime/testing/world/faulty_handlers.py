@@ -1,0 +1,115 @@
+"""Services whose handlers sometimes raise before or after they have decided, and are right when they run again.
+
+The catalogue as a node gets it ──▶ FaultyCatalogue ──▶ FaultyBehaviour ──▶ the service's own behaviour
+
+What is raised stands for a bug or a dependency that fails for a while. It never lasts until a message is parked, unless
+a workload poisons it. Sagas are left alone, since their interpreter cannot fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from google.protobuf.message import Message
+
+from runtime.durable.behaviour import Behaviour, Decision, Delivery, RetryPolicy, Versioned
+from runtime.saga.catalogue import Catalogue
+from runtime.store.records import Subscription
+from runtime.testing.virtual.dice import Dice
+
+__all__ = ["FaultyCatalogue", "PlannedFailure"]
+
+IsPoisoned = Callable[[str, str, str], bool]
+"""Of a kind, a key and the type of a message."""
+
+_RUNS_KEPT = 4  # the last so many runs that a message has never fail by plan
+
+
+class PlannedFailure(Exception):
+    """Raised in place of a handler's result."""
+
+
+class FaultyCatalogue(Catalogue):
+    """Another catalogue, seen through handlers that fail with a `chance` that may change during the run.
+
+    Those fail each time that are given a message `is_poisoned` says yes to, by kind, key and type.
+    """
+
+    def __init__(
+        self,
+        inner: Catalogue,
+        dice: Dice,
+        chance: Callable[[], float],
+        happened: Callable[[str], Any],
+        is_poisoned: IsPoisoned,
+    ) -> None:
+        self.contracts = inner.contracts
+        self.choreographies = inner.choreographies
+        self._inner = inner
+        self._plan = (dice, chance, happened, is_poisoned)
+
+    @property
+    def service_names(self) -> tuple[str, ...]:
+        return self._inner.service_names
+
+    @property
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        return self._inner.subscriptions
+
+    def behaviours_of(self, service_names: Iterable[str]) -> tuple[Behaviour, ...]:
+        return tuple(_faulty(one, *self._plan) for one in self._inner.behaviours_of(service_names))
+
+
+class _FaultyBehaviour:
+    def __init__(
+        self,
+        inner: Behaviour,
+        dice: Dice,
+        chance: Callable[[], float],
+        happened: Callable[[str], Any],
+        is_poisoned: IsPoisoned,
+    ) -> None:
+        self.kind = inner.kind
+        self.state_type = inner.state_type
+        self.process = inner.process
+        self.retries: RetryPolicy = inner.retries
+        self.subscriptions = inner.subscriptions
+        self.accepts = inner.accepts
+        self._inner = inner
+        self._dice = dice
+        self._chance = chance
+        self._happened = happened
+        self._is_poisoned = is_poisoned
+
+    async def handle(self, state: Message, delivery: Delivery) -> Decision:
+        envelope = delivery.envelope
+        if self._is_poisoned(envelope.kind, envelope.key, envelope.type):
+            self._happened("handler poisoned")
+            raise PlannedFailure("a planned failure, until it is mended")
+        spare = self.retries.runs_max - _RUNS_KEPT
+        fails = delivery.attempts < spare and self._dice.chance(self._chance())
+        if fails and self._dice.chance(0.5):
+            self._fail("before it decides")
+        decision = await self._inner.handle(state, delivery)
+        if fails:
+            self._fail("after it has decided")
+        return decision
+
+    def _fail(self, when: str) -> None:
+        self._happened("handler fails")
+        raise PlannedFailure(f"a planned failure {when}")
+
+
+class _FaultyVersioned(_FaultyBehaviour):
+    """One of which nodes have different versions."""
+
+    def __init__(self, inner: Behaviour, *plan: Any) -> None:
+        assert isinstance(inner, Versioned)
+        super().__init__(inner, *plan)
+        self.carries = inner.carries
+        self.lacks = inner.lacks
+
+
+def _faulty(inner: Behaviour, *plan: Any) -> Behaviour:
+    return (_FaultyVersioned if isinstance(inner, Versioned) else _FaultyBehaviour)(inner, *plan)

@@ -1,0 +1,274 @@
+"""One named node of a simulated cluster, over all its lives: started, killed, frozen, drained, called by clients.
+
+    SimNode ──start──▶ Process ──▶ runtime.host.Node, unchanged
+       ▲                            store = FaultyStore, front = SimFront
+    clients, storm
+
+A node that dies is started again by its supervisor after a while, as by systemd or an orchestrator of containers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from runtime.config import Settings
+from runtime.durable.region.kind_actor import Resume
+from runtime.errors import AmendsError
+from runtime.failpoints import Failpoint
+from runtime.host import Node
+from runtime.ports import Ports
+from runtime.testing.rules.lease_rule import broken_lease
+from runtime.testing.rules.ledger import Violation
+from runtime.testing.rules.witness import Witness
+from runtime.testing.virtual.dice import Dice
+from runtime.testing.virtual.loop import Killed, Process, check_alive
+from runtime.testing.virtual.machine import SimTasks, SteadySimClock, machine_ports
+from runtime.testing.world.calls import SimCalls
+from runtime.testing.world.faulty_store import FaultyStore
+from runtime.testing.world.front import SimFront
+
+if TYPE_CHECKING:
+    from runtime.testing.world.cluster import SimCluster
+
+__all__ = ["NodeSpec", "SimNode"]
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSpec:
+    """A node's name and what it is launched with; no services mean all."""
+
+    name: str
+    services: tuple[str, ...] = ()
+
+
+class SimNode:
+    """One named node, over all its lives."""
+
+    def __init__(self, cluster: SimCluster, spec: NodeSpec, number: int, *, label: str = "") -> None:
+        self.spec = spec
+        self.name = label or spec.name  # in this run; two may be launched under one name
+        self.limits: dict[str, Any] = {}  # settings of its own, from its next life on
+        self.version = 0  # of the catalogue, likewise
+        self.runs_version = 0  # in its present life
+        self.address = f"10.0.0.{number + 1}:7650"
+        self.lives = 0
+        self.process: Process | None = None
+        self.node: Node | None = None
+        self.clock: SteadySimClock | None = None
+        self.store: FaultyStore | None = None
+        self._cluster = cluster
+        self._ports: Ports | None = None
+        self._front: SimFront | None = None
+        self._calls = SimCalls(self.name, cluster.loop, cluster.database, cluster.dice, self._taking_calls)
+        self._graves: list[Ports] = []  # keep the tasks of the dead: what nobody refers to would be cleaned up
+        self._may_restart = True
+        self._forsaken = False
+        self._draining = False
+
+    @property
+    def alive(self) -> bool:
+        return self.process is not None and self.process.alive
+
+    @property
+    def frozen(self) -> bool:
+        return self.process is not None and self.process.alive and self.process.frozen
+
+    @property
+    def serves(self) -> bool:
+        """Clients may call it; a frozen node looks as if they might."""
+        return self.alive and self._front is not None and self._front.serves
+
+    @property
+    def draining(self) -> bool:
+        """It was told to stop, and has not ended yet."""
+        return self.alive and self._draining
+
+    @property
+    def forsaken(self) -> bool:
+        """It has failed for good."""
+        return self._forsaken
+
+    # --- its lives ---
+
+    def start(self) -> None:
+        """Launch a process, unless one runs, or it has failed for good."""
+        if self.alive or self._forsaken:
+            return
+        cluster = self._cluster
+        self.lives += 1
+        self.runs_version = self.version
+        self._draining = False
+        process = self.process = Process(self.name)
+        dice = cluster.dice.named(f"{self.name}@{self.lives}")
+        ports = self._ports = machine_ports(
+            cluster.loop, process, dice, cluster._report_of(self.name), self._at_failpoint
+        )
+        assert isinstance(ports.clock, SteadySimClock)
+        self.clock = ports.clock
+        cluster.wrong_starts.begin(self)
+        store = cluster.connect(self, ports) if cluster.connect is not None else self._faulty_store(dice.named("store"))
+        self._front = SimFront(cluster.network, self.address, ports)
+        settings = Settings(name=self.spec.name, services=self.spec.services, **{**cluster.settings, **self.limits})
+        catalogue = cluster.catalogue_of(self.version)
+        self.node = Node(settings, catalogue, ports, store=store, front=self._front, links=cluster.small.links)
+        ports.tasks.start(self._run(process, self.node), name=self.name)
+
+    def _faulty_store(self, dice: Dice) -> FaultyStore:
+        cluster = self._cluster
+        self.store = FaultyStore(
+            cluster.database,
+            cluster.loop,
+            cluster.faults,
+            dice,
+            who=self.name,
+            happened=lambda name: cluster.fault(name, self.name),
+            die=lambda: self.kill("killed at a commit"),
+            broken=lambda what: cluster.crashes.append(Violation("I11", f"{self.name}: {what}")),
+        )
+        return self.store
+
+    def _at_failpoint(self, point: Failpoint) -> None:
+        """Go on, or die here and now."""
+        check_alive()
+        if point is Failpoint.KINDS_STARTED and self.node is not None:
+            self._look_into(self.node)
+        if point is Failpoint.JOIN_ASKED:
+            self._cluster.wrong_starts.judge(self)
+        if point is Failpoint.TURN_BEGUN and self.node is not None:
+            self._check_lease(self.node)
+        ambush = self._cluster.ambushes.springs(point)
+        if ambush is not None and ambush.freeze_s:
+            self._cluster.note(f"{self.name} reaches {point.name}")
+            self.freeze(at_failpoint=True)
+            self._cluster.database.later(ambush.freeze_s, self.thaw)
+        elif ambush is not None:
+            self._cluster.note(f"{self.name} reaches {point.name}")
+            self.kill("killed at a failpoint", restart_s=self._cluster.restart_s)
+            raise Killed
+
+    def _check_lease(self, node: Node) -> None:
+        cluster = self._cluster
+        if cluster.connect is None:  # on a real file the tables are not those of the simulated database
+            cluster.crashes.extend(broken_lease(node, cluster.database, is_alone=not cluster.twins))
+
+    async def _run(self, process: Process, node: Node) -> None:
+        try:
+            await node.start()
+            reason: BaseException = await node.failed()
+        except AmendsError as error:
+            reason = error
+        except Exception as error:  # noqa: BLE001 - a simulated process ends with whatever it raises, and we say so
+            self._cluster.crashes.append(Violation("bug", f"{self.name} cannot start: {error!r}"))
+            reason = error
+        self._cluster.note(f"{self.name} ends by itself: {reason}")
+        if not isinstance(reason, AmendsError):
+            self._cluster.crashes.append(Violation("bug", f"{self.name} failed: {reason!r}"))
+        self._end(process, dark=False)
+        self._restart_after(0.5)
+
+    def _look_into(self, node: Node) -> None:
+        """Before its first turn: hear what it is told of its commits, and set what no setting sets."""
+        if self._cluster.connect is None:  # on a real file there is no ledger to be held against
+            Witness(node.committer, self._cluster.ledger)
+        for activations in node.region.activations.values():
+            activations.throttle.failures_max = self._cluster.failures_max
+        for sweeper in node.region.sweepers.values():
+            self._cluster.small.set(sweeper)
+
+    def kill(self, how: str, *, dark: bool = False, restart_s: float = 1.0) -> None:
+        """As SIGKILL does, or a power cut if `dark`; the supervisor starts it again after a while."""
+        if self.process is None or not self.process.alive:
+            return
+        self._cluster.fault(how, self.name)
+        self._end(self.process, dark=dark)
+        self._restart_after(restart_s)
+
+    def freeze(self, *, at_failpoint: bool = False) -> None:
+        """As SIGSTOP does. What is under way on the network and in the store goes on without it."""
+        if self.process is not None and self.alive:
+            self._cluster.fault("frozen at a failpoint" if at_failpoint else "frozen", self.name)
+            self.process.frozen = True
+
+    def thaw(self) -> None:
+        if self.process is not None and self.frozen and not self._forsaken:
+            self._cluster.note(f"thawed {self.name}")
+            self._cluster.loop.thaw(self.process)
+
+    def drain(self) -> None:
+        """As SIGTERM does: the node stops by itself, and its process ends."""
+        process, node = self.process, self.node
+        if not self.serves or process is None or node is None or self._ports is None:
+            return
+        self._cluster.fault("drained", self.name)
+        assert self._front is not None
+        self._front.serves = False
+        self._draining = True
+        self._ports.tasks.start(self._drain(process, node), name=f"drain {self.name}")
+
+    async def _drain(self, process: Process, node: Node) -> None:
+        await node.stop()
+        self._end(process, dark=False)
+        self._restart_after(0.2)
+
+    def forsake(self, *, frozen: bool) -> None:
+        """It fails for good: dead, or frozen as by a hypervisor that never schedules it again."""
+        self.stay_down()
+        self._forsaken = True
+        if frozen and self.alive:
+            self.freeze()
+        else:
+            self.kill("dead for good")
+
+    def retire(self) -> None:
+        """It is killed, and not started again."""
+        self.stay_down()
+        self._forsaken = True
+        self.kill("twin killed")
+
+    def resume(self) -> None:
+        """Kinds that an operator has paused take mail again."""
+        if self.serves and self.node is not None:
+            for root in self.node.roots.values():
+                root.try_tell(Resume())
+
+    def stay_down(self) -> None:
+        """Whatever ends it from now on, it is not started again."""
+        self._may_restart = False
+
+    def _end(self, process: Process, *, dark: bool) -> None:
+        if not process.alive:
+            return
+        process.alive = False
+        process.held.clear()
+        if self._front is not None:
+            self._front.serves = False
+        if self._ports is not None:
+            self._graves.append(self._ports)
+        self._cluster.network.lose(self.address, dark=dark)
+        self._calls.died()
+
+    def bury(self) -> None:
+        """Let nothing be left of its dead processes, since their loop will be used by others, or closed."""
+        graves, self._graves = self._graves, []
+        for ports in graves:
+            assert isinstance(ports.tasks, SimTasks)
+            ports.tasks.bury()
+
+    def _restart_after(self, delay_s: float) -> None:
+        if self._may_restart:
+            self._cluster.database.later(delay_s, self.start)
+
+    # --- its clients ---
+
+    async def call(self, what: Callable[[Node], Awaitable[_T]], *, timeout_s: float) -> _T:
+        """Have a node do something for a client outside. Raises NodeDown, and what the node raises."""
+        return await self._calls.call(what, timeout_s=timeout_s)
+
+    def _taking_calls(self) -> tuple[Node, Ports] | None:
+        if not self.serves or self._ports is None or self.node is None:
+            return None
+        return self.node, self._ports

@@ -1,0 +1,77 @@
+"""What a power cut makes of writes that were under way: drawn from the dice, write by write."""
+
+from __future__ import annotations
+
+from collections import Counter
+from enum import StrEnum
+
+from runtime.testing.virtual.dice import Dice
+
+__all__ = ["SECTOR_BYTES", "Fate", "Luck"]
+
+SECTOR_BYTES = 512
+"""The smallest size of a sector: what a disk tears, it tears here, or in the middle of one that it was writing."""
+
+# How much of what was not flushed is kept whole, and how much is torn; the rest is dropped.
+_LUCKS = ((0.0, 0.0), (1.0, 0.0), (0.5, 0.0), (0.9, 0.1), (0.1, 0.1), (0.3, 0.6))
+_HALF_SECTOR = 0.2  # how often the sector at a tear is itself half written
+
+
+class Fate(StrEnum):
+    KEPT = "kept"
+    DROPPED = "dropped"
+    TORN = "torn"
+
+
+class Luck:
+    """One power cut's decisions. `seen` counts them."""
+
+    def __init__(self, dice: Dice) -> None:
+        self._dice = dice
+        self._kept, self._torn = dice.choose(_LUCKS)
+        self.seen: Counter[Fate] = Counter()
+
+    def of_write(self) -> Fate:
+        roll = self._dice.fraction()
+        fate = Fate.KEPT if roll < self._kept else Fate.TORN if roll < self._kept + self._torn else Fate.DROPPED
+        self.seen[fate] += 1
+        return fate
+
+    def of_entry(self) -> bool:
+        """Whether a change of the folder, or of a file's length, got through."""
+        fate = Fate.KEPT if self._dice.chance(0.5) else Fate.DROPPED
+        self.seen[fate] += 1
+        return fate is Fate.KEPT
+
+    def parts(self, offset: int, size: int) -> list[tuple[int, int]]:
+        """Of a write that is torn: which ranges [start, end) of its bytes got through.
+
+        Each sector is new or old by itself. One may be half new: a disk writes a sector from one end to the other, so
+        what is new of it is its beginning or its end.
+        """
+        dice, end, kept = self._dice, offset + size, []
+        start = offset
+        while start < end:
+            stop = min(end, (start // SECTOR_BYTES + 1) * SECTOR_BYTES)
+            if dice.chance(0.5):
+                kept.append(self._half(start, stop) if dice.chance(_HALF_SECTOR) else (start, stop))
+            start = stop
+        return [(start - offset, stop - offset) for start, stop in kept]
+
+    def _half(self, start: int, stop: int) -> tuple[int, int]:
+        middle = start + self._dice.below(stop - start + 1)
+        return (start, middle) if self._dice.chance(0.5) else (middle, stop)
+
+    def unwritten(self, size: int, old: bytes | bytearray) -> bytes:
+        """What may stand where a file has grown and its bytes have not come: zeros, noise, or what the disk had there.
+
+        `old` is something that lay on the disk before.
+        """
+        match self._dice.below(3):
+            case 0:
+                return bytes(size)
+            case 1:
+                return b"".join(self._dice.next().to_bytes(8, "big") for _ in range(-(-size // 8)))[:size]
+            case _:
+                at = self._dice.below(max(len(old) // SECTOR_BYTES, 1)) * SECTOR_BYTES
+                return bytes(old[at : at + size]).ljust(size, b"\0")

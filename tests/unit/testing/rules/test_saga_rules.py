@@ -1,0 +1,135 @@
+"""What no committed state of a saga may say: sound stories pass, and each rule is broken by what it forbids."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from runtime.protos.durable_pb2 import Timer, Timers
+from runtime.protos.saga_pb2 import SagaRecord, StepRecord
+from runtime.store.records import ActorRow
+from runtime.testing.rules.saga_rules import SagaRules
+from tests.unit.saga.shop import OrderProcess
+
+RULES = SagaRules()
+RULES.add([OrderProcess.definition])
+BILL, SHIP, CLOSE, CANCEL = range(4)
+DONE, REFUSED, UNDOING, UNDONE = StepRecord.DONE, StepRecord.REFUSED, StepRecord.UNDOING, StepRecord.UNDONE
+ASKED, WAITING = StepRecord.ASKED, StepRecord.WAITING
+
+
+def row(
+    status: SagaRecord.Status.ValueType, *steps: StepRecord.Status.ValueType, timers: bytes | None = None
+) -> ActorRow:
+    """A saga with such steps; every one that was asked has a timer, unless `timers` says otherwise."""
+    record = SagaRecord()
+    record.CopyFrom(OrderProcess.definition.template)
+    record.status = status
+    for step, its in zip(record.steps, steps, strict=False):
+        step.status = its
+        if its == REFUSED:
+            step.outcome = "shop.PaymentDeclined" if step.name == "bill" else "shop.BackOrdered"
+    asked = [Timer(name=step.name) for step in record.steps if step.status == StepRecord.ASKED]
+    return of(record, Timers(timers=asked).SerializeToString() if timers is None else timers)
+
+
+def of(record: SagaRecord, timers: bytes = b"") -> ActorRow:
+    name = SagaRecord.DESCRIPTOR.full_name
+    return ActorRow(
+        "order-process", "ORD-1", 0, 1, b"", b"", name, record.SerializeToString(), timers, None, updated_at_s=0.0
+    )
+
+
+def broken(after: ActorRow, before: ActorRow | None = None) -> list[str]:
+    return [f"{invariant}: {what}" for invariant, what in RULES.broken(before, after)]
+
+
+RUNNING = SagaRecord.RUNNING
+COMPENSATING = SagaRecord.COMPENSATING
+COMPENSATED = SagaRecord.COMPENSATED
+COMPLETED = SagaRecord.COMPLETED
+OTHERS = Timers(timers=[Timer(name="bill"), Timer(name="the deadline")]).SerializeToString()
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        row(RUNNING, ASKED),
+        row(RUNNING, DONE, ASKED),
+        row(COMPLETED, DONE, DONE, DONE),
+        row(COMPENSATING, REFUSED),
+        row(COMPENSATING, UNDOING, REFUSED),
+        row(COMPENSATING, StepRecord.OWED, UNDOING),
+        row(COMPENSATED, UNDONE, REFUSED, WAITING, DONE),
+    ],
+)
+def test_a_sound_record_breaks_no_rule(sound: ActorRow) -> None:
+    assert broken(sound) == []
+    assert broken(sound, sound) == []
+
+
+@pytest.mark.parametrize(
+    ("says", "after"),
+    [
+        ("I6.*ship was begun before bill", row(RUNNING, ASKED, ASKED)),
+        ("I4.*completed without close", row(COMPLETED, DONE, DONE)),
+        ("I6.*bill is being undone before ship", row(COMPENSATING, UNDOING, StepRecord.OWED)),
+        ("I6.*bill is being undone before ship", row(COMPENSATING, UNDOING, UNDOING)),
+        ("I4.*compensated, without bill", row(COMPENSATED, UNDOING, REFUSED, WAITING, DONE)),
+        ("I4.*compensated, without compensated", row(COMPENSATED, UNDONE, REFUSED)),
+        ("I10.*a timer of it still runs", row(COMPLETED, DONE, DONE, DONE, timers=b"x")),
+        ("I10.*step bill, and no timer", row(RUNNING, ASKED, timers=b"")),
+        ("I10.*step ship, and no timer", row(RUNNING, DONE, ASKED, timers=OTHERS)),
+        ("I10.*step compensated, and no timer", row(COMPENSATING, UNDONE, REFUSED, WAITING, ASKED, timers=b"")),
+    ],
+)
+def test_a_record_that_may_not_be_is_told(says: str, after: ActorRow) -> None:
+    (told,) = broken(after)
+    assert re.search(says, told), told
+
+
+@pytest.mark.parametrize(
+    ("says", "before", "after"),
+    [
+        ("goes forward again", row(COMPENSATING, UNDONE), row(RUNNING, DONE)),
+        ("bill was OWED, and is DONE", row(COMPENSATING, StepRecord.OWED), row(COMPENSATING, DONE)),
+        ("had completed", row(COMPLETED, DONE, DONE, DONE), row(RUNNING, DONE, DONE, ASKED)),
+    ],
+)
+def test_nothing_that_has_turned_or_ended_goes_forward_again(says: str, before: ActorRow, after: ActorRow) -> None:
+    assert any(says in one for one in broken(after, before))
+
+
+@pytest.mark.parametrize("tries", [1, 2])
+@pytest.mark.parametrize("status", [ASKED, UNDOING])
+def test_what_was_stuck_is_tried_again_with_a_fresh_budget(status: StepRecord.Status.ValueType, tries: int) -> None:
+    stuck, freed = (SagaRecord.FromString(row(COMPENSATING, status).state) for _ in range(2))
+    stuck.status, stuck.steps[BILL].stuck = SagaRecord.STUCK, True
+    freed.steps[BILL].attempts = tries if status == ASKED else 9
+    freed.steps[BILL].undo_attempts = tries if status == UNDOING else 9
+    timed = Timers(timers=[Timer(name="bill")]).SerializeToString()
+    told = [one for one in broken(of(freed, timed), of(stuck)) if "is tried again" in one]
+    assert len(told) == tries - 1
+
+
+def test_a_step_counts_as_refused_only_by_the_word_of_its_participant() -> None:
+    record = SagaRecord.FromString(row(COMPENSATING, REFUSED).state)
+    record.steps[BILL].outcome = ""
+    assert broken(of(record)) == [
+        "I11: order-process/ORD-1: step bill counts as refused, and its participant has not said so"
+    ]
+
+
+def test_there_is_no_way_back_behind_the_pivot() -> None:
+    record = SagaRecord.FromString(row(COMPENSATING, UNDOING, UNDONE).state)
+    record.pivot_passed = True
+    assert any("behind its pivot" in one for one in broken(of(record)))
+
+
+def test_a_row_that_is_no_saga_or_another_versions_is_left_alone() -> None:
+    record = SagaRecord.FromString(row(COMPLETED).state)
+    record.fingerprint = b"another"
+    assert broken(of(record)) == []
+    plain = ActorRow("billing", "ORD-1", 0, 1, b"", b"", "shop.BillState", b"", b"", None, 0.0)
+    assert broken(plain) == []

@@ -1,0 +1,68 @@
+"""Timers at each commit: what fires was set, takes effect once, and is found by its due time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from runtime.durable.turn.draft import timer_id
+from runtime.protos.durable_pb2 import Timer, Timers
+from runtime.store.records import ActorRow, Expected, HistoryRow, Outcome, Transition
+from runtime.testing.rules.timer_rules import broken_timers
+
+ADDRESS = ("billing", "ORD-1")
+TIMER = Timer(name="late", due_at_s=60.0, type="amends.TimerFired", set_by=b"m" * 16)
+OTHER = Timer(name="later", due_at_s=90.0, type="amends.TimerFired", set_by=b"m" * 16)
+
+
+def row(*timers: Timer) -> ActorRow:
+    due_at_s = min((timer.due_at_s for timer in timers), default=None)
+    encoded = Timers(timers=timers).SerializeToString()
+    return ActorRow("billing", "ORD-1", 0, 1, b"", b"c" * 16, "shop.BillState", b"", encoded, due_at_s, 0.0)
+
+
+def fired(timer: Timer, after: ActorRow, outcome: Outcome = Outcome.FIRED) -> Transition:
+    id = timer_id(ADDRESS, timer)
+    history = HistoryRow(
+        b"c" * 16, id, "billing", "ORD-1", 0, 2, 61.0, outcome, 1, "n", "", timer.type, "", b"", timer.due_at_s, b""
+    )
+    return Transition(actor=after, expected=Expected(1, b""), history=(history,))
+
+
+def test_a_timer_that_was_set_fires_and_is_gone() -> None:
+    assert list(broken_timers(row(TIMER, OTHER), fired(TIMER, row(OTHER)))) == []
+
+
+def test_a_timer_that_fails_is_set_again_for_later() -> None:
+    again = Timer(name="late", due_at_s=75.0, type=TIMER.type, set_by=timer_id(ADDRESS, TIMER), attempts=1)
+    assert list(broken_timers(row(TIMER), fired(TIMER, row(again), Outcome.FAULTED))) == []
+
+
+def test_a_timer_that_was_never_set_may_not_fire() -> None:
+    (what,) = broken_timers(row(OTHER), fired(TIMER, row(OTHER)))
+    assert "no such timer was set" in what
+    (what,) = broken_timers(None, fired(TIMER, row()))
+    assert "no such timer was set" in what
+
+
+def test_a_timer_that_was_moved_may_not_fire_as_it_stood_before() -> None:
+    moved = Timer(name="late", due_at_s=80.0, type=TIMER.type, set_by=b"n" * 16)
+    (what,) = broken_timers(row(moved), fired(TIMER, row()))
+    assert "no such timer was set" in what
+
+
+def test_a_timer_that_fired_may_not_stand_any_more() -> None:
+    (what,) = broken_timers(row(TIMER), fired(TIMER, row(TIMER)))
+    assert "still set" in what
+
+
+def test_an_actor_is_found_by_its_earliest_timer() -> None:
+    late = replace(row(TIMER, OTHER), due_at_s=90.0)
+    (what,) = broken_timers(row(), Transition(actor=late, expected=Expected(1, b"")))
+    assert "90.0" in what and "60.0" in what
+    lost = replace(row(TIMER), due_at_s=None)
+    (what,) = broken_timers(None, Transition(actor=lost, expected=Expected(0, b"")))
+    assert "None" in what
+
+
+def test_a_tombstone_is_no_timer() -> None:
+    assert list(broken_timers(row(), fired(TIMER, row(), Outcome.UNDONE))) == []
