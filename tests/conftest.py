@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,6 +17,9 @@ BUSY = (
     HERE / "unit" / "proof",
 )  # they simulate, and want a processor for themselves for a while
 BUSY_S = 600.0  # where many share one, a while is long
+
+# Only `runtime` is installed: processes that tests start find the order system in the checkout, whatever their folder.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(HERE.parent), os.environ.get("PYTHONPATH"))))
 
 # How long an example takes, or is drawn, says how busy the machine is and nothing about the code.
 settings.register_profile(
