@@ -12,14 +12,12 @@ Exit codes: 0 done · 1 failed · 2 bad input · 3 no node answers · 4 not foun
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from functools import partial, wraps
-from typing import Any, Concatenate, NoReturn, ParamSpec
+from typing import Any, Concatenate, ParamSpec
 
 import click
 import grpc
@@ -28,6 +26,7 @@ from rich.console import Console
 
 from actors.client import load, screen
 from actors.client.arguments import CENTS, INT64_MAX, QUANTITY, Address, Text
+from actors.client.shop import NO_NODE, RequestFailed, Shop
 from protos import orders_pb2_grpc
 from protos.orders_pb2 import (
     CancelOrderRequest,
@@ -36,13 +35,12 @@ from protos.orders_pb2 import (
     Order,
     PlaceOrderRequest,
     RestockRequest,
-    Stock,
     WatchOrderRequest,
 )
 from protos.sales_pb2 import CANCELLED, CHOREOGRAPHY, ORCHESTRATION, READY_TO_SHIP, OrderStatus
 from runtime.adapters import SystemIds, check_open_files
 from runtime.errors import InvalidSettings
-from runtime.observe.console import UNWRITTEN, say_json, unwritten
+from runtime.observe.console import say_json
 from runtime.observe.signals import Ended, until_told
 
 __all__ = ["main"]
@@ -50,80 +48,9 @@ __all__ = ["main"]
 CALL_S = 30.0
 _OPEN_FILES_MIN = 32
 
-_RETRY_POLICY = {  # every call may be repeated; a node that starts or is busy answers soon
-    "maxAttempts": 4,
-    "initialBackoff": "0.2s",
-    "maxBackoff": "1s",
-    "backoffMultiplier": 2,
-    "retryableStatusCodes": ["UNAVAILABLE"],
-}
-_SERVICE_CONFIG = {"methodConfig": [{"name": [{"service": "shop.OrderService"}], "retryPolicy": _RETRY_POLICY}]}
 _ENDED = (READY_TO_SHIP, CANCELLED)
 _FLOWS = {"orchestration": ORCHESTRATION, "choreography": CHOREOGRAPHY}
-_EXITS = {
-    grpc.StatusCode.INVALID_ARGUMENT: 2,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: 2,
-    grpc.StatusCode.UNAVAILABLE: 3,
-    grpc.StatusCode.NOT_FOUND: 4,
-    grpc.StatusCode.ALREADY_EXISTS: 5,
-    grpc.StatusCode.FAILED_PRECONDITION: 5,
-    grpc.StatusCode.DEADLINE_EXCEEDED: 6,
-}
-_SURE = (2, 4, 5)  # exits after which it is known what came of the request
-
 P = ParamSpec("P")
-
-
-class Failure(click.ClickException):
-    """A line on stderr and an exit code."""
-
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code  # type: ignore[misc]  # click declares it for classes, and reads it from instances
-
-
-@dataclass(frozen=True, slots=True)
-class Shop:
-    """The node that is asked, and how to show what it says."""
-
-    node: str
-    as_json: bool
-    again: list[str] = field(default_factory=list)  # options by which the same command again is the same request
-
-    @asynccontextmanager
-    async def stub(self) -> AsyncIterator[orders_pb2_grpc.OrderServiceAsyncStub]:
-        options = (("grpc.service_config", json.dumps(_SERVICE_CONFIG)),)
-        async with grpc.aio.insecure_channel(self.node, options=options) as channel:
-            yield orders_pb2_grpc.OrderServiceStub(channel)
-
-    def show(self, message: Order | Stock) -> None:
-        """Raises Failure that names what was done, if the output takes no more."""
-        what = f"order {message.order_id}" if isinstance(message, Order) else f"stock of {message.sku}"
-        status = (
-            f" is {screen.name_of(OrderStatus, message.status)}"
-            if isinstance(message, Order)
-            else " was read or changed"
-        )
-        self.shown(what + status, lambda: screen.show(message, Console(), as_json=self.as_json))
-
-    def shown(self, what: str, show: Callable[[], object]) -> None:
-        """Raises Failure that says this, if the output takes not what is shown."""
-        try:
-            show()
-        except (OSError, SystemExit) as error:  # rich ends the process when its pipe breaks
-            if not (unwritten(error) or isinstance(error, SystemExit)):
-                raise
-            raise Failure(f"{what}, and the output could not be written", UNWRITTEN) from error
-
-    def new_id(self, option: str) -> str:
-        """An id for a request that came without: told whenever nobody knows what became of the request."""
-        id = SystemIds().new_id().hex()[:12]
-        value = f"ORD-{id}" if option == "--order-id" else id
-        self.again.append(f"{option} {value}")
-        return value
-
-    def repeated(self) -> str:
-        return f"; to ask for the same again: {' '.join(self.again)}" if self.again else ""
 
 
 _FLOW = click.Choice(tuple(_FLOWS), case_sensitive=False)
@@ -141,14 +68,14 @@ def _command(
             asyncio.run(until_told(function(shop, *args, **options), told))
         except Ended:
             pass
-        except Failure:
+        except RequestFailed:
             if not told:
                 raise
         except grpc.aio.AioRpcError as error:
-            _fail(shop, error)
+            shop.fail(error)
         if told:
             text = f"ended by {told[0].name}; what was sent is still carried out{shop.repeated()}"
-            raise Failure(text, 128 + told[0])
+            raise RequestFailed(text, 128 + told[0])
 
     node = click.option("--node", type=Address(), expose_value=False, callback=_with_node, help="As before COMMAND.")
     as_json = click.option("--json", is_flag=True, expose_value=False, callback=_with_json, help="As before COMMAND.")
@@ -163,18 +90,6 @@ def _with_node(context: click.Context, _: click.Parameter, value: str | None) ->
 def _with_json(context: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
         context.obj = replace(context.obj, as_json=True)
-
-
-def _fail(shop: Shop, error: grpc.aio.AioRpcError) -> NoReturn:
-    code, text = error.code(), error.details() or error.code().name
-    if code is grpc.StatusCode.UNAVAILABLE:
-        text = f"no node answers at {shop.node}, or it cannot at present ({text})"
-    elif code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        text = f"no answer in time, the outcome is unknown: get the order, or do the same again ({text})"
-    elif code is grpc.StatusCode.UNIMPLEMENTED:
-        text = f"the server at {shop.node} is no node of the order system"
-    exit_code = _EXITS.get(code, 1)
-    raise Failure(text + ("" if exit_code in _SURE else shop.repeated()), exit_code) from None
 
 
 @click.group(
@@ -295,7 +210,7 @@ async def load_(
     """Place many orders, wait for each to end, and sum up. Exits with 1 if an order did not end."""
     if orders * quantity > INT64_MAX:
         raise click.UsageError("--orders times --quantity is more than a warehouse can count")
-    plan = load.Plan(
+    plan = load.LoadPlan(
         orders=orders,
         concurrency=concurrency,
         sku=sku or f"SKU-{SystemIds().new_id().hex()[:8]}",
@@ -309,7 +224,9 @@ async def load_(
     show = partial(say_json, summary.plain()) if shop.as_json else partial(Console().print, summary.table())
     shop.shown(f"the load is done: {summary.plain()}", show)
     if summary.failed:
-        raise Failure(f"{summary.failed} of {orders} orders did not end; the first error: {summary.first_error}", 1)
+        raise RequestFailed(
+            f"{summary.failed} of {orders} orders did not end; the first error: {summary.first_error}", 1
+        )
 
 
 async def _show_or_follow(shop: Shop, stub: orders_pb2_grpc.OrderServiceAsyncStub, order: Order, follow: bool) -> None:
@@ -326,4 +243,4 @@ async def _follow(shop: Shop, stub: orders_pb2_grpc.OrderServiceAsyncStub, order
     if order.status not in _ENDED:  # the node has stopped, say
         status = screen.name_of(OrderStatus, order.status)
         text = f"the watch ended before order {order_id} did, which is {status} as far as is known; watch it again"
-        raise Failure(text, _EXITS[grpc.StatusCode.UNAVAILABLE])
+        raise RequestFailed(text, NO_NODE)

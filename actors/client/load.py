@@ -23,7 +23,7 @@ from protos.sales_pb2 import Flow, OrderStatus
 from runtime.adapters import AsyncioTasks, SystemClock, SystemIds
 from runtime.ports import Clock
 
-__all__ = ["Plan", "Summary", "percentile", "run"]
+__all__ = ["LoadPlan", "Summary", "percentile", "run"]
 
 _ATTEMPT_S = 20.0
 _ATTEMPTS_MAX = 6
@@ -32,7 +32,7 @@ _AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)  # the
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class LoadPlan:
     orders: int
     concurrency: int
     sku: str
@@ -99,7 +99,7 @@ def percentile(ordered: Sequence[float], percent: int) -> float:
     return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
 
 
-async def run(stub: orders_pb2_grpc.OrderServiceAsyncStub, plan: Plan, console: Console) -> Summary:
+async def run(stub: orders_pb2_grpc.OrderServiceAsyncStub, plan: LoadPlan, console: Console) -> Summary:
     """Restock, place, wait for all. An order that fails is counted; it does not end the load.
 
     Cancelled, it sums up what had ended by then.
@@ -139,7 +139,7 @@ class _Work:
     def __init__(
         self,
         stub: orders_pb2_grpc.OrderServiceAsyncStub,
-        plan: Plan,
+        plan: LoadPlan,
         summary: Summary,
         clock: Clock,
         progress: Progress,
@@ -178,7 +178,7 @@ class _Work:
         return ""
 
 
-def _requests(plan: Plan) -> Iterator[PlaceOrderRequest]:
+def _requests(plan: LoadPlan) -> Iterator[PlaceOrderRequest]:
     prefix = SystemIds().new_id().hex()[:10]
     for number in range(plan.orders):
         yield PlaceOrderRequest(
