@@ -1,4 +1,4 @@
-"""What nodes are busy with: what they have told of handlers that run for long, beside the rows that decide anything."""
+"""What nodes are busy with, as text. Nodes tell it of handlers that run for long; nothing is decided by it."""
 
 from __future__ import annotations
 
@@ -8,28 +8,9 @@ from typing import Any
 
 from runtime.store.records import Busy, BusyHandler
 
-__all__ = ["BUSY_KEPT_S", "BusyNotes", "busy_from_text", "busy_to_text"]
+__all__ = ["BUSY_KEPT_S", "busy_from_text", "busy_to_text"]
 
 BUSY_KEPT_S = 86_400.0
-
-
-class BusyNotes:
-    """What nodes told, in memory: that part of the store which is the specification of it (see `Store.tell_busy`)."""
-
-    def __init__(self) -> None:
-        self._told: dict[tuple[str, str], Busy] = {}  # by name and incarnation
-        self._left: frozenset[tuple[str, str]] = frozenset()
-
-    def tell_busy(self, busy: Busy) -> None:
-        node = (busy.node, busy.incarnation)
-        if node in self._left:
-            return
-        before_s = busy.told_at_s - BUSY_KEPT_S
-        told = {one: busy for one, busy in self._told.items() if busy.until_s >= before_s and one != node}
-        self._told = {**told, node: busy} if busy.handlers else told
-
-    async def busy(self) -> list[Busy]:
-        return [busy for _, busy in sorted(self._told.items())]
 
 
 def busy_to_text(busy: Busy) -> str:

@@ -15,19 +15,8 @@ from dataclasses import replace
 
 from runtime.envelope import Address
 from runtime.ports import Ports
-from runtime.store.busy import BusyNotes
-from runtime.store.lived import Lived
-from runtime.store.records import (
-    ActorRow,
-    ClusterView,
-    HistoryRow,
-    MailRow,
-    NodeRow,
-    ShardRow,
-    Subscription,
-    Transition,
-    Verdict,
-)
+from runtime.store.memory_members import MemoryMembers
+from runtime.store.records import ActorRow, HistoryRow, MailRow, Transition, Verdict
 
 __all__ = ["MemoryStore"]
 
@@ -35,22 +24,17 @@ _Slice = tuple[str, int]  # kind and shard
 _Slot = tuple[str, bytes]  # key and id of one message, within its slice
 
 
-class MemoryStore(BusyNotes):
+class MemoryStore(MemoryMembers):
     """All of `Store` in dictionaries. Nothing ever suspends, so each method is atomic on its event loop."""
 
     def __init__(self, ports: Ports) -> None:
-        super().__init__()
-        self._clock = ports.clock
+        super().__init__(ports.clock)
         self._cluster_id = ports.ids.new_id().hex()
         self._cluster_secret = (ports.ids.new_id() + ports.ids.new_id()).hex()
         self._actors: dict[Address, ActorRow] = {}
         self._mail: dict[_Slice, dict[_Slot, MailRow]] = {}
         self._posted: dict[tuple[bytes, bytes], None] = {}  # what clients posted, and waits
         self._history: dict[bytes, dict[bytes, HistoryRow]] = {}  # by conversation, then id
-        self._nodes: dict[str, NodeRow] = {}
-        self._shards: dict[_Slice, ShardRow] = {}
-        self._subscriptions: dict[str, tuple[Subscription, ...]] = {}
-        self._lived = Lived()
 
     @property
     def cluster_id(self) -> str:
@@ -213,79 +197,7 @@ class MemoryStore(BusyNotes):
                 gone += len(self._history.pop(conversation))
         return gone, b""
 
-    async def lived(self) -> Lived:
-        return self._lived
-
-    async def put_lived(self, lived: Lived) -> None:
-        self._lived = lived
-
-    # --- membership ---
-
-    async def join(self, node: NodeRow, *, lease_s: float, replace: str = "") -> NodeRow | None:
-        now_s = self._clock.now_s()
-        other = self._nodes.get(node.name)
-        if other is not None and other.incarnation not in (node.incarnation, replace) and other.lease_until_s > now_s:
-            return other
-        self._nodes[node.name] = _leased(node, now_s, lease_s)
-        return None
-
-    async def renew(self, name: str, incarnation: str, *, lease_s: float, clock_off_s: float | None = None) -> bool:
-        node = self._nodes.get(name)
-        if node is None or node.incarnation != incarnation:
-            return False
-        if clock_off_s is not None:
-            node = replace(node, lease_s=lease_s, clock_off_s=clock_off_s)
-        self._nodes[name] = replace(node, lease_until_s=self._clock.now_s() + lease_s)
-        return True
-
-    async def leave(self, name: str, incarnation: str) -> None:
-        self._left |= {(name, incarnation)}
-        node = self._nodes.get(name)
-        if node is not None and node.incarnation == incarnation:
-            self._remove(name, died="")
-            self._told.pop((name, incarnation), None)
-
-    async def evict(self, name: str, incarnation: str) -> bool:
-        node = self._nodes.get(name)
-        if node is None or node.incarnation != incarnation or node.lease_until_s > self._clock.now_s():
-            return False
-        self._remove(name, died=f"{name}@{incarnation}")
-        return True
-
-    def _remove(self, name: str, *, died: str) -> None:
-        del self._nodes[name]
-        for slice_, row in self._shards.items():
-            if row.owner == name:
-                self._shards[slice_] = replace(row, owner="", epoch=row.epoch + 1, died=died)
-
-    async def assign(self, kind: str, shard: int, *, owner: str, expected_epoch: int) -> bool:
-        row = self._shards.get((kind, shard))
-        if (0 if row is None else row.epoch) != expected_epoch:
-            return False
-        died = row.died if row is not None and row.owner in ("", owner) else ""
-        self._shards[kind, shard] = ShardRow(kind, shard, owner, expected_epoch + 1, died)
-        return True
-
-    async def assign_many(self, wanted: Sequence[ShardRow]) -> list[bool]:
-        return [await self.assign(row.kind, row.shard, owner=row.owner, expected_epoch=row.epoch) for row in wanted]
-
-    async def subscribe(self, subscriptions: Sequence[Subscription], *, kind: str) -> None:
-        self._subscriptions[kind] = tuple(subscriptions)
-
-    async def cluster(self) -> ClusterView:
-        subscriptions = itertools.chain.from_iterable(self._subscriptions.values())
-        return ClusterView(
-            now_s=self._clock.now_s(),
-            nodes=tuple(sorted(self._nodes.values(), key=lambda node: node.name)),
-            shards=tuple(sorted(self._shards.values(), key=lambda row: (row.kind, row.shard))),
-            subscriptions=tuple(sorted(subscriptions, key=lambda one: (one.event_type, one.kind, one.process))),
-            lived_until_s=self._lived.until_s,
-        )
-
     # --- operators ---
-
-    async def now_s(self) -> float:
-        return self._clock.now_s()
 
     async def conversation(self, conversation: bytes) -> list[HistoryRow]:
         rows = self._history.get(conversation, {}).values()
@@ -342,7 +254,3 @@ def _is_rescheduled(found: MailRow | None, wanted: MailRow) -> bool:
     if found is None:
         return False
     return (found.due_at_s, found.attempts, found.parked) == (wanted.due_at_s, wanted.attempts, wanted.parked)
-
-
-def _leased(node: NodeRow, now_s: float, lease_s: float) -> NodeRow:
-    return replace(node, lease_until_s=now_s + lease_s, lease_s=lease_s)

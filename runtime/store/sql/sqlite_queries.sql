@@ -1,15 +1,12 @@
--- The fixed statements of the SQLite store, by name. Column orders are those of the records.
+-- The fixed statements of the SQLite store, by name. {mail} stands for the columns of the table mail (see columns.py).
 -- Statements over many rows are made by runtime/store/sqlite/statements.py.
 
 -- name: handled
-select conversation, id, kind, key, shard, revision, handled_at_s, outcome, attempts, node, error, type, sender,
-  cause, sent_at_s, caused
-from history where conversation = ? and id = ?;
+select {history} from history where conversation = ? and id = ?;
 
 -- name: waiting
 -- What sweepers look for. Ends of ties between senders are settled by id, so that every store gives one order.
-select kind, key, shard, id, conversation, sent_at_s, sequence, due_at_s, attempts, parked, parked_at_s, envelope
-from mail
+select {mail} from mail
 where kind = :kind and shard in (select value from json_each(:shards))
   and parked = '' and due_at_s <= :due_before_s and sent_at_s <= :sent_before_s
   and (:is_first or (sent_at_s, sequence, id, key, shard)
@@ -17,20 +14,17 @@ where kind = :kind and shard in (select value from json_each(:shards))
 order by sent_at_s, sequence, id, key, shard limit :limit;
 
 -- name: waiting_for
-select kind, key, shard, id, conversation, sent_at_s, sequence, due_at_s, attempts, parked, parked_at_s, envelope
-from mail where kind = :kind and shard = :shard and key = :key
+select {mail} from mail where kind = :kind and shard = :shard and key = :key
 order by sent_at_s, sequence, id limit :limit;
 
 -- name: due
-select kind, key, shard, revision, last_id, conversation, state_type, state, timers, due_at_s, updated_at_s
-from actors
+select {actors} from actors
 where kind = :kind and shard in (select value from json_each(:shards))
   and due_at_s is not null and due_at_s <= :before_s
 order by due_at_s, key limit :limit;
 
 -- name: mail_of
-select kind, key, shard, id, conversation, sent_at_s, sequence, due_at_s, attempts, parked, parked_at_s, envelope
-from mail where kind = ? and shard = ? and key = ? and id = ?;
+select {mail} from mail where kind = ? and shard = ? and key = ? and id = ?;
 
 -- name: find_mail
 select due_at_s, attempts, parked from mail where kind = ? and shard = ? and key = ? and id = ?;
@@ -54,20 +48,8 @@ where due_at_s is not null and hex(conversation) in (select value from json_each
 delete from history where conversation = :conversation
   and not exists (select 1 from history where conversation = :conversation and handled_at_s >= :handled_before_s);
 
--- name: node
-select name, incarnation, address, kinds, version, lease_until_s, coalesce((
-    select substr(meta.value, length(nodes.incarnation) + 2)
-    from meta
-    where meta.name = 'lease/' || nodes.name and instr(meta.value, nodes.incarnation || '/') = 1
-), ''), coalesce((
-    select substr(meta.value, length(nodes.incarnation) + 2)
-    from meta
-    where meta.name = 'carries/' || nodes.name and instr(meta.value, nodes.incarnation || '/') = 1
-), '')
-from nodes where name = ?;
-
 -- name: put_node
-insert or replace into nodes (name, incarnation, address, kinds, version, lease_until_s) values (?, ?, ?, ?, ?, ?);
+insert or replace into nodes ({nodes}) values (?, ?, ?, ?, ?, ?);
 
 -- name: put_lease
 -- The value is INCARNATION/LEASE_S/CLOCK_OFF_S. An older version reads the first number, and nothing behind it.
@@ -120,7 +102,7 @@ update shards set owner = '', epoch = epoch + 1 where owner = :name;
 
 -- name: assign
 -- A shard without a row has epoch 0.
-insert into shards (kind, shard, owner, epoch)
+insert into shards ({shards})
 select :kind, :shard, :owner, :epoch + 1
 where :epoch = coalesce((select epoch from shards where kind = :kind and shard = :shard), 0)
 on conflict do update set owner = excluded.owner, epoch = excluded.epoch;
@@ -129,11 +111,12 @@ on conflict do update set owner = excluded.owner, epoch = excluded.epoch;
 delete from subscriptions where kind = ?;
 
 -- name: subscribe
-insert into subscriptions (event_type, kind, key_field, process, starts, where_field, where_value)
+insert into subscriptions ({subscriptions})
 values (?, ?, ?, ?, ?, ?, ?);
 
 -- name: nodes
-select name, incarnation, address, kinds, version, lease_until_s, coalesce((
+-- All of them, or the one of a name; with what lies in `meta` beside them.
+select {nodes}, coalesce((
     select substr(meta.value, length(nodes.incarnation) + 2)
     from meta
     where meta.name = 'lease/' || nodes.name and instr(meta.value, nodes.incarnation || '/') = 1
@@ -142,35 +125,28 @@ select name, incarnation, address, kinds, version, lease_until_s, coalesce((
     from meta
     where meta.name = 'carries/' || nodes.name and instr(meta.value, nodes.incarnation || '/') = 1
 ), '')
-from nodes order by name;
+from nodes where name = coalesce(:name, name) order by name;
 
 -- name: shards
-select kind, shard, owner, epoch, coalesce((
+select {shards}, coalesce((
     select value from meta where name = 'died/' || shards.kind || '/' || shards.shard
 ), '')
 from shards order by kind, shard;
 
 -- name: subscriptions
-select event_type, kind, key_field, process, starts, where_field, where_value from subscriptions
-order by event_type, kind, process, rowid;
+select {subscriptions} from subscriptions order by event_type, kind, process, rowid;
 
 -- name: conversation
-select conversation, id, kind, key, shard, revision, handled_at_s, outcome, attempts, node, error, type, sender,
-  cause, sent_at_s, caused
-from history where conversation = ? order by handled_at_s, id;
+select {history} from history where conversation = ? order by handled_at_s, id;
 
 -- name: mail_of_conversation
-select kind, key, shard, id, conversation, sent_at_s, sequence, due_at_s, attempts, parked, parked_at_s, envelope
-from mail where conversation = ? order by sent_at_s, sequence, id, kind, key, shard;
+select {mail} from mail where conversation = ? order by sent_at_s, sequence, id, kind, key, shard;
 
 -- name: dead_letters
-select kind, key, shard, id, conversation, sent_at_s, sequence, due_at_s, attempts, parked, parked_at_s, envelope
-from mail where parked <> '' and id > :after order by id, kind, key, shard limit :limit;
+select {mail} from mail where parked <> '' and id > :after order by id, kind, key, shard limit :limit;
 
 -- name: handled_of
-select conversation, id, kind, key, shard, revision, handled_at_s, outcome, attempts, node, error, type, sender,
-  cause, sent_at_s, caused
-from history where kind = ? and type = ? and (conversation, id) > (?, ?) order by conversation, id limit ?;
+select {history} from history where kind = ? and type = ? and (conversation, id) > (?, ?) order by conversation, id limit ?;
 
 -- name: mail_with_key
 select distinct kind, shard from mail where key = ? order by kind, shard;
@@ -185,8 +161,7 @@ with recursive known(kind) as (
 select kind from known where kind is not null;
 
 -- name: actors
-select kind, key, shard, revision, last_id, conversation, state_type, state, timers, due_at_s, updated_at_s
-from actors where kind = :kind and key > :after order by key limit :limit;
+select {actors} from actors where kind = :kind and key > :after order by key limit :limit;
 
 -- name: put_lived
 insert or replace into meta values ('lived', ?)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from operator import attrgetter
 
 import apsw
 
+from runtime.store.columns import ACTORS, HISTORY, MAIL
 from runtime.store.records import HistoryRow, MailRow, Transition, Verdict
 from runtime.store.sqlite.queries import named_queries
+from runtime.store.sqlite.rows import history_row
 from runtime.store.sqlite.statements import (
     CONSUME_MAIL,
     DELETE_MAIL,
@@ -27,52 +28,6 @@ from runtime.store.sqlite.statements import (
 )
 
 __all__ = ["CommitPlan", "encodable", "is_there", "write"]
-
-_actor_values = attrgetter(
-    "kind",
-    "key",
-    "shard",
-    "revision",
-    "last_id",
-    "conversation",
-    "state_type",
-    "state",
-    "timers",
-    "due_at_s",
-    "updated_at_s",
-)
-_mail_values = attrgetter(
-    "kind",
-    "key",
-    "shard",
-    "id",
-    "conversation",
-    "sent_at_s",
-    "sequence",
-    "due_at_s",
-    "attempts",
-    "parked",
-    "parked_at_s",
-    "envelope",
-)
-_history_values = attrgetter(
-    "conversation",
-    "id",
-    "kind",
-    "key",
-    "shard",
-    "revision",
-    "handled_at_s",
-    "outcome",
-    "attempts",
-    "node",
-    "error",
-    "type",
-    "sender",
-    "cause",
-    "sent_at_s",
-    "caused",
-)
 
 _Slot = tuple[str, int, str, bytes]  # where a message waits: kind, shard, key, id
 
@@ -114,14 +69,14 @@ class CommitPlan:
         if actor is not None and expected is not None:
             footprint.actors.append(actor.address)
             if expected.revision or expected.last_id:
-                self.updated += _actor_values(actor)
+                self.updated += ACTORS.values(actor)
                 self.updated += (expected.revision, expected.last_id)
             else:
-                self.inserted += _actor_values(actor)
+                self.inserted += ACTORS.values(actor)
         if transition.consumed or transition.given_up or transition.rescheduled:
             self._add_waiting(transition, footprint)
         for done in transition.history:
-            self.history += _history_values(done)
+            self.history += HISTORY.values(done)
             footprint.handled.append((done.conversation, done.id))
         for row in transition.mail:
             slot = (row.kind, row.shard, row.key, row.id)
@@ -132,7 +87,7 @@ class CommitPlan:
             footprint.posted[slot] = row
             if not row.sequence:
                 footprint.posted_ids.add(row.id)
-            self.mail += _mail_values(row)
+            self.mail += MAIL.values(row)
         self.checks_duplicates |= transition.check_duplicates
 
     def _add_waiting(self, transition: Transition, footprint: _Footprint) -> None:
@@ -256,7 +211,7 @@ def is_there(connection: apsw.Connection, transition: Transition) -> bool:
     if transition.mail:
         return all(_is_known(connection, row) for row in transition.mail)
     if transition.actor is not None:
-        return LOAD_ACTORS.read(connection, [transition.actor.address]) == [_actor_values(transition.actor)]
+        return LOAD_ACTORS.read(connection, [transition.actor.address]) == [ACTORS.values(transition.actor)]
     (kind, shard), key = transition.slice, transition.key
     removed = (*transition.consumed, *transition.given_up)
     if any(_waiting(connection, (kind, shard, key, id)) is not None for id in removed):
@@ -268,8 +223,11 @@ def is_there(connection: apsw.Connection, transition: Transition) -> bool:
 
 
 def _is_written(connection: apsw.Connection, row: HistoryRow) -> bool:
-    found = connection.execute(named_queries()["handled"], (row.conversation, row.id)).fetchone()
-    return found is not None and (found[5], found[6], found[9]) == (row.revision, row.handled_at_s, row.node)
+    columns = connection.execute(named_queries()["handled"], (row.conversation, row.id)).fetchone()
+    if columns is None:
+        return False
+    found = history_row(*columns)
+    return (found.revision, found.handled_at_s, found.node) == (row.revision, row.handled_at_s, row.node)
 
 
 def _is_known(connection: apsw.Connection, row: MailRow) -> bool:

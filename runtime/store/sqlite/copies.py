@@ -22,10 +22,11 @@ import apsw
 
 from runtime.errors import StoreBusy, StoreCorrupt, StoreFull, StoreReadOnly, StoreUnavailable
 from runtime.store.sqlite.connection import connect, connect_to_view, translated
+from runtime.store.sqlite.links import check_links
 from runtime.store.sqlite.lock import FileLock, users_of
 from runtime.store.sqlite.queries import schema_steps
 from runtime.store.sqlite.schema import check_file, check_place, identify, new_secret
-from runtime.store.sqlite.watch import FileWatch, check_links
+from runtime.store.sqlite.watch import FileWatch
 
 __all__ = ["back_up", "restore"]
 

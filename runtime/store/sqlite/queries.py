@@ -8,6 +8,8 @@ from functools import cache
 from importlib import resources
 from types import MappingProxyType
 
+from runtime.store.columns import TABLES
+
 __all__ = ["named_queries", "schema_steps"]
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
@@ -15,7 +17,7 @@ _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 @cache
 def named_queries() -> Mapping[str, str]:
-    """Every statement of sqlite_queries.sql by its name, without comments."""
+    """Every statement of sqlite_queries.sql by its name, without comments; `{mail}` stands for the columns of mail."""
     _, *parts = _NAME.split(_read("sqlite_queries.sql"))
     names, bodies = parts[::2], parts[1::2]
     return MappingProxyType({name: _bare(body) for name, body in zip(names, bodies, strict=True)})
@@ -32,4 +34,7 @@ def _read(name: str) -> str:
 
 
 def _bare(body: str) -> str:
-    return "\n".join(line for line in body.splitlines() if line and not line.startswith("--"))
+    text = "\n".join(line for line in body.splitlines() if line and not line.startswith("--"))
+    for columns in TABLES:
+        text = text.replace(f"{{{columns.table}}}", str(columns))
+    return text

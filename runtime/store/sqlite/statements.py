@@ -14,6 +14,8 @@ from typing import Any
 
 import apsw
 
+from runtime.store.columns import ACTORS, HISTORY, MAIL
+
 __all__ = [
     "CONSUME_MAIL",
     "DELETE_MAIL",
@@ -28,13 +30,6 @@ __all__ = [
 
 _EXACT_MAX = 32  # up to here each number of rows has a statement of its own; above, powers of two
 _ROWS_MAX = 128  # in one statement
-
-_ACTOR = "kind, key, shard, revision, last_id, conversation, state_type, state, timers, due_at_s, updated_at_s"
-_MAIL = "kind, key, shard, id, conversation, sent_at_s, sequence, due_at_s, attempts, parked, parked_at_s, envelope"
-_HISTORY = (
-    "conversation, id, kind, key, shard, revision, handled_at_s, outcome, attempts, node, error, type, sender, cause, "
-    "sent_at_s, caused"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +78,7 @@ def _sql(text: str, width: int, count: int) -> str:
     return text.replace("{rows}", ", ".join([row] * count))
 
 
-LOAD_ACTORS = ManyRows(f"select {_ACTOR} from actors where (kind, key) in (values {{rows}})", 2)
+LOAD_ACTORS = ManyRows(f"select {ACTORS} from actors where (kind, key) in (values {{rows}})", 2)
 
 # The row is found by its key all the same, and `parked` lies in it before anything that could be long.
 CONSUME_MAIL = ManyRows("delete from mail where (kind, shard, key, id) in (values {rows}) and parked = ''", 4)
@@ -100,28 +95,26 @@ RESCHEDULE_MAIL = ManyRows(
     9,
 )
 
-INSERT_HISTORY = ManyRows(f"insert into history ({_HISTORY}) values {{rows}} on conflict do nothing", 16)
+INSERT_HISTORY = ManyRows(f"insert into history ({HISTORY}) values {{rows}} on conflict do nothing", len(HISTORY.names))
 
-INSERT_ACTORS = ManyRows(f"insert into actors ({_ACTOR}) values {{rows}} on conflict do nothing", 11)
+INSERT_ACTORS = ManyRows(f"insert into actors ({ACTORS}) values {{rows}} on conflict do nothing", len(ACTORS.names))
 
 # The compare-and-set: a row that is no longer the expected one is not changed, and the count of changes tells.
 UPDATE_ACTORS = ManyRows(
-    f"""with wanted ({_ACTOR}, was_revision, was_last_id) as (values {{rows}})
-    update actors set shard = wanted.shard, revision = wanted.revision, last_id = wanted.last_id,
-      conversation = wanted.conversation, state_type = wanted.state_type, state = wanted.state,
-      timers = wanted.timers, due_at_s = wanted.due_at_s, updated_at_s = wanted.updated_at_s
+    f"""with wanted ({ACTORS}, was_revision, was_last_id) as (values {{rows}})
+    update actors set {", ".join(f"{name} = wanted.{name}" for name in ACTORS.names if name not in ("kind", "key"))}
     from wanted
     where actors.kind = wanted.kind and actors.key = wanted.key
       and actors.revision = wanted.was_revision and actors.last_id = wanted.was_last_id""",
-    13,
+    len(ACTORS.names) + 2,
 )
 
 # What was handled must not come back, so each row looks into the history first. That is one more seek in a tree whose
 # end is in memory (some 3 us), and saves a second statement that looks for duplicates of posts.
 INSERT_MAIL = ManyRows(
-    f"""with wanted ({_MAIL}) as (values {{rows}})
-    insert into mail ({_MAIL}) select * from wanted where not exists (
+    f"""with wanted ({MAIL}) as (values {{rows}})
+    insert into mail ({MAIL}) select * from wanted where not exists (
       select 1 from history where history.conversation = wanted.conversation and history.id = wanted.id
     ) on conflict do nothing""",
-    12,
+    len(MAIL.names),
 )

@@ -14,32 +14,28 @@ from typing import TypeVar
 import apsw
 
 from runtime.envelope import Address
-from runtime.errors import CommitUnknown, StoreError, StoreUnavailable
+from runtime.errors import StoreError
 from runtime.ports import Ports
 from runtime.store.batch import Batch
-from runtime.store.lived import Lived
 from runtime.store.records import (
     ActorRow,
-    ClusterView,
     HistoryRow,
     MailRow,
-    NodeRow,
-    ShardRow,
-    Subscription,
     Transition,
     Verdict,
 )
-from runtime.store.sqlite.busy import BusyTable
 from runtime.store.sqlite.commit import CommitPlan, encodable, is_there, write
 from runtime.store.sqlite.connection import CHECKPOINT_PAGES, log_bytes, translated
 from runtime.store.sqlite.keeper import LOG_BYTES_LONG, FileKeeper
+from runtime.store.sqlite.links import check_links
+from runtime.store.sqlite.members import SqliteMembers
 from runtime.store.sqlite.purge import forget, old_conversations
-from runtime.store.sqlite.queries import named_queries, schema_steps
+from runtime.store.sqlite.queries import schema_steps
 from runtime.store.sqlite.reader import Reader
-from runtime.store.sqlite.rows import history_row, node_row, subscription
+from runtime.store.sqlite.rows import history_row
 from runtime.store.sqlite.schema import Marks, check_file, identify
 from runtime.store.sqlite.statements import LOAD_ACTORS
-from runtime.store.sqlite.watch import FileWatch, check_links
+from runtime.store.sqlite.watch import FileWatch
 from runtime.store.sqlite.writer import Writer
 
 __all__ = ["SqliteStore"]
@@ -50,7 +46,7 @@ _GIVE_UP_S = 0.5  # for a store that could not be opened to be let go of, before
 _NEAR_ROWS_MAX = 32  # read right on the event loop up to here: about a third of a millisecond
 
 
-class SqliteStore(BusyTable):
+class SqliteStore(SqliteMembers):
     """One file, shared by the nodes of one machine. `path` is absolute or relative to the working directory.
 
     `wait_s` bounds how long a call waits for other processes before it raises StoreBusy. `vfs` names a registered
@@ -75,21 +71,16 @@ class SqliteStore(BusyTable):
         named = path.absolute()
         self._path = path = Path(os.path.realpath(named))  # one lock and one log, whatever name it is opened by
         self._watch = FileWatch(named, path)
-        self._clock = ports.clock
         self._create = create
         self._steps = schema_steps() if steps is None else steps
-        self._sql = named_queries()
-        self._writer = Writer(
-            self._path, ports, wait_s=wait_s, vfs=vfs, checkpoint_pages=checkpoint_pages, watch=self._watch
-        )
-        self._reader = Reader(self._path, ports, wait_s=wait_s, vfs=vfs, watch=self._watch, view=view)
+        writer = Writer(path, ports, wait_s=wait_s, vfs=vfs, checkpoint_pages=checkpoint_pages, watch=self._watch)
+        reader = Reader(path, ports, wait_s=wait_s, vfs=vfs, watch=self._watch, view=view)
         # Of membership alone: a read of many rows, and whoever waits behind it, must not cost a node its lease.
-        self._members = Reader(self._path, ports, wait_s=wait_s, vfs=vfs, watch=self._watch, view=view, of="members")
+        members = Reader(path, ports, wait_s=wait_s, vfs=vfs, watch=self._watch, view=view, of="members")
+        super().__init__(ports.clock, writer, reader, members)
         self._view = view
         self._vfs = vfs
-        self._keeper = FileKeeper(
-            self._path, ports, self._reader, self._writer, self._watch, vfs=vfs, log_bytes_long=log_bytes_long
-        )
+        self._keeper = FileKeeper(path, ports, reader, writer, self._watch, vfs=vfs, log_bytes_long=log_bytes_long)
         self._marks = Marks("", "")
 
     @property
@@ -165,7 +156,7 @@ class SqliteStore(BusyTable):
     async def handled(self, keys: Sequence[tuple[bytes, bytes]]) -> list[HistoryRow | None]:
         def read(connection: apsw.Connection) -> list[HistoryRow | None]:
             rows = [connection.execute(self._sql["handled"], key).fetchone() for key in keys]
-            return [None if row is None else history_row(row) for row in rows]
+            return [None if row is None else history_row(*row) for row in rows]
 
         return await self._reader.soon(read) if len(keys) <= _NEAR_ROWS_MAX else await self._reader.patiently(read)
 
@@ -218,105 +209,13 @@ class SqliteStore(BusyTable):
         gone = await self._write(lambda connection: forget(connection, old, handled_before_s)) if old else 0
         return gone, next_after
 
-    async def lived(self) -> Lived:
-        return await self._reader.patiently(lambda one: Lived.from_text(one.execute(self._sql["lived"]).get))
-
-    async def put_lived(self, lived: Lived) -> None:
-        await self._write(lambda connection: connection.execute(self._sql["put_lived"], (lived.as_text(),)))
-
-    # --- membership ---
-
-    async def join(self, node: NodeRow, *, lease_s: float, replace: str = "") -> NodeRow | None:
-        def put(connection: apsw.Connection) -> NodeRow | None:
-            now_s = self._clock.now_s()
-            found = connection.execute(self._sql["node"], (node.name,)).fetchone()
-            other = node if found is None else node_row(found)
-            if other.incarnation not in (node.incarnation, replace) and other.lease_until_s > now_s:
-                return other
-            values = (node.name, node.incarnation, node.address, json.dumps(node.kinds), node.version, now_s + lease_s)
-            connection.execute(self._sql["put_node"], values)
-            connection.execute(self._sql["put_lease"], (node.name, node.incarnation, lease_s, node.clock_off_s))
-            connection.execute(self._sql["put_carries"], (*values[:2], json.dumps(node.carries)))
-            return None
-
-        return await self._write(put, vital=True)
-
-    async def renew(self, name: str, incarnation: str, *, lease_s: float, clock_off_s: float | None = None) -> bool:
-        def put(connection: apsw.Connection) -> bool:
-            values = {"until_s": self._clock.now_s() + lease_s, "name": name, "incarnation": incarnation}
-            connection.execute(self._sql["renew"], values)
-            renewed = connection.changes() == 1
-            if renewed and clock_off_s is not None:
-                connection.execute(self._sql["put_lease"], (name, incarnation, lease_s, clock_off_s))
-            return renewed
-
-        return await self._write(put, vital=True)
-
-    async def leave(self, name: str, incarnation: str) -> None:
-        self._left |= {(name, incarnation)}
-        await self._remove(name, incarnation, died=False)
-
-    async def evict(self, name: str, incarnation: str) -> bool:
-        return await self._remove(name, incarnation, died=True)
-
-    async def _remove(self, name: str, incarnation: str, *, died: bool) -> bool:
-        def remove(connection: apsw.Connection) -> bool:
-            until_s = self._clock.now_s() if died else float("inf")
-            one = {"name": name, "incarnation": incarnation, "expired_at_s": until_s}
-            connection.execute(self._sql["remove_node"], one)
-            if connection.changes() != 1:
-                return False
-            for what in ("note_deaths" if died else "forget_notes", "give_up_shards", "remove_lease"):
-                connection.execute(self._sql[what], one)
-            return True
-
-        return await self._write(remove, vital=True)
-
-    async def assign(self, kind: str, shard: int, *, owner: str, expected_epoch: int) -> bool:
-        return (await self.assign_many([ShardRow(kind, shard, owner, expected_epoch)]))[0]
-
-    async def assign_many(self, wanted: Sequence[ShardRow]) -> list[bool]:
-        def put(connection: apsw.Connection) -> list[bool]:
-            assigned = []
-            for row in wanted:
-                values = {"kind": row.kind, "shard": row.shard, "owner": row.owner, "epoch": row.epoch}
-                connection.execute(self._sql["forget_death"], values)
-                connection.execute(self._sql["assign"], values)
-                assigned.append(connection.changes() == 1)
-            return assigned
-
-        return await self._write(put, vital=True)
-
-    async def subscribe(self, subscriptions: Sequence[Subscription], *, kind: str) -> None:
-        def put(connection: apsw.Connection) -> None:
-            connection.execute(self._sql["unsubscribe"], (kind,))
-            for s in subscriptions:
-                values = (s.event_type, s.kind, s.key_field, s.process, s.starts, s.where_field, s.where_value)
-                connection.execute(self._sql["subscribe"], values)
-
-        await self._write(put)
-
-    async def cluster(self) -> ClusterView:
-        def read(connection: apsw.Connection) -> ClusterView:
-            with connection:  # all at one instant
-                nodes = tuple(node_row(row) for row in connection.execute(self._sql["nodes"]))
-                shards = tuple(ShardRow(*row) for row in connection.execute(self._sql["shards"]))
-                subscriptions = tuple(subscription(row) for row in connection.execute(self._sql["subscriptions"]))
-                lived = Lived.from_text(connection.execute(self._sql["lived"]).get)
-            return ClusterView(self._clock.now_s(), nodes, shards, subscriptions, lived.until_s)
-
-        return await self._members.patiently(read)
-
     # --- operators ---
 
-    async def now_s(self) -> float:
-        return self._clock.now_s()
-
     async def conversation(self, conversation: bytes) -> list[HistoryRow]:
-        return await self._rows(lambda *row: history_row(row), "conversation", (conversation,))
+        return await self._rows(history_row, "conversation", (conversation,))
 
     async def handled_of(self, kind: str, type: str, *, limit: int, after: tuple[bytes, bytes]) -> list[HistoryRow]:
-        return await self._rows(lambda *row: history_row(row), "handled_of", (kind, type, *after, limit))
+        return await self._rows(history_row, "handled_of", (kind, type, *after, limit))
 
     async def mail_of_conversation(self, conversation: bytes) -> list[MailRow]:
         return await self._rows(MailRow, "mail_of_conversation", (conversation,))
@@ -341,10 +240,3 @@ class SqliteStore(BusyTable):
         return await self._reader.patiently(
             lambda connection: [make(*row) for row in connection.execute(self._sql[name], parameters)]
         )
-
-    async def _write(self, work: Callable[[apsw.Connection], T], *, vital: bool = False) -> T:
-        """A write that can simply be repeated: one of unknown outcome is reported as a failure like any other."""
-        try:
-            return await self._writer.transact(work, vital=vital)
-        except CommitUnknown as error:
-            raise StoreUnavailable(f"{error}; it may or may not have been written, and can be repeated") from error

@@ -12,7 +12,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,10 +28,11 @@ from runtime.errors import (
 )
 from runtime.store.sqlite.connection import close
 from runtime.store.sqlite.index import LogIndex
+from runtime.store.sqlite.links import check_links
 from runtime.store.sqlite.schema import APPLICATION_ID
 from runtime.store.sqlite.seals import first_label, label_in
 
-__all__ = ["FileWatch", "check_links", "let_go"]
+__all__ = ["FileWatch", "let_go"]
 
 _HEADER_BYTES = 100  # https://sqlite.org/fileformat2.html#the_database_header
 _MAGIC = b"SQLite format 3\0"
@@ -47,28 +47,8 @@ _CURE_OF_INDEX = (
     "nothing is lost: stop all nodes of it and start them again, by which it is made anew; no `restore` is needed. "
     "Find what writes there"
 )
-_MOUNTS = Path("/proc/self/mountinfo")
-_OCTAL = re.compile(rb"\\([0-7]{3})")
 
 _Seen = tuple[int, int]  # device and inode
-
-
-def check_links(path: Path) -> None:
-    """Refuse a file with two names: each would have a lock and a log of its own. Raises StoreUnavailable."""
-    if str(path) in _mount_points():
-        raise StoreUnavailable(
-            f"{path} is mounted by itself, and its lock and log would lie beside the mount, not beside the file; "
-            "mount the folder that it is in instead"
-        )
-    try:
-        links = path.stat().st_nlink
-    except OSError:
-        return
-    if links > 1:
-        raise StoreUnavailable(
-            f"{path} is one of {links} hard links to one file, and each would have its own lock and log; keep one name "
-            "(`find -samefile` lists them), and use a symbolic link for another"
-        )
 
 
 def let_go(connection: apsw.Connection, watch: FileWatch) -> None:
@@ -272,17 +252,6 @@ class FileWatch:
     def _fail(self, error: StoreError) -> None:
         self.note(error)
         raise error
-
-
-def _mount_points() -> frozenset[str]:
-    """Where something is mounted, as this process sees it; Linux only, else none."""
-    try:
-        lines = _MOUNTS.read_bytes().splitlines()
-    except OSError:
-        return frozenset()
-    # "36 35 98:0 /root /mnt/a\040b rw ...": blanks, tabs, line ends and backslashes are written in octal
-    fields = [line.split(b" ")[4] for line in lines if line.count(b" ") > 4]
-    return frozenset(os.fsdecode(_OCTAL.sub(lambda found: bytes([int(found[1], 8)]), field)) for field in fields)
 
 
 def _seen(path: Path) -> _Seen | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from runtime.cluster.lease import Lease
 from runtime.cluster.membership import Membership
-from runtime.store.memory import MemoryStore
+from runtime.store.memory_members import MemoryMembers
 from tests.proof.mutants.mutant import Edit, Mutant
 
 __all__ = ["LEASES"]
@@ -38,7 +38,7 @@ LEASES = (
                 "row.lease_until_s < view.now_s and not self._watch.silent_in_s(row)",
                 "not self._watch.silent_in_s(row)",
             ),
-            Edit(MemoryStore.evict, "or node.lease_until_s > self._clock.now_s()", ""),
+            Edit(MemoryMembers.evict, "or node.lease_until_s > self._clock.now_s()", ""),
         ),
     ),
     Mutant(

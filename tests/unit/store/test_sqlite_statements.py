@@ -5,6 +5,7 @@ import re
 import apsw
 import pytest
 
+from runtime.store.columns import TABLES, Columns
 from runtime.store.sqlite.queries import named_queries, schema_steps
 from runtime.store.sqlite.statements import (
     DELETE_MAIL,
@@ -25,6 +26,14 @@ def connection() -> apsw.Connection:
     connection = apsw.Connection(":memory:")
     connection.execute(schema_steps()[0])
     return connection
+
+
+@pytest.mark.parametrize("columns", TABLES, ids=lambda columns: columns.table)
+def test_the_schema_has_the_columns_of_the_records_in_their_order(
+    connection: apsw.Connection, columns: Columns
+) -> None:
+    found = connection.execute("select name from pragma_table_info(?)", (columns.table,))
+    assert tuple(name for (name,) in found) == columns.names
 
 
 @pytest.mark.parametrize("count", [0, 1, 31, 32, 33, 100, 127, 128, 129, 700])

@@ -142,7 +142,7 @@ async def test_what_cannot_be_told_is_dropped_and_the_next_is_written(
     store = make_store()
     await store.open()
     with monkeypatch.context() as patched:
-        patched.setattr("runtime.store.sqlite.busy.busy_to_text", None)
+        patched.setattr("runtime.store.sqlite.members.busy_to_text", None)
         store.tell_busy(busy(1))
         await store.subscribe([], kind="nobody")
     assert await store.busy() == []
