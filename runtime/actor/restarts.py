@@ -18,7 +18,6 @@ from runtime.actor.supervision import (
     RestartsExhausted,
     Supervision,
     affected,
-    delay_s,
     is_restarted,
     recent,
 )
@@ -137,8 +136,7 @@ class Restarts:
             return 0.0
         streak = self._streaks.setdefault(child, Streak())
         streak.failures = streak.failures + 1 if now_s - streak.began_at_s <= self._rules.window_s else 1
-        fraction = self._ports.randomness.fraction()
-        return delay_s(self._rules.backoff, attempt=streak.failures, fraction=fraction)
+        return self._rules.backoff.pause_s(streak.failures, self._ports.randomness.fraction())
 
     def _enlist(self, child: Child, group: Group, *, is_cause: bool) -> None:
         if child.options.restart is Restart.TEMPORARY and not is_cause:

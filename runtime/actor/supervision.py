@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar
 
+from runtime.backoff import Backoff
 from runtime.errors import AmendsError, InvalidSettings
 from runtime.ports import Fact
 
@@ -19,7 +20,6 @@ __all__ = [
     "ActorFailed",
     "ActorOptions",
     "ActorRestarted",
-    "Backoff",
     "HandlerCut",
     "HookFailed",
     "Restart",
@@ -28,7 +28,6 @@ __all__ = [
     "Supervision",
     "SystemFailed",
     "affected",
-    "delay_s",
     "is_restarted",
     "recent",
 ]
@@ -48,20 +47,6 @@ class Strategy(Enum):
     ONE_FOR_ONE = "one for one"
     ONE_FOR_ALL = "one for all"
     REST_FOR_ONE = "rest for one"  # and all that were spawned after it
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """How long a restart waits. With the defaults: about 0.1, 0.2, 0.4, ... up to 10 s, each up to 20 % off."""
-
-    first_s: float = 0.1
-    factor: float = 2.0
-    max_s: float = 10.0
-    jitter: float = 0.2  # each delay is longer or shorter by up to this share
-
-    def __post_init__(self) -> None:
-        if self.first_s < 0 or self.factor < 1 or self.max_s < self.first_s or not 0 <= self.jitter <= 1:
-            raise InvalidSettings(f"no delays can be drawn from {self}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +154,3 @@ def affected(strategy: Strategy, names: Sequence[str], failed: str) -> Sequence[
 def recent(restarts_s: Sequence[float], *, now_s: float, window_s: float) -> list[float]:
     """The instants that still count against the intensity."""
     return [at_s for at_s in restarts_s if at_s > now_s - window_s]
-
-
-def delay_s(backoff: Backoff | None, *, attempt: int, fraction: float) -> float:
-    """How long the `attempt`-th restart in a row waits (from 1), for a draw from [0, 1)."""
-    if backoff is None:
-        return 0.0
-    # An exponent past 64 would overflow long after it has stopped to matter.
-    steady_s = min(backoff.first_s * backoff.factor ** min(attempt - 1, 64), backoff.max_s)
-    return steady_s * (1 + backoff.jitter * (2 * fraction - 1))

@@ -198,7 +198,7 @@ class Peer:
         if not self._leaving:
             self._ports.report(PeerLost(self.node, self.at.address, stream.reason))
         # A link that breaks as soon as it is up is no better than none.
-        lived = self._ports.clock.monotonic_s() - began_s >= self._settings.redial_max_s
+        lived = self._ports.clock.monotonic_s() - began_s >= self._settings.redial.longest_s
         self._failures = 0 if lived else self._failures + 1
 
     def _failed(self, error: LinkLost) -> None:
@@ -225,9 +225,7 @@ class Peer:
         timer.cancel()
 
     def _redial_s(self) -> float:
-        doublings = min(max(self._failures - 1, 0), 16)
-        longest_s = min(self._settings.redial_s * 2.0**doublings, self._settings.redial_max_s)
-        return longest_s * (0.5 + self._ports.randomness.fraction() / 2)
+        return self._settings.redial.pause_s(self._failures, self._ports.randomness.fraction())
 
     def _wake(self) -> None:
         if self._pause is not None and not self._pause.done():

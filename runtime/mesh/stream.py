@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from runtime.backoff import Backoff
 from runtime.errors import InvalidMessage, LinkLost
 from runtime.failpoints import Failpoint
 from runtime.mesh.facts import FrameRejected
@@ -24,6 +25,8 @@ __all__ = ["MeshSettings", "Stream", "Take"]
 
 Take = Callable[[mesh_pb2.Frame], Awaitable[None]]
 """Handles the pushes and signals of one frame; awaited before the next is read."""
+
+_REDIAL = Backoff(0.0375, 1.5, jitter=1 / 3)  # 25 to 50 ms at first, and 1 to 2 s in the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,7 @@ class MeshSettings:
     queue_max: int = 32_768  # messages queued for one peer; more are shed
     frame_messages_max: int = FRAME_MESSAGES_MAX  # in one frame; more wait for the next
     frame_bytes_max: int = 2 * 1024 * 1024  # of one frame that this node takes; peers shed what would be larger
-    redial_s: float = 0.05  # after a link broke; doubles up to redial_max_s, and up to half of it is random
-    redial_max_s: float = 2.0
+    redial: Backoff = _REDIAL  # after a link broke
     refused_s: float = 15.0  # after a refusal: nothing but a new configuration will change it
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from runtime.backoff import Backoff
 from runtime.contracts import Contract
 from runtime.protos import saga_pb2
 from runtime.saga.step import Budget, Starts
@@ -70,7 +71,7 @@ class StepDefinition:
 
     def patience_s(self, asks: int) -> float:
         """How long to wait for an answer to the command number `asks` (from 1): twice as long each time, to an hour."""
-        return min(self.timeout_s * 2.0 ** min(asks - 1, 30), max(self.timeout_s, _PATIENCE_MAX_S))
+        return Backoff(self.timeout_s, max(self.timeout_s, _PATIENCE_MAX_S), jitter=0.0).pause_s(asks)
 
     def types(self, meaning: Meaning) -> tuple[type[Message], ...]:
         return tuple(one for one, its_meaning in self.meanings.items() if its_meaning is meaning)

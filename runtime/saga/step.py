@@ -17,6 +17,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from runtime.backoff import Backoff
 from runtime.errors import InvalidDefinition
 
 __all__ = ["Budget", "Flow", "MessageTypes", "Starts", "Step", "minutes", "seconds", "starts"]
@@ -61,7 +62,7 @@ class Budget:
 
     def pause_s(self, asks: int) -> float:
         """How long to wait after the command number `asks` (from 1) failed."""
-        return min(self.backoff_s * 2.0 ** min(asks - 1, 30), self.backoff_max_s)
+        return Backoff(self.backoff_s, self.backoff_max_s, jitter=0.0).pause_s(asks)
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from runtime.backoff import Backoff
 from runtime.errors import CommitUnknown, Overloaded, StoreCorrupt, StoreError, StoreReplaced, StoreUnavailable
 from runtime.failpoints import Failpoint
 from runtime.ports import Ports
@@ -45,8 +46,7 @@ Done = Callable[[Verdict | StoreError], None]
 
 _Job = tuple[Transition, Done]
 
-_SETTLE_PAUSE_S = 0.05  # the first pause between questions to a store that does not answer; doubles
-_SETTLE_PAUSE_MAX_S = 2.0
+_SETTLE = Backoff(0.05, 2.0, jitter=0.0)  # between questions to a store that does not answer
 
 
 @dataclass(slots=True)
@@ -202,8 +202,10 @@ class Committer:
 
     async def _ask(self, batch: Sequence[Transition]) -> list[bool]:
         """Ask the store until it answers: anything else could report as failed what has happened."""
-        pause_s = _SETTLE_PAUSE_S
+        attempt = 0
         while True:
+            attempt += 1
+            pause_s = _SETTLE.pause_s(attempt)
             try:
                 return await self._store.settle(batch)
             except (StoreCorrupt, StoreReplaced):
@@ -211,7 +213,6 @@ class Committer:
             except Exception as error:  # noqa: BLE001 -- whatever it is, only an answer settles the question
                 self._ports.report(SettleFailed(str(error) or repr(error), pause_s))
             await self._ports.clock.sleep(pause_s)
-            pause_s = min(pause_s * 2, _SETTLE_PAUSE_MAX_S)
 
     def _give_up(self, jobs: list[_Job]) -> None:
         if jobs:

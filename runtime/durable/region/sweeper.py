@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from google.protobuf.message import DecodeError
 
+from runtime.backoff import spread
 from runtime.durable.facts import SweepFailed
 from runtime.durable.region.upkeep import Purger
 from runtime.durable.residence.residents import Residents
@@ -65,7 +66,7 @@ class Sweeper:
             if clock.monotonic_s() >= passivate_at_s:
                 self._activations.passivate()
                 passivate_at_s = clock.monotonic_s() + self._kind.limits.idle_s / 2
-            await clock.sleep(_AGAIN_S if more else sweep_s * (0.75 + self._ports.randomness.fraction() / 2))
+            await clock.sleep(_AGAIN_S if more else spread(sweep_s, 0.25, self._ports.randomness.fraction()))
 
     def stop(self) -> None:
         self._stopped = True

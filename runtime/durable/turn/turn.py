@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 
 from google.protobuf.message import Message
 
+from runtime.backoff import spread
 from runtime.durable.behaviour import Decision, Delivery
 from runtime.durable.facts import HandlerFailed, MessageParked
 from runtime.durable.kind import Kind
@@ -225,10 +226,9 @@ class Turn:
     # --- failures ---
 
     def _retry_later(self, envelope: Envelope, error: str, failed: int) -> None:
-        kind, draft = self._kind, self.draft
-        policy = kind.behaviour.retries
-        delay_s = policy.delays_s[max(failed // (policy.immediate + 1) - 1, 0)]
-        delay_s *= 1 + policy.jitter * (2 * kind.ports.randomness.fraction() - 1)
+        kind, draft, policy = self._kind, self.draft, self._kind.behaviour.retries
+        steady_s = policy.delays_s[max(failed // (policy.immediate + 1) - 1, 0)]
+        delay_s = spread(steady_s, policy.jitter, kind.ports.randomness.fraction())
         due_at_s = draft.now_s + delay_s
         draft.failed = True
         if envelope.timer:

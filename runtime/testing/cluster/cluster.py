@@ -22,6 +22,7 @@ from typing import Any, Self, TypeVar, overload
 
 from google.protobuf.message import Message
 
+from runtime.backoff import Backoff
 from runtime.config import Settings
 from runtime.envelope import address_of
 from runtime.errors import InvalidSettings
@@ -47,7 +48,7 @@ _START_S = 120.0
 _GREET_S = 10.0
 _STOP_S = 120.0
 _REST_S = 3600.0
-_LOOK_S = (0.01, 1.0)  # the first look at whether something came true, and the longest pause between two
+_LOOKS = Backoff(0.01, 1.0, factor=1.5, jitter=0.0)  # at whether something came true
 _EVER_S = math.inf
 _SETTINGS = {"shards_per_kind": 4}  # what every node sweeps each second: more would only cost time
 
@@ -225,13 +226,13 @@ class Cluster:
 
     async def at_rest(self, within_s: float = _REST_S) -> None:
         """Let time go by until no message waits, but dead letters, and no timer runs. Raises NotAtRest."""
-        pause_s, longest_s = _LOOK_S
+        looks = 0
         until_s = self._loop.time() + within_s
         while open_ := await self._open():
             if self._loop.time() >= until_s:
                 raise NotAtRest(f"not at rest after {within_s:g} s: {', '.join(open_)}")
-            await self.sim.sleep(pause_s)
-            pause_s = min(pause_s * 1.5, longest_s)
+            looks += 1
+            await self.sim.sleep(_LOOKS.pause_s(looks))
 
     # --- what goes wrong ---
 
@@ -305,7 +306,7 @@ class Cluster:
         while not holds():
             if self._loop.time() >= until_s:
                 return False
-            await self.sim.sleep(_LOOK_S[0])
+            await self.sim.sleep(_LOOKS.first_s)
         return True
 
     async def _until_serving(self, nodes: Sequence[SimNode]) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from runtime.actor.actor import Actor
 from runtime.actor.context import Context
-from runtime.actor.supervision import ActorOptions, Backoff, Restart, Strategy, Supervision
+from runtime.actor.supervision import ActorOptions, Restart, Strategy, Supervision
+from runtime.backoff import Backoff
 from runtime.testing.virtual.seeded import SeededRandomness
 from tests.unit.actor.stage import Boom, Stage
 

@@ -12,7 +12,6 @@ from runtime.actor.supervision import (
     ActorFailed,
     ActorOptions,
     ActorRestarted,
-    Backoff,
     HandlerCut,
     HookFailed,
     Restart,
@@ -20,6 +19,7 @@ from runtime.actor.supervision import (
     Strategy,
     Supervision,
 )
+from runtime.backoff import Backoff
 from tests.unit.actor.stage import BOOM, Await, Boom, Do, Noting, Stage
 
 

@@ -7,12 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from runtime.actor.supervision import (
-    Backoff,
     Restart,
     Strategy,
     Supervision,
     affected,
-    delay_s,
     is_restarted,
     recent,
 )
@@ -50,29 +48,9 @@ def test_restarts_older_than_the_window_do_not_count() -> None:
     assert recent([1.0, 5.0, 9.0], now_s=10.0, window_s=5.0) == [9.0]
 
 
-def test_backoff_doubles_up_to_its_limit() -> None:
-    backoff = Backoff(first_s=0.1, factor=2.0, max_s=1.0, jitter=0.0)
-    delays = [delay_s(backoff, attempt=attempt, fraction=0.5) for attempt in (1, 2, 3, 4, 5, 1000)]
-    assert delays == [0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
-
-
-def test_jitter_moves_a_delay_by_its_share_in_both_directions() -> None:
-    backoff = Backoff(first_s=1.0, jitter=0.2)
-    assert delay_s(backoff, attempt=1, fraction=0.0) == pytest.approx(0.8)
-    assert delay_s(backoff, attempt=1, fraction=0.999999) == pytest.approx(1.2)
-
-
-def test_without_backoff_a_restart_does_not_wait() -> None:
-    assert delay_s(None, attempt=7, fraction=0.3) == 0.0
-
-
 @pytest.mark.parametrize(
     "rules",
     [
-        lambda: Backoff(first_s=-1.0),
-        lambda: Backoff(factor=0.5),
-        lambda: Backoff(first_s=2.0, max_s=1.0),
-        lambda: Backoff(jitter=1.5),
         lambda: Supervision(restarts_max=-1),
         lambda: Supervision(window_s=0.0),
     ],

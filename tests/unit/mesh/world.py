@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from runtime.adapters import AsyncioTasks, SystemClock
+from runtime.backoff import Backoff
 from runtime.errors import LinkLost
 from runtime.mesh.channel import GrpcTransport
 from runtime.mesh.handshake import accepted_hello, dialling_hello, hello_frame, proof_frame, read_hello
@@ -202,7 +203,7 @@ class MemoryWorld(World):
 class GrpcWorld(World):
     """Patient, since on a slow machine a peer may be slow to speak; what takes its time here is not what is tested."""
 
-    settings = MeshSettings(beat_s=0.05, silent_s=30.0, hello_s=30.0, redial_max_s=0.2)
+    settings = MeshSettings(beat_s=0.05, silent_s=30.0, hello_s=30.0, redial=Backoff(0.0375, 0.15, jitter=1 / 3))
     impatient = replace(settings, silent_s=1.0, hello_s=1.0)
 
     def __init__(self) -> None:
