@@ -83,7 +83,7 @@ class Counter:
         self.taken = 0
         self.decode = False
 
-    async def pushes(self, peer: str, encoded: Sequence[bytes], gap: bool) -> None:
+    async def on_pushes(self, peer: str, encoded: Sequence[bytes], missed_pushes: bool) -> None:
         self.taken += len(encoded)
         if self.decode:
             for one in encoded:
@@ -91,7 +91,7 @@ class Counter:
         elif len(encoded) == 1 and encoded[0] == b"ping" and self.mesh is not None:
             self.mesh.push(peer, b"pong")
 
-    def signals(self, peer: str, signals: Sequence[mesh_pb2.Signal]) -> None:
+    def on_signals(self, peer: str, signals: Sequence[mesh_pb2.Signal]) -> None:
         """A question how much was taken; `decode` in it says how to go on."""
         assert self.mesh is not None
         for signal in signals:
@@ -99,7 +99,7 @@ class Counter:
             answer = mesh_pb2.Answer(call=str(self.taken), body=str(time.process_time()).encode())
             self.mesh.signal(peer, mesh_pb2.Signal(answer=answer))
 
-    def lost(self, peer: str) -> None: ...
+    def on_peer_lost(self, peer: str) -> None: ...
 
 
 class Sender:
@@ -110,16 +110,16 @@ class Sender:
         self.pongs: asyncio.Queue[None] = asyncio.Queue()
         self.heard = asyncio.Event()
 
-    async def pushes(self, peer: str, encoded: Sequence[bytes], gap: bool) -> None:
+    async def on_pushes(self, peer: str, encoded: Sequence[bytes], missed_pushes: bool) -> None:
         self.heard.set()  # a stream begins with a gap
         for _ in encoded:
             self.pongs.put_nowait(None)
 
-    def signals(self, peer: str, signals: Sequence[mesh_pb2.Signal]) -> None:
+    def on_signals(self, peer: str, signals: Sequence[mesh_pb2.Signal]) -> None:
         for signal in signals:
             self.answers.put_nowait(int(signal.answer.call))
 
-    def lost(self, peer: str) -> None: ...
+    def on_peer_lost(self, peer: str) -> None: ...
 
 
 class Bench:

@@ -27,7 +27,7 @@ from runtime.durable.carriers import Carriers, carried
 from runtime.durable.client import Client
 from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.region.busy import Teller
-from runtime.durable.region.kind_actor import KindActor, Status
+from runtime.durable.region.kind_actor import AskKindStatus, KindActor
 from runtime.durable.region.router import Region
 from runtime.durable.region.sweeper import Sweeper
 from runtime.durable.waiting.calls import PendingCalls
@@ -38,7 +38,6 @@ from runtime.gateway.front import Front, GrpcFront, Register
 from runtime.mesh.peers import Identity, Mesh, MeshSettings, PeerAddress, probe
 from runtime.mesh.server import ServerSettings, frame_limit
 from runtime.ports import Fact, Ports
-from runtime.protos import mesh_pb2
 from runtime.saga.catalogue import Catalogue
 from runtime.store.committer import Committer
 from runtime.store.open import open_store
@@ -110,7 +109,7 @@ class Node:
         self._behaviours: tuple[Behaviour, ...] = catalogue.behaviours_of(self._services)
         self._ports = ports
         self._limits = limits_of(settings)
-        self.roots: dict[str, ActorRef] = {}  # by kind: who takes Pause, Resume and Status
+        self.roots: dict[str, ActorRef] = {}  # by kind: who takes PauseKind, ResumeKind and AskKindStatus
         self._sweeps: list[asyncio.Task[None]] = []
         self.store = store or open_store(settings.store, ports)
         server = ServerSettings(message_bytes_max=settings.message_bytes_max, advertise=settings.advertise)
@@ -185,7 +184,7 @@ class Node:
         )
         self.client = Client(self.region, self.calls, self.committer, self.store, contracts, ports, self._limits)
         self._identity = Identity(self.store.cluster_id, self.name, self.incarnation, self.store.cluster_secret)
-        self.mesh = Mesh(self._front.transport, ports, self._identity, _Inbox(self.region), self._links)
+        self.mesh = Mesh(self._front.transport, ports, self._identity, self.region, self._links)
         self.system = ActorSystem(ports, name=self.name)
         self._built = True
 
@@ -197,7 +196,7 @@ class Node:
     async def _start_kinds(self) -> None:
         for name, activations in self.region.activations.items():
             root = self.system.spawn(partial(KindActor, activations, self.region.sweepers[name]), name)
-            await root.ask(Status(), timeout_s=10.0)
+            await root.ask(AskKindStatus(), timeout_s=10.0)
             self.roots[name] = root
 
     def _membership(self) -> Membership:
@@ -282,22 +281,6 @@ class Node:
         await self.store.close()
 
 
-class _Inbox:
-    """What the mesh delivers to."""
-
-    def __init__(self, region: Region) -> None:
-        self._region = region
-
-    async def pushes(self, peer: str, encoded: Sequence[bytes], gap: bool) -> None:
-        await self._region.pushes(peer, encoded, gap)
-
-    def signals(self, peer: str, signals: Sequence[mesh_pb2.Signal]) -> None:
-        self._region.signals(peer, signals)
-
-    def lost(self, peer: str) -> None:
-        self._region.lost_peer(peer)
-
-
 class _Owner:
     """What membership tells: the region of its shards, the mesh of its peers."""
 
@@ -306,22 +289,19 @@ class _Owner:
         self._mesh = mesh
         self._node = node
 
-    async def acquired(self, kind: str, shards: frozenset[int]) -> None:
-        await self._region.acquired(kind, shards)
+    async def take_over(self, kind: str, shards: frozenset[int]) -> None:
+        await self._region.take_over(kind, shards)
 
     async def release(self, kind: str, shards: frozenset[int]) -> None:
         await self._region.release(kind, shards)
 
-    def lost(self, reason: str) -> None:
-        self._region.lost(reason)
+    def on_lease_lost(self, reason: str) -> None:
+        self._region.on_lease_lost(reason)
 
-    def resumed(self) -> None:
-        self._region.resumed()
-
-    def changed(self, view: ClusterView) -> None:
+    def on_view(self, view: ClusterView) -> None:
         others = {row.name: PeerAddress(row.address, row.incarnation) for row in view.nodes if row.name != self._node}
         self._mesh.set_peers(others)
-        self._region.changed(view)
+        self._region.on_view(view)
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -1,8 +1,8 @@
 """The shards that this node runs, and the two slow acts on them: taking one up and laying it down.
 
-    membership ──take──▶    Handover ──acquired──▶ ShardOwner     turns may start
-    membership ──release──▶          ──release───▶                intake stops, the running turn ends
-    membership ──lapse──▶            ──lost──────▶                everything stops now
+    membership ──take──▶    Handover ──take_over──▶ ShardOwner    turns may start
+    membership ──release──▶          ──release────▶               intake stops, the running turn ends
+    membership ──lapse──▶                                         everything stops now
                        ◀──settled──                               a phase has changed: look at the table again
 
 Both acts run beside membership, which must go on renewing while a long turn ends. Each shard is released by itself,
@@ -18,7 +18,7 @@ from itertools import groupby
 from typing import Any, Protocol
 
 from runtime.cluster.facts import ShardsTaken
-from runtime.cluster.placement import Phase, Slot
+from runtime.cluster.placement import ShardPhase, Slot
 from runtime.errors import StoreError
 from runtime.failpoints import Failpoint
 from runtime.ports import Ports
@@ -30,12 +30,12 @@ __all__ = ["Handover", "ShardOwner"]
 class ShardOwner(Protocol):
     """Who runs the turns of the shards of this node."""
 
-    async def acquired(self, kind: str, shards: frozenset[int]) -> None:
+    async def take_over(self, kind: str, shards: frozenset[int]) -> None:
         """These shards are ours: turns may start, and what waits for them must be swept up now.
 
-        Asked again later if it raises StoreError. It may still be under way when `lost` is called, and is followed by
-        `release` then. No turn relies on it: each asks `Membership.lease_is_sure` before its commit, and the store
-        compares the actor's row.
+        Membership asks again later if this raises StoreError. A call that is still under way at `on_lease_lost` is
+        followed by `release`. No turn relies on it: each asks `Membership.lease_is_sure` before its commit, and the
+        store compares the actor's row.
         """
         ...
 
@@ -43,15 +43,14 @@ class ShardOwner(Protocol):
         """Take nothing in any more and let the running turns finish; return when none runs."""
         ...
 
-    def lost(self, reason: str) -> None:
-        """The lease may have run out, so others may own our shards: stop taking turns now, drop every activation."""
+    def on_lease_lost(self, reason: str) -> None:
+        """The lease may have run out, so others may own our shards: stop taking turns now, drop every activation.
+
+        Shards that are still ours when the lease is sure again come back through `take_over`.
+        """
         ...
 
-    def resumed(self) -> None:
-        """The lease is sure again; the shards that are still ours come back through `acquired`."""
-        ...
-
-    def changed(self, view: ClusterView) -> None:
+    def on_view(self, view: ClusterView) -> None:
         """Nodes, shards or subscriptions are not what they were."""
         ...
 
@@ -66,10 +65,10 @@ class Handover:
         self._owner = owner
         self._settled = settled
         self._crashed = crashed
-        self._phases: dict[Slot, Phase] = {}
+        self._phases: dict[Slot, ShardPhase] = {}
 
     @property
-    def phases(self) -> Mapping[Slot, Phase]:
+    def phases(self) -> Mapping[Slot, ShardPhase]:
         return self._phases
 
     def take(self, slots: Iterable[Slot]) -> None:
@@ -77,18 +76,18 @@ class Handover:
         for kind, group in groupby(sorted(slots), key=lambda slot: slot[0]):
             taken = tuple(group)
             for slot in taken:
-                self._phases[slot] = Phase.TAKING
+                self._phases[slot] = ShardPhase.TAKING
             self._start(self._take(kind, taken), f"take {kind}")
 
     def release(self, slots: Iterable[Slot]) -> None:
         """Stop running shards; when one is at rest it has no phase any more and can be given away."""
         for slot in slots:
-            self._phases[slot] = Phase.RELEASING
+            self._phases[slot] = ShardPhase.RELEASING
             self._start(self._release(slot), f"release {slot[0]} {slot[1]}")
 
     def lapse(self) -> None:
         """Nothing is ours for sure. Acts under way are left to end: a turn's commit is never cut short."""
-        lapsed = {slot: Phase.LAPSED for slot, phase in self._phases.items() if phase is not Phase.HELD}
+        lapsed = {slot: ShardPhase.LAPSED for slot, phase in self._phases.items() if phase is not ShardPhase.HELD}
         self._phases = lapsed
 
     async def _take(self, kind: str, slots: tuple[Slot, ...]) -> None:
@@ -96,17 +95,17 @@ class Handover:
         self._ports.report(ShardsTaken(kind=kind, shards=shards))
         self._ports.failpoint(Failpoint.TAKE_BEGUN)
         try:
-            await self._owner.acquired(kind, frozenset(shards))
+            await self._owner.take_over(kind, frozenset(shards))
             self._ports.failpoint(Failpoint.TAKE_ENDED)
             told = True
         except StoreError:
             told = False
-        lapsed = frozenset(slot[1] for slot in slots if self._phases.get(slot) is not Phase.TAKING)
+        lapsed = frozenset(slot[1] for slot in slots if self._phases.get(slot) is not ShardPhase.TAKING)
         if lapsed:
             await self._give_back(kind, lapsed)
         for slot in slots:
-            if told and self._phases.get(slot) is Phase.TAKING:
-                self._phases[slot] = Phase.HELD
+            if told and self._phases.get(slot) is ShardPhase.TAKING:
+                self._phases[slot] = ShardPhase.HELD
             else:
                 self._phases.pop(slot, None)
 

@@ -2,15 +2,16 @@
 
     host ──start, leave──▶  Membership ──join, renew, evict, assign_many, cluster──▶ Store
     region ──owner_of, owns──▶   │ plan (pure) says what to do, Handover does it
-                                 └──acquired, release, lost, resumed, changed──▶ ShardOwner
+                                 └──take_over, release, on_lease_lost, on_view──▶ ShardOwner
 
 A round renews if that is due, reads the tables, evicts who has expired, and compares the shards with their placement.
 There is no leader and no message between nodes: each node claims what belongs to it and gives away what does not, by
 compare-and-set on the shard's epoch. None of this guards the actors' state, which their own compare-and-set does;
 it only decides who should try.
 
-A node that was evicted joins again under the same incarnation: what it had in memory is gone with `lost`, so nothing
-could be mistaken for an earlier life. A node that leaves first hosts nothing, so that nobody gives its shards back.
+A node that was evicted joins again under the same incarnation: `on_lease_lost` has dropped what it had in memory, so
+nothing could be mistaken for an earlier life. A node that leaves first hosts nothing, so that nobody gives its shards
+back.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from runtime.cluster.facts import LeaseLost, LeaseRegained, ShardsGivenUp, Store
 from runtime.cluster.handover import Handover, ShardOwner
 from runtime.cluster.join import Probe, join
 from runtime.cluster.lease import ClusterSettings, Lease, StoreWatch
-from runtime.cluster.pace import Pace
 from runtime.cluster.placement import Slot, plan
 from runtime.cluster.roster import Roster, check_shard_counts, left_behind, note_deaths
+from runtime.cluster.round_pace import RoundPace
 from runtime.cluster.waits import said_if_long
 from runtime.errors import NodeNameTaken, StoreError
 from runtime.failpoints import Failpoint
@@ -56,7 +57,7 @@ class Membership:
         self._time = ClusterTime(ports, settings, node)
         self._handover = Handover(ports, owner, self.refresh_soon, self._fail)
         self._loop: asyncio.Task[None] | None = None
-        self._pace = Pace(ports.clock, settings.renew_s / 20)
+        self._pace = RoundPace(ports.clock, settings.renew_s / 20)
         self._failure: asyncio.Future[BaseException] | None = None
         self._rested: asyncio.Future[None] | None = None  # of a leave: nothing is ours any more
         self._announced = False  # of a leave: the table says that we host nothing
@@ -151,7 +152,7 @@ class Membership:
         at_rest = not self._handover.phases and not self._lapsed
         if self._handover.phases:
             self._handover.lapse()
-            self._owner.lost("this node has left")
+            self._owner.on_lease_lost("this node has left")
         self._ports.failpoint(Failpoint.LEAVE_ASKED)
         try:
             await self._store.leave(self._node.name, self._node.incarnation)
@@ -230,7 +231,6 @@ class Membership:
         if self._lapsed and self._lease.is_sure:
             self._lapsed = False
             self._ports.report(LeaseRegained(evicted=evicted))
-            self._owner.resumed()
 
     async def _read(self) -> None:
         self._read_at_s = self._clock.monotonic_s()
@@ -244,7 +244,7 @@ class Membership:
         for fact in facts:
             self._ports.report(fact)
         if changed:
-            self._owner.changed(view)
+            self._owner.on_view(view)
         own = self._roster.node(self._node.name)
         if own is None or own.incarnation != self._node.incarnation:
             self._lapse("another node has evicted this one")
@@ -282,7 +282,7 @@ class Membership:
         if not rows:
             return
         self._roster.assigned(rows)
-        self._owner.changed(self._roster.view)
+        self._owner.on_view(self._roster.view)
         if self._lease.is_sure:
             self._handover.take([(row.kind, row.shard) for row in rows if row.owner == self._node.name])
         self._report_gifts(gifts)
@@ -322,7 +322,7 @@ class Membership:
         self._lapsed = True
         self._handover.lapse()
         self._ports.report(LeaseLost(reason=reason))
-        self._owner.lost(reason)
+        self._owner.on_lease_lost(reason)
 
     def _unreachable(self, error: StoreError) -> None:
         if self._reachable:

@@ -17,7 +17,7 @@ from hashlib import blake2b
 
 from runtime.store.records import ClusterView, NodeRow, ShardRow
 
-__all__ = ["Phase", "Placement", "Plan", "Slot", "place", "plan"]
+__all__ = ["Placement", "ShardPhase", "ShardPlan", "Slot", "place", "plan"]
 
 Slot = tuple[str, int]
 """(kind, shard)."""
@@ -26,7 +26,7 @@ Placement = Mapping[Slot, str]
 """Which node each slot belongs to; slots of kinds that nobody hosts are missing."""
 
 
-class Phase(Enum):
+class ShardPhase(Enum):
     """How far a node is with a shard that it runs; a shard it does not run has none."""
 
     TAKING = "taking"  # the owner is being told; turns may start
@@ -36,7 +36,7 @@ class Phase(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ShardPlan:
     """What a node does next. Rows in `assign` are wishes: the new owner, and the epoch expected."""
 
     take: tuple[Slot, ...] = ()  # ours by the table, not yet run here
@@ -63,7 +63,7 @@ def _score(node: str, kind: str, shard: int) -> tuple[bytes, str]:
     return blake2b(f"{shard}\0{kind}\0{node}".encode(), digest_size=8).digest(), node
 
 
-def plan(view: ClusterView, placement: Placement, me: str, phases: Mapping[Slot, Phase]) -> Plan:
+def plan(view: ClusterView, placement: Placement, me: str, phases: Mapping[Slot, ShardPhase]) -> ShardPlan:
     """Compare the table with the placement, for one node. Safe on a stale view: each wish is a compare-and-set.
 
     Whoever first sees a new kind gives out all its shards, its own and others': so a kind's rows appear all at once,
@@ -87,12 +87,12 @@ def plan(view: ClusterView, placement: Placement, me: str, phases: Mapping[Slot,
         elif row.owner == me:
             if phase is None:
                 assign.append(ShardRow(kind=slot[0], shard=slot[1], owner=target, epoch=row.epoch))
-            elif phase is Phase.HELD:
+            elif phase is ShardPhase.HELD:
                 release.append(slot)
-        elif phase is Phase.HELD:
+        elif phase is ShardPhase.HELD:
             release.append(slot)  # the table was changed behind our back: its word counts
         elif target == me and row.owner in live:
             waits = True
         elif phase is None and slot[0] not in lost and (target == me or row.epoch == 0):
             assign.append(ShardRow(kind=slot[0], shard=slot[1], owner=target, epoch=row.epoch))
-    return Plan(tuple(take), tuple(assign), tuple(release), waits)
+    return ShardPlan(tuple(take), tuple(assign), tuple(release), waits)

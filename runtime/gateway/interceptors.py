@@ -183,33 +183,35 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
             if one is not None
         )
         read, write = handler.request_deserializer or bytes, handler.response_serializer or bytes
-        body = _Body(method, read, write, handler.request_streaming)
-        guarded = self._streaming(serve, body) if handler.response_streaming else self._unary(serve, body)
+        codec = _MethodCodec(method, read, write, handler.request_streaming)
+        guarded = self._streaming(serve, codec) if handler.response_streaming else self._unary(serve, codec)
         return _MAKERS[handler.request_streaming, handler.response_streaming](guarded)
 
-    def _unary(self, serve: Callable[[Any, Context], Awaitable[Any]], body: _Body) -> Callable[..., Any]:
+    def _unary(self, serve: Callable[[Any, Context], Awaitable[Any]], codec: _MethodCodec) -> Callable[..., Any]:
         async def guarded(request: Any, context: Context) -> Any:
             began_s = self._ports.clock.monotonic_s()
             try:
-                response = body.write(await serve(body.request(request), body.context(request, context)))
+                response = codec.write(await serve(codec.request(request), codec.context(request, context)))
             except grpc.aio.AbortError:
                 raise
             except BaseException as error:
                 if was_ordered(error):
                     raise
-                return await self._abort(context, body.method, began_s, error)
-            self._ports.report(CallServed(body.method, "OK", self._ports.clock.monotonic_s() - began_s))
+                return await self._abort(context, codec.method, began_s, error)
+            self._ports.report(CallServed(codec.method, "OK", self._ports.clock.monotonic_s() - began_s))
             return response
 
         return guarded
 
-    def _streaming(self, serve: Callable[[Any, Context], AsyncIterator[Any]], body: _Body) -> Callable[..., Any]:
+    def _streaming(
+        self, serve: Callable[[Any, Context], AsyncIterator[Any]], codec: _MethodCodec
+    ) -> Callable[..., Any]:
         async def guarded(request: Any, context: Context) -> AsyncIterator[Any]:
             began_s = self._ports.clock.monotonic_s()
             sending = False
             try:
-                async for response in serve(body.request(request), body.context(request, context)):
-                    encoded = body.write(response)
+                async for response in serve(codec.request(request), codec.context(request, context)):
+                    encoded = codec.write(response)
                     sending = True
                     yield encoded
                     sending = False
@@ -218,8 +220,8 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
             except BaseException as error:
                 if sending or was_ordered(error):  # the client has gone, or the server goes
                     raise
-                await self._abort(context, body.method, began_s, error)
-            self._ports.report(CallServed(body.method, "OK", self._ports.clock.monotonic_s() - began_s))
+                await self._abort(context, codec.method, began_s, error)
+            self._ports.report(CallServed(codec.method, "OK", self._ports.clock.monotonic_s() - began_s))
 
         return guarded
 
@@ -241,7 +243,7 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
 
 
 @dataclass(frozen=True, slots=True)
-class _Body:
+class _MethodCodec:
     """How the bodies of one method are read and written."""
 
     method: str
@@ -275,16 +277,16 @@ class _Body:
 class _Reading:
     """A call whose requests are read one by one, decoded."""
 
-    def __init__(self, context: Context, body: _Body) -> None:
+    def __init__(self, context: Context, codec: _MethodCodec) -> None:
         self._context = context
-        self._body = body
+        self._codec = codec
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._context, name)
 
     async def read(self) -> Any:
         encoded = await self._context.read()
-        return self._body.one(encoded) if isinstance(encoded, bytes) else encoded  # else the end of the stream
+        return self._codec.one(encoded) if isinstance(encoded, bytes) else encoded  # else the end of the stream
 
 
 _MAKERS: dict[tuple[bool, bool], Callable[..., _Handler]] = {

@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError
 
 from runtime.errors import InvalidMessage, LinkLost, PeerRefused
 from runtime.mesh.facts import FrameRejected, PeerRejected, ReceiverFailed
+from runtime.mesh.frame_stream import FrameStream, MeshSettings
 from runtime.mesh.frames import goodbye_frame
 from runtime.mesh.handshake import (
     Identity,
@@ -27,7 +28,6 @@ from runtime.mesh.handshake import (
     hello_frame,
     read_hello,
 )
-from runtime.mesh.stream import MeshSettings, Stream
 from runtime.ports import Link, Ports
 from runtime.protos import mesh_pb2
 
@@ -39,17 +39,17 @@ _NAME_SHOWN_MAX = 64  # characters of what a stranger calls itself
 class Receiver(Protocol):
     """Who takes what other nodes send."""
 
-    async def pushes(self, peer: str, encoded: Sequence[bytes], gap: bool) -> None:
+    async def on_pushes(self, peer: str, encoded: Sequence[bytes], missed_pushes: bool) -> None:
         """Encoded envelopes in the order they were committed; awaited before the next frame of that peer is read.
 
-        With `gap` some were shed before these, or on an earlier stream: sweep the store before taking them. There
-        may be none beside the gap.
+        With `missed_pushes` some were shed before these, or on an earlier stream: sweep the store before taking these,
+        of which there may be none.
         """
         ...
 
-    def signals(self, peer: str, signals: Sequence[mesh_pb2.Signal]) -> None: ...
+    def on_signals(self, peer: str, signals: Sequence[mesh_pb2.Signal]) -> None: ...
 
-    def lost(self, peer: str) -> None:
+    def on_peer_lost(self, peer: str) -> None:
         """The stream that the node dialled has ended, and with it what it asked for by signals. It may dial again."""
         ...
 
@@ -71,8 +71,8 @@ class Inbound:
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ports = ports
         self._receiver = receiver
-        self.stream = Stream(peer, link, ports, settings, self._take)
-        self.stream.outbox.gap = False  # nothing is ever pushed on this end
+        self.stream = FrameStream(peer, link, ports, settings, self._take)
+        self.stream.queue.missed_pushes = False  # nothing is ever pushed on this end
 
     async def run(self) -> None:
         """Take what comes until the stream ends."""
@@ -81,7 +81,7 @@ class Inbound:
         try:
             await self.stream.run()
             await self._after_the_older()
-            self._receiver.lost(self.peer)
+            self._receiver.on_peer_lost(self.peer)
         finally:
             self._ended.set_result(None)
 
@@ -98,9 +98,9 @@ class Inbound:
         await self._after_the_older()
         try:
             if frame.pushes or frame.gap:
-                await self._receiver.pushes(self.peer, list(frame.pushes), frame.gap)
+                await self._receiver.on_pushes(self.peer, list(frame.pushes), frame.gap)
             if frame.signals:
-                self._receiver.signals(self.peer, self._decoded(frame.signals))
+                self._receiver.on_signals(self.peer, self._decoded(frame.signals))
         except Exception as error:  # noqa: BLE001 - the link's edge: a failing receiver costs this link, not the node
             self._ports.report(ReceiverFailed(self.peer, error))
             self.stream.leave("the receiver failed")

@@ -1,6 +1,6 @@
 """The way to one other node: a stream that this node dials, and dials again.
 
-    Mesh.push ──▶ Peer ──▶ Stream ──frames──▶ the other node
+    Mesh.push ──▶ Peer ──▶ FrameStream ──frames──▶ the other node
                     └─ no stream now: shed
 
     dial ─▶ hello ─▶ connected ─▶ lost ─▶ pause (doubling, with jitter) ─▶ dial ...
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from runtime.errors import InvalidMessage, LinkLost, PeerRefused
 from runtime.failpoints import Failpoint
 from runtime.mesh.facts import PeerConnected, PeerLost, PeerRejected, PeerUnreachable
+from runtime.mesh.frame_stream import FrameStream, MeshSettings
 from runtime.mesh.frames import goodbye_frame, without_body
 from runtime.mesh.handshake import (
     Identity,
@@ -27,7 +28,6 @@ from runtime.mesh.handshake import (
     proof_frame,
     read_hello,
 )
-from runtime.mesh.stream import MeshSettings, Stream
 from runtime.ports import Link, Ports, Transport
 from runtime.protos import mesh_pb2
 
@@ -72,7 +72,7 @@ class Peer:
         self._transport = transport
         self._ports = ports
         self._settings = settings
-        self._stream: Stream | None = None
+        self._stream: FrameStream | None = None
         self._link: Link | None = None  # while it shakes hands
         self._pause: asyncio.Future[None] | None = None
         self._failures = 0  # in a row
@@ -101,10 +101,10 @@ class Peer:
         short = without_body(signal)
         return short is not None and stream.signal(short.SerializeToString())
 
-    def gap(self) -> None:
-        """The next frame, sent now, tells of a gap. Without a stream nothing is lost: a new one begins with a gap."""
+    def request_resync(self) -> None:
+        """The next frame, sent now, tells of missed pushes. A new stream begins with this anyway."""
         if self._stream is not None:
-            self._stream.gap()
+            self._stream.request_resync()
 
     def beat(self) -> None:
         if self._stream is not None:
@@ -126,7 +126,7 @@ class Peer:
 
     def status(self) -> PeerStatus:
         stream = self._stream
-        box = stream.outbox if stream is not None else None
+        box = stream.queue if stream is not None else None
         return PeerStatus(
             self.node,
             self.at.address,
@@ -181,7 +181,7 @@ class Peer:
 
     async def _use(self, link: Link, hello: mesh_pb2.Hello) -> None:
         protocol = agreed_protocol(self._own, hello)
-        stream = Stream(self.node, link, self._ports, self._settings, frame_bytes_max=hello.frame_bytes_max)
+        stream = FrameStream(self.node, link, self._ports, self._settings, frame_bytes_max=hello.frame_bytes_max)
         began_s = self._ports.clock.monotonic_s()
         self._ports.report(PeerConnected(self.node, self.at.address, protocol))
         self._stream = stream
@@ -192,8 +192,8 @@ class Peer:
             await stream.run()
         finally:
             self._stream = None
-            self._sent += stream.outbox.sent
-            self._shed += stream.outbox.shed + stream.outbox.queued
+            self._sent += stream.queue.sent
+            self._shed += stream.queue.shed + stream.queue.queued
         self._reason = stream.reason
         if not self._leaving:
             self._ports.report(PeerLost(self.node, self.at.address, stream.reason))

@@ -4,7 +4,8 @@
     region ──push, signal──▶   "
     GrpcServer ──accept──▶     "   ──▶ Inbound ──pushes, signals, lost──▶ region   (one for what comes in)
 
-The mesh is the fast path only. What it sheds or loses is in the store, and a gap in the stream says: look there.
+The mesh is the fast path only. What it sheds or loses is in the store, and a frame that tells of missed pushes makes
+the receiver look there.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ import asyncio
 from collections.abc import Mapping
 
 from runtime.errors import DeadlineExceeded, InvalidMessage, LinkLost, PeerRefused, PortClosed
+from runtime.mesh.frame_stream import MeshSettings
 from runtime.mesh.handshake import Identity, dialling_hello
 from runtime.mesh.inbound import Inbound, Receiver, greet
 from runtime.mesh.peer import Peer, PeerAddress, PeerStatus, ask_hello
-from runtime.mesh.stream import MeshSettings
 from runtime.ports import Cancellable, Link, Ports, Transport
 from runtime.protos import mesh_pb2
 
@@ -65,16 +66,16 @@ class Mesh:
         peer = self._peers.get(node)
         return peer is not None and peer.signal(signal)
 
-    def gap(self, node: str) -> None:
+    def request_resync(self, node: str) -> None:
         """What was committed for a node may have been pushed elsewhere, or by nobody: have it look into the store."""
         peer = self._peers.get(node)
         if peer is not None:
-            peer.gap()
+            peer.request_resync()
 
-    def gap_everywhere(self) -> None:
-        """`gap` for all nodes, e.g. after this one has taken over work whose pushes were its predecessor's."""
+    def request_resync_everywhere(self) -> None:
+        """Request a resync of all nodes, e.g. after this one has taken over what its predecessor had to push."""
         for peer in self._peers.values():
-            peer.gap()
+            peer.request_resync()
 
     def set_peers(self, peers: Mapping[str, PeerAddress]) -> None:
         """The members as they are now: new ones are dialled, gone ones left, those at a new address dialled there."""

@@ -88,7 +88,7 @@ async def test_a_frozen_node_wakes_up_to_find_its_shards_gone(world: World) -> N
     assert not b.owned
     b.thaw()
     await world.until(world.at_rest)
-    assert b.owner.log.index("lost") < b.owner.log.index("resumed")
+    assert b.owner.log.index("lost") < b.owner.log.index("regained")
 
 
 async def test_members_that_come_and_go_by_chance_leave_no_shard_behind(world: World) -> None:

@@ -13,22 +13,22 @@ from runtime.durable.region.sweeper import Sweeper
 from runtime.durable.residence.residents import Residents
 from runtime.errors import InvalidMessage
 
-__all__ = ["KindActor", "KindStatus", "Pause", "Resume", "Status"]
+__all__ = ["AskKindStatus", "KindActor", "KindStatus", "PauseKind", "ResumeKind"]
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class PauseKind:
     """Start no more turns of this kind on this node; its mail waits in the store."""
 
 
 @dataclass(frozen=True, slots=True)
-class Resume:
-    """Take up turns again."""
+class ResumeKind:
+    """Start turns of this kind on this node again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
-    """Ask for a KindStatus."""
+class AskKindStatus:
+    """The kind's actor answers this with a KindStatus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,12 @@ class KindActor(Actor):
 
     async def receive(self, context: Context, message: object) -> None:
         match message:
-            case Pause():
+            case PauseKind():
                 self._activations.paused = True
-            case Resume():
+            case ResumeKind():
                 self._activations.paused = False
                 await self._sweeper.sweep_all()
-            case Status():
+            case AskKindStatus():
                 context.reply(self._status())
             case _:
                 context.reply(InvalidMessage(f"{self._activations.kind.name} takes no {type(message).__name__}"))

@@ -2,7 +2,7 @@
 
     gateway ──post──▶ committer ──committed──▶ Region.route ─┬─▶ Residents   this node owns the shard
     turn ────draft──▶ committer ──committed──▶     "         ├─▶ mesh.push     another node does
-    mesh ────────────pushes──────────────────▶ Region.pushes └─▶ nothing       nobody does: swept by whoever will
+    mesh ────────────pushes──────────────────▶ Region.on_pushes └─▶ nothing       nobody does: swept by whoever will
     membership ──acquired, release, lost─────▶ Region
 
 Shards only say who should try. Taking a shard begins with a sweep; until it is complete, pushes for it are declined,
@@ -37,12 +37,12 @@ from runtime.protos import mesh_pb2
 from runtime.store.committer import Committer
 from runtime.store.records import ClusterView, Subscription
 
-__all__ = ["Links", "Placement", "Region"]
+__all__ = ["Links", "Region", "ShardMap"]
 
 _DELIVERED = Failpoint.DELIVERED_HERE  # found once, for each message reaches it
 
 
-class Placement(Protocol):
+class ShardMap(Protocol):
     """Who owns a shard, as far as this node knows."""
 
     def owner_of(self, kind: str, shard: int) -> str | None: ...
@@ -59,11 +59,11 @@ class Links(Protocol):
 
     def signal(self, node: str, signal: mesh_pb2.Signal) -> bool: ...
 
-    def gap(self, node: str) -> None:
+    def request_resync(self, node: str) -> None:
         """Have a node read its mail in the store before it takes what is pushed from now on."""
         ...
 
-    def gap_everywhere(self) -> None: ...
+    def request_resync_everywhere(self) -> None: ...
 
 
 class Region:
@@ -88,7 +88,7 @@ class Region:
         self._calls = calls
         self._subscribers = subscribers
         self._static = tuple(subscriptions)
-        self._placement: Placement | None = None
+        self._shard_map: ShardMap | None = None
         self._links: Links | None = None
         self._owned: dict[str, set[int]] = {}
         self._moves: dict[tuple[str, int], tuple[str, int]] = {}  # owner and epoch of each shard, as last read
@@ -109,9 +109,9 @@ class Region:
             for name, activations in self.activations.items()
         }
 
-    def connect(self, placement: Placement, links: Links) -> None:
+    def connect(self, shard_map: ShardMap, links: Links) -> None:
         """Hand over what is made after this; before it, everything waits in the store."""
-        self._placement = placement
+        self._shard_map = shard_map
         self._links = links
 
     # --- out ---
@@ -127,8 +127,8 @@ class Region:
         if owned and shard in owned:
             self.activations[kind].deliver(envelope, shard)
             failpoint(_DELIVERED)
-        elif self._placement is not None and self._links is not None:
-            owner = self._placement.owner_of(kind, shard)
+        elif self._shard_map is not None and self._links is not None:
+            owner = self._shard_map.owner_of(kind, shard)
             if owner is not None and owner != self._node:
                 self._links.push(owner, envelope.encoded)
                 failpoint(Failpoint.PUSH_QUEUED)
@@ -138,7 +138,7 @@ class Region:
             failpoint(Failpoint.PUSH_UNOWNED)
 
     def _may_commit(self) -> bool:
-        return self._placement is None or self._placement.lease_is_sure()
+        return self._shard_map is None or self._shard_map.lease_is_sure()
 
     def _release(self, activation: Activation, draft: Draft) -> None:
         for envelope in draft.outgoing:
@@ -167,16 +167,16 @@ class Region:
     def watch_remote(self, address: str, *, stop: bool = False) -> None:
         """Ask the owner of an actor to tell this node of its changes, if another node owns it."""
         kind, key = parse_address(address)
-        owner = self._placement and self._placement.owner_of(kind, shard_of(key, self._limits.shards_per_kind))
+        owner = self._shard_map and self._shard_map.owner_of(kind, shard_of(key, self._limits.shards_per_kind))
         if owner and owner != self._node:
             watch = mesh_pb2.Watch(address=address, node=self._node, stop=stop)
             self._signal(owner, mesh_pb2.Signal(watch=watch))
 
     # --- in, from peers ---
 
-    async def pushes(self, peer: str, encoded: Sequence[bytes], gap: bool) -> None:
-        """Messages that a peer has committed, in its order. After a gap the store is swept before they are taken."""
-        if gap:
+    async def on_pushes(self, peer: str, encoded: Sequence[bytes], missed_pushes: bool) -> None:
+        """Messages that a peer has committed, in its order. Where some were missed, the store is swept before these."""
+        if missed_pushes:
             for sweeper in self.sweepers.values():
                 await sweeper.sweep_all()
             self._ports.failpoint(Failpoint.GAP_SWEPT)
@@ -210,11 +210,11 @@ class Region:
                 return
             self._readings += 1
             if self._links is not None:
-                self._links.gap_everywhere()
+                self._links.request_resync_everywhere()
             for sweeper in self.sweepers.values():
                 await sweeper.sweep_all()
 
-    def signals(self, peer: str, signals: Sequence[mesh_pb2.Signal]) -> None:
+    def on_signals(self, peer: str, signals: Sequence[mesh_pb2.Signal]) -> None:
         for signal in signals:
             match signal.WhichOneof("signal"):
                 case "answer":
@@ -245,12 +245,12 @@ class Region:
             hosting = self.sweepers[kind].host((kind, key), shard, lend.died)
             self._ports.tasks.start(hosting, name=f"host {lend.address}")
 
-    def lost_peer(self, peer: str) -> None:
+    def on_peer_lost(self, peer: str) -> None:
         self.watches.forget(peer)
 
     # --- ownership, told by membership ---
 
-    async def acquired(self, kind: str, shards: frozenset[int]) -> None:
+    async def take_over(self, kind: str, shards: frozenset[int]) -> None:
         if kind not in self.sweepers:
             return
         # What these actors committed last may not have been pushed by whoever ran them then.
@@ -274,21 +274,18 @@ class Region:
 
     def _purges(self, kind: str) -> bool:
         """Whether the sweeper of this kind, here, is the one in the cluster: that of the first shard with an owner."""
-        if self._placement is None:
+        if self._shard_map is None:
             return kind == min(self.sweepers)
         owners = ((slot, owner) for slot, (owner, _) in self._moves.items() if owner)
         (first, shard), owner = min(owners, default=(("", 0), ""))
         return first == kind and owner == self._node and shard in self._owned[kind]
 
-    def lost(self, reason: str) -> None:
+    def on_lease_lost(self, reason: str) -> None:
         for kind, activations in self.activations.items():
             self.sweepers[kind].give_up_all()
             activations.drop_all()
 
-    def resumed(self) -> None:
-        """Nothing to do: shards come back one by one through `acquired`."""
-
-    def changed(self, view: ClusterView) -> None:
+    def on_view(self, view: ClusterView) -> None:
         self._subscribers.replace((*self._static, *view.subscriptions))
         self._carriers.learn(view)
         self._tell_new_owners(view)
@@ -305,7 +302,7 @@ class Region:
         if self._links is not None and moves != before:
             gained = {owner for slot, (owner, epoch) in moves.items() if before.get(slot) != (owner, epoch)}
             for owner in sorted(gained - {"", self._node}):
-                self._links.gap(owner)
+                self._links.request_resync(owner)
 
 
 def _finish(future: asyncio.Future[None]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from runtime.durable.region.sweeper import Sweeper
 from runtime.host import Node
-from runtime.mesh.stream import MeshSettings
+from runtime.mesh.frame_stream import MeshSettings
 from runtime.testing.rules.ledger import Violation
 from runtime.testing.virtual.dice import Dice
 

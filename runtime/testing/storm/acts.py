@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from typing import Any
 
-from runtime.durable.region.kind_actor import Pause, Resume
+from runtime.durable.region.kind_actor import PauseKind, ResumeKind
 from runtime.failpoints import Failpoint
 from runtime.testing.rules.limits import draw_limits
 from runtime.testing.virtual.dice import Dice
@@ -111,8 +111,8 @@ class Acts:
         if node.serves and running is not None:
             kind = self._dice.choose(sorted(running.roots))
             self._cluster.fault("kind paused", f"{node.name} {kind}")
-            running.roots[kind].try_tell(Pause())
-            self._cluster.database.later(self._lasts_s(), running.roots[kind].try_tell, Resume())
+            running.roots[kind].try_tell(PauseKind())
+            self._cluster.database.later(self._lasts_s(), running.roots[kind].try_tell, ResumeKind())
 
     # --- the network ---
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from runtime.config import Settings
-from runtime.durable.region.kind_actor import Resume
+from runtime.durable.region.kind_actor import ResumeKind
 from runtime.errors import AmendsError
 from runtime.failpoints import Failpoint
 from runtime.host import Node
@@ -233,7 +233,7 @@ class SimNode:
         """Kinds that an operator has paused take mail again."""
         if self.serves and self.node is not None:
             for root in self.node.roots.values():
-                root.try_tell(Resume())
+                root.try_tell(ResumeKind())
 
     def stay_down(self) -> None:
         """Whatever ends it from now on, it is not started again."""

@@ -8,8 +8,8 @@ from runtime.durable.residence.activation import Activation
 from runtime.durable.residence.backlog import BacklogReader
 from runtime.durable.residence.handled import RecentlyHandled
 from runtime.durable.residence.residents import Residents
-from runtime.mesh.frames import Outbox
 from runtime.mesh.inbound import Inbound
+from runtime.mesh.send_queue import SendQueue
 from tests.proof.mutants.mutant import Edit, Mutant
 
 __all__ = ["DELIVERY"]
@@ -19,7 +19,7 @@ DELIVERY = (
     Mutant(
         "gap-forgotten",
         "A node that is told of a gap in what it was pushed does not look into the store.",
-        (Edit(Region.pushes, "if gap:", "if False:"),),
+        (Edit(Region.on_pushes, "if missed_pushes:", "if False:"),),
         workload="streams",
     ),
     Mutant(
@@ -36,7 +36,7 @@ DELIVERY = (
     Mutant(
         "new-stream-without-gap",
         "A new stream does not tell that what was pushed before it may be lost.",
-        (Edit(Outbox.__init__, "self.gap = True", "self.gap = False"),),
+        (Edit(SendQueue.__init__, "self.missed_pushes = True", "self.missed_pushes = False"),),
         workload="streams",
     ),
     Mutant(
@@ -53,13 +53,13 @@ DELIVERY = (
     Mutant(
         "new-owner-not-told",
         "What was pushed to the former owner of a shard is overtaken by what is pushed to the new one.",
-        (Edit(Region._tell_new_owners, "self._links.gap(owner)", "pass"),),
+        (Edit(Region._tell_new_owners, "self._links.request_resync(owner)", "pass"),),
         workload="streams",
     ),
     Mutant(
         "predecessor's-pushes-forgotten",
         "Who takes a shard over does not tell others to look for what its predecessor had no time to push.",
-        (Edit(Region.read_again, "self._links.gap_everywhere()", "pass"),),
+        (Edit(Region.read_again, "self._links.request_resync_everywhere()", "pass"),),
         workload="streams",
     ),
     Mutant(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.mesh.frames import Outbox
+from runtime.mesh.send_queue import SendQueue
 from tests.proof.mutants.mutant import Edit, Mutant
 
 __all__ = ["LIMITS"]
@@ -11,13 +11,13 @@ LIMITS = (
     Mutant(
         "shed-without-a-word",
         "What has no room in the window is shed, and the other side is not told of a gap.",
-        (Edit(Outbox.push, "self.gap = True\n        self.shed += 1", "self.shed += 1"),),
+        (Edit(SendQueue.push, "self.missed_pushes = True\n        self.shed += 1", "self.shed += 1"),),
         workload="streams",
     ),
     Mutant(
         "rest-of-a-frame-dropped",
         "What does not fit one frame is dropped.",
-        (Edit(Outbox.fill, "self._take_some(frame)", "self._take_some(frame)\n        self._pushes.clear()"),),
+        (Edit(SendQueue.fill, "self._take_some(frame)", "self._take_some(frame)\n        self._pushes.clear()"),),
         workload="streams",
     ),
 )

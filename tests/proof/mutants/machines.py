@@ -6,9 +6,9 @@ from runtime.cluster.cluster_time import ClusterTime
 from runtime.cluster.lease import Lease
 from runtime.cluster.membership import Membership
 from runtime.durable.region.sweeper import Sweeper
-from runtime.mesh.frames import Outbox
 from runtime.mesh.peer import Peer
 from runtime.mesh.peers import Mesh
+from runtime.mesh.send_queue import SendQueue
 from runtime.store.memory import MemoryStore
 from tests.proof.mutants.mutant import Edit, Mutant
 
@@ -97,7 +97,7 @@ MACHINES = (
     Mutant(
         "frames-last-first",
         "What does not fit one frame leaves with the newest first.",
-        (Edit(Outbox._take_some, "encoded = queue.popleft()", "encoded = queue.pop()"),),
+        (Edit(SendQueue._take_some, "encoded = queue.popleft()", "encoded = queue.pop()"),),
         workload="streams",
     ),
     Mutant(

@@ -149,7 +149,7 @@ async def test_a_frozen_node_that_wakes_up_takes_no_turn_before_it_has_read_the_
     assert not b.owned
     assert "lost" in b.owner.log
     assert await world.until(world.at_rest) < 1.0
-    assert b.owner.log.index("lost") < b.owner.log.index("resumed")
+    assert b.owner.log.index("lost") < b.owner.log.index("regained")
     assert [fact for fact in b.facts if isinstance(fact, LeaseLost | LeaseRegained)][-1] == LeaseRegained(evicted=True)
 
 
@@ -177,7 +177,7 @@ async def test_a_node_whose_lease_runs_out_while_it_takes_shards_takes_them_agai
     a.line.cut = True
     await world.until(lambda: "lost" in a.owner.log)
     a.line.cut = False
-    await world.until(lambda: "resumed" in a.owner.log)
+    await world.until(lambda: "regained" in a.owner.log)
     await world.pass_s(0.5)
     assert a.owner.log.count("acquired") == 1 and not a.owned
     a.owner.swept.set()
@@ -195,7 +195,7 @@ async def test_shards_claimed_by_a_call_that_outlives_the_lease_are_not_run(worl
     world.members["a"] = a
     assert not a.owned
     await world.until(world.at_rest)
-    assert a.owner.log.index("resumed") < a.owner.log.index("acquired")
+    assert a.owner.log.index("regained") < a.owner.log.index("acquired")
 
 
 @pytest.mark.parametrize("polled", [False, True])
@@ -221,7 +221,7 @@ async def test_a_renewal_that_is_answered_after_the_lease_lets_nothing_start(wor
     acquired = a.owner.log.count("acquired")
     renewals.set()
     await world.until(world.at_rest)
-    assert a.owner.log[-3:] == ["lost", "resumed", "acquired"]
+    assert a.owner.log[-3:] == ["lost", "regained", "acquired"]
     assert a.owner.log.count("acquired") == acquired + 1
 
 
@@ -404,7 +404,7 @@ async def test_a_bug_in_the_owner_ends_membership_loudly(world: World) -> None:
     def changed(view: object) -> None:
         raise ValueError("a bug")
 
-    a.owner.changed = changed  # type: ignore[method-assign]
+    a.owner.on_view = changed  # type: ignore[method-assign]
     await world.start("b")
     assert str(await a.membership.failed()) == "a bug"
     assert not a.owned

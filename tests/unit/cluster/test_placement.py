@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from runtime.cluster.placement import Phase, Placement, Slot, place, plan
+from runtime.cluster.placement import Placement, ShardPhase, Slot, place, plan
 from runtime.store.records import ClusterView, NodeRow, ShardRow
 
 
@@ -93,16 +93,16 @@ def test_what_a_live_node_owns_is_waited_for() -> None:
 
 
 def test_what_belongs_elsewhere_is_released_first_and_given_away_when_it_is_at_rest() -> None:
-    held = plan(view(owned("a")), {SLOT: "b"}, "a", {SLOT: Phase.HELD})
+    held = plan(view(owned("a")), {SLOT: "b"}, "a", {SLOT: ShardPhase.HELD})
     assert held.release == (SLOT,) and not held.assign
-    releasing = plan(view(owned("a")), {SLOT: "b"}, "a", {SLOT: Phase.RELEASING})
+    releasing = plan(view(owned("a")), {SLOT: "b"}, "a", {SLOT: ShardPhase.RELEASING})
     assert not releasing.release and not releasing.assign
     resting = plan(view(owned("a")), {SLOT: "b"}, "a", {})
     assert resting.assign == (ShardRow("billing", 0, "b", 3),)
 
 
 def test_what_is_being_taken_is_not_released_before_that_is_done() -> None:
-    todo = plan(view(owned("a")), {SLOT: "b"}, "a", {SLOT: Phase.TAKING})
+    todo = plan(view(owned("a")), {SLOT: "b"}, "a", {SLOT: ShardPhase.TAKING})
     assert not todo.release and not todo.assign
 
 
@@ -111,12 +111,12 @@ def test_what_is_ours_of_a_kind_that_nobody_hosts_is_given_to_nobody() -> None:
 
 
 def test_what_the_table_says_is_anothers_is_stopped_here() -> None:
-    assert plan(view(owned("b")), {SLOT: "a"}, "a", {SLOT: Phase.HELD}).release == (SLOT,)
+    assert plan(view(owned("b")), {SLOT: "a"}, "a", {SLOT: ShardPhase.HELD}).release == (SLOT,)
 
 
 def test_nothing_is_done_while_an_act_of_an_earlier_lease_is_under_way() -> None:
     for row in (owned("a"), owned("")):
-        todo = plan(view(row), {SLOT: "a"}, "a", {SLOT: Phase.LAPSED})
+        todo = plan(view(row), {SLOT: "a"}, "a", {SLOT: ShardPhase.LAPSED})
         assert not todo.take and not todo.assign and not todo.release
 
 
@@ -130,10 +130,10 @@ def test_a_new_kind_gets_all_its_shards_from_whoever_sees_it_first() -> None:
 def test_a_kind_whose_rows_the_table_has_lost_gets_none_of_them_before_it_can_get_all() -> None:
     """Were they written in parts, and every node died in between, none would start again: the count would be wrong."""
     placement = {SLOT: "a", ("billing", 1): "a", ("sales", 0): "a"}
-    still_runs_one = plan(view(), placement, "a", {SLOT: Phase.HELD})
+    still_runs_one = plan(view(), placement, "a", {SLOT: ShardPhase.HELD})
     assert still_runs_one.release == (SLOT,)
     assert [(row.kind, row.shard) for row in still_runs_one.assign] == [("sales", 0)]
-    laying_it_down = plan(view(), placement, "a", {SLOT: Phase.RELEASING})
+    laying_it_down = plan(view(), placement, "a", {SLOT: ShardPhase.RELEASING})
     assert [(row.kind, row.shard) for row in laying_it_down.assign] == [("sales", 0)]
     at_rest = plan(view(), placement, "a", {})
     assert [(row.kind, row.shard) for row in at_rest.assign] == [*sorted(placement)]

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
+from runtime.cluster.facts import LeaseRegained
 from runtime.cluster.lease import ClusterSettings
 from runtime.cluster.membership import Membership
 from runtime.cluster.placement import Slot, place
@@ -131,12 +132,12 @@ class Owner:
         self.log: list[str] = []
         self.views: list[ClusterView] = []
         self.turns: dict[Slot, asyncio.Event] = {}  # a release waits for the turn that runs
-        self.acquire_errors = 0  # so many calls of `acquired` fail
-        self.swept = asyncio.Event()  # `acquired` waits for it
+        self.acquire_errors = 0  # so many calls of `take_over` fail
+        self.swept = asyncio.Event()  # `take_over` waits for it
         self.swept.set()
-        self.begins_late = False  # `acquired` has them run only then
+        self.begins_late = False  # `take_over` has them run only then
 
-    async def acquired(self, kind: str, shards: frozenset[int]) -> None:
+    async def take_over(self, kind: str, shards: frozenset[int]) -> None:
         self.log.append("acquired")
         assert self.membership.lease_is_sure(), "acquired without a lease"
         if self.acquire_errors:
@@ -158,14 +159,11 @@ class Owner:
             if (kind, shard) in self.running:
                 self.running.remove((kind, shard))
 
-    def lost(self, reason: str) -> None:
+    def on_lease_lost(self, reason: str) -> None:
         self.log.append("lost")
         self.running.clear()
 
-    def resumed(self) -> None:
-        self.log.append("resumed")
-
-    def changed(self, view: ClusterView) -> None:
+    def on_view(self, view: ClusterView) -> None:
         self.views.append(view)
 
 
@@ -187,11 +185,16 @@ class Member:
             ids=SeededIds(world.count),
             randomness=SeededRandomness(world.count),
             tasks=self.tasks,
-            report=self.facts.append,
+            report=self._report,
         )
         self.membership = self.owner.membership = Membership(
             cast(Store, self.line), self.ports, self.row, self.owner, world.settings, world.probe
         )
+
+    def _report(self, fact: Fact) -> None:
+        self.facts.append(fact)
+        if isinstance(fact, LeaseRegained):
+            self.owner.log.append("regained")
 
     @property
     def owned(self) -> list[Slot]:

@@ -18,7 +18,7 @@ from runtime.durable.behaviour import Behaviour
 from runtime.durable.carriers import Carriers
 from runtime.durable.client import Client
 from runtime.durable.kind import Kind, Limits, Subscribers
-from runtime.durable.region.kind_actor import KindActor, Status
+from runtime.durable.region.kind_actor import AskKindStatus, KindActor
 from runtime.durable.region.router import Region
 from runtime.durable.waiting.calls import PendingCalls
 from runtime.ports import Fact, Ports
@@ -86,17 +86,17 @@ class LocalNode:
         await self.store.open()
         for name, activations in self.region.activations.items():
             root = self.system.spawn(partial(KindActor, activations, self.region.sweepers[name]), name)
-            await root.ask(Status(), timeout_s=10)
+            await root.ask(AskKindStatus(), timeout_s=10)
             self.roots[name] = root
             if owning:
-                await self.region.acquired(name, frozenset(range(self.limits.shards_per_kind)))
+                await self.region.take_over(name, frozenset(range(self.limits.shards_per_kind)))
             self.ports.tasks.start(self.region.sweepers[name].run(), name="sweeper")
         return self
 
     async def stop(self) -> None:
         for sweeper in self.region.sweepers.values():
             sweeper.stop()
-        self.region.lost("stopped")
+        self.region.on_lease_lost("stopped")
         await self.system.stop()
         await self.committer.close()
 

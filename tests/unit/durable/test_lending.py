@@ -47,7 +47,7 @@ class Wires:
         local.region.connect(self, self)
 
     def learn(self, *nodes: NodeRow) -> None:
-        self.local.region.changed(ClusterView(now_s=0.0, nodes=nodes))
+        self.local.region.on_view(ClusterView(now_s=0.0, nodes=nodes))
 
     def asked(self) -> list[str]:
         """Those asked since the last look."""
@@ -63,9 +63,9 @@ class Wires:
     def push(self, node: str, encoded: bytes) -> bool:
         return False
 
-    def gap(self, node: str) -> None: ...
+    def request_resync(self, node: str) -> None: ...
 
-    def gap_everywhere(self) -> None:
+    def request_resync_everywhere(self) -> None:
         self.gaps += 1
 
     def owner_of(self, kind: str, shard: int) -> str | None:
@@ -282,8 +282,8 @@ def test_what_only_another_version_is_begun_by_is_lent_to_a_node_that_says_so() 
 def test_an_address_that_is_none_is_told_and_nothing_else_happens() -> None:
     async def scenario() -> None:
         local = await instance(Newer)
-        local.region.signals("two", [mesh_pb2.Signal(lend=mesh_pb2.Lend(address="nonsense"))])
-        local.region.signals("two", [mesh_pb2.Signal(lend=mesh_pb2.Lend(address="trip/T-1"))])
+        local.region.on_signals("two", [mesh_pb2.Signal(lend=mesh_pb2.Lend(address="nonsense"))])
+        local.region.on_signals("two", [mesh_pb2.Signal(lend=mesh_pb2.Lend(address="trip/T-1"))])
         await local.sleep(1)
         (fact,) = local.facts_of(PushRejected)
         assert "nonsense" in str(fact)
@@ -342,7 +342,7 @@ def test_a_guest_whose_shard_this_node_has_had_itself_is_none_when_it_gives_that
         lend(host)
         await host.sleep(1)
         shards = frozenset(range(host.limits.shards_per_kind))
-        await host.region.acquired(ADDRESS[0], shards)
+        await host.region.take_over(ADDRESS[0], shards)
         await host.region.release(ADDRESS[0], shards)
         assert ADDRESS not in host.region.activations[ADDRESS[0]].guests
         await tell(host, 1, OrderBilled(order_id="ORD-1"))
@@ -377,4 +377,4 @@ def test_a_guests_timer_that_is_declined_comes_again_by_itself(monkeypatch: pyte
 
 
 def lend(host: LocalNode, *, died: str = "") -> None:
-    host.region.signals("owner", [mesh_pb2.Signal(lend=mesh_pb2.Lend(address=WHERE, died=died))])
+    host.region.on_signals("owner", [mesh_pb2.Signal(lend=mesh_pb2.Lend(address=WHERE, died=died))])

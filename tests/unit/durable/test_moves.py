@@ -9,7 +9,7 @@ from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till
 
 
-class Links:
+class NotedLinks:
     """Notes who is told of a gap; `owners` say who owns what."""
 
     def __init__(self) -> None:
@@ -29,16 +29,16 @@ class Links:
     def signal(self, node: str, signal: mesh_pb2.Signal) -> bool:
         return True
 
-    def gap(self, node: str) -> None:
+    def request_resync(self, node: str) -> None:
         self.gaps.append(node)
 
-    def gap_everywhere(self) -> None:
+    def request_resync_everywhere(self) -> None:
         self.gaps.append("*")
 
 
-async def connected(till: Till) -> tuple[LocalNode, Links]:
+async def connected(till: Till) -> tuple[LocalNode, NotedLinks]:
     local = await LocalNode([till], limits=Limits(sweep_s=60.0)).start(owning=False)
-    links = Links()
+    links = NotedLinks()
     local.region.connect(links, links)
     return local, links
 
@@ -50,13 +50,13 @@ def view(*shards: ShardRow) -> ClusterView:
 def test_i7_the_new_owner_of_a_shard_is_told_of_a_gap_and_nobody_else() -> None:
     async def scenario() -> None:
         local, links = await connected(Till())
-        local.region.changed(view(ShardRow("x", 0, "a", 1), ShardRow("x", 1, "b", 1)))
+        local.region.on_view(view(ShardRow("x", 0, "a", 1), ShardRow("x", 1, "b", 1)))
         links.gaps.clear()
-        local.region.changed(view(ShardRow("x", 0, "c", 2), ShardRow("x", 1, "b", 1)))
+        local.region.on_view(view(ShardRow("x", 0, "c", 2), ShardRow("x", 1, "b", 1)))
         assert links.gaps == ["c"]
-        local.region.changed(view(ShardRow("x", 0, "node", 3), ShardRow("x", 1, "", 2)))
+        local.region.on_view(view(ShardRow("x", 0, "node", 3), ShardRow("x", 1, "", 2)))
         assert links.gaps == ["c"]
-        local.region.changed(view(ShardRow("x", 0, "node", 3), ShardRow("x", 1, "b", 3)))
+        local.region.on_view(view(ShardRow("x", 0, "node", 3), ShardRow("x", 1, "b", 3)))
         assert links.gaps == ["c", "b"]
         await local.stop()
 
@@ -71,10 +71,10 @@ def test_i7_who_takes_actors_over_reads_what_their_last_owner_may_not_have_pushe
         local, links = await connected(till)
         post = Post(local)
         everything = frozenset(range(local.limits.shards_per_kind))
-        await local.region.acquired("billing", everything - {0} | {post.shard})
+        await local.region.take_over("billing", everything - {0} | {post.shard})
         await post.store(post.bill(1))  # by an actor whose node died before it pushed
         links.gaps.clear()
-        await local.region.acquired("billing", frozenset((0,)))
+        await local.region.take_over("billing", frozenset((0,)))
         await local.sleep(0.1)
         assert till.runs == [1]
         assert links.gaps == ["*"]

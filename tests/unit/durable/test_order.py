@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from protos.billing_pb2 import BillOrder
 from runtime.durable.behaviour import SetTimer
 from runtime.durable.kind import Limits
-from runtime.durable.region.kind_actor import Pause, Resume
+from runtime.durable.region.kind_actor import PauseKind, ResumeKind
 from runtime.envelope import Address
 from runtime.errors import StoreUnavailable
 from runtime.store.memory import MemoryStore
@@ -220,7 +220,7 @@ def test_i7_mail_that_waits_for_a_paused_kind_is_not_overtaken_although_the_acto
         till = Till()
         local = await node(till, limits=Limits(idle_s=1.0, sweep_s=30.0))
         post = Post(local)
-        local.roots["billing"].try_tell(Pause())
+        local.roots["billing"].try_tell(PauseKind())
         await local.sleep(0.1)
         first, second = post.bill(1), post.bill(2)
         await post.send(first)
@@ -233,7 +233,7 @@ def test_i7_mail_that_waits_for_a_paused_kind_is_not_overtaken_although_the_acto
         await post.push(second)
         await local.sleep(0.1)
         assert await post.order() == ["1", "2"]
-        local.roots["billing"].try_tell(Resume())
+        local.roots["billing"].try_tell(ResumeKind())
         await local.stop()
 
     in_virtual_time(scenario)
@@ -263,7 +263,7 @@ def test_i7_a_gap_with_more_mail_than_one_sweep_reads_lets_nothing_overtake() ->
         await local.sleep(0.1)
         first, second = post.bill(1), post.bill(2)
         await post.store(first, second)
-        await post.push(second, gap=True)
+        await post.push(second, missed_pushes=True)
         await local.sleep(5)
         assert await post.order() == ["1", "2"]
         assert len(await other.order()) == 1100

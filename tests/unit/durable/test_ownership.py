@@ -71,9 +71,9 @@ def test_a_loss_during_a_take_over_leaves_nothing_taken() -> None:
         post = Post(local)
         await post.store(post.bill(1))
         store.gate = asyncio.Event()
-        taking = asyncio.ensure_future(local.region.acquired("billing", all_shards(local)))
+        taking = asyncio.ensure_future(local.region.take_over("billing", all_shards(local)))
         await local.sleep(0.1)
-        local.region.lost("the lease ran out")
+        local.region.on_lease_lost("the lease ran out")
         store.gate.set()
         await taking
         await post.send(post.bill(2))
@@ -90,11 +90,11 @@ def test_a_take_over_that_a_loss_has_ended_does_not_complete_the_next_one() -> N
         till = Till()
         local, store = await node(till, owning=False)
         gate = store.gate = asyncio.Event()
-        first = asyncio.ensure_future(local.region.acquired("billing", all_shards(local)))
+        first = asyncio.ensure_future(local.region.take_over("billing", all_shards(local)))
         await local.sleep(0.1)
-        local.region.lost("the lease ran out")
+        local.region.on_lease_lost("the lease ran out")
         store.gate = asyncio.Event()
-        second = asyncio.ensure_future(local.region.acquired("billing", all_shards(local)))
+        second = asyncio.ensure_future(local.region.take_over("billing", all_shards(local)))
         await local.sleep(0.1)
         gate.set()
         await first
@@ -122,14 +122,14 @@ def test_a_take_over_that_the_store_ends_can_be_repeated() -> None:
         local = await LocalNode([till], store).start(owning=False)
         post = Post(local)
         try:
-            await local.region.acquired("billing", all_shards(local))
+            await local.region.take_over("billing", all_shards(local))
         except StoreUnavailable:
             pass
         await post.send(post.bill(1))
         await local.sleep(5)
         assert till.runs == []
         store.broken = False
-        await local.region.acquired("billing", all_shards(local))
+        await local.region.take_over("billing", all_shards(local))
         await local.sleep(1)
         assert till.runs == [1]
         await local.stop()
@@ -181,7 +181,7 @@ def test_a_failed_commit_after_a_loss_brings_no_actor_back() -> None:
         await post.send(post.bill(1))
         await local.sleep(0.1)
         store.commits_fail = 1
-        local.region.lost("the lease ran out")
+        local.region.on_lease_lost("the lease ran out")
         till.hangs[1].set()
         await local.sleep(10)
         assert till.runs == [1]
@@ -198,8 +198,8 @@ def test_a_handler_that_hangs_over_a_loss_and_a_new_taking_commits_once_in_all()
         post = Post(local)
         await post.send(post.bill(1))
         await local.sleep(0.1)
-        local.region.lost("the lease ran out")
-        await local.region.acquired("billing", all_shards(local))
+        local.region.on_lease_lost("the lease ran out")
+        await local.region.take_over("billing", all_shards(local))
         await local.sleep(0.1)
         await post.send(post.bill(2))
         till.hangs[1].set()
@@ -238,11 +238,11 @@ def test_a_push_for_a_shard_being_taken_is_kept_when_another_take_over_begins() 
         post = Post(local)
         others = all_shards(local) - {post.shard}
         gate = store.gate = asyncio.Event()
-        first = asyncio.ensure_future(local.region.acquired("billing", frozenset((post.shard,))))
+        first = asyncio.ensure_future(local.region.take_over("billing", frozenset((post.shard,))))
         await local.sleep(0.1)
         await post.send(post.bill(1))  # after the sweep has read
         store.gate = None
-        await local.region.acquired("billing", others)
+        await local.region.take_over("billing", others)
         gate.set()
         await first
         await local.sleep(0.1)
@@ -261,7 +261,7 @@ def test_who_watched_an_actor_of_a_released_shard_is_forgotten() -> None:
         await local.region.release("billing", all_shards(local) - {post.shard})
         assert is_watched(local)
         await local.region.release("billing", frozenset((post.shard,)))
-        local.region.lost_peer("peer")
+        local.region.on_peer_lost("peer")
         assert not is_watched(local)
         await local.stop()
 
@@ -274,11 +274,11 @@ def test_i7_a_gap_that_comes_while_a_shard_is_taken_has_it_read_again() -> None:
         local, store = await node(till, owning=False, limits=Limits(sweep_s=60.0))
         post = Post(local)
         gate = store.gate = asyncio.Event()
-        taking = asyncio.ensure_future(local.region.acquired("billing", all_shards(local)))
+        taking = asyncio.ensure_future(local.region.take_over("billing", all_shards(local)))
         await local.sleep(0.1)
         await post.store(post.bill(1))  # after the sweep has read, and its push was shed
         store.gate = None
-        await post.push(gap=True)
+        await post.push(missed_pushes=True)
         gate.set()
         await taking
         await post.send(post.bill(2))

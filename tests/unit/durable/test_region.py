@@ -14,7 +14,7 @@ from protos.sales_pb2 import OrderLine
 from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.facts import ActivationReloaded, HandlerFailed, KindRecovered, KindThrottled, MessageParked
 from runtime.durable.kind import Limits
-from runtime.durable.region.kind_actor import KindStatus, Pause, Resume, Status
+from runtime.durable.region.kind_actor import AskKindStatus, KindStatus, PauseKind, ResumeKind
 from runtime.durable.service import Service, ServiceBehaviour
 from runtime.durable.turn.draft import mail_row
 from runtime.envelope import encode, message_id, shard_of
@@ -152,7 +152,7 @@ def test_a_full_mailbox_costs_time_and_no_message_and_keeps_the_order() -> None:
         local = await node(limits=Limits(mailbox_max=8, turn_messages_max=4))
         await store_mail(local, *(bill(amount=n) for n in range(100)))
         mail = await local.mail("billing", "ORD-1")
-        await local.region.pushes("peer", [row.envelope for row in mail], False)
+        await local.region.on_pushes("peer", [row.envelope for row in mail], False)
         await local.sleep(1)
         assert (await state(local)).reason.split() == [str(n) for n in range(100)]
         await local.stop()
@@ -165,7 +165,7 @@ def test_s36_s55_s56_a_failing_message_holds_back_its_own_actor_only_and_is_retr
         local = await node()
         Till.broken = {"ORD-1"}
         await store_mail(local, bill(amount=1), bill(amount=2))
-        await local.region.pushes("peer", [row.envelope for row in await local.mail("billing", "ORD-1")], False)
+        await local.region.on_pushes("peer", [row.envelope for row in await local.mail("billing", "ORD-1")], False)
         assert await local.send(bill("ORD-2")) is not None
         assert [row.attempts for row in await local.mail("billing", "ORD-1")] == [2, 0]
         await local.sleep(6)
@@ -404,7 +404,7 @@ def test_bytes_that_are_no_message_from_a_peer_are_reported_and_the_rest_is_take
         local = await node()
         await store_mail(local, bill())
         (row,) = await local.mail("billing", "ORD-1")
-        await local.region.pushes("peer", [b"\xff\xff", row.envelope], False)
+        await local.region.on_pushes("peer", [b"\xff\xff", row.envelope], False)
         await local.sleep(0.1)
         assert (await state(local)).charges == 1
         await local.stop()
@@ -417,9 +417,9 @@ def test_a_stray_copy_of_a_push_is_not_applied_however_late_it_comes() -> None:
         local = await node()
         await store_mail(local, bill())
         (row,) = await local.mail("billing", "ORD-1")
-        await local.region.pushes("peer", [row.envelope], False)
+        await local.region.on_pushes("peer", [row.envelope], False)
         await local.sleep(60)
-        await local.region.pushes("peer", [row.envelope] * 3, False)
+        await local.region.on_pushes("peer", [row.envelope] * 3, False)
         await local.sleep(5)
         assert (await state(local)).charges == 1
         await local.stop()
@@ -463,14 +463,14 @@ def test_a_paused_kind_keeps_its_mail_and_takes_it_up_again() -> None:
     async def scenario() -> None:
         local = await node()
         root = local.roots["billing"]
-        root.try_tell(Pause())
+        root.try_tell(PauseKind())
         await local.sleep(0.1)
         waiting = asyncio.ensure_future(local.send(bill()))
         await local.sleep(10)
         assert not waiting.done()
-        status = await root.ask(Status(), timeout_s=5)
+        status = await root.ask(AskKindStatus(), timeout_s=5)
         assert isinstance(status, KindStatus) and status.paused
-        root.try_tell(Resume())
+        root.try_tell(ResumeKind())
         assert await waiting == OrderBilled(order_id="ORD-1", amount_cents=1)
         await local.stop()
 

@@ -56,7 +56,7 @@ def test_s39_what_was_sent_before_a_crash_may_be_sent_again_under_the_same_id_an
         assert await other.order() == ["2"]
         await first.stop()
         second = await LocalNode([till], first.store).start()
-        await second.region.pushes("peer", sent * 2, True)
+        await second.region.on_pushes("peer", sent * 2, True)
         await second.sleep(5)
         assert await other.order() == ["2"]
         handled = [row.id for row in await second.store.conversation(CONVERSATION) if row.key == "ORD-2"]
@@ -77,7 +77,7 @@ def test_s45_who_asked_gets_one_fault_for_a_command_that_fails_however_often_it_
         await first.stop()
         second = await LocalNode([till], first.store).start()
         await second.sleep(60)
-        await second.region.pushes("peer", [command.encoded] * 2, True)
+        await second.region.on_pushes("peer", [command.encoded] * 2, True)
         await second.sleep(10)
         (letter,) = await second.mail("billing", "ORD-1")
         assert letter.attempts == till.retries.runs_max

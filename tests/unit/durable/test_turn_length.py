@@ -20,7 +20,7 @@ from runtime.store.memory import MemoryStore
 from runtime.store.records import Outcome, Transition, Verdict
 from runtime.testing.virtual.clock import VirtualLoop
 from tests.unit.durable.local import LocalNode, in_virtual_time
-from tests.unit.durable.test_moves import Links
+from tests.unit.durable.test_moves import NotedLinks
 from tests.unit.durable.till import Post, Till
 
 LEASE_S = 1.5
@@ -45,7 +45,7 @@ class SlowTill(Till):
         return decision
 
 
-class Lease(Links):
+class Lease(NotedLinks):
     """A lease that is renewed by the loop, as often as that comes to it."""
 
     def __init__(self, local: LocalNode) -> None:

@@ -104,9 +104,9 @@ class Post:
         rows = tuple(mail_row(one, self.shard) for one in envelopes)
         assert await self.local.store.commit([Transition(mail=rows)]) == [Verdict.COMMITTED]
 
-    async def push(self, *envelopes: Envelope, gap: bool = False) -> None:
+    async def push(self, *envelopes: Envelope, missed_pushes: bool = False) -> None:
         """A push without the mail, as it comes from a peer."""
-        await self.local.region.pushes("peer", [one.encoded for one in envelopes], gap)
+        await self.local.region.on_pushes("peer", [one.encoded for one in envelopes], missed_pushes)
 
     async def send(self, *envelopes: Envelope) -> None:
         await self.store(*envelopes)

@@ -112,15 +112,15 @@ async def test_a_peer_is_told_of_a_gap_when_asked_to_and_before_what_is_pushed_n
     a, b = await world.pair()
     a.mesh.push("b", b"before")
     await world.until(lambda: b.receiver.taken == [b"before"])
-    a.mesh.gap("b")
+    a.mesh.request_resync("b")
     a.mesh.push("b", b"after")
     await world.until(lambda: b.receiver.taken == [b"before", b"after"])
     assert b.receiver.gaps == [0, 1]
-    a.mesh.gap_everywhere()
+    a.mesh.request_resync_everywhere()
     await world.until(lambda: b.receiver.gaps == [0, 1, 2])
 
 
 async def test_a_gap_for_a_node_that_is_no_peer_is_nothing(world: MemoryWorld) -> None:
     a = await world.start("a")
-    a.mesh.gap("nobody")
-    a.mesh.gap_everywhere()
+    a.mesh.request_resync("nobody")
+    a.mesh.request_resync_everywhere()

@@ -41,21 +41,21 @@ class Recorder:
         self.waiting = 0
         self.error: Exception | None = None
 
-    async def pushes(self, peer: str, encoded: Sequence[bytes], gap: bool) -> None:
+    async def on_pushes(self, peer: str, encoded: Sequence[bytes], missed_pushes: bool) -> None:
         self.waiting += 1
         await self.open.wait()
         self.waiting -= 1
         if self.error is not None:
             error, self.error = self.error, None
             raise error
-        if gap:
+        if missed_pushes:
             self.gaps.append(len(self.taken))
         self.taken.extend(encoded)
 
-    def signals(self, peer: str, signals: Sequence[mesh_pb2.Signal]) -> None:
+    def on_signals(self, peer: str, signals: Sequence[mesh_pb2.Signal]) -> None:
         self.signals_taken.extend((peer, signal) for signal in signals)
 
-    def lost(self, peer: str) -> None:
+    def on_peer_lost(self, peer: str) -> None:
         self.lost_peers.append(peer)
 
 

@@ -6,7 +6,7 @@ from actors.catalogue import catalogue
 from protos.billing_pb2 import BILLED, BillState
 from protos.sales_pb2 import CANCELLED, PENDING, READY_TO_SHIP, Flow, OrderLine, OrderState, PlaceOrder
 from protos.warehouse_pb2 import Restock, StockState
-from runtime.durable.region.kind_actor import Pause, Resume
+from runtime.durable.region.kind_actor import PauseKind, ResumeKind
 from runtime.protos.saga_pb2 import CancelAccepted, CancelRefused, CancelSaga, SagaRecord, StepRecord
 from runtime.store.records import HistoryRow, Outcome
 from tests.unit.durable.local import LocalNode, in_virtual_time
@@ -25,12 +25,12 @@ async def place(node: LocalNode, key: str = "ORD-1", *, cents: int = 500) -> Non
 
 
 async def pause(node: LocalNode, kind: str) -> None:
-    await node.roots[kind].tell(Pause())
+    await node.roots[kind].tell(PauseKind())
     await node.sleep(0.01)
 
 
 async def resume(node: LocalNode, kind: str) -> None:
-    await node.roots[kind].tell(Resume())
+    await node.roots[kind].tell(ResumeKind())
 
 
 async def record(node: LocalNode, key: str = "ORD-1") -> SagaRecord:

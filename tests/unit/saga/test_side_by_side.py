@@ -11,7 +11,7 @@ from protos.sales_pb2 import ORCHESTRATION, OrderLine, OrderPlaced, OrderReadyTo
 from protos.warehouse_pb2 import Restock, Restocked
 from runtime.durable.behaviour import Behaviour, Decision, Delivery, Outgoing, RetryPolicy
 from runtime.durable.facts import ActorNeedsHelp
-from runtime.durable.region.kind_actor import Pause, Resume
+from runtime.durable.region.kind_actor import PauseKind, ResumeKind
 from runtime.protos.saga_pb2 import CancelAccepted, CancelSaga, SagaRecord, StepRecord
 from runtime.saga.saga import Saga, SagaBehaviour
 from runtime.saga.step import Budget, Flow, Step, seconds, starts
@@ -92,7 +92,7 @@ async def announce(node: LocalNode) -> list[HistoryRow]:
 
 async def pause(node: LocalNode, *kinds: str) -> None:
     for kind in kinds:
-        await node.roots[kind].tell(Pause())
+        await node.roots[kind].tell(PauseKind())
     await node.sleep(0.01)
 
 
@@ -109,14 +109,14 @@ def test_s14_two_sagas_of_one_key_do_not_collide() -> None:
         assert (one.definition, other.definition) == ("order-process", "copying")
         assert one.steps[0].address == other.steps[0].address == "billing/ORD-1"
         assert one.steps[0].command_id != other.steps[0].command_id
-        await node.roots["billing"].tell(Resume())
+        await node.roots["billing"].tell(ResumeKind())
         await node.sleep(1)
         assert (await record(node, "copying")).status == SagaRecord.COMPLETED
         one = await record(node, "order-process")
         assert [step.status for step in one.steps[:2]] == [StepRecord.DONE, StepRecord.ASKED]
         cancelled = await node.send(CancelSaga(reason="too late"), kind="order-process", key="ORD-1")
         assert isinstance(cancelled, CancelAccepted)
-        await node.roots["warehouse"].tell(Resume())
+        await node.roots["warehouse"].tell(ResumeKind())
         await node.sleep(5)
         one = await record(node, "order-process")
         assert [step.status for step in one.steps[:2]] == [StepRecord.UNDONE, StepRecord.UNDONE]

@@ -11,7 +11,7 @@ from actors.catalogue import catalogue
 from actors.gateway import _restock_id
 from runtime.adapters import ignore
 from runtime.failpoints import Failpoint
-from runtime.mesh.stream import MeshSettings
+from runtime.mesh.frame_stream import MeshSettings
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome, Transition
 from runtime.testing.conformance.samples import history_row
 from runtime.testing.rules.lease_rule import broken_lease

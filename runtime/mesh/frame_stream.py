@@ -1,6 +1,6 @@
 """One link after the handshake: one task writes, one reads, and nobody else touches it.
 
-    push ──▶ Outbox ──wake──▶ writer: everything that waits ──frame──▶ link     (no timer: the await is the window)
+    push ──▶ SendQueue ──wake──▶ writer: everything that waits ──frame──▶ link     (no timer: the await is the window)
     link ──frame──▶ reader ──▶ take ──▶ credit, said by the writer
     beat (from the mesh's clock) ──▶ the writer sends one; too many without a frame from there end the link
 
@@ -17,11 +17,12 @@ from runtime.backoff import Backoff
 from runtime.errors import InvalidMessage, LinkLost
 from runtime.failpoints import Failpoint
 from runtime.mesh.facts import FrameRejected
-from runtime.mesh.frames import FRAME_MESSAGES_MAX, Outbox, decode_frame, message_room
+from runtime.mesh.frames import FRAME_MESSAGES_MAX, decode_frame, message_room
+from runtime.mesh.send_queue import SendQueue
 from runtime.ports import Link, Ports
 from runtime.protos import mesh_pb2
 
-__all__ = ["MeshSettings", "Stream", "Take"]
+__all__ = ["FrameStream", "MeshSettings", "Take"]
 
 Take = Callable[[mesh_pb2.Frame], Awaitable[None]]
 """Handles the pushes and signals of one frame; awaited before the next is read."""
@@ -45,7 +46,7 @@ class MeshSettings:
     refused_s: float = 15.0  # after a refusal: nothing but a new configuration will change it
 
 
-class Stream:
+class FrameStream:
     """One end of a link between two nodes that have said hello."""
 
     def __init__(
@@ -72,7 +73,7 @@ class Stream:
         self._told_bytes = 0  # of those, what the other side knows of
         self._goodbye = ""
         self._has_said_goodbye = False
-        self.outbox = Outbox(
+        self.queue = SendQueue(
             settings.window_bytes, settings.queue_max, settings.frame_messages_max, message_room(frame_bytes_max)
         )
         self.reason = ""  # why it ended
@@ -81,22 +82,22 @@ class Stream:
     # --- for the mesh ---
 
     def push(self, encoded: bytes) -> bool:
-        """See Outbox.push."""
-        accepted = self.outbox.push(encoded)
+        """See SendQueue.push."""
+        accepted = self.queue.push(encoded)
         idle = self._idle
         if idle is not None and not idle.done():
             idle.set_result(None)
         return accepted
 
     def signal(self, encoded: bytes) -> bool:
-        """See Outbox.signal."""
-        accepted = self.outbox.signal(encoded)
+        """See SendQueue.signal."""
+        accepted = self.queue.signal(encoded)
         self._wake()
         return accepted
 
-    def gap(self) -> None:
-        """Tell the other side of a gap, before anything that is pushed from now on."""
-        self.outbox.gap = True
+    def request_resync(self) -> None:
+        """Tell the other side that pushes were missed, before anything that is pushed from now on."""
+        self.queue.missed_pushes = True
         self._wake()
 
     def beat(self) -> None:
@@ -169,7 +170,7 @@ class Stream:
 
     async def _handle(self, frame: mesh_pb2.Frame) -> None:
         if frame.taken_bytes:
-            self.outbox.credited(frame.taken_bytes)
+            self.queue.credited(frame.taken_bytes)
         if frame.beat:
             self.last_beat_at_s = self._ports.clock.now_s()
         if self._take is not None and (frame.pushes or frame.signals or frame.gap):
@@ -200,7 +201,7 @@ class Stream:
         if self._has_said_goodbye:
             return None
         frame = mesh_pb2.Frame()
-        if not self.outbox.fill(frame) and self._beats == self._beats_sent and not self._owes_credit():
+        if not self.queue.fill(frame) and self._beats == self._beats_sent and not self._owes_credit():
             if not self._goodbye:
                 return None
             self._has_said_goodbye = True

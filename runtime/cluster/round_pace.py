@@ -1,6 +1,6 @@
 """When the next round of membership begins: when it is due, or at once when asked for, but never too soon.
 
-membership ──rest(due)──▶ Pace ◀──hurry── whoever knows that the tables have changed
+membership ──rest(due)──▶ RoundPace ◀──hurry── whoever knows that the tables have changed
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import asyncio
 
 from runtime.ports import Clock
 
-__all__ = ["Pace"]
+__all__ = ["RoundPace"]
 
 
-class Pace:
+class RoundPace:
     """Rounds at least `shortest_s` apart, however often somebody asks for one."""
 
     def __init__(self, clock: Clock, shortest_s: float) -> None:
