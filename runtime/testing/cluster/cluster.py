@@ -36,6 +36,7 @@ from runtime.store.port import Store
 from runtime.store.records import ActorRow
 from runtime.testing.cluster.loop import ClusterLoop, waited_for
 from runtime.testing.virtual.dice import Dice
+from runtime.testing.virtual.loop import Process
 from runtime.testing.world.cluster import SimCluster
 from runtime.testing.world.faulty_store import StoreFaults
 from runtime.testing.world.node import NodeSpec, SimNode
@@ -322,8 +323,8 @@ class Cluster:
         connected = {status.node for status in node.node.mesh.status() if status.connected}
         return all(other.name in connected for other in self.sim.serving if other is not node)
 
-    def _connect(self, node: SimNode, ports: Ports) -> Store:
-        return waited_for(open_store(self._url, ports), self._loop, node.process)
+    def _connect(self, process: Process, ports: Ports) -> Store:
+        return waited_for(open_store(self._url, ports), self._loop, process)
 
     def _opened(self, ports: Ports) -> Store:
         return waited_for(open_store(self._url, ports), self._loop, None)

@@ -6,26 +6,25 @@ after its lease has run out has its handlers called beside those of its successo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from runtime.host import Node
+from runtime.store.records import ClusterView
 from runtime.testing.rules.ledger import Violation
-from runtime.testing.world.database import Database
 
 __all__ = ["broken_lease"]
 
 _DRIFT = 0.05  # of a lease: two clocks that each run up to 2 % fast or slow may differ by this
 
 
-def broken_lease(node: Node, database: Database, *, is_alone: bool) -> Iterator[Violation]:
-    """What is wrong when this node begins a turn. Nothing is said where leases are no measure.
+def broken_lease(node: Node, read: Callable[[], ClusterView], *, is_alone: bool) -> Iterator[Violation]:
+    """What is wrong when this node begins a turn; `read` reads the store, by whose clock leases run out.
 
-    They are none once the store's own clock has jumped, or its newest commits were lost. `is_alone` is false while
-    another process has the node's name, and may hold its row.
+    `is_alone` is false while another process has the node's name, and may hold its row.
     """
-    if database.clock_has_jumped or database.reigns or not node.membership.lease_is_sure():
+    if not node.membership.lease_is_sure():
         return
-    view = database.act(database.rows.cluster())
+    view = read()
     row = next((row for row in view.nodes if row.name == node.name), None)
     if row is None or row.incarnation != node.incarnation:
         if is_alone:

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from runtime.envelope import address_of
 from runtime.protos.saga_pb2 import SagaRecord
+from runtime.store.records import ActorRow, MailRow
 from runtime.testing.rules.ledger import Ledger, Violation
-from runtime.testing.runs.workload import Play
-from runtime.testing.world.cluster import SimCluster
 
-__all__ = ["broken_at_rest", "without_stream"]
+__all__ = ["AtRest", "broken_at_rest"]
 
 _ENDED = (SagaRecord.COMPLETED, SagaRecord.COMPENSATED)
 
 
-def broken_at_rest(ledger: Ledger, play: Play) -> Iterator[Violation]:
+class AtRest(Protocol):
+    """What the clients of a run say of its end."""
+
+    def check(self) -> Iterable[Violation]:
+        """At rest: what is not as it should be by the business's own rules."""
+        ...
+
+    def excuses(self, row: ActorRow | MailRow) -> bool:
+        """At rest: whether it is the workload's own doing that this saga did not end, or this message is parked.
+
+        What is not excused breaks a promise. A workload that spoils nothing on purpose excuses nothing.
+        """
+        ...
+
+
+def broken_at_rest(ledger: Ledger, play: AtRest) -> Iterator[Violation]:
     """Sagas that did not end, parked messages, and what the workload finds; the ledger notes its own by itself."""
     ledger.check_rest()
     for row in ledger.actors.values():
@@ -29,11 +44,3 @@ def broken_at_rest(ledger: Ledger, play: Play) -> Iterator[Violation]:
             text = f"{mail.id.hex()} for {address_of(*mail.address)} is parked: {mail.parked}"
             yield Violation("I9", text, mail.conversation)
     yield from play.check()
-
-
-def without_stream(cluster: SimCluster) -> list[tuple[str, str]]:
-    """Who dials, and whom, of all nodes that serve, where there is no open stream."""
-    open_now = dict.fromkeys(cluster.network.streams)
-    serving = [node for node in cluster.nodes if node.serves and not node.frozen]
-    pairs = [(one, other) for one in serving for other in serving if one is not other]
-    return [(one.name, other.name) for one, other in pairs if (one.address, other.address) not in open_now]

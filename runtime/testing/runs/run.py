@@ -20,7 +20,7 @@ from typing import Any
 
 from runtime.failures import stack_of, text_of
 from runtime.testing.rules.ledger import Violation
-from runtime.testing.rules.rest import broken_at_rest, without_stream
+from runtime.testing.rules.rest import broken_at_rest
 from runtime.testing.runs.workload import Hazardous, Versioned, Workload
 from runtime.testing.storm.scene import Scene, draw_scene
 from runtime.testing.storm.storm import Storm
@@ -202,9 +202,9 @@ class _Run:
     async def _check_streams(self) -> None:
         """Every two nodes that live have found each other again, at most some redials after the last fault."""
         until_s = self._loop.time() + _STREAMS_S
-        while without_stream(self._cluster) and self._loop.time() < until_s:
+        while self._cluster.without_stream and self._loop.time() < until_s:
             await self._cluster.sleep(_LOOK_S)
-        for source, target in without_stream(self._cluster):
+        for source, target in self._cluster.without_stream:
             self._extra.append(
                 Violation("I12", f"{source} has no stream to {target}, {_STREAMS_S:g} s after the last fault")
             )

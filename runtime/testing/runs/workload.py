@@ -11,30 +11,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from runtime.saga.catalogue import Catalogue
-from runtime.store.records import ActorRow, MailRow
-from runtime.testing.rules.ledger import Violation
+from runtime.testing.rules.rest import AtRest
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.world.world import World
 
 __all__ = ["Deployment", "Hazardous", "Play", "Versioned", "Workload"]
 
 
-class Play(Protocol):
+class Play(AtRest, Protocol):
     """What clients do in one run."""
 
     async def run(self) -> None:
         """Act as all clients; return when each has got what it wanted, however often it had to ask."""
-        ...
-
-    def check(self) -> Iterable[Violation]:
-        """At rest: what is not as it should be by the business's own rules."""
-        ...
-
-    def excuses(self, row: ActorRow | MailRow) -> bool:
-        """At rest: whether it is the workload's own doing that this saga did not end, or this message is parked.
-
-        What is not excused breaks a promise. A workload that spoils nothing on purpose excuses nothing.
-        """
         ...
 
     def figures(self) -> dict[str, int]:

@@ -9,24 +9,45 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Protocol
 
 from runtime.errors import LinkLost
 from runtime.testing.virtual.loop import check_alive
 
-if TYPE_CHECKING:
-    from runtime.testing.virtual.wires import SimNetwork
-
-__all__ = ["Lane", "SimLink", "Wire"]
+__all__ = ["Carrier", "Lane", "SimLink", "Wire"]
 
 Lane = tuple[str, str]
 """(source, target), by address."""
 
 
+class Carrier(Protocol):
+    """The network, as its links see it."""
+
+    loop: asyncio.AbstractEventLoop
+    wire_bytes_max: int
+
+    def is_held(self, lane: Lane) -> bool:
+        """Nothing gets through in this direction at present."""
+        ...
+
+    def arrival_s(self, lane: Lane, frame: bytes) -> float:
+        """When a frame that is sent now arrives."""
+        ...
+
+    def later(self, delay_s: float, callback: Callable[..., object], *arguments: object) -> None:
+        """Do something that depends on no process."""
+        ...
+
+    def forget(self, link: SimLink) -> None:
+        """One end was closed."""
+        ...
+
+
 class Wire:
     """One direction of a stream."""
 
-    def __init__(self, network: SimNetwork, lane: Lane) -> None:
+    def __init__(self, network: Carrier, lane: Lane) -> None:
         self.lane = lane
         self._network = network
         self._flying: deque[bytes | None] = deque()  # None: the end
@@ -108,7 +129,7 @@ class Wire:
 class SimLink:
     """One end of a stream."""
 
-    def __init__(self, network: SimNetwork, local: str, remote: str, *, incoming: Wire, outgoing: Wire) -> None:
+    def __init__(self, network: Carrier, local: str, remote: str, *, incoming: Wire, outgoing: Wire) -> None:
         self._network = network
         self._closed = False
         self.local = local

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from runtime.durable.kind import Limits
 from runtime.ports import Ports
 from runtime.store.memory import MemoryStore
-from runtime.store.records import Transition, Verdict
+from runtime.store.records import ClusterView, Transition, Verdict
 from runtime.testing.rules.ledger import Ledger
 from runtime.testing.rules.purge_rule import old_before_s
 from runtime.testing.rules.saved_tables import Kept
@@ -61,6 +61,15 @@ class Database:
             return done
 
         return purged()
+
+    @property
+    def leases_count(self) -> bool:
+        """Leases are a measure until the clock has jumped, or the newest commits were lost."""
+        return not (self.clock_has_jumped or self.reigns)
+
+    def members(self) -> ClusterView:
+        """All members, and the time by the clock here."""
+        return self.act(self.rows.cluster())
 
     def lock(self, lasts_s: float) -> None:
         """Somebody holds the lock that writers need."""

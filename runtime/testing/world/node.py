@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from runtime.config import Settings
 from runtime.durable.region.kind_actor import ResumeKind
@@ -19,6 +19,7 @@ from runtime.errors import AmendsError
 from runtime.failpoints import Failpoint
 from runtime.host import Node
 from runtime.ports import Ports
+from runtime.saga.catalogue import Catalogue
 from runtime.testing.rules.lease_rule import broken_lease
 from runtime.testing.rules.ledger import Violation
 from runtime.testing.rules.witness import Witness
@@ -28,11 +29,9 @@ from runtime.testing.virtual.machine import SimTasks, SteadySimClock, machine_po
 from runtime.testing.world.calls import SimCalls
 from runtime.testing.world.faulty_store import FaultyStore
 from runtime.testing.world.front import SimFront
+from runtime.testing.world.surroundings import Surroundings
 
-if TYPE_CHECKING:
-    from runtime.testing.world.cluster import SimCluster
-
-__all__ = ["NodeSpec", "SimNode"]
+__all__ = ["Launcher", "NodeSpec", "SimNode"]
 
 _T = TypeVar("_T")
 
@@ -45,10 +44,26 @@ class NodeSpec:
     services: tuple[str, ...] = ()
 
 
+class Launcher(Protocol):
+    """Whoever launches the processes of nodes, and hears how far they get."""
+
+    def catalogue_of(self, version: int) -> Catalogue: ...
+
+    def begins(self, node: SimNode) -> None:
+        """A process has been launched, and has not run yet."""
+        ...
+
+    def joins(self, node: SimNode) -> None:
+        """The process is about to join the others."""
+        ...
+
+
 class SimNode:
     """One named node, over all its lives."""
 
-    def __init__(self, cluster: SimCluster, spec: NodeSpec, number: int, *, label: str = "") -> None:
+    def __init__(
+        self, surroundings: Surroundings, launcher: Launcher, spec: NodeSpec, number: int, *, label: str = ""
+    ) -> None:
         self.spec = spec
         self.name = label or spec.name  # in this run; two may be launched under one name
         self.limits: dict[str, Any] = {}  # settings of its own, from its next life on
@@ -60,10 +75,13 @@ class SimNode:
         self.node: Node | None = None
         self.clock: SteadySimClock | None = None
         self.store: FaultyStore | None = None
-        self._cluster = cluster
+        self._run = surroundings
+        self._launcher = launcher
         self._ports: Ports | None = None
         self._front: SimFront | None = None
-        self._calls = SimCalls(self.name, cluster.loop, cluster.database, cluster.dice, self._taking_calls)
+        self._calls = SimCalls(
+            self.name, surroundings.loop, surroundings.database, surroundings.dice, self._taking_calls
+        )
         self._graves: list[Ports] = []  # keep the tasks of the dead: what nobody refers to would be cleaned up
         self._may_restart = True
         self._forsaken = False
@@ -98,36 +116,34 @@ class SimNode:
         """Launch a process, unless one runs, or it has failed for good."""
         if self.alive or self._forsaken:
             return
-        cluster = self._cluster
+        run = self._run
         self.lives += 1
         self.runs_version = self.version
         self._draining = False
         process = self.process = Process(self.name)
-        dice = cluster.dice.named(f"{self.name}@{self.lives}")
-        ports = self._ports = machine_ports(
-            cluster.loop, process, dice, cluster._report_of(self.name), self._at_failpoint
-        )
+        dice = run.dice.named(f"{self.name}@{self.lives}")
+        ports = self._ports = machine_ports(run.loop, process, dice, run.report_of(self.name), self._at_failpoint)
         assert isinstance(ports.clock, SteadySimClock)
         self.clock = ports.clock
-        cluster.wrong_starts.begin(self)
-        store = cluster.connect(self, ports) if cluster.connect is not None else self._faulty_store(dice.named("store"))
-        self._front = SimFront(cluster.network, self.address, ports)
-        settings = Settings(name=self.spec.name, services=self.spec.services, **{**cluster.settings, **self.limits})
-        catalogue = cluster.catalogue_of(self.version)
-        self.node = Node(settings, catalogue, ports, store=store, front=self._front, links=cluster.small.links)
-        ports.tasks.start(self._run(process, self.node), name=self.name)
+        self._launcher.begins(self)
+        store = run.connect(process, ports) if run.connect is not None else self._faulty_store(dice.named("store"))
+        self._front = SimFront(run.network, self.address, ports)
+        settings = Settings(name=self.spec.name, services=self.spec.services, **{**run.settings, **self.limits})
+        catalogue = self._launcher.catalogue_of(self.version)
+        self.node = Node(settings, catalogue, ports, store=store, front=self._front, links=run.small.links)
+        ports.tasks.start(self._live(process, self.node), name=self.name)
 
     def _faulty_store(self, dice: Dice) -> FaultyStore:
-        cluster = self._cluster
+        run = self._run
         self.store = FaultyStore(
-            cluster.database,
-            cluster.loop,
-            cluster.faults,
+            run.database,
+            run.loop,
+            run.faults,
             dice,
             who=self.name,
-            happened=lambda name: cluster.fault(name, self.name),
+            happened=lambda name: run.fault(name, self.name),
             die=lambda: self.kill("killed at a commit"),
-            broken=lambda what: cluster.crashes.append(Violation("I11", f"{self.name}: {what}")),
+            broken=lambda what: run.crashes.append(Violation("I11", f"{self.name}: {what}")),
         )
         return self.store
 
@@ -137,73 +153,73 @@ class SimNode:
         if point is Failpoint.KINDS_STARTED and self.node is not None:
             self._look_into(self.node)
         if point is Failpoint.JOIN_ASKED:
-            self._cluster.wrong_starts.judge(self)
+            self._launcher.joins(self)
         if point is Failpoint.TURN_BEGUN and self.node is not None:
             self._check_lease(self.node)
-        ambush = self._cluster.ambushes.springs(point)
+        ambush = self._run.ambushes.springs(point)
         if ambush is not None and ambush.freeze_s:
-            self._cluster.note(f"{self.name} reaches {point.name}")
+            self._run.note(f"{self.name} reaches {point.name}")
             self.freeze(at_failpoint=True)
-            self._cluster.database.later(ambush.freeze_s, self.thaw)
+            self._run.database.later(ambush.freeze_s, self.thaw)
         elif ambush is not None:
-            self._cluster.note(f"{self.name} reaches {point.name}")
-            self.kill("killed at a failpoint", restart_s=self._cluster.restart_s)
+            self._run.note(f"{self.name} reaches {point.name}")
+            self.kill("killed at a failpoint", restart_s=self._run.restart_s)
             raise Killed
 
     def _check_lease(self, node: Node) -> None:
-        cluster = self._cluster
-        if cluster.connect is None:  # on a real file the tables are not those of the simulated database
-            cluster.crashes.extend(broken_lease(node, cluster.database, is_alone=not cluster.twins))
+        run = self._run
+        if run.connect is None and run.database.leases_count:  # on a real file the tables are not those of `database`
+            run.crashes.extend(broken_lease(node, run.database.members, is_alone=not run.is_doubled))
 
-    async def _run(self, process: Process, node: Node) -> None:
+    async def _live(self, process: Process, node: Node) -> None:
         try:
             await node.start()
             reason: BaseException = await node.failed()
         except AmendsError as error:
             reason = error
         except Exception as error:  # noqa: BLE001 - a simulated process ends with whatever it raises, and we say so
-            self._cluster.crashes.append(Violation("bug", f"{self.name} cannot start: {error!r}"))
+            self._run.crashes.append(Violation("bug", f"{self.name} cannot start: {error!r}"))
             reason = error
-        self._cluster.note(f"{self.name} ends by itself: {reason}")
+        self._run.note(f"{self.name} ends by itself: {reason}")
         if not isinstance(reason, AmendsError):
-            self._cluster.crashes.append(Violation("bug", f"{self.name} failed: {reason!r}"))
+            self._run.crashes.append(Violation("bug", f"{self.name} failed: {reason!r}"))
         self._end(process, dark=False)
         self._restart_after(0.5)
 
     def _look_into(self, node: Node) -> None:
         """Before its first turn: hear what it is told of its commits, and set what no setting sets."""
-        if self._cluster.connect is None:  # on a real file there is no ledger to be held against
-            Witness(node.committer, self._cluster.ledger)
+        if self._run.connect is None:  # on a real file there is no ledger to be held against
+            Witness(node.committer, self._run.ledger)
         for activations in node.region.activations.values():
-            activations.throttle.failures_max = self._cluster.failures_max
+            activations.throttle.failures_max = self._run.failures_max
         for sweeper in node.region.sweepers.values():
-            self._cluster.small.set(sweeper)
+            self._run.small.set(sweeper)
 
     def kill(self, how: str, *, dark: bool = False, restart_s: float = 1.0) -> None:
         """As SIGKILL does, or a power cut if `dark`; the supervisor starts it again after a while."""
         if self.process is None or not self.process.alive:
             return
-        self._cluster.fault(how, self.name)
+        self._run.fault(how, self.name)
         self._end(self.process, dark=dark)
         self._restart_after(restart_s)
 
     def freeze(self, *, at_failpoint: bool = False) -> None:
         """As SIGSTOP does. What is under way on the network and in the store goes on without it."""
         if self.process is not None and self.alive:
-            self._cluster.fault("frozen at a failpoint" if at_failpoint else "frozen", self.name)
+            self._run.fault("frozen at a failpoint" if at_failpoint else "frozen", self.name)
             self.process.frozen = True
 
     def thaw(self) -> None:
         if self.process is not None and self.frozen and not self._forsaken:
-            self._cluster.note(f"thawed {self.name}")
-            self._cluster.loop.thaw(self.process)
+            self._run.note(f"thawed {self.name}")
+            self._run.loop.thaw(self.process)
 
     def drain(self) -> None:
         """As SIGTERM does: the node stops by itself, and its process ends."""
         process, node = self.process, self.node
         if not self.serves or process is None or node is None or self._ports is None:
             return
-        self._cluster.fault("drained", self.name)
+        self._run.fault("drained", self.name)
         assert self._front is not None
         self._front.serves = False
         self._draining = True
@@ -248,7 +264,7 @@ class SimNode:
             self._front.serves = False
         if self._ports is not None:
             self._graves.append(self._ports)
-        self._cluster.network.lose(self.address, dark=dark)
+        self._run.network.lose(self.address, dark=dark)
         self._calls.died()
 
     def bury(self) -> None:
@@ -260,7 +276,7 @@ class SimNode:
 
     def _restart_after(self, delay_s: float) -> None:
         if self._may_restart:
-            self._cluster.database.later(delay_s, self.start)
+            self._run.database.later(delay_s, self.start)
 
     # --- its clients ---
 

@@ -9,13 +9,11 @@ have told was hit by a fault meanwhile, the clock is set right from outside.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from runtime.testing.rules.ledger import Violation
-
-if TYPE_CHECKING:
-    from runtime.testing.world.cluster import SimCluster
-    from runtime.testing.world.node import SimNode
+from runtime.testing.world.node import SimNode
+from runtime.testing.world.surroundings import Surroundings
 
 __all__ = ["WrongStarts"]
 
@@ -25,44 +23,46 @@ _Witnesses = dict[str, int]  # lives of nodes that can tell the time, by name
 
 
 class WrongStarts:
-    def __init__(self, cluster: SimCluster) -> None:
+    def __init__(self, surroundings: Surroundings, nodes: Callable[[], Sequence[SimNode]]) -> None:
+        """`nodes` gives all that there are, the twins of others last."""
         self.chance = 0.0  # for each start of a process but the first of its name
-        self._cluster = cluster
+        self._run = surroundings
+        self._nodes = nodes
         self._begun: dict[str, tuple[_Witnesses, int]] = {}  # with how many faults there had been
 
     def begin(self, node: SimNode) -> None:
         """A process has been launched, and has not run yet."""
-        cluster = self._cluster
-        dice = cluster.dice.named(f"clock of {node.name}@{node.lives}")
-        if cluster.healed or cluster.database.clock_has_jumped or node.lives == 1 or not dice.chance(self.chance):
+        run = self._run
+        dice = run.dice.named(f"clock of {node.name}@{node.lives}")
+        if run.healed or run.database.clock_has_jumped or node.lives == 1 or not dice.chance(self.chance):
             return
         assert node.clock is not None
         witnesses = self._witnesses(node)
         off_s = dice.choose(_OFF_S)
         node.clock.begin_wrong(off_s if witnesses else -abs(off_s))
-        cluster.fault("clock wrong at the start", node.name)
-        self._begun[node.name] = witnesses, cluster.happened.total()
+        run.fault("clock wrong at the start", node.name)
+        self._begun[node.name] = witnesses, run.happened.total()
 
     def judge(self, node: SimNode) -> None:
         """It is about to join."""
         witnesses, faults = self._begun.pop(node.name, ({}, -1))
         if faults < 0 or node.clock is None:
             return
-        cluster = self._cluster
+        run = self._run
         wrong_s = node.clock.wrong_by_s
-        is_calm = faults == cluster.happened.total() and not cluster.database.is_locked and not cluster.healed
+        is_calm = faults == run.happened.total() and not run.database.is_locked and not run.healed
         could_tell = is_calm and bool(witnesses) and witnesses == self._witnesses(node)
         if could_tell and abs(wrong_s) > _ALLOWED_S:
-            cluster.crashes.append(Violation("I16", f"{node.name} joins {wrong_s:.1f} s ahead of its live peers"))
+            run.crashes.append(Violation("I16", f"{node.name} joins {wrong_s:.1f} s ahead of its live peers"))
         if is_calm and node.clock.now_s() < self._seen_s(node) - _ALLOWED_S:
-            cluster.crashes.append(Violation("I16", f"{node.name} joins {wrong_s:.1f} s ahead, behind its store"))
-        if wrong_s > _ALLOWED_S or (cluster.healed and abs(wrong_s) > _ALLOWED_S):
+            run.crashes.append(Violation("I16", f"{node.name} joins {wrong_s:.1f} s ahead, behind its store"))
+        if wrong_s > _ALLOWED_S or (run.healed and abs(wrong_s) > _ALLOWED_S):
             node.clock.heal()  # when all was healed, it was set right from outside while it asked how far it is off
 
     def _seen_s(self, node: SimNode) -> float:
         """The latest instant in the store, where nobody else runs who says otherwise."""
-        database = self._cluster.database
-        if any(other.alive for other in (*self._cluster.nodes, *self._cluster.twins) if other is not node):
+        database = self._run.database
+        if any(other.alive for other in self._nodes() if other is not node):
             return 0.0
         view = database.act(database.rows.cluster())
         peers = [row.lease_until_s - row.lease_s for row in view.nodes if row.name != node.spec.name and row.lease_s]
@@ -72,9 +72,9 @@ class WrongStarts:
 
     def _witnesses(self, of: SimNode) -> _Witnesses:
         """Nodes of other names that run, renew, and whose clocks are right."""
-        database = self._cluster.database
+        database = self._run.database
         members = {row.incarnation for row in database.act(database.rows.cluster()).nodes}  # others may be evicted
-        others = [node for node in self._cluster.nodes if node.spec.name != of.spec.name and _tells(node)]
+        others = [node for node in self._nodes() if node.spec.name != of.spec.name and _tells(node)]
         nodes = [node for node in others if node.node is not None and node.node.incarnation in members]
         return {node.name: node.lives for node in nodes}
 
