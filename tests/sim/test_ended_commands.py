@@ -24,7 +24,7 @@ _COUNTED = {"explore": "states", "simulate": "seeds", "failpoints": "runs", "pow
 
 def _begin(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
     with (tmp_path / "shown").open("w") as shown:
-        command = [sys.executable, "-m", "runtime.testing", *arguments]
+        command = [sys.executable, "-m", "tests.proof", *arguments]
         environment = {**os.environ, "TTY_COMPATIBLE": "1", "TTY_INTERACTIVE": "1", "COLUMNS": "150"}
         return subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=shown, text=True, env=environment, start_new_session=True
