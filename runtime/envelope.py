@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from google.protobuf.message import DecodeError, Message
 
-from runtime.errors import InvalidMessage
+from runtime.errors import InvalidMessage, MessageTooLarge
 from runtime.protos import mesh_pb2
 from runtime.record import record
 
@@ -22,6 +22,7 @@ __all__ = [
     "address_of",
     "body_of",
     "check_key",
+    "check_size",
     "content_of",
     "decode",
     "encode",
@@ -201,6 +202,15 @@ def decode(encoded: bytes) -> Envelope:
 def is_instant(at_s: float) -> bool:
     """Whether this is a time since 1970 that messages and timers can have: no NaN, not negative, not for ever."""
     return 0.0 <= at_s < _END_S
+
+
+def check_size(name: str, body: bytes, bytes_max: int) -> None:
+    """Refuse a body over the limit before it is stored. Raises MessageTooLarge."""
+    if len(body) > bytes_max:
+        raise MessageTooLarge(
+            f"{name} has {len(body):,} bytes; the limit is {bytes_max:,} (setting message_bytes_max). "
+            "Send a reference to large data, not the data"
+        )
 
 
 def check_key(key: str, *name: str) -> str:

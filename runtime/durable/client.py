@@ -18,10 +18,8 @@ from runtime.contracts import Contracts
 from runtime.durable.command_ids import check_alone, check_id, check_same, type_of
 from runtime.durable.kind import Limits
 from runtime.durable.region.router import Region
-from runtime.durable.turn.draft import mail_row
-from runtime.durable.turn.sends import check_size
 from runtime.durable.waiting.calls import CommandOutcome, PendingCalls
-from runtime.envelope import Envelope, address_of, check_key, encode, shard_of, wrong_kind
+from runtime.envelope import Envelope, address_of, check_key, check_size, encode, shard_of, wrong_kind
 from runtime.errors import (
     DeadlineExceeded,
     InvalidMessage,
@@ -34,7 +32,7 @@ from runtime.ports import Ports
 from runtime.record import record
 from runtime.store.committer import Committer
 from runtime.store.port import Store
-from runtime.store.records import ActorRow, Outcome, Transition, Verdict
+from runtime.store.records import ActorRow, MailRow, Outcome, Transition, Verdict
 
 __all__ = ["ActorState", "Client", "CommandOutcome"]
 
@@ -188,7 +186,7 @@ class Client:
         transition = Transition(
             address=envelope.address,
             shard=shard,
-            mail=(mail_row(envelope, shard),),
+            mail=(MailRow.of(envelope, shard),),
             check_duplicates=check_duplicates,
         )
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from runtime.envelope import Address
+from runtime.envelope import Address, Envelope, decode
+from runtime.errors import InvalidMessage
 from runtime.record import record
 
 __all__ = [
@@ -81,9 +82,43 @@ class MailRow:
     parked_at_s: float
     envelope: bytes  # encoded
 
+    @classmethod
+    def of(
+        cls,
+        envelope: Envelope,
+        shard: int,
+        *,
+        attempts: int = 0,
+        due_at_s: float | None = None,
+        parked: str = "",
+        parked_at_s: float = 0.0,
+    ) -> MailRow:
+        """An envelope as a row of mail."""
+        return cls(
+            envelope.kind,
+            envelope.key,
+            shard,
+            envelope.id,
+            envelope.conversation,
+            envelope.sent_at_s,
+            envelope.sequence,
+            envelope.due_at_s if due_at_s is None else due_at_s,
+            attempts,
+            parked,
+            parked_at_s,
+            envelope.encoded,
+        )
+
     @property
     def address(self) -> Address:
         return self.kind, self.key
+
+    def was_put_off(self) -> bool:
+        """Whether the message was to be handled earlier, and could not be."""
+        try:
+            return self.due_at_s > decode(self.envelope).due_at_s
+        except InvalidMessage:
+            return False
 
 
 class Outcome(StrEnum):

@@ -13,7 +13,6 @@ import pytest
 from protos.billing_pb2 import BillOrder, BillState
 from protos.sales_pb2 import OrderLine
 from runtime.adapters import system_ports
-from runtime.durable.turn.draft import mail_row
 from runtime.envelope import encode, message_id, shard_of
 from runtime.store.records import MailRow, Transition, Verdict
 from runtime.testing.processes.harness import Harness
@@ -38,7 +37,7 @@ def mail(number: int, key: str, sku: str = "") -> MailRow:
         sent_at_s=now_s + number / 1000,
         sequence=number,
     )
-    return mail_row(envelope, shard_of(key, 16))
+    return MailRow.of(envelope, shard_of(key, 16))
 
 
 async def put(harness: Harness, sku: str) -> None:

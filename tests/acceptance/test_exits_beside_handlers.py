@@ -10,7 +10,6 @@ import pytest
 from protos.billing_pb2 import BillOrder, BillState
 from protos.sales_pb2 import OrderLine
 from runtime.adapters import system_ports
-from runtime.durable.turn.draft import mail_row
 from runtime.envelope import encode, message_id, shard_of
 from runtime.store.records import MailRow, Transition, Verdict
 from runtime.testing.processes.harness import Harness
@@ -34,7 +33,7 @@ def mail(number: int, sku: str) -> MailRow:
         sent_at_s=now_s + number / 1000,
         sequence=number,
     )
-    return mail_row(envelope, shard_of(sku, 16))
+    return MailRow.of(envelope, shard_of(sku, 16))
 
 
 async def test_an_exit_of_what_a_handler_has_begun_ends_no_node(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from protos.billing_pb2 import BillOrder
 from protos.sales_pb2 import OrderLine
 from runtime.adapters import system_ports
 from runtime.admin.commands import admin
-from runtime.durable.turn.draft import mail_row
 from runtime.envelope import encode, message_id, shard_of
 from runtime.store.records import MailRow, Transition, Verdict
 from runtime.testing.processes.harness import Harness
@@ -39,7 +38,7 @@ def mail(number: int, key: str, sku: str = "") -> MailRow:
         sent_at_s=now_s + number / 1000,
         sequence=number,
     )
-    return mail_row(envelope, shard_of(key, 16))
+    return MailRow.of(envelope, shard_of(key, 16))
 
 
 async def put(harness: Harness, *rows: MailRow) -> None:

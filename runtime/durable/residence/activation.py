@@ -23,7 +23,7 @@ from runtime.actor.ref import ActorRef
 from runtime.durable.kind import Kind
 from runtime.durable.residence.suspects import Suspects
 from runtime.durable.residence.trials import hold_trial
-from runtime.durable.turn.draft import Draft, mail_row
+from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.lost import LostRuns, TurnLost
 from runtime.durable.turn.turn import Turn
 from runtime.envelope import Address, Envelope, address_of
@@ -31,7 +31,7 @@ from runtime.errors import Overloaded, StoreError
 from runtime.failpoints import Failpoint
 from runtime.protos import durable_pb2
 from runtime.store.committer import Committer
-from runtime.store.records import ActorRow, Transition, Verdict
+from runtime.store.records import ActorRow, MailRow, Transition, Verdict
 
 __all__ = ["Activation", "ActivationHost"]
 
@@ -301,7 +301,7 @@ class Activation(BatchActor):
     def _park(self, batch: Sequence[Envelope], reason: str) -> None:
         now_s = self.kind.ports.clock.now_s()
         mail = [one for one in batch if not one.timer]  # a timer is no mail: it stays in the row
-        rows = tuple(mail_row(one, self.shard, attempts=1, parked=reason, parked_at_s=now_s) for one in mail)
+        rows = tuple(MailRow.of(one, self.shard, attempts=1, parked=reason, parked_at_s=now_s) for one in mail)
         transition = Transition(address=self.address, shard=self.shard, rescheduled=rows)
         self._committer.submit(transition, lambda verdict: self._host.reload(self, reason))
 

@@ -28,7 +28,6 @@ from runtime.durable.residence.suspects import Suspects
 from runtime.durable.residence.throttle import Throttle
 from runtime.durable.residence.unread import Unread
 from runtime.durable.turn.draft import Draft
-from runtime.durable.turn.elsewhere import was_put_off
 from runtime.durable.turn.lost import LostRuns
 from runtime.envelope import Address, Envelope, decode
 from runtime.errors import ActorStopped, InvalidMessage
@@ -226,7 +225,7 @@ class Residents:
         One that waits for a retry, or for another build, holds back those after it.
         """
         if row.due_at_s > now_s:
-            if row.attempts or was_put_off(row):
+            if row.attempts or row.was_put_off():
                 self._backlog.block(row.address, row.shard, row.due_at_s)
             return True
         if not from_store and self._handled.has_run(row.id, row.address):

@@ -20,7 +20,7 @@ from runtime.protos import durable_pb2
 from runtime.record import record
 from runtime.store.records import ActorRow, Expected, HistoryRow, MailRow, Outcome, Transition
 
-__all__ = ["SENT_MAX", "ClientAnswer", "Draft", "mail_row", "timer_id"]
+__all__ = ["SENT_MAX", "ClientAnswer", "Draft", "timer_id"]
 
 _POSITIONS = 1 << 16  # messages one transition can number
 
@@ -36,32 +36,6 @@ class ClientAnswer:
     message: Message | None
     fault: str
     id: bytes
-
-
-def mail_row(
-    envelope: Envelope,
-    shard: int,
-    *,
-    attempts: int = 0,
-    due_at_s: float | None = None,
-    parked: str = "",
-    parked_at_s: float = 0.0,
-) -> MailRow:
-    """An envelope as a row of mail."""
-    return MailRow(
-        envelope.kind,
-        envelope.key,
-        shard,
-        envelope.id,
-        envelope.conversation,
-        envelope.sent_at_s,
-        envelope.sequence,
-        envelope.due_at_s if due_at_s is None else due_at_s,
-        attempts,
-        parked,
-        parked_at_s,
-        envelope.encoded,
-    )
 
 
 def timer_id(address: Address, timer: durable_pb2.Timer) -> bytes:
@@ -263,7 +237,7 @@ class Draft:
 
     def finish(self) -> Transition:
         """The transition, to be handed to the committer."""
-        mail = tuple([mail_row(one, shard_of(one.key, self.kind.limits.shards_per_kind)) for one in self.outgoing])
+        mail = tuple([MailRow.of(one, shard_of(one.key, self.kind.limits.shards_per_kind)) for one in self.outgoing])
         before = self.row
         self.row_after = self._row_after()
         return Transition(

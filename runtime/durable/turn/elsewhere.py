@@ -10,12 +10,11 @@ from google.protobuf.message import Message
 from runtime.durable.behaviour import Versioned
 from runtime.durable.facts import MessagePutOff
 from runtime.durable.kind import Kind
-from runtime.durable.turn.draft import Draft, mail_row
-from runtime.envelope import Envelope, address_of, decode
-from runtime.errors import InvalidMessage
+from runtime.durable.turn.draft import Draft
+from runtime.envelope import Envelope, address_of
 from runtime.store.records import MailRow
 
-__all__ = ["lacks", "leave", "waits_too_long", "was_put_off"]
+__all__ = ["lacks", "leave", "waits_too_long"]
 
 _SHARE = 0.25  # of a message's age: the pause until it is tried again, in these bounds
 _MIN_S = 1.0
@@ -58,7 +57,7 @@ def leave(kind: Kind, draft: Draft, envelope: Envelope, error: str, attempts: in
     age_s = max(0.0, draft.now_s - max(envelope.sent_at_s, envelope.due_at_s))
     pause_s = min(max(age_s * _SHARE, _MIN_S), _MAX_S)
     due_at_s = draft.now_s + pause_s
-    draft.reschedule(mail_row(envelope, draft.shard, attempts=attempts, due_at_s=due_at_s))
+    draft.reschedule(MailRow.of(envelope, draft.shard, attempts=attempts, due_at_s=due_at_s))
     draft.blocked_until_s = due_at_s
     where = address_of(*draft.address)
     kind.ports.report(MessagePutOff(where, envelope.type, envelope.id.hex(), round(pause_s, 3), error))
@@ -69,11 +68,3 @@ def waits_too_long(kind: Kind, envelope: Envelope) -> bool:
     """Whether mail has waited for its version for as long as it may. A timer may wait for ever."""
     age_s = kind.ports.clock.now_s() - max(envelope.sent_at_s, envelope.due_at_s)
     return not envelope.timer and age_s >= kind.limits.version_wait_s
-
-
-def was_put_off(row: MailRow) -> bool:
-    """Whether it was to be handled earlier, and could not be."""
-    try:
-        return row.due_at_s > decode(row.envelope).due_at_s
-    except InvalidMessage:
-        return False

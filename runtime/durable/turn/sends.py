@@ -16,25 +16,17 @@ from runtime.envelope import (
     address_of,
     body_of,
     check_key,
+    check_size,
     content_of,
     encode,
     is_instant,
     message_id,
     parse_address,
 )
-from runtime.errors import InvalidMessage, MessageTooLarge
+from runtime.errors import InvalidMessage
 from runtime.protos import durable_pb2
 
-__all__ = ["Sends", "check_size"]
-
-
-def check_size(name: str, body: bytes, bytes_max: int) -> None:
-    """Refuse a body over the limit before it is stored. Raises MessageTooLarge."""
-    if len(body) > bytes_max:
-        raise MessageTooLarge(
-            f"{name} has {len(body):,} bytes; the limit is {bytes_max:,} (setting message_bytes_max). "
-            "Send a reference to large data, not the data"
-        )
+__all__ = ["Sends"]
 
 
 class Sends:

@@ -22,7 +22,7 @@ from runtime.durable.behaviour import Decision, Delivery
 from runtime.durable.facts import HandlerFailed, MessageParked
 from runtime.durable.kind import Kind
 from runtime.durable.turn import elsewhere, guard, invocation
-from runtime.durable.turn.draft import Draft, mail_row, timer_id
+from runtime.durable.turn.draft import Draft, timer_id
 from runtime.durable.turn.invocation import invoke
 from runtime.durable.turn.keeping import StateKeeper
 from runtime.durable.turn.lost import LostRuns, TurnLost
@@ -33,7 +33,7 @@ from runtime.errors import FinalError, HandlerTimedOut, InvalidMessage, NotCarri
 from runtime.failpoints import Failpoint
 from runtime.failures import stack_of, text_of
 from runtime.protos import durable_pb2
-from runtime.store.records import ActorRow, Outcome
+from runtime.store.records import ActorRow, MailRow, Outcome
 
 __all__ = ["Turn"]
 
@@ -102,7 +102,7 @@ class Turn:
         for envelope in envelopes:
             attempts, reason = self._failed_before(envelope), losses.reason(envelope.id)
             if not envelope.timer:
-                draft.reschedule(mail_row(envelope, draft.shard, attempts=attempts))
+                draft.reschedule(MailRow.of(envelope, draft.shard, attempts=attempts))
             elif self._timer_stands(envelope):
                 self._retry_timer(envelope, f"its run was lost: {reason}", attempts, draft.now_s)
                 losses.name_anew(envelope.id, timer_id(draft.address, draft.timers[envelope.timer]))
@@ -234,7 +234,7 @@ class Turn:
         if envelope.timer:
             self._retry_timer(envelope, error, failed, due_at_s)  # no mail was sent after it, so none waits with it
         else:
-            draft.reschedule(mail_row(envelope, draft.shard, attempts=failed, due_at_s=due_at_s))
+            draft.reschedule(MailRow.of(envelope, draft.shard, attempts=failed, due_at_s=due_at_s))
             draft.blocked_until_s = due_at_s
         where = address_of(*draft.address)
         kind.ports.failpoint(Failpoint.RETRY_PLANNED)
@@ -277,7 +277,7 @@ class Turn:
         else:
             draft.outgoing.extend(sends.sent)
             reason = error + stack or "failed"
-            parked = mail_row(envelope, draft.shard, attempts=attempts, parked=reason, parked_at_s=draft.now_s)
+            parked = MailRow.of(envelope, draft.shard, attempts=attempts, parked=reason, parked_at_s=draft.now_s)
             draft.reschedule(parked)
             answer = sends.client_answer(error)
             if answer is not None:

@@ -12,13 +12,12 @@ from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.carriers import Carriers
 from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.service import Service, ServiceBehaviour
-from runtime.durable.turn.draft import mail_row
 from runtime.durable.turn.turn import Turn
 from runtime.envelope import Envelope, encode, message_id
 from runtime.errors import FinalError
 from runtime.ports import Ports
 from runtime.store.memory import MemoryStore
-from runtime.store.records import Subscription, Transition, Verdict
+from runtime.store.records import MailRow, Subscription, Transition, Verdict
 
 
 class Ledger(Service[BillState], kind="billing", retries=RetryPolicy(immediate=1, delays_s=(5.0,), jitter=0.0)):
@@ -67,12 +66,12 @@ class Bench:
         return cls(store, ports, subscriptions)
 
     async def post(self, *envelopes: Envelope) -> None:
-        mail = tuple(mail_row(one, 0) for one in envelopes)
+        mail = tuple(MailRow.of(one, 0) for one in envelopes)
         assert await self.store.commit([Transition(mail=mail)]) == [Verdict.COMMITTED]
 
     async def set_free(self, letter: Envelope) -> None:
         """As an operator does who replays it."""
-        free = mail_row(letter, 0, attempts=1)
+        free = MailRow.of(letter, 0, attempts=1)
         transition = Transition(address=letter.address, shard=0, rescheduled=(free,))
         assert await self.store.commit([transition]) == [Verdict.COMMITTED]
 

@@ -10,7 +10,7 @@ import pytest
 from runtime.durable.facts import MessageParked
 from runtime.durable.kind import Subscribers
 from runtime.durable.residence.backlog import BacklogReader
-from runtime.durable.turn.draft import Draft, mail_row
+from runtime.durable.turn.draft import Draft
 from runtime.envelope import Address, Envelope
 from runtime.store.memory import MemoryStore
 from runtime.store.records import HistoryRow, MailRow, Outcome, Transition, Verdict
@@ -158,7 +158,7 @@ def test_mail_that_the_history_has_is_taken_out_unless_the_store_loses_that_mean
 def test_nobody_is_told_of_unreadable_mail_that_could_not_be_parked() -> None:
     async def scenario() -> None:
         desk = Desk()
-        row = mail_row(desk.post.bill(1), desk.post.shard)
+        row = MailRow.of(desk.post.bill(1), desk.post.shard)
         desk.backlog.park(row, "it cannot be read")  # it is gone from the store meanwhile
         await desk.local.sleep(1)
         assert desk.local.facts_of(MessageParked) == []

@@ -11,12 +11,11 @@ import pytest
 from protos.billing_pb2 import BillState
 from runtime.adapters import system_ports
 from runtime.durable.turn import guard
-from runtime.durable.turn.draft import mail_row
 from runtime.envelope import Envelope
 from runtime.errors import StoreBusy
 from runtime.protos import durable_pb2
 from runtime.store.memory import MemoryStore
-from runtime.store.records import HistoryRow, Outcome, Transition, Verdict
+from runtime.store.records import HistoryRow, MailRow, Outcome, Transition, Verdict
 from tests.unit.durable.ledger import Bench, bill, refund
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till
@@ -209,7 +208,7 @@ def test_an_undo_whose_do_cannot_be_read_is_parked_with_the_reason() -> None:
         local = await LocalNode([till]).start()
         post = Post(local)
         do = post.bill(1, due_at_s=local.ports.clock.now_s() + 1000)
-        row = dataclasses.replace(mail_row(do, post.shard), envelope=b"\xff")
+        row = dataclasses.replace(MailRow.of(do, post.shard), envelope=b"\xff")
         await local.store.commit([Transition(mail=(row,))])
         await post.send(post.refund(do))
         await local.sleep(1)

@@ -14,10 +14,9 @@ from protos.billing_pb2 import BillOrder, OrderBilled
 from runtime.durable.behaviour import Outgoing, SetTimer
 from runtime.durable.facts import SweepFailed
 from runtime.durable.kind import Limits
-from runtime.durable.turn.draft import mail_row
 from runtime.errors import FinalError, InvalidMessage, StoreUnavailable
 from runtime.protos import durable_pb2, mesh_pb2
-from runtime.store.records import ActorRow, Expected, Subscription, Transition, Verdict
+from runtime.store.records import ActorRow, Expected, MailRow, Subscription, Transition, Verdict
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till
 
@@ -175,7 +174,7 @@ def test_a_message_without_a_real_instant_is_parked(sent_at_s: float) -> None:
         local = await LocalNode([till]).start()
         post = Post(local)
         odd = post.bill(1, sent_at_s=sent_at_s)
-        row = dataclasses.replace(mail_row(odd, post.shard), sent_at_s=0.0)
+        row = dataclasses.replace(MailRow.of(odd, post.shard), sent_at_s=0.0)
         await local.store.commit([Transition(mail=(row,))])
         await post.push(odd)
         await local.sleep(5)

@@ -12,13 +12,12 @@ from protos.sales_pb2 import OrderPlaced
 from protos.warehouse_pb2 import ShippingLabelCreated
 from runtime.durable.facts import MessageParked, MessagePutOff
 from runtime.durable.kind import Limits
-from runtime.durable.turn.draft import mail_row
 from runtime.envelope import encode, shard_of
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.saga import Saga, SagaBehaviour
 from runtime.saga.step import Step, seconds, starts
 from runtime.store.memory import MemoryStore
-from runtime.store.records import Transition
+from runtime.store.records import MailRow, Transition
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.saga.shop import OrderProcess, begin, bill_order
 
@@ -52,7 +51,7 @@ async def tell(node: LocalNode, number: int, message: OrderBilled | ShippingLabe
         sent_at_s=node.ports.clock.now_s(),
         sequence=number,
     )
-    row = mail_row(envelope, shard_of(ADDRESS[1], node.limits.shards_per_kind))
+    row = MailRow.of(envelope, shard_of(ADDRESS[1], node.limits.shards_per_kind))
     await node.store.commit([Transition(mail=(row,))])
 
 

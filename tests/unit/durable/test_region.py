@@ -16,12 +16,11 @@ from runtime.durable.facts import ActivationReloaded, HandlerFailed, KindRecover
 from runtime.durable.kind import Limits
 from runtime.durable.region.kind_actor import AskKindStatus, KindStatus, PauseKind, ResumeKind
 from runtime.durable.service import Service, ServiceBehaviour
-from runtime.durable.turn.draft import mail_row
 from runtime.envelope import encode, message_id, shard_of
 from runtime.errors import DeadlineExceeded, InvalidMessage, MessageTooLarge
 from runtime.protos import durable_pb2
 from runtime.store.memory import MemoryStore
-from runtime.store.records import Expected, Transition
+from runtime.store.records import Expected, MailRow, Transition
 from tests.unit.durable.local import LocalNode, in_virtual_time
 
 
@@ -84,7 +83,7 @@ async def store_mail(local: LocalNode, *commands: BillOrder, first: int = 0) -> 
             sequence=number,
             sent_at_s=now_s,
         )
-        rows.append(mail_row(envelope, shard_of(command.order_id, local.limits.shards_per_kind)))
+        rows.append(MailRow.of(envelope, shard_of(command.order_id, local.limits.shards_per_kind)))
     await local.store.commit([Transition(mail=tuple(rows))])
 
 
@@ -237,7 +236,7 @@ def test_an_undo_overtakes_the_retry_of_its_do() -> None:
             undo_of=do.id,
         )
         shard = shard_of("ORD-1", local.limits.shards_per_kind)
-        await local.store.commit([Transition(mail=(mail_row(undo, shard),))])
+        await local.store.commit([Transition(mail=(MailRow.of(undo, shard),))])
         local.region.route(undo)
         await local.sleep(1)
         after = await state(local)
@@ -364,7 +363,7 @@ def test_an_undecodable_row_of_mail_is_parked_with_the_reason_and_the_rest_goes_
         local = await node()
         await store_mail(local, bill(amount=1))
         (row,) = await local.mail("billing", "ORD-1")
-        bad = mail_row(
+        bad = MailRow.of(
             encode(id=b"b" * 16, kind="billing", key="ORD-1", type="x", body=b"", conversation=b"k" * 16), row.shard
         )
         await local.store.commit([Transition(mail=(dataclasses.replace(bad, envelope=b"\xff\xff"),))])

@@ -12,7 +12,6 @@ from protos.billing_pb2 import BillOrder, BillState, OrderBilled
 from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.kind import Limits
 from runtime.durable.service import Service, ServiceBehaviour
-from runtime.durable.turn.draft import mail_row
 from runtime.envelope import encode, message_id, shard_of
 from runtime.operate.dead_letters import Act, carry_out, dead_letters, replay
 from runtime.store.memory import MemoryStore
@@ -34,7 +33,7 @@ def mail(number: int, key: str) -> MailRow:
         sent_at_s=number / 1000,
         sequence=number,
     )
-    return mail_row(envelope, shard_of(key, 16))
+    return MailRow.of(envelope, shard_of(key, 16))
 
 
 def watched(running: list[int], most: list[int]) -> type[Service[Any]]:

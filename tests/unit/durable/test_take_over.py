@@ -7,8 +7,7 @@ import asyncio
 import pytest
 
 from runtime.durable.kind import Limits
-from runtime.durable.turn.draft import mail_row
-from runtime.store.records import Transition, Verdict
+from runtime.store.records import MailRow, Transition, Verdict
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till
 
@@ -24,7 +23,7 @@ def test_a_take_over_ends_over_more_mail_than_one_look_reads(due_in_s: float) ->
         local = await LocalNode([till], limits=Limits(sweep_s=3_600.0)).start(owning=False)
         crowd, other = Post(local, "ORD-1"), Post(local, "ORD-2")
         due_at_s = local.ports.clock.now_s() + due_in_s if due_in_s else 0.0
-        rows = tuple(mail_row(crowd.bill(1, due_at_s=due_at_s), crowd.shard) for _ in range(_MANY))
+        rows = tuple(MailRow.of(crowd.bill(1, due_at_s=due_at_s), crowd.shard) for _ in range(_MANY))
         assert await local.store.commit([Transition(mail=rows)]) == [Verdict.COMMITTED]
         await local.sleep(1)
         await other.store(other.bill(2))

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from protos.billing_pb2 import BillState
-from runtime.durable.turn.draft import mail_row
 from runtime.envelope import Envelope
 from runtime.operate.dead_letters import Act, ParkedMail, discard
 from runtime.store.records import MailRow, Outcome, Transition, Verdict
@@ -34,7 +33,7 @@ async def outcome(bench: Bench, envelope: Envelope) -> Outcome | None:
 
 
 def parked(envelope: Envelope) -> MailRow:
-    return mail_row(envelope, 0, attempts=8, parked="the till is jammed", parked_at_s=1.0)
+    return MailRow.of(envelope, 0, attempts=8, parked="the till is jammed", parked_at_s=1.0)
 
 
 def again(number: int, do: Envelope, *earlier: Envelope) -> Envelope:

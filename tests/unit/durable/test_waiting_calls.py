@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from protos import billing_pb2
 from runtime.durable.client import ActorState
-from runtime.durable.turn.draft import mail_row
 from runtime.envelope import Address, encode, shard_of
 from runtime.protos import mesh_pb2
 from runtime.store.memory import MemoryStore
@@ -99,5 +98,5 @@ async def _park(local: LocalNode, count: int) -> None:
             sent_at_s=1.0,
         )
         shard = shard_of("ORD-1", local.limits.shards_per_kind)
-        row = replace(mail_row(envelope, shard), parked="parked", parked_at_s=1.0)
+        row = replace(MailRow.of(envelope, shard), parked="parked", parked_at_s=1.0)
         await local.store.commit([Transition(address=envelope.address, shard=shard, mail=(row,))])

@@ -12,9 +12,8 @@ from protos import billing_pb2
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled, OrderRefunded, RefundOrder
 from protos.sales_pb2 import OrderLine
 from runtime.durable.behaviour import Decision, Delivery, Outgoing, RetryPolicy, SetTimer
-from runtime.durable.turn.draft import mail_row
 from runtime.envelope import Envelope, encode, message_id, shard_of
-from runtime.store.records import Subscription, Transition, Verdict
+from runtime.store.records import MailRow, Subscription, Transition, Verdict
 from tests.unit.durable.local import LocalNode
 
 CONVERSATION = b"k" * 16
@@ -101,7 +100,7 @@ class Post:
 
     async def store(self, *envelopes: Envelope) -> None:
         """Into the mail, and no push."""
-        rows = tuple(mail_row(one, self.shard) for one in envelopes)
+        rows = tuple(MailRow.of(one, self.shard) for one in envelopes)
         assert await self.local.store.commit([Transition(mail=rows)]) == [Verdict.COMMITTED]
 
     async def push(self, *envelopes: Envelope, missed_pushes: bool = False) -> None:
