@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TypeGuard
 
 from runtime.failpoints import Failpoint
-from tests.tidy.source import ROOT, functions, modules, name
+from tests.tidy.source import ROOT, functions, modules, name, tree
 
 __all__ = ["PAGE", "page", "places"]
 
@@ -49,6 +50,7 @@ def page() -> str:
     return _HEAD.replace("LAST_RUN", _LAST_RUN) + "".join(rows)
 
 
+@cache
 def places() -> dict[str, list[str]]:
     """Links to the files that reach each point, by its name."""
     found: dict[str, list[str]] = {}
@@ -73,7 +75,7 @@ def _reached_in(path: Path) -> Iterator[str]:
 def _named_in(path: Path) -> dict[str, str]:
     """Points by the names that a file gives them, for those that are reached with every message."""
     named: dict[str, str] = {}
-    for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+    for statement in tree(path).body:
         if isinstance(statement, ast.Assign):
             names = [node.id for node in ast.walk(statement.targets[0]) if isinstance(node, ast.Name)]
             named |= dict(
