@@ -41,7 +41,7 @@ KEY_BYTES_MAX = 256
 _SHORT = KEY_BYTES_MAX // 4  # characters, that are not too many bytes whatever they are
 
 Address = tuple[str, str]
-"""(kind, key) of an actor; written `kind/key`, e.g. `billing/ORD-1`. A kind holds no slash, a key may."""
+"""(kind, key) of an actor; written `kind/key`, e.g. `flights/LX1`. A kind holds no slash, a key may."""
 
 
 @record(frozen=True, slots=True)
@@ -277,7 +277,7 @@ def parse_address(text: str) -> Address:
     """`kind/key` as a pair. Raises InvalidMessage when there is no slash."""
     kind, slash, key = text.partition("/")
     if not slash or not kind:
-        raise InvalidMessage(f"{text!r} is no address; one looks like billing/ORD-1")
+        raise InvalidMessage(f"{text!r} is no address; one looks like flights/LX1")
     return kind, key
 
 

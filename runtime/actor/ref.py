@@ -30,7 +30,7 @@ class ActorRef(Recipient, Protocol):
 
     @property
     def path(self) -> str:
-        """The names from the system down, e.g. `node-1/billing/ORD-1`."""
+        """The names from the system down, e.g. `node-1/flights/LX1`."""
         ...
 
     @property

@@ -1,9 +1,9 @@
 """Tests of sagas that read as transcripts: given this message, expect those commands; no runtime, no store, no waiting.
 
-    story = SagaTranscript(OrderProcess)
-    story.given(OrderPlaced(order_id="ORD-1")).expect(BillOrder(order_id="ORD-1"))
-    story.given(OrderBilled(order_id="ORD-1")).expect(CreateShippingLabel)
-    story.given_silence().expect(VoidShippingLabel)
+    story = SagaTranscript(BookTrip)
+    story.given(TripStarted(trip_id="T-1")).expect(ReserveSeat(trip_id="T-1"))
+    story.given(SeatReserved(trip_id="T-1")).expect(ReserveRoom)
+    story.given_silence().expect(ReleaseRoom)
 
 Each message goes through the saga's real behaviour, on a record that was written to bytes and read again.
 """

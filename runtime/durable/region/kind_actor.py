@@ -1,6 +1,6 @@
 """The actor that a kind itself is on a node: parent of its keyed actors, and the address of control messages.
 
-node's root ── billing (KindActor) ── billing/ORD-1, billing/ORD-2, ... (Activation)
+node's root ── flights (KindActor) ── flights/LX1, flights/LX2, ... (Activation)
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from runtime.testing.explorer.result import Exploration
 __all__ = ["explore"]
 
 _HINT = "MODULE:SAGA"
-_EXAMPLE = "actors.orchestration:OrderProcess"
+_EXAMPLE = "examples.trip.saga:BookTrip"
 _SHOWN_MAX = 5  # diagrams; --json has them all
 
 
@@ -56,7 +56,7 @@ def _bound(name: str, help: str, *, least: int = 0) -> Callable[[Any], Any]:
 def explore(ctx: click.Context, /, saga: str, mermaid: bool, as_json: bool, **bounds: int) -> None:
     """Try every schedule of one saga, and show the shortest that break a promise.
 
-    The saga is the class of that name in that module, as in actors.orchestration:OrderProcess. Its participants may
+    The saga is the class of that name in that module, as in examples.trip.saga:BookTrip. Its participants may
     carry out, refuse, fault, be silent, answer late, twice or in any order; a client may cancel; the deadline may pass.
     All but --asks and --states say how much of that there is in one schedule.
     """

@@ -24,7 +24,7 @@ class MembershipConformance(ConformanceBase):
 
     async def test_a_node_that_joins_is_seen_with_its_lease(self) -> None:
         async with self.stores(2) as (store, other):
-            node = replace(node_row("one", kinds=("billing", "sales")), carries=("trip/ab", "order-process/cd"))
+            node = replace(node_row("one", kinds=("billing", "sales")), carries=("trip/ab", "book-trip/cd"))
             before_s = self.clock.now_s()
             assert await store.join(node, lease_s=5.0) is None
             view = await other.cluster()
@@ -175,9 +175,9 @@ class MembershipConformance(ConformanceBase):
 
     async def test_a_kind_s_subscriptions_are_replaced_and_those_of_others_stay(self) -> None:
         async with self.store() as store:
-            first = Subscription("orders.Placed", "billing", "order_id")
-            second = Subscription("orders.Billed", "billing", "order_id", "choreography", True, "flow", "2")
-            third = Subscription("orders.Billed", "warehouse", "sku")
+            first = Subscription("trip.TripStarted", "billing", "trip_id")
+            second = Subscription("trip.Paid", "billing", "trip_id", "choreography", True, "flow", "2")
+            third = Subscription("trip.Paid", "warehouse", "sku")
             await store.subscribe([first], kind="billing")
             await store.subscribe([third], kind="warehouse")
             await store.subscribe([second], kind="billing")

@@ -4,7 +4,7 @@
         billing = await harness.start("billing-1", services=["billing"], settings={"lease_s": 1.0})
         billing.kill()
         await harness.restart("billing-1")
-        await harness.eventually(order_has_ended, timeout_s=10, what="ORD-1 ends")
+        await harness.eventually(trip_has_ended, timeout_s=10, what="T-1 ends")
 
 With `proxied=True` peers and clients reach each node through a proxy of its own, which can break what passes:
 
