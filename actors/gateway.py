@@ -41,9 +41,9 @@ from protos.sales_pb2 import (
 from protos.warehouse_pb2 import RestockRefused, StockState
 from runtime.durable.client import ActorState, Client, CommandOutcome
 from runtime.envelope import KEY_BYTES_MAX, check_key
-from runtime.errors import DeadlineExceeded, InvalidMessage, Overloaded
+from runtime.errors import DeadlineExceeded, InvalidMessage, NoSuchSaga, Overloaded
 from runtime.gateway.interceptors import CallFailed, Context, time_left_s, traceparent
-from runtime.protos.saga_pb2 import CancelRefused, CancelSaga, SagaRecord
+from runtime.protos.saga_pb2 import CancelRefused
 
 __all__ = ["ID_BYTES_MAX", "OrderService", "register"]
 
@@ -94,8 +94,6 @@ class OrderService(orders_pb2_grpc.OrderServiceServicer):
         if order.status == READY_TO_SHIP:
             _refuse("the order is ready to ship")
         reply = await self._cancel(order, reading, request.reason or "cancelled by its client", context)
-        if isinstance(reply.message, CancelRefused):
-            await self._check_begun(order.order_id)
         _outcome(reply)
         return _order(await self._existing(request.order_id))
 
@@ -130,32 +128,22 @@ class OrderService(orders_pb2_grpc.OrderServiceServicer):
                 return _order(await self._existing(command.order_id))
 
     async def _cancel(self, order: Order, reading: ActorState, reason: str, context: Context) -> CommandOutcome:
-        """In the order's own conversation, to whoever drives it."""
-        conversation = reading.row.conversation if reading.row is not None else b""
+        """In the order's own conversation, to whoever drives it. Raises Overloaded."""
         timeout_s, trace = time_left_s(context), traceparent(context)
         if order.flow == CHOREOGRAPHY:
             return await self._client.ask(
                 sales_pb2.CancelOrder(order_id=order.order_id, reason=reason),
                 timeout=timeout_s,
-                conversation=conversation,
+                conversation=reading.conversation,
                 process=OrderChoreography.name,
                 traceparent=trace,
             )
-        return await self._client.ask(
-            CancelSaga(reason=reason),
-            timeout=timeout_s,
-            kind=OrderProcess.kind,
-            key=order.order_id,
-            conversation=conversation,
-            process=OrderProcess.kind,
-            traceparent=trace,
-        )
-
-    async def _check_begun(self, order_id: str) -> None:
-        """A process whose start is still on its way refuses as well, but only for now. Raises Overloaded."""
-        process = await self._client.read(OrderProcess.kind, order_id)
-        if process is None or (isinstance(process.state, SagaRecord) and not process.state.definition):
-            raise Overloaded(f"the process of order {order_id!r} has not begun yet; try again")
+        try:
+            return await self._client.cancel(
+                OrderProcess.kind, order.order_id, reason, timeout=timeout_s, traceparent=trace
+            )
+        except NoSuchSaga:  # for now: the order is placed, and the start of its process still on its way
+            raise Overloaded(f"the process of order {order.order_id!r} has not begun yet; try again") from None
 
     async def _existing(self, order_id: str) -> ActorState:
         """The order as committed. Raises NOT_FOUND."""

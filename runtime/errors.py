@@ -55,6 +55,10 @@ class UnknownMessageType(InvalidMessage):
     """No contract of this name is known here."""
 
 
+class NoSuchSaga(AmendsError):
+    """There is no saga of this kind and key, or its start is still on its way; nothing was sent."""
+
+
 class Overloaded(AmendsError):
     """A bounded queue is full. Nothing was accepted; try again after a pause."""
 

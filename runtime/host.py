@@ -24,8 +24,8 @@ from runtime.config import Settings
 from runtime.contracts import Contracts
 from runtime.durable.behaviour import Behaviour
 from runtime.durable.carriers import Carriers, carried
-from runtime.durable.client import Client
 from runtime.durable.kind import Kind, Limits, Subscribers
+from runtime.durable.node_client import NodeClient
 from runtime.durable.region.busy import Teller
 from runtime.durable.region.kind_actor import AskKindStatus, KindActor
 from runtime.durable.region.router import Region
@@ -182,7 +182,7 @@ class Node:
             subscriptions=self._catalogue.subscriptions,
             carriers=carriers,
         )
-        self.client = Client(self.region, self.calls, self.committer, self.store, contracts, ports, self._limits)
+        self.client = NodeClient(self.region, self.calls, self.committer, self.store, contracts, ports, self._limits)
         self._identity = Identity(self.store.cluster_id, self.name, self.incarnation, self.store.cluster_secret)
         self.mesh = Mesh(self._front.transport, ports, self._identity, self.region, self._links)
         self.system = ActorSystem(ports, name=self.name)

@@ -18,9 +18,9 @@ from protos.billing_pb2 import BillOrder, BillState, CloseBill, OrderBilled, Ord
 from protos.sales_pb2 import ORCHESTRATION
 from runtime.adapters import system_ports
 from runtime.config import Settings
+from runtime.durable.client import CommandOutcome
 from runtime.durable.facts import MessageParked, MessagePutOff
 from runtime.durable.service import Service
-from runtime.durable.waiting.calls import CommandOutcome
 from runtime.host import Node
 from runtime.ports import Fact
 from runtime.protos.saga_pb2 import SagaRecord

@@ -16,6 +16,7 @@ from actors.gateway import OrderService
 from protos.orders_pb2 import Order, PlaceOrderRequest
 from protos.sales_pb2 import PENDING
 from runtime.adapters import SystemClock
+from runtime.durable.node_client import NodeClient
 from runtime.errors import AmendsError
 from runtime.gateway.interceptors import Context
 from runtime.store.sqlite.connection import connect, translated
@@ -139,6 +140,7 @@ def test_an_order_that_is_acknowledged_before_it_is_stored_is_missed(
             with suppress(AmendsError):
                 await place(self, request, context)
 
+        assert isinstance(self._client, NodeClient)
         self._client._ports.tasks.start(later(), name="place later")
         return Order(order_id=request.order_id, status=PENDING)
 

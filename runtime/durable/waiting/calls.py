@@ -7,21 +7,11 @@ import asyncio
 from google.protobuf.message import Message
 
 from runtime.contracts import Contracts
+from runtime.durable.client import CommandOutcome
 from runtime.ports import Tasks
 from runtime.protos import mesh_pb2
-from runtime.record import record
 
-__all__ = ["CommandOutcome", "PendingCalls"]
-
-
-@record(frozen=True, slots=True)
-class CommandOutcome:
-    """What became of a command."""
-
-    message: Message | None  # the first event its handler returned; None when it returned none or it is not known here
-    fault: str  # why it will not be handled; empty when it was
-    id: bytes  # of the command
-    conversation: bytes
+__all__ = ["PendingCalls"]
 
 
 class PendingCalls:

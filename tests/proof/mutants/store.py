@@ -6,8 +6,8 @@ simulations run on.
 
 from __future__ import annotations
 
-from runtime.durable.client import Client
 from runtime.durable.command_ids import check_id
+from runtime.durable.node_client import NodeClient
 from runtime.durable.residence.activation import Activation
 from runtime.durable.turn.draft import Draft
 from runtime.saga import compensation
@@ -53,10 +53,10 @@ STORE = (
         "A post is answered as committed when it is queued, not when it is in the store.",
         (
             Edit(
-                Client._post,
+                NodeClient._post,
                 "self._committer.submit(transition, decided)",
                 "self._committer.submit(transition, decided)\n"
-                "    future.set_result(CommandOutcome(None, '', envelope.id, envelope.conversation))",
+                "    waiting.succeed(CommandOutcome(None, '', envelope.id, envelope.conversation))",
             ),
         ),
     ),
@@ -220,7 +220,7 @@ STORE = (
     Mutant(
         "client-retry-with-new-id",
         "A command that a client sends again under its own id gets a new one.",
-        (Edit(Client._envelope, "id = message_id or int(now_s", "id = int(now_s"),),
+        (Edit(NodeClient._envelope, 'id = options.get("message_id") or int(now_s', "id = int(now_s"),),
     ),
     Mutant(
         "old-request-is-new",
@@ -231,7 +231,7 @@ STORE = (
     Mutant(
         "discarded-counts-as-handled",
         "Who asks after a command that an operator has discarded is told that it was handled.",
-        (Edit(Client._outcome, "by_operator = handled.revision == 0", "by_operator = False"),),
+        (Edit(NodeClient._outcome, "by_operator = handled.revision == 0", "by_operator = False"),),
         workload="random",
     ),
     Mutant(

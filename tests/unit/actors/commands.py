@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from google.protobuf.message import Message
 
-from runtime.durable.client import ActorState, CommandOutcome
+from runtime.durable.client import ActorState, Client, CommandAccepted, CommandOutcome
 from runtime.durable.service import Service
-from runtime.store.records import ActorRow
 
 Answer = Callable[[Message, str], Awaitable[Message | None]]
 
@@ -24,7 +24,7 @@ class Sent:
 
 
 @dataclass
-class MemoryCommands:
+class MemoryCommands(Client):
     """Looks like runtime.durable.client.Client. `answers` gives what a command of a type is answered with."""
 
     services: tuple[type[Service[Any]], ...] = ()
@@ -34,7 +34,7 @@ class MemoryCommands:
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _revisions: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    async def ask(self, command: Message, **options: Any) -> CommandOutcome:
+    async def ask(self, command: Message, *, timeout: float | timedelta = 30.0, **options: Any) -> CommandOutcome:
         self.sent.append(Sent(command, options))
         given = self.answers.get(type(command))
         if isinstance(given, Exception):
@@ -43,6 +43,10 @@ class MemoryCommands:
             return given
         answer = given if given is not None else await self._handle(command)
         return CommandOutcome(answer, "", bytes(16), bytes(16))
+
+    async def send(self, command: Message, *, timeout: float | timedelta = 30.0, **options: Any) -> CommandAccepted:
+        outcome = await self.ask(command, **options)
+        return CommandAccepted(outcome.id, outcome.conversation)
 
     async def _handle(self, command: Message) -> Message | None:
         name = command.DESCRIPTOR.full_name
@@ -65,9 +69,7 @@ class MemoryCommands:
         if state is None:
             return None
         revision = self._revisions.get((kind, key), 1)
-        body = state.SerializeToString()
-        row = ActorRow(kind, key, 0, revision, bytes(16), b"c" * 16, "", body, b"", None, 0.0)
-        return ActorState(revision, type(state).FromString(body), row)
+        return ActorState(revision, type(state).FromString(state.SerializeToString()), b"c" * 16)
 
     @asynccontextmanager
     async def watch(self, kind: str, key: str) -> AsyncIterator[AsyncIterator[ActorState]]:

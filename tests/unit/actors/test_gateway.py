@@ -240,6 +240,7 @@ async def test_a_choreographed_order_is_cancelled_by_sales_in_its_own_conversati
 
 async def test_s89_an_orchestrated_order_is_cancelled_by_its_process(stub: Stub, commands: MemoryCommands) -> None:
     _ordered(commands, flow=ORCHESTRATION)
+    commands.change("order-process", "ORD-1", SagaRecord(definition="order-process"))
     commands.answers[CancelSaga] = CancelAccepted(reason="too slow")
     await stub.CancelOrder(CancelOrderRequest(order_id="ORD-1", reason="too slow"))
     (sent,) = commands.sent

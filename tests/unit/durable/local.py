@@ -16,8 +16,8 @@ from runtime.adapters import AsyncioTasks
 from runtime.contracts import Contracts
 from runtime.durable.behaviour import Behaviour
 from runtime.durable.carriers import Carriers
-from runtime.durable.client import Client
 from runtime.durable.kind import Kind, Limits, Subscribers
+from runtime.durable.node_client import NodeClient
 from runtime.durable.region.kind_actor import AskKindStatus, KindActor
 from runtime.durable.region.router import Region
 from runtime.durable.waiting.calls import PendingCalls
@@ -74,7 +74,7 @@ class LocalNode:
         )
         self.system = ActorSystem(self.ports, name="node")
         self.roots: dict[str, ActorRef] = {}
-        self.client = Client(
+        self.client = NodeClient(
             self.region, self.calls, self.committer, self.store, self.contracts, self.ports, self.limits
         )
 

@@ -1,0 +1,296 @@
+"""The client inside a node: posts a command to an actor's durable mailbox, waits for its outcome, reads, watches.
+
+    gateway ──NodeClient.ask──▶ committer (a row of mail) ──▶ Region.route ──▶ ... ──▶ the answer, to whoever waits
+
+Once the row is committed the command will be handled, whoever dies. An answer may still be lost with a node; then the
+history tells that the command was handled, and the caller reads the state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Unpack
+
+from google.protobuf.message import DecodeError, Message
+
+from runtime.contracts import Contracts
+from runtime.durable.client import (
+    TIMEOUT_S,
+    ActorState,
+    Client,
+    CommandAccepted,
+    CommandOptions,
+    CommandOutcome,
+    in_seconds,
+)
+from runtime.durable.command_ids import check_alone, check_id, check_same, type_of
+from runtime.durable.kind import Limits
+from runtime.durable.region.router import Region
+from runtime.durable.waiting.actor_watch import POLL_S, ActorWatch
+from runtime.durable.waiting.calls import PendingCalls
+from runtime.envelope import Envelope, address_of, check_key, check_size, encode, shard_of, wrong_kind
+from runtime.errors import (
+    AmendsError,
+    DeadlineExceeded,
+    InvalidMessage,
+    StoreCorrupt,
+    StoreError,
+    UnknownMessageType,
+)
+from runtime.failpoints import Failpoint
+from runtime.ports import Ports
+from runtime.record import record
+from runtime.store.committer import Committer
+from runtime.store.port import Store
+from runtime.store.records import MailRow, Outcome, Transition, Verdict
+
+__all__ = ["NodeClient"]
+
+_ACCEPTED = CommandOutcome(None, "", b"", b"")
+_GIVEN_UP = frozenset((Outcome.FAULTED, Outcome.UNDONE))
+
+
+@record(frozen=True, slots=True)
+class _Waiting:
+    """One call that waits for the outcome of its command."""
+
+    future: asyncio.Future[CommandOutcome]
+    envelope: Envelope
+    timeout_s: float
+    deadline_s: float  # monotonic
+
+    def succeed(self, outcome: CommandOutcome) -> None:
+        if not self.future.done():
+            self.future.set_result(outcome)
+
+    def fail(self, error: AmendsError) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+    def unposted(self) -> DeadlineExceeded:
+        what = f"{self.envelope.type} for {address_of(*self.envelope.address)}"
+        return DeadlineExceeded(
+            f"the store did not say within {self.timeout_s:g} s whether it has {what}. It may be handled: read the "
+            f"state, or send the same again under the id {self.envelope.id.hex()}"
+        )
+
+    def expired(self) -> DeadlineExceeded:
+        return DeadlineExceeded(
+            f"no outcome of {self.envelope.type} for {address_of(*self.envelope.address)} within {self.timeout_s:g} s. "
+            "It may still be handled: read the state, or send the same again"
+        )
+
+
+class NodeClient(Client):
+    """The client of one node: `node.client`, and what `launch(register=[...])` hands to services of one's own."""
+
+    def __init__(
+        self,
+        region: Region,
+        calls: PendingCalls,
+        committer: Committer,
+        store: Store,
+        contracts: Contracts,
+        ports: Ports,
+        limits: Limits,
+    ) -> None:
+        self._region = region
+        self._calls = calls
+        self._committer = committer
+        self._store = store
+        self._contracts = contracts
+        self._ports = ports
+        self._limits = limits
+
+    @property
+    def contracts(self) -> Contracts:
+        """The message types that this node knows."""
+        return self._contracts
+
+    async def send(
+        self, command: Message, *, timeout: float | timedelta = TIMEOUT_S, **options: Unpack[CommandOptions]
+    ) -> CommandAccepted:
+        envelope = self._envelope(command, "", options)
+        self._ports.failpoint(Failpoint.COMMAND_RECEIVED)
+        waiting = self._waiting(self._ports.tasks.new_future(), envelope, timeout)
+
+        def known() -> None:
+            self._ports.tasks.start(self._accept_again(waiting), name=f"id of {envelope.id.hex()}")
+
+        self._post(waiting, options, on_duplicate=known, on_commit=lambda: waiting.succeed(_ACCEPTED))
+        expiry = self._ports.clock.call_later(waiting.timeout_s, lambda: waiting.fail(waiting.unposted()))
+        try:
+            await waiting.future
+        finally:
+            expiry.cancel()
+        return CommandAccepted(envelope.id, envelope.conversation)
+
+    async def ask(
+        self, command: Message, *, timeout: float | timedelta = TIMEOUT_S, **options: Unpack[CommandOptions]
+    ) -> CommandOutcome:
+        call, future = self._calls.begin()
+        try:
+            envelope = self._envelope(command, call, options)
+            self._ports.failpoint(Failpoint.COMMAND_RECEIVED)
+            waiting = self._waiting(future, envelope, timeout)
+            self._post(waiting, options, on_duplicate=lambda: self._look(waiting))
+            look = self._ports.clock.call_later(min(POLL_S, waiting.timeout_s), self._look, waiting)
+            try:
+                reply = await future
+                self._ports.failpoint(Failpoint.OUTCOME_KNOWN)
+            finally:
+                look.cancel()
+        finally:
+            self._calls.end(call)
+        return CommandOutcome(reply.message, reply.fault, envelope.id, envelope.conversation)
+
+    async def read(self, kind: str, key: str) -> ActorState | None:
+        (row,) = await self._store.load([(kind, key)])
+        if row is None:
+            return None
+        return ActorState(row.revision, self._state(row.state_type, row.state, address_of(kind, key)), row.conversation)
+
+    @asynccontextmanager
+    async def watch(self, kind: str, key: str) -> AsyncIterator[AsyncIterator[ActorState]]:
+        address = address_of(kind, key)
+        watch = ActorWatch(
+            lambda: self.read(kind, key),
+            lambda state_type, state: self._state(state_type, state, address),
+            self._ports,
+        )
+        self._region.watches.add(address, watch.changed)
+        self._region.watch_remote(address)
+        try:
+            yield watch
+        finally:
+            if self._region.watches.remove(address, watch.changed):
+                self._region.watch_remote(address, stop=True)
+
+    # --- posting ---
+
+    def _envelope(self, command: Message, call: str, options: CommandOptions) -> Envelope:
+        contract = self._contracts.of(command)
+        kind, key = options.get("kind", ""), options.get("key", "")
+        if kind and (wrong := wrong_kind(kind)):
+            raise InvalidMessage(f"{contract.name} needs {wrong}")
+        if not kind and not contract.is_command:
+            raise InvalidMessage(f"{contract.name} is no command: its contract names no kind that handles it")
+        body = command.SerializeToString()
+        check_size(contract.name, body, self._limits.message_bytes_max)
+        now_s = self._ports.clock.now_s()
+        id = options.get("message_id") or int(now_s * 1000).to_bytes(6, "big") + self._ports.ids.new_id()[:10]
+        check_id(id, now_s, self._limits.retention_s)
+        return encode(
+            id=id,
+            kind=kind or contract.kind,
+            key=check_key(key, f"the key for {kind or contract.kind}") if key else contract.key(command),
+            type=contract.name,
+            body=body,
+            conversation=options.get("conversation") or id,
+            sent_at_s=now_s,
+            process=options.get("process", ""),
+            answer_to=call,
+            traceparent=options.get("traceparent", ""),
+        )
+
+    def _waiting(
+        self, future: asyncio.Future[CommandOutcome], envelope: Envelope, timeout: float | timedelta
+    ) -> _Waiting:
+        timeout_s = in_seconds(timeout)
+        return _Waiting(future, envelope, timeout_s, self._ports.clock.monotonic_s() + timeout_s)
+
+    def _post(
+        self,
+        waiting: _Waiting,
+        options: CommandOptions,
+        *,
+        on_duplicate: Callable[[], object],
+        on_commit: Callable[[], object] = lambda: None,
+    ) -> None:
+        envelope = waiting.envelope
+        shard = shard_of(envelope.key, self._limits.shards_per_kind)
+        transition = Transition(
+            address=envelope.address,
+            shard=shard,
+            mail=(MailRow.of(envelope, shard),),
+            check_duplicates=bool(options.get("message_id")),
+        )
+
+        def decided(verdict: Verdict | StoreError) -> None:
+            if verdict is Verdict.COMMITTED:
+                self._ports.failpoint(Failpoint.COMMAND_POSTED)
+                self._region.route(envelope)
+                self._ports.failpoint(Failpoint.COMMAND_ROUTED)
+                on_commit()
+            elif verdict is Verdict.DUPLICATE:
+                on_duplicate()
+            else:
+                error = verdict if isinstance(verdict, StoreError) else StoreError(f"the post was answered {verdict}")
+                waiting.fail(error)
+
+        self._committer.submit(transition, decided)
+
+    async def _accept_again(self, waiting: _Waiting) -> None:
+        """The id is known: the command was accepted before, unless it is another command's."""
+        try:
+            await self._outcome(waiting.envelope)
+        except InvalidMessage as error:
+            waiting.fail(error)
+        else:
+            waiting.succeed(_ACCEPTED)
+
+    def _look(self, waiting: _Waiting) -> None:
+        if not waiting.future.done():
+            self._ports.tasks.start(self._poll(waiting), name=f"outcome of {waiting.envelope.id.hex()}")
+
+    async def _poll(self, waiting: _Waiting) -> None:
+        """Find the outcome in the store, until the deadline: another call asked first, or the answer was lost."""
+        clock, future = self._ports.clock, waiting.future
+        while not future.done():
+            try:
+                reply = await self._outcome(waiting.envelope)
+            except InvalidMessage as error:
+                waiting.fail(error)
+                return
+            self._ports.failpoint(Failpoint.OUTCOME_READ)
+            left_s = waiting.deadline_s - clock.monotonic_s()
+            if future.done():
+                return
+            if reply is not None:
+                waiting.succeed(reply)
+            elif left_s <= 0:
+                waiting.fail(waiting.expired())
+            else:
+                await clock.sleep(min(left_s, POLL_S / 4))
+
+    async def _outcome(self, envelope: Envelope) -> CommandOutcome | None:
+        """What became of a command, if it is known. Raises InvalidMessage when its id is another command's."""
+        try:
+            (handled,) = await self._store.handled([(envelope.conversation, envelope.id)])
+            if handled is not None:
+                check_same(envelope, handled.type, (handled.kind, handled.key))
+                by_operator = handled.revision == 0  # discarded: no turn of the actor has consumed it
+                fault = handled.error if by_operator or handled.outcome in _GIVEN_UP else ""
+                return CommandOutcome(None, fault, envelope.id, envelope.conversation)
+            shard = shard_of(envelope.key, self._limits.shards_per_kind)
+            row = await self._store.mail_of(envelope.address, shard, envelope.id)
+            if row is not None:
+                check_same(envelope, type_of(row), row.address)
+            if row is not None and row.parked:
+                return CommandOutcome(None, row.parked, envelope.id, envelope.conversation)
+            if row is None:
+                check_alone(envelope, await self._store.mail_of_conversation(envelope.conversation))
+        except StoreError:
+            return None  # it may answer again before the caller's deadline
+        return None
+
+    # --- reading ---
+
+    def _state(self, state_type: str, state: bytes, address: str) -> Message:
+        try:
+            return self._contracts.parse(state_type, state)
+        except (UnknownMessageType, InvalidMessage, DecodeError) as error:
+            raise StoreCorrupt(f"the state of {address} cannot be read: {error}") from error

@@ -1,0 +1,79 @@
+"""The client inside a node: what is accepted, what is refused, and what a saga is told."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+
+from protos import billing_pb2
+from protos.billing_pb2 import BillOrder
+from protos.sales_pb2 import OrderLine
+from runtime.errors import DeadlineExceeded, InvalidMessage, MessageTooLarge, NoSuchSaga
+from tests.unit.durable.local import LocalNode, in_virtual_time
+from tests.unit.durable.till import Till
+
+ID = b"\xff" + bytes(15)
+COMMAND = BillOrder(order_id="ORD-1", amount_cents=5)
+
+
+def _with_node(scenario: Callable[[LocalNode], Awaitable[None]], *, owning: bool = True) -> None:
+    async def run() -> None:
+        local = await LocalNode([Till()]).start(owning=owning)
+        await scenario(local)
+        await local.stop()
+
+    in_virtual_time(run)
+
+
+def test_a_command_is_sent_once_it_lies_in_the_mailbox_though_nobody_handles_it() -> None:
+    async def scenario(local: LocalNode) -> None:
+        accepted = await local.client.send(COMMAND, timeout=timedelta(seconds=5))
+        (row,) = await local.mail("billing", "ORD-1")
+        assert (row.id, accepted.conversation) == (accepted.id, accepted.id)
+        with pytest.raises(DeadlineExceeded, match=r"no outcome of shop\.BillOrder for billing/ORD-1 within 5 s"):
+            await local.client.ask(COMMAND, timeout=timedelta(seconds=5), message_id=accepted.id)
+
+    _with_node(scenario, owning=False)
+
+
+def test_what_was_sent_may_be_sent_again_and_its_outcome_asked_for_by_its_id() -> None:
+    async def scenario(local: LocalNode) -> None:
+        for _ in range(2):
+            assert (await local.client.send(COMMAND, message_id=ID)).id == ID
+        outcome = await local.client.ask(COMMAND, message_id=ID)
+        assert (outcome.fault, outcome.id) == ("", ID)
+        found = await local.client.read("billing", "ORD-1")
+        assert found is not None and (found.revision, found.conversation) == (1, ID)
+
+    _with_node(scenario)
+
+
+def test_one_id_for_two_commands_is_refused_when_they_are_sent() -> None:
+    async def scenario(local: LocalNode) -> None:
+        await local.client.send(COMMAND, message_id=ID)
+        with pytest.raises(InvalidMessage, match="was used for two commands"):
+            await local.client.send(billing_pb2.RefundOrder(order_id="ORD-1"), message_id=ID)
+
+    _with_node(scenario)
+
+
+def test_what_is_too_large_is_refused_before_it_is_stored() -> None:
+    async def scenario(local: LocalNode) -> None:
+        with pytest.raises(MessageTooLarge):
+            await local.client.send(BillOrder(order_id="ORD-1", line=OrderLine(sku="x" * 2_000_000)))
+        assert await local.mail("billing", "ORD-1") == []
+
+    _with_node(scenario)
+
+
+def test_only_a_saga_that_has_begun_can_be_cancelled() -> None:
+    async def scenario(local: LocalNode) -> None:
+        with pytest.raises(NoSuchSaga, match="there is no saga trip/T-1"):
+            await local.client.cancel("trip", "T-1", "no more wanted")
+        await local.client.ask(COMMAND)
+        with pytest.raises(InvalidMessage, match="billing/ORD-1 is a service and no saga"):
+            await local.client.cancel("billing", "ORD-1", "no more wanted")
+
+    _with_node(scenario)
