@@ -13,13 +13,12 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import click
-import uvloop
 
 from runtime.adapters import SystemClock, Watchdog, check_open_files, end_within, run_to_its_end, system_ports
 from runtime.config import ENV_PREFIX, Settings, load_settings, strange_variables
@@ -32,7 +31,7 @@ from runtime.observe.repeats import Repeats
 from runtime.ports import Fact
 from runtime.saga.catalogue import Catalogue
 
-__all__ = ["CUT_SHORT", "EXIT_CODES", "launch"]
+__all__ = ["CUT_SHORT", "EXIT_CODES", "Hosting", "launch", "launch_found"]
 
 EXIT_CODES: dict[type[AmendsError], int] = {StoreError: 3, AddressInUse: 4, NodeNameTaken: 5, InvalidSettings: 64}
 
@@ -46,6 +45,14 @@ _OPEN_FILES_MIN = 64  # about 30 of its own; the rest for peers and clients
 
 
 @dataclass(frozen=True, slots=True)
+class Hosting:
+    """What a node can host: a catalogue, and what adds gRPC services of one's own to the node's server."""
+
+    catalogue: Catalogue
+    register: Sequence[Register] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ExitEndsNoNode(Fact):
     """What a handler began, and did not wait for, has raised an exit, which ends no node."""
 
@@ -54,13 +61,42 @@ class ExitEndsNoNode(Fact):
     stack: str
 
 
-def launch(catalogue: Catalogue, *, register: Sequence[Register] = ()) -> None:
+def launch(catalogue: Catalogue, *, register: Sequence[Register] = ()) -> NoReturn:
     """Parse the command line and run a node. Exits the process."""
     services = ", ".join(catalogue.service_names)
+    launch_found(lambda _: Hosting(catalogue, register), about=f"the given services, or all of them: {services}")
 
+
+def launch_found(
+    find: Callable[[str | None], Hosting],
+    *,
+    about: str,
+    option: click.Option | None = None,
+    arguments: Sequence[str] | None = None,
+    program: str | None = None,
+) -> NoReturn:
+    """As `launch`, for a catalogue that is found once the command line is read. Exits the process.
+
+    `find` gets the value of `option`, and may raise an AmendsError, which ends the process with 64.
+    """
+    chosen: list[dict[str, Any]] = []
+    command = _command(about, chosen.append)
+    if option is not None:
+        command.params.append(option)
+    prepare(usage_exit=EXIT_CODES[InvalidSettings])
+    try:
+        guarded(lambda: command.main(args=arguments, prog_name=program))
+    except SystemExit as ended:
+        if not chosen:  # help was shown, or what is wrong with the command line
+            sys.exit(EXIT_CODES[InvalidSettings] if ended.code == _USAGE else ended.code)
+    found_by = chosen[0].pop(option.name, None) if option is not None and option.name else None
+    sys.exit(_run(lambda: find(found_by), chosen[0].pop("config"), chosen[0]))
+
+
+def _command(about: str, choose: Callable[[dict[str, Any]], None]) -> click.Command:
     @click.command(
         context_settings={"help_option_names": ["-h", "--help"]},
-        help=f"Run one node that hosts the given services, or all of them: {services}.\n\n"
+        help=f"Run one node that hosts {about}.\n\n"
         "Nodes find each other through the store. SIGTERM, SIGHUP or Ctrl-C drains the node: it finishes what it has "
         "begun, hands its work over and exits with 0. Other exit codes: 1 failed, 3 store, 4 address taken, "
         "5 name taken, 6 drain cut short, 64 wrong setting.",
@@ -74,20 +110,13 @@ def launch(catalogue: Catalogue, *, register: Sequence[Register] = ()) -> None:
     @click.option("--config", metavar="FILE", help="Settings in TOML.  [default: amends.toml, if it is there]")
     @click.option("--log-format", metavar="auto|console|json", help="[default: auto: readable on a terminal]")
     @click.option("--log-level", metavar="debug|info|warning|error", help="[default: info]")
-    def command(config: str | None, **flags: Any) -> None:
-        chosen.append((config, flags))
+    def node(**flags: Any) -> None:
+        choose(flags)
 
-    chosen: list[tuple[str | None, dict[str, Any]]] = []
-    prepare(usage_exit=EXIT_CODES[InvalidSettings])
-    try:
-        guarded(command)
-    except SystemExit as ended:
-        if not chosen:  # help was shown, or what is wrong with the command line
-            sys.exit(EXIT_CODES[InvalidSettings] if ended.code == _USAGE else ended.code)
-    sys.exit(_run(catalogue, register, *chosen[0]))
+    return node
 
 
-def _run(catalogue: Catalogue, register: Sequence[Register], config: str | None, flags: dict[str, Any]) -> int:
+def _run(find: Callable[[], Hosting], config: str | None, flags: dict[str, Any]) -> int:
     with suppress(OSError, ValueError, AttributeError, RuntimeError):  # no standard error to say it on
         faulthandler.enable()  # what ends a process at once, as a library's fault, names where it was
     for number in _told_by():
@@ -95,7 +124,8 @@ def _run(catalogue: Catalogue, register: Sequence[Register], config: str | None,
     try:
         check_open_files(_OPEN_FILES_MIN)
         settings = load_settings(flags, config=config)
-        catalogue.behaviours_of(settings.services or catalogue.service_names)
+        hosting = find()
+        hosting.catalogue.behaviours_of(settings.services or hosting.catalogue.service_names)
     except AmendsError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 # there is no log yet: its settings are what is wrong
         return EXIT_CODES[InvalidSettings]
@@ -111,7 +141,7 @@ def _run(catalogue: Catalogue, register: Sequence[Register], config: str | None,
         repeats.report(ExitEndsNoNode(text_of(error), stack_of(error).strip(" ()")))
 
     try:
-        return run_to_its_end(_serve(settings, catalogue, register, log, repeats), told, uvloop.new_event_loop)
+        return run_to_its_end(_serve(settings, hosting, log, repeats), told, _new_loop())
     finally:
         log.drain(_LOG_DRAIN_S)
 
@@ -121,15 +151,22 @@ def _end_at_once(number: int, frame: object) -> None:
     os._exit(0)
 
 
-async def _serve(
-    settings: Settings, catalogue: Catalogue, register: Sequence[Register], log: Log, repeats: Repeats
-) -> int:
+def _new_loop() -> Callable[[], asyncio.AbstractEventLoop]:
+    """What makes a loop: uvloop's, if it is installed (the extra `fast`), which handles more messages a second."""
+    try:
+        from uvloop import new_event_loop
+    except ModuleNotFoundError:
+        return asyncio.new_event_loop
+    return new_event_loop
+
+
+async def _serve(settings: Settings, hosting: Hosting, log: Log, repeats: Repeats) -> int:
     told = _heeded(log)
     ports = system_ports(repeats.report)
     watchdog = Watchdog(ports.handling, log.report, blocked_s=settings.lease_s / 2)
     watchdog.start()
     try:
-        node = Node(settings, catalogue, ports, register=register)
+        node = Node(settings, hosting.catalogue, ports, register=hosting.register)
         if not await _started(node, told, ports.tasks, log):
             return 0
         _settle_garbage()
