@@ -26,6 +26,7 @@ from runtime.durable.behaviour import Behaviour
 from runtime.durable.carriers import Carriers, carried
 from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.node_client import NodeClient
+from runtime.durable.provided import Provided
 from runtime.durable.region.busy import Teller
 from runtime.durable.region.kind_actor import AskKindStatus, KindActor
 from runtime.durable.region.router import Region
@@ -106,7 +107,8 @@ class Node:
         self.incarnation = ports.ids.new_id().hex()[:12]
         self._catalogue = catalogue
         self._services = settings.services or catalogue.service_names
-        self._behaviours: tuple[Behaviour, ...] = catalogue.behaviours_of(self._services)
+        self._provided = Provided(catalogue.provides)
+        self._behaviours: tuple[Behaviour, ...] = catalogue.behaviours_of(self._services, self._provided)
         self._ports = ports
         self._limits = limits_of(settings)
         self.roots: dict[str, ActorRef] = {}  # by kind: who takes PauseKind, ResumeKind and AskKindStatus
@@ -137,6 +139,7 @@ class Node:
 
     async def _start(self) -> None:
         failpoint = self._ports.failpoint
+        self._provided.make()
         self._build()
         failpoint(Failpoint.STORE_OPENED)
         with said_if_long(self._ports, f"the address {self.settings.listen} to be listened on"):
@@ -277,6 +280,7 @@ class Node:
                 sweeper.stop()
             await self.system.stop()
             await self.committer.close()
+        await self._provided.close(min(self.settings.drain_s, 2.0), self._ports.report)
         self._ports.failpoint(Failpoint.NODE_CLOSES)
         await self.store.close()
 

@@ -18,9 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import types
 from collections import deque
-from typing import Any, ClassVar
 
 from actors.billing import Billing
 from actors.choreography import OrderChoreography
@@ -76,7 +74,7 @@ class StormServices:
             return await answer
 
     async def close(self) -> None:
-        """For tests; a node's connection ends with the node."""
+        """Called when the node stops."""
         if self._writer is not None and self._hearing is not None:
             self._writer.close()
             await self._hearing
@@ -104,7 +102,8 @@ async def _hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, aske
 
 
 class StormBilling(Billing, kind="billing"):
-    participants: ClassVar[StormServices]
+    def __init__(self, participants: StormServices) -> None:
+        self.participants = participants
 
     async def bill(self, command: BillOrder) -> OrderBilled | PaymentDeclined:
         was = self.state.status
@@ -138,7 +137,8 @@ class StormBilling(Billing, kind="billing"):
 class StormWarehouse(Warehouse, kind="warehouse"):
     """Its own count is a copy of the depot's, and may be short of it while a label waits to be handled again."""
 
-    participants: ClassVar[StormServices]
+    def __init__(self, participants: StormServices) -> None:
+        self.participants = participants
 
     async def restock(self, command: Restock) -> Restocked | RestockRefused:
         answer = await super().restock(command)
@@ -173,20 +173,14 @@ def storm_catalogue(
     socket: str, billing: type[StormBilling] = StormBilling, warehouse: type[StormWarehouse] = StormWarehouse
 ) -> Catalogue:
     """The catalogue of the order system, with participants behind `socket`. Others may be given, to see them fail."""
-    participants = StormServices(socket)
     return Catalogue(
         contracts=[sales_pb2, billing_pb2, warehouse_pb2, orders_pb2],
         services={
             "sales": [Sales],
-            "billing": [_asking(participants, billing)],
-            "warehouse": [_asking(participants, warehouse)],
+            "billing": [billing],
+            "warehouse": [warehouse],
             "orchestration": [OrderProcess],
         },
         choreographies=[OrderChoreography],
+        provides={StormServices: lambda: StormServices(socket)},
     )
-
-
-def _asking(participants: StormServices, service: type[Any]) -> Any:
-    """The service as a class of its own, bound to these participants: nothing is shared by two catalogues."""
-    declared = {"kind": service.kind}
-    return types.new_class(service.__name__, (service,), declared, lambda body: body.update(participants=participants))

@@ -21,7 +21,7 @@ from runtime.contracts import RUNTIMES_OWN, contract_of, is_message_type
 from runtime.errors import InvalidDefinition
 from runtime.protos import durable_pb2
 
-__all__ = ["HandlerSpec", "check_made", "check_names", "handlers_of"]
+__all__ = ["HandlerSpec", "check_names", "handlers_of"]
 
 _HELPER = "if it is no handler, begin its name with an underscore"
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -63,17 +63,6 @@ def check_names(cls: type[Any], base: type[Any]) -> None:
             raise InvalidDefinition(
                 f"{cls.__name__}.{name}: every service has something of this name; give the handler another"
             )
-
-
-def check_made(cls: type[Any], where: str) -> None:
-    """Raises InvalidDefinition unless the runtime can make an object of the class for each message."""
-    try:
-        inspect.signature(cls).bind(*[None] * 5)
-    except (TypeError, ValueError) as error:
-        raise InvalidDefinition(
-            f"{where}: its __init__ cannot be given state, key, now_s, message_id and do_failed ({error}), as the "
-            "runtime does for each message; leave it away, and let handlers reach what they need by other ways"
-        ) from error
 
 
 def _refuse_seeming(member: object, where: str) -> None:

@@ -4,14 +4,15 @@
         async def pay(self, command: Pay) -> Paid | CardDeclined: ...
 
 The signature is the contract: the one parameter's type says what the method handles, the return annotation says what
-can come of it. Handlers are tested by calling them: `Payments.of(PaymentState(), key="T-1").pay(command)`.
+can come of it. What handlers need of the world outside are parameters of `__init__`, which the catalogue fills; see
+`provided`. Handlers are tested by calling them: `Payments.of(PaymentState(), key="T-1", bank=FakeBank()).pay(command)`.
 """
 
 from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
@@ -20,7 +21,8 @@ from google.protobuf.message import Message
 from runtime.contracts import Contract, is_message_type
 from runtime.durable.behaviour import CancelTimer, Decision, Delivery, RetryPolicy, SetTimer
 from runtime.durable.declared import Declared, state_type_of, take_options
-from runtime.durable.handlers import HandlerSpec, check_made, check_names, handlers_of
+from runtime.durable.handlers import HandlerSpec, check_names, handlers_of
+from runtime.durable.provided import Need, Provided, has_init, needs_of
 from runtime.durable.results import check_delay, command_of_reaction, outgoing_of, take_state
 from runtime.durable.spans import HANDLER_TIMEOUT, check_retries, check_span
 from runtime.envelope import wrong_kind
@@ -78,18 +80,33 @@ class _ServiceType(Declared):
 
 
 class Service(Generic[StateT], metaclass=_ServiceType):
-    """Base of services. One object serves one message of one actor; what is kept lies in `state`."""
+    """Base of services. One object serves one message of one actor; what is kept lies in `state`.
+
+    A handler is offered:
+
+    state       the actor's state: change it, or put another in its place
+    key         the actor's key
+    now_s       the time in seconds since 1970, the same for all of one turn; read no other clock
+    message_id  16 bytes, the same when the message is handled again: the idempotency key for effects outside
+    do_failed   of an undo: its do failed whenever it ran. The state has nothing of it; outside there may be some
+    set_timer   have a message delivered to this actor later; cancel_timer forgets it
+
+    They are set before `__init__` runs, which takes what the catalogue provides.
+    """
 
     kind: ClassVar[str] = ""
     state_type: ClassVar[type[Message]]
     retries: ClassVar[RetryPolicy] = RetryPolicy()
     handlers: ClassVar[dict[str, HandlerSpec]] = {}
+    needs: ClassVar[tuple[Need, ...]] = ()
+    _has_init: ClassVar[bool] = False
 
-    state: StateT  # the actor's state; change it, or put another in its place
+    state: StateT
     key: str
-    now_s: float  # the same for all of one turn
-    message_id: bytes  # 16 bytes, the same when the message is handled again: the idempotency key for effects outside
-    do_failed: bool  # of an undo: its do failed whenever it ran. The state has nothing of it; outside there may be some
+    now_s: float
+    message_id: bytes
+    do_failed: bool
+    _timers: list[SetTimer | CancelTimer] | None
 
     def __init_subclass__(
         cls,
@@ -106,28 +123,47 @@ class Service(Generic[StateT], metaclass=_ServiceType):
             raise InvalidDefinition(f"{where} needs {wrong}: class X(Service[XState], kind='x')")
         state_type = state_type_of(cls, Service, where)
         check_names(cls, Service)
-        check_made(cls, where)
+        needs = needs_of(cls, where, (*vars(Service), *Service.__annotations__))
         check_span(handler_timeout_s, HANDLER_TIMEOUT, where, or_none=True)
         cls.kind, cls.state_type, cls.retries = kind, state_type, cls.retries if retries is None else retries
         check_retries(cls.retries, where)
         if handler_timeout_s:
             cls.retries = replace(cls.retries, handler_timeout_s=handler_timeout_s)
+        cls.needs, cls._has_init = needs, has_init(cls)
         cls.handlers = handlers_of(cls, Service)
         if not cls.handlers:
             raise InvalidDefinition(f"service {cls.__name__} handles nothing: it has no async method with one message")
 
-    def __init__(self, state: StateT, key: str, now_s: float, message_id: bytes, do_failed: bool = False) -> None:
-        self.state = state
-        self.key = key
-        self.now_s = now_s
-        self.message_id = message_id
-        self.do_failed = do_failed
-        self._timers: list[SetTimer | CancelTimer] | None = None
+    @classmethod
+    def of(
+        cls,
+        state: StateT | None = None,
+        *,
+        key: str = "test",
+        now_s: float = 0.0,
+        message_id: bytes = bytes(16),
+        do_failed: bool = False,
+        **given: object,
+    ) -> Self:
+        """A service object outside any runtime, to call handlers on. `given` is what its `__init__` takes."""
+        first = cast(StateT, cls.state_type()) if state is None else state
+        return cls._serving(first, key, now_s, message_id, do_failed, given)
 
     @classmethod
-    def of(cls, state: StateT | None = None, *, key: str = "test", now_s: float = 0.0, do_failed: bool = False) -> Self:
-        """A service object outside any runtime, to call handlers on."""
-        return cls(cast(StateT, cls.state_type()) if state is None else state, key, now_s, bytes(16), do_failed)
+    def _serving(
+        cls, state: StateT, key: str, now_s: float, message_id: bytes, do_failed: bool, given: Mapping[str, object]
+    ) -> Self:
+        """The object that serves one message."""
+        service = cls.__new__(cls)
+        service.state = state
+        service.key = key
+        service.now_s = now_s
+        service.message_id = message_id
+        service.do_failed = do_failed
+        service._timers = None
+        if cls._has_init or given:
+            cls.__init__(service, **given)
+        return service
 
     def set_timer(self, name: str, delay_s: float, message: Message | None = None) -> None:
         """Have `message` (or amends.TimerFired) delivered to this actor later; replaces the timer of that name.
@@ -161,8 +197,13 @@ class Service(Generic[StateT], metaclass=_ServiceType):
 class ServiceBehaviour:
     """A service as the turn sees it, with the reactions that choreographies give its kind."""
 
-    def __init__(self, service: type[Service[Any]], reactions: Sequence[Reaction] = ()) -> None:
+    def __init__(
+        self, service: type[Service[Any]], reactions: Sequence[Reaction] = (), provided: Provided | None = None
+    ) -> None:
         self._service = service
+        self._provided = provided or Provided({})
+        self._given: dict[str, object] | None = None if service.needs else {}
+        self._provided.want(service.needs)
         self._by_type = {spec.input_type: spec for spec in service.handlers.values()}
         self._reactions = {(reaction.event_type, reaction.process): reaction for reaction in reactions}
         self.reactions = tuple(reactions)
@@ -175,6 +216,10 @@ class ServiceBehaviour:
         self.accepts = frozenset(service.handlers) | {sub.event_type for sub in self.subscriptions}
         for reaction in reactions:
             self._check(reaction)
+
+    def given(self, provided: Provided) -> ServiceBehaviour:
+        """The same for the services of one node, which share what is provided to them."""
+        return ServiceBehaviour(self._service, self.reactions, provided) if self._service.needs else self
 
     def name_of(self, type_: str, process: str) -> str:
         """See Named."""
@@ -203,7 +248,9 @@ class ServiceBehaviour:
             raise FinalError(f"{self.kind} has no handler for {message.DESCRIPTOR.full_name} outside a choreography")
         envelope = delivery.envelope
         id = delivery.message_id or envelope.id
-        service = self._service(state, envelope.key, delivery.now_s, id, delivery.do_failed)
+        if self._given is None:
+            self._given = self._provided.given_to(self._service.needs)
+        service = self._service._serving(state, envelope.key, delivery.now_s, id, delivery.do_failed, self._given)
         result = await handler.function(service, message)
         if service.state is not state:
             take_state(state, service.state)

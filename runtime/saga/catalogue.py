@@ -18,6 +18,7 @@ from google.protobuf.message import Message
 
 from runtime.contracts import Contract, Contracts, contract_of
 from runtime.durable.behaviour import Behaviour
+from runtime.durable.provided import Factories, Provided
 from runtime.durable.service import HandlerSpec, Reaction, Service, ServiceBehaviour
 from runtime.errors import InvalidDefinition, InvalidSettings
 from runtime.protos import saga_pb2
@@ -26,7 +27,7 @@ from runtime.saga.choreography import Choreography
 from runtime.saga.definition import Definition, Meaning, StepDefinition, full_name
 from runtime.saga.drivers import check_unstarted, driver_of_choreography, driver_of_saga
 from runtime.saga.endings import check_ends
-from runtime.saga.parts import check_parts
+from runtime.saga.parts import check_parts, check_provides
 from runtime.saga.saga import Saga, SagaBehaviour
 from runtime.store.records import Subscription
 
@@ -44,9 +45,13 @@ class Catalogue:
         contracts: Iterable[ModuleType],
         services: Mapping[str, Sequence[Hosted]],
         choreographies: Sequence[type[Choreography]] = (),
+        provides: Factories | None = None,
         unstarted: Mapping[str, Sequence[type[Message]]] | None = None,
     ) -> None:
-        """`unstarted`: by process, the events that start another one elsewhere, but not in its conversations."""
+        """`provides`: by type, what makes an object that services take in their `__init__`; called once for each node.
+
+        `unstarted`: by process, the events that start another one elsewhere, but not in its conversations.
+        """
         contracts = (
             contracts if isinstance(contracts, Sequence) or not isinstance(contracts, Iterable) else [*contracts]
         )
@@ -56,6 +61,8 @@ class Catalogue:
         self._kinds_of = {name: tuple(one.kind for one in hosted) for name, hosted in services.items()}
         self.hosted = tuple(one for some in services.values() for one in some)
         _check_names(self.hosted, self.choreographies)
+        self.provides: Factories = {} if provides is None else provides
+        check_provides([one for one in self.hosted if issubclass(one, Service)], self.provides)
         self._behaviours = {one.kind: self._behaviour(one) for one in self.hosted}
         self._check(unstarted or {})
 
@@ -83,8 +90,12 @@ class Catalogue:
         """Of every choreography, the events that nobody has to listen to in it."""
         return tuple((process.name, full_name(event)) for process in self.choreographies for event in process.ends)
 
-    def behaviours_of(self, service_names: Iterable[str]) -> tuple[Behaviour, ...]:
-        """What a node of these services hosts; of all if none is named. Raises InvalidSettings for an unknown name."""
+    def behaviours_of(self, service_names: Iterable[str], provided: Provided | None = None) -> tuple[Behaviour, ...]:
+        """What a node of these services hosts; of all if none is named. Raises InvalidSettings for an unknown name.
+
+        Each call is for a node of its own. `provided` is what its services are given: made from `provides`.
+        """
+        provided = Provided(self.provides) if provided is None else provided
         names = tuple(dict.fromkeys(service_names)) or self.service_names
         unknown = [name for name in names if name not in self._kinds_of]
         if unknown:
@@ -92,13 +103,14 @@ class Catalogue:
                 f"there is no service {', '.join(map(repr, unknown))}; there are {', '.join(self.service_names)}"
             )
         kinds = dict.fromkeys(kind for name in names for kind in self._kinds_of[name])
-        return tuple(self._behaviours[kind] for kind in kinds)
+        behaviours = [self._behaviours[kind] for kind in kinds]
+        return tuple(one.given(provided) if isinstance(one, ServiceBehaviour) else one for one in behaviours)
 
     def _behaviour(self, hosted: Hosted) -> ServiceBehaviour | SagaBehaviour:
         if issubclass(hosted, Saga):
             return SagaBehaviour(hosted)
         reactions = [one for process in self.choreographies for one in process.compiled if one.kind == hosted.kind]
-        return ServiceBehaviour(hosted, reactions)
+        return ServiceBehaviour(hosted, reactions, Provided(self.provides))
 
     # --- checks over the whole ---
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
+from typing import Any
 
 from google.protobuf.descriptor import FileDescriptor
 
@@ -11,9 +13,10 @@ from runtime.contracts import is_message_type
 from runtime.durable.service import Service
 from runtime.errors import InvalidDefinition
 from runtime.saga.choreography import Choreography
+from runtime.saga.functions import takes
 from runtime.saga.saga import Saga
 
-__all__ = ["check_parts"]
+__all__ = ["check_parts", "check_provides"]
 
 
 def check_parts(contracts: object, services: object, choreographies: object, unstarted: object) -> None:
@@ -30,6 +33,46 @@ def check_parts(contracts: object, services: object, choreographies: object, uns
     for one in _several("choreographies", choreographies, "choreographies: [OrderChoreography]"):
         _check_class("choreographies", one, (Choreography,), "choreography")
     _check_unstarted({} if unstarted is None else unstarted)
+
+
+def check_provides(services: Sequence[type[Service[Any]]], provides: object) -> None:
+    """Raises InvalidDefinition unless each service is given what it needs, and nothing is provided in vain."""
+    if not isinstance(provides, Mapping):
+        raise InvalidDefinition(f"catalogue, provides: {_shown(provides)} is no mapping: {{Bank: open_bank}}")
+    for type_, factory in provides.items():
+        _check_factory(type_, factory)
+    for service in services:
+        for need in service.needs:
+            if need.type_ not in provides and not need.is_optional:
+                title = need.type_.__name__
+                raise InvalidDefinition(
+                    f"service {service.__name__}: its __init__ takes {need.name}: {title}, which the catalogue "
+                    f"does not provide; name what makes one for a node: Catalogue(..., provides={{{title}: ...}})"
+                )
+    wanted = {need.type_ for service in services for need in service.needs}
+    for type_ in provides:
+        if type_ not in wanted:
+            raise InvalidDefinition(
+                f"catalogue, provides: no service takes a {_shown(type_)} in its __init__; take it out, or have a "
+                "service take it"
+            )
+
+
+def _check_factory(type_: object, factory: object) -> None:
+    if not isinstance(type_, type):
+        raise InvalidDefinition(
+            f"catalogue, provides: {_shown(type_)} is no type; name the class that services take, with what makes one"
+        )
+    where = f"catalogue, provides[{type_.__name__}]"
+    if not callable(factory):
+        raise InvalidDefinition(
+            f"{where}: {_shown(factory)} is shared by all nodes, and each has to have its own; write a function that "
+            "makes one"
+        )
+    if inspect.iscoroutinefunction(factory):
+        raise InvalidDefinition(f"{where}: {_shown(factory)} is async; write a plain `def`, and connect at first use")
+    if not takes(factory, 0):
+        raise InvalidDefinition(f"{where}: {_shown(factory)} takes arguments, and is called without; wrap it")
 
 
 def _check_service(name: object, hosted: object) -> None:

@@ -28,7 +28,7 @@ PARTS = (
         if not name.startswith("_") and name not in ("definition", "kind")
     ),
     *(name for name in inspect.signature(Service.__init_subclass__).parameters if name not in ("rest", "kind")),
-    *inspect.signature(Service).parameters,
+    *(name for name in inspect.signature(Service.of).parameters if name != "given"),
 )
 _COMMAND = "python -m runtime.testing "
 

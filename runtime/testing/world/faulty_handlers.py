@@ -14,6 +14,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from runtime.durable.behaviour import Behaviour, Decision, Delivery, RetryPolicy, Versioned
+from runtime.durable.provided import Provided
 from runtime.saga.catalogue import Catalogue
 from runtime.store.records import Subscription
 from runtime.testing.virtual.dice import Dice
@@ -46,6 +47,7 @@ class FaultyCatalogue(Catalogue):
     ) -> None:
         self.contracts = inner.contracts
         self.choreographies = inner.choreographies
+        self.provides = inner.provides
         self._inner = inner
         self._plan = (dice, chance, happened, is_poisoned)
 
@@ -57,8 +59,8 @@ class FaultyCatalogue(Catalogue):
     def subscriptions(self) -> tuple[Subscription, ...]:
         return self._inner.subscriptions
 
-    def behaviours_of(self, service_names: Iterable[str]) -> tuple[Behaviour, ...]:
-        return tuple(_faulty(one, *self._plan) for one in self._inner.behaviours_of(service_names))
+    def behaviours_of(self, service_names: Iterable[str], provided: Provided | None = None) -> tuple[Behaviour, ...]:
+        return tuple(_faulty(one, *self._plan) for one in self._inner.behaviours_of(service_names, provided))
 
 
 class _FaultyBehaviour:

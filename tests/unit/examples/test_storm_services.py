@@ -57,15 +57,11 @@ def known(tmp_path: Path) -> Known:
 
 
 def billing(known: Known, state: BillState, message: bytes, *, do_failed: bool = False) -> StormBilling:
-    service = StormBilling(state, "A", 0.0, message, do_failed)
-    service.participants = known  # type: ignore[misc] # of this object alone
-    return service
+    return StormBilling.of(state, key="A", message_id=message, do_failed=do_failed, participants=known)
 
 
 def warehouse(known: Known, state: StockState, message: bytes, *, do_failed: bool = False) -> StormWarehouse:
-    service = StormWarehouse(state, "chair", 0.0, message, do_failed)
-    service.participants = known  # type: ignore[misc] # of this object alone
-    return service
+    return StormWarehouse.of(state, key="chair", message_id=message, do_failed=do_failed, participants=known)
 
 
 async def test_a_charge_and_its_refund_are_asked_of_the_bank_once_each(known: Known) -> None:
@@ -160,7 +156,8 @@ async def test_participants_that_are_not_there_are_an_error_that_can_be_retried(
         await StormServices(str(tmp_path / "nobody")).ask("charge", "1", order="A", units=1)
 
 
-def test_two_catalogues_of_one_process_have_participants_of_their_own() -> None:
-    kinds = [storm_catalogue(name).behaviours_of(["billing"])[0] for name in ("one", "two")]
-    assert kinds[0] is not kinds[1]
-    assert kinds[0].kind == kinds[1].kind == "billing"
+def test_each_node_has_a_connection_of_its_own() -> None:
+    catalogue = storm_catalogue("socket")
+    (one,), (other,) = (catalogue.behaviours_of(["billing"]) for _ in range(2))
+    assert one is not other
+    assert one.kind == other.kind == "billing"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import types
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import timedelta
@@ -85,24 +84,6 @@ def test_a_service_that_leaves_something_abstract_could_never_be_made() -> None:
         class Billing(Service[BillState], Described, kind="billing"):
             async def bill(self, command: BillOrder) -> OrderBilled:
                 return OrderBilled()
-
-
-class Opened:
-    def __init__(self, database: str) -> None:
-        self.database = database
-
-
-class NotGiven:
-    def __init__(self, *, state: Any, key: str) -> None:
-        self.state = state
-
-
-@pytest.mark.parametrize("made", [Opened, NotGiven])
-def test_a_service_that_the_runtime_could_not_make_is_refused(made: type[Any]) -> None:
-    with pytest.raises(
-        InvalidDefinition, match=r"service Bad: its __init__ cannot be given state, key, now_s, message"
-    ):
-        types.new_class("Bad", (made, Service[BillState]), {"kind": "billing"}, lambda body: body.update(bill=good))
 
 
 # --- the type of the state, written once ---
