@@ -13,28 +13,24 @@ import difflib
 import os
 import re
 import socket
+import tomllib
 from collections.abc import Mapping
+from dataclasses import Field, dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from types import MappingProxyType
+from typing import Any, Literal
 
 from runtime.errors import InvalidSettings
+from runtime.setting import DAY_S, Count, Names, OneOf, Seconds, Text, rule_of, setting
 
 __all__ = [
     "CONFIG_FILE",
     "ENV_PREFIX",
+    "SETTINGS",
     "Settings",
     "load_settings",
     "parse_listen",
+    "settings_of",
     "strange_variables",
     "wrong_renewal",
 ]
@@ -46,10 +42,9 @@ _CLOSE = 0.75  # LEASE is as close to LEASE_S as 0.83, SERVICE_HOST to SERVICES 
 _OF_AN_ORCHESTRATOR = re.compile(  # what Kubernetes and Docker say of a service named amends, or amends-store
     r"(.+_)?(service_host|service_port(_.+)?|port(_\d+_(tcp|udp|sctp)(_(proto|port|addr))?)?|env_.+)"
 )
-_DAY_S = 86_400.0
-_SPAN_MAX_S = 100 * 365.25 * _DAY_S  # a hundred years can be added to any clock
 _MIB = 1024 * 1024
 _SHOWN_MAX = 80  # characters of a wrong value
+_ARGUMENT = "argument"  # the source of what a program says
 
 
 def parse_listen(text: str) -> tuple[str, int]:
@@ -72,102 +67,68 @@ def wrong_renewal(renew_s: float, lease_s: float) -> str:
     )
 
 
-def _listen(text: str) -> str:
-    parse_listen(text)
-    return text
-
-
-def _advertise(text: str) -> str:
+def _advertise(text: str) -> None:
     """Empty for the address listened on; else one that others can dial."""
     if not text:
-        return text
+        return
     host, port = parse_listen(text)
     if port == 0:
         raise ValueError("must name the port that others dial; 0 is none")
     if host in ("0.0.0.0", "[::]"):
         raise ValueError("must name a host that others can dial; this one means all of a machine's own")
-    return text
 
 
-def _store(text: str) -> str:
+def _store(text: str) -> None:
     scheme, separator, _ = text.partition(":")
     if not separator or not scheme.isidentifier():
         raise ValueError("must be a URL of a store, such as sqlite:///amends.db")
-    return text
 
 
-def _name(text: str) -> str:
+def _name(text: str) -> None:
     if len(text) > 200 or any(char in "/#@" or not char.isprintable() for char in text):
         raise ValueError("must be up to 200 printable characters without / # @")
-    return text
 
 
-def _names(value: object) -> object:
-    """A comma-separated text, as an environment variable gives it, as a tuple."""
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What one node is told. Durations are seconds, or timedeltas where a program makes it; sizes are bytes.
 
+    Raises InvalidSettings, with a line for each mistake.
+    """
 
-def _lower(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
+    services: tuple[str, ...] = setting((), Names())  # empty: all of the catalogue
+    store: str = setting("sqlite:///amends.db", Text(_store))
+    listen: str = setting("127.0.0.1:7650", Text(parse_listen))  # one port for clients, operators and peers
+    advertise: str = setting("", Text(_advertise))  # what others dial instead, behind NAT or a proxy
+    name: str = setting("", Text(_name))  # empty: derived, see node_name
 
+    lease_s: float = setting(1.5, Seconds())  # a node that did not renew for so long is taken over
+    renew_s: float = setting(0.4, Seconds())
+    node_deaths_max: int = setting(3, Count())  # a message that so many nodes may have died over is parked
+    handler_timeout_s: float = setting(60.0, Seconds())  # a handler that waits for longer is cancelled: a failed run
+    version_wait_s: float = setting(DAY_S, Seconds())  # mail of a saga whose version no node has is parked after that
+    clock_skew_max_s: float = setting(2.0, Seconds())  # a wall clock further off is reported, and nothing goes by it
+    sweep_s: float = setting(1.0, Seconds())  # how often mail is looked for that nobody pushed
+    drain_s: float = setting(10.0, Seconds(or_none=True))  # how long a stopping node finishes its work
+    idle_s: float = setting(10.0, Seconds())  # an actor without mail for so long leaves memory
+    retention_s: float = setting(7 * DAY_S, Seconds())  # how long ended conversations, and deduplication, are kept
 
-def _number(value: object) -> object:
-    """`true` in a file is no number, though Python takes it for 1."""
-    if isinstance(value, bool):
-        raise ValueError("must be a number, not true or false")
-    return value
+    shards_per_kind: int = setting(16, Count(most=4096))  # fixed for the life of a store
+    message_bytes_max: int = setting(_MIB, Count(1024, 64 * _MIB, "bytes"))
+    mailbox_max: int = setting(1000, Count())
+    turn_messages_max: int = setting(64, Count())
+    turn_bytes_max: int = setting(_MIB, Count(1024, 512 * _MIB, "bytes"))
+    state_bytes_max: int = setting(16 * _MIB, Count(1024, 512 * _MIB, "bytes"))  # of one actor; more fails its handler
+    activations_max: int = setting(5000, Count())
 
-
-_Number = BeforeValidator(_number)
-_Finite = Field(allow_inf_nan=False)
-Seconds = Annotated[float, _Number, _Finite, Field(gt=0, le=_SPAN_MAX_S)]
-Count = Annotated[int, _Number, Field(ge=1, le=1_000_000)]
-
-
-class Settings(BaseSettings):
-    """What one node is told. Frozen; durations in seconds, sizes in bytes."""
-
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=ENV_PREFIX)
-
-    services: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = ()  # empty: all of the catalogue
-    store: Annotated[str, AfterValidator(_store)] = "sqlite:///amends.db"
-    listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:7650"  # one port for clients, operators and peers
-    advertise: Annotated[str, AfterValidator(_advertise)] = ""  # what others dial instead, behind NAT or a proxy
-    name: Annotated[str, AfterValidator(_name)] = ""  # empty: derived, see node_name
-
-    lease_s: Seconds = 1.5  # a node that did not renew for so long is taken over
-    renew_s: Seconds = 0.4
-    node_deaths_max: Count = 3  # a message that so many nodes may have died over is parked
-    handler_timeout_s: Seconds = 60.0  # a handler that waits for longer is cancelled: a failed run
-    version_wait_s: Seconds = _DAY_S  # mail of a saga whose version no node has is parked after so long
-    clock_skew_max_s: Seconds = 2.0  # a wall clock further off is reported, and nothing goes by it
-    sweep_s: Seconds = 1.0  # how often mail is looked for that nobody pushed
-    drain_s: Annotated[float, _Number, _Finite, Field(ge=0, le=_SPAN_MAX_S)] = (
-        10.0  # how long a stopping node finishes its work
+    log_format: Literal["auto", "console", "json"] = setting("auto", OneOf(("auto", "console", "json")))
+    log_level: Literal["debug", "info", "warning", "error"] = setting(
+        "info", OneOf(("debug", "info", "warning", "error"))
     )
-    idle_s: Seconds = 10.0  # an actor without mail for so long leaves memory
-    retention_s: Seconds = 7 * _DAY_S  # how long ended conversations, and with them deduplication, are kept
 
-    shards_per_kind: Annotated[int, _Number, Field(ge=1, le=4096)] = 16  # fixed for the life of a store
-    message_bytes_max: Annotated[int, _Number, Field(ge=1024, le=64 * _MIB)] = _MIB
-    mailbox_max: Count = 1000
-    turn_messages_max: Count = 64
-    turn_bytes_max: Annotated[int, _Number, Field(ge=1024, le=512 * _MIB)] = _MIB
-    state_bytes_max: Annotated[int, _Number, Field(ge=1024, le=512 * _MIB)] = (
-        16 * _MIB
-    )  # of one actor; more fails its handler
-    activations_max: Count = 5000
-
-    log_format: Annotated[Literal["auto", "console", "json"], BeforeValidator(_lower)] = "auto"
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"
-
-    @model_validator(mode="after")
-    def _lease_outlives_renewal(self) -> Self:
-        if wrong := wrong_renewal(self.renew_s, self.lease_s):
-            raise ValueError(wrong)
-        return self
+    def __post_init__(self) -> None:
+        for name, value in _checked({name: getattr(self, name) for name in SETTINGS}, {}).items():
+            object.__setattr__(self, name, value)
 
     @property
     def node_name(self) -> str:
@@ -179,17 +140,37 @@ class Settings(BaseSettings):
         where = "" if host in ("127.0.0.1", "localhost", "[::1]") else f"-{socket.gethostname()}"
         return f"{what}{where}-{port or os.getpid()}"[:200]
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Settings(...) depends on its arguments alone; `load_settings` is what reads the world."""
-        return (init_settings,)
+
+SETTINGS: Mapping[str, Field[Any]] = MappingProxyType({one.name: one for one in fields(Settings)})
+"""By name, with their defaults."""
+
+
+def settings_of(values: Mapping[str, Any], origin: Mapping[str, str] | None = None) -> Settings:
+    """Settings with these values, from the sources in `origin`. Raises InvalidSettings, a line for each mistake."""
+    return Settings(**_checked(values, origin or {}))
+
+
+def _checked(values: Mapping[str, Any], origin: Mapping[str, str]) -> dict[str, Any]:
+    """The values as their rules read them. Raises InvalidSettings with every mistake on a line of its own."""
+    read: dict[str, Any] = {}
+    wrong: list[str] = []
+    for name, value in values.items():
+        source = origin.get(name, _ARGUMENT)
+        if name not in SETTINGS:
+            wrong.append(f"unknown setting {name} ({source}); there are: {_known('')}")
+            continue
+        try:
+            read[name] = rule_of(SETTINGS[name]).read(value)
+        except ValueError as error:
+            wrong.append(f"setting {name}={_shown(value)} ({source}) is wrong: {error}")
+    if not wrong:
+        pair = {name: read.get(name, SETTINGS[name].default) for name in ("renew_s", "lease_s")}
+        if why := wrong_renewal(**pair):
+            told = [f"{name}: {origin.get(name, _ARGUMENT if name in read else 'default')}" for name in pair]
+            wrong.append(f"settings do not fit together: {why} ({', '.join(told)})")
+    if wrong:
+        raise InvalidSettings("\n".join(wrong))
+    return read
 
 
 def load_settings(flags: Mapping[str, Any] | None = None, *, config: str | Path | None = None) -> Settings:
@@ -210,15 +191,12 @@ def load_settings(flags: Mapping[str, Any] | None = None, *, config: str | Path 
     for source, values in reversed(sources):
         merged.update(values)
         origin.update(dict.fromkeys(values, source))
-    try:
-        return Settings(**merged)
-    except ValidationError as error:
-        raise InvalidSettings(_explain(error, merged, origin)) from error
+    return settings_of(merged, origin)
 
 
 def strange_variables() -> tuple[str, ...]:
     """Variables that begin like a setting and are none, nor anything else of ours; they have no effect."""
-    return tuple(variable for variable, name in _variables() if name not in {*Settings.model_fields, *_NOT_OF_A_NODE})
+    return tuple(variable for variable, name in _variables() if name not in {*SETTINGS, *_NOT_OF_A_NODE})
 
 
 def _variables() -> list[tuple[str, str]]:
@@ -228,16 +206,15 @@ def _variables() -> list[tuple[str, str]]:
 
 
 def _from_environment() -> dict[str, Any]:
-    known = Settings.model_fields
     strange = set(strange_variables())
     for variable, name in _variables():
-        meant = difflib.get_close_matches(name, (*known, "config"), n=1, cutoff=_CLOSE)
+        meant = difflib.get_close_matches(name, (*SETTINGS, "config"), n=1, cutoff=_CLOSE)
         if variable in strange and meant and not _OF_AN_ORCHESTRATOR.fullmatch(name):
             raise InvalidSettings(
                 f"environment variable {variable} is no setting; did you mean {ENV_PREFIX}{meant[0].upper()}? "
                 f"There are: {_known(ENV_PREFIX)}"
             )
-    return {name: value for name, value in EnvSettingsSource(Settings)().items() if name in known}
+    return {name: os.environ[variable] for variable, name in _variables() if name in SETTINGS}
 
 
 def _from_file(path: Path, *, required: bool) -> dict[str, Any]:
@@ -246,26 +223,11 @@ def _from_file(path: Path, *, required: bool) -> dict[str, Any]:
     try:
         if required and not path.is_file():
             raise InvalidSettings(f"settings file {path} does not exist")
-        return dict(TomlConfigSettingsSource(Settings, path)())
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InvalidSettings(f"settings file {path} cannot be read: {error.strerror}") from error
-    except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, or a number of thousands of digits
         raise InvalidSettings(f"settings file {path} is no TOML: {error}") from error
-
-
-def _explain(error: ValidationError, values: Mapping[str, Any], origin: Mapping[str, str]) -> str:
-    """Every mistake on a line of its own."""
-    return "\n".join(_one(detail, values, origin) for detail in error.errors(include_url=False))
-
-
-def _one(detail: Any, values: Mapping[str, Any], origin: Mapping[str, str]) -> str:
-    why = str(detail["msg"]).removeprefix("Value error, ")
-    if not detail["loc"]:
-        return f"settings do not fit together: {why}"
-    name = str(detail["loc"][0])
-    if detail["type"] == "extra_forbidden":
-        return f"unknown setting {name} ({origin.get(name, 'flag')}); there are: {_known('')}"
-    return f"setting {name}={_shown(values.get(name))} ({origin.get(name, 'default')}) is wrong: {why}"
 
 
 def _shown(value: object) -> str:
@@ -278,4 +240,4 @@ def _shown(value: object) -> str:
 
 
 def _known(prefix: str) -> str:
-    return ", ".join(prefix + (name.upper() if prefix else name) for name in Settings.model_fields)
+    return ", ".join(prefix + (name.upper() if prefix else name) for name in SETTINGS)

@@ -21,7 +21,7 @@ from typing import Any, ClassVar, NoReturn
 import click
 
 from runtime.adapters import SystemClock, Watchdog, check_open_files, end_within, run_to_its_end, system_ports
-from runtime.config import ENV_PREFIX, Settings, load_settings, strange_variables
+from runtime.config import ENV_PREFIX, SETTINGS, Settings, load_settings, strange_variables
 from runtime.errors import AddressInUse, AmendsError, InvalidSettings, NodeNameTaken, StoreError
 from runtime.failures import stack_of, text_of
 from runtime.host import Node, Register
@@ -265,7 +265,7 @@ def _exit_code(error: BaseException) -> int:
 
 def _settings_without_a_flag() -> str:
     flags = ("services", "store", "listen", "advertise", "name", "log_format", "log_level")
-    others = [f"{name} {field.default}" for name, field in Settings.model_fields.items() if name not in flags]
+    others = [f"{name} {field.default}" for name, field in SETTINGS.items() if name not in flags]
     return (
         f"Each option may come from the environment ({ENV_PREFIX} and its name in capitals, as in {ENV_PREFIX}STORE) "
         f"or from FILE. So may these, with their defaults: {', '.join(others)}. "

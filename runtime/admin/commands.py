@@ -21,7 +21,7 @@ from runtime.admin.copies import backup, restore
 from runtime.admin.letter_commands import discard_command, replay_command
 from runtime.admin.saga_commands import retry_saga
 from runtime.admin.session import Session, load_contracts
-from runtime.config import ENV_PREFIX, Settings
+from runtime.config import ENV_PREFIX, SETTINGS
 from runtime.observe.console import run, say_json
 from runtime.observe.conversation import Conversation, read_conversation
 from runtime.observe.sequence import as_mermaid, as_object
@@ -97,7 +97,7 @@ admin.add_command(retry_saga)
     "--clock-skew-max-s",
     type=SECONDS,
     envvar=f"{ENV_PREFIX}CLOCK_SKEW_MAX_S",
-    default=Settings.model_fields["clock_skew_max_s"].default,
+    default=SETTINGS["clock_skew_max_s"].default,
     show_default=True,
     help="Name the nodes whose machine's clock is further off than this; as the nodes are set.",
 )

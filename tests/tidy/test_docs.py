@@ -9,7 +9,7 @@ import pytest
 
 from runtime import errors
 from runtime.admin.commands import admin
-from runtime.config import Settings
+from runtime.config import SETTINGS
 from runtime.failpoints import Failpoint
 from runtime.launch import CUT_SHORT, EXIT_CODES
 from runtime.protos import saga_pb2
@@ -70,11 +70,11 @@ def test_every_decision_is_in_the_list_of_decisions() -> None:
     assert not missing, f"docs/adr/README.md does not list {', '.join(missing)}"
 
 
-@pytest.mark.parametrize("setting", list(Settings.model_fields))
+@pytest.mark.parametrize("setting", list(SETTINGS))
 def test_every_setting_is_documented_with_its_default(setting: str) -> None:
     (row,) = re.findall(rf"^\| `{setting}` \|.*$", OPERATIONS.read_text(encoding="utf-8"), re.MULTILINE) or [""]
     assert row, f"{name(OPERATIONS)} has no row for {setting}"
-    assert f"`{_shown(Settings.model_fields[setting].default)}`" in row, f"another default: {row}"
+    assert f"`{_shown(SETTINGS[setting].default)}`" in row, f"another default: {row}"
 
 
 @pytest.mark.parametrize("error", ERRORS)

@@ -23,7 +23,7 @@ from typing import Any, Self, TypeVar, overload
 from google.protobuf.message import Message
 
 from runtime.backoff import Backoff
-from runtime.config import Settings
+from runtime.config import settings_of
 from runtime.envelope import address_of
 from runtime.errors import InvalidSettings
 from runtime.observe.conversation import read_conversation
@@ -87,6 +87,8 @@ class Cluster:
                 f"a cluster runs on a ClusterLoop, not on a {type(loop).__name__}: use the fixture make_cluster of "
                 "runtime.testing.fixtures with pytest-asyncio 1.4 or later, or asyncio.Runner(loop_factory=ClusterLoop)"
             )
+        of_all = {**_SETTINGS, **(settings or {}), "store": store}
+        checked = settings_of({"name": "any", **of_all})
         self._loop = loop
         self._catalogue = catalogue
         self._url = store
@@ -95,12 +97,12 @@ class Cluster:
             Dice(0),
             catalogue,
             list(_specs(nodes)),
-            settings={**_SETTINGS, **(settings or {}), "store": store},
+            settings={name: getattr(checked, name) for name in of_all},
             faults=StoreFaults(),
             connect=None if store == "memory:" else self._connect,
         )
         self._books: Store = self.sim.database.rows if store == "memory:" else self._opened(self.sim.ports)
-        self._shards = range(Settings(name="any", **self.sim.settings).shards_per_kind)
+        self._shards = range(checked.shards_per_kind)
 
     async def __aenter__(self) -> Self:
         return await self.start()

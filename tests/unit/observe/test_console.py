@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.config import Settings
+from runtime.config import SETTINGS
 
 ROOT = Path(__file__).parents[3]
 MODULES = ("runtime.admin", "actors.client", "runtime.testing")
@@ -146,5 +146,5 @@ def test_what_is_asked_for_help_says_what_it_is_and_does_nothing_else(module: st
 def test_a_node_names_every_setting_with_its_default() -> None:
     _, output, _ = _run("node.py", "--help")
     told = " ".join(output.decode().split())
-    for name, field in Settings.model_fields.items():
+    for name, field in SETTINGS.items():
         assert f"--{name.replace('_', '-')} " in told or f"{name} {field.default}" in told or name == "services", name
