@@ -25,7 +25,7 @@ from typing import Any
 import uvloop
 
 from runtime.adapters import system_ports
-from runtime.envelope import decode, encode
+from runtime.envelope import Envelope, decode
 from runtime.mesh.channel import GrpcTransport
 from runtime.mesh.peers import Identity, Mesh, MeshSettings, PeerAddress, Receiver
 from runtime.mesh.server import GrpcServer
@@ -129,7 +129,7 @@ class Bench:
         self._mesh = mesh
         self._transport = transport
         self._ears = ears
-        self._message = encode(
+        self._message = Envelope(
             id=bytes(16),
             kind="billing",
             key="ORD-000001",

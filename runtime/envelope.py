@@ -25,7 +25,6 @@ __all__ = [
     "check_size",
     "content_of",
     "decode",
-    "encode",
     "is_instant",
     "message_id",
     "parse_address",
@@ -46,7 +45,7 @@ Address = tuple[str, str]
 
 @record(frozen=True, slots=True)
 class Envelope:
-    """One message for one actor. Field for field `amends.Envelope`, with `encoded` beside it; see mesh.proto."""
+    """One message for one actor. Field for field `amends.Envelope`, with its bytes beside it; see mesh.proto."""
 
     id: bytes
     kind: str
@@ -54,109 +53,66 @@ class Envelope:
     type: str
     body: bytes
     conversation: bytes
-    cause: bytes
-    sender: str
-    sequence: int
-    sent_at_s: float
-    due_at_s: float
-    reply_to: str
-    in_reply_to: bytes
-    undo_of: bytes
-    refusals: tuple[str, ...]
-    process: str
-    answer_to: str
-    timer: str
-    traceparent: str
-    earlier_undos: tuple[bytes, ...]
-    dones: tuple[str, ...]
-    encoded: bytes
+    cause: bytes = b""
+    sender: str = ""
+    sequence: int = 0
+    sent_at_s: float = 0.0
+    due_at_s: float = 0.0
+    reply_to: str = ""
+    in_reply_to: bytes = b""
+    undo_of: bytes = b""
+    refusals: tuple[str, ...] = ()
+    process: str = ""
+    answer_to: str = ""
+    timer: str = ""
+    traceparent: str = ""
+    earlier_undos: tuple[bytes, ...] = ()
+    dones: tuple[str, ...] = ()
+    encoded: bytes = b""  # made from the fields, unless the envelope was read from it
+
+    def __post_init__(self) -> None:
+        if not self.encoded:
+            object.__setattr__(self, "encoded", _bytes_of(self))
 
     @property
     def address(self) -> Address:
         return self.kind, self.key
 
 
-def encode(
-    *,
-    id: bytes,
-    kind: str,
-    key: str,
-    type: str,
-    body: bytes,
-    conversation: bytes,
-    cause: bytes = b"",
-    sender: str = "",
-    sequence: int = 0,
-    sent_at_s: float = 0.0,
-    due_at_s: float = 0.0,
-    reply_to: str = "",
-    in_reply_to: bytes = b"",
-    undo_of: bytes = b"",
-    refusals: tuple[str, ...] = (),
-    process: str = "",
-    answer_to: str = "",
-    timer: str = "",
-    traceparent: str = "",
-    earlier_undos: tuple[bytes, ...] = (),
-    dones: tuple[str, ...] = (),
-) -> Envelope:
-    """Make an envelope, with its bytes."""
+def _bytes_of(one: Envelope) -> bytes:
     wire = mesh_pb2.Envelope(
-        id=id,
-        kind=kind,
-        key=key,
-        type=type,
-        body=body,
-        conversation=conversation,
-        cause=cause,
-        sender=sender,
-        sequence=sequence,
-        sent_at_s=sent_at_s,
-        process=process,
+        id=one.id,
+        kind=one.kind,
+        key=one.key,
+        type=one.type,
+        body=one.body,
+        conversation=one.conversation,
+        cause=one.cause,
+        sender=one.sender,
+        sequence=one.sequence,
+        sent_at_s=one.sent_at_s,
+        process=one.process,
     )
     # What most messages lack is set where it is there: a field costs as much when it is empty.
-    if due_at_s:
-        wire.due_at_s = due_at_s
-    if reply_to:
-        wire.reply_to = reply_to
-    if in_reply_to:
-        wire.in_reply_to = in_reply_to
-    if undo_of:
-        wire.undo_of = undo_of
-    if answer_to:
-        wire.answer_to = answer_to
-    if timer:
-        wire.timer = timer
-    if traceparent:
-        wire.traceparent = traceparent
-    if refusals or earlier_undos or dones:  # of undos only: even empty lists cost more than all else
-        wire.refusals.extend(refusals)
-        wire.earlier_undos.extend(earlier_undos)
-        wire.dones.extend(dones)
-    return Envelope(
-        id,
-        kind,
-        key,
-        type,
-        body,
-        conversation,
-        cause,
-        sender,
-        sequence,
-        sent_at_s,
-        due_at_s,
-        reply_to,
-        in_reply_to,
-        undo_of,
-        refusals,
-        process,
-        answer_to,
-        timer,
-        traceparent,
-        earlier_undos,
-        dones,
-        wire.SerializeToString(),
-    )
+    if one.due_at_s:
+        wire.due_at_s = one.due_at_s
+    if one.reply_to:
+        wire.reply_to = one.reply_to
+    if one.in_reply_to:
+        wire.in_reply_to = one.in_reply_to
+    if one.undo_of:
+        wire.undo_of = one.undo_of
+    if one.answer_to:
+        wire.answer_to = one.answer_to
+    if one.timer:
+        wire.timer = one.timer
+    if one.traceparent:
+        wire.traceparent = one.traceparent
+    if one.refusals or one.earlier_undos or one.dones:  # of undos only: even empty lists cost more than all else
+        wire.refusals.extend(one.refusals)
+        wire.earlier_undos.extend(one.earlier_undos)
+        wire.dones.extend(one.dones)
+    return wire.SerializeToString()
 
 
 def decode(encoded: bytes) -> Envelope:

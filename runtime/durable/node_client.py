@@ -31,7 +31,7 @@ from runtime.durable.kind import Limits
 from runtime.durable.region.router import Region
 from runtime.durable.waiting.actor_watch import POLL_S, ActorWatch
 from runtime.durable.waiting.calls import PendingCalls
-from runtime.envelope import Envelope, address_of, check_key, check_size, encode, shard_of, wrong_kind
+from runtime.envelope import Envelope, address_of, check_key, check_size, shard_of, wrong_kind
 from runtime.errors import (
     AmendsError,
     DeadlineExceeded,
@@ -183,7 +183,7 @@ class NodeClient(Client):
         now_s = self._ports.clock.now_s()
         id = options.get("message_id") or int(now_s * 1000).to_bytes(6, "big") + self._ports.ids.new_id()[:10]
         check_id(id, now_s, self._limits.retention_s)
-        return encode(
+        return Envelope(
             id=id,
             kind=kind or contract.kind,
             key=check_key(key, f"the key for {kind or contract.kind}") if key else contract.key(command),

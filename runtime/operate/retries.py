@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from google.protobuf.message import DecodeError
 
-from runtime.envelope import Address, address_of, encode, message_id
+from runtime.envelope import Address, Envelope, address_of, message_id
 from runtime.operate.dead_letters import Act, NotFound, NotParked, carry_out
 from runtime.protos.saga_pb2 import RetrySaga, SagaRecord
 from runtime.saga.instance import status_name
@@ -27,7 +27,7 @@ async def try_again(store: Store, saga: Address, act: Act) -> None:
     if record.status != SagaRecord.STUCK:
         raise NotParked(f"{where} is {status_name(record)}, not stuck: there is nothing to try again")
     command = RetrySaga(reason=act.reason, who=act.who)
-    envelope = encode(
+    envelope = Envelope(
         id=message_id(act.at_s, record.conversation, row.revision, f"retry of {where}"),
         kind=row.kind,
         key=row.key,

@@ -15,7 +15,7 @@ from typing import Any, Self
 from google.protobuf.message import Message
 
 from runtime.durable.behaviour import CancelTimer, Decision, Delivery, Outgoing
-from runtime.envelope import encode, message_id
+from runtime.envelope import Envelope, message_id
 from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga.saga import Saga, SagaBehaviour
 from runtime.store.records import Outcome
@@ -140,7 +140,7 @@ class SagaTranscript:
         self._count += 1
         key = self.key or self._behaviour.key_of(message) or "KEY"
         id = message_id(self.now_s, self.key.encode(), self._count, "given")
-        envelope = encode(
+        envelope = Envelope(
             id=id,
             kind=self._behaviour.kind,
             key=key,

@@ -10,7 +10,7 @@ import pytest
 from protos.billing_pb2 import BillOrder, BillState
 from protos.sales_pb2 import OrderLine
 from runtime.adapters import system_ports
-from runtime.envelope import encode, message_id, shard_of
+from runtime.envelope import Envelope, message_id, shard_of
 from runtime.store.records import MailRow, Transition, Verdict
 from runtime.testing.processes.harness import Harness
 
@@ -23,7 +23,7 @@ AWAITED = ("task", "gather", "group")
 def mail(number: int, sku: str) -> MailRow:
     now_s = system_ports().clock.now_s()
     command = BillOrder(order_id=sku, amount_cents=100, line=OrderLine(sku=sku))
-    envelope = encode(
+    envelope = Envelope(
         id=message_id(now_s, b"", number, f"billing/{sku}"),
         kind="billing",
         key=sku,

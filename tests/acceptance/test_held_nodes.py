@@ -15,7 +15,7 @@ from protos.billing_pb2 import BillOrder
 from protos.sales_pb2 import OrderLine
 from runtime.adapters import system_ports
 from runtime.admin.commands import admin
-from runtime.envelope import encode, message_id, shard_of
+from runtime.envelope import Envelope, message_id, shard_of
 from runtime.store.records import MailRow, Transition, Verdict
 from runtime.testing.processes.harness import Harness
 
@@ -28,7 +28,7 @@ HANDLER = "Holding.bill (BillOrder)"
 def mail(number: int, key: str, sku: str = "") -> MailRow:
     now_s = system_ports().clock.now_s()
     command = BillOrder(order_id=key, amount_cents=100, line=OrderLine(sku=sku))
-    envelope = encode(
+    envelope = Envelope(
         id=message_id(now_s, b"", number, f"billing/{key}"),
         kind="billing",
         key=key,

@@ -17,7 +17,7 @@ from runtime.durable.facts import SweepFailed
 from runtime.durable.region.upkeep import Purger
 from runtime.durable.residence.residents import Residents
 from runtime.durable.turn.draft import Draft, timer_id
-from runtime.envelope import Address, Envelope, address_of, encode, is_instant
+from runtime.envelope import Address, Envelope, address_of, is_instant
 from runtime.errors import StoreError
 from runtime.failpoints import Failpoint
 from runtime.protos import durable_pb2
@@ -306,7 +306,7 @@ class Sweeper:
 
 
 def _fired(row: ActorRow, timer: durable_pb2.Timer, id: bytes) -> Envelope:
-    return encode(
+    return Envelope(
         id=id,
         kind=row.kind,
         key=row.key,

@@ -18,7 +18,6 @@ from runtime.envelope import (
     check_key,
     check_size,
     content_of,
-    encode,
     is_instant,
     message_id,
     parse_address,
@@ -203,7 +202,7 @@ class Sends:
         if len(self.sent) >= SENT_MAX:
             raise InvalidMessage(f"one message leads to more than {SENT_MAX:,} others; send them in parts")
         self.sent.append(
-            encode(
+            Envelope(
                 id=id or self.next_id(address_of(kind, key), content_of(name, body, undo_of)),
                 kind=kind,
                 key=key,

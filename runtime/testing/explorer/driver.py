@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from google.protobuf.message import Message
 
 from runtime.durable.behaviour import Decision, Delivery, Outgoing, SetTimer
-from runtime.envelope import encode
+from runtime.envelope import Envelope
 from runtime.errors import FinalError
 from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga.definition import Meaning
@@ -182,7 +182,7 @@ class Driver:
     def _delivery(self, input: Input) -> Delivery:
         message = self.message(input)
         in_reply_to = b"" if input.reply is None else command_id(input.reply.command)
-        envelope = encode(
+        envelope = Envelope(
             id=b"\1" * 16,
             kind=self._behaviour.kind,
             key=self._samples.key,

@@ -18,7 +18,7 @@ from typing import NamedTuple, cast
 
 from runtime.durable.turn import guard
 from runtime.durable.turn.guard import Ruling
-from runtime.envelope import Envelope, encode
+from runtime.envelope import Envelope
 from runtime.protos import durable_pb2
 from runtime.saga.definition import Meaning
 from runtime.store.port import Store
@@ -216,7 +216,7 @@ def _now(facts: Store, undo: Envelope) -> Ruling:
 
 def _envelope(undo: Command) -> Envelope:
     do = undo._replace(undo=False, attempt=undo.undoes)
-    return encode(
+    return Envelope(
         id=command_id(undo),
         kind="participant",
         key="it",

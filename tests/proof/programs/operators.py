@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from runtime.envelope import encode, shard_of
+from runtime.envelope import Envelope, shard_of
 from runtime.errors import StoreError
 from runtime.operate.dead_letters import Act, NotParked, ParkedMail, carry_out, dead_letters, discard, replay
 from runtime.store.records import MailRow, Transition
@@ -107,7 +107,7 @@ class Operators:
         words, now_s = self._dice.choose(PARTICIPANTS), self._cluster.ports.clock.now_s()
         id = int(now_s * 1000).to_bytes(6, "big") + self._dice.new_id()[:10]
         type = self._dice.choose((words.change.DESCRIPTOR.full_name, pb.Alarm.DESCRIPTOR.full_name, "no.such.Type"))
-        envelope = encode(
+        envelope = Envelope(
             id=id, kind=words.kind, key="one", type=type, body=b"\xff\xff\xff", conversation=id, sent_at_s=now_s
         )
         shard = shard_of("one", self._shards)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from protos import sales_pb2
-from runtime.envelope import encode
+from runtime.envelope import Envelope
 from runtime.protos import durable_pb2, saga_pb2
 from runtime.store.port import Store
 from runtime.store.records import ActorRow, Expected, HistoryRow, MailRow, NodeRow, Outcome, Transition
@@ -71,7 +71,7 @@ def mail(
     sender: str = "sales/ORD-1",
     reply_to: str = "",
 ) -> MailRow:
-    envelope = encode(
+    envelope = Envelope(
         id=id_of(number),
         kind=kind,
         key="ORD-1",

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from runtime.admin.commands import admin
 from runtime.admin.session import Session
-from runtime.envelope import decode, encode
+from runtime.envelope import Envelope, decode
 from runtime.operate.dead_letters import ParkedMail, StillNeeded, check_dispensable
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Subscription
@@ -42,7 +42,7 @@ def letter(number: int, reply_to: str = PROCESS) -> ParkedMail:
 
 
 def answer_to(number: int) -> ParkedMail:
-    envelope = encode(
+    envelope = Envelope(
         id=id_of(9),
         kind="order-process",
         key="ORD-1",
@@ -120,7 +120,7 @@ REACTS = Subscription("shop.OrderPlaced", "billing", "order_id", "order-choreogr
 
 
 def event(kind: str, *, process: str = "", type: str = "shop.OrderPlaced", reply_to: str = "") -> ParkedMail:
-    envelope = encode(
+    envelope = Envelope(
         id=id_of(7), kind=kind, key="ORD-1", type=type, body=b"", conversation=TALK, process=process, reply_to=reply_to
     )
     return ParkedMail(replace(mail(7, kind=kind, parked="boom"), envelope=envelope.encoded), envelope)

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from runtime.admin.commands import admin
 from runtime.admin.session import Session
-from runtime.envelope import encode
+from runtime.envelope import Envelope
 from runtime.store.memory import MemoryStore
 from runtime.store.records import HistoryRow, MailRow, Subscription
 from tests.unit.admin.rows import fill, history, id_of, mail, saga
@@ -30,7 +30,7 @@ def began(talk: int, key: str, *, kind: str = "billing", sent_at_s: float = 98.0
 
 def waits(number: int, talk: int, key: str, *, parked: str = "", process: str = FLOW) -> MailRow:
     row = mail(number, kind="warehouse", parked=parked)
-    envelope = encode(
+    envelope = Envelope(
         id=row.id,
         kind="warehouse",
         key=key,

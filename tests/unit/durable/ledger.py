@@ -13,7 +13,7 @@ from runtime.durable.carriers import Carriers
 from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.service import Service, ServiceBehaviour
 from runtime.durable.turn.turn import Turn
-from runtime.envelope import Envelope, encode, message_id
+from runtime.envelope import Envelope, message_id
 from runtime.errors import FinalError
 from runtime.ports import Ports
 from runtime.store.memory import MemoryStore
@@ -119,4 +119,4 @@ def _envelope(number: int, message: BillOrder | RefundOrder, headers: dict[str, 
         "sequence": number,
         **headers,
     }
-    return encode(**fields)
+    return Envelope(**fields)

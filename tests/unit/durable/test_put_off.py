@@ -12,7 +12,7 @@ from protos.sales_pb2 import OrderPlaced
 from protos.warehouse_pb2 import ShippingLabelCreated
 from runtime.durable.facts import MessageParked, MessagePutOff
 from runtime.durable.kind import Limits
-from runtime.envelope import encode, shard_of
+from runtime.envelope import Envelope, shard_of
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.saga import Saga, SagaBehaviour
 from runtime.saga.step import Step, seconds, starts
@@ -38,7 +38,7 @@ async def instance(of: type[Saga[Any]], store: MemoryStore | None = None, limits
 
 async def tell(node: LocalNode, number: int, message: OrderBilled | ShippingLabelCreated, type_: str = "") -> None:
     """An answer to a question that was never asked: the version that began the instance ignores it."""
-    envelope = encode(
+    envelope = Envelope(
         id=number.to_bytes(16, "big"),
         kind=ADDRESS[0],
         key=ADDRESS[1],

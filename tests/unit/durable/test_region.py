@@ -16,7 +16,7 @@ from runtime.durable.facts import ActivationReloaded, HandlerFailed, KindRecover
 from runtime.durable.kind import Limits
 from runtime.durable.region.kind_actor import AskKindStatus, KindStatus, PauseKind, ResumeKind
 from runtime.durable.service import Service, ServiceBehaviour
-from runtime.envelope import encode, message_id, shard_of
+from runtime.envelope import Envelope, message_id, shard_of
 from runtime.errors import DeadlineExceeded, InvalidMessage, MessageTooLarge
 from runtime.protos import durable_pb2
 from runtime.store.memory import MemoryStore
@@ -72,7 +72,7 @@ async def store_mail(local: LocalNode, *commands: BillOrder, first: int = 0) -> 
     now_s = local.ports.clock.now_s()
     rows = []
     for number, command in enumerate(commands, first):
-        envelope = encode(
+        envelope = Envelope(
             id=message_id(now_s, b"stored", number, "billing"),
             kind="billing",
             key=command.order_id,
@@ -224,7 +224,7 @@ def test_an_undo_overtakes_the_retry_of_its_do() -> None:
         await store_mail(local, bill(amount=1))
         await local.sleep(3)
         (do,) = await local.mail("billing", "ORD-1")
-        undo = encode(
+        undo = Envelope(
             id=message_id(local.ports.clock.now_s(), b"undo", 1, "billing"),
             kind="billing",
             key="ORD-1",
@@ -364,7 +364,7 @@ def test_an_undecodable_row_of_mail_is_parked_with_the_reason_and_the_rest_goes_
         await store_mail(local, bill(amount=1))
         (row,) = await local.mail("billing", "ORD-1")
         bad = MailRow.of(
-            encode(id=b"b" * 16, kind="billing", key="ORD-1", type="x", body=b"", conversation=b"k" * 16), row.shard
+            Envelope(id=b"b" * 16, kind="billing", key="ORD-1", type="x", body=b"", conversation=b"k" * 16), row.shard
         )
         await local.store.commit([Transition(mail=(dataclasses.replace(bad, envelope=b"\xff\xff"),))])
         await local.sleep(5)

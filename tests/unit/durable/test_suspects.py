@@ -12,7 +12,7 @@ from protos.billing_pb2 import BillOrder, BillState, OrderBilled
 from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.kind import Limits
 from runtime.durable.service import Service, ServiceBehaviour
-from runtime.envelope import encode, message_id, shard_of
+from runtime.envelope import Envelope, message_id, shard_of
 from runtime.operate.dead_letters import Act, carry_out, dead_letters, replay
 from runtime.store.memory import MemoryStore
 from runtime.store.records import MailRow, Transition
@@ -23,7 +23,7 @@ SHARDS = frozenset(range(16))
 
 
 def mail(number: int, key: str) -> MailRow:
-    envelope = encode(
+    envelope = Envelope(
         id=message_id(0.0, b"", number, f"billing/{key}"),
         kind="billing",
         key=key,

@@ -6,7 +6,7 @@ from runtime.durable.service import ServiceBehaviour
 from runtime.durable.turn.draft import timer_id
 from runtime.durable.turn.lost import LostRuns, lost_runs_max
 from runtime.durable.turn.turn import Turn
-from runtime.envelope import Envelope, encode
+from runtime.envelope import Envelope
 from runtime.protos import durable_pb2
 from runtime.store.records import ActorRow, Outcome, Subscription, Verdict
 from tests.unit.durable.ledger import Bench, bill, refund
@@ -139,7 +139,7 @@ async def with_a_timer(bench: Bench) -> tuple[ActorRow, durable_pb2.Timer, Envel
     (row,) = await bench.store.load([BILL])
     assert row is not None and row.due_at_s is not None
     (timer,) = durable_pb2.Timers.FromString(row.timers).timers
-    fired = encode(
+    fired = Envelope(
         id=timer_id(BILL, timer),
         kind="billing",
         key="ORD-1",

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from protos import billing_pb2
 from runtime.durable.client import ActorState
-from runtime.envelope import Address, encode, shard_of
+from runtime.envelope import Address, Envelope, shard_of
 from runtime.protos import mesh_pb2
 from runtime.store.memory import MemoryStore
 from runtime.store.records import ActorRow, MailRow, Transition
@@ -88,7 +88,7 @@ async def _next(readings: AsyncIterator[ActorState]) -> int:
 async def _park(local: LocalNode, count: int) -> None:
     command = billing_pb2.BillOrder(order_id="ORD-1")
     for number in range(1, count + 1):
-        envelope = encode(
+        envelope = Envelope(
             id=_id(number),
             kind="billing",
             key="ORD-1",

@@ -12,7 +12,7 @@ from protos import billing_pb2
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled, OrderRefunded, RefundOrder
 from protos.sales_pb2 import OrderLine
 from runtime.durable.behaviour import Decision, Delivery, Outgoing, RetryPolicy, SetTimer
-from runtime.envelope import Envelope, encode, message_id, shard_of
+from runtime.envelope import Envelope, message_id, shard_of
 from runtime.store.records import MailRow, Subscription, Transition, Verdict
 from tests.unit.durable.local import LocalNode
 
@@ -96,7 +96,7 @@ class Post:
             "sent_at_s": now_s,
             **headers,
         }
-        return encode(**fields)
+        return Envelope(**fields)
 
     async def store(self, *envelopes: Envelope) -> None:
         """Into the mail, and no push."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.adapters import system_ports
-from runtime.envelope import encode
+from runtime.envelope import Envelope
 from runtime.observe.conversation import CLIENT, Conversation, MessageStatus, conversation_of, read_conversation
 from runtime.protos import durable_pb2
 from runtime.store.memory import MemoryStore
@@ -55,7 +55,7 @@ def handled(
 
 
 def waiting(number: int, *, cause: int = 1, attempts: int = 0, parked: str = "", due_at_s: float = 0.0) -> MailRow:
-    envelope = encode(
+    envelope = Envelope(
         id=id_of(number),
         kind="billing",
         key="K",

@@ -20,7 +20,7 @@ from runtime.durable.carriers import Carriers
 from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.turn.draft import timer_id
 from runtime.durable.turn.turn import Turn
-from runtime.envelope import encode
+from runtime.envelope import Envelope
 from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga.saga import Saga, SagaBehaviour
 from runtime.saga.step import Budget, Step, minutes, seconds, starts
@@ -110,7 +110,7 @@ async def fire(**limits: Any) -> Turn:
     contracts = Contracts((saga_pb2, billing_pb2, sales_pb2, warehouse_pb2))
     store, carriers = MemoryStore(ports), Carriers("node")
     kind = Kind(SagaBehaviour(Large), contracts, Subscribers(), store, ports, Limits(**limits), "node@1", carriers)
-    fired = encode(
+    fired = Envelope(
         id=timer_id(ADDRESS, timer),
         kind=ADDRESS[0],
         key=ADDRESS[1],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from runtime.envelope import encode
+from runtime.envelope import Envelope
 from runtime.store.records import ActorRow, Expected, HistoryRow, MailRow, Outcome, Transition, Verdict
 from runtime.testing.rules.ledger import Ledger
 from runtime.testing.rules.retries import Retries
@@ -14,7 +14,7 @@ PAIR = ("alpha/one", ("beta", "sea"))
 
 def mail(number: int, *, attempts: int = 0, due_at_s: float = 0.0, parked: str = "") -> MailRow:
     id = bytes([number] * 16)
-    envelope = encode(id=id, kind="beta", key="sea", type="t", body=b"", conversation=b"c" * 16, sender="alpha/one")
+    envelope = Envelope(id=id, kind="beta", key="sea", type="t", body=b"", conversation=b"c" * 16, sender="alpha/one")
     return MailRow("beta", "sea", 0, id, b"c" * 16, 1.0, number, due_at_s, attempts, parked, 0.0, envelope.encoded)
 
 

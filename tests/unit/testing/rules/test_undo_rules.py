@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.envelope import Envelope, encode
+from runtime.envelope import Envelope
 from runtime.protos.durable_pb2 import Caused, CausedList
 from runtime.store.records import HistoryRow, Outcome
 from runtime.testing.rules.undo_rules import broken_undo
@@ -13,7 +13,7 @@ DO, UNDO = b"d" * 16, b"u" * 16
 
 
 def undo() -> Envelope:
-    return encode(
+    return Envelope(
         id=UNDO,
         kind="billing",
         key="ORD-1",
