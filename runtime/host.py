@@ -1,6 +1,6 @@
 """One node: settings and a catalogue become a running process. The composition root, and nothing else.
 
-    start   store ▸ front (port) ▸ committer, region ▸ mesh ▸ actors ▸ membership (joins, takes shards) ▸ healthy
+    start   store ▸ front (port) ▸ committer, router, mesh, shards ▸ actors ▸ membership (joins, takes shards) ▸ healthy
     stop    unhealthy ▸ membership leaves (turns end, shards given up) ▸ mesh ▸ front ▸ committer ▸ store
 
 Everything a node owns hangs on this object, so that two nodes can live in one process.
@@ -29,21 +29,22 @@ from runtime.durable.node_client import NodeClient
 from runtime.durable.provided import Provided
 from runtime.durable.region.busy import Teller
 from runtime.durable.region.kind_actor import AskKindStatus, KindActor
-from runtime.durable.region.router import Region
+from runtime.durable.region.router import Router
+from runtime.durable.region.shards import Shards
 from runtime.durable.region.sweeper import Sweeper
 from runtime.durable.waiting.calls import PendingCalls
 from runtime.errors import AmendsError
 from runtime.failpoints import Failpoint
 from runtime.failures import text_of
 from runtime.gateway.front import Front, GrpcFront, Register
-from runtime.mesh.peers import Identity, Mesh, MeshSettings, PeerAddress, probe
+from runtime.mesh.peers import Identity, Mesh, MeshSettings, probe
 from runtime.mesh.server import ServerSettings, frame_limit
 from runtime.ports import Fact, Ports
 from runtime.saga.catalogue import Catalogue
 from runtime.store.committer import Committer
 from runtime.store.open import open_store
 from runtime.store.port import ExposedStore, Store
-from runtime.store.records import ClusterView, NodeRow
+from runtime.store.records import NodeRow
 
 __all__ = ["DrainCutShort", "Node", "NodeStarted", "NodeStopped", "Register"]
 
@@ -152,13 +153,13 @@ class Node:
                 await self.store.subscribe(behaviour.subscriptions, kind=behaviour.kind)
                 failpoint(Failpoint.SUBSCRIBED)
         self.membership = self._membership()
-        self.region.connect(self.membership, self.mesh)
-        self.region.died = self.membership.died
+        self.router.connect(self.membership, self.mesh)
+        self.shards.died = self.membership.died
         await self.membership.start()
         teller = Teller(self.store, self._ports.clock, self._behaviours, self.name, self.incarnation)
         self._ports.handling.tell = teller.tell
         failpoint(Failpoint.MEMBER_STARTED)
-        for sweeper in self.region.sweepers.values():
+        for sweeper in self.shards.sweepers.values():
             self._sweeps.append(self._ports.tasks.start(self._sweep(sweeper), name="sweeper"))
         self._front.serving(True)
         failpoint(Failpoint.NODE_SERVES)
@@ -174,20 +175,14 @@ class Node:
         self.committer = Committer(self.store, ports)
         self.calls = PendingCalls(self.name, self.incarnation, contracts, ports.tasks)
         carriers = Carriers(self.name)
-        self.region = Region(
-            self._kinds(contracts, subscribers, carriers),
-            self.committer,
-            ports,
-            self._limits,
-            node=self.name,
-            calls=self.calls,
-            subscribers=subscribers,
-            subscriptions=self._catalogue.subscriptions,
-            carriers=carriers,
-        )
-        self.client = NodeClient(self.region, self.calls, self.committer, self.store, contracts, ports, self._limits)
+        self.router = Router(ports, node=self.name, shards_per_kind=self._limits.shards_per_kind, calls=self.calls)
+        carriers.connect(self.router.signal)
+        self.client = NodeClient(self.router, self.calls, self.committer, self.store, contracts, ports, self._limits)
         self._identity = Identity(self.store.cluster_id, self.name, self.incarnation, self.store.cluster_secret)
-        self.mesh = Mesh(self._front.transport, ports, self._identity, self.region, self._links)
+        self.mesh = Mesh(self._front.transport, ports, self._identity, self.router, self._links)
+        learners = (self.mesh.on_view, subscribers.learn, carriers.learn)
+        kinds = self._kinds(contracts, subscribers, carriers)
+        self.shards = Shards(kinds, self.committer, self.router, ports, learners)
         self.system = ActorSystem(ports, name=self.name)
         self._built = True
 
@@ -197,8 +192,8 @@ class Node:
             yield Kind(behaviour, contracts, subscribers, self.store, self._ports, self._limits, node, carriers)
 
     async def _start_kinds(self) -> None:
-        for name, activations in self.region.activations.items():
-            root = self.system.spawn(partial(KindActor, activations, self.region.sweepers[name]), name)
+        for name, sweeper in self.shards.sweepers.items():
+            root = self.system.spawn(partial(KindActor, sweeper), name)
             await root.ask(AskKindStatus(), timeout_s=10.0)
             self.roots[name] = root
 
@@ -215,7 +210,7 @@ class Node:
         timing = ClusterSettings(
             settings.lease_s, settings.renew_s, settings.shards_per_kind, settings.clock_skew_max_s
         )
-        return Membership(self.store, self._ports, row, _Owner(self.region, self.mesh, self.name), timing, self._probe)
+        return Membership(self.store, self._ports, row, self.shards, timing, self._probe)
 
     async def _probe(self, address: str) -> str | None:
         """Which incarnation of our name answers there; None if none does. Raises DeadlineExceeded: no telling."""
@@ -259,7 +254,7 @@ class Node:
         """
         self._front.serving(False)
         self._ports.failpoint(Failpoint.NODE_STOPS)
-        for sweeper in self.region.sweepers.values():
+        for sweeper in self.shards.sweepers.values():
             sweeper.stop()
         drained = await self.membership.leave(within_s=self.settings.drain_s)
         self._ports.handling.tell = None
@@ -276,36 +271,13 @@ class Node:
             await self.mesh.close()
         await self._front.close(min(self.settings.drain_s, 2.0))
         if self._built:
-            for sweeper in self.region.sweepers.values():
+            for sweeper in self.shards.sweepers.values():
                 sweeper.stop()
             await self.system.stop()
             await self.committer.close()
         await self._provided.close(min(self.settings.drain_s, 2.0), self._ports.report)
         self._ports.failpoint(Failpoint.NODE_CLOSES)
         await self.store.close()
-
-
-class _Owner:
-    """What membership tells: the region of its shards, the mesh of its peers."""
-
-    def __init__(self, region: Region, mesh: Mesh, node: str) -> None:
-        self._region = region
-        self._mesh = mesh
-        self._node = node
-
-    async def take_over(self, kind: str, shards: frozenset[int]) -> None:
-        await self._region.take_over(kind, shards)
-
-    async def release(self, kind: str, shards: frozenset[int]) -> None:
-        await self._region.release(kind, shards)
-
-    def on_lease_lost(self, reason: str) -> None:
-        self._region.on_lease_lost(reason)
-
-    def on_view(self, view: ClusterView) -> None:
-        others = {row.name: PeerAddress(row.address, row.incarnation) for row in view.nodes if row.name != self._node}
-        self._mesh.set_peers(others)
-        self._region.on_view(view)
 
 
 def limits_of(settings: Settings) -> Limits:

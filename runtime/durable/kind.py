@@ -13,7 +13,7 @@ from runtime.durable.carriers import Carriers
 from runtime.durable.facts import NobodyListens
 from runtime.ports import Fact, Ports
 from runtime.store.port import Store
-from runtime.store.records import Subscription
+from runtime.store.records import ClusterView, Subscription
 
 __all__ = ["Kind", "Limits", "Subscribers"]
 
@@ -43,7 +43,7 @@ _OWN = "amends."  # the package of the runtime's own messages
 
 
 class Subscribers:
-    """Who wants an event, by its type. Replaced whole when the durable subscriptions change.
+    """Who wants an event, by its type: what this node's catalogue says, and what the last view of the cluster does.
 
     `ends` are pairs of a process and an event that nobody has to listen to in it.
     """
@@ -52,9 +52,14 @@ class Subscribers:
         self._by_type: dict[str, list[Subscription]] = {}
         self._ends = frozenset(ends)
         self._told: set[tuple[str, str]] = set()
-        self.replace(subscriptions)
+        self._own = tuple(subscriptions)
+        self._index(self._own)
 
-    def replace(self, subscriptions: Sequence[Subscription]) -> None:
+    def learn(self, view: ClusterView) -> None:
+        """Take the durable subscriptions of all nodes beside this node's own."""
+        self._index((*self._own, *view.subscriptions))
+
+    def _index(self, subscriptions: Sequence[Subscription]) -> None:
         by_type: dict[str, list[Subscription]] = {}
         for one in dict.fromkeys(subscriptions):
             by_type.setdefault(one.event_type, []).append(one)

@@ -1,6 +1,6 @@
 """The client inside a node: posts a command to an actor's durable mailbox, waits for its outcome, reads, watches.
 
-    gateway ──NodeClient.ask──▶ committer (a row of mail) ──▶ Region.route ──▶ ... ──▶ the answer, to whoever waits
+    gateway ──NodeClient.ask──▶ committer (a row of mail) ──▶ Router.route ──▶ ... ──▶ the answer, to whoever waits
 
 Once the row is committed the command will be handled, whoever dies. An answer may still be lost with a node; then the
 history tells that the command was handled, and the caller reads the state.
@@ -28,7 +28,7 @@ from runtime.durable.client import (
 )
 from runtime.durable.command_ids import check_alone, check_id, check_same, type_of
 from runtime.durable.kind import Limits
-from runtime.durable.region.router import Region
+from runtime.durable.region.router import Router
 from runtime.durable.waiting.actor_watch import POLL_S, ActorWatch
 from runtime.durable.waiting.calls import PendingCalls
 from runtime.envelope import Envelope, address_of, check_key, check_size, shard_of, wrong_kind
@@ -89,7 +89,7 @@ class NodeClient(Client):
 
     def __init__(
         self,
-        region: Region,
+        router: Router,
         calls: PendingCalls,
         committer: Committer,
         store: Store,
@@ -97,7 +97,7 @@ class NodeClient(Client):
         ports: Ports,
         limits: Limits,
     ) -> None:
-        self._region = region
+        self._router = router
         self._calls = calls
         self._committer = committer
         self._store = store
@@ -161,13 +161,13 @@ class NodeClient(Client):
             lambda state_type, state: self._state(state_type, state, address),
             self._ports,
         )
-        self._region.watches.add(address, watch.changed)
-        self._region.watch_remote(address)
+        self._router.watches.add(address, watch.changed)
+        self._router.watch_remote(address)
         try:
             yield watch
         finally:
-            if self._region.watches.remove(address, watch.changed):
-                self._region.watch_remote(address, stop=True)
+            if self._router.watches.remove(address, watch.changed):
+                self._router.watch_remote(address, stop=True)
 
     # --- posting ---
 
@@ -222,7 +222,7 @@ class NodeClient(Client):
         def decided(verdict: Verdict | StoreError) -> None:
             if verdict is Verdict.COMMITTED:
                 self._ports.failpoint(Failpoint.COMMAND_POSTED)
-                self._region.route(envelope)
+                self._router.route(envelope)
                 self._ports.failpoint(Failpoint.COMMAND_ROUTED)
                 on_commit()
             elif verdict is Verdict.DUPLICATE:

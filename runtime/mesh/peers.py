@@ -1,8 +1,8 @@
 """All links of one node with the others: the ways to its peers, and the streams that they dialled.
 
-    membership ──set_peers──▶ Mesh ──▶ Peer ──dials──▶ other nodes           (one stream for what goes out)
-    region ──push, signal──▶   "
-    GrpcServer ──accept──▶     "   ──▶ Inbound ──pushes, signals, lost──▶ region   (one for what comes in)
+    shards ──on_view──▶      Mesh ──▶ Peer ──dials──▶ other nodes       (one stream for what goes out)
+    router ──push, signal──▶  "
+    server ──accept──▶        "   ──▶ Inbound ──on_pushes, on_signals, on_peer_lost──▶ router   (one for what comes in)
 
 The mesh is the fast path only. What it sheds or loses is in the store, and a frame that tells of missed pushes makes
 the receiver look there.
@@ -20,6 +20,7 @@ from runtime.mesh.inbound import Inbound, Receiver, greet
 from runtime.mesh.peer import Peer, PeerAddress, PeerStatus, ask_hello
 from runtime.ports import Cancellable, Link, Ports, Transport
 from runtime.protos import mesh_pb2
+from runtime.store.records import ClusterView
 
 __all__ = ["Identity", "Mesh", "MeshSettings", "PeerAddress", "PeerStatus", "Receiver", "probe"]
 
@@ -76,6 +77,10 @@ class Mesh:
         """Request a resync of all nodes, e.g. after this one has taken over what its predecessor had to push."""
         for peer in self._peers.values():
             peer.request_resync()
+
+    def on_view(self, view: ClusterView) -> None:
+        """Take the members of the cluster for peers."""
+        self.set_peers({row.name: PeerAddress(row.address, row.incarnation) for row in view.nodes})
 
     def set_peers(self, peers: Mapping[str, PeerAddress]) -> None:
         """The members as they are now: new ones are dialled, gone ones left, those at a new address dialled there."""

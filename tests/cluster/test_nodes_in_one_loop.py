@@ -99,14 +99,14 @@ async def test_two_nodes_share_the_work_of_a_service_and_one_takes_over_when_the
     one, two = make(tmp_path, "one"), make(tmp_path, "two")
     async with running(one):
         async with running(two), client(one) as stub:
-            await eventually(lambda: two.region.sweepers["billing"].shards > 0)
-            await eventually(lambda: one.region.sweepers["billing"].shards < 16)
+            await eventually(lambda: two.shards.sweepers["billing"].shards > 0)
+            await eventually(lambda: one.shards.sweepers["billing"].shards < 16)
             await stub.Restock(orders_pb2.RestockRequest(sku="lamp", quantity=50), timeout=20)
             results = await asyncio.gather(
                 *(order(stub, f"ORD-{n}", (ORCHESTRATION, CHOREOGRAPHY)[n % 2]) for n in range(30))
             )
             assert all(result.status == READY_TO_SHIP for result in results)
-        await eventually(lambda: one.region.sweepers["billing"].shards == 16)
+        await eventually(lambda: one.shards.sweepers["billing"].shards == 16)
         async with client(one) as stub:
             assert (await order(stub, "ORD-after", ORCHESTRATION)).status == READY_TO_SHIP
 
@@ -159,11 +159,11 @@ async def test_a_node_of_which_one_kind_is_no_longer_swept_ends(
         async def fail(*_: object) -> bool:
             raise ZeroDivisionError("a bug")
 
-        monkeypatch.setattr(node.region.sweepers["billing"], "_pass", fail)
+        monkeypatch.setattr(node.shards.sweepers["billing"], "_pass", fail)
         async with asyncio.timeout(20):
             failure = await node.failed()
         assert "the sweeper of billing has ended by a bug" in str(failure)
-        await eventually(lambda: not node.region.sweepers["sales"].shards)
+        await eventually(lambda: not node.shards.sweepers["sales"].shards)
 
 
 async def test_a_node_says_which_versions_of_the_sagas_that_it_hosts_it_carries(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ async def runners(node: Node, key: str) -> set[str]:
 
 async def shared(one: Node, two: Node) -> None:
     """Until each of two nodes has some of the instances' shards."""
-    sweepers = [node.region.sweepers[OrderProcess.kind] for node in (one, two)]
+    sweepers = [node.shards.sweepers[OrderProcess.kind] for node in (one, two)]
     await eventually(lambda: sum(one.shards for one in sweepers) == 16 and min(one.shards for one in sweepers) > 0)
 
 
@@ -144,7 +144,7 @@ async def test_what_a_carrier_had_is_run_by_another_when_it_leaves(tmp_path: Pat
         await place(shop, ORDERS)
         await all_begun(shop, len(ORDERS))
         await nodes.enter_async_context(running(new))
-        await eventually(lambda: new.region.sweepers[OrderProcess.kind].shards > 0)
+        await eventually(lambda: new.shards.sweepers[OrderProcess.kind].shards > 0)
         await first.stop()
         await nodes.enter_async_context(running(billing))
         await all_completed(shop)
@@ -182,7 +182,7 @@ async def test_a_command_that_only_newer_nodes_know_waits_for_one_and_is_parked_
     async with running(old):
         assert "has no handler for shop.CloseBill" in (await close(old, "alone")).fault
         async with running(new):
-            sweepers = [node.region.sweepers["billing"] for node in (old, new)]
+            sweepers = [node.shards.sweepers["billing"] for node in (old, new)]
             await eventually(lambda: all(one.shards for one in sweepers) and sum(one.shards for one in sweepers) == 16)
             facts.clear()
             asked = [asyncio.create_task(close(new, id)) for id in ORDERS]

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from runtime.actor.actor import Actor
 from runtime.actor.context import Context
 from runtime.durable.region.sweeper import Sweeper
-from runtime.durable.residence.residents import Residents
 from runtime.errors import InvalidMessage
 
 __all__ = ["AskKindStatus", "KindActor", "KindStatus", "PauseKind", "ResumeKind"]
@@ -43,31 +42,31 @@ class KindStatus:
 class KindActor(Actor):
     """Supervises the keyed actors of one kind on one node."""
 
-    def __init__(self, activations: Residents, sweeper: Sweeper) -> None:
-        self._activations = activations
+    def __init__(self, sweeper: Sweeper) -> None:
+        self._residents = sweeper.residents
         self._sweeper = sweeper
 
     async def started(self, context: Context) -> None:
-        self._activations.bind(context)
+        self._residents.bind(context)
 
     async def receive(self, context: Context, message: object) -> None:
         match message:
             case PauseKind():
-                self._activations.paused = True
+                self._residents.paused = True
             case ResumeKind():
-                self._activations.paused = False
+                self._residents.paused = False
                 await self._sweeper.sweep_all()
             case AskKindStatus():
                 context.reply(self._status())
             case _:
-                context.reply(InvalidMessage(f"{self._activations.kind.name} takes no {type(message).__name__}"))
+                context.reply(InvalidMessage(f"{self._residents.kind.name} takes no {type(message).__name__}"))
 
     def _status(self) -> KindStatus:
-        activations = self._activations
+        residents = self._residents
         return KindStatus(
-            activations.kind.name,
-            len(activations),
+            residents.kind.name,
+            len(residents),
             self._sweeper.shards,
-            activations.paused,
-            activations.throttle.is_open,
+            residents.paused,
+            residents.throttle.is_open,
         )

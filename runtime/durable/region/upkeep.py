@@ -1,8 +1,9 @@
-"""Forgets old history, no faster than time is lived through: what a clock says once forgets nothing.
+"""What is done now and then: old history is forgotten, and idle actors leave memory.
 
     clocks ──▶ Lived, kept in the store ──what is older than the retention, by time lived through──▶ Store.purge
 
-Time in which no node ran is not lived through, and does not count for the retention.
+History is forgotten no faster than time is lived through: what a clock says once forgets nothing. Time in which no
+node ran is not lived through, and does not count for the retention.
 """
 
 from __future__ import annotations
@@ -15,27 +16,36 @@ from runtime.failpoints import Failpoint
 from runtime.store.lived import Lived
 from runtime.store.port import Store
 
-__all__ = ["Purger"]
+__all__ = ["Upkeep"]
 
 _EVERY_S = 30.0
 _ROWS = 500
-_LATER_S = 60.0  # than the retention ends: a post that was let in as its id grew too old is written by then
+# History is purged 60 s after its retention ends: a post that was let in just before its id expired is written by then.
+_LATER_S = 60.0
 _SAID_BEHIND_S, _SAID_AHEAD_S = 60.0, 3600.0
 
 
-class Purger:
-    """Shared by the sweepers of a node; acts for the kind that `is_ours` says is the one of the whole cluster."""
+class Upkeep:
+    """Shared by the sweepers of a node. `purges` says for which kind, here, history is purged for the whole cluster."""
 
-    def __init__(self, is_ours: Callable[[str], bool]) -> None:
-        self._is_ours = is_ours
+    def __init__(self, purges: Callable[[str], bool]) -> None:
+        self._purges = purges
         self._after = b""
         self._next_at_s = float("-inf")  # monotonic
         self._written = Lived(), 0.0  # by this node, and at which monotonic instant
+        self._passivate_at_s: dict[str, float] = {}  # by kind, monotonic
 
-    async def step(self, kind: Kind) -> None:
+    def passivate(self, kind: Kind, passivate: Callable[[], None]) -> None:
+        """Have idle actors of a kind leave memory, if it is time to."""
+        steady_s = kind.ports.clock.monotonic_s()
+        if steady_s >= self._passivate_at_s.get(kind.name, float("-inf")):
+            passivate()
+            self._passivate_at_s[kind.name] = steady_s + kind.limits.idle_s / 2
+
+    async def purge(self, kind: Kind) -> None:
         """Forget some of what is old, if it is time to. Raises StoreError."""
         steady_s = kind.ports.clock.monotonic_s()
-        if steady_s < self._next_at_s or not self._is_ours(kind.name):
+        if steady_s < self._next_at_s or not self._purges(kind.name):
             return
         age_s = kind.limits.retention_s + _LATER_S
         kind.ports.failpoint(Failpoint.PURGE_ASKED)

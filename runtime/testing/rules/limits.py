@@ -62,7 +62,7 @@ def over_limits(node: Node) -> Iterator[Violation]:
     """Everything of one node that is larger than its settings allow."""
     settings = node.settings
     pending_max = settings.mailbox_max + min(settings.turn_messages_max, settings.mailbox_max) * _TURN_ROOM
-    for kind, activations in node.region.activations.items():
+    for kind, activations in node.shards.residents.items():
         if len(activations) > settings.activations_max:
             yield _over(node, f"{len(activations)} actors of {kind} in memory", settings.activations_max)
         if activations.pending_max > pending_max:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from runtime.durable.region.router import Region
+from runtime.durable.region.ownership import Ownership
+from runtime.durable.region.router import Router
+from runtime.durable.region.shards import Shards
 from runtime.durable.region.sweeper import Sweeper
 from runtime.durable.residence.activation import Activation
 from runtime.durable.residence.backlog import BacklogReader
@@ -18,14 +20,14 @@ DELIVERY = (
     # --- between nodes ---
     Mutant(
         "gap-forgotten",
-        "A node that is told of a gap in what it was pushed does not look into the store.",
-        (Edit(Region.on_pushes, "if missed_pushes:", "if False:"),),
+        "A node that is told of pushes that it has missed does not look into the store.",
+        (Edit(Router.on_pushes, "if missed_pushes:", "if False:"),),
         workload="streams",
     ),
     Mutant(
         "gap-forgotten-by-takeovers",
-        "A gap is not minded by shards that are just being taken over.",
-        (Edit(Sweeper.sweep_all, "self._declined.update(self._taking)", "pass"),),
+        "Missed pushes are not minded by shards that are just being taken over.",
+        (Edit(Ownership.declined_all, "self._declined.update(self._taking)", "pass"),),
         workload="streams",
         unseen=(
             "what a gap tells of has to be committed between a take-over's look at its actor and the end of the "
@@ -53,25 +55,19 @@ DELIVERY = (
     Mutant(
         "new-owner-not-told",
         "What was pushed to the former owner of a shard is overtaken by what is pushed to the new one.",
-        (Edit(Region._tell_new_owners, "self._links.request_resync(owner)", "pass"),),
+        (Edit(Shards._tell_new_owners, "links.request_resync(owner)", "pass"),),
         workload="streams",
     ),
     Mutant(
         "predecessor's-pushes-forgotten",
         "Who takes a shard over does not tell others to look for what its predecessor had no time to push.",
-        (Edit(Region.read_again, "self._links.request_resync_everywhere()", "pass"),),
+        (Edit(Shards.read_again, "self._router.links.request_resync_everywhere()", "pass"),),
         workload="streams",
     ),
     Mutant(
         "own-mail-of-predecessor-forgotten",
         "Who takes a shard over does not look for what its predecessor had no time to push to this very node.",
-        (
-            Edit(
-                Region.read_again,
-                "for sweeper in self.sweepers.values():\n            await sweeper.sweep_all()",
-                "pass",
-            ),
-        ),
+        (Edit(Shards.read_again, "await self._router.sweep_all()", "pass"),),
         workload="random",
     ),
     # --- into mailboxes ---
@@ -177,7 +173,7 @@ DELIVERY = (
         (
             Edit(
                 Sweeper._sweep_waiting,
-                "if is_full and complete and activations.declined == declined and self._live.issubset(shards):",
+                "if is_full and complete and residents.declined == declined and self.ownership.live.issubset(shards):",
                 "if True:",
             ),
         ),
@@ -199,7 +195,7 @@ DELIVERY = (
     Mutant(
         "recovery-once",
         "What waits in the store is looked for when a node starts, and then never again.",
-        (Edit(Sweeper._pass, "if shards and not self._activations.paused:", "if shards and not self._passes:"),),
+        (Edit(Sweeper._pass, "if shards and not self.residents.paused:", "if shards and not self._passes:"),),
         workload="streams",
     ),
     Mutant(
@@ -207,10 +203,10 @@ DELIVERY = (
         "A take-over whose read of the store fails goes on as if nothing waited.",
         (
             Edit(
-                Sweeper._take,
-                "await self._read_all_mail(wanted)",
+                Sweeper.read_everything,
+                "await self._read_all_mail(shards)",
                 """try:
-        await self._read_all_mail(wanted)
+        await self._read_all_mail(shards)
     except StoreError:
         pass""",
             ),
@@ -243,8 +239,8 @@ DELIVERY = (
         (
             Edit(
                 Sweeper._deliver,
-                "self._activations.deliver_row(row, now_s)",
-                "if not self._activations.deliver_row(row, now_s):\n            break",
+                "self.residents.deliver_row(row, now_s)",
+                "if not self.residents.deliver_row(row, now_s):\n            break",
             ),
         ),
         workload="streams",

@@ -6,6 +6,7 @@ from runtime.cluster.cluster_time import ClusterTime
 from runtime.cluster.lease import Lease
 from runtime.cluster.membership import Membership
 from runtime.durable.region.sweeper import Sweeper
+from runtime.durable.region.timers import DueTimers
 from runtime.mesh.peer import Peer
 from runtime.mesh.peers import Mesh
 from runtime.mesh.send_queue import SendQueue
@@ -68,8 +69,8 @@ MACHINES = (
         "timers-by-the-machines-clock",
         "Timers fire by the clock of the machine, which jumps.",
         (
-            Edit(Sweeper._arm, "self._ports.clock.now_s()", "self._ports.clock.now_s() - self._ports.clock.off_s()"),
-            Edit(Sweeper._fire, "self._ports.clock.now_s()", "self._ports.clock.now_s() + self._ports.clock.off_s()"),
+            Edit(DueTimers._arm, "self._clock.now_s()", "self._clock.now_s() - self._clock.off_s()"),
+            Edit(DueTimers._fire, "self._clock.now_s()", "self._clock.now_s() + self._clock.off_s()"),
         ),
         workload="random",
     ),

@@ -10,7 +10,8 @@ from runtime.cluster.handover import Handover
 from runtime.cluster.lease import Lease
 from runtime.cluster.membership import Membership
 from runtime.cluster.placement import plan
-from runtime.durable.region.router import Region
+from runtime.durable.region.ownership import Ownership
+from runtime.durable.region.shards import Shards
 from runtime.durable.region.sweeper import Sweeper
 from runtime.durable.residence.activation import Activation
 from runtime.durable.residence.leaving import Leaving
@@ -41,19 +42,13 @@ OWNERSHIP = (
     Mutant(
         "takeover-without-sweep",
         "A node that takes a shard over does not read what waits in it before it takes pushes.",
-        (
-            Edit(
-                Sweeper._take,
-                "await self._read_all_mail(wanted)",
-                "pass",
-            ),
-        ),
+        (Edit(Sweeper.read_everything, "await self._read_all_mail(shards)", "pass"),),
         workload="streams",
     ),
     Mutant(
         "takeover-deaf-to-pushes",
         "Pushes that are declined while a shard is taken over are not read before it is live.",
-        (Edit(Sweeper.declined, "if shard in self._taking:", "if False:"),),
+        (Edit(Ownership.declined, "if shard in self._taking:", "if False:"),),
         workload="streams",
     ),
     Mutant(
@@ -82,7 +77,7 @@ OWNERSHIP = (
     Mutant(
         "release-keeps-taking",
         "A shard that is being given away goes on taking pushes, and starting turns.",
-        (Edit(Region.release, "self.sweepers[kind].give_up(shards)", "pass"),),
+        (Edit(Shards.release, "self.sweepers[kind].ownership.give_up(shards)", "pass"),),
         workload="streams",
     ),
     Mutant(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.durable.region.sweeper import Sweeper
+from runtime.durable.region.timers import DueTimers
 from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.turn import Turn
 from tests.proof.mutants.mutant import Edit, Mutant
@@ -56,12 +56,12 @@ TIMERS = (
         "Timers are armed when they are set, and no sweep looks for those that were armed in a process that died.",
         (
             Edit(
-                Sweeper._sweep_timers,
-                "rows = await self._kind.store.due(self._kind.name, shards, before_s=before_s, limit=self.rows_max)",
+                DueTimers.sweep,
+                "rows = await self._kind.store.due(self._kind.name, shards, before_s=before_s, limit=rows_max)",
                 "rows = []",
             ),
-            Edit(Sweeper.arm, "if row.due_at_s <= soon_s:", "if True:"),
-            Edit(Sweeper.arm, "if timer.due_at_s <= soon_s:", "if True:"),
+            Edit(DueTimers.arm, "if row.due_at_s <= soon_s:", "if True:"),
+            Edit(DueTimers.arm, "if timer.due_at_s <= soon_s:", "if True:"),
         ),
         workload="random",
     ),
@@ -69,8 +69,8 @@ TIMERS = (
         "timer-too-early",
         "A timer that a sweep finds fires at once, though it only falls due soon.",
         (
-            Edit(Sweeper._arm, "delay_s = timer.due_at_s - self._ports.clock.now_s()", "delay_s = 0.0"),
-            Edit(Sweeper._fire, "self._ports.clock.now_s() >= envelope.due_at_s", "True"),
+            Edit(DueTimers._arm, "delay_s = timer.due_at_s - self._clock.now_s()", "delay_s = 0.0"),
+            Edit(DueTimers._fire, "self._clock.now_s() >= envelope.due_at_s", "True"),
         ),
         workload="random",
     ),
@@ -94,7 +94,7 @@ TIMERS = (
     Mutant(
         "armed-once-for-all",
         "A timer that could not fire when it was armed, since its clock had gone back, is never armed again.",
-        (Edit(Sweeper._fire, "self._armed.pop(envelope.id, None)", "pass"),),
+        (Edit(DueTimers._fire, "self._armed.pop(envelope.id, None)", "pass"),),
         workload="random",
     ),
     Mutant(

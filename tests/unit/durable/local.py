@@ -19,7 +19,8 @@ from runtime.durable.carriers import Carriers
 from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.node_client import NodeClient
 from runtime.durable.region.kind_actor import AskKindStatus, KindActor
-from runtime.durable.region.router import Region
+from runtime.durable.region.router import Router
+from runtime.durable.region.shards import Shards
 from runtime.durable.waiting.calls import PendingCalls
 from runtime.ports import Fact, Ports
 from runtime.protos import saga_pb2
@@ -61,21 +62,15 @@ class LocalNode:
         self.committer = Committer(self.store, self.ports)
         self.calls = PendingCalls("node", "1", self.contracts, self.ports.tasks)
         self._carriers = Carriers("node")
-        self.region = Region(
-            [self._kind(one, subscribers) for one in behaviours],
-            self.committer,
-            self.ports,
-            self.limits,
-            node="node",
-            calls=self.calls,
-            subscribers=subscribers,
-            subscriptions=subscriptions,
-            carriers=self._carriers,
-        )
+        self.router = Router(self.ports, node="node", shards_per_kind=self.limits.shards_per_kind, calls=self.calls)
+        self._carriers.connect(self.router.signal)
+        kinds = [self._kind(one, subscribers) for one in behaviours]
+        learners = (subscribers.learn, self._carriers.learn)
+        self.shards = Shards(kinds, self.committer, self.router, self.ports, learners)
         self.system = ActorSystem(self.ports, name="node")
         self.roots: dict[str, ActorRef] = {}
         self.client = NodeClient(
-            self.region, self.calls, self.committer, self.store, self.contracts, self.ports, self.limits
+            self.router, self.calls, self.committer, self.store, self.contracts, self.ports, self.limits
         )
 
     def _kind(self, behaviour: Behaviour, subscribers: Subscribers) -> Kind:
@@ -84,19 +79,19 @@ class LocalNode:
 
     async def start(self, *, owning: bool = True) -> LocalNode:
         await self.store.open()
-        for name, activations in self.region.activations.items():
-            root = self.system.spawn(partial(KindActor, activations, self.region.sweepers[name]), name)
+        for name, sweeper in self.shards.sweepers.items():
+            root = self.system.spawn(partial(KindActor, sweeper), name)
             await root.ask(AskKindStatus(), timeout_s=10)
             self.roots[name] = root
             if owning:
-                await self.region.take_over(name, frozenset(range(self.limits.shards_per_kind)))
-            self.ports.tasks.start(self.region.sweepers[name].run(), name="sweeper")
+                await self.shards.take_over(name, frozenset(range(self.limits.shards_per_kind)))
+            self.ports.tasks.start(sweeper.run(), name="sweeper")
         return self
 
     async def stop(self) -> None:
-        for sweeper in self.region.sweepers.values():
+        for sweeper in self.shards.sweepers.values():
             sweeper.stop()
-        self.region.on_lease_lost("stopped")
+        self.shards.on_lease_lost("stopped")
         await self.system.stop()
         await self.committer.close()
 

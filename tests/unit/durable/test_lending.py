@@ -44,10 +44,10 @@ class Wires:
         self.sent: list[tuple[str, str, str]] = []  # node, address, who died
         self.deaf: set[str] = set()
         self.gaps = 0  # how often all others were told to read their mail first
-        local.region.connect(self, self)
+        local.router.connect(self, self)
 
     def learn(self, *nodes: NodeRow) -> None:
-        self.local.region.on_view(ClusterView(now_s=0.0, nodes=nodes))
+        self.local.shards.on_view(ClusterView(now_s=0.0, nodes=nodes))
 
     def asked(self) -> list[str]:
         """Those asked since the last look."""
@@ -282,8 +282,8 @@ def test_what_only_another_version_is_begun_by_is_lent_to_a_node_that_says_so() 
 def test_an_address_that_is_none_is_told_and_nothing_else_happens() -> None:
     async def scenario() -> None:
         local = await instance(Newer)
-        local.region.on_signals("two", [mesh_pb2.Signal(lend=mesh_pb2.Lend(address="nonsense"))])
-        local.region.on_signals("two", [mesh_pb2.Signal(lend=mesh_pb2.Lend(address="trip/T-1"))])
+        local.router.on_signals("two", [mesh_pb2.Signal(lend=mesh_pb2.Lend(address="nonsense"))])
+        local.router.on_signals("two", [mesh_pb2.Signal(lend=mesh_pb2.Lend(address="trip/T-1"))])
         await local.sleep(1)
         (fact,) = local.facts_of(PushRejected)
         assert "nonsense" in str(fact)
@@ -329,7 +329,7 @@ def test_a_guest_for_whom_nobody_asks_any_more_is_forgotten() -> None:
     async def scenario(host: LocalNode, wires: Wires) -> None:
         lend(host)
         await host.sleep(1)
-        guests = host.region.activations[ADDRESS[0]].guests
+        guests = host.shards.residents[ADDRESS[0]].guests
         assert ADDRESS in guests
         await host.sleep(4 * host.limits.idle_s)
         assert ADDRESS not in guests
@@ -342,9 +342,9 @@ def test_a_guest_whose_shard_this_node_has_had_itself_is_none_when_it_gives_that
         lend(host)
         await host.sleep(1)
         shards = frozenset(range(host.limits.shards_per_kind))
-        await host.region.take_over(ADDRESS[0], shards)
-        await host.region.release(ADDRESS[0], shards)
-        assert ADDRESS not in host.region.activations[ADDRESS[0]].guests
+        await host.shards.take_over(ADDRESS[0], shards)
+        await host.shards.release(ADDRESS[0], shards)
+        assert ADDRESS not in host.shards.residents[ADDRESS[0]].guests
         await tell(host, 1, OrderBilled(order_id="ORD-1"))
         await host.sleep(3)
         assert len(await host.mail(*ADDRESS)) == 1
@@ -357,7 +357,7 @@ def test_a_guests_timer_that_is_declined_comes_again_by_itself(monkeypatch: pyte
         row = await host.row(*ADDRESS)
         assert row.due_at_s is not None
         await host.sleep(row.due_at_s - host.ports.clock.now_s() - 1.0)
-        activations = host.region.activations[ADDRESS[0]]
+        activations = host.shards.residents[ADDRESS[0]]
         deliver, declined = activations.deliver, 0
 
         def declines(envelope: Envelope, shard: int, **rest: Any) -> bool:
@@ -377,4 +377,4 @@ def test_a_guests_timer_that_is_declined_comes_again_by_itself(monkeypatch: pyte
 
 
 def lend(host: LocalNode, *, died: str = "") -> None:
-    host.region.on_signals("owner", [mesh_pb2.Signal(lend=mesh_pb2.Lend(address=WHERE, died=died))])
+    host.router.on_signals("owner", [mesh_pb2.Signal(lend=mesh_pb2.Lend(address=WHERE, died=died))])

@@ -39,7 +39,7 @@ class NotedLinks:
 async def connected(till: Till) -> tuple[LocalNode, NotedLinks]:
     local = await LocalNode([till], limits=Limits(sweep_s=60.0)).start(owning=False)
     links = NotedLinks()
-    local.region.connect(links, links)
+    local.router.connect(links, links)
     return local, links
 
 
@@ -50,13 +50,13 @@ def view(*shards: ShardRow) -> ClusterView:
 def test_i7_the_new_owner_of_a_shard_is_told_of_a_gap_and_nobody_else() -> None:
     async def scenario() -> None:
         local, links = await connected(Till())
-        local.region.on_view(view(ShardRow("x", 0, "a", 1), ShardRow("x", 1, "b", 1)))
+        local.shards.on_view(view(ShardRow("x", 0, "a", 1), ShardRow("x", 1, "b", 1)))
         links.gaps.clear()
-        local.region.on_view(view(ShardRow("x", 0, "c", 2), ShardRow("x", 1, "b", 1)))
+        local.shards.on_view(view(ShardRow("x", 0, "c", 2), ShardRow("x", 1, "b", 1)))
         assert links.gaps == ["c"]
-        local.region.on_view(view(ShardRow("x", 0, "node", 3), ShardRow("x", 1, "", 2)))
+        local.shards.on_view(view(ShardRow("x", 0, "node", 3), ShardRow("x", 1, "", 2)))
         assert links.gaps == ["c"]
-        local.region.on_view(view(ShardRow("x", 0, "node", 3), ShardRow("x", 1, "b", 3)))
+        local.shards.on_view(view(ShardRow("x", 0, "node", 3), ShardRow("x", 1, "b", 3)))
         assert links.gaps == ["c", "b"]
         await local.stop()
 
@@ -71,10 +71,10 @@ def test_i7_who_takes_actors_over_reads_what_their_last_owner_may_not_have_pushe
         local, links = await connected(till)
         post = Post(local)
         everything = frozenset(range(local.limits.shards_per_kind))
-        await local.region.take_over("billing", everything - {0} | {post.shard})
+        await local.shards.take_over("billing", everything - {0} | {post.shard})
         await post.store(post.bill(1))  # by an actor whose node died before it pushed
         links.gaps.clear()
-        await local.region.take_over("billing", frozenset((0,)))
+        await local.shards.take_over("billing", frozenset((0,)))
         await local.sleep(0.1)
         assert till.runs == [1]
         assert links.gaps == ["*"]

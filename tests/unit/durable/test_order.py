@@ -63,7 +63,7 @@ def test_a_retry_that_is_planned_while_its_actor_is_fed_still_waits_for_its_time
         await local.sleep(0.1)
         assert till.runs == [1]
         store.gate = asyncio.Event()
-        local.region.activations["billing"]._backlog.read_backlog(
+        local.shards.residents["billing"]._backlog.read_backlog(
             ("billing", "ORD-1"), post.shard
         )  # as when mail was declined
         await local.sleep(0.1)
@@ -224,12 +224,12 @@ def test_i7_mail_that_waits_for_a_paused_kind_is_not_overtaken_although_the_acto
         await local.sleep(0.1)
         first, second = post.bill(1), post.bill(2)
         await post.send(first)
-        local.region.activations["billing"].passivate()
-        local.region.activations["billing"].passivate()
-        local.region.activations["billing"].passivate()
+        local.shards.residents["billing"].passivate()
+        local.shards.residents["billing"].passivate()
+        local.shards.residents["billing"].passivate()
         await local.sleep(0.1)
         await post.store(second)
-        local.region.activations["billing"].paused = False
+        local.shards.residents["billing"].paused = False
         await post.push(second)
         await local.sleep(0.1)
         assert await post.order() == ["1", "2"]

@@ -57,7 +57,7 @@ async def frozen_in_a_turn(store: Gated) -> tuple[LocalNode, Till, Post]:
     await post.send(first)
     await local.sleep(0.1)
     assert its.runs == [1]
-    local.region.on_lease_lost("it was frozen")
+    local.shards.on_lease_lost("it was frozen")
     return local, its, post
 
 
@@ -78,7 +78,7 @@ def test_i7_what_a_node_sends_after_it_lost_its_shards_is_not_overtaken_by_its_s
         successor = await LocalNode([its], store, LIMITS).start(owning=False)
         store.gate = None if has_read_the_row else asyncio.Event()
         gate = store.gate
-        taking = asyncio.ensure_future(successor.region.take_over("billing", frozenset(range(LIMITS.shards_per_kind))))
+        taking = asyncio.ensure_future(successor.shards.take_over("billing", frozenset(range(LIMITS.shards_per_kind))))
         await successor.sleep(0.1)
         assert its.runs == ([1] if has_read_the_row else [])
         frozen.hangs[1].set()  # it wakes, and commits
@@ -89,7 +89,7 @@ def test_i7_what_a_node_sends_after_it_lost_its_shards_is_not_overtaken_by_its_s
         its.hangs[1].set()
         second = post.bill(2)
         await post.store(second)
-        await successor.region.on_pushes("peer", [second.encoded], False)
+        await successor.router.on_pushes("peer", [second.encoded], False)
         await taking
         await successor.sleep(5)
         assert await post.order() == ["1", "2"]
@@ -107,8 +107,8 @@ def test_i7_who_lost_a_compare_and_set_has_every_other_node_read_its_mail_before
         its = till()
         successor = await LocalNode([its], store, LIMITS).start(owning=False)
         links = Noting()
-        successor.region.connect(links, links)
-        await successor.region.take_over("billing", frozenset((post.shard,)))
+        successor.router.connect(links, links)
+        await successor.shards.take_over("billing", frozenset((post.shard,)))
         links.owners["billing", Post(successor, "ORD-2").shard] = "elsewhere"
         await successor.sleep(0.1)
         frozen.hangs[1].set()
@@ -117,7 +117,7 @@ def test_i7_who_lost_a_compare_and_set_has_every_other_node_read_its_mail_before
         its.hangs[1].set()
         second = post.bill(2)
         await post.store(second)
-        await successor.region.on_pushes("peer", [second.encoded], False)
+        await successor.router.on_pushes("peer", [second.encoded], False)
         await successor.sleep(5)
         assert links.gaps == ["*", "push"], "first the gap, then what it sends"
         await former.stop()
@@ -136,7 +136,7 @@ def test_i7_a_turn_that_ends_when_the_lease_may_have_run_out_is_not_committed_an
         its = Till(hangs={1: asyncio.Event()})
         local = await LocalNode([its], None, LIMITS).start()
         links = NotedLinks()
-        local.region.connect(links, links)
+        local.router.connect(links, links)
         post = Post(local)
         await post.send(post.bill(1))
         await local.sleep(0.1)
@@ -145,10 +145,10 @@ def test_i7_a_turn_that_ends_when_the_lease_may_have_run_out_is_not_committed_an
         await local.sleep(0.1)
         assert await local.store.load([("billing", "ORD-1")]) == [None]
         if is_lost:
-            local.region.on_lease_lost("the lease ran out")
+            local.shards.on_lease_lost("the lease ran out")
             await local.sleep(10)
             assert its.runs == [1]
-            await local.region.take_over("billing", frozenset((post.shard,)))
+            await local.shards.take_over("billing", frozenset((post.shard,)))
         links.is_sure = True
         await local.sleep(10)
         assert await post.order() == ["1"]

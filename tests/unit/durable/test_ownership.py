@@ -61,7 +61,7 @@ def all_shards(local: LocalNode) -> frozenset[int]:
 
 
 def is_watched(local: LocalNode) -> bool:
-    return not local.region.watches.is_empty
+    return not local.router.watches.is_empty
 
 
 def test_a_loss_during_a_take_over_leaves_nothing_taken() -> None:
@@ -71,15 +71,15 @@ def test_a_loss_during_a_take_over_leaves_nothing_taken() -> None:
         post = Post(local)
         await post.store(post.bill(1))
         store.gate = asyncio.Event()
-        taking = asyncio.ensure_future(local.region.take_over("billing", all_shards(local)))
+        taking = asyncio.ensure_future(local.shards.take_over("billing", all_shards(local)))
         await local.sleep(0.1)
-        local.region.on_lease_lost("the lease ran out")
+        local.shards.on_lease_lost("the lease ran out")
         store.gate.set()
         await taking
         await post.send(post.bill(2))
         await local.sleep(30)
         assert till.runs == []
-        assert local.region.sweepers["billing"].shards == 0
+        assert local.shards.sweepers["billing"].shards == 0
         await local.stop()
 
     in_virtual_time(scenario)
@@ -90,18 +90,18 @@ def test_a_take_over_that_a_loss_has_ended_does_not_complete_the_next_one() -> N
         till = Till()
         local, store = await node(till, owning=False)
         gate = store.gate = asyncio.Event()
-        first = asyncio.ensure_future(local.region.take_over("billing", all_shards(local)))
+        first = asyncio.ensure_future(local.shards.take_over("billing", all_shards(local)))
         await local.sleep(0.1)
-        local.region.on_lease_lost("the lease ran out")
+        local.shards.on_lease_lost("the lease ran out")
         store.gate = asyncio.Event()
-        second = asyncio.ensure_future(local.region.take_over("billing", all_shards(local)))
+        second = asyncio.ensure_future(local.shards.take_over("billing", all_shards(local)))
         await local.sleep(0.1)
         gate.set()
         await first
-        assert local.region.sweepers["billing"].shards == 0
+        assert local.shards.sweepers["billing"].shards == 0
         store.gate.set()
         await second
-        assert local.region.sweepers["billing"].shards == local.limits.shards_per_kind
+        assert local.shards.sweepers["billing"].shards == local.limits.shards_per_kind
         await local.stop()
 
     in_virtual_time(scenario)
@@ -122,14 +122,14 @@ def test_a_take_over_that_the_store_ends_can_be_repeated() -> None:
         local = await LocalNode([till], store).start(owning=False)
         post = Post(local)
         try:
-            await local.region.take_over("billing", all_shards(local))
+            await local.shards.take_over("billing", all_shards(local))
         except StoreUnavailable:
             pass
         await post.send(post.bill(1))
         await local.sleep(5)
         assert till.runs == []
         store.broken = False
-        await local.region.take_over("billing", all_shards(local))
+        await local.shards.take_over("billing", all_shards(local))
         await local.sleep(1)
         assert till.runs == [1]
         await local.stop()
@@ -145,7 +145,7 @@ def test_a_sweep_that_was_under_way_when_a_shard_was_released_starts_no_turn() -
         await post.store(post.bill(1))
         store.gate = asyncio.Event()
         await local.sleep(5)
-        await local.region.release("billing", all_shards(local))
+        await local.shards.release("billing", all_shards(local))
         store.gate.set()
         await local.sleep(5)
         assert till.runs == []
@@ -164,7 +164,7 @@ def test_a_feeding_that_was_under_way_when_a_shard_was_released_starts_no_turn()
         store.commits_fail, store.gate = 1, asyncio.Event()
         await post.push(first)
         await local.sleep(1.5)  # its turn failed, and its mail is being read again
-        await local.region.release("billing", all_shards(local))
+        await local.shards.release("billing", all_shards(local))
         store.gate.set()
         await local.sleep(10)
         assert till.runs == [1], "only the one that could not commit"
@@ -181,11 +181,11 @@ def test_a_failed_commit_after_a_loss_brings_no_actor_back() -> None:
         await post.send(post.bill(1))
         await local.sleep(0.1)
         store.commits_fail = 1
-        local.region.on_lease_lost("the lease ran out")
+        local.shards.on_lease_lost("the lease ran out")
         till.hangs[1].set()
         await local.sleep(10)
         assert till.runs == [1]
-        assert len(local.region.activations["billing"]) == 0
+        assert len(local.shards.residents["billing"]) == 0
         await local.stop()
 
     in_virtual_time(scenario)
@@ -198,8 +198,8 @@ def test_a_handler_that_hangs_over_a_loss_and_a_new_taking_commits_once_in_all()
         post = Post(local)
         await post.send(post.bill(1))
         await local.sleep(0.1)
-        local.region.on_lease_lost("the lease ran out")
-        await local.region.take_over("billing", all_shards(local))
+        local.shards.on_lease_lost("the lease ran out")
+        await local.shards.take_over("billing", all_shards(local))
         await local.sleep(0.1)
         await post.send(post.bill(2))
         till.hangs[1].set()
@@ -217,7 +217,7 @@ def test_a_release_waits_for_a_handler_that_hangs_and_for_its_commit() -> None:
         post = Post(local)
         await post.send(post.bill(1))
         await local.sleep(0.1)
-        releasing = asyncio.ensure_future(local.region.release("billing", all_shards(local)))
+        releasing = asyncio.ensure_future(local.shards.release("billing", all_shards(local)))
         await local.sleep(1)
         await post.send(post.bill(2))
         assert not releasing.done()
@@ -238,11 +238,11 @@ def test_a_push_for_a_shard_being_taken_is_kept_when_another_take_over_begins() 
         post = Post(local)
         others = all_shards(local) - {post.shard}
         gate = store.gate = asyncio.Event()
-        first = asyncio.ensure_future(local.region.take_over("billing", frozenset((post.shard,))))
+        first = asyncio.ensure_future(local.shards.take_over("billing", frozenset((post.shard,))))
         await local.sleep(0.1)
         await post.send(post.bill(1))  # after the sweep has read
         store.gate = None
-        await local.region.take_over("billing", others)
+        await local.shards.take_over("billing", others)
         gate.set()
         await first
         await local.sleep(0.1)
@@ -257,11 +257,11 @@ def test_who_watched_an_actor_of_a_released_shard_is_forgotten() -> None:
         local, _ = await node(Till())
         post = Post(local)
         for address in ("billing/ORD-1", "billing/ORD-2", "no address"):
-            local.region.watches.on_watch(mesh_pb2.Watch(address=address, node="peer"))
-        await local.region.release("billing", all_shards(local) - {post.shard})
+            local.router.watches.on_watch(mesh_pb2.Watch(address=address, node="peer"))
+        await local.shards.release("billing", all_shards(local) - {post.shard})
         assert is_watched(local)
-        await local.region.release("billing", frozenset((post.shard,)))
-        local.region.on_peer_lost("peer")
+        await local.shards.release("billing", frozenset((post.shard,)))
+        local.router.on_peer_lost("peer")
         assert not is_watched(local)
         await local.stop()
 
@@ -274,7 +274,7 @@ def test_i7_a_gap_that_comes_while_a_shard_is_taken_has_it_read_again() -> None:
         local, store = await node(till, owning=False, limits=Limits(sweep_s=60.0))
         post = Post(local)
         gate = store.gate = asyncio.Event()
-        taking = asyncio.ensure_future(local.region.take_over("billing", all_shards(local)))
+        taking = asyncio.ensure_future(local.shards.take_over("billing", all_shards(local)))
         await local.sleep(0.1)
         await post.store(post.bill(1))  # after the sweep has read, and its push was shed
         store.gate = None

@@ -151,7 +151,7 @@ def test_a_full_mailbox_costs_time_and_no_message_and_keeps_the_order() -> None:
         local = await node(limits=Limits(mailbox_max=8, turn_messages_max=4))
         await store_mail(local, *(bill(amount=n) for n in range(100)))
         mail = await local.mail("billing", "ORD-1")
-        await local.region.on_pushes("peer", [row.envelope for row in mail], False)
+        await local.router.on_pushes("peer", [row.envelope for row in mail], False)
         await local.sleep(1)
         assert (await state(local)).reason.split() == [str(n) for n in range(100)]
         await local.stop()
@@ -164,7 +164,7 @@ def test_s36_s55_s56_a_failing_message_holds_back_its_own_actor_only_and_is_retr
         local = await node()
         Till.broken = {"ORD-1"}
         await store_mail(local, bill(amount=1), bill(amount=2))
-        await local.region.on_pushes("peer", [row.envelope for row in await local.mail("billing", "ORD-1")], False)
+        await local.router.on_pushes("peer", [row.envelope for row in await local.mail("billing", "ORD-1")], False)
         assert await local.send(bill("ORD-2")) is not None
         assert [row.attempts for row in await local.mail("billing", "ORD-1")] == [2, 0]
         await local.sleep(6)
@@ -237,7 +237,7 @@ def test_an_undo_overtakes_the_retry_of_its_do() -> None:
         )
         shard = shard_of("ORD-1", local.limits.shards_per_kind)
         await local.store.commit([Transition(mail=(MailRow.of(undo, shard),))])
-        local.region.route(undo)
+        local.router.route(undo)
         await local.sleep(1)
         after = await state(local)
         assert (after.charges, after.refunds) == (0, 1)
@@ -317,7 +317,7 @@ def test_idle_actors_leave_memory_and_come_back_as_they_were() -> None:
         local = await node()
         for number in range(50):
             await local.send(bill(f"ORD-{number}"))
-        activations = local.region.activations["billing"]
+        activations = local.shards.residents["billing"]
         assert len(activations) == 50
         await local.sleep(40)
         assert len(activations) == 0
@@ -332,7 +332,7 @@ def test_the_number_of_actors_in_memory_is_bounded() -> None:
     async def scenario() -> None:
         local = await node(limits=Limits(activations_max=10))
         await asyncio.gather(*(local.send(bill(f"ORD-{number}")) for number in range(200)))
-        assert len(local.region.activations["billing"]) <= 10
+        assert len(local.shards.residents["billing"]) <= 10
         for number in range(200):
             assert (await state(local, f"ORD-{number}")).charges == 1
         await local.stop()
@@ -403,7 +403,7 @@ def test_bytes_that_are_no_message_from_a_peer_are_reported_and_the_rest_is_take
         local = await node()
         await store_mail(local, bill())
         (row,) = await local.mail("billing", "ORD-1")
-        await local.region.on_pushes("peer", [b"\xff\xff", row.envelope], False)
+        await local.router.on_pushes("peer", [b"\xff\xff", row.envelope], False)
         await local.sleep(0.1)
         assert (await state(local)).charges == 1
         await local.stop()
@@ -416,9 +416,9 @@ def test_a_stray_copy_of_a_push_is_not_applied_however_late_it_comes() -> None:
         local = await node()
         await store_mail(local, bill())
         (row,) = await local.mail("billing", "ORD-1")
-        await local.region.on_pushes("peer", [row.envelope], False)
+        await local.router.on_pushes("peer", [row.envelope], False)
         await local.sleep(60)
-        await local.region.on_pushes("peer", [row.envelope] * 3, False)
+        await local.router.on_pushes("peer", [row.envelope] * 3, False)
         await local.sleep(5)
         assert (await state(local)).charges == 1
         await local.stop()

@@ -27,7 +27,7 @@ def test_a_do_that_the_owner_before_has_undone_is_not_run_by_a_push_that_comes_a
         await first.stop()
         await first.sleep(1.0)
         second = await LocalNode([later], first.store, LIMITS).start()
-        await second.region.on_pushes("peer", [do.encoded], False)
+        await second.router.on_pushes("peer", [do.encoded], False)
         await second.sleep(1.0)
         assert later.runs == [], "its undo is committed, and the store tells"
         await second.stop()
@@ -42,7 +42,7 @@ def test_a_push_that_is_older_than_its_owner_and_still_waits_is_handled_at_once(
         post = Post(local)
         bills = [post.bill(amount) for amount in (1, 2)]
         await local.sleep(1.0)
-        await local.region.take_over("billing", frozenset(range(LIMITS.shards_per_kind)))
+        await local.shards.take_over("billing", frozenset(range(LIMITS.shards_per_kind)))
         await post.send(*bills)  # decided before, committed after the take-over had read
         await local.sleep(0.1)
         assert its.runs == [1, 2]

@@ -24,7 +24,7 @@ def test_s38_what_a_committed_turn_had_to_send_goes_out_after_a_crash_and_its_ha
     async def scenario() -> None:
         till = Till(sends={1: Outgoing(BillOrder(order_id="ORD-2", amount_cents=2))})
         first = await LocalNode([till]).start()
-        first.region.route = lambda envelope: None  # type: ignore[method-assign] # it dies before anything is sent
+        first.router.route = lambda envelope: None  # type: ignore[method-assign] # it dies before anything is sent
         post, other = Post(first), Post(first, "ORD-2")
         await post.send(post.bill(1))
         await first.sleep(0.1)
@@ -43,20 +43,20 @@ def test_s39_what_was_sent_before_a_crash_may_be_sent_again_under_the_same_id_an
         till = Till(sends={1: Outgoing(BillOrder(order_id="ORD-2", amount_cents=2))})
         first = await LocalNode([till]).start()
         sent: list[bytes] = []
-        route = first.region.route
+        route = first.router.route
 
         def listen(envelope: Envelope) -> None:
             sent.append(envelope.encoded)
             route(envelope)
 
-        first.region.route = listen  # type: ignore[method-assign]
+        first.router.route = listen  # type: ignore[method-assign]
         post, other = Post(first), Post(first, "ORD-2")
         await post.send(post.bill(1))
         await first.sleep(0.5)
         assert await other.order() == ["2"]
         await first.stop()
         second = await LocalNode([till], first.store).start()
-        await second.region.on_pushes("peer", sent * 2, True)
+        await second.router.on_pushes("peer", sent * 2, True)
         await second.sleep(5)
         assert await other.order() == ["2"]
         handled = [row.id for row in await second.store.conversation(CONVERSATION) if row.key == "ORD-2"]
@@ -77,7 +77,7 @@ def test_s45_who_asked_gets_one_fault_for_a_command_that_fails_however_often_it_
         await first.stop()
         second = await LocalNode([till], first.store).start()
         await second.sleep(60)
-        await second.region.on_pushes("peer", [command.encoded] * 2, True)
+        await second.router.on_pushes("peer", [command.encoded] * 2, True)
         await second.sleep(10)
         (letter,) = await second.mail("billing", "ORD-1")
         assert letter.attempts == till.retries.runs_max

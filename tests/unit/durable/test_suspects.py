@@ -55,7 +55,8 @@ async def taken_over(died: dict[int, str]) -> tuple[int, list[str]]:
     node = LocalNode([ServiceBehaviour(watched([], most))])
     await node.start(owning=False)
     await node.store.commit([Transition(mail=tuple(mail(number, KEYS[number % 6]) for number in range(12)))])
-    await node.region.sweepers["billing"].take_over(SHARDS, died)
+    sweeper = node.shards.sweepers["billing"]
+    await sweeper.ownership.take_over(SHARDS, sweeper.read_everything, died)
     await node.sleep(60)
     for key in KEYS:
         assert BillState.FromString((await node.row("billing", key)).state).charges == 2
@@ -113,7 +114,8 @@ async def die(store: MemoryStore | None, lives_s: float, limits: Limits | None =
     await node.start(owning=False)
     if store is None:
         await node.store.commit([Transition(mail=(mail(1, "K-0"),))])
-    await node.region.sweepers["billing"].take_over(SHARDS, dict.fromkeys(range(16), "gone@1"))
+    sweeper = node.shards.sweepers["billing"]
+    await sweeper.ownership.take_over(SHARDS, sweeper.read_everything, dict.fromkeys(range(16), "gone@1"))
     await node.sleep(lives_s)
     await node.stop()
     return node

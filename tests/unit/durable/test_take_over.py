@@ -28,7 +28,7 @@ def test_a_take_over_ends_over_more_mail_than_one_look_reads(due_in_s: float) ->
         await local.sleep(1)
         await other.store(other.bill(2))
         everything = frozenset(range(local.limits.shards_per_kind))
-        await asyncio.wait_for(local.region.take_over("billing", everything), 60)
+        await asyncio.wait_for(local.shards.take_over("billing", everything), 60)
         await other.send(other.bill(3))
         await local.sleep(1)
         assert await other.order() == ["2", "3"]

@@ -82,7 +82,7 @@ async def started(
 ) -> tuple[LocalNode, Lease, Post]:
     local = await LocalNode([till], store, limits).start()
     lease = Lease(local)
-    local.region.connect(lease, lease)
+    local.router.connect(lease, lease)
     return local, lease, Post(local)
 
 
@@ -176,7 +176,7 @@ def test_a_turn_that_was_lost_is_begun_again_with_half_as_many_messages() -> Non
         store.longest = 10
         local, _, post = await started(till, store)
         await post.store(*[post.bill(number) for number in range(64)])
-        await local.region.read_again()
+        await local.shards.read_again()
         await local.sleep(30)
         assert await post.order() == texts(range(64))
         assert max(till.runs.count(number) for number in range(64)) <= 5
@@ -207,7 +207,7 @@ def test_a_turn_that_breaks_off_by_an_error_of_its_own_counts_against_its_messag
         local, _, post = await started(till)
         local.committer.waiting_max = 0
         await post.store(post.bill(1))
-        await local.region.read_again()
+        await local.shards.read_again()
         await local.sleep(5)
         assert till.runs == [1], "nothing runs again while the store has not taken the count"
         local.committer.waiting_max = 100

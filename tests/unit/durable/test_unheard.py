@@ -9,7 +9,7 @@ from runtime.durable.kind import Subscribers
 from runtime.observe.conversation import read_conversation
 from runtime.observe.sequence import as_object, as_text
 from runtime.protos import durable_pb2
-from runtime.store.records import Subscription
+from runtime.store.records import ClusterView, Subscription
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import CONVERSATION, Post, Till
 
@@ -51,5 +51,6 @@ def test_what_ends_a_process_as_declared_need_not_be_heard_there() -> None:
     assert not subscribers.is_end("shop.OrderBilled", "order-process")
     assert not subscribers.is_end("shop.OrderBilled", "")
     assert subscribers.is_end("amends.RetryAccepted", "order-process")  # an operator reads it in the conversation
-    subscribers.replace([Subscription("shop.OrderBilled", "audit", "audit", "order_id")])
+    wanted = Subscription("shop.OrderBilled", "audit", "audit", "order_id")
+    subscribers.learn(ClusterView(now_s=0.0, subscriptions=(wanted,)))
     assert subscribers.is_end("shop.OrderBilled", "order-choreography")

@@ -72,7 +72,7 @@ def test_who_is_told_of_a_change_does_not_read_the_store_for_it() -> None:
             await local.send(billing_pb2.BillOrder(order_id="ORD-1", amount_cents=5))
             assert await second == 2
             assert store.loads == 1  # the actor itself, when it came into memory
-            local.region.watches.on_look(mesh_pb2.Look(address="billing/ORD-1", revision=3))
+            local.router.watches.on_look(mesh_pb2.Look(address="billing/ORD-1", revision=3))
             await local.send(billing_pb2.BillOrder(order_id="ORD-1", amount_cents=5))
             assert (await anext(readings)).revision == 3
             assert store.loads == 1  # what was told has caught up with what was not

@@ -105,7 +105,7 @@ class Post:
 
     async def push(self, *envelopes: Envelope, missed_pushes: bool = False) -> None:
         """A push without the mail, as it comes from a peer."""
-        await self.local.region.on_pushes("peer", [one.encoded for one in envelopes], missed_pushes)
+        await self.local.router.on_pushes("peer", [one.encoded for one in envelopes], missed_pushes)
 
     async def send(self, *envelopes: Envelope) -> None:
         await self.store(*envelopes)

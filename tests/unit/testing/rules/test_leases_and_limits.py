@@ -128,8 +128,8 @@ def test_small_limits_reach_the_nodes() -> None:
     async def scenario(cluster: SimCluster) -> None:
         node = cluster.nodes[0].node
         assert node is not None
-        assert {sweeper.rows_max for sweeper in node.region.sweepers.values()} == {3}
-        assert {sweeper.reach_max for sweeper in node.region.sweepers.values()} == {3}
+        assert {sweeper.rows_max for sweeper in node.shards.sweepers.values()} == {3}
+        assert {sweeper.reach_max for sweeper in node.shards.sweepers.values()} == {3}
         assert node.mesh.settings.frame_messages_max == 4
 
     run(scenario, SmallLimits(MeshSettings(frame_messages_max=4), sweep_rows_max=3))

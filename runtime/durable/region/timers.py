@@ -1,0 +1,140 @@
+"""The timers of one kind's actors: found by a sweep or left by a commit, armed when they are due soon, and fired.
+
+Sweeper, guests ──rows──▶ DueTimers ──arm──▶ clock ──fire──▶ Residents   as a message of the actor to itself
+Router ──a commit──▶          "
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from google.protobuf.message import DecodeError
+
+from runtime.durable.region.ownership import Ownership
+from runtime.durable.residence.residents import Residents
+from runtime.durable.turn.draft import Draft, timer_id
+from runtime.envelope import Address, Envelope, address_of, is_instant
+from runtime.errors import StoreError
+from runtime.failpoints import Failpoint
+from runtime.protos import durable_pb2
+from runtime.store.records import ActorRow
+
+__all__ = ["DueTimers"]
+
+_ARMED_MAX = 100_000  # timers about to fire; more are found by later passes
+_AGAIN_S = 0.05  # before a guest's timer that was declined fires once more
+_LATE_S = 0.001  # a loop may call back a little early; a timer never fires before it is due
+
+
+class DueTimers:
+    """Arms what is due before the next pass but one. `failed` is told what cannot be read, and why."""
+
+    def __init__(self, residents: Residents, ownership: Ownership, failed: Callable[[str], None]) -> None:
+        self._residents = residents
+        self._ownership = ownership
+        self._failed = failed
+        self._kind = residents.kind
+        self._clock = residents.kind.ports.clock
+        self._failpoint = residents.kind.ports.failpoint
+        self._soon_s = 2 * residents.kind.limits.sweep_s
+        self._armed: dict[bytes, None] = {}
+        self._looking: set[Address] = set()  # guests whose rows are being read
+
+    async def sweep(self, shards: list[int], *, rows_max: int) -> bool:
+        """Arm those in these shards that are due soon. False: there were more than could be read. Raises StoreError."""
+        before_s = self._clock.now_s() + self._soon_s
+        rows = await self._kind.store.due(self._kind.name, shards, before_s=before_s, limit=rows_max)
+        if rows:
+            self._failpoint(Failpoint.TIMERS_SWEPT)
+        for row in rows:
+            for timer in self._of(row):
+                died = self._ownership.died(row.shard)
+                if died and timer.due_at_s <= self._clock.now_s():
+                    self._residents.suspects.add(timer_id(row.address, timer), died)
+                self._arm(row, row.shard, timer)
+        return len(rows) < rows_max
+
+    async def sweep_guest(self, address: Address, shard: int, died: str) -> None:
+        """Arm those of one actor that runs here as a guest; `died` is the node that ended over it, if one did."""
+        if address in self._looking:
+            return
+        self._looking.add(address)
+        try:
+            (row,) = await self._kind.store.load([address])
+        except StoreError as error:
+            self._failed(str(error))
+            return
+        finally:
+            self._looking.remove(address)
+        if row is None:
+            return
+        now_s = self._clock.now_s()
+        for timer in self._of(row):
+            if died and timer.due_at_s <= now_s:
+                self._residents.suspects.add(timer_id(address, timer), died)
+            if timer.due_at_s <= now_s + self._soon_s:
+                self._arm(row, shard, timer)
+
+    def arm(self, address: Address, shard: int, draft: Draft) -> None:
+        """Have the timers of a commit fire on time, if they are due before a pass is sure to have seen them."""
+        row = draft.row_after
+        if row is None or row.due_at_s is None:
+            return
+        soon_s = draft.now_s + self._soon_s
+        if row.due_at_s <= soon_s:
+            for timer in draft.timers.values():
+                if timer.due_at_s <= soon_s:
+                    self._arm(row, shard, timer)
+
+    def _of(self, row: ActorRow) -> list[durable_pb2.Timer]:
+        """Those that can fire. The others are reported by each pass, until somebody has mended the row."""
+        try:
+            timers = list(durable_pb2.Timers.FromString(row.timers).timers)
+        except DecodeError as error:
+            self._unreadable(row, str(error))
+            return []
+        if all(is_instant(timer.due_at_s) for timer in timers):
+            return timers
+        self._unreadable(row, "some have no real due time")
+        return [timer for timer in timers if is_instant(timer.due_at_s)]
+
+    def _unreadable(self, row: ActorRow, reason: str) -> None:
+        self._failed(f"the timers of {address_of(*row.address)} cannot be read: {reason}")
+
+    def _arm(self, row: ActorRow, shard: int, timer: durable_pb2.Timer) -> None:
+        id = timer_id(row.address, timer)
+        if id in self._armed or len(self._armed) >= _ARMED_MAX:
+            return
+        envelope = _fired(row, timer, id)
+        self._armed[id] = None
+        delay_s = timer.due_at_s - self._clock.now_s()
+        self._clock.call_later(max(0.0, delay_s) + _LATE_S, self._fire, envelope, shard)
+        self._failpoint(Failpoint.TIMER_ARMED)
+
+    def _fire(self, envelope: Envelope, shard: int) -> None:
+        self._armed.pop(envelope.id, None)
+        live = self._ownership.live
+        is_guest = shard not in live and envelope.address in self._residents.guests
+        # Should the wall clock have gone back meanwhile, a later pass arms it again.
+        if (shard in live or is_guest) and self._clock.now_s() >= envelope.due_at_s:
+            taken = self._residents.deliver(envelope, shard)
+            self._failpoint(Failpoint.TIMER_FIRED)
+            if is_guest and not taken:  # its backlog is being read, and no pass of this node would find its timer
+                self._armed[envelope.id] = None
+                self._clock.call_later(_AGAIN_S, self._fire, envelope, shard)
+
+
+def _fired(row: ActorRow, timer: durable_pb2.Timer, id: bytes) -> Envelope:
+    return Envelope(
+        id=id,
+        kind=row.kind,
+        key=row.key,
+        type=timer.type,
+        body=timer.body,
+        conversation=row.conversation,
+        cause=timer.set_by,
+        sender=address_of(*row.address),
+        sent_at_s=timer.due_at_s,
+        due_at_s=timer.due_at_s,
+        timer=timer.name,
+    )
