@@ -1,7 +1,7 @@
 """One node's part in the cluster: it joins, keeps its lease, evicts the dead, and runs the shards that belong to it.
 
     host ──start, leave──▶  Membership ──join, renew, evict, assign_many, cluster──▶ Store
-    region ──owner_of, owns──▶   │ plan (pure) says what to do, Handover does it
+    router ──owner_of────────▶   │ plan (pure) says what to do, Handover does it
                                  └──take_over, release, on_lease_lost, on_view──▶ ShardOwner
 
 A round renews if that is due, reads the tables, evicts who has expired, and compares the shards with their placement.

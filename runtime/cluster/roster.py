@@ -1,6 +1,6 @@
 """The membership tables as this node last read them, indexed for whoever routes messages.
 
-membership ──learn(view)──▶ Roster ──owner_of, address_of──▶ region, mesh
+membership ──learn(view)──▶ Roster ──owner_of, address_of──▶ router
                                └──facts of who came and went
 """
 

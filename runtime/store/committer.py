@@ -1,6 +1,6 @@
 """Group commit: transitions of many actors share one transaction, and each learns its own verdict.
 
-    turn, region ──submit──▶ queue ──all of it──▶ Store.commit ──verdicts──▶ done callbacks, on the loop
+    turn, client ──submit──▶ queue ──all of it──▶ Store.commit ──verdicts──▶ done callbacks, on the loop
 
 While one commit is under way others queue; the next takes all that is queued and never waits for more, so the batch
 is as large as the load makes it, and a lone transition pays no delay.

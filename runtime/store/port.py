@@ -2,7 +2,7 @@
 
     committer ──commit──▶ Store        one transaction for many transitions, one verdict each
     activation ──load──▶               rows of actors
-    region ──waiting, due──▶           mail and timers that nobody pushed
+    sweeper ──waiting, due──▶          mail and timers that nobody pushed
     cluster ──renew, assign──▶         leases and shards
     admin ──conversation, ...──▶       what happened
 

@@ -1,6 +1,6 @@
 """The actors of one kind that are in memory on this node: find or make them, feed them, let idle ones go.
 
-    region, sweeper ──deliver──▶ Residents ──▶ Activation (a child of the kind's own actor)
+    router, sweeper ──deliver──▶ Residents ──▶ Activation (a child of the kind's own actor)
                                      │
                                      └──read, block──▶ BacklogReader   after an overflow, a retry, a reload
 
