@@ -81,6 +81,7 @@ class Outgoing:
     key: str = ""
     id: bytes = b""  # from Delivery.next_id when the sender has to know it; else assigned
     due_at_s: float = 0.0
+    is_answer: bool = True  # of an event: what a client that waits is told; False: it comes beside the answer
     wants_reply: bool = False  # the events its handler returns, or its fault, come back to this actor
     undo_of: bytes = b""
     refusals: tuple[str, ...] = ()  # of an undo: answers of its do after which nothing is left to undo

@@ -18,6 +18,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from runtime.contracts import RUNTIMES_OWN, contract_of, is_message_type
+from runtime.durable.answer import Answer
 from runtime.errors import InvalidDefinition
 from runtime.protos import durable_pb2
 
@@ -33,8 +34,14 @@ class HandlerSpec:
 
     name: str
     input_type: type[Message]
-    output_types: tuple[type[Message], ...]
+    answer_types: tuple[type[Message], ...]
+    event_types: tuple[type[Message], ...]  # that may come beside an answer
     function: Callable[[Any, Any], Awaitable[object]]
+
+    @property
+    def output_types(self) -> tuple[type[Message], ...]:
+        """All that it may return."""
+        return tuple(dict.fromkeys((*self.answer_types, *self.event_types)))
 
 
 def handlers_of(cls: type[Any], base: type[Any]) -> dict[str, HandlerSpec]:
@@ -131,8 +138,8 @@ def _spec(cls: type[Any], name: str, function: Callable[..., Any]) -> HandlerSpe
     if "return" not in hints:
         raise InvalidDefinition(f"{where} needs a return annotation: the events it may return, or None")
     contract = contract_of(input_type)
-    outputs = tuple(_outputs(hints["return"], where))
-    for one in (*outputs, *(() if input_type is durable_pb2.TimerFired else (input_type,))):
+    answers, events = _outputs(hints["return"], where)
+    for one in (*answers, *events, *(() if input_type is durable_pb2.TimerFired else (input_type,))):
         if one.DESCRIPTOR.file.package == RUNTIMES_OWN:
             raise InvalidDefinition(
                 f"{where}: {one.DESCRIPTOR.full_name} is the runtime's own; take a message of yours"
@@ -141,15 +148,36 @@ def _spec(cls: type[Any], name: str, function: Callable[..., Any]) -> HandlerSpe
         raise InvalidDefinition(
             f"{where} handles {contract.name}, which is addressed to {contract.kind}, not {cls.kind}"
         )
-    return HandlerSpec(name, input_type, outputs, function)
+    return HandlerSpec(name, input_type, answers, events, function)
 
 
-def _outputs(annotation: Any, where: str) -> list[type[Message]]:
-    if annotation is None or annotation is type(None):
-        return []
-    if is_message_type(annotation):
-        return [annotation]
-    if typing.get_origin(annotation) in (types.UnionType, typing.Union, tuple):
-        found = [_outputs(one, where) for one in typing.get_args(annotation) if one is not Ellipsis]
-        return list(dict.fromkeys(one for some in found for one in some))
-    raise InvalidDefinition(f"{where} may return messages, tuples of messages or None, not {annotation}")
+def _outputs(annotation: Any, where: str) -> tuple[tuple[type[Message], ...], tuple[type[Message], ...]]:
+    """Answers, and events that may come beside one. Raises InvalidDefinition for what a handler may not return."""
+    answers: list[type[Message]] = []
+    events: list[type[Message]] = []
+    for part in _alternatives(annotation):
+        if typing.get_origin(part) is Answer:
+            its_answer, its_events = typing.get_args(part)
+            answers += _messages(its_answer, where)
+            events += _messages(its_events, where)
+        else:
+            answers += _messages(part, where)
+    return tuple(dict.fromkeys(answers)), tuple(dict.fromkeys(events))
+
+
+def _messages(annotation: Any, where: str) -> list[type[Message]]:
+    parts = [part for part in _alternatives(annotation) if part not in (None, types.NoneType)]
+    for part in parts:
+        if part is tuple or typing.get_origin(part) is tuple:
+            raise InvalidDefinition(
+                f"{where} returns a tuple, which does not say what the answer is; write Answer[Paid, LimitReached] and "
+                "return Answer(Paid(...), events=(LimitReached(...),)), with None for no answer"
+            )
+        if not is_message_type(part):
+            raise InvalidDefinition(f"{where} may return a message, an Answer[...] of messages, or None, not {part}")
+    return parts
+
+
+def _alternatives(annotation: Any) -> tuple[Any, ...]:
+    is_union = typing.get_origin(annotation) in (types.UnionType, typing.Union)
+    return typing.get_args(annotation) if is_union else (annotation,)

@@ -6,11 +6,13 @@ A signature is what sagas, choreographies and the catalogue go by. What breaks i
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import cast
 
 from google.protobuf.message import Message
 
 from runtime.contracts import Contract, contract_of
+from runtime.durable.answer import Answer
 from runtime.durable.behaviour import Outgoing
 from runtime.durable.handlers import HandlerSpec
 from runtime.durable.spans import SPAN_MAX_S, shown
@@ -23,27 +25,39 @@ def outgoing_of(result: object, handler: HandlerSpec) -> tuple[Outgoing, ...]:
     """What a handler returned, to be sent. Raises TypeError for what its signature does not name."""
     if result is None:
         return ()
-    several = result if isinstance(result, tuple) else (result,)
-    for one in several:
-        if type(one) not in handler.output_types:
-            _refuse_result(one, handler)
-    return tuple(map(Outgoing, several))
+    if not isinstance(result, Answer):
+        _check_result(result, handler, handler.answer_types)
+        return (Outgoing(cast(Message, result)),)
+    if result.answer is not None:
+        _check_result(result.answer, handler, handler.answer_types)
+    events: object = result.events
+    if not isinstance(events, tuple | list):
+        raise TypeError(f"the handler {handler.name} returned an Answer whose events are a {type(events).__name__}: ()")
+    for one in events:
+        _check_result(one, handler, handler.event_types)
+    answer = () if result.answer is None else (Outgoing(result.answer),)
+    return (*answer, *(Outgoing(one, is_answer=False) for one in events))
 
 
-def _refuse_result(result: object, handler: HandlerSpec) -> None:
+def _check_result(result: object, handler: HandlerSpec, named: Sequence[type[Message]]) -> None:
+    if type(result) in named:
+        return
     if isinstance(result, Message):
-        names = ", ".join(one.DESCRIPTOR.full_name for one in handler.output_types) or "nothing"
+        names = ", ".join(one.DESCRIPTOR.full_name for one in named) or "nothing"
+        place = "as its answer" if named is handler.answer_types else "beside its answer"
         raise TypeError(
-            f"the handler {handler.name} returned {result.DESCRIPTOR.full_name}, which its signature does not name: "
-            f"that says {names}"
+            f"the handler {handler.name} returned {result.DESCRIPTOR.full_name}, which its signature does not name "
+            f"{place}: that says {names}"
         )
     hint = ""
     if inspect.iscoroutine(result):
         result.close()  # nobody will await it
         hint = "; await what it calls"
+    elif isinstance(result, tuple):
+        hint = "; say which is the answer: Answer(Paid(...), events=(LimitReached(...),))"
     raise TypeError(
-        f"the handler {handler.name} returned a {type(result).__name__}; a handler returns a message, a tuple of "
-        f"messages or None{hint}"
+        f"the handler {handler.name} returned a {type(result).__name__}; a handler returns a message, an Answer or "
+        f"None{hint}"
     )
 
 

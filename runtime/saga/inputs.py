@@ -10,7 +10,7 @@ from runtime.store.records import Outcome
 
 __all__ = [
     "Advance",
-    "Answer",
+    "Answered",
     "CancelRequested",
     "Faulted",
     "Input",
@@ -28,7 +28,7 @@ class Start:
 
 
 @record(frozen=True, slots=True)
-class Answer:
+class Answered:
     command_id: bytes
     message: Message
 
@@ -72,7 +72,7 @@ class Unmatched:
     starts: bool = False  # it would start an instance, had it not been started before
 
 
-Input = Start | Answer | Faulted | NothingToUndo | TimerFired | CancelRequested | RetryRequested | Unmatched
+Input = Start | Answered | Faulted | NothingToUndo | TimerFired | CancelRequested | RetryRequested | Unmatched
 
 
 @record(frozen=True, slots=True)

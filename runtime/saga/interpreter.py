@@ -28,7 +28,7 @@ from runtime.saga import compensation, retry
 from runtime.saga.definition import Definition, Meaning, Role, StepDefinition
 from runtime.saga.inputs import (
     Advance,
-    Answer,
+    Answered,
     CancelRequested,
     Faulted,
     Input,
@@ -54,7 +54,7 @@ def advance(
     """
     saga = Instance(definition, record, now_s, next_id, body_bytes_max)
     match input:
-        case Answer():
+        case Answered():
             _answered(saga, input)
         case Start():
             _start(saga, input)
@@ -124,7 +124,7 @@ def _ask(saga: Instance, step: StepDefinition, taken: StepRecord) -> None:
         _give_up(saga, step, str(error))
 
 
-def _answered(saga: Instance, answer: Answer) -> None:
+def _answered(saga: Instance, answer: Answered) -> None:
     name = answer.message.DESCRIPTOR.name
     found = saga.find(answer.command_id)
     if found is None:
@@ -172,7 +172,7 @@ def _done_with(saga: Instance, step: StepDefinition, taken: StepRecord, answer: 
         _go_on(saga, step.after)
 
 
-def _refused(saga: Instance, step: StepDefinition, taken: StepRecord, answer: Answer) -> None:
+def _refused(saga: Instance, step: StepDefinition, taken: StepRecord, answer: Answered) -> None:
     name, id = answer.message.DESCRIPTOR.name, answer.command_id
     is_last = id == taken.command_id
     if is_last and taken.status == StepRecord.UNKNOWN and not _in_doubt(taken, id):

@@ -201,7 +201,7 @@ class SagaBehaviour:
             return inputs.Faulted(envelope.in_reply_to, message.error)
         if isinstance(message, durable_pb2.Undone):
             return inputs.NothingToUndo(envelope.in_reply_to, message.reason)
-        return inputs.Answer(envelope.in_reply_to, message)
+        return inputs.Answered(envelope.in_reply_to, message)
 
     def _unasked(self, record: saga_pb2.SagaRecord, message: Message, key: str, conversation: bytes) -> inputs.Input:
         start = self._starts.get(type(message))

@@ -139,7 +139,7 @@ class Sends:
         if outgoing.kind or contract.is_command:
             self._command(outgoing, contract, body)
         else:
-            self._event(message, contract, body)
+            self._event(outgoing, contract, body)
 
     def _command(self, outgoing: Outgoing, contract: Contract, body: bytes) -> None:
         if not is_instant(outgoing.due_at_s):
@@ -158,8 +158,9 @@ class Sends:
             dones=outgoing.dones,
         )
 
-    def _event(self, event: Message, contract: Contract, body: bytes) -> None:
-        if self.answer is None and self._cause.answer_to:
+    def _event(self, outgoing: Outgoing, contract: Contract, body: bytes) -> None:
+        event = outgoing.message
+        if self.answer is None and self._cause.answer_to and outgoing.is_answer:
             # As it is now: it may be the state itself, which the next message of the turn changes.
             self.answer = type(event).FromString(body)
         if self._cause.reply_to:

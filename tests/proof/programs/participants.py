@@ -16,6 +16,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from runtime.durable.answer import Answer
 from runtime.durable.service import Service
 from runtime.errors import FinalError
 from tests.proof.programs import programs_pb2 as pb
@@ -138,9 +139,9 @@ class _Participant(Alarmed):
         changed: Message = self.words.changed(key=self.key, deed=deed.name, next_key=next_key, ballast=ballast)
         return changed
 
-    def _with_notes(self, deed: Deed, answer: Message) -> tuple[Message, ...]:
+    def _with_notes(self, deed: Deed, answer: Message) -> Message | Answer[Message, Message]:
         notes = [self.words.noted(key=self.key, deed=deed.name) for _ in range(deed.do.notes)]
-        return (*notes[1:], answer, *notes[:1])
+        return Answer(answer, events=notes) if notes else answer
 
     def _neighbour(self, deed: Deed, step: int) -> str:
         """Key of the deed of a relay that comes after this one, or before it; empty without one."""
@@ -166,7 +167,9 @@ def _class_of(words: Words, program: Program, outside: Outside, deeds: Mapping[s
         return await self._ring(command)
 
     answers: Any = words.changed | words.refused | words.noted
-    change.__annotations__ = {"command": words.change, "return": answers | tuple[answers, ...] | None}
+    beside: Any = Answer
+    with_notes = beside[words.changed, words.noted]
+    change.__annotations__ = {"command": words.change, "return": answers | with_notes | None}
     restore.__annotations__ = {"command": words.restore, "return": words.restored}
     ring.__annotations__ = {"command": pb.Ring, "return": words.changed | words.noted}
 

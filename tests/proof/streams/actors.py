@@ -7,6 +7,7 @@ An order between two actors shows only in what goes between the same two for a w
 
 from __future__ import annotations
 
+from runtime.durable.answer import Answer
 from runtime.durable.service import Service
 from runtime.saga.choreography import Choreography, on, when
 from tests.proof.programs import programs_pb2 as pb
@@ -29,7 +30,7 @@ class Spring(Service[pb.ParticipantState], kind="alpha"):
 
     state: pb.ParticipantState
 
-    async def send(self, command: pb.ChangeAlpha) -> tuple[pb.AlphaChanged, ...]:
+    async def send(self, command: pb.ChangeAlpha) -> Answer[None, pb.AlphaChanged]:
         stream = counted(self.state, command.deed)
         made = []
         for _ in range(command.amount):
@@ -38,7 +39,7 @@ class Spring(Service[pb.ParticipantState], kind="alpha"):
             made.append(
                 pb.AlphaChanged(key=self.key, deed=name, next_key=command.deed, ballast=bytes(len(command.ballast)))
             )
-        return tuple(made)
+        return Answer(None, events=made)
 
 
 class Mouth(Service[pb.ParticipantState], kind="beta"):

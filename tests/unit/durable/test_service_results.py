@@ -12,14 +12,16 @@ import pytest
 
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled, OrderRefunded, PaymentDeclined, RefundOrder
 from protos.sales_pb2 import OrderPlaced, OrderState, PlaceOrder
+from runtime.durable.answer import Answer
 from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.service import Reaction, Service, ServiceBehaviour
 from runtime.durable.turn.draft import SENT_MAX
-from runtime.errors import InvalidMessage
+from runtime.errors import InvalidDefinition, InvalidMessage
 from runtime.protos import durable_pb2, mesh_pb2, saga_pb2
 from runtime.saga.choreography import Choreography, on, when
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post
+from tests.unit.saga.made import made
 
 Handler = Callable[[Any, BillOrder], Awaitable[Any]]
 
@@ -76,18 +78,46 @@ def returning(value: Any) -> Handler:
     [PaymentDeclined(), RefundOrder(), durable_pb2.Undone(), durable_pb2.Fault(), saga_pb2.CancelSaga(), BillState()],
     ids=lambda made: type(made).__name__,
 )
-@pytest.mark.parametrize("among", [False, True])
-def test_a_message_that_the_signature_does_not_name_is_not_sent(made: Any, among: bool) -> None:
-    said = outcome(returning((OrderBilled(order_id="ORD-1"), made) if among else made))
-    assert f"the handler bill returned {made.DESCRIPTOR.full_name}, which its signature does not name" in said
-    assert "that says shop.OrderBilled" in said
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_message_that_the_signature_does_not_name_is_not_sent(made: Any, beside: bool) -> None:
+    said = outcome(returning(Answer(OrderBilled(order_id="ORD-1"), events=(made,)) if beside else made))
+    assert f"the handler bill returned {made.DESCRIPTOR.full_name}, which its signature does not name " in said
+    assert ("beside its answer: that says nothing" if beside else "as its answer: that says shop.OrderBilled") in said
 
 
 @pytest.mark.parametrize(
-    "value", ["billed", True, [OrderBilled()], OrderBilled, ValueError("lost"), ((OrderBilled(),),)]
+    "value", ["billed", True, [OrderBilled()], OrderBilled, ValueError("lost"), ((OrderBilled(),),), (OrderBilled(),)]
 )
 def test_what_is_no_message_is_named(value: Any) -> None:
     assert "the handler bill returned a " in outcome(returning(value))
+
+
+def test_a_client_is_told_the_answer_and_none_of_the_events_beside_it() -> None:
+    class Warned(Service[BillState], kind="billing"):
+        async def bill(self, command: BillOrder) -> Answer[OrderBilled | None, PaymentDeclined]:
+            told = OrderBilled(order_id="ORD-1") if command.amount_cents else None
+            return Answer(told, events=(PaymentDeclined(order_id="ORD-1"),))
+
+    async def scenario() -> None:
+        local = await LocalNode([ServiceBehaviour(Warned)]).start()
+        for cents, told in ((1, OrderBilled(order_id="ORD-1")), (0, None)):
+            outcome = await local.client.ask(BillOrder(order_id="ORD-1", amount_cents=cents), timeout=60.0)
+            assert (outcome.message, outcome.fault) == (told, "")
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+async def tupled(self: Any, command: BillOrder) -> tuple[OrderBilled, PaymentDeclined]: ...  # type: ignore[empty-body]
+
+
+async def among_others(self: Any, command: BillOrder) -> OrderBilled | tuple[OrderBilled, ...]: ...  # type: ignore[empty-body]
+
+
+@pytest.mark.parametrize("handler", [tupled, among_others])
+def test_a_tuple_is_refused_since_it_does_not_say_which_is_the_answer(handler: Any) -> None:
+    with pytest.raises(InvalidDefinition, match=r"Bad.bill returns a tuple, .*write Answer\[Paid, LimitReached\] and"):
+        made("Bad", Service[BillState], {"bill": handler}, kind="billing")
 
 
 def test_a_coroutine_that_was_not_awaited_is_named_and_nothing_else_complains() -> None:
@@ -99,9 +129,7 @@ def test_a_coroutine_that_was_not_awaited_is_named_and_nothing_else_complains() 
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert "returned a coroutine; a handler returns a message, a tuple of messages or None; await" in outcome(
-            handler
-        )
+        assert "returned a coroutine; a handler returns a message, an Answer or None; await" in outcome(handler)
 
 
 def test_each_client_is_told_the_state_as_its_own_command_left_it() -> None:
@@ -124,8 +152,8 @@ def test_each_client_is_told_the_state_as_its_own_command_left_it() -> None:
 
 def test_a_handler_that_sends_more_than_a_turn_can_number_has_failed() -> None:
     class Flooding(Service[BillState], kind="billing"):
-        async def bill(self, command: BillOrder) -> tuple[RefundOrder, ...]:
-            return (RefundOrder(order_id="ORD-2"),) * command.amount_cents
+        async def bill(self, command: BillOrder) -> Answer[None, RefundOrder]:
+            return Answer(None, events=[RefundOrder(order_id="ORD-2")] * command.amount_cents)
 
     async def scenario() -> None:
         local = await LocalNode([ServiceBehaviour(Flooding)]).start()
@@ -139,8 +167,8 @@ def test_a_handler_that_sends_more_than_a_turn_can_number_has_failed() -> None:
 
 def test_what_one_actor_sends_stays_in_order_however_much_one_turn_sends() -> None:
     class Flooding(Service[BillState], kind="billing"):
-        async def bill(self, command: BillOrder) -> tuple[RefundOrder, ...]:
-            return (RefundOrder(order_id="ORD-2"),) * (SENT_MAX // 2 + 1)
+        async def bill(self, command: BillOrder) -> Answer[None, RefundOrder]:
+            return Answer(None, events=[RefundOrder(order_id="ORD-2")] * (SENT_MAX // 2 + 1))
 
     async def scenario() -> None:
         local = await LocalNode([ServiceBehaviour(Flooding)]).start()

@@ -15,8 +15,13 @@ async def test_a_spring_numbers_what_it_sends_to_each_mouth() -> None:
     first = await spring.send(pb.ChangeAlpha(key="one", deed="sea", amount=2))
     other = await spring.send(pb.ChangeAlpha(key="one", deed="lake", amount=1))
     more = await spring.send(pb.ChangeAlpha(key="one", deed="sea", amount=1))
-    assert [event.deed for event in (*first, *other, *more)] == ["one 1", "one 2", "one 1", "one 3"]
-    assert {event.next_key for event in (*first, *more)} == {"sea"}
+    assert [event.deed for event in (*first.events, *other.events, *more.events)] == [
+        "one 1",
+        "one 2",
+        "one 1",
+        "one 3",
+    ]
+    assert {event.next_key for event in (*first.events, *more.events)} == {"sea"}
 
 
 @pytest.mark.parametrize(
