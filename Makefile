@@ -29,11 +29,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 protos: $(STAMP)  ## generate Python from every .proto file
-	$(BIN)/python -m grpc_tools.protoc -I. --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy \
-	  --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc \
-	  --python_out=. --mypy_out=quiet:. --grpc_python_out=. --mypy_grpc_out=quiet:. \
-	  runtime/protos/*.proto protos/*.proto examples/trip/*.proto tests/proof/programs/*.proto
-	@find runtime/protos protos examples tests/proof -name '*_pb2_grpc.py*' -exec grep -L 'Stub' {} + | xargs -r rm -f
+	$(BIN)/amends protos runtime/protos protos examples/trip tests/proof/programs
 
 snapshot: $(STAMP)  ## keep the schemas as those of a release, which later ones may not break
 	$(BIN)/python -m tests.tidy.schemas

@@ -25,6 +25,12 @@ def _admin() -> click.Command:
     return admin
 
 
+def _protos() -> click.Command:
+    from runtime.cli.protos import protos
+
+    return protos
+
+
 def _test() -> click.Command:
     from runtime.testing.commands.group import proving
 
@@ -37,6 +43,7 @@ _NODE = (
 )  # begun by main.py, since it has its own exit codes
 _SUBCOMMANDS = {
     "admin": _Subcommand("See what a cluster does, and mend it.", "cli", _admin),
+    "protos": _Subcommand("Generate Python from contracts (.proto), or find drift.", "testing", _protos),
     "test": _Subcommand("Run whole clusters in simulation, under faults drawn from a seed.", "testing", _test),
 }
 

@@ -14,6 +14,7 @@ from tests.acceptance.shop import Shop
 from tests.tidy.source import ROOT
 
 AMENDS = (sys.executable, "-c", "from runtime.cli.main import main; main()")
+SUBCOMMANDS = ("node", "admin", "protos", "test")
 WITHOUT = "import sys\nsys.modules[{!r}] = None\nfrom runtime.cli.main import main\nmain()"
 
 
@@ -29,11 +30,11 @@ def amends(folder: Path, *arguments: str, without: str = "") -> tuple[int, str]:
 def test_its_help_names_every_subcommand(tmp_path: Path) -> None:
     code, text = amends(tmp_path, "--help")
     assert code == 0
-    for name in ("node", "admin", "test"):
+    for name in SUBCOMMANDS:
         assert f"\n  {name} " in text
 
 
-@pytest.mark.parametrize("name", ["node", "admin", "test"])
+@pytest.mark.parametrize("name", SUBCOMMANDS)
 def test_each_subcommand_has_a_help_with_its_exit_codes(tmp_path: Path, name: str) -> None:
     code, text = amends(tmp_path, name, "--help")
     assert code == 0
@@ -51,6 +52,7 @@ def test_a_subcommand_that_there_is_not_ends_with_2(tmp_path: Path) -> None:
     ("without", "arguments", "told"),
     [
         ("click", ["--help"], "the command amends needs click: install amends[cli]"),
+        ("grpc_tools", ["protos", "protos"], "amends protos needs grpc_tools: install amends[testing]"),
         ("rich", ["admin", "nodes"], "amends admin needs rich: install amends[cli]"),
     ],
 )
