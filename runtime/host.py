@@ -161,7 +161,7 @@ class Node:
         failpoint(Failpoint.MEMBER_STARTED)
         for sweeper in self.shards.sweepers.values():
             self._sweeps.append(self._ports.tasks.start(self._sweep(sweeper), name="sweeper"))
-        self._front.serving(True)
+        await self._front.serving(True)
         failpoint(Failpoint.NODE_SERVES)
         self._ports.report(
             NodeStarted(
@@ -252,7 +252,7 @@ class Node:
 
         Whether it came to that: False if turns ran on after `drain_s`, or the store did not hear that this node left.
         """
-        self._front.serving(False)
+        await self._front.serving(False)
         self._ports.failpoint(Failpoint.NODE_STOPS)
         for sweeper in self.shards.sweepers.values():
             sweeper.stop()

@@ -12,9 +12,11 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import grpc
+from grpc_health.v1 import health_pb2_grpc
+from grpc_health.v1.health import aio as health
+from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from runtime.durable.client import Client
-from runtime.gateway.health import Health
 from runtime.gateway.interceptors import interceptors
 from runtime.mesh.channel import GrpcTransport
 from runtime.mesh.server import GrpcServer, ServerSettings
@@ -43,8 +45,8 @@ class Front(Protocol):
         """Listen. Raises AddressInUse, InvalidSettings."""
         ...
 
-    def serving(self, yes: bool) -> None:
-        """Tell whoever asks whether this node takes calls."""
+    async def serving(self, yes: bool) -> None:
+        """Tell whoever asks, or watches, whether this node takes calls. It does not before the first yes."""
         ...
 
     async def close(self, grace_s: float) -> None:
@@ -60,7 +62,7 @@ class GrpcFront:
     ) -> None:
         self._register = register
         self._server = GrpcServer(listen, ports, settings, interceptors=interceptors(ports))
-        self._health = Health()
+        self._health = health.HealthServicer()  # grpc.health.v1, for load balancers and launchers
         self.transport = GrpcTransport()
 
     @property
@@ -68,13 +70,14 @@ class GrpcFront:
         return self._server.address
 
     async def start(self, accept: Accept, client: Client) -> None:
-        self._health.add_to(self._server.grpc)
+        await self.serving(False)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server.grpc)
         for register in self._register:
             register(self._server.grpc, client)
         await self._server.start(accept)
 
-    def serving(self, yes: bool) -> None:
-        self._health.serving(yes)
+    async def serving(self, yes: bool) -> None:
+        await self._health.set("", HealthCheckResponse.SERVING if yes else HealthCheckResponse.NOT_SERVING)
 
     async def close(self, grace_s: float) -> None:
         await self._server.close(grace_s)

@@ -11,7 +11,7 @@ any other. Streams between nodes, which are bytes to grpc, pass untouched.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias, cast
 
@@ -36,6 +36,7 @@ from runtime.errors import (
     StoreUnavailable,
 )
 from runtime.failures import was_ordered
+from runtime.gateway.bodies import BodyUnreadable, Context, MethodCodec
 from runtime.ports import Fact, Ports
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "CallFailed",
     "CallServed",
     "CallUnreadable",
+    "Context",
     "EdgeInterceptor",
     "code_of",
     "interceptors",
@@ -54,7 +56,6 @@ __all__ = [
 CALL_DEFAULT_S = 30.0
 """How long a call without a deadline of its own may take; also the longest that one with a deadline may."""
 
-Context = grpc.aio.ServicerContext[Any, Any]
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic in its stubs only
 
 _CODES: tuple[tuple[type[AmendsError], grpc.StatusCode], ...] = (
@@ -114,10 +115,6 @@ class CallBroken(Fact):
     method: str
     id: str
     error: BaseException
-
-
-class _Unreadable(InvalidMessage):
-    """Bytes that are no request of the method they were sent to."""
 
 
 def code_of(error: AmendsError) -> grpc.StatusCode:
@@ -183,11 +180,11 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
             if one is not None
         )
         read, write = handler.request_deserializer or bytes, handler.response_serializer or bytes
-        codec = _MethodCodec(method, read, write, handler.request_streaming)
+        codec = MethodCodec(method, read, write, handler.request_streaming, handler.response_streaming)
         guarded = self._streaming(serve, codec) if handler.response_streaming else self._unary(serve, codec)
         return _MAKERS[handler.request_streaming, handler.response_streaming](guarded)
 
-    def _unary(self, serve: Callable[[Any, Context], Awaitable[Any]], codec: _MethodCodec) -> Callable[..., Any]:
+    def _unary(self, serve: Callable[[Any, Context], Awaitable[Any]], codec: MethodCodec) -> Callable[..., Any]:
         async def guarded(request: Any, context: Context) -> Any:
             began_s = self._ports.clock.monotonic_s()
             try:
@@ -204,17 +201,21 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
         return guarded
 
     def _streaming(
-        self, serve: Callable[[Any, Context], AsyncIterator[Any]], codec: _MethodCodec
+        self, serve: Callable[[Any, Context], AsyncIterator[Any] | Awaitable[None]], codec: MethodCodec
     ) -> Callable[..., Any]:
         async def guarded(request: Any, context: Context) -> AsyncIterator[Any]:
             began_s = self._ports.clock.monotonic_s()
             sending = False
             try:
-                async for response in serve(codec.request(request), codec.context(request, context)):
-                    encoded = codec.write(response)
-                    sending = True
-                    yield encoded
-                    sending = False
+                served = serve(codec.request(request), codec.context(request, context))
+                if isinstance(served, Awaitable):
+                    await served  # it writes its responses to its context
+                else:
+                    async for response in served:
+                        encoded = codec.write(response)
+                        sending = True
+                        yield encoded
+                        sending = False
             except grpc.aio.AbortError:
                 raise
             except BaseException as error:
@@ -232,7 +233,7 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
             id = self._ports.ids.new_id().hex()
             self._ports.report(CallBroken(method, id, error))
             text = f"{text if isinstance(error, AmendsError) else 'internal error'} (in the node's log under {id})"
-        fact = CallUnreadable if isinstance(error, _Unreadable) else CallServed
+        fact = CallUnreadable if isinstance(error, BodyUnreadable) else CallServed
         self._ports.report(fact(method, code.name, self._ports.clock.monotonic_s() - began_s, text))
         try:
             await context.abort(code, text)
@@ -240,53 +241,6 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
             raise
         except Exception as gone:
             raise asyncio.CancelledError from gone
-
-
-@dataclass(frozen=True, slots=True)
-class _MethodCodec:
-    """How the bodies of one method are read and written."""
-
-    method: str
-    read: Callable[[bytes], Any]
-    write: Callable[[Any], bytes]
-    is_stream: bool  # of requests
-
-    def request(self, given: Any) -> Any:
-        """The request, or the requests of a stream as they come. Raises _Unreadable."""
-        return self._each(given) if self.is_stream and isinstance(given, AsyncIterable) else self.one(given)
-
-    def context(self, given: Any, context: Context) -> Context:
-        """What the method sees as its call; one with a stream of requests may read them from there."""
-        streamed = self.is_stream and isinstance(given, AsyncIterable)
-        return cast("Context", _Reading(context, self)) if streamed else context
-
-    def one(self, encoded: bytes) -> Any:
-        try:
-            return self.read(encoded)
-        except Exception as error:
-            raise _Unreadable(
-                f"the {len(encoded)} bytes of the request are no message that {self.method} takes: they are no "
-                "protobuf, are cut short, or were made from other definitions"
-            ) from error
-
-    async def _each(self, requests: AsyncIterable[bytes]) -> AsyncIterator[Any]:
-        async for encoded in requests:
-            yield self.one(encoded)
-
-
-class _Reading:
-    """A call whose requests are read one by one, decoded."""
-
-    def __init__(self, context: Context, codec: _MethodCodec) -> None:
-        self._context = context
-        self._codec = codec
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._context, name)
-
-    async def read(self) -> Any:
-        encoded = await self._context.read()
-        return self._codec.one(encoded) if isinstance(encoded, bytes) else encoded  # else the end of the stream
 
 
 _MAKERS: dict[tuple[bool, bool], Callable[..., _Handler]] = {

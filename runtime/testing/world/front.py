@@ -28,7 +28,7 @@ class SimFront:
     async def start(self, accept: Accept, client: Client) -> None:
         self._listener = self._network.listen(self.address, accept, self._ports.tasks)
 
-    def serving(self, yes: bool) -> None:
+    async def serving(self, yes: bool) -> None:
         self.serves = yes
 
     async def close(self, grace_s: float) -> None:

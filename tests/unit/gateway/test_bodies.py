@@ -9,11 +9,12 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
+from grpc_health.v1 import health_pb2_grpc
+from grpc_health.v1.health import aio as health
 
 from protos import orders_pb2_grpc
 from protos.orders_pb2 import GetOrderRequest, Order
 from runtime.adapters import system_ports
-from runtime.gateway.health import Health
 from runtime.gateway.interceptors import CallBroken, CallServed, CallUnreadable, interceptors
 from runtime.ports import Fact
 
@@ -58,9 +59,7 @@ async def _serving(facts: list[Fact]) -> AsyncIterator[Any]:
     server = grpc.aio.server(interceptors=interceptors(system_ports(facts.append)))
     orders_pb2_grpc.add_OrderServiceServicer_to_server(_Orders(), server)  # type: ignore[abstract]  # as in the stubs
     server.add_generic_rpc_handlers((_Streams(),))
-    health = Health()
-    health.serving(True)
-    health.add_to(server)
+    health_pb2_grpc.add_HealthServicer_to_server(health.HealthServicer(), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:

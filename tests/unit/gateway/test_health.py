@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import grpc.aio
@@ -12,24 +12,28 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from runtime.adapters import system_ports
-from runtime.gateway.health import Health
-from runtime.gateway.interceptors import interceptors
+from runtime.durable.client import Client
+from runtime.gateway.front import GrpcFront
+from runtime.ports import Link
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+
+
+async def _no_peers(link: Link) -> None:
+    raise AssertionError("no peer dials here")
 
 
 @asynccontextmanager
-async def _asked(health: Health) -> AsyncIterator[Any]:
-    server = grpc.aio.server(interceptors=interceptors(system_ports()))
-    health.add_to(server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
+async def _asked() -> AsyncIterator[tuple[GrpcFront, Any]]:
+    front = GrpcFront("127.0.0.1:0", system_ports())
+    await front.start(_no_peers, cast("Client", None))
     try:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            yield health_pb2_grpc.HealthStub(channel)
+        async with grpc.aio.insecure_channel(front.address) as channel:
+            yield front, health_pb2_grpc.HealthStub(channel)
     finally:
-        await server.stop(None)
+        await front.close(0.0)
 
 
 def _of(service: str = "") -> health_pb2.HealthCheckRequest:
@@ -37,30 +41,33 @@ def _of(service: str = "") -> health_pb2.HealthCheckRequest:
 
 
 async def test_a_node_serves_from_when_it_says_so_until_it_drains() -> None:
-    health = Health(services=("shop.OrderService",))
-    async with _asked(health) as stub:
+    async with _asked() as (front, stub):
         assert (await stub.Check(_of())).status == NOT_SERVING
-        health.serving(True)
+        await front.serving(True)
         assert (await stub.Check(_of())).status == SERVING
-        assert (await stub.Check(_of("shop.OrderService"))).status == SERVING
-        health.serving(False)
+        await front.serving(False)
         assert (await stub.Check(_of())).status == NOT_SERVING
 
 
-async def test_a_service_that_is_not_here_is_not_found() -> None:
-    async with _asked(Health()) as stub:
+async def test_a_service_that_is_not_here_is_not_found_and_may_be_watched() -> None:
+    async with _asked() as (_, stub):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await stub.Check(_of("elsewhere"))
+        call = stub.Watch(_of("elsewhere"))
+        assert (await call.read()).status == UNKNOWN
+        call.cancel()
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
-async def test_who_watches_is_told_of_each_change() -> None:
-    health = Health()
-    async with _asked(health) as stub:
+async def test_who_watches_is_told_of_each_change_and_hears_the_end_of_the_node() -> None:
+    async with _asked() as (front, stub):
         call = stub.Watch(_of())
         assert (await call.read()).status == NOT_SERVING
-        health.serving(True)
+        await front.serving(True)
         assert (await call.read()).status == SERVING
-        health.serving(False)
+        await front.serving(False)
         assert (await call.read()).status == NOT_SERVING
-        call.cancel()
+        await front.close(0.0)
+        with pytest.raises(grpc.aio.AioRpcError) as ended:
+            await call.read()
+        assert ended.value.code() in (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE)
