@@ -14,6 +14,7 @@ from typing import TypedDict, Unpack
 
 from google.protobuf.message import Message
 
+from runtime.contracts import Contracts
 from runtime.envelope import address_of
 from runtime.errors import InvalidMessage, NoSuchSaga
 from runtime.protos.saga_pb2 import CancelSaga, SagaRecord
@@ -78,6 +79,11 @@ class Client(ABC):
     so that it can be refused when it is older than the retention; one that begins with ff has no time, and is new again
     after that.
     """
+
+    @property
+    @abstractmethod
+    def contracts(self) -> Contracts:
+        """The message types that can be sent and read."""
 
     @abstractmethod
     async def send(

@@ -107,7 +107,6 @@ class NodeClient(Client):
 
     @property
     def contracts(self) -> Contracts:
-        """The message types that this node knows."""
         return self._contracts
 
     async def send(

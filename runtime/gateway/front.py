@@ -1,6 +1,6 @@
 """The front of a node: where clients and peers reach it, and how it reaches its peers.
 
-    host ──start(accept, client)──▶ Front ──▶ one gRPC server: the deployment's services, health, peers' streams
+    host ──start(accept, client)──▶ Front ──▶ one gRPC server: clients, the deployment's services, health, peers
     mesh ──transport.dial──▶             "  ──▶ other nodes' fronts
 
 A port by itself, so that a whole node can be put on a simulated network.
@@ -17,6 +17,7 @@ from grpc_health.v1.health import aio as health
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from runtime.durable.client import Client
+from runtime.gateway.client_service import add_client_service
 from runtime.gateway.interceptors import interceptors
 from runtime.mesh.channel import GrpcTransport
 from runtime.mesh.server import GrpcServer, ServerSettings
@@ -72,6 +73,7 @@ class GrpcFront:
     async def start(self, accept: Accept, client: Client) -> None:
         await self.serving(False)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server.grpc)
+        add_client_service(self._server.grpc, client)
         for register in self._register:
             register(self._server.grpc, client)
         await self._server.start(accept)

@@ -26,6 +26,7 @@ from runtime.errors import (
     InvalidMessage,
     LinkLost,
     MessageTooLarge,
+    NoSuchSaga,
     Overloaded,
     StoreBusy,
     StoreCorrupt,
@@ -62,6 +63,7 @@ _CODES: tuple[tuple[type[AmendsError], grpc.StatusCode], ...] = (
     # RESOURCE_EXHAUSTED is kept for what never fits, so that UNAVAILABLE alone means "try again".
     (MessageTooLarge, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (InvalidMessage, grpc.StatusCode.INVALID_ARGUMENT),
+    (NoSuchSaga, grpc.StatusCode.NOT_FOUND),
     (DeadlineExceeded, grpc.StatusCode.DEADLINE_EXCEEDED),
     (Overloaded, grpc.StatusCode.UNAVAILABLE),
     (StoreUnavailable, grpc.StatusCode.UNAVAILABLE),

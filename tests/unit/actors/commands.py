@@ -11,6 +11,8 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from actors.catalogue import catalogue
+from runtime.contracts import Contracts
 from runtime.durable.client import ActorState, Client, CommandAccepted, CommandOutcome
 from runtime.durable.service import Service
 
@@ -33,6 +35,10 @@ class MemoryCommands(Client):
     sent: list[Sent] = field(default_factory=list)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _revisions: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    @property
+    def contracts(self) -> Contracts:
+        return catalogue().contracts
 
     async def ask(self, command: Message, *, timeout: float | timedelta = 30.0, **options: Any) -> CommandOutcome:
         self.sent.append(Sent(command, options))

@@ -1,0 +1,271 @@
+"""The client of programs outside a cluster: the same calls as inside a node, over gRPC to any of its nodes.
+
+    async with connect("127.0.0.1:7650", contracts=[billing_pb2]) as client:
+        outcome = await client.ask(BillOrder(order_id="ORD-1", amount_cents=4500))
+
+A node that is not to be reached, or cannot at present, is left for the next address, after a pause that grows. Since
+each command has an id, made here if need be, asking again is safe: it is handled once, whichever nodes were asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from datetime import timedelta
+from types import ModuleType
+from typing import Any, Unpack
+
+import grpc
+import grpc.aio
+from google.protobuf.message import Message
+
+from runtime.adapters import ignore, system_ports
+from runtime.backoff import Backoff
+from runtime.contracts import Contracts
+from runtime.durable.client import (
+    TIMEOUT_S,
+    ActorState,
+    Client,
+    CommandAccepted,
+    CommandOptions,
+    CommandOutcome,
+    in_seconds,
+)
+from runtime.envelope import address_of
+from runtime.errors import (
+    AmendsError,
+    DeadlineExceeded,
+    InvalidDefinition,
+    InvalidSettings,
+    LinkLost,
+    UnknownMessageType,
+)
+from runtime.gateway.interceptors import CALL_DEFAULT_S
+from runtime.gateway.remote_errors import AGAIN, error_of, is_unconnected
+from runtime.ports import Ports
+from runtime.protos import client_pb2, client_pb2_grpc, saga_pb2
+
+__all__ = ["PATIENCE_S", "RemoteClient", "connect"]
+
+PATIENCE_S = 10.0
+"""How long a client goes on asking when no node is to be reached, or none can answer at present."""
+
+_SLACK_S = 1.0  # the node's own word that it took too long says more than a connection that is cut
+_BACKOFF = Backoff(first_s=0.05, max_s=1.0)
+_OPTIONS = [
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 2000),  # doubles as the connect timeout
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.keepalive_time_ms", 10_000),  # finds a dead machine, or a frozen process, under a watch
+    ("grpc.keepalive_timeout_ms", 5000),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.enable_retries", 0),
+]
+
+
+@asynccontextmanager
+async def connect(
+    *addresses: str, contracts: Iterable[ModuleType] = (), patience: float | timedelta = PATIENCE_S
+) -> AsyncIterator[Client]:
+    """A client of the cluster that has a node at each of these addresses (HOST:PORT), for as long as the block runs.
+
+    `contracts` are the generated modules of what is sent and read. Nothing is dialled yet. Raises InvalidSettings for
+    what is no address, and InvalidDefinition for what is no module of messages.
+    """
+    client = RemoteClient(addresses, contracts, system_ports(ignore), in_seconds(patience))
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+class RemoteClient(Client):
+    """Asks one node for as long as it answers, then the next. `close` it once."""
+
+    def __init__(
+        self, addresses: Sequence[str], contracts: Iterable[ModuleType], ports: Ports, patience_s: float
+    ) -> None:
+        modules = (saga_pb2, *contracts)
+        for module in modules:
+            if not hasattr(module, "DESCRIPTOR"):
+                raise InvalidDefinition(f"contracts names {module!r}, which is no generated module such as trip_pb2")
+        self._contracts = Contracts(modules)
+        self._addresses = tuple(map(_checked, addresses))
+        if not addresses:
+            raise InvalidSettings("a client needs the address of a node at least, such as 127.0.0.1:7650")
+        self._ports = ports
+        self._patience_s = patience_s
+        self._at = 0
+        self._channels: dict[str, grpc.aio.Channel] = {}
+
+    async def close(self) -> None:
+        for channel in self._channels.values():
+            await channel.close()
+
+    @property
+    def contracts(self) -> Contracts:
+        return self._contracts
+
+    async def send(
+        self, command: Message, *, timeout: float | timedelta = TIMEOUT_S, **options: Unpack[CommandOptions]
+    ) -> CommandAccepted:
+        request = self._request(command, options)
+        receipt: client_pb2.CommandReceipt = await self._call("Send", request, in_seconds(timeout), options)
+        return CommandAccepted(receipt.id, receipt.conversation)
+
+    async def ask(
+        self, command: Message, *, timeout: float | timedelta = TIMEOUT_S, **options: Unpack[CommandOptions]
+    ) -> CommandOutcome:
+        request = self._request(command, options)
+        return self._outcome(await self._call("Ask", request, in_seconds(timeout), options))
+
+    async def cancel(
+        self,
+        kind: str,
+        key: str,
+        reason: str,
+        *,
+        timeout: float | timedelta = TIMEOUT_S,
+        message_id: bytes = b"",
+        traceparent: str = "",
+    ) -> CommandOutcome:
+        request = client_pb2.CancelRequest(kind=kind, key=key, reason=reason, id=message_id or self._new_id())
+        options = CommandOptions(traceparent=traceparent)
+        return self._outcome(await self._call("Cancel", request, in_seconds(timeout), options))
+
+    async def read(self, kind: str, key: str) -> ActorState | None:
+        request = client_pb2.ActorRequest(kind=kind, key=key)
+        reply: client_pb2.ActorReply = await self._call("Read", request, TIMEOUT_S, {})
+        return self._state(kind, key, reply) if reply.revision else None
+
+    @asynccontextmanager
+    async def watch(self, kind: str, key: str) -> AsyncIterator[AsyncIterator[ActorState]]:
+        async with aclosing(self._watch(kind, key)) as states:
+            yield states
+
+    async def _watch(self, kind: str, key: str) -> AsyncGenerator[ActorState, None]:
+        seen, tries = 0, _Tries(self._ports, self._patience_s)
+        while True:
+            call = self._stub().Watch(client_pb2.ActorRequest(kind=kind, key=key))
+            try:
+                await call.wait_for_connection()
+                tries = _Tries(self._ports, self._patience_s)
+                async for reply in call:
+                    if reply.revision > seen:
+                        seen = reply.revision
+                        yield self._state(kind, key, reply)
+                failure: AmendsError = LinkLost(f"{self._address} has ended the watch of {address_of(kind, key)}")
+            except grpc.aio.AioRpcError as error:
+                failure = error_of(error, self._address)
+                if error.code() not in AGAIN:
+                    raise failure from None
+            finally:
+                call.cancel()
+            if not await tries.again():
+                raise failure
+            self._at += 1
+
+    # --- calls ---
+
+    def _request(self, command: Message, options: CommandOptions) -> client_pb2.CommandRequest:
+        return client_pb2.CommandRequest(
+            type=self._contracts.of(command).name,
+            body=command.SerializeToString(),
+            id=options.get("message_id") or self._new_id(),
+            kind=options.get("kind", ""),
+            key=options.get("key", ""),
+            process=options.get("process", ""),
+            conversation=options.get("conversation", b""),
+        )
+
+    def _new_id(self) -> bytes:
+        return int(self._ports.clock.now_s() * 1000).to_bytes(6, "big") + self._ports.ids.new_id()[:10]
+
+    async def _call(self, method: str, request: Any, timeout_s: float, options: CommandOptions) -> Any:
+        clock = self._ports.clock
+        ends_s, tries, is_sent = clock.monotonic_s() + timeout_s, _Tries(self._ports, self._patience_s), False
+        trace = options.get("traceparent", "")
+        while True:
+            left_s = max(min(ends_s - clock.monotonic_s(), CALL_DEFAULT_S), 0.0)
+            if method != "Read":
+                request.timeout_s = left_s
+            call = getattr(self._stub(), method)
+            try:
+                return await call(
+                    request, timeout=left_s + _SLACK_S, metadata=(("traceparent", trace),) if trace else None
+                )
+            except grpc.aio.AioRpcError as error:
+                code, failure = error.code(), error_of(error, self._address)
+            is_sent = is_sent or not is_unconnected(failure)
+            if code not in (*AGAIN, grpc.StatusCode.DEADLINE_EXCEEDED):
+                raise failure
+            if ends_s <= clock.monotonic_s() or (code is grpc.StatusCode.DEADLINE_EXCEEDED and method == "Read"):
+                raise self._expired(request, timeout_s, failure) if is_sent else failure
+            if code in AGAIN and not await tries.again(ends_s):
+                raise failure
+            self._at += 1
+
+    def _expired(self, request: Any, timeout_s: float, failure: AmendsError) -> DeadlineExceeded:
+        if isinstance(request, client_pb2.ActorRequest):
+            return DeadlineExceeded(f"{address_of(request.kind, request.key)} was not read in time: {failure}")
+        return DeadlineExceeded(
+            f"no answer within {timeout_s:g} s; what was heard last: {failure}. Whether the command was accepted is "
+            f"not known: read the state, or send it again under its id {request.id.hex()}"
+        )
+
+    @property
+    def _address(self) -> str:
+        return self._addresses[self._at % len(self._addresses)]
+
+    def _stub(self) -> client_pb2_grpc.ClientAsyncStub:
+        address = self._address
+        if address not in self._channels:
+            self._channels[address] = grpc.aio.insecure_channel(address, options=_OPTIONS)
+        return client_pb2_grpc.ClientStub(self._channels[address])
+
+    # --- answers ---
+
+    def _outcome(self, reply: client_pb2.CommandReply) -> CommandOutcome:
+        what = "the command was handled, and answered by"
+        message = self._parsed(reply.type, reply.body, what) if reply.type else None
+        return CommandOutcome(message, reply.fault, reply.id, reply.conversation)
+
+    def _state(self, kind: str, key: str, reply: client_pb2.ActorReply) -> ActorState:
+        state = self._parsed(reply.type, reply.body, f"the state of {address_of(kind, key)} is of")
+        return ActorState(reply.revision, state, reply.conversation)
+
+    def _parsed(self, name: str, body: bytes, what: str) -> Message:
+        try:
+            return self._contracts.parse(name, body)
+        except UnknownMessageType as error:
+            raise UnknownMessageType(f"{what} a message that this client cannot read: {error}") from None
+
+
+class _Tries:
+    """How often, and for how long, one call goes on after failures."""
+
+    def __init__(self, ports: Ports, patience_s: float) -> None:
+        self._ports = ports
+        self._patience_s = patience_s
+        self._first_s: float | None = None  # monotonic, of the first failure
+        self._count = 0
+
+    async def again(self, ends_s: float = float("inf")) -> bool:
+        """Pause, and say whether to try again."""
+        now_s = self._ports.clock.monotonic_s()
+        if self._first_s is None:
+            self._first_s = now_s
+        if now_s - self._first_s >= self._patience_s:
+            return False
+        self._count += 1
+        pause_s = _BACKOFF.pause_s(self._count, self._ports.randomness.fraction())
+        await self._ports.clock.sleep(min(pause_s, max(ends_s - now_s, 0.0)))
+        return True
+
+
+def _checked(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+        raise InvalidSettings(f"{address!r} is no HOST:PORT, such as 127.0.0.1:7650")
+    return address
