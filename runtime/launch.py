@@ -269,5 +269,5 @@ def _settings_without_a_flag() -> str:
     return (
         f"Each option may come from the environment ({ENV_PREFIX} and its name in capitals, as in {ENV_PREFIX}STORE) "
         f"or from FILE. So may these, with their defaults: {', '.join(others)}. "
-        "docs/reference/operations.md says what they mean."
+        "docs/reference/settings.md says what they mean."
     )

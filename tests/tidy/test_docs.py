@@ -19,6 +19,7 @@ from tests.tidy.source import ROOT, name
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "bench").glob("*.md")])
 OPERATIONS = ROOT / "docs" / "reference" / "operations.md"
+SETTINGS_PAGE = OPERATIONS.with_name("settings.md")
 ERRORS = [
     one for one, value in vars(errors).items() if isinstance(value, type) and one not in ("AmendsError", "StoreError")
 ]
@@ -72,8 +73,8 @@ def test_every_decision_is_in_the_list_of_decisions() -> None:
 
 @pytest.mark.parametrize("setting", list(SETTINGS))
 def test_every_setting_is_documented_with_its_default(setting: str) -> None:
-    (row,) = re.findall(rf"^\| `{setting}` \|.*$", OPERATIONS.read_text(encoding="utf-8"), re.MULTILINE) or [""]
-    assert row, f"{name(OPERATIONS)} has no row for {setting}"
+    (row,) = re.findall(rf"^\| `{setting}` \|.*$", SETTINGS_PAGE.read_text(encoding="utf-8"), re.MULTILINE) or [""]
+    assert row, f"{name(SETTINGS_PAGE)} has no row for {setting}"
     assert f"`{_shown(SETTINGS[setting].default)}`" in row, f"another default: {row}"
 
 

@@ -69,7 +69,7 @@ class Cluster:
     """Start it, use it, close it; all on a ClusterLoop. `sim` is the cluster underneath, for what is not offered here.
 
     `nodes`: how many, each with all services; or services by the name of the node, none for all.
-    `settings`: of every node, by the names of docs/reference/operations.md.
+    `settings`: of every node, by the names of docs/reference/settings.md.
     `store`: memory:, which makes a test the same in every run; or the URL of a fresh one that nodes share.
     """
 
