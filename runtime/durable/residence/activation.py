@@ -68,6 +68,14 @@ class ActivationHost(Protocol):
         """The draft is in the store: send, answer, tell."""
         ...
 
+    def undos_only(self, address: Address) -> bool:
+        """Whether earlier mail was left in the store: what is in the mailbox is then read again after it."""
+        ...
+
+    def left_over(self, activation: Activation) -> None:
+        """Of what was in its mailbox, only the first part fits into a turn."""
+        ...
+
     def settled(self, activation: Activation) -> None:
         """A turn has ended and nothing of it is under way."""
         ...
@@ -102,7 +110,6 @@ class Activation(BatchActor):
         "busy",
         "ended",
         "fetched",
-        "has_backlog",
         "kind",
         "pending",
         "ref",
@@ -110,7 +117,6 @@ class Activation(BatchActor):
         "shard",
         "stopping",
         "touched",
-        "undos_only",
     )
 
     def __init__(self, kind: Kind, address: Address, shard: int, host: ActivationHost, committer: Committer) -> None:
@@ -121,8 +127,6 @@ class Activation(BatchActor):
         self.fetched = False
         self.pending: dict[bytes, None] = {}  # ids in the mailbox or in the running turn
         self.attempts: dict[bytes, int] = {}  # failed runs before, of those that had any
-        self.has_backlog = False  # mail was left in the store: read it before taking newer pushes
-        self.undos_only = False  # earlier mail was left in the store: what is in the mailbox is read again after it
         self.busy = False  # a turn is running or committing
         self.stopping = False
         self.ended = False  # its last decision said that nothing more is expected
@@ -157,7 +161,7 @@ class Activation(BatchActor):
         if self.stopping:
             return
         waiting: Sequence[Envelope] = [one for one in messages if one.id in self.pending]
-        if self.undos_only:
+        if self._host.undos_only(self.address):
             waiting = self._undos(waiting)
         if not waiting:
             self._host.suspects.done_with(self.address)
@@ -234,7 +238,7 @@ class Activation(BatchActor):
         for count, envelope in enumerate(messages):
             room -= len(envelope.encoded)
             if room < 0 and count:
-                self.has_backlog = self.undos_only = True
+                self._host.left_over(self)
                 for left in messages[count:]:
                     self.pending.pop(left.id, None)
                 return messages[:count]
@@ -330,8 +334,6 @@ class Activation(BatchActor):
         self._ran = ()
         for id in draft.laid_to_rest:
             self.pending.pop(id, None)  # it may be in the mailbox
-        if draft.blocked_until_s:
-            self.undos_only = True
 
     def _end_turn(self, batch: Sequence[Envelope]) -> None:
         pending = self.pending
@@ -342,8 +344,6 @@ class Activation(BatchActor):
         if self.attempts:
             for envelope in batch:
                 self.attempts.pop(envelope.id, None)
-        if not pending:
-            self.undos_only = False
         self.busy = False
         if self._context is not None:
             self._context.release()

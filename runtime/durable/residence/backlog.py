@@ -1,16 +1,8 @@
 """Reads an actor's mail from the store where pushes would not keep its order: after an overflow, a retry, a reload.
 
-    Residents ──read, block──▶ BacklogReader ──waiting_for──▶ store
-         ▲                          │  └───read_again──▶ Region   only after a commit that was refused
-         └────────deliver_rows──────┘   all that waits, in order
-
-While an actor is being fed, or is blocked until its feeding is due, pushes for it are declined: what comes later must
-not overtake what waits in the store. Undos may, so that one for an actor that is blocked has it fed with undos at once;
-from the store, not from the push, since that undo may itself wait there for a retry.
-
-A commit is refused when another node has written in this actor's name: one that had lost the shard and did not know it
-yet, or that has taken it over. What that one sent may not have been pushed. So all mail is read, here and by every
-other node, before the actor runs again: else what it sends next could overtake what the other sent.
+Residents ──what has happened──▶ BacklogReader ◀──what to do── intake
+     ▲                               │    └──waiting_for──▶ store     all that waits, in order
+     └───────────deliver─────────────┘    └──read_again───▶ Region    before it, after a commit that was refused
 """
 
 from __future__ import annotations
@@ -21,6 +13,20 @@ from dataclasses import replace
 
 from runtime.durable.facts import MessageParked, SweepFailed
 from runtime.durable.kind import Kind
+from runtime.durable.residence.intake import (
+    OPEN,
+    Blocked,
+    Delivered,
+    Due,
+    Event,
+    Intake,
+    Open,
+    PutOff,
+    ReadingBacklog,
+    Sign,
+    Todo,
+    step,
+)
 from runtime.envelope import Address, address_of
 from runtime.errors import Overloaded, StoreError
 from runtime.failpoints import Failpoint
@@ -31,15 +37,12 @@ __all__ = ["AGAIN_S", "BacklogReader"]
 
 AGAIN_S = 1.0  # after the store has failed
 
-Deliver = Callable[[Address, int, list[MailRow], bool], None]
-"""Takes (address, shard, what waits in order, whether more waits than was read)."""
+Deliver = Callable[[Address, int, list[MailRow], bool], bool]
+"""Takes (address, shard, what waits in order, whether more waits than was read); True if the actor has to ask again."""
 
 
 class BacklogReader:
-    """Who is being fed, and who has to wait for it. One for each kind on a node.
-
-    An actor has an entry in each table at the most; entries go by themselves when the feeding ends or falls due.
-    """
+    """Acts for the intakes of one kind's actors on a node. One that is open has no entry."""
 
     def __init__(
         self,
@@ -54,84 +57,78 @@ class BacklogReader:
         self._may_run = may_run  # whether turns of an actor may start here
         self._deliver = deliver
         self._read_again = read_again
-        self.blocked: dict[Address, float] = {}  # until when nothing but undos is taken, and those from the store
-        self.reading: dict[Address, bool] = {}  # True: mail was declined meanwhile, so feed once more
-        self._outdated: dict[Address, None] = {}  # of those being fed: a retry was planned since their mail was read
-        self._reread_all: dict[Address, None] = {}  # a commit of theirs was refused
+        self.intakes: dict[Address, Intake] = {}
 
-    def declines(self, address: Address, shard: int, *, is_undo: bool) -> bool:
-        """Whether a push for this actor has to wait for what the store has."""
-        if address in self.reading:
-            self.reading[address] = True
-            return True
-        if address not in self.blocked:
-            return False
-        if is_undo:
-            self.read_backlog(address, shard)
-        return True
+    def tell(self, address: Address, shard: int, event: Event) -> Todo:
+        """Something has happened to an actor; what is to be done about its mail is done."""
+        todo = self._step(address, event)
+        if todo is Todo.READ:
+            if self._may_run(address, shard):
+                task = self._read_until_complete(address, shard)
+                self._kind.ports.tasks.start(task, name=f"backlog {address_of(*address)}")
+            else:
+                self._step(address, Sign.READ_ENDS)
+        return todo
 
-    def read_backlog(self, address: Address, shard: int, *, reread_all: bool = False) -> None:
-        """Read all the mail of one actor and deliver it in order.
+    def put_off(self, address: Address, shard: int, until_s: float, *, in_turn: bool = False) -> None:
+        """Hold an actor's mail until an instant, or that for which it is held already; then read it."""
+        if self._step(address, PutOff(until_s, in_turn)) is Todo.WAIT:
+            clock = self._kind.ports.clock
+            clock.call_later(max(0.0, until_s - clock.now_s()), self.tell, address, shard, Due(until_s))
 
-        With `reread_all`, so is that of all others before, and what the history has already is taken out of the mail.
-        """
-        if not self._may_run(address, shard):
-            return
-        if reread_all:
-            self._reread_all[address] = None
-        if address in self.reading:
-            self.reading[address] = True
-            return
-        self.reading[address] = False
-        self._kind.ports.tasks.start(self._read_until_complete(address, shard), name=f"backlog {address_of(*address)}")
+    def put_off_for(self, address: Address, shard: int, delay_s: float) -> None:
+        self.put_off(address, shard, self._kind.ports.clock.now_s() + delay_s)
 
-    def block(self, address: Address, shard: int, until_s: float) -> None:
-        """Hold an actor's later mail until an instant, or that for which it is held already; then feed it."""
-        if address in self.reading:
-            self._outdated[address] = None
-        if self.blocked.get(address, math.inf) <= until_s:
-            return
-        self.blocked[address] = until_s
-        clock = self._kind.ports.clock
-        clock.call_later(max(0.0, until_s - clock.now_s()), self._unblock, address, shard, until_s)
+    def is_blocked(self, address: Address) -> bool:
+        """Whether nothing but undos may run now."""
+        state = self.intakes.get(address)
+        return isinstance(state, Blocked | ReadingBacklog) and state.until_s < math.inf
 
-    def block_for(self, address: Address, shard: int, delay_s: float) -> None:
-        self.block(address, shard, self._kind.ports.clock.now_s() + delay_s)
+    def undos_only(self, address: Address) -> bool:
+        """Whether nothing else of what is in the mailbox may run."""
+        state = self.intakes.get(address)
+        return state is not None and not isinstance(state, Open) and state.undos_only
 
     def clear(self) -> None:
-        """Nothing is to be fed here any more; a feeding under way ends by itself."""
-        self.blocked.clear()
-        self._reread_all.clear()
+        """Nothing is to be read here any more; a reading under way ends by itself."""
+        for address in list(self.intakes):
+            self._step(address, Sign.CLEARED)
 
-    def _unblock(self, address: Address, shard: int, until_s: float) -> None:
-        if self.blocked.get(address) == until_s:
-            del self.blocked[address]
-            self.read_backlog(address, shard)
+    def _step(self, address: Address, event: Event) -> Todo:
+        state, todo = step(self.intakes.get(address, OPEN), event)
+        if state is not OPEN:
+            self.intakes[address] = state
+        else:
+            self.intakes.pop(address, None)
+        return todo
 
     async def _read_until_complete(self, address: Address, shard: int) -> None:
         try:
-            again = True
-            while again and self._may_run(address, shard):
-                self.reading[address] = False
-                self._outdated.pop(address, None)
-                rows, more = await self._read(address, shard)
-                while address in self._reread_all:
-                    rows, more = await self._read_after_all(address, shard)
-                if address in self._outdated:
-                    if address in self.blocked and not self.reading[address]:
-                        return  # it is fed when its retry is due
-                    continue
-                self._kind.ports.failpoint(Failpoint.FEEDING_READ)
-                self._deliver(address, shard, rows, more)
-                self._kind.ports.failpoint(Failpoint.FEEDING_DELIVERED)
-                again = self.reading[address]
+            todo = Todo.READ
+            while todo is Todo.READ and self._may_run(address, shard):
+                todo = await self._read_once(address, shard)
         except (StoreError, Overloaded) as error:
             self._kind.ports.report(SweepFailed(self._kind.name, str(error)))
             if self._may_run(address, shard):
-                self.block_for(address, shard, AGAIN_S)
+                self.put_off_for(address, shard, AGAIN_S)
         finally:
-            self.reading.pop(address, None)
-            self._outdated.pop(address, None)
+            self._step(address, Sign.READ_ENDS)
+
+    async def _read_once(self, address: Address, shard: int) -> Todo:
+        is_after_all = False
+        while self._step(address, Sign.READ_BEGINS) is Todo.REREAD_ALL:
+            await self._read_again()
+            is_after_all = True
+        rows, more = await self._read(address, shard)
+        if is_after_all:
+            rows = await self._without_handled(address, shard, rows)
+        todo = self._step(address, Sign.MAIL_READ)
+        if todo is not Todo.DELIVER:
+            return todo
+        self._kind.ports.failpoint(Failpoint.FEEDING_READ)
+        left = self._deliver(address, shard, rows, more)
+        self._kind.ports.failpoint(Failpoint.FEEDING_DELIVERED)
+        return self._step(address, Delivered(left))
 
     async def _read(self, address: Address, shard: int) -> tuple[list[MailRow], bool]:
         """The mail that is no dead letter, and whether there is more. Dead letters take no room from it."""
@@ -143,15 +140,6 @@ class BacklogReader:
             if not more or len(live) * 2 >= self._kind.limits.mailbox_max:
                 return live, more
             limit *= 2
-
-    async def _read_after_all(self, address: Address, shard: int) -> tuple[list[MailRow], bool]:
-        """The same after the mail of all others, and without what can't be consumed."""
-        del self._reread_all[address]
-        self.blocked.pop(address, None)  # the rows say what is waited for now
-        await self._read_again()
-        self.reading[address] = False  # what was declined until now is in the store, and read next
-        rows, more = await self._read(address, shard)
-        return await self._without_handled(address, shard, rows), more
 
     # --- mail that can't be consumed ---
 

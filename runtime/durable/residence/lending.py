@@ -58,7 +58,7 @@ class Loans:
         address = first.address
         if not self._is_told(address, needs):
             return False
-        self._backlog.block_for(address, shard, self._kind.limits.sweep_s)
+        self._backlog.put_off_for(address, shard, self._kind.limits.sweep_s)
         return True
 
     def _is_told(self, address: Address, needs: str) -> bool:
@@ -80,7 +80,7 @@ class Loans:
     def passes_on(self, address: Address) -> bool:
         """Whether an actor is lent; then whoever runs it is told that something new waits."""
         loan = self._loans.get(address)
-        if loan is None or address not in self._backlog.blocked:
+        if loan is None or not self._backlog.is_blocked(address):
             return False
         self._carriers.wake(loan.host, address, loan.died)
         return True

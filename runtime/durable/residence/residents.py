@@ -1,13 +1,14 @@
-"""The actors of one kind that are in memory on this node: find or make them, feed them, let idle ones go.
+"""The actors of one kind that are in memory on this node: mail is handed to them, and what it needs is arranged.
 
-    router, sweeper ──deliver──▶ Residents ──▶ Activation (a child of the kind's own actor)
+    router, sweeper ──deliver──▶ Residents ──▶ Memory ──▶ Activation
                                      │
-                                     └──read, block──▶ BacklogReader   after an overflow, a retry, a reload
+                                     └──what has happened──▶ BacklogReader   an overflow, a retry, a reload
 
-Delivery may always be declined: the message is in the store, and is fed or swept later. It is declined when the
+Delivery may always be declined: the message is in the store, and is read from there later. It is declined when the
 actor's mailbox is full, when an earlier message of it waits for a retry (so that order holds), when the kind is
 throttled, paused or draining, when too many actors are in memory, and when its shard is not this node's. What was
-declined is never overtaken: its actor, or if that is not in memory the kind, is fed before it takes pushes again.
+declined is never overtaken: for its actor, or if that is not in memory for the kind, the store is read before it takes
+pushes again.
 """
 
 from __future__ import annotations
@@ -16,31 +17,28 @@ from collections.abc import Awaitable, Callable
 
 from google.protobuf.message import Message
 
-from runtime.actor.context import ActorOptions, Context, Restart
 from runtime.durable.facts import ActivationReloaded, ActorNeedsHelp
 from runtime.durable.kind import Kind
 from runtime.durable.residence.activation import Activation
 from runtime.durable.residence.backlog import AGAIN_S, BacklogReader
 from runtime.durable.residence.handled import RecentlyHandled
-from runtime.durable.residence.leaving import Leaving
+from runtime.durable.residence.intake import BacklogWanted, Pushed, Sign, Todo, TurnEnded
 from runtime.durable.residence.lending import Guests, Loans
+from runtime.durable.residence.memory import Memory
 from runtime.durable.residence.suspects import Suspects
 from runtime.durable.residence.throttle import Throttle
-from runtime.durable.residence.unread import Unread
 from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.lost import LostRuns
 from runtime.envelope import Address, Envelope, decode
-from runtime.errors import ActorStopped, InvalidMessage
+from runtime.errors import InvalidMessage
 from runtime.store.committer import Committer
 from runtime.store.records import MailRow
 
 __all__ = ["Residents"]
 
-_EVICTION_LOOKS_MAX = 64
-
 
 class Residents:
-    """The table of one kind's actors in memory."""
+    """Of one kind on one node."""
 
     def __init__(
         self,
@@ -56,38 +54,29 @@ class Residents:
         self.throttle = Throttle(kind.name, kind.ports)
         self.paused = False
         self.shards: set[int] = set()  # in which turns may start here: owned, or being taken over
-        self.overflowed = False  # mail of actors that are not in memory was declined: who comes in is fed first
+        self.overflowed = False  # mail of actors that are not in memory was declined: whose comes in is read first
         self.declined = 0  # how often that has happened
-        self._committer = committer
+        self._release = release
+        self._memory = Memory(kind, self._new, self._forget)
         self._backlog = BacklogReader(kind, committer, self.may_run, self._deliver_backlog, read_again)
         self.loans = Loans(kind, self._backlog)
-        self._release = release
-        self._context: Context | None = None
         limits = kind.limits
         self._pending_most = limits.mailbox_max + min(limits.turn_messages_max, limits.mailbox_max)  # of one actor
-        self._table: dict[Address, Activation] = {}
         self._handled = RecentlyHandled()
-        self.losses = LostRuns(kind.limits.turn_messages_max)  # also of actors and shards that have left
+        self.losses = LostRuns(limits.turn_messages_max)  # also of actors and shards that have left
         self.suspects = Suspects(kind.ports.tasks)
-        self._unread = Unread(kind.store)
-        self.fetch = self._unread.read
-        self._tick = 0
-        self._made = 0
-        self._leaving = Leaving(self._drop)
-        # A broken turn drops the activation; its mail brings it back.
-        self._options = ActorOptions(limits.mailbox_max, limits.turn_messages_max, restart=Restart.TEMPORARY)
+        self.undos_only = self._backlog.undos_only
+        self._committer = committer
+        self.bind, self.fetch = self._memory.bind, self._memory.read
+        self.when_idle = self._memory.when_idle
 
     def __len__(self) -> int:
-        return len(self._table)
+        return len(self._memory)
 
     @property
     def pending_max(self) -> int:
         """Of the actor that has most: its messages in memory, those of the running turn included."""
-        return max((len(one.pending) for one in self._table.values()), default=0)
-
-    def bind(self, context: Context) -> None:
-        """The kind's own actor has started and is the parent of all that follow."""
-        self._context = context
+        return max((len(one.pending) for one in self._memory.all()), default=0)
 
     def may_run(self, address: Address, shard: int) -> bool:
         """Whether turns of an actor may start here."""
@@ -102,46 +91,40 @@ class Residents:
             return True
         if not self.loans.is_empty and not from_store and self.loans.passes_on(address):
             return False
-        activation = self._table.get(address)
+        activation = self._memory.get(address)
         if activation is None:
             activation = self._admit(address, shard)
             if activation is None:
                 return False
-            activation.has_backlog = self.overflowed
-        activation.touched = self._tick
+            if self.overflowed:
+                self._backlog.tell(address, shard, Sign.LEFT)
+        activation.touched = self._memory.tick
         if envelope.id in activation.pending:
             return True
-        if not from_store and not self._takes_pushes(activation, envelope):
-            return False
-        return self._enqueue(activation, envelope, attempts)
+        if from_store:
+            return self._enqueue(activation, envelope, attempts)
+        if address in self._backlog.intakes:
+            pushed = Pushed(bool(envelope.undo_of), activation.is_idle)
+            if self._backlog.tell(address, shard, pushed) is not Todo.TAKE:
+                return False
+        if self._enqueue(activation, envelope, attempts):
+            return True
+        self._backlog.tell(address, shard, Sign.LEFT)
+        return False
 
     def deliver_old(self, envelope: Envelope, shard: int) -> None:
         """A push of what may have been handled, or undone, by whoever had the shard before: the store tells."""
         address = envelope.address
-        activation = self._table.get(address)
+        activation = self._memory.get(address)
         is_here = activation is not None and envelope.id in activation.pending
         if not is_here and not self._handled.has_run(envelope.id, address):
-            self._backlog.read_backlog(address, shard)
-
-    def _takes_pushes(self, activation: Activation, envelope: Envelope) -> bool:
-        reader = self._backlog
-        if (reader.reading or reader.blocked) and reader.declines(
-            activation.address, activation.shard, is_undo=bool(envelope.undo_of)
-        ):
-            return False
-        if activation.has_backlog:
-            if activation.is_idle:
-                reader.read_backlog(activation.address, activation.shard)
-            return False
-        return True
+            self._backlog.tell(address, shard, BacklogWanted())
 
     def _enqueue(self, activation: Activation, envelope: Envelope, attempts: int) -> bool:
         if self.paused or not self.throttle.admits():
-            activation.has_backlog = True
             return False
         is_full = len(activation.pending) >= self._pending_most  # what a turn has put back does not fill the mailbox
         if is_full or activation.ref is None or not activation.ref.try_tell(envelope):
-            activation.has_backlog = True
             return False
         activation.pending[envelope.id] = None
         if attempts:
@@ -149,22 +132,15 @@ class Residents:
         return True
 
     def _admit(self, address: Address, shard: int) -> Activation | None:
-        if self._context is None or not self.may_run(address, shard):
+        if not self.may_run(address, shard):
             return None
-        if len(self._table) >= self.kind.limits.activations_max and not self._evict_one():
+        if not self._memory.has_room():
             self._overflow()
             return None
-        activation = Activation(self.kind, address, shard, self, self._committer)
-        self._made += 1
-        try:
-            # Numbered, since a predecessor of the same key may still be stopping.
-            name = f"{address[1]}#{self._made}"
-            activation.ref = self._context.spawn(lambda: activation, name, options=self._options)
-        except ActorStopped:
-            return None  # the kind itself is stopping; whoever takes over will find the mail
-        self._table[address] = activation
-        self._unread.add(activation)
-        return activation
+        return self._memory.make(address, shard)
+
+    def _new(self, address: Address, shard: int) -> Activation:
+        return Activation(self.kind, address, shard, self, self._committer)
 
     def _overflow(self) -> None:
         """Mail waits in the store for actors that nothing in memory remembers."""
@@ -172,10 +148,10 @@ class Residents:
         self.declined += 1
 
     def fall_behind(self) -> None:
-        """More may wait in the store than was read: every actor is fed before it takes pushes again."""
+        """More may wait in the store than was read: for every actor it is read before it takes pushes again."""
         self._overflow()
-        for activation in self._table.values():
-            activation.has_backlog = True
+        for activation in self._memory.all():
+            self._backlog.tell(activation.address, activation.shard, Sign.LEFT)
 
     # --- of another version ---
 
@@ -194,30 +170,28 @@ class Residents:
     def admit_guest(self, address: Address, shard: int, died: str) -> bool:
         """Run what waits for an actor that its owner cannot run. False: there is no room for it."""
         is_new = not self.may_run(address, shard)
-        if shard not in self.shards and not self.guests.admit(address, shard, died, self._tick):
+        if shard not in self.shards and not self.guests.admit(address, shard, died, self._memory.tick):
             return False
-        self._backlog.read_backlog(address, shard, reread_all=is_new)
+        self._backlog.tell(address, shard, BacklogWanted(reread_all=is_new))
         return True
 
-    # --- feeding from the store ---
+    # --- from the store ---
 
-    def _deliver_backlog(self, address: Address, shard: int, rows: list[MailRow], more: bool) -> None:
+    def _deliver_backlog(self, address: Address, shard: int, rows: list[MailRow], more: bool) -> bool:
         now_s = self.kind.ports.clock.now_s()
-        activation = self._table.get(address)
         if not rows:
             self.loans.end(address)
         elif died := self.guests.died(address):
             self.suspects.add_due(rows, died, now_s)
-        if activation is not None:
-            activation.has_backlog = more or activation.undos_only
-            if activation.undos_only:
-                return  # fed when its mailbox is empty
         for row in rows:
             if not self.deliver_row(row, now_s, from_store=True):
-                break  # what comes after it must not overtake it
-        made = self._table.get(address)  # by the first row, if it was not in memory before
-        if more and made is not None:
-            made.has_backlog = True
+                more = True  # what comes after it must not overtake it
+                break
+        if more and address not in self._memory:
+            if self.may_run(address, shard):
+                self._overflow()
+            return False
+        return more
 
     def deliver_row(self, row: MailRow, now_s: float, *, from_store: bool = False) -> bool:
         """Deliver a row of mail if its time has come. False: declined.
@@ -226,7 +200,7 @@ class Residents:
         """
         if row.due_at_s > now_s:
             if row.attempts or row.was_put_off():
-                self._backlog.block(row.address, row.shard, row.due_at_s)
+                self._backlog.put_off(row.address, row.shard, row.due_at_s)
             return True
         if not from_store and self._handled.has_run(row.id, row.address):
             if self._handled.seen_again_in_mail(row.id):
@@ -237,16 +211,16 @@ class Residents:
         except InvalidMessage as error:
             self._backlog.park(row, f"undecodable: {error}")
             return True
-        if from_store and row.address in self._backlog.blocked and not envelope.undo_of:
+        if from_store and not envelope.undo_of and self._backlog.is_blocked(row.address):
             return True
         return self.deliver(envelope, row.shard, attempts=row.attempts, from_store=from_store)
 
     def _start_again(self, address: Address, shard: int) -> None:
         """The store has lost commits: an actor starts again from what that has, and so does whoever writes to it."""
-        activation = self._table.get(address)
+        activation = self._memory.get(address)
         if activation is not None and activation.is_idle:
             self._drop(activation)
-        self._backlog.read_backlog(address, shard, reread_all=True)
+        self._backlog.tell(address, shard, BacklogWanted(reread_all=True))
 
     # --- called by activations ---
 
@@ -259,20 +233,24 @@ class Residents:
         else:
             self.throttle.succeeded()
         if draft.blocked_until_s:
-            self._backlog.block(activation.address, activation.shard, draft.blocked_until_s)
+            self._backlog.put_off(activation.address, activation.shard, draft.blocked_until_s, in_turn=True)
         self._release(activation, draft)
         self.kind.report(draft.facts)
         if draft.alarm:
             self.kind.ports.report(ActorNeedsHelp(activation.name, draft.alarm))
         activation.ended = draft.ended
 
+    def left_over(self, activation: Activation) -> None:
+        self._backlog.tell(activation.address, activation.shard, Sign.LEFT_OVER)
+
     def settled(self, activation: Activation) -> None:
-        if activation.has_backlog and not activation.pending and not self.paused:
-            if activation.address not in self._backlog.blocked:
-                self._backlog.read_backlog(activation.address, activation.shard)
-        elif activation.ended and not activation.pending:
-            self._drop(activation)
-        self._leaving.look(self._table)
+        is_empty, todo = not activation.pending, Todo.NOTHING
+        if activation.address in self._backlog.intakes:
+            event = TurnEnded(is_empty, may_read=not self.paused)
+            todo = self._backlog.tell(activation.address, activation.shard, event)
+        if todo is not Todo.READ and is_empty and activation.ended:
+            self._leave(activation)
+        self._memory.look_for_idle()
 
     def reload(
         self, activation: Activation, reason: str, *, delay_s: float = 0.0, commit_refused: bool = False
@@ -280,70 +258,53 @@ class Residents:
         self.kind.ports.report(ActivationReloaded(activation.name, reason))
         self._drop(activation)
         if delay_s:
-            self._backlog.block_for(activation.address, activation.shard, delay_s)
+            self._backlog.put_off_for(activation.address, activation.shard, delay_s)
         else:
-            self._backlog.read_backlog(activation.address, activation.shard, reread_all=commit_refused)
+            wanted = BacklogWanted(reread_all=commit_refused)
+            self._backlog.tell(activation.address, activation.shard, wanted)
 
     def gone(self, activation: Activation) -> None:
         activation.let_go()
-        address = activation.address
-        self.suspects.done_with(address)
-        if self._table.get(address) is activation:  # not dropped, so it has failed
-            del self._table[address]
-            self._unread.forget(address)
-            self._backlog.block_for(address, activation.shard, AGAIN_S)
+        self.suspects.done_with(activation.address)
+        if self._memory.remove(activation):  # not dropped, so it has failed
+            self._backlog.tell(activation.address, activation.shard, Sign.LEFT_MEMORY)
+            self._backlog.put_off_for(activation.address, activation.shard, AGAIN_S)
         activation.busy = False
-        self._leaving.look(self._table)
+        self._memory.look_for_idle()
 
     # --- leaving memory ---
 
-    def _drop(self, activation: Activation) -> None:
+    def _drop(self, activation: Activation) -> bool:
+        """True: mail of it was left in the store, and nothing remembers that any more."""
         activation.stopping = True
         activation.busy = False
-        self.suspects.done_with(activation.address)
-        if self._table.get(activation.address) is activation:
-            del self._table[activation.address]
-            self._unread.forget(activation.address)
+        address = activation.address
+        self.suspects.done_with(address)
+        is_forgotten = False
+        if self._memory.remove(activation):
+            is_forgotten = self._backlog.tell(address, activation.shard, Sign.LEFT_MEMORY) is Todo.OVERFLOW
         if activation.ref is not None:
             activation.ref.stop()
+        return is_forgotten
+
+    def _leave(self, activation: Activation) -> None:
+        if self._drop(activation) and self.may_run(activation.address, activation.shard):
+            self._overflow()
 
     def _forget(self, activation: Activation) -> None:
-        """Drop one that is idle."""
-        if activation.has_backlog:
-            self._overflow()
         self.guests.forget(activation.address)
-        self._drop(activation)
-
-    def _evict_one(self) -> bool:
-        for _ in range(min(len(self._table), _EVICTION_LOOKS_MAX)):
-            address, activation = next(iter(self._table.items()))
-            if activation.is_idle:
-                self._forget(activation)
-                return True
-            self._table[address] = self._table.pop(address)  # to the end, so that the next look meets others
-        return False
+        self._leave(activation)
 
     def passivate(self) -> None:
         """Let go of those that have had nothing to do since the last but one call."""
-        self._tick += 1
-        for activation in list(self._table.values()):
-            if activation.touched < self._tick - 1 and activation.is_idle:
-                self._forget(activation)
-        self.guests.forget_before(self._tick - 1)
+        self._memory.passivate()
+        self.guests.forget_before(self._memory.tick - 1)
 
     def drop_all(self) -> None:
         """Forget everything at once: this node may no longer be the owner."""
-        for activation in list(self._table.values()):
+        for activation in self._memory.all():
             self._drop(activation)
         self._backlog.clear()
         self._handled.clear()
         self.loans.clear()
         self.guests.clear()
-
-    def when_idle(self, shards: frozenset[int], then: Callable[[], None]) -> None:
-        """Let go of the actors of these shards, each when its turn has ended, and then call back.
-
-        Intake must have been stopped before.
-        """
-        self._leaving.add(shards, then)
-        self._leaving.look(self._table)

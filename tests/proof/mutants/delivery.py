@@ -6,6 +6,7 @@ from runtime.durable.region.ownership import Ownership
 from runtime.durable.region.router import Router
 from runtime.durable.region.shards import Shards
 from runtime.durable.region.sweeper import Sweeper
+from runtime.durable.residence import intake
 from runtime.durable.residence.activation import Activation
 from runtime.durable.residence.backlog import BacklogReader
 from runtime.durable.residence.handled import RecentlyHandled
@@ -77,7 +78,7 @@ DELIVERY = (
         (
             Edit(
                 Residents._enqueue,
-                "not activation.ref.try_tell(envelope):\n        activation.has_backlog = True\n        return False",
+                "not activation.ref.try_tell(envelope):\n        return False",
                 "not activation.ref.try_tell(envelope):\n        return True",
             ),
         ),
@@ -88,9 +89,10 @@ DELIVERY = (
         "What is pushed while a kind is paused or slowed is left in the store, and its actor does not know of it.",
         (
             Edit(
-                Residents._enqueue,
-                "self.throttle.admits():\n        activation.has_backlog = True\n        return False",
-                "self.throttle.admits():\n        return False",
+                Residents.deliver,
+                "self._backlog.tell(address, shard, Sign.LEFT)\n    return False",
+                "if not self.paused and not self.throttle.is_open:\n"
+                "        self._backlog.tell(address, shard, Sign.LEFT)\n    return False",
             ),
         ),
         workload="streams",
@@ -98,44 +100,56 @@ DELIVERY = (
     Mutant(
         "pushes-overtake-the-store",
         "Pushes are taken by actors that have fallen behind what waits for them in the store.",
-        (Edit(Residents._takes_pushes, "if activation.has_backlog:", "if False:"),),
+        (
+            Edit(
+                intake._pushed,
+                "return _wanted(state) if event.is_idle else (state, Todo.DECLINE)",
+                "return state, Todo.TAKE",
+            ),
+        ),
         workload="streams",
     ),
     Mutant(
         "pushes-overtake-feeding",
         "Pushes are taken while an actor is being fed from the store.",
-        (Edit(BacklogReader.declines, "self.reading[address] = True\n        return True", "return False"),),
+        (
+            Edit(
+                intake._pushed,
+                "return state if state.again else replace(state, again=True), Todo.DECLINE",
+                "return state, Todo.TAKE",
+            ),
+        ),
         workload="streams",
     ),
     Mutant(
         "feeder-forgets-behind",
         "An actor that was fed a part of what waits believes that it has all.",
-        (
-            Edit(
-                Residents._deliver_backlog,
-                "activation.has_backlog = more or activation.undos_only",
-                "activation.has_backlog = False",
-            ),
-            Edit(Residents._deliver_backlog, "made.has_backlog = True", "pass"),
-        ),
+        (Edit(intake.step, "_after(state, left=left)", "_after(state)"),),
         workload="streams",
     ),
     Mutant(
         "made-while-fed-forgets-behind",
         "An actor that comes into memory by being fed a part of what waits believes that it has all.",
-        (Edit(Residents._deliver_backlog, "made.has_backlog = True", "pass"),),
+        (
+            Edit(
+                Residents._deliver_backlog,
+                "now_s = self.kind.ports.clock.now_s()",
+                "now_s, was_here = self.kind.ports.clock.now_s(), address in self._memory",
+            ),
+            Edit(Residents._deliver_backlog, "return more", "return more and was_here"),
+        ),
         workload="streams",
     ),
     Mutant(
         "feeding-not-repeated",
         "What was declined while an actor was being fed is not read again.",
-        (Edit(BacklogReader._read_until_complete, "again = self.reading[address]", "again = False"),),
+        (Edit(intake.step, "if state.again", "if False"),),
         workload="streams",
     ),
     Mutant(
         "stale-feeding",
         "What was read to feed an actor is delivered, though a retry was planned since it was read.",
-        (Edit(BacklogReader._read_until_complete, "if address in self._outdated:", "if False:"),),
+        (Edit(intake._put_off, ", outdated=True", ""),),
         workload="random",
         unseen=(
             "mostly by design, since a blocked actor takes nothing but undos from a feeding: an undo has to be put off "
@@ -146,7 +160,13 @@ DELIVERY = (
     Mutant(
         "undo-taken-from-its-push",
         "An actor that waits for a retry takes a pushed undo as it comes, though that may be what it waits for.",
-        (Edit(BacklogReader.declines, "self.read_backlog(address, shard)", "return False"),),
+        (
+            Edit(
+                intake._pushed,
+                "return _wanted(state) if event.is_undo else (state, Todo.DECLINE)",
+                "return state, Todo.TAKE if event.is_undo else Todo.DECLINE",
+            ),
+        ),
         workload="random",
     ),
     Mutant(
@@ -164,7 +184,7 @@ DELIVERY = (
     Mutant(
         "evicted-behind",
         "An actor that leaves memory while mail of it is left in the store takes that knowledge with it.",
-        (Edit(Residents._forget, "if activation.has_backlog:", "if False:"),),
+        (Edit(Residents._leave, "self._overflow()", "pass"),),
         workload="streams",
     ),
     Mutant(
@@ -182,7 +202,7 @@ DELIVERY = (
     Mutant(
         "bytes-left-behind",
         "What did not fit into one turn is not read again before newer pushes.",
-        (Edit(Activation._fitting, "self.has_backlog = self.undos_only = True", "pass"),),
+        (Edit(Activation._fitting, "self._host.left_over(self)", "pass"),),
         workload="streams",
     ),
     Mutant(

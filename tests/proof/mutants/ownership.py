@@ -14,7 +14,7 @@ from runtime.durable.region.ownership import Ownership
 from runtime.durable.region.shards import Shards
 from runtime.durable.region.sweeper import Sweeper
 from runtime.durable.residence.activation import Activation
-from runtime.durable.residence.leaving import Leaving
+from runtime.durable.residence.memory import Memory
 from runtime.durable.residence.residents import Residents
 from tests.proof.mutants.mutant import Edit, Mutant
 
@@ -60,7 +60,7 @@ OWNERSHIP = (
     Mutant(
         "release-while-turn-runs",
         "A shard is given away while a turn of it still runs.",
-        (Edit(Leaving.look, "if any(activation.busy for activation in concerned):", "if False:"),),
+        (Edit(Memory.look_for_idle, "if any(activation.busy for activation in concerned):", "if False:"),),
         workload="streams",
         unseen=(
             "by design: the turn that still runs is stopped by the compare-and-set when another owner was faster, and "

@@ -305,7 +305,6 @@ TURNS = (
         "While a message waits for its retry, those that were sent after it are taken.",
         (
             Edit(Turn._take_some, "if draft.blocked_until_s and not envelope.undo_of:", "if False:"),
-            Edit(Activation._advance, "if draft.blocked_until_s:", "if False:"),
             Edit(Residents.release, "if draft.blocked_until_s:", "if False:"),
         ),
         workload="random",

@@ -10,6 +10,7 @@ import pytest
 from runtime.durable.facts import MessageParked
 from runtime.durable.kind import Subscribers
 from runtime.durable.residence.backlog import BacklogReader
+from runtime.durable.residence.intake import BacklogWanted, Pushed, Todo
 from runtime.durable.turn.draft import Draft
 from runtime.envelope import Address, Envelope
 from runtime.store.memory import MemoryStore
@@ -56,7 +57,7 @@ class Desk:
         )
 
     def read_backlog(self, *, reread_all: bool = False) -> None:
-        self.backlog.read_backlog(ORDER, self.post.shard, reread_all=reread_all)
+        self.backlog.tell(ORDER, self.post.shard, BacklogWanted(reread_all))
 
     async def put_to_rest(self, message: Envelope) -> None:
         """Its history is there before it has come, as an undo leaves it."""
@@ -66,10 +67,11 @@ class Desk:
         assert await self.store.commit([transition]) == [Verdict.COMMITTED]
 
     def put_off(self, delay_s: float) -> None:
-        self.backlog.block(ORDER, self.post.shard, self.clock.now_s() + delay_s)
+        self.backlog.put_off(ORDER, self.post.shard, self.clock.now_s() + delay_s)
 
     def push_declined(self) -> bool:
-        return self.backlog.declines(ORDER, self.post.shard, is_undo=False)
+        pushed = Pushed(is_undo=False, is_idle=True)
+        return ORDER in self.backlog.intakes and self.backlog.tell(ORDER, self.post.shard, pushed) is not Todo.TAKE
 
     async def read_and_held(self) -> asyncio.Event:
         """Begin to feed with one bill that waits; what was read is delivered when the event is set."""
@@ -80,9 +82,10 @@ class Desk:
         self.store.gate = None
         return gate
 
-    def _deliver(self, address: Address, shard: int, rows: list[MailRow], more: bool) -> None:
+    def _deliver(self, address: Address, shard: int, rows: list[MailRow], more: bool) -> bool:
         assert (address, more) == (ORDER, False)
         self.delivered.append((round(self.clock.now_s() - self._began_s), len(rows)))
+        return more
 
     async def _read_again(self) -> None:
         """All others' mail: here there is none."""

@@ -9,6 +9,7 @@ from protos.billing_pb2 import BillOrder
 from runtime.durable.behaviour import SetTimer
 from runtime.durable.kind import Limits
 from runtime.durable.region.kind_actor import PauseKind, ResumeKind
+from runtime.durable.residence.intake import BacklogWanted
 from runtime.envelope import Address
 from runtime.errors import StoreUnavailable
 from runtime.store.memory import MemoryStore
@@ -63,9 +64,8 @@ def test_a_retry_that_is_planned_while_its_actor_is_fed_still_waits_for_its_time
         await local.sleep(0.1)
         assert till.runs == [1]
         store.gate = asyncio.Event()
-        local.shards.residents["billing"]._backlog.read_backlog(
-            ("billing", "ORD-1"), post.shard
-        )  # as when mail was declined
+        backlog = local.shards.residents["billing"]._backlog
+        backlog.tell(("billing", "ORD-1"), post.shard, BacklogWanted())  # as when mail was declined
         await local.sleep(0.1)
         hangs.set()
         await local.sleep(0.1)
