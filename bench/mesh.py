@@ -26,9 +26,9 @@ import uvloop
 
 from runtime.adapters import system_ports
 from runtime.envelope import Envelope, decode
+from runtime.gateway.server import GrpcServer
 from runtime.mesh.channel import GrpcTransport
 from runtime.mesh.peers import Identity, Mesh, MeshSettings, PeerAddress, Receiver
-from runtime.mesh.server import GrpcServer
 from runtime.ports import Link, Ports, Transport
 from runtime.protos import mesh_pb2
 

@@ -37,8 +37,9 @@ from runtime.errors import AmendsError
 from runtime.failpoints import Failpoint
 from runtime.failures import text_of
 from runtime.gateway.front import Front, GrpcFront, Register
+from runtime.gateway.server import ServerSettings
+from runtime.mesh.frames import frame_limit
 from runtime.mesh.peers import Identity, Mesh, MeshSettings, probe
-from runtime.mesh.server import ServerSettings, frame_limit
 from runtime.ports import Fact, Ports
 from runtime.saga.catalogue import Catalogue
 from runtime.store.committer import Committer

@@ -18,9 +18,9 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from runtime.durable.client import Client
 from runtime.gateway.client_service import add_client_service
-from runtime.gateway.interceptors import interceptors
+from runtime.gateway.interceptors import EdgeInterceptor
+from runtime.gateway.server import GrpcServer, ServerSettings
 from runtime.mesh.channel import GrpcTransport
-from runtime.mesh.server import GrpcServer, ServerSettings
 from runtime.ports import Accept, Ports, Transport
 
 __all__ = ["Front", "GrpcFront", "Register"]
@@ -62,7 +62,7 @@ class GrpcFront:
         self, listen: str, ports: Ports, register: Sequence[Register] = (), settings: ServerSettings | None = None
     ) -> None:
         self._register = register
-        self._server = GrpcServer(listen, ports, settings, interceptors=interceptors(ports))
+        self._server = GrpcServer(listen, ports, settings, interceptors=[EdgeInterceptor(ports)])
         self._health = health.HealthServicer()  # grpc.health.v1, for load balancers and launchers
         self.transport = GrpcTransport()
 

@@ -49,7 +49,6 @@ __all__ = [
     "Context",
     "EdgeInterceptor",
     "code_of",
-    "interceptors",
     "time_left_s",
     "traceparent",
 ]
@@ -147,11 +146,6 @@ def traceparent(context: Context) -> str:
         if name == "traceparent" and isinstance(value, str):
             return value
     return ""
-
-
-def interceptors(ports: Ports) -> tuple[grpc.aio.ServerInterceptor, ...]:
-    """What a node's server is made with."""
-    return (EdgeInterceptor(ports),)
 
 
 class EdgeInterceptor(grpc.aio.ServerInterceptor):

@@ -1,6 +1,6 @@
 """Links over gRPC, as the node that dials has them.
 
-    mesh ──frames──▶ DialledLink ──bytes──▶ grpc.aio ──▶ the peer's GrpcServer
+    mesh ──frames──▶ DialledLink ──bytes──▶ grpc.aio ──▶ the peer's PeerServicer
     mesh ◀─LinkLost─ DialledLink ◀─AioRpcError, CancelledError, ...──┘
 
 The stream carries bytes: frames are decoded by the mesh, so that a malformed one is its error and not grpc's.

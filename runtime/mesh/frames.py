@@ -11,6 +11,7 @@ __all__ = [
     "FRAME_BYTES_MAX",
     "FRAME_MESSAGES_MAX",
     "decode_frame",
+    "frame_limit",
     "goodbye_frame",
     "message_room",
     "without_body",
@@ -21,6 +22,7 @@ FRAME_MESSAGES_MAX = 512
 
 _WRAPPING_BYTES = 4096  # what a frame holds beside its messages, at most
 _FRAME_BYTES_UNSAID = 1024 * 1024  # of a peer whose version does not say what it takes
+_SLACK_BYTES = 1024 * 1024  # a frame is one message of any size, or many of 256 KiB in all, and its wrapping
 _FAULT_SHOWN_MAX = 1000  # characters of the text of an answer that is too large
 
 
@@ -34,6 +36,11 @@ def decode_frame(encoded: bytes) -> mesh_pb2.Frame:
 
 def goodbye_frame(reason: str) -> bytes:
     return mesh_pb2.Frame(goodbye=reason).SerializeToString()
+
+
+def frame_limit(message_bytes_max: int) -> int:
+    """The largest frame or request, in bytes, that a server takes which is made for messages of that size."""
+    return message_bytes_max + _SLACK_BYTES
 
 
 def message_room(frame_bytes_max: int) -> int:

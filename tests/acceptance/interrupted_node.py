@@ -22,7 +22,7 @@ from actors.gateway import register
 from runtime import launch
 from runtime.adapters import system_ports
 from runtime.failpoints import Failpoint
-from runtime.mesh.server import GrpcServer
+from runtime.gateway.server import GrpcServer
 from runtime.ports import Ports, Report
 from runtime.store.sqlite import store
 from runtime.store.sqlite.queries import schema_steps

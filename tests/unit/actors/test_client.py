@@ -30,7 +30,7 @@ from protos.orders_pb2 import Order, Stock, WatchOrderRequest
 from protos.sales_pb2 import CANCELLED, ORCHESTRATION, PENDING, READY_TO_SHIP, OrderLine, OrderState, PlaceOrder
 from runtime.adapters import system_ports
 from runtime.durable.client import Client, CommandOutcome
-from runtime.gateway.interceptors import interceptors
+from runtime.gateway.interceptors import EdgeInterceptor
 from tests.unit.actors.commands import MemoryCommands
 
 ROOT = Path(__file__).parents[3]
@@ -50,7 +50,7 @@ class _EndingOrders(MemoryCommands):
 
 @pytest.fixture
 async def node() -> AsyncIterator[str]:
-    server = grpc.aio.server(interceptors=interceptors(system_ports()))
+    server = grpc.aio.server(interceptors=[EdgeInterceptor(system_ports())])
     register(server, cast(Client, _EndingOrders(services=(Sales, Billing, Warehouse))))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

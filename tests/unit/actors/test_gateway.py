@@ -39,7 +39,7 @@ from protos.warehouse_pb2 import Restock
 from runtime.adapters import system_ports
 from runtime.durable.client import Client, CommandOutcome
 from runtime.errors import DeadlineExceeded, MessageTooLarge, Overloaded
-from runtime.gateway.interceptors import interceptors
+from runtime.gateway.interceptors import EdgeInterceptor
 from runtime.protos.saga_pb2 import CancelAccepted, CancelRefused, CancelSaga, SagaRecord
 from tests.unit.actors.commands import MemoryCommands
 
@@ -54,7 +54,7 @@ def commands() -> MemoryCommands:
 
 @asynccontextmanager
 async def _serving(commands: MemoryCommands) -> AsyncIterator[Stub]:
-    server = grpc.aio.server(interceptors=interceptors(system_ports()))
+    server = grpc.aio.server(interceptors=[EdgeInterceptor(system_ports())])
     register(server, cast(Client, commands))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

@@ -15,7 +15,7 @@ from grpc_health.v1.health import aio as health
 from protos import orders_pb2_grpc
 from protos.orders_pb2 import GetOrderRequest, Order
 from runtime.adapters import system_ports
-from runtime.gateway.interceptors import CallBroken, CallServed, CallUnreadable, interceptors
+from runtime.gateway.interceptors import CallBroken, CallServed, CallUnreadable, EdgeInterceptor
 from runtime.ports import Fact
 
 _BAD = [b"\xff\xff\xff", b"\x0a\x05cut", b"\x0a\x02\xc3\x28", b"\x00"]  # no tag, cut short, no UTF-8, field 0
@@ -56,7 +56,7 @@ class _Streams(grpc.GenericRpcHandler):
 
 @asynccontextmanager
 async def _serving(facts: list[Fact]) -> AsyncIterator[Any]:
-    server = grpc.aio.server(interceptors=interceptors(system_ports(facts.append)))
+    server = grpc.aio.server(interceptors=[EdgeInterceptor(system_ports(facts.append))])
     orders_pb2_grpc.add_OrderServiceServicer_to_server(_Orders(), server)  # type: ignore[abstract]  # as in the stubs
     server.add_generic_rpc_handlers((_Streams(),))
     health_pb2_grpc.add_HealthServicer_to_server(health.HealthServicer(), server)

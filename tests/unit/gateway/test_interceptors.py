@@ -20,8 +20,8 @@ from runtime.gateway.interceptors import (
     CallBroken,
     CallFailed,
     CallServed,
+    EdgeInterceptor,
     code_of,
-    interceptors,
     time_left_s,
     traceparent,
 )
@@ -49,7 +49,7 @@ class _Service(orders_pb2_grpc.OrderServiceServicer):
 
 @asynccontextmanager
 async def _serving(serve: Serve, facts: list[Fact]) -> AsyncIterator[orders_pb2_grpc.OrderServiceAsyncStub]:
-    server = grpc.aio.server(interceptors=interceptors(system_ports(facts.append)))
+    server = grpc.aio.server(interceptors=[EdgeInterceptor(system_ports(facts.append))])
     service = _Service(serve)  # type: ignore[abstract]  # only the stubs call the methods abstract
     orders_pb2_grpc.add_OrderServiceServicer_to_server(service, server)
     port = server.add_insecure_port("127.0.0.1:0")

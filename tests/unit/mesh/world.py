@@ -10,11 +10,11 @@ from typing import TypeVar
 from runtime.adapters import AsyncioTasks, SystemClock
 from runtime.backoff import Backoff
 from runtime.errors import LinkLost
+from runtime.gateway.server import GrpcServer
 from runtime.mesh.channel import GrpcTransport
 from runtime.mesh.handshake import accepted_hello, dialling_hello, hello_frame, proof_frame, read_hello
 from runtime.mesh.peer import ask_hello
 from runtime.mesh.peers import Identity, Mesh, MeshSettings, PeerAddress, PeerStatus
-from runtime.mesh.server import GrpcServer
 from runtime.ports import Accept, Clock, Fact, Link, Ports, Transport
 from runtime.protos import mesh_pb2
 from runtime.testing.virtual.clock import VirtualClock

@@ -13,8 +13,8 @@ import pytest
 
 from runtime.adapters import system_ports
 from runtime.errors import AddressInUse, InvalidSettings, LinkLost
+from runtime.gateway.server import GrpcServer, ServerSettings
 from runtime.mesh.channel import ChannelSettings, GrpcTransport
-from runtime.mesh.server import GrpcServer, ServerSettings
 from runtime.ports import Link
 
 LOCAL = "127.0.0.1:0"

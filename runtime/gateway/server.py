@@ -1,30 +1,26 @@
 """The one gRPC server of a node: clients, operators, health checks and peers all come in here.
 
-    host ──add servicers──▶ GrpcServer.grpc ──start──▶ one port
-    a peer dials ──▶ Peer.Stream ──AcceptedLink──▶ accept (the mesh)
+    front ──add servicers──▶ GrpcServer.grpc ──start──▶ one port
 
-Foreign exceptions end here: a port that cannot be had is AddressInUse or InvalidSettings, a broken stream is LinkLost.
+Foreign exceptions end here: a port that cannot be had is AddressInUse or InvalidSettings.
 """
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import grpc
 import grpc.aio
 
-from runtime.errors import AddressInUse, AmendsError, LinkLost
-from runtime.mesh.link import GrpcLink
-from runtime.mesh.listening import is_wildcard, places_of
+from runtime.errors import AddressInUse, AmendsError
+from runtime.gateway.listening import is_wildcard, places_of
+from runtime.mesh.frames import frame_limit
+from runtime.mesh.servicer import PeerServicer
 from runtime.ports import Accept, Ports
 
-__all__ = ["AcceptedLink", "GrpcServer", "ServerSettings", "frame_limit"]
-
-_FRAME_SLACK_BYTES = 1024 * 1024  # a frame is one message of any size, or many of 256 KiB in all, and its wrapping
+__all__ = ["GrpcServer", "ServerSettings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +56,7 @@ class GrpcServer:
         self._tasks = ports.tasks
         self._settings = settings or ServerSettings()
         self._address = ""
-        self._accept: Accept | None = None
-        self._links: dict[AcceptedLink, None] = {}
+        self._peers: PeerServicer | None = None
         self.grpc: grpc.aio.Server = grpc.aio.server(
             interceptors=list(interceptors),
             options=server_options(self._settings),
@@ -78,9 +73,8 @@ class GrpcServer:
 
         Raises AddressInUse when another process has the port, InvalidSettings when it can't be had.
         """
-        self._accept = accept
-        handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(self._stream)
-        self.grpc.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("amends.Peer", {"Stream": handler}),))
+        self._peers = PeerServicer(self._tasks, accept)
+        self._peers.add_to(self.grpc)
         try:
             port = await self._listens()
         except AmendsError:
@@ -105,67 +99,9 @@ class GrpcServer:
 
     async def close(self, grace_s: float) -> None:
         """Take no more calls; peers' streams end now, calls of clients have `grace_s` seconds to end by themselves."""
-        for link in list(self._links):
-            await link.close()
+        if self._peers is not None:
+            await self._peers.close()
         await self.grpc.stop(grace_s)
-
-    async def _stream(self, _: object, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-        assert self._accept is not None, "a server takes calls only after it was started"
-        link = AcceptedLink(context)
-        self._links[link] = None
-        # A task of its own: grpc cancels this one when the peer is gone, whatever it is in the middle of.
-        self._tasks.start(_serve(self._accept, link), name=f"link from {context.peer()}")
-        try:
-            await link.ended()
-        finally:
-            link.end()
-            del self._links[link]
-
-
-async def _serve(accept: Accept, link: AcceptedLink) -> None:
-    try:
-        await accept(link)
-    finally:
-        link.end()
-
-
-class AcceptedLink(GrpcLink):
-    """The accepting end of one stream. The stream ends when `accept` returns, or this is closed."""
-
-    def __init__(self, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-        super().__init__()
-        self._context = context
-        self._peer = context.peer()
-        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    async def send(self, frame: bytes) -> None:
-        self._check()
-        await self._wait(self._context.write(frame))
-
-    async def receive(self) -> bytes | None:
-        self._check()
-        frame = await self._wait(self._context.read())
-        return frame if isinstance(frame, bytes) else None
-
-    async def close(self) -> None:
-        self.end()
-
-    async def ended(self) -> None:
-        """Wait until this end is done with the stream."""
-        await self._ended
-
-    def end(self) -> None:
-        self._interrupt()
-        if not self._ended.done():
-            self._ended.set_result(None)
-
-    def _lost(self, error: BaseException | None) -> LinkLost:
-        return LinkLost(f"the link from {self._peer} has ended")
-
-
-def frame_limit(message_bytes_max: int) -> int:
-    """The largest frame or request, in bytes, that a server takes which is made for messages of that size."""
-    return message_bytes_max + _FRAME_SLACK_BYTES
 
 
 def server_options(settings: ServerSettings) -> list[tuple[str, int]]:
