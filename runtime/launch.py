@@ -16,9 +16,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, ClassVar, NoReturn
-
-import click
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from runtime.adapters import SystemClock, Watchdog, check_open_files, end_within, run_to_its_end, system_ports
 from runtime.config import ENV_PREFIX, SETTINGS, Settings, load_settings, strange_variables
@@ -30,6 +28,9 @@ from runtime.observe.logging import Log, open_log, route_standard_logging
 from runtime.observe.repeats import Repeats
 from runtime.ports import Fact
 from runtime.saga.catalogue import Catalogue
+
+if TYPE_CHECKING:
+    import click  # which is imported when a command line is parsed: the library alone does without
 
 __all__ = ["CUT_SHORT", "EXIT_CODES", "Hosting", "launch", "launch_found"]
 
@@ -80,7 +81,10 @@ def launch_found(
     `find` gets the value of `option`, and may raise an AmendsError, which ends the process with 64.
     """
     chosen: list[dict[str, Any]] = []
-    command = _command(about, chosen.append)
+    try:
+        command = _command(about, chosen.append)
+    except ModuleNotFoundError as missing:
+        sys.exit(f"error: the command line of a node needs {missing.name}: pip install 'amends[cli]'")
     if option is not None:
         command.params.append(option)
     prepare(usage_exit=EXIT_CODES[InvalidSettings])
@@ -94,6 +98,8 @@ def launch_found(
 
 
 def _command(about: str, choose: Callable[[dict[str, Any]], None]) -> click.Command:
+    import click
+
     @click.command(
         context_settings={"help_option_names": ["-h", "--help"]},
         help=f"Run one node that hosts {about}.\n\n"

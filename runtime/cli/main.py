@@ -14,7 +14,7 @@ from typing import NoReturn
 
 __all__ = ["main"]
 
-_NEEDED = ("click", "pydantic", "pydantic_settings", "rich")
+_NEEDED = ("click", "rich")
 
 
 def main() -> NoReturn:
@@ -32,5 +32,5 @@ def main() -> NoReturn:
         package = (missing.name or "").partition(".")[0]
         if package not in _NEEDED:
             raise
-        sys.exit(f"Error: the command amends needs {package}: install amends[cli]")
+        sys.exit(f"Error: the command amends needs {package}: pip install 'amends[cli]'")
     run(amends, "amends")

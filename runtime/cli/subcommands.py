@@ -43,7 +43,7 @@ _NODE = (
 )  # begun by main.py, since it has its own exit codes
 _SUBCOMMANDS = {
     "admin": _Subcommand("See what a cluster does, and mend it.", "cli", _admin),
-    "protos": _Subcommand("Generate Python from contracts (.proto), or find drift.", "testing", _protos),
+    "protos": _Subcommand("Generate Python from contracts (.proto), or find drift.", "protos", _protos),
     "test": _Subcommand("Run whole clusters in simulation, under faults drawn from a seed.", "testing", _test),
 }
 
@@ -64,7 +64,7 @@ class _Lazy(click.Group):
             package = (missing.name or "runtime").partition(".")[0]
             if package == "runtime":
                 raise
-            text = f"amends {cmd_name} needs {package}: install amends[{subcommand.extra}]"
+            text = f"amends {cmd_name} needs {package}: pip install 'amends[{subcommand.extra}]'"
             raise click.ClickException(text) from missing
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -16,9 +16,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn, cast
-
-import click
+from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn, Protocol, cast
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -31,7 +29,13 @@ UNWRITTEN: Final = 7
 _OUTPUT = frozenset((errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG, errno.EDQUOT))
 
 
-def run(command: click.Command, prog_name: str) -> NoReturn:
+class Command(Protocol):
+    """A command of click's, which only command lines need."""
+
+    def main(self, *, prog_name: str) -> object: ...
+
+
+def run(command: Command, prog_name: str) -> NoReturn:
     """Run a command line and exit. Whatever becomes of the output, there is an exit code and no traceback."""
     prepare(usage_exit=2)
     if sys.stdout is None:
@@ -86,7 +90,8 @@ def say_json(value: Mapping[str, object] | Sequence[object], *, indent: int | No
         text = json.dumps(value, indent=indent, ensure_ascii=spelt, allow_nan=False)
     except ValueError:
         text = json.dumps(_finite(value), indent=indent, ensure_ascii=spelt)
-    click.echo(text)
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def takes_utf_8(stream: object) -> bool:

@@ -51,9 +51,9 @@ def test_a_subcommand_that_there_is_not_ends_with_2(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("without", "arguments", "told"),
     [
-        ("click", ["--help"], "the command amends needs click: install amends[cli]"),
-        ("grpc_tools", ["protos", "protos"], "amends protos needs grpc_tools: install amends[testing]"),
-        ("rich", ["admin", "nodes"], "amends admin needs rich: install amends[cli]"),
+        ("click", ["--help"], "the command amends needs click: pip install 'amends[cli]'"),
+        ("grpc_tools", ["protos", "protos"], "amends protos needs grpc_tools: pip install 'amends[protos]'"),
+        ("rich", ["admin", "nodes"], "amends admin needs rich: pip install 'amends[cli]'"),
     ],
 )
 def test_what_is_not_installed_is_named_with_the_extra_that_has_it(
