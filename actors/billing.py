@@ -16,7 +16,7 @@ from protos.billing_pb2 import (
     PaymentDeclined,
     RefundOrder,
 )
-from runtime.durable.service import Service
+from runtime import Service
 
 __all__ = ["CHARGE_MAX_CENTS", "Billing"]
 

@@ -12,8 +12,7 @@ from actors.sales import Sales
 from actors.warehouse import Warehouse
 from protos import billing_pb2, orders_pb2, sales_pb2, warehouse_pb2
 from protos.orders_pb2 import OrderProcessState
-from runtime.saga.catalogue import Catalogue
-from runtime.saga.saga import Saga
+from runtime import Catalogue, Saga
 
 __all__ = ["catalogue"]
 

@@ -27,7 +27,7 @@ from protos.warehouse_pb2 import (
     ShippingLabelVoided,
     VoidShippingLabel,
 )
-from runtime.saga.choreography import Choreography, on, when
+from runtime import Choreography, on
 
 __all__ = ["OrderChoreography"]
 
@@ -72,7 +72,7 @@ def void_late_label(event: OrderCancelled) -> VoidShippingLabel | None:
 class OrderChoreography(Choreography, name="order-choreography"):
     """Drives the orders whose client chose it."""
 
-    starts = when(OrderPlaced, flow=CHOREOGRAPHY)
+    starts = on(OrderPlaced, where={"flow": CHOREOGRAPHY})
     reactions = (
         on(OrderPlaced, bill),
         on(OrderBilled, ship, key="line.sku"),

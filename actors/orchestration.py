@@ -26,8 +26,7 @@ from protos.warehouse_pb2 import (
     ShippingLabelVoided,
     VoidShippingLabel,
 )
-from runtime.saga.saga import Saga
-from runtime.saga.step import Step, minutes, seconds, starts
+from runtime import Saga, Step, minutes, on, seconds
 
 __all__ = ["OrderProcess"]
 
@@ -79,7 +78,7 @@ def cancel_order(state: OrderProcessState, reason: str) -> CancelOrder:
 class OrderProcess(Saga[OrderProcessState], kind="order-process"):
     """Drives the orders whose client did not choose the choreography."""
 
-    started_by = starts(OrderPlaced, begin, where={"flow": ORCHESTRATION})
+    started_by = on(OrderPlaced, begin, where={"flow": ORCHESTRATION})
 
     bill = Step(
         do=bill_order,

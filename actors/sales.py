@@ -22,7 +22,7 @@ from protos.sales_pb2 import (
     OrderState,
     PlaceOrder,
 )
-from runtime.durable.service import Service
+from runtime import Service
 
 __all__ = ["Sales"]
 

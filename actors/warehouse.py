@@ -17,7 +17,7 @@ from protos.warehouse_pb2 import (
     StockState,
     VoidShippingLabel,
 )
-from runtime.durable.service import Service
+from runtime import Service
 
 __all__ = ["STOCK_MAX", "Warehouse", "label_id_of"]
 

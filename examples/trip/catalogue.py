@@ -5,7 +5,7 @@ from __future__ import annotations
 from examples.trip import trip_pb2
 from examples.trip.saga import BookTrip
 from examples.trip.services import Flights, Hotels, Payments, Trips
-from runtime.saga.catalogue import Catalogue
+from runtime import Catalogue
 
 __all__ = ["catalogue"]
 

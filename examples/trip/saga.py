@@ -28,8 +28,7 @@ from examples.trip.trip_pb2 import (
     TripConfirmed,
     TripStarted,
 )
-from runtime.saga.saga import Saga
-from runtime.saga.step import Step, seconds, starts
+from runtime import Saga, Step, on, seconds
 
 __all__ = ["BookTrip"]
 
@@ -69,7 +68,7 @@ def cancel(state: BookTripState, reason: str) -> CancelTrip:
 class BookTrip(Saga[BookTripState], kind="book-trip"):
     """Books a trip whole, or not at all."""
 
-    started_by = starts(TripStarted, begin)
+    started_by = on(TripStarted, begin)
 
     seat = Step(
         do=reserve_seat, done=SeatReserved, refused=SoldOut, undo=release_seat, undone=SeatReleased, timeout=seconds(30)

@@ -36,7 +36,7 @@ from examples.trip.trip_pb2 import (
     TripStarted,
     TripState,
 )
-from runtime.durable.service import Service
+from runtime import Service
 
 __all__ = ["LIMIT_CENTS", "Flights", "Hotels", "Payments", "Trips"]
 

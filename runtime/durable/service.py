@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 from google.protobuf.message import Message
 
-from runtime.contracts import Contract, is_message_type
+from runtime.contracts import Contract, is_message_type, meets
 from runtime.durable.behaviour import CancelTimer, Decision, Delivery, RetryPolicy, SetTimer
 from runtime.durable.declared import Declared, state_type_of, take_options
 from runtime.durable.handlers import HandlerSpec, check_names, handlers_of
@@ -51,6 +51,8 @@ class Reaction:
     where_field: str = ""
     where_value: str = ""
     command: Contract | None = None  # what `translate` makes; None: any that the kind handles
+    only_field: str = ""  # of the event; it is reacted to only if it has this value
+    only_value: str = ""
 
     def subscription(self) -> Subscription:
         return Subscription(
@@ -237,7 +239,8 @@ class ServiceBehaviour:
         message: Message = delivery.message
         reaction = self._reactions.get((type(message), delivery.envelope.process))
         if reaction is not None:
-            command = reaction.translate(message)
+            meets_it = not reaction.only_field or meets(message, reaction.only_field, reaction.only_value)
+            command = reaction.translate(message) if meets_it else None
             if command is None:
                 return Decision(outcome=Outcome.IGNORED, note=f"{reaction.process}: nothing to do for this event")
             title = message.DESCRIPTOR.full_name

@@ -12,7 +12,7 @@ from runtime.envelope import check_key
 from runtime.errors import InvalidDefinition, InvalidMessage
 from runtime.saga.definition import Definition, Meaning, Role, StepDefinition, full_name
 from runtime.saga.functions import parameter_of, returned_by, takes
-from runtime.saga.step import Starts
+from runtime.saga.on import On
 
 __all__ = ["check", "check_condition", "check_key_path"]
 
@@ -100,7 +100,7 @@ def _check_starts(definition: Definition) -> None:
         _check_begin(where, start, definition.state_type)
 
 
-def _check_start(where: str, start: Starts) -> None:
+def _check_start(where: str, start: On) -> None:
     contract = contract_of(start.event_type)
     if start.event_type.DESCRIPTOR.file.package == RUNTIMES_OWN:
         raise InvalidDefinition(
@@ -115,17 +115,17 @@ def _check_start(where: str, start: Starts) -> None:
     check_condition(start.event_type, dict(start.where), where, start.key or contract.key_field)
 
 
-def _check_begin(where: str, start: Starts, state_type: type[Message]) -> None:
-    if not callable(start.begin) or not takes(start.begin, 1):
-        raise InvalidDefinition(f"{where}: {start.begin!r} is no function of the event alone")
-    given, returned = parameter_of(start.begin, where), returned_by(start.begin, where)
+def _check_begin(where: str, start: On, state_type: type[Message]) -> None:
+    if start.function is None or not callable(start.function) or not takes(start.function, 1):
+        raise InvalidDefinition(f"{where}: {start.function!r} is no function of the event alone")
+    given, returned = parameter_of(start.function, where), returned_by(start.function, where)
     if given is not start.event_type:
         raise InvalidDefinition(
-            f"{where}: {start.begin.__name__} takes {_named(given)}, and is given {full_name(start.event_type)}"
+            f"{where}: {start.function.__name__} takes {_named(given)}, and is given {full_name(start.event_type)}"
         )
     if returned is not state_type:
         raise InvalidDefinition(
-            f"{where}: {start.begin.__name__} returns {_named(returned)}, not the state {full_name(state_type)}"
+            f"{where}: {start.function.__name__} returns {_named(returned)}, not the state {full_name(state_type)}"
         )
 
 

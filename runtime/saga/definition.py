@@ -1,6 +1,6 @@
 """A saga as data: everything its interpreter needs, read once from the author's class and never again.
 
-class OrderProcess(Saga) ──read──▶ Definition ──check──▶ interpreter, diagram, catalogue
+class BookTrip(Saga) ──read──▶ Definition ──check──▶ interpreter, diagram, catalogue
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from google.protobuf.message import Message
 from runtime.backoff import Backoff
 from runtime.contracts import Contract
 from runtime.protos import saga_pb2
-from runtime.saga.step import Budget, Starts
+from runtime.saga.on import On
+from runtime.saga.step import Budget
 
 __all__ = ["Definition", "Meaning", "Role", "StepDefinition", "full_name"]
 
@@ -85,7 +86,7 @@ class Definition:
     title: str  # of the author's class
     state_type: type[Message]
     key_field: str  # of the state, if it has a field of the name of the starting event's key; must stay the key
-    starts: tuple[Starts, ...]
+    starts: tuple[On, ...]
     steps: tuple[StepDefinition, ...]  # in flow order, then those that close a compensation
     closing_from: int  # index of the first that closes a compensation
     entries: tuple[int, ...]  # steps that wait for none

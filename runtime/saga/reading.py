@@ -20,7 +20,8 @@ from runtime.errors import InvalidDefinition
 from runtime.protos import saga_pb2
 from runtime.saga.definition import Definition, Meaning, Role, StepDefinition, full_name
 from runtime.saga.functions import called, check_state, command_of, parameter_of, returned_by, takes, with_reason
-from runtime.saga.step import Budget, Flow, MessageTypes, Starts, Step
+from runtime.saga.on import On
+from runtime.saga.step import Budget, Flow, MessageTypes, Step
 
 __all__ = ["Declaration", "message_types", "read"]
 
@@ -35,7 +36,7 @@ class Declaration:
     steps: Mapping[str, Step]  # by attribute
     flow: Flow
     closing: Mapping[str, Step]  # asked one after another once all is undone
-    starts: tuple[Starts, ...]
+    starts: tuple[On, ...]
     deadline_s: float  # 0: none
 
 

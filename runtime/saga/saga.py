@@ -1,13 +1,13 @@
 """Sagas: business processes that one actor drives, written as steps with their undos.
 
-    class OrderProcess(Saga[OrderProcessState], kind="order-process"):
-        started_by = starts(OrderPlaced, begin, where={"flow": Flow.ORCHESTRATION})
-        bill  = Step(do=bill_order, done=OrderBilled, refused=PaymentDeclined,
-                     undo=refund_order, undone=OrderRefunded, timeout=seconds(30))
-        ship  = Step(do=create_label, done=ShippingLabelCreated, refused=BackOrdered, timeout=minutes(5), pivot=True)
-        close = Step(do=mark_ready, done=OrderReadyToShip, timeout=seconds(30))
-        flow  = bill >> ship >> close
-        compensated, compensated_by = cancel_order, OrderCancelled
+    class BookTrip(Saga[BookTripState], kind="book-trip"):
+        started_by = on(TripStarted, begin)
+        seat  = Step(do=reserve_seat, done=SeatReserved, refused=SoldOut,
+                     undo=release_seat, undone=SeatReleased, timeout=seconds(30))
+        money = Step(do=pay, done=Paid, refused=CardDeclined, timeout=minutes(1), pivot=True)
+        close = Step(do=confirm, done=TripConfirmed, timeout=seconds(30))
+        flow  = seat >> money >> close
+        compensated, compensated_by = cancel, TripCancelled
 
     turn ──Delivery, SagaRecord──▶ SagaBehaviour ──Input──▶ interpreter ──Advance──▶ Decision
 
@@ -34,8 +34,9 @@ from runtime.saga import inputs
 from runtime.saga.checks import check, check_condition
 from runtime.saga.definition import Definition, full_name
 from runtime.saga.interpreter import advance
+from runtime.saga.on import On
 from runtime.saga.reading import Declaration, message_types, read
-from runtime.saga.step import Budget, Flow, MessageTypes, Starts, Step
+from runtime.saga.step import Budget, Flow, MessageTypes, Step
 from runtime.store.records import Outcome, Subscription
 
 __all__ = ["Saga", "SagaBehaviour"]
@@ -78,7 +79,7 @@ class Saga(Generic[StateT], metaclass=_SagaType):
     state_type: ClassVar[type[Message]]
     definition: ClassVar[Definition]
 
-    started_by: ClassVar[Starts | tuple[Starts, ...]] = ()
+    started_by: ClassVar[On | tuple[On, ...]] = ()
     flow: ClassVar[Flow | Step]
     compensated: ClassVar[Any] = ()  # Closing | tuple[Closing, ...]
     compensated_by: ClassVar[MessageTypes | tuple[MessageTypes, ...]] = ()
@@ -214,14 +215,15 @@ class SagaBehaviour:
         path = self._key_paths.get(type(event))
         return "" if path is None else field_text(event, path)
 
-    def _begin(self, start: Starts, event: Message, key: str) -> Message:
+    def _begin(self, start: On, event: Message, key: str) -> Message:
         """The business state of a new instance. Raises FinalError when the event or `begin` does not give one."""
         where = f"{self.kind} cannot be started by {full_name(type(event))}"
         if not key or self.key_of(event) != key:
             path = self._key_paths[start.event_type]
             raise FinalError(f"{where}: its field {path!r} is {self.key_of(event)!r}, the key of the address {key!r}")
         try:
-            state = start.begin(event)
+            assert start.function is not None  # as was checked
+            state = start.function(event)
         except BaseException as error:  # the author's code; reported with the event, which is parked
             raise FinalError(f"{where}: begin raised {text_of(error)}") from error
         if type(state) is not self.definition.state_type:
@@ -232,7 +234,7 @@ class SagaBehaviour:
         return state
 
 
-def _subscription(kind: str, start: Starts) -> Subscription:
+def _subscription(kind: str, start: On) -> Subscription:
     contract = contract_of(start.event_type)
     field, value = check_condition(start.event_type, dict(start.where), kind)
     return Subscription(contract.name, kind, start.key or contract.key_field, kind, True, field, value)
@@ -260,10 +262,10 @@ def _check_step_names(cls: type[Saga[Any]]) -> None:
             )
 
 
-def _declared_starts(cls: type[Saga[Any]]) -> tuple[Starts, ...]:
+def _declared_starts(cls: type[Saga[Any]]) -> tuple[On, ...]:
     several = cls.started_by if isinstance(cls.started_by, tuple) else (cls.started_by,)
-    if not several or not all(isinstance(one, Starts) for one in several):
-        raise InvalidDefinition(f"{cls.__name__} needs started_by = starts(SomeEvent, begin), one or several")
+    if not several or not all(isinstance(one, On) for one in several):
+        raise InvalidDefinition(f"{cls.__name__} needs started_by = on(SomeEvent, begin), one or several")
     for one in several:
         where = f"{cls.__name__}.started_by"
         message_types(one.event_type, where)

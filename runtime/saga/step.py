@@ -1,15 +1,15 @@
-"""What an author writes a saga with: steps, the flow that joins them, and the event that starts it.
+"""What an author writes a saga with: steps, and the flow that joins them.
 
-bill = Step(do=bill_order, done=OrderBilled, refused=PaymentDeclined,
-            undo=refund_order, undone=OrderRefunded, timeout=seconds(30))
-flow = bill >> ship >> close
+seat = Step(do=reserve_seat, done=SeatReserved, refused=SoldOut, undo=release_seat, undone=SeatReleased,
+            timeout=seconds(30))
+flow = seat >> room >> money
 """
 
 from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -20,7 +20,7 @@ from google.protobuf.message import Message
 from runtime.backoff import Backoff
 from runtime.errors import InvalidDefinition
 
-__all__ = ["Budget", "Flow", "MessageTypes", "Starts", "Step", "minutes", "seconds", "starts"]
+__all__ = ["Budget", "Flow", "MessageTypes", "Step", "minutes", "seconds"]
 
 MessageTypes = type[Message] | tuple[type[Message], ...]
 """One message type, or several of which any will do."""
@@ -135,33 +135,3 @@ class Flow:
         after = Flow.of(later)
         joints = tuple((end, begin) for end in self.exits for begin in after.entries)
         return Flow(self.steps + after.steps, self.edges + joints + after.edges)
-
-
-@dataclass(frozen=True, slots=True)
-class Starts:
-    """An event that starts an instance, and how the business state is made from it."""
-
-    event_type: type[Message]
-    begin: Callable[[Any], Message]
-    where: Mapping[str, object] = field(default_factory=dict)
-    key: str = ""  # dotted field of the event; empty: the event's own key
-
-
-def starts(
-    event_type: type[Message],
-    begin: Callable[[Any], Message],
-    *,
-    where: Mapping[str, object] | None = None,
-    key: str = "",
-) -> Starts:
-    """Start an instance on this event, if its fields are as `where` says (at most one), keyed by the event's `key`.
-
-    The value of `where` is of the field's type; one that the field cannot have is refused when the class is made. A
-    field that knows whether it was set (`optional`, in a oneof, in a message inside) has to be set, even to its
-    default. A plain field that is not set has its default.
-
-    A second such event of the same key changes nothing: the instance goes on, and the event is noted as ignored.
-    """
-    if not isinstance(where or {}, Mapping):
-        raise InvalidDefinition(f"starts({event_type!r}): where is a field's name and its value, not {where!r}")
-    return Starts(event_type, begin, dict(where or {}), key)

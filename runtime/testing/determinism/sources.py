@@ -151,7 +151,7 @@ def _functions(class_: type) -> Iterator[Callable[..., object]]:
             if isinstance(one, Step):
                 keep = one.keep if isinstance(one.keep, tuple) else (one.keep,)
                 yield from (function for function in (one.do, one.undo, *keep) if inspect.isfunction(function))
-            for name in ("begin", "translate"):
+            for name in ("function", "translate"):
                 function = getattr(one, name, None)
                 if inspect.isfunction(function):
                     yield function

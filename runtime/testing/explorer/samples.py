@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from runtime.contracts import condition_text, contract_of, field_text, meets
 from runtime.errors import InvalidMessage
 from runtime.saga.definition import Definition, full_name
-from runtime.saga.step import Starts
+from runtime.saga.on import On
 
 __all__ = ["KEY", "Samples"]
 
@@ -60,7 +60,7 @@ class Samples:
                     f"it knows {', '.join(sorted(map(full_name, known)))}"
                 )
 
-    def _events(self, start: Starts) -> Iterable[Message]:
+    def _events(self, start: On) -> Iterable[Message]:
         for event in self._given_or_made(start):
             if not self._key_of(event):
                 raise InvalidMessage(f"the sample of {full_name(start.event_type)} has no key in {_key_path(start)!r}")
@@ -71,7 +71,7 @@ class Samples:
                     )
             yield event
 
-    def _given_or_made(self, start: Starts) -> tuple[Message, ...]:
+    def _given_or_made(self, start: On) -> tuple[Message, ...]:
         if start.event_type in self._given:
             return self._given[start.event_type]
         event = self._made(start.event_type)
@@ -91,7 +91,7 @@ class Samples:
         return message
 
 
-def _key_path(start: Starts) -> str:
+def _key_path(start: On) -> str:
     return start.key or contract_of(start.event_type).key_field
 
 

@@ -13,8 +13,9 @@ from types import MappingProxyType
 from typing import Any
 
 from runtime.durable.behaviour import RetryPolicy
+from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Budget, Step, starts
+from runtime.saga.step import Budget, Step
 from tests.proof.programs import programs_pb2 as pb
 from tests.proof.programs.program import Deed, Program, Run, SagaPlan, Script, StepPlan, Temper
 from tests.proof.programs.sagas import saga_class
@@ -73,7 +74,7 @@ def _ask_next(state: pb.FirstState) -> pb.ChangeBeta:
 class _Mindful(Saga[pb.FirstState], kind="mindful"):
     """Its second step cannot be asked without what the first was answered."""
 
-    started_by = starts(pb.Begun, _begin)
+    started_by = on(pb.Begun, _begin)
     first = Step(do=_ask_first, done=pb.AlphaChanged, keep=_keep_first, timeout=_PATIENCE_S, pivot=True, budget=_BUDGET)
     second = Step(do=_ask_next, done=pb.BetaChanged, timeout=_PATIENCE_S, budget=_BUDGET)
     flow = first >> second

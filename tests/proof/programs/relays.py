@@ -13,7 +13,8 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from runtime.saga.choreography import Choreography, On, on, when
+from runtime.saga.choreography import Choreography
+from runtime.saga.on import On, on
 from tests.proof.programs import programs_pb2 as pb
 from tests.proof.programs.program import Deed, Program, RelayPlan
 from tests.proof.programs.vocabulary import RELAY, Words, beside, words_of
@@ -26,7 +27,7 @@ def relay_class(program: Program, plan: RelayPlan) -> type[Choreography]:
     chain = [words_of(kind) for kind in plan.kinds]
 
     def body(namespace: dict[str, Any]) -> None:
-        namespace["starts"] = when(pb.Begun, process=plan.process)
+        namespace["starts"] = on(pb.Begun, where={"process": plan.process})
         namespace["reactions"] = tuple(_reactions(chain, deeds))
         namespace["ends"] = _ends(chain)
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from runtime.saga.on import On, on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Flow, Starts, Step, starts
+from runtime.saga.step import Flow, Step
 from tests.proof.programs.program import Deed, Program, Run, SagaPlan, StepPlan
 from tests.proof.programs.vocabulary import SLOTS, STARTING, Words, words_of
 
@@ -81,7 +82,7 @@ class _SagaMaker:
 
     # --- what an author writes ---
 
-    def _starts(self, event_type: type[Message]) -> Starts:
+    def _starts(self, event_type: type[Message]) -> On:
         state_type, runs = self._slot.state, self._runs
 
         def begin(event: Any) -> Message:
@@ -92,7 +93,7 @@ class _SagaMaker:
 
         _annotate(begin, event=event_type, result=state_type)
         where = {"process": self._plan.process} if self._plan.is_conditional else None
-        return starts(event_type, begin, where=where, key=self._plan.key_path)
+        return on(event_type, begin, where=where, key=self._plan.key_path)
 
     def _do(self, name: str, words: Words) -> Callable[..., Message]:
         def do(state: Any) -> Message:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from runtime.durable.answer import Answer
 from runtime.durable.service import Service
-from runtime.saga.choreography import Choreography, on, when
+from runtime.saga.choreography import Choreography
+from runtime.saga.on import on
 from tests.proof.programs import programs_pb2 as pb
 
 __all__ = ["STREAM", "Mouth", "Spring", "Stream", "counted"]
@@ -66,5 +67,5 @@ def never(event: pb.Begun) -> pb.ChangeAlpha | None:
 class Stream(Choreography, name=STREAM):
     """Nobody begins it: clients send their commands in it."""
 
-    starts = when(pb.Begun, process=1)
+    starts = on(pb.Begun, where={"process": 1})
     reactions = (on(pb.Begun, never), on(pb.AlphaChanged, to_mouth, key="next_key"))

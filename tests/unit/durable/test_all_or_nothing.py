@@ -14,8 +14,9 @@ from runtime.adapters import system_ports
 from runtime.durable.behaviour import Behaviour, RetryPolicy
 from runtime.durable.service import Service, ServiceBehaviour
 from runtime.protos import durable_pb2
+from runtime.saga.on import on
 from runtime.saga.saga import Saga, SagaBehaviour
-from runtime.saga.step import Step, seconds, starts
+from runtime.saga.step import Step, seconds
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Transition, Verdict
 from tests.unit.durable.local import LocalNode, in_virtual_time
@@ -49,7 +50,7 @@ def bill_other(state: Order) -> BillOrder:
 class Other(Saga[Order], kind="other"):
     """Is started by the event that starts the order process."""
 
-    started_by = starts(OrderPlaced, begin_other)
+    started_by = on(OrderPlaced, begin_other)
     bill = Step(do=bill_other, done=OrderBilled, timeout=seconds(30), no_undo="nothing of it has to be taken back")
     flow = bill
 

@@ -14,8 +14,9 @@ from runtime.durable.facts import MessageParked, MessagePutOff
 from runtime.durable.kind import Limits
 from runtime.envelope import Envelope, shard_of
 from runtime.protos.saga_pb2 import SagaRecord
+from runtime.saga.on import on
 from runtime.saga.saga import Saga, SagaBehaviour
-from runtime.saga.step import Step, seconds, starts
+from runtime.saga.step import Step, seconds
 from runtime.store.memory import MemoryStore
 from runtime.store.records import MailRow, Transition
 from tests.unit.durable.local import LocalNode, in_virtual_time
@@ -27,7 +28,7 @@ ADDRESS = ("order-process", "ORD-1")
 class Newer(Saga[OrderProcessState], kind="order-process"):
     """Of the same name as OrderProcess, with other steps; it knows nothing of labels."""
 
-    started_by = starts(OrderPlaced, begin)
+    started_by = on(OrderPlaced, begin)
     bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(1), no_undo="nothing of it has to be taken back")
     flow = bill
 

@@ -18,7 +18,8 @@ from runtime.durable.service import Reaction, Service, ServiceBehaviour
 from runtime.durable.turn.draft import SENT_MAX
 from runtime.errors import InvalidDefinition, InvalidMessage
 from runtime.protos import durable_pb2, mesh_pb2, saga_pb2
-from runtime.saga.choreography import Choreography, on, when
+from runtime.saga.choreography import Choreography
+from runtime.saga.on import on
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post
 from tests.unit.saga.made import made
@@ -268,7 +269,7 @@ def bill_oddly(event: OrderPlaced) -> BillOrder:
 
 
 class Odd(Choreography, name="odd"):
-    starts = when(OrderPlaced)
+    starts = on(OrderPlaced)
     reactions = (on(OrderPlaced, bill_oddly),)
     made: Callable[[OrderPlaced], Any] = staticmethod(lambda event: None)
 

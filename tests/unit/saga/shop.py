@@ -22,8 +22,9 @@ from protos.warehouse_pb2 import (
     ShippingLabelVoided,
     VoidShippingLabel,
 )
+from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Budget, Step, minutes, seconds, starts
+from runtime.saga.step import Budget, Step, minutes, seconds
 from runtime.testing.transcript import SagaTranscript
 
 PLACED = OrderPlaced(order_id="ORD-1", line=OrderLine(sku="HAT", quantity=2), amount_cents=500)
@@ -78,7 +79,7 @@ def cancel_order(state: OrderProcessState, reason: str) -> CancelOrder:
 class OrderProcess(Saga[OrderProcessState], kind="order-process", deadline=minutes(10)):
     """The pivot can be undone while nobody knows whether it happened."""
 
-    started_by = starts(OrderPlaced, begin, where={"flow": ORCHESTRATION})
+    started_by = on(OrderPlaced, begin, where={"flow": ORCHESTRATION})
     bill = Step(
         do=bill_order,
         done=OrderBilled,
@@ -109,7 +110,7 @@ class OrderProcess(Saga[OrderProcessState], kind="order-process", deadline=minut
 class FirmOrderProcess(Saga[OrderProcessState], kind="firm-order-process"):
     """The pivot has no undo, and nothing is said at the end of a compensation."""
 
-    started_by = starts(OrderPlaced, begin)
+    started_by = on(OrderPlaced, begin)
     bill = Step(
         do=bill_order,
         done=OrderBilled,

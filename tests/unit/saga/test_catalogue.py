@@ -31,9 +31,10 @@ from protos.warehouse_pb2 import (
 from runtime.durable.service import Service, ServiceBehaviour
 from runtime.errors import InvalidDefinition, InvalidSettings
 from runtime.saga.catalogue import Catalogue
-from runtime.saga.choreography import Choreography, on, when
+from runtime.saga.choreography import Choreography
+from runtime.saga.on import on
 from runtime.saga.saga import Saga, SagaBehaviour
-from runtime.saga.step import Step, seconds, starts
+from runtime.saga.step import Step, seconds
 from tests.unit.saga.made import made, of_state
 from tests.unit.saga.shop import OrderProcess, begin, bill_order, refund_order
 from tests.unit.saga.test_choreography import OrderChoreography, bill
@@ -82,7 +83,7 @@ def catalogue(**changed: Any) -> Catalogue:
 
 
 def a_process(step: Step, **options: Any) -> type[Any]:
-    started = options.pop("started_by", starts(OrderPlaced, begin, where={"flow": ORCHESTRATION}))
+    started = options.pop("started_by", on(OrderPlaced, begin, where={"flow": ORCHESTRATION}))
     kind = options.pop("kind", "a-process")
     return made(
         "AProcess",
@@ -139,17 +140,17 @@ def test_two_catalogues_share_nothing() -> None:
 
 
 class DoubleStart(Choreography, name="double-start"):
-    starts = when(OrderPlaced, flow=ORCHESTRATION)
+    starts = on(OrderPlaced, where={"flow": ORCHESTRATION})
     reactions = (on(OrderPlaced, bill),)
 
 
 class AnyStart(Choreography, name="any-start"):
-    starts = when(OrderPlaced)
+    starts = on(OrderPlaced)
     reactions = (on(OrderPlaced, bill),)
 
 
 class OtherField(Choreography, name="other-field"):
-    starts = when(OrderPlaced, amount_cents=0)
+    starts = on(OrderPlaced, where={"amount_cents": 0})
     reactions = (on(OrderPlaced, bill),)
 
 
@@ -160,7 +161,7 @@ def test_s17_two_processes_that_one_event_could_start_are_refused(second: type[C
 
 
 def test_two_processes_that_are_told_apart_by_one_field_are_accepted() -> None:
-    assert OrderChoreography.starts.where == (("flow", CHOREOGRAPHY),)
+    assert OrderChoreography.starts.where == {"flow": CHOREOGRAPHY}
     catalogue()
 
 
@@ -231,7 +232,7 @@ def test_s17_two_kinds_or_processes_of_one_name_are_refused() -> None:
         stock: Any = type(
             "Stock",
             (Choreography,),
-            {"starts": when(OrderPlaced, flow=CHOREOGRAPHY), "reactions": (on(OrderPlaced, bill),)},
+            {"starts": on(OrderPlaced, where={"flow": CHOREOGRAPHY}), "reactions": (on(OrderPlaced, bill),)},
             name="warehouse",
         )
         catalogue(choreographies=[stock])
@@ -255,12 +256,12 @@ def bill_apart(state: Order) -> BillOrder:
 
 
 def test_s17_state_shared_by_two_sagas_is_refused() -> None:
-    sharing = a_process(a_step(), state=OrderProcessState, started_by=starts(OrderCancelled, begin_order))
+    sharing = a_process(a_step(), state=OrderProcessState, started_by=on(OrderCancelled, begin_order))
     with pytest.raises(InvalidDefinition, match=r"OrderProcess and AProcess share the state shop.OrderProcessState"):
         catalogue(services={**SERVICES, "more": [sharing]})
 
 
 def test_s14_two_sagas_with_states_of_their_own_are_accepted() -> None:
-    apart = a_process(a_step(do=bill_apart), state=Order, started_by=starts(OrderCancelled, begin_apart))
+    apart = a_process(a_step(do=bill_apart), state=Order, started_by=on(OrderCancelled, begin_apart))
     whole = catalogue(services={**SERVICES, "more": [apart]}, unstarted={"order-process": [OrderCancelled]})
     assert len(whole.sagas) == 2

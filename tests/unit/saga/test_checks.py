@@ -13,8 +13,9 @@ from protos.sales_pb2 import CancelOrder, OrderCancelled, OrderPlaced, OrderRead
 from protos.warehouse_pb2 import ShippingLabelCreated
 from runtime.errors import InvalidDefinition
 from runtime.saga.definition import Role
+from runtime.saga.on import On, on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Budget, Flow, Starts, Step, minutes, seconds, starts
+from runtime.saga.step import Budget, Flow, Step, minutes, seconds
 from tests.unit.saga.made import made, of_state
 from tests.unit.saga.shop import (
     FirmOrderProcess,
@@ -28,7 +29,7 @@ from tests.unit.saga.shop import (
     void_label,
 )
 
-STARTED = starts(OrderPlaced, begin)
+STARTED = on(OrderPlaced, begin)
 
 
 STAYS = "what it does may stay"
@@ -183,19 +184,19 @@ def begin_other(event: OrderPlaced) -> Order:
 @pytest.mark.parametrize(
     ("started_by", "complaint"),
     [
-        ((), r"Wrong needs started_by = starts\(SomeEvent, begin\)"),
-        (OrderPlaced, r"Wrong needs started_by = starts\(SomeEvent, begin\)"),
-        (starts(BillOrder, begin), r"shop.BillOrder is a command; a saga is started by an event"),
-        (starts(Order, begin), r"shop.Order has no key"),
-        (starts(OrderPlaced, begin, key="line.quantity"), r"has no text field 'line.quantity' to be keyed by"),
-        (starts(OrderPlaced, begin, where={"flow": 9}), r"9 is no value of shop.Flow"),
-        (starts(OrderPlaced, begin, where={"colour": "red"}), r"has no single field 'colour'"),
-        (starts(OrderPlaced, begin_other), r"begin_other returns shop.Order, not the state shop.OrderProcessState"),
-        (starts(OrderCancelled, begin), r"begin takes shop.OrderPlaced, and is given shop.OrderCancelled"),
+        ((), r"Wrong needs started_by = on\(SomeEvent, begin\)"),
+        (OrderPlaced, r"Wrong needs started_by = on\(SomeEvent, begin\)"),
+        (on(BillOrder, begin), r"shop.BillOrder is a command; a saga is started by an event"),
+        (on(Order, begin), r"shop.Order has no key"),
+        (on(OrderPlaced, begin, key="line.quantity"), r"has no text field 'line.quantity' to be keyed by"),
+        (on(OrderPlaced, begin, where={"flow": 9}), r"9 is no value of shop.Flow"),
+        (on(OrderPlaced, begin, where={"colour": "red"}), r"has no single field 'colour'"),
+        (on(OrderPlaced, begin_other), r"begin_other returns shop.Order, not the state shop.OrderProcessState"),
+        (on(OrderCancelled, begin), r"begin takes shop.OrderPlaced, and is given shop.OrderCancelled"),
         ((STARTED, STARTED), r"shop.OrderPlaced starts it twice"),
     ],
 )
-def test_s17_a_start_that_makes_no_sense_is_refused(started_by: Starts, complaint: str) -> None:
+def test_s17_a_start_that_makes_no_sense_is_refused(started_by: On, complaint: str) -> None:
     with pytest.raises(InvalidDefinition, match=complaint):
         one(bill(), started_by=started_by)
 

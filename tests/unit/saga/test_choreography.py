@@ -7,11 +7,16 @@ from typing import Any
 
 import pytest
 
-from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, PaymentDeclined, RefundOrder
+from protos.billing_pb2 import BillOrder, BillState, OrderBilled, OrderRefunded, PaymentDeclined, RefundOrder
 from protos.sales_pb2 import CHOREOGRAPHY, OrderPlaced
 from protos.warehouse_pb2 import BackOrdered, CreateShippingLabel, ShippingLabelCreated
+from runtime.durable.behaviour import Delivery
+from runtime.durable.service import Service, ServiceBehaviour
+from runtime.envelope import Envelope
 from runtime.errors import InvalidDefinition
-from runtime.saga.choreography import Choreography, On, When, on, when
+from runtime.saga.choreography import Choreography
+from runtime.saga.on import On, on
+from runtime.store.records import Outcome
 
 
 def bill(event: OrderPlaced) -> BillOrder:
@@ -27,12 +32,12 @@ def refund(event: BackOrdered) -> RefundOrder | None:
 
 
 class OrderChoreography(Choreography, name="order-choreography"):
-    starts = when(OrderPlaced, flow=CHOREOGRAPHY)
+    starts = on(OrderPlaced, where={"flow": CHOREOGRAPHY})
     reactions = (on(OrderPlaced, bill), on(OrderBilled, ship, key="line.sku"), on(BackOrdered, refund))
     ends = (PaymentDeclined, ShippingLabelCreated, OrderRefunded)
 
 
-def define(starts: When, *reactions: On) -> None:
+def define(starts: On, *reactions: On) -> None:
     type("Wrong", (Choreography,), {"starts": starts, "reactions": reactions}, name="wrong")
 
 
@@ -79,17 +84,17 @@ def test_a_reaction_that_makes_no_sense_is_refused(
     event: type[Any], translate: Callable[[Any], Any], key: str, complaint: str
 ) -> None:
     with pytest.raises(InvalidDefinition, match=complaint):
-        define(when(OrderPlaced), on(OrderPlaced, bill), on(event, translate, key=key))
+        define(on(OrderPlaced), on(OrderPlaced, bill), on(event, translate, key=key))
 
 
 def test_a_kind_that_reacts_twice_to_one_event_is_refused() -> None:
     with pytest.raises(InvalidDefinition, match=r"billing reacts twice to shop.OrderPlaced; let one function answer"):
-        define(when(OrderPlaced), on(OrderPlaced, bill), on(OrderPlaced, bill))
+        define(on(OrderPlaced), on(OrderPlaced, bill), on(OrderPlaced, bill))
 
 
 def test_a_process_to_whose_start_nobody_reacts_is_refused() -> None:
     with pytest.raises(InvalidDefinition, match=r"Wrong is started by shop.OrderPlaced, and nothing reacts to it"):
-        define(when(OrderPlaced), on(OrderBilled, ship, key="line.sku"))
+        define(on(OrderPlaced), on(OrderBilled, ship, key="line.sku"))
 
 
 @pytest.mark.parametrize(
@@ -103,13 +108,13 @@ def test_a_process_to_whose_start_nobody_reacts_is_refused() -> None:
 )
 def test_a_starting_condition_that_makes_no_sense_is_refused(where: dict[str, object], complaint: str) -> None:
     with pytest.raises(InvalidDefinition, match=complaint):
-        define(when(OrderPlaced, **where), on(OrderPlaced, bill))
+        define(on(OrderPlaced, where=where), on(OrderPlaced, bill))
 
 
 def test_a_choreography_needs_a_name_and_a_start() -> None:
     with pytest.raises(InvalidDefinition, match="choreography Nameless needs a name"):
-        type("Nameless", (Choreography,), {"starts": when(OrderPlaced)})
-    with pytest.raises(InvalidDefinition, match=r"Startless needs starts = when\(SomeEvent\)"):
+        type("Nameless", (Choreography,), {"starts": on(OrderPlaced)})
+    with pytest.raises(InvalidDefinition, match=r"Startless needs starts = on\(SomeEvent\)"):
         type("Startless", (Choreography,), {}, name="startless")
 
 
@@ -123,6 +128,37 @@ def test_a_choreography_needs_a_name_and_a_start() -> None:
     ],
 )
 def test_an_end_that_makes_no_sense_is_refused(ends: Any, complaint: str) -> None:
-    body = {"starts": when(OrderPlaced), "reactions": (on(OrderPlaced, bill),), "ends": ends}
+    body = {"starts": on(OrderPlaced), "reactions": (on(OrderPlaced, bill),), "ends": ends}
     with pytest.raises(InvalidDefinition, match=complaint):
         type("Wrong", (Choreography,), body, name="wrong")
+
+
+# --- conditions ---
+
+
+def test_a_choreography_is_started_by_an_event_and_says_elsewhere_what_is_done() -> None:
+    for starts in (on(OrderPlaced, bill), on(OrderPlaced, key="line.sku")):
+        with pytest.raises(InvalidDefinition, match=r"starts says which event starts the process"):
+            define(starts, on(OrderPlaced, bill))
+
+
+def test_a_reaction_without_a_function_is_refused() -> None:
+    with pytest.raises(InvalidDefinition, match=r"on OrderBilled: it says nothing to do; name the function that makes"):
+        define(on(OrderPlaced), on(OrderPlaced, bill), on(OrderBilled))
+
+
+async def test_a_reaction_may_have_a_condition_of_its_own() -> None:
+    class Choosy(Choreography, name="choosy"):
+        starts = on(OrderPlaced)
+        reactions = (on(OrderPlaced, bill, where={"amount_cents": 5}),)
+
+    class Till(Service[BillState], kind="billing"):
+        async def bill(self, command: BillOrder) -> OrderBilled:
+            return OrderBilled(order_id=self.key)
+
+    behaviour = ServiceBehaviour(Till, Choosy.compiled)
+    for cents, outcome in ((5, Outcome.HANDLED), (6, Outcome.IGNORED)):
+        event = OrderPlaced(order_id="ORD-1", amount_cents=cents)
+        envelope = Envelope(bytes(16), "billing", "ORD-1", "", b"", b"", process="choosy")
+        decision = await behaviour.handle(BillState(), Delivery(envelope, event, 0.0, 0, 0, lambda *_: bytes(16)))
+        assert decision.outcome is outcome

@@ -9,8 +9,9 @@ from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderCancelled, OrderPlaced
 from protos.warehouse_pb2 import CreateShippingLabel, VoidShippingLabel
 from runtime.protos.saga_pb2 import CancelAccepted, CancelRefused
+from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Step, seconds, starts
+from runtime.saga.step import Step, seconds
 from runtime.testing.transcript import SagaTranscript
 from tests.unit.saga.shop import (
     BACK_ORDERED,
@@ -55,7 +56,7 @@ def test_s64_undos_run_in_reverse_each_after_the_one_before_is_confirmed() -> No
 
 def test_s65_a_step_without_an_undo_is_skipped_and_recorded_as_skipped() -> None:
     class Checked(Saga[OrderProcessState], kind="checked"):
-        started_by = starts(OrderPlaced, begin)
+        started_by = on(OrderPlaced, begin)
         check = Step(do=mark_ready, done=type(READY), timeout=seconds(1), no_undo="nothing of it has to be taken back")
         bill = Step(
             do=bill_order,
@@ -76,7 +77,7 @@ def test_s65_an_undo_that_finds_itself_not_needed_is_skipped_and_recorded_as_ski
         return RefundOrder(order_id=state.order_id) if state.amount_cents else None
 
     class Free(Saga[OrderProcessState], kind="free"):
-        started_by = starts(OrderPlaced, begin)
+        started_by = on(OrderPlaced, begin)
         bill = Step(do=bill_order, done=OrderBilled, undo=refund_if_charged, undone=OrderRefunded, timeout=seconds(1))
         close = Step(
             do=mark_ready,
@@ -218,7 +219,7 @@ def test_a_process_with_nothing_to_say_at_the_end_is_compensated_with_the_last_u
 
 def test_several_closing_commands_are_confirmed_one_after_another() -> None:
     class Talkative(Saga[OrderProcessState], kind="talkative"):
-        started_by = starts(OrderPlaced, begin)
+        started_by = on(OrderPlaced, begin)
         bill = Step(
             do=bill_order,
             done=OrderBilled,
@@ -240,7 +241,7 @@ def test_a_do_that_raises_before_the_pivot_turns_the_saga_back_and_is_named() ->
         raise ValueError(f"no warehouse for {state.order_id}")
 
     class Broken(Saga[OrderProcessState], kind="broken"):
-        started_by = starts(OrderPlaced, begin)
+        started_by = on(OrderPlaced, begin)
         bill = Step(do=bill_order, done=OrderBilled, undo=refund_order, undone=OrderRefunded, timeout=seconds(1))
         ship = Step(do=broken, done=type(LABELLED), timeout=seconds(1), pivot=True)
         flow = bill >> ship

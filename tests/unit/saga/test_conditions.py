@@ -15,8 +15,8 @@ from runtime.contracts import meets
 from runtime.durable.kind import Subscribers
 from runtime.errors import InvalidDefinition
 from runtime.saga.checks import check_condition, check_key_path
-from runtime.saga.choreography import Choreography, on, when
-from runtime.saga.step import starts
+from runtime.saga.choreography import Choreography
+from runtime.saga.on import on
 from runtime.store.records import Subscription
 from tests.unit.saga.shop import begin
 from tests.unit.saga.test_checks import bill, one
@@ -177,7 +177,7 @@ def test_each_process_that_waits_for_such_a_key_is_refused(key: str, field: str)
     condition: dict[str, Any] = {field: "x" * 400}
     complaint = f"no actor is ever named so: the key '{field}' must be at most 256 bytes of UTF-8; it has 400"
     with pytest.raises(InvalidDefinition, match=rf"Wrong.started_by: {complaint}"):
-        one(bill(), started_by=starts(OrderPlaced, begin, where=condition, key=key))
-    body = {"starts": when(OrderPlaced, **condition), "reactions": (on(OrderPlaced, react, key=key),)}
+        one(bill(), started_by=on(OrderPlaced, begin, where=condition, key=key))
+    body = {"starts": on(OrderPlaced, where=condition), "reactions": (on(OrderPlaced, react, key=key),)}
     with pytest.raises(InvalidDefinition, match=rf"Odd: on OrderPlaced: {complaint}"):
         type("Odd", (Choreography,), body, name="odd")

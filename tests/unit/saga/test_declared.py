@@ -19,9 +19,10 @@ from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.service import Service
 from runtime.errors import InvalidDefinition
 from runtime.protos import durable_pb2, saga_pb2
-from runtime.saga.choreography import Choreography, on, when
+from runtime.saga.choreography import Choreography
+from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Flow, minutes, seconds, starts
+from runtime.saga.step import Flow, minutes, seconds
 from tests.unit.saga.made import made
 from tests.unit.saga.shop import begin, bill_order
 from tests.unit.saga.test_checks import STARTED, bill, close, define, one
@@ -204,7 +205,7 @@ def test_a_kind_that_cannot_be_written_is_refused_wherever_it_stands(kind: Any) 
     with pytest.raises(InvalidDefinition, match=r"service Bad needs a kind"):
         made("Bad", Service[BillState], {"bill": good}, kind=kind)
     if kind != "a/b":
-        body = {"starts": when(OrderPlaced), "reactions": (on(OrderPlaced, react),)}
+        body = {"starts": on(OrderPlaced), "reactions": (on(OrderPlaced, react),)}
         with pytest.raises(InvalidDefinition, match=r"choreography Odd needs"):
             type("Odd", (Choreography,), body, name=kind)
 
@@ -273,7 +274,7 @@ def test_a_function_that_can_be_is_fine(do: Any) -> None:
 @pytest.mark.parametrize("key", [5, ("order_id",), b"order_id", lambda event: event.order_id])
 def test_a_key_that_is_no_path_is_refused(key: Any) -> None:
     with pytest.raises(InvalidDefinition, match=r"Wrong.started_by: key is the dotted name of a field of the event"):
-        one(bill(), started_by=starts(OrderPlaced, begin, key=key))
+        one(bill(), started_by=on(OrderPlaced, begin, key=key))
 
 
 # --- flows ---

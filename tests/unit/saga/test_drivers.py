@@ -13,8 +13,8 @@ from protos.sales_pb2 import OrderCancelled, OrderReadyToShip
 from protos.warehouse_pb2 import BackOrdered, ShippingLabelVoided
 from runtime.errors import InvalidDefinition
 from runtime.saga.catalogue import Catalogue
-from runtime.saga.choreography import Choreography, on, when
-from runtime.saga.step import starts
+from runtime.saga.choreography import Choreography
+from runtime.saga.on import on
 from tests.unit.saga.test_catalogue import SERVICES, a_process, a_step, catalogue
 
 
@@ -27,7 +27,7 @@ def second_saga(event_type: Any) -> type[Any]:
         return Order(order_id=event.order_id)
 
     begin.__annotations__ = {"event": event_type, "return": Order}
-    return a_process(a_step(do=bill_apart), state=Order, started_by=starts(event_type, begin))
+    return a_process(a_step(do=bill_apart), state=Order, started_by=on(event_type, begin))
 
 
 def second_choreography(event_type: Any) -> type[Any]:
@@ -36,7 +36,7 @@ def second_choreography(event_type: Any) -> type[Any]:
 
     bill.__annotations__ = {"event": event_type, "return": BillOrder}
     ends = (OrderBilled, PaymentDeclined)
-    body = {"starts": when(event_type), "reactions": (on(event_type, bill),), "ends": ends}
+    body = {"starts": on(event_type), "reactions": (on(event_type, bill),), "ends": ends}
     return type("AProcess", (Choreography,), body, name="a-process")
 
 

@@ -11,7 +11,8 @@ from protos.sales_pb2 import CHOREOGRAPHY, OrderCancelled, OrderPlaced
 from protos.warehouse_pb2 import BackOrdered, ShippingLabelCreated, ShippingLabelVoided
 from runtime.durable.service import Service
 from runtime.errors import InvalidDefinition
-from runtime.saga.choreography import Choreography, On, on, when
+from runtime.saga.choreography import Choreography
+from runtime.saga.on import On, on
 from tests.unit.saga.test_catalogue import SERVICES, catalogue
 from tests.unit.saga.test_choreography import bill, refund, ship
 
@@ -20,7 +21,7 @@ ENDS = (PaymentDeclined, ShippingLabelCreated, OrderRefunded)
 
 
 def put_together(reactions: tuple[On, ...], ends: tuple[Any, ...], **parts: Any) -> None:
-    body = {"starts": when(OrderPlaced, flow=CHOREOGRAPHY), "reactions": reactions, "ends": ends}
+    body = {"starts": on(OrderPlaced, where={"flow": CHOREOGRAPHY}), "reactions": reactions, "ends": ends}
     catalogue(choreographies=[type("Flow", (Choreography,), body, name="the-flow")], **parts)
 
 
@@ -57,8 +58,8 @@ def test_what_starts_another_process_does_not_hear() -> None:
     def again(event: BackOrdered) -> BillOrder:
         return BillOrder(order_id=event.order_id)
 
-    first = {"starts": when(OrderPlaced), "reactions": WHOLE[:2], "ends": ENDS[:2]}
-    second = {"starts": when(BackOrdered), "reactions": (on(BackOrdered, again),), "ends": (OrderBilled, ENDS[0])}
+    first = {"starts": on(OrderPlaced), "reactions": WHOLE[:2], "ends": ENDS[:2]}
+    second = {"starts": on(BackOrdered), "reactions": (on(BackOrdered, again),), "ends": (OrderBilled, ENDS[0])}
     both = [type(name, (Choreography,), body, name=name) for name, body in (("First", first), ("Second", second))]
     with pytest.raises(InvalidDefinition, match=r"First: .* shop.BackOrdered, which nobody hears in First"):
         catalogue(services=without_saga(), choreographies=both)

@@ -10,8 +10,9 @@ from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, RefundOrde
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import MarkReadyToShip, OrderPlaced, OrderReadyToShip
 from runtime.errors import FinalError
+from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Budget, Step, seconds, starts
+from runtime.saga.step import Budget, Step, seconds
 from runtime.testing.transcript import SagaTranscript
 from tests.unit.saga.shop import BILLED, PLACED
 
@@ -52,7 +53,7 @@ def mark_ready(state: OrderProcessState) -> MarkReadyToShip:
 
 
 class Exiting(Saga[OrderProcessState], kind="exiting"):
-    started_by = starts(OrderPlaced, begin)
+    started_by = on(OrderPlaced, begin)
     bill = Step(
         do=bill_order,
         undo=refund_order,

@@ -11,8 +11,9 @@ from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderCancelled, Order
 from protos.warehouse_pb2 import CreateShippingLabel
 from runtime.errors import FinalError
 from runtime.protos.saga_pb2 import CancelRefused
+from runtime.saga.on import on
 from runtime.saga.saga import Saga, SagaBehaviour
-from runtime.saga.step import Step, seconds, starts
+from runtime.saga.step import Step, seconds
 from runtime.testing.transcript import SagaTranscript
 from tests.unit.saga.shop import (
     BACK_ORDERED,
@@ -83,7 +84,7 @@ def test_s1_a_begin_that_loses_the_key_is_refused() -> None:
         return OrderProcessState(amount_cents=event.amount_cents)
 
     class Forgetful(Saga[OrderProcessState], kind="forgetful"):
-        started_by = starts(OrderPlaced, forgetful)
+        started_by = on(OrderPlaced, forgetful)
         bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(1), no_undo="nothing of it has to be taken back")
         flow = bill
 
@@ -97,7 +98,7 @@ def test_s13_an_answer_whose_keeper_changes_the_key_is_rolled_back_and_reported(
         state.charge_id = event.charge_id
 
     class Renaming(Saga[OrderProcessState], kind="renaming"):
-        started_by = starts(OrderPlaced, begin)
+        started_by = on(OrderPlaced, begin)
         bill = Step(
             do=bill_order,
             done=OrderBilled,
@@ -145,7 +146,7 @@ def begin_again(event: OrderCancelled) -> OrderProcessState:
 class EitherWay(Saga[OrderProcessState], kind="either-way"):
     """Two events can start it."""
 
-    started_by = (starts(OrderPlaced, begin), starts(OrderCancelled, begin_again))
+    started_by = (on(OrderPlaced, begin), on(OrderCancelled, begin_again))
     bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(1), no_undo="nothing of it has to be taken back")
     flow = bill
 
@@ -175,7 +176,7 @@ def test_s25_an_answer_that_the_step_does_not_declare_turns_the_saga_back_visibl
 class Tolerant(Saga[OrderProcessState], kind="tolerant"):
     """One answer of its participant says nothing, about the step and about its undo."""
 
-    started_by = starts(OrderPlaced, begin)
+    started_by = on(OrderPlaced, begin)
     bill = Step(
         do=bill_order,
         done=OrderBilled,

@@ -19,8 +19,9 @@ from runtime.durable.spans import SPAN_MAX_S
 from runtime.envelope import is_instant
 from runtime.errors import InvalidDefinition
 from runtime.protos import durable_pb2
-from runtime.saga.choreography import Choreography, on, when
-from runtime.saga.step import Budget, starts
+from runtime.saga.choreography import Choreography
+from runtime.saga.on import on
+from runtime.saga.step import Budget
 from tests.unit.saga.made import made, of_state
 from tests.unit.saga.shop import begin, cancel_order
 from tests.unit.saga.test_checks import bill, define, one
@@ -84,7 +85,7 @@ def begin_with_fault(event: durable_pb2.Fault) -> OrderProcessState:
 @pytest.mark.parametrize("unsuitable", [Message, int, "OrderPlaced", None, OrderPlaced()])
 def test_what_is_no_message_type_is_refused_wherever_it_stands(unsuitable: Any) -> None:
     with pytest.raises(InvalidDefinition, match=r"Wrong.started_by: .* is no message type"):
-        one(bill(), started_by=starts(unsuitable, begin))
+        one(bill(), started_by=on(unsuitable, begin))
     with pytest.raises(InvalidDefinition, match=r"Wrong.bill: .* is no message type"):
         one(bill(done=unsuitable))
     with pytest.raises(InvalidDefinition, match=r"saga Wrong needs a protobuf message as its state"):
@@ -92,20 +93,20 @@ def test_what_is_no_message_type_is_refused_wherever_it_stands(unsuitable: Any) 
     with pytest.raises(InvalidDefinition, match=r"service Bad needs a protobuf message as its state"):
         made("Bad", of_state(Service, unsuitable), {"bill": good}, kind="billing")
     with pytest.raises(InvalidDefinition, match=r"Odd.starts: .* is no message type"):
-        type("Odd", (Choreography,), {"starts": when(unsuitable)}, name="odd")
+        type("Odd", (Choreography,), {"starts": on(unsuitable)}, name="odd")
     with pytest.raises(InvalidDefinition, match=r"Odd.reactions: .* is no message type"):
-        type("Odd", (Choreography,), {"starts": when(OrderPlaced), "reactions": (on(unsuitable, react),)}, name="odd")
+        type("Odd", (Choreography,), {"starts": on(OrderPlaced), "reactions": (on(unsuitable, react),)}, name="odd")
 
 
 def test_a_saga_is_not_started_by_what_only_the_runtime_sends() -> None:
     with pytest.raises(InvalidDefinition, match=r"amends.Fault is the runtime's own"):
-        one(bill(), started_by=starts(durable_pb2.Fault, begin_with_fault, key="error"))
+        one(bill(), started_by=on(durable_pb2.Fault, begin_with_fault, key="error"))
 
 
 @pytest.mark.parametrize("wrong", [5, "flow", ["flow"]])
 def test_a_condition_that_is_no_mapping_is_refused(wrong: Any) -> None:
     with pytest.raises(InvalidDefinition, match=r"where is a field's name and its value"):
-        starts(OrderPlaced, begin, where=wrong)
+        on(OrderPlaced, begin, where=wrong)
 
 
 # --- a saga's functions ---
@@ -170,14 +171,14 @@ def test_a_keep_that_could_not_be_called_is_refused(keep: Any, complaint: str) -
 @pytest.mark.parametrize("function", [begin_later, begin_more, None])
 def test_a_begin_that_could_not_be_called_is_refused(function: Any) -> None:
     with pytest.raises(InvalidDefinition, match=r"Wrong.started_by: "):
-        one(bill(), started_by=starts(OrderPlaced, function))
+        one(bill(), started_by=on(OrderPlaced, function))
 
 
 def test_closing_commands_and_reactions_are_computed_as_well() -> None:
     with pytest.raises(InvalidDefinition, match=r"Wrong.compensated.do: asked is async"):
         define(bill=(step := bill()), flow=step, compensated=asked, compensated_by=OrderBilled)
     with pytest.raises(InvalidDefinition, match=r"Odd: on OrderPlaced: react_later is async"):
-        body = {"starts": when(OrderPlaced), "reactions": (on(OrderPlaced, cast(Any, react_later)),)}
+        body = {"starts": on(OrderPlaced), "reactions": (on(OrderPlaced, cast(Any, react_later)),)}
         type("Odd", (Choreography,), body, name="odd")
 
 

@@ -11,8 +11,9 @@ from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderCancelled, OrderPlaced, OrderReadyToShip
 from protos.warehouse_pb2 import BackOrdered, CreateShippingLabel, ShippingLabelCreated
 from runtime.protos.saga_pb2 import RetryAccepted, RetryRefused
+from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Budget, Step, seconds, starts
+from runtime.saga.step import Budget, Step, seconds
 from runtime.testing.transcript import SagaTranscript
 from tests.unit.saga.shop import BACK_ORDERED, BILLED, CANCELLED, LABELLED, PLACED, READY, REFUNDED
 
@@ -61,7 +62,7 @@ def cancel_order(state: OrderProcessState) -> CancelOrder:
 
 
 class Mended(Saga[OrderProcessState], kind="mended"):
-    started_by = starts(OrderPlaced, begin)
+    started_by = on(OrderPlaced, begin)
     bill = Step(
         do=bill_order,
         undo=refund_order,
@@ -191,7 +192,7 @@ def test_a_wrong_answer_to_the_undo_that_is_stuck_raises_an_alarm_again(monkeypa
 class Persistent(Saga[OrderProcessState], kind="persistent"):
     """As `Mended`, and an undo that its participant has given up is asked for once more."""
 
-    started_by = starts(OrderPlaced, begin)
+    started_by = on(OrderPlaced, begin)
     bill = replace(Mended.bill, budget=Budget(asks_max=2))
     ship = replace(Mended.ship)
     close = replace(Mended.close)

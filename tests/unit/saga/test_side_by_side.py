@@ -13,8 +13,9 @@ from runtime.durable.behaviour import Behaviour, Decision, Delivery, Outgoing, R
 from runtime.durable.facts import ActorNeedsHelp
 from runtime.durable.region.kind_actor import PauseKind, ResumeKind
 from runtime.protos.saga_pb2 import CancelAccepted, CancelSaga, SagaRecord, StepRecord
+from runtime.saga.on import on
 from runtime.saga.saga import Saga, SagaBehaviour
-from runtime.saga.step import Budget, Flow, Step, seconds, starts
+from runtime.saga.step import Budget, Flow, Step, seconds
 from runtime.store.records import HistoryRow, Outcome, Subscription
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.saga.shop import begin, bill_order, mark_ready
@@ -23,7 +24,7 @@ from tests.unit.saga.shop import begin, bill_order, mark_ready
 class Copying(Saga[OrderProcessState], kind="copying"):
     """Bills an order too; the key of an instance is that of the order, as it is for the order process."""
 
-    started_by = starts(OrderPlaced, begin)
+    started_by = on(OrderPlaced, begin)
     bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(900), no_undo="nothing of it has to be taken back")
     flow = bill
 
@@ -35,7 +36,7 @@ def restock(state: OrderProcessState) -> Restock:
 class Impatient(Saga[OrderProcessState], kind="impatient"):
     """Past its pivot it asks two steps, each once."""
 
-    started_by = starts(OrderPlaced, begin)
+    started_by = on(OrderPlaced, begin)
     bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(900), pivot=True)
     left = Step(do=mark_ready, done=OrderReadyToShip, timeout=seconds(10), budget=Budget(asks_max=1))
     right = Step(do=restock, done=Restocked, timeout=seconds(20), budget=Budget(asks_max=1))

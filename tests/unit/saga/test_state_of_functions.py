@@ -13,8 +13,9 @@ from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import CancelOrder, OrderCancelled, OrderPlaced
 from protos.warehouse_pb2 import CreateShippingLabel, ShippingLabelCreated, ShippingLabelVoided, VoidShippingLabel
 from runtime.errors import InvalidDefinition
+from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Flow, Step, minutes, seconds, starts
+from runtime.saga.step import Flow, Step, minutes, seconds
 from runtime.testing.transcript import SagaTranscript
 from tests.unit.saga.shop import PLACED, begin
 from tests.unit.saga.test_checks import bill, one
@@ -53,7 +54,7 @@ def keep_and_fail(state: OrderProcessState, event: OrderBilled) -> None:
 class Greedy(Saga[OrderProcessState], kind="greedy"):
     """Two steps side by side; each function of the first changes what it is given."""
 
-    started_by = starts(OrderPlaced, begin)
+    started_by = on(OrderPlaced, begin)
     bill = Step(
         do=greedy_bill, done=OrderBilled, undo=greedy_refund, undone=OrderRefunded, timeout=seconds(30),
         keep=keep_and_fail,
@@ -99,7 +100,7 @@ class Forgetful(Saga[OrderProcessState], kind="forgetful"):
         return Forgetful.does(state, event)
 
     does: ClassVar[Callable[[Any, Any], Any]]
-    started_by = starts(OrderPlaced, begin)
+    started_by = on(OrderPlaced, begin)
     bill = Step(
         do=greedy_bill, done=OrderBilled, undo=greedy_refund, undone=OrderRefunded, timeout=seconds(30), keep=charge
     )  # fmt: skip

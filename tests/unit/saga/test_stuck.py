@@ -10,8 +10,9 @@ from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderPlaced
 from protos.warehouse_pb2 import CreateShippingLabel, VoidShippingLabel
 from runtime.errors import NotCarried
 from runtime.protos.saga_pb2 import CancelRefused, SagaRecord
+from runtime.saga.on import on
 from runtime.saga.saga import Saga, SagaBehaviour
-from runtime.saga.step import Step, seconds, starts
+from runtime.saga.step import Step, seconds
 from runtime.testing.transcript import SagaTranscript
 from tests.unit.saga.shop import (
     BACK_ORDERED,
@@ -132,7 +133,7 @@ def test_an_undo_that_raises_leaves_the_saga_stuck_and_named() -> None:
         raise LookupError("no such customer")
 
     class Broken(Saga[OrderProcessState], kind="broken"):
-        started_by = starts(OrderPlaced, begin)
+        started_by = on(OrderPlaced, begin)
         bill = Step(do=bill_order, done=OrderBilled, undo=broken, undone=OrderRefunded, timeout=seconds(1))
         flow = bill
 
@@ -146,7 +147,7 @@ def test_an_undo_addressed_to_another_actor_than_its_do_leaves_the_saga_stuck() 
         return RefundOrder(order_id="ORD-2")
 
     class Elsewhere(Saga[OrderProcessState], kind="elsewhere"):
-        started_by = starts(OrderPlaced, begin)
+        started_by = on(OrderPlaced, begin)
         bill = Step(do=bill_order, done=OrderBilled, undo=elsewhere, undone=OrderRefunded, timeout=seconds(1))
         flow = bill
 
@@ -159,7 +160,7 @@ def test_a_keeper_that_raises_at_the_pivot_leaves_the_saga_stuck_for_there_is_no
         raise KeyError(event.charge_id)
 
     class Broken(Saga[OrderProcessState], kind="broken"):
-        started_by = starts(OrderPlaced, begin)
+        started_by = on(OrderPlaced, begin)
         bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(1), pivot=True, keep=broken)
         flow = bill
 
@@ -171,7 +172,7 @@ def test_a_keeper_that_raises_at_the_pivot_leaves_the_saga_stuck_for_there_is_no
 class OtherVersion(Saga[OrderProcessState], kind="order-process"):
     """Of the same name as OrderProcess, with other steps."""
 
-    started_by = starts(OrderPlaced, begin)
+    started_by = on(OrderPlaced, begin)
     bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(1), no_undo="nothing of it has to be taken back")
     flow = bill
 
@@ -193,7 +194,7 @@ def test_s83_a_timer_of_an_instance_of_another_version_is_put_off_not_lost() -> 
 
 def test_s83_the_fingerprint_follows_the_steps_and_not_the_patience() -> None:
     class Same(Saga[OrderProcessState], kind="order-process"):
-        started_by = starts(OrderPlaced, begin)
+        started_by = on(OrderPlaced, begin)
         bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(99), no_undo="nothing of it has to be taken back")
         flow = bill
 

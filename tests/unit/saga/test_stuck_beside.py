@@ -15,8 +15,9 @@ from protos.warehouse_pb2 import (
     ShippingLabelVoided,
     VoidShippingLabel,
 )
+from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Budget, Flow, Step, minutes, seconds, starts
+from runtime.saga.step import Budget, Flow, Step, minutes, seconds
 from runtime.testing.transcript import SagaTranscript
 from tests.unit.saga.shop import (
     BILLED,
@@ -47,7 +48,7 @@ def lose(state: OrderProcessState, event: OrderReadyToShip) -> None:
 class Tail(Saga[OrderProcessState], kind="tail"):
     """Past its pivot it asks two steps at once, and after one of them two more."""
 
-    started_by = starts(OrderPlaced, begin)
+    started_by = on(OrderPlaced, begin)
     bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(30), pivot=True, budget=TWICE)
     left = Step(do=mark_ready, done=OrderReadyToShip, timeout=seconds(30), budget=TWICE)
     right = Step(do=restock, done=Restocked, timeout=seconds(30), budget=TWICE)
@@ -59,7 +60,7 @@ class Tail(Saga[OrderProcessState], kind="tail"):
 class Forgetful(Saga[OrderProcessState], kind="forgetful"):
     """What one of its last steps is answered cannot be kept."""
 
-    started_by = starts(OrderPlaced, begin)
+    started_by = on(OrderPlaced, begin)
     bill = Step(
         do=bill_order, done=OrderBilled, timeout=seconds(30), pivot=True, no_undo="nothing of it has to be taken back"
     )
@@ -71,7 +72,7 @@ class Forgetful(Saga[OrderProcessState], kind="forgetful"):
 class Twins(Saga[OrderProcessState], kind="twins"):
     """Its two steps are undone at once."""
 
-    started_by = starts(OrderPlaced, begin)
+    started_by = on(OrderPlaced, begin)
     bill = Step(
         do=bill_order, done=OrderBilled, undo=refund_order, undone=OrderRefunded, timeout=seconds(30), budget=TWICE
     )

@@ -10,8 +10,9 @@ from protos.billing_pb2 import OrderBilled, PaymentDeclined
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderCancelled, OrderPlaced, OrderReadyToShip
 from runtime.errors import InvalidDefinition
+from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Step, seconds, starts
+from runtime.saga.step import Step, seconds
 from runtime.testing.explorer.explore import explore
 from runtime.testing.transcript import SagaTranscript
 from tests.unit.saga.shop import begin, bill_order, cancel_order, mark_ready
@@ -23,7 +24,7 @@ PLACED = OrderPlaced(order_id="ORD-1", amount_cents=500)
 class Namesakes(Saga[OrderProcessState], kind="namesakes", deadline=600.0):
     """Its first step has the name that the first closing command is given."""
 
-    started_by = starts(OrderPlaced, begin)
+    started_by = on(OrderPlaced, begin)
     compensated_1 = Step(do=bill_order, done=OrderBilled, refused=PaymentDeclined, timeout=seconds(30), pivot=True)
     flow = compensated_1
     compensated = (cancel_order, mark_ready)

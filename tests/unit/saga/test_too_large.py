@@ -22,8 +22,9 @@ from runtime.durable.turn.draft import timer_id
 from runtime.durable.turn.turn import Turn
 from runtime.envelope import Envelope
 from runtime.protos import durable_pb2, saga_pb2
+from runtime.saga.on import on
 from runtime.saga.saga import Saga, SagaBehaviour
-from runtime.saga.step import Budget, Step, minutes, seconds, starts
+from runtime.saga.step import Budget, Step, minutes, seconds
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Outcome
 from runtime.testing.transcript import SagaTranscript
@@ -44,7 +45,7 @@ def large_ready(state: OrderProcessState) -> MarkReadyToShip:
 class Large(Saga[OrderProcessState], kind="large", deadline=minutes(20)):
     """Its undo is too large, and so is the command past its pivot."""
 
-    started_by = starts(OrderPlaced, begin)
+    started_by = on(OrderPlaced, begin)
     bill = Step(do=bill_order, done=OrderBilled, undo=large_refund, undone=OrderRefunded, timeout=seconds(30))
     ship = Step(do=create_label, done=ShippingLabelCreated, timeout=minutes(5), pivot=True, budget=Budget(asks_max=2))
     close = Step(do=large_ready, done=OrderReadyToShip, timeout=seconds(30))
@@ -80,7 +81,7 @@ def test_a_command_past_the_pivot_over_the_limit_leaves_the_saga_stuck() -> None
 class LargeFirst(Saga[OrderProcessState], kind="large-first"):
     """A command over the limit before the pivot."""
 
-    started_by = starts(OrderPlaced, begin)
+    started_by = on(OrderPlaced, begin)
     ready = Step(
         do=large_ready, done=OrderReadyToShip, timeout=seconds(30), no_undo="nothing of it has to be taken back"
     )

@@ -7,8 +7,9 @@ from typing import Any, cast
 
 import pytest
 
+from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Step, seconds, starts
+from runtime.saga.step import Step, seconds
 from runtime.testing.rules.ledger import Violation
 from tests.proof.commands.mutants import hunter_named
 from tests.proof.mutants.hunt import hunt
@@ -35,7 +36,7 @@ def change_alpha(state: pb.FirstState) -> pb.ChangeAlpha:
 class Careless(Saga[pb.FirstState], kind="careless"):
     """Its author's mistake is there without any planted bug."""
 
-    started_by = starts(pb.Begun, begin)
+    started_by = on(pb.Begun, begin)
     only = Step(do=change_alpha, done=pb.AlphaChanged, timeout=seconds(30), pivot=True)
     flow = only
 

@@ -13,8 +13,9 @@ from protos.warehouse_pb2 import (
     ShippingLabelCreated,
     ShippingLabelVoided,
 )
+from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Flow, Step, minutes, seconds, starts
+from runtime.saga.step import Flow, Step, minutes, seconds
 from tests.unit.saga.shop import (
     begin,
     bill_order,
@@ -29,7 +30,7 @@ from tests.unit.saga.shop import (
 
 __all__ = ["STARTED", "Beside", "Choosy", "NoPivot", "Tail", "bill", "close", "ship"]
 
-STARTED = starts(OrderPlaced, begin)
+STARTED = on(OrderPlaced, begin)
 
 
 def bill(**changed: object) -> Step:

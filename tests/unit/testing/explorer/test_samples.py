@@ -12,8 +12,8 @@ from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import CHOREOGRAPHY, Flow, OrderAlreadyPlaced, OrderLine, OrderPlaced
 from runtime.errors import InvalidMessage
 from runtime.protos import durable_pb2, mesh_pb2
+from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import starts
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.explore import explore
 from runtime.testing.explorer.samples import KEY, Samples
@@ -24,7 +24,7 @@ NO_MISFORTUNE = Bounds(0, 0, 0, 0, 0, 0)
 
 
 class Chosen(Saga[OrderProcessState], kind="chosen"):
-    started_by = starts(OrderPlaced, begin, where={"flow": CHOREOGRAPHY})
+    started_by = on(OrderPlaced, begin, where={"flow": CHOREOGRAPHY})
     bill = bill()
     flow = bill
 
@@ -36,7 +36,7 @@ def begin_again(event: OrderAlreadyPlaced) -> OrderProcessState:
 class Renamed(Saga[OrderProcessState], kind="renamed"):
     """Keyed by a field inside a field; and it has two ways to begin."""
 
-    started_by = (starts(OrderAlreadyPlaced, begin_again, key="order.order_id"), starts(OrderPlaced, begin))
+    started_by = (on(OrderAlreadyPlaced, begin_again, key="order.order_id"), on(OrderPlaced, begin))
     bill = bill()
     flow = bill
 

@@ -12,8 +12,8 @@ from protos.billing_pb2 import BillOrder, OrderBilled, PaymentDeclined, RefundOr
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import OrderPlaced
 from protos.warehouse_pb2 import ShippingLabelCreated, VoidShippingLabel
+from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import starts
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.explore import explore
 from runtime.testing.explorer.result import Violation
@@ -144,7 +144,7 @@ def begin_badly(event: OrderPlaced) -> OrderProcessState:
     ],
 )
 def test_a_saga_that_cannot_begin_is_found(begin: Callable[..., Any], what: str) -> None:
-    mistake(saga_of(started_by=starts(OrderPlaced, begin)), what, moves=1)
+    mistake(saga_of(started_by=on(OrderPlaced, begin)), what, moves=1)
 
 
 def label_from_bill(state: OrderProcessState, event: ShippingLabelCreated) -> None:
