@@ -1,7 +1,7 @@
 """One node's part in the cluster: it joins, keeps its lease, evicts the dead, and runs the shards that belong to it.
 
     host ──start, leave──▶  Membership ──join, renew, evict, assign_many, cluster──▶ Store
-    router ──owner_of────────▶   │ plan (pure) says what to do, Handover does it
+    router ──owner_of────▶       │ Seat keeps the own row; plan (pure) says what to do next, Handover does it
                                  └──take_over, release, on_lease_lost, on_view──▶ ShardOwner
 
 A round renews if that is due, reads the tables, evicts who has expired, and compares the shards with their placement.
@@ -20,14 +20,14 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from runtime.cluster.cluster_time import ClusterTime
-from runtime.cluster.facts import LeaseLost, LeaseRegained, ShardsGivenUp, StoreUnreachable
+from runtime.cluster.facts import LeaseLost, LeaseRegained, StoreUnreachable
 from runtime.cluster.handover import Handover, ShardOwner
-from runtime.cluster.join import Probe, join
-from runtime.cluster.lease import ClusterSettings, Lease, StoreWatch
+from runtime.cluster.join import Probe
+from runtime.cluster.lease import ClusterSettings, StoreWatch
 from runtime.cluster.placement import Slot, plan
 from runtime.cluster.roster import Roster, check_shard_counts, left_behind, note_deaths
 from runtime.cluster.round_pace import RoundPace
+from runtime.cluster.seat import Seat
 from runtime.cluster.waits import said_if_long
 from runtime.errors import NodeNameTaken, StoreError
 from runtime.failpoints import Failpoint
@@ -47,25 +47,21 @@ class Membership:
         self._store = store
         self._ports = ports
         self._clock = ports.clock
-        self._node = node
+        self._name = node.name
         self._owner = owner
         self._settings = settings
-        self._probe = probe
         self._roster = Roster(settings.shards_per_kind)
-        self._lease = Lease(ports.clock, settings.lease_s, self._lease_ran_out)
+        self._seat = Seat(store, ports, node, settings, probe, self._lease_ran_out)
         self._watch = StoreWatch(ports.clock, settings)
-        self._time = ClusterTime(ports, settings, node)
-        self._handover = Handover(ports, owner, self.refresh_soon, self._fail)
+        self._handover = Handover(ports, owner, self.refresh_soon, self.fail)
         self._loop: asyncio.Task[None] | None = None
         self._pace = RoundPace(ports.clock, settings.renew_s / 20)
         self._failure: asyncio.Future[BaseException] | None = None
         self._rested: asyncio.Future[None] | None = None  # of a leave: nothing is ours any more
-        self._announced = False  # of a leave: the table says that we host nothing
         self.died: dict[Slot, str] = {}  # shards of nodes that ended without leaving: name@incarnation
         self._lapsed = False
         self._reachable = True
         self._done = False
-        self._renew_at_s = 0.0
         self._read_at_s = 0.0
         self._waits = False
 
@@ -75,14 +71,9 @@ class Membership:
         """The name of the node that runs a shard, as last read; None when nobody does."""
         return self._roster.owner_of((kind, shard))
 
-    def address_of(self, node: str) -> str | None:
-        """host:port of a member; None when there is none of that name."""
-        row = self._roster.node(node)
-        return row.address if row is not None else None
-
     def lease_is_sure(self) -> bool:
         """Whether others can't have evicted us yet, by our own monotonic clock."""
-        return self._lease.is_sure
+        return self._seat.lease.is_sure
 
     @property
     def view(self) -> ClusterView:
@@ -97,20 +88,21 @@ class Membership:
         """
         self._failure = asyncio.get_running_loop().create_future()
         with said_if_long(self._ports, "the store, to read who is in the cluster"):
-            await self._time.anchor(self._store)
+            await self._seat.anchor()
             before = await self._store.cluster()
         check_shard_counts(before, self._settings.shards_per_kind)
-        note_deaths(self.died, before, before, self._node.name)
-        self.died.update(left_behind(before, before.now_s, self._node.name))
+        note_deaths(self.died, before, before, self._name)
+        self.died.update(left_behind(before, before.now_s, self._name))
         try:
-            with said_if_long(self._ports, f"its place in the cluster as {self._node.name}"):
-                self._renewed(await self._join(before))
+            with said_if_long(self._ports, f"its place in the cluster as {self._name}"):
+                await self._seat.join(before)
+                self._confirmed()
                 await self._guarded_round()
         except asyncio.CancelledError:
             self._done = True
             await self._go()
             raise
-        self._loop = self._ports.tasks.start(self._run(), name=f"membership of {self._node.name}")
+        self._loop = self._ports.tasks.start(self._run(), name=f"membership of {self._name}")
         self._loop.add_done_callback(self._ended)
 
     async def failed(self) -> BaseException:
@@ -130,7 +122,7 @@ class Membership:
         """
         if self._loop is None:
             return True
-        self._node = replace(self._node, kinds=())
+        self._seat.host_nothing()
         rested = self._rested = asyncio.get_running_loop().create_future()
         if within_s is not None:
             self._clock.call_later(within_s, self._rest)
@@ -148,17 +140,15 @@ class Membership:
         return await self._go()
 
     async def _go(self) -> bool:
-        self._lease.drop()
+        self._seat.lease.drop()
         at_rest = not self._handover.phases and not self._lapsed
         if self._handover.phases:
             self._handover.lapse()
             self._owner.on_lease_lost("this node has left")
-        self._ports.failpoint(Failpoint.LEAVE_ASKED)
         try:
-            await self._store.leave(self._node.name, self._node.incarnation)
-            self._ports.failpoint(Failpoint.LEAVE_WRITTEN)
+            await self._seat.leave()
         except StoreError as error:
-            self._unreachable(error)  # the row expires by itself
+            self._unreachable(error)
             return False
         return at_rest
 
@@ -178,57 +168,34 @@ class Membership:
             self._watch.failed()
             self._unreachable(error)
         except NodeNameTaken as error:
-            self._fail(error)
-        if self._rested is not None and not self._handover.phases and (self._lapsed or not self._owned()):
+            self.fail(error)
+        if (
+            self._rested is not None
+            and not self._handover.phases
+            and (self._lapsed or not self._roster.owns_any(self._name))
+        ):
             self._rest()
 
     async def _round(self) -> None:
-        if self._pace.begin() >= self._renew_at_s or self._unannounced():
+        if self._pace.begin() >= self._seat.renew_at_s or self._seat.must_announce:
             await self._renew()
         await self._read()
         if await self._evict():
             await self._read()
-        if self._lease.is_sure:
+        if self._seat.lease.is_sure:
             await self._act()
 
     async def _renew(self) -> None:
-        sent_s = self._clock.monotonic_s()
-        name, incarnation = self._node.name, self._node.incarnation
-        self._ports.failpoint(Failpoint.RENEWAL_ASKED)
-        if self._unannounced():
-            alive = await self._store.join(self._node, lease_s=self._settings.lease_s) is None
-            self._announced = alive
-        else:
-            off_s = self._time.news_s(self._node.clock_off_s)
-            alive = await self._store.renew(name, incarnation, lease_s=self._settings.lease_s, clock_off_s=off_s)
-            self._told_clock(off_s)
-        self._ports.failpoint(Failpoint.RENEWED)
-        if alive:
-            self._renewed(sent_s)
+        if await self._seat.renew():
+            self._confirmed()
         else:
             self._lapse("another node has evicted this one")
-            self._renewed(await self._join(self._roster.view), evicted=True)
+            await self._seat.join(self._roster.view)
+            self._confirmed(evicted=True)
 
-    def _told_clock(self, off_s: float | None) -> None:
-        if off_s is not None:
-            self._node = replace(self._node, clock_off_s=off_s)
-
-    async def _join(self, view: ClusterView) -> float:
-        self._told_clock(self._time.news_s(self._node.clock_off_s))
-        self._ports.failpoint(Failpoint.JOIN_ASKED)
-        sent_s = await join(self._store, self._ports, self._node, self._settings, self._probe, view)
-        self._ports.failpoint(Failpoint.JOINED)
-        return sent_s
-
-    def _unannounced(self) -> bool:
-        return self._rested is not None and not self._announced
-
-    def _renewed(self, sent_s: float, *, evicted: bool = False) -> None:
-        self._lease.renewed(sent_s)
+    def _confirmed(self, *, evicted: bool = False) -> None:
         self._watch.answered()
-        self._time.look()
-        self._renew_at_s = sent_s + self._settings.renew_s * (0.8 + 0.2 * self._ports.randomness.fraction())
-        if self._lapsed and self._lease.is_sure:
+        if self._lapsed and self._seat.lease.is_sure:
             self._lapsed = False
             self._ports.report(LeaseRegained(evicted=evicted))
 
@@ -240,20 +207,20 @@ class Membership:
         before = self._roster.view
         changed, facts = self._roster.learn(view)
         if changed:
-            note_deaths(self.died, before, view, self._node.name)
+            note_deaths(self.died, before, view, self._name)
         for fact in facts:
             self._ports.report(fact)
         if changed:
             self._owner.on_view(view)
-        own = self._roster.node(self._node.name)
-        if own is None or own.incarnation != self._node.incarnation:
+        own = self._roster.node(self._name)
+        if own is None or own.incarnation != self._seat.row.incarnation:
             self._lapse("another node has evicted this one")
-            self._renew_at_s = self._clock.monotonic_s()
+            self._seat.renew_at_s = self._clock.monotonic_s()
 
     async def _evict(self) -> bool:
         """Remove members whose lease has run out, if we may judge that. Whether there was any."""
         view = self._roster.view
-        others = [row for row in view.nodes if row.name != self._node.name]
+        others = [row for row in view.nodes if row.name != self._name]
         expired = [row for row in others if row.lease_until_s < view.now_s and not self._watch.silent_in_s(row)]
         if not expired or not self._watch.may_evict:
             return False
@@ -264,7 +231,7 @@ class Membership:
         return True
 
     async def _act(self) -> None:
-        todo = plan(self._roster.view, self._roster.placement, self._node.name, self._handover.phases)
+        todo = plan(self._roster.view, self._roster.placement, self._name, self._handover.phases)
         self._waits = todo.waits
         self._handover.take(todo.take)
         self._handover.release(todo.release)
@@ -276,37 +243,27 @@ class Membership:
         granted = await self._store.assign_many(wishes)
         self._ports.failpoint(Failpoint.ASSIGNED)
         rows = [replace(row, epoch=row.epoch + 1) for row, ok in zip(wishes, granted, strict=True) if ok]
-        gifts = [row for row in rows if self.owner_of(row.kind, row.shard) == self._node.name]
         if len(rows) < len(wishes):
             self.refresh_soon()  # our view was stale; read the tables again
         if not rows:
             return
-        self._roster.assigned(rows)
+        gifts = self._roster.assigned(rows, by=self._name)
         self._owner.on_view(self._roster.view)
-        if self._lease.is_sure:
-            self._handover.take([(row.kind, row.shard) for row in rows if row.owner == self._node.name])
-        self._report_gifts(gifts)
-
-    def _report_gifts(self, gifts: Sequence[ShardRow]) -> None:
-        parcels: dict[tuple[str, str], list[int]] = {}
-        for row in gifts:
-            parcels.setdefault((row.kind, row.owner), []).append(row.shard)
-        for (kind, to), shards in parcels.items():
-            self._ports.report(ShardsGivenUp(kind=kind, shards=tuple(shards), to=to))
-
-    def _owned(self) -> list[Slot]:
-        return [(row.kind, row.shard) for row in self._roster.view.shards if row.owner == self._node.name]
+        if self._seat.lease.is_sure:
+            self._handover.take([(row.kind, row.shard) for row in rows if row.owner == self._name])
+        for gift in gifts:
+            self._ports.report(gift)
 
     def _next_s(self) -> float:
         """When a round is due: to renew, to see a wanted shard come free, or just after the next lease runs out."""
         soon_s = self._pace.begun_s + self._settings.renew_s / 4
         if not self._reachable:
             return soon_s
-        due_s = min(self._renew_at_s, soon_s) if self._waits else self._renew_at_s
+        due_s = min(self._seat.renew_at_s, soon_s) if self._waits else self._seat.renew_at_s
         view = self._roster.view
         for row in view.nodes:
             left_s = max(row.lease_until_s - view.now_s, self._watch.silent_in_s(row) or float("-inf"))
-            if row.name != self._node.name and left_s >= 0:
+            if row.name != self._name and left_s >= 0:
                 due_s = min(due_s, self._read_at_s + left_s + self._settings.renew_s / 40)
         return due_s
 
@@ -316,7 +273,7 @@ class Membership:
         self._lapse(f"no renewal has worked for {self._settings.lease_s} s")
 
     def _lapse(self, reason: str) -> None:
-        self._lease.drop()
+        self._seat.lease.drop()
         if self._lapsed or self._done:
             return
         self._lapsed = True
@@ -331,9 +288,6 @@ class Membership:
 
     def fail(self, error: BaseException) -> None:
         """A part of the node cannot go on, and so the node cannot: it gives up what it owns, and `failed` says why."""
-        self._fail(error)
-
-    def _fail(self, error: BaseException) -> None:
         self._lapse(str(error))
         self._done = True
         self._rest()
@@ -343,7 +297,7 @@ class Membership:
     def _ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            self._fail(error)
+            self.fail(error)
 
     def _rest(self) -> None:
         if self._rested is not None and not self._rested.done():

@@ -7,10 +7,10 @@ membership ──learn(view)──▶ Roster ──owner_of, address_of──▶
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from runtime.cluster.facts import NodeEvicted, NodeJoined, NodeLeft
+from runtime.cluster.facts import NodeEvicted, NodeJoined, NodeLeft, ShardsGivenUp
 from runtime.cluster.placement import Placement, Slot, place
 from runtime.errors import InvalidSettings
 from runtime.ports import Fact
@@ -20,6 +20,8 @@ __all__ = ["Roster", "check_shard_counts", "left_behind", "note_deaths"]
 
 
 class Roster:
+    """Constant time for each question of the router."""
+
     def __init__(self, shards_per_kind: int) -> None:
         self.view = ClusterView(now_s=0.0)
         self.placement: Placement = {}
@@ -48,12 +50,23 @@ class Roster:
         )
         return changed, _arrivals(nodes_before, view) + _departures(nodes_before, self._nodes, view.now_s)
 
-    def assigned(self, rows: Iterable[ShardRow]) -> None:
-        """Shards that this node has just given to somebody, itself included; `rows` as the table has them now."""
+    def owns_any(self, name: str) -> bool:
+        return name in self._owners.values()
+
+    def assigned(self, rows: Sequence[ShardRow], *, by: str) -> list[Fact]:
+        """Take in which shards the node `by` has just given to somebody, itself included: `rows` as the table has them.
+
+        The facts of those that were its own until now.
+        """
+        parcels: dict[tuple[str, str], list[int]] = {}
+        for row in rows:
+            if self._owners.get((row.kind, row.shard)) == by:
+                parcels.setdefault((row.kind, row.owner), []).append(row.shard)
         table = {(row.kind, row.shard): row for row in self.view.shards}
         table.update({(row.kind, row.shard): row for row in rows})
         self.view = replace(self.view, shards=tuple(table[slot] for slot in sorted(table)))
         self._owners = {slot: row.owner for slot, row in table.items()}
+        return [ShardsGivenUp(kind=kind, shards=tuple(shards), to=to) for (kind, to), shards in parcels.items()]
 
 
 def check_shard_counts(view: ClusterView, shards_per_kind: int) -> None:

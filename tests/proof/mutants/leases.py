@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from runtime.cluster.lease import Lease
 from runtime.cluster.membership import Membership
+from runtime.cluster.seat import Seat
 from runtime.store.memory_members import MemoryMembers
 from tests.proof.mutants.mutant import Edit, Mutant
 
@@ -16,7 +17,7 @@ LEASES = (
     Mutant(
         "eviction-counts-as-renewal",
         "A node that asks for its lease and hears that it has been evicted goes on as if it had got it.",
-        (Edit(Membership._renew, "if alive:", "if alive is not None:"),),
+        (Edit(Seat.renew, "return alive", "self._renewed(sent_s)\n    return True"),),
     ),
     Mutant(
         "failed-renewal-counts",
@@ -25,7 +26,7 @@ LEASES = (
             Edit(
                 Membership._guarded_round,
                 "self._watch.failed()",
-                "self._watch.failed()\n        self._lease.renewed(self._clock.monotonic_s())",
+                "self._watch.failed()\n        self._seat.lease.renewed(self._clock.monotonic_s())",
             ),
         ),
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runtime.cluster.cluster_time import ClusterTime
 from runtime.cluster.lease import Lease
-from runtime.cluster.membership import Membership
+from runtime.cluster.seat import Seat
 from runtime.durable.region.sweeper import Sweeper
 from runtime.durable.region.timers import DueTimers
 from runtime.mesh.peer import Peer
@@ -21,9 +21,9 @@ MACHINES = (
         "A node counts its lease from the answer to its renewal, not from the question.",
         (
             Edit(
-                Membership._renewed,
-                "self._lease.renewed(sent_s)",
-                "self._lease.renewed(self._clock.monotonic_s())",
+                Seat._renewed,
+                "self.lease.renewed(sent_s)",
+                "self.lease.renewed(self._clock.monotonic_s())",
             ),
         ),
     ),

@@ -10,6 +10,7 @@ from runtime.cluster.handover import Handover
 from runtime.cluster.lease import Lease
 from runtime.cluster.membership import Membership
 from runtime.cluster.placement import plan
+from runtime.cluster.seat import Seat
 from runtime.durable.region.ownership import Ownership
 from runtime.durable.region.shards import Shards
 from runtime.durable.region.sweeper import Sweeper
@@ -95,7 +96,7 @@ OWNERSHIP = (
                 "self._loop.add_done_callback(self._ended)",
                 """self._loop.add_done_callback(self._ended)
     from tests.proof.mutants.stalled import renew_beside
-    renew_beside(self._store, self._node.name, self._node.incarnation, lease_s=self._settings.lease_s, every_s=0.4)""",
+    renew_beside(self._store, self._name, self._seat.row.incarnation, lease_s=self._settings.lease_s, every_s=0.4)""",
             ),
         ),
     ),
@@ -107,7 +108,7 @@ OWNERSHIP = (
     Mutant(
         "draining-node-claims-work",
         "A node that was told to stop goes on as a host, and claims shards.",
-        (Edit(Membership.leave, "self._node = replace(self._node, kinds=())", "pass"),),
+        (Edit(Seat.host_nothing, "self.row = replace(self.row, kinds=())", "pass"),),
     ),
     Mutant(
         "placement-by-the-placer",
@@ -115,8 +116,8 @@ OWNERSHIP = (
         (
             Edit(
                 Membership._act,
-                "self._roster.placement, self._node.name",
-                "{slot: self._node.name for slot in self._roster.placement}, self._node.name",
+                "self._roster.placement, self._name",
+                "{slot: self._name for slot in self._roster.placement}, self._name",
             ),
         ),
         workload="streams",

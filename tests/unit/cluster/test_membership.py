@@ -37,8 +37,6 @@ async def test_the_first_node_runs_every_shard_of_its_kinds_as_soon_as_it_has_st
     assert len(a.owned) == 32
     assert a.membership.owner_of("billing", 0) == "a"
     assert a.membership.owner_of("warehouse", 0) is None
-    assert a.membership.address_of("a") == a.row.address
-    assert a.membership.address_of("b") is None
 
 
 @pytest.mark.parametrize("alone_s", [1.0, 1.1, 1.2, 1.3])
