@@ -17,11 +17,10 @@ from google.protobuf.message import DecodeError
 
 from runtime.durable.facts import PushRejected
 from runtime.durable.region.sweeper import Sweeper
-from runtime.durable.residence.activation import Activation
 from runtime.durable.turn.draft import ClientAnswer, Draft
 from runtime.durable.waiting.calls import PendingCalls
 from runtime.durable.waiting.watches import StateWatches
-from runtime.envelope import Envelope, decode, parse_address, shard_of
+from runtime.envelope import Envelope, address_of, decode, parse_address, shard_of
 from runtime.errors import InvalidMessage, UnknownMessageType
 from runtime.failpoints import Failpoint
 from runtime.ports import Ports
@@ -101,18 +100,17 @@ class Router:
                 sweeper.ownership.declined(shard)
             self._ports.failpoint(Failpoint.PUSH_UNOWNED)
 
-    def release(self, activation: Activation, draft: Draft) -> None:
-        """Send what a committed turn has to send, and tell who waits for it."""
-        for envelope in draft.outgoing:
-            self.route(envelope)
-        for answer in draft.answers:
-            self._answer(answer)
-        if draft.timers:
-            self.sweepers[activation.kind.name].timers.arm(activation.address, activation.shard, draft)
-        if not self.watches.is_empty and draft.row_after is not None:
-            self.watches.committed(activation.name, draft.row_after)
+    def arm_timers(self, draft: Draft) -> None:
+        """Have the timers of a commit fire on time."""
+        self.sweepers[draft.kind.name].timers.arm(draft.address, draft.shard, draft)
 
-    def _answer(self, answer: ClientAnswer) -> None:
+    def tell_watchers(self, draft: Draft) -> None:
+        """Tell who watches an actor of what a commit has made of it."""
+        if not self.watches.is_empty and draft.row_after is not None:
+            self.watches.committed(address_of(*draft.address), draft.row_after)
+
+    def answer(self, answer: ClientAnswer) -> None:
+        """Tell a client what its call has come to."""
         if self._calls.is_local(answer.to):
             self._calls.resolve(answer.to, answer.message, answer.fault, answer.id)
             return

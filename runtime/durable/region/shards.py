@@ -45,7 +45,7 @@ class Shards:
         self._readings = 0  # of all mail, begun so far
         self.died: dict[tuple[str, int], str] = {}  # the node that ended without leaving, of the shards that it had
         self.residents: Mapping[str, Residents] = {
-            kind.name: Residents(kind, committer, router.release, self.read_again, self._may_commit) for kind in kinds
+            kind.name: Residents(kind, committer, router, self.read_again, self._may_commit) for kind in kinds
         }
         upkeep = Upkeep(self._purges)
         self.sweepers = {name: Sweeper(residents, upkeep) for name, residents in self.residents.items()}

@@ -22,12 +22,11 @@ from runtime.actor.context import Context
 from runtime.actor.ref import ActorRef
 from runtime.durable.kind import Kind
 from runtime.durable.residence.suspects import Suspects
-from runtime.durable.residence.trials import hold_trial
 from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.lost import LostRuns, TurnLost
 from runtime.durable.turn.turn import Turn
 from runtime.envelope import Address, Envelope, address_of
-from runtime.errors import Overloaded, StoreError
+from runtime.errors import Overloaded, StoreError, StoreUnavailable
 from runtime.failpoints import Failpoint
 from runtime.protos import durable_pb2
 from runtime.store.committer import Committer
@@ -50,35 +49,27 @@ class ActivationHost(Protocol):
     @property
     def losses(self) -> LostRuns:
         """Of the kind."""
-        ...
 
     def lends(self, activation: Activation, state: Message, first: Envelope) -> bool:
         """Whether another node runs it, whose build has the version that this one lacks. Then it is dropped."""
-        ...
 
     async def fetch(self, activation: Activation) -> None:
         """Read its row, and those of others that are about to need theirs. Raises StoreError."""
-        ...
 
     def may_commit(self) -> bool:
         """False when another node may have the shard by now, as after a freeze in the middle of a turn."""
-        ...
 
-    def release(self, activation: Activation, draft: Draft) -> None:
+    def release(self, draft: Draft) -> None:
         """The draft is in the store: send, answer, tell."""
-        ...
 
     def undos_only(self, address: Address) -> bool:
         """Whether earlier mail was left in the store: what is in the mailbox is then read again after it."""
-        ...
 
     def left_over(self, activation: Activation) -> None:
         """Of what was in its mailbox, only the first part fits into a turn."""
-        ...
 
     def settled(self, activation: Activation) -> None:
         """A turn has ended and nothing of it is under way."""
-        ...
 
     def reload(
         self, activation: Activation, reason: str, *, delay_s: float = 0.0, commit_refused: bool = False
@@ -87,11 +78,9 @@ class ActivationHost(Protocol):
 
         After a refused commit the mail of all others is read as well, since another node has written for this actor.
         """
-        ...
 
     def gone(self, activation: Activation) -> None:
         """The cell has stopped."""
-        ...
 
 
 class Activation(BatchActor):
@@ -175,44 +164,33 @@ class Activation(BatchActor):
                 return
         self.kind.ports.failpoint(_BEGUN)
         try:
-            if not self._loaded and not await self._load(batch):
-                return
-            if self._state is not None and self._host.lends(self, self._state, batch[0]):
-                return
-            draft, batch = await self._turn(context, batch)
+            await self._run(context, batch)
         except (StoreError, Overloaded) as error:
             self._lose(str(error))
             self._host.reload(self, str(error), delay_s=1.0)
-            return
         except TurnLost as error:
             self._lose(str(error), write_first=False)
             self._host.reload(self, str(error))
-            return
         except BaseException as error:
             self._lose(f"the turn ended with {type(error).__name__}")
             raise
+
+    async def _run(self, context: Context, batch: Sequence[Envelope]) -> None:
+        """One turn, up to its commit. Raises StoreError, Overloaded and TurnLost."""
+        if not self._loaded and not await self._load(batch):
+            return
+        if self._state is not None and self._host.lends(self, self._state, batch[0]):
+            return
+        draft, batch = await self._turn(context, batch)
         if draft.is_empty:
             self._end_turn(batch)
             return
         self.kind.ports.failpoint(_DECIDED)
-        self._submit(context, draft, batch)
-
-    def _submit(self, context: Context, draft: Draft, batch: Sequence[Envelope]) -> None:
         if not self._host.may_commit():
-            reason = "the lease of this node may have run out"
-            self._lose(reason)
-            self._host.reload(self, reason, delay_s=1.0)
-            return
+            raise StoreUnavailable("the lease of this node may have run out")
         context.hold()
-        try:
-            self._committer.submit(draft.finish(), partial(self._decided, draft, batch))
-            self.kind.ports.failpoint(_SUBMITTED)
-        except (StoreError, Overloaded) as error:
-            self._lose(str(error))
-            self._host.reload(self, str(error), delay_s=1.0)
-        except BaseException as error:
-            self._lose(f"the turn ended with {type(error).__name__}")
-            raise
+        self._committer.submit(draft.finish(), partial(self._decided, draft, batch))
+        self.kind.ports.failpoint(_SUBMITTED)
 
     async def _on_trial(self, context: Context, batch: Sequence[Envelope]) -> Sequence[Envelope]:
         """Of a batch, what may run now; nothing when the actor was dropped while it waited for its trial."""
@@ -222,8 +200,7 @@ class Activation(BatchActor):
         await suspects.await_trial(self.address, batch[0].id)
         try:
             if not self.stopping:
-                first, losses = batch[0], self._host.losses
-                await hold_trial(self.kind, suspects, losses, self._committer, first, self.shard, self.attempts)
+                await suspects.hold_trial(batch[0], self.shard, self.attempts)
         except (StoreError, Overloaded) as error:
             self._host.reload(self, str(error), delay_s=1.0)
             return ()
@@ -246,13 +223,10 @@ class Activation(BatchActor):
 
     def _undos(self, messages: Sequence[Envelope]) -> Sequence[Envelope]:
         """Of what must not run before earlier mail, the undos, which may; the others are only forgotten here."""
-        undos = []
         for envelope in messages:
-            if envelope.undo_of and envelope.id in self.pending:
-                undos.append(envelope)
-            else:
+            if not envelope.undo_of:
                 self.pending.pop(envelope.id, None)
-        return undos
+        return [one for one in messages if one.undo_of]
 
     async def _load(self, batch: Sequence[Envelope]) -> bool:
         """Read the row. False when it cannot be understood: then the mail is parked, and the row is left alone."""
@@ -324,13 +298,14 @@ class Activation(BatchActor):
             self._advance(draft)
             if not self._host.losses.is_empty:
                 self._host.losses.settle(draft, self.attempts, was_noted=not batch)
-            self._host.release(self, draft)
+            self._host.release(draft)
             self.kind.ports.failpoint(_RELEASED)
             self._end_turn(batch)
 
     def _advance(self, draft: Draft) -> None:
         self.row = draft.row_after
         self._timers = draft.timers
+        self.ended = draft.ended
         self._ran = ()
         for id in draft.laid_to_rest:
             self.pending.pop(id, None)  # it may be in the mailbox

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 
 from google.protobuf.message import Message
 
-from runtime.durable.facts import ActivationReloaded, ActorNeedsHelp
+from runtime.durable.facts import ActivationReloaded
 from runtime.durable.kind import Kind
 from runtime.durable.residence.activation import Activation
 from runtime.durable.residence.backlog import AGAIN_S, BacklogReader
@@ -25,9 +25,9 @@ from runtime.durable.residence.handled import RecentlyHandled
 from runtime.durable.residence.intake import BacklogWanted, Pushed, Sign, Todo, TurnEnded
 from runtime.durable.residence.lending import Guests, Loans
 from runtime.durable.residence.memory import Memory
+from runtime.durable.residence.release import Outlet, Release
 from runtime.durable.residence.suspects import Suspects
 from runtime.durable.residence.throttle import Throttle
-from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.lost import LostRuns
 from runtime.envelope import Address, Envelope, decode
 from runtime.errors import InvalidMessage
@@ -44,7 +44,7 @@ class Residents:
         self,
         kind: Kind,
         committer: Committer,
-        release: Callable[[Activation, Draft], None],
+        outlet: Outlet,
         read_again: Callable[[], Awaitable[None]],
         may_commit: Callable[[], bool],
     ) -> None:
@@ -56,15 +56,15 @@ class Residents:
         self.shards: set[int] = set()  # in which turns may start here: owned, or being taken over
         self.overflowed = False  # mail of actors that are not in memory was declined: whose comes in is read first
         self.declined = 0  # how often that has happened
-        self._release = release
         self._memory = Memory(kind, self._new, self._forget)
         self._backlog = BacklogReader(kind, committer, self.may_run, self._deliver_backlog, read_again)
         self.loans = Loans(kind, self._backlog)
         limits = kind.limits
         self._pending_most = limits.mailbox_max + min(limits.turn_messages_max, limits.mailbox_max)  # of one actor
         self._handled = RecentlyHandled()
+        self.release = Release(kind, outlet, self._handled, self.throttle, self._backlog)
         self.losses = LostRuns(limits.turn_messages_max)  # also of actors and shards that have left
-        self.suspects = Suspects(kind.ports.tasks)
+        self.suspects = Suspects(kind, committer, self.losses)
         self.undos_only = self._backlog.undos_only
         self._committer = committer
         self.bind, self.fetch = self._memory.bind, self._memory.read
@@ -223,22 +223,6 @@ class Residents:
         self._backlog.tell(address, shard, BacklogWanted(reread_all=True))
 
     # --- called by activations ---
-
-    def release(self, activation: Activation, draft: Draft) -> None:
-        self._handled.add(draft.consumed)
-        if draft.laid_to_rest:
-            self._handled.add(draft.laid_to_rest)
-        if draft.failed:
-            self.throttle.failed()
-        else:
-            self.throttle.succeeded()
-        if draft.blocked_until_s:
-            self._backlog.put_off(activation.address, activation.shard, draft.blocked_until_s, in_turn=True)
-        self._release(activation, draft)
-        self.kind.report(draft.facts)
-        if draft.alarm:
-            self.kind.ports.report(ActorNeedsHelp(activation.name, draft.alarm))
-        activation.ended = draft.ended
 
     def left_over(self, activation: Activation) -> None:
         self._backlog.tell(activation.address, activation.shard, Sign.LEFT_OVER)

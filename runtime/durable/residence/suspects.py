@@ -1,22 +1,31 @@
 """Mail that a node may have died over: each message runs by itself, after the store has noted that it does.
 
     membership ──a node has gone without leaving──▶ Sweeper.take_over ──what waits in its shards──▶ Suspects
-    activation ◀── one at a time of a kind, each noted in the history before it begins (see trials) ──┘
+    activation ◀── one at a time of a kind, each noted in the history before it begins ──┘
 
 A handler that ends its process takes the runs of all its neighbours with it. So after such a death nothing runs beside
 a suspect of its kind: the next death is that of the message on trial, and its budget is `node_deaths_max` of them.
 Where every node leaves cleanly there are no suspects, and nothing here costs anything.
+
+A trial that was begun and is not followed by a commit of its message has ended with its node. Only those on end count:
+when a run has failed, or was lost, while its node lived, a new series begins, and so it does when an operator has the
+message replayed. The rows of trials need no column of their own, and stand in the conversation for people to see.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
 
+from runtime.durable.kind import Kind
+from runtime.durable.turn.lost import LostRuns
 from runtime.envelope import Address, Envelope
-from runtime.ports import Tasks
-from runtime.store.records import MailRow
+from runtime.errors import StoreError
+from runtime.store.committer import Committer
+from runtime.store.port import Store
+from runtime.store.records import HistoryRow, MailRow, Outcome, Transition, Verdict
 
 __all__ = ["Suspects"]
 
@@ -26,10 +35,13 @@ _SUSPECTS_MAX = 4096  # of a kind at once; mail beyond it is treated like any ot
 class Suspects:
     """Those of one kind on one node, and whose turn it is."""
 
-    def __init__(self, tasks: Tasks) -> None:
-        self._tasks = tasks
-        self._ids: dict[bytes, str] = {}  # and the node that is gone
-        self._noted: set[bytes] = set()  # of those, whose trial the store knows of
+    def __init__(self, kind: Kind, committer: Committer, losses: LostRuns) -> None:
+        self._kind = kind
+        self._committer = committer
+        self._losses = losses
+        self._tasks = kind.ports.tasks
+        self._ids: dict[bytes, str] = {}  # the node that is gone, of each
+        self._noted: set[bytes] = set()  # those whose trial the store knows of
         self._on_trial: Address | None = None
         self._waiting: deque[tuple[Address, asyncio.Future[None]]] = deque()
         self.is_empty = True  # an attribute, for each turn asks
@@ -45,14 +57,6 @@ class Suspects:
         for row in rows:
             if row.due_at_s <= now_s:
                 self.add(row.id, node)
-
-    def to_be_noted(self, id: bytes) -> str:
-        """The node that may have died over a suspect whose trial the store does not know of yet; else empty."""
-        return "" if id in self._noted else self._ids.get(id, "")
-
-    def noted(self, id: bytes) -> None:
-        """The store knows of its trial: should it run again here, nobody has died over it since."""
-        self._noted.add(id)
 
     def fitting(self, batch: Sequence[Envelope]) -> int:
         """How many of a batch may run in one turn: a suspect alone, and others up to the first that is one."""
@@ -76,6 +80,38 @@ class Suspects:
             self.done_with(address)
             raise
 
+    async def hold_trial(self, envelope: Envelope, shard: int, failed: Mapping[bytes, int]) -> None:
+        """Have the store know of it before a suspect runs, or condemn what too many nodes have died over.
+
+        `failed`: runs that have ended in failure so far, by id; deaths before the last of them count no more.
+        Raises StoreError and Overloaded: then it must not run yet.
+        """
+        dead = self._ids.get(envelope.id, "")
+        if not dead or envelope.id in self._noted:
+            return
+        kind, attempts = self._kind, failed.get(envelope.id, 0)
+        most = kind.limits.node_deaths_max
+        nodes = [*await _begun_trials(kind.store, envelope, attempts, most - 1), dead]
+        if len(nodes) >= most:
+            reason = f"{len(nodes)} nodes have ended while it may have run: {', '.join(nodes)}"
+            self._losses.condemn(envelope.id, reason)
+        else:
+            id, now_s = _trial_id(envelope.id, attempts, len(nodes)), kind.ports.clock.now_s()
+            await self._write(_trial(envelope, shard, id, dead=dead, node=kind.node, now_s=now_s))
+        self._noted.add(envelope.id)  # should it run again here, nobody has died over it since
+
+    async def _write(self, transition: Transition) -> None:
+        answer: asyncio.Future[Verdict | StoreError] = self._tasks.new_future()
+
+        def decided(verdict: Verdict | StoreError) -> None:
+            if not answer.done():
+                answer.set_result(verdict)
+
+        self._committer.submit(transition, decided)
+        verdict = await answer
+        if isinstance(verdict, StoreError):
+            raise verdict
+
     def done_with(self, address: Address, ids: Iterable[bytes] = ()) -> None:
         """An actor's turn has ended, or the actor has left memory: the next suspect may run."""
         for id in ids:
@@ -92,3 +128,39 @@ class Suspects:
                 turn.set_result(None)
                 return address
         return None
+
+
+def _trial_id(id: bytes, attempts: int, number: int) -> bytes:
+    """The time of the message, then a hash: the same for the same trial, whoever writes it."""
+    return id[:6] + blake2b(b"trial|%b|%d|%d" % (id, attempts, number), digest_size=10).digest()
+
+
+async def _begun_trials(store: Store, envelope: Envelope, attempts: int, most: int) -> Sequence[str]:
+    """The nodes whose ends have led to a trial of this message, oldest first. Raises StoreError."""
+    numbers = range(1, most + 1)
+    ids = [(envelope.conversation, _trial_id(envelope.id, attempts, number)) for number in numbers]
+    rows = await store.handled(ids) if ids else []
+    return [row.sender.removeprefix("node/") for row in rows if row is not None]
+
+
+def _trial(envelope: Envelope, shard: int, id: bytes, *, dead: str, node: str, now_s: float) -> Transition:
+    """Note that a trial begins, since the node `dead` has ended without leaving. It is no turn of the actor."""
+    row = HistoryRow(
+        conversation=envelope.conversation,
+        id=id,
+        kind=envelope.kind,
+        key=envelope.key,
+        shard=shard,
+        revision=0,
+        handled_at_s=now_s,
+        outcome=Outcome.IGNORED,
+        attempts=0,
+        node=node,
+        error=f"{envelope.type} {envelope.id.hex()} runs alone: node {dead} ended and may have died over it",
+        type="trial",
+        sender=f"node/{dead}",
+        cause=b"",
+        sent_at_s=now_s,
+        caused=b"",
+    )
+    return Transition(address=(envelope.kind, envelope.key), shard=shard, history=(row,))

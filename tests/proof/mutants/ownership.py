@@ -32,10 +32,10 @@ OWNERSHIP = (
                 "activation.fetched = False",
             ),
             Edit(
-                Activation.receive_batch,
+                Activation._run,
                 "if not self._loaded and not await self._load(batch):",
-                "if not self.fetched:\n            await self._host.fetch(self)\n"
-                "        if not self._loaded and not await self._load(batch):",
+                "if not self.fetched:\n        await self._host.fetch(self)\n"
+                "    if not self._loaded and not await self._load(batch):",
             ),
         ),
         workload="streams",

@@ -31,11 +31,11 @@ STORE = (
         "A turn commits its effects first, and in a second commit that it has handled its messages.",
         (
             Edit(
-                Activation._submit,
+                Activation._run,
                 "self._committer.submit(draft.finish(), ",
                 """whole = draft.finish()
-        from dataclasses import replace
-        self._committer.submit(replace(whole, history=(), consumed=()), """,
+    from dataclasses import replace
+    self._committer.submit(replace(whole, history=(), consumed=()), """,
             ),
             Edit(
                 Activation._decided,
@@ -65,13 +65,13 @@ STORE = (
         "What a turn sends and answers leaves before its commit.",
         (
             Edit(
-                Activation._submit,
-                "        self._committer.submit(draft.finish(), ",
-                "        transition = draft.finish()\n"
-                "        self._host.release(self, draft)\n"
-                "        self._committer.submit(transition, ",
+                Activation._run,
+                "    self._committer.submit(draft.finish(), ",
+                "    transition = draft.finish()\n"
+                "    self._host.release(draft)\n"
+                "    self._committer.submit(transition, ",
             ),
-            Edit(Activation._decided, "self._host.release(self, draft)", "pass"),
+            Edit(Activation._decided, "self._host.release(draft)", "pass"),
         ),
     ),
     Mutant(

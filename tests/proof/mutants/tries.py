@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.durable.residence.trials import hold_trial
+from runtime.durable.residence.suspects import Suspects
 from runtime.saga import retry
 from tests.proof.mutants.mutant import Edit, Mutant
 
@@ -66,7 +66,7 @@ TRIES = (
     Mutant(
         "deaths-have-no-budget",
         "A message that node after node has died over is run again all the same.",
-        (Edit(hold_trial, "if len(nodes) >= most:", "if not most:"),),
+        (Edit(Suspects.hold_trial, "if len(nodes) >= most:", "if not most:"),),
         workload="poisoned",
     ),
 )

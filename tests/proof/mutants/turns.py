@@ -5,6 +5,7 @@ from __future__ import annotations
 from runtime.durable.kind import _reaches
 from runtime.durable.residence.activation import Activation
 from runtime.durable.residence.backlog import BacklogReader
+from runtime.durable.residence.release import Release
 from runtime.durable.residence.residents import Residents
 from runtime.durable.residence.throttle import Throttle
 from runtime.durable.turn import guard
@@ -30,10 +31,10 @@ TURNS = (
         self._end_turn(batch)""",
             ),
             Edit(
-                Activation.receive_batch,
+                Activation._run,
                 "if not self._loaded and not await self._load(batch):",
-                "if not self.fetched:\n            await self._host.fetch(self)\n"
-                "        if not self._loaded and not await self._load(batch):",
+                "if not self.fetched:\n        await self._host.fetch(self)\n"
+                "    if not self._loaded and not await self._load(batch):",
             ),
         ),
         workload="random",
@@ -305,7 +306,7 @@ TURNS = (
         "While a message waits for its retry, those that were sent after it are taken.",
         (
             Edit(Turn._take_some, "if draft.blocked_until_s and not envelope.undo_of:", "if False:"),
-            Edit(Residents.release, "if draft.blocked_until_s:", "if False:"),
+            Edit(Release.__call__, "if draft.blocked_until_s:", "if False:"),
         ),
         workload="random",
     ),

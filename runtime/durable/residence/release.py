@@ -1,0 +1,66 @@
+"""What a committed turn causes, in one place and in this order; nothing of it happens before the turn is in the store.
+
+Activation ──draft──▶ Release ──▶ RecentlyHandled, Throttle, BacklogReader     here: what is taken next, and when
+                         └─────▶ Outlet: messages, answers, timers, watchers   elsewhere
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from runtime.durable.facts import ActorNeedsHelp
+from runtime.durable.kind import Kind
+from runtime.durable.residence.backlog import BacklogReader
+from runtime.durable.residence.handled import RecentlyHandled
+from runtime.durable.residence.throttle import Throttle
+from runtime.durable.turn.draft import ClientAnswer, Draft
+from runtime.envelope import Envelope, address_of
+
+__all__ = ["Outlet", "Release"]
+
+
+class Outlet(Protocol):
+    """The way from a turn to everybody else."""
+
+    def route(self, envelope: Envelope) -> None: ...
+
+    def answer(self, answer: ClientAnswer) -> None: ...
+
+    def arm_timers(self, draft: Draft) -> None: ...
+
+    def tell_watchers(self, draft: Draft) -> None: ...
+
+
+class Release:
+    """Of one kind on one node. Call it with the draft of a turn that has committed."""
+
+    def __init__(
+        self, kind: Kind, outlet: Outlet, handled: RecentlyHandled, throttle: Throttle, backlog: BacklogReader
+    ) -> None:
+        self._kind = kind
+        self._outlet = outlet
+        self._handled = handled
+        self._throttle = throttle
+        self._backlog = backlog
+
+    def __call__(self, draft: Draft) -> None:
+        self._handled.add(draft.consumed)
+        if draft.laid_to_rest:
+            self._handled.add(draft.laid_to_rest)
+        if draft.failed:
+            self._throttle.failed()
+        else:
+            self._throttle.succeeded()
+        if draft.blocked_until_s:
+            self._backlog.put_off(draft.address, draft.shard, draft.blocked_until_s, in_turn=True)
+        outlet = self._outlet
+        for envelope in draft.outgoing:
+            outlet.route(envelope)
+        for answer in draft.answers:
+            outlet.answer(answer)
+        if draft.timers:
+            outlet.arm_timers(draft)
+        outlet.tell_watchers(draft)
+        self._kind.report(draft.facts)
+        if draft.alarm:
+            self._kind.ports.report(ActorNeedsHelp(address_of(*draft.address), draft.alarm))
