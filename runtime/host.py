@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import ClassVar
@@ -114,7 +114,6 @@ class Node:
         self._ports = ports
         self._limits = limits_of(settings)
         self.roots: dict[str, ActorRef] = {}  # by kind: who takes PauseKind, ResumeKind and AskKindStatus
-        self._sweeps: list[asyncio.Task[None]] = []
         self.store = store or open_store(settings.store, ports)
         server = ServerSettings(message_bytes_max=settings.message_bytes_max, advertise=settings.advertise)
         self._front = front or GrpcFront(settings.listen, ports, register, server)
@@ -161,7 +160,7 @@ class Node:
         self._ports.handling.tell = teller.tell
         failpoint(Failpoint.MEMBER_STARTED)
         for sweeper in self.shards.sweepers.values():
-            self._sweeps.append(self._ports.tasks.start(self._sweep(sweeper), name="sweeper"))
+            self._ports.tasks.start(self._sweep(sweeper), name="sweeper")
         await self._front.serving(True)
         failpoint(Failpoint.NODE_SERVES)
         self._ports.report(
@@ -282,20 +281,6 @@ class Node:
 
 
 def limits_of(settings: Settings) -> Limits:
-    """The bounds of durable actors, from a node's settings."""
-    return Limits(
-        shards_per_kind=settings.shards_per_kind,
-        message_bytes_max=settings.message_bytes_max,
-        mailbox_max=settings.mailbox_max,
-        turn_messages_max=settings.turn_messages_max,
-        turn_bytes_max=settings.turn_bytes_max,
-        turn_s=settings.renew_s / _TURNS_A_RENEWAL,
-        state_bytes_max=settings.state_bytes_max,
-        activations_max=settings.activations_max,
-        idle_s=settings.idle_s,
-        sweep_s=settings.sweep_s,
-        node_deaths_max=settings.node_deaths_max,
-        handler_timeout_s=settings.handler_timeout_s,
-        version_wait_s=settings.version_wait_s,
-        retention_s=settings.retention_s,
-    )
+    """The bounds of durable actors, which settings name as limits do."""
+    same = {field.name: getattr(settings, field.name) for field in fields(Limits) if field.name != "turn_s"}
+    return Limits(**same, turn_s=settings.renew_s / _TURNS_A_RENEWAL)

@@ -130,12 +130,9 @@ class Membership:
             self._rest()
         self.refresh_soon()
         await rested
-        return await self._stop()
-
-    async def _stop(self) -> bool:
         self._done = True
         self.refresh_soon()
-        if self._loop is not None and not self._loop.done():
+        if not self._loop.done():
             await self._loop
         return await self._go()
 
@@ -169,11 +166,7 @@ class Membership:
             self._unreachable(error)
         except NodeNameTaken as error:
             self.fail(error)
-        if (
-            self._rested is not None
-            and not self._handover.phases
-            and (self._lapsed or not self._roster.owns_any(self._name))
-        ):
+        if not self._handover.phases and (self._lapsed or not self._roster.owns_any(self._name)):
             self._rest()
 
     async def _round(self) -> None:
