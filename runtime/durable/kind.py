@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from google.protobuf.message import Message
 
 from runtime.contracts import Contracts, meets
-from runtime.durable.behaviour import Behaviour
+from runtime.durable.behaviour import Behaviour, Versioned
 from runtime.durable.carriers import Carriers
 from runtime.durable.facts import NobodyListens
+from runtime.envelope import Envelope
 from runtime.ports import Fact, Ports
 from runtime.store.port import Store
 from runtime.store.records import ClusterView, Subscription
@@ -114,3 +115,32 @@ class Kind:
         for fact in facts:
             if not isinstance(fact, NobodyListens) or self.subscribers.is_news(fact.message, fact.process):
                 self.ports.report(fact)
+
+    def lacks(self, state: Message, envelope: Envelope) -> str:
+        """Why this build cannot handle mail of an actor, if another one can; else empty.
+
+        A client that sends to an actor which has not begun what no version takes has made a mistake, and is told so at
+        once. An event comes only to a kind that has subscribed to it. A service has one version: what it does not know
+        waits while a live node says that it does.
+        """
+        behaviour = self.behaviour
+        if not isinstance(behaviour, Versioned):
+            return self._others_take(envelope)
+        lack = behaviour.lacks(state, envelope.key, envelope.type)
+        return lack.reason if lack is not None and (lack.is_begun or envelope.sender) else ""
+
+    def _others_take(self, envelope: Envelope) -> str:
+        if envelope.type in self.behaviour.accepts:
+            return ""
+        others = [name for name, _ in self.carriers.of(f"{self.name}<{envelope.type}")]
+        if not others:
+            return ""
+        return (
+            f"this build of {self.name} has no handler for {envelope.type}, and that of {', '.join(others)} has: "
+            "nothing was done, until the node that owns it has such a build, too"
+        )
+
+    def waits_too_long(self, envelope: Envelope) -> bool:
+        """Whether mail has waited for its version for as long as it may. A timer may wait for ever."""
+        age_s = self.ports.clock.now_s() - max(envelope.sent_at_s, envelope.due_at_s)
+        return not envelope.timer and age_s >= self.limits.version_wait_s

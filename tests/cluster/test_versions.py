@@ -196,4 +196,4 @@ async def test_a_command_that_only_newer_nodes_know_waits_for_one_and_is_parked_
 @pytest.fixture(autouse=True)
 def _small_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """An instance's own step timeouts are no part of these tests."""
-    monkeypatch.setattr("runtime.durable.turn.elsewhere._MAX_S", 2.0)
+    monkeypatch.setattr("runtime.durable.turn.unhandled._MAX_S", 2.0)

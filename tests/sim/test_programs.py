@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from runtime.durable.turn import guard
+from runtime.durable.turn import guard, unhandled
+from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.sends import Sends
-from runtime.durable.turn.turn import Turn
 from runtime.envelope import Envelope
 from runtime.saga import compensation
 from runtime.saga.instance import OWING, Instance
@@ -100,11 +100,11 @@ def test_an_answer_that_dies_as_a_copy_of_a_fault_is_found(monkeypatch: pytest.M
 
 
 def test_a_timer_that_is_tried_again_under_another_id_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    retry = Turn._retry_timer
+    retry = unhandled.retry_timer
 
-    def under_another(self: Turn, envelope: Envelope, *rest: Any) -> None:
-        retry(self, envelope, *rest)
-        self.draft.timers[envelope.timer].first_id = b""
+    def under_another(draft: Draft, envelope: Envelope, *rest: Any) -> None:
+        retry(draft, envelope, *rest)
+        draft.timers[envelope.timer].first_id = b""
 
-    monkeypatch.setattr(Turn, "_retry_timer", under_another)
+    monkeypatch.setattr(unhandled, "retry_timer", under_another)
     assert found_within(60, "I2", "under several ids")

@@ -307,7 +307,7 @@ class Activation(BatchActor):
         self._timers = draft.timers
         self.ended = draft.ended
         self._ran = ()
-        for id in draft.laid_to_rest:
+        for id in draft.never_to_run:
             self.pending.pop(id, None)  # it may be in the mailbox
 
     def _end_turn(self, batch: Sequence[Envelope]) -> None:

@@ -20,7 +20,6 @@ from runtime.durable.carriers import Host
 from runtime.durable.facts import ActorLent
 from runtime.durable.kind import Kind
 from runtime.durable.residence.backlog import BacklogReader
-from runtime.durable.turn.elsewhere import waits_too_long
 from runtime.envelope import Address, Envelope, address_of
 
 __all__ = ["Guests", "Loans"]
@@ -53,7 +52,7 @@ class Loans:
         One that had it keeps it as long as it is there. Else a message that ends its node would run on all of them
         before the first is known to be gone.
         """
-        if waits_too_long(self._kind, first):
+        if self._kind.waits_too_long(first):
             return False
         address = first.address
         if not self._is_told(address, needs):

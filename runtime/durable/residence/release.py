@@ -45,8 +45,8 @@ class Release:
 
     def __call__(self, draft: Draft) -> None:
         self._handled.add(draft.consumed)
-        if draft.laid_to_rest:
-            self._handled.add(draft.laid_to_rest)
+        if draft.never_to_run:
+            self._handled.add(draft.never_to_run)
         if draft.failed:
             self._throttle.failed()
         else:

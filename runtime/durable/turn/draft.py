@@ -70,8 +70,8 @@ class Draft:
         "given_up",
         "history",
         "kind",
-        "laid_to_rest",
         "last_message_id",
+        "never_to_run",
         "now_s",
         "outgoing",
         "rescheduled",
@@ -103,7 +103,7 @@ class Draft:
         self.state_bytes = b"" if row is None else row.state
         self.last_message_id = b""  # handled or put off
         self.consumed: dict[bytes, Address] = {}  # by whom: the same for all of one draft
-        self.laid_to_rest: dict[bytes, Address] = {}  # dos that are never to run any more, waiting or still to come
+        self.never_to_run: dict[bytes, Address] = {}  # dos that are never to run any more, waiting or still to come
         self.given_up: dict[bytes, None] = {}  # of those consumed: never to run, and may be dead letters
         self.history: list[HistoryRow] = []
         self.outgoing: list[Envelope] = []

@@ -25,13 +25,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from runtime.envelope import Envelope
+from runtime.durable.turn.draft import Draft
+from runtime.envelope import Envelope, decode
 from runtime.errors import FinalError
 from runtime.protos import durable_pb2
 from runtime.store.port import Store
 from runtime.store.records import HistoryRow, MailRow, Outcome
 
-__all__ = ["RUNS", "Earlier", "Finding", "Ruling", "of_handled", "of_waiting", "refusal_in", "rule", "rule_earlier"]
+__all__ = [
+    "RUNS",
+    "Earlier",
+    "Finding",
+    "Ruling",
+    "find",
+    "of_handled",
+    "of_waiting",
+    "refusal_in",
+    "refuse_do",
+    "rule",
+    "rule_earlier",
+]
 
 
 class Ruling(Enum):
@@ -63,6 +76,47 @@ class Earlier:
 
     done_by: bytes = b""  # the one that was handled, so that nothing is left to undo
     waiting: tuple[MailRow, ...] = ()  # to be consumed in the same transition
+
+
+async def find(draft: Draft, undo: Envelope) -> Finding:
+    """What is known of the do. What this very turn has made of it counts before what the store says."""
+    kind = draft.kind
+    if undo.earlier_undos:
+        earlier = await rule_earlier(kind.store, undo, draft.shard, draft.history)
+        _supersede(draft, undo, earlier)
+        if earlier.done_by:
+            return Finding(Ruling.NOTHING, f"already undone by {earlier.done_by.hex()}")
+    for done in draft.history:
+        if done.id == undo.undo_of:
+            return of_handled(done, undo)
+    for row in draft.rescheduled:
+        if row.id == undo.undo_of:
+            return of_waiting(row, draft.now_s)
+    return await rule(kind.store, undo, draft.shard, now_s=draft.now_s, retention_s=kind.limits.retention_s)
+
+
+def refuse_do(draft: Draft, undo: Envelope, finding: Finding) -> None:
+    """Write the history of a do that will never run (again), which refuses every copy that may still come."""
+    draft.never_to_run[undo.undo_of] = draft.address
+    if finding.do is not None:
+        do, attempts, why = decode(finding.do.envelope), finding.do.attempts, f"undone by {undo.id.hex()}"
+        if finding.ruling is Ruling.GIVE_UP_DO:
+            draft.give_up(do, attempts=attempts, error=why)
+        else:
+            draft.note(do, Outcome.UNDONE, attempts=attempts, error=why)
+        draft.unschedule(do.id)
+    elif finding.ruling is Ruling.TOMBSTONE:
+        draft.tombstone(undo)
+
+
+def _supersede(draft: Draft, undo: Envelope, earlier: Earlier) -> None:
+    """Give up those that still ask for the same: there is one letter for one debt, which is never paid twice."""
+    attempts = {row.id: row.attempts for row in draft.rescheduled}
+    for row in earlier.waiting:
+        draft.never_to_run[row.id] = draft.address
+        error = f"asked for again by {undo.id.hex()}"
+        draft.give_up(decode(row.envelope), attempts=attempts.get(row.id, row.attempts), error=error)
+        draft.unschedule(row.id)
 
 
 async def rule_earlier(store: Store, undo: Envelope, shard: int, of_turn: Sequence[HistoryRow]) -> Earlier:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from google.protobuf.message import Message
 
 from runtime.durable.turn.draft import Draft
-from runtime.durable.turn.lost import TurnLost
 from runtime.errors import StateTooLarge
 
 __all__ = ["StateKeeper"]
@@ -35,12 +34,9 @@ class StateKeeper:
         return is_large and (self.is_careful or has_failed)
 
     def keep_all(self) -> None:
-        """The turn ends. Raises TurnLost."""
+        """The turn ends. Raises StateTooLarge."""
         self.is_careful = True
-        try:
-            self.keep()
-        except Exception as error:
-            raise TurnLost(f"{type(error).__name__}: {error}") from error
+        self.keep()
 
     def keep(self) -> None:
         """A handler has returned. Raises StateTooLarge."""

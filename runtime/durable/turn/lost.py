@@ -11,11 +11,12 @@ outside has happened. The memory outlives the activation, and the loss of a shar
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from runtime.durable.turn.draft import Draft
 from runtime.envelope import Address
+from runtime.store.records import HistoryRow, MailRow
 
 __all__ = ["LostRuns", "TurnLost", "lost_runs_max"]
 
@@ -34,6 +35,19 @@ def lost_runs_max(runs_max: int) -> int:
 
 class TurnLost(Exception):
     """A turn can't be ended: it has to be begun again, with fewer messages."""
+
+
+class Written(Protocol):
+    """A turn's draft, as far as its rows count."""
+
+    @property
+    def address(self) -> Address: ...
+
+    @property
+    def history(self) -> Sequence[HistoryRow]: ...
+
+    @property
+    def rescheduled(self) -> Sequence[MailRow]: ...
 
 
 @dataclass(slots=True)
@@ -125,18 +139,18 @@ class LostRuns:
             self._sizes[address] = size
         self.is_empty = not (self._newer or self._older or self._sizes)
 
-    def settle(self, draft: Draft, attempts: dict[bytes, int], *, was_noted: bool) -> None:
-        """A turn's draft is in the store: what was lost is only counted by it, if it `was_noted`, else ended.
+    def settle(self, turn: Written, attempts: dict[bytes, int], *, was_noted: bool) -> None:
+        """A turn is in the store: what was lost is only counted by it, if it `was_noted`, else ended.
 
         `attempts` of its actor learn what the store counts now.
         """
-        done = [row.id for row in draft.history] + [row.id for row in draft.rescheduled]
+        done = [row.id for row in turn.history] + [row.id for row in turn.rescheduled]
         if not was_noted:
-            self.committed(draft.address, done)
+            self.committed(turn.address, done)
             return
         for id in done:
             self.written(id)
-        for row in draft.rescheduled:
+        for row in turn.rescheduled:
             attempts[row.id] = row.attempts
 
     def _find(self, id: bytes) -> _Loss | None:

@@ -24,6 +24,7 @@ from runtime.envelope import (
 )
 from runtime.errors import InvalidMessage
 from runtime.protos import durable_pb2
+from runtime.store.records import Outcome
 
 __all__ = ["Sends"]
 
@@ -109,19 +110,23 @@ class Sends:
             undone = durable_pb2.Undone(command=self._cause.id, undo_of=self._cause.undo_of, reason=reason)
             self._reply(undone, undone.DESCRIPTOR.full_name, undone.SerializeToString())
 
-    def client_answer(self, fault: str = "") -> ClientAnswer | None:
-        if not self._cause.answer_to:
-            return None
-        return ClientAnswer(self._cause.answer_to, None if fault else self.answer, fault, self._cause.id)
-
-    def hand_over(self) -> None:
-        """What was sent goes out with the draft."""
-        draft = self._draft
+    def close(self, outcome: Outcome, attempts: int, error: str = "") -> None:
+        """Put the message into the history, with what it sent, and have that go out with the draft."""
+        draft, cause = self._draft, self._cause
         draft.outgoing.extend(self.sent)
         for name in self._unheard:
             draft.facts.append(NobodyListens(self._sender, name, self._process))
+        caused = self._caused()
+        draft.note(cause, outcome, attempts=attempts, error=error, caused=caused, consume=not cause.timer)
+        self.tell_client()
 
-    def caused(self) -> bytes:
+    def tell_client(self, fault: str = "") -> None:
+        """Answer the call that waits for this message, if one does."""
+        if self._cause.answer_to:
+            answer = None if fault else self.answer
+            self._draft.answers.append(ClientAnswer(self._cause.answer_to, answer, fault, self._cause.id))
+
+    def _caused(self) -> bytes:
         if not self.sent and not self._unheard:
             return b""
         caused = durable_pb2.CausedList()

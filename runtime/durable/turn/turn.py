@@ -2,42 +2,44 @@
 
     activation ──messages, state──▶ Turn.run ──▶ Draft (pure record) ──▶ committer
                                       │
-                                      ├─ Behaviour.handle   decides
-                                      ├─ guard.rule         for an undo only
-                                      └─ RetryPolicy        for a handler that failed
+                                      ├─ guard       for an undo only: does it run?
+                                      ├─ invocation  one run of a handler, which decides
+                                      ├─ sends       what it decided, as envelopes
+                                      └─ unhandled   a handler failed: again, later, or given up
 
-State is kept as bytes of the last good point, so that a handler that fails half-way spoils neither the messages before
-it nor those after. A turn takes up no more messages once its time is over: those left begin the next. Nothing leaves
-this file before the commit: effects are released by the activation, from the Draft.
+State is kept as bytes of the last good point. So a handler that fails half-way spoils no message before it and none
+after it. A turn takes up no more messages once its time is over: those left begin the next. Nothing leaves this
+file before the commit: the activation releases the effects, from the Draft.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from google.protobuf.message import Message
 
-from runtime.backoff import spread
 from runtime.durable.behaviour import Decision, Delivery
-from runtime.durable.facts import HandlerFailed, MessageParked
 from runtime.durable.kind import Kind
-from runtime.durable.turn import elsewhere, guard, invocation
+from runtime.durable.turn import guard, invocation, unhandled
 from runtime.durable.turn.draft import Draft, timer_id
 from runtime.durable.turn.invocation import invoke
 from runtime.durable.turn.keeping import StateKeeper
 from runtime.durable.turn.lost import LostRuns, TurnLost
-from runtime.durable.turn.pace import TurnTime
 from runtime.durable.turn.sends import Sends
-from runtime.envelope import Address, Envelope, address_of, decode
+from runtime.envelope import Address, Envelope
 from runtime.errors import FinalError, HandlerTimedOut, InvalidMessage, NotCarried
 from runtime.failpoints import Failpoint
 from runtime.failures import stack_of, text_of
+from runtime.ports import Ports
 from runtime.protos import durable_pb2
 from runtime.store.records import ActorRow, MailRow, Outcome
 
 __all__ = ["Turn"]
 
 _CALLED, _RETURNED = Failpoint.HANDLER_CALLED, Failpoint.HANDLER_RETURNED  # found once, for each message reaches them
+
+_HOLD_S = 0.01  # handlers may keep the loop so long, plus the run of the last of them
 
 _OWN_FILES = (__file__, invocation.__file__)  # of no interest to who reads where a handler failed
 
@@ -77,14 +79,17 @@ class Turn:
         else:
             await self._take_some(envelopes)
         if self._keeper.is_unkept:
-            self._keeper.keep_all()
+            try:
+                self._keeper.keep_all()
+            except Exception as error:  # as a handler's, too late to know whose
+                raise TurnLost(f"{type(error).__name__}: {error}") from error
         return self.draft
 
     async def _take_some(self, envelopes: Sequence[Envelope]) -> None:
         draft, keeper = self.draft, self._keeper
-        pace = TurnTime(self._kind.ports, self._kind.limits.turn_s)
+        pace = _TurnTime(self._kind.ports, self._kind.limits.turn_s)
         for number, envelope in enumerate(envelopes):
-            if envelope.id in draft.consumed or envelope.id in draft.laid_to_rest:
+            if envelope.id in draft.consumed or envelope.id in draft.never_to_run:
                 continue  # a do that an undo before it in this turn has put to rest
             if draft.blocked_until_s and not envelope.undo_of:
                 continue
@@ -104,7 +109,7 @@ class Turn:
             if not envelope.timer:
                 draft.reschedule(MailRow.of(envelope, draft.shard, attempts=attempts))
             elif self._timer_stands(envelope):
-                self._retry_timer(envelope, f"its run was lost: {reason}", attempts, draft.now_s)
+                unhandled.retry_timer(draft, envelope, f"its run was lost: {reason}", attempts, draft.now_s)
                 losses.name_anew(envelope.id, timer_id(draft.address, draft.timers[envelope.timer]))
             else:
                 losses.written(envelope.id)
@@ -117,8 +122,8 @@ class Turn:
         if self._losses is not None:
             given_up = self._losses.given_up(envelope.id, failed_before, self._kind.behaviour.retries.runs_max)
             if given_up is not None:
-                if self._losses.is_condemned(envelope.id) or not self._put_off(envelope, *given_up):
-                    self._give_up(envelope, *given_up)
+                if self._losses.is_condemned(envelope.id) or not unhandled.put_off(self.draft, envelope, *given_up):
+                    unhandled.give_up(self.draft, envelope, *given_up)
                 return
         try:
             message = self._kind.contracts.parse(envelope.type, envelope.body)
@@ -126,9 +131,9 @@ class Turn:
                 raise InvalidMessage(f"{self._kind.name} has no handler for {envelope.type}")
             finding = await self._ruled(envelope) if envelope.undo_of else None
         except (InvalidMessage, FinalError) as error:
-            lacks = elsewhere.lacks(self._kind, self.state, envelope)
-            if not lacks or not elsewhere.leave(self._kind, self.draft, envelope, lacks, failed_before):
-                self._give_up(envelope, lacks or str(error), failed_before + 1)
+            lacks = self._kind.lacks(self.state, envelope)
+            if not lacks or not unhandled.leave_to_others(self.draft, envelope, lacks, failed_before):
+                unhandled.give_up(self.draft, envelope, lacks or str(error), failed_before + 1)
             return
         if finding is None:
             await self._handle(envelope, message, failed_before)
@@ -138,14 +143,14 @@ class Turn:
     async def _handle(
         self, envelope: Envelope, message: Message, failed_before: int, *, do_failed: bool = False
     ) -> None:
-        kind, runs = self._kind, 0
+        kind, draft, runs = self._kind, self.draft, 0
         policy = kind.behaviour.retries
         if failed_before and not self.ran:
             self._keeper.is_careful = True
         self.ran.append(envelope.id)
         while True:
             runs += 1
-            sends = Sends(self.draft, envelope)
+            sends = Sends(draft, envelope)
             kind.ports.failpoint(_CALLED)
             try:
                 delivery = self._delivery(envelope, message, failed_before, sends, do_failed)
@@ -159,14 +164,14 @@ class Turn:
                 if self._keeper.is_unkept:
                     raise TurnLost(f"{envelope.type} {envelope.id.hex()} failed in it: {text}") from error
                 self._restore(message, envelope)
-                if isinstance(error, NotCarried) and elsewhere.leave(kind, self.draft, envelope, text, failed_before):
+                if isinstance(error, NotCarried) and unhandled.leave_to_others(draft, envelope, text, failed_before):
                     return
                 if isinstance(error, FinalError | InvalidMessage | NotCarried) or failed >= policy.runs_max:
-                    if not self._put_off(envelope, text, failed):
-                        self._give_up(envelope, text, failed, stack_of(error, without=_OWN_FILES))
+                    if not unhandled.put_off(draft, envelope, text, failed):
+                        unhandled.give_up(draft, envelope, text, failed, stack_of(error, without=_OWN_FILES))
                     return
                 if runs > policy.immediate or (isinstance(error, HandlerTimedOut) and policy.delays_s):
-                    self._retry_later(envelope, text, failed)
+                    unhandled.retry_later(draft, envelope, text, failed)
                     return
             else:
                 kind.ports.failpoint(_RETURNED)
@@ -199,92 +204,17 @@ class Turn:
             draft.change_timers(decision.timers, envelope.id)
         draft.ended = decision.ended
         draft.alarm = decision.alarm or draft.alarm
-        self._close(envelope, sends, outcome, attempts, decision.note)
-
-    def _close(
-        self, envelope: Envelope, sends: Sends, outcome: Outcome, attempts: int, error: str = "", fault: str = ""
-    ) -> None:
-        """Into the history with the message, and out with what it sent."""
-        draft = self.draft
-        sends.hand_over()
-        draft.note(
-            envelope,
-            outcome,
-            attempts=attempts,
-            error=error,
-            caused=sends.caused(),
-            consume=not envelope.timer,
-        )
-        answer = sends.client_answer(fault)
-        if answer is not None:
-            draft.answers.append(answer)
+        sends.close(outcome, attempts, decision.note)
 
     def _restore(self, message: Message, envelope: Envelope) -> None:
         self.state.ParseFromString(self.draft.state_bytes)
         message.ParseFromString(envelope.body)  # as it came: the run that failed may have changed it
-
-    # --- failures ---
-
-    def _retry_later(self, envelope: Envelope, error: str, failed: int) -> None:
-        kind, draft, policy = self._kind, self.draft, self._kind.behaviour.retries
-        steady_s = policy.delays_s[max(failed // (policy.immediate + 1) - 1, 0)]
-        delay_s = spread(steady_s, policy.jitter, kind.ports.randomness.fraction())
-        due_at_s = draft.now_s + delay_s
-        draft.failed = True
-        if envelope.timer:
-            self._retry_timer(envelope, error, failed, due_at_s)  # no mail was sent after it, so none waits with it
-        else:
-            draft.reschedule(MailRow.of(envelope, draft.shard, attempts=failed, due_at_s=due_at_s))
-            draft.blocked_until_s = due_at_s
-        where = address_of(*draft.address)
-        kind.ports.failpoint(Failpoint.RETRY_PLANNED)
-        kind.ports.report(HandlerFailed(where, envelope.type, envelope.id.hex(), failed, round(delay_s, 3), error))
-
-    def _put_off(self, envelope: Envelope, error: str, failed: int) -> bool:
-        """Set a timer again that nothing else would come after, and tell a person why; false for what is none."""
-        draft, pause_s = self.draft, self._kind.behaviour.retries.timer_pause_s
-        if envelope.timer and pause_s:
-            draft.failed = True
-            draft.alarm = f"the timer {envelope.timer!r} fails, and comes again every {pause_s:g} s: {error}"
-            self._retry_timer(envelope, error, failed, draft.now_s + pause_s)
-        return bool(envelope.timer and pause_s)
-
-    def _retry_timer(self, envelope: Envelope, error: str, failed: int, due_at_s: float) -> None:
-        """A timer's retry is the timer itself, set again: it is no row of mail."""
-        draft = self.draft
-        timer = durable_pb2.Timer()
-        timer.CopyFrom(draft.timers[envelope.timer])
-        timer.due_at_s, timer.set_by, timer.attempts = due_at_s, envelope.id, failed
-        timer.first_id = timer.first_id or envelope.id
-        draft.move_timer(timer)
-        draft.note(envelope, Outcome.FAULTED, attempts=failed, error=error, consume=False)
 
     def _failed_before(self, envelope: Envelope) -> int:
         """Runs that have failed, and those that were lost."""
         timer = self.draft.timers.get(envelope.timer) if envelope.timer else None
         failed = self._attempts.get(envelope.id, 0) if timer is None else timer.attempts
         return failed if self._losses is None else failed + self._losses.unwritten(envelope.id)
-
-    def _give_up(self, envelope: Envelope, error: str, attempts: int, stack: str = "") -> None:
-        """Park the message where an operator sees it, with the stack, and tell who sent it."""
-        draft = self.draft
-        draft.failed = True
-        sends = Sends(draft, envelope)
-        sends.fault(error, attempts)
-        if envelope.timer:
-            draft.drop_timer(envelope.timer)
-            self._close(envelope, sends, Outcome.FAULTED, attempts, error + stack)
-        else:
-            draft.outgoing.extend(sends.sent)
-            reason = error + stack or "failed"
-            parked = MailRow.of(envelope, draft.shard, attempts=attempts, parked=reason, parked_at_s=draft.now_s)
-            draft.reschedule(parked)
-            answer = sends.client_answer(error)
-            if answer is not None:
-                draft.answers.append(answer)
-        where = address_of(*draft.address)
-        self._kind.ports.failpoint(Failpoint.MESSAGE_PARKED)
-        draft.facts.append(MessageParked(where, envelope.type, envelope.id.hex(), attempts, error))
 
     # --- timers and undo ---
 
@@ -297,54 +227,44 @@ class Turn:
         """What becomes of an undo; one that needs no handler is answered here."""
         draft = self.draft
         self._kind.ports.failpoint(Failpoint.UNDO_ASKED)
-        finding = await self._finding(undo)
+        finding = await guard.find(draft, undo)
         self._kind.ports.failpoint(Failpoint.UNDO_RULED)
         if finding.ruling is guard.Ruling.RUN:
             return finding
-        self._lay_to_rest(undo, finding)
+        guard.refuse_do(draft, undo, finding)
         if finding.ruling is guard.Ruling.GIVE_UP_DO:
             return finding
         sends = Sends(draft, undo)
         sends.undone(finding.reason)
-        self._close(undo, sends, Outcome.UNDONE, 0, finding.reason)
+        sends.close(Outcome.UNDONE, 0, finding.reason)
         return finding
 
-    async def _finding(self, undo: Envelope) -> guard.Finding:
-        """What is known of its do: what this very turn has made of it counts before what the store says."""
-        draft, kind = self.draft, self._kind
-        if undo.earlier_undos:
-            earlier = await guard.rule_earlier(kind.store, undo, draft.shard, draft.history)
-            self._supersede(earlier, undo)
-            if earlier.done_by:
-                return guard.Finding(guard.Ruling.NOTHING, f"already undone by {earlier.done_by.hex()}")
-        for done in draft.history:
-            if done.id == undo.undo_of:
-                return guard.of_handled(done, undo)
-        for row in draft.rescheduled:
-            if row.id == undo.undo_of:
-                return guard.of_waiting(row, draft.now_s)
-        return await guard.rule(kind.store, undo, draft.shard, now_s=draft.now_s, retention_s=kind.limits.retention_s)
 
-    def _supersede(self, earlier: guard.Earlier, undo: Envelope) -> None:
-        """Give up those that still ask for the same: one letter for one debt, and it is never paid twice."""
-        draft = self.draft
-        attempts = {row.id: row.attempts for row in draft.rescheduled}
-        for row in earlier.waiting:
-            draft.laid_to_rest[row.id] = draft.address
-            error = f"asked for again by {undo.id.hex()}"
-            draft.give_up(decode(row.envelope), attempts=attempts.get(row.id, row.attempts), error=error)
-            draft.unschedule(row.id)
+class _TurnTime:
+    """How long a turn may go on, and when it lets the loop do something else, by the clock that never jumps."""
 
-    def _lay_to_rest(self, undo: Envelope, finding: guard.Finding) -> None:
-        """Write the history of a do that will never run (again): it refuses every copy that may still come."""
-        draft = self.draft
-        draft.laid_to_rest[undo.undo_of] = draft.address
-        if finding.do is not None:
-            do, attempts, why = decode(finding.do.envelope), finding.do.attempts, f"undone by {undo.id.hex()}"
-            if finding.ruling is guard.Ruling.GIVE_UP_DO:
-                draft.give_up(do, attempts=attempts, error=why)
-            else:
-                draft.note(do, Outcome.UNDONE, attempts=attempts, error=why)
-            draft.unschedule(do.id)
-        elif finding.ruling is guard.Ruling.TOMBSTONE:
-            draft.tombstone(undo)
+    __slots__ = ("_ports", "_rested_s", "_until_s")
+
+    def __init__(self, ports: Ports, turn_s: float) -> None:
+        self._ports = ports
+        self._rested_s = ports.clock.monotonic_s()
+        self._until_s = self._rested_s + turn_s
+
+    @property
+    def is_over(self) -> bool:
+        return self._ports.clock.monotonic_s() >= self._until_s
+
+    async def rest(self) -> None:
+        """Let the loop run everything else that is ready, once, if it has had to wait for long."""
+        clock, tasks = self._ports.clock, self._ports.tasks
+        if clock.monotonic_s() - self._rested_s < _HOLD_S:
+            return
+        rested = tasks.new_future()
+        tasks.call_soon(_end, rested)
+        await rested
+        self._rested_s = clock.monotonic_s()
+
+
+def _end(rest: asyncio.Future[None]) -> None:
+    if not rest.done():
+        rest.set_result(None)

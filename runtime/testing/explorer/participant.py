@@ -181,7 +181,7 @@ class Participants:
 
 
 _FATES = {Ruling.NEVER_RAN: GONE, Ruling.TOMBSTONE: GONE, Ruling.GIVE_UP_DO: FAILED}
-"""What the turn makes of a do when its undo is ruled this way (`Turn._lay_to_rest`)."""
+"""What the turn makes of a do when its undo is ruled this way (`guard.refuse_do`)."""
 
 _WHY = {
     Ruling.NOTHING: "nothing to undo",

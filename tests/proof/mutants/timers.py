@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runtime.durable.region.timers import DueTimers
+from runtime.durable.turn import unhandled
 from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.turn import Turn
 from tests.proof.mutants.mutant import Edit, Mutant
@@ -105,7 +106,7 @@ TIMERS = (
     Mutant(
         "timers-of-failed-turns",
         "A timer's retry is not set: when its handler fails, the timer is gone.",
-        (Edit(Turn._retry_timer, "draft.move_timer(timer)", "draft.drop_timer(timer.name)"),),
+        (Edit(unhandled.retry_timer, "draft.move_timer(timer)", "draft.drop_timer(timer.name)"),),
         workload="random",
     ),
     Mutant(

@@ -8,7 +8,7 @@ from runtime.durable.residence.backlog import BacklogReader
 from runtime.durable.residence.release import Release
 from runtime.durable.residence.residents import Residents
 from runtime.durable.residence.throttle import Throttle
-from runtime.durable.turn import guard
+from runtime.durable.turn import guard, unhandled
 from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.sends import Sends
 from runtime.durable.turn.turn import Turn
@@ -85,7 +85,7 @@ TURNS = (
     Mutant(
         "tombstone-not-written",
         "The guard has a tombstone laid for a do that has not come, and the turn leaves it out.",
-        (Edit(Turn._lay_to_rest, "draft.tombstone(undo)", "pass"),),
+        (Edit(guard.refuse_do, "draft.tombstone(undo)", "pass"),),
         workload="random",
         unseen=(
             "who sends an undo has committed its do before, to the same store: an operator has to discard the do "
@@ -96,7 +96,7 @@ TURNS = (
     Mutant(
         "late-do-applied",
         "An undo finds its do waiting, answers that there is nothing to undo, and leaves the do where it is.",
-        (Edit(Turn._lay_to_rest, "if finding.do is not None:", "if False:"),),
+        (Edit(guard.refuse_do, "if finding.do is not None:", "if False:"),),
     ),
     Mutant(
         "undo-of-a-refusal",
@@ -126,7 +126,7 @@ TURNS = (
     Mutant(
         "undo-forgets-its-own-turn",
         "An undo that is handled in the turn of its do asks the store, which does not know of that turn yet.",
-        (Edit(Turn._finding, "for done in draft.history:", "for done in ():"),),
+        (Edit(guard.find, "for done in draft.history:", "for done in ():"),),
         unseen=(
             "a turn that handles a do and gives it up is refused by the store and begun again with half of its "
             "messages, until the two are apart: it costs time, where it once had no end"
@@ -148,7 +148,7 @@ TURNS = (
     Mutant(
         "undo-leaves-those-before",
         "An undo that is asked for again leaves those before it where they wait.",
-        (Edit(Turn._supersede, "for row in earlier.waiting:", "for row in ():"),),
+        (Edit(guard._supersede, "for row in earlier.waiting:", "for row in ():"),),
         workload="poisoned",
     ),
     Mutant(
@@ -237,7 +237,7 @@ TURNS = (
     Mutant(
         "outgoing-of-failed-runs",
         "What earlier messages of a turn send is lost when a later one fails.",
-        (Edit(Turn._retry_later, "draft.failed = True", "draft.failed = True\n    draft.outgoing.clear()"),),
+        (Edit(unhandled.retry_later, "draft.failed = True", "draft.failed = True\n    draft.outgoing.clear()"),),
         workload="random",
     ),
     # --- failures ---
@@ -252,7 +252,7 @@ TURNS = (
         "What comes after a parked message waits until somebody has looked at that.",
         (
             Edit(
-                Turn._give_up,
+                unhandled.give_up,
                 "draft.reschedule(parked)",
                 "draft.reschedule(parked)\n        draft.blocked_until_s = draft.now_s + 1e6",
             ),
@@ -283,7 +283,7 @@ TURNS = (
     Mutant(
         "faults-not-told",
         "The sender of a command that was given up on is not told.",
-        (Edit(Turn._give_up, "sends.fault(error, attempts)", "pass"),),
+        (Edit(unhandled.give_up, "sends.fault(error, attempts)", "pass"),),
         workload="random",
     ),
     Mutant(
