@@ -25,6 +25,12 @@ def _admin() -> click.Command:
     return admin
 
 
+def _client() -> click.Command:
+    from runtime.cli.client import client
+
+    return client
+
+
 def _protos() -> click.Command:
     from runtime.cli.protos import protos
 
@@ -43,6 +49,7 @@ _NODE = (
 )  # begun by main.py, since it has its own exit codes
 _SUBCOMMANDS = {
     "admin": _Subcommand("See what a cluster does, and mend it.", "cli", _admin),
+    "client": _Subcommand("Send commands to a cluster, and see what becomes of them.", "cli", _client),
     "protos": _Subcommand("Generate Python from contracts (.proto), or find drift.", "protos", _protos),
     "test": _Subcommand("Run whole clusters in simulation, under faults drawn from a seed.", "testing", _test),
 }

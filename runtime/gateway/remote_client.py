@@ -43,7 +43,7 @@ from runtime.errors import (
 from runtime.gateway.interceptors import CALL_DEFAULT_S
 from runtime.gateway.remote_errors import AGAIN, error_of, is_unconnected
 from runtime.ports import Ports
-from runtime.protos import client_pb2, client_pb2_grpc, saga_pb2
+from runtime.protos import client_pb2, client_pb2_grpc
 
 __all__ = ["PATIENCE_S", "RemoteClient", "connect"]
 
@@ -73,7 +73,11 @@ async def connect(
     `contracts` are the generated modules of what is sent and read. Nothing is dialled yet. Raises InvalidSettings for
     what is no address, and InvalidDefinition for what is no module of messages.
     """
-    client = RemoteClient(addresses, contracts, system_ports(ignore), in_seconds(patience))
+    modules = tuple(contracts)
+    for module in modules:
+        if not hasattr(module, "DESCRIPTOR"):
+            raise InvalidDefinition(f"contracts names {module!r}, which is no generated module such as trip_pb2")
+    client = RemoteClient(addresses, Contracts(modules), system_ports(ignore), in_seconds(patience))
     try:
         yield client
     finally:
@@ -83,14 +87,8 @@ async def connect(
 class RemoteClient(Client):
     """Asks one node for as long as it answers, then the next. `close` it once."""
 
-    def __init__(
-        self, addresses: Sequence[str], contracts: Iterable[ModuleType], ports: Ports, patience_s: float
-    ) -> None:
-        modules = (saga_pb2, *contracts)
-        for module in modules:
-            if not hasattr(module, "DESCRIPTOR"):
-                raise InvalidDefinition(f"contracts names {module!r}, which is no generated module such as trip_pb2")
-        self._contracts = Contracts(modules)
+    def __init__(self, addresses: Sequence[str], contracts: Contracts, ports: Ports, patience_s: float) -> None:
+        self._contracts = contracts
         self._addresses = tuple(map(_checked, addresses))
         if not addresses:
             raise InvalidSettings("a client needs the address of a node at least, such as 127.0.0.1:7650")
