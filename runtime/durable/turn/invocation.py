@@ -65,19 +65,24 @@ async def invoke(
     _take_back(task, orders)
     timeout_s = behaviour.retries.handler_timeout_s or default_timeout_s
     run = _HandlerTime(ports.clock, timeout_s, handling, delivery.envelope)
+    return await _wait_for(run, context, steps, awaited)
+
+
+async def _wait_for(run: _HandlerTime, context: Context, steps: Steps, awaited: Any) -> Decision:
+    """The rest of a handler that waits for something."""
     try:
-        decision = await _drive(run, context, steps, awaited, delivery.envelope, handling)
+        decision = await _drive(run, context, steps, awaited)
     except BaseException as error:
         run.end()
         if run.closed:
             raise
         if run.strikes and not _is_order(error):
-            raise _timed_out(delivery.envelope, timeout_s).with_traceback(error.__traceback__) from error
+            raise run.timed_out().with_traceback(error.__traceback__) from error
         _check_quit(error)
         raise
     run.end()
     if run.strikes:
-        raise _timed_out(delivery.envelope, timeout_s)
+        raise run.timed_out()
     return decision
 
 
@@ -92,13 +97,6 @@ def _check_quit(error: BaseException) -> None:
     raise HandlerQuit(
         f"the handler raised {text_of(error)}; that ends no node, and counts as a failed run"
     ).with_traceback(error.__traceback__) from error
-
-
-def _timed_out(envelope: Envelope, timeout_s: float) -> HandlerTimedOut:
-    return HandlerTimedOut(
-        f"the handler of {envelope.type} for {address_of(*envelope.address)} took longer than "
-        f"handler_timeout_s={timeout_s:g} over message {envelope.id.hex()}, and was cancelled"
-    )
 
 
 def _take_back(task: asyncio.Task[Any], orders: int) -> None:
@@ -121,13 +119,13 @@ def _absorb(task: asyncio.Task[Any], orders: int) -> Generator[None, None, None]
 class _HandlerTime:
     """The time that a handler has, from when it first waits; one that never does costs nothing here."""
 
-    __slots__ = ("_clock", "_envelope", "_handle", "_handling", "_task", "_timeout_s", "closed", "strikes")
+    __slots__ = ("_clock", "_handle", "_task", "_timeout_s", "closed", "envelope", "handling", "strikes")
 
     def __init__(self, clock: Clock, timeout_s: float, handling: Handling, envelope: Envelope) -> None:
         self._clock = clock
         self._timeout_s = timeout_s
-        self._handling = handling
-        self._envelope = envelope
+        self.handling = handling
+        self.envelope = envelope
         self._handle: Cancellable | None = None
         self._task: asyncio.Task[Any] | None = None
         self.strikes = 0
@@ -141,7 +139,7 @@ class _HandlerTime:
         if self._handle is None:
             self._task = asyncio.current_task()
             self._handle = self._clock.call_later(self._timeout_s, self._strike)
-            self._handling.waiting[self] = (self._envelope, self._clock.monotonic_s(), self._timeout_s)
+            self.handling.waiting[self] = (self.envelope, self._clock.monotonic_s(), self._timeout_s)
 
     def _strike(self) -> None:
         assert self._task is not None
@@ -149,21 +147,27 @@ class _HandlerTime:
         self._handle = self._clock.call_later(min(self._timeout_s, _GRACE_MAX_S), self._strike)
         self._task.cancel()
 
+    def timed_out(self) -> HandlerTimedOut:
+        envelope = self.envelope
+        return HandlerTimedOut(
+            f"the handler of {envelope.type} for {address_of(*envelope.address)} took longer than "
+            f"handler_timeout_s={self._timeout_s:g} over message {envelope.id.hex()}, and was cancelled"
+        )
+
     def end(self) -> None:
         """It has ended: its task goes on as if it had not been cancelled."""
         if self._handle is not None:
             self._handle.cancel()
-            self._handling.waiting.pop(self, None)
+            self.handling.waiting.pop(self, None)
         if self._task is not None:
             for _ in range(self.strikes):
                 self._task.uncancel()
 
 
 @types.coroutine
-def _drive(
-    run: _HandlerTime, context: Context, steps: Steps, awaited: Any, envelope: Envelope, handling: Handling
-) -> Generator[Any, Any, Decision]:
+def _drive(run: _HandlerTime, context: Context, steps: Steps, awaited: Any) -> Generator[Any, Any, Decision]:
     """Step through a handler that waits as `await` does, each step in the handler's own context."""
+    envelope, handling = run.envelope, run.handling
     while True:
         run.waits()
         resume: Any = steps.send

@@ -12,6 +12,7 @@ from runtime.durable.behaviour import Decision, Outgoing, SetTimer
 from runtime.durable.facts import NobodyListens
 from runtime.durable.turn.draft import SENT_MAX, ClientAnswer, Draft
 from runtime.envelope import (
+    Address,
     Envelope,
     address_of,
     body_of,
@@ -149,11 +150,11 @@ class Sends:
     def _command(self, outgoing: Outgoing, contract: Contract, body: bytes) -> None:
         if not is_instant(outgoing.due_at_s):
             raise InvalidMessage(f"{contract.name} is due at {outgoing.due_at_s}, which is no instant since 1970")
+        key = check_key(outgoing.key) if outgoing.key else contract.key(outgoing.message)
         self._add(
             contract.name,
             body,
-            outgoing.kind or contract.kind,
-            check_key(outgoing.key) if outgoing.key else contract.key(outgoing.message),
+            (outgoing.kind or contract.kind, key),
             id=outgoing.id,
             due_at_s=outgoing.due_at_s,
             reply_to=self._sender if outgoing.wants_reply else "",
@@ -181,18 +182,20 @@ class Sends:
             if not key:
                 raise InvalidMessage(f"{contract.name} has no {one.key_field}, by which {one.kind} would receive it")
             check_key(key, contract.name, one.key_field)
-            self._add(contract.name, body, one.kind, key, process=one.process)
+            self._add(contract.name, body, (one.kind, key), process=one.process)
 
     def _reply(self, message: Message, name: str, body: bytes, *, id: bytes = b"") -> None:
-        kind, key = parse_address(self._cause.reply_to)
-        self._add(name, body, kind, key, id=id, in_reply_to=self._cause.id)
+        self._add(name, body, parse_address(self._cause.reply_to), id=id, in_reply_to=self._cause.id)
+
+    def _check_room(self) -> None:
+        if len(self.sent) >= SENT_MAX:
+            raise InvalidMessage(f"one message leads to more than {SENT_MAX:,} others; send them in parts")
 
     def _add(
         self,
         name: str,
         body: bytes,
-        kind: str,
-        key: str,
+        to: Address,
         *,
         id: bytes = b"",
         due_at_s: float = 0.0,
@@ -204,21 +207,19 @@ class Sends:
         dones: tuple[str, ...] = (),
         process: str = "",
     ) -> None:
-        draft = self._draft
-        if len(self.sent) >= SENT_MAX:
-            raise InvalidMessage(f"one message leads to more than {SENT_MAX:,} others; send them in parts")
+        self._check_room()
         self.sent.append(
             Envelope(
-                id=id or self.next_id(address_of(kind, key), content_of(name, body, undo_of)),
-                kind=kind,
-                key=key,
+                id=id or self.next_id(address_of(*to), content_of(name, body, undo_of)),
+                kind=to[0],
+                key=to[1],
                 type=name,
                 body=body,
                 conversation=self._conversation,
                 cause=self._cause.id,
                 sender=self._sender,
-                sequence=draft.next_sequence(),
-                sent_at_s=draft.now_s,
+                sequence=self._draft.next_sequence(),
+                sent_at_s=self._draft.now_s,
                 due_at_s=due_at_s,
                 reply_to=reply_to,
                 in_reply_to=in_reply_to,
