@@ -19,8 +19,8 @@ from typing import Any, Self, assert_never, cast
 from runtime.actor.actor import Actor
 from runtime.actor.apart import apart
 from runtime.actor.context import Context, Spawnable
-from runtime.actor.family import Family, LifePhase
-from runtime.actor.mailbox import BLOCKED, HELD, SCHEDULED, SIGNALLED, STARTING, STOPPED, SUSPENDED, Mailbox, Shared
+from runtime.actor.family import LifePhase, Relative
+from runtime.actor.mailbox import BLOCKED, HELD, SCHEDULED, SIGNALLED, STARTING, STOPPED, SUSPENDED, Shared
 from runtime.actor.ref import ActorRef
 from runtime.actor.restarts import Child, Group, Restarts
 from runtime.actor.signals import Begin, ChildEnded, ChildFailed, ChildHalted, EndOrder, Exited, ResumeGroup, Signal
@@ -34,16 +34,18 @@ from runtime.actor.supervision import (
     RestartsExhausted,
 )
 from runtime.actor.suspension import Suspension, raise_if_gone, was_cut
-from runtime.actor.watch import DeathWatch, Terminated
+from runtime.actor.watch import Terminated
 from runtime.errors import ActorNameTaken, ActorStopped
 
 __all__ = ["Lifecycle"]
 
 
-class Lifecycle(Mailbox):
-    """A mailbox with an instance behind it, and a place in the tree."""
+class Lifecycle(Relative):
+    """A mailbox with an instance behind it, which begins, fails, restarts and ends."""
 
-    __slots__ = ("actor", "factory", "family", "name", "parent", "suspension")
+    __slots__ = ("actor", "factory", "suspension")
+
+    parent: Lifecycle | None
 
     def __init__(
         self,
@@ -53,49 +55,12 @@ class Lifecycle(Mailbox):
         name: str,
         options: ActorOptions,
     ) -> None:
-        super().__init__(shared, options)
-        self.parent = parent
-        self.name = name
+        super().__init__(shared, parent, name, options)
         self.factory = factory
-        self.family: Family | None = None
         self.suspension: Suspension | None = None
         self.actor: Spawnable | None = factory()
         if type(self.actor).started is not Actor.started:
             self.flags = STARTING
-
-    @property
-    def path(self) -> str:
-        names = [self.name]
-        above = self.parent
-        while above is not None:
-            names.append(above.name)
-            above = above.parent
-        return "/".join(reversed(names))
-
-    @property
-    def phase(self) -> LifePhase:
-        return LifePhase.RUNNING if self.family is None else self.family.phase
-
-    @property
-    def is_fallen(self) -> bool:
-        return self.phase is LifePhase.FAILED
-
-    @property
-    def is_halted(self) -> bool:
-        return self.phase is LifePhase.HALTED
-
-    @property
-    def kin(self) -> Family:
-        if self.family is None:
-            self.family = Family()
-        return self.family
-
-    @property
-    def watches(self) -> DeathWatch:
-        kin = self.kin
-        if kin.watches is None:
-            kin.watches = DeathWatch(self)
-        return kin.watches
 
     def spawn(self, factory: Callable[[], Spawnable], name: str, *, options: ActorOptions = DEFAULT_OPTIONS) -> Self:
         children = self.kin.children
