@@ -2,7 +2,7 @@
 
 from actors.catalogue import catalogue
 from actors.gateway import register
-from runtime.launch import launch
+from runtime import launch
 
 if __name__ == "__main__":
     launch(catalogue(), register=[register])

@@ -1,10 +1,17 @@
 """The door of Amends: all that an author of services, sagas and choreographies imports.
 
+What starts a node, or reaches one, is imported when it is first named: a contract or a test needs neither.
+
 from runtime import Answer, Catalogue, Choreography, FinalError, Flow, Saga, Service, Step, minutes, on, seconds
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from runtime.durable.answer import Answer
 from runtime.durable.behaviour import RetryPolicy
+from runtime.durable.client import Client
 from runtime.durable.service import Service
 from runtime.errors import FinalError
 from runtime.saga.catalogue import Catalogue
@@ -13,18 +20,37 @@ from runtime.saga.on import on
 from runtime.saga.saga import Saga
 from runtime.saga.step import Budget, Flow, Step, minutes, seconds
 
+if TYPE_CHECKING:
+    from runtime.gateway.remote_client import connect
+    from runtime.launching import launch
+
 __all__ = [
     "Answer",
     "Budget",
     "Catalogue",
     "Choreography",
+    "Client",
     "FinalError",
     "Flow",
     "RetryPolicy",
     "Saga",
     "Service",
     "Step",
+    "connect",
+    "launch",
     "minutes",
     "on",
     "seconds",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "connect":
+        from runtime.gateway.remote_client import connect
+
+        return connect
+    if name == "launch":
+        from runtime.launching import launch
+
+        return launch
+    raise AttributeError(f"module 'runtime' has no attribute {name!r}")

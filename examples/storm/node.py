@@ -6,7 +6,7 @@ import os
 
 from actors.gateway import register
 from examples.storm.services import storm_catalogue
-from runtime.launch import launch
+from runtime import launch
 
 if __name__ == "__main__":
     launch(storm_catalogue(os.environ["STORM_SOCKET"]), register=[register])

@@ -13,7 +13,7 @@ from runtime.cli.project import FILE, TABLE, read_project
 from runtime.errors import InvalidDefinition, InvalidSettings
 from runtime.failures import stack_of, text_of
 from runtime.host import Register
-from runtime.launch import Hosting
+from runtime.launching import Hosting
 from runtime.saga.catalogue import Catalogue
 
 __all__ = ["find_hosting"]

@@ -10,7 +10,7 @@ import click
 
 from runtime.cli.hosting import find_hosting
 from runtime.cli.project import FILE, TABLE
-from runtime.launch import launch_found
+from runtime.launching import launch_found
 
 __all__ = ["launch_here"]
 

@@ -7,7 +7,7 @@ import os
 from actors.gateway import register
 from examples.storm.services import StormBilling, StormWarehouse, storm_catalogue
 from protos.warehouse_pb2 import BackOrdered, CreateShippingLabel, ShippingLabelCreated
-from runtime.launch import launch
+from runtime import launch
 
 
 class Forgetful(StormBilling, kind="billing"):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from protos import billing_pb2, sales_pb2
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled
+from runtime import launch
 from runtime.durable.service import Service
-from runtime.launch import launch
 from runtime.saga.catalogue import Catalogue
 
 

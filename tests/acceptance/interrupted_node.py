@@ -19,7 +19,7 @@ import pytest
 
 from actors.catalogue import catalogue
 from actors.gateway import register
-from runtime import launch
+from runtime import launching
 from runtime.adapters import system_ports
 from runtime.failpoints import Failpoint
 from runtime.gateway.server import GrpcServer
@@ -58,12 +58,12 @@ async def bind_never(*_: object) -> None:
 
 if __name__ == "__main__":
     patch = pytest.MonkeyPatch()
-    patch.setattr(launch, "system_ports", lambda report: interrupted_ports(report, system_ports(report)))
-    if hasattr(launch, PHASE):
-        patch.setattr(launch, PHASE, interrupted(getattr(launch, PHASE)))
+    patch.setattr(launching, "system_ports", lambda report: interrupted_ports(report, system_ports(report)))
+    if hasattr(launching, PHASE):
+        patch.setattr(launching, PHASE, interrupted(getattr(launching, PHASE)))
     if PHASE == "MIGRATION":
         steps = [*schema_steps(), ENDLESS]
         patch.setattr(store, "schema_steps", lambda: steps)
     if PHASE == "BINDING":
         patch.setattr(GrpcServer, "start", bind_never)
-    launch.launch(catalogue(), register=[register])
+    launching.launch(catalogue(), register=[register])

@@ -7,9 +7,9 @@ import sys
 
 from protos import billing_pb2, sales_pb2
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled
+from runtime import launch
 from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.service import Service
-from runtime.launch import launch
 from runtime.saga.catalogue import Catalogue
 
 ONCE = RetryPolicy(immediate=0, delays_s=())

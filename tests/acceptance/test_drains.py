@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.launch import CUT_SHORT
+from runtime.launching import CUT_SHORT
 from runtime.store.records import Transition, Verdict
 from runtime.testing.processes.harness import Harness, NodeProcess
 from tests.acceptance.test_exits_beside_handlers import mail

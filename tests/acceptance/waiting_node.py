@@ -13,7 +13,7 @@ from protos import billing_pb2, orders_pb2, sales_pb2, warehouse_pb2
 from protos.billing_pb2 import BillOrder, OrderBilled, PaymentDeclined
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import OrderCancelled
-from runtime.launch import launch
+from runtime import launch
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.saga import Saga
 from runtime.saga.step import seconds

@@ -11,7 +11,7 @@ from runtime import errors
 from runtime.admin.commands import admin
 from runtime.config import SETTINGS
 from runtime.failpoints import Failpoint
-from runtime.launch import CUT_SHORT, EXIT_CODES
+from runtime.launching import CUT_SHORT, EXIT_CODES
 from runtime.protos import saga_pb2
 from tests.tidy import failpoints
 from tests.tidy.scenarios import PAGE, page

@@ -15,9 +15,9 @@ from tests.tidy.source import ROOT, modules, name, tree
 
 _LIBRARY = {"apsw", "google", "grpc", "grpc_health", "structlog"}  # as they are imported
 _WHERE = {  # packages of extras, and the rooms that may import them; the others get by without
-    "click": ("runtime/admin/", "runtime/cli/", "runtime/launch.py", "runtime/testing/commands/"),
+    "click": ("runtime/admin/", "runtime/cli/", "runtime/launching.py", "runtime/testing/commands/"),
     "rich": ("runtime/admin/", "runtime/testing/commands/"),
-    "uvloop": ("runtime/launch.py",),
+    "uvloop": ("runtime/launching.py",),
     "pytest": ("runtime/testing/fixtures.py",),
     "pytest_asyncio": ("runtime/testing/fixtures.py",),
     "grpc_tools": ("runtime/cli/",),
