@@ -217,9 +217,9 @@ TURNS = (
         (
             Edit(
                 Sends._event,
-                "self._add(contract.name, body, one.kind, key, process=one.process)",
-                "self._add(contract.name, body, one.kind, key, process=one.process)\n"
-                "        self._add(contract.name, body, one.kind, key, process=one.process)",
+                "self._add(contract.name, body, (one.kind, key), process=one.process)",
+                "self._add(contract.name, body, (one.kind, key), process=one.process)\n"
+                "        self._add(contract.name, body, (one.kind, key), process=one.process)",
             ),
         ),
     ),
