@@ -84,7 +84,7 @@ class OrderProcess(Saga[OrderProcessState], kind="order-process"):
         do=bill_order,
         done=OrderBilled,
         refused=PaymentDeclined,
-        keep=(keep_charge, keep_decline),
+        on_answer=(keep_charge, keep_decline),
         undo=refund_order,
         undone=OrderRefunded,
         timeout=seconds(30),
@@ -93,7 +93,7 @@ class OrderProcess(Saga[OrderProcessState], kind="order-process"):
         do=create_label,
         done=ShippingLabelCreated,
         refused=BackOrdered,
-        keep=(keep_label, keep_back_order),
+        on_answer=(keep_label, keep_back_order),
         undo=void_label,
         undone=ShippingLabelVoided,
         timeout=minutes(5),
@@ -107,5 +107,4 @@ class OrderProcess(Saga[OrderProcessState], kind="order-process"):
     )
     flow = bill >> ship >> close
 
-    compensated = cancel_order
-    compensated_by = OrderCancelled
+    closing = Step(cancel_order, done=OrderCancelled)

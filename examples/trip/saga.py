@@ -85,5 +85,4 @@ class BookTrip(Saga[BookTripState], kind="book-trip"):
     close = Step(do=confirm, done=TripConfirmed, timeout=seconds(30))
     flow = seat >> room >> money >> close
 
-    compensated = cancel
-    compensated_by = TripCancelled
+    closing = Step(cancel, done=TripCancelled)

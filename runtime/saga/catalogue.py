@@ -22,13 +22,14 @@ from runtime.durable.provided import Factories, Provided
 from runtime.durable.service import HandlerSpec, Reaction, Service, ServiceBehaviour
 from runtime.errors import InvalidDefinition, InvalidSettings
 from runtime.protos import saga_pb2
+from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.checks import check_condition
 from runtime.saga.choreography import Choreography
 from runtime.saga.definition import Definition, Meaning, StepDefinition, full_name
 from runtime.saga.drivers import check_unstarted, driver_of_choreography, driver_of_saga
 from runtime.saga.endings import check_ends
 from runtime.saga.parts import check_parts, check_provides
-from runtime.saga.saga import Saga, SagaBehaviour
+from runtime.saga.saga import Saga
 from runtime.store.records import Subscription
 
 __all__ = ["Catalogue"]

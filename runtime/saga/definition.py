@@ -57,7 +57,7 @@ class StepDefinition:
     no_undo: str  # why there is no undo to be done; empty with one, and where nothing turns back
     dones: tuple[str, ...]  # full names of the answers after which an undo is owed
     refusals: tuple[str, ...]  # full names of the answers after which there is nothing to undo
-    keep: Mapping[type[Message], Callable[[Any, Any], object]]
+    on_answer: Mapping[type[Message], Callable[[Any, Any], object]]
     timeout_s: float
     budget: Budget
     timer: str  # under which it waits; no two steps have the same, nor the deadline's

@@ -185,7 +185,7 @@ class Instance:
 
     def keep(self, step: StepDefinition, answer: Message) -> None:
         """Copy facts of an answer into the state. Raises AuthorFailed; then the state is as before."""
-        keeper = step.keep.get(type(answer))
+        keeper = step.on_answer.get(type(answer))
         if keeper is None:
             return
         state, key_field = self._business(), self.definition.key_field
@@ -195,22 +195,22 @@ class Instance:
         try:
             returned = keeper(state, given)
         except BaseException as error:  # as in _made_by
-            raise AuthorFailed(f"keep of step {step.name} raised {text_of(error)}") from error
+            raise AuthorFailed(f"on_answer of step {step.name} raised {text_of(error)}") from error
         if isinstance(returned, Message) or inspect.iscoroutine(returned):
             _drop(returned)
             raise AuthorFailed(
-                f"keep of step {step.name} returned a {type(returned).__name__}, which would be lost: it changes the "
-                "state in place, and returns None"
+                f"on_answer of step {step.name} returned a {type(returned).__name__}, which would be lost: it changes "
+                "the state in place, and returns None"
             )
         if key_field and getattr(state, key_field) != key:
-            raise AuthorFailed(f"keep of step {step.name} changed {key_field}, which is the key of the instance")
+            raise AuthorFailed(f"on_answer of step {step.name} changed {key_field}, which is the key of the instance")
         try:
             self.record.state = state.SerializeToString()
         except Exception as error:  # of protobuf, as in _body
-            raise AuthorFailed(f"keep of step {step.name} made no state: {text_of(error)}") from error
+            raise AuthorFailed(f"on_answer of step {step.name} made no state: {text_of(error)}") from error
 
     def _business(self) -> Message:
-        """The state, anew for each function: what one does to it, only `keep` hands on."""
+        """The state, anew for each function: what one does to it, only `on_answer` hands on."""
         return self.definition.state_type.FromString(self.record.state)
 
     def _made_by(self, step: StepDefinition, what: str, function: Callable[[Any, str], Message | None]) -> Any:

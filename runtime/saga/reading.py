@@ -157,7 +157,7 @@ def _step(declared_in: Declaration, name: str, index: int, step: Step, role: Rol
         no_undo=_reason(step.no_undo, where),
         dones=dones,
         refusals=refusals,
-        keep=_keepers(step, where, meanings, state_type),
+        on_answer=_keepers(step, where, meanings, state_type),
         timeout_s=step.timeout,
         budget=step.budget,
         timer=name,
@@ -188,23 +188,23 @@ def _keepers(
     step: Step, where: str, meanings: Mapping[type[Message], Meaning], state_type: type[Message]
 ) -> dict[type[Message], Callable[[Any, Any], object]]:
     keepers: dict[type[Message], Callable[[Any, Any], object]] = {}
-    for function in step.keep if isinstance(step.keep, tuple) else (step.keep,):
-        kept = parameter_of(function, f"{where}.keep")
+    for function in step.on_answer if isinstance(step.on_answer, tuple) else (step.on_answer,):
+        kept = parameter_of(function, f"{where}.on_answer")
         if kept not in meanings or meanings[kept] is Meaning.IGNORED:
             raise InvalidDefinition(
-                f"{where}.keep: annotate the last parameter of {called(function)} with an answer that is declared "
+                f"{where}.on_answer: annotate the last parameter of {called(function)} with an answer that is declared "
                 f"as done or refused; it has {kept!r}"
             )
         if not takes(function, 2):
-            raise InvalidDefinition(f"{where}.keep: {called(function)} takes the state and the answer; no more")
-        check_state(function, f"{where}.keep", state_type)
+            raise InvalidDefinition(f"{where}.on_answer: {called(function)} takes the state and the answer; no more")
+        check_state(function, f"{where}.on_answer", state_type)
         if returned_by(function, where) not in (None, types.NoneType, Any):
             raise InvalidDefinition(
-                f"{where}.keep: {called(function)} says that it returns something, which would be lost; it changes "
-                "the state in place, and returns None"
+                f"{where}.on_answer: {called(function)} says that it returns something, which would be lost; it "
+                "changes the state in place, and returns None"
             )
         if kept in keepers:
-            raise InvalidDefinition(f"{where}.keep: two functions keep {full_name(kept)}")
+            raise InvalidDefinition(f"{where}.on_answer: two functions keep {full_name(kept)}")
         keepers[kept] = function
     return keepers
 

@@ -83,7 +83,7 @@ class Step:
              idempotent by business state
     pivot    once it is confirmed as done there is no way back. It may have an undo, for while that is not known;
              without one, a pivot that stays silent is asked again like a step past it
-    keep     (state, answer) -> None, one or several: copies facts of an answer into the state; the annotation of
+    on_answer  (state, answer) -> None, one or several: copies facts of an answer into the state; the annotation of
              the second parameter says of which. It changes the state in place; what it returns is refused
     """
 
@@ -96,7 +96,7 @@ class Step:
     no_undo: str = ""
     timeout: float | None = None
     pivot: bool = False
-    keep: Callable[[Any, Any], None] | tuple[Callable[[Any, Any], None], ...] = ()
+    on_answer: Callable[[Any, Any], None] | tuple[Callable[[Any, Any], None], ...] = ()
     budget: Budget = field(default_factory=Budget)
 
     def __rshift__(self, later: Step | Flow) -> Flow:

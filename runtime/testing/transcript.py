@@ -17,7 +17,8 @@ from google.protobuf.message import Message
 from runtime.durable.behaviour import CancelTimer, Decision, Delivery, Outgoing
 from runtime.envelope import Envelope, message_id
 from runtime.protos import durable_pb2, saga_pb2
-from runtime.saga.saga import Saga, SagaBehaviour
+from runtime.saga.behaviour import SagaBehaviour
+from runtime.saga.saga import Saga
 from runtime.store.records import Outcome
 
 __all__ = ["SagaTranscript"]

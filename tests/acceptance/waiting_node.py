@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from actors.billing import Billing
 from actors.gateway import register
 from actors.orchestration import OrderProcess
@@ -11,11 +9,8 @@ from actors.sales import Sales
 from actors.warehouse import Warehouse
 from protos import billing_pb2, orders_pb2, sales_pb2, warehouse_pb2
 from protos.billing_pb2 import BillOrder, OrderBilled, PaymentDeclined
-from protos.orders_pb2 import OrderProcessState
-from protos.sales_pb2 import OrderCancelled
 from runtime import launch
 from runtime.saga.catalogue import Catalogue
-from runtime.saga.saga import Saga
 from runtime.saga.step import seconds
 
 WAITS_S = 8.0
@@ -26,16 +21,6 @@ class SilentBilling(Billing, kind="billing"):
         return None
 
 
-class WaitingOrderProcess(Saga[OrderProcessState], kind=OrderProcess.kind):
-    started_by = OrderProcess.started_by
-    bill = replace(OrderProcess.bill, timeout=seconds(WAITS_S))
-    ship = OrderProcess.ship
-    close = OrderProcess.close
-    flow = bill >> ship >> close
-    compensated = OrderProcess.compensated
-    compensated_by = OrderCancelled
-
-
 if __name__ == "__main__":
     launch(
         Catalogue(
@@ -44,7 +29,7 @@ if __name__ == "__main__":
                 "sales": [Sales],
                 "billing": [SilentBilling],
                 "warehouse": [Warehouse],
-                "orchestration": [WaitingOrderProcess],
+                "orchestration": [OrderProcess.with_steps(bill={"timeout": seconds(WAITS_S)})],
             },
         ),
         register=[register],

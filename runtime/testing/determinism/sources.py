@@ -149,8 +149,8 @@ def _functions(class_: type) -> Iterator[Callable[..., object]]:
     for value in vars(class_).values():
         for one in value if isinstance(value, tuple) else (value,):
             if isinstance(one, Step):
-                keep = one.keep if isinstance(one.keep, tuple) else (one.keep,)
-                yield from (function for function in (one.do, one.undo, *keep) if inspect.isfunction(function))
+                kept = one.on_answer if isinstance(one.on_answer, tuple) else (one.on_answer,)
+                yield from (function for function in (one.do, one.undo, *kept) if inspect.isfunction(function))
             for name in ("function", "translate"):
                 function = getattr(one, name, None)
                 if inspect.isfunction(function):

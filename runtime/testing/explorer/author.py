@@ -47,7 +47,7 @@ def _watched_step(step: StepDefinition, watch: Watch, key_field: str, asks_max: 
         step,
         do=_maker(step, "do", step.do, step.command, watch),
         undo=undo,
-        keep=_keepers(step, step.keep, watch, key_field),
+        on_answer=_keepers(step, step.on_answer, watch, key_field),
         budget=replace(step.budget, asks_max=min(step.budget.asks_max, asks_max)),
     )
 
@@ -87,7 +87,7 @@ def _keepers(
     step: StepDefinition, keepers: Mapping[type[Message], Callable[[Any, Any], object]], watch: Watch, key_field: str
 ) -> dict[type[Message], Callable[[Any, Any], object]]:
     def watching(function: Callable[[Any, Any], object]) -> Callable[[Any, Any], object]:
-        where = f"keep of step {step.name}"
+        where = f"on_answer of step {step.name}"
 
         def keep(state: Message, answer: Message) -> object:
             key = getattr(state, key_field) if key_field else ""

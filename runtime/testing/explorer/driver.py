@@ -18,8 +18,9 @@ from runtime.durable.behaviour import Decision, Delivery, Outgoing, SetTimer
 from runtime.envelope import Envelope
 from runtime.errors import FinalError
 from runtime.protos import durable_pb2, saga_pb2
+from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.definition import Meaning
-from runtime.saga.saga import Saga, SagaBehaviour
+from runtime.saga.saga import Saga
 from runtime.store.records import Outcome
 from runtime.testing.explorer.author import Watch, watched
 from runtime.testing.explorer.samples import Samples

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from runtime.durable.carriers import Carriers
 from runtime.saga import compensation, interpreter
+from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.instance import Instance
-from runtime.saga.saga import SagaBehaviour
 from tests.proof.mutants.mutant import Edit, Mutant
 
 __all__ = ["SAGAS"]

@@ -75,7 +75,9 @@ class _Mindful(Saga[pb.FirstState], kind="mindful"):
     """Its second step cannot be asked without what the first was answered."""
 
     started_by = on(pb.Begun, _begin)
-    first = Step(do=_ask_first, done=pb.AlphaChanged, keep=_keep_first, timeout=_PATIENCE_S, pivot=True, budget=_BUDGET)
+    first = Step(
+        do=_ask_first, done=pb.AlphaChanged, on_answer=_keep_first, timeout=_PATIENCE_S, pivot=True, budget=_BUDGET
+    )
     second = Step(do=_ask_next, done=pb.BetaChanged, timeout=_PATIENCE_S, budget=_BUDGET)
     flow = first >> second
 

@@ -48,16 +48,16 @@ class _SagaMaker:
         plan = self._plan
         steps = [self._step(step) for step in plan.steps]
         edges = [(steps[b], steps[index]) for index, step in enumerate(plan.steps) for b in step.before]
-        closing = [self._do(name, words_of(kind)) for name, kind in zip(plan.closing_names, plan.closing, strict=True)]
-        answers = [words_of(kind).changed for kind in plan.closing]
+        closing = tuple(
+            Step(self._do(name, words_of(kind)), done=words_of(kind).changed, timeout=plan.closing_within_s)
+            for name, kind in zip(plan.closing_names, plan.closing, strict=True)
+        )
 
         def body(namespace: dict[str, Any]) -> None:
             namespace["started_by"] = tuple(self._starts(event) for event in STARTING[: plan.starting])
             namespace["flow"] = Flow(tuple(steps), tuple(edges))
             namespace.update(zip((step.name for step in plan.steps), steps, strict=True))
-            namespace["compensated"] = closing[0] if len(closing) == 1 else tuple(closing)
-            namespace["compensated_by"] = answers[0] if len(answers) == 1 else tuple(answers)
-            namespace["compensated_within"] = plan.closing_within_s
+            namespace["closing"] = closing
 
         keywords: dict[str, Any] = {"kind": plan.kind, "deadline": plan.deadline_s}
         state: Any = self._slot.state
@@ -76,7 +76,7 @@ class _SagaMaker:
             no_undo="" if step.has_undo else "its effect may stay",
             timeout=step.timeout_s,
             pivot=step.is_pivot,
-            keep=self._keep(step.name, words),
+            on_answer=self._keep(step.name, words),
             budget=step.budget,
         )
 

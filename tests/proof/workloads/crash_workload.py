@@ -8,14 +8,13 @@ real one with short timeouts, so that silence, too, is met within seconds.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
 from actors.catalogue import catalogue
 from actors.orchestration import OrderProcess
-from protos.orders_pb2 import OrderProcessState, PlaceOrderRequest
-from protos.sales_pb2 import CHOREOGRAPHY, ORCHESTRATION, OrderCancelled
-from runtime.saga.saga import Saga
+from protos.orders_pb2 import PlaceOrderRequest
+from protos.sales_pb2 import CHOREOGRAPHY, ORCHESTRATION
 from runtime.saga.step import seconds
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.world.world import World
@@ -27,17 +26,7 @@ _DECLINED_CENTS = 1_000_001
 _SKUS = ("plenty", "none", "plenty", "plenty")  # of the orders of one style, and what each comes to:
 _SHIPPED, _BACK_ORDERED, _DECLINED, _CANCELLED = range(4)
 
-
-class HastyOrderProcess(Saga[OrderProcessState], kind=OrderProcess.kind):
-    """The order process, which waits for nobody long."""
-
-    started_by = OrderProcess.started_by
-    bill = replace(OrderProcess.bill, timeout=seconds(0.7))
-    ship = replace(OrderProcess.ship, timeout=seconds(0.7))
-    close = replace(OrderProcess.close, timeout=seconds(0.7))
-    flow = bill >> ship >> close
-    compensated = OrderProcess.compensated
-    compensated_by = OrderCancelled
+_HASTY: dict[str, Any] = {"timeout": seconds(0.7)}
 
 
 class CrashWorkload(Orders):
@@ -45,7 +34,7 @@ class CrashWorkload(Orders):
 
     def __init__(self) -> None:
         super().__init__()
-        self.catalogue = catalogue(HastyOrderProcess)
+        self.catalogue = catalogue(OrderProcess.with_steps(bill=_HASTY, ship=_HASTY, close=_HASTY))
 
     def begin(self, world: World, dice: Dice) -> OrderClients:
         return _Clients(world, dice)

@@ -43,7 +43,7 @@ from runtime.operate.dead_letters import (
 from runtime.operate.retries import try_again
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.saga import Saga
-from runtime.saga.step import Budget
+from runtime.saga.step import Budget, Step
 from runtime.testing.rules.ledger import Violation
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.world.cluster import SimCluster
@@ -108,11 +108,10 @@ def _process(bugs: Bugs) -> type[Saga[Any]]:
 
         started_by = OrderProcess.started_by
         bill = changed(OrderProcess.bill, undo=bugs.may_raise(refund_order), budget=_BUDGET)
-        ship = changed(OrderProcess.ship, keep=keep, undo=bugs.may_raise(void_label), budget=_BUDGET)
+        ship = changed(OrderProcess.ship, on_answer=keep, undo=bugs.may_raise(void_label), budget=_BUDGET)
         close = changed(OrderProcess.close, do=bugs.may_raise(mark_ready), budget=_BUDGET)
         flow = bill >> ship >> close
-        compensated = bugs.may_raise(cancel_order)
-        compensated_by = OrderCancelled
+        closing = Step(bugs.may_raise(cancel_order), done=OrderCancelled)
 
     return BuggyOrderProcess
 

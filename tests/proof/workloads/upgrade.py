@@ -27,7 +27,6 @@ from actors.warehouse import Warehouse
 from protos import billing_pb2, orders_pb2, sales_pb2, warehouse_pb2
 from protos.billing_pb2 import BillOrder, OrderBilled, PaymentDeclined
 from protos.orders_pb2 import OrderProcessState
-from protos.sales_pb2 import OrderCancelled
 from runtime.gateway.interceptors import CallFailed, Context
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.catalogue import Catalogue
@@ -55,8 +54,7 @@ class NextOrderProcess(Saga[OrderProcessState], kind=OrderProcess.kind):
     bill = replace(OrderProcess.bill, pivot=True)
     close = replace(OrderProcess.close)
     flow = ship >> bill >> close
-    compensated = OrderProcess.compensated
-    compensated_by = OrderCancelled
+    closing = OrderProcess.closing
 
 
 _FINGERPRINTS = (OrderProcess.definition.fingerprint, NextOrderProcess.definition.fingerprint)  # by version

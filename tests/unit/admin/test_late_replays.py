@@ -13,7 +13,7 @@ from runtime.envelope import decode
 from runtime.errors import FinalError
 from runtime.operate.dead_letters import Act, NotAwaited, ParkedMail, carry_out, check_awaited, dead_letters, replay
 from runtime.protos.saga_pb2 import SagaRecord
-from runtime.saga.saga import SagaBehaviour
+from runtime.saga.behaviour import SagaBehaviour
 from runtime.store.memory import MemoryStore
 from tests.unit.admin.rows import SAGA, STEP, actor, fill, id_of, mail, saga
 from tests.unit.durable.local import LocalNode, in_virtual_time

@@ -13,7 +13,7 @@ from runtime.envelope import shard_of
 from runtime.operate.dead_letters import Act, carry_out
 from runtime.operate.retries import try_again
 from runtime.protos.saga_pb2 import SagaRecord
-from runtime.saga.saga import SagaBehaviour
+from runtime.saga.behaviour import SagaBehaviour
 from runtime.store.memory import MemoryStore
 from runtime.store.records import ActorRow, Expected, Transition
 from tests.unit.admin.rows import SAGA, TALK, fill, saga

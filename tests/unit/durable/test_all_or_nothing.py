@@ -14,8 +14,9 @@ from runtime.adapters import system_ports
 from runtime.durable.behaviour import Behaviour, RetryPolicy
 from runtime.durable.service import Service, ServiceBehaviour
 from runtime.protos import durable_pb2
+from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.on import on
-from runtime.saga.saga import Saga, SagaBehaviour
+from runtime.saga.saga import Saga
 from runtime.saga.step import Step, seconds
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Transition, Verdict

@@ -15,7 +15,8 @@ from runtime.durable.kind import Limits
 from runtime.envelope import Envelope
 from runtime.protos import mesh_pb2
 from runtime.protos.saga_pb2 import SagaRecord
-from runtime.saga.saga import Saga, SagaBehaviour
+from runtime.saga.behaviour import SagaBehaviour
+from runtime.saga.saga import Saga
 from runtime.store.records import ClusterView, NodeRow
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.test_put_off import ADDRESS, Newer, begun, instance, tell

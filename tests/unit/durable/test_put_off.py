@@ -14,8 +14,9 @@ from runtime.durable.facts import MessageParked, MessagePutOff
 from runtime.durable.kind import Limits
 from runtime.envelope import Envelope, shard_of
 from runtime.protos.saga_pb2 import SagaRecord
+from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.on import on
-from runtime.saga.saga import Saga, SagaBehaviour
+from runtime.saga.saga import Saga
 from runtime.saga.step import Step, seconds
 from runtime.store.memory import MemoryStore
 from runtime.store.records import MailRow, Transition

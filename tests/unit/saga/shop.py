@@ -87,7 +87,7 @@ class OrderProcess(Saga[OrderProcessState], kind="order-process", deadline=minut
         undo=refund_order,
         undone=OrderRefunded,
         timeout=seconds(30),
-        keep=keep_charge,
+        on_answer=keep_charge,
         budget=BUDGET,
     )
     ship = Step(
@@ -98,13 +98,12 @@ class OrderProcess(Saga[OrderProcessState], kind="order-process", deadline=minut
         undone=ShippingLabelVoided,
         timeout=minutes(5),
         pivot=True,
-        keep=keep_label,
+        on_answer=keep_label,
         budget=BUDGET,
     )
     close = Step(do=mark_ready, done=OrderReadyToShip, timeout=seconds(30), budget=BUDGET)
     flow = bill >> ship >> close
-    compensated = cancel_order
-    compensated_by = OrderCancelled
+    closing = Step(cancel_order, done=OrderCancelled)
 
 
 class FirmOrderProcess(Saga[OrderProcessState], kind="firm-order-process"):
@@ -125,7 +124,7 @@ class FirmOrderProcess(Saga[OrderProcessState], kind="firm-order-process"):
         refused=BackOrdered,
         timeout=minutes(5),
         pivot=True,
-        keep=keep_label,
+        on_answer=keep_label,
         budget=BUDGET,
     )
     close = Step(do=mark_ready, done=OrderReadyToShip, timeout=seconds(30))

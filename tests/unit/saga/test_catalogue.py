@@ -30,10 +30,11 @@ from protos.warehouse_pb2 import (
 )
 from runtime.durable.service import Service, ServiceBehaviour
 from runtime.errors import InvalidDefinition, InvalidSettings
+from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.choreography import Choreography
 from runtime.saga.on import on
-from runtime.saga.saga import Saga, SagaBehaviour
+from runtime.saga.saga import Saga
 from runtime.saga.step import Step, seconds
 from tests.unit.saga.made import made, of_state
 from tests.unit.saga.shop import OrderProcess, begin, bill_order, refund_order

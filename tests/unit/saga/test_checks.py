@@ -48,6 +48,10 @@ def close(**changed: Any) -> Step:
     return Step(**{"do": mark_ready, "done": OrderReadyToShip, "timeout": seconds(30), "no_undo": STAYS, **changed})
 
 
+def closing(**changed: Any) -> Step:
+    return Step(**{"do": cancel_order, "done": OrderCancelled, **changed})
+
+
 def define(*, started_by: Any = STARTED, kind: str = "wrong", state: Any = OrderProcessState, **body: Any) -> type[Any]:
     """Make a saga class named Wrong."""
     deadline = body.pop("deadline", 0.0)
@@ -101,9 +105,12 @@ def keep_unannotated(state, event):  # type: ignore[no-untyped-def]
         (bill(undone=OrderRefunded), r"Wrong.bill: it says what confirms its undo, but has no undo"),
         (bill(undo=void_label, undone=OrderRefunded), r"an undo goes to the actor that its do went to"),
         (bill(undo=bill_order, undone=OrderRefunded), r"Wrong.bill: do and undo are the same command shop.BillOrder"),
-        (bill(keep=keep_unannotated), r"Wrong.bill.keep: annotate the last parameter of keep_unannotated"),
-        (bill(done=PaymentDeclined, keep=keep_billed), r"Wrong.bill.keep: annotate the last parameter of keep_billed"),
-        (bill(keep=(keep_billed, keep_billed)), r"Wrong.bill.keep: two functions keep shop.OrderBilled"),
+        (bill(on_answer=keep_unannotated), r"Wrong.bill.on_answer: annotate the last parameter of keep_unannotated"),
+        (
+            bill(done=PaymentDeclined, on_answer=keep_billed),
+            r"Wrong.bill.on_answer: annotate the last parameter of",
+        ),
+        (bill(on_answer=(keep_billed, keep_billed)), r"Wrong.bill.on_answer: two functions keep shop.OrderBilled"),
         (bill(budget=Budget(asks_max=0)), r"Wrong.bill: a budget needs at least 1 ask"),
         (bill(budget=Budget(backoff_s=0.0)), r"Wrong.bill: a budget needs at least 1 ask, and pauses above 0"),
     ],
@@ -210,13 +217,18 @@ def test_s17_a_start_that_makes_no_sense_is_refused(started_by: On, complaint: s
         ({"state": dict}, "saga Wrong needs a protobuf message as its state"),
         ({"deadline": -1.0}, "saga Wrong: a deadline is finite and above 0, not -1.0 s"),
         ({"deadline": float("nan")}, "saga Wrong: a deadline is finite and above 0, not nan s"),
-        ({"compensated": cancel_order}, r"Wrong.compensated has 1 commands; name for each the answer"),
+        ({"closing": cancel_order}, r"Wrong.closing is a Step, or a tuple of them: closing = Step"),
+        ({"closing": (closing(), cancel_order)}, r"Wrong.closing is a Step, or a tuple of them"),
+        ({"closing": closing(pivot=True)}, r"Wrong.closing: there is nothing after it .* no pivot and no undo"),
+        ({"closing": closing(no_undo="x")}, r"Wrong.closing: there is nothing after it"),
+        ({"closing": closing(do=begin)}, r"Wrong.compensated.do: begin returns"),
         (
-            {"compensated": (cancel_order, mark_ready), "compensated_by": OrderCancelled},
-            r"Wrong.compensated has 2 commands; name for each the answer",
+            {"closing": closing(refused=OrderReadyToShip)},
+            r"Wrong.compensated: a step that closes a compensation can",
         ),
-        ({"compensated_by": OrderCancelled}, r"Wrong.compensated has 0 commands"),
-        ({"compensated": begin, "compensated_by": OrderCancelled}, r"Wrong.compensated.do: begin returns"),
+        ({"closing": closing(done=())}, r"Wrong.compensated: name an answer that means it is done"),
+        ({"compensated": cancel_order}, r"Wrong.compensated: what closes .*closing = Step\(cancel_trip, done=Trip"),
+        ({"compensated_within": 3.0}, r"Wrong.compensated_within: what closes .*; take this out"),
     ],
 )
 def test_s17_a_saga_that_makes_no_sense_is_refused(changed: dict[str, Any], complaint: str) -> None:
@@ -224,10 +236,19 @@ def test_s17_a_saga_that_makes_no_sense_is_refused(changed: dict[str, Any], comp
         one(bill(), **changed)
 
 
-def test_a_step_named_like_a_closing_command_is_refused() -> None:
+def test_a_closing_step_that_is_in_the_flow_as_well_is_refused() -> None:
     step = bill()
-    with pytest.raises(InvalidDefinition, match=r"Wrong.compensated"):
-        define(compensated=step, flow=step)
+    with pytest.raises(InvalidDefinition, match=r"Wrong.closing: the step is in the flow as well"):
+        define(bill=step, flow=step, closing=step)
+
+
+def test_a_closing_step_has_a_timeout_and_a_budget_as_any_step() -> None:
+    usual, own = (
+        one(bill(), closing=step).definition.closing_steps[0]
+        for step in (closing(), closing(timeout=seconds(5), budget=Budget(asks_max=2)))
+    )
+    assert (usual.timeout_s, usual.budget) == (30.0, Budget())
+    assert (own.timeout_s, own.budget.asks_max) == (5.0, 2)
 
 
 def test_the_roles_of_steps_follow_from_the_pivot() -> None:
@@ -265,7 +286,7 @@ def closing_by_annotation(state: OrderProcessState) -> CancelOrder:
 
 
 def test_functions_that_care_for_no_reason_need_not_take_it() -> None:
-    saga = one(bill(), compensated=closing_by_annotation, compensated_by=OrderCancelled)
+    saga = one(bill(), closing=closing(do=closing_by_annotation))
     command = saga.definition.closing_steps[0].do(OrderProcessState(order_id="ORD-1"), "why")
     assert command == CancelOrder(order_id="ORD-1")
 

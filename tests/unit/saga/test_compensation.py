@@ -228,8 +228,7 @@ def test_several_closing_commands_are_confirmed_one_after_another() -> None:
             no_undo="nothing of it has to be taken back",
         )
         flow = bill
-        compensated = (cancel_order, mark_ready)
-        compensated_by = (OrderCancelled, type(READY))
+        closing = (Step(cancel_order, done=OrderCancelled), Step(mark_ready, done=type(READY)))
 
     story = SagaTranscript(Talkative).given(PLACED).given(DECLINED)
     story.expect(CancelOrder).given(CANCELLED).expect(MarkReadyToShip).expect_status("compensating")

@@ -40,7 +40,7 @@ def bill_order(state: OrderProcessState) -> BillOrder:
 
 
 def keep_charge(state: OrderProcessState, event: OrderBilled) -> None:
-    _pass("keep")
+    _pass("on_answer")
 
 
 def refund_order(state: OrderProcessState) -> RefundOrder:
@@ -59,7 +59,7 @@ class Exiting(Saga[OrderProcessState], kind="exiting"):
         undo=refund_order,
         done=OrderBilled,
         undone=OrderRefunded,
-        keep=keep_charge,
+        on_answer=keep_charge,
         timeout=seconds(30),
         budget=Budget(asks_max=1),
     )
@@ -82,13 +82,13 @@ def test_an_exit_in_begin_parks_the_event(error: BaseException, monkeypatch: pyt
         SagaTranscript(Exiting).given(PLACED)
 
 
-@pytest.mark.parametrize("where", ["do", "keep", "undo"])
+@pytest.mark.parametrize("where", ["do", "on_answer", "undo"])
 def test_an_exit_in_a_function_of_a_step_is_named_in_the_record(
     where: str, error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Exit, "at", where)
     story = SagaTranscript(Exiting).given(PLACED)
-    if where == "keep":
+    if where == "on_answer":
         story.given(BILLED)
     if where == "undo":
         story.given_silence("bill")

@@ -11,8 +11,9 @@ from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderCancelled, Order
 from protos.warehouse_pb2 import CreateShippingLabel
 from runtime.errors import FinalError
 from runtime.protos.saga_pb2 import CancelRefused
+from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.on import on
-from runtime.saga.saga import Saga, SagaBehaviour
+from runtime.saga.saga import Saga
 from runtime.saga.step import Step, seconds
 from runtime.testing.transcript import SagaTranscript
 from tests.unit.saga.shop import (
@@ -103,13 +104,13 @@ def test_s13_an_answer_whose_keeper_changes_the_key_is_rolled_back_and_reported(
             do=bill_order,
             done=OrderBilled,
             timeout=seconds(1),
-            keep=rename,
+            on_answer=rename,
             no_undo="nothing of it has to be taken back",
         )
         flow = bill
 
     story = SagaTranscript(Renaming).given(PLACED).given(BILLED)
-    story.expect_status("compensated", "bill: keep of step bill changed order_id")
+    story.expect_status("compensated", "bill: on_answer of step bill changed order_id")
     state = OrderProcessState.FromString(story.record.state)
     assert (state.order_id, state.charge_id) == ("ORD-1", "")
 

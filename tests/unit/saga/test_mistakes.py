@@ -21,7 +21,7 @@ from runtime.errors import InvalidDefinition
 from runtime.protos import durable_pb2
 from runtime.saga.choreography import Choreography
 from runtime.saga.on import on
-from runtime.saga.step import Budget
+from runtime.saga.step import Budget, Step
 from tests.unit.saga.made import made, of_state
 from tests.unit.saga.shop import begin, cancel_order
 from tests.unit.saga.test_checks import bill, define, one
@@ -44,9 +44,9 @@ def test_a_span_that_no_clock_can_reach_is_refused_wherever_it_stands(seconds: A
         one(bill(budget=Budget(backoff_s=seconds)))
     with pytest.raises(InvalidDefinition, match=r"Wrong.bill: a budget needs"):
         one(bill(budget=Budget(backoff_max_s=seconds)))
-    closed = {"compensated": cancel_order, "compensated_by": OrderCancelled}
-    with pytest.raises(InvalidDefinition, match=r"Wrong: compensated_within is finite"):
-        one(bill(), **closed, compensated_within=seconds)
+    if seconds is not None:
+        with pytest.raises(InvalidDefinition, match=r"Wrong.compensated: a step needs a finite timeout"):
+            one(bill(), closing=Step(cancel_order, done=OrderCancelled, timeout=seconds))
     with pytest.raises(InvalidDefinition, match=r"service Bad: each of retries.delays_s"):
         serve(good, retries=RetryPolicy(delays_s=(seconds,)))
     with pytest.raises(InvalidDefinition, match=r"service Bad: handler_timeout_s"):
@@ -164,8 +164,8 @@ def test_a_command_is_computed_not_awaited(function: Any) -> None:
     [(keep_later, "is async"), (keep_alone, "takes the state and the answer"), (keep_more, "takes the state and the")],
 )
 def test_a_keep_that_could_not_be_called_is_refused(keep: Any, complaint: str) -> None:
-    with pytest.raises(InvalidDefinition, match=rf"Wrong.bill.keep: keep_\w+ {complaint}"):
-        one(bill(keep=keep))
+    with pytest.raises(InvalidDefinition, match=rf"Wrong.bill.on_answer: keep_\w+ {complaint}"):
+        one(bill(on_answer=keep))
 
 
 @pytest.mark.parametrize("function", [begin_later, begin_more, None])
@@ -176,7 +176,7 @@ def test_a_begin_that_could_not_be_called_is_refused(function: Any) -> None:
 
 def test_closing_commands_and_reactions_are_computed_as_well() -> None:
     with pytest.raises(InvalidDefinition, match=r"Wrong.compensated.do: asked is async"):
-        define(bill=(step := bill()), flow=step, compensated=asked, compensated_by=OrderBilled)
+        define(bill=(step := bill()), flow=step, closing=Step(cast(Any, asked), done=OrderBilled))
     with pytest.raises(InvalidDefinition, match=r"Odd: on OrderPlaced: react_later is async"):
         body = {"starts": on(OrderPlaced), "reactions": (on(OrderPlaced, cast(Any, react_later)),)}
         type("Odd", (Choreography,), body, name="odd")

@@ -75,13 +75,13 @@ class Mended(Saga[OrderProcessState], kind="mended"):
         do=create_label,
         done=ShippingLabelCreated,
         refused=BackOrdered,
-        keep=keep_label,
+        on_answer=keep_label,
         timeout=seconds(30),
         pivot=True,
     )
     close = Step(do=mark_ready, done=OrderReadyToShip, timeout=seconds(30), budget=Budget(asks_max=2))
     flow = bill >> ship >> close
-    compensated, compensated_by = cancel_order, OrderCancelled
+    closing = Step(cancel_order, done=OrderCancelled)
 
 
 def stuck(monkeypatch: pytest.MonkeyPatch, where: str) -> SagaTranscript:
@@ -197,7 +197,7 @@ class Persistent(Saga[OrderProcessState], kind="persistent"):
     ship = replace(Mended.ship)
     close = replace(Mended.close)
     flow = bill >> ship >> close
-    compensated, compensated_by = cancel_order, OrderCancelled
+    closing = Step(cancel_order, done=OrderCancelled)
 
 
 def test_an_undo_that_is_tried_again_has_its_whole_budget(monkeypatch: pytest.MonkeyPatch) -> None:

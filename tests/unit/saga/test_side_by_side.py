@@ -13,8 +13,9 @@ from runtime.durable.behaviour import Behaviour, Decision, Delivery, Outgoing, R
 from runtime.durable.facts import ActorNeedsHelp
 from runtime.durable.region.kind_actor import PauseKind, ResumeKind
 from runtime.protos.saga_pb2 import CancelAccepted, CancelSaga, SagaRecord, StepRecord
+from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.on import on
-from runtime.saga.saga import Saga, SagaBehaviour
+from runtime.saga.saga import Saga
 from runtime.saga.step import Budget, Flow, Step, seconds
 from runtime.store.records import HistoryRow, Outcome, Subscription
 from tests.unit.durable.local import LocalNode, in_virtual_time

@@ -57,11 +57,11 @@ class Greedy(Saga[OrderProcessState], kind="greedy"):
     started_by = on(OrderPlaced, begin)
     bill = Step(
         do=greedy_bill, done=OrderBilled, undo=greedy_refund, undone=OrderRefunded, timeout=seconds(30),
-        keep=keep_and_fail,
+        on_answer=keep_and_fail,
     )  # fmt: skip
     ship = Step(do=label, done=ShippingLabelCreated, undo=void, undone=ShippingLabelVoided, timeout=minutes(5))
     flow = Flow((bill, ship))
-    compensated, compensated_by = greedy_cancel, OrderCancelled
+    closing = Step(greedy_cancel, done=OrderCancelled)
 
 
 def test_a_do_that_changes_the_state_does_not_reach_its_sibling() -> None:
@@ -102,7 +102,7 @@ class Forgetful(Saga[OrderProcessState], kind="forgetful"):
     does: ClassVar[Callable[[Any, Any], Any]]
     started_by = on(OrderPlaced, begin)
     bill = Step(
-        do=greedy_bill, done=OrderBilled, undo=greedy_refund, undone=OrderRefunded, timeout=seconds(30), keep=charge
+        greedy_bill, done=OrderBilled, undo=greedy_refund, undone=OrderRefunded, timeout=seconds(30), on_answer=charge
     )  # fmt: skip
     flow = bill
 
@@ -121,7 +121,7 @@ def test_a_keep_that_returns_what_would_be_lost_has_failed(returned: Any, monkey
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         story = kept(lambda state, event: returned(), monkeypatch)
-    story.expect_status("compensating", "keep of step bill returned a ")
+    story.expect_status("compensating", "on_answer of step bill returned a ")
 
 
 def test_what_keep_does_to_the_answer_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,5 +138,5 @@ def returns_state(state: OrderProcessState, event: OrderBilled) -> OrderProcessS
 
 
 def test_a_keep_that_says_it_returns_something_is_refused() -> None:
-    with pytest.raises(InvalidDefinition, match=r"Wrong.bill.keep: returns_state says that it returns something"):
-        one(bill(keep=returns_state))
+    with pytest.raises(InvalidDefinition, match=r"Wrong.bill.on_answer: returns_state says that it returns something"):
+        one(bill(on_answer=returns_state))

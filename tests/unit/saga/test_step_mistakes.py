@@ -12,6 +12,7 @@ from protos.orders_pb2 import OrderProcessState
 from runtime.errors import InvalidDefinition
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.saga import Saga
+from runtime.saga.step import Step
 from tests.unit.saga.shop import cancel_order
 from tests.unit.saga.test_catalogue import CONTRACTS, SERVICES, a_process, a_step
 from tests.unit.saga.test_checks import STARTED, bill, define, one
@@ -81,8 +82,8 @@ def bill_bare(state) -> BillOrder:  # type: ignore[no-untyped-def]
     [
         (bill(do=bill_of_command), "bill.do: bill_of_command takes shop.BillOrder"),
         (bill(undo=refund_of_command, undone=OrderRefunded), "bill.undo: refund_of_command takes shop.RefundOrder"),
-        (bill(keep=keep_of_command), "bill.keep: keep_of_command takes shop.BillOrder"),
-        (bill(keep=keep_reversed), "bill.keep: keep_reversed takes shop.OrderBilled"),
+        (bill(on_answer=keep_of_command), "bill.on_answer: keep_of_command takes shop.BillOrder"),
+        (bill(on_answer=keep_reversed), "bill.on_answer: keep_reversed takes shop.OrderBilled"),
     ],
 )
 def test_a_function_of_another_state_is_refused(step: Any, place: str) -> None:
@@ -92,12 +93,12 @@ def test_a_function_of_another_state_is_refused(step: Any, place: str) -> None:
 
 def test_a_closing_command_of_another_state_is_refused() -> None:
     with pytest.raises(InvalidDefinition, match=r"Wrong.compensated.do: bill_of_command takes shop.BillOrder first"):
-        one(bill(), compensated=bill_of_command, compensated_by=OrderBilled)
+        one(bill(), closing=Step(bill_of_command, done=OrderBilled))
 
 
 @pytest.mark.parametrize("do", [bill_of_any, bill_of_whatever, bill_bare])
 def test_a_function_that_says_less_of_the_state_is_fine(do: Any) -> None:
-    assert one(bill(do=do), compensated=cancel_order, compensated_by=OrderBilled)
+    assert one(bill(do=do), closing=Step(cancel_order, done=OrderBilled))
 
 
 def test_an_answer_that_is_no_event_can_never_come() -> None:

@@ -10,8 +10,9 @@ from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderPlaced
 from protos.warehouse_pb2 import CreateShippingLabel, VoidShippingLabel
 from runtime.errors import NotCarried
 from runtime.protos.saga_pb2 import CancelRefused, SagaRecord
+from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.on import on
-from runtime.saga.saga import Saga, SagaBehaviour
+from runtime.saga.saga import Saga
 from runtime.saga.step import Step, seconds
 from runtime.testing.transcript import SagaTranscript
 from tests.unit.saga.shop import (
@@ -161,11 +162,11 @@ def test_a_keeper_that_raises_at_the_pivot_leaves_the_saga_stuck_for_there_is_no
 
     class Broken(Saga[OrderProcessState], kind="broken"):
         started_by = on(OrderPlaced, begin)
-        bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(1), pivot=True, keep=broken)
+        bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(1), pivot=True, on_answer=broken)
         flow = bill
 
     story = SagaTranscript(Broken).given(PLACED).given(BILLED)
-    story.expect().expect_status("stuck", "keep of step bill raised KeyError")
+    story.expect().expect_status("stuck", "on_answer of step bill raised KeyError")
     assert story.record.pivot_passed
 
 

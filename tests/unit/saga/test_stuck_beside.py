@@ -64,7 +64,7 @@ class Forgetful(Saga[OrderProcessState], kind="forgetful"):
     bill = Step(
         do=bill_order, done=OrderBilled, timeout=seconds(30), pivot=True, no_undo="nothing of it has to be taken back"
     )
-    left = Step(do=mark_ready, done=OrderReadyToShip, timeout=seconds(30), keep=lose)
+    left = Step(do=mark_ready, done=OrderReadyToShip, timeout=seconds(30), on_answer=lose)
     right = Step(do=restock, done=Restocked, timeout=seconds(30))
     flow = Flow((bill, left, right), ((bill, left), (bill, right)))
 

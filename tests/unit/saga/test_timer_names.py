@@ -27,9 +27,10 @@ class Namesakes(Saga[OrderProcessState], kind="namesakes", deadline=600.0):
     started_by = on(OrderPlaced, begin)
     compensated_1 = Step(do=bill_order, done=OrderBilled, refused=PaymentDeclined, timeout=seconds(30), pivot=True)
     flow = compensated_1
-    compensated = (cancel_order, mark_ready)
-    compensated_by = (OrderCancelled, OrderReadyToShip)
-    compensated_within = seconds(7)
+    closing = (
+        Step(cancel_order, done=OrderCancelled, timeout=seconds(7)),
+        Step(mark_ready, done=OrderReadyToShip, timeout=seconds(7)),
+    )
 
 
 def test_timers_have_names_of_their_own_and_steps_keep_theirs() -> None:

@@ -22,8 +22,9 @@ from runtime.durable.turn.draft import timer_id
 from runtime.durable.turn.turn import Turn
 from runtime.envelope import Envelope
 from runtime.protos import durable_pb2, saga_pb2
+from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.on import on
-from runtime.saga.saga import Saga, SagaBehaviour
+from runtime.saga.saga import Saga
 from runtime.saga.step import Budget, Step, minutes, seconds
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Outcome
@@ -50,7 +51,7 @@ class Large(Saga[OrderProcessState], kind="large", deadline=minutes(20)):
     ship = Step(do=create_label, done=ShippingLabelCreated, timeout=minutes(5), pivot=True, budget=Budget(asks_max=2))
     close = Step(do=large_ready, done=OrderReadyToShip, timeout=seconds(30))
     flow = bill >> ship >> close
-    compensated, compensated_by = cancel_order, OrderCancelled
+    closing = Step(cancel_order, done=OrderCancelled)
 
 
 def told(*answers: Message) -> SagaTranscript:
@@ -87,7 +88,7 @@ class LargeFirst(Saga[OrderProcessState], kind="large-first"):
     )
     bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(30), pivot=True)
     flow = ready >> bill
-    compensated, compensated_by = cancel_order, OrderCancelled
+    closing = Step(cancel_order, done=OrderCancelled)
 
 
 def test_a_command_before_the_pivot_over_the_limit_turns_the_saga_back() -> None:

@@ -42,7 +42,7 @@ def bill(**changed: object) -> Step:
             "undo": refund_order,
             "undone": OrderRefunded,
             "timeout": seconds(30),
-            "keep": keep_charge,
+            "on_answer": keep_charge,
             **changed,
         }  # type: ignore[arg-type] # a test changes any of them
     )
@@ -57,7 +57,7 @@ def ship(**changed: object) -> Step:
             "undo": void_label,
             "undone": ShippingLabelVoided,
             "timeout": minutes(5),
-            "keep": keep_label,
+            "on_answer": keep_label,
             **changed,
         }  # type: ignore[arg-type] # likewise
     )
@@ -82,7 +82,7 @@ class NoPivot(Saga[OrderProcessState], kind="no-pivot", deadline=minutes(10)):
     bill = bill()
     ship = ship()
     flow = bill >> ship
-    compensated, compensated_by = cancel_order, OrderCancelled
+    closing = Step(cancel_order, done=OrderCancelled)
 
 
 class Beside(Saga[OrderProcessState], kind="beside"):
@@ -93,7 +93,7 @@ class Beside(Saga[OrderProcessState], kind="beside"):
     ship = ship()
     close = close(pivot=True)
     flow = Flow((bill, ship, close), ((bill, close), (ship, close)))
-    compensated, compensated_by = cancel_order, OrderCancelled
+    closing = Step(cancel_order, done=OrderCancelled)
 
 
 class Tail(Saga[OrderProcessState], kind="tail"):
@@ -114,4 +114,4 @@ class Choosy(Saga[OrderProcessState], kind="choosy"):
     ship = ship(pivot=True, undo=None, undone=())
     close = close(ignores=OrderCancelled)
     flow = bill >> ship >> close
-    compensated, compensated_by = cancel_order, OrderCancelled
+    closing = Step(cancel_order, done=OrderCancelled)

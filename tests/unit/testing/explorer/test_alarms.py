@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 
 from runtime.durable.behaviour import Decision, Delivery
 from runtime.protos.saga_pb2 import SagaRecord
-from runtime.saga.saga import SagaBehaviour
+from runtime.saga.behaviour import SagaBehaviour
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.explore import explore
 from tests.unit.testing.explorer.sagas import Tail

@@ -105,12 +105,12 @@ def lose_decline(state: OrderProcessState, event: PaymentDeclined) -> None:
         ({"do": bill_twice}, "do of step bill changed the state, which only keep may", 1),
         ({"do": bill_wrongly}, "do of step bill made a RefundOrder, not a shop.BillOrder", 1),
         ({"undo": refund_nobody}, "undo of step bill: shop.RefundOrder needs a key", 2),
-        ({"keep": lose_charge}, "keep of step bill raised LookupError: no such charge", 3),
-        ({"keep": keep_as_key}, "keep of step bill changed order_id, which is the key of the instance", 3),
-        ({"keep": lose_decline}, "keep of step bill raised LookupError: no such reason", 3),
-        ({"keep": keep_anew}, "keep of step bill returned a OrderProcessState, which is lost", 3),
+        ({"on_answer": lose_charge}, "on_answer of step bill raised LookupError: no such charge", 3),
+        ({"on_answer": keep_as_key}, "on_answer of step bill changed order_id, which is the key of the instance", 3),
+        ({"on_answer": lose_decline}, "on_answer of step bill raised LookupError: no such reason", 3),
+        ({"on_answer": keep_anew}, "on_answer of step bill returned a OrderProcessState, which is lost", 3),
         ({"do": bill_and_leave}, "do of step bill raised SystemExit: 3", 1),
-        ({"keep": keep_and_leave}, "keep of step bill raised KeyboardInterrupt", 3),
+        ({"on_answer": keep_and_leave}, "on_answer of step bill raised KeyboardInterrupt", 3),
     ],
 )
 def test_a_function_that_fails_in_some_schedule_is_found(changed: dict[str, Any], what: str, moves: int) -> None:
@@ -154,7 +154,7 @@ def label_from_bill(state: OrderProcessState, event: ShippingLabelCreated) -> No
 
 
 def test_what_a_step_takes_from_the_one_before_it_is_no_mistake() -> None:
-    explore(saga_of(ship=ship(keep=label_from_bill)), bounds=FEW).check()
+    explore(saga_of(ship=ship(on_answer=label_from_bill)), bounds=FEW).check()
 
 
 def test_a_step_without_undo_keeps_its_effect_and_that_is_no_violation() -> None:

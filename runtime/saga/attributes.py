@@ -1,0 +1,96 @@
+"""The attributes by which an author's class declares a saga: what starts it, its steps, their flow, and its closing."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from runtime.errors import InvalidDefinition
+from runtime.saga.on import On
+from runtime.saga.reading import message_types
+from runtime.saga.step import Flow, Step
+
+__all__ = ["check_names", "closing_of", "flow_of", "starts_of", "steps_of"]
+
+_CLOSING_TIMEOUT_S = 30.0
+_NO_STEPS = ("flow", "closing")
+_FORMER = ("compensated", "compensated_by", "compensated_within")
+
+
+def check_names(cls: type[Any], base: type[Any]) -> None:
+    """Raises InvalidDefinition for a step of a name that every saga uses; before anything is set on the class."""
+    for name in sorted({*vars(base), *base.__annotations__} - {*_NO_STEPS}):
+        if isinstance(inspect.getattr_static(cls, name, None), Step):
+            raise InvalidDefinition(
+                f"{cls.__name__}.{name}: every saga has something of this name; give the step another"
+            )
+    for name in _FORMER:
+        if hasattr(cls, name):
+            raise InvalidDefinition(
+                f"{cls.__name__}.{name}: what closes a saga that has turned back is a step like others, with a timeout "
+                "and a budget: closing = Step(cancel_trip, done=TripCancelled); take this out"
+            )
+
+
+def starts_of(cls: type[Any]) -> tuple[On, ...]:
+    several = cls.started_by if isinstance(cls.started_by, tuple) else (cls.started_by,)
+    if not several or not all(isinstance(one, On) for one in several):
+        raise InvalidDefinition(f"{cls.__name__} needs started_by = on(SomeEvent, begin), one or several")
+    for one in several:
+        where = f"{cls.__name__}.started_by"
+        message_types(one.event_type, where)
+        if one.key and not isinstance(one.key, str):
+            raise InvalidDefinition(f"{where}: key is the dotted name of a field of the event, not {one.key!r}")
+        if not isinstance(one.where, Mapping):
+            raise InvalidDefinition(f"{where}: where is a field's name and its value, not {one.where!r}")
+    return several
+
+
+def steps_of(cls: type[Any]) -> dict[str, Step]:
+    """By attribute; those of the classes that it is derived from as well."""
+    found: dict[str, Step] = {}
+    for base in reversed(cls.__mro__):
+        own = {name: one for name, one in vars(base).items() if isinstance(one, Step) and name not in _NO_STEPS}
+        found.update(own)
+    names: dict[Step, str] = {}
+    for name, step in found.items():
+        if step in names:
+            raise InvalidDefinition(f"{cls.__name__}.{name} is the same step as {cls.__name__}.{names[step]}")
+        names[step] = name
+    return found
+
+
+def flow_of(cls: type[Any]) -> Flow:
+    flow = getattr(cls, "flow", None)
+    if not isinstance(flow, Flow | Step) or (isinstance(flow, Flow) and not flow.steps):
+        raise InvalidDefinition(f"{cls.__name__} needs a flow: its steps joined by >>")
+    flow = Flow.of(flow)
+    if not all(isinstance(one, Step) for one in flow.steps):
+        raise InvalidDefinition(f"{cls.__name__}.flow holds what is no step; it is steps joined by >>")
+    for name, step in steps_of(cls).items():
+        if step not in flow.steps:
+            raise InvalidDefinition(
+                f"{cls.__name__}.{name}: the step is declared, and not in the flow; join it by >>, or take it out"
+            )
+    return flow
+
+
+def closing_of(cls: type[Any]) -> dict[str, Step]:
+    """The steps that close a compensation, by the names under which records have them: compensated, or with a number.
+
+    Those names are in the store, and in the fingerprint of running instances.
+    """
+    where = f"{cls.__name__}.closing"
+    several = cls.closing if isinstance(cls.closing, tuple) else (cls.closing,)
+    for one in several:
+        if not isinstance(one, Step):
+            raise InvalidDefinition(f"{where} is a Step, or a tuple of them: closing = Step(cancel, done=Cancelled)")
+        if one in steps_of(cls).values():
+            raise InvalidDefinition(f"{where}: the step is in the flow as well; write one of its own")
+        if one.pivot or one.no_undo:
+            raise InvalidDefinition(f"{where}: there is nothing after it to go back from; it has no pivot and no undo")
+    names = ["compensated"] if len(several) == 1 else [f"compensated_{n + 1}" for n in range(len(several))]
+    timed = [one if one.timeout is not None else replace(one, timeout=_CLOSING_TIMEOUT_S) for one in several]
+    return dict(zip(names, timed, strict=True))

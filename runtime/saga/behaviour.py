@@ -1,0 +1,173 @@
+"""A saga as the turn sees it: deliveries become inputs, and what the interpreter says becomes decisions.
+
+turn ──Delivery, SagaRecord──▶ SagaBehaviour ──Input──▶ interpreter ──Advance──▶ Decision
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf.message import Message
+
+from runtime.contracts import contract_of, field_text
+from runtime.durable.behaviour import Decision, Delivery, Lack, RetryPolicy, SetTimer
+from runtime.errors import FinalError, NotCarried
+from runtime.failures import text_of
+from runtime.protos import durable_pb2, saga_pb2
+from runtime.saga import inputs
+from runtime.saga.checks import check_condition
+from runtime.saga.definition import Definition, full_name
+from runtime.saga.interpreter import advance
+from runtime.saga.on import On
+from runtime.saga.saga import Saga
+from runtime.store.records import Outcome, Subscription
+
+__all__ = ["SagaBehaviour"]
+
+_RECORD = saga_pb2.SagaRecord
+_NOT_OURS_PAUSE_S = 60.0  # until a timer of another version's instance is looked at again
+_TIMER_PAUSE_S = 60.0  # until a timer comes again in whose turn something failed that is not the author's
+_AT_REST = frozenset((_RECORD.NONE, _RECORD.COMPLETED, _RECORD.COMPENSATED, _RECORD.STUCK))
+
+
+class SagaBehaviour:
+    """A saga as the turn sees it: translates deliveries into inputs, and what the interpreter says into decisions."""
+
+    # The interpreter gives the same result each time it is asked, so a second try cannot help.
+    # A timer may be all that moves an instance, so none is given up.
+    retries = RetryPolicy(immediate=0, delays_s=(), timer_pause_s=_TIMER_PAUSE_S)
+    state_type: type[Message] = saga_pb2.SagaRecord
+
+    def __init__(self, saga: type[Saga[Any]]) -> None:
+        self.definition = saga.definition
+        self._name = saga.__name__
+        self.kind = saga.kind
+        self.process = saga.kind
+        self.subscriptions = tuple(_subscription(saga.kind, start) for start in self.definition.starts)
+        self._starts = {start.event_type: start for start in self.definition.starts}
+        self._key_paths = {type_: start.key or contract_of(type_).key_field for type_, start in self._starts.items()}
+        self.accepts = _accepted(self.definition)
+
+    def name_of(self, type_: str, process: str) -> str:
+        """See Named: an instance runs the functions of its class."""
+        return self._name
+
+    @property
+    def carries(self) -> tuple[str, ...]:
+        """See Versioned."""
+        begun_by = sorted(full_name(type_) for type_ in self._starts)
+        return (self._carried(self.definition.fingerprint), *(f"{self.kind}<{one}" for one in begun_by))
+
+    def _carried(self, fingerprint: bytes) -> str:
+        return f"{self.kind}/{fingerprint.hex()}"
+
+    async def handle(self, state: Message, delivery: Delivery) -> Decision:
+        """Advance the instance by one message."""
+        return self.decide(state, delivery)
+
+    def decide(self, state: Message, delivery: Delivery) -> Decision:
+        """As `handle`, without an event loop. Raises NotCarried when the instance was begun by another definition."""
+        assert isinstance(state, saga_pb2.SagaRecord)
+        if state.definition and state.fingerprint != self.definition.fingerprint:
+            return self._not_ours(self._begun_elsewhere(state, delivery.envelope.key).reason, delivery)
+        message = self._input(state, delivery)
+        step = advance(self.definition, state, message, delivery.now_s, delivery.next_id, delivery.body_bytes_max)
+        ended = state.status in _AT_REST
+        return Decision(step.outgoing, step.timers, step.outcome, step.note, ended=ended, alarm=step.alarm)
+
+    def lacks(self, state: Message, key: str, type_: str) -> Lack | None:
+        """See Versioned."""
+        assert isinstance(state, saga_pb2.SagaRecord)
+        if not state.definition:
+            return None if type_ in self.accepts else self._cannot_begin(key, type_)
+        if state.fingerprint == self.definition.fingerprint:
+            return None
+        return self._begun_elsewhere(state, key)
+
+    def _begun_elsewhere(self, record: saga_pb2.SagaRecord, key: str) -> Lack:
+        reason = (
+            f"{self.kind}/{key} was started by another version of {self.kind}, whose steps differ (fingerprint "
+            f"{record.fingerprint.hex()}, here {self.definition.fingerprint.hex()}); "
+            "nothing was done: run a build that has that version"
+        )
+        return Lack(reason, self._carried(record.fingerprint), is_begun=True)
+
+    def _cannot_begin(self, key: str, type_: str) -> Lack:
+        """Why mail that begins an instance has to wait: only another build can have asked for it."""
+        reason = (
+            f"{type_} for {self.kind}/{key}, which has not begun, is for another version of {self.kind}: "
+            "this build does not know it; nothing was done: run a build that does"
+        )
+        return Lack(reason, f"{self.kind}<{type_}", is_begun=False)
+
+    def _not_ours(self, error: str, delivery: Delivery) -> Decision:
+        """Leave an instance of another version alone: its mail and its timers are put off for a build that can."""
+        timer = delivery.envelope.timer
+        if not timer:
+            raise NotCarried(error)
+        later = SetTimer(timer, delivery.now_s + _NOT_OURS_PAUSE_S)
+        return Decision(timers=(later,), outcome=Outcome.IGNORED, note=error, ended=True)
+
+    def _input(self, record: saga_pb2.SagaRecord, delivery: Delivery) -> inputs.Input:
+        message, envelope = delivery.message, delivery.envelope
+        if envelope.timer:
+            return inputs.TimerFired(envelope.timer)
+        if isinstance(message, saga_pb2.CancelSaga):
+            return inputs.CancelRequested(message.reason)
+        if isinstance(message, saga_pb2.RetrySaga):
+            return inputs.RetryRequested()
+        if not envelope.in_reply_to:
+            return self._unasked(record, message, envelope.key, envelope.conversation)
+        if isinstance(message, durable_pb2.Fault):
+            return inputs.Faulted(envelope.in_reply_to, message.error)
+        if isinstance(message, durable_pb2.Undone):
+            return inputs.NothingToUndo(envelope.in_reply_to, message.reason)
+        return inputs.Answered(envelope.in_reply_to, message)
+
+    def _unasked(self, record: saga_pb2.SagaRecord, message: Message, key: str, conversation: bytes) -> inputs.Input:
+        start = self._starts.get(type(message))
+        if start is None or record.definition:
+            return inputs.Unmatched(full_name(type(message)), starts=start is not None)
+        return inputs.Start(self._begin(start, message, key), conversation)
+
+    def key_of(self, event: Message) -> str:
+        """The key of the instance that an event starts; empty when it starts none."""
+        path = self._key_paths.get(type(event))
+        return "" if path is None else field_text(event, path)
+
+    def _begin(self, start: On, event: Message, key: str) -> Message:
+        """The business state of a new instance. Raises FinalError when the event or `begin` does not give one."""
+        where = f"{self.kind} cannot be started by {full_name(type(event))}"
+        if not key or self.key_of(event) != key:
+            path = self._key_paths[start.event_type]
+            raise FinalError(f"{where}: its field {path!r} is {self.key_of(event)!r}, the key of the address {key!r}")
+        try:
+            assert start.function is not None  # as was checked
+            state = start.function(event)
+        except BaseException as error:  # the author's code; reported with the event, which is parked
+            raise FinalError(f"{where}: begin raised {text_of(error)}") from error
+        if type(state) is not self.definition.state_type:
+            raise FinalError(f"{where}: begin made a {type(state).__name__}")
+        field = self.definition.key_field
+        if field and getattr(state, field) != key:
+            raise FinalError(f"{where}: begin left {field!r} as {getattr(state, field)!r}, the key is {key!r}")
+        return state
+
+
+def _subscription(kind: str, start: On) -> Subscription:
+    contract = contract_of(start.event_type)
+    field, value = check_condition(start.event_type, dict(start.where), kind)
+    return Subscription(contract.name, kind, start.key or contract.key_field, kind, True, field, value)
+
+
+def _accepted(definition: Definition) -> frozenset[str]:
+    own = (durable_pb2.Fault, durable_pb2.Undone, durable_pb2.TimerFired)
+    types: list[type[Message]] = [
+        *own,
+        saga_pb2.CancelSaga,
+        saga_pb2.RetrySaga,
+        *(start.event_type for start in definition.starts),
+    ]
+    for step in definition.steps:
+        types += [*step.meanings, *step.undone]
+    return frozenset(full_name(one) for one in types)
