@@ -13,10 +13,10 @@ from runtime.envelope import Address, address_of
 from runtime.protos import mesh_pb2
 from runtime.store.records import ClusterView
 
-__all__ = ["Carriers", "Host", "carried"]
+__all__ = ["Carrier", "Carriers", "carried"]
 
-Host = tuple[str, str]
-"""Name and incarnation of a node."""
+Carrier = tuple[str, str]
+"""Name and incarnation of a node that has what another one lacks."""
 
 
 def carried(behaviours: Iterable[Behaviour]) -> tuple[str, ...]:
@@ -33,36 +33,39 @@ class Carriers:
     def __init__(self, node: str) -> None:
         self._node = node
         self._signal: Callable[[str, mesh_pb2.Signal], bool] = _unheard
-        self._hosts: dict[str, list[Host]] = {}
-        self._members: frozenset[Host] = frozenset()
+        self._by_need: dict[str, list[Carrier]] = {}
+        self._members: frozenset[Carrier] = frozenset()
 
     def connect(self, signal: Callable[[str, mesh_pb2.Signal], bool]) -> None:
-        """How to reach a node; before it, nobody is."""
+        """How to reach a node. Before this is called, no node is reached."""
         self._signal = signal
 
     def learn(self, view: ClusterView) -> None:
         self._members = frozenset((row.name, row.incarnation) for row in view.nodes)
-        self._hosts = {}
+        self._by_need = {}
         for row in view.nodes:
             for one in row.carries if row.name != self._node else ():
-                if _kind_of(one) in row.kinds:  # one that leaves hosts nothing any more
-                    self._hosts.setdefault(one, []).append((row.name, row.incarnation))
+                if _kind_named_in(one) in row.kinds:  # a node that is leaving has no kinds any more
+                    self._by_need.setdefault(one, []).append((row.name, row.incarnation))
 
-    def of(self, needs: str) -> Sequence[Host]:
+    def of(self, needs: str) -> Sequence[Carrier]:
         """The other members that have it, as last read."""
-        return self._hosts.get(needs, ())
+        return self._by_need.get(needs, ())
 
-    def is_member(self, host: Host) -> bool:
-        return host in self._members
+    def is_member(self, carrier: Carrier) -> bool:
+        return carrier in self._members
 
-    def wake(self, host: Host, address: Address, died: str) -> bool:
-        """Have a node look for what waits for an actor. False: it cannot be told now."""
+    def wake(self, carrier: Carrier, address: Address, died: str) -> bool:
+        """Have a node look for what waits for an actor. False: it cannot be told now.
+
+        `died` is the name@incarnation of a node that may have died over that; empty for none.
+        """
         lend = mesh_pb2.Lend(address=address_of(*address), died=died)
-        return self._signal(host[0], mesh_pb2.Signal(lend=lend))
+        return self._signal(carrier[0], mesh_pb2.Signal(lend=lend))
 
 
-def _kind_of(carried: str) -> str:
-    """Of KIND/VERSION, or of KIND<TYPE, a type that a version of it is begun by."""
+def _kind_named_in(carried: str) -> str:
+    """The KIND of "KIND/VERSION" and of "KIND<TYPE", where TYPE is what a version of it is begun by."""
     return carried.partition("<")[0].partition("/")[0]
 
 

@@ -125,11 +125,11 @@ class Kind:
         """
         behaviour = self.behaviour
         if not isinstance(behaviour, Versioned):
-            return self._others_take(envelope)
+            return self._lacks_handler(envelope)
         lack = behaviour.lacks(state, envelope.key, envelope.type)
         return lack.reason if lack is not None and (lack.is_begun or envelope.sender) else ""
 
-    def _others_take(self, envelope: Envelope) -> str:
+    def _lacks_handler(self, envelope: Envelope) -> str:
         if envelope.type in self.behaviour.accepts:
             return ""
         others = [name for name, _ in self.carriers.of(f"{self.name}<{envelope.type}")]

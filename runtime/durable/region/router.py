@@ -188,11 +188,11 @@ class Router:
                 case "look":
                     self.watches.on_look(signal.look)
                 case "lend":
-                    self._host(peer, signal.lend)
+                    self._run_guest(peer, signal.lend)
                 case _:
                     pass  # a newer peer's signal; it is worth nothing by contract
 
-    def _host(self, peer: str, lend: mesh_pb2.Lend) -> None:
+    def _run_guest(self, peer: str, lend: mesh_pb2.Lend) -> None:
         """Run what waits for an actor that the peer owns and cannot run."""
         try:
             kind, key = parse_address(lend.address)
@@ -200,8 +200,8 @@ class Router:
             self._ports.report(PushRejected(peer, f"lent {lend.address!r}: {error}"))
             return
         if kind in self.sweepers:
-            hosting = self.sweepers[kind].host((kind, key), self.shard_of(key), lend.died)
-            self._ports.tasks.start(hosting, name=f"host {lend.address}")
+            running = self.sweepers[kind].run_guest((kind, key), self.shard_of(key), lend.died)
+            self._ports.tasks.start(running, name=f"guest {lend.address}")
 
     def on_peer_lost(self, peer: str) -> None:
         self.watches.forget(peer)

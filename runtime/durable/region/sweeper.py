@@ -78,14 +78,14 @@ class Sweeper:
             self._failed(str(error))
             complete = False
         if not complete:
-            self.residents.fall_behind()
+            self.residents.note_missed_mail()
 
     async def read_everything(self, shards: list[int]) -> None:
         """Deliver all that waits in shards that are being taken over, and arm their timers. Raises StoreError."""
         await self._read_all_mail(shards)
         await self.timers.sweep(shards, rows_max=self.rows_max)
 
-    async def host(self, address: Address, shard: int, died: str) -> None:
+    async def run_guest(self, address: Address, shard: int, died: str) -> None:
         """Run what waits for an actor whose owner cannot: its mail, and its timers that are due soon."""
         if self.residents.admit_guest(address, shard, died):
             await self.timers.sweep_guest(address, shard, died)

@@ -1,7 +1,7 @@
 """Actors that another version began: the owner of their shard lends them to a node whose build has that version.
 
     owner      activation ──Lack──▶ Loans.lend ──signal──▶ carrier
-               pushes, sweeps, timers ──▶ Loans.pass_on ──signal──▶ carrier      while it is lent
+               pushes, sweeps, timers ──▶ Loans.passes_on ──signal──▶ carrier      while it is lent
     carrier    signal ──▶ Guests.admit ──▶ BacklogReader: their mail in order, all from the store; Sweeper: their timers
 
 The owner goes on looking for what is due and wakes the carrier, which looks for nothing by itself. So a signal that is
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from runtime.durable.behaviour import Versioned
-from runtime.durable.carriers import Host
+from runtime.durable.carriers import Carrier
 from runtime.durable.facts import ActorLent
 from runtime.durable.kind import Kind
 from runtime.durable.residence.backlog import BacklogReader
@@ -30,13 +30,13 @@ _GUESTS_MAX = 5000  # of a kind at once; more are declined, and their owners ask
 
 @dataclass(slots=True)
 class _Loan:
-    host: Host
-    died: str  # name@incarnation of the host before, if it ended without leaving
-    unheard: int = 0  # tries to reach it that failed, on end
+    carrier: Carrier
+    died: str  # name@incarnation of the carrier before, if that ended without leaving
+    unheard: int = 0  # tries to reach the carrier that have failed since the last that did not
 
 
 class Loans:
-    """Of one kind on one node: who runs those actors of its shards that this build cannot."""
+    """Of one kind on one node: who runs the actors of this node's shards that its build cannot run."""
 
     def __init__(self, kind: Kind, reader: BacklogReader) -> None:
         self._kind = kind
@@ -49,39 +49,39 @@ class Loans:
     def lend(self, first: Envelope, shard: int, needs: str) -> bool:
         """Have a node run what waits for an actor, from `first` on. False: there is none, or it cannot be told now.
 
-        One that had it keeps it as long as it is there. Else a message that ends its node would run on all of them
-        before the first is known to be gone.
+        The carrier that an actor was lent to keeps it while that is a member. Otherwise a message that ends its node
+        would run on all carriers before the first is known to be gone.
         """
         if self._kind.waits_too_long(first):
             return False
         address = first.address
-        if not self._is_told(address, needs):
+        if not self._wakes_carrier(address, needs):
             return False
         self._backlog.put_off_for(address, shard, self._kind.limits.sweep_s)
         return True
 
-    def _is_told(self, address: Address, needs: str) -> bool:
-        loan, hosts = self._loans.get(address), self._carriers.of(needs)
-        others = [one for one in hosts if loan is None or one != loan.host]
-        if loan is None or loan.host not in hosts or (loan.unheard >= _UNHEARD_MAX and others):
+    def _wakes_carrier(self, address: Address, needs: str) -> bool:
+        loan, carriers = self._loans.get(address), self._carriers.of(needs)
+        others = [one for one in carriers if loan is None or one != loan.carrier]
+        if loan is None or loan.carrier not in carriers or (loan.unheard >= _UNHEARD_MAX and others):
             if not others:
                 return False
             loan = _Loan(max(others, key=lambda one: _score(one, address)), self._died(loan))
             self._loans[address] = loan
             self.is_empty = False
-            self._kind.ports.report(ActorLent(address_of(*address), loan.host[0], needs))
-        if self._carriers.wake(loan.host, address, loan.died):
+            self._kind.ports.report(ActorLent(address_of(*address), loan.carrier[0], needs))
+        if self._carriers.wake(loan.carrier, address, loan.died):
             loan.unheard = 0
             return True
         loan.unheard += 1
         return False
 
     def passes_on(self, address: Address) -> bool:
-        """Whether an actor is lent; then whoever runs it is told that something new waits."""
+        """Whether an actor is lent. If so, its carrier is told that something new waits."""
         loan = self._loans.get(address)
         if loan is None or not self._backlog.is_blocked(address):
             return False
-        self._carriers.wake(loan.host, address, loan.died)
+        self._carriers.wake(loan.carrier, address, loan.died)
         return True
 
     def end(self, address: Address) -> None:
@@ -96,7 +96,7 @@ class Loans:
     def _died(self, loan: _Loan | None) -> str:
         if loan is None:
             return ""
-        return loan.died if self._carriers.is_member(loan.host) else "@".join(loan.host)
+        return loan.died if self._carriers.is_member(loan.carrier) else "@".join(loan.carrier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +131,17 @@ class Guests:
         self._guests.pop(address, None)
 
     def forget_before(self, tick: int) -> None:
-        """Those that nobody has asked for since."""
+        """Forget guests that no owner has asked for since then."""
         self._guests = {address: guest for address, guest in self._guests.items() if guest.tick >= tick}
 
     def forget_in(self, shards: frozenset[int]) -> None:
-        """Those of shards that this node gives up, for it had them itself."""
+        """Forget guests in shards that this node has owned and gives up."""
         self._guests = {address: guest for address, guest in self._guests.items() if guest.shard not in shards}
 
     def clear(self) -> None:
         self._guests.clear()
 
 
-def _score(host: Host, address: Address) -> tuple[bytes, Host]:
+def _score(carrier: Carrier, address: Address) -> tuple[bytes, Carrier]:
     """The same node for one actor each time, and each node for as many as the others."""
-    return blake2b(f"{address_of(*address)}\0{host[0]}".encode(), digest_size=8).digest(), host
+    return blake2b(f"{address_of(*address)}\0{carrier[0]}".encode(), digest_size=8).digest(), carrier

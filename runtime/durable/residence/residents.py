@@ -147,7 +147,7 @@ class Residents:
         self.overflowed = True
         self.declined += 1
 
-    def fall_behind(self) -> None:
+    def note_missed_mail(self) -> None:
         """More may wait in the store than was read: for every actor it is read before it takes pushes again."""
         self._overflow()
         for activation in self._memory.all():

@@ -299,7 +299,7 @@ SAGAS = (
     Mutant(
         "lent-and-nobody-told",
         "A node that lacks the version of an instance leaves it to one that has it, which never hears of it.",
-        (Edit(Carriers.wake, "return self._signal(host[0], mesh_pb2.Signal(lend=lend))", "return True"),),
+        (Edit(Carriers.wake, "return self._signal(carrier[0], mesh_pb2.Signal(lend=lend))", "return True"),),
         workload="upgrade",
     ),
 )
