@@ -14,14 +14,14 @@ from runtime.errors import NodeNameTaken
 from runtime.store.port import Store
 from runtime.store.sqlite import SqliteStore
 from runtime.testing.virtual.seeded import SeededRandomness
-from tests.unit.cluster.world import World
+from tests.unit.cluster.world import MemberWorld
 
 KINDS = ("billing", "sales", "warehouse", "saga")
 PATIENT = ClusterSettings(lease_s=30.0, renew_s=0.2)  # a lease so long that no slow machine lets it run out
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
+async def world(tmp_path: Path) -> AsyncIterator[MemberWorld]:
     opened: list[Store] = []
 
     def connect() -> Store:
@@ -30,14 +30,14 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
     store = connect()
     await store.open()
-    world = World(store, SystemClock(), ClusterSettings(lease_s=1.5, renew_s=0.2), connect)
+    world = MemberWorld(store, SystemClock(), ClusterSettings(lease_s=1.5, renew_s=0.2), connect)
     yield world
     await world.end()
     for each in reversed(opened):
         await each.close()
 
 
-async def test_nodes_that_share_a_file_share_its_shards(world: World) -> None:
+async def test_nodes_that_share_a_file_share_its_shards(world: MemberWorld) -> None:
     world.settings = PATIENT
     for name in ("a", "b", "c"):
         await world.start(name, *KINDS)
@@ -48,7 +48,7 @@ async def test_nodes_that_share_a_file_share_its_shards(world: World) -> None:
     assert {row.owner for row in (await world.store.cluster()).shards} == {"a", "c"}
 
 
-async def test_the_shards_of_a_killed_node_move_and_come_back_to_its_next_life(world: World) -> None:
+async def test_the_shards_of_a_killed_node_move_and_come_back_to_its_next_life(world: MemberWorld) -> None:
     a = await world.start("a", *KINDS)
     await world.start("b", *KINDS)
     await world.until(world.at_rest)
@@ -61,7 +61,7 @@ async def test_the_shards_of_a_killed_node_move_and_come_back_to_its_next_life(w
     assert sorted(a.owned) == kept
 
 
-async def test_a_node_restarted_within_its_lease_finds_its_shards_as_it_left_them(world: World) -> None:
+async def test_a_node_restarted_within_its_lease_finds_its_shards_as_it_left_them(world: MemberWorld) -> None:
     world.settings = PATIENT
     a = await world.start("a", *KINDS)
     await world.start("b", *KINDS)
@@ -73,13 +73,13 @@ async def test_a_node_restarted_within_its_lease_finds_its_shards_as_it_left_the
     assert await world.epochs() == epochs and not a.told(NodeEvicted)
 
 
-async def test_a_second_live_node_of_a_name_is_refused_by_the_file(world: World) -> None:
+async def test_a_second_live_node_of_a_name_is_refused_by_the_file(world: MemberWorld) -> None:
     await world.start("a")
     with pytest.raises(NodeNameTaken):
         await world.start("a")
 
 
-async def test_a_frozen_node_wakes_up_to_find_its_shards_gone(world: World) -> None:
+async def test_a_frozen_node_wakes_up_to_find_its_shards_gone(world: MemberWorld) -> None:
     a = await world.start("a", *KINDS)
     b = await world.start("b", *KINDS)
     await world.until(world.at_rest)
@@ -91,7 +91,7 @@ async def test_a_frozen_node_wakes_up_to_find_its_shards_gone(world: World) -> N
     assert b.owner.log.index("lost") < b.owner.log.index("regained")
 
 
-async def test_members_that_come_and_go_by_chance_leave_no_shard_behind(world: World) -> None:
+async def test_members_that_come_and_go_by_chance_leave_no_shard_behind(world: MemberWorld) -> None:
     draw = SeededRandomness(7)
     for _ in range(40):
         name = ("a", "b", "c", "d")[draw.below(4)]

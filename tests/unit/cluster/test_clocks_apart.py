@@ -13,27 +13,27 @@ from runtime.ports import Ports
 from runtime.store.memory import MemoryStore
 from runtime.testing.virtual.clock import VirtualClock
 from runtime.testing.virtual.seeded import SeededIds, SeededRandomness
-from tests.unit.cluster.world import NodeTasks, World
+from tests.unit.cluster.world import MemberWorld, NodeTasks
 
 APART_S = (-1.9, -1.5, 0.0, 1.2, 1.9, 3_600.0)
 
 
 @pytest.fixture
-async def world_apart() -> AsyncIterator[Callable[..., World]]:
+async def world_apart() -> AsyncIterator[Callable[..., MemberWorld]]:
     """A world in which each member reads the store by a clock of its own, further ahead than the one before."""
     clock = VirtualClock(asyncio.get_running_loop())
     shared = MemoryStore(Ports(clock, SeededIds(0), SeededRandomness(0), NodeTasks(), lambda fact: None))
     await shared.open()
-    worlds: list[World] = []
+    worlds: list[MemberWorld] = []
 
-    def make(apart_s: float) -> World:
+    def make(apart_s: float) -> MemberWorld:
         def connect() -> MemoryStore:
             own = copy(shared)  # of the same tables
             own._clock = VirtualClock(asyncio.get_running_loop())
             own._clock.offset_s += (worlds[0].count - 1) * apart_s
             return own
 
-        worlds.append(World(shared, clock, connect=connect))
+        worlds.append(MemberWorld(shared, clock, connect=connect))
         return worlds[0]
 
     yield make
@@ -42,7 +42,7 @@ async def world_apart() -> AsyncIterator[Callable[..., World]]:
 
 @pytest.mark.parametrize("apart_s", APART_S)
 async def test_members_whose_clocks_are_apart_leave_each_other_alone(
-    world_apart: Callable[..., World], apart_s: float
+    world_apart: Callable[..., MemberWorld], apart_s: float
 ) -> None:
     world = world_apart(apart_s)
     members = [await world.start(name) for name in "abc"]
@@ -55,7 +55,7 @@ async def test_members_whose_clocks_are_apart_leave_each_other_alone(
 
 @pytest.mark.parametrize("apart_s", APART_S[:-1])
 async def test_whoever_dies_is_still_taken_over_later_by_no_more_than_the_clocks_are_apart(
-    world_apart: Callable[..., World], apart_s: float
+    world_apart: Callable[..., MemberWorld], apart_s: float
 ) -> None:
     world = world_apart(apart_s)
     a, _ = [await world.start(name) for name in "ab"]

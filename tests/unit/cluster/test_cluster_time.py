@@ -26,7 +26,7 @@ SETTINGS = ClusterSettings()
 OFF_S = (-86_400.0, -5.0, 5.0, 3_600.0, 86_400.0)
 
 
-class Wrong(VirtualClock):
+class WrongClock(VirtualClock):
     """A steady clock on virtual time that was read wrong by so much."""
 
     def __init__(self, off_s: float) -> None:
@@ -41,7 +41,7 @@ class Wrong(VirtualClock):
         self.offset_s += by_s
 
 
-class Rows(MemoryStore):
+class RowStore(MemoryStore):
     """What other processes wrote, read by a node with a clock of its own."""
 
     async def renewing(self, true: VirtualClock, *names: str, lease_s: float = SETTINGS.lease_s) -> None:
@@ -55,13 +55,13 @@ def _leased(name: str, until_s: float) -> NodeRow:
     return replace(node_row(name), lease_until_s=until_s, lease_s=SETTINGS.lease_s)
 
 
-class Node:
+class TimedNode:
     def __init__(self, off_s: float) -> None:
         self.facts: list[Fact] = []
         self.true = VirtualClock(asyncio.get_running_loop())
-        self.clock = Wrong(off_s)
+        self.clock = WrongClock(off_s)
         self.ports = Ports(self.clock, SeededIds(1), SeededRandomness(1), AsyncioTasks(), self.facts.append)
-        self.store = Rows(self.ports)
+        self.store = RowStore(self.ports)
         self.time = ClusterTime(self.ports, SETTINGS, node_row("late"))
 
     @property
@@ -77,7 +77,7 @@ def _run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
 @pytest.mark.parametrize("off_s", OFF_S)
 def test_a_node_that_starts_with_a_wrong_clock_goes_by_its_live_peers(off_s: float) -> None:
     async def scenario() -> None:
-        node = Node(off_s)
+        node = TimedNode(off_s)
         node.store._nodes["dead"] = _leased("dead", node.true.now_s() - 500_000.0)
         peers = asyncio.ensure_future(node.store.renewing(node.true, "a-1", "b-1"))
         await asyncio.sleep(1.0)
@@ -95,7 +95,7 @@ def test_a_node_that_starts_with_a_wrong_clock_goes_by_its_live_peers(off_s: flo
 @pytest.mark.parametrize("lease_s", [2.0, 60.0, 600.0])
 def test_peers_whose_leases_last_longer_or_shorter_mislead_nobody(lease_s: float, off_s: float) -> None:
     async def scenario() -> None:
-        node = Node(off_s)
+        node = TimedNode(off_s)
         peers = asyncio.ensure_future(node.store.renewing(node.true, "a-1", "b-1", lease_s=lease_s))
         await asyncio.sleep(1.0)
         await node.time.anchor(node.store)
@@ -108,7 +108,7 @@ def test_peers_whose_leases_last_longer_or_shorter_mislead_nobody(lease_s: float
 
 def test_a_peer_that_does_not_say_how_long_its_lease_lasts_is_not_asked() -> None:
     async def scenario() -> None:
-        node = Node(0.0)
+        node = TimedNode(0.0)
         peers = asyncio.ensure_future(node.store.renewing(node.true, "old", lease_s=0.0))
         node.store._nodes["old"] = replace(_leased("old", node.true.now_s() + 60.0), lease_s=0.0)
         await node.time.anchor(node.store)
@@ -121,7 +121,7 @@ def test_a_peer_that_does_not_say_how_long_its_lease_lasts_is_not_asked() -> Non
 @pytest.mark.parametrize("lease_left_s", [-1e6, -3.0, -0.1, 1.0])
 def test_a_node_whose_peers_are_dead_or_agree_keeps_its_own_time(lease_left_s: float) -> None:
     async def scenario() -> None:
-        node = Node(0.0)
+        node = TimedNode(0.0)
         node.store._nodes["a-1"] = _leased("a-1", node.true.now_s() + lease_left_s)
         await node.time.anchor(node.store)
         assert (node.wrong_by_s, node.facts) == (0.0, [])
@@ -133,7 +133,7 @@ def test_a_node_whose_peers_are_dead_or_agree_keeps_its_own_time(lease_left_s: f
 @pytest.mark.parametrize("of", ["a dead peer", "its own life before", "time lived through"])
 def test_a_node_that_starts_alone_with_a_clock_behind_the_store_goes_on_from_there(of: str, behind_s: float) -> None:
     async def scenario() -> None:
-        node = Node(-behind_s)
+        node = TimedNode(-behind_s)
         seen_s = node.true.now_s() - 1.0
         if of == "time lived through":
             await node.store.put_lived(Lived(40.0, ((0.0, seen_s - 900.0), (10.0, seen_s - 30.0))))
@@ -155,7 +155,7 @@ def test_a_node_that_starts_alone_with_a_clock_behind_the_store_goes_on_from_the
 @pytest.mark.parametrize("ahead_s", [0.0, 5.0, 86_400.0])
 def test_a_node_that_starts_alone_cannot_know_that_its_clock_is_ahead(ahead_s: float) -> None:
     async def scenario() -> None:
-        node = Node(ahead_s)
+        node = TimedNode(ahead_s)
         node.store._nodes["dead"] = _leased("dead", node.true.now_s() - 3.0)
         await node.store.put_lived(Lived(10.0, ((0.0, node.true.now_s() - 11.0),)))
         await node.time.anchor(node.store)
@@ -167,7 +167,7 @@ def test_a_node_that_starts_alone_cannot_know_that_its_clock_is_ahead(ahead_s: f
 @pytest.mark.parametrize("off_s", [0.0, -5.0, 3_600.0])
 def test_who_lives_counts_more_than_what_the_dead_have_left_behind(off_s: float) -> None:
     async def scenario() -> None:
-        node = Node(off_s)
+        node = TimedNode(off_s)
         ahead_s = node.true.now_s() + 86_400.0
         node.store._nodes["dead"] = _leased("dead", ahead_s)
         await node.store.put_lived(Lived(10.0, ((0.0, ahead_s),)))
@@ -183,7 +183,7 @@ def test_who_lives_counts_more_than_what_the_dead_have_left_behind(off_s: float)
 @pytest.mark.parametrize("jump_s", OFF_S)
 def test_a_jump_of_the_machines_clock_is_said_once_and_moves_nothing(jump_s: float) -> None:
     async def scenario() -> None:
-        node = Node(0.0)
+        node = TimedNode(0.0)
         node.time.look()
         node.clock.machine_s += jump_s
         node.time.look()

@@ -15,22 +15,22 @@ from runtime.ports import Ports
 from runtime.store.memory import MemoryStore
 from runtime.testing.virtual.clock import VirtualClock
 from runtime.testing.virtual.seeded import SeededIds, SeededRandomness
-from tests.unit.cluster.world import NodeTasks, World
+from tests.unit.cluster.world import MemberWorld, NodeTasks
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
+async def world() -> AsyncIterator[MemberWorld]:
     clock = VirtualClock(asyncio.get_running_loop())
     ports = Ports(clock, SeededIds(0), SeededRandomness(0), NodeTasks(), lambda fact: None)
     store = MemoryStore(ports)
     await store.open()
-    world = World(store, clock)
+    world = MemberWorld(store, clock)
     yield world
     await world.end()
     await store.close()
 
 
-async def test_the_first_node_runs_every_shard_of_its_kinds_as_soon_as_it_has_started(world: World) -> None:
+async def test_the_first_node_runs_every_shard_of_its_kinds_as_soon_as_it_has_started(world: MemberWorld) -> None:
     a = await world.start("a", "billing", "sales")
     assert len(a.owner.log) <= 2
     await world.until(world.at_rest, within_s=0.01)
@@ -40,7 +40,7 @@ async def test_the_first_node_runs_every_shard_of_its_kinds_as_soon_as_it_has_st
 
 
 @pytest.mark.parametrize("alone_s", [1.0, 1.1, 1.2, 1.3])
-async def test_two_nodes_of_a_kind_share_its_shards_within_a_renewal(world: World, alone_s: float) -> None:
+async def test_two_nodes_of_a_kind_share_its_shards_within_a_renewal(world: MemberWorld, alone_s: float) -> None:
     a = await world.start("a")
     await world.pass_s(alone_s)
     b = await world.start("b")
@@ -50,7 +50,9 @@ async def test_two_nodes_of_a_kind_share_its_shards_within_a_renewal(world: Worl
 
 
 @pytest.mark.parametrize("alive_s", [3.0, 3.05, 3.1, 3.15, 3.2, 3.25, 3.3, 3.35])
-async def test_the_shards_of_a_killed_node_move_just_when_its_lease_has_run_out(world: World, alive_s: float) -> None:
+async def test_the_shards_of_a_killed_node_move_just_when_its_lease_has_run_out(
+    world: MemberWorld, alive_s: float
+) -> None:
     a = await world.start("a")
     await world.start("b")
     await world.pass_s(alive_s)
@@ -61,7 +63,7 @@ async def test_the_shards_of_a_killed_node_move_just_when_its_lease_has_run_out(
     assert a.told(NodeEvicted)
 
 
-async def test_a_restarted_node_takes_its_shards_back_at_once(world: World) -> None:
+async def test_a_restarted_node_takes_its_shards_back_at_once(world: MemberWorld) -> None:
     a = await world.start("a")
     await world.start("b")
     await world.pass_s(3)
@@ -74,7 +76,7 @@ async def test_a_restarted_node_takes_its_shards_back_at_once(world: World) -> N
     assert await world.epochs() == epochs
 
 
-async def test_a_second_live_node_of_a_name_is_refused(world: World) -> None:
+async def test_a_second_live_node_of_a_name_is_refused(world: MemberWorld) -> None:
     await world.start("a")
     with pytest.raises(NodeNameTaken, match="a live node is already named 'a'"):
         await world.start("a")
@@ -82,7 +84,7 @@ async def test_a_second_live_node_of_a_name_is_refused(world: World) -> None:
     assert world.at_rest()
 
 
-async def test_a_frozen_node_of_the_name_that_wakes_up_in_time_keeps_it(world: World) -> None:
+async def test_a_frozen_node_of_the_name_that_wakes_up_in_time_keeps_it(world: MemberWorld) -> None:
     first = await world.start("a")
     first.deaf = True
     first.freeze()
@@ -94,7 +96,9 @@ async def test_a_frozen_node_of_the_name_that_wakes_up_in_time_keeps_it(world: W
 
 
 @pytest.mark.parametrize("method", ["join", "assign_many"])
-async def test_a_start_that_is_cancelled_leaves_neither_a_name_nor_shards_behind(world: World, method: str) -> None:
+async def test_a_start_that_is_cancelled_leaves_neither_a_name_nor_shards_behind(
+    world: MemberWorld, method: str
+) -> None:
     member = world.member("a")
     held = member.line.hold(method)  # written, and not answered yet
     starting = asyncio.create_task(member.membership.start())
@@ -110,7 +114,7 @@ async def test_a_start_that_is_cancelled_leaves_neither_a_name_nor_shards_behind
     assert not member.owned
 
 
-async def test_who_waits_for_a_name_says_once_whose_it_is(world: World) -> None:
+async def test_who_waits_for_a_name_says_once_whose_it_is(world: MemberWorld) -> None:
     first = await world.start("a")
     first.freeze()
     second = world.member("a")
@@ -122,7 +126,7 @@ async def test_who_waits_for_a_name_says_once_whose_it_is(world: World) -> None:
     ]
 
 
-async def test_a_frozen_node_of_the_name_that_does_not_wake_up_is_replaced_after_its_lease(world: World) -> None:
+async def test_a_frozen_node_of_the_name_that_does_not_wake_up_is_replaced_after_its_lease(world: MemberWorld) -> None:
     first = await world.start("a")
     await world.pass_s(2)
     first.freeze()
@@ -136,7 +140,7 @@ async def test_a_frozen_node_of_the_name_that_does_not_wake_up_is_replaced_after
     assert first.owner.log[-1] == "lost"
 
 
-async def test_a_frozen_node_that_wakes_up_takes_no_turn_before_it_has_read_the_tables(world: World) -> None:
+async def test_a_frozen_node_that_wakes_up_takes_no_turn_before_it_has_read_the_tables(world: MemberWorld) -> None:
     a = await world.start("a")
     b = await world.start("b")
     await world.pass_s(3)
@@ -151,7 +155,7 @@ async def test_a_frozen_node_that_wakes_up_takes_no_turn_before_it_has_read_the_
     assert [fact for fact in b.facts if isinstance(fact, LeaseLost | LeaseRegained)][-1] == LeaseRegained(evicted=True)
 
 
-async def test_a_frozen_node_whose_calls_return_before_its_timers_fire_takes_no_turn_either(world: World) -> None:
+async def test_a_frozen_node_whose_calls_return_before_its_timers_fire_takes_no_turn_either(world: MemberWorld) -> None:
     for frozen_s in (1.2, 1.6, 5.0):
         a = await world.start("a")
         b = await world.start("b")
@@ -165,7 +169,7 @@ async def test_a_frozen_node_whose_calls_return_before_its_timers_fire_takes_no_
         await world.stop("a")
 
 
-async def test_a_node_whose_lease_runs_out_while_it_takes_shards_takes_them_again(world: World) -> None:
+async def test_a_node_whose_lease_runs_out_while_it_takes_shards_takes_them_again(world: MemberWorld) -> None:
     a = world.member("a")
     a.owner.swept.clear()
     await a.membership.start()
@@ -183,7 +187,7 @@ async def test_a_node_whose_lease_runs_out_while_it_takes_shards_takes_them_agai
     assert a.owner.log.count("acquired") == 2
 
 
-async def test_shards_claimed_by_a_call_that_outlives_the_lease_are_not_run(world: World) -> None:
+async def test_shards_claimed_by_a_call_that_outlives_the_lease_are_not_run(world: MemberWorld) -> None:
     a = world.member("a")
     starting = asyncio.create_task(a.membership.start())
     claims = a.line.hold("assign_many")
@@ -198,7 +202,7 @@ async def test_shards_claimed_by_a_call_that_outlives_the_lease_are_not_run(worl
 
 @pytest.mark.parametrize("polled", [False, True])
 async def test_a_node_that_was_removed_while_its_lease_was_sure_stops_and_joins_again(
-    world: World, polled: bool
+    world: MemberWorld, polled: bool
 ) -> None:
     a = await world.start("a")
     await world.pass_s(1)
@@ -211,7 +215,7 @@ async def test_a_node_that_was_removed_while_its_lease_was_sure_stops_and_joins_
     assert "release" not in a.owner.log
 
 
-async def test_a_renewal_that_is_answered_after_the_lease_lets_nothing_start(world: World) -> None:
+async def test_a_renewal_that_is_answered_after_the_lease_lets_nothing_start(world: MemberWorld) -> None:
     a = await world.start("a")
     renewals = a.line.hold("renew")
     await world.until(lambda: "lost" in a.owner.log)
@@ -223,7 +227,7 @@ async def test_a_renewal_that_is_answered_after_the_lease_lets_nothing_start(wor
     assert a.owner.log.count("acquired") == acquired + 1
 
 
-async def test_asking_for_a_refresh_all_the_time_does_not_make_rounds_all_the_time(world: World) -> None:
+async def test_asking_for_a_refresh_all_the_time_does_not_make_rounds_all_the_time(world: MemberWorld) -> None:
     a = await world.start("a")
     await world.pass_s(1)
     reads = a.line.calls["cluster"]
@@ -233,7 +237,7 @@ async def test_asking_for_a_refresh_all_the_time_does_not_make_rounds_all_the_ti
     assert a.line.calls["cluster"] - reads <= 51
 
 
-async def test_an_idle_cluster_asks_little_of_the_store(world: World) -> None:
+async def test_an_idle_cluster_asks_little_of_the_store(world: MemberWorld) -> None:
     a = await world.start("a")
     await world.start("b")
     await world.pass_s(3)
@@ -244,7 +248,7 @@ async def test_an_idle_cluster_asks_little_of_the_store(world: World) -> None:
     assert asked["renew"] <= 126 and asked["cluster"] <= 2 * asked["renew"]
 
 
-async def test_an_outage_of_the_store_stops_all_turns_and_evicts_nobody(world: World) -> None:
+async def test_an_outage_of_the_store_stops_all_turns_and_evicts_nobody(world: MemberWorld) -> None:
     members = [await world.start(name) for name in "abc"]
     await world.pass_s(3)
     epochs = await world.epochs()
@@ -261,7 +265,7 @@ async def test_an_outage_of_the_store_stops_all_turns_and_evicts_nobody(world: W
     assert members[0].told(LeaseRegained) == [LeaseRegained(evicted=False)]
 
 
-async def test_a_store_that_hangs_evicts_nobody_either(world: World) -> None:
+async def test_a_store_that_hangs_evicts_nobody_either(world: MemberWorld) -> None:
     members = [await world.start(name) for name in "abc"]
     await world.pass_s(3)
     epochs = await world.epochs()
@@ -275,7 +279,7 @@ async def test_a_store_that_hangs_evicts_nobody_either(world: World) -> None:
     assert await world.epochs() == epochs
 
 
-async def test_a_jump_of_the_stores_clock_evicts_nobody(world: World) -> None:
+async def test_a_jump_of_the_stores_clock_evicts_nobody(world: MemberWorld) -> None:
     members = [await world.start(name) for name in "abc"]
     await world.pass_s(3)
     epochs = await world.epochs()
@@ -286,7 +290,7 @@ async def test_a_jump_of_the_stores_clock_evicts_nobody(world: World) -> None:
     assert not any("lost" in member.owner.log for member in members)
 
 
-async def test_a_node_cut_off_from_the_store_stops_by_its_own_clock_before_others_may_start(world: World) -> None:
+async def test_a_node_cut_off_from_the_store_stops_by_its_own_clock_before_others_may_start(world: MemberWorld) -> None:
     a = await world.start("a")
     b = await world.start("b")
     await world.pass_s(3)
@@ -298,7 +302,7 @@ async def test_a_node_cut_off_from_the_store_stops_by_its_own_clock_before_other
     await world.until(world.at_rest)
 
 
-async def test_a_hand_over_waits_for_the_running_turn_and_the_lease_is_kept_meanwhile(world: World) -> None:
+async def test_a_hand_over_waits_for_the_running_turn_and_the_lease_is_kept_meanwhile(world: MemberWorld) -> None:
     a = await world.start("a")
     for shard in range(16):
         a.owner.turns["billing", shard] = asyncio.Event()
@@ -315,7 +319,7 @@ async def test_a_hand_over_waits_for_the_running_turn_and_the_lease_is_kept_mean
     assert sum(len(fact.shards) for fact in a.told(ShardsGivenUp) if isinstance(fact, ShardsGivenUp)) == len(b.owned)
 
 
-async def test_a_node_that_leaves_hands_its_shards_to_the_others_and_is_gone(world: World) -> None:
+async def test_a_node_that_leaves_hands_its_shards_to_the_others_and_is_gone(world: MemberWorld) -> None:
     a = await world.start("a")
     b = await world.start("b")
     await world.pass_s(3)
@@ -326,13 +330,13 @@ async def test_a_node_that_leaves_hands_its_shards_to_the_others_and_is_gone(wor
     assert {row.name for row in (await world.store.cluster()).nodes} == {"a"}
 
 
-async def test_the_last_node_that_leaves_gives_its_shards_to_nobody(world: World) -> None:
+async def test_the_last_node_that_leaves_gives_its_shards_to_nobody(world: MemberWorld) -> None:
     await world.start("a")
     await world.stop("a")
     assert {row.owner for row in (await world.store.cluster()).shards} == {""}
 
 
-async def test_leaving_does_not_wait_longer_than_told(world: World) -> None:
+async def test_leaving_does_not_wait_longer_than_told(world: MemberWorld) -> None:
     a = await world.start("a")
     a.owner.turns["billing", 3] = asyncio.Event()
     await world.pass_s(1)
@@ -344,7 +348,7 @@ async def test_leaving_does_not_wait_longer_than_told(world: World) -> None:
     a.owner.turns["billing", 3].set()
 
 
-async def test_leaving_while_the_store_is_away_ends_with_the_lease(world: World) -> None:
+async def test_leaving_while_the_store_is_away_ends_with_the_lease(world: MemberWorld) -> None:
     a = await world.start("a")
     a.line.cut = True
     begin_s = world.clock.monotonic_s()
@@ -353,7 +357,7 @@ async def test_leaving_while_the_store_is_away_ends_with_the_lease(world: World)
     assert not a.owned
 
 
-async def test_a_kind_that_nobody_hosts_has_no_owner(world: World) -> None:
+async def test_a_kind_that_nobody_hosts_has_no_owner(world: MemberWorld) -> None:
     await world.start("a", "billing")
     await world.start("b", "sales")
     await world.pass_s(1)
@@ -364,7 +368,7 @@ async def test_a_kind_that_nobody_hosts_has_no_owner(world: World) -> None:
     assert {row.owner for row in view.shards if row.kind == "billing"} == {"a"}
 
 
-async def test_a_node_restarted_with_fewer_kinds_gives_the_others_away(world: World) -> None:
+async def test_a_node_restarted_with_fewer_kinds_gives_the_others_away(world: MemberWorld) -> None:
     await world.start("a", "billing", "sales")
     b = await world.start("b", "billing", "sales")
     await world.pass_s(2)
@@ -374,7 +378,7 @@ async def test_a_node_restarted_with_fewer_kinds_gives_the_others_away(world: Wo
     assert len([slot for slot in b.owned if slot[0] == "sales"]) == 16
 
 
-async def test_shards_that_could_not_be_swept_are_acquired_again(world: World) -> None:
+async def test_shards_that_could_not_be_swept_are_acquired_again(world: MemberWorld) -> None:
     member = world.member("a")
     member.owner.acquire_errors = 2
     await member.membership.start()
@@ -383,7 +387,7 @@ async def test_shards_that_could_not_be_swept_are_acquired_again(world: World) -
     assert member.owner.log == ["acquired"] * 3
 
 
-async def test_members_are_told_of_changes_and_of_nothing_else(world: World) -> None:
+async def test_members_are_told_of_changes_and_of_nothing_else(world: MemberWorld) -> None:
     a = await world.start("a")
     await world.pass_s(5)
     told = len(a.owner.views)
@@ -395,7 +399,7 @@ async def test_members_are_told_of_changes_and_of_nothing_else(world: World) -> 
     assert [fact.member for fact in a.facts if isinstance(fact, NodeJoined)] == ["a", "b"]
 
 
-async def test_a_bug_in_the_owner_ends_membership_loudly(world: World) -> None:
+async def test_a_bug_in_the_owner_ends_membership_loudly(world: MemberWorld) -> None:
     a = await world.start("a")
     await world.pass_s(1)
 
@@ -408,7 +412,7 @@ async def test_a_bug_in_the_owner_ends_membership_loudly(world: World) -> None:
     assert not a.owned
 
 
-async def test_a_node_that_spreads_kinds_otherwise_than_the_store_is_refused(world: World) -> None:
+async def test_a_node_that_spreads_kinds_otherwise_than_the_store_is_refused(world: MemberWorld) -> None:
     await world.start("a")
     world.settings = ClusterSettings(shards_per_kind=32)
     with pytest.raises(InvalidSettings, match="this store has 16 shards of 'billing'"):
@@ -416,7 +420,7 @@ async def test_a_node_that_spreads_kinds_otherwise_than_the_store_is_refused(wor
     assert {row.name for row in (await world.store.cluster()).nodes} == {"a"}
 
 
-async def test_epochs_only_rise(world: World) -> None:
+async def test_epochs_only_rise(world: MemberWorld) -> None:
     before: dict[tuple[str, int], int] = {}
     for name in ("a", "b", "c"):
         await world.start(name)
@@ -431,7 +435,7 @@ async def test_epochs_only_rise(world: World) -> None:
     assert all(after[slot] >= epoch for slot, epoch in before.items())
 
 
-async def test_what_an_owner_begins_for_shards_after_the_lease_was_lost_is_ended(world: World) -> None:
+async def test_what_an_owner_begins_for_shards_after_the_lease_was_lost_is_ended(world: MemberWorld) -> None:
     a = world.member("a")
     a.owner.swept.clear()
     a.owner.begins_late = True

@@ -12,25 +12,25 @@ from runtime.ports import Ports
 from runtime.store.memory import MemoryStore
 from runtime.testing.virtual.clock import VirtualClock
 from runtime.testing.virtual.seeded import SeededIds, SeededRandomness
-from tests.unit.cluster.world import Member, NodeTasks, World
+from tests.unit.cluster.world import Member, MemberWorld, NodeTasks
 
 NAMES = ("a", "b", "c", "d", "e")
 KINDS = (("billing",), ("sales",), ("billing", "sales"), ("billing", "warehouse"))
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
+async def world() -> AsyncIterator[MemberWorld]:
     clock = VirtualClock(asyncio.get_running_loop())
     ports = Ports(clock, SeededIds(0), SeededRandomness(0), NodeTasks(), lambda fact: None)
-    world = World(MemoryStore(ports), clock)
+    world = MemberWorld(MemoryStore(ports), clock)
     yield world
     await world.end()
 
 
-class Walk:
+class MemberWalk:
     """One random step after another. A frozen member counts as neither in nor out until it wakes or is killed."""
 
-    def __init__(self, world: World, seed: int) -> None:
+    def __init__(self, world: MemberWorld, seed: int) -> None:
         self.world = world
         self.draw = SeededRandomness(seed)
         self.frozen: list[Member] = []
@@ -92,8 +92,10 @@ class Walk:
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_a_thousand_random_steps_never_run_a_shard_twice_and_leave_none_unrun(world: World, seed: int) -> None:
-    walk = Walk(world, seed)
+async def test_a_thousand_random_steps_never_run_a_shard_twice_and_leave_none_unrun(
+    world: MemberWorld, seed: int
+) -> None:
+    walk = MemberWalk(world, seed)
     for count in range(200):
         await walk.step()
         await walk.check()

@@ -125,7 +125,7 @@ class Owner:
 
     membership: Membership
 
-    def __init__(self, world: World, name: str) -> None:
+    def __init__(self, world: MemberWorld, name: str) -> None:
         self._world = world
         self._name = name
         self.running: list[Slot] = []
@@ -170,7 +170,7 @@ class Owner:
 class Member:
     """One process: a membership with its own clock, tasks, line and owner."""
 
-    def __init__(self, world: World, name: str, kinds: tuple[str, ...], incarnation: str, address: str) -> None:
+    def __init__(self, world: MemberWorld, name: str, kinds: tuple[str, ...], incarnation: str, address: str) -> None:
         self.name = name
         self.clock = NodeClock(world.clock)
         self.tasks = NodeTasks()
@@ -227,7 +227,7 @@ class Member:
         return [each for each in self.facts if isinstance(each, fact)]
 
 
-class World:
+class MemberWorld:
     """A store and the members on it. `members` has the live and the frozen ones by name."""
 
     def __init__(

@@ -45,7 +45,7 @@ class SlowTill(Till):
         return decision
 
 
-class Lease(NotedLinks):
+class HeldLease(NotedLinks):
     """A lease that is renewed by the loop, as often as that comes to it."""
 
     def __init__(self, local: LocalNode) -> None:
@@ -79,9 +79,9 @@ class Failing(MemoryStore):
 
 async def started(
     till: Till, store: MemoryStore | None = None, limits: Limits | None = None
-) -> tuple[LocalNode, Lease, Post]:
+) -> tuple[LocalNode, HeldLease, Post]:
     local = await LocalNode([till], store, limits).start()
-    lease = Lease(local)
+    lease = HeldLease(local)
     local.router.connect(lease, lease)
     return local, lease, Post(local)
 

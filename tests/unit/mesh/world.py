@@ -28,7 +28,7 @@ SECRET = "what only this store has"
 _NONCE = b"n" * 16
 
 
-class Recorder:
+class RecordingReceiver:
     """A receiver that keeps what it gets, and can be made to wait or to fail."""
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class Recorder:
         self.lost_peers.append(peer)
 
 
-class Node:
+class MeshNode:
     """One node: its mesh, what it took, what it reported."""
 
     def __init__(self, name: str, identity: Identity, transport: Transport, ports: Ports, mesh: MeshSettings) -> None:
@@ -67,7 +67,7 @@ class Node:
         self.identity = identity
         self.ports = ports
         self.transport = transport
-        self.receiver = Recorder()
+        self.receiver = RecordingReceiver()
         self.facts: list[Fact] = []
         self.mesh = Mesh(transport, ports, identity, self.receiver, mesh)
         self.address = ""
@@ -86,28 +86,28 @@ class Node:
         return any(status.node == node and status.connected for status in self.mesh.status())
 
 
-class World:
+class MeshWorld:
     """What a test runs in. Subclasses say what links are made of."""
 
     settings = MeshSettings()
     impatient = settings  # for tests that wait for a silence to be noticed
 
     def __init__(self) -> None:
-        self.nodes: list[Node] = []
+        self.nodes: list[MeshNode] = []
 
     async def start(
         self, name: str, *, cluster: str = "shop", incarnation: str = "1", listen: str = "", secret: str = SECRET
-    ) -> Node:
+    ) -> MeshNode:
         facts: list[Fact] = []
         ports = self._ports(facts.append)
         identity = Identity(cluster, name, incarnation, secret)
-        node = Node(name, identity, self._transport(name, ports), ports, self.settings)
+        node = MeshNode(name, identity, self._transport(name, ports), ports, self.settings)
         node.facts = facts
         node.address = await self.listen(name, node.mesh.accept, ports, listen)
         self.nodes.append(node)
         return node
 
-    async def pair(self) -> tuple[Node, Node]:
+    async def pair(self) -> tuple[MeshNode, MeshNode]:
         """Two nodes of one cluster, connected."""
         a, b = await self.start("a"), await self.start("b")
         self.introduce(a, b)
@@ -115,7 +115,7 @@ class World:
         await self.until(lambda: a.receiver.gaps == [0] and b.receiver.gaps == [0])
         return a, b
 
-    def introduce(self, *nodes: Node) -> None:
+    def introduce(self, *nodes: MeshNode) -> None:
         """Each learns of the others."""
         for node in nodes:
             node.mesh.set_peers({other.name: other.at for other in nodes if other is not node})
@@ -127,7 +127,7 @@ class World:
             assert clock.monotonic_s() < end_s, f"did not come true within {within_s} s"
             await clock.sleep(0.002)
 
-    async def stop(self, node: Node) -> None:
+    async def stop(self, node: MeshNode) -> None:
         """In good order."""
         self.nodes.remove(node)
         await node.mesh.close()
@@ -159,7 +159,7 @@ class World:
     async def unlisten(self, address: str) -> None:
         raise NotImplementedError
 
-    async def break_links(self, node: Node) -> None:
+    async def break_links(self, node: MeshNode) -> None:
         """All that the node has dialled, and none of those that dialled it."""
         raise NotImplementedError
 
@@ -171,7 +171,7 @@ class World:
     async def close(self) -> None: ...
 
 
-class MemoryWorld(World):
+class MemoryWorld(MeshWorld):
     def __init__(self) -> None:
         super().__init__()
         loop = asyncio.get_running_loop()
@@ -190,7 +190,7 @@ class MemoryWorld(World):
     async def unlisten(self, address: str) -> None:
         await self._listeners.pop(address).close(0.0)
 
-    async def break_links(self, node: Node) -> None:
+    async def break_links(self, node: MeshNode) -> None:
         for dialler, listener in self.network.streams:
             if dialler == node.name:
                 self.network.tear(dialler, listener)
@@ -200,7 +200,7 @@ class MemoryWorld(World):
             await self.unlisten(address)
 
 
-class GrpcWorld(World):
+class GrpcWorld(MeshWorld):
     """Patient, since on a slow machine a peer may be slow to speak; what takes its time here is not what is tested."""
 
     settings = MeshSettings(beat_s=0.05, silent_s=30.0, hello_s=30.0, redial=Backoff(0.0375, 0.15, jitter=1 / 3))
@@ -226,7 +226,7 @@ class GrpcWorld(World):
     async def unlisten(self, address: str) -> None:
         await self._servers.pop(address).close(0.0)
 
-    async def break_links(self, node: Node) -> None:
+    async def break_links(self, node: MeshNode) -> None:
         await node.transport.close()  # of its links; it can dial new ones
 
     async def close(self) -> None:
