@@ -23,11 +23,11 @@ from runtime.cluster.waits import said_if_long
 from runtime.config import Settings
 from runtime.contracts import Contracts
 from runtime.durable.behaviour import Behaviour
+from runtime.durable.busy import BusyTeller
 from runtime.durable.carriers import Carriers, carried
 from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.node_client import NodeClient
 from runtime.durable.provided import Provided
-from runtime.durable.region.busy import Teller
 from runtime.durable.region.kind_actor import AskKindStatus, KindActor
 from runtime.durable.region.router import Router
 from runtime.durable.region.shards import Shards
@@ -156,7 +156,7 @@ class Node:
         self.router.connect(self.membership, self.mesh)
         self.shards.died = self.membership.died
         await self.membership.start()
-        teller = Teller(self.store, self._ports.clock, self._behaviours, self.name, self.incarnation)
+        teller = BusyTeller(self.store, self._ports.clock, self._behaviours, self.name, self.incarnation)
         self._ports.handling.tell = teller.tell
         failpoint(Failpoint.MEMBER_STARTED)
         for sweeper in self.shards.sweepers.values():

@@ -1,13 +1,13 @@
 """Which time a node goes by: its own wall clock as read once, unless its live peers or the store show that it is off.
 
-    start ──anchor──▶ read the members; who looks far ahead or long gone is watched until it renews, or is dead
+    start ──anchor──▶ read the members; one that looks far ahead or long gone is watched until it renews, or is dead
                       live peers agree that our clock is off ──set_right──▶ SteadyClock
-                      nobody lives, and the store has seen a later instant ──set_right──▶ it goes on from there
-    each renewal ──look──▶ has the machine's clock jumped? It is said, and nothing goes by it
-                 ──news_s──▶ how far it is off stands in our row, where operators see it
+                      nobody lives, and the store has seen a later instant ──set_right──▶ our time goes on from there
+    each renewal ──look──▶ has the machine's clock jumped? Operators are told, and nothing goes by that clock
+                 ──news_s──▶ how far that clock is off stands in our row, where operators see it
 
-A lease that was just renewed, less what it lasts, says what time it is for whoever renewed it. How long that is may be
-another setting than ours, and stands in the row; a peer of an older version, which does not say so, is not asked.
+The end of a lease that was just renewed, less the length of the lease, is the time that its owner goes by. The length
+stands in the row, since a peer's setting may differ from ours. A peer whose version does not say it is not asked.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from runtime.store.records import ClusterView, NodeRow
 
 __all__ = ["ClusterTime"]
 
-_LOOKS = 12  # at the members, a quarter of `renew_s` apart: three renewals of a peer
+_LOOKS = 12  # A starting node reads the members so often, a quarter of `renew_s` apart: a peer renews thrice meanwhile.
 
 
 class ClusterTime:
@@ -71,7 +71,9 @@ class ClusterTime:
 
     def _go_on_from(self, view: ClusterView) -> None:
         """It cannot be earlier than what was written last. That it is later than we think, only peers can tell."""
-        renewed = [row.lease_until_s - row.lease_s for row in view.nodes if row.lease_s]  # by the dead, us before too
+        renewed = [
+            row.lease_until_s - row.lease_s for row in view.nodes if row.lease_s
+        ]  # Rows of the dead count as well, our own former one among them.
         by_s = max([view.lived_until_s, *renewed]) - self._clock.now_s()
         if by_s > self._settings.clock_skew_max_s:
             self._set_right(by_s)

@@ -120,7 +120,7 @@ class Handover:
             await self._owner.release(slot[0], frozenset((slot[1],)))
             self._ports.failpoint(Failpoint.RELEASE_ENDED)
         except StoreError:
-            pass  # the turn has ended all the same, and its commit stands or falls by compare-and-set
+            pass  # The turn has ended all the same, and compare-and-set decides about its commit.
         self._phases.pop(slot, None)
 
     def _start(self, act: Any, name: str) -> None:

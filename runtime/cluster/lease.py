@@ -79,7 +79,7 @@ class Lease:
         self._deadline_s = float("-inf")
 
     def _expire(self) -> None:
-        if self.is_sure:  # the timer was early: clocks and timers need not agree to the microsecond
+        if self.is_sure:  # The timer was early: clocks and timers need not agree to the microsecond.
             self.renewed(self._deadline_s - self._lease_s)
         else:
             self._timer = None
@@ -92,11 +92,11 @@ class Lease:
 
 
 class StoreWatch:
-    """Since when the store has answered us without a gap, and its clock has run like ours.
+    """Knows since when the store has answered us without a gap, while its clock ran like ours.
 
     Only writes count as answers: a writer frozen in its transaction blocks every renewal, while reads go on. After
-    an outage, or a jump of the store's clock, everybody looks expired; the watch begins again, and all get a full
-    lease to renew.
+    an outage, or a jump of the store's clock, everybody looks expired. The watch then begins anew, and every member
+    gets a full lease to renew.
     """
 
     def __init__(self, clock: Clock, settings: ClusterSettings) -> None:
@@ -106,7 +106,8 @@ class StoreWatch:
         self._answered_s = 0.0
         self._offset_s: float | None = None
         self._read_at_s = 0.0
-        self._seen: dict[str, tuple[str, float, float]] = {}  # incarnation, end of lease, and since when we see that
+        self._seen: dict[str, tuple[str, float, float]] = {}
+        # Of each member: its incarnation, the end of its lease, and since when we have seen these two.
 
     @property
     def may_evict(self) -> bool:
@@ -139,10 +140,11 @@ class StoreWatch:
             self._seen[row.name] = row.incarnation, row.lease_until_s, since_s if is_same else sent_s
 
     def silent_in_s(self, row: NodeRow) -> float:
-        """In how many seconds after the last read a member that does not renew counts as silent; 0.0 if it is.
+        """How many seconds after the last read a member that does not renew will count as silent; 0.0 if it does now.
 
-        Its clock may be off by more than a lease lasts, and what it renews look run out. Of a lease, `renew_s` may have
-        passed until we saw it, which is a third of it at most: so nobody who died is silent later than run out.
+        A member's clock may be off by more than a lease lasts, so that even a fresh lease looks run out. We may have
+        seen a renewal up to `renew_s` late, which is a third of a lease at most. So a member that died counts as silent
+        before its lease has run out.
         """
         lease_s = row.lease_s or self._settings.lease_s
         _, _, since_s = self._seen.get(row.name, ("", 0.0, self._read_at_s))

@@ -57,8 +57,8 @@ class Membership:
         self._loop: asyncio.Task[None] | None = None
         self._pace = RoundPace(ports.clock, settings.renew_s / 20)
         self._failure: asyncio.Future[BaseException] | None = None
-        self._rested: asyncio.Future[None] | None = None  # of a leave: nothing is ours any more
-        self.died: dict[Slot, str] = {}  # shards of nodes that ended without leaving: name@incarnation
+        self._rested: asyncio.Future[None] | None = None  # done when a leaving node has no shard left
+        self.died: dict[Slot, str] = {}  # by shard: the node (name@incarnation) that had it and ended without leaving
         self._lapsed = False
         self._reachable = True
         self._done = False
@@ -237,7 +237,7 @@ class Membership:
         self._ports.failpoint(Failpoint.ASSIGNED)
         rows = [replace(row, epoch=row.epoch + 1) for row, ok in zip(wishes, granted, strict=True) if ok]
         if len(rows) < len(wishes):
-            self.refresh_soon()  # our view was stale; read the tables again
+            self.refresh_soon()  # Our view was stale: read the tables again.
         if not rows:
             return
         gifts = self._roster.assigned(rows, by=self._name)

@@ -32,17 +32,17 @@ class ShardPhase(Enum):
     TAKING = "taking"  # the owner is being told; turns may start
     HELD = "held"
     RELEASING = "releasing"  # no new turns; the running ones finish
-    LAPSED = "lapsed"  # the lease ran out while the owner was being told; nothing until that call is back
+    LAPSED = "lapsed"  # the lease ran out while the owner was being told; nothing is done until that call returns
 
 
 @dataclass(frozen=True, slots=True)
 class ShardPlan:
     """What a node does next. Rows in `assign` are wishes: the new owner, and the epoch expected."""
 
-    take: tuple[Slot, ...] = ()  # ours by the table, not yet run here
-    assign: tuple[ShardRow, ...] = ()  # what nobody runs, and what is ours but belongs elsewhere
-    release: tuple[Slot, ...] = ()  # run here, belongs elsewhere: stop, then give up
-    waits: bool = False  # something that belongs here is still another live node's
+    take: tuple[Slot, ...] = ()  # the table says that they are ours, and this node does not run them yet
+    assign: tuple[ShardRow, ...] = ()  # shards that nobody runs, and shards of ours that belong elsewhere
+    release: tuple[Slot, ...] = ()  # this node runs them and they belong elsewhere: stop, then give up
+    waits: bool = False  # a shard that belongs here is still another live node's
 
 
 def place(nodes: Iterable[NodeRow], shards_per_kind: int) -> Placement:
@@ -90,7 +90,7 @@ def plan(view: ClusterView, placement: Placement, me: str, phases: Mapping[Slot,
             elif phase is ShardPhase.HELD:
                 release.append(slot)
         elif phase is ShardPhase.HELD:
-            release.append(slot)  # the table was changed behind our back: its word counts
+            release.append(slot)  # Somebody else has changed the table, and the table counts.
         elif target == me and row.owner in live:
             waits = True
         elif phase is None and slot[0] not in lost and (target == me or row.epoch == 0):

@@ -19,7 +19,7 @@ class RoundPace:
         self._clock = clock
         self._shortest_s = shortest_s
         self._wakeup = asyncio.Event()
-        self.begun_s = 0.0  # the monotonic instant of the last round's begin
+        self.begun_s = 0.0  # when the last round began, by the monotonic clock
 
     def begin(self) -> float:
         """A round begins now; what was asked for before is being done. The monotonic instant."""

@@ -1,4 +1,4 @@
-"""A wait of a node that comes up is said when it is long, so that whoever looks on knows what to end or to mend."""
+"""Long waits of a starting node are reported, so that an operator knows what to end or to mend."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runtime.ports import Cancellable, Fact, Ports
 __all__ = ["StartWaits", "said_if_long"]
 
 _LONG_S = 1.0
-_RARER = 2.0  # each time it is said again
+_RARER = 2.0  # The pause before the next report grows by this factor.
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,16 +24,16 @@ class Limits:
     """Bounds of durable actors. Beyond each, mail stays in the store until later; only size is a reason to refuse."""
 
     shards_per_kind: int = 16
-    message_bytes_max: int = 1 << 20  # of one message's body; a larger one is refused before it is stored
+    message_bytes_max: int = 1 << 20  # size of one message's body; a larger one is refused before it is stored
     mailbox_max: int = 1000  # messages of one actor in memory
-    turn_messages_max: int = 64  # handled in one transition
+    turn_messages_max: int = 64  # messages that one turn handles
     turn_bytes_max: int = 1 << 20
-    turn_s: float = 0.1  # after which a turn takes up no more messages; those left begin the next
-    state_bytes_max: int = 16 << 20  # of one actor's state; a handler that makes it larger has failed
+    turn_s: float = 0.1  # a turn that has lasted so long takes up no more messages; the next turn begins with them
+    state_bytes_max: int = 16 << 20  # size of one actor's state; a handler that makes it larger has failed
     activations_max: int = 5000  # actors in memory; idle ones leave first
     idle_s: float = 10.0  # without a message for this long, an actor leaves memory
-    sweep_s: float = 1.0  # between two looks for mail that nobody pushed
-    node_deaths_max: int = 3  # of nodes that may have died over a message, before it is parked
+    sweep_s: float = 1.0  # pause between two looks for mail that nobody pushed
+    node_deaths_max: int = 3  # a message is parked after so many nodes may have died over it
     handler_timeout_s: float = 60.0  # how long a handler may wait, unless its service says otherwise
     version_wait_s: float = 86_400.0  # how long mail waits for a build that has its saga's version
     retention_s: float = 7 * 86_400.0  # how long handled messages are remembered
@@ -67,7 +67,7 @@ class Subscribers:
         self._by_type = by_type
 
     def of(self, name: str, event: Message, process: str) -> list[Subscription]:
-        """Those that an event of a conversation driven by `process` (empty: by none yet) goes to."""
+        """Who gets an event in a conversation that `process` drives; the process is empty when none drives it yet."""
         wanted = self._by_type.get(name)
         if wanted is None:
             return []
@@ -78,7 +78,10 @@ class Subscribers:
         return (process, name) in self._ends or name.startswith(_OWN)
 
     def is_news(self, name: str, process: str) -> bool:
-        """Whether it was not told yet that nobody listens to this; from now on it is. Of some thousand such pairs."""
+        """Whether nobody was told yet that nobody listens to this event; from now on somebody was.
+
+        Beyond a thousand such pairs nothing is news any more.
+        """
         if (process, name) in self._told or len(self._told) >= _UNHEARD_MAX:
             return False
         self._told.add((process, name))
@@ -111,7 +114,7 @@ class Kind:
         return self.behaviour.kind
 
     def report(self, facts: Iterable[Fact]) -> None:
-        """Of what nobody listens to, only the first."""
+        """Report facts; that nobody listens to an event is reported once."""
         for fact in facts:
             if not isinstance(fact, NobodyListens) or self.subscribers.is_news(fact.message, fact.process):
                 self.ports.report(fact)

@@ -23,7 +23,7 @@ class Ownership:
 
     def __init__(self, residents: Residents) -> None:
         self.live: set[int] = set()
-        self.since_s: dict[int, float] = {}  # when this node took a shard over last
+        self.since_s: dict[int, float] = {}  # by shard: when this node took it over last
         self._residents = residents
         self._ports = residents.kind.ports
         self._taking: dict[int, int] = {}  # the take-over, by number, of each shard that is not live yet
@@ -56,7 +56,7 @@ class Ownership:
             while wanted := self._still_taking(number):
                 await self._take(wanted, number, read)
         finally:
-            self.give_up(frozenset(self._still_taking(number)))  # some are left only if the store has failed
+            self.give_up(frozenset(self._still_taking(number)))  # Some are left only if the store has failed.
 
     def _still_taking(self, number: int) -> list[int]:
         """Shards that this take-over has neither completed nor lost."""

@@ -29,7 +29,7 @@ from runtime.store.records import ClusterView
 
 __all__ = ["Links", "Router", "ShardMap"]
 
-_DELIVERED = Failpoint.DELIVERED_HERE  # found once, since each message reaches it
+_DELIVERED = Failpoint.DELIVERED_HERE  # looked up once, since each message passes it
 
 
 class ShardMap(Protocol):
@@ -63,12 +63,12 @@ class Router:
         self.node = node
         self.shard_map: ShardMap | None = None
         self.links: Links | None = None
-        self.sweepers: dict[str, Sweeper] = {}  # of the kinds that this node hosts
+        self.sweepers: dict[str, Sweeper] = {}  # by kind, of those that this node hosts
         self.watches = StateWatches(self.signal)
         self._ports = ports
         self._shards_per_kind = shards_per_kind
         self._calls = calls
-        self._places: object = None  # who owned what when watches were last announced
+        self._places: object = None  # owners and members when watches were last announced
 
     def connect(self, shard_map: ShardMap, links: Links) -> None:
         """Hand over what is made after this; before it, everything waits in the store."""
@@ -83,7 +83,7 @@ class Router:
     def route(self, envelope: Envelope) -> None:
         """Send a committed message on its way."""
         if envelope.due_at_s and envelope.due_at_s > self._ports.clock.now_s():
-            return  # not due: the sweep of its owner finds it in time
+            return  # It is not due yet: the sweep of its owner finds it in time.
         kind = envelope.kind
         shard = shard_of(envelope.key, self._shards_per_kind)
         sweeper = self.sweepers.get(kind)
@@ -152,7 +152,7 @@ class Router:
             try:
                 envelope = decode(one)
             except InvalidMessage as error:
-                # What cannot be read cannot be placed; its row of mail is parked with the reason when it is swept.
+                # What cannot be read cannot be placed. A sweep parks its row of mail, with the reason.
                 self._ports.report(PushRejected(peer, str(error)))
                 continue
             sweeper = self.sweepers.get(envelope.kind)
@@ -190,7 +190,7 @@ class Router:
                 case "lend":
                     self._run_guest(peer, signal.lend)
                 case _:
-                    pass  # a newer peer's signal; it is worth nothing by contract
+                    pass  # A newer peer has sent it. Signals may be lost by contract, so it is ignored.
 
     def _run_guest(self, peer: str, lend: mesh_pb2.Lend) -> None:
         """Run what waits for an actor that the peer owns and cannot run."""

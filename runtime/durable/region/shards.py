@@ -40,10 +40,10 @@ class Shards:
         self._router = router
         self._ports = ports
         self._learners = learners
-        self._moves: dict[tuple[str, int], tuple[str, int]] = {}  # owner and epoch of each shard, as last read
+        self._moves: dict[tuple[str, int], tuple[str, int]] = {}  # by shard: its owner and epoch, as last read
         self._reading = asyncio.Lock()
-        self._readings = 0  # of all mail, begun so far
-        self.died: dict[tuple[str, int], str] = {}  # the node that ended without leaving, of the shards that it had
+        self._readings = 0  # how many readings of all mail have begun
+        self.died: dict[tuple[str, int], str] = {}  # by shard: the node that had it and ended without leaving
         self.residents: Mapping[str, Residents] = {
             kind.name: Residents(kind, committer, router, self.read_again, self._may_commit) for kind in kinds
         }
@@ -58,8 +58,8 @@ class Shards:
     async def read_again(self) -> None:
         """Read all mail that waits, here and on every other node, before anything is sent or taken that comes later.
 
-        For when others have committed what they may not have pushed. Who asks during a reading gets the next one, with
-        all that ask meanwhile.
+        Others may have committed something that they did not push. All callers that come during one reading share the
+        next.
         """
         before = self._readings
         async with self._reading:
@@ -76,7 +76,7 @@ class Shards:
         """Run these shards: read what waits for them, then take pushes for them. Raises StoreError."""
         if kind not in self.sweepers:
             return
-        # What these actors committed last may not have been pushed by whoever ran them then.
+        # The node that ran these actors before may not have pushed what they committed last.
         await self.read_again()
         sweeper = self.sweepers[kind]
         died = {one: self.died.pop((kind, one), "") for one in sorted(shards)}

@@ -22,10 +22,10 @@ from runtime.store.records import MailRow
 
 __all__ = ["Sweeper"]
 
-_ROWS_MAX = 1000  # a pass
-_REACH_MAX = 8000  # a pass, while what it found first could not all be delivered
-_FULL_EVERY = 10  # passes: one that reads recent mail as well, whatever the clock of its sender said
-_AGAIN_S = 0.05  # when a pass found more than it could read
+_ROWS_MAX = 1000  # rows of one pass
+_REACH_MAX = 8000  # rows of one pass, while what passes found first could not all be delivered
+_FULL_EVERY = 10  # One pass in ten reads recent mail as well, whatever the clock of its sender said.
+_AGAIN_S = 0.05  # pause after a pass that found more than it could read
 _EVER_S = 1e18
 
 
@@ -157,7 +157,7 @@ class Sweeper:
         )
         self._deliver(rows, now_s)
         complete = len(rows) < self._reach
-        # Those found first may all belong to one actor that fails: the next look reaches past them.
+        # The rows found first may all belong to one actor that fails: the next look reaches past them.
         self._reach = self.rows_max if complete else min(self._reach * 2, self.reach_max)
         return complete
 

@@ -21,9 +21,9 @@ from runtime.store.records import ActorRow
 
 __all__ = ["DueTimers"]
 
-_ARMED_MAX = 100_000  # timers about to fire; more are found by later passes
-_AGAIN_S = 0.05  # before a guest's timer that was declined fires once more
-_LATE_S = 0.001  # a loop may call back a little early; a timer never fires before it is due
+_ARMED_MAX = 100_000  # timers about to fire; later passes find the others
+_AGAIN_S = 0.05  # pause before a guest's timer that was declined fires once more
+_LATE_S = 0.001  # A loop may call back a little early, and a timer must never fire before it is due.
 
 
 class DueTimers:
@@ -119,7 +119,9 @@ class DueTimers:
         if (shard in live or is_guest) and self._clock.now_s() >= envelope.due_at_s:
             taken = self._residents.deliver(envelope, shard)
             self._failpoint(Failpoint.TIMER_FIRED)
-            if is_guest and not taken:  # its backlog is being read, and no pass of this node would find its timer
+            if (
+                is_guest and not taken
+            ):  # The guest's backlog is being read, and no pass of this node would find the timer.
                 self._armed[envelope.id] = None
                 self._clock.call_later(_AGAIN_S, self._fire, envelope, shard)
 

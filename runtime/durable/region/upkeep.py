@@ -31,9 +31,9 @@ class Upkeep:
     def __init__(self, purges: Callable[[str], bool]) -> None:
         self._purges = purges
         self._after = b""
-        self._next_at_s = float("-inf")  # monotonic
-        self._written = Lived(), 0.0  # by this node, and at which monotonic instant
-        self._passivate_at_s: dict[str, float] = {}  # by kind, monotonic
+        self._next_at_s = float("-inf")  # by the monotonic clock
+        self._written = Lived(), 0.0  # what this node wrote last, and when by the monotonic clock
+        self._passivate_at_s: dict[str, float] = {}  # by kind, by the monotonic clock
 
     def passivate(self, kind: Kind, passivate: Callable[[], None]) -> None:
         """Have idle actors of a kind leave memory, if it is time to."""

@@ -11,7 +11,7 @@ from protos.billing_pb2 import BillOrder, BillState, OrderBilled
 from protos.sales_pb2 import OrderLine
 from runtime.adapters import Watchdog, ignore, system_ports
 from runtime.durable.behaviour import RetryPolicy
-from runtime.durable.region.busy import Teller
+from runtime.durable.busy import BusyTeller
 from runtime.durable.service import Service, ServiceBehaviour
 from runtime.ports import Running
 from runtime.store.memory import MemoryStore
@@ -43,7 +43,7 @@ class Watched:
     def __init__(self) -> None:
         self.node = LocalNode([ServiceBehaviour(Slow)])
         clock = self.node.ports.clock
-        teller = Teller(self.node.store, clock, self.node.behaviours, "two", "7")
+        teller = BusyTeller(self.node.store, clock, self.node.behaviours, "two", "7")
         self._handling = self.node.ports.handling
         self._handling.tell = teller.tell
         self._watchdog = Watchdog(self._handling, ignore, blocked_s=4.0)
@@ -141,7 +141,7 @@ def told_of(change: Callable[[BusyHandler], object]) -> list[object]:
     """What is told of a message in each of the order system's kinds."""
     behaviours = catalogue().behaviours_of(("sales", "billing", "warehouse", "orchestration"))
     store, ports = MemoryStore(system_ports()), system_ports()
-    teller = Teller(store, ports.clock, behaviours, "two", "7")
+    teller = BusyTeller(store, ports.clock, behaviours, "two", "7")
     order = bill(1)
     messages = [
         order,

@@ -1,6 +1,6 @@
 """What a node is busy with, told to the store: the handlers that have run for long, by name.
 
-    watchdog (its thread) ──Running──▶ Teller ──Busy──▶ Store.tell_busy
+    watchdog (its thread) ──Running──▶ BusyTeller ──Busy──▶ Store.tell_busy
 
 The loop has no part in it, since it is the loop that may stand still.
 """
@@ -15,10 +15,10 @@ from runtime.ports import Clock, Running
 from runtime.store.port import Store
 from runtime.store.records import Busy, BusyHandler
 
-__all__ = ["Teller"]
+__all__ = ["BusyTeller"]
 
 
-class Teller:
+class BusyTeller:
     """Tells for one node."""
 
     def __init__(
