@@ -71,9 +71,8 @@ class ClusterTime:
 
     def _go_on_from(self, view: ClusterView) -> None:
         """It cannot be earlier than what was written last. That it is later than we think, only peers can tell."""
-        renewed = [
-            row.lease_until_s - row.lease_s for row in view.nodes if row.lease_s
-        ]  # Rows of the dead count as well, our own former one among them.
+        # Rows of the dead count as well, our own former one among them.
+        renewed = [row.lease_until_s - row.lease_s for row in view.nodes if row.lease_s]
         by_s = max([view.lived_until_s, *renewed]) - self._clock.now_s()
         if by_s > self._settings.clock_skew_max_s:
             self._set_right(by_s)

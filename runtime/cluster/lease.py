@@ -144,7 +144,7 @@ class StoreWatch:
 
         A member's clock may be off by more than a lease lasts, so that even a fresh lease looks run out. We may have
         seen a renewal up to `renew_s` late, which is a third of a lease at most. So a member that died counts as silent
-        before its lease has run out.
+        by the time its lease has run out.
         """
         lease_s = row.lease_s or self._settings.lease_s
         _, _, since_s = self._seen.get(row.name, ("", 0.0, self._read_at_s))

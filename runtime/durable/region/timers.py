@@ -119,9 +119,7 @@ class DueTimers:
         if (shard in live or is_guest) and self._clock.now_s() >= envelope.due_at_s:
             taken = self._residents.deliver(envelope, shard)
             self._failpoint(Failpoint.TIMER_FIRED)
-            if (
-                is_guest and not taken
-            ):  # The guest's backlog is being read, and no pass of this node would find the timer.
+            if is_guest and not taken:  # Its backlog is being read, and no pass of this node would find the timer.
                 self._armed[envelope.id] = None
                 self._clock.call_later(_AGAIN_S, self._fire, envelope, shard)
 
