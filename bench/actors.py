@@ -24,11 +24,7 @@ from typing import Any
 
 import uvloop
 
-from runtime.actor.actor import Actor
-from runtime.actor.context import Context
-from runtime.actor.ref import ActorRef
-from runtime.actor.supervision import ActorOptions
-from runtime.actor.system import ActorSystem
+from runtime.actor import Actor, ActorOptions, ActorRef, ActorSystem, Context
 from runtime.adapters import system_ports
 
 MAILBOX_MAX = 10_000

@@ -1,30 +1,37 @@
-"""The public surface of the test kit, as text: its names, and how each is called.
+"""The public surface of the packages that users import, as text: their names, and how each is called.
 
-python -m tests.unit.testing.door     keeps it as it is now
+python -m tests.unit.testing.door     keeps them as they are now
 """
 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import is_dataclass
 from pathlib import Path
+from types import ModuleType
 
+import runtime.actor
 import runtime.testing
 from runtime.testing import fixtures
+from tests.tidy.source import ROOT
 
-__all__ = ["KEPT", "surface"]
+__all__ = ["DOORS", "surface"]
 
-KEPT = Path(__file__).with_name("door.txt")
+DOORS: dict[Path, tuple[ModuleType, ...]] = {
+    ROOT / "tests" / "unit" / "testing" / "door.txt": (runtime.testing, fixtures),
+    ROOT / "tests" / "unit" / "actor" / "door.txt": (runtime.actor,),
+}
+"""Where each surface is kept, and of which modules it is."""
 
 
-def surface() -> str:
+def surface(modules: tuple[ModuleType, ...]) -> str:
     """A line for each name, and for each public method of its own."""
-    return "".join(f"{line}\n" for module in (runtime.testing, fixtures) for line in _of(module))
+    return "".join(f"{line}\n" for module in modules for line in _of(module))
 
 
-def _of(module: object) -> Iterator[str]:
-    assert inspect.ismodule(module)
+def _of(module: ModuleType) -> Iterator[str]:
     for name in module.__all__:
         yield from _named(f"{module.__name__}.{name}", getattr(module, name))
 
@@ -44,9 +51,11 @@ def _named(name: str, value: object) -> Iterator[str]:
 
 
 def _signature(value: Callable[..., object]) -> str:
-    return str(inspect.signature(value)).replace("'", "")  # annotations are texts
+    text = str(inspect.signature(value)).replace("'", "")  # annotations are texts
+    return re.sub(r"<function (\w+) at \w+>", r"\1", text)
 
 
 if __name__ == "__main__":
-    KEPT.write_text(surface(), encoding="utf-8")
-    print(f"kept {KEPT.name}")  # noqa: T201 # a command of its own
+    for kept, modules in DOORS.items():
+        kept.write_text(surface(modules), encoding="utf-8")
+        print(f"kept {kept.relative_to(ROOT)}")  # noqa: T201 # a command of its own

@@ -1,12 +1,15 @@
-"""What users import from runtime.testing: no more and no less than was decided, and without pytest."""
+"""What users import from each door: no more and no less than was decided; from runtime.testing without pytest."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+from types import ModuleType
 
-import runtime.testing
-from tests.unit.testing.door import KEPT, surface
+import pytest
+
+from tests.unit.testing.door import DOORS, surface
 
 WITHOUT_PYTEST = """
 import sys
@@ -17,16 +20,18 @@ print(SagaTranscript.__name__, simulate.__name__)
 """
 
 
-def test_the_public_surface_is_the_one_that_was_decided() -> None:
-    assert surface() == KEPT.read_text(encoding="utf-8"), (
+@pytest.mark.parametrize(("kept", "modules"), DOORS.items(), ids=[modules[0].__name__ for modules in DOORS.values()])
+def test_the_public_surface_is_the_one_that_was_decided(kept: Path, modules: tuple[ModuleType, ...]) -> None:
+    assert surface(modules) == kept.read_text(encoding="utf-8"), (
         "users see this change; if it is meant, run `python -m tests.unit.testing.door` and say so in the changelog"
     )
 
 
-def test_names_are_sorted_and_each_is_there() -> None:
-    names = runtime.testing.__all__
+@pytest.mark.parametrize("door", [modules[0] for modules in DOORS.values()], ids=lambda door: door.__name__)
+def test_names_are_sorted_and_each_is_there(door: ModuleType) -> None:
+    names = door.__all__
     assert names == sorted(names)
-    assert [name for name in names if not hasattr(runtime.testing, name)] == []
+    assert [name for name in names if not hasattr(door, name)] == []
 
 
 def test_the_door_opens_without_pytest() -> None:
