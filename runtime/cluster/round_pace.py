@@ -33,7 +33,7 @@ class RoundPace:
     async def rest(self, due_s: float) -> None:
         """Return when the next round may begin: at the monotonic instant `due_s`, or earlier when asked for."""
         delay_s = due_s - self._clock.monotonic_s()
-        timer = self._clock.call_later(max(delay_s, self._shortest_s), self._wakeup.set)
+        timer = self._clock.call_later(max(delay_s, self._shortest_s), self.hurry)
         try:
             await self._wakeup.wait()
         finally:

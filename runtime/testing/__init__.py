@@ -13,7 +13,8 @@ Nothing here needs pytest but testing.fixtures.
 
 from __future__ import annotations
 
-from runtime.testing.cluster.cluster import Cluster, CommandFailed, NotAtRest
+from runtime.testing.cluster.clients import CommandFailed
+from runtime.testing.cluster.cluster import Cluster, NotAtRest
 from runtime.testing.cluster.loop import ClusterLoop
 from runtime.testing.conformance.suite import StoreConformance
 from runtime.testing.determinism.sources import check_catalogue

@@ -16,24 +16,23 @@ of the runtime, and leaving a cluster raises AssertionError if one was broken.
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Self, TypeVar, overload
+from datetime import timedelta
+from typing import Any, Self, TypeVar, Unpack, overload
 
 from google.protobuf.message import Message
 
 from runtime.backoff import Backoff
 from runtime.config import settings_of
-from runtime.envelope import address_of
+from runtime.durable.client import Client, CommandOptions, in_seconds
 from runtime.errors import InvalidSettings
-from runtime.observe.conversation import read_conversation
-from runtime.observe.sequence import as_text
 from runtime.ports import Ports
-from runtime.protos import saga_pb2
 from runtime.saga.catalogue import Catalogue
 from runtime.store.open import open_store
 from runtime.store.port import Store
-from runtime.store.records import ActorRow
+from runtime.testing.cluster.clients import ClusterClient, answer_of
+from runtime.testing.cluster.committed import Committed
+from runtime.testing.cluster.leap import Leaper
 from runtime.testing.cluster.loop import ClusterLoop, waited_for
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.virtual.loop import Process
@@ -41,7 +40,7 @@ from runtime.testing.world.cluster import SimCluster
 from runtime.testing.world.faulty_store import StoreFaults
 from runtime.testing.world.node import NodeSpec, SimNode
 
-__all__ = ["Cluster", "CommandFailed", "Nodes", "NotAtRest"]
+__all__ = ["Cluster", "Nodes", "NotAtRest"]
 
 M = TypeVar("M", bound=Message)
 
@@ -50,15 +49,12 @@ _GREET_S = 10.0
 _STOP_S = 120.0
 _REST_S = 3600.0
 _LOOKS = Backoff(0.01, 1.0, factor=1.5, jitter=0.0)  # at whether something came true
-_EVER_S = math.inf
+_SHORT_S = 20.0  # of waiting for rest: until then it is looked for often
+_DAY_S = 86_400.0
 _SETTINGS = {"shards_per_kind": 4}  # what every node sweeps each second: more would only cost time
 
 Nodes = int | Mapping[str, Sequence[str]]
 """How many nodes, or services by the name of a node."""
-
-
-class CommandFailed(AssertionError):
-    """A command's handler gave up, or answered with another event than the test wanted."""
 
 
 class NotAtRest(AssertionError):
@@ -99,10 +95,11 @@ class Cluster:
             list(_specs(nodes)),
             settings={name: getattr(checked, name) for name in of_all},
             faults=StoreFaults(),
-            connect=None if store == "memory:" else self._connect,
+            connect=None if store == "memory:" else self._opened,
         )
-        self._books: Store = self.sim.database.rows if store == "memory:" else self._opened(self.sim.ports)
-        self._shards = range(checked.shards_per_kind)
+        self._books: Store = self.sim.database.rows if store == "memory:" else self._opened(None, self.sim.ports)
+        self._committed = Committed(self._books, catalogue, range(checked.shards_per_kind))
+        self._leaper = Leaper(self.sim, loop, self._books, [one.kind for one in catalogue.behaviours], checked)
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -139,16 +136,13 @@ class Cluster:
 
     # --- what clients do ---
 
+    def client(self, node: str = "") -> Client:
+        """All that a client of this node can do, or of the first that serves: send, ask, read, watch, cancel a saga."""
+        return ClusterClient(lambda: self._member(node) if node else self._any_serving(), self._catalogue.contracts)
+
     @overload
     async def send(
-        self,
-        command: Message,
-        *,
-        node: str = "",
-        kind: str = "",
-        key: str = "",
-        process: str = "",
-        timeout_s: float = 60.0,
+        self, command: Message, *, node: str = "", timeout: float | timedelta = 60.0, **options: Unpack[CommandOptions]
     ) -> Message | None: ...
 
     @overload
@@ -158,10 +152,8 @@ class Cluster:
         answer: type[M],
         *,
         node: str = "",
-        kind: str = "",
-        key: str = "",
-        process: str = "",
-        timeout_s: float = 60.0,
+        timeout: float | timedelta = 60.0,
+        **options: Unpack[CommandOptions],
     ) -> M: ...
 
     async def send(
@@ -170,51 +162,32 @@ class Cluster:
         answer: type[Message] | None = None,
         *,
         node: str = "",
-        kind: str = "",
-        key: str = "",
-        process: str = "",
-        timeout_s: float = 60.0,
+        timeout: float | timedelta = 60.0,
+        **options: Unpack[CommandOptions],
     ) -> Message | None:
         """Send a command as a client of a node, or of the first that serves; gives the event its handler answers with.
 
-        `answer` is the event that has to come. `kind` and `key` are for messages that name none, such as CancelSaga.
-        `process` names the choreography that the command is part of, whose reactions then hear what follows from it.
+        `answer` is the event that has to come. `options` are those of a client. With `message_id` the same command can
+        be sent again, and is answered with no event. `kind` and `key` are for messages that name none. `process` names
+        the choreography that the command is part of, whose reactions then hear what follows from it.
         Raises CommandFailed when the command was given up or answered otherwise, NodeDown when the node is gone, and
         DeadlineExceeded when no outcome is known yet.
         """
-        self._check_process(process)
-        member = self._member(node) if node else self._any_serving()
-        reply = await member.call(
-            lambda at: at.client.ask(command, timeout=timeout_s, kind=kind, key=key, process=process),
-            timeout_s=timeout_s + 1.0,
-        )
-        name = type(command).__name__
-        if reply.fault:
-            raise CommandFailed(f"{name} was given up: {reply.fault}")
-        if answer is not None and not isinstance(reply.message, answer):
-            raise CommandFailed(f"{name} was answered with {_shown(reply.message)}, not {answer.__name__}")
-        return reply.message
+        self._check_process(options.get("process", ""))
+        reply = await self.client(node).ask(command, timeout=timeout, **options)
+        return answer_of(reply, type(command).__name__, answer)
 
     async def state(self, kind: str, key: str, state: type[M]) -> M:
         """The committed state of an actor; of a saga its business state. An empty one if there is no such actor."""
-        row = await self._row(kind, key)
-        if row is None:
-            return state()
-        whole = self._catalogue.contracts.parse(row.state_type, row.state)
-        if isinstance(whole, saga_pb2.SagaRecord) and state is not saga_pb2.SagaRecord:
-            whole = self._catalogue.contracts.parse(whole.state_type, whole.state)
-        assert isinstance(whole, state), f"the state of {kind}/{key} is a {type(whole).__name__}"
-        return whole
+        return await self._committed.state(kind, key, state)
 
     async def status(self, kind: str, key: str) -> str:
         """Of a saga: none, running, compensating, completed, compensated or stuck."""
-        record = await self.state(kind, key, saga_pb2.SagaRecord)
-        return saga_pb2.SagaRecord.Status.Name(record.status).lower()
+        return await self._committed.status(kind, key)
 
     async def conversation(self, kind: str, key: str) -> str:
         """Every message of the conversation that made this actor, a line for each; empty if there is no such actor."""
-        row = await self._row(kind, key)
-        return "" if row is None else as_text(await read_conversation(self._books, row.conversation))
+        return await self._committed.conversation(kind, key)
 
     # --- time ---
 
@@ -223,19 +196,22 @@ class Cluster:
         """Virtual; the wall clock of every node."""
         return self.sim.ports.clock.now_s()
 
-    async def advance(self, delay_s: float) -> None:
-        """Let so much time go by."""
-        await self.sim.sleep(delay_s)
+    async def advance(self, delay: float | timedelta = 0.0, *, days: float = 0.0) -> None:
+        """Let so much time go by: seconds or a timedelta, or days. It costs by what happens, not by how long it is."""
+        await self._leaper.until(self._loop.time() + in_seconds(delay) + days * _DAY_S)
 
-    async def at_rest(self, within_s: float = _REST_S) -> None:
+    async def at_rest(self, within: float | timedelta = _REST_S) -> None:
         """Let time go by until no message waits, but dead letters, and no timer runs. Raises NotAtRest."""
-        looks = 0
-        until_s = self._loop.time() + within_s
-        while open_ := await self._open():
+        begun_s, looks = self._loop.time(), 0
+        until_s = begun_s + in_seconds(within)
+        while open_ := await self._committed.open():
             if self._loop.time() >= until_s:
-                raise NotAtRest(f"not at rest after {within_s:g} s: {', '.join(open_)}")
+                raise NotAtRest(f"not at rest after {in_seconds(within):g} s: {', '.join(open_)}")
             looks += 1
-            await self.sim.sleep(_LOOKS.pause_s(looks))
+            if self._loop.time() < begun_s + _SHORT_S:
+                await self.sim.sleep(_LOOKS.pause_s(looks))
+            else:
+                await self._leaper.some(until_s)
 
     # --- what goes wrong ---
 
@@ -289,21 +265,6 @@ class Cluster:
             raise AssertionError("no node serves: all were killed, stopped or frozen; `restart` one")
         return next((node for node in self.sim.serving if not node.frozen), self.sim.serving[0])
 
-    async def _row(self, kind: str, key: str) -> ActorRow | None:
-        (row,) = await self._books.load([(kind, key)])
-        return row
-
-    async def _open(self) -> list[str]:
-        """What still waits, and for what; a few of it."""
-        found: list[str] = []
-        for behaviour in self._catalogue.behaviours:
-            kind = behaviour.kind
-            mail = await self._books.waiting(kind, self._shards, due_before_s=_EVER_S, sent_before_s=_EVER_S, limit=3)
-            found += [f"mail for {address_of(*row.address)}" for row in mail]
-            timed = await self._books.due(kind, self._shards, before_s=_EVER_S, limit=3)
-            found += [f"a timer of {address_of(*row.address)}" for row in timed]
-        return found
-
     async def _until(self, holds: Callable[[], bool], within_s: float) -> bool:
         until_s = self._loop.time() + within_s
         while not holds():
@@ -325,11 +286,8 @@ class Cluster:
         connected = {status.node for status in node.node.mesh.status() if status.connected}
         return all(other.name in connected for other in self.sim.serving if other is not node)
 
-    def _connect(self, process: Process, ports: Ports) -> Store:
+    def _opened(self, process: Process | None, ports: Ports) -> Store:
         return waited_for(open_store(self._url, ports), self._loop, process)
-
-    def _opened(self, ports: Ports) -> Store:
-        return waited_for(open_store(self._url, ports), self._loop, None)
 
 
 def _specs(nodes: Nodes) -> Iterator[NodeSpec]:
@@ -339,9 +297,3 @@ def _specs(nodes: Nodes) -> Iterator[NodeSpec]:
         yield from (NodeSpec(f"node-{number}") for number in range(1, nodes + 1))
     else:
         yield from (NodeSpec(name, tuple(services)) for name, services in nodes.items())
-
-
-def _shown(message: Message | None) -> str:
-    if message is None:
-        return "no event (there was none, or it was lost on the way: read the state)"
-    return type(message).__name__

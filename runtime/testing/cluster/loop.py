@@ -9,8 +9,11 @@ So a test of minutes takes milliseconds in memory, and as long as its disk needs
 from __future__ import annotations
 
 import asyncio
+import heapq
+import inspect
+import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import Context
 from queue import Empty, SimpleQueue
@@ -19,6 +22,7 @@ from typing import Any, TypeVarTuple, cast
 from runtime.store.port import Store
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.virtual.loop import NothingLeft, Process, SimLoop
+from runtime.testing.virtual.machine import SimClock, wake_sleeper
 from runtime.testing.virtual.order import Order
 
 __all__ = ["ClusterLoop", "waited_for"]
@@ -57,6 +61,29 @@ class ClusterLoop(SimLoop):
         finally:
             self._waiting.pop(call, None)
 
+    # --- leaps ---
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is ready beside what runs now, and no thread works."""
+        return not (self._queue or self._waiting) and self._arrived.empty()
+
+    def next_beside(self, rounds: Collection[str]) -> float:
+        """The earliest instant at which something else than one of these rounds wants to run; see `leap`."""
+        waiting = (when for when, _, timer in self._timers if not timer._cancelled and _who(timer) not in rounds)
+        return min(waiting, default=math.inf)
+
+    def leap(self, to_s: float, rounds: Collection[str]) -> None:
+        """Be at a later instant, where `rounds` have as long to wait as they have here.
+
+        They are named by the coroutine of a task that sleeps, or else by the callback that waits for its time.
+        """
+        by_s = to_s - self._now_s
+        put_off = [(when + by_s if _who(one) in rounds else when, made, one) for when, made, one in self._timers]
+        heapq.heapify(put_off)
+        self._timers[:] = put_off
+        self._go_on_at(to_s)
+
     def _jump(self) -> None:
         if not self._take_arrived():
             super()._jump()
@@ -71,6 +98,25 @@ class ClusterLoop(SimLoop):
                 raise NothingLeft(f"a store's thread has not answered for {_THREAD_S:g} s") from None
             return False
         return True
+
+
+def _who(timer: asyncio.TimerHandle) -> str:
+    """Whose turn it is then, by qualified name: the coroutine that sleeps, or the callback."""
+    callback, arguments = timer._callback, timer._args  # type: ignore[attr-defined]  # the stubs do not know them
+    if callback is wake_sleeper:
+        for waiter, _ in arguments[0]._callbacks or ():
+            task = getattr(waiter, "__self__", None)
+            if isinstance(task, asyncio.Task):
+                return _sleeping(task.get_coro())
+    return str(getattr(callback, "__qualname__", ""))
+
+
+def _sleeping(coroutine: Any) -> str:
+    """The innermost coroutine but the clock's own."""
+    inner = getattr(coroutine, "cr_await", None)
+    while inspect.iscoroutine(inner) and inner.cr_code is not SimClock.sleep.__code__:
+        coroutine, inner = inner, inner.cr_await
+    return str(coroutine.__qualname__)
 
 
 class _WaitedFor:

@@ -200,12 +200,15 @@ class SimLoop(asyncio.BaseEventLoop):
         if not timers:
             raise NothingLeft("nothing is ready, and no timer is set")
         if timers[0][0] > self._now_s:
-            self._now_s = timers[0][0]
-            self._instant_ends = self.steps + _INSTANT_STEPS_MAX
+            self._go_on_at(timers[0][0])
         while timers and timers[0][0] <= self._now_s:
             timer = heapq.heappop(timers)[2]
             if not timer._cancelled:
                 self._enqueue(timer)
+
+    def _go_on_at(self, now_s: float) -> None:
+        self._now_s = now_s
+        self._instant_ends = self.steps + _INSTANT_STEPS_MAX
 
     def _spring(self) -> None:
         while self._ambushes and self._ambushes[0][0] <= self.steps:

@@ -16,7 +16,7 @@ from runtime.ports import Cancellable, OnFailpoint, Ports, Report
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.virtual.loop import Process, SimLoop
 
-__all__ = ["EPOCH_S", "SimClock", "SimTasks", "SteadySimClock", "machine_ports"]
+__all__ = ["EPOCH_S", "SimClock", "SimTasks", "SteadySimClock", "machine_ports", "wake_sleeper"]
 
 EPOCH_S = 1_700_000_000.0
 _TASKS_MAX = 100
@@ -41,7 +41,7 @@ class SimClock:
 
     async def sleep(self, delay_s: float) -> None:
         done: asyncio.Future[None] = self._loop.create_future()
-        timer = self.call_later(delay_s, _finish, done)
+        timer = self.call_later(delay_s, wake_sleeper, done)
         try:
             await done
         finally:
@@ -157,6 +157,7 @@ def machine_ports(
     )
 
 
-def _finish(done: asyncio.Future[None]) -> None:
+def wake_sleeper(done: asyncio.Future[None]) -> None:
+    """What a clock calls when somebody has slept long enough."""
     if not done.done():
         done.set_result(None)

@@ -25,7 +25,8 @@ from protos.sales_pb2 import (
 from protos.warehouse_pb2 import Restock, Restocked
 from runtime.errors import InvalidSettings
 from runtime.protos import saga_pb2
-from runtime.testing.cluster.cluster import Cluster, CommandFailed, NotAtRest
+from runtime.testing.cluster.clients import CommandFailed
+from runtime.testing.cluster.cluster import Cluster, NotAtRest
 from runtime.testing.cluster.loop import ClusterLoop
 from runtime.testing.fixtures import MakeCluster
 from runtime.testing.rules.ledger import Violation
@@ -142,7 +143,7 @@ async def test_what_still_waits_is_named(make_cluster: MakeCluster) -> None:
     cluster.kill("billing")
     await cluster.send(order(), OrderPlaced)
     with pytest.raises(NotAtRest, match=r"mail for billing/ORD-1.*a timer of order-process/ORD-1"):
-        await cluster.at_rest(within_s=5.0)
+        await cluster.at_rest(within=5.0)
     await cluster.restart("billing")
     await cluster.at_rest()
     assert await ended(cluster)

@@ -1,0 +1,122 @@
+"""Time that passes by events: what only waits for its next round waits through a leap, and nothing else notices.
+
+    Cluster.advance, at_rest ──▶ Leaper ──is the cluster settled, and what is due next?──▶ the store
+                                        ──leap──▶ ClusterLoop: the clocks of all go on, rounds are put off by as much
+                                        ──renew──▶ the leases, which the rounds left out would have renewed
+
+A round is left out only where it would have found nothing to do. All nodes serve and know each other, nobody waits for
+an answer, no mail is due, and the tables of the cluster have not changed for a while. The leap ends some seconds before
+anything else that waits for its time: a timer in the store, a callback of a node or of the test. Those seconds have
+their rounds again, which renew the nodes' own leases and find the timer. What nodes measure by their clocks, such as
+how long history is kept, has passed when the leap is over.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from runtime.config import Settings
+from runtime.store.port import Store
+from runtime.store.records import ClusterView
+from runtime.testing.cluster.loop import ClusterLoop
+from runtime.testing.virtual.machine import SimClock
+from runtime.testing.world.cluster import SimCluster
+
+__all__ = ["ROUNDS", "Leaper"]
+
+ROUNDS = frozenset(
+    (
+        "Sweeper.run",
+        "RoundPace.hurry",
+        "Lease._expire",
+        "Mesh._tick",
+        "ActorWatch._look_again",
+        "FileKeeper.failed",
+    )
+)
+"""What a node does again and again, by the name of the callback, or of the coroutine that sleeps until then."""
+
+_ROWS_MAX = 1_000  # beyond, nothing is said of what is due
+_TRIES = 200  # to find an instant at which no round is under way
+_BETWEEN_S = 0.003
+_OFF_S = 0.5  # a clock that is further off may have a sweep see a timer too late
+
+
+class Leaper:
+    """Lets the time of one cluster go by; `store` is the one that its nodes share."""
+
+    def __init__(
+        self, cluster: SimCluster, loop: ClusterLoop, store: Store, kinds: Sequence[str], settings: Settings
+    ) -> None:
+        self._cluster = cluster
+        self._loop = loop
+        self._store = store
+        self._kinds = kinds
+        self._shards = range(settings.shards_per_kind)
+        self._lease_s = settings.lease_s
+        self._settle_s = settings.lease_s + 3 * settings.sweep_s  # longer than any round waits for the next
+
+    async def until(self, until_s: float) -> None:
+        """Return at this instant of the loop."""
+        while until_s - self._loop.time() > 2 * self._settle_s:
+            await self.some(until_s)
+        await self._cluster.sleep(until_s - self._loop.time())
+
+    async def some(self, until_s: float) -> None:
+        """Let some seconds go by with all their rounds, and then as much as nothing happens in; never past `until_s`.
+
+        The last seconds before anything that is due always have their rounds: it finds a cluster at work.
+        """
+        before = await self._tables()
+        await self._cluster.sleep(min(self._settle_s, until_s - self._loop.time()))
+        if before is not None and await self._tables() == before:
+            await self._leap(until_s)
+
+    async def _leap(self, limit_s: float) -> None:
+        for _ in range(_TRIES):
+            due_s = await self._due_s()
+            to_s = min(limit_s, due_s, self._loop.next_beside(ROUNDS)) - self._settle_s
+            if self._loop.is_idle and to_s - self._loop.time() > self._settle_s:
+                self._loop.leap(to_s, ROUNDS)
+                await self._renew()
+                return
+            await self._cluster.sleep(_BETWEEN_S)
+
+    async def _renew(self) -> None:
+        for row in (await self._store.cluster()).nodes:
+            await self._store.renew(row.name, row.incarnation, lease_s=row.lease_s or self._lease_s)
+
+    async def _tables(self) -> tuple[object, ...] | None:
+        """Who is in the cluster, and who has what; None while that is not as it will stay."""
+        nodes = [node for node in self._cluster.nodes if node.alive]
+        if any(node.frozen or not node.serves or not _is_right(node.clock) for node in nodes) or self._cluster.twins:
+            return None
+        view = await self._store.cluster()
+        if sorted(row.name for row in view.nodes) != sorted(node.name for node in nodes):
+            return None
+        return _lasting(view)
+
+    async def _due_s(self) -> float:
+        """When, by the loop's time, the next mail or timer should be looked for; at once if that is not known."""
+        due_s = math.inf
+        for kind in self._kinds:
+            mail = await self._store.waiting(
+                kind, self._shards, due_before_s=math.inf, sent_before_s=math.inf, limit=_ROWS_MAX
+            )
+            if len(mail) == _ROWS_MAX:
+                return 0.0
+            timed = await self._store.due(kind, self._shards, before_s=math.inf, limit=1)
+            instants = (*(row.due_at_s for row in mail), *(row.due_at_s for row in timed if row.due_at_s is not None))
+            due_s = min(due_s, *instants, math.inf)
+        return due_s - self._cluster.ports.clock.now_s() + self._loop.time()
+
+
+def _is_right(clock: SimClock | None) -> bool:
+    return clock is not None and abs(clock.wrong_by_s) < _OFF_S
+
+
+def _lasting(view: ClusterView) -> tuple[object, ...]:
+    """The view without what each renewal changes."""
+    nodes = [(row.name, row.incarnation, row.kinds) for row in view.nodes]
+    return (nodes, view.shards, view.subscriptions)
