@@ -53,8 +53,7 @@ class PatientTrip(Saga[BookTripState], kind="patient-trip"):
     seat = replace(BookTrip.seat, timeout=3 * DAY_S)
     close = replace(BookTrip.close, pivot=True)
     flow = seat >> close
-    compensated = BookTrip.compensated
-    compensated_by = BookTrip.compensated_by
+    closing = BookTrip.closing
 
 
 def patient() -> Catalogue:
