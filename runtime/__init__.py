@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from runtime.durable.answer import Answer
 from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.client import Client
+from runtime.durable.durations import days, hours, minutes, seconds
 from runtime.durable.service import Service
 from runtime.errors import FinalError
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.choreography import Choreography
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Budget, Flow, Step, minutes, seconds
+from runtime.saga.step import Budget, Flow, Step
 
 if TYPE_CHECKING:
     from runtime.gateway.remote_client import connect
@@ -37,6 +38,8 @@ __all__ = [
     "Service",
     "Step",
     "connect",
+    "days",
+    "hours",
     "launch",
     "minutes",
     "on",

@@ -8,11 +8,12 @@ A behaviour decides and does nothing: what it wants to happen is in the Decision
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from google.protobuf.message import Message
 
+from runtime.durable.durations import Span, in_seconds
 from runtime.envelope import Envelope
 from runtime.record import record
 from runtime.store.records import Outcome, Subscription
@@ -34,17 +35,28 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often a failing handler runs: (immediate + 1) x (len(delays_s) + 1) times, then its message is parked.
+    """How often a failing handler runs: (immediate + 1) x (len(delays) + 1) times, then its message is parked.
 
     With the defaults, 3 runs at once, and 3 more after about 1, 5 and 30 seconds each: 12 in all. A run that used
     its time up is followed by the next delay, so that it is told soon; the runs are as many.
     """
 
     immediate: int = 2
-    delays_s: tuple[float, ...] = (1.0, 5.0, 30.0)
+    delays: tuple[Span, ...] = (1.0, 5.0, 30.0)
     jitter: float = 0.2  # each delay is longer or shorter by up to this share
-    timer_pause_s: float = 0.0  # after which a timer comes again whose runs have all failed; 0: it is given up
-    handler_timeout_s: float = 0.0  # a run that waits for longer is cancelled and has failed; 0: the node's setting
+    timer_pause: Span = 0.0  # after which a timer comes again whose runs have all failed; 0: it is given up
+    handler_timeout: Span = 0.0  # a run that waits for longer is cancelled and has failed; 0: the node's setting
+    delays_s: tuple[float, ...] = field(init=False, repr=False, compare=False)
+    timer_pause_s: float = field(init=False, repr=False, compare=False)
+    handler_timeout_s: float = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """What is no span stays as it is: the class that it is given to refuses it, by its name."""
+        delays: object = self.delays
+        in_s = tuple(map(in_seconds, delays)) if isinstance(delays, tuple | list) else delays
+        object.__setattr__(self, "delays_s", in_s)
+        object.__setattr__(self, "timer_pause_s", in_seconds(self.timer_pause))
+        object.__setattr__(self, "handler_timeout_s", in_seconds(self.handler_timeout))
 
     @property
     def runs_max(self) -> int:

@@ -20,7 +20,7 @@ from runtime.errors import InvalidMessage, NoSuchSaga
 from runtime.protos.saga_pb2 import CancelSaga, SagaRecord
 from runtime.record import record
 
-__all__ = ["TIMEOUT_S", "ActorState", "Client", "CommandAccepted", "CommandOptions", "CommandOutcome", "in_seconds"]
+__all__ = ["TIMEOUT_S", "ActorState", "Client", "CommandAccepted", "CommandOptions", "CommandOutcome"]
 
 TIMEOUT_S = 30.0
 """How long a call waits when nothing else is said."""
@@ -140,7 +140,3 @@ class Client(ABC):
             conversation=found.conversation,
             traceparent=traceparent,
         )
-
-
-def in_seconds(timeout: float | timedelta) -> float:
-    return timeout.total_seconds() if isinstance(timeout, timedelta) else timeout

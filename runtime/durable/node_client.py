@@ -17,16 +17,9 @@ from typing import Unpack
 from google.protobuf.message import DecodeError, Message
 
 from runtime.contracts import Contracts
-from runtime.durable.client import (
-    TIMEOUT_S,
-    ActorState,
-    Client,
-    CommandAccepted,
-    CommandOptions,
-    CommandOutcome,
-    in_seconds,
-)
+from runtime.durable.client import TIMEOUT_S, ActorState, Client, CommandAccepted, CommandOptions, CommandOutcome
 from runtime.durable.command_ids import check_alone, check_id, check_same, type_of
+from runtime.durable.durations import in_seconds
 from runtime.durable.kind import Limits
 from runtime.durable.region.router import Router
 from runtime.durable.waiting.actor_watch import POLL_S, ActorWatch

@@ -21,6 +21,7 @@ from google.protobuf.message import Message
 from runtime.contracts import Contract, is_message_type, meets
 from runtime.durable.behaviour import CancelTimer, Decision, Delivery, RetryPolicy, SetTimer
 from runtime.durable.declared import Declared, state_type_of, take_options
+from runtime.durable.durations import Span, in_seconds
 from runtime.durable.handlers import HandlerSpec, check_names, handlers_of
 from runtime.durable.provided import Need, Provided, has_init, needs_of
 from runtime.durable.results import check_delay, command_of_reaction, outgoing_of, take_state
@@ -115,22 +116,22 @@ class Service(Generic[StateT], metaclass=_ServiceType):
         *,
         kind: str = "",
         retries: RetryPolicy | None = None,
-        handler_timeout_s: float = 0.0,
+        handler_timeout: Span = 0.0,
         **rest: Any,
     ) -> None:
-        """`handler_timeout_s`: a handler that waits for longer is cancelled and has failed; 0: the node's setting."""
+        """`handler_timeout`: a handler that waits for longer is cancelled and has failed; 0: the node's setting."""
         where = f"service {cls.__name__}"
-        take_options(super().__init_subclass__, rest, where, "kind, retries and handler_timeout_s")
+        take_options(super().__init_subclass__, rest, where, "kind, retries and handler_timeout")
         if wrong := wrong_kind(kind):
             raise InvalidDefinition(f"{where} needs {wrong}: class X(Service[XState], kind='x')")
         state_type = state_type_of(cls, Service, where)
         check_names(cls, Service)
         needs = needs_of(cls, where, (*vars(Service), *Service.__annotations__))
-        check_span(handler_timeout_s, HANDLER_TIMEOUT, where, or_none=True)
+        check_span(handler_timeout, HANDLER_TIMEOUT, where, or_none=True)
         cls.kind, cls.state_type, cls.retries = kind, state_type, cls.retries if retries is None else retries
         check_retries(cls.retries, where)
-        if handler_timeout_s:
-            cls.retries = replace(cls.retries, handler_timeout_s=handler_timeout_s)
+        if handler_timeout:
+            cls.retries = replace(cls.retries, handler_timeout=handler_timeout)
         cls.needs, cls._has_init = needs, has_init(cls)
         cls.handlers = handlers_of(cls, Service)
         if not cls.handlers:
@@ -167,11 +168,12 @@ class Service(Generic[StateT], metaclass=_ServiceType):
             cls.__init__(service, **given)
         return service
 
-    def set_timer(self, name: str, delay_s: float, message: Message | None = None) -> None:
+    def set_timer(self, name: str, delay: Span, message: Message | None = None) -> None:
         """Have `message` (or amends.TimerFired) delivered to this actor later; replaces the timer of that name.
 
         Raises InvalidMessage for what could not be delivered: the service needs a handler for the message.
         """
+        delay_s = in_seconds(delay)
         check_delay(name, delay_s)
         brought: object = _TIMER_FIRED if message is None else message
         if isinstance(brought, Message) and brought.DESCRIPTOR.full_name not in self.handlers:

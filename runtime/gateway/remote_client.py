@@ -22,15 +22,8 @@ from google.protobuf.message import Message
 from runtime.adapters import ignore, system_ports
 from runtime.backoff import Backoff
 from runtime.contracts import Contracts
-from runtime.durable.client import (
-    TIMEOUT_S,
-    ActorState,
-    Client,
-    CommandAccepted,
-    CommandOptions,
-    CommandOutcome,
-    in_seconds,
-)
+from runtime.durable.client import TIMEOUT_S, ActorState, Client, CommandAccepted, CommandOptions, CommandOutcome
+from runtime.durable.durations import in_seconds
 from runtime.envelope import address_of
 from runtime.errors import (
     AmendsError,

@@ -35,7 +35,7 @@ class SagaBehaviour:
 
     # The interpreter gives the same result each time it is asked, so a second try cannot help.
     # A timer may be all that moves an instance, so none is given up.
-    retries = RetryPolicy(immediate=0, delays_s=(), timer_pause_s=_TIMER_PAUSE_S)
+    retries = RetryPolicy(immediate=0, delays=(), timer_pause=_TIMER_PAUSE_S)
     state_type: type[Message] = saga_pb2.SagaRecord
 
     def __init__(self, saga: type[Saga[Any]]) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from runtime.contracts import RUNTIMES_OWN, contract_of, is_message_type
+from runtime.durable.durations import in_seconds
 from runtime.durable.spans import check_count, check_span
 from runtime.errors import InvalidDefinition
 from runtime.protos import saga_pb2
@@ -158,7 +159,7 @@ def _step(declared_in: Declaration, name: str, index: int, step: Step, role: Rol
         dones=dones,
         refusals=refusals,
         on_answer=_keepers(step, where, meanings, state_type),
-        timeout_s=step.timeout,
+        timeout_s=in_seconds(step.timeout),
         budget=step.budget,
         timer=name,
     )
@@ -178,10 +179,11 @@ def _check_budget(budget: object, where: str) -> None:
         raise InvalidDefinition(f"{where}: a budget is a Budget, not {budget!r}")
     rule = "a budget needs at least 1 ask, and pauses above 0 that may grow"
     check_count(budget.asks_max, rule, where, least=1)
-    check_span(budget.backoff_s, rule, where)
-    check_span(budget.backoff_max_s, rule, where)
-    if budget.backoff_max_s < budget.backoff_s:
-        raise InvalidDefinition(f"{where}: {rule}, not from {budget.backoff_s:g} s to {budget.backoff_max_s:g} s")
+    check_span(budget.backoff, rule, where)
+    check_span(budget.backoff_max, rule, where)
+    least_s, most_s = in_seconds(budget.backoff), in_seconds(budget.backoff_max)
+    if most_s < least_s:
+        raise InvalidDefinition(f"{where}: {rule}, not from {least_s:g} s to {most_s:g} s")
 
 
 def _keepers(

@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 from google.protobuf.message import Message
 
 from runtime.durable.declared import Declared, state_type_of, take_options
+from runtime.durable.durations import Span, in_seconds
 from runtime.durable.spans import check_span
 from runtime.envelope import wrong_kind
 from runtime.errors import InvalidDefinition
@@ -69,8 +70,8 @@ class Saga(Generic[StateT], metaclass=_SagaType):
     flow: ClassVar[Flow | Step]
     closing: ClassVar[Step | tuple[Step, ...]] = ()
 
-    def __init_subclass__(cls, *, kind: str = "", deadline: float = 0.0, **rest: Any) -> None:
-        """`deadline`: seconds from the start to the pivot, past which the saga turns back; 0 for none."""
+    def __init_subclass__(cls, *, kind: str = "", deadline: Span = 0.0, **rest: Any) -> None:
+        """`deadline`: how long from the start to the pivot; past it the saga turns back; 0 for none."""
         where = f"saga {cls.__name__}"
         take_options(super().__init_subclass__, rest, where, "kind and deadline")
         check_names(cls, Saga)
@@ -88,7 +89,7 @@ class Saga(Generic[StateT], metaclass=_SagaType):
                 flow=flow_of(cls),
                 closing=closing_of(cls),
                 starts=starts_of(cls),
-                deadline_s=deadline,
+                deadline_s=in_seconds(deadline),
             )
         )
         check(cls.definition)

@@ -7,44 +7,20 @@ flow = seat >> room >> money
 
 from __future__ import annotations
 
-import math
-import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 from google.protobuf.message import Message
 
 from runtime.backoff import Backoff
+from runtime.durable.durations import Span, in_seconds
 from runtime.errors import InvalidDefinition
 
-__all__ = ["Budget", "Flow", "MessageTypes", "Step", "minutes", "seconds"]
+__all__ = ["Budget", "Flow", "MessageTypes", "Step"]
 
 MessageTypes = type[Message] | tuple[type[Message], ...]
 """One message type, or several of which any will do."""
-
-
-def seconds(count: float) -> float:
-    """A duration in seconds."""
-    return _span(count, 1.0, "seconds")
-
-
-def minutes(count: float) -> float:
-    """A duration in seconds, of so many minutes."""
-    return _span(count, 60.0, "minutes")
-
-
-def _span(count: object, unit_s: float, name: str) -> float:
-    """Raises InvalidDefinition for what is no number."""
-    if type(count) is not bool and isinstance(count, numbers.Real | Decimal):
-        try:
-            return float(count) * unit_s
-        except OverflowError:
-            return math.inf  # refused where it stands
-    hint = "; write its total_seconds()" if isinstance(count, timedelta) else ""
-    raise InvalidDefinition(f"{name}({count!r}): a duration is a number{hint}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +28,17 @@ class Budget:
     """How often a saga asks for what it can no longer do without: an undo, or a step past the pivot.
 
     The participant's own retries come first; this begins where they gave up, or stayed silent for the step's timeout.
-    The n-th pause after a fault is backoff_s x 2^(n-1), and no longer than backoff_max_s. With the defaults that is
+    The n-th pause after a fault is backoff x 2^(n-1), and no longer than backoff_max. With the defaults that is
     10 commands within about 13 minutes, and then the saga is stuck.
     """
 
     asks_max: int = 10
-    backoff_s: float = 1.0
-    backoff_max_s: float = 300.0
+    backoff: Span = 1.0
+    backoff_max: Span = 300.0
 
     def pause_s(self, asks: int) -> float:
         """How long to wait after the command number `asks` (from 1) failed."""
-        return Backoff(self.backoff_s, self.backoff_max_s, jitter=0.0).pause_s(asks)
+        return Backoff(in_seconds(self.backoff), in_seconds(self.backoff_max), jitter=0.0).pause_s(asks)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +54,7 @@ class Step:
     undone   the answers that confirm the undo. "Nothing to undo", which the runtime answers, does too
     no_undo  why a step before the pivot needs no undo, in words: it changes nothing, say. Demanded where there is none,
              since what a step has done stays when the saga turns back
-    timeout  seconds until no answer means "maybe done". Before the pivot the saga then turns back and undoes the step;
+    timeout  how long until no answer means "maybe done". Before the pivot the saga then turns back and undoes the step;
              past it the step is asked again, with a fresh command and twice the patience, so its handler has to be
              idempotent by business state
     pivot    once it is confirmed as done there is no way back. It may have an undo, for while that is not known;
@@ -94,7 +70,7 @@ class Step:
     undo: Callable[..., Message | None] | None = None
     undone: MessageTypes = ()
     no_undo: str = ""
-    timeout: float | None = None
+    timeout: Span | None = None
     pivot: bool = False
     on_answer: Callable[[Any, Any], None] | tuple[Callable[[Any, Any], None], ...] = ()
     budget: Budget = field(default_factory=Budget)

@@ -13,7 +13,7 @@ from runtime.durable.service import Service
 from runtime.saga.catalogue import Catalogue
 
 
-class Holding(Service[BillState], kind="billing", handler_timeout_s=3600):
+class Holding(Service[BillState], kind="billing", handler_timeout=3600):
     async def bill(self, command: BillOrder) -> OrderBilled:
         if command.line.sku == "wait":
             await asyncio.Event().wait()

@@ -12,7 +12,7 @@ from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.service import Service
 from runtime.saga.catalogue import Catalogue
 
-ONCE = RetryPolicy(immediate=0, delays_s=())
+ONCE = RetryPolicy(immediate=0, delays=())
 
 
 async def leave() -> None:

@@ -10,8 +10,8 @@ from actors.warehouse import Warehouse
 from protos import billing_pb2, orders_pb2, sales_pb2, warehouse_pb2
 from protos.billing_pb2 import BillOrder, OrderBilled, PaymentDeclined
 from runtime import launch
+from runtime.durable.durations import seconds
 from runtime.saga.catalogue import Catalogue
-from runtime.saga.step import seconds
 
 WAITS_S = 8.0
 

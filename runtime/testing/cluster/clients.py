@@ -21,8 +21,8 @@ from runtime.durable.client import (
     CommandAccepted,
     CommandOptions,
     CommandOutcome,
-    in_seconds,
 )
+from runtime.durable.durations import in_seconds
 from runtime.testing.world.front import NodeDown
 from runtime.testing.world.node import SimNode
 

@@ -58,7 +58,7 @@ _FAILS_MAX = 3  # runs of a handler that fail before one succeeds: those that th
 def draw_program(dice: Dice) -> Program:
     """The program of one seed."""
     temper = Temper((*dice.some(FEATURES), *dice.some(RARE, _RARELY)))
-    retries = RetryPolicy(immediate=dice.below(3), delays_s=dice.choose(((), (0.3,), (0.2, 1.0))))
+    retries = RetryPolicy(immediate=dice.below(3), delays=dice.choose(((), (0.3,), (0.2, 1.0))))
     slots = SLOTS[: 1 + dice.below(len(SLOTS))]
     relay = draw_relay(dice) if temper.has("relays") else None
     is_alone = len(slots) == 1 and relay is None

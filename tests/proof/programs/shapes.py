@@ -69,7 +69,7 @@ def _step(
         is_pivot=is_pivot,
         past_pivot=past_pivot,
         timeout_s=dice.choose(TIMEOUTS_S),
-        budget=Budget(asks_max, backoff_s=dice.choose((0.2, 1.0)), backoff_max_s=4.0),
+        budget=Budget(asks_max, backoff=dice.choose((0.2, 1.0)), backoff_max=4.0),
     )
 
 

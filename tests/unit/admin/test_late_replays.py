@@ -82,7 +82,7 @@ class Purse(Service[BillState], kind="billing"):
         return OrderRefunded(order_id=self.key)
 
 
-class Depot(Service[StockState], kind="warehouse", retries=RetryPolicy(immediate=0, delays_s=())):
+class Depot(Service[StockState], kind="warehouse", retries=RetryPolicy(immediate=0, delays=())):
     """Fails over the first label, has none left for the second, and has some again for the third."""
 
     asked = 0

@@ -12,7 +12,7 @@ from runtime.operate.dead_letters import Act, carry_out, dead_letters, discard, 
 from tests.unit.durable.local import LocalNode, in_virtual_time
 
 
-class Reader(Service[BillState], kind="billing", retries=RetryPolicy(immediate=1, delays_s=(5.0,), jitter=0.0)):
+class Reader(Service[BillState], kind="billing", retries=RetryPolicy(immediate=1, delays=(5.0,), jitter=0.0)):
     """Fails while it is broken."""
 
     broken = True

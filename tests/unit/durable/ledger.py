@@ -20,7 +20,7 @@ from runtime.store.memory import MemoryStore
 from runtime.store.records import MailRow, Subscription, Transition, Verdict
 
 
-class Ledger(Service[BillState], kind="billing", retries=RetryPolicy(immediate=1, delays_s=(5.0,), jitter=0.0)):
+class Ledger(Service[BillState], kind="billing", retries=RetryPolicy(immediate=1, delays=(5.0,), jitter=0.0)):
     """Bills; `broken` and `final` as a reason make it fail after it has changed its state."""
 
     async def bill(self, command: BillOrder) -> OrderBilled | PaymentDeclined:

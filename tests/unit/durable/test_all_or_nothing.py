@@ -12,12 +12,13 @@ from protos.orders_pb2 import Order, OrderProcessState
 from protos.sales_pb2 import OrderLine, OrderPlaced, PlaceOrder
 from runtime.adapters import system_ports
 from runtime.durable.behaviour import Behaviour, RetryPolicy
+from runtime.durable.durations import seconds
 from runtime.durable.service import Service, ServiceBehaviour
 from runtime.protos import durable_pb2
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Step, seconds
+from runtime.saga.step import Step
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Transition, Verdict
 from tests.unit.durable.local import LocalNode, in_virtual_time
@@ -56,7 +57,7 @@ class Other(Saga[Order], kind="other"):
     flow = bill
 
 
-class Keeping(Service[OrderProcessState], kind="billing", retries=RetryPolicy(immediate=0, delays_s=())):
+class Keeping(Service[OrderProcessState], kind="billing", retries=RetryPolicy(immediate=0, delays=())):
     """Keeps what no handler should: its state, beyond its run."""
 
     kept: ClassVar[list[OrderProcessState]] = []

@@ -25,8 +25,8 @@ TIMEOUT_S = 50.0
 class Slow(
     Service[BillState],
     kind="billing",
-    retries=RetryPolicy(immediate=0, delays_s=()),
-    handler_timeout_s=TIMEOUT_S,
+    retries=RetryPolicy(immediate=0, delays=()),
+    handler_timeout=TIMEOUT_S,
 ):
     async def bill(self, command: BillOrder) -> OrderBilled:
         if command.line.sku == "fails":

@@ -9,7 +9,7 @@ from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.service import Service, ServiceBehaviour
 from tests.unit.durable.local import LocalNode, in_virtual_time
 
-RETRIES = RetryPolicy(immediate=1, delays_s=(1.0, 5.0), jitter=0.0)
+RETRIES = RetryPolicy(immediate=1, delays=(1.0, 5.0), jitter=0.0)
 
 
 @pytest.mark.parametrize("by_timer", [False, True])

@@ -10,6 +10,7 @@ from protos.billing_pb2 import OrderBilled
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import OrderPlaced
 from protos.warehouse_pb2 import ShippingLabelCreated
+from runtime.durable.durations import seconds
 from runtime.durable.facts import MessageParked, MessagePutOff
 from runtime.durable.kind import Limits
 from runtime.envelope import Envelope, shard_of
@@ -17,7 +18,7 @@ from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Step, seconds
+from runtime.saga.step import Step
 from runtime.store.memory import MemoryStore
 from runtime.store.records import MailRow, Transition
 from tests.unit.durable.local import LocalNode, in_virtual_time

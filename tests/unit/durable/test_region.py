@@ -24,7 +24,7 @@ from runtime.store.records import Expected, MailRow, Transition
 from tests.unit.durable.local import LocalNode, in_virtual_time
 
 
-class Till(Service[BillState], kind="billing", retries=RetryPolicy(immediate=1, delays_s=(5.0, 30.0), jitter=0)):
+class Till(Service[BillState], kind="billing", retries=RetryPolicy(immediate=1, delays=(5.0, 30.0), jitter=0)):
     """Counts charges, keeps the order in which amounts came in `reason`, and fails when `broken` holds the key."""
 
     broken: ClassVar[set[str]] = set()

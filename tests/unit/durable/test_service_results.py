@@ -30,7 +30,7 @@ Handler = Callable[[Any, BillOrder], Awaitable[Any]]
 def a_till(handler: Handler) -> type[Service[Any]]:
     """A service whose one handler does this, and says that it returns OrderBilled."""
 
-    class ATill(Service[BillState], kind="billing", retries=RetryPolicy(immediate=1, delays_s=())):
+    class ATill(Service[BillState], kind="billing", retries=RetryPolicy(immediate=1, delays=())):
         async def bill(self, command: BillOrder) -> OrderBilled:
             made: OrderBilled = await handler(self, command)
             return made
@@ -274,7 +274,7 @@ class Odd(Choreography, name="odd"):
     made: Callable[[OrderPlaced], Any] = staticmethod(lambda event: None)
 
 
-class Billing(Service[BillState], kind="billing", retries=RetryPolicy(immediate=0, delays_s=())):
+class Billing(Service[BillState], kind="billing", retries=RetryPolicy(immediate=0, delays=())):
     async def bill(self, command: BillOrder) -> OrderBilled:
         return OrderBilled(order_id=command.order_id)
 

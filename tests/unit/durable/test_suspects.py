@@ -85,7 +85,7 @@ def test_where_a_node_left_in_order_nothing_is_counted_and_actors_run_side_by_si
     in_virtual_time(test)
 
 
-class Patient(Service[BillState], kind="billing", retries=RetryPolicy(immediate=0, delays_s=(5.0,) * 9, jitter=0)):
+class Patient(Service[BillState], kind="billing", retries=RetryPolicy(immediate=0, delays=(5.0,) * 9, jitter=0)):
     """Fails over its one message while it is told to."""
 
     fails: ClassVar[bool] = True

@@ -166,7 +166,7 @@ async def test_a_timer_that_nothing_else_would_come_after_is_kept_when_its_runs_
     bench = await Bench.open()
     row, timer, fired = await with_a_timer(bench)
     assert isinstance(bench.kind.behaviour, ServiceBehaviour)
-    bench.kind.behaviour.retries = RetryPolicy(immediate=0, delays_s=(), timer_pause_s=60.0)
+    bench.kind.behaviour.retries = RetryPolicy(immediate=0, delays=(), timer_pause=60.0)
     losses = LostRuns(64)
     for _ in range(lost_runs_max(1)):
         losses.add(BILL, [fired.id], "the lease ran out", write_first=False)

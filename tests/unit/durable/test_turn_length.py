@@ -24,7 +24,7 @@ from tests.unit.durable.test_moves import NotedLinks
 from tests.unit.durable.till import Post, Till
 
 LEASE_S = 1.5
-PATIENT = RetryPolicy(immediate=2, delays_s=(1.0, 5.0, 30.0), jitter=0.0)
+PATIENT = RetryPolicy(immediate=2, delays=(1.0, 5.0, 30.0), jitter=0.0)
 
 
 @dataclass

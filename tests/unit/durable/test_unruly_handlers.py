@@ -20,8 +20,8 @@ from runtime.errors import InvalidDefinition
 from runtime.store.records import MailRow
 from tests.unit.durable.local import LocalNode, in_virtual_time
 
-ONCE = RetryPolicy(immediate=0, delays_s=(), jitter=0.0)
-THRICE = RetryPolicy(immediate=1, delays_s=(), jitter=0.0)
+ONCE = RetryPolicy(immediate=0, delays=(), jitter=0.0)
+THRICE = RetryPolicy(immediate=1, delays=(), jitter=0.0)
 _SKIN: contextvars.ContextVar[str] = contextvars.ContextVar("skin", default="clean")
 
 
@@ -118,7 +118,7 @@ def test_a_handler_that_never_returns_is_cancelled_after_its_time_and_named() ->
         await asyncio.Event().wait()
 
     async def test() -> None:
-        retries = RetryPolicy(immediate=0, delays_s=(30.0,), jitter=0.0)
+        retries = RetryPolicy(immediate=0, delays=(30.0,), jitter=0.0)
         node = await LocalNode([service(act, retries)], limits=Limits(handler_timeout_s=7.0)).start()
         began_s = node.ports.clock.monotonic_s()
         await send_bad(node)
@@ -139,7 +139,7 @@ def test_a_handler_that_used_its_time_up_is_told_at_once_and_not_run_again_in_th
         await asyncio.Event().wait()
 
     async def test() -> None:
-        retries = RetryPolicy(immediate=2, delays_s=(2.0, 2.0), jitter=0.0)
+        retries = RetryPolicy(immediate=2, delays=(2.0, 2.0), jitter=0.0)
         node = await LocalNode([service(act, retries)], limits=Limits(handler_timeout_s=7.0)).start()
         sent = asyncio.create_task(send_bad(node))
         await asyncio.sleep(8.0)
@@ -170,7 +170,7 @@ def test_a_service_has_a_time_of_its_own_for_its_handlers() -> None:
         await asyncio.sleep(float(command.line.sku))
 
     async def test() -> None:
-        node = await LocalNode([service(act, handler_timeout_s=100.0)], limits=Limits(handler_timeout_s=1.0)).start()
+        node = await LocalNode([service(act, handler_timeout=100.0)], limits=Limits(handler_timeout_s=1.0)).start()
         await node.send(order(sku="90"))
         await send_bad(node, "110")
         assert "handler_timeout_s=100" in (await parked(node)).parked
@@ -181,8 +181,8 @@ def test_a_service_has_a_time_of_its_own_for_its_handlers() -> None:
 
 @pytest.mark.parametrize("time_s", [-1.0, float("inf"), float("nan")])
 def test_a_time_that_is_none_is_refused_when_the_class_is_made(time_s: float) -> None:
-    with pytest.raises(InvalidDefinition, match="handler_timeout_s"):
-        service(asyncio.sleep, handler_timeout_s=time_s)  # type: ignore[arg-type]
+    with pytest.raises(InvalidDefinition, match="handler_timeout is"):
+        service(asyncio.sleep, handler_timeout=time_s)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("ends", ["returns", "raises another error", "waits on", "waits on for ever"])

@@ -17,7 +17,7 @@ from runtime.store.records import MailRow, Subscription, Transition, Verdict
 from tests.unit.durable.local import LocalNode
 
 CONVERSATION = b"k" * 16
-_RETRIES = RetryPolicy(immediate=0, delays_s=(5.0, 30.0), jitter=0.0)
+_RETRIES = RetryPolicy(immediate=0, delays=(5.0, 30.0), jitter=0.0)
 
 
 @dataclass

@@ -22,9 +22,10 @@ from protos.warehouse_pb2 import (
     ShippingLabelVoided,
     VoidShippingLabel,
 )
+from runtime.durable.durations import minutes, seconds
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Budget, Step, minutes, seconds
+from runtime.saga.step import Budget, Step
 from runtime.testing.transcript import SagaTranscript
 
 PLACED = OrderPlaced(order_id="ORD-1", line=OrderLine(sku="HAT", quantity=2), amount_cents=500)
@@ -37,7 +38,7 @@ VOIDED = ShippingLabelVoided(order_id="ORD-1", sku="HAT", quantity=2)
 READY = OrderReadyToShip(order_id="ORD-1", label_id="LB-1")
 CANCELLED = OrderCancelled(order_id="ORD-1")
 
-BUDGET = Budget(asks_max=3, backoff_s=1.0, backoff_max_s=60.0)
+BUDGET = Budget(asks_max=3, backoff=1.0, backoff_max=60.0)
 
 
 def begin(event: OrderPlaced) -> OrderProcessState:

@@ -28,6 +28,7 @@ from protos.warehouse_pb2 import (
     StockState,
     VoidShippingLabel,
 )
+from runtime.durable.durations import seconds
 from runtime.durable.service import Service, ServiceBehaviour
 from runtime.errors import InvalidDefinition, InvalidSettings
 from runtime.saga.behaviour import SagaBehaviour
@@ -35,7 +36,7 @@ from runtime.saga.catalogue import Catalogue
 from runtime.saga.choreography import Choreography
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Step, seconds
+from runtime.saga.step import Step
 from tests.unit.saga.made import made, of_state
 from tests.unit.saga.shop import OrderProcess, begin, bill_order, refund_order
 from tests.unit.saga.test_choreography import OrderChoreography, bill

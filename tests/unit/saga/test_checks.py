@@ -11,11 +11,12 @@ from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, PaymentDec
 from protos.orders_pb2 import Order, OrderProcessState
 from protos.sales_pb2 import CancelOrder, OrderCancelled, OrderPlaced, OrderReadyToShip
 from protos.warehouse_pb2 import ShippingLabelCreated
+from runtime.durable.durations import minutes, seconds
 from runtime.errors import InvalidDefinition
 from runtime.saga.definition import Role
 from runtime.saga.on import On, on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Budget, Flow, Step, minutes, seconds
+from runtime.saga.step import Budget, Flow, Step
 from tests.unit.saga.made import made, of_state
 from tests.unit.saga.shop import (
     FirmOrderProcess,
@@ -112,7 +113,7 @@ def keep_unannotated(state, event):  # type: ignore[no-untyped-def]
         ),
         (bill(on_answer=(keep_billed, keep_billed)), r"Wrong.bill.on_answer: two functions keep shop.OrderBilled"),
         (bill(budget=Budget(asks_max=0)), r"Wrong.bill: a budget needs at least 1 ask"),
-        (bill(budget=Budget(backoff_s=0.0)), r"Wrong.bill: a budget needs at least 1 ask, and pauses above 0"),
+        (bill(budget=Budget(backoff=0.0)), r"Wrong.bill: a budget needs at least 1 ask, and pauses above 0"),
     ],
 )
 def test_s17_a_step_that_makes_no_sense_is_refused_by_name(step: Step, complaint: str) -> None:
@@ -277,7 +278,7 @@ def test_only_what_has_no_undo_to_fall_back_on_is_asked_again() -> None:
 def test_patience_doubles_to_an_hour_and_pauses_to_their_limit() -> None:
     step = OrderProcess.definition.steps[2]
     assert [step.patience_s(asks) for asks in (1, 2, 3, 20, 2_000)] == [30.0, 60.0, 120.0, 3600.0, 3600.0]
-    budget = Budget(backoff_s=1.0, backoff_max_s=10.0)
+    budget = Budget(backoff=1.0, backoff_max=10.0)
     assert [budget.pause_s(asks) for asks in (1, 2, 5, 2_000)] == [1.0, 2.0, 10.0, 10.0]
 
 

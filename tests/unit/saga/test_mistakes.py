@@ -31,7 +31,7 @@ NO_SPANS = [1e12, float("nan"), float("inf"), -1.0, True, "30", 10**400]
 
 def test_a_hundred_years_can_be_added_to_any_clock() -> None:
     assert is_instant(4e9 + SPAN_MAX_S)
-    one(bill(timeout=SPAN_MAX_S, budget=Budget(backoff_max_s=SPAN_MAX_S)), deadline=SPAN_MAX_S)
+    one(bill(timeout=SPAN_MAX_S, budget=Budget(backoff_max=SPAN_MAX_S)), deadline=SPAN_MAX_S)
 
 
 @pytest.mark.parametrize("seconds", NO_SPANS)
@@ -41,18 +41,18 @@ def test_a_span_that_no_clock_can_reach_is_refused_wherever_it_stands(seconds: A
     with pytest.raises(InvalidDefinition, match=r"saga Wrong: a deadline is finite"):
         one(bill(), deadline=seconds)
     with pytest.raises(InvalidDefinition, match=r"Wrong.bill: a budget needs"):
-        one(bill(budget=Budget(backoff_s=seconds)))
+        one(bill(budget=Budget(backoff=seconds)))
     with pytest.raises(InvalidDefinition, match=r"Wrong.bill: a budget needs"):
-        one(bill(budget=Budget(backoff_max_s=seconds)))
+        one(bill(budget=Budget(backoff_max=seconds)))
     if seconds is not None:
         with pytest.raises(InvalidDefinition, match=r"Wrong.compensated: a step needs a finite timeout"):
             one(bill(), closing=Step(cancel_order, done=OrderCancelled, timeout=seconds))
-    with pytest.raises(InvalidDefinition, match=r"service Bad: each of retries.delays_s"):
-        serve(good, retries=RetryPolicy(delays_s=(seconds,)))
-    with pytest.raises(InvalidDefinition, match=r"service Bad: handler_timeout_s"):
-        serve(good, handler_timeout_s=seconds)
-    with pytest.raises(InvalidDefinition, match=r"service Bad: handler_timeout_s"):
-        serve(good, retries=RetryPolicy(handler_timeout_s=seconds))
+    with pytest.raises(InvalidDefinition, match=r"service Bad: each of retries.delays"):
+        serve(good, retries=RetryPolicy(delays=(seconds,)))
+    with pytest.raises(InvalidDefinition, match=r"service Bad: handler_timeout"):
+        serve(good, handler_timeout=seconds)
+    with pytest.raises(InvalidDefinition, match=r"service Bad: handler_timeout"):
+        serve(good, retries=RetryPolicy(handler_timeout=seconds))
 
 
 @pytest.mark.parametrize("asks", [0, -1, True, 1.5, float("nan"), float("inf"), 10**9, "3"])

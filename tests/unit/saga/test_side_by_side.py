@@ -10,13 +10,14 @@ from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import ORCHESTRATION, OrderLine, OrderPlaced, OrderReadyToShip
 from protos.warehouse_pb2 import Restock, Restocked
 from runtime.durable.behaviour import Behaviour, Decision, Delivery, Outgoing, RetryPolicy
+from runtime.durable.durations import seconds
 from runtime.durable.facts import ActorNeedsHelp
 from runtime.durable.region.kind_actor import PauseKind, ResumeKind
 from runtime.protos.saga_pb2 import CancelAccepted, CancelSaga, SagaRecord, StepRecord
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Budget, Flow, Step, seconds
+from runtime.saga.step import Budget, Flow, Step
 from runtime.store.records import HistoryRow, Outcome, Subscription
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.saga.shop import begin, bill_order, mark_ready

@@ -12,10 +12,11 @@ from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, RefundOrde
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import CancelOrder, OrderCancelled, OrderPlaced
 from protos.warehouse_pb2 import CreateShippingLabel, ShippingLabelCreated, ShippingLabelVoided, VoidShippingLabel
+from runtime.durable.durations import minutes, seconds
 from runtime.errors import InvalidDefinition
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Flow, Step, minutes, seconds
+from runtime.saga.step import Flow, Step
 from runtime.testing.transcript import SagaTranscript
 from tests.unit.saga.shop import PLACED, begin
 from tests.unit.saga.test_checks import bill, one

@@ -15,9 +15,10 @@ from protos.warehouse_pb2 import (
     ShippingLabelVoided,
     VoidShippingLabel,
 )
+from runtime.durable.durations import minutes, seconds
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Budget, Flow, Step, minutes, seconds
+from runtime.saga.step import Budget, Flow, Step
 from runtime.testing.transcript import SagaTranscript
 from tests.unit.saga.shop import (
     BILLED,

@@ -9,10 +9,11 @@ import pytest
 from protos.billing_pb2 import OrderBilled, PaymentDeclined
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderCancelled, OrderPlaced, OrderReadyToShip
+from runtime.durable.durations import seconds
 from runtime.errors import InvalidDefinition
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Step, seconds
+from runtime.saga.step import Step
 from runtime.testing.explorer.explore import explore
 from runtime.testing.transcript import SagaTranscript
 from tests.unit.saga.shop import begin, bill_order, cancel_order, mark_ready

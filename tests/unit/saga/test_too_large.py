@@ -17,6 +17,7 @@ from protos.warehouse_pb2 import CreateShippingLabel, ShippingLabelCreated
 from runtime.adapters import system_ports
 from runtime.contracts import Contracts
 from runtime.durable.carriers import Carriers
+from runtime.durable.durations import minutes, seconds
 from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.turn.draft import timer_id
 from runtime.durable.turn.turn import Turn
@@ -25,7 +26,7 @@ from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Budget, Step, minutes, seconds
+from runtime.saga.step import Budget, Step
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Outcome
 from runtime.testing.transcript import SagaTranscript

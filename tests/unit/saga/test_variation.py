@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from runtime.durable.durations import seconds
 from runtime.errors import InvalidDefinition
-from runtime.saga.step import Budget, Step, seconds
+from runtime.saga.step import Budget, Step
 from tests.unit.saga.shop import FirmOrderProcess, OrderProcess
 from tests.unit.saga.test_side_by_side import Copying
 

@@ -7,9 +7,10 @@ from typing import Any, cast
 
 import pytest
 
+from runtime.durable.durations import seconds
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Step, seconds
+from runtime.saga.step import Step
 from runtime.testing.rules.ledger import Violation
 from tests.proof.commands.mutants import hunter_named
 from tests.proof.mutants.hunt import hunt

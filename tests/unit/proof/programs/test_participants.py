@@ -31,7 +31,7 @@ class Account:
 
     def _actor(self, id: bytes) -> Any:
         self._ids += 1
-        return self._class(self.state, "one", 100.0, id or self._ids.to_bytes(16, "big"))
+        return self._class.of(self.state, key="one", now_s=100.0, message_id=id or self._ids.to_bytes(16, "big"))
 
     async def change(self, id: bytes = b"") -> Any:
         actor = self._actor(id)
@@ -59,8 +59,9 @@ class Account:
 
 async def test_a_change_is_applied_and_put_back() -> None:
     account = Account(deed(Script(notes=2)))
-    said = [type(one).__name__ for one in await account.change()]
-    assert said == ["AlphaNoted", "AlphaChanged", "AlphaNoted"]
+    said = await account.change()
+    assert isinstance(said.answer, pb.AlphaChanged)
+    assert [type(one) for one in said.events] == [pb.AlphaNoted, pb.AlphaNoted]
     assert (account.state.on_hand, account.entry.dos) == (7, 1)
     assert isinstance(await account.restore(), pb.AlphaRestored)
     await account.restore()

@@ -13,9 +13,10 @@ from protos.warehouse_pb2 import (
     ShippingLabelCreated,
     ShippingLabelVoided,
 )
+from runtime.durable.durations import minutes, seconds
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Flow, Step, minutes, seconds
+from runtime.saga.step import Flow, Step
 from tests.unit.saga.shop import (
     begin,
     bill_order,
