@@ -54,7 +54,7 @@ __all__ = [
 ]
 
 CALL_DEFAULT_S = 30.0
-"""How long a call without a deadline of its own may take; also the longest that one with a deadline may."""
+"""How long a call may take that has no deadline of its own, or a later one."""
 
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic in its stubs only
 
@@ -103,7 +103,7 @@ class CallServed(Fact):
 
 @dataclass(frozen=True, slots=True)
 class CallUnreadable(CallServed):
-    """A client sent what is no message: it speaks of other definitions than this node, or is no client of ours."""
+    """A client sent what is no message: it uses other definitions than this node, or is no client of ours."""
 
     level: ClassVar[str] = "warning"
 
@@ -126,10 +126,10 @@ def code_of(error: AmendsError) -> grpc.StatusCode:
 
 
 def _told(error: BaseException) -> tuple[grpc.StatusCode, str]:
-    if isinstance(error, NotImplementedError):  # a method of the generated base that this node's service left out
+    if isinstance(error, NotImplementedError):  # The service of this node leaves a method of the generated base out.
         return grpc.StatusCode.UNIMPLEMENTED, "this node does not offer the method"
     text = str(error)
-    if isinstance(error, StoreError) and "/" in text:  # where the store lies is for the operator, who has the log
+    if isinstance(error, StoreError) and "/" in text:  # Where the store lies is for operators only: the log has it.
         text = next(told for kind, told in _STORE_TEXTS if isinstance(error, kind))
     return (code_of(error) if isinstance(error, AmendsError) else grpc.StatusCode.INTERNAL), text
 
@@ -215,7 +215,7 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
             except grpc.aio.AbortError:
                 raise
             except BaseException as error:
-                if sending or was_ordered(error):  # the client has gone, or the server goes
+                if sending or was_ordered(error):  # The client has gone, or the server goes.
                     raise
                 await self._abort(context, codec.method, began_s, error)
             self._ports.report(CallServed(codec.method, "OK", self._ports.clock.monotonic_s() - began_s))

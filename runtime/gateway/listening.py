@@ -20,7 +20,7 @@ __all__ = ["Place", "is_wildcard", "places_of"]
 
 _LOOPBACK_6 = "::1"
 _NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
-_TRIES = 10  # for a port that is free on several addresses
+_TRIES = 10  # how often a port is sought that is free on several addresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def is_wildcard(host: str) -> bool:
 
 
 async def places_of(listen: str) -> list[Place]:
-    """All that `listen` means, with one port, each free a moment ago; a single one keeps its port 0.
+    """All addresses that `listen` means, with one port that was free a moment ago. A single address keeps its port 0.
 
     Raises AddressInUse when another process has any of them, InvalidSettings when there is no such address.
     """
@@ -54,28 +54,28 @@ async def places_of(listen: str) -> list[Place]:
     for _ in range(_TRIES):
         try:
             return _try_each(places, listen)
-        except AddressInUse:  # a port that was free on the first is another's on the second
+        except AddressInUse:  # A port was free on one address, and another process has it on the next.
             continue
     raise AddressInUse(f"cannot listen on {listen}: no port is free on all its addresses; name one")
 
 
 async def _hosts(host: str, listen: str) -> list[tuple[int, str]]:
-    if is_wildcard(host):  # grpc takes either for both families
+    if is_wildcard(host):  # grpc takes either wildcard for both families
         return [(socket.AF_INET6, "::"), (socket.AF_INET, "0.0.0.0")]
     try:
         found = await asyncio.get_running_loop().getaddrinfo(
             host.strip("[]"), 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
-    except OSError as error:  # a name that nobody knows
+    except OSError as error:  # Nobody knows the name.
         raise InvalidSettings(f"cannot listen on {listen}: {error.strerror or error}") from error
     hosts = [(int(family), str(where[0])) for family, _, _, _, where in found]
-    if host.lower().rstrip(".") == "localhost":  # whatever the machine's tables say: some clients take it for either
+    if host.lower().rstrip(".") == "localhost":  # Some clients take it for either, whatever the tables say.
         hosts.append((socket.AF_INET6, _LOOPBACK_6))
     return list(dict.fromkeys(hosts))
 
 
 def _try_each(places: Sequence[Place], listen: str) -> list[Place]:
-    """Those that this machine has, all bound at once for a moment, with the port that 0 became if there are several."""
+    """The places that this machine has, bound all at once for a moment; several get the port that 0 became."""
     had: list[Place] = []
     missing: list[OSError] = []
     with ExitStack() as held:
@@ -97,7 +97,7 @@ def _try_each(places: Sequence[Place], listen: str) -> list[Place]:
 
 def _bind(bound: socket.socket, place: Place, port: int) -> int:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if place.host == "::":  # the wildcard of IPv4 is tried by itself
+    if place.host == "::":  # The wildcard of IPv4 is tried by itself.
         bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     bound.bind((place.host, port))
     bound.listen()

@@ -31,14 +31,14 @@ class ServerSettings:
     on it have `connection_grace_s` more to end by themselves.
     """
 
-    message_bytes_max: int = 1024 * 1024  # of one message for an actor; frames and requests may be a little larger
-    calls_max: int = 10_000  # at once; more are answered RESOURCE_EXHAUSTED
+    message_bytes_max: int = 1024 * 1024  # largest message for an actor; frames and requests may be a little larger
+    calls_max: int = 10_000  # calls at once; more are answered RESOURCE_EXHAUSTED
     connection_age_s: float = 3600.0
     connection_grace_s: float = 30.0
     handshake_s: float = 10.0
     keepalive_s: float = 10.0
     ping_timeout_s: float = 5.0
-    advertise: str = ""  # host:port that others dial, where it is not the one listened on
+    advertise: str = ""  # host:port that others dial, if they cannot dial the one listened on
 
 
 class GrpcServer:
@@ -91,7 +91,7 @@ class GrpcServer:
         wanted = [self._listen] if is_wildcard(self._listen.rpartition(":")[0]) else [str(place) for place in places]
         try:
             ports = [self.grpc.add_insecure_port(address) for address in wanted]
-        except RuntimeError as error:  # between our look and grpc's
+        except RuntimeError as error:  # Somebody took the port between our look and grpc's.
             raise AddressInUse(
                 f"cannot listen on {self._listen}: another process has just taken the port; start again, or elsewhere"
             ) from error
@@ -106,7 +106,7 @@ class GrpcServer:
 
 def server_options(settings: ServerSettings) -> list[tuple[str, int]]:
     return [
-        ("grpc.so_reuseport", 0),  # else two nodes share one port, and nobody notices
+        ("grpc.so_reuseport", 0),  # otherwise two nodes can share one port, and nobody notices
         ("grpc.max_receive_message_length", frame_limit(settings.message_bytes_max)),
         ("grpc.max_send_message_length", -1),  # state in an answer may be larger than any one message
         ("grpc.max_connection_age_ms", int(settings.connection_age_s * 1000)),

@@ -24,7 +24,7 @@ from runtime.ports import Link
 __all__ = ["ChannelSettings", "DialledLink", "GrpcTransport"]
 
 STREAM_METHOD = "/amends.Peer/Stream"
-_REFUSED = os.strerror(errno.ECONNREFUSED)  # grpc has no code for it: it is in the text
+_REFUSED = os.strerror(errno.ECONNREFUSED)  # grpc has no code for a refused connection: the text of the error says it
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class ChannelSettings:
     connect_s: float = 5.0  # a connection that is not up by then has failed
     keepalive_s: float = 10.0
     ping_timeout_s: float = 5.0
-    frame_bytes_max: int = 8 * 1024 * 1024  # of what a peer sends back; those are small
+    frame_bytes_max: int = 8 * 1024 * 1024  # of a frame that a peer sends back; such frames are small
 
 
 class GrpcTransport:
@@ -70,7 +70,7 @@ class GrpcTransport:
 
 def channel_options(settings: ChannelSettings) -> list[tuple[str, int]]:
     return [
-        ("grpc.use_local_subchannel_pool", 1),  # else links to one address share a connection, and its backoff
+        ("grpc.use_local_subchannel_pool", 1),  # otherwise links to one address share a connection and its backoff
         ("grpc.min_reconnect_backoff_ms", int(settings.connect_s * 1000)),  # doubles as the connect timeout
         ("grpc.keepalive_time_ms", int(settings.keepalive_s * 1000)),
         ("grpc.keepalive_timeout_ms", int(settings.ping_timeout_s * 1000)),

@@ -31,7 +31,7 @@ class PeerLost(Fact):
 
 @dataclass(frozen=True, slots=True)
 class PeerUnreachable(Fact):
-    """A node could not be dialled; said once, and tried again until it works or the node is no member any more."""
+    """A node could not be dialled. This is reported once; dialling goes on until it works or the node is no member."""
 
     level: ClassVar[str] = "warning"
     peer: str
@@ -41,7 +41,7 @@ class PeerUnreachable(Fact):
 
 @dataclass(frozen=True, slots=True)
 class PeerRejected(Fact):
-    """A node of another cluster, protocol or incarnation, or without a proof: refused by us, or we by it."""
+    """A node of another cluster, protocol or incarnation, or one without a proof: it was refused, or has refused us."""
 
     level: ClassVar[str] = "error"
     peer: str
@@ -51,7 +51,7 @@ class PeerRejected(Fact):
 
 @dataclass(frozen=True, slots=True)
 class FrameRejected(Fact):
-    """Bytes that are no frame, or a frame out of place; the link was ended."""
+    """A peer sent bytes that are no frame, or a frame out of place. The link was ended."""
 
     level: ClassVar[str] = "error"
     peer: str
@@ -60,7 +60,7 @@ class FrameRejected(Fact):
 
 @dataclass(frozen=True, slots=True)
 class ReceiverFailed(Fact):
-    """This node failed to take what a peer sent; the link was ended, and a sweep finds the mail."""
+    """This node failed to take what a peer sent. The link was ended, and a sweep finds the mail."""
 
     level: ClassVar[str] = "error"
     peer: str

@@ -25,7 +25,7 @@ from runtime.protos import mesh_pb2
 __all__ = ["FrameStream", "MeshSettings", "Take"]
 
 Take = Callable[[mesh_pb2.Frame], Awaitable[None]]
-"""Handles the pushes and signals of one frame; awaited before the next is read."""
+"""Handles the pushes and signals of one frame. The next frame is read when it returns."""
 
 _REDIAL = Backoff(0.0375, 1.5, jitter=1 / 3)  # 25 to 50 ms at first, and 1 to 2 s in the end
 
@@ -35,15 +35,15 @@ class MeshSettings:
     """Timing and limits of the links of one node. With these, a node holds at most about 4 MiB for each slow peer."""
 
     beat_s: float = 1.0
-    silent_s: float = 5.0  # a peer that said nothing for so long is lost
-    hello_s: float = 5.0  # for a handshake, connecting included
-    goodbye_s: float = 1.0  # for a peer to end the stream after a goodbye
+    silent_s: float = 5.0  # a peer that says nothing for so long is lost
+    hello_s: float = 5.0  # a handshake may take so long, connecting included
+    goodbye_s: float = 1.0  # a peer may take so long to end the stream after a goodbye
     window_bytes: int = 4 * 1024 * 1024  # queued or under way, and not yet taken by the peer; more is shed
     queue_max: int = 32_768  # messages queued for one peer; more are shed
-    frame_messages_max: int = FRAME_MESSAGES_MAX  # in one frame; more wait for the next
-    frame_bytes_max: int = 2 * 1024 * 1024  # of one frame that this node takes; peers shed what would be larger
-    redial: Backoff = _REDIAL  # after a link broke
-    refused_s: float = 15.0  # after a refusal: nothing but a new configuration will change it
+    frame_messages_max: int = FRAME_MESSAGES_MAX  # messages in one frame; more wait for the next frame
+    frame_bytes_max: int = 2 * 1024 * 1024  # largest frame that this node takes; peers shed what would be larger
+    redial: Backoff = _REDIAL  # pauses after a link broke
+    refused_s: float = 15.0  # pause after a refusal, which only a new configuration will change
 
 
 class FrameStream:
@@ -56,13 +56,13 @@ class FrameStream:
         ports: Ports,
         settings: MeshSettings,
         take: Take | None = None,
-        frame_bytes_max: int = 0,  # that the other side takes
+        frame_bytes_max: int = 0,  # largest frame that the other side takes; 0 when it did not say
     ) -> None:
         self._peer = peer
         self._link = link
         self._ports = ports
         self._settings = settings
-        self._take = take  # None: pushes and signals have no place on this end
+        self._take = take  # None: this end takes no pushes and signals
         self._idle: asyncio.Future[None] | None = None  # the writer waits on it
         self._ended = False
         self._taking = False
@@ -70,7 +70,7 @@ class FrameStream:
         self._beats = 0
         self._beats_sent = 0
         self._taken_bytes = 0
-        self._told_bytes = 0  # of those, what the other side knows of
+        self._told_bytes = 0  # how many of the taken bytes the other side knows of
         self._goodbye = ""
         self._has_said_goodbye = False
         self.queue = SendQueue(
@@ -109,7 +109,7 @@ class FrameStream:
         self._beats += 1
         self._wake()
         if self._taking:
-            return  # we did not listen, so we can't tell
+            return  # Nobody listened meanwhile, so silence tells nothing.
         self._silent_beats += 1
         if (self._silent_beats - 1) * self._settings.beat_s >= self._settings.silent_s:
             self.drop(f"not heard of for {self._settings.silent_s:g} s")
@@ -148,7 +148,7 @@ class FrameStream:
             if encoded is None:
                 return self._goodbye or "the other side ended the stream"
             if self._goodbye:
-                continue  # it is being told that we go; nothing more is taken
+                continue  # The other side is being told that this one goes. Nothing more is taken from it.
             try:
                 frame = self._checked(encoded)
             except InvalidMessage as error:

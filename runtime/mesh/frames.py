@@ -17,13 +17,13 @@ __all__ = [
     "without_body",
 ]
 
-FRAME_BYTES_MAX = 256 * 1024  # one larger message is a frame by itself
+FRAME_BYTES_MAX = 256 * 1024  # a message that is larger is a frame by itself
 FRAME_MESSAGES_MAX = 512
 
 _WRAPPING_BYTES = 4096  # what a frame holds beside its messages, at most
-_FRAME_BYTES_UNSAID = 1024 * 1024  # of a peer whose version does not say what it takes
-_SLACK_BYTES = 1024 * 1024  # a frame is one message of any size, or many of 256 KiB in all, and its wrapping
-_FAULT_SHOWN_MAX = 1000  # characters of the text of an answer that is too large
+_FRAME_BYTES_UNSAID = 1024 * 1024  # what a peer takes whose version does not say it
+_SLACK_BYTES = 1024 * 1024  # beside one message of any size, or many of 256 KiB in all
+_FAULT_SHOWN_MAX = 1000  # characters of a fault's text, in an answer that is too large
 
 
 def decode_frame(encoded: bytes) -> mesh_pb2.Frame:
@@ -39,17 +39,17 @@ def goodbye_frame(reason: str) -> bytes:
 
 
 def frame_limit(message_bytes_max: int) -> int:
-    """The largest frame or request, in bytes, that a server takes which is made for messages of that size."""
+    """The largest frame or request, in bytes, of a server that is made for messages of that size."""
     return message_bytes_max + _SLACK_BYTES
 
 
 def message_room(frame_bytes_max: int) -> int:
-    """How large one message may be for a peer that takes frames of so many bytes; 0 when it does not say."""
+    """How large one message may be for a peer that takes frames of so many bytes; 0: it did not say."""
     return (frame_bytes_max or _FRAME_BYTES_UNSAID) - _WRAPPING_BYTES
 
 
 def without_body(signal: mesh_pb2.Signal) -> mesh_pb2.Signal | None:
-    """What to say in place of a signal that cannot be sent: where to read in the store what it holds."""
+    """The signal to send instead of one that is too large: it says where in the store its content can be read."""
     match signal.WhichOneof("signal"):
         case "answer":
             answer = signal.answer

@@ -49,16 +49,16 @@ _SHOWN_MAX = 64  # characters of what a stranger calls itself
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a node says it is. One without a node's name asks who answers, and takes no part."""
+    """Who a node says it is. An identity without a node's name only asks who answers."""
 
     cluster: str
     node: str
     incarnation: str
-    secret: str = field(repr=False)  # of the store
+    secret: str = field(repr=False)  # the secret of the store
 
 
 def dialling_hello(identity: Identity, nonce: bytes) -> mesh_pb2.Hello:
-    """What a side says that has dialled."""
+    """The hello of the side that has dialled."""
     return mesh_pb2.Hello(
         protocol_min=PROTOCOL_MIN,
         protocol_max=PROTOCOL_MAX,
@@ -72,7 +72,7 @@ def dialling_hello(identity: Identity, nonce: bytes) -> mesh_pb2.Hello:
 def accepted_hello(
     identity: Identity, dialler: mesh_pb2.Hello, nonce: bytes, frame_bytes_max: int = 0
 ) -> mesh_pb2.Hello:
-    """What the side says that was dialled, and that takes frames of up to so many bytes; with its proof."""
+    """The hello of the side that was dialled, with its proof and the largest frame that it takes."""
     hello = dialling_hello(identity, nonce)
     hello.frame_bytes_max = frame_bytes_max
     hello.proof = _proof("acceptor", identity.secret, dialler, hello)
@@ -96,7 +96,7 @@ def check_acceptor(own: Identity, dialler: mesh_pb2.Hello, acceptor: mesh_pb2.He
 
 
 def check_dialler(own: Identity, dialler: mesh_pb2.Hello, acceptor: mesh_pb2.Hello, encoded: bytes) -> None:
-    """Its second frame. Raises InvalidMessage, or PeerRefused when who dialled does not know the secret."""
+    """Check the second frame of who dialled. Raises InvalidMessage, or PeerRefused when it does not know the secret."""
     frame = decode_frame(encoded)
     if frame.goodbye:
         raise PeerRefused(frame.goodbye)
@@ -118,7 +118,7 @@ def read_hello(encoded: bytes) -> mesh_pb2.Hello:
 def agreed_protocol(own: Identity, hello: mesh_pb2.Hello) -> int:
     """The highest protocol that both speak. Raises PeerRefused for another cluster, or when there is none."""
     if hello.cluster != own.cluster:
-        # Who is refused may be anybody: with the right id in the refusal it would come again as one of us.
+        # A stranger must not learn the right id from its refusal: it would come again as a node of this cluster.
         raise PeerRefused(
             _OTHER_CLUSTER,
             f"node {own.node!r} is of cluster {own.cluster}, node {_shown(hello.node)} says it is of cluster "
@@ -134,13 +134,13 @@ def agreed_protocol(own: Identity, hello: mesh_pb2.Hello) -> int:
 
 
 def check_nonce(hello: mesh_pb2.Hello) -> None:
-    """Raises PeerRefused for a side that asks for no proof; it will not give one either."""
+    """Raises PeerRefused for a side that asks for no proof, since it will not give one either."""
     if len(hello.nonce) < _NONCE_BYTES_MIN:
         raise PeerRefused(_UNPROVED.format(side="side that dialled"))
 
 
 def _proof(side: str, secret: str, dialler: mesh_pb2.Hello, acceptor: mesh_pb2.Hello) -> bytes:
-    """Each side's own, so that none can be sent back as the other's; over all that both have said of themselves."""
+    """The proof of one side, over all that both sides have said. No side can send the proof of the other back."""
     said = hmac.new(secret.encode(), side.encode(), hashlib.sha256)
     for hello in (dialler, acceptor):
         limits = f"{hello.protocol_min} {hello.protocol_max} {hello.frame_bytes_max}"

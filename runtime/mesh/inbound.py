@@ -40,7 +40,7 @@ class Receiver(Protocol):
     """Who takes what other nodes send."""
 
     async def on_pushes(self, peer: str, encoded: Sequence[bytes], missed_pushes: bool) -> None:
-        """Encoded envelopes in the order they were committed; awaited before the next frame of that peer is read.
+        """Take encoded envelopes, in the order of their commits. The peer's next frame is read when this returns.
 
         With `missed_pushes` some were shed before these, or on an earlier stream: sweep the store before taking these,
         of which there may be none.
@@ -50,7 +50,7 @@ class Receiver(Protocol):
     def on_signals(self, peer: str, signals: Sequence[mesh_pb2.Signal]) -> None: ...
 
     def on_peer_lost(self, peer: str) -> None:
-        """The stream that the node dialled has ended, and with it what it asked for by signals. It may dial again."""
+        """The stream that a node dialled has ended, and with it all that the node asked for by signals."""
         ...
 
 
@@ -67,7 +67,7 @@ class Inbound:
         before: Inbound | None,
     ) -> None:
         self.peer = peer
-        self._before = before  # an older stream of that node
+        self._before = before  # an older stream of the same node
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ports = ports
         self._receiver = receiver
@@ -116,7 +116,7 @@ class Inbound:
 
 
 async def greet(link: Link, own: Identity, ports: Ports, settings: MeshSettings) -> mesh_pb2.Hello | None:
-    """Answer the hello of whoever dialled. None when there is nothing to talk about; the link is then done with."""
+    """Answer the hello of whoever dialled. None when nothing is to be taken from it, and the link is done with."""
     peer = ""
     timer = ports.clock.call_later(settings.hello_s, lambda: ports.tasks.start(link.close(), name="close a link"))
     try:
@@ -130,7 +130,7 @@ async def greet(link: Link, own: Identity, ports: Ports, settings: MeshSettings)
         answer = accepted_hello(own, hello, ports.ids.new_id(), settings.frame_bytes_max)
         await link.send(hello_frame(answer))
         if not hello.node or hello.node == own.node:
-            return None  # it only asks who is here, and nothing is taken from it
+            return None  # The other side only asks who is here, and nothing is taken from it.
         encoded = await link.receive()
         if encoded is None:
             return None

@@ -60,7 +60,7 @@ class GrpcLink:
                 task.cancel()
 
     def _check(self) -> None:
-        """Before each wait."""
+        """Raise LinkLost when this end is closed. Call it before each wait."""
         if self._is_over:
             raise self._lost(None)
 

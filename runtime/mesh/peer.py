@@ -50,7 +50,7 @@ class PeerStatus:
     queued: int
     sent: int  # messages and signals
     shed: int
-    last_beat_at_s: float  # when it was last heard of on this stream; 0 when never
+    last_beat_at_s: float  # when the node was last heard of on this stream; 0 when never
     reason: str  # why it is not connected
 
 
@@ -73,9 +73,9 @@ class Peer:
         self._ports = ports
         self._settings = settings
         self._stream: FrameStream | None = None
-        self._link: Link | None = None  # while it shakes hands
+        self._link: Link | None = None  # the link, during its handshake
         self._pause: asyncio.Future[None] | None = None
-        self._failures = 0  # in a row
+        self._failures = 0  # failures in a row
         self._refused = False
         self._leaving = ""
         self._reason = "not dialled yet"
@@ -254,5 +254,5 @@ async def _refuse(link: Link, reason: str) -> None:
     try:
         await link.send(goodbye_frame(reason))
     except LinkLost:
-        pass  # it is gone already
+        pass  # The other side is gone already.
     await link.close()

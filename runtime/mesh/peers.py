@@ -44,7 +44,7 @@ class Mesh:
         self._receiver = receiver
         self.settings = settings or MeshSettings()
         self._peers: dict[str, Peer] = {}
-        self._inbound: dict[str, Inbound] = {}  # the newest of each node
+        self._inbound: dict[str, Inbound] = {}  # by node: its newest stream
         self._running: dict[asyncio.Task[None], None] = {}
         self._ticker: Cancellable | None = None
         self._is_closed = False
@@ -83,7 +83,7 @@ class Mesh:
         self.set_peers({row.name: PeerAddress(row.address, row.incarnation) for row in view.nodes})
 
     def set_peers(self, peers: Mapping[str, PeerAddress]) -> None:
-        """The members as they are now: new ones are dialled, gone ones left, those at a new address dialled there."""
+        """The members as they are now. New ones are dialled, and so are those with a new address; others are left."""
         if self._is_closed:
             return
         for node, peer in list(self._peers.items()):
@@ -114,7 +114,7 @@ class Mesh:
     async def accept(self, link: Link) -> None:
         """Serve one stream that another node dialled; returns when it has ended."""
         if self._is_closed:
-            return  # no goodbye: to the dialler that would be a refusal, and this node may be back in a moment
+            return  # It gets no goodbye: that would be a refusal, and this node may be back in a moment.
         hello = await greet(link, self._identity, self._ports, self.settings)
         if hello is None or self._is_closed:
             return

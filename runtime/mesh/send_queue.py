@@ -60,10 +60,10 @@ class SendQueue:
         self._pushes: deque[bytes] = deque()
         self._signals: deque[bytes] = deque()
         self._queued_bytes = 0
-        self._open_bytes = 0  # accepted and not yet taken by the other side
-        self._taken_bytes = 0  # by the other side, since the stream began
+        self._open_bytes = 0  # bytes that were accepted and that the other side has not taken yet
+        self._taken_bytes = 0  # bytes that the other side has taken since the stream began
         self._shedding = False
-        self.missed_pushes = True  # what was shed before this stream was there is unknown
+        self.missed_pushes = True  # nobody knows what was shed before this stream began
         self.sent = 0
         self.shed = 0
 
@@ -131,7 +131,7 @@ class SendQueue:
 
     def _take_some(self, frame: mesh_pb2.Frame) -> None:
         room_bytes, room = self._frame_bytes_max, self._frame_messages_max
-        # Signals first: there are few, somebody waits for each, and a flood of pushes must not hold them up.
+        # Signals go first: they are few, somebody waits for each, and a flood of pushes must not hold them up.
         for queue, taken in ((self._signals, frame.signals), (self._pushes, frame.pushes)):
             while queue and room and (len(queue[0]) <= room_bytes or room == self._frame_messages_max):
                 encoded = queue.popleft()

@@ -39,7 +39,7 @@ class PeerServicer:
     async def _stream(self, _: object, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         link = AcceptedLink(context)
         self._links[link] = None
-        # A task of its own: grpc cancels this one when the peer is gone, whatever it is in the middle of.
+        # The link has a task of its own, since grpc cancels this one in the middle of anything when the peer is gone.
         self._tasks.start(self._serve(link), name=f"link from {context.peer()}")
         try:
             await link.ended()

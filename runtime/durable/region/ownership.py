@@ -24,7 +24,7 @@ class Ownership:
     def __init__(self, residents: Residents) -> None:
         self.live: set[int] = set()
         self.since_s: dict[int, float] = {}  # by shard: when this node took it over last
-        self._residents = residents
+        self.residents = residents
         self._ports = residents.kind.ports
         self._taking: dict[int, int] = {}  # the take-over, by number, of each shard that is not live yet
         self._takeovers = 0
@@ -51,7 +51,7 @@ class Ownership:
         self._takeovers += 1
         number = self._takeovers
         self._taking.update(dict.fromkeys(sorted(shards), number))
-        self._residents.shards |= shards
+        self.residents.shards |= shards
         try:
             while wanted := self._still_taking(number):
                 await self._take(wanted, number, read)
@@ -75,13 +75,13 @@ class Ownership:
     def give_up(self, shards: frozenset[int]) -> None:
         """Start no more turns in these shards; those that run are left to end."""
         self.live -= shards
-        self._residents.shards -= shards
-        self._residents.guests.forget_in(shards)
+        self.residents.shards -= shards
+        self.residents.guests.forget_in(shards)
         for shard in sorted(shards):
             self._taking.pop(shard, None)
 
     def give_up_all(self) -> None:
-        self.give_up(frozenset(self._residents.shards))
+        self.give_up(frozenset(self.residents.shards))
 
     def declined(self, shard: int) -> None:
         """A push came for a shard that is not live here: if it is being taken over, it is read again before it is."""

@@ -35,7 +35,7 @@ class Sweeper:
     def __init__(self, residents: Residents, upkeep: Upkeep) -> None:
         self.residents = residents
         self.ownership = Ownership(residents)
-        self.timers = DueTimers(residents, self.ownership, self._failed)
+        self.timers = DueTimers(self.ownership, self._failed)
         self.rows_max = _ROWS_MAX
         self.reach_max = _REACH_MAX
         self._upkeep = upkeep

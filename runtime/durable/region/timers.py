@@ -11,7 +11,6 @@ from collections.abc import Callable
 from google.protobuf.message import DecodeError
 
 from runtime.durable.region.ownership import Ownership
-from runtime.durable.residence.residents import Residents
 from runtime.durable.turn.draft import Draft, timer_id
 from runtime.envelope import Address, Envelope, address_of, is_instant
 from runtime.errors import StoreError
@@ -29,9 +28,9 @@ _LATE_S = 0.001  # A loop may call back a little early, and a timer must never f
 class DueTimers:
     """Arms what is due before the next pass but one. `failed` is told what cannot be read, and why."""
 
-    def __init__(self, residents: Residents, ownership: Ownership, failed: Callable[[str], None]) -> None:
-        self._residents = residents
+    def __init__(self, ownership: Ownership, failed: Callable[[str], None]) -> None:
         self._ownership = ownership
+        self._residents = residents = ownership.residents
         self._failed = failed
         self._kind = residents.kind
         self._clock = residents.kind.ports.clock
