@@ -62,16 +62,15 @@ async def invoke(
         raise
     finally:
         handling.message = None
-    _take_back(task, orders)
     timeout_s = behaviour.retries.handler_timeout_s or default_timeout_s
     run = _HandlerTime(ports.clock, timeout_s, handling, delivery.envelope)
-    return await _wait_for(run, context, steps, awaited)
+    return await _wait_for(run, context, steps, awaited, task.cancelling() - orders)
 
 
-async def _wait_for(run: _HandlerTime, context: Context, steps: Steps, awaited: Any) -> Decision:
-    """The rest of a handler that waits for something."""
+async def _wait_for(run: _HandlerTime, context: Context, steps: Steps, awaited: Any, own: int) -> Decision:
+    """The rest of a handler that waits for something, and has cancelled its own task `own` times before."""
     try:
-        decision = await _drive(run, context, steps, awaited)
+        decision = await _drive(run, context, steps, awaited, own)
     except BaseException as error:
         run.end()
         if run.closed:
@@ -99,16 +98,16 @@ def _check_quit(error: BaseException) -> None:
     ).with_traceback(error.__traceback__) from error
 
 
-def _take_back(task: asyncio.Task[Any], orders: int) -> None:
+def _take_back(task: asyncio.Task[Any], own: int) -> None:
     """What a step of a handler has cancelled of its own task is no order to it: the task counts as it did before."""
-    for _ in range(task.cancelling() - orders):
+    for _ in range(own):
         task.uncancel()
 
 
 @types.coroutine
 def _absorb(task: asyncio.Task[Any], orders: int) -> Generator[None, None, None]:
     """Take the cancellation by which a handler that has ended would interrupt what its task does next."""
-    _take_back(task, orders)
+    _take_back(task, task.cancelling() - orders)
     try:
         yield
     except asyncio.CancelledError:
@@ -165,8 +164,12 @@ class _HandlerTime:
 
 
 @types.coroutine
-def _drive(run: _HandlerTime, context: Context, steps: Steps, awaited: Any) -> Generator[Any, Any, Decision]:
-    """Step through a handler that waits as `await` does, each step in the handler's own context."""
+def _drive(run: _HandlerTime, context: Context, steps: Steps, awaited: Any, own: int) -> Generator[Any, Any, Decision]:
+    """Step through a handler that waits as `await` does, each step in the handler's own context.
+
+    What a step cancels of its own task is taken back once the handler has met it: since Python 3.13, to take it back
+    earlier is to call it off.
+    """
     envelope, handling = run.envelope, run.handling
     while True:
         run.waits()
@@ -179,11 +182,13 @@ def _drive(run: _HandlerTime, context: Context, steps: Steps, awaited: Any) -> G
             raise
         except BaseException as error:
             if run.strikes > 1:  # it was cancelled, and has waited on all the same
+                _take_back(run.task(), own)
                 context.run(steps.close)
                 raise
             resume, value = steps.throw, error
         handling.begin(envelope)
         task = run.task()
+        _take_back(task, own)
         orders = task.cancelling()
         try:
             awaited = context.run(resume, value)
@@ -198,4 +203,4 @@ def _drive(run: _HandlerTime, context: Context, steps: Steps, awaited: Any) -> G
             decision: Decision = error.value
             return decision
         handling.end()
-        _take_back(task, orders)
+        own = task.cancelling() - orders

@@ -53,7 +53,7 @@ async def test_half_a_commit_is_found(books: Books) -> None:
     await commit(books, POST, TURN)
     whole = after(POST, TURN)
     await books.compare(replace(whole, history=()))
-    assert "orders.BillOrder" in books.lost[0].what
+    assert "trip.Pay" in books.lost[0].what
 
 
 async def test_what_nobody_committed_is_found(books: Books) -> None:
