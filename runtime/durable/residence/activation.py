@@ -254,7 +254,8 @@ class Activation(BatchActor):
         """Run one, and say what of the batch it has done with. What is left of it begins the next."""
         assert self._state is not None
         losses, timers = None if self._host.losses.is_empty else self._host.losses, dict(self._timers)
-        turn = Turn(self.kind, self.address, self.shard, self.row, self._state, timers, self.attempts, losses)
+        draft = Draft(self.kind, self.address, self.shard, self.row, timers, self.kind.ports.clock.now_s())
+        turn = Turn(draft, self._state, self.attempts, losses)
         if losses is not None:
             lost = [one for one in batch if losses.is_to_be_written(one.id)]
             if lost:

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 
 from google.protobuf.message import Message
 
-from runtime.durable.behaviour import CancelTimer, SetTimer
 from runtime.durable.kind import Kind
 from runtime.envelope import Address, Envelope, address_of, message_id, shard_of
 from runtime.ports import Fact
@@ -215,21 +214,6 @@ class Draft:
     def move_timer(self, timer: durable_pb2.Timer) -> None:
         self._timers_changed = True
         self.timers[timer.name] = timer
-
-    def change_timers(self, changes: tuple[SetTimer | CancelTimer, ...], set_by: bytes) -> None:
-        for change in changes:
-            self._timers_changed = True
-            if isinstance(change, CancelTimer):
-                self.timers.pop(change.name, None)
-                continue
-            message = change.message or durable_pb2.TimerFired(name=change.name)
-            self.timers[change.name] = durable_pb2.Timer(
-                name=change.name,
-                due_at_s=change.due_at_s,
-                type=message.DESCRIPTOR.full_name,
-                body=message.SerializeToString(),
-                set_by=set_by,
-            )
 
     def drop_timer(self, name: str) -> None:
         self._timers_changed = True

@@ -1,6 +1,6 @@
 """One run of one handler: in a context of its own, for a bounded time, and whatever it raises is only its failure.
 
-    Turn ──Delivery──▶ invoke ──step by step──▶ Behaviour.handle
+    Turn ──Behaviour.handle(...)──▶ invoke ──step by step──▶ the handler
                          │ a step runs        Ports.handling says whose: a watchdog sees it if it does not end
                          │ it waits           after `timeout_s` it is cancelled, and abandoned if it waits on;
                          │                    Ports.handling has it until it ends
@@ -17,11 +17,8 @@ import asyncio
 import types
 from collections.abc import Coroutine, Generator
 from contextvars import Context, copy_context
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
-from google.protobuf.message import Message
-
-from runtime.durable.behaviour import Behaviour, Decision, Delivery
 from runtime.envelope import Envelope, address_of
 from runtime.errors import HandlerQuit, HandlerTimedOut
 from runtime.failures import text_of, was_ordered
@@ -29,20 +26,20 @@ from runtime.ports import Cancellable, Clock, Handling, Ports
 
 __all__ = ["invoke"]
 
-Steps = Coroutine[Any, Any, Decision]
+T = TypeVar("T")
 
 _OWN = "it has cancelled its own task"
 _GRACE_MAX_S = 5.0  # for what a cancelled handler does in its `finally`
 
 
-async def invoke(
-    behaviour: Behaviour, state: Message, delivery: Delivery, ports: Ports, default_timeout_s: float
-) -> Decision:
-    """What the handler decides. Raises what it raises, HandlerQuit, HandlerTimedOut, or an order to end."""
+async def invoke(steps: Coroutine[Any, Any, T], envelope: Envelope, ports: Ports, timeout_s: float) -> T:
+    """What the handler decides over a message. `steps` is its coroutine, which has not begun.
+
+    Raises what the handler raises, HandlerQuit, HandlerTimedOut, or an order to end.
+    """
     context, handling = copy_context(), ports.handling
-    steps = behaviour.handle(state, delivery)  # nothing of the handler runs yet
     handling.steps += 1
-    handling.message = delivery.envelope
+    handling.message = envelope
     task = cast(asyncio.Task[Any], asyncio.current_task())
     orders = task.cancelling()
     try:
@@ -52,7 +49,7 @@ async def invoke(
             handling.message = None
             await _absorb(task, orders)
             _check_quit(asyncio.CancelledError(_OWN))
-        decision: Decision = ended.value
+        decision: T = ended.value
         return decision
     except BaseException as error:
         if task.cancelling() > orders:
@@ -62,12 +59,11 @@ async def invoke(
         raise
     finally:
         handling.message = None
-    timeout_s = behaviour.retries.handler_timeout_s or default_timeout_s
-    run = _HandlerTime(ports.clock, timeout_s, handling, delivery.envelope)
+    run = _HandlerTime(ports.clock, timeout_s, handling, envelope)
     return await _wait_for(run, context, steps, awaited, task.cancelling() - orders)
 
 
-async def _wait_for(run: _HandlerTime, context: Context, steps: Steps, awaited: Any, own: int) -> Decision:
+async def _wait_for(run: _HandlerTime, context: Context, steps: Coroutine[Any, Any, T], awaited: Any, own: int) -> T:
     """The rest of a handler that waits for something, and has cancelled its own task `own` times before."""
     try:
         decision = await _drive(run, context, steps, awaited, own)
@@ -164,7 +160,9 @@ class _HandlerTime:
 
 
 @types.coroutine
-def _drive(run: _HandlerTime, context: Context, steps: Steps, awaited: Any, own: int) -> Generator[Any, Any, Decision]:
+def _drive(
+    run: _HandlerTime, context: Context, steps: Coroutine[Any, Any, T], awaited: Any, own: int
+) -> Generator[Any, Any, T]:
     """Step through a handler that waits as `await` does, each step in the handler's own context.
 
     What a step cancels of its own task is taken back once the handler has met it: since Python 3.13, to take it back
@@ -200,7 +198,7 @@ def _drive(run: _HandlerTime, context: Context, steps: Steps, awaited: Any, own:
                     raise asyncio.CancelledError(_OWN) from None
             if not isinstance(error, StopIteration):
                 raise
-            decision: Decision = error.value
+            decision: T = error.value
             return decision
         handling.end()
         own = task.cancelling() - orders

@@ -5,10 +5,12 @@ Decision.outgoing ──▶ Sends ──▶ envelopes with ids, in the Draft; no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from google.protobuf.message import Message
 
 from runtime.contracts import Contract, field_text
-from runtime.durable.behaviour import Decision, Outgoing, SetTimer
+from runtime.durable.behaviour import CancelTimer, Decision, Outgoing, SetTimer
 from runtime.durable.facts import NobodyListens
 from runtime.durable.turn.draft import SENT_MAX, ClientAnswer, Draft
 from runtime.envelope import (
@@ -110,6 +112,22 @@ class Sends:
         if self._cause.reply_to:
             undone = durable_pb2.Undone(command=self._cause.id, undo_of=self._cause.undo_of, reason=reason)
             self._reply(undone, undone.DESCRIPTOR.full_name, undone.SerializeToString())
+
+    def change_timers(self, changes: Sequence[SetTimer | CancelTimer]) -> None:
+        for change in changes:
+            if isinstance(change, CancelTimer):
+                self._draft.drop_timer(change.name)
+                continue
+            message = change.message or durable_pb2.TimerFired(name=change.name)
+            self._draft.move_timer(
+                durable_pb2.Timer(
+                    name=change.name,
+                    due_at_s=change.due_at_s,
+                    type=message.DESCRIPTOR.full_name,
+                    body=message.SerializeToString(),
+                    set_by=self._cause.id,
+                )
+            )
 
     def close(self, outcome: Outcome, attempts: int, error: str = "") -> None:
         """Put the message into the history, with what it sent, and have that go out with the draft."""

@@ -20,20 +20,18 @@ from collections.abc import Mapping, Sequence
 from google.protobuf.message import Message
 
 from runtime.durable.behaviour import Decision, Delivery
-from runtime.durable.kind import Kind
 from runtime.durable.turn import guard, invocation, unhandled
 from runtime.durable.turn.draft import Draft, timer_id
 from runtime.durable.turn.invocation import invoke
 from runtime.durable.turn.keeping import StateKeeper
 from runtime.durable.turn.lost import LostRuns, TurnLost
 from runtime.durable.turn.sends import Sends
-from runtime.envelope import Address, Envelope
+from runtime.envelope import Envelope
 from runtime.errors import FinalError, HandlerTimedOut, InvalidMessage, NotCarried
 from runtime.failpoints import Failpoint
 from runtime.failures import stack_of, text_of
 from runtime.ports import Ports
-from runtime.protos import durable_pb2
-from runtime.store.records import ActorRow, MailRow, Outcome
+from runtime.store.records import MailRow, Outcome
 
 __all__ = ["Turn"]
 
@@ -45,29 +43,25 @@ _OWN_FILES = (__file__, invocation.__file__)  # of no interest to who reads wher
 
 
 class Turn:
-    """One run over an actor's mail. `state` is the actor's state and is changed in place."""
+    """One run over an actor's mail, into a new draft. `state` is the actor's state and is changed in place."""
 
     __slots__ = ("_attempts", "_keeper", "_kind", "_losses", "draft", "left", "ran", "state")
 
     def __init__(
         self,
-        kind: Kind,
-        address: Address,
-        shard: int,
-        row: ActorRow | None,
+        draft: Draft,
         state: Message,
-        timers: dict[str, durable_pb2.Timer],
         attempts: Mapping[bytes, int],
         losses: LostRuns | None = None,
     ) -> None:
-        self._kind = kind
+        self._kind = draft.kind
         self._attempts = attempts
         self._losses = losses  # None, nearly always: nothing was lost, and nothing is looked up
         self.state = state
         self.ran: list[bytes] = []  # whose handlers were called
         self.left: Sequence[Envelope] = ()  # not taken up: the time was over
-        self.draft = Draft(kind, address, shard, row, timers, kind.ports.clock.now_s())
-        self._keeper = StateKeeper(self.draft, state)
+        self.draft = draft
+        self._keeper = StateKeeper(draft, state)
 
     async def run(self, envelopes: Sequence[Envelope]) -> Draft:
         """Handle messages in order, until one must be retried later, with which those after it wait, or time is over.
@@ -145,6 +139,7 @@ class Turn:
     ) -> None:
         kind, draft, runs = self._kind, self.draft, 0
         policy = kind.behaviour.retries
+        timeout_s = policy.handler_timeout_s or kind.limits.handler_timeout_s
         if failed_before and not self.ran:
             self._keeper.is_careful = True
         self.ran.append(envelope.id)
@@ -154,7 +149,7 @@ class Turn:
             kind.ports.failpoint(_CALLED)
             try:
                 delivery = self._delivery(envelope, message, failed_before, sends, do_failed)
-                decision = await invoke(kind.behaviour, self.state, delivery, kind.ports, kind.limits.handler_timeout_s)
+                decision = await invoke(kind.behaviour.handle(self.state, delivery), envelope, kind.ports, timeout_s)
                 sends.take(decision)
                 self._keeper.keep()
             except Exception as error:  # a handler's failure; an order to end is none
@@ -201,7 +196,7 @@ class Turn:
             draft.drop_timer(envelope.timer)
             outcome = Outcome.FIRED if outcome is Outcome.HANDLED else outcome
         if decision.timers:
-            draft.change_timers(decision.timers, envelope.id)
+            sends.change_timers(decision.timers)
         draft.ended = decision.ended
         draft.alarm = decision.alarm or draft.alarm
         sends.close(outcome, attempts, decision.note)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from runtime.durable.region.timers import DueTimers
 from runtime.durable.turn import unhandled
 from runtime.durable.turn.draft import Draft
+from runtime.durable.turn.sends import Sends
 from runtime.durable.turn.turn import Turn
 from tests.proof.mutants.mutant import Edit, Mutant
 
@@ -101,7 +102,7 @@ TIMERS = (
     Mutant(
         "cancel-ignored",
         "Cancelling a timer does nothing.",
-        (Edit(Draft.change_timers, "self.timers.pop(change.name, None)", "pass"),),
+        (Edit(Sends.change_timers, "self._draft.drop_timer(change.name)", "pass"),),
     ),
     Mutant(
         "timers-of-failed-turns",
@@ -114,9 +115,9 @@ TIMERS = (
         "A timer that is set again while it stands keeps its former time.",
         (
             Edit(
-                Draft.change_timers,
+                Sends.change_timers,
                 "message = change.message or",
-                "if change.name in self.timers:\n            continue\n        message = change.message or",
+                "if change.name in self._draft.timers:\n            continue\n        message = change.message or",
             ),
         ),
         workload="random",

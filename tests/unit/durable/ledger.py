@@ -12,6 +12,7 @@ from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.carriers import Carriers
 from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.service import Service, ServiceBehaviour
+from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.turn import Turn
 from runtime.envelope import Envelope, message_id
 from runtime.errors import FinalError
@@ -82,7 +83,8 @@ class Bench:
         if row is not None:
             state.MergeFromString(row.state)
         timers: dict[str, Any] = {}
-        turn = Turn(self.kind, envelopes[0].address, 0, row, state, timers, attempts or {})
+        draft = Draft(self.kind, envelopes[0].address, 0, row, timers, self.kind.ports.clock.now_s())
+        turn = Turn(draft, state, attempts or {})
         await turn.run(envelopes)
         return turn
 

@@ -3,7 +3,7 @@
 from protos.billing_pb2 import BillState, OrderBilled
 from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.service import ServiceBehaviour
-from runtime.durable.turn.draft import timer_id
+from runtime.durable.turn.draft import Draft, timer_id
 from runtime.durable.turn.lost import LostRuns, lost_runs_max
 from runtime.durable.turn.turn import Turn
 from runtime.envelope import Envelope
@@ -170,13 +170,15 @@ async def test_a_timer_that_nothing_else_would_come_after_is_kept_when_its_runs_
     losses = LostRuns(64)
     for _ in range(lost_runs_max(1)):
         losses.add(BILL, [fired.id], "the lease ran out", write_first=False)
-    turn = Turn(bench.kind, BILL, 0, row, BillState.FromString(row.state), {"remind": timer}, {}, losses)
+    draft = Draft(bench.kind, BILL, 0, row, {"remind": timer}, bench.kind.ports.clock.now_s())
+    turn = Turn(draft, BillState.FromString(row.state), {}, losses)
     await turn.run([fired])
     assert turn.ran == []
     assert turn.draft.timers["remind"].due_at_s == turn.draft.now_s + 60.0
     assert "the timer 'remind' fails, and comes again every 60 s: its runs end without a commit" in turn.draft.alarm
     losses.condemn(fired.id, "three nodes have died over it")
-    turn = Turn(bench.kind, BILL, 0, row, BillState.FromString(row.state), {"remind": timer}, {}, losses)
+    draft = Draft(bench.kind, BILL, 0, row, {"remind": timer}, bench.kind.ports.clock.now_s())
+    turn = Turn(draft, BillState.FromString(row.state), {}, losses)
     await turn.run([fired])
     assert turn.draft.timers == {}
 

@@ -19,7 +19,7 @@ from runtime.contracts import Contracts
 from runtime.durable.carriers import Carriers
 from runtime.durable.durations import minutes, seconds
 from runtime.durable.kind import Kind, Limits, Subscribers
-from runtime.durable.turn.draft import timer_id
+from runtime.durable.turn.draft import Draft, timer_id
 from runtime.durable.turn.turn import Turn
 from runtime.envelope import Envelope
 from runtime.protos import durable_pb2, saga_pb2
@@ -123,7 +123,7 @@ async def fire(**limits: Any) -> Turn:
         sent_at_s=timer.due_at_s,
         timer="bill",
     )
-    turn = Turn(kind, ADDRESS, 0, None, story.record, {"bill": timer}, {})
+    turn = Turn(Draft(kind, ADDRESS, 0, None, {"bill": timer}, ports.clock.now_s()), story.record, {})
     await turn.run([fired])
     return turn
 
