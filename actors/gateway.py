@@ -39,7 +39,7 @@ from protos.sales_pb2 import (
     OrderState,
 )
 from protos.warehouse_pb2 import RestockRefused, StockState
-from runtime.durable.client import ActorState, Client, CommandOutcome
+from runtime import ActorState, Client, CommandOutcome
 from runtime.envelope import KEY_BYTES_MAX, check_key
 from runtime.errors import DeadlineExceeded, InvalidMessage, NoSuchSaga, Overloaded
 from runtime.gateway.interceptors import CallFailed, Context, time_left_s, traceparent

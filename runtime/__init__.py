@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.durable.answer import Answer
 from runtime.durable.behaviour import RetryPolicy
-from runtime.durable.client import Client
+from runtime.durable.client import ActorState, Client, CommandOutcome
 from runtime.durable.durations import days, hours, minutes, seconds
 from runtime.durable.service import Service
 from runtime.errors import FinalError
@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from runtime.launching import launch
 
 __all__ = [
+    "ActorState",
     "Answer",
     "Budget",
     "Catalogue",
     "Choreography",
     "Client",
+    "CommandOutcome",
     "FinalError",
     "Flow",
     "RetryPolicy",

@@ -13,10 +13,12 @@ from contextlib import contextmanager
 from typing import Final
 
 import grpc.aio
+from google.protobuf.message import Message
 
 import runtime.errors as errors
+from runtime.contracts import RUNTIMES_OWN
 from runtime.durable.client import ActorState, Client, CommandOptions, CommandOutcome
-from runtime.errors import AmendsError
+from runtime.errors import AmendsError, InvalidMessage
 from runtime.gateway.interceptors import Context, time_left_s, traceparent
 from runtime.protos import client_pb2, client_pb2_grpc
 
@@ -35,16 +37,23 @@ class _ClientService(client_pb2_grpc.ClientServicer):
     def __init__(self, client: Client) -> None:
         self._client = client
 
+    def _command(self, request: client_pb2.CommandRequest) -> Message:
+        """Raises InvalidMessage for what is no message, or one that only the runtime sends."""
+        command = self._client.contracts.parse(request.type, request.body)
+        if command.DESCRIPTOR.file.package == RUNTIMES_OWN:
+            raise InvalidMessage(f"{request.type} is sent by the runtime alone; a saga is cancelled by the call Cancel")
+        return command
+
     async def Send(self, request: client_pb2.CommandRequest, context: Context) -> client_pb2.CommandReceipt:  # noqa: N802 - named by client.proto
         with _errors_named(context):
-            command = self._client.contracts.parse(request.type, request.body)
+            command = self._command(request)
             timeout_s = _timeout_s(request.timeout_s, context)
             accepted = await self._client.send(command, timeout=timeout_s, **_options(request, context))
             return client_pb2.CommandReceipt(id=accepted.id, conversation=accepted.conversation)
 
     async def Ask(self, request: client_pb2.CommandRequest, context: Context) -> client_pb2.CommandReply:  # noqa: N802 - named by client.proto
         with _errors_named(context):
-            command = self._client.contracts.parse(request.type, request.body)
+            command = self._command(request)
             timeout_s = _timeout_s(request.timeout_s, context)
             return _reply(await self._client.ask(command, timeout=timeout_s, **_options(request, context)))
 

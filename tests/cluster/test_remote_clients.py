@@ -34,7 +34,7 @@ from runtime.errors import (
 )
 from runtime.gateway.remote_client import connect
 from runtime.host import Node
-from runtime.protos.saga_pb2 import CancelAccepted, CancelRefused, SagaRecord
+from runtime.protos.saga_pb2 import CancelAccepted, CancelRefused, CancelSaga, RetrySaga, SagaRecord
 
 CONTRACTS = (sales_pb2, billing_pb2, warehouse_pb2, orders_pb2)
 ID = b"\xff" + bytes(15)
@@ -166,6 +166,9 @@ async def test_what_a_node_refuses_is_the_error_that_it_is_inside(tmp_path: Path
             await client.send(BILL, message_id=b"abc")
         with pytest.raises(InvalidMessage, match="is no command"):
             await client.send(OrderBilled(order_id="ORD-1"))
+        for own in (RetrySaga(reason="now"), CancelSaga(reason="now")):
+            with pytest.raises(InvalidMessage, match="is sent by the runtime alone"):
+                await client.ask(own, kind="order-process", key="ORD-1")
 
 
 async def test_messages_that_the_client_has_no_contract_of_are_named_with_the_cure(tmp_path: Path) -> None:

@@ -31,12 +31,12 @@ from protos.sales_pb2 import CANCELLED, ORCHESTRATION, PENDING, READY_TO_SHIP, O
 from runtime.adapters import system_ports
 from runtime.durable.client import Client, CommandOutcome
 from runtime.gateway.interceptors import EdgeInterceptor
-from tests.unit.actors.commands import MemoryCommands
+from tests.unit.actors.memory_client import MemoryClient
 
 ROOT = Path(__file__).parents[3]
 
 
-class _EndingOrders(MemoryCommands):
+class _EndingOrders(MemoryClient):
     """Orders end as soon as they are placed: those of the SKU `none` are cancelled."""
 
     async def ask(self, command: Message, **options: Any) -> CommandOutcome:

@@ -41,19 +41,19 @@ from runtime.durable.client import Client, CommandOutcome
 from runtime.errors import DeadlineExceeded, MessageTooLarge, Overloaded
 from runtime.gateway.interceptors import EdgeInterceptor
 from runtime.protos.saga_pb2 import CancelAccepted, CancelRefused, CancelSaga, SagaRecord
-from tests.unit.actors.commands import MemoryCommands
+from tests.unit.actors.memory_client import MemoryClient
 
 Code = grpc.StatusCode
 Stub: TypeAlias = "orders_pb2_grpc.OrderServiceAsyncStub"  # known to its stubs only
 
 
 @pytest.fixture
-def commands() -> MemoryCommands:
-    return MemoryCommands(services=(Sales, Billing, Warehouse))
+def commands() -> MemoryClient:
+    return MemoryClient(services=(Sales, Billing, Warehouse))
 
 
 @asynccontextmanager
-async def _serving(commands: MemoryCommands) -> AsyncIterator[Stub]:
+async def _serving(commands: MemoryClient) -> AsyncIterator[Stub]:
     server = grpc.aio.server(interceptors=[EdgeInterceptor(system_ports())])
     register(server, cast(Client, commands))
     port = server.add_insecure_port("127.0.0.1:0")
@@ -66,7 +66,7 @@ async def _serving(commands: MemoryCommands) -> AsyncIterator[Stub]:
 
 
 @pytest.fixture
-async def stub(commands: MemoryCommands) -> AsyncIterator[Stub]:
+async def stub(commands: MemoryClient) -> AsyncIterator[Stub]:
     async with _serving(commands) as client:
         yield client
 
@@ -82,7 +82,7 @@ async def _refused(call: Any) -> tuple[grpc.StatusCode, str]:
     return caught.value.code(), str(caught.value.details())
 
 
-def _ordered(commands: MemoryCommands, **changes: Any) -> None:
+def _ordered(commands: MemoryClient, **changes: Any) -> None:
     fields: dict[str, Any] = {"order_id": "ORD-1", "amount_cents": 500, "status": PENDING, **changes}
     commands.change("sales", "ORD-1", OrderState(**fields))
 
@@ -90,14 +90,14 @@ def _ordered(commands: MemoryCommands, **changes: Any) -> None:
 # --- placing ---
 
 
-async def test_a_placed_order_is_pending(stub: Stub, commands: MemoryCommands) -> None:
+async def test_a_placed_order_is_pending(stub: Stub, commands: MemoryClient) -> None:
     order = await stub.PlaceOrder(_request(flow=CHOREOGRAPHY))
     assert (order.order_id, order.status, order.flow, order.line.sku) == ("ORD-1", PENDING, CHOREOGRAPHY, "CUP")
     (sent,) = commands.sent
     assert isinstance(sent.command, PlaceOrder)
 
 
-async def test_the_same_order_again_gives_the_same_order_as_it_is_now(stub: Stub, commands: MemoryCommands) -> None:
+async def test_the_same_order_again_gives_the_same_order_as_it_is_now(stub: Stub, commands: MemoryClient) -> None:
     await stub.PlaceOrder(_request())
     state = cast(OrderState, commands.states["sales", "ORD-1"])
     state.status = READY_TO_SHIP
@@ -127,7 +127,7 @@ async def test_the_same_id_with_other_content_already_exists(stub: Stub) -> None
     ],
 )
 async def test_bad_input_is_refused_before_anything_is_sent(
-    stub: Stub, commands: MemoryCommands, changes: dict[str, Any], text: str
+    stub: Stub, commands: MemoryClient, changes: dict[str, Any], text: str
 ) -> None:
     assert await _refused(stub.PlaceOrder(_request(**changes))) == (Code.INVALID_ARGUMENT, text)
     assert commands.sent == []
@@ -139,23 +139,21 @@ async def test_any_unicode_makes_an_id(stub: Stub, name: str) -> None:
     assert (await stub.GetOrder(GetOrderRequest(order_id=name))).line.sku == name
 
 
-async def _eventually_changed(commands: MemoryCommands, status: int) -> None:
+async def _eventually_changed(commands: MemoryClient, status: int) -> None:
     async with commands.watch("sales", "ORD-1") as readings:
         await anext(readings)
     _ordered(commands, status=status, label_id="label-ORD-1")
 
 
 @pytest.mark.parametrize("status", [READY_TO_SHIP, CANCELLED])
-async def test_who_waits_is_answered_when_the_order_has_ended(
-    stub: Stub, commands: MemoryCommands, status: int
-) -> None:
+async def test_who_waits_is_answered_when_the_order_has_ended(stub: Stub, commands: MemoryClient, status: int) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_eventually_changed(commands, status))
         order = await stub.PlaceOrder(_request(wait=True))
     assert (order.status, order.label_id) == (status, "label-ORD-1")
 
 
-async def test_who_waits_for_an_order_that_has_ended_is_answered_at_once(stub: Stub, commands: MemoryCommands) -> None:
+async def test_who_waits_for_an_order_that_has_ended_is_answered_at_once(stub: Stub, commands: MemoryClient) -> None:
     await stub.PlaceOrder(_request())
     cast(OrderState, commands.states["sales", "ORD-1"]).status = CANCELLED
     assert (await stub.PlaceOrder(_request(wait=True))).status == CANCELLED
@@ -175,20 +173,20 @@ async def test_who_waits_too_long_is_told_so(stub: Stub) -> None:
     ],
 )
 async def test_what_the_runtime_refuses_reaches_the_client(
-    stub: Stub, commands: MemoryCommands, error: Exception, code: grpc.StatusCode
+    stub: Stub, commands: MemoryClient, error: Exception, code: grpc.StatusCode
 ) -> None:
     commands.answers[PlaceOrder] = error
     assert await _refused(stub.PlaceOrder(_request())) == (code, str(error))
 
 
-async def test_a_command_that_was_given_up_is_an_error_with_its_reason(stub: Stub, commands: MemoryCommands) -> None:
+async def test_a_command_that_was_given_up_is_an_error_with_its_reason(stub: Stub, commands: MemoryClient) -> None:
     commands.answers[PlaceOrder] = CommandOutcome(None, "disk on fire", bytes(16), bytes(16))
     code, text = await _refused(stub.PlaceOrder(_request()))
     assert code is Code.INTERNAL
     assert "given up: disk on fire" in text
 
 
-async def test_an_order_whose_answer_was_lost_is_read(stub: Stub, commands: MemoryCommands) -> None:
+async def test_an_order_whose_answer_was_lost_is_read(stub: Stub, commands: MemoryClient) -> None:
     _ordered(commands)
     commands.answers[PlaceOrder] = CommandOutcome(None, "", bytes(16), bytes(16))
     assert (await stub.PlaceOrder(_request())).amount_cents == 500
@@ -207,12 +205,12 @@ async def test_an_unknown_order_is_not_found(stub: Stub) -> None:
         assert await _refused(call) == (Code.NOT_FOUND, "there is no order 'ORD-9'")
 
 
-async def test_an_order_that_was_only_asked_to_be_cancelled_is_not_found(stub: Stub, commands: MemoryCommands) -> None:
+async def test_an_order_that_was_only_asked_to_be_cancelled_is_not_found(stub: Stub, commands: MemoryClient) -> None:
     commands.change("sales", "ORD-1", OrderState())
     assert (await _refused(stub.GetOrder(GetOrderRequest(order_id="ORD-1"))))[0] is Code.NOT_FOUND
 
 
-async def test_who_watches_sees_each_change_until_the_order_ends(stub: Stub, commands: MemoryCommands) -> None:
+async def test_who_watches_sees_each_change_until_the_order_ends(stub: Stub, commands: MemoryClient) -> None:
     _ordered(commands)
     seen: list[Order] = []
     async for order in stub.WatchOrder(WatchOrderRequest(order_id="ORD-1")):
@@ -227,7 +225,7 @@ async def test_who_watches_sees_each_change_until_the_order_ends(stub: Stub, com
 
 
 async def test_a_choreographed_order_is_cancelled_by_sales_in_its_own_conversation(
-    stub: Stub, commands: MemoryCommands
+    stub: Stub, commands: MemoryClient
 ) -> None:
     _ordered(commands, flow=CHOREOGRAPHY)
     order = await stub.CancelOrder(CancelOrderRequest(order_id="ORD-1", reason="too slow"))
@@ -238,7 +236,7 @@ async def test_a_choreographed_order_is_cancelled_by_sales_in_its_own_conversati
     assert sent.options["conversation"] == b"c" * 16
 
 
-async def test_s89_an_orchestrated_order_is_cancelled_by_its_process(stub: Stub, commands: MemoryCommands) -> None:
+async def test_s89_an_orchestrated_order_is_cancelled_by_its_process(stub: Stub, commands: MemoryClient) -> None:
     _ordered(commands, flow=ORCHESTRATION)
     commands.change("order-process", "ORD-1", SagaRecord(definition="order-process"))
     commands.answers[CancelSaga] = CancelAccepted(reason="too slow")
@@ -249,9 +247,7 @@ async def test_s89_an_orchestrated_order_is_cancelled_by_its_process(stub: Stub,
     assert sent.options["conversation"] == b"c" * 16
 
 
-async def test_s89_past_the_pivot_a_cancellation_is_refused_with_the_reason(
-    stub: Stub, commands: MemoryCommands
-) -> None:
+async def test_s89_past_the_pivot_a_cancellation_is_refused_with_the_reason(stub: Stub, commands: MemoryClient) -> None:
     _ordered(commands)
     commands.change("order-process", "ORD-1", SagaRecord(definition="order-process"))
     commands.answers[CancelSaga] = CancelRefused(reason="there is no way back after ship")
@@ -261,7 +257,7 @@ async def test_s89_past_the_pivot_a_cancellation_is_refused_with_the_reason(
 
 @pytest.mark.parametrize("record", [None, SagaRecord()])
 async def test_a_process_that_has_not_begun_yet_is_to_be_asked_again(
-    stub: Stub, commands: MemoryCommands, record: SagaRecord | None
+    stub: Stub, commands: MemoryClient, record: SagaRecord | None
 ) -> None:
     _ordered(commands)
     if record is not None:
@@ -271,14 +267,14 @@ async def test_a_process_that_has_not_begun_yet_is_to_be_asked_again(
     assert code is Code.UNAVAILABLE
 
 
-async def test_an_order_that_is_ready_cannot_be_cancelled(stub: Stub, commands: MemoryCommands) -> None:
+async def test_an_order_that_is_ready_cannot_be_cancelled(stub: Stub, commands: MemoryClient) -> None:
     _ordered(commands, status=READY_TO_SHIP)
     refused = await _refused(stub.CancelOrder(CancelOrderRequest(order_id="ORD-1")))
     assert refused == (Code.FAILED_PRECONDITION, "the order is ready to ship")
     assert commands.sent == []
 
 
-async def test_a_cancelled_order_is_cancelled_again_without_a_word(stub: Stub, commands: MemoryCommands) -> None:
+async def test_a_cancelled_order_is_cancelled_again_without_a_word(stub: Stub, commands: MemoryClient) -> None:
     _ordered(commands, status=CANCELLED, reason="before")
     assert (await stub.CancelOrder(CancelOrderRequest(order_id="ORD-1"))).reason == "before"
     assert commands.sent == []
@@ -292,9 +288,7 @@ async def test_restocking_gives_the_stock(stub: Stub) -> None:
     assert (stock.sku, stock.on_hand, stock.restocked) == ("CUP", 3, 3)
 
 
-async def test_the_same_request_has_the_same_message_id_and_another_has_not(
-    stub: Stub, commands: MemoryCommands
-) -> None:
+async def test_the_same_request_has_the_same_message_id_and_another_has_not(stub: Stub, commands: MemoryClient) -> None:
     for sku, request_id in (("CUP", "r1"), ("CUP", "r1"), ("CUP", "r2"), ("POT", "r1"), ("CUP", "")):
         await stub.Restock(RestockRequest(sku=sku, quantity=3, request_id=request_id))
     ids = [sent.options["message_id"] for sent in commands.sent]
@@ -303,7 +297,7 @@ async def test_the_same_request_has_the_same_message_id_and_another_has_not(
     assert [len(id) for id in ids] == [16, 16, 16, 16, 0]
 
 
-async def test_a_restock_that_was_counted_before_shows_the_stock(stub: Stub, commands: MemoryCommands) -> None:
+async def test_a_restock_that_was_counted_before_shows_the_stock(stub: Stub, commands: MemoryClient) -> None:
     await stub.Restock(RestockRequest(sku="CUP", quantity=3, request_id="r1"))
     commands.answers[Restock] = CommandOutcome(None, "", bytes(16), bytes(16))
     assert (await stub.Restock(RestockRequest(sku="CUP", quantity=3, request_id="r1"))).on_hand == 3

@@ -1,4 +1,4 @@
-"""Commands on services in memory, for tests of the gateway: no store, no mail, the same answers."""
+"""A client of services in memory, for tests of the gateway: no store, no mail, the same answers."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Sent:
 
 
 @dataclass
-class MemoryCommands(Client):
-    """Looks like runtime.durable.client.Client. `answers` gives what a command of a type is answered with."""
+class MemoryClient(Client):
+    """`answers` gives what a command of a type is answered with, instead of what its handler returns."""
 
     services: tuple[type[Service[Any]], ...] = ()
     answers: dict[type[Message], Message | Exception | CommandOutcome] = field(default_factory=dict)
