@@ -31,6 +31,12 @@ def _client() -> click.Command:
     return client
 
 
+def _new() -> click.Command:
+    from runtime.cli.new import new
+
+    return new
+
+
 def _protos() -> click.Command:
     from runtime.cli.protos import protos
 
@@ -43,13 +49,11 @@ def _test() -> click.Command:
     return proving
 
 
-_NODE = (
-    "node",
-    "Run one node that hosts services of the project.",
-)  # begun by main.py, since it has its own exit codes
+_NODE = ("node", "Run one node that hosts services of the project.")  # main.py begins it: its exit codes are others
 _SUBCOMMANDS = {
     "admin": _Subcommand("See what a cluster does, and mend it.", "cli", _admin),
     "client": _Subcommand("Send commands to a cluster, and see what becomes of them.", "cli", _client),
+    "new": _Subcommand("Write a small project that runs, with its tests.", "protos", _new),
     "protos": _Subcommand("Generate Python from contracts (.proto), or find drift.", "protos", _protos),
     "test": _Subcommand("Run whole clusters in simulation, under faults drawn from a seed.", "testing", _test),
 }

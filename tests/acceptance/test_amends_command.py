@@ -14,7 +14,7 @@ from tests.acceptance.shop import Shop
 from tests.tidy.source import ROOT
 
 AMENDS = (sys.executable, "-c", "from runtime.cli.main import main; main()")
-SUBCOMMANDS = ("node", "admin", "protos", "test")
+SUBCOMMANDS = ("node", "admin", "client", "new", "protos", "test")
 WITHOUT = "import sys\nsys.modules[{!r}] = None\nfrom runtime.cli.main import main\nmain()"
 
 
