@@ -291,3 +291,50 @@ def test_i7_an_actor_fed_anew_is_not_overtaken_when_more_waits_than_one_feeding_
         await local.stop()
 
     in_virtual_time(scenario)
+
+
+def test_i7_mail_that_waits_for_a_paused_kind_is_not_overtaken_although_the_actor_has_ended() -> None:
+    async def scenario() -> None:
+        till = Till(hangs={1: asyncio.Event()}, ends=True)
+        local = await node(till, limits=Limits(sweep_s=30.0))
+        post = Post(local)
+        await post.send(post.bill(1))
+        await local.sleep(0.1)
+        local.shards.residents["billing"].paused = True
+        await post.send(post.bill(2))
+        till.hangs[1].set()
+        await local.sleep(0.1)
+        assert len(local.shards.residents["billing"]) == 0, "it has left memory"
+        local.shards.residents["billing"].paused = False
+        await post.send(post.bill(3))
+        await local.sleep(0.1)
+        assert await post.order() == ["1", "2", "3"]
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_i7_a_gap_that_comes_while_an_actors_mail_is_read_is_not_forgotten_when_that_ends() -> None:
+    async def scenario() -> None:
+        till = Till()
+        store = Stale(LocalNode([till]).ports)
+        local = await node(till, store, Limits(sweep_s=30.0))
+        post, other = Post(local), Post(local, "ORD-2")
+        await post.send(post.bill(0))
+        gate = store.gate = asyncio.Event()
+        local.shards.residents["billing"]._backlog.tell(("billing", "ORD-1"), post.shard, BacklogWanted())
+        await local.sleep(0.01)
+        await other.store(*(other.bill(n) for n in range(1100)))
+        await local.sleep(0.01)
+        first, second = post.bill(1), post.bill(2)
+        await post.store(first, second)
+        await local.router.sweep_all()  # it reads a thousand
+        gate.set()
+        store.gate = None
+        await local.sleep(0.01)
+        await post.push(second)
+        await local.sleep(5)
+        assert await post.order() == ["0", "1", "2"]
+        await local.stop()
+
+    in_virtual_time(scenario)
