@@ -7,13 +7,13 @@ import pytest
 
 from runtime.store.records import Verdict
 from runtime.store.sqlite import commit
-from runtime.testing.conformance.large_batches import Wrong, differences, drawn
+from runtime.testing.conformance.large_batches import Unwritable, differences, drawn
 from runtime.testing.virtual.dice import Dice
 
 BATCHES = 60
 
 
-def found(size: int, wrong: Wrong, folder: Path) -> list[str]:
+def found(size: int, wrong: Unwritable, folder: Path) -> list[str]:
     return list(asyncio.run(differences(size, wrong, folder / "amends.db")))
 
 
@@ -25,7 +25,7 @@ def test_i15_who_lost_in_a_large_batch_stands_alone_on_sqlite_as_in_memory(numbe
 
 def test_what_is_answered_otherwise_is_told_with_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commit, "_verdict", lambda *_: Verdict.COMMITTED)
-    told = found(33, Wrong(late=frozenset({32})), tmp_path)
+    told = found(33, Unwritable(late=frozenset({32})), tmp_path)
     assert "transition 32 of 33 is COMMITTED, not CONFLICT" in told and "the rows differ that are left" in told
 
 

@@ -26,7 +26,7 @@ class CarelessClients(OrderClients):
         self._wishes[0].request.amount_cents += 1
 
 
-class Careless(Orders):
+class CarelessOrders(Orders):
     def begin(self, world: World, dice: Dice) -> OrderClients:
         return CarelessClients(world, dice)
 
@@ -40,7 +40,7 @@ def test_many_seeds_end_with_one_object_of_figures() -> None:
 
 
 def test_a_broken_promise_is_shown_with_the_command_that_shows_it_again() -> None:
-    name = f"{__name__}:Careless"
+    name = f"{__name__}:CarelessOrders"
     done = CliRunner().invoke(proving, ["simulate", "--seeds", "1", "--calm", "--workload", name])
     assert done.exit_code == 1
     assert "promises broken" in done.output and "ORD-0 is not the order that was placed" in done.output

@@ -9,8 +9,8 @@ import pytest
 from runtime.adapters import SystemClock
 from runtime.failpoints import Failpoint
 from runtime.testing.commands.spread import spread
-from runtime.testing.runs.batch import Batch
-from runtime.testing.runs.run import Result, simulate_seed
+from runtime.testing.runs.batch import RunBatch
+from runtime.testing.runs.run import RunResult, simulate_seed
 from runtime.testing.runs.sometimes import JUDGED_SEEDS, expected_by, unseen
 from runtime.testing.runs.workload import Workload
 from runtime.testing.virtual.dice import Dice
@@ -18,7 +18,7 @@ from runtime.testing.world.world import World
 from tests.proof.workloads.orders import OrderClients, Orders
 
 
-def seed_of(workload: Workload, seed: int) -> Result:
+def seed_of(workload: Workload, seed: int) -> RunResult:
     return simulate_seed(seed, workload)
 
 
@@ -35,7 +35,7 @@ def test_a_small_batch_is_not_judged() -> None:
 
 
 def test_a_batch_in_which_hardly_anything_succeeds_does_not_count() -> None:
-    batch = Batch(SystemClock(), seeds=JUDGED_SEEDS, expected=("killed",))
+    batch = RunBatch(SystemClock(), seeds=JUDGED_SEEDS, expected=("killed",))
     batch.seen_in["killed"] = JUDGED_SEEDS
     batch.figures.update(started=1000, completed=99)
     assert batch.missing == ["success (9.9% of what was started, 10% wanted)"]
@@ -54,7 +54,7 @@ def test_nothing_is_expected_of_a_workload_that_does_not_say() -> None:
 
 
 def test_what_a_batch_has_met_is_counted_by_seeds() -> None:
-    batch = Batch(SystemClock())
+    batch = RunBatch(SystemClock())
     for seed in range(3):
         batch.add(simulate_seed(seed, Orders()))
     assert batch.seen_in["HANDLER_CALLED"] == batch.seen_in["COMMITTED"] == 3

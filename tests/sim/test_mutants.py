@@ -20,7 +20,7 @@ from tests.proof.mutants.page import Row, page, read_page
 from tests.proof.mutants.registry import MUTANTS
 from tests.proof.mutants.report import Report
 from tests.proof.workloads.orders import Orders
-from tests.sim.test_commands import Careless
+from tests.sim.test_commands import CarelessOrders
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "proof" / "planted-bugs.md"
@@ -67,7 +67,7 @@ def test_what_no_seed_is_expected_to_show_is_held_by_the_tests_that_the_page_nam
 
 
 def test_a_seed_that_is_not_clean_without_the_mutant_finds_nothing() -> None:
-    done = hunt(MUTANTS["no-dedup"], {"careless": Simulated(Careless())}, range(1))
+    done = hunt(MUTANTS["no-dedup"], {"careless": Simulated(CarelessOrders())}, range(1))
     assert done.control and not done.found
 
 

@@ -24,7 +24,7 @@ from runtime.store.sqlite.writer import Writer
 from tests.proof.commands.group import laboratory
 from tests.proof.power.cuts import PowerCuts, cut_power, story
 from tests.proof.power.disk import Disk, FlushFaults
-from tests.proof.power.disk_model import Content, Platter
+from tests.proof.power.disk_model import Content, DiskModel
 from tests.proof.power.life import STORE
 from tests.proof.power.write_fate import SECTOR_BYTES
 from tests.proof.workloads.orders import Orders
@@ -100,7 +100,7 @@ def test_a_disk_that_lies_about_its_flushes_loses_commits(cut: Callable[..., Pow
 class SpoilingDisk(Disk):
     """Tears what was synced long ago: every third sector is something else."""
 
-    def remaining(self, platter: Platter) -> dict[str, bytes]:
+    def remaining(self, platter: DiskModel) -> dict[str, bytes]:
         left = super().remaining(platter)
         file = left.get(STORE, b"")
         sectors = [file[at : at + SECTOR_BYTES] for at in range(0, len(file), SECTOR_BYTES)]

@@ -13,7 +13,7 @@ from runtime.durable.turn.sends import Sends
 from runtime.envelope import Envelope
 from runtime.saga import compensation
 from runtime.saga.instance import OWING, Instance
-from runtime.testing.runs.run import Result, simulate_seed
+from runtime.testing.runs.run import RunResult, simulate_seed
 from tests.proof.programs import random
 
 FRESH = 200
@@ -36,7 +36,7 @@ OFTEN = (  # what a batch has to have met to be worth anything
 )
 
 
-def told(result: Result) -> str:
+def told(result: RunResult) -> str:
     broken = "\n".join(f"{one.invariant}: {one.what}" for one in result.violations)
     return f"{broken}\nagain: python -m runtime.testing replay {result.seed} --workload random"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime.testing.runs.run import Result, simulate_seed
-from runtime.testing.virtual.order import Order
+from runtime.testing.runs.run import RunResult, simulate_seed
+from runtime.testing.virtual.order import CallbackOrder
 from tests.proof.programs import random
 from tests.proof.workloads.failover import Failover
 from tests.proof.workloads.orders import Orders
@@ -29,7 +29,7 @@ def once_failed(seeds: Path = SEEDS) -> list[int]:
     return [int(line) for line in lines if line]
 
 
-def told(result: Result) -> str:
+def told(result: RunResult) -> str:
     broken = "\n".join(f"{one.invariant}: {one.what}" for one in result.violations)
     return f"{broken}\nagain: python -m runtime.testing replay {result.seed}"
 
@@ -61,7 +61,7 @@ def test_hostile_runs_keep_every_promise(orders: Orders, first: int) -> None:
 
 
 def test_without_faults_nothing_is_compensated_but_what_was_refused_or_cancelled(orders: Orders) -> None:
-    for order in Order:
+    for order in CallbackOrder:
         result = simulate_seed(7, orders, calm=True, order=order)
         assert not result.violations, told(result)
         assert not [name for name in result.faults if name != "drained"]

@@ -127,7 +127,7 @@ class Cluster:
         stopped = await self._until(lambda: not any(node.serves or node.draining for node in sim.nodes), _STOP_S)
         for node in sim.nodes:
             node.kill("killed at the end")
-            node.bury()
+            node.clean_up()
         await self._books.close()
         self._loop.set_exception_handler(None)
         broken = [f"{one.invariant}: {one.what}" for one in (*sim.ledger.violations, *sim.crashes)]

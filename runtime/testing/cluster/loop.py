@@ -23,7 +23,7 @@ from runtime.store.port import Store
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.virtual.loop import NothingLeft, Process, SimLoop
 from runtime.testing.virtual.machine import SimClock, wake_sleeper
-from runtime.testing.virtual.order import Order
+from runtime.testing.virtual.order import CallbackOrder
 
 __all__ = ["ClusterLoop", "waited_for"]
 
@@ -38,7 +38,7 @@ class ClusterLoop(SimLoop):
     """Plain order, one cluster or several; threads of stores may call into it."""
 
     def __init__(self) -> None:
-        super().__init__(Dice(0), Order.PLAIN, steps_max=sys.maxsize)
+        super().__init__(Dice(0), CallbackOrder.PLAIN, steps_max=sys.maxsize)
         self._arrived: SimpleQueue[asyncio.Handle] = SimpleQueue()
         self._waiting: dict[object, Process | None] = {}  # for a thread, and on whose behalf
 

@@ -16,12 +16,12 @@ from typing import Any
 
 import click
 
-__all__ = ["Ended", "Ending"]
+__all__ = ["EndedBySignal", "Ending"]
 
 _HEEDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-class Ended(Exception):
+class EndedBySignal(Exception):
     """The command was told to end, and the work that raises it is left unfinished."""
 
 
@@ -48,9 +48,9 @@ class Ending:
         return signal.Signals(self.signal).name if self.signal else ""
 
     def check(self) -> None:
-        """Raises Ended when a signal came."""
+        """Raises EndedBySignal when a signal came."""
         if self.signal:
-            raise Ended(self.name)
+            raise EndedBySignal(self.name)
 
     def say(self, done: int, planned: int, what: str) -> None:
         """On standard error, that not all was done."""

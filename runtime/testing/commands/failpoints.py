@@ -17,7 +17,7 @@ from runtime.testing.commands.ending import Ending
 from runtime.testing.commands.loading import workload_named
 from runtime.testing.commands.spread import spread
 from runtime.testing.runs.exhaustive import Crash, Reference, pairs, reference, run_crash, singles
-from runtime.testing.runs.run import Result
+from runtime.testing.runs.run import RunResult
 from runtime.testing.runs.story import story
 from runtime.testing.runs.workload import Workload
 
@@ -59,9 +59,9 @@ def failpoints(ctx: click.Context, pairs_max: int | None, only_list: bool, name:
 class _Tally:
     crashes: Counter[int] = field(default_factory=Counter)  # how many runs had no, one, two crashes
     died_at: Counter[Failpoint] = field(default_factory=Counter)
-    failed: list[tuple[Crash, Result]] = field(default_factory=list)
+    failed: list[tuple[Crash, RunResult]] = field(default_factory=list)
 
-    def add(self, crash: Crash, result: Result) -> None:
+    def add(self, crash: Crash, result: RunResult) -> None:
         died = result.faults.get("killed at a failpoint", 0)
         self.crashes[died] += 1
         if died:
@@ -80,7 +80,7 @@ def _run(base: Reference, crashes: Sequence[Crash], name: str, *, jobs: int, end
     return tally
 
 
-def _crash(seed: int, workload: Workload, crash: Crash) -> Result:
+def _crash(seed: int, workload: Workload, crash: Crash) -> RunResult:
     return run_crash(workload, seed, crash)
 
 

@@ -10,7 +10,7 @@ import click
 from runtime.testing.commands import options
 from runtime.testing.commands.loading import workload_named
 from runtime.testing.runs import shrink as shrinking
-from runtime.testing.runs.run import Result
+from runtime.testing.runs.run import RunResult
 from runtime.testing.runs.story import as_object, story
 from runtime.testing.virtual.tape import BadTape, Tape
 
@@ -43,14 +43,14 @@ def replay(
     ctx.exit(1 if result.violations else 0)
 
 
-def _recorded(seed: int, name: str, kept: Path | None, *, calm: bool) -> Result:
+def _recorded(seed: int, name: str, kept: Path | None, *, calm: bool) -> RunResult:
     result, tape = shrinking.record(seed, workload_named(name), name, calm=calm)
     if kept is not None:
         tape.write(kept)
     return result
 
 
-def _played(path: Path, *, calm: bool) -> Result:
+def _played(path: Path, *, calm: bool) -> RunResult:
     try:
         tape = Tape.read(path)
     except (BadTape, OSError) as error:

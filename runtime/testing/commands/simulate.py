@@ -14,8 +14,8 @@ from runtime.testing.commands import options
 from runtime.testing.commands.ending import Ending
 from runtime.testing.commands.loading import workload_named
 from runtime.testing.commands.spread import spread
-from runtime.testing.runs.batch import Batch
-from runtime.testing.runs.run import Result, simulate_seed
+from runtime.testing.runs.batch import RunBatch
+from runtime.testing.runs.run import RunResult, simulate_seed
 from runtime.testing.runs.sometimes import expected_by
 from runtime.testing.runs.story import story
 from runtime.testing.runs.workload import Workload
@@ -58,8 +58,8 @@ def simulate(
     ctx.exit(ending.exit_code(1 if batch.failed or batch.missing else 0))
 
 
-def _run(seeds: Sequence[int], name: str, *, calm: bool, jobs: int, ending: Ending) -> Batch:
-    batch = Batch(SystemClock(), expected=() if calm else expected_by(workload_named(name)))
+def _run(seeds: Sequence[int], name: str, *, calm: bool, jobs: int, ending: Ending) -> RunBatch:
+    batch = RunBatch(SystemClock(), expected=() if calm else expected_by(workload_named(name)))
     with options.progress() as progress:
         bar = progress.add_task("seeds", total=len(seeds))
         for _, result in spread(partial(_seed, calm), name, seeds, jobs=jobs, ending=ending):
@@ -68,7 +68,7 @@ def _run(seeds: Sequence[int], name: str, *, calm: bool, jobs: int, ending: Endi
     return batch
 
 
-def _seed(calm: bool, workload: Workload, seed: int) -> Result:
+def _seed(calm: bool, workload: Workload, seed: int) -> RunResult:
     return simulate_seed(seed, workload, calm=calm)
 
 

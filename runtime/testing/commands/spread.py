@@ -19,7 +19,7 @@ from typing import Protocol, TypeVar
 
 from runtime.testing.commands.ending import Ending
 from runtime.testing.commands.loading import workload_named
-from runtime.testing.runs.run import Result
+from runtime.testing.runs.run import RunResult
 from runtime.testing.runs.workload import Workload
 
 __all__ = ["Runner", "in_order", "spread"]
@@ -35,12 +35,12 @@ Found = TypeVar("Found")
 class Runner(Protocol[Run]):
     """What does one run. It goes to other processes, so it is a function of a module, or a frozen record of such."""
 
-    def __call__(self, workload: Workload, run: Run, /) -> Result: ...
+    def __call__(self, workload: Workload, run: Run, /) -> RunResult: ...
 
 
 def spread(
     runner: Runner[Run], workload: str, runs: Iterable[Run], *, jobs: int, ending: Ending | None = None
-) -> Iterator[tuple[Run, Result]]:
+) -> Iterator[tuple[Run, RunResult]]:
     """Each run with its result, until the command is to end. Raises what a run raises."""
     ending = Ending() if ending is None else ending
     if jobs == 1:
@@ -115,5 +115,5 @@ def _begin(name: str) -> None:
     _Worker.workload = workload_named(name)
 
 
-def _do(runner: Runner[Run], run: Run) -> Result:
+def _do(runner: Runner[Run], run: Run) -> RunResult:
     return runner(_Worker.workload, run)

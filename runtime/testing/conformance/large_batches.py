@@ -20,7 +20,7 @@ from runtime.store.sqlite import SqliteStore
 from runtime.testing.conformance.samples import EMPTY, SHARD, actor_row, history_row, id_of, mail_row, post
 from runtime.testing.virtual.dice import Dice
 
-__all__ = ["Wrong", "differences", "drawn"]
+__all__ = ["Unwritable", "differences", "drawn"]
 
 _SIZES = (33, 34, 63, 64, 65, 96, 127, 128, 129, 160, 200, 257)
 _KINDS = ("billing", "sales")
@@ -28,7 +28,7 @@ _NOT_THERE, _SENT = 900_000, 500_000  # ids from here on
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
+class Unwritable:
     """Which of a batch's transitions cannot be written, by place, and why."""
 
     late: frozenset[int] = frozenset()  # started from another row
@@ -39,7 +39,7 @@ class Wrong:
     twice: frozenset[int] = frozenset()  # repeats the turn before it
 
 
-def drawn(dice: Dice) -> tuple[int, Wrong]:
+def drawn(dice: Dice) -> tuple[int, Unwritable]:
     """A size, and few that are wrong, often where statements and halves end."""
     size = dice.choose(_SIZES)
     edges = [place for place in (0, 1, 31, 32, 63, 64, 127, 128, size // 2, size - 1) if place < size]
@@ -48,10 +48,10 @@ def drawn(dice: Dice) -> tuple[int, Wrong]:
         count = dice.choose((0, 0, 1, 1, 2, 4))
         return frozenset(dice.choose(edges) if dice.chance(0.5) else dice.below(size) for _ in range(count))
 
-    return size, Wrong(places(), places(), places(), places(), places(), places())
+    return size, Unwritable(places(), places(), places(), places(), places(), places())
 
 
-async def differences(size: int, wrong: Wrong, path: Path) -> Iterator[str]:
+async def differences(size: int, wrong: Unwritable, path: Path) -> Iterator[str]:
     """Where SQLite, in a file that is not there yet, answers otherwise than the memory store, or keeps other rows."""
     memory, sqlite = MemoryStore(system_ports()), SqliteStore(path, system_ports())
     await sqlite.open()
@@ -73,7 +73,7 @@ def _told(answers: Sequence[list[Verdict]], rows: Sequence[list[object]]) -> Ite
         yield "the rows differ that are left"
 
 
-async def _verdicts(store: Store, size: int, wrong: Wrong) -> list[Verdict]:
+async def _verdicts(store: Store, size: int, wrong: Unwritable) -> list[Verdict]:
     first = await store.commit([_first(number) for number in range(size)])
     assert set(first) == {Verdict.COMMITTED}, first
     await store.commit([_tombstone(number) for number in sorted(wrong.handled)])
@@ -89,7 +89,7 @@ def _first(number: int) -> Transition:
     return Transition(actor=actor, expected=EMPTY, mail=mail)
 
 
-def _next(number: int, wrong: Wrong) -> Transition:
+def _next(number: int, wrong: Unwritable) -> Transition:
     """The actor's next turn, which handles the first message, puts the second off, and sends one; or a post."""
     if number in wrong.posted:
         return post(mail_row(2 * number + 1, _key(number), conversation=number))

@@ -1,6 +1,6 @@
 """What all files of one run of the linter declare: shapes of names, of attributes, and of what functions give back.
 
-    files ──declared_in──▶ Facts ◀──asks── inference
+    files ──declared_in──▶ SourceFacts ◀──asks── inference
 
 An attribute that is met on something unknown is taken for a set only if every class that has one of this name says so.
 """
@@ -12,12 +12,12 @@ from collections.abc import Iterator
 
 from runtime.testing.determinism.shapes import Shape
 
-__all__ = ["Facts", "methods_of"]
+__all__ = ["SourceFacts", "methods_of"]
 
 Method = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-class Facts:
+class SourceFacts:
     """Filled by one pass over all files, and asked in the next."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ import tokenize
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-__all__ = ["Finding", "Remarks", "Span"]
+__all__ = ["Remarks", "ReplayFinding", "Span"]
 
 _REMARK = re.compile(r"#\s*replay\b\s*:?\s*(.*)")
 _REASON_WORDS_MIN = 2
@@ -21,7 +21,7 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Finding:
+class ReplayFinding:
     """One place where two runs of one seed may go different ways."""
 
     path: str
@@ -46,7 +46,7 @@ class Remarks:
         self._reasons = dict(_remarks(source))  # by line
         self._used: dict[int, None] = {}
 
-    def unexcused(self, found: Iterable[tuple[Finding, Span]]) -> Iterator[Finding]:
+    def unexcused(self, found: Iterable[tuple[ReplayFinding, Span]]) -> Iterator[ReplayFinding]:
         """The findings that no remark excuses, and then what is wrong with the remarks."""
         for finding, span in found:
             lines = [line for line in range(span[0], span[1] + 1) if line in self._reasons]
@@ -61,8 +61,8 @@ class Remarks:
             elif line not in self._used:
                 yield self._wrong(line, "remark-without-need", "nothing is found on this line", "remove the remark")
 
-    def _wrong(self, line: int, name: str, what: str, cure: str) -> Finding:
-        return Finding(self._path, line, name, what, cure)
+    def _wrong(self, line: int, name: str, what: str, cure: str) -> ReplayFinding:
+        return ReplayFinding(self._path, line, name, what, cure)
 
 
 def _says_why(reason: str) -> bool:

@@ -1,6 +1,6 @@
 """Which expressions of a module are sets, as far as annotations and assignments tell.
 
-declare(module) ──▶ Facts        first, over all files
+declare(module) ──▶ SourceFacts        first, over all files
 Scope ──shape_of(expression)──▶ SET, a holder of sets, or nothing known
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 
-from runtime.testing.determinism.facts import Facts, Method, methods_of
+from runtime.testing.determinism.facts import Method, SourceFacts, methods_of
 from runtime.testing.determinism.names import Function, ImportedNames, bound_in
 from runtime.testing.determinism.shapes import SET, SET_MAKERS, Shape, holding, of_annotation, union
 
@@ -24,7 +24,13 @@ class Scope:
     """Names of one function, and of those around it up to the module. Shapes are those of the latest assignment."""
 
     def __init__(
-        self, facts: Facts, names: ImportedNames, *, owner: str = "", around: Scope | None = None, within: str = ""
+        self,
+        facts: SourceFacts,
+        names: ImportedNames,
+        *,
+        owner: str = "",
+        around: Scope | None = None,
+        within: str = "",
     ) -> None:
         self.facts = facts
         self.names = names
@@ -167,7 +173,7 @@ class Scope:
         return union((self.shape_of(node.left), self.shape_of(node.right)))
 
 
-def declare(tree: ast.Module, names: ImportedNames, facts: Facts) -> None:
+def declare(tree: ast.Module, names: ImportedNames, facts: SourceFacts) -> None:
     """Note what a module says about its names, functions and classes."""
     scope = Scope(facts, names)
     for node in tree.body:
@@ -230,7 +236,7 @@ def _declare_assigned(method: Method, owner: str, scope: Scope) -> None:
                         _declare_value(target, inner.shape_of(value), owner, scope.facts)
 
 
-def _declare_value(target: ast.expr, shape: Shape | None, owner: str, facts: Facts) -> None:
+def _declare_value(target: ast.expr, shape: Shape | None, owner: str, facts: SourceFacts) -> None:
     """A value that says nothing about its type contradicts none that does."""
     assert isinstance(target, ast.Attribute)
     if shape is not None:

@@ -12,11 +12,11 @@ import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from runtime.testing.determinism.facts import Facts
-from runtime.testing.determinism.findings import Finding, Span
+from runtime.testing.determinism.facts import SourceFacts
+from runtime.testing.determinism.findings import ReplayFinding, Span
 from runtime.testing.determinism.inference import Scope
 from runtime.testing.determinism.names import Function, ImportedNames
-from runtime.testing.determinism.rules import IN_FUNCTIONS_ONLY, ORDER, THREAD_METHODS, UNSEEDED, Rule, rule_of
+from runtime.testing.determinism.rules import IN_FUNCTIONS_ONLY, ORDER, THREAD_METHODS, UNSEEDED, ReplayRule, rule_of
 from runtime.testing.determinism.shapes import SET
 
 __all__ = ["Reading", "Source"]
@@ -55,8 +55,8 @@ class Source:
 class Reading(ast.NodeVisitor):
     """Visits a module once; `found` is what it reports, with the lines on which a remark would excuse it."""
 
-    def __init__(self, source: Source, facts: Facts) -> None:
-        self.found: dict[tuple[Finding, Span], None] = {}
+    def __init__(self, source: Source, facts: SourceFacts) -> None:
+        self.found: dict[tuple[ReplayFinding, Span], None] = {}
         self._path = source.path
         self._scope = Scope(facts, source.names)
         self._depth = 0  # of functions
@@ -288,8 +288,8 @@ class Reading(ast.NodeVisitor):
         shape = self._scope.shape_of(node)
         return shape is not None and shape.is_set
 
-    def _note(self, node: ast.expr, rule: Rule, what: str, within: _Placed | None = None) -> None:
-        finding = Finding(self._path, node.lineno, rule.name, what, rule.cure)
+    def _note(self, node: ast.expr, rule: ReplayRule, what: str, within: _Placed | None = None) -> None:
+        finding = ReplayFinding(self._path, node.lineno, rule.name, what, rule.cure)
         lines = [one for part in (node, within or node) for one in (part.lineno, part.end_lineno or part.lineno)]
         self.found[finding, (min(lines), max(lines))] = None
 

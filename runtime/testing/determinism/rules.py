@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["IN_FUNCTIONS_ONLY", "ORDER", "THREAD_METHODS", "UNSEEDED", "Rule", "rule_of"]
+__all__ = ["IN_FUNCTIONS_ONLY", "ORDER", "THREAD_METHODS", "UNSEEDED", "ReplayRule", "rule_of"]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ReplayRule:
     """A name for reports, what is wrong, and what to do instead."""
 
     name: str
@@ -21,36 +21,36 @@ class Rule:
     cure: str
 
 
-ORDER = Rule(
+ORDER = ReplayRule(
     "set-order",
     "the order of a set differs from process to process",
     "use sorted(...), or a dict where a set is kept; or say why it cannot matter: # replay: ...",
 )
-_RANDOM = Rule(
+_RANDOM = ReplayRule(
     "global-random",
     "draws from the process's own randomness",
     "draw from the message id (hashlib over self.message_id), or let the client choose and send it in the command",
 )
-_CLOCK = Rule(
+_CLOCK = ReplayRule(
     "clock", "reads or waits for the machine's clock", "use self.now_s in a service, and timers or timeouts to wait"
 )
-_IDENTITY = Rule(
+_IDENTITY = ReplayRule(
     "new-identity", "makes another id in each run", "derive it: uuid.uuid5(...) or hashlib over self.message_id"
 )
-_ADDRESS = Rule(
+_ADDRESS = ReplayRule(
     "address", "differs from process to process", "use a name, a key or a number for identity, and hashlib for hashes"
 )
-_TASKS = Rule(
+_TASKS = ReplayRule(
     "task-results",
     "what ends first is not the same in every run",
     "await one after another; to do things at the same time, send several commands",
 )
-_THREADS = Rule(
+_THREADS = ReplayRule(
     "thread",
     "what another thread or process does comes at its own time",
     "do it in a service of its own outside, and send it a command",
 )
-_ENVIRONMENT = Rule(
+_ENVIRONMENT = ReplayRule(
     "environment",
     "is not the same on every node",
     "read it once when the process starts, at the top of a module, or carry it in the message",
@@ -100,7 +100,7 @@ _PACKAGES = {  # everything in them but what is named here
 }
 
 
-def rule_of(name: str) -> Rule | None:
+def rule_of(name: str) -> ReplayRule | None:
     """The rule that a name in full breaks."""
     if name in _NAMES:
         return _NAMES[name]

@@ -20,8 +20,8 @@ import runtime
 from runtime.errors import InvalidDefinition
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.step import Step
-from runtime.testing.determinism.facts import Facts
-from runtime.testing.determinism.findings import Finding, Remarks
+from runtime.testing.determinism.facts import SourceFacts
+from runtime.testing.determinism.findings import Remarks, ReplayFinding
 from runtime.testing.determinism.inference import declare
 from runtime.testing.determinism.names import ImportedNames
 from runtime.testing.determinism.reading import Reading, Source
@@ -47,7 +47,7 @@ class Linted:
 
     files: tuple[str, ...]
     left_out: dict[str, str]  # path: reason
-    findings: tuple[Finding, ...]
+    findings: tuple[ReplayFinding, ...]
 
 
 def lint_paths(*paths: Path) -> Linted:
@@ -97,14 +97,14 @@ def _is_under(inside: str, folder: str) -> bool:
     return folder.endswith("/") and inside.startswith(folder)
 
 
-def _lint(files: Sequence[Path]) -> tuple[Finding, ...]:
-    sources, facts = [_source(file) for file in files], Facts()
+def _lint(files: Sequence[Path]) -> tuple[ReplayFinding, ...]:
+    sources, facts = [_source(file) for file in files], SourceFacts()
     for source in sources:
         declare(source.tree, source.names, facts)
     return tuple(finding for source in sources for finding in sorted(_findings(source, facts)))
 
 
-def _findings(source: Source, facts: Facts) -> Iterator[Finding]:
+def _findings(source: Source, facts: SourceFacts) -> Iterator[ReplayFinding]:
     return Remarks(source.path, source.text).unexcused(Reading(source, facts).found)
 
 

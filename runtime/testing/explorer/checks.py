@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.definition import Meaning, Role, StepDefinition
-from runtime.testing.explorer.driver import Driver, Taken, View
+from runtime.testing.explorer.driver import SagaDriver, Taken, View
 from runtime.testing.explorer.moves import Moved
-from runtime.testing.explorer.world import AGAIN, DONE, NOTHING, PARKED, WAITING, Command, Truth, World
+from runtime.testing.explorer.world import AGAIN, DONE, NOTHING, PARKED, WAITING, SagaWorld, SentCommand, Truth
 
 __all__ = ["AUTHOR", "Breach", "Checks"]
 
@@ -34,20 +34,20 @@ class Breach(NamedTuple):
 
 
 class Checks:
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, driver: SagaDriver) -> None:
         self._driver = driver
         self._definition = driver.definition
         self._steps = driver.definition.steps
         self._flow = driver.definition.flow_steps
 
-    def of_move(self, before: World, moved: Moved) -> Iterable[Breach]:
+    def of_move(self, before: SagaWorld, moved: Moved) -> Iterable[Breach]:
         """What is wrong with what the saga makes of an input, and with what it sends."""
         if moved.taken is not None:
             yield from self._taking(before, moved.taken)
             for command in moved.taken.sent:
                 yield from self._sending(before, moved.heard, command)
 
-    def of_state(self, world: World) -> Iterable[Breach]:
+    def of_state(self, world: SagaWorld) -> Iterable[Breach]:
         """What is wrong with a world, however it came about."""
         view = self._driver.views[world.record]
         for step, truth in zip(self._steps, world.truths, strict=True):
@@ -64,7 +64,7 @@ class Checks:
 
     # --- what the saga makes of an input ---
 
-    def _taking(self, before: World, taken: Taken) -> Iterable[Breach]:
+    def _taking(self, before: SagaWorld, taken: Taken) -> Iterable[Breach]:
         for mistake in taken.mistakes:
             yield Breach(AUTHOR, mistake)
         if taken.crash:
@@ -80,7 +80,7 @@ class Checks:
 
     # --- what it sends ---
 
-    def _sending(self, before: World, heard: World, command: Command) -> Iterable[Breach]:
+    def _sending(self, before: SagaWorld, heard: SagaWorld, command: SentCommand) -> Iterable[Breach]:
         step = self._steps[command.step]
         if command.undo:
             yield from self._undo_may_be_sent(heard, step, command)
@@ -98,7 +98,7 @@ class Checks:
         if (command.undo or step.role is Role.CLOSING) and heard.pivot_told:
             yield Breach("I6", f"it turns back after its pivot was confirmed: {self._called(command)} is sent")
 
-    def _undo_may_be_sent(self, heard: World, step: StepDefinition, command: Command) -> Iterable[Breach]:
+    def _undo_may_be_sent(self, heard: SagaWorld, step: StepDefinition, command: SentCommand) -> Iterable[Breach]:
         truth = heard.truths[step.index]
         if not truth.dos:
             yield Breach("I6", f"step {step.name} is undone, and was never asked")
@@ -116,7 +116,7 @@ class Checks:
                 "I6", f"step {step.name} is undone while the pivot {pivot.name}, which has no undo, may be done"
             )
 
-    def _owing(self, world: World, steps: Iterable[StepDefinition]) -> Iterable[StepDefinition]:
+    def _owing(self, world: SagaWorld, steps: Iterable[StepDefinition]) -> Iterable[StepDefinition]:
         """Those whose undo is owed and not confirmed."""
         for step in steps:
             truth = world.truths[step.index]
@@ -127,14 +127,14 @@ class Checks:
     def _may_be_done(truth: Truth) -> bool:
         return truth.effect == DONE or WAITING in truth.dos
 
-    def _called(self, command: Command) -> str:
+    def _called(self, command: SentCommand) -> str:
         step = self._steps[command.step]
         contract = step.undo_command if command.undo else step.command
         return "" if contract is None else contract.name
 
     # --- states ---
 
-    def _completed(self, world: World) -> Iterable[Breach]:
+    def _completed(self, world: SagaWorld) -> Iterable[Breach]:
         for step in self._flow:
             if world.truths[step.index].effect != DONE:
                 yield Breach("I2", f"it says completed, and step {step.name} has no effect in place")
@@ -142,7 +142,7 @@ class Checks:
             yield Breach("I11", "it says completed, after a client was told that it turns back")
         yield from self._no_timers(world)
 
-    def _compensated(self, world: World) -> Iterable[Breach]:
+    def _compensated(self, world: SagaWorld) -> Iterable[Breach]:
         for step in self._flow:
             truth = world.truths[step.index]
             owed = step.role is Role.PIVOT or (step.undo is not None and not truth.waived)
@@ -158,18 +158,18 @@ class Checks:
         yield from self._no_timers(world)
 
     @staticmethod
-    def _still_to_come(world: World, index: int) -> bool:
+    def _still_to_come(world: SagaWorld, index: int) -> bool:
         dos = world.truths[index].dos
         return any(one.step == index and not one.undo and dos[one.attempt - 1] == WAITING for one in world.commands)
 
     @staticmethod
-    def _no_timers(world: World) -> Iterable[Breach]:
+    def _no_timers(world: SagaWorld) -> Iterable[Breach]:
         if world.timers:
             yield Breach("I10", f"it has ended, and the timer {world.timers[0]!r} is left over")
 
     # --- rest ---
 
-    def _rest(self, world: World, view: View) -> Iterable[Breach]:
+    def _rest(self, world: SagaWorld, view: View) -> Iterable[Breach]:
         if view.status in (SagaRecord.RUNNING, SagaRecord.COMPENSATING):
             yield Breach("I4", f"it is {_word(view.status)}, and nothing will ever move it: no message, no timer")
         elif view.status == SagaRecord.STUCK:
@@ -180,7 +180,7 @@ class Checks:
     def _named(self, view: View) -> list[StepDefinition]:
         return [step for step in self._steps if step.name in view.stuck_reason]
 
-    def _spent(self, world: World, view: View, step: StepDefinition) -> bool:
+    def _spent(self, world: SagaWorld, view: View, step: StepDefinition) -> bool:
         """Whether participants have failed this step as often as it may be asked, and not carried it out since."""
         truth, meaning = world.truths[step.index], self._driver.meaning[step.index]
         back = view.stuck_in == SagaRecord.COMPENSATING and step.role is not Role.CLOSING

@@ -1,6 +1,6 @@
 """The saga under exploration: what its real behaviour makes of one input, asked once for each record and input.
 
-    search ──record, Input──▶ Driver ──Delivery──▶ SagaBehaviour.decide ──▶ interpreter, the author's functions
+    search ──record, Input──▶ SagaDriver ──Delivery──▶ SagaBehaviour.decide ──▶ interpreter, the author's functions
            ◀── Taken ────────        ◀─ Decision ─
 
 Time stands still, and a command's id says no more than which step's it is, in which direction, for which time. So
@@ -24,9 +24,9 @@ from runtime.saga.saga import Saga
 from runtime.store.records import Outcome
 from runtime.testing.explorer.author import Watch, watched
 from runtime.testing.explorer.samples import Samples
-from runtime.testing.explorer.world import FAULT, NOTHING, Command, Reply
+from runtime.testing.explorer.world import FAULT, NOTHING, Reply, SentCommand
 
-__all__ = ["NOW_S", "Driver", "Input", "Taken", "View", "command_id"]
+__all__ = ["NOW_S", "Input", "SagaDriver", "Taken", "View", "command_id"]
 
 NOW_S = 1_000_000.0
 """The instant at which everything happens."""
@@ -64,7 +64,7 @@ class Taken(NamedTuple):
     """What the saga made of an input."""
 
     record: int
-    sent: tuple[Command, ...]
+    sent: tuple[SentCommand, ...]
     timers: tuple[tuple[str, bool], ...]  # set, or else cancelled, in this order
     said: tuple[str, ...]  # to a client: names of messages
     ignored: bool
@@ -76,7 +76,7 @@ class Taken(NamedTuple):
     alarm: str  # for a person
 
 
-class Driver:
+class SagaDriver:
     """One saga, its records by number, and the words that its participants know."""
 
     def __init__(self, saga: type[Saga[Any]], samples: Samples, asks_max: int) -> None:
@@ -198,7 +198,7 @@ class Driver:
         return Delivery(envelope, message, NOW_S, 0, 1, lambda *_: _UNNAMED * 15 + bytes((next(positions),)))
 
 
-def command_id(command: Command) -> bytes:
+def command_id(command: SentCommand) -> bytes:
     """16 bytes, with the instant of sending in front as the runtime's have it."""
     return _id(command.step, command.undo, command.attempt)
 
@@ -220,7 +220,7 @@ def _rename(record: saga_pb2.SagaRecord) -> dict[bytes, tuple[int, bool, int]]:
     return names
 
 
-def _command(sent: Outgoing, names: dict[bytes, tuple[int, bool, int]]) -> Command:
+def _command(sent: Outgoing, names: dict[bytes, tuple[int, bool, int]]) -> SentCommand:
     step, undo, attempt = names[sent.id]
     undoes = names.get(sent.undo_of, (0, False, sent.undo_of[-1] if sent.undo_of else 0))[2]
-    return Command(step, undo, attempt, undoes, sent.refusals, f"{sent.kind}/{sent.key}")
+    return SentCommand(step, undo, attempt, undoes, sent.refusals, f"{sent.kind}/{sent.key}")

@@ -3,7 +3,7 @@
 def test_no_schedule_breaks_my_saga() -> None:
     explore(MySaga).check()
 
-explore ──▶ Samples, Driver ──▶ Search over Moves, with Checks ──▶ Exploration
+explore ──▶ Samples, SagaDriver ──▶ Search over Moves, with Checks ──▶ Exploration
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from runtime.adapters import SystemClock
 from runtime.ports import Clock
 from runtime.saga.saga import Saga
 from runtime.testing.explorer.bounds import Bounds
-from runtime.testing.explorer.driver import Driver
+from runtime.testing.explorer.driver import SagaDriver
 from runtime.testing.explorer.moves import Moves
-from runtime.testing.explorer.result import Exploration, Violation
+from runtime.testing.explorer.result import BrokenCheck, Exploration
 from runtime.testing.explorer.samples import Samples
 from runtime.testing.explorer.schedule import diagram
 from runtime.testing.explorer.search import Search
@@ -54,10 +54,10 @@ def explored(
 ) -> Exploration:
     """As `explore`; it stops, and tells what it has seen, once `ended_by` names something that ends it."""
     began_s = clock.monotonic_s()
-    driver = Driver(saga, Samples(saga.definition, samples), bounds.asks_max)
+    driver = SagaDriver(saga, Samples(saga.definition, samples), bounds.asks_max)
     search = Search(driver, Moves(driver, bounds), bounds.states_max, progress, ended_by)
     search.run()
-    violations = (Violation(*found.breach, diagram(driver, found.path)) for found in search.found)
+    violations = (BrokenCheck(*found.breach, diagram(driver, found.path)) for found in search.found)
     return Exploration(
         saga=saga.__name__,
         bounds=bounds,

@@ -14,17 +14,17 @@ from runtime.protos.saga_pb2 import SagaRecord, StepRecord
 from runtime.saga.definition import Meaning, Role
 from runtime.saga.instance import DEADLINE, OPEN
 from runtime.testing.explorer.bounds import Bounds
-from runtime.testing.explorer.driver import Driver, Input, Taken
+from runtime.testing.explorer.driver import Input, SagaDriver, Taken
 from runtime.testing.explorer.participant import Cost, Handled, Participants
 from runtime.testing.explorer.world import (
     NOTHING,
     PARKED,
     WAITING,
-    Command,
     Left,
     Reply,
+    SagaWorld,
+    SentCommand,
     Truth,
-    World,
     with_truth,
 )
 
@@ -34,7 +34,7 @@ __all__ = ["Move", "Moved", "Moves"]
 class Move(NamedTuple):
     """One thing that happens: a command is handled, or an input comes to the saga."""
 
-    command: Command | None = None
+    command: SentCommand | None = None
     handled: Handled | None = None
     input: Input | None = None
     again: bool = False  # the answer comes, and will come once more
@@ -43,8 +43,8 @@ class Move(NamedTuple):
 
 class Moved(NamedTuple):
     move: Move
-    heard: World  # after the input has come, before what the saga makes of it; as `after` where nothing came
-    after: World
+    heard: SagaWorld  # after the input has come, before what the saga makes of it; as `after` where nothing came
+    after: SagaWorld
     left: Left  # after it
     taken: Taken | None  # what the saga made of an input
 
@@ -52,7 +52,7 @@ class Moved(NamedTuple):
 class Moves:
     """The rules of one exploration."""
 
-    def __init__(self, driver: Driver, bounds: Bounds) -> None:
+    def __init__(self, driver: SagaDriver, bounds: Bounds) -> None:
         self._driver = driver
         self._steps = driver.definition.steps
         self._participants = Participants(driver)
@@ -65,10 +65,10 @@ class Moves:
             bounds.replays_max,
         )
 
-    def beginning(self) -> World:
-        return World(self._driver.nothing, (), (), (), tuple(Truth() for _ in self._steps))
+    def beginning(self) -> SagaWorld:
+        return SagaWorld(self._driver.nothing, (), (), (), tuple(Truth() for _ in self._steps))
 
-    def of(self, world: World, left: Left) -> Iterable[Moved]:
+    def of(self, world: SagaWorld, left: Left) -> Iterable[Moved]:
         """All that may happen next, in the same order each time."""
         if world.record == self._driver.nothing:
             yield from self._begin(world, left)
@@ -82,7 +82,7 @@ class Moves:
 
     # --- participants ---
 
-    def _handle(self, world: World, left: Left) -> Iterable[Moved]:
+    def _handle(self, world: SagaWorld, left: Left) -> Iterable[Moved]:
         for command in world.commands:
             for handled in self._participants.handle(world, command):
                 then = _spent(left, handled.cost)
@@ -90,7 +90,7 @@ class Moves:
                     after = self._after(world, command, handled)
                     yield Moved(Move(command, handled), after, after, then, None)
 
-    def _replay(self, world: World, left: Left) -> Iterable[Moved]:
+    def _replay(self, world: SagaWorld, left: Left) -> Iterable[Moved]:
         """Of the step that a stuck saga is stuck on: what was given up on is handled, and its cause is gone."""
         view = self._driver.views[world.record]
         if view.status != SagaRecord.STUCK:
@@ -102,17 +102,17 @@ class Moves:
                 after = self._after(world._replace(poisoned=poisoned), command, handled)
                 yield Moved(Move(command, handled, replayed=True), after, after, then, None)
 
-    def _dead_letters(self, world: World, statuses: tuple[int, ...]) -> Iterable[Command]:
+    def _dead_letters(self, world: SagaWorld, statuses: tuple[int, ...]) -> Iterable[SentCommand]:
         """The last command of a step that waits for what became of it, once the saga knows that it was given up on."""
         for index, (truth, status) in enumerate(zip(world.truths, statuses, strict=True)):
             undo = status == StepRecord.OWED
             fates = truth.undos if undo else truth.dos if status == StepRecord.UNKNOWN else ()
             known = all((one.command.step, one.command.undo) != (index, undo) for one in world.replies)
             if fates and fates[-1] == PARKED and known:
-                yield Command(index, undo, len(fates), 0, (), "")
+                yield SentCommand(index, undo, len(fates), 0, (), "")
 
     @staticmethod
-    def _after(world: World, command: Command, handled: Handled) -> World:
+    def _after(world: SagaWorld, command: SentCommand, handled: Handled) -> SagaWorld:
         """A command has been handled: its answer is on its way."""
         commands = [one for one in world.commands if one != command]
         if handled.removes_do:
@@ -123,7 +123,7 @@ class Moves:
         if handled.cost.poisons:
             poisoned = tuple(sorted((*poisoned, (command.step, command.undo))))
         truths = with_truth(world.truths, command.step, handled.truth)
-        return World(
+        return SagaWorld(
             world.record,
             world.timers,
             tuple(commands),
@@ -136,18 +136,18 @@ class Moves:
 
     # --- the saga ---
 
-    def _begin(self, world: World, left: Left) -> Iterable[Moved]:
+    def _begin(self, world: SagaWorld, left: Left) -> Iterable[Moved]:
         for number in range(len(self._driver.events)):
             yield self._take(world, left, Move(input=Input(event=number)))
 
-    def _ask(self, world: World, left: Left) -> Iterable[Moved]:
+    def _ask(self, world: SagaWorld, left: Left) -> Iterable[Moved]:
         """From outside: a client cancels, or the starting event comes once more."""
         if left.cancels:
             yield self._take(world, left._replace(cancels=left.cancels - 1), Move(input=Input(cancel=True)))
         if self.all_left.duplicates:  # this costs nothing, since it should change nothing
             yield from (moved for moved in self._begin(world, left) if not _is_noted(moved.taken))
 
-    def _deliver(self, world: World, left: Left) -> Iterable[Moved]:
+    def _deliver(self, world: SagaWorld, left: Left) -> Iterable[Moved]:
         replies = world.replies
         for place, reply in enumerate(replies):
             if place and reply == replies[place - 1]:
@@ -160,7 +160,7 @@ class Moves:
                 then = left._replace(duplicates=left.duplicates - 1)
                 yield self._take(told, then, Move(input=input, again=True))
 
-    def _fire(self, world: World, left: Left) -> Iterable[Moved]:
+    def _fire(self, world: SagaWorld, left: Left) -> Iterable[Moved]:
         view = self._driver.views[world.record]
         for name in world.timers:
             then = left
@@ -172,7 +172,7 @@ class Moves:
             timers = tuple([one for one in world.timers if one != name])
             yield self._take(world._replace(timers=timers), then, Move(input=Input(timer=name)))
 
-    def _told(self, world: World, reply: Reply) -> World:
+    def _told(self, world: SagaWorld, reply: Reply) -> SagaWorld:
         """What the saga knows for sure once this has come."""
         command, word = reply
         truth, meaning = world.truths[command.step], self._driver.meaning[command.step]
@@ -189,7 +189,7 @@ class Moves:
                 return world._replace(pivot_told=True)
         return world
 
-    def _take(self, heard: World, left: Left, move: Move) -> Moved:
+    def _take(self, heard: SagaWorld, left: Left, move: Move) -> Moved:
         """The input of a move comes to the saga."""
         assert move.input is not None
         taken = self._driver.take(heard.record, move.input)
@@ -197,7 +197,7 @@ class Moves:
             return Moved(move, heard, heard, left, taken)
         if taken.waived:
             heard = heard._replace(truths=_waived(heard.truths, taken.waived))
-        after = World(
+        after = SagaWorld(
             taken.record,
             _changed(heard.timers, taken.timers) if taken.timers else heard.timers,
             tuple(sorted((*heard.commands, *taken.sent))) if taken.sent else heard.commands,
@@ -216,7 +216,7 @@ def _waived(truths: tuple[Truth, ...], steps: tuple[int, ...]) -> tuple[Truth, .
     return truths
 
 
-def _sent(truths: tuple[Truth, ...], commands: tuple[Command, ...]) -> tuple[Truth, ...]:
+def _sent(truths: tuple[Truth, ...], commands: tuple[SentCommand, ...]) -> tuple[Truth, ...]:
     for command in commands:
         truth = truths[command.step]
         if command.undo:
@@ -239,7 +239,7 @@ def _changed(timers: tuple[str, ...], changes: tuple[tuple[str, bool], ...]) -> 
     return tuple(sorted(names))
 
 
-def _do_of(undo: Command, handled: Handled) -> tuple[int, bool, int]:
+def _do_of(undo: SentCommand, handled: Handled) -> tuple[int, bool, int]:
     return undo.step, False, handled.removes_do
 
 

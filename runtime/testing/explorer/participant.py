@@ -23,7 +23,7 @@ from runtime.protos import durable_pb2
 from runtime.saga.definition import Meaning
 from runtime.store.port import Store
 from runtime.store.records import HistoryRow, MailRow, Outcome
-from runtime.testing.explorer.driver import NOW_S, Driver, command_id
+from runtime.testing.explorer.driver import NOW_S, SagaDriver, command_id
 from runtime.testing.explorer.world import (
     AGAIN,
     DONE,
@@ -34,9 +34,9 @@ from runtime.testing.explorer.world import (
     PARKED,
     UNDONE,
     WAITING,
-    Command,
+    SagaWorld,
+    SentCommand,
     Truth,
-    World,
     with_fate,
 )
 
@@ -67,11 +67,11 @@ class Handled(NamedTuple):
 class Participants:
     """All participants of one saga. They keep nothing here: what they know is in the world."""
 
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, driver: SagaDriver) -> None:
         self._driver = driver
         self._rulings: dict[tuple[int, bool, tuple[str, ...]], Ruling] = {}
 
-    def handle(self, world: World, command: Command) -> Iterable[Handled]:
+    def handle(self, world: SagaWorld, command: SentCommand) -> Iterable[Handled]:
         """Every way in which this command may be handled next; what the budget allows, the caller knows."""
         poisoned = (command.step, command.undo) in world.poisoned
         if command.undo:
@@ -79,7 +79,7 @@ class Participants:
         else:
             yield from self._do(world.truths[command.step], command, poisoned)
 
-    def replay(self, world: World, command: Command) -> Iterable[Handled]:
+    def replay(self, world: SagaWorld, command: SentCommand) -> Iterable[Handled]:
         """A dead letter that is handled after all, the cause being mended."""
         truth = world.truths[command.step]
         if command.undo:
@@ -89,7 +89,7 @@ class Participants:
 
     # --- a do ---
 
-    def _do(self, truth: Truth, command: Command, poisoned: bool) -> Iterable[Handled]:
+    def _do(self, truth: Truth, command: SentCommand, poisoned: bool) -> Iterable[Handled]:
         if truth.dos[command.attempt - 1] == GONE:
             yield Handled("it comes after its undo and is refused", truth, None)
             return
@@ -108,7 +108,7 @@ class Participants:
             yield Handled("given up on, although it was carried out", _effected(truth, command, PARKED), FAULT, _FAULT)
         yield Handled("given up on, this time and each time", _parked_do(truth, command), FAULT, _POISON)
 
-    def _carried_out(self, truth: Truth, command: Command) -> Iterable[Handled]:
+    def _carried_out(self, truth: Truth, command: SentCommand) -> Iterable[Handled]:
         meaning = self._driver.meaning[command.step]
         for word in meaning[Meaning.DONE]:
             how = "it was carried out before" if truth.effect == DONE else "carried out"
@@ -119,7 +119,7 @@ class Participants:
 
     # --- an undo ---
 
-    def _undo(self, world: World, command: Command, poisoned: bool) -> Iterable[Handled]:
+    def _undo(self, world: SagaWorld, command: SentCommand, poisoned: bool) -> Iterable[Handled]:
         truth = world.truths[command.step]
         for has_come in self._may_have_come(truth, command):
             ruling = self.ruling(truth, command, has_come=has_come)
@@ -134,7 +134,7 @@ class Participants:
                 yield Handled(_WHY[ruling], truth._replace(dos=dos, undos=undos), NOTHING, _FREE, removes)
 
     def _run_undo(
-        self, truth: Truth, command: Command, dos: tuple[int, ...], removes: int, poisoned: bool
+        self, truth: Truth, command: SentCommand, dos: tuple[int, ...], removes: int, poisoned: bool
     ) -> Iterable[Handled]:
         parked = truth._replace(dos=dos, undos=with_fate(truth.undos, command.attempt, PARKED))
         if poisoned:
@@ -145,17 +145,17 @@ class Participants:
         yield Handled("given up on", parked, FAULT, _FAULT, removes)
         yield Handled("given up on, this time and each time", parked, FAULT, _POISON, removes)
 
-    def _undone(self, truth: Truth, command: Command, dos: tuple[int, ...]) -> Iterable[Handled]:
+    def _undone(self, truth: Truth, command: SentCommand, dos: tuple[int, ...]) -> Iterable[Handled]:
         for word in self._driver.undone[command.step]:
             undos = with_fate(truth.undos, command.attempt, word)
             yield Handled("taken back", truth._replace(effect=UNDONE, dos=dos, undos=undos), word)
 
     @staticmethod
-    def _may_have_come(truth: Truth, command: Command) -> tuple[bool, ...]:
+    def _may_have_come(truth: Truth, command: SentCommand) -> tuple[bool, ...]:
         waits = 0 < command.undoes <= len(truth.dos) and truth.dos[command.undoes - 1] == WAITING
         return (True, False) if waits else (True,)
 
-    def ruling(self, truth: Truth, undo: Command, *, has_come: bool) -> Ruling:
+    def ruling(self, truth: Truth, undo: SentCommand, *, has_come: bool) -> Ruling:
         """What the runtime's guard says of an undo, given what there is to know of its do."""
         known = 0 < undo.undoes <= len(truth.dos) and has_come
         fate = truth.dos[undo.undoes - 1] if known else WAITING
@@ -214,7 +214,7 @@ def _now(facts: Store, undo: Envelope) -> Ruling:
     raise AssertionError("the guard waited for something")
 
 
-def _envelope(undo: Command) -> Envelope:
+def _envelope(undo: SentCommand) -> Envelope:
     do = undo._replace(undo=False, attempt=undo.undoes)
     return Envelope(
         id=command_id(undo),
@@ -228,7 +228,7 @@ def _envelope(undo: Command) -> Envelope:
     )
 
 
-def _waiting(undo: Command, fate: int) -> tuple[MailRow, ...]:
+def _waiting(undo: SentCommand, fate: int) -> tuple[MailRow, ...]:
     if fate not in (WAITING, PARKED):
         return ()
     id = command_id(undo._replace(undo=False, attempt=undo.undoes))
@@ -236,14 +236,14 @@ def _waiting(undo: Command, fate: int) -> tuple[MailRow, ...]:
     return (MailRow("participant", "it", 0, id, b"", NOW_S, 0, 0.0, attempts, parked, NOW_S, b""),)
 
 
-def _with_do(truth: Truth, command: Command, fate: int) -> Truth:
+def _with_do(truth: Truth, command: SentCommand, fate: int) -> Truth:
     return truth._replace(dos=with_fate(truth.dos, command.attempt, fate))
 
 
-def _parked_do(truth: Truth, command: Command) -> Truth:
+def _parked_do(truth: Truth, command: SentCommand) -> Truth:
     return _with_do(truth, command, PARKED)
 
 
-def _effected(truth: Truth, command: Command, fate: int) -> Truth:
+def _effected(truth: Truth, command: SentCommand, fate: int) -> Truth:
     effect = AGAIN if truth.effect in (UNDONE, AGAIN) else DONE
     return truth._replace(effect=effect, dos=with_fate(truth.dos, command.attempt, fate))

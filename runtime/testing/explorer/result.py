@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.diagram import Diagram
 
-__all__ = ["Exploration", "Violation"]
+__all__ = ["BrokenCheck", "Exploration"]
 
 
 @dataclass(frozen=True, slots=True)
-class Violation:
+class BrokenCheck:
     """A promise that is broken, with a shortest schedule that breaks it."""
 
     check: str  # I1 to I15 as in the simulation's list; "author" for a function of the saga's author
@@ -44,7 +44,7 @@ class Exploration:
     complete: bool  # every schedule within the bounds was seen
     stopped_by: str  # why not: states_max, violations, or the name of a signal; empty when it is complete
     ends: Mapping[str, int]  # states in which nothing more comes by itself, by the saga's status
-    violations: tuple[Violation, ...]  # the shortest schedules first
+    violations: tuple[BrokenCheck, ...]  # the shortest schedules first
 
     def check(self, *, complete: bool = True) -> None:
         """Raises AssertionError with the diagram of the first violation; and, with `complete`, if not all was seen."""

@@ -11,22 +11,22 @@ from collections.abc import Iterable, Sequence
 from runtime.saga.definition import StepDefinition
 from runtime.saga.instance import DEADLINE
 from runtime.testing.explorer.diagram import Arrow, Diagram, Event, Note, in_order
-from runtime.testing.explorer.driver import Driver, Input, Taken
+from runtime.testing.explorer.driver import Input, SagaDriver, Taken
 from runtime.testing.explorer.moves import Move, Moved
-from runtime.testing.explorer.world import FAULT, NOTHING, Command
+from runtime.testing.explorer.world import FAULT, NOTHING, SentCommand
 
 __all__ = ["diagram"]
 
 _CLIENT = "client"
 
 
-def diagram(driver: Driver, path: Sequence[Moved]) -> Diagram:
+def diagram(driver: SagaDriver, path: Sequence[Moved]) -> Diagram:
     """What happened, in the order in which it happened."""
     return _Teller(driver).tell(path)
 
 
 class _Teller:
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, driver: SagaDriver) -> None:
         self._driver = driver
         self._saga = driver.definition.name
         self._steps = driver.definition.steps
@@ -45,7 +45,7 @@ class _Teller:
             yield self._came(move.input, again=move.again)
             yield from self._made_of_it(taken)
 
-    def _handled(self, move: Move, command: Command, how: str) -> Note:
+    def _handled(self, move: Move, command: SentCommand, how: str) -> Note:
         by_hand = "an operator has it handled: " if move.replayed else ""
         return Note(self._kind(command), f"{self._name(command)}: {by_hand}{how}")
 
@@ -78,10 +78,10 @@ class _Teller:
         for command in last.after.commands:
             yield Note(self._kind(command), f"still on its way: {self._name(command)}")
 
-    def _kind(self, command: Command) -> str:
+    def _kind(self, command: SentCommand) -> str:
         return self._steps[command.step].command.kind
 
-    def _name(self, command: Command) -> str:
+    def _name(self, command: SentCommand) -> str:
         name = _command_name(self._steps[command.step], undo=command.undo)
         return name if command.attempt == 1 else f"{name} ({command.attempt})"
 

@@ -15,11 +15,11 @@ from operator import ge
 
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.testing.explorer.checks import Breach, Checks
-from runtime.testing.explorer.driver import Driver
+from runtime.testing.explorer.driver import SagaDriver
 from runtime.testing.explorer.moves import Moved, Moves
-from runtime.testing.explorer.world import Left, World
+from runtime.testing.explorer.world import Left, SagaWorld
 
-__all__ = ["BREACHES_MAX", "Found", "Search"]
+__all__ = ["BREACHES_MAX", "Breached", "Search"]
 
 BREACHES_MAX = 20
 """Different ones, after which the search stops: what is that wrong is looked at first."""
@@ -28,7 +28,7 @@ _REPORT_EVERY = 2_000  # states
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Breached:
     """A breach, and the moves that lead to it from the beginning."""
 
     breach: Breach
@@ -39,7 +39,7 @@ class Found:
 class Search:
     """One search. `progress` is told how many states are known, and how many moves away the farthest is."""
 
-    driver: Driver
+    driver: SagaDriver
     moves: Moves
     states_max: int
     progress: Callable[[int, int], None]
@@ -48,10 +48,10 @@ class Search:
     depth: int = 0  # moves to the farthest state
     stopped_by: str = ""  # empty: all was seen
     ends: Counter[str] = field(default_factory=Counter)  # states at rest, by the saga's status
-    found: list[Found] = field(default_factory=list)
-    _worlds: list[World] = field(default_factory=list)
+    found: list[Breached] = field(default_factory=list)
+    _worlds: list[SagaWorld] = field(default_factory=list)
     _left: list[Left] = field(default_factory=list)
-    _numbers: dict[World, list[int]] = field(default_factory=dict)  # by world, whatever is left to the environment
+    _numbers: dict[SagaWorld, list[int]] = field(default_factory=dict)  # by world, whatever is left to the environment
     _parents: array[int] = field(default_factory=lambda: array("q"))
     _edges: tuple[array[int], array[int]] = field(default_factory=lambda: (array("q"), array("q")))
     _at_end: list[int] = field(default_factory=list)
@@ -106,7 +106,7 @@ class Search:
             if self.stopped_by:
                 return
 
-    def _add(self, world: World, left: Left, parent: int) -> int:
+    def _add(self, world: SagaWorld, left: Left, parent: int) -> int:
         number = self.states
         self._numbers.setdefault(world, []).append(number)
         self._worlds.append(world)
@@ -120,7 +120,7 @@ class Search:
             self.stopped_by = "states_max"
         return number
 
-    def _known(self, world: World, left: Left) -> int | None:
+    def _known(self, world: SagaWorld, left: Left) -> int | None:
         """A state that differs at most in leaving the environment more to do: whatever follows here, follows there."""
         for number in self._numbers.get(world, ()):
             if self._left[number] == left or all(map(ge, self._left[number], left)):
@@ -138,7 +138,7 @@ class Search:
         for breach in breaches:
             if breach not in self._reported:
                 self._reported.add(breach)
-                self.found.append(Found(breach, (*self._path(number), moved)))
+                self.found.append(Breached(breach, (*self._path(number), moved)))
         if len(self.found) >= BREACHES_MAX:
             self.stopped_by = "violations"
 
@@ -159,7 +159,7 @@ class Search:
         lost = self._cut_off([*self._at_end, *range(expanded, self.states)])
         if lost:
             what = "no end can be reached any more: whatever happens next, it goes round in circles"
-            self.found.append(Found(Breach("I4", what), self._path(lost[0])))
+            self.found.append(Breached(Breach("I4", what), self._path(lost[0])))
 
     def _cut_off(self, ends: list[int]) -> list[int]:
         before: list[list[int]] = [[] for _ in range(self.states)]

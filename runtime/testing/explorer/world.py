@@ -19,11 +19,11 @@ __all__ = [
     "PARKED",
     "UNDONE",
     "WAITING",
-    "Command",
     "Left",
     "Reply",
+    "SagaWorld",
+    "SentCommand",
     "Truth",
-    "World",
     "with_fate",
     "with_truth",
 ]
@@ -39,7 +39,7 @@ FAULT, NOTHING = -1, -2
 """Words that every participant's runtime has: the command was given up on; there was nothing to undo."""
 
 
-class Command(NamedTuple):
+class SentCommand(NamedTuple):
     """A do, or an undo, on its way to its participant. `attempt` counts from 1 for each step and direction."""
 
     step: int
@@ -53,7 +53,7 @@ class Command(NamedTuple):
 class Reply(NamedTuple):
     """An answer on its way back: FAULT, NOTHING, or the index of a message that the participant may say."""
 
-    command: Command
+    command: SentCommand
     word: int
 
 
@@ -79,12 +79,12 @@ class Left(NamedTuple):
     replays: int
 
 
-class World(NamedTuple):
+class SagaWorld(NamedTuple):
     """Where things stand, to be compared and looked up."""
 
     record: int  # of the driver's list
     timers: tuple[str, ...]
-    commands: tuple[Command, ...]
+    commands: tuple[SentCommand, ...]
     replies: tuple[Reply, ...]
     truths: tuple[Truth, ...]
     poisoned: tuple[tuple[int, bool], ...] = ()  # step and direction

@@ -1,6 +1,6 @@
 """What goes wrong with real node processes: kills, freezes, broken links, wrong clocks; for a while, then no more.
 
-    Chaos.run ──draws from the seed──▶ kill, or a Trouble ──▶ NodeProcess, Link, WallClock of a Harness
+    Chaos.run ──draws from the seed──▶ kill, or a Trouble ──▶ NodeProcess, ProxiedLink, WallClock of a Harness
         └── Trouble: begins ── lasts a moment ── ends          Chaos.heal: all of it is over, every node runs
 
 The seed decides what happens to whom, how long it lasts and in which order; when processes get to run it does not, so
@@ -21,7 +21,7 @@ from functools import partial
 
 from runtime.testing.processes.harness import Harness
 from runtime.testing.processes.process import ProcessFailed
-from runtime.testing.processes.proxy import Link
+from runtime.testing.processes.proxy import ProxiedLink
 from runtime.testing.virtual.dice import Dice
 
 __all__ = ["TROUBLES_MAX", "Chaos", "Pace", "Trouble"]
@@ -251,7 +251,7 @@ class Chaos:
             lambda: _each(partial(clock.shift, 0.0) for clock in clocks),
         )
 
-    def _link(self) -> tuple[str, Link]:
+    def _link(self) -> tuple[str, ProxiedLink]:
         target = self._dice.choose(self._victims)
         source = self._dice.choose([name for name in self._sources if name != target])
         return f"{source or 'clients'} to {target}", self._harness.link(source, target)

@@ -42,7 +42,7 @@ from runtime.store.records import NodeRow
 from runtime.testing.processes.clocks import WallClock
 from runtime.testing.processes.dialler import Diallers
 from runtime.testing.processes.process import Finished, NodeProcess, ProcessFailed, launch
-from runtime.testing.processes.proxy import Link, Proxy
+from runtime.testing.processes.proxy import ProxiedLink, Proxy
 
 __all__ = ["Finished", "Harness", "NodeProcess", "NotInTime", "ProcessFailed", "Ready"]
 
@@ -128,7 +128,7 @@ class Harness:
             raise StoreError("there is no store yet: start a node first")
         return self._store
 
-    def link(self, source: str, target: str) -> Link:
+    def link(self, source: str, target: str) -> ProxiedLink:
         """What the node `source` sends to the node `target` and is answered; "" for clients, the harness among them.
 
         A node dials each peer for what it has to say, so the link from `target` to `source` is another one.

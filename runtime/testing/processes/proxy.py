@@ -30,7 +30,7 @@ from typing import Self
 
 from runtime.testing.processes.lane import CHUNK_BYTES_MAX, HELD_BYTES_MAX, Lane, Way
 
-__all__ = ["Link", "LinkCounts", "Proxy"]
+__all__ = ["LinkCounts", "ProxiedLink", "Proxy"]
 
 _LINGER_S = 2.0  # that a mirror outlives its original, for the target to finish what it was asked
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST
@@ -56,7 +56,7 @@ class LinkCounts:
     mirrors_broken: int = 0  # their target did not keep up, or was not there
 
 
-class Link:
+class ProxiedLink:
     """All connections from one dialler to one target, and what is wrong with them."""
 
     def __init__(self) -> None:
@@ -134,7 +134,7 @@ class Proxy:
         """`target` is host:port, which need not be up yet. `who` names a dialler by its port; without it all are ""."""
         self.target = target
         self.address = ""
-        self.links: dict[str, Link] = {}
+        self.links: dict[str, ProxiedLink] = {}
         self._who = who
         self._server: asyncio.Server | None = None
         self._running: dict[asyncio.Task[None], None] = {}
@@ -165,10 +165,10 @@ class Proxy:
                 await task
         await self._server.wait_closed()
 
-    def link(self, dialler: str = "") -> Link:
+    def link(self, dialler: str = "") -> ProxiedLink:
         """The link from one dialler; "" is whoever cannot be told apart, such as a client."""
         if dialler not in self.links:
-            self.links[dialler] = Link()
+            self.links[dialler] = ProxiedLink()
         return self.links[dialler]
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -199,7 +199,7 @@ class Proxy:
 class _Passage:
     """One connection through the proxy."""
 
-    def __init__(self, link: Link, near: Streams, far: Streams, mirror: _Mirror | None) -> None:
+    def __init__(self, link: ProxiedLink, near: Streams, far: Streams, mirror: _Mirror | None) -> None:
         self._link = link
         self._near = near
         self._far = far

@@ -23,7 +23,7 @@ from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome, Transi
 from runtime.testing.rules.purge_rule import broken_purge
 from runtime.testing.rules.retries import Pair, Retries
 from runtime.testing.rules.saga_rules import SagaRules
-from runtime.testing.rules.saved_tables import Kept
+from runtime.testing.rules.saved_tables import SavedTables
 from runtime.testing.rules.timer_rules import broken_timers
 from runtime.testing.rules.undo_rules import broken_undo
 
@@ -270,11 +270,11 @@ class Ledger:
 
     # --- a database that loses its newest commits ---
 
-    def keep(self) -> Kept:
+    def keep(self) -> SavedTables:
         """What is known now, to be known again after `turn_back`."""
-        return Kept(self, self._retries, but=("violations", "lost"))
+        return SavedTables(self, self._retries, but=("violations", "lost"))
 
-    def turn_back(self, kept: Kept) -> None:
+    def turn_back(self, kept: SavedTables) -> None:
         """What was committed since has never been; whose it was is remembered as `lost`.
 
         What was handled, and waits again or is sent again, may be overtaken: nodes take it for done until they find it

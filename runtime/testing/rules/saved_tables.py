@@ -1,6 +1,6 @@
 """Keeps tables as they are now, and brings them back: for a database that loses what was written last.
 
-Kept(store, ledger) ──later──▶ turn_back: as they were
+SavedTables(store, ledger) ──later──▶ turn_back: as they were
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Any
 
-__all__ = ["Kept"]
+__all__ = ["SavedTables"]
 
 
-class Kept:
+class SavedTables:
     """Every table among the attributes of some objects, `but` those of these names. Counters are no tables.
 
     Rows are never changed in place, so that only what holds them is copied.

@@ -1,6 +1,6 @@
 """Whether those inside a node are told the truth about their commits.
 
-    Activation, Client ──submit──▶ Witness ──▶ Committer        each transition, and what is said of it in the end
+    Activation, Client ──submit──▶ CommitWitness ──▶ Committer        each transition, and what is said of it in the end
                                       └──▶ Ledger               what was really committed
 
 Told COMMITTED, it is committed; told anything else, it is not, and never will be (I11). The node's own code runs
@@ -16,10 +16,10 @@ from runtime.store.committer import Committer, Done
 from runtime.store.records import Transition, Verdict
 from runtime.testing.rules.ledger import Ledger
 
-__all__ = ["Witness"]
+__all__ = ["CommitWitness"]
 
 
-class Witness:
+class CommitWitness:
     """Of one life of one node."""
 
     def __init__(self, committer: Committer, ledger: Ledger) -> None:

@@ -9,17 +9,17 @@ from textwrap import fill
 
 from runtime.failpoints import Failpoint
 from runtime.ports import Clock
-from runtime.testing.runs.run import Result
+from runtime.testing.runs.run import RunResult
 from runtime.testing.runs.sometimes import COMPLETED_MIN, JUDGED_SEEDS, unseen
 
-__all__ = ["Batch"]
+__all__ = ["RunBatch"]
 
 _WIDTH = 110
 _FAILED_MAX = 100  # results that are kept whole; of more, only the number is
 
 
 @dataclass(slots=True)
-class Batch:
+class RunBatch:
     """Totals over seeds. `clock` is the real one: it measures how fast they go."""
 
     clock: Clock
@@ -28,7 +28,7 @@ class Batch:
     steps: int = 0
     failures: int = 0  # seeds with a violation
     violations: int = 0
-    failed: list[Result] = field(default_factory=list)
+    failed: list[RunResult] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
     figures: Counter[str] = field(default_factory=Counter)
     seen_in: Counter[str] = field(default_factory=Counter)  # faults, failpoints, verdicts, outcomes: by seeds
@@ -37,7 +37,7 @@ class Batch:
     def __post_init__(self) -> None:
         self.began_s = self.clock.monotonic_s()
 
-    def add(self, result: Result) -> None:
+    def add(self, result: RunResult) -> None:
         self.seeds += 1
         self.steps += result.steps
         self.violations += len(result.violations)

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from runtime.failpoints import Failpoint
-from runtime.testing.runs.run import Result, simulate_scene
+from runtime.testing.runs.run import RunResult, simulate_scene
 from runtime.testing.runs.workload import Workload
 from runtime.testing.storm.scene import Scene
 from runtime.testing.storm.storm import Plan
-from runtime.testing.virtual.order import Order
+from runtime.testing.virtual.order import CallbackOrder
 from runtime.testing.world.ambush import Ambush
 from runtime.testing.world.faulty_store import StoreFaults
 from runtime.testing.world.node import NodeSpec
@@ -47,7 +47,7 @@ class Reference:
     """The run without a crash, and how often it reaches each point."""
 
     seed: int
-    result: Result
+    result: RunResult
     hits: Mapping[Failpoint, int]
 
     @property
@@ -81,7 +81,7 @@ def pairs(base: Reference) -> Iterator[Crash]:
             yield Crash(point, 1 + base.hits[point] // 2, after, restart_s)
 
 
-def run_crash(workload: Workload, seed: int, crash: Crash | None) -> Result:
+def run_crash(workload: Workload, seed: int, crash: Crash | None) -> RunResult:
     """One run; without a crash, a reference."""
     return simulate_scene(seed, workload, lambda dice, services: _scene(crash, services))
 
@@ -92,7 +92,7 @@ def _scene(crash: Crash | None, services: Sequence[str]) -> Scene:
         then = None if crash.after is None else Ambush(crash.after, lasting=True)
         ambush = Ambush(crash.point, crash.hit, then, lasting=True)
     return Scene(
-        order=Order.PLAIN,
+        order=CallbackOrder.PLAIN,
         nodes=(NodeSpec("one"), NodeSpec("two")),
         plan=Plan(
             acts=("drain", "kill", "cut"),

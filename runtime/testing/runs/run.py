@@ -1,6 +1,6 @@
 """One run of a whole cluster from one number: storm, heal, rest, and then everything has to be in its place.
 
-    simulate_seed(seed, workload) ──▶ SimCluster, Storm, Play ──▶ Result
+    simulate_seed(seed, workload) ──▶ SimCluster, Storm, Play ──▶ RunResult
 
 The cluster runs the production code; the seed decides the nodes, their settings, the faults, the clients, and which
 callback runs next. The same seed gives the same run, step by step, on any machine.
@@ -21,15 +21,15 @@ from typing import Any
 from runtime.failures import stack_of, text_of
 from runtime.testing.rules.ledger import Violation
 from runtime.testing.rules.rest import broken_at_rest
-from runtime.testing.runs.workload import Hazardous, Versioned, Workload
+from runtime.testing.runs.workload import Hazardous, Upgradable, Workload
 from runtime.testing.storm.scene import Scene, draw_scene
 from runtime.testing.storm.storm import Storm
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.virtual.loop import NothingLeft, SimLoop
-from runtime.testing.virtual.order import Order
+from runtime.testing.virtual.order import CallbackOrder
 from runtime.testing.world.cluster import SimCluster
 
-__all__ = ["MakeScene", "Result", "simulate_scene", "simulate_seed"]
+__all__ = ["MakeScene", "RunResult", "simulate_scene", "simulate_seed"]
 
 _REST_S = 900.0  # within which everything has to end after the last fault
 _STOP_S = 60.0  # within which every node has to stop when it is asked to
@@ -43,7 +43,7 @@ MakeScene = Callable[[Dice, Sequence[str]], Scene]
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class RunResult:
     """What one seed gave."""
 
     seed: int
@@ -65,10 +65,10 @@ def simulate_seed(
     workload: Workload,
     *,
     calm: bool = False,
-    order: Order | None = None,
+    order: CallbackOrder | None = None,
     dice: Dice | None = None,
     brief: bool = False,
-) -> Result:
+) -> RunResult:
     """Run one seed to its end. `calm` leaves all faults out; `order` overrides the choice of what runs next.
 
     `dice` may come from a tape instead of the seed. A `brief` run is over at the first broken promise.
@@ -78,7 +78,7 @@ def simulate_seed(
 
 def simulate_scene(
     seed: int, workload: Workload, make_scene: MakeScene, *, dice: Dice | None = None, brief: bool = False
-) -> Result:
+) -> RunResult:
     """Run a scene to its end; see `simulate_seed`."""
     hook, sys.unraisablehook = sys.unraisablehook, lambda _: None  # what a dead process leaves is of no interest
     gc.disable()  # when it runs depends on what ran before: cleaning up must not depend on that
@@ -90,7 +90,7 @@ def simulate_scene(
             try:
                 return run.result()
             finally:
-                run.bury()
+                run.clean_up()
                 del run
                 while gc.collect():  # what a coroutine does when it is closed may keep others for another round
                     pass
@@ -118,7 +118,7 @@ class _Run:
             restart_s=scene.restart_s,
             failures_max=scene.failures_max,
             small=scene.small,
-            next_catalogue=deployed.next_catalogue if isinstance(deployed, Versioned) else None,
+            next_catalogue=deployed.next_catalogue if isinstance(deployed, Upgradable) else None,
         )
         self._pinned = deployed.settings
         self._hazards = tuple(deployed.hazards) if isinstance(deployed, Hazardous) else ()
@@ -130,7 +130,7 @@ class _Run:
         if brief:
             self._cluster.ledger.broke = self._loop.stop
 
-    def result(self) -> Result:
+    def result(self) -> RunResult:
         try:
             self._run_all()
         except NothingLeft as error:
@@ -138,7 +138,7 @@ class _Run:
             self._extra.append(Violation("livelock", f"{error}; the last steps were {last}"))
         cluster = self._cluster
         violations = (*cluster.ledger.violations, *cluster.crashes, *self._extra)
-        return Result(
+        return RunResult(
             self._seed,
             violations,
             dict(cluster.happened),
@@ -160,8 +160,8 @@ class _Run:
             if not (self._brief and self._cluster.ledger.violations):
                 raise  # else it was stopped at what was broken
 
-    def bury(self) -> None:
-        self._loop.bury()
+    def clean_up(self) -> None:
+        self._loop.clean_up()
 
     async def _all(self) -> None:
         cluster = self._cluster

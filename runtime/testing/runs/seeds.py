@@ -12,7 +12,7 @@ from typing import Any
 from runtime.adapters import SystemClock
 from runtime.saga.catalogue import Catalogue
 from runtime.testing.determinism.sources import check_catalogue
-from runtime.testing.runs.batch import Batch
+from runtime.testing.runs.batch import RunBatch
 from runtime.testing.runs.run import simulate_seed
 from runtime.testing.runs.story import story
 from runtime.testing.runs.workload import Play
@@ -41,7 +41,7 @@ class Standing:
 
 
 @dataclass(slots=True)
-class SeedBatch(Batch):
+class SeedBatch(RunBatch):
     """What many seeds gave together. `workload` is how the command line calls it; empty if it has no name there."""
 
     workload: str = ""

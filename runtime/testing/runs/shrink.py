@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from runtime.testing.runs.run import Result, simulate_seed
+from runtime.testing.runs.run import RunResult, simulate_seed
 from runtime.testing.runs.workload import Workload
 from runtime.testing.virtual.tape import Player, Recorder, Tape
 
@@ -33,20 +33,20 @@ class Shrunk:
     """The smallest failing run that was found. `before` and `after` are decisions that are not the plainest."""
 
     tape: Tape
-    result: Result
+    result: RunResult
     before: int
     after: int
     runs: int
 
 
-def record(seed: int, workload: Workload, name: str, *, calm: bool = False) -> tuple[Result, Tape]:
+def record(seed: int, workload: Workload, name: str, *, calm: bool = False) -> tuple[RunResult, Tape]:
     """Run a seed and keep its decisions. `name` is how the workload is found again."""
     dice = Recorder(seed)
     result = simulate_seed(seed, workload, calm=calm, dice=dice)
     return result, Tape(seed, name, dice.streams)
 
 
-def play(tape: Tape, workload: Workload, *, calm: bool = False) -> Result:
+def play(tape: Tape, workload: Workload, *, calm: bool = False) -> RunResult:
     """Run what is on a tape."""
     return simulate_seed(tape.seed, workload, calm=calm, dice=Player(tape))
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from runtime.testing.runs.run import Result
+from runtime.testing.runs.run import RunResult
 
 __all__ = ["as_object", "story"]
 
 
-def story(result: Result, again: str = "") -> Iterable[str]:
+def story(result: RunResult, again: str = "") -> Iterable[str]:
     """The end of a run, the conversations that show what was broken, and the command that shows it `again`."""
     yield ""
     broken = len(result.violations)
@@ -26,7 +26,7 @@ def story(result: Result, again: str = "") -> Iterable[str]:
         yield f"again: python -m runtime.testing {again}"
 
 
-def as_object(result: Result) -> dict[str, object]:
+def as_object(result: RunResult) -> dict[str, object]:
     """Ready for JSON."""
     return {
         "seed": result.seed,

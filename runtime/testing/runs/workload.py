@@ -15,7 +15,7 @@ from runtime.testing.rules.rest import AtRest
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.world.world import World
 
-__all__ = ["Deployment", "Hazardous", "Play", "Versioned", "Workload"]
+__all__ = ["Deployment", "Hazardous", "Play", "Upgradable", "Workload"]
 
 
 class Play(AtRest, Protocol):
@@ -55,7 +55,7 @@ class Hazardous(Protocol):
 
 
 @runtime_checkable
-class Versioned(Protocol):
+class Upgradable(Protocol):
     """A deployment of which there is a next version, that is rolled out during its runs, and taken back."""
 
     def next_catalogue(self) -> Catalogue:

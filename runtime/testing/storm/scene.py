@@ -12,7 +12,7 @@ from typing import Any
 from runtime.testing.rules.limits import SmallLimits, draw_limits, draw_small
 from runtime.testing.storm.storm import Plan, draw_plan
 from runtime.testing.virtual.dice import Dice
-from runtime.testing.virtual.order import Order
+from runtime.testing.virtual.order import CallbackOrder
 from runtime.testing.world.ambush import Ambush
 from runtime.testing.world.node import NodeSpec
 
@@ -21,7 +21,7 @@ __all__ = ["Scene", "draw_scene"]
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    order: Order
+    order: CallbackOrder
     nodes: tuple[NodeSpec, ...]
     plan: Plan
     settings: Mapping[str, Any] = field(default_factory=dict)  # of every node
@@ -31,9 +31,17 @@ class Scene:
     small: SmallLimits = field(default_factory=SmallLimits)  # of what no setting sets
 
 
-def draw_scene(dice: Dice, services: Sequence[str], *, calm: bool = False, order: Order | None = None) -> Scene:
+def draw_scene(dice: Dice, services: Sequence[str], *, calm: bool = False, order: CallbackOrder | None = None) -> Scene:
     """The scene of a seed. A calm one has no faults at all."""
-    chosen = dice.choose((Order.PLAIN, Order.ANY, Order.PROCESSES, Order.PRIORITIES, Order.STARVED))
+    chosen = dice.choose(
+        (
+            CallbackOrder.PLAIN,
+            CallbackOrder.ANY,
+            CallbackOrder.PROCESSES,
+            CallbackOrder.PRIORITIES,
+            CallbackOrder.STARVED,
+        )
+    )
     return Scene(
         order=order or chosen,
         nodes=_layout(dice.named("layout"), services),

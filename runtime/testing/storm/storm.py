@@ -34,7 +34,7 @@ class Plan:
     lasts_s: float
     store: StoreFaults
     handler_fails: float = 0.0  # chance for each run of a handler
-    forsakes: bool = False  # one node that others can stand in for does not come back when all is healed
+    one_fails_for_good: bool = False  # one node that others can stand in for does not come back when all is healed
 
 
 def draw_plan(dice: Dice, *, calm: bool = False) -> Plan:
@@ -51,7 +51,7 @@ def draw_plan(dice: Dice, *, calm: bool = False) -> Plan:
         lasts_s=dice.choose((1.0, 1.0, 1.0, 4.0, 4.0, 4.0, 10.0, 10.0, 10.0, 45.0)),
         store=store,
         handler_fails=0.0 if calm else dice.choose((0.0, 0.0, 0.01, 0.1)),
-        forsakes=not calm and dice.chance(0.4),
+        one_fails_for_good=not calm and dice.chance(0.4),
     )
 
 
@@ -94,10 +94,10 @@ class Storm(Acts):
         for twin in cluster.twins:
             twin.retire()
         cluster.handler_fails = 0.0
-        forsaken = self._forsaken()
+        failing = self._to_fail_for_good()
         for node in cluster.nodes:
-            if node is forsaken:
-                node.forsake(frozen=self._dice.chance(0.5))
+            if node is failing:
+                node.fail_for_good(frozen=self._dice.chance(0.5))
                 continue
             node.thaw()
             node.resume()
@@ -106,9 +106,9 @@ class Storm(Acts):
                 node.clock.heal()
             node.start()
 
-    def _forsaken(self) -> SimNode | None:
+    def _to_fail_for_good(self) -> SimNode | None:
         """A node whose every service others host as well, if this plan gives one up."""
-        if not self._plan.forsakes:
+        if not self._plan.one_fails_for_good:
             return None
         everything = self._cluster.catalogue.service_names
         hosts = [(node, node.spec.services or everything) for node in self._cluster.nodes]

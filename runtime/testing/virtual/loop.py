@@ -22,7 +22,7 @@ from typing import Any, Never, TypeVarTuple
 
 from runtime.failures import ProcessEnds
 from runtime.testing.virtual.dice import Dice
-from runtime.testing.virtual.order import Chooser, Order
+from runtime.testing.virtual.order import CallbackOrder, Chooser
 
 __all__ = ["Killed", "NothingLeft", "Process", "SimLoop", "check_alive", "running_process"]
 
@@ -78,7 +78,7 @@ def check_alive() -> None:
 class SimLoop(asyncio.BaseEventLoop):
     """`time()` starts at 1,000 s. `steps` counts the callbacks that ran, `trace` sums up what was chosen."""
 
-    def __init__(self, dice: Dice, order: Order = Order.ANY, *, steps_max: int = 10_000_000) -> None:
+    def __init__(self, dice: Dice, order: CallbackOrder = CallbackOrder.ANY, *, steps_max: int = 10_000_000) -> None:
         super().__init__()
         self.steps = 0
         self.trace = 0
@@ -160,7 +160,7 @@ class SimLoop(asyncio.BaseEventLoop):
 
     # --- for the simulation ---
 
-    def bury(self) -> None:
+    def clean_up(self) -> None:
         """End it with everything that still waits, and let none of that speak up, or act, when it is cleaned away."""
         for task in asyncio.all_tasks(self):  # replay: each is only marked, whichever comes first
             task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio has no other word for "meant so"

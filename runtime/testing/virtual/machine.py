@@ -119,7 +119,7 @@ class SimTasks:
         context = None if self._process is None else self._process.context
         return self._loop.call_soon(callback, *arguments, context=context)
 
-    def bury(self) -> None:
+    def clean_up(self) -> None:
         """Close what the process, which is dead, was in the midst of, and have the loop forget it.
 
         Some of it runs to its `finally`; what has an effect outside raises Killed there, and comes to nothing.

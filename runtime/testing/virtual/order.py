@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 from runtime.testing.virtual.dice import Dice
 
-__all__ = ["Chooser", "Order"]
+__all__ = ["CallbackOrder", "Chooser"]
 
 _Owner = TypeVar("_Owner")
 _Ready = tuple[_Owner, asyncio.Handle]
@@ -23,7 +23,7 @@ _Queue = list[tuple[_Owner, asyncio.Handle]]
 _SPAN = 400  # choices at the most from one change to the next
 
 
-class Order(Enum):
+class CallbackOrder(Enum):
     """How the next callback is chosen among those that are ready."""
 
     PLAIN = auto()  # first come, first served, as asyncio does: the control
@@ -36,18 +36,18 @@ class Order(Enum):
 class Chooser(Generic[_Owner]):
     """Chooses for one run, among callbacks and whose they are. A draw of zero is first come, first served."""
 
-    def __init__(self, order: Order, dice: Dice) -> None:
+    def __init__(self, order: CallbackOrder, dice: Dice) -> None:
         self._dice = dice
         self._ranks: dict[_Owner, int] = {}
         self._last_rank = 0
         self._starved: object = None
         self._change_in = 0
         self.take = {
-            Order.PLAIN: self._plain,
-            Order.PROCESSES: self._process,
-            Order.ANY: self._any,
-            Order.PRIORITIES: self._highest,
-            Order.STARVED: self._not_the_starved,
+            CallbackOrder.PLAIN: self._plain,
+            CallbackOrder.PROCESSES: self._process,
+            CallbackOrder.ANY: self._any,
+            CallbackOrder.PRIORITIES: self._highest,
+            CallbackOrder.STARVED: self._not_the_starved,
         }[order]
 
     def _plain(self, queue: _Queue[_Owner]) -> _Ready[_Owner]:

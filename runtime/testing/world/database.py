@@ -16,7 +16,7 @@ from runtime.store.memory import MemoryStore
 from runtime.store.records import ClusterView, Transition, Verdict
 from runtime.testing.rules.ledger import Ledger
 from runtime.testing.rules.purge_rule import old_before_s
-from runtime.testing.rules.saved_tables import Kept
+from runtime.testing.rules.saved_tables import SavedTables
 from runtime.testing.virtual.loop import SimLoop
 from runtime.testing.virtual.machine import EPOCH_S, SimClock
 
@@ -37,7 +37,7 @@ class Database:
         self.clock_has_jumped = False  # once: leases are no measure from then on
         self.retention_s = Limits().retention_s  # of all nodes
         self.reigns = 0  # how often a standby has taken over
-        self._standby: tuple[Kept, Kept] | None = None
+        self._standby: tuple[SavedTables, SavedTables] | None = None
         self._locked_until_s = 0.0
         self._wrote = wrote  # told of each commit: who, of how many, the verdicts
 
@@ -91,7 +91,7 @@ class Database:
         """A standby has everything until now, and nothing that comes from here on. False: another one stands by."""
         if self._standby is not None:
             return False
-        self._standby = Kept(self.rows), self.ledger.keep()
+        self._standby = SavedTables(self.rows), self.ledger.keep()
         return True
 
     def fail_over(self) -> None:

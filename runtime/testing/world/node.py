@@ -22,7 +22,7 @@ from runtime.ports import Ports
 from runtime.saga.catalogue import Catalogue
 from runtime.testing.rules.lease_rule import broken_lease
 from runtime.testing.rules.ledger import Violation
-from runtime.testing.rules.witness import Witness
+from runtime.testing.rules.witness import CommitWitness
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.virtual.loop import Killed, Process, check_alive
 from runtime.testing.virtual.machine import SimTasks, SteadySimClock, machine_ports
@@ -82,9 +82,9 @@ class SimNode:
         self._calls = SimCalls(
             self.name, surroundings.loop, surroundings.database, surroundings.dice, self._taking_calls
         )
-        self._graves: list[Ports] = []  # keep the tasks of the dead: what nobody refers to would be cleaned up
+        self._dead_ports: list[Ports] = []  # keep the tasks of the dead: what nobody refers to would be cleaned up
         self._may_restart = True
-        self._forsaken = False
+        self._failed_for_good = False
         self._draining = False
 
     @property
@@ -106,15 +106,15 @@ class SimNode:
         return self.alive and self._draining
 
     @property
-    def forsaken(self) -> bool:
+    def failed_for_good(self) -> bool:
         """It has failed for good."""
-        return self._forsaken
+        return self._failed_for_good
 
     # --- its lives ---
 
     def start(self) -> None:
         """Launch a process, unless one runs, or it has failed for good."""
-        if self.alive or self._forsaken:
+        if self.alive or self._failed_for_good:
             return
         run = self._run
         self.lives += 1
@@ -189,7 +189,7 @@ class SimNode:
     def _look_into(self, node: Node) -> None:
         """Before its first turn: hear what it is told of its commits, and set what no setting sets."""
         if self._run.connect is None:  # on a real file there is no ledger to be held against
-            Witness(node.committer, self._run.ledger)
+            CommitWitness(node.committer, self._run.ledger)
         for activations in node.shards.residents.values():
             activations.throttle.failures_max = self._run.failures_max
         for sweeper in node.shards.sweepers.values():
@@ -210,7 +210,7 @@ class SimNode:
             self.process.frozen = True
 
     def thaw(self) -> None:
-        if self.process is not None and self.frozen and not self._forsaken:
+        if self.process is not None and self.frozen and not self._failed_for_good:
             self._run.note(f"thawed {self.name}")
             self._run.loop.thaw(self.process)
 
@@ -230,10 +230,10 @@ class SimNode:
         self._end(process, dark=False)
         self._restart_after(0.2)
 
-    def forsake(self, *, frozen: bool) -> None:
+    def fail_for_good(self, *, frozen: bool) -> None:
         """It fails for good: dead, or frozen as by a hypervisor that never schedules it again."""
         self.stay_down()
-        self._forsaken = True
+        self._failed_for_good = True
         if frozen and self.alive:
             self.freeze()
         else:
@@ -242,7 +242,7 @@ class SimNode:
     def retire(self) -> None:
         """It is killed, and not started again."""
         self.stay_down()
-        self._forsaken = True
+        self._failed_for_good = True
         self.kill("twin killed")
 
     def resume(self) -> None:
@@ -263,16 +263,16 @@ class SimNode:
         if self._front is not None:
             self._front.serves = False
         if self._ports is not None:
-            self._graves.append(self._ports)
+            self._dead_ports.append(self._ports)
         self._run.network.lose(self.address, dark=dark)
         self._calls.died()
 
-    def bury(self) -> None:
+    def clean_up(self) -> None:
         """Let nothing be left of its dead processes, since their loop will be used by others, or closed."""
-        graves, self._graves = self._graves, []
-        for ports in graves:
+        dead, self._dead_ports = self._dead_ports, []
+        for ports in dead:
             assert isinstance(ports.tasks, SimTasks)
-            ports.tasks.bury()
+            ports.tasks.clean_up()
 
     def _restart_after(self, delay_s: float) -> None:
         if self._may_restart:

@@ -13,7 +13,7 @@ import click
 
 from runtime.saga.saga import Saga
 from runtime.testing.commands import options
-from runtime.testing.commands.ending import Ended, Ending
+from runtime.testing.commands.ending import EndedBySignal, Ending
 from runtime.testing.commands.loading import attribute_of, workload_named
 from runtime.testing.commands.spread import in_order
 from tests.proof.mutants.hunt import Hunt, hunt
@@ -131,7 +131,7 @@ def _hunts(
     if jobs > 1:
         yield from in_order(_hunt, hunted, jobs=jobs, ending=ending)
         return
-    with suppress(Ended):  # what is hunted then is not in the report
+    with suppress(EndedBySignal):  # what is hunted then is not in the report
         for one in hunted:
             yield _hunt(one, ending)
 

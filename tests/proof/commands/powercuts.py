@@ -10,11 +10,11 @@ import click
 
 from runtime.adapters import SystemClock
 from runtime.testing.commands import options
-from runtime.testing.commands.ending import Ended, Ending
+from runtime.testing.commands.ending import EndedBySignal, Ending
 from runtime.testing.commands.loading import workload_named
 from runtime.testing.runs.workload import Workload
 from tests.proof.power.cuts import Failure, PowerCuts, cut_power, story
-from tests.proof.power.result import Result
+from tests.proof.power.result import CutResult
 
 __all__ = ["powercuts"]
 
@@ -56,12 +56,12 @@ def _run(cuts: int, first: int, keep: Path | None, workload: Workload, ending: E
     with options.progress() as progress:
         bar = progress.add_task("power cuts", total=cuts)
 
-        def told(result: Result) -> None:
+        def told(result: CutResult) -> None:
             text = f"power cuts, {total.lost} lost, {total.corrupt} corrupt"
             progress.update(bar, completed=total.cuts, description=text)
             ending.check()
 
-        with suppress(Ended):
+        with suppress(EndedBySignal):
             cut_power(cuts, workload, total, first=first, keep=keep, told=told)
     return total
 

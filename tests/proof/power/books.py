@@ -20,7 +20,7 @@ from runtime.store.memory import MemoryStore
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Transition, Verdict
 from runtime.testing.rules.ledger import Ledger, Violation
 
-__all__ = ["Books", "Found"]
+__all__ = ["Books", "RowsFound"]
 
 _SHOWN_MAX = 3
 _THERE = (Verdict.COMMITTED, Verdict.DUPLICATE)  # of a post that waits already it may be said that it is there
@@ -30,7 +30,7 @@ _R = TypeVar("_R", ActorRow, MailRow, HistoryRow)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RowsFound:
     """Every row of the three tables that hold work, as read from a disk."""
 
     actors: Sequence[ActorRow] = ()
@@ -93,7 +93,7 @@ class Books:
 
     # --- after a power cut ---
 
-    async def compare(self, found: Found) -> None:
+    async def compare(self, found: RowsFound) -> None:
         """Every promise is on the disk, and nothing else, but for the batch of which nobody was told anything."""
         batch = self._under_way
         missing, strange = self._difference(found)
@@ -109,7 +109,7 @@ class Books:
             self._under_way = ()
             self.dropped_unanswered += 1
 
-    def _difference(self, found: Found) -> tuple[list[_Row], list[_Row]]:
+    def _difference(self, found: RowsFound) -> tuple[list[_Row], list[_Row]]:
         """Rows that must be there and are not, and rows that are there and must not."""
         ledger = self.ledger
         history = {(row.conversation, row.id): row for rows in ledger.history.values() for row in rows.values()}

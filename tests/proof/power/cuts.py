@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory, gettempdir
 from runtime.ports import Clock
 from runtime.testing.runs.workload import Workload
 from tests.proof.power.disk import Disk
-from tests.proof.power.result import Result
+from tests.proof.power.result import CutResult
 from tests.proof.power.series import cut_series
 
 __all__ = ["Failure", "PowerCuts", "cut_power", "story"]
@@ -25,7 +25,7 @@ _KEPT_MAX = 10  # images of failures that are kept; of more, only the seed is
 class Failure:
     """A series that broke a promise. `image` is the folder with what the power cut left of the store."""
 
-    result: Result
+    result: CutResult
     image: Path | None
 
 
@@ -46,7 +46,7 @@ class PowerCuts:
     def __post_init__(self) -> None:
         self.began_s = self.clock.monotonic_s()
 
-    def add(self, result: Result) -> None:
+    def add(self, result: CutResult) -> None:
         self.series += 1
         self.cuts += result.cuts
         self.lost += len(result.lost)
@@ -87,7 +87,7 @@ def cut_power(
     first: int = 0,
     keep: Path | None = None,
     disk: type[Disk] = Disk,
-    told: Callable[[Result], object] = lambda result: None,
+    told: Callable[[CutResult], object] = lambda result: None,
 ) -> None:
     """Cut the power so many times, in series of the seeds from `first` on; `told` hears of each series.
 
@@ -112,7 +112,7 @@ def _workplace() -> str | None:
     return str(_IN_MEMORY) if _IN_MEMORY.is_dir() else None
 
 
-def _keep(result: Result, keep: Path) -> Path | None:
+def _keep(result: CutResult, keep: Path) -> Path | None:
     cut = result.failed_at
     if cut is None:
         return None
@@ -126,7 +126,7 @@ def _keep(result: Result, keep: Path) -> Path | None:
     return folder
 
 
-def story(result: Result) -> Iterator[str]:
+def story(result: CutResult) -> Iterator[str]:
     cut = result.failed_at
     yield f"seed {result.seed}" + ("" if cut is None else f", cut {cut.number}: {cut.when}, at {cut.went_at}")
     yield from (f"{one.invariant}: {one.what}" for one in result.broken)

@@ -1,10 +1,10 @@
 """A disk whose power goes: a SQLite VFS over the real one, for the files of one life of a store.
 
-    SQLite ──xWrite, xSync, ...──▶ Disk ──▶ Platter     what would be left
+    SQLite ──xWrite, xSync, ...──▶ Disk ──▶ DiskModel     what would be left
                                         ──▶ real files  what reads see, while there is power
 
 Everything is written through to real files, so that reads, locks and the shared memory of the log work as always; but
-what counts is the platter. When the operation comes that the power is to go at, it is left half done, what remains of
+what counts is the model. When the operation comes that the power is to go at, it is left half done, what remains of
 all files is drawn, and from then on every operation is refused: the process that used this disk is no more.
 
 What is taken as given, since SQLite takes it as given (sqlite.org/atomiccommit.html, sqlite.org/psow.html): bytes
@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, TypeVar
 import apsw
 
 from runtime.testing.virtual.dice import Dice
-from tests.proof.power.disk_model import Content, Platter
-from tests.proof.power.write_fate import Fate, Luck
+from tests.proof.power.disk_model import Content, DiskModel
+from tests.proof.power.write_fate import Luck, WriteFate
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -78,12 +78,12 @@ class Disk(apsw.VFS):
         self.went_at = ""  # the operation that the power went at
         self.done: Counter[str] = Counter()  # operations, by kind
         self.flush_faults = FlushFaults()
-        self.fates: Counter[Fate] = Counter()
+        self.fates: Counter[WriteFate] = Counter()
         self._dice = dice
         self._guard = threading.RLock()  # replay: the real store has threads, and is not replayed
         self._aim: Aim | None = None
         self._seen = 0  # operations of the kind that is aimed at
-        self._platter = Platter(image)
+        self._model = DiskModel(image)
         for file, content in image.items():
             (folder / file).write_bytes(content)
 
@@ -101,23 +101,23 @@ class Disk(apsw.VFS):
                 self.has_power = False
                 self.was_cut = True
                 self.went_at = went_at
-                self.remains = self.remaining(self._platter)
+                self.remains = self.remaining(self._model)
 
     def retire(self) -> None:
         """The process ends, and the power stays: everything remains, synced or not."""
         with self._guard:
             if self.has_power:
                 self.has_power = False
-                self.remains = self._platter.whole()
+                self.remains = self._model.whole()
 
-    def bury(self) -> None:
+    def clean_up(self) -> None:
         """Unregister; no connection may be left."""
         self.unregister()
 
-    def remaining(self, platter: Platter) -> dict[str, bytes]:
+    def remaining(self, model: DiskModel) -> dict[str, bytes]:
         """What a power cut leaves; a test plants a worse disk here."""
         luck = Luck(self._dice)
-        remains = platter.remains(luck)
+        remains = model.remains(luck)
         self.fates = luck.seen
         return remains
 
@@ -130,16 +130,16 @@ class Disk(apsw.VFS):
         file = Path(name if isinstance(name, str) else name.filename()).name
         with self._guard:
             self.check()
-            if file not in self._platter and flags[0] & apsw.SQLITE_OPEN_CREATE:
-                self._operate(f"create {part}", lambda: self._platter.create(file))
-            return _File(self, name, flags, part, file)
+            if file not in self._model and flags[0] & apsw.SQLITE_OPEN_CREATE:
+                self._operate(f"create {part}", lambda: self._model.create(file))
+            return _SimulatedFile(self, name, flags, part, file)
 
     def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802 -- SQLite's
-        platter, file = self._platter, Path(filename).name
+        model, file = self._model, Path(filename).name
         with self._guard:
             self.check()
-            if file in platter:
-                self._operate("delete", lambda: platter.delete(file), platter.sync_folder if syncdir else None)
+            if file in model:
+                self._operate("delete", lambda: model.delete(file), model.sync_folder if syncdir else None)
             super().xDelete(filename, syncdir)
 
     # --- for its files ---
@@ -160,7 +160,7 @@ class Disk(apsw.VFS):
         def flush() -> None:
             content.sync()
             if with_folder:
-                self._platter.sync_folder()
+                self._model.sync_folder()
 
         with self._guard:
             self.check()
@@ -179,7 +179,7 @@ class Disk(apsw.VFS):
         raise apsw.IOError("flush failed (planned)")
 
     def content(self, file: str) -> Content:
-        return self._platter.content(file)
+        return self._model.content(file)
 
     def check(self) -> None:
         """Raises when there is no power."""
@@ -187,7 +187,7 @@ class Disk(apsw.VFS):
             raise apsw.IOError("the power is gone (planned)")
 
     def _operate(self, kind: str, begin: Callable[[], None] | None, end: Callable[[], None] | None = None) -> None:
-        """Do one operation to the platter: `begin` leaves it under way, `end` makes it durable."""
+        """Do one operation to the model: `begin` leaves it under way, `end` makes it durable."""
         self.check()
         self.done[kind] += 1
         if begin is not None:
@@ -207,7 +207,7 @@ class Disk(apsw.VFS):
         return self._seen >= self._aim.nth
 
 
-class _File(apsw.VFSFile):
+class _SimulatedFile(apsw.VFSFile):
     def __init__(self, disk: Disk, name: str | apsw.URIFilename, flags: list[int], part: str, file: str) -> None:
         super().__init__("", name, flags)
         self._disk = disk

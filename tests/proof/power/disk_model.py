@@ -1,7 +1,7 @@
 """What of some files is on the disk for good, what only looks as if it were, and what a power cut leaves of both.
 
-    Disk ──write, truncate, sync, create, delete, sync_folder──▶ Platter ──one per file──▶ Content
-    the power goes ──▶ Platter.remains(luck) ──▶ the bytes that the next life boots on
+    Disk ──write, truncate, sync, create, delete, sync_folder──▶ DiskModel ──one per file──▶ Content
+    the power goes ──▶ DiskModel.remains(luck) ──▶ the bytes that the next life boots on
 
 A file's bytes are durable when the file was synced after they were written. A file's being there, or being gone, is
 durable when its folder was synced; syncing the file is not enough for that, which is the least that POSIX promises.
@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tests.proof.power.write_fate import Fate, Luck
+from tests.proof.power.write_fate import Luck, WriteFate
 
-__all__ = ["PAGE_BYTES", "Content", "Platter"]
+__all__ = ["PAGE_BYTES", "Content", "DiskModel"]
 
 PAGE_BYTES = 4096
 """In which the system keeps files in memory, and writes them."""
@@ -98,13 +98,13 @@ class Content:
     def _leave(self, left: bytearray, write: _Write, luck: Luck) -> None:
         size = len(write.data)
         match luck.of_write():
-            case Fate.KEPT:
+            case WriteFate.KEPT:
                 _put(left, write.offset, write.data)
-            case Fate.TORN:
+            case WriteFate.TORN:
                 self._grow(left, write.offset + size, luck)
                 for start, end in luck.parts(write.offset, size):
                     _put(left, write.offset + start, write.data[start:end])
-            case Fate.DROPPED:
+            case WriteFate.DROPPED:
                 if luck.of_entry():  # the length is known to the folder, the bytes are not on the disk
                     self._grow(left, write.offset + size, luck)
 
@@ -113,7 +113,7 @@ class Content:
             left += luck.unwritten(size - len(left), self.durable)
 
 
-class Platter:
+class DiskModel:
     """All files of one folder, by name. Durable in the beginning is what the last life left."""
 
     def __init__(self, image: Mapping[str, bytes]) -> None:

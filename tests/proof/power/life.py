@@ -157,7 +157,7 @@ class Life:
             _fail(call)
         await self._store.close()  # while whoever else closes it still can: nothing of it gets to the disk
         await self._mortal.end()
-        self.disk.bury()
+        self.disk.clean_up()
 
     # --- its clients ---
 

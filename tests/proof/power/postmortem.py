@@ -10,7 +10,7 @@ from typing import Any
 import apsw
 
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome
-from tests.proof.power.books import Found
+from tests.proof.power.books import RowsFound
 
 __all__ = ["Damaged", "examine"]
 
@@ -19,7 +19,7 @@ class Damaged(Exception):
     """The file is corrupt, or cannot be opened."""
 
 
-def examine(image: Mapping[str, bytes], folder: Path, name: str) -> Found:
+def examine(image: Mapping[str, bytes], folder: Path, name: str) -> RowsFound:
     """Open a copy of the image in an empty folder, as SQLite does after a crash. Raises Damaged.
 
     Reads the tables by SQL of its own, not by the code that is on trial.
@@ -39,13 +39,13 @@ def examine(image: Mapping[str, bytes], folder: Path, name: str) -> Found:
             left.unlink()
 
 
-def _found(connection: apsw.Connection) -> Found:
+def _found(connection: apsw.Connection) -> RowsFound:
     verdict = [line for (line,) in connection.execute("pragma integrity_check")]
     if verdict != ["ok"]:
         raise Damaged(f"integrity_check: {'; '.join(map(str, verdict[:3]))}")
     if not connection.execute("select count(*) from sqlite_schema").get:
-        return Found()  # the power went before the tables were made
-    return Found(
+        return RowsFound()  # the power went before the tables were made
+    return RowsFound(
         [ActorRow(*row) for row in _rows(connection, "actors", ActorRow)],
         [MailRow(*row) for row in _rows(connection, "mail", MailRow)],
         [_history_row(row) for row in _rows(connection, "history", HistoryRow)],

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from runtime.testing.rules.ledger import Violation
 
-__all__ = ["Cut", "Result"]
+__all__ = ["Cut", "CutResult"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Cut:
 
 
 @dataclass(slots=True)
-class Result:
+class CutResult:
     """One series. `lost` is what was promised and is not so; `corrupt` is everything else that no power cut excuses."""
 
     seed: int

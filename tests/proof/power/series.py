@@ -2,7 +2,7 @@
 
     cut_series(seed, workload, cuts_max) ──▶ Series ──life after life──▶ Disk, Life
                                                │  ◀──call── the workload's clients, who outlive them all
-                                               └──after each life──▶ examine, Books.compare ──▶ Result
+                                               └──after each life──▶ examine, Books.compare ──▶ CutResult
 
 The seed decides what clients want, which operation the power goes at, and what survives. The store's threads are real,
 so which operation is the n-th differs a little from run to run.
@@ -25,11 +25,11 @@ from runtime.testing.virtual.dice import Dice
 from tests.proof.power.books import Books
 from tests.proof.power.cut_moment import draw_aim, draw_closing_aim, draw_first_aim, draw_flush_faults
 from tests.proof.power.disk import Disk
-from tests.proof.power.external_effects import Outside
 from tests.proof.power.life import STORE, Life
+from tests.proof.power.one_node_world import OneNodeWorld
 from tests.proof.power.postmortem import Damaged, examine
-from tests.proof.power.result import Cut, Result
-from tests.proof.power.write_fate import Fate
+from tests.proof.power.result import Cut, CutResult
+from tests.proof.power.write_fate import WriteFate
 
 __all__ = ["cut_series"]
 
@@ -40,7 +40,7 @@ _RESTS = 2  # lives that end in peace: the second one boots on what a clean clos
 _TOLD = ("I1", "I11")  # broken, they mean that a client was told what is not so
 
 
-def cut_series(seed: int, workload: Workload, folder: Path, *, cuts_max: int, disk: type[Disk] = Disk) -> Result:
+def cut_series(seed: int, workload: Workload, folder: Path, *, cuts_max: int, disk: type[Disk] = Disk) -> CutResult:
     """Run one series in an empty folder. After `cuts_max` cuts the power stays until all is done.
 
     It ends earlier when all is done and the store was closed twice, or at the first life that broke a promise.
@@ -58,19 +58,19 @@ class _Series:
         self._deployed = workload.deploy(self._dice.named("deployment"))
         self._books = Books(self._ports, self._deployed.catalogue.sagas)
         self._settings = self._draw_settings(self._dice.named("settings"))
-        self._outside = Outside(self._ports, self._books.ledger)
+        self._outside = OneNodeWorld(self._ports, self._books.ledger)
         self._play = self._deployed.begin(self._outside, self._dice.named("clients"))
         self._image: Mapping[str, bytes] = {}
         self._cut: Cut | None = None  # the last one
         self._lives = 0
-        self._result = Result(seed)
+        self._result = CutResult(seed)
 
     def _draw_settings(self, dice: Dice) -> Settings:
         drawn: dict[str, Any] = {"shards_per_kind": dice.choose((1, 2, 4)), "renew_s": dice.choose((0.02, 0.1, 1.0))}
         fixed = {"name": "power", "lease_s": 60.0, "sweep_s": 0.1, "drain_s": 3.0, "node_deaths_max": DEATHS_MAX}
         return Settings(**{**fixed, **drawn, **self._deployed.settings})
 
-    async def run(self) -> Result:
+    async def run(self) -> CutResult:
         asyncio.get_running_loop().set_exception_handler(self._unhandled)
         playing = self._ports.tasks.start(self._play.run(), name="clients")
         rests = 0
@@ -148,7 +148,7 @@ class _Series:
         result.figures["file flushed"] += disk.done["sync file"]
         for kind in ("flush failed", "flush failed and forgot"):
             result.figures[kind] += disk.done[kind]
-        for fate in Fate:
+        for fate in WriteFate:
             result.figures[f"writes {fate}"] += disk.fates[fate]
         if disk.was_cut:
             result.cuts += 1

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from runtime.testing.virtual.dice import Dice
 
-__all__ = ["SECTOR_BYTES", "Fate", "Luck"]
+__all__ = ["SECTOR_BYTES", "Luck", "WriteFate"]
 
 SECTOR_BYTES = 512
 """The smallest size of a sector: what a disk tears, it tears here, or in the middle of one that it was writing."""
@@ -17,7 +17,7 @@ _LUCKS = ((0.0, 0.0), (1.0, 0.0), (0.5, 0.0), (0.9, 0.1), (0.1, 0.1), (0.3, 0.6)
 _HALF_SECTOR = 0.2  # how often the sector at a tear is itself half written
 
 
-class Fate(StrEnum):
+class WriteFate(StrEnum):
     KEPT = "kept"
     DROPPED = "dropped"
     TORN = "torn"
@@ -29,19 +29,21 @@ class Luck:
     def __init__(self, dice: Dice) -> None:
         self._dice = dice
         self._kept, self._torn = dice.choose(_LUCKS)
-        self.seen: Counter[Fate] = Counter()
+        self.seen: Counter[WriteFate] = Counter()
 
-    def of_write(self) -> Fate:
+    def of_write(self) -> WriteFate:
         roll = self._dice.fraction()
-        fate = Fate.KEPT if roll < self._kept else Fate.TORN if roll < self._kept + self._torn else Fate.DROPPED
+        fate = WriteFate.DROPPED
+        if roll < self._kept + self._torn:
+            fate = WriteFate.KEPT if roll < self._kept else WriteFate.TORN
         self.seen[fate] += 1
         return fate
 
     def of_entry(self) -> bool:
         """Whether a change of the folder, or of a file's length, got through."""
-        fate = Fate.KEPT if self._dice.chance(0.5) else Fate.DROPPED
+        fate = WriteFate.KEPT if self._dice.chance(0.5) else WriteFate.DROPPED
         self.seen[fate] += 1
-        return fate is Fate.KEPT
+        return fate is WriteFate.KEPT
 
     def parts(self, offset: int, size: int) -> list[tuple[int, int]]:
         """Of a write that is torn: which ranges [start, end) of its bytes got through.

@@ -1,6 +1,6 @@
 """Clients of one program: they start runs, cancel them, ask participants themselves, ask twice, and send nonsense.
 
-    Clients ──insist──▶ Client.ask on any node, until it is known what became of it ──▶ Told
+    ProgramClients ──insist──▶ Client.ask on any node, until it is known what became of it ──▶ Told
 
 What each was told is kept, to be held against what is true at rest.
 """
@@ -22,7 +22,7 @@ from tests.proof.programs import programs_pb2 as pb
 from tests.proof.programs.program import Deed, Program, Run
 from tests.proof.programs.vocabulary import PARTICIPANTS, RELAY, words_of
 
-__all__ = ["Clients", "Request", "Told"]
+__all__ = ["ProgramClients", "Request", "Told"]
 
 _CALL_S = 5.0
 _CLIENTS = 4
@@ -56,7 +56,7 @@ class Request:
     key: str = ""
 
 
-class Clients:
+class ProgramClients:
     """All clients of one run."""
 
     def __init__(self, world: World, program: Program, dice: Dice) -> None:

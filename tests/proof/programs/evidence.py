@@ -14,11 +14,11 @@ from runtime.testing.rules.ledger import Ledger
 from tests.proof.programs import programs_pb2 as pb
 from tests.proof.programs.vocabulary import ORIGIN, PARTICIPANTS, SLOTS, deed_of
 
-__all__ = ["Evidence", "Order"]
+__all__ = ["DeedCommand", "Evidence"]
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class DeedCommand:
     """One command that names a deed, and what became of it."""
 
     envelope: Envelope
@@ -46,8 +46,10 @@ class Evidence:
     entries: dict[str, tuple[pb.Entry, ActorRow]] = field(default_factory=dict)  # by deed
     origins: dict[str, pb.OriginState] = field(default_factory=dict)  # by run
     records: dict[str, tuple[SagaRecord, ActorRow]] = field(default_factory=dict)  # by run
-    orders: dict[tuple[str, bool], list[Order]] = field(default_factory=dict)  # by deed, and whether it is its undo
-    starts: dict[str, list[Order]] = field(default_factory=dict)  # events that were to start it, by run
+    orders: dict[tuple[str, bool], list[DeedCommand]] = field(
+        default_factory=dict
+    )  # by deed, and whether it is its undo
+    starts: dict[str, list[DeedCommand]] = field(default_factory=dict)  # events that were to start it, by run
     twice: list[str] = field(default_factory=list)  # deeds that two participants have
 
     def __post_init__(self) -> None:
@@ -100,10 +102,10 @@ class Evidence:
             handled = self.ledger.history.get(row.conversation, {}).get(row.id)
             waiting = self.ledger.waiting.get(row.id)
             place = self.place_of(row.conversation, row.id)
-            order = Order(envelope, handled, place, waiting.parked if waiting is not None else "")
+            order = DeedCommand(envelope, handled, place, waiting.parked if waiting is not None else "")
             self._file(order)
 
-    def _file(self, order: Order) -> None:
+    def _file(self, order: DeedCommand) -> None:
         envelope = order.envelope
         started = _run_started_by(envelope)
         if started:

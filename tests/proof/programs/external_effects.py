@@ -1,6 +1,6 @@
 """What lies outside of all nodes and outlives them: how often each message was tried, and what an operator has cured.
 
-    participant ──meet(message, script)──▶ Outside ──▶ takes its time, fails, or lets it through
+    participant ──meet(message, script)──▶ ExternalEffects ──▶ takes its time, fails, or lets it through
 
 A handler has no memory of runs that failed, for their state is dropped. So what fails a few times and then succeeds is
 a thing outside, such as a provider that counts calls by their idempotency key.
@@ -12,12 +12,12 @@ from runtime.errors import FinalError
 from runtime.ports import Clock
 from tests.proof.programs.program import Fate, Script
 
-__all__ = ["POISONED", "Broken", "Outside", "Spoiled"]
+__all__ = ["POISONED", "ExternalEffects", "HandlerBreaks", "Spoiled"]
 
 POISONED = "poisoned on purpose"
 
 
-class Broken(Exception):
+class HandlerBreaks(Exception):
     """A handler fails, as any may: it is run again."""
 
 
@@ -25,7 +25,7 @@ class Spoiled(FinalError):
     """A handler fails, and says that it always will."""
 
 
-class Outside:
+class ExternalEffects:
     """One for each run; `clock` is given once there is a cluster."""
 
     def __init__(self) -> None:
@@ -50,9 +50,9 @@ class Outside:
             await self.clock.sleep(script.pause_s)
         if script.is_poison and not self.is_cured(deed, of_undo=of_undo):
             text = f"{deed} is {POISONED}"
-            raise Spoiled(text) if script.fate is Fate.FINAL else Broken(text)
+            raise Spoiled(text) if script.fate is Fate.FINAL else HandlerBreaks(text)
         if runs <= script.fails_first:
-            raise Broken(f"{deed} fails {script.fails_first} times, this is the {runs}.")
+            raise HandlerBreaks(f"{deed} fails {script.fails_first} times, this is the {runs}.")
 
     def ring(self, message: bytes, alarm: str, fails: int, deed: str) -> None:
         """Before the handler of a timer does its work. `alarm` is the same however often it is put off."""
@@ -60,7 +60,7 @@ class Outside:
             self.wrong.append(f"{alarm} was tried under several ids, so that nobody outside could tell that it is one")
         runs = self._rings[alarm] = self._rings.get(alarm, 0) + 1
         if runs <= fails:
-            raise Broken(f"an alarm of {deed} fails {fails} times, this is the {runs}.")
+            raise HandlerBreaks(f"an alarm of {deed} fails {fails} times, this is the {runs}.")
 
 
 def _cause(deed: str, of_undo: bool) -> str:

@@ -16,7 +16,7 @@ from runtime.store.records import MailRow, Transition
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.world.cluster import SimCluster
 from tests.proof.programs import programs_pb2 as pb
-from tests.proof.programs.external_effects import Outside
+from tests.proof.programs.external_effects import ExternalEffects
 from tests.proof.programs.program import Program
 from tests.proof.programs.vocabulary import PARTICIPANTS, deed_of
 
@@ -30,7 +30,7 @@ _ACTS_MAX = 3  # on one letter that is parked again and again
 class Operators:
     """All operators of one run. `did` counts their acts by name."""
 
-    def __init__(self, cluster: SimCluster, program: Program, outside: Outside, dice: Dice) -> None:
+    def __init__(self, cluster: SimCluster, program: Program, outside: ExternalEffects, dice: Dice) -> None:
         self._cluster = cluster
         self._outside = outside
         self._dice = dice

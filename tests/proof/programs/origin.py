@@ -14,7 +14,7 @@ from runtime.durable.service import Service
 from runtime.errors import FinalError
 from tests.proof.programs import programs_pb2 as pb
 from tests.proof.programs.alarms import Alarmed
-from tests.proof.programs.external_effects import Outside
+from tests.proof.programs.external_effects import ExternalEffects
 from tests.proof.programs.program import Fate, Program, Run
 from tests.proof.programs.vocabulary import ORIGIN, RELAY, STARTING
 
@@ -24,7 +24,7 @@ _LATER = "begin"
 
 
 class _Origin(Alarmed):
-    outside: Outside
+    outside: ExternalEffects
     runs: Mapping[str, Run]
 
     state: pb.OriginState
@@ -67,7 +67,7 @@ def starting_event(run: Run) -> pb.Begun | pb.Resumed:
     )
 
 
-def origin_class(program: Program, outside: Outside) -> type[Service[Any]]:
+def origin_class(program: Program, outside: ExternalEffects) -> type[Service[Any]]:
     runs = {run.name: run for run in program.runs}
 
     def body(namespace: dict[str, Any]) -> None:

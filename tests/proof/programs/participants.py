@@ -1,7 +1,7 @@
 """Services that are made for one program: accounts and counters that can be changed and put back, and the origin.
 
-    Change ──▶ Outside.meet ──▶ Entry of the deed: applied, refused, applied and not spoken of, or left to a timer
-    Restore ─▶ Outside.meet ──▶ what was applied is put back; a timer that was to apply it is cancelled
+    Change ──▶ ExternalEffects.meet ──▶ Entry of the deed: applied, refused, applied and not told, or left to a timer
+    Restore ─▶ ExternalEffects.meet ──▶ what was applied is put back; a timer that was to apply it is cancelled
     Ring ────▶ the alarm that stands under its serial, and no other
 
 Each keeps books of its own in its state: how often each deed was applied and put back, and how its timers stand. A do
@@ -21,7 +21,7 @@ from runtime.durable.service import Service
 from runtime.errors import FinalError
 from tests.proof.programs import programs_pb2 as pb
 from tests.proof.programs.alarms import Alarmed
-from tests.proof.programs.external_effects import Outside
+from tests.proof.programs.external_effects import ExternalEffects
 from tests.proof.programs.program import Deed, Fate, Program
 from tests.proof.programs.vocabulary import PARTICIPANTS, Words
 
@@ -33,7 +33,7 @@ class _Participant(Alarmed):
 
     words: Words
     program: Program
-    outside: Outside
+    outside: ExternalEffects
     deeds: Mapping[str, Deed]
 
     state: pb.ParticipantState
@@ -150,13 +150,15 @@ class _Participant(Alarmed):
         return "" if found is None else found.key
 
 
-def participant_classes(program: Program, outside: Outside) -> tuple[type[Service[Any]], ...]:
+def participant_classes(program: Program, outside: ExternalEffects) -> tuple[type[Service[Any]], ...]:
     """A service for each kind."""
     deeds = {deed.name: deed for deed in program.all_deeds()}
     return tuple(_class_of(words, program, outside, deeds) for words in PARTICIPANTS)
 
 
-def _class_of(words: Words, program: Program, outside: Outside, deeds: Mapping[str, Deed]) -> type[Service[Any]]:
+def _class_of(
+    words: Words, program: Program, outside: ExternalEffects, deeds: Mapping[str, Deed]
+) -> type[Service[Any]]:
     async def change(self: Any, command: Any) -> Any:
         return await self._change(command)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from runtime.protos import durable_pb2
 from runtime.store.records import Outcome
 from runtime.testing.rules.ledger import Violation
-from tests.proof.programs.evidence import Evidence, Order
+from tests.proof.programs.evidence import DeedCommand, Evidence
 from tests.proof.programs.program import Run, SagaPlan
 from tests.proof.programs.vocabulary import words_of
 
@@ -33,7 +33,7 @@ def check_undo_order(evidence: Evidence, plan: SagaPlan, run: Run) -> Iterator[V
                 yield Violation("I6", text, undos[0].envelope.conversation)
 
 
-def _check_belongs(evidence: Evidence, deed: str, undo: Order) -> Iterator[Violation]:
+def _check_belongs(evidence: Evidence, deed: str, undo: DeedCommand) -> Iterator[Violation]:
     dos = evidence.orders.get((deed, False), [])
     if undo.envelope.undo_of not in [do.envelope.id for do in dos]:
         yield Violation("I6", f"{deed} was undone, and never asked for", undo.envelope.conversation)
@@ -43,7 +43,7 @@ def _check_belongs(evidence: Evidence, deed: str, undo: Order) -> Iterator[Viola
             yield Violation("I6", f"{deed} was done after its undo", undo.envelope.conversation)
 
 
-def _sent_at(evidence: Evidence, undo: Order) -> int:
+def _sent_at(evidence: Evidence, undo: DeedCommand) -> int:
     """Place in the history at which the saga sent it; when another conversation made it do so, where it was handled."""
     envelope = undo.envelope
     place = evidence.place_of(envelope.conversation, envelope.cause)
@@ -62,7 +62,7 @@ def _owes(evidence: Evidence, plan: SagaPlan, run: Run, index: int) -> bool:
     return not any(_answered_with(do, refused) for do in dos)
 
 
-def _answered_with(do: Order, type: str) -> bool:
+def _answered_with(do: DeedCommand, type: str) -> bool:
     if do.handled is None or do.handled.outcome is not Outcome.HANDLED:
         return False
     return any(one.type == type for one in durable_pb2.CausedList.FromString(do.handled.caused).caused)

@@ -3,7 +3,7 @@
 python -m tests.proof simulate --workload random
 
 RandomPrograms.deploy ──▶ drawing ──▶ Program ──▶ Deployed (catalogue) ──begin──▶ ProgramPlay
-        what is done to it: Clients, Operators ◀─────────────────────────────┤
+        what is done to it: ProgramClients, Operators ◀─────────────────────────────┤
         what must be true: endings, books, undo_order, told_checks ◀─────────┘
 """
 
@@ -22,11 +22,11 @@ from runtime.testing.world.cluster import SimCluster
 from runtime.testing.world.world import World
 from tests.proof.programs import programs_pb2 as pb
 from tests.proof.programs.books import check_books
-from tests.proof.programs.clients import Clients
+from tests.proof.programs.clients import ProgramClients
 from tests.proof.programs.drawing import draw_program
 from tests.proof.programs.endings import check_relay, check_saga, is_spoiled, relay_ending
 from tests.proof.programs.evidence import Evidence
-from tests.proof.programs.external_effects import POISONED, Outside
+from tests.proof.programs.external_effects import POISONED, ExternalEffects
 from tests.proof.programs.next_version import later_version
 from tests.proof.programs.operators import Operators
 from tests.proof.programs.origin import origin_class
@@ -62,7 +62,7 @@ class Deployed:
 
     def __init__(self, program: Program, dice: Dice) -> None:
         self.program = program
-        self.outside = Outside()
+        self.outside = ExternalEffects()
         self.settings = program.settings
         self.catalogue = _catalogue(program, self.outside)
         self._dice = dice
@@ -78,7 +78,7 @@ class Deployed:
         return ProgramPlay(self, world, dice)
 
 
-def _catalogue(program: Program, outside: Outside) -> Catalogue:
+def _catalogue(program: Program, outside: ExternalEffects) -> Catalogue:
     alpha, beta, gamma, delta = participant_classes(program, outside)
     services: dict[str, list[Hosted]] = {
         "origin": [origin_class(program, outside)],
@@ -97,7 +97,7 @@ class ProgramPlay:
         self._program = deployed.program
         self._outside = deployed.outside
         self._cluster = cluster
-        self._clients = Clients(cluster, deployed.program, dice.named("wishes"))
+        self._clients = ProgramClients(cluster, deployed.program, dice.named("wishes"))
         self._operators = Operators(cluster, deployed.program, deployed.outside, dice.named("operators"))
         self._found: Evidence | None = None
 

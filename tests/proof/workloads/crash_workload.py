@@ -37,13 +37,13 @@ class CrashWorkload(Orders):
         self.catalogue = catalogue(OrderProcess.with_steps(bill=_HASTY, ship=_HASTY, close=_HASTY))
 
     def begin(self, world: World, dice: Dice) -> OrderClients:
-        return _Clients(world, dice)
+        return _CrashClients(world, dice)
 
 
 crash_workload = CrashWorkload
 
 
-class _Clients(OrderClients):
+class _CrashClients(OrderClients):
     orders = 2 * len(_SKUS)
     stock = MappingProxyType({"plenty": 20, "none": 0})
 

@@ -34,13 +34,13 @@ class Failover(Orders):
         self.expects += ("failed over",)
 
     def begin(self, world: World, dice: Dice) -> OrderClients:
-        return _Clients(world, dice)
+        return _FailoverClients(world, dice)
 
 
 failover = Failover
 
 
-class _Clients(OrderClients):
+class _FailoverClients(OrderClients):
     """They accept that what they were told is lost, and nothing else.
 
     Most want goods of which there are too few: so it matters in which order they come, and the history that is lost and

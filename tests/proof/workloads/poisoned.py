@@ -135,13 +135,13 @@ class Poisoned(Orders):
         """Raises TypeError in a world whose handlers cannot be poisoned."""
         if not isinstance(world, SimCluster):
             raise TypeError(f"handlers are poisoned in a SimCluster, not in a {type(world).__name__}")
-        return _Clients(world, dice, self.bugs, deadly=self._deadly)
+        return _PoisonedClients(world, dice, self.bugs, deadly=self._deadly)
 
 
 poisoned = Poisoned
 
 
-class _Clients(OrderClients):
+class _PoisonedClients(OrderClients):
     """They do not wait for the end of an order, which may take until somebody has mended a handler."""
 
     def __init__(self, cluster: SimCluster, dice: Dice, bugs: Bugs, *, deadly: bool) -> None:

@@ -108,13 +108,13 @@ class Upgrade(Orders):
         """Raises TypeError in a world whose nodes have no versions."""
         if not isinstance(world, SimCluster):
             raise TypeError(f"versions are rolled out in a SimCluster, not in a {type(world).__name__}")
-        return _Clients(world, dice)
+        return _UpgradeClients(world, dice)
 
 
 upgrade = Upgrade
 
 
-class _Clients(OrderClients):
+class _UpgradeClients(OrderClients):
     """They do not wait for the end of an order, which may take until its version is back.
 
     Whoever cancels one that is left alone gets no answer in time; it is cancelled, or not, when its version is back.
@@ -151,7 +151,7 @@ class _Clients(OrderClients):
         await super().run()
         while not self._cluster.healed:
             await self._cluster.sleep(_LOOK_S)
-        hosts = [node for node in self._cluster.nodes if not node.forsaken and _may_host_orders(node)]
+        hosts = [node for node in self._cluster.nodes if not node.failed_for_good and _may_host_orders(node)]
         if len(hosts) > 1:
             await self._deploy({node.name: number % 2 for number, node in enumerate(hosts)})
             self._side_by_side = self._open()
@@ -207,7 +207,7 @@ def _may_host_orders(node: SimNode) -> bool:
 
 
 def _is_late(node: SimNode) -> bool:
-    return not node.forsaken and (not node.serves or node.runs_version != node.version)
+    return not node.failed_for_good and (not node.serves or node.runs_version != node.version)
 
 
 def _is_left_alone(row: ActorRow | None, version: int) -> bool:

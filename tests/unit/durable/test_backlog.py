@@ -15,7 +15,7 @@ from runtime.durable.turn.draft import Draft
 from runtime.envelope import Address, Envelope
 from runtime.store.memory import MemoryStore
 from runtime.store.records import HistoryRow, MailRow, Outcome, Transition, Verdict
-from runtime.testing.rules.saved_tables import Kept
+from runtime.testing.rules.saved_tables import SavedTables
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till
 
@@ -26,7 +26,7 @@ class Gated(MemoryStore):
     """A store that gives what it has read of an actor's mail when the gate is opened, and may be turned back."""
 
     gate: asyncio.Event | None = None
-    turned_back: Kept | None = None  # to this, once it has been asked what was handled
+    turned_back: SavedTables | None = None  # to this, once it has been asked what was handled
 
     async def waiting_for(self, address: Address, shard: int, *, limit: int) -> list[MailRow]:
         rows = await super().waiting_for(address, shard, limit=limit)
@@ -146,7 +146,7 @@ def test_mail_that_the_history_has_is_taken_out_unless_the_store_loses_that_mean
         desk = Desk()
         do, after = desk.post.bill(1), desk.post.bill(2)
         await desk.post.store(do, after)
-        before = Kept(desk.store)
+        before = SavedTables(desk.store)
         await desk.put_to_rest(do)
         desk.store.turned_back = before if is_lost else None
         desk.read_backlog(reread_all=True)

@@ -8,7 +8,7 @@ import pytest
 
 from protos.billing_pb2 import BillOrder
 from runtime.durable.behaviour import Outgoing, SetTimer
-from runtime.testing.rules.saved_tables import Kept
+from runtime.testing.rules.saved_tables import SavedTables
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till
 
@@ -20,7 +20,7 @@ def test_mail_whose_turn_the_store_has_lost_is_run_again_though_the_node_remembe
         post = Post(local)
         first = post.bill(1)
         await post.store(first)
-        before = Kept(local.store)
+        before = SavedTables(local.store)
         await post.push(first)
         await local.sleep(0.1)
         assert await post.order() == ["1"]
@@ -40,7 +40,7 @@ def test_an_actor_that_knows_more_than_the_store_goes_on_from_what_the_store_has
         post = Post(local)
         await post.send(post.bill(1))
         await local.sleep(0.1)
-        before = Kept(local.store)
+        before = SavedTables(local.store)
         await post.send(post.bill(2))
         await local.sleep(0.1)
         assert await post.order() == ["1", "2"]
@@ -61,7 +61,7 @@ def test_a_turn_that_runs_while_its_actor_is_found_to_know_too_much_is_not_commi
         post = Post(local)
         first, second = post.bill(1), post.bill(2)
         await post.store(first, second)
-        before = Kept(local.store)
+        before = SavedTables(local.store)
         await post.push(first)
         await local.sleep(0.1)
         await post.push(second)
@@ -86,7 +86,7 @@ def test_however_many_actors_have_lost_a_turn_at_once_each_runs_it_again_once() 
         bills = [post.bill(number) for number, post in enumerate(posts)]
         for post, bill in zip(posts, bills, strict=True):
             await post.store(bill)
-        before = Kept(local.store)
+        before = SavedTables(local.store)
         for post, bill in zip(posts, bills, strict=True):
             await post.push(bill)
         await local.sleep(0.5)
@@ -111,7 +111,7 @@ def test_only_a_second_sweep_that_finds_what_has_run_is_a_reason_to_doubt(again:
         bill = post.bill(1)
         await post.store(bill)
         (row,) = await local.mail("billing", "ORD-1")
-        before = Kept(local.store)
+        before = SavedTables(local.store)
         await post.push(bill)
         await local.sleep(0.1)
         before.turn_back()
@@ -134,7 +134,7 @@ def test_a_turn_that_runs_again_sends_the_same_under_the_same_id_and_what_it_dec
         post = Post(local)
         bill = post.bill(1)
         await post.store(bill)
-        before = Kept(local.store)
+        before = SavedTables(local.store)
         sent = []
         for amount in (5, 5, 6):
             later_s = local.ports.clock.now_s() + 1_000.0
@@ -144,7 +144,7 @@ def test_a_turn_that_runs_again_sends_the_same_under_the_same_id_and_what_it_dec
             sent.append([row.id for row in await local.mail("billing", "ORD-2")])
             await local.stop()
             before.turn_back()
-            before = Kept(local.store)
+            before = SavedTables(local.store)
             local = await LocalNode([till], local.store).start()
             post.local = local
         first, same, other = sent
@@ -163,7 +163,7 @@ def test_who_remembers_a_turn_that_was_lost_cannot_go_on_from_another_of_the_sam
         post = Post(remembers)
         bill = post.bill(1)
         await post.store(bill)
-        before = Kept(remembers.store)
+        before = SavedTables(remembers.store)
         await post.push(bill)
         await remembers.sleep(0.1)
         before.turn_back()

@@ -34,7 +34,7 @@ def change_alpha(state: pb.FirstState) -> pb.ChangeAlpha:
     return pb.ChangeAlpha(key=state.key)
 
 
-class Careless(Saga[pb.FirstState], kind="careless"):
+class CarelessSaga(Saga[pb.FirstState], kind="careless"):
     """Its author's mistake is there without any planted bug."""
 
     started_by = on(pb.Begun, begin)
@@ -95,7 +95,7 @@ def test_a_find_names_the_place_of_the_saga_and_counts_the_sagas_before_it() -> 
 
 
 def test_a_saga_that_is_not_clean_without_the_mutant_finds_nothing() -> None:
-    done = hunt(OUT_OF_SIGHT, {EXPLORER: Explored({"careless": Careless})}, range(5))
+    done = hunt(OUT_OF_SIGHT, {EXPLORER: Explored({"careless": CarelessSaga})}, range(5))
     assert not done.found
     assert done.control and "do of step only changed the state" in done.control[0]
 

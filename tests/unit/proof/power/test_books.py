@@ -9,7 +9,7 @@ import pytest
 from runtime.adapters import system_ports
 from runtime.store.records import Transition, Verdict
 from runtime.testing.conformance.samples import mail_row, post, turn
-from tests.proof.power.books import Books, Found
+from tests.proof.power.books import Books, RowsFound
 
 POST, TURN = post(mail_row(1)), turn(1, mail=[mail_row(2, "b")])
 
@@ -24,10 +24,10 @@ async def commit(books: Books, *batch: Transition) -> None:
     await books.answered_with(batch, [Verdict.COMMITTED] * len(batch))
 
 
-def after(*batch: Transition) -> Found:
+def after(*batch: Transition) -> RowsFound:
     """What is on the disk when just these were written, the last turn's mail and actors being what is left."""
     consumed = {id for one in batch for id in one.consumed}
-    return Found(
+    return RowsFound(
         [one.actor for one in batch if one.actor is not None],
         [row for one in batch for row in one.mail if row.id not in consumed],
         [row for one in batch for row in one.history],
@@ -65,7 +65,7 @@ async def test_what_nobody_committed_is_found(books: Books) -> None:
 
 async def test_a_row_with_other_content_is_found(books: Books) -> None:
     await commit(books, POST)
-    await books.compare(Found(mail=[mail_row(1, envelope=b"other")]))
+    await books.compare(RowsFound(mail=[mail_row(1, envelope=b"other")]))
     assert books.lost and books.wrong
 
 
@@ -99,7 +99,7 @@ async def test_a_commit_that_was_refused_must_not_turn_up(books: Books) -> None:
 async def test_what_was_said_of_an_unknown_commit_is_held_to(books: Books, there: bool) -> None:
     books.begins([POST])
     await books.settled([POST], [there])
-    await books.compare(Found() if there else after(POST))
+    await books.compare(RowsFound() if there else after(POST))
     assert books.lost if there else books.wrong
 
 

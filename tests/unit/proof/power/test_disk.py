@@ -11,7 +11,7 @@ import pytest
 
 from runtime.testing.virtual.dice import Dice
 from tests.proof.power.disk import ANY, Aim, Disk, FlushFaults
-from tests.proof.power.write_fate import Fate
+from tests.proof.power.write_fate import WriteFate
 
 MakeDisk = Callable[..., Disk]
 
@@ -28,7 +28,7 @@ def make_disk(tmp_path: Path) -> Iterator[MakeDisk]:
 
     yield make
     for disk in made:
-        disk.bury()
+        disk.clean_up()
 
 
 def connect(disk: Disk, *, synchronous: str = "full") -> apsw.Connection:
@@ -117,7 +117,7 @@ def test_the_power_goes_at_the_operation_that_was_aimed_at(make_disk: MakeDisk, 
 
 
 def test_a_cut_in_a_checkpoint_costs_nothing(make_disk: MakeDisk) -> None:
-    fates: set[Fate] = set()
+    fates: set[WriteFate] = set()
     for seed in range(30):
         disk = make_disk(seed=seed)
         connection = connect(disk)
@@ -129,7 +129,7 @@ def test_a_cut_in_a_checkpoint_costs_nothing(make_disk: MakeDisk) -> None:
         assert disk.went_at.endswith("file")
         fates |= set(disk.fates)
         assert numbers_on(make_disk(disk.remains)) == list(range(10))
-    assert fates == set(Fate)
+    assert fates == set(WriteFate)
 
 
 def test_shared_memory_of_the_log_is_not_part_of_what_is_left(make_disk: MakeDisk) -> None:

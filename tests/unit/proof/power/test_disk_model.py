@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from runtime.testing.virtual.dice import Dice
-from tests.proof.power.disk_model import PAGE_BYTES, Content, Platter
-from tests.proof.power.write_fate import SECTOR_BYTES, Fate, Luck
+from tests.proof.power.disk_model import PAGE_BYTES, Content, DiskModel
+from tests.proof.power.write_fate import SECTOR_BYTES, Luck, WriteFate
 
 SEEDS = range(300)
 
@@ -132,40 +132,40 @@ def test_after_a_failed_flush_only_pages_that_are_written_again_get_to_the_disk(
 
 
 def test_a_file_is_there_for_good_once_its_folder_was_synced() -> None:
-    def platter() -> Platter:
-        one = Platter({"old": b"old"})
+    def model() -> DiskModel:
+        one = DiskModel({"old": b"old"})
         one.create("new")
         one.content("new").write(0, b"new")
         one.content("new").sync()
         one.delete("old")
         return one
 
-    left = [platter().remains(Luck(Dice(seed))) for seed in SEEDS]
+    left = [model().remains(Luck(Dice(seed))) for seed in SEEDS]
     assert {frozenset(one) for one in left} == {
         frozenset(), frozenset({"old"}), frozenset({"new"}), frozenset({"old", "new"})
     }  # fmt: skip
     assert all(one.get("new", b"new") == b"new" and one.get("old", b"old") == b"old" for one in left)
-    synced = platter()
+    synced = model()
     synced.sync_folder()
     assert {frozenset(synced.remains(Luck(Dice(seed))).items()) for seed in SEEDS} == {frozenset({("new", b"new")})}
 
 
 def test_a_file_made_anew_under_its_old_name_may_be_the_old_one_again() -> None:
-    platter = Platter({"log": b"old"})
-    platter.delete("log")
-    platter.create("log")
-    platter.content("log").write(0, b"new")
-    platter.content("log").sync()
-    left = {platter.remains(Luck(Dice(seed))).get("log") for seed in SEEDS}
+    model = DiskModel({"log": b"old"})
+    model.delete("log")
+    model.create("log")
+    model.content("log").write(0, b"new")
+    model.content("log").sync()
+    left = {model.remains(Luck(Dice(seed))).get("log") for seed in SEEDS}
     assert left == {None, b"old", b"new"}
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_the_same_seed_leaves_the_same(seed: int) -> None:
-    def left() -> tuple[dict[str, bytes], dict[Fate, int]]:
-        platter, luck = Platter({"file": b"a" * 5_000}), Luck(Dice(seed))
+    def left() -> tuple[dict[str, bytes], dict[WriteFate, int]]:
+        model, luck = DiskModel({"file": b"a" * 5_000}), Luck(Dice(seed))
         for at in range(0, 9_000, 1_000):
-            platter.content("file").write(at, b"b" * 1_000)
-        return platter.remains(luck), dict(luck.seen)
+            model.content("file").write(at, b"b" * 1_000)
+        return model.remains(luck), dict(luck.seen)
 
     assert left() == left()

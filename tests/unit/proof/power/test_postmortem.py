@@ -9,7 +9,7 @@ import pytest
 from runtime.adapters import system_ports
 from runtime.store.sqlite import SqliteStore
 from runtime.testing.conformance.samples import mail_row, post, turn
-from tests.proof.power.books import Found
+from tests.proof.power.books import RowsFound
 from tests.proof.power.postmortem import Damaged, examine
 
 
@@ -36,12 +36,12 @@ def folder(tmp_path: Path) -> Path:
 
 def test_every_row_is_found_as_it_was_written(image: dict[str, bytes], folder: Path) -> None:
     done = turn(1, mail=[mail_row(2, "b", envelope=b"x" * 20_000)])
-    assert examine(image, folder, "store.db") == Found([done.actor], list(done.mail), list(done.history))  # type: ignore[list-item]  # it has an actor
+    assert examine(image, folder, "store.db") == RowsFound([done.actor], list(done.mail), list(done.history))  # type: ignore[list-item]  # it has an actor
     assert not list(folder.iterdir()), "the copy is left"
 
 
 def test_nothing_at_all_is_an_empty_store(folder: Path) -> None:
-    assert examine({}, folder, "store.db") == Found()
+    assert examine({}, folder, "store.db") == RowsFound()
 
 
 def test_a_file_that_is_no_database_is_damaged(image: dict[str, bytes], folder: Path) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 
 from runtime.testing.virtual.dice import Dice
 from tests.proof.programs.drawing import FEATURES, RARE, draw_program
-from tests.proof.programs.external_effects import Outside
+from tests.proof.programs.external_effects import ExternalEffects
 from tests.proof.programs.program import Fate, Program
 from tests.proof.programs.sagas import saga_class
 from tests.proof.programs.workload import Deployed
@@ -90,6 +90,6 @@ def test_the_next_version_of_a_program_carries_on_what_the_first_has_begun_and_i
 
 def test_two_deployments_share_nothing() -> None:
     first, second = Deployed(drawn(1), Dice(1)), Deployed(drawn(1), Dice(1))
-    assert isinstance(first.outside, Outside)
+    assert isinstance(first.outside, ExternalEffects)
     first.outside.cure("a deed", of_undo=False)
     assert not second.outside.is_cured("a deed", of_undo=False)

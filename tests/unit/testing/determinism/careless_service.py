@@ -11,11 +11,11 @@ from runtime.saga.catalogue import Catalogue
 from tests.unit.testing.determinism.careless_prices import price_cents
 
 
-class Careless(Service[BillState], kind="billing"):
+class CarelessService(Service[BillState], kind="billing"):
     async def bill(self, command: BillOrder) -> OrderBilled:
         self.state.amount_cents = price_cents()
         return OrderBilled(order_id=self.key, charge_id=f"charge-{time.time()}")
 
 
 def catalogue() -> Catalogue:
-    return Catalogue(contracts=[billing_pb2, sales_pb2], services={"billing": [Careless]})
+    return Catalogue(contracts=[billing_pb2, sales_pb2], services={"billing": [CarelessService]})

@@ -288,7 +288,7 @@ def careless() -> Catalogue:
     return careless_service.catalogue()
 
 
-class Careless(Orders):
+class DrawingOrders(Orders):
     """A workload whose catalogue draws from the process's randomness, in a module that a handler calls."""
 
     def __init__(self) -> None:
@@ -303,6 +303,6 @@ def test_a_catalogue_that_cannot_be_replayed_is_refused_with_file_line_and_cure(
 
 @pytest.mark.parametrize("command", [["simulate", "--seeds", "1"], ["replay", "1"]])
 def test_a_simulation_of_such_a_catalogue_ends_with_2_before_it_runs(command: list[str]) -> None:
-    done = CliRunner().invoke(proving, [*command, "--workload", f"{__name__}:Careless"])
+    done = CliRunner().invoke(proving, [*command, "--workload", f"{__name__}:DrawingOrders"])
     assert done.exit_code == 2
     assert "careless_prices.py" in done.output and "global-random" in done.output

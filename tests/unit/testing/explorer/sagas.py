@@ -29,7 +29,7 @@ from tests.unit.saga.shop import (
     void_label,
 )
 
-__all__ = ["STARTED", "Beside", "Choosy", "NoPivot", "Tail", "bill", "close", "ship"]
+__all__ = ["STARTED", "Beside", "ChoosySaga", "NoPivot", "TailSaga", "bill", "close", "ship"]
 
 STARTED = on(OrderPlaced, begin)
 
@@ -97,7 +97,7 @@ class Beside(Saga[OrderProcessState], kind="beside"):
     closing = Step(cancel_order, done=OrderCancelled)
 
 
-class Tail(Saga[OrderProcessState], kind="tail"):
+class TailSaga(Saga[OrderProcessState], kind="tail"):
     """Two steps past the pivot that are asked at once."""
 
     started_by = STARTED
@@ -107,7 +107,7 @@ class Tail(Saga[OrderProcessState], kind="tail"):
     flow = Flow((bill, close, restock), ((bill, close), (bill, restock)))
 
 
-class Choosy(Saga[OrderProcessState], kind="choosy"):
+class ChoosySaga(Saga[OrderProcessState], kind="choosy"):
     """Free orders need no refund; its last step may be answered with what says nothing."""
 
     started_by = STARTED

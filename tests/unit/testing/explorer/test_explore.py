@@ -14,19 +14,19 @@ from runtime.saga.saga import Saga
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.explore import explore
 from tests.unit.saga.shop import FirmOrderProcess, OrderProcess
-from tests.unit.testing.explorer.sagas import Beside, Choosy, NoPivot, Tail
+from tests.unit.testing.explorer.sagas import Beside, ChoosySaga, NoPivot, TailSaga
 
 FEW = Bounds(faults_max=1, silences_max=1)
 
 
-@pytest.mark.parametrize("saga", [FirmOrderProcess, NoPivot, Choosy])
+@pytest.mark.parametrize("saga", [FirmOrderProcess, NoPivot, ChoosySaga])
 def test_no_schedule_of_a_right_saga_breaks_a_promise(saga: type[Saga[Any]]) -> None:
     result = explore(saga, bounds=FEW)
     result.check()
     assert result.complete and result.stopped_by == ""
 
 
-@pytest.mark.parametrize("saga", [Beside, Tail])
+@pytest.mark.parametrize("saga", [Beside, TailSaga])
 def test_no_schedule_of_steps_side_by_side_breaks_a_promise(saga: type[Saga[Any]]) -> None:
     """These have many more, so that misfortunes which change nothing here are left out."""
     explore(saga, bounds=replace(FEW, duplicates_max=0, cancels_max=0)).check()
@@ -49,7 +49,7 @@ def test_an_exploration_without_misfortune_has_only_what_participants_may_say() 
 
 def test_an_undo_that_says_it_is_not_needed_leaves_its_step_as_it_is() -> None:
     free = OrderPlaced(order_id="ORD-7", line=OrderLine(sku="HAT", quantity=1))
-    result = explore(Choosy, samples=[free], bounds=FEW)
+    result = explore(ChoosySaga, samples=[free], bounds=FEW)
     result.check()
     assert result.ends["compensated"]
 
@@ -70,7 +70,7 @@ def test_each_kind_of_misfortune_adds_schedules(misfortune: str, beside: dict[st
     calm = {"faults_max": 0, "silences_max": 0, "duplicates_max": 0, "cancels_max": 0, "poisons_max": 0}
     without = Bounds(**{**calm, "replays_max": 0, **beside})
     more = replace(without, **{misfortune: getattr(without, misfortune) + 1})
-    few, many = explore(Tail, bounds=without), explore(Tail, bounds=more)
+    few, many = explore(TailSaga, bounds=without), explore(TailSaga, bounds=more)
     few.check()
     many.check()
     assert few.states < many.states

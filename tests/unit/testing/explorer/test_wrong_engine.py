@@ -17,15 +17,15 @@ from runtime.saga.saga import Saga
 from runtime.testing.explorer import participant
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.explore import explore
-from runtime.testing.explorer.result import Exploration, Violation
+from runtime.testing.explorer.result import BrokenCheck, Exploration
 from runtime.testing.explorer.world import WAITING
 from tests.unit.saga.shop import FirmOrderProcess, OrderProcess
-from tests.unit.testing.explorer.sagas import Beside, NoPivot, Tail
+from tests.unit.testing.explorer.sagas import Beside, NoPivot, TailSaga
 
 FEW = Bounds(faults_max=1, silences_max=1, poisons_max=0, replays_max=0)
 
 
-def found(saga: type[Saga[Any]], check: str, what: str, *, moves_max: int, bounds: Bounds = FEW) -> Violation:
+def found(saga: type[Saga[Any]], check: str, what: str, *, moves_max: int, bounds: Bounds = FEW) -> BrokenCheck:
     """The shortest schedule that breaks this promise."""
     result = explore(saga, bounds=bounds)
     assert not result.complete
@@ -205,7 +205,7 @@ def test_a_cancellation_that_is_accepted_and_forgotten_is_found(monkeypatch: pyt
 
 def test_a_saga_that_completes_too_early_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interpreter, "_all_done", lambda saga, indexes: True)
-    found(Tail, "I2", "it says completed, and step", moves_max=5)
+    found(TailSaga, "I2", "it says completed, and step", moves_max=5)
 
 
 def test_a_timer_that_is_left_over_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -299,7 +299,7 @@ def test_answers_that_are_not_told_apart_from_silence_of_a_step_beside_are_found
 
     monkeypatch.setattr(Instance, "unstick", unstick)
     bounds = Bounds(faults_max=1, silences_max=1, duplicates_max=0, cancels_max=0)
-    found(Tail, "I4", "it is running, and nothing will ever move it", moves_max=13, bounds=bounds)
+    found(TailSaga, "I4", "it is running, and nothing will ever move it", moves_max=13, bounds=bounds)
 
 
 def test_a_right_engine_is_not_accused() -> None:

@@ -16,7 +16,7 @@ from runtime.saga.on import on
 from runtime.saga.saga import Saga
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.explore import explore
-from runtime.testing.explorer.result import Violation
+from runtime.testing.explorer.result import BrokenCheck
 from tests.unit.testing.explorer.sagas import STARTED, bill, close, ship
 
 FEW = Bounds(faults_max=1, silences_max=1, poisons_max=0, replays_max=0)
@@ -36,7 +36,7 @@ def saga_of(*, started_by: Any = STARTED, **steps: Any) -> type[Saga[Any]]:
     return made
 
 
-def mistake(saga: type[Saga[Any]], what: str, *, moves: int) -> Violation:
+def mistake(saga: type[Saga[Any]], what: str, *, moves: int) -> BrokenCheck:
     """The shortest schedule to an author's mistake of this kind."""
     result = explore(saga, bounds=FEW)
     matching = [one for one in result.violations if one.check == "author" and what in one.what]

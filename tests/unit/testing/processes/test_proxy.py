@@ -12,7 +12,7 @@ import uvloop
 
 from runtime.testing.processes.dialler import Diallers
 from runtime.testing.processes.lane import HELD_BYTES_MAX, Lane, Way
-from runtime.testing.processes.proxy import Link, Proxy
+from runtime.testing.processes.proxy import ProxiedLink, Proxy
 
 WITHIN_S = 30.0
 
@@ -112,11 +112,11 @@ async def proxy(target: Target) -> AsyncIterator[Proxy]:
 
 
 @pytest.fixture
-def link(proxy: Proxy) -> Link:
+def link(proxy: Proxy) -> ProxiedLink:
     return proxy.link()
 
 
-async def test_bytes_pass_both_ways_and_so_does_the_end(proxy: Proxy, target: Target, link: Link) -> None:
+async def test_bytes_pass_both_ways_and_so_does_the_end(proxy: Proxy, target: Target, link: ProxiedLink) -> None:
     reader, writer = await dial(proxy)
     assert await ask((reader, writer), b"hello") == b"HELLO"
     writer.write_eof()
@@ -150,7 +150,7 @@ async def test_a_target_that_is_not_there_breaks_the_connection() -> None:
 
 
 async def test_a_cut_resets_what_there_is_on_both_sides_and_refuses_what_comes(
-    proxy: Proxy, target: Target, link: Link
+    proxy: Proxy, target: Target, link: ProxiedLink
 ) -> None:
     reader, writer = await dial(proxy)
     await ask((reader, writer), b"hello")
@@ -172,7 +172,7 @@ async def test_a_cut_resets_what_there_is_on_both_sides_and_refuses_what_comes(
 
 @pytest.mark.parametrize("duplicates", [False, True])
 async def test_a_cut_breaks_a_connection_that_is_being_dialled_too(
-    proxy: Proxy, link: Link, target: Target, monkeypatch: pytest.MonkeyPatch, duplicates: bool
+    proxy: Proxy, link: ProxiedLink, target: Target, monkeypatch: pytest.MonkeyPatch, duplicates: bool
 ) -> None:
     dialling, go_on = asyncio.Event(), asyncio.Event()
     really_dial = proxy._dial
@@ -197,7 +197,7 @@ async def test_a_cut_breaks_a_connection_that_is_being_dialled_too(
 
 
 async def test_a_silent_cut_takes_connections_and_says_nothing_until_it_is_healed(
-    proxy: Proxy, target: Target, link: Link
+    proxy: Proxy, target: Target, link: ProxiedLink
 ) -> None:
     link.cut(silent=True)
     reader, writer = await dial(proxy)
@@ -214,7 +214,7 @@ async def test_a_silent_cut_takes_connections_and_says_nothing_until_it_is_heale
 
 @pytest.mark.parametrize("name", ["there", "back"])
 async def test_a_frozen_way_lets_nothing_pass_and_loses_nothing(
-    proxy: Proxy, target: Target, link: Link, name: str
+    proxy: Proxy, target: Target, link: ProxiedLink, name: str
 ) -> None:
     way = getattr(link, name)
     streams = await dial(proxy)
@@ -237,7 +237,7 @@ async def test_a_frozen_way_lets_nothing_pass_and_loses_nothing(
         writer.close()
 
 
-async def test_a_frozen_way_hides_the_end_of_a_connection_too(proxy: Proxy, target: Target, link: Link) -> None:
+async def test_a_frozen_way_hides_the_end_of_a_connection_too(proxy: Proxy, target: Target, link: ProxiedLink) -> None:
     streams = await dial(proxy)
     await ask(streams, b"hello")
     link.there.freeze()
@@ -250,7 +250,7 @@ async def test_a_frozen_way_hides_the_end_of_a_connection_too(proxy: Proxy, targ
 
 
 async def test_what_a_frozen_way_holds_is_bounded_and_the_sender_waits(
-    proxy: Proxy, target: Target, link: Link
+    proxy: Proxy, target: Target, link: ProxiedLink
 ) -> None:
     reader, writer = await dial(proxy)
     link.there.freeze()
@@ -272,7 +272,7 @@ async def test_what_a_frozen_way_holds_is_bounded_and_the_sender_waits(
     writer.close()
 
 
-async def test_a_delayed_way_keeps_the_order_and_lets_nothing_come_early(proxy: Proxy, link: Link) -> None:
+async def test_a_delayed_way_keeps_the_order_and_lets_nothing_come_early(proxy: Proxy, link: ProxiedLink) -> None:
     loop = asyncio.get_running_loop()
     streams = await dial(proxy)
     await ask(streams, b"hello")
@@ -285,7 +285,9 @@ async def test_a_delayed_way_keeps_the_order_and_lets_nothing_come_early(proxy: 
     streams[1].close()
 
 
-async def test_many_bytes_are_under_way_at_once_on_a_delayed_way(proxy: Proxy, link: Link, target: Target) -> None:
+async def test_many_bytes_are_under_way_at_once_on_a_delayed_way(
+    proxy: Proxy, link: ProxiedLink, target: Target
+) -> None:
     """A delay is no throttle: what is sent meanwhile does not wait for what is under way."""
     link.there.delay_s = 3.0
     streams = await dial(proxy)
@@ -299,7 +301,7 @@ async def test_many_bytes_are_under_way_at_once_on_a_delayed_way(proxy: Proxy, l
     streams[1].close()
 
 
-async def test_a_throttled_way_passes_a_little_at_a_time(proxy: Proxy, link: Link, target: Target) -> None:
+async def test_a_throttled_way_passes_a_little_at_a_time(proxy: Proxy, link: ProxiedLink, target: Target) -> None:
     loop = asyncio.get_running_loop()
     link.there.bytes_per_s = 20_000.0
     streams = await dial(proxy)
@@ -314,7 +316,7 @@ async def test_a_throttled_way_passes_a_little_at_a_time(proxy: Proxy, link: Lin
 
 
 async def test_a_swallowed_reply_never_comes_and_the_connection_breaks(
-    proxy: Proxy, target: Target, link: Link
+    proxy: Proxy, target: Target, link: ProxiedLink
 ) -> None:
     reader, writer = await dial(proxy)
     assert await ask((reader, writer), b"before") == b"BEFORE"
@@ -331,7 +333,7 @@ async def test_a_swallowed_reply_never_comes_and_the_connection_breaks(
 
 
 async def test_a_connection_that_lost_bytes_never_goes_on_even_if_the_link_is_healed_first(
-    proxy: Proxy, link: Link
+    proxy: Proxy, link: ProxiedLink
 ) -> None:
     reader, writer = await dial(proxy)
     link.swallow_replies(then_break_s=2.0)  # and "two" goes there and back in less
@@ -345,7 +347,7 @@ async def test_a_connection_that_lost_bytes_never_goes_on_even_if_the_link_is_he
 
 
 async def test_a_duplicated_connection_arrives_twice_and_is_answered_once(
-    proxy: Proxy, target: Target, link: Link
+    proxy: Proxy, target: Target, link: ProxiedLink
 ) -> None:
     link.duplicates = True
     streams = await dial(proxy)
@@ -362,7 +364,7 @@ async def test_a_duplicated_connection_arrives_twice_and_is_answered_once(
     streams[1].close()
 
 
-async def test_a_connection_made_before_is_not_duplicated(proxy: Proxy, target: Target, link: Link) -> None:
+async def test_a_connection_made_before_is_not_duplicated(proxy: Proxy, target: Target, link: ProxiedLink) -> None:
     streams = await dial(proxy)
     await ask(streams, b"one")
     link.duplicates = True

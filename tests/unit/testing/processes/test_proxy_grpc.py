@@ -10,7 +10,7 @@ import grpc
 import grpc.aio
 import pytest
 
-from runtime.testing.processes.proxy import Link, Proxy
+from runtime.testing.processes.proxy import ProxiedLink, Proxy
 
 WITHIN_S = 30.0
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -63,7 +63,7 @@ async def proxy(server: Server) -> AsyncIterator[Proxy]:
 
 
 @pytest.fixture
-def link(proxy: Proxy) -> Link:
+def link(proxy: Proxy) -> ProxiedLink:
     return proxy.link()
 
 
@@ -104,7 +104,7 @@ async def test_calls_pass(channel: grpc.aio.Channel, server: Server) -> None:
 
 
 async def test_a_cut_makes_calls_unavailable_and_healing_makes_them_work(
-    channel: grpc.aio.Channel, server: Server, link: Link
+    channel: grpc.aio.Channel, server: Server, link: ProxiedLink
 ) -> None:
     await ask(channel, b"before")
     link.cut()
@@ -117,7 +117,7 @@ async def test_a_cut_makes_calls_unavailable_and_healing_makes_them_work(
 
 
 async def test_a_frozen_link_lets_a_call_run_into_its_deadline_and_the_request_comes_later(
-    channel: grpc.aio.Channel, server: Server, link: Link
+    channel: grpc.aio.Channel, server: Server, link: ProxiedLink
 ) -> None:
     await ask(channel, b"before")
     link.back.freeze()
@@ -130,7 +130,7 @@ async def test_a_frozen_link_lets_a_call_run_into_its_deadline_and_the_request_c
 
 
 async def test_a_swallowed_reply_makes_a_call_fail_that_was_carried_out(
-    channel: grpc.aio.Channel, server: Server, link: Link
+    channel: grpc.aio.Channel, server: Server, link: ProxiedLink
 ) -> None:
     await ask(channel, b"before")
     link.swallow_replies(then_break_s=1.0)
@@ -143,7 +143,7 @@ async def test_a_swallowed_reply_makes_a_call_fail_that_was_carried_out(
 
 
 async def test_calls_over_a_duplicated_connection_are_carried_out_twice_and_answered_once(
-    channel: grpc.aio.Channel, server: Server, link: Link
+    channel: grpc.aio.Channel, server: Server, link: ProxiedLink
 ) -> None:
     link.duplicates = True
     for number in range(20):
@@ -152,7 +152,9 @@ async def test_calls_over_a_duplicated_connection_are_carried_out_twice_and_answ
     assert sorted(server.asked) == sorted([b"pay %d" % number for number in range(20)] * 2)
 
 
-async def test_a_whole_stream_arrives_twice_in_its_order(channel: grpc.aio.Channel, server: Server, link: Link) -> None:
+async def test_a_whole_stream_arrives_twice_in_its_order(
+    channel: grpc.aio.Channel, server: Server, link: ProxiedLink
+) -> None:
     link.duplicates = True
     method: Any = channel.stream_stream("/test.Echo/Stream")
     call = method(timeout=WITHIN_S)

@@ -50,8 +50,8 @@ def run(scenario: Callable[[SimCluster], Coroutine[Any, Any, None]], small: Smal
     finally:
         for node in cluster.nodes:
             node.retire()
-            node.bury()
-        loop.bury()
+            node.clean_up()
+        loop.clean_up()
 
 
 def _said(cluster: SimCluster) -> list[str]:
@@ -171,7 +171,7 @@ def test_a_conversation_that_is_forgotten_before_it_is_old_is_seen(early_s: floa
         database.commit("one", [Transition(history=(row,))])
     database.act(database.purge(handled_before_s=1e12, limit=9, after=b""))
     assert [one.invariant for one in ledger.violations] == (["I14"] if early_s > 0 else [])
-    loop.bury()
+    loop.clean_up()
 
 
 def test_a_purge_of_the_simulated_database_is_held_against_the_ledger() -> None:
@@ -184,7 +184,7 @@ def test_a_purge_of_the_simulated_database_is_held_against_the_ledger() -> None:
     ledger.waiting[b"m"] = MailRow("k", "x", 0, b"m" * 16, b"c" * 16, 1.0, 1, 0.0, 0, "", 0.0, b"")
     assert database.act(database.purge(handled_before_s=1e12, limit=9, after=b""))[0] == 1
     assert [one.invariant for one in ledger.violations] == ["I14"]
-    loop.bury()
+    loop.clean_up()
 
 
 def test_an_id_of_a_request_that_leaves_out_the_stock_it_is_for_is_found_at_once() -> None:

@@ -10,7 +10,7 @@ from runtime.store.committer import Committer
 from runtime.store.memory import MemoryStore
 from runtime.store.records import ActorRow, Expected, HistoryRow, MailRow, Outcome, Transition, Verdict
 from runtime.testing.rules.ledger import Ledger
-from runtime.testing.rules.witness import Witness
+from runtime.testing.rules.witness import CommitWitness
 
 
 class _Liar:
@@ -57,7 +57,7 @@ def told(ledger: Ledger, transition: Transition, says: Verdict | StoreError) -> 
     committer = Committer(MemoryStore(system_ports()), system_ports())
     heard: list[Verdict | StoreError] = []
     committer.submit = _Liar(says).submit  # type: ignore[method-assign]  # stands for one that is wrong
-    Witness(committer, ledger)
+    CommitWitness(committer, ledger)
     committer.submit(transition, heard.append)
     assert heard == [says], "who submitted was not told"
     return [one.what for one in ledger.violations if one.invariant == "I11"]

@@ -19,10 +19,10 @@ from runtime.testing import SeedBatch, Violation, simulate
 from runtime.testing.commands.group import proving
 from tests.unit.testing.determinism import careless_service
 
-NAME = f"{__name__}:Charging@examples.trip.catalogue:catalogue"
+NAME = f"{__name__}:ChargingTravellers@examples.trip.catalogue:catalogue"
 
 
-class Charging(Travellers):
+class ChargingTravellers(Travellers):
     """Charges for a trip that nobody booked."""
 
     async def run(self) -> None:
@@ -52,7 +52,7 @@ def test_seeds_can_be_chosen_and_faults_left_out() -> None:
 
 
 def test_a_broken_promise_raises_with_the_story_and_the_command_that_replays_it() -> None:
-    batch = simulate(catalogue, Charging, seeds=[3, 4])
+    batch = simulate(catalogue, ChargingTravellers, seeds=[3, 4])
     with pytest.raises(AssertionError) as told:
         batch.check()
     story = str(told.value)
@@ -70,14 +70,14 @@ class Lost(Travellers):
         raise LookupError("no such traveller")
 
 
-class Careless(Travellers):
+class CarelessTravellers(Travellers):
     def check(self) -> Iterator[Violation]:
         yield from super().check()
         self.states("trips", TripState)["T-NONE"]
 
 
 @pytest.mark.parametrize(
-    ("clients", "says"), [(Lost, "LookupError: no such traveller"), (Careless, "KeyError: 'T-NONE'")]
+    ("clients", "says"), [(Lost, "LookupError: no such traveller"), (CarelessTravellers, "KeyError: 'T-NONE'")]
 )
 def test_a_mistake_of_the_clients_is_told_with_the_seed_and_the_place(clients: type[Travellers], says: str) -> None:
     with pytest.raises(AssertionError) as told:
@@ -95,7 +95,7 @@ def test_a_mistake_of_the_clients_is_told_with_the_seed_and_the_place(clients: t
     ],
 )
 def test_clients_that_insist_on_what_no_node_can_take_are_told_why(command: Message, says: str) -> None:
-    class Wrong(Travellers):
+    class InsistingTravellers(Travellers):
         async def run(self) -> None:
             await self.insist(command)
 
@@ -103,7 +103,7 @@ def test_clients_that_insist_on_what_no_node_can_take_are_told_why(command: Mess
             yield from ()
 
     with pytest.raises(AssertionError, match=f"bug: clients: .*{says}"):
-        simulate(catalogue, Wrong, seeds=[3], calm=True).check()
+        simulate(catalogue, InsistingTravellers, seeds=[3], calm=True).check()
 
 
 def test_the_conversation_of_what_is_wrong_is_shown_with_it() -> None:
@@ -126,12 +126,12 @@ def test_an_actor_that_nobody_made_has_no_conversation() -> None:
 
 def test_the_command_that_shows_a_calm_run_again_is_calm() -> None:
     with pytest.raises(AssertionError, match=f"replay 3 --workload {NAME} --calm\n|replay 3 --workload {NAME} --calm$"):
-        simulate(catalogue, Charging, seeds=[3], calm=True).check()
+        simulate(catalogue, ChargingTravellers, seeds=[3], calm=True).check()
 
 
 def test_what_has_no_name_is_told_how_to_get_one() -> None:
     with pytest.raises(AssertionError, match="give simulate a function and a class that a module names"):
-        simulate(catalogue(), Charging, seeds=[3]).check()
+        simulate(catalogue(), ChargingTravellers, seeds=[3]).check()
 
 
 def test_settings_of_ones_own_hold_for_every_node() -> None:

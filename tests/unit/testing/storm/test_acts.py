@@ -46,8 +46,8 @@ def run(
     finally:
         for node in (*cluster.nodes, *cluster.twins):
             node.retire()
-            node.bury()
-        loop.bury()
+            node.clean_up()
+        loop.clean_up()
     return cluster
 
 

@@ -17,18 +17,20 @@ from runtime.testing.rules.ledger import Ledger
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.virtual.loop import NothingLeft, Process, SimLoop
 from runtime.testing.virtual.machine import SimClock, SteadySimClock, machine_ports
-from runtime.testing.virtual.order import Order
+from runtime.testing.virtual.order import CallbackOrder
 from runtime.testing.virtual.wires import SimNetwork
 from runtime.testing.world.database import Database
 from runtime.testing.world.faulty_store import FaultyStore, StoreFaults
 
 
-def run(scenario: Callable[[SimLoop], Coroutine[Any, Any, None]], seed: int = 1, order: Order = Order.ANY) -> SimLoop:
+def run(
+    scenario: Callable[[SimLoop], Coroutine[Any, Any, None]], seed: int = 1, order: CallbackOrder = CallbackOrder.ANY
+) -> SimLoop:
     loop = SimLoop(Dice(seed), order)
     try:
         loop.run_until_complete(loop.create_task(scenario(loop)))
     finally:
-        loop.bury()
+        loop.clean_up()
     return loop
 
 
@@ -80,7 +82,7 @@ def test_a_frozen_process_goes_on_where_it_was() -> None:
 
 
 def test_the_seed_chooses_what_runs_next_and_plain_order_is_asyncios() -> None:
-    def order_of(seed: int, order: Order) -> list[int]:
+    def order_of(seed: int, order: CallbackOrder) -> list[int]:
         came: list[int] = []
 
         async def scenario(loop: SimLoop) -> None:
@@ -91,10 +93,10 @@ def test_the_seed_chooses_what_runs_next_and_plain_order_is_asyncios() -> None:
         run(scenario, seed, order)
         return came
 
-    assert order_of(1, Order.PLAIN) == list(range(8))
-    assert order_of(1, Order.PROCESSES) == list(range(8)), "one process keeps its order"
-    assert order_of(1, Order.ANY) == order_of(1, Order.ANY)
-    assert len({tuple(order_of(seed, Order.ANY)) for seed in range(10)}) > 5
+    assert order_of(1, CallbackOrder.PLAIN) == list(range(8))
+    assert order_of(1, CallbackOrder.PROCESSES) == list(range(8)), "one process keeps its order"
+    assert order_of(1, CallbackOrder.ANY) == order_of(1, CallbackOrder.ANY)
+    assert len({tuple(order_of(seed, CallbackOrder.ANY)) for seed in range(10)}) > 5
 
 
 async def _count(came: list[str], name: str) -> None:
@@ -114,7 +116,7 @@ def test_processes_of_unequal_rank_take_turns_only_when_the_one_that_runs_is_ran
     turns = {}
     for seed in range(40):
         came: list[str] = []
-        run(scenario, seed, Order.PRIORITIES)
+        run(scenario, seed, CallbackOrder.PRIORITIES)
         assert sorted(came) == ["a"] * 40 + ["b"] * 40
         turns[seed] = sum(one != other for one, other in pairwise(came))
     assert set(turns.values()) <= {1, 2, 3, 4}, "mostly one runs until it has nothing more to do"
@@ -130,7 +132,7 @@ def test_a_starved_task_waits_for_all_others_of_its_process_too() -> None:
     last = set()
     for seed in range(40):
         came: list[str] = []
-        run(scenario, seed, Order.STARVED)
+        run(scenario, seed, CallbackOrder.STARVED)
         starved = came[-1]
         if came.index(starved) >= 79:
             last.add(starved)
@@ -142,13 +144,13 @@ def test_draws_of_zero_are_first_come_first_served_in_every_order() -> None:
         def next(self) -> int:
             return 0
 
-    for order in Order:
+    for order in CallbackOrder:
         came: list[int] = []
         loop = SimLoop(Zeros(1), order)
         for number in range(600):
             loop.call_soon(came.append, number)
         loop.run_until_complete(loop.create_task(asyncio.sleep(1.0)))
-        loop.bury()
+        loop.clean_up()
         assert came == list(range(600)), order
 
 

@@ -14,7 +14,7 @@ from runtime.testing.rules.ledger import Ledger
 from runtime.testing.world.front import NodeDown
 from tests.proof.power.life import Life
 
-__all__ = ["Outside", "Socket"]
+__all__ = ["OneNodeWorld", "Socket"]
 
 _T = TypeVar("_T")
 _PACE = 0.01  # a second of the clients' waiting takes so many real ones
@@ -36,7 +36,7 @@ class Socket:
         return await life.call(what, timeout_s=timeout_s)
 
 
-class Outside:
+class OneNodeWorld:
     """A World with one node."""
 
     def __init__(self, ports: Ports, ledger: Ledger) -> None:
