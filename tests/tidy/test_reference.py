@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+from collections.abc import Callable
 
 import pytest
 
-from runtime import Budget, RetryPolicy
+from runtime import Budget, Catalogue, Choreography, Client, Flow, RetryPolicy, Saga, Service, Step, connect, on
 from runtime.config import SETTINGS
 from tests.tidy.source import ROOT
 
 REFERENCE = ROOT / "docs" / "reference"
+
+
+def public(*things: type) -> list[str]:
+    """What an author can write or read of these classes: attributes, methods, fields."""
+    return [name for one in things for name in (*vars(one), *one.__annotations__) if name[0] != "_"]
+
+
+def parameters(*functions: Callable[..., object]) -> list[str]:
+    """What these functions take by name."""
+    kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    taken = [one for function in functions for one in inspect.signature(function).parameters.values()]
+    return [one.name for one in taken if one.kind not in kinds and one.name not in ("self", "cls", "rest")]
+
+
 PARTS = {
     "settings.md": list(SETTINGS),
-    "retries.md": [
-        name for one in (RetryPolicy, Budget) for name in (*one.__dataclass_fields__, *vars(one)) if name[0] != "_"
-    ],
+    "retries.md": public(RetryPolicy, Budget),
+    "service.md": [*public(Service), *parameters(Service.__init_subclass__, Service.of, Service.set_timer)],
+    "step.md": public(Step, Flow),
+    "saga.md": [*public(Saga), *parameters(Saga.__init_subclass__, on)],
+    "choreography.md": [*public(Choreography), *parameters(Choreography.__init_subclass__)],
+    "client.md": [*public(Client), *parameters(connect)],
+    "catalogue.md": [*public(Catalogue), *parameters(Catalogue)],
 }
 
 
