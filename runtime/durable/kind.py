@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from google.protobuf.message import Message
 
 from runtime.contracts import Contracts, meets
 from runtime.durable.behaviour import Behaviour, Versioned
 from runtime.durable.carriers import Carriers
-from runtime.durable.facts import NobodyListens
 from runtime.envelope import Envelope
 from runtime.ports import Fact, Ports
 from runtime.store.port import Store
 from runtime.store.records import ClusterView, Subscription
 
-__all__ = ["Kind", "Limits", "Subscribers"]
+__all__ = ["Kind", "Limits", "NobodyListens", "Subscribers"]
+
+
+@dataclass(frozen=True, slots=True)
+class NobodyListens(Fact):
+    """An event that nobody listens to in its process, said once. Where it is meant, a choreography has it in `ends`."""
+
+    level: ClassVar[str] = "warning"
+    address: str  # of who said it first
+    message: str
+    process: str  # empty: no process drives the conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +122,10 @@ class Kind:
     @property
     def name(self) -> str:
         return self.behaviour.kind
+
+    def unheard(self, address: str, name: str, process: str) -> Fact:
+        """That nobody listens to an event which this actor has said."""
+        return NobodyListens(address, name, process)
 
     def report(self, facts: Iterable[Fact]) -> None:
         """Report facts; that nobody listens to an event is reported once."""

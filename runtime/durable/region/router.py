@@ -11,11 +11,11 @@ actor, and requests to run what another node owns and cannot run.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
 from google.protobuf.message import DecodeError
 
-from runtime.durable.facts import PushRejected
 from runtime.durable.region.sweeper import Sweeper
 from runtime.durable.turn.draft import ClientAnswer, Draft
 from runtime.durable.waiting.calls import PendingCalls
@@ -23,13 +23,22 @@ from runtime.durable.waiting.watches import StateWatches
 from runtime.envelope import Envelope, address_of, decode, parse_address, shard_of
 from runtime.errors import InvalidMessage, UnknownMessageType
 from runtime.failpoints import Failpoint
-from runtime.ports import Ports
+from runtime.ports import Fact, Ports
 from runtime.protos import mesh_pb2
 from runtime.store.records import ClusterView
 
-__all__ = ["Links", "Router", "ShardMap"]
+__all__ = ["Links", "PushRejected", "Router", "ShardMap"]
 
 _DELIVERED = Failpoint.DELIVERED_HERE  # looked up once, since each message passes it
+
+
+@dataclass(frozen=True, slots=True)
+class PushRejected(Fact):
+    """Bytes that a peer sent are no message that this node can place."""
+
+    level: ClassVar[str] = "error"
+    peer: str
+    error: str
 
 
 class ShardMap(Protocol):

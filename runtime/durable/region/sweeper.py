@@ -10,10 +10,10 @@ order. A push makes all this needless in the normal case, a lost one costs a pas
 from __future__ import annotations
 
 from runtime.backoff import spread
-from runtime.durable.facts import SweepFailed
 from runtime.durable.region.ownership import Ownership
 from runtime.durable.region.timers import DueTimers
 from runtime.durable.region.upkeep import Upkeep
+from runtime.durable.residence.backlog import SweepFailed
 from runtime.durable.residence.residents import Residents
 from runtime.envelope import Address
 from runtime.errors import StoreError

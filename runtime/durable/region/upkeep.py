@@ -9,20 +9,33 @@ node ran is not lived through, and does not count for the retention.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
 
-from runtime.durable.facts import ClockOffPace
 from runtime.durable.kind import Kind
 from runtime.failpoints import Failpoint
+from runtime.ports import Fact
 from runtime.store.lived import Lived
 from runtime.store.port import Store
 
-__all__ = ["Upkeep"]
+__all__ = ["ClockOffPace", "Upkeep"]
 
 _EVERY_S = 30.0
 _ROWS = 500
 # History is purged 60 s after its retention ends: a post that was let in just before its id expired is written by then.
 _LATER_S = 60.0
 _SAID_BEHIND_S, _SAID_AHEAD_S = 60.0, 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClockOffPace(Fact):
+    """The clock is so far ahead of the time that nodes have lived through: it jumped, or none ran for so long.
+
+    History is kept until it has been lived through for the whole retention.
+    """
+
+    level: ClassVar[str] = "warning"
+    ahead_s: float
 
 
 class Upkeep:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
-from runtime.durable.facts import MessageParked, SweepFailed
 from runtime.durable.kind import Kind
 from runtime.durable.residence.intake import (
     OPEN,
@@ -27,18 +27,27 @@ from runtime.durable.residence.intake import (
     Todo,
     step,
 )
+from runtime.durable.turn.unhandled import MessageParked
 from runtime.envelope import Address, address_of
 from runtime.errors import Overloaded, StoreError
 from runtime.failpoints import Failpoint
+from runtime.ports import Fact
 from runtime.store.committer import Committer
 from runtime.store.records import MailRow, Transition, Verdict
 
-__all__ = ["AGAIN_S", "BacklogReader"]
+__all__ = ["AGAIN_S", "BacklogReader", "SweepFailed"]
 
 AGAIN_S = 1.0  # after the store has failed
 
 Deliver = Callable[[Address, int, list[MailRow], bool], bool]
 """Takes (address, shard, what waits in order, whether more waits than was read); True if the actor has to ask again."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepFailed(Fact):
+    level: ClassVar[str] = "warning"
+    kind: str
+    error: str
 
 
 class BacklogReader:

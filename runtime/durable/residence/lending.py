@@ -17,15 +17,24 @@ from hashlib import blake2b
 
 from runtime.durable.behaviour import Versioned
 from runtime.durable.carriers import Carrier
-from runtime.durable.facts import ActorLent
 from runtime.durable.kind import Kind
 from runtime.durable.residence.backlog import BacklogReader
 from runtime.envelope import Address, Envelope, address_of
+from runtime.ports import Fact
 
-__all__ = ["Guests", "Loans"]
+__all__ = ["ActorLent", "Guests", "Loans"]
 
 _UNHEARD_MAX = 8  # tries to reach a carrier that is a member, before another is asked
 _GUESTS_MAX = 5000  # of a kind at once; more are declined, and their owners ask again
+
+
+@dataclass(frozen=True, slots=True)
+class ActorLent(Fact):
+    """This node owns an actor and lacks the version that began it; `to` has that, and runs it."""
+
+    address: str
+    to: str
+    lacks: str
 
 
 @dataclass(slots=True)

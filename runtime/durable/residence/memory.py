@@ -8,17 +8,29 @@ Residents ──make──▶ Memory ──spawn──▶ Activation (a child of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import ClassVar
 
 from runtime.actor.context import ActorOptions, Context, Restart
 from runtime.durable.kind import Kind
 from runtime.durable.residence.activation import Activation
 from runtime.envelope import Address
 from runtime.errors import ActorStopped
+from runtime.ports import Fact
 
-__all__ = ["Memory"]
+__all__ = ["ActivationReloaded", "Memory"]
 
 _EVICTION_LOOKS_MAX = 64
 _TOGETHER_MAX = 32  # rows read at once
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationReloaded(Fact):
+    """An actor was dropped from memory because what it knew was no longer true, or the store did not answer."""
+
+    level: ClassVar[str] = "warning"
+    address: str
+    reason: str
 
 
 class Memory:

@@ -6,17 +6,27 @@ Activation ──draft──▶ Release ──▶ RecentlyHandled, Throttle, Bac
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
-from runtime.durable.facts import ActorNeedsHelp
 from runtime.durable.kind import Kind
 from runtime.durable.residence.backlog import BacklogReader
 from runtime.durable.residence.handled import RecentlyHandled
 from runtime.durable.residence.throttle import Throttle
 from runtime.durable.turn.draft import ClientAnswer, Draft
 from runtime.envelope import Envelope, address_of
+from runtime.ports import Fact
 
-__all__ = ["Outlet", "Release"]
+__all__ = ["ActorNeedsHelp", "Outlet", "Release"]
+
+
+@dataclass(frozen=True, slots=True)
+class ActorNeedsHelp(Fact):
+    """An actor came to rest where only a person can help; what it says is in its state as well."""
+
+    level: ClassVar[str] = "error"
+    address: str
+    reason: str
 
 
 class Outlet(Protocol):

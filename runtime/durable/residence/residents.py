@@ -17,14 +17,13 @@ from collections.abc import Awaitable, Callable
 
 from google.protobuf.message import Message
 
-from runtime.durable.facts import ActivationReloaded
 from runtime.durable.kind import Kind
 from runtime.durable.residence.activation import Activation
 from runtime.durable.residence.backlog import AGAIN_S, BacklogReader
 from runtime.durable.residence.handled import RecentlyHandled
 from runtime.durable.residence.intake import BacklogWanted, Pushed, Sign, Todo, TurnEnded
 from runtime.durable.residence.lending import Guests, Loans
-from runtime.durable.residence.memory import Memory
+from runtime.durable.residence.memory import ActivationReloaded, Memory
 from runtime.durable.residence.release import Outlet, Release
 from runtime.durable.residence.suspects import Suspects
 from runtime.durable.residence.throttle import Throttle

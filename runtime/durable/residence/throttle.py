@@ -5,10 +5,25 @@ The idea is the circuit breaker (Nygard, Release It!), with the store as the que
 
 from __future__ import annotations
 
-from runtime.durable.facts import KindRecovered, KindThrottled
-from runtime.ports import Ports
+from dataclasses import dataclass
+from typing import ClassVar
 
-__all__ = ["Throttle"]
+from runtime.ports import Fact, Ports
+
+__all__ = ["KindRecovered", "KindThrottled", "Throttle"]
+
+
+@dataclass(frozen=True, slots=True)
+class KindThrottled(Fact):
+    level: ClassVar[str] = "error"
+    kind: str
+    failures: int
+    pause_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class KindRecovered(Fact):
+    kind: str
 
 
 class Throttle:

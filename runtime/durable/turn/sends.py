@@ -11,7 +11,6 @@ from google.protobuf.message import Message
 
 from runtime.contracts import Contract, field_text
 from runtime.durable.behaviour import CancelTimer, Decision, Outgoing, SetTimer
-from runtime.durable.facts import NobodyListens
 from runtime.durable.turn.draft import SENT_MAX, ClientAnswer, Draft
 from runtime.envelope import (
     Address,
@@ -134,7 +133,7 @@ class Sends:
         draft, cause = self._draft, self._cause
         draft.outgoing.extend(self.sent)
         for name in self._unheard:
-            draft.facts.append(NobodyListens(self._sender, name, self._process))
+            draft.facts.append(self._kind.unheard(self._sender, name, self._process))
         caused = self._caused()
         draft.note(cause, outcome, attempts=attempts, error=error, caused=caused, consume=not cause.timer)
         self.tell_client()

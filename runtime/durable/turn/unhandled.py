@@ -10,20 +10,65 @@ All of it is written into the Draft; nothing happens before the commit.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 from runtime.backoff import spread
-from runtime.durable.facts import HandlerFailed, MessageParked, MessagePutOff
 from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.sends import Sends
 from runtime.envelope import Envelope, address_of
 from runtime.failpoints import Failpoint
+from runtime.ports import Fact
 from runtime.protos import durable_pb2
 from runtime.store.records import MailRow, Outcome
 
-__all__ = ["give_up", "leave_to_others", "put_off", "retry_later", "retry_timer"]
+__all__ = [
+    "HandlerFailed",
+    "MessageParked",
+    "MessagePutOff",
+    "give_up",
+    "leave_to_others",
+    "put_off",
+    "retry_later",
+    "retry_timer",
+]
 
 _SHARE = 0.25  # of a message's age: the pause until it is tried again, in these bounds
 _MIN_S = 1.0
 _MAX_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerFailed(Fact):
+    level: ClassVar[str] = "warning"
+    address: str
+    message: str
+    id: str
+    attempts: int
+    retry_in_s: float
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageParked(Fact):
+    level: ClassVar[str] = "error"
+    address: str
+    message: str
+    id: str
+    attempts: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePutOff(Fact):
+    """No node that tried it can handle it, as the error says; one of another build can."""
+
+    level: ClassVar[str] = "warning"
+    address: str
+    message: str
+    id: str
+    again_in_s: float
+    error: str
 
 
 def retry_later(draft: Draft, envelope: Envelope, error: str, failed: int) -> None:

@@ -6,7 +6,7 @@ from google.protobuf.message import Message
 
 from protos.billing_pb2 import BillOrder, BillState
 from runtime.durable.behaviour import Decision, Delivery, RetryPolicy
-from runtime.durable.facts import ActorNeedsHelp
+from runtime.durable.residence.release import ActorNeedsHelp
 from runtime.store.records import Subscription
 from tests.unit.durable.local import LocalNode, in_virtual_time
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from protos.billing_pb2 import BillOrder
 from runtime.admin.tables import conversation_view
-from runtime.durable.facts import NobodyListens
-from runtime.durable.kind import Subscribers
+from runtime.durable.kind import NobodyListens, Subscribers
 from runtime.observe.conversation import read_conversation
 from runtime.observe.sequence import as_object, as_text
 from runtime.protos import durable_pb2

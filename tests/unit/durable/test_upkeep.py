@@ -12,8 +12,8 @@ import pytest
 from actors.billing import Billing
 from actors.catalogue import catalogue
 from protos.billing_pb2 import BillOrder
-from runtime.durable.facts import ClockOffPace
 from runtime.durable.kind import Limits
+from runtime.durable.region.upkeep import ClockOffPace
 from runtime.durable.service import ServiceBehaviour
 from runtime.store.memory import MemoryStore
 from runtime.testing.cluster.cluster import Cluster
