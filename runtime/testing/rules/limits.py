@@ -62,11 +62,11 @@ def over_limits(node: Node) -> Iterator[Violation]:
     """Everything of one node that is larger than its settings allow."""
     settings = node.settings
     pending_max = settings.mailbox_max + min(settings.turn_messages_max, settings.mailbox_max) * _TURN_ROOM
-    for kind, activations in node.shards.residents.items():
-        if len(activations) > settings.activations_max:
-            yield _over(node, f"{len(activations)} actors of {kind} in memory", settings.activations_max)
-        if activations.pending_max > pending_max:
-            yield _over(node, f"{activations.pending_max} messages for one {kind} in memory", pending_max)
+    for kind, residents in node.shards.residents.items():
+        if len(residents) > settings.activations_max:
+            yield _over(node, f"{len(residents)} actors of {kind} in memory", settings.activations_max)
+        if residents.pending_max > pending_max:
+            yield _over(node, f"{residents.pending_max} messages for one {kind} in memory", pending_max)
     for peer in node.mesh.status():
         if peer.queued > node.mesh.settings.queue_max:
             yield _over(node, f"{peer.queued} messages queue for {peer.node}", node.mesh.settings.queue_max)

@@ -190,8 +190,8 @@ class SimNode:
         """Before its first turn: hear what it is told of its commits, and set what no setting sets."""
         if self._run.connect is None:  # on a real file there is no ledger to be held against
             CommitWitness(node.committer, self._run.ledger)
-        for activations in node.shards.residents.values():
-            activations.throttle.failures_max = self._run.failures_max
+        for residents in node.shards.residents.values():
+            residents.throttle.failures_max = self._run.failures_max
         for sweeper in node.shards.sweepers.values():
             self._run.small.set(sweeper)
 

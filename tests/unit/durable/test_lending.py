@@ -360,8 +360,8 @@ def test_a_guests_timer_that_is_declined_comes_again_by_itself(monkeypatch: pyte
         row = await host.row(*ADDRESS)
         assert row.due_at_s is not None
         await host.sleep(row.due_at_s - host.ports.clock.now_s() - 1.0)
-        activations = host.shards.residents[ADDRESS[0]]
-        deliver, declined = activations.deliver, 0
+        residents = host.shards.residents[ADDRESS[0]]
+        deliver, declined = residents.deliver, 0
 
         def declines(envelope: Envelope, shard: int, **rest: Any) -> bool:
             nonlocal declined
@@ -370,7 +370,7 @@ def test_a_guests_timer_that_is_declined_comes_again_by_itself(monkeypatch: pyte
                 return False
             return deliver(envelope, shard, **rest)
 
-        monkeypatch.setattr(activations, "deliver", declines)
+        monkeypatch.setattr(residents, "deliver", declines)
         lend(host)
         await host.sleep(3)
         record = SagaRecord.FromString((await host.row(*ADDRESS)).state)

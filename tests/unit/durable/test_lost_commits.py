@@ -115,9 +115,9 @@ def test_only_a_second_sweep_that_finds_what_has_run_is_a_reason_to_doubt(again:
         await post.push(bill)
         await local.sleep(0.1)
         before.turn_back()
-        activations = local.shards.residents["billing"]
+        residents = local.shards.residents["billing"]
         for _ in range(again):
-            assert activations.deliver_row(row, local.ports.clock.now_s())
+            assert residents.deliver_row(row, local.ports.clock.now_s())
         await local.sleep(0.1)
         assert till.runs == [1] * again
         await local.stop()

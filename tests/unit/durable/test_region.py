@@ -319,10 +319,10 @@ def test_idle_actors_leave_memory_and_come_back_as_they_were() -> None:
         local = await node()
         for number in range(50):
             await local.send(bill(f"ORD-{number}"))
-        activations = local.shards.residents["billing"]
-        assert len(activations) == 50
+        residents = local.shards.residents["billing"]
+        assert len(residents) == 50
         await local.sleep(40)
-        assert len(activations) == 0
+        assert len(residents) == 0
         await local.send(bill("ORD-7"))
         assert (await state(local, "ORD-7")).charges == 2
         await local.stop()
