@@ -22,7 +22,7 @@ from tests.unit.durable.local import LocalNode, in_virtual_time
 TIMEOUT_S = 50.0
 
 
-class Slow(
+class SlowTills(
     Service[BillState],
     kind="billing",
     retries=RetryPolicy(immediate=0, delays=()),
@@ -37,11 +37,11 @@ class Slow(
         return OrderBilled(order_id=command.order_id)
 
 
-class Watched:
+class WatchedLoop:
     """A local node with what its watchdog tells; looked for by the test, instead of by a thread."""
 
     def __init__(self) -> None:
-        self.node = LocalNode([ServiceBehaviour(Slow)])
+        self.node = LocalNode([ServiceBehaviour(SlowTills)])
         clock = self.node.ports.clock
         teller = BusyTeller(self.node.store, clock, self.node.behaviours, "two", "7")
         self._handling = self.node.ports.handling
@@ -49,7 +49,7 @@ class Watched:
         self._watchdog = Watchdog(self._handling, ignore, blocked_s=4.0)
         self._sent: list[asyncio.Task[object]] = []
 
-    async def start(self) -> Watched:
+    async def start(self) -> WatchedLoop:
         await self.node.start()
         return self
 
@@ -73,14 +73,19 @@ class Watched:
 
 def test_handlers_that_wait_for_long_are_told_by_name_until_they_have_ended() -> None:
     async def test() -> None:
-        watched = await Watched().start()
+        watched = await WatchedLoop().start()
         watched.send("ORD-1", 3)
         assert await watched.told(1.0) == []
         watched.send("ORD-2", 1)
         watched.send("ORD-3", 0)
         (busy,) = await watched.told(9.5)
         first, second = busy.handlers
-        assert (first.handler, first.kind, first.key, first.type) == ("Slow.bill", "billing", "ORD-1", "shop.BillOrder")
+        assert (first.handler, first.kind, first.key, first.type) == (
+            "SlowTills.bill",
+            "billing",
+            "ORD-1",
+            "shop.BillOrder",
+        )
         assert (first.timeout_s, first.timer, first.blocks_loop) == (TIMEOUT_S, "", False)
         assert first.since_s < second.since_s <= busy.told_at_s - 9.0 and second.key == "ORD-2"
         (mail,) = await watched.node.mail("billing", "ORD-1")
@@ -94,7 +99,7 @@ def test_handlers_that_wait_for_long_are_told_by_name_until_they_have_ended() ->
 
 def test_handlers_that_fail_or_are_cancelled_are_told_no_more() -> None:
     async def test() -> None:
-        watched = await Watched().start()
+        watched = await WatchedLoop().start()
         watched.send("FAILS", 0, "fails")
         watched.send("LATE", 100)
         assert sorted(await watched.keys(15.0)) == ["FAILS", "LATE"]
@@ -107,7 +112,7 @@ def test_handlers_that_fail_or_are_cancelled_are_told_no_more() -> None:
 
 def test_what_runs_is_told_anew_before_it_no_longer_counts_and_no_oftener_than_that_takes() -> None:
     async def test() -> None:
-        watched = await Watched().start()
+        watched = await WatchedLoop().start()
         watched.send("ORD-1", 4)
         await watched.told(5.0)
         told = {busy.told_at_s: busy.until_s for _ in range(20) for busy in await watched.told(1.0)}
@@ -121,7 +126,7 @@ def test_what_runs_is_told_anew_before_it_no_longer_counts_and_no_oftener_than_t
 
 def test_a_handler_that_blocks_is_told_as_one_beside_those_that_wait_behind_it() -> None:
     async def test() -> None:
-        watched = await Watched().start()
+        watched = await WatchedLoop().start()
         watched.send("ORD-1", 3)
         await watched.told(1.0)
         handling, message = watched.node.ports.handling, replace(bill(1), key="ORD-2")

@@ -200,7 +200,7 @@ def test_who_cannot_be_answered_costs_the_message_and_not_the_actor() -> None:
     run(scenario())
 
 
-class Unspeakable(Exception):
+class UnspeakableError(Exception):
     def __str__(self) -> str:
         raise ValueError("even its text fails")
 
@@ -210,7 +210,7 @@ class Unspeakable(Exception):
     [
         RuntimeError("a lone \udc80 surrogate"),
         RuntimeError("x" * 1_000_000),
-        Unspeakable(),
+        UnspeakableError(),
         asyncio.CancelledError(),
         StoreUnavailable("the handler's own store"),
     ],

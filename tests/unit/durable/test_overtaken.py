@@ -19,7 +19,7 @@ from tests.unit.durable.till import Post, Till
 LIMITS = Limits(sweep_s=600.0)  # no sweep mends an order meanwhile
 
 
-class Gated(MemoryStore):
+class GatedSweeps(MemoryStore):
     """A store whose next sweep gives what it has read when the gate is opened."""
 
     gate: asyncio.Event | None = None
@@ -48,7 +48,7 @@ def till() -> Till:
     return Till(sends=tells, hangs={1: asyncio.Event()})
 
 
-async def frozen_in_a_turn(store: Gated) -> tuple[LocalNode, Till, Post]:
+async def frozen_in_a_turn(store: GatedSweeps) -> tuple[LocalNode, Till, Post]:
     """A node in the middle of a turn over the first bill, and its shards are lost."""
     its = till()
     local = await LocalNode([its], store, LIMITS).start()
@@ -72,7 +72,7 @@ def test_i7_what_a_node_sends_after_it_lost_its_shards_is_not_overtaken_by_its_s
     """The successor began the same turn before, or has the message still to run: it loses a compare-and-set or mail."""
 
     async def scenario() -> None:
-        store = Gated(LocalNode([till()]).ports)
+        store = GatedSweeps(LocalNode([till()]).ports)
         former, frozen, post = await frozen_in_a_turn(store)
         its = till()
         successor = await LocalNode([its], store, LIMITS).start(owning=False)
@@ -102,11 +102,11 @@ def test_i7_what_a_node_sends_after_it_lost_its_shards_is_not_overtaken_by_its_s
 
 def test_i7_who_lost_a_compare_and_set_has_every_other_node_read_its_mail_before_it_sends_more() -> None:
     async def scenario() -> None:
-        store = Gated(LocalNode([till()]).ports)
+        store = GatedSweeps(LocalNode([till()]).ports)
         former, frozen, post = await frozen_in_a_turn(store)
         its = till()
         successor = await LocalNode([its], store, LIMITS).start(owning=False)
-        links = Noting()
+        links = NotingOrder()
         successor.router.connect(links, links)
         await successor.shards.take_over("billing", frozenset((post.shard,)))
         links.owners["billing", Post(successor, "ORD-2").shard] = "elsewhere"
@@ -158,7 +158,7 @@ def test_i7_a_turn_that_ends_when_the_lease_may_have_run_out_is_not_committed_an
     in_virtual_time(scenario)
 
 
-class Noting(NotedLinks):
+class NotingOrder(NotedLinks):
     """Notes pushes among the gaps."""
 
     def push(self, node: str, encoded: bytes) -> bool:

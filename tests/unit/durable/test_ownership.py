@@ -15,7 +15,7 @@ from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till
 
 
-class Slow(MemoryStore):
+class SlowReads(MemoryStore):
     """A store whose reads of mail wait for an event, and whose commits can be told to fail."""
 
     gate: asyncio.Event | None = None
@@ -51,8 +51,8 @@ class Slow(MemoryStore):
         return rows
 
 
-async def node(till: Till, *, owning: bool = True, limits: Limits | None = None) -> tuple[LocalNode, Slow]:
-    store = Slow(LocalNode([till]).ports)
+async def node(till: Till, *, owning: bool = True, limits: Limits | None = None) -> tuple[LocalNode, SlowReads]:
+    store = SlowReads(LocalNode([till]).ports)
     return await LocalNode([till], store, limits).start(owning=owning), store
 
 
@@ -109,7 +109,7 @@ def test_a_take_over_that_a_loss_has_ended_does_not_complete_the_next_one() -> N
 
 def test_a_take_over_that_the_store_ends_can_be_repeated() -> None:
     async def scenario() -> None:
-        class Unreadable(Slow):
+        class Unreadable(SlowReads):
             broken = True
 
             async def due(self, kind: str, shards: Sequence[int], *, before_s: float, limit: int) -> list[ActorRow]:

@@ -26,14 +26,14 @@ from runtime.store.records import Expected, MailRow, Transition
 from tests.unit.durable.local import LocalNode, in_virtual_time
 
 
-class Till(Service[BillState], kind="billing", retries=RetryPolicy(immediate=1, delays=(5.0, 30.0), jitter=0)):
+class JammedTill(Service[BillState], kind="billing", retries=RetryPolicy(immediate=1, delays=(5.0, 30.0), jitter=0)):
     """Counts charges, keeps the order in which amounts came in `reason`, and fails when `broken` holds the key."""
 
     broken: ClassVar[set[str]] = set()
     runs: ClassVar[list[int]] = []
 
     async def bill(self, command: BillOrder) -> OrderBilled | PaymentDeclined:
-        Till.runs.append(command.amount_cents)
+        JammedTill.runs.append(command.amount_cents)
         if self.key in self.broken and command.amount_cents >= 0:
             raise RuntimeError("the till is jammed")
         self.state.charges += 1
@@ -53,8 +53,8 @@ class Till(Service[BillState], kind="billing", retries=RetryPolicy(immediate=1, 
 
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
-    Till.broken = set()
-    Till.runs = []
+    JammedTill.broken = set()
+    JammedTill.runs = []
 
 
 def bill(key: str = "ORD-1", amount: int = 1, sku: str = "") -> BillOrder:
@@ -62,7 +62,7 @@ def bill(key: str = "ORD-1", amount: int = 1, sku: str = "") -> BillOrder:
 
 
 async def node(store: MemoryStore | None = None, limits: Limits | None = None, *, owning: bool = True) -> LocalNode:
-    return await LocalNode([ServiceBehaviour(Till)], store, limits).start(owning=owning)
+    return await LocalNode([ServiceBehaviour(JammedTill)], store, limits).start(owning=owning)
 
 
 async def state(local: LocalNode, key: str = "ORD-1") -> BillState:
@@ -164,14 +164,14 @@ def test_a_full_mailbox_costs_time_and_no_message_and_keeps_the_order() -> None:
 def test_s36_s55_s56_a_failing_message_holds_back_its_own_actor_only_and_is_retried_with_pauses() -> None:
     async def scenario() -> None:
         local = await node()
-        Till.broken = {"ORD-1"}
+        JammedTill.broken = {"ORD-1"}
         await store_mail(local, bill(amount=1), bill(amount=2))
         await local.router.on_pushes("peer", [row.envelope for row in await local.mail("billing", "ORD-1")], False)
         assert await local.send(bill("ORD-2")) is not None
         assert [row.attempts for row in await local.mail("billing", "ORD-1")] == [2, 0]
         await local.sleep(6)
         assert [row.attempts for row in await local.mail("billing", "ORD-1")] == [4, 0]
-        Till.broken = set()
+        JammedTill.broken = set()
         await local.sleep(60)
         assert (await state(local)).reason.split() == ["1", "2"]
         assert len(local.facts_of(HandlerFailed)) == 2
@@ -183,7 +183,7 @@ def test_s36_s55_s56_a_failing_message_holds_back_its_own_actor_only_and_is_retr
 def test_s55_after_all_retries_the_message_is_parked_and_what_waits_behind_it_goes_on() -> None:
     async def scenario() -> None:
         local = await node()
-        Till.broken = {"ORD-1"}
+        JammedTill.broken = {"ORD-1"}
         waiting = asyncio.gather(
             local.client.ask(bill(amount=1), timeout=200),
             local.client.ask(bill(amount=-2), timeout=200),
@@ -191,7 +191,7 @@ def test_s55_after_all_retries_the_message_is_parked_and_what_waits_behind_it_go
         failed, fine = await waiting
         assert "the till is jammed" in failed.fault
         assert fine.message == OrderBilled(order_id="ORD-1", amount_cents=-2)
-        assert Till.runs.count(1) == Till.retries.runs_max == 6
+        assert JammedTill.runs.count(1) == JammedTill.retries.runs_max == 6
         (parked,) = await local.mail("billing", "ORD-1")
         assert "the till is jammed" in parked.parked
         assert len(local.facts_of(MessageParked)) == 1
@@ -203,15 +203,15 @@ def test_s55_after_all_retries_the_message_is_parked_and_what_waits_behind_it_go
 def test_a_retry_survives_a_crash_and_still_holds_back_what_came_later() -> None:
     async def scenario() -> None:
         first = await node()
-        Till.broken = {"ORD-1"}
+        JammedTill.broken = {"ORD-1"}
         await store_mail(first, bill(amount=1), bill(amount=2))
         await first.sleep(3)
         assert [row.attempts for row in await first.mail("billing", "ORD-1")] == [2, 0]
         await first.stop()
-        Till.broken = set()
+        JammedTill.broken = set()
         second = await node(first.store)
         await second.sleep(1)
-        assert 2 not in Till.runs
+        assert 2 not in JammedTill.runs
         await second.sleep(10)
         assert (await state(second)).reason.split() == ["1", "2"]
         await second.stop()
@@ -222,7 +222,7 @@ def test_a_retry_survives_a_crash_and_still_holds_back_what_came_later() -> None
 def test_an_undo_overtakes_the_retry_of_its_do() -> None:
     async def scenario() -> None:
         local = await node()
-        Till.broken = {"ORD-1"}
+        JammedTill.broken = {"ORD-1"}
         await store_mail(local, bill(amount=1))
         await local.sleep(3)
         (do,) = await local.mail("billing", "ORD-1")
@@ -482,14 +482,14 @@ def test_s59_a_kind_that_keeps_failing_is_slowed_to_probes_and_recovers_by_itsel
     async def scenario() -> None:
         local = await node()
         keys = [f"ORD-{number}" for number in range(300)]
-        Till.broken = set(keys)
+        JammedTill.broken = set(keys)
         waiting = asyncio.gather(*(local.client.ask(bill(key), timeout=1000) for key in keys))
         await local.sleep(3)
         assert len(local.facts_of(KindThrottled)) == 1
-        before = len(Till.runs)
+        before = len(JammedTill.runs)
         await local.sleep(5)
-        assert len(Till.runs) - before <= 2 * 6, "a probe a second, of two runs each"
-        Till.broken = set()
+        assert len(JammedTill.runs) - before <= 2 * 6, "a probe a second, of two runs each"
+        JammedTill.broken = set()
         replies = await waiting
         assert len(local.facts_of(KindRecovered)) == 1
         assert all(reply.message is not None or not reply.fault for reply in replies)
