@@ -176,7 +176,7 @@ class Named(Protocol):
     """A kind whose handlers have names."""
 
     def name_of(self, type_: str, process: str) -> str:
-        """The handler of messages of this type that belong to this process, as its author knows it: Billing.bill."""
+        """The handler of messages of this type that belong to this process, as its author knows it: Payments.pay."""
         ...
 
 

@@ -1,6 +1,6 @@
 """The handlers of a service, read from its class: every public method that takes a message is one, or is refused.
 
-    async def bill(self, command: BillOrder) -> OrderBilled | PaymentDeclined
+    async def pay(self, command: Pay) -> Paid | CardDeclined
 
 What looks like a handler and could not be called as one would vanish without a word: its messages would be parked. So
 it is refused when the class is made. A helper that takes a message begins its name with an underscore.

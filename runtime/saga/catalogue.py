@@ -1,7 +1,7 @@
 """What a deployment can host: its contracts, services, sagas and choreographies, checked against each other.
 
-    catalogue = Catalogue(contracts=[sales_pb2, billing_pb2], services={"sales": [Sales], "billing": [Billing],
-                          "orchestration": [OrderProcess]}, choreographies=[OrderChoreography])
+    catalogue = Catalogue(contracts=[trip_pb2], services={"trips": [Trips, BookTrip], "payments": [Payments]},
+                          choreographies=[BookByEvents], provides={Bank: open_bank})
 
 A *service name* is what a node is launched with; it stands for one kind or several. Every node of a cluster reads the
 whole catalogue and hosts a part of it, so what no node could see alone is refused before the first one starts.

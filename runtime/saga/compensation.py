@@ -28,56 +28,56 @@ def turn_back(saga: Instance, reason: str) -> None:
     if saga.definition.deadline_s:
         saga.timers.append(CancelTimer(DEADLINE))
     for step in saga.definition.flow_steps:
-        taken = saga.steps[step.index]
-        if taken.status in OPEN:
+        progress = saga.steps[step.index]
+        if progress.status in OPEN:
             saga.timers.append(CancelTimer(step.timer))
-        if taken.status in OPEN or taken.status == StepRecord.DONE:
-            taken.status = StepRecord.SKIPPED if step.undo is None else StepRecord.OWED
+        if progress.status in OPEN or progress.status == StepRecord.DONE:
+            progress.status = StepRecord.SKIPPED if step.undo is None else StepRecord.OWED
     _undo_next(saga)
 
 
-def owe(saga: Instance, step: StepDefinition, taken: StepRecord, answer: Message) -> None:
+def owe(saga: Instance, step: StepDefinition, progress: StepRecord, answer: Message) -> None:
     """A step that was refused says, of the same command, that it is done: so its undo is owed, even after the end."""
     record = saga.record
     if step.undo is None:
         saga.note = f"{answer.DESCRIPTOR.name} came after step {step.name} was refused, and it has no undo"
         return
-    taken.status = StepRecord.OWED
-    taken.outcome = answer.DESCRIPTOR.full_name
+    progress.status = StepRecord.OWED
+    progress.outcome = answer.DESCRIPTOR.full_name
     if record.status == SagaRecord.COMPENSATED:
         record.status, record.ended_at_s = SagaRecord.COMPENSATING, 0.0
     try:
         saga.keep(step, answer)
     except AuthorFailed as error:
-        taken.error = str(error)
+        progress.error = str(error)
     _undo_next(saga)
 
 
-def undo(saga: Instance, step: StepDefinition, taken: StepRecord) -> None:
+def undo(saga: Instance, step: StepDefinition, progress: StepRecord) -> None:
     """Send the undo of a step, for the first time or again; or find that this instance needs none."""
     try:
-        saga.ask_undo(step, taken)
+        saga.ask_undo(step, progress)
     except AuthorFailed as error:
         saga.stick(step, str(error))
 
 
-def undo_again(saga: Instance, step: StepDefinition, taken: StepRecord) -> None:
+def undo_again(saga: Instance, step: StepDefinition, progress: StepRecord) -> None:
     """Send an undo once more; should this instance need none any longer, go on."""
-    undo(saga, step, taken)
-    if taken.status == StepRecord.SKIPPED:
+    undo(saga, step, progress)
+    if progress.status == StepRecord.SKIPPED:
         _undo_next(saga)
 
 
-def undo_answered(saga: Instance, step: StepDefinition, taken: StepRecord, answer: Message) -> None:
+def undo_answered(saga: Instance, step: StepDefinition, progress: StepRecord, answer: Message) -> None:
     name = answer.DESCRIPTOR.name
-    if taken.status not in OWING:
-        saga.note = f"{name} came late: step {step.name} is {status_name(taken)}"
+    if progress.status not in OWING:
+        saga.note = f"{name} came late: step {step.name} is {status_name(progress)}"
     elif type(answer) in step.undone:
-        _undone(saga, step, taken, answer.DESCRIPTOR.full_name)
+        _undone(saga, step, progress, answer.DESCRIPTOR.full_name)
     elif step.meanings.get(type(answer)) is Meaning.IGNORED:
         saga.note = f"{name} says nothing about the undo of step {step.name}"
     else:
-        taken.status = StepRecord.OWED
+        progress.status = StepRecord.OWED
         saga.stick(step, f"{name} is no answer that confirms the undo")
 
 
@@ -87,57 +87,57 @@ def nothing_to_undo(saga: Instance, answer: NothingToUndo) -> None:
     if found is None or not found[2]:
         saga.note = f"nothing to undo ({answer.reason}), but no undo of this saga asked"
         return
-    step, taken, _ = found
-    if taken.status in OWING:
-        _undone(saga, step, taken, f"nothing to undo: {answer.reason}")
+    step, progress, _ = found
+    if progress.status in OWING:
+        _undone(saga, step, progress, f"nothing to undo: {answer.reason}")
     else:
-        saga.note = f"nothing to undo ({answer.reason}) came late: step {step.name} is {status_name(taken)}"
+        saga.note = f"nothing to undo ({answer.reason}) came late: step {step.name} is {status_name(progress)}"
 
 
-def undo_faulted(saga: Instance, step: StepDefinition, taken: StepRecord, fault: Faulted) -> None:
+def undo_faulted(saga: Instance, step: StepDefinition, progress: StepRecord, fault: Faulted) -> None:
     """The participant has given the undo up, after retries of its own."""
-    if taken.status != StepRecord.UNDOING or fault.command_id != taken.undo_id:
-        saga.note = f"the fault of an undo came late: step {step.name} is {status_name(taken)}: {fault.error}"
+    if progress.status != StepRecord.UNDOING or fault.command_id != progress.undo_id:
+        saga.note = f"the fault of an undo came late: step {step.name} is {status_name(progress)}: {fault.error}"
         return
-    taken.status = StepRecord.OWED
-    taken.error = fault.error
-    if taken.undo_attempts < step.budget.asks_max:
-        saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(taken.undo_attempts)))
+    progress.status = StepRecord.OWED
+    progress.error = fault.error
+    if progress.undo_attempts < step.budget.asks_max:
+        saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(progress.undo_attempts)))
     else:
-        saga.stick(step, f"given up by {taken.address}: {fault.error}")
+        saga.stick(step, f"given up by {progress.address}: {fault.error}")
 
 
 def close(saga: Instance) -> None:
     """All is undone: send what the saga has to say about that, one after another, then end."""
     for step in saga.definition.closing_steps:
-        taken = saga.steps[step.index]
-        if taken.status == StepRecord.WAITING:
+        progress = saga.steps[step.index]
+        if progress.status == StepRecord.WAITING:
             try:
-                saga.ask(step, taken)
+                saga.ask(step, progress)
             except AuthorFailed as error:
                 saga.stick(step, str(error))
-        if taken.status != StepRecord.DONE:
+        if progress.status != StepRecord.DONE:
             return
     saga.end(SagaRecord.COMPENSATED)
 
 
-def _undone(saga: Instance, step: StepDefinition, taken: StepRecord, outcome: str) -> None:
-    was_owed = taken.status == StepRecord.OWED
-    taken.status = StepRecord.UNDONE
-    taken.undo_outcome = outcome
+def _undone(saga: Instance, step: StepDefinition, progress: StepRecord, outcome: str) -> None:
+    was_owed = progress.status == StepRecord.OWED
+    progress.status = StepRecord.UNDONE
+    progress.undo_outcome = outcome
     if was_owed:  # confirmed after it was given up, as by an operator's replay
         saga.timers.append(CancelTimer(step.timer))
-        saga.unstick(taken)
+        saga.unstick(progress)
     _undo_next(saga)
 
 
 def _undo_next(saga: Instance) -> None:
     """Begin each undo that no later step holds up; when none is owed any more, close."""
     for step in reversed(saga.definition.flow_steps):
-        taken = saga.steps[step.index]
-        begun = taken.status != StepRecord.OWED or taken.undo_attempts
+        progress = saga.steps[step.index]
+        begun = progress.status != StepRecord.OWED or progress.undo_attempts
         if begun or any(saga.steps[index].status in OWING for index in step.all_after):
             continue
-        undo(saga, step, taken)
-    if all(taken.status not in OWING for taken in saga.steps):
+        undo(saga, step, progress)
+    if all(progress.status not in OWING for progress in saga.steps):
         close(saga)

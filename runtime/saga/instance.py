@@ -85,14 +85,14 @@ class Instance:
 
     def find(self, command_id: bytes) -> tuple[StepDefinition, StepRecord, bool] | None:
         """The step that sent this command, and whether it was its undo."""
-        for index, taken in enumerate(self.steps):
-            if command_id == taken.command_id:  # as nearly always, and the other fields cost more to read
-                return self.definition.steps[index], taken, False
-        for step, taken in zip(self.definition.steps, self.steps, strict=False):
-            if command_id in taken.earlier_ids or command_id in taken.faulted_ids:
-                return step, taken, False
-            if command_id == taken.undo_id or command_id in taken.earlier_undo_ids:
-                return step, taken, True
+        for index, progress in enumerate(self.steps):
+            if command_id == progress.command_id:  # as nearly always, and the other fields cost more to read
+                return self.definition.steps[index], progress, False
+        for step, progress in zip(self.definition.steps, self.steps, strict=False):
+            if command_id in progress.earlier_ids or command_id in progress.faulted_ids:
+                return step, progress, False
+            if command_id == progress.undo_id or command_id in progress.earlier_undo_ids:
+                return step, progress, True
         return None
 
     def no_way_back(self) -> str:
@@ -112,56 +112,58 @@ class Instance:
 
     # --- sending ---
 
-    def ask(self, step: StepDefinition, taken: StepRecord) -> None:
+    def ask(self, step: StepDefinition, progress: StepRecord) -> None:
         """Send a step's command, for the first time or again. Raises AuthorFailed; then nothing has changed."""
         command = self._made_by(step, "do", step.do)
         key = _key(step, "do", step.command, command)
         body = self._body(step, "do", command)
-        taken.address = address_of(step.command.kind, key)
-        taken.command_id = self._id_for(command, body, taken.address)
-        if taken.earlier_ids:
-            for id in [one for one in taken.earlier_ids if one in taken.faulted_ids]:
-                taken.earlier_ids.remove(id)  # whoever answers this command knows what became of that one
-        taken.status = StepRecord.ASKED
-        taken.attempts += 1
-        taken.asked_at_s = self.now_s
-        if taken.stuck:
-            self.unstick(taken)
-        self.outgoing.append(Outgoing(command, step.command.kind, key, taken.command_id, wants_reply=True, body=body))
-        self.timers.append(SetTimer(step.timer, self.now_s + step.patience_s(taken.attempts)))
+        progress.address = address_of(step.command.kind, key)
+        progress.command_id = self._id_for(command, body, progress.address)
+        if progress.earlier_ids:
+            for id in [one for one in progress.earlier_ids if one in progress.faulted_ids]:
+                progress.earlier_ids.remove(id)  # whoever answers this command knows what became of that one
+        progress.status = StepRecord.ASKED
+        progress.attempts += 1
+        progress.asked_at_s = self.now_s
+        if progress.stuck:
+            self.unstick(progress)
+        self.outgoing.append(
+            Outgoing(command, step.command.kind, key, progress.command_id, wants_reply=True, body=body)
+        )
+        self.timers.append(SetTimer(step.timer, self.now_s + step.patience_s(progress.attempts)))
 
-    def ask_undo(self, step: StepDefinition, taken: StepRecord) -> None:
+    def ask_undo(self, step: StepDefinition, progress: StepRecord) -> None:
         """Send a step's undo, for the first time or again. Raises AuthorFailed; then nothing has changed."""
         assert step.undo is not None and step.undo_command is not None  # owed only then
         command = self._made_by(step, "undo", step.undo)
         if command is None:
-            taken.status = StepRecord.SKIPPED
-            if taken.stuck:
-                self.unstick(taken)
+            progress.status = StepRecord.SKIPPED
+            if progress.stuck:
+                self.unstick(progress)
             return
         key = _key(step, "undo", step.undo_command, command)
-        if address_of(step.undo_command.kind, key) != taken.address:
-            raise AuthorFailed(f"undo of step {step.name} goes to key {key!r}; its do went to {taken.address}")
+        if address_of(step.undo_command.kind, key) != progress.address:
+            raise AuthorFailed(f"undo of step {step.name} goes to key {key!r}; its do went to {progress.address}")
         body = self._body(step, "undo", command)
-        if taken.undo_id:
-            taken.earlier_undo_ids.append(taken.undo_id)
-        taken.undo_id = self._id_for(command, body, taken.address, undo_of=taken.command_id)
-        taken.status = StepRecord.UNDOING
-        taken.undo_attempts += 1
-        taken.asked_at_s = self.now_s
-        if taken.stuck:
-            self.unstick(taken)
+        if progress.undo_id:
+            progress.earlier_undo_ids.append(progress.undo_id)
+        progress.undo_id = self._id_for(command, body, progress.address, undo_of=progress.command_id)
+        progress.status = StepRecord.UNDOING
+        progress.undo_attempts += 1
+        progress.asked_at_s = self.now_s
+        if progress.stuck:
+            self.unstick(progress)
         self.outgoing.append(
             Outgoing(
                 command,
                 step.undo_command.kind,
                 key,
-                taken.undo_id,
+                progress.undo_id,
                 wants_reply=True,
-                undo_of=taken.command_id,
+                undo_of=progress.command_id,
                 refusals=step.refusals,
                 dones=step.dones,
-                earlier_undos=tuple(taken.earlier_undo_ids),
+                earlier_undos=tuple(progress.earlier_undo_ids),
             )
         )
 
@@ -223,20 +225,20 @@ class Instance:
 
     def stick(self, step: StepDefinition, error: str) -> None:
         """Come to rest where only a person, or an answer that comes after all, can help. Steps beside it go on."""
-        record, taken = self.record, self.steps[step.index]
+        record, progress = self.record, self.steps[step.index]
         if record.status != SagaRecord.STUCK:
             record.stuck_in, record.status = record.status, SagaRecord.STUCK
-        taken.stuck, taken.error = True, error
+        progress.stuck, progress.error = True, error
         self._sticks = True
         record.stuck_reason = self._why_stuck()
         self.timers.append(CancelTimer(step.timer))
 
-    def unstick(self, taken: StepRecord) -> None:
+    def unstick(self, progress: StepRecord) -> None:
         """What was missing of a step has come after all: the saga goes on, unless another step is stuck as well."""
         record = self.record
         if record.status != SagaRecord.STUCK:
             return
-        taken.stuck = False
+        progress.stuck = False
         if any(step.stuck for step in self.steps):
             record.stuck_reason = self._why_stuck()
         else:
@@ -248,10 +250,10 @@ class Instance:
 
     def _why_stuck(self) -> str:
         reasons = []
-        for step, taken in zip(self.definition.steps, self.steps, strict=True):
-            if taken.stuck:
+        for step, progress in zip(self.definition.steps, self.steps, strict=True):
+            if progress.stuck:
                 back = self.record.stuck_in == SagaRecord.COMPENSATING and step.role is not Role.CLOSING
-                reasons.append(f"{'undo of ' if back else ''}step {step.name}: {taken.error}")
+                reasons.append(f"{'undo of ' if back else ''}step {step.name}: {progress.error}")
         return "; ".join([*reasons, self._remains()])
 
     def _remains(self) -> str:

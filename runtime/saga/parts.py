@@ -21,16 +21,16 @@ __all__ = ["check_parts", "check_provides"]
 
 def check_parts(contracts: object, services: object, choreographies: object, unstarted: object) -> None:
     """Raises InvalidDefinition on the first part that is none."""
-    for module in _several("contracts", contracts, "protobuf modules: [sales_pb2, billing_pb2]"):
+    for module in _several("contracts", contracts, "protobuf modules: [trip_pb2]"):
         if not isinstance(module, ModuleType) or not isinstance(getattr(module, "DESCRIPTOR", None), FileDescriptor):
             raise InvalidDefinition(f"catalogue, contracts: {_shown(module)} is no module that protobuf has made")
     if not isinstance(services, Mapping):
         raise InvalidDefinition(
-            f"catalogue, services: {_shown(services)} is not service names with their classes: {{'sales': [Sales]}}"
+            f"catalogue, services: {_shown(services)} is not service names with their classes: {{'trips': [Trips]}}"
         )
     for name, hosted in services.items():
         _check_service(name, hosted)
-    for one in _several("choreographies", choreographies, "choreographies: [OrderChoreography]"):
+    for one in _several("choreographies", choreographies, "choreographies: [BookByEvents]"):
         _check_class("choreographies", one, (Choreography,), "choreography")
     _check_unstarted({} if unstarted is None else unstarted)
 
@@ -82,7 +82,7 @@ def _check_service(name: object, hosted: object) -> None:
             "commas, and without blanks around it"
         )
     where = f"services[{name!r}]"
-    several = _several(where, hosted, "classes: [Sales]")
+    several = _several(where, hosted, "classes: [Trips]")
     if not several:
         raise InvalidDefinition(f"catalogue, {where} stands for no kind, so that its nodes would host nothing")
     for one in several:

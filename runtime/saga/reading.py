@@ -10,6 +10,7 @@ import json
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from google.protobuf.message import Message
@@ -101,14 +102,21 @@ def _in_order(title: str, flow: Flow, names: Mapping[Step, str]) -> list[Step]:
         seen.add(step)
     if any(one not in seen for edge in flow.edges for one in edge):
         raise InvalidDefinition(f"{title}.flow: a step waits for one that is not in the flow; join them by >>")
-    left, order = list(flow.steps), list[Step]()
-    while left:
-        ready = [step for step in left if not any(a in left for a, b in flow.edges if b is step)]
-        if not ready:
-            waiting = ", ".join(names[step] for step in left)
-            raise InvalidDefinition(f"{title}.flow: none of {waiting} could ever begin, for each waits for another")
+    waits_for: dict[Step, list[Step]] = {step: [] for step in flow.steps}
+    for earlier, later in flow.edges:
+        waits_for[later].append(earlier)
+    sorter, order = TopologicalSorter(waits_for), list[Step]()
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        circle = ", ".join(names[step] for step in flow.steps if step in error.args[1])
+        raise InvalidDefinition(
+            f"{title}.flow: none of {circle} could ever begin, for each waits for another"
+        ) from error
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready(), key=flow.steps.index)
         order.extend(ready)
-        left = [step for step in left if step not in ready]
+        sorter.done(*ready)
     return order
 
 

@@ -39,28 +39,28 @@ def retry(saga: Instance, ask: Ask, done_with: DoneWith) -> None:
     for step in stuck:
         saga.unstick(saga.steps[step.index])
     for step in stuck:
-        taken = saga.steps[step.index]
-        if taken.status == StepRecord.OWED:
-            taken.undo_attempts = 0
-            compensation.undo_again(saga, step, taken)
-        elif taken.status == StepRecord.DONE:
-            _keep_again(saga, step, taken, done_with)
-        elif taken.status in (StepRecord.WAITING, StepRecord.UNKNOWN):
-            _ask_again(saga, step, taken, ask)  # or else what was tried before it has asked it already
+        progress = saga.steps[step.index]
+        if progress.status == StepRecord.OWED:
+            progress.undo_attempts = 0
+            compensation.undo_again(saga, step, progress)
+        elif progress.status == StepRecord.DONE:
+            _keep_again(saga, step, progress, done_with)
+        elif progress.status in (StepRecord.WAITING, StepRecord.UNKNOWN):
+            _ask_again(saga, step, progress, ask)  # or else what was tried before it has asked it already
     saga.outgoing.append(Outgoing(RetryAccepted()))
 
 
-def _ask_again(saga: Instance, step: StepDefinition, taken: StepRecord, ask: Ask) -> None:
-    id = taken.command_id
-    if taken.status == StepRecord.UNKNOWN and id not in taken.earlier_ids and id not in taken.faulted_ids:
-        taken.earlier_ids.append(id)  # what it was answered with says nothing: it may have been carried out
-    taken.attempts = 0
-    ask(saga, step, taken)
+def _ask_again(saga: Instance, step: StepDefinition, progress: StepRecord, ask: Ask) -> None:
+    id = progress.command_id
+    if progress.status == StepRecord.UNKNOWN and id not in progress.earlier_ids and id not in progress.faulted_ids:
+        progress.earlier_ids.append(id)  # what it was answered with says nothing: it may have been carried out
+    progress.attempts = 0
+    ask(saga, step, progress)
 
 
-def _keep_again(saga: Instance, step: StepDefinition, taken: StepRecord, done_with: DoneWith) -> None:
-    types = [type_ for type_ in step.meanings if type_.DESCRIPTOR.full_name == taken.outcome]
-    if not types or not taken.HasField("unkept"):
-        saga.stick(step, f"{taken.error} (its answer was not stored, so it cannot be kept again)")
+def _keep_again(saga: Instance, step: StepDefinition, progress: StepRecord, done_with: DoneWith) -> None:
+    types = [type_ for type_ in step.meanings if type_.DESCRIPTOR.full_name == progress.outcome]
+    if not types or not progress.HasField("unkept"):
+        saga.stick(step, f"{progress.error} (its answer was not stored, so it cannot be kept again)")
         return
-    done_with(saga, step, taken, types[0].FromString(taken.unkept))
+    done_with(saga, step, progress, types[0].FromString(progress.unkept))

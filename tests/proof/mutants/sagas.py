@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runtime.durable.carriers import Carriers
-from runtime.saga import compensation, interpreter
+from runtime.saga import cancellation, compensation, interpreter
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.instance import Instance
 from tests.proof.mutants.mutant import Edit, Mutant
@@ -39,9 +39,9 @@ SAGAS = (
         (
             Edit(
                 compensation.turn_back,
-                "if taken.status in OPEN or taken.status == StepRecord.DONE:",
-                "if taken.status in OPEN or taken.status in (StepRecord.DONE, StepRecord.WAITING):\n"
-                "            taken.address = taken.address or 'nowhere/' + step.name",
+                "if progress.status in OPEN or progress.status == StepRecord.DONE:",
+                "if progress.status in OPEN or progress.status in (StepRecord.DONE, StepRecord.WAITING):\n"
+                "            progress.address = progress.address or 'nowhere/' + step.name",
             ),
         ),
         workload="random",
@@ -52,8 +52,8 @@ SAGAS = (
         (
             Edit(
                 compensation.turn_back,
-                "if taken.status in OPEN or taken.status == StepRecord.DONE:",
-                "if taken.status in OPEN or taken.status in (StepRecord.DONE, StepRecord.REFUSED):",
+                "if progress.status in OPEN or progress.status == StepRecord.DONE:",
+                "if progress.status in OPEN or progress.status in (StepRecord.DONE, StepRecord.REFUSED):",
             ),
         ),
         workload="random",
@@ -64,8 +64,8 @@ SAGAS = (
         (
             Edit(
                 compensation.turn_back,
-                "if taken.status in OPEN or taken.status == StepRecord.DONE:",
-                "if taken.status == StepRecord.DONE:",
+                "if progress.status in OPEN or progress.status == StepRecord.DONE:",
+                "if progress.status == StepRecord.DONE:",
             ),
         ),
         workload="random",
@@ -75,7 +75,9 @@ SAGAS = (
         "A saga says that it is compensated while an undo is still without its confirmation.",
         (
             Edit(
-                compensation._undo_next, "all(taken.status not in OWING for", "all(taken.status != StepRecord.OWED for"
+                compensation._undo_next,
+                "all(progress.status not in OWING for",
+                "all(progress.status != StepRecord.OWED for",
             ),
         ),
         workload="random",
@@ -86,7 +88,7 @@ SAGAS = (
         (
             Edit(
                 compensation.undo_faulted,
-                "saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(taken.undo_attempts)))",
+                "saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(progress.undo_attempts)))",
                 "saga.note = 'given up'",
             ),
         ),
@@ -98,9 +100,9 @@ SAGAS = (
         (
             Edit(
                 compensation.undo_faulted,
-                "taken.status = StepRecord.OWED\n",
-                "taken.status = StepRecord.OWED\n"
-                "    if taken.undo_attempts > 1:\n        return _undone(saga, step, taken, '')\n",
+                "progress.status = StepRecord.OWED\n",
+                "progress.status = StepRecord.OWED\n"
+                "    if progress.undo_attempts > 1:\n        return _undone(saga, step, progress, '')\n",
             ),
         ),
         workload="random",
@@ -108,7 +110,13 @@ SAGAS = (
     Mutant(
         "closing-not-awaited",
         "A saga ends as compensated without the confirmation of what it has to say about that.",
-        (Edit(compensation.close, "if taken.status != StepRecord.DONE:", "if taken.status == StepRecord.WAITING:"),),
+        (
+            Edit(
+                compensation.close,
+                "if progress.status != StepRecord.DONE:",
+                "if progress.status == StepRecord.WAITING:",
+            ),
+        ),
         workload="random",
     ),
     # --- no way back ---
@@ -123,7 +131,7 @@ SAGAS = (
         "The deadline turns a saga back also where there is no way back.",
         (
             Edit(
-                interpreter._deadline_passed,
+                cancellation.deadline_passed,
                 "elif status == SagaRecord.STUCK or saga.no_way_back():",
                 "elif status == SagaRecord.STUCK:",
             ),
@@ -135,7 +143,7 @@ SAGAS = (
         "A cancellation is accepted, and the saga goes on.",
         (
             Edit(
-                interpreter._cancel,
+                cancellation.cancel,
                 'compensation.turn_back(saga, f"cancelled: {reason}" if reason else "cancelled")',
                 "record.reason = reason",
             ),
@@ -145,14 +153,14 @@ SAGAS = (
     Mutant(
         "cancel-after-the-end",
         "A cancellation of a saga that has completed is accepted.",
-        (Edit(interpreter._cancel_refusal, "if status == SagaRecord.COMPLETED:", "if False:"),),
+        (Edit(cancellation._cancel_refusal, "if status == SagaRecord.COMPLETED:", "if False:"),),
         workload="random",
     ),
     # --- answers ---
     Mutant(
         "unknown-answered-as-failed",
         "A step that stays silent counts as refused: nothing of it is undone.",
-        (Edit(interpreter._unknown, "taken.status = StepRecord.UNKNOWN", "taken.status = StepRecord.REFUSED"),),
+        (Edit(interpreter._unknown, "progress.status = StepRecord.UNKNOWN", "progress.status = StepRecord.REFUSED"),),
         workload="random",
     ),
     Mutant(
@@ -161,8 +169,8 @@ SAGAS = (
         (
             Edit(
                 interpreter._answered,
-                "if taken.status not in OPEN:",
-                "if taken.status not in OPEN | compensation.OWING:",
+                "if progress.status not in OPEN:",
+                "if progress.status not in OPEN | compensation.OWING:",
             ),
         ),
         workload="random",
@@ -173,8 +181,8 @@ SAGAS = (
         (
             Edit(
                 interpreter._faulted,
-                "_unknown(saga, step, taken, fault.error)",
-                "_unknown(saga, step, taken, fault.error)\n        taken.status = StepRecord.REFUSED",
+                "_unknown(saga, step, progress, fault.error)",
+                "_unknown(saga, step, progress, fault.error)\n        progress.status = StepRecord.REFUSED",
             ),
         ),
         workload="random",
@@ -185,7 +193,8 @@ SAGAS = (
         (
             Edit(
                 interpreter._refused,
-                "if last_is_open or taken.earlier_ids or (not is_last and _in_doubt(taken, taken.command_id)):",
+                "if last_is_open or progress.earlier_ids or (not is_last and "
+                "_in_doubt(progress, progress.command_id)):",
                 "if False:",
             ),
         ),
@@ -197,8 +206,8 @@ SAGAS = (
         (
             Edit(
                 Instance.find,
-                "if command_id == taken.command_id:",
-                "if command_id in [one.command_id for one in self.steps if one.address == taken.address]:",
+                "if command_id == progress.command_id:",
+                "if command_id in [one.command_id for one in self.steps if one.address == progress.address]:",
             ),
         ),
         workload="random",
@@ -209,7 +218,7 @@ SAGAS = (
         (
             Edit(
                 interpreter._faulted,
-                "saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(taken.attempts)))",
+                "saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(progress.attempts)))",
                 "pass",
             ),
         ),

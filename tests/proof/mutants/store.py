@@ -262,7 +262,11 @@ STORE = (
         "end-of-a-saga-takes-its-messages",
         "A saga that closes its compensation ends at once, and is put away together with what it was about to send.",
         (
-            Edit(compensation.close, "if taken.status != StepRecord.DONE:", "if taken.status == StepRecord.WAITING:"),
+            Edit(
+                compensation.close,
+                "if progress.status != StepRecord.DONE:",
+                "if progress.status == StepRecord.WAITING:",
+            ),
             Edit(Draft.finish, "for one in self.outgoing])", "for one in self.outgoing if not self.ended])"),
         ),
     ),

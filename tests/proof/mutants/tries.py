@@ -15,8 +15,8 @@ TRIES = (
         (
             Edit(
                 retry.retry,
-                "taken.undo_attempts = 0\n            compensation.undo_again(saga, step, taken)",
-                "_ask_again(saga, step, taken, ask)",
+                "progress.undo_attempts = 0\n            compensation.undo_again(saga, step, progress)",
+                "_ask_again(saga, step, progress, ask)",
             ),
         ),
         workload="poisoned",
@@ -24,7 +24,7 @@ TRIES = (
     Mutant(
         "retry-runs-the-do-twice",
         "An operator has a step tried again that is done, and it is asked once more instead of kept.",
-        (Edit(retry.retry, "_keep_again(saga, step, taken, done_with)", "_ask_again(saga, step, taken, ask)"),),
+        (Edit(retry.retry, "_keep_again(saga, step, progress, done_with)", "_ask_again(saga, step, progress, ask)"),),
         workload="poisoned",
     ),
     Mutant(
@@ -33,7 +33,7 @@ TRIES = (
         (
             Edit(
                 retry._keep_again,
-                "types[0].FromString(taken.unkept)",
+                "types[0].FromString(progress.unkept)",
                 "types[0]()",
             ),
         ),
@@ -45,8 +45,8 @@ TRIES = (
         (
             Edit(
                 retry._ask_again,
-                "ask(saga, step, taken)",
-                "ask(saga, step, taken)\n    saga.timers.clear()",
+                "ask(saga, step, progress)",
+                "ask(saga, step, progress)\n    saga.timers.clear()",
             ),
         ),
         workload="poisoned",
@@ -60,7 +60,7 @@ TRIES = (
     Mutant(
         "retry-forgets-the-budget",
         "An undo that an operator has tried again has used up its budget: it is stuck at its first failure.",
-        (Edit(retry.retry, "taken.undo_attempts = 0\n", "pass\n"),),
+        (Edit(retry.retry, "progress.undo_attempts = 0\n", "pass\n"),),
         workload="poisoned",
     ),
     Mutant(

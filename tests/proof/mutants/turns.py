@@ -142,7 +142,7 @@ TURNS = (
     Mutant(
         "undo-forgets-those-before",
         "An undo that is asked for again does not name those before it.",
-        (Edit(Instance.ask_undo, "earlier_undos=tuple(taken.earlier_undo_ids),", "earlier_undos=(),"),),
+        (Edit(Instance.ask_undo, "earlier_undos=tuple(progress.earlier_undo_ids),", "earlier_undos=(),"),),
         workload="poisoned",
     ),
     Mutant(

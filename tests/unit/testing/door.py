@@ -8,10 +8,11 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import ModuleType
 
+import runtime
 import runtime.actor
 import runtime.testing
 from runtime.testing import fixtures
@@ -20,6 +21,7 @@ from tests.tidy.source import ROOT
 __all__ = ["DOORS", "surface"]
 
 DOORS: dict[Path, tuple[ModuleType, ...]] = {
+    ROOT / "tests" / "unit" / "door.txt": (runtime,),
     ROOT / "tests" / "unit" / "testing" / "door.txt": (runtime.testing, fixtures),
     ROOT / "tests" / "unit" / "actor" / "door.txt": (runtime.actor,),
 }
@@ -42,9 +44,13 @@ def _named(name: str, value: object) -> Iterator[str]:
         return
     yield f"class {name}"
     made_for_it = is_dataclass(value) or getattr(value, "_is_protocol", False)  # its __init__ is nobody's decision
+    if is_dataclass(value):
+        yield from (f"    {field.name}: {field.type}" for field in fields(value) if field.init)
     for attribute, member in sorted(vars(value).items()):
         shown = attribute == "__init__" and not made_for_it
-        if inspect.isfunction(member) and (shown or not attribute.startswith("_")):
+        member = member.__func__ if isinstance(member, classmethod) else member
+        options = attribute == "__init_subclass__" and inspect.isfunction(member)
+        if inspect.isfunction(member) and (shown or options or not attribute.startswith("_")):
             yield f"    {attribute}{_signature(member)}"
         elif isinstance(member, property):
             yield f"    {attribute}: property"

@@ -10,7 +10,7 @@ from runtime.durable.behaviour import CancelTimer, Outgoing, SetTimer
 from runtime.durable.turn import guard
 from runtime.durable.turn.guard import Finding, Ruling
 from runtime.protos.saga_pb2 import CancelAccepted, SagaRecord, StepRecord
-from runtime.saga import compensation, interpreter
+from runtime.saga import cancellation, compensation, interpreter
 from runtime.saga.definition import StepDefinition
 from runtime.saga.instance import OPEN, OWING, Instance
 from runtime.saga.saga import Saga
@@ -40,12 +40,12 @@ def found(saga: type[Saga[Any]], check: str, what: str, *, moves_max: int, bound
 def test_undos_in_forward_order_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def undo_next(saga: Instance) -> None:
         for step in saga.definition.flow_steps:
-            taken = saga.steps[step.index]
+            progress = saga.steps[step.index]
             if any(saga.steps[index].status in OWING for index in step.before):
                 continue
-            if taken.status == StepRecord.OWED and not taken.undo_attempts:
-                compensation.undo(saga, step, taken)
-        if all(taken.status not in OWING for taken in saga.steps):
+            if progress.status == StepRecord.OWED and not progress.undo_attempts:
+                compensation.undo(saga, step, progress)
+        if all(progress.status not in OWING for progress in saga.steps):
             compensation.close(saga)
 
     monkeypatch.setattr(compensation, "_undo_next", undo_next)
@@ -58,7 +58,7 @@ def test_all_undos_at_once_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
         for step in reversed(saga.definition.flow_steps):
             if saga.steps[step.index].status == StepRecord.OWED:
                 compensation.undo(saga, step, saga.steps[step.index])
-        if all(taken.status not in OWING for taken in saga.steps):
+        if all(progress.status not in OWING for progress in saga.steps):
             compensation.close(saga)
 
     monkeypatch.setattr(compensation, "_undo_next", undo_next)
@@ -70,9 +70,9 @@ def test_the_undo_of_a_step_that_was_never_asked_is_found(monkeypatch: pytest.Mo
 
     def eager(saga: Instance, reason: str) -> None:
         for step in saga.definition.flow_steps:
-            taken = saga.steps[step.index]
-            if taken.status == StepRecord.WAITING and step.undo is not None:
-                taken.status, taken.address = StepRecord.DONE, "warehouse/sku"
+            progress = saga.steps[step.index]
+            if progress.status == StepRecord.WAITING and step.undo is not None:
+                progress.status, progress.address = StepRecord.DONE, "warehouse/sku"
         turn_back(saga, reason)
 
     monkeypatch.setattr(compensation, "turn_back", eager)
@@ -80,7 +80,7 @@ def test_the_undo_of_a_step_that_was_never_asked_is_found(monkeypatch: pytest.Mo
 
 
 def test_an_undo_of_what_was_refused_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(saga: Instance, step: StepDefinition, taken: StepRecord, answer: Any) -> None:
+    def refused(saga: Instance, step: StepDefinition, progress: StepRecord, answer: Any) -> None:
         compensation.turn_back(saga, "refused, and undone all the same")
 
     monkeypatch.setattr(interpreter, "_refused", refused)
@@ -104,8 +104,8 @@ def test_a_guard_that_takes_what_was_given_up_on_for_undone_is_found(monkeypatch
 
 
 def test_silence_that_is_taken_for_a_refusal_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown(saga: Instance, step: StepDefinition, taken: StepRecord, error: str) -> None:
-        taken.status, taken.error = StepRecord.REFUSED, error
+    def unknown(saga: Instance, step: StepDefinition, progress: StepRecord, error: str) -> None:
+        progress.status, progress.error = StepRecord.REFUSED, error
         saga.timers.append(CancelTimer(step.name))
 
     monkeypatch.setattr(interpreter, "_unknown", unknown)
@@ -126,9 +126,9 @@ def test_a_retry_that_forgets_the_commands_before_it_is_found(monkeypatch: pytes
     """The first command is still on its way when the refusal of the second ends the step."""
     ask = Instance.ask
 
-    def forgetful(saga: Instance, step: StepDefinition, taken: StepRecord) -> None:
-        ask(saga, step, taken)
-        del taken.earlier_ids[:]
+    def forgetful(saga: Instance, step: StepDefinition, progress: StepRecord) -> None:
+        ask(saga, step, progress)
+        del progress.earlier_ids[:]
 
     monkeypatch.setattr(Instance, "ask", forgetful)
     found(FirmOrderProcess, "I6", "undone while the pivot ship, which has no undo, may be done", moves_max=6)
@@ -142,8 +142,8 @@ def test_a_refusal_that_overlooks_a_fault_is_found(monkeypatch: pytest.MonkeyPat
 def test_an_undo_that_is_sent_without_its_do_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     ask_undo = Instance.ask_undo
 
-    def anonymous(saga: Instance, step: StepDefinition, taken: StepRecord) -> None:
-        ask_undo(saga, step, taken)
+    def anonymous(saga: Instance, step: StepDefinition, progress: StepRecord) -> None:
+        ask_undo(saga, step, progress)
         last = saga.outgoing[-1]
         saga.outgoing[-1] = Outgoing(last.message, last.kind, last.key, last.id, wants_reply=True)
 
@@ -152,16 +152,16 @@ def test_an_undo_that_is_sent_without_its_do_is_found(monkeypatch: pytest.Monkey
 
 
 def test_an_undo_that_is_confirmed_by_its_fault_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def faulted(saga: Instance, step: StepDefinition, taken: StepRecord, fault: Any) -> None:
-        compensation._undone(saga, step, taken, "never mind")
+    def faulted(saga: Instance, step: StepDefinition, progress: StepRecord, fault: Any) -> None:
+        compensation._undone(saga, step, progress, "never mind")
 
     monkeypatch.setattr(compensation, "undo_faulted", faulted)
     found(NoPivot, "I11", "says that all is undone before the undo of bill is confirmed", moves_max=6)
 
 
 def test_an_undo_that_is_sent_again_after_it_was_confirmed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def undone(saga: Instance, step: StepDefinition, taken: StepRecord, outcome: str) -> None:
-        compensation.undo(saga, step, taken)
+    def undone(saga: Instance, step: StepDefinition, progress: StepRecord, outcome: str) -> None:
+        compensation.undo(saga, step, progress)
 
     monkeypatch.setattr(compensation, "_undone", undone)
     found(OrderProcess, "I2", "step bill is undone once more after its undo was confirmed", moves_max=4)
@@ -186,9 +186,9 @@ def test_a_saga_that_ends_without_its_closing_command_is_found(monkeypatch: pyte
 def test_a_saga_that_ends_before_its_undo_is_confirmed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     undo = compensation.undo
 
-    def impatient(saga: Instance, step: StepDefinition, taken: StepRecord) -> None:
-        undo(saga, step, taken)
-        taken.status = StepRecord.UNDONE
+    def impatient(saga: Instance, step: StepDefinition, progress: StepRecord) -> None:
+        undo(saga, step, progress)
+        progress.status = StepRecord.UNDONE
 
     monkeypatch.setattr(compensation, "undo", impatient)
     found(FirmOrderProcess, "I11", "it says compensated, and the undo of step bill was not confirmed", moves_max=3)
@@ -199,7 +199,7 @@ def test_a_cancellation_that_is_accepted_and_forgotten_is_found(monkeypatch: pyt
         saga.note = "later, perhaps"
         saga.outgoing.append(Outgoing(CancelAccepted(reason=reason)))
 
-    monkeypatch.setattr(interpreter, "_cancel", accept)
+    monkeypatch.setattr(cancellation, "cancel", accept)
     found(NoPivot, "I11", "it says completed, after a client was told that it turns back", moves_max=6)
 
 
@@ -220,8 +220,8 @@ def test_a_timer_that_is_left_over_is_found(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_saga_that_stops_for_good_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The undo is given up on, and no timer is set to try it again."""
 
-    def faulted(saga: Instance, step: StepDefinition, taken: StepRecord, fault: Any) -> None:
-        taken.status = StepRecord.OWED
+    def faulted(saga: Instance, step: StepDefinition, progress: StepRecord, fault: Any) -> None:
+        progress.status = StepRecord.OWED
 
     monkeypatch.setattr(compensation, "undo_faulted", faulted)
     found(NoPivot, "I4", "it is compensating, and nothing will ever move it", moves_max=6)
@@ -230,7 +230,7 @@ def test_a_saga_that_stops_for_good_is_found(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_saga_that_goes_round_in_circles_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A timer that only sets itself again: something always happens, and nothing comes of it."""
 
-    def put_off(saga: Instance, step: StepDefinition, taken: StepRecord, error: str) -> None:
+    def put_off(saga: Instance, step: StepDefinition, progress: StepRecord, error: str) -> None:
         saga.timers.append(SetTimer(step.name, saga.now_s))
 
     monkeypatch.setattr(interpreter, "_ask_again", put_off)
@@ -238,8 +238,8 @@ def test_a_saga_that_goes_round_in_circles_is_found(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_saga_that_is_stuck_for_no_reason_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def faulted(saga: Instance, step: StepDefinition, taken: StepRecord, fault: Any) -> None:
-        taken.status = StepRecord.OWED
+    def faulted(saga: Instance, step: StepDefinition, progress: StepRecord, fault: Any) -> None:
+        progress.status = StepRecord.OWED
         saga.stick(step, "one fault is too many")
 
     monkeypatch.setattr(compensation, "undo_faulted", faulted)
@@ -260,8 +260,8 @@ def test_what_is_dropped_without_a_note_is_found(monkeypatch: pytest.MonkeyPatch
 def test_what_is_said_to_be_ignored_and_is_not_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     done = interpreter._done
 
-    def noted(saga: Instance, step: StepDefinition, taken: StepRecord, answer: Any) -> None:
-        done(saga, step, taken, answer)
+    def noted(saga: Instance, step: StepDefinition, progress: StepRecord, answer: Any) -> None:
+        done(saga, step, progress, answer)
         saga.note = "nothing to see here"
 
     monkeypatch.setattr(interpreter, "_done", noted)
@@ -272,16 +272,16 @@ def test_an_engine_that_raises_is_found(monkeypatch: pytest.MonkeyPatch) -> None
     def crash(saga: Instance, reason: str) -> None:
         raise KeyError("reason")
 
-    monkeypatch.setattr(interpreter, "_cancel", crash)
+    monkeypatch.setattr(cancellation, "cancel", crash)
     found(OrderProcess, "I9", "the saga cannot take this: KeyError: 'reason'", moves_max=2)
 
 
 def test_a_command_that_is_sent_and_not_remembered_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     ask = Instance.ask
 
-    def amnesiac(saga: Instance, step: StepDefinition, taken: StepRecord) -> None:
-        ask(saga, step, taken)
-        taken.command_id = b"lost"
+    def amnesiac(saga: Instance, step: StepDefinition, progress: StepRecord) -> None:
+        ask(saga, step, progress)
+        progress.command_id = b"lost"
 
     monkeypatch.setattr(Instance, "ask", amnesiac)
     found(OrderProcess, "I9", "it sent BillOrder and kept no track of it", moves_max=1)
@@ -292,7 +292,7 @@ def test_answers_that_are_not_told_apart_from_silence_of_a_step_beside_are_found
 ) -> None:
     """As it was once: the answer to one step took the saga out of stuck, although another was."""
 
-    def unstick(saga: Instance, taken: StepRecord) -> None:
+    def unstick(saga: Instance, progress: StepRecord) -> None:
         record = saga.record
         if record.status == SagaRecord.STUCK:
             record.status, record.stuck_in, record.stuck_reason = record.stuck_in, SagaRecord.NONE, ""
