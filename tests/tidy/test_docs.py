@@ -121,3 +121,13 @@ def _shown(default: object) -> str:
     if default in ("", ()):
         return "-"
     return f"{default:g}" if isinstance(default, float) else f"{default}"
+
+
+def test_what_a_newcomer_reads_first_is_as_long_as_it_says_and_short() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    told, files = re.findall(
+        r"carry the idea, about ([\d,]+) lines in all\. Read them in this order: (.*?)\.\n\n", text, re.DOTALL
+    )[0]
+    lines = sum(len((ROOT / one).read_text(encoding="utf-8").splitlines()) for one in re.findall(r"`([^`]+)`", files))
+    assert lines <= 1_200
+    assert abs(lines - int(told.replace(",", ""))) <= 50, f"they have {lines} lines"
