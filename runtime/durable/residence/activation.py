@@ -22,7 +22,7 @@ from runtime.actor.context import Context
 from runtime.actor.ref import ActorRef
 from runtime.durable.kind import Kind
 from runtime.durable.residence.suspects import Suspects
-from runtime.durable.turn.draft import Draft
+from runtime.durable.turn.draft import Draft, state_and_timers
 from runtime.durable.turn.lost import LostRuns, TurnLost
 from runtime.durable.turn.turn import Turn
 from runtime.envelope import Address, Envelope, address_of
@@ -43,12 +43,8 @@ _WRITTEN = Verdict.COMMITTED
 class ActivationHost(Protocol):
     """What an activation asks of the table it lives in."""
 
-    @property
-    def suspects(self) -> Suspects: ...
-
-    @property
-    def losses(self) -> LostRuns:
-        """Of the kind."""
+    suspects: Suspects
+    losses: LostRuns
 
     def lends(self, activation: Activation, state: Message, first: Envelope) -> bool:
         """Whether another node runs it, whose build has the version that this one lacks. Then it is dropped."""
@@ -71,13 +67,8 @@ class ActivationHost(Protocol):
     def settled(self, activation: Activation) -> None:
         """A turn has ended and nothing of it is under way."""
 
-    def reload(
-        self, activation: Activation, reason: str, *, delay_s: float = 0.0, commit_refused: bool = False
-    ) -> None:
-        """Drop this activation and read the actor's mail again.
-
-        After a refused commit the mail of all others is read as well, since another node has written for this actor.
-        """
+    def reload(self, activation: Activation, reason: str, *, delay_s: float = 0.0, reread_all: bool = False) -> None:
+        """Drop this activation and read the actor's mail again. If another has written, all others' first."""
 
     def gone(self, activation: Activation) -> None:
         """The cell has stopped."""
@@ -130,20 +121,12 @@ class Activation(BatchActor):
         self._ran: Sequence[bytes] = ()  # messages whose handlers were called in the turn that runs or commits
 
     @property
-    def name(self) -> str:
-        return address_of(*self.address)
-
-    def let_go(self) -> None:
-        """Drop the ties to the cell once it has stopped: they are a cycle, and there are thousands of actors."""
-        self.ref = None
-        self._context = None
-
-    @property
     def is_idle(self) -> bool:
         return not self.busy and not self.pending
 
     async def stopped(self, context: Context) -> None:
         self.stopping = True
+        self.ref = self._context = None  # they are a cycle, and there are thousands of actors
         self._host.gone(self)
 
     async def receive_batch(self, context: Context, messages: Sequence[Any]) -> None:
@@ -158,11 +141,6 @@ class Activation(BatchActor):
             return
         self.busy, self._context = True, context
         batch: Sequence[Envelope] = self._fitting(waiting) if len(waiting) > 1 else waiting
-        if not self._host.suspects.is_empty:
-            batch = await self._on_trial(context, batch)
-            if not batch:
-                return
-        self.kind.ports.failpoint(_BEGUN)
         try:
             await self._run(context, batch)
         except (StoreError, Overloaded) as error:
@@ -177,6 +155,11 @@ class Activation(BatchActor):
 
     async def _run(self, context: Context, batch: Sequence[Envelope]) -> None:
         """One turn, up to its commit. Raises StoreError, Overloaded and TurnLost."""
+        if not self._host.suspects.is_empty:
+            batch = await self._on_trial(context, batch)
+            if not batch:
+                return
+        self.kind.ports.failpoint(_BEGUN)
         if not self._loaded and not await self._load(batch):
             return
         if self._state is not None and self._host.lends(self, self._state, batch[0]):
@@ -198,12 +181,8 @@ class Activation(BatchActor):
         fitting = suspects.fitting(batch)
         context.put_back(batch[fitting:])
         await suspects.await_trial(self.address, batch[0].id)
-        try:
-            if not self.stopping:
-                await suspects.hold_trial(batch[0], self.shard, self.attempts)
-        except (StoreError, Overloaded) as error:
-            self._host.reload(self, str(error), delay_s=1.0)
-            return ()
+        if not self.stopping:
+            await suspects.hold_trial(batch[0], self.shard, self.attempts)
         if self.stopping:
             suspects.done_with(self.address)
             return ()
@@ -216,17 +195,18 @@ class Activation(BatchActor):
             room -= len(envelope.encoded)
             if room < 0 and count:
                 self._host.left_over(self)
-                for left in messages[count:]:
-                    self.pending.pop(left.id, None)
+                self._forget(messages[count:])
                 return messages[:count]
         return messages
 
     def _undos(self, messages: Sequence[Envelope]) -> Sequence[Envelope]:
         """Of what must not run before earlier mail, the undos, which may; the others are only forgotten here."""
-        for envelope in messages:
-            if not envelope.undo_of:
-                self.pending.pop(envelope.id, None)
+        self._forget([one for one in messages if not one.undo_of])
         return [one for one in messages if one.undo_of]
+
+    def _forget(self, messages: Sequence[Envelope]) -> None:
+        for envelope in messages:
+            self.pending.pop(envelope.id, None)
 
     async def _load(self, batch: Sequence[Envelope]) -> bool:
         """Read the row. False when it cannot be understood: then the mail is parked, and the row is left alone."""
@@ -234,19 +214,11 @@ class Activation(BatchActor):
             self.kind.ports.failpoint(Failpoint.ROW_WANTED)
             await self._host.fetch(self)
             self.kind.ports.failpoint(Failpoint.ROW_READ)
-        row = self.row
-        state_type = self.kind.behaviour.state_type
-        self._state = state_type()
-        if row is not None:
-            try:
-                if row.state_type != state_type.DESCRIPTOR.full_name:
-                    raise DecodeError(f"it is a {row.state_type}, not a {state_type.DESCRIPTOR.full_name}")
-                self._state.MergeFromString(row.state)
-                timers = durable_pb2.Timers.FromString(row.timers).timers
-            except DecodeError as error:
-                self._park(batch, f"the state of {self.name} cannot be read: {error}")
-                return False
-            self._timers = {timer.name: timer for timer in timers}
+        try:
+            self._state, self._timers = state_and_timers(self.row, self.kind.behaviour.state_type)
+        except DecodeError as error:
+            self._park(batch, f"the state of {address_of(*self.address)} cannot be read: {error}")
+            return False
         self._loaded = True
         return True
 
@@ -287,21 +259,21 @@ class Activation(BatchActor):
     # --- after the commit ---
 
     def _decided(self, draft: Draft, batch: Sequence[Envelope], verdict: Verdict | StoreError) -> None:
-        committed = verdict is _WRITTEN
-        self.kind.ports.failpoint(_COMMITTED if committed else Failpoint.TURN_REFUSED)
-        if not committed:
-            self._lose(f"the store said {verdict}", write_first=isinstance(verdict, StoreError))
-        if isinstance(verdict, StoreError):
-            self._host.reload(self, str(verdict), delay_s=1.0)
-        elif not committed:
-            self._host.reload(self, f"commit of revision {draft.revision}: {verdict}", commit_refused=True)
-        else:
+        if verdict is _WRITTEN:
+            self.kind.ports.failpoint(_COMMITTED)
             self._advance(draft)
             if not self._host.losses.is_empty:
                 self._host.losses.settle(draft, self.attempts, was_noted=not batch)
             self._host.release(draft)
             self.kind.ports.failpoint(_RELEASED)
             self._end_turn(batch)
+            return
+        self.kind.ports.failpoint(Failpoint.TURN_REFUSED)
+        self._lose(f"the store said {verdict}", write_first=isinstance(verdict, StoreError))
+        if isinstance(verdict, StoreError):
+            self._host.reload(self, str(verdict), delay_s=1.0)
+        else:
+            self._host.reload(self, f"commit of revision {draft.revision}: {verdict}", reread_all=True)
 
     def _advance(self, draft: Draft) -> None:
         self.row = draft.row_after

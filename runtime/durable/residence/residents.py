@@ -28,7 +28,7 @@ from runtime.durable.residence.release import Outlet, Release
 from runtime.durable.residence.suspects import Suspects
 from runtime.durable.residence.throttle import Throttle
 from runtime.durable.turn.lost import LostRuns
-from runtime.envelope import Address, Envelope, decode
+from runtime.envelope import Address, Envelope, address_of, decode
 from runtime.errors import InvalidMessage
 from runtime.store.committer import Committer
 from runtime.store.records import MailRow
@@ -235,19 +235,15 @@ class Residents:
             self._leave(activation)
         self._memory.look_for_idle()
 
-    def reload(
-        self, activation: Activation, reason: str, *, delay_s: float = 0.0, commit_refused: bool = False
-    ) -> None:
-        self.kind.ports.report(ActivationReloaded(activation.name, reason))
+    def reload(self, activation: Activation, reason: str, *, delay_s: float = 0.0, reread_all: bool = False) -> None:
+        self.kind.ports.report(ActivationReloaded(address_of(*activation.address), reason))
         self._drop(activation)
         if delay_s:
             self._backlog.put_off_for(activation.address, activation.shard, delay_s)
         else:
-            wanted = BacklogWanted(reread_all=commit_refused)
-            self._backlog.tell(activation.address, activation.shard, wanted)
+            self._backlog.tell(activation.address, activation.shard, BacklogWanted(reread_all))
 
     def gone(self, activation: Activation) -> None:
-        activation.let_go()
         self.suspects.done_with(activation.address)
         if self._memory.remove(activation):  # not dropped, so it has failed
             self._backlog.tell(activation.address, activation.shard, Sign.LEFT_MEMORY)

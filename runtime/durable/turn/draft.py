@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from runtime.durable.kind import Kind
 from runtime.envelope import Address, Envelope, address_of, message_id, shard_of
@@ -19,7 +19,7 @@ from runtime.protos import durable_pb2
 from runtime.record import record
 from runtime.store.records import ActorRow, Expected, HistoryRow, MailRow, Outcome, Transition
 
-__all__ = ["SENT_MAX", "ClientAnswer", "Draft", "timer_id"]
+__all__ = ["SENT_MAX", "ClientAnswer", "Draft", "state_and_timers", "timer_id"]
 
 _POSITIONS = 1 << 16  # messages one transition can number
 
@@ -41,6 +41,17 @@ def timer_id(address: Address, timer: durable_pb2.Timer) -> bytes:
     """The id of the message that a timer's firing is; the same on every node that finds it due."""
     destination = f"{address_of(*address)}#{timer.name}"
     return message_id(timer.due_at_s, timer.set_by, int(timer.due_at_s * 1000), destination)
+
+
+def state_and_timers(row: ActorRow | None, state_type: type[Message]) -> tuple[Message, dict[str, durable_pb2.Timer]]:
+    """What an actor begins a turn with. Raises DecodeError."""
+    state = state_type()
+    if row is None:
+        return state, {}
+    if row.state_type != state_type.DESCRIPTOR.full_name:
+        raise DecodeError(f"it is a {row.state_type}, not a {state_type.DESCRIPTOR.full_name}")
+    state.MergeFromString(row.state)
+    return state, {timer.name: timer for timer in durable_pb2.Timers.FromString(row.timers).timers}
 
 
 def _encoded(timers: Mapping[str, durable_pb2.Timer]) -> bytes:

@@ -26,7 +26,7 @@ TURNS = (
         (
             Edit(
                 Activation._decided,
-                'self._host.reload(self, f"commit of revision {draft.revision}: {verdict}", commit_refused=True)',
+                'self._host.reload(self, f"commit of revision {draft.revision}: {verdict}", reread_all=True)',
                 """self.fetched = False
         self._end_turn(batch)""",
             ),
