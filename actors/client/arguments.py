@@ -6,14 +6,14 @@ from typing import Final
 
 import click
 
-__all__ = ["CENTS", "INT64_MAX", "QUANTITY", "Address", "Text"]
+__all__ = ["CENTS", "INT64_MAX", "QUANTITY", "Address", "OptionText"]
 
 INT64_MAX: Final = 2**63 - 1
 QUANTITY: Final = click.IntRange(1, INT64_MAX)
 CENTS: Final = click.IntRange(0, INT64_MAX)
 
 
-class Text(click.ParamType[str]):
+class OptionText(click.ParamType[str]):
     """Any text that can go over the wire: not empty, and valid Unicode."""
 
     name = "text"

@@ -25,7 +25,7 @@ import grpc.aio
 from rich.console import Console
 
 from actors.client import load, screen
-from actors.client.arguments import CENTS, INT64_MAX, QUANTITY, Address, Text
+from actors.client.arguments import CENTS, INT64_MAX, QUANTITY, Address, OptionText
 from actors.client.shop import NO_NODE, RequestFailed, Shop
 from protos import orders_pb2_grpc
 from protos.orders_pb2 import (
@@ -119,10 +119,10 @@ def main(context: click.Context, node: str, as_json: bool) -> None:
 
 
 @main.command()
-@click.option("--sku", type=Text(), required=True, help="What to order.")
+@click.option("--sku", type=OptionText(), required=True, help="What to order.")
 @click.option("--quantity", type=QUANTITY, required=True, metavar="N", help="How many of it.")
 @click.option("--amount", type=CENTS, required=True, metavar="CENTS", help="What to pay, in cents.")
-@click.option("--order-id", type=Text(), help="The same id again gives the same order.  [default: a new one]")
+@click.option("--order-id", type=OptionText(), help="The same id again gives the same order.  [default: a new one]")
 @click.option("--flow", type=_FLOW, default="orchestration", show_default=True, help="Who drives the order.")
 @click.option("--watch", is_flag=True, help="Show each change until the order has ended.")
 @_command
@@ -141,7 +141,7 @@ async def place(shop: Shop, sku: str, quantity: int, amount: int, order_id: str 
 
 
 @main.command()
-@click.argument("order_id", type=Text())
+@click.argument("order_id", type=OptionText())
 @_command
 async def get(shop: Shop, order_id: str) -> None:
     """Show an order."""
@@ -150,7 +150,7 @@ async def get(shop: Shop, order_id: str) -> None:
 
 
 @main.command()
-@click.argument("order_id", type=Text())
+@click.argument("order_id", type=OptionText())
 @_command
 async def watch(shop: Shop, order_id: str) -> None:
     """Show an order, and each change until it has ended."""
@@ -159,9 +159,9 @@ async def watch(shop: Shop, order_id: str) -> None:
 
 
 @main.command()
-@click.argument("order_id", type=Text())
+@click.argument("order_id", type=OptionText())
 @click.option(
-    "--reason", type=Text(), default="cancelled by its client", show_default=True, help="Kept with the order."
+    "--reason", type=OptionText(), default="cancelled by its client", show_default=True, help="Kept with the order."
 )
 @click.option("--watch", is_flag=True, help="Show each change until the order has ended.")
 @_command
@@ -173,9 +173,9 @@ async def cancel(shop: Shop, order_id: str, reason: str, watch: bool) -> None:
 
 
 @main.command()
-@click.option("--sku", type=Text(), required=True, help="What to put in.")
+@click.option("--sku", type=OptionText(), required=True, help="What to put in.")
 @click.option("--quantity", type=QUANTITY, required=True, metavar="N", help="How many of it.")
-@click.option("--request-id", type=Text(), help="The same id again adds nothing.  [default: a new one]")
+@click.option("--request-id", type=OptionText(), help="The same id again adds nothing.  [default: a new one]")
 @_command
 async def restock(shop: Shop, sku: str, quantity: int, request_id: str | None) -> None:
     """Put goods into the warehouse."""
@@ -185,7 +185,7 @@ async def restock(shop: Shop, sku: str, quantity: int, request_id: str | None) -
 
 
 @main.command()
-@click.option("--sku", type=Text(), required=True, help="What to look up.")
+@click.option("--sku", type=OptionText(), required=True, help="What to look up.")
 @_command
 async def stock(shop: Shop, sku: str) -> None:
     """Show what the warehouse has of a SKU."""
@@ -198,7 +198,7 @@ async def stock(shop: Shop, sku: str) -> None:
 @click.option(
     "--concurrency", type=click.IntRange(1, 4096), default=64, show_default=True, metavar="C", help="At a time."
 )
-@click.option("--sku", type=Text(), help="Restocked with enough for all.  [default: a new one]")
+@click.option("--sku", type=OptionText(), help="Restocked with enough for all.  [default: a new one]")
 @click.option("--quantity", type=QUANTITY, default=1, show_default=True, metavar="N", help="Of each order.")
 @click.option("--amount", type=CENTS, default=100, show_default=True, metavar="CENTS", help="Of each order.")
 @click.option("--flow", type=_FLOW, default="orchestration", show_default=True, help="Who drives the orders.")

@@ -33,7 +33,7 @@ from runtime.gateway.remote_client import PATIENCE_S, RemoteClient
 from runtime.observe.console import say_json
 from runtime.observe.signals import Ended, until_told
 
-__all__ = ["NOT_FOUND", "REFUSED", "ClientFailed", "Wanted", "calls", "common_options"]
+__all__ = ["NOT_FOUND", "REFUSED", "CallOptions", "ClientFailed", "calls", "common_options"]
 
 NOT_FOUND, REFUSED = 4, 5
 _EXITS: tuple[tuple[int, tuple[type[AmendsError], ...]], ...] = (
@@ -55,7 +55,7 @@ class ClientFailed(click.ClickException):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CallOptions:
     """Who is asked, what messages are made and read with, and how answers are shown."""
 
     nodes: tuple[str, ...] = ()
@@ -97,17 +97,17 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
     if value:
         assert parameter.name is not None
-        context.obj = replace(context.obj or Wanted(), **{parameter.name: value})
+        context.obj = replace(context.obj or CallOptions(), **{parameter.name: value})
 
 
 def calls(
-    work: Callable[Concatenate[RemoteClient, Wanted, P], Coroutine[Any, Any, None]],
+    work: Callable[Concatenate[RemoteClient, CallOptions, P], Coroutine[Any, Any, None]],
 ) -> Callable[..., None]:
     """A command from a coroutine; what a node, or the input, is refused for becomes an exit code."""
 
     @wraps(work)
     def run(*arguments: P.args, **options: P.kwargs) -> None:
-        wanted: Wanted = click.get_current_context().obj or Wanted()
+        wanted: CallOptions = click.get_current_context().obj or CallOptions()
         told: list[signal.Signals] = []
 
         async def with_client() -> None:

@@ -17,7 +17,7 @@ from google.protobuf.json_format import Parse, ParseError
 from google.protobuf.message import Message
 
 from runtime.adapters import system_ports
-from runtime.cli.calling import NOT_FOUND, REFUSED, ClientFailed, Wanted, calls, common_options
+from runtime.cli.calling import NOT_FOUND, REFUSED, CallOptions, ClientFailed, calls, common_options
 from runtime.contracts import Contracts
 from runtime.durable.client import TIMEOUT_S, ActorState, CommandAccepted, CommandOptions, CommandOutcome
 from runtime.envelope import parse_address
@@ -63,7 +63,7 @@ def _sends(command: Callable[..., Any]) -> Callable[..., Any]:
 @client.command()
 @_sends
 @calls
-async def ask(client: RemoteClient, wanted: Wanted, /, type: str, body: str, timeout: float, **given: str) -> None:
+async def ask(client: RemoteClient, wanted: CallOptions, /, type: str, body: str, timeout: float, **given: str) -> None:
     """Send a command and wait for what became of it: 5 if it was given up.
 
     TYPE is the command's name, JSON its fields as protobuf writes them.
@@ -83,7 +83,9 @@ async def ask(client: RemoteClient, wanted: Wanted, /, type: str, body: str, tim
 @client.command()
 @_sends
 @calls
-async def send(client: RemoteClient, wanted: Wanted, /, type: str, body: str, timeout: float, **given: str) -> None:
+async def send(
+    client: RemoteClient, wanted: CallOptions, /, type: str, body: str, timeout: float, **given: str
+) -> None:
     """Send a command, and show its id once it is sure to be handled."""
     command, options = _message(client.contracts, type, body), _options(**given)
     accepted: CommandAccepted = await _with_id(options, client.send(command, timeout=timeout, **options))
@@ -94,7 +96,7 @@ async def send(client: RemoteClient, wanted: Wanted, /, type: str, body: str, ti
 @client.command()
 @click.argument("actor", metavar="KIND/KEY")
 @calls
-async def read(client: RemoteClient, wanted: Wanted, actor: str) -> None:
+async def read(client: RemoteClient, wanted: CallOptions, actor: str) -> None:
     """Show the committed state of a service or a saga."""
     found = await client.read(*parse_address(actor))
     if found is None:
@@ -105,7 +107,7 @@ async def read(client: RemoteClient, wanted: Wanted, actor: str) -> None:
 @client.command()
 @click.argument("actor", metavar="KIND/KEY")
 @calls
-async def watch(client: RemoteClient, wanted: Wanted, actor: str) -> None:
+async def watch(client: RemoteClient, wanted: CallOptions, actor: str) -> None:
     """Show the state of a service or a saga each time it changed; ends with the saga, or by a signal."""
     async with client.watch(*parse_address(actor)) as states:
         async for state in states:
@@ -119,7 +121,7 @@ async def watch(client: RemoteClient, wanted: Wanted, actor: str) -> None:
 @click.option("--reason", required=True, help="Kept with the saga.")
 @_timeout
 @calls
-async def cancel(client: RemoteClient, wanted: Wanted, saga: str, reason: str, timeout: float) -> None:
+async def cancel(client: RemoteClient, wanted: CallOptions, saga: str, reason: str, timeout: float) -> None:
     """Have a saga turn back: 5 if there is no way back."""
     kind, key = parse_address(saga)
     outcome = await client.cancel(kind, key, reason, timeout=timeout)
@@ -175,7 +177,7 @@ def _line(message: Message | None) -> str:
     return f"{message.DESCRIPTOR.full_name}  {as_line(message)}"
 
 
-def _show(contracts: Contracts, wanted: Wanted, actor: str, found: ActorState) -> None:
+def _show(contracts: Contracts, wanted: CallOptions, actor: str, found: ActorState) -> None:
     state, saga = found.state, ""
     if isinstance(state, SagaRecord):
         saga = SagaRecord.Status.Name(state.status).lower()
