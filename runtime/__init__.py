@@ -49,13 +49,23 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "connect":
-        from runtime.gateway.remote_client import connect
+_FORMER = {
+    "starts": "what starts a saga is on(SomeEvent, begin, where={...})",
+    "when": "what starts a choreography is on(SomeEvent, where={...})",
+}
 
-        return connect
-    if name == "launch":
-        from runtime.launching import launch
 
-        return launch
-    raise AttributeError(f"module 'runtime' has no attribute {name!r}")
+if not TYPE_CHECKING:  # to whom a name that there is not would seem to be there
+
+    def __getattr__(name: str) -> Any:
+        if name in _FORMER:
+            raise ImportError(f"there is no {name!r} any more: {_FORMER[name]}")
+        if name == "connect":
+            from runtime.gateway.remote_client import connect
+
+            return connect
+        if name == "launch":
+            from runtime.launching import launch
+
+            return launch
+        raise AttributeError(f"module 'runtime' has no attribute {name!r}")

@@ -47,7 +47,7 @@ from protos.warehouse_pb2 import (
     ShippingLabelVoided,
     VoidShippingLabel,
 )
-from runtime.saga.catalogue import Catalogue
+from runtime import Catalogue
 
 __all__ = ["StormBilling", "StormServices", "StormWarehouse", "storm_catalogue"]
 

@@ -68,7 +68,7 @@ def needs_of(cls: type[Any], where: str, taken: Iterable[str]) -> tuple[Need, ..
 
 def has_init(cls: type[Any]) -> bool:
     """Whether it has an `__init__` that somebody has written, and neither Python nor a protocol."""
-    return cls.__init__ is not object.__init__ and cls.__init__.__module__ != "typing"
+    return cls.__init__ is not object.__init__ and getattr(cls.__init__, "__module__", "") != "typing"
 
 
 def _need(one: inspect.Parameter, hints: Mapping[str, Any], where: str, taken: Iterable[str]) -> Need:

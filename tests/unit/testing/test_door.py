@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +34,12 @@ def test_names_are_sorted_and_each_is_there(door: ModuleType) -> None:
     names = door.__all__
     assert names == sorted(names)
     assert [name for name in names if not hasattr(door, name)] == []
+
+
+@pytest.mark.parametrize(("former", "cure"), [("starts", "on(SomeEvent, begin"), ("when", "on(SomeEvent, where=")])
+def test_a_name_that_has_gone_says_what_is_written_in_its_place(former: str, cure: str) -> None:
+    with pytest.raises(ImportError, match=rf"there is no '{former}' any more: .* is {re.escape(cure)}"):
+        getattr(importlib.import_module("runtime"), former)
 
 
 def test_the_door_opens_without_pytest() -> None:
