@@ -35,9 +35,9 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 _ID_BYTES = 16
 _POOL_BYTES = 256 * _ID_BYTES
-_FRAMES = 12  # of a handler that blocks, the innermost
+_FRAMES = 12  # So many frames of a handler that blocks are shown, the innermost.
 _SAID_AGAIN = 4  # a handler that blocks on is named again when it has done so for this many times as long
-_TOLD_MAX = 100  # handlers that have run for long, the longest first
+_TOLD_MAX = 100  # At most so many handlers are told, the longest first.
 _TOLD_COUNTS = 4  # what is told, at most each `blocked_s`, counts for so many of these: some may be late, or get lost
 
 
@@ -188,11 +188,11 @@ class Watchdog:
         self._handling = handling
         self._report = report
         self._blocked_s = blocked_s
-        self._watched = 0  # the thread of the loop
+        self._watched = 0  # Id of the thread that runs the loop.
         self._steps = -1
         self._since_s = 0.0
         self._due_s = blocked_s
-        self._told = False  # that there are some; not yet that there are none any more
+        self._told = False  # Whether long handlers were told, and not yet that they have ended.
         self._told_s = float("-inf")
         self._stopped = threading.Event()
 
@@ -214,11 +214,11 @@ class Watchdog:
         if tell is None or (now_s - self._told_s < self._blocked_s if running else not self._told):
             return
         self._told, self._told_s = bool(running), now_s
-        with suppress(Exception):  # whatever keeps it from being told, the watch goes on
+        with suppress(Exception):  # The watch goes on, whatever keeps it from telling.
             tell(running, self._blocked_s * _TOLD_COUNTS)
 
     def _running(self, now_s: float) -> list[Running]:
-        """Those that have run for long, the longest first."""
+        """The handlers that have run for long, the longest first."""
         waiting = self._handling.waiting.copy()
         found = [Running(one, now_s - since_s, timeout_s) for one, since_s, timeout_s in waiting.values()]
         message, steps = self._handling.message, self._handling.steps

@@ -32,12 +32,12 @@ __all__ = [
     "wrong_kind",
 ]
 
-_END_S = 2.0**48 / 1000  # ids have 48 bits for the ms since 1970
+_END_S = 2.0**48 / 1000  # Ids have 48 bits for the milliseconds since 1970.
 
 KEY_BYTES_MAX = 256
 """The longest key of an actor, in bytes of UTF-8."""
 
-_SHORT = KEY_BYTES_MAX // 4  # characters, that are not too many bytes whatever they are
+_SHORT = KEY_BYTES_MAX // 4  # So many characters are never too many bytes.
 
 Address = tuple[str, str]
 """(kind, key) of an actor; written `kind/key`, e.g. `flights/LX1`. A kind holds no slash, a key may."""
@@ -68,7 +68,7 @@ class Envelope:
     traceparent: str = ""
     earlier_undos: tuple[bytes, ...] = ()
     dones: tuple[str, ...] = ()
-    encoded: bytes = b""  # made from the fields, unless the envelope was read from it
+    encoded: bytes = b""  # Made from the fields, unless the envelope was read from bytes.
 
     def __post_init__(self) -> None:
         if not self.encoded:
@@ -93,7 +93,7 @@ def _bytes_of(one: Envelope) -> bytes:
         sent_at_s=one.sent_at_s,
         process=one.process,
     )
-    # What most messages lack is set where it is there: a field costs as much when it is empty.
+    # Fields that most messages lack are set only where they are there: an empty field costs as much as a full one.
     if one.due_at_s:
         wire.due_at_s = one.due_at_s
     if one.reply_to:
@@ -108,7 +108,7 @@ def _bytes_of(one: Envelope) -> bytes:
         wire.timer = one.timer
     if one.traceparent:
         wire.traceparent = one.traceparent
-    if one.refusals or one.earlier_undos or one.dones:  # of undos only: even empty lists cost more than all else
+    if one.refusals or one.earlier_undos or one.dones:  # Of undos. Even empty lists cost a lot.
         wire.refusals.extend(one.refusals)
         wire.earlier_undos.extend(one.earlier_undos)
         wire.dones.extend(one.dones)
@@ -128,7 +128,7 @@ def decode(encoded: bytes) -> Envelope:
         )
     if not (0.0 <= wire.sent_at_s < _END_S and 0.0 <= wire.due_at_s < _END_S):
         raise InvalidMessage(f"an envelope needs a real instant: sent at {wire.sent_at_s}, due at {wire.due_at_s}")
-    # Of three lists that nearly always are empty: asking that costs a third of making a tuple of one.
+    # The three lists are nearly always empty: to ask costs a third of making a tuple.
     return Envelope(
         wire.id,
         wire.kind,
@@ -195,7 +195,7 @@ def _looked_at(key: str, name: str) -> str:
 
 
 def wrong_kind(kind: object) -> str:
-    """What a kind of actors, or a process, would need to be named so; empty if it can be."""
+    """What is wrong with a name for a kind of actors, or for a process; empty if it can be used."""
     if not isinstance(kind, str) or not kind or "/" in kind:
         return f"a kind without a slash, in text; it has {kind!r}"
     try:
@@ -216,7 +216,7 @@ def message_id(sent_at_s: float, cause: bytes, position: int, destination: str, 
 
 
 def content_of(type: str, body: bytes, undo_of: bytes = b"") -> bytes:
-    """What a message says, as far as ids go."""
+    """What a message says: the part of it from which its id is made."""
     return b"%b|%b" % (type.encode(), body) + undo_of
 
 

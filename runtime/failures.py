@@ -1,4 +1,4 @@
-"""What came out of code that an author wrote: whether it was ordered by the runtime, and what to say of it.
+"""Exceptions of code that an author wrote: whether the runtime ordered them, and how they are told.
 
     handler, hook, saga function ──any exception──▶ was_ordered ─┬─ yes ▶ raised on: the task, or the process, ends
                                                                  └─ no ─▶ a failure like any other
@@ -13,12 +13,12 @@ import traceback
 
 __all__ = ["ProcessEnds", "stack_of", "text_of", "was_ordered"]
 
-_TEXT_MAX = 2000  # characters of an error that are kept
-_FRAMES = 5  # of its stack, the innermost
+_TEXT_MAX = 2000  # So many characters of an error are kept.
+_FRAMES = 5  # So many frames of its stack are kept, the innermost.
 
 
 class ProcessEnds(BaseException):
-    """This process is gone, as a port of a test says: whoever catches it raises it on."""
+    """A port of a test says that this process is gone. Whoever catches it raises it on."""
 
 
 def was_ordered(error: BaseException) -> bool:
@@ -53,5 +53,5 @@ def stack_of(error: BaseException, *, without: tuple[str, ...] = ()) -> str:
 def _task() -> asyncio.Task[object] | None:
     try:
         return asyncio.current_task()
-    except RuntimeError:  # no loop runs: what is left of one is being cleaned away
+    except RuntimeError:  # No loop runs: the rest of a former one is being cleaned away.
         return None

@@ -2,8 +2,8 @@
 
     dispatcher ──run──▶ system lane first, then up to `throughput` messages ──▶ back to the ready queue, or to rest
 
-One object serves as queue, reference and context, so that an idle actor is small and sending is a single call. Who
-holds it sees only what the protocol in their signature shows: ActorRef from outside, Context from inside.
+One object serves as queue, reference and context, so that an idle actor is small and sending is a single call. A
+holder sees only what its type shows: ActorRef from outside, Context from inside.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NOTHING = object()
 
 
 class Becoming(Actor):
-    """The actor while it handles messages in another way; the way before is underneath."""
+    """Stands for an actor while another function handles its messages. The former actor is `beneath`."""
 
     __slots__ = ("beneath", "receive")
 
@@ -69,7 +69,9 @@ class Cell(Lifecycle):
                     handled = await self._handle_batch(actor, queue, count)
                 else:
                     handled = await apart(self._handle_each, queue, count)
-        except asyncio.CancelledError:  # the whole task was, from outside: another can go on with this cell
+        except (
+            asyncio.CancelledError
+        ):  # The whole task was cancelled from outside. Another task can go on with this cell.
             self._come_to_rest(rouse=False)
             raise
         self._come_to_rest(rouse=True)
@@ -123,7 +125,7 @@ class Cell(Lifecycle):
         return count
 
     def _open(self, letter: Letter) -> object:
-        """What is in a letter; nothing, when its timer was cancelled or replaced while it waited."""
+        """The message in a letter, or _NOTHING if its timer was cancelled or replaced while the letter waited."""
         if letter.timer is None:
             return letter.message
         if self.timers is not None and self.timers.claim(letter.timer):
@@ -131,10 +133,10 @@ class Cell(Lifecycle):
         return _NOTHING
 
     def _failed(self, error: BaseException, entries: Sequence[Any]) -> None:
-        """Bury what was in hand, and have the supervisor decide, unless the actor ends anyway."""
+        """Make dead letters of what was in hand, and have the supervisor decide, unless the actor ends anyway."""
         cut = self.suspension is not None and self.suspension.is_cut and isinstance(error, asyncio.CancelledError)
         for entry in entries:
-            self.bury(entry, Reason.STOPPED if cut else Reason.FAILED, error)
+            self.add_dead_letter(entry, Reason.STOPPED if cut else Reason.FAILED, error)
             if self.stashed and self.stashed[-1] is entry:
                 self.stashed.pop()
         if isinstance(error, asyncio.CancelledError) and was_cut(self.suspension):
@@ -192,7 +194,7 @@ class Cell(Lifecycle):
         if len(self.stashed) >= self.options.stash_max:
             raise Overloaded(f"{self.path} has {self.options.stash_max} messages stashed already")
         if type(self.in_hand) is Letter and self.in_hand.timer is not None:
-            self.in_hand = Letter(message, None)  # its timer has done its work
+            self.in_hand = Letter(message, None)  # Its timer has fired, and does not count any more.
         self.stashed.append(self.in_hand)
 
     def unstash_all(self) -> None:

@@ -5,9 +5,9 @@
     spawn ──▶ RUNNING ──fails, exits──▶ FAILED ──▶ ENDING ──▶ HALTED        EndOrder(restart=True)
                   └───────────────────────┴───────▶ ENDING ──▶ ended        EndOrder(restart=False)
 
-ENDING stops the children, the last one first, then lets the instance say goodbye. A restart keeps the mailbox, the
-reference and who watches; it drops the instance, its children, timers and watches. Everything here runs in the actor's
-own turn, from its system lane, so a supervisor that is busy in a handler decides after it.
+ENDING stops the children, the last one first, and then calls `stopped` of the instance. A restart keeps the mailbox,
+the reference and who watches. It drops the instance, its children, timers and watches. Everything here runs in the
+actor's own turn, from its system lane. So a supervisor that is busy in a handler decides after it.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Lifecycle(Relative):
     # --- for the parent ---
 
     def order(self, *, restart: bool) -> None:
-        """Restart, or stop for good. An actor that rests and has nothing to say stops at once."""
+        """Restart, or stop for good. An actor at rest that has no `stopped` and no children stops at once."""
         if not restart and not self.flags & (SCHEDULED | BLOCKED) and self._ends_in_silence():
             self._end()
             return
@@ -158,7 +158,7 @@ class Lifecycle(Relative):
         self._fall(error)
 
     def _fall(self, error: BaseException | None) -> None:
-        """Take nothing more until the supervisor has decided; restart no child meanwhile."""
+        """Take no message until the supervisor has decided, and restart no child meanwhile."""
         if self.flags & (BLOCKED | STOPPED):
             return
         self.flags |= BLOCKED
@@ -172,7 +172,7 @@ class Lifecycle(Relative):
 
     def _supervise(self, child: Child, error: BaseException | None) -> None:
         kin = self.kin
-        if kin.phase is not LifePhase.RUNNING or not child.is_fallen:  # it was ordered to end meanwhile
+        if kin.phase is not LifePhase.RUNNING or not child.is_fallen:  # The child was ordered to end meanwhile.
             return
         if kin.restarts is None:
             kin.restarts = Restarts(self.options.supervision, self.shared.ports, self._resume_later)
@@ -193,7 +193,7 @@ class Lifecycle(Relative):
                 self._end()
         elif kin.phase is LifePhase.ENDING:
             kin.restart = kin.restart and restart
-            if kin.awaited_child is None:  # it was interrupted: the task that ran it was cancelled from outside
+            if kin.awaited_child is None:  # The ending was interrupted: its task was cancelled from outside.
                 await self._go_on_ending()
         else:
             kin.phase, kin.restart, kin.restarts = LifePhase.ENDING, restart, None
@@ -254,7 +254,7 @@ class Lifecycle(Relative):
     # --- handlers that suspend ---
 
     def renew_grace(self) -> None:
-        """A hook or handler begins to be suspended: when it has to end anyway, it is given `shutdown_s` of its own."""
+        """A hook or handler is suspended. If its actor has to end, it gets `shutdown_s` of its own."""
         suspension = self.suspension
         if suspension is None:
             return
@@ -266,8 +266,8 @@ class Lifecycle(Relative):
         self.shared.note(HandlerCut(path=self.path, shutdown_s=self.options.shutdown_s))
 
     async def _let(self, hook: Coroutine[Any, Any, None]) -> BaseException | None:
-        """Run a hook; gives what it raised. One that was cancelled by `shutdown_s` has failed nobody."""
-        self.renew_grace()  # an earlier hook of this run may have been suspended
+        """Run a hook, and give what it raised. That `shutdown_s` has cancelled it is no failure."""
+        self.renew_grace()  # An earlier hook of this run may have been suspended.
         try:
             await apart(lambda: hook)
         except asyncio.CancelledError as error:

@@ -65,14 +65,14 @@ class Shared:
     failed: Callable[[BaseException], None]  # a failure has escalated past the top
 
     def note(self, fact: Fact) -> None:
-        """For the operator, and for whoever listens inside."""
+        """Tell the operator, and whoever listens to the event stream."""
         self.ports.report(fact)
         self.events.publish(fact)
 
 
 @dataclass(slots=True, eq=False)  # not frozen: made for each message with a sender, and freezing triples the cost
 class Letter:
-    """A queued message that carries more than itself. One that comes alone is queued as it is."""
+    """A queued message with its sender or timer. A message that has neither is queued without a letter."""
 
     message: object
     sender: Recipient | None
@@ -117,7 +117,7 @@ class Mailbox(ABC):
         if queue is None:
             return self._wake(message if sender is None else Letter(message, sender))
         if len(queue) >= self.options.mailbox_max:
-            self.bury(Letter(message, sender), Reason.FULL)
+            self.add_dead_letter(Letter(message, sender), Reason.FULL)
             return False
         queue.append(message if sender is None else Letter(message, sender))
         return True
@@ -151,7 +151,7 @@ class Mailbox(ABC):
             self._leave_line(letter)
 
     def push(self, entry: object) -> bool:
-        """Queue past the limit: for the runtime's own messages, whose number is bounded elsewhere."""
+        """Queue a message of the runtime's own, past the limit. Their number is bounded elsewhere."""
         if self.queue is None:
             return self._wake(entry)
         self.queue.append(entry)
@@ -168,7 +168,7 @@ class Mailbox(ABC):
             self.schedule()
 
     def signal(self, signal: object) -> None:
-        """Queue in the system lane, whose signals are few: orders by the parent, and news of children."""
+        """Queue in the system lane. Its signals are few: orders of the parent, and news of children."""
         if self.flags & STOPPED:
             return
         if self.signals is None:
@@ -179,7 +179,7 @@ class Mailbox(ABC):
             self.schedule()
 
     def schedule(self) -> None:
-        """Have the cell run; to be called when it is not SCHEDULED."""
+        """Have the cell run. Call it only when the cell is not SCHEDULED."""
         self.flags |= SCHEDULED
         self.shared.dispatcher.schedule(self)
 
@@ -195,21 +195,21 @@ class Mailbox(ABC):
         else:
             self.flags &= ~SCHEDULED
 
-    def bury(self, entry: object, reason: Reason, error: BaseException | None = None) -> None:
-        """Make a dead letter of what was queued; who asked is told."""
+    def add_dead_letter(self, entry: object, reason: Reason, error: BaseException | None = None) -> None:
+        """Make a dead letter of what was queued, and tell whoever waits for an answer to it."""
         letter = entry if type(entry) is Letter else Letter(entry, None)
         self.shared.dead_letters.add(DeadLetter(letter.message, self.path, reason, error))
         if isinstance(letter.sender, ReplyTarget):
             letter.sender.fail(self._blame(reason, error))
 
     def clear(self) -> None:
-        """The end: what waits becomes dead letters, and who waits for room is told."""
+        """The actor has ended. Messages that wait become dead letters, and senders that wait for room are told."""
         queue, line = self.queue or (), self.line or {}
         self.queue = self.line = self.signals = None
         for entry in queue:
-            self.bury(entry, Reason.STOPPED)
+            self.add_dead_letter(entry, Reason.STOPPED)
         for letter, admitted in line.items():
-            self.bury(letter, Reason.STOPPED)
+            self.add_dead_letter(letter, Reason.STOPPED)
             if admitted is not None and not admitted.done():
                 admitted.set_exception(ActorStopped(f"{self.path} has stopped"))
 
@@ -221,7 +221,7 @@ class Mailbox(ABC):
 
     def _wake(self, entry: object) -> bool:
         if self.flags & STOPPED:
-            self.bury(entry, Reason.STOPPED)
+            self.add_dead_letter(entry, Reason.STOPPED)
             return False
         self.queue = deque((entry,))
         if not self.flags & (SCHEDULED | HELD | BLOCKED):

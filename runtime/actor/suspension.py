@@ -1,4 +1,4 @@
-"""A handler that waits for something: the task it goes on in, and what ends it when its actor has to go."""
+"""A handler that waits for something: the task in which it goes on, and its end when its actor has to end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Suspension:
         self.is_cut = False
 
     def give_grace(self, clock: Clock, shutdown_s: float) -> None:
-        """Let it end by itself for so long, then cancel it. Asked again, the first deadline counts."""
+        """Let the handler end by itself for so long, then cancel it. Of several calls the first counts."""
         if self._grace is None:
             self._grace = clock.call_later(shutdown_s, self._cut)
 

@@ -39,14 +39,14 @@ from runtime.store.records import Transition, Verdict
 
 __all__ = ["Committer", "CommitterStats", "Done"]
 
-_COMMITTED = Verdict.COMMITTED  # found once, for each transition asks
+_COMMITTED = Verdict.COMMITTED  # Looked up once, since each transition asks for it.
 
 Done = Callable[[Verdict | StoreError], None]
 """Told what became of a transition: exactly once, from the event loop, never before `submit` has returned."""
 
 _Job = tuple[Transition, Done]
 
-_SETTLE = Backoff(0.05, 2.0, jitter=0.0)  # between questions to a store that does not answer
+_SETTLE = Backoff(0.05, 2.0, jitter=0.0)  # The pauses between questions to a store that does not answer.
 
 
 @dataclass(slots=True)
@@ -129,7 +129,7 @@ class Committer:
             self._drain = None
 
     async def _one_round(self) -> None:
-        """Let what is ready on the loop run first: it may join. No timer, and nothing is waited for."""
+        """Let everything that is ready on the loop run first, since it may join the commit. No timer is set."""
         ready = self._ports.tasks.new_future()
         self._ports.tasks.call_soon(ready.set_result, None)
         await ready
@@ -164,7 +164,7 @@ class Committer:
         return []
 
     def _join(self, jobs: list[_Job]) -> list[Transition]:
-        """What has come since the commit was begun, put to its jobs. May run on the store's thread.
+        """Add to the commit what has come since it was begun. May run on the store's thread.
 
         The queue is the only thing that both threads touch, and taking from its end is atomic.
         """

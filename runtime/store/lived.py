@@ -1,4 +1,4 @@
-"""How much time was lived through, and what the wall clock said meanwhile: by which history may be forgotten.
+"""How much time nodes have lived through, and what the wall clock said meanwhile. History is forgotten by it.
 
 A stretch is time lived through while the wall clock went on evenly. The next one begins where the clock stands
 elsewhere than it should: it jumped, another node has another one, or for a while no node ran.
@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 __all__ = ["Lived"]
 
-_AHEAD_S = 60.0  # of what was lived through: within it, a stretch goes on, and what is behind it is kept for longer
+_AHEAD_S = 60.0  # A stretch goes on while the wall clock is at most so far ahead of it.
 _BEHIND_S = 1.0
-_STRETCHES_MAX = 100  # beyond it, two that differ least become one, by the clock that forgets later
+_STRETCHES_MAX = 100  # Beyond it, the two that differ least become one, by the clock that forgets later.
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Lived:
 
     @classmethod
     def from_text(cls, text: str | None) -> Lived:
-        """None is where nobody has counted."""
+        """Read what `as_text` wrote. None means that nobody has counted yet."""
         if text is None:
             return cls()
         lived_s, stretches = json.loads(text)

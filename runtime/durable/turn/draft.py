@@ -21,7 +21,7 @@ from runtime.store.records import ActorRow, Expected, HistoryRow, MailRow, Outco
 
 __all__ = ["SENT_MAX", "ClientAnswer", "Draft", "state_and_timers", "timer_id"]
 
-_POSITIONS = 1 << 16  # messages one transition can number
+_POSITIONS = 1 << 16  # One transition can number so many messages.
 
 SENT_MAX = _POSITIONS // 2
 """Messages that the handling of one message may send. A transition that has so many takes up no more."""
@@ -55,7 +55,7 @@ def state_and_timers(row: ActorRow | None, state_type: type[Message]) -> tuple[M
 
 
 def _encoded(timers: Mapping[str, durable_pb2.Timer]) -> bytes:
-    """Timers as a row has them. (Given to the constructor, they would be copied by way of their bytes.)"""
+    """Timers as a row has them. They are added one by one: the constructor would copy them by way of their bytes."""
     row = durable_pb2.Timers()
     for timer in timers.values():
         row.timers.add().CopyFrom(timer)
@@ -106,25 +106,25 @@ class Draft:
         self.address = address
         self.shard = shard
         self.row = row
-        self.revision = 1 if row is None else row.revision + 1  # of the actor once this has committed
+        self.revision = 1 if row is None else row.revision + 1  # The actor has it once this has committed.
         # Never before the last commit of this actor, so that its messages keep their order over clock jumps.
         self.now_s = now_s if row is None else max(now_s, row.updated_at_s)
         self.timers = timers
         self.state_bytes = b"" if row is None else row.state
-        self.last_message_id = b""  # handled or put off
-        self.consumed: dict[bytes, Address] = {}  # by whom: the same for all of one draft
-        self.never_to_run: dict[bytes, Address] = {}  # dos that are never to run any more, waiting or still to come
-        self.given_up: dict[bytes, None] = {}  # of those consumed: never to run, and may be dead letters
+        self.last_message_id = b""  # The last message that was handled or put off has it.
+        self.consumed: dict[bytes, Address] = {}  # By message id. The address is the same for all of one draft.
+        self.never_to_run: dict[bytes, Address] = {}  # Dos that undos have ruled out, waiting or still to come.
+        self.given_up: dict[bytes, None] = {}  # Those of the consumed that never run again. They may be dead letters.
         self.history: list[HistoryRow] = []
         self.outgoing: list[Envelope] = []
         self.rescheduled: list[MailRow] = []
-        self.facts: list[Fact] = []  # true once this is committed, and told then
+        self.facts: list[Fact] = []  # They become true, and are told, when this has committed.
         self.answers: list[ClientAnswer] = []
-        self.blocked_until_s = 0.0  # mail after one that is retried then waits with it
+        self.blocked_until_s = 0.0  # Until then mail waits for the message before it that is tried again.
         self.ended = False
-        self.failed = False  # some message was
+        self.failed = False  # Some message of the turn has failed.
         self.alarm = ""
-        self.row_after: ActorRow | None = None  # set by finish
+        self.row_after: ActorRow | None = None  # `finish` sets it.
         self._conversation = b"" if row is None else row.conversation
         self._position = 0
         self._timers_changed = False
@@ -135,11 +135,11 @@ class Draft:
 
     @property
     def is_full(self) -> bool:
-        """It has numbered so many messages that those of one more handler might not fit."""
+        """Whether the messages of one more handler might find no number."""
         return self._position >= SENT_MAX
 
     def own_conversation(self, cause: Envelope) -> bytes:
-        """The one that made the actor; while nothing has, that of the first message that wants to know."""
+        """The conversation that made the actor. While none has, it is that of the first message that asks."""
         self._conversation = self._conversation or cause.conversation
         return self._conversation
 
@@ -184,7 +184,7 @@ class Draft:
         )
 
     def give_up(self, envelope: Envelope, *, attempts: int, error: str) -> None:
-        """Take one that has failed out of the mail for good, be it parked or not."""
+        """Take a message that has failed out of the mail for good, be it parked or not."""
         self.given_up[envelope.id] = None
         self.note(envelope, Outcome.FAULTED, attempts=attempts, error=error)
 
@@ -196,7 +196,7 @@ class Draft:
         """Take back a reschedule of this very turn: the message is consumed after all."""
         for row in self.rescheduled:
             if row.id == id and row.due_at_s == self.blocked_until_s:
-                self.blocked_until_s = self.now_s  # what waits behind it has nothing more to wait for
+                self.blocked_until_s = self.now_s  # The mail behind this message need not wait any more.
         self.rescheduled = [row for row in self.rescheduled if row.id != id]
 
     def tombstone(self, undo: Envelope) -> None:

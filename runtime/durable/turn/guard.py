@@ -10,13 +10,13 @@ Both go to the same actor, and the undo carries the id of its do. What the store
     unknown                        a tombstone refuses the do should it still come; nothing to undo
     unknown, older than retention  nobody can tell: the undo fails for good, so that a person looks
 
-An undo that was given up on may be asked for again, and names those before it. One of those that was handled leaves
-nothing to undo; one that still waits, parked or not, is given up on for good: of all that ask for one thing one runs.
+An undo that was given up on may be asked for again. The new one names those before it. If one of them was handled,
+nothing is left to undo. Those that still wait, parked or not, are given up on for good. So only one of them ever runs.
 
-A do that waits untried, by its count, may have run all the same: in a process that died, or lost its shard, or whose
-commit failed, after the handler and before the count. The state has nothing of it then, and the world outside may.
+attempts == 0 does not prove that a do never ran. It may have run in a process that died, or lost its shard, or whose
+commit failed, after the handler and before the count. Then the state has nothing of the do, and the world outside may.
 
-Only an undo pays for this; the normal path does not pass here.
+Only an undo pays for this: no other message comes here.
 """
 
 from __future__ import annotations

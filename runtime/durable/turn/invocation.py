@@ -29,7 +29,7 @@ __all__ = ["invoke"]
 T = TypeVar("T")
 
 _OWN = "it has cancelled its own task"
-_GRACE_MAX_S = 5.0  # for what a cancelled handler does in its `finally`
+_GRACE_MAX_S = 5.0  # A cancelled handler has so long for its `finally`.
 
 
 async def invoke(steps: Coroutine[Any, Any, T], envelope: Envelope, ports: Ports, timeout_s: float) -> T:
@@ -44,7 +44,7 @@ async def invoke(steps: Coroutine[Any, Any, T], envelope: Envelope, ports: Ports
     orders = task.cancelling()
     try:
         awaited = context.run(steps.send, None)
-    except StopIteration as ended:  # as most do, it has waited for nothing
+    except StopIteration as ended:  # Most handlers end here: they wait for nothing.
         if task.cancelling() > orders:
             handling.message = None
             await _absorb(task, orders)
@@ -107,12 +107,12 @@ def _absorb(task: asyncio.Task[Any], orders: int) -> Generator[None, None, None]
     try:
         yield
     except asyncio.CancelledError:
-        if task.cancelling() > orders:  # an order came meanwhile
+        if task.cancelling() > orders:  # An order to end came meanwhile.
             raise
 
 
 class _HandlerTime:
-    """The time that a handler has, from when it first waits; one that never does costs nothing here."""
+    """The time that a handler has, from its first wait on. A handler that never waits has no such object."""
 
     __slots__ = ("_clock", "_handle", "_task", "_timeout_s", "closed", "envelope", "handling", "strikes")
 
@@ -124,7 +124,7 @@ class _HandlerTime:
         self._handle: Cancellable | None = None
         self._task: asyncio.Task[Any] | None = None
         self.strikes = 0
-        self.closed = False  # the coroutine was thrown away with its loop
+        self.closed = False  # The coroutine was thrown away with its loop.
 
     def task(self) -> asyncio.Task[Any]:
         assert self._task is not None, "it waits"
@@ -150,7 +150,7 @@ class _HandlerTime:
         )
 
     def end(self) -> None:
-        """It has ended: its task goes on as if it had not been cancelled."""
+        """The handler has ended. Its task goes on as if it had not been cancelled."""
         if self._handle is not None:
             self._handle.cancel()
             self.handling.waiting.pop(self, None)
@@ -179,7 +179,7 @@ def _drive(
             context.run(steps.close)
             raise
         except BaseException as error:
-            if run.strikes > 1:  # it was cancelled, and has waited on all the same
+            if run.strikes > 1:  # The handler was cancelled, and has waited on all the same.
                 _take_back(run.task(), own)
                 context.run(steps.close)
                 raise

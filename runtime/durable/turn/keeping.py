@@ -1,8 +1,8 @@
-"""An actor's state during a turn: written out after each message, or, if it is large, once a turn.
+"""The state of an actor during a turn, as bytes: made after each message, or once a turn if the state is large.
 
-What is written out is the last good point, from which a state is put back after a handler has failed. Between messages
-over a large state there is none: a turn in which a handler fails then is lost, and what was in it runs again, each
-message in a turn of its own.
+These bytes are the last good point, to which the state returns after a handler has failed. A large state has no such
+point between the messages of a turn. If a handler fails there, the whole turn is lost, and its messages run again, each
+in a turn of its own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from runtime.errors import StateTooLarge
 
 __all__ = ["StateKeeper"]
 
-_LARGE = 1 << 16  # bytes that are too many to be written out after each message
+_LARGE = 1 << 16  # A state of more bytes is not written out after each message.
 
 
 class StateKeeper:
@@ -25,21 +25,21 @@ class StateKeeper:
     def __init__(self, draft: Draft, state: Message) -> None:
         self._draft = draft
         self._state = state
-        self.is_careful = False  # written out after each message, however large
-        self.is_unkept = False  # messages have changed it since it was written out
+        self.is_careful = False  # Write the state out after each message, however large it is.
+        self.is_unkept = False  # Messages have changed the state since it was written out.
 
     def goes_alone(self, has_failed: bool) -> bool:
-        """Over a large state, what has failed has a turn of its own: the state before it has to be known."""
+        """Whether a message needs a turn of its own: it has failed, so the large state before it has to be known."""
         is_large = self.is_unkept or len(self._draft.state_bytes) > _LARGE
         return is_large and (self.is_careful or has_failed)
 
     def keep_all(self) -> None:
-        """The turn ends. Raises StateTooLarge."""
+        """Write the state out at the end of the turn. Raises StateTooLarge."""
         self.is_careful = True
         self.keep()
 
     def keep(self) -> None:
-        """A handler has returned. Raises StateTooLarge."""
+        """Write the state out after a handler has returned, unless it is large. Raises StateTooLarge."""
         draft = self._draft
         if not self.is_careful and (self.is_unkept or len(draft.state_bytes) > _LARGE):
             self.is_unkept = True

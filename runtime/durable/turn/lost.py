@@ -1,12 +1,13 @@
-"""Runs that ended without a commit: counted by message, whatever was the reason, so that none is repeated for ever.
+"""Counts the runs of each message that ended without a commit, so that no message is repeated for ever.
 
     Activation ──lost: these ran, nothing was written──▶ LostRuns ──▶ the next turn of the actor is half as long
                                                             │
                                                             └──▶ the count is written to the mail before they run again;
                                                                  past its budget a message is parked with the reason
 
-A lease that ran out, a store that failed or was full, a lost compare-and-set: the handlers have run, and what they did
-outside has happened. The memory outlives the activation, and the loss of a shard. It is one for each kind on a node.
+Whatever the reason was (a lease that ran out, a store that failed or was full, a lost compare-and-set), the handlers
+have run, and what they did outside has happened. A node has one such memory for each kind. It outlives the activation
+and the loss of a shard.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ _GENERATION = 8192
 def lost_runs_max(runs_max: int) -> int:
     """How many runs of a message may come to nothing before it is parked.
 
-    As many as may fail, and not less than a dozen: what may fail once, as a saga may, is not parked for a few losses
-    that were none of its doing.
+    It is the number of runs that may fail, and at least a dozen: a saga may fail only once, and must not be parked for
+    a few losses that it did not cause.
     """
     return max(runs_max, _LOST_RUNS_MIN)
 
 
 class TurnLost(Exception):
-    """A turn can't be ended: it has to be begun again, with fewer messages."""
+    """A turn cannot be ended. It has to be begun again, with fewer messages."""
 
 
 class Written(Protocol):
@@ -52,24 +53,24 @@ class Written(Protocol):
 
 @dataclass(slots=True)
 class _Loss:
-    unwritten: int  # runs that the row of mail does not know of
-    reason: str  # of the last
-    write_first: bool  # before it runs again, so that no handler runs on a store, or a lease, that then fails once more
+    unwritten: int  # Lost runs that the row of mail does not count yet.
+    reason: str  # Why the last run was lost.
+    write_first: bool  # The count has to be written before the next run: the store, or the lease, may fail once more.
     is_condemned: bool = False
 
 
 class LostRuns:
-    """What was lost lately, of each kind between one and two times 8,192 messages."""
+    """What was lost lately. It remembers between 8,192 and twice as many messages of its kind."""
 
     def __init__(self, turn_messages_max: int) -> None:
         self._turn_messages_max = turn_messages_max
         self._newer: dict[bytes, _Loss] = {}
         self._older: dict[bytes, _Loss] = {}
-        self._sizes: dict[Address, int] = {}  # of the next turn, of actors that have lost one
-        self.is_empty = True  # an attribute, for each turn asks
+        self._sizes: dict[Address, int] = {}  # How many messages the next turn of an actor may take that has lost one.
+        self.is_empty = True  # An attribute and no property, since each turn asks.
 
     def add(self, address: Address, ids: Iterable[bytes], reason: str, *, write_first: bool = True) -> None:
-        """The handlers of these have run in one turn, and nothing came of it."""
+        """Note that the handlers of these messages have run in one turn, which was not committed."""
         if len(self._newer) >= _GENERATION:
             self._newer, self._older = {}, self._newer
         self.is_empty = False
@@ -83,7 +84,7 @@ class LostRuns:
         self._sizes[address] = max(1, count // 2)
 
     def condemn(self, id: bytes, reason: str) -> None:
-        """This is not to run again, whatever its budget says: it is parked with the reason."""
+        """Have a message parked with the reason, whatever its budget says. It must not run again."""
         self._newer[id] = _Loss(self.unwritten(id), reason, write_first=False, is_condemned=True)
         self.is_empty = False
 
@@ -95,7 +96,7 @@ class LostRuns:
         """Why a message is to be parked without another run, and how often it has run; None if it may run."""
         loss = self._find(id)
         if loss is not None and loss.is_condemned:
-            return loss.reason, max(1, failed_before)  # an undo must know that it may have run in part
+            return loss.reason, max(1, failed_before)  # At least 1: an undo must know that the do may have run in part.
         if loss is not None and loss.reason and failed_before >= lost_runs_max(runs_max):
             return f"its runs end without a commit, the last since {loss.reason}", failed_before
         return None
@@ -110,27 +111,27 @@ class LostRuns:
         return 0 if loss is None else loss.unwritten
 
     def is_to_be_written(self, id: bytes) -> bool:
-        """Its row of mail has to count them before it runs again."""
+        """Whether the row of mail has to count the lost runs before the message runs again."""
         loss = self._find(id)
         return loss is not None and loss.unwritten > 0 and loss.write_first
 
     def reason(self, id: bytes) -> str:
-        """Why its last run was lost; empty if none was."""
+        """Why the last run of a message was lost; empty if none was."""
         loss = self._find(id)
         return "" if loss is None else loss.reason
 
     def written(self, id: bytes) -> None:
-        """The row of mail counts them now."""
+        """The row of mail counts the lost runs of this message now."""
         loss = self._find(id)
         if loss is not None:
             loss.unwritten = 0
 
     def name_anew(self, id: bytes, new_id: bytes) -> None:
-        """The same has another id now, under which they are counted."""
+        """A timer that is set again has another id. Its lost runs are counted by that one now."""
         self._newer[new_id] = _Loss(0, self.reason(id), write_first=True)
 
     def committed(self, address: Address, ids: Iterable[bytes]) -> None:
-        """A turn over these is in the store: their losses are past, and the next turn may be twice as long."""
+        """A turn over these messages is in the store. Their losses are past, and the next turn may be twice as long."""
         for id in ids:
             self._newer.pop(id, None)
             self._older.pop(id, None)
@@ -140,9 +141,9 @@ class LostRuns:
         self.is_empty = not (self._newer or self._older or self._sizes)
 
     def settle(self, turn: Written, attempts: dict[bytes, int], *, was_noted: bool) -> None:
-        """A turn is in the store: what was lost is only counted by it, if it `was_noted`, else ended.
+        """A turn is in the store. If it `was_noted`, it has only counted what was lost; else it has handled it.
 
-        `attempts` of its actor learn what the store counts now.
+        `attempts` of its actor are set to what the store counts now.
         """
         done = [row.id for row in turn.history] + [row.id for row in turn.rescheduled]
         if not was_noted:

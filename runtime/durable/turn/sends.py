@@ -1,4 +1,4 @@
-"""From what a handler returned to envelopes: commands to their kind, events to who asked and who subscribed.
+"""What a handler decided becomes envelopes: a command goes to its kind, an event to who asked and who subscribed.
 
 Decision.outgoing ──▶ Sends ──▶ envelopes with ids, in the Draft; nothing is sent before the commit
 """
@@ -55,15 +55,15 @@ class Sends:
         self._position = 0
         process = draft.kind.behaviour.process
         self._process = process or cause.process
-        # A saga's messages stay in the saga's own conversation, whoever's message moved it: in the turn that makes it
-        # as well, for an undo finds its do by the conversation that both are in.
+        # A saga's messages stay in its own conversation, also those that another conversation has caused: an undo
+        # finds its do by the conversation that both are in.
         self._conversation = draft.own_conversation(cause) if process else cause.conversation
         self.sent: list[Envelope] = []
         self.answer: Message | None = None
-        self._unheard: tuple[str, ...] = ()  # events that nobody listens to
+        self._unheard: tuple[str, ...] = ()  # Names of events that nobody listens to.
 
     def next_id(self, destination: str, content: bytes) -> bytes:
-        """The id of the next message: the same when this handler runs again, and says the same."""
+        """The id of the next message. A handler that runs again and says the same makes the same id."""
         self._position += 1
         return message_id(self._cause.sent_at_s, self._cause.id, self._position, destination, content)
 
@@ -99,12 +99,13 @@ class Sends:
                 command=self._cause.id, command_type=self._cause.type, error=error[:4000], attempts=attempts
             )
             try:
-                # No answer has the position 0: one that comes after all does not die as a copy of this. Whatever its
-                # text, it is told once, however often the command is replayed and fails again.
+                # Faults use position 0, answers positions from 1. So a late answer is never taken for a duplicate of
+                # the fault. The id does not depend on the text: a command that is replayed and fails again tells its
+                # sender nothing new.
                 id = message_id(self._cause.sent_at_s, self._cause.id, 0, self._cause.reply_to)
                 self._reply(fault, fault.DESCRIPTOR.full_name, fault.SerializeToString(), id=id)
             except InvalidMessage:
-                pass  # there is nobody of that address to tell; the message is parked with its reason all the same
+                pass  # Nobody has that address. The message is parked with its reason all the same.
 
     def undone(self, reason: str) -> None:
         """Answer an undo that had nothing to undo."""
@@ -150,7 +151,7 @@ class Sends:
         caused = durable_pb2.CausedList()
         if self._unheard:
             caused.unheard.extend(self._unheard)
-        for envelope in self.sent:  # added in place: messages that are made first are copied by way of their bytes
+        for envelope in self.sent:  # Added in place: a message that is made first would be copied by way of its bytes.
             caused.caused.add(id=envelope.id, address=address_of(envelope.kind, envelope.key), type=envelope.type)
         return caused.SerializeToString()
 
@@ -184,7 +185,7 @@ class Sends:
     def _event(self, outgoing: Outgoing, contract: Contract, body: bytes) -> None:
         event = outgoing.message
         if self.answer is None and self._cause.answer_to and outgoing.is_answer:
-            # As it is now: it may be the state itself, which the next message of the turn changes.
+            # A copy, since the event may be the state itself, which the next message of the turn changes.
             self.answer = type(event).FromString(body)
         if self._cause.reply_to:
             self._reply(event, contract.name, body)

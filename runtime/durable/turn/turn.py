@@ -35,11 +35,12 @@ from runtime.store.records import MailRow, Outcome
 
 __all__ = ["Turn"]
 
-_CALLED, _RETURNED = Failpoint.HANDLER_CALLED, Failpoint.HANDLER_RETURNED  # found once, for each message reaches them
+# Looked up once, since each message reaches them.
+_CALLED, _RETURNED = Failpoint.HANDLER_CALLED, Failpoint.HANDLER_RETURNED
 
-_HOLD_S = 0.01  # handlers may keep the loop so long, plus the run of the last of them
+_HOLD_S = 0.01  # A turn gives way to the loop when its handlers have kept it for so long.
 
-_OWN_FILES = (__file__, invocation.__file__)  # of no interest to who reads where a handler failed
+_OWN_FILES = (__file__, invocation.__file__)  # Left out of the stack that an operator reads.
 
 
 class Turn:
@@ -56,10 +57,10 @@ class Turn:
     ) -> None:
         self._kind = draft.kind
         self._attempts = attempts
-        self._losses = losses  # None, nearly always: nothing was lost, and nothing is looked up
+        self._losses = losses  # Nearly always None: no run was lost, and nothing is looked up.
         self.state = state
-        self.ran: list[bytes] = []  # whose handlers were called
-        self.left: Sequence[Envelope] = ()  # not taken up: the time was over
+        self.ran: list[bytes] = []  # Ids of the messages whose handlers were called.
+        self.left: Sequence[Envelope] = ()  # Messages that were not taken up, since the time was over.
         self.draft = draft
         self._keeper = StateKeeper(draft, state)
 
@@ -75,7 +76,7 @@ class Turn:
         if self._keeper.is_unkept:
             try:
                 self._keeper.keep_all()
-            except Exception as error:  # as a handler's, too late to know whose
+            except Exception as error:  # It is too late to know whose handler made it so.
                 raise TurnLost(f"{type(error).__name__}: {error}") from error
         return self.draft
 
@@ -84,7 +85,7 @@ class Turn:
         pace = _TurnTime(self._kind.ports, self._kind.limits.turn_s)
         for number, envelope in enumerate(envelopes):
             if envelope.id in draft.consumed or envelope.id in draft.never_to_run:
-                continue  # a do that an undo before it in this turn has put to rest
+                continue  # An undo before it in this turn has ruled that it must not run.
             if draft.blocked_until_s and not envelope.undo_of:
                 continue
             if self.ran:
@@ -95,7 +96,7 @@ class Turn:
             await self._take(envelope)
 
     def note_lost(self, envelopes: Sequence[Envelope]) -> Draft:
-        """Only write down how often these have run: no handler is called, before the store has taken that."""
+        """Only write down how often these messages have run. Their handlers are called once the store has that."""
         draft, losses = self.draft, self._losses
         assert losses is not None
         for envelope in envelopes:
@@ -152,7 +153,7 @@ class Turn:
                 decision = await invoke(kind.behaviour.handle(self.state, delivery), envelope, kind.ports, timeout_s)
                 sends.take(decision)
                 self._keeper.keep()
-            except Exception as error:  # a handler's failure; an order to end is none
+            except Exception as error:  # An order to end is no Exception, and passes.
                 kind.ports.failpoint(Failpoint.HANDLER_FAILED)
                 failed = failed_before + runs
                 text = text_of(error)
@@ -203,10 +204,10 @@ class Turn:
 
     def _restore(self, message: Message, envelope: Envelope) -> None:
         self.state.ParseFromString(self.draft.state_bytes)
-        message.ParseFromString(envelope.body)  # as it came: the run that failed may have changed it
+        message.ParseFromString(envelope.body)  # The run that failed may have changed the message.
 
     def _failed_before(self, envelope: Envelope) -> int:
-        """Runs that have failed, and those that were lost."""
+        """How many runs of a message have failed or were lost."""
         timer = self.draft.timers.get(envelope.timer) if envelope.timer else None
         failed = self._attempts.get(envelope.id, 0) if timer is None else timer.attempts
         return failed if self._losses is None else failed + self._losses.unwritten(envelope.id)
@@ -214,7 +215,7 @@ class Turn:
     # --- timers and undo ---
 
     def _timer_stands(self, envelope: Envelope) -> bool:
-        """A timer that was cancelled, moved, or has fired already is no longer in the row: nothing to do."""
+        """Whether a timer is still set. One that was cancelled, moved, or has fired is no longer in the row."""
         timer = self.draft.timers.get(envelope.timer)
         return timer is not None and timer_id(self.draft.address, timer) == envelope.id
 

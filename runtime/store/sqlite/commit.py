@@ -29,15 +29,15 @@ from runtime.store.sqlite.statements import (
 
 __all__ = ["CommitPlan", "encodable", "is_there", "write"]
 
-_Slot = tuple[str, int, str, bytes]  # where a message waits: kind, shard, key, id
+_Slot = tuple[str, int, str, bytes]  # Where a message waits: kind, shard, key, id.
 
 
 @dataclass(slots=True)
 class CommitPlan:
     """A batch as parameters of statements, each list flat.
 
-    `apart` says that no transition touches what another one does, so that all of them at once leave the same rows as
-    one after the other would; that is the rule, since an actor's next turn begins after the commit of the one before.
+    `apart` says that no two transitions touch the same rows. Then all of them at once leave the same rows as one after
+    the other would. Nearly all batches are so, since the next turn of an actor begins after the commit of the last.
     """
 
     batch: Sequence[Transition]
@@ -59,7 +59,7 @@ class CommitPlan:
         return plan
 
     def add(self, transitions: Sequence[Transition]) -> None:
-        """Take transitions of the batch in; those at its end may come later."""
+        """Take in transitions of the batch. Those at its end may come later."""
         for transition in transitions:
             self._add(transition, self.footprint)
         self.apart = len(self.batch) == 1 or self.footprint.is_apart()
@@ -83,7 +83,7 @@ class CommitPlan:
             if slot in footprint.posted:
                 footprint.repeated = True
                 if len(self.batch) == 1:
-                    continue  # twice in one transition: it waits once
+                    continue  # A message that is posted twice in one transition waits once.
             footprint.posted[slot] = row
             if not row.sequence:
                 footprint.posted_ids.add(row.id)
@@ -112,7 +112,9 @@ class _Footprint:
     removed: list[_Slot] = field(default_factory=list)
     handled: list[tuple[bytes, bytes]] = field(default_factory=list)
     posted: dict[_Slot, MailRow] = field(default_factory=dict)
-    posted_ids: set[bytes] = field(default_factory=set)  # by clients: each waits for one actor at a time
+    posted_ids: set[bytes] = field(
+        default_factory=set
+    )  # Ids that clients have given: each waits for one actor at a time.
     repeated: bool = False
 
     def is_apart(self) -> bool:
@@ -191,7 +193,7 @@ def _verdict(connection: apsw.Connection, plan: CommitPlan) -> Verdict:
 
 
 def encodable(transition: Transition) -> Transition:
-    """The same with free text that UTF-8 can express; lone surrogates are spelt out, as in `\\udc80`."""
+    """The same transition with free text that UTF-8 can express. Lone surrogates are spelt out, as in `\\udc80`."""
     return replace(
         transition,
         history=tuple(replace(row, error=_spelt_out(row.error)) for row in transition.history),

@@ -42,9 +42,11 @@ def back_up(store: Path, to: Path) -> int:
     with _files(to):
         _check_name(store, to)
     with _files(to), TemporaryDirectory(prefix=f"{to.name}.", suffix=".part", dir=to.parent) as folder:
-        part = Path(folder, to.name)  # nobody else's: of two backups to one name each is whole, and one is refused
+        part = Path(
+            folder, to.name
+        )  # A folder of its own: of two backups to one name each is whole, and one is refused.
         _copy(store, part)
-        shutil.copymode(store, part)  # what few may read stays so
+        shutil.copymode(store, part)  # A copy may be read by no more people than the store.
         _flush(part)
         _place(part, to)
         _flush(to.parent)
@@ -72,7 +74,7 @@ def restore(store: Path, source: Path, new_id: Callable[[], bytes]) -> Path | No
             _share(part, store if store.exists() else source)
             _flush(part)
         except BaseException:
-            _remove(part)  # else it would look like a restore that was interrupted
+            _remove(part)  # If it stayed, it would look like an interrupted restore.
             raise
         with _held_back():
             aside = _set_aside(store)
@@ -82,7 +84,7 @@ def restore(store: Path, source: Path, new_id: Callable[[], bytes]) -> Path | No
 
 
 def _is_missing(path: Path) -> bool:
-    """Not there; what cannot even be looked at may be."""
+    """Whether a path is not there. A path that cannot even be looked at may be there."""
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -124,7 +126,7 @@ def _copy(source: Path, target: Path) -> None:
 
 @contextmanager
 def _room(target: Path) -> Iterator[None]:
-    """It is the copy's disk that is full, not that of what is copied."""
+    """A full disk is that of the copy here, not that of the store."""
     try:
         yield
     except apsw.FullError as error:

@@ -69,8 +69,8 @@ class FileWatch:
 
     def __init__(self, named: Path, path: Path) -> None:
         self.broken: StoreError | None = None
-        self._named = named  # as the settings say, perhaps a symbolic link
-        self._path = path  # what that led to when it was opened
+        self._named = named  # As the settings say; perhaps a symbolic link.
+        self._path = path  # Where that name led when the file was opened.
         self._watched = (named, Path(f"{path}-lock"))
         self._seen: dict[Path, _Seen] = {}
         self._size = 0
@@ -82,8 +82,8 @@ class FileWatch:
         self._has_failed = False
         self._is_plain = False  # SQLite's own file system, so that what lies on the disk is what SQLite sees
         self._log_index = LogIndex(path)
-        self._logs: dict[Path, _Seen] = {}  # as the writing connection has opened them
-        self._missing = 0  # looks in a row that found the log unlinked under us
+        self._logs: dict[Path, _Seen] = {}  # The logs that the writing connection has open.
+        self._missing = 0  # How many looks in a row have found the log unlinked.
 
     def begin(self, connection: apsw.Connection, vfs: str | None) -> None:
         """The file is open now. Raises StoreReplaced."""

@@ -27,7 +27,7 @@ __all__ = ["Worker"]
 T = TypeVar("T")
 
 _JOBS_MAX = 1_000
-_VITAL_MAX = 100  # more than membership ever asks at once
+_VITAL_MAX = 100  # Membership never asks for so much at once.
 
 
 class _Job(Generic[T]):
@@ -72,7 +72,7 @@ class _Job(Generic[T]):
 
 
 class _Note:
-    """Work of any thread that nobody waits for. Only the last that came is done, and its errors are dropped."""
+    """Work of any thread that nobody waits for. Only the latest is done, and its errors are dropped."""
 
     __slots__ = ("_guard", "_last", "_work")
 
@@ -82,7 +82,7 @@ class _Note:
         self._work: Callable[[], object] | None = None  # claimed
 
     def put(self, work: Callable[[], object]) -> bool:
-        """Whether it needs a place among the jobs; else it takes that of the one before."""
+        """Keep this work. Says whether it needs a place among the jobs, or has taken that of the work before."""
         with self._guard:
             before, self._last = self._last, work
         return before is None
@@ -101,7 +101,7 @@ class _Note:
         callback(value)
 
     def fail(self, error: BaseException) -> None:
-        """Nobody is told."""
+        """Do nothing: nobody waits to be told."""
 
 
 class Worker:

@@ -96,7 +96,7 @@ class Writer:
         await self._worker.stop(self._end, wait_s=wait_s)
 
     def _prepare(self, steps: Sequence[str], *, create: bool) -> Marks:
-        if self._given_up:  # while it waited for the lock: nothing is made that nobody wants any more
+        if self._given_up:  # Given up while it waited for the lock: make nothing that nobody wants any more.
             raise StoreUnavailable(f"{self._path} is no longer to be opened")
         with translated(self._path):
             try:
@@ -157,7 +157,7 @@ class Writer:
     def _cut_log(self) -> None:
         with translated(self._path, self._watch.note):
             connection = self._connected()
-            connection.set_busy_timeout(0)  # the lock is held meanwhile: nobody is to wait for a foreign reader
+            connection.set_busy_timeout(0)  # The lock is held meanwhile, so nobody may wait for a foreign reader here.
             try:
                 seal(connection)
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
