@@ -46,7 +46,7 @@ def _catalogue(name: str) -> Catalogue:
         made = found()
     except InvalidDefinition as error:
         raise InvalidSettings(f"the catalogue {name} does not fit together: {error}") from error
-    except Exception as error:  # the function is the user's, and may raise anything
+    except (Exception, SystemExit) as error:  # the function is the user's, and may raise anything
         raise InvalidSettings(f"{name}() raised {text_of(error)}{stack_of(error, without=(__file__,))}") from error
     if not isinstance(made, Catalogue):
         raise InvalidSettings(f"{name}() gives a {type(made).__name__}; name a function that gives a Catalogue")
@@ -71,7 +71,7 @@ def _named(name: str, what: str) -> Any:
         module = importlib.import_module(module_name)
     except InvalidDefinition as error:
         raise InvalidSettings(f"{module_name} defines something that cannot work: {error}") from error
-    except Exception as error:  # the module is the user's, and runs when it is imported
+    except (Exception, SystemExit) as error:  # the module is the user's, and runs when it is imported
         where = stack_of(error, without=(__file__, importlib.__file__))
         raise InvalidSettings(
             f"the module {module_name} cannot be imported: {text_of(error)}{where}; modules are looked for in the "

@@ -19,8 +19,12 @@ _NEEDED = ("click", "rich")
 
 def main() -> NoReturn:
     """Run the command line of this process, and exit."""
+    try:
+        folder = str(Path.cwd())
+    except FileNotFoundError:
+        sys.exit("Error: the current folder is gone; change to one that is there")
     if not sys.flags.safe_path:
-        sys.path.insert(0, str(Path.cwd()))
+        sys.path.insert(0, folder)
     try:
         if sys.argv[1:2] == ["node"]:
             from runtime.cli.node import launch_here

@@ -15,7 +15,7 @@ import click
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
 from runtime.cli.protoc import NotCompiled, compile_contracts
-from runtime.cli.shadows import NameTaken, check_path, check_root, is_library
+from runtime.cli.shadows import NameTaken, check_module, check_path, check_root, is_library
 
 __all__ = ["Drift", "Refused", "generate", "protos"]
 
@@ -63,7 +63,7 @@ def protos(folders: Sequence[Path], check: bool) -> None:
 
 def generate(root: Path, folders: Sequence[Path], *, write: bool) -> Drift:
     """What differed. Raises ClickException, and has then written nothing."""
-    inner = [_inner(root, folder) for folder in folders]
+    inner = list(dict.fromkeys(_inner(root, folder) for folder in folders))
     try:
         check_root(root)
         for folder in inner:
@@ -80,11 +80,19 @@ def generate(root: Path, folders: Sequence[Path], *, write: bool) -> Drift:
         tuple(name for folder in inner for name in _generated(root, folder) if name not in made),
     )
     if write:
+        _write(root, drift)
+    return drift
+
+
+def _write(root: Path, drift: Drift) -> None:
+    try:
         for name, content in drift.wrong.items():
             (root / name).write_bytes(content)
         for name in drift.left_over:
             (root / name).unlink()
-    return drift
+    except OSError as error:
+        text = f"{name} cannot be written: {error.strerror}; once it can, run this again"
+        raise click.ClickException(text) from error
 
 
 def _inner(root: Path, folder: Path) -> Path:
@@ -104,6 +112,8 @@ def _contracts(root: Path, folder: Path) -> list[str]:
         deeper = sorted({path.parent.name for path in (root / folder).glob("*/*.proto")})
         hint = f"; there are some in {', '.join(deeper)}: name that folder" if deeper else ""
         raise Refused(f"there is no .proto file in {folder}{hint}")
+    for name in found:
+        check_module(Path(name).stem.replace("-", "_"))  # as protoc names what it makes of it
     return found
 
 

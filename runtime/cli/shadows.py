@@ -9,7 +9,7 @@ from pathlib import Path
 
 import runtime
 
-__all__ = ["NameTaken", "check_package", "check_path", "check_root", "is_library"]
+__all__ = ["NameTaken", "check_module", "check_package", "check_path", "check_root", "is_library"]
 
 _LIBRARY = Path(runtime.__file__).resolve().parent
 _INSTALLED = ("site-packages", "dist-packages")
@@ -29,21 +29,28 @@ def check_root(root: Path) -> None:
     """Raises NameTaken if the root of a project hides what every program of the project needs."""
     for name in _NEEDED:
         for place in (root / name, root / f"{name}.py"):
-            if place.exists() and not is_library(place):
+            if _hides(place):
                 raise NameTaken(f"{place} hides the package {name}, which Amends needs; give it another name")
+
+
+def _hides(place: Path) -> bool:
+    """Whether Python or protoc finds this first. A folder without Python hides what only an import hook finds."""
+    if place.name == "runtime":
+        return place.is_dir() and not is_library(place)
+    return place.is_file() or (place / "__init__.py").exists() or (place / "protobuf").exists()
 
 
 def check_path(folder: Path, root: Path) -> None:
     """Raises NameTaken if this folder, by its path from the root, cannot be imported as a package of the project."""
     for part in folder.parts:
-        _check_identifier(part)
+        check_module(part)
     if folder.parts and not is_library(root / folder.parts[0]):
         check_package(folder.parts[0])
 
 
 def check_package(name: str) -> None:
     """Raises NameTaken if a project cannot have a package of this name beside all else that it imports."""
-    _check_identifier(name)
+    check_module(name)
     if name in _NEEDED:
         raise NameTaken(f"a package {name!r} would hide the one that Amends needs; take another name")
     if name in sys.stdlib_module_names:
@@ -52,9 +59,10 @@ def check_package(name: str) -> None:
         raise NameTaken(f"a package {name!r} would hide what is installed as {found}, or be hidden; take another name")
 
 
-def _check_identifier(name: str) -> None:
+def check_module(name: str) -> None:
+    """Raises NameTaken if no module or package can be imported by this name."""
     if not name.isidentifier() or keyword.iskeyword(name) or not name.isascii():
-        raise NameTaken(f"{name!r} is no name for a Python package; take one like {_proposal(name)!r}")
+        raise NameTaken(f"{name!r} is no name for a Python module; take one like {_proposal(name)!r}")
 
 
 def _installed(name: str) -> str:

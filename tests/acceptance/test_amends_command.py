@@ -42,6 +42,15 @@ def test_each_subcommand_has_a_help_with_its_exit_codes(tmp_path: Path, name: st
     assert "exit codes" in text.lower()
 
 
+def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    command = (
+        f"cd {tmp_path}; rmdir {tmp_path}; exec {sys.executable} -c 'from runtime.cli.main import main; main()' node"
+    )
+    finished = subprocess.run(("sh", "-c", command), capture_output=True, text=True, check=False, timeout=60)
+    assert finished.returncode == 1
+    assert "the current folder is gone" in finished.stderr
+
+
 def test_a_subcommand_that_there_is_not_ends_with_2(tmp_path: Path) -> None:
     code, text = amends(tmp_path, "nodes")
     assert code == 2

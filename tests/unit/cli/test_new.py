@@ -65,11 +65,11 @@ def test_the_current_folder_is_taken_if_it_is_empty(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("my-shop", "'my-shop' is no name for a Python package; take one like 'my_shop'"),
-        ("2go", "'2go' is no name for a Python package"),
-        ("class", "'class' is no name for a Python package"),
-        ("../out", "is no name for a Python package"),
-        ("läden", "is no name for a Python package"),
+        ("my-shop", "'my-shop' is no name for a Python module; take one like 'my_shop'"),
+        ("2go", "'2go' is no name for a Python module"),
+        ("class", "'class' is no name for a Python module"),
+        ("../out", "is no name for a Python module"),
+        ("läden", "is no name for a Python module"),
         ("calendar", "a package 'calendar' would hide a module of Python's own"),
         ("runtime", "a package 'runtime' would hide the one that Amends needs"),
         ("google", "a package 'google' would hide the one that Amends needs"),

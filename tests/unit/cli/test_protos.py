@@ -122,9 +122,9 @@ def test_a_contract_that_is_imported_and_is_not_there_is_told(root: Path) -> Non
         ("deep", "there are some in inner: name that folder"),
         ("calendar", "a package 'calendar' would hide a module of Python's own; take another name"),
         ("pytest", "a package 'pytest' would hide what is installed as "),
-        ("google", "google hides the package google, which Amends needs; give it another name"),
-        ("my-protos", "'my-protos' is no name for a Python package; take one like 'my_protos'"),
-        ("class", "'class' is no name for a Python package"),
+        ("google", "a package 'google' would hide the one that Amends needs; take another name"),
+        ("my-protos", "'my-protos' is no name for a Python module; take one like 'my_protos'"),
+        ("class", "'class' is no name for a Python module"),
     ],
 )
 def test_a_folder_that_cannot_be_is_refused_with_the_cure(root: Path, folder: str, told: str) -> None:
@@ -133,6 +133,33 @@ def test_a_folder_that_cannot_be_is_refused_with_the_cure(root: Path, folder: st
     contract(root, CONTRACT, "deep/inner/books.proto")
     (root / "empty").mkdir()
     assert told in refused(root, folder)
+
+
+def test_a_contract_whose_module_no_statement_could_import_is_refused(root: Path) -> None:
+    contract(root, CONTRACT, "protos/2go.proto")
+    assert "'2go' is no name for a Python module" in refused(root, "protos")
+
+
+def test_a_folder_that_is_named_twice_is_read_once(root: Path) -> None:
+    assert run("protos", "./protos").exit_code == 0
+
+
+def test_what_the_disk_does_not_take_is_told_by_its_name(root: Path) -> None:
+    (root / "protos/books_pb2.pyi").mkdir()
+    finished = run("protos")
+    assert finished.exit_code == 1
+    assert "protos/books_pb2.pyi cannot be written: Is a directory" in finished.output
+
+
+@pytest.mark.parametrize("hiding", ["google/__init__.py", "google/protobuf/any.proto", "grpc.py"])
+def test_a_project_that_hides_what_amends_needs_is_refused(root: Path, hiding: str) -> None:
+    contract(root, "", hiding)
+    assert f"hides the package {hiding[:4]}" in refused(root, "protos")
+
+
+def test_a_folder_of_another_language_hides_nothing(root: Path) -> None:
+    contract(root, "", "grpc/server.go")
+    assert run("protos").exit_code == 0
 
 
 def test_a_project_with_a_folder_called_runtime_is_refused(root: Path) -> None:
