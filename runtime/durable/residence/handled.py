@@ -1,7 +1,7 @@
 """What has run here lately, so that a sweep which read before a turn was committed does not run its mail again.
 
-Residents ──consumed──▶ RecentlyHandled ──has_run──▶ a late copy is passed over
-                            └────seen_again_in_mail──▶ the store has lost the turn, and it is forgotten here too
+Release ──consumed──▶ RecentlyHandled ──has_run──▶ a late copy is passed over
+                          └────seen_again_in_mail──▶ the store has lost the turn, and it is forgotten here too
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ _RECENT_MAX = 8192
 
 
 class RecentlyHandled:
-    """Ids of messages and whose they were, of each kind between one and two times 8,192."""
+    """The ids of messages, and their actors: for each kind between one and two times 8,192."""
 
     def __init__(self) -> None:
         self._newer: dict[bytes, Address] = {}
         self._older: dict[bytes, Address] = {}
-        self._found: dict[bytes, None] = {}  # of these, once
+        self._found: dict[bytes, None] = {}  # ids that a sweep has found once although they ran here
 
     def has_run(self, id: bytes, address: Address) -> bool:
         return self._newer.get(id) == address or self._older.get(id) == address
@@ -33,9 +33,9 @@ class RecentlyHandled:
         self._newer.update(consumed)
 
     def seen_again_in_mail(self, id: bytes) -> bool:
-        """A sweep has found it in the mail. It may have read before the turn was committed, though not twice.
+        """A sweep has found a message in the mail that ran here. It may have read before the turn committed, but once.
 
-        True: the store has lost that turn, as one does when a standby takes over that had not got it.
+        True for the second time: the store has lost that turn, as when a standby takes over that had not received it.
         """
         if id not in self._found:
             self._found[id] = None

@@ -44,23 +44,21 @@ class Outlet(Protocol):
 class Release:
     """Of one kind on one node. Call it with the draft of a turn that has committed."""
 
-    def __init__(
-        self, kind: Kind, outlet: Outlet, handled: RecentlyHandled, throttle: Throttle, backlog: BacklogReader
-    ) -> None:
+    def __init__(self, kind: Kind, outlet: Outlet, backlog: BacklogReader) -> None:
+        self.handled = RecentlyHandled()
+        self.throttle = Throttle(kind.name, kind.ports)
         self._kind = kind
         self._outlet = outlet
-        self._handled = handled
-        self._throttle = throttle
         self._backlog = backlog
 
     def __call__(self, draft: Draft) -> None:
-        self._handled.add(draft.consumed)
+        self.handled.add(draft.consumed)
         if draft.never_to_run:
-            self._handled.add(draft.never_to_run)
+            self.handled.add(draft.never_to_run)
         if draft.failed:
-            self._throttle.failed()
+            self.throttle.failed()
         else:
-            self._throttle.succeeded()
+            self.throttle.succeeded()
         if draft.blocked_until_s:
             self._backlog.put_off(draft.address, draft.shard, draft.blocked_until_s, in_turn=True)
         outlet = self._outlet

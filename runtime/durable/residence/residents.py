@@ -20,13 +20,11 @@ from google.protobuf.message import Message
 from runtime.durable.kind import Kind
 from runtime.durable.residence.activation import Activation
 from runtime.durable.residence.backlog import AGAIN_S, BacklogReader
-from runtime.durable.residence.handled import RecentlyHandled
 from runtime.durable.residence.intake import BacklogWanted, Pushed, Sign, Todo, TurnEnded
 from runtime.durable.residence.lending import Guests, Loans
 from runtime.durable.residence.memory import ActivationReloaded, Memory
 from runtime.durable.residence.release import Outlet, Release
 from runtime.durable.residence.suspects import Suspects
-from runtime.durable.residence.throttle import Throttle
 from runtime.durable.turn.lost import LostRuns
 from runtime.envelope import Address, Envelope, address_of, decode
 from runtime.errors import InvalidMessage
@@ -50,7 +48,6 @@ class Residents:
         self.kind = kind
         self.guests = Guests()
         self.may_commit = may_commit
-        self.throttle = Throttle(kind.name, kind.ports)
         self.paused = False
         self.shards: set[int] = set()  # in which turns may start here: owned, or being taken over
         self.overflowed = False  # mail of actors that are not in memory was declined: whose comes in is read first
@@ -59,10 +56,10 @@ class Residents:
         self._backlog = BacklogReader(kind, committer, self.may_run, self._deliver_backlog, read_again)
         self.loans = Loans(kind, self._backlog)
         limits = kind.limits
-        self._pending_most = limits.mailbox_max + min(limits.turn_messages_max, limits.mailbox_max)  # of one actor
-        self._handled = RecentlyHandled()
-        self.release = Release(kind, outlet, self._handled, self.throttle, self._backlog)
-        self.losses = LostRuns(limits.turn_messages_max)  # also of actors and shards that have left
+        self._pending_most = limits.mailbox_max + min(limits.turn_messages_max, limits.mailbox_max)  # for one actor
+        self.release = Release(kind, outlet, self._backlog)
+        self._handled, self.throttle = self.release.handled, self.release.throttle
+        self.losses = LostRuns(limits.turn_messages_max)  # actors and shards that have left are remembered, too
         self.suspects = Suspects(kind, committer, self.losses)
         self.undos_only = self._backlog.undos_only
         self._committer = committer
