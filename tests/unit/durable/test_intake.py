@@ -234,9 +234,8 @@ def calmly(world: World) -> World:
         emptied = replace(world, in_mailbox=False, is_stale=False)
         return emptied.told(TurnEnded(is_empty=True, may_read=True))[0]
     if world.stage:
-        *_, last = (one for one in reads(world) if not (one.overflowed and not world.overflowed))
-        plain = [one for one in reads(world) if not is_blocked(one.intake) and not isinstance(one.intake, HasBacklog)]
-        return plain[-1] if plain and world.stage == "reads" else last
+        after = list(reads(world))[1 + (len(INSTANTS) if world.stage == "reads" else 0) :]  # neither lost nor failed
+        return next((one for one in after if not one.left and not is_blocked(one.intake)), after[0])
     if world.armed and is_blocked(world.intake):
         first = min(world.armed)
         return replace(world, armed=world.armed - {first}).told(Due(first))[0]
