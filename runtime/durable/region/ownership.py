@@ -83,11 +83,11 @@ class Ownership:
     def give_up_all(self) -> None:
         self.give_up(frozenset(self.residents.shards))
 
-    def declined(self, shard: int) -> None:
+    def on_declined_push(self, shard: int) -> None:
         """A push came for a shard that is not live here: if it is being taken over, it is read again before it is."""
         if shard in self._taking:
             self._declined.add(shard)
 
-    def declined_all(self) -> None:
+    def on_missed_pushes(self) -> None:
         """Pushes were missed, perhaps for shards that are being taken over."""
         self._declined.update(self._taking)

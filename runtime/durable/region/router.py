@@ -106,7 +106,7 @@ class Router:
                 self._ports.failpoint(Failpoint.PUSH_QUEUED)
                 return
             if sweeper is not None:
-                sweeper.ownership.declined(shard)
+                sweeper.ownership.on_declined_push(shard)
             self._ports.failpoint(Failpoint.PUSH_UNOWNED)
 
     def arm_timers(self, draft: Draft) -> None:
@@ -171,7 +171,7 @@ class Router:
     def _take(self, envelope: Envelope, sweeper: Sweeper) -> None:
         shard, ownership = shard_of(envelope.key, self._shards_per_kind), sweeper.ownership
         if shard not in ownership.live:
-            ownership.declined(shard)
+            ownership.on_declined_push(shard)
         elif envelope.sent_at_s < ownership.since_s.get(shard, 0.0):
             sweeper.residents.deliver_old(envelope, shard)
         else:

@@ -71,7 +71,7 @@ class Sweeper:
 
     async def sweep_all(self) -> None:
         """Deliver everything that waits now; used when pushes may have been missed."""
-        self.ownership.declined_all()
+        self.ownership.on_missed_pushes()
         try:
             complete = await self._sweep_mail(sorted(self.ownership.live), sent_before_s=_EVER_S)
         except StoreError as error:

@@ -28,7 +28,7 @@ DELIVERY = (
     Mutant(
         "gap-forgotten-by-takeovers",
         "Missed pushes are not minded by shards that are just being taken over.",
-        (Edit(Ownership.declined_all, "self._declined.update(self._taking)", "pass"),),
+        (Edit(Ownership.on_missed_pushes, "self._declined.update(self._taking)", "pass"),),
         workload="streams",
         unseen=(
             "what a gap tells of has to be committed between a take-over's look at its actor and the end of the "

@@ -49,7 +49,7 @@ OWNERSHIP = (
     Mutant(
         "takeover-deaf-to-pushes",
         "Pushes that are declined while a shard is taken over are not read before it is live.",
-        (Edit(Ownership.declined, "if shard in self._taking:", "if False:"),),
+        (Edit(Ownership.on_declined_push, "if shard in self._taking:", "if False:"),),
         workload="streams",
     ),
     Mutant(
