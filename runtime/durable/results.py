@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import cast
+from typing import NoReturn, cast
 
 from google.protobuf.message import Message
 
@@ -25,23 +25,23 @@ def outgoing_of(result: object, handler: HandlerSpec) -> tuple[Outgoing, ...]:
     """What a handler returned, to be sent. Raises TypeError for what its signature does not name."""
     if result is None:
         return ()
+    if type(result) in handler.answer_types and isinstance(result, Message):  # nearly always
+        return (Outgoing(result),)
     if not isinstance(result, Answer):
-        _check_result(result, handler, handler.answer_types)
-        return (Outgoing(cast(Message, result)),)
-    if result.answer is not None:
-        _check_result(result.answer, handler, handler.answer_types)
+        _refuse_result(result, handler, handler.answer_types)
+    if result.answer is not None and type(result.answer) not in handler.answer_types:
+        _refuse_result(result.answer, handler, handler.answer_types)
     events: object = result.events
     if not isinstance(events, tuple | list):
         raise TypeError(f"the handler {handler.name} returned an Answer whose events are a {type(events).__name__}: ()")
     for one in events:
-        _check_result(one, handler, handler.event_types)
+        if type(one) not in handler.event_types:
+            _refuse_result(one, handler, handler.event_types)
     answer = () if result.answer is None else (Outgoing(result.answer),)
     return (*answer, *(Outgoing(one, is_answer=False) for one in events))
 
 
-def _check_result(result: object, handler: HandlerSpec, named: Sequence[type[Message]]) -> None:
-    if type(result) in named:
-        return
+def _refuse_result(result: object, handler: HandlerSpec, named: Sequence[type[Message]]) -> NoReturn:
     if isinstance(result, Message):
         names = ", ".join(one.DESCRIPTOR.full_name for one in named) or "nothing"
         place = "as its answer" if named is handler.answer_types else "beside its answer"

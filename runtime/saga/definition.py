@@ -72,6 +72,8 @@ class StepDefinition:
 
     def patience_s(self, asks: int) -> float:
         """How long to wait for an answer to the command number `asks` (from 1): twice as long each time, to an hour."""
+        if asks == 1:  # nearly always
+            return self.timeout_s
         return Backoff(self.timeout_s, max(self.timeout_s, _PATIENCE_MAX_S), jitter=0.0).pause_s(asks)
 
     def types(self, meaning: Meaning) -> tuple[type[Message], ...]:
