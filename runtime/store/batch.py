@@ -1,9 +1,9 @@
-"""What one commit writes, and may still be joined by whatever came while the store waited to begin.
+"""The transitions that one commit writes. What comes while the store waits to begin may still join them.
 
     Committer ──Batch──▶ Store.commit: waits for its lock ──top_up──▶ the Committer's queue, once more
 
-With several nodes on one file a commit waits for the others' longer than it takes. What comes meanwhile shares it,
-instead of waiting for a lock of its own: the batch is as large as the load makes it.
+With several nodes on one file, a commit waits for the others longer than it takes itself. What comes meanwhile shares
+the commit, instead of waiting for a lock of its own. So the batch is as large as the load makes it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class Batch(list[Transition]):
         self._more = more
 
     def top_up(self) -> list[Transition]:
-        """Take what has come since; the new ones, which are in the batch as well. Called once at the most.
+        """Take in what has come since, and give it. The store calls this at most once, perhaps on its own thread.
 
-        For a store that is about to write and cannot fail to begin any more; may be called from a thread of its own.
+        It does so when it is about to write, and nothing can keep it from beginning any more.
         """
         new = self._more()
         self.extend(new)

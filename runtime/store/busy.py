@@ -26,5 +26,5 @@ def busy_from_text(text: str) -> Busy:
 
 
 def _known(record: type[Busy | BusyHandler], found: dict[str, Any]) -> dict[str, Any]:
-    """Without what a newer version says beside it."""
+    """The fields that this version knows, of what a newer one may have written."""
     return {field.name: found[field.name] for field in fields(record)}

@@ -37,7 +37,7 @@ class Lived:
         return now_s - self.until_s if self.stretches else 0.0
 
     def on(self, by_s: float, now_s: float) -> Lived:
-        """So much later, by a clock that only counts, when the wall clock says `now_s`."""
+        """The time lived through after `by_s` more seconds of a monotonic clock, when the wall clock says `now_s`."""
         later = replace(self, lived_s=self.lived_s + by_s)
         if self.stretches and -_BEHIND_S <= later.ahead_s(now_s) <= _AHEAD_S:
             return later
@@ -45,7 +45,7 @@ class Lived:
         return replace(later, stretches=_fewer(stretches) if len(stretches) > _STRETCHES_MAX else stretches)
 
     def before_s(self, age_s: float) -> float:
-        """The instant before which all that was written is so old, whatever clocks said; else -inf."""
+        """All that was written before this instant is older than `age_s`, whatever clocks said. -inf: nothing is."""
         until_s = self.lived_s - age_s
         began = self._stretch_of(until_s)
         if began < 0:
@@ -54,7 +54,7 @@ class Lived:
         return min([at_s + until_s - lived_s, *(at_s for _, at_s in self.stretches[began + 1 :])])
 
     def without(self, age_s: float) -> Lived:
-        """Stretches that ended longer ago are of no use any more."""
+        """The same without stretches that ended more than `age_s` ago, which nobody needs any more."""
         return replace(self, stretches=self.stretches[max(0, self._stretch_of(self.lived_s - age_s)) :])
 
     def _stretch_of(self, lived_s: float) -> int:

@@ -33,7 +33,7 @@ class MemoryStore(MemoryMembers):
         self._cluster_secret = (ports.ids.new_id() + ports.ids.new_id()).hex()
         self._actors: dict[Address, ActorRow] = {}
         self._mail: dict[_Slice, dict[_Slot, MailRow]] = {}
-        self._posted: dict[tuple[bytes, bytes], None] = {}  # what clients posted, and waits
+        self._posted: dict[tuple[bytes, bytes], None] = {}  # Mail that clients have posted and that waits.
         self._history: dict[bytes, dict[bytes, HistoryRow]] = {}  # by conversation, then id
 
     @property
@@ -102,7 +102,7 @@ class MemoryStore(MemoryMembers):
         if transition.actor is not None:
             self._actors[transition.actor.address] = transition.actor
         for row in transition.mail:
-            # What waits is not written twice, and what was handled (or is refused by a tombstone) never comes back.
+            # Mail that waits is not written twice. Mail that was handled, or has a tombstone, never comes back.
             if not self._is_known(row):
                 self._mail.setdefault((row.kind, row.shard), {})[row.key, row.id] = row
                 if not row.sequence:
@@ -180,7 +180,7 @@ class MemoryStore(MemoryMembers):
 
     @property
     def conversations(self) -> frozenset[bytes]:
-        """Those that anything is remembered of."""
+        """The conversations of which anything is remembered."""
         return frozenset(self._history)
 
     async def purge(self, *, handled_before_s: float, limit: int, after: bytes = b"") -> tuple[int, bytes]:
@@ -237,7 +237,7 @@ def _is_for_two(mail: Sequence[MailRow]) -> bool:
 
 
 def _oldest(rows: Iterable[MailRow], limit: int) -> list[MailRow]:
-    """The first by (sent_at_s, sequence); id and kind settle ties between senders, so that a replay sees one order."""
+    """The first rows by (sent_at_s, sequence). Id and kind settle ties of senders, so that a replay sees one order."""
     return sorted(rows, key=_age)[:limit]
 
 

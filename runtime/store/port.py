@@ -7,8 +7,8 @@
     admin ──conversation, ...──▶       what happened
 
 Every method may raise StoreUnavailable, StoreBusy, StoreFull, StoreReadOnly or StoreCorrupt; then nothing was written.
-Only `commit` may raise CommitUnknown as well. The other writes (membership, purge) can all be repeated, so one whose
-outcome is unknown raises StoreUnavailable too: whoever must know reads `cluster`.
+Only `commit` may raise CommitUnknown as well. All other writes (membership, purge) can be repeated. So they raise
+StoreUnavailable when their outcome is unknown, and whoever must know reads `cluster`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = ["ExposedStore", "Store"]
 
 @runtime_checkable
 class ExposedStore(Protocol):
-    """A store that lies where others can damage, replace or move it while it is open, and that watches for this."""
+    """A store that others can damage, replace or move while it is open. It watches for this."""
 
     async def failed(self) -> StoreError:
         """Wait until the store must not be used any more; the error names what was found, and the cure."""
@@ -66,11 +66,14 @@ class Store(Protocol):
     async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
         """Write transitions in one transaction, each whole or not at all, in this order; one verdict for each.
 
-        A row of mail that waits already, or whose (conversation, id) is in the history, is passed over: what was
-        handled, or is refused by a tombstone, never comes back. With `check_duplicates` it makes a DUPLICATE instead.
-        A dead letter never runs: a turn that consumes or reschedules one is MAIL_MISSING (see `Transition`).
-        Raises CommitUnknown when it may or may not have happened. Any other error: nothing was written. A store that
-        waits before it writes may top up a `runtime.store.batch.Batch` then; the verdicts are for all that is in it.
+        A row of mail that waits already, or whose (conversation, id) is in the history, is passed over. So a message
+        that was handled, or that a tombstone refuses, never comes back. With `check_duplicates` such a row makes the
+        transition a DUPLICATE instead. A dead letter never runs: a turn that consumes or reschedules one is
+        MAIL_MISSING (see `Transition`).
+
+        Raises CommitUnknown when the commit may or may not have happened. After any other error nothing was written.
+        A store that waits before it writes may top up a `runtime.store.batch.Batch` then, and gives verdicts for all of
+        it.
         """
         ...
 
@@ -80,7 +83,7 @@ class Store(Protocol):
         A turn is recognised by rows of its history with its own node, revision and instant (one node may have begun the
         same turn twice, and only one of the two can be there); a post by its mail or history. A turn without history
         has only put mail off: it is recognised by its actor's row, as long as no other turn has followed.
-        Once it has answered False for a transition, that attempt can no longer become true.
+        A transition that was found missing can never be written by that attempt any more.
         """
         ...
 
@@ -104,7 +107,7 @@ class Store(Protocol):
     ) -> list[MailRow]:
         """Mail that is not parked, due and sent at or before the given instants, by (sent_at_s, sequence, id, key).
 
-        `after` is the last row of the page before, of the same look. It must not be kept for a later one: rows may
+        `after` is the last row of the page before. It must not be kept for a later look at the mail, since rows may
         become visible out of order.
         """
         ...
@@ -124,8 +127,8 @@ class Store(Protocol):
     async def purge(self, *, handled_before_s: float, limit: int, after: bytes = b"") -> tuple[int, bytes]:
         """Forget old conversations, whole: those with no row of history handled since, and no mail or live timer.
 
-        Looks at about `limit` rows, from the conversation `after` on; gives how many rows went and where to go on
-        (empty: reached the end, start over).
+        Looks at about `limit` rows, from behind the conversation `after`. Gives how many rows it removed, and the next
+        `after`, which is empty at the end.
         """
         ...
 
@@ -159,7 +162,7 @@ class Store(Protocol):
     async def evict(self, name: str, incarnation: str) -> bool:
         """Remove the row of a node whose lease has expired by the store's clock; give up its shards (epochs rise).
 
-        Whose they were stands in their `died`, until an owner gives them up in order: by `leave`, or by `assign`.
+        The evicted owner stands in `died` of its shards, until an owner gives them up in order: by `leave` or `assign`.
         """
         ...
 
@@ -173,8 +176,8 @@ class Store(Protocol):
     async def assign_many(self, wanted: Sequence[ShardRow]) -> list[bool]:
         """`assign` for many shards in one transaction, each on its own; one answer for each.
 
-        A row's `owner` is the new one, its `epoch` the expected one: a node that takes over dozens of shards pays
-        one commit for all.
+        A row's `owner` is the new one, its `epoch` the expected one. So a node that takes over dozens of shards pays
+        for one commit.
         """
         ...
 
@@ -185,11 +188,11 @@ class Store(Protocol):
     async def cluster(self) -> ClusterView: ...
 
     def tell_busy(self, busy: Busy) -> None:
-        """Keep what this node is busy with, in place of what it told before; of no handlers: forget that.
+        """Keep what this node is busy with, in place of what it told before. Without handlers, forget that.
 
-        For any thread, also while the event loop stands still: returns at once, never raises, may come to nothing.
-        What a node told is kept when it is evicted, and forgotten when it leaves; after that it tells nothing more.
-        What has not counted for a day (`BUSY_KEPT_S`) goes when another tells.
+        Any thread may call it, also while the event loop stands still. It returns at once, never raises, and may come
+        to nothing. The store keeps what an evicted node has told, and forgets it when a node leaves. A node that has
+        left tells nothing more. What has not counted for a day (`BUSY_KEPT_S`) goes when another node tells.
         """
         ...
 
@@ -204,7 +207,7 @@ class Store(Protocol):
         ...
 
     async def conversation(self, conversation: bytes) -> list[HistoryRow]:
-        """By handled_at_s."""
+        """The history of a conversation, by handled_at_s."""
         ...
 
     async def handled_of(self, kind: str, type: str, *, limit: int, after: tuple[bytes, bytes]) -> list[HistoryRow]:

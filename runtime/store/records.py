@@ -1,4 +1,4 @@
-"""The facts a store keeps, as frozen records; bytes and numbers, no business and no SQL.
+"""The facts that a store keeps, as frozen records of bytes and numbers. They know no business and no SQL.
 
 Instants are seconds since 1970 (`_at_s`). Ids are 16 bytes. `address` is (kind, key).
 """
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-_ROW_BYTES = 256  # what a row costs beside its long parts, keys and indexes included
+_ROW_BYTES = 256  # A row costs about so much beside its long parts, with keys and indexes.
 
 
 @record(frozen=True, slots=True)
@@ -39,13 +39,13 @@ class ActorRow:
     kind: str
     key: str
     shard: int
-    revision: int  # 1 after the first committed turn, then rising by one
-    last_id: bytes  # 16 bytes that tell this revision from any other of its number: see Expected
-    conversation: bytes  # the one that made the actor
+    revision: int  # It is 1 after the first committed turn, and rises by one with each.
+    last_id: bytes  # 16 bytes that tell this revision from another of the same number: see Expected.
+    conversation: bytes  # The conversation that made the actor.
     state_type: str
     state: bytes
     timers: bytes  # encoded amends.Timers
-    due_at_s: float | None  # of the earliest timer; None without one
+    due_at_s: float | None  # When the earliest timer is due; None without timers.
     updated_at_s: float
 
     @property
@@ -57,8 +57,8 @@ class ActorRow:
 class Expected:
     """The row that a turn started from; revision 0 and no id mean that there was none.
 
-    The id is made from the message that made the row and from what came of it: a store that has lost a turn may get
-    it again, from the same message, and with another outcome.
+    The id is made from the message that made the row, and from what came of it. For a store that has lost a turn may
+    get another one from the same message, with another outcome.
     """
 
     revision: int
@@ -74,11 +74,11 @@ class MailRow:
     shard: int
     id: bytes
     conversation: bytes
-    sent_at_s: float  # never goes back between messages of one sender
-    sequence: int  # of the sender; orders its messages of one instant
+    sent_at_s: float  # It never goes back between messages of one sender.
+    sequence: int  # The sender numbers its messages; this orders those of one instant.
     due_at_s: float  # 0 for at once
     attempts: int
-    parked: str  # why it is a dead letter; empty while it is not
+    parked: str  # Why the message is a dead letter; empty while it is none.
     parked_at_s: float
     envelope: bytes  # encoded
 
@@ -122,11 +122,11 @@ class MailRow:
 
 
 class Outcome(StrEnum):
-    HANDLED = "handled"  # a handler ran and its effects are in the same commit
-    IGNORED = "ignored"  # consumed on purpose without effect: late, unmatched, or declared so
-    FAULTED = "faulted"  # given up on; its sender was told
-    UNDONE = "undone"  # a do, or its undo, that never needs to run: also the tombstone that refuses late copies
-    FIRED = "fired"  # a timer
+    HANDLED = "handled"  # A handler ran, and its effects are in the same commit.
+    IGNORED = "ignored"  # Consumed on purpose without effect: it was late, unmatched, or declared so.
+    FAULTED = "faulted"  # Given up on. Its sender was told.
+    UNDONE = "undone"  # A do, or its undo, that need not run. This row refuses late copies, as a tombstone.
+    FIRED = "fired"  # A timer's message was handled.
 
 
 @record(frozen=True, slots=True)
@@ -138,12 +138,12 @@ class HistoryRow:
     kind: str
     key: str
     shard: int
-    revision: int  # of the actor after it
+    revision: int  # The revision of the actor after this message.
     handled_at_s: float
     outcome: Outcome
-    attempts: int  # runs it took, 1 at the first success
+    attempts: int  # How many runs it took; 1 if the first succeeded.
     node: str  # name@incarnation that committed it
-    error: str  # of the last attempt that failed; a reason for IGNORED, FAULTED, UNDONE
+    error: str  # The error of the last run that failed, or the reason of IGNORED, FAULTED and UNDONE.
     type: str
     sender: str
     cause: bytes
@@ -153,25 +153,25 @@ class HistoryRow:
 
 @record(frozen=True, slots=True)
 class Transition:
-    """What one turn did, or what a client posted: commits whole or not at all.
+    """What one turn did, or what a client posted. It commits whole or not at all.
 
     A turn has `actor` and `expected`; a post has only `mail`. `consumed` and `rescheduled` are mail of that actor
     (for a turn that only reschedules, `actor` is None and `address` says whose mail it is).
 
-    A parked message has failed, and its sender was told so: no late copy of it may run. So what is consumed must not be
-    parked, nor what a turn reschedules; only without `actor`, as by an operator, is a dead letter set free again.
+    A parked message has failed, and its sender was told so. No late copy of it may run. So a turn must neither consume
+    nor reschedule parked mail. Only a transition without `actor`, such as an operator's, sets a dead letter free again.
     """
 
     actor: ActorRow | None = None
     expected: Expected | None = None
     address: Address | None = None
     shard: int = 0
-    consumed: tuple[bytes, ...] = ()  # ids of mail to remove; each must still be there, and not be parked
-    given_up: tuple[bytes, ...] = ()  # ids of mail to remove, parked or not, that is never to run; each must be there
+    consumed: tuple[bytes, ...] = ()  # Ids of mail to remove. Each must be there, and not parked.
+    given_up: tuple[bytes, ...] = ()  # Ids of mail that never runs. It is removed, parked or not; each must be there.
     history: tuple[HistoryRow, ...] = ()
     mail: tuple[MailRow, ...] = ()
-    rescheduled: tuple[MailRow, ...] = ()  # replace due time, attempts and parked of mail that stays; must be there
-    check_duplicates: bool = False  # of a post: an id that waits or was handled makes it a DUPLICATE
+    rescheduled: tuple[MailRow, ...] = ()  # New due time, attempts and parked of mail that stays.
+    check_duplicates: bool = False  # Of a post: an id that waits or was handled makes it a DUPLICATE.
 
     def __post_init__(self) -> None:
         if (self.actor is None) != (self.expected is None):
@@ -179,7 +179,7 @@ class Transition:
 
     @property
     def weight_bytes(self) -> int:
-        """About how much a store has to write for it: what is long of each row, and a quarter of a KiB a row."""
+        """About how much a store has to write: the long parts of each row, and 256 bytes a row for the rest."""
         actor, mail = self.actor, self.mail
         rows = len(self.consumed) + len(self.given_up) + len(self.history) + len(mail) + len(self.rescheduled)
         weight = _ROW_BYTES * (rows + 1)
@@ -214,7 +214,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A kind wants an event type, kept so that it gets its mail when all its nodes are down.
+    """A kind wants an event type. The store keeps this, so that the kind gets its mail while all its nodes are down.
 
     With `process`, only conversations driven by that process reach it; those driven by none do too if `starts` and
     the event's field `where_field` (dotted; empty for no condition) equals `where_value` as text (an enum's number).
@@ -236,9 +236,9 @@ class NodeRow:
     address: str  # host:port of its mesh
     kinds: tuple[str, ...]
     version: str
-    lease_until_s: float = 0.0  # by the store's clock; set by the store
-    lease_s: float = 0.0  # as it joined, or last told its clock; 0.0 when an older version did
-    clock_off_s: float = 0.0  # how far its machine's clock is ahead of the time it goes by, as it last said
+    lease_until_s: float = 0.0  # By the store's clock. The store sets it.
+    lease_s: float = 0.0  # From its join, or since it last told its clock; 0.0 for an older version.
+    clock_off_s: float = 0.0  # How far the machine's clock is ahead of the node's own time, as it last said.
     carries: tuple[str, ...] = ()  # KIND/VERSION of sagas, KIND<TYPE that begins one or that a service takes
 
 
@@ -246,14 +246,14 @@ class NodeRow:
 class BusyHandler:
     """A handler that has run for long."""
 
-    handler: str  # as its author knows it, e.g. Billing.bill
+    handler: str  # Its name as the author knows it, e.g. Billing.bill.
     kind: str
     key: str
     id: bytes  # of its message
     type: str
-    timer: str  # name of the timer that is its message; empty for mail
+    timer: str  # The timer that has sent its message; empty for mail.
     since_s: float
-    timeout_s: float  # after which it is cancelled, as it waits; 0.0: it blocks the event loop of its node
+    timeout_s: float  # It waits, and is cancelled after so long; 0.0: it blocks the loop of its node.
 
     @property
     def blocks_loop(self) -> bool:
@@ -267,7 +267,7 @@ class Busy:
     node: str
     incarnation: str
     told_at_s: float
-    until_s: float  # it tells again before, as long as there are any and it lives
+    until_s: float  # A node that lives and has such handlers tells again before.
     handlers: tuple[BusyHandler, ...]
 
 
@@ -277,7 +277,7 @@ class ShardRow:
     shard: int
     owner: str  # a node's name; empty when nobody's
     epoch: int
-    died: str = ""  # name@incarnation of the owner that was evicted last, until an owner gives the shard up in order
+    died: str = ""  # name@incarnation of the last evicted owner, until an owner gives the shard up in order.
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,4 +288,4 @@ class ClusterView:
     nodes: tuple[NodeRow, ...] = field(default=())
     shards: tuple[ShardRow, ...] = field(default=())
     subscriptions: tuple[Subscription, ...] = field(default=())
-    lived_until_s: float = 0.0  # up to when nodes have counted the time they lived through, by their clocks; 0.0: never
+    lived_until_s: float = 0.0  # By their clocks, nodes have counted lived time up to here; 0.0: never.
