@@ -2,6 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+# Who says PYTHON= gets a .venv of that version: one of another is made anew.
+VERSION := import sys; print(*sys.version_info[:2], sep=".")
+HAS = $(shell test -x $(BIN)/python && $(BIN)/python -c '$(VERSION)')
+WANTS = $(if $(filter file,$(origin PYTHON)),$(HAS),$(or $(shell $(PYTHON) -c '$(VERSION)'),$(error $(PYTHON) is no Python that runs)))
 JOBS ?= $(shell nproc)
 # Every change of the code has seeds of its own: the same ones each time that it is built. For others, say FROM=.
 FROM ?= $(shell find actors protos runtime -name '*.py' -print \
@@ -23,10 +27,14 @@ help:  ## list the targets
 
 install: $(STAMP)  ## make .venv with everything the tests and benches need
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt $(if $(filter-out $(HAS),$(WANTS)),anew)
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
+
+.PHONY: anew
+anew:
+	@$(PYTHON) -m venv --clear .venv
 
 protos: $(STAMP)  ## generate Python from every .proto file
 	$(BIN)/amends protos runtime/protos protos examples/trip tests/proof/programs

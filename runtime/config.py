@@ -109,7 +109,7 @@ class Settings:
     version_wait_s: float = setting(DAY_S, Seconds())  # mail of a saga whose version no node has is parked after that
     clock_skew_max_s: float = setting(2.0, Seconds())  # a wall clock further off is reported, and nothing goes by it
     sweep_s: float = setting(1.0, Seconds())  # how often mail is looked for that nobody pushed
-    drain_s: float = setting(10.0, Seconds(or_none=True))  # how long a stopping node finishes its work
+    drain_s: float = setting(10.0, Seconds(or_zero=True))  # how long a stopping node finishes its work
     idle_s: float = setting(10.0, Seconds())  # an actor without mail for so long leaves memory
     retention_s: float = setting(7 * DAY_S, Seconds())  # how long ended conversations, and deduplication, are kept
 

@@ -35,16 +35,16 @@ class Rule(Protocol):
 class Seconds:
     """A duration above 0, or also 0 where that means at once."""
 
-    or_none: bool = False
+    or_zero: bool = False
 
     def read(self, value: object) -> float:
-        allowed = "a number of seconds" + (" that is 0 or more" if self.or_none else " greater than 0")
+        allowed = "a number of seconds" + (" that is 0 or more" if self.or_zero else " greater than 0")
         if isinstance(value, timedelta):
             value = value.total_seconds()
         seconds = _number(value, float, allowed)
         if not math.isfinite(seconds):
             raise ValueError(f"must be {allowed}, and finite")
-        if seconds < 0 or (seconds == 0 and not self.or_none):
+        if seconds < 0 or (seconds == 0 and not self.or_zero):
             raise ValueError(f"must be {allowed}")
         if seconds > _SPAN_MAX_S:
             raise ValueError(f"must be at most {_SPAN_MAX_S:.0f} seconds, which is a hundred years")

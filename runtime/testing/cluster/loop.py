@@ -129,7 +129,7 @@ class _WaitedFor:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._store, name)
-        if not asyncio.iscoroutinefunction(found) or name in _LASTING:
+        if not inspect.iscoroutinefunction(found) or name in _LASTING:
             return found
 
         async def call(*arguments: Any, **named: Any) -> Any:
