@@ -1,4 +1,4 @@
-"""Mutants of the way of a message to its actor: pushes, streams, mailboxes, feeding, sweeping."""
+"""Mutants of the way of a message to its actor: pushes, streams, mailboxes, backlogs, sweeping."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ DELIVERY = (
     ),
     Mutant(
         "pushes-overtake-the-store",
-        "Pushes are taken by actors that have fallen behind what waits for them in the store.",
+        "Pushes are taken by actors while earlier mail of theirs waits in the store.",
         (
             Edit(
                 intake._pushed,
@@ -110,8 +110,8 @@ DELIVERY = (
         workload="streams",
     ),
     Mutant(
-        "pushes-overtake-feeding",
-        "Pushes are taken while an actor is being fed from the store.",
+        "pushes-overtake-a-reading",
+        "Pushes are taken while an actor's mail is read from the store.",
         (
             Edit(
                 intake._pushed,
@@ -122,14 +122,14 @@ DELIVERY = (
         workload="streams",
     ),
     Mutant(
-        "feeder-forgets-behind",
-        "An actor that was fed a part of what waits believes that it has all.",
+        "reading-forgets-the-rest",
+        "An actor that was given a part of what waits believes that it has all.",
         (Edit(intake.step, "_after(state, left=left)", "_after(state)"),),
         workload="streams",
     ),
     Mutant(
-        "made-while-fed-forgets-behind",
-        "An actor that comes into memory by being fed a part of what waits believes that it has all.",
+        "made-while-read-forgets-the-rest",
+        "An actor that comes into memory by the first part of what waits believes that it has all.",
         (
             Edit(
                 Residents._deliver_backlog,
@@ -141,19 +141,19 @@ DELIVERY = (
         workload="streams",
     ),
     Mutant(
-        "feeding-not-repeated",
-        "What was declined while an actor was being fed is not read again.",
+        "reading-not-repeated",
+        "What was declined while an actor's mail was read is not read again.",
         (Edit(intake.step, "if state.again", "if False"),),
         workload="streams",
     ),
     Mutant(
-        "stale-feeding",
-        "What was read to feed an actor is delivered, though a retry was planned since it was read.",
+        "stale-reading",
+        "What was read of an actor's mail is delivered, though a retry was planned since it was read.",
         (Edit(intake._put_off, ", outdated=True", ""),),
         workload="random",
         unseen=(
-            "mostly by design, since a blocked actor takes nothing but undos from a feeding: an undo has to be put off "
-            "between the reading and its delivery. Seed 398 showed it while a feeding ended the block"
+            "mostly by design, since a blocked actor takes nothing but undos from a reading: an undo has to be put off "
+            "between the reading and its delivery. Seed 398 showed it while a reading ended the block"
         ),
         held_by="tests/unit/durable/test_backlog.py",
     ),
@@ -182,7 +182,7 @@ DELIVERY = (
         workload="failover",
     ),
     Mutant(
-        "evicted-behind",
+        "evicted-with-backlog",
         "An actor that leaves memory while mail of it is left in the store takes that knowledge with it.",
         (Edit(Residents._leave, "self._overflow()", "pass"),),
         workload="streams",

@@ -260,8 +260,8 @@ TURNS = (
         workload="random",
     ),
     Mutant(
-        "poison-blocks-all-feeding",
-        "An actor with a dead letter is never fed from the store again.",
+        "poison-blocks-all-reading",
+        "The mail of an actor with a dead letter is never read from the store again.",
         (
             Edit(
                 BacklogReader._read,

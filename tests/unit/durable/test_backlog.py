@@ -1,4 +1,4 @@
-"""What is read to feed an actor, and what becomes of it when something happens between the reading and the delivery."""
+"""What is read of an actor's mail, and what becomes of it when something happens between reading and delivery."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Desk:
         return ORDER in self.backlog.intakes and self.backlog.tell(ORDER, self.post.shard, pushed) is not Todo.TAKE
 
     async def read_and_held(self) -> asyncio.Event:
-        """Begin to feed with one bill that waits; what was read is delivered when the event is set."""
+        """Begin to read with one bill that waits; what was read is delivered when the event is set."""
         await self.post.store(self.post.bill(1))
         self.store.gate = gate = asyncio.Event()
         self.read_backlog()
@@ -124,7 +124,7 @@ def test_it_is_read_again_at_once_when_mail_was_declined_meanwhile() -> None:
     in_virtual_time(scenario)
 
 
-def test_mail_that_is_declined_while_an_actor_is_fed_is_read_after_that() -> None:
+def test_mail_that_is_declined_while_an_actors_mail_is_read_is_read_after_that() -> None:
     async def scenario() -> None:
         desk = Desk()
         gate = await desk.read_and_held()
@@ -133,7 +133,7 @@ def test_mail_that_is_declined_while_an_actor_is_fed_is_read_after_that() -> Non
         gate.set()
         await desk.local.sleep(0.1)
         assert desk.delivered == [(0, 1), (0, 2)]
-        assert not desk.push_declined(), "it has been fed"
+        assert not desk.push_declined(), "its mail was read"
 
     in_virtual_time(scenario)
 

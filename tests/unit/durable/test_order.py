@@ -53,7 +53,7 @@ class Stale(MemoryStore):
         return rows
 
 
-def test_a_retry_that_is_planned_while_its_actor_is_fed_still_waits_for_its_time() -> None:
+def test_a_retry_that_is_planned_while_its_actors_mail_is_read_still_waits_for_its_time() -> None:
     async def scenario() -> None:
         till = Till(broken={1})
         hangs = till.hangs[1] = asyncio.Event()
@@ -272,7 +272,7 @@ def test_i7_a_gap_with_more_mail_than_one_sweep_reads_lets_nothing_overtake() ->
     in_virtual_time(scenario)
 
 
-def test_i7_an_actor_fed_anew_is_not_overtaken_when_more_waits_than_one_feeding_reads() -> None:
+def test_i7_an_actor_read_anew_is_not_overtaken_when_more_waits_than_one_reading_takes() -> None:
     async def scenario() -> None:
         till = Till()
         store = Unsteady(LocalNode([till]).ports)

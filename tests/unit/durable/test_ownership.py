@@ -154,7 +154,7 @@ def test_a_sweep_that_was_under_way_when_a_shard_was_released_starts_no_turn() -
     in_virtual_time(scenario)
 
 
-def test_a_feeding_that_was_under_way_when_a_shard_was_released_starts_no_turn() -> None:
+def test_a_reading_that_was_under_way_when_a_shard_was_released_starts_no_turn() -> None:
     async def scenario() -> None:
         till = Till()
         local, store = await node(till)
