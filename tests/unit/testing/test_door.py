@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
 import subprocess
@@ -34,6 +35,18 @@ def test_names_are_sorted_and_each_is_there(door: ModuleType) -> None:
     names = door.__all__
     assert names == sorted(names)
     assert [name for name in names if not hasattr(door, name)] == []
+
+
+@pytest.mark.parametrize("door", [modules[0] for modules in DOORS.values()], ids=lambda door: door.__name__)
+def test_inside_a_package_nobody_comes_in_by_its_door(door: ModuleType) -> None:
+    assert door.__file__ is not None
+    assert [str(path) for path in Path(door.__file__).parent.rglob("*.py") if door.__name__ in _imported(path)] == []
+
+
+def _imported(path: Path) -> set[str | None]:
+    """The modules from which names are imported."""
+    nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+    return {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
 
 
 @pytest.mark.parametrize(("former", "cure"), [("starts", "on(SomeEvent, begin"), ("when", "on(SomeEvent, where=")])
