@@ -53,9 +53,14 @@ def install(wheel: Path, folder: Path) -> Path:
     return programs
 
 
-def run(*command: str, cwd: Path | None = None, timeout_s: float = 300.0) -> str:
-    """What a command prints, without the checkout in sight. Fails the test with all of it if the command failed."""
+def run(*command: str, cwd: Path | None = None, programs: Path | None = None, timeout_s: float = 300.0) -> str:
+    """What a command prints, without the checkout in sight. Fails the test with all of it if the command failed.
+
+    The folder of `programs` is searched first, as in an environment that is activated.
+    """
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    if programs is not None:
+        environment["PATH"] = f"{programs}:{environment['PATH']}"
     finished = subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=timeout_s
     )

@@ -47,9 +47,8 @@ def test_it_uses_the_library_that_is_installed(programs: Path, project: Path) ->
 
 
 def test_its_tests_pass_as_written_and_its_code_is_up_to_date(programs: Path, project: Path) -> None:
-    assert " passed" in run(str(programs / "python"), "-m", "pytest", cwd=project)
-    run(str(programs / "amends"), "protos", "--check", "protos", cwd=project)
-    assert "10 seeds" in run(str(programs / "amends"), "test", "simulate", "--seeds", "10", cwd=project)
+    assert " passed" in run("make", "test", cwd=project, programs=programs)
+    assert "10 seeds" in run("make", "seeds", "SEEDS=10", cwd=project, programs=programs)
 
 
 def test_its_types_are_checked_against_those_of_the_library(programs: Path, project: Path) -> None:
