@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from runtime.store.records import ActorRow, Expected, HistoryRow, MailRow, NodeRow, Outcome, Transition
 
@@ -142,31 +143,12 @@ def turn(
 ) -> Transition:
     """A turn that handled the one message of this number, from the row it started with."""
     revision = 1 if start is None else start.revision + 1
+    of: dict[str, Any] = {"kind": kind, "shard": shard, "conversation": conversation, "revision": revision}
     return Transition(
-        actor=actor_row(
-            key,
-            kind=kind,
-            shard=shard,
-            revision=revision,
-            last=number,
-            conversation=conversation,
-            state=state,
-            due_at_s=due_at_s,
-        ),
+        actor=actor_row(key, last=number, state=state, due_at_s=due_at_s, **of),
         expected=expected_of(start),
         consumed=(id_of(number),),
-        history=(
-            history_row(
-                number,
-                key,
-                kind=kind,
-                shard=shard,
-                conversation=conversation,
-                revision=revision,
-                node=node,
-                handled_at_s=handled_at_s,
-            ),
-        ),
+        history=(history_row(number, key, node=node, handled_at_s=handled_at_s, **of),),
         mail=tuple(mail),
     )
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from runtime.testing.conformance.batches import BatchConformance
 from runtime.testing.conformance.busy import BusyConformance
+from runtime.testing.conformance.mail import MailConformance
 from runtime.testing.conformance.membership import MembershipConformance
 from runtime.testing.conformance.operators import OperatorConformance
 from runtime.testing.conformance.purge import PurgeConformance
@@ -24,6 +25,7 @@ __all__ = ["StoreConformance"]
 
 class StoreConformance(
     TurnConformance,
+    MailConformance,
     BatchConformance,
     SettleConformance,
     SweepConformance,

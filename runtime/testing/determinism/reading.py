@@ -16,28 +16,12 @@ from runtime.testing.determinism.facts import SourceFacts
 from runtime.testing.determinism.findings import ReplayFinding, Span
 from runtime.testing.determinism.inference import Scope
 from runtime.testing.determinism.names import Function, ImportedNames
+from runtime.testing.determinism.orderings import BLIND, IN_ORDER, IN_ORDER_METHODS, PASSES_ON, WRITES
 from runtime.testing.determinism.rules import IN_FUNCTIONS_ONLY, ORDER, THREAD_METHODS, UNSEEDED, ReplayRule, rule_of
 from runtime.testing.determinism.shapes import SET
 
 __all__ = ["Reading", "Source"]
 
-_BLIND = ("sorted", "min", "max", "sum", "any", "all", "len", "set", "frozenset", "bool")
-_PASSES_ON = ("list", "tuple", "iter", "map", "filter")  # blind when what takes them is
-_IN_ORDER = (*_PASSES_ON, "enumerate", "zip", "reversed", "str", "repr", "print", "dict")
-_IN_ORDER_NAMES = (
-    *(f"builtins.{name}" for name in _IN_ORDER),
-    "builtins.dict.fromkeys",
-    "collections.deque",
-    "collections.Counter",
-    "collections.OrderedDict",
-    "collections.OrderedDict.fromkeys",
-    "itertools.chain",
-    "itertools.chain.from_iterable",
-    "itertools.cycle",
-    "itertools.islice",
-)
-_IN_ORDER_METHODS = ("join", "extend", "extendleft", "format", "writelines")
-_WRITES = ("setdefault", "update")
 _Placed = ast.expr | ast.stmt
 Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
 
@@ -158,9 +142,9 @@ class Reading(ast.NodeVisitor):
                 self._blindly(argument)
         else:
             self._all(node.args)
-            if has_key and name in _BLIND_NAMES and node.args:
+            if has_key and name in BLIND and node.args:
                 self._in_order(node.args[0], "is compared by a key, which may leave ties in its order", node)
-            elif name in _IN_ORDER_NAMES or self._is_ordering_method(node):
+            elif name in IN_ORDER or self._is_ordering_method(node):
                 for argument in node.args:
                     self._in_order(argument, f"is given to {_last_name(node.func)}()", node)
         self._all(node.keywords)
@@ -210,7 +194,7 @@ class Reading(ast.NodeVisitor):
     def visit_Expr(self, node: ast.Expr) -> None:
         """A statement of its own that writes to the environment reads nothing."""
         match node.value:
-            case ast.Call(func=ast.Attribute(value=whole, attr=name), args=arguments) if name in _WRITES:
+            case ast.Call(func=ast.Attribute(value=whole, attr=name), args=arguments) if name in WRITES:
                 if self._scope.in_full(whole) == "os.environ":
                     self._all(arguments)
                     return
@@ -245,7 +229,7 @@ class Reading(ast.NodeVisitor):
                 self._comprehension(node, blind=True)
             case ast.Starred(value=value):
                 self._blindly(value)
-            case ast.Call(args=arguments, keywords=[]) if self._scope.in_full(node.func) in _PASSES_ON_NAMES:
+            case ast.Call(args=arguments, keywords=[]) if self._scope.in_full(node.func) in PASSES_ON:
                 for argument in arguments:
                     self._blindly(argument)
             case _:
@@ -254,12 +238,12 @@ class Reading(ast.NodeVisitor):
     # --- judging ---
 
     def _is_blind(self, node: ast.Call, name: str) -> bool:
-        if name in _BLIND_NAMES:
+        if name in BLIND:
             return True
         return isinstance(node.func, ast.Attribute) and self._is_set(node.func.value)
 
     def _is_ordering_method(self, node: ast.Call) -> bool:
-        return isinstance(node.func, ast.Attribute) and node.func.attr in _IN_ORDER_METHODS
+        return isinstance(node.func, ast.Attribute) and node.func.attr in IN_ORDER_METHODS
 
     def _look_at_method(self, node: ast.Call) -> None:
         if not isinstance(node.func, ast.Attribute):
@@ -296,10 +280,6 @@ class Reading(ast.NodeVisitor):
     def _all(self, nodes: Iterable[ast.AST]) -> None:
         for node in nodes:
             self.visit(node)
-
-
-_BLIND_NAMES = tuple(f"builtins.{name}" for name in _BLIND)
-_PASSES_ON_NAMES = tuple(f"builtins.{name}" for name in _PASSES_ON)
 
 
 def _last_name(function: ast.expr) -> str:

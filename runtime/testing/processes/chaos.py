@@ -15,20 +15,18 @@ import asyncio
 import itertools
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from runtime.testing.processes.harness import Harness
 from runtime.testing.processes.process import ProcessFailed
-from runtime.testing.processes.proxy import ProxiedLink
+from runtime.testing.processes.troubles import Trouble, Troubles, about
 from runtime.testing.virtual.dice import Dice
 
-__all__ = ["TROUBLES_MAX", "Chaos", "Pace", "Trouble"]
+__all__ = ["TROUBLES_MAX", "Chaos", "Pace"]
 
 TROUBLES_MAX = 6
 _LOOK_S = 0.02
-_SHIFTS_S = (-2.0, -0.5, 0.5, 2.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +38,6 @@ class Pace:
     restart_after_s: float = 0.3
     freeze_s: float = 1.0
     trouble_s: float = 1.5
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Something that begins and ends."""
-
-    name: str  # as it is counted
-    what: str  # for people: what, to whom
-    lasts_s: float
-    begin: Callable[[], object]
-    end: Callable[[], object]
 
 
 class Chaos:
@@ -67,8 +54,7 @@ class Chaos:
         self._numbers = itertools.count()
         self._now: dict[int, str] = {}
         self._down: dict[str, None] = {}  # killed and not up again, or frozen
-        self._sources = ("", *self._victims)
-        self._draws = _DRAWS if harness.clocks else tuple(draw for draw in _DRAWS if draw is not Chaos._wrong_clock)
+        self._troubles = Troubles(harness, self._victims, self._dice)
 
     @property
     def now(self) -> tuple[str, ...]:
@@ -124,8 +110,8 @@ class Chaos:
 
     async def _kill_some(self, group: asyncio.TaskGroup, until_s: float) -> None:
         dice, pace = self._kill_dice, self._pace
-        while await _is_time(_about(dice, pace.kill_every_s), until_s):
-            name, after_s = dice.choose(self._victims), _about(dice, pace.restart_after_s)
+        while await _is_time(about(dice, pace.kill_every_s), until_s):
+            name, after_s = dice.choose(self._victims), about(dice, pace.restart_after_s)
             if self._claims(name):
                 group.create_task(self._kill(name, after_s))
 
@@ -146,10 +132,10 @@ class Chaos:
     # --- troubles ---
 
     async def _make_troubles(self, group: asyncio.TaskGroup, until_s: float) -> None:
-        while await _is_time(_about(self._dice, self._pace.trouble_every_s), until_s):
+        while await _is_time(about(self._dice, self._pace.trouble_every_s), until_s):
             left_s = until_s - time.monotonic()
             if self._dice.chance(0.25):
-                name, lasts_s = self._dice.choose(self._victims), _about(self._dice, self._pace.freeze_s)
+                name, lasts_s = self._dice.choose(self._victims), about(self._dice, self._pace.freeze_s)
                 if self._claims(name):
                     group.create_task(self._freeze(name, min(lasts_s, left_s)))
                 continue
@@ -159,7 +145,7 @@ class Chaos:
 
     def draw(self, lasts_s_max: float) -> Trouble:
         """The next trouble of a link or a clock, which nobody has begun."""
-        return self._dice.choose(self._draws)(self, min(_about(self._dice, self._pace.trouble_s), lasts_s_max))
+        return self._troubles.draw(self._pace.trouble_s, lasts_s_max)
 
     async def _freeze(self, name: str, lasts_s: float) -> None:
         self.counts["freezes"] += 1
@@ -177,84 +163,6 @@ class Chaos:
                 await asyncio.sleep(trouble.lasts_s)
             finally:
                 trouble.end()
-
-    def _cut(self, lasts_s: float) -> Trouble:
-        what, link = self._link()
-        silent = self._dice.chance(0.3)
-        how = "silent" if silent else "cut"
-        return Trouble("cuts", f"{what} {how}", lasts_s, lambda: link.cut(silent=silent), link.heal)
-
-    def _isolate(self, lasts_s: float) -> Trouble:
-        """One node and its peers, in both directions; clients still reach it."""
-        name = self._dice.choose(self._victims)
-        others = [other for other in self._victims if other != name]
-        links = [self._harness.link(*pair) for other in others for pair in ((name, other), (other, name))]
-        return Trouble(
-            "cuts",
-            f"{name} alone",
-            lasts_s,
-            lambda: _each(link.cut for link in links),
-            lambda: _each(link.heal for link in links),
-        )
-
-    def _freeze_link(self, lasts_s: float) -> Trouble:
-        what, link = self._link()
-        way = self._dice.choose((link.there, link.back))
-        which = "frozen" if way is link.there else "frozen backwards"
-        return Trouble("frozen_links", f"{what} {which}", lasts_s, way.freeze, way.thaw)
-
-    def _delay(self, lasts_s: float) -> Trouble:
-        what, link = self._link()
-        delay_s = self._dice.choose((0.005, 0.05, 0.3))
-
-        def begin() -> None:
-            link.there.delay_s = link.back.delay_s = delay_s
-
-        return Trouble("delays", f"{what} +{delay_s * 1000:g} ms", lasts_s, begin, link.heal)
-
-    def _throttle(self, lasts_s: float) -> Trouble:
-        what, link = self._link()
-
-        def begin() -> None:
-            link.there.bytes_per_s = link.back.bytes_per_s = 50_000.0
-
-        return Trouble("throttles", f"{what} slow", lasts_s, begin, link.heal)
-
-    def _swallow(self, lasts_s: float) -> Trouble:
-        what, link = self._link()
-        break_s = self._dice.between(0.02, 0.3)
-        return Trouble(
-            "swallowed", f"{what} swallowed", lasts_s, lambda: link.swallow_replies(then_break_s=break_s), link.heal
-        )
-
-    def _duplicate(self, lasts_s: float) -> Trouble:
-        """Connections begin anew, and each of them arrives twice, as long as it lives."""
-        what, link = self._link()
-
-        def begin() -> None:
-            link.duplicates = True
-            link.reset()
-
-        return Trouble("duplications", f"{what} twice", lasts_s, begin, link.heal)
-
-    def _wrong_clock(self, lasts_s: float) -> Trouble:
-        """Of one node, or of all by the same: they share a machine."""
-        off_s = self._dice.choose(_SHIFTS_S)
-        together = self._dice.chance(0.5)
-        names = self._victims if together else (self._dice.choose(self._victims),)
-        clocks = [self._harness.clocks[name] for name in names]
-        return Trouble(
-            "clock_shifts",
-            f"clock of {'all' if together else names[0]} {off_s:+g} s",
-            lasts_s,
-            lambda: _each(partial(clock.shift, off_s) for clock in clocks),
-            lambda: _each(partial(clock.shift, 0.0) for clock in clocks),
-        )
-
-    def _link(self) -> tuple[str, ProxiedLink]:
-        target = self._dice.choose(self._victims)
-        source = self._dice.choose([name for name in self._sources if name != target])
-        return f"{source or 'clients'} to {target}", self._harness.link(source, target)
 
 
 class _Noted:
@@ -274,29 +182,8 @@ class _Noted:
         self._chaos._down.pop(self._down, None)
 
 
-def _each(acts: Iterable[Callable[[], object]]) -> None:
-    for act in acts:
-        act()
-
-
 async def _is_time(delay_s: float, until_s: float) -> bool:
     """Wait for the next thing to happen. False when nothing more happens before the end."""
     left_s = max(0.0, until_s - time.monotonic())
     await asyncio.sleep(min(delay_s, left_s))
     return delay_s < left_s
-
-
-def _about(dice: Dice, mean_s: float) -> float:
-    return dice.between(0.5 * mean_s, 1.5 * mean_s)
-
-
-_DRAWS: tuple[Callable[[Chaos, float], Trouble], ...] = (
-    Chaos._cut,
-    Chaos._isolate,
-    Chaos._freeze_link,
-    Chaos._delay,
-    Chaos._throttle,
-    Chaos._swallow,
-    Chaos._duplicate,
-    Chaos._wrong_clock,
-)

@@ -30,17 +30,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar, overload
 
-import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-
-from runtime.adapters import system_ports
 from runtime.config import ENV_PREFIX
-from runtime.errors import InvalidSettings, StoreError
-from runtime.store.open import open_store
+from runtime.errors import InvalidSettings
 from runtime.store.port import Store
-from runtime.store.records import NodeRow
 from runtime.testing.processes.clocks import WallClock
 from runtime.testing.processes.dialler import Diallers
+from runtime.testing.processes.members import Members
 from runtime.testing.processes.process import Finished, NodeProcess, ProcessFailed, launch
 from runtime.testing.processes.proxy import ProxiedLink, Proxy
 
@@ -97,8 +92,7 @@ class Harness:
         self._proxied = proxied
         self._has_clocks = clocks
         self._ports: dict[str, socket.socket] = {}  # that proxied nodes listen on, kept for their names
-        self._store: Store | None = None
-        self._opening = asyncio.Lock()  # of the store, by whoever starts a node first
+        self._members = Members(self.store_url)
         self._replaced: dict[str, str] = {}  # incarnation that the store knew by a name before it was started
 
     async def __aenter__(self) -> Self:
@@ -116,17 +110,14 @@ class Harness:
             port.close()
         if error is not None:
             error.add_note(self.log_tails())
-        if self._store is not None:
-            await self._store.close()
+        await self._members.close()
         if self._temporary and error is None:
             shutil.rmtree(self.directory, ignore_errors=True)
 
     @property
     def store(self) -> Store:
         """The nodes' store, to look into. There is one once a node was started."""
-        if self._store is None:
-            raise StoreError("there is no store yet: start a node first")
-        return self._store
+        return self._members.store
 
     def link(self, source: str, target: str) -> ProxiedLink:
         """What the node `source` sends to the node `target` and is answered; "" for clients, the harness among them.
@@ -264,8 +255,8 @@ class Harness:
         return {name: node.pid for name, node in self.nodes.items() if node.alive}
 
     async def _launch(self, node: NodeProcess) -> None:
-        row = await self._row(node.name)
-        self._replaced[node.name] = row.incarnation if row is not None else ""
+        if self._ready is None:
+            self._replaced[node.name] = await self._members.incarnation_of(node.name)
         node.launch()
         ready = self._ready or self._serves
         deadline_s = time.monotonic() + self._start_timeout_s
@@ -278,40 +269,7 @@ class Harness:
         node.address = address
 
     async def _serves(self, node: NodeProcess) -> str | None:
-        """The store knows a new node of this name, and health at its address says that it serves."""
-        row = await self._row(node.name)
-        if row is None or row.incarnation == self._replaced[node.name]:
-            return None
-        request = health_pb2.HealthCheckRequest()
-        async with grpc.aio.insecure_channel(node.listens or row.address) as channel:
-            try:
-                answer = await health_pb2_grpc.HealthStub(channel).Check(request, timeout=1.0)
-            except grpc.aio.AioRpcError:
-                return None
-        return row.address if answer.status == health_pb2.HealthCheckResponse.SERVING else None
-
-    async def _row(self, name: str) -> NodeRow | None:
-        """What the store says of a node; None as well while there is no store."""
-        if self._ready is not None:
-            return None
-        try:
-            view = await (await self._opened()).cluster()
-        except StoreError:  # a store that a node is about to make; if it stays away, the start's time limit says so
-            return None
-        return next((row for row in view.nodes if row.name == name), None)
-
-    async def _opened(self) -> Store:
-        """The store, opened once, however many nodes are started at a time."""
-        async with self._opening:
-            if self._store is None:
-                store = open_store(self.store_url, system_ports(), create=False)
-                try:
-                    await store.open()
-                except StoreError:
-                    await store.close()
-                    raise
-                self._store = store
-            return self._store
+        return await self._members.serving(node.name, self._replaced[node.name], node.listens)
 
     def _notice_ends(self) -> None:
         for node in self.nodes.values():

@@ -13,15 +13,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from runtime.envelope import Address, Envelope, address_of, decode
-from runtime.errors import InvalidMessage
+from runtime.envelope import Address, Envelope, address_of
 from runtime.observe.conversation import conversation_of
 from runtime.observe.sequence import as_text
-from runtime.record import record
 from runtime.saga.definition import Definition
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome, Transition, Verdict
+from runtime.testing.rules.delivery_order import DeliveryOrder, SentMail
 from runtime.testing.rules.purge_rule import broken_purge
-from runtime.testing.rules.retries import Pair, Retries
 from runtime.testing.rules.saga_rules import SagaRules
 from runtime.testing.rules.saved_tables import SavedTables
 from runtime.testing.rules.timer_rules import broken_timers
@@ -40,20 +38,6 @@ class Violation:
 
 
 _TICK_S = 1e-6  # of rounding
-_RAN = (Outcome.HANDLED, Outcome.IGNORED)
-
-
-@record(frozen=True, slots=True)
-class _Sent:
-    """One message that was committed to somebody's mail."""
-
-    row: MailRow
-    envelope: Envelope | None  # None when its bytes are none
-    number: int  # in the order of commits, which for one sender is that of sending
-
-    @property
-    def pair(self) -> Pair:
-        return "" if self.envelope is None else self.envelope.sender, self.row.address
 
 
 class Ledger:
@@ -73,10 +57,8 @@ class Ledger:
         self.true_s = float("inf")  # what time it really is at this commit
         self.forgets_before_s = float("inf")  # what was handled before this is old by now
         self.lost: dict[Address, None] = {}  # actors of which a failover has lost something
-        self._sent: dict[bytes, _Sent] = {}
-        self._retries = Retries()
-        self._delayed: dict[bytes, None] = {}  # was retried later or parked at least once
-        self._last: dict[tuple[str, Address], int] = {}  # (sender, receiver): number of what was handled last
+        self._sent: dict[bytes, SentMail] = {}
+        self._order = DeliveryOrder()
         self._undone: dict[bytes, bytes] = {}  # do: the undo that settled it
         self._taken_back: dict[bytes, bytes] = {}  # do: the undo of it that ran
         self._committed: dict[tuple[Address | None, int], list[Transition]] = {}
@@ -142,10 +124,11 @@ class Ledger:
             if transition.actor is not None:
                 self._check_parked(later.id, "tried again")
             self.waiting[later.id] = later
-            self._delayed[later.id] = None
         self._check_undos(transition)
-        self._check_retries(transition)
-        self._check_order(transition)
+        for invariant, what, conversation in self._order.broken(
+            transition, self._sent, self._undone, self.clocks_wrong_s
+        ):
+            self._broken(invariant, what, conversation)
         for mail in transition.mail:
             self._take_in(mail)
 
@@ -212,43 +195,6 @@ class Ledger:
                 if what:
                     self._broken("I6", f"{row.type} {row.id.hex()} {what}", row.conversation)
 
-    def _check_retries(self, transition: Transition) -> None:
-        """What is tried again runs when it is due, and before what its sender sent after it."""
-        for row in transition.history:
-            sent = self._sent.get(row.id)
-            was = None if sent is None else self._retries.ended(sent.pair, row.id)
-            early_s = 0.0 if was is None else was.due_at_s - row.handled_at_s - self.clocks_wrong_s
-            if early_s > 0 and row.outcome is Outcome.HANDLED:
-                self._broken("I10", f"{row.type} {row.id.hex()} ran {early_s:.3f} s before its time", row.conversation)
-        for later in transition.rescheduled:
-            sent = self._sent.get(later.id)
-            if sent is not None:
-                self._retries.put_off(sent.pair, sent.number, later)
-
-    def _check_order(self, transition: Transition) -> None:
-        """Between two actors messages are handled as sent, but for those that were retried later or parked."""
-        for row in transition.history:
-            if row.outcome not in _RAN:
-                continue  # put to rest by its undo, or given up: it has not run
-            sent = self._sent.get(row.id)
-            envelope = None if sent is None else sent.envelope
-            if sent is None or envelope is None or not envelope.sender or envelope.undo_of or envelope.due_at_s:
-                continue
-            pair = sent.pair
-            overtaken = self._retries.overtaken(pair, sent.number)
-            if overtaken is not None:
-                text = (
-                    f"{address_of(*pair[1])} handled {row.type} of {pair[0]} before {overtaken.id.hex()}, which waits"
-                )
-                self._broken("I7", text, row.conversation)
-            if row.id in self._delayed or row.id in self._undone:
-                continue
-            if sent.number < self._last.get(pair, 0):
-                text = f"{address_of(*pair[1])} handled {row.type} of {pair[0]} after one that was sent later"
-                self._broken("I7", text, row.conversation)
-            else:
-                self._last[pair] = sent.number
-
     def _take_in(self, mail: MailRow) -> None:
         """The store passes over what waits already, or was handled or refused by a tombstone."""
         known = self._sent.get(mail.id)
@@ -258,7 +204,7 @@ class Ledger:
             return
         self.waiting[mail.id] = mail
         if known is None:
-            self._sent[mail.id] = _Sent(mail, _readable(mail), len(self._sent))
+            self._sent[mail.id] = SentMail.of(mail, len(self._sent))
 
     # --- what is forgotten ---
 
@@ -272,7 +218,7 @@ class Ledger:
 
     def keep(self) -> SavedTables:
         """What is known now, to be known again after `turn_back`."""
-        return SavedTables(self, self._retries, but=("violations", "lost"))
+        return SavedTables(self, *self._order.tables, but=("violations", "lost"))
 
     def turn_back(self, kept: SavedTables) -> None:
         """What was committed since has never been; whose it was is remembered as `lost`.
@@ -284,8 +230,7 @@ class Ledger:
         kept.turn_back()
         for id, one in sent.items():
             if id not in waited and id not in self.history.get(one.row.conversation, {}):
-                self._delayed[id] = None
-                self._retries.ended(one.pair, id)
+                self._order.may_be_overtaken(one)
         self.lost.update((one.row.address, None) for id, one in sent.items() if id not in self._sent)
         self.lost.update((address, None) for address, row in actors.items() if self.actors.get(address) != row)
 
@@ -341,10 +286,3 @@ def _named(transition: Transition) -> str:
     if transition.actor is not None:
         return f"revision {transition.actor.revision} of {address_of(*transition.actor.address)}"
     return f"a post for {address_of(*transition.address or ('', 'nobody'))}"
-
-
-def _readable(mail: MailRow) -> Envelope | None:
-    try:
-        return decode(mail.envelope)
-    except InvalidMessage:
-        return None

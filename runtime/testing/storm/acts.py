@@ -6,15 +6,15 @@ Storm ──act──▶ Acts ──▶ SimNode, SimNetwork, Database, SimClock
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from typing import Any
 
 from runtime.durable.region.kind_actor import PauseKind, ResumeKind
 from runtime.failpoints import Failpoint
 from runtime.testing.rules.limits import draw_limits
+from runtime.testing.storm.choices import Choices
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.world.ambush import Ambush
-from runtime.testing.world.cluster import SimCluster
 from runtime.testing.world.node import SimNode
 
 __all__ = ["ACTS", "HAZARDS", "Acts"]
@@ -22,16 +22,8 @@ __all__ = ["ACTS", "HAZARDS", "Acts"]
 _LEASE_POINTS = (Failpoint.RENEWAL_ASKED, Failpoint.RENEWED, Failpoint.VIEW_READ, Failpoint.TURN_BEGUN)
 
 
-class Acts:
-    """All that can be done; choices come from `dice`, which the storm renews for each act."""
-
-    def __init__(self, cluster: SimCluster, dice: Dice, lasts_s: float, pinned: Container[str] = ()) -> None:
-        """`pinned` names settings that are the workload's, and stay."""
-        self._cluster = cluster
-        self._pinned = pinned
-        self._dice = dice
-        self._storm_s = lasts_s  # how long all of it goes on
-        self._is_over = False
+class Acts(Choices):
+    """All that can be done."""
 
     # --- nodes ---
 
@@ -186,8 +178,8 @@ class Acts:
         store = node.store
         if store is not None:
             self._cluster.fault("cut from the store", node.name)
-            store.cut = True
-            self._cluster.database.later(self._lasts_s(), setattr, store, "cut", False)
+            store.way.cut = True
+            self._cluster.database.later(self._lasts_s(), setattr, store.way, "cut", False)
 
     def stop_database(self) -> None:
         self._cluster.fault("database down")
@@ -196,8 +188,8 @@ class Acts:
     def _stop_database(self, lasts_s: float) -> None:
         for node in self._cluster.nodes:
             if node.store is not None:
-                node.store.cut = True
-                self._cluster.database.later(lasts_s, setattr, node.store, "cut", False)
+                node.store.way.cut = True
+                self._cluster.database.later(lasts_s, setattr, node.store.way, "cut", False)
 
     def jump_database_clock(self) -> None:
         """Leases look as if they had run out, though their holders live; or they last longer than anybody meant."""
@@ -256,24 +248,6 @@ class Acts:
             row, owner = dice.choose(moves)
             self._cluster.fault("shard seized", f"{row.kind} {row.shard} {row.owner} {owner}")
             self._cluster.database.act(rows.assign(row.kind, row.shard, owner=owner, expected_epoch=row.epoch))
-
-    # --- choices ---
-
-    def _node(self) -> SimNode:
-        return self._dice.choose(self._cluster.nodes)
-
-    def _pair(self) -> tuple[str, str]:
-        source = self._dice.below(len(self._cluster.nodes))
-        step = 1 + self._dice.below(max(1, len(self._cluster.nodes) - 1))
-        target = (source + step) % len(self._cluster.nodes)
-        return self._cluster.nodes[source].address, self._cluster.nodes[target].address
-
-    def _lasts_s(self) -> float:
-        return self._dice.choose((0.05, 0.5, 2.0, 6.0)) * self._dice.between(0.5, 1.0)
-
-    def _at_step(self, act: Callable[[], object]) -> None:
-        loop = self._cluster.loop
-        loop.at_step(loop.steps + self._dice.below(400), lambda: None if self._is_over else act())
 
 
 ACTS: dict[str, Callable[[Acts], None]] = {

@@ -102,7 +102,7 @@ class Storm(Acts):
             node.thaw()
             node.resume()
             if node.store is not None and node.clock is not None:
-                node.store.cut = False
+                node.store.way.cut = False
                 node.clock.heal()
             node.start()
 

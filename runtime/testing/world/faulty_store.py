@@ -11,12 +11,11 @@ nothing was written, and what `settle` calls missing can no longer come.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
 
 from runtime.envelope import Address
-from runtime.errors import CommitUnknown, StoreBusy, StoreError, StoreFull, StoreUnavailable
+from runtime.errors import CommitUnknown, StoreUnavailable
 from runtime.store.batch import Batch
 from runtime.store.lived import Lived
 from runtime.store.records import (
@@ -32,20 +31,16 @@ from runtime.store.records import (
     Verdict,
 )
 from runtime.testing.virtual.dice import Dice
-from runtime.testing.virtual.loop import SimLoop, check_alive
+from runtime.testing.virtual.loop import SimLoop
 from runtime.testing.world.database import Database
 from runtime.testing.world.store_faults import StoreFaults
+from runtime.testing.world.way import Way
 
 __all__ = ["FaultyStore", "StoreFaults"]
 
-_T = TypeVar("_T")
-_LOCK_S = 1.5  # a writer waits for it
-_LOCK_LOOKS = 6
-_Call = Callable[[], Coroutine[Any, Any, _T]]
-
 
 class FaultyStore:
-    """A `Store`. `cut` is true while the way to the database is broken; `happened` is told of each fault by name.
+    """A `Store`. `way` is how it reaches the database; `happened` is told of each fault by name.
 
     `broken` is told, in words, when whoever uses it breaks the port's contract.
     """
@@ -62,9 +57,8 @@ class FaultyStore:
         die: Callable[[], object],
         broken: Callable[[str], object] = str,
     ) -> None:
-        self.cut = False
+        self.way = Way(database, loop, faults, dice, happened)
         self._database = database
-        self._loop = loop
         self._faults = faults
         self._dice = dice
         self._who = who
@@ -83,7 +77,7 @@ class FaultyStore:
         return self._database.rows.cluster_secret
 
     async def open(self) -> None:
-        await self._read(self._database.rows.open)
+        await self.way.read(self._database.rows.open)
 
     async def close(self) -> None:
         """Connections end by themselves."""
@@ -101,8 +95,8 @@ class FaultyStore:
 
     async def _commit(self, batch: Sequence[Transition]) -> list[Verdict]:
         faults, dice, reign = self._faults, self._dice, self._database.reigns
-        await self._leave()
-        await self._win_lock()
+        await self.way.leave()
+        await self.way.win_lock()
         if isinstance(batch, Batch) and dice.chance(0.5):
             batch.top_up()  # as a store does that waits for its lock
         if dice.chance(faults.unknown_missing):
@@ -116,14 +110,14 @@ class FaultyStore:
             raise CommitUnknown("the connection broke during the commit")
         if dice.chance(faults.hang):
             self._happened("commit hangs")
-            await self._travel(dice.between(0.0, faults.hang_s))
-        self._check(reign, CommitUnknown)
+            await self.way.travel(dice.between(0.0, faults.hang_s))
+        self.way.check(reign, CommitUnknown)
         verdicts = self._database.commit(self._who, batch)
         if dice.chance(faults.dies):
             self._happened("commit applied, node dies")
             self._die()
-        await self._travel()
-        self._check(reign, CommitUnknown)
+        await self.way.travel()
+        self.way.check(reign, CommitUnknown)
         if dice.chance(faults.unknown_applied):
             self._happened("commit applied, unknown")
             raise CommitUnknown("the connection broke after the commit")
@@ -132,17 +126,17 @@ class FaultyStore:
     async def settle(self, batch: Sequence[Transition]) -> list[bool]:
         if self._dice.chance(self._faults.settle_fails):
             self._happened("settle fails")
-            await self._travel()
+            await self.way.travel()
             raise StoreUnavailable("no connection yet")
         reign = self._database.reigns
-        await self._leave()
+        await self.way.leave()
         self._unsettled = [one for one in self._unsettled if not any(one is other for other in batch)]
         for late in self._late:  # whatever is still under way is decided before the answer
             self._decide(late)
         self._late.clear()
         answer = self._database.act(self._database.rows.settle(batch))
-        await self._travel()
-        self._check(reign, StoreUnavailable)
+        await self.way.travel()
+        self.way.check(reign, StoreUnavailable)
         return answer
 
     def _arrive(self, late: _Late) -> None:
@@ -157,10 +151,10 @@ class FaultyStore:
         late.is_decided = True
 
     async def load(self, addresses: Sequence[Address]) -> list[ActorRow | None]:
-        return await self._read(lambda: self._database.rows.load(addresses))
+        return await self.way.read(lambda: self._database.rows.load(addresses))
 
     async def handled(self, keys: Sequence[tuple[bytes, bytes]]) -> list[HistoryRow | None]:
-        return await self._read(lambda: self._database.rows.handled(keys))
+        return await self.way.read(lambda: self._database.rows.handled(keys))
 
     # --- sweeping ---
 
@@ -175,165 +169,90 @@ class FaultyStore:
         after: MailRow | None = None,
     ) -> list[MailRow]:
         rows = self._database.rows
-        return await self._read(
+        return await self.way.read(
             lambda: rows.waiting(
                 kind, shards, due_before_s=due_before_s, sent_before_s=sent_before_s, limit=limit, after=after
             )
         )
 
     async def waiting_for(self, address: Address, shard: int, *, limit: int) -> list[MailRow]:
-        return await self._read(lambda: self._database.rows.waiting_for(address, shard, limit=limit))
+        return await self.way.read(lambda: self._database.rows.waiting_for(address, shard, limit=limit))
 
     async def mail_of(self, address: Address, shard: int, id: bytes) -> MailRow | None:
-        return await self._read(lambda: self._database.rows.mail_of(address, shard, id))
+        return await self.way.read(lambda: self._database.rows.mail_of(address, shard, id))
 
     async def due(self, kind: str, shards: Sequence[int], *, before_s: float, limit: int) -> list[ActorRow]:
-        return await self._read(lambda: self._database.rows.due(kind, shards, before_s=before_s, limit=limit))
+        return await self.way.read(lambda: self._database.rows.due(kind, shards, before_s=before_s, limit=limit))
 
     async def purge(self, *, handled_before_s: float, limit: int, after: bytes = b"") -> tuple[int, bytes]:
         database = self._database
-        return await self._write(lambda: database.purge(handled_before_s=handled_before_s, limit=limit, after=after))
+        return await self.way.write(lambda: database.purge(handled_before_s=handled_before_s, limit=limit, after=after))
 
     async def lived(self) -> Lived:
-        return await self._read(self._database.rows.lived)
+        return await self.way.read(self._database.rows.lived)
 
     async def put_lived(self, lived: Lived) -> None:
-        await self._write(lambda: self._database.rows.put_lived(lived))
+        await self.way.write(lambda: self._database.rows.put_lived(lived))
 
     # --- membership ---
 
     async def join(self, node: NodeRow, *, lease_s: float, replace: str = "") -> NodeRow | None:
-        return await self._write(lambda: self._database.rows.join(node, lease_s=lease_s, replace=replace))
+        return await self.way.write(lambda: self._database.rows.join(node, lease_s=lease_s, replace=replace))
 
     async def renew(self, name: str, incarnation: str, *, lease_s: float, clock_off_s: float | None = None) -> bool:
         rows = self._database.rows
-        return await self._write(lambda: rows.renew(name, incarnation, lease_s=lease_s, clock_off_s=clock_off_s))
+        return await self.way.write(lambda: rows.renew(name, incarnation, lease_s=lease_s, clock_off_s=clock_off_s))
 
     async def leave(self, name: str, incarnation: str) -> None:
-        await self._write(lambda: self._database.rows.leave(name, incarnation))
+        await self.way.write(lambda: self._database.rows.leave(name, incarnation))
 
     async def evict(self, name: str, incarnation: str) -> bool:
-        return await self._write(lambda: self._database.rows.evict(name, incarnation))
+        return await self.way.write(lambda: self._database.rows.evict(name, incarnation))
 
     async def assign(self, kind: str, shard: int, *, owner: str, expected_epoch: int) -> bool:
         rows = self._database.rows
-        return await self._write(lambda: rows.assign(kind, shard, owner=owner, expected_epoch=expected_epoch))
+        return await self.way.write(lambda: rows.assign(kind, shard, owner=owner, expected_epoch=expected_epoch))
 
     async def assign_many(self, wanted: Sequence[ShardRow]) -> list[bool]:
-        return await self._write(lambda: self._database.rows.assign_many(wanted))
+        return await self.way.write(lambda: self._database.rows.assign_many(wanted))
 
     async def subscribe(self, subscriptions: Sequence[Subscription], *, kind: str) -> None:
-        await self._write(lambda: self._database.rows.subscribe(subscriptions, kind=kind))
+        await self.way.write(lambda: self._database.rows.subscribe(subscriptions, kind=kind))
 
     async def cluster(self) -> ClusterView:
-        return await self._read(self._database.rows.cluster)
+        return await self.way.read(self._database.rows.cluster)
 
     def tell_busy(self, busy: Busy) -> None:
         self._database.rows.tell_busy(busy)
 
     async def busy(self) -> list[Busy]:
-        return await self._read(self._database.rows.busy)
+        return await self.way.read(self._database.rows.busy)
 
     # --- operators ---
 
     async def now_s(self) -> float:
-        return await self._read(self._database.rows.now_s)
+        return await self.way.read(self._database.rows.now_s)
 
     async def conversation(self, conversation: bytes) -> list[HistoryRow]:
-        return await self._read(lambda: self._database.rows.conversation(conversation))
+        return await self.way.read(lambda: self._database.rows.conversation(conversation))
 
     async def handled_of(self, kind: str, type: str, *, limit: int, after: tuple[bytes, bytes]) -> list[HistoryRow]:
-        return await self._read(lambda: self._database.rows.handled_of(kind, type, limit=limit, after=after))
+        return await self.way.read(lambda: self._database.rows.handled_of(kind, type, limit=limit, after=after))
 
     async def mail_of_conversation(self, conversation: bytes) -> list[MailRow]:
-        return await self._read(lambda: self._database.rows.mail_of_conversation(conversation))
+        return await self.way.read(lambda: self._database.rows.mail_of_conversation(conversation))
 
     async def dead_letters(self, *, limit: int, after: bytes = b"") -> list[MailRow]:
-        return await self._read(lambda: self._database.rows.dead_letters(limit=limit, after=after))
+        return await self.way.read(lambda: self._database.rows.dead_letters(limit=limit, after=after))
 
     async def actors_with_key(self, key: str) -> list[ActorRow]:
-        return await self._read(lambda: self._database.rows.actors_with_key(key))
+        return await self.way.read(lambda: self._database.rows.actors_with_key(key))
 
     async def mail_with_key(self, key: str) -> list[tuple[str, int]]:
-        return await self._read(lambda: self._database.rows.mail_with_key(key))
+        return await self.way.read(lambda: self._database.rows.mail_with_key(key))
 
     async def actors(self, kind: str, *, limit: int, after: str = "") -> list[ActorRow]:
-        return await self._read(lambda: self._database.rows.actors(kind, limit=limit, after=after))
-
-    # --- the way there and back ---
-
-    async def _read(self, call: _Call[_T]) -> _T:
-        """One way instead of two: what is asked happens at its beginning or at its end, so an answer may be stale."""
-        early, reign = self._dice.chance(0.5), self._database.reigns
-        if not early:
-            await self._travel()
-        obstacle = await self._obstacle()
-        answer = None if obstacle is not None else self._database.act(call())
-        if early:
-            await self._travel()
-        if obstacle is not None:
-            raise obstacle
-        self._check(reign, StoreUnavailable)
-        return cast("_T", answer)
-
-    async def _win_lock(self) -> None:
-        """Wait while another session holds it, as a store with a busy timeout does."""
-        for _ in range(_LOCK_LOOKS):
-            if not self._database.is_locked:
-                return
-            await self._travel(_LOCK_S / _LOCK_LOOKS)
-        self._happened("lock not won")
-        raise StoreBusy("another session holds the lock")
-
-    async def _write(self, call: _Call[_T]) -> _T:
-        await self._win_lock()
-        answer = await self._read(call)
-        if self._dice.chance(self._faults.reply_lost):
-            self._happened("reply of a write lost")
-            raise StoreUnavailable("the connection broke before the answer")
-        return answer
-
-    def _check(self, reign: int, error: type[StoreError]) -> None:
-        """A failover breaks every connection."""
-        if reign != self._database.reigns:
-            raise error("the connection broke: another database has taken over")
-
-    async def _leave(self) -> None:
-        """Reach the database, or fail on the way."""
-        await self._travel()
-        obstacle = await self._obstacle()
-        if obstacle is not None:
-            raise obstacle
-
-    async def _obstacle(self) -> StoreError | None:
-        """What keeps a call from the database; it may only be slow."""
-        check_alive()
-        faults, dice = self._faults, self._dice
-        if dice.chance(faults.slow):
-            self._happened("slow call")
-            await self._travel(dice.between(0.0, faults.slow_s))
-        if self.cut:
-            self._happened("store unreachable")
-            return StoreUnavailable("the store cannot be reached")
-        if dice.chance(faults.refused):
-            error = self._refusal()
-            self._happened(f"refused: {type(error).__name__}")
-            return error
-        return None
-
-    def _refusal(self) -> StoreError:
-        errors = (
-            StoreBusy("another holds the store"),
-            StoreFull("the disk is full"),
-            StoreUnavailable("no connection"),
-        )
-        return self._dice.choose(errors)
-
-    async def _travel(self, delay_s: float | None = None) -> None:
-        low, high = self._faults.delay_s
-        arrived = self._loop.create_future()
-        self._database.later(self._dice.between(low, high) if delay_s is None else delay_s, _arrive, arrived)
-        await arrived
+        return await self.way.read(lambda: self._database.rows.actors(kind, limit=limit, after=after))
 
 
 @dataclass(slots=True)
@@ -343,8 +262,3 @@ class _Late:
     batch: Sequence[Transition]
     reign: int  # of the database that it went to
     is_decided: bool = False
-
-
-def _arrive(arrived: Any) -> None:
-    if not arrived.done():
-        arrived.set_result(None)

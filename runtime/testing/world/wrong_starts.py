@@ -80,6 +80,6 @@ class WrongStarts:
 
 
 def _tells(node: SimNode) -> bool:
-    if node.clock is None or node.store is None or node.store.cut:
+    if node.clock is None or node.store is None or node.store.way.cut:
         return False
     return node.serves and not node.frozen and abs(node.clock.wrong_by_s) < 1.0

@@ -14,17 +14,19 @@ from tests.proof.mutants.links import LINKS
 from tests.proof.mutants.machines import MACHINES
 from tests.proof.mutants.mutant import Mutant
 from tests.proof.mutants.ownership import OWNERSHIP
+from tests.proof.mutants.retries import RETRIES
 from tests.proof.mutants.sagas import SAGAS
 from tests.proof.mutants.store import STORE
 from tests.proof.mutants.timers import TIMERS
 from tests.proof.mutants.tries import TRIES
 from tests.proof.mutants.turns import TURNS
+from tests.proof.mutants.versions import VERSIONS
 
 __all__ = ["MUTANTS", "ROOMS"]
 
 ROOMS: Mapping[str, tuple[Mutant, ...]] = {
     "commits": STORE,
-    "turns": TURNS,
+    "turns": (*TURNS, *RETRIES),
     "timers": TIMERS,
     "delivery": DELIVERY,
     "ownership": OWNERSHIP,
@@ -35,7 +37,7 @@ ROOMS: Mapping[str, tuple[Mutant, ...]] = {
     "ids": IDENTITY,
     "forgetting": FORGETTING,
     "large batches": BATCHED,
-    "sagas": (*SAGAS, *TRIES),
+    "sagas": (*SAGAS, *VERSIONS, *TRIES),
 }
 """By what they break, in the order of the page."""
 

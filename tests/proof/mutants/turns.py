@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from runtime.durable.kind import _reaches
 from runtime.durable.residence.activation import Activation
-from runtime.durable.residence.backlog import BacklogReader
-from runtime.durable.residence.release import Release
-from runtime.durable.residence.residents import Residents
-from runtime.durable.residence.throttle import Throttle
 from runtime.durable.turn import guard, unhandled
 from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.sends import Sends
 from runtime.durable.turn.turn import Turn
 from runtime.saga.instance import Instance
-from runtime.store.memory import MemoryStore
 from tests.proof.mutants.mutant import Edit, Mutant
 
 __all__ = ["TURNS"]
@@ -238,76 +233,6 @@ TURNS = (
         "outgoing-of-failed-runs",
         "What earlier messages of a turn send is lost when a later one fails.",
         (Edit(unhandled.retry_later, "draft.failed = True", "draft.failed = True\n    draft.outgoing.clear()"),),
-        workload="random",
-    ),
-    # --- failures ---
-    Mutant(
-        "attempts-forgotten",
-        "A message that is read from the store again has never failed before: its retries have no end.",
-        (Edit(Residents._enqueue, "if attempts:", "if False:"),),
-        workload="random",
-    ),
-    Mutant(
-        "poison-blocks-its-senders",
-        "What comes after a parked message waits until somebody has looked at that.",
-        (
-            Edit(
-                unhandled.give_up,
-                "draft.reschedule(parked)",
-                "draft.reschedule(parked)\n        draft.blocked_until_s = draft.now_s + 1e6",
-            ),
-        ),
-        workload="random",
-    ),
-    Mutant(
-        "poison-blocks-all-reading",
-        "The mail of an actor with a dead letter is never read from the store again.",
-        (
-            Edit(
-                BacklogReader._read,
-                "live = [row for row in rows if not row.parked]",
-                "live = [] if any(row.parked for row in rows) else rows",
-            ),
-        ),
-        workload="random",
-    ),
-    Mutant(
-        "parked-runs-all-the-same",
-        "A late copy of a push runs a message that was parked, and whose sender was told that it failed.",
-        (
-            Edit(MemoryStore._verdict, "if any(waiting[key, id].parked for id in to_run):", "if False:"),
-            Edit(BacklogReader._read, "if not row.parked", "if True"),
-        ),
-        workload="random",
-    ),
-    Mutant(
-        "faults-not-told",
-        "The sender of a command that was given up on is not told.",
-        (Edit(unhandled.give_up, "sends.fault(error, attempts)", "pass"),),
-        workload="random",
-    ),
-    Mutant(
-        "last-retry-skipped",
-        "A message is parked one run too early, and its handler's error is taken for final.",
-        (Edit(Turn._handle, "failed >= policy.runs_max", "failed >= policy.immediate + 1"),),
-        workload="random",
-    ),
-    Mutant(
-        "throttle-never-recovers",
-        "A kind that has failed often, if not in a row, is slowed, and is never probed again.",
-        (
-            Edit(Throttle.succeeded, "self._failures = 0", "pass"),
-            Edit(Throttle.admits, "self._next_probe_at_s = now_s + self._pause_s\n    return True", "return False"),
-        ),
-        workload="random",
-    ),
-    Mutant(
-        "delay-ignored-after-retry",
-        "While a message waits for its retry, those that were sent after it are taken.",
-        (
-            Edit(Turn._take_some, "if draft.blocked_until_s and not envelope.undo_of:", "if False:"),
-            Edit(Release.__call__, "if draft.blocked_until_s:", "if False:"),
-        ),
         workload="random",
     ),
 )
