@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from graphlib import CycleError, TopologicalSorter
 
 from google.protobuf.message import DecodeError
 
@@ -207,24 +209,23 @@ def _came_of(row: HistoryRow) -> durable_pb2.CausedList:
 def _by_cause(found: Mapping[bytes, TracedMessage]) -> Iterator[TracedMessage]:
     """Earliest first among those whose cause has been told: clocks of two nodes may disagree, causes cannot.
 
-    Kahn's topological sort with a heap, so that ties are settled the same way on each run.
+    A heap of those that are ready, so that ties are settled the same way on each run.
     """
-    effects: dict[bytes, list[TracedMessage]] = {}
-    ready: list[tuple[bool, float, bytes]] = []
+    order = TopologicalSorter[bytes]()
     for message in found.values():
-        if message.cause in found and message.cause != message.id:
-            effects.setdefault(message.cause, []).append(message)
-        else:
-            heapq.heappush(ready, _rank(message))
-    told: set[bytes] = set()
-    while ready:
-        message = found[heapq.heappop(ready)[-1]]
-        told.add(message.id)
+        is_effect = message.cause in found and message.cause != message.id
+        order.add(message.id, *([message.cause] if is_effect else ()))
+    with suppress(CycleError):  # only damaged rows can be each other's cause; the rest has an order all the same
+        order.prepare()
+    ready: list[tuple[bool, float, bytes]] = []
+    untold = dict(found)
+    while order.is_active():
+        for id in order.get_ready():
+            heapq.heappush(ready, _rank(found[id]))
+        message = untold.pop(heapq.heappop(ready)[-1])
         yield message
-        for effect in effects.get(message.id, ()):
-            heapq.heappush(ready, _rank(effect))
-    # Only damaged rows can be each other's cause; they are shown all the same.
-    yield from sorted((one for one in found.values() if one.id not in told), key=_rank)
+        order.done(message.id)
+    yield from sorted(untold.values(), key=_rank)
 
 
 def _rank(message: TracedMessage) -> tuple[bool, float, bytes]:
