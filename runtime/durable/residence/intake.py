@@ -47,7 +47,7 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class HasBacklog:
-    """An actor in memory, some of whose mail was left in the store."""
+    """Some mail of an actor in memory was left in the store."""
 
     undos_only: bool = False
 
@@ -96,7 +96,7 @@ class PutOff:
     """A message waits for an instant, and those after it wait with it."""
 
     until_s: float
-    in_turn: bool = False  # what is in the mailbox was sent after that message
+    in_turn: bool = False  # a turn has put it off, so what is in the mailbox was sent after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class TurnEnded:
-    """`is_empty`: nothing of it is left in memory. A kind that is paused may not read."""
+    """`is_empty` says that no mail of the actor is left in memory. A kind that is paused may not read."""
 
     is_empty: bool
     may_read: bool
@@ -116,7 +116,7 @@ class TurnEnded:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What was read has been delivered; `left` if not all of it, or if more waits than was read."""
+    """What was read has been delivered. `left` says that some of it was declined, or that more waits than was read."""
 
     left: bool
 
@@ -137,16 +137,16 @@ Event = Pushed | BacklogWanted | PutOff | Due | TurnEnded | Delivered | Sign
 
 
 class Todo(Enum):
-    """What is to be done. READ, WAIT and OVERFLOW are no answer to a push but that it is declined."""
+    """What is to be done. A push that is answered by anything but TAKE is declined."""
 
     NOTHING = auto()
     TAKE = auto()
     DECLINE = auto()
-    READ = auto()  # begin to read the mail, or go on to do so
-    REREAD_ALL = auto()  # have the mail of all others read before
-    DELIVER = auto()  # what was read
-    WAIT = auto()  # tell when the instant has come
-    OVERFLOW = auto()  # nothing remembers this actor any more: the kind has to
+    READ = auto()  # begin to read the mail, or read it once more
+    REREAD_ALL = auto()  # have the mail of all other actors read first
+    DELIVER = auto()  # hand over what was read
+    WAIT = auto()  # send Due when the instant has come
+    OVERFLOW = auto()  # nothing remembers that mail of this actor waits: its kind has to
 
 
 def step(state: Intake, event: Event) -> tuple[Intake, Todo]:
