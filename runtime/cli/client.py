@@ -1,6 +1,6 @@
 """`amends client`: what programs do with a client, from a command line.
 
-    amends client ask BillOrder '{"order_id": "ORD-1"}' ──▶ RemoteClient ──gRPC──▶ a node
+    amends client ask OpenFlight '{"flight": "LX1"}' ──▶ RemoteClient ──gRPC──▶ a node
     a line, an exit code ◀──what became of it, or why nothing did──┘
 
 A signal ends a command with 128 and its number; what was sent is still carried out.

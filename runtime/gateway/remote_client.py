@@ -1,7 +1,7 @@
 """The client of programs outside a cluster: the same calls as inside a node, over gRPC to any of its nodes.
 
-    async with connect("127.0.0.1:7650", contracts=[billing_pb2]) as client:
-        outcome = await client.ask(BillOrder(order_id="ORD-1", amount_cents=4500))
+    async with connect("127.0.0.1:7650", contracts=[trip_pb2]) as client:
+        outcome = await client.ask(OpenFlight(flight="LX1", seats=180))
 
 A node that is not to be reached, or cannot at present, is left for the next address, after a pause that grows. Since
 each command has an id, made here if need be, asking again is safe: it is handled once, whichever nodes were asked.
