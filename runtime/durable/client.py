@@ -6,21 +6,23 @@ a program outside ──▶ RemoteClient (gateway/remote_client.py) ──gRPC�
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from datetime import timedelta
 from typing import TypedDict, Unpack
 
 from google.protobuf.message import Message
 
 from runtime.contracts import Contracts
+from runtime.durable.durations import Span, in_seconds
+from runtime.durable.spans import SPAN_MAX_S
 from runtime.envelope import address_of
 from runtime.errors import InvalidMessage, NoSuchSaga
 from runtime.protos.saga_pb2 import CancelSaga, SagaRecord
 from runtime.record import record
 
-__all__ = ["TIMEOUT_S", "ActorState", "Client", "CommandAccepted", "CommandOptions", "CommandOutcome"]
+__all__ = ["TIMEOUT_S", "ActorState", "Client", "CommandAccepted", "CommandOptions", "CommandOutcome", "timeout_s_of"]
 
 TIMEOUT_S = 30.0
 """How long a call waits when nothing else is said."""
@@ -70,6 +72,14 @@ class CommandOptions(TypedDict, total=False):
     """The W3C trace context of whoever asks."""
 
 
+def timeout_s_of(timeout: Span) -> float:
+    """A timeout in seconds; one below 0 is over. Raises InvalidMessage when it is no span of time."""
+    timeout_s: object = in_seconds(timeout)
+    if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or math.isnan(timeout_s):
+        raise InvalidMessage(f"timeout is a timedelta or a number of seconds, not {timeout!r:.80}")
+    return min(max(timeout_s, 0.0), SPAN_MAX_S)
+
+
 class Client(ABC):
     """Sends commands, and looks at what became of them. `timeout` is a timedelta or seconds.
 
@@ -87,13 +97,13 @@ class Client(ABC):
 
     @abstractmethod
     async def send(
-        self, command: Message, *, timeout: float | timedelta = TIMEOUT_S, **options: Unpack[CommandOptions]
+        self, command: Message, *, timeout: Span = TIMEOUT_S, **options: Unpack[CommandOptions]
     ) -> CommandAccepted:
         """Post a command; returns once it is durable, whatever its handler will say. Raises as `ask` does."""
 
     @abstractmethod
     async def ask(
-        self, command: Message, *, timeout: float | timedelta = TIMEOUT_S, **options: Unpack[CommandOptions]
+        self, command: Message, *, timeout: Span = TIMEOUT_S, **options: Unpack[CommandOptions]
     ) -> CommandOutcome:
         """Post a command and wait until it was handled, or given up: then the outcome says why in `fault`.
 
@@ -115,7 +125,7 @@ class Client(ABC):
         key: str,
         reason: str,
         *,
-        timeout: float | timedelta = TIMEOUT_S,
+        timeout: Span = TIMEOUT_S,
         message_id: bytes = b"",
         traceparent: str = "",
     ) -> CommandOutcome:

@@ -11,15 +11,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import Unpack
 
 from google.protobuf.message import DecodeError, Message
 
 from runtime.contracts import Contracts
-from runtime.durable.client import TIMEOUT_S, ActorState, Client, CommandAccepted, CommandOptions, CommandOutcome
+from runtime.durable.client import (
+    TIMEOUT_S,
+    ActorState,
+    Client,
+    CommandAccepted,
+    CommandOptions,
+    CommandOutcome,
+    timeout_s_of,
+)
 from runtime.durable.command_ids import check_alone, check_id, check_same, type_of
-from runtime.durable.durations import in_seconds
+from runtime.durable.durations import Span
 from runtime.durable.kind import Limits
 from runtime.durable.region.router import Router
 from runtime.durable.waiting.actor_watch import POLL_S, ActorWatch
@@ -103,7 +110,7 @@ class NodeClient(Client):
         return self._contracts
 
     async def send(
-        self, command: Message, *, timeout: float | timedelta = TIMEOUT_S, **options: Unpack[CommandOptions]
+        self, command: Message, *, timeout: Span = TIMEOUT_S, **options: Unpack[CommandOptions]
     ) -> CommandAccepted:
         envelope = self._envelope(command, "", options)
         self._ports.failpoint(Failpoint.COMMAND_RECEIVED)
@@ -121,7 +128,7 @@ class NodeClient(Client):
         return CommandAccepted(envelope.id, envelope.conversation)
 
     async def ask(
-        self, command: Message, *, timeout: float | timedelta = TIMEOUT_S, **options: Unpack[CommandOptions]
+        self, command: Message, *, timeout: Span = TIMEOUT_S, **options: Unpack[CommandOptions]
     ) -> CommandOutcome:
         call, future = self._calls.begin()
         try:
@@ -188,10 +195,8 @@ class NodeClient(Client):
             traceparent=options.get("traceparent", ""),
         )
 
-    def _waiting(
-        self, future: asyncio.Future[CommandOutcome], envelope: Envelope, timeout: float | timedelta
-    ) -> _Waiting:
-        timeout_s = in_seconds(timeout)
+    def _waiting(self, future: asyncio.Future[CommandOutcome], envelope: Envelope, timeout: Span) -> _Waiting:
+        timeout_s = timeout_s_of(timeout)
         return _Waiting(future, envelope, timeout_s, self._ports.clock.monotonic_s() + timeout_s)
 
     def _post(

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from datetime import timedelta
 from types import ModuleType
 from typing import Any, Unpack
 
@@ -22,8 +21,16 @@ from google.protobuf.message import Message
 from runtime.adapters import ignore, system_ports
 from runtime.backoff import Backoff
 from runtime.contracts import Contracts
-from runtime.durable.client import TIMEOUT_S, ActorState, Client, CommandAccepted, CommandOptions, CommandOutcome
-from runtime.durable.durations import in_seconds
+from runtime.durable.client import (
+    TIMEOUT_S,
+    ActorState,
+    Client,
+    CommandAccepted,
+    CommandOptions,
+    CommandOutcome,
+    timeout_s_of,
+)
+from runtime.durable.durations import Span
 from runtime.envelope import address_of
 from runtime.errors import (
     AmendsError,
@@ -59,7 +66,7 @@ _OPTIONS = [
 
 @asynccontextmanager
 async def connect(
-    *addresses: str, contracts: Iterable[ModuleType] = (), patience: float | timedelta = PATIENCE_S
+    *addresses: str, contracts: Iterable[ModuleType] = (), patience: Span = PATIENCE_S
 ) -> AsyncIterator[Client]:
     """A client of the cluster that has a node at each of these addresses (HOST:PORT), for as long as the block runs.
 
@@ -70,7 +77,7 @@ async def connect(
     for module in modules:
         if not hasattr(module, "DESCRIPTOR"):
             raise InvalidDefinition(f"contracts names {module!r}, which is no generated module such as trip_pb2")
-    client = RemoteClient(addresses, Contracts(modules), system_ports(ignore), in_seconds(patience))
+    client = RemoteClient(addresses, Contracts(modules), system_ports(ignore), timeout_s_of(patience))
     try:
         yield client
     finally:
@@ -99,17 +106,17 @@ class RemoteClient(Client):
         return self._contracts
 
     async def send(
-        self, command: Message, *, timeout: float | timedelta = TIMEOUT_S, **options: Unpack[CommandOptions]
+        self, command: Message, *, timeout: Span = TIMEOUT_S, **options: Unpack[CommandOptions]
     ) -> CommandAccepted:
         request = self._request(command, options)
-        receipt: client_pb2.CommandReceipt = await self._call("Send", request, in_seconds(timeout), options)
+        receipt: client_pb2.CommandReceipt = await self._call("Send", request, timeout_s_of(timeout), options)
         return CommandAccepted(receipt.id, receipt.conversation)
 
     async def ask(
-        self, command: Message, *, timeout: float | timedelta = TIMEOUT_S, **options: Unpack[CommandOptions]
+        self, command: Message, *, timeout: Span = TIMEOUT_S, **options: Unpack[CommandOptions]
     ) -> CommandOutcome:
         request = self._request(command, options)
-        return self._outcome(await self._call("Ask", request, in_seconds(timeout), options))
+        return self._outcome(await self._call("Ask", request, timeout_s_of(timeout), options))
 
     async def cancel(
         self,
@@ -117,13 +124,13 @@ class RemoteClient(Client):
         key: str,
         reason: str,
         *,
-        timeout: float | timedelta = TIMEOUT_S,
+        timeout: Span = TIMEOUT_S,
         message_id: bytes = b"",
         traceparent: str = "",
     ) -> CommandOutcome:
         request = client_pb2.CancelRequest(kind=kind, key=key, reason=reason, id=message_id or self._new_id())
         options = CommandOptions(traceparent=traceparent)
-        return self._outcome(await self._call("Cancel", request, in_seconds(timeout), options))
+        return self._outcome(await self._call("Cancel", request, timeout_s_of(timeout), options))
 
     async def read(self, kind: str, key: str) -> ActorState | None:
         request = client_pb2.ActorRequest(kind=kind, key=key)

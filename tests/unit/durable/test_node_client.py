@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -64,6 +65,32 @@ def test_what_is_too_large_is_refused_before_it_is_stored() -> None:
         with pytest.raises(MessageTooLarge):
             await local.client.send(BillOrder(order_id="ORD-1", line=OrderLine(sku="x" * 2_000_000)))
         assert await local.mail("billing", "ORD-1") == []
+
+    _with_node(scenario)
+
+
+@pytest.mark.parametrize("timeout", [float("nan"), "5", None, True])
+def test_a_timeout_that_is_no_span_of_time_is_refused(timeout: Any) -> None:
+    async def scenario(local: LocalNode) -> None:
+        for call in (local.client.ask, local.client.send):
+            with pytest.raises(InvalidMessage, match="timeout is a timedelta or a number of seconds, not"):
+                await call(COMMAND, timeout=timeout)
+
+    _with_node(scenario)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, timedelta(days=-1)])
+def test_a_timeout_that_is_over_gives_no_outcome(timeout: Any) -> None:
+    async def scenario(local: LocalNode) -> None:
+        with pytest.raises(DeadlineExceeded):
+            await local.client.ask(COMMAND, timeout=timeout)
+
+    _with_node(scenario)
+
+
+def test_a_timeout_without_an_end_is_one_of_a_hundred_years() -> None:
+    async def scenario(local: LocalNode) -> None:
+        assert not (await local.client.ask(COMMAND, timeout=float("inf"))).fault
 
     _with_node(scenario)
 
