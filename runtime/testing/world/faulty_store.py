@@ -34,7 +34,7 @@ from runtime.testing.virtual.dice import Dice
 from runtime.testing.virtual.loop import SimLoop
 from runtime.testing.world.database import Database
 from runtime.testing.world.store_faults import StoreFaults
-from runtime.testing.world.way import Way
+from runtime.testing.world.way_to_store import WayToStore
 
 __all__ = ["FaultyStore", "StoreFaults"]
 
@@ -57,7 +57,7 @@ class FaultyStore:
         die: Callable[[], object],
         broken: Callable[[str], object] = str,
     ) -> None:
-        self.way = Way(database, loop, faults, dice, happened)
+        self.way = WayToStore(database, loop, faults, dice, happened)
         self._database = database
         self._faults = faults
         self._dice = dice

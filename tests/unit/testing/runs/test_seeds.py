@@ -107,21 +107,21 @@ def test_clients_that_insist_on_what_no_node_can_take_are_told_why(command: Mess
 
 
 def test_the_conversation_of_what_is_wrong_is_shown_with_it() -> None:
-    class Strict(Travellers):
+    class DearTravellers(Travellers):
         def check(self) -> Iterator[Violation]:
             yield Violation("I5", "T-1 is too dear", self.conversation("trips", "T-1"))
 
     with pytest.raises(AssertionError, match=r"conversation [0-9a-f]{32}:(?s:.*)StartTrip(?s:.*)I5: T-1 is too dear"):
-        simulate(catalogue, Strict, seeds=[3], calm=True).check()
+        simulate(catalogue, DearTravellers, seeds=[3], calm=True).check()
 
 
 def test_an_actor_that_nobody_made_has_no_conversation() -> None:
-    class Strict(Travellers):
+    class AbsentTravellers(Travellers):
         def check(self) -> Iterator[Violation]:
             yield Violation("I5", "T-99 is not there", self.conversation("trips", "T-99"))
 
     with pytest.raises(AssertionError, match="I5: T-99 is not there"):
-        simulate(catalogue, Strict, seeds=[3], calm=True).check()
+        simulate(catalogue, AbsentTravellers, seeds=[3], calm=True).check()
 
 
 def test_the_command_that_shows_a_calm_run_again_is_calm() -> None:

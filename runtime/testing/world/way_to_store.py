@@ -1,6 +1,6 @@
 """The way of one node to the database, and back: slow, refused, broken, or blocked by the lock of another session.
 
-FaultyStore ──read, write──▶ Way ──Dice──▶ Database, or a StoreError
+FaultyStore ──read, write──▶ WayToStore ──Dice──▶ Database, or a StoreError
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from runtime.testing.virtual.loop import SimLoop, check_alive
 from runtime.testing.world.database import Database
 from runtime.testing.world.store_faults import StoreFaults
 
-__all__ = ["Way"]
+__all__ = ["WayToStore"]
 
 _T = TypeVar("_T")
 _LOCK_S = 1.5  # a writer waits for it
@@ -22,7 +22,7 @@ _LOCK_LOOKS = 6
 _Call = Callable[[], Coroutine[Any, Any, _T]]
 
 
-class Way:
+class WayToStore:
     """`cut` is true while it is broken; `happened` is told of each fault by name."""
 
     def __init__(
