@@ -115,11 +115,11 @@ class Sweeper:
         residents = self.residents
         self._passes += 1
         is_full = residents.overflowed or self._passes % _FULL_EVERY == 0
-        declined = residents.declined
+        overflows = residents.overflows
         sent_before_s = _EVER_S if is_full else now_s - self._kind.limits.sweep_s
         complete = await self._sweep_mail(shards, sent_before_s=sent_before_s)
-        if is_full and complete and residents.declined == declined and self.ownership.live.issubset(shards):
-            residents.overflowed = False
+        if is_full and complete and self.ownership.live.issubset(shards):
+            residents.all_was_read(overflows)
         return complete
 
     async def _read_all_mail(self, shards: list[int]) -> None:

@@ -50,8 +50,8 @@ class Residents:
         self.may_commit = may_commit
         self.paused = False
         self.shards: set[int] = set()  # in which turns may start here: owned, or being taken over
-        self.overflowed = False  # mail of actors that are not in memory was declined: whose comes in is read first
-        self.declined = 0  # how often that has happened
+        self.overflows = 0  # how often mail was left in the store, and nothing in memory remembers of which actor
+        self._overflows_read = 0  # of these, those whose mail has been read since
         self._memory = Memory(kind, self._new, self._forget)
         self._backlog = BacklogReader(kind, committer, self.may_run, self._deliver_backlog, read_again)
         self.loans = Loans(kind, self._backlog)
@@ -140,8 +140,16 @@ class Residents:
 
     def _overflow(self) -> None:
         """Mail waits in the store for actors that nothing in memory remembers."""
-        self.overflowed = True
-        self.declined += 1
+        self.overflows += 1
+
+    @property
+    def overflowed(self) -> bool:
+        """Whether the mail of an actor that comes into memory has to be read before pushes are taken for it."""
+        return self.overflows != self._overflows_read
+
+    def all_was_read(self, overflows: int) -> None:
+        """A sweep that began when there were so many `overflows` has reached all mail."""
+        self._overflows_read = overflows
 
     def note_missed_mail(self) -> None:
         """More may wait in the store than was read: for every actor it is read before it takes pushes again."""

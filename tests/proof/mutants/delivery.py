@@ -193,7 +193,7 @@ DELIVERY = (
         (
             Edit(
                 Sweeper._sweep_waiting,
-                "if is_full and complete and residents.declined == declined and self.ownership.live.issubset(shards):",
+                "if is_full and complete and self.ownership.live.issubset(shards):",
                 "if True:",
             ),
         ),
