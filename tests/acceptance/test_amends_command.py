@@ -27,6 +27,14 @@ def amends(folder: Path, *arguments: str, without: str = "") -> tuple[int, str]:
     return finished.returncode, finished.stdout + finished.stderr
 
 
+def script(folder: Path) -> Path:
+    """A console script as pip writes one: what Python itself looks in is the folder of the script."""
+    place = folder / "script" / "amends"
+    place.parent.mkdir()
+    place.write_text("from runtime.cli.main import main\nmain()\n", encoding="utf-8")
+    return place
+
+
 def test_its_help_names_every_subcommand(tmp_path: Path) -> None:
     code, text = amends(tmp_path, "--help")
     assert code == 0
@@ -43,9 +51,8 @@ def test_each_subcommand_has_a_help_with_its_exit_codes(tmp_path: Path, name: st
 
 
 def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
-    command = (
-        f"cd {tmp_path}; rmdir {tmp_path}; exec {sys.executable} -c 'from runtime.cli.main import main; main()' node"
-    )
+    (tmp_path / "gone").mkdir()
+    command = f"cd {tmp_path}/gone; rmdir {tmp_path}/gone; exec {sys.executable} {script(tmp_path)} node"
     finished = subprocess.run(("sh", "-c", command), capture_output=True, text=True, check=False, timeout=60)
     assert finished.returncode == 1
     assert "the current folder is gone" in finished.stderr
@@ -99,10 +106,7 @@ def test_a_node_without_a_catalogue_ends_with_64_and_one_line(
 def test_it_finds_modules_in_the_current_folder(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("CATALOGUE = 'none'\n", encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    script = tmp_path / "script" / "amends"  # as a console script: what Python itself looks in is the script's folder
-    script.parent.mkdir()
-    script.write_text("from runtime.cli.main import main\nmain()\n", encoding="utf-8")
-    command = (sys.executable, str(script), "node", "--catalogue", "mine:CATALOGUE")
+    command = (sys.executable, str(script(tmp_path)), "node", "--catalogue", "mine:CATALOGUE")
     told = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=60
     )
