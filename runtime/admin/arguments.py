@@ -17,7 +17,7 @@ __all__ = ["SECONDS", "as_one_object", "check_known"]
 
 
 class _Seconds(click.FloatRange):
-    """Not less than none, and a number: every comparison with one that is none is false, and nothing would fit."""
+    """Seconds from 0 on. NaN is refused: no comparison with it is true, so nothing would ever fit."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         seconds: float = super().convert(value, param, ctx)
@@ -31,7 +31,7 @@ as_one_object = click.option("--json", "as_json", is_flag=True, help="Print one 
 
 
 def check_known(session: Session, kind: str, what: str, known: Callable[[ClusterView], Collection[str]]) -> None:
-    """Of a listing that is empty: exits with 4 when the cluster has never heard of the kind, as when it is misspelt."""
+    """Called for an empty listing. Exits with 4 if the cluster has never heard of the kind, which may be misspelt."""
 
     async def look(store: Store) -> None:
         names = sorted(known(await store.cluster()))

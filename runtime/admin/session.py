@@ -37,7 +37,7 @@ class Session:
     contracts: tuple[str, ...] = ()
     ports: Ports = field(default_factory=system_ports)
     store: Store | None = None
-    told: list[signal.Signals] = field(default_factory=list)  # to end, by which signal
+    told: list[signal.Signals] = field(default_factory=list)  # signals that told the command to end
 
     def run(self, work: Callable[[Store], Awaitable[_T]], *, writes: bool = False) -> _T:
         """Do something with the open store; an error becomes a message and an exit code. Most commands only read."""
@@ -96,7 +96,7 @@ class _Failed(click.ClickException):
 
 
 class _Ended(click.ClickException):
-    """By a signal, in the middle."""
+    """A signal has ended the command before it was done."""
 
     def __init__(self, ended: Ended) -> None:
         super().__init__(f"{ended}, before it was done")

@@ -15,7 +15,7 @@ from runtime.ports import Clock, Fact, Report
 
 __all__ = ["Repeats", "SaidAgain"]
 
-_TEXTS_MAX = 50  # of one class told apart at a time; those beyond are counted together
+_TEXTS_MAX = 50  # texts of one class are told apart up to this number; all others are counted together
 _OTHERS = "others of other texts"
 
 

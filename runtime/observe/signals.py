@@ -1,4 +1,4 @@
-"""How a short command ends that a signal tells to: what it does is left, and it says what it has found until then.
+"""How a signal ends a short command: its work is left where it is, and it says what it has found until then.
 
     until_told(coroutine)      SIGINT, SIGTERM, SIGHUP ──cancel──▶ the work ──▶ Ended, or what it makes of it
     ended_by_signals()         the same for work that is no coroutine: Ended is raised wherever it is
@@ -42,7 +42,7 @@ async def until_told(work: Coroutine[Any, Any, _T], told: list[signal.Signals]) 
 
     for number in _HEEDED:
         if signal.getsignal(number) is not signal.SIG_IGN:
-            with suppress(ValueError, RuntimeError):  # another thread than the first hears nothing
+            with suppress(ValueError, RuntimeError):  # only the first thread hears signals
                 loop.add_signal_handler(number, hear, number)
     try:
         return await work
@@ -66,7 +66,7 @@ def ended_by_signals() -> Iterator[None]:
         restore()
         raise Ended(signal.Signals(number))
 
-    with suppress(ValueError):  # another thread than the first
+    with suppress(ValueError):  # only the first thread hears signals
         for number in _HEEDED:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 before[number] = signal.signal(number, hear)

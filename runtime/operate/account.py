@@ -44,22 +44,22 @@ class Account:
     kind: str
     key: str
     shard: int
-    owner: str  # node; empty when nobody's
+    owner: str  # the name of its node; empty when its shard has no owner
     owner_alive: bool
     hosts: tuple[str, ...]  # nodes with a lease that host its kind
     known: bool  # whether a node has ever told of its kind
     row: ActorRow | None
-    state: Message | None  # of a saga: its business state; None when this process does not know the type
+    state: Message | None  # a saga's is its business state; None when this process does not know the type
     unreadable: str  # why there is no state
     saga: saga_pb2.SagaRecord | None
     steps: tuple[StepSummary, ...]
     timers: tuple[TimerSummary, ...]
     mail: tuple[TracedMessage, ...]
-    works: tuple[Work, ...] = ()  # its handlers that run for long, or ran when their node ended
-    owner_works: tuple[Work, ...] = ()  # those of others, that block the node which owns it
-    lacking: str = ""  # of a saga: why whoever owns it cannot run it, for want of its version
+    works: tuple[Work, ...] = ()  # handlers of its own that run for long, or ran when their node ended
+    owner_works: tuple[Work, ...] = ()  # handlers of other actors that block its owner's event loop
+    lacking: str = ""  # why its owner cannot run it: the version of the saga is not there
     lent_to: tuple[str, ...] = ()  # of a saga whose version its owner lacks: nodes that have it, one of which runs it
-    waits_for: tuple[str, ...] = ()  # in words; at least one line
+    waits_for: tuple[str, ...] = ()  # lines of text, at least one
 
     @property
     def address(self) -> str:

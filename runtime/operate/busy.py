@@ -1,4 +1,4 @@
-"""The handlers that run for long, as their nodes have told the store, and in words what they mean for who waits."""
+"""Handlers that run for long, as nodes have told the store, and what they mean for an actor that waits, in words."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Work:
     address: str
     id: str  # of its message
     timer: str
-    blocks_loop: bool  # of its node; else it waits
+    blocks_loop: bool  # True: its node's event loop stands still; False: it waits for something
     since_s: float
-    ends_at_s: float | None  # when it is cancelled; None of one that blocks
+    ends_at_s: float | None  # the instant at which it is cancelled; nobody can cancel one that blocks
     told_at_s: float
-    runs: bool  # else its node was last busy with it, and has ended, or stands still
+    runs: bool  # False: its node has ended or stands still, and was last busy with it
     node_alive: bool  # whether its node has a lease
 
     @property
@@ -40,14 +40,14 @@ class Work:
 
 
 def works_of(view: ClusterView, notes: Iterable[Busy]) -> tuple[Work, ...]:
-    """Those that run, and those with which a node was busy that has no lease any more, or was started anew."""
+    """Handlers that run, and handlers that a node was busy with before it lost its lease or was started anew."""
     rows = {node.name: node for node in view.nodes}
     works = []
     for busy in notes:
         row = rows.get(busy.node)
         alive = row is not None and row.incarnation == busy.incarnation and row.lease_until_s > view.now_s
         runs = busy.until_s > view.now_s and (row is None or row.incarnation == busy.incarnation)
-        if runs or not alive:  # one that lives and tells nothing any more has ended what it told of
+        if runs or not alive:  # a node that lives and tells nothing more has ended those handlers
             works += [_work(busy, one, runs=runs, alive=alive) for one in busy.handlers]
     return tuple(works)
 
@@ -71,7 +71,7 @@ def _work(busy: Busy, one: BusyHandler, *, runs: bool, alive: bool) -> Work:
 
 
 def own_lines(works: Sequence[Work], now_s: float) -> Iterator[str]:
-    """Of an actor's own handlers."""
+    """What an actor waits for because of its own handlers."""
     for work in works:
         ran = span(now_s - work.since_s)
         if not work.runs:
@@ -97,7 +97,7 @@ def own_lines(works: Sequence[Work], now_s: float) -> Iterator[str]:
 
 
 def owner_lines(work: Work, now_s: float) -> Iterator[str]:
-    """Of another actor's handler, which blocks the node that owns the one who asks."""
+    """What an actor waits for because another actor's handler blocks its owner."""
     yield (
         f"its owner's event loop has been blocked for {span(now_s - work.since_s)} by {work.name} of {work.address} "
         f"on node {work.node}: {_nothing_else(work)}"

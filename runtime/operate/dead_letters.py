@@ -52,11 +52,11 @@ class NotParked(AmendsError):
 
 
 class NotAwaited(AmendsError):
-    """The saga that sent the message has gone on without it: what it does now, nobody would undo."""
+    """The saga that sent the message has gone on without it, so nobody would undo what the message does now."""
 
 
 class StillNeeded(AmendsError):
-    """A process begins by the message, or goes on by it, and by nothing else."""
+    """Only this message lets a process begin, or go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ async def dead_letters(store: Store, *, limit: int) -> list[ParkedMail]:
 
 
 async def dead_letters_after(store: Store, after: bytes, *, limit: int) -> list[ParkedMail]:
-    """As `dead_letters`, from behind this id on."""
+    """As `dead_letters`, of the ids that come after this one."""
     return [_letter(row) for row in await store.dead_letters(limit=limit, after=after)]
 
 
@@ -188,11 +188,11 @@ def _steps(row: ActorRow | None) -> Sequence[StepRecord]:
     try:
         return SagaRecord.FromString(row.state).steps
     except DecodeError:
-        return ()  # nobody can tell what it waits for
+        return ()  # its record cannot be read, so nobody can tell what it waits for
 
 
 def _is_settled(step: StepRecord, id: bytes) -> bool:
-    """Whether this message is the step's, as its do or its undo, and the step waits for no such thing."""
+    """Whether this message is a do or an undo of the step, and the step no longer waits for one."""
     commands, undos = _ids(step)
     if id in commands:
         return step.status not in OPEN
@@ -200,7 +200,7 @@ def _is_settled(step: StepRecord, id: bytes) -> bool:
 
 
 def _ids(step: StepRecord) -> tuple[list[bytes], list[bytes]]:
-    """Of its commands and of its undos."""
+    """The ids of a step's commands, and those of its undos."""
     return [step.command_id, *step.earlier_ids, *step.faulted_ids], [step.undo_id, *step.earlier_undo_ids]
 
 

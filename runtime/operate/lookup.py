@@ -48,7 +48,7 @@ async def accounts(store: Store, contracts: Contracts, key: str, *, kind: str = 
 
 
 async def _with_others(store: Store, account: Account) -> Account:
-    """Who waits for nothing himself may be part of what others have yet to do: its conversation tells."""
+    """An actor that waits for nothing may still be part of work that others have to do: add what they have to do."""
     if account.waits_for != (NOTHING,) or account.row is None or account.saga is not None:
         return account
     mail = conversation_of(b"", (), await store.mail_of_conversation(account.row.conversation)).messages
@@ -68,7 +68,7 @@ async def conversations_of_key(store: Store, key: str, *, kind: str = "") -> lis
 
 
 async def _found(store: Store, key: str, kind: str) -> list[_Found]:
-    """Not by the kinds that nodes have told of: mail waits for others too."""
+    """Rows and mail by kind. Kinds come from the store, because mail also waits for kinds that no node has told of."""
     rows = {row.kind: row for row in await store.actors_with_key(key)}
     shards = {**dict(await store.mail_with_key(key)), **{row.kind: row.shard for row in rows.values()}}
     found = []
@@ -111,7 +111,7 @@ def _account(view: ClusterView, contracts: Contracts, key: str, found: _Found, w
 
 
 def _still_waits(account: Account, work: Work) -> bool:
-    """Whether its message is still there: else it was handled, wherever."""
+    """Whether the message of a handler that ran is still there. If it is not, some node has handled it."""
     if work.timer:
         return any(timer.name == work.timer for timer in account.timers)
     return any(message.id.hex() == work.id and message.status is not MessageStatus.PARKED for message in account.mail)
@@ -141,7 +141,7 @@ def _states(contracts: Contracts, row: ActorRow | None) -> tuple[Message | None,
 def _of_version(
     view: ClusterView, owner: str, row: ActorRow | None, saga: saga_pb2.SagaRecord | None
 ) -> tuple[str, tuple[str, ...]]:
-    """Why nobody can run an instance for want of its version, and who may run it for an owner that lacks that."""
+    """Why no node has the version of a saga instance, and which nodes may run it for an owner without that version."""
     if row is None or saga is None or saga.ended_at_s:
         return "", ()
     live = {node.name: node for node in view.nodes if node.lease_until_s > view.now_s}

@@ -20,7 +20,7 @@ AT_REST = "at rest"
 
 _Id = tuple[str, bytes]  # process and conversation
 _PAGE = 500
-_SHARDS = range(4096)  # as many as a kind can have
+_SHARDS = range(4096)  # a kind has no more
 
 
 def kinds_of(view: ClusterView) -> tuple[str, ...]:
@@ -124,7 +124,7 @@ def _age(entry: ProcessEntry) -> tuple[float, str, str]:
 
 
 class _Oldest:
-    """The few that started first of many."""
+    """Keeps those processes that started first, up to a limit."""
 
     def __init__(self, limit: int) -> None:
         self.count = 0
@@ -142,7 +142,7 @@ class _Oldest:
 
 
 def _starting(view: ClusterView) -> dict[str, list[Subscription]]:
-    """By process: what starts it."""
+    """The events that start each process."""
     names, found = choreographies_of(view), dict[str, list[Subscription]]()
     for one in view.subscriptions:
         if one.starts and one.process in names:
@@ -176,7 +176,7 @@ class _Head:
         self._rows = rows
 
     async def peek(self) -> bool:
-        """Whether there is one, which is `row` then."""
+        """Whether there is another row, which `row` has then."""
         if self.row is None:
             self.row = await anext(self._rows, None)
         return self.row is not None
@@ -249,4 +249,4 @@ def _key_of(sender: str, otherwise: str) -> str:
     try:
         return parse_address(sender)[1]
     except InvalidMessage:
-        return otherwise  # a client's
+        return otherwise  # the message is a client's

@@ -35,12 +35,12 @@ _SAGA_TYPE = saga_pb2.SagaRecord.DESCRIPTOR.full_name
 _PAGE = 500
 WAITS = "waits for its version"
 _MOVING = ("running", "compensating")
-_LETTERS_MAX = 100_000  # beyond these an instance's own are not counted
+_LETTERS_MAX = 100_000  # so many are read; the dead letters of an instance beyond them are not counted
 
 
 @dataclass(frozen=True, slots=True)
 class ShardEntry:
-    """The shards of one kind that one node owns; nobody, with an empty owner."""
+    """The shards of one kind that one node owns. Those that nobody owns have an empty owner."""
 
     kind: str
     owner: str
@@ -56,7 +56,7 @@ class SagaEntry:
     key: str
     definition: str
     status: str  # as in SagaRecord.Status, in lower case; or WAITS: whoever runs it lacks the version that began it
-    step: str  # those that are open, with commas between them; empty at rest
+    step: str  # names of the open steps, with commas between them; empty at rest
     reason: str  # why it turned back, or got stuck
     started_at_s: float
     last_progress_at_s: float
@@ -74,9 +74,9 @@ class Wanted:
     status: str = ""
     kind: str = ""
     key: str = ""  # how the key begins
-    idle_s: float = 0.0  # without progress for at least as long
-    age_s: float = 0.0  # begun at least as long ago
-    statuses: tuple[str, ...] = ()  # any of these
+    idle_s: float = 0.0  # it has made no progress for at least so long
+    age_s: float = 0.0  # it began at least so long ago
+    statuses: tuple[str, ...] = ()  # it has one of these; empty: any
 
     def fits(self, entry: SagaEntry, now_s: float) -> bool:
         return (

@@ -13,7 +13,7 @@ from runtime.protos import saga_pb2
 __all__ = ["NOTHING", "waits_for"]
 
 NOTHING = "nothing: no mail waits for it and no timer is set"
-_LONG_S = 10.0  # mail that is due for so long, at a node that lives, is worth a look at its log
+_LONG_S = 10.0  # mail that has been due for so long at a live node is worth a look at its log
 _NAMED = "its log names it ('handler blocks loop', or HandlerTimedOut after handler_timeout_s)"
 _REPLAY = "python -m runtime.admin dead-letters replay"
 _SAGA = saga_pb2.SagaRecord
@@ -87,7 +87,7 @@ def _owner_waits(account: Account) -> list[str]:
     """Mail and timers need an owner that lives."""
     where = f"shard {account.shard} of {account.kind}"
     if any(work.node == account.owner and work.runs for work in (*account.works, *account.owner_works)):
-        return []  # said already, and why its lease may have run out
+        return []  # another line says it, and why the lease may have run out
     if account.owner and not account.owner_alive:
         lost = f"a node: {account.owner}, which owns {where}, has no lease any more"
         return [f"{lost}; if it still runs, a handler may block it: {_NAMED}"]
@@ -100,7 +100,7 @@ def _owner_waits(account: Account) -> list[str]:
 
 
 def _handler_waits(account: Account, now_s: float) -> list[str]:
-    """Its owner lives, tells of no handler that runs, and still the mail is not done: the owner's log may tell."""
+    """Mail is long due though its owner lives and tells of no handler that runs: a look at the owner's log may help."""
     if any(work.runs for work in (*account.works, *account.owner_works)):
         return []
     since_s = [
