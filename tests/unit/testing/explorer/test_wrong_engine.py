@@ -17,7 +17,7 @@ from runtime.saga.saga import Saga
 from runtime.testing.explorer import participant
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.explore import explore
-from runtime.testing.explorer.result import BrokenCheck, Exploration
+from runtime.testing.explorer.result import BrokenCheck
 from runtime.testing.explorer.world import WAITING
 from tests.unit.saga.shop import FirmOrderProcess, OrderProcess
 from tests.unit.testing.explorer.sagas import Beside, NoPivot, TailSaga
@@ -215,93 +215,3 @@ def test_a_timer_that_is_left_over_is_found(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(Instance, "end", end)
     found(OrderProcess, "I10", "it has ended, and the timer 'bill' is left over", moves_max=5)
-
-
-def test_a_saga_that_stops_for_good_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The undo is given up on, and no timer is set to try it again."""
-
-    def faulted(saga: Instance, step: StepDefinition, progress: StepRecord, fault: Any) -> None:
-        progress.status = StepRecord.OWED
-
-    monkeypatch.setattr(compensation, "undo_faulted", faulted)
-    found(NoPivot, "I4", "it is compensating, and nothing will ever move it", moves_max=6)
-
-
-def test_a_saga_that_goes_round_in_circles_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A timer that only sets itself again: something always happens, and nothing comes of it."""
-
-    def put_off(saga: Instance, step: StepDefinition, progress: StepRecord, error: str) -> None:
-        saga.timers.append(SetTimer(step.name, saga.now_s))
-
-    monkeypatch.setattr(interpreter, "_ask_again", put_off)
-    found(FirmOrderProcess, "I4", "no end can be reached any more", moves_max=6)
-
-
-def test_a_saga_that_is_stuck_for_no_reason_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def faulted(saga: Instance, step: StepDefinition, progress: StepRecord, fault: Any) -> None:
-        progress.status = StepRecord.OWED
-        saga.stick(step, "one fault is too many")
-
-    monkeypatch.setattr(compensation, "undo_faulted", faulted)
-    found(NoPivot, "I4", "it is stuck although nobody has given up for good", moves_max=6)
-
-
-def test_a_saga_that_is_stuck_without_saying_where_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Instance, "_why_stuck", lambda saga: "somewhere")
-    bounds = Bounds(faults_max=0, silences_max=0, poisons_max=1)
-    found(NoPivot, "I4", "it is stuck, and its record names no step", moves_max=8, bounds=bounds)
-
-
-def test_what_is_dropped_without_a_note_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interpreter, "_unmatched", lambda saga, input: None)
-    found(OrderProcess, "I9", "it has no effect, and the history would not say why", moves_max=2)
-
-
-def test_what_is_said_to_be_ignored_and_is_not_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    done = interpreter._done
-
-    def noted(saga: Instance, step: StepDefinition, progress: StepRecord, answer: Any) -> None:
-        done(saga, step, progress, answer)
-        saga.note = "nothing to see here"
-
-    monkeypatch.setattr(interpreter, "_done", noted)
-    found(OrderProcess, "I9", "said to be ignored (nothing to see here), and has an effect", moves_max=3)
-
-
-def test_an_engine_that_raises_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def crash(saga: Instance, reason: str) -> None:
-        raise KeyError("reason")
-
-    monkeypatch.setattr(cancellation, "cancel", crash)
-    found(OrderProcess, "I9", "the saga cannot take this: KeyError: 'reason'", moves_max=2)
-
-
-def test_a_command_that_is_sent_and_not_remembered_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    ask = Instance.ask
-
-    def amnesiac(saga: Instance, step: StepDefinition, progress: StepRecord) -> None:
-        ask(saga, step, progress)
-        progress.command_id = b"lost"
-
-    monkeypatch.setattr(Instance, "ask", amnesiac)
-    found(OrderProcess, "I9", "it sent BillOrder and kept no track of it", moves_max=1)
-
-
-def test_answers_that_are_not_told_apart_from_silence_of_a_step_beside_are_found(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """As it was once: the answer to one step took the saga out of stuck, although another was."""
-
-    def unstick(saga: Instance, progress: StepRecord) -> None:
-        record = saga.record
-        if record.status == SagaRecord.STUCK:
-            record.status, record.stuck_in, record.stuck_reason = record.stuck_in, SagaRecord.NONE, ""
-
-    monkeypatch.setattr(Instance, "unstick", unstick)
-    bounds = Bounds(faults_max=1, silences_max=1, duplicates_max=0, cancels_max=0)
-    found(TailSaga, "I4", "it is running, and nothing will ever move it", moves_max=13, bounds=bounds)
-
-
-def test_a_right_engine_is_not_accused() -> None:
-    result: Exploration = explore(OrderProcess, bounds=FEW)
-    assert result.violations == ()

@@ -12,7 +12,7 @@ import pytest
 
 from runtime.testing.processes.chaos import TROUBLES_MAX, Chaos, Pace
 from runtime.testing.processes.harness import Harness, ProcessFailed
-from tests.unit.testing.processes.test_processes import SCRIPT, ready
+from tests.unit.testing.processes.scripted import SCRIPT, ready
 
 NAMES = ("anna", "bert", "cleo", "dora")
 KINDS = {"kills", "freezes", "cuts", "frozen_links", "delays", "throttles", "swallowed", "duplications"}

@@ -6,68 +6,17 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from runtime.errors import InvalidSettings, StoreError
 from runtime.testing.processes.harness import Harness, NodeProcess, NotInTime, ProcessFailed
-
-SCRIPT = """
-import json, os, signal, sys, time
-
-def end(*_):
-    print("drained", flush=True)
-    sys.exit(int(os.environ.get("AMENDS_EXIT_CODE", "0")))
-
-def refuse(*_):
-    print("not now", flush=True)
-
-deaf = os.environ.get("AMENDS_DEAF")
-signal.signal(signal.SIGTERM, refuse if deaf else end)
-print("words before the log", flush=True)
-print(json.dumps({"event": "ready", "address": "127.0.0.1:4711", "arguments": sys.argv[1:]}), flush=True)
-if os.environ.get("AMENDS_ENDS"):
-    sys.exit(7)
-while True:
-    if not deaf:
-        print(json.dumps({"event": "beat"}), flush=True)
-    time.sleep(0.01)
-"""
-
-
-async def ready(node: NodeProcess) -> str | None:
-    return next((str(line["address"]) for line in node.log_records() if line["event"] == "ready"), None)
+from tests.unit.testing.processes.scripted import beats, beats_again, ready
 
 
 async def never(node: NodeProcess) -> str | None:
     return None
-
-
-@pytest.fixture
-def harness(tmp_path: Path) -> Harness:
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
-    return Harness(command=[sys.executable, str(script)], directory=tmp_path / "run", ready=ready)
-
-
-def gone(pid: int) -> bool:
-    """Whether no such process runs any more; one that only waits to be reaped does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return True
-    return state == "Z"
-
-
-def beats(node: NodeProcess) -> int:
-    return sum(record["event"] == "beat" for record in node.log_records())
-
-
-def beats_again(node: NodeProcess) -> Callable[[], bool]:
-    seen = beats(node)
-    return lambda: beats(node) > seen
 
 
 async def test_a_started_node_gets_its_services_store_name_and_a_free_port(harness: Harness) -> None:
@@ -209,71 +158,6 @@ async def test_waiting_ends_at_once_when_a_node_ends_unasked(harness: Harness) -
         with pytest.raises(ProcessFailed, match="brief ended by itself: ended with exit code 7"):
             await harness.eventually(lambda: False, timeout_s=60, what="never")
         assert await node.exited() == 7
-
-
-async def test_leaving_ends_every_process_also_frozen_ones(harness: Harness) -> None:
-    async with harness:
-        one = await harness.start("one")
-        two = await harness.start("two")
-        pids = [one.pid, two.pid]
-        two.freeze()
-    assert all(gone(pid) for pid in pids)
-
-
-async def test_leaving_by_an_error_ends_every_process_and_notes_the_logs_on_it(harness: Harness) -> None:
-    with pytest.raises(KeyError) as caught:
-        async with harness:
-            node = await harness.start("one")
-            await harness.eventually(lambda: beats(node), timeout_s=30, what="it has logged something")
-            raise KeyError("a test fails")
-    assert gone(node.pid)
-    assert "--- one: runs as pid" not in caught.value.__notes__[0]
-    assert "--- one: ended by SIGKILL" in caught.value.__notes__[0]
-    assert '{"event": "beat"}' in caught.value.__notes__[0]
-
-
-async def test_cancelling_ends_every_process(harness: Harness) -> None:
-    started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-
-    async def run() -> None:
-        async with harness:
-            node = await harness.start("one")
-            started.set_result(node.pid)
-            await harness.eventually(lambda: False, timeout_s=60, what="never")
-
-    task = asyncio.create_task(run())
-    pid = await started
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert gone(pid)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="processes die with their parent on Linux only")
-async def test_processes_die_with_a_test_that_is_killed(harness: Harness, tmp_path: Path) -> None:
-    outer = tmp_path / "outer.py"
-    outer.write_text(
-        "import asyncio, sys\n"
-        "from pathlib import Path\n"
-        "from tests.unit.testing.processes.test_processes import ready\n"
-        "from runtime.testing.processes.harness import Harness\n"
-        "async def main():\n"
-        f"    async with Harness(command=[sys.executable, {str(tmp_path / 'script.py')!r}],"
-        f" directory=Path({str(tmp_path / 'inner')!r}), ready=ready) as harness:\n"
-        "        node = await harness.start('one')\n"
-        "        print(node.pid, flush=True)\n"
-        "        await asyncio.Event().wait()\n"
-        "asyncio.run(main())\n"
-    )
-    root = str(Path(__file__).parents[4])
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, str(outer), stdout=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONPATH": root}
-    )
-    assert process.stdout is not None
-    pid = int(await process.stdout.readline())
-    process.kill()
-    await process.wait()
-    await harness.eventually(lambda: gone(pid), timeout_s=30, what="the node is gone with its test")
 
 
 async def test_any_command_can_be_run_to_its_end(harness: Harness) -> None:
