@@ -7,6 +7,8 @@ VERSION := import sys; print(*sys.version_info[:2], sep=".")
 HAS = $(shell test -x $(BIN)/python && $(BIN)/python -c '$(VERSION)')
 WANTS = $(if $(filter file,$(origin PYTHON)),$(HAS),$(or $(shell $(PYTHON) -c '$(VERSION)'),$(error $(PYTHON) is no Python that runs)))
 JOBS ?= $(shell nproc)
+# Many tests wait for real processes: twice as many workers as cores keep the cores busy.
+WORKERS ?= $(shell expr 2 '*' $(JOBS))
 # Every change of the code has seeds of its own: the same ones each time that it is built. For others, say FROM=.
 FROM ?= $(shell find actors protos runtime -name '*.py' -print \
   | LC_ALL=C sort | xargs cat | cksum | cut -d' ' -f1)
@@ -57,7 +59,7 @@ types: $(STAMP)  ## mypy, strict
 	$(BIN)/mypy
 
 test: $(STAMP)  ## the whole test suite
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n $(WORKERS)
 
 sim: $(STAMP)  ## what every build runs: seeds that once failed, fresh ones from FROM on, crashes, schedules, power cuts
 	$(PROVE) simulate --list tests/sim/seeds.txt --jobs $(JOBS)
