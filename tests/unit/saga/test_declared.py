@@ -5,9 +5,6 @@ from __future__ import annotations
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from datetime import timedelta
-from decimal import Decimal
-from fractions import Fraction
 from typing import Annotated, Any, Generic, Protocol, TypeVar
 
 import pytest
@@ -16,14 +13,13 @@ from protos.billing_pb2 import BillOrder, BillState, OrderBilled, OrderRefunded,
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import OrderPlaced
 from runtime.durable.behaviour import RetryPolicy
-from runtime.durable.durations import days, hours, minutes, seconds
 from runtime.durable.service import Service
 from runtime.errors import InvalidDefinition
 from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga.choreography import Choreography
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Budget, Flow
+from runtime.saga.step import Flow
 from tests.unit.saga.made import made
 from tests.unit.saga.shop import begin, bill_order
 from tests.unit.saga.test_checks import STARTED, bill, close, define, one
@@ -333,48 +329,6 @@ def test_what_is_no_type_is_named_with_the_cure() -> None:
     for several in ([OrderBilled], {OrderBilled}, OrderBilled | OrderRefunded):
         with pytest.raises(InvalidDefinition, match=r"is no message type; several stand in a tuple"):
             one(bill(done=several))
-
-
-UNITS: list[Any] = [seconds, minutes, hours, days]
-
-
-@pytest.mark.parametrize("count", [True, "30", None, b"3", [3], 3j, timedelta(seconds=3)])
-@pytest.mark.parametrize("unit", UNITS)
-def test_a_duration_that_is_no_number_is_refused_where_it_is_written(unit: Any, count: Any) -> None:
-    with pytest.raises(InvalidDefinition, match=rf"^{unit.__name__}\(.*\): a duration is made of a number"):
-        unit(count)
-
-
-@pytest.mark.parametrize("count", [10**400, 1e300, float("inf"), float("nan")])
-@pytest.mark.parametrize("unit", UNITS)
-def test_a_duration_that_no_clock_can_reach_is_refused_where_it_is_written(unit: Any, count: Any) -> None:
-    with pytest.raises(InvalidDefinition, match=rf"^{unit.__name__}\(.*\): a duration is finite, and at most"):
-        unit(count)
-
-
-def test_a_duration_is_a_timedelta_of_any_real_number() -> None:
-    counts: list[Any] = [1, Decimal("1.5"), Fraction(1, 2)]
-    assert [*map(seconds, counts)] == [timedelta(seconds=1), timedelta(seconds=1.5), timedelta(seconds=0.5)]
-    assert [minutes(2), hours(2), days(2)] == [timedelta(seconds=120), timedelta(hours=2), timedelta(days=2)]
-
-
-@pytest.mark.parametrize("span", [2.0, seconds(2)])
-def test_spans_are_numbers_of_seconds_or_timedeltas_wherever_they_stand(span: Any) -> None:
-    budget = Budget(backoff=span, backoff_max=span)
-    saga = one(bill(timeout=span, budget=budget), deadline=span)
-    assert (saga.definition.deadline_s, saga.definition.steps[0].timeout_s, budget.pause_s(5)) == (2.0, 2.0, 2.0)
-    service = serve(good, retries=RetryPolicy(delays=(span,), timer_pause=span), handler_timeout=span)
-    retries = service.retries
-    assert (retries.delays_s, retries.timer_pause_s, retries.handler_timeout_s) == ((2.0,), 2.0, 2.0)
-    till = service.of()
-    till.set_timer("ring", span, BillOrder())
-    assert [timer.due_at_s for timer in till.timer_changes] == [2.0]
-
-
-@pytest.mark.parametrize("pause_s", [-1.0, float("nan"), float("inf"), True, "3", None])
-def test_a_pause_of_timers_is_a_span(pause_s: Any) -> None:
-    with pytest.raises(InvalidDefinition, match=r"service Bad: retries.timer_pause is finite"):
-        serve(good, retries=RetryPolicy(timer_pause=pause_s))
 
 
 @pytest.mark.parametrize("retries", [0, False, {}, ""])
