@@ -59,7 +59,7 @@ types: $(STAMP)  ## mypy, strict
 	$(BIN)/mypy
 
 test: $(STAMP)  ## the whole test suite
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 sim: $(STAMP)  ## what every build runs: seeds that once failed, fresh ones from FROM on, crashes, schedules, power cuts
 	$(PROVE) simulate --list tests/sim/seeds.txt --jobs $(JOBS)
