@@ -154,7 +154,7 @@ def field_of(message_type: type[Message], path: str) -> FieldDescriptor | None:
 
 
 def condition_text(message_type: type[Message], path: str, value: object) -> str:
-    """What a field of this value reads as, for `meets`. Raises InvalidDefinition when no message can have it there."""
+    """The value as text that `meets` compares with. Raises InvalidDefinition when the field can never have it."""
     field = field_of(message_type, path)
     name = message_type.DESCRIPTOR.full_name
     if field is None or field.message_type is not None:
@@ -244,7 +244,7 @@ def _is(expected: type, value: object) -> bool:
 
 
 def _keeps(field: FieldDescriptor, value: float, kept: object) -> bool:
-    """Whether a number is still what it was. A `float` holds fewer digits than Python: that is no other number."""
+    """Whether the field kept the number. A `float` field keeps fewer digits than Python, which counts as the same."""
     if field.cpp_type == FieldDescriptor.CPPTYPE_FLOAT and isinstance(value, float):
         assert isinstance(kept, float)
         return math.isinf(kept) == math.isinf(value) and not math.isnan(kept) and (kept != 0) == (value != 0)

@@ -147,7 +147,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A handler that has run for long. It blocks the loop, or waits, and is cancelled after `timeout_s` then."""
+    """A handler that has run for long. One that waits is cancelled after `timeout_s`; one that blocks cannot be."""
 
     message: Any  # its envelope
     ran_s: float
@@ -157,8 +157,9 @@ class Running:
 class Handling:
     """Which message the loop runs a step of a handler for, at this moment, and which handlers wait.
 
-    A watchdog looks at it from its thread, and calls `tell` there with those that have run for long, and with how many
-    seconds that is to count; then again while there are any, or once there are none any more.
+    A watchdog looks at it from a thread of its own. There it calls `tell` with the handlers that have run for long, and
+    with the seconds for which that news counts. It calls again while there are such handlers, and once when there are
+    none any more.
     """
 
     __slots__ = ("message", "steps", "tell", "waiting")

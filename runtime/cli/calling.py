@@ -66,10 +66,8 @@ class CallOptions:
         """Raises InvalidSettings when neither an option nor the project says what the messages are."""
         if self.contracts:
             return load_contracts(self.contracts)
-        try:
-            return find_hosting(Path.cwd()).catalogue.contracts
-        except InvalidSettings as error:
-            raise InvalidSettings(f"{error}; or name the modules of messages with --contracts MODULE") from error
+        or_else = "name the modules of messages with --contracts MODULE"
+        return find_hosting(Path.cwd(), or_else=or_else).catalogue.contracts
 
     def show(self, fields: dict[str, object], line: str) -> None:
         if self.as_json:

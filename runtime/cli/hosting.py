@@ -19,17 +19,19 @@ from runtime.saga.catalogue import Catalogue
 __all__ = ["find_hosting"]
 
 
-def find_hosting(folder: Path, catalogue: str | None = None) -> Hosting:
+def find_hosting(
+    folder: Path, catalogue: str | None = None, *, or_else: str = "start with --catalogue MODULE:FUNCTION"
+) -> Hosting:
     """The project's catalogue, or the one that is named; and the services that the project registers.
 
-    Raises InvalidSettings, which names the cause and the cure.
+    Raises InvalidSettings, which names the cause and the cure; `or_else` is what the command line offers beside it.
     """
     project = read_project(folder)
     name = catalogue or project.catalogue
     if not name:
         raise InvalidSettings(
             f'{folder} names no catalogue to host: write catalogue = "MODULE:FUNCTION" under [{TABLE}] in its {FILE}, '
-            "or start with --catalogue MODULE:FUNCTION"
+            f"or {or_else}"
         )
     return Hosting(_catalogue(name), tuple(_register(one) for one in project.register))
 

@@ -69,6 +69,7 @@ def generate(root: Path, folders: Sequence[Path], *, write: bool) -> Drift:
         for folder in inner:
             check_path(folder, root)
         names = [name for folder in inner for name in _contracts(root, folder)]
+        _check_none_is_left_out(root, inner)
         with tempfile.TemporaryDirectory() as apart:
             compiled = compile_contracts(root, names, Path(apart))
             made = _files(Path(apart))
@@ -115,6 +116,15 @@ def _contracts(root: Path, folder: Path) -> list[str]:
     for name in found:
         check_module(Path(name).stem.replace("-", "_"))  # as protoc names what it makes of it
     return found
+
+
+def _check_none_is_left_out(root: Path, folders: Sequence[Path]) -> None:
+    """Raises Refused for contracts in a folder inside one of these that is not named itself."""
+    inside = {path.parent.relative_to(root) for folder in folders for path in (root / folder).rglob("*.proto")}
+    if left_out := sorted(map(str, inside - set(folders))):
+        raise Refused(
+            f"there are .proto files in {', '.join(left_out)} as well: name each folder that is to be generated"
+        )
 
 
 def _check_packages(root: Path, compiled: Sequence[FileDescriptorProto]) -> None:

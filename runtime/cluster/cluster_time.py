@@ -36,7 +36,7 @@ class ClusterTime:
         self._said_s = 0.0
 
     async def anchor(self, store: Store) -> None:
-        """Go by the time of live peers if our own is off. Before we join, and judge anybody. Raises StoreError."""
+        """Take the time of live peers if our own clock is off, before we join and judge anybody. Raises StoreError."""
         if not isinstance(self._clock, SteadyClock):
             return
         view = await store.cluster()
@@ -83,7 +83,7 @@ class ClusterTime:
             self._clock.set_right(by_s)
 
     def news_s(self, told_s: float) -> float | None:
-        """How far the machine's clock is ahead of ours, if that is worth writing, after this was written last."""
+        """How many seconds the machine's clock is ahead of ours; None if that was hardly another when last written."""
         off_s = round(self._clock.off_s(), 1) if isinstance(self._clock, SteadyClock) else 0.0
         return off_s if abs(off_s - told_s) > self._settings.clock_skew_max_s / 4 else None
 

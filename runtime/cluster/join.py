@@ -36,8 +36,8 @@ async def join(
 ) -> float:
     """Write the node's row. The monotonic instant from which its lease counts. Raises NodeNameTaken, StoreError.
 
-    `view` is what was read last. Who has our name there is asked even if its lease has run out: by our clock, that is,
-    which may be ahead, and when no third node runs nobody has told us so.
+    `view` is what was read last. A member of our name is asked even if its lease has run out: that is so by our own
+    clock, which may be ahead, and without a third node nobody has told us.
     """
     clock = ports.clock
     known = _holder(view, node)

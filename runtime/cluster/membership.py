@@ -211,7 +211,7 @@ class Membership:
             self._seat.renew_at_s = self._clock.monotonic_s()
 
     async def _evict(self) -> bool:
-        """Remove members whose lease has run out, if we may judge that. Whether there was any."""
+        """Remove members whose lease has run out, if we may judge that. Returns whether there was one."""
         view = self._roster.view
         others = [row for row in view.nodes if row.name != self._name]
         expired = [row for row in others if row.lease_until_s < view.now_s and not self._watch.silent_in_s(row)]

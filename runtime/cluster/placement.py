@@ -67,8 +67,8 @@ def plan(view: ClusterView, placement: Placement, me: str, phases: Mapping[Slot,
     """Compare the table with the placement, for one node. Safe on a stale view: each wish is a compare-and-set.
 
     Whoever first sees a new kind gives out all its shards, its own and others': so a kind's rows appear all at once,
-    and their number tells how finely this cluster spreads a kind. A node that still runs some, since the table has
-    lost them, lays those down first.
+    and their number tells how finely this cluster spreads a kind. If the table has
+    lost the rows of shards that a node still runs, the node lays those shards down first.
     """
     lost = {kind for kind, _ in phases} - {row.kind for row in view.shards}
     table = {(row.kind, row.shard): row for row in view.shards}

@@ -36,7 +36,7 @@ class Roster:
         return self._nodes.get(name)
 
     def learn(self, view: ClusterView) -> tuple[bool, list[Fact]]:
-        """Take a newer view. Whether anything but leases is new, and the facts of who came and went."""
+        """Take a newer view. Returns whether anything but leases is new, and the facts of who came and went."""
         before, self.view = self.view, view
         nodes_before, self._nodes = self._nodes, {node.name: node for node in view.nodes}
         if _hosting(before) != _hosting(view) or not self.placement:
@@ -54,9 +54,9 @@ class Roster:
         return name in self._owners.values()
 
     def assigned(self, rows: Sequence[ShardRow], *, by: str) -> list[Fact]:
-        """Take in which shards the node `by` has just given to somebody, itself included: `rows` as the table has them.
+        """Note the shards that the node `by` has just given to members, itself included; `rows` are as in the table.
 
-        The facts of those that were its own until now.
+        Returns the facts of the shards that were its own until now.
         """
         parcels: dict[tuple[str, str], list[int]] = {}
         for row in rows:
@@ -95,7 +95,7 @@ def left_behind(view: ClusterView, now_s: float, successor_of: str = "") -> dict
 def note_deaths(died: dict[Slot, str], before: ClusterView, view: ClusterView, name: str) -> None:
     """Keep in `died` which node ended without leaving, for each shard that is free or belongs to the node of this name.
 
-    We may have seen the member go, or the store notes whom its peers have evicted. What another has taken is its own.
+    We have seen the member go, or the store has noted its eviction. Shards that another node has taken are left out.
     """
     members = {row.incarnation for row in view.nodes}
     gone = replace(before, nodes=tuple(row for row in before.nodes if row.incarnation not in members))

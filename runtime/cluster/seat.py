@@ -1,4 +1,4 @@
-"""This node's own row in the table of members: joined, renewed, said to host nothing, left; and the lease that it has.
+"""This node's own row in the table of members: joined, renewed, marked as hosting nothing, left; and its lease.
 
 membership ──join, renew──▶ Seat ──▶ Store     the lease counts from before the call was sent
 membership ◀──lapsed──        "                no renewal has worked for as long as the lease lasts

@@ -22,7 +22,16 @@ from runtime.errors import InvalidMessage, NoSuchSaga
 from runtime.protos.saga_pb2 import CancelSaga, SagaRecord
 from runtime.record import record
 
-__all__ = ["TIMEOUT_S", "ActorState", "Client", "CommandAccepted", "CommandOptions", "CommandOutcome", "timeout_s_of"]
+__all__ = [
+    "TIMEOUT_S",
+    "ActorState",
+    "Client",
+    "CommandAccepted",
+    "CommandOptions",
+    "CommandOutcome",
+    "check_command",
+    "timeout_s_of",
+]
 
 TIMEOUT_S = 30.0
 """How long a call waits when nothing else is said."""
@@ -78,6 +87,12 @@ def timeout_s_of(timeout: Span) -> float:
     if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or math.isnan(timeout_s):
         raise InvalidMessage(f"timeout is a timedelta or a number of seconds, not {timeout!r:.80}")
     return min(max(timeout_s, 0.0), SPAN_MAX_S)
+
+
+def check_command(command: object) -> None:
+    """Raises InvalidMessage for what is no message at all."""
+    if not isinstance(command, Message):
+        raise InvalidMessage(f"a command is a message such as trip_pb2.StartTrip(...), not {command!r:.80}")
 
 
 class Client(ABC):

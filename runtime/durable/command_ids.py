@@ -1,4 +1,4 @@
-"""The ids that clients give their commands: each has a time, and is one command's, waiting or handled."""
+"""Ids that clients choose: each tells when it was made, and belongs to one command, waiting or handled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Classes that are declarations: services and sagas. What Python would drop of one without a word is refused.
+"""Classes that are declarations: services and sagas. They refuse what Python would drop without a word.
 
     class Payments(Service[PaymentState], kind="payments"):
         async def pay(self, command: Pay) -> Paid: ...

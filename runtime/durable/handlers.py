@@ -45,7 +45,7 @@ class HandlerSpec:
 
 
 def handlers_of(cls: type[Any], base: type[Any]) -> dict[str, HandlerSpec]:
-    """By full name of what each handles; what `base` itself has is none."""
+    """The handlers, by the full name of the message that each handles. Methods of `base` itself are none."""
     handlers: dict[str, HandlerSpec] = {}
     for name in dir(cls):
         member = inspect.getattr_static(cls, name)

@@ -23,6 +23,7 @@ from runtime.durable.client import (
     CommandAccepted,
     CommandOptions,
     CommandOutcome,
+    check_command,
     timeout_s_of,
 )
 from runtime.durable.command_ids import check_alone, check_id, check_same, type_of
@@ -171,6 +172,7 @@ class NodeClient(Client):
     # --- posting ---
 
     def _envelope(self, command: Message, call: str, options: CommandOptions) -> Envelope:
+        check_command(command)
         contract = self._contracts.of(command)
         kind, key = options.get("kind", ""), options.get("key", "")
         if kind and (wrong := wrong_kind(kind)):

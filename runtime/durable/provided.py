@@ -104,7 +104,7 @@ class Provided:
         self._wanted: list[Need] = []
 
     def want(self, needs: Iterable[Need]) -> None:
-        """`make` is to make these."""
+        """Note what `make` has to make."""
         self._wanted += needs
 
     def make(self) -> None:

@@ -1,6 +1,6 @@
-"""What a service's functions leave behind, held against what they said they would: returned, set, or put in its place.
+"""Checks what a service's functions return, and what they leave as state, against their signatures.
 
-A signature is what sagas, choreographies and the catalogue go by. What breaks it is a failed run, and nothing leaves.
+Sagas, choreographies and the catalogue rely on the signatures. A run that breaks one has failed, and sends nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def outgoing_of(result: object, handler: HandlerSpec) -> tuple[Outgoing, ...]:
         _refuse_result(result.answer, handler, handler.answer_types)
     events: object = result.events
     if not isinstance(events, tuple | list):
-        raise TypeError(f"the handler {handler.name} returned an Answer whose events are a {type(events).__name__}: ()")
+        raise TypeError(f"the handler {handler.name} returned an Answer whose events are no tuple or list")
     for one in events:
         if type(one) not in handler.event_types:
             _refuse_result(one, handler, handler.event_types)
@@ -62,7 +62,7 @@ def _refuse_result(result: object, handler: HandlerSpec, named: Sequence[type[Me
 
 
 def take_state(state: Message, put: object) -> None:
-    """A handler has put another object in place of its state: take what it says. Raises TypeError for what is none."""
+    """Copy the object that a handler has put in place of its state. Raises TypeError when it is of another type."""
     if type(put) is not type(state):
         raise TypeError(
             f"the handler left self.state as a {type(put).__name__}; it is a {type(state).__name__}, to be changed"

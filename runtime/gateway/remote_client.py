@@ -28,6 +28,7 @@ from runtime.durable.client import (
     CommandAccepted,
     CommandOptions,
     CommandOutcome,
+    check_command,
     timeout_s_of,
 )
 from runtime.durable.durations import Span
@@ -73,6 +74,8 @@ async def connect(
     `contracts` are the generated modules of what is sent and read. Nothing is dialled yet. Raises InvalidSettings for
     what is no address, and InvalidDefinition for what is no module of messages.
     """
+    if isinstance(contracts, ModuleType):
+        raise InvalidDefinition(f"contracts is a list of modules: contracts=[{contracts.__name__.rpartition('.')[2]}]")
     modules = tuple(contracts)
     for module in modules:
         if not hasattr(module, "DESCRIPTOR"):
@@ -167,6 +170,7 @@ class RemoteClient(Client):
     # --- calls ---
 
     def _request(self, command: Message, options: CommandOptions) -> client_pb2.CommandRequest:
+        check_command(command)
         return client_pb2.CommandRequest(
             type=self._contracts.of(command).name,
             body=command.SerializeToString(),

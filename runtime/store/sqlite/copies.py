@@ -95,7 +95,7 @@ def _is_missing(path: Path) -> bool:
 
 
 def _check_name(store: Path, to: Path) -> None:
-    """A backup is a new file, beside which nothing lies that would be taken for its log, or it for another's."""
+    """Raises StoreUnavailable unless `to` is a new file, with nothing beside it that SQLite would take for its log."""
     if os.path.lexists(to):
         raise StoreUnavailable(f"{to} is there already, and a backup replaces nothing; name a new file")
     own = os.path.realpath(store)
@@ -126,7 +126,7 @@ def _copy(source: Path, target: Path) -> None:
 
 @contextmanager
 def _room(target: Path) -> Iterator[None]:
-    """A full disk is that of the copy here, not that of the store."""
+    """A full disk here is the disk of the copy, not that of the store."""
     try:
         yield
     except apsw.FullError as error:

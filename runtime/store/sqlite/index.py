@@ -1,8 +1,8 @@
 """Whether the index of the log, `-shm`, still says what the log holds: which page lies in which of its frames.
 
-SQLite believes it, and guards its header only: where the rest is overwritten, old pages are read for new ones, and
-written upon. It is read where SQLite has it in memory, for a descriptor of our own would, when closed, drop the locks
-that every connection of this process holds on it. See https://sqlite.org/walformat.html#the_wal_index_file_format.
+SQLite trusts the index and guards only its header. Where the rest is overwritten, SQLite reads old pages as if they
+were new, and writes to them. We read the index in the memory that SQLite has mapped: closing a descriptor of our own
+would drop the locks that every connection of this process holds on the file. See https://sqlite.org/walformat.html#the_wal_index_file_format.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class LogIndex:
         self._pages = array("I")  # by frame
 
     def is_foreign(self) -> bool:
-        """Asked twice before it is said, since others write meanwhile."""
+        """Compared twice, since others may write during the first comparison."""
         return self._differs() and self._differs()
 
     def _differs(self) -> bool:

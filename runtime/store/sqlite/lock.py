@@ -26,7 +26,7 @@ from runtime.errors import StoreBusy, StoreReadOnly, StoreUnavailable
 __all__ = ["FileLock", "describe_writer", "users_of"]
 
 _LOCKS = Path("/proc/locks")  # Linux; elsewhere holders stay unnamed
-_GIVE_WAY_S = 1.0  # in vain beyond it: who waits is frozen
+_GIVE_WAY_S = 1.0  # whoever still waits after that is frozen, and is no longer given way to
 _ASK_AGAIN_S = 0.001
 _BYTE_LOCK = "hhqqi4x"  # struct flock: kind, whence, first byte, how many (0: all to the end), process
 _HAS_BYTE_LOCKS = hasattr(fcntl, "F_OFD_SETLK")  # Linux; elsewhere nobody announces, and nobody gives way
@@ -59,7 +59,7 @@ class FileLock:
     def give_way(self, wait: Callable[[float], bool]) -> None:
         """Wait while vital work of others does, for a second at the most; `wait` pauses and says to wait no longer.
 
-        Who was given way to in vain is given way to no more, nor is anybody else until that one has gone.
+        If that second passes in vain, this lock gives way to nobody until the one that announced itself has gone.
         """
         waited_s = 0.0
         while self._is_announced():

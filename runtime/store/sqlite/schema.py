@@ -48,9 +48,9 @@ def check_file(path: Path, *, create: bool) -> None:
 
 
 def check_place(path: Path) -> None:
-    """Raises StoreUnavailable for what is there and no file, and for a folder that is not, or that nobody lets us in.
+    """Raises StoreUnavailable when the path is something else than a file, or its folder is missing or closed to us.
 
-    SQLite would wait for the other end of a fifo for ever.
+    SQLite itself would wait for ever for the other end of a fifo.
     """
     with _seen(path):
         if not path.parent.is_dir():

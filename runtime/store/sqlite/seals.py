@@ -1,4 +1,4 @@
-"""Seals tie the file and the log beside it together, so that a backup laid beside a foreign log is told apart.
+"""Seals tie the file and the log beside it together, so that a backup beside another file's log is recognised.
 
     label of the file, odd: sealed    2 ──last commit before the log is moved──▶ 3 ──the next commit──▶ 4 ──...──▶ 5
 
@@ -84,10 +84,11 @@ def seal(connection: apsw.Connection) -> None:
 def first_label(store: Path, *, is_sure: bool = False) -> int | None:
     """The label that comes first in the log beside a file; None if there is no log, or no label in it.
 
-    What a power cut has left half written is no label; to know, all before it has to be read, if it `is_sure`.
+    A label that a power cut has left half written does not count. To be sure of that, all of the log before the label
+    has to be read, which `is_sure` asks for.
     """
     try:
-        # Nonblocking: of a fifo, the other end would be waited for.
+        # Nonblocking: opening a fifo would wait until another process opens its other end.
         descriptor = os.open(f"{store}-wal", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return None

@@ -52,7 +52,7 @@ _Seen = tuple[int, int]  # device and inode
 
 
 def let_go(connection: apsw.Connection, watch: FileWatch) -> None:
-    """Close it; unless its index is cut, which closing would read: then it stays open until the process ends."""
+    """Close a connection. If its index was cut short it stays open until the process ends, since closing reads that."""
     with suppress(StoreError):
         watch.check_index()
     if watch.index_is_cut:
@@ -149,7 +149,7 @@ class FileWatch:
         self.check_index()
 
     def check_index(self) -> _Seen | None:
-        """Raises StoreReplaced when `-shm` was cut short: who reads behind its end is ended by the system. One call."""
+        """Raises StoreReplaced when `-shm` was cut short: the system ends who reads behind its end. One call."""
         try:
             found = self._index.stat()
         except OSError:

@@ -82,8 +82,8 @@ class Writer:
     async def settle(self, work: Callable[[apsw.Connection], T]) -> T:
         """Like `transact`, for questions about an unknown commit; the answer is final.
 
-        On a new connection, which sees what recovery brings back; and with a write of its own, which takes the place
-        in the log where the lost commit may still lie: from then on no recovery can bring it back.
+        It asks on a new connection, which sees what recovery brings back. It then writes something of its own, in the
+        place of the log where the lost commit may still lie, so that no later recovery can bring that commit back.
         """
         return await self._worker.run(lambda: self._settlement(work))
 

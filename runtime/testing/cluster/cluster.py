@@ -33,7 +33,7 @@ from runtime.store.open import open_store
 from runtime.store.port import Store
 from runtime.testing.cluster.clients import ClusterClient, answer_of
 from runtime.testing.cluster.committed import Committed
-from runtime.testing.cluster.leap import Leaper
+from runtime.testing.cluster.leap import Leaper, forward_s
 from runtime.testing.cluster.loop import ClusterLoop, waited_for
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.virtual.loop import Process
@@ -51,7 +51,6 @@ _STOP_S = 120.0
 _REST_S = 3600.0
 _LOOKS = Backoff(0.01, 1.0, factor=1.5, jitter=0.0)  # at whether something came true
 _SHORT_S = 20.0  # of waiting for rest: until then it is looked for often
-_DAY_S = 86_400.0
 _SETTINGS = {"shards_per_kind": 4}  # what every node sweeps each second: more would only cost time
 
 Nodes = int | Mapping[str, Sequence[str]]
@@ -198,8 +197,8 @@ class Cluster:
         return self.sim.ports.clock.now_s()
 
     async def advance(self, delay: float | timedelta = 0.0, *, days: float = 0.0) -> None:
-        """Let so much time go by: seconds or a timedelta, or days. It costs by what happens, not by how long it is."""
-        await self._leaper.until(self._loop.time() + in_seconds(delay) + days * _DAY_S)
+        """Let time go by: seconds or a timedelta, or days. It costs by what happens. Raises ValueError to go back."""
+        await self._leaper.until(self._loop.time() + forward_s(delay, days))
 
     async def at_rest(self, within: float | timedelta = _REST_S) -> None:
         """Let time go by until no message waits, but dead letters, and no timer runs. Raises NotAtRest."""

@@ -15,15 +15,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import timedelta
 
 from runtime.config import Settings
+from runtime.durable.durations import in_seconds
 from runtime.store.port import Store
 from runtime.store.records import ClusterView
 from runtime.testing.cluster.loop import ClusterLoop
 from runtime.testing.virtual.machine import SimClock
 from runtime.testing.world.cluster import SimCluster
 
-__all__ = ["ROUNDS", "Leaper"]
+__all__ = ["ROUNDS", "Leaper", "forward_s"]
+
+_DAY_S = 86_400.0
 
 ROUNDS = frozenset(
     (
@@ -120,3 +124,12 @@ def _lasting(view: ClusterView) -> tuple[object, ...]:
     """The view without what each renewal changes."""
     nodes = [(row.name, row.incarnation, row.kinds) for row in view.nodes]
     return (nodes, view.shards, view.subscriptions)
+
+
+def forward_s(delay: float | timedelta, days: float) -> float:
+    """So many seconds in all. Raises ValueError for what is no time, or goes back."""
+    seconds = in_seconds(delay)
+    are_numbers = isinstance(seconds, int | float) and isinstance(days, int | float)
+    if are_numbers and min(seconds, days) >= 0 and math.isfinite(seconds + days):
+        return float(seconds + days * _DAY_S)
+    raise ValueError(f"advance({delay!r}, days={days!r}): time goes forward, by seconds, a timedelta or days")

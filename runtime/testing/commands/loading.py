@@ -52,6 +52,8 @@ def _full_name(name: str) -> str:
 def _standing(clients: str, catalogue: str) -> Workload:
     """Clients of a catalogue that is the same for every seed."""
     make_clients, make_catalogue = _maker(clients, "clients"), _maker(catalogue, "catalogue")
+    if isinstance(make_clients, type) and not callable(getattr(make_clients, "run", None)):
+        raise _wrong(f"{clients} is a class without run(), and so no clients; derive it from runtime.testing.Clients")
     made = _called(make_catalogue, catalogue)
     if not isinstance(made, Catalogue):
         raise _wrong(f"{catalogue} gives a {type(made).__name__}, and no Catalogue; write {_WHOLE}")

@@ -140,6 +140,12 @@ def test_a_contract_whose_module_no_statement_could_import_is_refused(root: Path
     assert "'2go' is no name for a Python module" in refused(root, "protos")
 
 
+def test_a_folder_inside_is_not_left_out_in_silence(root: Path) -> None:
+    contract(root, 'syntax = "proto3";', "protos/inside/more.proto")
+    assert "are .proto files in protos/inside as well: name each" in " ".join(refused(root, "protos").split())
+    assert run("protos", "protos/inside").exit_code == 0
+
+
 def test_a_folder_that_is_named_twice_is_read_once(root: Path) -> None:
     assert run("protos", "./protos").exit_code == 0
 

@@ -60,6 +60,15 @@ def test_one_id_for_two_commands_is_refused_when_they_are_sent() -> None:
     _with_node(scenario)
 
 
+@pytest.mark.parametrize("command", ["BillOrder", None, BillOrder])
+def test_what_is_no_message_is_refused_by_name(command: Any) -> None:
+    async def scenario(local: LocalNode) -> None:
+        with pytest.raises(InvalidMessage, match="a command is a message such as"):
+            await local.client.ask(command)
+
+    _with_node(scenario)
+
+
 def test_what_is_too_large_is_refused_before_it_is_stored() -> None:
     async def scenario(local: LocalNode) -> None:
         with pytest.raises(MessageTooLarge):

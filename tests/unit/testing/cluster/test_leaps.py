@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,3 +143,12 @@ async def test_while_links_are_cut_every_second_has_its_rounds(make_cluster: Mak
     before = steps()
     await cluster.advance(120.0)
     assert steps() - before > STEPS_MAX
+
+
+@pytest.mark.parametrize(
+    ("delay", "days"), [(-1, 0), (0, -1), ("x", 0), (float("nan"), 0), (timedelta(days=-1), 0), (0, None)]
+)
+async def test_time_does_not_go_back_or_by_what_is_no_time(make_cluster: MakeCluster, delay: Any, days: Any) -> None:
+    cluster = await make_cluster(catalogue())
+    with pytest.raises(ValueError, match=r"^advance\(.*\): time goes forward"):
+        await cluster.advance(delay, days=days)

@@ -166,6 +166,7 @@ def test_a_catalogue_that_could_not_be_replayed_is_refused_before_the_first_seed
             "has no clients 'Nobody'; it has Travellers",
         ),
         ("examples.trip.clients:Travellers@no.such.module:catalogue", "no.such.module"),
+        ("examples.trip.trip_pb2:TripState@examples.trip.catalogue:catalogue", "is a class without run()"),
         ("examples.trip.clients:Travellers", "needs a catalogue too: write MODULE:CLIENTS@MODULE:CATALOGUE"),
         ("examples.trip.catalogue:catalogue", "is no workload: it gives a Catalogue; write MODULE:CLIENTS@MODULE"),
         ("examples.trip.catalogue:catalogue@examples.trip.clients:Travellers", "Travellers raised TypeError"),
