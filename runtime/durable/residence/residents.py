@@ -232,11 +232,12 @@ class Residents:
         self._backlog.tell(activation.address, activation.shard, Sign.LEFT_OVER)
 
     def settled(self, activation: Activation) -> None:
-        is_empty, todo = not activation.pending, Todo.NOTHING
+        todo = Todo.NOTHING
         if activation.address in self._backlog.intakes:
-            event = TurnEnded(is_empty, may_read=not self.paused)
+            here = self._memory.get(activation.address)  # another, or none, if this one was dropped during its commit
+            event = TurnEnded(here is None or not here.pending, may_read=not self.paused)
             todo = self._backlog.tell(activation.address, activation.shard, event)
-        if todo is not Todo.READ and is_empty and activation.ended:
+        if todo is not Todo.READ and not activation.pending and activation.ended:
             self._leave(activation)
         self._memory.look_for_idle()
 

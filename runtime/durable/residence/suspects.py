@@ -27,7 +27,9 @@ from runtime.store.committer import Committer
 from runtime.store.port import Store
 from runtime.store.records import HistoryRow, MailRow, Outcome, Transition, Verdict
 
-__all__ = ["Suspects"]
+__all__ = ["DEATHS", "Suspects"]
+
+DEATHS = "nodes have ended while it may have run"
 
 _SUSPECTS_MAX = 4096  # of a kind at once; mail beyond it is treated like any other
 
@@ -93,7 +95,7 @@ class Suspects:
         most = kind.limits.node_deaths_max
         nodes = [*await _begun_trials(kind.store, envelope, attempts, most - 1), dead]
         if len(nodes) >= most:
-            reason = f"{len(nodes)} nodes have ended while it may have run: {', '.join(nodes)}"
+            reason = f"{len(nodes)} {DEATHS}: {', '.join(nodes)}"
             self._losses.condemn(envelope.id, reason)
         else:
             id, now_s = _trial_id(envelope.id, attempts, len(nodes)), kind.ports.clock.now_s()

@@ -140,7 +140,7 @@ class Ledger:
             self._broken("I8", text, actor.conversation)
         for what in broken_timers(before, transition):
             self._broken("I10", what, actor.conversation)
-        for invariant, what in self._saga_rules.broken(before, actor):
+        for invariant, what in self._saga_rules.broken(before, actor, transition.history):
             self._broken(invariant, what, actor.conversation)
         self.actors[actor.address] = actor
 

@@ -7,13 +7,14 @@ The rules know a definition and two records, and nothing of the interpreter that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from runtime.envelope import address_of
+from runtime.durable.residence.suspects import DEATHS
+from runtime.envelope import Address, address_of
 from runtime.protos.durable_pb2 import Timers
 from runtime.protos.saga_pb2 import SagaRecord, StepRecord
 from runtime.saga.definition import Definition, StepDefinition
-from runtime.store.records import ActorRow
+from runtime.store.records import ActorRow, HistoryRow, Outcome
 
 __all__ = ["SagaRules"]
 
@@ -34,12 +35,13 @@ class SagaRules:
 
     def __init__(self) -> None:
         self._definitions: dict[bytes, Definition] = {}  # by fingerprint: what the rules look at is in that
+        self._without_timer: set[Address] = set()  # one of its timers was given up on, since nodes had died over it
 
     def add(self, definitions: Iterable[Definition]) -> None:
         self._definitions.update((one.fingerprint, one) for one in definitions)
 
-    def broken(self, before: ActorRow | None, after: ActorRow) -> Broken:
-        """The rules that the newer row breaks."""
+    def broken(self, before: ActorRow | None, after: ActorRow, history: Sequence[HistoryRow] = ()) -> Broken:
+        """The rules that the newer row breaks, which came with this history."""
         if after.state_type != SagaRecord.DESCRIPTOR.full_name:
             return
         record = SagaRecord.FromString(after.state)
@@ -50,15 +52,19 @@ class SagaRules:
         earlier = SagaRecord.FromString(before.state) if before is not None else SagaRecord()
         for invariant, text in _broken(definition, earlier, record):
             yield invariant, f"{where}: {text}"
-        yield from _badly_timed(where, definition, record, after)
+        if any(row.outcome is Outcome.FAULTED and DEATHS in row.error for row in history):
+            self._without_timer.add(after.address)
+        yield from _badly_timed(where, definition, record, after, may_lack_one=after.address in self._without_timer)
 
 
-def _badly_timed(where: str, definition: Definition, record: SagaRecord, after: ActorRow) -> Broken:
+def _badly_timed(
+    where: str, definition: Definition, record: SagaRecord, after: ActorRow, *, may_lack_one: bool
+) -> Broken:
     """Whoever has asked, and goes on, will not wait for ever; whoever has ended waits for nothing."""
     if record.status in _ENDED and after.timers:
         yield "I10", f"{where} has ended, and a timer of it still runs"
     asked = [step for step in definition.steps if record.steps[step.index].status == StepRecord.ASKED]
-    if record.status in _GOING and asked:
+    if record.status in _GOING and asked and not may_lack_one:
         timers = [one.name for one in Timers.FromString(after.timers).timers]
         for step in asked:
             if step.timer not in timers:

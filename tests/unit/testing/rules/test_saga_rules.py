@@ -6,9 +6,10 @@ import re
 
 import pytest
 
+from runtime.durable.residence.suspects import DEATHS
 from runtime.protos.durable_pb2 import Timer, Timers
 from runtime.protos.saga_pb2 import SagaRecord, StepRecord
-from runtime.store.records import ActorRow
+from runtime.store.records import ActorRow, HistoryRow, Outcome
 from runtime.testing.rules.saga_rules import SagaRules
 from tests.unit.saga.shop import OrderProcess
 
@@ -133,3 +134,29 @@ def test_a_row_that_is_no_saga_or_another_versions_is_left_alone() -> None:
     assert broken(of(record)) == []
     plain = ActorRow("billing", "ORD-1", 0, 1, b"", b"", "shop.BillState", b"", b"", None, 0.0)
     assert broken(plain) == []
+
+
+def test_a_saga_may_lack_a_timer_that_was_given_up_on_since_nodes_had_died_over_it() -> None:
+    rules, lacking = SagaRules(), row(RUNNING, ASKED, timers=b"")
+    rules.add([OrderProcess.definition])
+    gone = HistoryRow(
+        b"c",
+        b"i",
+        "order-process",
+        "ORD-1",
+        0,
+        1,
+        0.0,
+        Outcome.FAULTED,
+        0,
+        "a@1",
+        f"3 {DEATHS}: a@1",
+        "T",
+        "",
+        b"",
+        0.0,
+        b"",
+    )
+    assert [one for one, _ in rules.broken(None, lacking)] == ["I10"]
+    assert list(rules.broken(None, lacking, [gone])) == []
+    assert list(rules.broken(lacking, lacking)) == [], "a later commit"
