@@ -10,7 +10,7 @@ from protos.warehouse_pb2 import BackOrdered, CreateShippingLabel, ShippingLabel
 from runtime import launch
 
 
-class Forgetful(StormBilling, kind="billing"):
+class ForgetfulBilling(StormBilling, kind="billing"):
     async def _give_back(self, was: int) -> None:
         if self.state.amount_cents % 2:
             await super()._give_back(was)
@@ -26,4 +26,4 @@ class Generous(StormWarehouse, kind="warehouse"):
 
 
 if __name__ == "__main__":
-    launch(storm_catalogue(os.environ["STORM_SOCKET"], Forgetful, Generous), register=[register])
+    launch(storm_catalogue(os.environ["STORM_SOCKET"], ForgetfulBilling, Generous), register=[register])

@@ -21,7 +21,7 @@ from runtime.envelope import shard_of
 from runtime.store.records import ActorRow, HistoryRow
 from runtime.testing.processes.harness import Harness, NodeProcess
 
-__all__ = ["ENDED", "NODE", "SERVICES", "SHARDS", "Client", "Shop", "open_shop"]
+__all__ = ["ENDED", "NODE", "SERVICES", "SHARDS", "Client", "NodeShop", "open_shop"]
 
 ROOT = Path(__file__).parents[2]
 NODE = (sys.executable, str(ROOT / "node.py"))
@@ -38,7 +38,7 @@ Answer = TypeVar("Answer")
 Client: TypeAlias = "orders_pb2_grpc.OrderServiceAsyncStub"  # named so in the generated stubs only
 
 
-class Shop:
+class NodeShop:
     """What tests do to the order system from outside: as clients, and as readers of its store."""
 
     def __init__(self, harness: Harness) -> None:
@@ -211,13 +211,13 @@ async def open_shop(
     settings: dict[str, object] | None = None,
     proxied: bool = False,
     clocks: bool = False,
-) -> AsyncIterator[Shop]:
+) -> AsyncIterator[NodeShop]:
     """A shop with a node for each service, named like it; `nodes` starts only these. The rest is as in Harness."""
     common: dict[str, object] = {"log_format": "json", "shards_per_kind": SHARDS, **(settings or {})}
     async with Harness(
         command=NODE, directory=directory, settings=common, start_timeout_s=90.0, proxied=proxied, clocks=clocks
     ) as harness:
-        shop = Shop(harness)
+        shop = NodeShop(harness)
         await asyncio.gather(*(harness.start(name, [name]) for name in nodes))
         try:
             yield shop

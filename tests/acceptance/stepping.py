@@ -11,7 +11,7 @@ from functools import partial
 from graphlib import TopologicalSorter
 
 from tests.acceptance.paths import Path
-from tests.acceptance.shop import SERVICES, Shop
+from tests.acceptance.shop import SERVICES, NodeShop
 
 __all__ = ["Walk"]
 
@@ -19,7 +19,7 @@ __all__ = ["Walk"]
 class Walk:
     """Some orders, by id, with the paths they are expected to take; all stand at the same boundary."""
 
-    def __init__(self, shop: Shop, orders: Mapping[str, Path]) -> None:
+    def __init__(self, shop: NodeShop, orders: Mapping[str, Path]) -> None:
         self._shop = shop
         self._orders = dict(orders)
         self.boundary = 0

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runtime.testing.processes.harness import Harness
-from tests.acceptance.shop import Shop
+from tests.acceptance.shop import NodeShop
 from tests.tidy.source import ROOT
 
 AMENDS = (sys.executable, "-c", "from runtime.cli.main import main; main()")
@@ -117,7 +117,7 @@ async def test_a_node_hosts_what_the_project_in_its_folder_names(tmp_path: Path)
     (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text(encoding="utf-8"), encoding="utf-8")
     async with Harness(command=(*AMENDS, "node"), directory=tmp_path) as harness:
         await harness.start("one")
-        shop = Shop(harness)
+        shop = NodeShop(harness)
         await shop.restock("book")
         await shop.place("order-1", wait=True)
         await shop.close()

@@ -16,7 +16,7 @@ from runtime.testing.processes import clocks
 from runtime.testing.processes.clocks import WallClock, faketime_library
 from runtime.testing.processes.harness import Harness
 from tests.acceptance.paths import BACK_ORDERED
-from tests.acceptance.shop import NODE, SERVICES, Shop, open_shop
+from tests.acceptance.shop import NODE, SERVICES, NodeShop, open_shop
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -26,7 +26,7 @@ needs_faketime = pytest.mark.skipif(
 )
 
 
-async def place_some(shop: Shop, prefix: str, count: int = 24) -> list[str]:
+async def place_some(shop: NodeShop, prefix: str, count: int = 24) -> list[str]:
     """Orders of both styles, one in three back-ordered, asked for until they are taken."""
     ids = [f"{prefix}-{number}" for number in range(count)]
     skus = ("book", "book", BACK_ORDERED)
@@ -146,14 +146,14 @@ async def test_orders_end_while_clocks_jump_and_their_stamps_do_not(tmp_path: Pa
         await shop.check_books()
 
 
-def jumps_said(shop: Shop, name: str) -> list[float]:
+def jumps_said(shop: NodeShop, name: str) -> list[float]:
     """By how much a node has said that its machine's clock was off, after each jump."""
     said = [one for one in shop.harness.nodes[name].log_records() if one["event"] == "clock jumped"]
     assert all(one["member"] == name for one in said)
     return [one["off_s"] for one in said]
 
 
-async def said_that_it_jumped(shop: Shop, name: str, off_s: float) -> None:
+async def said_that_it_jumped(shop: NodeShop, name: str, off_s: float) -> None:
     await shop.harness.eventually(
         lambda: any(abs(said_s - off_s) < 0.9 for said_s in jumps_said(shop, name)),
         timeout_s=30,

@@ -22,7 +22,7 @@ import pytest
 from protos.orders_pb2 import PlaceOrderRequest
 from protos.sales_pb2 import CHOREOGRAPHY, ORCHESTRATION, READY_TO_SHIP
 from runtime.testing.processes.harness import Harness
-from tests.acceptance.shop import NODE, SERVICES, SHARDS, Shop
+from tests.acceptance.shop import NODE, SERVICES, SHARDS, NodeShop
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -61,12 +61,12 @@ def fill(folder: Path) -> Path:
 
 
 @asynccontextmanager
-async def shop_on(disk: Path, logs: Path) -> AsyncIterator[Shop]:
+async def shop_on(disk: Path, logs: Path) -> AsyncIterator[NodeShop]:
     settings = {"log_format": "json", "shards_per_kind": SHARDS}
     async with Harness(
         command=NODE, directory=logs, store_url=f"sqlite:///{disk}/amends.db", settings=settings, start_timeout_s=90.0
     ) as harness:
-        shop = Shop(harness)
+        shop = NodeShop(harness)
         await asyncio.gather(*(harness.start(name, [name]) for name in SERVICES))
         try:
             yield shop
@@ -74,7 +74,7 @@ async def shop_on(disk: Path, logs: Path) -> AsyncIterator[Shop]:
             await shop.close()
 
 
-async def refusals(shop: Shop, prefix: str, for_s: float) -> Counter[tuple[grpc.StatusCode, str]]:
+async def refusals(shop: NodeShop, prefix: str, for_s: float) -> Counter[tuple[grpc.StatusCode, str]]:
     """What clients are told who go on placing orders with every node."""
     told: Counter[tuple[grpc.StatusCode, str]] = Counter()
     loop = asyncio.get_running_loop()

@@ -16,20 +16,20 @@ import pytest
 from protos.sales_pb2 import CHOREOGRAPHY, ORCHESTRATION, PENDING, READY_TO_SHIP
 from runtime.testing.processes.harness import Harness
 from tests.acceptance.paths import BACK_ORDERED
-from tests.acceptance.shop import NODE, Shop, open_shop
+from tests.acceptance.shop import NODE, NodeShop, open_shop
 
 pytestmark = pytest.mark.timeout(300)
 
 FLOWS = (ORCHESTRATION, CHOREOGRAPHY)
 
 
-async def place_many(shop: Shop, prefix: str, count: int) -> list[str]:
+async def place_many(shop: NodeShop, prefix: str, count: int) -> list[str]:
     ids = [f"{prefix}-{number}" for number in range(count)]
     await asyncio.gather(*(shop.place(key, flow=FLOWS[number % 2]) for number, key in enumerate(ids)))
     return ids
 
 
-async def under_way(shop: Shop, prefix: str, count: int) -> None:
+async def under_way(shop: NodeShop, prefix: str, count: int) -> None:
     """Wait until so many of these orders are in the books; the rest of them is still to come, or on its way."""
 
     async def check() -> bool:
@@ -38,13 +38,13 @@ async def under_way(shop: Shop, prefix: str, count: int) -> None:
     await shop.harness.eventually(check, timeout_s=30.0, what=f"{count} orders are placed", every_s=0.005)
 
 
-async def billed_by(shop: Shop, order_ids: list[str]) -> set[str]:
+async def billed_by(shop: NodeShop, order_ids: list[str]) -> set[str]:
     """The nodes that handled bills, of these orders."""
     rows = [row for order_id in order_ids for row in await shop.handled(order_id)]
     return {row.node.partition("@")[0] for row in rows if row.kind == "billing"}
 
 
-async def owned_by(shop: Shop, kind: str, *names: str) -> None:
+async def owned_by(shop: NodeShop, kind: str, *names: str) -> None:
     async def check() -> bool:
         owners = await shop.owners(kind)
         assert owners == set(names), f"{kind} is owned by {sorted(owners)}"
@@ -115,7 +115,7 @@ async def test_a_frozen_node_writes_nothing_stale_when_it_wakes_up(tmp_path: Pat
         await one_node_for_each_revision(shop, [f"storm-{tries}-{n}" for tries in range(3) for n in range(60)])
 
 
-async def one_node_for_each_revision(shop: Shop, order_ids: list[str]) -> None:
+async def one_node_for_each_revision(shop: NodeShop, order_ids: list[str]) -> None:
     """Revisions of an actor rise, and no two nodes wrote the same one.
 
     One may be missing: a turn that only counted a lost run has handled nothing. Notes of trials have none.

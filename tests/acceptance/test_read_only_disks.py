@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runtime.testing.processes.harness import Harness
-from tests.acceptance.shop import NODE, Shop
+from tests.acceptance.shop import NODE, NodeShop
 from tests.acceptance.test_store_files import ended
 
 pytestmark = pytest.mark.timeout(120)
@@ -49,7 +49,7 @@ async def test_nodes_whose_disk_turns_read_only_end_with_3_and_say_so(tmp_path: 
     folder, turn_read_only = disk
     url = f"sqlite:///{folder / 'amends.db'}"
     async with Harness(command=NODE, directory=tmp_path, store_url=url) as harness:
-        shop = Shop(harness)
+        shop = NodeShop(harness)
         nodes = [await harness.start(name) for name in ("one", "two")]
         await shop.restock("book")
         await shop.place("order-1", wait=True)

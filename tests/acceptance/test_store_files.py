@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from runtime.testing.processes.harness import Harness, NodeProcess
-from tests.acceptance.shop import NODE, ROOT, Shop, open_shop
+from tests.acceptance.shop import NODE, ROOT, NodeShop, open_shop
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -102,7 +102,7 @@ async def test_every_node_whose_store_is_taken_away_under_it_ends_with_3_and_tak
     path = tmp_path / "store" / "amends.db"
     path.parent.mkdir()
     async with Harness(command=NODE, directory=tmp_path, store_url=f"sqlite:///{path}") as harness:
-        shop = Shop(harness)
+        shop = NodeShop(harness)
         nodes = [await harness.start(name) for name in ("one", "two")]
         await shop.restock("book")
         await shop.place("order-1", wait=True)

@@ -26,7 +26,7 @@ _LOOKS = ("amends client read", "amends admin")  # change nothing, and may be as
 _PORTS = ("7650", "7651")
 
 
-class Reader:
+class TutorialReader:
     """Somebody who types what the page says, in a folder of their own."""
 
     def __init__(self, folder: Path) -> None:
@@ -98,8 +98,8 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def reader(tmp_path: Path) -> Iterator[Reader]:
-    one = Reader(tmp_path)
+def reader(tmp_path: Path) -> Iterator[TutorialReader]:
+    one = TutorialReader(tmp_path)
     yield one
     one.leave()
 
@@ -124,7 +124,7 @@ def parts() -> list[tuple[str, str, str]]:
     return found
 
 
-async def test_the_tutorial_does_what_it_says(reader: Reader) -> None:
+async def test_the_tutorial_does_what_it_says(reader: TutorialReader) -> None:
     for file, text, shows in parts():
         if file:
             reader.write(file, text)

@@ -14,7 +14,7 @@ import pytest
 from protos.sales_pb2 import CANCELLED
 from runtime.testing.processes.clocks import faketime_library
 from runtime.testing.processes.harness import Harness
-from tests.acceptance.shop import ENDED, SHARDS, Shop
+from tests.acceptance.shop import ENDED, SHARDS, NodeShop
 from tests.acceptance.waiting_node import WAITS_S
 
 pytestmark = [
@@ -28,13 +28,13 @@ END_WITHIN_S = 90.0  # far less than an hour, far more than any timer
 
 
 @asynccontextmanager
-async def open_waiting_shop(directory: Path, *, alone: bool = False) -> AsyncIterator[Shop]:
+async def open_waiting_shop(directory: Path, *, alone: bool = False) -> AsyncIterator[NodeShop]:
     """One node with the sagas, whose clock the test moves, and one with the rest, whose clock is right, or not."""
     settings = {"log_format": "json", "shards_per_kind": SHARDS}
     async with Harness(
         command=COMMAND, directory=directory, settings=settings, start_timeout_s=90.0, clocks=True
     ) as harness:
-        shop = Shop(harness)
+        shop = NodeShop(harness)
         if not alone:
             await harness.start("rest", ["sales", "billing", "warehouse"])
         await harness.start("sagas", [] if alone else ["orchestration"])
@@ -44,7 +44,7 @@ async def open_waiting_shop(directory: Path, *, alone: bool = False) -> AsyncIte
             await shop.close()
 
 
-async def place_some(shop: Shop, prefix: str) -> dict[str, float]:
+async def place_some(shop: NodeShop, prefix: str) -> dict[str, float]:
     """Orders, with an instant before which no saga of theirs can have set its timer."""
     began_s = time.monotonic()
     ids = [f"{prefix}-{number}" for number in range(6)]
@@ -53,7 +53,7 @@ async def place_some(shop: Shop, prefix: str) -> dict[str, float]:
     return dict.fromkeys(ids, began_s)
 
 
-async def ends(shop: Shop, placed: dict[str, float]) -> None:
+async def ends(shop: NodeShop, placed: dict[str, float]) -> None:
     """All orders are given up, none before its saga's timer can have been due."""
     open_ids = set(placed)
     early: list[str] = []
@@ -73,7 +73,7 @@ async def ends(shop: Shop, placed: dict[str, float]) -> None:
     assert not early
 
 
-async def said(shop: Shop, event: str) -> None:
+async def said(shop: NodeShop, event: str) -> None:
     await shop.harness.eventually(
         lambda: any(one["event"] == event for one in shop.harness.nodes["sagas"].log_records()),
         timeout_s=30,
@@ -82,7 +82,7 @@ async def said(shop: Shop, event: str) -> None:
     )
 
 
-async def shown_to_operators(shop: Shop, off_s: float) -> None:
+async def shown_to_operators(shop: NodeShop, off_s: float) -> None:
     async def check() -> bool:
         off = {node.name: node.clock_off_s for node in (await shop.harness.store.cluster()).nodes}
         assert abs(off["sagas"] - off_s) < 2.0

@@ -49,7 +49,7 @@ names = st.sampled_from(["one", "two"])
 
 
 @dataclass
-class Clock:
+class TapeClock:
     """A wall clock that stands still until the tape moves it; what waits for a thread runs on the real one."""
 
     wall_s: float = 100.0
@@ -233,7 +233,7 @@ def test_i15_memory_and_sqlite_give_the_same_answers_to_one_tape(tape: list[Oper
 
 
 async def _compare(tape: list[Operation | float], path: Path) -> None:
-    clock = Clock()
+    clock = TapeClock()
     ports = replace(system_ports(), clock=clock)
     memory, sqlite = MemoryStore(ports), SqliteStore(path, ports)
     await sqlite.open()

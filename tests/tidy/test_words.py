@@ -7,7 +7,7 @@ from collections import defaultdict
 
 from tests.tidy.source import modules, name, tree
 
-TREE = ("runtime", "actors", "tests/proof", "examples", "bench")
+TREE = ("runtime", "actors", "tests", "examples", "bench")
 
 
 def test_no_class_name_means_two_things() -> None:

@@ -15,7 +15,7 @@ from runtime.testing.virtual.seeded import SeededRandomness
 from tests.unit.actor.stage import Boom, Stage
 
 
-class Walk:
+class RandomWalk:
     """One run: draws what actors do, and counts the life of each instance."""
 
     def __init__(self, stage: Stage, seed: int) -> None:
@@ -62,7 +62,7 @@ class Walk:
 
 
 class Walker(Actor):
-    def __init__(self, walk: Walk, number: int) -> None:
+    def __init__(self, walk: RandomWalk, number: int) -> None:
         self.walk = walk
         self.number = number
 
@@ -113,7 +113,7 @@ class Walker(Actor):
 @pytest.mark.parametrize("seed", range(40))
 async def test_every_instance_starts_once_and_says_goodbye_once(seed: int) -> None:
     stage = Stage(supervision=Supervision(restarts_max=100))
-    walk = Walk(stage, seed)
+    walk = RandomWalk(stage, seed)
     for _ in range(150):
         await walk.step()
     await stage.system.stop()
@@ -128,7 +128,7 @@ async def test_every_instance_starts_once_and_says_goodbye_once(seed: int) -> No
 
 
 async def test_the_walks_cover_what_they_are_for(stage: Stage) -> None:
-    walk = Walk(stage, 7)
+    walk = RandomWalk(stage, 7)
     for _ in range(300):
         await walk.step()
     assert walk.handled > 50
@@ -139,7 +139,7 @@ async def test_the_same_seed_gives_the_same_run() -> None:
     runs: list[list[str]] = []
     for _ in range(2):
         stage = Stage()
-        walk = Walk(stage, 3)
+        walk = RandomWalk(stage, 3)
         for _ in range(200):
             await walk.step()
         await stage.system.stop()

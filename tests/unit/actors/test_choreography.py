@@ -37,7 +37,7 @@ OTHERS = 10  # labels of other orders, whose goods must not come back
 
 
 @dataclass(frozen=True)
-class World:
+class TurnWorld:
     """Three actors' states and the messages that are on their way, as bytes, so that equal worlds are one."""
 
     sales: bytes
@@ -72,7 +72,7 @@ def _mail(message: Message) -> list[tuple[str, str, bytes]]:
     return [letter for command in commands if command is not None for letter in _mail(command)]
 
 
-def _handled(world: World, kind: str, type_name: str, body: bytes) -> tuple[bytes, list[tuple[str, str, bytes]]]:
+def _handled(world: TurnWorld, kind: str, type_name: str, body: bytes) -> tuple[bytes, list[tuple[str, str, bytes]]]:
     """The actor's next state, and what its event leads to."""
     spec = SERVICES[kind].handlers[type_name]
     state = SERVICES[kind].state_type.FromString(getattr(world, kind))
@@ -91,26 +91,26 @@ def _result(handling: object) -> object:
     raise AssertionError("a handler of these services waits for nothing")
 
 
-def _next(world: World) -> Iterator[World]:
+def _next(world: TurnWorld) -> Iterator[TurnWorld]:
     """Every world that may come of this one: any message is handled, or the client cancels."""
     for index, letter in enumerate(world.mail):
         if letter in world.mail[:index]:
             continue
         state, caused = _handled(world, *letter)
         mail = tuple(sorted([*world.mail[:index], *world.mail[index + 1 :], *caused]))
-        yield World(**{**vars(world), letter[0]: state, "mail": mail})
+        yield TurnWorld(**{**vars(world), letter[0]: state, "mail": mail})
     if world.cancels and world.order.status == PENDING:
         mail = tuple(sorted([*world.mail, *_mail(CancelOrder(order_id="ORD-1", reason="mind changed"))]))
-        yield World(**{**vars(world), "mail": mail, "cancels": world.cancels - 1})
+        yield TurnWorld(**{**vars(world), "mail": mail, "cancels": world.cancels - 1})
 
 
-def _ends(quantity: int, amount_cents: int, cancels: int) -> list[World]:
+def _ends(quantity: int, amount_cents: int, cancels: int) -> list[TurnWorld]:
     """Every world in which nothing happens any more."""
     stock = StockState(sku="CUP", on_hand=STOCKED, restocked=STOCKED + OTHERS, labelled=OTHERS, labels=OTHERS)
     line = OrderLine(sku="CUP", quantity=quantity)
     place = PlaceOrder(order_id="ORD-1", line=line, amount_cents=amount_cents, flow=CHOREOGRAPHY)
-    first = World(b"", b"", stock.SerializeToString(deterministic=True), tuple(_mail(place)), cancels)
-    seen, left, ends = {first}, [first], list[World]()
+    first = TurnWorld(b"", b"", stock.SerializeToString(deterministic=True), tuple(_mail(place)), cancels)
+    seen, left, ends = {first}, [first], list[TurnWorld]()
     while left:
         world = left.pop()
         assert len(seen) < 50_000, "the choreography does not come to rest"
@@ -122,13 +122,13 @@ def _ends(quantity: int, amount_cents: int, cancels: int) -> list[World]:
     return ends
 
 
-def _check_shipped(world: World) -> None:
+def _check_shipped(world: TurnWorld) -> None:
     assert world.bill.status == BILLED
     assert (world.bill.charges, world.bill.refunds) == (1, 0)
     assert world.stock.labels - world.stock.labels_voided == OTHERS + 1
 
 
-def _check_cancelled(world: World) -> None:
+def _check_cancelled(world: TurnWorld) -> None:
     assert world.bill.charges == world.bill.refunds
     assert world.bill.status != BILLED
     assert world.stock.labels - world.stock.labels_voided == OTHERS

@@ -82,16 +82,16 @@ class Purse(Service[BillState], kind="billing"):
         return OrderRefunded(order_id=self.key)
 
 
-class Depot(Service[StockState], kind="warehouse", retries=RetryPolicy(immediate=0, delays=())):
+class OldDepot(Service[StockState], kind="warehouse", retries=RetryPolicy(immediate=0, delays=())):
     """Fails over the first label, has none left for the second, and has some again for the third."""
 
     asked = 0
 
     async def label(self, command: CreateShippingLabel) -> ShippingLabelCreated | BackOrdered:
-        Depot.asked += 1
-        if Depot.asked == 1:
+        OldDepot.asked += 1
+        if OldDepot.asked == 1:
             raise FinalError("the printer is on fire")
-        if Depot.asked == 2:
+        if OldDepot.asked == 2:
             return BackOrdered(order_id=command.order_id)
         self.state.labels += 1
         return ShippingLabelCreated(order_id=command.order_id)
@@ -99,8 +99,12 @@ class Depot(Service[StockState], kind="warehouse", retries=RetryPolicy(immediate
 
 async def refused_in_the_end() -> tuple[LocalNode, ParkedMail]:
     """A saga whose step has no undo, was given up on, asked again, and refused; and the letter that is left of it."""
-    Depot.asked = 0
-    behaviours: list[Behaviour] = [ServiceBehaviour(Purse), ServiceBehaviour(Depot), SagaBehaviour(FirmOrderProcess)]
+    OldDepot.asked = 0
+    behaviours: list[Behaviour] = [
+        ServiceBehaviour(Purse),
+        ServiceBehaviour(OldDepot),
+        SagaBehaviour(FirmOrderProcess),
+    ]
     node = await LocalNode(behaviours).start()
     placed = OrderPlaced(order_id="ORD-1", line=OrderLine(sku="HAT", quantity=2), amount_cents=500)
     await node.client.ask(placed, kind="firm-order-process", key="ORD-1", timeout=1.0)

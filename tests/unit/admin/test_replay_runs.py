@@ -12,13 +12,13 @@ from runtime.operate.dead_letters import Act, carry_out, dead_letters, discard, 
 from tests.unit.durable.local import LocalNode, in_virtual_time
 
 
-class Reader(Service[BillState], kind="billing", retries=RetryPolicy(immediate=1, delays=(5.0,), jitter=0.0)):
+class ReaderService(Service[BillState], kind="billing", retries=RetryPolicy(immediate=1, delays=(5.0,), jitter=0.0)):
     """Fails while it is broken."""
 
     broken = True
 
     async def bill(self, command: BillOrder) -> OrderBilled:
-        if Reader.broken:
+        if ReaderService.broken:
             raise RuntimeError("the card reader is broken")
         self.state.charges += 1
         return OrderBilled(order_id=self.key, amount_cents=command.amount_cents)
@@ -27,12 +27,12 @@ class Reader(Service[BillState], kind="billing", retries=RetryPolicy(immediate=1
 @pytest.mark.parametrize("mended", [True, False])
 def test_s60_a_replayed_dead_letter_is_handled_once_or_parked_again(mended: bool) -> None:
     async def scenario() -> None:
-        node = await LocalNode([ServiceBehaviour(Reader)]).start()
-        Reader.broken = True
+        node = await LocalNode([ServiceBehaviour(ReaderService)]).start()
+        ReaderService.broken = True
         reply = await node.client.ask(BillOrder(order_id="ORD-1", amount_cents=5), timeout=60.0)
         assert "card reader" in reply.fault
         (letter,) = await dead_letters(node.store, limit=10)
-        Reader.broken = not mended
+        ReaderService.broken = not mended
         await carry_out(node.store, replay(letter, Act("ann", node.ports.clock.now_s(), "the card reader was mended")))
         await node.sleep(30.0)
         again = await dead_letters(node.store, limit=10)
@@ -51,8 +51,8 @@ def test_s60_a_replayed_dead_letter_is_handled_once_or_parked_again(mended: bool
 
 def test_who_asks_after_a_command_that_was_discarded_is_not_told_that_it_was_handled() -> None:
     async def scenario() -> None:
-        node = await LocalNode([ServiceBehaviour(Reader)]).start()
-        Reader.broken = True
+        node = await LocalNode([ServiceBehaviour(ReaderService)]).start()
+        ReaderService.broken = True
         command = BillOrder(order_id="ORD-1", amount_cents=5)
         id = int(node.ports.clock.now_s() * 1000).to_bytes(6, "big") + bytes(10)
         assert (await node.client.ask(command, timeout=60.0, message_id=id)).fault

@@ -18,7 +18,7 @@ from runtime.store.memory import MemoryStore
 from runtime.store.records import ActorRow, Expected, Transition
 from tests.unit.admin.rows import SAGA, TALK, fill, saga
 from tests.unit.durable.local import LocalNode, in_virtual_time
-from tests.unit.saga.test_retry import Broken, Mended, stuck
+from tests.unit.saga.test_retry import BrokenUntilRetried, Mended, stuck
 
 
 def run(store: MemoryStore, *arguments: str) -> Result:
@@ -64,7 +64,7 @@ def test_a_running_node_finds_the_message_and_the_saga_goes_on(monkeypatch: pyte
             updated_at_s=0.0,
         )
         await carry_out(node.store, Transition(actor=row, expected=Expected(0, b"")))
-        monkeypatch.setattr(Broken, "where", "nothing to undo")
+        monkeypatch.setattr(BrokenUntilRetried, "where", "nothing to undo")
         await try_again(node.store, ("mended", "ORD-1"), Act("ann", node.ports.clock.now_s(), "mended"))
         await node.sleep(30.0)
         now = SagaRecord.FromString((await node.row("mended", "ORD-1")).state)

@@ -34,7 +34,7 @@ class _Terminal(io.StringIO):
 
 
 @dataclass(frozen=True, slots=True)
-class PeerLost(Fact):
+class LoggedPeerLost(Fact):
     level: ClassVar[str] = "warning"
     peer: str
     id: bytes
@@ -53,10 +53,10 @@ def _json_log(stream: io.StringIO, **options: Any) -> Log:
 
 def test_a_fact_is_a_json_line_when_nobody_watches() -> None:
     out = io.StringIO()
-    _json_log(out).report(PeerLost("sales-1", b"\x01" * 16, ValueError("gone")))
+    _json_log(out).report(LoggedPeerLost("sales-1", b"\x01" * 16, ValueError("gone")))
     assert json.loads(out.getvalue()) == {
         "node": "billing-1",
-        "event": "peer lost",
+        "event": "logged peer lost",
         "level": "warning",
         "at": "2023-11-14T22:13:20.250+00:00",
         "peer": "sales-1",
@@ -67,8 +67,8 @@ def test_a_fact_is_a_json_line_when_nobody_watches() -> None:
 
 def test_a_fact_is_readable_on_a_terminal() -> None:
     out = _Terminal()
-    _json_log(out).report(PeerLost("sales-1", b"", None))
-    assert "peer lost" in out.getvalue()
+    _json_log(out).report(LoggedPeerLost("sales-1", b"", None))
+    assert "logged peer lost" in out.getvalue()
     assert "sales-1" in out.getvalue()
     assert not out.getvalue().startswith("{")
 
@@ -115,7 +115,7 @@ def test_a_closed_stream_stops_nobody() -> None:
     out = io.StringIO()
     log = _json_log(out)
     out.close()
-    log.report(PeerLost("sales-1", b"", None))
+    log.report(LoggedPeerLost("sales-1", b"", None))
 
 
 @pytest.fixture

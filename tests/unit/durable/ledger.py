@@ -21,7 +21,7 @@ from runtime.store.memory import MemoryStore
 from runtime.store.records import MailRow, Subscription, Transition, Verdict
 
 
-class Ledger(Service[BillState], kind="billing", retries=RetryPolicy(immediate=1, delays=(5.0,), jitter=0.0)):
+class HandlerLedger(Service[BillState], kind="billing", retries=RetryPolicy(immediate=1, delays=(5.0,), jitter=0.0)):
     """Bills; `broken` and `final` as a reason make it fail after it has changed its state."""
 
     async def bill(self, command: BillOrder) -> OrderBilled | PaymentDeclined:
@@ -43,13 +43,13 @@ class Ledger(Service[BillState], kind="billing", retries=RetryPolicy(immediate=1
         return OrderRefunded(order_id=command.order_id)
 
 
-class Bench:
+class LedgerBench:
     """One kind on a memory store, driven turn by turn without actors."""
 
     def __init__(self, store: MemoryStore, ports: Ports, subscriptions: tuple[Subscription, ...] = ()) -> None:
         self.store = store
         self.kind = Kind(
-            ServiceBehaviour(Ledger),
+            ServiceBehaviour(HandlerLedger),
             Contracts([billing_pb2, sales_pb2]),
             Subscribers(subscriptions),
             store,
@@ -60,7 +60,7 @@ class Bench:
         )
 
     @classmethod
-    async def open(cls, *subscriptions: Subscription) -> Bench:
+    async def open(cls, *subscriptions: Subscription) -> LedgerBench:
         ports = system_ports()
         store = MemoryStore(ports)
         await store.open()

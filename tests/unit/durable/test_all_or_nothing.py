@@ -22,7 +22,7 @@ from runtime.saga.step import Step
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Transition, Verdict
 from tests.unit.durable.local import LocalNode, in_virtual_time
-from tests.unit.saga.shop import OrderProcess
+from tests.unit.saga.shop import ShopProcess
 
 
 class HeldStore(MemoryStore):
@@ -83,7 +83,7 @@ def order(cents: int, sku: str = "") -> BillOrder:
 def test_s32_before_the_commit_nothing_of_a_turn_is_seen_and_then_two_sagas_the_mail_and_the_answer() -> None:
     async def scenario() -> None:
         store = HeldStore("sales")
-        behaviours: list[Behaviour] = [ServiceBehaviour(Sales), SagaBehaviour(OrderProcess), SagaBehaviour(Other)]
+        behaviours: list[Behaviour] = [ServiceBehaviour(Sales), SagaBehaviour(ShopProcess), SagaBehaviour(Other)]
         node = await LocalNode(behaviours, store).start()
         place = node.send(PlaceOrder(order_id="ORD-1", line=OrderLine(sku="HAT", quantity=2), amount_cents=500))
         answer = node.ports.tasks.start(place, name="client")

@@ -16,21 +16,21 @@ from runtime.errors import StoreBusy
 from runtime.protos import durable_pb2
 from runtime.store.memory import MemoryStore
 from runtime.store.records import HistoryRow, MailRow, Outcome, Transition, Verdict
-from tests.unit.durable.ledger import Bench, bill, refund
+from tests.unit.durable.ledger import LedgerBench, bill, refund
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till
 
 SAGA = "order-process/ORD-1"
 
 
-async def stored(bench: Bench) -> BillState:
+async def stored(bench: LedgerBench) -> BillState:
     (row,) = await bench.store.load([("billing", "ORD-1")])
     assert row is not None
     return BillState.FromString(row.state)
 
 
 async def test_s70_two_undos_of_a_do_that_never_came_are_both_answered_and_neither_runs() -> None:
-    bench = await Bench.open()
+    bench = await LedgerBench.open()
     do = bill(1)
     turn = await bench.run(refund(2, of=do, reply_to=SAGA), refund(3, of=do, reply_to=SAGA))
     assert [one.type for one in turn.draft.outgoing] == ["amends.Undone"] * 2
@@ -38,7 +38,7 @@ async def test_s70_two_undos_of_a_do_that_never_came_are_both_answered_and_neith
 
 
 async def test_s70_a_second_undo_in_the_turn_that_put_its_do_to_rest_does_not_run() -> None:
-    bench = await Bench.open()
+    bench = await LedgerBench.open()
     do = bill(1, due_at_s=system_ports().clock.now_s() + 1000)
     first, second = refund(2, of=do), refund(3, of=do)
     await bench.post(do, first, second)
@@ -49,7 +49,7 @@ async def test_s70_a_second_undo_in_the_turn_that_put_its_do_to_rest_does_not_ru
 
 
 async def test_an_undo_in_the_turn_in_which_its_do_was_refused_does_not_run() -> None:
-    bench = await Bench.open()
+    bench = await LedgerBench.open()
     do = bill(1, sku="declined", reply_to=SAGA)
     undo = refund(2, of=do, refusals=("shop.PaymentDeclined",), reply_to=SAGA)
     turn = await bench.run(do, undo)
@@ -58,7 +58,7 @@ async def test_an_undo_in_the_turn_in_which_its_do_was_refused_does_not_run() ->
 
 
 async def test_s67_an_undo_in_the_turn_in_which_its_do_failed_runs_since_it_may_have_run_in_part() -> None:
-    bench = await Bench.open()
+    bench = await LedgerBench.open()
     do = bill(1, sku="broken")
     turn = await bench.run(do, refund(2, of=do))
     assert ((await stored(bench)).refunds, (await stored(bench)).reason) == (1, "of a bill that failed")
@@ -67,7 +67,7 @@ async def test_s67_an_undo_in_the_turn_in_which_its_do_failed_runs_since_it_may_
 
 
 async def test_s67_an_undo_in_the_turn_in_which_its_do_was_given_up_runs() -> None:
-    bench = await Bench.open()
+    bench = await LedgerBench.open()
     do = bill(1, sku="final")
     await bench.run(do, refund(2, of=do))
     assert ((await stored(bench)).refunds, (await stored(bench)).reason) == (1, "of a bill that failed")
@@ -75,7 +75,7 @@ async def test_s67_an_undo_in_the_turn_in_which_its_do_was_given_up_runs() -> No
 
 
 async def test_an_undo_is_told_whether_the_state_has_anything_of_its_do() -> None:
-    bench = await Bench.open()
+    bench = await LedgerBench.open()
     done, failed = bill(1), bill(3, sku="final")
     await bench.run(done, refund(2, of=done))
     assert (await stored(bench)).reason == "of a bill"

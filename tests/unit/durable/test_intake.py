@@ -1,6 +1,6 @@
 """Every way through an actor's intake, beside what really waits in the store: nothing is overtaken or forgotten.
 
-World ──moves──▶ World      all that pushes, turns, sweeps, readings, retries and owners can do next
+IntakeWorld ──moves──▶ IntakeWorld      all that pushes, turns, sweeps, readings, retries and owners can do next
   └── intake, and what is true: what was left in the store, what a reading has seen, what must not run
 """
 
@@ -35,7 +35,7 @@ BOTH = (False, True)
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class IntakeWorld:
     """One actor, and the truth about its mail. `stage` is where its reading stands."""
 
     intake: Intake = OPEN
@@ -50,7 +50,7 @@ class World:
     stage: str = ""
     overflowed: bool = False
 
-    def told(self, event: Event) -> tuple[World, Todo]:
+    def told(self, event: Event) -> tuple[IntakeWorld, Todo]:
         state, todo = step(self.intake, event)
         after = replace(self, intake=state)
         if todo is Todo.READ and not self.stage:
@@ -60,25 +60,25 @@ class World:
             after = replace(after, armed=after.armed | {state.until_s})
         return after, todo
 
-    def leaves_mail(self) -> World:
+    def leaves_mail(self) -> IntakeWorld:
         return replace(self, left=True, unread=self.unread or self.stage == "reads")
 
-    def leaves_memory(self) -> tuple[World, Todo]:
+    def leaves_memory(self) -> tuple[IntakeWorld, Todo]:
         return replace(self, in_memory=False, in_mailbox=False, is_stale=False).told(Sign.LEFT_MEMORY)
 
-    def puts_off(self, until_s: float, *, in_turn: bool = False) -> World:
+    def puts_off(self, until_s: float, *, in_turn: bool = False) -> IntakeWorld:
         after = replace(self.told(PutOff(until_s, in_turn))[0], left=True, planned=True)
         return replace(after, is_stale=after.is_stale or (in_turn and after.in_mailbox))
 
 
-def comes_in(world: World) -> World:
+def comes_in(world: IntakeWorld) -> IntakeWorld:
     if world.in_memory:
         return world
     made = replace(world, in_memory=True)
     return made.told(Sign.LEFT)[0] if world.overflowed else made
 
 
-def pushed(world: World, *, is_undo: bool) -> Iterator[World]:
+def pushed(world: IntakeWorld, *, is_undo: bool) -> Iterator[IntakeWorld]:
     world = comes_in(world)
     after, todo = world.told(Pushed(is_undo, is_idle=not world.in_mailbox))
     if todo is not Todo.TAKE:
@@ -89,7 +89,7 @@ def pushed(world: World, *, is_undo: bool) -> Iterator[World]:
     yield after.told(Sign.LEFT)[0].leaves_mail()  # there was no room
 
 
-def turns(world: World) -> Iterator[World]:
+def turns(world: IntakeWorld) -> Iterator[IntakeWorld]:
     if not world.in_memory:
         return
     for may_read in BOTH:
@@ -108,7 +108,7 @@ def turns(world: World) -> Iterator[World]:
         yield replace(after, overflowed=after.overflowed or todo is Todo.OVERFLOW)
 
 
-def reads(world: World) -> Iterator[World]:
+def reads(world: IntakeWorld) -> Iterator[IntakeWorld]:
     """What the reading does next."""
     if not world.stage:
         return
@@ -132,7 +132,7 @@ def reads(world: World) -> Iterator[World]:
         yield from delivers(after)
 
 
-def delivers(world: World) -> Iterator[World]:
+def delivers(world: IntakeWorld) -> Iterator[IntakeWorld]:
     assert not world.is_stale, f"what is in the mailbox comes after what is delivered: {world}"
     assert not world.planned, f"a retry runs before it is due: {world}"
     assert not world.refused, f"others' mail was not read before: {world}"
@@ -147,19 +147,19 @@ def delivers(world: World) -> Iterator[World]:
                 yield ended(*after.told(Delivered(more and in_memory)), overflowed=more and not in_memory)
 
 
-def ended(world: World, todo: Todo, *, overflowed: bool) -> World:
+def ended(world: IntakeWorld, todo: Todo, *, overflowed: bool) -> IntakeWorld:
     return replace(
         world, stage="begins" if todo is Todo.READ else "", overflowed=world.overflowed or overflowed, planned=False
     )
 
 
-def lost(world: World) -> World:
+def lost(world: IntakeWorld) -> IntakeWorld:
     """Another node has the shard; whoever takes it over reads all."""
     after = world.leaves_memory()[0].told(Sign.CLEARED)[0]
     return replace(after, left=False, unread=False, planned=False, refused=False, stage="")
 
 
-def others(world: World) -> Iterator[World]:
+def others(world: IntakeWorld) -> Iterator[IntakeWorld]:
     """What comes from elsewhere: instants, gaps, doubts, sweeps, and the loss of the shard."""
     for until_s in sorted(world.armed):
         yield replace(world, armed=world.armed - {until_s}).told(Due(until_s))[0]
@@ -173,7 +173,7 @@ def others(world: World) -> Iterator[World]:
     yield replace(lost(world), stage=world.stage, intake=step(world.intake, Sign.CLEARED)[0])
 
 
-def moves(world: World) -> Iterator[World]:
+def moves(world: IntakeWorld) -> Iterator[IntakeWorld]:
     for is_undo in BOTH:
         yield from pushed(world, is_undo=is_undo)
     yield from turns(world)
@@ -186,9 +186,9 @@ def is_blocked(state: Intake) -> bool:
 
 
 @cache
-def worlds() -> frozenset[World]:
+def worlds() -> frozenset[IntakeWorld]:
     """All that can be reached from an actor of whom nothing is known."""
-    seen, waiting = {World()}, [World()]
+    seen, waiting = {IntakeWorld()}, [IntakeWorld()]
     while waiting:
         for world in moves(waiting.pop()):
             if world not in seen:
@@ -228,7 +228,7 @@ def test_every_actor_comes_to_rest_with_nothing_left_in_the_store() -> None:
             assert ways < 20, f"it does not come to rest: {world}"
 
 
-def calmly(world: World) -> World:
+def calmly(world: IntakeWorld) -> IntakeWorld:
     """The next move where nothing new comes, nothing fails, and all is delivered."""
     if world.in_mailbox:
         emptied = replace(world, in_mailbox=False, is_stale=False)

@@ -22,12 +22,12 @@ from runtime.saga.saga import Saga
 from runtime.store.records import ClusterView, NodeRow
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.test_put_off import ADDRESS, Newer, begun, instance, tell
-from tests.unit.saga.shop import OrderProcess
+from tests.unit.saga.shop import ShopProcess
 
 WHERE = "order-process/ORD-1"
 
 
-def other(name: str, saga: type[Saga[Any]] = OrderProcess, *, incarnation: str = "1", hosts: bool = True) -> NodeRow:
+def other(name: str, saga: type[Saga[Any]] = ShopProcess, *, incarnation: str = "1", hosts: bool = True) -> NodeRow:
     return NodeRow(
         name,
         incarnation,
@@ -203,10 +203,10 @@ def test_a_carrier_that_never_takes_it_delays_the_dead_letter_no_longer_than_is_
 
 def test_a_guest_is_run_by_a_node_that_owns_nothing_with_its_mail_in_order_and_its_timers() -> None:
     async def scenario() -> None:
-        local = await instance(OrderProcess)
+        local = await instance(ShopProcess)
         await local.send(OrderPlaced(order_id="ORD-1", amount_cents=1), kind=ADDRESS[0])
         await local.stop()
-        host = await LocalNode([SagaBehaviour(OrderProcess)], local.store).start(owning=False)
+        host = await LocalNode([SagaBehaviour(ShopProcess)], local.store).start(owning=False)
         Wires(host)
         before = await host.row(*ADDRESS)
         await tell(host, 1, OrderBilled(order_id="ORD-1"))
@@ -250,7 +250,7 @@ def test_who_lacks_its_version_too_lends_it_to_nobody_and_leaves_its_mail_alone(
 def test_what_a_node_has_died_over_as_a_guest_runs_alone_and_is_noted() -> None:
     async def scenario(local: LocalNode, _: Wires) -> None:
         await local.stop()
-        host = await LocalNode([SagaBehaviour(OrderProcess)], local.store).start(owning=False)
+        host = await LocalNode([SagaBehaviour(ShopProcess)], local.store).start(owning=False)
         Wires(host)
         await tell(host, 1, OrderBilled(order_id="ORD-1"))
         lend(host, died="two@1")
@@ -310,7 +310,7 @@ def as_guest(scenario: Callable[[LocalNode, Wires], Coroutine[Any, Any, None]]) 
 
     async def run(local: LocalNode, _: Wires) -> None:
         await local.stop()
-        host = await LocalNode([SagaBehaviour(OrderProcess)], local.store).start(owning=False)
+        host = await LocalNode([SagaBehaviour(ShopProcess)], local.store).start(owning=False)
         await scenario(host, Wires(host))
         await host.stop()
 

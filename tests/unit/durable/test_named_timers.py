@@ -10,7 +10,7 @@ from runtime.protos import durable_pb2
 from tests.unit.durable.local import LocalNode, in_virtual_time
 
 
-class Clock(Service[BillState], kind="billing"):
+class ClockService(Service[BillState], kind="billing"):
     """Sets its one timer to as many seconds as the amount has; negative: sets it far ahead first, in the same turn."""
 
     async def bill(self, command: BillOrder) -> OrderBilled:
@@ -31,7 +31,7 @@ async def rings(local: LocalNode) -> int:
 @pytest.mark.parametrize(("first_s", "then_s"), [(20, 50), (50, 20), (500, 3), (3, 500), (2, -50)])
 def test_s50_of_a_named_timer_that_is_asked_for_again_only_the_new_time_counts(first_s: int, then_s: int) -> None:
     async def scenario() -> None:
-        local = await LocalNode([ServiceBehaviour(Clock)]).start()
+        local = await LocalNode([ServiceBehaviour(ClockService)]).start()
         await local.send(BillOrder(order_id="ORD-1", amount_cents=first_s))
         await local.sleep(1.0)
         await local.send(BillOrder(order_id="ORD-1", amount_cents=then_s))

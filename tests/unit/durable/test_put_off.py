@@ -22,13 +22,13 @@ from runtime.saga.step import Step
 from runtime.store.memory import MemoryStore
 from runtime.store.records import MailRow, Transition
 from tests.unit.durable.local import LocalNode, in_virtual_time
-from tests.unit.saga.shop import OrderProcess, begin, bill_order
+from tests.unit.saga.shop import ShopProcess, begin, bill_order
 
 ADDRESS = ("order-process", "ORD-1")
 
 
 class Newer(Saga[OrderProcessState], kind="order-process"):
-    """Of the same name as OrderProcess, with other steps; it knows nothing of labels."""
+    """Of the same name as ShopProcess, with other steps; it knows nothing of labels."""
 
     started_by = on(OrderPlaced, begin)
     bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(1), no_undo="nothing of it has to be taken back")
@@ -60,7 +60,7 @@ async def tell(node: LocalNode, number: int, message: OrderBilled | ShippingLabe
 
 async def begun(limits: Limits | None = None) -> LocalNode:
     """A node whose build is newer than the one that began ORD-1."""
-    node = await instance(OrderProcess, limits=limits)
+    node = await instance(ShopProcess, limits=limits)
     await node.send(OrderPlaced(order_id="ORD-1", amount_cents=1), kind=ADDRESS[0])
     await node.stop()
     return await instance(Newer, node.store, limits)
@@ -79,9 +79,9 @@ def test_mail_waits_for_its_version_uncounted_and_in_order_and_is_handled_once_t
         assert [(row.attempts, row.parked) for row in rows] == [(0, ""), (0, "")]
         told = cast("list[MessagePutOff]", node.facts_of(MessagePutOff))
         assert 10 < len(told) < 40 and max(one.again_in_s for one in told) == 60
-        assert OrderProcess.definition.fingerprint.hex() in told[0].error
+        assert ShopProcess.definition.fingerprint.hex() in told[0].error
         await node.stop()
-        back = await instance(OrderProcess, node.store)
+        back = await instance(ShopProcess, node.store)
         await back.sleep(61)
         assert await back.mail(*ADDRESS) == []
         assert not back.facts_of(MessageParked)
@@ -125,7 +125,7 @@ def test_a_client_that_asks_a_saga_for_what_no_version_is_known_to_take_hears_so
 
 def test_what_nobody_can_know_is_parked_at_once_by_the_version_that_began_the_instance() -> None:
     async def scenario() -> None:
-        node = await instance(OrderProcess)
+        node = await instance(ShopProcess)
         await node.send(OrderPlaced(order_id="ORD-1", amount_cents=1), kind=ADDRESS[0])
         await tell(node, 1, OrderBilled(order_id="ORD-1"), "sales.OrderAmended")
         await node.sleep(5)
@@ -144,9 +144,9 @@ def test_mail_that_has_waited_too_long_is_parked_with_the_version_that_is_missin
         assert not node.facts_of(MessageParked)
         await node.sleep(80)
         (row,) = await node.mail(*ADDRESS)
-        assert OrderProcess.definition.fingerprint.hex() in row.parked
+        assert ShopProcess.definition.fingerprint.hex() in row.parked
         record = SagaRecord.FromString((await node.row(*ADDRESS)).state)
-        assert record.fingerprint == OrderProcess.definition.fingerprint
+        assert record.fingerprint == ShopProcess.definition.fingerprint
         await node.stop()
 
     in_virtual_time(scenario)

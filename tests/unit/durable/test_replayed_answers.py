@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from runtime.envelope import decode, shard_of
 from runtime.store.records import Verdict
-from tests.unit.durable.ledger import Bench, bill, refund
+from tests.unit.durable.ledger import LedgerBench, bill, refund
 
 SAGA = "order-process/ORD-1"
 
 
-async def told(bench: Bench) -> list[str]:
+async def told(bench: LedgerBench) -> list[str]:
     """What waits for the saga."""
     shard = shard_of("ORD-1", bench.kind.limits.shards_per_kind)
     rows = await bench.store.waiting_for(("order-process", "ORD-1"), shard, limit=9)
@@ -17,7 +17,7 @@ async def told(bench: Bench) -> list[str]:
 
 
 async def test_s60_the_answer_of_a_replayed_command_does_not_die_as_a_copy_of_its_fault() -> None:
-    bench = await Bench.open()
+    bench = await LedgerBench.open()
     spoiled = bill(1, sku="final", reply_to=SAGA)
     await bench.run(spoiled)
     assert await told(bench) == ["amends.Fault"]
@@ -28,7 +28,7 @@ async def test_s60_the_answer_of_a_replayed_command_does_not_die_as_a_copy_of_it
 
 
 async def test_s60_an_undo_that_has_nothing_to_do_when_it_is_replayed_says_so_though_it_was_given_up_before() -> None:
-    bench = await Bench.open()
+    bench = await LedgerBench.open()
     do = bill(1)
     undo = refund(2, of=do, reply_to=SAGA, type="shop.Nothing")
     await bench.run(undo)

@@ -41,7 +41,7 @@ def a_till(handler: Handler) -> type[Service[Any]]:
 @pytest.mark.parametrize("kind", ["a/b", "\ud800", "a\x00", " billing"])
 def test_a_command_for_a_kind_that_cannot_be_written_is_refused(kind: str) -> None:
     async def scenario() -> None:
-        local = await LocalNode([ServiceBehaviour(Billing)]).start()
+        local = await LocalNode([ServiceBehaviour(ResultBilling)]).start()
         with pytest.raises(InvalidMessage, match=r"shop.BillOrder needs a kind"):
             await local.client.ask(BillOrder(order_id="ORD-1"), timeout=60.0, kind=kind)
         await local.stop()
@@ -134,14 +134,14 @@ def test_a_coroutine_that_was_not_awaited_is_named_and_nothing_else_complains() 
 
 
 def test_each_client_is_told_the_state_as_its_own_command_left_it() -> None:
-    class Sales(Service[OrderState], kind="sales"):
+    class ResultSales(Service[OrderState], kind="sales"):
         async def place(self, command: PlaceOrder) -> OrderState:
             self.state.amount_cents += command.amount_cents
             state: OrderState = self.state
             return state
 
     async def scenario() -> None:
-        local = await LocalNode([ServiceBehaviour(Sales)]).start()
+        local = await LocalNode([ServiceBehaviour(ResultSales)]).start()
         command = PlaceOrder(order_id="ORD-1", amount_cents=1)
         replies = await asyncio.gather(*[local.client.ask(command, timeout=60.0) for _ in range(4)])
         amounts = [reply.message.amount_cents for reply in replies if isinstance(reply.message, OrderState)]
@@ -152,12 +152,12 @@ def test_each_client_is_told_the_state_as_its_own_command_left_it() -> None:
 
 
 def test_a_handler_that_sends_more_than_a_turn_can_number_has_failed() -> None:
-    class Flooding(Service[BillState], kind="billing"):
+    class FloodingHasFailed(Service[BillState], kind="billing"):
         async def bill(self, command: BillOrder) -> Answer[None, RefundOrder]:
             return Answer(None, events=[RefundOrder(order_id="ORD-2")] * command.amount_cents)
 
     async def scenario() -> None:
-        local = await LocalNode([ServiceBehaviour(Flooding)]).start()
+        local = await LocalNode([ServiceBehaviour(FloodingHasFailed)]).start()
         reply = await local.client.ask(BillOrder(order_id="ORD-1", amount_cents=SENT_MAX + 1), timeout=60.0)
         assert "one message leads to more than 32,768 others" in reply.fault
         assert await local.mail("billing", "ORD-2") == []
@@ -167,12 +167,12 @@ def test_a_handler_that_sends_more_than_a_turn_can_number_has_failed() -> None:
 
 
 def test_what_one_actor_sends_stays_in_order_however_much_one_turn_sends() -> None:
-    class Flooding(Service[BillState], kind="billing"):
+    class FloodingTurnSends(Service[BillState], kind="billing"):
         async def bill(self, command: BillOrder) -> Answer[None, RefundOrder]:
             return Answer(None, events=[RefundOrder(order_id="ORD-2")] * (SENT_MAX // 2 + 1))
 
     async def scenario() -> None:
-        local = await LocalNode([ServiceBehaviour(Flooding)]).start()
+        local = await LocalNode([ServiceBehaviour(FloodingTurnSends)]).start()
         post = Post(local)
         await post.send(*[post.bill(amount) for amount in range(3)])
         await local.sleep(1.0)
@@ -274,7 +274,7 @@ class Odd(Choreography, name="odd"):
     made: Callable[[OrderPlaced], Any] = staticmethod(lambda event: None)
 
 
-class Billing(Service[BillState], kind="billing", retries=RetryPolicy(immediate=0, delays=())):
+class ResultBilling(Service[BillState], kind="billing", retries=RetryPolicy(immediate=0, delays=())):
     async def bill(self, command: BillOrder) -> OrderBilled:
         return OrderBilled(order_id=command.order_id)
 
@@ -298,7 +298,7 @@ def test_a_reaction_makes_the_command_that_it_says_for_the_actor_that_got_the_ev
 
     async def scenario() -> None:
         reactions: tuple[Reaction, ...] = Odd.compiled
-        local = await LocalNode([ServiceBehaviour(Billing, reactions)]).start()
+        local = await LocalNode([ServiceBehaviour(ResultBilling, reactions)]).start()
         post = Post(local)
         event = post._envelope(OrderPlaced(order_id="ORD-1"), {"process": "odd"})
         await post.send(event)

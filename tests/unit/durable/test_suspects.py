@@ -37,7 +37,7 @@ def mail(number: int, key: str) -> MailRow:
 
 
 def watched(running: list[int], most: list[int]) -> type[Service[Any]]:
-    class Watched(Service[BillState], kind="billing"):
+    class WatchedSuspects(Service[BillState], kind="billing"):
         async def bill(self, command: BillOrder) -> OrderBilled:
             running.append(1)
             most.append(len(running))
@@ -46,7 +46,7 @@ def watched(running: list[int], most: list[int]) -> type[Service[Any]]:
             self.state.charges += 1
             return OrderBilled(order_id=command.order_id)
 
-    return Watched
+    return WatchedSuspects
 
 
 async def taken_over(died: dict[int, str]) -> tuple[int, list[str]]:

@@ -10,24 +10,24 @@ from protos.billing_pb2 import BillState
 from runtime.envelope import Envelope
 from runtime.operate.dead_letters import Act, ParkedMail, discard
 from runtime.store.records import MailRow, Outcome, Transition, Verdict
-from tests.unit.durable.ledger import Bench, bill, refund
+from tests.unit.durable.ledger import LedgerBench, bill, refund
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till
 
 SAGA = "order-process/ORD-1"
 
 
-async def refunds(bench: Bench) -> int:
+async def refunds(bench: LedgerBench) -> int:
     (row,) = await bench.store.load([("billing", "ORD-1")])
     assert row is not None
     return BillState.FromString(row.state).refunds
 
 
-async def waiting(bench: Bench) -> list[bytes]:
+async def waiting(bench: LedgerBench) -> list[bytes]:
     return [row.id for row in await bench.store.waiting_for(("billing", "ORD-1"), 0, limit=10)]
 
 
-async def outcome(bench: Bench, envelope: Envelope) -> Outcome | None:
+async def outcome(bench: LedgerBench, envelope: Envelope) -> Outcome | None:
     (row,) = await bench.store.handled([(envelope.conversation, envelope.id)])
     return None if row is None else row.outcome
 
@@ -41,7 +41,7 @@ def again(number: int, do: Envelope, *earlier: Envelope) -> Envelope:
 
 
 async def test_the_letters_of_those_before_go_with_the_one_that_runs() -> None:
-    bench = await Bench.open()
+    bench = await LedgerBench.open()
     do = bill(1)
     first = again(2, do)
     second = again(3, do, first)
@@ -53,7 +53,7 @@ async def test_the_letters_of_those_before_go_with_the_one_that_runs() -> None:
 
 
 async def test_one_that_was_replayed_in_time_leaves_nothing_to_the_next() -> None:
-    bench = await Bench.open()
+    bench = await LedgerBench.open()
     do = bill(1)
     first = again(2, do)
     second = again(3, do, first)
@@ -68,7 +68,7 @@ async def test_one_that_was_replayed_in_time_leaves_nothing_to_the_next() -> Non
 
 @pytest.mark.parametrize("is_turned", [False, True])
 async def test_of_two_in_one_turn_one_runs(is_turned: bool) -> None:
-    bench = await Bench.open()
+    bench = await LedgerBench.open()
     do = bill(1)
     first = again(2, do)
     both = [first, again(3, do, first)]
@@ -78,7 +78,7 @@ async def test_of_two_in_one_turn_one_runs(is_turned: bool) -> None:
 
 
 async def test_a_copy_of_one_before_that_comes_late_does_not_run() -> None:
-    bench = await Bench.open()
+    bench = await LedgerBench.open()
     do = bill(1)
     first = again(2, do)
     await bench.run(do)
@@ -90,7 +90,7 @@ async def test_a_copy_of_one_before_that_comes_late_does_not_run() -> None:
 
 
 async def test_one_before_that_was_discarded_has_undone_nothing() -> None:
-    bench = await Bench.open()
+    bench = await LedgerBench.open()
     do = bill(1)
     first = again(2, do)
     letter = parked(first)
@@ -102,7 +102,7 @@ async def test_one_before_that_was_discarded_has_undone_nothing() -> None:
 
 
 async def test_those_before_are_given_up_although_one_of_them_was_handled() -> None:
-    bench = await Bench.open()
+    bench = await LedgerBench.open()
     do = bill(1)
     first = again(2, do)
     second = again(3, do)

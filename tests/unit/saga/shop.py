@@ -77,7 +77,7 @@ def cancel_order(state: OrderProcessState, reason: str) -> CancelOrder:
     return CancelOrder(order_id=state.order_id, reason=reason)
 
 
-class OrderProcess(Saga[OrderProcessState], kind="order-process", deadline=minutes(10)):
+class ShopProcess(Saga[OrderProcessState], kind="order-process", deadline=minutes(10)):
     """The pivot can be undone while nobody knows whether it happened."""
 
     started_by = on(OrderPlaced, begin, where={"flow": ORCHESTRATION})
@@ -132,16 +132,16 @@ class FirmOrderProcess(Saga[OrderProcessState], kind="firm-order-process"):
     flow = bill >> ship >> close
 
 
-def placed(saga: type[Saga[Any]] = OrderProcess) -> SagaTranscript:
+def placed(saga: type[Saga[Any]] = ShopProcess) -> SagaTranscript:
     """A story up to BillOrder."""
     return SagaTranscript(saga).given(PLACED).expect(BillOrder)
 
 
-def billed(saga: type[Saga[Any]] = OrderProcess) -> SagaTranscript:
+def billed(saga: type[Saga[Any]] = ShopProcess) -> SagaTranscript:
     """A story up to CreateShippingLabel, the pivot."""
     return placed(saga).given(BILLED).expect(CreateShippingLabel)
 
 
-def shipped(saga: type[Saga[Any]] = OrderProcess) -> SagaTranscript:
+def shipped(saga: type[Saga[Any]] = ShopProcess) -> SagaTranscript:
     """A story up to MarkReadyToShip, past the pivot."""
     return billed(saga).given(LABELLED).expect(MarkReadyToShip)

@@ -28,7 +28,7 @@ from tests.unit.saga.shop import (
     REFUNDED,
     VOIDED,
     FirmOrderProcess,
-    OrderProcess,
+    ShopProcess,
 )
 
 DONE: dict[str, Message] = {
@@ -46,7 +46,7 @@ ACTS = ("do", "refuse", "fault", "repeat", "silence", "cancel")
 
 
 @dataclass
-class World:
+class StoryWorld:
     """What participants have done, and the commands that wait for them."""
 
     story: SagaTranscript
@@ -96,7 +96,7 @@ class World:
         self.story.given(answer, to=command)
 
 
-def check(world: World, before: SagaRecord) -> None:
+def check(world: StoryWorld, before: SagaRecord) -> None:
     record = world.story.record
     sent = [one.message.DESCRIPTOR.name for one in world.story.decision.outgoing if one.wants_reply]
     statuses = {step.name: step.status for step in record.steps}
@@ -116,17 +116,17 @@ def check(world: World, before: SagaRecord) -> None:
     assert all(step.attempts <= 10 and step.undo_attempts <= 10 for step in record.steps)
 
 
-def settled(world: World) -> bool:
+def settled(world: StoryWorld) -> bool:
     return world.story.status in ("completed", "compensated", "stuck")
 
 
-@pytest.mark.parametrize("saga", [OrderProcess, FirmOrderProcess])
+@pytest.mark.parametrize("saga", [ShopProcess, FirmOrderProcess])
 @settings(max_examples=400, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(drawn=st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 7)), max_size=30))
 def test_no_schedule_breaks_a_promise_and_every_one_can_be_brought_to_an_end(
     saga: type[Saga[Any]], drawn: list[tuple[str, int]]
 ) -> None:
-    world = World(SagaTranscript(saga).given(PLACED))
+    world = StoryWorld(SagaTranscript(saga).given(PLACED))
     world.look()
     for act, choice in drawn:
         before = world.story.record

@@ -38,13 +38,13 @@ from runtime.saga.on import on
 from runtime.saga.saga import Saga
 from runtime.saga.step import Step
 from tests.unit.saga.made import made, of_state
-from tests.unit.saga.shop import OrderProcess, begin, bill_order, refund_order
-from tests.unit.saga.test_choreography import OrderChoreography, bill
+from tests.unit.saga.shop import ShopProcess, begin, bill_order, refund_order
+from tests.unit.saga.test_choreography import ShopChoreography, bill
 
 CONTRACTS = (sales_pb2, billing_pb2, warehouse_pb2, orders_pb2)
 
 
-class Sales(Service[OrderState], kind="sales"):
+class SalesAgain(Service[OrderState], kind="sales"):
     async def place(self, command: PlaceOrder) -> OrderPlaced:
         return OrderPlaced(order_id=command.order_id)
 
@@ -55,7 +55,7 @@ class Sales(Service[OrderState], kind="sales"):
         return OrderCancelled(order_id=command.order_id)
 
 
-class Billing(Service[BillState], kind="billing"):
+class BillingAgain(Service[BillState], kind="billing"):
     async def bill(self, command: BillOrder) -> OrderBilled | PaymentDeclined:
         return OrderBilled(order_id=command.order_id)
 
@@ -63,7 +63,7 @@ class Billing(Service[BillState], kind="billing"):
         return OrderRefunded(order_id=command.order_id)
 
 
-class Warehouse(Service[StockState], kind="warehouse"):
+class WarehouseAgain(Service[StockState], kind="warehouse"):
     async def label(self, command: CreateShippingLabel) -> ShippingLabelCreated | BackOrdered:
         return ShippingLabelCreated(order_id=command.order_id)
 
@@ -72,15 +72,15 @@ class Warehouse(Service[StockState], kind="warehouse"):
 
 
 SERVICES: dict[str, list[Any]] = {
-    "sales": [Sales],
-    "billing": [Billing],
-    "warehouse": [Warehouse],
-    "orchestration": [OrderProcess],
+    "sales": [SalesAgain],
+    "billing": [BillingAgain],
+    "warehouse": [WarehouseAgain],
+    "orchestration": [ShopProcess],
 }
 
 
 def catalogue(**changed: Any) -> Catalogue:
-    parts = {"contracts": CONTRACTS, "services": SERVICES, "choreographies": [OrderChoreography], **changed}
+    parts = {"contracts": CONTRACTS, "services": SERVICES, "choreographies": [ShopChoreography], **changed}
     return Catalogue(**parts)
 
 
@@ -158,12 +158,12 @@ class OtherField(Choreography, name="other-field"):
 
 @pytest.mark.parametrize("second", [DoubleStart, AnyStart, OtherField])
 def test_s17_two_processes_that_one_event_could_start_are_refused(second: type[Choreography]) -> None:
-    with pytest.raises(InvalidDefinition, match=f"OrderProcess and {second.__name__} would both be started by one"):
+    with pytest.raises(InvalidDefinition, match=f"ShopProcess and {second.__name__} would both be started by one"):
         catalogue(choreographies=[second])
 
 
 def test_two_processes_that_are_told_apart_by_one_field_are_accepted() -> None:
-    assert OrderChoreography.starts.where == {"flow": CHOREOGRAPHY}
+    assert ShopChoreography.starts.where == {"flow": CHOREOGRAPHY}
     catalogue()
 
 
@@ -172,20 +172,20 @@ def test_s17_a_command_that_nobody_handles_is_refused() -> None:
         async def bill(self, command: BillOrder) -> OrderBilled | PaymentDeclined:
             return OrderBilled(order_id=command.order_id)
 
-    with pytest.raises(InvalidDefinition, match=r"OrderProcess.bill.undo: billing has no handler for shop.RefundOrder"):
+    with pytest.raises(InvalidDefinition, match=r"ShopProcess.bill.undo: billing has no handler for shop.RefundOrder"):
         catalogue(services={**SERVICES, "billing": [Charging]}, choreographies=[])
 
 
 def test_s17_a_kind_that_is_not_hosted_is_refused() -> None:
     with pytest.raises(
-        InvalidDefinition, match=r"OrderProcess.bill: shop.BillOrder goes to billing, a kind that is not hosted"
+        InvalidDefinition, match=r"ShopProcess.bill: shop.BillOrder goes to billing, a kind that is not hosted"
     ):
-        catalogue(services={"sales": [Sales], "orchestration": [OrderProcess]}, choreographies=[])
+        catalogue(services={"sales": [SalesAgain], "orchestration": [ShopProcess]}, choreographies=[])
 
 
 def test_s17_a_reaction_to_a_kind_that_is_not_hosted_is_refused() -> None:
-    with pytest.raises(InvalidDefinition, match=r"OrderChoreography: on shop.OrderPlaced: shop.BillOrder goes to"):
-        catalogue(services={"sales": [Sales]})
+    with pytest.raises(InvalidDefinition, match=r"ShopChoreography: on shop.OrderPlaced: shop.BillOrder goes to"):
+        catalogue(services={"sales": [SalesAgain]})
 
 
 def test_s17_a_command_outside_the_contracts_is_refused() -> None:
@@ -228,9 +228,9 @@ def test_s17_two_kinds_or_processes_of_one_name_are_refused() -> None:
         async def place(self, command: PlaceOrder) -> OrderPlaced:
             return OrderPlaced(order_id=command.order_id)
 
-    with pytest.raises(InvalidDefinition, match="Sales and Selling are both named 'sales'"):
+    with pytest.raises(InvalidDefinition, match="SalesAgain and Selling are both named 'sales'"):
         catalogue(services={**SERVICES, "selling": [Selling]})
-    with pytest.raises(InvalidDefinition, match="Warehouse and Stock are both named 'warehouse'"):
+    with pytest.raises(InvalidDefinition, match="WarehouseAgain and Stock are both named 'warehouse'"):
         stock: Any = type(
             "Stock",
             (Choreography,),
@@ -241,7 +241,7 @@ def test_s17_two_kinds_or_processes_of_one_name_are_refused() -> None:
 
 
 def test_one_kind_may_be_hosted_by_two_services() -> None:
-    whole = catalogue(services={**SERVICES, "everything": [Sales, Billing]})
+    whole = catalogue(services={**SERVICES, "everything": [SalesAgain, BillingAgain]})
     assert [one.kind for one in whole.behaviours_of(["everything", "billing"])] == ["sales", "billing"]
 
 
@@ -259,7 +259,7 @@ def bill_apart(state: Order) -> BillOrder:
 
 def test_s17_state_shared_by_two_sagas_is_refused() -> None:
     sharing = a_process(a_step(), state=OrderProcessState, started_by=on(OrderCancelled, begin_order))
-    with pytest.raises(InvalidDefinition, match=r"OrderProcess and AProcess share the state shop.OrderProcessState"):
+    with pytest.raises(InvalidDefinition, match=r"ShopProcess and AProcess share the state shop.OrderProcessState"):
         catalogue(services={**SERVICES, "more": [sharing]})
 
 

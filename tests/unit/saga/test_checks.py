@@ -20,7 +20,7 @@ from runtime.saga.step import Budget, Flow, Step
 from tests.unit.saga.made import made, of_state
 from tests.unit.saga.shop import (
     FirmOrderProcess,
-    OrderProcess,
+    ShopProcess,
     begin,
     bill_order,
     cancel_order,
@@ -253,7 +253,7 @@ def test_a_closing_step_has_a_timeout_and_a_budget_as_any_step() -> None:
 
 
 def test_the_roles_of_steps_follow_from_the_pivot() -> None:
-    roles = {step.name: step.role for step in OrderProcess.definition.steps}
+    roles = {step.name: step.role for step in ShopProcess.definition.steps}
     assert roles == {
         "bill": Role.COMPENSATABLE,
         "ship": Role.PIVOT,
@@ -263,7 +263,7 @@ def test_the_roles_of_steps_follow_from_the_pivot() -> None:
 
 
 def test_the_flow_is_a_graph_of_what_waits_for_what() -> None:
-    links = {step.name: (step.before, step.after, step.all_after) for step in OrderProcess.definition.flow_steps}
+    links = {step.name: (step.before, step.after, step.all_after) for step in ShopProcess.definition.flow_steps}
     assert links == {"bill": ((), (1,), (1, 2)), "ship": ((0,), (2,), (2,)), "close": ((1,), (), ())}
 
 
@@ -271,12 +271,12 @@ def test_only_what_has_no_undo_to_fall_back_on_is_asked_again() -> None:
     def retriable(saga: type[Saga[Any]]) -> list[str]:
         return [step.name for step in saga.definition.steps if step.retriable]
 
-    assert retriable(OrderProcess) == ["close", "compensated"]
+    assert retriable(ShopProcess) == ["close", "compensated"]
     assert retriable(FirmOrderProcess) == ["ship", "close"]
 
 
 def test_patience_doubles_to_an_hour_and_pauses_to_their_limit() -> None:
-    step = OrderProcess.definition.steps[2]
+    step = ShopProcess.definition.steps[2]
     assert [step.patience_s(asks) for asks in (1, 2, 3, 20, 2_000)] == [30.0, 60.0, 120.0, 3600.0, 3600.0]
     budget = Budget(backoff=1.0, backoff_max=10.0)
     assert [budget.pause_s(asks) for asks in (1, 2, 5, 2_000)] == [1.0, 2.0, 10.0, 10.0]

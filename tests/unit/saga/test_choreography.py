@@ -31,7 +31,7 @@ def refund(event: BackOrdered) -> RefundOrder | None:
     return RefundOrder(order_id=event.order_id) if event.quantity else None
 
 
-class OrderChoreography(Choreography, name="order-choreography"):
+class ShopChoreography(Choreography, name="order-choreography"):
     starts = on(OrderPlaced, where={"flow": CHOREOGRAPHY})
     reactions = (on(OrderPlaced, bill), on(OrderBilled, ship, key="line.sku"), on(BackOrdered, refund))
     ends = (PaymentDeclined, ShippingLabelCreated, OrderRefunded)
@@ -42,7 +42,7 @@ def define(starts: On, *reactions: On) -> None:
 
 
 def test_s90_each_reaction_becomes_a_subscription_of_the_kind_that_handles_its_command() -> None:
-    billing, warehouse, refunding = OrderChoreography.compiled
+    billing, warehouse, refunding = ShopChoreography.compiled
     assert (billing.kind, billing.event_type, billing.key_field) == ("billing", OrderPlaced, "order_id")
     assert (billing.starts, billing.where_field, billing.where_value) == (True, "flow", "1")
     assert (warehouse.kind, warehouse.key_field, warehouse.starts) == ("warehouse", "line.sku", False)
@@ -51,7 +51,7 @@ def test_s90_each_reaction_becomes_a_subscription_of_the_kind_that_handles_its_c
 
 
 def test_a_reaction_translates_an_event_into_a_command_or_into_nothing() -> None:
-    refunding = OrderChoreography.compiled[2]
+    refunding = ShopChoreography.compiled[2]
     assert refunding.translate(BackOrdered(order_id="ORD-1", quantity=1)) == RefundOrder(order_id="ORD-1")
     assert refunding.translate(BackOrdered(order_id="ORD-1")) is None
 
@@ -152,11 +152,11 @@ async def test_a_reaction_may_have_a_condition_of_its_own() -> None:
         starts = on(OrderPlaced)
         reactions = (on(OrderPlaced, bill, where={"amount_cents": 5}),)
 
-    class Till(Service[BillState], kind="billing"):
+    class ChoreographyTill(Service[BillState], kind="billing"):
         async def bill(self, command: BillOrder) -> OrderBilled:
             return OrderBilled(order_id=self.key)
 
-    behaviour = ServiceBehaviour(Till, Choosy.compiled)
+    behaviour = ServiceBehaviour(ChoreographyTill, Choosy.compiled)
     for cents, outcome in ((5, Outcome.HANDLED), (6, Outcome.IGNORED)):
         event = OrderPlaced(order_id="ORD-1", amount_cents=cents)
         envelope = Envelope(bytes(16), "billing", "ORD-1", "", b"", b"", process="choosy")

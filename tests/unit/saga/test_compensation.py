@@ -25,7 +25,7 @@ from tests.unit.saga.shop import (
     REFUNDED,
     VOIDED,
     FirmOrderProcess,
-    OrderProcess,
+    ShopProcess,
     begin,
     bill_order,
     billed,
@@ -240,20 +240,20 @@ def test_a_do_that_raises_before_the_pivot_turns_the_saga_back_and_is_named() ->
     def broken(state: OrderProcessState) -> CreateShippingLabel:
         raise ValueError(f"no warehouse for {state.order_id}")
 
-    class Broken(Saga[OrderProcessState], kind="broken"):
+    class BrokenOnTheWayBack(Saga[OrderProcessState], kind="broken"):
         started_by = on(OrderPlaced, begin)
         bill = Step(do=bill_order, done=OrderBilled, undo=refund_order, undone=OrderRefunded, timeout=seconds(1))
         ship = Step(do=broken, done=type(LABELLED), timeout=seconds(1), pivot=True)
         flow = bill >> ship
 
-    story = SagaTranscript(Broken).given(PLACED).given(BILLED)
+    story = SagaTranscript(BrokenOnTheWayBack).given(PLACED).given(BILLED)
     story.expect(RefundOrder).expect_status("compensating", "do of step ship raised ValueError: no warehouse for ORD-1")
     assert story.step_status("ship") == "waiting", "it was never asked, so there is nothing to undo"
 
 
 def test_a_do_that_is_done_after_it_was_refused_is_undone_all_the_same() -> None:
     """Its handler said both, in this order."""
-    story = SagaTranscript(OrderProcess).given(PLACED)
+    story = SagaTranscript(ShopProcess).given(PLACED)
     bill = story.command(BillOrder)
     story.given(DECLINED, to=bill).expect(CancelOrder)
     story.given(BILLED, to=bill).expect(RefundOrder)
@@ -262,7 +262,7 @@ def test_a_do_that_is_done_after_it_was_refused_is_undone_all_the_same() -> None
 
 
 def test_a_do_that_is_done_after_all_was_said_to_be_compensated_is_undone() -> None:
-    story = SagaTranscript(OrderProcess).given(PLACED)
+    story = SagaTranscript(ShopProcess).given(PLACED)
     bill = story.command(BillOrder)
     story.given(DECLINED, to=bill).given(CANCELLED, to=story.command(CancelOrder)).expect_status("compensated")
     story.given(BILLED, to=bill).expect(RefundOrder).expect_status("compensating")

@@ -47,7 +47,7 @@ class Boxed(Generic[T]):
 
 
 def test_a_saga_is_an_abc_a_protocol_and_generic_as_well() -> None:
-    class Trip(Saga[OrderProcessState], Described, HasPrice, Boxed[int], kind="trip"):
+    class TripAsWell(Saga[OrderProcessState], Described, HasPrice, Boxed[int], kind="trip"):
         started_by = STARTED
         pay = bill()
         flow = pay
@@ -56,12 +56,12 @@ def test_a_saga_is_an_abc_a_protocol_and_generic_as_well() -> None:
         def description(cls) -> str:
             return "a trip"
 
-    assert issubclass(Trip, Described)
-    assert [step.name for step in Trip.definition.steps] == ["pay"]
+    assert issubclass(TripAsWell, Described)
+    assert [step.name for step in TripAsWell.definition.steps] == ["pay"]
 
 
 def test_a_service_is_an_abc_a_protocol_and_generic_as_well() -> None:
-    class Billing(Service[BillState], Described, HasPrice, Boxed[int], kind="billing"):
+    class BillingAsWell(Service[BillState], Described, HasPrice, Boxed[int], kind="billing"):
         async def bill(self, command: BillOrder) -> OrderBilled:
             return OrderBilled(order_id=command.order_id)
 
@@ -72,14 +72,14 @@ def test_a_service_is_an_abc_a_protocol_and_generic_as_well() -> None:
         def price(self) -> int:
             return 1
 
-    assert list(Billing.handlers) == ["shop.BillOrder"]
-    assert Billing.of().box(1) == [1]
+    assert list(BillingAsWell.handlers) == ["shop.BillOrder"]
+    assert BillingAsWell.of().box(1) == [1]
 
 
 def test_a_service_that_leaves_something_abstract_could_never_be_made() -> None:
-    with pytest.raises(InvalidDefinition, match=r"service Billing has no description, so that no message could"):
+    with pytest.raises(InvalidDefinition, match=r"service BillingBeMade has no description, so that no message could"):
 
-        class Billing(Service[BillState], Described, kind="billing"):
+        class BillingBeMade(Service[BillState], Described, kind="billing"):
             async def bill(self, command: BillOrder) -> OrderBilled:
                 return OrderBilled()
 
@@ -101,12 +101,12 @@ def test_a_base_without_the_type_of_its_state_is_refused_with_the_cure(base: Any
 
 
 def test_a_class_derived_from_a_service_has_its_state() -> None:
-    class Till(Service[BillState], kind="billing"):
+    class DeclaredTill(Service[BillState], kind="billing"):
         async def bill(self, command: BillOrder) -> OrderBilled:
             self.state.amount_cents = 5
             return OrderBilled()
 
-    class Strict(Till, kind="billing"):
+    class Strict(DeclaredTill, kind="billing"):
         pass
 
     assert Strict.state_type is BillState
@@ -117,9 +117,9 @@ def test_a_class_derived_from_a_service_has_its_state() -> None:
 
 
 def test_a_step_that_is_there_twice_is_refused_and_not_lost() -> None:
-    with pytest.raises(InvalidDefinition, match=r"Trip.pay is there twice, so that the first would be lost"):
+    with pytest.raises(InvalidDefinition, match=r"TripNotLost.pay is there twice, so that the first would be lost"):
 
-        class Trip(Saga[OrderProcessState], kind="trip"):
+        class TripNotLost(Saga[OrderProcessState], kind="trip"):
             started_by = STARTED
             pay = bill()
             first = pay
@@ -128,9 +128,9 @@ def test_a_step_that_is_there_twice_is_refused_and_not_lost() -> None:
 
 
 def test_a_step_that_a_function_hides_is_refused_and_not_lost() -> None:
-    with pytest.raises(InvalidDefinition, match=r"Trip.pay is there twice"):
+    with pytest.raises(InvalidDefinition, match=r"TripKept.pay is there twice"):
 
-        class Trip(Saga[OrderProcessState], kind="trip"):
+        class TripKept(Saga[OrderProcessState], kind="trip"):
             started_by = STARTED
             pay = bill()
             flow = pay
@@ -140,9 +140,9 @@ def test_a_step_that_a_function_hides_is_refused_and_not_lost() -> None:
 
 
 def test_a_handler_that_is_there_twice_is_refused_and_not_lost() -> None:
-    with pytest.raises(InvalidDefinition, match=r"Billing.bill is there twice, so that the first would be lost"):
+    with pytest.raises(InvalidDefinition, match=r"BillingNotLost.bill is there twice, so that the first would be lost"):
 
-        class Billing(Service[BillState], kind="billing"):
+        class BillingNotLost(Service[BillState], kind="billing"):
             async def bill(self, command: BillOrder) -> OrderBilled:
                 return OrderBilled()
 
@@ -158,13 +158,13 @@ def test_a_handler_that_is_decorated_by_its_own_name_is_one() -> None:
 
         return run
 
-    class Billing(Service[BillState], kind="billing"):
+    class BillingIsOne(Service[BillState], kind="billing"):
         async def bill(self, command: BillOrder) -> OrderBilled:
             return OrderBilled()
 
         bill = noted(bill)
 
-    assert list(Billing.handlers) == ["shop.BillOrder"]
+    assert list(BillingIsOne.handlers) == ["shop.BillOrder"]
 
 
 @pytest.mark.parametrize("name", ["definition", "kind", "state_type", "started_by", "with_steps", "_abc_impl"])

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from runtime.saga.diagram import draw_choreography, draw_saga
-from tests.unit.saga.shop import FirmOrderProcess, OrderProcess
-from tests.unit.saga.test_choreography import OrderChoreography
+from tests.unit.saga.shop import FirmOrderProcess, ShopProcess
+from tests.unit.saga.test_choreography import ShopChoreography
 
 
 def test_a_saga_is_drawn_with_its_way_forward_its_turns_and_its_way_back() -> None:
     assert (
-        draw_saga(OrderProcess.definition)
+        draw_saga(ShopProcess.definition)
         == """\
 stateDiagram-v2
-    %% OrderProcess: order-process
+    %% ShopProcess: order-process
     state "bill: BillOrder" as bill
     state "ship: CreateShippingLabel (pivot)" as ship
     state "close: MarkReadyToShip" as close
@@ -46,10 +46,10 @@ def test_a_pivot_without_undo_is_drawn_as_asked_again() -> None:
 
 def test_a_choreography_is_drawn_as_events_and_the_commands_they_lead_to() -> None:
     assert (
-        draw_choreography(OrderChoreography)
+        draw_choreography(ShopChoreography)
         == """\
 flowchart LR
-    %% OrderChoreography: order-choreography
+    %% ShopChoreography: order-choreography
     OrderPlaced([OrderPlaced]) -->|flow = 1| billing_BillOrder[billing: BillOrder]
     OrderBilled([OrderBilled]) --> warehouse_CreateShippingLabel[warehouse: CreateShippingLabel]
     BackOrdered([BackOrdered]) --> billing_RefundOrder[billing: RefundOrder]

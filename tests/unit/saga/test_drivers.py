@@ -63,7 +63,7 @@ def test_a_process_that_would_be_started_inside_a_saga_is_refused_or_said_to_be_
     name = event.__name__
     with pytest.raises(
         InvalidDefinition,
-        match=rf"OrderProcess: shop.{command} may be answered with shop.{name}, which starts AProcess, but not in a "
+        match=rf"ShopProcess: shop.{command} may be answered with shop.{name}, which starts AProcess, but not in a "
         rf"conversation that order-process drives; .* unstarted=\{{'order-process': \({name},\)",
     ):
         beside_the_saga(second(event), {})
@@ -73,7 +73,7 @@ def test_a_process_that_would_be_started_inside_a_saga_is_refused_or_said_to_be_
 
 def test_a_saga_that_would_be_started_inside_a_choreography_is_refused_or_said_to_be_meant() -> None:
     services = {**SERVICES, "orchestration": [second_saga(BackOrdered)]}
-    with pytest.raises(InvalidDefinition, match=r"OrderChoreography: .* with shop.BackOrdered, which starts AProcess"):
+    with pytest.raises(InvalidDefinition, match=r"ShopChoreography: .* with shop.BackOrdered, which starts AProcess"):
         catalogue(services=services)
     catalogue(services=services, unstarted={"order-choreography": (BackOrdered,)})
 

@@ -27,7 +27,7 @@ from tests.unit.saga.shop import (
     READY,
     REFUNDED,
     FirmOrderProcess,
-    OrderProcess,
+    ShopProcess,
     begin,
     bill_order,
     billed,
@@ -38,7 +38,7 @@ from tests.unit.saga.shop import (
 
 
 def test_s91_an_order_is_billed_shipped_and_closed() -> None:
-    story = SagaTranscript(OrderProcess)
+    story = SagaTranscript(ShopProcess)
     story.given(PLACED).expect(BillOrder(order_id="ORD-1", amount_cents=500))
     story.given(BILLED).expect(CreateShippingLabel(sku="HAT", quantity=2, order_id="ORD-1"))
     story.given(LABELLED).expect(MarkReadyToShip(order_id="ORD-1", label_id="LB-1"))
@@ -63,7 +63,7 @@ def test_s1_a_start_event_makes_one_instance_that_knows_its_key() -> None:
     state = OrderProcessState.FromString(record.state)
     assert state.order_id == "ORD-1"
     assert record.definition == "order-process"
-    assert record.fingerprint == OrderProcess.definition.fingerprint
+    assert record.fingerprint == ShopProcess.definition.fingerprint
     assert [step.name for step in record.steps] == ["bill", "ship", "close", "compensated"]
 
 
@@ -75,7 +75,7 @@ def test_s2_a_second_start_event_changes_nothing_and_is_noted() -> None:
 
 
 def test_s10_a_start_event_without_its_key_fails_and_makes_nothing() -> None:
-    story = SagaTranscript(OrderProcess, key="ORD-1")
+    story = SagaTranscript(ShopProcess, key="ORD-1")
     with pytest.raises(FinalError, match=r"order-process cannot be started by shop.OrderPlaced: its field 'order_id'"):
         story.given(OrderPlaced())
     assert story.status == "none"
@@ -85,13 +85,13 @@ def test_s1_a_begin_that_loses_the_key_is_refused() -> None:
     def forgetful(event: OrderPlaced) -> OrderProcessState:
         return OrderProcessState(amount_cents=event.amount_cents)
 
-    class Forgetful(Saga[OrderProcessState], kind="forgetful"):
+    class ForgetfulForward(Saga[OrderProcessState], kind="forgetful"):
         started_by = on(OrderPlaced, forgetful)
         bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(1), no_undo="nothing of it has to be taken back")
         flow = bill
 
     with pytest.raises(FinalError, match="begin left 'order_id' as ''"):
-        SagaTranscript(Forgetful).given(PLACED)
+        SagaTranscript(ForgetfulForward).given(PLACED)
 
 
 def test_s13_an_answer_whose_keeper_changes_the_key_is_rolled_back_and_reported() -> None:
@@ -117,27 +117,27 @@ def test_s13_an_answer_whose_keeper_changes_the_key_is_rolled_back_and_reported(
 
 
 def test_s16_a_message_that_starts_nothing_and_answers_nothing_is_never_dropped_in_silence() -> None:
-    story = SagaTranscript(OrderProcess, key="ORD-1")
+    story = SagaTranscript(ShopProcess, key="ORD-1")
     story.given_event(BILLED).expect().expect_ignored("starts no instance, and there is none of this key")
     assert story.status == "none"
 
 
 def test_s19_without_an_instance_each_kind_of_message_meets_a_policy_that_leaves_a_record() -> None:
     """An answer or event is recorded as ignored; a cancellation is refused, so that who sent it learns of it."""
-    story = SagaTranscript(OrderProcess, key="ORD-1")
+    story = SagaTranscript(ShopProcess, key="ORD-1")
     story.given_event(BILLED).expect().expect_ignored("starts no instance, and there is none of this key")
     story.given_cancellation("changed my mind").expect(CancelRefused)
     assert story.status == "none"
 
 
 def test_s17_types_that_a_saga_does_not_declare_are_not_accepted_at_all() -> None:
-    accepted = SagaBehaviour(OrderProcess).accepts
+    accepted = SagaBehaviour(ShopProcess).accepts
     assert {"shop.OrderPlaced", "shop.OrderBilled", "shop.OrderRefunded", "amends.Fault", "amends.Undone"} < accepted
     assert "shop.Restocked" not in accepted
 
 
 def test_a_start_still_works_after_a_stray_message_of_the_same_key() -> None:
-    story = SagaTranscript(OrderProcess, key="ORD-1").given_event(BILLED)
+    story = SagaTranscript(ShopProcess, key="ORD-1").given_event(BILLED)
     story.given_event(PLACED).expect(BillOrder).expect_status("running")
 
 
@@ -214,7 +214,7 @@ def test_s70_a_duplicate_answer_has_no_second_effect() -> None:
 
 def test_an_answer_to_nobodys_command_is_ignored() -> None:
     story = billed()
-    stranger = SagaTranscript(OrderProcess, key="ORD-2").given(OrderPlaced(order_id="ORD-2", line=OrderLine(sku="HAT")))
+    stranger = SagaTranscript(ShopProcess, key="ORD-2").given(OrderPlaced(order_id="ORD-2", line=OrderLine(sku="HAT")))
     story.given(BILLED, to=stranger.command(BillOrder)).expect_ignored("answers no command of this saga")
 
 
@@ -319,7 +319,7 @@ def test_the_same_message_leads_to_the_same_commands_and_ids() -> None:
 
 
 def test_the_starting_event_is_subscribed_to_under_its_condition() -> None:
-    (subscription,) = SagaBehaviour(OrderProcess).subscriptions
+    (subscription,) = SagaBehaviour(ShopProcess).subscriptions
     assert subscription.event_type == "shop.OrderPlaced"
     assert (subscription.kind, subscription.process, subscription.starts) == ("order-process", "order-process", True)
     assert (subscription.key_field, subscription.where_field, subscription.where_value) == ("order_id", "flow", "0")

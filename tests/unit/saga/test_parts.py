@@ -13,9 +13,9 @@ from runtime.durable.service import Service
 from runtime.errors import InvalidDefinition
 from runtime.saga.choreography import Choreography
 from runtime.saga.saga import Saga
-from tests.unit.saga.shop import OrderProcess
-from tests.unit.saga.test_catalogue import CONTRACTS, SERVICES, Sales, catalogue
-from tests.unit.saga.test_choreography import OrderChoreography
+from tests.unit.saga.shop import ShopProcess
+from tests.unit.saga.test_catalogue import CONTRACTS, SERVICES, SalesAgain, catalogue
+from tests.unit.saga.test_choreography import ShopChoreography
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_contracts_may_come_one_by_one() -> None:
     assert catalogue(contracts=iter(CONTRACTS)).service_names == catalogue().service_names
 
 
-@pytest.mark.parametrize("services", [None, [Sales], Sales, "sales"])
+@pytest.mark.parametrize("services", [None, [SalesAgain], SalesAgain, "sales"])
 def test_services_are_classes_by_name(services: Any) -> None:
     with pytest.raises(InvalidDefinition, match=r"^catalogue, services: .* is not service names with their classes"):
         catalogue(services=services)
@@ -41,20 +41,20 @@ def test_a_name_that_no_node_could_be_launched_with_is_refused(name: Any) -> Non
     with pytest.raises(
         InvalidDefinition, match=r"^catalogue, services: .* is no name that a node can be launched with"
     ):
-        catalogue(services={**SERVICES, name: [Sales]})
+        catalogue(services={**SERVICES, name: [SalesAgain]})
 
 
 @pytest.mark.parametrize(
     ("hosted", "complaint"),
     [
-        (Sales, "Sales is not several classes"),
-        ("Sales", "'Sales' is not several classes"),
+        (SalesAgain, "SalesAgain is not several classes"),
+        ("SalesAgain", "'SalesAgain' is not several classes"),
         ([], "stands for no kind"),
-        ([Sales.of()], "is no class of a service or saga; name the class itself"),
+        ([SalesAgain.of()], "is no class of a service or saga; name the class itself"),
         ([len], "is no class of a service or saga"),
         ([Service], "Service is no service or saga; derive one"),
         ([Saga], "Saga is no service or saga"),
-        ([OrderChoreography], "OrderChoreography is no service or saga"),
+        ([ShopChoreography], "ShopChoreography is no service or saga"),
     ],
 )
 def test_what_a_service_hosts_are_classes_of_services_and_sagas(hosted: Any, complaint: str) -> None:
@@ -62,7 +62,7 @@ def test_what_a_service_hosts_are_classes_of_services_and_sagas(hosted: Any, com
         catalogue(services={**SERVICES, "more": hosted})
 
 
-@pytest.mark.parametrize("given", [None, OrderChoreography, [OrderChoreography()], [OrderProcess], [Choreography]])
+@pytest.mark.parametrize("given", [None, ShopChoreography, [ShopChoreography()], [ShopProcess], [Choreography]])
 def test_choreographies_are_classes_of_them(given: Any) -> None:
     with pytest.raises(InvalidDefinition, match=r"^catalogue, choreographies: "):
         catalogue(choreographies=given)

@@ -17,7 +17,7 @@ from runtime.testing.fixtures import MakeCluster
 from tests.unit.saga.made import made
 
 
-class Bank:
+class OwnBank:
     def __init__(self) -> None:
         self.charged: list[str] = []
         self.closed = 0
@@ -39,8 +39,8 @@ class Double:
         return 2
 
 
-class Charging(Service[BillState], kind="billing"):
-    def __init__(self, bank: Bank, *, rates: Rates) -> None:
+class ChargingBank(Service[BillState], kind="billing"):
+    def __init__(self, bank: OwnBank, *, rates: Rates) -> None:
         self.bank = bank
         self.cents = 100 * rates.rate()
 
@@ -64,19 +64,19 @@ def service_of(init: Callable[..., Any]) -> type[Any]:
 
 
 async def test_a_handler_is_tested_with_whatever_its_service_is_given() -> None:
-    bank = Bank()
-    answer = await Charging.of(key="ORD-1", bank=bank, rates=Double()).bill(BillOrder(order_id="ORD-1"))
+    bank = OwnBank()
+    answer = await ChargingBank.of(key="ORD-1", bank=bank, rates=Double()).bill(BillOrder(order_id="ORD-1"))
     assert (answer.charge_id, answer.amount_cents, bank.charged) == ("charge 1", 200, ["ORD-1"])
 
 
 async def test_each_node_makes_its_own_and_closes_it_when_it_stops(make_cluster: MakeCluster) -> None:
-    banks: list[Bank] = []
+    banks: list[OwnBank] = []
 
-    def open_bank() -> Bank:
-        banks.append(Bank())
+    def open_bank() -> OwnBank:
+        banks.append(OwnBank())
         return banks[-1]
 
-    catalogue = hosting(Charging, {Bank: open_bank, Rates: Double})
+    catalogue = hosting(ChargingBank, {OwnBank: open_bank, Rates: Double})
     cluster = await make_cluster(
         catalogue, nodes={"one": ["billing"], "two": ["billing"]}, settings={"shards_per_kind": 16}
     )
@@ -94,17 +94,17 @@ async def test_each_node_makes_its_own_and_closes_it_when_it_stops(make_cluster:
 
 
 def test_what_a_factory_makes_has_to_be_of_its_type() -> None:
-    (behaviour,) = hosting(Charging, {Bank: Double, Rates: Double}).behaviours_of(["billing"])
-    with pytest.raises(InvalidDefinition, match=r"provides: the factory of Bank made a Double, which is no Bank"):
+    (behaviour,) = hosting(ChargingBank, {OwnBank: Double, Rates: Double}).behaviours_of(["billing"])
+    with pytest.raises(InvalidDefinition, match=r"provides: the factory of OwnBank made a Double, which is no OwnBank"):
         behaviour._provided.make()  # type: ignore[attr-defined]
 
 
 def test_a_factory_that_raises_is_named() -> None:
-    def fails() -> Bank:
+    def fails() -> OwnBank:
         raise OSError("no such host")
 
-    (behaviour,) = hosting(Charging, {Bank: fails, Rates: Double}).behaviours_of(["billing"])
-    with pytest.raises(InvalidDefinition, match=r"the factory of Bank raised OSError: no such host"):
+    (behaviour,) = hosting(ChargingBank, {OwnBank: fails, Rates: Double}).behaviours_of(["billing"])
+    with pytest.raises(InvalidDefinition, match=r"the factory of OwnBank raised OSError: no such host"):
         behaviour._provided.make()  # type: ignore[attr-defined]
 
 
@@ -114,43 +114,43 @@ def test_a_factory_that_raises_is_named() -> None:
 def test_what_no_catalogue_provides_is_named_with_the_service_and_the_cure() -> None:
     with pytest.raises(
         InvalidDefinition,
-        match=r"service Charging: its __init__ takes bank: Bank, which the catalogue .*provides=\{Bank: \.\.\.\}\)$",
+        match=r"service ChargingBank: its __init__ takes bank: OwnBank, which .*provides=\{OwnBank: \.\.\.\}\)$",
     ):
-        hosting(Charging, {Rates: Double})
+        hosting(ChargingBank, {Rates: Double})
 
 
 def test_what_no_service_takes_is_refused() -> None:
     with pytest.raises(InvalidDefinition, match=r"provides: no service takes a Double in its __init__; take it out"):
-        hosting(Charging, {Bank: Bank, Rates: Double, Double: Double})
+        hosting(ChargingBank, {OwnBank: OwnBank, Rates: Double, Double: Double})
 
 
-async def _async_bank() -> Bank:
-    return Bank()
+async def _async_bank() -> OwnBank:
+    return OwnBank()
 
 
 @pytest.mark.parametrize(
     ("provides", "complaint"),
     [
-        ([Bank], "provides: .* is no mapping"),
-        ({"bank": Bank}, "provides: 'bank' is no type"),
-        ({Bank: Bank()}, r"provides\[Bank\]: .* is shared by all nodes, and each has to have its own"),
-        ({Bank: _async_bank}, r"provides\[Bank\]: .* is async; write a plain"),
-        ({Bank: functools.partial(lambda a, b: Bank(), 1)}, r"provides\[Bank\]: .* takes arguments"),
+        ([OwnBank], "provides: .* is no mapping"),
+        ({"bank": OwnBank}, "provides: 'bank' is no type"),
+        ({OwnBank: OwnBank()}, r"provides\[OwnBank\]: .* is shared by all nodes, and each has to have its own"),
+        ({OwnBank: _async_bank}, r"provides\[OwnBank\]: .* is async; write a plain"),
+        ({OwnBank: functools.partial(lambda a, b: OwnBank(), 1)}, r"provides\[OwnBank\]: .* takes arguments"),
     ],
 )
 def test_what_is_no_factory_is_refused(provides: Any, complaint: str) -> None:
     with pytest.raises(InvalidDefinition, match=complaint):
-        hosting(Charging, provides)
+        hosting(ChargingBank, provides)
 
 
 def untyped(self, bank):  # type: ignore[no-untyped-def]
     pass
 
 
-def of_several(self: Any, *banks: Bank) -> None: ...
+def of_several(self: Any, *banks: OwnBank) -> None: ...
 
 
-def of_none(self: Any, bank: Bank | None) -> None: ...
+def of_none(self: Any, bank: OwnBank | None) -> None: ...
 
 
 def of_a_key(self: Any, key: str) -> None: ...
@@ -159,7 +159,7 @@ def of_a_key(self: Any, key: str) -> None: ...
 def unreadable(self: Any, bank: NoSuchBank) -> None: ...  # type: ignore[name-defined] # noqa: F821
 
 
-async def waiting(self: Any, bank: Bank) -> None: ...
+async def waiting(self: Any, bank: OwnBank) -> None: ...
 
 
 @pytest.mark.parametrize(

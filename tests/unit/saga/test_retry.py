@@ -19,14 +19,14 @@ from runtime.testing.transcript import SagaTranscript
 from tests.unit.saga.shop import BACK_ORDERED, BILLED, CANCELLED, LABELLED, PLACED, READY, REFUNDED
 
 
-class Broken:
+class BrokenUntilRetried:
     """The functions that raise; set by a test, and put back by its monkeypatch."""
 
     where: str = ""
 
 
 def _pass(where: str) -> None:
-    if Broken.where == where:
+    if BrokenUntilRetried.where == where:
         raise RuntimeError(f"{where} is broken")
 
 
@@ -40,7 +40,7 @@ def bill_order(state: OrderProcessState) -> BillOrder:
 
 def refund_order(state: OrderProcessState) -> RefundOrder | None:
     _pass("undo")
-    return None if Broken.where == "nothing to undo" else RefundOrder(order_id=state.order_id)
+    return None if BrokenUntilRetried.where == "nothing to undo" else RefundOrder(order_id=state.order_id)
 
 
 def create_label(state: OrderProcessState) -> CreateShippingLabel:
@@ -86,7 +86,7 @@ class Mended(Saga[OrderProcessState], kind="mended"):
 
 
 def stuck(monkeypatch: pytest.MonkeyPatch, where: str) -> SagaTranscript:
-    monkeypatch.setattr(Broken, "where", where)
+    monkeypatch.setattr(BrokenUntilRetried, "where", where)
     story = SagaTranscript(Mended).given(PLACED).given(BILLED)
     if where in ("keep", "do"):
         story.given(LABELLED)
@@ -98,7 +98,7 @@ def stuck(monkeypatch: pytest.MonkeyPatch, where: str) -> SagaTranscript:
 
 
 def mend(story: SagaTranscript, monkeypatch: pytest.MonkeyPatch, where: str = "") -> SagaTranscript:
-    monkeypatch.setattr(Broken, "where", where)
+    monkeypatch.setattr(BrokenUntilRetried, "where", where)
     return story.given_retry()
 
 
@@ -144,7 +144,7 @@ def test_a_second_retry_changes_nothing(where: str, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_step_out_of_budget_is_asked_again_with_a_fresh_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Broken, "where", "")
+    monkeypatch.setattr(BrokenUntilRetried, "where", "")
     story = SagaTranscript(Mended).given(PLACED).given(BILLED).given(LABELLED)
     story.given_silence().given_silence().expect_status("stuck", "no answer within")
     story.given_retry().expect(MarkReadyToShip, RetryAccepted).given_silence().expect(MarkReadyToShip)
@@ -152,7 +152,7 @@ def test_a_step_out_of_budget_is_asked_again_with_a_fresh_one(monkeypatch: pytes
 
 
 def test_an_undo_given_up_by_its_participant_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Broken, "where", "")
+    monkeypatch.setattr(BrokenUntilRetried, "where", "")
     story = SagaTranscript(Mended).given(PLACED).given(BILLED).given(BACK_ORDERED).given_fault("bank closed")
     story.expect_status("stuck").given_retry().expect(RefundOrder, RetryAccepted)
     story.given(REFUNDED).given(CANCELLED).expect_status("compensated")
@@ -175,7 +175,7 @@ def test_a_try_that_fails_again_raises_an_alarm_again(where: str, monkeypatch: p
 
 
 def test_a_step_that_is_silent_again_after_a_retry_raises_an_alarm_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Broken, "where", "")
+    monkeypatch.setattr(BrokenUntilRetried, "where", "")
     story = SagaTranscript(Mended).given(PLACED).given(BILLED).given(LABELLED).given_silence().given_silence()
     story.given_retry().given_silence()
     assert story.decision.alarm == "", "it is asked once more"
@@ -184,7 +184,7 @@ def test_a_step_that_is_silent_again_after_a_retry_raises_an_alarm_again(monkeyp
 
 
 def test_a_wrong_answer_to_the_undo_that_is_stuck_raises_an_alarm_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Broken, "where", "")
+    monkeypatch.setattr(BrokenUntilRetried, "where", "")
     story = SagaTranscript(Mended).given(PLACED).given(BILLED).given(BACK_ORDERED).given_fault("bank closed")
     story.given(BILLED, to=story.command(RefundOrder)).expect_status("stuck", "no answer that confirms the undo")
     assert story.decision.alarm == story.record.stuck_reason
@@ -202,7 +202,7 @@ class Persistent(Saga[OrderProcessState], kind="persistent"):
 
 
 def test_an_undo_that_is_tried_again_has_its_whole_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Broken, "where", "")
+    monkeypatch.setattr(BrokenUntilRetried, "where", "")
     story = SagaTranscript(Persistent).given(PLACED).given(BILLED).given(BACK_ORDERED)
     story.given_fault("bank closed").expect_status("compensating").given_silence().given_fault("bank closed")
     story.expect_status("stuck", "bank closed").given_retry().expect(RefundOrder, RetryAccepted)
@@ -213,7 +213,7 @@ def test_an_undo_that_is_tried_again_has_its_whole_budget(monkeypatch: pytest.Mo
 def test_a_refusal_does_not_count_while_what_was_asked_before_the_retry_may_have_been_done(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(Broken, "where", "")
+    monkeypatch.setattr(BrokenUntilRetried, "where", "")
     story = SagaTranscript(Mended).given(PLACED).given(BILLED)
     first = story.command(CreateShippingLabel)
     story.given(READY, to=first).expect_status("stuck", "no answer that the step declares").given_retry()

@@ -45,7 +45,7 @@ class Impatient(Saga[OrderProcessState], kind="impatient"):
     flow = Flow((bill, left, right), ((bill, left), (bill, right)))
 
 
-class Listener:
+class ListeningSaga:
     """No saga: it hears of orders, and counts."""
 
     kind = "listener"
@@ -132,7 +132,7 @@ def test_s14_two_sagas_of_one_key_do_not_collide() -> None:
 
 def test_s22_after_its_end_a_saga_does_not_run_and_others_hear_the_message_all_the_same() -> None:
     async def scenario() -> None:
-        node = await shop(SagaBehaviour(Copying), Listener())
+        node = await shop(SagaBehaviour(Copying), ListeningSaga())
         await announce(node)
         ended = await record(node, "copying")
         assert ended.status == SagaRecord.COMPLETED

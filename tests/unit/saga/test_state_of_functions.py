@@ -94,11 +94,11 @@ def test_a_keep_that_fails_half_way_has_kept_nothing() -> None:
 # --- what keep does beside changing the state ---
 
 
-class Forgetful(Saga[OrderProcessState], kind="forgetful"):
+class ForgetsState(Saga[OrderProcessState], kind="forgetful"):
     """Its one `keep` does what a test has it do."""
 
     def charge(state: OrderProcessState, event: OrderBilled) -> Any:  # type: ignore[misc]  # noqa: N805 - of the saga
-        return Forgetful.does(state, event)
+        return ForgetsState.does(state, event)
 
     does: ClassVar[Callable[[Any, Any], Any]]
     started_by = on(OrderPlaced, begin)
@@ -109,8 +109,8 @@ class Forgetful(Saga[OrderProcessState], kind="forgetful"):
 
 
 def kept(does: Callable[[Any, Any], Any], monkeypatch: pytest.MonkeyPatch) -> SagaTranscript:
-    monkeypatch.setattr(Forgetful, "does", staticmethod(does), raising=False)
-    return SagaTranscript(Forgetful).given(PLACED).given(OrderBilled(order_id=PLACED.order_id, charge_id="CH-1"))
+    monkeypatch.setattr(ForgetsState, "does", staticmethod(does), raising=False)
+    return SagaTranscript(ForgetsState).given(PLACED).given(OrderBilled(order_id=PLACED.order_id, charge_id="CH-1"))
 
 
 async def _later() -> None:

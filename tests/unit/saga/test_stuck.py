@@ -27,7 +27,7 @@ from tests.unit.saga.shop import (
     REFUNDED,
     VOIDED,
     FirmOrderProcess,
-    OrderProcess,
+    ShopProcess,
     begin,
     bill_order,
     billed,
@@ -134,12 +134,12 @@ def test_an_undo_that_raises_leaves_the_saga_stuck_and_named() -> None:
     def broken(state: OrderProcessState) -> RefundOrder:
         raise LookupError("no such customer")
 
-    class Broken(Saga[OrderProcessState], kind="broken"):
+    class BrokenAndNamed(Saga[OrderProcessState], kind="broken"):
         started_by = on(OrderPlaced, begin)
         bill = Step(do=bill_order, done=OrderBilled, undo=broken, undone=OrderRefunded, timeout=seconds(1))
         flow = bill
 
-    story = SagaTranscript(Broken).given(PLACED).given_silence("bill")
+    story = SagaTranscript(BrokenAndNamed).given(PLACED).given_silence("bill")
     story.expect().expect_status("stuck", "undo of step bill raised LookupError: no such customer")
     assert story.step_status("bill") == "owed"
 
@@ -161,18 +161,18 @@ def test_a_keeper_that_raises_at_the_pivot_leaves_the_saga_stuck_for_there_is_no
     def broken(state: OrderProcessState, event: OrderBilled) -> None:
         raise KeyError(event.charge_id)
 
-    class Broken(Saga[OrderProcessState], kind="broken"):
+    class BrokenWayBack(Saga[OrderProcessState], kind="broken"):
         started_by = on(OrderPlaced, begin)
         bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(1), pivot=True, on_answer=broken)
         flow = bill
 
-    story = SagaTranscript(Broken).given(PLACED).given(BILLED)
+    story = SagaTranscript(BrokenWayBack).given(PLACED).given(BILLED)
     story.expect().expect_status("stuck", "on_answer of step bill raised KeyError")
     assert story.record.pivot_passed
 
 
 class OtherVersion(Saga[OrderProcessState], kind="order-process"):
-    """Of the same name as OrderProcess, with other steps."""
+    """Of the same name as ShopProcess, with other steps."""
 
     started_by = on(OrderPlaced, begin)
     bill = Step(do=bill_order, done=OrderBilled, timeout=seconds(1), no_undo="nothing of it has to be taken back")
@@ -201,11 +201,11 @@ def test_s83_the_fingerprint_follows_the_steps_and_not_the_patience() -> None:
         flow = bill
 
     assert Same.definition.fingerprint == OtherVersion.definition.fingerprint
-    assert Same.definition.fingerprint != OrderProcess.definition.fingerprint
+    assert Same.definition.fingerprint != ShopProcess.definition.fingerprint
 
 
 async def test_the_behaviour_awaits_nothing_and_never_retries_what_cannot_change() -> None:
-    behaviour = SagaBehaviour(OrderProcess)
+    behaviour = SagaBehaviour(ShopProcess)
     assert behaviour.retries.runs_max == 1
     assert behaviour.process == "order-process"
     assert behaviour.state_type is SagaRecord

@@ -10,14 +10,14 @@ import pytest
 from runtime.durable.durations import seconds
 from runtime.errors import InvalidDefinition
 from runtime.saga.step import Budget, Step
-from tests.unit.saga.shop import FirmOrderProcess, OrderProcess
+from tests.unit.saga.shop import FirmOrderProcess, ShopProcess
 from tests.unit.saga.test_side_by_side import Copying
 
 
 def test_what_is_not_changed_stays() -> None:
-    hasty = OrderProcess.with_steps(bill={"timeout": seconds(0.7)}, closing={"budget": Budget(asks_max=2)})
-    usual, new = OrderProcess.definition, hasty.definition
-    assert (hasty.kind, hasty.__name__, hasty.state_type) == ("order-process", "OrderProcess", OrderProcess.state_type)
+    hasty = ShopProcess.with_steps(bill={"timeout": seconds(0.7)}, closing={"budget": Budget(asks_max=2)})
+    usual, new = ShopProcess.definition, hasty.definition
+    assert (hasty.kind, hasty.__name__, hasty.state_type) == ("order-process", "ShopProcess", ShopProcess.state_type)
     assert [step.timeout_s for step in new.steps] == [0.7, *(step.timeout_s for step in usual.steps[1:])]
     assert new.closing_steps[0].budget == Budget(asks_max=2)
     assert (new.deadline_s, new.starts) == (usual.deadline_s, usual.starts)
@@ -31,7 +31,7 @@ def test_a_flow_that_is_no_row_stays_the_graph_that_it_is() -> None:
 
 
 def test_a_variation_can_be_varied() -> None:
-    twice = OrderProcess.with_steps(bill={"timeout": 1.0}).with_steps(ship={"timeout": 2.0})
+    twice = ShopProcess.with_steps(bill={"timeout": 1.0}).with_steps(ship={"timeout": 2.0})
     assert [step.timeout_s for step in twice.definition.steps[:2]] == [1.0, 2.0]
 
 
@@ -39,18 +39,18 @@ def test_a_variation_can_be_varied() -> None:
     ("saga", "changed", "complaint"),
     [
         (
-            OrderProcess,
+            ShopProcess,
             {"bil": {}},
-            r"OrderProcess has no step 'bil' .*; there are bill, ship, close, closing",
+            r"ShopProcess has no step 'bil' .*; there are bill, ship, close, closing",
         ),
         (FirmOrderProcess, {"closing": {}}, r"has no step 'closing' to be changed; there are bill, ship, close$"),
         (
-            OrderProcess,
+            ShopProcess,
             {"bill": {"timout": 1}},
-            r"OrderProcess.bill: a step has no field 'timout' .* are do, done",
+            r"ShopProcess.bill: a step has no field 'timout' .* are do, done",
         ),
-        (OrderProcess, {"bill": 5}, r"OrderProcess.bill is changed by its fields, not by 5: bill="),
-        (OrderProcess, {"bill": {"timeout": -1}}, r"OrderProcess.bill: a step needs a finite timeout above 0"),
+        (ShopProcess, {"bill": 5}, r"ShopProcess.bill is changed by its fields, not by 5: bill="),
+        (ShopProcess, {"bill": {"timeout": -1}}, r"ShopProcess.bill: a step needs a finite timeout above 0"),
     ],
 )
 def test_what_there_is_not_is_refused_with_what_there_is(saga: Any, changed: dict[str, Any], complaint: str) -> None:
@@ -60,4 +60,4 @@ def test_what_there_is_not_is_refused_with_what_there_is(saga: Any, changed: dic
 
 def test_every_field_of_a_step_can_be_changed() -> None:
     assert "on_answer" in [field.name for field in fields(Step)]
-    assert OrderProcess.with_steps(ship={"on_answer": ()}).definition.steps[1].on_answer == {}
+    assert ShopProcess.with_steps(ship={"on_answer": ()}).definition.steps[1].on_answer == {}

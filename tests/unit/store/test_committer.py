@@ -26,7 +26,7 @@ from tests.unit.store.scripted_store import LOST_AFTER, LOST_BEFORE, ScriptedSto
 Told = list[Verdict | StoreError]
 
 
-class Clock:
+class StillClock:
     """The machine's clock, with pauses that pass at once and are noted."""
 
     def __init__(self) -> None:
@@ -48,12 +48,12 @@ class Clock:
         raise AssertionError("the committer sets no timers")
 
 
-class World:
+class CommitterWorld:
     """A committer over a store that fails as told."""
 
     def __init__(self, *, batch_max: int = 256, batch_bytes_max: int = 1_048_576, waiting_max: int = 10_000) -> None:
         self.facts: list[Fact] = []
-        self.clock = Clock()
+        self.clock = StillClock()
         self.ports: Ports = replace(system_ports(self.facts.append), clock=self.clock)
         self.store = ScriptedStore(self.ports)
         self.committer = Committer(
@@ -74,7 +74,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def test_each_transition_is_told_its_own_verdict() -> None:
-    world, told = World(), Told()
+    world, told = CommitterWorld(), Told()
     for transition in (post(mail_row(1)), post(mail_row(1)), turn(1), turn(1), turn(2, "b")):
         world.committer.submit(transition, told.append)
     await world.committer.close()
@@ -82,7 +82,7 @@ async def test_each_transition_is_told_its_own_verdict() -> None:
 
 
 async def test_nothing_is_told_before_submit_returns() -> None:
-    world, told = World(), Told()
+    world, told = CommitterWorld(), Told()
     world.committer.submit(post(mail_row(1)), told.append)
     assert told == []
     await world.committer.close()
@@ -90,7 +90,7 @@ async def test_nothing_is_told_before_submit_returns() -> None:
 
 
 async def test_what_queues_behind_a_commit_shares_the_next_one() -> None:
-    world, told = World(), Told()
+    world, told = CommitterWorld(), Told()
     world.store.gate = asyncio.Event()
     world.committer.submit(post(mail_row(0)), told.append)
     await until(lambda: bool(world.store.batches))
@@ -104,7 +104,7 @@ async def test_what_queues_behind_a_commit_shares_the_next_one() -> None:
 
 
 async def test_what_is_submitted_in_one_round_of_the_loop_shares_a_commit() -> None:
-    world, told = World(), Told()
+    world, told = CommitterWorld(), Told()
     for number in range(10):
         world.committer.submit(post(mail_row(number)), told.append)
     await world.committer.close()
@@ -112,7 +112,7 @@ async def test_what_is_submitted_in_one_round_of_the_loop_shares_a_commit() -> N
 
 
 async def test_a_batch_is_bounded_and_the_order_is_kept() -> None:
-    world, order = World(batch_max=4), list[int]()
+    world, order = CommitterWorld(batch_max=4), list[int]()
     for number in range(10):
         world.committer.submit(post(mail_row(number)), lambda _, number=number: order.append(number))  # type: ignore[misc]
     await world.committer.close()
@@ -121,7 +121,7 @@ async def test_a_batch_is_bounded_and_the_order_is_kept() -> None:
 
 
 async def test_a_batch_is_bounded_in_bytes_but_one_transition_always_goes() -> None:
-    world, order = World(batch_bytes_max=10_000), list[int]()
+    world, order = CommitterWorld(batch_bytes_max=10_000), list[int]()
     for number, size in enumerate((3_000, 3_000, 3_000, 50_000, 10, 10, 8_800, 100)):
         row = mail_row(number, envelope=b"x" * size)
         world.committer.submit(post(row), lambda _, number=number: order.append(number))  # type: ignore[misc]
@@ -131,7 +131,7 @@ async def test_a_batch_is_bounded_in_bytes_but_one_transition_always_goes() -> N
 
 
 async def test_a_batch_of_many_rows_is_bounded_however_small_they_are() -> None:
-    world, told = World(batch_bytes_max=256 * 100), Told()
+    world, told = CommitterWorld(batch_bytes_max=256 * 100), Told()
     for number in range(4):
         rows = tuple(mail_row(100 * number + one) for one in range(60))
         world.committer.submit(Transition(mail=rows), told.append)
@@ -140,7 +140,7 @@ async def test_a_batch_of_many_rows_is_bounded_however_small_they_are() -> None:
 
 
 async def test_what_joins_a_commit_stays_within_its_bytes() -> None:
-    world, told = World(batch_bytes_max=10_000), Told()
+    world, told = CommitterWorld(batch_bytes_max=10_000), Told()
     world.store.gate, world.store.tops_up = asyncio.Event(), True
     world.committer.submit(post(mail_row(0, envelope=b"x" * 3_000)), told.append)
     await until(lambda: bool(world.store.batches))
@@ -152,7 +152,7 @@ async def test_what_joins_a_commit_stays_within_its_bytes() -> None:
 
 
 async def test_a_full_queue_refuses_and_takes_again_when_there_is_room() -> None:
-    world, told = World(waiting_max=2), Told()
+    world, told = CommitterWorld(waiting_max=2), Told()
     world.committer.submit(post(mail_row(1)), told.append)
     world.committer.submit(post(mail_row(2)), told.append)
     with pytest.raises(Overloaded, match="2 transitions wait"):
@@ -164,7 +164,7 @@ async def test_a_full_queue_refuses_and_takes_again_when_there_is_room() -> None
 
 
 async def test_a_callback_may_submit_the_next_transition() -> None:
-    world, told = World(), Told()
+    world, told = CommitterWorld(), Told()
 
     def next_one(outcome: Verdict | StoreError) -> None:
         told.append(outcome)
@@ -176,7 +176,7 @@ async def test_a_callback_may_submit_the_next_transition() -> None:
 
 
 async def test_a_callback_that_raises_does_not_keep_others_from_their_verdicts() -> None:
-    world, told = World(), Told()
+    world, told = CommitterWorld(), Told()
 
     def broken(outcome: Verdict | StoreError) -> None:
         raise RuntimeError("a bug")
@@ -190,7 +190,7 @@ async def test_a_callback_that_raises_does_not_keep_others_from_their_verdicts()
 
 @pytest.mark.parametrize("error", [StoreBusy("held by 17"), StoreFull("no space"), StoreUnavailable("gone")])
 async def test_a_definite_error_is_told_to_each_and_the_committer_goes_on(error: StoreError) -> None:
-    world, told = World(), Told()
+    world, told = CommitterWorld(), Told()
     world.store.commits = [error]
     world.committer.submit(post(mail_row(1)), told.append)
     world.committer.submit(post(mail_row(2)), told.append)
@@ -203,7 +203,7 @@ async def test_a_definite_error_is_told_to_each_and_the_committer_goes_on(error:
 
 
 async def test_an_unknown_commit_that_happened_is_told_as_committed() -> None:
-    world, told = World(), Told()
+    world, told = CommitterWorld(), Told()
     world.store.commits = [None, LOST_AFTER]
     world.committer.submit(post(mail_row(1)), told.append)
     await until(lambda: bool(told))
@@ -215,7 +215,7 @@ async def test_an_unknown_commit_that_happened_is_told_as_committed() -> None:
 
 
 async def test_an_unknown_commit_that_did_not_happen_is_made_once_more() -> None:
-    world, told = World(), Told()
+    world, told = CommitterWorld(), Told()
     world.store.commits = [LOST_BEFORE]
     world.committer.submit(post(mail_row(1)), told.append)
     world.committer.submit(post(mail_row(2)), told.append)
@@ -226,7 +226,7 @@ async def test_an_unknown_commit_that_did_not_happen_is_made_once_more() -> None
 
 
 async def test_a_commit_that_is_lost_twice_is_reported_as_not_written() -> None:
-    world, told = World(), Told()
+    world, told = CommitterWorld(), Told()
     world.store.commits = [LOST_BEFORE, LOST_BEFORE]
     world.committer.submit(post(mail_row(1)), told.append)
     await world.committer.close()
@@ -236,7 +236,7 @@ async def test_a_commit_that_is_lost_twice_is_reported_as_not_written() -> None:
 
 
 async def test_a_second_unknown_attempt_that_happened_counts() -> None:
-    world, told = World(), Told()
+    world, told = CommitterWorld(), Told()
     world.store.commits = [LOST_BEFORE, LOST_AFTER]
     world.committer.submit(post(mail_row(1)), told.append)
     await world.committer.close()
@@ -245,7 +245,7 @@ async def test_a_second_unknown_attempt_that_happened_counts() -> None:
 
 
 async def test_nobody_is_told_anything_until_the_store_answers() -> None:
-    world, told = World(), Told()
+    world, told = CommitterWorld(), Told()
     world.store.commits = [LOST_AFTER]
     world.store.answers = [StoreUnavailable("still down")] * 8
     world.committer.submit(post(mail_row(1)), told.append)
@@ -259,7 +259,7 @@ async def test_nobody_is_told_anything_until_the_store_answers() -> None:
 
 
 async def test_a_bug_in_the_store_is_an_unknown_outcome_too() -> None:
-    world, told = World(), Told()
+    world, told = CommitterWorld(), Told()
     world.store.commits = [KeyError("a bug")]
     world.committer.submit(post(mail_row(1)), told.append)
     await world.committer.close()
@@ -268,7 +268,7 @@ async def test_a_bug_in_the_store_is_an_unknown_outcome_too() -> None:
 
 
 async def test_a_thousand_ambiguous_commits_are_resolved_none_doubled_none_falsely_failed() -> None:
-    world, told = World(batch_max=1), Told()
+    world, told = CommitterWorld(batch_max=1), Told()
     script: list[Exception | None] = [LOST_BEFORE, None, LOST_AFTER]
     world.store.commits = script * 500
     for number in range(1_000):
@@ -280,7 +280,7 @@ async def test_a_thousand_ambiguous_commits_are_resolved_none_doubled_none_false
 
 
 async def test_cancelling_who_waits_for_the_flush_does_not_cancel_the_commit() -> None:
-    world, told = World(), Told()
+    world, told = CommitterWorld(), Told()
     world.store.gate = asyncio.Event()
     world.committer.submit(post(mail_row(1)), told.append)
     closing = asyncio.create_task(world.committer.close())
@@ -294,7 +294,7 @@ async def test_cancelling_who_waits_for_the_flush_does_not_cancel_the_commit() -
 
 
 async def test_after_close_nothing_is_taken() -> None:
-    world, told = World(), Told()
+    world, told = CommitterWorld(), Told()
     await world.committer.close()
     await world.committer.close()
     with pytest.raises(StoreUnavailable, match="stopping"):
@@ -303,7 +303,7 @@ async def test_after_close_nothing_is_taken() -> None:
 
 
 async def test_the_totals_are_reported_at_the_end() -> None:
-    world, told = World(batch_max=2), Told()
+    world, told = CommitterWorld(batch_max=2), Told()
     world.store.commits = [None, StoreBusy("held"), LOST_AFTER]
     for transition in (post(mail_row(1)), post(mail_row(1)), post(mail_row(2)), post(mail_row(3)), post(mail_row(4))):
         world.committer.submit(transition, told.append)
@@ -314,7 +314,7 @@ async def test_the_totals_are_reported_at_the_end() -> None:
 
 
 async def test_a_slow_commit_is_reported() -> None:
-    world, told = World(), Told()
+    world, told = CommitterWorld(), Told()
     world.store.gate = asyncio.Event()
     world.committer.submit(post(mail_row(1)), told.append)
     await until(lambda: bool(world.store.batches))
@@ -335,7 +335,7 @@ def test_an_unknown_outcome_is_no_failure() -> None:
 
 
 async def test_what_comes_while_the_store_waits_to_write_shares_that_commit() -> None:
-    world, told = World(batch_max=4), Told()
+    world, told = CommitterWorld(batch_max=4), Told()
     world.store.gate, world.store.tops_up = asyncio.Event(), True
     world.committer.submit(post(mail_row(0)), told.append)
     while not world.store.batches:
@@ -350,7 +350,7 @@ async def test_what_comes_while_the_store_waits_to_write_shares_that_commit() ->
 
 @pytest.mark.parametrize("error", [StoreFull("full"), LOST_BEFORE, LOST_AFTER], ids=["definite", "before", "behind"])
 async def test_those_that_joined_a_commit_share_its_outcome_each_told_once(error: StoreError) -> None:
-    world, told = World(), Told()
+    world, told = CommitterWorld(), Told()
     world.store.gate, world.store.tops_up = asyncio.Event(), True
     world.store.commits = [error]
     world.committer.submit(post(mail_row(0)), told.append)

@@ -13,7 +13,7 @@ from runtime.errors import InvalidSettings
 from runtime.saga.saga import Saga
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.explore import explore
-from tests.unit.saga.shop import FirmOrderProcess, OrderProcess
+from tests.unit.saga.shop import FirmOrderProcess, ShopProcess
 from tests.unit.testing.explorer.sagas import Beside, ChoosySaga, NoPivot, TailSaga
 
 FEW = Bounds(faults_max=1, silences_max=1)
@@ -94,7 +94,7 @@ def test_the_same_exploration_gives_the_same_figures() -> None:
 
 
 def test_an_exploration_that_is_cut_short_says_so_and_proves_nothing() -> None:
-    result = explore(OrderProcess, bounds=Bounds(states_max=500))
+    result = explore(ShopProcess, bounds=Bounds(states_max=500))
     assert (result.complete, result.stopped_by, result.states) == (False, "states_max", 500)
     with pytest.raises(AssertionError, match="not all schedules within the bounds were seen: states_max stopped"):
         result.check()

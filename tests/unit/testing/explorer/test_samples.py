@@ -17,7 +17,7 @@ from runtime.saga.saga import Saga
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.explore import explore
 from runtime.testing.explorer.samples import KEY, Samples
-from tests.unit.saga.shop import OrderProcess, begin
+from tests.unit.saga.shop import ShopProcess, begin
 from tests.unit.testing.explorer.sagas import NoPivot, bill
 
 NO_MISFORTUNE = Bounds(0, 0, 0, 0, 0, 0)
@@ -46,7 +46,7 @@ def samples(saga: type[Saga[Any]], *given: Message) -> Samples:
 
 
 def test_a_made_answer_has_every_field_set_and_the_key_of_the_saga() -> None:
-    (billed,) = samples(OrderProcess).of(OrderBilled)
+    (billed,) = samples(ShopProcess).of(OrderBilled)
     assert billed == OrderBilled(
         order_id=KEY, charge_id="charge_id", amount_cents=1, line=OrderLine(sku="sku", quantity=1)
     )
@@ -69,13 +69,13 @@ def test_a_key_inside_a_message_is_set_there() -> None:
 
 @pytest.mark.parametrize("message_type", [mesh_pb2.Frame, durable_pb2.Timers, BillState, mesh_pb2.Envelope])
 def test_whatever_fields_a_message_has_it_can_be_made_and_sent(message_type: type[Message]) -> None:
-    (made,) = samples(OrderProcess).of(message_type)
+    (made,) = samples(ShopProcess).of(message_type)
     assert made.ListFields()
     assert message_type.FromString(made.SerializeToString()) == made
 
 
 def test_a_users_sample_replaces_the_made_one_and_brings_its_key() -> None:
-    given = samples(OrderProcess, OrderPlaced(order_id="ORD-9"), PaymentDeclined(order_id="ORD-9", reason="no funds"))
+    given = samples(ShopProcess, OrderPlaced(order_id="ORD-9"), PaymentDeclined(order_id="ORD-9", reason="no funds"))
     assert given.key == "ORD-9"
     assert given.of(PaymentDeclined) == (PaymentDeclined(order_id="ORD-9", reason="no funds"),)
     (billed,) = given.of(OrderBilled)

@@ -14,7 +14,7 @@ from runtime.saga.instance import Instance
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.explore import explore
 from runtime.testing.explorer.result import Exploration
-from tests.unit.saga.shop import FirmOrderProcess, OrderProcess
+from tests.unit.saga.shop import FirmOrderProcess, ShopProcess
 from tests.unit.testing.explorer.sagas import NoPivot, TailSaga
 from tests.unit.testing.explorer.test_wrong_engine import FEW, found
 
@@ -56,7 +56,7 @@ def test_a_saga_that_is_stuck_without_saying_where_is_found(monkeypatch: pytest.
 
 def test_what_is_dropped_without_a_note_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interpreter, "_unmatched", lambda saga, input: None)
-    found(OrderProcess, "I9", "it has no effect, and the history would not say why", moves_max=2)
+    found(ShopProcess, "I9", "it has no effect, and the history would not say why", moves_max=2)
 
 
 def test_what_is_said_to_be_ignored_and_is_not_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +67,7 @@ def test_what_is_said_to_be_ignored_and_is_not_is_found(monkeypatch: pytest.Monk
         saga.note = "nothing to see here"
 
     monkeypatch.setattr(interpreter, "_done", noted)
-    found(OrderProcess, "I9", "said to be ignored (nothing to see here), and has an effect", moves_max=3)
+    found(ShopProcess, "I9", "said to be ignored (nothing to see here), and has an effect", moves_max=3)
 
 
 def test_an_engine_that_raises_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ def test_an_engine_that_raises_is_found(monkeypatch: pytest.MonkeyPatch) -> None
         raise KeyError("reason")
 
     monkeypatch.setattr(cancellation, "cancel", crash)
-    found(OrderProcess, "I9", "the saga cannot take this: KeyError: 'reason'", moves_max=2)
+    found(ShopProcess, "I9", "the saga cannot take this: KeyError: 'reason'", moves_max=2)
 
 
 def test_a_command_that_is_sent_and_not_remembered_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +86,7 @@ def test_a_command_that_is_sent_and_not_remembered_is_found(monkeypatch: pytest.
         progress.command_id = b"lost"
 
     monkeypatch.setattr(Instance, "ask", amnesiac)
-    found(OrderProcess, "I9", "it sent BillOrder and kept no track of it", moves_max=1)
+    found(ShopProcess, "I9", "it sent BillOrder and kept no track of it", moves_max=1)
 
 
 def test_answers_that_are_not_told_apart_from_silence_of_a_step_beside_are_found(
@@ -105,5 +105,5 @@ def test_answers_that_are_not_told_apart_from_silence_of_a_step_beside_are_found
 
 
 def test_a_right_engine_is_not_accused() -> None:
-    result: Exploration = explore(OrderProcess, bounds=FEW)
+    result: Exploration = explore(ShopProcess, bounds=FEW)
     assert result.violations == ()

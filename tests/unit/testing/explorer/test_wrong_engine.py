@@ -19,7 +19,7 @@ from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.explore import explore
 from runtime.testing.explorer.result import BrokenCheck
 from runtime.testing.explorer.world import WAITING
-from tests.unit.saga.shop import FirmOrderProcess, OrderProcess
+from tests.unit.saga.shop import FirmOrderProcess, ShopProcess
 from tests.unit.testing.explorer.sagas import Beside, NoPivot, TailSaga
 
 FEW = Bounds(faults_max=1, silences_max=1, poisons_max=0, replays_max=0)
@@ -62,7 +62,7 @@ def test_all_undos_at_once_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
             compensation.close(saga)
 
     monkeypatch.setattr(compensation, "_undo_next", undo_next)
-    found(OrderProcess, "I6", "step bill is undone before the undo of ship", moves_max=4)
+    found(ShopProcess, "I6", "step bill is undone before the undo of ship", moves_max=4)
 
 
 def test_the_undo_of_a_step_that_was_never_asked_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +76,7 @@ def test_the_undo_of_a_step_that_was_never_asked_is_found(monkeypatch: pytest.Mo
         turn_back(saga, reason)
 
     monkeypatch.setattr(compensation, "turn_back", eager)
-    found(OrderProcess, "I6", "step ship is undone, and was never asked", moves_max=3)
+    found(ShopProcess, "I6", "step ship is undone, and was never asked", moves_max=3)
 
 
 def test_an_undo_of_what_was_refused_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,23 +84,23 @@ def test_an_undo_of_what_was_refused_is_found(monkeypatch: pytest.MonkeyPatch) -
         compensation.turn_back(saga, "refused, and undone all the same")
 
     monkeypatch.setattr(interpreter, "_refused", refused)
-    found(OrderProcess, "I6", "step bill is undone, although it was refused", moves_max=3)
+    found(ShopProcess, "I6", "step bill is undone, although it was refused", moves_max=3)
 
 
 def test_a_missing_tombstone_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(participant._FATES, Ruling.TOMBSTONE, WAITING)
-    found(OrderProcess, "I11", "it says compensated, and step bill may still take effect", moves_max=8)
+    found(ShopProcess, "I11", "it says compensated, and step bill may still take effect", moves_max=8)
 
 
 def test_a_guard_that_never_looks_for_a_waiting_do_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The undo's handler runs at once, and then the do."""
     monkeypatch.setattr(guard, "of_waiting", lambda row, now_s: Finding(Ruling.RUN, ""))
-    found(OrderProcess, "I6", "step bill took effect after it was undone", moves_max=4)
+    found(ShopProcess, "I6", "step bill took effect after it was undone", moves_max=4)
 
 
 def test_a_guard_that_takes_what_was_given_up_on_for_undone_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard, "of_waiting", lambda row, now_s: Finding(Ruling.NEVER_RAN, "", row))
-    found(OrderProcess, "I5", "it says compensated, and the effect of step bill is in place", moves_max=8)
+    found(ShopProcess, "I5", "it says compensated, and the effect of step bill is in place", moves_max=8)
 
 
 def test_silence_that_is_taken_for_a_refusal_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +114,7 @@ def test_silence_that_is_taken_for_a_refusal_is_found(monkeypatch: pytest.Monkey
 
 def test_a_pivot_that_is_ignored_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Instance, "no_way_back", lambda saga: "")
-    found(OrderProcess, "I6", "it turns back after its pivot was confirmed", moves_max=6)
+    found(ShopProcess, "I6", "it turns back after its pivot was confirmed", moves_max=6)
 
 
 def test_a_pivot_without_undo_that_is_left_behind_while_under_way_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +148,7 @@ def test_an_undo_that_is_sent_without_its_do_is_found(monkeypatch: pytest.Monkey
         saga.outgoing[-1] = Outgoing(last.message, last.kind, last.key, last.id, wants_reply=True)
 
     monkeypatch.setattr(Instance, "ask_undo", anonymous)
-    found(OrderProcess, "I6", "the undo of step bill names a command that is not the last of that step", moves_max=3)
+    found(ShopProcess, "I6", "the undo of step bill names a command that is not the last of that step", moves_max=3)
 
 
 def test_an_undo_that_is_confirmed_by_its_fault_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,13 +164,13 @@ def test_an_undo_that_is_sent_again_after_it_was_confirmed_is_found(monkeypatch:
         compensation.undo(saga, step, progress)
 
     monkeypatch.setattr(compensation, "_undone", undone)
-    found(OrderProcess, "I2", "step bill is undone once more after its undo was confirmed", moves_max=4)
+    found(ShopProcess, "I2", "step bill is undone once more after its undo was confirmed", moves_max=4)
 
 
 def test_a_saga_that_goes_on_after_it_turned_back_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A late answer is taken for one in time."""
     monkeypatch.setattr(interpreter, "OPEN", OPEN | OWING)
-    found(OrderProcess, "I6", "ship is asked although the saga has turned back", moves_max=4)
+    found(ShopProcess, "I6", "ship is asked although the saga has turned back", moves_max=4)
 
 
 def test_a_step_that_does_not_wait_for_all_before_it_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +180,7 @@ def test_a_step_that_does_not_wait_for_all_before_it_is_found(monkeypatch: pytes
 
 def test_a_saga_that_ends_without_its_closing_command_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compensation, "close", lambda saga: saga.end(SagaRecord.COMPENSATED))
-    found(OrderProcess, "I11", "it says compensated, and compensated was not carried out", moves_max=3)
+    found(ShopProcess, "I11", "it says compensated, and compensated was not carried out", moves_max=3)
 
 
 def test_a_saga_that_ends_before_its_undo_is_confirmed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,4 +214,4 @@ def test_a_timer_that_is_left_over_is_found(monkeypatch: pytest.MonkeyPatch) -> 
         saga.timers.append(SetTimer("bill", saga.now_s))
 
     monkeypatch.setattr(Instance, "end", end)
-    found(OrderProcess, "I10", "it has ended, and the timer 'bill' is left over", moves_max=5)
+    found(ShopProcess, "I10", "it has ended, and the timer 'bill' is left over", moves_max=5)

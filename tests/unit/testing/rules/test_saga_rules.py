@@ -11,10 +11,10 @@ from runtime.protos.durable_pb2 import Timer, Timers
 from runtime.protos.saga_pb2 import SagaRecord, StepRecord
 from runtime.store.records import ActorRow, HistoryRow, Outcome
 from runtime.testing.rules.saga_rules import SagaRules
-from tests.unit.saga.shop import OrderProcess
+from tests.unit.saga.shop import ShopProcess
 
 RULES = SagaRules()
-RULES.add([OrderProcess.definition])
+RULES.add([ShopProcess.definition])
 BILL, SHIP, CLOSE, CANCEL = range(4)
 DONE, REFUSED, UNDOING, UNDONE = StepRecord.DONE, StepRecord.REFUSED, StepRecord.UNDOING, StepRecord.UNDONE
 ASKED, WAITING = StepRecord.ASKED, StepRecord.WAITING
@@ -25,7 +25,7 @@ def row(
 ) -> ActorRow:
     """A saga with such steps; every one that was asked has a timer, unless `timers` says otherwise."""
     record = SagaRecord()
-    record.CopyFrom(OrderProcess.definition.template)
+    record.CopyFrom(ShopProcess.definition.template)
     record.status = status
     for step, its in zip(record.steps, steps, strict=False):
         step.status = its
