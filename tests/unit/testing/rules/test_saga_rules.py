@@ -138,7 +138,7 @@ def test_a_row_that_is_no_saga_or_another_versions_is_left_alone() -> None:
 
 def test_a_saga_may_lack_a_timer_that_was_given_up_on_since_nodes_had_died_over_it() -> None:
     rules, lacking = SagaRules(), row(RUNNING, ASKED, timers=b"")
-    rules.add([OrderProcess.definition])
+    rules.add([ShopProcess.definition])
     gone = HistoryRow(
         b"c",
         b"i",
