@@ -16,6 +16,7 @@ from actors.orchestration import OrderProcess
 from protos.orders_pb2 import PlaceOrderRequest
 from protos.sales_pb2 import CHOREOGRAPHY, ORCHESTRATION
 from runtime.durable.durations import seconds
+from runtime.testing.rules.limits import DEATHS_MAX
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.world.world import World
 from tests.proof.workloads.orders import OrderClients, Orders, Wish
@@ -34,6 +35,8 @@ class CrashWorkload(Orders):
 
     def __init__(self) -> None:
         super().__init__()
+        # The crashes are the kit's own, and not of a message: whichever waits at each of them is not to be given up on.
+        self.settings = {"node_deaths_max": DEATHS_MAX}
         self.catalogue = catalogue(OrderProcess.with_steps(bill=_HASTY, ship=_HASTY, close=_HASTY))
 
     def begin(self, world: World, dice: Dice) -> OrderClients:
