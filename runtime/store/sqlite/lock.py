@@ -44,7 +44,7 @@ class FileLock:
         self._path = Path(f"{store_path}-lock")
         self._descriptor = -1
         self._has_announced = False
-        self._in_vain = False  # somebody has announced vital work, and does not come to it
+        self._pauses = 0  # since somebody was first seen to have announced vital work
 
     def announce(self) -> None:
         """Vital work waits for the lock: from now on the others give way. Never waits itself."""
@@ -59,15 +59,16 @@ class FileLock:
     def give_way(self, wait: Callable[[float], bool]) -> None:
         """Wait while vital work of others does, for a second at the most; `wait` pauses and says to wait no longer.
 
-        If that second passes in vain, this lock gives way to nobody until the one that announced itself has gone.
+        What was waited before `wait` broke in counts: a node renews its lease more often than once a second. When the
+        second has passed, this lock gives way to nobody until the one that announced itself has gone.
         """
-        waited_s = 0.0
         while self._is_announced():
-            if self._in_vain or wait(_ASK_AGAIN_S):
+            if self._pauses * _ASK_AGAIN_S >= _GIVE_WAY_S:
                 return
-            waited_s += _ASK_AGAIN_S
-            self._in_vain = waited_s >= _GIVE_WAY_S
-        self._in_vain = False
+            self._pauses += 1
+            if wait(_ASK_AGAIN_S):
+                return
+        self._pauses = 0
 
     def _put(self, kind: int) -> None:
         if self._descriptor >= 0 and _HAS_BYTE_LOCKS:

@@ -150,6 +150,18 @@ def test_who_is_given_way_to_in_vain_is_given_way_to_once(path: Path) -> None:
     other.close()
 
 
+def test_a_frozen_node_is_given_way_to_for_a_second_in_all_also_when_own_renewals_break_in(path: Path) -> None:
+    frozen, other, waits = opened(path), opened(path), Waits(until=400)
+    frozen.announce()
+    assert [waits.of(other) for _ in range(5)] == [400, 400, 200, 0, 0]
+    frozen.withdraw()
+    assert waits.of(other) == 0
+    frozen.announce()
+    assert waits.of(other) == 400
+    frozen.close()
+    other.close()
+
+
 def test_giving_way_ends_when_there_is_vital_work_of_ones_own(path: Path) -> None:
     waiting, other = opened(path), opened(path)
     waiting.announce()
