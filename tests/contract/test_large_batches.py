@@ -7,8 +7,8 @@ import pytest
 
 from runtime.store.records import Verdict
 from runtime.store.sqlite import commit
-from runtime.testing.conformance.large_batches import Unwritable, differences, drawn
 from runtime.testing.virtual.dice import Dice
+from tests.contract.large_batches import Unwritable, differences, drawn
 
 BATCHES = 60
 

@@ -15,13 +15,13 @@ from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from runtime.saga.saga import Saga
-from runtime.testing.conformance.large_batches import differences, drawn
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.explore import explore
 from runtime.testing.rules.ledger import Violation
 from runtime.testing.runs.run import simulate_seed
 from runtime.testing.runs.workload import Workload
 from runtime.testing.virtual.dice import Dice
+from tests.contract.large_batches import differences, drawn
 
 __all__ = ["BATCHES", "EXPLORER", "Batched", "Explored", "Hunter", "Simulated", "Until"]
 
