@@ -13,7 +13,7 @@ from runtime.cluster.lease import ClusterSettings
 from runtime.errors import NodeNameTaken
 from runtime.store.port import Store
 from runtime.store.sqlite import SqliteStore
-from runtime.testing.virtual.seeded import SeededRandomness
+from runtime.testing.virtual.dice import Dice
 from tests.unit.cluster.world import MemberWorld
 
 KINDS = ("billing", "sales", "warehouse", "saga")
@@ -92,7 +92,7 @@ async def test_a_frozen_node_wakes_up_to_find_its_shards_gone(world: MemberWorld
 
 
 async def test_members_that_come_and_go_by_chance_leave_no_shard_behind(world: MemberWorld) -> None:
-    draw = SeededRandomness(7)
+    draw = Dice(7, "randomness")
     for _ in range(40):
         name = ("a", "b", "c", "d")[draw.below(4)]
         if name not in world.members:

@@ -14,7 +14,7 @@ from runtime.actor.system import ActorSystem
 from runtime.adapters import AsyncioTasks
 from runtime.ports import Fact, Ports
 from runtime.testing.virtual.clock import VirtualClock
-from runtime.testing.virtual.seeded import SeededIds, SeededRandomness
+from runtime.testing.virtual.dice import Dice
 
 
 class Boom(Exception):
@@ -83,7 +83,7 @@ class Stage:
         self.facts: list[Fact] = []
         self.failures: list[BaseException] = []
         self.clock = VirtualClock(asyncio.get_running_loop())
-        self.ports = Ports(self.clock, SeededIds(1), SeededRandomness(1), AsyncioTasks(), self.facts.append)
+        self.ports = Ports(self.clock, Dice(1, "ids"), Dice(1, "randomness"), AsyncioTasks(), self.facts.append)
         self.system = ActorSystem(
             self.ports,
             name,

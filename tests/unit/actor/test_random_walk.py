@@ -11,7 +11,7 @@ from runtime.actor.actor import Actor
 from runtime.actor.context import Context
 from runtime.actor.supervision import ActorOptions, Restart, Strategy, Supervision
 from runtime.backoff import Backoff
-from runtime.testing.virtual.seeded import SeededRandomness
+from runtime.testing.virtual.dice import Dice
 from tests.unit.actor.stage import Boom, Stage
 
 
@@ -20,7 +20,7 @@ class RandomWalk:
 
     def __init__(self, stage: Stage, seed: int) -> None:
         self.stage = stage
-        self.draws = SeededRandomness(seed)
+        self.draws = Dice(seed, "randomness")
         self.contexts: list[Context] = []
         self.started: Counter[int] = Counter()
         self.stopped: Counter[int] = Counter()

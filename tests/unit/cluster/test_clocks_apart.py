@@ -12,7 +12,7 @@ from runtime.cluster.facts import LeaseLost, NodeEvicted
 from runtime.ports import Ports
 from runtime.store.memory import MemoryStore
 from runtime.testing.virtual.clock import VirtualClock
-from runtime.testing.virtual.seeded import SeededIds, SeededRandomness
+from runtime.testing.virtual.dice import Dice
 from tests.unit.cluster.world import MemberWorld, NodeTasks
 
 APART_S = (-1.9, -1.5, 0.0, 1.2, 1.9, 3_600.0)
@@ -22,7 +22,7 @@ APART_S = (-1.9, -1.5, 0.0, 1.2, 1.9, 3_600.0)
 async def world_apart() -> AsyncIterator[Callable[..., MemberWorld]]:
     """A world in which each member reads the store by a clock of its own, further ahead than the one before."""
     clock = VirtualClock(asyncio.get_running_loop())
-    shared = MemoryStore(Ports(clock, SeededIds(0), SeededRandomness(0), NodeTasks(), lambda fact: None))
+    shared = MemoryStore(Ports(clock, Dice(0, "ids"), Dice(0, "randomness"), NodeTasks(), lambda fact: None))
     await shared.open()
     worlds: list[MemberWorld] = []
 

@@ -20,7 +20,7 @@ from runtime.store.memory import MemoryStore
 from runtime.store.records import NodeRow
 from runtime.testing.conformance.samples import node_row
 from runtime.testing.virtual.clock import VirtualClock, VirtualLoop
-from runtime.testing.virtual.seeded import SeededIds, SeededRandomness
+from runtime.testing.virtual.dice import Dice
 
 SETTINGS = ClusterSettings()
 OFF_S = (-86_400.0, -5.0, 5.0, 3_600.0, 86_400.0)
@@ -60,7 +60,7 @@ class TimedNode:
         self.facts: list[Fact] = []
         self.true = VirtualClock(asyncio.get_running_loop())
         self.clock = WrongClock(off_s)
-        self.ports = Ports(self.clock, SeededIds(1), SeededRandomness(1), AsyncioTasks(), self.facts.append)
+        self.ports = Ports(self.clock, Dice(1, "ids"), Dice(1, "randomness"), AsyncioTasks(), self.facts.append)
         self.store = RowStore(self.ports)
         self.time = ClusterTime(self.ports, SETTINGS, node_row("late"))
 

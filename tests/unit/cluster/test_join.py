@@ -18,7 +18,7 @@ from runtime.store.memory import MemoryStore
 from runtime.store.records import NodeRow
 from runtime.testing.conformance.samples import node_row
 from runtime.testing.virtual.clock import VirtualClock
-from runtime.testing.virtual.seeded import SeededIds, SeededRandomness
+from runtime.testing.virtual.dice import Dice
 
 SETTINGS = ClusterSettings()
 AHEAD_S = (0.0, 5.0, 3_600.0)
@@ -40,7 +40,7 @@ class Late:
         self.facts: list[Fact] = []
         self.true = VirtualClock(asyncio.get_running_loop())
         self.clock = Ahead(by_s)
-        self.ports = Ports(self.clock, SeededIds(1), SeededRandomness(1), AsyncioTasks(), self.facts.append)
+        self.ports = Ports(self.clock, Dice(1, "ids"), Dice(1, "randomness"), AsyncioTasks(), self.facts.append)
         self.store = MemoryStore(self.ports)
         self.row = node_row("a", incarnation="late")
         self.asked: list[float] = []

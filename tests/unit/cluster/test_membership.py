@@ -14,14 +14,14 @@ from runtime.errors import InvalidSettings, NodeNameTaken
 from runtime.ports import Ports
 from runtime.store.memory import MemoryStore
 from runtime.testing.virtual.clock import VirtualClock
-from runtime.testing.virtual.seeded import SeededIds, SeededRandomness
+from runtime.testing.virtual.dice import Dice
 from tests.unit.cluster.world import MemberWorld, NodeTasks
 
 
 @pytest.fixture
 async def world() -> AsyncIterator[MemberWorld]:
     clock = VirtualClock(asyncio.get_running_loop())
-    ports = Ports(clock, SeededIds(0), SeededRandomness(0), NodeTasks(), lambda fact: None)
+    ports = Ports(clock, Dice(0, "ids"), Dice(0, "randomness"), NodeTasks(), lambda fact: None)
     store = MemoryStore(ports)
     await store.open()
     world = MemberWorld(store, clock)

@@ -11,7 +11,7 @@ from runtime.cluster.placement import Slot
 from runtime.ports import Ports
 from runtime.store.memory import MemoryStore
 from runtime.testing.virtual.clock import VirtualClock
-from runtime.testing.virtual.seeded import SeededIds, SeededRandomness
+from runtime.testing.virtual.dice import Dice
 from tests.unit.cluster.world import Member, MemberWorld, NodeTasks
 
 NAMES = ("a", "b", "c", "d", "e")
@@ -21,7 +21,7 @@ KINDS = (("billing",), ("sales",), ("billing", "sales"), ("billing", "warehouse"
 @pytest.fixture
 async def world() -> AsyncIterator[MemberWorld]:
     clock = VirtualClock(asyncio.get_running_loop())
-    ports = Ports(clock, SeededIds(0), SeededRandomness(0), NodeTasks(), lambda fact: None)
+    ports = Ports(clock, Dice(0, "ids"), Dice(0, "randomness"), NodeTasks(), lambda fact: None)
     world = MemberWorld(MemoryStore(ports), clock)
     yield world
     await world.end()
@@ -32,7 +32,7 @@ class MemberWalk:
 
     def __init__(self, world: MemberWorld, seed: int) -> None:
         self.world = world
-        self.draw = SeededRandomness(seed)
+        self.draw = Dice(seed, "randomness")
         self.frozen: list[Member] = []
         self.epochs: dict[Slot, int] = {}
 

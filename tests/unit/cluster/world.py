@@ -15,7 +15,7 @@ from runtime.errors import DeadlineExceeded, StoreUnavailable
 from runtime.ports import Cancellable, Clock, Fact, Ports
 from runtime.store.port import Store
 from runtime.store.records import ClusterView, NodeRow
-from runtime.testing.virtual.seeded import SeededIds, SeededRandomness
+from runtime.testing.virtual.dice import Dice
 
 
 class NodeClock:
@@ -182,8 +182,8 @@ class Member:
         self.row = NodeRow(name=name, incarnation=incarnation, address=address, kinds=kinds, version="1")
         self.ports = Ports(
             clock=self.clock,
-            ids=SeededIds(world.count),
-            randomness=SeededRandomness(world.count),
+            ids=Dice(world.count, "ids"),
+            randomness=Dice(world.count, "randomness"),
             tasks=self.tasks,
             report=self._report,
         )

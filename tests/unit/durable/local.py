@@ -28,7 +28,7 @@ from runtime.store.committer import Committer
 from runtime.store.memory import MemoryStore
 from runtime.store.records import ActorRow, MailRow
 from runtime.testing.virtual.clock import VirtualClock, VirtualLoop
-from runtime.testing.virtual.seeded import SeededIds, SeededRandomness
+from runtime.testing.virtual.dice import Dice
 
 T = TypeVar("T")
 
@@ -48,8 +48,8 @@ class LocalNode:
         self.facts: list[Fact] = []
         self.ports = Ports(
             VirtualClock(asyncio.get_running_loop()),
-            SeededIds(1),
-            SeededRandomness(1),
+            Dice(1, "ids"),
+            Dice(1, "randomness"),
             AsyncioTasks(),
             self.facts.append,
         )

@@ -19,7 +19,6 @@ from runtime.ports import Accept, Clock, Fact, Link, Ports, Transport
 from runtime.protos import mesh_pb2
 from runtime.testing.virtual.clock import VirtualClock
 from runtime.testing.virtual.dice import Dice
-from runtime.testing.virtual.seeded import SeededIds, SeededRandomness
 from runtime.testing.virtual.wires import SimListener, SimNetwork
 
 F = TypeVar("F", bound=Fact)
@@ -147,7 +146,7 @@ class MeshWorld:
     clock: Clock
 
     def _ports(self, report: Callable[[Fact], None]) -> Ports:
-        return Ports(self.clock, SeededIds(0), SeededRandomness(0), AsyncioTasks(), report)
+        return Ports(self.clock, Dice(0, "ids"), Dice(0, "randomness"), AsyncioTasks(), report)
 
     def _transport(self, name: str, ports: Ports) -> Transport:
         raise NotImplementedError

@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from runtime.testing.virtual.clock import VirtualClock, VirtualLoop
-from runtime.testing.virtual.seeded import SeededIds, SeededRandomness
+from runtime.testing.virtual.dice import Dice
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:
@@ -56,7 +56,7 @@ def test_what_a_thread_does_is_waited_for_in_real_time() -> None:
 
 def test_a_seed_gives_the_same_draws_again_and_another_seed_gives_others() -> None:
     def draws(seed: int) -> list[object]:
-        ids, randomness = SeededIds(seed), SeededRandomness(seed)
+        ids, randomness = Dice(seed, "ids"), Dice(seed, "randomness")
         return [ids.new_id(), ids.new_id(), randomness.fraction(), randomness.below(100)]
 
     assert draws(1) == draws(1) != draws(2)
@@ -64,8 +64,8 @@ def test_a_seed_gives_the_same_draws_again_and_another_seed_gives_others() -> No
 
 
 def test_fractions_are_spread_evenly_from_zero_to_below_one() -> None:
-    randomness = SeededRandomness(3)
+    randomness = Dice(3, "randomness")
     fractions = [randomness.fraction() for _ in range(4_000)]
     assert min(fractions) >= 0 and max(fractions) < 1
     assert 0.47 < sum(fractions) / len(fractions) < 0.53
-    assert {SeededRandomness(seed).below(6) for seed in range(200)} == set(range(6))
+    assert {Dice(seed, "randomness").below(6) for seed in range(200)} == set(range(6))
