@@ -38,8 +38,8 @@ from runtime.testing.cluster.loop import ClusterLoop, waited_for
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.virtual.loop import Process
 from runtime.testing.world.cluster import SimCluster
-from runtime.testing.world.faulty_store import StoreFaults
 from runtime.testing.world.node import NodeSpec, SimNode
+from runtime.testing.world.store_faults import StoreFaults
 
 __all__ = ["Cluster", "Nodes", "NotAtRest"]
 

@@ -20,9 +20,9 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVarTuple, cast
 
 from runtime.store.port import Store
+from runtime.testing.virtual.clock import VirtualClock, wake_sleeper
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.virtual.loop import NothingLeft, Process, SimLoop
-from runtime.testing.virtual.machine import SimClock, wake_sleeper
 from runtime.testing.virtual.order import CallbackOrder
 
 __all__ = ["ClusterLoop", "waited_for"]
@@ -114,7 +114,7 @@ def _who(timer: asyncio.TimerHandle) -> str:
 def _sleeping(coroutine: Any) -> str:
     """The innermost coroutine but the clock's own."""
     inner = getattr(coroutine, "cr_await", None)
-    while inspect.iscoroutine(inner) and inner.cr_code is not SimClock.sleep.__code__:
+    while inspect.iscoroutine(inner) and inner.cr_code is not VirtualClock.sleep.__code__:
         coroutine, inner = inner, inner.cr_await
     return str(coroutine.__qualname__)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runtime.observe.sequence import escaped
@@ -122,8 +121,3 @@ def _sentence(one: Arrow | Note) -> str:
     if isinstance(one, Note):
         return f"{one.at}: {one.text}"
     return f"{one.sender} {'sends' if one.opens else 'to'} {one.to}{':' if not one.opens else ''} {one.label}"
-
-
-def in_order(names: Iterable[str]) -> tuple[str, ...]:
-    """Each once, in the order of first appearance."""
-    return tuple(dict.fromkeys(names))

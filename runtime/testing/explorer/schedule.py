@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from runtime.saga.definition import StepDefinition
 from runtime.saga.instance import DEADLINE
-from runtime.testing.explorer.diagram import Arrow, Diagram, Event, Note, in_order
+from runtime.testing.explorer.diagram import Arrow, Diagram, Event, Note
 from runtime.testing.explorer.driver import Input, SagaDriver, Taken
 from runtime.testing.explorer.moves import Move, Moved
 from runtime.testing.explorer.world import FAULT, NOTHING, SentCommand
@@ -35,7 +35,7 @@ class _Teller:
         events = tuple(Event(tuple(self._event(moved))) for moved in path)
         shown = [one for event in events for one in event.shown]
         at = [name for one in shown for name in ((one.at,) if isinstance(one, Note) else (one.sender, one.to))]
-        return Diagram(in_order((_CLIENT, self._saga, *at)), events, tuple(self._after(path[-1])))
+        return Diagram(tuple(dict.fromkeys((_CLIENT, self._saga, *at))), events, tuple(self._after(path[-1])))
 
     def _event(self, moved: Moved) -> Iterable[Arrow | Note]:
         move, taken = moved.move, moved.taken
@@ -73,8 +73,8 @@ class _Teller:
     def _after(self, last: Moved) -> Iterable[Note]:
         """How the saga stands, and what has not come yet."""
         record = self._driver.record(last.after.record)
-        statuses = ", ".join(f"{one.name} {_lower(one.Status.Name(one.status))}" for one in record.steps)
-        yield Note(self._saga, f"{_lower(record.Status.Name(record.status))}: {statuses}")
+        statuses = ", ".join(f"{one.name} {one.Status.Name(one.status).lower()}" for one in record.steps)
+        yield Note(self._saga, f"{record.Status.Name(record.status).lower()}: {statuses}")
         for command in last.after.commands:
             yield Note(self._kind(command), f"still on its way: {self._name(command)}")
 
@@ -89,7 +89,3 @@ class _Teller:
 def _command_name(step: StepDefinition, *, undo: bool) -> str:
     contract = step.undo_command if undo and step.undo_command is not None else step.command
     return contract.name.rpartition(".")[2]
-
-
-def _lower(name: str) -> str:
-    return name.lower()

@@ -19,8 +19,8 @@ from runtime.testing.storm.scene import Scene
 from runtime.testing.storm.storm import Plan
 from runtime.testing.virtual.order import CallbackOrder
 from runtime.testing.world.ambush import Ambush
-from runtime.testing.world.faulty_store import StoreFaults
 from runtime.testing.world.node import NodeSpec
+from runtime.testing.world.store_faults import StoreFaults
 
 __all__ = ["Crash", "Reference", "pairs", "reference", "run_crash", "singles"]
 

@@ -24,6 +24,7 @@ from runtime.testing.rules.rest import broken_at_rest
 from runtime.testing.runs.workload import Hazardous, Upgradable, Workload
 from runtime.testing.storm.scene import Scene, draw_scene
 from runtime.testing.storm.storm import Storm
+from runtime.testing.virtual.clock import START_S
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.virtual.loop import NothingLeft, SimLoop
 from runtime.testing.virtual.order import CallbackOrder
@@ -149,7 +150,7 @@ class _Run:
             self._play.figures(),
             cluster.trace,
             self._loop.steps,
-            self._loop.time() - 1_000.0,
+            self._loop.time() - START_S,
             tuple(cluster.last),
             {one.conversation: cluster.ledger.told(one.conversation) for one in violations if one.conversation},
         )

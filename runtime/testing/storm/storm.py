@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from runtime.testing.storm.acts import ACTS, HAZARDS, Acts
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.world.cluster import SimCluster
-from runtime.testing.world.faulty_store import StoreFaults
 from runtime.testing.world.node import SimNode
+from runtime.testing.world.store_faults import StoreFaults
 
 __all__ = ["Plan", "Storm", "draw_plan"]
 

@@ -15,10 +15,13 @@ from collections.abc import Callable
 
 from runtime.ports import Cancellable
 
-__all__ = ["VirtualClock", "VirtualLoop"]
+__all__ = ["EPOCH_S", "START_S", "VirtualClock", "VirtualLoop", "wake_sleeper"]
 
-_START_S = 1_000.0
-_EPOCH_S = 1_700_000_000.0
+START_S = 1_000.0
+"""What a loop on virtual time shows first."""
+
+EPOCH_S = 1_700_000_000.0
+"""What the wall clock is ahead of the loop, until it is moved."""
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -26,7 +29,7 @@ class _JumpingSelector(selectors.DefaultSelector):
 
     def __init__(self) -> None:
         super().__init__()
-        self.now_s = _START_S
+        self.now_s = START_S
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
@@ -57,17 +60,17 @@ class VirtualClock:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self.offset_s = _EPOCH_S  # add to it for a jump of the wall clock
+        self.offset_s = EPOCH_S  # add to it for a jump of the wall clock
 
     def now_s(self) -> float:
-        return self._loop.time() + self.offset_s
+        return self.monotonic_s() + self.offset_s
 
     def monotonic_s(self) -> float:
         return self._loop.time()
 
     async def sleep(self, delay_s: float) -> None:
         done: asyncio.Future[None] = self._loop.create_future()
-        timer = self.call_later(delay_s, _finish, done)
+        timer = self.call_later(delay_s, wake_sleeper, done)
         try:
             await done
         finally:
@@ -77,6 +80,7 @@ class VirtualClock:
         return self._loop.call_later(delay_s, callback, *arguments)
 
 
-def _finish(done: asyncio.Future[None]) -> None:
+def wake_sleeper(done: asyncio.Future[None]) -> None:
+    """What a clock calls when somebody has slept long enough."""
     if not done.done():
         done.set_result(None)

@@ -21,12 +21,12 @@ from contextvars import Context, ContextVar
 from typing import Any, Never, TypeVarTuple
 
 from runtime.failures import ProcessEnds
+from runtime.testing.virtual.clock import START_S
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.virtual.order import CallbackOrder, Chooser
 
 __all__ = ["Killed", "NothingLeft", "Process", "SimLoop", "check_alive", "running_process"]
 
-_START_S = 1_000.0
 _INSTANT_STEPS_MAX = 200_000  # without time going on: something turns in circles
 _RECENT_MAX = 12
 _MASK = (1 << 64) - 1
@@ -84,7 +84,7 @@ class SimLoop(asyncio.BaseEventLoop):
         self.trace = 0
         self._steps_max = steps_max
         self._take = Chooser[Process | None](order, dice).take
-        self._now_s = _START_S
+        self._now_s = START_S
         self._queue: list[tuple[Process | None, asyncio.Handle]] = []
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._made = 0

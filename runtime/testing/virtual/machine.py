@@ -13,39 +13,27 @@ from typing import Any
 
 from runtime.failpoints import no_failpoint
 from runtime.ports import Cancellable, OnFailpoint, Ports, Report
+from runtime.testing.virtual.clock import EPOCH_S, VirtualClock
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.virtual.loop import Process, SimLoop
 
-__all__ = ["EPOCH_S", "SimClock", "SimTasks", "SteadySimClock", "machine_ports", "wake_sleeper"]
+__all__ = ["SimClock", "SimTasks", "SteadySimClock", "machine_ports"]
 
-EPOCH_S = 1_700_000_000.0
 _TASKS_MAX = 100
 
 
-class SimClock:
+class SimClock(VirtualClock):
     """A clock that may be wrong: `jump` moves the wall clock, `drift` lets both clocks run fast or slow."""
 
     def __init__(self, loop: SimLoop, process: Process | None = None) -> None:
-        self._loop = loop
+        super().__init__(loop)
         self._process = process
         self._rate = 1.0
-        self._turned_at_s = loop.time()  # of the loop, when the rate was last set
-        self._shown_s = loop.time()  # by this clock, then
-        self._offset_s = EPOCH_S
-
-    def now_s(self) -> float:
-        return self.monotonic_s() + self._offset_s
+        self._turned_at_s = loop.time()  # the loop's time when the rate was last set
+        self._shown_s = loop.time()  # what this clock showed then
 
     def monotonic_s(self) -> float:
         return self._shown_s + (self._loop.time() - self._turned_at_s) * self._rate
-
-    async def sleep(self, delay_s: float) -> None:
-        done: asyncio.Future[None] = self._loop.create_future()
-        timer = self.call_later(delay_s, wake_sleeper, done)
-        try:
-            await done
-        finally:
-            timer.cancel()
 
     def call_later(self, delay_s: float, callback: Callable[..., object], *arguments: object) -> Cancellable:
         context = None if self._process is None else self._process.context
@@ -53,7 +41,7 @@ class SimClock:
 
     def jump(self, by_s: float) -> None:
         """Set the wall clock forward or back."""
-        self._offset_s += by_s
+        self.offset_s += by_s
 
     def drift(self, rate: float) -> None:
         """From now on a second of this clock takes 1/rate seconds."""
@@ -71,18 +59,18 @@ class SteadySimClock(SimClock):
 
     def __init__(self, loop: SimLoop, process: Process | None = None) -> None:
         super().__init__(loop, process)
-        self._machine_s = self._offset_s
+        self._machine_s = self.offset_s
 
     def begin_wrong(self, by_s: float) -> None:
         """The machine's clock is off as the process reads it, so both are."""
-        self._offset_s += by_s
-        self._machine_s = self._offset_s
+        self.offset_s += by_s
+        self._machine_s = self.offset_s
 
     def off_s(self) -> float:
-        return self._machine_s - self._offset_s
+        return self._machine_s - self.offset_s
 
     def set_right(self, by_s: float) -> None:
-        self._offset_s += by_s
+        self.offset_s += by_s
 
     def jump(self, by_s: float) -> None:
         self._machine_s += by_s
@@ -90,8 +78,8 @@ class SteadySimClock(SimClock):
     def heal(self) -> None:
         """Both are right again, and the rate."""
         self.drift(1.0)
-        self._offset_s -= self.wrong_by_s
-        self._machine_s = self._offset_s
+        self.offset_s -= self.wrong_by_s
+        self._machine_s = self.offset_s
 
 
 class SimTasks:
@@ -155,9 +143,3 @@ def machine_ports(
         report=report,
         failpoint=failpoint,
     )
-
-
-def wake_sleeper(done: asyncio.Future[None]) -> None:
-    """What a clock calls when somebody has slept long enough."""
-    if not done.done():
-        done.set_result(None)

@@ -87,9 +87,6 @@ class Player(Dice):
     def named(self, name: str) -> Dice:
         return Player(self._tape, f"0:{self._name}:{name}")
 
-    def untaped(self, name: str) -> Dice:
-        return Dice(0, f"{self._name}:{name}")
-
     def next(self) -> int:
         return next(self._draws, 0)
 

@@ -17,8 +17,9 @@ from runtime.store.records import ClusterView, Transition, Verdict
 from runtime.testing.rules.ledger import Ledger
 from runtime.testing.rules.purge_rule import old_before_s
 from runtime.testing.rules.saved_tables import SavedTables
+from runtime.testing.virtual.clock import EPOCH_S
 from runtime.testing.virtual.loop import SimLoop
-from runtime.testing.virtual.machine import EPOCH_S, SimClock
+from runtime.testing.virtual.machine import SimClock
 
 __all__ = ["Database"]
 

@@ -42,7 +42,7 @@ class FaultyCatalogue(Catalogue):
         inner: Catalogue,
         dice: Dice,
         chance: Callable[[], float],
-        happened: Callable[[str], Any],
+        happened: Callable[[str], object],
         is_poisoned: IsPoisoned,
     ) -> None:
         self.contracts = inner.contracts

@@ -11,32 +11,43 @@ nothing was written, and what `settle` calls missing can no longer come.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from runtime.envelope import Address
 from runtime.errors import CommitUnknown, StoreUnavailable
 from runtime.store.batch import Batch
-from runtime.store.lived import Lived
-from runtime.store.records import (
-    ActorRow,
-    Busy,
-    ClusterView,
-    HistoryRow,
-    MailRow,
-    NodeRow,
-    ShardRow,
-    Subscription,
-    Transition,
-    Verdict,
-)
+from runtime.store.memory import MemoryStore
+from runtime.store.records import Busy, Transition, Verdict
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.virtual.loop import SimLoop
 from runtime.testing.world.database import Database
 from runtime.testing.world.store_faults import StoreFaults
 from runtime.testing.world.way_to_store import WayToStore
 
-__all__ = ["FaultyStore", "StoreFaults"]
+__all__ = ["FaultyStore"]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_Method = Callable[Concatenate[MemoryStore, _P], Coroutine[Any, Any, _T]]
+
+
+def _read(method: _Method[_P, _T]) -> Callable[Concatenate[FaultyStore, _P], Coroutine[Any, Any, _T]]:
+    """The method of a store that asks the database, and changes nothing there."""
+
+    async def read(self: FaultyStore, /, *arguments: _P.args, **named: _P.kwargs) -> _T:
+        return await self.way.read(lambda: method(self._database.rows, *arguments, **named))
+
+    return read
+
+
+def _write(method: _Method[_P, _T]) -> Callable[Concatenate[FaultyStore, _P], Coroutine[Any, Any, _T]]:
+    """The method of a store that changes the database, and so needs its lock."""
+
+    async def write(self: FaultyStore, /, *arguments: _P.args, **named: _P.kwargs) -> _T:
+        return await self.way.write(lambda: method(self._database.rows, *arguments, **named))
+
+    return write
 
 
 class FaultyStore:
@@ -150,109 +161,40 @@ class FaultyStore:
             self._arrive(late)
         late.is_decided = True
 
-    async def load(self, addresses: Sequence[Address]) -> list[ActorRow | None]:
-        return await self.way.read(lambda: self._database.rows.load(addresses))
-
-    async def handled(self, keys: Sequence[tuple[bytes, bytes]]) -> list[HistoryRow | None]:
-        return await self.way.read(lambda: self._database.rows.handled(keys))
-
-    # --- sweeping ---
-
-    async def waiting(
-        self,
-        kind: str,
-        shards: Sequence[int],
-        *,
-        due_before_s: float,
-        sent_before_s: float,
-        limit: int,
-        after: MailRow | None = None,
-    ) -> list[MailRow]:
-        rows = self._database.rows
-        return await self.way.read(
-            lambda: rows.waiting(
-                kind, shards, due_before_s=due_before_s, sent_before_s=sent_before_s, limit=limit, after=after
-            )
-        )
-
-    async def waiting_for(self, address: Address, shard: int, *, limit: int) -> list[MailRow]:
-        return await self.way.read(lambda: self._database.rows.waiting_for(address, shard, limit=limit))
-
-    async def mail_of(self, address: Address, shard: int, id: bytes) -> MailRow | None:
-        return await self.way.read(lambda: self._database.rows.mail_of(address, shard, id))
-
-    async def due(self, kind: str, shards: Sequence[int], *, before_s: float, limit: int) -> list[ActorRow]:
-        return await self.way.read(lambda: self._database.rows.due(kind, shards, before_s=before_s, limit=limit))
+    def tell_busy(self, busy: Busy) -> None:
+        self._database.rows.tell_busy(busy)
 
     async def purge(self, *, handled_before_s: float, limit: int, after: bytes = b"") -> tuple[int, bytes]:
         database = self._database
         return await self.way.write(lambda: database.purge(handled_before_s=handled_before_s, limit=limit, after=after))
 
-    async def lived(self) -> Lived:
-        return await self.way.read(self._database.rows.lived)
+    # --- what the memory store answers, over the way there and back ---
 
-    async def put_lived(self, lived: Lived) -> None:
-        await self.way.write(lambda: self._database.rows.put_lived(lived))
-
-    # --- membership ---
-
-    async def join(self, node: NodeRow, *, lease_s: float, replace: str = "") -> NodeRow | None:
-        return await self.way.write(lambda: self._database.rows.join(node, lease_s=lease_s, replace=replace))
-
-    async def renew(self, name: str, incarnation: str, *, lease_s: float, clock_off_s: float | None = None) -> bool:
-        rows = self._database.rows
-        return await self.way.write(lambda: rows.renew(name, incarnation, lease_s=lease_s, clock_off_s=clock_off_s))
-
-    async def leave(self, name: str, incarnation: str) -> None:
-        await self.way.write(lambda: self._database.rows.leave(name, incarnation))
-
-    async def evict(self, name: str, incarnation: str) -> bool:
-        return await self.way.write(lambda: self._database.rows.evict(name, incarnation))
-
-    async def assign(self, kind: str, shard: int, *, owner: str, expected_epoch: int) -> bool:
-        rows = self._database.rows
-        return await self.way.write(lambda: rows.assign(kind, shard, owner=owner, expected_epoch=expected_epoch))
-
-    async def assign_many(self, wanted: Sequence[ShardRow]) -> list[bool]:
-        return await self.way.write(lambda: self._database.rows.assign_many(wanted))
-
-    async def subscribe(self, subscriptions: Sequence[Subscription], *, kind: str) -> None:
-        await self.way.write(lambda: self._database.rows.subscribe(subscriptions, kind=kind))
-
-    async def cluster(self) -> ClusterView:
-        return await self.way.read(self._database.rows.cluster)
-
-    def tell_busy(self, busy: Busy) -> None:
-        self._database.rows.tell_busy(busy)
-
-    async def busy(self) -> list[Busy]:
-        return await self.way.read(self._database.rows.busy)
-
-    # --- operators ---
-
-    async def now_s(self) -> float:
-        return await self.way.read(self._database.rows.now_s)
-
-    async def conversation(self, conversation: bytes) -> list[HistoryRow]:
-        return await self.way.read(lambda: self._database.rows.conversation(conversation))
-
-    async def handled_of(self, kind: str, type: str, *, limit: int, after: tuple[bytes, bytes]) -> list[HistoryRow]:
-        return await self.way.read(lambda: self._database.rows.handled_of(kind, type, limit=limit, after=after))
-
-    async def mail_of_conversation(self, conversation: bytes) -> list[MailRow]:
-        return await self.way.read(lambda: self._database.rows.mail_of_conversation(conversation))
-
-    async def dead_letters(self, *, limit: int, after: bytes = b"") -> list[MailRow]:
-        return await self.way.read(lambda: self._database.rows.dead_letters(limit=limit, after=after))
-
-    async def actors_with_key(self, key: str) -> list[ActorRow]:
-        return await self.way.read(lambda: self._database.rows.actors_with_key(key))
-
-    async def mail_with_key(self, key: str) -> list[tuple[str, int]]:
-        return await self.way.read(lambda: self._database.rows.mail_with_key(key))
-
-    async def actors(self, kind: str, *, limit: int, after: str = "") -> list[ActorRow]:
-        return await self.way.read(lambda: self._database.rows.actors(kind, limit=limit, after=after))
+    load = _read(MemoryStore.load)
+    handled = _read(MemoryStore.handled)
+    waiting = _read(MemoryStore.waiting)
+    waiting_for = _read(MemoryStore.waiting_for)
+    mail_of = _read(MemoryStore.mail_of)
+    due = _read(MemoryStore.due)
+    lived = _read(MemoryStore.lived)
+    put_lived = _write(MemoryStore.put_lived)
+    join = _write(MemoryStore.join)
+    renew = _write(MemoryStore.renew)
+    leave = _write(MemoryStore.leave)
+    evict = _write(MemoryStore.evict)
+    assign = _write(MemoryStore.assign)
+    assign_many = _write(MemoryStore.assign_many)
+    subscribe = _write(MemoryStore.subscribe)
+    cluster = _read(MemoryStore.cluster)
+    busy = _read(MemoryStore.busy)
+    now_s = _read(MemoryStore.now_s)
+    conversation = _read(MemoryStore.conversation)
+    handled_of = _read(MemoryStore.handled_of)
+    mail_of_conversation = _read(MemoryStore.mail_of_conversation)
+    dead_letters = _read(MemoryStore.dead_letters)
+    actors_with_key = _read(MemoryStore.actors_with_key)
+    mail_with_key = _read(MemoryStore.mail_with_key)
+    actors = _read(MemoryStore.actors)
 
 
 @dataclass(slots=True)

@@ -84,7 +84,7 @@ class SimNode:
         )
         self._dead_ports: list[Ports] = []  # keep the tasks of the dead: what nobody refers to would be cleaned up
         self._may_restart = True
-        self._failed_for_good = False
+        self.failed_for_good = False
         self._draining = False
 
     @property
@@ -105,16 +105,11 @@ class SimNode:
         """It was told to stop, and has not ended yet."""
         return self.alive and self._draining
 
-    @property
-    def failed_for_good(self) -> bool:
-        """It has failed for good."""
-        return self._failed_for_good
-
     # --- its lives ---
 
     def start(self) -> None:
         """Launch a process, unless one runs, or it has failed for good."""
-        if self.alive or self._failed_for_good:
+        if self.alive or self.failed_for_good:
             return
         run = self._run
         self.lives += 1
@@ -210,7 +205,7 @@ class SimNode:
             self.process.frozen = True
 
     def thaw(self) -> None:
-        if self.process is not None and self.frozen and not self._failed_for_good:
+        if self.process is not None and self.frozen and not self.failed_for_good:
             self._run.note(f"thawed {self.name}")
             self._run.loop.thaw(self.process)
 
@@ -233,7 +228,7 @@ class SimNode:
     def fail_for_good(self, *, frozen: bool) -> None:
         """It fails for good: dead, or frozen as by a hypervisor that never schedules it again."""
         self.stay_down()
-        self._failed_for_good = True
+        self.failed_for_good = True
         if frozen and self.alive:
             self.freeze()
         else:
@@ -242,7 +237,7 @@ class SimNode:
     def retire(self) -> None:
         """It is killed, and not started again."""
         self.stay_down()
-        self._failed_for_good = True
+        self.failed_for_good = True
         self.kill("twin killed")
 
     def resume(self) -> None:

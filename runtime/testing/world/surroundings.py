@@ -17,6 +17,7 @@ from runtime.ports import Fact, Ports
 from runtime.store.port import Store
 from runtime.testing.rules.ledger import Ledger, Violation
 from runtime.testing.rules.limits import SmallLimits
+from runtime.testing.virtual.clock import START_S
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.virtual.loop import Killed, Process, SimLoop
 from runtime.testing.virtual.machine import machine_ports
@@ -110,7 +111,7 @@ class Surroundings:
 
     def note(self, event: str) -> None:
         self._digest.update(f"{self.loop.time()!r} {event}\n".encode())
-        self.last.append(f"{self.loop.time() - 1_000.0:10.4f}  {event}")
+        self.last.append(f"{self.loop.time() - START_S:10.4f}  {event}")
 
     def report_of(self, who: str) -> Callable[[Fact], None]:
         """Where the facts of this process go."""

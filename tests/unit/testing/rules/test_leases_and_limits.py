@@ -17,14 +17,15 @@ from runtime.testing.conformance.samples import history_row
 from runtime.testing.rules.lease_rule import broken_lease
 from runtime.testing.rules.ledger import Ledger
 from runtime.testing.rules.limits import SmallLimits, draw_small
+from runtime.testing.virtual.clock import EPOCH_S
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.virtual.loop import SimLoop
-from runtime.testing.virtual.machine import EPOCH_S, machine_ports
+from runtime.testing.virtual.machine import machine_ports
 from runtime.testing.world.ambush import Ambush
 from runtime.testing.world.cluster import SimCluster
 from runtime.testing.world.database import Database
-from runtime.testing.world.faulty_store import StoreFaults
 from runtime.testing.world.node import NodeSpec
+from runtime.testing.world.store_faults import StoreFaults
 from tests.proof.mutants.hunt import hunt
 from tests.proof.mutants.hunters import Simulated
 from tests.proof.mutants.mutant import Edit, Mutant

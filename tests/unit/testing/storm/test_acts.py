@@ -15,8 +15,8 @@ from runtime.testing.storm.storm import Storm, draw_plan
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.virtual.loop import SimLoop
 from runtime.testing.world.cluster import SimCluster
-from runtime.testing.world.faulty_store import StoreFaults
 from runtime.testing.world.node import NodeSpec
+from runtime.testing.world.store_faults import StoreFaults
 from tests.proof.workloads.upgrade import NextOrderProcess
 
 _WHOLE, _IN_PART = 7, 1  # dice by which a roll-out reaches every node, and one of two

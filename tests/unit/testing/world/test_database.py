@@ -14,7 +14,8 @@ from runtime.testing.virtual.dice import Dice
 from runtime.testing.virtual.loop import Process, SimLoop
 from runtime.testing.virtual.machine import machine_ports
 from runtime.testing.world.database import Database
-from runtime.testing.world.faulty_store import FaultyStore, StoreFaults
+from runtime.testing.world.faulty_store import FaultyStore
+from runtime.testing.world.store_faults import StoreFaults
 from tests.unit.testing.virtual.running import run
 
 
