@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
-from typing import Any
 
 from runtime.cli.project import FILE, TABLE, read_project
-from runtime.errors import InvalidDefinition, InvalidSettings
-from runtime.failures import stack_of, text_of
+from runtime.errors import InvalidSettings
 from runtime.host import Register
 from runtime.launching import Hosting
+from runtime.object_reference import call_object, find_object
 from runtime.saga.catalogue import Catalogue
 
 __all__ = ["find_hosting"]
@@ -37,50 +35,24 @@ def find_hosting(
 
 
 def _catalogue(name: str) -> Catalogue:
-    found = _named(name, "catalogue")
+    found = find_object(name, "catalogue")
     if isinstance(found, Catalogue):
         return found
     if not callable(found):
         raise InvalidSettings(
             f"{name} is of type {type(found).__name__}; name a Catalogue, or a function that gives one"
         )
-    try:
-        made = found()
-    except InvalidDefinition as error:
-        raise InvalidSettings(f"the catalogue {name} does not fit together: {error}") from error
-    except (Exception, SystemExit) as error:  # the function is the user's, and may raise anything
-        raise InvalidSettings(f"{name}() raised {text_of(error)}{stack_of(error, without=(__file__,))}") from error
+    made = call_object(found, name, "catalogue")
     if not isinstance(made, Catalogue):
         raise InvalidSettings(f"{name}() gives a {type(made).__name__}; name a function that gives a Catalogue")
     return made
 
 
 def _register(name: str) -> Register:
-    found = _named(name, "function for register")
+    found = find_object(name, "function for register")
     if not callable(found):
         raise InvalidSettings(
             f"{name} is of type {type(found).__name__}; name a function (server, client) for register"
         )
     register: Register = found
     return register
-
-
-def _named(name: str, what: str) -> Any:
-    module_name, _, attribute = name.partition(":")
-    if not module_name or not attribute:
-        raise InvalidSettings(f"{name!r} names no {what}: write MODULE:NAME, as in shop.catalogue:catalogue")
-    try:
-        module = importlib.import_module(module_name)
-    except InvalidDefinition as error:
-        raise InvalidSettings(f"{module_name} defines something that cannot work: {error}") from error
-    except (Exception, SystemExit) as error:  # the module is the user's, and runs when it is imported
-        where = stack_of(error, without=(__file__, importlib.__file__))
-        raise InvalidSettings(
-            f"the module {module_name} cannot be imported: {text_of(error)}{where}; modules are looked for in the "
-            "current folder and among what is installed"
-        ) from error
-    found = getattr(module, attribute, None)
-    if found is None:
-        known = ", ".join(getattr(module, "__all__", ()))
-        raise InvalidSettings(f"{module_name} has no {attribute!r}" + (f"; it has {known}" if known else ""))
-    return found

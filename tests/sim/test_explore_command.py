@@ -64,7 +64,10 @@ def test_a_search_that_is_cut_short_is_said_to_be() -> None:
     ("arguments", "says"),
     [
         (["explore"], "Missing argument 'MODULE:SAGA'"),
-        (["explore", "OrderProcess"], "'OrderProcess' names no saga; write the module, a colon and the class"),
+        (
+            ["explore", "OrderProcess"],
+            "'OrderProcess' names no saga: write MODULE:NAME, as in examples.trip.saga",
+        ),
         (["explore", "no.such.module:Saga"], "no.such.module"),
         (["explore", "actors.orchestration:Orders"], "has no saga 'Orders'; it has OrderProcess"),
         (["explore", "actors.orchestration:bill_order"], "is no saga: it is a function; name a class that derives"),
@@ -86,7 +89,7 @@ def test_a_module_whose_saga_makes_no_sense_is_named(tmp_path: Path, monkeypatch
     monkeypatch.syspath_prepend(str(tmp_path))
     done = CliRunner().invoke(proving, ["explore", "senseless:X"])
     assert done.exit_code == 2
-    assert "senseless has a definition that makes no sense: saga X needs a kind" in done.output
+    assert "senseless defines something that cannot work: saga X needs a kind" in done.output
     done = CliRunner().invoke(proving, ["explore", "broken:X"])
     assert done.exit_code == 2
     assert "broken cannot be imported: SyntaxError" in done.output

@@ -27,8 +27,7 @@ BANNED_CALLS = {
 }
 ALLOWED_CALLS = (
     ("runtime/admin/session.py", "importlib.import_module"),  # names from the operator's command line
-    ("runtime/cli/hosting.py", "importlib.import_module"),  # from a command line, or what a project says of itself
-    ("runtime/testing/commands/loading.py", "importlib.import_module"),  # likewise
+    ("runtime/object_reference.py", "importlib.import_module"),  # from a command line, or what a project says of itself
     ("runtime/launching.py", "print"),  # before there is a log
 )
 BANNED_IMPORTS = ("pickle", "marshal", "shelve")

@@ -15,7 +15,7 @@ from runtime.errors import InvalidMessage
 from runtime.saga.saga import Saga
 from runtime.testing.commands import options
 from runtime.testing.commands.ending import Ending
-from runtime.testing.commands.loading import attribute_of
+from runtime.testing.commands.loading import find
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.explore import explored
 from runtime.testing.explorer.result import Exploration
@@ -23,7 +23,6 @@ from runtime.testing.explorer.result import Exploration
 __all__ = ["explore"]
 
 _HINT = "MODULE:SAGA"
-_EXAMPLE = "examples.trip.saga:BookTrip"
 _SHOWN_MAX = 5  # diagrams; --json has them all
 
 
@@ -87,10 +86,7 @@ def _run(saga: type[Saga[Any]], bounds: Bounds, ending: Ending) -> Exploration:
 
 def _saga_named(name: str) -> type[Saga[Any]]:
     """The saga MODULE:SAGA. Raises BadParameter, with what to write instead."""
-    module, colon, attribute = name.rpartition(":")
-    if not (module and colon and attribute):
-        raise _wrong(f"{name!r} names no saga; write the module, a colon and the class, as in {_EXAMPLE}")
-    found = attribute_of(module, attribute, "saga", _HINT)
+    found = find(name, "saga", _HINT, example="examples.trip.saga:BookTrip")
     if not (isinstance(found, type) and issubclass(found, Saga) and found is not Saga):
         raise _wrong(f"{name} is no saga: it is {_described(found)}; name a class that derives from Saga")
     return found

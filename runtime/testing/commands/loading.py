@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-from runtime.errors import InvalidDefinition
-from runtime.failures import stack_of, text_of
+from runtime.errors import InvalidDefinition, InvalidSettings
+from runtime.object_reference import call_object, find_object
 from runtime.saga.catalogue import Catalogue
 from runtime.testing.commands.workloads import PROJECT, named
 from runtime.testing.determinism.sources import check_catalogue
@@ -18,7 +17,7 @@ from runtime.testing.runs.seeds import Standing
 from runtime.testing.runs.workload import Workload
 from runtime.testing.virtual.dice import Dice
 
-__all__ = ["attribute_of", "workload_named"]
+__all__ = ["find", "workload_named"]
 
 _WHOLE = "MODULE:CLIENTS@MODULE:CATALOGUE"
 _HINT = "--workload"
@@ -54,63 +53,43 @@ def _standing(clients: str, catalogue: str) -> Workload:
     make_clients, make_catalogue = _maker(clients, "clients"), _maker(catalogue, "catalogue")
     if isinstance(make_clients, type) and not callable(getattr(make_clients, "run", None)):
         raise _wrong(f"{clients} is a class without run(), and so no clients; derive it from runtime.testing.Clients")
-    made = _called(make_catalogue, catalogue)
+    made = _called(make_catalogue, catalogue, "catalogue")
     if not isinstance(made, Catalogue):
         raise _wrong(f"{catalogue} gives a {type(made).__name__}, and no Catalogue; write {_WHOLE}")
     return Standing(made, make_clients)
 
 
 def _maker(name: str, what: str) -> Callable[..., Any]:
-    module_name, _, attribute = name.rpartition(":")
-    if not module_name:
-        raise _wrong(f"{name!r} names no {what}: write MODULE:NAME")
-    make: Callable[..., Any] = attribute_of(module_name, attribute, what, _HINT)
+    make: Callable[..., Any] = find(name, what, _HINT)
     if not callable(make):
         raise _wrong(f"{name} is a {type(make).__name__}, which makes no {what}: it cannot be called; write {_WHOLE}")
     return make
 
 
 def _made(name: str) -> Workload:
-    module_name, _, attribute = name.rpartition(":")
-    if not module_name:
-        raise _wrong(f"{name!r} is no workload: write MODULE:NAME")
-    make = attribute_of(module_name, attribute, "workload", _HINT)
-    if not callable(make):
-        raise _wrong(f"{name} makes no workload: it cannot be called")
+    make = _maker(name, "workload")
     if isinstance(make, type) and issubclass(make, Clients):
         raise _wrong(f"{name} is clients, which needs a catalogue too: write {_WHOLE}")
-    made: Workload = _called(make, name)
+    made: Workload = _called(make, name, "workload")
     if not callable(getattr(made, "deploy", None)):
         raise _wrong(f"{name} is no workload: it gives a {type(made).__name__}; write {_WHOLE}")
     return made
 
 
-def _called(make: Callable[..., Any], name: str) -> Any:
-    """What the user's function gives. Raises BadParameter with what it raises."""
+def _called(make: Callable[..., Any], name: str, what: str) -> Any:
     try:
-        return make()
-    except InvalidDefinition as error:
-        raise _wrong(f"{name} makes no sense: {error}") from error
-    except Exception as error:  # it is the user's, and may raise anything
-        raise _wrong(f"{name} raised {text_of(error)}{stack_of(error, without=(__file__,))}") from error
+        return call_object(make, name, what)
+    except InvalidSettings as error:
+        raise _wrong(str(error)) from error
 
 
 def _wrong(what: str) -> click.BadParameter:
     return click.BadParameter(what, param_hint=_HINT)
 
 
-def attribute_of(module_name: str, attribute: str, what: str, hint: str) -> Any:
-    """An attribute of a module. Raises BadParameter, which names what the module has instead."""
+def find(name: str, what: str, hint: str, *, example: str = "examples.trip.catalogue:catalogue") -> Any:
+    """What MODULE:NAME names. Raises BadParameter of the option `hint`, with the cause and the cure."""
     try:
-        module = importlib.import_module(module_name)
-    except InvalidDefinition as error:
-        raise click.BadParameter(
-            f"{module_name} has a definition that makes no sense: {error}", param_hint=hint
-        ) from error
-    except Exception as error:  # the module is the user's, and runs when it is imported
-        raise click.BadParameter(f"{module_name} cannot be imported: {text_of(error)}", param_hint=hint) from error
-    found = getattr(module, attribute, None)
-    if found is None:
-        known = ", ".join(getattr(module, "__all__", ())) or "nothing that it names in __all__"
-        raise click.BadParameter(f"{module.__name__} has no {what} {attribute!r}; it has {known}", param_hint=hint)
-    return found
+        return find_object(name, what, example=example)
+    except InvalidSettings as error:
+        raise click.BadParameter(str(error), param_hint=hint) from error

@@ -14,7 +14,7 @@ import click
 from runtime.saga.saga import Saga
 from runtime.testing.commands import options
 from runtime.testing.commands.ending import EndedBySignal, Ending
-from runtime.testing.commands.loading import attribute_of, workload_named
+from runtime.testing.commands.loading import find, workload_named
 from runtime.testing.commands.spread import in_order
 from tests.proof.mutants.hunt import Hunt, hunt
 from tests.proof.mutants.hunters import BATCHES, EXPLORER, Batched, Explored, Hunter, Simulated, Until
@@ -27,7 +27,7 @@ from tests.proof.mutants.small_sagas import SMALL_SAGAS
 __all__ = ["hunter_named", "mutants"]
 
 _EPILOG = "Exit code 1: a mutant was not found that has to be, or a seed or saga is not clean without one."
-_ORDERS = ("actors.orchestration", "OrderProcess")
+_ORDERS = "actors.orchestration:OrderProcess"
 
 
 @click.command(epilog=_EPILOG)
@@ -149,7 +149,7 @@ def hunter_named(name: str) -> Hunter:
         return Batched()
     if name != EXPLORER:
         return Simulated(workload_named(name))
-    process: type[Saga[Any]] = attribute_of(*_ORDERS, "saga", "--workload")
+    process: type[Saga[Any]] = find(_ORDERS, "saga", "--workload")
     return Explored({"order process": process, **SMALL_SAGAS})
 
 

@@ -48,7 +48,7 @@ def test_two_catalogues_in_one_process_have_nothing_in_common(tmp_path: Path) ->
         (f"{ODD}_broken:catalogue", "cannot be imported: ValueError: broken by intent (at odd_broken.py:3"),
         (f"{ODD}_exit:catalogue", "cannot be imported: SystemExit: 3"),
         (f"{ODD}_saga:catalogue", "defines something that cannot work: "),
-        ("actors.catalogue:catalog", "actors.catalogue has no 'catalog'; it has catalogue"),
+        ("actors.catalogue:catalog", "actors.catalogue has no catalogue 'catalog'; it has catalogue"),
         (f"{ODD}:NUMBER", "is of type int; name a Catalogue, or a function that gives one"),
         (f"{ODD}:number", "gives a int; name a function that gives a Catalogue"),
         (f"{ODD}:fails", "raised ZeroDivisionError: "),

@@ -82,7 +82,7 @@ def test_a_file_that_cannot_be_read_is_named(project: Path, content: bytes) -> N
         ("examples.trip.clients:Travellers@no.such.module:catalogue", "no.such.module cannot be imported"),
         ("examples.trip.clients:Nobody", "has no workload 'Nobody'; it has"),
         ("examples.trip.clients:Travellers", "needs a catalogue too"),
-        ("examples", "'examples' is no workload: write MODULE:NAME"),
+        ("examples", "'examples' names no workload: write MODULE:NAME"),
     ],
 )
 def test_a_workload_that_cannot_be_had_is_bad_input(project: Path, workload: str, says: str) -> None:

@@ -169,10 +169,10 @@ def test_a_catalogue_that_could_not_be_replayed_is_refused_before_the_first_seed
         ("examples.trip.trip_pb2:TripState@examples.trip.catalogue:catalogue", "is a class without run()"),
         ("examples.trip.clients:Travellers", "needs a catalogue too: write MODULE:CLIENTS@MODULE:CATALOGUE"),
         ("examples.trip.catalogue:catalogue", "is no workload: it gives a Catalogue; write MODULE:CLIENTS@MODULE"),
-        ("examples.trip.catalogue:catalogue@examples.trip.clients:Travellers", "Travellers raised TypeError"),
+        ("examples.trip.catalogue:catalogue@examples.trip.clients:Travellers", "Travellers() raised TypeError"),
         ("examples.trip.clients:Travellers@examples.trip.services:LIMIT_CENTS", "LIMIT_CENTS is a int"),
         ("examples.trip.services:LIMIT_CENTS@examples.trip.catalogue:catalogue", "LIMIT_CENTS is a int"),
-        ("examples.trip.clients:Travellers@examples.trip.saga:begin", "begin raised TypeError"),
+        ("examples.trip.clients:Travellers@examples.trip.saga:begin", "begin() raised TypeError"),
         ("examples.trip.clients:Travellers@examples.trip.trip_pb2:TripState", "gives a TripState, and no Catalogue"),
     ],
 )
@@ -187,11 +187,11 @@ def test_a_name_that_leads_nowhere_is_bad_input(name: str, says: str) -> None:
         ("def catalogue(:", "own cannot be imported: SyntaxError"),
         ("import runtime.no_such_part", "own cannot be imported: ModuleNotFoundError"),
         ("raise ValueError('no city')", "own cannot be imported: ValueError: no city"),
-        ("def catalogue(): raise KeyError('city')", "own:catalogue raised KeyError: 'city' (at own.py:1"),
+        ("def catalogue(): raise KeyError('city')", "own:catalogue() raised KeyError: 'city' (at own.py:1"),
         (
             "from examples.trip.saga import BookTrip\nfrom runtime.saga.catalogue import Catalogue\n"
             "def catalogue(): return Catalogue(contracts=[], services={'trips': [BookTrip]})",
-            "own:catalogue makes no sense: ",
+            "the catalogue own:catalogue does not fit together: ",
         ),
     ],
 )
