@@ -136,7 +136,7 @@ class Activation(BatchActor):
         if self._host.undos_only(self.address):
             waiting = self._undos(waiting)
         if not waiting:
-            self._host.suspects.done_with(self.address)
+            self._host.suspects.done_with(self)
             self._end_turn(())
             return
         self.busy, self._context = True, context
@@ -180,11 +180,11 @@ class Activation(BatchActor):
         suspects = self._host.suspects
         fitting = suspects.fitting(batch)
         context.put_back(batch[fitting:])
-        await suspects.await_trial(self.address, batch[0].id)
+        await suspects.await_trial(self, batch[0].id)
         if not self.stopping:
             await suspects.hold_trial(batch[0], self.shard, self.attempts)
         if self.stopping:
-            suspects.done_with(self.address)
+            suspects.done_with(self)
             return ()
         return batch[:fitting]
 
@@ -209,11 +209,13 @@ class Activation(BatchActor):
             self.pending.pop(envelope.id, None)
 
     async def _load(self, batch: Sequence[Envelope]) -> bool:
-        """Read the row. False when it cannot be understood: then the mail is parked, and the row is left alone."""
+        """Read the row. False when the actor was dropped meanwhile, or its mail is parked: its row is not readable."""
         if not self.fetched:
             self.kind.ports.failpoint(Failpoint.ROW_WANTED)
             await self._host.fetch(self)
             self.kind.ports.failpoint(Failpoint.ROW_READ)
+            if self.stopping:
+                return False
         try:
             self._state, self._timers = state_and_timers(self.row, self.kind.behaviour.state_type)
         except DecodeError as error:
@@ -288,7 +290,7 @@ class Activation(BatchActor):
         for envelope in batch:
             pending.pop(envelope.id, None)
         if batch and not self._host.suspects.is_empty:
-            self._host.suspects.done_with(self.address, [one.id for one in batch])
+            self._host.suspects.done_with(self, [one.id for one in batch])
         if self.attempts:
             for envelope in batch:
                 self.attempts.pop(envelope.id, None)

@@ -250,7 +250,7 @@ class Residents:
             self._backlog.tell(activation.address, activation.shard, BacklogWanted(reread_all))
 
     def gone(self, activation: Activation) -> None:
-        self.suspects.done_with(activation.address)
+        self.suspects.done_with(activation)
         if self._memory.remove(activation):  # not dropped, so it has failed
             self._backlog.tell(activation.address, activation.shard, Sign.LEFT_MEMORY)
             self._backlog.put_off_for(activation.address, activation.shard, AGAIN_S)
@@ -264,7 +264,6 @@ class Residents:
         activation.stopping = True
         activation.busy = False
         address = activation.address
-        self.suspects.done_with(address)
         is_forgotten = False
         if self._memory.remove(activation):
             is_forgotten = self._backlog.tell(address, activation.shard, Sign.LEFT_MEMORY) is Todo.OVERFLOW

@@ -21,7 +21,7 @@ from hashlib import blake2b
 
 from runtime.durable.kind import Kind
 from runtime.durable.turn.lost import LostRuns
-from runtime.envelope import Address, Envelope
+from runtime.envelope import Envelope
 from runtime.errors import StoreError
 from runtime.store.committer import Committer
 from runtime.store.port import Store
@@ -44,8 +44,8 @@ class Suspects:
         self._tasks = kind.ports.tasks
         self._ids: dict[bytes, str] = {}  # the node that is gone, of each
         self._noted: set[bytes] = set()  # those whose trial the store knows of
-        self._on_trial: Address | None = None
-        self._waiting: deque[tuple[Address, asyncio.Future[None]]] = deque()
+        self._on_trial: object = None  # who runs it: an actor may leave memory and come back while that goes on
+        self._waiting: deque[tuple[object, asyncio.Future[None]]] = deque()
         self.is_empty = True  # an attribute, for each turn asks
 
     def add(self, id: bytes, node: str) -> None:
@@ -67,19 +67,22 @@ class Suspects:
                 return max(1, count)
         return len(batch)
 
-    async def await_trial(self, address: Address, id: bytes) -> None:
-        """Return when no other suspect of the kind runs; at once for what is no suspect."""
-        if id not in self._ids or self._on_trial == address:
+    async def await_trial(self, runner: object, id: bytes) -> None:
+        """Return when no other suspect of the kind runs; at once for what is no suspect.
+
+        The runner says when it has `done_with` the trial.
+        """
+        if id not in self._ids or self._on_trial is runner:
             return
         if self._on_trial is None:
-            self._on_trial = address
+            self._on_trial = runner
             return
         turn = self._tasks.new_future()
-        self._waiting.append((address, turn))
+        self._waiting.append((runner, turn))
         try:
             await turn
         except BaseException:
-            self.done_with(address)
+            self.done_with(runner)
             raise
 
     async def hold_trial(self, envelope: Envelope, shard: int, failed: Mapping[bytes, int]) -> None:
@@ -114,21 +117,21 @@ class Suspects:
         if isinstance(verdict, StoreError):
             raise verdict
 
-    def done_with(self, address: Address, ids: Iterable[bytes] = ()) -> None:
-        """An actor's turn has ended, or the actor has left memory: the next suspect may run."""
+    def done_with(self, runner: object, ids: Iterable[bytes] = ()) -> None:
+        """A turn has ended, or whoever ran it: the next suspect may run."""
         for id in ids:
             self._ids.pop(id, None)
             self._noted.discard(id)
-        if self._on_trial == address:
+        if self._on_trial is runner:
             self._on_trial = self._next()
         self.is_empty = not self._ids and self._on_trial is None
 
-    def _next(self) -> Address | None:
+    def _next(self) -> object:
         while self._waiting:
-            address, turn = self._waiting.popleft()
+            runner, turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
-                return address
+                return runner
         return None
 
 

@@ -165,12 +165,19 @@ def others(world: IntakeWorld) -> Iterator[IntakeWorld]:
         yield replace(world, armed=world.armed - {until_s}).told(Due(until_s))[0]
     for until_s in INSTANTS:
         yield world.puts_off(until_s)  # a sweep has found a row that waits
+        yield from late(world.puts_off(until_s, in_turn=True))
     missed = world.leaves_mail()
     yield replace(missed.told(Sign.LEFT)[0] if world.in_memory else missed, overflowed=True)
     yield world.told(BacklogWanted())[0]
     if not world.left:
         yield replace(world, overflowed=False)  # a sweep has read all
     yield replace(lost(world), stage=world.stage, intake=step(world.intake, Sign.CLEARED)[0])
+
+
+def late(world: IntakeWorld) -> Iterator[IntakeWorld]:
+    """A turn was committed after its actor had left memory. Another may be there by now, or none."""
+    for may_read in BOTH:
+        yield world.told(TurnEnded(is_empty=not world.in_mailbox, may_read=may_read))[0]
 
 
 def moves(world: IntakeWorld) -> Iterator[IntakeWorld]:
