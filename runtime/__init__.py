@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from runtime.durable.answer import Answer
 from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.client import ActorState, Client, CommandOutcome
-from runtime.durable.durations import days, hours, minutes, seconds
 from runtime.durable.service import Service
+from runtime.durations import days, hours, minutes, seconds
 from runtime.errors import FinalError
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.choreography import Choreography

@@ -13,12 +13,14 @@ from typing import Protocol, runtime_checkable
 
 from google.protobuf.message import Message
 
-from runtime.durable.durations import Span, in_seconds
+from runtime.durations import Span, check_count, check_span, in_seconds, shown
 from runtime.envelope import Envelope
+from runtime.errors import InvalidDefinition
 from runtime.record import record
 from runtime.store.records import Outcome, Subscription
 
 __all__ = [
+    "HANDLER_TIMEOUT",
     "Behaviour",
     "CancelTimer",
     "Decision",
@@ -30,7 +32,10 @@ __all__ = [
     "RetryPolicy",
     "SetTimer",
     "Versioned",
+    "check_retries",
 ]
+
+HANDLER_TIMEOUT = "handler_timeout is a span above 0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,22 @@ class RetryPolicy:
     @property
     def runs_max(self) -> int:
         return (self.immediate + 1) * (len(self.delays_s) + 1)
+
+
+def check_retries(retries: object, where: str) -> None:
+    """Raises InvalidDefinition unless a handler can be retried by this."""
+    if not isinstance(retries, RetryPolicy):
+        raise InvalidDefinition(f"{where}: retries are a RetryPolicy, not {shown(retries)}")
+    check_count(retries.immediate, "retries.immediate is how often it runs again at once", where, least=0, most=1000)
+    if not isinstance(retries.delays_s, tuple | list):
+        raise InvalidDefinition(f"{where}: retries.delays is a tuple of spans, not {shown(retries.delays_s)}")
+    for delay_s in retries.delays_s:
+        check_span(delay_s, "each of retries.delays is finite and not below 0", where, or_none=True)
+    jitter: object = retries.jitter
+    if not isinstance(jitter, int | float) or isinstance(jitter, bool) or not 0 <= jitter <= 1:
+        raise InvalidDefinition(f"{where}: retries.jitter is a share from 0 to 1, not {shown(jitter)}")
+    check_span(retries.timer_pause_s, "retries.timer_pause is finite and not below 0", where, or_none=True)
+    check_span(retries.handler_timeout_s, HANDLER_TIMEOUT, where, or_none=True)
 
 
 NextId = Callable[[str, bytes], bytes]

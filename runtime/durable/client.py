@@ -15,8 +15,7 @@ from typing import TypedDict, Unpack
 from google.protobuf.message import Message
 
 from runtime.contracts import Contracts
-from runtime.durable.durations import Span, in_seconds
-from runtime.durable.spans import SPAN_MAX_S
+from runtime.durations import SPAN_MAX_S, Span, in_seconds
 from runtime.envelope import address_of
 from runtime.errors import InvalidMessage, NoSuchSaga
 from runtime.protos.saga_pb2 import CancelSaga, SagaRecord

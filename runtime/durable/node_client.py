@@ -27,11 +27,11 @@ from runtime.durable.client import (
     timeout_s_of,
 )
 from runtime.durable.command_ids import check_alone, check_id, check_same, type_of
-from runtime.durable.durations import Span
 from runtime.durable.kind import Limits
 from runtime.durable.region.router import Router
 from runtime.durable.waiting.actor_watch import POLL_S, ActorWatch
 from runtime.durable.waiting.calls import PendingCalls
+from runtime.durations import Span
 from runtime.envelope import Envelope, address_of, check_key, check_size, shard_of, wrong_kind
 from runtime.errors import (
     AmendsError,

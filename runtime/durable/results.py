@@ -15,7 +15,7 @@ from runtime.contracts import Contract, contract_of
 from runtime.durable.answer import Answer
 from runtime.durable.behaviour import Outgoing
 from runtime.durable.handlers import HandlerSpec
-from runtime.durable.spans import SPAN_MAX_S, shown
+from runtime.durations import SPAN_MAX_S, shown
 from runtime.errors import InvalidMessage
 
 __all__ = ["check_delay", "command_of_reaction", "outgoing_of", "take_state"]

@@ -19,13 +19,20 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 from google.protobuf.message import Message
 
 from runtime.contracts import Contract, is_message_type, meets
-from runtime.durable.behaviour import CancelTimer, Decision, Delivery, RetryPolicy, SetTimer
+from runtime.durable.behaviour import (
+    HANDLER_TIMEOUT,
+    CancelTimer,
+    Decision,
+    Delivery,
+    RetryPolicy,
+    SetTimer,
+    check_retries,
+)
 from runtime.durable.declared import Declared, state_type_of, take_options
-from runtime.durable.durations import Span, in_seconds
 from runtime.durable.handlers import HandlerSpec, check_names, handlers_of
 from runtime.durable.provided import Need, Provided, has_init, needs_of
 from runtime.durable.results import check_delay, command_of_reaction, outgoing_of, take_state
-from runtime.durable.spans import HANDLER_TIMEOUT, check_retries, check_span
+from runtime.durations import Span, check_span, in_seconds
 from runtime.envelope import wrong_kind
 from runtime.errors import FinalError, InvalidDefinition, InvalidMessage
 from runtime.protos import durable_pb2

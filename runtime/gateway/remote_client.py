@@ -31,7 +31,7 @@ from runtime.durable.client import (
     check_command,
     timeout_s_of,
 )
-from runtime.durable.durations import Span
+from runtime.durations import Span
 from runtime.envelope import address_of
 from runtime.errors import (
     AmendsError,

@@ -16,8 +16,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from runtime.contracts import RUNTIMES_OWN, contract_of, is_message_type
-from runtime.durable.durations import in_seconds
-from runtime.durable.spans import check_count, check_span
+from runtime.durations import check_count, check_span, in_seconds
 from runtime.errors import InvalidDefinition
 from runtime.protos import saga_pb2
 from runtime.saga.definition import Definition, Meaning, Role, StepDefinition, full_name

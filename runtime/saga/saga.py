@@ -21,8 +21,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 from google.protobuf.message import Message
 
 from runtime.durable.declared import Declared, state_type_of, take_options
-from runtime.durable.durations import Span, in_seconds
-from runtime.durable.spans import check_span
+from runtime.durations import Span, check_span, in_seconds
 from runtime.envelope import wrong_kind
 from runtime.errors import InvalidDefinition
 from runtime.saga.attributes import check_names, closing_of, flow_of, starts_of, steps_of

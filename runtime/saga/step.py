@@ -14,7 +14,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from runtime.backoff import Backoff
-from runtime.durable.durations import Span, in_seconds
+from runtime.durations import Span, in_seconds
 from runtime.errors import InvalidDefinition
 
 __all__ = ["Budget", "Flow", "MessageTypes", "Step"]

@@ -10,7 +10,7 @@ from actors.warehouse import Warehouse
 from protos import billing_pb2, orders_pb2, sales_pb2, warehouse_pb2
 from protos.billing_pb2 import BillOrder, OrderBilled, PaymentDeclined
 from runtime import launch
-from runtime.durable.durations import seconds
+from runtime.durations import seconds
 from runtime.saga.catalogue import Catalogue
 
 WAITS_S = 8.0

@@ -22,7 +22,7 @@ from runtime.durable.client import (
     CommandOptions,
     CommandOutcome,
 )
-from runtime.durable.durations import in_seconds
+from runtime.durations import in_seconds
 from runtime.testing.world.front import NodeDown
 from runtime.testing.world.node import SimNode
 

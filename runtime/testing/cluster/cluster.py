@@ -25,7 +25,7 @@ from google.protobuf.message import Message
 from runtime.backoff import Backoff
 from runtime.config import settings_of
 from runtime.durable.client import Client, CommandOptions
-from runtime.durable.durations import in_seconds
+from runtime.durations import in_seconds
 from runtime.errors import InvalidSettings
 from runtime.ports import Ports
 from runtime.saga.catalogue import Catalogue

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from runtime.config import Settings
-from runtime.durable.durations import in_seconds
+from runtime.durations import in_seconds
 from runtime.store.port import Store
 from runtime.store.records import ClusterView
 from runtime.testing.cluster.loop import ClusterLoop

@@ -15,7 +15,7 @@ from actors.catalogue import catalogue
 from actors.orchestration import OrderProcess
 from protos.orders_pb2 import PlaceOrderRequest
 from protos.sales_pb2 import CHOREOGRAPHY, ORCHESTRATION
-from runtime.durable.durations import seconds
+from runtime.durations import seconds
 from runtime.testing.rules.limits import DEATHS_MAX
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.world.world import World

@@ -12,8 +12,8 @@ from protos.orders_pb2 import Order, OrderProcessState
 from protos.sales_pb2 import OrderLine, OrderPlaced, PlaceOrder
 from runtime.adapters import system_ports
 from runtime.durable.behaviour import Behaviour, RetryPolicy
-from runtime.durable.durations import seconds
 from runtime.durable.service import Service, ServiceBehaviour
+from runtime.durations import seconds
 from runtime.protos import durable_pb2
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.on import on

@@ -10,9 +10,9 @@ from protos.billing_pb2 import OrderBilled
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import OrderPlaced
 from protos.warehouse_pb2 import ShippingLabelCreated
-from runtime.durable.durations import seconds
 from runtime.durable.kind import Limits
 from runtime.durable.turn.unhandled import MessageParked, MessagePutOff
+from runtime.durations import seconds
 from runtime.envelope import Envelope, shard_of
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.behaviour import SagaBehaviour

@@ -28,8 +28,8 @@ from protos.warehouse_pb2 import (
     StockState,
     VoidShippingLabel,
 )
-from runtime.durable.durations import seconds
 from runtime.durable.service import Service, ServiceBehaviour
+from runtime.durations import seconds
 from runtime.errors import InvalidDefinition, InvalidSettings
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.catalogue import Catalogue

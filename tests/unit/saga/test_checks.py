@@ -11,7 +11,7 @@ from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, PaymentDec
 from protos.orders_pb2 import Order, OrderProcessState
 from protos.sales_pb2 import CancelOrder, OrderCancelled, OrderPlaced, OrderReadyToShip
 from protos.warehouse_pb2 import ShippingLabelCreated
-from runtime.durable.durations import minutes, seconds
+from runtime.durations import minutes, seconds
 from runtime.errors import InvalidDefinition
 from runtime.saga.definition import Role
 from runtime.saga.on import On, on

@@ -8,7 +8,7 @@ from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, RefundOrde
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderCancelled, OrderPlaced
 from protos.warehouse_pb2 import CreateShippingLabel, VoidShippingLabel
-from runtime.durable.durations import seconds
+from runtime.durations import seconds
 from runtime.protos.saga_pb2 import CancelAccepted, CancelRefused
 from runtime.saga.on import on
 from runtime.saga.saga import Saga

@@ -9,7 +9,7 @@ import pytest
 from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, RefundOrder
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import MarkReadyToShip, OrderPlaced, OrderReadyToShip
-from runtime.durable.durations import seconds
+from runtime.durations import seconds
 from runtime.errors import FinalError
 from runtime.saga.on import on
 from runtime.saga.saga import Saga

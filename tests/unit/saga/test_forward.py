@@ -9,7 +9,7 @@ from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, PaymentDec
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderCancelled, OrderLine, OrderPlaced
 from protos.warehouse_pb2 import CreateShippingLabel
-from runtime.durable.durations import seconds
+from runtime.durations import seconds
 from runtime.errors import FinalError
 from runtime.protos.saga_pb2 import CancelRefused
 from runtime.saga.behaviour import SagaBehaviour

@@ -15,7 +15,7 @@ from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import OrderCancelled, OrderPlaced
 from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.service import Service
-from runtime.durable.spans import SPAN_MAX_S
+from runtime.durations import SPAN_MAX_S
 from runtime.envelope import is_instant
 from runtime.errors import InvalidDefinition
 from runtime.protos import durable_pb2

@@ -10,9 +10,9 @@ from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import ORCHESTRATION, OrderLine, OrderPlaced, OrderReadyToShip
 from protos.warehouse_pb2 import Restock, Restocked
 from runtime.durable.behaviour import Behaviour, Decision, Delivery, Outgoing, RetryPolicy
-from runtime.durable.durations import seconds
 from runtime.durable.region.kind_actor import PauseKind, ResumeKind
 from runtime.durable.residence.release import ActorNeedsHelp
+from runtime.durations import seconds
 from runtime.protos.saga_pb2 import CancelAccepted, CancelSaga, SagaRecord, StepRecord
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.on import on

@@ -12,7 +12,7 @@ from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, RefundOrde
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import CancelOrder, OrderCancelled, OrderPlaced
 from protos.warehouse_pb2 import CreateShippingLabel, ShippingLabelCreated, ShippingLabelVoided, VoidShippingLabel
-from runtime.durable.durations import minutes, seconds
+from runtime.durations import minutes, seconds
 from runtime.errors import InvalidDefinition
 from runtime.saga.on import on
 from runtime.saga.saga import Saga

@@ -8,7 +8,7 @@ from protos.billing_pb2 import OrderBilled, OrderRefunded, RefundOrder
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderPlaced
 from protos.warehouse_pb2 import CreateShippingLabel, VoidShippingLabel
-from runtime.durable.durations import seconds
+from runtime.durations import seconds
 from runtime.errors import NotCarried
 from runtime.protos.saga_pb2 import CancelRefused, SagaRecord
 from runtime.saga.behaviour import SagaBehaviour

@@ -15,7 +15,7 @@ from protos.warehouse_pb2 import (
     ShippingLabelVoided,
     VoidShippingLabel,
 )
-from runtime.durable.durations import minutes, seconds
+from runtime.durations import minutes, seconds
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
 from runtime.saga.step import Budget, Flow, Step

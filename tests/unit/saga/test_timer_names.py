@@ -9,7 +9,7 @@ import pytest
 from protos.billing_pb2 import OrderBilled, PaymentDeclined
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderCancelled, OrderPlaced, OrderReadyToShip
-from runtime.durable.durations import seconds
+from runtime.durations import seconds
 from runtime.errors import InvalidDefinition
 from runtime.saga.on import on
 from runtime.saga.saga import Saga

@@ -17,10 +17,10 @@ from protos.warehouse_pb2 import CreateShippingLabel, ShippingLabelCreated
 from runtime.adapters import system_ports
 from runtime.contracts import Contracts
 from runtime.durable.carriers import Carriers
-from runtime.durable.durations import minutes, seconds
 from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.turn.draft import Draft, timer_id
 from runtime.durable.turn.turn import Turn
+from runtime.durations import minutes, seconds
 from runtime.envelope import Envelope
 from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga.behaviour import SagaBehaviour

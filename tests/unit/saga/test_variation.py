@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runtime.durable.durations import seconds
+from runtime.durations import seconds
 from runtime.errors import InvalidDefinition
 from runtime.saga.step import Budget, Step
 from tests.unit.saga.shop import FirmOrderProcess, ShopProcess

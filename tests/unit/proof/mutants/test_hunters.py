@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from runtime.durable.durations import seconds
+from runtime.durations import seconds
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
 from runtime.saga.step import Step

@@ -11,7 +11,7 @@ import pytest
 
 from protos.billing_pb2 import BillOrder
 from runtime.durable.behaviour import RetryPolicy
-from runtime.durable.durations import days, hours, minutes, seconds
+from runtime.durations import days, hours, minutes, seconds
 from runtime.errors import InvalidDefinition
 from runtime.saga.step import Budget
 from tests.unit.saga.test_checks import bill, one
