@@ -89,7 +89,7 @@ def mutants(
         bar = progress.add_task("mutants", total=len(chosen))
         for one in _hunts(chosen, workloads, range(first, first + seeds_max), jobs, ending):
             report.add(one)
-            if target is not None:  # now, for it may be hours to the end
+            if target is not None:  # At once, since the last hunt may end hours later.
                 target.write_text(page([one], _text(target)), encoding="utf-8")
             progress.update(bar, advance=1, description=f"mutants, {len(report.missed)} not found")
     ending.say(len(report.hunts), len(chosen), "mutants")
@@ -98,8 +98,8 @@ def mutants(
 
 
 @dataclass(frozen=True, slots=True)
-class _Quarry:
-    """One hunt, as it goes to another process."""
+class _HuntJob:
+    """One hunt, in a form that can go to another process."""
 
     name: str
     workloads: tuple[str, ...]
@@ -126,25 +126,25 @@ def _hunts(
     chosen: Sequence[Mutant], workloads: Sequence[str], seeds: range, jobs: int, ending: Ending
 ) -> Iterator[Hunt]:
     for name in workloads:
-        hunter_named(name)  # bad names are told before anything is begun
-    hunted = [_Quarry(mutant.name, tuple(workloads), seeds) for mutant in chosen]
+        hunter_named(name)  # A bad name is refused before the first hunt begins.
+    hunted = [_HuntJob(mutant.name, tuple(workloads), seeds) for mutant in chosen]
     if jobs > 1:
         yield from in_order(_hunt, hunted, jobs=jobs, ending=ending)
         return
-    with suppress(EndedBySignal):  # what is hunted then is not in the report
+    with suppress(EndedBySignal):  # The hunt that a signal ends is not in the report.
         for one in hunted:
             yield _hunt(one, ending)
 
 
-def _hunt(quarry: _Quarry, ending: Ending | None = None) -> Hunt:
-    mutant, given = MUTANTS[quarry.name], quarry.workloads
+def _hunt(job: _HuntJob, ending: Ending | None = None) -> Hunt:
+    mutant, given = MUTANTS[job.name], job.workloads
     chosen = (mutant.workload,) if mutant.workload in given else given
     until = (Ending() if ending is None else ending).check
-    return hunt(mutant, {one: Until(hunter_named(one), until) for one in chosen}, quarry.seeds)
+    return hunt(mutant, {one: Until(hunter_named(one), until) for one in chosen}, job.seeds)
 
 
 def hunter_named(name: str) -> Hunter:
-    """The explorer with its sagas, large batches, or the simulator with [MODULE:]NAME. Raises BadParameter."""
+    """The hunter of this name: the explorer, large batches, or the simulator with a workload. Raises BadParameter."""
     if name == BATCHES:
         return Batched()
     if name != EXPLORER:

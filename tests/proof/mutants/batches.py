@@ -1,4 +1,4 @@
-"""Mutants of how SQLite writes many transitions at once, and finds those that cannot be written."""
+"""Mutants of how SQLite writes many transitions at once, and finds the ones that cannot be written."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ __all__ = ["BATCHED"]
 BATCHED = (
     Mutant(
         "last-statement-decides",
-        "Of the statements that a list of rows takes, only the last says whether all were as expected.",
+        "Of several statements for one list of rows, only the last decides whether all rows were as expected.",
         (Edit(ManyRows.run, "everyone &= ", "everyone = "),),
         workload="batches",
     ),
     Mutant(
         "few-left-not-written",
-        "What is left of a long list of rows, once few enough for a statement of their own, is not written.",
+        "The last rows of a long list are not written if they are few enough for a statement of their own.",
         (Edit(ManyRows.run, "while left:", "while left > (_EXACT_MAX if start else 0):"),),
         workload="batches",
     ),
     Mutant(
         "halves-not-taken-back",
-        "A part of a batch that cannot be written whole is not taken back before it is halved.",
+        "A part of a batch that failed is not rolled back before it is halved.",
         (
             Edit(
                 commit._write_part,
@@ -36,7 +36,7 @@ BATCHED = (
     ),
     Mutant(
         "first-try-not-rolled-back",
-        "A batch that cannot be written whole is written in parts on top of what was written of it.",
+        "A batch that failed as a whole is written in parts without a rollback.",
         (
             Edit(
                 commit.write,
@@ -48,7 +48,7 @@ BATCHED = (
     ),
     Mutant(
         "loser-leaves-its-half",
-        "Of a transition that stands alone and is not written, what came before the culprit stays.",
+        "A single transition that is refused leaves the rows that were written before its culprit.",
         (Edit(commit._write_alone, 'connection.execute("rollback to one")', "pass"),),
         workload="batches",
     ),
@@ -66,13 +66,13 @@ BATCHED = (
     ),
     Mutant(
         "last-post-decides",
-        "Whether copies are minded in a batch is said by its last transition.",
+        "The last transition of a batch decides whether the batch is checked for copies.",
         (Edit(CommitPlan._add, "self.checks_duplicates |= ", "self.checks_duplicates = "),),
         workload="batches",
     ),
     Mutant(
         "one-update-for-both",
-        "New rows of actors are not looked at once those that change are as expected.",
+        "New rows of actors are not checked once the changed rows are as expected.",
         (
             Edit(
                 commit._verdict,
@@ -84,7 +84,7 @@ BATCHED = (
     ),
     Mutant(
         "what-was-handled-is-passed-over",
-        "That a message was handled before does not keep its turn from being written again.",
+        "A turn is written again although its message was handled before.",
         (
             Edit(
                 commit._verdict,

@@ -1,4 +1,4 @@
-"""Mutants of the way of a message to its actor: pushes, streams, mailboxes, backlogs, sweeping."""
+"""Mutants of delivery, the way of a message to its actor: pushes, streams, mailboxes, backlogs, sweeps."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ DELIVERY = (
     # --- between nodes ---
     Mutant(
         "gap-forgotten",
-        "A node that is told of pushes that it has missed does not look into the store.",
+        "A node that hears of missed pushes does not read the store.",
         (Edit(Router.on_pushes, "if missed_pushes:", "if False:"),),
         workload="streams",
     ),
     Mutant(
         "gap-forgotten-by-takeovers",
-        "Missed pushes are not minded by shards that are just being taken over.",
+        "Shards that are just being taken over ignore missed pushes.",
         (Edit(Ownership.on_missed_pushes, "self._declined.update(self._taking)", "pass"),),
         workload="streams",
         unseen=(
@@ -38,13 +38,13 @@ DELIVERY = (
     ),
     Mutant(
         "new-stream-without-gap",
-        "A new stream does not tell that what was pushed before it may be lost.",
+        "A new stream does not say that earlier pushes may be lost.",
         (Edit(SendQueue.__init__, "self.missed_pushes = True", "self.missed_pushes = False"),),
         workload="streams",
     ),
     Mutant(
         "older-stream-goes-on",
-        "What an older stream of a node still delivers is not waited for by its successor.",
+        "A new stream of a node does not wait for the deliveries of the older stream.",
         (Edit(Inbound._after_the_older, "await before.ended()", "pass"),),
         workload="streams",
         unseen=(
@@ -55,26 +55,26 @@ DELIVERY = (
     ),
     Mutant(
         "new-owner-not-told",
-        "What was pushed to the former owner of a shard is overtaken by what is pushed to the new one.",
+        "Pushes to the former owner of a shard are overtaken by pushes to the new owner.",
         (Edit(Shards._tell_new_owners, "links.request_resync(owner)", "pass"),),
         workload="streams",
     ),
     Mutant(
         "predecessor's-pushes-forgotten",
-        "Who takes a shard over does not tell others to look for what its predecessor had no time to push.",
+        "A new owner does not have others look for pushes that its predecessor had no time for.",
         (Edit(Shards.read_again, "self._router.links.request_resync_everywhere()", "pass"),),
         workload="streams",
     ),
     Mutant(
         "own-mail-of-predecessor-forgotten",
-        "Who takes a shard over does not look for what its predecessor had no time to push to this very node.",
+        "A new owner does not look for its own mail that its predecessor had no time to push.",
         (Edit(Shards.read_again, "await self._router.sweep_all()", "pass"),),
         workload="random",
     ),
     # --- into mailboxes ---
     Mutant(
         "mailbox-drops-in-silence",
-        "A message that finds its actor's mailbox full is dropped, and nobody minds.",
+        "A message that finds its actor's mailbox full is dropped, and nothing remembers it.",
         (
             Edit(
                 Residents._enqueue,
@@ -86,7 +86,7 @@ DELIVERY = (
     ),
     Mutant(
         "declined-while-paused-forgotten",
-        "What is pushed while a kind is paused or slowed is left in the store, and its actor does not know of it.",
+        "Pushes to a paused or slowed kind stay in the store, and their actors do not know of them.",
         (
             Edit(
                 Residents.deliver,
@@ -99,7 +99,7 @@ DELIVERY = (
     ),
     Mutant(
         "pushes-overtake-the-store",
-        "Pushes are taken by actors while earlier mail of theirs waits in the store.",
+        "An actor takes pushes while earlier mail of it waits in the store.",
         (
             Edit(
                 intake._pushed,
@@ -111,7 +111,7 @@ DELIVERY = (
     ),
     Mutant(
         "pushes-overtake-a-reading",
-        "Pushes are taken while an actor's mail is read from the store.",
+        "An actor takes pushes while its mail is read from the store.",
         (
             Edit(
                 intake._pushed,
@@ -123,13 +123,13 @@ DELIVERY = (
     ),
     Mutant(
         "reading-forgets-the-rest",
-        "An actor that was given a part of what waits believes that it has all.",
+        "An actor that was given a part of its mail believes that it has all.",
         (Edit(intake.step, "_after(state, left=left)", "_after(state)"),),
         workload="streams",
     ),
     Mutant(
         "made-while-read-forgets-the-rest",
-        "An actor that comes into memory by the first part of what waits believes that it has all.",
+        "An actor that the first part of its mail brings into memory believes that it has all.",
         (
             Edit(
                 Residents._deliver_backlog,
@@ -142,13 +142,13 @@ DELIVERY = (
     ),
     Mutant(
         "reading-not-repeated",
-        "What was declined while an actor's mail was read is not read again.",
+        "Pushes that were declined while the actor's mail was read are not read afterwards.",
         (Edit(intake.step, "if state.again", "if False"),),
         workload="streams",
     ),
     Mutant(
         "stale-reading",
-        "What was read of an actor's mail is delivered, though a retry was planned since it was read.",
+        "Mail that was read before a retry was planned is delivered all the same.",
         (Edit(intake._put_off, ", outdated=True", ""),),
         workload="random",
         unseen=(
@@ -159,7 +159,7 @@ DELIVERY = (
     ),
     Mutant(
         "undo-taken-from-its-push",
-        "An actor that waits for a retry takes a pushed undo as it comes, though that may be what it waits for.",
+        "An actor that waits for the retry of an undo runs that undo when its push comes again.",
         (
             Edit(
                 intake._pushed,
@@ -171,25 +171,25 @@ DELIVERY = (
     ),
     Mutant(
         "mail-taken-out-for-a-lost-history",
-        "Mail that the history had when somebody looked is taken out, although that history may be lost by now.",
+        "Mail is removed since the history had it, although that history may be lost by now.",
         (Edit(BacklogReader._without_handled, ", mail=ours))", "))"),),
         workload="failover",
     ),
     Mutant(
         "lost-turn-taken-for-done",
-        "Mail that has run here is taken for done, although the store has lost that turn.",
+        "Mail that has run on this node counts as done, although the store has lost that turn.",
         (Edit(RecentlyHandled.seen_again_in_mail, "if id not in self._found:", "if True:"),),
         workload="failover",
     ),
     Mutant(
         "evicted-with-backlog",
-        "An actor that leaves memory while mail of it is left in the store takes that knowledge with it.",
+        "An actor leaves memory while mail of it is in the store, and nothing remembers that.",
         (Edit(Residents._leave, "self._overflow()", "pass"),),
         workload="streams",
     ),
     Mutant(
         "overflow-forgotten-at-once",
-        "After an overflow, one sweep that does not reach everything is taken for enough.",
+        "After an overflow, one sweep counts as enough even if it does not reach everything.",
         (
             Edit(
                 Sweeper._sweep_waiting,
@@ -201,20 +201,20 @@ DELIVERY = (
     ),
     Mutant(
         "bytes-left-behind",
-        "What did not fit into one turn is not read again before newer pushes.",
+        "Messages that did not fit into one turn are not read again before newer pushes.",
         (Edit(Activation._fitting, "self._host.left_over(self)", "pass"),),
         workload="streams",
     ),
     Mutant(
         "pending-for-ever",
-        "A message that was handled counts as waiting in the mailbox for good.",
+        "A handled message counts as waiting in the mailbox for good.",
         (Edit(Activation._end_turn, "pending.pop(envelope.id, None)", "pass"),),
         workload="streams",
     ),
-    # --- found later ---
+    # --- sweeps ---
     Mutant(
         "recovery-once",
-        "What waits in the store is looked for when a node starts, and then never again.",
+        "Waiting mail is looked for when a node starts, and never again.",
         (Edit(Sweeper._pass, "if shards and not self.residents.paused:", "if shards and not self._passes:"),),
         workload="streams",
     ),
@@ -235,13 +235,13 @@ DELIVERY = (
     ),
     Mutant(
         "gap-swallows-errors",
-        "A sweep after a gap that fails is taken for one that found nothing.",
+        "A failed sweep after a gap counts as one that found nothing.",
         (Edit(Sweeper.sweep_all, "if not complete:", "if False:"),),
         workload="streams",
     ),
     Mutant(
         "sweep-by-cursor",
-        "A sweep begins where the last one ended, and so misses what becomes visible behind it.",
+        "A sweep begins where the last one ended, and misses rows that become visible behind that point.",
         (
             Edit(
                 Sweeper._deliver,
@@ -267,7 +267,7 @@ DELIVERY = (
     ),
     Mutant(
         "sweep-trusts-clocks",
-        "No sweep reads mail that seems to have been sent just now, or later, by the clock of its sender.",
+        "No sweep reads mail whose sender's clock says that it was sent just now, or later.",
         (
             Edit(
                 Sweeper._sweep_waiting,

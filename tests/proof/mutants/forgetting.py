@@ -1,4 +1,4 @@
-"""Mutants of what is forgotten: too early, for the wrong reason, or while it is still needed."""
+"""Mutants of the purge: history is forgotten too early, for the wrong reason, or while it is needed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["FORGETTING"]
 FORGETTING = (
     Mutant(
         "purge-forgets-dead-letters",
-        "Old conversations are forgotten though a dead letter of theirs may be replayed.",
+        "Old conversations are forgotten although a dead letter of theirs may be replayed.",
         (
             Edit(
                 MemoryStore.purge,
@@ -31,13 +31,13 @@ FORGETTING = (
     ),
     Mutant(
         "purge-forgets-what-was-put-off",
-        "Old conversations are forgotten though a message of theirs waits to be tried again.",
+        "Old conversations are forgotten although a message of theirs waits for its retry.",
         (Edit(MemoryStore.purge, "for row in self._all_mail()}", "for row in self._all_mail() if not row.attempts}"),),
         workload="random",
     ),
     Mutant(
         "remembered-for-less-than-let-in",
-        "Requests are let in that are twice as old as what is remembered.",
+        "Requests of twice the age that the store remembers are accepted.",
         (Edit(check_id, "now_s - retention_s:", "now_s - 2 * retention_s:"),),
         workload="random",
     ),

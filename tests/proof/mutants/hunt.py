@@ -1,4 +1,4 @@
-"""Looks for a planted bug as for any other: number after number, until something breaks a promise.
+"""Looks for a planted bug as for any other bug: number after number, until a promise is broken.
 
     hunt(mutant, hunters, seeds) ──planted──▶ Hunter.look ... ──violation──▶ the same number without it ──▶ Hunt
 
@@ -23,13 +23,13 @@ class Hunt:
     """What became of the search for one mutant."""
 
     name: str
-    seeds: int  # looked at, the one that found it included; sagas, where the explorer looked
-    workload: str = ""  # that found it, or the explorer; empty: nothing did
-    seed: int = 0  # or the place of the saga in the explorer's list
-    invariants: tuple[str, ...] = ()  # that it broke there, in the order they were seen
-    what: str = ""  # the first violation
-    control: tuple[str, ...] = ()  # what the seed breaks without the mutant: a bug of the product, or of the harness
-    counts: str = "seed"  # what was counted, in the singular
+    seeds: int  # How many were looked at, the finding one included. For the explorer these are sagas.
+    workload: str = ""  # The workload, or the explorer, that found the mutant; empty if nothing did.
+    seed: int = 0  # The seed that found it, or the place of the saga in the explorer's list.
+    invariants: tuple[str, ...] = ()  # The broken invariants, in the order in which they were seen.
+    what: str = ""  # The first violation.
+    control: tuple[str, ...] = ()  # What the seed breaks without the mutant: a bug of product or harness.
+    counts: str = "seed"  # What was counted, in the singular.
 
     @property
     def found(self) -> bool:
@@ -43,7 +43,7 @@ def hunt(mutant: Mutant, hunters: Mapping[str, Hunter], seeds: Sequence[int]) ->
         looked += 1
         for (name, hunter), number in zip(hunters.items(), numbers, strict=True):
             if number is None:
-                continue  # this one has nothing left to look at
+                continue  # This hunter has nothing left to look at.
             with planted(mutant):
                 violations = hunter.look(number)
             if violations:
@@ -55,6 +55,6 @@ def hunt(mutant: Mutant, hunters: Mapping[str, Hunter], seeds: Sequence[int]) ->
 
 
 def _counted(hunters: Mapping[str, Hunter]) -> str:
-    """Of several, those count that go on longest: there are more seeds than sagas."""
+    """What the numbers of these hunters count. Of several hunters, the seeds count, since there are more of them."""
     counts = dict.fromkeys(hunter.counts for hunter in hunters.values())
     return next(iter(counts)) if len(counts) == 1 else "seed"

@@ -1,4 +1,4 @@
-"""Who looks for a planted bug: each has numbers, and says what is broken in the run, or the saga, of one of them.
+"""The hunters, which look for a planted bug. Each numbers its runs, and says what is broken in the run of a number.
 
 hunt ──number──▶ Simulated: one seed of a workload, whole clusters
               ├▶ Explored:  one saga of a list, every schedule of it to a bound
@@ -29,19 +29,19 @@ EXPLORER = "explorer"
 BATCHES = "batches"
 """The names of the hunters that need no workload."""
 
-# With the usual faults and silences most sagas have several times the states; with these each takes a second or two.
-# What lies beyond states_max is not looked at: the shortest schedules come first.
+# With the usual bounds most sagas have several times as many states. With these each saga takes a second or two.
+# States beyond states_max are not looked at, but the shortest schedules come first.
 _BOUNDS = Bounds(faults_max=1, silences_max=1, states_max=40_000)
 
 
 class Hunter(Protocol):
-    counts: str  # what its numbers are those of, in the singular
+    counts: str  # What the numbers count, in the singular: seeds, sagas, tapes.
 
     def numbers(self, seeds: Sequence[int]) -> Sequence[int]:
-        """What to look at, in this order: no more than there are seeds."""
+        """The numbers to look at, in this order, and at most as many as there are seeds."""
 
     def look(self, number: int) -> tuple[Violation, ...]:
-        """Everything that is broken there, the first thing first."""
+        """All violations in the run of this number, in the order in which they occurred."""
 
 
 class Simulated:
@@ -56,11 +56,11 @@ class Simulated:
         return seeds
 
     def look(self, number: int) -> tuple[Violation, ...]:
-        return _survived(lambda: simulate_seed(number, self._workload, brief=True).violations)
+        return _crash_counts(lambda: simulate_seed(number, self._workload, brief=True).violations)
 
 
 class Explored:
-    """Saga after saga. Each look is an exploration of its own, so that none knows what another saw with another bug."""
+    """Saga after saga. Each look is a new exploration, so that nothing remains of a look with another bug."""
 
     counts = "saga"
 
@@ -68,12 +68,12 @@ class Explored:
         self._sagas = tuple(sagas.items())
 
     def numbers(self, seeds: Sequence[int]) -> Sequence[int]:
-        """From the first saga on, whatever the first seed is: there are always the same ones."""
+        """The sagas from the first one on, whatever the first seed is."""
         return range(min(len(self._sagas), len(seeds)))
 
     def look(self, number: int) -> tuple[Violation, ...]:
         name, saga = self._sagas[number]
-        return _survived(lambda: _broken(name, saga))
+        return _crash_counts(lambda: _broken(name, saga))
 
 
 class Batched:
@@ -85,11 +85,11 @@ class Batched:
         return seeds
 
     def look(self, number: int) -> tuple[Violation, ...]:
-        return _survived(lambda: _written_otherwise(number))
+        return _crash_counts(lambda: _differing(number))
 
 
 class Until:
-    """As another hunter, until `check` raises instead of letting it look."""
+    """Another hunter, which stops when `check` raises."""
 
     def __init__(self, hunter: Hunter, check: Callable[[], None]) -> None:
         self._hunter = hunter
@@ -109,15 +109,15 @@ def _broken(name: str, saga: type[Saga[Any]]) -> tuple[Violation, ...]:
     return tuple(Violation(one.check, f"{name}: {one.what}") for one in explore(saga, bounds=_BOUNDS).violations)
 
 
-def _written_otherwise(number: int) -> tuple[Violation, ...]:
+def _differing(number: int) -> tuple[Violation, ...]:
     size, wrong = drawn(Dice(number, "large batches"))
     with TemporaryDirectory() as folder:
         found = asyncio.run(differences(size, wrong, Path(folder) / "amends.db"))
         return tuple(Violation("I15", one) for one in found)
 
 
-def _survived(look: Callable[[], tuple[Violation, ...]]) -> tuple[Violation, ...]:
+def _crash_counts(look: Callable[[], tuple[Violation, ...]]) -> tuple[Violation, ...]:
     try:
         return look()
-    except Exception as error:  # noqa: BLE001 - a planted bug may break anything, also what looks for it
+    except Exception as error:  # noqa: BLE001 - a planted bug may break anything, the hunter included
         return (Violation("crash", f"the run ended with {error!r}"),)

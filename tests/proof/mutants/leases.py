@@ -1,6 +1,6 @@
-"""Mutants of who may act: a node that is sure of a lease which, by the store's clock, it has not got.
+"""Mutants of leases: a node believes that it has a lease although, by the store's clock, it has none.
 
-A node that is frozen at a failpoint, between a question to the store and its answer, shows them.
+Runs that freeze a node at a failpoint, between a question to the store and its answer, show them.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ __all__ = ["LEASES"]
 LEASES = (
     Mutant(
         "eviction-counts-as-renewal",
-        "A node that asks for its lease and hears that it has been evicted goes on as if it had got it.",
+        "A node that hears at its renewal that it was evicted goes on as if it had the lease.",
         (Edit(Seat.renew, "return alive", "self._renewed(sent_s)\n    return True"),),
     ),
     Mutant(
         "failed-renewal-counts",
-        "A renewal that the store could not be asked for is taken for a slow one, and the lease goes on.",
+        "A renewal that never reached the store counts as a slow one, and the lease goes on.",
         (
             Edit(
                 Membership._guarded_round,
@@ -32,7 +32,7 @@ LEASES = (
     ),
     Mutant(
         "evicted-before-its-lease-is-over",
-        "A member that nobody has seen renew for two thirds of a lease is removed, whatever the store's clock says.",
+        "A member that was not seen to renew for two thirds of a lease is removed before its lease ends.",
         (
             Edit(
                 Membership._evict,
@@ -44,12 +44,12 @@ LEASES = (
     ),
     Mutant(
         "lease-and-a-quarter",
-        "A node grants itself a quarter of a lease on top, since its timers may be late.",
+        "A node adds a quarter of a lease to its lease, since its timers may be late.",
         (Edit(Lease.renewed, "sent_s + self._lease_s", "sent_s + 1.25 * self._lease_s"),),
     ),
     Mutant(
         "lease-until-its-timer",
-        "A node is sure of its lease until the timer has run, also when it wakes from a freeze before that.",
+        "A node trusts its lease until the timer has run, even if it wakes from a freeze before that.",
         (
             Edit(Lease.is_sure, "self._clock.monotonic_s() < self._deadline_s", "self._timer is not None"),
             Edit(Lease._expire, "if self.is_sure:", "if self._clock.monotonic_s() < self._deadline_s:"),
@@ -57,7 +57,7 @@ LEASES = (
     ),
     Mutant(
         "lease-ends-without-a-word",
-        "A lease that has run out is begun anew by the timer that should have said so.",
+        "The timer that should report the end of a lease begins the lease anew.",
         (
             Edit(Lease._expire, "if self.is_sure:", "if self._deadline_s > 0:"),
             Edit(

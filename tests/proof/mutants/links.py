@@ -1,4 +1,4 @@
-"""Mutants of the way from each node to each other: at rest, every two that live have a stream."""
+"""Mutants of the streams between nodes. At rest every two live nodes must have one."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["LINKS"]
 LINKS = (
     Mutant(
         "unreachable-peer-given-up",
-        "A peer that could not be reached is not dialled any more.",
+        "A peer that could not be reached is never dialled again.",
         (Edit(Peer.run, "self._failed(error)", "self._failed(error); return"),),
     ),
     Mutant(
         "pause-ends-at-a-word",
-        "A peer that is lost is dialled again only when it is heard of.",
+        "A lost peer is dialled again only after it was heard of.",
         (
             Edit(
                 Peer._wait,
@@ -29,17 +29,17 @@ LINKS = (
     ),
     Mutant(
         "new-life-not-noticed",
-        "A member that was started again, at the address of its earlier life, is no news.",
+        "A member that was restarted at its old address does not count as new.",
         (Edit(_timeless, "lease_until_s=0.0, clock_off_s=0.0", 'lease_until_s=0.0, clock_off_s=0.0, incarnation=""'),),
     ),
     Mutant(
         "one-dials-for-both",
-        "Of two nodes only the later in the alphabet dials, and the other has no way to it.",
+        "Of two nodes only the later in the alphabet dials, so that the other has no stream to it.",
         (Edit(Mesh.set_peers, "node != self._identity.node:", "node < self._identity.node:"),),
     ),
     Mutant(
         "older-stream-wins",
-        "Of two streams of one node the newer is ended, though the older may be dead.",
+        "Of two streams of one node the newer is ended, although the older may be dead.",
         (
             Edit(
                 Inbound.run,

@@ -1,4 +1,4 @@
-"""Mutants of what a node knows of time and of others: its lease, its links, and limits that are met only when small."""
+"""Mutants of clocks and links: what a node knows of time, of its lease and of its peers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["MACHINES"]
 MACHINES = (
     Mutant(
         "lease-from-its-answer",
-        "A node counts its lease from the answer to its renewal, not from the question.",
+        "A node counts its lease from the answer to its renewal, and not from the question.",
         (
             Edit(
                 Seat._renewed,
@@ -51,18 +51,18 @@ MACHINES = (
     ),
     Mutant(
         "clock-follows-the-machine",
-        "A node goes by the clock of its machine when that has jumped, instead of saying so.",
+        "A node follows a jump of its machine's clock, instead of reporting it.",
         (Edit(ClusterTime.look, "self._said_s = off_s", "self._clock.set_right(off_s)"),),
         workload="random",
     ),
     Mutant(
         "starts-by-its-own-clock",
-        "A node that starts with a wrong clock does not go by its live peers.",
+        "A node that starts with a wrong clock does not go by the time of its live peers.",
         (Edit(ClusterTime.anchor, "if heard:", "if heard and not first:"),),
     ),
     Mutant(
         "store-tells-no-time",
-        "A node that starts alone with a clock behind what the store has seen does not go on from there.",
+        "A node that starts alone does not move its clock forward to the time that the store has seen.",
         (Edit(ClusterTime._go_on_from, "if by_s > self._settings.clock_skew_max_s:", "if by_s == float('inf'):"),),
     ),
     Mutant(
@@ -81,7 +81,7 @@ MACHINES = (
     ),
     Mutant(
         "restarted-peer-not-dialled",
-        "A peer that was started again at the same address is taken for the one that was there.",
+        "A peer that was restarted at its old address counts as the one that was there before.",
         (
             Edit(
                 Mesh.set_peers,
@@ -92,30 +92,30 @@ MACHINES = (
     ),
     Mutant(
         "broken-stream-not-dialled-again",
-        "A node that has lost its stream to another is content with reading the store.",
+        "A node that has lost its stream to another only reads the store, and does not dial.",
         (Edit(Peer.run, "await self._use(link, hello)", "await self._use(link, hello); return"),),
     ),
     Mutant(
         "frames-last-first",
-        "What does not fit one frame leaves with the newest first.",
+        "Messages that do not fit into one frame leave with the newest first.",
         (Edit(SendQueue._take_some, "encoded = queue.popleft()", "encoded = queue.pop()"),),
         workload="streams",
     ),
     Mutant(
         "takeover-reads-one-page",
-        "A take-over reads the first page of what waits, and takes that for all.",
+        "A take-over reads only the first page of the waiting mail.",
         (Edit(Sweeper._read_all_mail, "is_full = len(rows) == self.reach_max", "is_full = False"),),
         workload="streams",
     ),
     Mutant(
         "purge-forgets-waiting-mail",
-        "Old conversations are forgotten though mail of theirs waits: a dead letter, say.",
+        "Old conversations are forgotten although they have waiting mail, such as a dead letter.",
         (Edit(MemoryStore.purge, "live = {row.conversation for row in self._all_mail()}", "live = set[bytes]()"),),
         workload="random",
     ),
     Mutant(
         "peers-never-renewed",
-        "A node dials those that were members when it came up, and nobody who joins later.",
+        "A node dials the members that were there when it started, and none that joins later.",
         (Edit(Mesh.set_peers, "if node not in self._peers and", "if not self._peers and"),),
     ),
 )

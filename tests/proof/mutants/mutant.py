@@ -1,9 +1,9 @@
-"""A planted bug: the product with a few words changed in one place, as a tired author might have written it.
+"""A planted bug: a few changed words in the product, as a tired author might have written them.
 
     Mutant ──its edits──▶ switchboard.planted ──the product's functions run changed code──▶ simulation, or explorer
 
-The product knows nothing of this. A mutant names the very functions, so that a rename is an error of the type checker,
-and the very words it replaces, so that it cannot be planted where they are no longer written.
+The product knows nothing of this. A mutant names the very functions, so that the type checker
+notices a rename. It also names the words that it replaces, so that it cannot be planted where these words have changed.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 __all__ = ["Edit", "Mutant", "Target"]
 
 Target = Callable[..., Any] | property | str
-"""A function, a method, or a property (its getter) of the product; MODULE:NAME where the runtime must not import it."""
+"""A function of the product, a method, or a property for its getter; MODULE:NAME where an import is not allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """`old` stands once in the source of `target`, which is dedented first; `new` takes its place."""
+    """`new` takes the place of `old`, which stands exactly once in the dedented source of `target`."""
 
     target: Target
     old: str
@@ -31,14 +31,14 @@ class Edit:
 class Mutant:
     """One planted bug."""
 
-    name: str  # lower case, words joined by hyphens
-    breaks: str  # one sentence: what is broken by it
+    name: str  # In lower case, with hyphens between the words.
+    breaks: str  # One sentence that says what the bug does.
     edits: tuple[Edit, ...]
-    workload: str = "orders"  # that it is hunted with, or the explorer: what is likeliest to show it
-    unseen: str = ""  # why no seed, or no saga, can show it, or none is expected to; empty: it has to be found
-    held_by: str = ""  # of one that is unseen: the tests that fail with it, as pytest takes them
+    workload: str = "orders"  # The workload, or the explorer, that is likeliest to show it.
+    unseen: str = ""  # Why no seed or saga is expected to show it; empty if it has to be found.
+    held_by: str = ""  # The tests that fail with an unseen mutant, as arguments of pytest.
 
     @property
     def excuse(self) -> str:
-        """Why it need not be found, and what finds it all the same; empty: it has to be found."""
+        """Why it need not be found, and the test that finds it all the same; empty if it has to be found."""
         return f"{self.unseen}; `{self.held_by}` holds it" if self.unseen else ""

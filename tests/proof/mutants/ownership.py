@@ -1,7 +1,7 @@
-"""Mutants of who runs what: leases, shards, take-overs, hand-overs, draining.
+"""Mutants of ownership: shards, take-overs, hand-overs, draining.
 
-None of these may cost a message or write a state twice: the rows' compare-and-set stands behind them. Where a mutant
-costs only time, the promise it breaks is that everything ends, or that a node stops when it is told to.
+None of them can lose a message or write a state twice, since the compare-and-set on the rows prevents that. A mutant
+that costs only time breaks the promise that everything ends, or that a node stops when it is told to.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["OWNERSHIP"]
 OWNERSHIP = (
     Mutant(
         "takeover-without-reload",
-        "A node that gets a shard back goes on with the states it had in memory, on top of the rows as they are now.",
+        "A node that gets a shard back goes on with the states in its memory, on top of changed rows.",
         (
             Edit(
                 Residents.drop_all,
@@ -42,19 +42,19 @@ OWNERSHIP = (
     ),
     Mutant(
         "takeover-without-sweep",
-        "A node that takes a shard over does not read what waits in it before it takes pushes.",
+        "A new owner of a shard takes pushes before it has read the shard's waiting mail.",
         (Edit(Sweeper.read_everything, "await self._read_all_mail(shards)", "pass"),),
         workload="streams",
     ),
     Mutant(
         "takeover-deaf-to-pushes",
-        "Pushes that are declined while a shard is taken over are not read before it is live.",
+        "Pushes that were declined during a take-over are not read before the shard is live.",
         (Edit(Ownership.on_declined_push, "if shard in self._taking:", "if False:"),),
         workload="streams",
     ),
     Mutant(
         "failed-takeover-counts",
-        "A take-over that failed at the store counts as done.",
+        "A take-over counts as done although the store failed.",
         (Edit(Handover._take, "told = False", "told = True"),),
         workload="streams",
     ),
@@ -71,7 +71,7 @@ OWNERSHIP = (
     ),
     Mutant(
         "lost-shards-written-in-parts",
-        "A node that still runs shards of a kind, whose rows the store has lost, writes those of the others at once.",
+        "A node that still runs shards which the store has lost writes the kind's other shards too early.",
         (Edit(plan, "slot[0] not in lost and ", ""),),
         workload="failover",
     ),
@@ -83,13 +83,13 @@ OWNERSHIP = (
     ),
     Mutant(
         "lease-for-ever",
-        "A node believes in its lease whatever the clock says.",
+        "A node believes in its lease, whatever the clock says.",
         (Edit(Lease.is_sure, "self._clock.monotonic_s() < self._deadline_s", "self._deadline_s > 0"),),
         workload="streams",
     ),
     Mutant(
         "lease-renewed-while-stalled",
-        "A helper beside the event loop renews a node's lease, also while the loop stands still.",
+        "A helper beside the event loop renews a node's lease even while the loop stands still.",
         (
             Edit(
                 Membership.start,
@@ -107,12 +107,12 @@ OWNERSHIP = (
     ),
     Mutant(
         "draining-node-claims-work",
-        "A node that was told to stop goes on as a host, and claims shards.",
+        "A node that was told to stop still counts as a host, and claims shards.",
         (Edit(Seat.host_nothing, "self.row = replace(self.row, kinds=())", "pass"),),
     ),
     Mutant(
         "placement-by-the-placer",
-        "Each node ranks the others by a list of its own, so that two may both think that a shard is theirs.",
+        "Each node ranks nodes by a list of its own, so that two nodes may claim one shard.",
         (
             Edit(
                 Membership._act,

@@ -1,13 +1,13 @@
 """docs/proof/planted-bugs.md: what each planted bug breaks, and what found it. Written by the command, read by a test.
 
-hunts, the page as it was ──page──▶ the page as it is now      (a row whose mutant was not hunted stays)
+hunts, the page as it was ──page──▶ the page as it is now      (a mutant that was not hunted keeps its result)
 the page ──read_page──▶ rows by name
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.proof.mutants.hunt import Hunt
 from tests.proof.mutants.hunters import BATCHES, EXPLORER
@@ -18,27 +18,27 @@ __all__ = ["Row", "page", "read_page"]
 
 _HEAD = """# Planted bugs
 
-Who tests the tests? `tests/proof/mutants/` keeps {planted} bugs, each a few changed words in one or two functions
-of the product, as a tired author might have written them. They are planted one at a time while the simulator runs, and
-it has to find them as it has to find any other: seed after seed, until one breaks a promise. What takes a rare order of
-a saga's messages is left to the [explorer](explorer.md), which looks at saga after saga: the order process, and small
-ones of every shape. How SQLite writes large batches is left to tapes, which the memory store is given as well. A find
-counts only if the same seed, saga or tape is clean without the bug. A mutant that no longer fits the product cannot be
-planted, and fails the build.
+Planted bugs test the tests. `tests/proof/mutants/` keeps {planted} of them. Each changes a few words in one or two
+functions of the product, as a tired author might have written them. One bug is planted at a time, and the simulator has
+to find it like any other bug: it runs seed after seed, until one breaks a promise. Two other tools hunt as well. The
+[explorer](explorer.md) hunts bugs that need a rare order of a saga's messages; it tries the order process, and small
+sagas of every shape. Tapes of large batches, which SQLite and the memory store both run, hunt bugs in how SQLite writes
+batches. A find counts only if the same seed, saga or tape is clean without the bug. A mutant that no longer fits the
+product cannot be planted, and fails the build.
 
 ```
-python -m tests.proof mutants                      # all of them, up to 5,000 seeds each
-python -m tests.proof mutants --only gap-forgotten
-python -m tests.proof mutants --list
-python -m tests.proof mutants --workload explorer           # each as the explorer alone sees it
-python -m tests.proof mutants --page docs/proof/planted-bugs.md   # and write this page anew
+python -m tests.proof mutants                                      # hunt all of them, up to 5,000 seeds each
+python -m tests.proof mutants --only gap-forgotten                 # hunt this one
+python -m tests.proof mutants --list                               # only name them
+python -m tests.proof mutants --workload explorer                  # hunt with the explorer alone
+python -m tests.proof mutants --page docs/proof/planted-bugs.md    # hunt, and update this page
 ```
 
-**{found} of {planted} are found**; {early} of them within ten seeds, {explored} by the explorer. Those that are not
-found say why. The column of seeds counts how many were looked at, from seed 0 on; a seed means something only for the
-code it was found with. Where `{explorer}` found it, sagas of its list are counted; where `{batches}` did, tapes. The
-invariants are those of [the simulator](simulation.md); `bug` is an exception that nobody handled, `livelock` a run
-without an end.
+**{found} of {planted} are found**: {early} of them within ten seeds, {explored} by the explorer. For the others the
+last column says why they are not found. The column `seeds` counts the seeds that were tried, from seed 0 on. For
+`{explorer}` it counts sagas, for `{batches}` tapes. A seed means something only for the code with which it was found.
+The invariants are those of [the simulator](simulation.md). `bug` means an unhandled exception, `livelock` a run without
+an end.
 """
 _TABLE = """
 ## {room}
@@ -52,13 +52,13 @@ _EARLY = 10
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One mutant as the page tells of it."""
+    """One mutant as it stands on the page."""
 
     name: str
     breaks: str
-    found_by: str  # a workload, or the explorer; empty: not found
-    seeds: int  # looked at; or sagas
-    invariants: str  # or why it is not found
+    found_by: str  # The workload, the explorer or the tapes; empty if it was not found.
+    seeds: int  # How many seeds, sagas or tapes were tried.
+    invariants: str  # The broken invariants, or why the mutant is not found.
 
     def line(self) -> str:
         seeds = str(self.seeds) if self.found_by else f"over {self.seeds:,}"
@@ -66,7 +66,7 @@ class Row:
 
 
 def page(hunts: Iterable[Hunt], before: str) -> str:
-    """The page after these hunts; of mutants that were not hunted, the rows of the page as it was `before`."""
+    """The page after these hunts. A mutant that was not hunted keeps its result of the page `before`."""
     hunted = {one.name: one for one in hunts}
     known = read_page(before)
     rows = {room: list(_rows(mutants, hunted, known)) for room, mutants in ROOMS.items()}
@@ -89,7 +89,8 @@ def _rows(mutants: Iterable[Mutant], hunted: Mapping[str, Hunt], known: Mapping[
             broken = ", ".join(hunt.invariants) if hunt.found else mutant.excuse
             yield Row(mutant.name, mutant.breaks, hunt.workload if hunt.found else "", hunt.seeds, broken)
         elif mutant.name in known:
-            yield known[mutant.name]
+            row = known[mutant.name]
+            yield replace(row, breaks=mutant.breaks, invariants=row.invariants if row.found_by else mutant.excuse)
 
 
 def read_page(text: str) -> dict[str, Row]:

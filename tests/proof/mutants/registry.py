@@ -39,6 +39,6 @@ ROOMS: Mapping[str, tuple[Mutant, ...]] = {
     "large batches": BATCHED,
     "sagas": (*SAGAS, *VERSIONS, *TRIES),
 }
-"""By what they break, in the order of the page."""
+"""The mutants by the part of the product that they break, in the order of the page."""
 
 MUTANTS: Mapping[str, Mutant] = {mutant.name: mutant for room in ROOMS.values() for mutant in room}

@@ -1,4 +1,4 @@
-"""What became of all hunts together, for people and for scripts."""
+"""The results of all hunts together, for people and for scripts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Report"]
 
 @dataclass(slots=True)
 class Report:
-    """Hunts as they end."""
+    """The hunts that have ended."""
 
     hunts: list[Hunt] = field(default_factory=list)
 
@@ -26,12 +26,12 @@ class Report:
 
     @property
     def missed(self) -> list[Hunt]:
-        """Not found, though nothing says that they cannot be."""
+        """Hunts for mutants that have to be found and were not."""
         return [one for one in self.hunts if not one.found and not MUTANTS[one.name].unseen]
 
     @property
     def unclean(self) -> list[Hunt]:
-        """A seed, or a saga, breaks a promise without the mutant as well: a bug of the product, or of the harness."""
+        """Hunts whose seed or saga breaks a promise without the mutant too: product or harness has a bug."""
         return [one for one in self.hunts if one.control]
 
     @property
@@ -39,7 +39,7 @@ class Report:
         return not self.missed and not self.unclean
 
     def as_object(self) -> dict[str, object]:
-        """Ready for JSON. Of the explorer, `seeds_to_find` counts sagas, and `seed` is the place of one in its list."""
+        """Ready for JSON. For the explorer, `seeds_to_find` counts sagas, and `seed` is the place in its list."""
         return {
             "planted": len(self.hunts),
             "found": len(self.found),

@@ -1,4 +1,4 @@
-"""Mutants of how a message is tried again, put off and given up."""
+"""Mutants of retries: a message is tried again, put off, or given up."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["RETRIES"]
 RETRIES = (
     Mutant(
         "attempts-forgotten",
-        "A message that is read from the store again has never failed before: its retries have no end.",
+        "A message that is read from the store again counts as never tried: its retries have no end.",
         (Edit(Residents._enqueue, "if attempts:", "if False:"),),
         workload="random",
     ),
     Mutant(
         "poison-blocks-its-senders",
-        "What comes after a parked message waits until somebody has looked at that.",
+        "The messages after a parked message wait until somebody has dealt with the dead letter.",
         (
             Edit(
                 unhandled.give_up,
@@ -46,7 +46,7 @@ RETRIES = (
     ),
     Mutant(
         "parked-runs-all-the-same",
-        "A late copy of a push runs a message that was parked, and whose sender was told that it failed.",
+        "A late copy of a push runs a parked message, although its sender was told that it failed.",
         (
             Edit(MemoryStore._verdict, "if any(waiting[key, id].parked for id in to_run):", "if False:"),
             Edit(BacklogReader._read, "if not row.parked", "if True"),
@@ -61,13 +61,13 @@ RETRIES = (
     ),
     Mutant(
         "last-retry-skipped",
-        "A message is parked one run too early, and its handler's error is taken for final.",
+        "A message is parked one run too early, since its handler's error counts as final.",
         (Edit(Turn._handle, "failed >= policy.runs_max", "failed >= policy.immediate + 1"),),
         workload="random",
     ),
     Mutant(
         "throttle-never-recovers",
-        "A kind that has failed often, if not in a row, is slowed, and is never probed again.",
+        "A kind that has failed often, but not in a row, is slowed down and never probed again.",
         (
             Edit(Throttle.succeeded, "self._failures = 0", "pass"),
             Edit(Throttle.admits, "self._next_probe_at_s = now_s + self._pause_s\n    return True", "return False"),
@@ -76,7 +76,7 @@ RETRIES = (
     ),
     Mutant(
         "delay-ignored-after-retry",
-        "While a message waits for its retry, those that were sent after it are taken.",
+        "While a message waits for its retry, the actor takes messages that were sent after it.",
         (
             Edit(Turn._take_some, "if draft.blocked_until_s and not envelope.undo_of:", "if False:"),
             Edit(Release.__call__, "if draft.blocked_until_s:", "if False:"),

@@ -1,4 +1,4 @@
-"""Mutants of sagas: the way forward, the way back, and how answers are told apart."""
+"""Mutants of sagas: the way forward, the way back, and the matching of answers to steps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SAGAS = (
     # --- the way back ---
     Mutant(
         "undo-in-forward-order",
-        "The undos of a saga are sent first step first.",
+        "A saga sends its undos in forward order, the first step first.",
         (
             Edit(compensation._undo_next, "reversed(saga.definition.flow_steps)", "saga.definition.flow_steps"),
             Edit(compensation._undo_next, "for index in step.all_after)", "for index in step.before)"),
@@ -22,7 +22,7 @@ SAGAS = (
     ),
     Mutant(
         "undos-all-at-once",
-        "An undo does not wait until that of the step after it is confirmed.",
+        "An undo does not wait for the confirmation of the later step's undo.",
         (
             Edit(
                 compensation._undo_next,
@@ -34,7 +34,7 @@ SAGAS = (
     ),
     Mutant(
         "undo-of-a-step-never-sent",
-        "Steps that were never asked are undone as well.",
+        "Steps whose command was never sent are undone as well.",
         (
             Edit(
                 compensation.turn_back,
@@ -71,7 +71,7 @@ SAGAS = (
     ),
     Mutant(
         "compensated-too-early",
-        "A saga says that it is compensated while an undo is still without its confirmation.",
+        "A saga calls itself compensated before an undo of it was confirmed.",
         (
             Edit(
                 compensation._undo_next,
@@ -83,7 +83,7 @@ SAGAS = (
     ),
     Mutant(
         "undo-not-retried",
-        "An undo that its participant gave up on is not sent again.",
+        "An undo that its participant gave up is not sent again.",
         (
             Edit(
                 compensation.undo_faulted,
@@ -95,7 +95,7 @@ SAGAS = (
     ),
     Mutant(
         "undo-fault-counts-as-undone",
-        "An undo that its participant gave up on counts as done.",
+        "An undo that its participant gave up counts as done.",
         (
             Edit(
                 compensation.undo_faulted,
@@ -108,7 +108,7 @@ SAGAS = (
     ),
     Mutant(
         "closing-not-awaited",
-        "A saga ends as compensated without the confirmation of what it has to say about that.",
+        "A saga ends as compensated before its closing commands are confirmed.",
         (
             Edit(
                 compensation.close,
@@ -127,7 +127,7 @@ SAGAS = (
     ),
     Mutant(
         "deadline-after-pivot-turns-back",
-        "The deadline turns a saga back also where there is no way back.",
+        "The deadline turns a saga back even after its pivot.",
         (
             Edit(
                 cancellation.deadline_passed,
@@ -164,7 +164,7 @@ SAGAS = (
     ),
     Mutant(
         "late-answer-revives-step",
-        "An answer that comes after its saga turned back counts: the step is done, and its undo forgotten.",
+        "An answer after its saga turned back counts: the step is done, and its undo is forgotten.",
         (
             Edit(
                 interpreter._answered,
@@ -176,7 +176,7 @@ SAGAS = (
     ),
     Mutant(
         "fault-is-a-refusal",
-        "A step whose participant gave it up counts as refused, though it may have run in part.",
+        "A step that its participant gave up counts as refused, though it may have run in part.",
         (
             Edit(
                 interpreter._faulted,
@@ -201,7 +201,7 @@ SAGAS = (
     ),
     Mutant(
         "answers-by-address",
-        "An answer is taken for that of any step that went to the same participant.",
+        "An answer counts for any step whose command went to the same participant.",
         (
             Edit(
                 Instance.find,
@@ -213,7 +213,7 @@ SAGAS = (
     ),
     Mutant(
         "fault-never-asked-again",
-        "A step past the pivot whose participant gave it up is not asked again.",
+        "A step past the pivot is not asked again after its participant gave it up.",
         (
             Edit(
                 interpreter._faulted,
@@ -231,7 +231,7 @@ SAGAS = (
     ),
     Mutant(
         "join-does-not-wait",
-        "A step begins when one of those it has to wait for is done.",
+        "A step begins when only one of the steps before it is done.",
         (
             Edit(
                 interpreter._go_on,
@@ -264,13 +264,13 @@ SAGAS = (
     ),
     Mutant(
         "one-answer-frees-all-that-is-stuck",
-        "A saga in which two steps are stuck goes on when what was missing of one of them has come.",
+        "A saga with two stuck steps goes on when the missing answer of one has come.",
         (Edit(Instance.unstick, "if any(step.stuck for step in self.steps):", "if False:"),),
         workload="random",
     ),
     Mutant(
         "facts-not-kept",
-        "What an answer told is forgotten once its turn has ended.",
+        "What `on_answer` keeps of an answer is forgotten at the end of its turn.",
         (Edit(Instance.keep, "self.record.state = state.SerializeToString()", "pass"),),
     ),
     # --- versions ---

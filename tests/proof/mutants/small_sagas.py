@@ -2,8 +2,8 @@
 
     step, steps it waits for ──▶ SagaPlan ──▶ a program of one run ──▶ programs.sagas.saga_class
 
-They speak the words of random programs, and mean no business either. A find is known by its saga's place in this list,
-so a new one goes to the end.
+They use the messages of random programs, and mean no business either. A find names its saga by the place in this list,
+so a new saga goes to the end of the list.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from tests.proof.programs.vocabulary import SLOTS
 
 __all__ = ["SMALL_SAGAS"]
 
-_RUN = "run"  # what a starting event that is made up says in its field of that name
-_KEY = "one"  # of every participant, so that two steps of one kind go to the same actor
+_RUN = "run"  # The explorer sets the field `run` of a starting event to this text.
+_KEY = "one"  # Every participant has this key, so that two steps of one kind go to the same actor.
 _PATIENCE_S = 30.0
 _BUDGET = Budget(asks_max=3)
 
@@ -38,7 +38,7 @@ def _step(
 def _saga(
     *steps: StepPlan, closing: tuple[str, ...] = (), deadline_s: float = 0.0, needless: tuple[str, ...] = ()
 ) -> type[Saga[Any]]:
-    """A saga of these steps. `needless` names those whose undo says that there is nothing to undo."""
+    """A saga of these steps. `needless` names the steps whose undo function returns None."""
     slot = SLOTS[0]
     plan = SagaPlan(
         slot.kind, slot.process, steps, closing, _PATIENCE_S, deadline_s, 1, is_conditional=False, key_path=""
@@ -72,7 +72,7 @@ def _ask_next(state: pb.FirstState) -> pb.ChangeBeta:
 
 
 class _Mindful(Saga[pb.FirstState], kind="mindful"):
-    """Its second step cannot be asked without what the first was answered."""
+    """The command of its second step needs the answer to the first."""
 
     started_by = on(pb.Begun, _begin)
     first = Step(
@@ -113,4 +113,4 @@ SMALL_SAGAS: Mapping[str, type[Saga[Any]]] = MappingProxyType(
         "what was answered": _Mindful,
     }
 )
-"""By name, in the order in which they are looked at."""
+"""The sagas by name, in the order in which the explorer tries them."""

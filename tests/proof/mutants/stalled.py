@@ -1,4 +1,4 @@
-"""For one mutant: a lease that somebody renews whose process is not the one that holds it, as a helper thread would."""
+"""For one mutant: a helper outside of the node's event loop renews its lease, as a thread would."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["renew_beside"]
 
 
 def renew_beside(store: Store, name: str, incarnation: str, *, lease_s: float, every_s: float) -> None:
-    """Renew from now on until the process that calls this is dead. That it is frozen makes no difference."""
+    """Renew until the calling process is dead, even while that process is frozen."""
     loop = cast("SimLoop", asyncio.get_running_loop())
     process = copy_context()
     tasks = SimTasks(loop)
@@ -24,7 +24,7 @@ def renew_beside(store: Store, name: str, incarnation: str, *, lease_s: float, e
         try:
             await store.renew(name, incarnation, lease_s=lease_s)
         except StoreError:
-            pass  # the next one may work
+            pass  # The next renewal may work.
 
     def tick() -> None:
         try:

@@ -1,7 +1,7 @@
-"""Mutants of what is committed, and of what is believed about it: the store's verdicts, the committer, the posts.
+"""Mutants of commits: the store's verdicts, the committer, and posts.
 
-The memory store stands for every store: it is the specification that the others are compared with, and the one that
-simulations run on.
+The memory store stands for every store. It is the specification with which the others are compared, and simulations
+run on it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _UNKNOWN = """self._ports.report(CommitOutcomeUnknown(str(error), len(jobs)))
 STORE = (
     Mutant(
         "no-dedup",
-        "The store does not look into the history: a message that was handled is taken in again.",
+        "The store does not look into the history, so that it takes in a handled message again.",
         (Edit(MemoryStore._is_handled, "id in self._history.get(conversation, {})", "False"),),
     ),
     Mutant(
@@ -62,7 +62,7 @@ STORE = (
     ),
     Mutant(
         "send-before-commit",
-        "What a turn sends and answers leaves before its commit.",
+        "The messages and answers of a turn leave before its commit.",
         (
             Edit(
                 Activation._run,
@@ -87,7 +87,7 @@ STORE = (
     ),
     Mutant(
         "unknown-commit-again-unasked",
-        "A commit of unknown outcome is sent once more, without asking what became of the first.",
+        "A commit of unknown outcome is repeated without asking what became of the first try.",
         (Edit(Committer._commit, _UNKNOWN, "return jobs"),),
     ),
     Mutant(
@@ -109,7 +109,7 @@ STORE = (
     ),
     Mutant(
         "settle-lies-about-posts",
-        "After an unknown commit, a post counts as written without a look.",
+        "After an unknown commit, a post counts as written without a look into the store.",
         (
             Edit(
                 MemoryStore._is_there,
@@ -120,7 +120,7 @@ STORE = (
     ),
     Mutant(
         "settle-lies-about-turns",
-        "After an unknown commit, a turn counts as written without a look.",
+        "After an unknown commit, a turn counts as written without a look into the store.",
         (
             Edit(
                 MemoryStore._is_there, "return all(self._is_written(row) for row in transition.history)", "return True"
@@ -129,7 +129,7 @@ STORE = (
     ),
     Mutant(
         "settle-without-waiting",
-        "After an unknown commit, an error of the question itself counts as a no.",
+        "After an unknown commit, an error of the question itself counts as the answer no.",
         (
             Edit(
                 Committer._ask,
@@ -161,7 +161,7 @@ STORE = (
     ),
     Mutant(
         "no-cas-on-state",
-        "A transition is committed whatever the actor's row is by now.",
+        "A transition is committed even if the actor's row has changed since.",
         (
             Edit(
                 MemoryStore._verdict,
@@ -173,7 +173,7 @@ STORE = (
     ),
     Mutant(
         "cas-on-revision-alone",
-        "Two histories of one length are taken for the same: the message that made a row is not compared.",
+        "Two rows of one revision count as the same, since the message that made a row is not compared.",
         (
             Edit(
                 MemoryStore._verdict,
@@ -185,7 +185,7 @@ STORE = (
     ),
     Mutant(
         "no-cas-on-message",
-        "A transition is committed though what it consumes is not in the mail any more.",
+        "A transition is committed although the message that it consumes is no longer in the mail.",
         (
             Edit(
                 MemoryStore._verdict,
@@ -201,13 +201,13 @@ STORE = (
     ),
     Mutant(
         "verdicts-mixed-up",
-        "Transitions that join a commit under way are told the verdicts of those that were there before.",
+        "Transitions that join a commit under way get the verdicts of those that were there before.",
         (Edit(Committer._join, "jobs += new", "jobs[:0] = new"),),
         workload="random",
     ),
     Mutant(
         "one-conflict-sinks-all",
-        "One lost compare-and-set has all transitions of its batch reported as lost, though they are committed.",
+        "One lost compare-and-set has all committed transitions of its batch reported as lost.",
         (
             Edit(
                 Committer._commit,
@@ -224,19 +224,19 @@ STORE = (
     ),
     Mutant(
         "old-request-is-new",
-        "A request that is older than the memory of requests is applied, though it may have been before.",
+        "A request that is older than the memory of requests is applied, perhaps for the second time.",
         (Edit(check_id, "if made_at_s < now_s - retention_s:", "if False:"),),
         workload="random",
     ),
     Mutant(
         "discarded-counts-as-handled",
-        "Who asks after a command that an operator has discarded is told that it was handled.",
+        "A client that asks after a discarded command is told that the command was handled.",
         (Edit(NodeClient._outcome, "by_operator = handled.revision == 0", "by_operator = False"),),
         workload="random",
     ),
     Mutant(
         "duplicate-post-is-a-new-one",
-        "A post that repeats an id is not checked against what waits or was handled, and then remembered twice.",
+        "A repeated post is not compared with mail and history, and is remembered twice.",
         (
             Edit(MemoryStore._verdict, "if transition.check_duplicates and ", "if False and "),
             Edit(MemoryStore._apply, "if not self._is_known(row):", "if True:"),
@@ -244,12 +244,12 @@ STORE = (
     ),
     Mutant(
         "history-pruned-too-early",
-        "History is forgotten at once, not after the retention.",
+        "History is forgotten at once, and not after the retention.",
         (Edit(MemoryStore.purge, "all(row.handled_at_s < handled_before_s for row in rows.values())", "True"),),
     ),
     Mutant(
         "history-pruned-under-live-mail",
-        "Conversations are forgotten at once, also those that still have mail or a timer.",
+        "Conversations are forgotten at once, even while they have mail or a timer.",
         (
             Edit(
                 MemoryStore.purge,
@@ -260,7 +260,7 @@ STORE = (
     ),
     Mutant(
         "end-of-a-saga-takes-its-messages",
-        "A saga that closes its compensation ends at once, and is put away together with what it was about to send.",
+        "A saga that closes its compensation ends at once, and its last messages are lost.",
         (
             Edit(
                 compensation.close,

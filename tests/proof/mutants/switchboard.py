@@ -1,9 +1,9 @@
-"""Plants a bug in the running product, and always takes it out again.
+"""Plants a bug in the running product, and always removes it again.
 
     with planted(mutant): simulate_seed(...)
 
-Functions keep their identity and get other code: whoever has imported one, bound it or put it into a table runs the
-bug as well. What is on the stack when the bug is planted goes on as it was, so plant before a run begins.
+A function keeps its identity and gets other code, so that modules that imported it, bound methods and tables run the
+bug too. A call that is already on the stack goes on with the old code, so plant before a run begins.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ __all__ = ["MutantRotten", "planted"]
 
 
 class MutantRotten(AmendsError):
-    """The product has changed under a mutant: mend the mutant, or take it out if its bug is no longer possible."""
+    """A mutant no longer fits the product: change the mutant, or remove it if its bug is no longer possible."""
 
 
 @contextmanager
 def planted(mutant: Mutant) -> Iterator[None]:
-    """Run the product with this bug. Raises MutantRotten before anything is changed."""
+    """Run the product with this bug. Raises MutantRotten, and then changes nothing."""
     changed = {function: _changed(mutant, function, edits) for function, edits in _by_function(mutant).items()}
     sound = {function: function.__code__ for function in changed}
     try:
@@ -65,7 +65,7 @@ def _named(mutant: Mutant, target: str) -> Callable[..., object] | property:
 
 
 def _changed(mutant: Mutant, function: FunctionType, edits: Sequence[Edit]) -> CodeType:
-    """The function's code with all edits made. Line numbers stay those of the file, where no line was added."""
+    """The function's code with all edits. Line numbers are those of the file, unless an edit adds lines."""
     lines, first = inspect.getsourcelines(function)
     text = textwrap.dedent("".join(lines))
     where = f"{mutant.name}: {function.__module__}.{function.__qualname__}"

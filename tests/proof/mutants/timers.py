@@ -1,4 +1,4 @@
-"""Mutants of timers: set, moved, cancelled, fired, and found again after a restart."""
+"""Mutants of timers: they are set, moved, cancelled, fired, and found again after a restart."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["TIMERS"]
 TIMERS = (
     Mutant(
         "no-cas-on-timer",
-        "A timer that was moved since fires at its former time as well: only its name is compared.",
+        "A timer that was moved also fires at its former time, since only its name is compared.",
         (
             Edit(
                 Turn._timer_stands,
@@ -26,7 +26,7 @@ TIMERS = (
     ),
     Mutant(
         "cancelled-timer-fires",
-        "A timer that was cancelled after it was armed fires all the same.",
+        "A timer that was cancelled after it was armed still fires.",
         (
             Edit(
                 Turn._timer_stands,
@@ -38,7 +38,7 @@ TIMERS = (
     ),
     Mutant(
         "timer-twice-after-jump",
-        "A timer that fires while the clock has gone back since is kept, and fires once more.",
+        "A timer that fires after the clock has gone back is kept, and fires once more.",
         (
             Edit(
                 Turn._accept,
@@ -55,7 +55,7 @@ TIMERS = (
     ),
     Mutant(
         "timer-lost-at-restart",
-        "Timers are armed when they are set, and no sweep looks for those that were armed in a process that died.",
+        "No sweep looks for timers that were armed in a process that died.",
         (
             Edit(
                 DueTimers.sweep,
@@ -69,7 +69,7 @@ TIMERS = (
     ),
     Mutant(
         "timer-too-early",
-        "A timer that a sweep finds fires at once, though it only falls due soon.",
+        "A timer that a sweep finds shortly before its due time fires at once.",
         (
             Edit(DueTimers._arm, "delay_s = timer.due_at_s - self._clock.now_s()", "delay_s = 0.0"),
             Edit(DueTimers._fire, "self._clock.now_s() >= envelope.due_at_s", "True"),
@@ -78,7 +78,7 @@ TIMERS = (
     ),
     Mutant(
         "due-time-not-moved",
-        "The due time that the store finds an actor by is left as it was when its timers change.",
+        "The due time in the actor's row stays as it was when the timers change.",
         (
             Edit(
                 Draft._row_after,
@@ -89,13 +89,13 @@ TIMERS = (
     ),
     Mutant(
         "last-timer-only",
-        "The due time that the store finds an actor by is that of its latest timer, not its earliest.",
+        "The due time in the actor's row is that of the latest timer, and not of the earliest.",
         (Edit(Draft._row_after, "due_at_s = min(", "due_at_s = max("),),
         workload="random",
     ),
     Mutant(
         "armed-once-for-all",
-        "A timer that could not fire when it was armed, since its clock had gone back, is never armed again.",
+        "A timer that was armed but could not fire, since the clock had gone back, is not armed again.",
         (Edit(DueTimers._fire, "self._armed.pop(envelope.id, None)", "pass"),),
         workload="random",
     ),
@@ -106,13 +106,13 @@ TIMERS = (
     ),
     Mutant(
         "timers-of-failed-turns",
-        "A timer's retry is not set: when its handler fails, the timer is gone.",
+        "No retry is set for a timer: when its handler fails, the timer is gone.",
         (Edit(unhandled.retry_timer, "draft.move_timer(timer)", "draft.drop_timer(timer.name)"),),
         workload="random",
     ),
     Mutant(
         "timer-set-by-reruns",
-        "A timer that is set again while it stands keeps its former time.",
+        "A timer that is set again keeps its former time.",
         (
             Edit(
                 Sends.change_timers,

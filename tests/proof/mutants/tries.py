@@ -1,4 +1,4 @@
-"""Mutants of second tries: an operator's of what is stuck, and those of what nodes may have died over."""
+"""Mutants of second tries: an operator's retry of a stuck step, and runs of a message over which nodes died."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["TRIES"]
 TRIES = (
     Mutant(
         "retry-asks-instead-of-undoing",
-        "A step whose undo an operator has tried again is asked once more, as if it were still wanted.",
+        "When an operator retries an undo, the step is asked once more as if it were still wanted.",
         (
             Edit(
                 retry.retry,
@@ -23,13 +23,13 @@ TRIES = (
     ),
     Mutant(
         "retry-runs-the-do-twice",
-        "An operator has a step tried again that is done, and it is asked once more instead of kept.",
+        "When an operator retries a step that is done, it is asked once more, and its answer is not kept.",
         (Edit(retry.retry, "_keep_again(saga, step, progress, done_with)", "_ask_again(saga, step, progress, ask)"),),
         workload="poisoned",
     ),
     Mutant(
         "retry-forgets-the-answer",
-        "What a step was answered, and could not be kept, is left out when it is tried again.",
+        "When an operator retries a step, its answer, which could not be kept before, is left out.",
         (
             Edit(
                 retry._keep_again,
@@ -41,7 +41,7 @@ TRIES = (
     ),
     Mutant(
         "retry-drops-the-timer",
-        "A step that an operator has tried again is waited for without a timer.",
+        "A step that an operator retries is waited for without a timer.",
         (
             Edit(
                 retry._ask_again,
@@ -53,19 +53,19 @@ TRIES = (
     ),
     Mutant(
         "retry-leaves-it-stuck",
-        "An operator's second try is accepted, and what is stuck stays marked as stuck.",
+        "An operator's retry is accepted, and the step stays marked as stuck.",
         (Edit(retry.retry, "saga.unstick(saga.steps[step.index])", "pass"),),
         workload="poisoned",
     ),
     Mutant(
         "retry-forgets-the-budget",
-        "An undo that an operator has tried again has used up its budget: it is stuck at its first failure.",
+        "An undo that an operator retries has no budget left, and is stuck at its first failure.",
         (Edit(retry.retry, "progress.undo_attempts = 0\n", "pass\n"),),
         workload="poisoned",
     ),
     Mutant(
         "deaths-have-no-budget",
-        "A message that node after node has died over is run again all the same.",
+        "A message over which node after node has died is run again without end.",
         (Edit(Suspects.hold_trial, "if len(nodes) >= most:", "if not most:"),),
         workload="poisoned",
     ),

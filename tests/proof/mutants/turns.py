@@ -17,7 +17,7 @@ TURNS = (
     # --- state ---
     Mutant(
         "conflict-without-reload",
-        "An actor whose commit was lost to another owner goes on with the state it has, on top of the other's row.",
+        "After a lost commit an actor goes on from its own state, on top of the other owner's row.",
         (
             Edit(
                 Activation._decided,
@@ -36,7 +36,7 @@ TURNS = (
     ),
     Mutant(
         "failed-commit-keeps-state",
-        "After a commit that failed, an actor goes on with the state that its lost turn has made.",
+        "After a failed commit an actor goes on with the state that its lost turn has made.",
         (
             Edit(
                 Activation._decided,
@@ -48,7 +48,7 @@ TURNS = (
     ),
     Mutant(
         "failed-handler-keeps-state",
-        "What a handler changed before it raised stays in the state.",
+        "The changes of a handler that raised stay in the state.",
         (
             Edit(
                 Turn._restore,
@@ -60,7 +60,7 @@ TURNS = (
     ),
     Mutant(
         "clock-goes-back-in-turns",
-        "A turn takes the wall clock as it is, also when that has gone back since the actor's last commit.",
+        "A turn uses the wall clock even if it has gone back since the actor's last commit.",
         (Edit(Draft.__init__, "now_s if row is None else max(now_s, row.updated_at_s)", "now_s"),),
         workload="streams",
     ),
@@ -90,17 +90,17 @@ TURNS = (
     ),
     Mutant(
         "late-do-applied",
-        "An undo finds its do waiting, answers that there is nothing to undo, and leaves the do where it is.",
+        "An undo finds its do waiting, answers that there is nothing to undo, and leaves the do in the mail.",
         (Edit(guard.refuse_do, "if finding.do is not None:", "if False:"),),
     ),
     Mutant(
         "undo-of-a-refusal",
-        "The guard does not remember that a do was refused, and has its undo run.",
+        "The guard forgets that a do was refused, and has its undo run.",
         (Edit(guard.of_handled, "if undo.refusals and row.outcome is Outcome.HANDLED:", "if False:"),),
     ),
     Mutant(
         "undo-not-run",
-        "The guard takes a do that was handled for one that never ran.",
+        "The guard treats a do that was handled as one that never ran.",
         (
             Edit(
                 guard.of_handled,
@@ -111,7 +111,7 @@ TURNS = (
     ),
     Mutant(
         "undo-not-told-that-its-do-failed",
-        "The undo of a do that has failed believes that the do is in the state.",
+        "The undo of a failed do is told that the state has the effect of the do.",
         (
             Edit(guard.of_handled, "do_failed=row.outcome is Outcome.FAULTED", "do_failed=False"),
             Edit(guard.of_waiting, "do_failed=True", "do_failed=False"),
@@ -120,7 +120,7 @@ TURNS = (
     ),
     Mutant(
         "undo-forgets-its-own-turn",
-        "An undo that is handled in the turn of its do asks the store, which does not know of that turn yet.",
+        "An undo in the turn of its do asks only the store, which does not know of that turn yet.",
         (Edit(guard.find, "for done in draft.history:", "for done in ():"),),
         unseen=(
             "a turn that handles a do and gives it up is refused by the store and begun again with half of its "
@@ -130,32 +130,32 @@ TURNS = (
     ),
     Mutant(
         "tried-do-counts-as-untried",
-        "The guard takes a do that waits, and may have run in part or in a lost turn, for one that never ran.",
+        "The guard takes a waiting do for one that never ran, though it may have run in part.",
         (Edit(guard.of_waiting, "row.attempts == 0 and not row.parked and row.due_at_s > now_s", "True"),),
         workload="random",
     ),
     Mutant(
         "undo-forgets-those-before",
-        "An undo that is asked for again does not name those before it.",
+        "A repeated undo does not name the undos before it.",
         (Edit(Instance.ask_undo, "earlier_undos=tuple(progress.earlier_undo_ids),", "earlier_undos=(),"),),
         workload="poisoned",
     ),
     Mutant(
         "undo-leaves-those-before",
-        "An undo that is asked for again leaves those before it where they wait.",
+        "A repeated undo leaves the undos before it in the mail.",
         (Edit(guard._supersede, "for row in earlier.waiting:", "for row in ():"),),
         workload="poisoned",
     ),
     Mutant(
         "undo-runs-after-one-before",
-        "An undo that is asked for again runs, though one before it was replayed and has run.",
+        "A repeated undo runs although an earlier one was replayed and has run.",
         (Edit(guard.rule_earlier, "known[id].outcome in _SETTLED", "False"),),
         workload="poisoned",
     ),
     # --- what goes out ---
     Mutant(
         "row-named-by-its-message",
-        "Two rows that the same message has made, in two histories, are taken for the same, whatever came of it.",
+        "Two rows that one message has made in two histories count as the same, whatever their content.",
         (Edit(Draft._row_after, "hashlib.blake2b(made_of, digest_size=16).digest()", "self.last_message_id"),),
         workload="failover",
         unseen=(
@@ -177,7 +177,7 @@ TURNS = (
     ),
     Mutant(
         "one-id-for-two-messages",
-        "Two messages of one turn to the same actor get the same id, as two parallel steps of one saga may send.",
+        "Two messages of one turn to the same actor get the same id, as two parallel steps may send.",
         (
             Edit(Sends.next_id, "self._position += 1", "pass"),
             Edit(Sends.next_id, "destination, content)", "destination)"),
@@ -186,13 +186,13 @@ TURNS = (
     ),
     Mutant(
         "one-id-for-two-contents",
-        "A handler that runs again, and decides otherwise, gives what it sends the id of what it sent before.",
+        "A second run of a handler that decides otherwise gives its messages the ids of the first run.",
         (Edit(Sends.next_id, "destination, content)", "destination)"),),
         workload="failover",
     ),
     Mutant(
         "fault-and-answer-share-an-id",
-        "What a replayed command answers has the id of the fault that told of its failure, and dies as a copy of it.",
+        "The answer of a replayed command has the id of its earlier fault, and is refused as a copy.",
         (
             Edit(Sends.fault, "id = message_id(", "_ = message_id("),
             Edit(Sends.fault, "fault.SerializeToString(), id=id)", "fault.SerializeToString())"),
@@ -202,7 +202,7 @@ TURNS = (
     ),
     Mutant(
         "first-turn-in-another-conversation",
-        "What a saga sends in its first turn is of the conversation of whoever's message it handles.",
+        "Messages of a saga's first turn belong to the conversation of the handled message.",
         (Edit(Sends.__init__, "draft.own_conversation(cause) if process else", "cause.conversation if process else"),),
         workload="random",
     ),
@@ -231,7 +231,7 @@ TURNS = (
     ),
     Mutant(
         "outgoing-of-failed-runs",
-        "What earlier messages of a turn send is lost when a later one fails.",
+        "The messages of earlier handlers of a turn are lost when a later handler fails.",
         (Edit(unhandled.retry_later, "draft.failed = True", "draft.failed = True\n    draft.outgoing.clear()"),),
         workload="random",
     ),

@@ -1,4 +1,4 @@
-"""Mutants of what becomes of instances when nodes have different versions of a saga."""
+"""Mutants of instances whose saga has different versions on different nodes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["VERSIONS"]
 VERSIONS = (
     Mutant(
         "another-version's-instance-carried-on",
-        "A saga carries on what was begun by another version of it, whose steps differ.",
+        "A saga carries on an instance of another version with other steps.",
         (
             Edit(
                 SagaBehaviour.decide,
@@ -23,7 +23,7 @@ VERSIONS = (
     ),
     Mutant(
         "another-version's-mail-passed-over",
-        "What comes for an instance of another version counts as handled, and nothing is done.",
+        "Mail for an instance of another version counts as handled, and nothing is done.",
         (
             Edit(
                 SagaBehaviour._not_ours,
@@ -35,13 +35,13 @@ VERSIONS = (
     ),
     Mutant(
         "another-version's-timers-dropped",
-        "A timer that falls due while nobody can carry its instance on has fired for nothing.",
+        "A timer is used up when it falls due while no node can carry on its instance.",
         (Edit(SagaBehaviour._not_ours, "Decision(timers=(later,), outcome", "Decision(outcome"),),
         workload="upgrade",
     ),
     Mutant(
         "lent-and-nobody-told",
-        "A node that lacks the version of an instance leaves it to one that has it, which never hears of it.",
+        "A node lends an instance to a node that has its version, and does not tell that node.",
         (Edit(Carriers.wake, "return self._signal(carrier[0], mesh_pb2.Signal(lend=lend))", "return True"),),
         workload="upgrade",
     ),
