@@ -158,7 +158,7 @@ def test_a_hunt_that_is_broken_off_leaves_what_it_has_found_on_the_page(
 
 def test_the_page_does_not_take_sagas_for_seeds() -> None:
     told = page([Hunt("facts-not-kept", 9, "explorer", 8, ("author",), "forgotten", counts="saga")], "")
-    assert "; 0 of them within ten seeds, 1 by the explorer." in told
+    assert ": 0 of them within ten seeds, 1 by the explorer." in told
     assert read_page(told)["facts-not-kept"].found_by == "explorer"
 
 
