@@ -12,7 +12,7 @@ from functools import lru_cache
 from google.protobuf.message import DecodeError, Message
 
 from runtime.errors import InvalidMessage, MessageTooLarge
-from runtime.protos import mesh_pb2
+from runtime.protos import durable_pb2, mesh_pb2
 from runtime.record import record
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "message_id",
     "parse_address",
     "shard_of",
+    "timer_id",
     "wrong_kind",
 ]
 
@@ -213,6 +214,12 @@ def message_id(sent_at_s: float, cause: bytes, position: int, destination: str, 
     """
     made_of = b"%b|%d|%b|" % (cause, position, destination.encode()) + content
     return int(sent_at_s * 1000).to_bytes(6, "big") + hashlib.blake2b(made_of, digest_size=10).digest()
+
+
+def timer_id(address: Address, timer: durable_pb2.Timer) -> bytes:
+    """The id of the message that a timer's firing is; the same on every node that finds it due."""
+    destination = f"{address_of(*address)}#{timer.name}"
+    return message_id(timer.due_at_s, timer.set_by, int(timer.due_at_s * 1000), destination)
 
 
 def content_of(type: str, body: bytes, undo_of: bytes = b"") -> bytes:

@@ -22,9 +22,8 @@ from runtime.cluster.membership import Membership
 from runtime.cluster.waits import said_if_long
 from runtime.config import Settings
 from runtime.contracts import Contracts
-from runtime.durable.behaviour import Behaviour
-from runtime.durable.busy import BusyTeller
-from runtime.durable.carriers import Carriers, carried
+from runtime.durable.behaviour import Behaviour, carried
+from runtime.durable.carriers import Carriers
 from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.node_client import NodeClient
 from runtime.durable.provided import Provided
@@ -40,6 +39,7 @@ from runtime.gateway.front import Front, GrpcFront, Register
 from runtime.gateway.server import ServerSettings
 from runtime.mesh.frames import frame_limit
 from runtime.mesh.peers import Identity, Mesh, MeshSettings, probe
+from runtime.observe.busy import BusyTeller
 from runtime.ports import Fact, Ports
 from runtime.saga.catalogue import Catalogue
 from runtime.store.committer import Committer
@@ -173,11 +173,19 @@ class Node:
         ports, contracts = self._ports, self._catalogue.contracts
         subscribers = Subscribers(self._catalogue.subscriptions, self._catalogue.ends)
         self.committer = Committer(self.store, ports)
-        self.calls = PendingCalls(self.name, self.incarnation, contracts, ports.tasks)
+        calls = PendingCalls(self.name, self.incarnation, contracts, ports.tasks)
         carriers = Carriers(self.name)
-        self.router = Router(ports, node=self.name, shards_per_kind=self._limits.shards_per_kind, calls=self.calls)
+        self.router = Router(ports, node=self.name, shards_per_kind=self._limits.shards_per_kind, calls=calls)
         carriers.connect(self.router.signal)
-        self.client = NodeClient(self.router, self.calls, self.committer, self.store, contracts, ports, self._limits)
+        self.client = NodeClient(
+            self.router,
+            self.committer,
+            self.store,
+            contracts,
+            ports,
+            message_bytes_max=self._limits.message_bytes_max,
+            retention_s=self._limits.retention_s,
+        )
         self._identity = Identity(self.store.cluster_id, self.name, self.incarnation, self.store.cluster_secret)
         self.mesh = Mesh(self._front.transport, ports, self._identity, self.router, self._links)
         learners = (self.mesh.on_view, subscribers.learn, carriers.learn)

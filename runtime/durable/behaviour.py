@@ -7,7 +7,7 @@ A behaviour decides and does nothing: what it wants to happen is in the Decision
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -32,6 +32,7 @@ __all__ = [
     "RetryPolicy",
     "SetTimer",
     "Versioned",
+    "carried",
     "check_retries",
 ]
 
@@ -213,3 +214,11 @@ class Versioned(Protocol):
     def lacks(self, state: Message, key: str, type_: str) -> Lack | None:
         """What this build lacks to handle mail of this type for this actor, if another one can."""
         ...
+
+
+def carried(behaviours: Iterable[Behaviour]) -> tuple[str, ...]:
+    """What a node that hosts these says of itself, as NodeRow.carries has it."""
+    found: list[str] = []
+    for one in behaviours:
+        found += one.carries if isinstance(one, Versioned) else [f"{one.kind}<{type_}" for type_ in sorted(one.accepts)]
+    return tuple(found)

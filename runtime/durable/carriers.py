@@ -6,25 +6,16 @@ membership ──NodeRow.carries──▶ Carriers ◀──of── Turn, Loans
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
-from runtime.durable.behaviour import Behaviour, Versioned
 from runtime.envelope import Address, address_of
 from runtime.protos import mesh_pb2
 from runtime.store.records import ClusterView
 
-__all__ = ["Carrier", "Carriers", "carried"]
+__all__ = ["Carrier", "Carriers"]
 
 Carrier = tuple[str, str]
 """Name and incarnation of a node that has what another one lacks."""
-
-
-def carried(behaviours: Iterable[Behaviour]) -> tuple[str, ...]:
-    """What a node that hosts these says of itself, as NodeRow.carries has it."""
-    found: list[str] = []
-    for one in behaviours:
-        found += one.carries if isinstance(one, Versioned) else [f"{one.kind}<{type_}" for type_ in sorted(one.accepts)]
-    return tuple(found)
 
 
 class Carriers:

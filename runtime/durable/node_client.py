@@ -27,12 +27,10 @@ from runtime.durable.client import (
     timeout_s_of,
 )
 from runtime.durable.command_ids import check_alone, check_id, check_same, type_of
-from runtime.durable.kind import Limits
 from runtime.durable.region.router import Router
 from runtime.durable.waiting.actor_watch import POLL_S, ActorWatch
-from runtime.durable.waiting.calls import PendingCalls
 from runtime.durations import Span
-from runtime.envelope import Envelope, address_of, check_key, check_size, shard_of, wrong_kind
+from runtime.envelope import Envelope, address_of, check_key, check_size, wrong_kind
 from runtime.errors import (
     AmendsError,
     DeadlineExceeded,
@@ -91,20 +89,22 @@ class NodeClient(Client):
     def __init__(
         self,
         router: Router,
-        calls: PendingCalls,
         committer: Committer,
         store: Store,
         contracts: Contracts,
         ports: Ports,
-        limits: Limits,
+        *,
+        message_bytes_max: int,
+        retention_s: float,
     ) -> None:
         self._router = router
-        self._calls = calls
+        self._calls = router.calls
         self._committer = committer
         self._store = store
         self._contracts = contracts
         self._ports = ports
-        self._limits = limits
+        self._message_bytes_max = message_bytes_max
+        self._retention_s = retention_s
 
     @property
     def contracts(self) -> Contracts:
@@ -180,10 +180,10 @@ class NodeClient(Client):
         if not kind and not contract.is_command:
             raise InvalidMessage(f"{contract.name} is no command: its contract names no kind that handles it")
         body = command.SerializeToString()
-        check_size(contract.name, body, self._limits.message_bytes_max)
+        check_size(contract.name, body, self._message_bytes_max)
         now_s = self._ports.clock.now_s()
         id = options.get("message_id") or int(now_s * 1000).to_bytes(6, "big") + self._ports.ids.new_id()[:10]
-        check_id(id, now_s, self._limits.retention_s)
+        check_id(id, now_s, self._retention_s)
         return Envelope(
             id=id,
             kind=kind or contract.kind,
@@ -210,7 +210,7 @@ class NodeClient(Client):
         on_commit: Callable[[], object] = lambda: None,
     ) -> None:
         envelope = waiting.envelope
-        shard = shard_of(envelope.key, self._limits.shards_per_kind)
+        shard = self._router.shard_of(envelope.key)
         transition = Transition(
             address=envelope.address,
             shard=shard,
@@ -274,7 +274,7 @@ class NodeClient(Client):
                 by_operator = handled.revision == 0  # discarded: no turn of the actor has consumed it
                 fault = handled.error if by_operator or handled.outcome in _GIVEN_UP else ""
                 return CommandOutcome(None, fault, envelope.id, envelope.conversation)
-            shard = shard_of(envelope.key, self._limits.shards_per_kind)
+            shard = self._router.shard_of(envelope.key)
             row = await self._store.mail_of(envelope.address, shard, envelope.id)
             if row is not None:
                 check_same(envelope, type_of(row), row.address)

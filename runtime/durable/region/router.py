@@ -10,22 +10,21 @@ actor, and requests to run what another node owns and cannot run.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from runtime.durable.region.sweeper import Sweeper
-from runtime.durable.turn.draft import ClientAnswer, Draft
 from runtime.durable.waiting.calls import PendingCalls
 from runtime.durable.waiting.watches import StateWatches
 from runtime.envelope import Envelope, address_of, decode, parse_address, shard_of
 from runtime.errors import InvalidMessage, UnknownMessageType
 from runtime.failpoints import Failpoint
 from runtime.ports import Fact, Ports
-from runtime.protos import mesh_pb2
-from runtime.store.records import ClusterView
+from runtime.protos import durable_pb2, mesh_pb2
+from runtime.store.records import ActorRow, ClusterView
 
 __all__ = ["Links", "PushRejected", "Router", "ShardMap"]
 
@@ -76,7 +75,7 @@ class Router:
         self.watches = StateWatches(self.signal)
         self._ports = ports
         self._shards_per_kind = shards_per_kind
-        self._calls = calls
+        self.calls = calls
         self._places: object = None  # owners and members when watches were last announced
 
     def connect(self, shard_map: ShardMap, links: Links) -> None:
@@ -109,25 +108,25 @@ class Router:
                 sweeper.ownership.on_declined_push(shard)
             self._ports.failpoint(Failpoint.PUSH_UNOWNED)
 
-    def arm_timers(self, draft: Draft) -> None:
-        """Have the timers of a commit fire on time."""
-        self.sweepers[draft.kind.name].timers.arm(draft.address, draft.shard, draft)
+    def arm_timers(self, row: ActorRow, timers: Iterable[durable_pb2.Timer]) -> None:
+        """Have the timers of an actor fire on time, as a commit has left them."""
+        self.sweepers[row.kind].timers.arm(row, timers)
 
-    def tell_watchers(self, draft: Draft) -> None:
+    def tell_watchers(self, row: ActorRow) -> None:
         """Tell who watches an actor of what a commit has made of it."""
-        if not self.watches.is_empty and draft.row_after is not None:
-            self.watches.committed(address_of(*draft.address), draft.row_after)
+        if not self.watches.is_empty:
+            self.watches.committed(address_of(*row.address), row)
 
-    def answer(self, answer: ClientAnswer) -> None:
-        """Tell a client what its call has come to."""
-        if self._calls.is_local(answer.to):
-            self._calls.resolve(answer.to, answer.message, answer.fault, answer.id)
+    def answer(self, call: str, message: Message | None, fault: str, id: bytes) -> None:
+        """Tell a client what its call has come to. The call names its node; `id` is that of the command."""
+        if self.calls.is_local(call):
+            self.calls.resolve(call, message, fault, id)
             return
-        wire = mesh_pb2.Answer(call=answer.to, fault=answer.fault, message=answer.id)
-        if answer.message is not None:
-            wire.type = answer.message.DESCRIPTOR.full_name
-            wire.body = answer.message.SerializeToString()
-        self.signal(answer.to.partition("#")[0], mesh_pb2.Signal(answer=wire))
+        wire = mesh_pb2.Answer(call=call, fault=fault, message=id)
+        if message is not None:
+            wire.type = message.DESCRIPTOR.full_name
+            wire.body = message.SerializeToString()
+        self.signal(call.partition("#")[0], mesh_pb2.Signal(answer=wire))
         self._ports.failpoint(Failpoint.ANSWER_QUEUED)
 
     def signal(self, node: str, signal: mesh_pb2.Signal) -> bool:
@@ -187,7 +186,7 @@ class Router:
             match signal.WhichOneof("signal"):
                 case "answer":
                     try:
-                        self._calls.on_answer(signal.answer)
+                        self.calls.on_answer(signal.answer)
                     except (InvalidMessage, UnknownMessageType, DecodeError) as error:
                         self._ports.report(PushRejected(peer, f"answer to {signal.answer.call}: {error}"))
                 case "watch":

@@ -6,13 +6,12 @@ Router ──a commit──▶          "
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from google.protobuf.message import DecodeError
 
 from runtime.durable.region.ownership import Ownership
-from runtime.durable.turn.draft import Draft, timer_id
-from runtime.envelope import Address, Envelope, address_of, is_instant
+from runtime.envelope import Address, Envelope, address_of, is_instant, timer_id
 from runtime.errors import StoreError
 from runtime.failpoints import Failpoint
 from runtime.protos import durable_pb2
@@ -74,16 +73,13 @@ class DueTimers:
             if timer.due_at_s <= now_s + self._soon_s:
                 self._arm(row, shard, timer)
 
-    def arm(self, address: Address, shard: int, draft: Draft) -> None:
-        """Have the timers of a commit fire on time, if they are due before a pass is sure to have seen them."""
-        row = draft.row_after
-        if row is None or row.due_at_s is None:
-            return
-        soon_s = draft.now_s + self._soon_s
-        if row.due_at_s <= soon_s:
-            for timer in draft.timers.values():
+    def arm(self, row: ActorRow, timers: Iterable[durable_pb2.Timer]) -> None:
+        """Have those of a commit fire on time that are due before a pass is sure to have seen them."""
+        soon_s = row.updated_at_s + self._soon_s
+        if row.due_at_s is not None and row.due_at_s <= soon_s:
+            for timer in timers:
                 if timer.due_at_s <= soon_s:
-                    self._arm(row, shard, timer)
+                    self._arm(row, row.shard, timer)
 
     def _of(self, row: ActorRow) -> list[durable_pb2.Timer]:
         """Those that can fire. The others are reported by each pass, until somebody has mended the row."""

@@ -6,16 +6,21 @@ Activation ──draft──▶ Release ──▶ RecentlyHandled, Throttle, Bac
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
+
+from google.protobuf.message import Message
 
 from runtime.durable.kind import Kind
 from runtime.durable.residence.backlog import BacklogReader
 from runtime.durable.residence.handled import RecentlyHandled
 from runtime.durable.residence.throttle import Throttle
-from runtime.durable.turn.draft import ClientAnswer, Draft
+from runtime.durable.turn.draft import Draft
 from runtime.envelope import Envelope, address_of
 from runtime.ports import Fact
+from runtime.protos import durable_pb2
+from runtime.store.records import ActorRow
 
 __all__ = ["ActorNeedsHelp", "Outlet", "Release"]
 
@@ -34,11 +39,11 @@ class Outlet(Protocol):
 
     def route(self, envelope: Envelope) -> None: ...
 
-    def answer(self, answer: ClientAnswer) -> None: ...
+    def answer(self, call: str, message: Message | None, fault: str, id: bytes) -> None: ...
 
-    def arm_timers(self, draft: Draft) -> None: ...
+    def arm_timers(self, row: ActorRow, timers: Iterable[durable_pb2.Timer]) -> None: ...
 
-    def tell_watchers(self, draft: Draft) -> None: ...
+    def tell_watchers(self, row: ActorRow) -> None: ...
 
 
 class Release:
@@ -65,10 +70,12 @@ class Release:
         for envelope in draft.outgoing:
             outlet.route(envelope)
         for answer in draft.answers:
-            outlet.answer(answer)
+            outlet.answer(answer.to, answer.message, answer.fault, answer.id)
+        row = draft.row_after
+        assert row is not None
         if draft.timers:
-            outlet.arm_timers(draft)
-        outlet.tell_watchers(draft)
+            outlet.arm_timers(row, draft.timers.values())
+        outlet.tell_watchers(row)
         self._kind.report(draft.facts)
         if draft.alarm:
             self._kind.ports.report(ActorNeedsHelp(address_of(*draft.address), draft.alarm))

@@ -60,7 +60,7 @@ class Residents:
         self.release = Release(kind, outlet, self._backlog)
         self._handled, self.throttle = self.release.handled, self.release.throttle
         self.losses = LostRuns(limits.turn_messages_max)  # actors and shards that have left are remembered, too
-        self.suspects = Suspects(kind, committer, self.losses)
+        self.suspects = Suspects(kind, committer, self.losses.condemn)
         self.undos_only = self._backlog.undos_only
         self._committer = committer
         self.bind, self.fetch = self._memory.bind, self._memory.read

@@ -16,11 +16,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 
 from runtime.durable.kind import Kind
-from runtime.durable.turn.lost import LostRuns
 from runtime.envelope import Envelope
 from runtime.errors import StoreError
 from runtime.store.committer import Committer
@@ -37,10 +36,10 @@ _SUSPECTS_MAX = 4096  # of a kind at once; mail beyond it is treated like any ot
 class Suspects:
     """Those of one kind on one node, and whose turn it is."""
 
-    def __init__(self, kind: Kind, committer: Committer, losses: LostRuns) -> None:
+    def __init__(self, kind: Kind, committer: Committer, condemn: Callable[[bytes, str], None]) -> None:
         self._kind = kind
         self._committer = committer
-        self._losses = losses
+        self._condemn = condemn  # have a message parked, with the reason, before it runs again
         self._tasks = kind.ports.tasks
         self._ids: dict[bytes, str] = {}  # the node that is gone, of each
         self._noted: set[bytes] = set()  # those whose trial the store knows of
@@ -99,7 +98,7 @@ class Suspects:
         nodes = [*await _begun_trials(kind.store, envelope, attempts, most - 1), dead]
         if len(nodes) >= most:
             reason = f"{len(nodes)} {DEATHS}: {', '.join(nodes)}"
-            self._losses.condemn(envelope.id, reason)
+            self._condemn(envelope.id, reason)
         else:
             id, now_s = _trial_id(envelope.id, attempts, len(nodes)), kind.ports.clock.now_s()
             await self._write(_trial(envelope, shard, id, dead=dead, node=kind.node, now_s=now_s))

@@ -13,13 +13,13 @@ from collections.abc import Mapping
 from google.protobuf.message import DecodeError, Message
 
 from runtime.durable.kind import Kind
-from runtime.envelope import Address, Envelope, address_of, message_id, shard_of
+from runtime.envelope import Address, Envelope, shard_of
 from runtime.ports import Fact
 from runtime.protos import durable_pb2
 from runtime.record import record
 from runtime.store.records import ActorRow, Expected, HistoryRow, MailRow, Outcome, Transition
 
-__all__ = ["SENT_MAX", "ClientAnswer", "Draft", "state_and_timers", "timer_id"]
+__all__ = ["SENT_MAX", "ClientAnswer", "Draft", "state_and_timers"]
 
 _POSITIONS = 1 << 16  # One transition can number so many messages.
 
@@ -35,12 +35,6 @@ class ClientAnswer:
     message: Message | None
     fault: str
     id: bytes
-
-
-def timer_id(address: Address, timer: durable_pb2.Timer) -> bytes:
-    """The id of the message that a timer's firing is; the same on every node that finds it due."""
-    destination = f"{address_of(*address)}#{timer.name}"
-    return message_id(timer.due_at_s, timer.set_by, int(timer.due_at_s * 1000), destination)
 
 
 def state_and_timers(row: ActorRow | None, state_type: type[Message]) -> tuple[Message, dict[str, durable_pb2.Timer]]:

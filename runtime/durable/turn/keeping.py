@@ -7,9 +7,11 @@ in a turn of its own.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from google.protobuf.message import Message
 
-from runtime.durable.turn.draft import Draft
+from runtime.envelope import Address
 from runtime.errors import StateTooLarge
 
 __all__ = ["StateKeeper"]
@@ -17,14 +19,24 @@ __all__ = ["StateKeeper"]
 _LARGE = 1 << 16  # A state of more bytes is not written out after each message.
 
 
+class Kept(Protocol):
+    """A turn's draft, as far as its state goes."""
+
+    state_bytes: bytes
+
+    @property
+    def address(self) -> Address: ...
+
+
 class StateKeeper:
     """Writes the state of one turn into its draft."""
 
-    __slots__ = ("_draft", "_state", "is_careful", "is_unkept")
+    __slots__ = ("_bytes_max", "_draft", "_state", "is_careful", "is_unkept")
 
-    def __init__(self, draft: Draft, state: Message) -> None:
+    def __init__(self, draft: Kept, state: Message, bytes_max: int) -> None:
         self._draft = draft
         self._state = state
+        self._bytes_max = bytes_max
         self.is_careful = False  # Write the state out after each message, however large it is.
         self.is_unkept = False  # Messages have changed the state since it was written out.
 
@@ -44,7 +56,7 @@ class StateKeeper:
         if not self.is_careful and (self.is_unkept or len(draft.state_bytes) > _LARGE):
             self.is_unkept = True
             return
-        state_bytes, limit = self._state.SerializeToString(), draft.kind.limits.state_bytes_max
+        state_bytes, limit = self._state.SerializeToString(), self._bytes_max
         if len(state_bytes) > limit:
             kind, key = draft.address
             raise StateTooLarge(

@@ -21,12 +21,12 @@ from google.protobuf.message import Message
 
 from runtime.durable.behaviour import Decision, Delivery
 from runtime.durable.turn import guard, invocation, unhandled
-from runtime.durable.turn.draft import Draft, timer_id
+from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.invocation import invoke
 from runtime.durable.turn.keeping import StateKeeper
 from runtime.durable.turn.lost import LostRuns, TurnLost
 from runtime.durable.turn.sends import Sends
-from runtime.envelope import Envelope
+from runtime.envelope import Envelope, timer_id
 from runtime.errors import FinalError, HandlerTimedOut, InvalidMessage, NotCarried
 from runtime.failpoints import Failpoint
 from runtime.failures import stack_of, text_of
@@ -62,7 +62,7 @@ class Turn:
         self.ran: list[bytes] = []  # Ids of the messages whose handlers were called.
         self.left: Sequence[Envelope] = ()  # Messages that were not taken up, since the time was over.
         self.draft = draft
-        self._keeper = StateKeeper(draft, state)
+        self._keeper = StateKeeper(draft, state, draft.kind.limits.state_bytes_max)
 
     async def run(self, envelopes: Sequence[Envelope]) -> Draft:
         """Handle messages in order, until one must be retried later, with which those after it wait, or time is over.

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 
 from google.protobuf.message import DecodeError
 
-from runtime.durable.turn.draft import timer_id
-from runtime.envelope import address_of
+from runtime.envelope import address_of, timer_id
 from runtime.protos import durable_pb2
 from runtime.store.records import ActorRow, HistoryRow, Outcome, Transition
 

@@ -62,7 +62,7 @@ TIMERS = (
                 "rows = await self._kind.store.due(self._kind.name, shards, before_s=before_s, limit=rows_max)",
                 "rows = []",
             ),
-            Edit(DueTimers.arm, "if row.due_at_s <= soon_s:", "if True:"),
+            Edit(DueTimers.arm, " and row.due_at_s <= soon_s", ""),
             Edit(DueTimers.arm, "if timer.due_at_s <= soon_s:", "if True:"),
         ),
         workload="random",

@@ -70,7 +70,13 @@ class LocalNode:
         self.system = ActorSystem(self.ports, name="node")
         self.roots: dict[str, ActorRef] = {}
         self.client = NodeClient(
-            self.router, self.calls, self.committer, self.store, self.contracts, self.ports, self.limits
+            self.router,
+            self.committer,
+            self.store,
+            self.contracts,
+            self.ports,
+            message_bytes_max=self.limits.message_bytes_max,
+            retention_s=self.limits.retention_s,
         )
 
     def _kind(self, behaviour: Behaviour, subscribers: Subscribers) -> Kind:

@@ -3,10 +3,10 @@
 from protos.billing_pb2 import BillState, OrderBilled
 from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.service import ServiceBehaviour
-from runtime.durable.turn.draft import Draft, timer_id
+from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.lost import LostRuns, lost_runs_max
 from runtime.durable.turn.turn import Turn
-from runtime.envelope import Envelope
+from runtime.envelope import Envelope, timer_id
 from runtime.protos import durable_pb2
 from runtime.store.records import ActorRow, Outcome, Subscription, Verdict
 from tests.unit.durable.ledger import LedgerBench, bill, refund

@@ -18,10 +18,10 @@ from runtime.adapters import system_ports
 from runtime.contracts import Contracts
 from runtime.durable.carriers import Carriers
 from runtime.durable.kind import Kind, Limits, Subscribers
-from runtime.durable.turn.draft import Draft, timer_id
+from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.turn import Turn
 from runtime.durations import minutes, seconds
-from runtime.envelope import Envelope
+from runtime.envelope import Envelope, timer_id
 from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.on import on

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from runtime.durable.turn.draft import timer_id
+from runtime.envelope import timer_id
 from runtime.protos.durable_pb2 import Timer, Timers
 from runtime.store.records import ActorRow, Expected, HistoryRow, Outcome, Transition
 from runtime.testing.rules.timer_rules import broken_timers

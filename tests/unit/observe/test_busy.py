@@ -11,8 +11,8 @@ from protos.billing_pb2 import BillOrder, BillState, OrderBilled
 from protos.sales_pb2 import OrderLine
 from runtime.adapters import Watchdog, ignore, system_ports
 from runtime.durable.behaviour import RetryPolicy
-from runtime.durable.busy import BusyTeller
 from runtime.durable.service import Service, ServiceBehaviour
+from runtime.observe.busy import BusyTeller
 from runtime.ports import Running
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Busy, BusyHandler
