@@ -112,7 +112,7 @@ async def _records(harness: Harness, order_ids: list[str]) -> list[SagaRecord]:
 
 async def _waiting_for_label(harness: Harness, order_ids: list[str]) -> bool:
     records = await _records(harness, order_ids)
-    asked = [any(step.name == "ship" and step.status for step in record.steps) for record in records]
+    asked = [any(task.path == "ship" and task.status for task in record.tasks) for record in records]
     return len(asked) == len(order_ids) and all(asked)
 
 

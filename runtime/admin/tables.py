@@ -19,7 +19,7 @@ from runtime.operate.processes import ProcessEntry
 from runtime.operate.spans import span
 from runtime.operate.survey import WAITS, SagaEntry, ShardEntry
 from runtime.protos import saga_pb2
-from runtime.saga.instance import status_name
+from runtime.saga.view import status_name
 from runtime.store.records import NodeRow
 
 __all__ = [

@@ -10,9 +10,10 @@ from runtime.envelope import address_of
 from runtime.observe.conversation import TracedMessage
 from runtime.operate.busy import Work
 from runtime.protos import saga_pb2
+from runtime.saga.view import TaskView
 from runtime.store.records import ActorRow
 
-__all__ = ["Account", "StepSummary", "TimerSummary"]
+__all__ = ["Account", "TimerSummary"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +22,6 @@ class TimerSummary:
     due_at_s: float
     type: str
     attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class StepSummary:
-    """A saga's step, as its record has it."""
-
-    name: str
-    status: str  # as in StepRecord.Status, in lower case; "status N" of one that only a newer version knows
-    address: str
-    attempts: int
-    undo_attempts: int
-    asked_at_s: float
-    outcome: str
-    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +39,7 @@ class Account:
     state: Message | None  # a saga's is its business state; None when this process does not know the type
     unreadable: str  # why there is no state
     saga: saga_pb2.SagaRecord | None
-    steps: tuple[StepSummary, ...]
+    steps: tuple[TaskView, ...]
     timers: tuple[TimerSummary, ...]
     mail: tuple[TracedMessage, ...]
     works: tuple[Work, ...] = ()  # handlers of its own that run for long, or ran when their node ended

@@ -18,8 +18,8 @@ from google.protobuf.message import DecodeError
 from runtime.envelope import Envelope, address_of, decode, message_id, parse_address
 from runtime.errors import AmendsError, CommitUnknown, InvalidMessage, StoreUnavailable
 from runtime.operate.processes import lost_with
-from runtime.protos.saga_pb2 import SagaRecord, StepRecord
-from runtime.saga.instance import OPEN, OWING, status_name
+from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
+from runtime.saga.view import OPEN, OWING, ids_of, phase_of, task_name
 from runtime.store.port import Store
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome, Transition, Verdict
 
@@ -127,10 +127,10 @@ async def check_awaited(store: Store, letter: ParkedMail) -> None:
     if not asked_by:
         return
     (row,) = await store.load([parse_address(asked_by)])
-    for step in _steps(row):
-        if _is_settled(step, letter.row.id):
+    for task in _tasks(row):
+        if _is_settled(task, letter.row.id):
             raise NotAwaited(
-                f"{asked_by} no longer waits for {letter.type}: its step {step.name} is {status_name(step)}, and "
+                f"{asked_by} no longer waits for {letter.type}: its step {task.path} is {task_name(task)}, and "
                 "what the message does now may never be undone; discard it, or replay it with --force"
             )
 
@@ -155,15 +155,15 @@ async def check_dispensable(store: Store, letter: ParkedMail) -> None:
     saga = letter.row.address if is_answer else parse_address(envelope.reply_to)
     id = envelope.in_reply_to if is_answer else letter.row.id
     (row,) = await store.load([saga])
-    for step in _steps(row):
-        commands, undos = _ids(step)
-        if not step.stuck or id not in (*commands, *undos) or _is_settled(step, id):
+    for task in _tasks(row):
+        commands, undos = ids_of(task)
+        if not task.stuck or id not in (*commands, *undos) or _is_settled(task, id):
             continue
         others = [one for one in (undos if id in undos else commands) if one != id]
         if not is_answer and await _any_waits(store, letter, others):
             continue
         raise StillNeeded(
-            f"{address_of(*saga)} is stuck on {letter.type}: its step {step.name} is {status_name(step)}, and nobody "
+            f"{address_of(*saga)} is stuck on {letter.type}: its step {task.path} is {task_name(task)}, and nobody "
             f"asks for that again unbidden. Discarded, the saga stays as it is for good, {_remains(row)}. Mend the "
             f"cause and replay the message, or have the saga ask anew (retry-saga {address_of(*saga)} --reason TEXT); "
             "or settle it by hand and discard it with --force"
@@ -182,26 +182,21 @@ def _remains(row: ActorRow | None) -> str:
     return f"with this left: {reason}" if reason else "with what it still had to do"
 
 
-def _steps(row: ActorRow | None) -> Sequence[StepRecord]:
+def _tasks(row: ActorRow | None) -> Sequence[TaskRecord]:
     if row is None or row.state_type != SagaRecord.DESCRIPTOR.full_name:
         return ()
     try:
-        return SagaRecord.FromString(row.state).steps
+        return SagaRecord.FromString(row.state).tasks
     except DecodeError:
         return ()  # its record cannot be read, so nobody can tell what it waits for
 
 
-def _is_settled(step: StepRecord, id: bytes) -> bool:
-    """Whether this message is a do or an undo of the step, and the step no longer waits for one."""
-    commands, undos = _ids(step)
+def _is_settled(task: TaskRecord, id: bytes) -> bool:
+    """Whether this message is a do or an undo of the task, and the task no longer waits for one."""
+    commands, undos = ids_of(task)
     if id in commands:
-        return step.status not in OPEN
-    return id in undos and step.status not in OWING
-
-
-def _ids(step: StepRecord) -> tuple[list[bytes], list[bytes]]:
-    """The ids of a step's commands, and those of its undos."""
-    return [step.command_id, *step.earlier_ids, *step.faulted_ids], [step.undo_id, *step.earlier_undo_ids]
+        return phase_of(task) not in OPEN
+    return id in undos and phase_of(task) not in OWING
 
 
 def replay(letter: ParkedMail, act: Act) -> Transition:

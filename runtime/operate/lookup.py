@@ -13,12 +13,12 @@ from google.protobuf.message import DecodeError, Message
 from runtime.contracts import Contracts
 from runtime.errors import AmendsError
 from runtime.observe.conversation import MessageStatus, conversation_of
-from runtime.operate.account import Account, StepSummary, TimerSummary
+from runtime.operate.account import Account, TimerSummary
 from runtime.operate.busy import Work, works_of
 from runtime.operate.survey import hosts_of, kinds_of, lent_to, owner_of, waits_for_version
 from runtime.operate.waits import NOTHING, waits_for
 from runtime.protos import durable_pb2, saga_pb2
-from runtime.saga.instance import status_name
+from runtime.saga.view import view_task
 from runtime.store.port import Store
 from runtime.store.records import ActorRow, ClusterView, MailRow
 
@@ -96,7 +96,7 @@ def _account(view: ClusterView, contracts: Contracts, key: str, found: _Found, w
         state=state,
         unreadable=unreadable,
         saga=saga,
-        steps=tuple(_step(step) for step in saga.steps) if saga else (),
+        steps=tuple(view_task(task) for task in saga.tasks) if saga else (),
         timers=_timers(found.row),
         mail=conversation_of(b"", (), found.mail).messages,
         lacking=lacking,
@@ -147,19 +147,6 @@ def _of_version(
     live = {node.name: node for node in view.nodes if node.lease_until_s > view.now_s}
     version = saga.fingerprint.hex()
     return waits_for_version(view, live.get(owner), row, version), lent_to(view, live.get(owner), row, version)
-
-
-def _step(step: saga_pb2.StepRecord) -> StepSummary:
-    return StepSummary(
-        name=step.name,
-        status=status_name(step),
-        address=step.address,
-        attempts=step.attempts,
-        undo_attempts=step.undo_attempts,
-        asked_at_s=step.asked_at_s,
-        outcome=step.undo_outcome or step.outcome,
-        error=step.error,
-    )
 
 
 def _timers(row: ActorRow | None) -> tuple[TimerSummary, ...]:

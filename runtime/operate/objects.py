@@ -12,7 +12,7 @@ from runtime.operate.busy import Work
 from runtime.operate.dead_letters import ParkedMail
 from runtime.operate.survey import nodes_of
 from runtime.protos.saga_pb2 import SagaRecord
-from runtime.saga.instance import status_name
+from runtime.saga.view import status_name
 from runtime.store.records import ClusterView
 
 __all__ = ["account_object", "letter_object", "node_objects"]

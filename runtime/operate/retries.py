@@ -7,7 +7,7 @@ from google.protobuf.message import DecodeError
 from runtime.envelope import Address, Envelope, address_of, message_id
 from runtime.operate.dead_letters import Act, NotFound, NotParked, carry_out
 from runtime.protos.saga_pb2 import RetrySaga, SagaRecord
-from runtime.saga.instance import status_name
+from runtime.saga.view import status_name
 from runtime.store.port import Store
 from runtime.store.records import MailRow, Transition
 

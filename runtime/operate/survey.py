@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from runtime.operate.dead_letters import dead_letters
 from runtime.operate.processes import kinds_of
 from runtime.protos import saga_pb2
-from runtime.saga.instance import status_name
+from runtime.saga.view import OPEN, OWING, phase_of, status_name
 from runtime.store.port import Store
 from runtime.store.records import ActorRow, ClusterView, NodeRow
 
@@ -205,16 +205,8 @@ def _entry(row: ActorRow, owners: _Owners) -> SagaEntry:
         key=row.key,
         definition=record.definition,
         status=WAITS if waits else status,
-        step=", ".join(step.name for step in record.steps if step.status in _OPEN),
+        step=", ".join(task.path for task in record.tasks if phase_of(task) in OPEN | OWING),
         reason=waits or record.stuck_reason or record.reason,
         started_at_s=record.started_at_s,
         last_progress_at_s=record.last_progress_at_s or row.updated_at_s,
     )
-
-
-_OPEN = (
-    saga_pb2.StepRecord.ASKED,
-    saga_pb2.StepRecord.UNDOING,
-    saga_pb2.StepRecord.OWED,
-    saga_pb2.StepRecord.UNKNOWN,
-)

@@ -20,8 +20,8 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
-class StepRecord(_message.Message):
-    """One step of one instance. A step is a command with its outcomes, and the command that undoes it."""
+class Exchange(_message.Message):
+    """One question to one actor: a command that is sent, each time with a new id, until something is known of it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -29,125 +29,157 @@ class StepRecord(_message.Message):
         ValueType = _typing.NewType("ValueType", _builtins.int)
         V: _TypeAlias = ValueType  # noqa: Y015
 
-    class _StatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[StepRecord._Status.ValueType], _builtins.type):
+    class _StatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Exchange._Status.ValueType], _builtins.type):
         DESCRIPTOR: _descriptor.EnumDescriptor
-        WAITING: StepRecord._Status.ValueType  # 0
-        """its turn has not come; also of a step that never ran"""
-        ASKED: StepRecord._Status.ValueType  # 1
-        """its command is sent, the answer is open"""
-        DONE: StepRecord._Status.ValueType  # 2
-        REFUSED: StepRecord._Status.ValueType  # 3
-        """the participant said no, so there is nothing to undo"""
-        UNKNOWN: StepRecord._Status.ValueType  # 4
-        """no answer, or a fault: maybe done. At rest only if the step is asked again"""
-        OWED: StepRecord._Status.ValueType  # 5
-        """its undo is owed and not under way: waits for its turn, or for the next try"""
-        UNDOING: StepRecord._Status.ValueType  # 6
-        """its undo is sent, the confirmation is open"""
-        UNDONE: StepRecord._Status.ValueType  # 7
-        """confirmed"""
-        SKIPPED: StepRecord._Status.ValueType  # 8
-        """the process turned back and this step has nothing to undo"""
+        UNASKED: Exchange._Status.ValueType  # 0
+        OPEN: Exchange._Status.ValueType  # 1
+        """the last command is sent, and its answer has not come"""
+        UNKNOWN: Exchange._Status.ValueType  # 2
+        """silence, a fault, or an answer that says nothing: it may have happened, and may yet"""
+        DONE: Exchange._Status.ValueType  # 3
+        """it has happened"""
+        REFUSED: Exchange._Status.ValueType  # 4
+        """the actor said no, so it has not happened"""
 
     class Status(_Status, metaclass=_StatusEnumTypeWrapper): ...
-    WAITING: StepRecord.Status.ValueType  # 0
-    """its turn has not come; also of a step that never ran"""
-    ASKED: StepRecord.Status.ValueType  # 1
-    """its command is sent, the answer is open"""
-    DONE: StepRecord.Status.ValueType  # 2
-    REFUSED: StepRecord.Status.ValueType  # 3
-    """the participant said no, so there is nothing to undo"""
-    UNKNOWN: StepRecord.Status.ValueType  # 4
-    """no answer, or a fault: maybe done. At rest only if the step is asked again"""
-    OWED: StepRecord.Status.ValueType  # 5
-    """its undo is owed and not under way: waits for its turn, or for the next try"""
-    UNDOING: StepRecord.Status.ValueType  # 6
-    """its undo is sent, the confirmation is open"""
-    UNDONE: StepRecord.Status.ValueType  # 7
-    """confirmed"""
-    SKIPPED: StepRecord.Status.ValueType  # 8
-    """the process turned back and this step has nothing to undo"""
+    UNASKED: Exchange.Status.ValueType  # 0
+    OPEN: Exchange.Status.ValueType  # 1
+    """the last command is sent, and its answer has not come"""
+    UNKNOWN: Exchange.Status.ValueType  # 2
+    """silence, a fault, or an answer that says nothing: it may have happened, and may yet"""
+    DONE: Exchange.Status.ValueType  # 3
+    """it has happened"""
+    REFUSED: Exchange.Status.ValueType  # 4
+    """the actor said no, so it has not happened"""
 
-    NAME_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
-    ADDRESS_FIELD_NUMBER: _builtins.int
     COMMAND_ID_FIELD_NUMBER: _builtins.int
-    ATTEMPTS_FIELD_NUMBER: _builtins.int
-    UNDO_ID_FIELD_NUMBER: _builtins.int
-    UNDO_ATTEMPTS_FIELD_NUMBER: _builtins.int
-    ASKED_AT_S_FIELD_NUMBER: _builtins.int
-    OUTCOME_FIELD_NUMBER: _builtins.int
-    UNDO_OUTCOME_FIELD_NUMBER: _builtins.int
-    ERROR_FIELD_NUMBER: _builtins.int
     EARLIER_IDS_FIELD_NUMBER: _builtins.int
     FAULTED_IDS_FIELD_NUMBER: _builtins.int
-    EARLIER_UNDO_IDS_FIELD_NUMBER: _builtins.int
-    STUCK_FIELD_NUMBER: _builtins.int
-    UNKEPT_FIELD_NUMBER: _builtins.int
-    name: _builtins.str
-    status: Global___StepRecord.Status.ValueType
-    address: _builtins.str
-    """kind/key its command went to"""
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    ASKED_AT_S_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    status: Global___Exchange.Status.ValueType
     command_id: _builtins.bytes
     """of the last command sent"""
     attempts: _builtins.int
-    """commands sent"""
-    undo_id: _builtins.bytes
-    """of the last undo sent"""
-    undo_attempts: _builtins.int
-    """undos sent"""
+    """commands sent, since an operator last gave it a fresh budget"""
     asked_at_s: _builtins.float
-    """when the last command, or undo, was sent"""
+    """when the last command was sent"""
     outcome: _builtins.str
-    """full name of the answer that settled it"""
-    undo_outcome: _builtins.str
+    """full name of the answer that settled it, or why there was nothing to be done"""
     error: _builtins.str
-    """of the last fault or silence"""
-    stuck: _builtins.bool
-    """it cannot go on by itself, and so the process is stuck"""
-    unkept: _builtins.bytes
-    """body of the answer of which `keep` failed, for when it is run again"""
+    """of the last fault, silence, or failure of an author's function"""
     @_builtins.property
     def earlier_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
-        """of commands sent before the last that may still have been carried out"""
+        """of commands sent before the last that may still be carried out"""
 
     @_builtins.property
     def faulted_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
-        """of those given up; an operator's replay may yet answer them"""
-
-    @_builtins.property
-    def earlier_undo_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
-        """of undos before the last; all were given up"""
+        """of commands that their actor gave up; an operator's replay may yet answer them"""
 
     def __init__(
         self,
         *,
-        name: _builtins.str = ...,
-        status: Global___StepRecord.Status.ValueType = ...,
-        address: _builtins.str = ...,
+        status: Global___Exchange.Status.ValueType = ...,
         command_id: _builtins.bytes = ...,
-        attempts: _builtins.int = ...,
-        undo_id: _builtins.bytes = ...,
-        undo_attempts: _builtins.int = ...,
-        asked_at_s: _builtins.float = ...,
-        outcome: _builtins.str = ...,
-        undo_outcome: _builtins.str = ...,
-        error: _builtins.str = ...,
         earlier_ids: _abc.Iterable[_builtins.bytes] | None = ...,
         faulted_ids: _abc.Iterable[_builtins.bytes] | None = ...,
-        earlier_undo_ids: _abc.Iterable[_builtins.bytes] | None = ...,
+        attempts: _builtins.int = ...,
+        asked_at_s: _builtins.float = ...,
+        outcome: _builtins.str = ...,
+        error: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_at_s", b"asked_at_s", "attempts", b"attempts", "command_id", b"command_id", "earlier_ids", b"earlier_ids", "error", b"error", "faulted_ids", b"faulted_ids", "outcome", b"outcome", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Exchange: _TypeAlias = Exchange  # noqa: Y015
+
+@_typing.final
+class TaskRecord(_message.Message):
+    """One node of the definition in one instance: what it does, and the question that takes it back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Status:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[TaskRecord._Status.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        WAITING: TaskRecord._Status.ValueType  # 0
+        """its turn has not come; also of a task that never ran"""
+        RUNNING: TaskRecord._Status.ValueType  # 1
+        """begun; `do` says what is known of it"""
+        DONE: TaskRecord._Status.ValueType  # 2
+        REFUSED: TaskRecord._Status.ValueType  # 3
+        """the participant said no, so there is nothing to undo"""
+        OWED: TaskRecord._Status.ValueType  # 4
+        """its undo is owed; `undo` says how far that is"""
+        UNDONE: TaskRecord._Status.ValueType  # 5
+        """confirmed"""
+        SKIPPED: TaskRecord._Status.ValueType  # 6
+        """the process turned back, and this task has nothing to undo"""
+
+    class Status(_Status, metaclass=_StatusEnumTypeWrapper): ...
+    WAITING: TaskRecord.Status.ValueType  # 0
+    """its turn has not come; also of a task that never ran"""
+    RUNNING: TaskRecord.Status.ValueType  # 1
+    """begun; `do` says what is known of it"""
+    DONE: TaskRecord.Status.ValueType  # 2
+    REFUSED: TaskRecord.Status.ValueType  # 3
+    """the participant said no, so there is nothing to undo"""
+    OWED: TaskRecord.Status.ValueType  # 4
+    """its undo is owed; `undo` says how far that is"""
+    UNDONE: TaskRecord.Status.ValueType  # 5
+    """confirmed"""
+    SKIPPED: TaskRecord.Status.ValueType  # 6
+    """the process turned back, and this task has nothing to undo"""
+
+    PATH_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    DO_FIELD_NUMBER: _builtins.int
+    UNDO_FIELD_NUMBER: _builtins.int
+    STUCK_FIELD_NUMBER: _builtins.int
+    UNKEPT_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """of its node in the definition: the name of a step"""
+    status: Global___TaskRecord.Status.ValueType
+    address: _builtins.str
+    """kind/key that its commands go to"""
+    stuck: _builtins.bool
+    """it cannot go on by itself, and so the process is stuck"""
+    unkept: _builtins.bytes
+    """body of the answer of which `on_answer` failed, for when it is run again"""
+    @_builtins.property
+    def do(self) -> Global___Exchange: ...
+    @_builtins.property
+    def undo(self) -> Global___Exchange: ...
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        status: Global___TaskRecord.Status.ValueType = ...,
+        address: _builtins.str = ...,
+        do: Global___Exchange | None = ...,
+        undo: Global___Exchange | None = ...,
         stuck: _builtins.bool = ...,
         unkept: _builtins.bytes | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_unkept", b"_unkept", "unkept", b"unkept"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_unkept", b"_unkept", "do", b"do", "undo", b"undo", "unkept", b"unkept"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_unkept", b"_unkept", "address", b"address", "asked_at_s", b"asked_at_s", "attempts", b"attempts", "command_id", b"command_id", "earlier_ids", b"earlier_ids", "earlier_undo_ids", b"earlier_undo_ids", "error", b"error", "faulted_ids", b"faulted_ids", "name", b"name", "outcome", b"outcome", "status", b"status", "stuck", b"stuck", "undo_attempts", b"undo_attempts", "undo_id", b"undo_id", "undo_outcome", b"undo_outcome", "unkept", b"unkept"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_unkept", b"_unkept", "address", b"address", "do", b"do", "path", b"path", "status", b"status", "stuck", b"stuck", "undo", b"undo", "unkept", b"unkept"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__unkept: _TypeAlias = _typing.Literal["unkept"]  # noqa: Y015
     _WhichOneofArgType__unkept: _TypeAlias = _typing.Literal["_unkept", b"_unkept"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__unkept) -> _WhichOneofReturnType__unkept | None: ...
 
-Global___StepRecord: _TypeAlias = StepRecord  # noqa: Y015
+Global___TaskRecord: _TypeAlias = TaskRecord  # noqa: Y015
 
 @_typing.final
 class SagaRecord(_message.Message):
@@ -190,13 +222,13 @@ class SagaRecord(_message.Message):
     OVERDUE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     STUCK_REASON_FIELD_NUMBER: _builtins.int
-    STEPS_FIELD_NUMBER: _builtins.int
     STATE_TYPE_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     CONVERSATION_FIELD_NUMBER: _builtins.int
     STARTED_AT_S_FIELD_NUMBER: _builtins.int
     LAST_PROGRESS_AT_S_FIELD_NUMBER: _builtins.int
     ENDED_AT_S_FIELD_NUMBER: _builtins.int
+    TASKS_FIELD_NUMBER: _builtins.int
     definition: _builtins.str
     """its name; empty when there is no instance"""
     fingerprint: _builtins.bytes
@@ -219,7 +251,7 @@ class SagaRecord(_message.Message):
     last_progress_at_s: _builtins.float
     ended_at_s: _builtins.float
     @_builtins.property
-    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___StepRecord]:
+    def tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskRecord]:
         """in the order of the definition, those that close a compensation last"""
 
     def __init__(
@@ -233,17 +265,17 @@ class SagaRecord(_message.Message):
         overdue: _builtins.bool = ...,
         reason: _builtins.str = ...,
         stuck_reason: _builtins.str = ...,
-        steps: _abc.Iterable[Global___StepRecord] | None = ...,
         state_type: _builtins.str = ...,
         state: _builtins.bytes = ...,
         conversation: _builtins.bytes = ...,
         started_at_s: _builtins.float = ...,
         last_progress_at_s: _builtins.float = ...,
         ended_at_s: _builtins.float = ...,
+        tasks: _abc.Iterable[Global___TaskRecord] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "definition", b"definition", "ended_at_s", b"ended_at_s", "fingerprint", b"fingerprint", "last_progress_at_s", b"last_progress_at_s", "overdue", b"overdue", "pivot_passed", b"pivot_passed", "reason", b"reason", "started_at_s", b"started_at_s", "state", b"state", "state_type", b"state_type", "status", b"status", "steps", b"steps", "stuck_in", b"stuck_in", "stuck_reason", b"stuck_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "definition", b"definition", "ended_at_s", b"ended_at_s", "fingerprint", b"fingerprint", "last_progress_at_s", b"last_progress_at_s", "overdue", b"overdue", "pivot_passed", b"pivot_passed", "reason", b"reason", "started_at_s", b"started_at_s", "state", b"state", "state_type", b"state_type", "status", b"status", "stuck_in", b"stuck_in", "stuck_reason", b"stuck_reason", "tasks", b"tasks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from runtime.durable.behaviour import Outgoing
 from runtime.protos.saga_pb2 import CancelAccepted, CancelRefused, SagaRecord
 from runtime.saga import compensation
-from runtime.saga.instance import Instance, status_name
+from runtime.saga.instance import Instance
+from runtime.saga.view import status_name
 
 __all__ = ["cancel", "deadline_passed"]
 

@@ -26,6 +26,9 @@ from runtime.saga.step import Budget, Flow, MessageTypes, Step
 
 __all__ = ["Declaration", "message_types", "read"]
 
+_RECORDED_AS = "tasks"
+"""How instances are recorded. Another word here keeps this build from instances whose records it cannot read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
@@ -250,7 +253,7 @@ def _fingerprint(declared: Declaration, steps: Sequence[StepDefinition]) -> byte
 
     Names, types and order count; timeouts, budgets and the code of functions do not.
     """
-    shape: list[object] = [declared.name, full_name(declared.state_type)]
+    shape: list[object] = [_RECORDED_AS, declared.name, full_name(declared.state_type)]
     for step in steps:
         answers = sorted((full_name(one), meaning.name) for one, meaning in step.meanings.items())
         undo = "" if step.undo_command is None else step.undo_command.name
@@ -265,5 +268,5 @@ def _template(declared: Declaration, fingerprint: bytes, steps: Sequence[StepDef
         fingerprint=fingerprint,
         status=saga_pb2.SagaRecord.RUNNING,
         state_type=full_name(declared.state_type),
-        steps=[saga_pb2.StepRecord(name=step.name) for step in steps],
+        tasks=[saga_pb2.TaskRecord(path=step.name) for step in steps],
     )

@@ -19,6 +19,7 @@ from runtime.envelope import Envelope, message_id
 from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.saga import Saga
+from runtime.saga.view import task_name
 from runtime.store.records import Outcome
 
 __all__ = ["SagaTranscript"]
@@ -56,11 +57,11 @@ class SagaTranscript:
     def status(self) -> str:
         return saga_pb2.SagaRecord.Status.Name(self.record.status).lower()
 
-    def step(self, name: str) -> saga_pb2.StepRecord:
-        return next(step for step in self.record.steps if step.name == name)
+    def step(self, name: str) -> saga_pb2.TaskRecord:
+        return next(task for task in self.record.tasks if task.path == name)
 
     def step_status(self, name: str) -> str:
-        return saga_pb2.StepRecord.Status.Name(self.step(name).status).lower()
+        return task_name(self.step(name))
 
     def command(self, message_type: type[Message], nth: int = -1) -> Outgoing:
         """A command that was sent: the last of its type, or the one of this index."""
@@ -177,7 +178,7 @@ class SagaTranscript:
                 self.timers[change.name] = change.due_at_s
 
     def _where(self) -> str:
-        steps = ", ".join(f"{step.name} {self.step_status(step.name)}" for step in self.record.steps)
+        steps = ", ".join(f"{task.path} {task_name(task)}" for task in self.record.tasks)
         return f"the saga is {self.status} ({steps}); note {self.decision.note!r}"
 
 

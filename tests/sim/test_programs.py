@@ -11,8 +11,10 @@ from runtime.durable.turn import guard, unhandled
 from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.sends import Sends
 from runtime.envelope import Envelope
+from runtime.protos.saga_pb2 import TaskRecord
 from runtime.saga import compensation
-from runtime.saga.instance import OWING, Instance
+from runtime.saga.instance import Instance
+from runtime.saga.nodes import step as steps
 from runtime.testing.runs.run import RunResult, simulate_seed
 from tests.proof.programs import random
 
@@ -71,14 +73,14 @@ def found_within(seeds: int, invariant: str, what: str) -> bool:
 def test_undos_in_forward_order_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def undo_next(saga: Instance) -> None:
         for step in saga.definition.flow_steps:
-            taken = saga.steps[step.index]
-            if taken.status in OWING:
-                if not taken.undo_attempts:
-                    compensation.undo(saga, step, taken)
+            task = saga.tasks[step.index]
+            if task.status == TaskRecord.OWED:
+                if not task.undo.attempts:
+                    steps.undo(saga, step, task)
                 return
         compensation.close(saga)
 
-    monkeypatch.setattr(compensation, "_undo_next", undo_next)
+    monkeypatch.setattr(compensation, "undo_next", undo_next)
     assert found_within(60, "I6", "was undone before")
 
 

@@ -21,6 +21,7 @@ from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.definition import Meaning
 from runtime.saga.saga import Saga
+from runtime.saga.view import Phase, phase_of
 from runtime.store.records import Outcome
 from runtime.testing.explorer.author import Watch, watched
 from runtime.testing.explorer.samples import Samples
@@ -49,7 +50,7 @@ class View(NamedTuple):
 
     status: saga_pb2.SagaRecord.Status.ValueType
     stuck_in: saga_pb2.SagaRecord.Status.ValueType
-    steps: tuple[saga_pb2.StepRecord.Status.ValueType, ...]
+    steps: tuple[Phase | None, ...]
     reason: str
     stuck_reason: str
     stuck: tuple[str, ...]  # names of the steps that are
@@ -175,9 +176,9 @@ class SagaDriver:
         number = self._numbers.setdefault(body, len(self._bytes))
         if number == len(self._bytes):
             self._bytes.append(body)
-            statuses = tuple(step.status for step in record.steps)
-            stuck = tuple(step.name for step in record.steps if step.stuck)
-            self.views.append(View(record.status, record.stuck_in, statuses, record.reason, record.stuck_reason, stuck))
+            phases = tuple(phase_of(task) for task in record.tasks)
+            stuck = tuple(task.path for task in record.tasks if task.stuck)
+            self.views.append(View(record.status, record.stuck_in, phases, record.reason, record.stuck_reason, stuck))
         return number
 
     def _delivery(self, input: Input) -> Delivery:
@@ -210,13 +211,11 @@ def _id(step: int, undo: bool, attempt: int) -> bytes:
 def _rename(record: saga_pb2.SagaRecord) -> dict[bytes, tuple[int, bool, int]]:
     """Give ids that are new in a record the name of their step, direction and time; what each id means."""
     names: dict[bytes, tuple[int, bool, int]] = {}
-    for index, step in enumerate(record.steps):
-        if step.command_id.startswith(_UNNAMED):
-            names[step.command_id] = index, False, step.attempts
-            step.command_id = _id(index, False, step.attempts)
-        if step.undo_id.startswith(_UNNAMED):
-            names[step.undo_id] = index, True, step.undo_attempts
-            step.undo_id = _id(index, True, step.undo_attempts)
+    for index, task in enumerate(record.tasks):
+        for exchange, undo in ((task.do, False), (task.undo, True)):
+            if exchange.command_id.startswith(_UNNAMED):
+                names[exchange.command_id] = index, undo, exchange.attempts
+                exchange.command_id = _id(index, undo, exchange.attempts)
     return names
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from runtime.protos.saga_pb2 import SagaRecord, StepRecord
+from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.definition import Meaning, Role
-from runtime.saga.instance import DEADLINE, OPEN
+from runtime.saga.instance import DEADLINE
+from runtime.saga.view import OPEN, Phase
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.driver import Input, SagaDriver, Taken
 from runtime.testing.explorer.participant import Cost, Handled, Participants
@@ -102,11 +103,11 @@ class Moves:
                 after = self._after(world._replace(poisoned=poisoned), command, handled)
                 yield Moved(Move(command, handled, replayed=True), after, after, then, None)
 
-    def _dead_letters(self, world: SagaWorld, statuses: tuple[int, ...]) -> Iterable[SentCommand]:
+    def _dead_letters(self, world: SagaWorld, phases: tuple[Phase | None, ...]) -> Iterable[SentCommand]:
         """The last command of a step that waits for what became of it, once the saga knows that it was given up on."""
-        for index, (truth, status) in enumerate(zip(world.truths, statuses, strict=True)):
-            undo = status == StepRecord.OWED
-            fates = truth.undos if undo else truth.dos if status == StepRecord.UNKNOWN else ()
+        for index, (truth, phase) in enumerate(zip(world.truths, phases, strict=True)):
+            undo = phase is Phase.OWED
+            fates = truth.undos if undo else truth.dos if phase is Phase.UNKNOWN else ()
             known = all((one.command.step, one.command.undo) != (index, undo) for one in world.replies)
             if fates and fates[-1] == PARKED and known:
                 yield SentCommand(index, undo, len(fates), 0, (), "")
@@ -165,7 +166,7 @@ class Moves:
         for name in world.timers:
             then = left
             step = None if name == DEADLINE else self._driver.definition.step_of_timer(name)
-            if step is not None and view.steps[step.index] == StepRecord.ASKED and world.concerns(step.index):
+            if step is not None and view.steps[step.index] is Phase.ASKED and world.concerns(step.index):
                 if not left.silences:
                     continue  # the answer comes in time
                 then = left._replace(silences=left.silences - 1)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from runtime.saga.definition import StepDefinition
 from runtime.saga.instance import DEADLINE
+from runtime.saga.view import task_name
 from runtime.testing.explorer.diagram import Arrow, Diagram, Event, Note
 from runtime.testing.explorer.driver import Input, SagaDriver, Taken
 from runtime.testing.explorer.moves import Move, Moved
@@ -73,7 +74,7 @@ class _Teller:
     def _after(self, last: Moved) -> Iterable[Note]:
         """How the saga stands, and what has not come yet."""
         record = self._driver.record(last.after.record)
-        statuses = ", ".join(f"{one.name} {one.Status.Name(one.status).lower()}" for one in record.steps)
+        statuses = ", ".join(f"{task.path} {task_name(task)}" for task in record.tasks)
         yield Note(self._saga, f"{record.Status.Name(record.status).lower()}: {statuses}")
         for command in last.after.commands:
             yield Note(self._kind(command), f"still on its way: {self._name(command)}")

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from runtime.durable.residence.suspects import DEATHS
 from runtime.envelope import Address, address_of
 from runtime.protos.durable_pb2 import Timers
-from runtime.protos.saga_pb2 import SagaRecord, StepRecord
+from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
 from runtime.saga.definition import Definition, StepDefinition
+from runtime.saga.view import Phase, phase_of, task_name
 from runtime.store.records import ActorRow, HistoryRow, Outcome
 
 __all__ = ["SagaRules"]
@@ -21,10 +22,9 @@ __all__ = ["SagaRules"]
 Broken = Iterator[tuple[str, str]]
 """Invariant and text."""
 
-_OWING = (StepRecord.OWED, StepRecord.UNDOING)
-_ASKING = (StepRecord.ASKED, StepRecord.UNDOING)
-_BACK = (*_OWING, StepRecord.UNDONE, StepRecord.SKIPPED)
-_AT_PEACE = (StepRecord.WAITING, StepRecord.REFUSED, StepRecord.UNDONE, StepRecord.SKIPPED)
+_ASKING = (Phase.ASKED, Phase.UNDOING)
+_BACK = (TaskRecord.OWED, TaskRecord.UNDONE, TaskRecord.SKIPPED)
+_AT_PEACE = (TaskRecord.WAITING, TaskRecord.REFUSED, TaskRecord.UNDONE, TaskRecord.SKIPPED)
 _TURNED = (SagaRecord.COMPENSATING, SagaRecord.COMPENSATED)
 _GOING = (SagaRecord.RUNNING, SagaRecord.COMPENSATING)
 _ENDED = (SagaRecord.COMPLETED, SagaRecord.COMPENSATED)
@@ -63,7 +63,7 @@ def _badly_timed(
     """Whoever has asked, and goes on, will not wait for ever; whoever has ended waits for nothing."""
     if record.status in _ENDED and after.timers:
         yield "I10", f"{where} has ended, and a timer of it still runs"
-    asked = [step for step in definition.steps if record.steps[step.index].status == StepRecord.ASKED]
+    asked = [step for step in definition.steps if phase_of(record.tasks[step.index]) is Phase.ASKED]
     if record.status in _GOING and asked and not may_lack_one:
         timers = [one.name for one in Timers.FromString(after.timers).timers]
         for step in asked:
@@ -76,7 +76,7 @@ def _broken(definition: Definition, earlier: SagaRecord, record: SagaRecord) -> 
     if record.status == SagaRecord.RUNNING:
         yield from _too_early(steps, record)
     elif record.status == SagaRecord.COMPLETED:
-        undone = [step.name for step in steps if record.steps[step.index].status != StepRecord.DONE]
+        undone = [step.name for step in steps if record.tasks[step.index].status != TaskRecord.DONE]
         if undone:
             yield "I4", f"it has completed without {', '.join(undone)}"
     elif record.status in _TURNED:
@@ -88,8 +88,8 @@ def _broken(definition: Definition, earlier: SagaRecord, record: SagaRecord) -> 
 
 def _too_early(steps: Iterable[StepDefinition], record: SagaRecord) -> Broken:
     for step in steps:
-        waits_for = [record.steps[index].name for index in step.before if record.steps[index].status != StepRecord.DONE]
-        if waits_for and record.steps[step.index].status != StepRecord.WAITING:
+        waits_for = [record.tasks[index].path for index in step.before if record.tasks[index].status != TaskRecord.DONE]
+        if waits_for and record.tasks[step.index].status != TaskRecord.WAITING:
             yield "I6", f"step {step.name} was begun before {', '.join(waits_for)}"
 
 
@@ -97,25 +97,27 @@ def _badly_turned(definition: Definition, record: SagaRecord) -> Broken:
     if record.pivot_passed:
         yield "I6", "it has turned back behind its pivot"
     for step in definition.flow_steps:
-        if record.steps[step.index].status == StepRecord.UNDOING:
-            owing = [record.steps[index].name for index in step.all_after if record.steps[index].status in _OWING]
+        if phase_of(record.tasks[step.index]) is Phase.UNDOING:
+            owing = [
+                record.tasks[index].path for index in step.all_after if record.tasks[index].status == TaskRecord.OWED
+            ]
             if owing:
                 yield "I6", f"step {step.name} is being undone before {', '.join(owing)}"
     if record.status == SagaRecord.COMPENSATED:
-        left = [step.name for step in definition.flow_steps if record.steps[step.index].status not in _AT_PEACE]
-        silent = [step.name for step in definition.closing_steps if record.steps[step.index].status != StepRecord.DONE]
+        left = [step.name for step in definition.flow_steps if record.tasks[step.index].status not in _AT_PEACE]
+        silent = [step.name for step in definition.closing_steps if record.tasks[step.index].status != TaskRecord.DONE]
         if left or silent:
             yield "I4", f"it says that it is compensated, without {', '.join(left + silent)}"
 
 
 def _refused_without_a_word(steps: Iterable[StepDefinition], record: SagaRecord) -> Broken:
     for step in steps:
-        taken = record.steps[step.index]
-        if taken.status in _BACK and taken.outcome in step.refusals:
+        taken = record.tasks[step.index]
+        if taken.status in _BACK and taken.do.outcome in step.refusals:
             yield "I6", f"step {step.name} was refused, and is undone all the same"
-        if taken.status == StepRecord.REFUSED and taken.earlier_ids:
+        if taken.status == TaskRecord.REFUSED and taken.do.earlier_ids:
             yield "I11", f"step {step.name} counts as refused, and another command of it is without an answer"
-        if taken.status == StepRecord.REFUSED and taken.outcome not in step.refusals:
+        if taken.status == TaskRecord.REFUSED and taken.do.outcome not in step.refusals:
             yield "I11", f"step {step.name} counts as refused, and its participant has not said so"
 
 
@@ -125,19 +127,19 @@ def _backwards(definition: Definition, earlier: SagaRecord, record: SagaRecord) 
         yield "I4", "it had completed, and goes on"
     if earlier.status in _TURNED and record.status in (SagaRecord.RUNNING, SagaRecord.COMPLETED):
         yield "I6", "it had turned back, and goes forward again"
-    for step, taken in zip(definition.flow_steps, earlier.steps, strict=False):
-        now = record.steps[step.index].status
-        if taken.status in _BACK and now not in _BACK:
+    for step, taken in zip(definition.flow_steps, earlier.tasks, strict=False):
+        now = record.tasks[step.index]
+        if taken.status in _BACK and now.status not in _BACK:
             yield (
                 "I6",
-                f"step {step.name} was {StepRecord.Status.Name(taken.status)}, and is {StepRecord.Status.Name(now)}",
+                f"step {step.name} was {task_name(taken)}, and is {task_name(now)}",
             )
 
 
 def _tried_again(earlier: SagaRecord, record: SagaRecord) -> Broken:
     """What was stuck, and is asked or undone again, begins with a fresh budget."""
-    for before, taken in zip(earlier.steps, record.steps, strict=False):
-        if before.stuck and not taken.stuck and taken.status in _ASKING:
-            tries = taken.attempts if taken.status == StepRecord.ASKED else taken.undo_attempts
+    for before, taken in zip(earlier.tasks, record.tasks, strict=False):
+        if before.stuck and not taken.stuck and phase_of(taken) in _ASKING:
+            tries = (taken.undo if taken.status == TaskRecord.OWED else taken.do).attempts
             if tries > 1:
-                yield "I4", f"step {taken.name} was stuck and is tried again, and counts as tried {tries} times already"
+                yield "I4", f"step {taken.path} was stuck and is tried again, and counts as tried {tries} times already"

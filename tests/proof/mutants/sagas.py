@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from runtime.saga import cancellation, compensation, interpreter
+from runtime.saga import author, cancellation, compensation, exchange, interpreter
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.instance import Instance
+from runtime.saga.nodes import step as steps
 from tests.proof.mutants.mutant import Edit, Mutant
 
 __all__ = ["SAGAS"]
@@ -15,8 +16,8 @@ SAGAS = (
         "undo-in-forward-order",
         "A saga sends its undos in forward order, the first step first.",
         (
-            Edit(compensation._undo_next, "reversed(saga.definition.flow_steps)", "saga.definition.flow_steps"),
-            Edit(compensation._undo_next, "for index in step.all_after)", "for index in step.before)"),
+            Edit(compensation.undo_next, "reversed(saga.definition.flow_steps)", "saga.definition.flow_steps"),
+            Edit(compensation.undo_next, "for index in step.all_after)", "for index in step.before)"),
         ),
         workload="random",
     ),
@@ -25,8 +26,8 @@ SAGAS = (
         "An undo does not wait for the confirmation of the later step's undo.",
         (
             Edit(
-                compensation._undo_next,
-                "begun or any(saga.steps[index].status in OWING for index in step.all_after)",
+                compensation.undo_next,
+                "begun or any(tasks[index].status == TaskRecord.OWED for index in step.all_after)",
                 "begun",
             ),
         ),
@@ -38,9 +39,9 @@ SAGAS = (
         (
             Edit(
                 compensation.turn_back,
-                "if progress.status in OPEN or progress.status == StepRecord.DONE:",
-                "if progress.status in OPEN or progress.status in (StepRecord.DONE, StepRecord.WAITING):\n"
-                "            progress.address = progress.address or 'nowhere/' + step.name",
+                "if task.status in (TaskRecord.RUNNING, TaskRecord.DONE):",
+                "if task.status in (TaskRecord.RUNNING, TaskRecord.DONE, TaskRecord.WAITING):\n"
+                "            task.address = task.address or 'nowhere/' + step.name",
             ),
         ),
         workload="random",
@@ -51,8 +52,8 @@ SAGAS = (
         (
             Edit(
                 compensation.turn_back,
-                "if progress.status in OPEN or progress.status == StepRecord.DONE:",
-                "if progress.status in OPEN or progress.status in (StepRecord.DONE, StepRecord.REFUSED):",
+                "if task.status in (TaskRecord.RUNNING, TaskRecord.DONE):",
+                "if task.status in (TaskRecord.RUNNING, TaskRecord.DONE, TaskRecord.REFUSED):",
             ),
         ),
         workload="random",
@@ -63,8 +64,8 @@ SAGAS = (
         (
             Edit(
                 compensation.turn_back,
-                "if progress.status in OPEN or progress.status == StepRecord.DONE:",
-                "if progress.status == StepRecord.DONE:",
+                "if task.status in (TaskRecord.RUNNING, TaskRecord.DONE):",
+                "if task.status == TaskRecord.DONE:",
             ),
         ),
         workload="random",
@@ -74,9 +75,9 @@ SAGAS = (
         "A saga calls itself compensated before an undo of it was confirmed.",
         (
             Edit(
-                compensation._undo_next,
-                "all(progress.status not in OWING for",
-                "all(progress.status != StepRecord.OWED for",
+                compensation.undo_next,
+                "all(task.status != TaskRecord.OWED for",
+                "all(task.status != TaskRecord.OWED or task.undo.status == Exchange.OPEN for",
             ),
         ),
         workload="random",
@@ -86,8 +87,8 @@ SAGAS = (
         "An undo that its participant gave up is not sent again.",
         (
             Edit(
-                compensation.undo_faulted,
-                "saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(progress.undo_attempts)))",
+                steps.undo_faulted,
+                "saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(task.undo.attempts)))",
                 "saga.note = 'given up'",
             ),
         ),
@@ -98,10 +99,10 @@ SAGAS = (
         "An undo that its participant gave up counts as done.",
         (
             Edit(
-                compensation.undo_faulted,
-                "progress.status = StepRecord.OWED\n",
-                "progress.status = StepRecord.OWED\n"
-                "    if progress.undo_attempts > 1:\n        return _undone(saga, step, progress, '')\n",
+                steps.undo_faulted,
+                "exchange.faulted(task.undo, fault.command_id, fault.error)\n",
+                "exchange.faulted(task.undo, fault.command_id, fault.error)\n"
+                "    if task.undo.attempts > 1:\n        return _undone(saga, step, task, '')\n",
             ),
         ),
         workload="random",
@@ -112,8 +113,8 @@ SAGAS = (
         (
             Edit(
                 compensation.close,
-                "if progress.status != StepRecord.DONE:",
-                "if progress.status == StepRecord.WAITING:",
+                "if task.status != TaskRecord.DONE:",
+                "if task.status == TaskRecord.WAITING:",
             ),
         ),
         workload="random",
@@ -159,7 +160,7 @@ SAGAS = (
     Mutant(
         "unknown-answered-as-failed",
         "A step that stays silent counts as refused: nothing of it is undone.",
-        (Edit(interpreter._unknown, "progress.status = StepRecord.UNKNOWN", "progress.status = StepRecord.REFUSED"),),
+        (Edit(steps._unclear, "exchange.unclear(task.do, error)", "task.status = TaskRecord.REFUSED"),),
         workload="random",
     ),
     Mutant(
@@ -167,9 +168,9 @@ SAGAS = (
         "An answer after its saga turned back counts: the step is done, and its undo is forgotten.",
         (
             Edit(
-                interpreter._answered,
-                "if progress.status not in OPEN:",
-                "if progress.status not in OPEN | compensation.OWING:",
+                steps.answered,
+                "if task.status != TaskRecord.RUNNING:",
+                "if task.status not in (TaskRecord.RUNNING, TaskRecord.OWED):",
             ),
         ),
         workload="random",
@@ -179,9 +180,9 @@ SAGAS = (
         "A step that its participant gave up counts as refused, though it may have run in part.",
         (
             Edit(
-                interpreter._faulted,
-                "_unknown(saga, step, progress, fault.error)",
-                "_unknown(saga, step, progress, fault.error)\n        progress.status = StepRecord.REFUSED",
+                steps.faulted,
+                'return failed(f"given up by {task.address}: {fault.error}")',
+                "task.status = TaskRecord.REFUSED\n    return failed(fault.error)",
             ),
         ),
         workload="random",
@@ -191,9 +192,9 @@ SAGAS = (
         "A refusal of an earlier command decides about a step that was asked again since.",
         (
             Edit(
-                interpreter._refused,
-                "if last_is_open or progress.earlier_ids or (not is_last and "
-                "_in_doubt(progress, progress.command_id)):",
+                exchange.refused,
+                "if last_is_open or exchange.earlier_ids or (not is_last and "
+                "_in_doubt(exchange, exchange.command_id)):",
                 "if False:",
             ),
         ),
@@ -205,8 +206,8 @@ SAGAS = (
         (
             Edit(
                 Instance.find,
-                "if command_id == progress.command_id:",
-                "if command_id in [one.command_id for one in self.steps if one.address == progress.address]:",
+                "if command_id == task.do.command_id:",
+                "if command_id in [one.do.command_id for one in self.tasks if one.address == task.address]:",
             ),
         ),
         workload="random",
@@ -216,8 +217,8 @@ SAGAS = (
         "A step past the pivot is not asked again after its participant gave it up.",
         (
             Edit(
-                interpreter._faulted,
-                "saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(progress.attempts)))",
+                steps.faulted,
+                "saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(task.do.attempts)))",
                 "pass",
             ),
         ),
@@ -226,7 +227,7 @@ SAGAS = (
     Mutant(
         "step-timer-never-cancelled",
         "The timer of a step runs on after its answer.",
-        (Edit(interpreter._settle, "saga.timers.append(CancelTimer(step.timer))", "pass"),),
+        (Edit(steps._settle, "saga.timers.append(CancelTimer(step.timer))", "pass"),),
         workload="random",
     ),
     Mutant(
@@ -236,7 +237,7 @@ SAGAS = (
             Edit(
                 interpreter._go_on,
                 "_all_done(saga, step.before)",
-                "(not step.before or any(steps[one].status == StepRecord.DONE for one in step.before))",
+                "(not step.before or any(tasks[one].status == TaskRecord.DONE for one in step.before))",
             ),
         ),
         workload="random",
@@ -265,13 +266,13 @@ SAGAS = (
     Mutant(
         "one-answer-frees-all-that-is-stuck",
         "A saga with two stuck steps goes on when the missing answer of one has come.",
-        (Edit(Instance.unstick, "if any(step.stuck for step in self.steps):", "if False:"),),
+        (Edit(Instance.unstick, "if any(one.stuck for one in self.tasks):", "if False:"),),
         workload="random",
     ),
     Mutant(
         "facts-not-kept",
         "What `on_answer` keeps of an answer is forgotten at the end of its turn.",
-        (Edit(Instance.keep, "self.record.state = state.SerializeToString()", "pass"),),
+        (Edit(author.keep, "record.state = state.SerializeToString()", "pass"),),
     ),
     # --- versions ---
 )

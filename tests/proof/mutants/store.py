@@ -264,8 +264,8 @@ STORE = (
         (
             Edit(
                 compensation.close,
-                "if progress.status != StepRecord.DONE:",
-                "if progress.status == StepRecord.WAITING:",
+                "if task.status != TaskRecord.DONE:",
+                "if task.status == TaskRecord.WAITING:",
             ),
             Edit(Draft.finish, "for one in self.outgoing])", "for one in self.outgoing if not self.ended])"),
         ),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from runtime.durable.residence.suspects import Suspects
-from runtime.saga import retry
+from runtime.saga import interpreter
+from runtime.saga.nodes import step as steps
 from tests.proof.mutants.mutant import Edit, Mutant
 
 __all__ = ["TRIES"]
@@ -12,31 +13,19 @@ TRIES = (
     Mutant(
         "retry-asks-instead-of-undoing",
         "When an operator retries an undo, the step is asked once more as if it were still wanted.",
-        (
-            Edit(
-                retry.retry,
-                "progress.undo_attempts = 0\n            compensation.undo_again(saga, step, progress)",
-                "_ask_again(saga, step, progress, ask)",
-            ),
-        ),
+        (Edit(steps.retry, "return undo(saga, step, task)", "return begin(saga, step, task)"),),
         workload="poisoned",
     ),
     Mutant(
         "retry-runs-the-do-twice",
         "When an operator retries a step that is done, it is asked once more, and its answer is not kept.",
-        (Edit(retry.retry, "_keep_again(saga, step, progress, done_with)", "_ask_again(saga, step, progress, ask)"),),
+        (Edit(steps.retry, "return _keep_again(saga, step, task)", "return begin(saga, step, task)"),),
         workload="poisoned",
     ),
     Mutant(
         "retry-forgets-the-answer",
         "When an operator retries a step, its answer, which could not be kept before, is left out.",
-        (
-            Edit(
-                retry._keep_again,
-                "types[0].FromString(progress.unkept)",
-                "types[0]()",
-            ),
-        ),
+        (Edit(steps._keep_again, "types[0].FromString(task.unkept)", "types[0]()"),),
         workload="poisoned",
     ),
     Mutant(
@@ -44,9 +33,10 @@ TRIES = (
         "A step that an operator retries is waited for without a timer.",
         (
             Edit(
-                retry._ask_again,
-                "ask(saga, step, progress)",
-                "ask(saga, step, progress)\n    saga.timers.clear()",
+                steps.retry,
+                "exchange.refresh(task.do)\n        return begin(saga, step, task)",
+                "exchange.refresh(task.do)\n        asked = begin(saga, step, task)\n"
+                "        saga.timers.clear()\n        return asked",
             ),
         ),
         workload="poisoned",
@@ -54,13 +44,13 @@ TRIES = (
     Mutant(
         "retry-leaves-it-stuck",
         "An operator's retry is accepted, and the step stays marked as stuck.",
-        (Edit(retry.retry, "saga.unstick(saga.steps[step.index])", "pass"),),
+        (Edit(interpreter._retry, "saga.unstick(saga.tasks[step.index])", "pass"),),
         workload="poisoned",
     ),
     Mutant(
         "retry-forgets-the-budget",
         "An undo that an operator retries has no budget left, and is stuck at its first failure.",
-        (Edit(retry.retry, "progress.undo_attempts = 0\n", "pass\n"),),
+        (Edit(steps.retry, "exchange.refresh(task.undo)\n", "pass\n"),),
         workload="poisoned",
     ),
     Mutant(

@@ -8,7 +8,7 @@ from runtime.durable.turn import guard, unhandled
 from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.sends import Sends
 from runtime.durable.turn.turn import Turn
-from runtime.saga.instance import Instance
+from runtime.saga.nodes import step as steps
 from tests.proof.mutants.mutant import Edit, Mutant
 
 __all__ = ["TURNS"]
@@ -137,7 +137,7 @@ TURNS = (
     Mutant(
         "undo-forgets-those-before",
         "A repeated undo does not name the undos before it.",
-        (Edit(Instance.ask_undo, "earlier_undos=tuple(progress.earlier_undo_ids),", "earlier_undos=(),"),),
+        (Edit(steps._ask_undo, "earlier_undos=earlier,", "earlier_undos=(),"),),
         workload="poisoned",
     ),
     Mutant(

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from runtime.protos.saga_pb2 import SagaRecord, StepRecord
+from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
+from runtime.saga.view import task_name
 from runtime.testing.rules.ledger import Violation
 from tests.proof.programs.evidence import Evidence
 from tests.proof.programs.program import Deed, Run, SagaPlan
@@ -17,7 +18,7 @@ from tests.proof.programs.sagas import RAISED
 
 __all__ = ["check_relay", "check_saga", "is_spoiled", "relay_ending"]
 
-_UNSETTLED = (StepRecord.ASKED, StepRecord.UNKNOWN, StepRecord.OWED, StepRecord.UNDOING)
+_UNSETTLED = (TaskRecord.RUNNING, TaskRecord.OWED)
 
 
 def check_saga(evidence: Evidence, plan: SagaPlan, run: Run) -> Iterator[Violation]:
@@ -25,12 +26,12 @@ def check_saga(evidence: Evidence, plan: SagaPlan, run: Run) -> Iterator[Violati
     record = evidence.records[run.name][0] if run.name in evidence.records else SagaRecord()
     yield from _check_start(evidence, run, bool(record.definition))
     has_undo = {step.name: step.has_undo for step in plan.steps}
-    steps = {step.name: step for step in record.steps}
+    tasks = {task.path: task for task in record.tasks}
     for deed in run.deeds:
         name = deed.name.rpartition("#")[2]
-        step = steps.get(name, StepRecord())
+        task = tasks.get(name, TaskRecord())
         may_stay = not (has_undo.get(name, False) and deed.undo_needed)
-        for what in _mistakes(evidence, record, deed, step, may_stay=may_stay):
+        for what in _mistakes(evidence, record, deed, task, may_stay=may_stay):
             yield Violation(*what, record.conversation or evidence.conversation(deed.name))
 
 
@@ -47,26 +48,26 @@ def _check_start(evidence: Evidence, run: Run, exists: bool) -> Iterator[Violati
 
 
 def _mistakes(
-    evidence: Evidence, record: SagaRecord, deed: Deed, step: StepRecord, *, may_stay: bool
+    evidence: Evidence, record: SagaRecord, deed: Deed, task: TaskRecord, *, may_stay: bool
 ) -> Iterator[tuple[str, str]]:
     """Invariant and text for what is wrong with one step."""
-    entry, status = evidence.entry(deed.name), step.status
-    net, word = entry.dos - entry.undos, StepRecord.Status.Name(status)
+    entry, status = evidence.entry(deed.name), task.status
+    net, word = entry.dos - entry.undos, task_name(task)
     if entry.dos > 1 or entry.undos > entry.dos:
         yield "I2", f"{deed.name} was applied {entry.dos} times and put back {entry.undos} times"
-    if status == StepRecord.DONE and net != 1:
+    if status == TaskRecord.DONE and net != 1:
         yield "I2", f"{deed.name} is DONE, and {net} of it is in force"
-    if status in (StepRecord.REFUSED, StepRecord.UNDONE) and net != 0:
+    if status in (TaskRecord.REFUSED, TaskRecord.UNDONE) and net != 0:
         yield "I5", f"{deed.name} is {word}, and {net} of it is in force"
-    if status == StepRecord.WAITING and (entry.dos or evidence.orders.get((deed.name, False))):
+    if status == TaskRecord.WAITING and (entry.dos or evidence.orders.get((deed.name, False))):
         yield "I5", f"{deed.name} was never asked for, and was sent or applied"
-    if status == StepRecord.SKIPPED and not may_stay:
+    if status == TaskRecord.SKIPPED and not may_stay:
         yield "I5", f"{deed.name} was skipped, and had to be put back"
     if status in _UNSETTLED and record.status != SagaRecord.STUCK:
         yield "I4", f"{deed.name} is {word} in a saga that is {SagaRecord.Status.Name(record.status)}"
     is_closing = deed.name.rpartition("#")[2].startswith("compensated")
     expected = {SagaRecord.COMPLETED: not is_closing, SagaRecord.COMPENSATED: is_closing}.get(record.status)
-    if expected and status != StepRecord.DONE:
+    if expected and status != TaskRecord.DONE:
         yield "I4", f"{deed.name} is {word} in a saga that is {SagaRecord.Status.Name(record.status)}"
 
 

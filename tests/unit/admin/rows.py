@@ -13,7 +13,6 @@ from runtime.store.records import ActorRow, Expected, HistoryRow, MailRow, NodeR
 AnyStore = TypeVar("AnyStore", bound=Store)
 
 TALK = b"T" * 16
-STEP = saga_pb2.StepRecord
 SAGA = saga_pb2.SagaRecord
 
 
@@ -43,7 +42,7 @@ def saga(
     key: str = "ORD-1",
     *,
     status: saga_pb2.SagaRecord.Status.ValueType = SAGA.RUNNING,
-    steps: tuple[saga_pb2.StepRecord, ...] = (),
+    tasks: tuple[saga_pb2.TaskRecord, ...] = (),
     progress_at_s: float = 100.0,
     stuck_reason: str = "",
     kind: str = "order-process",
@@ -53,7 +52,7 @@ def saga(
         fingerprint=version,
         definition="order-process",
         status=status,
-        steps=steps,
+        tasks=tasks,
         state_type="shop.OrderProcessState",
         last_progress_at_s=progress_at_s,
         stuck_reason=stuck_reason,

@@ -17,9 +17,11 @@ from runtime.operate.lookup import accounts, conversations_of_key
 from runtime.operate.objects import account_object
 from runtime.operate.spans import span
 from runtime.protos import durable_pb2, saga_pb2
+from runtime.saga.view import Phase
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Busy, BusyHandler
-from tests.unit.admin.rows import SAGA, STEP, TALK, actor, fill, id_of, join, mail, order, saga
+from tests.unit.admin.rows import SAGA, TALK, actor, fill, id_of, join, mail, order, saga
+from tests.unit.saga.records import task_in
 
 CONTRACTS = load_contracts(("protos",))
 
@@ -197,12 +199,13 @@ async def test_timers_are_told_earliest_first(store: MemoryStore) -> None:
     )
 
 
-def step(name: str, status: saga_pb2.StepRecord.Status.ValueType) -> saga_pb2.StepRecord:
-    return STEP(name=name, status=status, address="billing/ORD-1", attempts=1, undo_attempts=2, asked_at_s=1.0)
+def task(name: str, phase: Phase) -> saga_pb2.TaskRecord:
+    do, undo = saga_pb2.Exchange(attempts=1, asked_at_s=1.0), saga_pb2.Exchange(attempts=2, asked_at_s=1.0)
+    return task_in(phase, name, address="billing/ORD-1", do=do, undo=undo)
 
 
 async def test_a_saga_tells_its_steps_and_what_is_open(store: MemoryStore) -> None:
-    await fill(store, saga(steps=(step("bill", STEP.DONE), step("ship", STEP.ASKED), step("close", STEP.WAITING))))
+    await fill(store, saga(tasks=(task("bill", Phase.DONE), task("ship", Phase.ASKED), task("close", Phase.WAITING))))
     account = await account_of(store, "order-process")
     assert [(one.name, one.status) for one in account.steps] == [
         ("bill", "done"),
@@ -215,8 +218,8 @@ async def test_a_saga_tells_its_steps_and_what_is_open(store: MemoryStore) -> No
 
 
 async def test_a_saga_tells_its_owed_undos(store: MemoryStore) -> None:
-    steps = (step("bill", STEP.OWED), step("ship", STEP.UNDOING))
-    await fill(store, saga(status=SAGA.COMPENSATING, steps=steps))
+    tasks = (task("bill", Phase.OWED), task("ship", Phase.UNDOING))
+    await fill(store, saga(status=SAGA.COMPENSATING, tasks=tasks))
     owed, undoing = (await account_of(store, "order-process")).waits_for
     assert owed == "its turn to undo 'bill' at billing/ORD-1: owed, and not under way"
     assert undoing.startswith("billing/ORD-1 to confirm the undo of 'ship', sent ")

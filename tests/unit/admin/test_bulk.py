@@ -11,11 +11,14 @@ import pytest
 from runtime.errors import InvalidMessage, StoreUnavailable
 from runtime.operate.bulk import Filter, act_on, choose
 from runtime.operate.dead_letters import Act, ParkedMail, check_awaited, replay
+from runtime.protos.saga_pb2 import Exchange
+from runtime.saga.view import Phase
 from runtime.store.memory import MemoryStore
 from runtime.store.port import Store
 from runtime.store.records import Transition, Verdict
-from tests.unit.admin.rows import SAGA, STEP, fill, id_of, mail, saga
+from tests.unit.admin.rows import SAGA, fill, id_of, mail, saga
 from tests.unit.admin.test_commands import run
+from tests.unit.saga.records import task_in
 
 SENDER = "order-process/ORD-1"
 
@@ -23,10 +26,10 @@ SENDER = "order-process/ORD-1"
 @pytest.fixture
 def outage(store: MemoryStore) -> MemoryStore:
     """Three bills and two labels parked; the saga no longer waits for the bill with the id 1."""
-    settled = STEP(name="bill", status=STEP.REFUSED, command_id=id_of(1))
+    settled = task_in(Phase.REFUSED, "bill", do=Exchange(command_id=id_of(1)))
 
     async def prepare() -> None:
-        await fill(store, saga(steps=(settled,)))
+        await fill(store, saga(tasks=(settled,)))
         for number in (1, 2, 3):
             await fill(store, mail(number, parked="OSError: the Bank is down", sender=SENDER, reply_to=SENDER))
         for number in (4, 5):
@@ -92,9 +95,9 @@ def test_many_are_discarded_with_a_reason_and_up_to_the_limit(outage: MemoryStor
 
 
 def test_what_a_stuck_saga_needs_is_discarded_by_force_only(store: MemoryStore) -> None:
-    stuck = STEP(name="bill", status=STEP.ASKED, command_id=id_of(1), stuck=True)
+    stuck = task_in(Phase.ASKED, "bill", do=Exchange(command_id=id_of(1)), stuck=True)
     letter = mail(1, parked="boom", sender=SENDER, reply_to=SENDER)
-    asyncio.run(fill(store, saga(status=SAGA.STUCK, steps=(stuck,)), letter))
+    asyncio.run(fill(store, saga(status=SAGA.STUCK, tasks=(stuck,)), letter))
     command = ("dead-letters", "discard-many", "--all", "--reason", "x", "--yes")
     done = run(store, *command)
     assert done.exit_code == 5 and "is stuck on shop.BillOrder" in done.stdout

@@ -14,12 +14,15 @@ from runtime.adapters import system_ports
 from runtime.admin.commands import admin
 from runtime.admin.session import Session, load_contracts
 from runtime.errors import InvalidSettings
+from runtime.protos.saga_pb2 import Exchange
+from runtime.saga.view import Phase
 from runtime.store.memory import MemoryStore
 from runtime.store.open import open_store
 from runtime.store.records import Busy, BusyHandler
 from runtime.store.sqlite import SqliteStore
 from runtime.store.sqlite.connection import log_bytes
-from tests.unit.admin.rows import SAGA, STEP, actor, fill, history, id_of, join, mail, order, saga
+from tests.unit.admin.rows import SAGA, actor, fill, history, id_of, join, mail, order, saga
+from tests.unit.saga.records import task_in
 
 
 def run(store: MemoryStore, *arguments: str) -> Result:
@@ -32,8 +35,8 @@ def shop(store: MemoryStore) -> MemoryStore:
 
     async def prepare() -> None:
         await join(store, "sales-1", kinds=("sales", "order-process"))
-        asked = STEP(name="bill", status=STEP.ASKED, address="billing/ORD-1", attempts=1, asked_at_s=99.0)
-        await fill(store, actor("sales", state=order()), saga(steps=(asked,)), history(1, caused=(2,)))
+        asked = task_in(Phase.ASKED, "bill", address="billing/ORD-1", do=Exchange(attempts=1, asked_at_s=99.0))
+        await fill(store, actor("sales", state=order()), saga(tasks=(asked,)), history(1, caused=(2,)))
         await fill(store, mail(2, attempts=12, parked="ValueError: no"))
 
     asyncio.run(prepare())
@@ -234,9 +237,9 @@ def test_replay_and_discard_say_what_they_did(shop: MemoryStore) -> None:
 
 
 def test_a_replay_that_comes_too_late_is_refused_with_the_cure_and_can_be_forced(store: MemoryStore) -> None:
-    refused = STEP(name="bill", status=STEP.REFUSED, faulted_ids=[id_of(2)])
+    refused = task_in(Phase.REFUSED, "bill", do=Exchange(command_id=id_of(1), faulted_ids=[id_of(2)]))
     letter = mail(2, attempts=12, parked="ValueError: no", reply_to="order-process/ORD-1")
-    asyncio.run(fill(store, saga(status=SAGA.COMPENSATED, steps=(refused,)), letter))
+    asyncio.run(fill(store, saga(status=SAGA.COMPENSATED, tasks=(refused,)), letter))
     result = run(store, "dead-letters", "replay", id_of(2).hex())
     assert result.exit_code == 5
     assert "order-process/ORD-1 no longer waits for shop.BillOrder: its step bill is refused" in result.output

@@ -12,9 +12,12 @@ from runtime.admin.commands import admin
 from runtime.admin.session import Session
 from runtime.envelope import Envelope, decode
 from runtime.operate.dead_letters import ParkedMail, StillNeeded, check_dispensable
+from runtime.protos.saga_pb2 import Exchange, TaskRecord
+from runtime.saga.view import Phase
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Subscription
-from tests.unit.admin.rows import SAGA, STEP, TALK, actor, fill, id_of, mail, saga
+from tests.unit.admin.rows import SAGA, TALK, actor, fill, id_of, mail, saga
+from tests.unit.saga.records import task_in
 
 DO, EARLIER, UNDO, EARLIER_UNDO = 2, 3, 4, 5
 PROCESS = "order-process/ORD-1"
@@ -24,16 +27,10 @@ def run(store: MemoryStore, *arguments: str) -> Result:
     return CliRunner().invoke(admin, list(arguments), obj=Session(store=store))
 
 
-def step(status: STEP.Status.ValueType, *, stuck: bool = True) -> STEP:
-    return STEP(
-        name="bill",
-        status=status,
-        command_id=id_of(DO),
-        faulted_ids=[id_of(EARLIER)],
-        undo_id=id_of(UNDO),
-        earlier_undo_ids=[id_of(EARLIER_UNDO)],
-        stuck=stuck,
-    )
+def task(phase: Phase, *, stuck: bool = True) -> TaskRecord:
+    do = Exchange(command_id=id_of(DO), faulted_ids=[id_of(EARLIER)])
+    undo = Exchange(command_id=id_of(UNDO), faulted_ids=[id_of(EARLIER_UNDO)])
+    return task_in(phase, "bill", do=do, undo=undo, stuck=stuck)
 
 
 def letter(number: int, reply_to: str = PROCESS) -> ParkedMail:
@@ -63,9 +60,9 @@ async def needed(store: MemoryStore, one: ParkedMail) -> str:
     return ""
 
 
-@pytest.mark.parametrize("name", STEP.Status.keys())
-async def test_the_letter_that_a_stuck_step_waits_for_is_needed(store: MemoryStore, name: str) -> None:
-    await fill(store, saga(status=SAGA.STUCK, steps=(STEP(name="other"), step(STEP.Status.Value(name)))))
+@pytest.mark.parametrize("phase", Phase)
+async def test_the_letter_that_a_stuck_step_waits_for_is_needed(store: MemoryStore, phase: Phase) -> None:
+    await fill(store, saga(status=SAGA.STUCK, tasks=(TaskRecord(path="other"), task(phase))))
     found = [number for number in (DO, EARLIER, UNDO, EARLIER_UNDO) if await needed(store, letter(number))]
     expected = {
         "ASKED": [DO, EARLIER],
@@ -73,11 +70,11 @@ async def test_the_letter_that_a_stuck_step_waits_for_is_needed(store: MemorySto
         "OWED": [UNDO, EARLIER_UNDO],
         "UNDOING": [UNDO, EARLIER_UNDO],
     }
-    assert found == expected.get(name, [])
+    assert found == expected.get(phase.name, [])
 
 
 async def test_the_refusal_names_what_would_be_lost_and_what_to_do(store: MemoryStore) -> None:
-    await fill(store, saga(status=SAGA.STUCK, steps=(step(STEP.OWED),), stuck_reason="still to undo: bill"))
+    await fill(store, saga(status=SAGA.STUCK, tasks=(task(Phase.OWED),), stuck_reason="still to undo: bill"))
     text = await needed(store, letter(UNDO))
     assert "order-process/ORD-1 is stuck on shop.BillOrder: its step bill is owed" in text
     assert "still to undo: bill" in text and "replay" in text and "--force" in text
@@ -85,26 +82,26 @@ async def test_the_refusal_names_what_would_be_lost_and_what_to_do(store: Memory
 
 
 async def test_one_of_two_letters_for_the_same_step_may_go(store: MemoryStore) -> None:
-    await fill(store, saga(status=SAGA.STUCK, steps=(step(STEP.OWED),)), letter(EARLIER_UNDO).row)
+    await fill(store, saga(status=SAGA.STUCK, tasks=(task(Phase.OWED),)), letter(EARLIER_UNDO).row)
     assert not await needed(store, letter(UNDO))
     assert await needed(store, letter(EARLIER_UNDO)), "the other one does not wait"
 
 
 async def test_the_answer_that_a_stuck_step_waits_for_is_needed(store: MemoryStore) -> None:
-    await fill(store, saga(status=SAGA.STUCK, steps=(step(STEP.OWED),)))
+    await fill(store, saga(status=SAGA.STUCK, tasks=(task(Phase.OWED),)))
     assert await needed(store, answer_to(UNDO))
     assert not await needed(store, answer_to(DO))
 
 
 async def test_what_nobody_is_stuck_on_may_go(store: MemoryStore) -> None:
-    await fill(store, saga(steps=(step(STEP.ASKED, stuck=False),)))
+    await fill(store, saga(tasks=(task(Phase.ASKED, stuck=False),)))
     for one in (letter(DO), letter(9), letter(DO, ""), letter(DO, "order-process/ORD-3"), answer_to(DO)):
         assert not await needed(store, one)
     assert not await needed(store, ParkedMail(letter(DO).row, None))
 
 
 def test_the_command_refuses_with_the_cure_and_keeps_in_the_history_that_it_was_forced(store: MemoryStore) -> None:
-    asyncio.run(fill(store, saga(status=SAGA.STUCK, steps=(step(STEP.OWED),)), letter(UNDO).row))
+    asyncio.run(fill(store, saga(status=SAGA.STUCK, tasks=(task(Phase.OWED),)), letter(UNDO).row))
     refused = run(store, "dead-letters", "discard", id_of(UNDO).hex(), "--reason", "tidy")
     assert (refused.exit_code, "is stuck on shop.BillOrder" in refused.output) == (5, True)
     assert id_of(UNDO).hex() in run(store, "dead-letters").output

@@ -12,26 +12,23 @@ from runtime.durable.service import Service, ServiceBehaviour
 from runtime.envelope import decode
 from runtime.errors import FinalError
 from runtime.operate.dead_letters import Act, NotAwaited, ParkedMail, carry_out, check_awaited, dead_letters, replay
-from runtime.protos.saga_pb2 import SagaRecord
+from runtime.protos.saga_pb2 import Exchange, SagaRecord, TaskRecord
 from runtime.saga.behaviour import SagaBehaviour
+from runtime.saga.view import Phase
 from runtime.store.memory import MemoryStore
-from tests.unit.admin.rows import SAGA, STEP, actor, fill, id_of, mail, saga
+from tests.unit.admin.rows import SAGA, actor, fill, id_of, mail, saga
 from tests.unit.durable.local import LocalNode, in_virtual_time
+from tests.unit.saga.records import task_in
 from tests.unit.saga.shop import FirmOrderProcess
 
 DO, EARLIER, UNDO, EARLIER_UNDO = 2, 3, 4, 5
 
 
-def step(status: STEP.Status.ValueType) -> STEP:
+def task(phase: Phase) -> TaskRecord:
     """One that was asked twice, and its undo twice."""
-    return STEP(
-        name="bill",
-        status=status,
-        command_id=id_of(DO),
-        faulted_ids=[id_of(EARLIER)],
-        undo_id=id_of(UNDO),
-        earlier_undo_ids=[id_of(EARLIER_UNDO)],
-    )
+    do = Exchange(command_id=id_of(DO), faulted_ids=[id_of(EARLIER)])
+    undo = Exchange(command_id=id_of(UNDO), faulted_ids=[id_of(EARLIER_UNDO)])
+    return task_in(phase, "bill", do=do, undo=undo)
 
 
 def letter(number: int, reply_to: str = "order-process/ORD-1") -> ParkedMail:
@@ -39,19 +36,18 @@ def letter(number: int, reply_to: str = "order-process/ORD-1") -> ParkedMail:
     return ParkedMail(row, decode(row.envelope))
 
 
-@pytest.mark.parametrize("name", STEP.Status.keys())
+@pytest.mark.parametrize("phase", Phase)
 async def test_a_do_is_awaited_while_its_step_is_open_and_an_undo_while_it_is_owed(
-    store: MemoryStore, name: str
+    store: MemoryStore, phase: Phase
 ) -> None:
-    status = STEP.Status.Value(name)
-    await fill(store, saga(status=SAGA.STUCK, steps=(STEP(name="other"), step(status))))
+    await fill(store, saga(status=SAGA.STUCK, tasks=(TaskRecord(path="other"), task(phase))))
     awaited = []
     for number in (DO, EARLIER, UNDO, EARLIER_UNDO):
         try:
             await check_awaited(store, letter(number))
             awaited.append(number)
         except NotAwaited as error:
-            assert f"order-process/ORD-1 no longer waits for shop.BillOrder: its step bill is {name.lower()}" in str(
+            assert f"order-process/ORD-1 no longer waits for shop.BillOrder: its step bill is {phase.value}" in str(
                 error
             )
     expected = {
@@ -60,11 +56,11 @@ async def test_a_do_is_awaited_while_its_step_is_open_and_an_undo_while_it_is_ow
         "OWED": [UNDO, EARLIER_UNDO],
         "UNDOING": [UNDO, EARLIER_UNDO],
     }
-    assert awaited == expected.get(name, [])
+    assert awaited == expected.get(phase.name, [])
 
 
 async def test_what_no_saga_has_sent_or_knows_of_is_always_awaited(store: MemoryStore) -> None:
-    await fill(store, saga(steps=(step(STEP.REFUSED),)), actor("sales"))
+    await fill(store, saga(tasks=(task(Phase.REFUSED),)), actor("sales"))
     await fill(store, actor("order-process", "ORD-2", state_type="amends.SagaRecord", state=b"\xff\xff"))
     unreadable = ParkedMail(letter(DO).row, None)
     for one in (letter(9), letter(DO, ""), letter(DO, "sales/ORD-1"), letter(DO, "order-process/ORD-3"), unreadable):

@@ -14,8 +14,9 @@ from protos.orders_pb2 import Order
 from protos.sales_pb2 import OrderLine, OrderState
 from runtime.admin.commands import admin
 from runtime.admin.session import Session
+from runtime.protos.saga_pb2 import TaskRecord
 from runtime.store.memory import MemoryStore
-from tests.unit.admin.rows import SAGA, STEP, actor, fill, join, mail, saga
+from tests.unit.admin.rows import SAGA, actor, fill, join, mail, saga
 
 UNKNOWN = 99
 
@@ -55,8 +56,10 @@ def test_a_kind_that_nobody_knows_is_told_from_one_without_sagas(store: MemorySt
 
 
 def test_a_status_that_only_a_newer_version_has_is_shown_by_its_number(store: MemoryStore) -> None:
-    step = STEP.FromString(STEP(name="bill", address="billing/ORD-1").SerializeToString() + _enum(STEP, "status"))
-    newer = saga(steps=(step,))
+    step = TaskRecord.FromString(
+        TaskRecord(path="bill", address="billing/ORD-1").SerializeToString() + _enum(TaskRecord, "status")
+    )
+    newer = saga(tasks=(step,))
     newer = replace(newer, state=newer.state + _enum(SAGA, "status"))
     asyncio.run(fill(store, newer))
     asyncio.run(join(store, "one", kinds=("order-process",)))
@@ -68,7 +71,7 @@ def test_a_status_that_only_a_newer_version_has_is_shown_by_its_number(store: Me
     assert run(store, "retry-saga", "order-process/ORD-1", "--reason", "x").exit_code == 5
 
 
-def _enum(message: type[STEP] | type[SAGA], field: str) -> bytes:
+def _enum(message: type[TaskRecord] | type[SAGA], field: str) -> bytes:
     return bytes([message.DESCRIPTOR.fields_by_name[field].number << 3, UNKNOWN])
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from runtime.operate.survey import Wanted, kinds_of, nodes_of, sagas, shards_of
+from runtime.saga.view import Phase
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Subscription
-from tests.unit.admin.rows import SAGA, STEP, actor, fill, join, mail, saga
+from tests.unit.admin.rows import SAGA, actor, fill, join, mail, saga
+from tests.unit.saga.records import task_in
 
 
 async def test_nodes_are_told_with_lease_and_shards(store: MemoryStore) -> None:
@@ -36,11 +38,11 @@ async def test_kinds_are_known_from_nodes_shards_and_subscriptions(store: Memory
 
 async def test_s86_list_stuck(store: MemoryStore) -> None:
     await join(store, "orchestration-1", kinds=("order-process", "sales"))
-    bill = STEP(name="bill", status=STEP.OWED)
+    bill = task_in(Phase.OWED, "bill")
     await fill(
         store,
         saga("ORD-1", progress_at_s=300.0),
-        saga("ORD-2", progress_at_s=100.0, status=SAGA.STUCK, steps=(bill,), stuck_reason="no refund"),
+        saga("ORD-2", progress_at_s=100.0, status=SAGA.STUCK, tasks=(bill,), stuck_reason="no refund"),
         saga("ORD-3", progress_at_s=200.0, status=SAGA.STUCK),
         actor("sales", "ORD-1"),
     )
@@ -51,8 +53,8 @@ async def test_s86_list_stuck(store: MemoryStore) -> None:
 
 async def test_every_open_step_is_named_and_dead_letters_are_counted(store: MemoryStore) -> None:
     await join(store, "orchestration-1", kinds=("order-process",))
-    asked = tuple(STEP(name=name, status=STEP.ASKED) for name in ("bill", "label"))
-    await fill(store, saga("ORD-1", steps=(STEP(name="done", status=STEP.DONE), *asked)), saga("ORD-2"))
+    asked = tuple(task_in(Phase.ASKED, name) for name in ("bill", "label"))
+    await fill(store, saga("ORD-1", tasks=(task_in(Phase.DONE, "done"), *asked)), saga("ORD-2"))
     await fill(store, mail(2, kind="order-process", parked="another version"))
     one, other = await sagas(store, limit=10)
     assert (one.step, one.dead_letters, one.needs_a_person) == ("bill, label", 1, True)

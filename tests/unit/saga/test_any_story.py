@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runtime.durable.behaviour import Outgoing
-from runtime.protos.saga_pb2 import SagaRecord, StepRecord
+from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
 from runtime.saga.saga import Saga
 from runtime.testing.transcript import SagaTranscript
 from tests.unit.saga.shop import (
@@ -99,21 +99,21 @@ class StoryWorld:
 def check(world: StoryWorld, before: SagaRecord) -> None:
     record = world.story.record
     sent = [one.message.DESCRIPTOR.name for one in world.story.decision.outgoing if one.wants_reply]
-    statuses = {step.name: step.status for step in record.steps}
+    statuses = {task.path: task.status for task in record.tasks}
     if before.pivot_passed:
         assert record.pivot_passed
         assert not set(sent) & {*UNDONE, "CancelOrder"}, "there is no way back after the pivot"
     if before.status in (SagaRecord.COMPENSATING, SagaRecord.COMPENSATED, SagaRecord.COMPLETED):
         assert not set(sent) & {"BillOrder", "CreateShippingLabel", "MarkReadyToShip"}, "only undo from here on"
     if "RefundOrder" in sent:
-        assert statuses["ship"] not in (StepRecord.OWED, StepRecord.UNDOING), "the later step is undone first"
+        assert statuses["ship"] != TaskRecord.OWED, "the later step is undone first"
     if record.status == SagaRecord.COMPENSATED:
         assert not world.in_force & {"BillOrder", "CreateShippingLabel"}, "an effect outlived a compensated saga"
     if record.status == SagaRecord.COMPLETED:
         assert {"BillOrder", "CreateShippingLabel", "MarkReadyToShip"} <= world.in_force
     assert (record.ended_at_s > 0) == (record.status in (SagaRecord.COMPLETED, SagaRecord.COMPENSATED))
     assert (record.status == SagaRecord.STUCK) == bool(record.stuck_reason)
-    assert all(step.attempts <= 10 and step.undo_attempts <= 10 for step in record.steps)
+    assert all(task.do.attempts <= 10 and task.undo.attempts <= 10 for task in record.tasks)
 
 
 def settled(world: StoryWorld) -> bool:

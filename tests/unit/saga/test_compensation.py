@@ -100,7 +100,7 @@ def test_s66_when_the_first_step_is_refused_nothing_is_undone_and_the_reason_is_
     story = placed().given(DECLINED)
     story.expect(CancelOrder(order_id="ORD-1", reason="bill: PaymentDeclined"))
     story.given(CANCELLED).expect_status("compensated", "bill: PaymentDeclined")
-    assert [step.undo_attempts for step in story.record.steps] == [0, 0, 0, 0]
+    assert [task.undo.attempts for task in story.record.tasks] == [0, 0, 0, 0]
 
 
 def test_s67_a_step_that_stays_silent_may_have_happened_and_is_undone_too() -> None:
@@ -114,13 +114,13 @@ def test_s67_a_step_that_stays_silent_may_have_happened_and_is_undone_too() -> N
 def test_s61_a_fault_is_an_outcome_that_is_undone_like_silence() -> None:
     story = billed().given_fault("label printer on fire")
     story.expect(VoidShippingLabel).expect_status("compensating", "ship: given up by warehouse/HAT: label printer")
-    assert story.step("ship").error == "label printer on fire"
+    assert story.step("ship").do.error == "label printer on fire"
 
 
 def test_s68_an_undo_with_nothing_to_undo_is_confirmed_by_the_participants_runtime() -> None:
     story = placed().given_silence("bill").given_nothing_to_undo("its command never came")
     story.expect(CancelOrder)
-    assert story.step("bill").undo_outcome == "nothing to undo: its command never came"
+    assert story.step("bill").undo.outcome == "nothing to undo: its command never came"
     assert story.step_status("bill") == "undone"
 
 

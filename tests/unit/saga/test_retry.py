@@ -117,7 +117,7 @@ def test_a_mended_keep_is_given_the_answer_again(monkeypatch: pytest.MonkeyPatch
     story = mend(stuck(monkeypatch, "keep"), monkeypatch)
     story.expect(MarkReadyToShip, RetryAccepted).expect_status("running")
     assert OrderProcessState.FromString(story.record.state).label_id == LABELLED.label_id
-    assert not any(step.HasField("unkept") for step in story.record.steps), "what is kept is not stored twice"
+    assert not any(task.HasField("unkept") for task in story.record.tasks), "what is kept is not stored twice"
     story.given(READY).expect_status("completed")
 
 

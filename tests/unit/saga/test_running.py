@@ -7,7 +7,8 @@ from protos.billing_pb2 import BILLED, BillState
 from protos.sales_pb2 import CANCELLED, PENDING, READY_TO_SHIP, Flow, OrderLine, OrderState, PlaceOrder
 from protos.warehouse_pb2 import Restock, StockState
 from runtime.durable.region.kind_actor import PauseKind, ResumeKind
-from runtime.protos.saga_pb2 import CancelAccepted, CancelRefused, CancelSaga, SagaRecord, StepRecord
+from runtime.protos.saga_pb2 import CancelAccepted, CancelRefused, CancelSaga, SagaRecord
+from runtime.saga.view import task_name
 from runtime.store.records import HistoryRow, Outcome
 from tests.unit.durable.local import LocalNode, in_virtual_time
 
@@ -54,7 +55,7 @@ async def history(node: LocalNode, key: str = "ORD-1") -> list[HistoryRow]:
 
 
 def statuses(saga: SagaRecord) -> dict[str, str]:
-    return {step.name: StepRecord.Status.Name(step.status) for step in saga.steps}
+    return {task.path: task_name(task).upper() for task in saga.tasks}
 
 
 def test_s91_an_order_goes_all_the_way_on_real_turns() -> None:

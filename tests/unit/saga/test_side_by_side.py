@@ -13,11 +13,12 @@ from runtime.durable.behaviour import Behaviour, Decision, Delivery, Outgoing, R
 from runtime.durable.region.kind_actor import PauseKind, ResumeKind
 from runtime.durable.residence.release import ActorNeedsHelp
 from runtime.durations import seconds
-from runtime.protos.saga_pb2 import CancelAccepted, CancelSaga, SagaRecord, StepRecord
+from runtime.protos.saga_pb2 import CancelAccepted, CancelSaga, SagaRecord
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
 from runtime.saga.step import Budget, Flow, Step
+from runtime.saga.view import Phase, phase_of
 from runtime.store.records import HistoryRow, Outcome, Subscription
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.saga.shop import begin, bill_order, mark_ready
@@ -110,19 +111,19 @@ def test_s14_two_sagas_of_one_key_do_not_collide() -> None:
         await announce(node)
         one, other = await record(node, "order-process"), await record(node, "copying")
         assert (one.definition, other.definition) == ("order-process", "copying")
-        assert one.steps[0].address == other.steps[0].address == "billing/ORD-1"
-        assert one.steps[0].command_id != other.steps[0].command_id
+        assert one.tasks[0].address == other.tasks[0].address == "billing/ORD-1"
+        assert one.tasks[0].do.command_id != other.tasks[0].do.command_id
         await node.roots["billing"].tell(ResumeKind())
         await node.sleep(1)
         assert (await record(node, "copying")).status == SagaRecord.COMPLETED
         one = await record(node, "order-process")
-        assert [step.status for step in one.steps[:2]] == [StepRecord.DONE, StepRecord.ASKED]
+        assert [phase_of(task) for task in one.tasks[:2]] == [Phase.DONE, Phase.ASKED]
         cancelled = await node.send(CancelSaga(reason="too late"), kind="order-process", key="ORD-1")
         assert isinstance(cancelled, CancelAccepted)
         await node.roots["warehouse"].tell(ResumeKind())
         await node.sleep(5)
         one = await record(node, "order-process")
-        assert [step.status for step in one.steps[:2]] == [StepRecord.UNDONE, StepRecord.UNDONE]
+        assert [phase_of(task) for task in one.tasks[:2]] == [Phase.UNDONE, Phase.UNDONE]
         other = await record(node, "copying")
         assert (other.status, other.reason) == (SagaRecord.COMPLETED, "")
         await node.stop()

@@ -214,20 +214,24 @@ async def test_the_behaviour_awaits_nothing_and_never_retries_what_cannot_change
 def test_s87_each_step_of_the_record_tells_how_often_it_was_asked_and_what_became_of_it() -> None:
     story = shipped()
     bill, ship = story.step("bill"), story.step("ship")
-    assert (bill.outcome, bill.attempts, bill.address) == ("shop.OrderBilled", 1, "billing/ORD-1")
-    assert (ship.outcome, ship.attempts, ship.address) == ("shop.ShippingLabelCreated", 1, "warehouse/HAT")
+    assert (bill.do.outcome, bill.do.attempts, bill.address) == ("shop.OrderBilled", 1, "billing/ORD-1")
+    assert (ship.do.outcome, ship.do.attempts, ship.address) == ("shop.ShippingLabelCreated", 1, "warehouse/HAT")
     story.given_silence("close").given_silence("close").given(READY)
     close = story.step("close")
-    assert (close.outcome, close.attempts) == ("shop.OrderReadyToShip", 3)
-    assert close.asked_at_s == story.record.ended_at_s == story.now_s > story.record.started_at_s == 1_000.0
+    assert (close.do.outcome, close.do.attempts) == ("shop.OrderReadyToShip", 3)
+    assert close.do.asked_at_s == story.record.ended_at_s == story.now_s > story.record.started_at_s == 1_000.0
 
 
 def test_s87_each_step_of_the_record_tells_how_often_its_undo_was_asked_and_what_failed() -> None:
     story = void_out_of_budget()
     ship, bill = story.step("ship"), story.step("bill")
-    assert (ship.attempts, ship.undo_attempts, ship.error) == (1, 3, "given up by warehouse/HAT: printer offline")
-    assert (bill.attempts, bill.undo_attempts, bill.undo_outcome) == (1, 0, "")
+    assert (ship.do.attempts, ship.undo.attempts, ship.undo.error) == (
+        1,
+        3,
+        "given up by warehouse/HAT: printer offline",
+    )
+    assert (bill.do.attempts, bill.undo.attempts, bill.undo.outcome) == (1, 0, "")
     story.given(VOIDED).given(REFUNDED)
     ship, bill = story.step("ship"), story.step("bill")
-    assert (ship.undo_attempts, ship.undo_outcome) == (3, "shop.ShippingLabelVoided")
-    assert (bill.undo_attempts, bill.undo_outcome) == (1, "shop.OrderRefunded")
+    assert (ship.undo.attempts, ship.undo.outcome) == (3, "shop.ShippingLabelVoided")
+    assert (bill.undo.attempts, bill.undo.outcome) == (1, "shop.OrderRefunded")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from runtime.protos.saga_pb2 import CancelAccepted, SagaRecord, StepRecord
+from runtime.protos.saga_pb2 import CancelAccepted, SagaRecord, TaskRecord
 from runtime.store.records import ActorRow, Outcome
 from runtime.testing.rules.ledger import Ledger, Violation
 from runtime.testing.runs.run import simulate_seed
@@ -175,16 +175,16 @@ def a_saga_that_nobody_started(play: ProgramPlay, ledger: Ledger) -> bool:
 
 def a_completed_saga_with_a_step_left(play: ProgramPlay, ledger: Ledger) -> bool:
     for record, row in records(ledger, SagaRecord.COMPLETED):
-        record.steps[0].status = StepRecord.ASKED
+        record.tasks[0].status = TaskRecord.RUNNING
         return write(ledger, row, record)
     return False
 
 
 def a_step_that_was_skipped_though_it_can_be_undone(play: ProgramPlay, ledger: Ledger) -> bool:
     for record, row in records(ledger, SagaRecord.COMPENSATED):
-        for step in record.steps:
-            if step.status == StepRecord.UNDONE:
-                step.status = StepRecord.SKIPPED
+        for task in record.tasks:
+            if task.status == TaskRecord.UNDONE:
+                task.status = TaskRecord.SKIPPED
                 return write(ledger, row, record)
     return False
 
@@ -201,14 +201,14 @@ def a_message_without_a_trace(play: ProgramPlay, ledger: Ledger) -> bool:
 def undos_in_the_wrong_order(play: ProgramPlay, ledger: Ledger) -> bool:
     """Lets the first undo of a saga of three be handled after all others."""
     for record, row in records(ledger, SagaRecord.COMPENSATED):
-        undone = [step for step in record.steps if step.undo_id and step.status == StepRecord.UNDONE]
+        undone = [task for task in record.tasks if task.undo.command_id and task.status == TaskRecord.UNDONE]
         plan = next(plan for plan in play._program.sagas if plan.kind == row.kind)
         if len(undone) < 2 or any(step.before != (index - 1,) for index, step in enumerate(plan.steps) if index):
             continue
         rows = ledger.history[record.conversation]
-        last = max(undone, key=lambda step: int(step.name[1:]) if step.name[1:].isdigit() else -1)
-        if last.undo_id in rows and rows[last.undo_id].outcome is Outcome.HANDLED:
-            rows[last.undo_id] = rows.pop(last.undo_id)
+        last = max(undone, key=lambda task: int(task.path[1:]) if task.path[1:].isdigit() else -1)
+        if last.undo.command_id in rows and rows[last.undo.command_id].outcome is Outcome.HANDLED:
+            rows[last.undo.command_id] = rows.pop(last.undo.command_id)
             return True
     return False
 

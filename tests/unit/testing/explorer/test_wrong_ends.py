@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from runtime.durable.behaviour import SetTimer
-from runtime.protos.saga_pb2 import SagaRecord, StepRecord
-from runtime.saga import cancellation, compensation, interpreter
+from runtime.protos.saga_pb2 import Exchange, SagaRecord, TaskRecord
+from runtime.saga import cancellation, interpreter
 from runtime.saga.definition import StepDefinition
 from runtime.saga.instance import Instance
+from runtime.saga.nodes import step as steps
+from runtime.saga.verdict import NOTHING, TaskVerdict, failed
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.explore import explore
 from runtime.testing.explorer.result import Exploration
@@ -22,29 +24,31 @@ from tests.unit.testing.explorer.test_wrong_engine import FEW, found
 def test_a_saga_that_stops_for_good_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The undo is given up on, and no timer is set to try it again."""
 
-    def faulted(saga: Instance, step: StepDefinition, progress: StepRecord, fault: Any) -> None:
-        progress.status = StepRecord.OWED
+    def faulted(saga: Instance, step: StepDefinition, task: TaskRecord, fault: Any) -> TaskVerdict:
+        task.undo.status = Exchange.UNKNOWN
+        return NOTHING
 
-    monkeypatch.setattr(compensation, "undo_faulted", faulted)
+    monkeypatch.setattr(steps, "undo_faulted", faulted)
     found(NoPivot, "I4", "it is compensating, and nothing will ever move it", moves_max=6)
 
 
 def test_a_saga_that_goes_round_in_circles_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A timer that only sets itself again: something always happens, and nothing comes of it."""
 
-    def put_off(saga: Instance, step: StepDefinition, progress: StepRecord, error: str) -> None:
+    def put_off(saga: Instance, step: StepDefinition, task: TaskRecord, error: str) -> TaskVerdict:
         saga.timers.append(SetTimer(step.name, saga.now_s))
+        return NOTHING
 
-    monkeypatch.setattr(interpreter, "_ask_again", put_off)
+    monkeypatch.setattr(steps, "_ask_again", put_off)
     found(FirmOrderProcess, "I4", "no end can be reached any more", moves_max=6)
 
 
 def test_a_saga_that_is_stuck_for_no_reason_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def faulted(saga: Instance, step: StepDefinition, progress: StepRecord, fault: Any) -> None:
-        progress.status = StepRecord.OWED
-        saga.stick(step, "one fault is too many")
+    def faulted(saga: Instance, step: StepDefinition, task: TaskRecord, fault: Any) -> TaskVerdict:
+        task.undo.status = Exchange.UNKNOWN
+        return failed("one fault is too many")
 
-    monkeypatch.setattr(compensation, "undo_faulted", faulted)
+    monkeypatch.setattr(steps, "undo_faulted", faulted)
     found(NoPivot, "I4", "it is stuck although nobody has given up for good", moves_max=6)
 
 
@@ -60,13 +64,13 @@ def test_what_is_dropped_without_a_note_is_found(monkeypatch: pytest.MonkeyPatch
 
 
 def test_what_is_said_to_be_ignored_and_is_not_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    done = interpreter._done
+    done = steps._done
 
-    def noted(saga: Instance, step: StepDefinition, progress: StepRecord, answer: Any) -> None:
-        done(saga, step, progress, answer)
+    def noted(saga: Instance, step: StepDefinition, task: TaskRecord, answer: Any) -> TaskVerdict:
         saga.note = "nothing to see here"
+        return done(saga, step, task, answer)
 
-    monkeypatch.setattr(interpreter, "_done", noted)
+    monkeypatch.setattr(steps, "_done", noted)
     found(ShopProcess, "I9", "said to be ignored (nothing to see here), and has an effect", moves_max=3)
 
 
@@ -79,13 +83,13 @@ def test_an_engine_that_raises_is_found(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_command_that_is_sent_and_not_remembered_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    ask = Instance.ask
+    ask = steps._ask
 
-    def amnesiac(saga: Instance, step: StepDefinition, progress: StepRecord) -> None:
-        ask(saga, step, progress)
-        progress.command_id = b"lost"
+    def amnesiac(saga: Instance, step: StepDefinition, task: TaskRecord) -> None:
+        ask(saga, step, task)
+        task.do.command_id = b"lost"
 
-    monkeypatch.setattr(Instance, "ask", amnesiac)
+    monkeypatch.setattr(steps, "_ask", amnesiac)
     found(ShopProcess, "I9", "it sent BillOrder and kept no track of it", moves_max=1)
 
 
@@ -94,7 +98,7 @@ def test_answers_that_are_not_told_apart_from_silence_of_a_step_beside_are_found
 ) -> None:
     """As it was once: the answer to one step took the saga out of stuck, although another was."""
 
-    def unstick(saga: Instance, progress: StepRecord) -> None:
+    def unstick(saga: Instance, task: TaskRecord) -> None:
         record = saga.record
         if record.status == SagaRecord.STUCK:
             record.status, record.stuck_in, record.stuck_reason = record.stuck_in, SagaRecord.NONE, ""

@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
-from runtime.durable.behaviour import CancelTimer, Outgoing, SetTimer
+from runtime.durable.behaviour import Outgoing, SetTimer
 from runtime.durable.turn import guard
 from runtime.durable.turn.guard import Finding, Ruling
-from runtime.protos.saga_pb2 import CancelAccepted, SagaRecord, StepRecord
-from runtime.saga import cancellation, compensation, interpreter
+from runtime.protos.saga_pb2 import CancelAccepted, SagaRecord, TaskRecord
+from runtime.saga import cancellation, compensation, exchange, interpreter
 from runtime.saga.definition import StepDefinition
-from runtime.saga.instance import OPEN, OWING, Instance
+from runtime.saga.instance import Instance
+from runtime.saga.nodes import step as steps
 from runtime.saga.saga import Saga
+from runtime.saga.verdict import UNDONE, TaskVerdict, failed, refused
 from runtime.testing.explorer import participant
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.explore import explore
@@ -40,15 +42,15 @@ def found(saga: type[Saga[Any]], check: str, what: str, *, moves_max: int, bound
 def test_undos_in_forward_order_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def undo_next(saga: Instance) -> None:
         for step in saga.definition.flow_steps:
-            progress = saga.steps[step.index]
-            if any(saga.steps[index].status in OWING for index in step.before):
+            task = saga.tasks[step.index]
+            if any(saga.tasks[index].status == TaskRecord.OWED for index in step.before):
                 continue
-            if progress.status == StepRecord.OWED and not progress.undo_attempts:
-                compensation.undo(saga, step, progress)
-        if all(progress.status not in OWING for progress in saga.steps):
+            if task.status == TaskRecord.OWED and not task.undo.attempts:
+                steps.undo(saga, step, task)
+        if all(task.status != TaskRecord.OWED for task in saga.tasks):
             compensation.close(saga)
 
-    monkeypatch.setattr(compensation, "_undo_next", undo_next)
+    monkeypatch.setattr(compensation, "undo_next", undo_next)
     one = found(NoPivot, "I6", "step bill is undone before the undo of ship, which came after it", moves_max=4)
     assert "RefundOrder" in one.text()
 
@@ -56,12 +58,13 @@ def test_undos_in_forward_order_are_found(monkeypatch: pytest.MonkeyPatch) -> No
 def test_all_undos_at_once_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def undo_next(saga: Instance) -> None:
         for step in reversed(saga.definition.flow_steps):
-            if saga.steps[step.index].status == StepRecord.OWED:
-                compensation.undo(saga, step, saga.steps[step.index])
-        if all(progress.status not in OWING for progress in saga.steps):
+            task = saga.tasks[step.index]
+            if task.status == TaskRecord.OWED and not task.undo.attempts:
+                steps.undo(saga, step, task)
+        if all(task.status != TaskRecord.OWED for task in saga.tasks):
             compensation.close(saga)
 
-    monkeypatch.setattr(compensation, "_undo_next", undo_next)
+    monkeypatch.setattr(compensation, "undo_next", undo_next)
     found(ShopProcess, "I6", "step bill is undone before the undo of ship", moves_max=4)
 
 
@@ -70,9 +73,9 @@ def test_the_undo_of_a_step_that_was_never_asked_is_found(monkeypatch: pytest.Mo
 
     def eager(saga: Instance, reason: str) -> None:
         for step in saga.definition.flow_steps:
-            progress = saga.steps[step.index]
-            if progress.status == StepRecord.WAITING and step.undo is not None:
-                progress.status, progress.address = StepRecord.DONE, "warehouse/sku"
+            task = saga.tasks[step.index]
+            if task.status == TaskRecord.WAITING and step.undo is not None:
+                task.status, task.address = TaskRecord.DONE, "warehouse/sku"
         turn_back(saga, reason)
 
     monkeypatch.setattr(compensation, "turn_back", eager)
@@ -80,10 +83,10 @@ def test_the_undo_of_a_step_that_was_never_asked_is_found(monkeypatch: pytest.Mo
 
 
 def test_an_undo_of_what_was_refused_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(saga: Instance, step: StepDefinition, progress: StepRecord, answer: Any) -> None:
-        compensation.turn_back(saga, "refused, and undone all the same")
+    def refuse(saga: Instance, step: StepDefinition, task: TaskRecord, command_id: bytes, answer: Any) -> TaskVerdict:
+        return refused("and undone all the same")
 
-    monkeypatch.setattr(interpreter, "_refused", refused)
+    monkeypatch.setattr(steps, "_refused", refuse)
     found(ShopProcess, "I6", "step bill is undone, although it was refused", moves_max=3)
 
 
@@ -104,11 +107,11 @@ def test_a_guard_that_takes_what_was_given_up_on_for_undone_is_found(monkeypatch
 
 
 def test_silence_that_is_taken_for_a_refusal_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown(saga: Instance, step: StepDefinition, progress: StepRecord, error: str) -> None:
-        progress.status, progress.error = StepRecord.REFUSED, error
-        saga.timers.append(CancelTimer(step.name))
+    def unclear(task: TaskRecord, error: str) -> TaskVerdict:
+        task.status = TaskRecord.REFUSED
+        return failed(error)
 
-    monkeypatch.setattr(interpreter, "_unknown", unknown)
+    monkeypatch.setattr(steps, "_unclear", unclear)
     found(NoPivot, "I11", "says that all is undone before the undo of bill is confirmed", moves_max=2)
 
 
@@ -124,52 +127,60 @@ def test_a_pivot_without_undo_that_is_left_behind_while_under_way_is_found(monke
 
 def test_a_retry_that_forgets_the_commands_before_it_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first command is still on its way when the refusal of the second ends the step."""
-    ask = Instance.ask
+    ask = steps._ask
 
-    def forgetful(saga: Instance, step: StepDefinition, progress: StepRecord) -> None:
-        ask(saga, step, progress)
-        del progress.earlier_ids[:]
+    def forgetful(saga: Instance, step: StepDefinition, task: TaskRecord) -> None:
+        ask(saga, step, task)
+        del task.do.earlier_ids[:]
 
-    monkeypatch.setattr(Instance, "ask", forgetful)
+    monkeypatch.setattr(steps, "_ask", forgetful)
     found(FirmOrderProcess, "I6", "undone while the pivot ship, which has no undo, may be done", moves_max=6)
 
 
 def test_a_refusal_that_overlooks_a_fault_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interpreter, "_in_doubt", lambda taken, command_id: False)
+    monkeypatch.setattr(exchange, "_in_doubt", lambda asked, command_id: False)
     found(FirmOrderProcess, "I6", "undone while the pivot ship, which has no undo, may be done", moves_max=8)
 
 
 def test_an_undo_that_is_sent_without_its_do_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    ask_undo = Instance.ask_undo
+    ask_undo = steps._ask_undo
 
-    def anonymous(saga: Instance, step: StepDefinition, progress: StepRecord) -> None:
-        ask_undo(saga, step, progress)
+    def anonymous(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict:
+        verdict = ask_undo(saga, step, task)
         last = saga.outgoing[-1]
         saga.outgoing[-1] = Outgoing(last.message, last.kind, last.key, last.id, wants_reply=True)
+        return verdict
 
-    monkeypatch.setattr(Instance, "ask_undo", anonymous)
+    monkeypatch.setattr(steps, "_ask_undo", anonymous)
     found(ShopProcess, "I6", "the undo of step bill names a command that is not the last of that step", moves_max=3)
 
 
 def test_an_undo_that_is_confirmed_by_its_fault_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def faulted(saga: Instance, step: StepDefinition, progress: StepRecord, fault: Any) -> None:
-        compensation._undone(saga, step, progress, "never mind")
+    def faulted(saga: Instance, step: StepDefinition, task: TaskRecord, fault: Any) -> TaskVerdict:
+        return steps._undone(saga, step, task, "never mind")
 
-    monkeypatch.setattr(compensation, "undo_faulted", faulted)
+    monkeypatch.setattr(steps, "undo_faulted", faulted)
     found(NoPivot, "I11", "says that all is undone before the undo of bill is confirmed", moves_max=6)
 
 
 def test_an_undo_that_is_sent_again_after_it_was_confirmed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def undone(saga: Instance, step: StepDefinition, progress: StepRecord, outcome: str) -> None:
-        compensation.undo(saga, step, progress)
+    def undone(saga: Instance, step: StepDefinition, task: TaskRecord, outcome: str) -> TaskVerdict:
+        return steps.undo(saga, step, task)
 
-    monkeypatch.setattr(compensation, "_undone", undone)
+    monkeypatch.setattr(steps, "_undone", undone)
     found(ShopProcess, "I2", "step bill is undone once more after its undo was confirmed", moves_max=4)
 
 
 def test_a_saga_that_goes_on_after_it_turned_back_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A late answer is taken for one in time."""
-    monkeypatch.setattr(interpreter, "OPEN", OPEN | OWING)
+    answered = steps.answered
+
+    def late(saga: Instance, step: StepDefinition, task: TaskRecord, command_id: bytes, answer: Any) -> TaskVerdict:
+        if task.status == TaskRecord.OWED:
+            task.status = TaskRecord.RUNNING
+        return answered(saga, step, task, command_id, answer)
+
+    monkeypatch.setattr(steps, "answered", late)
     found(ShopProcess, "I6", "ship is asked although the saga has turned back", moves_max=4)
 
 
@@ -184,13 +195,14 @@ def test_a_saga_that_ends_without_its_closing_command_is_found(monkeypatch: pyte
 
 
 def test_a_saga_that_ends_before_its_undo_is_confirmed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    undo = compensation.undo
+    undo = steps.undo
 
-    def impatient(saga: Instance, step: StepDefinition, progress: StepRecord) -> None:
-        undo(saga, step, progress)
-        progress.status = StepRecord.UNDONE
+    def impatient(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict:
+        undo(saga, step, task)
+        task.status = TaskRecord.UNDONE
+        return UNDONE
 
-    monkeypatch.setattr(compensation, "undo", impatient)
+    monkeypatch.setattr(steps, "undo", impatient)
     found(FirmOrderProcess, "I11", "it says compensated, and the undo of step bill was not confirmed", moves_max=3)
 
 

@@ -8,30 +8,30 @@ import pytest
 
 from runtime.durable.residence.suspects import DEATHS
 from runtime.protos.durable_pb2 import Timer, Timers
-from runtime.protos.saga_pb2 import SagaRecord, StepRecord
+from runtime.protos.saga_pb2 import SagaRecord
+from runtime.saga.view import Phase, phase_of
 from runtime.store.records import ActorRow, HistoryRow, Outcome
 from runtime.testing.rules.saga_rules import SagaRules
+from tests.unit.saga.records import put
 from tests.unit.saga.shop import ShopProcess
 
 RULES = SagaRules()
 RULES.add([ShopProcess.definition])
 BILL, SHIP, CLOSE, CANCEL = range(4)
-DONE, REFUSED, UNDOING, UNDONE = StepRecord.DONE, StepRecord.REFUSED, StepRecord.UNDOING, StepRecord.UNDONE
-ASKED, WAITING = StepRecord.ASKED, StepRecord.WAITING
+DONE, REFUSED, UNDOING, UNDONE = Phase.DONE, Phase.REFUSED, Phase.UNDOING, Phase.UNDONE
+ASKED, WAITING = Phase.ASKED, Phase.WAITING
 
 
-def row(
-    status: SagaRecord.Status.ValueType, *steps: StepRecord.Status.ValueType, timers: bytes | None = None
-) -> ActorRow:
+def row(status: SagaRecord.Status.ValueType, *phases: Phase, timers: bytes | None = None) -> ActorRow:
     """A saga with such steps; every one that was asked has a timer, unless `timers` says otherwise."""
     record = SagaRecord()
     record.CopyFrom(ShopProcess.definition.template)
     record.status = status
-    for step, its in zip(record.steps, steps, strict=False):
-        step.status = its
-        if its == REFUSED:
-            step.outcome = "shop.PaymentDeclined" if step.name == "bill" else "shop.BackOrdered"
-    asked = [Timer(name=step.name) for step in record.steps if step.status == StepRecord.ASKED]
+    for task, phase in zip(record.tasks, phases, strict=False):
+        put(task, phase)
+        if phase is REFUSED:
+            task.do.outcome = "shop.PaymentDeclined" if task.path == "bill" else "shop.BackOrdered"
+    asked = [Timer(name=task.path) for task in record.tasks if phase_of(task) is ASKED]
     return of(record, Timers(timers=asked).SerializeToString() if timers is None else timers)
 
 
@@ -61,7 +61,7 @@ OTHERS = Timers(timers=[Timer(name="bill"), Timer(name="the deadline")]).Seriali
         row(COMPLETED, DONE, DONE, DONE),
         row(COMPENSATING, REFUSED),
         row(COMPENSATING, UNDOING, REFUSED),
-        row(COMPENSATING, StepRecord.OWED, UNDOING),
+        row(COMPENSATING, Phase.OWED, UNDOING),
         row(COMPENSATED, UNDONE, REFUSED, WAITING, DONE),
     ],
 )
@@ -75,7 +75,7 @@ def test_a_sound_record_breaks_no_rule(sound: ActorRow) -> None:
     [
         ("I6.*ship was begun before bill", row(RUNNING, ASKED, ASKED)),
         ("I4.*completed without close", row(COMPLETED, DONE, DONE)),
-        ("I6.*bill is being undone before ship", row(COMPENSATING, UNDOING, StepRecord.OWED)),
+        ("I6.*bill is being undone before ship", row(COMPENSATING, UNDOING, Phase.OWED)),
         ("I6.*bill is being undone before ship", row(COMPENSATING, UNDOING, UNDOING)),
         ("I4.*compensated, without bill", row(COMPENSATED, UNDOING, REFUSED, WAITING, DONE)),
         ("I4.*compensated, without compensated", row(COMPENSATED, UNDONE, REFUSED)),
@@ -94,7 +94,7 @@ def test_a_record_that_may_not_be_is_told(says: str, after: ActorRow) -> None:
     ("says", "before", "after"),
     [
         ("goes forward again", row(COMPENSATING, UNDONE), row(RUNNING, DONE)),
-        ("bill was OWED, and is DONE", row(COMPENSATING, StepRecord.OWED), row(COMPENSATING, DONE)),
+        ("bill was owed, and is done", row(COMPENSATING, Phase.OWED), row(COMPENSATING, DONE)),
         ("had completed", row(COMPLETED, DONE, DONE, DONE), row(RUNNING, DONE, DONE, ASKED)),
     ],
 )
@@ -103,12 +103,12 @@ def test_nothing_that_has_turned_or_ended_goes_forward_again(says: str, before: 
 
 
 @pytest.mark.parametrize("tries", [1, 2])
-@pytest.mark.parametrize("status", [ASKED, UNDOING])
-def test_what_was_stuck_is_tried_again_with_a_fresh_budget(status: StepRecord.Status.ValueType, tries: int) -> None:
-    stuck, freed = (SagaRecord.FromString(row(COMPENSATING, status).state) for _ in range(2))
-    stuck.status, stuck.steps[BILL].stuck = SagaRecord.STUCK, True
-    freed.steps[BILL].attempts = tries if status == ASKED else 9
-    freed.steps[BILL].undo_attempts = tries if status == UNDOING else 9
+@pytest.mark.parametrize("phase", [ASKED, UNDOING])
+def test_what_was_stuck_is_tried_again_with_a_fresh_budget(phase: Phase, tries: int) -> None:
+    stuck, freed = (SagaRecord.FromString(row(COMPENSATING, phase).state) for _ in range(2))
+    stuck.status, stuck.tasks[BILL].stuck = SagaRecord.STUCK, True
+    freed.tasks[BILL].do.attempts = tries if phase is ASKED else 9
+    freed.tasks[BILL].undo.attempts = tries if phase is UNDOING else 9
     timed = Timers(timers=[Timer(name="bill")]).SerializeToString()
     told = [one for one in broken(of(freed, timed), of(stuck)) if "is tried again" in one]
     assert len(told) == tries - 1
@@ -116,7 +116,7 @@ def test_what_was_stuck_is_tried_again_with_a_fresh_budget(status: StepRecord.St
 
 def test_a_step_counts_as_refused_only_by_the_word_of_its_participant() -> None:
     record = SagaRecord.FromString(row(COMPENSATING, REFUSED).state)
-    record.steps[BILL].outcome = ""
+    record.tasks[BILL].do.outcome = ""
     assert broken(of(record)) == [
         "I11: order-process/ORD-1: step bill counts as refused, and its participant has not said so"
     ]

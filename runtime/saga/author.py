@@ -1,0 +1,94 @@
+"""The author's functions in one instance: each is given the state anew, and what one does wrong has a name.
+
+nodes ──made_by──▶ a command      nodes ──keep──▶ the state, with facts of an answer
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from google.protobuf.message import Message
+
+from runtime.contracts import Contract
+from runtime.envelope import body_of
+from runtime.errors import InvalidMessage
+from runtime.failures import text_of
+from runtime.protos.saga_pb2 import SagaRecord
+from runtime.saga.definition import Definition, StepDefinition
+
+__all__ = ["AuthorFailed", "body", "keep", "key_of", "made_by"]
+
+
+class AuthorFailed(Exception):
+    """A function of the definition raised, or returned what it may not."""
+
+
+def made_by(
+    definition: Definition, record: SagaRecord, what: str, function: Callable[[Any, str], Message | None]
+) -> Any:
+    """What a function of (state, reason) makes. Raises AuthorFailed. `what` names it: "do of step bill"."""
+    try:
+        return function(definition.state_type.FromString(record.state), record.reason)
+    except BaseException as error:  # the author's code: its bug, or exit, has to end in a state of the saga
+        raise AuthorFailed(f"{what} raised {text_of(error)}") from error
+
+
+def key_of(what: str, contract: Contract, command: object) -> str:
+    """The key of the actor that a command goes to. Raises AuthorFailed for what is not that command, or has no key."""
+    if type(command) is not contract.message_type:
+        _drop(command)
+        raise AuthorFailed(f"{what} made a {type(command).__name__}, not a {contract.name}")
+    try:
+        return contract.key(command)
+    except InvalidMessage as error:
+        raise AuthorFailed(f"{what}: {error}") from error
+
+
+def body(what: str, command: Message, bytes_max: int) -> bytes:
+    """The command's bytes. Raises AuthorFailed for what could not be sent; 0 is no limit."""
+    try:
+        made = body_of(command)
+    except Exception as error:  # of protobuf: a field that has to be set is not, or it is beyond all bounds
+        raise AuthorFailed(f"{what} made what cannot be sent: {text_of(error)}") from error
+    if 0 < bytes_max < len(made):
+        raise AuthorFailed(
+            f"{what} made a {command.DESCRIPTOR.full_name} of {len(made):,} bytes; "
+            f"the limit is {bytes_max:,} (setting message_bytes_max)"
+        )
+    return made
+
+
+def keep(definition: Definition, record: SagaRecord, step: StepDefinition, answer: Message) -> None:
+    """Copy facts of an answer into the state. Raises AuthorFailed; then the state is as before."""
+    keeper = step.on_answer.get(type(answer))
+    if keeper is None:
+        return
+    what = f"on_answer of step {step.name}"
+    state, key_field = definition.state_type.FromString(record.state), definition.key_field
+    key = getattr(state, key_field) if key_field else ""
+    given = type(answer)()
+    given.CopyFrom(answer)  # what it does to the answer is lost
+    try:
+        returned = keeper(state, given)
+    except BaseException as error:  # as in made_by
+        raise AuthorFailed(f"{what} raised {text_of(error)}") from error
+    if isinstance(returned, Message) or inspect.iscoroutine(returned):
+        _drop(returned)
+        raise AuthorFailed(
+            f"{what} returned a {type(returned).__name__}, which would be lost: it changes the state in place, and "
+            "returns None"
+        )
+    if key_field and getattr(state, key_field) != key:
+        raise AuthorFailed(f"{what} changed {key_field}, which is the key of the instance")
+    try:
+        record.state = state.SerializeToString()
+    except Exception as error:  # of protobuf, as in `body`
+        raise AuthorFailed(f"{what} made no state: {text_of(error)}") from error
+
+
+def _drop(made: object) -> None:
+    """Close a coroutine that nobody will await, which Python would complain of."""
+    if inspect.iscoroutine(made):
+        made.close()

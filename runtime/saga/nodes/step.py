@@ -1,0 +1,298 @@
+"""A step: a command, what its answers mean, and the command that takes it back.
+
+    begin ──▶ answered, faulted, fired ──▶ DONE, REFUSED, FAILED
+    undo  ──▶ undo_answered, undo_faulted, fired ──▶ UNDONE, FAILED
+
+Silence after a command means "maybe done". A step that can be undone then fails, and its undo is owed; one past the
+pivot is asked again, with a new command, to its budget. A silent undo is waited for: its mail is durable, so an answer
+or a fault will come, and a second undo could only be one too many.
+"""
+
+from __future__ import annotations
+
+from google.protobuf.message import Message
+
+from runtime.durable.behaviour import CancelTimer, Outgoing, SetTimer
+from runtime.envelope import address_of, content_of
+from runtime.protos.saga_pb2 import Exchange, TaskRecord
+from runtime.saga import author, exchange
+from runtime.saga.author import AuthorFailed
+from runtime.saga.definition import Meaning, Role, StepDefinition
+from runtime.saga.exchange import Refusal
+from runtime.saga.inputs import Faulted
+from runtime.saga.instance import Instance
+from runtime.saga.verdict import DONE, NOTHING, OWES, UNDONE, TaskVerdict, failed, refused
+from runtime.saga.view import task_name
+
+__all__ = [
+    "answered",
+    "begin",
+    "faulted",
+    "fired",
+    "keep",
+    "nothing_to_undo",
+    "retry",
+    "undo",
+    "undo_answered",
+    "undo_faulted",
+]
+
+
+# --- forward ---
+
+
+def begin(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict:
+    """Send the step's command, for the first time or again."""
+    try:
+        _ask(saga, step, task)
+    except AuthorFailed as error:
+        return failed(str(error))
+    return NOTHING
+
+
+def answered(saga: Instance, step: StepDefinition, task: TaskRecord, command_id: bytes, answer: Message) -> TaskVerdict:
+    name = answer.DESCRIPTOR.name
+    meaning = step.meanings.get(type(answer))
+    if meaning is Meaning.DONE and task.status == TaskRecord.REFUSED and command_id == task.do.command_id:
+        return _done_after_refusal(saga, step, task, answer)
+    if task.status != TaskRecord.RUNNING:
+        saga.note = f"{name} came late: step {step.name} is {task_name(task)}"
+        return NOTHING
+    if meaning is Meaning.DONE:
+        return _done(saga, step, task, answer)
+    if meaning is Meaning.REFUSED:
+        return _refused(saga, step, task, command_id, answer)
+    if meaning is Meaning.IGNORED:
+        saga.note = f"{name} says nothing about step {step.name}"
+        return NOTHING
+    return _unclear(task, f"{name} is no answer that the step declares")
+
+
+def faulted(saga: Instance, step: StepDefinition, task: TaskRecord, fault: Faulted) -> TaskVerdict:
+    """The participant has given a command up, after retries of its own."""
+    if task.status != TaskRecord.RUNNING:
+        saga.note = f"a fault came late: step {step.name} is {task_name(task)}: {fault.error}"
+        return NOTHING
+    was_open = task.do.status == Exchange.OPEN
+    if not exchange.faulted(task.do, fault.command_id, fault.error):
+        saga.note = f"a fault of step {step.name} came once more: {fault.error}"
+        return NOTHING
+    if not was_open or task.do.status == Exchange.OPEN:
+        return NOTHING  # the step was asked again since, or is about to be: that command decides
+    if step.retriable and task.do.attempts < step.budget.asks_max:
+        saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(task.do.attempts)))
+        return NOTHING
+    return failed(f"given up by {task.address}: {fault.error}")
+
+
+def fired(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict:
+    """The step's timer has: the answer is late, or a pause is over."""
+    if task.status == TaskRecord.RUNNING:
+        if task.do.status == Exchange.UNKNOWN:
+            return _ask_again(saga, step, task, task.do.error)
+        error = f"no answer within {step.patience_s(task.do.attempts):g} s"
+        silent = _unclear(task, error)
+        return _ask_again(saga, step, task, error) if step.retriable else silent
+    if task.status == TaskRecord.OWED and task.undo.status == Exchange.UNKNOWN:
+        return undo(saga, step, task)
+    saga.note = f"timer {step.timer} came late: the step is {task_name(task)}"
+    return NOTHING
+
+
+def keep(saga: Instance, step: StepDefinition, task: TaskRecord, answer: Message) -> TaskVerdict:
+    """The step is done: have `on_answer` take facts of the answer into the state. If it fails, the answer is stored."""
+    try:
+        author.keep(saga.definition, saga.record, step, answer)
+    except AuthorFailed as error:
+        task.unkept = answer.SerializePartialToString()
+        return failed(str(error))
+    task.ClearField("unkept")
+    return DONE
+
+
+def _ask(saga: Instance, step: StepDefinition, task: TaskRecord) -> None:
+    """Raises AuthorFailed; then nothing has changed."""
+    what = f"do of step {step.name}"
+    command = author.made_by(saga.definition, saga.record, what, step.do)
+    key = author.key_of(what, step.command, command)
+    body = author.body(what, command, saga.body_bytes_max)
+    task.address = address_of(step.command.kind, key)
+    id = saga.next_id(task.address, content_of(command.DESCRIPTOR.full_name, body, b""))
+    exchange.ask(task.do, id, saga.now_s)
+    task.status = TaskRecord.RUNNING
+    if task.stuck:
+        saga.unstick(task)
+    saga.outgoing.append(Outgoing(command, step.command.kind, key, id, wants_reply=True, body=body))
+    saga.timers.append(SetTimer(step.timer, saga.now_s + step.patience_s(task.do.attempts)))
+
+
+def _ask_again(saga: Instance, step: StepDefinition, task: TaskRecord, error: str) -> TaskVerdict:
+    if task.do.attempts < step.budget.asks_max:
+        return begin(saga, step, task)
+    return failed(error)
+
+
+def _unclear(task: TaskRecord, error: str) -> TaskVerdict:
+    exchange.unclear(task.do, error)
+    return failed(error)
+
+
+def _done(saga: Instance, step: StepDefinition, task: TaskRecord, answer: Message) -> TaskVerdict:
+    _settle(saga, step, task, TaskRecord.DONE)
+    exchange.answered(task.do, answer.DESCRIPTOR.full_name)
+    if step.role is Role.PIVOT:
+        saga.record.pivot_passed = True
+    return keep(saga, step, task, answer)
+
+
+def _refused(saga: Instance, step: StepDefinition, task: TaskRecord, command_id: bytes, answer: Message) -> TaskVerdict:
+    name = answer.DESCRIPTOR.name
+    refusal = exchange.refused(task.do, command_id, answer.DESCRIPTOR.full_name)
+    if refusal is Refusal.REPEATED:
+        saga.note = f"{name} came once more"
+        return NOTHING
+    if refusal is Refusal.IN_DOUBT:
+        task.do.error = f"{name}, while another {step.command.name} is without an answer"
+        return NOTHING
+    _settle(saga, step, task, TaskRecord.REFUSED)
+    try:
+        author.keep(saga.definition, saga.record, step, answer)
+    except AuthorFailed as error:
+        task.do.error = str(error)
+    return refused(name)
+
+
+def _done_after_refusal(saga: Instance, step: StepDefinition, task: TaskRecord, answer: Message) -> TaskVerdict:
+    """A participant that has refused a command says, of the same command, that it is done."""
+    if step.undo is None:
+        saga.note = f"{answer.DESCRIPTOR.name} came after step {step.name} was refused, and it has no undo"
+        return NOTHING
+    task.status = TaskRecord.OWED
+    exchange.answered(task.do, answer.DESCRIPTOR.full_name)
+    try:
+        author.keep(saga.definition, saga.record, step, answer)
+    except AuthorFailed as error:
+        task.do.error = str(error)
+    return OWES
+
+
+def _settle(saga: Instance, step: StepDefinition, task: TaskRecord, status: TaskRecord.Status.ValueType) -> None:
+    task.status = status
+    if task.stuck:
+        saga.unstick(task)
+    saga.timers.append(CancelTimer(step.timer))
+
+
+# --- back ---
+
+
+def undo(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict:
+    """Send the undo, for the first time or again; or find that this instance needs none."""
+    try:
+        return _ask_undo(saga, step, task)
+    except AuthorFailed as error:
+        return failed(str(error))
+
+
+def undo_answered(saga: Instance, step: StepDefinition, task: TaskRecord, answer: Message) -> TaskVerdict:
+    name = answer.DESCRIPTOR.name
+    if task.status != TaskRecord.OWED:
+        saga.note = f"{name} came late: step {step.name} is {task_name(task)}"
+        return NOTHING
+    if type(answer) in step.undone:
+        return _undone(saga, step, task, answer.DESCRIPTOR.full_name)
+    if step.meanings.get(type(answer)) is Meaning.IGNORED:
+        saga.note = f"{name} says nothing about the undo of step {step.name}"
+        return NOTHING
+    error = f"{name} is no answer that confirms the undo"
+    exchange.unclear(task.undo, error)
+    return failed(error)
+
+
+def nothing_to_undo(saga: Instance, step: StepDefinition, task: TaskRecord, reason: str) -> TaskVerdict:
+    """The participant's runtime vouches that the do never ran, was refused, or is undone already."""
+    if task.status != TaskRecord.OWED:
+        saga.note = f"nothing to undo ({reason}) came late: step {step.name} is {task_name(task)}"
+        return NOTHING
+    return _undone(saga, step, task, f"nothing to undo: {reason}")
+
+
+def undo_faulted(saga: Instance, step: StepDefinition, task: TaskRecord, fault: Faulted) -> TaskVerdict:
+    """The participant has given the undo up, after retries of its own."""
+    if task.status != TaskRecord.OWED or task.undo.status != Exchange.OPEN or fault.command_id != task.undo.command_id:
+        saga.note = f"the fault of an undo came late: step {step.name} is {task_name(task)}: {fault.error}"
+        return NOTHING
+    exchange.faulted(task.undo, fault.command_id, fault.error)
+    if task.undo.attempts < step.budget.asks_max:
+        saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(task.undo.attempts)))
+        return NOTHING
+    return failed(f"given up by {task.address}: {fault.error}")
+
+
+def _ask_undo(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict:
+    """Raises AuthorFailed; then nothing has changed."""
+    assert step.undo is not None and step.undo_command is not None  # owed only then
+    what = f"undo of step {step.name}"
+    command = author.made_by(saga.definition, saga.record, what, step.undo)
+    if command is None:
+        task.status = TaskRecord.SKIPPED
+        if task.stuck:
+            saga.unstick(task)
+        return UNDONE
+    key = author.key_of(what, step.undo_command, command)
+    if address_of(step.undo_command.kind, key) != task.address:
+        raise AuthorFailed(f"{what} goes to key {key!r}; its do went to {task.address}")
+    body = author.body(what, command, saga.body_bytes_max)
+    undo_of = task.do.command_id
+    id = saga.next_id(task.address, content_of(command.DESCRIPTOR.full_name, body, undo_of))
+    earlier = tuple(exchange.ids(task.undo))
+    exchange.ask(task.undo, id, saga.now_s)
+    if task.stuck:
+        saga.unstick(task)
+    saga.outgoing.append(
+        Outgoing(
+            command,
+            step.undo_command.kind,
+            key,
+            id,
+            wants_reply=True,
+            undo_of=undo_of,
+            refusals=step.refusals,
+            dones=step.dones,
+            earlier_undos=earlier,
+        )
+    )
+    return NOTHING
+
+
+def _undone(saga: Instance, step: StepDefinition, task: TaskRecord, outcome: str) -> TaskVerdict:
+    was_open = task.undo.status == Exchange.OPEN
+    task.status = TaskRecord.UNDONE
+    exchange.answered(task.undo, outcome)
+    if not was_open:  # confirmed after it was given up, as by an operator's replay
+        saga.timers.append(CancelTimer(step.timer))
+        saga.unstick(task)
+    return UNDONE
+
+
+# --- an operator's second try ---
+
+
+def retry(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict:
+    """Try a task that was stuck once more, with a fresh budget. What was tried before it may have gone on already."""
+    if task.status == TaskRecord.OWED:
+        exchange.refresh(task.undo)
+        return undo(saga, step, task)
+    if task.status == TaskRecord.DONE:
+        return _keep_again(saga, step, task)
+    if task.status == TaskRecord.WAITING or (task.status == TaskRecord.RUNNING and task.do.status == Exchange.UNKNOWN):
+        exchange.refresh(task.do)
+        return begin(saga, step, task)
+    return NOTHING
+
+
+def _keep_again(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict:
+    types = [type_ for type_ in step.meanings if type_.DESCRIPTOR.full_name == task.do.outcome]
+    if not types or not task.HasField("unkept"):
+        return failed(f"{task.do.error} (its answer was not stored, so it cannot be kept again)")
+    return keep(saga, step, task, types[0].FromString(task.unkept))

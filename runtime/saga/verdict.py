@@ -1,0 +1,38 @@
+"""What a node says of its task after an input: a value, on which the interpreter acts."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import NamedTuple
+
+__all__ = ["DONE", "NOTHING", "OWES", "UNDONE", "Came", "TaskVerdict", "failed", "refused"]
+
+
+class Came(Enum):
+    """What has come of a task."""
+
+    NOTHING = auto()  # it waits on, or the input was none of its business
+    DONE = auto()  # what comes after it may begin
+    REFUSED = auto()  # nothing of it happened: the saga turns back
+    FAILED = auto()  # it cannot go on: the saga turns back while that is possible, else the task is stuck
+    OWES = auto()  # it was refused, and has happened all the same: its undo is owed
+    UNDONE = auto()  # it owes nothing any more
+
+
+class TaskVerdict(NamedTuple):
+    came: Came
+    why: str = ""
+
+
+NOTHING = TaskVerdict(Came.NOTHING)
+DONE = TaskVerdict(Came.DONE)
+OWES = TaskVerdict(Came.OWES)
+UNDONE = TaskVerdict(Came.UNDONE)
+
+
+def refused(why: str) -> TaskVerdict:
+    return TaskVerdict(Came.REFUSED, why)
+
+
+def failed(why: str) -> TaskVerdict:
+    return TaskVerdict(Came.FAILED, why)

@@ -1,0 +1,112 @@
+"""How a saga's record reads: where each task stands, in words, for operators, tests, and rules that check records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from runtime.protos.saga_pb2 import Exchange, SagaRecord, TaskRecord
+from runtime.saga import exchange
+
+__all__ = [
+    "OPEN",
+    "OWING",
+    "Phase",
+    "TaskView",
+    "heading",
+    "ids_of",
+    "phase_of",
+    "status_name",
+    "task_name",
+    "view_task",
+]
+
+
+class Phase(Enum):
+    """Where a task stands. Values are the words in which listings, pages and tests say it."""
+
+    WAITING = "waiting"  # its turn has not come
+    ASKED = "asked"  # its command is sent, the answer is open
+    UNKNOWN = "unknown"  # silence or a fault: it may have happened
+    DONE = "done"
+    REFUSED = "refused"
+    OWED = "owed"  # its undo waits for its turn, or for the next try
+    UNDOING = "undoing"  # its undo is sent, the confirmation is open
+    UNDONE = "undone"
+    SKIPPED = "skipped"  # the saga turned back, and there is nothing to undo
+
+
+OPEN = frozenset((Phase.ASKED, Phase.UNKNOWN))
+"""An answer to a task's command may still settle it."""
+
+OWING = frozenset((Phase.OWED, Phase.UNDOING))
+"""The undo of a task is not confirmed yet."""
+
+_PHASES = {
+    TaskRecord.WAITING: Phase.WAITING,
+    TaskRecord.DONE: Phase.DONE,
+    TaskRecord.REFUSED: Phase.REFUSED,
+    TaskRecord.UNDONE: Phase.UNDONE,
+    TaskRecord.SKIPPED: Phase.SKIPPED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """One task of one instance."""
+
+    name: str
+    status: str  # the word of its phase; "status N" of one that only a newer version knows
+    address: str  # kind/key that its commands go to
+    attempts: int
+    undo_attempts: int
+    asked_at_s: float  # when its last command, or undo, was sent
+    outcome: str
+    error: str
+
+
+def phase_of(task: TaskRecord) -> Phase | None:
+    """None of a status that only a newer version knows."""
+    if task.status == TaskRecord.RUNNING:
+        return Phase.ASKED if task.do.status == Exchange.OPEN else Phase.UNKNOWN
+    if task.status == TaskRecord.OWED:
+        return Phase.UNDOING if task.undo.status == Exchange.OPEN else Phase.OWED
+    return _PHASES.get(task.status)
+
+
+def task_name(task: TaskRecord) -> str:
+    """The phase of a task as people write it; by its number if only a newer version has the word."""
+    phase = phase_of(task)
+    return f"status {task.status}" if phase is None else phase.value
+
+
+def status_name(record: SagaRecord) -> str:
+    """The status of a saga as people write it; by its number if only a newer version has the word."""
+    try:
+        return SagaRecord.Status.Name(record.status).lower()
+    except ValueError:
+        return f"status {record.status}"
+
+
+def heading(record: SagaRecord) -> SagaRecord.Status.ValueType:
+    """Which way a saga is going, or was going when it got stuck."""
+    return record.stuck_in if record.status == SagaRecord.STUCK else record.status
+
+
+def view_task(task: TaskRecord) -> TaskView:
+    return TaskView(
+        name=task.path,
+        status=task_name(task),
+        address=task.address,
+        attempts=task.do.attempts,
+        undo_attempts=task.undo.attempts,
+        asked_at_s=task.undo.asked_at_s or task.do.asked_at_s,
+        outcome=task.undo.outcome or task.do.outcome,
+        error=task.undo.error or task.do.error,
+    )
+
+
+def ids_of(task: TaskRecord) -> tuple[Iterable[bytes], Iterable[bytes]]:
+    """The ids of a task's commands, and those of its undos; the last one first."""
+    return exchange.ids(task.do), exchange.ids(task.undo)
