@@ -16,7 +16,7 @@ from runtime.ports import Fact, Ports
 from runtime.store.port import Store
 from runtime.store.records import ClusterView, Subscription
 
-__all__ = ["Kind", "Limits", "NobodyListens", "Subscribers"]
+__all__ = ["Kind", "Limits", "MessageParked", "NobodyListens", "Subscribers", "SweepFailed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,23 @@ class NobodyListens(Fact):
     address: str  # of who said it first
     message: str
     process: str  # empty: no process drives the conversation
+
+
+@dataclass(frozen=True, slots=True)
+class SweepFailed(Fact):
+    level: ClassVar[str] = "warning"
+    kind: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageParked(Fact):
+    level: ClassVar[str] = "error"
+    address: str
+    message: str
+    id: str
+    attempts: int
+    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +140,21 @@ class Kind:
     def name(self) -> str:
         return self.behaviour.kind
 
+    @property
+    def versioned(self) -> Versioned | None:
+        """Its behaviour, if builds may have different versions of that."""
+        return self.behaviour if isinstance(self.behaviour, Versioned) else None
+
     def unheard(self, address: str, name: str, process: str) -> Fact:
         """That nobody listens to an event which this actor has said."""
         return NobodyListens(address, name, process)
+
+    def parked(self, address: str, message: str, id: bytes, attempts: int, error: str) -> Fact:
+        """That a message is a dead letter now."""
+        return MessageParked(address, message, id.hex(), attempts, error)
+
+    def sweep_failed(self, error: str) -> None:
+        self.ports.report(SweepFailed(self.name, error))
 
     def report(self, facts: Iterable[Fact]) -> None:
         """Report facts; that nobody listens to an event is reported once."""
@@ -140,10 +169,10 @@ class Kind:
         once. An event comes only to a kind that has subscribed to it. A service has one version: what it does not know
         waits while a live node says that it does.
         """
-        behaviour = self.behaviour
-        if not isinstance(behaviour, Versioned):
+        versioned = self.versioned
+        if versioned is None:
             return self._lacks_handler(envelope)
-        lack = behaviour.lacks(state, envelope.key, envelope.type)
+        lack = versioned.lacks(state, envelope.key, envelope.type)
         return lack.reason if lack is not None and (lack.is_begun or envelope.sender) else ""
 
     def _lacks_handler(self, envelope: Envelope) -> str:

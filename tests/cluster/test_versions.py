@@ -19,8 +19,9 @@ from protos.sales_pb2 import ORCHESTRATION
 from runtime.adapters import system_ports
 from runtime.config import Settings
 from runtime.durable.client import CommandOutcome
+from runtime.durable.kind import MessageParked
 from runtime.durable.service import Service
-from runtime.durable.turn.unhandled import MessageParked, MessagePutOff
+from runtime.durable.turn.unhandled import MessagePutOff
 from runtime.host import Node
 from runtime.ports import Fact
 from runtime.protos.saga_pb2 import SagaRecord

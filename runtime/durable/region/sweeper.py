@@ -13,7 +13,6 @@ from runtime.backoff import spread
 from runtime.durable.region.ownership import Ownership
 from runtime.durable.region.timers import DueTimers
 from runtime.durable.region.upkeep import Upkeep
-from runtime.durable.residence.backlog import SweepFailed
 from runtime.durable.residence.residents import Residents
 from runtime.envelope import Address
 from runtime.errors import StoreError
@@ -108,7 +107,7 @@ class Sweeper:
         return not complete
 
     def _failed(self, error: str) -> None:
-        self._ports.report(SweepFailed(self._kind.name, error))
+        self._kind.sweep_failed(error)
 
     async def _sweep_waiting(self, shards: list[int], now_s: float) -> bool:
         """Mail that a push is overdue for; now and then all of it, and always while some was declined."""

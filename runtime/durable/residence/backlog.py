@@ -9,45 +9,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import replace
 
 from runtime.durable.kind import Kind
 from runtime.durable.residence.intake import (
     OPEN,
+    BacklogWanted,
     Blocked,
     Delivered,
     Due,
     Event,
     Intake,
     Open,
+    Pushed,
     PutOff,
     ReadingBacklog,
     Sign,
     Todo,
+    TurnEnded,
     step,
 )
-from runtime.durable.turn.unhandled import MessageParked
 from runtime.envelope import Address, address_of
 from runtime.errors import Overloaded, StoreError
 from runtime.failpoints import Failpoint
-from runtime.ports import Fact
 from runtime.store.committer import Committer
 from runtime.store.records import MailRow, Transition, Verdict
 
-__all__ = ["AGAIN_S", "BacklogReader", "SweepFailed"]
+__all__ = ["AGAIN_S", "BacklogReader"]
 
 AGAIN_S = 1.0  # after the store has failed
 
 Deliver = Callable[[Address, int, list[MailRow], bool], bool]
 """Takes (address, shard, what waits in order, whether more waits than was read); True if the actor has to ask again."""
-
-
-@dataclass(frozen=True, slots=True)
-class SweepFailed(Fact):
-    level: ClassVar[str] = "warning"
-    kind: str
-    error: str
 
 
 class BacklogReader:
@@ -78,6 +71,30 @@ class BacklogReader:
             else:
                 self._step(address, Sign.READ_ENDS)
         return todo
+
+    def mail_left(self, address: Address, shard: int) -> None:
+        """Mail of an actor in memory waits in the store, and nobody will push it."""
+        self.tell(address, shard, Sign.LEFT)
+
+    def left_over(self, address: Address, shard: int) -> None:
+        """Of what was in an actor's mailbox, only the first part fits into a turn."""
+        self.tell(address, shard, Sign.LEFT_OVER)
+
+    def read(self, address: Address, shard: int, *, reread_all: bool = False) -> None:
+        """Ask the store what waits for an actor; first for all others, if one may have sent what was not pushed."""
+        self.tell(address, shard, BacklogWanted(reread_all))
+
+    def takes_push(self, address: Address, shard: int, *, is_undo: bool, is_idle: bool) -> bool:
+        """Whether a message that comes now overtakes none that waits in the store. If not, it is to be declined."""
+        return self.tell(address, shard, Pushed(is_undo, is_idle)) is Todo.TAKE
+
+    def turn_ended(self, address: Address, shard: int, *, is_empty: bool, may_read: bool) -> bool:
+        """Whether the actor's mail is read now. `is_empty`: none of it is left in memory."""
+        return self.tell(address, shard, TurnEnded(is_empty, may_read)) is Todo.READ
+
+    def left_memory(self, address: Address, shard: int) -> bool:
+        """True: mail of an actor was left in the store, and nothing remembers that any more."""
+        return self.tell(address, shard, Sign.LEFT_MEMORY) is Todo.OVERFLOW
 
     def put_off(self, address: Address, shard: int, until_s: float, *, in_turn: bool = False) -> None:
         """Hold an actor's mail until an instant, or that for which it is held already; then read it."""
@@ -117,7 +134,7 @@ class BacklogReader:
             while todo is Todo.READ and self._may_run(address, shard):
                 todo = await self._read_once(address, shard)
         except (StoreError, Overloaded) as error:
-            self._kind.ports.report(SweepFailed(self._kind.name, str(error)))
+            self._kind.sweep_failed(str(error))
             if self._may_run(address, shard):
                 self.put_off_for(address, shard, AGAIN_S)
         finally:
@@ -174,7 +191,7 @@ class BacklogReader:
 
     def park(self, row: MailRow, reason: str) -> None:
         """Make a dead letter of a row that no turn can take."""
-        fact = MessageParked(address_of(*row.address), "?", row.id.hex(), row.attempts, reason)
+        fact = self._kind.parked(address_of(*row.address), "?", row.id, row.attempts, reason)
 
         def decided(verdict: Verdict | StoreError) -> None:
             if verdict is Verdict.COMMITTED:
@@ -188,7 +205,7 @@ class BacklogReader:
         try:
             self._committer.submit(transition, decided or _ignore)
         except (Overloaded, StoreError) as error:
-            self._kind.ports.report(SweepFailed(self._kind.name, str(error)))
+            self._kind.sweep_failed(str(error))
 
 
 def _ignore(verdict: Verdict | StoreError) -> None:

@@ -14,11 +14,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Protocol
 
-from runtime.durable.behaviour import Versioned
-from runtime.durable.carriers import Carrier
 from runtime.durable.kind import Kind
-from runtime.durable.residence.backlog import BacklogReader
 from runtime.envelope import Address, Envelope, address_of
 from runtime.ports import Fact
 
@@ -37,9 +35,17 @@ class ActorLent(Fact):
     lacks: str
 
 
+class Backlog(Protocol):
+    """What mail waits in the store, as far as an actor that is lent goes."""
+
+    def is_blocked(self, address: Address) -> bool: ...
+
+    def put_off_for(self, address: Address, shard: int, delay_s: float) -> None: ...
+
+
 @dataclass(slots=True)
 class _Loan:
-    carrier: Carrier
+    carrier: tuple[str, str]  # its name and incarnation
     died: str  # name@incarnation of the carrier before, if that ended without leaving
     unheard: int = 0  # tries to reach the carrier that have failed since the last that did not
 
@@ -47,11 +53,11 @@ class _Loan:
 class Loans:
     """Of one kind on one node: who runs the actors of this node's shards that its build cannot run."""
 
-    def __init__(self, kind: Kind, reader: BacklogReader) -> None:
+    def __init__(self, kind: Kind, backlog: Backlog) -> None:
         self._kind = kind
-        self.versioned = kind.behaviour if isinstance(kind.behaviour, Versioned) else None
+        self.versioned = kind.versioned
         self._carriers = kind.carriers
-        self._backlog = reader
+        self._backlog = backlog
         self._loans: dict[Address, _Loan] = {}
         self.is_empty = True  # an attribute, for each delivery asks
 
@@ -151,6 +157,6 @@ class Guests:
         self._guests.clear()
 
 
-def _score(carrier: Carrier, address: Address) -> tuple[bytes, Carrier]:
+def _score(carrier: tuple[str, str], address: Address) -> tuple[bytes, tuple[str, str]]:
     """The same node for one actor each time, and each node for as many as the others."""
     return blake2b(f"{address_of(*address)}\0{carrier[0]}".encode(), digest_size=8).digest(), carrier

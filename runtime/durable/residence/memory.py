@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from runtime.actor.context import ActorOptions, Context, Restart
-from runtime.durable.kind import Kind
+from runtime.actor.context import ActorOptions, Context
 from runtime.durable.residence.activation import Activation
 from runtime.envelope import Address
 from runtime.errors import ActorStopped
 from runtime.ports import Fact
+from runtime.store.port import Store
 
 __all__ = ["ActivationReloaded", "Memory"]
 
@@ -37,9 +37,16 @@ class Memory:
     """At most `activations_max` actors; idle ones leave first. `forget` is called for each that has to leave."""
 
     def __init__(
-        self, kind: Kind, new: Callable[[Address, int], Activation], forget: Callable[[Activation], None]
+        self,
+        store: Store,
+        options: ActorOptions,
+        activations_max: int,
+        new: Callable[[Address, int], Activation],
+        forget: Callable[[Activation], None],
     ) -> None:
-        self._kind = kind
+        self._store = store
+        self._options = options
+        self._activations_max = activations_max
         self._new = new
         self._forget = forget
         self._context: Context | None = None
@@ -49,9 +56,6 @@ class Memory:
         self._made = 0
         self.tick = 0
         self.get = self._table.get
-        # A broken turn drops the activation; its mail brings it back.
-        limits = kind.limits
-        self._options = ActorOptions(limits.mailbox_max, limits.turn_messages_max, restart=Restart.TEMPORARY)
 
     def __len__(self) -> int:
         return len(self._table)
@@ -69,7 +73,7 @@ class Memory:
 
     def has_room(self) -> bool:
         """Whether one more may come in, after an idle one has left if need be."""
-        return len(self._table) < self._kind.limits.activations_max or self._evict_one()
+        return len(self._table) < self._activations_max or self._evict_one()
 
     def make(self, address: Address, shard: int) -> Activation | None:
         """None while the kind stops, or has not started: whoever takes over will find the mail."""
@@ -92,7 +96,7 @@ class Memory:
         self._unread.pop(activation.address, None)
         while self._unread and len(together) < _TOGETHER_MAX:
             together.append(self._unread.popitem()[1])
-        rows = await self._kind.store.load([one.address for one in together])
+        rows = await self._store.load([one.address for one in together])
         for one, row in zip(together, rows, strict=True):
             if not one.fetched:
                 one.row = row

@@ -6,19 +6,16 @@ Activation ──draft──▶ Release ──▶ RecentlyHandled, Throttle, Bac
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from google.protobuf.message import Message
 
-from runtime.durable.kind import Kind
-from runtime.durable.residence.backlog import BacklogReader
-from runtime.durable.residence.handled import RecentlyHandled
-from runtime.durable.residence.throttle import Throttle
+from runtime.durable.residence.admission import RecentlyHandled, Throttle
 from runtime.durable.turn.draft import Draft
-from runtime.envelope import Envelope, address_of
-from runtime.ports import Fact
+from runtime.envelope import Address, Envelope, address_of
+from runtime.ports import Fact, Ports
 from runtime.protos import durable_pb2
 from runtime.store.records import ActorRow
 
@@ -47,14 +44,16 @@ class Outlet(Protocol):
 
 
 class Release:
-    """Of one kind on one node. Call it with the draft of a turn that has committed."""
+    """Of one kind on one node. Call it with the draft of a turn that has committed.
 
-    def __init__(self, kind: Kind, outlet: Outlet, backlog: BacklogReader) -> None:
+    `put_off` has an actor's mail wait until an instant.
+    """
+
+    def __init__(self, kind: str, ports: Ports, outlet: Outlet, put_off: Callable[[Address, int, float], None]) -> None:
         self.handled = RecentlyHandled()
-        self.throttle = Throttle(kind.name, kind.ports)
-        self._kind = kind
+        self.throttle = Throttle(kind, ports)
         self._outlet = outlet
-        self._backlog = backlog
+        self._put_off = put_off
 
     def __call__(self, draft: Draft) -> None:
         self.handled.add(draft.consumed)
@@ -65,7 +64,7 @@ class Release:
         else:
             self.throttle.succeeded()
         if draft.blocked_until_s:
-            self._backlog.put_off(draft.address, draft.shard, draft.blocked_until_s, in_turn=True)
+            self._put_off(draft.address, draft.shard, draft.blocked_until_s)
         outlet = self._outlet
         for envelope in draft.outgoing:
             outlet.route(envelope)
@@ -76,6 +75,6 @@ class Release:
         if draft.timers:
             outlet.arm_timers(row, draft.timers.values())
         outlet.tell_watchers(row)
-        self._kind.report(draft.facts)
+        draft.kind.report(draft.facts)
         if draft.alarm:
-            self._kind.ports.report(ActorNeedsHelp(address_of(*draft.address), draft.alarm))
+            draft.kind.ports.report(ActorNeedsHelp(address_of(*draft.address), draft.alarm))

@@ -14,13 +14,14 @@ pushes again.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from google.protobuf.message import Message
 
+from runtime.actor.context import ActorOptions, Restart
 from runtime.durable.kind import Kind
 from runtime.durable.residence.activation import Activation
 from runtime.durable.residence.backlog import AGAIN_S, BacklogReader
-from runtime.durable.residence.intake import BacklogWanted, Pushed, Sign, Todo, TurnEnded
 from runtime.durable.residence.lending import Guests, Loans
 from runtime.durable.residence.memory import ActivationReloaded, Memory
 from runtime.durable.residence.release import Outlet, Release
@@ -52,12 +53,14 @@ class Residents:
         self.shards: set[int] = set()  # in which turns may start here: owned, or being taken over
         self.overflows = 0  # how often mail was left in the store, and nothing in memory remembers of which actor
         self._overflows_read = 0  # of these, those whose mail has been read since
-        self._memory = Memory(kind, self._new, self._forget)
+        limits = kind.limits
+        # A broken turn drops the activation; its mail brings it back.
+        options = ActorOptions(limits.mailbox_max, limits.turn_messages_max, restart=Restart.TEMPORARY)
+        self._memory = Memory(kind.store, options, limits.activations_max, self._new, self._forget)
         self._backlog = BacklogReader(kind, committer, self.may_run, self._deliver_backlog, read_again)
         self.loans = Loans(kind, self._backlog)
-        limits = kind.limits
         self._pending_most = limits.mailbox_max + min(limits.turn_messages_max, limits.mailbox_max)  # for one actor
-        self.release = Release(kind, outlet, self._backlog)
+        self.release = Release(kind.name, kind.ports, outlet, partial(self._backlog.put_off, in_turn=True))
         self._handled, self.throttle = self.release.handled, self.release.throttle
         self.losses = LostRuns(limits.turn_messages_max)  # actors and shards that have left are remembered, too
         self.suspects = Suspects(kind, committer, self.losses.condemn)
@@ -93,19 +96,19 @@ class Residents:
             if activation is None:
                 return False
             if self.overflowed:
-                self._backlog.tell(address, shard, Sign.LEFT)
+                self._backlog.mail_left(address, shard)
         activation.touched = self._memory.tick
         if envelope.id in activation.pending:
             return True
         if from_store:
             return self._enqueue(activation, envelope, attempts)
         if address in self._backlog.intakes:
-            pushed = Pushed(bool(envelope.undo_of), activation.is_idle)
-            if self._backlog.tell(address, shard, pushed) is not Todo.TAKE:
+            is_undo, is_idle = bool(envelope.undo_of), activation.is_idle
+            if not self._backlog.takes_push(address, shard, is_undo=is_undo, is_idle=is_idle):
                 return False
         if self._enqueue(activation, envelope, attempts):
             return True
-        self._backlog.tell(address, shard, Sign.LEFT)
+        self._backlog.mail_left(address, shard)
         return False
 
     def deliver_old(self, envelope: Envelope, shard: int) -> None:
@@ -114,7 +117,7 @@ class Residents:
         activation = self._memory.get(address)
         is_here = activation is not None and envelope.id in activation.pending
         if not is_here and not self._handled.has_run(envelope.id, address):
-            self._backlog.tell(address, shard, BacklogWanted())
+            self._backlog.read(address, shard)
 
     def _enqueue(self, activation: Activation, envelope: Envelope, attempts: int) -> bool:
         if self.paused or not self.throttle.admits():
@@ -155,7 +158,7 @@ class Residents:
         """More may wait in the store than was read: for every actor it is read before it takes pushes again."""
         self._overflow()
         for activation in self._memory.all():
-            self._backlog.tell(activation.address, activation.shard, Sign.LEFT)
+            self._backlog.mail_left(activation.address, activation.shard)
 
     # --- of another version ---
 
@@ -176,7 +179,7 @@ class Residents:
         is_new = not self.may_run(address, shard)
         if shard not in self.shards and not self.guests.admit(address, shard, died, self._memory.tick):
             return False
-        self._backlog.tell(address, shard, BacklogWanted(reread_all=is_new))
+        self._backlog.read(address, shard, reread_all=is_new)
         return True
 
     # --- from the store ---
@@ -224,20 +227,20 @@ class Residents:
         activation = self._memory.get(address)
         if activation is not None and activation.is_idle:
             self._drop(activation)
-        self._backlog.tell(address, shard, BacklogWanted(reread_all=True))
+        self._backlog.read(address, shard, reread_all=True)
 
     # --- called by activations ---
 
     def left_over(self, activation: Activation) -> None:
-        self._backlog.tell(activation.address, activation.shard, Sign.LEFT_OVER)
+        self._backlog.left_over(activation.address, activation.shard)
 
     def settled(self, activation: Activation) -> None:
-        todo = Todo.NOTHING
-        if activation.address in self._backlog.intakes:
-            here = self._memory.get(activation.address)  # another, or none, if this one was dropped during its commit
-            event = TurnEnded(here is None or not here.pending, may_read=not self.paused)
-            todo = self._backlog.tell(activation.address, activation.shard, event)
-        if todo is not Todo.READ and not activation.pending and activation.ended:
+        address, is_read = activation.address, False
+        if address in self._backlog.intakes:
+            here = self._memory.get(address)  # another, or none, if this one was dropped during its commit
+            is_empty, may_read = here is None or not here.pending, not self.paused
+            is_read = self._backlog.turn_ended(address, activation.shard, is_empty=is_empty, may_read=may_read)
+        if not is_read and not activation.pending and activation.ended:
             self._leave(activation)
         self._memory.look_for_idle()
 
@@ -247,12 +250,12 @@ class Residents:
         if delay_s:
             self._backlog.put_off_for(activation.address, activation.shard, delay_s)
         else:
-            self._backlog.tell(activation.address, activation.shard, BacklogWanted(reread_all))
+            self._backlog.read(activation.address, activation.shard, reread_all=reread_all)
 
     def gone(self, activation: Activation) -> None:
         self.suspects.done_with(activation)
         if self._memory.remove(activation):  # not dropped, so it has failed
-            self._backlog.tell(activation.address, activation.shard, Sign.LEFT_MEMORY)
+            self._backlog.left_memory(activation.address, activation.shard)
             self._backlog.put_off_for(activation.address, activation.shard, AGAIN_S)
         activation.busy = False
         self._memory.look_for_idle()
@@ -266,7 +269,7 @@ class Residents:
         address = activation.address
         is_forgotten = False
         if self._memory.remove(activation):
-            is_forgotten = self._backlog.tell(address, activation.shard, Sign.LEFT_MEMORY) is Todo.OVERFLOW
+            is_forgotten = self._backlog.left_memory(address, activation.shard)
         if activation.ref is not None:
             activation.ref.stop()
         return is_forgotten

@@ -24,7 +24,6 @@ from runtime.store.records import MailRow, Outcome
 
 __all__ = [
     "HandlerFailed",
-    "MessageParked",
     "MessagePutOff",
     "give_up",
     "leave_to_others",
@@ -46,16 +45,6 @@ class HandlerFailed(Fact):
     id: str
     attempts: int
     retry_in_s: float
-    error: str
-
-
-@dataclass(frozen=True, slots=True)
-class MessageParked(Fact):
-    level: ClassVar[str] = "error"
-    address: str
-    message: str
-    id: str
-    attempts: int
     error: str
 
 
@@ -123,7 +112,7 @@ def give_up(draft: Draft, envelope: Envelope, error: str, attempts: int, stack: 
         sends.tell_client(error)
     where = address_of(*draft.address)
     draft.kind.ports.failpoint(Failpoint.MESSAGE_PARKED)
-    draft.facts.append(MessageParked(where, envelope.type, envelope.id.hex(), attempts, error))
+    draft.facts.append(draft.kind.parked(where, envelope.type, envelope.id, attempts, error))
 
 
 def leave_to_others(draft: Draft, envelope: Envelope, error: str, attempts: int) -> bool:

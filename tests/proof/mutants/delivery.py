@@ -8,8 +8,8 @@ from runtime.durable.region.shards import Shards
 from runtime.durable.region.sweeper import Sweeper
 from runtime.durable.residence import intake
 from runtime.durable.residence.activation import Activation
+from runtime.durable.residence.admission import RecentlyHandled
 from runtime.durable.residence.backlog import BacklogReader
-from runtime.durable.residence.handled import RecentlyHandled
 from runtime.durable.residence.residents import Residents
 from runtime.mesh.inbound import Inbound
 from runtime.mesh.send_queue import SendQueue
@@ -90,9 +90,9 @@ DELIVERY = (
         (
             Edit(
                 Residents.deliver,
-                "self._backlog.tell(address, shard, Sign.LEFT)\n    return False",
+                "self._backlog.mail_left(address, shard)\n    return False",
                 "if not self.paused and not self.throttle.is_open:\n"
-                "        self._backlog.tell(address, shard, Sign.LEFT)\n    return False",
+                "        self._backlog.mail_left(address, shard)\n    return False",
             ),
         ),
         workload="streams",

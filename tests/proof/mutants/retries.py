@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from runtime.durable.residence.admission import Throttle
 from runtime.durable.residence.backlog import BacklogReader
 from runtime.durable.residence.release import Release
 from runtime.durable.residence.residents import Residents
-from runtime.durable.residence.throttle import Throttle
 from runtime.durable.turn import unhandled
 from runtime.durable.turn.turn import Turn
 from runtime.store.memory import MemoryStore

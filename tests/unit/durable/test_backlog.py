@@ -7,11 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from runtime.durable.kind import Subscribers
+from runtime.durable.kind import MessageParked, Subscribers
 from runtime.durable.residence.backlog import BacklogReader
 from runtime.durable.residence.intake import BacklogWanted, Pushed, Todo
 from runtime.durable.turn.draft import Draft
-from runtime.durable.turn.unhandled import MessageParked
 from runtime.envelope import Address, Envelope
 from runtime.store.memory import MemoryStore
 from runtime.store.records import HistoryRow, MailRow, Outcome, Transition, Verdict

@@ -10,10 +10,10 @@ import pytest
 from protos.billing_pb2 import OrderBilled
 from protos.sales_pb2 import OrderPlaced
 from protos.warehouse_pb2 import ShippingLabelCreated
-from runtime.durable.kind import Limits
+from runtime.durable.kind import Limits, MessageParked
 from runtime.durable.region.router import PushRejected
 from runtime.durable.residence.lending import ActorLent
-from runtime.durable.turn.unhandled import MessageParked, MessagePutOff
+from runtime.durable.turn.unhandled import MessagePutOff
 from runtime.envelope import Envelope
 from runtime.protos import mesh_pb2
 from runtime.protos.saga_pb2 import SagaRecord

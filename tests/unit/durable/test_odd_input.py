@@ -12,8 +12,7 @@ import pytest
 
 from protos.billing_pb2 import BillOrder, OrderBilled
 from runtime.durable.behaviour import Outgoing, SetTimer
-from runtime.durable.kind import Limits
-from runtime.durable.residence.backlog import SweepFailed
+from runtime.durable.kind import Limits, SweepFailed
 from runtime.errors import FinalError, InvalidMessage, StoreUnavailable
 from runtime.protos import durable_pb2, mesh_pb2
 from runtime.store.records import ActorRow, Expected, MailRow, Subscription, Transition, Verdict

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from runtime.durable.turn.unhandled import MessageParked
+from runtime.durable.kind import MessageParked
 from runtime.envelope import Envelope
 from runtime.errors import FinalError
 from runtime.store.records import MailRow, Transition, Verdict

@@ -10,8 +10,8 @@ from protos.billing_pb2 import OrderBilled
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import OrderPlaced
 from protos.warehouse_pb2 import ShippingLabelCreated
-from runtime.durable.kind import Limits
-from runtime.durable.turn.unhandled import MessageParked, MessagePutOff
+from runtime.durable.kind import Limits, MessageParked
+from runtime.durable.turn.unhandled import MessagePutOff
 from runtime.durations import seconds
 from runtime.envelope import Envelope, shard_of
 from runtime.protos.saga_pb2 import SagaRecord

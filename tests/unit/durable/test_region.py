@@ -12,12 +12,12 @@ from protos import billing_pb2
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled, OrderRefunded, PaymentDeclined, RefundOrder
 from protos.sales_pb2 import OrderLine
 from runtime.durable.behaviour import RetryPolicy
-from runtime.durable.kind import Limits
+from runtime.durable.kind import Limits, MessageParked
 from runtime.durable.region.kind_actor import AskKindStatus, KindStatus, PauseKind, ResumeKind
+from runtime.durable.residence.admission import KindRecovered, KindThrottled
 from runtime.durable.residence.memory import ActivationReloaded
-from runtime.durable.residence.throttle import KindRecovered, KindThrottled
 from runtime.durable.service import Service, ServiceBehaviour
-from runtime.durable.turn.unhandled import HandlerFailed, MessageParked
+from runtime.durable.turn.unhandled import HandlerFailed
 from runtime.envelope import Envelope, message_id, shard_of
 from runtime.errors import DeadlineExceeded, InvalidMessage, MessageTooLarge
 from runtime.protos import durable_pb2

@@ -11,10 +11,9 @@ from google.protobuf.message import Message
 
 from protos.billing_pb2 import BillOrder
 from runtime.durable.behaviour import Decision, Delivery, RetryPolicy, SetTimer
-from runtime.durable.kind import Limits
+from runtime.durable.kind import Limits, MessageParked
 from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.lost import lost_runs_max
-from runtime.durable.turn.unhandled import MessageParked
 from runtime.errors import Overloaded, StoreUnavailable
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Outcome, Transition, Verdict

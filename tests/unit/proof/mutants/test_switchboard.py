@@ -11,7 +11,7 @@ import pytest
 
 from runtime.adapters import SystemClock
 from runtime.cluster.lease import Lease
-from runtime.durable.residence.throttle import Throttle
+from runtime.durable.residence.admission import Throttle
 from runtime.durable.turn import guard
 from runtime.envelope import message_id
 from tests.proof.mutants.mutant import Edit, Mutant, Target
