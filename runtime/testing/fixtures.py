@@ -17,8 +17,9 @@ import pytest
 import pytest_asyncio
 
 from runtime.saga.catalogue import Catalogue
-from runtime.testing.cluster.cluster import Cluster, Nodes
+from runtime.testing.cluster.cluster import Cluster
 from runtime.testing.cluster.loop import ClusterLoop
+from runtime.testing.cluster.nodes import Nodes
 
 __all__ = ["MakeCluster", "make_cluster"]
 

@@ -16,7 +16,7 @@ of the runtime, and leaving a cluster raises AssertionError if one was broken.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Self, TypeVar, Unpack, overload
 
@@ -35,13 +35,14 @@ from runtime.testing.cluster.clients import ClusterClient, answer_of
 from runtime.testing.cluster.committed import Committed
 from runtime.testing.cluster.leap import Leaper, forward_s
 from runtime.testing.cluster.loop import ClusterLoop, waited_for
+from runtime.testing.cluster.nodes import Nodes, specs_of
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.virtual.loop import Process
 from runtime.testing.world.cluster import SimCluster
-from runtime.testing.world.node import NodeSpec, SimNode
+from runtime.testing.world.node import SimNode
 from runtime.testing.world.store_faults import StoreFaults
 
-__all__ = ["Cluster", "Nodes", "NotAtRest"]
+__all__ = ["Cluster", "NotAtRest"]
 
 M = TypeVar("M", bound=Message)
 
@@ -52,9 +53,6 @@ _REST_S = 3600.0
 _LOOKS = Backoff(0.01, 1.0, factor=1.5, jitter=0.0)  # at whether something came true
 _SHORT_S = 20.0  # of waiting for rest: until then it is looked for often
 _SETTINGS = {"shards_per_kind": 4}  # what every node sweeps each second: more would only cost time
-
-Nodes = int | Mapping[str, Sequence[str]]
-"""How many nodes, or services by the name of a node."""
 
 
 class NotAtRest(AssertionError):
@@ -92,7 +90,7 @@ class Cluster:
             loop,
             Dice(0),
             catalogue,
-            list(_specs(nodes)),
+            list(specs_of(nodes)),
             settings={name: getattr(checked, name) for name in of_all},
             faults=StoreFaults(),
             connect=None if store == "memory:" else self._opened,
@@ -288,12 +286,3 @@ class Cluster:
 
     def _opened(self, process: Process | None, ports: Ports) -> Store:
         return waited_for(open_store(self._url, ports), self._loop, process)
-
-
-def _specs(nodes: Nodes) -> Iterator[NodeSpec]:
-    if isinstance(nodes, int):
-        if nodes < 1:
-            raise InvalidSettings(f"a cluster has one node at least, not {nodes}")
-        yield from (NodeSpec(f"node-{number}") for number in range(1, nodes + 1))
-    else:
-        yield from (NodeSpec(name, tuple(services)) for name, services in nodes.items())

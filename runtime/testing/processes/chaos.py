@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from runtime.testing.name_list import name_list
 from runtime.testing.processes.harness import Harness
 from runtime.testing.processes.process import ProcessFailed
 from runtime.testing.processes.troubles import Trouble, Troubles, about
@@ -47,7 +48,7 @@ class Chaos:
         """`victims` are the names of the nodes that may be hit; all must have been started."""
         self.counts: Counter[str] = Counter()
         self._harness = harness
-        self._victims = tuple(victims)
+        self._victims = name_list(victims, "victims")
         self._pace = pace or Pace()
         self._kill_dice = Dice(seed, "kills")
         self._dice = Dice(seed, "troubles")

@@ -33,6 +33,7 @@ from typing import Self, TypeVar, overload
 from runtime.config import ENV_PREFIX
 from runtime.errors import InvalidSettings
 from runtime.store.port import Store
+from runtime.testing.name_list import name_list
 from runtime.testing.processes.clocks import WallClock
 from runtime.testing.processes.dialler import Diallers
 from runtime.testing.processes.members import Members
@@ -84,7 +85,7 @@ class Harness:
         self.nodes: dict[str, NodeProcess] = {}
         self.proxies: dict[str, Proxy] = {}  # by the node behind
         self.clocks: dict[str, WallClock] = {}
-        self._command = tuple(command)
+        self._command = name_list(command, "command")
         self._settings = dict(settings or {})
         self._env = dict(env or {})
         self._ready = ready
@@ -143,7 +144,7 @@ class Harness:
         if name in self.nodes and self.nodes[name].alive:
             raise ValueError(f"{name} runs already; restart it, or start another of that name with `run`")
         listen, own_env = await self._surround(name)
-        arguments = (*services, "--store", self.store_url, "--listen", listen, "--name", name)
+        arguments = (*name_list(services, "services"), "--store", self.store_url, "--listen", listen, "--name", name)
         settings_env = _as_environment({**self._settings, **(settings or {})})
         node = NodeProcess(
             name,
@@ -173,7 +174,8 @@ class Harness:
         timeout_s: float = 30.0,
     ) -> Finished:
         """Run any command to its end and give what it said: a client, an operator's tool, a node that must refuse."""
-        process, log = launch(command, self.directory, {**self._env, **_as_environment(settings or {}), **(env or {})})
+        own_env = {**self._env, **_as_environment(settings or {}), **(env or {})}
+        process, log = launch(name_list(command, "command"), self.directory, own_env)
         try:
             deadline_s = time.monotonic() + timeout_s
             while process.poll() is None:

@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any
 
 from runtime.failures import stack_of, text_of
+from runtime.testing.name_list import name_list
 from runtime.testing.rules.ledger import Violation
 from runtime.testing.rules.rest import broken_at_rest
 from runtime.testing.runs.workload import Hazardous, Upgradable, Workload
@@ -123,7 +124,7 @@ class _Run:
             next_catalogue=deployed.next_catalogue if isinstance(deployed, Upgradable) else None,
         )
         self._pinned = deployed.settings
-        self._hazards = tuple(deployed.hazards) if isinstance(deployed, Hazardous) else ()
+        self._hazards = name_list(deployed.hazards, "hazards") if isinstance(deployed, Hazardous) else ()
         if scene.ambush is not None:
             self._cluster.ambushes.arm(scene.ambush)
         self._play = deployed.begin(self._cluster, dice.named("clients"))

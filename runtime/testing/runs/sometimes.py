@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol, runtime_checkable
 
 from runtime.failpoints import Failpoint
+from runtime.testing.name_list import name_list
 
 __all__ = ["COMPLETED_MIN", "JUDGED_SEEDS", "Expecting", "expected_by", "unseen"]
 
@@ -84,9 +85,9 @@ def expected_by(workload: object) -> tuple[str, ...]:
     """Every name that a large batch of this workload has to meet; none when it does not say."""
     if not isinstance(workload, Expecting):
         return ()
-    never = frozenset(workload.never)
+    never = frozenset(name_list(workload.never, "never"))
     points = (point.name for point in Failpoint if point.name not in never)
-    return (*_FAULTS, *_VERDICTS, *points, *workload.expects)
+    return (*_FAULTS, *_VERDICTS, *points, *name_list(workload.expects, "expects"))
 
 
 def unseen(expected: Iterable[str], seeds: int, seen_in: Mapping[str, int]) -> Iterator[str]:

@@ -191,10 +191,14 @@ async def test_an_unknown_choreography_is_named_with_those_there_are(make_cluste
 
 
 async def test_bad_nodes_are_refused(make_cluster: MakeCluster) -> None:
-    with pytest.raises(InvalidSettings, match="one node at least, not 0"):
+    with pytest.raises(InvalidSettings, match=r"nodes is a number from 1 on, .* not 0"):
         await make_cluster(catalogue(), nodes=0)
     with pytest.raises(InvalidSettings, match="there is no service 'nothing'"):
         await make_cluster(catalogue(), nodes={"x": ["nothing"]})
+    with pytest.raises(InvalidSettings, match=r"what 'x' hosts has to be a list, as in \['hotels'\], not one text"):
+        await make_cluster(catalogue(), nodes={"x": "hotels"})
+    with pytest.raises(InvalidSettings, match=r"nodes is a number .* not \['x'\]"):
+        await make_cluster(catalogue(), nodes=["x"])  # type: ignore[arg-type]  # as a mistake would have it
 
 
 async def test_an_unknown_node_is_named_with_those_there_are(make_cluster: MakeCluster) -> None:

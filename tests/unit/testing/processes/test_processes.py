@@ -201,6 +201,8 @@ async def test_the_same_name_is_not_started_twice(harness: Harness) -> None:
 def test_a_store_in_memory_is_refused() -> None:
     with pytest.raises(InvalidSettings, match="cannot be shared by several"):
         Harness(command=["true"], store_url="memory:")
+    with pytest.raises(InvalidSettings, match="command has to be a list, as in"):
+        Harness(command="python node.py")
 
 
 def test_there_is_no_store_to_look_into_before_a_node_made_one(harness: Harness) -> None:
