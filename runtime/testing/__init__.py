@@ -4,11 +4,11 @@
     every schedule of a saga        explore               what comes in any order, twice, late, or not at all
     a deployment, step by step      Cluster               real nodes on virtual time; the fixture is in testing.fixtures
     a deployment under faults       simulate, Clients     thousands of hostile runs, each repeatable from its seed
-    what could not be repeated      check_catalogue       sets in their own order, clocks, randomness, ...
+    what no seed could repeat       check_catalogue       sets in their own order, clocks, randomness, ...
     real processes                  Harness               started, killed, frozen, restarted
     a store of one's own            StoreConformance      the promises of the port, as tests
 
-Nothing here needs pytest but testing.fixtures.
+Only testing.fixtures needs pytest.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Fixtures for pytest with pytest-asyncio: write pytest_plugins = ["runtime.testing.fixtures"] in your conftest.py.
+"""Fixtures for pytest with pytest-asyncio. Write pytest_plugins = ["runtime.testing.fixtures"] in your conftest.py.
 
     async def test_a_trip_survives_a_crash(make_cluster: MakeCluster) -> None:
         cluster = await make_cluster(catalogue(), nodes=2)
         ...
 
-A test that takes `make_cluster` runs on a loop whose time jumps; all others run on the loop they always had.
+A test that takes `make_cluster` runs on a loop whose time jumps. All other tests keep the loop that they had.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ class MakeCluster(Protocol):
         settings: Mapping[str, Any] | None = None,
         store: str = "memory:",
     ) -> Cluster:
-        """A cluster that serves; see Cluster for what it is made of. It is closed, and checked, after the test."""
+        """A cluster that serves. Cluster explains the parameters. After the test it is closed and checked."""
         ...
 
 
 @pytest_asyncio.fixture
 async def make_cluster() -> AsyncIterator[MakeCluster]:
-    """Makes clusters for one test, and closes them after it: a promise that was broken fails the test."""
+    """Makes clusters for one test and closes them after it. A broken promise fails the test."""
     made: list[Cluster] = []
 
     async def make(catalogue: Catalogue, **options: Any) -> Cluster:
@@ -56,7 +56,7 @@ async def make_cluster() -> AsyncIterator[MakeCluster]:
 
 @pytest.hookimpl(trylast=True, optionalhook=True)
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """A ClusterLoop for tests of clusters. A conftest that chooses loops itself is asked first."""
+    """Gives tests of clusters a ClusterLoop. A conftest that chooses loops itself is asked first."""
     if _FIXTURE in getattr(item, "fixturenames", ()):
         return {"cluster": ClusterLoop}
     return {"asyncio": asyncio.new_event_loop}

@@ -1,11 +1,11 @@
-"""Tests of sagas that read as transcripts: given this message, expect those commands; no runtime, no store, no waiting.
+"""Tests of sagas that read as transcripts: given this message, expect those commands. They need no node and no store.
 
     story = SagaTranscript(BookTrip)
     story.given(TripStarted(trip_id="T-1")).expect(ReserveSeat(trip_id="T-1"))
     story.given(SeatReserved(trip_id="T-1")).expect(ReserveRoom)
     story.given_silence().expect(ReleaseRoom)
 
-Each message goes through the saga's real behaviour, on a record that was written to bytes and read again.
+The saga's real behaviour handles each message. Between two messages its record is bytes, as it is in a store.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _CONVERSATION = bytes(range(16))
 
 
 class SagaTranscript:
-    """One instance of a saga, told step by step. Time stands still but where a timer is let fire."""
+    """One instance of a saga, told step by step. Time stands still, except that it jumps to a timer that fires."""
 
     def __init__(
         self,
@@ -38,16 +38,16 @@ class SagaTranscript:
         now_s: float = 1_000.0,
         message_bytes_max: int = 0,
     ) -> None:
-        """`message_bytes_max`: as the setting; 0 for no limit."""
+        """`message_bytes_max` means what the setting of this name means; 0 sets no limit."""
         self._behaviour = saga if isinstance(saga, SagaBehaviour) else SagaBehaviour(saga)
         self._bytes = b""
         self._count = 0
         self._bytes_max = message_bytes_max
-        self.key = key  # taken from the starting event when empty
+        self.key = key  # The starting event gives it where it is empty.
         self.now_s = now_s
-        self.timers: dict[str, float] = {}  # due instant by name
-        self.sent: list[Outgoing] = []  # all commands and answers so far
-        self.decision = Decision()  # of the last message
+        self.timers: dict[str, float] = {}  # The instant at which each timer is due, by its name.
+        self.sent: list[Outgoing] = []  # All commands and answers so far.
+        self.decision = Decision()  # What the saga decided on the last message.
 
     @property
     def record(self) -> saga_pb2.SagaRecord:
@@ -64,11 +64,11 @@ class SagaTranscript:
         return task_name(self.step(name))
 
     def command(self, message_type: type[Message], nth: int = -1) -> Outgoing:
-        """A command that was sent: the last of its type, or the one of this index."""
+        """A command that the saga sent: the last one of this type, or the one with this index."""
         return [one for one in self.sent if isinstance(one.message, message_type)][nth]
 
     def carrying_on(self, other: SagaTranscript) -> Self:
-        """Begin where another transcript is, as a new release of the saga does."""
+        """Begin where another transcript ended, as a new release of the saga does."""
         self.key, self.now_s, self._bytes, self._count = other.key, other.now_s, other._bytes, other._count
         self.timers, self.sent = dict(other.timers), list(other.sent)
         return self
@@ -76,29 +76,29 @@ class SagaTranscript:
     # --- given ---
 
     def given(self, message: Message, *, to: Outgoing | None = None) -> Self:
-        """An event that starts an instance, or the answer to a command: to the last one sent, unless `to` names it."""
+        """The event that starts an instance, or the answer to a command: to the last one, unless `to` names it."""
         in_reply_to = b""
         if to is not None or self._bytes:
             in_reply_to = (to or self._last_command()).id
         return self._deliver(message, in_reply_to)
 
     def given_event(self, message: Message) -> Self:
-        """A message that answers nothing."""
+        """The saga gets a message that answers no command."""
         return self._deliver(message, b"")
 
     def given_fault(self, error: str = "handler failed", *, to: Outgoing | None = None) -> Self:
-        """The participant has given up on a command."""
+        """The participant gave up on a command."""
         command = to or self._last_command()
         return self._deliver(durable_pb2.Fault(command=command.id, error=error, attempts=12), command.id)
 
     def given_nothing_to_undo(self, reason: str = "its command never came") -> Self:
-        """The participant's runtime says that an undo has nothing to undo."""
+        """The participant's runtime answers that there is nothing to undo."""
         command = self._last_command()
         undone = durable_pb2.Undone(command=command.id, undo_of=command.undo_of, reason=reason)
         return self._deliver(undone, command.id)
 
     def given_silence(self, timer: str = "") -> Self:
-        """Nothing, until the earliest timer (or this one) fires."""
+        """No message comes until a timer fires: this one, or else the earliest."""
         name = timer or min(self.timers, key=lambda one: self.timers[one])
         self.now_s = max(self.now_s, self.timers.pop(name))
         return self._deliver(durable_pb2.TimerFired(name=name), b"", timer=name)
@@ -107,27 +107,27 @@ class SagaTranscript:
         return self._deliver(saga_pb2.CancelSaga(reason=reason), b"")
 
     def given_retry(self, reason: str = "the cause is mended") -> Self:
-        """An operator has a stuck saga try again."""
+        """An operator tells a stuck saga to try again."""
         return self._deliver(saga_pb2.RetrySaga(reason=reason, who="operator"), b"")
 
     # --- expect ---
 
     def expect(self, *wanted: Message | type[Message]) -> Self:
-        """Exactly these messages were sent, in this order, each by value or by type."""
+        """The saga sent exactly these messages, in this order. Each is given by its value or by its type."""
         sent = [one.message for one in self.decision.outgoing]
         same = len(sent) == len(wanted) and all(map(_fits, sent, wanted))
         assert same, f"sent {list(map(_text, sent))}, not {list(map(_text, wanted))}; {self._where()}"
         return self
 
     def expect_ignored(self, about: str) -> Self:
-        """The message had no effect, and the history says why."""
+        """The message had no effect, and the note in the history contains `about`."""
         decision = self.decision
         assert decision.outcome is Outcome.IGNORED, f"the message was {decision.outcome}; {self._where()}"
         assert about in decision.note, f"the note is {decision.note!r}, without {about!r}"
         return self
 
     def expect_status(self, status: str, reason: str = "") -> Self:
-        """running, compensating, completed, compensated or stuck; `reason` is a part of why."""
+        """The status is running, compensating, completed, compensated or stuck; `reason` is part of its reason."""
         assert self.status == status, f"not {status}; {self._where()}"
         said = self.record.stuck_reason if status == "stuck" else self.record.reason
         assert reason in said, f"the reason is {said!r}, without {reason!r}"

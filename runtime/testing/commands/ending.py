@@ -1,10 +1,10 @@
-"""How a long command ends that a signal tells to end: it says what it has found until then.
+"""How a long command ends on a signal: it still tells what it has found.
 
     SIGTERM, SIGINT, SIGHUP ──▶ Ending ◀──has it come?── search, seeds, hunts, power cuts
                                    └──exit code──▶ 128 + the signal's number
 
-The first signal is only noted: what runs at that moment may be in the middle of anything. A second one ends the process
-at once, as if nobody listened. A signal that is ignored, as SIGHUP under nohup, stays ignored.
+The first signal is only noted, since whatever runs then may be in the middle of its work. A second signal ends the
+process at once. A signal that the process ignores stays ignored, such as SIGHUP under nohup.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ _HEEDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class EndedBySignal(Exception):
-    """The command was told to end, and the work that raises it is left unfinished."""
+    """A signal told the command to end. The work that raises this is left unfinished."""
 
 
 class Ending:
-    """Listens for signals while it is entered. Of other threads than the first one it hears nothing."""
+    """Listens for signals while it is entered. It works in the main thread alone; in another one it hears nothing."""
 
     def __init__(self) -> None:
-        self.signal = 0  # that came; 0: none
+        self.signal = 0  # The number of the signal that came; 0 while none has come.
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Ending:
-        with suppress(ValueError):  # another thread than the first
+        with suppress(ValueError):  # This is not the main thread.
             for number in _HEEDED:
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     self._before[number] = signal.signal(number, self._note)
@@ -44,18 +44,18 @@ class Ending:
 
     @property
     def name(self) -> str:
-        """Of the signal; empty when none came."""
+        """The name of the signal that came; empty while none has come."""
         return signal.Signals(self.signal).name if self.signal else ""
 
     def check(self) -> None:
-        """Raises EndedBySignal when a signal came."""
+        """Raises EndedBySignal if a signal has come."""
         if self.signal:
             raise EndedBySignal(self.name)
 
     def say(self, done: int, planned: int, what: str) -> None:
-        """On standard error, that not all was done."""
+        """Says on standard error how much was done, if a signal cut the work short."""
         if self.signal:
-            click.echo(f"ended by {self.name} after {done:,} of {planned:,} {what}; this is what was found", err=True)
+            click.echo(f"ended by {self.name} after {done:,} of {planned:,} {what}; the report covers these", err=True)
 
     def exit_code(self, otherwise: int) -> int:
         return 128 + self.signal if self.signal else otherwise
@@ -65,7 +65,7 @@ class Ending:
         self._restore()
 
     def _restore(self) -> None:
-        """Whoever listened before listens again; Python's own way with an interrupt would be a traceback."""
+        """Gives each signal its former handler. An interrupt gets the system's: Python's would show a traceback."""
         while self._before:
             number, before = self._before.popitem()
             interrupts = self.signal and before is signal.default_int_handler

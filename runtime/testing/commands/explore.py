@@ -1,4 +1,4 @@
-"""`explore`: every schedule of one saga, to a bound, and the shortest that breaks a promise."""
+"""`explore`: tries every schedule of one saga within bounds, and shows the shortest that break a promise."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from runtime.testing.explorer.result import Exploration
 __all__ = ["explore"]
 
 _HINT = "MODULE:SAGA"
-_SHOWN_MAX = 5  # diagrams; --json has them all
+_SHOWN_MAX = 5  # So many diagrams are shown; --json has all of them.
 
 
 def _bound(name: str, help: str, *, least: int = 0) -> Callable[[Any], Any]:
@@ -41,23 +41,23 @@ def _bound(name: str, help: str, *, least: int = 0) -> Callable[[Any], Any]:
 
 @click.command()
 @click.argument("saga", metavar=_HINT)
-@_bound("faults", "Commands given up on by their participant, carried out or not.")
-@_bound("silences", "Timers that fire although an answer is still to come.")
+@_bound("faults", "Commands that their participant gives up on, whether it carried them out or not.")
+@_bound("silences", "Timers that fire before an answer that still comes.")
 @_bound("duplicates", "Answers that come twice.")
 @_bound("cancels", "Cancellations by a client.")
-@_bound("poisons", "Steps whose command, or undo, faults each time.")
-@_bound("replays", "Dead letters handled after all, once the saga is stuck.")
-@_bound("asks", "Every budget of the saga is cut down to so many asks.", least=1)
-@_bound("states", "States after which to stop; about 1 KB of memory each.", least=1)
+@_bound("poisons", "Steps whose command, or whose undo, faults each time.")
+@_bound("replays", "Dead letters that are handled after the saga got stuck.")
+@_bound("asks", "Every budget of the saga is cut to so many asks.", least=1)
+@_bound("states", "Stop after so many states; each takes about 1 KB of memory.", least=1)
 @click.option("--mermaid", is_flag=True, help="Show schedules as Mermaid instead of text.")
 @options.as_json
 @click.pass_context
 def explore(ctx: click.Context, /, saga: str, mermaid: bool, as_json: bool, **bounds: int) -> None:
     """Try every schedule of one saga, and show the shortest that break a promise.
 
-    The saga is the class of that name in that module, as in examples.trip.saga:BookTrip. Its participants may
-    carry out, refuse, fault, be silent, answer late, twice or in any order; a client may cancel; the deadline may pass.
-    All but --asks and --states say how much of that there is in one schedule.
+    The argument names a class in a module, as in examples.trip.saga:BookTrip. The saga's participants may carry out,
+    refuse, fault, stay silent, or answer late, twice and in any order. A client may cancel, and the deadline may pass.
+    Each option but --asks and --states limits how much of that happens in one schedule.
     """
     with Ending() as ending:
         found = _run(_saga_named(saga), Bounds(**bounds), ending)
@@ -85,7 +85,7 @@ def _run(saga: type[Saga[Any]], bounds: Bounds, ending: Ending) -> Exploration:
 
 
 def _saga_named(name: str) -> type[Saga[Any]]:
-    """The saga MODULE:SAGA. Raises BadParameter, with what to write instead."""
+    """The saga that MODULE:SAGA names. Raises BadParameter, which says what to write instead."""
     found = find(name, "saga", _HINT, example="examples.trip.saga:BookTrip")
     if not (isinstance(found, type) and issubclass(found, Saga) and found is not Saga):
         raise _wrong(f"{name} is no saga: it is {_described(found)}; name a class that derives from Saga")

@@ -1,4 +1,4 @@
-"""`failpoints`: a node killed at every durable boundary, and at every ordered pair of them."""
+"""`failpoints`: kills a node at every durable boundary, and at every ordered pair of them."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _SHOWN_MAX = 3
 
 @click.command()
 @click.option(
-    "--pairs", "pairs_max", type=click.IntRange(0), metavar="N", help="So many ordered pairs.  [default: all]"
+    "--pairs", "pairs_max", type=click.IntRange(0), metavar="N", help="Try so many ordered pairs.  [default: all]"
 )
-@click.option("--list", "only_list", is_flag=True, help="Only say which points there are.")
+@click.option("--list", "only_list", is_flag=True, help="Only list the points.")
 @options.workload
 @options.jobs
 @options.as_json
@@ -45,7 +45,7 @@ def failpoints(ctx: click.Context, pairs_max: int | None, only_list: bool, name:
         click.echo("\n".join(story(base.result)), err=as_json)
         raise click.ClickException("the run without a crash breaks a promise already")
     once, twice = list(singles(base)), list(pairs(base))
-    if pairs_max is not None:  # spread evenly over all
+    if pairs_max is not None:  # The chosen pairs are spread evenly over all.
         step = max(1, len(twice) // max(1, pairs_max))
         twice = list(islice(twice[::step], pairs_max))
     with Ending() as ending:
@@ -57,7 +57,7 @@ def failpoints(ctx: click.Context, pairs_max: int | None, only_list: bool, name:
 
 @dataclass(slots=True)
 class _Tally:
-    crashes: Counter[int] = field(default_factory=Counter)  # how many runs had no, one, two crashes
+    crashes: Counter[int] = field(default_factory=Counter)  # Counts the runs by their crashes: none, one or two.
     died_at: Counter[Failpoint] = field(default_factory=Counter)
     failed: list[tuple[Crash, RunResult]] = field(default_factory=list)
 
@@ -100,7 +100,7 @@ def _tell(tally: _Tally, base: Reference, once: Sequence[Crash], twice: Sequence
         }
         click.echo(json.dumps(told))
         return
-    click.echo(f"{len(tally.died_at)} failpoints, each of {len(once):,} times one is reached, {len(twice):,} pairs")
-    click.echo(f"{tally.crashes[2]:,} of the pairs met: the others are not reached again after the first crash")
+    click.echo(f"{len(tally.died_at)} failpoints: {len(once):,} runs for single crashes, {len(twice):,} for pairs")
+    click.echo(f"{tally.crashes[2]:,} of the pairs crashed twice: in the others nothing reaches the second point")
     click.echo(f"not reached by this workload: {', '.join(unreached) or 'none'}")
     click.echo(f"{len(tally.failed)} runs broke a promise")

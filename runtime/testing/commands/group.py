@@ -1,6 +1,6 @@
-"""The test kit's command line. Exit codes: 0 all promises kept, 1 one was broken, 2 bad input.
+"""The test kit's command line. The exit code is 0 if all promises were kept, 1 if one was broken, 2 for bad input.
 
-One that a signal ends says what it has found until then, and exits with 128 and the signal's number.
+A command that a signal ends tells what it has found until then. Its exit code is 128 plus the signal's number.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["main", "proving"]
     epilog="Exit codes: 0 all promises kept, 1 one was broken, 2 bad input, 7 not shown, 128 + a signal's number.",
 )
 def proving() -> None:
-    """Run whole clusters in simulation, under faults drawn from a seed."""
+    """Run whole clusters in simulation, with faults that a seed draws."""
 
 
 proving.add_command(simulate)

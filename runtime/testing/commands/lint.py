@@ -1,4 +1,4 @@
-"""`lint`: what in some source would make two runs of one seed differ."""
+"""`lint`: finds what would make two runs of one seed differ, in Python source."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["lint"]
 def lint(ctx: click.Context, paths: tuple[Path, ...], as_json: bool) -> None:
     """Find what breaks replay in files and folders of Python source.
 
-    Reported are sets gone through in their own order, the process's randomness, clocks, new ids, id() and hash(),
-    whatever ends first of several tasks, threads, and the environment read while deciding. A line where none of that
-    can matter is excused by saying why on it: "# replay: each is only counted". Files that protoc generated are left
-    out, and so are those of the runtime that simulation replaces; which ones, --json tells.
+    The report names loops over sets in their own order, the process's randomness, clocks, new ids, id() and hash(),
+    threads, results that depend on which task ends first, and reads of the environment while a handler decides. A
+    remark excuses a line where it cannot matter, if it says why: "# replay: each is only counted". Files that protoc
+    generated are not read, nor are those files of the runtime that simulation replaces; --json lists the latter.
     """
     try:
         linted = lint_paths(*paths)

@@ -1,4 +1,4 @@
-"""Finds what a command line names: a workload, a saga. Names are never read from data."""
+"""Finds the workload or the saga that a command line names. Names are never read from data."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _HINT = "--workload"
 
 
 def workload_named(name: str) -> Workload:
-    """The workload that the project calls so, [MODULE:]NAME, or that of MODULE:CLIENTS@MODULE:CATALOGUE.
+    """The workload of this name in the project, or that of MODULE:NAME or MODULE:CLIENTS@MODULE:CATALOGUE.
 
-    Raises BadParameter, also when its code uses what no replay could repeat; UsageError if the project's names are
-    unreadable.
+    Raises BadParameter, also if the workload's code uses what no replay could repeat. Raises UsageError if the
+    project's file cannot be read.
     """
     full = _full_name(name)
     workload = _standing(*full.split("@", 1)) if "@" in full else _made(full)
@@ -49,27 +49,27 @@ def _full_name(name: str) -> str:
 
 
 def _standing(clients: str, catalogue: str) -> Workload:
-    """Clients of a catalogue that is the same for every seed."""
+    """A workload with clients of its own and a catalogue that is the same for every seed."""
     make_clients, make_catalogue = _maker(clients, "clients"), _maker(catalogue, "catalogue")
     if isinstance(make_clients, type) and not callable(getattr(make_clients, "run", None)):
         raise _wrong(f"{clients} is a class without run(), and so no clients; derive it from runtime.testing.Clients")
     made = _called(make_catalogue, catalogue, "catalogue")
     if not isinstance(made, Catalogue):
-        raise _wrong(f"{catalogue} gives a {type(made).__name__}, and no Catalogue; write {_WHOLE}")
+        raise _wrong(f"{catalogue} gives a {type(made).__name__}, not a Catalogue; write {_WHOLE}")
     return Standing(made, make_clients)
 
 
 def _maker(name: str, what: str) -> Callable[..., Any]:
     make: Callable[..., Any] = find(name, what, _HINT)
     if not callable(make):
-        raise _wrong(f"{name} is a {type(make).__name__}, which makes no {what}: it cannot be called; write {_WHOLE}")
+        raise _wrong(f"{name} is a {type(make).__name__}, which cannot be called to make {what}; write {_WHOLE}")
     return make
 
 
 def _made(name: str) -> Workload:
     make = _maker(name, "workload")
     if isinstance(make, type) and issubclass(make, Clients):
-        raise _wrong(f"{name} is clients, which needs a catalogue too: write {_WHOLE}")
+        raise _wrong(f"{name} is a class of clients, and needs a catalogue too: write {_WHOLE}")
     made: Workload = _called(make, name, "workload")
     if not callable(getattr(made, "deploy", None)):
         raise _wrong(f"{name} is no workload: it gives a {type(made).__name__}; write {_WHOLE}")

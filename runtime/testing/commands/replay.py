@@ -1,4 +1,4 @@
-"""`replay`: one seed, or one tape, again, step by step the same."""
+"""`replay`: runs one seed, or one tape, again, the same in every step."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _A_FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.command()
 @click.argument("seed", type=click.IntRange(0), required=False)
-@click.option("--tape", "path", type=_A_FILE, help="Play what `shrink` or `--record` has kept, instead of a seed.")
-@click.option("--record", "kept", type=_A_FILE, help="Keep the decisions of this run in a file.")
+@click.option("--tape", "path", type=_A_FILE, help="Play a tape that `shrink` or `--record` wrote, instead of a seed.")
+@click.option("--record", "kept", type=_A_FILE, help="Write the decisions of this run to a tape.")
 @options.workload
 @options.calm
 @options.as_json
@@ -32,7 +32,7 @@ def replay(
 ) -> None:
     """Run one SEED again, and tell how it went."""
     if (seed is None) == (path is None):
-        raise click.UsageError("name a seed, or a tape with --tape; one of them")
+        raise click.UsageError("name either a seed, or a tape with --tape")
     if path is not None:
         options.refuse_beside(ctx, "--tape, which names its workload", "name", "kept")
     result = _played(path, calm=calm) if path is not None else _recorded(seed or 0, name, kept, calm=calm)

@@ -1,4 +1,4 @@
-"""`shrink`: a failing seed made small, and kept as a tape."""
+"""`shrink`: makes the run of a failing seed small, and writes it to a tape."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ __all__ = ["shrink"]
 
 @click.command()
 @click.argument("seed", type=click.IntRange(0))
-@click.option("--runs", type=click.IntRange(1), default=500, show_default=True, help="Tries, each a run, at the most.")
+@click.option("--runs", type=click.IntRange(1), default=500, show_default=True, help="Try at most so many runs.")
 @click.option(
     "--tape",
     "path",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Where the small run is kept, for `replay --tape`; SEED.tape if not given.",
+    help="Write the small run here, for `replay --tape`.  [default: SEED.tape]",
 )
 @options.workload
 @options.calm
 @options.as_json
 @click.pass_context
 def shrink(ctx: click.Context, seed: int, runs: int, path: Path | None, name: str, calm: bool, as_json: bool) -> None:
-    """Make a failing seed small: fewer faults, clients and odd choices, the same promise broken."""
+    """Make a failing seed small: fewer faults, clients and odd choices break the same promise."""
     workload = workload_named(name)
     result, tape = shrinking.record(seed, workload, name, calm=calm)
     if not result.violations:

@@ -1,4 +1,4 @@
-"""`simulate`: many seeds, and the first that breaks a promise."""
+"""`simulate`: runs many seeds, and shows the first that breaks a promise."""
 
 from __future__ import annotations
 
@@ -24,12 +24,21 @@ __all__ = ["simulate"]
 
 
 @click.command()
-@click.option("--seeds", type=click.IntRange(1), default=100, show_default=True, help="How many.")
+@click.option("--seeds", type=click.IntRange(1), default=100, show_default=True, help="Run so many seeds.")
 @click.option(
-    "--from", "first", type=click.IntRange(0), default=0, show_default=True, metavar="SEED", help="The first."
+    "--from",
+    "first",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    metavar="SEED",
+    help="Start with this one.",
 )
 @click.option(
-    "--list", "seed_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Seeds, a line each."
+    "--list",
+    "seed_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Run the seeds of a file.",
 )
 @options.workload
 @options.jobs
@@ -73,7 +82,7 @@ def _seed(calm: bool, workload: Workload, seed: int) -> RunResult:
 
 
 def _listed(path: Path) -> list[int]:
-    """Seeds of a file: the first word of each line, but for comments."""
+    """The seeds in a file: the first word of each line. What follows a # is a comment."""
     lines = [line.partition("#")[0].split() for line in path.read_text(encoding="utf-8").splitlines()]
     try:
         return [int(words[0]) for words in lines if words]

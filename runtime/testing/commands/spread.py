@@ -1,10 +1,10 @@
-"""Runs over several processes: seeds share nothing, so twice the cores are twice the seeds.
+"""Spreads runs over several processes. Seeds share nothing, so twice the cores run twice the seeds.
 
     command ──runs──▶ spread ──jobs=1──▶ here, one after another
                              └─jobs=2──▶ worker processes, each with a workload of its own
 
-Results come as they are ready; with one job, in order. A signal that tells the command to end ends the workers too, and
-no more results come.
+Results come as they are ready; with one job they come in order. A signal that ends the command ends its workers too,
+and no more results come.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from runtime.testing.runs.workload import Workload
 
 __all__ = ["Runner", "in_order", "spread"]
 
-_LOOK_S = 0.2  # between looks whether the command is to end
-_AHEAD = 4  # runs handed out for each worker, so that none waits and a failure is seen early
+_LOOK_S = 0.2  # Seconds between two looks at whether the command has to end.
+_AHEAD = 4  # Each worker has so many runs queued: none waits, and a failure is seen early.
 
 Run = TypeVar("Run", contravariant=True)
 Argument = TypeVar("Argument")
@@ -33,7 +33,7 @@ Found = TypeVar("Found")
 
 
 class Runner(Protocol[Run]):
-    """What does one run. It goes to other processes, so it is a function of a module, or a frozen record of such."""
+    """Does one run. It is sent to other processes, so it is a function of a module or a `partial` of one."""
 
     def __call__(self, workload: Workload, run: Run, /) -> RunResult: ...
 
@@ -41,7 +41,7 @@ class Runner(Protocol[Run]):
 def spread(
     runner: Runner[Run], workload: str, runs: Iterable[Run], *, jobs: int, ending: Ending | None = None
 ) -> Iterator[tuple[Run, RunResult]]:
-    """Each run with its result, until the command is to end. Raises what a run raises."""
+    """Gives each run with its result, until the command has to end. Raises what a run raises."""
     ending = Ending() if ending is None else ending
     if jobs == 1:
         made = workload_named(workload)
@@ -50,7 +50,7 @@ def spread(
                 return
             yield run, runner(made, run)
         return
-    # Spawned, not forked: a worker begins like any other process, whatever this one has opened.
+    # Workers are spawned and not forked: so they inherit nothing that this process has opened.
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_begin, initargs=(workload,)) as pool:
         left = iter(runs)
         waiting = {pool.submit(_do, runner, run): run for run in islice(left, jobs * _AHEAD)}
@@ -67,7 +67,7 @@ def spread(
 def in_order(
     function: Callable[[Argument], Found], arguments: Sequence[Argument], *, jobs: int, ending: Ending
 ) -> Iterator[Found]:
-    """What a function of a module makes of each argument, in their order, until the command is to end."""
+    """Gives what a module's function returns for each argument, in order, until the command has to end."""
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_begin_worker) as pool:
         waiting = [pool.submit(function, argument) for argument in arguments]
         for number, one in enumerate(waiting):
@@ -79,7 +79,7 @@ def in_order(
 
 
 def _next(waiting: Iterable[Future[Found]], ending: Ending) -> Future[Found] | None:
-    """The next that is done; None when the command is to end, and then its workers have been ended."""
+    """The next one that is done. None if the command has to end; then its workers have been ended."""
     done: set[Future[Found]] = set()
     while not done and not ending.signal:
         done, _ = wait(waiting, timeout=_LOOK_S, return_when=FIRST_COMPLETED)
@@ -91,13 +91,13 @@ def _next(waiting: Iterable[Future[Found]], ending: Ending) -> Future[Found] | N
 
 
 class _Worker:
-    """One worker process: its workload, made once."""
+    """What one worker process keeps: its workload, which it makes once."""
 
     workload: Workload
 
 
 def _begin_worker() -> None:
-    """A terminal's signals are the parent's affair, and the worker ends when its parent is gone."""
+    """The parent alone heeds the terminal's signals. The worker ends when its parent is gone."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     Thread(target=_end_with_parent, name="ends with its parent", daemon=True).start()

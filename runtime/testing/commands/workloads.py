@@ -1,9 +1,9 @@
-"""The workloads that a project has named, in the pyproject.toml of the folder where a command runs.
+"""The workloads that a project names in its pyproject.toml, in the folder where a command runs.
 
     [tool.amends.workloads]
     trips = "examples.trip.clients:Travellers@examples.trip.catalogue:catalogue"
 
-The first one is the default of every command that takes `--workload`.
+The first of them is the default of `--workload`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _TABLE = "tool.amends.workloads"
 
 
 def named(folder: Path | None = None) -> Mapping[str, str]:
-    """What each short name stands for; empty where there is no such table.
+    """What each short name stands for; empty if there is no such table.
 
-    Raises UsageError when the file cannot be read, or when the table says something else than names.
+    Raises UsageError if the file cannot be read, or if the table holds anything but names.
     """
     file = (folder or Path.cwd()) / PROJECT
     try:
@@ -41,7 +41,7 @@ def named(folder: Path | None = None) -> Mapping[str, str]:
 
 
 def first() -> str:
-    """The name of the first workload. Raises UsageError when the project has none."""
+    """The name of the first workload. Raises UsageError if the project names none."""
     for name in named():
         return name
     raise click.UsageError(f"name a workload by --workload MODULE:NAME, or in [{_TABLE}] of {PROJECT}")

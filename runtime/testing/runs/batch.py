@@ -1,4 +1,4 @@
-"""Many seeds one after another, and what is said of them together."""
+"""The totals of many seeds, as text for people and as an object for scripts."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from runtime.testing.runs.sometimes import COMPLETED_MIN, JUDGED_SEEDS, unseen
 __all__ = ["RunBatch"]
 
 _WIDTH = 110
-_FAILED_MAX = 100  # results that are kept whole; of more, only the number is
+_FAILED_MAX = 100  # So many failed results are kept. Of further ones only the number is.
 
 
 @dataclass(slots=True)
 class RunBatch:
-    """Totals over seeds. `clock` is the real one: it measures how fast they go."""
+    """Totals over seeds. `clock` is the real one, since it measures how fast they run."""
 
     clock: Clock
     began_s: float = 0.0
     seeds: int = 0
     steps: int = 0
-    failures: int = 0  # seeds with a violation
+    failures: int = 0  # The number of seeds with a violation.
     violations: int = 0
     failed: list[RunResult] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
     figures: Counter[str] = field(default_factory=Counter)
-    seen_in: Counter[str] = field(default_factory=Counter)  # faults, failpoints, verdicts, outcomes: by seeds
-    expected: tuple[str, ...] = ()  # of these, each has to be seen in some seeds
+    seen_in: Counter[str] = field(default_factory=Counter)  # The number of seeds in which each name was seen.
+    expected: tuple[str, ...] = ()  # Each of these has to be seen in some seeds.
 
     def __post_init__(self) -> None:
         self.began_s = self.clock.monotonic_s()
@@ -56,19 +56,19 @@ class RunBatch:
 
     @property
     def completed_share(self) -> float:
-        """Of what clients started, how much succeeded rather than being undone."""
+        """The share of what clients started that succeeded, and was not undone."""
         return self.figures["completed"] / max(self.figures["started"], 1)
 
     @property
     def missing(self) -> list[str]:
-        """What a batch of this size should have met, and has not: then that it is clean says too little."""
+        """What a batch of this size should have met and has not. Without it a clean batch says too little."""
         missing = list(unseen(self.expected, self.seeds, self.seen_in))
         if self.expected and self.seeds >= JUDGED_SEEDS and self.completed_share < COMPLETED_MIN:
             missing.append(f"success ({self.completed_share:.1%} of what was started, {COMPLETED_MIN:.0%} wanted)")
         return missing
 
     def as_object(self) -> dict[str, object]:
-        """Ready for JSON."""
+        """An object for JSON."""
         return {
             "seeds": self.seeds,
             "seeds_per_s": round(self.seeds_per_s, 2),
@@ -83,18 +83,18 @@ class RunBatch:
         }
 
     def lines(self) -> Iterable[str]:
-        """For people."""
+        """The totals as text for people."""
         yield f"{self.seeds} seeds, {self.seeds_per_s:.1f} a second, {self.steps:,} steps"
         yield _counted("what came of it", self.figures)
         yield _counted("faults", self.faults)
         yield f"{sum(point.name in self.seen_in for point in Failpoint)} of {len(Failpoint)} failpoints were reached"
         if self.missing:
-            yield "this batch says too little, since it hardly met: " + ", ".join(self.missing)
+            yield "this batch proves too little, since it hardly met: " + ", ".join(self.missing)
         if self.failures:
             yield f"{self.failures} seeds broke {self.violations} promises"
 
 
 def _counted(what: str, counts: Counter[str]) -> str:
-    """The most frequent first, in lines that fit on a screen."""
+    """One line of counts, the greatest first, folded to fit on a screen."""
     told = ", ".join(f"{count:,} {name}".replace(" ", "\u00a0") for name, count in counts.most_common() if count)
     return fill(f"{what}: {told}", _WIDTH, subsequent_indent="  ").replace("\u00a0", " ")

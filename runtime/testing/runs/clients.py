@@ -1,4 +1,4 @@
-"""Clients of one's own deployment in a simulation: what they do, and what has to be true when all is at rest.
+"""The clients of a user's deployment in a simulation: how they act, and what has to be true once all is at rest.
 
 class TripClients(Clients):
     async def run(self) -> None:
@@ -33,7 +33,7 @@ M = TypeVar("M", bound=Message)
 
 
 class Clients(ABC):
-    """All clients of one run; made anew for each seed. Whatever they choose, they choose by `dice`."""
+    """All clients of one run, made anew for each seed. Every choice of theirs has to come from `dice`."""
 
     def __init__(self, world: World, dice: Dice) -> None:
         self.world = world
@@ -41,18 +41,18 @@ class Clients(ABC):
 
     @abstractmethod
     async def run(self) -> None:
-        """Act as all clients; return when each has got what it wanted."""
+        """Acts as all clients, and returns when each has got what it wanted."""
 
     def check(self) -> Iterable[Violation]:
-        """At rest: what is not as it should be by the business's own rules."""
+        """At rest, gives what breaks the rules of the business."""
         return ()
 
     def excuses(self, row: ActorRow | MailRow) -> bool:
-        """At rest: whether it is these clients' own doing that this saga did not end, or this message is parked."""
+        """At rest, says whether these clients meant this saga not to end, or this message to be parked."""
         return False
 
     def figures(self) -> dict[str, int]:
-        """How many sagas there were, and how they ended; `started` and `completed` are wanted of every workload."""
+        """How many sagas there were, and how they ended. Every workload has to give `started` and `completed`."""
         rows = self.world.ledger.actors.values()
         records = [SagaRecord.FromString(row.state) for row in rows if _is_saga(row)]
         return {
@@ -64,10 +64,10 @@ class Clients(ABC):
     # --- acting ---
 
     async def insist(self, command: Message) -> Message | None:
-        """Send a command to one node after another until it was handled; always with one id, so it is handled once.
+        """Sends a command to one node after another until one has handled it. All tries have one id, so it runs once.
 
-        Gives the event that its handler answered with; None if there was none, or an earlier asking had it. Raises
-        AssertionError when the handler gave up, and InvalidMessage for what no node can take.
+        Gives the event that the handler answered with. None means that there was none, or that an earlier try got it.
+        Raises AssertionError if the participant gave up, and InvalidMessage for a command that no node can take.
         """
         id = int(self.world.ports.clock.now_s() * 1000).to_bytes(6, "big") + self.dice.new_id()[:10]
         while True:
@@ -78,21 +78,21 @@ class Clients(ABC):
                 )
             except InvalidMessage as error:
                 if not isinstance(error, MessageTooOld):
-                    raise  # no node will ever take it
+                    raise  # No node will ever take it.
                 await self.pause()
                 continue
-            except AmendsError:  # whatever became of it: the same id may be sent again
+            except AmendsError:  # Whatever became of it, it may be sent again with the same id.
                 await self.pause()
                 continue
             assert not reply.fault, f"{type(command).__name__} was given up: {reply.fault}"
             return reply.message
 
     async def pause(self, *between_s: float) -> None:
-        """Wait for a while that the dice choose: by default a fraction of a second."""
+        """Waits for a time that the dice draw, by default a fraction of a second."""
         await self.world.sleep(self.dice.between(*(between_s or _PAUSE_S)))
 
     async def together(self, *clients: Iterable[Message]) -> None:
-        """Let clients insist on their commands: each on one after another, all clients at the same time."""
+        """Lets all clients act at the same time. Each insists on its own commands, one after another."""
         start = self.world.ports.tasks.start
         tasks = [start(self._one_after_another(some), name=f"client {number}") for number, some in enumerate(clients)]
         for task in tasks:
@@ -106,16 +106,16 @@ class Clients(ABC):
     # --- looking ---
 
     def states(self, kind: str, state: type[M]) -> dict[str, M]:
-        """The committed state of every actor of a kind, by key; of sagas the business state."""
+        """The committed state of every actor of a kind, by key. For sagas it is the business state."""
         return {row.key: state.FromString(_business_state(row)) for row in self._rows(kind)}
 
     def statuses(self, kind: str) -> dict[str, str]:
-        """Of every saga of a kind, by key: completed, compensated, stuck, ..."""
+        """The status of every saga of a kind, by key: completed, compensated, stuck, ..."""
         records = {row.key: SagaRecord.FromString(row.state) for row in self._rows(kind)}
         return {key: SagaRecord.Status.Name(record.status).lower() for key, record in records.items()}
 
     def conversation(self, kind: str, key: str) -> bytes:
-        """Which conversation made this actor, for a Violation to be shown with its messages; empty if none did."""
+        """The conversation that made this actor, which a Violation can show; empty if there is no such actor."""
         return next((row.conversation for row in self._rows(kind) if row.key == key), b"")
 
     def _rows(self, kind: str) -> list[ActorRow]:

@@ -1,10 +1,10 @@
-"""A node is killed at every failpoint, each time it is reached; then again at every other while it recovers.
+"""Kills a node at every failpoint, each time it is reached; then once more at every other while it recovers.
 
     reference run ──how often each point is reached──▶ a run for each (point, n-th time)       one crash
                                                        a run for each ordered pair of points   a crash, and one after it
 
-Nothing is left to chance: one small workload, one order of callbacks, the same faults in every run; only the place of
-the crash differs. What must hold is what must hold in every run (see `ledger`), so a crash costs time and nothing else.
+Nothing is left to chance. Every run has the same small workload, the same order of callbacks and the same faults; only
+the place of the crash differs. The promises are those of every run (see `ledger`), so a crash may cost time alone.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from runtime.testing.world.store_faults import StoreFaults
 
 __all__ = ["Crash", "Reference", "pairs", "reference", "run_crash", "singles"]
 
-_SEEDS = 60  # tried for the reference
-_RESTARTS_S = (0.05, 0.5, 2.5)  # while the lease stands, just after others notice, and long after
+_SEEDS = 60  # So many seeds are tried for the reference.
+_RESTARTS_S = (0.05, 0.5, 2.5)  # Before the lease ends, just after others notice, and long after.
 
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """One run: the node that reaches `point` for the `hit`th time is killed there, and then who reaches `after`."""
+    """One run. The node that reaches `point` for the `hit`th time is killed, then the one that reaches `after`."""
 
     point: Failpoint
     hit: int
@@ -56,7 +56,7 @@ class Reference:
 
 
 def reference(workload: Workload) -> Reference:
-    """Of the first few seeds, the one whose run reaches the most points."""
+    """The run that reaches the most points, among those of the first few seeds."""
     tried = [_tried(workload, seed) for seed in range(_SEEDS)]
     return max(tried, key=lambda one: len(one.reached))
 
@@ -67,14 +67,14 @@ def _tried(workload: Workload, seed: int) -> Reference:
 
 
 def singles(base: Reference) -> Iterator[Crash]:
-    """Every point that the reference run reaches, each time it does."""
+    """A crash at every point, for each time that the reference run reaches it."""
     for point, times in base.hits.items():
         for hit in range(1, times + 1):
             yield Crash(point, hit, restart_s=_RESTARTS_S[hit % len(_RESTARTS_S)])
 
 
 def pairs(base: Reference) -> Iterator[Crash]:
-    """Every ordered pair of points that are reached; the first in the middle of the run, not at its beginning."""
+    """Crashes at every ordered pair of reached points. The first crash comes in the middle of the run."""
     for number, point in enumerate(base.reached):
         for other, after in enumerate(base.reached):
             restart_s = _RESTARTS_S[(number + other) % len(_RESTARTS_S)]
@@ -82,7 +82,7 @@ def pairs(base: Reference) -> Iterator[Crash]:
 
 
 def run_crash(workload: Workload, seed: int, crash: Crash | None) -> RunResult:
-    """One run; without a crash, a reference."""
+    """Runs one crash; None gives a reference run."""
     return simulate_scene(seed, workload, lambda dice, services: _scene(crash, services))
 
 

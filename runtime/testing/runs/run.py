@@ -1,8 +1,8 @@
-"""One run of a whole cluster from one number: storm, heal, rest, and then everything has to be in its place.
+"""Runs a whole cluster from one number: a storm, healing, rest, and then every promise has to be kept.
 
     simulate_seed(seed, workload) ──▶ SimCluster, Storm, Play ──▶ RunResult
 
-The cluster runs the production code; the seed decides the nodes, their settings, the faults, the clients, and which
+The cluster runs the production code. The seed decides the nodes, their settings, the faults, what clients do, and which
 callback runs next. The same seed gives the same run, step by step, on any machine.
 """
 
@@ -33,34 +33,34 @@ from runtime.testing.world.cluster import SimCluster
 
 __all__ = ["MakeScene", "RunResult", "simulate_scene", "simulate_seed"]
 
-_REST_S = 1800.0  # within which everything has to end after the last fault: budgets of several steps, one after another
-_STALLED_S = 450.0  # without a commit, while clients wait
-_STOP_S = 60.0  # within which every node has to stop when it is asked to
-_STREAMS_S = 30.0  # within which every two nodes that live have a stream; silence and a refusal take some of it
+_REST_S = 1800.0  # After the last fault all has to end within this: the budgets of several steps, one after another.
+_STALLED_S = 450.0  # Clients that wait for so long without any commit are in a livelock.
+_STOP_S = 60.0  # Every node has to stop within this once it is asked to.
+_STREAMS_S = 30.0  # Every two live nodes have a stream within this. Silence and a refusal take some of it.
 _LOOK_S = 0.25
-_STEPS_MAX = 500_000  # some fifty times as many as a run takes
+_STEPS_MAX = 500_000  # About fifty times as many as a run takes.
 
 
 MakeScene = Callable[[Dice, Sequence[str]], Scene]
-"""From dice and the names of the services to what a run begins with."""
+"""Makes what a run begins with, from dice and the names of the services."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What one seed gave."""
+    """The result of one seed."""
 
     seed: int
     violations: tuple[Violation, ...]
     faults: dict[str, int]
     facts: dict[str, int]
-    reached: dict[str, int]  # failpoints
-    seen: dict[str, int]  # verdicts of the store, and outcomes of messages
+    reached: dict[str, int]  # How often each failpoint was reached.
+    seen: dict[str, int]  # The store's verdicts, and the outcomes of messages.
     figures: dict[str, int]
     trace: str
     steps: int
-    took_s: float  # simulated
-    last: tuple[str, ...] = field(repr=False)  # events before the end
-    conversations: dict[bytes, str] = field(repr=False)  # of the violations, as text
+    took_s: float  # In simulated time.
+    last: tuple[str, ...] = field(repr=False)  # The last events.
+    conversations: dict[bytes, str] = field(repr=False)  # The conversations of the violations, as text.
 
 
 def simulate_seed(
@@ -72,9 +72,9 @@ def simulate_seed(
     dice: Dice | None = None,
     brief: bool = False,
 ) -> RunResult:
-    """Run one seed to its end. `calm` leaves all faults out; `order` overrides the choice of what runs next.
+    """Runs one seed to its end. `calm` leaves all faults out; `order` overrides how the next callback is chosen.
 
-    `dice` may come from a tape instead of the seed. A `brief` run is over at the first broken promise.
+    `dice` may come from a tape instead of the seed. A `brief` run ends at the first broken promise.
     """
     return simulate_scene(seed, workload, partial(draw_scene, calm=calm, order=order), dice=dice, brief=brief)
 
@@ -82,20 +82,20 @@ def simulate_seed(
 def simulate_scene(
     seed: int, workload: Workload, make_scene: MakeScene, *, dice: Dice | None = None, brief: bool = False
 ) -> RunResult:
-    """Run a scene to its end; see `simulate_seed`."""
-    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None  # what a dead process leaves is of no interest
-    gc.disable()  # when it runs depends on what ran before: cleaning up must not depend on that
-    gc.freeze()  # what was there before need not be looked through after each run
+    """Runs a scene to its end; see `simulate_seed`."""
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None  # What a dead process leaves behind is no news.
+    gc.disable()  # When it collects depends on earlier runs, and this run must not depend on them.
+    gc.freeze()  # Older objects need not be searched after each run.
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # coroutines that died before their first step
+            warnings.simplefilter("ignore", RuntimeWarning)  # A coroutine may die before its first step.
             run = _Run(seed, dice or Dice(seed), workload, make_scene, brief=brief)
             try:
                 return run.result()
             finally:
                 run.clean_up()
                 del run
-                while gc.collect():  # what a coroutine does when it is closed may keep others for another round
+                while gc.collect():  # A coroutine that is closed may keep others alive for another round.
                     pass
     finally:
         gc.unfreeze()
@@ -161,7 +161,7 @@ class _Run:
             self._loop.run_until_complete(self._loop.create_task(self._all()))
         except RuntimeError:
             if not (self._brief and self._cluster.ledger.violations):
-                raise  # else it was stopped at what was broken
+                raise  # Else the loop was stopped at a broken promise.
 
     def clean_up(self) -> None:
         self._loop.clean_up()
@@ -188,11 +188,11 @@ class _Run:
     def _look(self) -> None:
         try:
             self._extra.extend(broken_at_rest(self._cluster.ledger, self._play))
-        except Exception as error:  # noqa: BLE001 - what clients check is the user's code
+        except Exception as error:  # noqa: BLE001 - the checks of clients are the user's code
             self._extra.append(_mistake(error))
 
     async def _rests(self, play: asyncio.Task[Any]) -> bool:
-        """Wait until every client is content and nothing moves any more; False when that takes too long."""
+        """Waits until every client is done and nothing moves any more. False if that takes too long."""
         until_s = self._loop.time() + _REST_S
         while self._loop.time() < until_s:
             if play.done() and self._cluster.ledger.is_at_rest:
@@ -203,7 +203,7 @@ class _Run:
         return False
 
     async def _check_streams(self) -> None:
-        """Every two nodes that live have found each other again, at most some redials after the last fault."""
+        """Reports live nodes that have not found each other again some redials after the last fault."""
         until_s = self._loop.time() + _STREAMS_S
         while self._cluster.without_stream and self._loop.time() < until_s:
             await self._cluster.sleep(_LOOK_S)
@@ -220,7 +220,7 @@ class _Run:
         return Violation("I4", f"not at rest {_REST_S:g} s after the last fault")
 
     async def _stop(self) -> None:
-        """Every node drains, as at the end of any day: it hands its shards over, and does not run out of patience."""
+        """Has every node drain. Each has to hand over its shards before its patience ends."""
         nodes, loop = self._cluster.nodes, self._loop
         asked_s: dict[str, float] = {}
         for node in nodes:
@@ -230,7 +230,7 @@ class _Run:
         until_s = loop.time() + _STOP_S
         while any(node.serves or node.draining for node in nodes) and loop.time() < until_s:
             for node in nodes:
-                if node.serves:  # some have only just come up
+                if node.serves:  # Some nodes may have come up just now.
                     node.drain()
                     asked_s[node.name] = loop.time()
             await self._cluster.sleep(_LOOK_S)
@@ -243,12 +243,12 @@ class _Run:
         drain_s: float = self._cluster.settings.get("drain_s", _STOP_S)
         for name in draining:
             if self._loop.time() - asked_s.get(name, math.inf) >= drain_s:
-                asked_s[name] = math.inf  # said once
+                asked_s[name] = math.inf  # So this is reported once.
                 self._extra.append(
-                    Violation("I4", f"{name} gave up on its turns and shards when it was drained in peace")
+                    Violation("I4", f"{name} was drained without any fault, and gave up on its turns and shards")
                 )
 
 
 def _mistake(error: BaseException) -> Violation:
-    """Clients and their checks are the user's code: a mistake in them is told like any, with the seed that shows it."""
+    """A mistake in the clients or their checks. They are the user's code, and the seed that shows it is told."""
     return Violation("bug", f"clients: {text_of(error)}{stack_of(error, without=(__file__,))}")

@@ -1,4 +1,4 @@
-"""`simulate(catalogue, clients, seeds=200).check()`: hostile runs of one's own deployment, in a test.
+"""`simulate(catalogue, clients, seeds=200).check()`: hostile runs of a user's deployment, in a test.
 
 catalogue, clients ──▶ Standing, a workload ──simulate_seed, once for each seed──▶ SeedBatch ──check──▶ the story
 """
@@ -22,7 +22,7 @@ from runtime.testing.world.world import World
 __all__ = ["MakeClients", "SeedBatch", "Standing", "simulate"]
 
 MakeClients = Callable[[World, Dice], Play]
-"""Makes the clients of one run: a class that derives from Clients, as a rule."""
+"""Makes the clients of one run. Usually it is a class that derives from Clients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Standing:
 
     catalogue: Catalogue
     clients: MakeClients
-    settings: Mapping[str, Any] = field(default_factory=dict)  # of every node, instead of those that a seed draws
+    settings: Mapping[str, Any] = field(default_factory=dict)  # Every node has them; a seed draws the others.
 
     def deploy(self, dice: Dice) -> Standing:
         return self
@@ -42,12 +42,12 @@ class Standing:
 
 @dataclass(slots=True)
 class SeedBatch(RunBatch):
-    """What many seeds gave together. `workload` is how the command line calls it; empty if it has no name there."""
+    """The totals of many seeds. `workload` is its name on the command line, or empty if it has none."""
 
     workload: str = ""
 
     def check(self) -> None:
-        """Raises AssertionError with the story of the first seed that broke a promise, and how to see it again."""
+        """Raises AssertionError with the story of the first seed that broke a promise, and the command to replay it."""
         if self.failed:
             told = "\n".join(story(self.failed[0], again=self._again(self.failed[0].seed)))
             raise AssertionError(f"{self.failures} of {self.seeds} seeds broke {self.violations} promises\n{told}")
@@ -66,10 +66,10 @@ def simulate(
     settings: Mapping[str, Any] | None = None,
     calm: bool = False,
 ) -> SeedBatch:
-    """Run so many seeds from 0 on, or these ones; `calm` leaves all faults out. What it found, `check` says.
+    """Runs so many seeds from 0 on, or the given ones; `calm` leaves all faults out. The result's `check` judges them.
 
-    Give the function that makes the catalogue, rather than a catalogue, to be told the command that replays a seed.
-    Raises InvalidDefinition before the first seed when the catalogue's code uses what no replay could repeat.
+    If you give the function that makes the catalogue, and not a catalogue, a failure names the command that replays it.
+    Raises InvalidDefinition before the first seed if the catalogue's code uses what no replay could repeat.
     """
     made = catalogue if isinstance(catalogue, Catalogue) else catalogue()
     check_catalogue(made)
@@ -82,7 +82,7 @@ def simulate(
 
 
 def _name_of(catalogue: object, clients: object) -> str:
-    """As the command line takes it: MODULE:CLIENTS@MODULE:CATALOGUE."""
+    """The name for the command line, MODULE:CLIENTS@MODULE:CATALOGUE; empty if a part has none."""
     parts = [(getattr(one, "__module__", ""), getattr(one, "__qualname__", "")) for one in (clients, catalogue)]
     named = all(module and name.isidentifier() for module, name in parts)
     return "@".join(f"{module}:{name}" for module, name in parts) if named else ""

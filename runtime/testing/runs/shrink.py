@@ -1,10 +1,10 @@
-"""Makes a failing run smaller: fewer faults, fewer clients, plainer choices, and still the same promise broken.
+"""Makes a failing run smaller: fewer faults, fewer clients and plainer choices still break the same promise.
 
     Tape ──set some draws to zero──▶ run ──breaks the same invariant?──▶ keep it, else try others
 
-First groups of streams, then single ones (a client that never acts, a network that is never slow), then ever smaller
-blocks of those that are left, as delta debugging does (Zeller and Hildebrandt, 2002). Every try is one run, so their
-number is bounded.
+It first cuts groups of streams, then single streams (a client never acts, a network is never slow), then ever smaller
+blocks of the rest, as delta debugging does (Zeller and Hildebrandt, 2002). Every try costs one run, so the number of
+tries is bounded.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Block:
 
 @dataclass(frozen=True, slots=True)
 class Shrunk:
-    """The smallest failing run that was found. `before` and `after` are decisions that are not the plainest."""
+    """The smallest failing run that was found. `before` and `after` count its decisions that are not the plainest."""
 
     tape: Tape
     result: RunResult
@@ -40,14 +40,14 @@ class Shrunk:
 
 
 def record(seed: int, workload: Workload, name: str, *, calm: bool = False) -> tuple[RunResult, Tape]:
-    """Run a seed and keep its decisions. `name` is how the workload is found again."""
+    """Runs a seed and keeps its decisions. The tape names the workload by `name`."""
     dice = Recorder(seed)
     result = simulate_seed(seed, workload, calm=calm, dice=dice)
     return result, Tape(seed, name, dice.streams)
 
 
 def play(tape: Tape, workload: Workload, *, calm: bool = False) -> RunResult:
-    """Run what is on a tape."""
+    """Runs a tape."""
     return simulate_seed(tape.seed, workload, calm=calm, dice=Player(tape))
 
 
@@ -62,8 +62,8 @@ def shrink(
 ) -> Shrunk:
     """The smallest run found within `runs_max` tries that breaks what the tape's first violation broke.
 
-    Raises ValueError when the tape breaks nothing. `tried` is told of each try: how many, and what is left.
-    Once `ended` says so, no more is tried.
+    Raises ValueError if the tape breaks nothing. `tried` hears after each try how many there were, and how many
+    decisions are left. Nothing more is tried once `ended` is true.
     """
     best = play(tape, workload, calm=calm)
     if not best.violations:
@@ -85,7 +85,7 @@ def shrink(
 
 
 def _cuts(tape: Tape) -> Iterator[list[_Block]]:
-    """What to try, the largest first: groups of streams, single streams, then ever smaller blocks of each."""
+    """The cuts to try, the largest first: groups of streams, single streams, then ever smaller blocks of each."""
     names = sorted(tape.streams)
     size = len(names)
     while size:
@@ -101,7 +101,7 @@ def _cuts(tape: Tape) -> Iterator[list[_Block]]:
 
 
 def _zeroed(tape: Tape, cut: list[_Block]) -> Tape | None:
-    """The tape without the decisions of some blocks; None when there were none in them."""
+    """The tape without the decisions of some blocks; None if they had none."""
     streams = dict(tape.streams)
     changed = False
     for block in cut:

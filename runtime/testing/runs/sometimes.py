@@ -1,9 +1,9 @@
-"""What has to happen now and then, or a clean batch says little: each fault, each boundary, each interesting state.
+"""What a large batch has to meet before its being clean says anything: each fault, boundary and interesting state.
 
     Batch ──in how many seeds was it seen?──▶ unseen ──▶ the batch does not count
 
-A simulator whose faults no longer strike finds nothing, and looks like a product without bugs. So each name has to be
-met in some share of the seeds. The idea is Antithesis's, and FoundationDB's before it.
+A simulator whose faults no longer strike finds nothing, and its product seems to have no bugs. So each name has to be
+met in a share of the seeds. The idea is Antithesis's, and was FoundationDB's before.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from runtime.testing.name_list import name_list
 __all__ = ["COMPLETED_MIN", "JUDGED_SEEDS", "Expecting", "expected_by", "unseen"]
 
 JUDGED_SEEDS = 400
-"""Fewer seeds are too few to judge by."""
+"""A smaller batch is not judged."""
 
 COMPLETED_MIN = 0.1
-"""Of what clients started, at least this share has to succeed: a run in which nothing works proves nothing."""
+"""At least this share of what clients start has to succeed: a run in which nothing works proves nothing."""
 
-_ONE_IN = 400  # seeds, at least; the rarest come up twice as often, so that no build fails by chance
+_ONE_IN = 400  # Each is met in one of so many seeds. The rarest come twice as often, so no build fails by chance.
 
 _FAULTS = (
     "clock drifts",
@@ -68,21 +68,21 @@ _VERDICTS = ("COMMITTED", "CONFLICT", "MAIL_MISSING", "HANDLED", "UNDONE")
 
 @runtime_checkable
 class Expecting(Protocol):
-    """A workload that is made to meet everything: only of such a one a batch is judged."""
+    """A workload that is made to meet everything. Batches of other workloads are not judged."""
 
     @property
     def expects(self) -> Iterable[str]:
-        """What it meets beside the faults: names of verdicts, outcomes and figures."""
+        """The names of verdicts, outcomes and figures that it meets beside the faults."""
         ...
 
     @property
     def never(self) -> Iterable[str]:
-        """Failpoints that it cannot reach, by name."""
+        """The names of the failpoints that it cannot reach."""
         ...
 
 
 def expected_by(workload: object) -> tuple[str, ...]:
-    """Every name that a large batch of this workload has to meet; none when it does not say."""
+    """Every name that a large batch of this workload has to meet; none if the workload says nothing."""
     if not isinstance(workload, Expecting):
         return ()
     never = frozenset(name_list(workload.never, "never"))
@@ -91,7 +91,7 @@ def expected_by(workload: object) -> tuple[str, ...]:
 
 
 def unseen(expected: Iterable[str], seeds: int, seen_in: Mapping[str, int]) -> Iterator[str]:
-    """What was met in too few of so many seeds, with the number of seeds that met it."""
+    """Each name that too few of so many seeds met, with the number of seeds that did."""
     if seeds < JUDGED_SEEDS:
         return
     least = max(1, seeds // _ONE_IN)

@@ -10,7 +10,7 @@ __all__ = ["as_object", "story"]
 
 
 def story(result: RunResult, again: str = "") -> Iterable[str]:
-    """The end of a run, the conversations that show what was broken, and the command that shows it `again`."""
+    """Tells the end of a run, the conversations of its violations, and the command that runs it `again`."""
     yield ""
     broken = len(result.violations)
     yield f"seed {result.seed}: {broken} promises broken" if broken else f"seed {result.seed}"
@@ -27,7 +27,7 @@ def story(result: RunResult, again: str = "") -> Iterable[str]:
 
 
 def as_object(result: RunResult) -> dict[str, object]:
-    """Ready for JSON."""
+    """An object for JSON."""
     return {
         "seed": result.seed,
         "trace": result.trace,

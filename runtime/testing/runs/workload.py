@@ -1,8 +1,8 @@
-"""What a simulation runs: deployments and their clients. Users write their own.
+"""What a simulation runs: a deployment, and its clients. Users write their own.
 
     Workload ──deploy, once for each seed──▶ Deployment ──begin, once its cluster is there──▶ Play
 
-A workload whose deployment is the same for every seed is its own deployment, and costs nothing to deploy.
+A workload whose deployment is the same for every seed is its own deployment.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ __all__ = ["Deployment", "Hazardous", "Play", "Upgradable", "Workload"]
 
 
 class Play(AtRest, Protocol):
-    """What clients do in one run."""
+    """The clients of one run."""
 
     async def run(self) -> None:
-        """Act as all clients; return when each has got what it wanted, however often it had to ask."""
+        """Acts as all clients, and returns when each has got what it wanted, however often it asked."""
         ...
 
     def figures(self) -> dict[str, int]:
-        """What came of it, for the statistics of many runs; `started` and `completed` are among them."""
+        """Counts for the statistics of many runs; `started` and `completed` are among them."""
         ...
 
 
 class Deployment(Protocol):
-    """What the nodes of one run host."""
+    """What the nodes of one run host, and who their clients are."""
 
     @property
     def catalogue(self) -> Catalogue: ...
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Settings of every node, beside those that the run draws and instead of them."""
+        """Settings of every node; a run draws only those that are not here."""
         ...
 
     def begin(self, world: World, dice: Dice) -> Play: ...
@@ -50,21 +50,21 @@ class Hazardous(Protocol):
 
     @property
     def hazards(self) -> Iterable[str]:
-        """Names from `runtime.testing.storm.acts`, to be chosen beside those of the plan in each stormy run."""
+        """Names of acts in `runtime.testing.storm.acts`, which each storm may choose beside those of its plan."""
         ...
 
 
 @runtime_checkable
 class Upgradable(Protocol):
-    """A deployment of which there is a next version, that is rolled out during its runs, and taken back."""
+    """A deployment with a next version, which its runs roll out and take back."""
 
     def next_catalogue(self) -> Catalogue:
-        """Of the same services. Asked for once in a run, when it is first rolled out."""
+        """The next version, with the same services. A run asks for it once, when it is first rolled out."""
         ...
 
 
 class Workload(Protocol):
-    """Deployments and their clients."""
+    """Makes a deployment for each seed."""
 
     def deploy(self, dice: Dice) -> Deployment:
         """The deployment of one seed."""

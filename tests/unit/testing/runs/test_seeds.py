@@ -173,7 +173,7 @@ def test_a_catalogue_that_could_not_be_replayed_is_refused_before_the_first_seed
         ("examples.trip.clients:Travellers@examples.trip.services:LIMIT_CENTS", "LIMIT_CENTS is a int"),
         ("examples.trip.services:LIMIT_CENTS@examples.trip.catalogue:catalogue", "LIMIT_CENTS is a int"),
         ("examples.trip.clients:Travellers@examples.trip.saga:begin", "begin() raised TypeError"),
-        ("examples.trip.clients:Travellers@examples.trip.trip_pb2:TripState", "gives a TripState, and no Catalogue"),
+        ("examples.trip.clients:Travellers@examples.trip.trip_pb2:TripState", "gives a TripState, not a Catalogue"),
     ],
 )
 def test_a_name_that_leads_nowhere_is_bad_input(name: str, says: str) -> None:
