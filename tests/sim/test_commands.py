@@ -73,7 +73,7 @@ def test_seeds_can_come_from_a_file(tmp_path: Path) -> None:
             ["replay", "1", "--workload", "nothing"],
             "name orders, random, streams, failover, poisoned, upgrade, crash, or MODULE:NAME",
         ),
-        (["replay", "1", "--workload", "tests.proof.workloads.orders:"], "no workload ''"),
+        (["replay", "1", "--workload", "tests.proof.workloads.orders:"], "orders:' names no workload"),
         (["replay", "--tape", "some.tape", "--workload", "crash"], "--workload has no effect beside --tape"),
         (["replay", "--tape", "some.tape", "--record", "other.tape"], "--record has no effect beside --tape"),
         (["simulate", "--list", __file__, "--seeds", "3"], "--seeds has no effect beside --list"),

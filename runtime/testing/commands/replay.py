@@ -32,7 +32,7 @@ def replay(
 ) -> None:
     """Run one SEED again, and tell how it went."""
     if (seed is None) == (path is None):
-        raise click.UsageError("name either a seed, or a tape with --tape")
+        raise click.UsageError("name a seed, or a tape with --tape; one of them")
     if path is not None:
         options.refuse_beside(ctx, "--tape, which names its workload", "name", "kept")
     result = _played(path, calm=calm) if path is not None else _recorded(seed or 0, name, kept, calm=calm)

@@ -1,10 +1,10 @@
 """Time that jumps: an event loop that never waits for a timer, and the clock port upon it.
 
-    with nothing ready to run, the loop does not sleep until the next timer but sets its clock to it
+    nothing is ready to run ──▶ the loop does not sleep until the next timer, but sets its clock to that instant
 
-A test of minutes runs in milliseconds, and the order of timers is what their due times say, on any machine. What
-comes from outside the process still needs real time: with no timer at all the loop waits like any other.
-The idea is trio's MockClock with an autojump.
+A test of minutes runs in milliseconds, and timers fire in the order of their due times, on any machine. What comes from
+outside the process still takes real time: without any timer the loop waits like any other. The idea is trio's MockClock
+with an autojump.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from runtime.ports import Cancellable
 __all__ = ["EPOCH_S", "START_S", "VirtualClock", "VirtualLoop", "wake_sleeper"]
 
 START_S = 1_000.0
-"""What a loop on virtual time shows first."""
+"""The time at which a loop on virtual time begins."""
 
 EPOCH_S = 1_700_000_000.0
-"""What the wall clock is ahead of the loop, until it is moved."""
+"""The wall clock is so far ahead of the loop's time, until something moves it."""
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Answers a wait for I/O or a timer at once, as if the time had passed."""
+    """Answers a wait for I/O or for a timer at once, as if the time had passed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An asyncio loop on virtual time; `time()` starts at 1,000 s."""
+    """An asyncio loop on virtual time. `time()` starts at 1,000 s."""
 
     def __init__(self) -> None:
         self._jumping = _JumpingSelector()
@@ -51,16 +51,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._jumping.now_s
 
     def spend(self, time_s: float) -> None:
-        """Let time pass while nothing else can run, as code does that computes for so long."""
+        """Lets time pass while nothing else can run, as a long computation would."""
         self._jumping.now_s += time_s
 
 
 class VirtualClock:
-    """The clock port on the running loop. The wall clock can be made to jump; the monotonic one can't."""
+    """The clock port on a loop. A test can have the wall clock jump; the monotonic clock never does."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self.offset_s = EPOCH_S  # add to it for a jump of the wall clock
+        self.offset_s = EPOCH_S  # Add to it, and the wall clock jumps.
 
     def now_s(self) -> float:
         return self.monotonic_s() + self.offset_s
@@ -81,6 +81,6 @@ class VirtualClock:
 
 
 def wake_sleeper(done: asyncio.Future[None]) -> None:
-    """What a clock calls when somebody has slept long enough."""
+    """Wakes a sleeper. A clock calls this when the time is up."""
     if not done.done():
         done.set_result(None)

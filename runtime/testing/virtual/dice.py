@@ -1,7 +1,7 @@
-"""Choices of a simulation, drawn from its seed. Fast, since every callback of a run costs one.
+"""The choices of a simulation, drawn from its seed. They are fast, since every callback of a run costs one.
 
 A draw of zero always means the plainest choice: nothing happens, the first option, the shortest time. So a run whose
-draws are all zero is a calm one, and a failing run is made smaller by setting draws to zero.
+draws are all zero is calm, and setting draws to zero makes a failing run smaller.
 """
 
 from __future__ import annotations
@@ -17,14 +17,17 @@ _T = TypeVar("_T")
 
 
 class Dice:
-    """SplitMix64 (Steele, Lea and Flood, 2014). Dice of one seed and different names roll independently."""
+    """SplitMix64 (Steele, Lea and Flood, 2014). Dice with one seed and different names roll independently.
+
+    They are ids and randomness of a node too, by the ports of these names.
+    """
 
     def __init__(self, seed: int, name: str = "") -> None:
         self._name = f"{seed}:{name}"
         self._state = int.from_bytes(blake2b(self._name.encode(), digest_size=8).digest(), "big")
 
     def named(self, name: str) -> Dice:
-        """Dice for one purpose: rolling them changes nothing for anybody else."""
+        """Dice for one purpose. Rolling them changes no draw of any others."""
         return Dice(0, f"{self._name}:{name}")
 
     def next(self) -> int:
@@ -52,15 +55,15 @@ class Dice:
         return options[self.next() % len(options)]
 
     def some(self, options: Sequence[_T], probability: float = 0.5) -> list[_T]:
-        """Each of the options with this probability: the swarm of a run."""
+        """Takes each option with this probability: the swarm of a run."""
         return [option for option in options if self.fraction() >= 1.0 - probability]
 
     def keeps(self) -> bool:
-        """Whether a part of the run that could be left out is in it. False only where a draw was set to zero."""
+        """Says whether an optional part of the run takes place. It does, unless a draw was set to zero."""
         return self.next() != 0
 
     def untaped(self, name: str) -> Dice:
-        """Dice that decide nothing, and whose draws only have to differ: they are on no tape."""
+        """Dice whose draws only have to differ. They decide nothing, so no tape has them."""
         return Dice(0, f"{self._name}:{name}")
 
     def new_id(self) -> bytes:

@@ -1,8 +1,8 @@
-"""One stream between two nodes of a simulation: two wires, one each way, and an end at each side.
+"""One stream between two nodes of a simulation: two wires, one for each direction, and an end at each side.
 
     SimLink.send ──▶ Wire ──frames, whole and in order, or the stream breaks──▶ SimLink.receive
 
-Who writes waits while the wire is full. A broken stream refuses its writer before its reader sees that it broke.
+A writer waits while its wire is full. A broken stream refuses its writer before its reader sees that it broke.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from runtime.testing.virtual.loop import check_alive
 __all__ = ["Carrier", "Lane", "SimLink", "Wire"]
 
 Lane = tuple[str, str]
-"""(source, target), by address."""
+"""(source, target): two addresses."""
 
 
 class Carrier(Protocol):
@@ -28,19 +28,19 @@ class Carrier(Protocol):
     wire_bytes_max: int
 
     def is_held(self, lane: Lane) -> bool:
-        """Nothing gets through in this direction at present."""
+        """Says whether nothing gets through in this direction now."""
         ...
 
     def arrival_s(self, lane: Lane, frame: bytes) -> float:
-        """When a frame that is sent now arrives."""
+        """The instant at which a frame arrives that is sent now."""
         ...
 
     def later(self, delay_s: float, callback: Callable[..., object], *arguments: object) -> None:
-        """Do something that depends on no process."""
+        """Calls back later, whichever process is alive then."""
         ...
 
     def forget(self, link: SimLink) -> None:
-        """One end was closed."""
+        """Hears that one end was closed."""
         ...
 
 
@@ -50,14 +50,14 @@ class Wire:
     def __init__(self, network: Carrier, lane: Lane) -> None:
         self.lane = lane
         self._network = network
-        self._flying: deque[bytes | None] = deque()  # None: the end
+        self._flying: deque[bytes | None] = deque()  # None is the end of the stream.
         self._landed: deque[bytes | None] = deque()
-        self._bytes = 0  # sent, and not yet read
-        self._last_s = 0.0  # when the latest frame lands
-        self._waiters: deque[asyncio.Future[None]] = deque()  # one reader and one writer at the most
+        self._bytes = 0  # Bytes that were sent and are not yet read.
+        self._last_s = 0.0  # The instant at which the latest frame lands.
+        self._waiters: deque[asyncio.Future[None]] = deque()  # At most one reader and one writer.
         self._ended = False
         self._error: LinkLost | None = None
-        self._refusal: LinkLost | None = None  # for the writer alone
+        self._refusal: LinkLost | None = None  # The writer alone sees this.
 
     async def put(self, frame: bytes) -> None:
         check_alive()
@@ -81,19 +81,19 @@ class Wire:
         return frame
 
     def end(self) -> None:
-        """By its writer: what was sent still arrives, and then the end."""
+        """Its writer ends the stream. What was sent still arrives before the end does."""
         check_alive()
         if not self._ended:
             self._ended = True
             self._send(None)
 
     def fail(self, error: LinkLost) -> None:
-        """For both ends, at once."""
+        """Breaks the wire for both ends at once."""
         self._error = self._error or error
         self.wake()
 
     def refuse(self, error: LinkLost) -> None:
-        """For its writer; what was sent may still arrive."""
+        """Breaks the wire for its writer. What was sent may still arrive."""
         self._refusal = self._refusal or error
         self.wake()
 
@@ -109,7 +109,7 @@ class Wire:
         self._network.later(self._last_s - self._network.loop.time(), self._land)
 
     def _land(self) -> None:
-        """Whichever timer this is: the first that was sent is the first to arrive."""
+        """Lands the oldest frame, whichever frame this timer was set for: frames arrive in the order of sending."""
         self._landed.append(self._flying.popleft())
         self.wake()
 
@@ -144,7 +144,7 @@ class SimLink:
         return await self.incoming.get()
 
     async def close(self) -> None:
-        """What was sent still arrives; what comes from the other side does not, and its next send fails."""
+        """Closes this end. What it sent still arrives. The other end's frames do not, and its next send fails."""
         if not self._closed:
             self._closed = True
             self._network.forget(self)

@@ -1,14 +1,14 @@
-"""An event loop for simulations: no selector, time that jumps, and a seed that chooses what runs next.
+"""An event loop for simulations: it has no selector, its time jumps, and a seed chooses what runs next.
 
     call_soon ──▶ ready ──the seed chooses one──▶ run        one step
     call_at   ──▶ timers ──nothing is ready: the clock jumps to the earliest──▶ ready
 
-Every callback belongs to a process, by the context it was made in. A dead process's callbacks never run, not even a
-`finally`; those of a frozen one are kept until it is thawed. So a kill hits between any two steps, as a real one does.
+The context in which a callback was made says which process it belongs to. Callbacks of a dead process never run, not
+even a `finally`. Those of a frozen process are kept until it is thawed. So a kill hits between any two steps, as a real
+one does.
 
-Threads cannot take part: executors and wake-ups from other threads are refused, and with them whatever would make a run
-differ from the next one of the same seed. Only asyncio's own loop is derived from; transports, servers and signals
-have no place here.
+Threads cannot take part. The loop refuses executors and wake-ups from other threads, since with them two runs of one
+seed would differ. It has no transports, servers or signals.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from runtime.testing.virtual.order import CallbackOrder, Chooser
 
 __all__ = ["Killed", "NothingLeft", "Process", "SimLoop", "check_alive", "running_process"]
 
-_INSTANT_STEPS_MAX = 200_000  # without time going on: something turns in circles
+_INSTANT_STEPS_MAX = 200_000  # After so many steps at one instant something turns in circles.
 _RECENT_MAX = 12
 _MASK = (1 << 64) - 1
 
@@ -36,39 +36,39 @@ _Ts = TypeVarTuple("_Ts")
 
 
 class NothingLeft(Exception):
-    """Somebody waits, and nothing is ready nor ever will be: a deadlock of the whole simulation."""
+    """Somebody waits, but nothing is ready or ever will be: the whole simulation is in a deadlock."""
 
 
 class Process:
-    """One simulated operating system process: what runs in its context dies and freezes with it."""
+    """One simulated process of an operating system. What runs in its context dies and freezes with it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.alive = True
         self.frozen = False
-        self.held: list[asyncio.Handle] = []  # what became ready while it was frozen
+        self.held: list[asyncio.Handle] = []  # These callbacks became ready while it was frozen.
         self._context = Context()
         self._context.run(_owner.set, self)
 
     @property
     def context(self) -> Context:
-        """A context of this process, for one callback or task."""
+        """A fresh context of this process, for one callback or task."""
         return self._context.copy()
 
 
 class Killed(ProcessEnds):
-    """Ends what a dead process was just doing. Not an Exception: nothing in a process survives its SIGKILL."""
+    """Ends what a dead process was just doing. It is no Exception, since nothing in a process survives SIGKILL."""
 
 
 def running_process() -> Process | None:
-    """The one whose step this is; None outside of all."""
+    """The process whose step this is; None outside of all processes."""
     return _owner.get()
 
 
 def check_alive() -> None:
-    """Called by whatever has an effect outside of a process. Raises Killed if the one that runs now has died.
+    """Raises Killed if the running process has died. Whatever acts outside of a process has to call this first.
 
-    A process can die in the middle of a step, at a failpoint; what is left of that step must have no effect.
+    A process can die in the middle of a step, at a failpoint. The rest of that step must have no effect.
     """
     process = _owner.get()
     if process is not None and not process.alive:
@@ -76,7 +76,7 @@ def check_alive() -> None:
 
 
 class SimLoop(asyncio.BaseEventLoop):
-    """`time()` starts at 1,000 s. `steps` counts the callbacks that ran, `trace` sums up what was chosen."""
+    """`time()` starts at 1,000 s. `steps` counts the callbacks that ran, and `trace` is a hash of all choices."""
 
     def __init__(self, dice: Dice, order: CallbackOrder = CallbackOrder.ANY, *, steps_max: int = 10_000_000) -> None:
         super().__init__()
@@ -127,17 +127,17 @@ class SimLoop(asyncio.BaseEventLoop):
         raise RuntimeError(f"a simulation has one thread: {func!r} cannot run in an executor")
 
     def _asyncgen_finalizer_hook(self, agen: Any) -> None:
-        """As asyncio has it, but without a wake-up that would come from a thread."""
-        self._asyncgens.discard(agen)  # type: ignore[attr-defined]  # of the class derived from, and not in its stubs
+        """Closes a generator as asyncio does, but without a wake-up from another thread."""
+        self._asyncgens.discard(agen)  # type: ignore[attr-defined]  # the stubs lack this attribute of the base class
         self.call_soon(self._close_generator, agen)
 
     def _close_generator(self, agen: Any) -> None:
         self.create_task(agen.aclose())
 
     def _run_once(self) -> None:
-        """Step after step, until something has stopped the loop."""
+        """Runs step after step, until something stops the loop."""
         queue = self._queue
-        while not self._stopping:  # type: ignore[attr-defined]  # of the class derived from, and not in its stubs
+        while not self._stopping:  # type: ignore[attr-defined]  # the stubs lack this attribute of the base class
             if not queue:
                 self._jump()
             if self.steps >= self._next_ambush:
@@ -161,8 +161,8 @@ class SimLoop(asyncio.BaseEventLoop):
     # --- for the simulation ---
 
     def clean_up(self) -> None:
-        """End it with everything that still waits, and let none of that speak up, or act, when it is cleaned away."""
-        for task in asyncio.all_tasks(self):  # replay: each is only marked, whichever comes first
+        """Ends the loop and drops all that still waits. None of it may complain or act when it is cleaned away."""
+        for task in asyncio.all_tasks(self):  # replay: each task is only marked, so their order has no effect
             task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio has no other word for "meant so"
         self._queue.clear()
         self._timers.clear()
@@ -170,17 +170,17 @@ class SimLoop(asyncio.BaseEventLoop):
 
     @property
     def last_steps(self) -> list[str]:
-        """What ran last, the latest at the end: whose callback, and which."""
+        """The last callbacks that ran, each with its process, the latest at the end."""
         return [_named(handle) for handle in self._recent]
 
     def at_step(self, step: int, action: Callable[[], object]) -> None:
-        """Do something just before this step: in the middle of whatever goes on then."""
+        """Acts just before this step, in the middle of whatever goes on then."""
         self._made += 1
         heapq.heappush(self._ambushes, (step, self._made, action))
         self._next_ambush = self._ambushes[0][0]
 
     def thaw(self, process: Process) -> None:
-        """Let a frozen process go on with what became ready meanwhile."""
+        """Lets a frozen process go on with what became ready meanwhile."""
         process.frozen = False
         held, process.held = process.held, []
         for handle in held:
@@ -188,12 +188,12 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def _enqueue(self, handle: asyncio.Handle) -> None:
         if self.is_closed():
-            return  # a `finally` of something that is cleaned away after the end
-        context: Context = handle._context  # type: ignore[attr-defined]  # an attribute that the stubs do not know
+            return  # After the end, a `finally` may run while its coroutine is cleaned away.
+        context: Context = handle._context  # type: ignore[attr-defined]  # the stubs lack this attribute
         self._queue.append((context.get(_owner), handle))
 
     def _jump(self) -> None:
-        """To the earliest timer, and everything that is due with it."""
+        """Jumps to the earliest timer, and makes everything ready that is due then."""
         timers = self._timers
         while timers and timers[0][2]._cancelled:
             heapq.heappop(timers)
@@ -217,7 +217,7 @@ class SimLoop(asyncio.BaseEventLoop):
 
 
 def _named(handle: asyncio.Handle) -> str:
-    callback = handle._callback  # type: ignore[attr-defined]  # an attribute that the stubs do not know
+    callback = handle._callback  # type: ignore[attr-defined]  # the stubs lack this attribute
     task = getattr(callback, "__self__", None)
     context: Context = handle._context  # type: ignore[attr-defined]  # likewise
     owner = context.get(_owner)

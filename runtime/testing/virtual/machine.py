@@ -1,6 +1,6 @@
-"""The ports of one simulated process: its own clock, identity, randomness and tasks, all drawn from the seed.
+"""The ports of one simulated process: a clock, ids, randomness and tasks of its own, all drawn from the seed.
 
-A process that is killed takes its tasks and timers with it, since the loop runs nothing of a dead process.
+The tasks and timers of a killed process end with it, since the loop runs nothing of a dead process.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TASKS_MAX = 100
 
 
 class SimClock(VirtualClock):
-    """A clock that may be wrong: `jump` moves the wall clock, `drift` lets both clocks run fast or slow."""
+    """A clock that may be wrong. `jump` moves the wall clock; `drift` has both clocks run fast or slow."""
 
     def __init__(self, loop: SimLoop, process: Process | None = None) -> None:
         super().__init__(loop)
@@ -40,7 +40,7 @@ class SimClock(VirtualClock):
         return self._loop.call_later(max(0.0, delay_s) / self._rate, callback, *arguments, context=context)
 
     def jump(self, by_s: float) -> None:
-        """Set the wall clock forward or back."""
+        """Sets the wall clock forward or back."""
         self.offset_s += by_s
 
     def drift(self, rate: float) -> None:
@@ -55,14 +55,14 @@ class SimClock(VirtualClock):
 
 
 class SteadySimClock(SimClock):
-    """A process's: it is anchored at the start, as the product's is. `jump` moves the clock of its machine alone."""
+    """The clock of a process: it reads its machine's once, at the start. Later `jump` moves the machine's alone."""
 
     def __init__(self, loop: SimLoop, process: Process | None = None) -> None:
         super().__init__(loop, process)
         self._machine_s = self.offset_s
 
     def begin_wrong(self, by_s: float) -> None:
-        """The machine's clock is off as the process reads it, so both are."""
+        """Sets the machine's clock wrong before the process reads it, so both are wrong."""
         self.offset_s += by_s
         self._machine_s = self.offset_s
 
@@ -76,16 +76,16 @@ class SteadySimClock(SimClock):
         self._machine_s += by_s
 
     def heal(self) -> None:
-        """Both are right again, and the rate."""
+        """Sets both clocks right, and their rate too."""
         self.drift(1.0)
         self.offset_s -= self.wrong_by_s
         self._machine_s = self.offset_s
 
 
 class SimTasks:
-    """Tasks of one process, or of the world outside. Keeps each referenced until it ends, the dead ones for good.
+    """Tasks of one process, or of the world outside. It refers to each task until it ends; those of the dead never end.
 
-    Those that have ended are let go of now and then: a callback of each would be a step of every run.
+    Ended tasks are dropped now and then. A callback for each end would be one more step of the run.
     """
 
     def __init__(self, loop: SimLoop, process: Process | None = None) -> None:
@@ -108,18 +108,18 @@ class SimTasks:
         return self._loop.call_soon(callback, *arguments, context=context)
 
     def clean_up(self) -> None:
-        """Close what the process, which is dead, was in the midst of, and have the loop forget it.
+        """Closes the tasks of a dead process, and has the loop forget them.
 
-        Some of it runs to its `finally`; what has an effect outside raises Killed there, and comes to nothing.
+        Some tasks run a `finally`. What would act outside raises Killed there, and so has no effect.
         """
-        while self._running:  # closing one may begin another: an actor that is restarted, say
+        while self._running:  # Closing a task may start another: an actor is restarted, say.
             running, self._running = self._running, []
             for task in running:
                 if not task.done():
                     self._close(task)
 
     def _close(self, task: asyncio.Task[Any]) -> None:
-        task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio has no other word for "meant so"
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio has no public way to say so
         asyncio.tasks._unregister_task(task)
         with suppress(BaseException):
             self._context().run(task.get_coro().close)
@@ -134,7 +134,7 @@ class SimTasks:
 def machine_ports(
     loop: SimLoop, process: Process | None, dice: Dice, report: Report, failpoint: OnFailpoint = no_failpoint
 ) -> Ports:
-    """Ports for one process; for the world outside without one."""
+    """Ports for one process. Without a process they are for the world outside."""
     return Ports(
         clock=SimClock(loop) if process is None else SteadySimClock(loop, process),
         ids=dice.untaped("ids"),

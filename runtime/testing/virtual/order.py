@@ -1,10 +1,10 @@
-"""Which of the callbacks that are ready runs next.
+"""Chooses which of the ready callbacks runs next.
 
     SimLoop ──ready callbacks, each with its process──▶ Chooser.take ──▶ the next
 
-No single way of choosing finds everything: one that is fair to all never holds one part back for long, and one that is
-unfair for long hides what needs quick changes. So each run has one of several. The priorities with change points follow
-the probabilistic concurrency testing of Burckhardt et al. (2010).
+No single way of choosing finds every bug. A fair one never holds a part back for long; an unfair one rarely changes
+quickly. So each run uses one of several. The priorities with change points follow the probabilistic concurrency testing
+of Burckhardt et al. (2010).
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ __all__ = ["CallbackOrder", "Chooser"]
 _Owner = TypeVar("_Owner")
 _Ready = tuple[_Owner, asyncio.Handle]
 _Queue = list[tuple[_Owner, asyncio.Handle]]
-_SPAN = 400  # choices at the most from one change to the next
+_SPAN = 400  # At most so many choices lie between two changes.
 
 
 class CallbackOrder(Enum):
     """How the next callback is chosen among those that are ready."""
 
-    PLAIN = auto()  # first come, first served, as asyncio does: the control
-    PROCESSES = auto()  # the seed chooses a process; within it first come, first served
-    ANY = auto()  # the seed chooses any
-    PRIORITIES = auto()  # the process that ranks highest; now and then the one that runs is ranked last
-    STARVED = auto()  # any but those of one task, which waits for all others; now and then that is another task
+    PLAIN = auto()  # First come, first served, as asyncio does: the control.
+    PROCESSES = auto()  # The seed chooses a process; within it the first come is served.
+    ANY = auto()  # The seed chooses any callback.
+    PRIORITIES = auto()  # The highest process runs; now and then it becomes the lowest.
+    STARVED = auto()  # One task waits for all others; now and then another task does.
 
 
 class Chooser(Generic[_Owner]):
-    """Chooses for one run, among callbacks and whose they are. A draw of zero is first come, first served."""
+    """Chooses for one run, among callbacks with their owners. A draw of zero means first come, first served."""
 
     def __init__(self, order: CallbackOrder, dice: Dice) -> None:
         self._dice = dice
@@ -94,6 +94,6 @@ class Chooser(Generic[_Owner]):
 
 
 def _task_of(handle: asyncio.Handle) -> object:
-    """What the callback is a step of; a callback of no task stands for itself."""
+    """The task that the callback belongs to. A callback of no task stands for itself."""
     callback = handle._callback  # type: ignore[attr-defined]  # an attribute that the stubs do not know
     return getattr(callback, "__self__", callback)

@@ -1,11 +1,11 @@
-"""The decisions of one run, draw by draw, so that a run can be repeated, made smaller, and kept in a file.
+"""The decisions of one run, draw by draw: the run can be repeated, made smaller, and kept in a file.
 
     Recorder(seed) ──rolls as Dice(seed) does──▶ Tape ──Player──▶ the same run
                                                   └──some draws set to zero──▶ Player ──▶ a smaller run
 
-A tape has a stream of draws for each purpose, named as its dice are. Beyond the end of a stream, and for streams that
-are not there, every draw is zero, which always means the plainest choice. So every tape is a run, whatever was cut from
-it: the idea is Hypothesis's (MacIver and Donaldson, 2020).
+A tape has a stream of draws for each purpose, with the name of its dice. Beyond the end of a stream, and in a stream
+that is missing, every draw is zero, the plainest choice. So every tape is a run, whatever was cut from it. The idea is
+Hypothesis's (MacIver and Donaldson, 2020).
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _VERSION = 1
 
 
 class BadTape(ValueError):
-    """The file is no tape, or one of another version. The message says what is wrong with it."""
+    """The file is no tape, or a tape of another version. The message says what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tape:
-    """Draws by stream, each 64 bits. `seed` is the one it was recorded from."""
+    """Draws of 64 bits, by stream. The run of `seed` was recorded."""
 
     seed: int
     workload: str
@@ -36,7 +36,7 @@ class Tape:
 
     @property
     def decisions(self) -> int:
-        """Draws that are not the plainest choice."""
+        """The number of draws that are not the plainest choice."""
         return sum(1 for draws in self.streams.values() for draw in draws if draw)
 
     def write(self, path: Path) -> None:
@@ -58,7 +58,7 @@ class Tape:
 
 
 class Recorder(Dice):
-    """Rolls as the dice of a seed do, and keeps every draw."""
+    """Rolls as the dice of its seed do, and keeps every draw."""
 
     def __init__(self, seed: int, name: str = "", streams: dict[str, list[int]] | None = None) -> None:
         super().__init__(seed, name)
@@ -92,7 +92,7 @@ class Player(Dice):
 
 
 def _packed(draws: list[int]) -> list[int]:
-    """Runs of zeros as one negative number; those at the end are left out."""
+    """Writes each row of zeros as one negative number, and leaves out those at the end."""
     packed: list[int] = []
     for draw in draws:
         if draw:

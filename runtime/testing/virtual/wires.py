@@ -1,11 +1,11 @@
-"""Links between nodes of one process: slow, torn, cut, held in one direction, clogged, or answered by nobody.
+"""The simulated network: its links are slow, torn, cut, held in one direction, clogged, or answered by nobody.
 
     a's transport ──dial──▶ SimNetwork ──accept──▶ b            two wires, one each way
     storm, a test ──hold, tear, cut, deafen, lose──▶ SimNetwork  by direction: who sends, and to whom
 
-What travels is bytes, and a stream behaves like one over TCP: frames arrive whole and in order, or the stream breaks; a
-sender waits while its wire is full; what is held may still arrive after a long time. Nothing tells a side that the
-other is gone but a broken stream, and that may take its time, or never come.
+Frames are bytes, and a stream behaves as one over TCP does. Frames arrive whole and in order, or the stream breaks. A
+sender waits while its wire is full. Held frames may still arrive after a long time. A side learns only by a broken
+stream that the other is gone; it may learn this late, or never.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from runtime.testing.virtual.loop import check_alive
 __all__ = ["SimListener", "SimNetwork", "SimTransport"]
 
 _WIRE_BYTES_MAX = 64 * 1024
-_NOTICE_S = 0.3  # the longest it takes one side to see that its stream broke
+_NOTICE_S = 0.3  # One side sees within this that its stream broke.
 
 
 class SimNetwork:
-    """All machines of a run, on a loop whose time jumps. An address is any text."""
+    """The network of all machines of a run. Any text is an address."""
 
     def __init__(
         self,
@@ -38,18 +38,18 @@ class SimNetwork:
         wire_bytes_max: int = _WIRE_BYTES_MAX,
     ) -> None:
         self.loop = loop
-        self.delay_s = (0.0002, 0.002)  # of a frame, from and to
-        self.notice_s = _NOTICE_S  # the longest it takes the reader of a torn stream to see that it broke
-        self.wire_bytes_max = wire_bytes_max  # under way in one direction; beyond, the sender waits
-        self._carried = carried  # told of every frame: source, target, bytes
+        self.delay_s = (0.0002, 0.002)  # The least and the greatest delay of a frame.
+        self.notice_s = _NOTICE_S  # The reader of a torn stream sees within this that it broke.
+        self.wire_bytes_max = wire_bytes_max  # Beyond so many bytes under way in one direction the sender waits.
+        self._carried = carried  # It hears of every frame: source, target, bytes.
         self._dice = dice
         self._listeners: dict[str, SimListener] = {}
-        self._links: dict[SimLink, None] = {}  # dialling ends
+        self._links: dict[SimLink, None] = {}  # The dialler's end of each stream.
         self._held: dict[Lane, None] = {}
         self._cut: dict[Lane, None] = {}
-        self._slow: dict[Lane, float] = {}  # delays are so many times longer
-        self._dark: dict[str, None] = {}  # addresses that answer nothing at all
-        self._deaf: dict[str, None] = {}  # addresses where a connection is made and nobody reads
+        self._slow: dict[Lane, float] = {}  # Delays are so many times as long.
+        self._dark: dict[str, None] = {}  # Nothing at all answers at these addresses.
+        self._deaf: dict[str, None] = {}  # These addresses accept connections, and nobody reads.
 
     # --- for nodes ---
 
@@ -84,11 +84,11 @@ class SimNetwork:
     # --- for the storm, and for tests ---
 
     def hold(self, lane: Lane) -> None:
-        """Let nothing through in this direction; nobody is told."""
+        """Lets nothing through in this direction. Nobody is told."""
         self._held[lane] = None
 
     def release(self, lane: Lane) -> None:
-        """Undo `hold`: what was kept arrives."""
+        """Undoes `hold`: held frames arrive."""
         self._held.pop(lane, None)
         for link in list(self._links):
             for wire in (link.incoming, link.outgoing):
@@ -96,29 +96,29 @@ class SimNetwork:
                     wire.wake()
 
     def cut(self, a: str, b: str) -> None:
-        """Break the streams between two addresses, frames under way included; dialling fails until they are joined."""
+        """Breaks the streams between two addresses. Frames under way are lost, and dialling fails until `join`."""
         self._cut[a, b] = self._cut[b, a] = None
         self._break_between(a, b, _NOTICE_S)
 
     def join(self, a: str, b: str) -> None:
-        """Undo `cut`."""
+        """Undoes `cut`."""
         self._cut.pop((a, b), None)
         self._cut.pop((b, a), None)
 
     def slow(self, lane: Lane, times: float) -> None:
-        """Make delays in this direction longer; 1 undoes it."""
+        """Makes delays in this direction so many times as long; 1 undoes it."""
         self._slow[lane] = times
 
     def deafen(self, address: str) -> None:
-        """Streams to this address are accepted by its machine, and nobody takes them up."""
+        """The machine at this address accepts streams, but no process takes them."""
         self._deaf[address] = None
 
     def undeafen(self, address: str) -> None:
-        """Undo `deafen`, for streams that are dialled from now on."""
+        """Undoes `deafen`, for streams that are dialled from now on."""
         self._deaf.pop(address, None)
 
     def heal(self) -> None:
-        """Undo all of the above."""
+        """Undoes all of the above."""
         self._deaf.clear()
         self._slow.clear()
         self._cut.clear()
@@ -126,11 +126,11 @@ class SimNetwork:
             self.release(lane)
 
     def tear(self, a: str, b: str) -> None:
-        """Break the streams between two addresses; each side sees it in its own time, and reads on until then."""
+        """Breaks the streams between two addresses. Each side sees it after a while, and reads on until then."""
         self._break_between(a, b, self.notice_s)
 
     def lose(self, address: str, *, dark: bool) -> None:
-        """The process there is gone. Its kernel ends its streams, but not if the whole machine is `dark`."""
+        """The process there is gone. Its kernel ends its streams, unless the whole machine is `dark`."""
         self._listeners.pop(address, None)
         if dark:
             self._dark[address] = None
@@ -141,7 +141,7 @@ class SimNetwork:
 
     @property
     def streams(self) -> list[Lane]:
-        """(dialler, listener) of every open stream, oldest first."""
+        """The dialler and the listener of every open stream, oldest first."""
         return [(link.local, link.remote) for link in self._links]
 
     # --- for its parts ---
@@ -150,13 +150,13 @@ class SimNetwork:
         return lane in self._held
 
     def arrival_s(self, lane: Lane, frame: bytes) -> float:
-        """When a frame that is sent now arrives."""
+        """The instant at which a frame arrives that is sent now."""
         self._carried(lane[0], lane[1], frame)
         low, high = self.delay_s
         return self.loop.time() + self._dice.between(low, high) * self._slow.get(lane, 1.0)
 
     def later(self, delay_s: float, callback: Callable[..., object], *arguments: object) -> None:
-        """Do something that depends on no process."""
+        """Calls back later, whichever process is alive then."""
         self.loop.call_later(delay_s, callback, *arguments, context=Context())
 
     def forget(self, link: SimLink) -> None:
@@ -171,7 +171,7 @@ class SimNetwork:
             self._break(link, notice_s)
 
     def _break(self, link: SimLink, notice_s: float) -> None:
-        """Who writes learns of it soon. What is under way may still be read, until the reader has noticed too."""
+        """The writer learns of it soon. Frames under way may still be read, until the reader notices too."""
         error = LinkLost(f"the stream between {link.local} and {link.remote} broke")
         for wire in (link.incoming, link.outgoing):
             self.later(self._dice.between(0.0, _NOTICE_S), wire.refuse, error)
@@ -190,11 +190,11 @@ class SimTransport:
         return self._network.connect(self._address, address)
 
     async def close(self) -> None:
-        """Links are closed by those who dialled them."""
+        """Nothing is left to close: whoever dialled a link closes it."""
 
 
 class SimListener:
-    """Where one node is dialled."""
+    """The address at which peers dial one node."""
 
     def __init__(self, network: SimNetwork, address: str, accept: Accept, tasks: Tasks) -> None:
         self._network = network
@@ -204,7 +204,7 @@ class SimListener:
         self.address = address
 
     async def close(self, grace_s: float) -> None:
-        """End all streams now."""
+        """Ends all streams now."""
         self._network.unlisten(self.address)
         for link in list(self._links):
             await link.close()

@@ -1,4 +1,4 @@
-"""Failpoints under simulation: how often each was reached in a run, and who is killed or frozen at which.
+"""Failpoints under simulation: counts how often each is reached, and has a node killed or frozen at some.
 
 node ──failpoint(point)──▶ Ambushes ──an armed one springs──▶ SimNode.kill, and Killed ends what it was doing
                                                        SimNode.freeze, until the storm thaws it
@@ -17,9 +17,9 @@ __all__ = ["Ambush", "Ambushes"]
 
 @dataclass(slots=True)
 class Ambush:
-    """Kill whoever reaches the point for the `hits`th time from now on; `then` is laid when that has happened.
+    """Kills the node that reaches the point for the `hits`th time from now on, and then arms `then`.
 
-    One that is `lasting` outlives the storm. With `freeze_s`, who reaches the point is frozen for so long instead.
+    A `lasting` ambush outlives the storm. With `freeze_s` the node is frozen for so long, and not killed.
     """
 
     point: Failpoint
@@ -30,7 +30,7 @@ class Ambush:
 
 
 class Ambushes:
-    """Those of one run."""
+    """The ambushes of one run."""
 
     def __init__(self) -> None:
         self.reached: Counter[Failpoint] = Counter()
@@ -41,11 +41,11 @@ class Ambushes:
         self._armed.append(ambush)
 
     def clear(self) -> None:
-        """Call them off, but for those that last."""
+        """Calls off all ambushes that are not `lasting`."""
         self._armed = [one for one in self._armed if one.lasting]
 
     def springs(self, point: Failpoint) -> Ambush | None:
-        """Note that a point was reached; gives the ambush that whoever reached it runs into, if one was laid."""
+        """Counts that a point was reached. Gives the ambush that strikes now, if one does."""
         self.reached[point] += 1
         if not self._armed:
             return None

@@ -1,8 +1,8 @@
-"""Calls that clients outside make to one simulated node, each with a way there and a way back.
+"""Calls of outside clients to one simulated node. Each takes time there, and time back.
 
 client ──call──▶ SimCalls ──a hop later──▶ the node, if it takes calls ──a hop later──▶ the answer
                      ▲
-              died ──┘   who waits learns that the node is gone, and nothing else
+              died ──┘   callers that wait learn only that the node is gone
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from runtime.testing.world.front import NodeDown
 __all__ = ["SimCalls"]
 
 _T = TypeVar("_T")
-_HOP_S = (0.0002, 0.003)  # between a client and a node
+_HOP_S = (0.0002, 0.003)  # The least and the greatest delay between a client and a node.
 
 
 class SimCalls:
-    """Of one node, over all its lives. `at` gives the node and its ports while it takes calls, else None."""
+    """The calls to one node, over all its lives. `at` gives the node and its ports while it takes calls, else None."""
 
     def __init__(
         self, name: str, loop: SimLoop, database: Database, dice: Dice, at: Callable[[], tuple[Node, Ports] | None]
@@ -39,14 +39,14 @@ class SimCalls:
         self._open: dict[asyncio.Future[Any], None] = {}
 
     async def call(self, what: Callable[[Node], Awaitable[_T]], *, timeout_s: float) -> _T:
-        """Have the node do something for a client. Raises NodeDown, and what the node raises."""
+        """Has the node do something for a client. Raises NodeDown, and what the node raises."""
         answer: asyncio.Future[_T] = self._loop.create_future()
         self._hop(self._take, what, answer)
         self._database.later(timeout_s, _fail, answer, NodeDown(f"{self._name} did not answer in {timeout_s:g} s"))
         return await answer
 
     def died(self) -> None:
-        """Whoever waits for an answer of this life gets none."""
+        """Fails every call that waits for an answer of this life."""
         calls, self._open = self._open, {}
         for call in calls:
             _fail(call, NodeDown(f"{self._name} died"))

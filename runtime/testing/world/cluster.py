@@ -1,4 +1,4 @@
-"""A simulated cluster: whole nodes, as `runtime.host` puts them together, on a simulated network and database.
+"""A simulated cluster: whole nodes as `runtime.host` makes them, on a simulated network and database.
 
 SimCluster ──▶ SimNode (several), WrongStarts ──▶ Surroundings: SimNetwork, Database, Ledger
 """
@@ -23,7 +23,7 @@ __all__ = ["SimCluster"]
 
 
 class SimCluster(Surroundings):
-    """All nodes of one run, in what they share."""
+    """All nodes of one run, with all that they share."""
 
     def __init__(
         self,
@@ -36,13 +36,13 @@ class SimCluster(Surroundings):
         next_catalogue: Callable[[], Catalogue] | None = None,
         **shared: Any,
     ) -> None:
-        """`shared` goes to `Surroundings`. `next_catalogue` makes what nodes host whose `version` is 1."""
+        """`shared` goes to `Surroundings`. A node of `version` 1 hosts what `next_catalogue` makes."""
         super().__init__(loop, dice, Ledger(catalogue.sagas), **shared)
-        self.handler_fails = handler_fails  # chance for each run of a handler
-        self.is_poisoned: IsPoisoned = lambda kind, key, type: False  # a workload may say otherwise
-        self.is_deadly: IsPoisoned = lambda kind, key, type: False  # likewise: a handler ends its process
+        self.handler_fails = handler_fails  # The chance that one run of a handler fails.
+        self.is_poisoned: IsPoisoned = lambda kind, key, type: False  # A workload may replace it.
+        self.is_deadly: IsPoisoned = lambda kind, key, type: False  # Likewise: that handler ends its process.
         self.catalogue = self._faulty(catalogue, "handlers")
-        self.version = 0  # what is being rolled out, or was at last
+        self.version = 0  # The version of the latest roll-out.
         self._next = next_catalogue
         self.nodes = [SimNode(self, self, spec, number) for number, spec in enumerate(nodes)]
         self.twins: list[SimNode] = []
@@ -58,7 +58,7 @@ class SimCluster(Surroundings):
         )
 
     def _handles(self, kind: str, key: str, type: str) -> bool:
-        """A handler is about to run: whether it fails, unless it ends its process."""
+        """A handler is about to run. Says whether it fails; a deadly message ends the process here."""
         if self.is_deadly(kind, key, type):
             running = running_process()
             for node in (*self.nodes, *self.twins):
@@ -76,7 +76,7 @@ class SimCluster(Surroundings):
 
     @cached_property
     def next_catalogue(self) -> Catalogue:
-        assert self._next is not None  # no node has that version
+        assert self._next is not None  # Without it no node has that version.
         catalogue = self._next()
         self.ledger.knows_sagas(catalogue.sagas)
         return self._faulty(catalogue, "handlers of the next version")
@@ -87,7 +87,7 @@ class SimCluster(Surroundings):
 
     @property
     def without_stream(self) -> list[tuple[str, str]]:
-        """Who dials, and whom, of all nodes that serve, where there is no open stream."""
+        """Dialler and target for each pair of serving nodes without an open stream."""
         open_now = dict.fromkeys(self.network.streams)
         serving = [node for node in self.serving if not node.frozen]
         pairs = [(one, other) for one in serving for other in serving if one is not other]
@@ -98,7 +98,7 @@ class SimCluster(Surroundings):
             node.start()
 
     def twin(self, node: SimNode) -> SimNode:
-        """Another process with the name and the services of one that there is, on a machine of its own."""
+        """Makes a second process with the name and the services of a node, on a machine of its own."""
         twin = SimNode(
             self, self, node.spec, len(self.nodes) + len(self.twins), label=f"{node.name}'{len(self.twins) + 1}"
         )
@@ -110,13 +110,13 @@ class SimCluster(Surroundings):
     def wrote(self, who: str, size: int, verdicts: str) -> None:
         super().wrote(who, size, verdicts)
         for node in self.nodes:
-            if node.name == who and node.serves and node.node is not None:  # not one of its life before this
+            if node.name == who and node.serves and node.node is not None:  # Else an earlier life of it wrote.
                 self.crashes.extend(over_limits(node.node))
 
     def begins(self, node: SimNode) -> None:
-        """A process has been launched, and has not run yet."""
+        """Hears that a process was launched. It has not run yet."""
         self.wrong_starts.begin(node)
 
     def joins(self, node: SimNode) -> None:
-        """The process is about to join the others."""
+        """Hears that the process is about to join the cluster."""
         self.wrong_starts.judge(node)

@@ -1,4 +1,4 @@
-"""The one database of a simulated cluster: a memory store that all nodes share, and everything that it was told.
+"""The one database of a simulated cluster: a memory store that all nodes share, and a ledger of its commits.
 
 FaultyStore (one for each life of a node) ──▶ Database ──▶ MemoryStore
                                                  └──▶ Ledger
@@ -27,20 +27,20 @@ _T = TypeVar("_T")
 
 
 class Database:
-    """Acts at once and as a whole; delays and faults are those of the way to it. It belongs to no process."""
+    """Acts at once, and wholly or not at all. Delays and faults come on the way to it. It belongs to no process."""
 
     def __init__(self, loop: SimLoop, ports: Ports, ledger: Ledger, wrote: Callable[[str, int, str], object]) -> None:
         assert isinstance(ports.clock, SimClock)
-        self.clock = ports.clock  # by which leases run out
+        self.clock = ports.clock  # Leases run out by this clock.
         self.rows = MemoryStore(ports)
         self.ledger = ledger
         self._loop = loop
-        self.clock_has_jumped = False  # once: leases are no measure from then on
-        self.retention_s = Limits().retention_s  # of all nodes
-        self.reigns = 0  # how often a standby has taken over
+        self.clock_has_jumped = False  # From then on leases are no measure.
+        self.retention_s = Limits().retention_s  # All nodes have the same.
+        self.reigns = 0  # The number of times that a standby has taken over.
         self._standby: tuple[SavedTables, SavedTables] | None = None
         self._locked_until_s = 0.0
-        self._wrote = wrote  # told of each commit: who, of how many, the verdicts
+        self._wrote = wrote  # It hears of each commit: by whom, how many, the verdicts.
 
     def commit(self, who: str, batch: Sequence[Transition]) -> list[Verdict]:
         verdicts = self.act(self.rows.commit(batch))
@@ -51,7 +51,7 @@ class Database:
         return verdicts
 
     def purge(self, *, handled_before_s: float, limit: int, after: bytes) -> Coroutine[Any, Any, tuple[int, bytes]]:
-        """Forget old conversations, and hold against the ledger what was forgotten."""
+        """Forgets old conversations, and has the ledger check them."""
 
         async def purged() -> tuple[int, bytes]:
             before = self.rows.conversations
@@ -65,22 +65,22 @@ class Database:
 
     @property
     def leases_count(self) -> bool:
-        """Leases are a measure until the clock has jumped, or the newest commits were lost."""
+        """Says whether leases are a measure: until the clock has jumped, or the newest commits were lost."""
         return not (self.clock_has_jumped or self.reigns)
 
     def members(self) -> ClusterView:
-        """All members, and the time by the clock here."""
+        """All members, and the time by this clock."""
         return self.act(self.rows.cluster())
 
     def lock(self, lasts_s: float) -> None:
-        """Somebody holds the lock that writers need."""
+        """Has somebody hold the lock that writers need."""
         self._locked_until_s = max(self._locked_until_s, self._loop.time() + lasts_s)
 
     def unlock(self) -> None:
         self._locked_until_s = 0.0
 
     def heal(self) -> None:
-        """Nobody holds the lock, and the clock is right."""
+        """Frees the lock, and sets the clock right."""
         self.unlock()
         self.clock.jump(-self.clock.wrong_by_s)
 
@@ -89,14 +89,14 @@ class Database:
         return self._loop.time() < self._locked_until_s
 
     def keep(self) -> bool:
-        """A standby has everything until now, and nothing that comes from here on. False: another one stands by."""
+        """Sets up a standby with all that is committed by now, and nothing later. False if there is one already."""
         if self._standby is not None:
             return False
         self._standby = SavedTables(self.rows), self.ledger.keep()
         return True
 
     def fail_over(self) -> None:
-        """The standby takes over: what was written since is lost, though it was confirmed. All connections break."""
+        """Has the standby take over. Confirmed commits since `keep` are lost, and all connections break."""
         if self._standby is not None:
             rows, known = self._standby
             self._standby = None
@@ -105,7 +105,7 @@ class Database:
             self.ledger.turn_back(known)
 
     def act(self, call: Coroutine[Any, Any, _T]) -> _T:
-        """Run a call of the memory store, which never suspends, to its end."""
+        """Runs a call of the memory store to its end; it never suspends."""
         try:
             call.send(None)
         except StopIteration as end:
@@ -114,5 +114,5 @@ class Database:
         raise AssertionError("the memory store never waits")
 
     def later(self, delay_s: float, callback: Callable[..., object], *arguments: object) -> None:
-        """Do something in the database's own time, whoever asked for it lives or not."""
+        """Calls back later by the database's time, whether or not the caller still lives."""
         self._loop.call_later(delay_s, callback, *arguments, context=Context())

@@ -1,9 +1,9 @@
-"""Services whose handlers sometimes raise before or after they have decided, and are right when they run again.
+"""Services whose handlers sometimes raise, before or after they have decided, and succeed when they run again.
 
-The catalogue as a node gets it ──▶ FaultyCatalogue ──▶ FaultyBehaviour ──▶ the service's own behaviour
+the catalogue as a node gets it ──▶ FaultyCatalogue ──▶ FaultyBehaviour ──▶ the service's own behaviour
 
-What is raised stands for a bug or a dependency that fails for a while. It never lasts until a message is parked, unless
-a workload poisons it. Sagas are left alone, since their interpreter cannot fail.
+The failure stands for a bug, or for a dependency that fails for a while. It ends before the message is parked, unless a
+workload poisons the message. Sagas never fail so, since their interpreter cannot fail.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from runtime.testing.virtual.dice import Dice
 __all__ = ["FaultyCatalogue", "PlannedFailure"]
 
 IsPoisoned = Callable[[str, str, str], bool]
-"""Of a kind, a key and the type of a message."""
+"""Says yes or no to a kind, a key and the type of a message."""
 
-_RUNS_KEPT = 4  # the last so many runs that a message has never fail by plan
+_RUNS_KEPT = 4  # The last so many runs of a message never fail by plan.
 
 
 class PlannedFailure(Exception):
@@ -32,9 +32,9 @@ class PlannedFailure(Exception):
 
 
 class FaultyCatalogue(Catalogue):
-    """Another catalogue, seen through handlers that fail with a `chance` that may change during the run.
+    """The same catalogue with handlers that may fail. `chance` gives the probability, which may change during the run.
 
-    Those fail each time that are given a message `is_poisoned` says yes to, by kind, key and type.
+    A handler fails each time that it gets a message to which `is_poisoned` says yes.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class _FaultyBehaviour:
 
 
 class _FaultyVersioned(_FaultyBehaviour):
-    """One of which nodes have different versions."""
+    """A behaviour that may differ from node to node by its version."""
 
     def __init__(self, inner: Behaviour, *plan: Any) -> None:
         assert isinstance(inner, Versioned)

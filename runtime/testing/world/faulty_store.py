@@ -1,12 +1,12 @@
-"""One node's connection to the database, which delays, refuses, loses replies, hangs, and dies at the worst moment.
+"""One node's connection to the database. It delays, refuses, loses replies, hangs, and kills its node at a commit.
 
     committer ──commit──▶ FaultyStore ──the seed chooses──▶  applied, and answered           not applied, and an error
                                                              applied, outcome unknown        not applied, unknown
                                                              applied later, unknown          applied, and the node dies
                                                              after a long time (a hang)
 
-It keeps the port's promises, and takes every freedom that the port leaves: an error but CommitUnknown means that
-nothing was written, and what `settle` calls missing can no longer come.
+It keeps the port's promises, and takes every freedom that the port leaves. Any error but CommitUnknown means that
+nothing was written. A transition that `settle` calls missing can no longer be written.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _Method = Callable[Concatenate[MemoryStore, _P], Coroutine[Any, Any, _T]]
 
 
 def _read(method: _Method[_P, _T]) -> Callable[Concatenate[FaultyStore, _P], Coroutine[Any, Any, _T]]:
-    """The method of a store that asks the database, and changes nothing there."""
+    """A method of the store that asks the database, and changes nothing there."""
 
     async def read(self: FaultyStore, /, *arguments: _P.args, **named: _P.kwargs) -> _T:
         return await self.way.read(lambda: method(self._database.rows, *arguments, **named))
@@ -42,7 +42,7 @@ def _read(method: _Method[_P, _T]) -> Callable[Concatenate[FaultyStore, _P], Cor
 
 
 def _write(method: _Method[_P, _T]) -> Callable[Concatenate[FaultyStore, _P], Coroutine[Any, Any, _T]]:
-    """The method of a store that changes the database, and so needs its lock."""
+    """A method of the store that changes the database, and so needs its lock."""
 
     async def write(self: FaultyStore, /, *arguments: _P.args, **named: _P.kwargs) -> _T:
         return await self.way.write(lambda: method(self._database.rows, *arguments, **named))
@@ -51,9 +51,9 @@ def _write(method: _Method[_P, _T]) -> Callable[Concatenate[FaultyStore, _P], Co
 
 
 class FaultyStore:
-    """A `Store`. `way` is how it reaches the database; `happened` is told of each fault by name.
+    """A `Store`. `way` leads to the database; `happened` hears the name of each fault.
 
-    `broken` is told, in words, when whoever uses it breaks the port's contract.
+    `broken` hears in words if the user of the store breaks the port's contract.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class FaultyStore:
         self._die = die
         self._broken = broken
         self._late: list[_Late] = []
-        self._unsettled: list[Transition] = []  # of commits whose outcome nobody has asked for yet
+        self._unsettled: list[Transition] = []  # Their outcome is unknown, and nobody has asked yet.
 
     @property
     def cluster_id(self) -> str:
@@ -91,7 +91,7 @@ class FaultyStore:
         await self.way.read(self._database.rows.open)
 
     async def close(self) -> None:
-        """Connections end by themselves."""
+        """Does nothing: a connection ends by itself."""
 
     # --- turns ---
 
@@ -109,7 +109,7 @@ class FaultyStore:
         await self.way.leave()
         await self.way.win_lock()
         if isinstance(batch, Batch) and dice.chance(0.5):
-            batch.top_up()  # as a store does that waits for its lock
+            batch.top_up()  # A store that waits for its lock does so too.
         if dice.chance(faults.unknown_missing):
             self._happened("commit missing, unknown")
             raise CommitUnknown("the connection broke before the commit")
@@ -142,7 +142,7 @@ class FaultyStore:
         reign = self._database.reigns
         await self.way.leave()
         self._unsettled = [one for one in self._unsettled if not any(one is other for other in batch)]
-        for late in self._late:  # whatever is still under way is decided before the answer
+        for late in self._late:  # Commits under way are decided before the answer.
             self._decide(late)
         self._late.clear()
         answer = self._database.act(self._database.rows.settle(batch))
@@ -153,7 +153,7 @@ class FaultyStore:
     def _arrive(self, late: _Late) -> None:
         if not late.is_decided:
             late.is_decided = True
-            if late.reign == self._database.reigns:  # else it went to one that is gone
+            if late.reign == self._database.reigns:  # Else it went to a database that is gone.
                 self._database.commit(self._who, late.batch)
 
     def _decide(self, late: _Late) -> None:
@@ -168,7 +168,7 @@ class FaultyStore:
         database = self._database
         return await self.way.write(lambda: database.purge(handled_before_s=handled_before_s, limit=limit, after=after))
 
-    # --- what the memory store answers, over the way there and back ---
+    # --- calls that the memory store answers ---
 
     load = _read(MemoryStore.load)
     handled = _read(MemoryStore.handled)
@@ -199,8 +199,8 @@ class FaultyStore:
 
 @dataclass(slots=True)
 class _Late:
-    """A commit that is still under way when its sender has given up on it."""
+    """A commit that is still under way after its sender has given up on it."""
 
     batch: Sequence[Transition]
-    reign: int  # of the database that it went to
+    reign: int  # The reign of the database that it went to.
     is_decided: bool = False

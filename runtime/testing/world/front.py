@@ -11,11 +11,11 @@ __all__ = ["NodeDown", "SimFront"]
 
 
 class NodeDown(AmendsError):
-    """The node that was called is not there, or died before it answered. Whether it did what was asked is unknown."""
+    """The called node is not there, or died before it answered. Nobody knows whether it carried out the call."""
 
 
 class SimFront:
-    """The front of a simulated node: peers come over the network, clients call `SimNode.call`."""
+    """Where peers and clients reach a simulated node. Peers come over the network, and clients by `SimNode.call`."""
 
     def __init__(self, network: SimNetwork, address: str, ports: Ports) -> None:
         self._network = network

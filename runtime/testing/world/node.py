@@ -1,10 +1,10 @@
-"""One named node of a simulated cluster, over all its lives: started, killed, frozen, drained, called by clients.
+"""One named node of a simulated cluster, over all its lives: it is started, killed, frozen, drained, and called.
 
     SimNode ──start──▶ Process ──▶ runtime.host.Node, unchanged
        ▲                            store = FaultyStore, front = SimFront
     clients, storm
 
-A node that dies is started again by its supervisor after a while, as by systemd or an orchestrator of containers.
+A node that dies is started again after a while, as systemd or an orchestrator of containers would do.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class NodeSpec:
-    """A node's name and what it is launched with; no services mean all."""
+    """A node's name and its services; none means all."""
 
     name: str
     services: tuple[str, ...] = ()
 
 
 class Launcher(Protocol):
-    """Whoever launches the processes of nodes, and hears how far they get."""
+    """Launches the processes of nodes, and hears how far they get."""
 
     def catalogue_of(self, version: int) -> Catalogue: ...
 
     def begins(self, node: SimNode) -> None:
-        """A process has been launched, and has not run yet."""
+        """Hears that a process was launched. It has not run yet."""
         ...
 
     def joins(self, node: SimNode) -> None:
-        """The process is about to join the others."""
+        """Hears that the process is about to join the cluster."""
         ...
 
 
@@ -65,10 +65,10 @@ class SimNode:
         self, surroundings: Surroundings, launcher: Launcher, spec: NodeSpec, number: int, *, label: str = ""
     ) -> None:
         self.spec = spec
-        self.name = label or spec.name  # in this run; two may be launched under one name
-        self.limits: dict[str, Any] = {}  # settings of its own, from its next life on
-        self.version = 0  # of the catalogue, likewise
-        self.runs_version = 0  # in its present life
+        self.name = label or spec.name  # Its name in this run, where two processes may have one node name.
+        self.limits: dict[str, Any] = {}  # Settings that it has from its next life on.
+        self.version = 0  # The version of the catalogue that it hosts from its next life on.
+        self.runs_version = 0  # The version in its present life.
         self.address = f"10.0.0.{number + 1}:7650"
         self.lives = 0
         self.process: Process | None = None
@@ -82,7 +82,7 @@ class SimNode:
         self._calls = SimCalls(
             self.name, surroundings.loop, surroundings.database, surroundings.dice, self._taking_calls
         )
-        self._dead_ports: list[Ports] = []  # keep the tasks of the dead: what nobody refers to would be cleaned up
+        self._dead_ports: list[Ports] = []  # They keep the tasks of the dead, which would be cleaned up else.
         self._may_restart = True
         self.failed_for_good = False
         self._draining = False
@@ -97,18 +97,18 @@ class SimNode:
 
     @property
     def serves(self) -> bool:
-        """Clients may call it; a frozen node looks as if they might."""
+        """Says whether clients may call it. A frozen node looks as if they might."""
         return self.alive and self._front is not None and self._front.serves
 
     @property
     def draining(self) -> bool:
-        """It was told to stop, and has not ended yet."""
+        """Says whether it was told to stop and has not ended yet."""
         return self.alive and self._draining
 
     # --- its lives ---
 
     def start(self) -> None:
-        """Launch a process, unless one runs, or it has failed for good."""
+        """Launches a process, unless one runs or the node has failed for good."""
         if self.alive or self.failed_for_good:
             return
         run = self._run
@@ -143,7 +143,7 @@ class SimNode:
         return self.store
 
     def _at_failpoint(self, point: Failpoint) -> None:
-        """Go on, or die here and now."""
+        """Goes on, or dies here and now."""
         check_alive()
         if point is Failpoint.KINDS_STARTED and self.node is not None:
             self._look_into(self.node)
@@ -163,7 +163,7 @@ class SimNode:
 
     def _check_lease(self, node: Node) -> None:
         run = self._run
-        if run.connect is None and run.database.leases_count:  # on a real file the tables are not those of `database`
+        if run.connect is None and run.database.leases_count:  # A real file has tables of its own.
             run.crashes.extend(broken_lease(node, run.database.members, is_alone=not run.is_doubled))
 
     async def _live(self, process: Process, node: Node) -> None:
@@ -172,7 +172,7 @@ class SimNode:
             reason: BaseException = await node.failed()
         except AmendsError as error:
             reason = error
-        except Exception as error:  # noqa: BLE001 - a simulated process ends with whatever it raises, and we say so
+        except Exception as error:  # noqa: BLE001 - a simulated process ends with whatever it raises
             self._run.crashes.append(Violation("bug", f"{self.name} cannot start: {error!r}"))
             reason = error
         self._run.note(f"{self.name} ends by itself: {reason}")
@@ -182,8 +182,8 @@ class SimNode:
         self._restart_after(0.5)
 
     def _look_into(self, node: Node) -> None:
-        """Before its first turn: hear what it is told of its commits, and set what no setting sets."""
-        if self._run.connect is None:  # on a real file there is no ledger to be held against
+        """Before the first turn, watches what the node hears of its commits, and sets limits that no setting sets."""
+        if self._run.connect is None:  # With a real file there is no ledger.
             CommitWitness(node.committer, self._run.ledger)
         for residents in node.shards.residents.values():
             residents.throttle.failures_max = self._run.failures_max
@@ -191,7 +191,7 @@ class SimNode:
             self._run.small.set(sweeper)
 
     def kill(self, how: str, *, dark: bool = False, restart_s: float = 1.0) -> None:
-        """As SIGKILL does, or a power cut if `dark`; the supervisor starts it again after a while."""
+        """Kills the process as SIGKILL does, or as a power cut if `dark`. It is started again after a while."""
         if self.process is None or not self.process.alive:
             return
         self._run.fault(how, self.name)
@@ -199,7 +199,7 @@ class SimNode:
         self._restart_after(restart_s)
 
     def freeze(self, *, at_failpoint: bool = False) -> None:
-        """As SIGSTOP does. What is under way on the network and in the store goes on without it."""
+        """Stops the process as SIGSTOP does. Frames and commits under way go on without it."""
         if self.process is not None and self.alive:
             self._run.fault("frozen at a failpoint" if at_failpoint else "frozen", self.name)
             self.process.frozen = True
@@ -210,7 +210,7 @@ class SimNode:
             self._run.loop.thaw(self.process)
 
     def drain(self) -> None:
-        """As SIGTERM does: the node stops by itself, and its process ends."""
+        """Has the node stop by itself, as SIGTERM does; then its process ends."""
         process, node = self.process, self.node
         if not self.serves or process is None or node is None or self._ports is None:
             return
@@ -226,7 +226,7 @@ class SimNode:
         self._restart_after(0.2)
 
     def fail_for_good(self, *, frozen: bool) -> None:
-        """It fails for good: dead, or frozen as by a hypervisor that never schedules it again."""
+        """Lets the node fail for good: dead, or frozen as by a hypervisor that never schedules it again."""
         self.stay_down()
         self.failed_for_good = True
         if frozen and self.alive:
@@ -235,19 +235,19 @@ class SimNode:
             self.kill("dead for good")
 
     def retire(self) -> None:
-        """It is killed, and not started again."""
+        """Kills the process for good."""
         self.stay_down()
         self.failed_for_good = True
         self.kill("twin killed")
 
     def resume(self) -> None:
-        """Kinds that an operator has paused take mail again."""
+        """Lets kinds take mail again that an operator has paused."""
         if self.serves and self.node is not None:
             for root in self.node.roots.values():
                 root.try_tell(ResumeKind())
 
     def stay_down(self) -> None:
-        """Whatever ends it from now on, it is not started again."""
+        """Never starts it again, whatever ends it from now on."""
         self._may_restart = False
 
     def _end(self, process: Process, *, dark: bool) -> None:
@@ -263,7 +263,7 @@ class SimNode:
         self._calls.died()
 
     def clean_up(self) -> None:
-        """Let nothing be left of its dead processes, since their loop will be used by others, or closed."""
+        """Drops all that is left of its dead processes, before their loop is closed or used by others."""
         dead, self._dead_ports = self._dead_ports, []
         for ports in dead:
             assert isinstance(ports.tasks, SimTasks)
@@ -276,7 +276,7 @@ class SimNode:
     # --- its clients ---
 
     async def call(self, what: Callable[[Node], Awaitable[_T]], *, timeout_s: float) -> _T:
-        """Have a node do something for a client outside. Raises NodeDown, and what the node raises."""
+        """Has the node do something for a client outside. Raises NodeDown, and what the node raises."""
         return await self._calls.call(what, timeout_s=timeout_s)
 
     def _taking_calls(self) -> tuple[Node, Ports] | None:

@@ -1,4 +1,4 @@
-"""What all nodes of one simulated run share: loop, chance, network, database, and the record of what happened.
+"""What all nodes of one simulated run share: loop, dice, network, database, and the record of what happened.
 
 SimNode, WrongStarts ──▶ Surroundings ──▶ SimNetwork, Database, Ledger, Ambushes
                               ▲
@@ -29,14 +29,14 @@ from runtime.testing.world.store_faults import StoreFaults
 
 __all__ = ["Connect", "Surroundings"]
 
-_LAST_MAX = 40  # events shown with a failure
+_LAST_MAX = 40  # So many events are shown with a failure.
 
 Connect = Callable[[Process, Ports], Store]
-"""Opens a store for one life of a node: its process, and the ports that the process has."""
+"""Opens a store for one life of a node, given its process and the ports of that process."""
 
 
 class Surroundings:
-    """`trace` is the same for the same seed, on any machine."""
+    """The `trace` of one seed is the same on any machine."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Surroundings:
         small: SmallLimits | None = None,
         connect: Connect | None = None,
     ) -> None:
-        """`connect` gives each life of a node its store; without it, all share one database that can fail.
+        """`connect` gives each life of a node its store. Without it all share one database, on a way that can fail.
 
         `small` are limits that no setting sets.
         """
@@ -60,13 +60,13 @@ class Surroundings:
         self.ledger = ledger
         self.settings = settings
         self.faults = faults
-        self.restart_s = restart_s  # of a node that was killed at a failpoint
-        self.failures_max = failures_max  # of turns in a row, before a kind is slowed to probes
+        self.restart_s = restart_s  # A node killed at a failpoint is started again after this.
+        self.failures_max = failures_max  # After so many failed turns in a row a kind is slowed to probes.
         self.small = small or SmallLimits()
         self.connect = connect
-        self.healed = False  # the storm is over
-        self.is_doubled = False  # some node was launched twice under one name
-        self.happened: Counter[str] = Counter()  # faults, by name
+        self.healed = False  # The storm is over.
+        self.is_doubled = False  # Two processes were launched under one name.
+        self.happened: Counter[str] = Counter()  # Counts the faults by name.
         self.facts: Counter[str] = Counter()
         self.last: deque[str] = deque(maxlen=_LAST_MAX)
         self.crashes: list[Violation] = []
@@ -88,7 +88,7 @@ class Surroundings:
         return digest.hexdigest()
 
     def store_of(self, who: str, dice: Dice) -> FaultyStore:
-        """A connection to the database for somebody who is no node, such as an operator."""
+        """A connection to the database for a party that is no node, such as an operator."""
         return FaultyStore(
             self.database,
             self.loop,
@@ -101,11 +101,11 @@ class Surroundings:
         )
 
     async def sleep(self, delay_s: float) -> None:
-        """Wait in true time, outside of all nodes."""
+        """Waits in true time, outside of all nodes."""
         await self.ports.clock.sleep(delay_s)
 
     def fault(self, name: str, where: str = "") -> None:
-        """Count a fault, and note it in the trace."""
+        """Counts a fault, and notes it in the trace."""
         self.happened[name] += 1
         self.note(f"{name} {where}".rstrip())
 
@@ -114,7 +114,7 @@ class Surroundings:
         self.last.append(f"{self.loop.time() - START_S:10.4f}  {event}")
 
     def report_of(self, who: str) -> Callable[[Fact], None]:
-        """Where the facts of this process go."""
+        """The function that takes the facts of this process."""
 
         def report(fact: Fact) -> None:
             self.facts[type(fact).__name__] += 1
@@ -123,7 +123,7 @@ class Surroundings:
         return report
 
     def wrote(self, who: str, size: int, verdicts: str) -> None:
-        """A batch of somebody was decided."""
+        """Notes what was decided on somebody's batch."""
         self.note(f"{who} commits {size}: {verdicts}")
 
     def _carried(self, source: str, target: str, frame: bytes) -> None:

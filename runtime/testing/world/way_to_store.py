@@ -1,4 +1,4 @@
-"""The way of one node to the database, and back: slow, refused, broken, or blocked by the lock of another session.
+"""The way of one node to the database and back: slow, refused, broken, or blocked by another session's lock.
 
 FaultyStore ──read, write──▶ WayToStore ──Dice──▶ Database, or a StoreError
 """
@@ -17,13 +17,13 @@ from runtime.testing.world.store_faults import StoreFaults
 __all__ = ["WayToStore"]
 
 _T = TypeVar("_T")
-_LOCK_S = 1.5  # a writer waits for it
+_LOCK_S = 1.5  # A writer waits so long for the lock.
 _LOCK_LOOKS = 6
 _Call = Callable[[], Coroutine[Any, Any, _T]]
 
 
 class WayToStore:
-    """`cut` is true while it is broken; `happened` is told of each fault by name."""
+    """`cut` is true while the way is broken. `happened` hears the name of each fault."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class WayToStore:
         self._happened = happened
 
     async def read(self, call: _Call[_T]) -> _T:
-        """One way instead of two: what is asked happens at its beginning or at its end, so an answer may be stale."""
+        """Asks the database, and travels once. The answer is made before or after the journey, so it may be stale."""
         early, reign = self._dice.chance(0.5), self._database.reigns
         if not early:
             await self.travel()
@@ -55,7 +55,7 @@ class WayToStore:
         return cast("_T", answer)
 
     async def win_lock(self) -> None:
-        """Wait while another session holds it, as a store with a busy timeout does."""
+        """Waits while another session holds the lock, as a store with a busy timeout does."""
         for _ in range(_LOCK_LOOKS):
             if not self._database.is_locked:
                 return
@@ -72,19 +72,19 @@ class WayToStore:
         return answer
 
     def check(self, reign: int, error: type[StoreError]) -> None:
-        """A failover breaks every connection."""
+        """Raises the error if a failover has broken the connection."""
         if reign != self._database.reigns:
             raise error("the connection broke: another database has taken over")
 
     async def leave(self) -> None:
-        """Reach the database, or fail on the way."""
+        """Travels to the database, or fails on the way."""
         await self.travel()
         obstacle = await self._obstacle()
         if obstacle is not None:
             raise obstacle
 
     async def _obstacle(self) -> StoreError | None:
-        """What keeps a call from the database; it may only be slow."""
+        """The error that keeps a call from the database, if any. A call may also be just slow."""
         check_alive()
         faults, dice = self._faults, self._dice
         if dice.chance(faults.slow):

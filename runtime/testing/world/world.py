@@ -1,6 +1,6 @@
-"""What the clients of a workload see of the world that they are in: nodes to call, time, tasks, and the books.
+"""What the clients of a workload see of their world: nodes to call, time, tasks, and the ledger.
 
-SimCluster, on virtual time, is one; a node on a disk whose power goes is another (`tests.proof.power.series`).
+SimCluster is such a world, on virtual time. Another is a node on a disk that loses power (`tests.proof.power.series`).
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ _T = TypeVar("_T")
 
 
 class Callee(Protocol):
-    """A node as its clients know it: one name, over many lives."""
+    """A node as its clients know it: one name with many lives."""
 
     async def call(self, what: Callable[[Node], Awaitable[_T]], *, timeout_s: float) -> _T:
-        """Have it do something for a client. Raises NodeDown, and what the node raises."""
+        """Has the node do something for a client. Raises NodeDown, and what the node raises."""
         ...
 
 
 class World(Protocol):
     @property
     def ports(self) -> Ports:
-        """Outside of all nodes."""
+        """The ports outside of all nodes."""
         ...
 
     @property
@@ -36,9 +36,9 @@ class World(Protocol):
 
     @property
     def ledger(self) -> Ledger:
-        """What was committed."""
+        """The record of all that was committed."""
         ...
 
     async def sleep(self, delay_s: float) -> None:
-        """Wait, in the time of this world."""
+        """Waits in the time of this world."""
         ...

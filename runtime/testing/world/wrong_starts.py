@@ -1,10 +1,10 @@
-"""Machines whose clocks are wrong as a process starts on them, and what the process has to make of that.
+"""Machines with wrong clocks: some processes start on one, and must notice if a peer or the store can tell.
 
     SimNode.start ──begin──▶ the clock is off, by dice of its own
-    before it joins ──judge──▶ it goes by its live peers, or by what the store has seen; else that is a bug
+    before it joins ──judge──▶ the node goes by its live peers, or by what the store has seen; else that is a bug
 
-That a clock is ahead, nobody can know where no peer lives: there it is made one that is behind. Where a peer that could
-have told was hit by a fault meanwhile, the clock is set right from outside.
+Without a live peer nobody can know that a clock is ahead: only clocks that are behind are tried there. If a fault hit a
+peer that could have told, the clock is set right from outside.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from runtime.testing.world.surroundings import Surroundings
 __all__ = ["WrongStarts"]
 
 _OFF_S = (-86_400.0, -3_600.0, -40.0, -5.0, 5.0, 40.0, 3_600.0, 86_400.0)
-_ALLOWED_S = 3.0  # the bound, and how old an answer of the store may be
-_Witnesses = dict[str, int]  # lives of nodes that can tell the time, by name
+_ALLOWED_S = 3.0  # The setting's bound, and the age that a store's answer may have.
+_Witnesses = dict[str, int]  # The lives of the nodes that can tell the time, by name.
 
 
 class WrongStarts:
     def __init__(self, surroundings: Surroundings, nodes: Callable[[], Sequence[SimNode]]) -> None:
-        """`nodes` gives all that there are, the twins of others last."""
-        self.chance = 0.0  # for each start of a process but the first of its name
+        """`nodes` gives all nodes; the twins of others come last."""
+        self.chance = 0.0  # The chance for each start of a process, except a node's first.
         self._run = surroundings
         self._nodes = nodes
-        self._begun: dict[str, tuple[_Witnesses, int]] = {}  # with how many faults there had been
+        self._begun: dict[str, tuple[_Witnesses, int]] = {}  # With the number of faults until then.
 
     def begin(self, node: SimNode) -> None:
-        """A process has been launched, and has not run yet."""
+        """Sets the clock wrong, by chance, for a process that was launched and has not run yet."""
         run = self._run
         dice = run.dice.named(f"clock of {node.name}@{node.lives}")
         if run.healed or run.database.clock_has_jumped or node.lives == 1 or not dice.chance(self.chance):
@@ -44,7 +44,7 @@ class WrongStarts:
         self._begun[node.name] = witnesses, run.happened.total()
 
     def judge(self, node: SimNode) -> None:
-        """It is about to join."""
+        """Judges the clock of a process that is about to join."""
         witnesses, faults = self._begun.pop(node.name, ({}, -1))
         if faults < 0 or node.clock is None:
             return
@@ -60,20 +60,20 @@ class WrongStarts:
             node.clock.heal()  # when all was healed, it was set right from outside while it asked how far it is off
 
     def _seen_s(self, node: SimNode) -> float:
-        """The latest instant in the store, where nobody else runs who says otherwise."""
+        """The latest instant in the store, or 0 if some other node runs or seems to."""
         database = self._run.database
         if any(other.alive for other in self._nodes() if other is not node):
             return 0.0
         view = database.act(database.rows.cluster())
         peers = [row.lease_until_s - row.lease_s for row in view.nodes if row.name != node.spec.name and row.lease_s]
         if node.clock is None or any(abs(at_s - node.clock.now_s()) <= _ALLOWED_S for at_s in peers):
-            return 0.0  # one that is gone looks as if it lived, and as if our time were right
+            return 0.0  # A dead peer seems to live, and to agree with our time.
         return max([view.lived_until_s, *(row.lease_until_s - row.lease_s for row in view.nodes)])
 
     def _witnesses(self, of: SimNode) -> _Witnesses:
-        """Nodes of other names that run, renew, and whose clocks are right."""
+        """The nodes of other names that run, renew their leases and have the right time."""
         database = self._run.database
-        members = {row.incarnation for row in database.act(database.rows.cluster()).nodes}  # others may be evicted
+        members = {row.incarnation for row in database.act(database.rows.cluster()).nodes}  # The others may be evicted.
         others = [node for node in self._nodes() if node.spec.name != of.spec.name and _tells(node)]
         nodes = [node for node in others if node.node is not None and node.node.incarnation in members]
         return {node.name: node.lives for node in nodes}
