@@ -1,4 +1,4 @@
-"""I7 and I10 at each commit: messages between two actors are handled as sent, and what is tried again is so in time.
+"""I7 and I10 at each commit: messages between two actors are handled in the order sent; retries come when due.
 
 Ledger ──the transition──▶ DeliveryOrder.broken ──▶ (invariant, text, conversation)
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Self
 
-from runtime.envelope import Address, Envelope, address_of, decode
+from runtime.envelope import Envelope, address_of, decode
 from runtime.errors import InvalidMessage
 from runtime.record import record
 from runtime.store.records import HistoryRow, MailRow, Outcome, Transition
@@ -22,11 +22,11 @@ _Broken = Iterator[tuple[str, str, bytes]]
 
 @record(frozen=True, slots=True)
 class SentMail:
-    """One message that was committed to somebody's mail."""
+    """One message that was committed to an actor's mail."""
 
     row: MailRow
-    envelope: Envelope | None  # None when its bytes are none
-    number: int  # in the order of commits, which for one sender is that of sending
+    envelope: Envelope | None  # None if its bytes are no envelope.
+    number: int  # Counts the commits. For one sender that is the order of sending.
 
     @classmethod
     def of(cls, row: MailRow, number: int) -> Self:
@@ -45,34 +45,34 @@ _Undone = Mapping[bytes, bytes]
 
 
 class DeliveryOrder:
-    """Of one run. `sent` is all that was ever sent, by id; `undone` is what an undo has settled."""
+    """The order in one run. `sent` has all that was ever sent, by id; `undone` has what an undo has settled."""
 
     def __init__(self) -> None:
         self._retries = Retries()
-        self._delayed: dict[bytes, None] = {}  # was retried later or parked at least once
-        self._last: dict[tuple[str, Address], int] = {}  # (sender, receiver): number of what was handled last
+        self._delayed: dict[bytes, None] = {}  # These were retried later, or parked, at least once.
+        self._last: dict[Pair, int] = {}  # The number that a pair handled last.
 
     @property
     def tables(self) -> tuple[object, ...]:
-        """Whatever holds what has been committed so far."""
+        """The objects that hold what was committed so far."""
         return self, self._retries
 
     def may_be_overtaken(self, one: SentMail) -> None:
-        """A message waits again that was handled, in a history that is lost."""
+        """Hears of a message that waits again, since a failover lost its handling."""
         self._delayed[one.row.id] = None
         self._retries.ended(one.pair, one.row.id)
 
     def broken(self, transition: Transition, sent: _Sent, undone: _Undone, clocks_wrong_s: float) -> _Broken:
-        """Called once for each commit; clocks may be wrong by so much."""
+        """What this commit breaks. It is asked once for each commit; clocks may be wrong by so much."""
         for later in transition.rescheduled:
             self._delayed[later.id] = None
         yield from self._early(transition, sent, clocks_wrong_s)
         for row in transition.history:
-            if row.outcome in _RAN:  # else it was put to rest by its undo, or given up, and has not run
+            if row.outcome in _RAN:  # Else it has not run: its undo refused it, or it was given up.
                 yield from self._out_of_turn(row, sent.get(row.id), undone)
 
     def _early(self, transition: Transition, all_sent: _Sent, clocks_wrong_s: float) -> _Broken:
-        """What is tried again runs when it is due, and before what its sender sent after it."""
+        """A retry runs no earlier than it is due. Notes the retries that this commit puts off."""
         for row in transition.history:
             sent = all_sent.get(row.id)
             was = None if sent is None else self._retries.ended(sent.pair, row.id)
@@ -85,7 +85,7 @@ class DeliveryOrder:
                 self._retries.put_off(sent.pair, sent.number, later)
 
     def _out_of_turn(self, row: HistoryRow, sent: SentMail | None, undone: _Undone) -> _Broken:
-        """Between two actors messages are handled as sent, but for those that were retried later or parked."""
+        """Two actors' messages are handled in the order sent, except those that were retried later or parked."""
         envelope = None if sent is None else sent.envelope
         if sent is None or envelope is None or not envelope.sender or envelope.undo_of or envelope.due_at_s:
             return
@@ -93,7 +93,7 @@ class DeliveryOrder:
         text = f"{address_of(*pair[1])} handled {row.type} of {pair[0]}"
         overtaken = self._retries.overtaken(pair, sent.number)
         if overtaken is not None:
-            yield "I7", f"{text} before {overtaken.id.hex()}, which waits", row.conversation
+            yield "I7", f"{text} before {overtaken.id.hex()}, which waits for its retry", row.conversation
         if row.id in self._delayed or row.id in undone:
             return
         if sent.number < self._last.get(pair, 0):

@@ -1,7 +1,7 @@
-"""I8: whoever begins a turn, and so may commit, holds a lease by the clock of the store.
+"""I8: a node that begins a turn, and so may commit, holds a lease by the clock of the store.
 
-Leases do not guard the rows, which their own compare-and-set does. They decide who acts outside: a node that goes on
-after its lease has run out has its handlers called beside those of its successor.
+Leases do not guard the rows; their own compare-and-set does. Leases decide who acts outside. If a node goes on after
+its lease has run out, its handlers run beside those of its successor.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from runtime.testing.rules.ledger import Violation
 
 __all__ = ["broken_lease"]
 
-_DRIFT = 0.05  # of a lease: two clocks that each run up to 2 % fast or slow may differ by this
+_DRIFT = 0.05  # The share of a lease by which two clocks may differ, if each runs up to 2 % fast or slow.
 
 
 def broken_lease(node: Node, read: Callable[[], ClusterView], *, is_alone: bool) -> Iterator[Violation]:
-    """What is wrong when this node begins a turn; `read` reads the store, by whose clock leases run out.
+    """What is wrong when this node begins a turn. `read` reads the store, whose clock is the leases' measure.
 
-    `is_alone` is false while another process has the node's name, and may hold its row.
+    `is_alone` is false while another process has the node's name, since that one may hold the row.
     """
     if not node.membership.lease_is_sure():
         return

@@ -1,7 +1,7 @@
-"""What was ever committed in one run, kept apart from the store, and the invariants that hold at each commit.
+"""All that was ever committed in one run, kept apart from the store, and the invariants that each commit keeps.
 
     FaultyStore ──transition, verdict──▶ Ledger ──▶ violations, at once
-                                           └──▶ at rest: what was sent and never handled, what never ended
+                                           └──▶ at rest: messages that were never handled, timers that still run
 
 The numbers of the invariants are those of docs/proof/simulation.md.
 """
@@ -30,44 +30,44 @@ __all__ = ["Ledger", "Violation"]
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A promise that was broken. `conversation` is the one that shows it; empty if none does."""
+    """A broken promise. `conversation` shows how it was broken; it is empty if none does."""
 
     invariant: str
     what: str
     conversation: bytes = b""
 
 
-_TICK_S = 1e-6  # of rounding
+_TICK_S = 1e-6  # Rounding may be off by this.
 
 
 class Ledger:
-    """All actors, messages and history of one run, as the verdicts say they must be."""
+    """All actors, messages and history of one run, as they must be by the verdicts."""
 
     def __init__(self, sagas: Iterable[Definition] = ()) -> None:
         self.violations: list[Violation] = []
-        self.broke: Callable[[], object] = bool  # called after each violation
+        self.broke: Callable[[], object] = bool  # It is called after each violation.
         self._saga_rules = SagaRules()
         self.actors: dict[Address, ActorRow] = {}
-        self.history: dict[bytes, dict[bytes, HistoryRow]] = {}  # by conversation, then id
+        self.history: dict[bytes, dict[bytes, HistoryRow]] = {}  # Rows by conversation, then by id.
         self.waiting: dict[bytes, MailRow] = {}
         self.commits = 0
-        self.last_commit_at_s = 0.0  # in true time
-        self.seen: Counter[str] = Counter()  # verdicts, and outcomes of messages
-        self.clocks_wrong_s = 0.0  # how far those that nodes go by were moved in all; a machine's may jump as it likes
-        self.true_s = float("inf")  # what time it really is at this commit
-        self.forgets_before_s = float("inf")  # what was handled before this is old by now
-        self.lost: dict[Address, None] = {}  # actors of which a failover has lost something
+        self.last_commit_at_s = 0.0  # In true time.
+        self.seen: Counter[str] = Counter()  # Counts verdicts, and outcomes of messages.
+        self.clocks_wrong_s = 0.0  # The clocks that nodes go by were moved so far in all.
+        self.true_s = float("inf")  # The true time of this commit.
+        self.forgets_before_s = float("inf")  # History from before this instant is old by now.
+        self.lost: dict[Address, None] = {}  # Actors of which a failover has lost something.
         self._sent: dict[bytes, SentMail] = {}
         self._order = DeliveryOrder()
-        self._undone: dict[bytes, bytes] = {}  # do: the undo that settled it
-        self._taken_back: dict[bytes, bytes] = {}  # do: the undo of it that ran
+        self._undone: dict[bytes, bytes] = {}  # The undo that settled each do, by ids.
+        self._taken_back: dict[bytes, bytes] = {}  # The undo that ran for each do, by ids.
         self._committed: dict[tuple[Address | None, int], list[Transition]] = {}
         self._denied: list[Transition] = []
 
         self.knows_sagas(sagas)
 
     def knows_sagas(self, sagas: Iterable[Definition]) -> None:
-        """Their instances are held against their rules from now on."""
+        """Checks the instances of these sagas by their rules from now on."""
         self._saga_rules.add(sagas)
 
     # --- at each commit ---
@@ -80,29 +80,29 @@ class Ledger:
                 self._wrote(transition)
 
     def was_told_of(self, transition: Transition) -> None:
-        """Somebody was told that this is committed: so it is, or what cannot be told from it."""
-        # A post may have been sent before, under the same id: then its message is there, or was.
+        """Somebody was told that this is committed. So it has to be, or a post with the same ids."""
+        # A post may have been sent before with the same id. Then its message is there, or was.
         posted = transition.history or all(self._knows(row) for row in transition.mail)
         if not posted or (transition.history and not any(one == transition for one in self._like(transition))):
             self._broken("I11", f"{_named(transition)} was said to be committed, and is not", b"")
 
     def was_denied(self, transition: Transition) -> None:
-        """Somebody was told that this is not committed: so it must not be, and never come to be.
+        """Somebody was told that this is not committed. So it must not be, now or ever.
 
-        A turn that only put mail off is known by the row that it left. Once another turn has followed, nobody can tell
-        whether it was written; and it has told nobody anything.
+        A turn that only put mail off is known by the row that it left. Once another turn has followed, nobody can say
+        whether it was written, and no harm is done: it has sent nothing.
         """
         self._denied.append(transition)
         if any(one is transition for one in self._like(transition)) and not self._is_followed(transition):
             self._broken("I11", f"{_named(transition)} was said not to be committed, and is", b"")
 
     def _is_followed(self, transition: Transition) -> bool:
-        """Whether it left nothing but an actor's row, and that is another's by now."""
+        """Says whether it left only an actor's row, and a later turn has replaced that."""
         row = transition.actor
         return row is not None and not transition.history and self.actors.get(row.address) != row
 
     def _like(self, transition: Transition) -> list[Transition]:
-        """What was committed of the same actor and revision, or, of posts, for the same actor."""
+        """The committed transitions of the same actor and revision; for a post, all posts for the same actor."""
         actor = transition.actor
         return self._committed.setdefault((actor.address, actor.revision) if actor else (transition.address, 0), [])
 
@@ -152,7 +152,7 @@ class Ledger:
             self._broken("I9", f"message {id.hex()} was consumed, and no history tells of it", mail.conversation)
 
     def _check_parked(self, id: bytes, what: str) -> None:
-        """A dead letter stays one until an operator says otherwise, and an operator's act is no turn."""
+        """A dead letter stays one until an operator acts, and an operator's act is no turn."""
         waits = self.waiting.get(id)
         if waits is not None and waits.parked:
             self._broken(
@@ -176,7 +176,7 @@ class Ledger:
             return
         if sent.envelope.address != (row.kind, row.key):
             self._broken(
-                "I9", f"{row.type} {row.id.hex()} was handled by another than it was sent to", row.conversation
+                "I9", f"{row.type} {row.id.hex()} was handled by another actor than it was sent to", row.conversation
             )
         if row.outcome is Outcome.HANDLED and row.id in self._undone:
             self._broken("I6", f"{row.type} {row.id.hex()} ran after it was undone", row.conversation)
@@ -184,7 +184,7 @@ class Ledger:
             self._undone[sent.envelope.undo_of] = row.id
 
     def _check_undos(self, transition: Transition) -> None:
-        """Once all of the turn is known: it may have handled a do and its undo."""
+        """Checks undos once the whole turn is known, since it may have handled a do and its undo."""
         for row in transition.history:
             sent = self._sent.get(row.id)
             if sent is not None and sent.envelope is not None and sent.envelope.undo_of:
@@ -196,7 +196,7 @@ class Ledger:
                     self._broken("I6", f"{row.type} {row.id.hex()} {what}", row.conversation)
 
     def _take_in(self, mail: MailRow) -> None:
-        """The store passes over what waits already, or was handled or refused by a tombstone."""
+        """Adds sent mail. The store passes over a message that waits already, or is in the history."""
         known = self._sent.get(mail.id)
         if known is not None and known.row.address != mail.address:
             self._broken("I9", f"one id for two destinations: {mail.id.hex()}", mail.conversation)
@@ -209,7 +209,7 @@ class Ledger:
     # --- what is forgotten ---
 
     def forgot(self, conversations: AbstractSet[bytes]) -> None:
-        """The store has purged these: all of them is old, nothing of them waits, and no timer of theirs runs."""
+        """The store has purged these. All of them must be old, without waiting mail, and without a timer."""
         needed = {mail.conversation for mail in self.waiting.values()} | {row.conversation for row in self.timed}
         for what, conversation in broken_purge(conversations, needed, self.history, self.forgets_before_s):
             self._broken("I14", what, conversation)
@@ -217,14 +217,14 @@ class Ledger:
     # --- a database that loses its newest commits ---
 
     def keep(self) -> SavedTables:
-        """What is known now, to be known again after `turn_back`."""
+        """Saves what is known now; `turn_back` brings it back."""
         return SavedTables(self, *self._order.tables, but=("violations", "lost"))
 
     def turn_back(self, kept: SavedTables) -> None:
-        """What was committed since has never been; whose it was is remembered as `lost`.
+        """Forgets what was committed since `keep`. The actors that lost something are remembered as `lost`.
 
-        What was handled, and waits again or is sent again, may be overtaken: nodes take it for done until they find it
-        twice.
+        A message that was handled may wait again, or be sent again. It may be overtaken then, since nodes take it for
+        done until they find it twice.
         """
         sent, actors, waited = self._sent, self.actors, self.waiting
         kept.turn_back()
@@ -242,25 +242,25 @@ class Ledger:
 
     @property
     def open(self) -> Iterator[MailRow]:
-        """Mail that has still to be handled."""
+        """Mail that still has to be handled."""
         return (row for row in self.waiting.values() if not row.parked)
 
     @property
     def timed(self) -> Iterator[ActorRow]:
-        """Actors that have a timer set."""
+        """Actors with a timer."""
         return (row for row in self.actors.values() if row.due_at_s is not None)
 
     def sent(self) -> Iterator[tuple[MailRow, Envelope | None]]:
-        """Every message that was ever committed to somebody's mail, with its envelope if its bytes are one."""
+        """Every message that was ever committed to an actor's mail, with its envelope if its bytes are one."""
         return ((one.row, one.envelope) for one in self._sent.values())
 
     @property
     def is_at_rest(self) -> bool:
-        """Nothing waits but dead letters, and no timer runs."""
+        """Says whether only dead letters wait, and no timer runs."""
         return next(self.open, None) is None and next(self.timed, None) is None
 
     def check_rest(self) -> None:
-        """What must not be there when every fault is healed and there was time enough."""
+        """Reports what must not be left once every fault is healed and enough time has passed."""
         for mail in self.open:
             sent = self._sent[mail.id].envelope
             name = sent.type if sent is not None else "?"
@@ -269,11 +269,11 @@ class Ledger:
             self._broken("I10", f"{address_of(*row.address)} still has a timer", row.conversation)
 
     def rows_of(self, kind: str) -> list[ActorRow]:
-        """Every actor of a kind as it is now, by key."""
+        """Every actor of a kind as it is now, in the order of keys."""
         return sorted((row for row in self.actors.values() if row.kind == kind), key=lambda row: row.key)
 
     def told(self, conversation: bytes) -> str:
-        """The sequence of messages of one conversation, a line for each."""
+        """The messages of one conversation, one a line."""
         mail = [row for row in self.waiting.values() if row.conversation == conversation]
         return as_text(conversation_of(conversation, self.history.get(conversation, {}).values(), mail))
 

@@ -1,4 +1,4 @@
-"""I13: what queues in memory stays under its limits; what does not fit waits in the store or is refused."""
+"""I13: queues in memory stay within their limits. What does not fit waits in the store, or is refused."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from runtime.testing.virtual.dice import Dice
 
 __all__ = ["DEATHS_MAX", "SmallLimits", "draw_limits", "draw_small", "over_limits"]
 
-_TURN_ROOM = 1  # a batch that runs has left the mailbox, and is still counted as pending
-DEATHS_MAX = 12  # nodes are killed so often here that three in a row over one message are mere chance
+_TURN_ROOM = 1  # A running batch has left the mailbox, and still counts as pending.
+DEATHS_MAX = 12  # Nodes die so often here that three deaths over one message are mere chance.
 
 
 def draw_limits(dice: Dice) -> dict[str, Any]:
-    """Settings of a node: mostly the defaults, sometimes so small that they are met."""
+    """Draws limits for a node: mostly the defaults, sometimes so small that a run meets them."""
     limits: dict[str, Any] = {"node_deaths_max": DEATHS_MAX}
     if dice.chance(0.3):
         limits["mailbox_max"] = dice.choose((5, 2, 1))
@@ -34,19 +34,19 @@ def draw_limits(dice: Dice) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class SmallLimits:
-    """Limits that no setting sets, of every node of a run; in production they are far away."""
+    """Limits that no setting sets, for every node of a run. In production they are hardly ever met."""
 
     links: MeshSettings = field(default_factory=MeshSettings)
-    sweep_rows_max: int | None = None  # None: as in production
+    sweep_rows_max: int | None = None  # None keeps the limit of production.
 
     def set(self, sweeper: Sweeper) -> None:
-        """Before its first pass."""
+        """Sets the sweeper's limits, before its first pass."""
         if self.sweep_rows_max is not None:
             sweeper.rows_max = sweeper.reach_max = self.sweep_rows_max
 
 
 def draw_small(dice: Dice) -> SmallLimits:
-    """Mostly as in production, sometimes so small that a page, a frame and a window of credit are filled."""
+    """Draws limits: mostly those of production, sometimes so small that a page, a frame or the credit is filled."""
     links = MeshSettings()
     if dice.chance(0.25):
         links = replace(links, frame_messages_max=dice.choose((8, 4, 3)))
@@ -59,7 +59,7 @@ def draw_small(dice: Dice) -> SmallLimits:
 
 
 def over_limits(node: Node) -> Iterator[Violation]:
-    """Everything of one node that is larger than its settings allow."""
+    """Everything in one node that is larger than its limits."""
     settings = node.settings
     pending_max = settings.mailbox_max + min(settings.turn_messages_max, settings.mailbox_max) * _TURN_ROOM
     for kind, residents in node.shards.residents.items():

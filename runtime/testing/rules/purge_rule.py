@@ -1,4 +1,4 @@
-"""I14: what is forgotten is old, whatever clocks said, and nothing needs it any more.
+"""I14: only what is old is forgotten, whatever clocks say, and only if nothing needs it any more.
 
 Database.purge ──conversations gone──▶ Ledger.forgot ──▶ broken_purge ──▶ (text, conversation)
 """
@@ -12,11 +12,11 @@ from runtime.store.records import HistoryRow
 
 __all__ = ["broken_purge", "old_before_s"]
 
-_DRIFT = 0.05  # two clocks that each run up to 2 % fast or slow may differ by this
+_DRIFT = 0.05  # Two clocks may differ by this share, if each runs up to 2 % fast or slow.
 
 
 def old_before_s(true_s: float, retention_s: float, clocks_wrong_s: float) -> float:
-    """What was handled before this, by a clock that may have been so wrong, is old."""
+    """The instant before which history is old, by a clock that may have been so wrong."""
     return true_s - retention_s * (1 - _DRIFT) + clocks_wrong_s
 
 
@@ -26,7 +26,7 @@ def broken_purge(
     history: Mapping[bytes, Mapping[bytes, HistoryRow]],
     before_s: float,
 ) -> Iterator[tuple[str, bytes]]:
-    """`needed` are the conversations of which mail or a timer waits; what was handled before `before_s` is old."""
+    """What is wrong with a purge. The conversations `needed` have mail or a timer; history before `before_s` is old."""
     for conversation in sorted(gone):
         if conversation in needed:
             yield "a conversation was forgotten while mail or a timer of it still waits", conversation

@@ -1,4 +1,4 @@
-"""What must be so at rest: when every fault is healed, every client is content, and there was time enough."""
+"""What must hold at rest: every fault is healed, every client is done, and enough time has passed."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ _ENDED = (SagaRecord.COMPLETED, SagaRecord.COMPENSATED)
 
 
 class AtRest(Protocol):
-    """What the clients of a run say of its end."""
+    """Clients of a run, as judges of its end."""
 
     def check(self) -> Iterable[Violation]:
-        """At rest: what is not as it should be by the business's own rules."""
+        """At rest, gives what breaks the rules of the business."""
         ...
 
     def excuses(self, row: ActorRow | MailRow) -> bool:
-        """At rest: whether it is the workload's own doing that this saga did not end, or this message is parked.
+        """At rest, says whether the workload meant this saga not to end, or this message to be parked.
 
-        What is not excused breaks a promise. A workload that spoils nothing on purpose excuses nothing.
+        Without an excuse it breaks a promise. A workload that spoils nothing on purpose excuses nothing.
         """
         ...
 
 
 def broken_at_rest(ledger: Ledger, play: AtRest) -> Iterator[Violation]:
-    """Sagas that did not end, parked messages, and what the workload finds; the ledger notes its own by itself."""
+    """Sagas that did not end, parked messages, and what the workload finds. The ledger reports its own."""
     ledger.check_rest()
     for row in ledger.actors.values():
         if row.state_type == SagaRecord.DESCRIPTOR.full_name:

@@ -1,9 +1,9 @@
-"""Messages that wait for another try: they run no earlier than they are due, and what was sent after them waits.
+"""Messages that wait for a retry. They run no earlier than they are due, and later messages wait behind them.
 
-Ledger ──put off, handled──▶ Retries ──▶ who was overtaken, who came too early
+DeliveryOrder ──put off, ended──▶ Retries ──▶ who was overtaken, who came too early
 
-I7 lets a retried message be overtaken. The runtime promises more: between the same two actors it is not, unless it was
-parked.
+I7 lets a retried message be overtaken. The runtime promises more: between the same two actors nothing overtakes it,
+unless it was parked.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ Pair = tuple[str, Address]
 
 
 class Retries:
-    """What waits for a retry, by who sent it to whom."""
+    """What waits for a retry, by sender and receiver."""
 
     def __init__(self) -> None:
-        self._waiting: dict[Pair, dict[bytes, tuple[int, MailRow]]] = {}  # by id: number in the order of sending
-        self._parked: dict[bytes, None] = {}  # at some time: what an operator replays takes its chance
+        self._waiting: dict[Pair, dict[bytes, tuple[int, MailRow]]] = {}  # By id; the number is the order of sending.
+        self._parked: dict[bytes, None] = {}  # Parked at some time. A replay by an operator may be overtaken.
 
     def put_off(self, pair: Pair, number: int, row: MailRow) -> None:
-        """A message is to run later, or was parked, which ends its waiting."""
+        """Notes that a message runs later. Parking it ends its waiting."""
         if row.parked:
             self._parked[row.id] = None
             self.ended(pair, row.id)
@@ -33,11 +33,11 @@ class Retries:
             self._waiting.setdefault(pair, {})[row.id] = number, row
 
     def ended(self, pair: Pair, id: bytes) -> MailRow | None:
-        """It was handled, or given up on. The row that it waited as."""
+        """Notes that it was handled or given up. Gives the row as which it waited."""
         found = self._waiting.get(pair, {}).pop(id, None)
         return None if found is None else found[1]
 
     def overtaken(self, pair: Pair, number: int) -> MailRow | None:
-        """One that waits, and was sent before this number."""
+        """A message that waits for a retry, and was sent before this number."""
         waiting = self._waiting.get(pair)
         return next((row for before, row in waiting.values() if before < number), None) if waiting else None

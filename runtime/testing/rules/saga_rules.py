@@ -1,8 +1,8 @@
-"""What no committed state of a saga may say, whatever has led to it: held against each commit of each instance.
+"""What no committed state of a saga may say, whatever has led to it. Each commit of each instance is checked.
 
     Ledger ──the row before, the row after──▶ SagaRules.broken ──▶ (invariant, text)
 
-The rules know a definition and two records, and nothing of the interpreter that made the one from the other.
+The rules know a definition and two records. They know nothing of the interpreter that made one from the other.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ _ENDED = (SagaRecord.COMPLETED, SagaRecord.COMPENSATED)
 
 
 class SagaRules:
-    """For the sagas of one deployment, in every version of it."""
+    """The rules for the sagas of one deployment, in all its versions."""
 
     def __init__(self) -> None:
-        self._definitions: dict[bytes, Definition] = {}  # by fingerprint: what the rules look at is in that
-        self._without_timer: set[Address] = set()  # one of its timers was given up on, since nodes had died over it
+        self._definitions: dict[bytes, Definition] = {}  # By fingerprint, which covers all that the rules look at.
+        self._without_timer: set[Address] = set()  # One of their timers was given up on, since nodes had died over it.
 
     def add(self, definitions: Iterable[Definition]) -> None:
         self._definitions.update((one.fingerprint, one) for one in definitions)
 
     def broken(self, before: ActorRow | None, after: ActorRow, history: Sequence[HistoryRow] = ()) -> Broken:
-        """The rules that the newer row breaks, which came with this history."""
+        """The rules that the newer row breaks. It was committed with this history."""
         if after.state_type != SagaRecord.DESCRIPTOR.full_name:
             return
         record = SagaRecord.FromString(after.state)
@@ -60,7 +60,7 @@ class SagaRules:
 def _badly_timed(
     where: str, definition: Definition, record: SagaRecord, after: ActorRow, *, may_lack_one: bool
 ) -> Broken:
-    """Whoever has asked, and goes on, will not wait for ever; whoever has ended waits for nothing."""
+    """A saga that has asked, and goes on, must not wait for ever. A saga that has ended must have no timer."""
     if record.status in _ENDED and after.timers:
         yield "I10", f"{where} has ended, and a timer of it still runs"
     asked = [step for step in definition.steps if phase_of(record.tasks[step.index]) is Phase.ASKED]
@@ -68,7 +68,7 @@ def _badly_timed(
         timers = [one.name for one in Timers.FromString(after.timers).timers]
         for step in asked:
             if step.timer not in timers:
-                yield "I10", f"{where} waits for the answer of step {step.name}, and no timer of that runs"
+                yield "I10", f"{where} waits for the answer of step {step.name}, and no timer of that step runs"
 
 
 def _broken(definition: Definition, earlier: SagaRecord, record: SagaRecord) -> Broken:
@@ -95,7 +95,7 @@ def _too_early(steps: Iterable[StepDefinition], record: SagaRecord) -> Broken:
 
 def _badly_turned(definition: Definition, record: SagaRecord) -> Broken:
     if record.pivot_passed:
-        yield "I6", "it has turned back behind its pivot"
+        yield "I6", "it has turned back although its pivot has passed"
     for step in definition.flow_steps:
         if phase_of(record.tasks[step.index]) is Phase.UNDOING:
             owing = [
@@ -122,7 +122,7 @@ def _refused_without_a_word(steps: Iterable[StepDefinition], record: SagaRecord)
 
 
 def _backwards(definition: Definition, earlier: SagaRecord, record: SagaRecord) -> Broken:
-    """What was turned or has ended never goes forward again."""
+    """A saga that has turned back or ended never goes forward again."""
     if earlier.status == SagaRecord.COMPLETED and record.status != SagaRecord.COMPLETED:
         yield "I4", "it had completed, and goes on"
     if earlier.status in _TURNED and record.status in (SagaRecord.RUNNING, SagaRecord.COMPLETED):
@@ -137,7 +137,7 @@ def _backwards(definition: Definition, earlier: SagaRecord, record: SagaRecord) 
 
 
 def _tried_again(earlier: SagaRecord, record: SagaRecord) -> Broken:
-    """What was stuck, and is asked or undone again, begins with a fresh budget."""
+    """A stuck step that is asked or undone again begins with a fresh budget."""
     for before, taken in zip(earlier.tasks, record.tasks, strict=False):
         if before.stuck and not taken.stuck and phase_of(taken) in _ASKING:
             tries = (taken.undo if taken.status == TaskRecord.OWED else taken.do).attempts

@@ -1,6 +1,6 @@
-"""Keeps tables as they are now, and brings them back: for a database that loses what was written last.
+"""Saves tables as they are now, and brings them back, for a database that loses its newest writes.
 
-SavedTables(store, ledger) ──later──▶ turn_back: as they were
+SavedTables(store, ledger) ──later──▶ turn_back: the tables are as they were
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ __all__ = ["SavedTables"]
 
 
 class SavedTables:
-    """Every table among the attributes of some objects, `but` those of these names. Counters are no tables.
+    """Copies of all tables among the attributes of some objects, `but` those of these names. Counters are no tables.
 
-    Rows are never changed in place, so that only what holds them is copied.
+    Rows are never changed in place, so only the tables are copied.
     """
 
     def __init__(self, *objects: object, but: Collection[str] = ()) -> None:
         self._kept = [(one, {name: _copy(table) for name, table in _tables(one, but)}) for one in objects]
 
     def turn_back(self) -> None:
-        """Once: what is brought back is changed from then on."""
+        """Brings the tables back. It works once, since they change from then on."""
         for one, tables in self._kept:
             for name, table in tables.items():
                 setattr(one, name, table)

@@ -1,8 +1,8 @@
-"""I10 at each commit: what fires was set and fell due, takes effect once, and the store finds every timer in time.
+"""I10 at each commit: a timer that fires was set, it takes effect once, and the store finds every timer in time.
 
 Ledger ──the row before, the transition──▶ broken_timers ──▶ violations
 
-The ids of timers are made from the row that the ledger knows, not from what the transition says of itself.
+The rule makes the ids of timers from the row in the ledger. It does not believe the transition.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["broken_timers"]
 
 
 def broken_timers(before: ActorRow | None, transition: Transition) -> Iterator[str]:
-    """What is wrong with the timers of one committed turn, as texts."""
+    """What is wrong with the timers of one committed turn, each as a text."""
     after = transition.actor
     if after is None:
         return
@@ -36,13 +36,13 @@ def broken_timers(before: ActorRow | None, transition: Transition) -> Iterator[s
     for row in fired:
         timer = stood.get(row.id)
         if timer is None:
-            yield f"{where}: {row.type} fired, and no such timer was set: it was moved, cancelled, or has fired"
+            yield f"{where}: {row.type} fired, but no such timer was set: it was moved, cancelled, or has fired before"
         elif (timer.name, timer.due_at_s) in stands:
             yield f"{where}: the timer {timer.name!r} has fired, and is still set"
 
 
 def _is_timer(row: HistoryRow, transition: Transition) -> bool:
-    """A timer is no mail: it is in the history, and was not consumed. So is a tombstone, which is UNDONE."""
+    """Says whether a row is a timer's: in the history, and not consumed as mail. A tombstone is UNDONE."""
     return row.outcome is not Outcome.UNDONE and row.id not in (*transition.consumed, *transition.given_up)
 
 
@@ -50,4 +50,4 @@ def _timers(row: ActorRow) -> list[durable_pb2.Timer]:
     try:
         return list(durable_pb2.Timers.FromString(row.timers).timers)
     except DecodeError:
-        return []  # a row that was spoilt on purpose
+        return []  # A workload spoilt the row on purpose.

@@ -1,8 +1,8 @@
-"""I6 at each commit: an undo runs exactly if its do may have had an effect, and no other undo has taken that back.
+"""I6 at each commit: an undo runs exactly if its do may have had an effect that no other undo has taken back.
 
 Ledger ──the undo, its row of history, that of its do──▶ broken_undo ──▶ what is wrong
 
-The guard judges before the commit, by what the store and the turn know; the rule after it, by what became of both.
+The guard judges before the commit, by the store and the turn. The rule judges after it, by what became of both.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ __all__ = ["broken_undo"]
 
 
 def broken_undo(undo: Envelope, row: HistoryRow, do: HistoryRow | None, ran_before: bytes = b"") -> str:
-    """`row` says what became of the undo, `do` what became of its do; empty if the one goes with the other.
+    """What is wrong; empty if nothing is. `row` says what became of the undo, `do` what became of its do.
 
-    `ran_before` is another undo of the same do that has run.
+    `ran_before` is the id of another undo of the same do that has run.
     """
     if row.outcome is Outcome.HANDLED:
-        return f"ran, though {ran_before.hex()} had undone the same" if ran_before else _ran(undo, do)
+        return f"ran, though {ran_before.hex()} had undone the same do" if ran_before else _ran(undo, do)
     if row.outcome is Outcome.UNDONE and not ran_before:
         return _answered_unrun(undo, do)
     return ""
@@ -48,5 +48,5 @@ def _answered_unrun(undo: Envelope, do: HistoryRow | None) -> str:
 def _refusal(undo: Envelope, do: HistoryRow) -> str:
     answers = durable_pb2.CausedList.FromString(do.caused).caused
     if any(answer.type in undo.dones for answer in answers):
-        return ""  # whatever its handler said beside it
+        return ""  # Its handler may have said other things too.
     return next((answer.type for answer in answers if answer.type in undo.refusals), "")

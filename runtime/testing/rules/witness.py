@@ -1,10 +1,10 @@
-"""Whether those inside a node are told the truth about their commits.
+"""Checks whether a node's own parts are told the truth about their commits.
 
-    Activation, Client ──submit──▶ CommitWitness ──▶ Committer        each transition, and what is said of it in the end
+    Activation, Client ──submit──▶ CommitWitness ──▶ Committer        each transition, and its outcome as it is told
                                       └──▶ Ledger               what was really committed
 
-Told COMMITTED, it is committed; told anything else, it is not, and never will be (I11). The node's own code runs
-unchanged: the witness stands between the committer and whoever submits.
+A transition that is told to be COMMITTED is committed. One that is told anything else is not, and never will be (I11).
+The witness stands between the committer and whoever submits, so the node's own code runs unchanged.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ __all__ = ["CommitWitness"]
 
 
 class CommitWitness:
-    """Of one life of one node."""
+    """The witness of one life of one node."""
 
     def __init__(self, committer: Committer, ledger: Ledger) -> None:
         self._submit = committer.submit
         self._ledger = ledger
-        committer.submit = self.submit  # type: ignore[method-assign]  # of this object, for the length of one run
+        committer.submit = self.submit  # type: ignore[method-assign]  # this object alone, for one run
 
     def submit(self, transition: Transition, done: Done) -> None:
         self._submit(transition, partial(self._told, transition, done))

@@ -1,4 +1,4 @@
-"""What a storm does, one act at a time: to a random node, a lane between two, a clock, or the database.
+"""What a storm does, one act at a time, to a random node, a link between two, a clock or the database.
 
 Storm ──act──▶ Acts ──▶ SimNode, SimNetwork, Database, SimClock
                 └──▶ database.later   what undoes it after a while
@@ -23,7 +23,7 @@ _LEASE_POINTS = (Failpoint.RENEWAL_ASKED, Failpoint.RENEWED, Failpoint.VIEW_READ
 
 
 class Acts(Choices):
-    """All that can be done."""
+    """All acts of storms."""
 
     # --- nodes ---
 
@@ -31,7 +31,7 @@ class Acts(Choices):
         self._node().kill("killed", restart_s=self._dice.between(0.05, 4.0))
 
     def kill_for_long(self) -> None:
-        """Until steps run into their timeouts, if the storm lasts so long."""
+        """The node stays down until steps run into their timeouts, if the storm lasts so long."""
         self._node().kill("killed for long", restart_s=self._dice.between(4.0, 60.0))
 
     def kill_at_failpoint(self) -> None:
@@ -39,22 +39,22 @@ class Acts(Choices):
         self._cluster.ambushes.arm(Ambush(point, hits=1 + self._dice.below(12)))
 
     def freeze_at_failpoint(self) -> None:
-        """As SIGSTOP does at a durable boundary: between a question to the store, say, and its answer."""
-        of_leases = self._dice.chance(0.4)  # where a node says how long it may go on, and hears how long that is
+        """Freezes a node at a durable boundary, say between a question to the store and its answer."""
+        of_leases = self._dice.chance(0.4)  # There a node renews its lease, or relies on it.
         point = self._dice.choose(_LEASE_POINTS if of_leases else tuple(Failpoint))
-        lasts_s = self._dice.between(1.0, 2.0) if of_leases else self._lasts_s()  # about as long as a lease
+        lasts_s = self._dice.between(1.0, 2.0) if of_leases else self._lasts_s()  # About as long as a lease.
         self._cluster.ambushes.arm(Ambush(point, hits=1 + self._dice.below(12), freeze_s=lasts_s))
 
     def power_off(self) -> None:
         self._node().kill("powered off", dark=True, restart_s=self._dice.between(0.05, 4.0))
 
     def kill_between_steps(self) -> None:
-        """In the midst of whatever it does, not only when nothing is going on."""
+        """Kills a node in the midst of its work."""
         node, restart_s = self._node(), self._dice.between(0.05, 2.0)
         self._at_step(lambda: node.kill("killed between steps", restart_s=restart_s))
 
     def freeze(self) -> None:
-        """As SIGSTOP does, and in the midst of things too."""
+        """Freezes a node in the midst of its work, as SIGSTOP does."""
         node, lasts_s = self._node(), self._lasts_s()
 
         def now() -> None:
@@ -67,7 +67,7 @@ class Acts(Choices):
         self._node().drain()
 
     def twin(self) -> None:
-        """A second process of one name, as by an orchestrator that takes the first for dead, though it is not."""
+        """Launches a second process of one name. An orchestrator does so that takes a live process for dead."""
         node = self._node()
         self._cluster.fault("two of one name", node.name)
         twin = self._cluster.twin(node)
@@ -75,9 +75,9 @@ class Acts(Choices):
         self._cluster.database.later(self._lasts_s() + 2.0, twin.retire)
 
     def roll_out(self) -> None:
-        """One node after the other is drained, and comes back with other limits; of another version if there is one.
+        """Drains one node after another. Each comes back with other limits, and of the other version if there is one.
 
-        Some roll-outs stop half way: then nodes of both versions go on side by side.
+        Some roll-outs stop half way. Then nodes of both versions go on side by side.
         """
         cluster = self._cluster
         cluster.fault("rolled out")
@@ -97,7 +97,7 @@ class Acts(Choices):
             node.drain()
 
     def pause(self) -> None:
-        """An operator stops one kind of a node from taking mail, and lets it go on after a while."""
+        """Pauses one kind on a node, as an operator does, and lets it go on after a while."""
         node = self._node()
         running = node.node
         if node.serves and running is not None:
@@ -129,9 +129,9 @@ class Acts(Choices):
         self._rejoin_later(source, target)
 
     def _rejoin_later(self, source: str, target: str) -> None:
-        """What was kept arrives after all, or the streams turn out to be broken."""
+        """Ends a hold later: held frames arrive after all, or the streams turn out to be broken."""
         network = self._cluster.network
-        breaks = self._dice.chance(0.5)  # by the dice of this act, not of the one that it ends in
+        breaks = self._dice.chance(0.5)  # The dice of this act choose, not those of the act at its end.
 
         def rejoin() -> None:
             if breaks:
@@ -148,7 +148,7 @@ class Acts(Choices):
         self._cluster.database.later(self._lasts_s(), self._cluster.network.slow, lane, 1.0)
 
     def deafen(self) -> None:
-        """Its machine takes connections, and the process never answers."""
+        """Makes a node deaf: its machine takes connections, and the process never answers."""
         node = self._node()
         self._cluster.fault("deaf", node.name)
         self._cluster.network.deafen(node.address)
@@ -192,28 +192,28 @@ class Acts(Choices):
                 self._cluster.database.later(lasts_s, setattr, node.store.way, "cut", False)
 
     def jump_database_clock(self) -> None:
-        """Leases look as if they had run out, though their holders live; or they last longer than anybody meant."""
+        """Moves the store's clock. Leases of live holders seem to run out, or leases last longer than meant."""
         self._cluster.fault("clock of the store jumps")
         clock = self._cluster.database.clock
         self._cluster.database.clock_has_jumped = True
         by_s = self._dice.choose((-3.0, 3.0, 40.0)) - clock.wrong_by_s
-        self._cluster.ledger.clocks_wrong_s += abs(by_s)  # by its time go those that start from now on
+        self._cluster.ledger.clocks_wrong_s += abs(by_s)  # Nodes that start from now on go by this time.
         clock.jump(by_s)
 
     def lock_database(self) -> None:
-        """A frozen session holds the lock: whoever wants to write waits, and gives up."""
+        """Has a frozen session hold the lock. Writers wait for it, and give up."""
         self._cluster.fault("store locked")
         self._cluster.database.lock(self._lasts_s())
 
     def fail_over(self) -> None:
-        """A standby takes over from the database, sometimes after a while, and had not got the newest commits yet.
+        """Has a standby take over that lacks the newest commits. Sometimes the database is down first.
 
-        Shards move just before, which may be lost, and just after, so that two nodes believe in the same one; and what
-        was pushed in the history that is lost may arrive in the one that goes on.
+        Shards move just before, and these moves may be lost. Shards move just after, so two nodes believe in the same
+        one. A push from the lost history may still arrive in the new one.
         """
         cluster, dice = self._cluster, self._dice
         if not cluster.database.keep():
-            return  # a standby is about to take over already
+            return  # A standby is about to take over already.
         moves = dice.choose((0, 4, 16))
         for _ in range(moves):
             self.seize()
@@ -232,7 +232,7 @@ class Acts(Choices):
                 self._seize(dice)
 
     def seize(self) -> None:
-        """Two owners: a shard is given to another member, and the table is all that the former one hears of it."""
+        """Gives a shard to another member. The former owner hears so by the table alone: for a while both own it."""
         self._seize(self._dice)
 
     def _seize(self, dice: Dice) -> None:
@@ -275,7 +275,7 @@ ACTS: dict[str, Callable[[Acts], None]] = {
     "seize": Acts.seize,
     "twin": Acts.twin,
 }
-"""By name; each run draws from these."""
+"""The acts by name. Each run draws from these."""
 
 HAZARDS: dict[str, Callable[[Acts], None]] = {"fail over": Acts.fail_over}
-"""By name: what breaks promises that the product makes of a store that keeps its own. Only workloads ask for these."""
+"""Acts that break the store's own promises, by name. Only workloads ask for these."""

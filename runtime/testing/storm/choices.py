@@ -1,4 +1,4 @@
-"""What the acts of a storm choose from: a node, a pair of nodes, how long something lasts, and the step it comes at.
+"""The choices of a storm's acts: a node, a pair of nodes, how long something lasts, and at which step it comes.
 
 Acts ──▶ Choices ──▶ Dice, SimCluster
 """
@@ -15,14 +15,14 @@ __all__ = ["Choices"]
 
 
 class Choices:
-    """They come from `dice`, which the storm renews for each act."""
+    """They come from `dice`. The storm takes fresh dice for each act."""
 
     def __init__(self, cluster: SimCluster, dice: Dice, lasts_s: float, pinned: Container[str] = ()) -> None:
-        """`pinned` names settings that are the workload's, and stay."""
+        """`pinned` names the settings of the workload, which no act changes."""
         self._cluster = cluster
         self._pinned = pinned
         self._dice = dice
-        self._storm_s = lasts_s  # how long all of it goes on
+        self._storm_s = lasts_s  # The whole storm lasts so long.
         self._is_over = False
 
     def _node(self) -> SimNode:

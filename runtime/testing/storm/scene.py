@@ -1,4 +1,4 @@
-"""What one run begins with: its nodes, their settings, the order of callbacks, and the plan of what goes wrong.
+"""What one run begins with: its nodes, their settings, the order of callbacks, and the plan of its faults.
 
 draw_scene(dice, services) ──▶ Scene ──▶ run
 """
@@ -24,15 +24,15 @@ class Scene:
     order: CallbackOrder
     nodes: tuple[NodeSpec, ...]
     plan: Plan
-    settings: Mapping[str, Any] = field(default_factory=dict)  # of every node
-    ambush: Ambush | None = None  # laid before the first step
-    restart_s: float = 0.5  # after which a node that died at a failpoint is started again
-    failures_max: int = 50  # of turns in a row, after which a kind is slowed to probes
-    small: SmallLimits = field(default_factory=SmallLimits)  # of what no setting sets
+    settings: Mapping[str, Any] = field(default_factory=dict)  # Every node has these.
+    ambush: Ambush | None = None  # It is armed before the first step.
+    restart_s: float = 0.5  # A node that died at a failpoint is started again after this.
+    failures_max: int = 50  # After so many failed turns in a row a kind is slowed to probes.
+    small: SmallLimits = field(default_factory=SmallLimits)  # Limits that no setting sets.
 
 
 def draw_scene(dice: Dice, services: Sequence[str], *, calm: bool = False, order: CallbackOrder | None = None) -> Scene:
-    """The scene of a seed. A calm one has no faults at all."""
+    """Draws the scene of a seed. A calm scene has no faults at all."""
     chosen = dice.choose(
         (
             CallbackOrder.PLAIN,
@@ -47,14 +47,14 @@ def draw_scene(dice: Dice, services: Sequence[str], *, calm: bool = False, order
         nodes=_layout(dice.named("layout"), services),
         plan=draw_plan(dice.named("plan"), calm=calm),
         settings=_settings(dice.named("settings")),
-        restart_s=dice.choose((0.5, 0.05, 3.0)),  # a lease later, before that is missed, or long after
+        restart_s=dice.choose((0.5, 0.05, 3.0)),  # About a lease later, before the node is missed, or long after.
         failures_max=dice.choose((50, 50, 50, 3)),
         small=draw_small(dice.named("small limits")),
     )
 
 
 def _layout(dice: Dice, services: Sequence[str]) -> tuple[NodeSpec, ...]:
-    """Some nodes for all services, or a node for each, or both."""
+    """Draws some nodes with all services, or a node for each service, or both."""
     apart = tuple(NodeSpec(service, (service,)) for service in services)
     full = tuple(NodeSpec(f"all-{number}") for number in range(1 + dice.below(3)))
     return dice.choose((full, apart, (*apart, full[0])))

@@ -1,10 +1,9 @@
-"""What goes wrong in one run: a random subset of all faults, for a while, and then nothing any more.
+"""What goes wrong in one run: a random subset of all faults, for a while. Then everything is healed.
 
     Plan ──drawn from the seed──▶ Storm.run ──acts on──▶ nodes, network, database, clocks
                                       └──heal──▶ all is well, and everything has to end
 
-Each seed switches about half of the faults off, so that those which hide others do not hide them in every run (swarm
-testing, Groce et al., 2012).
+Each seed switches about half of the faults off, since some faults hide others (swarm testing, Groce et al., 2012).
 """
 
 from __future__ import annotations
@@ -21,25 +20,25 @@ from runtime.testing.world.store_faults import StoreFaults
 __all__ = ["Plan", "Storm", "draw_plan"]
 
 _ALL = {**ACTS, **HAZARDS}
-_WRONG_STARTS = 0.3  # of processes, where clocks jump
+_WRONG_STARTS = 0.3  # The share of processes that start on a wrong clock, if clocks jump in this run.
 _CHANCES = ("slow", "refused", "reply_lost", "unknown_applied", "unknown_missing", "unknown_late", "hang", "dies")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The faults of one run. `acts` are names of ACTS."""
+    """The faults of one run. `acts` are names in ACTS."""
 
     acts: tuple[str, ...]
-    every_s: float  # between two acts, on average
+    every_s: float  # The mean time between two acts.
     lasts_s: float
     store: StoreFaults
-    handler_fails: float = 0.0  # chance for each run of a handler
-    one_fails_for_good: bool = False  # one node that others can stand in for does not come back when all is healed
+    handler_fails: float = 0.0  # The chance that one run of a handler fails.
+    one_fails_for_good: bool = False  # One node stays away at the end, if others host all it hosts.
 
 
 def draw_plan(dice: Dice, *, calm: bool = False) -> Plan:
-    """A plan for one seed; a calm one has no faults at all."""
-    acts = tuple(dice.some(sorted(ACTS), dice.choose((0.5, 0.5, 0.15))))  # many kinds, or a few and many of them
+    """Draws the plan of one seed. A calm plan has no faults at all."""
+    acts = tuple(dice.some(sorted(ACTS), dice.choose((0.5, 0.5, 0.15))))  # Many kinds of acts, or few.
     store = StoreFaults(delay_s=dice.choose(((0.0, 0.0001), (0.0002, 0.003), (0.001, 0.05))))
     if not calm:
         for name in dice.some(_CHANCES):
@@ -61,7 +60,7 @@ class Storm(Acts):
     def __init__(
         self, cluster: SimCluster, plan: Plan, dice: Dice, pinned: Container[str] = (), hazards: Iterable[str] = ()
     ) -> None:
-        """`hazards` names acts that the workload asks for, beside those of the plan."""
+        """`hazards` names acts that the workload wants beside those of the plan."""
         super().__init__(cluster, dice, plan.lasts_s, pinned)
         self._plan = plan
         self._choices = (*plan.acts, *hazards) if plan.acts else ()
@@ -69,20 +68,20 @@ class Storm(Acts):
             cluster.wrong_starts.chance = _WRONG_STARTS
 
     async def run(self) -> None:
-        """Rage, then heal everything."""
+        """Rages for a while, and then heals everything."""
         cluster, plan, dice = self._cluster, self._plan, self._dice
         end_s = cluster.loop.time() + plan.lasts_s
         acts = 0
         while cluster.loop.time() < end_s:
             await cluster.sleep(dice.between(0.1 * plan.every_s, 1.9 * plan.every_s))
             acts += 1
-            self._dice = dice.named(f"act {acts}")  # of its own, so that one can be left out and the others stay
+            self._dice = dice.named(f"act {acts}")  # Each act has its own dice: leaving one out changes no other.
             if self._choices and self._dice.keeps():
                 _ALL[self._dice.choose(self._choices)](self)
         self.heal()
 
     def heal(self) -> None:
-        """No fault lasts on, and none that was arranged for later still comes. One node may be gone for good."""
+        """Ends every fault, those that were to come later too. One node may stay away for good."""
         self._is_over = True
         cluster = self._cluster
         cluster.healed = True
@@ -107,7 +106,7 @@ class Storm(Acts):
             node.start()
 
     def _to_fail_for_good(self) -> SimNode | None:
-        """A node whose every service others host as well, if this plan gives one up."""
+        """The node that stays away, if this plan has one: other nodes host all its services."""
         if not self._plan.one_fails_for_good:
             return None
         everything = self._cluster.catalogue.service_names
