@@ -1,4 +1,4 @@
-"""What a client of a test's cluster can do: all that a node's own client does, by a call that may outlive the node.
+"""The client of a test's cluster. It does all that a node's own client does, by calls that the node may not survive.
 
 test ──▶ ClusterClient ──a hop──▶ SimNode.call ──▶ node.client, unchanged
 """
@@ -28,15 +28,15 @@ from runtime.testing.world.node import SimNode
 
 __all__ = ["ClusterClient", "CommandFailed", "answer_of"]
 
-_SLACK_S = 1.0  # the node says first that its time is up
+_SLACK_S = 1.0  # The call waits longer, so that the node itself says that time is up.
 
 
 class CommandFailed(AssertionError):
-    """A command's handler gave up, or answered with another event than the test wanted."""
+    """The participant gave up on a command, or answered with another event than the test wanted."""
 
 
 class ClusterClient(Client):
-    """`member` says which node is called each time. Everything raises NodeDown, too, when that one is gone."""
+    """`member` chooses the node for each call. Every call raises NodeDown, too, if that node is gone."""
 
     def __init__(self, member: Callable[[], SimNode], contracts: Contracts) -> None:
         self._member = member
@@ -74,7 +74,7 @@ class ClusterClient(Client):
         try:
             yield _told(member, changes)
         finally:
-            if member.node is node:  # else its watch has died with it
+            if member.node is node:  # Else its watch has died with it.
                 with suppress(NodeDown):
                     await member.call(lambda _: watching.__aexit__(None, None, None), timeout_s=TIMEOUT_S)
 
@@ -85,11 +85,11 @@ async def _told(member: SimNode, changes: AsyncIterator[ActorState]) -> AsyncIte
 
 
 def answer_of(outcome: CommandOutcome, command: str, answer: type[Message] | None) -> Message | None:
-    """The event that a command was answered with. Raises CommandFailed if it is not of the type wanted."""
+    """The event that answered a command. Raises CommandFailed if it is not of the wanted type."""
     if outcome.fault:
         raise CommandFailed(f"{command} was given up: {outcome.fault}")
     if answer is None or isinstance(outcome.message, answer):
         return outcome.message
-    none = "no event (there was none, or it was lost on the way: read the state)"
+    none = "no event (the handler gave none, or it was lost on the way: read the state)"
     told = none if outcome.message is None else type(outcome.message).__name__
     raise CommandFailed(f"{command} was answered with {told}, not {answer.__name__}")

@@ -1,4 +1,4 @@
-"""Some nodes in one process, for tests of one's own services and sagas: real nodes, virtual time, a network in memory.
+"""A cluster in one process, for tests of services and sagas: real nodes, virtual time, a network in memory.
 
     test ──send, state, kill, cut, advance──▶ Cluster ──▶ SimCluster ──▶ runtime.host.Node, unchanged
                                                  └──reads──▶ the store
@@ -9,8 +9,8 @@
     await cluster.at_rest()
     assert await cluster.status("trip", "T-1") == "completed"
 
-Nothing fails by itself: faults are what the test does. Each commit to a store in memory is held against the promises
-of the runtime, and leaving a cluster raises AssertionError if one was broken.
+Nothing fails by itself; the test makes all faults. Each commit to a store in memory is checked against the promises of
+the runtime. Leaving the cluster raises AssertionError if one was broken.
 """
 
 from __future__ import annotations
@@ -50,21 +50,21 @@ _START_S = 120.0
 _GREET_S = 10.0
 _STOP_S = 120.0
 _REST_S = 3600.0
-_LOOKS = Backoff(0.01, 1.0, factor=1.5, jitter=0.0)  # at whether something came true
-_SHORT_S = 20.0  # of waiting for rest: until then it is looked for often
-_SETTINGS = {"shards_per_kind": 4}  # what every node sweeps each second: more would only cost time
+_LOOKS = Backoff(0.01, 1.0, factor=1.5, jitter=0.0)  # The pauses between two looks at whether something is true.
+_SHORT_S = 20.0  # In the first seconds rest is looked for often.
+_SETTINGS = {"shards_per_kind": 4}  # Every node sweeps each shard each second: more would cost time.
 
 
 class NotAtRest(AssertionError):
-    """Something still waits, or a timer still runs, after all the time that was allowed."""
+    """A message still waits, or a timer still runs, after all the time that was allowed."""
 
 
 class Cluster:
-    """Start it, use it, close it; all on a ClusterLoop. `sim` is the cluster underneath, for what is not offered here.
+    """Start it, use it, close it; all on a ClusterLoop. `sim` is the simulated cluster beneath, for anything else.
 
-    `nodes`: how many, each with all services; or services by the name of the node, none for all.
-    `settings`: of every node, by the names of docs/reference/settings.md.
-    `store`: memory:, which makes a test the same in every run; or the URL of a fresh one that nodes share.
+    `nodes` is a number, and each node has all services. Or it gives the services of each node by name; none means all.
+    `settings` hold for every node; their names are in docs/reference/settings.md.
+    `store` is memory:, with which a test is the same in every run, or the URL of a fresh store that the nodes share.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class Cluster:
         await self.close()
 
     async def start(self) -> Self:
-        """Start every node; returns when all serve."""
+        """Starts every node, and returns when all serve."""
         await self._books.open()
         self.sim.start()
         for node in self.sim.nodes:
@@ -115,7 +115,7 @@ class Cluster:
         return self
 
     async def close(self) -> None:
-        """Heal everything and stop every node. Raises AssertionError when a promise was broken, or something failed."""
+        """Heals everything and stops every node. Raises AssertionError if a promise was broken, or something failed."""
         sim = self.sim
         self.heal()
         for node in sim.nodes:
@@ -135,7 +135,7 @@ class Cluster:
     # --- what clients do ---
 
     def client(self, node: str = "") -> Client:
-        """All that a client of this node can do, or of the first that serves: send, ask, read, watch, cancel a saga."""
+        """A client of this node, or of the first that serves. It can send, ask, read, watch, and cancel a saga."""
         return ClusterClient(lambda: self._member(node) if node else self._any_serving(), self._catalogue.contracts)
 
     @overload
@@ -163,43 +163,43 @@ class Cluster:
         timeout: float | timedelta = 60.0,
         **options: Unpack[CommandOptions],
     ) -> Message | None:
-        """Send a command as a client of a node, or of the first that serves; gives the event its handler answers with.
+        """Sends a command to a node, or to the first that serves. Gives the event with which its handler answers.
 
-        `answer` is the event that has to come. `options` are those of a client. With `message_id` the same command can
-        be sent again, and is answered with no event. `kind` and `key` are for messages that name none. `process` names
-        the choreography that the command is part of, whose reactions then hear what follows from it.
-        Raises CommandFailed when the command was given up or answered otherwise, NodeDown when the node is gone, and
-        DeadlineExceeded when no outcome is known yet.
+        `answer` is the type of event that has to come. `options` are those of a client. With `message_id` the same
+        command can be sent again, and is answered with no event. `kind` and `key` are for messages that name none.
+        `process` names the choreography of the command; its reactions then hear what follows.
+        Raises CommandFailed if the participant gave up or answered otherwise, NodeDown if the node is gone, and
+        DeadlineExceeded if no outcome is known yet.
         """
         self._check_process(options.get("process", ""))
         reply = await self.client(node).ask(command, timeout=timeout, **options)
         return answer_of(reply, type(command).__name__, answer)
 
     async def state(self, kind: str, key: str, state: type[M]) -> M:
-        """The committed state of an actor; of a saga its business state. An empty one if there is no such actor."""
+        """The committed state of an actor, or a saga's business state. It is empty if there is no such actor."""
         return await self._committed.state(kind, key, state)
 
     async def status(self, kind: str, key: str) -> str:
-        """Of a saga: none, running, compensating, completed, compensated or stuck."""
+        """The status of a saga: none, running, compensating, completed, compensated or stuck."""
         return await self._committed.status(kind, key)
 
     async def conversation(self, kind: str, key: str) -> str:
-        """Every message of the conversation that made this actor, a line for each; empty if there is no such actor."""
+        """Every message of the conversation that made this actor, one a line; empty if there is no such actor."""
         return await self._committed.conversation(kind, key)
 
     # --- time ---
 
     @property
     def now_s(self) -> float:
-        """Virtual; the wall clock of every node."""
+        """The virtual time, which is the wall clock of every node."""
         return self.sim.ports.clock.now_s()
 
     async def advance(self, delay: float | timedelta = 0.0, *, days: float = 0.0) -> None:
-        """Let time go by: seconds or a timedelta, or days. It costs by what happens. Raises ValueError to go back."""
+        """Lets seconds, a timedelta or days go by. It costs by what happens. Raises ValueError for a step back."""
         await self._leaper.until(self._loop.time() + forward_s(delay, days))
 
     async def at_rest(self, within: float | timedelta = _REST_S) -> None:
-        """Let time go by until no message waits, but dead letters, and no timer runs. Raises NotAtRest."""
+        """Lets time go by until only dead letters wait, and no timer runs. Raises NotAtRest if that takes too long."""
         begun_s, looks = self._loop.time(), 0
         until_s = begun_s + in_seconds(within)
         while open_ := await self._committed.open():
@@ -214,35 +214,35 @@ class Cluster:
     # --- what goes wrong ---
 
     def kill(self, name: str) -> None:
-        """As SIGKILL does: nothing of the node runs any more. `restart` starts it again."""
+        """Kills the node as SIGKILL does: nothing of it runs any more. `restart` starts it again."""
         self._member(name).kill("killed")
 
     async def stop(self, name: str) -> None:
-        """As SIGTERM does: the node hands over what it owns, and ends."""
+        """Stops the node as SIGTERM does: it hands over what it owns, and ends."""
         node = self._member(name)
         node.drain()
         if not await self._until(lambda: not node.alive, _STOP_S):
             raise AssertionError(f"{name} did not stop within {_STOP_S:g} s")
 
     async def restart(self, name: str) -> None:
-        """Start a node that was killed or stopped; returns when it serves."""
+        """Starts a node that was killed or stopped, and returns when it serves."""
         node = self._member(name)
         node.start()
         await self._until_serving([node])
 
     def freeze(self, name: str) -> None:
-        """As SIGSTOP does; others take over once its lease has run out."""
+        """Freezes the node as SIGSTOP does. Others take over once its lease has run out."""
         self._member(name).freeze()
 
     def thaw(self, name: str) -> None:
         self._member(name).thaw()
 
     def cut(self, one: str, other: str) -> None:
-        """Break the links between two nodes, until `heal`. Both still reach the store."""
+        """Breaks the links between two nodes until `heal`. Both still reach the store."""
         self.sim.network.cut(self._member(one).address, self._member(other).address)
 
     def heal(self) -> None:
-        """Join what was cut."""
+        """Joins what was cut."""
         self.sim.network.heal()
 
     # --- within ---
@@ -272,7 +272,7 @@ class Cluster:
         return True
 
     async def _until_serving(self, nodes: Sequence[SimNode]) -> None:
-        """And until they know each other, so that answers come by a push; what is cut or frozen never will."""
+        """Waits until the nodes serve and know each other, unless they are cut or frozen: answers are pushed then."""
         await self._until(lambda: all(node.serves or not node.alive for node in nodes), _START_S)
         down = [node.name for node in nodes if not node.serves]
         assert not down, "\n".join([f"{', '.join(down)} did not start; what happened:", *self.sim.last])

@@ -1,4 +1,4 @@
-"""What the store of a test's cluster holds, for whoever judges: states of actors, conversations, what still waits."""
+"""What the store of a test's cluster holds: states of actors, conversations, and what still waits."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ __all__ = ["Committed"]
 
 M = TypeVar("M", bound=Message)
 
-_SHOWN_MAX = 3  # of what still waits, for each kind
+_SHOWN_MAX = 3  # So much of what still waits is shown, for each kind.
 
 
 class Committed:
-    """Reads past all nodes."""
+    """Reads the store directly, past all nodes."""
 
     def __init__(self, store: Store, catalogue: Catalogue, shards: range) -> None:
         self._store = store
@@ -31,7 +31,7 @@ class Committed:
         self._shards = shards
 
     async def state(self, kind: str, key: str, state: type[M]) -> M:
-        """Of a saga the business state, unless its record is asked for; an empty one if there is no such actor."""
+        """The state of an actor, empty if there is none. A saga has a business state, and a record."""
         row = await self._row(kind, key)
         if row is None:
             return state()
@@ -42,17 +42,17 @@ class Committed:
         return whole
 
     async def status(self, kind: str, key: str) -> str:
-        """Of a saga, in small letters."""
+        """The status of a saga, in small letters."""
         record = await self.state(kind, key, saga_pb2.SagaRecord)
         return saga_pb2.SagaRecord.Status.Name(record.status).lower()
 
     async def conversation(self, kind: str, key: str) -> str:
-        """Every message of the conversation that made this actor, a line for each; empty if there is no such actor."""
+        """Every message of the conversation that made this actor, one a line; empty if there is no such actor."""
         row = await self._row(kind, key)
         return "" if row is None else as_text(await read_conversation(self._store, row.conversation))
 
     async def open(self) -> list[str]:
-        """What still waits, and for what; a few of it."""
+        """Some of the mail and timers that still wait, and for which actor."""
         found: list[str] = []
         for behaviour in self._catalogue.behaviours:
             kind, ever_s = behaviour.kind, math.inf

@@ -1,14 +1,14 @@
-"""Time that passes by events: what only waits for its next round waits through a leap, and nothing else notices.
+"""Lets time leap to the next event. Whatever only waits for its next round waits through the leap.
 
     Cluster.advance, at_rest ──▶ Leaper ──is the cluster settled, and what is due next?──▶ the store
-                                        ──leap──▶ ClusterLoop: the clocks of all go on, rounds are put off by as much
-                                        ──renew──▶ the leases, which the rounds left out would have renewed
+                                        ──leap──▶ ClusterLoop: all clocks go on, and rounds are put off by as much
+                                        ──renew──▶ the leases, since no round renews them meanwhile
 
-A round is left out only where it would have found nothing to do. All nodes serve and know each other, nobody waits for
-an answer, no mail is due, and the tables of the cluster have not changed for a while. The leap ends some seconds before
-anything else that waits for its time: a timer in the store, a callback of a node or of the test. Those seconds have
-their rounds again, which renew the nodes' own leases and find the timer. What nodes measure by their clocks, such as
-how long history is kept, has passed when the leap is over.
+A round is left out only if it would have found nothing to do. All nodes serve and know each other, nobody waits for an
+answer, no mail is due, and the tables of the cluster have not changed for a while. The leap ends some seconds before
+anything else is due: a timer in the store, a callback of a node or of the test. In these seconds rounds run again,
+renew the nodes' own leases, and find the timer. Times that nodes measure by their clocks, such as the retention of
+history, have passed when the leap is over.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ ROUNDS = frozenset(
         "FileKeeper.failed",
     )
 )
-"""What a node does again and again, by the name of the callback, or of the coroutine that sleeps until then."""
+"""The rounds of a node, by the name of the callback, or of the coroutine that sleeps until the next one."""
 
-_ROWS_MAX = 1_000  # beyond, nothing is said of what is due
-_TRIES = 200  # to find an instant at which no round is under way
+_ROWS_MAX = 1_000  # With more rows, nothing is said of what is due.
+_TRIES = 200  # So many tries to find an instant without a round under way.
 _BETWEEN_S = 0.003
-_OFF_S = 0.5  # a clock that is further off may have a sweep see a timer too late
+_OFF_S = 0.5  # With a clock further off, a sweep might see a timer too late.
 
 
 class Leaper:
-    """Lets the time of one cluster go by; `store` is the one that its nodes share."""
+    """Lets the time of one cluster go by. Its nodes share `store`."""
 
     def __init__(
         self, cluster: SimCluster, loop: ClusterLoop, store: Store, kinds: Sequence[str], settings: Settings
@@ -59,18 +59,18 @@ class Leaper:
         self._kinds = kinds
         self._shards = range(settings.shards_per_kind)
         self._lease_s = settings.lease_s
-        self._settle_s = settings.lease_s + 3 * settings.sweep_s  # longer than any round waits for the next
+        self._settle_s = settings.lease_s + 3 * settings.sweep_s  # No round waits so long for the next.
 
     async def until(self, until_s: float) -> None:
-        """Return at this instant of the loop."""
+        """Returns at this instant of the loop."""
         while until_s - self._loop.time() > 2 * self._settle_s:
             await self.some(until_s)
         await self._cluster.sleep(until_s - self._loop.time())
 
     async def some(self, until_s: float) -> None:
-        """Let some seconds go by with all their rounds, and then as much as nothing happens in; never past `until_s`.
+        """Lets some seconds go by with all rounds, and then all the time without events; never past `until_s`.
 
-        The last seconds before anything that is due always have their rounds: it finds a cluster at work.
+        Rounds always run in the last seconds before anything is due, so it finds a cluster at work.
         """
         before = await self._tables()
         await self._cluster.sleep(min(self._settle_s, until_s - self._loop.time()))
@@ -92,7 +92,7 @@ class Leaper:
             await self._store.renew(row.name, row.incarnation, lease_s=row.lease_s or self._lease_s)
 
     async def _tables(self) -> tuple[object, ...] | None:
-        """Who is in the cluster, and who has what; None while that is not as it will stay."""
+        """The members and their shards; None while these are about to change."""
         nodes = [node for node in self._cluster.nodes if node.alive]
         if any(node.frozen or not node.serves or not _is_right(node.clock) for node in nodes) or self._cluster.twins:
             return None
@@ -102,7 +102,7 @@ class Leaper:
         return _lasting(view)
 
     async def _due_s(self) -> float:
-        """When, by the loop's time, the next mail or timer should be looked for; at once if that is not known."""
+        """The loop's time at which the next mail or timer is due; 0 if that is not known."""
         due_s = math.inf
         for kind in self._kinds:
             mail = await self._store.waiting(
@@ -121,13 +121,13 @@ def _is_right(clock: SimClock | None) -> bool:
 
 
 def _lasting(view: ClusterView) -> tuple[object, ...]:
-    """The view without what each renewal changes."""
+    """The part of a view that renewals do not change."""
     nodes = [(row.name, row.incarnation, row.kinds) for row in view.nodes]
     return (nodes, view.shards, view.subscriptions)
 
 
 def forward_s(delay: float | timedelta, days: float) -> float:
-    """So many seconds in all. Raises ValueError for what is no time, or goes back."""
+    """The seconds in all. Raises ValueError for what is no time, or goes back."""
     seconds = in_seconds(delay)
     are_numbers = isinstance(seconds, int | float) and isinstance(days, int | float)
     if are_numbers and min(seconds, days) >= 0 and math.isfinite(seconds + days):

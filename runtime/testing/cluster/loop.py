@@ -1,4 +1,4 @@
-"""The loop that a test's cluster runs on: the simulator's, first come, first served, and patient with real stores.
+"""The loop of a test's cluster: the simulator's, but first come, first served, and patient with real stores.
 
     nothing is ready ──▶ a store's thread works for a node that lives? wait for it; the clock stands still
                      ──▶ otherwise the clock jumps to the next timer
@@ -27,20 +27,20 @@ from runtime.testing.virtual.order import CallbackOrder
 
 __all__ = ["ClusterLoop", "waited_for"]
 
-_THREAD_S = 60.0  # a store that says nothing for so long is taken for hung
+_THREAD_S = 60.0  # A store that is silent for so long counts as hung.
 
-_LASTING = ("failed",)  # calls that last as long as the store does: nobody stands still for them
+_LASTING = ("failed",)  # These calls last as long as the store: time goes on meanwhile.
 
 _Ts = TypeVarTuple("_Ts")
 
 
 class ClusterLoop(SimLoop):
-    """Plain order, one cluster or several; threads of stores may call into it."""
+    """The loop of one cluster or several. Threads of stores may call into it."""
 
     def __init__(self) -> None:
         super().__init__(Dice(0), CallbackOrder.PLAIN, steps_max=sys.maxsize)
         self._arrived: SimpleQueue[asyncio.Handle] = SimpleQueue()
-        self._waiting: dict[object, Process | None] = {}  # for a thread, and on whose behalf
+        self._waiting: dict[object, Process | None] = {}  # Calls that wait for a thread, and for whom.
 
     def call_soon_threadsafe(  # type: ignore[override]  # what a simulation refuses, a test with a real store needs
         self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
@@ -53,7 +53,7 @@ class ClusterLoop(SimLoop):
 
     @contextmanager
     def waiting(self, process: Process | None) -> Iterator[None]:
-        """While this lasts, and the process lives and is not frozen, time goes on only in reality."""
+        """Has virtual time stand still while this lasts, unless the process dies or is frozen."""
         call = object()
         self._waiting[call] = process
         try:
@@ -65,18 +65,18 @@ class ClusterLoop(SimLoop):
 
     @property
     def is_idle(self) -> bool:
-        """Nothing is ready beside what runs now, and no thread works."""
+        """Says whether nothing is ready beside what runs now, and no thread works."""
         return not (self._queue or self._waiting) and self._arrived.empty()
 
     def next_beside(self, rounds: Collection[str]) -> float:
-        """The earliest instant at which something else than one of these rounds wants to run; see `leap`."""
+        """The earliest instant at which anything but these rounds wants to run; see `leap`."""
         waiting = (when for when, _, timer in self._timers if not timer._cancelled and _who(timer) not in rounds)
         return min(waiting, default=math.inf)
 
     def leap(self, to_s: float, rounds: Collection[str]) -> None:
-        """Be at a later instant, where `rounds` have as long to wait as they have here.
+        """Moves on to a later instant. There `rounds` have to wait as long as they have here.
 
-        They are named by the coroutine of a task that sleeps, or else by the callback that waits for its time.
+        A round is named by the coroutine of a task that sleeps, or else by the callback that a timer has.
         """
         by_s = to_s - self._now_s
         put_off = [(when + by_s if _who(one) in rounds else when, made, one) for when, made, one in self._timers]
@@ -89,7 +89,7 @@ class ClusterLoop(SimLoop):
             super()._jump()
 
     def _take_arrived(self) -> bool:
-        """What threads have said; waits for it if somebody has to."""
+        """Takes a callback from a thread, and waits for one if somebody has to."""
         patient = any(owner is None or (owner.alive and not owner.frozen) for owner in self._waiting.values())
         try:
             self._enqueue(self._arrived.get(block=patient, timeout=_THREAD_S))
@@ -101,7 +101,7 @@ class ClusterLoop(SimLoop):
 
 
 def _who(timer: asyncio.TimerHandle) -> str:
-    """Whose turn it is then, by qualified name: the coroutine that sleeps, or the callback."""
+    """The qualified name of what a timer wakes: the coroutine that sleeps, or the callback."""
     callback, arguments = timer._callback, timer._args  # type: ignore[attr-defined]  # the stubs do not know them
     if callback is wake_sleeper:
         for waiter, _ in arguments[0]._callbacks or ():
@@ -112,7 +112,7 @@ def _who(timer: asyncio.TimerHandle) -> str:
 
 
 def _sleeping(coroutine: Any) -> str:
-    """The innermost coroutine but the clock's own."""
+    """The innermost coroutine, except the clock's own."""
     inner = getattr(coroutine, "cr_await", None)
     while inspect.iscoroutine(inner) and inner.cr_code is not VirtualClock.sleep.__code__:
         coroutine, inner = inner, inner.cr_await
@@ -120,7 +120,7 @@ def _sleeping(coroutine: Any) -> str:
 
 
 class _WaitedFor:
-    """Every call of a store, in a time that stands still, but for those that last."""
+    """A store during whose calls virtual time stands still, except calls that last."""
 
     def __init__(self, store: Store, loop: ClusterLoop, process: Process | None) -> None:
         self._store = store
@@ -140,5 +140,5 @@ class _WaitedFor:
 
 
 def waited_for(store: Store, loop: ClusterLoop, process: Process | None) -> Store:
-    """The same store, whose threads the loop waits for on behalf of a process, or of nobody in particular."""
+    """The same store. The loop waits for its threads on behalf of a process, or of nobody in particular."""
     return cast("Store", _WaitedFor(store, loop, process))

@@ -1,8 +1,8 @@
-"""What all files of one run of the linter declare: shapes of names, of attributes, and of what functions give back.
+"""What the files of one run of the linter declare: shapes of names, of attributes, and of what functions return.
 
     files ──declared_in──▶ SourceFacts ◀──asks── inference
 
-An attribute that is met on something unknown is taken for a set only if every class that has one of this name says so.
+On an object of unknown class, an attribute counts as a set only if every class with an attribute of this name says so.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ Method = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class SourceFacts:
-    """Filled by one pass over all files, and asked in the next."""
+    """The declarations. The first pass over all files fills them, and the second asks them."""
 
     def __init__(self) -> None:
-        self.names: dict[str, Shape] = {}  # module.NAME, and aliases of types
-        self.returns: dict[str, Shape] = {}  # module.function
-        self.own_attributes: dict[tuple[str, str], Shape] = {}  # (module.Class, attribute)
+        self.names: dict[str, Shape] = {}  # By module.NAME; aliases of types are among them.
+        self.returns: dict[str, Shape] = {}  # By module.function.
+        self.own_attributes: dict[tuple[str, str], Shape] = {}  # By (module.Class, attribute).
         self._attributes: dict[str, dict[Shape | None, None]] = {}
         self._methods: dict[str, dict[Shape | None, None]] = {}
 
@@ -37,11 +37,11 @@ class SourceFacts:
         self._methods.setdefault(name, {})[shape] = None
 
     def attribute(self, name: str, owner: str = "") -> Shape | None:
-        """Of an object of the class `owner`, or of any."""
+        """The shape of an attribute, of the class `owner` or else of any."""
         return self.own_attributes.get((owner, name)) or _agreed(self._attributes.get(name, {}))
 
     def method(self, name: str, owner: str = "") -> Shape | None:
-        """Of what a method gives back."""
+        """The shape of what a method returns."""
         return self.own_attributes.get((owner, f"{name}()")) or _agreed(self._methods.get(name, {}))
 
 

@@ -1,4 +1,4 @@
-"""What the linter reports, and the remark by which a line is excused.
+"""What the linter reports, and the remarks that excuse a line.
 
 for shard in self.shards:  # replay: each is only counted, so their order does not matter
 """
@@ -17,7 +17,7 @@ _REMARK = re.compile(r"#\s*replay\b\s*:?\s*(.*)")
 _REASON_WORDS_MIN = 2
 
 Span = tuple[int, int]
-"""First and last line of what was found; a remark on any of them counts."""
+"""The first and the last line of a finding. A remark on any line between them counts."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -26,7 +26,7 @@ class ReplayFinding:
 
     path: str
     line: int
-    name: str  # of the rule
+    name: str  # The name of the rule.
     what: str
     cure: str
 
@@ -34,12 +34,12 @@ class ReplayFinding:
         return f"{self.path}:{self.line}: {self.name}: {self.what}; {self.cure}"
 
     def as_object(self) -> dict[str, object]:
-        """Ready for JSON."""
+        """An object for JSON."""
         return {"path": self.path, "line": self.line, "name": self.name, "what": self.what, "cure": self.cure}
 
 
 class Remarks:
-    """The remarks of one file. One without a reason excuses nothing, and one that excuses nothing is reported."""
+    """The remarks of one file. A remark without a reason excuses nothing, and one without a finding is reported."""
 
     def __init__(self, path: str, source: str) -> None:
         self._path = path
@@ -47,7 +47,7 @@ class Remarks:
         self._used: dict[int, None] = {}
 
     def unexcused(self, found: Iterable[tuple[ReplayFinding, Span]]) -> Iterator[ReplayFinding]:
-        """The findings that no remark excuses, and then what is wrong with the remarks."""
+        """The findings that no remark excuses, and then those about the remarks themselves."""
         for finding, span in found:
             lines = [line for line in range(span[0], span[1] + 1) if line in self._reasons]
             self._used.update(dict.fromkeys(lines))
@@ -70,7 +70,7 @@ def _says_why(reason: str) -> bool:
 
 
 def _remarks(source: str) -> Iterator[tuple[int, str]]:
-    """Line and reason of every remark; only comments count, not what looks like one within a text."""
+    """Line and reason of every remark. Only comments count, and no text that looks like one."""
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         match = _REMARK.match(token.string) if token.type == tokenize.COMMENT else None
         if match is not None:

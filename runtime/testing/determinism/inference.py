@@ -1,4 +1,4 @@
-"""Which expressions of a module are sets, as far as annotations and assignments tell.
+"""Infers which expressions of a module are sets, as far as annotations and assignments tell.
 
 declare(module) ──▶ SourceFacts        first, over all files
 Scope ──shape_of(expression)──▶ SET, a holder of sets, or nothing known
@@ -21,7 +21,7 @@ _SET_OPERATORS = (ast.Sub, ast.BitAnd, ast.BitOr, ast.BitXor)
 
 
 class Scope:
-    """Names of one function, and of those around it up to the module. Shapes are those of the latest assignment."""
+    """The names of one function, and of those around it up to the module. A name has the shape of its last value."""
 
     def __init__(
         self,
@@ -34,8 +34,8 @@ class Scope:
     ) -> None:
         self.facts = facts
         self.names = names
-        self.owner = owner  # module.Class whose method this is, or is in
-        self.self_name = within  # the name of its first parameter
+        self.owner = owner  # The module.Class whose method this function is, or lies in.
+        self.self_name = within  # The name of the method's first parameter.
         self.around = around
         self.bound: dict[str, None] = {}
         self.shapes: dict[str, Shape | None] = {}
@@ -54,7 +54,7 @@ class Scope:
     # --- names ---
 
     def in_full(self, node: ast.expr) -> str:
-        """The dotted name of an imported, defined or built-in thing; empty for whatever is not one."""
+        """The dotted name of something imported, defined or built in; empty for anything else."""
         match node:
             case ast.Name(id=name):
                 return "" if self._binds(name) else self.names.in_full(name)
@@ -68,7 +68,7 @@ class Scope:
         return of_annotation(annotation, self.in_full, self.facts.names.get)
 
     def assign(self, target: ast.expr, shape: Shape | None) -> None:
-        """Note what a name is from here on; of several names at once each is what the whole holds."""
+        """Notes the shape of a name from here on. In an unpacking each name has the shape of an item."""
         if isinstance(target, ast.Name):
             self.shapes[target.id] = shape
         elif isinstance(target, ast.Tuple | ast.List):
@@ -78,7 +78,7 @@ class Scope:
             self.assign(target.value, holding(shape))
 
     def loop(self, target: ast.expr, over: ast.expr) -> None:
-        """Note what a loop's target is."""
+        """Notes the shape of a loop's target."""
         match target, over:
             case ast.Tuple(elts=[_, value]), ast.Call(func=ast.Attribute(value=whole, attr="items")):
                 self.assign(value, _item(self.shape_of(whole)))
@@ -174,7 +174,7 @@ class Scope:
 
 
 def declare(tree: ast.Module, names: ImportedNames, facts: SourceFacts) -> None:
-    """Note what a module says about its names, functions and classes."""
+    """Notes what a module declares of its names, functions and classes."""
     scope = Scope(facts, names)
     for node in tree.body:
         match node:
@@ -190,7 +190,7 @@ def declare(tree: ast.Module, names: ImportedNames, facts: SourceFacts) -> None:
 
 
 def _alias(value: ast.expr, scope: Scope) -> Shape | None:
-    """Of a name for a type: `Shards = frozenset[int]`."""
+    """The shape that a name for a type stands for, as in `Shards = frozenset[int]`."""
     return None if isinstance(value, ast.Constant) else scope.annotated(value)
 
 
@@ -221,7 +221,7 @@ def _declare_class(class_: ast.ClassDef, scope: Scope) -> None:
 
 
 def _declare_assigned(method: Method, owner: str, scope: Scope) -> None:
-    """Attributes that a method gives its object."""
+    """Notes the attributes that a method gives its object."""
     if not method.args.args:
         return
     self_name = method.args.args[0].arg
@@ -237,7 +237,7 @@ def _declare_assigned(method: Method, owner: str, scope: Scope) -> None:
 
 
 def _declare_value(target: ast.expr, shape: Shape | None, owner: str, facts: SourceFacts) -> None:
-    """A value that says nothing about its type contradicts none that does."""
+    """Notes a value's shape, if it has one. A value of unknown type contradicts no other."""
     assert isinstance(target, ast.Attribute)
     if shape is not None:
         facts.declare_attribute(owner, target.attr, shape)
@@ -248,5 +248,5 @@ def _is_attribute_of(target: ast.expr, name: str) -> bool:
 
 
 def _is_view(node: ast.expr) -> bool:
-    """`d.keys()` and `d.items()`: an operator makes a set of them."""
+    """Says whether this is `d.keys()` or `d.items()`, of which an operator makes a set."""
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("keys", "items")

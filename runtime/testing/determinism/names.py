@@ -1,4 +1,4 @@
-"""What a name in a module stands for: `now` is `time.monotonic` if the module says `from time import monotonic as now`.
+"""What a name in a module stands for. `now` is `time.monotonic` after `from time import monotonic as now`.
 
 import, from ... import ──▶ ImportedNames ──in_full(expression)──▶ "time.monotonic", "builtins.sorted"
 """
@@ -15,7 +15,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
 class ImportedNames:
-    """The imports of one module, those within functions too. `module` is its own dotted name."""
+    """The imports of one module, also those within functions. `module` is its own dotted name."""
 
     def __init__(self, tree: ast.Module, module: str, *, is_package: bool = False) -> None:
         self.module = module
@@ -24,7 +24,7 @@ class ImportedNames:
         self._own = dict.fromkeys(_assigned(tree))
 
     def in_full(self, name: str) -> str:
-        """Of a name that no function has bound: as imported, as defined here, or a builtin."""
+        """The full name of a name that no function binds: it is imported, defined here, or built in."""
         if name in self._known:
             return self._known[name]
         if name in self._own or not hasattr(builtins, name):
@@ -33,7 +33,7 @@ class ImportedNames:
 
     @property
     def modules(self) -> tuple[str, ...]:
-        """Every dotted name that was imported, and what it may be a part of."""
+        """Every dotted name that was imported, and the module that it may be a part of."""
         known = self._known.values()
         return tuple(dict.fromkeys([*known, *(name.rpartition(".")[0] for name in known)]))
 
@@ -48,7 +48,7 @@ class ImportedNames:
                     yield alias.asname or alias.name, f"{self._source(node)}.{alias.name}"
 
     def _source(self, node: ast.ImportFrom) -> str:
-        """The module that is imported from; a relative one in full."""
+        """The full name of the module that is imported from."""
         if not node.level:
             return node.module or ""
         parts = self._package.split(".")
@@ -57,7 +57,7 @@ class ImportedNames:
 
 
 def bound_in(function: Function) -> dict[str, None]:
-    """The names that a function binds: parameters, and what it assigns, loops over or catches anywhere in it."""
+    """The names that a function binds: its parameters, and what it assigns, loops over or catches anywhere."""
     arguments = function.args
     parameters = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
     bound = dict.fromkeys(one.arg for one in parameters if one is not None)
@@ -70,7 +70,7 @@ def bound_in(function: Function) -> dict[str, None]:
 
 
 def _assigned(tree: ast.Module) -> Iterator[str]:
-    """Names that the top of a module defines."""
+    """The names that the top level of a module defines."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name

@@ -1,4 +1,4 @@
-"""Which functions care in what order they meet the members of what they are given, and which do not.
+"""Which functions depend on the order of their argument's members, and which do not.
 
 Reading ──a call of this name, in full──▶ BLIND, PASSES_ON, IN_ORDER
 """
@@ -13,10 +13,10 @@ def _builtins(*names: str) -> tuple[str, ...]:
 
 
 BLIND = _builtins("sorted", "min", "max", "sum", "any", "all", "len", "set", "frozenset", "bool")
-"""They give the same, whatever the order."""
+"""Their result is the same, whatever the order."""
 
 PASSES_ON = _builtins("list", "tuple", "iter", "map", "filter")
-"""They are blind when what takes their result is."""
+"""They depend on the order if whatever takes their result does."""
 
 IN_ORDER = (
     *PASSES_ON,

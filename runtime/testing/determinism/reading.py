@@ -1,9 +1,9 @@
-"""One module read for what two runs of one seed may do differently.
+"""Reads one module for what two runs of one seed may do differently.
 
     Source ──▶ Reading (an AST visitor, with a Scope for each function) ──▶ findings, each with the lines it spans
 
-A set may be made, changed, compared and searched as one likes. It may not be gone through in its own order, unless
-what is made of that has no order either: sorted(s), len(s), any(... for x in s), {f(x) for x in s}.
+A set may be made, changed, compared and searched. No code may go through it in its own order, unless the result has no
+order either, as in sorted(s), len(s), any(... for x in s), {f(x) for x in s}.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One module: how it is called in reports, its text, its tree and the names it knows."""
+    """One module: its path in reports, its text, its tree and its names."""
 
     path: str
     text: str
@@ -37,22 +37,22 @@ class Source:
 
 
 class Reading(ast.NodeVisitor):
-    """Visits a module once; `found` is what it reports, with the lines on which a remark would excuse it."""
+    """Visits a module once. `found` has the findings, with the lines on which a remark would excuse each."""
 
     def __init__(self, source: Source, facts: SourceFacts) -> None:
         self.found: dict[tuple[ReplayFinding, Span], None] = {}
         self._path = source.path
         self._scope = Scope(facts, source.names)
-        self._depth = 0  # of functions
-        self._in_class = False  # right in the body of one
-        self._hashing = False  # within __hash__, where hash() belongs
+        self._depth = 0  # So many functions are around this place.
+        self._in_class = False  # The place lies directly in the body of a class.
+        self._hashing = False  # The place lies within __hash__, where hash() belongs.
         self.visit(source.tree)
 
     # --- functions and classes ---
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         defaults = [*node.args.defaults, *(one for one in node.args.kw_defaults if one is not None)]
-        self._all([*node.decorator_list, *defaults])  # but not the annotations: they only name types
+        self._all([*node.decorator_list, *defaults])  # Annotations are left out, since they only name types.
         self._function(node, node.body, hashing=node.name == "__hash__")
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
@@ -102,7 +102,7 @@ class Reading(ast.NodeVisitor):
         self._scope.loop(node.target, node.iter)
         self.visit(node.target)
         self._branches(node.body, node.orelse)
-        self._branches(node.body, ())  # what the first round has assigned, the second one sees
+        self._branches(node.body, ())  # The second round sees what the first one assigned.
 
     def visit_AsyncFor(self, node: ast.AsyncFor) -> None:
         self.visit_For(node)
@@ -121,7 +121,7 @@ class Reading(ast.NodeVisitor):
         self._in_order(node.value, "is yielded from", node)
 
     def _branches(self, *bodies: Iterable[ast.AST]) -> None:
-        """Each from the same beginning; a name that is a set after one of them may be one from then on."""
+        """Visits each body from the same start. A name counts as a set afterwards if it is one after any body."""
         before = dict(self._scope.shapes)
         after: dict[str, None] = {}
         for body in bodies:
@@ -192,7 +192,7 @@ class Reading(ast.NodeVisitor):
                 self._in_order(one, "is written into a text", node)
 
     def visit_Expr(self, node: ast.Expr) -> None:
-        """A statement of its own that writes to the environment reads nothing."""
+        """Visits a statement. One that only writes to the environment reads nothing."""
         match node.value:
             case ast.Call(func=ast.Attribute(value=whole, attr=name), args=arguments) if name in WRITES:
                 if self._scope.in_full(whole) == "os.environ":
@@ -223,7 +223,7 @@ class Reading(ast.NodeVisitor):
         self._all([node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt])
 
     def _blindly(self, node: ast.expr) -> None:
-        """Visit what is given to something that does not see the order."""
+        """Visits an argument of something that does not depend on the order."""
         match node:
             case ast.GeneratorExp() | ast.ListComp() | ast.SetComp():
                 self._comprehension(node, blind=True)
@@ -254,7 +254,7 @@ class Reading(ast.NodeVisitor):
             self._note(node, THREAD_METHODS[node.func.attr], f"{ast.unparse(node.func)}()")
 
     def _look_up(self, node: ast.Name | ast.Attribute) -> bool:
-        """Report a name that must not be used; True if it is one."""
+        """Reports a name that must not be used. Gives True if it is one."""
         name = self._scope.in_full(node)
         rule = rule_of(name) if name else None
         if rule is None or (rule in IN_FUNCTIONS_ONLY and not self._depth):
@@ -264,7 +264,7 @@ class Reading(ast.NodeVisitor):
         return True
 
     def _in_order(self, node: ast.expr, how: str, within: _Placed) -> None:
-        """Report a set whose members are taken one after another, in a remark's reach of the whole that does so."""
+        """Reports a set whose members are taken one by one. A remark anywhere on `within` excuses it."""
         if self._is_set(node):
             self._note(node, ORDER, f"{ast.unparse(node)} {how}, and {ORDER.what}", within)
 

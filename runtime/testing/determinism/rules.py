@@ -1,7 +1,7 @@
-"""The names that must not reach a decision, each with its cure.
+"""The names that no decision may use, each with its cure.
 
 Names are spelt in full, as the imports of a module resolve them: `from time import monotonic as now` makes `now` a
-use of `time.monotonic`. What gives the same answer for the same arguments is left alone: `uuid.uuid5`, a seeded
+use of `time.monotonic`. A function is fine if it gives the same answer for the same arguments: `uuid.uuid5`, a seeded
 `random.Random(7)`, `datetime.fromisoformat`.
 """
 
@@ -14,7 +14,7 @@ __all__ = ["IN_FUNCTIONS_ONLY", "ORDER", "THREAD_METHODS", "UNSEEDED", "ReplayRu
 
 @dataclass(frozen=True, slots=True)
 class ReplayRule:
-    """A name for reports, what is wrong, and what to do instead."""
+    """A rule: its name in reports, what is wrong, and what to do instead."""
 
     name: str
     what: str
@@ -57,13 +57,13 @@ _ENVIRONMENT = ReplayRule(
 )
 
 IN_FUNCTIONS_ONLY = (_ENVIRONMENT,)
-"""At the top of a module they are read once for the whole process, which is fine."""
+"""The top level of a module may use these, since it runs once in a process."""
 
 THREAD_METHODS = {"run_in_executor": _THREADS}
-"""Methods that are known by their name alone."""
+"""Methods that the rules know by name alone."""
 
 UNSEEDED = {"random.Random": _RANDOM}
-"""Calls that are fine with an argument only."""
+"""Calls that are fine only with an argument."""
 
 _NAMES = {
     "builtins.id": _ADDRESS,
@@ -89,7 +89,7 @@ _NAMES = {
     "uuid.uuid4": _IDENTITY,
     "uuid.getnode": _IDENTITY,
 }
-_PACKAGES = {  # everything in them but what is named here
+_PACKAGES = {  # All names in a package break its rule, except those named here.
     "time": (_CLOCK, ("struct_time", "strptime", "mktime")),
     "random": (_RANDOM, ("Random",)),
     "secrets": (_RANDOM, ("compare_digest",)),

@@ -1,9 +1,9 @@
-"""As much of types as the linter needs: what is a set, and what holds sets.
+"""The part of types that the linter needs: what is a set, and what holds sets.
 
     set[int], frozenset(x), a | b        SET
     dict[str, set[int]], [set(), set()]  holds SET, so that what is taken out of it is one
 
-It is light on purpose: what it does not know is taken for harmless, so that what is reported is worth reading.
+The linter takes what it does not know for harmless, so that its reports are worth reading.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["SET", "SET_MAKERS", "Shape", "holding", "of_annotation", "union"]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A set; or, if it has `item`, something that holds such values."""
+    """A set; or, with an `item`, something that holds values of that shape."""
 
     item: Shape | None = None
 
@@ -35,25 +35,25 @@ _HOLDERS = ("list", "List", "tuple", "Tuple", "deque", "Deque", "Sequence", "Ite
 _KEYED = ("dict", "Dict", "Mapping", "MutableMapping", "defaultdict", "DefaultDict", "OrderedDict")
 
 SET_MAKERS = ("builtins.set", "builtins.frozenset", "asyncio.all_tasks", "weakref.WeakSet")
-"""Calls that give a set."""
+"""Calls that return a set."""
 
 InFull = Callable[[ast.expr], str]
 Known = Callable[[str], Shape | None]
 
 
 def holding(item: Shape | None) -> Shape | None:
-    """The shape of what holds such values; nothing is known of it if nothing is known of them."""
+    """The shape of something that holds such values. It is unknown if theirs is."""
     return None if item is None else Shape(item)
 
 
 def union(shapes: Iterable[Shape | None]) -> Shape | None:
-    """What may be any of these: a set if one of them is."""
+    """The shape of what may be any of these: a set if one of them is."""
     found = [shape for shape in shapes if shape is not None]
     return next((shape for shape in found if shape.is_set), found[0] if found else None)
 
 
 def of_annotation(annotation: ast.expr | None, in_full: InFull, alias: Known) -> Shape | None:
-    """The shape that an annotation declares; `alias` knows names like `Shards = frozenset[int]`."""
+    """The shape that an annotation declares. `alias` knows names like `Shards = frozenset[int]`."""
     match annotation:
         case ast.Constant(value=str(text)):
             return of_annotation(_parsed(text), in_full, alias)

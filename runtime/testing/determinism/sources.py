@@ -1,9 +1,9 @@
-"""Which files are read: those of paths, or those that a catalogue's code is in.
+"""Chooses the files to read: those of paths, or those with a catalogue's code.
 
     lint_paths("runtime", "actors")        every file there
-    lint_catalogue(catalogue())            modules of its services, sagas and choreographies, and of what these import
+    lint_catalogue(catalogue())            modules of its services, sagas and choreographies, and what these import
 
-What it reads is source only: nothing is imported or run.
+It only reads the source, and neither imports nor runs it.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from runtime.testing.determinism.reading import Reading, Source
 __all__ = ["LEFT_OUT", "Linted", "check_catalogue", "lint_catalogue", "lint_paths"]
 
 LEFT_OUT = {
-    "adapters.py": "the ports on the real clocks and randomness, which a simulation replaces",
+    "adapters.py": "the ports on real clocks and randomness, which a simulation replaces",
     "config.py": "settings are read from the environment once, when a process starts",
     "store/sqlite/lock.py": "tells other processes who holds the file; a simulated node has another store",
     "store/sqlite/worker.py": "the thread that waits for a real disk; a simulated node has another store",
-    "testing/commands/spread.py": "hands whole runs to other processes; none of them is in another",
+    "testing/commands/spread.py": "hands whole runs to other processes, and no run has a part in two of them",
     "testing/processes/": "waits for real processes in real time",
 }
-"""Files of the runtime itself that are not read, each with the reason."""
+"""Files of the runtime that are not read, each with the reason."""
 
 _GENERATED = "_pb2"
 
@@ -46,12 +46,12 @@ class Linted:
     """What was read, and what was found in it."""
 
     files: tuple[str, ...]
-    left_out: dict[str, str]  # path: reason
+    left_out: dict[str, str]  # The reason for each path.
     findings: tuple[ReplayFinding, ...]
 
 
 def lint_paths(*paths: Path) -> Linted:
-    """Every Python file of these files and folders, by path. Raises InvalidDefinition for a file that is no Python."""
+    """Lints every Python file of these files and folders. Raises InvalidDefinition for a file that is no Python."""
     every = dict.fromkeys(file for path in paths for file in _files(path))
     left_out = {_shown(file): reason for file in every if (reason := _left_out(file))}
     read = [file for file in every if not _left_out(file)]
@@ -59,13 +59,13 @@ def lint_paths(*paths: Path) -> Linted:
 
 
 def lint_catalogue(catalogue: Catalogue) -> Linted:
-    """The modules that a catalogue's code is defined in, and those of the same package that they import."""
+    """Lints the modules with a catalogue's code, and those of the same package that they import."""
     read = list(_closure(_modules(catalogue)))
     return Linted(tuple(map(_shown, read)), {}, _lint(read))
 
 
 def check_catalogue(catalogue: Catalogue) -> None:
-    """Raises InvalidDefinition, which names each use of what a simulation could not repeat, with its line and cure."""
+    """Raises InvalidDefinition if a simulation could not repeat the code. It names each line, with the cure."""
     findings = lint_catalogue(catalogue).findings
     if findings:
         told = "\n".join(f"  {one}" for one in findings)
@@ -77,14 +77,14 @@ def check_catalogue(catalogue: Catalogue) -> None:
 
 def _files(path: Path) -> list[Path]:
     if not path.exists():
-        raise InvalidDefinition(f"{path} is not there: name files and folders of Python source")
+        raise InvalidDefinition(f"{path} does not exist: name files and folders of Python source")
     if path.is_file():
         return [path]
     return [file for file in sorted(path.rglob("*.py")) if _GENERATED not in file.stem]
 
 
 def _left_out(file: Path) -> str:
-    """Why it is not read; empty if it is."""
+    """Why the file is not read; empty if it is."""
     home = Path(next(iter(runtime.__path__))).resolve()
     if not file.resolve().is_relative_to(home):
         return ""
@@ -119,7 +119,7 @@ def _source(file: Path) -> Source:
 
 
 def _module_name(file: Path) -> str:
-    """As it would be imported: with every folder above that is a package."""
+    """The name for an import: every folder above that is a package is a part of it."""
     parts = [] if file.stem == "__init__" else [file.stem]
     folder = file.resolve().parent
     while (folder / "__init__.py").exists():
@@ -129,7 +129,7 @@ def _module_name(file: Path) -> str:
 
 
 def _shown(file: Path) -> str:
-    """Relative to where the command runs, if it is there."""
+    """The path, relative to the current folder if the file lies there."""
     here = Path.cwd()
     return file.relative_to(here).as_posix() if file.is_relative_to(here) else str(file)
 
@@ -145,7 +145,7 @@ def _modules(catalogue: Catalogue) -> Iterator[str]:
 
 
 def _functions(class_: type) -> Iterator[Callable[..., object]]:
-    """What a definition calls: its steps' functions, what it starts and ends with, its reactions."""
+    """The functions that a definition calls: of its steps, of its start and end, of its reactions."""
     for value in vars(class_).values():
         for one in value if isinstance(value, tuple) else (value,):
             if isinstance(one, Step):
@@ -160,7 +160,7 @@ def _functions(class_: type) -> Iterator[Callable[..., object]]:
 
 
 def _closure(first: Iterable[str]) -> Iterator[Path]:
-    """Files of these modules and of what they import, as long as it is of their own package."""
+    """The files of these modules, and of all that they import from their own package."""
     left, seen = list(first), dict[str, None]()
     while left:
         name = left.pop(0)
@@ -174,13 +174,13 @@ def _closure(first: Iterable[str]) -> Iterator[Path]:
 
 
 def _file_of(module: ModuleType | None) -> Path | None:
-    """Its source, if it was written by hand and can be found."""
+    """The module's source, if a person wrote it and it can be found."""
     found = getattr(module, "__file__", None)
     file = Path(found) if found else None
     return file if file is not None and file.suffix == ".py" and _GENERATED not in file.stem else None
 
 
 def _is_ours(module: str) -> bool:
-    """The runtime's own code is read when it is built; base classes of Python are not read at all."""
+    """Says whether a module is the runtime's, which its own build lints, or Python's, which is not linted."""
     top = module.partition(".")[0]
     return top == "runtime" or top in sys.stdlib_module_names

@@ -1,6 +1,6 @@
-"""A definition whose author's functions are watched: what they raise, make, or change that they may not.
+"""A definition whose functions are watched: what they raise, which wrong commands they make, what they change.
 
-The interpreter survives an author's mistake: the saga turns back, or is stuck. To an exploration it is a finding.
+The interpreter survives an author's mistake: the saga turns back, or gets stuck. An exploration reports the mistake.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ __all__ = ["Watch", "watched"]
 
 
 class Watch:
-    """What was seen of the author's functions since it was last cleared."""
+    """What the author's functions did since the last `clear`."""
 
     __slots__ = ("mistakes", "waived")
 
     def __init__(self) -> None:
         self.mistakes: list[str] = []
-        self.waived: list[int] = []  # steps whose undo said that this instance needs none
+        self.waived: list[int] = []  # The undo of these steps said that this instance needs none.
 
     def clear(self) -> None:
         self.mistakes.clear()
@@ -34,7 +34,7 @@ class Watch:
 
 
 def watched(definition: Definition, watch: Watch, asks_max: int) -> Definition:
-    """The same definition, with its functions under watch and budgets of at most `asks_max` asks."""
+    """The same definition with watched functions, and with budgets of at most `asks_max` asks."""
     steps = tuple(_watched_step(step, watch, definition.key_field, asks_max) for step in definition.steps)
     return replace(definition, steps=steps)
 
@@ -59,7 +59,7 @@ def _maker(step: StepDefinition, what: str, function: Callable[..., Any], contra
         before = state.SerializeToString(deterministic=True)
         try:
             command: Message | None = function(state, reason)
-        except BaseException as error:  # as the interpreter takes them
+        except BaseException as error:  # The interpreter takes them so too.
             watch.mistakes.append(f"{where} raised {text_of(error)}")
             raise
         if command is None and what == "undo":
@@ -67,7 +67,7 @@ def _maker(step: StepDefinition, what: str, function: Callable[..., Any], contra
         else:
             watch.mistakes.extend(_wrong_command(where, contract, command))
         if state.SerializeToString(deterministic=True) != before:
-            watch.mistakes.append(f"{where} changed the state, which only keep may; copy what it needs")
+            watch.mistakes.append(f"{where} changed the state, which only an on_answer may do; copy what it needs")
         return command
 
     return make

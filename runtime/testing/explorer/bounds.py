@@ -1,4 +1,4 @@
-"""How far an exploration goes: what the environment may do in one schedule, and how much is looked at in all."""
+"""How far an exploration goes: what the environment may do in one schedule, and how many states are seen in all."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _LEAST = {"asks_max": 1, "states_max": 1}
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Within these, every schedule is seen. All but `states_max` count what happens in one schedule.
+    """Every schedule within these bounds is seen. All but `asks_max` and `states_max` count events in one schedule.
 
-    A bound of 0 leaves that kind of misfortune out. Lower ones are quicker: each roughly doubles the number of states.
+    A bound of 0 leaves that kind of misfortune out. Adding 1 to a bound roughly doubles the number of states.
     """
 
-    faults_max: int = 2  # a participant gives a command up, having carried it out or not
-    silences_max: int = 2  # a timer fires although an answer is still to come, or an answer says nothing
-    duplicates_max: int = 1  # an answer comes once more
-    cancels_max: int = 1  # a client asks for cancellation
-    poisons_max: int = 1  # commands of one step, in one direction, that fault each time from then on
-    replays_max: int = 1  # an operator mends what a stuck saga is stuck on, and has its dead letter handled
-    asks_max: int = 2  # every budget of the saga is cut down to this, since longer ones only repeat themselves
-    states_max: int = 1_000_000  # beyond it the search stops, and is not complete; about 1 KB each
+    faults_max: int = 2  # A participant gives a command up, and has carried it out or not.
+    silences_max: int = 2  # A timer fires before its answer, or an answer says nothing.
+    duplicates_max: int = 1  # An answer comes once more.
+    cancels_max: int = 1  # A client cancels.
+    poisons_max: int = 1  # A step's commands, or its undos, fault each time from then on.
+    replays_max: int = 1  # An operator replays the dead letter of a stuck saga.
+    asks_max: int = 2  # Every budget is cut to this; longer ones only repeat.
+    states_max: int = 1_000_000  # The search stops here, and is not complete. A state takes about 1 KB.
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():

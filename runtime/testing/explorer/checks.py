@@ -1,10 +1,10 @@
-"""What must hold in every schedule; each breach says what is wrong in a sentence that names the step.
+"""What must hold in every schedule. Each breach is a sentence that names the step.
 
-The numbers are those of the invariants that whole clusters are checked against too. What counts is what really
-happened at the participants, and what the saga was told of it; not what its record believes.
+The numbers are those of the invariants of whole clusters. The checks go by what really happened at the participants,
+and by what the saga was told of it. They do not go by the saga's record.
 
-    of what the saga sends   I2, I6    undo only what may have happened, last first, once; forward only before that
-    of what it takes         I9        nothing is dropped without a note; the author's functions do not fail
+    of what the saga sends   I2, I6    it undoes what may have happened, last first, once; then it never goes on
+    of what it takes         I9        it drops nothing without a note; the author's functions do not fail
     of each state            I2, I5, I6, I10, I11
     of states at rest        I4
 """
@@ -23,13 +23,13 @@ from runtime.testing.explorer.world import AGAIN, DONE, NOTHING, PARKED, WAITING
 __all__ = ["AUTHOR", "Breach", "Checks"]
 
 AUTHOR = "author"
-"""The check of the author's functions, which has no number."""
+"""The check of the author's functions. It has no number."""
 
 _BACK = (SagaRecord.COMPENSATING, SagaRecord.COMPENSATED)
 
 
 class Breach(NamedTuple):
-    check: str  # I1 to I15, or AUTHOR
+    check: str  # I1 to I15, or AUTHOR.
     what: str
 
 
@@ -41,14 +41,14 @@ class Checks:
         self._flow = driver.definition.flow_steps
 
     def of_move(self, before: SagaWorld, moved: Moved) -> Iterable[Breach]:
-        """What is wrong with what the saga makes of an input, and with what it sends."""
+        """What is wrong with how the saga takes an input, and with what it sends."""
         if moved.taken is not None:
             yield from self._taking(before, moved.taken)
             for command in moved.taken.sent:
                 yield from self._sending(before, moved.heard, command)
 
     def of_state(self, world: SagaWorld) -> Iterable[Breach]:
-        """What is wrong with a world, however it came about."""
+        """What is wrong with a world, whichever way led there."""
         view = self._driver.views[world.record]
         for step, truth in zip(self._steps, world.truths, strict=True):
             if truth.effect == AGAIN:
@@ -117,7 +117,7 @@ class Checks:
             )
 
     def _owing(self, world: SagaWorld, steps: Iterable[StepDefinition]) -> Iterable[StepDefinition]:
-        """Those whose undo is owed and not confirmed."""
+        """The steps whose undo is owed and not confirmed."""
         for step in steps:
             truth = world.truths[step.index]
             if step.undo is not None and truth.dos and not (truth.refusal_told or truth.undone_told or truth.waived):
@@ -181,7 +181,7 @@ class Checks:
         return [step for step in self._steps if step.name in view.stuck_reason]
 
     def _spent(self, world: SagaWorld, view: View, step: StepDefinition) -> bool:
-        """Whether participants have failed this step as often as it may be asked, and not carried it out since."""
+        """Says whether participants failed this step as often as it may be asked, and have not carried it out since."""
         truth, meaning = world.truths[step.index], self._driver.meaning[step.index]
         back = view.stuck_in == SagaRecord.COMPENSATING and step.role is not Role.CLOSING
         fates = truth.undos if back else truth.dos

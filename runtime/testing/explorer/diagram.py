@@ -1,4 +1,4 @@
-"""A schedule as a sequence diagram: lifelines in columns, or Mermaid text. It knows nothing of sagas."""
+"""A schedule as a sequence diagram, in text columns or as Mermaid. It knows nothing of sagas."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from runtime.observe.sequence import escaped
 
 __all__ = ["Arrow", "Diagram", "Event", "Note"]
 
-_ROOM = 6  # between a label and the lifelines beside it, for the arrow's line and head
-_LABEL_MAX = 34  # characters between two neighbours; a longer one is cut
-_LEFT = 5  # for the number of a move
+_ROOM = 6  # The arrow's line and head need so much room beside a label.
+_LABEL_MAX = 34  # A longer label is cut.
+_LEFT = 5  # The number of a move stands here.
 
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """A message from one lifeline to another. `opens` when it is only sent, and comes later or never."""
+    """A message from one lifeline to another. If it `opens`, it is only sent, and comes later or never."""
 
     sender: str
     to: str
@@ -25,7 +25,7 @@ class Arrow:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What happens at one lifeline."""
+    """Something that happens at one lifeline."""
 
     at: str
     text: str
@@ -33,7 +33,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One move, and what follows from it at once."""
+    """One move, with what follows from it at once."""
 
     shown: tuple[Arrow | Note, ...]
 
@@ -42,18 +42,18 @@ class Event:
 class Diagram:
     lifelines: tuple[str, ...]
     events: tuple[Event, ...]
-    after: tuple[Note, ...] = ()  # how things stand at the end
+    after: tuple[Note, ...] = ()  # How things stand at the end.
 
     @property
     def moves(self) -> int:
         return len(self.events)
 
     def lines(self) -> list[str]:
-        """One sentence a move."""
+        """One sentence for each move."""
         return ["; ".join(_sentence(one) for one in event.shown) for event in self.events]
 
     def text(self) -> str:
-        """Lifelines side by side, time running down; numbered are the moves."""
+        """The lifelines side by side; time runs down, and moves are numbered."""
         places = self._places()
         rows = [" " * _LEFT + self._row(places, {place: name for name, place in places.items()}, middle=True)]
         for number, event in enumerate(self.events, 1):
@@ -63,7 +63,7 @@ class Diagram:
         return "\n".join(row.rstrip() for row in rows)
 
     def mermaid(self, caption: str) -> str:
-        """A `sequenceDiagram`; its last note is the caption."""
+        """A `sequenceDiagram` of Mermaid. Its last note is the caption."""
         names = {lifeline: f"p{index}" for index, lifeline in enumerate(self.lifelines)}
         lines = ["sequenceDiagram"]
         lines += [f"    participant {name} as {escaped(lifeline)}" for lifeline, name in names.items()]
@@ -80,7 +80,7 @@ class Diagram:
     # --- columns ---
 
     def _places(self) -> dict[str, int]:
-        """The column of each lifeline: far enough apart for the labels between neighbours, and for the names."""
+        """The column of each lifeline. They leave room for the labels between neighbours, and for the names."""
         arrows = [one for event in self.events for one in event.shown if isinstance(one, Arrow)]
         longest = max((len(_cut(one.label)) for one in arrows), default=0)
         gap = max([longest + _ROOM, *(len(name) + 2 for name in self.lifelines)])
@@ -89,7 +89,7 @@ class Diagram:
 
     @staticmethod
     def _row(places: dict[str, int], texts: dict[int, str], *, middle: bool = False) -> str:
-        """Lifelines, overwritten from these columns on; `middle` centres each text on its column."""
+        """A row of lifelines, with texts that begin at these columns, or with `middle` are centred there."""
         width = max(places.values()) + 2 + max((at + len(text) for at, text in texts.items()), default=0)
         row = [" "] * width
         for place in places.values():

@@ -1,10 +1,10 @@
-"""The saga under exploration: what its real behaviour makes of one input, asked once for each record and input.
+"""The saga under exploration: how its real behaviour takes an input. It is asked once for each record and input.
 
     search ──record, Input──▶ SagaDriver ──Delivery──▶ SagaBehaviour.decide ──▶ interpreter, the author's functions
            ◀── Taken ────────        ◀─ Decision ─
 
-Time stands still, and a command's id says no more than which step's it is, in which direction, for which time. So
-records that differ only in when and by which way they came about are the same bytes.
+Time stands still, and a command's id says only its step, its direction and its number. So two records are the same
+bytes if they differ only in when, or by which way, they came about.
 """
 
 from __future__ import annotations
@@ -30,55 +30,55 @@ from runtime.testing.explorer.world import FAULT, NOTHING, Reply, SentCommand
 __all__ = ["NOW_S", "Input", "SagaDriver", "Taken", "View", "command_id"]
 
 NOW_S = 1_000_000.0
-"""The instant at which everything happens."""
+"""Everything happens at this instant."""
 
 _CONVERSATION = bytes(range(16))
-_UNNAMED = b"\xff"  # first byte of an id before it is known whose it is
+_UNNAMED = b"\xff"  # An id begins with this byte until its step is known.
 
 
 class Input(NamedTuple):
-    """What comes to the saga: one of these is set."""
+    """What comes to the saga. One of these is set."""
 
     reply: Reply | None = None
     timer: str = ""
-    event: int = -1  # of the samples' starting events
+    event: int = -1  # The index of a starting event among the samples.
     cancel: bool = False
 
 
 class View(NamedTuple):
-    """A record, read once."""
+    """What the checks read of a record."""
 
     status: saga_pb2.SagaRecord.Status.ValueType
     stuck_in: saga_pb2.SagaRecord.Status.ValueType
     steps: tuple[Phase | None, ...]
     reason: str
     stuck_reason: str
-    stuck: tuple[str, ...]  # names of the steps that are
+    stuck: tuple[str, ...]  # The names of the stuck steps.
 
     @property
     def heading(self) -> saga_pb2.SagaRecord.Status.ValueType:
-        """Which way it is going, or was going when it got stuck."""
+        """The direction in which it goes, or went when it got stuck."""
         return self.stuck_in if self.status == saga_pb2.SagaRecord.STUCK else self.status
 
 
 class Taken(NamedTuple):
-    """What the saga made of an input."""
+    """How the saga took an input."""
 
     record: int
     sent: tuple[SentCommand, ...]
-    timers: tuple[tuple[str, bool], ...]  # set, or else cancelled, in this order
-    said: tuple[str, ...]  # to a client: names of messages
+    timers: tuple[tuple[str, bool], ...]  # Set if true, else cancelled, in this order.
+    said: tuple[str, ...]  # The names of messages to a client.
     ignored: bool
     note: str
-    mistakes: tuple[str, ...]  # of the author's functions
-    crash: str  # what the saga's behaviour itself raised, or lost track of
-    waived: tuple[int, ...]  # steps whose undo is not needed
+    mistakes: tuple[str, ...]  # Mistakes of the author's functions.
+    crash: str  # What the behaviour itself raised, or lost track of.
+    waived: tuple[int, ...]  # The steps whose undo is not needed.
     changes_nothing: bool
-    alarm: str  # for a person
+    alarm: str  # An alarm for a person.
 
 
 class SagaDriver:
-    """One saga, its records by number, and the words that its participants know."""
+    """One saga, its records by number, and the words of its participants: each is a message that may be an answer."""
 
     def __init__(self, saga: type[Saga[Any]], samples: Samples, asks_max: int) -> None:
         self._watch = Watch()
@@ -91,13 +91,13 @@ class SagaDriver:
         self._taken: dict[tuple[int, Input], Taken] = {}
         self.views: list[View] = []
         self.words: list[Message] = []
-        self.meaning: list[dict[Meaning, tuple[int, ...]]] = []  # of words, by step
-        self.undone: list[tuple[int, ...]] = []  # words that confirm an undo, by step
+        self.meaning: list[dict[Meaning, tuple[int, ...]]] = []  # The words of each meaning, by step.
+        self.undone: list[tuple[int, ...]] = []  # The words that confirm an undo, by step.
         self._learn()
         self.nothing = self._number(saga_pb2.SagaRecord())
 
     def take(self, record: int, input: Input) -> Taken:
-        """The same for the same record and input; worked out the first time."""
+        """How the saga takes an input with this record. The answer is kept, since it is always the same."""
         taken = self._taken.get((record, input))
         if taken is None:
             taken = self._taken[record, input] = self._take(record, input)
@@ -108,11 +108,11 @@ class SagaDriver:
 
     @property
     def events(self) -> Sequence[Message]:
-        """That start an instance."""
+        """The events that start an instance."""
         return self._samples.starts
 
     def message(self, input: Input) -> Message:
-        """As it comes to the saga."""
+        """The message of an input."""
         if input.timer:
             return durable_pb2.TimerFired(name=input.timer)
         if input.cancel:
@@ -129,7 +129,7 @@ class SagaDriver:
     # --- once ---
 
     def _learn(self) -> None:
-        """Number the words: what participants may answer, each sample for itself."""
+        """Numbers the words. Each sample of an answer is one."""
         for step in self.definition.steps:
             self.meaning.append({one: self._said(step.types(one)) for one in Meaning})
             self.undone.append(self._said(sorted(step.undone, key=lambda one: str(one.DESCRIPTOR.full_name))))
@@ -148,14 +148,14 @@ class SagaDriver:
         decision, crash = Decision(), ""
         try:
             decision = self._behaviour.decide(state, self._delivery(input))
-        except FinalError as error:  # an event that `begin` makes nothing of
+        except FinalError as error:  # `begin` makes nothing of this event.
             mistakes.append(str(error))
-        except Exception as error:  # noqa: BLE001 # whatever it is, it is what was looked for
+        except Exception as error:  # noqa: BLE001 # any exception here is a finding
             state, crash = self.record(record), f"{type(error).__name__}: {error}"
         names = _rename(state)
         lost = [one.message.DESCRIPTOR.name for one in decision.outgoing if one.id and one.id not in names]
         if lost:
-            crash = f"it sent {', '.join(lost)} and kept no track of it"
+            crash = f"it sent {', '.join(lost)}, and its record does not have the id"
         after = self._number(state)
         return Taken(
             after,
@@ -200,7 +200,7 @@ class SagaDriver:
 
 
 def command_id(command: SentCommand) -> bytes:
-    """16 bytes, with the instant of sending in front as the runtime's have it."""
+    """An id of 16 bytes. The instant of sending is in front, as in the runtime's ids."""
     return _id(command.step, command.undo, command.attempt)
 
 
@@ -209,7 +209,7 @@ def _id(step: int, undo: bool, attempt: int) -> bytes:
 
 
 def _rename(record: saga_pb2.SagaRecord) -> dict[bytes, tuple[int, bool, int]]:
-    """Give ids that are new in a record the name of their step, direction and time; what each id means."""
+    """Replaces new ids in a record by step, direction and number. Gives these for each id that was replaced."""
     names: dict[bytes, tuple[int, bool, int]] = {}
     for index, task in enumerate(record.tasks):
         for exchange, undo in ((task.do, False), (task.undo, True)):

@@ -1,4 +1,4 @@
-"""Every schedule of one saga, to a bound: what users' tests and the command line call.
+"""Explores every schedule of one saga within bounds, for users' tests and for the command line.
 
 def test_no_schedule_breaks_my_saga() -> None:
     explore(MySaga).check()
@@ -35,11 +35,10 @@ def explore(
     progress: Callable[[int, int], None] | None = None,
     clock: Clock | None = None,
 ) -> Exploration:
-    """Try every schedule of `saga` within the bounds, and tell the shortest ones that break a promise.
+    """Tries every schedule of `saga` within the bounds. The result has the shortest ones that break a promise.
 
-    `samples` replace the messages that are made up: the starting event, and answers; several of one type are all tried.
-    `progress` is told how many states are known, and how deep they are. Raises InvalidMessage for samples that fit
-    nothing.
+    `samples` replace made-up messages: the starting event and answers. All samples of one type are tried. `progress`
+    hears how many states are known, and how deep they are. Raises InvalidMessage for samples that fit nothing.
     """
     return explored(saga, samples, bounds or Bounds(), progress or _tell_nobody, clock or SystemClock(), lambda: "")
 
@@ -52,7 +51,7 @@ def explored(
     clock: Clock,
     ended_by: Callable[[], str],
 ) -> Exploration:
-    """As `explore`; it stops, and tells what it has seen, once `ended_by` names something that ends it."""
+    """Does what `explore` does. It stops early once `ended_by` names what ends it, and tells what it has seen."""
     began_s = clock.monotonic_s()
     driver = SagaDriver(saga, Samples(saga.definition, samples), bounds.asks_max)
     search = Search(driver, Moves(driver, bounds), bounds.states_max, progress, ended_by)

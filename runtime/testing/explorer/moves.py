@@ -33,21 +33,21 @@ __all__ = ["Move", "Moved", "Moves"]
 
 
 class Move(NamedTuple):
-    """One thing that happens: a command is handled, or an input comes to the saga."""
+    """One thing that happens: a participant handles a command, or an input comes to the saga."""
 
     command: SentCommand | None = None
     handled: Handled | None = None
     input: Input | None = None
-    again: bool = False  # the answer comes, and will come once more
-    replayed: bool = False  # by an operator
+    again: bool = False  # The answer will come once more.
+    replayed: bool = False  # An operator replayed the command.
 
 
 class Moved(NamedTuple):
     move: Move
-    heard: SagaWorld  # after the input has come, before what the saga makes of it; as `after` where nothing came
+    heard: SagaWorld  # With the input, before the saga takes it. Without an input it is `after`.
     after: SagaWorld
-    left: Left  # after it
-    taken: Taken | None  # what the saga made of an input
+    left: Left  # What is left after the move.
+    taken: Taken | None  # How the saga took the input.
 
 
 class Moves:
@@ -70,7 +70,7 @@ class Moves:
         return SagaWorld(self._driver.nothing, (), (), (), tuple(Truth() for _ in self._steps))
 
     def of(self, world: SagaWorld, left: Left) -> Iterable[Moved]:
-        """All that may happen next, in the same order each time."""
+        """All that may happen next, always in the same order."""
         if world.record == self._driver.nothing:
             yield from self._begin(world, left)
             return
@@ -92,7 +92,7 @@ class Moves:
                     yield Moved(Move(command, handled), after, after, then, None)
 
     def _replay(self, world: SagaWorld, left: Left) -> Iterable[Moved]:
-        """Of the step that a stuck saga is stuck on: what was given up on is handled, and its cause is gone."""
+        """An operator replays the dead letter that a saga is stuck on, and its cause is gone."""
         view = self._driver.views[world.record]
         if view.status != SagaRecord.STUCK:
             return
@@ -104,7 +104,7 @@ class Moves:
                 yield Moved(Move(command, handled, replayed=True), after, after, then, None)
 
     def _dead_letters(self, world: SagaWorld, phases: tuple[Phase | None, ...]) -> Iterable[SentCommand]:
-        """The last command of a step that waits for what became of it, once the saga knows that it was given up on."""
+        """The last command of each step that was given up on, once the saga knows so."""
         for index, (truth, phase) in enumerate(zip(world.truths, phases, strict=True)):
             undo = phase is Phase.OWED
             fates = truth.undos if undo else truth.dos if phase is Phase.UNKNOWN else ()
@@ -114,7 +114,7 @@ class Moves:
 
     @staticmethod
     def _after(world: SagaWorld, command: SentCommand, handled: Handled) -> SagaWorld:
-        """A command has been handled: its answer is on its way."""
+        """The world after a command was handled; its answer is on its way."""
         commands = [one for one in world.commands if one != command]
         if handled.removes_do:
             commands = [one for one in commands if (one.step, one.undo, one.attempt) != _do_of(command, handled)]
@@ -142,17 +142,17 @@ class Moves:
             yield self._take(world, left, Move(input=Input(event=number)))
 
     def _ask(self, world: SagaWorld, left: Left) -> Iterable[Moved]:
-        """From outside: a client cancels, or the starting event comes once more."""
+        """Inputs from outside: a client cancels, or the starting event comes once more."""
         if left.cancels:
             yield self._take(world, left._replace(cancels=left.cancels - 1), Move(input=Input(cancel=True)))
-        if self.all_left.duplicates:  # this costs nothing, since it should change nothing
+        if self.all_left.duplicates:  # It costs nothing, since it should change nothing.
             yield from (moved for moved in self._begin(world, left) if not _is_noted(moved.taken))
 
     def _deliver(self, world: SagaWorld, left: Left) -> Iterable[Moved]:
         replies = world.replies
         for place, reply in enumerate(replies):
             if place and reply == replies[place - 1]:
-                continue  # of two that are equal, one is enough to look at
+                continue  # One of two equal replies is enough.
             input = Input(reply)
             told = self._told(world, reply)
             rest = replies[:place] + replies[place + 1 :]
@@ -168,13 +168,13 @@ class Moves:
             step = None if name == DEADLINE else self._driver.definition.step_of_timer(name)
             if step is not None and view.steps[step.index] is Phase.ASKED and world.concerns(step.index):
                 if not left.silences:
-                    continue  # the answer comes in time
+                    continue  # The answer comes in time.
                 then = left._replace(silences=left.silences - 1)
             timers = tuple([one for one in world.timers if one != name])
             yield self._take(world._replace(timers=timers), then, Move(input=Input(timer=name)))
 
     def _told(self, world: SagaWorld, reply: Reply) -> SagaWorld:
-        """What the saga knows for sure once this has come."""
+        """The world in which the saga knows for sure what this reply says."""
         command, word = reply
         truth, meaning = world.truths[command.step], self._driver.meaning[command.step]
         if command.undo:
@@ -191,7 +191,7 @@ class Moves:
         return world
 
     def _take(self, heard: SagaWorld, left: Left, move: Move) -> Moved:
-        """The input of a move comes to the saga."""
+        """The world after the input of a move has come to the saga."""
         assert move.input is not None
         taken = self._driver.take(heard.record, move.input)
         if taken.changes_nothing:
@@ -229,7 +229,7 @@ def _sent(truths: tuple[Truth, ...], commands: tuple[SentCommand, ...]) -> tuple
 
 
 def _is_noted(taken: Taken | None) -> bool:
-    """Whether an input has no effect but an entry in the history that says why."""
+    """Says whether an input has no effect but a note in the history."""
     return taken is not None and taken.changes_nothing and bool(taken.note) and not taken.mistakes
 
 
@@ -245,7 +245,7 @@ def _do_of(undo: SentCommand, handled: Handled) -> tuple[int, bool, int]:
 
 
 def _spent(left: Left, cost: Cost) -> Left | None:
-    """What is left after this; None when it is too much."""
+    """What is left after this cost; None if it is more than is left."""
     if cost == (0, 0, 0):
         return left
     faults, silences, poisons = left.faults - cost.faults, left.silences - cost.silences, left.poisons - cost.poisons

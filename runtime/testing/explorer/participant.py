@@ -1,14 +1,14 @@
-"""What a participant may make of a command that has come to it: a small model, ruled by the runtime's own guard.
+"""How a participant may handle a command: a small model. The runtime's own guard rules on undos.
 
-    a do      carried out: the effect is in place, once however often it is asked for   answered
-              refused, unless the effect is in place already                            answered
-              given up on, carried out or not                                           parked, and a fault
-              put to rest by an undo that came before it                                nothing, and no answer
-    an undo   as `runtime/durable/turn/guard.py` rules, and if its handler runs:
-              the effect is taken back                                                  answered
-              given up on                                                               parked, and a fault
+    a do      it is carried out: the effect is in place, once however often it is asked   it is answered
+              it is refused, unless the effect is in place already                      it is answered
+              it is given up on, carried out or not                                     it is parked, with a fault
+              its undo came before it                                                   it has no effect and no answer
+    an undo   `runtime/durable/turn/guard.py` rules; if its handler runs:
+              the effect is taken back                                                  it is answered
+              it is given up on                                                         it is parked, with a fault
 
-A do that an undo overtook may have come already and wait, or not have come at all; both are tried.
+A do that its undo overtook may wait already, or may not have come at all. Both are tried.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ __all__ = ["Cost", "Handled", "Participants"]
 
 
 class Cost(NamedTuple):
-    """What the environment spends on an outcome."""
+    """What an outcome costs of the bounds."""
 
     faults: int = 0
     silences: int = 0
@@ -58,21 +58,21 @@ class Handled(NamedTuple):
     """One way in which the handling of a command may go."""
 
     how: str
-    truth: Truth  # of its step, after
-    word: int | None  # of the answer; None for no answer
+    truth: Truth  # What is true of its step afterwards.
+    word: int | None  # The word of the answer; None for no answer.
     cost: Cost = _FREE
-    removes_do: int = 0  # the attempt of a do on its way that is consumed together with this undo
+    removes_do: int = 0  # The number of a do on its way that this undo consumes too.
 
 
 class Participants:
-    """All participants of one saga. They keep nothing here: what they know is in the world."""
+    """All participants of one saga. Their knowledge is in the world, and not here."""
 
     def __init__(self, driver: SagaDriver) -> None:
         self._driver = driver
         self._rulings: dict[tuple[int, bool, tuple[str, ...]], Ruling] = {}
 
     def handle(self, world: SagaWorld, command: SentCommand) -> Iterable[Handled]:
-        """Every way in which this command may be handled next; what the budget allows, the caller knows."""
+        """Every way in which this command may be handled next. The caller knows which of them the bounds allow."""
         poisoned = (command.step, command.undo) in world.poisoned
         if command.undo:
             yield from self._undo(world, command, poisoned)
@@ -80,7 +80,7 @@ class Participants:
             yield from self._do(world.truths[command.step], command, poisoned)
 
     def replay(self, world: SagaWorld, command: SentCommand) -> Iterable[Handled]:
-        """A dead letter that is handled after all, the cause being mended."""
+        """Every way in which a replayed dead letter may be handled. Its cause is mended."""
         truth = world.truths[command.step]
         if command.undo:
             yield from self._undone(truth, command, truth.dos)
@@ -156,7 +156,7 @@ class Participants:
         return (True, False) if waits else (True,)
 
     def ruling(self, truth: Truth, undo: SentCommand, *, has_come: bool) -> Ruling:
-        """What the runtime's guard says of an undo, given what there is to know of its do."""
+        """The guard's ruling on an undo, by what is known of its do."""
         known = 0 < undo.undoes <= len(truth.dos) and has_come
         fate = truth.dos[undo.undoes - 1] if known else WAITING
         asked = (fate, known, undo.refusals)
@@ -181,7 +181,7 @@ class Participants:
 
 
 _FATES = {Ruling.NEVER_RAN: GONE, Ruling.TOMBSTONE: GONE, Ruling.GIVE_UP_DO: FAILED}
-"""What the turn makes of a do when its undo is ruled this way (`guard.refuse_do`)."""
+"""What becomes of a do after each ruling on its undo (`guard.refuse_do`)."""
 
 _WHY = {
     Ruling.NOTHING: "nothing to undo",
@@ -191,7 +191,7 @@ _WHY = {
 
 
 class _Facts:
-    """As much of a store as the guard asks."""
+    """The part of a store that the guard asks."""
 
     def __init__(self, handled: HistoryRow | None, waiting: Sequence[MailRow]) -> None:
         self._history, self._waiting = handled, waiting
@@ -204,7 +204,7 @@ class _Facts:
 
 
 def _now(facts: Store, undo: Envelope) -> Ruling:
-    """Runs the guard without an event loop: these facts never make it wait."""
+    """Runs the guard without an event loop, since these facts never make it wait."""
     asking = guard.rule(facts, undo, 0, now_s=NOW_S, retention_s=3600.0)
     try:
         asking.send(None)

@@ -1,4 +1,4 @@
-"""What an exploration has found: frozen, and ready to be asserted on, printed, or written as JSON."""
+"""What an exploration found, for asserting, printing and JSON."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ __all__ = ["BrokenCheck", "Exploration"]
 
 @dataclass(frozen=True, slots=True)
 class BrokenCheck:
-    """A promise that is broken, with a shortest schedule that breaks it."""
+    """A broken promise, with one of the shortest schedules that break it."""
 
-    check: str  # I1 to I15 as in the simulation's list; "author" for a function of the saga's author
+    check: str  # I1 to I15 as in docs/proof/simulation.md; "author" for a function of the author.
     what: str
     diagram: Diagram
 
     @property
     def moves(self) -> int:
-        """How many things have to happen."""
+        """The number of moves in the schedule."""
         return self.diagram.moves
 
     def text(self) -> str:
@@ -33,21 +33,21 @@ class BrokenCheck:
 
 @dataclass(frozen=True, slots=True)
 class Exploration:
-    """All that was seen of one saga within the bounds."""
+    """All that an exploration saw of one saga."""
 
     saga: str
     bounds: Bounds
     states: int
     transitions: int
-    depth: int  # moves to the farthest state
+    depth: int  # The number of moves to the farthest state.
     took_s: float
-    complete: bool  # every schedule within the bounds was seen
-    stopped_by: str  # why not: states_max, violations, or the name of a signal; empty when it is complete
-    ends: Mapping[str, int]  # states in which nothing more comes by itself, by the saga's status
-    violations: tuple[BrokenCheck, ...]  # the shortest schedules first
+    complete: bool  # Every schedule within the bounds was seen.
+    stopped_by: str  # Why it is not complete: states_max, violations, or a signal.
+    ends: Mapping[str, int]  # States at rest, by the saga's status.
+    violations: tuple[BrokenCheck, ...]  # The shortest schedules come first.
 
     def check(self, *, complete: bool = True) -> None:
-        """Raises AssertionError with the diagram of the first violation; and, with `complete`, if not all was seen."""
+        """Raises AssertionError with the diagram of the first violation. `complete` asks that all was seen, too."""
         if self.violations:
             more = len(self.violations) - 1
             raise AssertionError(f"{self.saga}: {self.violations[0].text()}" + (f"\nand {more} more" if more else ""))
@@ -58,7 +58,7 @@ class Exploration:
             )
 
     def lines(self) -> Iterable[str]:
-        """For people."""
+        """The result as text for people."""
         yield (
             f"{self.saga}: {self.states:,} states, {self.transitions:,} transitions, {self.depth} moves deep, "
             f"in {self.took_s:.1f} s"
@@ -73,7 +73,7 @@ class Exploration:
             yield f"{len(self.violations)} promises broken"
 
     def as_object(self) -> dict[str, object]:
-        """Ready for JSON."""
+        """An object for JSON."""
         return {
             "saga": self.saga,
             "states": self.states,

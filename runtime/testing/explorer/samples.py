@@ -1,7 +1,7 @@
-"""Messages with plausible content, made from their descriptors: every field set, and keys that agree.
+"""Makes messages with plausible content from their descriptors: every field is set, and keys agree.
 
-A text is the name of its field, but for fields named like the saga's key, which hold the key; numbers are 1, enums
-their first value, messages nested, lists of one.
+A text is the name of its field. Fields with the name of the saga's key field hold the key. Numbers are 1, an enum has
+its first value, a list has one element, and nested messages are filled too.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from runtime.saga.on import On
 __all__ = ["KEY", "Samples"]
 
 KEY = "KEY-1"
-"""Of the instance that is explored, unless a sample of the starting event brings its own."""
+"""The key of the explored instance, unless a sample of the starting event has its own."""
 
-_DEPTH_MAX = 4  # of messages in messages, which may contain themselves
+_DEPTH_MAX = 4  # Nesting ends here, since a message may contain itself.
 _FRACTIONAL = frozenset((FieldDescriptor.CPPTYPE_FLOAT, FieldDescriptor.CPPTYPE_DOUBLE))
 
 
@@ -46,7 +46,7 @@ class Samples:
         (self.key,) = keys
 
     def of(self, message_type: type[Message]) -> tuple[Message, ...]:
-        """The messages of one type that an answer may be."""
+        """The messages of one type that may come as an answer."""
         return self._given.get(message_type) or (self._made(message_type),)
 
     def _check_given(self) -> None:
@@ -96,7 +96,7 @@ def _key_path(start: On) -> str:
 
 
 def _fill(message: Message, key: str, key_names: set[str], depth: int) -> None:
-    chosen: set[str] = set()  # alternatives of which one is set already
+    chosen: set[str] = set()  # One alternative of each of these is set already.
     for field in message.DESCRIPTOR.fields:
         if field.containing_oneof is not None:
             if field.containing_oneof.name in chosen:
@@ -112,7 +112,7 @@ def _fill(message: Message, key: str, key_names: set[str], depth: int) -> None:
 
 def _fill_nested(message: Message, field: Any, key: str, key_names: set[str], depth: int) -> None:
     if field.message_type.GetOptions().map_entry or depth == 0:
-        return  # an empty map is as good as any; and a message that contains itself has to end somewhere
+        return  # A map stays empty, and nesting ends somewhere.
     inner = getattr(message, field.name)
     if field.is_repeated:
         inner = inner.add()

@@ -1,4 +1,4 @@
-"""From the moves that lead to a breach to the diagram of them: who said what to whom, and what is still on its way.
+"""Draws the moves that lead to a breach: who said what to whom, and what is still on its way.
 
 ····▶  a command is sent          ■  a participant takes it up, or a timer fires
 ────▶  an answer, or an event, comes to the saga
@@ -22,7 +22,7 @@ _CLIENT = "client"
 
 
 def diagram(driver: SagaDriver, path: Sequence[Moved]) -> Diagram:
-    """What happened, in the order in which it happened."""
+    """The diagram of all moves, in order."""
     return _Teller(driver).tell(path)
 
 
@@ -72,7 +72,7 @@ class _Teller:
             yield Arrow(self._saga, self._kind(command), self._name(command), opens=True)
 
     def _after(self, last: Moved) -> Iterable[Note]:
-        """How the saga stands, and what has not come yet."""
+        """Tells how the saga stands, and what has not come yet."""
         record = self._driver.record(last.after.record)
         statuses = ", ".join(f"{task.path} {task_name(task)}" for task in record.tasks)
         yield Note(self._saga, f"{record.Status.Name(record.status).lower()}: {statuses}")

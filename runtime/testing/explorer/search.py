@@ -1,7 +1,7 @@
-"""Breadth first over all worlds, so that the first schedule found to a breach is one of the shortest.
+"""Searches all worlds breadth first. So the first schedule found to a breach is one of the shortest.
 
-Afterwards backwards from where sagas end, by those moves alone that are no misfortune and need no person: a world from
-which no end can be reached that way is a livelock.
+Then it searches backwards from where sagas end, by moves that are no misfortune and need no person. A world that is not
+reached so is a livelock.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from runtime.testing.explorer.world import Left, SagaWorld
 __all__ = ["BREACHES_MAX", "Breached", "Search"]
 
 BREACHES_MAX = 20
-"""Different ones, after which the search stops: what is that wrong is looked at first."""
+"""The search stops after so many different breaches: they are enough to work on."""
 
-_REPORT_EVERY = 2_000  # states
+_REPORT_EVERY = 2_000  # So many states lie between two reports of progress.
 
 
 @dataclass(frozen=True, slots=True)
 class Breached:
-    """A breach, and the moves that lead to it from the beginning."""
+    """A breach, with the moves that lead to it from the beginning."""
 
     breach: Breach
     path: tuple[Moved, ...]
@@ -37,21 +37,21 @@ class Breached:
 
 @dataclass(slots=True)
 class Search:
-    """One search. `progress` is told how many states are known, and how many moves away the farthest is."""
+    """One search. `progress` hears how many states are known, and how many moves away the farthest is."""
 
     driver: SagaDriver
     moves: Moves
     states_max: int
     progress: Callable[[int, int], None]
-    ended_by: Callable[[], str]  # what tells it to stop, asked at each state; empty: nothing
+    ended_by: Callable[[], str]  # Names what ends the search; it is asked at each state.
     transitions: int = 0
-    depth: int = 0  # moves to the farthest state
-    stopped_by: str = ""  # empty: all was seen
-    ends: Counter[str] = field(default_factory=Counter)  # states at rest, by the saga's status
+    depth: int = 0  # The number of moves to the farthest state.
+    stopped_by: str = ""  # Empty if all was seen.
+    ends: Counter[str] = field(default_factory=Counter)  # States at rest, by the saga's status.
     found: list[Breached] = field(default_factory=list)
     _worlds: list[SagaWorld] = field(default_factory=list)
     _left: list[Left] = field(default_factory=list)
-    _numbers: dict[SagaWorld, list[int]] = field(default_factory=dict)  # by world, whatever is left to the environment
+    _numbers: dict[SagaWorld, list[int]] = field(default_factory=dict)  # The states of each world.
     _parents: array[int] = field(default_factory=lambda: array("q"))
     _edges: tuple[array[int], array[int]] = field(default_factory=lambda: (array("q"), array("q")))
     _at_end: list[int] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Search:
         return len(self._worlds)
 
     def run(self) -> None:
-        """Look at everything. The garbage collector stands still: what is made here is kept, and has no cycles."""
+        """Searches everything. The garbage collector stands still: what is made here is kept, without cycles."""
         collecting = gc.isenabled()
         gc.disable()
         try:
@@ -121,7 +121,7 @@ class Search:
         return number
 
     def _known(self, world: SagaWorld, left: Left) -> int | None:
-        """A state that differs at most in leaving the environment more to do: whatever follows here, follows there."""
+        """A known state of this world that leaves the environment as much to do or more. It covers all that follows."""
         for number in self._numbers.get(world, ()):
             if self._left[number] == left or all(map(ge, self._left[number], left)):
                 return number
@@ -134,7 +134,7 @@ class Search:
     # --- what is found ---
 
     def _report(self, number: int, moved: Moved, breaches: list[Breach]) -> None:
-        """A schedule for each breach that is new; what comes after a breach is not looked at."""
+        """Keeps a schedule for each new breach. The search does not go on behind a breach."""
         for breach in breaches:
             if breach not in self._reported:
                 self._reported.add(breach)
@@ -143,7 +143,7 @@ class Search:
             self.stopped_by = "violations"
 
     def _path(self, number: int) -> tuple[Moved, ...]:
-        """The moves from the beginning to a state, made once more."""
+        """Makes the moves from the beginning to a state once more."""
         path: list[Moved] = []
         while self._parents[number] >= 0:
             parent, here = self._parents[number], (self._worlds[number], self._left[number])
@@ -155,7 +155,7 @@ class Search:
     # --- backward ---
 
     def _look_for_livelock(self, expanded: int) -> None:
-        """States that no end can be reached from; those that were not expanded count as ends, since nobody knows."""
+        """Reports a state from which no end can be reached. States that were not expanded count as ends."""
         lost = self._cut_off([*self._at_end, *range(expanded, self.states)])
         if lost:
             what = "no end can be reached any more: whatever happens next, it goes round in circles"

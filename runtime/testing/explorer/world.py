@@ -1,7 +1,7 @@
-"""One state of an exploration: the saga's record, its timers, what is on its way, and what has really happened.
+"""One state of an exploration: the saga's record, its timers, what is on its way, and what really happened.
 
-Everything is a tuple in a fixed order, so that two schedules that come to the same are the same state. Letters have no
-order among themselves: a bag holds every reordering, also those that the runtime's order between two actors rules out.
+Everything is a tuple in a fixed order, so two schedules with the same outcome lead to the same state. Messages on their
+way have no order. So every reordering is tried, also those that the runtime's order between two actors rules out.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ NONE, DONE, UNDONE, AGAIN = range(4)
 """The effect of a step at its participant: none yet, in place, taken back, in place although it was taken back."""
 
 WAITING, PARKED, GONE, FAILED = -11, -12, -13, -14
-"""The fate of a command. On its way; given up on, a dead letter; put to rest by an undo before it ran; and, once it was
-given up on, by an undo that ran after it. Else the word that it was answered with, from which these differ."""
+"""The fate of a command without an answer. It is under way; it is a dead letter; its undo came before it ran; or it was
+a dead letter when its undo ran. The fate of any other command is the word of its answer, never one of these."""
 
 FAULT, NOTHING = -1, -2
-"""Words that every participant's runtime has: the command was given up on; there was nothing to undo."""
+"""Words of every participant's runtime: it gave up on the command; there was nothing to undo."""
 
 
 class SentCommand(NamedTuple):
@@ -45,31 +45,31 @@ class SentCommand(NamedTuple):
     step: int
     undo: bool
     attempt: int
-    undoes: int  # the attempt of the do that an undo names; 0 for none
-    refusals: tuple[str, ...]  # that the undo carries: answers of its do after which nothing is left to undo
+    undoes: int  # The number of the do that an undo names; 0 for none.
+    refusals: tuple[str, ...]  # Answers of the do after which there is nothing to undo.
     address: str
 
 
 class Reply(NamedTuple):
-    """An answer on its way back: FAULT, NOTHING, or the index of a message that the participant may say."""
+    """An answer on its way back. Its word is FAULT, NOTHING, or the index of a message."""
 
     command: SentCommand
     word: int
 
 
 class Truth(NamedTuple):
-    """What has really happened about one step, whatever the saga believes; and what the saga has been told of it."""
+    """What really happened to one step, whatever the saga believes, and what the saga was told of it."""
 
     effect: int = NONE
-    dos: tuple[int, ...] = ()  # the fate of each do that was sent
+    dos: tuple[int, ...] = ()  # The fate of each do that was sent.
     undos: tuple[int, ...] = ()
     refusal_told: bool = False
     undone_told: bool = False
-    waived: bool = False  # the author's undo said that this instance needs none
+    waived: bool = False  # The author's undo said that this instance needs none.
 
 
 class Left(NamedTuple):
-    """What the environment may still do; kept beside the world, since it says nothing about what is."""
+    """What the environment may still do. It is no part of the world, since it says nothing about how things stand."""
 
     faults: int
     silences: int
@@ -80,24 +80,24 @@ class Left(NamedTuple):
 
 
 class SagaWorld(NamedTuple):
-    """Where things stand, to be compared and looked up."""
+    """How things stand. Worlds are compared, and looked up."""
 
-    record: int  # of the driver's list
+    record: int  # Its number at the driver.
     timers: tuple[str, ...]
     commands: tuple[SentCommand, ...]
     replies: tuple[Reply, ...]
     truths: tuple[Truth, ...]
-    poisoned: tuple[tuple[int, bool], ...] = ()  # step and direction
-    pivot_told: bool = False  # the saga was told that its pivot is done, before it turned back
-    cancelled: bool = False  # a client was told that the saga turns back
+    poisoned: tuple[tuple[int, bool], ...] = ()  # Step and direction.
+    pivot_told: bool = False  # The saga heard that its pivot is done, before it turned back.
+    cancelled: bool = False  # A client heard that the saga turns back.
 
     @property
     def is_at_rest(self) -> bool:
-        """Nothing more comes by itself."""
+        """Says whether nothing more comes by itself."""
         return not (self.timers or self.commands or self.replies)
 
     def concerns(self, step: int) -> bool:
-        """Whether something is under way that may still tell the saga about the do of this step."""
+        """Says whether something under way may still tell the saga about the do of this step."""
         return any(one.step == step and not one.undo for one in self.commands) or any(
             one.command.step == step and not one.command.undo for one in self.replies
         )

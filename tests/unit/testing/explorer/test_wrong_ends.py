@@ -90,7 +90,7 @@ def test_a_command_that_is_sent_and_not_remembered_is_found(monkeypatch: pytest.
         task.do.command_id = b"lost"
 
     monkeypatch.setattr(steps, "_ask", amnesiac)
-    found(ShopProcess, "I9", "it sent BillOrder and kept no track of it", moves_max=1)
+    found(ShopProcess, "I9", "it sent BillOrder, and its record does not have the id", moves_max=1)
 
 
 def test_answers_that_are_not_told_apart_from_silence_of_a_step_beside_are_found(

@@ -102,7 +102,7 @@ def lose_decline(state: OrderProcessState, event: PaymentDeclined) -> None:
     ("changed", "what", "moves"),
     [
         ({"do": bill_by_label}, "do of step bill: shop.BillOrder needs a key in its field 'order_id'", 1),
-        ({"do": bill_twice}, "do of step bill changed the state, which only keep may", 1),
+        ({"do": bill_twice}, "do of step bill changed the state, which only an on_answer may", 1),
         ({"do": bill_wrongly}, "do of step bill made a RefundOrder, not a shop.BillOrder", 1),
         ({"undo": refund_nobody}, "undo of step bill: shop.RefundOrder needs a key", 2),
         ({"on_answer": lose_charge}, "on_answer of step bill raised LookupError: no such charge", 3),
