@@ -1,4 +1,4 @@
-"""Conformance: batches. A verdict for each, in order, and nobody pays for a neighbour."""
+"""Conformance: a batch gives a verdict for each transition, in order. None depends on a neighbour's failure."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class BatchConformance(ConformanceBase):
             verdicts = await store.commit(
                 [
                     turn(1, "k1"),
-                    turn(0, "k0"),  # its row is there already
-                    turn(7, "k3"),  # no such mail
-                    post(mail_row(2, "k2")),  # waits already
+                    turn(0, "k0"),  # Its row is there already.
+                    turn(7, "k3"),  # There is no such mail.
+                    post(mail_row(2, "k2")),  # It waits already.
                     post(mail_row(8, "k8")),
                     turn(2, "k2"),
                 ]

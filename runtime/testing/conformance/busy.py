@@ -19,7 +19,7 @@ def busy(node: str, told_at_s: float, *keys: str, incarnation: str = "1", timeou
 
 
 async def told(store: Store) -> list[Busy]:
-    """What is there once all that was told before has been written: a write of another kind goes after it."""
+    """What the store has once it has written all that it was told: it writes the subscriptions after that."""
     await store.subscribe([], kind="nobody")
     return await store.busy()
 
@@ -72,9 +72,9 @@ class BusyConformance(ConformanceBase):
 
     async def test_any_thread_may_tell(self) -> None:
         async with self.store() as store:
-            thread = threading.Thread(target=store.tell_busy, args=(busy("one", 1.0, "a"),))  # replay: it is waited for
+            thread = threading.Thread(target=store.tell_busy, args=(busy("one", 1.0, "a"),))  # replay: it is awaited
             thread.start()
-            thread.join(30)  # the loop stands still meanwhile
+            thread.join(30)  # The loop stands still meanwhile.
             assert await told(store) == [busy("one", 1.0, "a")]
 
     async def test_a_store_that_is_closed_is_told_nothing_and_says_so_to_nobody(self) -> None:

@@ -1,4 +1,4 @@
-"""What the parts of the conformance suite share: a fresh store per test, on a clock whose wall time a test moves."""
+"""What the parts of the conformance suite share: a fresh store for each test, on a clock that the test can move."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["ConformanceBase"]
 
 
 class ConformanceBase:
-    """Opens the stores; each part of the suite derives from it."""
+    """Opens the stores. Each part of the suite derives from it."""
 
     clock: VirtualClock
 
     def open_stores(self, ports: Ports, count: int) -> AbstractAsyncContextManager[list[Store]]:
-        """An empty store, opened `count` times; closed and removed afterwards. Each store's suite gives its own."""
+        """An empty store, opened `count` times, and removed afterwards. Whoever tests a store has to write this."""
         raise NotImplementedError
 
     @asynccontextmanager
@@ -38,7 +38,7 @@ class ConformanceBase:
 
     @staticmethod
     async def commit(store: Store, *batch: Transition) -> None:
-        """Commit what has to go through."""
+        """Commits transitions that all have to go through."""
         verdicts = await store.commit(batch)
         assert verdicts == [Verdict.COMMITTED] * len(batch)
 

@@ -10,8 +10,6 @@ from runtime.testing.conformance.samples import EMPTY, SHARD, actor_row, history
 
 __all__ = ["MailConformance"]
 
-_LOOKS = 40  # turns, during which another looks all the time
-
 
 class MailConformance(ConformanceBase):
     async def test_s37_a_message_that_was_handled_is_not_handled_again(self) -> None:

@@ -41,7 +41,7 @@ class OperatorConformance(ConformanceBase):
             assert await store.mail_of_conversation(id_of(5)) == rows
 
     async def test_of_one_id_and_key_in_several_shards_the_lowest_shard_comes_first(self) -> None:
-        """No product makes such rows; every store has one order for them all the same."""
+        """The product never makes such rows, but every store has the same order for them."""
         async with self.store() as store:
             rows = [mail_row(1, shard=shard, conversation=5, sequence=1) for shard in (2, 5, 9)]
             await self.commit(store, *(Transition(mail=(row,)) for row in (rows[1], rows[2], rows[0])))

@@ -1,4 +1,4 @@
-"""Rows and transitions for tests of stores: whole and valid, with the few values that a test cares about."""
+"""Rows and transitions for tests of stores. They are whole and valid, and a test gives only the values it needs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EMPTY = Expected(0, b"")
 
 
 def id_of(number: int) -> bytes:
-    """16 bytes; a greater number gives a greater id."""
+    """An id of 16 bytes. A greater number gives a greater id."""
     return number.to_bytes(16, "big")
 
 
@@ -118,12 +118,12 @@ def actor_row(
 
 
 def expected_of(row: ActorRow | None) -> Expected:
-    """What a turn that started from this row expects to find."""
+    """What a turn expects to find that started from this row."""
     return EMPTY if row is None else Expected(row.revision, row.last_id)
 
 
 def post(*rows: MailRow, check_duplicates: bool = True) -> Transition:
-    """What a client's command is in the store."""
+    """A transition that posts messages, as a client's command does."""
     return Transition(mail=rows, check_duplicates=check_duplicates)
 
 
@@ -141,7 +141,7 @@ def turn(
     node: str = "one@1",
     handled_at_s: float = 200.0,
 ) -> Transition:
-    """A turn that handled the one message of this number, from the row it started with."""
+    """A turn that started from a row, and handled the message of this number."""
     revision = 1 if start is None else start.revision + 1
     of: dict[str, Any] = {"kind": kind, "shard": shard, "conversation": conversation, "revision": revision}
     return Transition(

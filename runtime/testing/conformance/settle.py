@@ -30,7 +30,7 @@ class SettleConformance(ConformanceBase):
             assert await store.settle([turn(1, start=actor_row(revision=4))]) == [False]
 
     async def test_a_turn_is_told_from_another_of_the_same_node_and_revision(self) -> None:
-        """As when an actor left memory during its commit, came back, and began the same turn anew."""
+        """An actor may leave memory during its commit, come back, and begin the same turn anew."""
         async with self.store() as store:
             await self.commit(store, post(mail_row(1)), turn(1, handled_at_s=200.0))
             assert await store.settle([turn(1, handled_at_s=201.0), turn(1, handled_at_s=200.0)]) == [False, True]

@@ -1,11 +1,11 @@
-"""The promises of `Store`, as tests that every store passes; derive from the class and give it your store.
+"""The promises of `Store`, as tests that every store passes. Derive from the class, and open your store.
 
     class TestMyStore(StoreConformance):
         @asynccontextmanager
         async def open_stores(self, ports: Ports, count: int) -> AsyncIterator[list[Store]]:
             ...  # an empty store, opened `count` times, as by so many nodes
 
-Collected by pytest with asyncio_mode=auto; the tests need nothing else of pytest.
+pytest collects it with asyncio_mode=auto. The tests need nothing else of pytest.
 """
 
 from __future__ import annotations

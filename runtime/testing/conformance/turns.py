@@ -1,4 +1,4 @@
-"""Conformance: one transition at a time. What is written, what is refused, and that refusal leaves nothing."""
+"""Conformance: one transition at a time is written whole, or it is refused and leaves nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runtime.testing.conformance.samples import EMPTY, SHARD, actor_row, id_of, 
 
 __all__ = ["TurnConformance"]
 
-_LOOKS = 40  # turns, during which another looks all the time
+_LOOKS = 40  # So many turns are committed while another reader looks.
 
 
 class TurnConformance(ConformanceBase):
@@ -52,7 +52,7 @@ class TurnConformance(ConformanceBase):
         async with self.store() as store:
             numbers = [1, 2, 3]
             await self.commit(store, *(post(mail_row(number)) for number in numbers))
-            # All three start from the same state: one gets through, the others start again from what it left.
+            # All three start from the same state. One gets through, and the others start again from what it left.
             while numbers:
                 [start] = await store.load([("billing", "a")])
                 state = b"" if start is None else start.state
@@ -126,13 +126,13 @@ class TurnConformance(ConformanceBase):
                     assert seen == sorted(seen), f"a turn was seen in part: {seen}, beginning with look {first}"
                     first += 1
 
-            await asyncio.gather(turns(), look())  # replay: what is looked at in between differs from run to run
+            await asyncio.gather(turns(), look())  # replay: what the reader sees in between differs from run to run
             for reader in (store, other):
                 assert await self._looks(reader, 0) == [_LOOKS] * 4
 
     @staticmethod
     async def _looks(store: Store, first: int) -> list[int]:
-        """How many turns are seen in the state, in the history and in the mail of others, one after another."""
+        """Counts the turns in the state, in the history and in the mail of others, one after another."""
 
         async def state() -> int:
             [row] = await store.load([("billing", "a")])

@@ -1,12 +1,12 @@
-"""What goes wrong with real node processes: kills, freezes, broken links, wrong clocks; for a while, then no more.
+"""Makes things go wrong with real node processes, for a while: kills, freezes, broken links, wrong clocks.
 
     Chaos.run ──draws from the seed──▶ kill, or a Trouble ──▶ NodeProcess, ProxiedLink, WallClock of a Harness
         └── Trouble: begins ── lasts a moment ── ends          Chaos.heal: all of it is over, every node runs
 
-The seed decides what happens to whom, how long it lasts and in which order; when processes get to run it does not, so
-that the same seed is the same weather and not the same run. At most half of the nodes are down or frozen at a time, and
-at most TROUBLES_MAX troubles last at once: what is drawn beyond that is left out. Where two troubles of one link
-overlap, the end of the first is the end of both.
+The seed decides what happens to whom, how long it lasts, and in which order. It does not decide when processes run, so
+the same seed is the same weather, and not the same run. At most half of the nodes are down or frozen at a time, and at
+most TROUBLES_MAX troubles last at once; further ones are left out. If two troubles of one link overlap, both end with
+the first.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LOOK_S = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often things happen, on average. Durations are drawn from 0.5 to 1.5 times what is given."""
+    """Mean times. Each duration is drawn from 0.5 to 1.5 times the given one."""
 
     kill_every_s: float = 0.7
     trouble_every_s: float = 0.6
@@ -42,10 +42,10 @@ class Pace:
 
 
 class Chaos:
-    """Needs a harness with proxied=True; clocks are moved if it has them."""
+    """The chaos of one harness, which needs proxied=True. Clocks are moved if the harness has them."""
 
     def __init__(self, harness: Harness, victims: Sequence[str], seed: int, pace: Pace | None = None) -> None:
-        """`victims` are the names of the nodes that may be hit; all must have been started."""
+        """`victims` are the names of the nodes that may be hit. All of them must have been started."""
         self.counts: Counter[str] = Counter()
         self._harness = harness
         self._victims = name_list(victims, "victims")
@@ -54,25 +54,25 @@ class Chaos:
         self._dice = Dice(seed, "troubles")
         self._numbers = itertools.count()
         self._now: dict[int, str] = {}
-        self._down: dict[str, None] = {}  # killed and not up again, or frozen
+        self._down: dict[str, None] = {}  # Nodes that are frozen, or were killed and are not up again.
         self._troubles = Troubles(harness, self._victims, self._dice)
 
     @property
     def now(self) -> tuple[str, ...]:
-        """What is wrong at this moment, the oldest first, for people."""
+        """What is wrong at this moment, as texts for people, the oldest first."""
         return tuple(self._now.values())
 
     async def run(self, seconds: float) -> None:
-        """Rage, then heal, and return when every node serves again.
+        """Rages, then heals, and returns when every node serves again.
 
-        Raises ProcessFailed when a node ends that nobody has killed, or does not start again.
+        Raises ProcessFailed if a node ends that nobody has killed, or does not start again.
         """
         watching = asyncio.create_task(self._watch())
         raging = asyncio.create_task(self._rage(seconds))
         try:
             await asyncio.wait((watching, raging), return_when=asyncio.FIRST_COMPLETED)
             await (watching if watching.done() else raging)
-        except ExceptionGroup as failed:  # of the first, the others were ended
+        except ExceptionGroup as failed:  # The group ended the other tasks when the first one failed.
             raise failed.exceptions[0] from None
         finally:
             watching.cancel()
@@ -87,7 +87,7 @@ class Chaos:
             group.create_task(self._make_troubles(group, until_s))
 
     async def _watch(self) -> None:
-        """Notice a node that has ended by itself, before somebody starts it again."""
+        """Notices a node that has ended by itself, before somebody starts it again."""
         nodes = self._harness.nodes
         while True:
             for name in self._victims:
@@ -97,7 +97,7 @@ class Chaos:
             await asyncio.sleep(_LOOK_S)
 
     def heal(self) -> None:
-        """Nothing is wrong any more with links, clocks and nodes that run."""
+        """Sets everything right: links, clocks, and nodes that run."""
         for name in self._victims:
             for link in self._harness.proxies[name].links.values():
                 link.heal()
@@ -124,7 +124,7 @@ class Chaos:
             await self._harness.restart(name)
 
     def _claims(self, name: str) -> bool:
-        """Whether this node may be felled; from now on it counts as down, before the task that does it has begun."""
+        """Says whether this node may be felled. It counts as down from now on, before the task for it has begun."""
         if name in self._down or 2 * (len(self._down) + 1) > len(self._victims):
             return False
         self._down[name] = None
@@ -145,14 +145,14 @@ class Chaos:
                 group.create_task(self._last(trouble))
 
     def draw(self, lasts_s_max: float) -> Trouble:
-        """The next trouble of a link or a clock, which nobody has begun."""
+        """Draws the next trouble of a link or a clock. Nobody has begun it."""
         return self._troubles.draw(self._pace.trouble_s, lasts_s_max)
 
     async def _freeze(self, name: str, lasts_s: float) -> None:
         self.counts["freezes"] += 1
         with _Noted(self, f"{name} frozen", down=name):
             node = self._harness.nodes[name]
-            await asyncio.to_thread(node.freeze)  # waits for each of its threads, and proxies must go on
+            await asyncio.to_thread(node.freeze)  # It waits for each thread of the node, and proxies must go on.
             await asyncio.sleep(lasts_s)
             node.thaw()
 
@@ -167,7 +167,7 @@ class Chaos:
 
 
 class _Noted:
-    """While it is entered, `what` is shown as wrong; then the node `down`, if any, may be hit again."""
+    """Shows `what` as wrong while it is entered. Then the node `down`, if any, may be hit again."""
 
     def __init__(self, chaos: Chaos, what: str, *, down: str = "") -> None:
         self._chaos = chaos
@@ -184,7 +184,7 @@ class _Noted:
 
 
 async def _is_time(delay_s: float, until_s: float) -> bool:
-    """Wait for the next thing to happen. False when nothing more happens before the end."""
+    """Waits until the next event. False if nothing more happens before the end."""
     left_s = max(0.0, until_s - time.monotonic())
     await asyncio.sleep(min(delay_s, left_s))
     return delay_s < left_s

@@ -1,10 +1,10 @@
-"""The wall clock of one node process, moved while it runs: by libfaketime, where that is installed.
+"""The wall clock of one node process. libfaketime moves it while the process runs, where that is installed.
 
     WallClock.shift ──offset──▶ its file ◀──read once a second── libfaketime in the process ──▶ time(), clock_gettime()
 
-Only the wall clock moves; the monotonic one, by which the runtime waits, stays the machine's. libfaketime is
-preloaded, so all of the process sees the shift, SQLite and gRPC too. The kernel does not: what a library waits for
-until an instant of the wall clock lasts longer by the shift, so keep shifts to seconds; and some break time.sleep().
+Only the wall clock moves. The monotonic clock, by which the runtime waits, stays the machine's. libfaketime is
+preloaded, so the whole process sees the shift, SQLite and gRPC too. The kernel does not see it. If a library waits
+until an instant of the wall clock, it waits longer by the shift: keep shifts short. Some shifts break time.sleep().
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from runtime.errors import InvalidSettings
 __all__ = ["READ_EVERY_S", "WallClock", "faketime_library"]
 
 READ_EVERY_S = 1
-"""How long it may take until a process knows of a shift."""
+"""A process may learn of a shift so many seconds late."""
 _PLACES = (
     "/usr/lib/*/faketime/libfaketime.so.1",  # Debian, Ubuntu
     "/usr/lib*/faketime/libfaketime.so.1",  # Fedora, Arch
@@ -25,16 +25,16 @@ _PLACES = (
 
 
 def faketime_library() -> Path | None:
-    """Where libfaketime is; None if it is not installed, as it is by `apt-get install faketime`."""
+    """The path of libfaketime; None if it is not installed. `apt-get install faketime` installs it."""
     root = Path("/")
     return next((path for place in _PLACES for path in sorted(root.glob(place.lstrip("/")))), None)
 
 
 class WallClock:
-    """How far one node's wall clock is off. Outlives the process: one that is restarted finds it as it was."""
+    """How far one node's wall clock is off. A restarted process finds it as it was."""
 
     def __init__(self, file: Path) -> None:
-        """`file` is made here and belongs to this clock. Raises InvalidSettings where libfaketime is missing."""
+        """Makes `file`, which belongs to this clock. Raises InvalidSettings if libfaketime is missing."""
         library = faketime_library()
         if library is None:
             raise InvalidSettings("clocks cannot be moved: libfaketime is not installed (apt-get install faketime)")
@@ -44,20 +44,20 @@ class WallClock:
         self.shift(0.0)
 
     def shift(self, off_s: float) -> None:
-        """Show this much more than the machine's clock, less if negative, within READ_EVERY_S."""
+        """Sets the clock so far ahead of the machine's, or behind if negative. It takes up to READ_EVERY_S."""
         fresh = self._file.with_suffix(".new")
         fresh.write_text(f"{off_s:+.3f}\n", encoding="ascii")
-        fresh.replace(self._file)  # never read half-written
+        fresh.replace(self._file)  # So nobody reads it half-written.
         self.off_s = off_s
 
     def environment(self) -> dict[str, str]:
-        """What a process needs so that this is its clock."""
+        """The environment of a process with this clock."""
         return {
             "LD_PRELOAD": str(self._library),
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
             "FAKETIME_CACHE_DURATION": str(READ_EVERY_S),
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "DONT_FAKE_MONOTONIC": "1",  # the same, for older versions
-            "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # else timed waits for the interpreter's lock spin
+            "DONT_FAKE_MONOTONIC": "1",  # The same for older versions.
+            "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # Else timed waits for the interpreter's lock spin.
             "NO_FAKE_STAT": "1",
         }

@@ -1,8 +1,8 @@
-"""Which process is at the other end of a loopback connection: by the kernel's tables, on Linux.
+"""Finds the process at the other end of a loopback connection, in the kernel's tables on Linux.
 
-    proxy ──port of whoever dialled──▶ Diallers.name_of ──/proc/net/tcp──▶ inode ──/proc/PID/fd──▶ process ──▶ name
+    proxy ──the dialler's port──▶ Diallers.name_of ──/proc/net/tcp──▶ inode ──/proc/PID/fd──▶ process ──▶ name
 
-So one proxy in front of a node can tell the links of its peers apart, although all dial the same address.
+So a proxy in front of a node can tell the links of its peers apart, although all dial the same address.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from pathlib import Path
 
 __all__ = ["Diallers"]
 
-_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))  # gRPC dials IPv4 by sockets of either family
-_LOCAL, _INODE = 1, 9  # columns
+_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))  # gRPC dials IPv4 by sockets of both families.
+_LOCAL, _INODE = 1, 9  # Columns of the tables.
 
 
 class Diallers:
-    """Names of processes by the ports they dial from. Where the kernel does not tell, everybody is nobody: ""."""
+    """Names processes by the ports that they dial from. Without the kernel's tables every name is ""."""
 
     def __init__(self, pids: Callable[[], Mapping[str, int]]) -> None:
-        """`pids` gives the processes to tell apart, by name, as they are now."""
+        """`pids` gives the processes that there are now, by name."""
         self._pids = pids
 
     def name_of(self, port: int) -> str:
-        """Who has this local port of a TCP connection; "" if it is none of them, or has just ended."""
+        """The process with this local port of a TCP connection; "" if it is none of these, or has just ended."""
         inodes = {f"socket:[{inode}]" for inode in _inodes(port)}
         if not inodes:
             return ""
@@ -33,7 +33,7 @@ class Diallers:
 
 
 def _inodes(port: int) -> Iterator[str]:
-    """Of the sockets with this local port, whoever has them."""
+    """The inodes of the sockets with this local port, of any process."""
     ending = f":{port:04X}"
     for table in _TABLES:
         try:

@@ -1,4 +1,4 @@
-"""Real node processes for tests: started, killed, stopped, frozen, restarted by name, and waited for.
+"""Real node processes for tests. A harness starts, kills, stops, freezes and restarts them by name.
 
     async with Harness(command=[sys.executable, "/path/to/node.py"]) as harness:
         billing = await harness.start("billing-1", services=["billing"], settings={"lease_s": 1.0})
@@ -6,15 +6,15 @@
         await harness.restart("billing-1")
         await harness.eventually(trip_has_ended, timeout_s=10, what="T-1 ends")
 
-With `proxied=True` peers and clients reach each node through a proxy of its own, which can break what passes:
+With `proxied=True` each node has a proxy in front, for peers and for clients. It can break what passes:
 
-    harness.link("sales-1", "billing-1").cut()     # what sales-1 sends there; the other direction is a link by itself
-    harness.link("", "billing-1").back.freeze()    # what answers billing-1 gives to clients
+    harness.link("sales-1", "billing-1").cut()     # what sales-1 sends to it; the other direction is another link
+    harness.link("", "billing-1").back.freeze()    # the answers of billing-1 to clients
     harness.clocks["billing-1"].shift(-2.0)        # with clocks=True, where libfaketime is installed
 
-Every harness has a folder with a fresh store and a log for each process. Nodes listen on a free port of the loopback
-(they are told port 0, so no other process can take it first), and are found where peers find them: in the store.
-A process never outlives its harness, whether that ends well, fails, is cancelled or is itself killed.
+Every harness has a folder with a fresh store and a log for each process. Nodes listen on a free port of the loopback:
+they are told port 0, so no other process can take it first. The harness finds them as their peers do, in the store.
+No process outlives its harness, even if that fails, is cancelled, or is killed.
 """
 
 from __future__ import annotations
@@ -44,18 +44,18 @@ __all__ = ["Finished", "Harness", "NodeProcess", "NotInTime", "ProcessFailed", "
 
 Result = TypeVar("Result")
 Ready = Callable[[NodeProcess], Awaitable[str | None]]
-"""Gives the address at which a process serves, or None as long as it does not."""
+"""Gives the address at which a process serves, or None while it does not."""
 
 _POLL_S = 0.01
 _TAIL_LINES = 25
 
 
 class NotInTime(AssertionError):
-    """What a test waited for did not come true in time."""
+    """A test waited for something that did not come true in time."""
 
 
 class Harness:
-    """Starts processes in a folder of their own and ends them all when it is left."""
+    """Starts processes in a folder of their own, and ends them all when it is left."""
 
     def __init__(
         self,
@@ -70,12 +70,12 @@ class Harness:
         proxied: bool = False,
         clocks: bool = False,
     ) -> None:
-        """`command` is what starts a node, without its arguments; `settings` and `env` hold for every node.
+        """`command` starts a node; the harness adds the arguments. `settings` and `env` hold for every node.
 
-        `directory` gets the store and the logs, and is the processes' working folder, so `command` needs absolute
-        paths; without it a temporary one is made, and kept if the harness is left by an error. `ready` replaces the
-        way by which a start is known to be complete, for processes that are no nodes. `proxied` puts a proxy in front
-        of each node; `clocks` gives each a wall clock that can be moved, and raises where libfaketime is missing.
+        `directory` gets the store and the logs. Processes run in it, so `command` needs absolute paths. Without it a
+        temporary one is made, and kept if an error leaves the harness. `ready` tells when a process has started, if the
+        processes are no nodes. `proxied` puts a proxy in front of each node. `clocks` gives each a wall clock that can
+        be moved, and raises if libfaketime is missing.
         """
         if store_url == "memory:":
             raise InvalidSettings("a memory: store lives in one process and cannot be shared by several")
@@ -83,7 +83,7 @@ class Harness:
         self.directory = Path(tempfile.mkdtemp(prefix="amends-")) if directory is None else directory
         self.store_url = store_url or f"sqlite:///{self.directory / 'amends.db'}"
         self.nodes: dict[str, NodeProcess] = {}
-        self.proxies: dict[str, Proxy] = {}  # by the node behind
+        self.proxies: dict[str, Proxy] = {}  # By the name of the node behind.
         self.clocks: dict[str, WallClock] = {}
         self._command = name_list(command, "command")
         self._settings = dict(settings or {})
@@ -92,9 +92,9 @@ class Harness:
         self._start_timeout_s = start_timeout_s
         self._proxied = proxied
         self._has_clocks = clocks
-        self._ports: dict[str, socket.socket] = {}  # that proxied nodes listen on, kept for their names
+        self._ports: dict[str, socket.socket] = {}  # The ports of proxied nodes, by name; each stays reserved.
         self._members = Members(self.store_url)
-        self._replaced: dict[str, str] = {}  # incarnation that the store knew by a name before it was started
+        self._replaced: dict[str, str] = {}  # The incarnation that the store knew before each start.
 
     async def __aenter__(self) -> Self:
         (self.directory / "logs").mkdir(parents=True, exist_ok=True)
@@ -117,13 +117,13 @@ class Harness:
 
     @property
     def store(self) -> Store:
-        """The nodes' store, to look into. There is one once a node was started."""
+        """The nodes' store, for looking into it. Raises StoreError until a node was started."""
         return self._members.store
 
     def link(self, source: str, target: str) -> ProxiedLink:
-        """What the node `source` sends to the node `target` and is answered; "" for clients, the harness among them.
+        """The link by which `source` sends to `target` and is answered. A `source` of "" means clients.
 
-        A node dials each peer for what it has to say, so the link from `target` to `source` is another one.
+        A node dials each peer to which it sends, so the link from `target` to `source` is another one.
         """
         if target not in self.proxies:
             raise ValueError(f"there is no proxy in front of {target!r}: start it, in a harness with proxied=True")
@@ -137,12 +137,12 @@ class Harness:
         settings: Mapping[str, object] | None = None,
         env: Mapping[str, str] | None = None,
     ) -> NodeProcess:
-        """Start a node and wait until it serves; `services` empty for all. Raises ProcessFailed if it ends instead.
+        """Starts a node and waits until it serves. No services mean all. Raises ProcessFailed if the node ends instead.
 
-        Several may be started at a time with asyncio.gather.
+        asyncio.gather can start several at a time.
         """
         if name in self.nodes and self.nodes[name].alive:
-            raise ValueError(f"{name} runs already; restart it, or start another of that name with `run`")
+            raise ValueError(f"{name} runs already; restart it, or start a second one of that name with `run`")
         listen, own_env = await self._surround(name)
         arguments = (*name_list(services, "services"), "--store", self.store_url, "--listen", listen, "--name", name)
         settings_env = _as_environment({**self._settings, **(settings or {})})
@@ -158,7 +158,7 @@ class Harness:
         return node
 
     async def restart(self, name: str) -> NodeProcess:
-        """Start a node again as it was started first; one that still runs is stopped before."""
+        """Starts a node again, as it was started first. If it still runs, it is stopped before."""
         node = self.nodes[name]
         if node.alive:
             await node.stop()
@@ -173,7 +173,7 @@ class Harness:
         settings: Mapping[str, object] | None = None,
         timeout_s: float = 30.0,
     ) -> Finished:
-        """Run any command to its end and give what it said: a client, an operator's tool, a node that must refuse."""
+        """Runs any command to its end, and gives its output: a client, an operator's tool, a node that must refuse."""
         own_env = {**self._env, **_as_environment(settings or {}), **(env or {})}
         process, log = launch(name_list(command, "command"), self.directory, own_env)
         try:
@@ -190,7 +190,7 @@ class Harness:
     async def run_node(
         self, *arguments: str, settings: Mapping[str, object] | None = None, timeout_s: float = 30.0
     ) -> Finished:
-        """Run a node to its end with exactly these arguments, to see it refuse them."""
+        """Runs a node to its end with exactly these arguments, to see it refuse them."""
         return await self.run((*self._command, *arguments), settings=settings, timeout_s=timeout_s)
 
     @overload
@@ -206,10 +206,10 @@ class Harness:
     async def eventually(
         self, check: Callable[[], object], *, timeout_s: float, what: str, every_s: float = _POLL_S
     ) -> object:
-        """Ask until the answer is true, and give that answer; an AssertionError in the check counts as not yet.
+        """Asks until the answer is true, and gives that answer. An AssertionError in the check means not yet.
 
-        Raises NotInTime with `what`, the last answer and the ends of all logs; ProcessFailed, at once, when a node
-        has ended that nobody asked to.
+        Raises NotInTime with `what`, the last answer and the ends of all logs. Raises ProcessFailed at once if a node
+        has ended by itself.
         """
         deadline_s = time.monotonic() + timeout_s
         while True:
@@ -227,17 +227,17 @@ class Harness:
             await asyncio.sleep(every_s)
 
     def log_tails(self) -> str:
-        """The last lines that each process logged, with what became of it."""
+        """The last lines of each process's log, with what became of the process."""
         parts = [f"logs and store are in {self.directory}"]
         for node in self.nodes.values():
             parts.append(f"--- {node.name}: {node.describe()}")
             parts.extend(node.log_lines()[-_TAIL_LINES:])
         return "\n".join(parts)
 
-    # --- what is below is how a start is carried out ---
+    # --- starting ---
 
     async def _surround(self, name: str) -> tuple[str, dict[str, str]]:
-        """Put a proxy and a clock around a node, as wanted; where it has to listen, and what it has to be told."""
+        """Puts a proxy and a clock around a node, if wanted. Gives where it has to listen, and its environment."""
         listen, env = "127.0.0.1:0", {}
         if self._has_clocks:
             if name not in self.clocks:
@@ -280,7 +280,7 @@ class Harness:
 
 
 def _reserved_port() -> socket.socket:
-    """A free port of the loopback that is bound and not listened on: nobody gets it, but who asks for this one."""
+    """A free port of the loopback. It is bound, so nobody gets it who does not ask for this very one."""
     port = socket.socket()
     port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     port.bind(("127.0.0.1", 0))

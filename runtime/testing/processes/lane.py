@@ -1,10 +1,10 @@
-"""One direction of one connection through a proxy: bytes come in, wait as long as they are made to, and go out.
+"""One direction of one connection through a proxy: bytes come in, wait as long as they have to, and go out.
 
     StreamReader ──fill──▶ held: (when due, bytes) ──pour──▶ StreamWriter, and a mirror if there is one
                              ▲ at most HELD_BYTES_MAX      ▲ Way: frozen, delayed, throttled, swallowed
 
-Bytes are never dropped or reordered within a connection, since TCP does neither: what does not fit is left in the
-sockets, and whoever sends it is made to wait. Only `swallow` throws bytes away, and then the connection breaks.
+Bytes are never dropped or reordered within a connection, since TCP does neither. What does not fit stays in the
+sockets, and its sender has to wait. Only `swallow` throws bytes away, and then the connection breaks.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ __all__ = ["CHUNK_BYTES_MAX", "HELD_BYTES_MAX", "Lane", "Way"]
 
 CHUNK_BYTES_MAX = 64 * 1024
 HELD_BYTES_MAX = 4 * 1024 * 1024
-"""What one direction of one connection holds while it is delayed or frozen; more stays with the sender."""
-_PIECES_PER_S = 50  # in which throttled bytes leave
+"""One direction of one connection holds so much while it is delayed or frozen. More stays with the sender."""
+_PIECES_PER_S = 50  # Throttled bytes leave in so many pieces.
 
 
 class Way:
-    """What is wrong with one direction of a link, now. Holds for bytes that come from now on, or wait already.
+    """What is wrong now with one direction of a link, for bytes that wait already and for later ones.
 
-    Free to change at any time; every connection of the link looks here before each step.
+    It may change at any time: every connection of the link looks here before each step.
     """
 
     def __init__(self) -> None:
-        self.delay_s = 0.0  # added to each byte; the order stays
-        self.bytes_per_s = 0.0  # 0: as fast as it goes
-        self.swallows = False  # bytes are thrown away, and `swallow_break_s` after the first the connection breaks
+        self.delay_s = 0.0  # Each byte waits so long; the order stays.
+        self.bytes_per_s = 0.0  # 0 sets no limit.
+        self.swallows = False  # Bytes are lost; the connection breaks `swallow_break_s` after the first.
         self.swallow_break_s = 0.0
         self.swallowed_bytes = 0
         self._open = asyncio.Event()
@@ -42,7 +42,7 @@ class Way:
         return not self._open.is_set()
 
     def freeze(self) -> None:
-        """Nothing passes, and nobody is told."""
+        """Lets nothing pass. Nobody is told."""
         self._open.clear()
 
     def thaw(self) -> None:
@@ -52,14 +52,14 @@ class Way:
         await self._open.wait()
 
     def heal(self) -> None:
-        """Nothing is wrong any more. Bytes that were delayed already still come when they are due."""
+        """Sets all right. Bytes that were delayed already still come when they are due."""
         self.delay_s = self.bytes_per_s = self.swallow_break_s = 0.0
         self.swallows = False
         self.thaw()
 
 
 class Lane:
-    """Carries one direction until its sender ends it, then ends it on the other side; raises OSError when it breaks."""
+    """Carries one direction until its sender ends it; then ends the other side. Raises OSError if it breaks."""
 
     def __init__(
         self,
@@ -70,16 +70,16 @@ class Lane:
         break_off: Callable[[], None],
         mirror: Callable[[bytes], None] | None = None,
     ) -> None:
-        """`break_off` resets the whole connection; `mirror` is given each piece that has passed, b"" at the end."""
+        """`break_off` resets the whole connection. `mirror` gets each piece that has passed, and b"" at the end."""
         self._reader = reader
         self._writer = writer
         self._way = way
         self._break_off = break_off
         self._mirror = mirror
-        self._held: deque[tuple[float, bytes]] = deque()  # when it may go out, and what; b"" is the end
+        self._held: deque[tuple[float, bytes]] = deque()  # From when each piece may go out; b"" is the end.
         self._held_bytes = 0
-        self._moved = asyncio.Event()  # something was added or taken
-        self._failure: OSError | None = None  # what ended the reading
+        self._moved = asyncio.Event()  # A piece was added or taken.
+        self._failure: OSError | None = None  # The error that ended the reading.
         self._breaking: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
@@ -96,7 +96,7 @@ class Lane:
         while data:
             try:
                 data = await self._reader.read(CHUNK_BYTES_MAX)
-            except OSError as error:  # reset: what is held still goes out before that shows
+            except OSError as error:  # The sender reset it. Held bytes still go out before that shows.
                 self._failure = error
                 self._moved.set()
                 return
@@ -128,7 +128,7 @@ class Lane:
 
     async def _pass(self, data: bytes) -> None:
         way = self._way
-        await way.opened()  # also the end of the stream waits
+        await way.opened()  # The end of the stream waits too.
         while data:
             await way.opened()
             piece = data if not way.bytes_per_s else data[: max(1, int(way.bytes_per_s / _PIECES_PER_S))]
@@ -136,7 +136,7 @@ class Lane:
             if way.swallows or self._breaking is not None:
                 self._swallow(piece)
                 continue
-            if self._writer.is_closing():  # a write would do nothing on one kind of loop, and raise on another
+            if self._writer.is_closing():  # A write would do nothing on some loops, and raise on others.
                 raise ConnectionResetError("the other side has broken the connection")
             self._writer.write(piece)
             await self._writer.drain()
@@ -146,7 +146,7 @@ class Lane:
                 await asyncio.sleep(len(piece) / way.bytes_per_s)
 
     def _swallow(self, piece: bytes) -> None:
-        """Once bytes are missing the connection must not go on: it breaks, however the way is meanwhile."""
+        """Throws bytes away. Then the connection has to break, even if the way is healed meanwhile."""
         self._way.swallowed_bytes += len(piece)
         if self._breaking is None:
             loop = asyncio.get_running_loop()

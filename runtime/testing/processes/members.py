@@ -1,4 +1,4 @@
-"""Which of a harness's processes serve: found in their store, as peers find them, and asked for their health.
+"""Tells which processes of a harness serve. It finds them in their store, as peers do, and asks for their health.
 
 Harness ──▶ Members ──▶ the store that the nodes share
                     ──▶ gRPC health at a node's address
@@ -21,16 +21,16 @@ __all__ = ["Members"]
 
 
 class Members:
-    """Opens the store once there is one, and keeps it open."""
+    """Opens the store once it exists, and keeps it open."""
 
     def __init__(self, store_url: str) -> None:
         self._url = store_url
         self._store: Store | None = None
-        self._opening = asyncio.Lock()  # by whoever starts a node first
+        self._opening = asyncio.Lock()  # Whoever starts a node first opens the store.
 
     @property
     def store(self) -> Store:
-        """Raises StoreError while nobody has opened it."""
+        """The store. Raises StoreError until it is open."""
         if self._store is None:
             raise StoreError("there is no store yet: start a node first")
         return self._store
@@ -40,14 +40,14 @@ class Members:
             await self._store.close()
 
     async def incarnation_of(self, name: str) -> str:
-        """Of the node that the store knows by this name; empty if it knows none."""
+        """The incarnation that the store knows by this name; empty if it knows none."""
         row = await self._row(name)
         return "" if row is None else row.incarnation
 
     async def serving(self, name: str, replaced: str, listens: str) -> str | None:
-        """The address of a new node of this name that says that it serves; None as long as there is none.
+        """The address of a new node of this name, once it says that it serves; else None.
 
-        `replaced` is the incarnation before it. It is asked where it `listens`, if that is not the address it names.
+        `replaced` is the incarnation before it. If the node has a proxy, it is asked where it `listens`.
         """
         row = await self._row(name)
         if row is None or row.incarnation == replaced:
@@ -61,15 +61,15 @@ class Members:
         return row.address if answer.status == health_pb2.HealthCheckResponse.SERVING else None
 
     async def _row(self, name: str) -> NodeRow | None:
-        """What the store says of a node; None as well while there is no store."""
+        """The node's row; None if there is none, or no store yet."""
         try:
             view = await (await self._opened()).cluster()
-        except StoreError:  # a store that a node is about to make; if it stays away, the start's time limit says so
+        except StoreError:  # A node is about to make the store. A start's time limit notices if it does not.
             return None
         return next((row for row in view.nodes if row.name == name), None)
 
     async def _opened(self) -> Store:
-        """The store, opened once, however many nodes are started at a time."""
+        """The store. It is opened once, however many nodes start at a time."""
         async with self._opening:
             if self._store is None:
                 store = open_store(self._url, system_ports(), create=False)

@@ -1,7 +1,7 @@
-"""One process under a harness: its signals, its log, how it ended.
+"""One process under a harness: its signals, its log, and how it ended.
 
-It leads a process group of its own, so that an interrupt typed at a terminal reaches the test first, and on Linux it
-dies with the process that started it, even if that one is killed.
+It leads a process group of its own, so an interrupt at the terminal reaches the test first. On Linux it dies with the
+process that started it, even if that one is killed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["Finished", "NodeProcess", "ProcessFailed", "launch"]
 
 _POLL_S = 0.005
 _TAIL_LINES = 25
-_STOP_S = 5.0  # a thread that waits for a disk stops only after it
+_STOP_S = 5.0  # A thread that waits for a disk stops late.
 _STOP_POLL_S = 0.0005
 _DIE_WITH_PARENT = """
 import ctypes, os, sys
@@ -36,7 +36,7 @@ if os.getppid() == int(sys.argv[1]):  # else the parent died before this line
 
 
 class ProcessFailed(AssertionError):
-    """A process ended, or did not end, against what the test expects. The message shows what it logged."""
+    """A process ended unexpectedly, or did not end as expected. The message shows its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +44,15 @@ class Finished:
     """A process that ran to its end. A negative code is the signal that ended it."""
 
     code: int
-    output: str  # standard output and error as they came
+    output: str  # Standard output and error, as they came.
 
 
 def launch(
     command: Sequence[str], directory: Path, env: Mapping[str, str], *, name: str = ""
 ) -> tuple[subprocess.Popen[bytes], Path]:
-    """Start a process whose output goes to a new file in directory/logs; gives both.
+    """Starts a process whose output goes to a new file in directory/logs. Gives both.
 
-    The environment is this process's own, without settings meant for nodes, and then `env`.
+    Its environment is this process's own without settings for nodes, and with `env`.
     """
     inherited = {variable: value for variable, value in os.environ.items() if not variable.startswith(ENV_PREFIX)}
     stem = name or Path(command[-1] if len(command) < 2 else command[1]).stem
@@ -75,8 +75,8 @@ class NodeProcess:
 
     def __init__(self, name: str, command: Sequence[str], directory: Path, env: Mapping[str, str]) -> None:
         self.name = name
-        self.address = ""  # host:port that others dial, of the present run
-        self.listens = ""  # host:port behind its proxy; empty if there is none
+        self.address = ""  # The host:port that others dial in the present run.
+        self.listens = ""  # The host:port behind its proxy; empty if it has none.
         self._command = tuple(command)
         self._directory = directory
         self._env = dict(env)
@@ -87,7 +87,7 @@ class NodeProcess:
 
     @property
     def alive(self) -> bool:
-        """Runs, or is frozen."""
+        """Says whether it runs or is frozen."""
         return self._process is not None and self._process.poll() is None
 
     @property
@@ -104,7 +104,7 @@ class NodeProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; negative is the signal that ended it."""
+        """The exit code, or None while it runs. A negative one is the signal that ended it."""
         return None if self._process is None else self._process.poll()
 
     def launch(self) -> None:
@@ -114,14 +114,14 @@ class NodeProcess:
         self.address = ""
 
     def kill(self) -> None:
-        """SIGKILL: nothing in it gets to run again. Returns when it is gone; one that has ended stays as it is."""
+        """Sends SIGKILL, and returns when the process is gone. One that has ended before stays as it is."""
         self._end_asked = True
         if self._process is not None:
             self._process.kill()
             self._process.wait()
 
     async def stop(self, timeout_s: float = 20.0) -> int:
-        """SIGTERM, and its exit code. Raises ProcessFailed if it still runs after `timeout_s`, and kills it."""
+        """Sends SIGTERM, and gives the exit code. After `timeout_s` it kills the process: ProcessFailed."""
         self._end_asked = True
         if self.alive:
             self._running().terminate()
@@ -129,7 +129,7 @@ class NodeProcess:
         return await self.exited(timeout_s)
 
     async def exited(self, timeout_s: float = 20.0) -> int:
-        """Wait for it to end, by itself or as asked; gives its exit code."""
+        """Waits until it ends, by itself or as asked. Gives its exit code; fails like `stop`."""
         self._end_asked = True
         deadline_s = time.monotonic() + timeout_s
         while self.alive:
@@ -142,9 +142,9 @@ class NodeProcess:
         return self._process.returncode
 
     def freeze(self) -> None:
-        """SIGSTOP: it keeps its memory, its sockets and whatever lock it holds, and does nothing until thawed.
+        """Sends SIGSTOP. The process keeps its memory, its sockets and its locks, and does nothing until `thaw`.
 
-        Returns when every thread of it has stopped. Before that one may still end a system call, and take a lock by it.
+        Returns when every thread has stopped. Until then a thread may finish a system call, and so take a lock.
         """
         process = self._running()
         process.send_signal(signal.SIGSTOP)
@@ -154,7 +154,7 @@ class NodeProcess:
             time.sleep(_STOP_POLL_S)
 
     def thaw(self) -> None:
-        """SIGCONT."""
+        """Sends SIGCONT."""
         self._running().send_signal(signal.SIGCONT)
         self._frozen = False
 
@@ -167,14 +167,14 @@ class NodeProcess:
         return f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
     def output(self) -> str:
-        """All that it wrote, over all its runs."""
+        """All that it wrote in all its runs."""
         return "".join(log.read_text(errors="replace") for log in self._logs)
 
     def log_lines(self) -> list[str]:
         return self.output().splitlines()
 
     def log_records(self) -> list[dict[str, Any]]:
-        """Those lines of its log that are JSON objects."""
+        """The lines of its log that are JSON objects."""
         found = (_as_object(line) for line in self.log_lines() if line.startswith("{"))
         return [record for record in found if record is not None]
 
@@ -191,7 +191,7 @@ def _dying_with_parent(command: Sequence[str]) -> list[str]:
 
 
 def _new_file(folder: Path, stem: str) -> Path:
-    """A file that no run has written to: name.log, name.2.log, ..."""
+    """Makes a file that no run has written to: name.log, name.2.log, ..."""
     for number in itertools.count(1):
         path = folder / (f"{stem}.log" if number == 1 else f"{stem}.{number}.log")
         if not path.exists():
@@ -209,11 +209,11 @@ def _as_object(line: str) -> dict[str, Any] | None:
 
 
 def _all_stopped(pid: int) -> bool:
-    """Whether every thread is stopped, by the kernel's table."""
+    """Says by the kernel's table whether every thread is stopped."""
     states = []
     for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
         try:
             states.append(stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0])
         except OSError:
-            continue  # the thread has just ended
+            continue  # The thread has just ended.
     return all(state in "Tt" for state in states)

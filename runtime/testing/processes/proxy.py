@@ -1,19 +1,19 @@
-"""A TCP proxy in front of one node, that can spoil what passes: cut, freeze, delay, throttle, swallow, duplicate.
+"""A TCP proxy in front of one node. It can cut, freeze, delay, throttle, swallow and duplicate what passes.
 
     dialler ──▶ Proxy ──▶ Passage ── Lane there, Way link.there ──▶ target ◀── second connection, of a mirror
                              ◀────── Lane back,  Way link.back ─────┘
 
     async with Proxy(target="127.0.0.1:7650") as proxy:    # dial proxy.address
-        link = proxy.link()                                # everybody who is not told apart by name
-        link.cut()                                         # reset what there is, refuse what comes
+        link = proxy.link()                                # the link of all diallers without a name
+        link.cut()                                         # open connections are reset, new ones are refused
         link.heal()
         link.back.freeze()                                 # answers do not come, and nobody is told
         link.swallow_replies(then_break_s=0.1)             # the request goes through, its answer never comes back
         link.duplicates = True                             # each new connection arrives twice; answers come once
 
-Faults belong to a link: all connections of one dialler to this target. The proxy has no limit on connections: who dials
-is a test. Each holds at most HELD_BYTES_MAX of each direction, and a mirror as much again; beyond that senders wait,
-and a mirror whose target does not keep up is broken off, since a copy with a hole is no copy.
+Faults belong to a link: all connections of one dialler to this target. Connections have no limit, as only tests dial.
+Each holds at most HELD_BYTES_MAX in each direction, and a mirror as much again. Beyond that senders wait. A mirror is
+broken off if its target does not keep up, since a copy must have no hole.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from runtime.testing.processes.lane import CHUNK_BYTES_MAX, HELD_BYTES_MAX, Lane
 
 __all__ = ["LinkCounts", "ProxiedLink", "Proxy"]
 
-_LINGER_S = 2.0  # that a mirror outlives its original, for the target to finish what it was asked
-_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST
+_LINGER_S = 2.0  # A mirror outlives its original by this, so that the target can finish its work.
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER of 0: closing sends RST.
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Mirroring = Callable[["LinkCounts"], Awaitable["_Mirror"]]
@@ -41,36 +41,36 @@ Mirroring = Callable[["LinkCounts"], Awaitable["_Mirror"]]
 
 class _Door(Enum):
     OPEN = auto()
-    REFUSING = auto()  # a new connection is reset at once
-    SILENT = auto()  # a new connection is taken, and nothing more happens
+    REFUSING = auto()  # A new connection is reset at once.
+    SILENT = auto()  # A new connection is accepted, and nothing more happens.
 
 
 @dataclass(slots=True)
 class LinkCounts:
-    """What became of the connections of one link."""
+    """Counts what became of the connections of one link."""
 
     accepted: int = 0
-    refused: int = 0  # or taken in silence
-    reset: int = 0  # by a cut, or after swallowed answers
+    refused: int = 0  # Or accepted in silence.
+    reset: int = 0  # By a cut, or after swallowed answers.
     mirrored: int = 0
-    mirrors_broken: int = 0  # their target did not keep up, or was not there
+    mirrors_broken: int = 0  # Their target did not keep up, or was not there.
 
 
 class ProxiedLink:
     """All connections from one dialler to one target, and what is wrong with them."""
 
     def __init__(self) -> None:
-        self.there = Way()  # from the dialler to the target
+        self.there = Way()  # From the dialler to the target.
         self.back = Way()
-        self.duplicates = False  # connections made while it is set arrive twice, from their first byte to the last
+        self.duplicates = False  # While it is set, new connections arrive twice, to their last byte.
         self.counts = LinkCounts()
         self._door = _Door.OPEN
         self._open: dict[_Passage | _BlackHole, None] = {}
-        self._resets = 0  # so that one which is being dialled knows that it was broken meanwhile
+        self._resets = 0  # A connection that is being dialled learns here of a reset.
 
     @property
     def connections(self) -> int:
-        """Those that are up, without mirrors; one that was taken in silence counts too."""
+        """The number of open connections without mirrors. Those accepted in silence count too."""
         return len(self._open)
 
     @property
@@ -78,23 +78,23 @@ class ProxiedLink:
         return self._door is not _Door.OPEN
 
     def cut(self, *, silent: bool = False) -> None:
-        """Reset every connection, and refuse new ones; `silent` takes those and says nothing until healed."""
+        """Resets every connection, and refuses new ones. If `silent`, it accepts new ones and says nothing."""
         self._door = _Door.SILENT if silent else _Door.REFUSING
         self.reset()
 
     def reset(self) -> None:
-        """Break every connection; new ones are as welcome as before."""
+        """Resets every connection. New ones are treated as before."""
         self._resets += 1
         for one in list(self._open):
             one.break_off()
 
     def swallow_replies(self, *, then_break_s: float) -> None:
-        """Requests go through, answers do not: `then_break_s` after its first swallowed byte a connection breaks."""
+        """Swallows answers, and lets requests through. A connection breaks `then_break_s` after its first lost byte."""
         self.back.swallow_break_s = then_break_s
         self.back.swallows = True
 
     def heal(self) -> None:
-        """Nothing is wrong from now on. Connections that have lost bytes, or were taken in silence, break."""
+        """Sets all right from now on. Connections break that have lost bytes, or were accepted in silence."""
         self._door = _Door.OPEN
         self.duplicates = False
         self.there.heal()
@@ -104,7 +104,7 @@ class ProxiedLink:
                 one.break_off()
 
     async def serve(self, near: Streams, dial: Callable[[], Awaitable[Streams]], mirror: Mirroring) -> None:
-        """One connection from its beginning to its end. Raises OSError when the target is not there."""
+        """Serves one connection from beginning to end. Raises OSError if the target is not there."""
         if self._door is _Door.REFUSING:
             self.counts.refused += 1
             _reset(near[1])
@@ -131,7 +131,7 @@ class Proxy:
     """Listens on a free port of the loopback, and passes each connection on to `target`."""
 
     def __init__(self, target: str, *, who: Callable[[int], str] | None = None) -> None:
-        """`target` is host:port, which need not be up yet. `who` names a dialler by its port; without it all are ""."""
+        """`target` is host:port; it need not be up yet. `who` names a dialler by its port. Without it all are ""."""
         self.target = target
         self.address = ""
         self.links: dict[str, ProxiedLink] = {}
@@ -154,7 +154,7 @@ class Proxy:
         self.address = f"{host}:{port}"
 
     async def close(self) -> None:
-        """Break everything off and stop listening."""
+        """Breaks every connection, and stops listening."""
         if self._server is None:
             return
         self._server.close()
@@ -166,7 +166,7 @@ class Proxy:
         await self._server.wait_closed()
 
     def link(self, dialler: str = "") -> ProxiedLink:
-        """The link from one dialler; "" is whoever cannot be told apart, such as a client."""
+        """The link from one dialler; "" stands for all without a name, such as clients."""
         if dialler not in self.links:
             self.links[dialler] = ProxiedLink()
         return self.links[dialler]
@@ -179,7 +179,7 @@ class Proxy:
             dialler = "" if self._who is None else self._who(writer.get_extra_info("peername")[1])
             await self.link(dialler).serve((reader, writer), self._dial, self._mirror)
         except (OSError, asyncio.CancelledError):
-            _reset(writer)  # the target is not there, or the proxy closes
+            _reset(writer)  # The target is not there, or the proxy closes.
         finally:
             self._running.pop(task, None)
 
@@ -207,7 +207,7 @@ class _Passage:
         self._lanes: tuple[asyncio.Task[None], ...] = ()
 
     def break_off(self) -> None:
-        """Reset both sides, and let nothing more pass."""
+        """Resets both sides, and lets nothing more pass."""
         self._link.counts.reset += 1
         for writer in (self._near[1], self._far[1]):
             _reset(writer)
@@ -215,16 +215,16 @@ class _Passage:
             lane.cancel()
 
     async def run(self) -> None:
-        """Until both sides have ended it, or one has broken it."""
+        """Runs until both sides have ended it, or one has broken it."""
         (near_in, near_out), (far_in, far_out) = self._near, self._far
         copy = None if self._mirror is None else self._mirror.copy
         there = Lane(near_in, far_out, self._link.there, break_off=self.break_off, mirror=copy)
         back = Lane(far_in, near_out, self._link.back, break_off=self.break_off)
-        end: Callable[[asyncio.StreamWriter], None] = _reset  # if one side breaks it, the other learns of it at once
+        end: Callable[[asyncio.StreamWriter], None] = _reset  # If one side breaks it, the other learns so at once.
         try:
             async with asyncio.TaskGroup() as group:
                 self._lanes = (group.create_task(there.run()), group.create_task(back.run()))
-            end = asyncio.StreamWriter.close  # after what is still on its way out
+            end = asyncio.StreamWriter.close  # This sends what is still on its way out.
         except* OSError:
             pass
         finally:
@@ -235,7 +235,7 @@ class _Passage:
 
 
 class _BlackHole:
-    """A connection that is taken and never answered."""
+    """A connection that is accepted and never answered."""
 
     def __init__(self, near: Streams) -> None:
         self._reader, self._writer = near
@@ -249,7 +249,7 @@ class _BlackHole:
 
 
 class _Mirror:
-    """A second connection to the target, that gets every byte of the first, and whose answers nobody hears."""
+    """A second connection to the target. It sends every byte of the first, and nobody hears its answers."""
 
     def __init__(self, counts: LinkCounts, streams: Streams) -> None:
         self._counts = counts
@@ -257,7 +257,7 @@ class _Mirror:
         self._ended = asyncio.Event()
 
     def copy(self, data: bytes) -> None:
-        """Send the same; b"" is the end. Does not wait: it is broken off rather than hold up the original."""
+        """Sends the same bytes; b"" is the end. It never waits: a slow mirror is broken off."""
         transport = self._writer.transport
         if transport.is_closing():
             return
@@ -270,7 +270,7 @@ class _Mirror:
             self._writer.write(data)
 
     async def run(self) -> None:
-        """Take and throw away what is answered, until a while after the original has ended."""
+        """Throws answers away, until a while after the original has ended."""
         hearing = asyncio.create_task(_hear_nothing(self._reader))
         try:
             await self._ended.wait()
@@ -281,14 +281,14 @@ class _Mirror:
 
 
 async def _hear_nothing(reader: asyncio.StreamReader) -> None:
-    """Read to the end and throw away."""
+    """Reads to the end, and throws everything away."""
     with contextlib.suppress(OSError):
         while await reader.read(CHUNK_BYTES_MAX):
             pass
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """Close at once, with RST."""
+    """Closes at once, with RST."""
     plain = writer.transport.get_extra_info("socket")
     if plain is not None and not writer.transport.is_closing():
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)

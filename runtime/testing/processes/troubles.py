@@ -20,17 +20,17 @@ _SHIFTS_S = (-2.0, -0.5, 0.5, 2.0)
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something that begins and ends."""
+    """Something that is wrong from `begin` to `end`."""
 
-    name: str  # as it is counted
-    what: str  # for people: what, to whom
+    name: str  # The name under which it is counted.
+    what: str  # What goes wrong where, for people.
     lasts_s: float
     begin: Callable[[], object]
     end: Callable[[], object]
 
 
 class Troubles:
-    """Those of the nodes in `victims`; clocks are among them if the harness has clocks."""
+    """Draws troubles of the nodes in `victims`, and of their clocks if the harness has clocks."""
 
     def __init__(self, harness: Harness, victims: tuple[str, ...], dice: Dice) -> None:
         self._harness = harness
@@ -40,7 +40,7 @@ class Troubles:
         self._draws = _DRAWS if harness.clocks else tuple(draw for draw in _DRAWS if draw is not Troubles._wrong_clock)
 
     def draw(self, mean_s: float, lasts_s_max: float) -> Trouble:
-        """The next one, which nobody has begun."""
+        """Draws the next trouble. Nobody has begun it."""
         return self._dice.choose(self._draws)(self, min(about(self._dice, mean_s), lasts_s_max))
 
     def _cut(self, lasts_s: float) -> Trouble:
@@ -50,7 +50,7 @@ class Troubles:
         return Trouble("cuts", f"{what} {how}", lasts_s, lambda: link.cut(silent=silent), link.heal)
 
     def _isolate(self, lasts_s: float) -> Trouble:
-        """One node and its peers, in both directions; clients still reach it."""
+        """Cuts one node from its peers, in both directions. Clients still reach it."""
         name = self._dice.choose(self._victims)
         others = [other for other in self._victims if other != name]
         links = [self._harness.link(*pair) for other in others for pair in ((name, other), (other, name))]
@@ -93,7 +93,7 @@ class Troubles:
         )
 
     def _duplicate(self, lasts_s: float) -> Trouble:
-        """Connections begin anew, and each of them arrives twice, as long as it lives."""
+        """Has connections begin anew. Each of them arrives twice, as long as it lives."""
         what, link = self._some_link()
 
         def begin() -> None:
@@ -103,7 +103,7 @@ class Troubles:
         return Trouble("duplications", f"{what} twice", lasts_s, begin, link.heal)
 
     def _wrong_clock(self, lasts_s: float) -> Trouble:
-        """Of one node, or of all by the same: they share a machine."""
+        """Moves the clock of one node, or those of all by the same, as if they shared a machine."""
         off_s = self._dice.choose(_SHIFTS_S)
         together = self._dice.chance(0.5)
         names = self._victims if together else (self._dice.choose(self._victims),)
@@ -123,7 +123,7 @@ class Troubles:
 
 
 def about(dice: Dice, mean_s: float) -> float:
-    """Half to one and a half times as long."""
+    """Draws a time from half to one and a half times the mean."""
     return dice.between(0.5 * mean_s, 1.5 * mean_s)
 
 
