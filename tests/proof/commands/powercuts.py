@@ -1,4 +1,4 @@
-"""`powercuts`: the real store on a disk whose power goes, and whether everything that was promised is still there."""
+"""`powercuts`: the real store on a disk whose power fails, and whether everything promised is still there."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["powercuts"]
 @click.option(
     "--keep",
     type=click.Path(file_okay=False, writable=True, path_type=Path),
-    help="Folder for what failing cuts left of the store; amends-power in the system's temporary folder if not given.",
+    help="Folder for what failing cuts left of the store.  [default: amends-power in the temporary folder]",
 )
 @options.workload
 @options.as_json
@@ -35,9 +35,9 @@ __all__ = ["powercuts"]
 def powercuts(ctx: click.Context, cuts: int, first: int, keep: Path | None, name: str, as_json: bool) -> None:
     """Cut the power of a loaded node N times, and boot it on what is left.
 
-    The node is the real one on the real SQLite store; only the disk is a model, which loses and tears what was not
-    flushed. Each seed is a store of its own, over a series of lives. Lost are promises that are not kept: a commit that
-    was answered, an order that was acknowledged. Corrupt is everything else that no power cut excuses.
+    The node is the real one on the real SQLite store. Only the disk is a model, which loses and tears what was not
+    flushed. Each seed has a store of its own, over a series of lives. A promise that is not kept counts as lost: an
+    answered commit, an acknowledged order. Everything else that no power cut excuses counts as corrupt.
     """
     with Ending() as ending:
         total = _run(cuts, first, keep, workload_named(name), ending)

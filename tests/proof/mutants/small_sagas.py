@@ -17,7 +17,7 @@ from runtime.saga.on import on
 from runtime.saga.saga import Saga
 from runtime.saga.step import Budget, Step
 from tests.proof.programs import programs_pb2 as pb
-from tests.proof.programs.program import Deed, Program, Run, SagaPlan, Script, StepPlan, Temper
+from tests.proof.programs.program import Deed, Features, Program, Run, SagaPlan, Script, StepPlan
 from tests.proof.programs.sagas import saga_class
 from tests.proof.programs.vocabulary import SLOTS
 
@@ -50,7 +50,7 @@ def _saga(
         for name, kind, is_firm in asked
     )
     run = Run(_RUN, plan.kind, plan.process, _KEY, deeds, 0, Script())
-    return saga_class(Program(Temper(()), (plan,), None, (run,), (), 0, RetryPolicy()), plan)
+    return saga_class(Program(Features(()), (plan,), None, (run,), (), 0, RetryPolicy()), plan)
 
 
 def _begin(event: pb.Begun) -> pb.FirstState:

@@ -1,10 +1,10 @@
-"""What the store has promised over its lives, kept outside of it, and what of that a reboot finds.
+"""A record of what the store has promised over its lives, kept outside of it, and its comparison with the disk.
 
     WitnessedStore ──begins, answered, failed, settled──▶ Books ──▶ MemoryStore   judges each batch as the store must
                                                              └──▶ Ledger        all rows there have to be; invariants
     after a power cut: Books.compare(what is on the disk)
 
-Of the one batch that was under way when the power went nobody was told anything: it may be there, or not, as a whole.
+Nobody was told the outcome of the batch that was under way at the power cut. It may be there or not, but as a whole.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from runtime.testing.rules.ledger import Ledger, Violation
 __all__ = ["Books", "RowsFound"]
 
 _SHOWN_MAX = 3
-_THERE = (Verdict.COMMITTED, Verdict.DUPLICATE)  # of a post that waits already it may be said that it is there
+_MEANS_WRITTEN = (Verdict.COMMITTED, Verdict.DUPLICATE)  # A post that already waits counts as written.
 _Row = ActorRow | MailRow | HistoryRow
 _K = TypeVar("_K")
 _R = TypeVar("_R", ActorRow, MailRow, HistoryRow)
@@ -43,9 +43,9 @@ class Books:
 
     def __init__(self, ports: Ports, sagas: Iterable[Definition] = ()) -> None:
         self.ledger = Ledger(sagas)
-        self.lost: list[Violation] = []  # promised, and not there
-        self.wrong: list[Violation] = []  # there, and not as it should be
-        self.kept_unanswered = 0  # batches that were under way when the power went, and got through
+        self.lost: list[Violation] = []  # Promised rows that are not there.
+        self.wrong: list[Violation] = []  # Rows that are there and should not be, and wrong answers.
+        self.kept_unanswered = 0  # Batches that were under way at the power cut, and are there.
         self.dropped_unanswered = 0
         self._model = MemoryStore(ports)
         self._under_way: Sequence[Transition] = ()
@@ -53,7 +53,7 @@ class Books:
 
     @property
     def answered(self) -> int:
-        """Commits that were answered."""
+        """How many commits were answered."""
         return self.ledger.commits
 
     # --- while there is power ---
@@ -75,14 +75,14 @@ class Books:
             self.wrong.append(Violation("verdict", text))
 
     def refused(self) -> None:
-        """The commit under way had an error that says: nothing was written."""
+        """The commit under way ended with an error which says that nothing was written."""
         self._under_way = ()
 
     async def settled(self, batch: Sequence[Transition], there: Sequence[bool]) -> None:
-        """What became of a commit of unknown outcome was answered, for good."""
+        """The store has said for good what became of a commit of unknown outcome."""
         written = [transition for transition, is_there in zip(batch, there, strict=True) if is_there]
         verdicts = await self._write(written)
-        if any(verdict not in _THERE for verdict in verdicts):
+        if any(verdict not in _MEANS_WRITTEN for verdict in verdicts):
             self.wrong.append(Violation("settle", f"said to be there is what cannot be: {' '.join(verdicts)}"))
 
     async def _write(self, batch: Sequence[Transition]) -> list[Verdict]:
@@ -94,7 +94,7 @@ class Books:
     # --- after a power cut ---
 
     async def compare(self, found: RowsFound) -> None:
-        """Every promise is on the disk, and nothing else, but for the batch of which nobody was told anything."""
+        """Check that the disk has every promised row and nothing else, except perhaps the unanswered batch."""
         batch = self._under_way
         missing, strange = self._difference(found)
         if not batch:
@@ -110,7 +110,7 @@ class Books:
             self.dropped_unanswered += 1
 
     def _difference(self, found: RowsFound) -> tuple[list[_Row], list[_Row]]:
-        """Rows that must be there and are not, and rows that are there and must not."""
+        """The rows that must be there and are not, and the rows that are there and must not be."""
         ledger = self.ledger
         history = {(row.conversation, row.id): row for rows in ledger.history.values() for row in rows.values()}
         actors = _compare(ledger.actors, {row.address: row for row in found.actors})
@@ -127,7 +127,7 @@ class Books:
 
 
 def _compare(due: Mapping[_K, _R], there: Mapping[_K, _R]) -> tuple[list[_R], list[_R]]:
-    """What is missing of what is due, and what is there instead or beside it."""
+    """The due rows that are missing, and the rows that are there in their place or beside them."""
     missing = [row for key, row in due.items() if there.get(key) != row]
     strange = [row for key, row in there.items() if due.get(key) != row]
     return missing, strange

@@ -1,4 +1,4 @@
-"""What goes wrong in one life, and when, drawn from the dice so that every phase of a store's life has its share."""
+"""Draws what goes wrong in one life, and when, so that every phase of a store's life has its share."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from tests.proof.power.disk import ANY, Aim, FlushFaults
 
 __all__ = ["draw_aim", "draw_closing_aim", "draw_first_aim", "draw_flush_faults"]
 
-# Kind of operation, how far in at the most, weight. A log's operations are commits (and its first write a new round of
-# the log); those of the file are checkpoints; the first operations of a life are its opening and its recovery.
+# Each line has the kind of operation, its largest number, and a weight. Operations of the log are commits; its first
+# write begins the log anew. Operations of the file are checkpoints. A life begins with the opening and the recovery.
 _RUNNING = (
     ("write log", 150, 25),
     ("sync log", 12, 20),
@@ -19,34 +19,34 @@ _RUNNING = (
     (ANY, 40, 17),
     (ANY, 400, 5),
 )
-_FIRST_MAX = 90  # operations that making the tables takes, and a little more
+_FIRST_MAX = 90  # A little more than the operations that it takes to make the tables.
 _CLOSING_MAX = 30
 
 
 def draw_aim(dice: Dice) -> Aim:
-    """For a life on an image that an earlier one has left."""
+    """The aim for a life that boots on what an earlier life has left."""
     roll = dice.below(sum(weight for _, _, weight in _RUNNING))
     for kind, most, weight in _RUNNING:
         if roll < weight:
             return Aim(kind, 1 + dice.below(most))
         roll -= weight
-    raise AssertionError("the weights are those that were summed up")
+    raise AssertionError("a roll is below the sum of the weights")
 
 
 def draw_first_aim(dice: Dice) -> Aim:
-    """For a life that begins with nothing: often while it makes its tables."""
+    """The aim for a life that begins with nothing: often the power fails while it makes its tables."""
     return Aim(ANY, 1 + dice.below(_FIRST_MAX)) if dice.chance(0.5) else draw_aim(dice)
 
 
 def draw_closing_aim(dice: Dice) -> Aim:
-    """For a node that is told to stop; often when it deletes its log, which is the last thing that it does."""
+    """The aim for a node that is told to stop: often the deletion of the log, which is its last operation."""
     return Aim("delete") if dice.chance(0.3) else Aim(ANY, 1 + dice.below(_CLOSING_MAX))
 
 
 def draw_flush_faults(dice: Dice) -> FlushFaults:
-    """Mostly none, since each costs a pause.
+    """How often flushes fail: mostly never, since each failure costs a pause.
 
-    A flush of the file is never forgotten: a checkpoint in parts does not survive that, see docs/proof/power-cuts.md.
+    A flush of the file is never forgotten, since SQLite does not survive that: see docs/proof/power-cuts.md.
     """
     share = dice.choose((0.0, 0.0, 0.0, 0.08))
     return FlushFaults(fails={"log": share / 2, "file": share}, forgets={"log": share / 2})

@@ -1,4 +1,4 @@
-"""Many series one after another, until the power was cut often enough; and what is said of them together."""
+"""Many series one after another, until the power was cut often enough, and their totals."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tests.proof.power.series import cut_series
 
 __all__ = ["Failure", "PowerCuts", "cut_power", "story"]
 
-_LIVES_MAX = 50  # cuts on one store, then a new one: a large file makes each look at it slow
-_IN_MEMORY = Path("/dev/shm")  # Linux; nothing of this needs a disk of its own
-_KEPT_MAX = 10  # images of failures that are kept; of more, only the seed is
+_LIVES_MAX = 50  # So many cuts are made on one store: a large file would make each examination slow.
+_IN_MEMORY = Path("/dev/shm")  # On Linux; the model needs no real disk.
+_KEPT_MAX = 10  # So many images of failures are kept. Of further failures only the seed is kept.
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A series that broke a promise. `image` is the folder with what the power cut left of the store."""
+    """A series that broke a promise. The folder `image` has what the power cut left of the store."""
 
     result: CutResult
     image: Path | None
@@ -31,7 +31,7 @@ class Failure:
 
 @dataclass(slots=True)
 class PowerCuts:
-    """Totals over series. `clock` is the real one: it measures how long they take."""
+    """The totals over all series. `clock` is the real clock, which measures how long they take."""
 
     clock: Clock
     began_s: float = 0.0
@@ -91,7 +91,7 @@ def cut_power(
 ) -> None:
     """Cut the power so many times, in series of the seeds from `first` on; `told` hears of each series.
 
-    What a failing cut left is kept in a folder under `keep`; without one, in a folder of the system's temporary ones.
+    What a failing cut left of the store is kept in a folder under `keep`, or under the system's temporary folder.
     """
     seed = first
     while total.cuts < cuts:
@@ -119,7 +119,7 @@ def _keep(result: CutResult, keep: Path) -> Path | None:
     folder = keep / f"seed-{result.seed}-cut-{cut.number}"
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.iterdir():
-        left.unlink()  # of an earlier run
+        left.unlink()  # It is of an earlier run.
     for name, content in cut.image.items():
         (folder / name).write_bytes(content)
     (folder / "story.txt").write_text("\n".join(story(result)) + "\n", encoding="utf-8")

@@ -1,14 +1,14 @@
-"""A disk whose power goes: a SQLite VFS over the real one, for the files of one life of a store.
+"""A disk whose power fails: a SQLite VFS over the real one, for the files of one life of a store.
 
     SQLite ──xWrite, xSync, ...──▶ Disk ──▶ DiskModel     what would be left
                                         ──▶ real files  what reads see, while there is power
 
-Everything is written through to real files, so that reads, locks and the shared memory of the log work as always; but
-what counts is the model. When the operation comes that the power is to go at, it is left half done, what remains of
-all files is drawn, and from then on every operation is refused: the process that used this disk is no more.
+Everything is written through to real files, so that reads, locks and the shared memory of the log work as always. The
+model decides what a power cut leaves. The operation at which the power fails is left half done, and the remains of all
+files are drawn. From then on every operation is refused, since the process that used this disk is dead.
 
-What is taken as given, since SQLite takes it as given (sqlite.org/atomiccommit.html, sqlite.org/psow.html): bytes
-beside those that are written do not change; what was synced stays; a sector is written from one end to the other.
+The model grants what SQLite takes as given (sqlite.org/atomiccommit.html, sqlite.org/psow.html): bytes beside the
+written ones do not change, synced bytes stay, and a sector is written from one end to the other.
 The folder is synced when SQLite's own VFS for Unix does that: with the first sync of a log or journal that was opened
 to be created, and with a deletion that asks for it.
 """
@@ -36,18 +36,18 @@ __all__ = ["ANY", "Aim", "Disk", "FlushFaults"]
 _T = TypeVar("_T")
 
 ANY = "any operation"
-"""What an aim is taken at that takes whatever comes."""
+"""The kind of an aim that takes every operation."""
 _PARTS = {
     apsw.SQLITE_OPEN_MAIN_DB: "file",
     apsw.SQLITE_OPEN_WAL: "log",
     apsw.SQLITE_OPEN_MAIN_JOURNAL: "journal",
 }
-_DONE = 0.3  # how often the operation that the power goes at was done, and only its answer was lost
+_DONE = 0.3  # How often the operation at which the power fails is done, and only its answer is lost.
 
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """When the power goes: at the `nth` operation of a kind, counted from when the aim is taken."""
+    """When the power fails: at the `nth` operation of a kind, counted from when the aim is taken."""
 
     kind: str = ANY
     nth: int = 1
@@ -57,8 +57,8 @@ class Aim:
 class FlushFaults:
     """How often a flush reports an error, by part: file, log, journal.
 
-    One that `fails` has done nothing, and the next one tries again. One that `forgets` has Linux take for written what
-    it was to write (see `Content.fail_sync`).
+    A flush that `fails` has done nothing, and the next one tries again. After one that `forgets`, its bytes count as
+    written although they are not, as on Linux (see `Content.fail_sync`).
     """
 
     fails: Mapping[str, float] = field(default_factory=dict)
@@ -66,23 +66,23 @@ class FlushFaults:
 
 
 class Disk(apsw.VFS):
-    """Registered under `name` until it is buried. `aim` it, or `cut` the power at once."""
+    """It is registered under `name` until `clean_up`. Set an `aim`, or `cut` the power at once."""
 
     def __init__(self, name: str, folder: Path, image: Mapping[str, bytes], dice: Dice) -> None:
         super().__init__(name, "")
         self.name = name
         self.folder = folder
         self.has_power = True
-        self.remains: dict[str, bytes] = {}  # once it is over: each file's bytes, by name
+        self.remains: dict[str, bytes] = {}  # After its end, each file's bytes by name.
         self.was_cut = False
-        self.went_at = ""  # the operation that the power went at
-        self.done: Counter[str] = Counter()  # operations, by kind
+        self.went_at = ""  # The operation at which the power failed.
+        self.done: Counter[str] = Counter()  # How many operations of each kind were done.
         self.flush_faults = FlushFaults()
         self.fates: Counter[WriteFate] = Counter()
         self._dice = dice
         self._guard = threading.RLock()  # replay: the real store has threads, and is not replayed
         self._aim: Aim | None = None
-        self._seen = 0  # operations of the kind that is aimed at
+        self._seen = 0  # How many operations of the aim's kind have come.
         self._model = DiskModel(image)
         for file, content in image.items():
             (folder / file).write_bytes(content)
@@ -90,12 +90,12 @@ class Disk(apsw.VFS):
     # --- for the harness ---
 
     def aim(self, aim: Aim) -> None:
-        """In place of the aim there was."""
+        """Set the aim, in place of an earlier one."""
         with self._guard:
             self._aim, self._seen = aim, 0
 
     def cut(self, went_at: str = "no operation") -> None:
-        """The power goes."""
+        """Cut the power."""
         with self._guard:
             if self.has_power:
                 self.has_power = False
@@ -104,18 +104,18 @@ class Disk(apsw.VFS):
                 self.remains = self.remaining(self._model)
 
     def retire(self) -> None:
-        """The process ends, and the power stays: everything remains, synced or not."""
+        """End the process without a power cut: everything remains, synced or not."""
         with self._guard:
             if self.has_power:
                 self.has_power = False
                 self.remains = self._model.whole()
 
     def clean_up(self) -> None:
-        """Unregister; no connection may be left."""
+        """Unregister the disk. No connection may be left."""
         self.unregister()
 
     def remaining(self, model: DiskModel) -> dict[str, bytes]:
-        """What a power cut leaves; a test plants a worse disk here."""
+        """What a power cut leaves. Tests plant a worse disk by overriding this method."""
         luck = Luck(self._dice)
         remains = model.remains(luck)
         self.fates = luck.seen
@@ -126,7 +126,7 @@ class Disk(apsw.VFS):
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802 -- SQLite's
         part = next((what for flag, what in _PARTS.items() if flags[0] & flag), "")
         if not part or name is None:
-            return apsw.VFSFile("", name, flags)  # a temporary file: no power cut leaves anything of it
+            return apsw.VFSFile("", name, flags)  # A temporary file: nothing of it survives a power cut.
         file = Path(name if isinstance(name, str) else name.filename()).name
         with self._guard:
             self.check()
@@ -155,7 +155,7 @@ class Disk(apsw.VFS):
             pass_on()
 
     def sync(self, part: str, content: Content, *, with_folder: bool) -> None:
-        """Not passed on: what counts is what is remembered, and the real disk need not wait for itself."""
+        """Sync the model alone. The real disk need not be synced, since only the model counts."""
 
         def flush() -> None:
             content.sync()
@@ -168,7 +168,7 @@ class Disk(apsw.VFS):
             self._operate(f"sync {part}", None, flush)
 
     def _fail_flush(self, part: str, content: Content) -> None:
-        """Raises if this flush is one of those that go wrong."""
+        """Raises if this flush is drawn to fail."""
         if self._dice.chance(self.flush_faults.forgets.get(part, 0.0)):
             content.fail_sync(Luck(self._dice))
             self.done["flush failed and forgot"] += 1
@@ -182,7 +182,7 @@ class Disk(apsw.VFS):
         return self._model.content(file)
 
     def check(self) -> None:
-        """Raises when there is no power."""
+        """Raises if there is no power."""
         if not self.has_power:
             raise apsw.IOError("the power is gone (planned)")
 

@@ -1,10 +1,10 @@
-"""What of some files is on the disk for good, what only looks as if it were, and what a power cut leaves of both.
+"""A model of the files on a disk: what is durable, what is not yet, and what a power cut leaves of both.
 
     Disk ──write, truncate, sync, create, delete, sync_folder──▶ DiskModel ──one per file──▶ Content
     the power goes ──▶ DiskModel.remains(luck) ──▶ the bytes that the next life boots on
 
-A file's bytes are durable when the file was synced after they were written. A file's being there, or being gone, is
-durable when its folder was synced; syncing the file is not enough for that, which is the least that POSIX promises.
+A file's bytes are durable when the file was synced after they were written. The creation or deletion of a file is
+durable when its folder was synced. A sync of the file is not enough for that: POSIX promises no more.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.proof.power.write_fate import Luck, WriteFate
 __all__ = ["PAGE_BYTES", "Content", "DiskModel"]
 
 PAGE_BYTES = 4096
-"""In which the system keeps files in memory, and writes them."""
+"""The size of the pages in which the system keeps files in memory and writes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +32,16 @@ class _Truncation:
 
 
 class Content:
-    """The bytes of one file, whatever its name is, and what was done to them since they were last synced."""
+    """The bytes of one file, whatever its name is, and the changes since they were last synced."""
 
     def __init__(self, durable: bytes = b"") -> None:
         self.durable = bytearray(durable)
         self.pending: list[_Write | _Truncation] = []
-        self.forgotten: dict[int, bytes] = {}  # pages that readers see, and that no sync will write: see `fail_sync`
+        self.forgotten: dict[int, bytes] = {}  # Pages that readers see and no sync will write: see `fail_sync`.
 
     def write(self, offset: int, data: bytes) -> None:
         for page in range(offset // PAGE_BYTES, (offset + len(data) - 1) // PAGE_BYTES + 1):
-            if page in self.forgotten:  # a page is written as a whole
+            if page in self.forgotten:  # A page is written as a whole.
                 self.pending.append(_Write(page * PAGE_BYTES, self.forgotten.pop(page)))
         self.pending.append(_Write(offset, data))
 
@@ -56,10 +56,10 @@ class Content:
         self.pending.clear()
 
     def fail_sync(self, luck: Luck) -> None:
-        """As Linux does when it can't write: what did not get to the disk is taken for written from now on.
+        """Fail as Linux does: the bytes that did not get to the disk count as written from now on.
 
-        Readers go on seeing it, and the next sync succeeds without it, unless its page is written again (Rebello et
-        al., Can Applications Recover from fsync Failures?, 2020).
+        Readers go on seeing them, and the next sync succeeds without them, unless their page is written again (Rebello
+        et al., Can Applications Recover from fsync Failures?, 2020).
         """
         seen = self.whole()
         self.durable = bytearray(self.remains(luck))
@@ -72,7 +72,7 @@ class Content:
         return self.durable[page * PAGE_BYTES : (page + 1) * PAGE_BYTES]
 
     def whole(self) -> bytearray:
-        """As a reader sees it while there is power."""
+        """The content that a reader sees while there is power."""
         whole = self.durable[:]
         for page, data in self.forgotten.items():
             _put(whole, page * PAGE_BYTES, data)
@@ -81,23 +81,23 @@ class Content:
         return whole
 
     def remains(self, luck: Luck) -> bytes:
-        """Each change since the last sync got through, or did not, or half; each for itself.
+        """What a power cut leaves: each change since the last sync is kept, dropped, or torn, whatever the others are.
 
-        They are applied in the order in which they were made. Any other order leaves nothing else: where two of them
-        meet, the later one winning or not is the later one kept or dropped.
+        The changes are applied in the order in which they were made. Another order would give no other results: where
+        two changes overlap, it has the same effect as dropping the later one.
         """
         left = bytearray(self.durable)
         for change in self.pending:
             match change:
                 case _Write():
                     self._leave(left, change, luck)
-                case _Truncation(size) if luck.of_entry():
+                case _Truncation(size) if luck.keeps_entry():
                     _resize(left, size)
         return bytes(left)
 
     def _leave(self, left: bytearray, write: _Write, luck: Luck) -> None:
         size = len(write.data)
-        match luck.of_write():
+        match luck.write_fate():
             case WriteFate.KEPT:
                 _put(left, write.offset, write.data)
             case WriteFate.TORN:
@@ -105,7 +105,7 @@ class Content:
                 for start, end in luck.parts(write.offset, size):
                     _put(left, write.offset + start, write.data[start:end])
             case WriteFate.DROPPED:
-                if luck.of_entry():  # the length is known to the folder, the bytes are not on the disk
+                if luck.keeps_entry():  # The new length got to the disk, the bytes did not.
                     self._grow(left, write.offset + size, luck)
 
     def _grow(self, left: bytearray, size: int, luck: Luck) -> None:
@@ -114,7 +114,7 @@ class Content:
 
 
 class DiskModel:
-    """All files of one folder, by name. Durable in the beginning is what the last life left."""
+    """All files of one folder, by name. At first everything that the last life left is durable."""
 
     def __init__(self, image: Mapping[str, bytes]) -> None:
         self._durable = {name: Content(content) for name, content in image.items()}
@@ -140,14 +140,14 @@ class DiskModel:
         self._pending.clear()
 
     def whole(self) -> dict[str, bytes]:
-        """Each file as a reader sees it while there is power."""
+        """The content of each file that a reader sees while there is power."""
         return {name: bytes(content.whole()) for name, content in sorted(self._now.items())}
 
     def remains(self, luck: Luck) -> dict[str, bytes]:
-        """What is left of each file, and of the folder: each change since its last sync got through or did not."""
+        """What a power cut leaves of each file and of the folder. Each change since the last sync may be lost."""
         entries = dict(self._durable)
         for name, content in self._pending:
-            if luck.of_entry():
+            if luck.keeps_entry():
                 entries.pop(name, None)
                 if content is not None:
                     entries[name] = content

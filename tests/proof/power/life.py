@@ -1,9 +1,9 @@
 """One life of a node, from its start to the power cut: the production code on a disk whose power goes.
 
     Life ──start──▶ runtime.host.Node, unchanged     store = WitnessedStore on a Disk, front = SimFront, in this process
-         ──end────▶ no task of it goes on, no callback runs, its connections are closed; the disk refused them anyway
+         ──end────▶ no task of it goes on, no callback runs, its connections are closed; the disk refuses all access
 
-All lives share one event loop, as the clients outlive them. So a life has ports of its own, which go dead with it.
+All lives share one event loop, since the clients outlive them. So a life has ports of its own, which end with it.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ STORE = "store.db"
 
 _T = TypeVar("_T")
 _ADDRESS = "here:1"
-_STOP_S = 30.0  # for a node to stop; a bound on what takes no time
-_ROUNDS_MAX = 1_000  # of cancelling; each await of something that tidies up takes one
+_STOP_S = 30.0  # A node has to stop within this time; in fact it takes almost none.
+_ROUNDS_MAX = 1_000  # Rounds of cancelling: each await of a task that cleans up takes one round.
 
 
-class _Mortal:
-    """Clock and tasks of one life, over those of the world. They are dead as soon as its disk has no power."""
+class _LifePorts:
+    """Clock and tasks of one life, over those of the world. They do nothing more once its disk has no power."""
 
     def __init__(self, clock: Clock, tasks: Tasks, disk: Disk) -> None:
         self._clock = clock
@@ -61,11 +61,11 @@ class _Mortal:
         self._running[task] = None
         task.add_done_callback(self._ended)
         if not self._disk.has_power:
-            task.cancel()  # before its first step
+            task.cancel()  # It is cancelled before its first step.
         return task
 
     async def end(self) -> None:
-        """No task runs any more when this returns. One that tidies up is cancelled anew: nobody is there to tidy."""
+        """Return when no task runs any more. A task that cleans up is cancelled again, since it is dead."""
         for _ in range(_ROUNDS_MAX):
             if not self._running:
                 return
@@ -78,7 +78,7 @@ class _Mortal:
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.pop(task)
         if not self._disk.has_power and not task.cancelled():
-            task.exception()  # whatever a process dies of, nobody is there to be told
+            task.exception()  # A dead process reports no exception.
 
     def _call(self, callback: Callable[..., object], arguments: tuple[object, ...]) -> None:
         if self._disk.has_power:
@@ -86,7 +86,7 @@ class _Mortal:
 
 
 class Life:
-    """Start it once, and end it once. `broken` holds what it did that no power cut excuses."""
+    """Start it once, and end it once. `broken` holds violations that no power cut excuses."""
 
     def __init__(
         self,
@@ -101,11 +101,11 @@ class Life:
     ) -> None:
         self.disk = disk
         self.broken: list[Violation] = []
-        self._mortal = _Mortal(ports.clock, ports.tasks, disk)
+        self._life_ports = _LifePorts(ports.clock, ports.tasks, disk)
         mine = self._ports = replace(
             ports,
-            clock=self._mortal,
-            tasks=self._mortal,
+            clock=self._life_ports,
+            tasks=self._life_ports,
             ids=dice.named("ids"),
             randomness=dice.named("randomness"),
         )
@@ -133,14 +133,14 @@ class Life:
             error: BaseException = await self.node.failed()
         except AmendsError as one:
             error = one
-        except Exception as one:  # noqa: BLE001 -- a process ends with whatever it raises, and we say so
+        except Exception as one:  # noqa: BLE001 -- a process may end with any exception, and we report it
             error = one
         if self.disk.has_power:
             self.broken.append(Violation("start", f"the node ended by itself: {error!r}"))
         self._has_failed = True
 
     async def stop(self) -> None:
-        """As SIGTERM does. The power may go meanwhile."""
+        """Stop the node as SIGTERM does. The power may fail meanwhile."""
         stopping = self._ports.tasks.start(self.node.stop(), name="stop")
         until_s = self._ports.clock.monotonic_s() + _STOP_S
         while not stopping.done() and self.disk.has_power:
@@ -152,17 +152,17 @@ class Life:
             self.broken.append(Violation("stop", f"the node failed while it stopped: {error!r}"))
 
     async def end(self) -> None:
-        """Whatever it was doing, it does no more. Its disk has to be without power."""
+        """End everything that it does. Its disk must have no power."""
         for call in list(self._calls):
             _fail(call)
-        await self._store.close()  # while whoever else closes it still can: nothing of it gets to the disk
-        await self._mortal.end()
+        await self._store.close()  # Its tasks may still close it too. Nothing of that gets to the disk.
+        await self._life_ports.end()
         self.disk.clean_up()
 
     # --- its clients ---
 
     async def call(self, what: Callable[[Node], Awaitable[_T]], *, timeout_s: float) -> _T:
-        """Raises NodeDown when the life ended before its answer, and what the node raises."""
+        """Call the node. Raises NodeDown if the life ended before the answer, and otherwise what the node raises."""
         answer: asyncio.Future[_T] = self._ports.tasks.new_future()
         self._calls[answer] = None
         self._ports.tasks.start(self._serve(what, answer), name="call")
@@ -181,7 +181,7 @@ class Life:
                 answer.set_exception(error if self.disk.has_power else NodeDown("the power went"))
             return
         if not self.disk.has_power:
-            _fail(answer)  # it never left the machine
+            _fail(answer)  # The answer never left the machine.
         elif not answer.done():
             answer.set_result(result)
 

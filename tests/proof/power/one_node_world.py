@@ -1,4 +1,4 @@
-"""The world of the clients of one series: they outlive every life of the node, and call whichever there is.
+"""The world of the clients of one series. They outlive every life of the node, and call the present one.
 
 clients ──call──▶ Socket ──▶ the present Life, or NodeDown while there is none
 """
@@ -17,12 +17,12 @@ from tests.proof.power.life import Life
 __all__ = ["OneNodeWorld", "Socket"]
 
 _T = TypeVar("_T")
-_PACE = 0.01  # a second of the clients' waiting takes so many real ones
-_DOWN_S = 0.001  # until a client is told that there is nobody
+_PACE = 0.01  # When clients wait for a second, it takes so many real seconds.
+_DOWN_S = 0.001  # A client waits so long until it is told that no node is up.
 
 
 class Socket:
-    """Where the node can be called, whatever its life."""
+    """The place at which clients call the node, in each of its lives."""
 
     def __init__(self, ports: Ports) -> None:
         self.life: Life | None = None

@@ -1,4 +1,4 @@
-"""Looks into what a power cut left, in a copy, so that the next life boots on it untouched."""
+"""Reads a copy of what a power cut left, so that the next life boots on the untouched original."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Damaged(Exception):
 def examine(image: Mapping[str, bytes], folder: Path, name: str) -> RowsFound:
     """Open a copy of the image in an empty folder, as SQLite does after a crash. Raises Damaged.
 
-    Reads the tables by SQL of its own, not by the code that is on trial.
+    It reads the tables by SQL of its own, and not by the code under test.
     """
     for file, content in image.items():
         (folder / file).write_bytes(content)
@@ -44,7 +44,7 @@ def _found(connection: apsw.Connection) -> RowsFound:
     if verdict != ["ok"]:
         raise Damaged(f"integrity_check: {'; '.join(map(str, verdict[:3]))}")
     if not connection.execute("select count(*) from sqlite_schema").get:
-        return RowsFound()  # the power went before the tables were made
+        return RowsFound()  # The power failed before the tables were made.
     return RowsFound(
         [ActorRow(*row) for row in _rows(connection, "actors", ActorRow)],
         [MailRow(*row) for row in _rows(connection, "mail", MailRow)],

@@ -1,4 +1,4 @@
-"""What a series of lives gave."""
+"""The result of a series of lives."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ __all__ = ["Cut", "CutResult"]
 class Cut:
     """One power cut, and the image that it left: each file's bytes, by name."""
 
-    number: int  # in its series, from 1
-    when: str  # starting, working, closing, closed
-    went_at: str  # the operation
+    number: int  # The number in its series, from 1.
+    when: str  # The phase: starting, working, closing, closed.
+    went_at: str  # The operation at which the power failed.
     image: Mapping[str, bytes] = field(repr=False)
 
 
 @dataclass(slots=True)
 class CutResult:
-    """One series. `lost` is what was promised and is not so; `corrupt` is everything else that no power cut excuses."""
+    """One series. `lost` holds broken promises; `corrupt` holds all other violations that no power cut excuses."""
 
     seed: int
     cuts: int = 0
     lost: list[Violation] = field(default_factory=list)
     corrupt: list[Violation] = field(default_factory=list)
-    failed_at: Cut | None = None  # the last cut before the first violation
-    happened: Counter[str] = field(default_factory=Counter)  # cuts, by when and at which operation
+    failed_at: Cut | None = None  # The last cut before the first violation.
+    happened: Counter[str] = field(default_factory=Counter)  # Cuts, counted by phase and by operation.
     figures: Counter[str] = field(default_factory=Counter)
-    conversations: dict[bytes, str] = field(default_factory=dict, repr=False)  # of the violations, as text
+    conversations: dict[bytes, str] = field(default_factory=dict, repr=False)  # The messages of each violation.
 
     @property
     def broken(self) -> list[Violation]:

@@ -1,11 +1,11 @@
-"""A series of lives on one store, from one seed: work, power cut, look, boot on what is left, work on; then rest.
+"""A series of lives on one store, from one seed: each works until a power cut, and the next boots on what is left.
 
     cut_series(seed, workload, cuts_max) ──▶ Series ──life after life──▶ Disk, Life
                                                │  ◀──call── the workload's clients, who outlive them all
                                                └──after each life──▶ examine, Books.compare ──▶ CutResult
 
-The seed decides what clients want, which operation the power goes at, and what survives. The store's threads are real,
-so which operation is the n-th differs a little from run to run.
+The seed decides what clients want, at which operation the power fails, and what survives. The store's threads are real,
+so the n-th operation differs a little from run to run.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from tests.proof.power.write_fate import WriteFate
 __all__ = ["cut_series"]
 
 _LOOK_S = 0.001
-REST_S = 30.0  # within which everything has to end when the power stays; it takes a fraction of a second
-_CHECKPOINTS = (2, 6, 15, 40, 4_000)  # pages in the log
-_RESTS = 2  # lives that end in peace: the second one boots on what a clean close left
-_TOLD = ("I1", "I11")  # broken, they mean that a client was told what is not so
+REST_S = 30.0  # Everything has to end within this time if the power stays; in fact it takes a fraction of a second.
+_CHECKPOINTS = (2, 6, 15, 40, 4_000)  # So many pages in the log make a checkpoint.
+_RESTS = 2  # So many lives end without a cut: the second one boots on what a clean close left.
+_TOLD = ("I1", "I11")  # A client was told something untrue if one of these is broken.
 
 
 def cut_series(seed: int, workload: Workload, folder: Path, *, cuts_max: int, disk: type[Disk] = Disk) -> CutResult:
@@ -58,10 +58,10 @@ class _Series:
         self._deployed = workload.deploy(self._dice.named("deployment"))
         self._books = Books(self._ports, self._deployed.catalogue.sagas)
         self._settings = self._draw_settings(self._dice.named("settings"))
-        self._outside = OneNodeWorld(self._ports, self._books.ledger)
-        self._play = self._deployed.begin(self._outside, self._dice.named("clients"))
+        self._world = OneNodeWorld(self._ports, self._books.ledger)
+        self._play = self._deployed.begin(self._world, self._dice.named("clients"))
         self._image: Mapping[str, bytes] = {}
-        self._cut: Cut | None = None  # the last one
+        self._cut: Cut | None = None  # The last power cut.
         self._lives = 0
         self._result = CutResult(seed)
 
@@ -75,7 +75,7 @@ class _Series:
         playing = self._ports.tasks.start(self._play.run(), name="clients")
         rests = 0
         while rests < _RESTS and not self._result.broken:
-            rests += await self._live(playing)
+            rests += await self._run_life(playing)
         if not self._result.broken:
             playing.result()
             at_rest = list(broken_at_rest(self._books.ledger, self._play))
@@ -88,13 +88,13 @@ class _Series:
 
     # --- lives ---
 
-    async def _live(self, playing: asyncio.Task[None]) -> bool:
-        """From a boot to the end of a life, and a look at what is left. Whether everything had come to rest."""
+    async def _run_life(self, playing: asyncio.Task[None]) -> bool:
+        """Run one life from its boot to its end, and examine what is left. Return whether everything was at rest."""
         dice = self._dice.named(f"life {self._lives}")
         disk = self._make_disk(f"{self._folder} {self._lives}", self._new_folder("life"), self._image, dice)
         if self._may_cut:
             disk.aim(draw_aim(dice) if self._image else draw_first_aim(dice))
-        life = self._outside.socket.life = self._new_life(disk, dice)
+        life = self._world.socket.life = self._new_life(disk, dice)
         self._lives += 1
         life.start()
         when = await self._until_over(life, playing, dice)
@@ -103,8 +103,8 @@ class _Series:
         else:
             disk.retire()
         await life.end()
-        self._note(disk, life, when)
-        await self._look()
+        self._count_life(disk, life, when)
+        await self._examine_disk()
         return when in ("closing", "closed")
 
     def _new_life(self, disk: Disk, dice: Dice) -> Life:
@@ -118,7 +118,7 @@ class _Series:
         return self._result.cuts < self._cuts_max
 
     async def _until_over(self, life: Life, playing: asyncio.Task[None], dice: Dice) -> str:
-        """Wait until the power goes; or until there is nothing left to do, and stop the node. Says when it was."""
+        """Wait until the power fails, or stop the node when nothing is left to do. Return the phase of its end."""
         clock = self._ports.clock
         until_s = clock.monotonic_s() + REST_S
         served = False
@@ -139,7 +139,7 @@ class _Series:
             await clock.sleep(_LOOK_S)
         return "working" if served else "starting"
 
-    def _note(self, disk: Disk, life: Life, when: str) -> None:
+    def _count_life(self, disk: Disk, life: Life, when: str) -> None:
         result = self._result
         self._image = disk.remains
         result.corrupt += life.broken
@@ -156,8 +156,8 @@ class _Series:
             result.happened[when] += 1
             result.happened[f"at {disk.went_at}"] += 1
 
-    async def _look(self) -> None:
-        """What is on the disk, against what was promised."""
+    async def _examine_disk(self) -> None:
+        """Compare what is on the disk with what was promised."""
         try:
             await self._books.compare(examine(self._image, self._new_folder("look"), STORE))
         except Damaged as error:
@@ -165,7 +165,7 @@ class _Series:
         self._gather()
 
     def _gather(self) -> None:
-        """Everything the books hold against the store."""
+        """Collect the violations that the books have found."""
         books, result = self._books, self._result
         result.lost += books.lost
         result.corrupt += [*books.wrong, *books.ledger.violations]
@@ -174,7 +174,7 @@ class _Series:
         if result.broken and result.failed_at is None:
             result.failed_at = self._cut
 
-    # --- around them ---
+    # --- figures and folders ---
 
     def _count(self) -> None:
         result, books = self._result, self._books
@@ -186,7 +186,7 @@ class _Series:
         result.conversations = {one: books.ledger.told(one) for one in sorted(told)}
 
     def _new_folder(self, name: str) -> Path:
-        """An empty one, in place of the last one of this name."""
+        """An empty folder, in place of the last one of this name."""
         folder = self._folder / name
         if folder.exists():
             for left in folder.iterdir():
@@ -195,7 +195,7 @@ class _Series:
         return folder
 
     def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        life = self._outside.socket.life
+        life = self._world.socket.life
         if life is not None and life.disk.has_power:
             text = f"{context.get('message')}: {context.get('exception')!r}"
             self._result.corrupt.append(Violation("bug", text))

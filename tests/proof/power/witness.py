@@ -1,4 +1,4 @@
-"""The real SQLite store on a disk whose power goes, with a witness of what it promises."""
+"""The real SQLite store on a disk whose power fails, with a witness that records what it promises."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["WitnessedStore"]
 
 
 class WitnessedStore(SqliteStore):
-    """Adds nothing but the witness: each call goes on to the store as it is."""
+    """It adds only the witness: each call goes on to the store unchanged."""
 
     def __init__(self, path: Path, ports: Ports, books: Books, *, vfs: str, checkpoint_pages: int) -> None:
         super().__init__(path, ports, vfs=vfs, checkpoint_pages=checkpoint_pages)
@@ -30,7 +30,7 @@ class WitnessedStore(SqliteStore):
         try:
             verdicts = await super().commit(batch)
         except CommitUnknown:
-            raise  # as unknown to the witness, until it is settled
+            raise  # The outcome is unknown to the witness as well, until it is settled.
         except StoreError:
             self._books.refused()
             raise

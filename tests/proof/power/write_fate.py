@@ -1,4 +1,4 @@
-"""What a power cut makes of writes that were under way: drawn from the dice, write by write."""
+"""Draws what a power cut makes of each write that was not flushed."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from runtime.testing.virtual.dice import Dice
 __all__ = ["SECTOR_BYTES", "Luck", "WriteFate"]
 
 SECTOR_BYTES = 512
-"""The smallest size of a sector: what a disk tears, it tears here, or in the middle of one that it was writing."""
+"""The smallest size of a sector. A disk tears a write between two sectors, or in the middle of a sector."""
 
-# How much of what was not flushed is kept whole, and how much is torn; the rest is dropped.
+# Which share of the unflushed writes is kept whole, and which is torn. The rest is dropped.
 _LUCKS = ((0.0, 0.0), (1.0, 0.0), (0.5, 0.0), (0.9, 0.1), (0.1, 0.1), (0.3, 0.6))
-_HALF_SECTOR = 0.2  # how often the sector at a tear is itself half written
+_HALF_SECTOR = 0.2  # How often a sector of a torn write is itself half written.
 
 
 class WriteFate(StrEnum):
@@ -24,14 +24,14 @@ class WriteFate(StrEnum):
 
 
 class Luck:
-    """One power cut's decisions. `seen` counts them."""
+    """The decisions of one power cut. `seen` counts them."""
 
     def __init__(self, dice: Dice) -> None:
         self._dice = dice
         self._kept, self._torn = dice.choose(_LUCKS)
         self.seen: Counter[WriteFate] = Counter()
 
-    def of_write(self) -> WriteFate:
+    def write_fate(self) -> WriteFate:
         roll = self._dice.fraction()
         fate = WriteFate.DROPPED
         if roll < self._kept + self._torn:
@@ -39,17 +39,17 @@ class Luck:
         self.seen[fate] += 1
         return fate
 
-    def of_entry(self) -> bool:
-        """Whether a change of the folder, or of a file's length, got through."""
+    def keeps_entry(self) -> bool:
+        """Whether a change of the folder, or of a file's length, is kept."""
         fate = WriteFate.KEPT if self._dice.chance(0.5) else WriteFate.DROPPED
         self.seen[fate] += 1
         return fate is WriteFate.KEPT
 
     def parts(self, offset: int, size: int) -> list[tuple[int, int]]:
-        """Of a write that is torn: which ranges [start, end) of its bytes got through.
+        """The ranges [start, end) of a torn write whose bytes are kept.
 
-        Each sector is new or old by itself. One may be half new: a disk writes a sector from one end to the other, so
-        what is new of it is its beginning or its end.
+        Each sector is new or old independently of the others. A sector may be half new: a disk writes it from one end
+        to the other, so either its beginning or its end is new.
         """
         dice, end, kept = self._dice, offset + size, []
         start = offset
@@ -65,9 +65,9 @@ class Luck:
         return (start, middle) if self._dice.chance(0.5) else (middle, stop)
 
     def unwritten(self, size: int, old: bytes | bytearray) -> bytes:
-        """What may stand where a file has grown and its bytes have not come: zeros, noise, or what the disk had there.
+        """The bytes at the new end of a file that were never written: zeros, noise, or what lay on the disk before.
 
-        `old` is something that lay on the disk before.
+        `old` is such earlier content of the disk.
         """
         match self._dice.below(3):
             case 0:

@@ -1,9 +1,9 @@
-"""Named timers of an actor, and its own account of how they stand, kept in the same state and commit.
+"""Named timers of an actor, and its own account of them, which is kept in the same state and commit.
 
     _set, _cancel ──▶ the runtime's timer, and an Alarm with a serial of its own
-    _rung ──────────▶ the Alarm must stand under this very serial, and be due
+    _rung ──────────▶ an Alarm of this serial must exist, and be due
 
-At rest no alarm may stand: each rang, was cancelled, or was moved, unless its handler failed for good.
+At rest no alarm may exist: each has rung, was cancelled, or was moved, unless its handler failed for good.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["Alarmed"]
 
 
 class Alarmed:
-    """To be mixed into a service whose state has alarms."""
+    """A mixin for services whose state has alarms."""
 
     state: Any
     now_s: float

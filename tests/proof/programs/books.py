@@ -1,4 +1,4 @@
-"""What must be true of participants at rest: their sums, their timers, and that every effect belongs to somebody."""
+"""Checks of participants at rest: their sums, their timers, and that every effect belongs to a known deed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tests.proof.programs.vocabulary import ORIGIN, words_of
 __all__ = ["check_books"]
 
 _RING = pb.Ring.DESCRIPTOR.full_name
-_TICK_S = 1e-6  # of rounding
+_TICK_S = 1e-6  # A rounding error.
 State = pb.ParticipantState | pb.OriginState
 
 
 def check_books(evidence: Evidence, program: Program) -> Iterator[Violation]:
-    """Everything that is wrong with participants and origins."""
+    """All mistakes in the books of participants and origins."""
     known = {deed.name: deed for deed in program.all_deeds()}
     for name in evidence.twice:
         yield Violation("I2", f"{name} was done at two participants", evidence.conversation(name))
@@ -66,7 +66,7 @@ def _check_state(evidence: Evidence, program: Program, state: State, row: ActorR
 
 
 def _may_lose(program: Program, state: State) -> bool:
-    """Whether the program has each of the alarms that stand fail for good."""
+    """Whether the program makes each remaining alarm fail for good."""
     scripts = {deed.name: deed.do for deed in program.all_deeds()}
     most = program.retries.runs_max
     return all(alarm.deed in scripts and scripts[alarm.deed].alarm_fails >= most for alarm in state.alarms)

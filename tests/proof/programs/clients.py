@@ -1,8 +1,8 @@
-"""Clients of one program: they start runs, cancel them, ask participants themselves, ask twice, and send nonsense.
+"""Clients of one program: they start and cancel runs, ask participants directly, ask twice, and send invalid messages.
 
-    ProgramClients ──insist──▶ Client.ask on any node, until it is known what became of it ──▶ Told
+    ProgramClients ──insist──▶ Client.ask on one node after another, until there is an answer ──▶ Told
 
-What each was told is kept, to be held against what is true at rest.
+The answers are kept, and compared at rest with what is true.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ __all__ = ["ProgramClients", "Request", "Told"]
 
 _CALL_S = 5.0
 _CLIENTS = 4
-_OLD_AFTER_S = 90.0  # beyond the retention: forgetting has its own pace
-_WEEK_S = 7 * 86_400.0  # as long as requests are remembered if nothing is said of it
-_CLOCKS_S = 86_400.0  # more than clocks are wrong by
+_OLD_AFTER_S = 90.0  # The purge may forget a request so long after the retention.
+_WEEK_S = 7 * 86_400.0  # The default retention.
+_CLOCKS_S = 86_400.0  # No clock is wrong by so much.
 
 
 @dataclass(slots=True)
 class Told:
-    """What clients heard, by what they asked for."""
+    """The answers to clients, by what they asked for."""
 
-    begun: dict[str, list[Message | None]] = field(default_factory=dict)  # by run
-    cancelled: dict[str, list[Message | None]] = field(default_factory=dict)  # by run
-    direct: dict[str, list[Message | None]] = field(default_factory=dict)  # by deed
-    faults: dict[str, str] = field(default_factory=dict)  # by run, deed, or what else was asked
-    junk: dict[bytes, str] = field(default_factory=dict)  # by id: why it cannot be handled
-    never: dict[str, None] = field(default_factory=dict)  # deeds that nobody may do
-    wrong: list[tuple[str, str]] = field(default_factory=list)  # invariant, what
+    begun: dict[str, list[Message | None]] = field(default_factory=dict)  # The keys are runs.
+    cancelled: dict[str, list[Message | None]] = field(default_factory=dict)  # The keys are runs.
+    direct: dict[str, list[Message | None]] = field(default_factory=dict)  # The keys are deeds.
+    faults: dict[str, str] = field(default_factory=dict)  # The keys are runs, deeds, or other requests.
+    junk: dict[bytes, str] = field(default_factory=dict)  # By id, the messages that cannot be handled.
+    never: dict[str, None] = field(default_factory=dict)  # Deeds that nobody may do.
+    wrong: list[tuple[str, str]] = field(default_factory=list)  # Pairs of an invariant and a text.
     too_old: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One message of a client, to be sent again until it is answered."""
+    """One message of a client, which is sent again until it is answered."""
 
     command: Message
-    dice: Dice = field(repr=False)  # of whoever asks: where, and when again
+    dice: Dice = field(repr=False)  # They decide which node is asked, and when again.
     id: bytes = b""
     kind: str = ""
     key: str = ""
@@ -68,26 +68,26 @@ class ProgramClients:
         self._direct: list[Request] = []
 
     async def run(self) -> None:
-        """Return when every client knows what became of all it asked for."""
+        """Return when every client has an answer to all its requests."""
         start = self._world.ports.tasks.start
         running = [start(self._client(number), name=f"client {number}") for number in range(_CLIENTS)]
-        if self._program.temper.has("junk"):
+        if self._program.features.has("junk"):
             running.append(start(self._sends_junk(), name="client of nothing"))
-        if self._program.temper.has("old ids"):
+        if self._program.features.has("old ids"):
             running.append(start(self._sends_what_is_old(), name="client of long ago"))
         for task in running:
             await task
 
     async def ask_again_late(self) -> None:
-        """Send what was done long ago once more, now that it may be forgotten."""
-        if not self._program.temper.has("old requests") or not self._direct:
+        """Repeat requests that were handled long ago, now that they may be forgotten."""
+        if not self._program.features.has("old requests") or not self._direct:
             return
         await self._world.sleep(float(self._program.settings["retention_s"]) + _OLD_AFTER_S)
         for request in self._direct:
             await self._is_too_old(request)
 
     async def _sends_what_is_old(self) -> None:
-        """Requests that were made long ago: nobody knows if they were handled then, and they must not be now."""
+        """Send requests with old ids. Nobody knows whether they were handled then, so they must be refused now."""
         dice = self._dice.named("long ago")
         words = dice.choose(PARTICIPANTS)
         for age_s in dice.some((_WEEK_S + 60.0 + _CLOCKS_S, 10 * _WEEK_S)):
@@ -104,7 +104,7 @@ class ProgramClients:
             self.told.wrong.append(("I14", text))
 
     async def _client(self, number: int) -> None:
-        """Every so manyth run and deed, one after another; each has dice of its own."""
+        """Ask for every fourth run and deed, one after another. Each has dice of its own."""
         for run in self._program.runs[number::_CLIENTS]:
             dice = self._dice.named(run.name)
             if dice.keeps():
@@ -124,7 +124,7 @@ class ProgramClients:
         beside = []
         if dice.chance(0.2):
             beside.append(start(self._begins(run, begin), name="begin again"))
-        if run.process != RELAY and self._program.temper.has("cancels") and dice.chance(0.3):
+        if run.process != RELAY and self._program.features.has("cancels") and dice.chance(0.3):
             beside.append(start(self._cancels(run), name="cancel"))
         await self._begins(run, begin)
         if dice.chance(0.1):
@@ -148,7 +148,7 @@ class ProgramClients:
     # --- participants ---
 
     async def _changes(self, deed: Deed, dice: Dice) -> None:
-        """Ask for a change, perhaps twice at once, under one id: the participant does not look whether it was done."""
+        """Ask for a change, perhaps twice at once, under one id. The participant does not check for repetitions."""
         request = Request(self._change_of(deed), dice, self._new_id())
         self._direct.append(request)
         twice = None
@@ -169,7 +169,7 @@ class ProgramClients:
             self.told.direct.setdefault(deed.name, []).append(reply.message)
 
     async def _contradicts(self, deed: Deed, request: Request) -> None:
-        """Another change under the id of one that is known: only the first may count."""
+        """Send another change under the id of a known one: only the first may count."""
         other = f"{deed.name} otherwise"
         self.told.never[other] = None
         command = words_of(deed.kind).change(key=deed.key, deed=other, amount=1)
@@ -178,7 +178,7 @@ class ProgramClients:
             self.told.wrong.append(("I11", f"{other} was answered under an id that was taken: {reply.message}"))
 
     async def _claims_elsewhere(self, deed: Deed, request: Request, dice: Dice) -> None:
-        """A change of another participant under the id of one that is known: it is refused, and never made."""
+        """Send a change of another participant under the id of a known one: it must be refused."""
         other = f"{deed.name} elsewhere"
         self.told.never[other] = None
         words = dice.choose([one for one in PARTICIPANTS if one.kind != deed.kind])
@@ -193,7 +193,7 @@ class ProgramClients:
         made: Message = words_of(deed.kind).change(key=deed.key, deed=deed.name, amount=deed.amount, ballast=ballast)
         return made
 
-    # --- what makes no sense ---
+    # --- invalid messages ---
 
     async def _sends_junk(self) -> None:
         dice = self._dice.named("junk")
@@ -225,7 +225,7 @@ class ProgramClients:
     # --- asking ---
 
     async def _expect(self, request: Request, about: str) -> CommandOutcome | None:
-        """The outcome of what may be refused by nobody."""
+        """The outcome of a request that no node may refuse."""
         answer = await self._insist(request)
         if isinstance(answer, InvalidMessage):
             self.told.wrong.append(("I11", f"{about} was refused: {answer}"))
@@ -248,9 +248,9 @@ class ProgramClients:
             except InvalidMessage as error:
                 return error
             except AmendsError:
-                pass  # whatever became of it: asking again under the same id does no harm
+                pass  # Whatever its outcome was, asking again under the same id does no harm.
             await self._world.sleep(dice.between(0.02, 0.6))
 
     def _new_id(self, age_s: float = 0.0) -> bytes:
-        """As an id should be: the time at which it was made, then chance."""
+        """A valid id: the time at which it was made, then random bytes."""
         return int((self._world.ports.clock.now_s() - age_s) * 1000).to_bytes(6, "big") + self._ids.new_id()[:10]

@@ -1,8 +1,8 @@
-"""Draws a program from dice: first which features it has at all, then its shapes, then what each run of it will meet.
+"""Draws a program from dice: first its features, then its shapes, then what happens in each of its runs.
 
-draw_program ──▶ temper (swarm: each feature is on in half of the seeds)
-             ──▶ shapes.draw_saga, draw_relay    what there is
-             ──▶ Casting                         runs, and the script of each deed
+draw_program ──▶ Features                        each feature is on in half of the seeds (swarm testing)
+             ──▶ shapes.draw_saga, draw_relay    the sagas and the relay
+             ──▶ _RunDrawing                     runs, and the script of each deed
 """
 
 from __future__ import annotations
@@ -11,27 +11,27 @@ from typing import Any
 
 from runtime.durable.behaviour import RetryPolicy
 from runtime.testing.virtual.dice import Dice
-from tests.proof.programs.program import AlarmAct, Deed, Fate, Program, RelayPlan, Run, SagaPlan, Script, Temper
+from tests.proof.programs.program import AlarmAct, Deed, Fate, Features, Program, RelayPlan, Run, SagaPlan, Script
 from tests.proof.programs.shapes import draw_relay, draw_saga
 from tests.proof.programs.vocabulary import PARTICIPANTS, SLOTS
 
 __all__ = ["FEATURES", "RARE", "draw_program"]
 
 FEATURES = (
-    "alarms",  # participants set, move and cancel timers of their own
+    "alarms",  # participants set, move and cancel timers
     "branches",  # steps run beside each other
     "cancels",  # clients ask sagas to turn back
-    "closing",  # sagas say that all is undone
+    "closing",  # sagas tell participants that all is undone
     "deadlines",
-    "direct",  # clients ask participants for changes themselves
+    "direct",  # clients ask participants for changes without a process
     "flaky",  # handlers that fail a few times
     "junk",  # messages that nobody can handle
     "large",  # messages near the limit of size
     "late",  # work that a timer does
     "lost alarms",  # timers whose handler never succeeds
-    "notes",  # events that say nothing about the step
+    "notes",  # events that a step ignores
     "odd keys",
-    "old ids",  # requests made before the retention, and sent for the first time now
+    "old ids",  # requests whose ids are older than the retention
     "pauses",  # handlers that take their time
     "pivots",
     "poison",
@@ -40,61 +40,61 @@ FEATURES = (
     "refusals",
     "relays",
     "scarce",  # accounts that run out
-    "silent",  # work that is done and not spoken of
-    "skipping",  # undos that find that there is nothing to undo
+    "silent",  # work that is done without an answer
+    "skipping",  # undo functions that find nothing to undo
 )
-RARE = (  # minutes of simulated time, in which little happens
+RARE = (  # These take minutes of simulated time in which little happens.
     "old requests",  # asked again after the retention
-    "poisoned closing",  # asked for as often as a closing command is
+    "poisoned closing",  # a closing command that fails as often as it is sent
 )
 _RARELY = 0.015
 _ODD_KEYS = ("ключ", "鍵 #1", "a/b/c", "sp ace", "k" * 180, "🗝", "%s{}", "quote'\"", "-", "0", "null", "e\u0301")
 _MESSAGE_BYTES = 2048
-_RETENTION_S = 300.0  # more than clocks are wrong by: a clock that is ahead by so much forgets at once
+_RETENTION_S = 300.0  # More than clocks are wrong by: a clock that is ahead by so much would forget at once.
 _FAILS_FOR_GOOD = 1_000
-_FAILS_MAX = 3  # runs of a handler that fail before one succeeds: those that the simulator lets fail come on top
+_FAILS_MAX = 3  # So many runs of a handler fail at most, not counting faults of the simulator.
 
 
 def draw_program(dice: Dice) -> Program:
     """The program of one seed."""
-    temper = Temper((*dice.some(FEATURES), *dice.some(RARE, _RARELY)))
+    features = Features((*dice.some(FEATURES), *dice.some(RARE, _RARELY)))
     retries = RetryPolicy(immediate=dice.below(3), delays=dice.choose(((), (0.3,), (0.2, 1.0))))
     slots = SLOTS[: 1 + dice.below(len(SLOTS))]
-    relay = draw_relay(dice) if temper.has("relays") else None
+    relay = draw_relay(dice) if features.has("relays") else None
     is_alone = len(slots) == 1 and relay is None
-    sagas = tuple(draw_saga(dice, temper, slot, is_alone=is_alone) for slot in slots)
-    casting = _Casting(dice, temper, retries)
+    sagas = tuple(draw_saga(dice, features, slot, is_alone=is_alone) for slot in slots)
+    drawing = _RunDrawing(dice, features, retries)
     return Program(
-        temper=temper,
+        features=features,
         sagas=sagas,
         relay=relay,
-        runs=casting.runs(sagas, relay),
-        direct=casting.direct(),
-        opening=dice.choose((20, 6)) if temper.has("scarce") else 1_000,
+        runs=drawing.runs(sagas, relay),
+        direct=drawing.direct(),
+        opening=dice.choose((20, 6)) if features.has("scarce") else 1_000,
         retries=retries,
-        settings=_settings(dice, temper),
+        settings=_settings(dice, features),
     )
 
 
-def _settings(dice: Dice, temper: Temper) -> dict[str, Any]:
+def _settings(dice: Dice, features: Features) -> dict[str, Any]:
     settings: dict[str, Any] = {}
-    if temper.has("large"):
+    if features.has("large"):
         settings["message_bytes_max"] = _MESSAGE_BYTES
         if dice.chance(0.5):
             settings["turn_bytes_max"] = _MESSAGE_BYTES
-    if temper.has("old requests"):
+    if features.has("old requests"):
         settings["retention_s"] = _RETENTION_S
     return settings
 
 
-class _Casting:
-    """What each run of one program will meet."""
+class _RunDrawing:
+    """Draws what happens in each run of one program."""
 
-    def __init__(self, dice: Dice, temper: Temper, retries: RetryPolicy) -> None:
+    def __init__(self, dice: Dice, features: Features, retries: RetryPolicy) -> None:
         self._dice = dice
-        self._temper = temper
+        self._temper = features
         self._retries = retries
-        odd = dice.choose(_ODD_KEYS) if temper.has("odd keys") else "two"
+        odd = dice.choose(_ODD_KEYS) if features.has("odd keys") else "two"
         self._keys = {words.kind: ("one", odd)[: 1 + dice.below(2)] for words in PARTICIPANTS}
 
     # --- runs ---
@@ -129,11 +129,13 @@ class _Casting:
     def _relay_run(self, relay: RelayPlan, number: int) -> Run:
         key = self._run_key(number)
         name = f"relay|{key}"
-        deeds = tuple(self._deed(f"{name}#s{index}", kind, False, hasty=True) for index, kind in enumerate(relay.kinds))
+        deeds = tuple(
+            self._deed(f"{name}#s{index}", kind, False, answers_at_once=True) for index, kind in enumerate(relay.kinds)
+        )
         return Run(name, "relay", relay.process, key, deeds, starting=0, origin=self._origin())
 
     def _run_key(self, number: int) -> str:
-        """The same for a run of each process: instances of different kinds share it."""
+        """The key of the run of this number in each process, so that instances of several kinds share it."""
         odd = self._temper.has("odd keys") and number < len(_ODD_KEYS)
         return _ODD_KEYS[number] if odd else f"R-{number}"
 
@@ -152,13 +154,13 @@ class _Casting:
         is_firm: bool,
         *,
         raising: bool = False,
-        hasty: bool = False,
+        answers_at_once: bool = False,
         is_closing: bool = False,
     ) -> Deed:
         """One deed.
 
-        A `hasty` one answers while it is handled, since a timer's events belong to no relay. One that closes says
-        nothing beside its answer, since a saga has no way to pass over that.
+        A deed of a relay answers at once, since the events of a timer belong to no relay. A closing deed has no events
+        beside its answer, since a saga could not ignore them.
         """
         dice, chance = self._dice, self._chance
         return Deed(
@@ -166,7 +168,7 @@ class _Casting:
             kind,
             dice.choose(self._keys[kind]),
             1 + dice.below(4),
-            do=self._script(is_firm=is_firm, hasty=hasty, is_closing=is_closing),
+            do=self._script(is_firm=is_firm, answers_at_once=answers_at_once, is_closing=is_closing),
             undo=self._undo_script(),
             is_firm=is_firm,
             undo_needed=not chance("skipping", 0.15),
@@ -175,21 +177,21 @@ class _Casting:
             keep_raises=raising and chance("raising", 0.03),
         )
 
-    def _script(self, *, is_firm: bool, hasty: bool, is_closing: bool) -> Script:
+    def _script(self, *, is_firm: bool, answers_at_once: bool, is_closing: bool) -> Script:
         fate = Fate.APPLY
         if self._chance("poisoned closing" if is_closing else "poison", 0.07):
             fate = self._dice.choose((Fate.POISON, Fate.FINAL))
         elif self._chance("refusals", 0.08) and not is_firm:
             fate = Fate.REFUSE
-        elif self._chance("silent", 0.06) and not hasty:
+        elif self._chance("silent", 0.06) and not answers_at_once:
             fate = Fate.SILENT
-        elif self._chance("late", 0.1) and not hasty:
+        elif self._chance("late", 0.1) and not answers_at_once:
             fate = Fate.LATE
         return Script(
             fate,
             fails_first=self._fails_first(),
             pause_s=self._pause_s(),
-            notes=1 + self._dice.below(3) if self._chance("notes", 0.3) and not (hasty or is_closing) else 0,
+            notes=1 + self._dice.below(3) if self._chance("notes", 0.3) and not (answers_at_once or is_closing) else 0,
             alarms=self._alarms(),
             late_s=self._dice.choose((0.2, 1.0, 4.0)),
             alarm_fails=self._alarm_fails(),

@@ -1,8 +1,8 @@
-"""How each run of a process must end, by what its participants' own books say.
+"""How each run of a process must end, according to the books of its participants.
 
-saga   COMPLETED: each step is applied once · COMPENSATED: what has an undo is put back · STUCK: only where the
-       program spoiled something, and then a letter or a reason shows it
-relay  applied to the end, or put back from where it was refused, or at rest before a letter
+saga   COMPLETED: each step is applied once · COMPENSATED: each step with an undo is put back · STUCK: only where the
+       program has something fail for good, and a dead letter or a reason shows it
+relay  applied to the end, or put back from where it was refused, or stopped before a dead letter
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _UNSETTLED = (TaskRecord.RUNNING, TaskRecord.OWED)
 
 
 def check_saga(evidence: Evidence, plan: SagaPlan, run: Run) -> Iterator[Violation]:
-    """Everything that is wrong with one run of a saga."""
+    """All mistakes in one run of a saga."""
     record = evidence.records[run.name][0] if run.name in evidence.records else SagaRecord()
     yield from _check_start(evidence, run, bool(record.definition))
     has_undo = {step.name: step.has_undo for step in plan.steps}
@@ -50,7 +50,7 @@ def _check_start(evidence: Evidence, run: Run, exists: bool) -> Iterator[Violati
 def _mistakes(
     evidence: Evidence, record: SagaRecord, deed: Deed, task: TaskRecord, *, may_stay: bool
 ) -> Iterator[tuple[str, str]]:
-    """Invariant and text for what is wrong with one step."""
+    """The invariant and a text for each mistake in one step."""
     entry, status = evidence.entry(deed.name), task.status
     net, word = entry.dos - entry.undos, task_name(task)
     if entry.dos > 1 or entry.undos > entry.dos:
@@ -72,7 +72,7 @@ def _mistakes(
 
 
 def is_spoiled(evidence: Evidence, run: Run, reason: str) -> bool:
-    """Whether a saga may be stuck for this reason: its program has seen to it, and an operator can see what."""
+    """Whether a saga may be stuck for this reason: its program makes something fail, and an operator can see it."""
     of_undo = reason.startswith("undo of step ")
     name = reason.removeprefix("undo of ").removeprefix("step ").partition(":")[0]
     deed = next((one for one in run.deeds if one.name.endswith(f"#{name}")), None)
@@ -100,7 +100,7 @@ def relay_ending(evidence: Evidence, run: Run) -> str:
 
 
 def check_relay(evidence: Evidence, run: Run) -> Iterator[Violation]:
-    """Everything that is wrong with one run of the relay."""
+    """All mistakes in one run of the relay."""
     for what in _relay_mistakes(evidence, run):
         yield Violation(*what, evidence.conversation(run.deeds[0].name))
 
@@ -122,7 +122,7 @@ def _relay_mistakes(evidence: Evidence, run: Run) -> Iterator[tuple[str, str]]:
             yield "I5", f"{run.name} came to its end, and some of it was put back"
     elif entries[reached].refused:
         yield from _put_back(evidence, deeds[:reached])
-    elif not _lies(evidence, deeds[reached], of_undo=False):
+    elif not _was_given_up(evidence, deeds[reached], of_undo=False):
         yield "I4", f"{run.name} stopped before {deeds[reached].name}, and nobody can see why"
 
 
@@ -131,11 +131,11 @@ def _put_back(evidence: Evidence, deeds: Sequence[Deed]) -> Iterator[tuple[str, 
         entry = evidence.entry(deed.name)
         if entry.dos == entry.undos:
             continue
-        if not _lies(evidence, deed, of_undo=True):
+        if not _was_given_up(evidence, deed, of_undo=True):
             yield "I5", f"{deed.name} stays in force after its relay was refused, and nobody can see why"
         return
 
 
-def _lies(evidence: Evidence, deed: Deed, *, of_undo: bool) -> bool:
+def _was_given_up(evidence: Evidence, deed: Deed, *, of_undo: bool) -> bool:
     script = deed.undo if of_undo else deed.do
     return script.is_poison and evidence.given_up(deed.name, of_undo=of_undo)

@@ -1,4 +1,4 @@
-"""What one run has left behind, by the names of the program: read once, at rest, from the ledger and nowhere else.
+"""The results of one run, by the names of the program. They are read once, at rest, and only from the ledger.
 
 Ledger ──▶ Evidence ──▶ entries by deed, records by run, letters and handled commands by deed ──▶ the promises
 """
@@ -19,11 +19,11 @@ __all__ = ["DeedCommand", "Evidence"]
 
 @dataclass(frozen=True, slots=True)
 class DeedCommand:
-    """One command that names a deed, and what became of it."""
+    """One command that names a deed, and its outcome."""
 
     envelope: Envelope
     handled: HistoryRow | None
-    place: int  # in the history of its conversation; -1 while it is not there
+    place: int  # The place in the history of its conversation; -1 if it is not there.
     parked: str
 
     @property
@@ -32,25 +32,25 @@ class DeedCommand:
 
     @property
     def was_given_up(self) -> bool:
-        """Parked where an operator sees it, discarded by one, or put to rest by an undo."""
+        """Whether it is parked, was discarded by an operator, or was given up for its undo."""
         given_up = (Outcome.IGNORED, Outcome.FAULTED)
         return bool(self.parked) or (self.handled is not None and self.handled.outcome in given_up)
 
 
 @dataclass(slots=True)
 class Evidence:
-    """All that is at rest."""
+    """Everything that is known of a run at rest."""
 
     ledger: Ledger
     participants: dict[Address, tuple[pb.ParticipantState, ActorRow]] = field(default_factory=dict)
-    entries: dict[str, tuple[pb.Entry, ActorRow]] = field(default_factory=dict)  # by deed
-    origins: dict[str, pb.OriginState] = field(default_factory=dict)  # by run
-    records: dict[str, tuple[SagaRecord, ActorRow]] = field(default_factory=dict)  # by run
+    entries: dict[str, tuple[pb.Entry, ActorRow]] = field(default_factory=dict)  # The keys are deeds.
+    origins: dict[str, pb.OriginState] = field(default_factory=dict)  # The keys are runs.
+    records: dict[str, tuple[SagaRecord, ActorRow]] = field(default_factory=dict)  # The keys are runs.
     orders: dict[tuple[str, bool], list[DeedCommand]] = field(
         default_factory=dict
-    )  # by deed, and whether it is its undo
-    starts: dict[str, list[DeedCommand]] = field(default_factory=dict)  # events that were to start it, by run
-    twice: list[str] = field(default_factory=list)  # deeds that two participants have
+    )  # The keys are a deed, and whether the command is its undo.
+    starts: dict[str, list[DeedCommand]] = field(default_factory=dict)  # The starting events of each run.
+    twice: list[str] = field(default_factory=list)  # Deeds that two participants have done.
 
     def __post_init__(self) -> None:
         for words in PARTICIPANTS:
@@ -64,7 +64,7 @@ class Evidence:
         self._read_orders()
 
     def entry(self, deed: str) -> pb.Entry:
-        """What a participant's books say of a deed; an empty entry if it never heard of it."""
+        """The entry of a deed in its participant's books; an empty entry if there is none."""
         found = self.entries.get(deed)
         return pb.Entry() if found is None else found[0]
 
@@ -76,11 +76,11 @@ class Evidence:
         return b"" if found is None else found[1].conversation
 
     def given_up(self, deed: str, *, of_undo: bool) -> bool:
-        """Whether some command of this deed lies, or lay, where an operator sees it."""
+        """Whether some command of this deed was parked, discarded, or given up."""
         return any(order.was_given_up for order in self.orders.get((deed, of_undo), []))
 
     def place_of(self, conversation: bytes, id: bytes) -> int:
-        """In the history of a conversation; -1 if it is not there."""
+        """The place of a message in the history of a conversation; -1 if it is not there."""
         return self._places.get((conversation, id), -1)
 
     _places: dict[tuple[bytes, bytes], int] = field(default_factory=dict)

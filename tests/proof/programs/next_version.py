@@ -1,8 +1,8 @@
-"""The next version of a program: the same processes, which wait, ask again and give up at other times.
+"""The next version of a program: the same processes with other timeouts, budgets and deadlines.
 
 later_version(program, dice) ──▶ Program ──▶ a catalogue that is rolled out over nodes of the first one, and back
 
-Nothing of it counts for a saga's fingerprint, so that either version carries on what the other has begun.
+None of these changes a saga's fingerprint, so that either version carries on the instances of the other.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ __all__ = ["later_version"]
 
 
 def later_version(program: Program, dice: Dice) -> Program:
-    """All that waits is drawn anew, but for how often a handler runs, on which the scripts of deeds count.
+    """All times are drawn anew, but not how often a handler runs, since the scripts of deeds depend on that.
 
-    Nor are pauses before retries longer: clients that ask again meanwhile would fill the mail faster than it empties.
+    Pauses before retries do not grow: clients that ask again meanwhile would fill the mail faster than it empties.
     """
     delays_s = tuple(delay_s * dice.choose((1.0, 0.3)) for delay_s in program.retries.delays_s)
     return replace(

@@ -1,8 +1,8 @@
-"""Operators of one program: they look at the dead letters, cure what was poisoned, and replay or discard; or leave it.
+"""Operators of one program: they cure the causes of dead letters, and replay, discard or leave the letters.
 
     Operators ──Act──▶ runtime.operate.dead_letters ──Transition──▶ a connection of their own to the database
 
-During the run they act as it comes; once clients are content they make up their mind about each letter that is left.
+During the run they act on some letters. Once the clients are done, they decide about each letter that is left.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["Operators"]
 
 _LOOK_S = 1.0
 _LETTERS_MAX = 100
-_ACTS_MAX = 3  # on one letter that is parked again and again
+_ACTS_MAX = 3  # So often they act on one letter that is parked again and again.
 
 
 class Operators:
@@ -36,24 +36,24 @@ class Operators:
         self._dice = dice
         self._acts: Counter[bytes] = Counter()
         self.did: Counter[str] = Counter()
-        self.day_is_over = False
+        self.clients_are_done = False
         self.garbage: dict[bytes, None] = {}
-        self._garbles = program.temper.has("junk")
+        self._garbles = program.features.has("junk")
         self._shards = int(cluster.settings["shards_per_kind"])
         self._store = cluster.store_of("operator", dice.named("store"))
 
     async def watch(self) -> None:
-        """Act while the program runs, until told that the day is over."""
+        """Act while the program runs, until the clients are done."""
         if self._garbles and self._dice.chance(0.5):
             await self._write_garbage()
-        while not self.day_is_over:
+        while not self.clients_are_done:
             await self._cluster.sleep(_LOOK_S * self._dice.between(0.5, 3.0))
             for letter in await self._letters():
                 if self._dice.chance(0.3):
                     await self._settle(letter)
 
-    async def make_up_their_mind(self) -> None:
-        """See to every letter that is left, until nothing more comes of it."""
+    async def settle_what_is_left(self) -> None:
+        """Decide about every letter that is left, until no new letter comes."""
         ledger = self._cluster.ledger
         decided: dict[bytes, None] = {}
         while True:
@@ -74,7 +74,7 @@ class Operators:
                 await self._cluster.sleep(_LOOK_S)
 
     async def _settle(self, letter: ParkedMail) -> bool:
-        """Do something about one letter, or (False) leave it for good."""
+        """Act on one letter, or leave it for good and return False."""
         dice, id = self._dice, letter.row.id
         if self._acts[id] >= _ACTS_MAX:
             return False
@@ -96,14 +96,14 @@ class Operators:
             self._outside.cure(found[0], of_undo=found[1])
 
     async def _carry_out(self, transition: Transition) -> None:
-        """Try once. Whether or not it was done: what is to be done next is seen by looking again."""
+        """Try an act once. Whether it succeeded shows when the letters are read again."""
         try:
             await carry_out(self._store, transition)
         except (NotParked, StoreError):
             pass
 
     async def _write_garbage(self) -> None:
-        """Mail that another program has put into the store: it names a type that it is not."""
+        """Write mail as another program might: its bytes are not of the type that it names."""
         words, now_s = self._dice.choose(PARTICIPANTS), self._cluster.ports.clock.now_s()
         id = int(now_s * 1000).to_bytes(6, "big") + self._dice.new_id()[:10]
         type = self._dice.choose((words.change.DESCRIPTOR.full_name, pb.Alarm.DESCRIPTOR.full_name, "no.such.Type"))

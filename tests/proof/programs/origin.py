@@ -1,7 +1,7 @@
-"""The service at which every process begins: told to begin a run, it says the event that starts the run's process.
+"""The service at which every process begins. A client tells it to begin a run, and it returns the run's starting event.
 
-It says it each time it is asked, at once or by a timer, and refuses the runs that the program has it refuse. That of a
-relay it says once: a saga passes over a second start, and a choreography would begin anew.
+It returns the event each time it is asked, at once or by a timer, and refuses the runs that the program has it refuse.
+The event of a relay is returned only once: a saga ignores a second start, but a choreography would begin anew.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class _Origin(Alarmed):
             self.state.refused = True
             return pb.BeginRefused(run=run.name)
         if run.origin.fate is Fate.LATE and not self.state.begun:
-            self._set(_LATER, run.origin.late_s, run.name)  # asked twice, it is moved
+            self._set(_LATER, run.origin.late_s, run.name)  # A second request moves the timer.
             return None
         if self.state.begun and run.process == RELAY:
             return None

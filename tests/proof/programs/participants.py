@@ -1,11 +1,11 @@
-"""Services that are made for one program: accounts and counters that can be changed and put back, and the origin.
+"""The participants of one program: services for accounts and counters that can be changed and put back.
 
-    Change ──▶ ExternalEffects.meet ──▶ Entry of the deed: applied, refused, applied and not told, or left to a timer
-    Restore ─▶ ExternalEffects.meet ──▶ what was applied is put back; a timer that was to apply it is cancelled
-    Ring ────▶ the alarm that stands under its serial, and no other
+    Change ──▶ ExternalEffects.meet ──▶ Entry of the deed: applied, with or without answer, refused, or left to a timer
+    Restore ─▶ ExternalEffects.meet ──▶ an applied deed is put back; the timer of a late deed is cancelled
+    Ring ────▶ the alarm of this serial, and no other
 
-Each keeps books of its own in its state: how often each deed was applied and put back, and how its timers stand. A do
-is applied as often as its handler runs, without a look at whether it was applied before, so that running twice shows.
+Each keeps books in its state: how often each deed was applied and put back, and which timers it has. A do is applied
+each time that its handler runs, even if it was applied before, so that a second run shows.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["participant_classes"]
 
 
 class _Participant(Alarmed):
-    """What all four kinds do. The class that is made of it says which words it has."""
+    """The behaviour of all four kinds. A class that is made from it has the message types of one kind."""
 
     words: Words
     program: Program
@@ -53,7 +53,7 @@ class _Participant(Alarmed):
             self._cancel(_work_of(deed))
             entry.pending = False
         elif entry.dos and deed.is_firm:
-            return self._changed(deed)  # asked again
+            return self._changed(deed)  # It was asked again.
         elif deed.do.fate is Fate.LATE:
             entry.pending = True
             self._set(_work_of(deed), deed.do.late_s, deed.name, work=True)
@@ -95,7 +95,7 @@ class _Participant(Alarmed):
 
     @property
     def _sign(self) -> int:
-        """What a deed takes from an account it adds to a counter."""
+        """A deed takes its amount from an account, and adds it to a counter."""
         return 1 if self.words.is_account else -1
 
     def _open(self) -> None:
@@ -144,7 +144,7 @@ class _Participant(Alarmed):
         return Answer(answer, events=notes) if notes else answer
 
     def _neighbour(self, deed: Deed, step: int) -> str:
-        """Key of the deed of a relay that comes after this one, or before it; empty without one."""
+        """The key of the relay's deed so many steps further; empty if there is none."""
         run, _, name = deed.name.rpartition("#s")
         found = self.deeds.get(f"{run}#s{int(name) + step}") if name.isdigit() else None
         return "" if found is None else found.key

@@ -1,11 +1,11 @@
-"""One program as data: what its services do, which sagas and relays there are, and what every run of them will meet.
+"""One program as data: what its services do, its sagas and relays, and what happens in each run of them.
 
     drawing ──draws──▶ Program ──▶ participants, sagas, relay   what the nodes host
                           │   └──▶ clients, operators           what is done to it
                           └──────▶ promises                     what must be true in the end
 
-Everything a handler does follows from the deed that its message names and from what the program says of that deed, so
-that the checks know, without asking the handler, what was meant to go wrong.
+The message of a handler names a deed, and the program says what the handler does with that deed. So the checks know
+without the handler what was meant to go wrong.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from runtime.durable.behaviour import RetryPolicy
 from runtime.saga.step import Budget
 
-__all__ = ["AlarmAct", "Deed", "Fate", "Program", "RelayPlan", "Run", "SagaPlan", "Script", "StepPlan", "Temper"]
+__all__ = ["AlarmAct", "Deed", "Fate", "Features", "Program", "RelayPlan", "Run", "SagaPlan", "Script", "StepPlan"]
 
 
 class Fate(Enum):
@@ -26,15 +26,15 @@ class Fate(Enum):
 
     APPLY = auto()
     REFUSE = auto()
-    SILENT = auto()  # applied, and nothing is said; asked again, it is said
-    LATE = auto()  # a timer applies it; asked again before, it is applied at once
-    POISON = auto()  # fails each time, until an operator has cured it
-    FINAL = auto()  # the same, and says at once that a retry cannot help
+    SILENT = auto()  # It is applied without an answer. The answer comes when it is asked again.
+    LATE = auto()  # A timer applies it. If it is asked again before that, it is applied at once.
+    POISON = auto()  # It fails each time, until an operator has cured it.
+    FINAL = auto()  # It fails like POISON, with an error which says that a retry cannot help.
 
 
 @dataclass(frozen=True, slots=True)
 class AlarmAct:
-    """A named timer is set, moved, or cancelled (no delay)."""
+    """A named timer is set, moved, or (without a delay) cancelled."""
 
     name: str
     delay_s: float | None
@@ -45,12 +45,12 @@ class Script:
     """What a handler does with one command."""
 
     fate: Fate = Fate.APPLY
-    fails_first: int = 0  # runs that fail before one succeeds
-    pause_s: float = 0.0  # that each run takes
-    notes: int = 0  # events said beside the answer
+    fails_first: int = 0  # How many runs fail before one succeeds.
+    pause_s: float = 0.0  # How long each run takes.
+    notes: int = 0  # How many events are returned beside the answer.
     alarms: tuple[AlarmAct, ...] = ()
     late_s: float = 0.0
-    alarm_fails: int = 0  # runs of each timer of this deed that fail; more than the policy has: it is lost, on record
+    alarm_fails: int = 0  # How many runs of each timer fail. The timer is given up if the policy has no more runs.
     ballast_bytes: int = 0
 
     @property
@@ -60,7 +60,7 @@ class Script:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One step of one run: to whom it goes, and what happens there. `name` is RUN#STEP."""
+    """One step of one run: its participant, and what happens there. `name` is RUN#STEP."""
 
     name: str
     kind: str
@@ -68,8 +68,8 @@ class Deed:
     amount: int
     do: Script
     undo: Script
-    is_firm: bool  # may be asked again, so that it is not refused and answers alike
-    undo_needed: bool = True  # else the undo's function says that there is nothing to undo
+    is_firm: bool  # It may be asked again, so it is never refused, and answers alike each time.
+    undo_needed: bool = True  # If False, the undo's function says that there is nothing to undo.
     do_raises: bool = False
     undo_raises: bool = False
     keep_raises: bool = False
@@ -77,7 +77,7 @@ class Deed:
 
 @dataclass(frozen=True, slots=True)
 class StepPlan:
-    """One step of a saga, for all its runs. `before` are indexes of the steps it waits for."""
+    """One step of a saga, for all its runs. `before` holds the indexes of the steps for which it waits."""
 
     name: str
     kind: str
@@ -95,17 +95,17 @@ class StepPlan:
 
 @dataclass(frozen=True, slots=True)
 class SagaPlan:
-    """One saga. Steps stand after those they wait for."""
+    """One saga. Each step stands after the steps for which it waits."""
 
     kind: str
     process: int
     steps: tuple[StepPlan, ...]
-    closing: tuple[str, ...]  # kinds that are told when all is undone
+    closing: tuple[str, ...]  # The kinds that are told when all steps are undone.
     closing_within_s: float
     deadline_s: float
-    starting: int  # how many of the starting events start it
+    starting: int  # How many of the starting events start it.
     is_conditional: bool
-    key_path: str  # of the starting event; empty for its own key
+    key_path: str  # The field of the starting event with the key; empty for the event's own key.
 
     @property
     def closing_names(self) -> tuple[str, ...]:
@@ -123,7 +123,7 @@ class SagaPlan:
 
 @dataclass(frozen=True, slots=True)
 class RelayPlan:
-    """A choreography: each kind passes on to the next, and back when one refuses."""
+    """A choreography: each kind passes the work on to the next, and back when one refuses."""
 
     process: int
     kinds: tuple[str, ...]
@@ -131,39 +131,39 @@ class RelayPlan:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One instance of one process, as a client will ask for it. `name` is PROCESS|KEY."""
+    """One instance of one process that a client will ask for. `name` is PROCESS|KEY."""
 
     name: str
-    process: str  # kind of the saga, or the relay
-    number: int  # what its starting event says
+    process: str  # The kind of the saga, or the relay.
+    number: int  # The number of the process in the starting event.
     key: str
-    deeds: tuple[Deed, ...]  # steps, then those that close a compensation
-    starting: int  # which of the starting events
+    deeds: tuple[Deed, ...]  # The steps, then the commands that close a compensation.
+    starting: int  # Which of the starting events starts it.
     origin: Script
     begin_raises: bool = False
     ballast_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Temper:
-    """Which features one seed has on."""
+class Features:
+    """The features that one seed has."""
 
-    features: tuple[str, ...]
+    names: tuple[str, ...]
 
     def has(self, feature: str) -> bool:
-        return feature in self.features
+        return feature in self.names
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """All of it. `direct` are deeds that clients ask for without any process."""
+    """A whole program. Clients ask for the deeds of `direct` without any process."""
 
-    temper: Temper
+    features: Features
     sagas: tuple[SagaPlan, ...]
     relay: RelayPlan | None
     runs: tuple[Run, ...]
     direct: tuple[Deed, ...]
-    opening: int  # what each account has at first
+    opening: int  # The balance of each account at first.
     retries: RetryPolicy
     settings: dict[str, Any] = field(default_factory=dict)
 

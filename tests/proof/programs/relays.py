@@ -1,4 +1,4 @@
-"""The relay of one program: a choreography in which each kind passes on to the next, and back when one refuses.
+"""The relay of one program: a choreography. Each kind passes the work on to the next, and back when one refuses.
 
 Begun ──▶ first: Change ──Changed──▶ second: Change ──Changed──▶ third
                  Restore ◀──Refused or Restored── Restore ◀──Refused──┘
@@ -44,7 +44,7 @@ def _reactions(chain: list[Words], deeds: Mapping[str, Deed]) -> Iterator[On]:
 
 
 def _ends(chain: list[Words]) -> tuple[Any, ...]:
-    """The last has changed; or the first refused, or was restored, if one behind it turned back. And notes."""
+    """The ends: the last kind has changed, the first has refused, or the first was restored; and all notes."""
     first = chain[0]
     restored = (first.restored,) if len(chain) > 1 else ()
     return (chain[-1].changed, first.refused, *restored, *(words.noted for words in chain))

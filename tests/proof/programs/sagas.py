@@ -1,8 +1,8 @@
-"""Sagas that are made for one program, as an author would write them: classes with steps, a flow, and functions.
+"""The sagas of one program, made as an author would write them: classes with steps, a flow, and functions.
 
     SagaPlan ──▶ Step for each StepPlan ──▶ Flow with an edge for each `before` ──▶ types.new_class(Saga)
 
-The functions look the run's deed up in the program, so that one definition serves runs that meet different things.
+The functions look up the run's deed in the program, so that one definition serves runs with different scripts.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class _SagaMaker:
             budget=step.budget,
         )
 
-    # --- what an author writes ---
+    # --- the functions that an author writes ---
 
     def _starts(self, event_type: type[Message]) -> On:
         state_type, runs = self._slot.state, self._runs

@@ -7,35 +7,35 @@ from __future__ import annotations
 
 from runtime.saga.step import Budget
 from runtime.testing.virtual.dice import Dice
-from tests.proof.programs.program import RelayPlan, SagaPlan, StepPlan, Temper
+from tests.proof.programs.program import Features, RelayPlan, SagaPlan, StepPlan
 from tests.proof.programs.vocabulary import PARTICIPANTS, RELAY_PROCESS, STARTING, Slot
 
 __all__ = ["DEADLINES_S", "TIMEOUTS_S", "draw_relay", "draw_saga"]
 
 TIMEOUTS_S = (1.5, 5.0, 12.0)
 DEADLINES_S = (60.0, 15.0, 4.0)
-_FIRM_ASKS_MIN = 2  # a step that is silent at first is heard of when it is asked again
+_FIRM_ASKS_MIN = 2  # A step that is silent at first answers when it is asked again.
 
 
-def draw_saga(dice: Dice, temper: Temper, slot: Slot, *, is_alone: bool) -> SagaPlan:
-    """A saga that its own checks accept. One that is alone may be started by an event whatever is in it."""
+def draw_saga(dice: Dice, features: Features, slot: Slot, *, is_alone: bool) -> SagaPlan:
+    """Draw a saga that its own checks accept. Only a single saga may start on an event without a condition."""
     steps: list[StepPlan] = []
     for _ in range(1 + dice.below(4)):
-        steps.append(_step(dice, temper, len(steps), _before(dice, temper, len(steps))))
-    if temper.has("pivots") and dice.chance(0.7):
+        steps.append(_step(dice, features, len(steps), _before(dice, features, len(steps))))
+    if features.has("pivots") and dice.chance(0.7):
         pivot = len(steps)
-        steps.append(_step(dice, temper, pivot, _exits(steps), is_pivot=True))
+        steps.append(_step(dice, features, pivot, _exits(steps), is_pivot=True))
         for _ in range(dice.below(3)):
-            before = _before(dice, temper, len(steps), first=pivot)
-            steps.append(_step(dice, temper, len(steps), before, past_pivot=True))
-    closing = [dice.choose(PARTICIPANTS).kind for _ in range(dice.below(3))] if temper.has("closing") else []
+            before = _before(dice, features, len(steps), first=pivot)
+            steps.append(_step(dice, features, len(steps), before, past_pivot=True))
+    closing = [dice.choose(PARTICIPANTS).kind for _ in range(dice.below(3))] if features.has("closing") else []
     return SagaPlan(
         kind=slot.kind,
         process=slot.process,
         steps=tuple(steps),
         closing=tuple(closing),
         closing_within_s=dice.choose(TIMEOUTS_S),
-        deadline_s=dice.choose(DEADLINES_S) if temper.has("deadlines") and dice.chance(0.5) else 0.0,
+        deadline_s=dice.choose(DEADLINES_S) if features.has("deadlines") and dice.chance(0.5) else 0.0,
         starting=1 + dice.below(len(STARTING)),
         is_conditional=not is_alone or dice.chance(0.5),
         key_path=dice.choose(("", "place.key")),
@@ -51,7 +51,7 @@ def draw_relay(dice: Dice) -> RelayPlan:
 
 def _step(
     dice: Dice,
-    temper: Temper,
+    features: Features,
     index: int,
     before: tuple[int, ...],
     *,
@@ -73,15 +73,15 @@ def _step(
     )
 
 
-def _before(dice: Dice, temper: Temper, index: int, first: int = 0) -> tuple[int, ...]:
-    """What a step waits for, of those from `first` on: the one before it, or any of them."""
+def _before(dice: Dice, features: Features, index: int, first: int = 0) -> tuple[int, ...]:
+    """The steps for which a step waits, of those from `first` on: the one before it, or any of them."""
     if index == first:
         return ()
-    if not temper.has("branches"):
+    if not features.has("branches"):
         return (index - 1,)
     chosen = dice.some(range(first, index), 0.5)
     if first and not chosen:
-        return (first,)  # after the pivot everything waits for it, if not by way of others
+        return (first,)  # After the pivot every step waits for it, directly or by way of others.
     return tuple(chosen)
 
 

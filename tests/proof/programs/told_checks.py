@@ -1,4 +1,4 @@
-"""Whether what clients were told is so, and whether every message ended where somebody can see it."""
+"""Checks whether what clients were told is true, and whether every message is in the history or in the mail."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["check_told", "check_traces"]
 
 
 def check_told(evidence: Evidence, program: Program, told: Told) -> Iterator[Violation]:
-    """Everything that clients were told and is not so."""
+    """Everything that clients were told and that is not true."""
     for invariant, what in told.wrong:
         yield Violation(invariant, what)
     for name, answers in told.begun.items():
@@ -70,7 +70,7 @@ def _check_direct(evidence: Evidence, deed: Deed, told: Told) -> Iterator[Violat
 
 
 def check_traces(evidence: Evidence) -> Iterator[Violation]:
-    """A message that was sent is in the history, or waits; nothing is dropped on the floor."""
+    """Every message that was sent is in the history or in the mail. None may disappear."""
     ledger = evidence.ledger
     for row, envelope in ledger.sent():
         if row.id not in ledger.waiting and row.id not in ledger.history.get(row.conversation, {}):

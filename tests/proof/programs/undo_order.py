@@ -1,7 +1,7 @@
-"""In which order things were undone, read from the history of messages and not from what the saga says of itself.
+"""Checks the order of undos, by the history of messages and not by the saga's record.
 
-For each two steps of which one waits for the other: the undo of the later one took effect before the saga sent that of
-the earlier one, if the later one was ever asked for, has an undo, and was not refused.
+Take two steps of which one waits for the other. If the later one was ever asked for, has an undo and was not refused,
+its undo must take effect before the saga sends the undo of the earlier one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["check_undo_order"]
 
 
 def check_undo_order(evidence: Evidence, plan: SagaPlan, run: Run) -> Iterator[Violation]:
-    """Every undo of one run that came before its turn, or of what was never asked for."""
+    """Every undo of one run that came too early, or whose step was never asked for."""
     for index, deed in enumerate(run.deeds[: len(plan.steps)]):
         undos = evidence.orders.get((deed.name, True), [])
         for undo in undos:
@@ -44,7 +44,7 @@ def _check_belongs(evidence: Evidence, deed: str, undo: DeedCommand) -> Iterator
 
 
 def _sent_at(evidence: Evidence, undo: DeedCommand) -> int:
-    """Place in the history at which the saga sent it; when another conversation made it do so, where it was handled."""
+    """The place in the history at which the saga sent it, or where it was handled if another conversation caused it."""
     envelope = undo.envelope
     place = evidence.place_of(envelope.conversation, envelope.cause)
     if place >= 0:

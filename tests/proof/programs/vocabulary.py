@@ -1,6 +1,6 @@
-"""The words that every program is made of: message types by kind, and the states of sagas by slot.
+"""The message types of each kind of participant, and the state of each slot for a saga; every program uses them.
 
-Accounts can run out, counters cannot; else they are the same. See tests/proof/programs/programs.proto.
+Accounts can run out and counters cannot. Otherwise they are the same. See tests/proof/programs/programs.proto.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Words:
 
     kind: str
     is_account: bool
-    change: Any  # each is a class of messages; a type checker cannot know that those of all kinds have the same fields
+    change: Any  # A message class, like all that follow. No type checker knows that all kinds have the same fields.
     changed: Any
     refused: Any
     restore: Any
@@ -48,10 +48,10 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A place for a saga: its kind, and the state that no other saga may share."""
+    """A slot for a saga: its kind, and its state, which no other saga has."""
 
     kind: str
-    process: int  # what its starting events say
+    process: int  # The number of the process in its starting events.
     state: type[Message]
 
 
@@ -97,9 +97,9 @@ def words_of(kind: str) -> Words:
 
 
 def deed_of(envelope: Envelope) -> tuple[str, bool] | None:
-    """The deed that a message does, or (True) puts back: a command, or an event that a relay takes for one.
+    """The deed of a message, and whether the message undoes it. It is a command, or an event that a relay reacts to.
 
-    None for any other message, and for bytes that are none.
+    None for any other message, and for bytes that cannot be read.
     """
     try:
         for words in PARTICIPANTS:
@@ -127,7 +127,7 @@ def _deed_in(words: Words, envelope: Envelope) -> tuple[str, bool] | None:
 
 
 def beside(deed: str, step: int) -> str:
-    """The name of a deed so many steps further in the same run."""
+    """The name of the deed that is so many steps further in the same run."""
     run, _, number = deed.rpartition("#s")
     return f"{run}#s{int(number) + step}"
 

@@ -1,10 +1,10 @@
-"""Random programs as a workload: each seed deploys a program of its own, runs it, and holds it against every promise.
+"""Random programs as a workload: each seed deploys a program of its own, runs it, and checks every promise.
 
 python -m tests.proof simulate --workload random
 
 RandomPrograms.deploy ──▶ drawing ──▶ Program ──▶ Deployed (catalogue) ──begin──▶ ProgramPlay
-        what is done to it: ProgramClients, Operators ◀─────────────────────────────┤
-        what must be true: endings, books, undo_order, told_checks ◀─────────┘
+        acting:   ProgramClients, Operators ◀───────────────────────────────────────┤
+        checking: endings, books, undo_order, told_checks ◀─────────────────────────┘
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class RandomPrograms:
 
 
 class Deployed:
-    """One program, made into classes and hosted; and a version of it that may be rolled out meanwhile."""
+    """One program as hosted classes, and a next version that may be rolled out during the run."""
 
     def __init__(self, program: Program, dice: Dice) -> None:
         self.program = program
@@ -71,7 +71,7 @@ class Deployed:
         return _catalogue(later_version(self.program, self._dice), self.outside)
 
     def begin(self, world: World, dice: Dice) -> ProgramPlay:
-        """Raises TypeError in a world whose database operators cannot reach, and whose faults they do not share."""
+        """Raises TypeError in a world whose database the operators of the program cannot reach."""
         if not isinstance(world, SimCluster):
             raise TypeError(f"random programs run in a SimCluster, not in a {type(world).__name__}")
         self.outside.clock = world.ports.clock
@@ -91,7 +91,7 @@ def _catalogue(program: Program, outside: ExternalEffects) -> Catalogue:
 
 
 class ProgramPlay:
-    """One program as it runs, and what is found at its end."""
+    """One running program, and the checks at its end."""
 
     def __init__(self, deployed: Deployed, cluster: SimCluster, dice: Dice) -> None:
         self._program = deployed.program
@@ -105,12 +105,12 @@ class ProgramPlay:
         operators = self._operators
         watch = self._cluster.ports.tasks.start(operators.watch(), name="operators")
         await self._clients.run()
-        operators.day_is_over = True
+        operators.clients_are_done = True
         await watch
-        await operators.make_up_their_mind()
+        await operators.settle_what_is_left()
         await self._clients.ask_again_late()
 
-    # --- looking ---
+    # --- checking ---
 
     @property
     def _evidence(self) -> Evidence:
@@ -136,7 +136,7 @@ class ProgramPlay:
         return self._excuses_letter(row) if isinstance(row, MailRow) else self._excuses_saga(row)
 
     def _excuses_saga(self, row: ActorRow) -> bool:
-        """Stuck where the program spoiled it, or no saga at all: cancelled before it was begun."""
+        """Whether the program made the saga stuck, or the row is no saga, since it was cancelled before its start."""
         record = SagaRecord.FromString(row.state)
         if not record.definition:
             return True

@@ -1,8 +1,8 @@
-"""A spring sends numbered messages to mouths, and a mouth says when one is missing, comes again, or out of its turn.
+"""A source sends numbered messages to sinks. A sink notes a number that is missing, repeated, or out of order.
 
-    client ──ChangeAlpha──▶ alpha (a spring) ──AlphaChanged, 1 2 3 ...──▶ beta (a mouth)
+    client ──ChangeAlpha──▶ alpha (a source) ──AlphaChanged, 1 2 3 ...──▶ beta (a sink)
 
-An order between two actors shows only in what goes between the same two for a while: this is nothing else.
+The order of messages between two actors shows only when the same two exchange many of them. These actors do only that.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from runtime.saga.choreography import Choreography
 from runtime.saga.on import on
 from tests.proof.programs import programs_pb2 as pb
 
-__all__ = ["STREAM", "Mouth", "Spring", "Stream", "counted"]
+__all__ = ["STREAM", "NumberSink", "NumberSource", "Stream", "counted"]
 
 STREAM = "stream"
 
 
 def counted(state: pb.ParticipantState, other: str) -> pb.Entry:
-    """How many messages have gone to, or come from, one actor: `dos` of its entry."""
+    """The entry of another actor. Its `dos` counts the messages that were sent to it, or taken from it."""
     for entry in state.entries:
         if entry.deed == other:
             return entry
     return state.entries.add(deed=other)
 
 
-class Spring(Service[pb.ParticipantState], kind="alpha"):
+class NumberSource(Service[pb.ParticipantState], kind="alpha"):
     """Sends as many messages as a command asks for, each with the next number of its stream."""
 
     state: pb.ParticipantState
@@ -43,7 +43,7 @@ class Spring(Service[pb.ParticipantState], kind="alpha"):
         return Answer(None, events=made)
 
 
-class Mouth(Service[pb.ParticipantState], kind="beta"):
+class NumberSink(Service[pb.ParticipantState], kind="beta"):
     """Expects the numbers of each stream one after another."""
 
     state: pb.ParticipantState
@@ -56,7 +56,7 @@ class Mouth(Service[pb.ParticipantState], kind="beta"):
         stream.dos = max(stream.dos, int(number))
 
 
-def to_mouth(event: pb.AlphaChanged) -> pb.ChangeBeta:
+def to_sink(event: pb.AlphaChanged) -> pb.ChangeBeta:
     return pb.ChangeBeta(key=event.next_key, deed=event.deed, ballast=event.ballast)
 
 
@@ -68,4 +68,4 @@ class Stream(Choreography, name=STREAM):
     """Nobody begins it: clients send their commands in it."""
 
     starts = on(pb.Begun, where={"process": 1})
-    reactions = (on(pb.Begun, never), on(pb.AlphaChanged, to_mouth, key="next_key"))
+    reactions = (on(pb.Begun, never), on(pb.AlphaChanged, to_sink, key="next_key"))

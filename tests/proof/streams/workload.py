@@ -1,4 +1,4 @@
-"""The workload of streams: few actors, many messages between the same two, little room for them.
+"""The workload `streams`: few actors, many messages between the same two, and little room for them.
 
 python -m runtime.testing simulate --workload streams
 """
@@ -17,29 +17,30 @@ from runtime.testing.rules.ledger import Violation
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.world.world import World
 from tests.proof.programs import programs_pb2 as pb
-from tests.proof.streams.actors import STREAM, Mouth, Spring, Stream, counted
+from tests.proof.streams.actors import STREAM, NumberSink, NumberSource, Stream, counted
 
 __all__ = ["StreamClients", "Streams"]
 
 _CLIENTS = 4
 _COMMANDS = 16  # of each client
 _CALL_S = 5.0
-_SPRINGS = ("one", "two", "three")
-_MOUTHS = ("sea", "lake")
+_SOURCES = ("one", "two", "three")
+_SINKS = ("sea", "lake")
 
 
 class Streams:
-    """The workload: what hosts it is always the same, but for how much fits."""
+    """The workload. All seeds deploy the same catalogue, with different limits."""
 
     def deploy(self, dice: Dice) -> StreamDeployment:
         return StreamDeployment(dice)
 
 
 class StreamDeployment:
-    hazards = ("pause",) * 4  # what waits meanwhile must not be overtaken
+    hazards = ("pause",) * 4  # Nothing may overtake the messages that wait meanwhile.
 
     def __init__(self, dice: Dice) -> None:
-        services: dict[str, list[Hosted]] = {"springs": [Spring], "mouths": [Mouth]}
+        # These names go into the draws of each seed, and other names would make other runs of the known seeds.
+        services: dict[str, list[Hosted]] = {"springs": [NumberSource], "mouths": [NumberSink]}
         self.catalogue = Catalogue(contracts=[pb], services=services, choreographies=[Stream])
         self.settings = _settings(dice)
         self.ballast_bytes = dice.choose((0, 0, 400))
@@ -49,13 +50,13 @@ class StreamDeployment:
 
 
 class StreamClients:
-    """Clients that command springs, and what is found in the mouths."""
+    """Clients that send commands to sources, and the check of the sinks."""
 
     def __init__(self, world: World, dice: Dice, ballast_bytes: int) -> None:
         self._world = world
         self._dice = dice
         self._ballast = bytes(ballast_bytes)
-        self._asked: dict[tuple[str, str], int] = {}  # messages, by spring and mouth
+        self._asked: dict[tuple[str, str], int] = {}  # How many messages were asked for, by source and sink.
         self._done = 0
 
     async def run(self) -> None:
@@ -69,16 +70,16 @@ class StreamClients:
         for count in range(_COMMANDS):
             if not dice.keeps():
                 continue
-            spring, mouth, amount = dice.choose(_SPRINGS), dice.choose(_MOUTHS), 1 + dice.below(4)
-            self._asked[spring, mouth] = self._asked.get((spring, mouth), 0) + amount
-            command = pb.ChangeAlpha(key=spring, deed=mouth, amount=amount, ballast=self._ballast)
+            source, sink, amount = dice.choose(_SOURCES), dice.choose(_SINKS), 1 + dice.below(4)
+            self._asked[source, sink] = self._asked.get((source, sink), 0) + amount
+            command = pb.ChangeAlpha(key=source, deed=sink, amount=amount, ballast=self._ballast)
             await self._insist(dice, command, f"{number} {count}")
             self._done += 1
             await self._world.sleep(dice.between(0.0, 0.3))
 
     async def _insist(self, dice: Dice, command: pb.ChangeAlpha, name: str) -> None:
-        """Send it under one id to one node after another, until one says that it was handled."""
-        asked_ms = int(self._world.ports.clock.now_s() * 1000)  # ids begin with it: what is too old is refused
+        """Send a command under one id to one node after another, until one says that it was handled."""
+        asked_ms = int(self._world.ports.clock.now_s() * 1000)  # Ids begin with the time: old ones are refused.
         id = asked_ms.to_bytes(6, "big") + blake2b(name.encode(), digest_size=10).digest()
 
         async def send(node: Node) -> None:
@@ -91,24 +92,24 @@ class StreamClients:
             except AmendsError:
                 await self._world.sleep(dice.between(0.02, 0.6))
 
-    # --- looking ---
+    # --- checking ---
 
     def check(self) -> Iterator[Violation]:
-        springs, mouths = self._states("alpha"), self._states("beta")
-        for mouth in mouths.values():
-            yield from (Violation("I7", what) for what in mouth.wrong)
-        for (spring, mouth_key), amount in self._asked.items():
-            sent = counted(springs.get(spring, pb.ParticipantState()), mouth_key).dos
-            taken = counted(mouths.get(mouth_key, pb.ParticipantState()), spring).dos
+        sources, sinks = self._states("alpha"), self._states("beta")
+        for sink in sinks.values():
+            yield from (Violation("I7", what) for what in sink.wrong)
+        for (source, sink_key), amount in self._asked.items():
+            sent = counted(sources.get(source, pb.ParticipantState()), sink_key).dos
+            taken = counted(sinks.get(sink_key, pb.ParticipantState()), source).dos
             if not sent == taken == amount:
-                text = f"{spring} sent {sent} messages to {mouth_key}, which took {taken}; clients asked for {amount}"
+                text = f"{source} sent {sent} messages to {sink_key}, which took {taken}; clients asked for {amount}"
                 yield Violation("I2", text)
 
     def _states(self, kind: str) -> dict[str, pb.ParticipantState]:
         return {row.key: pb.ParticipantState.FromString(row.state) for row in self._world.ledger.rows_of(kind)}
 
     def excuses(self, row: ActorRow | MailRow) -> bool:
-        """Nothing: no message is ever given up."""
+        """Excuse nothing: no message is ever given up."""
         return False
 
     def figures(self) -> dict[str, int]:
@@ -120,7 +121,7 @@ class StreamClients:
 
 
 def _settings(dice: Dice) -> dict[str, Any]:
-    """Mostly so little room that what is pushed has to be left in the store."""
+    """Limits that are mostly so small that pushes have to be left in the store."""
     return {
         "mailbox_max": dice.choose((1000, 1, 2, 5)),
         "activations_max": dice.choose((5000, 1, 2)),

@@ -1,9 +1,9 @@
-"""A few orders in both styles, for runs that kill a node at every place: all they can come to, in little time.
+"""A few orders in both styles with every possible end, for runs that kill a node at every failpoint.
 
     python -m tests.proof failpoints --workload crash
 
-For each style one order ships, one finds no stock, one is declined and one is cancelled on its way. The saga is the
-real one with short timeouts, so that silence, too, is met within seconds.
+In each style one order ships, one finds no stock, one is declined and one is cancelled on its way. The saga is the real
+one with short timeouts, so that it reacts to a silent participant within seconds.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.proof.workloads.orders import OrderClients, Orders, Wish
 __all__ = ["CrashWorkload", "crash_workload"]
 
 _DECLINED_CENTS = 1_000_001
-_SKUS = ("plenty", "none", "plenty", "plenty")  # of the orders of one style, and what each comes to:
+_SKUS = ("plenty", "none", "plenty", "plenty")  # The SKUs of the orders of one style. Their ends are:
 _SHIPPED, _BACK_ORDERED, _DECLINED, _CANCELLED = range(4)
 
 _HASTY: dict[str, Any] = {"timeout": seconds(0.7)}
@@ -35,7 +35,7 @@ class CrashWorkload(Orders):
 
     def __init__(self) -> None:
         super().__init__()
-        # The crashes are the kit's own, and not of a message: whichever waits at each of them is not to be given up on.
+        # No message causes these crashes, so none is to be given up on.
         self.settings = {"node_deaths_max": DEATHS_MAX}
         self.catalogue = catalogue(OrderProcess.with_steps(bill=_HASTY, ship=_HASTY, close=_HASTY))
 

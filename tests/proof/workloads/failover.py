@@ -1,9 +1,9 @@
-"""Orders on a database that loses its newest commits when a standby takes over, though it had confirmed them.
+"""Orders on a database that loses confirmed commits when a standby takes over.
 
     python -m runtime.testing simulate --workload failover
 
-No store of Amends does that unless it is operated so. What was confirmed and lost is lost; but what is left has to be
-one history, in which every order ends and not a cent is off, whatever the nodes still remember of the other one.
+No store of Amends does that unless it is operated so. Confirmed commits may be lost. But what is left has to be one
+history, in which every order ends and not a cent is off, whatever the nodes still remember of the lost history.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ failover = Failover
 
 
 class _FailoverClients(OrderClients):
-    """They accept that what they were told is lost, and nothing else.
+    """They accept that answers to them are lost, and no other violation.
 
-    Most want goods of which there are too few: so it matters in which order they come, and the history that is lost and
-    the one that goes on decide differently.
+    Most of them want goods of which there are too few. So the order in which they come matters, and the lost history
+    and the one that goes on decide differently.
     """
 
     orders = 60
@@ -61,12 +61,12 @@ class _FailoverClients(OrderClients):
                 yield one
 
     def excuses(self, row: ActorRow | MailRow) -> bool:
-        """A saga whose beginning was lost, and which a late message has come to."""
+        """Excuse a saga whose beginning was lost and which then got a late message."""
         if not isinstance(row, ActorRow) or row.address not in self._world.ledger.lost:
             return False
         return SagaRecord.FromString(row.state).status == SagaRecord.NONE
 
     def _expected_stock(self, sku: str, found: int) -> int:
-        """Goods that were put in, or fewer if that was lost."""
+        """The goods that were put in, or fewer if that was lost."""
         expected = super()._expected_stock(sku, found)
         return min(found, expected) if ("warehouse", sku) in self._world.ledger.lost else expected

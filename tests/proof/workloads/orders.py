@@ -1,9 +1,9 @@
-"""Clients of the order system for the simulator, and what must be true of the books when they are done.
+"""Clients of the order system for the simulator, and the checks of the books when they are done.
 
     python -m runtime.testing simulate --workload orders
 
-Clients call the real gateway on any node, and ask again until they know: they place orders in both styles, place some
-of them twice, at once, or with other content, cancel some, and restock meanwhile.
+Clients call the real gateway on any node, and ask again until they have an answer. They place orders in both styles.
+Some they place twice at once or with other content, and some they cancel. Meanwhile they restock.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ _ORDERS = 20
 _CLIENTS = 5
 _CALL_S = 5.0
 _STOCK: Mapping[str, int] = MappingProxyType({"plenty": 1_000, "scarce": 6, "none": 0})
-_AMOUNTS = (0, 1, 999, 1_000_001)  # the last is declined
+_AMOUNTS = (0, 1, 999, 1_000_001)  # The last one is declined.
 FINAL = (grpc.StatusCode.ALREADY_EXISTS, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND)
 _ENDED = (READY_TO_SHIP, CANCELLED)
 _T = TypeVar("_T")
 
 
 class _Call:
-    """As much of a gRPC call as the gateway looks at."""
+    """The part of a gRPC call that the gateway reads."""
 
     def time_remaining(self) -> float:
         return _CALL_S
@@ -58,16 +58,16 @@ class _Call:
 
 @dataclass(slots=True)
 class Wish:
-    """One order that a client is going to place, and what it was told."""
+    """One order that a client is going to place, and the answers to the client."""
 
     request: orders_pb2.PlaceOrderRequest
-    dice: Dice  # of its own, so that one can be left out and the others stay
+    dice: Dice  # Each order has its own, so that one can be left out without a change of the others.
     number: int
-    again: bool = False  # placed twice at once
-    cancelled: bool = False  # on its way
-    contradicted: bool = False  # placed once more, with other content
+    again: bool = False  # It is placed twice at once.
+    cancelled: bool = False  # It is cancelled on its way.
+    contradicted: bool = False  # It is placed once more, with other content.
     placed: bool = False
-    told: dict[OrderStatus.ValueType, None] = field(default_factory=dict)  # of its end
+    told: dict[OrderStatus.ValueType, None] = field(default_factory=dict)  # The ends of which a client was told.
 
 
 class Orders:
@@ -77,7 +77,7 @@ class Orders:
         self.catalogue = catalogue()
         self.settings: dict[str, Any] = {}
         self.expects: tuple[str, ...] = ("completed", "cancelled", "sagas compensated")
-        self.never: tuple[str, ...] = ("MESSAGE_PARKED",)  # no order is poisoned
+        self.never: tuple[str, ...] = ("MESSAGE_PARKED",)  # No order is poisoned.
 
     def deploy(self, dice: Dice) -> Orders:
         return self
@@ -94,10 +94,10 @@ class OrderClients:
 
     orders = _ORDERS
     stock: Mapping[str, int] = _STOCK
-    pause_s = 0.5  # at the most, between two orders of one client
+    pause_s = 0.5  # The longest pause between two orders of one client.
     cancels_within_s = 1.0
-    cancels_for_s = math.inf  # after which a client no longer insists
-    final: Container[grpc.StatusCode] = FINAL  # answers after which nobody asks again
+    cancels_for_s = math.inf  # So long a client insists on a cancellation.
+    final: Container[grpc.StatusCode] = FINAL  # After these answers no client asks again.
 
     def __init__(self, world: World, dice: Dice) -> None:
         self._world = world
@@ -147,7 +147,7 @@ class OrderClients:
     async def _restock(self, sku: str, quantity: int) -> None:
         dice = self._dice.named(f"restock {sku}")
         for part in range(2 if quantity else 0):
-            delivery = f"delivery {part}"  # one name for what comes of every SKU
+            delivery = f"delivery {part}"  # One delivery brings several SKUs under one name.
             request = orders_pb2.RestockRequest(sku=sku, quantity=quantity // 2, request_id=delivery)
             await self._insist(dice, partial(_restock, request))
             self._restocked[sku] = self._restocked.get(sku, 0) + quantity // 2
@@ -156,10 +156,10 @@ class OrderClients:
     async def _place(self, wish: Wish) -> None:
         order = await self._insist(wish.dice, lambda service, context: service.PlaceOrder(wish.request, context))
         if isinstance(order, CallFailed):
-            self._says(f"{wish.request.order_id} was refused: {order}")
+            self._report(f"{wish.request.order_id} was refused: {order}")
         else:
             wish.placed = True
-            self._was_told(wish, order)
+            self._note_told(wish, order)
 
     async def _cancel(self, wish: Wish) -> None:
         dice = wish.dice.named("cancel")
@@ -169,17 +169,17 @@ class OrderClients:
             dice, lambda service, context: service.CancelOrder(request, context), self.cancels_for_s
         )
         if isinstance(order, Order):
-            self._was_told(wish, order)
+            self._note_told(wish, order)
 
     async def _contradict(self, wish: Wish) -> None:
-        """The same id with another amount, once it is placed."""
+        """Place the same id with another amount, once the order is placed."""
         other = orders_pb2.PlaceOrderRequest()
         other.CopyFrom(wish.request)
         other.amount_cents += 1
         answer = await self._insist(wish.dice, lambda service, context: service.PlaceOrder(other, context))
-        # An answer that is lost on the way to the client shows the order as it is, which is what a reader would see.
+        # If the first answer was lost on its way, this one shows the order as it is, as a read would do.
         if isinstance(answer, Order) and answer.amount_cents == other.amount_cents:
-            self._says(f"{other.order_id} was taken with two contents")
+            self._report(f"{other.order_id} was taken with two contents")
 
     async def _insist(
         self, dice: Dice, call: Callable[[OrderService, Context], Awaitable[_T]], patience_s: float = math.inf
@@ -198,16 +198,16 @@ class OrderClients:
                 if error.code in self.final:
                     return error
             except AmendsError:
-                pass  # whatever became of it: asking again does no harm
+                pass  # Whatever its outcome was, asking again does no harm.
             if clock.monotonic_s() > until_s:
                 return CallFailed(grpc.StatusCode.DEADLINE_EXCEEDED, "nobody answers in time")
             await self._world.sleep(dice.between(0.02, 0.6))
 
-    def _was_told(self, wish: Wish, order: Order) -> None:
+    def _note_told(self, wish: Wish, order: Order) -> None:
         if order.status in _ENDED:
             wish.told[order.status] = None
 
-    # --- looking ---
+    # --- checking ---
 
     def check(self) -> Iterator[Violation]:
         yield from self._broken
@@ -218,7 +218,7 @@ class OrderClients:
         for wish in self._wishes:
             key = wish.request.order_id
             order, conversation = states.get(key, (OrderState(), b""))
-            if order.status == UNKNOWN:  # or only asked about
+            if order.status == UNKNOWN:  # A row may exist because somebody asked about the order.
                 yield Violation("I1", f"{key} was placed, and is not there")
                 continue
             for what in _mistakes(wish, order, bills.get(key, BillState())):
@@ -243,7 +243,7 @@ class OrderClients:
         return self._restocked.get(sku, 0)
 
     def excuses(self, row: ActorRow | MailRow) -> bool:
-        """Nothing: every order ends, and no message is ever given up."""
+        """Excuse nothing: every order ends, and no message is ever given up."""
         return False
 
     def figures(self) -> dict[str, int]:
@@ -256,7 +256,7 @@ class OrderClients:
             "sagas compensated": sum(one.status == SagaRecord.COMPENSATED for one in sagas),
         }
 
-    def _says(self, what: str) -> None:
+    def _report(self, what: str) -> None:
         self._broken.append(Violation("I11", what))
 
 
@@ -267,7 +267,7 @@ def _restock(
 
 
 def _mistakes(wish: Wish, order: OrderState, bill: BillState) -> Iterator[tuple[str, str]]:
-    """Invariant and text for everything that is wrong with one order at rest."""
+    """The invariant and a text for each mistake in one order at rest."""
     key = order.order_id
     if order.status not in _ENDED:
         yield "I4", f"{key} did not end: it is {OrderStatus.Name(order.status)}"

@@ -1,10 +1,10 @@
-"""Orders of which some are poisoned: a handler, or a function of the saga, fails at them until it is mended.
+"""Orders of which some are poisoned: a handler or a function of the saga fails for them until it is mended.
 
     python -m runtime.testing simulate --workload poisoned
 
-Nothing that comes to lie among the dead letters may cost more than time: a saga whose command was given up turns back,
-one whose undo was given up, or whose own function failed, is stuck until an operator replays the letter or has it try
-again, and a choreography goes on where it stopped.
+No dead letter may cost more than time. A saga whose command was given up turns back. A saga is stuck if its undo was
+given up or its own function failed, until an operator replays the letter or retries the saga. A choreography goes on
+where it stopped.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ from tests.proof.workloads.orders import OrderClients, Orders, Wish
 __all__ = ["Poisoned", "poisoned"]
 
 _LOOK_S = 1.0
-_MENDED_S = 200.0  # after the storm, at the latest: by then most budgets have run out
+_MENDED_S = 200.0  # The cause is mended so long after the storm at the latest, when most budgets have run out.
 _LETTERS_MAX = 1_000
-_BUDGET = Budget(asks_max=2)  # soon used up, so that it is seen whether who tries again has another
-_DEATHS_MAX = 3  # of nodes over one message, where a handler ends its process
-_PARKED_S = 400.0  # after the storm: by then each message that nodes die over is parked
+_BUDGET = Budget(asks_max=2)  # It is soon used up, which shows whether a retry begins with a new budget.
+_DEATHS_MAX = 3  # So many nodes may die over one message whose handler ends its process.
+_PARKED_S = 400.0  # So long after the storm each message over which nodes die is parked.
 _BILLS = ("shop.BillOrder", "shop.OrderPlaced")
-_HANDLERS = (  # of messages that no client waits for
+_HANDLERS = (  # No client waits for these messages.
     ("billing", "shop.BillOrder"),
     ("billing", "shop.OrderPlaced"),
     ("billing", "shop.RefundOrder"),
@@ -67,18 +67,18 @@ _HANDLERS = (  # of messages that no client waits for
     ("sales", "shop.MarkReadyToShip"),
     ("sales", "shop.ShippingLabelCreated"),
 )
-_FUNCTIONS = (refund_order, void_label, mark_ready, keep_label, cancel_order)  # of the saga, by what it is stuck over
+_FUNCTIONS = (refund_order, void_label, mark_ready, keep_label, cancel_order)  # The saga may be stuck over these.
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
 class PoisonedFunction(Exception):
-    """Raised in place of a function of the saga."""
+    """Raised by a poisoned function of the saga."""
 
 
-class Bugs:
-    """Which functions of the saga raise in one run, and for which orders."""
+class FunctionFaults:
+    """The functions of the saga that raise in one run, and the orders for which they do."""
 
     def __init__(self) -> None:
         self.functions: set[str] = set()
@@ -86,7 +86,7 @@ class Bugs:
         self.raised = 0
 
     def may_raise(self, function: Callable[_P, _T]) -> Callable[_P, _T]:
-        """The same function, until it is poisoned for the order whose state it is given."""
+        """The same function, but it raises for an order while it is poisoned for that order."""
 
         @wraps(function)
         def poisoned(*arguments: _P.args, **named: _P.kwargs) -> _T:
@@ -99,32 +99,32 @@ class Bugs:
         return poisoned
 
 
-def _process(bugs: Bugs) -> type[Saga[Any]]:
-    """The order process, of which these functions may raise."""
-    keep = (bugs.may_raise(keep_label), keep_back_order)
+def _process(faults: FunctionFaults) -> type[Saga[Any]]:
+    """The order process, whose functions may raise."""
+    keep = (faults.may_raise(keep_label), keep_back_order)
 
-    class BuggyOrderProcess(Saga[OrderProcessState], kind=OrderProcess.kind):
-        """The order process as it is, until a function is poisoned."""
+    class FaultyOrderProcess(Saga[OrderProcessState], kind=OrderProcess.kind):
+        """The order process, which behaves as usual until a function is poisoned."""
 
         started_by = OrderProcess.started_by
-        bill = changed(OrderProcess.bill, undo=bugs.may_raise(refund_order), budget=_BUDGET)
-        ship = changed(OrderProcess.ship, on_answer=keep, undo=bugs.may_raise(void_label), budget=_BUDGET)
-        close = changed(OrderProcess.close, do=bugs.may_raise(mark_ready), budget=_BUDGET)
+        bill = changed(OrderProcess.bill, undo=faults.may_raise(refund_order), budget=_BUDGET)
+        ship = changed(OrderProcess.ship, on_answer=keep, undo=faults.may_raise(void_label), budget=_BUDGET)
+        close = changed(OrderProcess.close, do=faults.may_raise(mark_ready), budget=_BUDGET)
         flow = bill >> ship >> close
-        closing = Step(bugs.may_raise(cancel_order), done=OrderCancelled)
+        closing = Step(faults.may_raise(cancel_order), done=OrderCancelled)
 
-    return BuggyOrderProcess
+    return FaultyOrderProcess
 
 
 class Poisoned(Orders):
-    """The workload, and the deployment of one seed: each has bugs of its own, and some a handler that is deadly."""
+    """The workload, and the deployment of one seed. Each seed has faults of its own, and some have a deadly handler."""
 
-    def __init__(self, bugs: Bugs | None = None, *, deadly: bool = False) -> None:
+    def __init__(self, faults: FunctionFaults | None = None, *, deadly: bool = False) -> None:
         super().__init__()
         self._deadly = deadly
         self.settings = {"node_deaths_max": _DEATHS_MAX} if deadly else {}
-        self.bugs = bugs or Bugs()
-        self.catalogue = catalogue(_process(self.bugs))
+        self.faults = faults or FunctionFaults()
+        self.catalogue = catalogue(_process(self.faults))
         self.expects += ("replayed", "poisoned", "functions raised", "tried again", "killed by a handler")
         self.never = ()
 
@@ -135,7 +135,7 @@ class Poisoned(Orders):
         """Raises TypeError in a world whose handlers cannot be poisoned."""
         if not isinstance(world, SimCluster):
             raise TypeError(f"handlers are poisoned in a SimCluster, not in a {type(world).__name__}")
-        return _PoisonedClients(world, dice, self.bugs, deadly=self._deadly)
+        return _PoisonedClients(world, dice, self.faults, deadly=self._deadly)
 
 
 poisoned = Poisoned
@@ -144,25 +144,27 @@ poisoned = Poisoned
 class _PoisonedClients(OrderClients):
     """They do not wait for the end of an order, which may take until somebody has mended a handler."""
 
-    def __init__(self, cluster: SimCluster, dice: Dice, bugs: Bugs, *, deadly: bool) -> None:
+    def __init__(self, cluster: SimCluster, dice: Dice, faults: FunctionFaults, *, deadly: bool) -> None:
         super().__init__(cluster, dice)
-        self._bugs = bugs
+        self._faults = faults
         self._cluster = cluster
-        self._night = dice.named("operator")
-        self._store = cluster.store_of("operator", self._night.named("store"))
-        self._poison = set(self._night.named("poison").some(_HANDLERS, 0.5))
+        self._operators_dice = dice.named("operator")
+        self._store = cluster.store_of("operator", self._operators_dice.named("store"))
+        self._poison = set(self._operators_dice.named("poison").some(_HANDLERS, 0.5))
         self._keys = {
-            wish.request.order_id for wish in self._wishes if self._night.named(wish.request.order_id).chance(0.4)
+            wish.request.order_id
+            for wish in self._wishes
+            if self._operators_dice.named(wish.request.order_id).chance(0.4)
         }
-        bugs.keys = self._keys
-        bugs.functions = {one.__name__ for one in self._night.named("functions").some(_FUNCTIONS, 0.5)}
+        faults.keys = self._keys
+        faults.functions = {one.__name__ for one in self._operators_dice.named("functions").some(_FUNCTIONS, 0.5)}
         self._tried_again = 0
         self._placed_all = False
         self._is_mended = False
         self._replayed = 0
         self._discarded = 0
         deadly = deadly and bool(self._wishes)
-        self._deadly = self._night.named("deadly").choose(self._wishes).request.order_id if deadly else ""
+        self._deadly = self._operators_dice.named("deadly").choose(self._wishes).request.order_id if deadly else ""
         cluster.is_poisoned = self._is_poisoned
         cluster.is_deadly = self._is_deadly
 
@@ -175,18 +177,18 @@ class _PoisonedClients(OrderClients):
         return (kind, type) in self._poison and (key in self._keys or kind == "warehouse")
 
     def _is_deadly(self, kind: str, key: str, type: str) -> bool:
-        """Of one order, whoever bills it ends its process."""
+        """Whether a handler ends its process: the handlers that bill one order do."""
         return not self._is_mended and kind == "billing" and key == self._deadly and type in _BILLS
 
     async def run(self) -> None:
-        """Place all orders while operators look now and then; what is poisoned is mended a while after the storm."""
+        """Place all orders while operators act now and then. They mend the causes a while after the storm."""
         operators = self._cluster.ports.tasks.start(self._operate(), name="operators")
         await super().run()
         self._placed_all = True
         await operators
 
     async def _operate(self) -> None:
-        """Replay in vain at first; then mend, and see to every letter until none is left."""
+        """Replay in vain at first. Then mend the causes, and settle every letter until none is left."""
         ledger = self._cluster.ledger
         while not (
             self._placed_all
@@ -195,25 +197,25 @@ class _PoisonedClients(OrderClients):
             and not any(ledger.parked)
             and not any(self._stuck())
         ):
-            await self._cluster.sleep(_LOOK_S * self._night.between(0.5, 3.0))
+            await self._cluster.sleep(_LOOK_S * self._operators_dice.between(0.5, 3.0))
             if self._cluster.healed and not self._is_mended:
                 await self._until_billing_goes_on()
-                await self._cluster.sleep(self._night.between(0.0, _MENDED_S))
+                await self._cluster.sleep(self._operators_dice.between(0.0, _MENDED_S))
                 self._is_mended = True
                 self._poison.clear()
-                self._bugs.functions.clear()
+                self._faults.functions.clear()
             with suppress(StoreError):
                 for key in self._stuck():
-                    if self._night.chance(0.5 if self._is_mended else 0.1):
+                    if self._operators_dice.chance(0.5 if self._is_mended else 0.1):
                         await self._try_again(key)
                 for letter in await dead_letters(self._store, limit=_LETTERS_MAX):
-                    if self._is_mended or self._night.chance(0.2):
+                    if self._is_mended or self._operators_dice.chance(0.2):
                         await self._settle(letter)
 
     async def _until_billing_goes_on(self) -> None:
-        """What ends its processes is parked after so many deaths, and all else that waits there is handled, or parked.
+        """Wait until the deadly message is parked and all other mail of billing is handled or parked.
 
-        What comes later does not count: an undo that always fails is asked for again and again.
+        Mail that comes later does not count: an undo that always fails is sent again and again.
         """
         waiting = self._billing_mail()
         waited_s, deaths = 0.0, self._cluster.happened["killed by a handler"]
@@ -236,14 +238,14 @@ class _PoisonedClients(OrderClients):
         return [row.key for row in rows if SagaRecord.FromString(row.state).status == SagaRecord.STUCK]
 
     async def _try_again(self, key: str) -> None:
-        """As `retry-saga` does. Before the cause is mended it is in vain, and does no harm."""
+        """Retry a saga as `retry-saga` does. Before the cause is mended this is in vain and does no harm."""
         act = Act("the night shift", self._cluster.ports.clock.now_s(), "mended")
         with suppress(NotFound, NotParked):
             await try_again(self._store, (OrderProcess.kind, key), act)
             self._tried_again += 1
 
     async def _settle(self, letter: ParkedMail) -> None:
-        """Replay it if it is still wanted; else nobody needs it any more."""
+        """Replay a letter if its saga still waits for it, or else discard it."""
         act = Act("the night shift", self._cluster.ports.clock.now_s(), "mended")
         with suppress(NotParked):
             try:
@@ -261,7 +263,7 @@ class _PoisonedClients(OrderClients):
             "poisoned": poisoned,
             "replayed": self._replayed,
             "discarded": self._discarded,
-            "functions raised": self._bugs.raised,
+            "functions raised": self._faults.raised,
             "tried again": self._tried_again,
             "killed by a handler": self._cluster.happened["killed by a handler"],
         }

@@ -1,9 +1,9 @@
-"""The order system while a version is rolled out whose saga has other steps, and taken back, and rolled out again.
+"""The order system, while a version whose saga has other steps is rolled out, taken back, and rolled out again.
 
     python -m runtime.testing simulate --workload upgrade
 
-What the other version has begun is lent to a node of that version; while there is none, its mail is put off,
-and its order ends late. No operator has to do anything, and nothing else may come of it.
+An instance of the other version is lent to a node of that version. While there is no such node, its mail is put off,
+and its order ends late. That is all: no operator has to act, and nothing else may happen.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ __all__ = ["Upgrade", "upgrade"]
 Answer = TypeVar("Answer")
 
 _LOOK_S = 0.25
-_PAUSES_S = (0.0, 1.5, 0.0, 2.5)  # of billing, by order
+_PAUSES_S = (0.0, 1.5, 0.0, 2.5)  # How long billing takes; each order has one of these.
 
 
 class NextOrderProcess(Saga[OrderProcessState], kind=OrderProcess.kind):
@@ -57,7 +57,10 @@ class NextOrderProcess(Saga[OrderProcessState], kind=OrderProcess.kind):
     closing = OrderProcess.closing
 
 
-_FINGERPRINTS = (OrderProcess.definition.fingerprint, NextOrderProcess.definition.fingerprint)  # by version
+_FINGERPRINTS = (
+    OrderProcess.definition.fingerprint,
+    NextOrderProcess.definition.fingerprint,
+)  # By version.
 
 
 class SlowBilling(Billing, kind=Billing.kind):
@@ -115,20 +118,20 @@ upgrade = Upgrade
 
 
 class _UpgradeClients(OrderClients):
-    """They do not wait for the end of an order, which may take until its version is back.
+    """They do not wait for the end of an order, since it may need a version that is not running.
 
-    Whoever cancels one that is left alone gets no answer in time; it is cancelled, or not, when its version is back.
+    A cancellation of such an order gets no answer in time. It is accepted or refused when the version is back.
     """
 
-    pause_s = 3.0  # so that some orders come during each roll-out
-    cancels_within_s = 6.0  # and some are cancelled when theirs is gone
+    pause_s = 3.0  # Some orders come during each roll-out.
+    cancels_within_s = 6.0  # Some orders are cancelled while their version is gone.
     cancels_for_s = 20.0
 
     def __init__(self, cluster: SimCluster, dice: Dice) -> None:
         super().__init__(cluster, dice)
         self._cluster = cluster
-        self._left_alone = 0  # cancellations
-        self._side_by_side = 0  # instances that were open when nodes of both versions had to end them
+        self._left_alone = 0  # Cancellations without an answer in time.
+        self._side_by_side = 0  # Instances that were open when nodes of both versions had to end them.
 
     def _wish(self, number: int, dice: Dice) -> Wish:
         wish = super()._wish(number, dice)
@@ -144,9 +147,9 @@ class _UpgradeClients(OrderClients):
         return answer
 
     async def run(self) -> None:
-        """Place all orders; then what is open ends, on nodes of both versions side by side if several can have them.
+        """Place all orders. Then nodes of both versions end the open orders, side by side if several can host them.
 
-        Else each version has its turn on every node, until all that it can do is done.
+        Otherwise first one version runs on every node until it can do no more, and then the other.
         """
         await super().run()
         while not self._cluster.healed:
@@ -169,7 +172,7 @@ class _UpgradeClients(OrderClients):
         )
 
     async def _deploy(self, versions: Mapping[str, int]) -> None:
-        """Have nodes run these versions, by name; the others are left as they are."""
+        """Have the named nodes run these versions. Other nodes stay as they are."""
         nodes = [node for node in self._cluster.nodes if node.name in versions]
         for node in nodes:
             node.version = versions[node.name]
@@ -180,7 +183,7 @@ class _UpgradeClients(OrderClients):
             await self._cluster.sleep(_LOOK_S)
 
     async def _until_quiet(self, version: int | None) -> None:
-        """Until nothing is left but what nodes of another version have begun; until nothing is, if there is none."""
+        """Wait until only mail and timers of the other version are left; without a version, until none are left."""
         ledger = self._cluster.ledger
         while any(
             version is None or not _is_left_alone(ledger.actors.get(address), version)

@@ -24,7 +24,7 @@ def test_one_seed_is_one_program_and_another_is_another() -> None:
 
 
 def test_each_feature_is_on_in_about_half_of_the_programs_and_the_slow_ones_rarely() -> None:
-    on = Counter(feature for seed in range(SEEDS) for feature in drawn(seed).temper.features)
+    on = Counter(feature for seed in range(SEEDS) for feature in drawn(seed).features.names)
     assert not [name for name in FEATURES if not 0.35 < on[name] / SEEDS < 0.65], on
     assert not [name for name in RARE if not 0 < on[name] / SEEDS < 0.1], on
 

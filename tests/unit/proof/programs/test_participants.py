@@ -11,7 +11,7 @@ from runtime.errors import FinalError
 from tests.proof.programs import programs_pb2 as pb
 from tests.proof.programs.external_effects import ExternalEffects, HandlerBreaks, Spoiled
 from tests.proof.programs.participants import participant_classes
-from tests.proof.programs.program import AlarmAct, Deed, Fate, Program, Script, Temper
+from tests.proof.programs.program import AlarmAct, Deed, Fate, Features, Program, Script
 
 
 def deed(script: Script, undo: Script | None = None, *, amount: int = 3, is_firm: bool = False) -> Deed:
@@ -23,7 +23,7 @@ class DeedAccount:
 
     def __init__(self, one: Deed) -> None:
         self.outside = ExternalEffects()
-        program = Program(Temper(()), (), None, (), (one,), 10, RetryPolicy())
+        program = Program(Features(()), (), None, (), (one,), 10, RetryPolicy())
         self._class: Any = participant_classes(program, self.outside)[0]
         self.state = pb.ParticipantState()
         self.timers: list[SetTimer | CancelTimer] = []

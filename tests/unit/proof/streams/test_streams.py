@@ -1,4 +1,4 @@
-"""The workload of streams: what a mouth says to what comes in and out of turn, and runs that end well."""
+"""The workload of streams: what a sink says to what comes in and out of turn, and runs that end well."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import pytest
 from runtime.testing.runs.run import simulate_seed
 from tests.proof.programs import programs_pb2 as pb
 from tests.proof.streams import streams
-from tests.proof.streams.actors import Mouth, Spring, counted
+from tests.proof.streams.actors import NumberSink, NumberSource, counted
 
 
 async def test_a_spring_numbers_what_it_sends_to_each_mouth() -> None:
-    spring = Spring.of(key="one")
-    first = await spring.send(pb.ChangeAlpha(key="one", deed="sea", amount=2))
-    other = await spring.send(pb.ChangeAlpha(key="one", deed="lake", amount=1))
-    more = await spring.send(pb.ChangeAlpha(key="one", deed="sea", amount=1))
+    source = NumberSource.of(key="one")
+    first = await source.send(pb.ChangeAlpha(key="one", deed="sea", amount=2))
+    other = await source.send(pb.ChangeAlpha(key="one", deed="lake", amount=1))
+    more = await source.send(pb.ChangeAlpha(key="one", deed="sea", amount=1))
     assert [event.deed for event in (*first.events, *other.events, *more.events)] == [
         "one 1",
         "one 2",
@@ -34,11 +34,11 @@ async def test_a_spring_numbers_what_it_sends_to_each_mouth() -> None:
     ],
 )
 async def test_a_mouth_says_what_is_missing_doubled_or_out_of_turn(numbers: tuple[int, ...], wrong: list[str]) -> None:
-    mouth = Mouth.of(key="sea")
+    sink = NumberSink.of(key="sea")
     for number in numbers:
-        await mouth.take(pb.ChangeBeta(key="sea", deed=f"one {number}"))
-    assert list(mouth.state.wrong) == wrong
-    assert counted(mouth.state, "one").dos == max(numbers)
+        await sink.take(pb.ChangeBeta(key="sea", deed=f"one {number}"))
+    assert list(sink.state.wrong) == wrong
+    assert counted(sink.state, "one").dos == max(numbers)
 
 
 def test_seeds_of_streams_are_clean_and_bring_everything_over() -> None:
