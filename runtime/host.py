@@ -9,7 +9,7 @@ Everything a node owns hangs on this object, so that two nodes can live in one p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
@@ -31,6 +31,8 @@ from runtime.durable.region.kind_actor import AskKindStatus, KindActor
 from runtime.durable.region.router import Router
 from runtime.durable.region.shards import Shards
 from runtime.durable.region.sweeper import Sweeper
+from runtime.durable.region.upkeep import Upkeep
+from runtime.durable.residence.residents import Residents
 from runtime.durable.waiting.calls import PendingCalls
 from runtime.errors import AmendsError
 from runtime.failpoints import Failpoint
@@ -189,15 +191,18 @@ class Node:
         self._identity = Identity(self.store.cluster_id, self.name, self.incarnation, self.store.cluster_secret)
         self.mesh = Mesh(self._front.transport, ports, self._identity, self.router, self._links)
         learners = (self.mesh.on_view, subscribers.learn, carriers.learn)
-        kinds = self._kinds(contracts, subscribers, carriers)
-        self.shards = Shards(kinds, self.committer, self.router, ports, learners)
+        self.shards = Shards(self.router, ports, learners)
+        self._host_kinds(contracts, subscribers, carriers)
         self.system = ActorSystem(ports, name=self.name)
         self._built = True
 
-    def _kinds(self, contracts: Contracts, subscribers: Subscribers, carriers: Carriers) -> Iterable[Kind]:
-        node = f"{self.name}@{self.incarnation}"
+    def _host_kinds(self, contracts: Contracts, subscribers: Subscribers, carriers: Carriers) -> None:
+        store, shards, limits, node = self.store, self.shards, self._limits, f"{self.name}@{self.incarnation}"
+        upkeep = Upkeep(store, self._ports, shards.purges, retention_s=limits.retention_s, sweep_s=limits.sweep_s)
         for behaviour in self._behaviours:
-            yield Kind(behaviour, contracts, subscribers, self.store, self._ports, self._limits, node, carriers)
+            kind = Kind(behaviour, contracts, subscribers, store, self._ports, limits, node, carriers)
+            residents = Residents(kind, self.committer, self.router, shards.read_again, shards.may_commit)
+            shards.sweepers[kind.name] = Sweeper(residents, upkeep.purge)
 
     async def _start_kinds(self) -> None:
         for name, sweeper in self.shards.sweepers.items():

@@ -11,16 +11,11 @@ may have died before it pushed: whenever a shard has moved, whoever may be pushe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
-from runtime.durable.kind import Kind
 from runtime.durable.region.router import Router
-from runtime.durable.region.sweeper import Sweeper
-from runtime.durable.region.upkeep import Upkeep
-from runtime.durable.residence.residents import Residents
 from runtime.ports import Ports
-from runtime.store.committer import Committer
 from runtime.store.records import ClusterView
 
 __all__ = ["Shards"]
@@ -29,14 +24,7 @@ __all__ = ["Shards"]
 class Shards:
     """`learners` are told of each view before anybody is routed to or watched by it."""
 
-    def __init__(
-        self,
-        kinds: Iterable[Kind],
-        committer: Committer,
-        router: Router,
-        ports: Ports,
-        learners: Sequence[Callable[[ClusterView], None]] = (),
-    ) -> None:
+    def __init__(self, router: Router, ports: Ports, learners: Sequence[Callable[[ClusterView], None]] = ()) -> None:
         self._router = router
         self._ports = ports
         self._learners = learners
@@ -44,14 +32,10 @@ class Shards:
         self._reading = asyncio.Lock()
         self._readings = 0  # how many readings of all mail have begun
         self.died: dict[tuple[str, int], str] = {}  # by shard: the node that had it and ended without leaving
-        self.residents: Mapping[str, Residents] = {
-            kind.name: Residents(kind, committer, router, self.read_again, self._may_commit) for kind in kinds
-        }
-        upkeep = Upkeep(self._purges)
-        self.sweepers = {name: Sweeper(residents, upkeep) for name, residents in self.residents.items()}
-        router.sweepers.update(self.sweepers)
+        self.sweepers = router.sweepers  # by kind, of those that this node hosts
 
-    def _may_commit(self) -> bool:
+    def may_commit(self) -> bool:
+        """False when another node may have the shards of this one by now, as after a freeze."""
         shard_map = self._router.shard_map
         return shard_map is None or shard_map.lease_is_sure()
 
@@ -89,7 +73,7 @@ class Shards:
         self.sweepers[kind].ownership.give_up(shards)
         self._router.watches.release(partial(self._is_in, kind, shards))
         idle: asyncio.Future[None] = self._ports.tasks.new_future()
-        self.residents[kind].when_idle(shards, lambda: _finish(idle))
+        self.sweepers[kind].residents.when_idle(shards, lambda: _finish(idle))
         await idle
 
     def _is_in(self, kind: str, shards: frozenset[int], address: str) -> bool:
@@ -98,9 +82,9 @@ class Shards:
 
     def on_lease_lost(self, reason: str) -> None:
         """Others may have these shards: begin no turn, and forget every actor."""
-        for kind, residents in self.residents.items():
-            self.sweepers[kind].ownership.give_up_all()
-            residents.drop_all()
+        for sweeper in self.sweepers.values():
+            sweeper.ownership.give_up_all()
+            sweeper.residents.drop_all()
 
     def on_view(self, view: ClusterView) -> None:
         for learn in self._learners:
@@ -118,7 +102,7 @@ class Shards:
             for owner in sorted(gained - {"", self._router.node}):
                 links.request_resync(owner)
 
-    def _purges(self, kind: str) -> bool:
+    def purges(self, kind: str) -> bool:
         """Whether the sweeper of this kind, here, is the one in the cluster: that of the first shard with an owner."""
         if self._router.shard_map is None:
             return kind == min(self.sweepers)

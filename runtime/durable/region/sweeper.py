@@ -1,7 +1,7 @@
 """Mail that nobody pushed: it waits in the store until a sweep finds it.
 
     Sweeper ──waiting──▶ Store ──rows──▶ Residents       one sweeper for each kind on a node
-       └──each pass──▶ DueTimers, Upkeep
+       └──each pass──▶ DueTimers, Upkeep; now and then idle actors leave memory
 
 Each pass reads what is there now; nothing is remembered from one pass to the next, since rows may become visible out of
 order. A push makes all this needless in the normal case, a lost one costs a pass.
@@ -9,10 +9,11 @@ order. A push makes all this needless in the normal case, a lost one costs a pas
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from runtime.backoff import spread
 from runtime.durable.region.ownership import Ownership
 from runtime.durable.region.timers import DueTimers
-from runtime.durable.region.upkeep import Upkeep
 from runtime.durable.residence.residents import Residents
 from runtime.envelope import Address
 from runtime.errors import StoreError
@@ -29,15 +30,19 @@ _EVER_S = 1e18
 
 
 class Sweeper:
-    """Finds the mail of one kind's owned shards, and makes the rounds of its timers and its upkeep."""
+    """Finds the mail of one kind's owned shards, and makes the rounds of its timers and its upkeep.
 
-    def __init__(self, residents: Residents, upkeep: Upkeep) -> None:
+    `purge` forgets old history, if the sweeper of this kind is the one that has to.
+    """
+
+    def __init__(self, residents: Residents, purge: Callable[[str], Awaitable[None]]) -> None:
         self.residents = residents
         self.ownership = Ownership(residents)
         self.timers = DueTimers(self.ownership, self._failed)
         self.rows_max = _ROWS_MAX
         self.reach_max = _REACH_MAX
-        self._upkeep = upkeep
+        self._purge = purge
+        self._passivate_at_s = float("-inf")  # by the monotonic clock
         self._kind = residents.kind
         self._ports = residents.kind.ports
         self._reach = _ROWS_MAX
@@ -49,10 +54,17 @@ class Sweeper:
         sweep_s = self._kind.limits.sweep_s
         while not self._stopped:
             more = await self._pass()
-            self._upkeep.passivate(self._kind, self.residents.passivate)
+            self._passivate()
             await self._ports.clock.sleep(
                 _AGAIN_S if more else spread(sweep_s, 0.25, self._ports.randomness.fraction())
             )
+
+    def _passivate(self) -> None:
+        """Have idle actors leave memory, if it is time to."""
+        steady_s = self._ports.clock.monotonic_s()
+        if steady_s >= self._passivate_at_s:
+            self.residents.passivate()
+            self._passivate_at_s = steady_s + self._kind.limits.idle_s / 2
 
     def stop(self) -> None:
         self._stopped = True
@@ -100,7 +112,7 @@ class Sweeper:
             if shards and not self.residents.paused:
                 complete = await self._sweep_waiting(shards, now_s)
                 complete = await self.timers.sweep(shards, rows_max=self.rows_max) and complete
-            await self._upkeep.purge(self._kind)
+            await self._purge(self.kind)
         except StoreError as error:
             self._failed(str(error))
             return False

@@ -1,4 +1,4 @@
-"""What is done now and then: old history is forgotten, and idle actors leave memory.
+"""Old history is forgotten, now and then.
 
     clocks ──▶ Lived, kept in the store ──what is older than the retention, by time lived through──▶ Store.purge
 
@@ -12,9 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from runtime.durable.kind import Kind
 from runtime.failpoints import Failpoint
-from runtime.ports import Fact
+from runtime.ports import Fact, Ports
 from runtime.store.lived import Lived
 from runtime.store.port import Store
 
@@ -41,43 +40,39 @@ class ClockOffPace(Fact):
 class Upkeep:
     """Shared by the sweepers of a node. `purges` says for which kind, here, history is purged for the whole cluster."""
 
-    def __init__(self, purges: Callable[[str], bool]) -> None:
+    def __init__(
+        self, store: Store, ports: Ports, purges: Callable[[str], bool], *, retention_s: float, sweep_s: float
+    ) -> None:
+        self._store = store
+        self._ports = ports
         self._purges = purges
+        self._age_s = retention_s + _LATER_S
+        self._sweep_s = sweep_s
         self._after = b""
         self._next_at_s = float("-inf")  # by the monotonic clock
         self._written = Lived(), 0.0  # what this node wrote last, and when by the monotonic clock
-        self._passivate_at_s: dict[str, float] = {}  # by kind, by the monotonic clock
 
-    def passivate(self, kind: Kind, passivate: Callable[[], None]) -> None:
-        """Have idle actors of a kind leave memory, if it is time to."""
-        steady_s = kind.ports.clock.monotonic_s()
-        if steady_s >= self._passivate_at_s.get(kind.name, float("-inf")):
-            passivate()
-            self._passivate_at_s[kind.name] = steady_s + kind.limits.idle_s / 2
-
-    async def purge(self, kind: Kind) -> None:
-        """Forget some of what is old, if it is time to. Raises StoreError."""
-        steady_s = kind.ports.clock.monotonic_s()
-        if steady_s < self._next_at_s or not self._purges(kind.name):
+    async def purge(self, kind: str) -> None:
+        """Forget some of what is old, if it is time to, and if the sweeper of this kind is to. Raises StoreError."""
+        steady_s = self._ports.clock.monotonic_s()
+        if steady_s < self._next_at_s or not self._purges(kind):
             return
-        age_s = kind.limits.retention_s + _LATER_S
-        kind.ports.failpoint(Failpoint.PURGE_ASKED)
-        lived = await self._live_on(kind, steady_s, age_s)
-        before_s = lived.before_s(age_s)
-        _, self._after = await kind.store.purge(handled_before_s=before_s, limit=_ROWS, after=self._after)
-        kind.ports.failpoint(Failpoint.PURGED)
-        self._next_at_s = steady_s + (kind.limits.sweep_s if self._after else _EVERY_S)
+        self._ports.failpoint(Failpoint.PURGE_ASKED)
+        lived = await self._live_on(steady_s)
+        before_s = lived.before_s(self._age_s)
+        _, self._after = await self._store.purge(handled_before_s=before_s, limit=_ROWS, after=self._after)
+        self._ports.failpoint(Failpoint.PURGED)
+        self._next_at_s = steady_s + (self._sweep_s if self._after else _EVERY_S)
 
-    async def _live_on(self, kind: Kind, steady_s: float, age_s: float) -> Lived:
+    async def _live_on(self, steady_s: float) -> Lived:
         """Count what has passed since this node counted last, unless others have counted since."""
-        store: Store = kind.store
-        now_s = kind.ports.clock.now_s()
-        lived, (written, at_s) = await store.lived(), self._written
+        now_s = self._ports.clock.now_s()
+        lived, (written, at_s) = await self._store.lived(), self._written
         by_s = steady_s - at_s if lived == written and lived.stretches else 0.0
         ahead_s = lived.ahead_s(now_s) - by_s
         if not -_SAID_BEHIND_S <= ahead_s <= _SAID_AHEAD_S:
-            kind.ports.report(ClockOffPace(ahead_s=ahead_s))
-        lived = lived.on(by_s, now_s).without(age_s)
-        await store.put_lived(lived)
+            self._ports.report(ClockOffPace(ahead_s=ahead_s))
+        lived = lived.on(by_s, now_s).without(self._age_s)
+        await self._store.put_lived(lived)
         self._written = lived, steady_s
         return lived

@@ -62,7 +62,8 @@ def over_limits(node: Node) -> Iterator[Violation]:
     """Everything in one node that is larger than its limits."""
     settings = node.settings
     pending_max = settings.mailbox_max + min(settings.turn_messages_max, settings.mailbox_max) * _TURN_ROOM
-    for kind, residents in node.shards.residents.items():
+    for kind, sweeper in node.shards.sweepers.items():
+        residents = sweeper.residents
         if len(residents) > settings.activations_max:
             yield _over(node, f"{len(residents)} actors of {kind} in memory", settings.activations_max)
         if residents.pending_max > pending_max:

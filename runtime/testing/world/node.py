@@ -185,9 +185,8 @@ class SimNode:
         """Before the first turn, watches what the node hears of its commits, and sets limits that no setting sets."""
         if self._run.connect is None:  # With a real file there is no ledger.
             CommitWitness(node.committer, self._run.ledger)
-        for residents in node.shards.residents.values():
-            residents.throttle.failures_max = self._run.failures_max
         for sweeper in node.shards.sweepers.values():
+            sweeper.residents.throttle.failures_max = self._run.failures_max
             self._run.small.set(sweeper)
 
     def kill(self, how: str, *, dark: bool = False, restart_s: float = 1.0) -> None:

@@ -21,6 +21,9 @@ from runtime.durable.node_client import NodeClient
 from runtime.durable.region.kind_actor import AskKindStatus, KindActor
 from runtime.durable.region.router import Router
 from runtime.durable.region.shards import Shards
+from runtime.durable.region.sweeper import Sweeper
+from runtime.durable.region.upkeep import Upkeep
+from runtime.durable.residence.residents import Residents
 from runtime.durable.waiting.calls import PendingCalls
 from runtime.ports import Fact, Ports
 from runtime.protos import saga_pb2
@@ -66,7 +69,13 @@ class LocalNode:
         self._carriers.connect(self.router.signal)
         kinds = [self._kind(one, subscribers) for one in behaviours]
         learners = (subscribers.learn, self._carriers.learn)
-        self.shards = Shards(kinds, self.committer, self.router, self.ports, learners)
+        self.shards = Shards(self.router, self.ports, learners)
+        retention_s, sweep_s = self.limits.retention_s, self.limits.sweep_s
+        purge = Upkeep(self.store, self.ports, self.shards.purges, retention_s=retention_s, sweep_s=sweep_s).purge
+        for kind in kinds:
+            read_again, may_commit = self.shards.read_again, self.shards.may_commit
+            residents = Residents(kind, self.committer, self.router, read_again, may_commit)
+            self.shards.sweepers[kind.name] = Sweeper(residents, purge)
         self.system = ActorSystem(self.ports, name="node")
         self.roots: dict[str, ActorRef] = {}
         self.client = NodeClient(

@@ -125,7 +125,7 @@ def test_s33_an_actor_that_is_loaded_again_shares_nothing_with_what_was_loaded_b
         node = await LocalNode([ServiceBehaviour(Keeping)]).start()
         await node.send(order(5, "HAT"))
         await node.sleep(60)
-        assert len(node.shards.residents["billing"]) == 0, "it has left memory"
+        assert len(node.shards.sweepers["billing"].residents) == 0, "it has left memory"
         Keeping.kept[0].line.sku = "SHOE"
         Keeping.kept[0].amount_cents = 1_000
         await node.send(order(2))

@@ -332,7 +332,7 @@ def test_a_guest_for_whom_nobody_asks_any_more_is_forgotten() -> None:
     async def scenario(host: LocalNode, wires: Wires) -> None:
         lend(host)
         await host.sleep(1)
-        guests = host.shards.residents[ADDRESS[0]].guests
+        guests = host.shards.sweepers[ADDRESS[0]].residents.guests
         assert ADDRESS in guests
         await host.sleep(4 * host.limits.idle_s)
         assert ADDRESS not in guests
@@ -347,7 +347,7 @@ def test_a_guest_whose_shard_this_node_has_had_itself_is_none_when_it_gives_that
         shards = frozenset(range(host.limits.shards_per_kind))
         await host.shards.take_over(ADDRESS[0], shards)
         await host.shards.release(ADDRESS[0], shards)
-        assert ADDRESS not in host.shards.residents[ADDRESS[0]].guests
+        assert ADDRESS not in host.shards.sweepers[ADDRESS[0]].residents.guests
         await tell(host, 1, OrderBilled(order_id="ORD-1"))
         await host.sleep(3)
         assert len(await host.mail(*ADDRESS)) == 1
@@ -360,7 +360,7 @@ def test_a_guests_timer_that_is_declined_comes_again_by_itself(monkeypatch: pyte
         row = await host.row(*ADDRESS)
         assert row.due_at_s is not None
         await host.sleep(row.due_at_s - host.ports.clock.now_s() - 1.0)
-        residents = host.shards.residents[ADDRESS[0]]
+        residents = host.shards.sweepers[ADDRESS[0]].residents
         deliver, declined = residents.deliver, 0
 
         def declines(envelope: Envelope, shard: int, **rest: Any) -> bool:

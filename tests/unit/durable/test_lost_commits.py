@@ -115,7 +115,7 @@ def test_only_a_second_sweep_that_finds_what_has_run_is_a_reason_to_doubt(again:
         await post.push(bill)
         await local.sleep(0.1)
         before.turn_back()
-        residents = local.shards.residents["billing"]
+        residents = local.shards.sweepers["billing"].residents
         for _ in range(again):
             assert residents.deliver_row(row, local.ports.clock.now_s())
         await local.sleep(0.1)

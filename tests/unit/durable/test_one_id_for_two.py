@@ -65,7 +65,7 @@ def test_of_two_commands_that_wait_under_one_id_the_second_is_refused_while_the_
         assert other in str(refused)
         for address in (("billing", "ORD-2"), ("sales", "ORD-1")):
             assert await node.mail(*address) == [], "what was refused does not wait"
-        for kind in node.shards.residents:
+        for kind in node.shards.sweepers:
             await node.shards.take_over(kind, frozenset(range(node.limits.shards_per_kind)))
         assert not (await calls[0]).fault
         await node.stop()

@@ -64,7 +64,7 @@ def test_a_retry_that_is_planned_while_its_actors_mail_is_read_still_waits_for_i
         await local.sleep(0.1)
         assert till.runs == [1]
         store.gate = asyncio.Event()
-        backlog = local.shards.residents["billing"]._backlog
+        backlog = local.shards.sweepers["billing"].residents._backlog
         backlog.tell(("billing", "ORD-1"), post.shard, BacklogWanted())  # as when mail was declined
         await local.sleep(0.1)
         hangs.set()
@@ -224,12 +224,12 @@ def test_i7_mail_that_waits_for_a_paused_kind_is_not_overtaken_although_the_acto
         await local.sleep(0.1)
         first, second = post.bill(1), post.bill(2)
         await post.send(first)
-        local.shards.residents["billing"].passivate()
-        local.shards.residents["billing"].passivate()
-        local.shards.residents["billing"].passivate()
+        local.shards.sweepers["billing"].residents.passivate()
+        local.shards.sweepers["billing"].residents.passivate()
+        local.shards.sweepers["billing"].residents.passivate()
         await local.sleep(0.1)
         await post.store(second)
-        local.shards.residents["billing"].paused = False
+        local.shards.sweepers["billing"].residents.paused = False
         await post.push(second)
         await local.sleep(0.1)
         assert await post.order() == ["1", "2"]
@@ -300,12 +300,12 @@ def test_i7_mail_that_waits_for_a_paused_kind_is_not_overtaken_although_the_acto
         post = Post(local)
         await post.send(post.bill(1))
         await local.sleep(0.1)
-        local.shards.residents["billing"].paused = True
+        local.shards.sweepers["billing"].residents.paused = True
         await post.send(post.bill(2))
         till.hangs[1].set()
         await local.sleep(0.1)
-        assert len(local.shards.residents["billing"]) == 0, "it has left memory"
-        local.shards.residents["billing"].paused = False
+        assert len(local.shards.sweepers["billing"].residents) == 0, "it has left memory"
+        local.shards.sweepers["billing"].residents.paused = False
         await post.send(post.bill(3))
         await local.sleep(0.1)
         assert await post.order() == ["1", "2", "3"]
@@ -322,7 +322,7 @@ def test_i7_a_gap_that_comes_while_an_actors_mail_is_read_is_not_forgotten_when_
         post, other = Post(local), Post(local, "ORD-2")
         await post.send(post.bill(0))
         gate = store.gate = asyncio.Event()
-        local.shards.residents["billing"]._backlog.tell(("billing", "ORD-1"), post.shard, BacklogWanted())
+        local.shards.sweepers["billing"].residents._backlog.tell(("billing", "ORD-1"), post.shard, BacklogWanted())
         await local.sleep(0.01)
         await other.store(*(other.bill(n) for n in range(1100)))
         await local.sleep(0.01)

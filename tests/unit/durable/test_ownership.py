@@ -185,7 +185,7 @@ def test_a_failed_commit_after_a_loss_brings_no_actor_back() -> None:
         till.hangs[1].set()
         await local.sleep(10)
         assert till.runs == [1]
-        assert len(local.shards.residents["billing"]) == 0
+        assert len(local.shards.sweepers["billing"].residents) == 0
         await local.stop()
 
     in_virtual_time(scenario)

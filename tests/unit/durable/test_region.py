@@ -319,7 +319,7 @@ def test_idle_actors_leave_memory_and_come_back_as_they_were() -> None:
         local = await node()
         for number in range(50):
             await local.send(bill(f"ORD-{number}"))
-        residents = local.shards.residents["billing"]
+        residents = local.shards.sweepers["billing"].residents
         assert len(residents) == 50
         await local.sleep(40)
         assert len(residents) == 0
@@ -334,7 +334,7 @@ def test_the_number_of_actors_in_memory_is_bounded() -> None:
     async def scenario() -> None:
         local = await node(limits=Limits(activations_max=10))
         await asyncio.gather(*(local.send(bill(f"ORD-{number}")) for number in range(200)))
-        assert len(local.shards.residents["billing"]) <= 10
+        assert len(local.shards.sweepers["billing"].residents) <= 10
         for number in range(200):
             assert (await state(local, f"ORD-{number}")).charges == 1
         await local.stop()

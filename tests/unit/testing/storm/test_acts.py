@@ -146,7 +146,7 @@ def test_a_roll_out_where_there_is_but_one_version_changes_none() -> None:
 def test_a_kind_that_an_operator_has_paused_takes_mail_again_when_all_is_healed() -> None:
     def paused(cluster: SimCluster) -> list[str]:
         running = [node.node for node in cluster.nodes if node.node is not None]
-        return [kind for node in running for kind, one in node.shards.residents.items() if one.paused]
+        return [kind for node in running for kind, one in node.shards.sweepers.items() if one.residents.paused]
 
     async def scenario(cluster: SimCluster) -> None:
         Acts(cluster, Dice(1), 10.0).pause()
