@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from runtime.errors import InvalidDefinition
+from runtime.testing.commands import options
 from runtime.testing.determinism.sources import Linted, lint_paths
 
 __all__ = ["lint"]
@@ -15,7 +17,7 @@ __all__ = ["lint"]
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="PATH...")
-@click.option("--json", "as_json", is_flag=True, help="End with one JSON object on a line of its own.")
+@options.as_json
 @click.pass_context
 def lint(ctx: click.Context, paths: tuple[Path, ...], as_json: bool) -> None:
     """Find what breaks replay in files and folders of Python source.
@@ -48,5 +50,5 @@ def _as_object(linted: Linted) -> dict[str, object]:
     return {
         "files": len(linted.files),
         "left_out": dict(linted.left_out),
-        "findings": [one.as_object() for one in linted.findings],
+        "findings": list(map(asdict, linted.findings)),
     }

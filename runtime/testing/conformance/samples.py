@@ -11,7 +11,6 @@ __all__ = [
     "EMPTY",
     "SHARD",
     "actor_row",
-    "expected_of",
     "history_row",
     "id_of",
     "mail_row",
@@ -30,96 +29,51 @@ def id_of(number: int) -> bytes:
 
 
 def mail_row(
-    number: int,
-    key: str = "a",
-    *,
-    kind: str = "billing",
-    shard: int = SHARD,
-    conversation: int = 0,
-    sent_at_s: float = 100.0,
-    sequence: int = 0,
-    due_at_s: float = 0.0,
-    attempts: int = 0,
-    parked: str = "",
-    envelope: bytes = b"",
+    number: int, key: str = "a", *, conversation: int = 0, sent_at_s: float = 100.0, parked: str = "", **given: Any
 ) -> MailRow:
-    return MailRow(
-        kind=kind,
-        key=key,
-        shard=shard,
-        id=id_of(number),
-        conversation=id_of(conversation),
-        sent_at_s=sent_at_s,
-        sequence=sequence,
-        due_at_s=due_at_s,
-        attempts=attempts,
-        parked=parked,
-        parked_at_s=sent_at_s if parked else 0.0,
-        envelope=envelope or b"envelope %d" % number,
-    )
+    """A message that waits. `given` are other fields of the row."""
+    fields: dict[str, Any] = {"kind": "billing", "shard": SHARD, "sequence": 0, "due_at_s": 0.0, "attempts": 0}
+    fields |= {"envelope": b"envelope %d" % number, "parked_at_s": sent_at_s if parked else 0.0, **given}
+    talk = id_of(conversation)
+    return MailRow(key=key, id=id_of(number), conversation=talk, sent_at_s=sent_at_s, parked=parked, **fields)
 
 
 def history_row(
-    number: int,
-    key: str = "a",
-    *,
-    kind: str = "billing",
-    shard: int = SHARD,
-    conversation: int = 0,
-    revision: int = 1,
-    handled_at_s: float = 200.0,
-    outcome: Outcome = Outcome.HANDLED,
-    node: str = "one@1",
+    number: int, key: str = "a", *, conversation: int = 0, outcome: Outcome = Outcome.HANDLED, **given: Any
 ) -> HistoryRow:
+    """A message that was handled. `given` are other fields of the row."""
+    fields: dict[str, Any] = {"kind": "billing", "shard": SHARD, "revision": 1, "handled_at_s": 200.0, "node": "one@1"}
     return HistoryRow(
         conversation=id_of(conversation),
         id=id_of(number),
-        kind=kind,
         key=key,
-        shard=shard,
-        revision=revision,
-        handled_at_s=handled_at_s,
         outcome=outcome,
         attempts=1,
-        node=node,
         error="" if outcome is Outcome.HANDLED else "a reason",
         type="trip.Pay",
         sender="sales/a",
         cause=id_of(conversation),
         sent_at_s=100.0,
         caused=b"caused %d" % number,
+        **{**fields, **given},
     )
 
 
 def actor_row(
-    key: str = "a",
-    *,
-    kind: str = "billing",
-    shard: int = SHARD,
-    revision: int = 1,
-    last: int = 0,
-    conversation: int = 0,
-    state: bytes = b"state",
-    due_at_s: float | None = None,
+    key: str = "a", *, last: int = 0, conversation: int = 0, due_at_s: float | None = None, **given: Any
 ) -> ActorRow:
+    """An actor, whose latest turn handled the message `last`. `given` are other fields of the row."""
+    fields: dict[str, Any] = {"kind": "billing", "shard": SHARD, "revision": 1, "state": b"state", **given}
     return ActorRow(
-        kind=kind,
         key=key,
-        shard=shard,
-        revision=revision,
         last_id=id_of(last),
         conversation=id_of(conversation),
         state_type="trip.PaymentState",
-        state=state,
         timers=b"" if due_at_s is None else b"timers",
         due_at_s=due_at_s,
         updated_at_s=200.0,
+        **fields,
     )
-
-
-def expected_of(row: ActorRow | None) -> Expected:
-    """What a turn expects to find that started from this row."""
-    return EMPTY if row is None else Expected(row.revision, row.last_id)
 
 
 def post(*rows: MailRow, check_duplicates: bool = True) -> Transition:
@@ -132,21 +86,18 @@ def turn(
     key: str = "a",
     *,
     start: ActorRow | None = None,
-    kind: str = "billing",
-    shard: int = SHARD,
-    conversation: int = 0,
     state: bytes = b"state",
     mail: Sequence[MailRow] = (),
     due_at_s: float | None = None,
     node: str = "one@1",
     handled_at_s: float = 200.0,
+    **of: Any,
 ) -> Transition:
-    """A turn that started from a row, and handled the message of this number."""
-    revision = 1 if start is None else start.revision + 1
-    of: dict[str, Any] = {"kind": kind, "shard": shard, "conversation": conversation, "revision": revision}
+    """A turn that started from a row, and handled the message of this number. `of` are fields of actor and history."""
+    of["revision"] = 1 if start is None else start.revision + 1
     return Transition(
         actor=actor_row(key, last=number, state=state, due_at_s=due_at_s, **of),
-        expected=expected_of(start),
+        expected=EMPTY if start is None else Expected(start.revision, start.last_id),
         consumed=(id_of(number),),
         history=(history_row(number, key, node=node, handled_at_s=handled_at_s, **of),),
         mail=tuple(mail),

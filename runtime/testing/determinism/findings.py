@@ -33,10 +33,6 @@ class ReplayFinding:
     def __str__(self) -> str:
         return f"{self.path}:{self.line}: {self.name}: {self.what}; {self.cure}"
 
-    def as_object(self) -> dict[str, object]:
-        """An object for JSON."""
-        return {"path": self.path, "line": self.line, "name": self.name, "what": self.what, "cure": self.cure}
-
 
 class Remarks:
     """The remarks of one file. A remark without a reason excuses nothing, and one without a finding is reported."""

@@ -25,7 +25,6 @@ import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum, auto
-from types import TracebackType
 from typing import Self
 
 from runtime.testing.processes.lane import CHUNK_BYTES_MAX, HELD_BYTES_MAX, Lane, Way
@@ -143,9 +142,7 @@ class Proxy:
         await self.start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def start(self) -> None:

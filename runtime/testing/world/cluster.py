@@ -14,7 +14,7 @@ from runtime.testing.rules.ledger import Ledger
 from runtime.testing.rules.limits import over_limits
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.virtual.loop import Killed, SimLoop, running_process
-from runtime.testing.world.faulty_handlers import FaultyCatalogue, IsPoisoned
+from runtime.testing.world.faulty_handlers import FailurePlan, FaultyCatalogue, IsPoisoned
 from runtime.testing.world.node import NodeSpec, SimNode
 from runtime.testing.world.surroundings import Surroundings
 from runtime.testing.world.wrong_starts import WrongStarts
@@ -49,13 +49,8 @@ class SimCluster(Surroundings):
         self.wrong_starts = WrongStarts(self, lambda: (*self.nodes, *self.twins))
 
     def _faulty(self, catalogue: Catalogue, name: str) -> FaultyCatalogue:
-        return FaultyCatalogue(
-            catalogue,
-            self.dice.named(name),
-            lambda: self.handler_fails,
-            self.fault,
-            self._handles,
-        )
+        plan = FailurePlan(self.dice.named(name), lambda: self.handler_fails, self.fault, self._handles)
+        return FaultyCatalogue(catalogue, plan)
 
     def _handles(self, kind: str, key: str, type: str) -> bool:
         """A handler is about to run. Says whether it fails; a deadly message ends the process here."""

@@ -9,7 +9,7 @@ workload poisons the message. Sagas never fail so, since their interpreter canno
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from dataclasses import dataclass
 
 from google.protobuf.message import Message
 
@@ -19,7 +19,7 @@ from runtime.saga.catalogue import Catalogue
 from runtime.store.records import Subscription
 from runtime.testing.virtual.dice import Dice
 
-__all__ = ["FaultyCatalogue", "PlannedFailure"]
+__all__ = ["FailurePlan", "FaultyCatalogue", "PlannedFailure"]
 
 IsPoisoned = Callable[[str, str, str], bool]
 """Says yes or no to a kind, a key and the type of a message."""
@@ -31,25 +31,28 @@ class PlannedFailure(Exception):
     """Raised in place of a handler's result."""
 
 
-class FaultyCatalogue(Catalogue):
-    """The same catalogue with handlers that may fail. `chance` gives the probability, which may change during the run.
+@dataclass(frozen=True, slots=True)
+class FailurePlan:
+    """When handlers fail. `chance` gives the probability, which may change during the run; `happened` hears of each.
 
     A handler fails each time that it gets a message to which `is_poisoned` says yes.
     """
 
-    def __init__(
-        self,
-        inner: Catalogue,
-        dice: Dice,
-        chance: Callable[[], float],
-        happened: Callable[[str], object],
-        is_poisoned: IsPoisoned,
-    ) -> None:
+    dice: Dice
+    chance: Callable[[], float]
+    happened: Callable[[str], object]
+    is_poisoned: IsPoisoned
+
+
+class FaultyCatalogue(Catalogue):
+    """The same catalogue with handlers that fail by a plan."""
+
+    def __init__(self, inner: Catalogue, plan: FailurePlan) -> None:
         self.contracts = inner.contracts
         self.choreographies = inner.choreographies
         self.provides = inner.provides
         self._inner = inner
-        self._plan = (dice, chance, happened, is_poisoned)
+        self._plan = plan
 
     @property
     def service_names(self) -> tuple[str, ...]:
@@ -60,18 +63,11 @@ class FaultyCatalogue(Catalogue):
         return self._inner.subscriptions
 
     def behaviours_of(self, service_names: Iterable[str], provided: Provided | None = None) -> tuple[Behaviour, ...]:
-        return tuple(_faulty(one, *self._plan) for one in self._inner.behaviours_of(service_names, provided))
+        return tuple(_faulty(one, self._plan) for one in self._inner.behaviours_of(service_names, provided))
 
 
 class _FaultyBehaviour:
-    def __init__(
-        self,
-        inner: Behaviour,
-        dice: Dice,
-        chance: Callable[[], float],
-        happened: Callable[[str], Any],
-        is_poisoned: IsPoisoned,
-    ) -> None:
+    def __init__(self, inner: Behaviour, plan: FailurePlan) -> None:
         self.kind = inner.kind
         self.state_type = inner.state_type
         self.process = inner.process
@@ -79,19 +75,16 @@ class _FaultyBehaviour:
         self.subscriptions = inner.subscriptions
         self.accepts = inner.accepts
         self._inner = inner
-        self._dice = dice
-        self._chance = chance
-        self._happened = happened
-        self._is_poisoned = is_poisoned
+        self._plan = plan
 
     async def handle(self, state: Message, delivery: Delivery) -> Decision:
-        envelope = delivery.envelope
-        if self._is_poisoned(envelope.kind, envelope.key, envelope.type):
-            self._happened("handler poisoned")
+        envelope, plan = delivery.envelope, self._plan
+        if plan.is_poisoned(envelope.kind, envelope.key, envelope.type):
+            plan.happened("handler poisoned")
             raise PlannedFailure("a planned failure, until it is mended")
         spare = self.retries.runs_max - _RUNS_KEPT
-        fails = delivery.attempts < spare and self._dice.chance(self._chance())
-        if fails and self._dice.chance(0.5):
+        fails = delivery.attempts < spare and plan.dice.chance(plan.chance())
+        if fails and plan.dice.chance(0.5):
             self._fail("before it decides")
         decision = await self._inner.handle(state, delivery)
         if fails:
@@ -99,19 +92,19 @@ class _FaultyBehaviour:
         return decision
 
     def _fail(self, when: str) -> None:
-        self._happened("handler fails")
+        self._plan.happened("handler fails")
         raise PlannedFailure(f"a planned failure {when}")
 
 
 class _FaultyVersioned(_FaultyBehaviour):
     """A behaviour that may differ from node to node by its version."""
 
-    def __init__(self, inner: Behaviour, *plan: Any) -> None:
+    def __init__(self, inner: Behaviour, plan: FailurePlan) -> None:
         assert isinstance(inner, Versioned)
-        super().__init__(inner, *plan)
+        super().__init__(inner, plan)
         self.carries = inner.carries
         self.lacks = inner.lacks
 
 
-def _faulty(inner: Behaviour, *plan: Any) -> Behaviour:
-    return (_FaultyVersioned if isinstance(inner, Versioned) else _FaultyBehaviour)(inner, *plan)
+def _faulty(inner: Behaviour, plan: FailurePlan) -> Behaviour:
+    return (_FaultyVersioned if isinstance(inner, Versioned) else _FaultyBehaviour)(inner, plan)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, cast
 
 from runtime.errors import StoreBusy, StoreError, StoreFull, StoreUnavailable
+from runtime.testing.virtual.clock import wake_sleeper
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.virtual.loop import SimLoop, check_alive
 from runtime.testing.world.database import Database
@@ -110,10 +111,5 @@ class WayToStore:
     async def travel(self, delay_s: float | None = None) -> None:
         low, high = self._faults.delay_s
         arrived = self._loop.create_future()
-        self._database.later(self._dice.between(low, high) if delay_s is None else delay_s, _arrive, arrived)
+        self._database.later(self._dice.between(low, high) if delay_s is None else delay_s, wake_sleeper, arrived)
         await arrived
-
-
-def _arrive(arrived: Any) -> None:
-    if not arrived.done():
-        arrived.set_result(None)
