@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runtime.durable.answer import Answer
 from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.client import ActorState, Client, CommandOutcome
+from runtime.durable.results import Answer
 from runtime.durable.service import Service
 from runtime.durations import days, hours, minutes, seconds
 from runtime.errors import FinalError

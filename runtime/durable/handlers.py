@@ -18,7 +18,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from runtime.contracts import RUNTIMES_OWN, contract_of, is_message_type
-from runtime.durable.answer import Answer
+from runtime.durable.results import Answer
 from runtime.errors import InvalidDefinition
 from runtime.protos import durable_pb2
 

@@ -1,4 +1,4 @@
-"""Checks what a service's functions return, and what they leave as state, against their signatures.
+"""What a service's functions return, and what they leave as state: checked against their signatures.
 
 Sagas, choreographies and the catalogue rely on the signatures. A run that breaks one has failed, and sends nothing.
 """
@@ -7,21 +7,52 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import NoReturn, cast
+from dataclasses import dataclass
+from typing import Generic, NoReturn, Protocol, TypeVar, cast
 
 from google.protobuf.message import Message
 
 from runtime.contracts import Contract, contract_of
-from runtime.durable.answer import Answer
 from runtime.durable.behaviour import Outgoing
-from runtime.durable.handlers import HandlerSpec
 from runtime.durations import SPAN_MAX_S, shown
 from runtime.errors import InvalidMessage
 
-__all__ = ["check_delay", "command_of_reaction", "outgoing_of", "take_state"]
+__all__ = ["Answer", "check_delay", "command_of_reaction", "outgoing_of", "take_state"]
+
+AnswerT_co = TypeVar("AnswerT_co", bound=Message | None, covariant=True)
+EventT_co = TypeVar("EventT_co", bound=Message, covariant=True)
 
 
-def outgoing_of(result: object, handler: HandlerSpec) -> tuple[Outgoing, ...]:
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[AnswerT_co, EventT_co]):
+    """What a handler returns when it has more to say than an answer.
+
+        async def pay(self, command: Pay) -> Answer[Paid, LimitReached] | CardDeclined:
+            return Answer(Paid(...), events=(LimitReached(...),))
+
+    The answer may be None for none. A client is told the answer alone. The answer and the events go, in this order, to
+    whoever subscribes to them, and to the saga that asked: for that, an event beside its answer is one that the step
+    `ignores`. A single message is an answer by itself.
+    """
+
+    answer: AnswerT_co
+    events: Sequence[EventT_co]
+
+
+class Signature(Protocol):
+    """What a handler says that it returns."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def answer_types(self) -> tuple[type[Message], ...]: ...
+
+    @property
+    def event_types(self) -> tuple[type[Message], ...]: ...
+
+
+def outgoing_of(result: object, handler: Signature) -> tuple[Outgoing, ...]:
     """What a handler returned, to be sent. Raises TypeError for what its signature does not name."""
     if result is None:
         return ()
@@ -41,7 +72,7 @@ def outgoing_of(result: object, handler: HandlerSpec) -> tuple[Outgoing, ...]:
     return (*answer, *(Outgoing(one, is_answer=False) for one in events))
 
 
-def _refuse_result(result: object, handler: HandlerSpec, named: Sequence[type[Message]]) -> NoReturn:
+def _refuse_result(result: object, handler: Signature, named: Sequence[type[Message]]) -> NoReturn:
     if isinstance(result, Message):
         names = ", ".join(one.DESCRIPTOR.full_name for one in named) or "nothing"
         place = "as its answer" if named is handler.answer_types else "beside its answer"

@@ -16,7 +16,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from runtime.durable.answer import Answer
+from runtime.durable.results import Answer
 from runtime.durable.service import Service
 from runtime.errors import FinalError
 from tests.proof.programs import programs_pb2 as pb

@@ -7,7 +7,7 @@ The order of messages between two actors shows only when the same two exchange m
 
 from __future__ import annotations
 
-from runtime.durable.answer import Answer
+from runtime.durable.results import Answer
 from runtime.durable.service import Service
 from runtime.saga.choreography import Choreography
 from runtime.saga.on import on

@@ -12,8 +12,8 @@ import pytest
 
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled, OrderRefunded, PaymentDeclined, RefundOrder
 from protos.sales_pb2 import OrderPlaced, OrderState, PlaceOrder
-from runtime.durable.answer import Answer
 from runtime.durable.behaviour import RetryPolicy
+from runtime.durable.results import Answer
 from runtime.durable.service import Reaction, Service, ServiceBehaviour
 from runtime.durable.turn.draft import SENT_MAX
 from runtime.errors import InvalidDefinition, InvalidMessage
