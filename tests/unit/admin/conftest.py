@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
+from tests.unit.operate.conftest import store
 
-from runtime.adapters import system_ports
-from runtime.store.memory import MemoryStore
-
-
-@pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore(system_ports())
+__all__ = ["store"]

@@ -16,8 +16,8 @@ from runtime.saga.view import Phase
 from runtime.store.memory import MemoryStore
 from runtime.store.port import Store
 from runtime.store.records import Transition, Verdict
-from tests.unit.admin.rows import SAGA, fill, id_of, mail, saga
 from tests.unit.admin.test_commands import run
+from tests.unit.operate.rows import SAGA, fill, id_of, mail, saga
 from tests.unit.saga.records import task_in
 
 SENDER = "order-process/ORD-1"

@@ -21,7 +21,7 @@ from runtime.store.open import open_store
 from runtime.store.records import Busy, BusyHandler
 from runtime.store.sqlite import SqliteStore
 from runtime.store.sqlite.connection import log_bytes
-from tests.unit.admin.rows import SAGA, actor, fill, history, id_of, join, mail, order, saga
+from tests.unit.operate.rows import SAGA, actor, fill, history, id_of, join, mail, order, saga
 from tests.unit.saga.records import task_in
 
 

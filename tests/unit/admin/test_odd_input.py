@@ -16,7 +16,7 @@ from runtime.admin.commands import admin
 from runtime.admin.session import Session
 from runtime.protos.saga_pb2 import TaskRecord
 from runtime.store.memory import MemoryStore
-from tests.unit.admin.rows import SAGA, actor, fill, join, mail, saga
+from tests.unit.operate.rows import SAGA, actor, fill, join, mail, saga
 
 UNKNOWN = 99
 

@@ -14,7 +14,7 @@ from runtime.admin.session import Session
 from runtime.envelope import Envelope
 from runtime.store.memory import MemoryStore
 from runtime.store.records import HistoryRow, MailRow, Subscription
-from tests.unit.admin.rows import fill, history, id_of, mail, saga
+from tests.unit.operate.rows import fill, history, id_of, mail, saga
 
 FLOW = "order-choreography"
 

@@ -16,8 +16,8 @@ from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.store.memory import MemoryStore
 from runtime.store.records import ActorRow, Expected, Transition
-from tests.unit.admin.rows import SAGA, TALK, fill, saga
 from tests.unit.durable.local import LocalNode, in_virtual_time
+from tests.unit.operate.rows import SAGA, TALK, fill, saga
 from tests.unit.saga.test_retry import BrokenUntilRetried, Mended, stuck
 
 

@@ -26,7 +26,7 @@ from runtime.adapters import system_ports
 from runtime.store.memory import MemoryStore
 from runtime.store.sqlite import copies
 from runtime.admin.session import Session
-from tests.unit.admin.rows import fill, mail
+from tests.unit.operate.rows import fill, mail
 
 STORE = MemoryStore(system_ports())
 asyncio.run(fill(STORE, *(mail(number, parked="x") for number in range(2, 7))))

@@ -16,7 +16,7 @@ from runtime.store.memory import MemoryStore
 from runtime.store.port import Store
 from runtime.store.records import Outcome, Transition, Verdict
 from runtime.store.sqlite import SqliteStore
-from tests.unit.admin.rows import TALK, fill, history, id_of, mail
+from tests.unit.operate.rows import TALK, fill, history, id_of, mail
 
 ACT = Act("ann", 500.0, "card was fixed")
 

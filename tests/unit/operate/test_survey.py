@@ -8,7 +8,7 @@ from runtime.operate.survey import Wanted, kinds_of, nodes_of, sagas, shards_of
 from runtime.saga.view import Phase
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Subscription
-from tests.unit.admin.rows import SAGA, actor, fill, join, mail, saga
+from tests.unit.operate.rows import SAGA, actor, fill, join, mail, saga
 from tests.unit.saga.records import task_in
 
 

@@ -6,7 +6,7 @@ from runtime.contracts import Contracts
 from runtime.operate.lookup import accounts
 from runtime.operate.survey import WAITS, Wanted, sagas
 from runtime.store.memory import MemoryStore
-from tests.unit.admin.rows import SAGA, fill, join, mail, saga
+from tests.unit.operate.rows import SAGA, fill, join, mail, saga
 
 OLD, NEW = b"\xaa\x01", b"\xbb\x02"
 

@@ -16,7 +16,7 @@ from runtime.protos.saga_pb2 import Exchange, TaskRecord
 from runtime.saga.view import Phase
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Subscription
-from tests.unit.admin.rows import SAGA, TALK, actor, fill, id_of, mail, saga
+from tests.unit.operate.rows import SAGA, TALK, actor, fill, id_of, mail, saga
 from tests.unit.saga.records import task_in
 
 DO, EARLIER, UNDO, EARLIER_UNDO = 2, 3, 4, 5

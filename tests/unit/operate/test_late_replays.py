@@ -16,8 +16,8 @@ from runtime.protos.saga_pb2 import Exchange, SagaRecord, TaskRecord
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.view import Phase
 from runtime.store.memory import MemoryStore
-from tests.unit.admin.rows import SAGA, actor, fill, id_of, mail, saga
 from tests.unit.durable.local import LocalNode, in_virtual_time
+from tests.unit.operate.rows import SAGA, actor, fill, id_of, mail, saga
 from tests.unit.saga.records import task_in
 from tests.unit.saga.shop import FirmOrderProcess
 

@@ -20,7 +20,7 @@ from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga.view import Phase
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Busy, BusyHandler
-from tests.unit.admin.rows import SAGA, TALK, actor, fill, id_of, join, mail, order, saga
+from tests.unit.operate.rows import SAGA, TALK, actor, fill, id_of, join, mail, order, saga
 from tests.unit.saga.records import task_in
 
 CONTRACTS = load_contracts(("protos",))
