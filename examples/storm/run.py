@@ -17,11 +17,11 @@ import grpc.aio
 
 from examples.books import count_waiting, mistakes, read_books
 from examples.storm.audit import AuditVerdict, judge, read_movements
+from examples.storm.chaos import Chaos, Pace
 from examples.storm.customers import Customers, Unanswered
 from protos.orders_pb2 import Order
 from protos.sales_pb2 import CANCELLED, READY_TO_SHIP, OrderStatus
 from runtime.adapters import AsyncioTasks, SystemClock
-from runtime.testing.processes.chaos import Chaos, Pace
 from runtime.testing.processes.clocks import faketime_library
 from runtime.testing.processes.harness import Harness
 from runtime.testing.processes.process import NodeProcess

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from examples.storm.chaos import Pace
 from examples.storm.customers import wish
 from examples.storm.run import StormFailed, StormPlan, StormRun
-from runtime.testing.processes.chaos import Pace
 from tests.acceptance.shop import ROOT
 
 pytestmark = pytest.mark.timeout(600)

@@ -13,15 +13,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from examples.storm.troubles import Trouble, Troubles, about
+from runtime.adapters import SystemClock
 from runtime.testing.name_list import name_list
 from runtime.testing.processes.harness import Harness
 from runtime.testing.processes.process import ProcessFailed
-from runtime.testing.processes.troubles import Trouble, Troubles, about
 from runtime.testing.virtual.dice import Dice
 
 __all__ = ["TROUBLES_MAX", "Chaos", "Pace"]
@@ -50,6 +50,7 @@ class Chaos:
         self._harness = harness
         self._victims = name_list(victims, "victims")
         self._pace = pace or Pace()
+        self._clock = SystemClock()
         self._kill_dice = Dice(seed, "kills")
         self._dice = Dice(seed, "troubles")
         self._numbers = itertools.count()
@@ -67,24 +68,24 @@ class Chaos:
 
         Raises ProcessFailed if a node ends that nobody has killed, or does not start again.
         """
-        watching = asyncio.create_task(self._watch())
-        raging = asyncio.create_task(self._rage(seconds))
         try:
-            await asyncio.wait((watching, raging), return_when=asyncio.FIRST_COMPLETED)
-            await (watching if watching.done() else raging)
+            async with asyncio.TaskGroup() as group:
+                watching = group.create_task(self._watch())
+                await self._rage(seconds)
+                watching.cancel()
         except ExceptionGroup as failed:  # The group ended the other tasks when the first one failed.
             raise failed.exceptions[0] from None
         finally:
-            watching.cancel()
-            raging.cancel()
-            await asyncio.gather(watching, raging, return_exceptions=True)
             self.heal()
 
     async def _rage(self, seconds: float) -> None:
-        async with asyncio.TaskGroup() as group:
-            until_s = time.monotonic() + seconds
-            group.create_task(self._kill_some(group, until_s))
-            group.create_task(self._make_troubles(group, until_s))
+        until_s = self._clock.monotonic_s() + seconds
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._kill_some(group, until_s))
+                group.create_task(self._make_troubles(group, until_s))
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
 
     async def _watch(self) -> None:
         """Notices a node that has ended by itself, before somebody starts it again."""
@@ -94,7 +95,7 @@ class Chaos:
                 if nodes[name].ended_unasked:
                     tails = self._harness.log_tails()
                     raise ProcessFailed(f"{name} ended by itself: {nodes[name].describe()}\n{tails}")
-            await asyncio.sleep(_LOOK_S)
+            await self._clock.sleep(_LOOK_S)
 
     def heal(self) -> None:
         """Sets everything right: links, clocks, and nodes that run."""
@@ -111,7 +112,7 @@ class Chaos:
 
     async def _kill_some(self, group: asyncio.TaskGroup, until_s: float) -> None:
         dice, pace = self._kill_dice, self._pace
-        while await _is_time(about(dice, pace.kill_every_s), until_s):
+        while await self._is_time(about(dice, pace.kill_every_s), until_s):
             name, after_s = dice.choose(self._victims), about(dice, pace.restart_after_s)
             if self._claims(name):
                 group.create_task(self._kill(name, after_s))
@@ -120,7 +121,7 @@ class Chaos:
         self.counts["kills"] += 1
         with _Noted(self, f"{name} killed", down=name):
             self._harness.nodes[name].kill()
-            await asyncio.sleep(after_s)
+            await self._clock.sleep(after_s)
             await self._harness.restart(name)
 
     def _claims(self, name: str) -> bool:
@@ -133,8 +134,8 @@ class Chaos:
     # --- troubles ---
 
     async def _make_troubles(self, group: asyncio.TaskGroup, until_s: float) -> None:
-        while await _is_time(about(self._dice, self._pace.trouble_every_s), until_s):
-            left_s = until_s - time.monotonic()
+        while await self._is_time(about(self._dice, self._pace.trouble_every_s), until_s):
+            left_s = until_s - self._clock.monotonic_s()
             if self._dice.chance(0.25):
                 name, lasts_s = self._dice.choose(self._victims), about(self._dice, self._pace.freeze_s)
                 if self._claims(name):
@@ -153,7 +154,7 @@ class Chaos:
         with _Noted(self, f"{name} frozen", down=name):
             node = self._harness.nodes[name]
             await asyncio.to_thread(node.freeze)  # It waits for each thread of the node, and proxies must go on.
-            await asyncio.sleep(lasts_s)
+            await self._clock.sleep(lasts_s)
             node.thaw()
 
     async def _last(self, trouble: Trouble) -> None:
@@ -161,9 +162,15 @@ class Chaos:
         with _Noted(self, trouble.what):
             trouble.begin()
             try:
-                await asyncio.sleep(trouble.lasts_s)
+                await self._clock.sleep(trouble.lasts_s)
             finally:
                 trouble.end()
+
+    async def _is_time(self, delay_s: float, until_s: float) -> bool:
+        """Waits until the next event. False if nothing more happens before the end."""
+        left_s = max(0.0, until_s - self._clock.monotonic_s())
+        await self._clock.sleep(min(delay_s, left_s))
+        return delay_s < left_s
 
 
 class _Noted:
@@ -181,10 +188,3 @@ class _Noted:
     def __exit__(self, *error: object) -> None:
         del self._chaos._now[self._number]
         self._chaos._down.pop(self._down, None)
-
-
-async def _is_time(delay_s: float, until_s: float) -> bool:
-    """Waits until the next event. False if nothing more happens before the end."""
-    left_s = max(0.0, until_s - time.monotonic())
-    await asyncio.sleep(min(delay_s, left_s))
-    return delay_s < left_s

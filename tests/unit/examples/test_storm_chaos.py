@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.testing.processes.chaos import TROUBLES_MAX, Chaos, Pace
+from examples.storm.chaos import TROUBLES_MAX, Chaos, Pace
 from runtime.testing.processes.harness import Harness, ProcessFailed
 from tests.unit.testing.processes.scripted import SCRIPT, ready
 
