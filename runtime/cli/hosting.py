@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runtime.cli.project import FILE, TABLE, read_project
 from runtime.errors import InvalidSettings
 from runtime.host import Register
 from runtime.launching import Hosting
 from runtime.object_reference import call_object, find_object
+from runtime.project import FILE, TABLE, read_project
 from runtime.saga.catalogue import Catalogue
 
 __all__ = ["find_hosting"]

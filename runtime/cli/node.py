@@ -9,8 +9,8 @@ from typing import NoReturn
 import click
 
 from runtime.cli.hosting import find_hosting
-from runtime.cli.project import FILE, TABLE
 from runtime.launching import launch_found
+from runtime.project import FILE, TABLE
 
 __all__ = ["launch_here"]
 

@@ -10,14 +10,13 @@ import click
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from runtime.adapters import SystemClock
 from runtime.errors import InvalidMessage
 from runtime.saga.saga import Saga
 from runtime.testing.commands import options
 from runtime.testing.commands.ending import Ending
 from runtime.testing.commands.loading import find
+from runtime.testing.explorer import explore as explorer
 from runtime.testing.explorer.bounds import Bounds
-from runtime.testing.explorer.explore import explored
 from runtime.testing.explorer.result import Exploration
 
 __all__ = ["explore"]
@@ -79,7 +78,7 @@ def _run(saga: type[Saga[Any]], bounds: Bounds, ending: Ending) -> Exploration:
             progress.update(bar, description=f"{states:,} states, {depth} moves deep")
 
         try:
-            return explored(saga, (), bounds, tell, SystemClock(), lambda: ending.name)
+            return explorer.explore(saga, bounds=bounds, progress=tell, ended_by=lambda: ending.name)
         except InvalidMessage as error:
             raise _wrong(str(error)) from error
 

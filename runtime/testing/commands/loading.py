@@ -9,8 +9,9 @@ import click
 
 from runtime.errors import InvalidDefinition, InvalidSettings
 from runtime.object_reference import call_object, find_object
+from runtime.project import FILE, TABLE
 from runtime.saga.catalogue import Catalogue
-from runtime.testing.commands.workloads import PROJECT, named
+from runtime.testing.commands.workloads import named
 from runtime.testing.determinism.sources import check_catalogue
 from runtime.testing.runs.clients import Clients
 from runtime.testing.runs.seeds import Standing
@@ -43,7 +44,7 @@ def _full_name(name: str) -> str:
         return name
     known = named()
     if name not in known:
-        names = ", ".join(known) or f"one of [tool.amends.workloads] in {PROJECT}"
+        names = ", ".join(known) or f"one of [{TABLE}.workloads] in {FILE}"
         raise _wrong(f"there is no workload {name!r}; name {names}, or MODULE:NAME")
     return known[name]
 

@@ -14,7 +14,6 @@ from typing import Any
 from google.protobuf.message import Message
 
 from runtime.adapters import SystemClock
-from runtime.ports import Clock
 from runtime.saga.saga import Saga
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.driver import SagaDriver
@@ -24,7 +23,7 @@ from runtime.testing.explorer.samples import Samples
 from runtime.testing.explorer.schedule import diagram
 from runtime.testing.explorer.search import Search
 
-__all__ = ["explore", "explored"]
+__all__ = ["explore"]
 
 
 def explore(
@@ -33,28 +32,18 @@ def explore(
     samples: Sequence[Message] = (),
     bounds: Bounds | None = None,
     progress: Callable[[int, int], None] | None = None,
-    clock: Clock | None = None,
+    ended_by: Callable[[], str] | None = None,
 ) -> Exploration:
     """Tries every schedule of `saga` within the bounds. The result has the shortest ones that break a promise.
 
     `samples` replace made-up messages: the starting event and answers. All samples of one type are tried. `progress`
-    hears how many states are known, and how deep they are. Raises InvalidMessage for samples that fit nothing.
+    hears how many states are known, and how deep they are. The search stops early once `ended_by` names what ends it.
+    Raises InvalidMessage for samples that fit nothing.
     """
-    return explored(saga, samples, bounds or Bounds(), progress or _tell_nobody, clock or SystemClock(), lambda: "")
-
-
-def explored(
-    saga: type[Saga[Any]],
-    samples: Sequence[Message],
-    bounds: Bounds,
-    progress: Callable[[int, int], None],
-    clock: Clock,
-    ended_by: Callable[[], str],
-) -> Exploration:
-    """Does what `explore` does. It stops early once `ended_by` names what ends it, and tells what it has seen."""
+    bounds, clock = bounds or Bounds(), SystemClock()
     began_s = clock.monotonic_s()
     driver = SagaDriver(saga, Samples(saga.definition, samples), bounds.asks_max)
-    search = Search(driver, Moves(driver, bounds), bounds.states_max, progress, ended_by)
+    search = Search(driver, Moves(driver, bounds), bounds.states_max, progress or (lambda *_: None), ended_by or str)
     search.run()
     violations = (BrokenCheck(*found.breach, diagram(driver, found.path)) for found in search.found)
     return Exploration(
@@ -69,7 +58,3 @@ def explored(
         ends=dict(search.ends),
         violations=tuple(sorted(violations, key=lambda one: one.moves)),
     )
-
-
-def _tell_nobody(states: int, depth: int) -> None:
-    pass

@@ -40,7 +40,7 @@ class Samples:
         keys = sorted({self._key_of(event) for event in self.starts})
         if len(keys) != 1:
             raise InvalidMessage(
-                f"the starting events are of the keys {', '.join(keys)}; one instance is explored at a time, "
+                f"the starting events have the keys {', '.join(keys)}; one instance is explored at a time, "
                 "so give them one key"
             )
         (self.key,) = keys

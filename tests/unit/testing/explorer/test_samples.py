@@ -102,7 +102,7 @@ def test_several_samples_of_one_type_are_all_tried() -> None:
         ),
         (NoPivot, OrderPlaced(), r"the sample of shop.OrderPlaced has no key in 'order_id'"),
         (Chosen, OrderPlaced(order_id="ORD-1", flow=Flow.ORCHESTRATION), r"starts nothing: its flow has to be 1"),
-        (Renamed, OrderPlaced(order_id="ORD-1"), r"the starting events are of the keys KEY-1, ORD-1; one instance"),
+        (Renamed, OrderPlaced(order_id="ORD-1"), r"the starting events have the keys KEY-1, ORD-1; one instance"),
     ],
 )
 def test_samples_that_fit_nothing_are_refused(saga: type[Saga[Any]], given: Message, complaint: str) -> None:

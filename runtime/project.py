@@ -3,12 +3,16 @@
 [tool.amends]
 catalogue = "shop.catalogue:catalogue"      what its nodes can host
 register = ["shop.gateway:register"]        gRPC services of its own, added to the server of each node
+
+[tool.amends.workloads]                     what simulations run, by short names
+trips = "shop.clients:Travellers@shop.catalogue:catalogue"
 """
 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +27,12 @@ _KEYS = ("catalogue", "register", "workloads")
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """The names are MODULE:NAME; the catalogue's is empty where the project has none."""
+    """The names are MODULE:NAME. The catalogue's is empty if the project has none; workloads have short names."""
 
     folder: Path
     catalogue: str = ""
     register: tuple[str, ...] = ()
+    workloads: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_project(folder: Path) -> Project:
@@ -39,15 +44,18 @@ def read_project(folder: Path) -> Project:
         return Project(folder)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InvalidSettings(f"{file} cannot be read: {error}") from error
-    table = content.get("tool", {})
-    table = table.get("amends", {}) if isinstance(table, dict) else {}
+    tool = content.get("tool", {})
+    table = tool.get("amends", {}) if isinstance(tool, dict) else None
     if not isinstance(table, dict):
         raise InvalidSettings(f"{file}: amends is to be a table, as in [{TABLE}]")
     if unknown := sorted(set(table) - set(_KEYS)):
         raise InvalidSettings(f"{file}: [{TABLE}] has no {unknown[0]!r}; it may have {', '.join(_KEYS)}")
-    catalogue, register = table.get("catalogue", ""), table.get("register", [])
+    catalogue, register, workloads = table.get("catalogue", ""), table.get("register", []), table.get("workloads", {})
     if not isinstance(catalogue, str):
         raise InvalidSettings(f'{file}: [{TABLE}] catalogue is to be one name, as in "MODULE:FUNCTION"')
     if not isinstance(register, list) or not all(isinstance(name, str) for name in register):
         raise InvalidSettings(f'{file}: [{TABLE}] register is to be a list of names, as in ["MODULE:FUNCTION"]')
-    return Project(folder, catalogue, tuple(register))
+    if not isinstance(workloads, dict) or not all(isinstance(name, str) and name for name in workloads.values()):
+        line = 'name = "MODULE:CLIENTS@MODULE:CATALOGUE"'
+        raise InvalidSettings(f"{file}: [{TABLE}.workloads] is to hold lines like {line}")
+    return Project(folder, catalogue, tuple(register), workloads)
