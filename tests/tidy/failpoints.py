@@ -19,28 +19,28 @@ __all__ = ["PAGE", "page", "places"]
 PAGE = ROOT / "docs" / "proof" / "failpoints.md"
 _HEAD = """# Failpoints
 
-A failpoint is a name for a durable boundary: a place just before or just after something that outlives the process, or
-that decides what will. In production reaching one does nothing (`runtime/failpoints.py`); the simulator kills a node
-there.
+A failpoint names a durable boundary. It is a place just before or just after a step whose effect outlives the process,
+or a step that decides about such an effect. In production nothing happens there (`runtime/failpoints.py`). The
+simulator kills a node there.
 
 ```
-python -m tests.proof failpoints --workload crash       # at each of them, each time; then at each ordered pair
-python -m tests.proof failpoints --list                 # the names alone
+python -m tests.proof failpoints --workload crash       # kill at each failpoint, each time; then at each ordered pair
+python -m tests.proof failpoints --list                 # only show the names
 ```
 
-Nothing is left to chance in these runs: a few orders in both styles (`tests/proof/workloads/crash_workload.py`), two
-nodes, one order of callbacks, the same faults of store, handlers and nodes in each; only the place of the crash
-differs, and how soon the node is back. In a pair, whoever reaches the second point after the first crash dies there:
-a crash in the midst of recovery, which must cost time and nothing else (I12). What must hold is in
-[simulation.md](simulation.md). An order cannot reach `MESSAGE_PARKED`, which takes a poisoned message; random
-programs do. Where the second point is not reached after the first crash a pair does not meet; four of five do.
+These runs have no random part. Each has a few orders in both styles (`tests/proof/workloads/crash_workload.py`), two
+nodes, one order of callbacks, and the same faults of store, handlers and nodes. Only the place of the crash differs,
+and how soon the node is back. In the run of a pair, the node that reaches the second point after the first crash dies
+there. This is a crash in the middle of recovery, which must cost only time (I12). The promises that must hold are in
+[simulation.md](simulation.md). An order cannot reach some points: `MESSAGE_PARKED`, for example, needs a poisoned
+message. Random programs reach them. In one pair of five the second point is not reached after the first crash.
 
-Last full run: LAST_RUN
+The last full run tried LAST_RUN
 
 | failpoint | what has happened when it is reached | in |
 |---|---|---|
 """
-_LAST_RUN = "67 failpoints, each of the 1,585 times that one is reached, all 4,489 ordered pairs: no promise broken."
+_LAST_RUN = "67 failpoints with 1,585 hits in all, and all 4,489 ordered pairs. No promise was broken."
 
 
 def page() -> str:

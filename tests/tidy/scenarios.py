@@ -18,15 +18,15 @@ PAGE = ROOT / "docs" / "proof" / "scenarios.md"
 _NAMED = re.compile(r"test_((?:s\d+_)+)(\w+)$")
 _HEAD = """# Behaviours and their tests
 
-Each line is a promise about sagas, actors, time or the store, and names the test that holds it. The numbers are stable:
-they are part of the tests' names, and gaps are intended. `make docs` writes this page anew from those names, and the
-suite fails when it is out of date. Tests in `runtime/testing/` are the conformance suite that every store passes.
+Each line is a promise about sagas, actors, time or the store, and names the test that holds it. The numbers are part of
+the tests' names and do not change, so there are gaps. `make docs` updates this page from the names of the tests, and a
+test fails when the page is out of date. Tests in `runtime/testing/` are the conformance suite that every store passes.
 
-What of a behaviour is not promised yet, because nothing does it or no test holds it:
+These parts of behaviours are not promised yet, because no code or no test holds them:
 
 {open}
 
-| behaviour | said by the test | in |
+| behaviour | promise | test |
 |---|---|---|
 """
 _OPEN = {
