@@ -78,7 +78,7 @@ class Taken(NamedTuple):
 
 
 class SagaDriver:
-    """One saga, its records by number, and the words of its participants: each is a message that may be an answer."""
+    """One saga, with numbers for its records and for the answers that its participants may give."""
 
     def __init__(self, saga: type[Saga[Any]], samples: Samples, asks_max: int) -> None:
         self._watch = Watch()
@@ -90,9 +90,9 @@ class SagaDriver:
         self._numbers: dict[bytes, int] = {}
         self._taken: dict[tuple[int, Input], Taken] = {}
         self.views: list[View] = []
-        self.words: list[Message] = []
-        self.meaning: list[dict[Meaning, tuple[int, ...]]] = []  # The words of each meaning, by step.
-        self.undone: list[tuple[int, ...]] = []  # The words that confirm an undo, by step.
+        self.answers: list[Message] = []
+        self.meaning: list[dict[Meaning, tuple[int, ...]]] = []  # The answers of each meaning, by step.
+        self.undone: list[tuple[int, ...]] = []  # The answers that confirm an undo, by step.
         self._learn()
         self.nothing = self._number(saga_pb2.SagaRecord())
 
@@ -119,25 +119,25 @@ class SagaDriver:
             return saga_pb2.CancelSaga(reason="the client asked for it")
         if input.reply is None:
             return self._samples.starts[input.event]
-        command, word = input.reply
-        if word == FAULT:
+        command, answer = input.reply
+        if answer == FAULT:
             return durable_pb2.Fault(command=command_id(command), error="the handler failed", attempts=12)
-        if word == NOTHING:
+        if answer == NOTHING:
             return durable_pb2.Undone(command=command_id(command), reason="it never ran")
-        return self.words[word]
+        return self.answers[answer]
 
     # --- once ---
 
     def _learn(self) -> None:
-        """Numbers the words. Each sample of an answer is one."""
+        """Numbers the answers. Each sample is one of them."""
         for step in self.definition.steps:
             self.meaning.append({one: self._said(step.types(one)) for one in Meaning})
             self.undone.append(self._said(sorted(step.undone, key=lambda one: str(one.DESCRIPTOR.full_name))))
 
     def _said(self, types: Sequence[type[Message]]) -> tuple[int, ...]:
-        first = len(self.words)
-        self.words.extend(sample for one in types for sample in self._samples.of(one))
-        return tuple(range(first, len(self.words)))
+        first = len(self.answers)
+        self.answers.extend(sample for one in types for sample in self._samples.of(one))
+        return tuple(range(first, len(self.answers)))
 
     # --- one input ---
 

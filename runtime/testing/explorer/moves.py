@@ -119,8 +119,8 @@ class Moves:
         if handled.removes_do:
             commands = [one for one in commands if (one.step, one.undo, one.attempt) != _do_of(command, handled)]
         replies, poisoned = world.replies, world.poisoned
-        if handled.word is not None:
-            replies = tuple(sorted((*replies, Reply(command, handled.word))))
+        if handled.answer is not None:
+            replies = tuple(sorted((*replies, Reply(command, handled.answer))))
         if handled.cost.poisons:
             poisoned = tuple(sorted((*poisoned, (command.step, command.undo))))
         truths = with_truth(world.truths, command.step, handled.truth)
@@ -175,16 +175,16 @@ class Moves:
 
     def _told(self, world: SagaWorld, reply: Reply) -> SagaWorld:
         """The world in which the saga knows for sure what this reply says."""
-        command, word = reply
+        command, answer = reply
         truth, meaning = world.truths[command.step], self._driver.meaning[command.step]
         if command.undo:
-            known = word == NOTHING or word in self._driver.undone[command.step]
+            known = answer == NOTHING or answer in self._driver.undone[command.step]
             if not known or truth.undone_told:
                 return world
             return world._replace(truths=with_truth(world.truths, command.step, truth._replace(undone_told=True)))
-        if word in meaning[Meaning.REFUSED]:
+        if answer in meaning[Meaning.REFUSED]:
             return world._replace(truths=with_truth(world.truths, command.step, truth._replace(refusal_told=True)))
-        if self._steps[command.step].role is Role.PIVOT and word in meaning[Meaning.DONE]:
+        if self._steps[command.step].role is Role.PIVOT and answer in meaning[Meaning.DONE]:
             view = self._driver.views[world.record]
             if view.heading == SagaRecord.RUNNING and view.steps[command.step] in OPEN:
                 return world._replace(pivot_told=True)

@@ -59,7 +59,7 @@ class Handled(NamedTuple):
 
     how: str
     truth: Truth  # What is true of its step afterwards.
-    word: int | None  # The word of the answer; None for no answer.
+    answer: int | None  # The number of its answer; None for no answer.
     cost: Cost = _FREE
     removes_do: int = 0  # The number of a do on its way that this undo consumes too.
 
@@ -98,11 +98,11 @@ class Participants:
             return
         yield from self._carried_out(truth, command)
         meaning = self._driver.meaning[command.step]
-        for word in meaning[Meaning.IGNORED]:
-            said = f"says {self._name(word)}"
-            yield Handled(f"not carried out, {said}", _with_do(truth, command, word), word, _SILENCE)
+        for answer in meaning[Meaning.IGNORED]:
+            said = f"says {self._name(answer)}"
+            yield Handled(f"not carried out, {said}", _with_do(truth, command, answer), answer, _SILENCE)
             if truth.effect != DONE:
-                yield Handled(f"carried out, {said}", _effected(truth, command, word), word, _SILENCE)
+                yield Handled(f"carried out, {said}", _effected(truth, command, answer), answer, _SILENCE)
         yield Handled("given up on", _parked_do(truth, command), FAULT, _FAULT)
         if truth.effect != DONE:
             yield Handled("given up on, although it was carried out", _effected(truth, command, PARKED), FAULT, _FAULT)
@@ -110,12 +110,12 @@ class Participants:
 
     def _carried_out(self, truth: Truth, command: SentCommand) -> Iterable[Handled]:
         meaning = self._driver.meaning[command.step]
-        for word in meaning[Meaning.DONE]:
+        for answer in meaning[Meaning.DONE]:
             how = "it was carried out before" if truth.effect == DONE else "carried out"
-            yield Handled(how, _effected(truth, command, word), word)
+            yield Handled(how, _effected(truth, command, answer), answer)
         if truth.effect != DONE:
-            for word in meaning[Meaning.REFUSED]:
-                yield Handled("refused", _with_do(truth, command, word), word)
+            for answer in meaning[Meaning.REFUSED]:
+                yield Handled("refused", _with_do(truth, command, answer), answer)
 
     # --- an undo ---
 
@@ -146,9 +146,9 @@ class Participants:
         yield Handled("given up on, this time and each time", parked, FAULT, _POISON, removes)
 
     def _undone(self, truth: Truth, command: SentCommand, dos: tuple[int, ...]) -> Iterable[Handled]:
-        for word in self._driver.undone[command.step]:
-            undos = with_fate(truth.undos, command.attempt, word)
-            yield Handled("taken back", truth._replace(effect=UNDONE, dos=dos, undos=undos), word)
+        for answer in self._driver.undone[command.step]:
+            undos = with_fate(truth.undos, command.attempt, answer)
+            yield Handled("taken back", truth._replace(effect=UNDONE, dos=dos, undos=undos), answer)
 
     @staticmethod
     def _may_have_come(truth: Truth, command: SentCommand) -> tuple[bool, ...]:
@@ -171,13 +171,13 @@ class Participants:
             return None
         caused = b""
         if fate >= 0:
-            answer = durable_pb2.Caused(type=self._driver.words[fate].DESCRIPTOR.full_name)
+            answer = durable_pb2.Caused(type=self._driver.answers[fate].DESCRIPTOR.full_name)
             caused = durable_pb2.CausedList(caused=[answer]).SerializeToString()
         outcome = {GONE: Outcome.UNDONE, FAILED: Outcome.FAULTED}.get(fate, Outcome.HANDLED)
         return HistoryRow(b"", b"", "", "", 0, 1, NOW_S, outcome, 1, "", "", "", "", b"", NOW_S, caused)
 
-    def _name(self, word: int) -> str:
-        return str(self._driver.words[word].DESCRIPTOR.name)
+    def _name(self, answer: int) -> str:
+        return str(self._driver.answers[answer].DESCRIPTOR.name)
 
 
 _FATES = {Ruling.NEVER_RAN: GONE, Ruling.TOMBSTONE: GONE, Ruling.GIVE_UP_DO: FAILED}

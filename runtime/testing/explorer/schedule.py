@@ -56,9 +56,9 @@ class _Teller:
             return Note(self._saga, what)
         if input.reply is None:
             return Arrow(_CLIENT, self._saga, self._driver.message(input).DESCRIPTOR.name)
-        command, word = input.reply
+        command, answer = input.reply
         said = {FAULT: f"fault of {self._name(command)}", NOTHING: f"{self._name(command)}: nothing to undo"}
-        label = said.get(word) or self._driver.message(input).DESCRIPTOR.name
+        label = said.get(answer) or self._driver.message(input).DESCRIPTOR.name
         return Arrow(self._kind(command), self._saga, f"{label}{' (comes twice)' if again else ''}")
 
     def _made_of_it(self, taken: Taken) -> Iterable[Arrow | Note]:

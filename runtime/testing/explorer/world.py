@@ -33,10 +33,10 @@ NONE, DONE, UNDONE, AGAIN = range(4)
 
 WAITING, PARKED, GONE, FAILED = -11, -12, -13, -14
 """The fate of a command without an answer. It is under way; it is a dead letter; its undo came before it ran; or it was
-a dead letter when its undo ran. The fate of any other command is the word of its answer, never one of these."""
+a dead letter when its undo ran. The fate of any other command is the number of its answer."""
 
 FAULT, NOTHING = -1, -2
-"""Words of every participant's runtime: it gave up on the command; there was nothing to undo."""
+"""Answers of every participant's runtime: it gave up on the command; there was nothing to undo."""
 
 
 class SentCommand(NamedTuple):
@@ -51,10 +51,10 @@ class SentCommand(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """An answer on its way back. Its word is FAULT, NOTHING, or the index of a message."""
+    """An answer on its way back: FAULT, NOTHING, or the number of an answer at the driver."""
 
     command: SentCommand
-    word: int
+    answer: int
 
 
 class Truth(NamedTuple):

@@ -15,9 +15,9 @@ from typing import Protocol
 from runtime.errors import LinkLost
 from runtime.testing.virtual.loop import check_alive
 
-__all__ = ["Carrier", "Lane", "SimLink", "Wire"]
+__all__ = ["Carrier", "Direction", "SimLink", "Wire"]
 
-Lane = tuple[str, str]
+Direction = tuple[str, str]
 """(source, target): two addresses."""
 
 
@@ -27,11 +27,11 @@ class Carrier(Protocol):
     loop: asyncio.AbstractEventLoop
     wire_bytes_max: int
 
-    def is_held(self, lane: Lane) -> bool:
+    def is_held(self, direction: Direction) -> bool:
         """Says whether nothing gets through in this direction now."""
         ...
 
-    def arrival_s(self, lane: Lane, frame: bytes) -> float:
+    def arrival_s(self, direction: Direction, frame: bytes) -> float:
         """The instant at which a frame arrives that is sent now."""
         ...
 
@@ -47,8 +47,8 @@ class Carrier(Protocol):
 class Wire:
     """One direction of a stream."""
 
-    def __init__(self, network: Carrier, lane: Lane) -> None:
-        self.lane = lane
+    def __init__(self, network: Carrier, direction: Direction) -> None:
+        self.direction = direction
         self._network = network
         self._flying: deque[bytes | None] = deque()  # None is the end of the stream.
         self._landed: deque[bytes | None] = deque()
@@ -69,7 +69,7 @@ class Wire:
             self._check()
 
     async def get(self) -> bytes | None:
-        while self._error is None and (not self._landed or self._network.is_held(self.lane)):
+        while self._error is None and (not self._landed or self._network.is_held(self.direction)):
             await self._wait()
         if self._error is not None:
             raise self._error
@@ -105,7 +105,7 @@ class Wire:
 
     def _send(self, frame: bytes | None) -> None:
         self._flying.append(frame)
-        self._last_s = max(self._last_s, self._network.arrival_s(self.lane, frame or b""))
+        self._last_s = max(self._last_s, self._network.arrival_s(self.direction, frame or b""))
         self._network.later(self._last_s - self._network.loop.time(), self._land)
 
     def _land(self) -> None:

@@ -17,7 +17,7 @@ from contextvars import Context
 from runtime.errors import AddressInUse, LinkLost, PortClosed
 from runtime.ports import Accept, Link, Tasks
 from runtime.testing.virtual.dice import Dice
-from runtime.testing.virtual.link import Lane, SimLink, Wire
+from runtime.testing.virtual.link import Direction, SimLink, Wire
 from runtime.testing.virtual.loop import check_alive
 
 __all__ = ["SimListener", "SimNetwork", "SimTransport"]
@@ -45,9 +45,9 @@ class SimNetwork:
         self._dice = dice
         self._listeners: dict[str, SimListener] = {}
         self._links: dict[SimLink, None] = {}  # The dialler's end of each stream.
-        self._held: dict[Lane, None] = {}
-        self._cut: dict[Lane, None] = {}
-        self._slow: dict[Lane, float] = {}  # Delays are so many times as long.
+        self._held: dict[Direction, None] = {}
+        self._cut: dict[Direction, None] = {}
+        self._slow: dict[Direction, float] = {}  # Delays are so many times as long.
         self._dark: dict[str, None] = {}  # Nothing at all answers at these addresses.
         self._deaf: dict[str, None] = {}  # These addresses accept connections, and nobody reads.
 
@@ -83,16 +83,16 @@ class SimNetwork:
 
     # --- for the storm, and for tests ---
 
-    def hold(self, lane: Lane) -> None:
+    def hold(self, direction: Direction) -> None:
         """Lets nothing through in this direction. Nobody is told."""
-        self._held[lane] = None
+        self._held[direction] = None
 
-    def release(self, lane: Lane) -> None:
+    def release(self, direction: Direction) -> None:
         """Undoes `hold`: held frames arrive."""
-        self._held.pop(lane, None)
+        self._held.pop(direction, None)
         for link in list(self._links):
             for wire in (link.incoming, link.outgoing):
-                if wire.lane == lane:
+                if wire.direction == direction:
                     wire.wake()
 
     def cut(self, a: str, b: str) -> None:
@@ -105,9 +105,9 @@ class SimNetwork:
         self._cut.pop((a, b), None)
         self._cut.pop((b, a), None)
 
-    def slow(self, lane: Lane, times: float) -> None:
+    def slow(self, direction: Direction, times: float) -> None:
         """Makes delays in this direction so many times as long; 1 undoes it."""
-        self._slow[lane] = times
+        self._slow[direction] = times
 
     def deafen(self, address: str) -> None:
         """The machine at this address accepts streams, but no process takes them."""
@@ -122,8 +122,8 @@ class SimNetwork:
         self._deaf.clear()
         self._slow.clear()
         self._cut.clear()
-        for lane in list(self._held):
-            self.release(lane)
+        for direction in list(self._held):
+            self.release(direction)
 
     def tear(self, a: str, b: str) -> None:
         """Breaks the streams between two addresses. Each side sees it after a while, and reads on until then."""
@@ -140,20 +140,20 @@ class SimNetwork:
                 self._break(link, _NOTICE_S)
 
     @property
-    def streams(self) -> list[Lane]:
+    def streams(self) -> list[Direction]:
         """The dialler and the listener of every open stream, oldest first."""
         return [(link.local, link.remote) for link in self._links]
 
     # --- for its parts ---
 
-    def is_held(self, lane: Lane) -> bool:
-        return lane in self._held
+    def is_held(self, direction: Direction) -> bool:
+        return direction in self._held
 
-    def arrival_s(self, lane: Lane, frame: bytes) -> float:
+    def arrival_s(self, direction: Direction, frame: bytes) -> float:
         """The instant at which a frame arrives that is sent now."""
-        self._carried(lane[0], lane[1], frame)
+        self._carried(direction[0], direction[1], frame)
         low, high = self.delay_s
-        return self.loop.time() + self._dice.between(low, high) * self._slow.get(lane, 1.0)
+        return self.loop.time() + self._dice.between(low, high) * self._slow.get(direction, 1.0)
 
     def later(self, delay_s: float, callback: Callable[..., object], *arguments: object) -> None:
         """Calls back later, whichever process is alive then."""

@@ -37,7 +37,7 @@ class Database:
         self._loop = loop
         self.clock_has_jumped = False  # From then on leases are no measure.
         self.retention_s = Limits().retention_s  # All nodes have the same.
-        self.reigns = 0  # The number of times that a standby has taken over.
+        self.failovers = 0  # The number of times that a standby has taken over.
         self._standby: tuple[SavedTables, SavedTables] | None = None
         self._locked_until_s = 0.0
         self._wrote = wrote  # It hears of each commit: by whom, how many, the verdicts.
@@ -66,7 +66,7 @@ class Database:
     @property
     def leases_count(self) -> bool:
         """Says whether leases are a measure: until the clock has jumped, or the newest commits were lost."""
-        return not (self.clock_has_jumped or self.reigns)
+        return not (self.clock_has_jumped or self.failovers)
 
     def members(self) -> ClusterView:
         """All members, and the time by this clock."""
@@ -100,7 +100,7 @@ class Database:
         if self._standby is not None:
             rows, known = self._standby
             self._standby = None
-            self.reigns += 1
+            self.failovers += 1
             rows.turn_back()
             self.ledger.turn_back(known)
 

@@ -105,7 +105,7 @@ class FaultyStore:
             raise
 
     async def _commit(self, batch: Sequence[Transition]) -> list[Verdict]:
-        faults, dice, reign = self._faults, self._dice, self._database.reigns
+        faults, dice, failovers = self._faults, self._dice, self._database.failovers
         await self.way.leave()
         await self.way.win_lock()
         if isinstance(batch, Batch) and dice.chance(0.5):
@@ -115,20 +115,20 @@ class FaultyStore:
             raise CommitUnknown("the connection broke before the commit")
         if dice.chance(faults.unknown_late):
             self._happened("commit late, unknown")
-            late = _Late(batch, self._database.reigns)
+            late = _Late(batch, self._database.failovers)
             self._late.append(late)
             self._database.later(dice.between(0.0, 0.5), self._arrive, late)
             raise CommitUnknown("the connection broke during the commit")
         if dice.chance(faults.hang):
             self._happened("commit hangs")
             await self.way.travel(dice.between(0.0, faults.hang_s))
-        self.way.check(reign, CommitUnknown)
+        self.way.check(failovers, CommitUnknown)
         verdicts = self._database.commit(self._who, batch)
         if dice.chance(faults.dies):
             self._happened("commit applied, node dies")
             self._die()
         await self.way.travel()
-        self.way.check(reign, CommitUnknown)
+        self.way.check(failovers, CommitUnknown)
         if dice.chance(faults.unknown_applied):
             self._happened("commit applied, unknown")
             raise CommitUnknown("the connection broke after the commit")
@@ -139,7 +139,7 @@ class FaultyStore:
             self._happened("settle fails")
             await self.way.travel()
             raise StoreUnavailable("no connection yet")
-        reign = self._database.reigns
+        failovers = self._database.failovers
         await self.way.leave()
         self._unsettled = [one for one in self._unsettled if not any(one is other for other in batch)]
         for late in self._late:  # Commits under way are decided before the answer.
@@ -147,13 +147,13 @@ class FaultyStore:
         self._late.clear()
         answer = self._database.act(self._database.rows.settle(batch))
         await self.way.travel()
-        self.way.check(reign, StoreUnavailable)
+        self.way.check(failovers, StoreUnavailable)
         return answer
 
     def _arrive(self, late: _Late) -> None:
         if not late.is_decided:
             late.is_decided = True
-            if late.reign == self._database.reigns:  # Else it went to a database that is gone.
+            if late.failovers == self._database.failovers:  # Else it went to a database that is gone.
                 self._database.commit(self._who, late.batch)
 
     def _decide(self, late: _Late) -> None:
@@ -202,5 +202,5 @@ class _Late:
     """A commit that is still under way after its sender has given up on it."""
 
     batch: Sequence[Transition]
-    reign: int  # The reign of the database that it went to.
+    failovers: int  # The number of failovers when it was sent.
     is_decided: bool = False

@@ -43,7 +43,7 @@ class WayToStore:
 
     async def read(self, call: _Call[_T]) -> _T:
         """Asks the database, and travels once. The answer is made before or after the journey, so it may be stale."""
-        early, reign = self._dice.chance(0.5), self._database.reigns
+        early, failovers = self._dice.chance(0.5), self._database.failovers
         if not early:
             await self.travel()
         obstacle = await self._obstacle()
@@ -52,7 +52,7 @@ class WayToStore:
             await self.travel()
         if obstacle is not None:
             raise obstacle
-        self.check(reign, StoreUnavailable)
+        self.check(failovers, StoreUnavailable)
         return cast("_T", answer)
 
     async def win_lock(self) -> None:
@@ -72,9 +72,9 @@ class WayToStore:
             raise StoreUnavailable("the connection broke before the answer")
         return answer
 
-    def check(self, reign: int, error: type[StoreError]) -> None:
-        """Raises the error if a failover has broken the connection."""
-        if reign != self._database.reigns:
+    def check(self, failovers: int, error: type[StoreError]) -> None:
+        """Raises the error if there was another failover since: it has broken the connection."""
+        if failovers != self._database.failovers:
             raise error("the connection broke: another database has taken over")
 
     async def leave(self) -> None:
