@@ -31,8 +31,8 @@ DELIVERY = (
         (Edit(Ownership.on_missed_pushes, "self._declined.update(self._taking)", "pass"),),
         workload="streams",
         unseen=(
-            "what a gap tells of has to be committed between a take-over's look at its actor and the end of the "
-            "take-over"
+            "a missed message would have to be committed after the take-over has read the mail of its actor, and "
+            "before the take-over ends"
         ),
         held_by="tests/unit/durable/test_ownership.py",
     ),
@@ -48,8 +48,8 @@ DELIVERY = (
         (Edit(Inbound._after_the_older, "await before.ended()", "pass"),),
         workload="streams",
         unseen=(
-            "by design: a stream begins with a gap, for which its receiver reads the store first, so that whatever an "
-            "older one still brings was there before"
+            "by design: a stream begins with a gap, so its receiver reads the store first, and gets all mail that the "
+            "older stream may still bring"
         ),
         held_by="tests/unit/mesh/test_over_memory.py",
     ),
@@ -152,8 +152,8 @@ DELIVERY = (
         (Edit(intake._put_off, ", outdated=True", ""),),
         workload="random",
         unseen=(
-            "mostly by design, since a blocked actor takes nothing but undos from a reading: an undo has to be put off "
-            "between the reading and its delivery. Seed 398 showed it while a reading ended the block"
+            "a blocked actor takes only undos from a reading, so an undo would have to be put off between the reading "
+            "and its delivery. Seed 398 showed the bug in an older version, in which a reading ended the block"
         ),
         held_by="tests/unit/durable/test_backlog.py",
     ),

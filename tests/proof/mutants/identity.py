@@ -37,7 +37,7 @@ IDENTITY = (
         "The id of a waiting command is accepted for another actor as well.",
         (Edit(MemoryStore._is_known, "posted = not row.sequence and", "posted = False and"),),
         workload="random",
-        unseen="clients claim an id for somebody else once its command is handled, and so never while that waits",
+        unseen="the clients use an id for a second actor only after the first command was handled",
         held_by="tests/unit/durable/test_one_id_for_two.py",
     ),
 )

@@ -64,8 +64,8 @@ OWNERSHIP = (
         (Edit(Memory.look_for_idle, "if any(activation.busy for activation in concerned):", "if False:"),),
         workload="streams",
         unseen=(
-            "by design: the turn that still runs is stopped by the compare-and-set when another owner was faster, and "
-            "its successor reads what it left; it costs a conflict, and no promise"
+            "by design: if the new owner was faster, the compare-and-set stops the turn that still runs. This costs a "
+            "conflict, and breaks no promise"
         ),
         held_by="tests/unit/durable/test_ownership.py",
     ),

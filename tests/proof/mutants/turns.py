@@ -83,8 +83,8 @@ TURNS = (
         (Edit(guard.refuse_do, "draft.tombstone(undo)", "pass"),),
         workload="random",
         unseen=(
-            "who sends an undo has committed its do before, to the same store: an operator has to discard the do "
-            "between the guard's look at the history and that at the mail"
+            "the sender of an undo has committed its do to the same store before. An operator would have to discard "
+            "the do after the guard has read the history, and before it reads the mail"
         ),
         held_by="tests/unit/durable/test_turn.py",
     ),
@@ -123,8 +123,8 @@ TURNS = (
         "An undo in the turn of its do asks only the store, which does not know of that turn yet.",
         (Edit(guard.find, "for done in draft.history:", "for done in ():"),),
         unseen=(
-            "a turn that handles a do and gives it up is refused by the store and begun again with half of its "
-            "messages, until the two are apart: it costs time, where it once had no end"
+            "the store refuses a turn that both handles a do and gives it up. The turn is begun again with half of its "
+            "messages, until do and undo are apart. This costs only time"
         ),
         held_by="tests/unit/durable/test_turn.py",
     ),
@@ -159,8 +159,8 @@ TURNS = (
         (Edit(Draft._row_after, "hashlib.blake2b(made_of, digest_size=16).digest()", "self.last_message_id"),),
         workload="failover",
         unseen=(
-            "both histories have to run the same message at the same revision and decide otherwise, and a node that "
-            "remembers the lost one has to commit first. Seed 2135 showed it while a failover drew from other dice"
+            "both histories would have to run the same message at the same revision with different results, and a node "
+            "that remembers the lost history would have to commit first. Seed 2135 of an older version showed it"
         ),
         held_by="tests/unit/durable/test_lost_commits.py",
     ),
