@@ -69,6 +69,8 @@ class Envelope:
     traceparent: str = ""
     earlier_undos: tuple[bytes, ...] = ()
     dones: tuple[str, ...] = ()
+    workings: tuple[str, ...] = ()
+    begun: bool = False
     encoded: bytes = b""  # Made from the fields, unless the envelope was read from bytes.
 
     def __post_init__(self) -> None:
@@ -109,10 +111,13 @@ def _bytes_of(one: Envelope) -> bytes:
         wire.timer = one.timer
     if one.traceparent:
         wire.traceparent = one.traceparent
-    if one.refusals or one.earlier_undos or one.dones:  # Of undos. Even empty lists cost a lot.
+    # Of undos. Even empty lists cost a lot.
+    if one.refusals or one.earlier_undos or one.dones or one.workings or one.begun:
         wire.refusals.extend(one.refusals)
         wire.earlier_undos.extend(one.earlier_undos)
         wire.dones.extend(one.dones)
+        wire.workings.extend(one.workings)
+        wire.begun = one.begun
     return wire.SerializeToString()
 
 
@@ -129,7 +134,7 @@ def decode(encoded: bytes) -> Envelope:
         )
     if not (0.0 <= wire.sent_at_s < _END_S and 0.0 <= wire.due_at_s < _END_S):
         raise InvalidMessage(f"an envelope needs a real instant: sent at {wire.sent_at_s}, due at {wire.due_at_s}")
-    # The three lists are nearly always empty: to ask costs a third of making a tuple.
+    # The four lists are nearly always empty: to ask costs a third of making a tuple.
     return Envelope(
         wire.id,
         wire.kind,
@@ -152,6 +157,8 @@ def decode(encoded: bytes) -> Envelope:
         wire.traceparent,
         tuple(wire.earlier_undos) if wire.earlier_undos else (),
         tuple(wire.dones) if wire.dones else (),
+        tuple(wire.workings) if wire.workings else (),
+        wire.begun,
         encoded,
     )
 

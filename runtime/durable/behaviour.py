@@ -121,6 +121,8 @@ class Outgoing:
     refusals: tuple[str, ...] = ()  # of an undo: answers of its do after which nothing is left to undo
     dones: tuple[str, ...] = ()  # of an undo: answers of its do after which it is owed, whatever came beside them
     earlier_undos: tuple[bytes, ...] = ()  # of an undo: ids of those by which the same was asked for before
+    workings: tuple[str, ...] = ()  # of an undo: answers of those before it after which it is owed as before
+    begun: bool = False  # of an undo: a command before the one that it names was answered, so that there is an effect
     body: bytes = b""  # the message's bytes, of a sender that has made them (`body_of`); else they are made
 
 

@@ -45,14 +45,23 @@ def _saga_waits(account: Account, now_s: float) -> Iterator[str]:
         yield f"mend the cause, and replay the dead letter if there is one; else have it try again: {again}"
     for step in account.steps:
         ago = span(now_s - step.asked_at_s)
+        again, tried = _asks_again(account, step.name, now_s), f" (attempt {step.undo_attempts})"
         if step.status == "asked":
             yield f"the answer of {step.address} to its step {step.name!r}, asked {ago} ago (attempt {step.attempts})"
+        elif step.status == "working":
+            yield f"{step.address} to finish its step {step.name!r}, which it has taken on; asked {ago} ago{again}"
         elif step.status == "undoing":
-            yield f"{step.address} to confirm the undo of {step.name!r}, sent {ago} ago (attempt {step.undo_attempts})"
+            yield f"{step.address} to confirm the undo of {step.name!r}, sent {ago} ago{again or tried}"
         elif step.status == "owed":
             yield f"its turn to undo {step.name!r} at {step.address}: owed, and not under way"
         elif step.status == "unknown":
             yield f"news of its step {step.name!r} at {step.address}, which may or may not have been done"
+
+
+def _asks_again(account: Account, step: str, now_s: float) -> str:
+    """When a step asks for the next time; empty where no timer of it runs."""
+    due_at_s = next((one.due_at_s for one in account.timers if one.name in (step, f"closing {step}")), None)
+    return "" if due_at_s is None else f", asks again in {span(max(due_at_s - now_s, 0.0))}"
 
 
 def _mail_waits(account: Account, now_s: float) -> Iterator[str]:

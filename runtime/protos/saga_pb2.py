@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19runtime/protos/saga.proto\x12\x06\x61mends\"\xfc\x01\n\x08\x45xchange\x12\'\n\x06status\x18\x01 \x01(\x0e\x32\x17.amends.Exchange.Status\x12\x12\n\ncommand_id\x18\x02 \x01(\x0c\x12\x13\n\x0b\x65\x61rlier_ids\x18\x03 \x03(\x0c\x12\x13\n\x0b\x66\x61ulted_ids\x18\x04 \x03(\x0c\x12\x10\n\x08\x61ttempts\x18\x05 \x01(\r\x12\x12\n\nasked_at_s\x18\x06 \x01(\x01\x12\x0f\n\x07outcome\x18\x07 \x01(\t\x12\r\n\x05\x65rror\x18\x08 \x01(\t\"C\n\x06Status\x12\x0b\n\x07UNASKED\x10\x00\x12\x08\n\x04OPEN\x10\x01\x12\x0b\n\x07UNKNOWN\x10\x02\x12\x08\n\x04\x44ONE\x10\x03\x12\x0b\n\x07REFUSED\x10\x04\"\xa1\x02\n\nTaskRecord\x12\x0c\n\x04path\x18\x01 \x01(\t\x12)\n\x06status\x18\x02 \x01(\x0e\x32\x19.amends.TaskRecord.Status\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x1c\n\x02\x64o\x18\x04 \x01(\x0b\x32\x10.amends.Exchange\x12\x1e\n\x04undo\x18\x05 \x01(\x0b\x32\x10.amends.Exchange\x12\r\n\x05stuck\x18\x06 \x01(\x08\x12\x13\n\x06unkept\x18\x07 \x01(\x0cH\x00\x88\x01\x01\"\\\n\x06Status\x12\x0b\n\x07WAITING\x10\x00\x12\x0b\n\x07RUNNING\x10\x01\x12\x08\n\x04\x44ONE\x10\x02\x12\x0b\n\x07REFUSED\x10\x03\x12\x08\n\x04OWED\x10\x04\x12\n\n\x06UNDONE\x10\x05\x12\x0b\n\x07SKIPPED\x10\x06\x42\t\n\x07_unkept\"\xe0\x03\n\nSagaRecord\x12\x12\n\ndefinition\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\x0c\x12)\n\x06status\x18\x03 \x01(\x0e\x32\x19.amends.SagaRecord.Status\x12+\n\x08stuck_in\x18\x04 \x01(\x0e\x32\x19.amends.SagaRecord.Status\x12\x14\n\x0cpivot_passed\x18\x05 \x01(\x08\x12\x0f\n\x07overdue\x18\x06 \x01(\x08\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x14\n\x0cstuck_reason\x18\x08 \x01(\t\x12\x12\n\nstate_type\x18\n \x01(\t\x12\r\n\x05state\x18\x0b \x01(\x0c\x12\x14\n\x0c\x63onversation\x18\x0c \x01(\x0c\x12\x14\n\x0cstarted_at_s\x18\r \x01(\x01\x12\x1a\n\x12last_progress_at_s\x18\x0e \x01(\x01\x12\x12\n\nended_at_s\x18\x0f \x01(\x01\x12!\n\x05tasks\x18\x10 \x03(\x0b\x32\x12.amends.TaskRecord\"\\\n\x06Status\x12\x08\n\x04NONE\x10\x00\x12\x0b\n\x07RUNNING\x10\x01\x12\x10\n\x0c\x43OMPENSATING\x10\x02\x12\r\n\tCOMPLETED\x10\x03\x12\x0f\n\x0b\x43OMPENSATED\x10\x04\x12\t\n\x05STUCK\x10\x05J\x04\x08\t\x10\n\"\x1c\n\nCancelSaga\x12\x0e\n\x06reason\x18\x01 \x01(\t\" \n\x0e\x43\x61ncelAccepted\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x1f\n\rCancelRefused\x12\x0e\n\x06reason\x18\x01 \x01(\t\"(\n\tRetrySaga\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0b\n\x03who\x18\x02 \x01(\t\"\x0f\n\rRetryAccepted\"\x1e\n\x0cRetryRefused\x12\x0e\n\x06reason\x18\x01 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19runtime/protos/saga.proto\x12\x06\x61mends\"\xc9\x02\n\x08\x45xchange\x12\'\n\x06status\x18\x01 \x01(\x0e\x32\x17.amends.Exchange.Status\x12\x12\n\ncommand_id\x18\x02 \x01(\x0c\x12\x13\n\x0b\x65\x61rlier_ids\x18\x03 \x03(\x0c\x12\x13\n\x0b\x66\x61ulted_ids\x18\x04 \x03(\x0c\x12\x10\n\x08\x61ttempts\x18\x05 \x01(\r\x12\x12\n\nasked_at_s\x18\x06 \x01(\x01\x12\x0f\n\x07outcome\x18\x07 \x01(\t\x12\r\n\x05\x65rror\x18\x08 \x01(\t\x12\x13\n\x0bworking_ids\x18\t \x03(\x0c\x12\x10\n\x08workings\x18\n \x01(\r\x12\x17\n\x0fworking_since_s\x18\x0b \x01(\x01\"P\n\x06Status\x12\x0b\n\x07UNASKED\x10\x00\x12\x08\n\x04OPEN\x10\x01\x12\x0b\n\x07UNKNOWN\x10\x02\x12\x08\n\x04\x44ONE\x10\x03\x12\x0b\n\x07REFUSED\x10\x04\x12\x0b\n\x07WORKING\x10\x05\"\xa1\x02\n\nTaskRecord\x12\x0c\n\x04path\x18\x01 \x01(\t\x12)\n\x06status\x18\x02 \x01(\x0e\x32\x19.amends.TaskRecord.Status\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x1c\n\x02\x64o\x18\x04 \x01(\x0b\x32\x10.amends.Exchange\x12\x1e\n\x04undo\x18\x05 \x01(\x0b\x32\x10.amends.Exchange\x12\r\n\x05stuck\x18\x06 \x01(\x08\x12\x13\n\x06unkept\x18\x07 \x01(\x0cH\x00\x88\x01\x01\"\\\n\x06Status\x12\x0b\n\x07WAITING\x10\x00\x12\x0b\n\x07RUNNING\x10\x01\x12\x08\n\x04\x44ONE\x10\x02\x12\x0b\n\x07REFUSED\x10\x03\x12\x08\n\x04OWED\x10\x04\x12\n\n\x06UNDONE\x10\x05\x12\x0b\n\x07SKIPPED\x10\x06\x42\t\n\x07_unkept\"\xe0\x03\n\nSagaRecord\x12\x12\n\ndefinition\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\x0c\x12)\n\x06status\x18\x03 \x01(\x0e\x32\x19.amends.SagaRecord.Status\x12+\n\x08stuck_in\x18\x04 \x01(\x0e\x32\x19.amends.SagaRecord.Status\x12\x14\n\x0cpivot_passed\x18\x05 \x01(\x08\x12\x0f\n\x07overdue\x18\x06 \x01(\x08\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x14\n\x0cstuck_reason\x18\x08 \x01(\t\x12\x12\n\nstate_type\x18\n \x01(\t\x12\r\n\x05state\x18\x0b \x01(\x0c\x12\x14\n\x0c\x63onversation\x18\x0c \x01(\x0c\x12\x14\n\x0cstarted_at_s\x18\r \x01(\x01\x12\x1a\n\x12last_progress_at_s\x18\x0e \x01(\x01\x12\x12\n\nended_at_s\x18\x0f \x01(\x01\x12!\n\x05tasks\x18\x10 \x03(\x0b\x32\x12.amends.TaskRecord\"\\\n\x06Status\x12\x08\n\x04NONE\x10\x00\x12\x0b\n\x07RUNNING\x10\x01\x12\x10\n\x0c\x43OMPENSATING\x10\x02\x12\r\n\tCOMPLETED\x10\x03\x12\x0f\n\x0b\x43OMPENSATED\x10\x04\x12\t\n\x05STUCK\x10\x05J\x04\x08\t\x10\n\"\x1c\n\nCancelSaga\x12\x0e\n\x06reason\x18\x01 \x01(\t\" \n\x0e\x43\x61ncelAccepted\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x1f\n\rCancelRefused\x12\x0e\n\x06reason\x18\x01 \x01(\t\"(\n\tRetrySaga\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0b\n\x03who\x18\x02 \x01(\t\"\x0f\n\rRetryAccepted\"\x1e\n\x0cRetryRefused\x12\x0e\n\x06reason\x18\x01 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,27 +32,27 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'runtime.protos.saga_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EXCHANGE']._serialized_start=38
-  _globals['_EXCHANGE']._serialized_end=290
-  _globals['_EXCHANGE_STATUS']._serialized_start=223
-  _globals['_EXCHANGE_STATUS']._serialized_end=290
-  _globals['_TASKRECORD']._serialized_start=293
-  _globals['_TASKRECORD']._serialized_end=582
-  _globals['_TASKRECORD_STATUS']._serialized_start=479
-  _globals['_TASKRECORD_STATUS']._serialized_end=571
-  _globals['_SAGARECORD']._serialized_start=585
-  _globals['_SAGARECORD']._serialized_end=1065
-  _globals['_SAGARECORD_STATUS']._serialized_start=967
-  _globals['_SAGARECORD_STATUS']._serialized_end=1059
-  _globals['_CANCELSAGA']._serialized_start=1067
-  _globals['_CANCELSAGA']._serialized_end=1095
-  _globals['_CANCELACCEPTED']._serialized_start=1097
-  _globals['_CANCELACCEPTED']._serialized_end=1129
-  _globals['_CANCELREFUSED']._serialized_start=1131
-  _globals['_CANCELREFUSED']._serialized_end=1162
-  _globals['_RETRYSAGA']._serialized_start=1164
-  _globals['_RETRYSAGA']._serialized_end=1204
-  _globals['_RETRYACCEPTED']._serialized_start=1206
-  _globals['_RETRYACCEPTED']._serialized_end=1221
-  _globals['_RETRYREFUSED']._serialized_start=1223
-  _globals['_RETRYREFUSED']._serialized_end=1253
+  _globals['_EXCHANGE']._serialized_end=367
+  _globals['_EXCHANGE_STATUS']._serialized_start=287
+  _globals['_EXCHANGE_STATUS']._serialized_end=367
+  _globals['_TASKRECORD']._serialized_start=370
+  _globals['_TASKRECORD']._serialized_end=659
+  _globals['_TASKRECORD_STATUS']._serialized_start=556
+  _globals['_TASKRECORD_STATUS']._serialized_end=648
+  _globals['_SAGARECORD']._serialized_start=662
+  _globals['_SAGARECORD']._serialized_end=1142
+  _globals['_SAGARECORD_STATUS']._serialized_start=1044
+  _globals['_SAGARECORD_STATUS']._serialized_end=1136
+  _globals['_CANCELSAGA']._serialized_start=1144
+  _globals['_CANCELSAGA']._serialized_end=1172
+  _globals['_CANCELACCEPTED']._serialized_start=1174
+  _globals['_CANCELACCEPTED']._serialized_end=1206
+  _globals['_CANCELREFUSED']._serialized_start=1208
+  _globals['_CANCELREFUSED']._serialized_end=1239
+  _globals['_RETRYSAGA']._serialized_start=1241
+  _globals['_RETRYSAGA']._serialized_end=1281
+  _globals['_RETRYACCEPTED']._serialized_start=1283
+  _globals['_RETRYACCEPTED']._serialized_end=1298
+  _globals['_RETRYREFUSED']._serialized_start=1300
+  _globals['_RETRYREFUSED']._serialized_end=1330
 # @@protoc_insertion_point(module_scope)

@@ -40,6 +40,8 @@ class Exchange(_message.Message):
         """it has happened"""
         REFUSED: Exchange._Status.ValueType  # 4
         """the actor said no, so it has not happened"""
+        WORKING: Exchange._Status.ValueType  # 5
+        """the actor answered the last command with "not finished yet"; it will be asked again"""
 
     class Status(_Status, metaclass=_StatusEnumTypeWrapper): ...
     UNASKED: Exchange.Status.ValueType  # 0
@@ -51,6 +53,8 @@ class Exchange(_message.Message):
     """it has happened"""
     REFUSED: Exchange.Status.ValueType  # 4
     """the actor said no, so it has not happened"""
+    WORKING: Exchange.Status.ValueType  # 5
+    """the actor answered the last command with "not finished yet"; it will be asked again"""
 
     STATUS_FIELD_NUMBER: _builtins.int
     COMMAND_ID_FIELD_NUMBER: _builtins.int
@@ -60,6 +64,9 @@ class Exchange(_message.Message):
     ASKED_AT_S_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    WORKING_IDS_FIELD_NUMBER: _builtins.int
+    WORKINGS_FIELD_NUMBER: _builtins.int
+    WORKING_SINCE_S_FIELD_NUMBER: _builtins.int
     status: Global___Exchange.Status.ValueType
     command_id: _builtins.bytes
     """of the last command sent"""
@@ -71,6 +78,10 @@ class Exchange(_message.Message):
     """full name of the answer that settled it, or why there was nothing to be done"""
     error: _builtins.str
     """of the last fault, silence, or failure of an author's function"""
+    workings: _builtins.int
+    """of the attempts, those that were answered so; no budget counts them"""
+    working_since_s: _builtins.float
+    """when the first such answer came, since an operator last gave it a fresh budget"""
     @_builtins.property
     def earlier_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """of commands sent before the last that may still be carried out"""
@@ -78,6 +89,10 @@ class Exchange(_message.Message):
     @_builtins.property
     def faulted_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """of commands that their actor gave up; an operator's replay may yet answer them"""
+
+    @_builtins.property
+    def working_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """of commands answered with "not finished yet": the first, and the latest few"""
 
     def __init__(
         self,
@@ -90,10 +105,13 @@ class Exchange(_message.Message):
         asked_at_s: _builtins.float = ...,
         outcome: _builtins.str = ...,
         error: _builtins.str = ...,
+        working_ids: _abc.Iterable[_builtins.bytes] | None = ...,
+        workings: _builtins.int = ...,
+        working_since_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_at_s", b"asked_at_s", "attempts", b"attempts", "command_id", b"command_id", "earlier_ids", b"earlier_ids", "error", b"error", "faulted_ids", b"faulted_ids", "outcome", b"outcome", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_at_s", b"asked_at_s", "attempts", b"attempts", "command_id", b"command_id", "earlier_ids", b"earlier_ids", "error", b"error", "faulted_ids", b"faulted_ids", "outcome", b"outcome", "status", b"status", "working_ids", b"working_ids", "working_since_s", b"working_since_s", "workings", b"workings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

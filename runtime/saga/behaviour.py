@@ -169,5 +169,5 @@ def _accepted(definition: Definition) -> frozenset[str]:
         *(start.event_type for start in definition.starts),
     ]
     for step in definition.steps:
-        types += [*step.meanings, *step.undone]
+        types += [*step.meanings, *step.undone, *step.undo_working]
     return frozenset(full_name(one) for one in types)

@@ -157,13 +157,13 @@ class Catalogue:
     def _check_step(self, saga: Definition, step: StepDefinition) -> None:
         where = f"{saga.title}.{step.name}"
         handler = self._handler(step.command, where)
-        for answer in (*step.types(Meaning.DONE), *step.types(Meaning.REFUSED)):
+        for answer in (*step.types(Meaning.DONE), *step.types(Meaning.REFUSED), *step.types(Meaning.WORKING)):
             _check_returned(where, handler, step.command, answer)
         if not step.retriable or step.types(Meaning.REFUSED):
             _check_all_declared(where, handler, step)
         if step.undo_command is not None:
             undo_handler = self._handler(step.undo_command, f"{where}.undo")
-            for answer in sorted(step.undone, key=full_name):
+            for answer in sorted((*step.undone, *step.undo_working), key=full_name):
                 _check_returned(f"{where}.undo", undo_handler, step.undo_command, answer)
 
 
@@ -237,7 +237,7 @@ def _check_all_declared(where: str, handler: HandlerSpec, step: StepDefinition) 
         if answer not in step.meanings:
             raise InvalidDefinition(
                 f"{where}: {step.command.name} may be answered with {full_name(answer)}, which the step does not "
-                "declare; say whether it means done, refused, or nothing (ignores)"
+                "declare; say whether it means done, refused, not finished yet (working), or nothing (ignores)"
             )
 
 

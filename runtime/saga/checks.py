@@ -39,6 +39,10 @@ def _check_step(definition: Definition, step: StepDefinition) -> None:
     if step.undo_command is None:
         if step.undone:
             raise InvalidDefinition(f"{where}: it says what confirms its undo, but has no undo")
+        if step.undo_working:
+            raise InvalidDefinition(
+                f"{where}: it says how its undo goes on (undo_working), but has no undo; remove that"
+            )
         if step.role is Role.COMPENSATABLE and not step.no_undo:
             raise InvalidDefinition(
                 f"{where}: the saga may turn back after it, and it has no undo, so that what {step.command.name} has "
@@ -80,6 +84,17 @@ def _check_undo(where: str, step: StepDefinition) -> None:
     assert undo is not None
     if not step.undone:
         raise InvalidDefinition(f"{where}: it has an undo; name the answer that confirms it (undone=...)")
+    for one in step.undo_working:
+        if one in step.undone:
+            raise InvalidDefinition(
+                f"{where}: {full_name(one)} is declared to confirm its undo (undone), and to mean that it is not "
+                "finished yet (undo_working); it can mean one of them"
+            )
+        if step.meanings.get(one) is Meaning.IGNORED:
+            raise InvalidDefinition(
+                f"{where}: {full_name(one)} is declared to say nothing (ignores), and that its undo is not finished "
+                "yet (undo_working); take it out of one"
+            )
     if undo.kind != step.command.kind:
         raise InvalidDefinition(
             f"{where}: {step.command.name} goes to {step.command.kind} and its undo {undo.name} to {undo.kind}; "

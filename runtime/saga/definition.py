@@ -39,6 +39,7 @@ class Meaning(Enum):
     DONE = auto()
     REFUSED = auto()
     IGNORED = auto()
+    WORKING = auto()  # accepted, and not finished: ask again
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +55,14 @@ class StepDefinition:
     undo: Callable[[Any, str], Message | None] | None  # (state, reason)
     undo_command: Contract | None
     undone: frozenset[type[Message]]
+    undo_working: tuple[type[Message], ...]  # answers of the undo that settle nothing: ask again
     no_undo: str  # why there is no undo to be done; empty with one, and where nothing turns back
     dones: tuple[str, ...]  # full names of the answers after which an undo is owed
     refusals: tuple[str, ...]  # full names of the answers after which there is nothing to undo
     on_answer: Mapping[type[Message], Callable[[Any, Any], object]]
     timeout_s: float
+    every_s: float  # until it is asked again after "not finished yet"; 0 where nothing means that
+    at_most_s: float  # from the first such answer on; 0: no limit
     budget: Budget
     timer: str  # under which it waits; no two steps have the same, nor the deadline's
     before: tuple[int, ...] = ()  # steps that have to be done first

@@ -49,6 +49,8 @@ def _turns(definition: Definition, step: StepDefinition) -> list[str]:
     lines = []
     if refused := _answers(step, Meaning.REFUSED):
         lines.append(f"    {step.name} --> {_first_undo(definition, step.index - 1)}: {refused}")
+    if works := _answers(step, Meaning.WORKING):
+        lines.append(f"    {step.name} --> {step.name}: {works}, {_pace(step)}")
     if step.retriable:
         lines.append(f"    {step.name} --> {step.name}: silence or fault, asked again")
     else:
@@ -57,13 +59,17 @@ def _turns(definition: Definition, step: StepDefinition) -> list[str]:
 
 
 def _way_back(definition: Definition) -> list[str]:
-    lines = [
-        f"    undo_{step.name} --> {_first_undo(definition, step.index - 1)}: {_confirmed(step)}"
-        for step in reversed(_undoable(definition))
-    ]
+    lines = []
+    for step in reversed(_undoable(definition)):
+        lines.append(f"    undo_{step.name} --> {_first_undo(definition, step.index - 1)}: {_confirmed(step)}")
+        if step.undo_working:
+            works = " or ".join(one.DESCRIPTOR.name for one in step.undo_working)
+            lines.append(f"    undo_{step.name} --> undo_{step.name}: {works}, {_pace(step)}")
     closing = [*(_closing(step) for step in definition.closing_steps), _COMPENSATED]
     for step, after in zip(definition.closing_steps, closing[1:], strict=True):
         lines.append(f"    {_closing(step)} --> {after}: {_answers(step, Meaning.DONE)}")
+        if works := _answers(step, Meaning.WORKING):
+            lines.append(f"    {_closing(step)} --> {_closing(step)}: {works}, {_pace(step)}")
     return (
         [*lines, f"    {_COMPENSATED} --> [*]"] if any(not step.retriable for step in definition.flow_steps) else lines
     )
@@ -97,6 +103,11 @@ def _undo_text(step: StepDefinition) -> str:
 
 def _answers(step: StepDefinition, meaning: Meaning) -> str:
     return " or ".join(one.DESCRIPTOR.name for one in step.types(meaning))
+
+
+def _pace(step: StepDefinition) -> str:
+    limit = f", for {step.at_most_s:g} s at most" if step.at_most_s else ""
+    return f"asked again after {step.every_s:g} s{limit}"
 
 
 def _confirmed(step: StepDefinition) -> str:

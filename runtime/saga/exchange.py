@@ -3,11 +3,12 @@
     UNASKED ──ask──▶ OPEN ──answered──▶ DONE
                      │  ▲ └──refused──▶ REFUSED     (an answer may come after all, out of UNKNOWN as well)
      silent, faulted ▼  │ ask
-                    UNKNOWN
+                    UNKNOWN, or WORKING: it was answered, by "not finished yet"
 
 A question that is asked again is sent as a new command. `earlier_ids` are those of commands before the last that may
-still be carried out, `faulted_ids` those of commands that their actor gave up. Which pause and how many asks there are
-before somebody gives up is not decided here: that differs between a step before the pivot, one past it, and an undo.
+still be carried out, `faulted_ids` those of commands that their actor gave up, `working_ids` those of commands that
+it has taken on. Which pause and how many asks there are before somebody gives up is not decided here: that differs
+between a step before the pivot, one past it, and an undo.
 """
 
 from __future__ import annotations
@@ -16,7 +17,23 @@ from enum import Enum, auto
 
 from runtime.protos.saga_pb2 import Exchange
 
-__all__ = ["Refusal", "answered", "ask", "faulted", "has_sent", "ids", "refresh", "refused", "unclear"]
+__all__ = [
+    "Refusal",
+    "answered",
+    "ask",
+    "counted",
+    "faulted",
+    "has_sent",
+    "ids",
+    "refresh",
+    "refused",
+    "unclear",
+    "unsettled_ids",
+    "working",
+]
+
+_WORKING_IDS_MAX = 8
+"""Beyond it the second is forgotten: an answer to it changes nothing, and the command asked last is answered soon."""
 
 
 class Refusal(Enum):
@@ -49,17 +66,38 @@ def refused(exchange: Exchange, command_id: bytes, outcome: str) -> Refusal:
     is_last = command_id == exchange.command_id
     if is_last and exchange.status == Exchange.UNKNOWN and not _in_doubt(exchange, command_id):
         return Refusal.REPEATED
-    for ids in (exchange.earlier_ids, exchange.faulted_ids):
+    for ids in (exchange.earlier_ids, exchange.faulted_ids, exchange.working_ids):
         if command_id in ids:
             ids.remove(command_id)
-    last_is_open = exchange.status == Exchange.OPEN and not is_last
-    if last_is_open or exchange.earlier_ids or (not is_last and _in_doubt(exchange, exchange.command_id)):
+    last_decides = exchange.status in (Exchange.OPEN, Exchange.WORKING) and not is_last
+    if last_decides or exchange.earlier_ids or (not is_last and _in_doubt(exchange, exchange.command_id)):
         # The answer to that other command decides, or a timer has the question asked again.
-        exchange.status = Exchange.OPEN if last_is_open else Exchange.UNKNOWN
+        if not last_decides:
+            exchange.status = Exchange.UNKNOWN
         return Refusal.IN_DOUBT
     exchange.status = Exchange.REFUSED
     exchange.outcome = outcome
     return Refusal.SETTLED
+
+
+def working(exchange: Exchange, command_id: bytes, now_s: float) -> bool:
+    """The actor has taken this command on, and is not finished. Whether that is news.
+
+    Of an earlier command this says only that it is no longer in doubt: a refusal of a later one settles the question.
+    """
+    if command_id in exchange.working_ids:
+        return False
+    for ids in (exchange.earlier_ids, exchange.faulted_ids):
+        if command_id in ids:
+            ids.remove(command_id)
+    exchange.working_ids.append(command_id)
+    if len(exchange.working_ids) > _WORKING_IDS_MAX:
+        del exchange.working_ids[1]
+    exchange.workings += 1
+    exchange.working_since_s = exchange.working_since_s or now_s
+    if command_id == exchange.command_id:
+        exchange.status = Exchange.WORKING
+    return True
 
 
 def unclear(exchange: Exchange, error: str) -> None:
@@ -76,7 +114,7 @@ def faulted(exchange: Exchange, command_id: bytes, error: str) -> bool:
     An earlier command stays among the earlier ones until the question is asked again: an actor that refuses the last
     command may not know of that one.
     """
-    if command_id in exchange.faulted_ids:
+    if command_id in exchange.faulted_ids or command_id in exchange.working_ids:
         return False
     exchange.faulted_ids.append(command_id)
     exchange.error = error
@@ -87,22 +125,34 @@ def faulted(exchange: Exchange, command_id: bytes, error: str) -> bool:
 
 def refresh(exchange: Exchange) -> None:
     """An operator gives the question a fresh budget."""
-    exchange.attempts = 0
+    exchange.attempts = exchange.workings = 0
+    exchange.working_since_s = 0.0
+
+
+def counted(exchange: Exchange) -> int:
+    """How many of its commands a budget counts: all but those that were answered by "not finished yet"."""
+    return max(exchange.attempts - exchange.workings, min(exchange.attempts, 1))
 
 
 def has_sent(exchange: Exchange, command_id: bytes) -> bool:
     """Whether this is one of its commands. Those whose refusal has been heard are forgotten, but for the last."""
-    return command_id == exchange.command_id or command_id in exchange.earlier_ids or command_id in exchange.faulted_ids
+    sent = (exchange.earlier_ids, exchange.faulted_ids, exchange.working_ids)
+    return command_id == exchange.command_id or any(command_id in ids for ids in sent)
 
 
 def ids(exchange: Exchange) -> list[bytes]:
     """Of the commands for which `has_sent` is true; the last one first."""
     if not exchange.command_id:
         return []
-    before = [one for one in (*exchange.earlier_ids, *exchange.faulted_ids) if one != exchange.command_id]
-    return [exchange.command_id, *dict.fromkeys(before)]
+    before = (*exchange.earlier_ids, *exchange.faulted_ids, *exchange.working_ids)
+    return [exchange.command_id, *dict.fromkeys(one for one in before if one != exchange.command_id)]
+
+
+def unsettled_ids(exchange: Exchange) -> list[bytes]:
+    """Of the commands that may have settled the question unheard, or may yet: all but those still worked on."""
+    return [one for one in ids(exchange) if one not in exchange.working_ids]
 
 
 def _in_doubt(exchange: Exchange, command_id: bytes) -> bool:
     """Whether this command, which is not open, may have been carried out all the same."""
-    return command_id in exchange.earlier_ids or command_id in exchange.faulted_ids
+    return any(command_id in ids for ids in (exchange.earlier_ids, exchange.faulted_ids, exchange.working_ids))

@@ -89,7 +89,7 @@ def _answered(saga: Instance, answer: inputs.Answered) -> None:
         return
     step, task, of_undo = found
     if of_undo:
-        _act(saga, step, steps.undo_answered(saga, step, task, answer.message))
+        _act(saga, step, steps.undo_answered(saga, step, task, answer.command_id, answer.message))
     else:
         _act(saga, step, steps.answered(saga, step, task, answer.command_id, answer.message))
 

@@ -16,13 +16,14 @@ from typing import Any
 from google.protobuf.message import Message
 
 from runtime.contracts import RUNTIMES_OWN, contract_of, is_message_type
-from runtime.durations import check_count, check_span, in_seconds
+from runtime.durations import in_seconds
 from runtime.errors import InvalidDefinition
 from runtime.protos import saga_pb2
 from runtime.saga.definition import Definition, Meaning, Role, StepDefinition, full_name
 from runtime.saga.functions import called, check_state, command_of, parameter_of, returned_by, takes, with_reason
 from runtime.saga.on import On
-from runtime.saga.step import Budget, Flow, MessageTypes, Step
+from runtime.saga.patience import check_budget, check_pace, check_timeout
+from runtime.saga.step import Flow, MessageTypes, Step
 
 __all__ = ["Declaration", "message_types", "read"]
 
@@ -140,19 +141,12 @@ def _step(declared_in: Declaration, name: str, index: int, step: Step, role: Rol
     where, state_type = f"{declared_in.title}.{name}", declared_in.state_type
     if not name.isidentifier():
         raise InvalidDefinition(f"{where}: the name of a step is an identifier; its timer is known by it")
-    check_span(step.timeout, "a step needs a finite timeout above 0: after it, no answer means 'maybe done'", where)
-    assert step.timeout is not None
-    _check_budget(step.budget, where)
+    check_timeout(step, where)
+    check_budget(step.budget, where)
+    check_pace(step, where)
     if not isinstance(step.pivot, bool):
         raise InvalidDefinition(f"{where}: pivot is True or False, not {step.pivot!r}")
-    meanings: dict[type[Message], Meaning] = {}
-    declared = ((step.done, Meaning.DONE), (step.refused, Meaning.REFUSED), (step.ignores, Meaning.IGNORED))
-    for some, meaning in declared:
-        _check_answers(message_types(some, where), where)
-        for one in message_types(some, where):
-            if one in meanings:
-                raise InvalidDefinition(f"{where}: {full_name(one)} is declared to mean two things")
-            meanings[one] = meaning
+    meanings = _meanings(step, where)
     dones = tuple(full_name(one) for one, meaning in meanings.items() if meaning is Meaning.DONE)
     refusals = tuple(full_name(one) for one, meaning in meanings.items() if meaning is Meaning.REFUSED)
     return StepDefinition(
@@ -165,14 +159,34 @@ def _step(declared_in: Declaration, name: str, index: int, step: Step, role: Rol
         undo=None if step.undo is None else with_reason(step.undo, f"{where}.undo", state_type),
         undo_command=None if step.undo is None else command_of(step.undo, f"{where}.undo", optional=True),
         undone=frozenset(message_types(step.undone, where)),
+        undo_working=message_types(step.undo_working, where),
         no_undo=_reason(step.no_undo, where),
         dones=dones,
         refusals=refusals,
         on_answer=_keepers(step, where, meanings, state_type),
         timeout_s=in_seconds(step.timeout),
+        every_s=in_seconds(step.every or 0.0),
+        at_most_s=in_seconds(step.at_most or 0.0),
         budget=step.budget,
         timer=name,
     )
+
+
+def _meanings(step: Step, where: str) -> dict[type[Message], Meaning]:
+    meanings: dict[type[Message], Meaning] = {}
+    declared = (
+        (step.done, Meaning.DONE),
+        (step.refused, Meaning.REFUSED),
+        (step.ignores, Meaning.IGNORED),
+        (step.working, Meaning.WORKING),
+    )
+    for some, meaning in declared:
+        _check_answers(message_types(some, where), where)
+        for one in message_types(some, where):
+            if one in meanings:
+                raise InvalidDefinition(f"{where}: {full_name(one)} is declared to mean two things")
+            meanings[one] = meaning
+    return meanings
 
 
 def _reason(no_undo: object, where: str) -> str:
@@ -182,18 +196,6 @@ def _reason(no_undo: object, where: str) -> str:
     if any("\ud800" <= char <= "\udfff" for char in no_undo):
         raise InvalidDefinition(f"{where}: no_undo holds half a character; take text without it, not {no_undo!r}")
     return no_undo.strip()
-
-
-def _check_budget(budget: object, where: str) -> None:
-    if not isinstance(budget, Budget):
-        raise InvalidDefinition(f"{where}: a budget is a Budget, not {budget!r}")
-    rule = "a budget needs at least 1 ask, and pauses above 0 that may grow"
-    check_count(budget.asks_max, rule, where, least=1)
-    check_span(budget.backoff, rule, where)
-    check_span(budget.backoff_max, rule, where)
-    least_s, most_s = in_seconds(budget.backoff), in_seconds(budget.backoff_max)
-    if most_s < least_s:
-        raise InvalidDefinition(f"{where}: {rule}, not from {least_s:g} s to {most_s:g} s")
 
 
 def _keepers(
@@ -251,11 +253,15 @@ def _key_field(declared: Declaration) -> str:
 def _fingerprint(declared: Declaration, steps: Sequence[StepDefinition]) -> bytes:
     """16 bytes that change when a running instance could no longer be carried on as it was begun.
 
-    Names, types and order count; timeouts, budgets and the code of functions do not.
+    Names, types and order count; timeouts, budgets and the code of functions do not. Neither do answers that mean "not
+    finished yet": how far a record has come with them lies in the record, and is acted on there. So an instance begun
+    without them is asked again from now on, and one that a build without them carries asks once more when its timer
+    fires, takes such an answer for none, as it would silence, and names no undo that was answered so to the guard.
     """
     shape: list[object] = [_RECORDED_AS, declared.name, full_name(declared.state_type)]
     for step in steps:
-        answers = sorted((full_name(one), meaning.name) for one, meaning in step.meanings.items())
+        settling = [(one, meaning) for one, meaning in step.meanings.items() if meaning is not Meaning.WORKING]
+        answers = sorted((full_name(one), meaning.name) for one, meaning in settling)
         undo = "" if step.undo_command is None else step.undo_command.name
         undone = sorted(full_name(one) for one in step.undone)
         shape.append([step.name, step.role.name, step.command.name, answers, undo, undone, list(step.before)])

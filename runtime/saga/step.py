@@ -59,6 +59,12 @@ class Step:
              idempotent by business state
     pivot    once it is confirmed as done there is no way back. It may have an undo, for while that is not known;
              without one, a pivot that stays silent is asked again like a step past it
+    working  the answers that mean "accepted, not finished yet": the step is asked again after `every`, with a fresh
+             command, so its handler has to be idempotent by business state. No budget counts what was answered so, and
+             each ask has the step's timeout: silence and faults mean what they mean of any ask
+    every    the pace of that
+    at_most  from the first such answer on; past it the step fails as by silence, or is stuck where there is no way back
+    undo_working  the answers of the undo that mean the same; it is asked again at the same pace, within the same limit
     on_answer  (state, answer) -> None, one or several: copies facts of an answer into the state; the annotation of
              the second parameter says of which. It changes the state in place; what it returns is refused
     """
@@ -74,6 +80,10 @@ class Step:
     pivot: bool = False
     on_answer: Callable[[Any, Any], None] | tuple[Callable[[Any, Any], None], ...] = ()
     budget: Budget = field(default_factory=Budget)
+    working: MessageTypes = ()
+    every: Span | None = None
+    at_most: Span | None = None
+    undo_working: MessageTypes = ()
 
     def __rshift__(self, later: Step | Flow) -> Flow:
         return Flow.of(self) >> later

@@ -28,16 +28,17 @@ class Phase(Enum):
 
     WAITING = "waiting"  # its turn has not come
     ASKED = "asked"  # its command is sent, the answer is open
+    WORKING = "working"  # the answer was "not finished yet", and it is asked again at its pace
     UNKNOWN = "unknown"  # silence or a fault: it may have happened
     DONE = "done"
     REFUSED = "refused"
     OWED = "owed"  # its undo waits for its turn, or for the next try
-    UNDOING = "undoing"  # its undo is sent, the confirmation is open
+    UNDOING = "undoing"  # its undo is sent, the confirmation is open; or it is being worked on, and asked again
     UNDONE = "undone"
     SKIPPED = "skipped"  # the saga turned back, and there is nothing to undo
 
 
-OPEN = frozenset((Phase.ASKED, Phase.UNKNOWN))
+OPEN = frozenset((Phase.ASKED, Phase.WORKING, Phase.UNKNOWN))
 """An answer to a task's command may still settle it."""
 
 OWING = frozenset((Phase.OWED, Phase.UNDOING))
@@ -50,6 +51,9 @@ _PHASES = {
     TaskRecord.UNDONE: Phase.UNDONE,
     TaskRecord.SKIPPED: Phase.SKIPPED,
 }
+
+
+_RUNNING = {Exchange.OPEN: Phase.ASKED, Exchange.WORKING: Phase.WORKING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +73,9 @@ class TaskView:
 def phase_of(task: TaskRecord) -> Phase | None:
     """None of a status that only a newer version knows."""
     if task.status == TaskRecord.RUNNING:
-        return Phase.ASKED if task.do.status == Exchange.OPEN else Phase.UNKNOWN
+        return _RUNNING.get(task.do.status, Phase.UNKNOWN)
     if task.status == TaskRecord.OWED:
-        return Phase.UNDOING if task.undo.status == Exchange.OPEN else Phase.OWED
+        return Phase.UNDOING if task.undo.status in (Exchange.OPEN, Exchange.WORKING) else Phase.OWED
     return _PHASES.get(task.status)
 
 

@@ -12,6 +12,10 @@ Both go to the same actor, and the undo carries the id of its do. What the store
 
 An undo that was given up on may be asked for again. The new one names those before it. If one of them was handled,
 nothing is left to undo. Those that still wait, parked or not, are given up on for good. So only one of them ever runs.
+An undo that was handled and answered "not finished yet" has settled nothing: the next one runs.
+
+A do may have been asked for several times, each but the last being answered "not finished yet". Its undo names the last
+and says that the do has begun: then the handler runs whatever became of the last, unless that was refused.
 
 attempts == 0 does not prove that a do never ran. It may have run in a process that died, or lost its shard, or whose
 commit failed, after the handler and before the count. Then the state has nothing of the do, and the world outside may.
@@ -22,7 +26,7 @@ Only an undo pays for this: no other message comes here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from runtime.durable.turn.draft import Draft
@@ -38,6 +42,7 @@ __all__ = [
     "Finding",
     "Ruling",
     "find",
+    "of_begun",
     "of_handled",
     "of_waiting",
     "refusal_in",
@@ -68,6 +73,12 @@ class Finding:
     reason: str
     do: MailRow | None = None  # the waiting do, to be consumed in the same transition
     do_failed: bool = False  # each run of the do has failed: what it did to the state was taken back
+    has_begun: bool = False  # an earlier command of the do has taken effect, whatever became of this one
+
+    @property
+    def runs(self) -> bool:
+        """Whether the undo's handler does."""
+        return self.has_begun or self.ruling in RUNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +104,13 @@ async def find(draft: Draft, undo: Envelope) -> Finding:
         if row.id == undo.undo_of:
             return of_waiting(row, draft.now_s)
     return await rule(kind.store, undo, draft.shard, now_s=draft.now_s, retention_s=kind.limits.retention_s)
+
+
+def of_begun(finding: Finding, undo: Envelope) -> Finding:
+    """The same of the do that the undo names, where one before it has been answered as begun."""
+    if not undo.begun or finding.ruling is Ruling.NOTHING:
+        return finding
+    return replace(finding, do_failed=False, has_begun=True)
 
 
 def refuse_do(draft: Draft, undo: Envelope, finding: Finding) -> None:
@@ -124,9 +142,15 @@ async def rule_earlier(store: Store, undo: Envelope, shard: int, of_turn: Sequen
     ids = undo.earlier_undos
     known = {row.id: row for row in await store.handled([(undo.conversation, id) for id in ids]) if row is not None}
     known |= {row.id: row for row in of_turn}
-    done_by = next((id for id in ids if id in known and known[id].outcome in _SETTLED), b"")
+    done_by = next((id for id in ids if id in known and _has_settled(known[id], undo)), b"")
     rows = [await store.mail_of(undo.address, shard, id) for id in ids if id not in known]
     return Earlier(done_by, tuple(row for row in rows if row is not None))
+
+
+def _has_settled(row: HistoryRow, undo: Envelope) -> bool:
+    if row.outcome is Outcome.HANDLED and undo.workings:
+        return not any(type in undo.workings for type in _told(row, undo))
+    return row.outcome in _SETTLED
 
 
 async def rule(store: Store, undo: Envelope, shard: int, *, now_s: float, retention_s: float) -> Finding:
@@ -148,7 +172,7 @@ async def rule(store: Store, undo: Envelope, shard: int, *, now_s: float, retent
 
 def of_handled(row: HistoryRow, undo: Envelope) -> Finding:
     """What to do when the do is in the history, in the store's or in that of the very same turn."""
-    if row.outcome is Outcome.UNDONE:
+    if row.outcome is Outcome.UNDONE and not undo.begun:
         return Finding(Ruling.NOTHING, "already undone, or never ran")
     if undo.refusals and row.outcome is Outcome.HANDLED:
         refusal = refusal_in(row, undo)
@@ -162,11 +186,16 @@ def refusal_in(row: HistoryRow, undo: Envelope) -> str:
 
     Only what went back to who asks counts: what its handler told others is no answer to the do.
     """
-    caused = durable_pb2.CausedList.FromString(row.caused).caused
-    told = [one.type for one in caused if not undo.reply_to or one.address in ("", undo.reply_to)]
+    told = _told(row, undo)
     if any(type in undo.dones for type in told):
         return ""
     return next((type for type in told if type in undo.refusals), "")
+
+
+def _told(row: HistoryRow, undo: Envelope) -> list[str]:
+    """Types of what the handling of this message told who asks."""
+    caused = durable_pb2.CausedList.FromString(row.caused).caused
+    return [one.type for one in caused if not undo.reply_to or one.address in ("", undo.reply_to)]
 
 
 def of_waiting(row: MailRow, now_s: float) -> Finding:

@@ -180,6 +180,8 @@ class Sends:
             refusals=outgoing.refusals,
             earlier_undos=outgoing.earlier_undos,
             dones=outgoing.dones,
+            workings=outgoing.workings,
+            begun=outgoing.begun,
         )
 
     def _event(self, outgoing: Outgoing, contract: Contract, body: bytes) -> None:
@@ -223,6 +225,8 @@ class Sends:
         refusals: tuple[str, ...] = (),
         earlier_undos: tuple[bytes, ...] = (),
         dones: tuple[str, ...] = (),
+        workings: tuple[str, ...] = (),
+        begun: bool = False,
         process: str = "",
     ) -> None:
         self._check_room()
@@ -245,6 +249,8 @@ class Sends:
                 refusals=refusals,
                 earlier_undos=earlier_undos,
                 dones=dones,
+                workings=workings,
+                begun=begun,
                 process=process or self._process,
                 traceparent=self._cause.traceparent,
             )

@@ -132,7 +132,7 @@ class Turn:
             return
         if finding is None:
             await self._handle(envelope, message, failed_before)
-        elif finding.ruling in guard.RUNS:
+        elif finding.runs:
             await self._handle(envelope, message, failed_before, do_failed=finding.do_failed)
 
     async def _handle(
@@ -223,12 +223,12 @@ class Turn:
         """What becomes of an undo; one that needs no handler is answered here."""
         draft = self.draft
         self._kind.ports.failpoint(Failpoint.UNDO_ASKED)
-        finding = await guard.find(draft, undo)
+        finding = guard.of_begun(await guard.find(draft, undo), undo)
         self._kind.ports.failpoint(Failpoint.UNDO_RULED)
         if finding.ruling is guard.Ruling.RUN:
             return finding
         guard.refuse_do(draft, undo, finding)
-        if finding.ruling is guard.Ruling.GIVE_UP_DO:
+        if finding.runs:
             return finding
         sends = Sends(draft, undo)
         sends.undone(finding.reason)

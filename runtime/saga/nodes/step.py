@@ -5,7 +5,7 @@
 
 Silence after a command means "maybe done". A step that can be undone then fails, and its undo is owed; one past the
 pivot is asked again, with a new command, to its budget. A silent undo is waited for: its mail is durable, so an answer
-or a fault will come, and a second undo could only be one too many.
+or a fault will come, and a second undo could only be one too many. What is not finished yet is asked again: `pace`.
 """
 
 from __future__ import annotations
@@ -17,25 +17,15 @@ from runtime.envelope import address_of, content_of
 from runtime.protos.saga_pb2 import Exchange, TaskRecord
 from runtime.saga import author, exchange
 from runtime.saga.author import AuthorFailed
-from runtime.saga.definition import Meaning, Role, StepDefinition
+from runtime.saga.definition import Meaning, Role, StepDefinition, full_name
 from runtime.saga.exchange import Refusal
 from runtime.saga.inputs import Faulted
 from runtime.saga.instance import Instance
+from runtime.saga.nodes import pace
 from runtime.saga.verdict import DONE, NOTHING, OWES, UNDONE, TaskVerdict, failed, refused
 from runtime.saga.view import task_name
 
-__all__ = [
-    "answered",
-    "begin",
-    "faulted",
-    "fired",
-    "keep",
-    "nothing_to_undo",
-    "retry",
-    "undo",
-    "undo_answered",
-    "undo_faulted",
-]
+__all__ = ["answered", "begin", "faulted", "fired", "nothing_to_undo", "retry", "undo", "undo_answered", "undo_faulted"]
 
 
 # --- forward ---
@@ -62,6 +52,8 @@ def answered(saga: Instance, step: StepDefinition, task: TaskRecord, command_id:
         return _done(saga, step, task, answer)
     if meaning is Meaning.REFUSED:
         return _refused(saga, step, task, command_id, answer)
+    if meaning is Meaning.WORKING:
+        return pace.heard(saga, step, task, task.do, command_id, name)
     if meaning is Meaning.IGNORED:
         saga.note = f"{name} says nothing about step {step.name}"
         return NOTHING
@@ -79,8 +71,8 @@ def faulted(saga: Instance, step: StepDefinition, task: TaskRecord, fault: Fault
         return NOTHING
     if not was_open or task.do.status == Exchange.OPEN:
         return NOTHING  # the step was asked again since, or is about to be: that command decides
-    if step.retriable and task.do.attempts < step.budget.asks_max:
-        saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(task.do.attempts)))
+    if step.retriable and (asks := exchange.counted(task.do)) < step.budget.asks_max:
+        saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(asks)))
         return NOTHING
     return failed(f"given up by {task.address}: {fault.error}")
 
@@ -88,13 +80,15 @@ def faulted(saga: Instance, step: StepDefinition, task: TaskRecord, fault: Fault
 def fired(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict:
     """The step's timer has: the answer is late, or a pause is over."""
     if task.status == TaskRecord.RUNNING:
+        if task.do.status == Exchange.WORKING:
+            return pace.over(saga, step, task.do) or begin(saga, step, task)
         if task.do.status == Exchange.UNKNOWN:
             return _ask_again(saga, step, task, task.do.error)
-        error = f"no answer within {step.patience_s(task.do.attempts):g} s"
+        error = f"no answer within {step.patience_s(exchange.counted(task.do)):g} s"
         silent = _unclear(task, error)
         return _ask_again(saga, step, task, error) if step.retriable else silent
-    if task.status == TaskRecord.OWED and task.undo.status == Exchange.UNKNOWN:
-        return undo(saga, step, task)
+    if task.status == TaskRecord.OWED and task.undo.status in (Exchange.WORKING, Exchange.UNKNOWN):
+        return pace.over(saga, step, task.undo) or undo(saga, step, task)
     saga.note = f"timer {step.timer} came late: the step is {task_name(task)}"
     return NOTHING
 
@@ -123,11 +117,11 @@ def _ask(saga: Instance, step: StepDefinition, task: TaskRecord) -> None:
     if task.stuck:
         saga.unstick(task)
     saga.outgoing.append(Outgoing(command, step.command.kind, key, id, wants_reply=True, body=body))
-    saga.timers.append(SetTimer(step.timer, saga.now_s + step.patience_s(task.do.attempts)))
+    saga.timers.append(SetTimer(step.timer, saga.now_s + step.patience_s(exchange.counted(task.do))))
 
 
 def _ask_again(saga: Instance, step: StepDefinition, task: TaskRecord, error: str) -> TaskVerdict:
-    if task.do.attempts < step.budget.asks_max:
+    if exchange.counted(task.do) < step.budget.asks_max:
         return begin(saga, step, task)
     return failed(error)
 
@@ -194,13 +188,17 @@ def undo(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict:
         return failed(str(error))
 
 
-def undo_answered(saga: Instance, step: StepDefinition, task: TaskRecord, answer: Message) -> TaskVerdict:
+def undo_answered(
+    saga: Instance, step: StepDefinition, task: TaskRecord, command_id: bytes, answer: Message
+) -> TaskVerdict:
     name = answer.DESCRIPTOR.name
     if task.status != TaskRecord.OWED:
         saga.note = f"{name} came late: step {step.name} is {task_name(task)}"
         return NOTHING
     if type(answer) in step.undone:
         return _undone(saga, step, task, answer.DESCRIPTOR.full_name)
+    if type(answer) in step.undo_working:
+        return pace.heard(saga, step, task, task.undo, command_id, name)
     if step.meanings.get(type(answer)) is Meaning.IGNORED:
         saga.note = f"{name} says nothing about the undo of step {step.name}"
         return NOTHING
@@ -223,8 +221,8 @@ def undo_faulted(saga: Instance, step: StepDefinition, task: TaskRecord, fault: 
         saga.note = f"the fault of an undo came late: step {step.name} is {task_name(task)}: {fault.error}"
         return NOTHING
     exchange.faulted(task.undo, fault.command_id, fault.error)
-    if task.undo.attempts < step.budget.asks_max:
-        saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(task.undo.attempts)))
+    if (asks := exchange.counted(task.undo)) < step.budget.asks_max:
+        saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(asks)))
         return NOTHING
     return failed(f"given up by {task.address}: {fault.error}")
 
@@ -245,7 +243,7 @@ def _ask_undo(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVer
     body = author.body(what, command, saga.body_bytes_max)
     undo_of = task.do.command_id
     id = saga.next_id(task.address, content_of(command.DESCRIPTOR.full_name, body, undo_of))
-    earlier = tuple(exchange.ids(task.undo))
+    earlier = tuple(exchange.unsettled_ids(task.undo))
     exchange.ask(task.undo, id, saga.now_s)
     if task.stuck:
         saga.unstick(task)
@@ -260,6 +258,8 @@ def _ask_undo(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVer
             refusals=step.refusals,
             dones=step.dones,
             earlier_undos=earlier,
+            workings=tuple(full_name(one) for one in step.undo_working) if earlier else (),
+            begun=task.do.workings > 0,
         )
     )
     return NOTHING

@@ -52,7 +52,7 @@ class Samples:
     def _check_given(self) -> None:
         known = {start.event_type for start in self._definition.starts}
         for step in self._definition.steps:
-            known |= {*step.meanings, *step.undone}
+            known |= {*step.meanings, *step.undone, *step.undo_working}
         for one in self._given:
             if one not in known:
                 raise InvalidMessage(

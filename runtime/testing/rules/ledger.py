@@ -23,7 +23,7 @@ from runtime.testing.rules.purge_rule import broken_purge
 from runtime.testing.rules.saga_rules import SagaRules
 from runtime.testing.rules.saved_tables import SavedTables
 from runtime.testing.rules.timer_rules import broken_timers
-from runtime.testing.rules.undo_rules import broken_undo
+from runtime.testing.rules.undo_rules import broken_undo, has_taken_back
 
 __all__ = ["Ledger", "Violation"]
 
@@ -190,7 +190,7 @@ class Ledger:
             if sent is not None and sent.envelope is not None and sent.envelope.undo_of:
                 do = self.history.get(row.conversation, {}).get(sent.envelope.undo_of)
                 what = broken_undo(sent.envelope, row, do, self._taken_back.get(sent.envelope.undo_of, b""))
-                if row.outcome is Outcome.HANDLED:
+                if has_taken_back(sent.envelope, row):
                     self._taken_back[sent.envelope.undo_of] = row.id
                 if what:
                     self._broken("I6", f"{row.type} {row.id.hex()} {what}", row.conversation)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from runtime.durable.residence.suspects import DEATHS
 from runtime.envelope import Address, address_of
 from runtime.protos.durable_pb2 import Timers
-from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
+from runtime.protos.saga_pb2 import Exchange, SagaRecord, TaskRecord
 from runtime.saga.definition import Definition, StepDefinition
 from runtime.saga.view import Phase, phase_of, task_name
 from runtime.store.records import ActorRow, HistoryRow, Outcome
@@ -63,12 +63,18 @@ def _badly_timed(
     """A saga that has asked, and goes on, must not wait for ever. A saga that has ended must have no timer."""
     if record.status in _ENDED and after.timers:
         yield "I10", f"{where} has ended, and a timer of it still runs"
-    asked = [step for step in definition.steps if phase_of(record.tasks[step.index]) is Phase.ASKED]
+    asked = [step for step in definition.steps if _is_timed(record.tasks[step.index])]
     if record.status in _GOING and asked and not may_lack_one:
         timers = [one.name for one in Timers.FromString(after.timers).timers]
         for step in asked:
             if step.timer not in timers:
                 yield "I10", f"{where} waits for the answer of step {step.name}, and no timer of that step runs"
+
+
+def _is_timed(task: TaskRecord) -> bool:
+    """Whether a timer of it has to run: its answer is open, or it is not finished and is to be asked again."""
+    undo_works = task.status == TaskRecord.OWED and task.undo.status == Exchange.WORKING
+    return undo_works or phase_of(task) in (Phase.ASKED, Phase.WORKING)
 
 
 def _broken(definition: Definition, earlier: SagaRecord, record: SagaRecord) -> Broken:
@@ -140,6 +146,7 @@ def _tried_again(earlier: SagaRecord, record: SagaRecord) -> Broken:
     """A stuck step that is asked or undone again begins with a fresh budget."""
     for before, taken in zip(earlier.tasks, record.tasks, strict=False):
         if before.stuck and not taken.stuck and phase_of(taken) in _ASKING:
-            tries = (taken.undo if taken.status == TaskRecord.OWED else taken.do).attempts
-            if tries > 1:
+            asked = taken.undo if taken.status == TaskRecord.OWED else taken.do
+            tries = asked.attempts
+            if tries > 1 and asked.status == Exchange.OPEN:  # else an answer has come, late, to what was asked before
                 yield "I4", f"step {taken.path} was stuck and is tried again, and counts as tried {tries} times already"

@@ -7,11 +7,13 @@ The guard judges before the commit, by the store and the turn. The rule judges a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from runtime.envelope import Envelope
 from runtime.protos import durable_pb2
 from runtime.store.records import HistoryRow, Outcome
 
-__all__ = ["broken_undo"]
+__all__ = ["broken_undo", "has_taken_back"]
 
 
 def broken_undo(undo: Envelope, row: HistoryRow, do: HistoryRow | None, ran_before: bytes = b"") -> str:
@@ -26,10 +28,15 @@ def broken_undo(undo: Envelope, row: HistoryRow, do: HistoryRow | None, ran_befo
     return ""
 
 
+def has_taken_back(undo: Envelope, row: HistoryRow) -> bool:
+    """Whether this undo has run, and did not say that it is not finished."""
+    return row.outcome is Outcome.HANDLED and not any(answer.type in undo.workings for answer in _answers(row))
+
+
 def _ran(undo: Envelope, do: HistoryRow | None) -> str:
     if do is None:
         return "ran, and nothing is known of its do"
-    if do.outcome is Outcome.UNDONE:
+    if do.outcome is Outcome.UNDONE and not undo.begun:
         return "ran, though its do never did"
     refusal = _refusal(undo, do)
     return f"ran, though its do was refused with {refusal}" if refusal else ""
@@ -38,6 +45,8 @@ def _ran(undo: Envelope, do: HistoryRow | None) -> str:
 def _answered_unrun(undo: Envelope, do: HistoryRow | None) -> str:
     if do is None:
         return "was said to have nothing to undo, and nothing keeps its do from coming"
+    if do.outcome is Outcome.UNDONE and undo.begun:
+        return "was said to have nothing to undo, though its do had been answered as begun"
     if do.outcome is Outcome.UNDONE:
         return f"was said to have nothing to undo, though its do was tried {do.attempts} times" if do.attempts else ""
     if do.outcome is Outcome.HANDLED and _refusal(undo, do):
@@ -46,7 +55,11 @@ def _answered_unrun(undo: Envelope, do: HistoryRow | None) -> str:
 
 
 def _refusal(undo: Envelope, do: HistoryRow) -> str:
-    answers = durable_pb2.CausedList.FromString(do.caused).caused
+    answers = _answers(do)
     if any(answer.type in undo.dones for answer in answers):
         return ""  # Its handler may have said other things too.
     return next((answer.type for answer in answers if answer.type in undo.refusals), "")
+
+
+def _answers(row: HistoryRow) -> Iterable[durable_pb2.Caused]:
+    return durable_pb2.CausedList.FromString(row.caused).caused

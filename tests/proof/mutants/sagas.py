@@ -88,7 +88,7 @@ SAGAS = (
         (
             Edit(
                 steps.undo_faulted,
-                "saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(task.undo.attempts)))",
+                "saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(asks)))",
                 "saga.note = 'given up'",
             ),
         ),
@@ -193,7 +193,7 @@ SAGAS = (
         (
             Edit(
                 exchange.refused,
-                "if last_is_open or exchange.earlier_ids or (not is_last and "
+                "if last_decides or exchange.earlier_ids or (not is_last and "
                 "_in_doubt(exchange, exchange.command_id)):",
                 "if False:",
             ),
@@ -218,7 +218,7 @@ SAGAS = (
         (
             Edit(
                 steps.faulted,
-                "saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(task.do.attempts)))",
+                "saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(asks)))",
                 "pass",
             ),
         ),

@@ -149,7 +149,7 @@ TURNS = (
     Mutant(
         "undo-runs-after-one-before",
         "A repeated undo runs although an earlier one was replayed and has run.",
-        (Edit(guard.rule_earlier, "known[id].outcome in _SETTLED", "False"),),
+        (Edit(guard.rule_earlier, "_has_settled(known[id], undo)", "False"),),
         workload="poisoned",
     ),
     # --- what goes out ---

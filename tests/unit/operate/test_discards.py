@@ -66,6 +66,7 @@ async def test_the_letter_that_a_stuck_step_waits_for_is_needed(store: MemorySto
     found = [number for number in (DO, EARLIER, UNDO, EARLIER_UNDO) if await needed(store, letter(number))]
     expected = {
         "ASKED": [DO, EARLIER],
+        "WORKING": [DO, EARLIER],
         "UNKNOWN": [DO, EARLIER],
         "OWED": [UNDO, EARLIER_UNDO],
         "UNDOING": [UNDO, EARLIER_UNDO],

@@ -10,6 +10,7 @@ __all__ = ["put", "task_in"]
 _RECORDED = {
     Phase.WAITING: (TaskRecord.WAITING, Exchange.UNASKED, Exchange.UNASKED),
     Phase.ASKED: (TaskRecord.RUNNING, Exchange.OPEN, Exchange.UNASKED),
+    Phase.WORKING: (TaskRecord.RUNNING, Exchange.WORKING, Exchange.UNASKED),
     Phase.UNKNOWN: (TaskRecord.RUNNING, Exchange.UNKNOWN, Exchange.UNASKED),
     Phase.DONE: (TaskRecord.DONE, Exchange.DONE, Exchange.UNASKED),
     Phase.REFUSED: (TaskRecord.REFUSED, Exchange.REFUSED, Exchange.UNASKED),
