@@ -39,7 +39,7 @@ class Remarks:
 
     def __init__(self, path: str, source: str) -> None:
         self._path = path
-        self._reasons = dict(_remarks(source))  # by line
+        self._reasons = dict(_remarks(source))  # By line.
         self._used: dict[int, None] = {}
 
     def unexcused(self, found: Iterable[tuple[ReplayFinding, Span]]) -> Iterator[ReplayFinding]:

@@ -28,7 +28,7 @@ def broken_lease(node: Node, read: Callable[[], ClusterView], *, is_alone: bool)
     row = next((row for row in view.nodes if row.name == node.name), None)
     if row is None or row.incarnation != node.incarnation:
         if is_alone:
-            yield Violation("I8", f"{node.name} begins a turn and is sure of its lease, though it has been evicted")
+            yield Violation("I8", f"{node.name} begins a turn and counts on its lease, though it has been evicted")
     elif view.now_s > row.lease_until_s + _DRIFT * node.settings.lease_s:
         late_s = view.now_s - row.lease_until_s
-        yield Violation("I8", f"{node.name} begins a turn {late_s:.3f} s after its lease ran out, and is sure of it")
+        yield Violation("I8", f"{node.name} begins a turn {late_s:.3f} s after its lease ran out, and counts on it")

@@ -29,8 +29,8 @@ class SimClock(VirtualClock):
         super().__init__(loop)
         self._process = process
         self._rate = 1.0
-        self._turned_at_s = loop.time()  # the loop's time when the rate was last set
-        self._shown_s = loop.time()  # what this clock showed then
+        self._turned_at_s = loop.time()  # The loop's time when the rate was last set.
+        self._shown_s = loop.time()  # What this clock showed then.
 
     def monotonic_s(self) -> float:
         return self._shown_s + (self._loop.time() - self._turned_at_s) * self._rate

@@ -53,11 +53,13 @@ class WrongStarts:
         is_calm = faults == run.happened.total() and not run.database.is_locked and not run.healed
         could_tell = is_calm and bool(witnesses) and witnesses == self._witnesses(node)
         if could_tell and abs(wrong_s) > _ALLOWED_S:
-            run.crashes.append(Violation("I16", f"{node.name} joins {wrong_s:.1f} s ahead of its live peers"))
+            run.crashes.append(Violation("I16", f"{node.name} joins {wrong_s:+.1f} s off, though live peers can tell"))
         if is_calm and node.clock.now_s() < self._seen_s(node) - _ALLOWED_S:
-            run.crashes.append(Violation("I16", f"{node.name} joins {wrong_s:.1f} s ahead, behind its store"))
+            run.crashes.append(
+                Violation("I16", f"{node.name} joins {wrong_s:+.1f} s off, with a clock behind its store")
+            )
         if wrong_s > _ALLOWED_S or (run.healed and abs(wrong_s) > _ALLOWED_S):
-            node.clock.heal()  # when all was healed, it was set right from outside while it asked how far it is off
+            node.clock.heal()  # Healing may have moved it while the node asked how far off it is.
 
     def _seen_s(self, node: SimNode) -> float:
         """The latest instant in the store, or 0 if some other node runs or seems to."""
