@@ -82,7 +82,7 @@ def _changed(mutant: Mutant, function: FunctionType, edits: Sequence[Edit]) -> C
 def _compiled(where: str, text: str, function: FunctionType) -> CodeType:
     sound = function.__code__
     try:
-        module = compile(text, sound.co_filename, "exec")  # with this file's own __future__: annotations
+        module = compile(text, sound.co_filename, "exec")  # It uses the annotations of this file's own __future__.
     except SyntaxError as error:
         raise MutantRotten(f"{where} is no Python once it is edited: {error}") from error
     made = [one for one in module.co_consts if isinstance(one, CodeType) and one.co_name == function.__name__]

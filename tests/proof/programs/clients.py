@@ -200,8 +200,8 @@ class ProgramClients:
         words = dice.choose(PARTICIPANTS)
         limit = int(self._program.settings.get("message_bytes_max", 1 << 20))
         refused = (
-            Request(words.change(deed="nothing", amount=1), dice),  # without a key
-            Request(words.changed(key="one"), dice),  # an event, to nobody
+            Request(words.change(deed="nothing", amount=1), dice),  # It has no key.
+            Request(words.changed(key="one"), dice),  # It is an event, and has no receiver.
             Request(words.change(key="one", deed="nothing"), dice, id=b"short"),
             Request(words.change(key="one", deed="nothing", ballast=bytes(limit + 1)), dice),
         )

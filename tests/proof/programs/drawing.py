@@ -44,7 +44,7 @@ FEATURES = (
     "skipping",  # undo functions that find nothing to undo
 )
 RARE = (  # These take minutes of simulated time in which little happens.
-    "old requests",  # asked again after the retention
+    "old requests",  # requests that are sent again after the retention
     "poisoned closing",  # a closing command that fails as often as it is sent
 )
 _RARELY = 0.015

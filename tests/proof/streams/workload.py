@@ -22,7 +22,7 @@ from tests.proof.streams.actors import STREAM, NumberSink, NumberSource, Stream,
 __all__ = ["StreamClients", "Streams"]
 
 _CLIENTS = 4
-_COMMANDS = 16  # of each client
+_COMMANDS = 16  # So many commands are sent by each client.
 _CALL_S = 5.0
 _SOURCES = ("one", "two", "three")
 _SINKS = ("sea", "lake")

@@ -21,7 +21,7 @@ from tests.proof.workloads.orders import OrderClients, Orders, Wish
 __all__ = ["Failover", "failover"]
 
 _SCARCE = tuple(f"scarce-{number}" for number in range(8))
-_TOLD = ("I1", "I8", "I11")  # promises about what a client was told, or asked for
+_TOLD = ("I1", "I8", "I11")  # Promises about answers to clients, and about their requests.
 
 
 class Failover(Orders):
