@@ -133,6 +133,7 @@ class SetTimer:
     name: str
     due_at_s: float
     message: Message | None = None  # None: amends.TimerFired
+    after_mail: bool = False  # it fires only once nothing lies in the actor's mail, but for dead letters
 
 
 @record(frozen=True, slots=True)

@@ -24,25 +24,25 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cruntime/protos/durable.proto\x12\x06\x61mends\"w\n\x05Timer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64ue_at_s\x18\x02 \x01(\x01\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0c\n\x04\x62ody\x18\x04 \x01(\x0c\x12\x0e\n\x06set_by\x18\x05 \x01(\x0c\x12\x10\n\x08\x61ttempts\x18\x06 \x01(\r\x12\x10\n\x08\x66irst_id\x18\x07 \x01(\x0c\"\'\n\x06Timers\x12\x1d\n\x06timers\x18\x01 \x03(\x0b\x32\r.amends.Timer\"3\n\x06\x43\x61used\x12\n\n\x02id\x18\x01 \x01(\x0c\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\"=\n\nCausedList\x12\x1e\n\x06\x63\x61used\x18\x01 \x03(\x0b\x32\x0e.amends.Caused\x12\x0f\n\x07unheard\x18\x02 \x03(\t\"O\n\x05\x46\x61ult\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\x12\x14\n\x0c\x63ommand_type\x18\x02 \x01(\t\x12\r\n\x05\x65rror\x18\x03 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\r\":\n\x06Undone\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\x12\x0f\n\x07undo_of\x18\x02 \x01(\x0c\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x1a\n\nTimerFired\x12\x0c\n\x04name\x18\x01 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cruntime/protos/durable.proto\x12\x06\x61mends\"\x8b\x01\n\x05Timer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64ue_at_s\x18\x02 \x01(\x01\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0c\n\x04\x62ody\x18\x04 \x01(\x0c\x12\x0e\n\x06set_by\x18\x05 \x01(\x0c\x12\x10\n\x08\x61ttempts\x18\x06 \x01(\r\x12\x10\n\x08\x66irst_id\x18\x07 \x01(\x0c\x12\x12\n\nafter_mail\x18\x08 \x01(\x08\"\'\n\x06Timers\x12\x1d\n\x06timers\x18\x01 \x03(\x0b\x32\r.amends.Timer\"3\n\x06\x43\x61used\x12\n\n\x02id\x18\x01 \x01(\x0c\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\"=\n\nCausedList\x12\x1e\n\x06\x63\x61used\x18\x01 \x03(\x0b\x32\x0e.amends.Caused\x12\x0f\n\x07unheard\x18\x02 \x03(\t\"O\n\x05\x46\x61ult\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\x12\x14\n\x0c\x63ommand_type\x18\x02 \x01(\t\x12\r\n\x05\x65rror\x18\x03 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\r\":\n\x06Undone\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\x12\x0f\n\x07undo_of\x18\x02 \x01(\x0c\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x1a\n\nTimerFired\x12\x0c\n\x04name\x18\x01 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'runtime.protos.durable_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TIMER']._serialized_start=40
-  _globals['_TIMER']._serialized_end=159
-  _globals['_TIMERS']._serialized_start=161
-  _globals['_TIMERS']._serialized_end=200
-  _globals['_CAUSED']._serialized_start=202
-  _globals['_CAUSED']._serialized_end=253
-  _globals['_CAUSEDLIST']._serialized_start=255
-  _globals['_CAUSEDLIST']._serialized_end=316
-  _globals['_FAULT']._serialized_start=318
-  _globals['_FAULT']._serialized_end=397
-  _globals['_UNDONE']._serialized_start=399
-  _globals['_UNDONE']._serialized_end=457
-  _globals['_TIMERFIRED']._serialized_start=459
-  _globals['_TIMERFIRED']._serialized_end=485
+  _globals['_TIMER']._serialized_start=41
+  _globals['_TIMER']._serialized_end=180
+  _globals['_TIMERS']._serialized_start=182
+  _globals['_TIMERS']._serialized_end=221
+  _globals['_CAUSED']._serialized_start=223
+  _globals['_CAUSED']._serialized_end=274
+  _globals['_CAUSEDLIST']._serialized_start=276
+  _globals['_CAUSEDLIST']._serialized_end=337
+  _globals['_FAULT']._serialized_start=339
+  _globals['_FAULT']._serialized_end=418
+  _globals['_UNDONE']._serialized_start=420
+  _globals['_UNDONE']._serialized_end=478
+  _globals['_TIMERFIRED']._serialized_start=480
+  _globals['_TIMERFIRED']._serialized_end=506
 # @@protoc_insertion_point(module_scope)

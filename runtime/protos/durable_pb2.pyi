@@ -29,6 +29,7 @@ class Timer(_message.Message):
     SET_BY_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     FIRST_ID_FIELD_NUMBER: _builtins.int
+    AFTER_MAIL_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     due_at_s: _builtins.float
     type: _builtins.str
@@ -40,6 +41,8 @@ class Timer(_message.Message):
     """failed runs of its handler so far"""
     first_id: _builtins.bytes
     """of the message that its first firing was, once that has failed"""
+    after_mail: _builtins.bool
+    """it fires only once no mail waits that was sent to its actor before"""
     def __init__(
         self,
         *,
@@ -50,10 +53,11 @@ class Timer(_message.Message):
         set_by: _builtins.bytes = ...,
         attempts: _builtins.int = ...,
         first_id: _builtins.bytes = ...,
+        after_mail: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "body", b"body", "due_at_s", b"due_at_s", "first_id", b"first_id", "name", b"name", "set_by", b"set_by", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_mail", b"after_mail", "attempts", b"attempts", "body", b"body", "due_at_s", b"due_at_s", "first_id", b"first_id", "name", b"name", "set_by", b"set_by", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

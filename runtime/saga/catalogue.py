@@ -25,15 +25,18 @@ from runtime.protos import saga_pb2
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.checks import check_condition
 from runtime.saga.choreography import Choreography
+from runtime.saga.deadline import Deadline
 from runtime.saga.definition import Definition, Meaning, StepDefinition, full_name
 from runtime.saga.drivers import check_unstarted, driver_of_choreography, driver_of_saga
-from runtime.saga.endings import check_ends
+from runtime.saga.endings import check_ends, check_settled
+from runtime.saga.overdue import DeadlineBehaviour
 from runtime.saga.parts import check_parts, check_provides
 from runtime.saga.saga import Saga
 from runtime.store.records import Subscription
 
 __all__ = ["Catalogue"]
 
+_Behaviour = ServiceBehaviour | SagaBehaviour | DeadlineBehaviour
 Hosted = type[Service[Any]] | type[Saga[Any]]
 
 
@@ -64,8 +67,10 @@ class Catalogue:
         _check_names(self.hosted, self.choreographies)
         self.provides: Factories = {} if provides is None else provides
         check_provides([one for one in self.hosted if issubclass(one, Service)], self.provides)
-        self._behaviours = {one.kind: self._behaviour(one) for one in self.hosted}
+        self._behaviours: dict[str, _Behaviour] = {one.kind: self._behaviour(one) for one in self.hosted}
         self._check(unstarted or {})
+        for process in self.choreographies:
+            self._keep_deadline(process)
 
     @property
     def service_names(self) -> tuple[str, ...]:
@@ -107,6 +112,16 @@ class Catalogue:
         behaviours = [self._behaviours[kind] for kind in kinds]
         return tuple(one.given(provided) if isinstance(one, ServiceBehaviour) else one for one in behaviours)
 
+    def _keep_deadline(self, process: type[Choreography]) -> None:
+        """Whoever hosts the first kind that reacts to the start keeps the time of the process."""
+        if process.deadline is None:
+            return
+        behaviour = DeadlineBehaviour(process.deadline)
+        first = next(one.kind for one in process.compiled if one.starts)
+        name = next(name for name, kinds in self._kinds_of.items() if first in kinds)
+        self._behaviours[behaviour.kind] = behaviour
+        self._kinds_of[name] += (behaviour.kind,)
+
     def _behaviour(self, hosted: Hosted) -> ServiceBehaviour | SagaBehaviour:
         if issubclass(hosted, Saga):
             return SagaBehaviour(hosted)
@@ -126,6 +141,7 @@ class Catalogue:
         for process in self.choreographies:
             for reaction, command in zip(process.compiled, process.commands, strict=True):
                 self._check_reaction(process, reaction, command)
+            self._check_deadline(process.deadline)
             check_ends(process, self._handled)
         for saga in self.sagas:
             for step in saga.steps:
@@ -153,6 +169,14 @@ class Catalogue:
         self._handler(command, where)
         if not _knows(self.contracts, contract_of(reaction.event_type)):
             raise InvalidDefinition(f"{where}: the event is in none of the catalogue's contracts")
+
+    def _check_deadline(self, deadline: Deadline | None) -> None:
+        if deadline is None:
+            return
+        if deadline.command is not None:
+            self._handler(deadline.command, f"{deadline.title}.on_overdue")
+        services = [one for one in self._behaviours.values() if isinstance(one, ServiceBehaviour)]
+        check_settled(deadline, (handler for one in services for handler in one.handlers.values()))
 
     def _check_step(self, saga: Definition, step: StepDefinition) -> None:
         where = f"{saga.title}.{step.name}"
@@ -184,6 +208,7 @@ def _check_names(hosted: Sequence[Hosted], choreographies: Sequence[type[Choreog
     for name, title in [
         *((one.kind, one.__name__) for one in dict.fromkeys(hosted)),
         *((one.name, one.__name__) for one in choreographies),
+        *((one.deadline.kind, f"the deadline of {one.__name__}") for one in choreographies if one.deadline),
     ]:
         if name in names:
             raise InvalidDefinition(f"{names[name]} and {title} are both named {name!r}")

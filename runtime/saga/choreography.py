@@ -21,9 +21,11 @@ from google.protobuf.message import Message
 from runtime.contracts import Contract, contract_of
 from runtime.durable.declared import take_options
 from runtime.durable.service import Reaction
+from runtime.durations import Span
 from runtime.envelope import wrong_kind
 from runtime.errors import InvalidDefinition
 from runtime.saga.checks import check_condition, check_key_path
+from runtime.saga.deadline import Deadline, OnOverdue, read_deadline
 from runtime.saga.definition import full_name
 from runtime.saga.functions import command_of, parameter_of, takes
 from runtime.saga.on import On
@@ -39,11 +41,15 @@ class Choreography:
     starts: ClassVar[On]
     reactions: ClassVar[tuple[On, ...]] = ()
     ends: ClassVar[tuple[type[Message], ...]] = ()  # events to which nobody has to react
+    settled_by: ClassVar[tuple[type[Message], ...]] = ()  # events of which one meets the deadline; empty: `ends`
+    on_overdue: ClassVar[OnOverdue | None] = None  # what is sent when the deadline is not met
     commands: ClassVar[tuple[Contract, ...]] = ()  # what each reaction leads to
+    deadline: ClassVar[Deadline | None] = None
     compiled: ClassVar[tuple[Reaction, ...]] = ()  # as the kinds that react are given them
 
-    def __init_subclass__(cls, *, name: str = "", **rest: Any) -> None:
-        take_options(super().__init_subclass__, rest, f"choreography {cls.__name__}", "name")
+    def __init_subclass__(cls, *, name: str = "", deadline: Span = 0.0, **rest: Any) -> None:
+        """`deadline`: how long from the event that starts a conversation to one that settles it; 0 for none."""
+        take_options(super().__init_subclass__, rest, f"choreography {cls.__name__}", "name and deadline")
         if not isinstance(name, str) or not name:
             raise InvalidDefinition(f"choreography {cls.__name__} needs a name: class X(Choreography, name='x')")
         if wrong := wrong_kind(name.replace("/", ".")):
@@ -57,6 +63,13 @@ class Choreography:
         pairs = zip(cls.reactions, cls.commands, strict=True)
         cls.compiled = tuple(_reaction(cls, one, command) for one, command in pairs)
         _check(cls)
+        cls.deadline = read_deadline(cls, name, deadline)
+
+    @classmethod
+    def sent_commands(cls) -> tuple[Contract, ...]:
+        """Every command that the process sends: those of its reactions, and that of an overdue conversation."""
+        overdue = None if cls.deadline is None else cls.deadline.command
+        return cls.commands if overdue is None else (*cls.commands, overdue)
 
 
 def _check_starts(cls: type[Choreography]) -> None:

@@ -36,7 +36,7 @@ def driver_of_saga(saga: Definition) -> Driver:
 
 
 def driver_of_choreography(process: type[Choreography]) -> Driver:
-    return Driver(process.name, process.__name__, (process.starts.event_type,), process.commands)
+    return Driver(process.name, process.__name__, (process.starts.event_type,), process.sent_commands())
 
 
 def check_unstarted(

@@ -17,9 +17,10 @@ from runtime.contracts import Contract, contract_of
 from runtime.durable.handlers import HandlerSpec
 from runtime.errors import InvalidDefinition
 from runtime.saga.choreography import Choreography
+from runtime.saga.deadline import Deadline
 from runtime.saga.definition import full_name
 
-__all__ = ["check_ends", "events_after"]
+__all__ = ["check_ends", "check_settled", "events_after"]
 
 Handlers = Callable[[Contract], HandlerSpec | None]
 
@@ -28,7 +29,7 @@ def check_ends(process: type[Choreography], handler_of: Handlers) -> None:
     """Raises InvalidDefinition for an event that nobody hears, and for an end that nothing comes to."""
     heard = {reaction.event_type for reaction in process.compiled}
     reached: set[type[Message]] = set()
-    for command, event in events_after(process.commands, handler_of):
+    for command, event in events_after(process.sent_commands(), handler_of):
         reached.add(event)
         if event not in heard and event not in process.ends:
             name = full_name(event)
@@ -42,6 +43,21 @@ def check_ends(process: type[Choreography], handler_of: Handlers) -> None:
             raise InvalidDefinition(
                 f"{process.__name__}.ends: none of its commands is ever answered with {full_name(event)}; "
                 "take it out, or add the reaction that leads there"
+            )
+
+
+def check_settled(deadline: Deadline, handlers: Iterable[HandlerSpec]) -> None:
+    """Raises InvalidDefinition for an event that is to meet a deadline, and that no command is answered with.
+
+    A command from outside may join a conversation, so the handlers of all commands count. What a timer of a service
+    leads to belongs to no process.
+    """
+    said = {event for one in handlers if contract_of(one.input_type).is_command for event in one.output_types}
+    for event in deadline.settled_by:
+        if event not in said:
+            raise InvalidDefinition(
+                f"{deadline.title}.settled_by: no command is ever answered with {full_name(event)}, so it never "
+                "meets the deadline; take it out"
             )
 
 

@@ -222,7 +222,7 @@ class Subscription:
 
     event_type: str
     kind: str
-    key_field: str  # of the event; names the subscriber's key
+    key_field: str  # of the event; names the subscriber's key. Empty: the key is the conversation, in hex
     process: str = ""
     starts: bool = False
     where_field: str = ""

@@ -126,6 +126,7 @@ class Sends:
                     type=message.DESCRIPTOR.full_name,
                     body=message.SerializeToString(),
                     set_by=self._cause.id,
+                    after_mail=change.after_mail,
                 )
             )
 
@@ -198,7 +199,7 @@ class Sends:
         ):
             self._unheard += (contract.name,)
         for one in wanted:
-            key = field_text(event, one.key_field)
+            key = field_text(event, one.key_field) if one.key_field else self._conversation.hex()
             if not key:
                 raise InvalidMessage(f"{contract.name} has no {one.key_field}, by which {one.kind} would receive it")
             check_key(key, contract.name, one.key_field)

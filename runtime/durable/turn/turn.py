@@ -38,6 +38,8 @@ __all__ = ["Turn"]
 # Looked up once, since each message reaches them.
 _CALLED, _RETURNED = Failpoint.HANDLER_CALLED, Failpoint.HANDLER_RETURNED
 
+_MAIL_MAX = 1000  # Messages of one actor that a timer looks for before it fires.
+
 _HOLD_S = 0.01  # A turn gives way to the loop when its handlers have kept it for so long.
 
 _OWN_FILES = (__file__, invocation.__file__)  # Left out of the stack that an operator reads.
@@ -111,7 +113,7 @@ class Turn:
         return draft
 
     async def _take(self, envelope: Envelope) -> None:
-        if envelope.timer and not self._timer_stands(envelope):
+        if envelope.timer and (not self._timer_stands(envelope) or await self._mail_comes_first(envelope)):
             return
         failed_before = self._failed_before(envelope)
         if self._losses is not None:
@@ -218,6 +220,17 @@ class Turn:
         """Whether a timer is still set. One that was cancelled, moved, or has fired is no longer in the row."""
         timer = self.draft.timers.get(envelope.timer)
         return timer is not None and timer_id(self.draft.address, timer) == envelope.id
+
+    async def _mail_comes_first(self, envelope: Envelope) -> bool:
+        """Whether a timer has to wait for mail that is already there. It stays in the row, and a sweep fires it again.
+
+        Raises StoreError.
+        """
+        draft = self.draft
+        if not draft.timers[envelope.timer].after_mail:
+            return False
+        mail = await self._kind.store.waiting_for(draft.address, draft.shard, limit=_MAIL_MAX)
+        return any(not row.parked and row.id not in draft.consumed for row in mail)
 
     async def _ruled(self, undo: Envelope) -> guard.Finding:
         """What becomes of an undo; one that needs no handler is answered here."""

@@ -27,13 +27,14 @@ class SentMail:
     row: MailRow
     envelope: Envelope | None  # None if its bytes are no envelope.
     number: int  # Counts the commits. For one sender that is the order of sending.
+    at_s: float  # The true time of its commit.
 
     @classmethod
-    def of(cls, row: MailRow, number: int) -> Self:
+    def of(cls, row: MailRow, number: int, at_s: float) -> Self:
         try:
-            return cls(row, decode(row.envelope), number)
+            return cls(row, decode(row.envelope), number, at_s)
         except InvalidMessage:
-            return cls(row, None, number)
+            return cls(row, None, number, at_s)
 
     @property
     def pair(self) -> Pair:

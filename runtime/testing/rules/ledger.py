@@ -22,7 +22,7 @@ from runtime.testing.rules.delivery_order import DeliveryOrder, SentMail
 from runtime.testing.rules.purge_rule import broken_purge
 from runtime.testing.rules.saga_rules import SagaRules
 from runtime.testing.rules.saved_tables import SavedTables
-from runtime.testing.rules.timer_rules import broken_timers
+from runtime.testing.rules.timer_rules import broken_patience, broken_timers
 from runtime.testing.rules.undo_rules import broken_undo, has_taken_back
 
 __all__ = ["Ledger", "Violation"]
@@ -140,6 +140,9 @@ class Ledger:
             self._broken("I8", text, actor.conversation)
         for what in broken_timers(before, transition):
             self._broken("I10", what, actor.conversation)
+        waiting = ((mail, self._sent[mail.id].at_s) for mail in self.waiting.values())
+        for what in broken_patience(before, transition, waiting, self.clocks_wrong_s + _TICK_S):
+            self._broken("I10", what, actor.conversation)
         for invariant, what in self._saga_rules.broken(before, actor, transition.history):
             self._broken(invariant, what, actor.conversation)
         self.actors[actor.address] = actor
@@ -204,7 +207,7 @@ class Ledger:
             return
         self.waiting[mail.id] = mail
         if known is None:
-            self._sent[mail.id] = SentMail.of(mail, len(self._sent))
+            self._sent[mail.id] = SentMail.of(mail, len(self._sent), self.true_s)
 
     # --- what is forgotten ---
 

@@ -7,15 +7,15 @@ The rule makes the ids of timers from the row in the ledger. It does not believe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from google.protobuf.message import DecodeError
 
 from runtime.envelope import address_of, timer_id
 from runtime.protos import durable_pb2
-from runtime.store.records import ActorRow, HistoryRow, Outcome, Transition
+from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome, Transition
 
-__all__ = ["broken_timers"]
+__all__ = ["broken_patience", "broken_timers"]
 
 
 def broken_timers(before: ActorRow | None, transition: Transition) -> Iterator[str]:
@@ -39,6 +39,25 @@ def broken_timers(before: ActorRow | None, transition: Transition) -> Iterator[s
             yield f"{where}: {row.type} fired, but no such timer was set: it was moved, cancelled, or has fired before"
         elif (timer.name, timer.due_at_s) in stands:
             yield f"{where}: the timer {timer.name!r} has fired, and is still set"
+
+
+def broken_patience(
+    before: ActorRow | None, transition: Transition, waiting: Iterable[tuple[MailRow, float]], wrong_s: float
+) -> Iterator[str]:
+    """What is wrong with a timer that fires after its actor's mail. `waiting`: mail, and when it was committed.
+
+    Mail that is committed while the turn runs may have come too late to be seen. `wrong_s`: how wrong clocks are.
+    """
+    if before is None:
+        return
+    patient = {timer_id(before.address, timer) for timer in _timers(before) if timer.after_mail}
+    begun_at_s = next((row.handled_at_s for row in transition.history if row.id in patient), None)
+    if begun_at_s is None:
+        return
+    for mail, committed_at_s in waiting:
+        is_of_turn = mail.id in transition.consumed or mail.id in transition.given_up
+        if mail.address == before.address and not (is_of_turn or mail.parked) and committed_at_s < begun_at_s - wrong_s:
+            yield f"{address_of(*before.address)}: a timer fired while {mail.id.hex()} waited, which was to come first"
 
 
 def _is_timer(row: HistoryRow, transition: Transition) -> bool:
