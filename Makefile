@@ -17,6 +17,7 @@ PROGRAMS ?= 2000
 FAILOVERS ?= 500
 UPGRADES ?= 200
 POISONED ?= 200
+DEADLINES ?= 60
 CUTS ?= 1000
 SECONDS ?= 60
 PROVE := $(BIN)/python -m tests.proof
@@ -70,6 +71,7 @@ sim: $(STAMP)  ## what every build runs: seeds that once failed, fresh ones from
 	$(PROVE) simulate --seeds $(FAILOVERS) --from $(FROM) --workload failover --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(UPGRADES) --from $(FROM) --workload upgrade --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(POISONED) --from $(FROM) --workload poisoned --jobs $(JOBS)
+	$(PROVE) simulate --seeds $(DEADLINES) --from $(FROM) --workload deadlines --jobs $(JOBS)
 	$(PROVE) failpoints --workload crash --jobs $(JOBS)
 	$(PROVE) explore actors.orchestration:OrderProcess
 	$(PROVE) powercuts $(CUTS) --from $(FROM)

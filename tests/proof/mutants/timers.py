@@ -7,6 +7,7 @@ from runtime.durable.turn import unhandled
 from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.sends import Sends
 from runtime.durable.turn.turn import Turn
+from runtime.saga.overdue import DeadlineBehaviour
 from tests.proof.mutants.mutant import Edit, Mutant
 
 __all__ = ["TIMERS"]
@@ -121,5 +122,17 @@ TIMERS = (
             ),
         ),
         workload="random",
+    ),
+    Mutant(
+        "mail-does-not-come-first",
+        "The deadline of a conversation fires while the event that settles it waits in the mail.",
+        (Edit(Turn._mail_comes_first, "not row.parked and row.id not in draft.consumed", "False"),),
+        workload="deadlines",
+    ),
+    Mutant(
+        "overtaken-start-is-watched",
+        "An event that starts a conversation begins its time although what settles it has come before.",
+        (Edit(DeadlineBehaviour._begin, "if record.status != DeadlineRecord.NONE:", "if False:"),),
+        workload="deadlines",
     ),
 )

@@ -119,9 +119,7 @@ def test_whoever_hosts_the_first_to_react_keeps_the_time() -> None:
 
 
 def test_an_event_that_nothing_leads_to_cannot_meet_a_deadline() -> None:
-    with pytest.raises(
-        InvalidDefinition, match=r"no command is ever answered with shop.CancellationRefused, so"
-    ):
+    with pytest.raises(InvalidDefinition, match=r"no command is ever answered with shop.CancellationRefused, so"):
         catalogue(choreographies=[define(settled_by=(CancellationRefused,))])
     catalogue(choreographies=[define(settled_by=(OrderReadyToShip, ShippingLabelVoided))])  # by commands that join
 

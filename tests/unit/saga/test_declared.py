@@ -180,7 +180,7 @@ def test_a_step_may_not_take_the_name_of_what_every_saga_has(name: str) -> None:
     [
         (Saga[OrderProcessState], {"kind": "x"}, "kind and deadline"),
         (Service[BillState], {"kind": "billing"}, "kind, retries and handler_timeout"),
-        (Choreography, {"name": "x"}, "name"),
+        (Choreography, {"name": "x"}, "name and deadline"),
     ],
 )
 def test_an_option_that_there_is_not_is_named_with_those_there_are(

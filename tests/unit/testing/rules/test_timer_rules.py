@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from runtime.envelope import timer_id
 from runtime.protos.durable_pb2 import Timer, Timers
-from runtime.store.records import ActorRow, Expected, HistoryRow, Outcome, Transition
-from runtime.testing.rules.timer_rules import broken_timers
+from runtime.store.records import ActorRow, Expected, HistoryRow, MailRow, Outcome, Transition
+from runtime.testing.rules.timer_rules import broken_patience, broken_timers
 
 ADDRESS = ("billing", "ORD-1")
 TIMER = Timer(name="late", due_at_s=60.0, type="amends.TimerFired", set_by=b"m" * 16)
@@ -66,3 +66,23 @@ def test_an_actor_is_found_by_its_earliest_timer() -> None:
 
 def test_a_tombstone_is_no_timer() -> None:
     assert list(broken_timers(row(), fired(TIMER, row(), Outcome.UNDONE))) == []
+
+
+PATIENT = Timer(name="late", due_at_s=60.0, type="amends.TimerFired", set_by=b"m" * 16, after_mail=True)
+WAITS = MailRow("billing", "ORD-1", 0, b"w" * 16, b"c" * 16, 50.0, 1, 0.0, 0, "", 0.0, b"")
+
+
+def test_a_patient_timer_may_not_fire_while_mail_waits_that_was_there_before_its_turn() -> None:
+    transition = fired(PATIENT, row())
+    (what,) = broken_patience(row(PATIENT), transition, [(WAITS, 50.0)], 0.0)
+    assert "a timer fired while" in what and "was to come first" in what
+    for mail, at_s in ((WAITS, 61.5), (replace(WAITS, key="ORD-2"), 50.0), (replace(WAITS, parked="boom"), 50.0)):
+        assert list(broken_patience(row(PATIENT), transition, [(mail, at_s)], 0.0)) == []
+    assert list(broken_patience(row(PATIENT), transition, [(WAITS, 50.0)], 20.0)) == []  # as far as clocks are wrong
+    handled = replace(transition, consumed=(WAITS.id,))
+    assert list(broken_patience(row(PATIENT), handled, [(WAITS, 50.0)], 0.0)) == []
+
+
+def test_a_timer_that_is_not_patient_does_not_wait_for_mail() -> None:
+    assert list(broken_patience(row(TIMER), fired(TIMER, row()), [(WAITS, 50.0)], 0.0)) == []
+    assert list(broken_patience(None, fired(TIMER, row()), [(WAITS, 50.0)], 0.0)) == []
