@@ -30,7 +30,7 @@ from runtime.operate.account import Account
 from runtime.operate.busy import Work, warnings_of, works_of
 from runtime.operate.dead_letters import NotFound, dead_letters
 from runtime.operate.lookup import accounts, conversations_of_key
-from runtime.operate.processes import AT_REST, choreographies_of, kinds_of, processes
+from runtime.operate.processes import AT_REST, OVERDUE, choreographies_of, kinds_of, processes
 from runtime.operate.survey import WAITS, Wanted, nodes_of, sagas, shards_of
 from runtime.store.open import LOG_BYTES_LONG, store_log_bytes
 from runtime.store.port import Store
@@ -172,11 +172,11 @@ def list_sagas(session: Session, /, exit_code: bool, limit: int, as_json: bool, 
 
 
 @admin.command("processes")
-@click.option("--status", type=click.Choice(["parked", "waiting", AT_REST]), default=None, help="Only those so.")
+@click.option("--status", type=click.Choice(["parked", "waiting", OVERDUE, AT_REST]), help="Only those so.")
 @click.option("--kind", default="", metavar="NAME", help="Only those of this choreography.")
 @click.option("--key", default="", metavar="PREFIX", help="Only those whose key begins like this.")
 @click.option("--age", "age_s", type=SECONDS, default=0.0, metavar="SECONDS", help="Only those as old.")
-@click.option("--exit-code", is_flag=True, help="Exit with 8 if one that fits has dead letters.")
+@click.option("--exit-code", is_flag=True, help="Exit with 8 if one that fits has dead letters, or is overdue.")
 @_limit
 @_as_json
 @click.pass_obj

@@ -110,7 +110,7 @@ def sagas_table(entries: Iterable[SagaEntry], now_s: float) -> Table:
 def processes_table(entries: Iterable[ProcessEntry], now_s: float) -> Table:
     table = _table("process", "key", "status", "started", "open", "conversation")
     for entry in entries:
-        style = {"parked": "bold red", "waiting": "yellow"}.get(entry.status, "green")
+        style = {"parked": "bold red", "overdue": "bold red", "waiting": "yellow"}.get(entry.status, "green")
         table.add_row(
             printable(entry.kind),
             printable(entry.key),

@@ -15,6 +15,7 @@ from runtime.errors import AmendsError
 from runtime.observe.conversation import MessageStatus, conversation_of
 from runtime.operate.account import Account, TimerSummary
 from runtime.operate.busy import Work, works_of
+from runtime.operate.deadlines import deadline_lines
 from runtime.operate.survey import hosts_of, kinds_of, lent_to, owner_of, waits_for_version
 from runtime.operate.waits import NOTHING, waits_for
 from runtime.protos import durable_pb2, saga_pb2
@@ -44,7 +45,15 @@ async def accounts(store: Store, contracts: Contracts, key: str, *, kind: str = 
     notes, view = await store.busy(), await store.cluster()
     works = works_of(view, notes)
     found = [_account(view, contracts, key, one, works) for one in await _found(store, key, kind)]
-    return [await _with_others(store, account) for account in found]
+    return [await _with_deadlines(store, view, await _with_others(store, account)) for account in found]
+
+
+async def _with_deadlines(store: Store, view: ClusterView, account: Account) -> Account:
+    """Add until when its conversation should come to which event, if a choreography says so."""
+    if account.row is None or account.saga is not None:
+        return account
+    lines = await deadline_lines(store, view, account.row.conversation)
+    return replace(account, waits_for=(*account.waits_for, *lines)) if lines else account
 
 
 async def _with_others(store: Store, account: Account) -> Account:

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 
 from runtime.envelope import Envelope, address_of, decode, parse_address
 from runtime.errors import InvalidMessage
+from runtime.operate.deadlines import overdue_conversations
+from runtime.protos.choreography_pb2 import DeadlineRecord
 from runtime.store.port import Store
 from runtime.store.records import ActorRow, ClusterView, HistoryRow, MailRow, Subscription
 
-__all__ = ["AT_REST", "ProcessEntry", "choreographies_of", "kinds_of", "lost_with", "processes"]
+__all__ = ["AT_REST", "OVERDUE", "ProcessEntry", "choreographies_of", "kinds_of", "lost_with", "processes"]
 
 AT_REST = "at rest"
+OVERDUE = "overdue"
 
 _Id = tuple[str, bytes]  # process and conversation
 _PAGE = 500
@@ -68,14 +71,15 @@ class ProcessEntry:
     kind: str  # the choreography's name
     key: str  # of the actor whose event started it
     conversation: str
-    status: str  # "parked" or "waiting", for mail that there is; else "at rest": nobody has anything to do
+    status: str  # "parked", "overdue", "waiting" for mail that there is; else "at rest": nobody has anything to do
     open: tuple[str, ...]  # what is parked or waits, and for whom
     started_at_s: float
     dead_letters: int
+    overdue_since_s: float = 0.0  # when its deadline was; 0 unless it has one that is not met
 
     @property
     def needs_a_person(self) -> bool:
-        return self.dead_letters > 0
+        return self.dead_letters > 0 or self.overdue_since_s > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ class _Wanted:
         return (
             self.kind in ("", entry.kind)
             and entry.key.startswith(self.key)
-            and self.status in ("", entry.status)
+            and (self.status in ("", entry.status) or (self.status == OVERDUE and entry.overdue_since_s > 0))
             and entry.started_at_s <= self.since_s
         )
 
@@ -102,18 +106,22 @@ async def processes(
     """Processes of every choreography, open ones first, then by their start; up to `limit`.
 
     Gives how many more fit as well, and whether any that fits needs a person. A process is known by its mail, and by
-    what was handled of the events that start it: one pass over all mail, and one over the history for each such event,
-    unless only open ones are wanted. Kept in memory are the open ones and `limit` others. Raises StoreError.
+    what was handled of the events that start it: one pass over all mail and all deadlines, and one over the history for
+    each such event, unless only open ones are wanted. Kept in memory are the open ones and `limit` others.
+
+    Raises StoreError.
     """
     view = await store.cluster()
     wanted = _Wanted(kind, key, status or "", view.now_s - age_s)
     mail = await _mail(store, view)
-    found = [_entry(one, await _start(store, view, one), rows) for one, rows in mail.items()]
+    overdue = await overdue_conversations(store, view)
+    ids = dict.fromkeys((*mail, *overdue))
+    found = [_entry(one, await _start(store, view, one), mail.get(one, []), overdue.get(one)) for one in ids]
     open_ = sorted(filter(wanted.fits, found), key=_age)
     resting = _Oldest(limit)
     if wanted.status in ("", AT_REST):
         async for id, first in _begun(store, view):
-            if id not in mail and wanted.fits(entry := _entry(id, first, [])):
+            if id not in ids and wanted.fits(entry := _entry(id, first, [])):
                 resting.add(entry)
     fitting = len(open_) + resting.count
     return [*open_, *resting.entries()][:limit], max(0, fitting - limit), any(one.needs_a_person for one in open_)
@@ -228,19 +236,23 @@ async def _all_mail(store: Store, view: ClusterView) -> AsyncIterator[MailRow]:
             yield row
 
 
-def _entry(id: _Id, start: HistoryRow | None, mail: list[tuple[MailRow, Envelope]]) -> ProcessEntry:
+def _entry(
+    id: _Id, start: HistoryRow | None, mail: list[tuple[MailRow, Envelope]], overdue: DeadlineRecord | None = None
+) -> ProcessEntry:
     process, conversation = id
     mail.sort(key=lambda one: (not one[0].parked, one[0].sent_at_s, one[0].id))
     parked = sum(bool(row.parked) for row, _ in mail)
-    first = start or min((row for row, _ in mail), key=lambda row: row.sent_at_s)
+    first = start or min((row for row, _ in mail), key=lambda row: row.sent_at_s, default=None)
+    sender = start.sender if start else overdue.started_by if overdue else mail[0][1].sender
     return ProcessEntry(
         kind=process,
-        key=_key_of(start.sender if start else mail[0][1].sender, first.key),
+        key=_key_of(sender, first.key if first else ""),
         conversation=conversation.hex(),
-        status="parked" if parked else "waiting" if mail else AT_REST,
+        status="parked" if parked else OVERDUE if overdue else "waiting" if mail else AT_REST,
         open=tuple(f"{one.type} for {address_of(*row.address)}" for row, one in mail),
-        started_at_s=first.sent_at_s,
+        started_at_s=first.sent_at_s if first else overdue.started_at_s if overdue else 0.0,
         dead_letters=parked,
+        overdue_since_s=overdue.due_at_s if overdue else 0.0,
     )
 
 

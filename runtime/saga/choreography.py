@@ -31,7 +31,7 @@ from runtime.saga.functions import command_of, parameter_of, takes
 from runtime.saga.on import On
 from runtime.saga.reading import message_types
 
-__all__ = ["Choreography"]
+__all__ = ["Choreography", "sent_commands"]
 
 
 class Choreography:
@@ -65,11 +65,11 @@ class Choreography:
         _check(cls)
         cls.deadline = read_deadline(cls, name, deadline)
 
-    @classmethod
-    def sent_commands(cls) -> tuple[Contract, ...]:
-        """Every command that the process sends: those of its reactions, and that of an overdue conversation."""
-        overdue = None if cls.deadline is None else cls.deadline.command
-        return cls.commands if overdue is None else (*cls.commands, overdue)
+
+def sent_commands(process: type[Choreography]) -> tuple[Contract, ...]:
+    """Every command that a process sends: those of its reactions, and that of an overdue conversation."""
+    overdue = None if process.deadline is None else process.deadline.command
+    return process.commands if overdue is None else (*process.commands, overdue)
 
 
 def _check_starts(cls: type[Choreography]) -> None:

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 
 from runtime.contracts import Contract
 from runtime.errors import InvalidDefinition
-from runtime.saga.choreography import Choreography
+from runtime.saga.choreography import Choreography, sent_commands
 from runtime.saga.definition import Definition, full_name
 from runtime.saga.endings import Handlers, events_after
 
@@ -36,7 +36,7 @@ def driver_of_saga(saga: Definition) -> Driver:
 
 
 def driver_of_choreography(process: type[Choreography]) -> Driver:
-    return Driver(process.name, process.__name__, (process.starts.event_type,), process.sent_commands())
+    return Driver(process.name, process.__name__, (process.starts.event_type,), sent_commands(process))
 
 
 def check_unstarted(

@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from runtime.contracts import Contract, contract_of
 from runtime.durable.handlers import HandlerSpec
 from runtime.errors import InvalidDefinition
-from runtime.saga.choreography import Choreography
+from runtime.saga.choreography import Choreography, sent_commands
 from runtime.saga.deadline import Deadline
 from runtime.saga.definition import full_name
 
@@ -29,7 +29,7 @@ def check_ends(process: type[Choreography], handler_of: Handlers) -> None:
     """Raises InvalidDefinition for an event that nobody hears, and for an end that nothing comes to."""
     heard = {reaction.event_type for reaction in process.compiled}
     reached: set[type[Message]] = set()
-    for command, event in events_after(process.sent_commands(), handler_of):
+    for command, event in events_after(sent_commands(process), handler_of):
         reached.add(event)
         if event not in heard and event not in process.ends:
             name = full_name(event)

@@ -52,7 +52,7 @@ class Opener(Service[pb.ParticipantState], kind="alpha"):
         return pb.AlphaRestored(key=self.key)
 
 
-class Worker(Service[pb.ParticipantState], kind="beta"):
+class Answerer(Service[pb.ParticipantState], kind="beta"):
     """Answers at once, or leaves that to a client."""
 
     async def work(self, command: pb.ChangeBeta) -> pb.BetaChanged | None:
@@ -83,7 +83,7 @@ class Deadlines:
     hazards = ("pause",) * 2
 
     def __init__(self) -> None:
-        services: dict[str, Any] = {"alpha": [Opener], "beta": [Worker]}
+        services: dict[str, Any] = {"alpha": [Opener], "beta": [Answerer]}
         self.catalogue = Catalogue(contracts=[pb], services=services, choreographies=[Timed])
         self.settings: dict[str, Any] = {}
         self.expects = ("settled", "late", "overdue")

@@ -12,9 +12,10 @@ from click.testing import CliRunner, Result
 from runtime.admin.commands import admin
 from runtime.admin.session import Session
 from runtime.envelope import Envelope
+from runtime.protos.choreography_pb2 import DeadlineRecord
 from runtime.store.memory import MemoryStore
-from runtime.store.records import HistoryRow, MailRow, Subscription
-from tests.unit.operate.rows import fill, history, id_of, mail, saga
+from runtime.store.records import ActorRow, HistoryRow, MailRow, Subscription
+from tests.unit.operate.rows import actor, fill, history, id_of, mail, saga
 
 FLOW = "order-choreography"
 
@@ -138,3 +139,56 @@ def test_what_one_of_two_events_began_first_is_its_start(shop: MemoryStore) -> N
 def test_a_store_without_choreographies_says_so(store: MemoryStore) -> None:
     assert run(store, "processes").output == "no process\n"
     assert "processes" in run(store, "sagas", "--help").output
+
+
+# --- deadlines ---
+
+
+def kept(talk: int, **fields: object) -> ActorRow:
+    """The row of what keeps the deadline of a conversation."""
+    record = DeadlineRecord(process=FLOW, started_at_s=98.0, awaited=["shop.OrderReadyToShip", "shop.OrderCancelled"])
+    record.MergeFrom(DeadlineRecord(**fields))  # type: ignore[arg-type]
+    row = actor(f"{FLOW}-deadline", id_of(talk).hex(), state_type="amends.DeadlineRecord", conversation=id_of(talk))
+    return replace(row, state=record.SerializeToString())
+
+
+@pytest.fixture
+def timed(shop: MemoryStore) -> MemoryStore:
+    async def prepare() -> None:
+        keeper = f"{FLOW}-deadline"
+        await shop.subscribe([Subscription("shop.OrderPlaced", keeper, "", FLOW, starts=True)], kind=keeper)
+        soon_s = await shop.now_s() + 60.0
+        await fill(
+            shop,
+            kept(1, status=DeadlineRecord.OVERDUE, due_at_s=99.0, started_by="sales/ORD-1"),
+            kept(2, status=DeadlineRecord.WATCHED, due_at_s=soon_s, started_by="sales/ORD-2"),
+            kept(3, status=DeadlineRecord.OVERDUE, due_at_s=99.0, started_by="sales/ORD-3"),
+            kept(6, status=DeadlineRecord.WATCHED, due_at_s=99.0, started_by="sales/OLD-6"),
+            kept(7, status=DeadlineRecord.LATE, due_at_s=99.0, started_by="sales/ORD-7"),
+            replace(kept(8), state=b"\xff"),
+            actor("sales", "ORD-1", conversation=id_of(1)),
+            actor("sales", "ORD-2", conversation=id_of(2)),
+        )
+
+    asyncio.run(prepare())
+    return shop
+
+
+def test_a_process_whose_deadline_is_over_is_overdue_whoever_has_said_so(timed: MemoryStore) -> None:
+    listing = listed(timed)
+    assert listing["ORD-1"] == listing["OLD-6"] == "overdue"  # nobody fires the timer of OLD-6
+    assert (listing["ORD-2"], listing["ORD-3"]) == ("waiting", "parked")
+    assert sorted(listed(timed, "--status", "overdue")) == ["OLD-6", "ORD-1", "ORD-3"]
+    assert "overdue" in run(timed, "processes").stdout
+
+
+def test_what_is_overdue_needs_a_person(timed: MemoryStore) -> None:
+    assert run(timed, "processes", "--exit-code", "--key", "ORD-1").exit_code == 8
+    assert run(timed, "processes", "--exit-code", "--key", "ORD-2").exit_code == 0
+
+
+def test_explain_tells_until_when_a_conversation_should_come_to_what(timed: MemoryStore) -> None:
+    shown = run(timed, "explain", "ORD-1", "--json").stdout
+    assert "its conversation: OrderReadyToShip or OrderCancelled, overdue in order-choreography since" in shown
+    shown = run(timed, "explain", "ORD-2", "--json").stdout
+    assert "OrderReadyToShip or OrderCancelled, expected by order-choreography within" in shown

@@ -142,7 +142,7 @@ def test_a_kind_of_the_name_of_its_keeper_is_refused() -> None:
 # --- as it is kept ---
 
 
-class Kept:
+class KeptDeadline:
     """What keeps the deadline of one conversation."""
 
     def __init__(self, **body: Any) -> None:
@@ -177,14 +177,14 @@ class Kept:
 
 
 async def test_its_time_begins_when_the_event_was_said_and_its_timer_lets_mail_come_first() -> None:
-    kept = Kept()
+    kept = KeptDeadline()
     decision = await kept.hears(PLACED, 100.0)
     assert decision.timers == (SetTimer("deadline", 130.0, after_mail=True),)
     assert (kept.status, kept.record.started_by, kept.record.due_at_s) == ("WATCHED", "sales/ORD-1", 130.0)
 
 
 async def test_an_event_that_settles_it_in_time_cancels_the_timer() -> None:
-    kept = Kept()
+    kept = KeptDeadline()
     await kept.hears(PLACED, 100.0)
     assert (await kept.hears(PaymentDeclined(), 129.0)).timers == (CancelTimer("deadline"),)
     assert (kept.status, kept.record.settled_by) == ("SETTLED", "shop.PaymentDeclined")
@@ -193,7 +193,7 @@ async def test_an_event_that_settles_it_in_time_cancels_the_timer() -> None:
 
 
 async def test_an_overdue_conversation_raises_an_alarm_once_and_sends_its_command() -> None:
-    kept = Kept(on_overdue=give_up)
+    kept = KeptDeadline(on_overdue=give_up)
     await kept.hears(PLACED, 100.0)
     decision = await kept.fires(130.0)
     assert decision.outgoing == (Outgoing(CancelOrder(order_id="ORD-1", reason="overdue")),)
@@ -204,14 +204,14 @@ async def test_an_overdue_conversation_raises_an_alarm_once_and_sends_its_comman
 
 
 async def test_it_may_have_nothing_to_send() -> None:
-    for kept in (Kept(), Kept(on_overdue=give_up)):
+    for kept in (KeptDeadline(), KeptDeadline(on_overdue=give_up)):
         await kept.hears(OrderPlaced(order_id="ORD-9"), 100.0)
         decision = await kept.fires(130.0)
         assert decision.alarm and not decision.outgoing
 
 
 async def test_what_settles_it_after_its_time_makes_it_late_and_no_longer_overdue() -> None:
-    kept = Kept()
+    kept = KeptDeadline()
     await kept.hears(PLACED, 100.0)
     await kept.fires(130.0)
     await kept.hears(OrderRefunded(), 140.0)
@@ -219,7 +219,7 @@ async def test_what_settles_it_after_its_time_makes_it_late_and_no_longer_overdu
 
 
 async def test_what_comes_after_its_time_but_before_the_timer_is_late_without_an_alarm() -> None:
-    kept = Kept()
+    kept = KeptDeadline()
     await kept.hears(PLACED, 100.0)
     await kept.hears(OrderRefunded(), 140.0)
     assert kept.status == "LATE" and not (await kept.fires(141.0)).alarm
@@ -227,14 +227,14 @@ async def test_what_comes_after_its_time_but_before_the_timer_is_late_without_an
 
 @pytest.mark.parametrize(("at_s", "status"), [(110.0, "SETTLED"), (131.0, "LATE")])
 async def test_an_end_that_overtakes_the_start_is_taken_for_what_it_is(at_s: float, status: str) -> None:
-    kept = Kept()
+    kept = KeptDeadline()
     await kept.hears(OrderRefunded(), at_s)
     assert not (await kept.hears(PLACED, 100.0)).timers
     assert kept.status == status and kept.record.started_by == "sales/ORD-1"
 
 
 async def test_a_second_start_in_one_conversation_begins_no_time_anew() -> None:
-    kept = Kept()
+    kept = KeptDeadline()
     await kept.hears(PLACED, 100.0)
     assert (await kept.hears(PLACED, 120.0)).outcome is Outcome.IGNORED
     assert kept.record.due_at_s == 130.0
@@ -256,7 +256,7 @@ def makes_another(event: OrderPlaced) -> CancelOrder:
     ],
 )
 async def test_a_function_that_fails_is_told_and_tried_again_later(function: Any, complaint: str) -> None:
-    kept = Kept(on_overdue=function)
+    kept = KeptDeadline(on_overdue=function)
     await kept.hears(PLACED, 100.0)
     with pytest.raises(FinalError, match=complaint):
         await kept.fires(130.0)
