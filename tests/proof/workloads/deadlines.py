@@ -36,7 +36,7 @@ _CONVERSATIONS = 24
 _CLIENTS = 4
 _CALL_S = 5.0
 _NAME = "timed"
-_AFTER_MS = (0, 500, 3_000, 4_900, 5_000, 5_100, 7_000, 20_000, _NEVER, _NEVER)
+_AFTER_MS = (0, 0, 0, 0, 500, 3_000, 4_900, 5_000, 5_100, 7_000, 20_000, _NEVER, _NEVER)
 
 
 class Opener(Service[pb.ParticipantState], kind="alpha"):
