@@ -25,8 +25,10 @@ def heard(
     if not exchange.working(question, command_id, saga.now_s):
         saga.note = f"{name} came once more"
         return NOTHING
-    if command_id != question.command_id:
-        return NOTHING  # the step was asked again since: the answer to that command decides
+    if command_id != question.command_id:  # the step was asked again since: the answer to that command decides
+        if task.stuck and not _is_past(step, question, saga.now_s):
+            _go_on(saga, step, task, question)
+        return NOTHING
     if task.stuck:
         saga.unstick(task)
     if ended := over(saga, step, question):
@@ -40,10 +42,20 @@ def heard(
 
 def over(saga: Instance, step: StepDefinition, question: Exchange) -> TaskVerdict | None:
     """The failure of what is still worked on past its limit; None while there is time."""
-    if question.status != Exchange.WORKING or not step.at_most_s:
-        return None
-    if saga.now_s < question.working_since_s + step.at_most_s:
+    if question.status != Exchange.WORKING or not _is_past(step, question, saga.now_s):
         return None
     error = f"still working after {step.at_most_s:g} s"
     exchange.unclear(question, error)
     return failed(error)
+
+
+def _is_past(step: StepDefinition, question: Exchange, now_s: float) -> bool:
+    return step.at_most_s > 0 and now_s >= question.working_since_s + step.at_most_s
+
+
+def _go_on(saga: Instance, step: StepDefinition, task: TaskRecord, question: Exchange) -> None:
+    """It was given up for what this answer, which came late, does not count: is there an ask left?"""
+    asks = exchange.counted(question)
+    if asks < step.budget.asks_max:
+        saga.unstick(task)
+        saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(asks)))

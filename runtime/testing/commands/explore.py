@@ -46,6 +46,7 @@ def _bound(name: str, help: str, *, least: int = 0) -> Callable[[Any], Any]:
 @_bound("cancels", "Cancellations by a client.")
 @_bound("poisons", "Steps whose command, or whose undo, faults each time.")
 @_bound("replays", "Dead letters that are handled after the saga got stuck.")
+@_bound("workings", "Answers that say: not finished yet.")
 @_bound("asks", "Every budget of the saga is cut to so many asks.", least=1)
 @_bound("states", "Stop after so many states; each takes about 1 KB of memory.", least=1)
 @click.option("--mermaid", is_flag=True, help="Show schedules as Mermaid instead of text.")

@@ -24,6 +24,7 @@ class Bounds:
     cancels_max: int = 1  # A client cancels.
     poisons_max: int = 1  # A step's commands, or its undos, fault each time from then on.
     replays_max: int = 1  # An operator replays the dead letter of a stuck saga.
+    workings_max: int = 2  # A participant answers "not finished yet", to a do or to an undo.
     asks_max: int = 2  # Every budget is cut to this; longer ones only repeat.
     states_max: int = 1_000_000  # The search stops here, and is not complete. A state takes about 1 KB.
 

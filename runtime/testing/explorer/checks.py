@@ -187,7 +187,9 @@ class Checks:
         fates = truth.undos if back else truth.dos
         settled = (NOTHING, *self._driver.undone[step.index]) if back else meaning[Meaning.DONE]
         failed = any(fate == PARKED or fate in meaning[Meaning.IGNORED] for fate in fates)
-        return failed and len(fates) >= step.budget.asks_max and not any(fate in settled for fate in fates)
+        working = self._driver.undo_working[step.index] if back else meaning[Meaning.WORKING]
+        asks = sum(fate not in working for fate in fates)
+        return failed and asks >= step.budget.asks_max and not any(fate in settled for fate in fates)
 
 
 def _word(status: SagaRecord.Status.ValueType) -> str:

@@ -93,6 +93,7 @@ class SagaDriver:
         self.answers: list[Message] = []
         self.meaning: list[dict[Meaning, tuple[int, ...]]] = []  # The answers of each meaning, by step.
         self.undone: list[tuple[int, ...]] = []  # The answers that confirm an undo, by step.
+        self.undo_working: list[tuple[int, ...]] = []  # The answers by which an undo is not finished, by step.
         self._learn()
         self.nothing = self._number(saga_pb2.SagaRecord())
 
@@ -133,6 +134,7 @@ class SagaDriver:
         for step in self.definition.steps:
             self.meaning.append({one: self._said(step.types(one)) for one in Meaning})
             self.undone.append(self._said(sorted(step.undone, key=lambda one: str(one.DESCRIPTOR.full_name))))
+            self.undo_working.append(self._said(step.undo_working))
 
     def _said(self, types: Sequence[type[Message]]) -> tuple[int, ...]:
         first = len(self.answers)
@@ -222,4 +224,6 @@ def _rename(record: saga_pb2.SagaRecord) -> dict[bytes, tuple[int, bool, int]]:
 def _command(sent: Outgoing, names: dict[bytes, tuple[int, bool, int]]) -> SentCommand:
     step, undo, attempt = names[sent.id]
     undoes = names.get(sent.undo_of, (0, False, sent.undo_of[-1] if sent.undo_of else 0))[2]
-    return SentCommand(step, undo, attempt, undoes, sent.refusals, f"{sent.kind}/{sent.key}")
+    earlier = tuple(id[-1] for id in sent.earlier_undos)
+    address = f"{sent.kind}/{sent.key}"
+    return SentCommand(step, undo, attempt, undoes, sent.refusals, address, sent.begun, earlier, sent.workings)

@@ -64,6 +64,7 @@ class Moves:
             bounds.cancels_max,
             bounds.poisons_max,
             bounds.replays_max,
+            bounds.workings_max,
         )
 
     def beginning(self) -> SagaWorld:
@@ -246,9 +247,10 @@ def _do_of(undo: SentCommand, handled: Handled) -> tuple[int, bool, int]:
 
 def _spent(left: Left, cost: Cost) -> Left | None:
     """What is left after this cost; None if it is more than is left."""
-    if cost == (0, 0, 0):
+    if not any(cost):
         return left
     faults, silences, poisons = left.faults - cost.faults, left.silences - cost.silences, left.poisons - cost.poisons
-    if min(faults, silences, poisons) < 0:
+    workings = left.workings - cost.workings
+    if min(faults, silences, poisons, workings) < 0:
         return None
-    return left._replace(faults=faults, silences=silences, poisons=poisons)
+    return left._replace(faults=faults, silences=silences, poisons=poisons, workings=workings)

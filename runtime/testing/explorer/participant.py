@@ -13,11 +13,11 @@ A do that its undo overtook may wait already, or may not have come at all. Both 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple, cast
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Any, NamedTuple, TypeVar, cast
 
 from runtime.durable.turn import guard
-from runtime.durable.turn.guard import Ruling
+from runtime.durable.turn.guard import Finding, Ruling
 from runtime.envelope import Envelope
 from runtime.protos import durable_pb2
 from runtime.saga.definition import Meaning
@@ -43,15 +43,20 @@ from runtime.testing.explorer.world import (
 __all__ = ["Cost", "Handled", "Participants"]
 
 
+Found = TypeVar("Found")
+
+
 class Cost(NamedTuple):
     """What an outcome costs of the bounds."""
 
     faults: int = 0
     silences: int = 0
     poisons: int = 0
+    workings: int = 0
 
 
 _FREE, _FAULT, _SILENCE, _POISON = Cost(), Cost(faults=1), Cost(silences=1), Cost(poisons=1)
+_WORKING = Cost(workings=1)
 
 
 class Handled(NamedTuple):
@@ -69,7 +74,7 @@ class Participants:
 
     def __init__(self, driver: SagaDriver) -> None:
         self._driver = driver
-        self._rulings: dict[tuple[int, bool, tuple[str, ...]], Ruling] = {}
+        self._rulings: dict[tuple[int, bool, bool, tuple[str, ...]], Finding] = {}
 
     def handle(self, world: SagaWorld, command: SentCommand) -> Iterable[Handled]:
         """Every way in which this command may be handled next. The caller knows which of them the bounds allow."""
@@ -98,6 +103,10 @@ class Participants:
             return
         yield from self._carried_out(truth, command)
         meaning = self._driver.meaning[command.step]
+        for answer in meaning[Meaning.WORKING]:
+            yield Handled("taken on", _with_do(truth, command, answer), answer, _WORKING)
+            if truth.effect != DONE:
+                yield Handled("taken on, and under way", _effected(truth, command, answer), answer, _WORKING)
         for answer in meaning[Meaning.IGNORED]:
             said = f"says {self._name(answer)}"
             yield Handled(f"not carried out, {said}", _with_do(truth, command, answer), answer, _SILENCE)
@@ -121,13 +130,18 @@ class Participants:
 
     def _undo(self, world: SagaWorld, command: SentCommand, poisoned: bool) -> Iterable[Handled]:
         truth = world.truths[command.step]
+        if command.earlier and self._is_settled(truth, command):
+            undos = with_fate(truth.undos, command.attempt, NOTHING)
+            yield Handled("undone by one before it", truth._replace(undos=undos), NOTHING)
+            return
         for has_come in self._may_have_come(truth, command):
-            ruling = self.ruling(truth, command, has_come=has_come)
+            finding = self.finding(truth, command, has_come=has_come)
+            ruling = finding.ruling
             dos = truth.dos
             if ruling in _FATES and command.undoes:
                 dos = with_fate(dos, command.undoes, _FATES[ruling])
             removes = command.undoes if ruling in (Ruling.NEVER_RAN, Ruling.GIVE_UP_DO) else 0
-            if ruling in guard.RUNS:
+            if finding.runs:
                 yield from self._run_undo(truth, command, dos, removes, poisoned)
             else:
                 undos = with_fate(truth.undos, command.attempt, NOTHING)
@@ -142,6 +156,10 @@ class Participants:
             return
         for one in self._undone(truth, command, dos):
             yield one._replace(removes_do=removes)
+        for answer in self._driver.undo_working[command.step]:
+            undos = with_fate(truth.undos, command.attempt, answer)
+            works = truth._replace(dos=dos, undos=undos)
+            yield Handled("being taken back", works, answer, _WORKING, removes)
         yield Handled("given up on", parked, FAULT, _FAULT, removes)
         yield Handled("given up on, this time and each time", parked, FAULT, _POISON, removes)
 
@@ -155,26 +173,36 @@ class Participants:
         waits = 0 < command.undoes <= len(truth.dos) and truth.dos[command.undoes - 1] == WAITING
         return (True, False) if waits else (True,)
 
-    def ruling(self, truth: Truth, undo: SentCommand, *, has_come: bool) -> Ruling:
+    def finding(self, truth: Truth, undo: SentCommand, *, has_come: bool) -> Finding:
         """The guard's ruling on an undo, by what is known of its do."""
         known = 0 < undo.undoes <= len(truth.dos) and has_come
         fate = truth.dos[undo.undoes - 1] if known else WAITING
-        asked = (fate, known, undo.refusals)
-        ruling = self._rulings.get(asked)
-        if ruling is None:
-            facts = cast("Store", _Facts(self._handled(fate), _waiting(undo, fate) if known else ()))
-            ruling = self._rulings[asked] = _now(facts, _envelope(undo))
-        return ruling
+        asked = (fate, known, undo.begun, undo.refusals)
+        found = self._rulings.get(asked)
+        if found is None:
+            facts = cast("Store", _Facts([self._handled(fate)], _waiting(undo, fate) if known else ()))
+            envelope = _envelope(undo)
+            ruling = _now(guard.rule(facts, envelope, 0, now_s=NOW_S, retention_s=3600.0))
+            found = self._rulings[asked] = guard.of_begun(ruling, envelope)
+        return found
 
-    def _handled(self, fate: int) -> HistoryRow | None:
+    def _is_settled(self, truth: Truth, undo: SentCommand) -> bool:
+        """Says whether the guard finds an undo among those before this one that leaves nothing to undo."""
+        rows = [self._handled(truth.undos[one - 1], undo._replace(attempt=one)) for one in undo.earlier]
+        facts = cast("Store", _Facts(rows, ()))
+        return bool(_now(guard.rule_earlier(facts, _envelope(undo), 0, ())).done_by)
+
+    def _handled(self, fate: int, command: SentCommand | None = None) -> HistoryRow | None:
         if fate in (WAITING, PARKED):
             return None
         caused = b""
         if fate >= 0:
             answer = durable_pb2.Caused(type=self._driver.answers[fate].DESCRIPTOR.full_name)
             caused = durable_pb2.CausedList(caused=[answer]).SerializeToString()
-        outcome = {GONE: Outcome.UNDONE, FAILED: Outcome.FAULTED}.get(fate, Outcome.HANDLED)
-        return HistoryRow(b"", b"", "", "", 0, 1, NOW_S, outcome, 1, "", "", "", "", b"", NOW_S, caused)
+        id = b"" if command is None else command_id(command)
+        outcomes = {GONE: Outcome.UNDONE, NOTHING: Outcome.UNDONE, FAILED: Outcome.FAULTED}
+        outcome = outcomes.get(fate, Outcome.HANDLED)
+        return HistoryRow(b"", id, "", "", 0, 1, NOW_S, outcome, 1, "", "", "", "", b"", NOW_S, caused)
 
     def _name(self, answer: int) -> str:
         return str(self._driver.answers[answer].DESCRIPTOR.name)
@@ -193,24 +221,23 @@ _WHY = {
 class _Facts:
     """The part of a store that the guard asks."""
 
-    def __init__(self, handled: HistoryRow | None, waiting: Sequence[MailRow]) -> None:
+    def __init__(self, handled: list[HistoryRow | None], waiting: Sequence[MailRow]) -> None:
         self._history, self._waiting = handled, waiting
 
     async def handled(self, keys: Sequence[tuple[bytes, bytes]]) -> list[HistoryRow | None]:
-        return [self._history for _ in keys]
+        return self._history
 
     async def mail_of(self, address: tuple[str, str], shard: int, id: bytes) -> MailRow | None:
         return next((row for row in self._waiting if row.id == id), None)
 
 
-def _now(facts: Store, undo: Envelope) -> Ruling:
+def _now(asking: Coroutine[Any, Any, Found]) -> Found:
     """Runs the guard without an event loop, since these facts never make it wait."""
-    asking = guard.rule(facts, undo, 0, now_s=NOW_S, retention_s=3600.0)
     try:
         asking.send(None)
     except StopIteration as answer:
-        finding: guard.Finding = answer.value
-        return finding.ruling
+        found: Found = answer.value
+        return found
     raise AssertionError("the guard waited for something")
 
 
@@ -225,6 +252,9 @@ def _envelope(undo: SentCommand) -> Envelope:
         conversation=b"",
         undo_of=command_id(do),
         refusals=undo.refusals,
+        earlier_undos=tuple(command_id(undo._replace(attempt=one)) for one in undo.earlier),
+        workings=undo.workings,
+        begun=undo.begun,
     )
 
 

@@ -48,6 +48,9 @@ class SentCommand(NamedTuple):
     undoes: int  # The number of the do that an undo names; 0 for none.
     refusals: tuple[str, ...]  # Answers of the do after which there is nothing to undo.
     address: str
+    begun: bool = False  # An undo says that a do before the one it names was answered as begun.
+    earlier: tuple[int, ...] = ()  # The numbers of the earlier undos that an undo names.
+    workings: tuple[str, ...] = ()  # The answers of earlier undos that settle nothing.
 
 
 class Reply(NamedTuple):
@@ -77,6 +80,7 @@ class Left(NamedTuple):
     cancels: int
     poisons: int
     replays: int
+    workings: int
 
 
 class SagaWorld(NamedTuple):

@@ -225,6 +225,19 @@ async def test_a_saga_tells_its_owed_undos(store: MemoryStore) -> None:
     assert undoing.startswith("billing/ORD-1 to confirm the undo of 'ship', sent ")
 
 
+async def test_a_step_and_an_undo_that_take_their_time_tell_when_they_are_asked_again(store: MemoryStore) -> None:
+    slow = task("pack", Phase.UNDOING)
+    slow.undo.status = saga_pb2.Exchange.WORKING
+    due_at_s = await store.now_s() + 40.5
+    timers = durable_pb2.Timers(timers=[durable_pb2.Timer(name=one, due_at_s=due_at_s) for one in ("ship", "pack")])
+    row = saga(status=SAGA.COMPENSATING, tasks=(task("ship", Phase.WORKING), slow))
+    await fill(store, replace(row, timers=timers.SerializeToString()))
+    ship, pack, *_ = (await account_of(store, "order-process")).waits_for
+    assert ship.startswith("billing/ORD-1 to finish its step 'ship', which it has taken on; asked ")
+    assert "ago, asks again in 40" in ship
+    assert pack.startswith("billing/ORD-1 to confirm the undo of 'pack', sent ") and "ago, asks again in 40" in pack
+
+
 async def test_a_stuck_saga_waits_for_an_operator(store: MemoryStore) -> None:
     await fill(store, saga(status=SAGA.STUCK, stuck_reason="bill cannot be undone"))
     stuck, cure = (await account_of(store, "order-process")).waits_for

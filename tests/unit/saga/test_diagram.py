@@ -5,6 +5,7 @@ from __future__ import annotations
 from runtime.saga.diagram import draw_choreography, draw_saga
 from tests.unit.saga.shop import FirmOrderProcess, ShopProcess
 from tests.unit.saga.test_choreography import ShopChoreography
+from tests.unit.saga.test_working import PackingProcess
 
 
 def test_a_saga_is_drawn_with_its_way_forward_its_turns_and_its_way_back() -> None:
@@ -35,6 +36,13 @@ stateDiagram-v2
     compensated --> [*]
 """
     )
+
+
+def test_what_takes_its_time_is_drawn_with_its_pace() -> None:
+    lines = draw_saga(PackingProcess.definition).splitlines()
+    assert "    ship --> ship: Restocked, asked again after 60 s, for 7200 s at most" in lines
+    assert "    undo_ship --> undo_ship: RestockRefused, asked again after 60 s, for 7200 s at most" in lines
+    assert "    say_compensated --> say_compensated: RestockRefused, asked again after 5 s" in lines
 
 
 def test_a_pivot_without_undo_is_drawn_as_asked_again() -> None:

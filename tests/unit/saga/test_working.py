@@ -313,6 +313,16 @@ def test_what_is_stuck_for_its_silence_goes_on_when_it_says_that_it_works() -> N
     story.given_silence("close").expect(MarkReadyToShip).given(READY).expect_status("completed")
 
 
+def test_what_is_stuck_goes_on_when_an_earlier_command_turns_out_to_be_worked_on_and_leaves_an_ask() -> None:
+    story = closing()
+    first = story.command(MarkReadyToShip)
+    for _ in range(BUDGET.asks_max - 1):
+        story.given_silence("close")
+    story.given_fault("no hands").expect_status("stuck", "no hands")
+    story.given(PACKING, to=first).expect().expect_status("running")
+    story.given_silence("close").expect(MarkReadyToShip).given_fault("no hands").expect_status("stuck")
+
+
 def test_the_limit_of_an_undo_leaves_the_saga_stuck() -> None:
     story = unpacking()
     while story.status == "compensating":

@@ -29,7 +29,7 @@ from tests.unit.saga.shop import (
     void_label,
 )
 
-__all__ = ["STARTED", "Beside", "ChoosySaga", "NoPivot", "TailSaga", "bill", "close", "ship"]
+__all__ = ["STARTED", "Beside", "ChoosySaga", "NoPivot", "SlowSaga", "TailSaga", "bill", "close", "ship"]
 
 STARTED = on(OrderPlaced, begin)
 
@@ -115,4 +115,14 @@ class ChoosySaga(Saga[OrderProcessState], kind="choosy"):
     ship = ship(pivot=True, undo=None, undone=())
     close = close(ignores=OrderCancelled)
     flow = bill >> ship >> close
+    closing = Step(cancel_order, done=OrderCancelled)
+
+
+class SlowSaga(Saga[OrderProcessState], kind="slow"):
+    """Its label takes time to be made, and to be voided; so does its last step, past the pivot."""
+
+    started_by = STARTED
+    ship = ship(working=Restocked, every=minutes(1), at_most=minutes(60), undo_working=RestockRefused)
+    close = close(pivot=True, working=Restocked, every=seconds(10))
+    flow = ship >> close
     closing = Step(cancel_order, done=OrderCancelled)
