@@ -112,6 +112,11 @@ class Catalogue:
         behaviours = [self._behaviours[kind] for kind in kinds]
         return tuple(one.given(provided) if isinstance(one, ServiceBehaviour) else one for one in behaviours)
 
+    def handler_of(self, command: Contract) -> HandlerSpec | None:
+        """What handles a command; None when nobody does."""
+        behaviour = self._behaviours.get(command.kind)
+        return behaviour.handlers.get(command.name) if isinstance(behaviour, ServiceBehaviour) else None
+
     def _keep_deadline(self, process: type[Choreography]) -> None:
         """Whoever hosts the first kind that reacts to the start keeps the time of the process."""
         if process.deadline is None:
@@ -142,12 +147,12 @@ class Catalogue:
             for reaction, command in zip(process.compiled, process.commands, strict=True):
                 self._check_reaction(process, reaction, command)
             self._check_deadline(process.deadline)
-            check_ends(process, self._handled)
+            check_ends(process, self.handler_of)
         for saga in self.sagas:
             for step in saga.steps:
                 self._check_step(saga, step)
         drivers = [*map(driver_of_saga, self.sagas), *map(driver_of_choreography, self.choreographies)]
-        check_unstarted(drivers, self._handled, unstarted)
+        check_unstarted(drivers, self.handler_of, unstarted)
 
     def _handler(self, command: Contract, where: str) -> HandlerSpec:
         """What handles a command. Raises InvalidDefinition when nobody does."""
@@ -155,14 +160,10 @@ class Catalogue:
             raise InvalidDefinition(f"{where}: {command.name} is in none of the catalogue's contracts")
         if command.kind not in self._behaviours:
             raise InvalidDefinition(f"{where}: {command.name} goes to {command.kind}, a kind that is not hosted")
-        handler = self._handled(command)
+        handler = self.handler_of(command)
         if handler is None:
             raise InvalidDefinition(f"{where}: {command.kind} has no handler for {command.name}")
         return handler
-
-    def _handled(self, command: Contract) -> HandlerSpec | None:
-        behaviour = self._behaviours.get(command.kind)
-        return behaviour.handlers.get(command.name) if isinstance(behaviour, ServiceBehaviour) else None
 
     def _check_reaction(self, process: type[Choreography], reaction: Reaction, command: Contract) -> None:
         where = f"{process.__name__}: on {full_name(reaction.event_type)}"

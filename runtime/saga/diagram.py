@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from runtime.saga.choreography import Choreography
 from runtime.saga.definition import Definition, Meaning, Role, StepDefinition
 
-__all__ = ["draw_choreography", "draw_saga"]
+__all__ = ["draw_saga"]
 
 _COMPLETED, _COMPENSATED = "completed", "compensated"
 
@@ -21,19 +20,6 @@ def draw_saga(definition: Definition) -> str:
         lines += _forward(definition, step)
         lines += _turns(definition, step)
     lines += _way_back(definition)
-    return "\n".join(lines) + "\n"
-
-
-def draw_choreography(process: type[Choreography]) -> str:
-    """A Mermaid flowchart: events, and the command that each kind gives itself on hearing of one."""
-    lines = ["flowchart LR", f"    %% {process.__name__}: {process.name}"]
-    for reaction, command in zip(process.compiled, process.commands, strict=True):
-        event = reaction.event_type.DESCRIPTOR.name
-        shape = f"{event}([{event}])"
-        label = f"{reaction.where_field} = {reaction.where_value}" if reaction.where_field else ""
-        arrow = f"-->|{label}|" if label else "-->"
-        name = command.message_type.DESCRIPTOR.name
-        lines.append(f"    {shape} {arrow} {reaction.kind.replace('-', '_')}_{name}[{reaction.kind}: {name}]")
     return "\n".join(lines) + "\n"
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from runtime.saga.diagram import draw_choreography, draw_saga
+from runtime.saga.diagram import draw_saga
 from tests.unit.saga.shop import FirmOrderProcess, ShopProcess
-from tests.unit.saga.test_choreography import ShopChoreography
 from tests.unit.saga.test_working import PackingProcess
 
 
@@ -50,16 +49,3 @@ def test_a_pivot_without_undo_is_drawn_as_asked_again() -> None:
     assert "ship --> ship: silence or fault, asked again" in drawing
     assert "undo_bill --> compensated: OrderRefunded" in drawing
     assert "undo_ship" not in drawing
-
-
-def test_a_choreography_is_drawn_as_events_and_the_commands_they_lead_to() -> None:
-    assert (
-        draw_choreography(ShopChoreography)
-        == """\
-flowchart LR
-    %% ShopChoreography: order-choreography
-    OrderPlaced([OrderPlaced]) -->|flow = 1| billing_BillOrder[billing: BillOrder]
-    OrderBilled([OrderBilled]) --> warehouse_CreateShippingLabel[warehouse: CreateShippingLabel]
-    BackOrdered([BackOrdered]) --> billing_RefundOrder[billing: RefundOrder]
-"""
-    )
