@@ -17,9 +17,12 @@ from runtime.durations import days, hours, minutes, seconds
 from runtime.errors import FinalError
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.choreography import Choreography
+from runtime.saga.flow import Flow
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Budget, Flow, Step
+from runtime.saga.step import Budget, Step
+from runtime.saga.wait import Wait
+from runtime.saga.when import End, When
 
 if TYPE_CHECKING:
     from runtime.gateway.remote_client import connect
@@ -33,12 +36,15 @@ __all__ = [
     "Choreography",
     "Client",
     "CommandOutcome",
+    "End",
     "FinalError",
     "Flow",
     "RetryPolicy",
     "Saga",
     "Service",
     "Step",
+    "Wait",
+    "When",
     "connect",
     "days",
     "hours",

@@ -142,6 +142,8 @@ class TaskRecord(_message.Message):
         """confirmed"""
         SKIPPED: TaskRecord._Status.ValueType  # 6
         """the process turned back, and this task has nothing to undo"""
+        PASSED: TaskRecord._Status.ValueType  # 7
+        """never begun, for a branch of the flow that was not taken, or an early end; counts as settled"""
 
     class Status(_Status, metaclass=_StatusEnumTypeWrapper): ...
     WAITING: TaskRecord.Status.ValueType  # 0
@@ -157,6 +159,8 @@ class TaskRecord(_message.Message):
     """confirmed"""
     SKIPPED: TaskRecord.Status.ValueType  # 6
     """the process turned back, and this task has nothing to undo"""
+    PASSED: TaskRecord.Status.ValueType  # 7
+    """never begun, for a branch of the flow that was not taken, or an early end; counts as settled"""
 
     PATH_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
@@ -165,6 +169,7 @@ class TaskRecord(_message.Message):
     UNDO_FIELD_NUMBER: _builtins.int
     STUCK_FIELD_NUMBER: _builtins.int
     UNKEPT_FIELD_NUMBER: _builtins.int
+    HOLDS_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     """of its node in the definition: the name of a step"""
     status: Global___TaskRecord.Status.ValueType
@@ -174,6 +179,8 @@ class TaskRecord(_message.Message):
     """it cannot go on by itself, and so the process is stuck"""
     unkept: _builtins.bytes
     """body of the answer of which `on_answer` failed, for when it is run again"""
+    holds: _builtins.bool
+    """of a choice: what its condition said, which is never asked again"""
     @_builtins.property
     def do(self) -> Global___Exchange: ...
     @_builtins.property
@@ -188,13 +195,19 @@ class TaskRecord(_message.Message):
         undo: Global___Exchange | None = ...,
         stuck: _builtins.bool = ...,
         unkept: _builtins.bytes | None = ...,
+        holds: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_unkept", b"_unkept", "do", b"do", "undo", b"undo", "unkept", b"unkept"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_holds", b"_holds", "_unkept", b"_unkept", "do", b"do", "holds", b"holds", "undo", b"undo", "unkept", b"unkept"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_unkept", b"_unkept", "address", b"address", "do", b"do", "path", b"path", "status", b"status", "stuck", b"stuck", "undo", b"undo", "unkept", b"unkept"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_holds", b"_holds", "_unkept", b"_unkept", "address", b"address", "do", b"do", "holds", b"holds", "path", b"path", "status", b"status", "stuck", b"stuck", "undo", b"undo", "unkept", b"unkept"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__holds: _TypeAlias = _typing.Literal["holds"]  # noqa: Y015
+    _WhichOneofArgType__holds: _TypeAlias = _typing.Literal["_holds", b"_holds"]  # noqa: Y015
     _WhichOneofReturnType__unkept: _TypeAlias = _typing.Literal["unkept"]  # noqa: Y015
     _WhichOneofArgType__unkept: _TypeAlias = _typing.Literal["_unkept", b"_unkept"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__holds) -> _WhichOneofReturnType__holds | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__unkept) -> _WhichOneofReturnType__unkept | None: ...
 
 Global___TaskRecord: _TypeAlias = TaskRecord  # noqa: Y015

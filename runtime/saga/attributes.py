@@ -8,21 +8,22 @@ from dataclasses import replace
 from typing import Any
 
 from runtime.errors import InvalidDefinition
+from runtime.saga.flow import Flow, Part
 from runtime.saga.on import On
-from runtime.saga.reading import message_types
-from runtime.saga.step import Flow, Step
+from runtime.saga.read_step import message_types
+from runtime.saga.step import Step
 
-__all__ = ["check_names", "closing_of", "flow_of", "starts_of", "steps_of"]
+__all__ = ["check_names", "closing_of", "flow_of", "parts_of", "starts_of"]
 
 _CLOSING_TIMEOUT_S = 30.0
-_NO_STEPS = ("flow", "closing")
+_NO_PARTS = ("flow", "closing")
 _FORMER = ("compensated", "compensated_by", "compensated_within")
 
 
 def check_names(cls: type[Any], base: type[Any]) -> None:
     """Raises InvalidDefinition for a step of a name that every saga uses; before anything is set on the class."""
-    for name in sorted({*vars(base), *base.__annotations__} - {*_NO_STEPS}):
-        if isinstance(inspect.getattr_static(cls, name, None), Step):
+    for name in sorted({*vars(base), *base.__annotations__} - {*_NO_PARTS}):
+        if isinstance(inspect.getattr_static(cls, name, None), Part):
             raise InvalidDefinition(
                 f"{cls.__name__}.{name}: every saga has something of this name; give the step another"
             )
@@ -48,31 +49,34 @@ def starts_of(cls: type[Any]) -> tuple[On, ...]:
     return several
 
 
-def steps_of(cls: type[Any]) -> dict[str, Step]:
-    """By attribute; those of the classes that it is derived from as well."""
-    found: dict[str, Step] = {}
+def parts_of(cls: type[Any]) -> dict[str, Part]:
+    """Of the flow, by attribute; those of the classes that it is derived from as well."""
+    found: dict[str, Part] = {}
     for base in reversed(cls.__mro__):
-        own = {name: one for name, one in vars(base).items() if isinstance(one, Step) and name not in _NO_STEPS}
+        own = {name: one for name, one in vars(base).items() if isinstance(one, Part) and name not in _NO_PARTS}
         found.update(own)
-    names: dict[Step, str] = {}
-    for name, step in found.items():
-        if step in names:
-            raise InvalidDefinition(f"{cls.__name__}.{name} is the same step as {cls.__name__}.{names[step]}")
-        names[step] = name
+    names: dict[Part, str] = {}
+    for name, part in found.items():
+        if part in names:
+            raise InvalidDefinition(
+                f"{cls.__name__}.{name} is the same {type(part).__name__.lower()} as {cls.__name__}.{names[part]}"
+            )
+        names[part] = name
     return found
 
 
 def flow_of(cls: type[Any]) -> Flow:
     flow = getattr(cls, "flow", None)
-    if not isinstance(flow, Flow | Step) or (isinstance(flow, Flow) and not flow.steps):
+    if not isinstance(flow, Flow | Part) or (isinstance(flow, Flow) and not flow.parts):
         raise InvalidDefinition(f"{cls.__name__} needs a flow: its steps joined by >>")
     flow = Flow.of(flow)
-    if not all(isinstance(one, Step) for one in flow.steps):
+    if not all(isinstance(one, Part) for one in flow.parts):
         raise InvalidDefinition(f"{cls.__name__}.flow holds what is no step; it is steps joined by >>")
-    for name, step in steps_of(cls).items():
-        if step not in flow.steps:
+    for name, part in parts_of(cls).items():
+        if part not in flow.parts:
             raise InvalidDefinition(
-                f"{cls.__name__}.{name}: the step is declared, and not in the flow; join it by >>, or take it out"
+                f"{cls.__name__}.{name}: the {type(part).__name__.lower()} is declared, and not in the flow; join it "
+                "by >>, or take it out"
             )
     return flow
 
@@ -87,7 +91,7 @@ def closing_of(cls: type[Any]) -> dict[str, Step]:
     for one in several:
         if not isinstance(one, Step):
             raise InvalidDefinition(f"{where} is a Step, or a tuple of them: closing = Step(cancel, done=Cancelled)")
-        if one in steps_of(cls).values():
+        if one in parts_of(cls).values():
             raise InvalidDefinition(f"{where}: the step is in the flow as well; write one of its own")
         if one.pivot or one.no_undo:
             raise InvalidDefinition(f"{where}: there is nothing after it to go back from; it has no pivot and no undo")

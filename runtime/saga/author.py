@@ -25,9 +25,7 @@ class AuthorFailed(Exception):
     """A function of the definition raised, or returned what it may not."""
 
 
-def made_by(
-    definition: Definition, record: SagaRecord, what: str, function: Callable[[Any, str], Message | None]
-) -> Any:
+def made_by(definition: Definition, record: SagaRecord, what: str, function: Callable[[Any, str], object]) -> Any:
     """What a function of (state, reason) makes. Raises AuthorFailed. `what` names it: "do of step bill"."""
     try:
         return function(definition.state_type.FromString(record.state), record.reason)

@@ -10,7 +10,15 @@ from google.protobuf.message import Message
 from runtime.contracts import RUNTIMES_OWN, condition_text, contract_of, field_of, is_message_type
 from runtime.envelope import check_key
 from runtime.errors import InvalidDefinition, InvalidMessage
-from runtime.saga.definition import Definition, Meaning, Role, StepDefinition, full_name
+from runtime.saga.definition import (
+    Definition,
+    EndDefinition,
+    Meaning,
+    Role,
+    StepDefinition,
+    WhenDefinition,
+    full_name,
+)
 from runtime.saga.functions import parameter_of, returned_by, takes
 from runtime.saga.on import On
 
@@ -28,6 +36,28 @@ def check(definition: Definition) -> None:
     for step in definition.steps:
         _check_step(definition, step)
     _check_beside_pivot(definition)
+    _check_ends(definition)
+
+
+def _check_ends(definition: Definition) -> None:
+    """An early end is the last of a branch: what came after it there would never begin."""
+    branches = [set(one) for node in definition.nodes if isinstance(node, WhenDefinition) for one in _branches(node)]
+    for node in definition.nodes:
+        if not isinstance(node, EndDefinition):
+            continue
+        where = f"{definition.title}.{node.name}"
+        around = [branch for branch in branches if node.index in branch]
+        if not around:
+            raise InvalidDefinition(f"{where}: an end stands in a branch of a choice: When(is_empty, then={node.name})")
+        later = [one for one in node.after if one in min(around, key=len)]
+        if later:
+            raise InvalidDefinition(
+                f"{where}: {definition.nodes[later[0]].name} comes after it in the same branch, and would never begin"
+            )
+
+
+def _branches(when: WhenDefinition) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return when.then, when.otherwise
 
 
 def _check_step(definition: Definition, step: StepDefinition) -> None:

@@ -29,7 +29,7 @@ from runtime.saga.deadline import Deadline, OnOverdue, read_deadline
 from runtime.saga.definition import full_name
 from runtime.saga.functions import command_of, parameter_of, takes
 from runtime.saga.on import On
-from runtime.saga.reading import message_types
+from runtime.saga.read_step import message_types
 
 __all__ = ["Choreography", "sent_commands"]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from runtime.durable.behaviour import CancelTimer
 from runtime.protos.saga_pb2 import Exchange, SagaRecord, TaskRecord
 from runtime.saga.instance import DEADLINE, Instance
-from runtime.saga.nodes import step as steps
+from runtime.saga.nodes import kinds
 from runtime.saga.verdict import Came
 
 __all__ = ["close", "reopen", "turn_back", "undo_next"]
@@ -24,12 +24,12 @@ def turn_back(saga: Instance, reason: str) -> None:
     record.reason = reason
     if saga.definition.deadline_s:
         saga.timers.append(CancelTimer(DEADLINE))
-    for step in saga.definition.flow_steps:
-        task = saga.tasks[step.index]
+    for node in saga.definition.flow_nodes:
+        task = saga.tasks[node.index]
         if task.status == TaskRecord.RUNNING:
-            saga.timers.append(CancelTimer(step.timer))
+            saga.timers.append(CancelTimer(node.timer))
         if task.status in (TaskRecord.RUNNING, TaskRecord.DONE):
-            task.status = TaskRecord.SKIPPED if step.undo is None else TaskRecord.OWED
+            task.status = TaskRecord.OWED if node.is_undoable else TaskRecord.SKIPPED
     undo_next(saga)
 
 
@@ -44,14 +44,14 @@ def reopen(saga: Instance) -> None:
 def undo_next(saga: Instance) -> None:
     """Begin each undo that no later task holds up; when none is owed any more, close."""
     tasks = saga.tasks
-    for step in reversed(saga.definition.flow_steps):
-        task = tasks[step.index]
+    for node in reversed(saga.definition.flow_nodes):
+        task = tasks[node.index]
         begun = task.status != TaskRecord.OWED or task.undo.status != Exchange.UNASKED
-        if begun or any(tasks[index].status == TaskRecord.OWED for index in step.all_after):
+        if begun or any(tasks[index].status == TaskRecord.OWED for index in node.all_after):
             continue
-        verdict = steps.undo(saga, step, task)
+        verdict = kinds.undo(saga, node, task)
         if verdict.came is Came.FAILED:
-            saga.stick(step, verdict.why)
+            saga.stick(node, verdict.why)
     if all(task.status != TaskRecord.OWED for task in tasks):
         close(saga)
 
@@ -61,7 +61,7 @@ def close(saga: Instance) -> None:
     for step in saga.definition.closing_steps:
         task = saga.tasks[step.index]
         if task.status == TaskRecord.WAITING:
-            verdict = steps.begin(saga, step, task)
+            verdict = kinds.begin(saga, step, task)
             if verdict.came is Came.FAILED:
                 saga.stick(step, verdict.why)
         if task.status != TaskRecord.DONE:

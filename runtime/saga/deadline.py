@@ -21,7 +21,7 @@ from runtime.errors import InvalidDefinition
 from runtime.saga.definition import full_name
 from runtime.saga.functions import called, command_of, parameter_of, takes
 from runtime.saga.on import On
-from runtime.saga.reading import message_types
+from runtime.saga.read_step import message_types
 
 __all__ = ["Deadline", "OnOverdue", "read_deadline"]
 

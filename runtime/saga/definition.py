@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
@@ -42,13 +43,28 @@ class Meaning(Enum):
     WORKING = auto()  # accepted, and not finished: ask again
 
 
-@dataclass(frozen=True, slots=True)
-class StepDefinition:
-    """One step, with types read from annotations. `index` is its place in the record of each instance."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeDefinition:
+    """What every node of a saga has. `index` is the place of its task in the record of each instance."""
 
     index: int
     name: str
     role: Role
+    timer: str  # under which it waits; no two nodes have the same, nor the deadline's
+    before: tuple[int, ...] = ()  # nodes that have to be settled first
+    after: tuple[int, ...] = ()  # nodes that wait for this one
+    all_after: tuple[int, ...] = ()  # and those that wait for them, to the end
+
+    @property
+    def is_undoable(self) -> bool:
+        """Whether something of it can be taken back."""
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepDefinition(NodeDefinition):
+    """A step, with types read from annotations."""
+
     do: Callable[[Any, str], Message]  # (state, reason of turning back)
     command: Contract
     meanings: Mapping[type[Message], Meaning]
@@ -64,10 +80,10 @@ class StepDefinition:
     every_s: float  # until it is asked again after "not finished yet"; 0 where nothing means that
     at_most_s: float  # from the first such answer on; 0: no limit
     budget: Budget
-    timer: str  # under which it waits; no two steps have the same, nor the deadline's
-    before: tuple[int, ...] = ()  # steps that have to be done first
-    after: tuple[int, ...] = ()  # steps that wait for this one
-    all_after: tuple[int, ...] = ()  # and those that wait for them, to the end
+
+    @property
+    def is_undoable(self) -> bool:
+        return self.undo is not None
 
     @property
     def retriable(self) -> bool:
@@ -84,6 +100,32 @@ class StepDefinition:
         return tuple(one for one, its_meaning in self.meanings.items() if its_meaning is meaning)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitDefinition(NodeDefinition):
+    """A wait: for a span, or until an instant that the state tells."""
+
+    span_s: float  # 0 with `until`
+    until: Callable[[Any, str], datetime] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhenDefinition(NodeDefinition):
+    """A choice. `then` and `otherwise` are the places of the nodes in each of its branches."""
+
+    condition: Callable[[Any, str], bool]
+    then: tuple[int, ...]
+    otherwise: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndDefinition(NodeDefinition):
+    """An early end."""
+
+
+Node = StepDefinition | WaitDefinition | WhenDefinition | EndDefinition
+"""Every kind of node; each has its rules in a file of `nodes/`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Definition:
     """A checked saga. Immutable, and shared by all its instances."""
@@ -93,9 +135,9 @@ class Definition:
     state_type: type[Message]
     key_field: str  # of the state, if it has a field of the name of the starting event's key; must stay the key
     starts: tuple[On, ...]
-    steps: tuple[StepDefinition, ...]  # in flow order, then those that close a compensation
+    nodes: tuple[Node, ...]  # in flow order, then the steps that close a compensation
     closing_from: int  # index of the first that closes a compensation
-    entries: tuple[int, ...]  # steps that wait for none
+    entries: tuple[int, ...]  # nodes that wait for none
     pivot_index: int | None
     deadline_s: float  # 0: none
     fingerprint: bytes
@@ -103,18 +145,29 @@ class Definition:
 
     @property
     def pivot(self) -> StepDefinition | None:
-        return None if self.pivot_index is None else self.steps[self.pivot_index]
+        pivot = None if self.pivot_index is None else self.nodes[self.pivot_index]
+        assert pivot is None or isinstance(pivot, StepDefinition), "no other node is a pivot"
+        return pivot
+
+    @property
+    def flow_nodes(self) -> tuple[Node, ...]:
+        return self.nodes[: self.closing_from]
+
+    @property
+    def steps(self) -> tuple[StepDefinition, ...]:
+        """Those of the nodes that send commands, with those that close a compensation."""
+        return tuple(node for node in self.nodes if isinstance(node, StepDefinition))
 
     @property
     def flow_steps(self) -> tuple[StepDefinition, ...]:
-        return self.steps[: self.closing_from]
+        return tuple(node for node in self.flow_nodes if isinstance(node, StepDefinition))
 
     @property
     def closing_steps(self) -> tuple[StepDefinition, ...]:
-        return self.steps[self.closing_from :]
+        return tuple(node for node in self.nodes[self.closing_from :] if isinstance(node, StepDefinition))
 
-    def step_of_timer(self, timer: str) -> StepDefinition | None:
-        return next((step for step in self.steps if step.timer == timer), None)
+    def node_of_timer(self, timer: str) -> Node | None:
+        return next((node for node in self.nodes if node.timer == timer), None)
 
 
 def full_name(message_type: type[Message]) -> str:

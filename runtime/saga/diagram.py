@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from runtime.saga.definition import Definition, Meaning, Role, StepDefinition
+from datetime import timedelta
+from typing import assert_never
+
+from runtime.saga.definition import (
+    Definition,
+    EndDefinition,
+    Meaning,
+    Node,
+    Role,
+    StepDefinition,
+    WaitDefinition,
+    WhenDefinition,
+)
 
 __all__ = ["draw_saga"]
 
@@ -12,22 +24,64 @@ _COMPLETED, _COMPENSATED = "completed", "compensated"
 def draw_saga(definition: Definition) -> str:
     """A Mermaid state diagram: the way forward, each turn back, and the undos in reverse."""
     lines = ["stateDiagram-v2", f"    %% {definition.title}: {definition.name}"]
-    lines += [f"    state {_quoted(step)} as {step.name}" for step in definition.flow_steps]
+    lines += [_state(node) for node in definition.flow_nodes]
     lines += [f"    state {_undo_text(step)} as undo_{step.name}" for step in _undoable(definition)]
     lines += [f"    state {_quoted(step)} as {_closing(step)}" for step in definition.closing_steps]
-    lines += [f"    [*] --> {definition.flow_steps[i].name}: {_started(definition)}" for i in definition.entries]
-    for step in definition.flow_steps:
-        lines += _forward(definition, step)
-        lines += _turns(definition, step)
+    lines += [f"    [*] --> {definition.nodes[i].name}: {_started(definition)}" for i in definition.entries]
+    for node in definition.flow_nodes:
+        lines += _forward(definition, node)
+        lines += _turns(definition, node) if isinstance(node, StepDefinition) else []
+    if any(_is_last(node) for node in definition.flow_nodes):
+        lines.append(f"    {_COMPLETED} --> [*]")
     lines += _way_back(definition)
     return "\n".join(lines) + "\n"
 
 
-def _forward(definition: Definition, step: StepDefinition) -> list[str]:
-    done = _answers(step, Meaning.DONE)
-    if not step.after:
-        return [f"    {step.name} --> {_COMPLETED}: {done}", f"    {_COMPLETED} --> [*]"]
-    return [f"    {step.name} --> {definition.steps[index].name}: {done}" for index in step.after]
+def _state(node: Node) -> str:
+    match node:
+        case StepDefinition():
+            return f"    state {_quoted(node)} as {node.name}"
+        case WaitDefinition():
+            span = f"{timedelta(seconds=node.span_s)}" if node.until is None else "until its time"
+            return f'    state "{node.name}: wait {span}" as {node.name}'
+        case WhenDefinition():
+            return f"    state {node.name} <<choice>>"
+        case EndDefinition():
+            return f'    state "{node.name}: end" as {node.name}'
+        case _:
+            assert_never(node)
+
+
+def _is_last(node: Node) -> bool:
+    """Whether the saga may be completed behind it."""
+    return not node.after or isinstance(node, EndDefinition)
+
+
+def _forward(definition: Definition, node: Node) -> list[str]:
+    match node:
+        case StepDefinition():
+            done = f": {_answers(node, Meaning.DONE)}"
+        case WaitDefinition():
+            done = ": time has come"
+        case WhenDefinition():
+            return _branches(definition, node)
+        case EndDefinition():
+            return [f"    {node.name} --> {_COMPLETED}"]
+        case _:
+            assert_never(node)
+    if not node.after:
+        return [f"    {node.name} --> {_COMPLETED}{done}"]
+    return [f"    {node.name} --> {definition.nodes[index].name}{done}" for index in node.after]
+
+
+def _branches(definition: Definition, when: WhenDefinition) -> list[str]:
+    lines = []
+    for index in when.after:
+        to = "yes" if index in when.then else "no"
+        lines.append(f"    {when.name} --> {definition.nodes[index].name}: {to}")
+    if not when.otherwise and not set(when.after) - set(when.then):
+        lines.append(f"    {when.name} --> {_COMPLETED}: no")
+    return lines
 
 
 def _turns(definition: Definition, step: StepDefinition) -> list[str]:

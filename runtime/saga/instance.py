@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from runtime.durable.behaviour import CancelTimer, NextId, Outgoing, SetTimer
 from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
 from runtime.saga import view
-from runtime.saga.definition import Definition, Role, StepDefinition
+from runtime.saga.definition import Definition, Node, Role, StepDefinition
 from runtime.saga.exchange import has_sent
 from runtime.saga.inputs import Advance
 from runtime.store.records import Outcome
@@ -67,13 +67,18 @@ class Instance:
         """The task that sent this command, and whether it was its undo."""
         for index, task in enumerate(self.tasks):
             if command_id == task.do.command_id:  # as nearly always, and the other fields cost more to read
-                return self.definition.steps[index], task, False
-        for step, task in zip(self.definition.steps, self.tasks, strict=False):
+                return self._sender(index), task, False
+        for index, task in enumerate(self.tasks):
             if has_sent(task.do, command_id):
-                return step, task, False
+                return self._sender(index), task, False
             if has_sent(task.undo, command_id):
-                return step, task, True
+                return self._sender(index), task, True
         return None
+
+    def _sender(self, index: int) -> StepDefinition:
+        node = self.definition.nodes[index]
+        assert isinstance(node, StepDefinition), "no other node sends commands"
+        return node
 
     def no_way_back(self) -> str:
         """Why a running saga may not turn back; empty if it may."""
@@ -92,16 +97,16 @@ class Instance:
 
     # --- rest ---
 
-    def stick(self, step: StepDefinition, error: str) -> None:
+    def stick(self, node: Node, error: str) -> None:
         """Come to rest where only a person, or an answer that comes after all, can help. Tasks beside it go on."""
-        record, task = self.record, self.tasks[step.index]
+        record, task = self.record, self.tasks[node.index]
         if record.status != SagaRecord.STUCK:
             record.stuck_in, record.status = record.status, SagaRecord.STUCK
         task.stuck = True
         (task.undo if task.status == TaskRecord.OWED else task.do).error = error
         self._sticks = True
         record.stuck_reason = self._why_stuck()
-        self.timers.append(CancelTimer(step.timer))
+        self.timers.append(CancelTimer(node.timer))
 
     def unstick(self, task: TaskRecord) -> None:
         """What was missing of a task has come after all: the saga goes on, unless another is stuck as well."""
@@ -120,24 +125,24 @@ class Instance:
 
     def _why_stuck(self) -> str:
         reasons = []
-        for step, task in zip(self.definition.steps, self.tasks, strict=True):
+        for node, task in zip(self.definition.nodes, self.tasks, strict=True):
             if task.stuck:
-                back = self.record.stuck_in == SagaRecord.COMPENSATING and step.role is not Role.CLOSING
+                back = self.record.stuck_in == SagaRecord.COMPENSATING and node.role is not Role.CLOSING
                 error = (task.undo if task.status == TaskRecord.OWED else task.do).error
-                reasons.append(f"{'undo of ' if back else ''}step {step.name}: {error}")
+                reasons.append(f"{'undo of ' if back else ''}step {node.name}: {error}")
         return "; ".join([*reasons, self._remains()])
 
     def _remains(self) -> str:
-        flow = self.definition.flow_steps
+        flow = self.definition.flow_nodes
         if self.record.stuck_in == SagaRecord.RUNNING:
             return f"still to do: {_names(self._not_done(flow))}"
-        owed = [step for step in reversed(flow) if self.tasks[step.index].status == TaskRecord.OWED]
+        owed = [node for node in reversed(flow) if self.tasks[node.index].status == TaskRecord.OWED]
         closing = self._not_done(self.definition.closing_steps)
         return f"still to undo: {_names(owed)}; then to confirm: {_names(closing)}"
 
-    def _not_done(self, steps: Iterable[StepDefinition]) -> list[StepDefinition]:
-        return [step for step in steps if self.tasks[step.index].status != TaskRecord.DONE]
+    def _not_done(self, nodes: Iterable[Node]) -> list[Node]:
+        return [node for node in nodes if self.tasks[node.index].status not in view.SETTLED]
 
 
-def _names(steps: list[StepDefinition]) -> str:
-    return ", ".join(step.name for step in steps) or "nothing"
+def _names(nodes: list[Node]) -> str:
+    return ", ".join(node.name for node in nodes) or "nothing"

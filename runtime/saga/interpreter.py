@@ -24,8 +24,9 @@ from typing import assert_never
 from runtime.durable.behaviour import CancelTimer, NextId, Outgoing, SetTimer
 from runtime.protos.saga_pb2 import RetryAccepted, RetryRefused, SagaRecord, TaskRecord
 from runtime.saga import cancellation, compensation, inputs
-from runtime.saga.definition import Definition, Role, StepDefinition
+from runtime.saga.definition import Definition, Node, Role
 from runtime.saga.instance import DEADLINE, Instance
+from runtime.saga.nodes import kinds
 from runtime.saga.nodes import step as steps
 from runtime.saga.verdict import Came, TaskVerdict
 from runtime.saga.view import status_name
@@ -116,11 +117,11 @@ def _timer_fired(saga: Instance, name: str) -> None:
     if name == DEADLINE:
         cancellation.deadline_passed(saga)
         return
-    step = saga.definition.step_of_timer(name)
-    if step is None or saga.heading not in (SagaRecord.RUNNING, SagaRecord.COMPENSATING):
+    node = saga.definition.node_of_timer(name)
+    if node is None or saga.heading not in (SagaRecord.RUNNING, SagaRecord.COMPENSATING):
         saga.note = f"timer {name} came when nothing waited for it"
         return
-    _act(saga, step, steps.fired(saga, step, saga.tasks[step.index]))
+    _act(saga, node, kinds.fired(saga, node, saga.tasks[node.index]))
 
 
 def _retry(saga: Instance) -> None:
@@ -136,11 +137,11 @@ def _retry(saga: Instance) -> None:
         saga.note = f"trying again refused: {refusal}"
         saga.outgoing.append(Outgoing(RetryRefused(reason=refusal)))
         return
-    stuck = [step for step in saga.definition.steps if saga.tasks[step.index].stuck]
-    for step in stuck:
-        saga.unstick(saga.tasks[step.index])
-    for step in stuck:
-        _act(saga, step, steps.retry(saga, step, saga.tasks[step.index]))
+    stuck = [node for node in saga.definition.nodes if saga.tasks[node.index].stuck]
+    for node in stuck:
+        saga.unstick(saga.tasks[node.index])
+    for node in stuck:
+        _act(saga, node, kinds.retry(saga, node, saga.tasks[node.index]))
     saga.outgoing.append(Outgoing(RetryAccepted()))
 
 
@@ -156,19 +157,19 @@ def _unmatched(saga: Instance, input: inputs.Unmatched) -> None:
 # --- verdicts ---
 
 
-def _act(saga: Instance, step: StepDefinition, verdict: TaskVerdict) -> None:
+def _act(saga: Instance, node: Node, verdict: TaskVerdict) -> None:
     match verdict.came:
         case Came.NOTHING:
             return
         case Came.DONE:
-            if step.role is Role.CLOSING:
+            if node.role is Role.CLOSING:
                 compensation.close(saga)
             else:
-                _go_on(saga, step.after)
+                _go_on(saga, kinds.next_to(saga, node))
         case Came.REFUSED:
-            compensation.turn_back(saga, f"{step.name}: {verdict.why}")
+            compensation.turn_back(saga, f"{node.name}: {verdict.why}")
         case Came.FAILED:
-            _give_up(saga, step, verdict.why)
+            _give_up(saga, node, verdict.why)
         case Came.OWES:
             compensation.reopen(saga)
         case Came.UNDONE:
@@ -177,34 +178,36 @@ def _act(saga: Instance, step: StepDefinition, verdict: TaskVerdict) -> None:
             assert_never(verdict.came)
 
 
-def _give_up(saga: Instance, step: StepDefinition, error: str) -> None:
+def _give_up(saga: Instance, node: Node, error: str) -> None:
     """The task cannot go on: turn back while that is possible, else rest, for a person to look at."""
     if saga.record.status == SagaRecord.RUNNING and not saga.no_way_back():
-        compensation.turn_back(saga, f"{step.name}: {error}")
+        compensation.turn_back(saga, f"{node.name}: {error}")
     else:
-        saga.stick(step, error)
+        saga.stick(node, error)
 
 
 def _go_on(saga: Instance, candidates: tuple[int, ...]) -> None:
-    """Begin those of these tasks that wait for nothing more; where nothing comes after, see if all tasks are done."""
-    tasks = saga.tasks
+    """Begin those of these tasks that wait for nothing more; where none begins, see if all tasks are settled."""
+    tasks, has_begun = saga.tasks, False
     for index in candidates:
-        step = saga.definition.steps[index]
-        ready = tasks[index].status == TaskRecord.WAITING and _all_done(saga, step.before)
-        if ready:
-            _act(saga, step, steps.begin(saga, step, tasks[index]))
+        node = saga.definition.nodes[index]
+        if tasks[index].status == TaskRecord.WAITING and _all_settled(saga, node.before):
+            has_begun = True
+            _act(saga, node, kinds.begin(saga, node, tasks[index]))
             if saga.heading != SagaRecord.RUNNING:
                 return
-    all_done = not candidates and _all_done(saga, range(saga.definition.closing_from))
-    if all_done and saga.record.status == SagaRecord.RUNNING:
+    if has_begun or saga.record.status != SagaRecord.RUNNING:
+        return
+    if _all_settled(saga, range(saga.definition.closing_from)):
         if saga.definition.deadline_s:
             saga.timers.append(CancelTimer(DEADLINE))
         saga.end(SagaRecord.COMPLETED)
 
 
-def _all_done(saga: Instance, indexes: range | tuple[int, ...]) -> bool:
+def _all_settled(saga: Instance, indexes: range | tuple[int, ...]) -> bool:
     tasks = saga.tasks
-    for index in indexes:  # noqa: SIM110 - a loop costs a third of all() over a generator, and each order is asked often
-        if tasks[index].status != TaskRecord.DONE:
+    for index in indexes:
+        status = tasks[index].status
+        if status != TaskRecord.DONE and status != TaskRecord.PASSED:
             return False
     return True

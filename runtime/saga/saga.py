@@ -24,12 +24,13 @@ from runtime.durable.declared import Declared, state_type_of, take_options
 from runtime.durations import Span, check_span, in_seconds
 from runtime.envelope import wrong_kind
 from runtime.errors import InvalidDefinition
-from runtime.saga.attributes import check_names, closing_of, flow_of, starts_of, steps_of
+from runtime.saga.attributes import check_names, closing_of, flow_of, parts_of, starts_of
 from runtime.saga.checks import check
 from runtime.saga.definition import Definition
+from runtime.saga.flow import Flow, Part
 from runtime.saga.on import On
 from runtime.saga.reading import Declaration, read
-from runtime.saga.step import Flow, Step
+from runtime.saga.step import Step
 from runtime.saga.variation import varied
 
 __all__ = ["Saga"]
@@ -42,21 +43,21 @@ class _SagaType(Declared):
 
     def __new__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any], **options: Any) -> Any:
         for attribute, value in body.items():
-            if isinstance(value, Step) and attribute.startswith("__") and attribute.endswith("__"):
+            if isinstance(value, Part) and attribute.startswith("__") and attribute.endswith("__"):
                 raise InvalidDefinition(f"{name}.{attribute}: the name is Python's own; give the step another one")
         return super().__new__(cls, name, bases, body, **options)
 
     @staticmethod
     def declares(name: str, value: object) -> bool:
         """See Declared."""
-        return isinstance(value, Step)
+        return isinstance(value, Part)
 
 
 class Saga(Generic[StateT], metaclass=_SagaType):
     """Base of sagas. A definition that makes no sense is refused when the class is made.
 
     started_by  the event (or events) that start an instance: on(SomeEvent, begin)
-    flow        its steps, joined by `>>`
+    flow        its steps, joined by `>>` (one after another) and `|` (side by side), with waits, choices and ends
     closing     a step, or several, by which a saga that has turned back ends, once every owed undo is confirmed: asked
                 one after another, each until it is done. Their timeout is 30 seconds if they have none
     """
@@ -66,7 +67,7 @@ class Saga(Generic[StateT], metaclass=_SagaType):
     definition: ClassVar[Definition]
 
     started_by: ClassVar[On | tuple[On, ...]] = ()
-    flow: ClassVar[Flow | Step]
+    flow: ClassVar[Flow | Part]
     closing: ClassVar[Step | tuple[Step, ...]] = ()
 
     def __init_subclass__(cls, *, kind: str = "", deadline: Span = 0.0, **rest: Any) -> None:
@@ -84,7 +85,7 @@ class Saga(Generic[StateT], metaclass=_SagaType):
                 name=kind,
                 title=cls.__name__,
                 state_type=state_type,
-                steps=steps_of(cls),
+                parts=parts_of(cls),
                 flow=flow_of(cls),
                 closing=closing_of(cls),
                 starts=starts_of(cls),

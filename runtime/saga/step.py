@@ -1,8 +1,7 @@
-"""What an author writes a saga with: steps, and the flow that joins them.
+"""What an author writes a step of a saga with.
 
 seat = Step(do=reserve_seat, done=SeatReserved, refused=SoldOut, undo=release_seat, undone=SeatReleased,
             timeout=seconds(30))
-flow = seat >> room >> money
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ from google.protobuf.message import Message
 
 from runtime.backoff import Backoff
 from runtime.durations import Span, in_seconds
-from runtime.errors import InvalidDefinition
+from runtime.saga.flow import Part
 
-__all__ = ["Budget", "Flow", "MessageTypes", "Step"]
+__all__ = ["Budget", "MessageTypes", "Step"]
 
 MessageTypes = type[Message] | tuple[type[Message], ...]
 """One message type, or several of which any will do."""
@@ -42,7 +41,7 @@ class Budget:
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class Step(Part):
     """One command of a saga, what can come of it, and the command that takes it back.
 
     do       (state) -> command; the return annotation says which. What it does to the state is lost.
@@ -84,40 +83,3 @@ class Step:
     every: Span | None = None
     at_most: Span | None = None
     undo_working: MessageTypes = ()
-
-    def __rshift__(self, later: Step | Flow) -> Flow:
-        return Flow.of(self) >> later
-
-
-@dataclass(frozen=True, eq=False)
-class Flow:
-    """Steps and what each has to wait for: a directed graph. `a >> b` lets b begin when all that ends a is done."""
-
-    steps: tuple[Step, ...]
-    edges: tuple[tuple[Step, Step], ...] = ()
-
-    @staticmethod
-    def of(part: Step | Flow) -> Flow:
-        joined: object = part
-        if not isinstance(joined, Step | Flow):
-            raise InvalidDefinition(
-                f"a flow joins steps by >>, or `Flow((one, other))` of steps side by side, not {part!r}"
-            )
-        return Flow((part,)) if isinstance(part, Step) else part
-
-    @property
-    def entries(self) -> tuple[Step, ...]:
-        """Steps that wait for none."""
-        later = [edge[1] for edge in self.edges]
-        return tuple(step for step in self.steps if step not in later)
-
-    @property
-    def exits(self) -> tuple[Step, ...]:
-        """Steps that none waits for."""
-        earlier = [edge[0] for edge in self.edges]
-        return tuple(step for step in self.steps if step not in earlier)
-
-    def __rshift__(self, later: Step | Flow) -> Flow:
-        after = Flow.of(later)
-        joints = tuple((end, begin) for end in self.exits for begin in after.entries)
-        return Flow(self.steps + after.steps, self.edges + joints + after.edges)

@@ -12,6 +12,7 @@ from runtime.saga import exchange
 __all__ = [
     "OPEN",
     "OWING",
+    "SETTLED",
     "Phase",
     "TaskView",
     "heading",
@@ -36,6 +37,8 @@ class Phase(Enum):
     UNDOING = "undoing"  # its undo is sent, the confirmation is open; or it is being worked on, and asked again
     UNDONE = "undone"
     SKIPPED = "skipped"  # the saga turned back, and there is nothing to undo
+    TIMED = "timed"  # it waits for an instant
+    PASSED = "passed"  # never begun: its branch was not taken, or the saga has ended early
 
 
 OPEN = frozenset((Phase.ASKED, Phase.WORKING, Phase.UNKNOWN))
@@ -44,16 +47,20 @@ OPEN = frozenset((Phase.ASKED, Phase.WORKING, Phase.UNKNOWN))
 OWING = frozenset((Phase.OWED, Phase.UNDOING))
 """The undo of a task is not confirmed yet."""
 
+SETTLED = frozenset((TaskRecord.DONE, TaskRecord.PASSED))
+"""What comes after a task of this status may begin."""
+
 _PHASES = {
     TaskRecord.WAITING: Phase.WAITING,
     TaskRecord.DONE: Phase.DONE,
     TaskRecord.REFUSED: Phase.REFUSED,
     TaskRecord.UNDONE: Phase.UNDONE,
     TaskRecord.SKIPPED: Phase.SKIPPED,
+    TaskRecord.PASSED: Phase.PASSED,
 }
 
 
-_RUNNING = {Exchange.OPEN: Phase.ASKED, Exchange.WORKING: Phase.WORKING}
+_RUNNING = {Exchange.UNASKED: Phase.TIMED, Exchange.OPEN: Phase.ASKED, Exchange.WORKING: Phase.WORKING}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,21 @@ from collections.abc import Callable
 
 import pytest
 
-from runtime import Budget, Catalogue, Choreography, Client, Flow, RetryPolicy, Saga, Service, Step, connect, on
+from runtime import (
+    Budget,
+    Catalogue,
+    Choreography,
+    Client,
+    Flow,
+    RetryPolicy,
+    Saga,
+    Service,
+    Step,
+    Wait,
+    When,
+    connect,
+    on,
+)
 from runtime.config import SETTINGS
 from tests.tidy.source import ROOT
 
@@ -31,7 +45,7 @@ PARTS = {
     "settings.md": list(SETTINGS),
     "retries.md": public(RetryPolicy, Budget),
     "service.md": [*public(Service), *parameters(Service.__init_subclass__, Service.of, Service.set_timer)],
-    "step.md": public(Step, Flow),
+    "step.md": public(Step, Wait, When, Flow),
     "saga.md": [*public(Saga), *parameters(Saga.__init_subclass__, on)],
     "choreography.md": [*public(Choreography), *parameters(Choreography.__init_subclass__)],
     "client.md": [*public(Client), *parameters(connect)],

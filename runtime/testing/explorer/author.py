@@ -7,14 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, assert_never
 
 from google.protobuf.message import Message
 
 from runtime.contracts import Contract
 from runtime.errors import InvalidMessage
 from runtime.failures import text_of
-from runtime.saga.definition import Definition, StepDefinition
+from runtime.saga.definition import (
+    Definition,
+    EndDefinition,
+    Node,
+    StepDefinition,
+    WaitDefinition,
+    WhenDefinition,
+)
 
 __all__ = ["Watch", "watched"]
 
@@ -35,8 +42,40 @@ class Watch:
 
 def watched(definition: Definition, watch: Watch, asks_max: int) -> Definition:
     """The same definition with watched functions, and with budgets of at most `asks_max` asks."""
-    steps = tuple(_watched_step(step, watch, definition.key_field, asks_max) for step in definition.steps)
-    return replace(definition, steps=steps)
+    nodes = tuple(_watched_node(node, watch, definition.key_field, asks_max) for node in definition.nodes)
+    return replace(definition, nodes=nodes)
+
+
+def _watched_node(node: Node, watch: Watch, key_field: str, asks_max: int) -> Node:
+    match node:
+        case StepDefinition():
+            return _watched_step(node, watch, key_field, asks_max)
+        case WhenDefinition():
+            return replace(node, condition=_reader(f"condition of {node.name}", node.condition, watch))
+        case WaitDefinition():
+            until = node.until
+            return node if until is None else replace(node, until=_reader(f"until of {node.name}", until, watch))
+        case EndDefinition():
+            return node
+        case _:
+            assert_never(node)
+
+
+def _reader(where: str, function: Callable[..., Any], watch: Watch) -> Any:
+    """A function that only looks at the state."""
+
+    def read(state: Message, reason: str) -> object:
+        before = state.SerializeToString(deterministic=True)
+        try:
+            return function(state, reason)
+        except BaseException as error:  # as the interpreter takes them
+            watch.mistakes.append(f"{where} raised {text_of(error)}")
+            raise
+        finally:
+            if state.SerializeToString(deterministic=True) != before:
+                watch.mistakes.append(f"{where} changed the state, which only on_answer may")
+
+    return read
 
 
 def _watched_step(step: StepDefinition, watch: Watch, key_field: str, asks_max: int) -> StepDefinition:

@@ -15,7 +15,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from runtime.protos.saga_pb2 import SagaRecord
-from runtime.saga.definition import Meaning, Role, StepDefinition
+from runtime.saga.definition import Meaning, Node, Role, StepDefinition
+from runtime.saga.view import Phase
 from runtime.testing.explorer.driver import SagaDriver, Taken, View
 from runtime.testing.explorer.moves import Moved
 from runtime.testing.explorer.world import AGAIN, DONE, NOTHING, PARKED, WAITING, SagaWorld, SentCommand, Truth
@@ -37,7 +38,8 @@ class Checks:
     def __init__(self, driver: SagaDriver) -> None:
         self._driver = driver
         self._definition = driver.definition
-        self._steps = driver.definition.steps
+        self._nodes = driver.definition.nodes
+        self._steps = {step.index: step for step in driver.definition.steps}
         self._flow = driver.definition.flow_steps
 
     def of_move(self, before: SagaWorld, moved: Moved) -> Iterable[Breach]:
@@ -45,14 +47,15 @@ class Checks:
         if moved.taken is not None:
             yield from self._taking(before, moved.taken)
             for command in moved.taken.sent:
-                yield from self._sending(before, moved.heard, command)
+                yield from self._sending(before, moved.heard, command, self._driver.views[moved.taken.record])
 
     def of_state(self, world: SagaWorld) -> Iterable[Breach]:
         """What is wrong with a world, whichever way led there."""
         view = self._driver.views[world.record]
-        for step, truth in zip(self._steps, world.truths, strict=True):
+        for node, truth in zip(self._nodes, world.truths, strict=True):
             if truth.effect == AGAIN:
-                yield Breach("I6", f"step {step.name} took effect after it was undone")
+                yield Breach("I6", f"step {node.name} took effect after it was undone")
+        yield from self._passed_over(world, view)
         if view.status == SagaRecord.COMPLETED:
             yield from self._completed(world)
         elif view.status == SagaRecord.COMPENSATED:
@@ -80,7 +83,7 @@ class Checks:
 
     # --- what it sends ---
 
-    def _sending(self, before: SagaWorld, heard: SagaWorld, command: SentCommand) -> Iterable[Breach]:
+    def _sending(self, before: SagaWorld, heard: SagaWorld, command: SentCommand, after: View) -> Iterable[Breach]:
         step = self._steps[command.step]
         if command.undo:
             yield from self._undo_may_be_sent(heard, step, command)
@@ -90,13 +93,30 @@ class Checks:
         else:
             if self._driver.views[before.record].heading in _BACK:
                 yield Breach("I6", f"{step.name} is asked although the saga has turned back")
-            for index in step.before:
-                if heard.truths[index].effect != DONE:
-                    yield Breach(
-                        "I6", f"{step.name} is asked before {self._steps[index].name}, which it follows, is done"
-                    )
+            for earlier in self._steps_before(step, after):
+                if heard.truths[earlier.index].effect != DONE:
+                    yield Breach("I6", f"{step.name} is asked before {earlier.name}, which it follows, is done")
         if (command.undo or step.role is Role.CLOSING) and heard.pivot_told:
             yield Breach("I6", f"it turns back after its pivot was confirmed: {self._called(command)} is sent")
+
+    def _steps_before(self, node: Node, view: View) -> Iterable[StepDefinition]:
+        """Those that have to be done first, but for what was passed over; waits and choices between them are none."""
+        for index in node.before:
+            earlier = self._nodes[index]
+            if isinstance(earlier, StepDefinition) and view.phases[index] is not Phase.PASSED:
+                yield earlier
+            else:
+                yield from self._steps_before(earlier, view)
+
+    def _passed_over(self, world: SagaWorld, view: View) -> Iterable[Breach]:
+        """What is passed over was never asked, and for a reason that the record keeps."""
+        for node, phase, truth in zip(self._nodes, view.phases, world.truths, strict=False):
+            if phase is Phase.PASSED and truth.dos:
+                yield Breach("I6", f"step {node.name} was passed over, and has been asked")
+            if phase is Phase.PASSED and node.index not in view.unchosen and not view.has_ended_early:
+                yield Breach("I6", f"{node.name} was passed over, and neither a choice nor an early end says so")
+            if phase is not Phase.PASSED and node.index in view.unchosen:
+                yield Breach("I6", f"{node.name} is in the branch that was not taken, and was not passed over")
 
     def _undo_may_be_sent(self, heard: SagaWorld, step: StepDefinition, command: SentCommand) -> Iterable[Breach]:
         truth = heard.truths[step.index]
@@ -108,7 +128,7 @@ class Checks:
             yield Breach("I2", f"step {step.name} is undone once more after its undo was confirmed")
         if command.undoes != len(truth.dos):
             yield Breach("I6", f"the undo of step {step.name} names a command that is not the last of that step")
-        for later in self._owing(heard, [self._steps[index] for index in step.all_after]):
+        for later in self._owing(heard, [self._steps[index] for index in step.all_after if index in self._steps]):
             yield Breach("I6", f"step {step.name} is undone before the undo of {later.name}, which came after it")
         pivot = self._definition.pivot
         if pivot is not None and pivot.undo is None and self._may_be_done(heard.truths[pivot.index]):
@@ -135,8 +155,9 @@ class Checks:
     # --- states ---
 
     def _completed(self, world: SagaWorld) -> Iterable[Breach]:
+        view = self._driver.views[world.record]
         for step in self._flow:
-            if world.truths[step.index].effect != DONE:
+            if world.truths[step.index].effect != DONE and view.phases[step.index] is not Phase.PASSED:
                 yield Breach("I2", f"it says completed, and step {step.name} has no effect in place")
         if world.cancelled:
             yield Breach("I11", "it says completed, after a client was told that it turns back")
@@ -178,7 +199,7 @@ class Checks:
                 yield Breach("I4", f"it is stuck although nobody has given up for good: {view.stuck_reason}")
 
     def _named(self, view: View) -> list[StepDefinition]:
-        return [step for step in self._steps if step.name in view.stuck_reason]
+        return [step for step in self._steps.values() if step.name in view.stuck_reason]
 
     def _spent(self, world: SagaWorld, view: View, step: StepDefinition) -> bool:
         """Says whether participants failed this step as often as it may be asked, and have not carried it out since."""

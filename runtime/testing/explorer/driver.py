@@ -19,7 +19,7 @@ from runtime.envelope import Envelope
 from runtime.errors import FinalError
 from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga.behaviour import SagaBehaviour
-from runtime.saga.definition import Meaning
+from runtime.saga.definition import EndDefinition, Meaning, StepDefinition, WhenDefinition
 from runtime.saga.saga import Saga
 from runtime.saga.view import Phase, phase_of
 from runtime.store.records import Outcome
@@ -50,10 +50,12 @@ class View(NamedTuple):
 
     status: saga_pb2.SagaRecord.Status.ValueType
     stuck_in: saga_pb2.SagaRecord.Status.ValueType
-    steps: tuple[Phase | None, ...]
+    phases: tuple[Phase | None, ...]
     reason: str
     stuck_reason: str
     stuck: tuple[str, ...]  # The names of the stuck steps.
+    unchosen: frozenset[int]  # The nodes in branches that a choice has not taken.
+    has_ended_early: bool
 
     @property
     def heading(self) -> saga_pb2.SagaRecord.Status.ValueType:
@@ -91,9 +93,9 @@ class SagaDriver:
         self._taken: dict[tuple[int, Input], Taken] = {}
         self.views: list[View] = []
         self.answers: list[Message] = []
-        self.meaning: list[dict[Meaning, tuple[int, ...]]] = []  # The answers of each meaning, by step.
-        self.undone: list[tuple[int, ...]] = []  # The answers that confirm an undo, by step.
-        self.undo_working: list[tuple[int, ...]] = []  # The answers by which an undo is not finished, by step.
+        self.meaning: list[dict[Meaning, tuple[int, ...]]] = []  # The answers of each meaning, by node.
+        self.undone: list[tuple[int, ...]] = []  # The answers that confirm an undo, by node.
+        self.undo_working: list[tuple[int, ...]] = []  # The answers by which an undo is not finished, by node.
         self._learn()
         self.nothing = self._number(saga_pb2.SagaRecord())
 
@@ -131,10 +133,12 @@ class SagaDriver:
 
     def _learn(self) -> None:
         """Numbers the answers. Each sample is one of them."""
-        for step in self.definition.steps:
-            self.meaning.append({one: self._said(step.types(one)) for one in Meaning})
-            self.undone.append(self._said(sorted(step.undone, key=lambda one: str(one.DESCRIPTOR.full_name))))
-            self.undo_working.append(self._said(step.undo_working))
+        for node in self.definition.nodes:
+            step = node if isinstance(node, StepDefinition) else None
+            self.meaning.append({one: self._said(step.types(one)) if step else () for one in Meaning})
+            undone = sorted(step.undone, key=lambda one: str(one.DESCRIPTOR.full_name)) if step else ()
+            self.undone.append(self._said(undone))
+            self.undo_working.append(self._said(step.undo_working if step else ()))
 
     def _said(self, types: Sequence[type[Message]]) -> tuple[int, ...]:
         first = len(self.answers)
@@ -180,8 +184,20 @@ class SagaDriver:
             self._bytes.append(body)
             phases = tuple(phase_of(task) for task in record.tasks)
             stuck = tuple(task.path for task in record.tasks if task.stuck)
-            self.views.append(View(record.status, record.stuck_in, phases, record.reason, record.stuck_reason, stuck))
+            unchosen, has_ended = self._left_out(record)
+            said = (record.reason, record.stuck_reason)
+            self.views.append(View(record.status, record.stuck_in, phases, *said, stuck, unchosen, has_ended))
         return number
+
+    def _left_out(self, record: saga_pb2.SagaRecord) -> tuple[frozenset[int], bool]:
+        """The nodes in branches that were not taken, and whether an early end has been come to."""
+        unchosen, has_ended = set[int](), False
+        for node, task in zip(self.definition.nodes, record.tasks, strict=False):
+            if isinstance(node, WhenDefinition) and task.HasField("holds"):
+                unchosen |= set(node.otherwise if task.holds else node.then)
+            elif isinstance(node, EndDefinition):
+                has_ended |= task.status in (saga_pb2.TaskRecord.DONE, saga_pb2.TaskRecord.SKIPPED)
+        return frozenset(unchosen), has_ended
 
     def _delivery(self, input: Input) -> Delivery:
         message = self.message(input)

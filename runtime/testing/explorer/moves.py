@@ -55,7 +55,7 @@ class Moves:
 
     def __init__(self, driver: SagaDriver, bounds: Bounds) -> None:
         self._driver = driver
-        self._steps = driver.definition.steps
+        self._nodes = driver.definition.nodes
         self._participants = Participants(driver)
         self.all_left = Left(
             bounds.faults_max,
@@ -68,7 +68,7 @@ class Moves:
         )
 
     def beginning(self) -> SagaWorld:
-        return SagaWorld(self._driver.nothing, (), (), (), tuple(Truth() for _ in self._steps))
+        return SagaWorld(self._driver.nothing, (), (), (), tuple(Truth() for _ in self._nodes))
 
     def of(self, world: SagaWorld, left: Left) -> Iterable[Moved]:
         """All that may happen next, always in the same order."""
@@ -98,7 +98,7 @@ class Moves:
         if view.status != SagaRecord.STUCK:
             return
         then = left._replace(replays=left.replays - 1)
-        for command in self._dead_letters(world, view.steps):
+        for command in self._dead_letters(world, view.phases):
             poisoned = tuple(one for one in world.poisoned if one != (command.step, command.undo))
             for handled in self._participants.replay(world, command):
                 after = self._after(world._replace(poisoned=poisoned), command, handled)
@@ -166,8 +166,8 @@ class Moves:
         view = self._driver.views[world.record]
         for name in world.timers:
             then = left
-            step = None if name == DEADLINE else self._driver.definition.step_of_timer(name)
-            if step is not None and view.steps[step.index] is Phase.ASKED and world.concerns(step.index):
+            node = None if name == DEADLINE else self._driver.definition.node_of_timer(name)
+            if node is not None and view.phases[node.index] is Phase.ASKED and world.concerns(node.index):
                 if not left.silences:
                     continue  # The answer comes in time.
                 then = left._replace(silences=left.silences - 1)
@@ -185,9 +185,9 @@ class Moves:
             return world._replace(truths=with_truth(world.truths, command.step, truth._replace(undone_told=True)))
         if answer in meaning[Meaning.REFUSED]:
             return world._replace(truths=with_truth(world.truths, command.step, truth._replace(refusal_told=True)))
-        if self._steps[command.step].role is Role.PIVOT and answer in meaning[Meaning.DONE]:
+        if self._nodes[command.step].role is Role.PIVOT and answer in meaning[Meaning.DONE]:
             view = self._driver.views[world.record]
-            if view.heading == SagaRecord.RUNNING and view.steps[command.step] in OPEN:
+            if view.heading == SagaRecord.RUNNING and view.phases[command.step] in OPEN:
                 return world._replace(pivot_told=True)
         return world
 

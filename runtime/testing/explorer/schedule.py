@@ -30,7 +30,7 @@ class _Teller:
     def __init__(self, driver: SagaDriver) -> None:
         self._driver = driver
         self._saga = driver.definition.name
-        self._steps = driver.definition.steps
+        self._steps = {step.index: step for step in driver.definition.steps}
 
     def tell(self, path: Sequence[Moved]) -> Diagram:
         events = tuple(Event(tuple(self._event(moved))) for moved in path)

@@ -13,8 +13,8 @@ from runtime.durable.residence.suspects import DEATHS
 from runtime.envelope import Address, address_of
 from runtime.protos.durable_pb2 import Timers
 from runtime.protos.saga_pb2 import Exchange, SagaRecord, TaskRecord
-from runtime.saga.definition import Definition, StepDefinition
-from runtime.saga.view import Phase, phase_of, task_name
+from runtime.saga.definition import Definition, Node, StepDefinition
+from runtime.saga.view import SETTLED, Phase, phase_of, task_name
 from runtime.store.records import ActorRow, HistoryRow, Outcome
 
 __all__ = ["SagaRules"]
@@ -24,7 +24,7 @@ Broken = Iterator[tuple[str, str]]
 
 _ASKING = (Phase.ASKED, Phase.UNDOING)
 _BACK = (TaskRecord.OWED, TaskRecord.UNDONE, TaskRecord.SKIPPED)
-_AT_PEACE = (TaskRecord.WAITING, TaskRecord.REFUSED, TaskRecord.UNDONE, TaskRecord.SKIPPED)
+_AT_PEACE = (TaskRecord.WAITING, TaskRecord.REFUSED, TaskRecord.UNDONE, TaskRecord.SKIPPED, TaskRecord.PASSED)
 _TURNED = (SagaRecord.COMPENSATING, SagaRecord.COMPENSATED)
 _GOING = (SagaRecord.RUNNING, SagaRecord.COMPENSATING)
 _ENDED = (SagaRecord.COMPLETED, SagaRecord.COMPENSATED)
@@ -63,26 +63,28 @@ def _badly_timed(
     """A saga that has asked, and goes on, must not wait for ever. A saga that has ended must have no timer."""
     if record.status in _ENDED and after.timers:
         yield "I10", f"{where} has ended, and a timer of it still runs"
-    asked = [step for step in definition.steps if _is_timed(record.tasks[step.index])]
-    if record.status in _GOING and asked and not may_lack_one:
+    timed = [node for node in definition.nodes if _is_timed(record.tasks[node.index])]
+    if record.status in _GOING and timed and not may_lack_one:
         timers = [one.name for one in Timers.FromString(after.timers).timers]
-        for step in asked:
-            if step.timer not in timers:
-                yield "I10", f"{where} waits for the answer of step {step.name}, and no timer of that step runs"
+        for node in timed:
+            is_wait = phase_of(record.tasks[node.index]) is Phase.TIMED
+            what = "its time" if is_wait else f"the answer of step {node.name}"
+            if node.timer not in timers:
+                yield "I10", f"{where} waits for {what}, and no timer of that runs"
 
 
 def _is_timed(task: TaskRecord) -> bool:
-    """Whether a timer of it has to run: its answer is open, or it is not finished and is to be asked again."""
+    """Whether a timer of it has to run: its answer is open, it is to be asked again, or it is a wait."""
     undo_works = task.status == TaskRecord.OWED and task.undo.status == Exchange.WORKING
-    return undo_works or phase_of(task) in (Phase.ASKED, Phase.WORKING)
+    return undo_works or phase_of(task) in (Phase.ASKED, Phase.WORKING, Phase.TIMED)
 
 
 def _broken(definition: Definition, earlier: SagaRecord, record: SagaRecord) -> Broken:
     steps = definition.flow_steps
     if record.status == SagaRecord.RUNNING:
-        yield from _too_early(steps, record)
+        yield from _too_early(definition.flow_nodes, record)
     elif record.status == SagaRecord.COMPLETED:
-        undone = [step.name for step in steps if record.tasks[step.index].status != TaskRecord.DONE]
+        undone = [node.name for node in definition.flow_nodes if record.tasks[node.index].status not in SETTLED]
         if undone:
             yield "I4", f"it has completed without {', '.join(undone)}"
     elif record.status in _TURNED:
@@ -92,11 +94,11 @@ def _broken(definition: Definition, earlier: SagaRecord, record: SagaRecord) -> 
     yield from _tried_again(earlier, record)
 
 
-def _too_early(steps: Iterable[StepDefinition], record: SagaRecord) -> Broken:
-    for step in steps:
-        waits_for = [record.tasks[index].path for index in step.before if record.tasks[index].status != TaskRecord.DONE]
-        if waits_for and record.tasks[step.index].status != TaskRecord.WAITING:
-            yield "I6", f"step {step.name} was begun before {', '.join(waits_for)}"
+def _too_early(nodes: Iterable[Node], record: SagaRecord) -> Broken:
+    for node in nodes:
+        waits_for = [record.tasks[index].path for index in node.before if record.tasks[index].status not in SETTLED]
+        if waits_for and record.tasks[node.index].status not in (TaskRecord.WAITING, TaskRecord.PASSED):
+            yield "I6", f"step {node.name} was begun before {', '.join(waits_for)}"
 
 
 def _badly_turned(definition: Definition, record: SagaRecord) -> Broken:
@@ -133,8 +135,10 @@ def _backwards(definition: Definition, earlier: SagaRecord, record: SagaRecord) 
         yield "I4", "it had completed, and goes on"
     if earlier.status in _TURNED and record.status in (SagaRecord.RUNNING, SagaRecord.COMPLETED):
         yield "I6", "it had turned back, and goes forward again"
-    for step, taken in zip(definition.flow_steps, earlier.tasks, strict=False):
+    for step, taken in zip(definition.flow_nodes, earlier.tasks, strict=False):
         now = record.tasks[step.index]
+        if taken.status == TaskRecord.PASSED != now.status or (taken.HasField("holds") and taken.holds != now.holds):
+            yield "I6", f"{step.name} was decided, and is decided otherwise now"
         if taken.status in _BACK and now.status not in _BACK:
             yield (
                 "I6",

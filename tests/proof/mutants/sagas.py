@@ -5,6 +5,7 @@ from __future__ import annotations
 from runtime.saga import author, cancellation, compensation, exchange, interpreter
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.instance import Instance
+from runtime.saga.nodes import end, wait, when
 from runtime.saga.nodes import step as steps
 from tests.proof.mutants.mutant import Edit, Mutant
 
@@ -16,8 +17,8 @@ SAGAS = (
         "undo-in-forward-order",
         "A saga sends its undos in forward order, the first step first.",
         (
-            Edit(compensation.undo_next, "reversed(saga.definition.flow_steps)", "saga.definition.flow_steps"),
-            Edit(compensation.undo_next, "for index in step.all_after)", "for index in step.before)"),
+            Edit(compensation.undo_next, "reversed(saga.definition.flow_nodes)", "saga.definition.flow_nodes"),
+            Edit(compensation.undo_next, "for index in node.all_after)", "for index in node.before)"),
         ),
         workload="random",
     ),
@@ -27,7 +28,7 @@ SAGAS = (
         (
             Edit(
                 compensation.undo_next,
-                "begun or any(tasks[index].status == TaskRecord.OWED for index in step.all_after)",
+                "begun or any(tasks[index].status == TaskRecord.OWED for index in node.all_after)",
                 "begun",
             ),
         ),
@@ -236,8 +237,8 @@ SAGAS = (
         (
             Edit(
                 interpreter._go_on,
-                "_all_done(saga, step.before)",
-                "(not step.before or any(tasks[one].status == TaskRecord.DONE for one in step.before))",
+                "_all_settled(saga, node.before)",
+                "(not node.before or any(tasks[one].status == TaskRecord.DONE for one in node.before))",
             ),
         ),
         workload="random",
@@ -248,8 +249,8 @@ SAGAS = (
         (
             Edit(
                 interpreter._go_on,
-                "not candidates and _all_done(saga, range(saga.definition.closing_from))",
-                "not candidates",
+                "if _all_settled(saga, range(saga.definition.closing_from)):",
+                "if True:",
             ),
         ),
         workload="random",
@@ -273,6 +274,55 @@ SAGAS = (
         "facts-not-kept",
         "What `on_answer` keeps of an answer is forgotten at the end of its turn.",
         (Edit(author.keep, "record.state = state.SerializeToString()", "pass"),),
+    ),
+    # --- waits, choices, ends ---
+    Mutant(
+        "choice-takes-the-other-branch",
+        "A choice passes over the branch that it has taken.",
+        (
+            Edit(
+                when._passed,
+                "when.otherwise if task.holds else when.then",
+                "when.then if task.holds else when.otherwise",
+            ),
+        ),
+        workload="explorer",
+    ),
+    Mutant(
+        "choice-takes-both-branches",
+        "A choice leaves the other branch to begin as well.",
+        (Edit(when.begin, "saga.tasks[index].status = TaskRecord.PASSED", "pass"),),
+        workload="explorer",
+    ),
+    Mutant(
+        "choice-forgets-what-comes-after",
+        "What comes after a branch that is passed over is never begun.",
+        (Edit(when.next_to, "return tuple(dict.fromkeys((*when.after, *after)))", "return when.after"),),
+        workload="explorer",
+    ),
+    Mutant(
+        "end-passes-over-what-runs",
+        "An early end passes over what is under way, too.",
+        (
+            Edit(
+                end.begin,
+                "saga.tasks[node.index].status == TaskRecord.WAITING",
+                "saga.tasks[node.index].status in (TaskRecord.WAITING, TaskRecord.RUNNING)",
+            ),
+        ),
+        workload="explorer",
+    ),
+    Mutant(
+        "wait-without-its-timer",
+        "A wait sets no timer, and so never ends.",
+        (Edit(wait.begin, "saga.timers.append(SetTimer(wait.timer, due_at_s))", "pass"),),
+        workload="explorer",
+    ),
+    Mutant(
+        "wait-outlives-turning-back",
+        "The timer of a wait runs on when its saga turns back.",
+        (Edit(compensation.turn_back, "if task.status == TaskRecord.RUNNING:", "if node.is_undoable:"),),
+        workload="explorer",
     ),
     # --- versions ---
 )

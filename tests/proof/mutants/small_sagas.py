@@ -12,10 +12,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from google.protobuf.message import Message
+
 from runtime.durable.behaviour import RetryPolicy
+from runtime.saga.flow import Flow
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
 from runtime.saga.step import Budget, Step
+from runtime.saga.wait import Wait
+from runtime.saga.when import End, When
 from tests.proof.programs import programs_pb2 as pb
 from tests.proof.programs.program import Deed, Features, Program, Run, SagaPlan, Script, StepPlan
 from tests.proof.programs.sagas import saga_class
@@ -82,6 +87,68 @@ class _Mindful(Saga[pb.FirstState], kind="mindful"):
     flow = first >> second
 
 
+def _undoable(change: type[Message], changed: type[Message], restore: type[Message], restored: type[Message]) -> Step:
+    """A step that can be undone, of one of the kinds of random programs."""
+
+    def do(state: pb.FirstState) -> Message:
+        return change(key=_KEY)
+
+    def undo(state: pb.FirstState) -> Message:
+        return restore(key=_KEY)
+
+    do.__annotations__["return"], undo.__annotations__["return"] = change, restore
+    return Step(do=do, done=changed, undo=undo, undone=restored, timeout=_PATIENCE_S, budget=_BUDGET)
+
+
+def _alpha() -> Step:
+    return _undoable(pb.ChangeAlpha, pb.AlphaChanged, pb.RestoreAlpha, pb.AlphaRestored)
+
+
+def _beta() -> Step:
+    return _undoable(pb.ChangeBeta, pb.BetaChanged, pb.RestoreBeta, pb.BetaRestored)
+
+
+def _gamma() -> Step:
+    return _undoable(pb.ChangeGamma, pb.GammaChanged, pb.RestoreGamma, pb.GammaRestored)
+
+
+def _always(state: pb.FirstState) -> bool:
+    return True
+
+
+def _never(state: pb.FirstState) -> bool:
+    return False
+
+
+class _TakesThen(Saga[pb.FirstState], kind="takes-then"):
+    """A wait, and a choice with two branches, of which the first is taken."""
+
+    started_by = on(pb.Begun, _begin)
+    first, chosen, other, last = _alpha(), _beta(), _gamma(), _alpha()
+    rest = Wait(60.0)
+    choice = When(_always, then=chosen, otherwise=other)
+    flow = first >> rest >> choice >> last
+
+
+class _TakesOtherwise(Saga[pb.FirstState], kind="takes-otherwise"):
+    """A choice that does not hold, and a step that waits for the branch alone."""
+
+    started_by = on(pb.Begun, _begin)
+    first, chosen, last = _alpha(), _beta(), _gamma()
+    choice = When(_never, then=chosen)
+    flow = Flow((first, choice, chosen, last), ((first, choice), (choice, chosen), (chosen, last)))
+
+
+class _EndsEarly(Saga[pb.FirstState], kind="ends-early"):
+    """An early end, while a step beside it is under way."""
+
+    started_by = on(pb.Begun, _begin)
+    first, second = _alpha(), _beta()
+    enough = End()
+    choice = When(_always, then=enough)
+    flow = (first | choice) >> second
+
+
 SMALL_SAGAS: Mapping[str, type[Saga[Any]]] = MappingProxyType(
     {
         "firm pivot": _saga(
@@ -111,6 +178,9 @@ SMALL_SAGAS: Mapping[str, type[Saga[Any]]] = MappingProxyType(
         ),
         "two farewells": _saga(_step("only", "alpha"), closing=("beta", "gamma")),
         "what was answered": _Mindful,
+        "a wait and a choice": _TakesThen,
+        "a choice that does not hold": _TakesOtherwise,
+        "an early end": _EndsEarly,
     }
 )
 """The sagas by name, in the order in which the explorer tries them."""

@@ -13,9 +13,10 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from runtime.saga.flow import Flow
 from runtime.saga.on import On, on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Flow, Step
+from runtime.saga.step import Step
 from tests.proof.programs.program import Deed, Program, Run, SagaPlan, StepPlan
 from tests.proof.programs.vocabulary import SLOTS, STARTING, Words, words_of
 

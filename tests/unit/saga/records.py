@@ -18,6 +18,8 @@ _RECORDED = {
     Phase.UNDOING: (TaskRecord.OWED, Exchange.DONE, Exchange.OPEN),
     Phase.UNDONE: (TaskRecord.UNDONE, Exchange.DONE, Exchange.DONE),
     Phase.SKIPPED: (TaskRecord.SKIPPED, Exchange.DONE, Exchange.UNASKED),
+    Phase.TIMED: (TaskRecord.RUNNING, Exchange.UNASKED, Exchange.UNASKED),
+    Phase.PASSED: (TaskRecord.PASSED, Exchange.UNASKED, Exchange.UNASKED),
 }
 
 

@@ -14,9 +14,10 @@ from protos.warehouse_pb2 import ShippingLabelCreated
 from runtime.durations import minutes, seconds
 from runtime.errors import InvalidDefinition
 from runtime.saga.definition import Role
+from runtime.saga.flow import Flow
 from runtime.saga.on import On, on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Budget, Flow, Step
+from runtime.saga.step import Budget, Step
 from tests.unit.saga.made import made, of_state
 from tests.unit.saga.shop import (
     FirmOrderProcess,

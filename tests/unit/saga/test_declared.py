@@ -17,9 +17,9 @@ from runtime.durable.service import Service
 from runtime.errors import InvalidDefinition
 from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga.choreography import Choreography
+from runtime.saga.flow import Flow
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Flow
 from tests.unit.saga.made import made
 from tests.unit.saga.shop import begin, bill_order
 from tests.unit.saga.test_checks import STARTED, bill, close, define, one

@@ -27,8 +27,8 @@ stateDiagram-v2
     ship --> undo_bill: BackOrdered
     ship --> undo_ship: silence or fault
     close --> completed: OrderReadyToShip
-    completed --> [*]
     close --> close: silence or fault, asked again
+    completed --> [*]
     undo_ship --> undo_bill: ShippingLabelVoided
     undo_bill --> say_compensated: OrderRefunded
     say_compensated --> compensated: OrderCancelled

@@ -15,9 +15,10 @@ from runtime.durable.residence.release import ActorNeedsHelp
 from runtime.durations import seconds
 from runtime.protos.saga_pb2 import CancelAccepted, CancelSaga, SagaRecord
 from runtime.saga.behaviour import SagaBehaviour
+from runtime.saga.flow import Flow
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Budget, Flow, Step
+from runtime.saga.step import Budget, Step
 from runtime.saga.view import Phase, phase_of
 from runtime.store.records import HistoryRow, Outcome, Subscription
 from tests.unit.durable.local import LocalNode, in_virtual_time

@@ -14,9 +14,10 @@ from protos.sales_pb2 import CancelOrder, OrderCancelled, OrderPlaced
 from protos.warehouse_pb2 import CreateShippingLabel, ShippingLabelCreated, ShippingLabelVoided, VoidShippingLabel
 from runtime.durations import minutes, seconds
 from runtime.errors import InvalidDefinition
+from runtime.saga.flow import Flow
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Flow, Step
+from runtime.saga.step import Step
 from runtime.testing.transcript import SagaTranscript
 from tests.unit.saga.shop import PLACED, begin
 from tests.unit.saga.test_checks import bill, one

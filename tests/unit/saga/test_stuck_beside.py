@@ -16,9 +16,10 @@ from protos.warehouse_pb2 import (
     VoidShippingLabel,
 )
 from runtime.durations import minutes, seconds
+from runtime.saga.flow import Flow
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Budget, Flow, Step
+from runtime.saga.step import Budget, Step
 from runtime.testing.transcript import SagaTranscript
 from tests.unit.saga.shop import (
     BILLED,

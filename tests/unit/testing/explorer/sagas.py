@@ -14,9 +14,10 @@ from protos.warehouse_pb2 import (
     ShippingLabelVoided,
 )
 from runtime.durations import minutes, seconds
+from runtime.saga.flow import Flow
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Flow, Step
+from runtime.saga.step import Step
 from tests.unit.saga.shop import (
     begin,
     bill_order,

@@ -185,7 +185,7 @@ def test_a_saga_that_goes_on_after_it_turned_back_is_found(monkeypatch: pytest.M
 
 
 def test_a_step_that_does_not_wait_for_all_before_it_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interpreter, "_all_done", lambda saga, indexes: True)
+    monkeypatch.setattr(interpreter, "_all_settled", lambda saga, indexes: True)
     found(Beside, "I6", "close is asked before ship, which it follows, is done", moves_max=3)
 
 
@@ -216,7 +216,7 @@ def test_a_cancellation_that_is_accepted_and_forgotten_is_found(monkeypatch: pyt
 
 
 def test_a_saga_that_completes_too_early_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interpreter, "_all_done", lambda saga, indexes: True)
+    monkeypatch.setattr(interpreter, "_all_settled", lambda saga, indexes: True)
     found(TailSaga, "I2", "it says completed, and step", moves_max=5)
 
 

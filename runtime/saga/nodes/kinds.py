@@ -1,0 +1,58 @@
+"""Each kind of node, and where its rules are. A kind is added here, and in no other file of the engine.
+
+    begin    its turn has come             retry    it was stuck, and an operator has it tried once more
+    fired    its timer has                 undo     its turn to be undone has come
+    next_to  what may begin once it is done
+
+Answers, faults and confirmations are about commands, and so about steps alone: `step.py`.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from runtime.protos.saga_pb2 import TaskRecord
+from runtime.saga.definition import EndDefinition, Node, StepDefinition, WaitDefinition, WhenDefinition
+from runtime.saga.instance import Instance
+from runtime.saga.nodes import end, step, wait, when
+from runtime.saga.verdict import TaskVerdict
+
+__all__ = ["begin", "fired", "next_to", "retry", "undo"]
+
+
+def begin(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
+    if isinstance(node, StepDefinition):  # nearly always, and a match costs more
+        return step.begin(saga, node, task)
+    match node:
+        case WaitDefinition():
+            return wait.begin(saga, node, task)
+        case WhenDefinition():
+            return when.begin(saga, node, task)
+        case EndDefinition():
+            return end.begin(saga, task)
+        case _:
+            assert_never(node)
+
+
+def fired(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
+    if isinstance(node, StepDefinition):
+        return step.fired(saga, node, task)
+    return wait.fired(saga, node, task)  # no other node sets a timer, so that of another comes late
+
+
+def retry(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
+    if isinstance(node, StepDefinition):
+        return step.retry(saga, node, task)
+    return begin(saga, node, task)
+
+
+def undo(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
+    assert isinstance(node, StepDefinition), "nothing else owes an undo"
+    return step.undo(saga, node, task)
+
+
+def next_to(saga: Instance, node: Node) -> tuple[int, ...]:
+    """The places of the nodes that may begin now that this one is done, if they wait for nothing else."""
+    if isinstance(node, WhenDefinition):
+        return when.next_to(saga, node)
+    return node.after

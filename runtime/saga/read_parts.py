@@ -1,0 +1,74 @@
+"""From an author's wait or choice to its node of a definition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from google.protobuf.message import Message
+
+from runtime.durations import check_span, in_seconds
+from runtime.errors import InvalidDefinition
+from runtime.saga.definition import Role, WaitDefinition, WhenDefinition
+from runtime.saga.flow import Flow, Part
+from runtime.saga.functions import called, check_state, returned_by, takes
+from runtime.saga.step import Step
+from runtime.saga.wait import Wait
+from runtime.saga.when import When
+
+__all__ = ["read_wait", "read_when"]
+
+
+def read_wait(where: str, state_type: type[Message], name: str, index: int, wait: Wait, role: Role) -> WaitDefinition:
+    """`where` is the place of the wait, for errors. Raises InvalidDefinition."""
+    if (wait.span is None) == (wait.until is None):
+        raise InvalidDefinition(f"{where}: a wait has a span, Wait(days(2)), or an end, Wait(until=function)")
+    span_s, until = 0.0, None
+    if wait.until is not None:
+        until = _of_state(wait.until, f"{where}.until", state_type, datetime)
+    else:
+        check_span(wait.span, "a wait has a finite span above 0", where)
+        assert wait.span is not None
+        span_s = in_seconds(wait.span)
+    return WaitDefinition(index=index, name=name, role=role, timer=name, span_s=span_s, until=until)
+
+
+def read_when(
+    where: str, state_type: type[Message], name: str, index: int, when: When, role: Role, places: Mapping[Part, int]
+) -> WhenDefinition:
+    """`places` of all parts of the flow. Raises InvalidDefinition."""
+    then, otherwise = when.branches
+    return WhenDefinition(
+        index=index,
+        name=name,
+        role=role,
+        timer=name,
+        condition=_of_state(when.condition, f"{where}.condition", state_type, bool),
+        then=_branch(where, then, places),
+        otherwise=() if otherwise is None else _branch(where, otherwise, places),
+    )
+
+
+def _branch(where: str, branch: Flow, places: Mapping[Part, int]) -> tuple[int, ...]:
+    for part in branch.parts:
+        if isinstance(part, Step) and part.pivot:
+            raise InvalidDefinition(
+                f"{where}: the pivot stands in a branch, so that without it nothing would say that there is no way "
+                "back; put it behind the choice, or write a saga for each branch"
+            )
+    return tuple(places[part] for part in branch.parts)
+
+
+def _of_state(
+    function: Callable[[Any], Any], where: str, state_type: type[Message], wanted: type[object]
+) -> Callable[[Any, str], Any]:
+    """The function as one of (state, reason)."""
+    check_state(function, where, state_type)
+    if not takes(function, 1):
+        raise InvalidDefinition(f"{where}: {called(function)} takes the state; no more, and no less")
+    if (made := returned_by(function, where)) not in (wanted, None, Any):
+        raise InvalidDefinition(
+            f"{where}: {called(function)} returns {made!r} by its annotation; it has to return a {wanted.__name__}"
+        )
+    return lambda state, _reason: function(state)

@@ -1,0 +1,123 @@
+"""From an author's step to its node of a definition: types and answers by annotations, spans and budgets checked."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from google.protobuf.message import Message
+
+from runtime.contracts import RUNTIMES_OWN, is_message_type
+from runtime.durations import in_seconds
+from runtime.errors import InvalidDefinition
+from runtime.saga.definition import Meaning, Role, StepDefinition, full_name
+from runtime.saga.functions import called, check_state, command_of, parameter_of, returned_by, takes, with_reason
+from runtime.saga.patience import check_budget, check_pace, check_timeout
+from runtime.saga.step import MessageTypes, Step
+
+__all__ = ["message_types", "read_step"]
+
+
+def message_types(declared: MessageTypes, where: str) -> tuple[type[Message], ...]:
+    """One type or several as a tuple. Raises InvalidDefinition for what is no message type."""
+    several = declared if isinstance(declared, tuple) else (declared,)
+    for one in several:
+        if isinstance(one, Message):
+            raise InvalidDefinition(f"{where}: an object of {full_name(type(one))} is no message type; name its class")
+        if not is_message_type(one):
+            hint = "; several stand in a tuple" if isinstance(one, list | set | frozenset | types.UnionType) else ""
+            raise InvalidDefinition(f"{where}: {one!r} is no message type{hint}")
+    return several
+
+
+def _check_answers(answers: Sequence[type[Message]], where: str) -> None:
+    for one in answers:
+        if one.DESCRIPTOR.file.package == RUNTIMES_OWN:
+            raise InvalidDefinition(
+                f"{where}: {full_name(one)} is the runtime's own; a step is answered by your services"
+            )
+
+
+def read_step(where: str, state_type: type[Message], name: str, index: int, step: Step, role: Role) -> StepDefinition:
+    """`where` is the step's place, for errors. Raises InvalidDefinition."""
+    check_timeout(step, where)
+    check_budget(step.budget, where)
+    check_pace(step, where)
+    if not isinstance(step.pivot, bool):
+        raise InvalidDefinition(f"{where}: pivot is True or False, not {step.pivot!r}")
+    meanings = _meanings(step, where)
+    dones = tuple(full_name(one) for one, meaning in meanings.items() if meaning is Meaning.DONE)
+    refusals = tuple(full_name(one) for one, meaning in meanings.items() if meaning is Meaning.REFUSED)
+    return StepDefinition(
+        index=index,
+        name=name,
+        role=role,
+        command=command_of(step.do, f"{where}.do"),
+        do=with_reason(step.do, f"{where}.do", state_type),
+        meanings=meanings,
+        undo=None if step.undo is None else with_reason(step.undo, f"{where}.undo", state_type),
+        undo_command=None if step.undo is None else command_of(step.undo, f"{where}.undo", optional=True),
+        undone=frozenset(message_types(step.undone, where)),
+        undo_working=message_types(step.undo_working, where),
+        no_undo=_reason(step.no_undo, where),
+        dones=dones,
+        refusals=refusals,
+        on_answer=_keepers(step, where, meanings, state_type),
+        timeout_s=in_seconds(step.timeout),
+        every_s=in_seconds(step.every or 0.0),
+        at_most_s=in_seconds(step.at_most or 0.0),
+        budget=step.budget,
+        timer=name,
+    )
+
+
+def _meanings(step: Step, where: str) -> dict[type[Message], Meaning]:
+    meanings: dict[type[Message], Meaning] = {}
+    declared = (
+        (step.done, Meaning.DONE),
+        (step.refused, Meaning.REFUSED),
+        (step.ignores, Meaning.IGNORED),
+        (step.working, Meaning.WORKING),
+    )
+    for some, meaning in declared:
+        _check_answers(message_types(some, where), where)
+        for one in message_types(some, where):
+            if one in meanings:
+                raise InvalidDefinition(f"{where}: {full_name(one)} is declared to mean two things")
+            meanings[one] = meaning
+    return meanings
+
+
+def _reason(no_undo: object, where: str) -> str:
+    """Why there is no undo, in words that can be printed."""
+    if not isinstance(no_undo, str):
+        raise InvalidDefinition(f"{where}: no_undo says in words why there is no undo; it is {no_undo!r}")
+    if any("\ud800" <= char <= "\udfff" for char in no_undo):
+        raise InvalidDefinition(f"{where}: no_undo holds half a character; take text without it, not {no_undo!r}")
+    return no_undo.strip()
+
+
+def _keepers(
+    step: Step, where: str, meanings: Mapping[type[Message], Meaning], state_type: type[Message]
+) -> dict[type[Message], Callable[[Any, Any], object]]:
+    keepers: dict[type[Message], Callable[[Any, Any], object]] = {}
+    for function in step.on_answer if isinstance(step.on_answer, tuple) else (step.on_answer,):
+        kept = parameter_of(function, f"{where}.on_answer")
+        if kept not in meanings or meanings[kept] is Meaning.IGNORED:
+            raise InvalidDefinition(
+                f"{where}.on_answer: annotate the last parameter of {called(function)} with an answer that is declared "
+                f"as done or refused; it has {kept!r}"
+            )
+        if not takes(function, 2):
+            raise InvalidDefinition(f"{where}.on_answer: {called(function)} takes the state and the answer; no more")
+        check_state(function, f"{where}.on_answer", state_type)
+        if returned_by(function, where) not in (None, types.NoneType, Any):
+            raise InvalidDefinition(
+                f"{where}.on_answer: {called(function)} says that it returns something, which would be lost; it "
+                "changes the state in place, and returns None"
+            )
+        if kept in keepers:
+            raise InvalidDefinition(f"{where}.on_answer: two functions keep {full_name(kept)}")
+        keepers[kept] = function
+    return keepers
