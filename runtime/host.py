@@ -185,6 +185,7 @@ class Node:
             self.store,
             contracts,
             ports,
+            choreographies=lambda: subscribers.choreographies,
             message_bytes_max=self._limits.message_bytes_max,
             retention_s=self._limits.retention_s,
         )

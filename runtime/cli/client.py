@@ -51,7 +51,8 @@ def _sends(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--timeout", type=click.FloatRange(0.001, 3600), default=TIMEOUT_S, show_default=True, metavar="S"
         ),
-        click.option("--process", default="", help="The choreography that the command is part of."),
+        click.option("--process", default="", metavar="NAME", help="The choreography that the command joins."),
+        click.option("--conversation", default="", metavar="HEX", help="The conversation that it goes on with."),
         click.option("--id", "id", default="", metavar="HEX", help="32 digits; the same again is the same command."),
         click.argument("body", metavar="JSON"),
         click.argument("type", metavar="TYPE"),
@@ -151,14 +152,20 @@ def _message(contracts: Contracts, name: str, body: str) -> Message:
         raise InvalidMessage(f"the JSON is no {found[0].name}, which has {fields}: {why}") from error
 
 
-def _options(id: str, process: str) -> CommandOptions:
+def _options(id: str, process: str, conversation: str) -> CommandOptions:
     """Always with an id, which is told when nobody knows what became of the command."""
     ports = system_ports()
     new_id = int(ports.clock.now_s() * 1000).to_bytes(6, "big") + ports.ids.new_id()[:10]
+    return CommandOptions(
+        message_id=_hex(id, "--id") or new_id, process=process, conversation=_hex(conversation, "--conversation")
+    )
+
+
+def _hex(text: str, option: str) -> bytes:
     try:
-        return CommandOptions(message_id=bytes.fromhex(id) or new_id, process=process)
+        return bytes.fromhex(text)
     except ValueError:
-        raise InvalidMessage(f"--id {id!r} is no hexadecimal number of 32 digits") from None
+        raise InvalidMessage(f"{option} {text!r} is no hexadecimal number of 32 digits") from None
 
 
 async def _with_id(options: CommandOptions, call: Awaitable[Any]) -> Any:

@@ -73,7 +73,7 @@ class CommandOptions(TypedDict, total=False):
     key: str
     """Of the actor that gets it, instead of the one in the message."""
     process: str
-    """The choreography that the command is part of, whose reactions then hear what follows from it."""
+    """The choreography that the command joins, whose reactions then hear what follows. An unknown one is refused."""
     conversation: bytes
     """The one that it continues; it begins its own otherwise."""
     traceparent: str

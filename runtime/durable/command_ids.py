@@ -8,12 +8,15 @@ from runtime.envelope import Address, Envelope, address_of, decode
 from runtime.errors import InvalidMessage, MessageTooOld
 from runtime.store.records import MailRow
 
-__all__ = ["check_alone", "check_id", "check_same", "type_of"]
+__all__ = ["ID_BYTES", "check_alone", "check_id", "check_same", "type_of"]
+
+ID_BYTES = 16
+"""Of a message, and of a conversation, which has the id of the command that began it."""
 
 
 def check_id(id: bytes, now_s: float, retention_s: float) -> None:
-    if len(id) != 16:
-        raise InvalidMessage(f"a message id has 16 bytes, not {len(id)}")
+    if len(id) != ID_BYTES:
+        raise InvalidMessage(f"a message id has {ID_BYTES} bytes, not {len(id)}")
     made_at_s = int.from_bytes(id[:6], "big") / 1000
     if made_at_s < now_s - retention_s:
         raise MessageTooOld(

@@ -93,6 +93,12 @@ class Subscribers:
             by_type.setdefault(one.event_type, []).append(one)
         self._by_type = by_type
 
+    @property
+    def choreographies(self) -> tuple[str, ...]:
+        """The names of the processes that nobody drives: what a saga subscribes to belongs to its own kind."""
+        found = {one.process for some in self._by_type.values() for one in some if one.process not in ("", one.kind)}
+        return tuple(sorted(found))
+
     def of(self, name: str, event: Message, process: str) -> list[Subscription]:
         """Who gets an event in a conversation that `process` drives; the process is empty when none drives it yet."""
         wanted = self._by_type.get(name)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
+from runtime.durable.client import CommandOptions
 from runtime.durations import minutes
+from runtime.errors import InvalidMessage
 from runtime.protos.choreography_pb2 import DeadlineRecord
 from runtime.saga.catalogue import Catalogue
 from runtime.testing.cluster.cluster import Cluster
@@ -71,3 +75,26 @@ async def test_the_deadline_survives_both_nodes(make_cluster: MakeCluster) -> No
     await cluster.at_rest(within=minutes(5))
     assert (await status(cluster, conversation), await said_overdue(cluster, "C-1")) == ("OVERDUE", 1)
     assert (await status(cluster, settled), await said_overdue(cluster, "C-2")) == ("SETTLED", 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (
+            {"process": "nope"},
+            r"there is no choreography 'nope' .*; there are timed. What a saga drives is joined by no",
+        ),
+        ({"process": "timed-deadline"}, r"there is no choreography 'timed-deadline'"),
+        (
+            {"process": "timed", "conversation": b"short"},
+            r"a conversation has 16 bytes, not 5: give that of the outcome",
+        ),
+    ],
+)
+async def test_a_command_that_would_join_nothing_is_refused(
+    make_cluster: MakeCluster, options: CommandOptions, complaint: str
+) -> None:
+    cluster = await make_cluster(timed(), nodes=NODES)
+    for call in (cluster.client().ask, cluster.client().send):
+        with pytest.raises(InvalidMessage, match=complaint):
+            await call(pb.ChangeBeta(key="C-1"), **options)

@@ -137,3 +137,25 @@ async def test_a_command_without_a_node_in_time_is_ended_with_six(tmp_path: Path
 @pytest.mark.parametrize("name", sorted(client.commands))
 def test_every_option_of_the_group_is_one_of_its_commands(name: str) -> None:
     assert {option.name for option in client.params} <= {option.name for option in client.commands[name].params}
+
+
+async def test_a_command_joins_the_conversation_of_a_choreography(node: Node) -> None:
+    begun = json.loads((await _run(node, "ask", "BillOrder", BILL, "--json")).output)["conversation"]
+    void = ("ask", "CloseBill", '{"order_id": "ORD-1"}', "--process", "order-choreography", "--json")
+    joined = json.loads((await _run(node, *void, "--conversation", begun)).output)
+    assert joined["conversation"] == begun
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--process", "order-process"), "there is no choreography 'order-process'"),
+        (("--conversation", "xyz"), "--conversation 'xyz' is no hexadecimal number of 32 digits"),
+        (("--process", "order-choreography", "--conversation", "00"), "a conversation has 16 bytes, not 1"),
+    ],
+)
+async def test_a_command_that_would_join_nothing_is_refused(
+    node: Node, options: tuple[str, ...], complaint: str
+) -> None:
+    done = await _run(node, "ask", "BillOrder", BILL, *options)
+    assert done.exit_code == 2 and complaint in done.output

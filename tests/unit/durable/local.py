@@ -84,6 +84,7 @@ class LocalNode:
             self.store,
             self.contracts,
             self.ports,
+            choreographies=lambda: subscribers.choreographies,
             message_bytes_max=self.limits.message_bytes_max,
             retention_s=self.limits.retention_s,
         )
