@@ -26,7 +26,8 @@ from runtime.durable.client import (
     check_command,
     timeout_s_of,
 )
-from runtime.durable.command_ids import ID_BYTES, check_alone, check_id, check_same, type_of
+from runtime.durable.command_ids import check_alone, check_id, check_same, type_of
+from runtime.durable.joining import check_joining
 from runtime.durable.region.router import Router
 from runtime.durable.waiting.actor_watch import POLL_S, ActorWatch
 from runtime.durations import Span
@@ -186,7 +187,7 @@ class NodeClient(Client):
         now_s = self._ports.clock.now_s()
         id = options.get("message_id") or int(now_s * 1000).to_bytes(6, "big") + self._ports.ids.new_id()[:10]
         check_id(id, now_s, self._retention_s)
-        self._check_process(options.get("process", ""), kind, options.get("conversation", b""))
+        check_joining(options, self._choreographies)
         return Envelope(
             id=id,
             kind=kind or contract.kind,
@@ -199,21 +200,6 @@ class NodeClient(Client):
             answer_to=call,
             traceparent=options.get("traceparent", ""),
         )
-
-    def _check_process(self, process: str, kind: str, conversation: bytes) -> None:
-        """Raises InvalidMessage for what is no choreography. What is said to a saga itself names its own kind."""
-        if not process or process == kind:
-            return
-        known = self._choreographies()
-        if process not in known:
-            raise InvalidMessage(
-                f"there is no choreography {process!r} that a command could be part of; there are "
-                f"{', '.join(known) or 'none'}. What a saga drives is joined by nobody"
-            )
-        if conversation and len(conversation) != ID_BYTES:
-            raise InvalidMessage(
-                f"a conversation has {ID_BYTES} bytes, not {len(conversation)}: give that of the outcome which began it"
-            )
 
     def _waiting(self, future: asyncio.Future[CommandOutcome], envelope: Envelope, timeout: Span) -> _Waiting:
         timeout_s = timeout_s_of(timeout)
