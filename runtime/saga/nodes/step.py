@@ -258,7 +258,7 @@ def _ask_undo(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVer
             refusals=step.refusals,
             dones=step.dones,
             earlier_undos=earlier,
-            workings=tuple(full_name(one) for one in step.undo_working) if earlier else (),
+            workings=tuple(full_name(one) for one in step.undo_working),
             begun=task.do.workings > 0,
         )
     )

@@ -35,9 +35,16 @@ _BUDGET = Budget(asks_max=3)
 
 
 def _step(
-    name: str, kind: str, before: tuple[int, ...] = (), *, undo: bool = True, pivot: bool = False, past: bool = False
+    name: str,
+    kind: str,
+    before: tuple[int, ...] = (),
+    *,
+    undo: bool = True,
+    pivot: bool = False,
+    past: bool = False,
+    every_s: float = 0.0,
 ) -> StepPlan:
-    return StepPlan(name, kind, before, undo, pivot, past, _PATIENCE_S, _BUDGET)
+    return StepPlan(name, kind, before, undo, pivot, past, _PATIENCE_S, _BUDGET, every_s)
 
 
 def _saga(
@@ -181,6 +188,7 @@ SMALL_SAGAS: Mapping[str, type[Saga[Any]]] = MappingProxyType(
         "a wait and a choice": _TakesThen,
         "a choice that does not hold": _TakesOtherwise,
         "an early end": _EndsEarly,
+        "slow": _saga(_step("first", "alpha", every_s=1.0), _step("second", "beta", (0,))),
     }
 )
 """The sagas by name, in the order in which the explorer tries them."""

@@ -8,6 +8,8 @@ from runtime.durable.turn import guard, unhandled
 from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.sends import Sends
 from runtime.durable.turn.turn import Turn
+from runtime.saga import exchange
+from runtime.saga.nodes import pace
 from runtime.saga.nodes import step as steps
 from tests.proof.mutants.mutant import Edit, Mutant
 
@@ -151,6 +153,34 @@ TURNS = (
         "A repeated undo runs although an earlier one was replayed and has run.",
         (Edit(guard.rule_earlier, "_has_settled(known[id], undo)", "False"),),
         workload="poisoned",
+    ),
+    Mutant(
+        "undo-not-finished-counts-as-done",
+        'An undo that answered "not finished yet" counts as one that has taken its step back.',
+        (
+            Edit(exchange.unsettled_ids, " if one not in exchange.working_ids", ""),
+            Edit(guard._has_settled, "if row.outcome is Outcome.HANDLED and undo.workings:", "if False:"),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "begun-do-counts-as-never-run",
+        "The undo of a step that was asked several times looks at the last command only.",
+        (
+            Edit(guard.of_begun, "if not undo.begun or", "if True or"),
+            Edit(
+                guard.of_handled,
+                "if row.outcome is Outcome.UNDONE and not undo.begun:",
+                "if row.outcome is Outcome.UNDONE:",
+            ),
+        ),
+        workload="explorer",
+    ),
+    Mutant(
+        "not-finished-never-asked-again",
+        "A step that is not finished is not asked again.",
+        (Edit(pace.heard, "saga.timers.append(SetTimer(step.timer, at_s))", "pass"),),
+        workload="random",
     ),
     # --- what goes out ---
     Mutant(

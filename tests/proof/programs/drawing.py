@@ -7,6 +7,7 @@ draw_program ──▶ Features                        each feature is on in hal
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from runtime.durable.behaviour import RetryPolicy
@@ -15,7 +16,7 @@ from tests.proof.programs.program import AlarmAct, Deed, Fate, Features, Program
 from tests.proof.programs.shapes import draw_relay, draw_saga
 from tests.proof.programs.vocabulary import PARTICIPANTS, SLOTS
 
-__all__ = ["FEATURES", "RARE", "draw_program"]
+__all__ = ["FEATURES", "RARE", "WORK", "draw_program"]
 
 FEATURES = (
     "alarms",  # participants set, move and cancel timers
@@ -47,6 +48,7 @@ RARE = (  # These take minutes of simulated time in which little happens.
     "old requests",  # requests that are sent again after the retention
     "poisoned closing",  # a closing command that fails as often as it is sent
 )
+WORK = "work"  # Steps and undos that are not finished when they are asked for the first time, or the second.
 _RARELY = 0.015
 _ODD_KEYS = ("ключ", "鍵 #1", "a/b/c", "sp ace", "k" * 180, "🗝", "%s{}", "quote'\"", "-", "0", "null", "e\u0301")
 _MESSAGE_BYTES = 2048
@@ -57,7 +59,8 @@ _FAILS_MAX = 3  # So many runs of a handler fail at most, not counting faults of
 
 def draw_program(dice: Dice) -> Program:
     """The program of one seed."""
-    features = Features((*dice.some(FEATURES), *dice.some(RARE, _RARELY)))
+    work = dice.named(WORK)  # Dice of its own, so that what else is drawn of a seed does not depend on it.
+    features = Features((*dice.some(FEATURES), *dice.some(RARE, _RARELY), *work.some((WORK,))))
     retries = RetryPolicy(immediate=dice.below(3), delays=dice.choose(((), (0.3,), (0.2, 1.0))))
     slots = SLOTS[: 1 + dice.below(len(SLOTS))]
     relay = draw_relay(dice) if features.has("relays") else None
@@ -68,12 +71,30 @@ def draw_program(dice: Dice) -> Program:
         features=features,
         sagas=sagas,
         relay=relay,
-        runs=drawing.runs(sagas, relay),
+        runs=_with_work(drawing.runs(sagas, relay), sagas, features, work),
         direct=drawing.direct(),
         opening=dice.choose((20, 6)) if features.has("scarce") else 1_000,
         retries=retries,
         settings=_settings(dice, features),
     )
+
+
+def _with_work(runs: tuple[Run, ...], sagas: tuple[SagaPlan, ...], features: Features, dice: Dice) -> tuple[Run, ...]:
+    """The same runs, with some deeds of sagas that take their time."""
+    if not features.has(WORK):
+        return runs
+    steps = {saga.kind: len(saga.steps) for saga in sagas}
+    made = []
+    for run in runs:
+        count = steps.get(run.process, 0)
+        slow = [replace(one, do=_slowed(one.do, dice), undo=_slowed(one.undo, dice)) for one in run.deeds[:count]]
+        made.append(replace(run, deeds=(*slow, *run.deeds[count:])))
+    return tuple(made)
+
+
+def _slowed(script: Script, dice: Dice) -> Script:
+    is_slow = script.fate is Fate.APPLY and dice.chance(0.2)
+    return replace(script, works=1 + dice.below(2)) if is_slow else script
 
 
 def _settings(dice: Dice, features: Features) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from runtime.envelope import Address, Envelope
+from runtime.protos.durable_pb2 import CausedList
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.store.records import ActorRow, HistoryRow, Outcome
 from runtime.testing.rules.ledger import Ledger
@@ -15,6 +16,9 @@ from tests.proof.programs import programs_pb2 as pb
 from tests.proof.programs.vocabulary import ORIGIN, PARTICIPANTS, SLOTS, deed_of
 
 __all__ = ["DeedCommand", "Evidence"]
+
+
+_BUSY = tuple(words.busy.DESCRIPTOR.full_name for words in PARTICIPANTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,13 @@ class DeedCommand:
     @property
     def took_effect(self) -> bool:
         return self.handled is not None and self.handled.outcome in (Outcome.HANDLED, Outcome.UNDONE)
+
+    @property
+    def has_settled(self) -> bool:
+        """Whether it took effect, and its answer was not "not finished yet"."""
+        if self.handled is None or not self.took_effect:
+            return False
+        return all(one.type not in _BUSY for one in CausedList.FromString(self.handled.caused).caused)
 
     @property
     def was_given_up(self) -> bool:

@@ -49,6 +49,8 @@ class _Participant(Alarmed):
         if entry.refused or self._refuses(deed, entry):
             entry.refused = True
             return self.words.refused(key=self.key, deed=deed.name, back_key=self._neighbour(deed, -1))
+        if deed.do.works:
+            return self._work(deed, entry)
         if entry.pending:
             self._cancel(_work_of(deed))
             entry.pending = False
@@ -63,6 +65,16 @@ class _Participant(Alarmed):
         self._act(deed)
         return None if deed.do.fate is Fate.SILENT and not asked_before else self._with_notes(deed, self._changed(deed))
 
+    def _work(self, deed: Deed, entry: pb.Entry) -> Any:
+        """The deed is done at once, and the saga is told so when it has asked often enough."""
+        if not entry.dos:
+            self._apply(deed, entry)
+            self._act(deed)
+        if entry.works < deed.do.works:
+            entry.works += 1
+            return self.words.busy(key=self.key, deed=deed.name)
+        return self._changed(deed)
+
     async def _restore(self, command: Any) -> Any:
         deed = self._deed(command.deed)
         await self.outside.meet(self.message_id, deed.undo, deed.name, of_undo=True)
@@ -72,6 +84,9 @@ class _Participant(Alarmed):
         if entry.pending:
             self._cancel(_work_of(deed))
             entry.pending = False
+        if entry.dos > entry.undos and entry.undo_works < deed.undo.works:
+            entry.undo_works += 1
+            return self.words.busy(key=self.key, deed=deed.name)
         if entry.dos > entry.undos:
             entry.undos += 1
             self.state.on_hand += self._sign * deed.amount
@@ -168,11 +183,11 @@ def _class_of(
     async def ring(self: Any, command: Any) -> Any:
         return await self._ring(command)
 
-    answers: Any = words.changed | words.refused | words.noted
+    answers: Any = words.changed | words.refused | words.noted | words.busy
     beside: Any = Answer
     with_notes = beside[words.changed, words.noted]
     change.__annotations__ = {"command": words.change, "return": answers | with_notes | None}
-    restore.__annotations__ = {"command": words.restore, "return": words.restored}
+    restore.__annotations__ = {"command": words.restore, "return": words.restored | words.busy}
     ring.__annotations__ = {"command": pb.Ring, "return": words.changed | words.noted}
 
     def body(namespace: dict[str, Any]) -> None:

@@ -52,6 +52,7 @@ class Script:
     late_s: float = 0.0
     alarm_fails: int = 0  # How many runs of each timer fail. The timer is given up if the policy has no more runs.
     ballast_bytes: int = 0
+    works: int = 0  # Answers of "not finished yet" before the one that says what came of it.
 
     @property
     def is_poison(self) -> bool:
@@ -87,6 +88,7 @@ class StepPlan:
     past_pivot: bool
     timeout_s: float
     budget: Budget
+    every_s: float = 0.0  # The pace at which it is asked again while it is not finished. 0: it cannot say so.
 
     @property
     def is_firm(self) -> bool:

@@ -225,6 +225,8 @@ class Entry(_message.Message):
     REFUSED_FIELD_NUMBER: _builtins.int
     PENDING_FIELD_NUMBER: _builtins.int
     CLOSED_FIELD_NUMBER: _builtins.int
+    WORKS_FIELD_NUMBER: _builtins.int
+    UNDO_WORKS_FIELD_NUMBER: _builtins.int
     deed: _builtins.str
     dos: _builtins.int
     """How often the deed was applied."""
@@ -236,6 +238,10 @@ class Entry(_message.Message):
     """A timer will apply the deed."""
     closed: _builtins.bool
     """The undo was handled, so the deed may not be applied any more."""
+    works: _builtins.int
+    """How often a command was answered by "not finished yet"."""
+    undo_works: _builtins.int
+    """How often an undo was."""
     def __init__(
         self,
         *,
@@ -246,10 +252,12 @@ class Entry(_message.Message):
         refused: _builtins.bool = ...,
         pending: _builtins.bool = ...,
         closed: _builtins.bool = ...,
+        works: _builtins.int = ...,
+        undo_works: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "closed", b"closed", "deed", b"deed", "dos", b"dos", "pending", b"pending", "refused", b"refused", "undos", b"undos"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "closed", b"closed", "deed", b"deed", "dos", b"dos", "pending", b"pending", "refused", b"refused", "undo_works", b"undo_works", "undos", b"undos", "works", b"works"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -530,6 +538,28 @@ class AlphaChanged(_message.Message):
 Global___AlphaChanged: _TypeAlias = AlphaChanged  # noqa: Y015
 
 @_typing.final
+class AlphaBusy(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    DEED_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    deed: _builtins.str
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        deed: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deed", b"deed", "key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlphaBusy: _TypeAlias = AlphaBusy  # noqa: Y015
+
+@_typing.final
 class AlphaRefused(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -687,6 +717,28 @@ class BetaChanged(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BetaChanged: _TypeAlias = BetaChanged  # noqa: Y015
+
+@_typing.final
+class BetaBusy(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    DEED_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    deed: _builtins.str
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        deed: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deed", b"deed", "key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BetaBusy: _TypeAlias = BetaBusy  # noqa: Y015
 
 @_typing.final
 class BetaRefused(_message.Message):
@@ -848,6 +900,28 @@ class GammaChanged(_message.Message):
 Global___GammaChanged: _TypeAlias = GammaChanged  # noqa: Y015
 
 @_typing.final
+class GammaBusy(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    DEED_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    deed: _builtins.str
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        deed: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deed", b"deed", "key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GammaBusy: _TypeAlias = GammaBusy  # noqa: Y015
+
+@_typing.final
 class GammaRefused(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1005,6 +1079,28 @@ class DeltaChanged(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeltaChanged: _TypeAlias = DeltaChanged  # noqa: Y015
+
+@_typing.final
+class DeltaBusy(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    DEED_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    deed: _builtins.str
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        deed: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deed", b"deed", "key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeltaBusy: _TypeAlias = DeltaBusy  # noqa: Y015
 
 @_typing.final
 class DeltaRefused(_message.Message):

@@ -47,7 +47,13 @@ def _ends(chain: list[Words]) -> tuple[Any, ...]:
     """The ends: the last kind has changed, the first has refused, or the first was restored; and all notes."""
     first = chain[0]
     restored = (first.restored,) if len(chain) > 1 else ()
-    return (chain[-1].changed, first.refused, *restored, *(words.noted for words in chain))
+    return (
+        chain[-1].changed,
+        first.refused,
+        *restored,
+        *(words.noted for words in chain),
+        *(words.busy for words in chain),
+    )
 
 
 def _first(words: Words, deeds: Mapping[str, Deed]) -> On:

@@ -79,6 +79,9 @@ class _SagaMaker:
             pivot=step.is_pivot,
             on_answer=self._keep(step.name, words),
             budget=step.budget,
+            working=words.busy if step.every_s else (),
+            undo_working=words.busy if step.every_s and step.has_undo else (),
+            every=step.every_s or None,
         )
 
     # --- the functions that an author writes ---

@@ -12,6 +12,7 @@ from tests.proof.programs.vocabulary import PARTICIPANTS, RELAY_PROCESS, STARTIN
 
 __all__ = ["DEADLINES_S", "TIMEOUTS_S", "draw_relay", "draw_saga"]
 
+_PACE_S = 1.0
 TIMEOUTS_S = (1.5, 5.0, 12.0)
 DEADLINES_S = (60.0, 15.0, 4.0)
 _FIRM_ASKS_MIN = 2  # A step that is silent at first answers when it is asked again.
@@ -70,6 +71,7 @@ def _step(
         past_pivot=past_pivot,
         timeout_s=dice.choose(TIMEOUTS_S),
         budget=Budget(asks_max, backoff=dice.choose((0.2, 1.0)), backoff_max=4.0),
+        every_s=_PACE_S,
     )
 
 

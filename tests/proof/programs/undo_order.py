@@ -70,4 +70,4 @@ def _answered_with(do: DeedCommand, type: str) -> bool:
 
 def _settled_before(evidence: Evidence, deed: str, place: int) -> bool:
     undos = evidence.orders.get((deed, True), [])
-    return any(undo.took_effect and 0 <= undo.place < place for undo in undos)
+    return any(undo.has_settled and 0 <= undo.place < place for undo in undos)

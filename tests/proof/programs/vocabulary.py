@@ -44,6 +44,7 @@ class Words:
     restore: Any
     restored: Any
     noted: Any
+    busy: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,19 @@ PARTICIPANTS = (
         pb.RestoreAlpha,
         pb.AlphaRestored,
         pb.AlphaNoted,
+        pb.AlphaBusy,
     ),
-    Words("beta", True, pb.ChangeBeta, pb.BetaChanged, pb.BetaRefused, pb.RestoreBeta, pb.BetaRestored, pb.BetaNoted),
+    Words(
+        "beta",
+        True,
+        pb.ChangeBeta,
+        pb.BetaChanged,
+        pb.BetaRefused,
+        pb.RestoreBeta,
+        pb.BetaRestored,
+        pb.BetaNoted,
+        pb.BetaBusy,
+    ),
     Words(
         "gamma",
         False,
@@ -76,6 +88,7 @@ PARTICIPANTS = (
         pb.RestoreGamma,
         pb.GammaRestored,
         pb.GammaNoted,
+        pb.GammaBusy,
     ),
     Words(
         "delta",
@@ -86,6 +99,7 @@ PARTICIPANTS = (
         pb.RestoreDelta,
         pb.DeltaRestored,
         pb.DeltaNoted,
+        pb.DeltaBusy,
     ),
 )
 SLOTS = (Slot("first", 1, pb.FirstState), Slot("second", 2, pb.SecondState), Slot("third", 3, pb.ThirdState))

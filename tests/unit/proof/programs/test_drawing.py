@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from runtime.testing.virtual.dice import Dice
-from tests.proof.programs.drawing import FEATURES, RARE, draw_program
+from tests.proof.programs.drawing import FEATURES, RARE, WORK, draw_program
 from tests.proof.programs.external_effects import ExternalEffects
 from tests.proof.programs.program import Fate, Program
 from tests.proof.programs.sagas import saga_class
@@ -25,7 +25,7 @@ def test_one_seed_is_one_program_and_another_is_another() -> None:
 
 def test_each_feature_is_on_in_about_half_of_the_programs_and_the_slow_ones_rarely() -> None:
     on = Counter(feature for seed in range(SEEDS) for feature in drawn(seed).features.names)
-    assert not [name for name in FEATURES if not 0.35 < on[name] / SEEDS < 0.65], on
+    assert not [name for name in (*FEATURES, WORK) if not 0.35 < on[name] / SEEDS < 0.65], on
     assert not [name for name in RARE if not 0 < on[name] / SEEDS < 0.1], on
 
 
@@ -46,6 +46,20 @@ def test_every_saga_is_accepted_and_many_shapes_come() -> None:
             shapes["whatever is in it"] += not definition.starts[0].where
             shapes["dotted key"] += "." in definition.starts[0].key
     assert min(shapes.values()) > 10, shapes
+
+
+def test_deeds_of_sagas_take_their_time_and_no_others() -> None:
+    slow = Counter[str]()
+    for seed in range(SEEDS):
+        program = drawn(seed)
+        for run in program.runs:
+            plan = program.saga_of(run)
+            steps = 0 if plan is None else len(plan.steps)
+            slow["do"] += any(deed.do.works for deed in run.deeds[:steps])
+            slow["undo"] += any(deed.undo.works for deed in run.deeds[:steps])
+            assert not [deed for deed in run.deeds[steps:] if deed.do.works or deed.undo.works]
+        assert not [deed for deed in program.direct if deed.do.works]
+    assert min(slow.values()) > 100, slow
 
 
 def test_steps_past_the_pivot_are_never_refused_and_closings_say_nothing_beside_their_answer() -> None:
