@@ -87,7 +87,7 @@ def test_undos_in_forward_order_are_found(monkeypatch: pytest.MonkeyPatch) -> No
 def test_an_undo_that_takes_its_do_for_one_that_never_came_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     nothing = guard.Finding(guard.Ruling.NOTHING, "on purpose")
     monkeypatch.setattr(guard, "of_handled", lambda row, undo: nothing)
-    assert found_within(60, "I5", "is UNDONE, and 1 of it is in force")
+    assert found_within(60, "I5", "is undone, and 1 of it is in force")
 
 
 def test_an_answer_that_dies_as_a_copy_of_a_fault_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

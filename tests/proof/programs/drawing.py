@@ -3,6 +3,7 @@
 draw_program ──▶ Features                        each feature is on in half of the seeds (swarm testing)
              ──▶ shapes.draw_saga, draw_relay    the sagas and the relay
              ──▶ _RunDrawing                     runs, and the script of each deed
+             ──▶ with_detours                    waits, choices and early ends of the sagas
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from runtime.durable.behaviour import RetryPolicy
 from runtime.testing.virtual.dice import Dice
+from tests.proof.programs.detours import with_detours
 from tests.proof.programs.program import AlarmAct, Deed, Fate, Features, Program, RelayPlan, Run, SagaPlan, Script
 from tests.proof.programs.shapes import draw_relay, draw_saga
 from tests.proof.programs.vocabulary import PARTICIPANTS, SLOTS
@@ -67,7 +69,7 @@ def draw_program(dice: Dice) -> Program:
     is_alone = len(slots) == 1 and relay is None
     sagas = tuple(draw_saga(dice, features, slot, is_alone=is_alone) for slot in slots)
     drawing = _RunDrawing(dice, features, retries)
-    return Program(
+    plain = Program(
         features=features,
         sagas=sagas,
         relay=relay,
@@ -77,6 +79,7 @@ def draw_program(dice: Dice) -> Program:
         retries=retries,
         settings=_settings(dice, features),
     )
+    return with_detours(plain, dice.named("detours"))
 
 
 def _with_work(runs: tuple[Run, ...], sagas: tuple[SagaPlan, ...], features: Features, dice: Dice) -> tuple[Run, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
-from runtime.saga.view import task_name
+from runtime.saga.view import SETTLED, task_name
 from runtime.testing.rules.ledger import Violation
 from tests.proof.programs.evidence import Evidence
 from tests.proof.programs.program import Deed, Run, SagaPlan
@@ -31,7 +31,10 @@ def check_saga(evidence: Evidence, plan: SagaPlan, run: Run) -> Iterator[Violati
         name = deed.name.rpartition("#")[2]
         task = tasks.get(name, TaskRecord())
         may_stay = not (has_undo.get(name, False) and deed.undo_needed)
-        for what in _mistakes(evidence, record, deed, task, may_stay=may_stay):
+        may_pass = name in run.unwanted or (run.ends_early and plan.detours.end_after is not None)
+        found = [*_mistakes(evidence, record, deed, task, may_stay=may_stay)]
+        found += _passed_over(evidence, deed, task, may_pass=may_pass, is_unwanted=name in run.unwanted)
+        for what in found:
             yield Violation(*what, record.conversation or evidence.conversation(deed.name))
 
 
@@ -67,8 +70,19 @@ def _mistakes(
         yield "I4", f"{deed.name} is {word} in a saga that is {SagaRecord.Status.Name(record.status)}"
     is_closing = deed.name.rpartition("#")[2].startswith("compensated")
     expected = {SagaRecord.COMPLETED: not is_closing, SagaRecord.COMPENSATED: is_closing}.get(record.status)
-    if expected and status != TaskRecord.DONE:
+    if expected and status not in SETTLED:
         yield "I4", f"{deed.name} is {word} in a saga that is {SagaRecord.Status.Name(record.status)}"
+
+
+def _passed_over(
+    evidence: Evidence, deed: Deed, task: TaskRecord, *, may_pass: bool, is_unwanted: bool
+) -> Iterator[tuple[str, str]]:
+    """What a choice or an early end passes over is never asked for, and nothing else is passed over."""
+    asked = bool(evidence.orders.get((deed.name, False))) or evidence.entry(deed.name).dos > 0
+    if task.status == TaskRecord.PASSED and not may_pass:
+        yield "I6", f"{deed.name} was passed over, and its run wants it"
+    if asked and (task.status == TaskRecord.PASSED or is_unwanted):
+        yield "I6", f"{deed.name} was asked for, and its run does not want it"
 
 
 def is_spoiled(evidence: Evidence, run: Run, reason: str) -> bool:

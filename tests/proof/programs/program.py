@@ -10,7 +10,7 @@ without the handler what was meant to go wrong.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
@@ -18,7 +18,19 @@ from typing import Any
 from runtime.durable.behaviour import RetryPolicy
 from runtime.saga.step import Budget
 
-__all__ = ["AlarmAct", "Deed", "Fate", "Features", "Program", "RelayPlan", "Run", "SagaPlan", "Script", "StepPlan"]
+__all__ = [
+    "AlarmAct",
+    "Deed",
+    "Detours",
+    "Fate",
+    "Features",
+    "Program",
+    "RelayPlan",
+    "Run",
+    "SagaPlan",
+    "Script",
+    "StepPlan",
+]
 
 
 class Fate(Enum):
@@ -96,6 +108,15 @@ class StepPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Detours:
+    """What a saga's flow has beside its steps, by the indexes of the steps."""
+
+    waits_s: Mapping[int, float] = field(default_factory=dict)  # A wait before the step.
+    choices: frozenset[int] = frozenset()  # The step is the branch of a choice.
+    end_after: int | None = None  # An early end behind this step, for the runs that take it.
+
+
+@dataclass(frozen=True, slots=True)
 class SagaPlan:
     """One saga. Each step stands after the steps for which it waits."""
 
@@ -108,6 +129,7 @@ class SagaPlan:
     starting: int  # How many of the starting events start it.
     is_conditional: bool
     key_path: str  # The field of the starting event with the key; empty for the event's own key.
+    detours: Detours = field(default_factory=Detours)
 
     @property
     def closing_names(self) -> tuple[str, ...]:
@@ -144,6 +166,8 @@ class Run:
     origin: Script
     begin_raises: bool = False
     ballast_bytes: int = 0
+    unwanted: frozenset[str] = frozenset()  # The steps that this run's choices pass over.
+    ends_early: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,12 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from runtime.saga.flow import Flow
+from runtime.saga.flow import Flow, Part
 from runtime.saga.on import On, on
 from runtime.saga.saga import Saga
 from runtime.saga.step import Step
+from runtime.saga.wait import Wait
+from runtime.saga.when import End, When
 from tests.proof.programs.program import Deed, Program, Run, SagaPlan, StepPlan
 from tests.proof.programs.vocabulary import SLOTS, STARTING, Words, words_of
 
@@ -47,8 +49,7 @@ class _SagaMaker:
 
     def made(self) -> type[Saga[Any]]:
         plan = self._plan
-        steps = [self._step(step) for step in plan.steps]
-        edges = [(steps[b], steps[index]) for index, step in enumerate(plan.steps) for b in step.before]
+        parts, edges = self._flow()
         closing = tuple(
             Step(self._do(name, words_of(kind)), done=words_of(kind).changed, timeout=plan.closing_within_s)
             for name, kind in zip(plan.closing_names, plan.closing, strict=True)
@@ -56,14 +57,38 @@ class _SagaMaker:
 
         def body(namespace: dict[str, Any]) -> None:
             namespace["started_by"] = tuple(self._starts(event) for event in STARTING[: plan.starting])
-            namespace["flow"] = Flow(tuple(steps), tuple(edges))
-            namespace.update(zip((step.name for step in plan.steps), steps, strict=True))
+            namespace["flow"] = Flow(tuple(parts.values()), tuple(edges))
+            namespace.update(parts)
             namespace["closing"] = closing
 
         keywords: dict[str, Any] = {"kind": plan.kind, "deadline": plan.deadline_s}
         state: Any = self._slot.state
         made: type[Saga[Any]] = types.new_class(plan.kind.title(), (Saga[state],), keywords, body)
         return made
+
+    def _flow(self) -> tuple[dict[str, Part], list[tuple[Part, Part]]]:
+        """The parts by name, and what waits for what."""
+        plan, detours = self._plan, self._plan.detours
+        steps = [self._step(step) for step in plan.steps]
+        parts: dict[str, Part] = dict(zip((step.name for step in plan.steps), steps, strict=True))
+        edges: list[tuple[Part, Part]] = []
+        behind: dict[int, Part] = {}  # What comes behind a step has to wait for this, too.
+        if detours.end_after is not None:
+            end = parts["end"] = End()
+            enough = parts["enough"] = behind[detours.end_after] = When(self._ends_early(), then=end)
+            edges += [(steps[detours.end_after], enough), (enough, end)]
+        for index, step in enumerate(plan.steps):
+            first: Part = steps[index]
+            if index in detours.choices:
+                first = parts[f"{step.name}_wanted"] = When(self._wants(step.name), then=first)
+                edges.append((first, steps[index]))
+            if index in detours.waits_s:
+                wait = parts[f"{step.name}_wait"] = Wait(detours.waits_s[index])
+                edges.append((wait, first))
+                first = wait
+            edges += [(steps[before], first) for before in step.before]
+            edges += [(behind[before], first) for before in step.before if before in behind]
+        return parts, edges
 
     def _step(self, step: StepPlan) -> Step:
         words = words_of(step.kind)
@@ -98,6 +123,18 @@ class _SagaMaker:
         _annotate(begin, event=event_type, result=state_type)
         where = {"process": self._plan.process} if self._plan.is_conditional else None
         return on(event_type, begin, where=where, key=self._plan.key_path)
+
+    def _wants(self, step: str) -> Callable[[Any], bool]:
+        def is_wanted(state: Any) -> bool:
+            return step not in self._runs[state.run].unwanted
+
+        return _annotate(is_wanted, state=self._slot.state, result=bool)
+
+    def _ends_early(self) -> Callable[[Any], bool]:
+        def ends_early(state: Any) -> bool:
+            return self._runs[state.run].ends_early
+
+        return _annotate(ends_early, state=self._slot.state, result=bool)
 
     def _do(self, name: str, words: Words) -> Callable[..., Message]:
         def do(state: Any) -> Message:

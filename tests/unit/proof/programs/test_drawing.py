@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import get_args
 
+from runtime.saga.definition import Node
 from runtime.testing.virtual.dice import Dice
 from tests.proof.programs.drawing import FEATURES, RARE, WORK, draw_program
 from tests.proof.programs.external_effects import ExternalEffects
@@ -45,6 +47,10 @@ def test_every_saga_is_accepted_and_many_shapes_come() -> None:
             shapes["deadline"] += definition.deadline_s > 0
             shapes["whatever is in it"] += not definition.starts[0].where
             shapes["dotted key"] += "." in definition.starts[0].key
+            for node in definition.flow_nodes:
+                shapes[type(node).__name__] += 1
+    for kind in get_args(Node):
+        assert shapes[kind.__name__] > 10, shapes
     assert min(shapes.values()) > 10, shapes
 
 

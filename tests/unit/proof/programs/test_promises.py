@@ -189,6 +189,26 @@ def a_step_that_was_skipped_though_it_can_be_undone(play: ProgramPlay, ledger: L
     return False
 
 
+def a_step_that_was_passed_over_though_its_run_wants_it(play: ProgramPlay, ledger: Ledger) -> bool:
+    for record, row in records(ledger, SagaRecord.COMPLETED):
+        run = next((one for one in play._program.runs if one.name == f"{row.kind}|{row.key}"), None)
+        if run is not None and not run.ends_early and not run.unwanted:
+            record.tasks[0].status = TaskRecord.PASSED
+            return write(ledger, row, record)
+    return False
+
+
+def a_step_that_was_asked_for_though_its_run_does_not_want_it(play: ProgramPlay, ledger: Ledger) -> bool:
+    for record, row in records(ledger, SagaRecord.COMPLETED):
+        for place, run in enumerate(play._program.runs):
+            if run.name == f"{row.kind}|{row.key}" and not run.unwanted:
+                unwanted = replace(run, unwanted=frozenset((record.tasks[0].path,)))
+                runs = (*play._program.runs[:place], unwanted, *play._program.runs[place + 1 :])
+                play._program = replace(play._program, runs=runs)
+                return True
+    return False
+
+
 def a_message_without_a_trace(play: ProgramPlay, ledger: Ledger) -> bool:
     for rows in ledger.history.values():
         for id, row in rows.items():
@@ -267,6 +287,8 @@ def a_relay_that_lost_its_way(play: ProgramPlay, ledger: Ledger) -> bool:
         (a_saga_that_nobody_started, ("I5",)),
         (a_completed_saga_with_a_step_left, ("I4",)),
         (a_step_that_was_skipped_though_it_can_be_undone, ("I5",)),
+        (a_step_that_was_passed_over_though_its_run_wants_it, ("I6",)),
+        (a_step_that_was_asked_for_though_its_run_does_not_want_it, ("I6",)),
         (a_message_without_a_trace, ("I9",)),
         (undos_in_the_wrong_order, ("I6",)),
         (a_start_that_was_refused, ("I11",)),
