@@ -18,6 +18,7 @@ from runtime.envelope import Envelope
 from runtime.errors import InvalidDefinition
 from runtime.record import record
 from runtime.store.records import Outcome, Subscription
+from runtime.store.summaries import ActorSummary
 
 __all__ = [
     "HANDLER_TIMEOUT",
@@ -26,6 +27,7 @@ __all__ = [
     "Decision",
     "Delivery",
     "Lack",
+    "MakeSummary",
     "Named",
     "NextId",
     "Outgoing",
@@ -141,6 +143,10 @@ class CancelTimer:
     name: str
 
 
+MakeSummary = Callable[[Message, ActorSummary | None], ActorSummary | None]
+"""Makes what the state says in columns, once a turn; it gets the summary of the turn before. None: as before."""
+
+
 @record(frozen=True, slots=True)
 class Decision:
     """What handling one message leads to."""
@@ -152,6 +158,7 @@ class Decision:
     answer: Message | None = None  # to the client's call that waits; None: the first event
     ended: bool = False  # nothing more is expected: leave memory after the commit
     alarm: str = ""  # what a person has to see to; reported after the commit
+    summary: MakeSummary | None = None  # of an actor that tells of itself beside its state
 
 
 class Behaviour(Protocol):

@@ -20,6 +20,7 @@ from runtime.saga.definition import Definition, full_name
 from runtime.saga.interpreter import advance
 from runtime.saga.on import On
 from runtime.saga.saga import Saga
+from runtime.saga.summary import summary_of
 from runtime.store.records import Outcome, Subscription
 
 __all__ = ["SagaBehaviour"]
@@ -73,7 +74,9 @@ class SagaBehaviour:
         message = self._input(state, delivery)
         step = advance(self.definition, state, message, delivery.now_s, delivery.next_id, delivery.body_bytes_max)
         ended = state.status in _AT_REST
-        return Decision(step.outgoing, step.timers, step.outcome, step.note, ended=ended, alarm=step.alarm)
+        return Decision(
+            step.outgoing, step.timers, step.outcome, step.note, ended=ended, alarm=step.alarm, summary=summary_of
+        )
 
     def lacks(self, state: Message, key: str, type_: str) -> Lack | None:
         """See Versioned."""

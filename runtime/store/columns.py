@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Any
 
 from runtime.store.records import ActorRow, HistoryRow, MailRow, NodeRow, ShardRow, Subscription
+from runtime.store.summaries import ActorSummary
 
 __all__ = ["ACTORS", "HISTORY", "MAIL", "NODES", "SHARDS", "SUBSCRIPTIONS", "TABLES", "Columns"]
 
@@ -33,7 +34,18 @@ def _columns(table: str, record: type[Any], *, without: tuple[str, ...] = ()) ->
     return Columns(table, names, attrgetter(*names))
 
 
-ACTORS = _columns("actors", ActorRow)
+def _actors() -> Columns:
+    """Those of an actor's row, and behind them those of its summary: nulls where there is none."""
+    own, told = _columns("actors", ActorRow, without=("summary",)), _columns("actors", ActorSummary)
+    untold = (None,) * len(told.names)
+
+    def values(row: ActorRow) -> tuple[Any, ...]:
+        return (*own.values(row), *(untold if row.summary is None else told.values(row.summary)))
+
+    return Columns("actors", (*own.names, *told.names), values)
+
+
+ACTORS = _actors()
 MAIL = _columns("mail", MailRow)
 HISTORY = _columns("history", HistoryRow)
 SUBSCRIPTIONS = _columns("subscriptions", Subscription)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from runtime.envelope import Address, Envelope, decode
 from runtime.errors import InvalidMessage
 from runtime.record import record
+from runtime.store.summaries import ActorSummary
 
 __all__ = [
     "ActorRow",
@@ -47,6 +48,7 @@ class ActorRow:
     timers: bytes  # encoded amends.Timers
     due_at_s: float | None  # When the earliest timer is due; None without timers.
     updated_at_s: float
+    summary: ActorSummary | None = None  # None: the actor tells nothing beside its state. A service's does not.
 
     @property
     def address(self) -> Address:

@@ -31,7 +31,7 @@ from runtime.store.records import (
     Transition,
 )
 from runtime.store.sqlite import SqliteStore
-from runtime.testing.conformance.samples import EMPTY, actor_row, history_row, id_of, mail_row
+from runtime.testing.conformance.samples import EMPTY, actor_row, history_row, id_of, mail_row, told
 
 Operation = Callable[[Store], Awaitable[object]]
 
@@ -89,6 +89,17 @@ def _of_one_conversation(rows: list[MailRow]) -> tuple[MailRow, ...]:
     return tuple(row for row in rows if row.conversation == first[row.id].conversation)
 
 
+summaries = st.builds(
+    told,
+    st.sampled_from(["running", "stuck"]),
+    step=st.sampled_from(["", "bill", "bill, ship"]),
+    version=st.sampled_from(["aa", "bb"]),
+    started_at_s=INSTANTS,
+    progressed_at_s=INSTANTS,
+    error=st.sampled_from(["", "No Refund"]),
+)
+
+
 @st.composite
 def transitions(draw: st.DrawFn) -> Transition:
     kind, key, shard = draw(kinds), draw(keys), draw(shards)
@@ -131,6 +142,7 @@ def transitions(draw: st.DrawFn) -> Transition:
         last=last,
         conversation=draw(CONVERSATIONS),
         due_at_s=draw(st.none() | INSTANTS),
+        summary=draw(st.none() | summaries),
     )
     expected = Expected(revision, id_of(was)) if revision else EMPTY
     return Transition(

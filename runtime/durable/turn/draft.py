@@ -84,6 +84,7 @@ class Draft:
         "row_after",
         "shard",
         "state_bytes",
+        "summary",
         "timers",
     )
 
@@ -119,6 +120,7 @@ class Draft:
         self.failed = False  # Some message of the turn has failed.
         self.alarm = ""
         self.row_after: ActorRow | None = None  # `finish` sets it.
+        self.summary = None if row is None else row.summary
         self._conversation = b"" if row is None else row.conversation
         self._position = 0
         self._timers_changed = False
@@ -243,11 +245,12 @@ class Draft:
 
     def _row_after(self) -> ActorRow:
         before = self.row
+        timers, due_at_s = b"", None
         if before is not None and not self._timers_changed:
             timers, due_at_s = before.timers, before.due_at_s
-        else:
-            timers = _encoded(self.timers) if self.timers else b""
-            due_at_s = min((timer.due_at_s for timer in self.timers.values()), default=None)
+        elif self.timers:
+            timers = _encoded(self.timers)
+            due_at_s = min([timer.due_at_s for timer in self.timers.values()])
         made_of = b"%b|%b|%b" % (self.last_message_id, timers, self.state_bytes)
         return ActorRow(
             self.address[0],
@@ -256,11 +259,12 @@ class Draft:
             self.revision,
             hashlib.blake2b(made_of, digest_size=16).digest(),
             self._conversation or self._first_conversation(),
-            self.kind.behaviour.state_type.DESCRIPTOR.full_name,
+            self.kind.behaviour.state_type.DESCRIPTOR.full_name if before is None else before.state_type,
             self.state_bytes,
             timers,
             due_at_s,
             self.now_s,
+            self.summary,
         )
 
     def _first_conversation(self) -> bytes:

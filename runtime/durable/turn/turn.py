@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 
 from google.protobuf.message import Message
 
-from runtime.durable.behaviour import Decision, Delivery
+from runtime.durable.behaviour import Decision, Delivery, MakeSummary
 from runtime.durable.turn import guard, invocation, unhandled
 from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.invocation import invoke
@@ -48,7 +48,7 @@ _OWN_FILES = (__file__, invocation.__file__)  # Left out of the stack that an op
 class Turn:
     """One run over an actor's mail, into a new draft. `state` is the actor's state and is changed in place."""
 
-    __slots__ = ("_attempts", "_keeper", "_kind", "_losses", "draft", "left", "ran", "state")
+    __slots__ = ("_attempts", "_keeper", "_kind", "_losses", "_summary_of", "draft", "left", "ran", "state")
 
     def __init__(
         self,
@@ -64,6 +64,7 @@ class Turn:
         self.ran: list[bytes] = []  # Ids of the messages whose handlers were called.
         self.left: Sequence[Envelope] = ()  # Messages that were not taken up, since the time was over.
         self.draft = draft
+        self._summary_of: MakeSummary | None = None  # A decision brings it.
         self._keeper = StateKeeper(draft, state, draft.kind.limits.state_bytes_max)
 
     async def run(self, envelopes: Sequence[Envelope]) -> Draft:
@@ -80,6 +81,8 @@ class Turn:
                 self._keeper.keep_all()
             except Exception as error:  # It is too late to know whose handler made it so.
                 raise TurnLost(f"{type(error).__name__}: {error}") from error
+        if self._summary_of is not None:
+            self.draft.summary = self._summary_of(self.state, self.draft.summary) or self.draft.summary
         return self.draft
 
     async def _take_some(self, envelopes: Sequence[Envelope]) -> None:
@@ -201,6 +204,7 @@ class Turn:
         if decision.timers:
             sends.change_timers(decision.timers)
         draft.ended = decision.ended
+        self._summary_of = decision.summary or self._summary_of
         draft.alarm = decision.alarm or draft.alarm
         sends.close(outcome, attempts, decision.note)
 

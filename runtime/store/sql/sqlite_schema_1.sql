@@ -15,14 +15,23 @@ create table actors (
   last_id      blob    not null,
   conversation blob    not null,
   state_type   text    not null,
-  state        blob    not null,
-  timers       blob    not null,
   due_at_s     real,
   updated_at_s real    not null,
+  status          text, -- this and what follows: what a process tells of itself; null in every other row
+  step            text,
+  version         text,
+  started_at_s    real,
+  progressed_at_s real,
+  error           text,
+  state        blob    not null, -- the long ones last: what stands behind them is read through all of them
+  timers       blob    not null,
   primary key (kind, key)
 ) strict;
 
 create index actors_due on actors (kind, shard, due_at_s) where due_at_s is not null;
+
+-- What listings read, in their order. Processes that stand alike and moved last lie together: a turn changes one page.
+create index actors_summary on actors (kind, status, progressed_at_s, key) where status is not null;
 
 -- Messages that wait. Nearly empty while all goes well, so it has no second index to pay for on each insert and delete.
 create table mail (

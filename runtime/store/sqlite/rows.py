@@ -5,10 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import replace as with_changes
 
-from runtime.store.columns import NODES
-from runtime.store.records import HistoryRow, NodeRow, Outcome, Subscription
+from runtime.store.columns import ACTORS, NODES
+from runtime.store.records import ActorRow, HistoryRow, NodeRow, Outcome, Subscription
+from runtime.store.summaries import ActorSummary
 
-__all__ = ["history_row", "node_row", "node_values", "subscription"]
+__all__ = ["actor_row", "history_row", "node_row", "node_values", "subscription"]
+
+
+_SUMMARY_FROM = ACTORS.names.index("status")
+
+
+def actor_row(*row: object) -> ActorRow:
+    """Columns are in the order of the records: those of the summary come last, and are null where there is none."""
+    told = None if row[_SUMMARY_FROM] is None else ActorSummary(*row[_SUMMARY_FROM:])  # type: ignore[arg-type]
+    return ActorRow(*row[:_SUMMARY_FROM], told)  # type: ignore[arg-type, call-arg]  # mypy counts two arguments
 
 
 def history_row(*row: object) -> HistoryRow:

@@ -32,7 +32,7 @@ from runtime.store.sqlite.members import SqliteMembers
 from runtime.store.sqlite.purge import forget, old_conversations
 from runtime.store.sqlite.queries import schema_steps
 from runtime.store.sqlite.reader import Reader
-from runtime.store.sqlite.rows import history_row
+from runtime.store.sqlite.rows import actor_row, history_row
 from runtime.store.sqlite.schema import Marks, check_file, identify
 from runtime.store.sqlite.statements import LOAD_ACTORS
 from runtime.store.sqlite.watch import FileWatch
@@ -148,7 +148,7 @@ class SqliteStore(SqliteMembers):
 
     async def load(self, addresses: Sequence[Address]) -> list[ActorRow | None]:
         def read(connection: apsw.Connection) -> list[ActorRow | None]:
-            found = {(row[0], row[1]): ActorRow(*row) for row in LOAD_ACTORS.read(connection, addresses)}
+            found = {(row[0], row[1]): actor_row(*row) for row in LOAD_ACTORS.read(connection, addresses)}
             return [found.get(address) for address in addresses]
 
         return await self._reader.soon(read) if len(addresses) <= _NEAR_ROWS_MAX else await self._reader.patiently(read)
@@ -200,7 +200,7 @@ class SqliteStore(SqliteMembers):
 
     async def due(self, kind: str, shards: Sequence[int], *, before_s: float, limit: int) -> list[ActorRow]:
         parameters = {"kind": kind, "shards": json.dumps(list(shards)), "before_s": before_s, "limit": limit}
-        return await self._rows(ActorRow, "due", parameters)
+        return await self._rows(actor_row, "due", parameters)
 
     async def purge(self, *, handled_before_s: float, limit: int, after: bytes = b"") -> tuple[int, bytes]:
         old, next_after = await self._reader.patiently(
@@ -226,7 +226,7 @@ class SqliteStore(SqliteMembers):
     async def actors_with_key(self, key: str) -> list[ActorRow]:
         def read(connection: apsw.Connection) -> list[ActorRow]:
             rows = LOAD_ACTORS.read(connection, [(kind, key) for (kind,) in connection.execute(self._sql["kinds"])])
-            return sorted((ActorRow(*row) for row in rows), key=lambda row: row.kind)
+            return sorted((actor_row(*row) for row in rows), key=lambda row: row.kind)
 
         return await self._reader.patiently(read)
 
@@ -234,7 +234,7 @@ class SqliteStore(SqliteMembers):
         return await self._rows(lambda kind, shard: (kind, shard), "mail_with_key", (key,))
 
     async def actors(self, kind: str, *, limit: int, after: str = "") -> list[ActorRow]:
-        return await self._rows(ActorRow, "actors", {"kind": kind, "after": after, "limit": limit})
+        return await self._rows(actor_row, "actors", {"kind": kind, "after": after, "limit": limit})
 
     async def _rows(self, make: Callable[..., T], name: str, parameters: apsw.Bindings) -> list[T]:
         return await self._reader.patiently(

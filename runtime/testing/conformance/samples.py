@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from runtime.store.records import ActorRow, Expected, HistoryRow, MailRow, NodeRow, Outcome, Transition
+from runtime.store.summaries import ActorSummary
 
 __all__ = [
     "EMPTY",
@@ -16,6 +17,7 @@ __all__ = [
     "mail_row",
     "node_row",
     "post",
+    "told",
     "turn",
 ]
 
@@ -74,6 +76,18 @@ def actor_row(
         updated_at_s=200.0,
         **fields,
     )
+
+
+def told(
+    status: str = "running",
+    *,
+    step: str = "bill",
+    version: str = "aa01",
+    started_at_s: float = 1.0,
+    progressed_at_s: float = 2.0,
+    error: str = "",
+) -> ActorSummary:
+    return ActorSummary(status, step, version, started_at_s, progressed_at_s, error)
 
 
 def post(*rows: MailRow, check_duplicates: bool = True) -> Transition:

@@ -17,6 +17,7 @@ from runtime.testing.conformance.membership import MembershipConformance
 from runtime.testing.conformance.operators import OperatorConformance
 from runtime.testing.conformance.purge import PurgeConformance
 from runtime.testing.conformance.settle import SettleConformance
+from runtime.testing.conformance.summaries import SummaryConformance
 from runtime.testing.conformance.sweeps import SweepConformance
 from runtime.testing.conformance.turns import TurnConformance
 
@@ -33,5 +34,6 @@ class StoreConformance(
     MembershipConformance,
     BusyConformance,
     OperatorConformance,
+    SummaryConformance,
 ):
     """All tests of the suite."""

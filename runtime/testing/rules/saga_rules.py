@@ -14,8 +14,9 @@ from runtime.envelope import Address, address_of
 from runtime.protos.durable_pb2 import Timers
 from runtime.protos.saga_pb2 import Exchange, SagaRecord, TaskRecord
 from runtime.saga.definition import Definition, Node, StepDefinition
-from runtime.saga.view import SETTLED, Phase, phase_of, task_name
+from runtime.saga.view import SETTLED, Phase, phase_of, status_name, task_name
 from runtime.store.records import ActorRow, HistoryRow, Outcome
+from runtime.store.summaries import ActorSummary
 
 __all__ = ["SagaRules"]
 
@@ -49,12 +50,25 @@ class SagaRules:
         if definition is None:
             return
         where = address_of(*after.address)
+        yield from _badly_told(where, record, after.summary)
         earlier = SagaRecord.FromString(before.state) if before is not None else SagaRecord()
         for invariant, text in _broken(definition, earlier, record):
             yield invariant, f"{where}: {text}"
         if any(row.outcome is Outcome.FAULTED and DEATHS in row.error for row in history):
             self._without_timer.add(after.address)
         yield from _badly_timed(where, definition, record, after, may_lack_one=after.address in self._without_timer)
+
+
+def _badly_told(where: str, record: SagaRecord, told: ActorSummary | None) -> Broken:
+    """The columns that listings read say what the record says. They leave names out where there are many."""
+    tasks = () if record.status in _ENDED else record.tasks
+    step = ", ".join(task.path for task in tasks if task.status in (TaskRecord.RUNNING, TaskRecord.OWED))
+    if told is None or not (told.step == step or (told.step.endswith("...") and step.startswith(told.step[:-3]))):
+        yield "I11", f"{where} is at {step or 'no step'}, and its row says {told}"
+    elif (told.status, told.version) != (status_name(record), record.fingerprint.hex()):
+        yield "I11", f"{where} is {status_name(record)}, and its row says {told}"
+    elif (told.started_at_s, told.progressed_at_s) != (record.started_at_s, record.last_progress_at_s):
+        yield "I11", f"{where} moved at {record.last_progress_at_s}, and its row says {told}"
 
 
 def _badly_timed(

@@ -83,8 +83,13 @@ TIMERS = (
         (
             Edit(
                 Draft._row_after,
-                "due_at_s = min((timer.due_at_s for timer in self.timers.values()), default=None)",
+                "due_at_s = min([timer.due_at_s for timer in self.timers.values()])",
                 "due_at_s = before.due_at_s if before is not None else None",
+            ),
+            Edit(
+                Draft._row_after,
+                'timers, due_at_s = b"", None',
+                'timers, due_at_s = b"", before.due_at_s if before is not None else None',
             ),
         ),
     ),

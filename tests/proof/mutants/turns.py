@@ -16,6 +16,17 @@ from tests.proof.mutants.mutant import Edit, Mutant
 __all__ = ["TURNS"]
 
 TURNS = (
+    # --- what a row tells in columns ---
+    Mutant(
+        "columns-of-the-start",
+        "The columns of a saga's row stay as its first turn has made them.",
+        (Edit(Turn.run, "if self._summary_of is not None:", "if self._summary_of and not self.draft.summary:"),),
+    ),
+    Mutant(
+        "columns-lost-when-nothing-runs",
+        "A turn that only puts mail off clears the columns of a saga's row.",
+        (Edit(Draft.__init__, "None if row is None else row.summary", "None"),),
+    ),
     # --- state ---
     Mutant(
         "conflict-without-reload",

@@ -10,6 +10,7 @@ from typing import Any
 import apsw
 
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome
+from runtime.store.summaries import ActorSummary
 from tests.proof.power.books import RowsFound
 
 __all__ = ["Damaged", "examine"]
@@ -46,14 +47,21 @@ def _found(connection: apsw.Connection) -> RowsFound:
     if not connection.execute("select count(*) from sqlite_schema").get:
         return RowsFound()  # The power failed before the tables were made.
     return RowsFound(
-        [ActorRow(*row) for row in _rows(connection, "actors", ActorRow)],
+        [_actor_row(row) for row in _rows(connection, "actors", ActorRow, ActorSummary)],
         [MailRow(*row) for row in _rows(connection, "mail", MailRow)],
         [_history_row(row) for row in _rows(connection, "history", HistoryRow)],
     )
 
 
-def _rows(connection: apsw.Connection, table: str, record: type[Any]) -> apsw.Cursor:
-    return connection.execute(f"select {', '.join(one.name for one in fields(record))} from {table}")
+def _rows(connection: apsw.Connection, table: str, *records: type[Any]) -> apsw.Cursor:
+    names = [one.name for record in records for one in fields(record) if one.name != "summary"]
+    return connection.execute(f"select {', '.join(names)} from {table}")
+
+
+def _actor_row(row: tuple[Any, ...]) -> ActorRow:
+    told = row[-len(fields(ActorSummary)) :]
+    found = ActorRow(*row[: -len(told)])
+    return found if told[0] is None else replace(found, summary=ActorSummary(*told))
 
 
 def _history_row(row: tuple[Any, ...]) -> HistoryRow:

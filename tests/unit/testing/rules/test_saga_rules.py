@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from runtime.durable.residence.suspects import DEATHS
 from runtime.protos.durable_pb2 import Timer, Timers
 from runtime.protos.saga_pb2 import SagaRecord
+from runtime.saga.summary import summary_of
 from runtime.saga.view import Phase, phase_of
 from runtime.store.records import ActorRow, HistoryRow, Outcome
+from runtime.store.summaries import ActorSummary
+from runtime.testing.conformance.samples import told
 from runtime.testing.rules.saga_rules import SagaRules
 from tests.unit.saga.records import put
 from tests.unit.saga.shop import ShopProcess
@@ -38,7 +42,18 @@ def row(status: SagaRecord.Status.ValueType, *phases: Phase, timers: bytes | Non
 def of(record: SagaRecord, timers: bytes = b"") -> ActorRow:
     name = SagaRecord.DESCRIPTOR.full_name
     return ActorRow(
-        "order-process", "ORD-1", 0, 1, b"", b"", name, record.SerializeToString(), timers, None, updated_at_s=0.0
+        "order-process",
+        "ORD-1",
+        0,
+        1,
+        b"",
+        b"",
+        name,
+        record.SerializeToString(),
+        timers,
+        None,
+        updated_at_s=0.0,
+        summary=summary_of(record, None),
     )
 
 
@@ -126,6 +141,36 @@ def test_there_is_no_way_back_behind_the_pivot() -> None:
     record = SagaRecord.FromString(row(COMPENSATING, UNDOING, UNDONE).state)
     record.pivot_passed = True
     assert any("although its pivot has passed" in one for one in broken(of(record)))
+
+
+@pytest.mark.parametrize(
+    ("says", "wrong"),
+    [
+        ("is at bill, and its row says None", None),
+        ("is at bill", told(step="")),
+        ("is at bill", told(step="ship...")),
+        ("is running", told("stuck")),
+        ("is running", told(version="bb")),
+        ("moved at 2.0", told(progressed_at_s=1.0)),
+        ("moved at 2.0", told(started_at_s=1.5)),
+    ],
+)
+def test_a_row_says_in_its_columns_what_its_record_says(says: str, wrong: ActorSummary | None) -> None:
+    record = SagaRecord.FromString(row(RUNNING, ASKED).state)
+    record.started_at_s, record.last_progress_at_s = 1.0, 2.0
+    sound = of(record, Timers(timers=[Timer(name="bill")]).SerializeToString())
+    assert sound.summary is not None and broken(sound) == []
+    right = sound.summary.version
+    after = replace(sound, summary=wrong and replace(wrong, version=right if wrong.version == "aa01" else "bb"))
+    (said,) = broken(after)
+    assert re.search(f"^I11: order-process/ORD-1 {says}", said), said
+
+
+def test_a_row_may_leave_out_steps_and_says_so() -> None:
+    many = SagaRecord.FromString(row(COMPENSATING, Phase.OWED, UNDOING).state)
+    sound = of(many)
+    assert sound.summary is not None and sound.summary.step == "bill, ship"
+    assert broken(replace(sound, summary=replace(sound.summary, step="bill, ..."))) == []
 
 
 def test_a_row_that_is_no_saga_or_another_versions_is_left_alone() -> None:

@@ -1,0 +1,126 @@
+"""What a saga tells of itself in columns of its row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from runtime.protos.saga_pb2 import CancelSaga, SagaRecord, TaskRecord
+from runtime.saga.summary import ERROR_CHARS_MAX, STEP_CHARS_MAX, summary_of
+from runtime.saga.view import OPEN, OWING, Phase
+from runtime.store.summaries import ActorSummary
+from tests.unit.durable.local import in_virtual_time
+from tests.unit.saga.records import task_in
+from tests.unit.saga.test_running import pause, place, resume, shop
+
+
+def record(
+    *tasks: TaskRecord,
+    status: SagaRecord.Status.ValueType = SagaRecord.RUNNING,
+    reason: str = "",
+    stuck_reason: str = "",
+) -> SagaRecord:
+    return SagaRecord(
+        definition="OrderProcess",
+        fingerprint=b"\xab\x01",
+        status=status,
+        tasks=tasks,
+        started_at_s=10.0,
+        last_progress_at_s=20.0,
+        reason=reason,
+        stuck_reason=stuck_reason,
+    )
+
+
+def told(given: SagaRecord, before: ActorSummary | None = None) -> ActorSummary:
+    summary = summary_of(given, before)
+    assert summary is not None
+    return summary
+
+
+def test_a_running_saga_tells_its_status_version_and_times() -> None:
+    assert told(record()) == ActorSummary("running", "", "ab01", 10.0, 20.0, "")
+
+
+def test_what_never_changes_is_taken_from_the_turn_before() -> None:
+    before = told(record())
+    after = told(record(status=SagaRecord.COMPENSATING, reason="declined"), before)
+    assert after == ActorSummary("compensating", "", "ab01", 10.0, 20.0, "declined")
+    assert after.version is before.version
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_a_step_is_named_as_long_as_it_or_its_undo_is_under_way(phase: Phase) -> None:
+    tasks = (task_in(Phase.DONE, "bill"), task_in(phase, "ship"))
+    assert told(record(*tasks)).step == ("ship" if phase in OPEN | OWING | {Phase.TIMED} else "")
+
+
+def _names(count: int) -> Sequence[TaskRecord]:
+    return [task_in(Phase.ASKED, f"step-{number:03}") for number in range(count)]
+
+
+def test_of_many_steps_the_first_are_named_whole_and_the_rest_is_told_to_be_there() -> None:
+    assert told(record(*_names(2))).step == "step-000, step-001"
+    step = told(record(*_names(500))).step
+    *first, more = step.split(", ")
+    assert len(step) <= STEP_CHARS_MAX and more == "..."
+    assert first == [task.path for task in _names(len(first))]
+
+
+@pytest.mark.parametrize("chars", [STEP_CHARS_MAX - 4, STEP_CHARS_MAX, STEP_CHARS_MAX + 1, 10 * STEP_CHARS_MAX])
+def test_one_long_name_beside_another_is_no_error(chars: int) -> None:
+    tasks = (task_in(Phase.ASKED, "x" * chars), task_in(Phase.ASKED, "ship"))
+    assert len(told(record(*tasks)).step) <= STEP_CHARS_MAX
+    assert len(told(record(*tasks[:1])).step) <= STEP_CHARS_MAX
+
+
+def test_a_stuck_saga_tells_why_and_a_long_reason_is_cut() -> None:
+    stuck = record(status=SagaRecord.STUCK, stuck_reason="bill: no refund", reason="declined")
+    assert told(stuck).error == "bill: no refund"
+    stuck.stuck_reason = "é" * ERROR_CHARS_MAX
+    assert told(stuck).error == stuck.stuck_reason
+    stuck.stuck_reason += "é"
+    assert told(stuck).error == "é" * (ERROR_CHARS_MAX - 3) + "..."
+
+
+def test_what_has_ended_is_at_no_step() -> None:
+    assert told(record(task_in(Phase.UNKNOWN, "bill"), status=SagaRecord.COMPENSATED)).step == ""
+
+
+def test_a_status_of_a_newer_version_is_told_by_its_number() -> None:
+    given = SagaRecord.FromString(record().SerializeToString() + b"\x18\x63")
+    assert told(given).status == "status 99"
+
+
+def test_a_record_without_an_instance_tells_nothing() -> None:
+    assert summary_of(SagaRecord(), None) is None
+
+
+def test_the_row_of_a_saga_tells_how_it_stands_and_that_of_a_service_tells_nothing() -> None:
+    async def scenario() -> None:
+        node = await shop()
+        await pause(node, "warehouse")
+        await place(node)
+        await node.sleep(1)
+        row = await node.row("order-process", "ORD-1")
+        assert row.summary is not None and (row.summary.status, row.summary.step) == ("running", "ship")
+        assert row.summary == told(SagaRecord.FromString(row.state))
+        assert (await node.row("sales", "ORD-1")).summary is None
+        await resume(node, "warehouse")
+        await node.sleep(1)
+        summary = (await node.row("order-process", "ORD-1")).summary
+        assert summary is not None and (summary.status, summary.step) == ("completed", "")
+        await node.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_a_row_that_a_cancellation_made_before_the_start_tells_nothing() -> None:
+    async def scenario() -> None:
+        node = await shop()
+        await node.send(CancelSaga(reason="x"), kind="order-process", key="ORD-9")
+        assert (await node.row("order-process", "ORD-9")).summary is None
+        await node.stop()
+
+    in_virtual_time(scenario)
