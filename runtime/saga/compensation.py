@@ -3,7 +3,7 @@
     turn_back ──▶ undo_next ──▶ an undo is confirmed ──▶ undo_next ──▶ ... ──▶ close ──▶ COMPENSATED
 
 Each undo waits until every task that came after its own owes nothing any more. One that is out of budget leaves the
-saga STUCK, and what comes earlier waits behind it.
+saga STUCK. What comes earlier then waits behind it, or goes on if the saga is declared with undo="independent".
 """
 
 from __future__ import annotations
@@ -46,14 +46,18 @@ def undo_next(saga: Instance) -> None:
     tasks = saga.tasks
     for node in reversed(saga.definition.flow_nodes):
         task = tasks[node.index]
-        begun = task.status != TaskRecord.OWED or task.undo.status != Exchange.UNASKED
-        if begun or any(tasks[index].status == TaskRecord.OWED for index in node.all_after):
+        begun = task.status != TaskRecord.OWED or task.undo.status != Exchange.UNASKED or task.stuck
+        if begun or any(_holds_up(saga, tasks[index]) for index in node.all_after):
             continue
         verdict = kinds.undo(saga, node, task)
         if verdict.came is Came.FAILED:
             saga.stick(node, verdict.why)
     if all(task.status != TaskRecord.OWED for task in tasks):
         close(saga)
+
+
+def _holds_up(saga: Instance, later: TaskRecord) -> bool:
+    return later.status == TaskRecord.OWED and not (later.stuck and saga.definition.undoes_past_stuck)
 
 
 def close(saga: Instance) -> None:

@@ -140,6 +140,7 @@ class Definition:
     entries: tuple[int, ...]  # nodes that wait for none
     pivot_index: int | None
     deadline_s: float  # 0: none
+    undoes_past_stuck: bool  # an undo that is stuck holds up no other
     fingerprint: bytes
     template: saga_pb2.SagaRecord  # of a new instance
 

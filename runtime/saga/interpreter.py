@@ -184,6 +184,8 @@ def _give_up(saga: Instance, node: Node, error: str) -> None:
         compensation.turn_back(saga, f"{node.name}: {error}")
     else:
         saga.stick(node, error)
+        if saga.definition.undoes_past_stuck and saga.heading == SagaRecord.COMPENSATING:
+            compensation.undo_next(saga)
 
 
 def _go_on(saga: Instance, candidates: tuple[int, ...]) -> None:

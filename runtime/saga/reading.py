@@ -54,6 +54,7 @@ class Declaration:
     closing: Mapping[str, Step]  # asked one after another once all is undone
     starts: tuple[On, ...]
     deadline_s: float  # 0: none
+    undoes_past_stuck: bool = False  # see Definition
 
 
 def read(declared: Declaration) -> Definition:
@@ -81,6 +82,7 @@ def read(declared: Declaration) -> Definition:
         entries=tuple(node.index for node in nodes[: len(order)] if not node.before),
         pivot_index=next((node.index for node in nodes if node.role is Role.PIVOT), None),
         deadline_s=declared.deadline_s,
+        undoes_past_stuck=declared.undoes_past_stuck,
         fingerprint=fingerprint,
         template=_template(declared, fingerprint, nodes),
     )

@@ -35,6 +35,8 @@ from runtime.saga.variation import varied
 
 __all__ = ["Saga"]
 
+_UNDO = _STRICT, _INDEPENDENT = "strict", "independent"
+
 StateT = TypeVar("StateT", bound=Message)
 
 
@@ -70,10 +72,16 @@ class Saga(Generic[StateT], metaclass=_SagaType):
     flow: ClassVar[Flow | Part]
     closing: ClassVar[Step | tuple[Step, ...]] = ()
 
-    def __init_subclass__(cls, *, kind: str = "", deadline: Span = 0.0, **rest: Any) -> None:
-        """`deadline`: how long from the start to the pivot; past it the saga turns back; 0 for none."""
+    def __init_subclass__(cls, *, kind: str = "", deadline: Span = 0.0, undo: str = "strict", **rest: Any) -> None:
+        """`deadline`: how long from the start to the pivot; past it the saga turns back; 0 for none.
+
+        `undo`: what an undo that is stuck holds up. "strict": every undo of what was done before it. "independent":
+        nothing, so that a refund that cannot be made does not keep stock reserved.
+        """
         where = f"saga {cls.__name__}"
-        take_options(super().__init_subclass__, rest, where, "kind and deadline")
+        take_options(super().__init_subclass__, rest, where, "kind, deadline and undo")
+        if undo not in _UNDO:
+            raise InvalidDefinition(f"{where}: undo is {' or '.join(map(repr, _UNDO))}, not {undo!r}")
         check_names(cls, Saga)
         if wrong := wrong_kind(kind):
             raise InvalidDefinition(f"{where} needs {wrong}: class X(Saga[XState], kind='x')")
@@ -90,9 +98,14 @@ class Saga(Generic[StateT], metaclass=_SagaType):
                 closing=closing_of(cls),
                 starts=starts_of(cls),
                 deadline_s=in_seconds(deadline),
+                undoes_past_stuck=undo == _INDEPENDENT,
             )
         )
         check(cls.definition)
+
+    @classmethod
+    def _undo(cls) -> str:
+        return _INDEPENDENT if cls.definition.undoes_past_stuck else _STRICT
 
     @classmethod
     def with_steps(cls, **changed: Mapping[str, Any]) -> type[Self]:
@@ -102,6 +115,6 @@ class Saga(Generic[StateT], metaclass=_SagaType):
         step or a field that there is not.
         """
         body = varied(cls, changed)
-        options = {"kind": cls.kind, "deadline": cls.definition.deadline_s}
+        options = {"kind": cls.kind, "deadline": cls.definition.deadline_s, "undo": cls._undo()}
         made: type[Self] = types.new_class(cls.__name__, (cls,), options, lambda space: space.update(body))
         return made

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.definition import Meaning, Node, Role, StepDefinition
-from runtime.saga.view import Phase
+from runtime.saga.view import OWING, Phase
 from runtime.testing.explorer.driver import SagaDriver, Taken, View
 from runtime.testing.explorer.moves import Moved
 from runtime.testing.explorer.world import AGAIN, DONE, NOTHING, PARKED, WAITING, SagaWorld, SentCommand, Truth
@@ -86,7 +86,7 @@ class Checks:
     def _sending(self, before: SagaWorld, heard: SagaWorld, command: SentCommand, after: View) -> Iterable[Breach]:
         step = self._steps[command.step]
         if command.undo:
-            yield from self._undo_may_be_sent(heard, step, command)
+            yield from self._undo_may_be_sent(heard, step, command, after)
         elif step.role is Role.CLOSING:
             for one in self._owing(heard, self._flow):
                 yield Breach("I11", f"{step.name} says that all is undone before the undo of {one.name} is confirmed")
@@ -118,7 +118,9 @@ class Checks:
             if phase is not Phase.PASSED and node.index in view.unchosen:
                 yield Breach("I6", f"{node.name} is in the branch that was not taken, and was not passed over")
 
-    def _undo_may_be_sent(self, heard: SagaWorld, step: StepDefinition, command: SentCommand) -> Iterable[Breach]:
+    def _undo_may_be_sent(
+        self, heard: SagaWorld, step: StepDefinition, command: SentCommand, after: View
+    ) -> Iterable[Breach]:
         truth = heard.truths[step.index]
         if not truth.dos:
             yield Breach("I6", f"step {step.name} is undone, and was never asked")
@@ -129,6 +131,10 @@ class Checks:
         if command.undoes != len(truth.dos):
             yield Breach("I6", f"the undo of step {step.name} names a command that is not the last of that step")
         for later in self._owing(heard, [self._steps[index] for index in step.all_after if index in self._steps]):
+            if later.name in after.stuck and self._definition.undoes_past_stuck:
+                continue
+            if len(heard.truths[step.index].undos) and self._definition.undoes_past_stuck:
+                continue  # It was begun while a later one was stuck, and is asked once more.
             yield Breach("I6", f"step {step.name} is undone before the undo of {later.name}, which came after it")
         pivot = self._definition.pivot
         if pivot is not None and pivot.undo is None and self._may_be_done(heard.truths[pivot.index]):
@@ -194,9 +200,26 @@ class Checks:
         if view.status in (SagaRecord.RUNNING, SagaRecord.COMPENSATING):
             yield Breach("I4", f"it is {_word(view.status)}, and nothing will ever move it: no message, no timer")
         elif view.status == SagaRecord.STUCK:
+            yield from self._left_waiting(world, view)
             named = self._named(view)
             if named and not any(self._spent(world, view, step) for step in named):
                 yield Breach("I4", f"it is stuck although nobody has given up for good: {view.stuck_reason}")
+
+    def _left_waiting(self, world: SagaWorld, view: View) -> Iterable[Breach]:
+        """Undos that nothing holds up, and that were never begun."""
+        for step in self._flow:
+            is_owed = view.phases[step.index] is Phase.OWED and step.name not in view.stuck
+            if not is_owed or world.truths[step.index].undos:
+                continue
+            later = [self._steps[index] for index in step.all_after if index in self._steps]
+            if not any(self._holds_up(view, one) for one in later):
+                yield Breach(
+                    "I4", f"it is stuck, and the undo of step {step.name}, which waits for nothing, never begins"
+                )
+
+    def _holds_up(self, view: View, later: StepDefinition) -> bool:
+        is_past = self._definition.undoes_past_stuck and later.name in view.stuck
+        return view.phases[later.index] in OWING and not is_past
 
     def _named(self, view: View) -> list[StepDefinition]:
         return [step for step in self._steps.values() if step.name in view.stuck_reason]

@@ -102,7 +102,7 @@ def _broken(definition: Definition, earlier: SagaRecord, record: SagaRecord) -> 
         if undone:
             yield "I4", f"it has completed without {', '.join(undone)}"
     elif record.status in _TURNED:
-        yield from _badly_turned(definition, record)
+        yield from _badly_turned(definition, earlier, record)
     yield from _refused_without_a_word(steps, record)
     yield from _backwards(definition, earlier, record)
     yield from _tried_again(earlier, record)
@@ -115,21 +115,28 @@ def _too_early(nodes: Iterable[Node], record: SagaRecord) -> Broken:
             yield "I6", f"step {node.name} was begun before {', '.join(waits_for)}"
 
 
-def _badly_turned(definition: Definition, record: SagaRecord) -> Broken:
+def _badly_turned(definition: Definition, earlier: SagaRecord, record: SagaRecord) -> Broken:
     if record.pivot_passed:
         yield "I6", "it has turned back although its pivot has passed"
+    undoing_before = {task.path for task in earlier.tasks if phase_of(task) is Phase.UNDOING}
     for step in definition.flow_steps:
-        if phase_of(record.tasks[step.index]) is Phase.UNDOING:
-            owing = [
-                record.tasks[index].path for index in step.all_after if record.tasks[index].status == TaskRecord.OWED
-            ]
-            if owing:
-                yield "I6", f"step {step.name} is being undone before {', '.join(owing)}"
+        if phase_of(record.tasks[step.index]) is not Phase.UNDOING:
+            continue
+        if definition.undoes_past_stuck and step.name in undoing_before:
+            continue  # An operator may have had a stuck undo behind it tried again meanwhile.
+        later = [record.tasks[index] for index in step.all_after]
+        owing = [task.path for task in later if _holds_up(definition, task)]
+        if owing:
+            yield "I6", f"step {step.name} is being undone before {', '.join(owing)}"
     if record.status == SagaRecord.COMPENSATED:
         left = [step.name for step in definition.flow_steps if record.tasks[step.index].status not in _AT_PEACE]
         silent = [step.name for step in definition.closing_steps if record.tasks[step.index].status != TaskRecord.DONE]
         if left or silent:
             yield "I4", f"it says that it is compensated, without {', '.join(left + silent)}"
+
+
+def _holds_up(definition: Definition, later: TaskRecord) -> bool:
+    return later.status == TaskRecord.OWED and not (later.stuck and definition.undoes_past_stuck)
 
 
 def _refused_without_a_word(steps: Iterable[StepDefinition], record: SagaRecord) -> Broken:

@@ -28,7 +28,7 @@ SAGAS = (
         (
             Edit(
                 compensation.undo_next,
-                "begun or any(tasks[index].status == TaskRecord.OWED for index in node.all_after)",
+                "begun or any(_holds_up(saga, tasks[index]) for index in node.all_after)",
                 "begun",
             ),
         ),
@@ -118,6 +118,18 @@ SAGAS = (
                 "if task.status == TaskRecord.WAITING:",
             ),
         ),
+        workload="random",
+    ),
+    Mutant(
+        "stuck-undo-holds-up-the-others",
+        "An independent saga waits behind a stuck undo, like a strict one.",
+        (Edit(compensation._holds_up, "not (later.stuck and saga.definition.undoes_past_stuck)", "True"),),
+        workload="explorer",
+    ),
+    Mutant(
+        "strict-saga-undoes-past-what-is-stuck",
+        "A strict saga undoes earlier steps although a later undo is stuck.",
+        (Edit(compensation._holds_up, "later.stuck and saga.definition.undoes_past_stuck", "later.stuck"),),
         workload="random",
     ),
     # --- no way back ---

@@ -156,6 +156,14 @@ class _EndsEarly(Saga[pb.FirstState], kind="ends-early"):
     flow = (first | choice) >> second
 
 
+class _Independent(Saga[pb.FirstState], kind="independent", undo="independent"):
+    """Its undos do not wait for one that is stuck."""
+
+    started_by = on(pb.Begun, _begin)
+    first, second, third = _alpha(), _beta(), _gamma()
+    flow = first >> second >> third
+
+
 SMALL_SAGAS: Mapping[str, type[Saga[Any]]] = MappingProxyType(
     {
         "firm pivot": _saga(
@@ -188,6 +196,7 @@ SMALL_SAGAS: Mapping[str, type[Saga[Any]]] = MappingProxyType(
         "a wait and a choice": _TakesThen,
         "a choice that does not hold": _TakesOtherwise,
         "an early end": _EndsEarly,
+        "undos past a stuck one": _Independent,
         "slow": _saga(_step("first", "alpha", every_s=1.0), _step("second", "beta", (0,))),
     }
 )

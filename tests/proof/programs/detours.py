@@ -1,4 +1,4 @@
-"""What stands in a saga's flow beside its steps: waits before steps, choices around steps, an early end.
+"""What a saga has beside its steps: waits before them, choices around them, an early end, undos past a stuck one.
 
 with_detours(program, dice) ──▶ Program
 
@@ -21,10 +21,10 @@ _OFTEN = 0.3  # How many seeds have waits, how many choices, how many early ends
 
 def with_detours(program: Program, dice: Dice) -> Program:
     waits, choices, ends = (dice.chance(_OFTEN) for _ in range(3))
-    plans = {
-        saga.kind: replace(saga, detours=_drawn(saga, dice, waits=waits, choices=choices, ends=ends))
-        for saga in program.sagas
-    }
+    plans: dict[str, SagaPlan] = {}
+    for saga in program.sagas:
+        detours = _drawn(saga, dice, waits=waits, choices=choices, ends=ends)
+        plans[saga.kind] = replace(saga, detours=detours, undoes_past_stuck=dice.chance(_OFTEN))
     runs = tuple(_decided(run, plans[run.process], dice) if run.process in plans else run for run in program.runs)
     return replace(program, sagas=tuple(plans.values()), runs=runs)
 

@@ -130,6 +130,7 @@ class SagaPlan:
     is_conditional: bool
     key_path: str  # The field of the starting event with the key; empty for the event's own key.
     detours: Detours = field(default_factory=Detours)
+    undoes_past_stuck: bool = False
 
     @property
     def closing_names(self) -> tuple[str, ...]:

@@ -61,7 +61,8 @@ class _SagaMaker:
             namespace.update(parts)
             namespace["closing"] = closing
 
-        keywords: dict[str, Any] = {"kind": plan.kind, "deadline": plan.deadline_s}
+        undo = "independent" if plan.undoes_past_stuck else "strict"
+        keywords: dict[str, Any] = {"kind": plan.kind, "deadline": plan.deadline_s, "undo": undo}
         state: Any = self._slot.state
         made: type[Saga[Any]] = types.new_class(plan.kind.title(), (Saga[state],), keywords, body)
         return made
