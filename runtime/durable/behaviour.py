@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from runtime.durations import Span, check_count, check_span, in_seconds, shown
 from runtime.envelope import Envelope
 from runtime.errors import InvalidDefinition
+from runtime.former_names import formerly
 from runtime.record import record
 from runtime.store.records import Outcome, Subscription
 from runtime.store.summaries import ActorSummary
@@ -41,6 +42,7 @@ __all__ = [
 HANDLER_TIMEOUT = "handler_timeout is a span above 0"
 
 
+@formerly(delays_s="delays", timer_pause_s="timer_pause", handler_timeout_s="handler_timeout")
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """How often a failing handler runs: (immediate + 1) x (len(delays) + 1) times, then its message is parked.

@@ -35,6 +35,7 @@ from runtime.durable.results import check_delay, command_of_reaction, outgoing_o
 from runtime.durations import Span, check_span, in_seconds
 from runtime.envelope import wrong_kind
 from runtime.errors import FinalError, InvalidDefinition, InvalidMessage
+from runtime.former_names import formerly
 from runtime.protos import durable_pb2
 from runtime.store.records import Outcome, Subscription
 
@@ -175,6 +176,7 @@ class Service(Generic[StateT], metaclass=_ServiceType):
             cls.__init__(service, **given)
         return service
 
+    @formerly(delay_s="delay")
     def set_timer(self, name: str, delay: Span, message: Message | None = None) -> None:
         """Have `message` (or amends.TimerFired) delivered to this actor later; replaces the timer of that name.
 

@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 
 from runtime.backoff import Backoff
 from runtime.durations import Span, in_seconds
+from runtime.former_names import formerly
 from runtime.saga.flow import Part
 
 __all__ = ["Budget", "MessageTypes", "Step"]
@@ -22,6 +23,7 @@ MessageTypes = type[Message] | tuple[type[Message], ...]
 """One message type, or several of which any will do."""
 
 
+@formerly(backoff_s="backoff", backoff_max_s="backoff_max")
 @dataclass(frozen=True, slots=True)
 class Budget:
     """How often a saga asks for what it can no longer do without: an undo, or a step past the pivot.
@@ -40,6 +42,7 @@ class Budget:
         return Backoff(in_seconds(self.backoff), in_seconds(self.backoff_max), jitter=0.0).pause_s(asks)
 
 
+@formerly(keep="on_answer")
 @dataclass(frozen=True, eq=False)
 class Step(Part):
     """One command of a saga, what can come of it, and the command that takes it back.
