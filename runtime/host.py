@@ -91,8 +91,7 @@ def amends_version() -> str:
 class Node:
     """A node of a cluster. `start` it once; `stop` drains it; after that it is done for good.
 
-    `store` and `front` are what the settings say, unless they are given: a simulated node brings its own, and
-    limits of its `links` that are small enough to be met.
+    `store`, `front` and `links` are what the settings say, unless they are given: a simulated node brings its own.
     """
 
     def __init__(
@@ -186,6 +185,7 @@ class Node:
             contracts,
             ports,
             choreographies=lambda: subscribers.choreographies,
+            kinds=self._catalogue.kinds,
             message_bytes_max=self._limits.message_bytes_max,
             retention_s=self._limits.retention_s,
         )

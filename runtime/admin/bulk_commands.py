@@ -15,7 +15,6 @@ from runtime.observe.console import say_json
 from runtime.operate import objects
 from runtime.operate.bulk import BulkResult, Check, Filter, act_on, choose
 from runtime.operate.dead_letters import Act, ParkedMail, check_awaited, check_dispensable, discard, replay
-from runtime.operate.processes import kinds_of
 from runtime.store.port import Store
 from runtime.store.records import Transition
 
@@ -95,7 +94,7 @@ def _run(
     else:
         _tell(word, letters, more, outcome)
     if not letters:
-        check_known(session, wanted.kind, "the kind", kinds_of)
+        check_known(session, wanted.kind, "the kind", lambda view: view.kinds)
     if outcome is not None and outcome.stopped_by:
         click.echo(f"Error: the letters after these were not tried: {outcome.stopped_by}", err=True)
         raise SystemExit(128 + session.told[0] if session.told else _FAILED)

@@ -30,7 +30,7 @@ from runtime.operate.account import Account
 from runtime.operate.busy import Work, warnings_of, works_of
 from runtime.operate.dead_letters import NotFound, dead_letters
 from runtime.operate.lookup import accounts, conversations_of_key
-from runtime.operate.processes import AT_REST, OVERDUE, choreographies_of, kinds_of, processes
+from runtime.operate.processes import AT_REST, OVERDUE, choreographies_of, processes
 from runtime.operate.survey import WAITS, Wanted, nodes_of, sagas, shards_of
 from runtime.store.open import LOG_BYTES_LONG, store_log_bytes
 from runtime.store.port import Store
@@ -164,7 +164,7 @@ def list_sagas(session: Session, /, exit_code: bool, limit: int, as_json: bool, 
     shown = found[:limit]
     _show(as_json, [asdict(entry) for entry in shown], tables.sagas_table(shown, session.now_s()), "no saga")
     if not found:
-        check_known(session, kind, "the kind", kinds_of)
+        check_known(session, kind, "the kind", lambda view: view.kinds)
     if len(found) > limit:
         click.echo(f"warning: {len(found) - limit} more fit, beyond --limit", err=True)
     if exit_code and any(entry.needs_a_person for entry in found):

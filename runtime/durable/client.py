@@ -88,10 +88,14 @@ def timeout_s_of(timeout: Span) -> float:
     return min(max(timeout_s, 0.0), SPAN_MAX_S)
 
 
-def check_command(command: object) -> None:
-    """Raises InvalidMessage for what is no message at all."""
+def check_command(command: object, options: CommandOptions) -> None:
+    """Raises InvalidMessage for what is no message at all, and for an option that there is not."""
     if not isinstance(command, Message):
         raise InvalidMessage(f"a command is a message such as trip_pb2.StartTrip(...), not {command!r:.80}")
+    known = CommandOptions.__annotations__
+    for name in options:
+        if name not in known:
+            raise InvalidMessage(f"a command has no option {name!r}; it has timeout, {', '.join(known)}")
 
 
 class Client(ABC):

@@ -9,7 +9,7 @@ history tells that the command was handled, and the caller reads the state.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Unpack
 
@@ -28,18 +28,12 @@ from runtime.durable.client import (
 )
 from runtime.durable.command_ids import check_alone, check_id, check_same, type_of
 from runtime.durable.joining import check_joining
+from runtime.durable.known_kinds import KnownKinds
 from runtime.durable.region.router import Router
 from runtime.durable.waiting.actor_watch import POLL_S, ActorWatch
 from runtime.durations import Span
 from runtime.envelope import Envelope, address_of, check_key, check_size, wrong_kind
-from runtime.errors import (
-    AmendsError,
-    DeadlineExceeded,
-    InvalidMessage,
-    StoreCorrupt,
-    StoreError,
-    UnknownMessageType,
-)
+from runtime.errors import AmendsError, DeadlineExceeded, InvalidMessage, StoreCorrupt, StoreError, UnknownMessageType
 from runtime.failpoints import Failpoint
 from runtime.ports import Ports
 from runtime.record import record
@@ -96,6 +90,7 @@ class NodeClient(Client):
         ports: Ports,
         *,
         choreographies: Callable[[], Sequence[str]],
+        kinds: Iterable[str],
         message_bytes_max: int,
         retention_s: float,
     ) -> None:
@@ -106,6 +101,7 @@ class NodeClient(Client):
         self._contracts = contracts
         self._ports = ports
         self._choreographies = choreographies
+        self._known_kinds = KnownKinds({*kinds, *(one.kind for one in contracts if one.is_command)}, store)
         self._message_bytes_max = message_bytes_max
         self._retention_s = retention_s
 
@@ -117,6 +113,7 @@ class NodeClient(Client):
         self, command: Message, *, timeout: Span = TIMEOUT_S, **options: Unpack[CommandOptions]
     ) -> CommandAccepted:
         envelope = self._envelope(command, "", options)
+        await self._known_kinds.check(envelope.kind)
         self._ports.failpoint(Failpoint.COMMAND_RECEIVED)
         waiting = self._waiting(self._ports.tasks.new_future(), envelope, timeout)
 
@@ -137,6 +134,7 @@ class NodeClient(Client):
         call, future = self._calls.begin()
         try:
             envelope = self._envelope(command, call, options)
+            await self._known_kinds.check(envelope.kind)
             self._ports.failpoint(Failpoint.COMMAND_RECEIVED)
             waiting = self._waiting(future, envelope, timeout)
             self._post(waiting, options, on_duplicate=lambda: self._look(waiting))
@@ -175,7 +173,7 @@ class NodeClient(Client):
     # --- posting ---
 
     def _envelope(self, command: Message, call: str, options: CommandOptions) -> Envelope:
-        check_command(command)
+        check_command(command, options)
         contract = self._contracts.of(command)
         kind, key = options.get("kind", ""), options.get("key", "")
         if kind and (wrong := wrong_kind(kind)):

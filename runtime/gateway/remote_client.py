@@ -170,7 +170,7 @@ class RemoteClient(Client):
     # --- calls ---
 
     def _request(self, command: Message, options: CommandOptions) -> client_pb2.CommandRequest:
-        check_command(command)
+        check_command(command, options)
         return client_pb2.CommandRequest(
             type=self._contracts.of(command).name,
             body=command.SerializeToString(),

@@ -16,7 +16,7 @@ from runtime.observe.conversation import MessageStatus, conversation_of
 from runtime.operate.account import Account, TimerSummary
 from runtime.operate.busy import Work, works_of
 from runtime.operate.deadlines import deadline_lines
-from runtime.operate.survey import hosts_of, kinds_of, lent_to, owner_of, waits_for_version
+from runtime.operate.survey import hosts_of, lent_to, owner_of, waits_for_version
 from runtime.operate.waits import NOTHING, waits_for
 from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga.view import view_task
@@ -100,7 +100,7 @@ def _account(view: ClusterView, contracts: Contracts, key: str, found: _Found, w
         owner=owner,
         owner_alive=alive,
         hosts=hosts_of(view, found.kind),
-        known=found.kind in kinds_of(view),
+        known=found.kind in view.kinds,
         row=found.row,
         state=state,
         unreadable=unreadable,

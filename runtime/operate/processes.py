@@ -16,7 +16,7 @@ from runtime.protos.choreography_pb2 import DeadlineRecord
 from runtime.store.port import Store
 from runtime.store.records import ActorRow, ClusterView, HistoryRow, MailRow, Subscription
 
-__all__ = ["AT_REST", "OVERDUE", "ProcessEntry", "choreographies_of", "kinds_of", "lost_with", "processes"]
+__all__ = ["AT_REST", "OVERDUE", "ProcessEntry", "choreographies_of", "lost_with", "processes"]
 
 AT_REST = "at rest"
 OVERDUE = "overdue"
@@ -24,12 +24,6 @@ OVERDUE = "overdue"
 _Id = tuple[str, bytes]  # process and conversation
 _PAGE = 500
 _SHARDS = range(4096)  # a kind has no more
-
-
-def kinds_of(view: ClusterView) -> tuple[str, ...]:
-    """Every kind the cluster has ever heard of."""
-    kinds = {row.kind for row in view.shards} | {one.kind for one in view.subscriptions}
-    return tuple(sorted(kinds.union(*(node.kinds for node in view.nodes))))
 
 
 def choreographies_of(view: ClusterView) -> frozenset[str]:
@@ -221,7 +215,7 @@ async def _mail(store: Store, view: ClusterView) -> dict[_Id, list[tuple[MailRow
 
 async def _all_mail(store: Store, view: ClusterView) -> AsyncIterator[MailRow]:
     every = sys.float_info.max
-    for kind in kinds_of(view):
+    for kind in sorted(view.kinds):
         after: MailRow | None = None
         while page := await store.waiting(
             kind, _SHARDS, due_before_s=every, sent_before_s=every, limit=_PAGE, after=after

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from google.protobuf.message import DecodeError
 
 from runtime.operate.dead_letters import dead_letters
-from runtime.operate.processes import kinds_of
 from runtime.protos import saga_pb2
 from runtime.saga.view import OPEN, OWING, phase_of, status_name
 from runtime.store.port import Store
@@ -22,7 +21,6 @@ __all__ = [
     "Wanted",
     "carriers_of",
     "hosts_of",
-    "kinds_of",
     "lent_to",
     "nodes_of",
     "owner_of",
@@ -134,7 +132,7 @@ async def sagas(store: Store, wanted: Wanted | None = None, *, limit: int | None
     view = await store.cluster()
     owners = _Owners(view)
     parked = Counter(letter.row.address for letter in await dead_letters(store, limit=_LETTERS_MAX))
-    for kind in kinds_of(view) if not wanted.kind else (wanted.kind,):
+    for kind in sorted(view.kinds) if not wanted.kind else (wanted.kind,):
         async for row in _saga_rows(store, kind):
             entry = replace(_entry(row, owners), dead_letters=parked[row.kind, row.key])
             if wanted.fits(entry, view.now_s):

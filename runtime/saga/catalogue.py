@@ -71,6 +71,7 @@ class Catalogue:
         self._check(unstarted or {})
         for process in self.choreographies:
             self._keep_deadline(process)
+        self.kinds = tuple(self._behaviours)
 
     @property
     def service_names(self) -> tuple[str, ...]:

@@ -291,3 +291,9 @@ class ClusterView:
     shards: tuple[ShardRow, ...] = field(default=())
     subscriptions: tuple[Subscription, ...] = field(default=())
     lived_until_s: float = 0.0  # By their clocks, nodes have counted lived time up to here; 0.0: never.
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Every kind the cluster has ever heard of."""
+        of_rows = frozenset(one.kind for one in (*self.shards, *self.subscriptions))
+        return of_rows.union(*(node.kinds for node in self.nodes))

@@ -17,6 +17,7 @@ from protos import billing_pb2, orders_pb2, sales_pb2, warehouse_pb2
 from protos.billing_pb2 import BillOrder, OrderBilled
 from protos.sales_pb2 import OrderConflict, OrderLine, OrderPlaced, PlaceOrder
 from protos.warehouse_pb2 import Restock
+from runtime import Catalogue, Service
 from runtime.adapters import system_ports
 from runtime.config import Settings
 from runtime.durable.client import Client
@@ -38,7 +39,15 @@ from runtime.protos.saga_pb2 import CancelAccepted, CancelRefused, CancelSaga, R
 
 CONTRACTS = (sales_pb2, billing_pb2, warehouse_pb2, orders_pb2)
 ID = b"\xff" + bytes(15)
+
 BILL = BillOrder(order_id="ORD-1", amount_cents=5)
+
+
+class Audit(Service[sales_pb2.OrderState], kind="audit"):
+    """A kind of another catalogue."""
+
+    async def note(self, event: OrderBilled) -> OrderBilled:
+        return event
 
 
 def _free_port() -> int:
@@ -48,11 +57,13 @@ def _free_port() -> int:
 
 
 @asynccontextmanager
-async def _node(folder: Path, *services: str, name: str = "a", port: int = 0) -> AsyncIterator[Node]:
+async def _node(
+    folder: Path, *services: str, name: str = "a", port: int = 0, hosts: Catalogue | None = None
+) -> AsyncIterator[Node]:
     settings = Settings(
         services=services, store=f"sqlite:///{folder}/cluster.db", listen=f"127.0.0.1:{port}", name=name, drain_s=5.0
     )
-    node = Node(settings, catalogue(), system_ports())
+    node = Node(settings, hosts or catalogue(), system_ports())
     await node.start()
     try:
         yield node
@@ -169,6 +180,17 @@ async def test_what_a_node_refuses_is_the_error_that_it_is_inside(tmp_path: Path
         for own in (RetrySaga(reason="now"), CancelSaga(reason="now")):
             with pytest.raises(InvalidMessage, match="is sent by the runtime alone"):
                 await client.ask(own, kind="order-process", key="ORD-1")
+
+
+async def test_a_kind_is_known_by_its_store_when_its_node_is_down_and_a_misspelt_one_is_refused(tmp_path: Path) -> None:
+    foreign = Catalogue(contracts=[*CONTRACTS], services={"audit": [Audit]})
+    async with _node(tmp_path, name="b", hosts=foreign):
+        pass
+    async with _node(tmp_path) as node, connect(node.address, contracts=CONTRACTS) as client:
+        with pytest.raises(InvalidMessage, match=r"no stored row knows a kind 'audits', .* the nearest is 'audit'"):
+            await client.send(BILL, kind="audits")
+        await client.send(BILL, kind="audit")
+        await client.send(BILL, kind="order-process")
 
 
 async def test_messages_that_the_client_has_no_contract_of_are_named_with_the_cure(tmp_path: Path) -> None:

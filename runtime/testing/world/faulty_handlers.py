@@ -49,6 +49,7 @@ class FaultyCatalogue(Catalogue):
 
     def __init__(self, inner: Catalogue, plan: FailurePlan) -> None:
         self.contracts = inner.contracts
+        self.kinds = inner.kinds
         self.choreographies = inner.choreographies
         self.provides = inner.provides
         self._inner = inner

@@ -85,6 +85,7 @@ class LocalNode:
             self.contracts,
             self.ports,
             choreographies=lambda: subscribers.choreographies,
+            kinds=[one.kind for one in behaviours],
             message_bytes_max=self.limits.message_bytes_max,
             retention_s=self.limits.retention_s,
         )

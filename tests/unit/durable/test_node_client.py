@@ -12,8 +12,10 @@ from protos import billing_pb2
 from protos.billing_pb2 import BillOrder
 from protos.sales_pb2 import OrderLine
 from runtime.errors import DeadlineExceeded, InvalidMessage, MessageTooLarge, NoSuchSaga
+from runtime.store.records import Subscription
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Till
+from tests.unit.operate.rows import actor, fill, join
 
 ID = b"\xff" + bytes(15)
 COMMAND = BillOrder(order_id="ORD-1", amount_cents=5)
@@ -65,6 +67,43 @@ def test_what_is_no_message_is_refused_by_name(command: Any) -> None:
     async def scenario(local: LocalNode) -> None:
         with pytest.raises(InvalidMessage, match="a command is a message such as"):
             await local.client.ask(command)
+
+    _with_node(scenario)
+
+
+@pytest.mark.parametrize(("kind", "hint"), [("biling", "the nearest is 'billing'"), ("x" * 9, "there are billing, ")])
+def test_a_kind_that_nobody_knows_is_refused_with_the_nearest_and_nothing_waits_for_it(kind: str, hint: str) -> None:
+    async def scenario(local: LocalNode) -> None:
+        for call in (local.client.send, local.client.ask):
+            with pytest.raises(InvalidMessage, match=f"knows a kind '{kind}', so nothing was sent; {hint}"):
+                await call(COMMAND, kind=kind)
+        assert await local.mail(kind, "ORD-1") == []
+
+    _with_node(scenario)
+
+
+@pytest.mark.parametrize("row", ["member", "shard", "subscription", "actor"])
+def test_a_kind_of_which_the_store_has_heard_gets_its_mail_though_no_node_of_it_lives(row: str) -> None:
+    async def scenario(local: LocalNode) -> None:
+        if row == "member":
+            await join(local.store, "old", kinds=("audit",), lease_s=0.0)
+        elif row == "shard":
+            await local.store.assign("audit", 0, owner="", expected_epoch=0)
+        elif row == "subscription":
+            await local.store.subscribe([Subscription("shop.OrderBilled", "audit", "order_id")], kind="audit")
+        else:
+            await fill(local.store, actor("audit"))
+        await local.client.send(COMMAND, kind="audit")
+        assert len(await local.mail("audit", "ORD-1")) == 1
+
+    _with_node(scenario)
+
+
+def test_an_option_that_there_is_not_is_refused_by_name() -> None:
+    async def scenario(local: LocalNode) -> None:
+        options: Any = {"timeout_s": 5.0}
+        with pytest.raises(InvalidMessage, match="a command has no option 'timeout_s'; it has timeout, message_id, "):
+            await local.client.ask(COMMAND, **options)
 
     _with_node(scenario)
 
