@@ -128,7 +128,8 @@ class Provided:
             raise InvalidDefinition(f"{where} raised {text_of(error)}") from error
         if inspect.iscoroutine(made):
             made.close()
-        if not getattr(type_, "_is_protocol", False) and not isinstance(made, type_):
+        is_running = inspect.isawaitable(made) or inspect.isgenerator(made) or inspect.isasyncgen(made)
+        if is_running or (not getattr(type_, "_is_protocol", False) and not isinstance(made, type_)):
             raise InvalidDefinition(f"{where} made a {type(made).__name__}, which is no {type_.__name__}")
         return made
 

@@ -69,8 +69,16 @@ def _check_factory(type_: object, factory: object) -> None:
             f"{where}: {_shown(factory)} is shared by all nodes, and each has to have its own; write a function that "
             "makes one"
         )
-    if inspect.iscoroutinefunction(factory):
-        raise InvalidDefinition(f"{where}: {_shown(factory)} is async; write a plain `def`, and connect at first use")
+    for one in (factory, getattr(factory, "__call__", None)):  # noqa: B004 # whichever of them has the code
+        if inspect.iscoroutinefunction(one):
+            raise InvalidDefinition(
+                f"{where}: {_shown(factory)} is async; write a plain `def`, and connect at first use"
+            )
+        if inspect.isgeneratorfunction(one) or inspect.isasyncgenfunction(one):
+            raise InvalidDefinition(
+                f"{where}: {_shown(factory)} has a `yield`, and makes a generator; write a plain `def` that returns "
+                "the object, and give the object a `close` or `aclose`, which the node calls when it stops"
+            )
     if not takes(factory, 0):
         raise InvalidDefinition(f"{where}: {_shown(factory)} takes arguments, and is called without; wrap it")
 

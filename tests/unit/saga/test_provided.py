@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Protocol
 
 import pytest
@@ -128,6 +128,19 @@ async def _async_bank() -> OwnBank:
     return OwnBank()
 
 
+def _yielding() -> Iterator[OwnBank]:
+    yield OwnBank()
+
+
+async def _async_yielding() -> AsyncIterator[OwnBank]:
+    yield OwnBank()
+
+
+class _AsyncFactory:
+    async def __call__(self) -> OwnBank:
+        return OwnBank()
+
+
 @pytest.mark.parametrize(
     ("provides", "complaint"),
     [
@@ -135,6 +148,10 @@ async def _async_bank() -> OwnBank:
         ({"bank": OwnBank}, "provides: 'bank' is no type"),
         ({OwnBank: OwnBank()}, r"provides\[OwnBank\]: .* is shared by all nodes, and each has to have its own"),
         ({OwnBank: _async_bank}, r"provides\[OwnBank\]: .* is async; write a plain"),
+        ({OwnBank: _AsyncFactory()}, r"provides\[OwnBank\]: .* is async; write a plain"),
+        ({OwnBank: _yielding}, r"provides\[OwnBank\]: .* has a `yield`, .* a `close` or `aclose`"),
+        ({OwnBank: functools.partial(_yielding)}, r"provides\[OwnBank\]: .* has a `yield`"),
+        ({OwnBank: _async_yielding}, r"provides\[OwnBank\]: .* has a `yield`"),
         ({OwnBank: functools.partial(lambda a, b: OwnBank(), 1)}, r"provides\[OwnBank\]: .* takes arguments"),
     ],
 )
