@@ -44,8 +44,12 @@ def text_of(error: BaseException) -> str:
 
 
 def stack_of(error: BaseException, *, without: tuple[str, ...] = ()) -> str:
-    """Where it was raised, innermost first, without the frames of these files."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename not in without]
+    """Where it was raised, innermost first, without the frames of these files, and of what is built into Python."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename not in without and not frame.filename.startswith("<frozen ")
+    ]
     places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames[-_FRAMES:]]
     return f" (at {' < '.join(reversed(places))})" if places else ""
 

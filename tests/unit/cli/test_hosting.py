@@ -45,7 +45,11 @@ def test_two_catalogues_in_one_process_have_nothing_in_common(tmp_path: Path) ->
         (None, 'names no catalogue to host: write catalogue = "MODULE:FUNCTION" under [tool.amends]'),
         ("catalogue", "'catalogue' names no catalogue: write MODULE:NAME"),
         ("nowhere.at:all", "the module nowhere.at cannot be imported: ModuleNotFoundError: No module named 'nowhere'"),
-        (f"{ODD}_broken:catalogue", "cannot be imported: ValueError: broken by intent (at odd_broken.py:3"),
+        (
+            f"{ODD}_broken:catalogue",
+            "be imported: ValueError: broken by intent (at odd_broken.py:3 <module>); modules",
+        ),
+        (f"{ODD}_import:catalogue", "'nowhere' (at odd_import.py:3 <module>); modules are"),
         (f"{ODD}_exit:catalogue", "cannot be imported: SystemExit: 3"),
         (f"{ODD}_saga:catalogue", "defines something that cannot work: "),
         ("actors.catalogue:catalog", "actors.catalogue has no catalogue 'catalog'; it has catalogue"),
