@@ -19,7 +19,7 @@ def formerly(**renamed: str) -> Callable[[T], T]:
     def decorate(target: T) -> T:
         if not isinstance(target, type):
             return cast(T, checked(target, target.__name__))
-        setattr(target, "__init__", checked(target.__init__, target.__name__))  # noqa: B010 # mypy knows a method here
+        setattr(target, "__init__", checked(vars(target)["__init__"], target.__name__))  # noqa: B010 # mypy: a method
         return target
 
     def checked(function: Callable[..., Any], title: str) -> Callable[..., Any]:

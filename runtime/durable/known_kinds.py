@@ -21,14 +21,14 @@ class KnownKinds:
     """`kinds` are those of the node's own catalogue and contracts, whether or not anybody hosts them yet."""
 
     def __init__(self, kinds: Iterable[str], store: Store) -> None:
-        self._kinds = frozenset(kinds)
+        self._sure = frozenset(kinds)
         self._store = store
 
     async def check(self, kind: str) -> None:
         """Raises InvalidMessage, with the nearest name, for a kind that nobody knows; and StoreError."""
-        if kind in self._kinds:
+        if kind in self._sure:
             return
-        known = self._kinds | (await self._store.cluster()).kinds
+        known = self._sure | (await self._store.cluster()).kinds
         if kind in known or await self._store.actors(kind, limit=1):
             return
         nearest = get_close_matches(kind, sorted(known), n=1)

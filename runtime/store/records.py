@@ -295,5 +295,5 @@ class ClusterView:
     @property
     def kinds(self) -> frozenset[str]:
         """Every kind the cluster has ever heard of."""
-        of_rows = frozenset(one.kind for one in (*self.shards, *self.subscriptions))
-        return of_rows.union(*(node.kinds for node in self.nodes))
+        of_rows = [*(row.kind for row in self.shards), *(one.kind for one in self.subscriptions)]
+        return frozenset(of_rows).union(*(node.kinds for node in self.nodes))
