@@ -10,6 +10,7 @@ one process share one object; closing it keeps its rows, as closing a file does.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ from runtime.envelope import Address
 from runtime.ports import Ports
 from runtime.store.memory_members import MemoryMembers
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Transition, Verdict
+from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace, SummaryRow
 
 __all__ = ["MemoryStore"]
 
@@ -225,6 +227,27 @@ class MemoryStore(MemoryMembers):
     async def actors(self, kind: str, *, limit: int, after: str = "") -> list[ActorRow]:
         rows = [row for row in self._actors.values() if row.kind == kind and row.key > after]
         return sorted(rows, key=lambda row: row.key)[:limit]
+
+    async def summaries(
+        self,
+        wanted: SummaryFilter,
+        *,
+        limit: int,
+        order: SummaryOrder = SummaryOrder.PROGRESS,
+        after: SummaryPlace | None = None,
+    ) -> list[SummaryRow]:
+        parked = Counter((row.address, row.shard) for row in self._all_mail() if row.parked)
+        found = [
+            SummaryRow(row.kind, row.key, row.shard, row.summary, parked[row.address, row.shard])
+            for row in self._actors.values()
+            if row.summary is not None
+        ]
+        places = {row.place.in_order(order): row for row in found if wanted.fits(row)}
+        return [places[place] for place in sorted(places) if after is None or place > after.in_order(order)][:limit]
+
+    async def summary_counts(self) -> list[tuple[str, str, int]]:
+        counts = Counter((row.kind, row.summary.status) for row in self._actors.values() if row.summary is not None)
+        return [(kind, status, count) for (kind, status), count in sorted(counts.items())]
 
     def _all_mail(self) -> Iterator[MailRow]:
         return itertools.chain.from_iterable(rows.values() for rows in self._mail.values())

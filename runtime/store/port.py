@@ -31,6 +31,7 @@ from runtime.store.records import (
     Transition,
     Verdict,
 )
+from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace, SummaryRow
 
 __all__ = ["ExposedStore", "Store"]
 
@@ -230,4 +231,19 @@ class Store(Protocol):
 
     async def actors(self, kind: str, *, limit: int, after: str = "") -> list[ActorRow]:
         """Actors of a kind, by key."""
+        ...
+
+    async def summaries(
+        self,
+        wanted: SummaryFilter,
+        *,
+        limit: int,
+        order: SummaryOrder = SummaryOrder.PROGRESS,
+        after: SummaryPlace | None = None,
+    ) -> list[SummaryRow]:
+        """Actors that tell of themselves and fit, in this order, from behind the place `after` on. Reads no state."""
+        ...
+
+    async def summary_counts(self) -> list[tuple[str, str, int]]:
+        """Kind, status, and how many actors of that kind tell that status; by kind and status."""
         ...

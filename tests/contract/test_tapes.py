@@ -31,6 +31,7 @@ from runtime.store.records import (
     Transition,
 )
 from runtime.store.sqlite import SqliteStore
+from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace
 from runtime.testing.conformance.samples import EMPTY, actor_row, history_row, id_of, mail_row, told
 
 Operation = Callable[[Store], Awaitable[object]]
@@ -93,10 +94,23 @@ summaries = st.builds(
     told,
     st.sampled_from(["running", "stuck"]),
     step=st.sampled_from(["", "bill", "bill, ship"]),
-    version=st.sampled_from(["aa", "bb"]),
     started_at_s=INSTANTS,
     progressed_at_s=INSTANTS,
     error=st.sampled_from(["", "No Refund"]),
+)
+
+
+filters = st.builds(
+    SummaryFilter,
+    kind=st.sampled_from(["", "", *KINDS]),
+    statuses=st.sampled_from([(), (), ("stuck",), ("running", "stuck")]),
+    prefix=st.sampled_from(["", "", "a"]),
+    step=st.sampled_from(["", "", "bill"]),
+    error=st.sampled_from(["", "", "refund"]),
+    progressed_by_s=INSTANTS,
+    started_by_s=INSTANTS,
+    not_carried=st.sampled_from([None, None, ("billing/aa01", "other/bb")]),
+    has_dead_letters=st.sampled_from([False, False, True]),
 )
 
 
@@ -175,6 +189,8 @@ def reads(draw: st.DrawFn) -> Operation:
     some = draw(st.lists(shards, max_size=3))
     id = id_of(draw(NUMBERS))
     last = draw(st.none() | mails())
+    wanted, order = draw(filters), draw(st.sampled_from(SummaryOrder))
+    place = draw(st.none() | st.builds(SummaryPlace, INSTANTS, kinds, keys))
     choices: list[Operation] = [
         lambda s: s.load([(kind, key), ("sales", "a")]),
         lambda s: s.handled([(conversation, id)]),
@@ -189,6 +205,8 @@ def reads(draw: st.DrawFn) -> Operation:
         lambda s: s.actors_with_key(key),
         lambda s: s.mail_with_key(key),
         lambda s: s.actors(kind, limit=limit, after=key),
+        lambda s: s.summaries(wanted, limit=limit, order=order, after=place),
+        lambda s: s.summary_counts(),
         lambda s: s.cluster(),
         told_busy,
     ]

@@ -35,8 +35,10 @@ from runtime.store.sqlite.reader import Reader
 from runtime.store.sqlite.rows import actor_row, history_row
 from runtime.store.sqlite.schema import Marks, check_file, identify
 from runtime.store.sqlite.statements import LOAD_ACTORS
+from runtime.store.sqlite.summaries import count_summaries, read_summaries
 from runtime.store.sqlite.watch import FileWatch
 from runtime.store.sqlite.writer import Writer
+from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace, SummaryRow
 
 __all__ = ["SqliteStore"]
 
@@ -235,6 +237,21 @@ class SqliteStore(SqliteMembers):
 
     async def actors(self, kind: str, *, limit: int, after: str = "") -> list[ActorRow]:
         return await self._rows(actor_row, "actors", {"kind": kind, "after": after, "limit": limit})
+
+    async def summaries(
+        self,
+        wanted: SummaryFilter,
+        *,
+        limit: int,
+        order: SummaryOrder = SummaryOrder.PROGRESS,
+        after: SummaryPlace | None = None,
+    ) -> list[SummaryRow]:
+        return await self._reader.patiently(
+            lambda connection: read_summaries(connection, wanted, order=order, limit=limit, after=after)
+        )
+
+    async def summary_counts(self) -> list[tuple[str, str, int]]:
+        return await self._reader.patiently(count_summaries)
 
     async def _rows(self, make: Callable[..., T], name: str, parameters: apsw.Bindings) -> list[T]:
         return await self._reader.patiently(

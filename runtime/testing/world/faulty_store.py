@@ -195,6 +195,8 @@ class FaultyStore:
     actors_with_key = _read(MemoryStore.actors_with_key)
     mail_with_key = _read(MemoryStore.mail_with_key)
     actors = _read(MemoryStore.actors)
+    summaries = _read(MemoryStore.summaries)
+    summary_counts = _read(MemoryStore.summary_counts)
 
 
 @dataclass(slots=True)

@@ -1,0 +1,116 @@
+"""Reads what actors tell of themselves, page by page, along the index `actors_summary`.
+
+    groups: pairs of kind and status ──one query each, in order──▶ merged, up to the limit
+
+The index holds the rows of a pair in the order of their progress. So a page costs what it shows, however many rows
+there are. Only a filter that few rows fit makes a query go on through its pair; it reads kind, status, progress and
+key in the index.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import math
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import apsw
+
+from runtime.store.columns import ACTORS
+from runtime.store.summaries import ActorSummary, SummaryFilter, SummaryOrder, SummaryPlace, SummaryRow
+
+__all__ = ["count_summaries", "read_summaries"]
+
+_TOLD = ", ".join(name for name in ACTORS.names[ACTORS.names.index("status") :])
+
+_NEXT_KIND = """select kind from actors indexed by actors_summary
+where status is not null and kind > ? order by kind limit 1"""
+
+_NEXT_STATUS = """select status from actors indexed by actors_summary
+where kind = ? and status > ? order by status limit 1"""
+
+_COUNTS = """select kind, status, count(*) from actors indexed by actors_summary
+where status is not null group by kind, status order by kind, status"""
+
+_LETTERS = """select count(*) from mail
+where mail.kind = actors.kind and mail.shard = actors.shard and mail.key = actors.key and parked <> ''"""
+
+_FITS = """progressed_at_s <= :progressed_by_s and instr(key, :prefix) = 1
+  and (:started_by_s is null or started_at_s <= :started_by_s)
+  and (:step = '' or instr(', ' || step || ', ', ', ' || :step || ', ') > 0)
+  and (:error = '' or instr(lower(error), lower(:error)) > 0)
+  and (:not_carried is null or kind || '/' || version not in (select value from json_each(:not_carried)))
+  and (not :has_dead_letters or (kind, shard, key) in (select kind, shard, key from mail where parked <> ''))"""
+
+_BY_PROGRESS = f"""select kind, key, shard, ({_LETTERS}), {_TOLD} from actors indexed by actors_summary
+where kind = :kind and status = :status and {_FITS}
+  and (progressed_at_s, kind, key) > (:after_s, :after_kind, :after_key)
+order by progressed_at_s, key limit :limit"""
+
+# The rows are sorted as entries of the index. Only those of the page are read.
+_BY_KEY = f"""select kind, key, shard, ({_LETTERS}), {_TOLD} from actors where rowid in (
+  select rowid from actors indexed by actors_summary
+  where kind = :kind and status = :status and {_FITS} and (kind, key) > (:after_kind, :after_key)
+  order by key limit :limit
+) order by key"""
+
+_STATEMENTS = {SummaryOrder.PROGRESS: _BY_PROGRESS, SummaryOrder.KEY: _BY_KEY}
+_FIRST = SummaryPlace(-math.inf, "", "")
+
+
+def read_summaries(
+    connection: apsw.Connection,
+    wanted: SummaryFilter,
+    *,
+    order: SummaryOrder,
+    limit: int,
+    after: SummaryPlace | None = None,
+) -> list[SummaryRow]:
+    """A page, all of it as the store was at one instant."""
+    parameters = {**_parameters(wanted), **_from(after or _FIRST), "limit": limit}
+
+    def rows_of(kind: str, status: str) -> Iterator[SummaryRow]:
+        found = connection.execute(_STATEMENTS[order], {**parameters, "kind": kind, "status": status})
+        return (SummaryRow(kind, key, shard, ActorSummary(*told), letters) for _, key, shard, letters, *told in found)
+
+    with connection:
+        pairs = [pair for pair in _groups(connection) if _is_wanted(wanted, *pair)]
+        pages = [list(rows_of(*pair)) for pair in pairs]
+    return list(islice(heapq.merge(*pages, key=lambda row: row.place.in_order(order)), limit))
+
+
+def count_summaries(connection: apsw.Connection) -> list[tuple[str, str, int]]:
+    counts: list[Any] = connection.execute(_COUNTS).fetchall()
+    return counts
+
+
+def _groups(connection: apsw.Connection) -> Iterator[tuple[str, str]]:
+    """Each kind with each status that its rows have, by one seek in the index for each."""
+    kind = ""
+    while found := connection.execute(_NEXT_KIND, (kind,)).fetchone():
+        kind, status = str(found[0]), ""
+        while found := connection.execute(_NEXT_STATUS, (kind, status)).fetchone():
+            status = str(found[0])
+            yield kind, status
+
+
+def _is_wanted(wanted: SummaryFilter, kind: str, status: str) -> bool:
+    return wanted.kind in ("", kind) and (not wanted.statuses or status in wanted.statuses)
+
+
+def _parameters(wanted: SummaryFilter) -> dict[str, object]:
+    return {
+        "prefix": wanted.prefix,
+        "step": wanted.step,
+        "error": wanted.error,
+        "progressed_by_s": wanted.progressed_by_s,
+        "started_by_s": None if wanted.started_by_s == math.inf else wanted.started_by_s,
+        "not_carried": None if wanted.not_carried is None else json.dumps(wanted.not_carried),
+        "has_dead_letters": wanted.has_dead_letters,
+    }
+
+
+def _from(place: SummaryPlace) -> dict[str, object]:
+    return {"after_s": place.progressed_at_s, "after_kind": place.kind, "after_key": place.key}
