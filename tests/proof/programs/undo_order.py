@@ -71,8 +71,8 @@ def _answered_with(do: DeedCommand, type: str) -> bool:
 
 
 def _may_be_stuck(evidence: Evidence, deed: Deed) -> bool:
-    """Whether its undo was given up, or could not be made."""
-    return deed.undo_raises or evidence.given_up(deed.name, of_undo=True)
+    """Whether its undo was given up at some time, or could not be made."""
+    return deed.undo_raises or deed.undo.is_poison or evidence.given_up(deed.name, of_undo=True)
 
 
 def _settled_before(evidence: Evidence, deed: str, place: int) -> bool:
