@@ -13,7 +13,7 @@ from runtime.operate.dead_letters import NotFound
 from runtime.store.port import Store
 from runtime.store.records import ClusterView
 
-__all__ = ["SECONDS", "as_one_object", "check_known"]
+__all__ = ["SECONDS", "as_json_option", "as_one_object", "check_known", "limit_option"]
 
 
 class _Seconds(click.FloatRange):
@@ -27,6 +27,10 @@ class _Seconds(click.FloatRange):
 
 
 SECONDS = _Seconds(min=0)
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+limit_option = click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="Rows at most."
+)
 as_one_object = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 

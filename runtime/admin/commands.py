@@ -6,23 +6,22 @@ Exit codes: 0 done, 1 failed, 2 bad input, 4 not found, 5 refused, 7 not shown, 
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import click
-from rich.console import Console, Group, RenderableType
+from rich.console import Group
 
 from runtime.admin import tables
-from runtime.admin.arguments import SECONDS, check_known
+from runtime.admin.arguments import SECONDS, as_json_option, check_known, limit_option
 from runtime.admin.bulk_commands import discard_many, replay_many
 from runtime.admin.copies import backup, restore
 from runtime.admin.letter_commands import discard_command, replay_command
-from runtime.admin.saga_commands import retry_saga
-from runtime.admin.session import Session, load_contracts
+from runtime.admin.saga_commands import list_sagas, retry_saga
+from runtime.admin.session import NEEDS_A_PERSON, Session, load_contracts
+from runtime.admin.showing import show
 from runtime.config import ENV_PREFIX, SETTINGS
-from runtime.observe.console import run, say_json
+from runtime.observe.console import run
 from runtime.observe.conversation import Conversation, read_conversation
 from runtime.observe.sequence import as_mermaid, as_object
 from runtime.operate import objects
@@ -31,18 +30,13 @@ from runtime.operate.busy import Work, warnings_of, works_of
 from runtime.operate.dead_letters import NotFound, dead_letters
 from runtime.operate.lookup import accounts, conversations_of_key
 from runtime.operate.processes import AT_REST, OVERDUE, choreographies_of, processes
-from runtime.operate.survey import WAITS, Wanted, nodes_of, sagas, shards_of
+from runtime.operate.survey import nodes_of, shards_of
 from runtime.store.open import LOG_BYTES_LONG, store_log_bytes
 from runtime.store.port import Store
 from runtime.store.records import ClusterView
 
 __all__ = ["admin", "main"]
 
-_NEEDS_A_PERSON = 8
-_WIDTH = 180  # of tables that go into a file or a pipe
-
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-_limit = click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="Rows at most.")
 _kind = click.option("--kind", default="", help="Only the actor of this kind.")
 
 
@@ -89,6 +83,7 @@ def _in_json(group: click.Group) -> dict[str, Any]:
 
 admin.add_command(backup)
 admin.add_command(restore)
+admin.add_command(list_sagas)
 admin.add_command(retry_saga)
 
 
@@ -101,7 +96,7 @@ admin.add_command(retry_saga)
     show_default=True,
     help="Name the nodes whose machine's clock is further off than this; as the nodes are set.",
 )
-@_as_json
+@as_json_option
 @click.pass_obj
 def nodes(session: Session, as_json: bool, clock_skew_max_s: float) -> None:
     """Nodes that have joined, their leases, how far the clocks of their machines are off, and what blocks them."""
@@ -112,7 +107,7 @@ def nodes(session: Session, as_json: bool, clock_skew_max_s: float) -> None:
 
     view, works = session.run(read)
     length = 0 if session.store is not None else store_log_bytes(session.url)
-    _show(as_json, objects.node_objects(view, works, length), tables.nodes_table(nodes_of(view)), "no node has joined")
+    show(as_json, objects.node_objects(view, works, length), tables.nodes_table(nodes_of(view)), "no node has joined")
     for text in warnings_of(works, view.now_s):
         click.echo(f"warning: {tables.printable(text)}", err=True)
     for node in view.nodes:
@@ -125,50 +120,12 @@ def nodes(session: Session, as_json: bool, clock_skew_max_s: float) -> None:
 
 
 @admin.command()
-@_as_json
+@as_json_option
 @click.pass_obj
 def shards(session: Session, as_json: bool) -> None:
     """Which node owns which slices of which kind."""
     view = session.run(lambda store: store.cluster())
-    _show(
-        as_json, [asdict(row) for row in view.shards], tables.shards_table(shards_of(view)), "no shard was ever taken"
-    )
-
-
-@admin.command("sagas")
-@click.option(
-    "--status",
-    "statuses",
-    type=click.Choice(["running", "compensating", "completed", "compensated", "stuck", WAITS, "unreadable"]),
-    multiple=True,
-    help="Only those in this status; given again, in one of these.",
-)
-@click.option("--kind", default="", help="Only those of this kind.")
-@click.option("--key", default="", metavar="PREFIX", help="Only those whose key begins like this.")
-@click.option(
-    "--idle", "idle_s", type=SECONDS, default=0.0, metavar="SECONDS", help="Only without progress for so long."
-)
-@click.option("--age", "age_s", type=SECONDS, default=0.0, metavar="SECONDS", help="Only begun so long ago.")
-@click.option(
-    "--exit-code",
-    is_flag=True,
-    help="Exit with 8 if one that fits needs a person: stuck, without its version, or dead letters.",
-)
-@_limit
-@_as_json
-@click.pass_obj
-def list_sagas(session: Session, /, exit_code: bool, limit: int, as_json: bool, kind: str, **chosen: Any) -> None:
-    """Saga instances, longest without progress first. `processes` lists what choreographies do."""
-    wanted = Wanted(kind=kind, **chosen)
-    found = session.run(lambda store: sagas(store, wanted))
-    shown = found[:limit]
-    _show(as_json, [asdict(entry) for entry in shown], tables.sagas_table(shown, session.now_s()), "no saga")
-    if not found:
-        check_known(session, kind, "the kind", lambda view: view.kinds)
-    if len(found) > limit:
-        click.echo(f"warning: {len(found) - limit} more fit, beyond --limit", err=True)
-    if exit_code and any(entry.needs_a_person for entry in found):
-        raise SystemExit(_NEEDS_A_PERSON)
+    show(as_json, [asdict(row) for row in view.shards], tables.shards_table(shards_of(view)), "no shard was ever taken")
 
 
 @admin.command("processes")
@@ -177,24 +134,24 @@ def list_sagas(session: Session, /, exit_code: bool, limit: int, as_json: bool, 
 @click.option("--key", default="", metavar="PREFIX", help="Only those whose key begins like this.")
 @click.option("--age", "age_s", type=SECONDS, default=0.0, metavar="SECONDS", help="Only those as old.")
 @click.option("--exit-code", is_flag=True, help="Exit with 8 if one that fits has dead letters, or is overdue.")
-@_limit
-@_as_json
+@limit_option
+@as_json_option
 @click.pass_obj
 def list_processes(session: Session, /, exit_code: bool, as_json: bool, limit: int, kind: str, **wanted: Any) -> None:
     """Processes that no saga drives: what they wait for, open ones first. At rest: nobody has anything to do."""
     found, more, needed = session.run(lambda store: processes(store, limit=limit, kind=kind, **wanted))
-    _show(as_json, [asdict(one) for one in found], tables.processes_table(found, session.now_s()), "no process")
+    show(as_json, [asdict(one) for one in found], tables.processes_table(found, session.now_s()), "no process")
     if not found:
         check_known(session, kind, "the choreography", choreographies_of)
     if more:
         click.echo(f"{more} more fit, beyond --limit", err=True)
     if exit_code and needed:
-        raise SystemExit(_NEEDS_A_PERSON)
+        raise SystemExit(NEEDS_A_PERSON)
 
 
 @admin.group("dead-letters", invoke_without_command=True)
-@_limit
-@_as_json
+@limit_option
+@as_json_option
 @click.pass_context
 def dead_letters_group(ctx: click.Context, limit: int, as_json: bool) -> None:
     """Messages that were given up on; `replay` or `discard` one of them, or many."""
@@ -203,7 +160,7 @@ def dead_letters_group(ctx: click.Context, limit: int, as_json: bool) -> None:
         found = session.run(lambda store: dead_letters(store, limit=limit + 1))
         letters = found[:limit]
         table = tables.dead_letters_table(letters, session.now_s())
-        _show(as_json, [objects.letter_object(letter) for letter in letters], table, "no dead letter")
+        show(as_json, [objects.letter_object(letter) for letter in letters], table, "no dead letter")
         if len(found) > limit:
             click.echo("warning: there are more, beyond --limit", err=True)
 
@@ -215,7 +172,7 @@ for command in (replay_command, discard_command, replay_many, discard_many):
 @admin.command()
 @click.argument("key")
 @_kind
-@_as_json
+@as_json_option
 @click.pass_obj
 def explain(session: Session, key: str, kind: str, as_json: bool) -> None:
     """Every actor with this KEY: its state, and what it waits for."""
@@ -228,7 +185,7 @@ def explain(session: Session, key: str, kind: str, as_json: bool) -> None:
 
     found = session.run(read)
     views = Group(*(tables.account_view(account, session.now_s()) for account in found))
-    _show(as_json, [objects.account_object(account) for account in found], views)
+    show(as_json, [objects.account_object(account) for account in found], views)
 
 
 @admin.command()
@@ -253,27 +210,12 @@ def conversation(session: Session, key: str, kind: str, form: str | None, as_jso
         click.echo("\n".join(as_mermaid(one) for one in found), nl=False)
     else:
         objects_ = {"key": key, "conversations": [as_object(one) for one in found]}
-        _show(as_json or form == "json", objects_, Group(*(tables.conversation_view(one) for one in found)))
+        show(as_json or form == "json", objects_, Group(*(tables.conversation_view(one) for one in found)))
 
 
 def _unknown(key: str, kind: str) -> str:
     where = f"actor of kind {kind!r}" if kind else "actor"
     return f"no {where} has the key {key!r}, and no mail waits for one"
-
-
-# --- output -----------------------------------------------------------------------------------------------------------
-
-
-def _show(
-    as_json: bool, value: Sequence[object] | Mapping[str, object], view: RenderableType, nothing: str = ""
-) -> None:
-    """Print as JSON, or for people; `nothing` is what to say of an empty listing."""
-    if as_json:
-        say_json(value, indent=2)
-    elif not value:
-        click.echo(nothing)
-    else:
-        Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False).print(view)
 
 
 def main() -> None:

@@ -23,9 +23,10 @@ from runtime.ports import Ports
 from runtime.store.open import open_store
 from runtime.store.port import Store
 
-__all__ = ["Session", "load_contracts", "say_done"]
+__all__ = ["NEEDS_A_PERSON", "Session", "load_contracts", "say_done"]
 
 _BAD_INPUT, _NOT_FOUND, _REFUSED = 2, 4, 5  # as the client says them
+NEEDS_A_PERSON = 8  # if that is asked for (--exit-code)
 _T = TypeVar("_T")
 
 

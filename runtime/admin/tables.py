@@ -26,6 +26,7 @@ __all__ = [
     "account_view",
     "clock_of",
     "conversation_view",
+    "counts_table",
     "dead_letters_table",
     "nodes_table",
     "printable",
@@ -104,6 +105,13 @@ def sagas_table(entries: Iterable[SagaEntry], now_s: float) -> Table:
             f"{span(now_s - entry.last_progress_at_s)} ago",
             printable(entry.reason),
         )
+    return table
+
+
+def counts_table(counts: Iterable[tuple[str, str, int]]) -> Table:
+    table = _table("kind", "status", ">sagas")
+    for kind, status, number in counts:
+        table.add_row(printable(kind), printable(status), f"{number:,}")
     return table
 
 

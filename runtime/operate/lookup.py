@@ -153,9 +153,9 @@ def _of_version(
     """Why no node has the version of a saga instance, and which nodes may run it for an owner without that version."""
     if row is None or saga is None or saga.ended_at_s:
         return "", ()
-    live = {node.name: node for node in view.nodes if node.lease_until_s > view.now_s}
+    node = {one.name: one for one in view.nodes if one.lease_until_s > view.now_s}.get(owner)
     version = saga.fingerprint.hex()
-    return waits_for_version(view, live.get(owner), row, version), lent_to(view, live.get(owner), row, version)
+    return waits_for_version(view, node, row.kind, version), lent_to(view, node, row.kind, version)
 
 
 def _timers(row: ActorRow | None) -> tuple[TimerSummary, ...]:

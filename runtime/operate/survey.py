@@ -1,22 +1,28 @@
-"""Nodes, shards and sagas as an operator lists them: records made from the store's rows."""
+"""Nodes, shards and sagas as an operator lists them: records made from the store's rows.
+
+    Wanted ──▶ SummaryFilter ──Store.summaries, page by page──▶ SagaEntry
+
+What a saga tells of itself stands in columns of its row. So a listing reads what it shows, and decodes no record.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import AsyncIterator
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from google.protobuf.message import DecodeError
-
-from runtime.operate.dead_letters import dead_letters
-from runtime.protos import saga_pb2
-from runtime.saga.view import OPEN, OWING, phase_of, status_name
+from runtime.envelope import address_of, parse_address
+from runtime.errors import InvalidMessage
+from runtime.protos.saga_pb2 import SagaRecord
 from runtime.store.port import Store
-from runtime.store.records import ActorRow, ClusterView, NodeRow
+from runtime.store.records import ClusterView, NodeRow
+from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace, SummaryRow
 
 __all__ = [
+    "STATUSES",
     "WAITS",
     "SagaEntry",
+    "SagaPage",
     "ShardEntry",
     "Wanted",
     "carriers_of",
@@ -24,16 +30,20 @@ __all__ = [
     "lent_to",
     "nodes_of",
     "owner_of",
+    "place_of",
+    "place_text",
+    "saga_counts",
     "sagas",
     "shards_of",
+    "some_need_a_person",
     "waits_for_version",
 ]
 
-_SAGA_TYPE = saga_pb2.SagaRecord.DESCRIPTOR.full_name
-_PAGE = 500
 WAITS = "waits for its version"
+STATUSES = (*(word.lower() for word, status in SagaRecord.Status.items() if status != SagaRecord.NONE), WAITS)
 _MOVING = ("running", "compensating")
-_LETTERS_MAX = 100_000  # so many are read; the dead letters of an instance beyond them are not counted
+_STUCK = "stuck"
+_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,37 +62,77 @@ class SagaEntry:
 
     kind: str
     key: str
-    definition: str
-    status: str  # as in SagaRecord.Status, in lower case; or WAITS: whoever runs it lacks the version that began it
+    status: str  # one of STATUSES, or "status N" of one that only a newer version knows
     step: str  # names of the open steps, with commas between them; empty at rest
     reason: str  # why it turned back, or got stuck
+    version: str
     started_at_s: float
     last_progress_at_s: float
     dead_letters: int = 0  # of its own mail: it does not go on without an operator, whatever its status says
 
     @property
     def needs_a_person(self) -> bool:
-        return self.dead_letters > 0 or self.status in ("stuck", "unreadable", WAITS)
+        return self.dead_letters > 0 or self.status in (_STUCK, WAITS)
+
+    @property
+    def place(self) -> SummaryPlace:
+        return SummaryPlace(self.last_progress_at_s, self.kind, self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class SagaPage:
+    """Some of the instances that fit, and where the others begin."""
+
+    entries: tuple[SagaEntry, ...]
+    next: SummaryPlace | None  # None at the end
+
+
+def place_text(place: SummaryPlace) -> str:
+    """A place as an operator hands it over from page to page."""
+    return f"{place.progressed_at_s!r}/{address_of(place.kind, place.key)}"
+
+
+def place_of(text: str) -> SummaryPlace:
+    """What `place_text` has made of a place. Raises InvalidMessage for any other text."""
+    progress, _, address = text.partition("/")
+    try:
+        place = SummaryPlace(float(progress), *parse_address(address))
+    except (ValueError, InvalidMessage):
+        place = None
+    if place is None or not math.isfinite(place.progressed_at_s):
+        raise InvalidMessage(f"{text!r} is no place in a listing: copy it from the end of the page before")
+    return place
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which instances are listed. What is empty, or zero, asks for nothing."""
 
-    status: str = ""
+    statuses: tuple[str, ...] = ()  # it has one of these
     kind: str = ""
     key: str = ""  # how the key begins
+    step: str = ""  # the name of a step under way
+    error: str = ""  # part of the reason, in any case of the letters from a to z
     idle_s: float = 0.0  # it has made no progress for at least so long
     age_s: float = 0.0  # it began at least so long ago
-    statuses: tuple[str, ...] = ()  # it has one of these; empty: any
+    has_dead_letters: bool = False
 
-    def fits(self, entry: SagaEntry, now_s: float) -> bool:
-        return (
-            self.status in ("", entry.status)
-            and (not self.statuses or entry.status in self.statuses)
-            and entry.key.startswith(self.key)
-            and entry.started_at_s <= now_s - self.age_s
-            and entry.last_progress_at_s <= now_s - self.idle_s
+    def filter_at(self, view: ClusterView) -> SummaryFilter:
+        """What the store is asked for. Where WAITS is wanted, it gives more than those. Raises InvalidMessage."""
+        if wrong := [status for status in self.statuses if status not in STATUSES]:
+            raise InvalidMessage(f"no saga has the status {wrong[0]!r}; there are {', '.join(STATUSES)}")
+        told = [status for status in self.statuses if status != WAITS]
+        waiting = [status for status in _MOVING if WAITS in self.statuses and status not in told]
+        return SummaryFilter(
+            kind=self.kind,
+            statuses=(*told, *waiting),
+            prefix=self.key,
+            step=self.step,
+            error=self.error,
+            progressed_by_s=view.now_s - self.idle_s if self.idle_s else math.inf,
+            started_by_s=view.now_s - self.age_s if self.age_s else math.inf,
+            not_carried=_carried(view) if self.statuses == (WAITS,) else None,
+            has_dead_letters=self.has_dead_letters,
         )
 
 
@@ -123,34 +173,46 @@ def _alive(view: ClusterView) -> frozenset[str]:
     return frozenset(node.name for node in view.nodes if node.lease_until_s > view.now_s)
 
 
-async def sagas(store: Store, wanted: Wanted | None = None, *, limit: int | None = None) -> list[SagaEntry]:
-    """Instances of every saga kind, longest without progress first; up to `limit`, if any. Raises StoreError.
+async def sagas(
+    store: Store,
+    wanted: Wanted | None = None,
+    *,
+    limit: int,
+    order: SummaryOrder = SummaryOrder.PROGRESS,
+    after: SummaryPlace | None = None,
+) -> SagaPage:
+    """Instances of every saga kind, longest without progress first, from behind the place `after` on.
 
-    Reads all of them: a listing for people, not for a loop.
+    Raises InvalidMessage for a status that no saga has, and StoreError.
     """
-    wanted, found = wanted or Wanted(), []
+    wanted, found = wanted or Wanted(), list[SagaEntry]()
     view = await store.cluster()
-    owners = _Owners(view)
-    parked = Counter(letter.row.address for letter in await dead_letters(store, limit=_LETTERS_MAX))
-    for kind in sorted(view.kinds) if not wanted.kind else (wanted.kind,):
-        async for row in _saga_rows(store, kind):
-            entry = replace(_entry(row, owners), dead_letters=parked[row.kind, row.key])
-            if wanted.fits(entry, view.now_s):
-                found.append(entry)
-    return sorted(found, key=lambda entry: (entry.last_progress_at_s, entry.kind, entry.key))[:limit]
+    filter_, owners, size = wanted.filter_at(view), _Owners(view), limit + 1
+    while len(found) <= limit:
+        rows = await store.summaries(filter_, limit=size, order=order, after=after)
+        found += [one for one in map(owners.entry, rows) if not wanted.statuses or one.status in wanted.statuses]
+        if len(rows) < size:
+            break
+        after, size = rows[-1].place, max(size, _PAGE)
+    return SagaPage(tuple(found[:limit]), found[limit - 1].place if len(found) > limit else None)
 
 
-async def _saga_rows(store: Store, kind: str) -> AsyncIterator[ActorRow]:
-    after = ""
-    while True:
-        rows = await store.actors(kind, limit=_PAGE, after=after)
-        for row in rows:
-            if row.state_type != _SAGA_TYPE:
-                return  # a kind has one type of state: this one is no saga
-            yield row
-        if len(rows) < _PAGE:
-            return
-        after = rows[-1].key
+async def some_need_a_person(store: Store, wanted: Wanted) -> bool:
+    """Whether an instance that fits is stuck, waits for its version, or has dead letters. Raises as `sagas`."""
+    at_rest = tuple(status for status in (_STUCK, WAITS) if status in (wanted.statuses or STATUSES))
+    asked = [replace(wanted, statuses=(status,)) for status in at_rest] + [replace(wanted, has_dead_letters=True)]
+    for one in asked:
+        if (await sagas(store, one, limit=1)).entries:
+            return True
+    return False
+
+
+async def saga_counts(store: Store, *, kind: str = "", statuses: Sequence[str] = ()) -> list[tuple[str, str, int]]:
+    """Kind, status, and how many tell so. Raises InvalidMessage for a status that none tells, and StoreError."""
+    if wrong := [status for status in statuses if status not in STATUSES or status == WAITS]:
+        raise InvalidMessage(f"no saga tells that it is {wrong[0]!r}; counted are {', '.join(STATUSES[:-1])}")
+    counts = await store.summary_counts()
+    return [one for one in counts if kind in ("", one[0]) and (not statuses or one[1] in statuses)]
 
 
 class _Owners:
@@ -161,22 +223,41 @@ class _Owners:
         self._nodes = {node.name: node for node in view.nodes if node.lease_until_s > view.now_s}
         self._owners = {(row.kind, row.shard): row.owner for row in view.shards}
 
-    def waits(self, row: ActorRow, version: str) -> str:
-        """Why an instance waits for its version; empty when it does not, or its node does not say what it carries."""
-        return waits_for_version(self._view, self._nodes.get(self._owners.get((row.kind, row.shard), "")), row, version)
+    def entry(self, row: SummaryRow) -> SagaEntry:
+        told, waits = row.summary, ""
+        if told.status in _MOVING:
+            owner = self._nodes.get(self._owners.get((row.kind, row.shard), ""))
+            waits = waits_for_version(self._view, owner, row.kind, told.version)
+        return SagaEntry(
+            kind=row.kind,
+            key=row.key,
+            status=WAITS if waits else told.status,
+            step=told.step,
+            reason=waits or told.error,
+            version=told.version,
+            started_at_s=told.started_at_s,
+            last_progress_at_s=told.progressed_at_s,
+            dead_letters=row.dead_letters,
+        )
 
 
-def waits_for_version(view: ClusterView, owner: NodeRow | None, row: ActorRow, version: str) -> str:
+def _carried(view: ClusterView) -> tuple[str, ...]:
+    """KIND/VERSION of all that live nodes carry."""
+    live = [node for node in view.nodes if node.lease_until_s > view.now_s]
+    return tuple(one for node in live for one in node.carries if one.partition("/")[0] in node.kinds)
+
+
+def waits_for_version(view: ClusterView, owner: NodeRow | None, kind: str, version: str) -> str:
     """Why nobody can run an instance; empty when its owner can, or does not say what it carries, or can lend it."""
-    if owner is None or not lacks_version(owner, row.kind, version) or carriers_of(view, row.kind, version):
+    if owner is None or not lacks_version(owner, kind, version) or carriers_of(view, kind, version):
         return ""
-    return f"version {version} of {row.kind} began it, which its node {owner.name} lacks; no live node has it"
+    return f"version {version} of {kind} began it, which its node {owner.name} lacks; no live node has it"
 
 
-def lent_to(view: ClusterView, owner: NodeRow | None, row: ActorRow, version: str) -> tuple[str, ...]:
+def lent_to(view: ClusterView, owner: NodeRow | None, kind: str, version: str) -> tuple[str, ...]:
     """The nodes that may run an instance for its owner, which lacks its version; none when the owner can."""
-    is_lent = owner is not None and lacks_version(owner, row.kind, version)
-    return carriers_of(view, row.kind, version) if is_lent else ()
+    is_lent = owner is not None and lacks_version(owner, kind, version)
+    return carriers_of(view, kind, version) if is_lent else ()
 
 
 def lacks_version(owner: NodeRow, kind: str, version: str) -> bool:
@@ -189,22 +270,3 @@ def carriers_of(view: ClusterView, kind: str, version: str) -> tuple[str, ...]:
     """The nodes with a lease that have a version of a saga kind."""
     hosts = hosts_of(view, kind)
     return tuple(node.name for node in view.nodes if node.name in hosts and f"{kind}/{version}" in node.carries)
-
-
-def _entry(row: ActorRow, owners: _Owners) -> SagaEntry:
-    try:
-        record = saga_pb2.SagaRecord.FromString(row.state)
-    except DecodeError as error:
-        return SagaEntry(row.kind, row.key, "", "unreadable", "", str(error), row.updated_at_s, row.updated_at_s)
-    status = status_name(record)
-    waits = owners.waits(row, record.fingerprint.hex()) if status in _MOVING else ""
-    return SagaEntry(
-        kind=row.kind,
-        key=row.key,
-        definition=record.definition,
-        status=WAITS if waits else status,
-        step=", ".join(task.path for task in record.tasks if phase_of(task) in OPEN | OWING),
-        reason=waits or record.stuck_reason or record.reason,
-        started_at_s=record.started_at_s,
-        last_progress_at_s=record.last_progress_at_s or row.updated_at_s,
-    )

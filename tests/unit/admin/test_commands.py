@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from runtime.adapters import system_ports
 from runtime.admin.commands import admin
 from runtime.admin.session import Session, load_contracts
 from runtime.errors import InvalidSettings
+from runtime.operate.survey import WAITS
 from runtime.protos.saga_pb2 import Exchange
 from runtime.saga.view import Phase
 from runtime.store.memory import MemoryStore
@@ -201,7 +203,39 @@ def test_who_needs_a_person_beyond_the_limit_needs_one_too(store: MemoryStore) -
     asyncio.run(fill(store, *running, saga("ORD-9", status=SAGA.STUCK, progress_at_s=200.0)))
     done = run(store, "sagas", "--exit-code", "--limit", "2")
     assert "ORD-9" not in done.stdout and done.exit_code == 8
-    assert "2 more fit, beyond --limit" in done.stderr
+    assert "more fit, beyond --limit" in done.stderr
+
+
+def test_a_page_of_sagas_names_the_place_where_the_next_one_begins(store: MemoryStore) -> None:
+    asyncio.run(fill(store, *(saga(f"it's {number}", progress_at_s=float(number)) for number in range(1, 6))))
+    keys, more = list[str](), list[str]()
+    while True:
+        done = run(store, "sagas", "--json", "--limit", "2", *more)
+        keys += [one["key"] for one in json.loads(done.stdout)]
+        if not done.stderr:
+            break
+        more = shlex.split(done.stderr.rpartition("the next page: ")[2])
+    assert keys == [f"it's {number}" for number in range(1, 6)]
+    assert json.loads(run(store, "sagas", "--json", "--after", "9.0/order-process/it's 9").stdout) == []
+
+
+def test_sagas_are_listed_in_the_order_of_their_keys_if_that_is_asked_for(store: MemoryStore) -> None:
+    asyncio.run(fill(store, saga("A", progress_at_s=2.0), saga("B", progress_at_s=1.0)))
+    assert [one["key"] for one in json.loads(run(store, "sagas", "--json").stdout)] == ["B", "A"]
+    assert [one["key"] for one in json.loads(run(store, "sagas", "--json", "--order", "key").stdout)] == ["A", "B"]
+
+
+def test_sagas_are_counted_by_kind_and_status(store: MemoryStore) -> None:
+    asyncio.run(fill(store, saga("A"), saga("B"), saga("C", status=SAGA.STUCK)))
+    assert json.loads(run(store, "sagas", "--count", "--json").stdout) == [
+        {"kind": "order-process", "status": "running", "count": 2},
+        {"kind": "order-process", "status": "stuck", "count": 1},
+    ]
+    shown = run(store, "sagas", "--count", "--status", "running").stdout
+    assert "running" in shown and "stuck" not in shown
+    refused = run(store, "sagas", "--count", "--key", "A")
+    assert refused.exit_code == 2 and "leave the others out" in refused.output
+    assert run(store, "sagas", "--count", "--status", WAITS).exit_code == 2
 
 
 def test_a_listing_of_dead_letters_says_that_it_is_not_all(store: MemoryStore) -> None:

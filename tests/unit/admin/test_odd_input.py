@@ -16,7 +16,7 @@ from runtime.admin.commands import admin
 from runtime.admin.session import Session
 from runtime.protos.saga_pb2 import TaskRecord
 from runtime.store.memory import MemoryStore
-from tests.unit.operate.rows import SAGA, actor, fill, join, mail, saga
+from tests.unit.operate.rows import SAGA, actor, fill, join, mail, row_of, saga
 
 UNKNOWN = 99
 
@@ -33,6 +33,17 @@ def run(store: MemoryStore, *arguments: str) -> Result:
 def test_seconds_that_are_no_number_are_refused(store: MemoryStore, arguments: tuple[str, ...]) -> None:
     result = run(store, *arguments)
     assert (result.exit_code, "is no number of seconds" in result.output) == (2, True)
+
+
+def test_a_status_that_no_saga_has_is_refused_with_those_that_there_are(store: MemoryStore) -> None:
+    result = run(store, "sagas", "--status", "unfinished")
+    assert result.exit_code == 2 and "'stuck'" in result.output and "'waits for its version'" in result.output
+
+
+@pytest.mark.parametrize("place", ["ORD-1", "nan", "1.0/order-process", "yesterday/order-process/ORD-1"])
+def test_a_place_that_no_listing_has_named_is_bad_input(store: MemoryStore, place: str) -> None:
+    result = run(store, "sagas", "--after", place)
+    assert result.exit_code == 2 and "copy it from the end of the page before" in result.output
 
 
 @pytest.mark.parametrize("act", [("replay",), ("discard", "--reason", "x")])
@@ -60,8 +71,7 @@ def test_a_status_that_only_a_newer_version_has_is_shown_by_its_number(store: Me
         TaskRecord(path="bill", address="billing/ORD-1").SerializeToString() + _enum(TaskRecord, "status")
     )
     newer = saga(tasks=(step,))
-    newer = replace(newer, state=newer.state + _enum(SAGA, "status"))
-    asyncio.run(fill(store, newer))
+    asyncio.run(fill(store, row_of(SAGA.FromString(newer.state + _enum(SAGA, "status")))))
     asyncio.run(join(store, "one", kinds=("order-process",)))
     listed = json.loads(run(store, "sagas", "--json").stdout)
     assert listed[0]["status"] == f"status {UNKNOWN}"
@@ -94,10 +104,9 @@ def test_an_instant_that_no_calendar_has_is_shown(store: MemoryStore) -> None:
 
 
 def test_a_status_that_is_given_twice_means_both(store: MemoryStore) -> None:
-    stuck, unreadable = replace(saga("A", status=SAGA.STUCK)), replace(saga("B"), state=b"\xff")
-    asyncio.run(fill(store, stuck, unreadable, saga("C")))
+    asyncio.run(fill(store, saga("A", status=SAGA.STUCK), saga("B", status=SAGA.COMPLETED), saga("C")))
     asyncio.run(join(store, "one", kinds=("order-process",)))
-    listed = run(store, "sagas", "--json", "--status", "stuck", "--status", "unreadable").stdout
+    listed = run(store, "sagas", "--json", "--status", "stuck", "--status", "completed").stdout
     assert {one["key"] for one in json.loads(listed)} == {"A", "B"}
     assert {one["key"] for one in json.loads(run(store, "sagas", "--json", "--age", "0").stdout)} == {"A", "B", "C"}
 

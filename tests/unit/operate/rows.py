@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeVar
 
 from protos import sales_pb2
 from runtime.envelope import Envelope
 from runtime.protos import durable_pb2, saga_pb2
+from runtime.saga.summary import summary_of
 from runtime.store.port import Store
 from runtime.store.records import ActorRow, Expected, HistoryRow, MailRow, NodeRow, Outcome, Transition
 
@@ -57,7 +59,13 @@ def saga(
         last_progress_at_s=progress_at_s,
         stuck_reason=stuck_reason,
     )
-    return actor(kind, key, state_type="amends.SagaRecord", state=record.SerializeToString())
+    return row_of(record, key, kind=kind)
+
+
+def row_of(record: saga_pb2.SagaRecord, key: str = "ORD-1", *, kind: str = "order-process") -> ActorRow:
+    """The row of a saga, which tells what its record says."""
+    row = actor(kind, key, state_type="amends.SagaRecord", state=record.SerializeToString())
+    return replace(row, summary=summary_of(record, None))
 
 
 def mail(

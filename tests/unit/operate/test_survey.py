@@ -4,12 +4,33 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from runtime.operate.survey import Wanted, nodes_of, sagas, shards_of
+import pytest
+
+from runtime.errors import InvalidMessage
+from runtime.operate.survey import (
+    WAITS,
+    SagaEntry,
+    Wanted,
+    nodes_of,
+    place_of,
+    place_text,
+    saga_counts,
+    sagas,
+    shards_of,
+    some_need_a_person,
+)
 from runtime.saga.view import Phase
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Subscription
-from tests.unit.operate.rows import SAGA, actor, fill, join, mail, saga
+from runtime.store.summaries import SummaryOrder
+from tests.unit.operate.rows import SAGA, actor, fill, join, mail, row_of, saga
 from tests.unit.saga.records import task_in
+
+
+async def listed(store: MemoryStore, wanted: Wanted | None = None) -> tuple[SagaEntry, ...]:
+    page = await sagas(store, wanted, limit=2_000)
+    assert page.next is None
+    return page.entries
 
 
 async def test_nodes_are_told_with_lease_and_shards(store: MemoryStore) -> None:
@@ -46,8 +67,8 @@ async def test_s86_list_stuck(store: MemoryStore) -> None:
         saga("ORD-3", progress_at_s=200.0, status=SAGA.STUCK),
         actor("sales", "ORD-1"),
     )
-    assert [entry.key for entry in await sagas(store, limit=10)] == ["ORD-2", "ORD-3", "ORD-1"]
-    stuck = await sagas(store, Wanted(status="stuck"), limit=1)
+    assert [entry.key for entry in await listed(store)] == ["ORD-2", "ORD-3", "ORD-1"]
+    stuck = (await sagas(store, Wanted(statuses=("stuck",)), limit=1)).entries
     assert [(entry.key, entry.step, entry.reason) for entry in stuck] == [("ORD-2", "bill", "no refund")]
 
 
@@ -56,7 +77,7 @@ async def test_every_open_step_is_named_and_dead_letters_are_counted(store: Memo
     asked = tuple(task_in(Phase.ASKED, name) for name in ("bill", "label"))
     await fill(store, saga("ORD-1", tasks=(task_in(Phase.DONE, "done"), *asked)), saga("ORD-2"))
     await fill(store, mail(2, kind="order-process", parked="another version"))
-    one, other = await sagas(store, limit=10)
+    one, other = await listed(store)
     assert (one.step, one.dead_letters, one.needs_a_person) == ("bill, label", 1, True)
     assert (other.dead_letters, other.needs_a_person) == (0, False)
 
@@ -66,11 +87,11 @@ async def test_sagas_are_chosen_by_several_statuses_and_by_when_they_began(store
     now_s = (await store.cluster()).now_s
     for number, status in enumerate((SAGA.RUNNING, SAGA.STUCK, SAGA.COMPLETED)):
         record = SAGA(definition="x", status=status, started_at_s=now_s - 100.0 * number, last_progress_at_s=now_s)
-        await fill(store, replace(saga(f"ORD-{number}"), state=record.SerializeToString()))
-    some = await sagas(store, Wanted(statuses=("running", "stuck")))
+        await fill(store, row_of(record, f"ORD-{number}"))
+    some = await listed(store, Wanted(statuses=("running", "stuck")))
     assert {entry.key for entry in some} == {"ORD-0", "ORD-1"}
-    assert {entry.key for entry in await sagas(store, Wanted(age_s=50.0))} == {"ORD-1", "ORD-2"}
-    assert {entry.key for entry in await sagas(store, Wanted(statuses=("stuck", "completed"), age_s=150.0))} == {
+    assert {entry.key for entry in await listed(store, Wanted(age_s=50.0))} == {"ORD-1", "ORD-2"}
+    assert {entry.key for entry in await listed(store, Wanted(statuses=("stuck", "completed"), age_s=150.0))} == {
         "ORD-2"
     }
 
@@ -81,7 +102,7 @@ async def test_sagas_are_chosen_by_kind_key_and_age(store: MemoryStore) -> None:
     await fill(store, saga("A-1"), saga("B-1"), saga("A-1", kind="trip"), saga("A-2", progress_at_s=now_s))
 
     async def chosen(wanted: Wanted) -> list[tuple[str, str]]:
-        return [(entry.kind, entry.key) for entry in await sagas(store, wanted, limit=10)]
+        return [(entry.kind, entry.key) for entry in await listed(store, wanted)]
 
     assert await chosen(Wanted(kind="trip")) == [("trip", "A-1")]
     assert await chosen(Wanted(key="B")) == [("order-process", "B-1")]
@@ -89,15 +110,63 @@ async def test_sagas_are_chosen_by_kind_key_and_age(store: MemoryStore) -> None:
     assert await chosen(Wanted(kind="nothing")) == []
 
 
-async def test_a_listing_goes_through_every_page(store: MemoryStore) -> None:
-    await join(store, "orchestration-1", kinds=("order-process",))
+async def test_sagas_are_chosen_by_step_and_by_part_of_their_reason(store: MemoryStore) -> None:
+    tasks = (task_in(Phase.ASKED, "bill"), task_in(Phase.ASKED, "ship"))
+    await fill(store, saga("A", tasks=tasks), saga("B", tasks=tasks[1:]))
+    await fill(store, saga("C", status=SAGA.STUCK, stuck_reason="bill: No Refund"))
+    assert [one.key for one in await listed(store, Wanted(step="bill"))] == ["A"]
+    assert [one.key for one in await listed(store, Wanted(step="ship"))] == ["A", "B"]
+    assert [one.key for one in await listed(store, Wanted(error="no refund"))] == ["C"]
+
+
+async def test_a_status_that_no_saga_has_is_refused_with_those_that_there_are(store: MemoryStore) -> None:
+    known = "running, compensating, completed, compensated, stuck"
+    with pytest.raises(InvalidMessage, match=f"no saga has the status 'Stuck'; there are {known}, {WAITS}"):
+        await sagas(store, Wanted(statuses=("running", "Stuck")), limit=1)
+    for wrong in ("unreadable", WAITS):
+        with pytest.raises(InvalidMessage, match=f"no saga tells that it is '{wrong}'; counted are {known}$"):
+            await saga_counts(store, statuses=(wrong,))
+
+
+@pytest.mark.parametrize("order", SummaryOrder)
+async def test_a_listing_goes_on_where_the_page_before_has_ended(store: MemoryStore, order: SummaryOrder) -> None:
     await fill(store, *(saga(f"ORD-{number:04}", progress_at_s=float(number + 1)) for number in range(1_001)))
-    found = await sagas(store, limit=2_000)
-    assert len(found) == 1_001
-    assert found[-1].key == "ORD-1000"
+    found, after = list[str](), None
+    while True:
+        page = await sagas(store, limit=400, order=order, after=after)
+        found += [entry.key for entry in page.entries]
+        if page.next is None:
+            break
+        after = place_of(place_text(page.next))
+    assert found == [f"ORD-{number:04}" for number in range(1_001)]
 
 
-async def test_a_damaged_instance_is_listed_as_such(store: MemoryStore) -> None:
-    await join(store, "orchestration-1", kinds=("order-process",))
-    await fill(store, actor("order-process", state_type="amends.SagaRecord", state=b"\xff\xff"), saga("ORD-2"))
-    assert {entry.status for entry in await sagas(store, limit=10)} == {"unreadable", "running"}
+@pytest.mark.parametrize(
+    "text", ["", "ORD-1", "x/order-process/ORD-1", "1.0/order-process", "1.0//ORD-1", "nan/trip/A", "1.0"]
+)
+async def test_a_place_that_no_page_has_named_is_refused(text: str) -> None:
+    with pytest.raises(InvalidMessage, match="is no place in a listing"):
+        place_of(text)
+
+
+async def test_instances_are_counted_by_kind_and_status(store: MemoryStore) -> None:
+    await fill(store, saga("A"), saga("B"), saga("C", status=SAGA.STUCK), saga("A", kind="trip"), actor("sales"))
+    counts = [("order-process", "running", 2), ("order-process", "stuck", 1), ("trip", "running", 1)]
+    assert await saga_counts(store) == counts
+    assert await saga_counts(store, kind="order-process", statuses=("running",)) == counts[:1]
+
+
+async def test_no_listing_reads_a_record(store: MemoryStore) -> None:
+    """A record that cannot be read is listed as its last turn has left it; `explain` says that it is damaged."""
+    await fill(store, replace(saga("ORD-1", status=SAGA.STUCK), state=b"\xff\xff"), saga("ORD-2"))
+    assert {entry.status for entry in await listed(store)} == {"stuck", "running"}
+
+
+async def test_who_needs_a_person_is_found_among_those_that_fit(store: MemoryStore) -> None:
+    await fill(store, saga("A"), saga("B", status=SAGA.COMPLETED), saga("C", status=SAGA.STUCK))
+    assert await some_need_a_person(store, Wanted())
+    assert not await some_need_a_person(store, Wanted(statuses=("running", "completed")))
+    assert not await some_need_a_person(store, Wanted(key="B"))
+    await fill(store, saga("ORD-1"), mail(2, kind="order-process", parked="boom"))
+    assert await some_need_a_person(store, Wanted(statuses=("running",)))
+    assert not await some_need_a_person(store, Wanted(statuses=("completed",)))
