@@ -188,6 +188,8 @@ async def sagas(
     wanted, found = wanted or Wanted(), list[SagaEntry]()
     view = await store.cluster()
     filter_, owners, size = wanted.filter_at(view), _Owners(view), limit + 1
+    if filter_.not_carried == ():
+        return SagaPage((), None)  # No live node says what it carries, so none is known to lack a version.
     while len(found) <= limit:
         rows = await store.summaries(filter_, limit=size, order=order, after=after)
         found += [one for one in map(owners.entry, rows) if not wanted.statuses or one.status in wanted.statuses]

@@ -40,7 +40,7 @@ def _actors() -> Columns:
     untold = (None,) * len(told.names)
 
     def values(row: ActorRow) -> tuple[Any, ...]:
-        return (*own.values(row), *(untold if row.summary is None else told.values(row.summary)))
+        return own.values(row) + (untold if row.summary is None else told.values(row.summary))
 
     return Columns("actors", (*own.names, *told.names), values)
 

@@ -58,6 +58,7 @@ async def test_a_node_of_an_older_build_that_does_not_say_what_it_carries_is_not
     await join(store, "silent-1", kinds=("order-process",), carries=("trip/aa01",))
     await fill(store, saga("ORD-1", version=OLD))
     assert [entry.status for entry in await listed(store)] == ["running"]
+    assert await listed(store, Wanted(statuses=(WAITS,))) == ()
 
 
 async def test_who_has_left_or_expired_carries_nothing(store: MemoryStore) -> None:
