@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -192,7 +193,10 @@ class Kind:
             "nothing was done, until the node that owns it has such a build, too"
         )
 
-    def waits_too_long(self, envelope: Envelope) -> bool:
-        """Whether mail has waited for its version for as long as it may. A timer may wait for ever."""
-        age_s = self.ports.clock.now_s() - max(envelope.sent_at_s, envelope.due_at_s)
+    def waits_too_long(self, envelope: Envelope, turn_s: float = math.inf) -> bool:
+        """Whether mail has waited for its version for as long as it may. A timer may wait for ever.
+
+        `turn_s` is the instant of a turn that would give the mail up: that takes two readings of the clock.
+        """
+        age_s = min(self.ports.clock.now_s(), turn_s) - max(envelope.sent_at_s, envelope.due_at_s)
         return not envelope.timer and age_s >= self.limits.version_wait_s

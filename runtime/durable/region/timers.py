@@ -25,7 +25,10 @@ _LATE_S = 0.001  # A loop may call back a little early, and a timer must never f
 
 
 class DueTimers:
-    """Arms what is due before the next pass but one. `failed` is told what cannot be read, and why."""
+    """Arms what is due before the next pass but one. `failed` is told what cannot be read, and why.
+
+    A timer fires when two readings of the clock agree that it is due: one as it is armed, one when its time is up.
+    """
 
     def __init__(self, ownership: Ownership, failed: Callable[[str], None]) -> None:
         self._ownership = ownership
@@ -100,10 +103,12 @@ class DueTimers:
         id = timer_id(row.address, timer)
         if id in self._armed or len(self._armed) >= _ARMED_MAX:
             return
+        left_s = timer.due_at_s - self._clock.now_s()
+        if left_s > self._soon_s:
+            return  # The clock has gone back since the store was asked. A later pass arms the timer.
         envelope = _fired(row, timer, id)
         self._armed[id] = None
-        delay_s = timer.due_at_s - self._clock.now_s()
-        self._clock.call_later(max(0.0, delay_s) + _LATE_S, self._fire, envelope, shard)
+        self._clock.call_later(max(0.0, left_s) + _LATE_S, self._fire, envelope, shard)
         self._failpoint(Failpoint.TIMER_ARMED)
 
     def _fire(self, envelope: Envelope, shard: int) -> None:

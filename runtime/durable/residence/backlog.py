@@ -38,6 +38,7 @@ from runtime.store.records import MailRow, Transition, Verdict
 __all__ = ["AGAIN_S", "BacklogReader"]
 
 AGAIN_S = 1.0  # after the store has failed
+_LOOK_S = 60.0  # Mail is held no longer than this by one reading of the clock: then it is read, and says how long yet.
 
 Deliver = Callable[[Address, int, list[MailRow], bool], bool]
 """Takes (address, shard, what waits in order, whether more waits than was read); True if the actor has to ask again."""
@@ -98,12 +99,15 @@ class BacklogReader:
 
     def put_off(self, address: Address, shard: int, until_s: float, *, in_turn: bool = False) -> None:
         """Hold an actor's mail until an instant, or that for which it is held already; then read it."""
-        if self._step(address, PutOff(until_s, in_turn)) is Todo.WAIT:
-            clock = self._kind.ports.clock
-            clock.call_later(max(0.0, until_s - clock.now_s()), self.tell, address, shard, Due(until_s))
+        self._hold(address, shard, PutOff(until_s, in_turn), until_s - self._kind.ports.clock.now_s())
 
     def put_off_for(self, address: Address, shard: int, delay_s: float) -> None:
-        self.put_off(address, shard, self._kind.ports.clock.now_s() + delay_s)
+        self._hold(address, shard, PutOff(self._kind.ports.clock.now_s() + delay_s), delay_s)
+
+    def _hold(self, address: Address, shard: int, until: PutOff, delay_s: float) -> None:
+        if self._step(address, until) is Todo.WAIT:
+            delay_s = min(max(0.0, delay_s), _LOOK_S)
+            self._kind.ports.clock.call_later(delay_s, self.tell, address, shard, Due(until.until_s))
 
     def is_blocked(self, address: Address) -> bool:
         """Whether nothing but undos may run now."""

@@ -121,7 +121,7 @@ def leave_to_others(draft: Draft, envelope: Envelope, error: str, attempts: int)
     False for a timer, which is no mail, and for mail that has waited for `version_wait_s`. Nothing keeps how often mail
     was put off: the pauses grow with its age.
     """
-    if envelope.timer or draft.kind.waits_too_long(envelope):
+    if envelope.timer or draft.kind.waits_too_long(envelope, draft.now_s):
         return False
     age_s = max(0.0, draft.now_s - max(envelope.sent_at_s, envelope.due_at_s))
     pause_s = min(max(age_s * _SHARE, _MIN_S), _MAX_S)

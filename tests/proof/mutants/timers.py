@@ -72,7 +72,7 @@ TIMERS = (
         "timer-too-early",
         "A timer that a sweep finds shortly before its due time fires at once.",
         (
-            Edit(DueTimers._arm, "delay_s = timer.due_at_s - self._clock.now_s()", "delay_s = 0.0"),
+            Edit(DueTimers._arm, "max(0.0, left_s) + _LATE_S", "0.0"),
             Edit(DueTimers._fire, "self._clock.now_s() >= envelope.due_at_s", "True"),
         ),
         workload="random",

@@ -46,11 +46,15 @@ class LocalNode:
     """Start it, use `commands` and `store`; `crash` forgets all but the store."""
 
     def __init__(
-        self, behaviours: Sequence[Behaviour], store: MemoryStore | None = None, limits: Limits | None = None
+        self,
+        behaviours: Sequence[Behaviour],
+        store: MemoryStore | None = None,
+        limits: Limits | None = None,
+        clock: VirtualClock | None = None,
     ) -> None:
         self.facts: list[Fact] = []
         self.ports = Ports(
-            VirtualClock(asyncio.get_running_loop()),
+            clock or VirtualClock(asyncio.get_running_loop()),
             Dice(1, "ids"),
             Dice(1, "randomness"),
             AsyncioTasks(),

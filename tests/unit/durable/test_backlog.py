@@ -15,6 +15,7 @@ from runtime.envelope import Address, Envelope
 from runtime.store.memory import MemoryStore
 from runtime.store.records import HistoryRow, MailRow, Outcome, Transition, Verdict
 from runtime.testing.rules.saved_tables import SavedTables
+from runtime.testing.virtual.clock import VirtualClock
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till
 
@@ -43,9 +44,9 @@ class Gated(MemoryStore):
 class Desk:
     """A feeder, and what it has delivered: pairs of when, in seconds from the start, and how many rows."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: VirtualClock | None = None) -> None:
         self.store = Gated(LocalNode([Till()]).ports)
-        self.local = LocalNode([Till()], self.store)
+        self.local = LocalNode([Till()], self.store, clock=clock)
         self.post = Post(self.local)
         self.delivered: list[tuple[int, int]] = []
         self.clock = self.local.ports.clock
