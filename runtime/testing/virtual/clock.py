@@ -54,6 +54,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Lets time pass while nothing else can run, as a long computation would."""
         self._jumping.now_s += time_s
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """Waits for threads without a limit. The limit of newer Pythons would be of virtual time, and pass at once."""
+        await super().shutdown_default_executor()
+
 
 class VirtualClock:
     """The clock port on a loop. A test can have the wall clock jump; the monotonic clock never does."""

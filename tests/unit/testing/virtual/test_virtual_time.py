@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Coroutine
 from typing import Any
 
@@ -51,11 +52,23 @@ def test_what_a_thread_does_is_waited_for_in_real_time() -> None:
     async def work() -> str:
         return await asyncio.to_thread(lambda: "done")
 
-    loop = VirtualLoop()  # Newer Pythons give a runner's threads 300 s to end, which pass at once on virtual time.
+    assert run(work()) == "done"
+
+
+def test_the_end_of_a_loop_waits_for_threads_in_real_time_whatever_limit_is_given() -> None:
+    """Newer Pythons give threads 300 s to end, which would pass at once on virtual time."""
+    loop, may_end, ended = VirtualLoop(), threading.Event(), list[bool]()
+
+    async def begin() -> None:
+        loop.run_in_executor(None, lambda: ended.append(may_end.wait()))
+
     try:
-        assert loop.run_until_complete(work()) == "done"
+        loop.run_until_complete(begin())
+        loop.call_soon(may_end.set)
+        loop.run_until_complete(loop.shutdown_default_executor(300.0))
     finally:
         loop.close()
+    assert ended == [True]
 
 
 def test_a_seed_gives_the_same_draws_again_and_another_seed_gives_others() -> None:
