@@ -26,7 +26,7 @@ from runtime.protos.saga_pb2 import RetryAccepted, RetryRefused, SagaRecord, Tas
 from runtime.saga import cancellation, compensation, inputs
 from runtime.saga.definition import Definition, Node, Role
 from runtime.saga.instance import DEADLINE, Instance
-from runtime.saga.nodes import kinds
+from runtime.saga.nodes import kinds, undoing
 from runtime.saga.nodes import step as steps
 from runtime.saga.verdict import Came, TaskVerdict
 from runtime.saga.view import status_name
@@ -90,7 +90,7 @@ def _answered(saga: Instance, answer: inputs.Answered) -> None:
         return
     step, task, of_undo = found
     if of_undo:
-        _act(saga, step, steps.undo_answered(saga, step, task, answer.command_id, answer.message))
+        _act(saga, step, undoing.undo_answered(saga, step, task, answer.command_id, answer.message))
     else:
         _act(saga, step, steps.answered(saga, step, task, answer.command_id, answer.message))
 
@@ -101,7 +101,7 @@ def _faulted(saga: Instance, fault: inputs.Faulted) -> None:
         saga.note = f"a fault answers no command of this saga: {fault.error}"
         return
     step, task, of_undo = found
-    _act(saga, step, (steps.undo_faulted if of_undo else steps.faulted)(saga, step, task, fault))
+    _act(saga, step, (undoing.undo_faulted if of_undo else steps.faulted)(saga, step, task, fault))
 
 
 def _nothing_to_undo(saga: Instance, answer: inputs.NothingToUndo) -> None:
@@ -110,7 +110,7 @@ def _nothing_to_undo(saga: Instance, answer: inputs.NothingToUndo) -> None:
         saga.note = f"nothing to undo ({answer.reason}), but no undo of this saga asked"
         return
     step, task, _ = found
-    _act(saga, step, steps.nothing_to_undo(saga, step, task, answer.reason))
+    _act(saga, step, undoing.nothing_to_undo(saga, step, task, answer.reason))
 
 
 def _timer_fired(saga: Instance, name: str) -> None:

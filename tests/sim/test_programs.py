@@ -14,7 +14,7 @@ from runtime.envelope import Envelope
 from runtime.protos.saga_pb2 import TaskRecord
 from runtime.saga import compensation
 from runtime.saga.instance import Instance
-from runtime.saga.nodes import step as steps
+from runtime.saga.nodes import undoing
 from runtime.testing.runs.run import RunResult, simulate_seed
 from tests.proof.programs import random
 
@@ -76,7 +76,7 @@ def test_undos_in_forward_order_are_found(monkeypatch: pytest.MonkeyPatch) -> No
             task = saga.tasks[step.index]
             if task.status == TaskRecord.OWED:
                 if not task.undo.attempts:
-                    steps.undo(saga, step, task)
+                    undoing.undo(saga, step, task)
                 return
         compensation.close(saga)
 

@@ -4,7 +4,7 @@
     fired    its timer has                 undo     its turn to be undone has come
     next_to  what may begin once it is done
 
-Answers, faults and confirmations are about commands, and so about steps alone: `step.py`.
+Answers, faults and confirmations are about commands, and so about steps alone: `step.py` and, of undos, `undoing.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import assert_never
 from runtime.protos.saga_pb2 import TaskRecord
 from runtime.saga.definition import EndDefinition, Node, StepDefinition, WaitDefinition, WhenDefinition
 from runtime.saga.instance import Instance
-from runtime.saga.nodes import end, step, wait, when
+from runtime.saga.nodes import end, step, undoing, wait, when
 from runtime.saga.verdict import TaskVerdict
 
 __all__ = ["begin", "fired", "next_to", "retry", "undo"]
@@ -48,7 +48,7 @@ def retry(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
 
 def undo(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
     assert isinstance(node, StepDefinition), "nothing else owes an undo"
-    return step.undo(saga, node, task)
+    return undoing.undo(saga, node, task)
 
 
 def next_to(saga: Instance, node: Node) -> tuple[int, ...]:

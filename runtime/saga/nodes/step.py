@@ -1,11 +1,10 @@
-"""A step: a command, what its answers mean, and the command that takes it back.
+"""A step on its way forward: a command, and what its answers mean.
 
     begin ──▶ answered, faulted, fired ──▶ DONE, REFUSED, FAILED
-    undo  ──▶ undo_answered, undo_faulted, fired ──▶ UNDONE, FAILED
 
 Silence after a command means "maybe done". A step that can be undone then fails, and its undo is owed; one past the
-pivot is asked again, with a new command, to its budget. A silent undo is waited for: its mail is durable, so an answer
-or a fault will come, and a second undo could only be one too many. What is not finished yet is asked again: `pace`.
+pivot is asked again, with a new command, to its budget. What is not finished yet is asked again: `pace`. The way back
+is `undoing`.
 """
 
 from __future__ import annotations
@@ -17,18 +16,15 @@ from runtime.envelope import address_of, content_of
 from runtime.protos.saga_pb2 import Exchange, TaskRecord
 from runtime.saga import author, exchange
 from runtime.saga.author import AuthorFailed
-from runtime.saga.definition import Meaning, Role, StepDefinition, full_name
+from runtime.saga.definition import Meaning, Role, StepDefinition
 from runtime.saga.exchange import Refusal
 from runtime.saga.inputs import Faulted
 from runtime.saga.instance import Instance
-from runtime.saga.nodes import pace
-from runtime.saga.verdict import DONE, NOTHING, OWES, UNDONE, TaskVerdict, failed, refused
+from runtime.saga.nodes import pace, undoing
+from runtime.saga.verdict import DONE, NOTHING, OWES, TaskVerdict, failed, refused
 from runtime.saga.view import task_name
 
-__all__ = ["answered", "begin", "faulted", "fired", "nothing_to_undo", "retry", "undo", "undo_answered", "undo_faulted"]
-
-
-# --- forward ---
+__all__ = ["answered", "begin", "faulted", "fired", "retry"]
 
 
 def begin(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict:
@@ -88,7 +84,7 @@ def fired(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict
         silent = _unclear(task, error)
         return _ask_again(saga, step, task, error) if step.retriable else silent
     if task.status == TaskRecord.OWED and task.undo.status in (Exchange.WORKING, Exchange.UNKNOWN):
-        return pace.over(saga, step, task.undo) or undo(saga, step, task)
+        return pace.over(saga, step, task.undo) or undoing.undo(saga, step, task)
     saga.note = f"timer {step.timer} came late: the step is {task_name(task)}"
     return NOTHING
 
@@ -177,104 +173,6 @@ def _settle(saga: Instance, step: StepDefinition, task: TaskRecord, status: Task
     saga.timers.append(CancelTimer(step.timer))
 
 
-# --- back ---
-
-
-def undo(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict:
-    """Send the undo, for the first time or again; or find that this instance needs none."""
-    try:
-        return _ask_undo(saga, step, task)
-    except AuthorFailed as error:
-        return failed(str(error))
-
-
-def undo_answered(
-    saga: Instance, step: StepDefinition, task: TaskRecord, command_id: bytes, answer: Message
-) -> TaskVerdict:
-    name = answer.DESCRIPTOR.name
-    if task.status != TaskRecord.OWED:
-        saga.note = f"{name} came late: step {step.name} is {task_name(task)}"
-        return NOTHING
-    if type(answer) in step.undone:
-        return _undone(saga, step, task, answer.DESCRIPTOR.full_name)
-    if type(answer) in step.undo_working:
-        return pace.heard(saga, step, task, task.undo, command_id, name)
-    if step.meanings.get(type(answer)) is Meaning.IGNORED:
-        saga.note = f"{name} says nothing about the undo of step {step.name}"
-        return NOTHING
-    error = f"{name} is no answer that confirms the undo"
-    exchange.unclear(task.undo, error)
-    return failed(error)
-
-
-def nothing_to_undo(saga: Instance, step: StepDefinition, task: TaskRecord, reason: str) -> TaskVerdict:
-    """The participant's runtime vouches that the do never ran, was refused, or is undone already."""
-    if task.status != TaskRecord.OWED:
-        saga.note = f"nothing to undo ({reason}) came late: step {step.name} is {task_name(task)}"
-        return NOTHING
-    return _undone(saga, step, task, f"nothing to undo: {reason}")
-
-
-def undo_faulted(saga: Instance, step: StepDefinition, task: TaskRecord, fault: Faulted) -> TaskVerdict:
-    """The participant has given the undo up, after retries of its own."""
-    if task.status != TaskRecord.OWED or task.undo.status != Exchange.OPEN or fault.command_id != task.undo.command_id:
-        saga.note = f"the fault of an undo came late: step {step.name} is {task_name(task)}: {fault.error}"
-        return NOTHING
-    exchange.faulted(task.undo, fault.command_id, fault.error)
-    if (asks := exchange.counted(task.undo)) < step.budget.asks_max:
-        saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(asks)))
-        return NOTHING
-    return failed(f"given up by {task.address}: {fault.error}")
-
-
-def _ask_undo(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict:
-    """Raises AuthorFailed; then nothing has changed."""
-    assert step.undo is not None and step.undo_command is not None  # owed only then
-    what = f"undo of step {step.name}"
-    command = author.made_by(saga.definition, saga.record, what, step.undo)
-    if command is None:
-        task.status = TaskRecord.SKIPPED
-        if task.stuck:
-            saga.unstick(task)
-        return UNDONE
-    key = author.key_of(what, step.undo_command, command)
-    if address_of(step.undo_command.kind, key) != task.address:
-        raise AuthorFailed(f"{what} goes to key {key!r}; its do went to {task.address}")
-    body = author.body(what, command, saga.body_bytes_max)
-    undo_of = task.do.command_id
-    id = saga.next_id(task.address, content_of(command.DESCRIPTOR.full_name, body, undo_of))
-    earlier = tuple(exchange.unsettled_ids(task.undo))
-    exchange.ask(task.undo, id, saga.now_s)
-    if task.stuck:
-        saga.unstick(task)
-    saga.outgoing.append(
-        Outgoing(
-            command,
-            step.undo_command.kind,
-            key,
-            id,
-            wants_reply=True,
-            undo_of=undo_of,
-            refusals=step.refusals,
-            dones=step.dones,
-            earlier_undos=earlier,
-            workings=tuple(full_name(one) for one in step.undo_working),
-            begun=task.do.workings > 0,
-        )
-    )
-    return NOTHING
-
-
-def _undone(saga: Instance, step: StepDefinition, task: TaskRecord, outcome: str) -> TaskVerdict:
-    was_open = task.undo.status == Exchange.OPEN
-    task.status = TaskRecord.UNDONE
-    exchange.answered(task.undo, outcome)
-    if not was_open:  # confirmed after it was given up, as by an operator's replay
-        saga.timers.append(CancelTimer(step.timer))
-        saga.unstick(task)
-    return UNDONE
-
-
 # --- an operator's second try ---
 
 
@@ -282,7 +180,7 @@ def retry(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict
     """Try a task that was stuck once more, with a fresh budget. What was tried before it may have gone on already."""
     if task.status == TaskRecord.OWED:
         exchange.refresh(task.undo)
-        return undo(saga, step, task)
+        return undoing.undo(saga, step, task)
     if task.status == TaskRecord.DONE:
         return _keep_again(saga, step, task)
     if task.status == TaskRecord.WAITING or (task.status == TaskRecord.RUNNING and task.do.status == Exchange.UNKNOWN):

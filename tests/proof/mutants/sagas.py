@@ -5,7 +5,7 @@ from __future__ import annotations
 from runtime.saga import author, cancellation, compensation, exchange, interpreter
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.instance import Instance
-from runtime.saga.nodes import end, wait, when
+from runtime.saga.nodes import end, undoing, wait, when
 from runtime.saga.nodes import step as steps
 from tests.proof.mutants.mutant import Edit, Mutant
 
@@ -88,7 +88,7 @@ SAGAS = (
         "An undo that its participant gave up is not sent again.",
         (
             Edit(
-                steps.undo_faulted,
+                undoing.undo_faulted,
                 "saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(asks)))",
                 "saga.note = 'given up'",
             ),
@@ -100,7 +100,7 @@ SAGAS = (
         "An undo that its participant gave up counts as done.",
         (
             Edit(
-                steps.undo_faulted,
+                undoing.undo_faulted,
                 "exchange.faulted(task.undo, fault.command_id, fault.error)\n",
                 "exchange.faulted(task.undo, fault.command_id, fault.error)\n"
                 "    if task.undo.attempts > 1:\n        return _undone(saga, step, task, '')\n",

@@ -13,7 +13,7 @@ TRIES = (
     Mutant(
         "retry-asks-instead-of-undoing",
         "When an operator retries an undo, the step is asked once more as if it were still wanted.",
-        (Edit(steps.retry, "return undo(saga, step, task)", "return begin(saga, step, task)"),),
+        (Edit(steps.retry, "return undoing.undo(saga, step, task)", "return begin(saga, step, task)"),),
         workload="poisoned",
     ),
     Mutant(

@@ -9,8 +9,7 @@ from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.sends import Sends
 from runtime.durable.turn.turn import Turn
 from runtime.saga import exchange
-from runtime.saga.nodes import pace
-from runtime.saga.nodes import step as steps
+from runtime.saga.nodes import pace, undoing
 from tests.proof.mutants.mutant import Edit, Mutant
 
 __all__ = ["TURNS"]
@@ -150,7 +149,7 @@ TURNS = (
     Mutant(
         "undo-forgets-those-before",
         "A repeated undo does not name the undos before it.",
-        (Edit(steps._ask_undo, "earlier_undos=earlier,", "earlier_undos=(),"),),
+        (Edit(undoing._ask_undo, "earlier_undos=earlier,", "earlier_undos=(),"),),
         workload="poisoned",
     ),
     Mutant(

@@ -12,6 +12,7 @@ from runtime.saga import cancellation, interpreter
 from runtime.saga.definition import StepDefinition
 from runtime.saga.instance import Instance
 from runtime.saga.nodes import step as steps
+from runtime.saga.nodes import undoing
 from runtime.saga.verdict import NOTHING, TaskVerdict, failed
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.explore import explore
@@ -28,7 +29,7 @@ def test_a_saga_that_stops_for_good_is_found(monkeypatch: pytest.MonkeyPatch) ->
         task.undo.status = Exchange.UNKNOWN
         return NOTHING
 
-    monkeypatch.setattr(steps, "undo_faulted", faulted)
+    monkeypatch.setattr(undoing, "undo_faulted", faulted)
     found(NoPivot, "I4", "it is compensating, and nothing will ever move it", moves_max=6)
 
 
@@ -48,7 +49,7 @@ def test_a_saga_that_is_stuck_for_no_reason_is_found(monkeypatch: pytest.MonkeyP
         task.undo.status = Exchange.UNKNOWN
         return failed("one fault is too many")
 
-    monkeypatch.setattr(steps, "undo_faulted", faulted)
+    monkeypatch.setattr(undoing, "undo_faulted", faulted)
     found(NoPivot, "I4", "it is stuck although nobody has given up for good", moves_max=6)
 
 

@@ -14,6 +14,7 @@ from runtime.saga import cancellation, compensation, exchange, interpreter
 from runtime.saga.definition import StepDefinition
 from runtime.saga.instance import Instance
 from runtime.saga.nodes import step as steps
+from runtime.saga.nodes import undoing
 from runtime.saga.saga import Saga
 from runtime.saga.verdict import UNDONE, TaskVerdict, failed, refused
 from runtime.testing.explorer import participant
@@ -46,7 +47,7 @@ def test_undos_in_forward_order_are_found(monkeypatch: pytest.MonkeyPatch) -> No
             if any(saga.tasks[index].status == TaskRecord.OWED for index in step.before):
                 continue
             if task.status == TaskRecord.OWED and not task.undo.attempts:
-                steps.undo(saga, step, task)
+                undoing.undo(saga, step, task)
         if all(task.status != TaskRecord.OWED for task in saga.tasks):
             compensation.close(saga)
 
@@ -60,7 +61,7 @@ def test_all_undos_at_once_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
         for step in reversed(saga.definition.flow_steps):
             task = saga.tasks[step.index]
             if task.status == TaskRecord.OWED and not task.undo.attempts:
-                steps.undo(saga, step, task)
+                undoing.undo(saga, step, task)
         if all(task.status != TaskRecord.OWED for task in saga.tasks):
             compensation.close(saga)
 
@@ -143,7 +144,7 @@ def test_a_refusal_that_overlooks_a_fault_is_found(monkeypatch: pytest.MonkeyPat
 
 
 def test_an_undo_that_is_sent_without_its_do_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    ask_undo = steps._ask_undo
+    ask_undo = undoing._ask_undo
 
     def anonymous(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict:
         verdict = ask_undo(saga, step, task)
@@ -151,23 +152,23 @@ def test_an_undo_that_is_sent_without_its_do_is_found(monkeypatch: pytest.Monkey
         saga.outgoing[-1] = Outgoing(last.message, last.kind, last.key, last.id, wants_reply=True)
         return verdict
 
-    monkeypatch.setattr(steps, "_ask_undo", anonymous)
+    monkeypatch.setattr(undoing, "_ask_undo", anonymous)
     found(ShopProcess, "I6", "the undo of step bill names a command that is not the last of that step", moves_max=3)
 
 
 def test_an_undo_that_is_confirmed_by_its_fault_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def faulted(saga: Instance, step: StepDefinition, task: TaskRecord, fault: Any) -> TaskVerdict:
-        return steps._undone(saga, step, task, "never mind")
+        return undoing._undone(saga, step, task, "never mind")
 
-    monkeypatch.setattr(steps, "undo_faulted", faulted)
+    monkeypatch.setattr(undoing, "undo_faulted", faulted)
     found(NoPivot, "I11", "says that all is undone before the undo of bill is confirmed", moves_max=6)
 
 
 def test_an_undo_that_is_sent_again_after_it_was_confirmed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def undone(saga: Instance, step: StepDefinition, task: TaskRecord, outcome: str) -> TaskVerdict:
-        return steps.undo(saga, step, task)
+        return undoing.undo(saga, step, task)
 
-    monkeypatch.setattr(steps, "_undone", undone)
+    monkeypatch.setattr(undoing, "_undone", undone)
     found(ShopProcess, "I2", "step bill is undone once more after its undo was confirmed", moves_max=4)
 
 
@@ -195,14 +196,14 @@ def test_a_saga_that_ends_without_its_closing_command_is_found(monkeypatch: pyte
 
 
 def test_a_saga_that_ends_before_its_undo_is_confirmed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    undo = steps.undo
+    undo = undoing.undo
 
     def impatient(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict:
         undo(saga, step, task)
         task.status = TaskRecord.UNDONE
         return UNDONE
 
-    monkeypatch.setattr(steps, "undo", impatient)
+    monkeypatch.setattr(undoing, "undo", impatient)
     found(FirmOrderProcess, "I11", "it says compensated, and the undo of step bill was not confirmed", moves_max=3)
 
 
