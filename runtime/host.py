@@ -24,6 +24,7 @@ from runtime.config import Settings
 from runtime.contracts import Contracts
 from runtime.durable.behaviour import Behaviour, carried
 from runtime.durable.carriers import Carriers
+from runtime.durable.enrolment import enrol
 from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.node_client import NodeClient
 from runtime.durable.provided import Provided
@@ -150,9 +151,7 @@ class Node:
         await self._start_kinds()
         failpoint(Failpoint.KINDS_STARTED)
         with said_if_long(self._ports, f"the store {self.settings.store} to take subscriptions"):
-            for behaviour in self._behaviours:
-                await self.store.subscribe(behaviour.subscriptions, kind=behaviour.kind)
-                failpoint(Failpoint.SUBSCRIBED)
+            await enrol(self.store, self._behaviours, self._ports)
         self.membership = self._membership()
         self.router.connect(self.membership, self.mesh)
         self.shards.died = self.membership.died

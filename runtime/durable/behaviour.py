@@ -223,6 +223,11 @@ class Versioned(Protocol):
         """What this build has and others may lack: KIND/VERSION, and KIND<TYPE for each type that begins an actor."""
         ...
 
+    @property
+    def described(self) -> tuple[str, bytes]:
+        """The version with which this build begins actors, and what it is: kept in the store for other builds."""
+        ...
+
     def lacks(self, state: Message, key: str, type_: str) -> Lack | None:
         """What this build lacks to handle mail of this type for this actor, if another one can."""
         ...

@@ -20,6 +20,7 @@ from runtime.saga.definition import Definition, full_name
 from runtime.saga.interpreter import advance
 from runtime.saga.on import On
 from runtime.saga.saga import Saga
+from runtime.saga.stored import described
 from runtime.saga.summary import summary_of
 from runtime.store.records import Outcome, Subscription
 
@@ -58,6 +59,12 @@ class SagaBehaviour:
         """See Versioned."""
         begun_by = sorted(full_name(type_) for type_ in self._starts)
         return (self._carried(self.definition.fingerprint), *(f"{self.kind}<{one}" for one in begun_by))
+
+    @property
+    def described(self) -> tuple[str, bytes]:
+        """See Versioned."""
+        definition = self.definition
+        return definition.fingerprint.hex(), described(definition).SerializeToString(deterministic=True)
 
     def _carried(self, fingerprint: bytes) -> str:
         return f"{self.kind}/{fingerprint.hex()}"

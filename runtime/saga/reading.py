@@ -5,12 +5,9 @@ Everything that reflects on code happens here, once, when the class is made.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
-from typing import assert_never
 
 from google.protobuf.message import Message
 
@@ -20,26 +17,20 @@ from runtime.protos import saga_pb2
 from runtime.saga.definition import (
     Definition,
     EndDefinition,
-    Meaning,
     Node,
     Role,
-    StepDefinition,
-    WaitDefinition,
-    WhenDefinition,
     full_name,
 )
 from runtime.saga.flow import Flow, Part
 from runtime.saga.on import On
 from runtime.saga.read_parts import read_wait, read_when
 from runtime.saga.read_step import read_step
+from runtime.saga.shape import fingerprint_of, shape_of
 from runtime.saga.step import Step
 from runtime.saga.wait import Wait
 from runtime.saga.when import End, When
 
 __all__ = ["Declaration", "read"]
-
-_RECORDED_AS = "tasks"
-"""How instances are recorded. Another word here keeps this build from instances whose records it cannot read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +61,7 @@ def read(declared: Declaration) -> Definition:
         closing: Node = read_step(f"{declared.title}.{name}", declared.state_type, name, len(nodes), step, Role.CLOSING)
         # An author's step may have the name. Its timer is another one then: no identifier has a space.
         nodes.append(replace(closing, timer=f"closing {name}") if name in declared.parts else closing)
-    fingerprint = _fingerprint(declared, nodes)
+    fingerprint = fingerprint_of(shape_of(declared.name, declared.state_type, nodes))
     return Definition(
         name=declared.name,
         title=declared.title,
@@ -175,37 +166,6 @@ def _key_field(declared: Declaration) -> str:
         if field in declared.state_type.DESCRIPTOR.fields_by_name:
             return field
     return ""
-
-
-def _fingerprint(declared: Declaration, nodes: Sequence[Node]) -> bytes:
-    """16 bytes that change when a running instance could no longer be carried on as it was begun.
-
-    Names, types and order count; timeouts, spans, budgets and the code of functions do not. Neither do answers that
-    mean "not finished yet": how far a record has come with them lies in the record, and is acted on there. So an
-    instance begun without them is asked again from now on, and one that a build without them carries asks once more
-    when its timer fires, takes such an answer for none, as it would silence, and names no undo that was answered so to
-    the guard.
-    """
-    shape: list[object] = [_RECORDED_AS, declared.name, full_name(declared.state_type)]
-    shape += [[node.name, node.role.name, _shape(node), list(node.before)] for node in nodes]
-    return hashlib.blake2b(json.dumps(shape).encode(), digest_size=16).digest()
-
-
-def _shape(node: Node) -> list[object]:
-    match node:
-        case StepDefinition():
-            settling = [(one, meaning) for one, meaning in node.meanings.items() if meaning is not Meaning.WORKING]
-            answers = sorted((full_name(one), meaning.name) for one, meaning in settling)
-            undo = "" if node.undo_command is None else node.undo_command.name
-            return [node.command.name, answers, undo, sorted(full_name(one) for one in node.undone)]
-        case WaitDefinition():
-            return ["wait"]
-        case WhenDefinition():
-            return ["when", list(node.then), list(node.otherwise)]
-        case EndDefinition():
-            return ["end"]
-        case _:
-            assert_never(node)
 
 
 def _template(declared: Declaration, fingerprint: bytes, nodes: Sequence[Node]) -> saga_pb2.SagaRecord:

@@ -249,6 +249,15 @@ class MemoryStore(MemoryMembers):
         counts = Counter((row.kind, row.summary.status) for row in self._actors.values() if row.summary is not None)
         return [(kind, status, count) for (kind, status), count in sorted(counts.items())]
 
+    async def version_counts(self, statuses: Sequence[str] = ()) -> list[tuple[str, str, str, int]]:
+        told = [(row.kind, row.summary) for row in self._actors.values() if row.summary is not None]
+        counts = Counter(
+            (kind, summary.version, summary.status)
+            for kind, summary in told
+            if not statuses or summary.status in statuses
+        )
+        return [(*one, count) for one, count in sorted(counts.items())]
+
     def _all_mail(self) -> Iterator[MailRow]:
         return itertools.chain.from_iterable(rows.values() for rows in self._mail.values())
 

@@ -1,4 +1,6 @@
-"""The part of the store in memory that members keep: nodes, shards, subscriptions, lived time, busy handlers."""
+"""The part of the store in memory that members keep: nodes, shards, subscriptions, definitions, lived time, busy
+handlers.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from dataclasses import replace as with_changes
 
 from runtime.ports import Clock
 from runtime.store.busy import BUSY_KEPT_S
+from runtime.store.definitions import DefinitionRow
 from runtime.store.lived import Lived
 from runtime.store.records import Busy, ClusterView, NodeRow, ShardRow, Subscription
 
@@ -22,6 +25,7 @@ class MemoryMembers:
         self._nodes: dict[str, NodeRow] = {}
         self._shards: dict[tuple[str, int], ShardRow] = {}  # by kind and shard
         self._subscriptions: dict[str, tuple[Subscription, ...]] = {}
+        self._definitions: dict[tuple[str, str], DefinitionRow] = {}  # by kind and version
         self._lived = Lived()
         self._told: dict[tuple[str, str], Busy] = {}  # by name and incarnation
         self._left: frozenset[tuple[str, str]] = frozenset()
@@ -79,6 +83,13 @@ class MemoryMembers:
 
     async def subscribe(self, subscriptions: Sequence[Subscription], *, kind: str) -> None:
         self._subscriptions[kind] = tuple(subscriptions)
+
+    async def keep_definitions(self, definitions: Sequence[DefinitionRow]) -> None:
+        for row in definitions:
+            self._definitions.setdefault((row.kind, row.version), row)
+
+    async def definitions(self) -> list[DefinitionRow]:
+        return sorted(self._definitions.values(), key=lambda row: (row.kind, row.kept_at_s, row.version))
 
     async def cluster(self) -> ClusterView:
         subscriptions = itertools.chain.from_iterable(self._subscriptions.values())

@@ -18,6 +18,7 @@ from typing import Protocol, runtime_checkable
 
 from runtime.envelope import Address
 from runtime.errors import StoreError
+from runtime.store.definitions import DefinitionRow
 from runtime.store.lived import Lived
 from runtime.store.records import (
     ActorRow,
@@ -186,6 +187,10 @@ class Store(Protocol):
         """Make these the subscriptions of a kind, in place of those it had."""
         ...
 
+    async def keep_definitions(self, definitions: Sequence[DefinitionRow]) -> None:
+        """Keep these. What is kept of a version already stays as it is."""
+        ...
+
     async def cluster(self) -> ClusterView: ...
 
     def tell_busy(self, busy: Busy) -> None:
@@ -242,6 +247,14 @@ class Store(Protocol):
         after: SummaryPlace | None = None,
     ) -> list[SummaryRow]:
         """Actors that tell of themselves and fit, in this order, from behind the place `after` on. Reads no state."""
+        ...
+
+    async def definitions(self) -> list[DefinitionRow]:
+        """Of every version that was ever told, by kind, instant and version."""
+        ...
+
+    async def version_counts(self, statuses: Sequence[str] = ()) -> list[tuple[str, str, str, int]]:
+        """Kind, version, status (all, or one of these), and how many actors tell so; by kind, version and status."""
         ...
 
     async def summary_counts(self) -> list[tuple[str, str, int]]:

@@ -171,6 +171,8 @@ async def test_a_node_says_which_versions_of_the_sagas_that_it_hosts_it_carries(
     one, two = make(tmp_path, "one", "orchestration"), make(tmp_path, "two", "sales")
     async with running(one, two):
         carried = {row.name: row.carries for row in (await one.store.cluster()).nodes}
+        stored = await two.store.definitions()
     version = f"order-process/{versions['order-process']}"
     assert carried["one"] == (version, "order-process<shop.OrderPlaced")
+    assert [(row.kind, row.version) for row in stored] == [("order-process", versions["order-process"])]
     assert "sales<shop.PlaceOrder" in carried["two"] and all(one.startswith("sales<") for one in carried["two"])

@@ -114,6 +114,12 @@ delete from subscriptions where kind = ?;
 insert into subscriptions ({subscriptions})
 values (?, ?, ?, ?, ?, ?, ?);
 
+-- name: keep_definition
+insert or ignore into definitions ({definitions}) values (?, ?, ?, ?);
+
+-- name: definitions
+select {definitions} from definitions order by kind, kept_at_s, version;
+
 -- name: nodes
 -- All of them, or the one of a name; with what lies in `meta` beside them.
 select {nodes}, coalesce((

@@ -85,6 +85,15 @@ create table subscriptions (
   where_value text    not null
 ) strict;
 
+-- What each version of a kind is that actors were ever begun with.
+create table definitions (
+  kind      text not null,
+  version   text not null,
+  kept_at_s real not null,
+  body      blob not null,
+  primary key (kind, version)
+) strict;
+
 create table nodes (
   name          text not null primary key,
   incarnation   text not null,

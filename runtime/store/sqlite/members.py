@@ -1,4 +1,5 @@
-"""The part of the store in SQLite that members keep: nodes, shards, subscriptions, lived time, busy handlers.
+"""The part of the store in SQLite that members keep: nodes, shards, subscriptions, definitions, lived time,
+busy handlers.
 
     join, renew, evict, assign ──vital: before what else waits──▶ Writer
     cluster                    ──▶ a Reader of its own
@@ -17,7 +18,8 @@ import apsw
 from runtime.errors import CommitUnknown, StoreUnavailable
 from runtime.ports import Clock
 from runtime.store.busy import BUSY_KEPT_S, busy_from_text, busy_to_text
-from runtime.store.columns import SUBSCRIPTIONS
+from runtime.store.columns import DEFINITIONS, SUBSCRIPTIONS
+from runtime.store.definitions import DefinitionRow
 from runtime.store.lived import Lived
 from runtime.store.records import Busy, ClusterView, NodeRow, ShardRow, Subscription
 from runtime.store.sqlite.queries import named_queries
@@ -112,6 +114,17 @@ class SqliteMembers:
                 connection.execute(self._sql["subscribe"], SUBSCRIPTIONS.values(one))
 
         await self._write(put)
+
+    async def keep_definitions(self, definitions: Sequence[DefinitionRow]) -> None:
+        known = {(row.kind, row.version) for row in await self.definitions()}
+        new = [DEFINITIONS.values(row) for row in definitions if (row.kind, row.version) not in known]
+        if new:
+            await self._write(lambda connection: connection.executemany(self._sql["keep_definition"], new))
+
+    async def definitions(self) -> list[DefinitionRow]:
+        return await self._reader.patiently(
+            lambda connection: [DefinitionRow(*row) for row in connection.execute(self._sql["definitions"])]
+        )
 
     async def cluster(self) -> ClusterView:
         def read(connection: apsw.Connection) -> ClusterView:

@@ -35,7 +35,7 @@ from runtime.store.sqlite.reader import Reader
 from runtime.store.sqlite.rows import actor_row, history_row
 from runtime.store.sqlite.schema import Marks, check_file, identify
 from runtime.store.sqlite.statements import LOAD_ACTORS
-from runtime.store.sqlite.summaries import count_summaries, read_summaries
+from runtime.store.sqlite.summaries import count_summaries, count_versions, read_summaries
 from runtime.store.sqlite.watch import FileWatch
 from runtime.store.sqlite.writer import Writer
 from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace, SummaryRow
@@ -252,6 +252,9 @@ class SqliteStore(SqliteMembers):
 
     async def summary_counts(self) -> list[tuple[str, str, int]]:
         return await self._reader.patiently(count_summaries)
+
+    async def version_counts(self, statuses: Sequence[str] = ()) -> list[tuple[str, str, str, int]]:
+        return await self._reader.patiently(lambda connection: count_versions(connection, statuses))
 
     async def _rows(self, make: Callable[..., T], name: str, parameters: apsw.Bindings) -> list[T]:
         return await self._reader.patiently(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import heapq
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -21,7 +21,7 @@ import apsw
 from runtime.store.columns import ACTORS
 from runtime.store.summaries import ActorSummary, SummaryFilter, SummaryOrder, SummaryPlace, SummaryRow
 
-__all__ = ["count_summaries", "read_summaries"]
+__all__ = ["count_summaries", "count_versions", "read_summaries"]
 
 _TOLD = ", ".join(name for name in ACTORS.names[ACTORS.names.index("status") :])
 
@@ -33,6 +33,9 @@ where kind = ? and status > ? order by status limit 1"""
 
 _COUNTS = """select kind, status, count(*) from actors indexed by actors_summary
 where status is not null group by kind, status order by kind, status"""
+
+_VERSIONS = """select version, count(*) from actors indexed by actors_summary
+where kind = ? and status = ? group by version"""
 
 _LETTERS = """select count(*) from mail
 where mail.kind = actors.kind and mail.shard = actors.shard and mail.key = actors.key and parked <> ''"""
@@ -84,6 +87,17 @@ def read_summaries(
 def count_summaries(connection: apsw.Connection) -> list[tuple[str, str, int]]:
     counts: list[Any] = connection.execute(_COUNTS).fetchall()
     return counts
+
+
+def count_versions(connection: apsw.Connection, statuses: Sequence[str]) -> list[tuple[str, str, str, int]]:
+    """A status costs as many rows as have it. All that is read is as the store was at one instant."""
+    found: list[tuple[str, str, str, int]] = []
+    with connection:
+        for kind, status in [*_groups(connection)]:
+            if not statuses or status in statuses:
+                counts: list[Any] = connection.execute(_VERSIONS, (kind, status)).fetchall()
+                found += [(kind, version, status, count) for version, count in counts]
+    return sorted(found)
 
 
 def _groups(connection: apsw.Connection) -> Iterator[tuple[str, str]]:

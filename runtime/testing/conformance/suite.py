@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from runtime.testing.conformance.batches import BatchConformance
 from runtime.testing.conformance.busy import BusyConformance
+from runtime.testing.conformance.definitions import DefinitionConformance
 from runtime.testing.conformance.mail import MailConformance
 from runtime.testing.conformance.membership import MembershipConformance
 from runtime.testing.conformance.operators import OperatorConformance
@@ -35,5 +36,6 @@ class StoreConformance(
     BusyConformance,
     OperatorConformance,
     SummaryConformance,
+    DefinitionConformance,
 ):
     """All tests of the suite."""

@@ -104,6 +104,7 @@ class _FaultyVersioned(_FaultyBehaviour):
         assert isinstance(inner, Versioned)
         super().__init__(inner, plan)
         self.carries = inner.carries
+        self.described = inner.described
         self.lacks = inner.lacks
 
 

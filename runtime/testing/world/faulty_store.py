@@ -185,6 +185,7 @@ class FaultyStore:
     assign = _write(MemoryStore.assign)
     assign_many = _write(MemoryStore.assign_many)
     subscribe = _write(MemoryStore.subscribe)
+    keep_definitions = _write(MemoryStore.keep_definitions)
     cluster = _read(MemoryStore.cluster)
     busy = _read(MemoryStore.busy)
     now_s = _read(MemoryStore.now_s)
@@ -197,6 +198,8 @@ class FaultyStore:
     actors = _read(MemoryStore.actors)
     summaries = _read(MemoryStore.summaries)
     summary_counts = _read(MemoryStore.summary_counts)
+    version_counts = _read(MemoryStore.version_counts)
+    definitions = _read(MemoryStore.definitions)
 
 
 @dataclass(slots=True)
