@@ -29,7 +29,7 @@ class Do:
 
 
 @dataclass(frozen=True)
-class Await:
+class AwaitCall:
     """A message whose handler awaits something."""
 
     what: Callable[[], Awaitable[object]]
@@ -43,7 +43,7 @@ async def act_on(context: Context, message: object) -> None:
         raise Boom
     if isinstance(message, Do):
         message.act(context)
-    if isinstance(message, Await):
+    if isinstance(message, AwaitCall):
         await message.what()
 
 
@@ -72,7 +72,7 @@ class NotingBatches(BatchActor):
         self.batches = batches
 
     async def receive_batch(self, context: Context, messages: Sequence[object]) -> None:
-        self.batches.append([message for message in messages if not isinstance(message, Do | Await)])
+        self.batches.append([message for message in messages if not isinstance(message, Do | AwaitCall)])
         for message in messages:
             await act_on(context, message)
 

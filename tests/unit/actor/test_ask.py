@@ -8,7 +8,7 @@ from runtime.actor.dead_letters import Reason
 from runtime.actor.ref import Recipient
 from runtime.actor.supervision import ActorOptions
 from runtime.errors import ActorStopped, AskFailed, DeadlineExceeded, Overloaded
-from tests.unit.actor.stage import BOOM, Await, Boom, Do, Stage
+from tests.unit.actor.stage import BOOM, AwaitCall, Boom, Do, Stage
 
 
 async def test_the_answer_is_what_the_handler_replies(stage: Stage) -> None:
@@ -35,7 +35,7 @@ async def test_no_answer_in_time_is_an_error_that_names_the_actor(stage: Stage) 
 async def test_an_answer_that_comes_too_late_is_a_dead_letter(stage: Stage) -> None:
     ref = stage.spawn("a")
     gate = asyncio.Event()
-    ref.try_tell(Await(gate.wait))
+    ref.try_tell(AwaitCall(gate.wait))
     with pytest.raises(DeadlineExceeded):
         await ref.ask(Do(lambda own: own.reply("late")), timeout_s=1.0)
     gate.set()

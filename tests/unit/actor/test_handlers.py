@@ -15,13 +15,13 @@ from runtime.actor.system import ActorSystem
 from runtime.adapters import system_ports
 from runtime.errors import AskFailed
 from runtime.testing.virtual.clock import VirtualLoop
-from tests.unit.actor.stage import Await, Do, Noting, Stage
+from tests.unit.actor.stage import AwaitCall, Do, Noting, Stage
 
 
 async def test_a_suspended_handler_keeps_its_own_actor_waiting_and_no_other(stage: Stage) -> None:
     gate = asyncio.Event()
     waiting, other = stage.spawn("waiting"), stage.spawn("other")
-    waiting.try_tell(Await(gate.wait))
+    waiting.try_tell(AwaitCall(gate.wait))
     waiting.try_tell("after")
     other.try_tell("meanwhile")
     await stage.quiet()
@@ -36,7 +36,7 @@ async def test_hundreds_of_handlers_may_be_suspended_at_once(stage: Stage) -> No
     gate = asyncio.Event()
     refs = [stage.spawn(f"a{number}") for number in range(300)]
     for ref in refs:
-        ref.try_tell(Await(gate.wait))
+        ref.try_tell(AwaitCall(gate.wait))
         ref.try_tell("done")
     await stage.quiet()
     assert not [line for line in stage.taken() if line.endswith("done")]
@@ -55,7 +55,7 @@ async def test_a_handler_may_begin_with_a_timeout(stage: Stage) -> None:
         except TimeoutError:
             stage.log.append("timed out")
 
-    ref.try_tell(Await(impatient))
+    ref.try_tell(AwaitCall(impatient))
     ref.try_tell("next")
     await stage.pass_s(2.0)
     assert stage.taken() == ["a+", "timed out", "a next"]
@@ -68,7 +68,7 @@ async def test_a_timeout_that_is_not_reached_leaves_no_trace(stage: Stage) -> No
         async with asyncio.timeout(1.0):
             await asyncio.sleep(0.1)
 
-    ref.try_tell(Await(quick))
+    ref.try_tell(AwaitCall(quick))
     await stage.pass_s(5.0)
     ref.try_tell("next")
     await stage.quiet()
@@ -84,7 +84,7 @@ async def test_a_handler_may_open_a_task_group(stage: Stage) -> None:
             tasks = [group.create_task(asyncio.sleep(0.1 * number, number)) for number in range(3)]
         stage.log.append(f"sum {sum(task.result() for task in tasks)}")
 
-    ref.try_tell(Await(fan_out))
+    ref.try_tell(AwaitCall(fan_out))
     await stage.pass_s(1.0)
     assert stage.taken() == ["a+", "sum 3"]
 
@@ -100,7 +100,7 @@ async def test_a_failing_task_group_fails_its_handler_only(stage: Stage) -> None
             group.create_task(broken())
             await asyncio.Event().wait()
 
-    ref.try_tell(Await(fan_out))
+    ref.try_tell(AwaitCall(fan_out))
     ref.try_tell("next")
     other.try_tell("x")
     await stage.quiet()
@@ -115,7 +115,7 @@ async def test_the_task_of_a_handler_stays_the_same_when_it_suspends(stage: Stag
         await asyncio.sleep(1.0)
         seen.append(asyncio.current_task())
 
-    stage.spawn("a").try_tell(Await(look))
+    stage.spawn("a").try_tell(AwaitCall(look))
     stage.spawn("b").try_tell("meanwhile")
     await stage.pass_s(2.0)
     assert seen[0] is seen[1] is not None
@@ -135,9 +135,9 @@ async def test_a_context_variable_can_be_set_and_reset_around_a_suspension(stage
         seen.append(variable.get())
 
     ref, other = stage.spawn("a"), stage.spawn("b")
-    ref.try_tell(Await(scoped))
+    ref.try_tell(AwaitCall(scoped))
     await stage.quiet()
-    other.try_tell(Await(look))
+    other.try_tell(AwaitCall(look))
     await stage.pass_s(2.0)
     assert seen == ["outside", "inside"]
     assert stage.facts == []
@@ -152,7 +152,7 @@ async def test_handlers_do_not_see_the_context_of_whoever_woke_them(stage: Stage
 
     ref = stage.spawn("a")
     variable.set("the sender's")
-    ref.try_tell(Await(look))
+    ref.try_tell(AwaitCall(look))
     await stage.quiet()
     assert seen == ["clean"]
 
@@ -165,7 +165,7 @@ async def test_awaiting_something_cancelled_is_a_failure_like_any_other(stage: S
     async def wait() -> None:
         await cancelled
 
-    ref.try_tell(Await(wait))
+    ref.try_tell(AwaitCall(wait))
     ref.try_tell("next")
     await stage.quiet()
     assert stage.taken() == ["a+", "a-", "a+", "a next"]
@@ -192,7 +192,7 @@ async def test_an_actor_goes_on_after_its_handlers_task_was_cancelled_from_outsi
         tasks.append(asyncio.current_task())
         await asyncio.Event().wait()
 
-    asking = asyncio.ensure_future(ref.ask(Await(wait), timeout_s=60.0))
+    asking = asyncio.ensure_future(ref.ask(AwaitCall(wait), timeout_s=60.0))
     await stage.quiet()
     ref.try_tell("next")
     assert tasks[0] is not None
@@ -212,7 +212,7 @@ def test_a_loop_may_be_closed_over_a_system_that_nobody_stopped() -> None:
         stage = Stage()
         stage.log = log
         ref = stage.spawn("a")
-        ref.try_tell(Await(asyncio.Event().wait))
+        ref.try_tell(AwaitCall(asyncio.Event().wait))
         ref.try_tell("never")
         await stage.quiet()
 
@@ -243,7 +243,7 @@ async def test_an_end_that_was_cancelled_from_outside_is_taken_up_again(stage: S
 async def test_a_handler_that_resumes_takes_the_lead_when_nobody_has_it(stage: Stage) -> None:
     ref = stage.spawn("a")
     for number in range(5):
-        ref.try_tell(Await(lambda: asyncio.sleep(1.0)))
+        ref.try_tell(AwaitCall(lambda: asyncio.sleep(1.0)))
         ref.try_tell(number)
     await stage.pass_s(10.0)
     ref.try_tell("end")
@@ -258,7 +258,7 @@ async def test_handlers_of_two_actors_may_ask_each_other_something(stage: Stage)
     async def question() -> None:
         stage.log.append(f"answer {await second.ask(Do(lambda own: own.reply(42)), timeout_s=1.0)}")
 
-    first.try_tell(Await(question))
+    first.try_tell(AwaitCall(question))
     await stage.quiet()
     assert stage.taken() == ["first+", "second+", "answer 42"]
 
@@ -282,7 +282,7 @@ def test_it_all_runs_on_uvloop_too() -> None:
     async def scenario() -> None:
         system = ActorSystem(system_ports(), "n")
         ref = system.spawn(lambda: Noting(log), "a")
-        ref.try_tell(Await(lambda: asyncio.wait_for(asyncio.sleep(0.001), 1.0)))
+        ref.try_tell(AwaitCall(lambda: asyncio.wait_for(asyncio.sleep(0.001), 1.0)))
         ref.try_tell("next")
         assert await ref.ask(Do(lambda own: own.reply("here")), timeout_s=5.0) == "here"
         await system.stop()

@@ -9,7 +9,7 @@ from runtime.actor.context import Context
 from runtime.actor.dead_letters import Reason
 from runtime.actor.supervision import ActorOptions
 from runtime.errors import ActorStopped, InvalidSettings
-from tests.unit.actor.stage import Await, Do, NotingBatches, Stage
+from tests.unit.actor.stage import AwaitCall, Do, NotingBatches, Stage
 
 
 async def test_messages_arrive_in_the_order_sent(stage: Stage) -> None:
@@ -197,7 +197,7 @@ async def test_messages_that_come_while_a_batch_is_suspended_are_the_next_batch(
     batches: list[list[object]] = []
     gate = asyncio.Event()
     ref = stage.system.spawn(lambda: NotingBatches(batches), "a")
-    ref.try_tell(Await(gate.wait))
+    ref.try_tell(AwaitCall(gate.wait))
     await stage.quiet()
     ref.try_tell(1)
     ref.try_tell(2)

@@ -20,7 +20,7 @@ from runtime.actor.supervision import (
     Supervision,
 )
 from runtime.backoff import Backoff
-from tests.unit.actor.stage import BOOM, Await, Boom, Do, Noting, Stage
+from tests.unit.actor.stage import BOOM, AwaitCall, Boom, Do, Noting, Stage
 
 
 async def family(
@@ -306,7 +306,7 @@ async def test_a_failing_goodbye_is_reported_and_holds_up_nothing(stage: Stage) 
 async def test_a_suspended_sibling_ends_its_handler_before_it_is_restarted(stage: Stage) -> None:
     _, children = await family(stage, Strategy.ONE_FOR_ALL)
     gate = asyncio.Event()
-    children["a"].try_tell(Await(gate.wait))
+    children["a"].try_tell(AwaitCall(gate.wait))
     await stage.quiet()
     children["b"].try_tell(BOOM)
     await stage.quiet()
@@ -318,7 +318,7 @@ async def test_a_suspended_sibling_ends_its_handler_before_it_is_restarted(stage
 
 async def test_a_suspended_handler_is_cancelled_after_shutdown_s(stage: Stage) -> None:
     ref = stage.spawn("a", ActorOptions(shutdown_s=3.0))
-    ref.try_tell(Await(asyncio.Event().wait))
+    ref.try_tell(AwaitCall(asyncio.Event().wait))
     await stage.quiet()
     ref.stop()
     await stage.pass_s(2.9)
@@ -366,12 +366,12 @@ async def test_a_start_and_a_goodbye_that_both_hang_have_a_time_each(stage: Stag
 
 async def test_a_task_that_was_cancelled_for_one_actor_serves_others_unharmed(stage: Stage) -> None:
     ref = stage.spawn("a", ActorOptions(shutdown_s=1.0))
-    ref.try_tell(Await(asyncio.Event().wait))
+    ref.try_tell(AwaitCall(asyncio.Event().wait))
     await stage.quiet()
     ref.stop()
     await stage.pass_s(2.0)
     other = stage.spawn("b")
-    other.try_tell(Await(lambda: asyncio.wait_for(asyncio.sleep(0.1), 1.0)))
+    other.try_tell(AwaitCall(lambda: asyncio.wait_for(asyncio.sleep(0.1), 1.0)))
     other.try_tell("fine")
     await stage.pass_s(1.0)
     assert stage.taken() == ["a+", "a-", "b+", "b fine"]

@@ -15,7 +15,7 @@ from runtime.actor.event_stream import EventStream
 from runtime.actor.supervision import ActorFailed, ActorOptions, HookFailed, Restart
 from runtime.adapters import ignore
 from runtime.errors import ActorNameTaken, ActorStopped, Overloaded
-from tests.unit.actor.stage import BOOM, Await, Noting, Stage
+from tests.unit.actor.stage import BOOM, AwaitCall, Noting, Stage
 
 
 async def test_a_path_names_an_actor_from_the_system_down(stage: Stage) -> None:
@@ -76,7 +76,7 @@ async def test_stop_may_be_asked_twice_and_by_several(stage: Stage) -> None:
 async def test_a_stop_that_is_ordered_over_and_over_is_one_order(stage: Stage) -> None:
     ref = stage.spawn("a")
     gate = asyncio.Event()
-    ref.try_tell(Await(gate.wait))
+    ref.try_tell(AwaitCall(gate.wait))
     await stage.quiet()
     for _ in range(1000):
         ref.stop()
@@ -90,7 +90,7 @@ async def test_a_stop_that_is_ordered_over_and_over_is_one_order(stage: Stage) -
 
 async def test_stop_cancels_handlers_that_do_not_end(stage: Stage) -> None:
     ref = stage.spawn("a", ActorOptions(shutdown_s=2.0))
-    ref.try_tell(Await(asyncio.Event().wait))
+    ref.try_tell(AwaitCall(asyncio.Event().wait))
     await stage.quiet()
     await stage.system.stop()
     assert stage.taken() == ["a+", "a-"]
