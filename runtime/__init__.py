@@ -15,6 +15,7 @@ from runtime.durable.results import Answer
 from runtime.durable.service import Service
 from runtime.durations import days, hours, minutes, seconds
 from runtime.errors import FinalError
+from runtime.saga.awaiting import Await
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.choreography import Choreography
 from runtime.saga.flow import Flow
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ActorState",
     "Answer",
+    "Await",
     "Budget",
     "Catalogue",
     "Choreography",

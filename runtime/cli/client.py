@@ -52,6 +52,7 @@ def _sends(command: Callable[..., Any]) -> Callable[..., Any]:
             "--timeout", type=click.FloatRange(0.001, 3600), default=TIMEOUT_S, show_default=True, metavar="S"
         ),
         click.option("--process", default="", metavar="NAME", help="The choreography that the command joins."),
+        click.option("--to", default="", metavar="KIND/KEY", help="The actor that gets an event, which names none."),
         click.option("--conversation", default="", metavar="HEX", help="The conversation that it goes on with."),
         click.option("--id", "id", default="", metavar="HEX", help="32 digits; the same again is the same command."),
         click.argument("body", metavar="JSON"),
@@ -69,7 +70,7 @@ async def ask(client: RemoteClient, wanted: CallOptions, /, type: str, body: str
 
     TYPE is the command's name, JSON its fields as protobuf writes them.
     """
-    command, options = _message(client.contracts, type, body), _options(**given)
+    command, options = _message(client.contracts, type, body, given["to"]), _options(**given)
     outcome: CommandOutcome = await _with_id(options, client.ask(command, timeout=timeout, **options))
     name = outcome.message.DESCRIPTOR.full_name if outcome.message is not None else ""
     content = as_plain(outcome.message) if outcome.message is not None else {}
@@ -88,7 +89,7 @@ async def send(
     client: RemoteClient, wanted: CallOptions, /, type: str, body: str, timeout: float, **given: str
 ) -> None:
     """Send a command, and show its id once it is sure to be handled."""
-    command, options = _message(client.contracts, type, body), _options(**given)
+    command, options = _message(client.contracts, type, body, given["to"]), _options(**given)
     accepted: CommandAccepted = await _with_id(options, client.send(command, timeout=timeout, **options))
     fields: dict[str, object] = {"id": accepted.id.hex(), "conversation": accepted.conversation.hex()}
     wanted.show(fields, accepted.id.hex())
@@ -136,13 +137,14 @@ async def cancel(client: RemoteClient, wanted: CallOptions, saga: str, reason: s
 # --- what goes in and out ---
 
 
-def _message(contracts: Contracts, name: str, body: str) -> Message:
-    """The command of this name, full or short. Raises InvalidMessage with the names there are."""
-    commands = {one.name: one for one in contracts if one.is_command}
+def _message(contracts: Contracts, name: str, body: str, to: str) -> Message:
+    """The command of this name, full or short; with `to` any message. Raises InvalidMessage with the names."""
+    commands = {one.name: one for one in contracts if one.is_command or to}
     found = [one for full, one in commands.items() if name in (full, full.rpartition(".")[2])]
     if len(found) != 1:
         names = ", ".join(one.name for one in found) or ", ".join(sorted(commands)[:_NAMED_MAX]) or "none"
-        what = "is no command of these contracts" if not found else "is the name of several commands"
+        one = "message" if to else "command"
+        what = f"is no {one} of these contracts" if not found else f"is the name of several {one}s"
         raise InvalidMessage(f"{name!r} {what}; there are {names}")
     try:
         return Parse(body, found[0].message_type())
@@ -152,13 +154,16 @@ def _message(contracts: Contracts, name: str, body: str) -> Message:
         raise InvalidMessage(f"the JSON is no {found[0].name}, which has {fields}: {why}") from error
 
 
-def _options(id: str, process: str, conversation: str) -> CommandOptions:
+def _options(id: str, process: str, conversation: str, to: str) -> CommandOptions:
     """Always with an id, which is told when nobody knows what became of the command."""
     ports = system_ports()
     new_id = int(ports.clock.now_s() * 1000).to_bytes(6, "big") + ports.ids.new_id()[:10]
-    return CommandOptions(
+    options = CommandOptions(
         message_id=_hex(id, "--id") or new_id, process=process, conversation=_hex(conversation, "--conversation")
     )
+    if to:
+        options["kind"], options["key"] = parse_address(to)
+    return options
 
 
 def _hex(text: str, option: str) -> bytes:

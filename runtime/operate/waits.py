@@ -9,6 +9,7 @@ from runtime.operate.account import Account
 from runtime.operate.busy import own_lines, owner_lines
 from runtime.operate.spans import span
 from runtime.protos import saga_pb2
+from runtime.saga.view import TaskView
 
 __all__ = ["NOTHING", "waits_for"]
 
@@ -46,7 +47,9 @@ def _saga_waits(account: Account, now_s: float) -> Iterator[str]:
     for step in account.steps:
         ago = span(now_s - step.asked_at_s)
         again, tried = _asks_again(account, step.name, now_s), f" (attempt {step.undo_attempts})"
-        if step.status == "asked":
+        if step.status == "asked" and step.awaits:
+            yield f"{_event_of(step)}, for which step {step.name!r} waits for another {span(step.until_s - now_s)}"
+        elif step.status == "asked":
             yield f"the answer of {step.address} to its step {step.name!r}, asked {ago} ago (attempt {step.attempts})"
         elif step.status == "working":
             yield f"{step.address} to finish its step {step.name!r}, which it has taken on; asked {ago} ago{again}"
@@ -58,6 +61,11 @@ def _saga_waits(account: Account, now_s: float) -> Iterator[str]:
             yield f"its wait {step.name!r}: the timer of that name says until when"
         elif step.status == "unknown":
             yield f"news of its step {step.name!r} at {step.address}, which may or may not have been done"
+
+
+def _event_of(step: TaskView) -> str:
+    key = step.address.partition("/")[2]
+    return f"{step.awaits.rpartition('.')[2]} with key {key!r}, which is looked after by {step.address}"
 
 
 def _asks_again(account: Account, step: str, now_s: float) -> str:

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19runtime/protos/saga.proto\x12\x06\x61mends\"\xc9\x02\n\x08\x45xchange\x12\'\n\x06status\x18\x01 \x01(\x0e\x32\x17.amends.Exchange.Status\x12\x12\n\ncommand_id\x18\x02 \x01(\x0c\x12\x13\n\x0b\x65\x61rlier_ids\x18\x03 \x03(\x0c\x12\x13\n\x0b\x66\x61ulted_ids\x18\x04 \x03(\x0c\x12\x10\n\x08\x61ttempts\x18\x05 \x01(\r\x12\x12\n\nasked_at_s\x18\x06 \x01(\x01\x12\x0f\n\x07outcome\x18\x07 \x01(\t\x12\r\n\x05\x65rror\x18\x08 \x01(\t\x12\x13\n\x0bworking_ids\x18\t \x03(\x0c\x12\x10\n\x08workings\x18\n \x01(\r\x12\x17\n\x0fworking_since_s\x18\x0b \x01(\x01\"P\n\x06Status\x12\x0b\n\x07UNASKED\x10\x00\x12\x08\n\x04OPEN\x10\x01\x12\x0b\n\x07UNKNOWN\x10\x02\x12\x08\n\x04\x44ONE\x10\x03\x12\x0b\n\x07REFUSED\x10\x04\x12\x0b\n\x07WORKING\x10\x05\"\xcb\x02\n\nTaskRecord\x12\x0c\n\x04path\x18\x01 \x01(\t\x12)\n\x06status\x18\x02 \x01(\x0e\x32\x19.amends.TaskRecord.Status\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x1c\n\x02\x64o\x18\x04 \x01(\x0b\x32\x10.amends.Exchange\x12\x1e\n\x04undo\x18\x05 \x01(\x0b\x32\x10.amends.Exchange\x12\r\n\x05stuck\x18\x06 \x01(\x08\x12\x13\n\x06unkept\x18\x07 \x01(\x0cH\x00\x88\x01\x01\x12\x12\n\x05holds\x18\x08 \x01(\x08H\x01\x88\x01\x01\"h\n\x06Status\x12\x0b\n\x07WAITING\x10\x00\x12\x0b\n\x07RUNNING\x10\x01\x12\x08\n\x04\x44ONE\x10\x02\x12\x0b\n\x07REFUSED\x10\x03\x12\x08\n\x04OWED\x10\x04\x12\n\n\x06UNDONE\x10\x05\x12\x0b\n\x07SKIPPED\x10\x06\x12\n\n\x06PASSED\x10\x07\x42\t\n\x07_unkeptB\x08\n\x06_holds\"\xe0\x03\n\nSagaRecord\x12\x12\n\ndefinition\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\x0c\x12)\n\x06status\x18\x03 \x01(\x0e\x32\x19.amends.SagaRecord.Status\x12+\n\x08stuck_in\x18\x04 \x01(\x0e\x32\x19.amends.SagaRecord.Status\x12\x14\n\x0cpivot_passed\x18\x05 \x01(\x08\x12\x0f\n\x07overdue\x18\x06 \x01(\x08\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x14\n\x0cstuck_reason\x18\x08 \x01(\t\x12\x12\n\nstate_type\x18\n \x01(\t\x12\r\n\x05state\x18\x0b \x01(\x0c\x12\x14\n\x0c\x63onversation\x18\x0c \x01(\x0c\x12\x14\n\x0cstarted_at_s\x18\r \x01(\x01\x12\x1a\n\x12last_progress_at_s\x18\x0e \x01(\x01\x12\x12\n\nended_at_s\x18\x0f \x01(\x01\x12!\n\x05tasks\x18\x10 \x03(\x0b\x32\x12.amends.TaskRecord\"\\\n\x06Status\x12\x08\n\x04NONE\x10\x00\x12\x0b\n\x07RUNNING\x10\x01\x12\x10\n\x0c\x43OMPENSATING\x10\x02\x12\r\n\tCOMPLETED\x10\x03\x12\x0f\n\x0b\x43OMPENSATED\x10\x04\x12\t\n\x05STUCK\x10\x05J\x04\x08\t\x10\n\"\x1c\n\nCancelSaga\x12\x0e\n\x06reason\x18\x01 \x01(\t\" \n\x0e\x43\x61ncelAccepted\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x1f\n\rCancelRefused\x12\x0e\n\x06reason\x18\x01 \x01(\t\"(\n\tRetrySaga\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0b\n\x03who\x18\x02 \x01(\t\"\x0f\n\rRetryAccepted\"\x1e\n\x0cRetryRefused\x12\x0e\n\x06reason\x18\x01 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19runtime/protos/saga.proto\x12\x06\x61mends\"\xc9\x02\n\x08\x45xchange\x12\'\n\x06status\x18\x01 \x01(\x0e\x32\x17.amends.Exchange.Status\x12\x12\n\ncommand_id\x18\x02 \x01(\x0c\x12\x13\n\x0b\x65\x61rlier_ids\x18\x03 \x03(\x0c\x12\x13\n\x0b\x66\x61ulted_ids\x18\x04 \x03(\x0c\x12\x10\n\x08\x61ttempts\x18\x05 \x01(\r\x12\x12\n\nasked_at_s\x18\x06 \x01(\x01\x12\x0f\n\x07outcome\x18\x07 \x01(\t\x12\r\n\x05\x65rror\x18\x08 \x01(\t\x12\x13\n\x0bworking_ids\x18\t \x03(\x0c\x12\x10\n\x08workings\x18\n \x01(\r\x12\x17\n\x0fworking_since_s\x18\x0b \x01(\x01\"P\n\x06Status\x12\x0b\n\x07UNASKED\x10\x00\x12\x08\n\x04OPEN\x10\x01\x12\x0b\n\x07UNKNOWN\x10\x02\x12\x08\n\x04\x44ONE\x10\x03\x12\x0b\n\x07REFUSED\x10\x04\x12\x0b\n\x07WORKING\x10\x05\"\x80\x03\n\nTaskRecord\x12\x0c\n\x04path\x18\x01 \x01(\t\x12)\n\x06status\x18\x02 \x01(\x0e\x32\x19.amends.TaskRecord.Status\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x1c\n\x02\x64o\x18\x04 \x01(\x0b\x32\x10.amends.Exchange\x12\x1e\n\x04undo\x18\x05 \x01(\x0b\x32\x10.amends.Exchange\x12\r\n\x05stuck\x18\x06 \x01(\x08\x12\x13\n\x06unkept\x18\x07 \x01(\x0cH\x00\x88\x01\x01\x12\x12\n\x05holds\x18\x08 \x01(\x08H\x01\x88\x01\x01\x12\x0e\n\x06\x61waits\x18\x19 \x01(\t\x12\x0f\n\x07until_s\x18\x1a \x01(\x01\x12\x12\n\nheard_from\x18\x1b \x01(\t\"h\n\x06Status\x12\x0b\n\x07WAITING\x10\x00\x12\x0b\n\x07RUNNING\x10\x01\x12\x08\n\x04\x44ONE\x10\x02\x12\x0b\n\x07REFUSED\x10\x03\x12\x08\n\x04OWED\x10\x04\x12\n\n\x06UNDONE\x10\x05\x12\x0b\n\x07SKIPPED\x10\x06\x12\n\n\x06PASSED\x10\x07\x42\t\n\x07_unkeptB\x08\n\x06_holds\"\xe0\x03\n\nSagaRecord\x12\x12\n\ndefinition\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\x0c\x12)\n\x06status\x18\x03 \x01(\x0e\x32\x19.amends.SagaRecord.Status\x12+\n\x08stuck_in\x18\x04 \x01(\x0e\x32\x19.amends.SagaRecord.Status\x12\x14\n\x0cpivot_passed\x18\x05 \x01(\x08\x12\x0f\n\x07overdue\x18\x06 \x01(\x08\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x14\n\x0cstuck_reason\x18\x08 \x01(\t\x12\x12\n\nstate_type\x18\n \x01(\t\x12\r\n\x05state\x18\x0b \x01(\x0c\x12\x14\n\x0c\x63onversation\x18\x0c \x01(\x0c\x12\x14\n\x0cstarted_at_s\x18\r \x01(\x01\x12\x1a\n\x12last_progress_at_s\x18\x0e \x01(\x01\x12\x12\n\nended_at_s\x18\x0f \x01(\x01\x12!\n\x05tasks\x18\x10 \x03(\x0b\x32\x12.amends.TaskRecord\"\\\n\x06Status\x12\x08\n\x04NONE\x10\x00\x12\x0b\n\x07RUNNING\x10\x01\x12\x10\n\x0c\x43OMPENSATING\x10\x02\x12\r\n\tCOMPLETED\x10\x03\x12\x0f\n\x0b\x43OMPENSATED\x10\x04\x12\t\n\x05STUCK\x10\x05J\x04\x08\t\x10\n\"\x1c\n\nCancelSaga\x12\x0e\n\x06reason\x18\x01 \x01(\t\" \n\x0e\x43\x61ncelAccepted\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x1f\n\rCancelRefused\x12\x0e\n\x06reason\x18\x01 \x01(\t\"(\n\tRetrySaga\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0b\n\x03who\x18\x02 \x01(\t\"\x0f\n\rRetryAccepted\"\x1e\n\x0cRetryRefused\x12\x0e\n\x06reason\x18\x01 \x01(\t\";\n\nAwaitEvent\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x12\n\nevent_type\x18\x02 \x01(\t\x12\x0c\n\x04task\x18\x03 \x01(\t\"<\n\x0bStopWaiting\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x12\n\nevent_type\x18\x02 \x01(\t\x12\x0c\n\x04task\x18\x03 \x01(\t\"\x10\n\x0eStoppedWaiting\"I\n\x08KeyTaken\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x12\n\nevent_type\x18\x02 \x01(\t\x12\x0e\n\x06holder\x18\x03 \x01(\t\x12\x0c\n\x04task\x18\x04 \x01(\t\"d\n\tEventCame\x12\x12\n\ncommand_id\x18\x01 \x01(\x0c\x12\x12\n\nevent_type\x18\x02 \x01(\t\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\x12\x0e\n\x06sender\x18\x04 \x01(\t\x12\x11\n\tsent_at_s\x18\x05 \x01(\x01\"\x1c\n\x0c\x45ventCounted\x12\x0c\n\x04saga\x18\x01 \x01(\t\"\x1c\n\tEventKept\x12\x0f\n\x07until_s\x18\x01 \x01(\x01\"\x1b\n\tEventLate\x12\x0e\n\x06reason\x18\x01 \x01(\t\"1\n\tKeyRecord\x12$\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x14.amends.AwaitedEvent\"\xf7\x01\n\x0c\x41waitedEvent\x12\x12\n\nevent_type\x18\x01 \x01(\t\x12+\n\x06status\x18\x02 \x01(\x0e\x32\x1b.amends.AwaitedEvent.Status\x12\x0e\n\x06holder\x18\x03 \x01(\t\x12\x0c\n\x04task\x18\x04 \x01(\t\x12\x12\n\ncommand_id\x18\x05 \x01(\x0c\x12\x0f\n\x07\x63ounted\x18\x06 \x01(\x0c\x12!\n\x05\x65\x61rly\x18\x07 \x03(\x0b\x32\x12.amends.EarlyEvent\"@\n\x06Status\x12\x0f\n\x0bUNKNOWN_YET\x10\x00\x12\x0b\n\x07WAITING\x10\x01\x12\x0b\n\x07\x43OUNTED\x10\x02\x12\x0b\n\x07STOPPED\x10\x03\"=\n\nEarlyEvent\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\x12\x0e\n\x06sender\x18\x02 \x01(\t\x12\x11\n\tsent_at_s\x18\x03 \x01(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,23 +36,47 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXCHANGE_STATUS']._serialized_start=287
   _globals['_EXCHANGE_STATUS']._serialized_end=367
   _globals['_TASKRECORD']._serialized_start=370
-  _globals['_TASKRECORD']._serialized_end=701
-  _globals['_TASKRECORD_STATUS']._serialized_start=576
-  _globals['_TASKRECORD_STATUS']._serialized_end=680
-  _globals['_SAGARECORD']._serialized_start=704
-  _globals['_SAGARECORD']._serialized_end=1184
-  _globals['_SAGARECORD_STATUS']._serialized_start=1086
-  _globals['_SAGARECORD_STATUS']._serialized_end=1178
-  _globals['_CANCELSAGA']._serialized_start=1186
-  _globals['_CANCELSAGA']._serialized_end=1214
-  _globals['_CANCELACCEPTED']._serialized_start=1216
-  _globals['_CANCELACCEPTED']._serialized_end=1248
-  _globals['_CANCELREFUSED']._serialized_start=1250
-  _globals['_CANCELREFUSED']._serialized_end=1281
-  _globals['_RETRYSAGA']._serialized_start=1283
-  _globals['_RETRYSAGA']._serialized_end=1323
-  _globals['_RETRYACCEPTED']._serialized_start=1325
-  _globals['_RETRYACCEPTED']._serialized_end=1340
-  _globals['_RETRYREFUSED']._serialized_start=1342
-  _globals['_RETRYREFUSED']._serialized_end=1372
+  _globals['_TASKRECORD']._serialized_end=754
+  _globals['_TASKRECORD_STATUS']._serialized_start=629
+  _globals['_TASKRECORD_STATUS']._serialized_end=733
+  _globals['_SAGARECORD']._serialized_start=757
+  _globals['_SAGARECORD']._serialized_end=1237
+  _globals['_SAGARECORD_STATUS']._serialized_start=1139
+  _globals['_SAGARECORD_STATUS']._serialized_end=1231
+  _globals['_CANCELSAGA']._serialized_start=1239
+  _globals['_CANCELSAGA']._serialized_end=1267
+  _globals['_CANCELACCEPTED']._serialized_start=1269
+  _globals['_CANCELACCEPTED']._serialized_end=1301
+  _globals['_CANCELREFUSED']._serialized_start=1303
+  _globals['_CANCELREFUSED']._serialized_end=1334
+  _globals['_RETRYSAGA']._serialized_start=1336
+  _globals['_RETRYSAGA']._serialized_end=1376
+  _globals['_RETRYACCEPTED']._serialized_start=1378
+  _globals['_RETRYACCEPTED']._serialized_end=1393
+  _globals['_RETRYREFUSED']._serialized_start=1395
+  _globals['_RETRYREFUSED']._serialized_end=1425
+  _globals['_AWAITEVENT']._serialized_start=1427
+  _globals['_AWAITEVENT']._serialized_end=1486
+  _globals['_STOPWAITING']._serialized_start=1488
+  _globals['_STOPWAITING']._serialized_end=1548
+  _globals['_STOPPEDWAITING']._serialized_start=1550
+  _globals['_STOPPEDWAITING']._serialized_end=1566
+  _globals['_KEYTAKEN']._serialized_start=1568
+  _globals['_KEYTAKEN']._serialized_end=1641
+  _globals['_EVENTCAME']._serialized_start=1643
+  _globals['_EVENTCAME']._serialized_end=1743
+  _globals['_EVENTCOUNTED']._serialized_start=1745
+  _globals['_EVENTCOUNTED']._serialized_end=1773
+  _globals['_EVENTKEPT']._serialized_start=1775
+  _globals['_EVENTKEPT']._serialized_end=1803
+  _globals['_EVENTLATE']._serialized_start=1805
+  _globals['_EVENTLATE']._serialized_end=1832
+  _globals['_KEYRECORD']._serialized_start=1834
+  _globals['_KEYRECORD']._serialized_end=1883
+  _globals['_AWAITEDEVENT']._serialized_start=1886
+  _globals['_AWAITEDEVENT']._serialized_end=2133
+  _globals['_AWAITEDEVENT_STATUS']._serialized_start=2069
+  _globals['_AWAITEDEVENT_STATUS']._serialized_end=2133
+  _globals['_EARLYEVENT']._serialized_start=2135
+  _globals['_EARLYEVENT']._serialized_end=2196
 # @@protoc_insertion_point(module_scope)

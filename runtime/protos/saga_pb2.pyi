@@ -170,6 +170,9 @@ class TaskRecord(_message.Message):
     STUCK_FIELD_NUMBER: _builtins.int
     UNKEPT_FIELD_NUMBER: _builtins.int
     HOLDS_FIELD_NUMBER: _builtins.int
+    AWAITS_FIELD_NUMBER: _builtins.int
+    UNTIL_S_FIELD_NUMBER: _builtins.int
+    HEARD_FROM_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     """of its node in the definition: the name of a step"""
     status: Global___TaskRecord.Status.ValueType
@@ -181,6 +184,12 @@ class TaskRecord(_message.Message):
     """body of the answer of which `on_answer` failed, for when it is run again"""
     holds: _builtins.bool
     """of a choice: what its condition said, which is never asked again"""
+    awaits: _builtins.str
+    """of a wait for an event: the full name of its type; the key stands in the address"""
+    until_s: _builtins.float
+    """of a wait for an event: the instant at which it is given up"""
+    heard_from: _builtins.str
+    """of a wait for an event: kind/key of who said the event, or "client" """
     @_builtins.property
     def do(self) -> Global___Exchange: ...
     @_builtins.property
@@ -196,10 +205,13 @@ class TaskRecord(_message.Message):
         stuck: _builtins.bool = ...,
         unkept: _builtins.bytes | None = ...,
         holds: _builtins.bool | None = ...,
+        awaits: _builtins.str = ...,
+        until_s: _builtins.float = ...,
+        heard_from: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_holds", b"_holds", "_unkept", b"_unkept", "do", b"do", "holds", b"holds", "undo", b"undo", "unkept", b"unkept"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_holds", b"_holds", "_unkept", b"_unkept", "address", b"address", "do", b"do", "holds", b"holds", "path", b"path", "status", b"status", "stuck", b"stuck", "undo", b"undo", "unkept", b"unkept"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_holds", b"_holds", "_unkept", b"_unkept", "address", b"address", "awaits", b"awaits", "do", b"do", "heard_from", b"heard_from", "holds", b"holds", "path", b"path", "status", b"status", "stuck", b"stuck", "undo", b"undo", "unkept", b"unkept", "until_s", b"until_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__holds: _TypeAlias = _typing.Literal["holds"]  # noqa: Y015
     _WhichOneofArgType__holds: _TypeAlias = _typing.Literal["_holds", b"_holds"]  # noqa: Y015
@@ -429,3 +441,314 @@ class RetryRefused(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RetryRefused: _TypeAlias = RetryRefused  # noqa: Y015
+
+@_typing.final
+class AwaitEvent(_message.Message):
+    """--- events that come from outside, by a key ---
+
+    To the actor of a key, from an instance that waits for an event of this key. The answer is EventCame, or KeyTaken.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    EVENT_TYPE_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    event_type: _builtins.str
+    task: _builtins.str
+    """path of the task that waits"""
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        event_type: _builtins.str = ...,
+        task: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_type", b"event_type", "key", b"key", "task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AwaitEvent: _TypeAlias = AwaitEvent  # noqa: Y015
+
+@_typing.final
+class StopWaiting(_message.Message):
+    """To the actor of a key: the instance waits no more, whether or not the event has come."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    EVENT_TYPE_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    event_type: _builtins.str
+    task: _builtins.str
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        event_type: _builtins.str = ...,
+        task: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_type", b"event_type", "key", b"key", "task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StopWaiting: _TypeAlias = StopWaiting  # noqa: Y015
+
+@_typing.final
+class StoppedWaiting(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StoppedWaiting: _TypeAlias = StoppedWaiting  # noqa: Y015
+
+@_typing.final
+class KeyTaken(_message.Message):
+    """Another instance, or another task, waits for the same event."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    EVENT_TYPE_FIELD_NUMBER: _builtins.int
+    HOLDER_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    event_type: _builtins.str
+    holder: _builtins.str
+    """kind/key"""
+    task: _builtins.str
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        event_type: _builtins.str = ...,
+        holder: _builtins.str = ...,
+        task: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_type", b"event_type", "holder", b"holder", "key", b"key", "task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeyTaken: _TypeAlias = KeyTaken  # noqa: Y015
+
+@_typing.final
+class EventCame(_message.Message):
+    """The event that a saga waits for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMAND_ID_FIELD_NUMBER: _builtins.int
+    EVENT_TYPE_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    SENDER_FIELD_NUMBER: _builtins.int
+    SENT_AT_S_FIELD_NUMBER: _builtins.int
+    command_id: _builtins.bytes
+    """of the AwaitEvent that it answers"""
+    event_type: _builtins.str
+    body: _builtins.bytes
+    sender: _builtins.str
+    """kind/key of who said it, or "client" """
+    sent_at_s: _builtins.float
+    def __init__(
+        self,
+        *,
+        command_id: _builtins.bytes = ...,
+        event_type: _builtins.str = ...,
+        body: _builtins.bytes = ...,
+        sender: _builtins.str = ...,
+        sent_at_s: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "command_id", b"command_id", "event_type", b"event_type", "sender", b"sender", "sent_at_s", b"sent_at_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EventCame: _TypeAlias = EventCame  # noqa: Y015
+
+@_typing.final
+class EventCounted(_message.Message):
+    """To who said an event: what came of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAGA_FIELD_NUMBER: _builtins.int
+    saga: _builtins.str
+    """kind/key of the instance that it was handed to"""
+    def __init__(
+        self,
+        *,
+        saga: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EventCounted: _TypeAlias = EventCounted  # noqa: Y015
+
+@_typing.final
+class EventKept(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNTIL_S_FIELD_NUMBER: _builtins.int
+    until_s: _builtins.float
+    """nobody waits for it yet; it is forgotten at this instant"""
+    def __init__(
+        self,
+        *,
+        until_s: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["until_s", b"until_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EventKept: _TypeAlias = EventKept  # noqa: Y015
+
+@_typing.final
+class EventLate(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EventLate: _TypeAlias = EventLate  # noqa: Y015
+
+@_typing.final
+class KeyRecord(_message.Message):
+    """What is known of one key: a record for each type of event."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___AwaitedEvent]: ...
+    def __init__(
+        self,
+        *,
+        events: _abc.Iterable[Global___AwaitedEvent] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeyRecord: _TypeAlias = KeyRecord  # noqa: Y015
+
+@_typing.final
+class AwaitedEvent(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Status:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[AwaitedEvent._Status.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        UNKNOWN_YET: AwaitedEvent._Status.ValueType  # 0
+        """nobody has waited for it"""
+        WAITING: AwaitedEvent._Status.ValueType  # 1
+        COUNTED: AwaitedEvent._Status.ValueType  # 2
+        """it came, and was handed to the holder"""
+        STOPPED: AwaitedEvent._Status.ValueType  # 3
+        """the holder waits no more"""
+
+    class Status(_Status, metaclass=_StatusEnumTypeWrapper): ...
+    UNKNOWN_YET: AwaitedEvent.Status.ValueType  # 0
+    """nobody has waited for it"""
+    WAITING: AwaitedEvent.Status.ValueType  # 1
+    COUNTED: AwaitedEvent.Status.ValueType  # 2
+    """it came, and was handed to the holder"""
+    STOPPED: AwaitedEvent.Status.ValueType  # 3
+    """the holder waits no more"""
+
+    EVENT_TYPE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    HOLDER_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    COMMAND_ID_FIELD_NUMBER: _builtins.int
+    COUNTED_FIELD_NUMBER: _builtins.int
+    EARLY_FIELD_NUMBER: _builtins.int
+    event_type: _builtins.str
+    status: Global___AwaitedEvent.Status.ValueType
+    holder: _builtins.str
+    """kind/key of the instance that waits, or did last"""
+    task: _builtins.str
+    command_id: _builtins.bytes
+    """of its AwaitEvent"""
+    counted: _builtins.bytes
+    """digest of the event that counted"""
+    @_builtins.property
+    def early(self) -> _containers.RepeatedCompositeFieldContainer[Global___EarlyEvent]: ...
+    def __init__(
+        self,
+        *,
+        event_type: _builtins.str = ...,
+        status: Global___AwaitedEvent.Status.ValueType = ...,
+        holder: _builtins.str = ...,
+        task: _builtins.str = ...,
+        command_id: _builtins.bytes = ...,
+        counted: _builtins.bytes = ...,
+        early: _abc.Iterable[Global___EarlyEvent] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "counted", b"counted", "early", b"early", "event_type", b"event_type", "holder", b"holder", "status", b"status", "task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AwaitedEvent: _TypeAlias = AwaitedEvent  # noqa: Y015
+
+@_typing.final
+class EarlyEvent(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BODY_FIELD_NUMBER: _builtins.int
+    SENDER_FIELD_NUMBER: _builtins.int
+    SENT_AT_S_FIELD_NUMBER: _builtins.int
+    body: _builtins.bytes
+    sender: _builtins.str
+    sent_at_s: _builtins.float
+    def __init__(
+        self,
+        *,
+        body: _builtins.bytes = ...,
+        sender: _builtins.str = ...,
+        sent_at_s: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "sender", b"sender", "sent_at_s", b"sent_at_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EarlyEvent: _TypeAlias = EarlyEvent  # noqa: Y015

@@ -63,7 +63,7 @@ def keep(definition: Definition, record: SagaRecord, step: StepDefinition, answe
     keeper = step.on_answer.get(type(answer))
     if keeper is None:
         return
-    what = f"on_answer of step {step.name}"
+    what = f"{step.keeper} of step {step.name}"
     state, key_field = definition.state_type.FromString(record.state), definition.key_field
     key = getattr(state, key_field) if key_field else ""
     given = type(answer)()

@@ -48,6 +48,7 @@ class SagaBehaviour:
         self.subscriptions = tuple(_subscription(saga.kind, start) for start in self.definition.starts)
         self._starts = {start.event_type: start for start in self.definition.starts}
         self._key_paths = {type_: start.key or contract_of(type_).key_field for type_, start in self._starts.items()}
+        self._awaited = {full_name(one.event): one.event for one in self.definition.awaits}
         self.accepts = _accepted(self.definition)
 
     def name_of(self, type_: str, process: str) -> str:
@@ -126,6 +127,8 @@ class SagaBehaviour:
             return inputs.CancelRequested(message.reason)
         if isinstance(message, saga_pb2.RetrySaga):
             return inputs.RetryRequested()
+        if isinstance(message, saga_pb2.EventCame):
+            return self._event(message)
         if not envelope.in_reply_to:
             return self._unasked(record, message, envelope.key, envelope.conversation)
         if isinstance(message, durable_pb2.Fault):
@@ -133,6 +136,12 @@ class SagaBehaviour:
         if isinstance(message, durable_pb2.Undone):
             return inputs.NothingToUndo(envelope.in_reply_to, message.reason)
         return inputs.Answered(envelope.in_reply_to, message)
+
+    def _event(self, came: saga_pb2.EventCame) -> inputs.Input:
+        event_type = self._awaited.get(came.event_type)
+        if event_type is None:
+            return inputs.Unmatched(came.event_type)
+        return inputs.Answered(came.command_id, event_type.FromString(came.body), came.sender)
 
     def _unasked(self, record: saga_pb2.SagaRecord, message: Message, key: str, conversation: bytes) -> inputs.Input:
         start = self._starts.get(type(message))
@@ -176,6 +185,7 @@ def _accepted(definition: Definition) -> frozenset[str]:
         *own,
         saga_pb2.CancelSaga,
         saga_pb2.RetrySaga,
+        *([saga_pb2.EventCame] if definition.awaits else ()),
         *(start.event_type for start in definition.starts),
     ]
     for step in definition.steps:

@@ -9,7 +9,7 @@ whole catalogue and hosts a part of it, so what no node could see alone is refus
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -26,17 +26,20 @@ from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.checks import check_condition
 from runtime.saga.choreography import Choreography
 from runtime.saga.deadline import Deadline
-from runtime.saga.definition import Definition, Meaning, StepDefinition, full_name
+from runtime.saga.definition import AwaitDefinition, Definition, Meaning, StepDefinition, full_name
 from runtime.saga.drivers import check_unstarted, driver_of_choreography, driver_of_saga
 from runtime.saga.endings import check_ends, check_settled
+from runtime.saga.keys import KeysBehaviour
 from runtime.saga.overdue import DeadlineBehaviour
 from runtime.saga.parts import check_parts, check_provides
+from runtime.saga.read_await import keys_kind
 from runtime.saga.saga import Saga
+from runtime.saga.said import check_awaited
 from runtime.store.records import Subscription
 
 __all__ = ["Catalogue"]
 
-_Behaviour = ServiceBehaviour | SagaBehaviour | DeadlineBehaviour
+_Behaviour = ServiceBehaviour | SagaBehaviour | DeadlineBehaviour | KeysBehaviour
 Hosted = type[Service[Any]] | type[Saga[Any]]
 
 
@@ -71,6 +74,9 @@ class Catalogue:
         self._check(unstarted or {})
         for process in self.choreographies:
             self._keep_deadline(process)
+        for saga in self.sagas:
+            if saga.awaits:
+                self._host_beside(saga.name, KeysBehaviour(saga))
         self.kinds = tuple(self._behaviours)
 
     @property
@@ -118,13 +124,22 @@ class Catalogue:
         behaviour = self._behaviours.get(command.kind)
         return behaviour.handlers.get(command.name) if isinstance(behaviour, ServiceBehaviour) else None
 
+    @property
+    def _handlers(self) -> Iterator[HandlerSpec]:
+        for one in self._behaviours.values():
+            if isinstance(one, ServiceBehaviour):
+                yield from one.handlers.values()
+
     def _keep_deadline(self, process: type[Choreography]) -> None:
         """Whoever hosts the first kind that reacts to the start keeps the time of the process."""
         if process.deadline is None:
             return
         behaviour = DeadlineBehaviour(process.deadline)
-        first = next(one.kind for one in process.compiled if one.starts)
-        name = next(name for name, kinds in self._kinds_of.items() if first in kinds)
+        self._host_beside(next(one.kind for one in process.compiled if one.starts), behaviour)
+
+    def _host_beside(self, kind: str, behaviour: DeadlineBehaviour | KeysBehaviour) -> None:
+        """Whoever hosts the one kind hosts the other as well."""
+        name = next(name for name, kinds in self._kinds_of.items() if kind in kinds)
         self._behaviours[behaviour.kind] = behaviour
         self._kinds_of[name] += (behaviour.kind,)
 
@@ -151,7 +166,9 @@ class Catalogue:
             check_ends(process, self.handler_of)
         for saga in self.sagas:
             for step in saga.steps:
-                self._check_step(saga, step)
+                if not isinstance(step, AwaitDefinition):
+                    self._check_step(saga, step)
+            check_awaited(saga, self._handlers, self.contracts)
         drivers = [*map(driver_of_saga, self.sagas), *map(driver_of_choreography, self.choreographies)]
         check_unstarted(drivers, self.handler_of, unstarted)
 
@@ -177,8 +194,7 @@ class Catalogue:
             return
         if deadline.command is not None:
             self._handler(deadline.command, f"{deadline.title}.on_overdue")
-        services = [one for one in self._behaviours.values() if isinstance(one, ServiceBehaviour)]
-        check_settled(deadline, (handler for one in services for handler in one.handlers.values()))
+        check_settled(deadline, self._handlers)
 
     def _check_step(self, saga: Definition, step: StepDefinition) -> None:
         where = f"{saga.title}.{step.name}"
@@ -210,11 +226,16 @@ def _check_names(hosted: Sequence[Hosted], choreographies: Sequence[type[Choreog
     for name, title in [
         *((one.kind, one.__name__) for one in dict.fromkeys(hosted)),
         *((one.name, one.__name__) for one in choreographies),
+        *((keys_kind(one.kind), f"the keys of {one.__name__}") for one in hosted if _waits(one)),
         *((one.deadline.kind, f"the deadline of {one.__name__}") for one in choreographies if one.deadline),
     ]:
         if name in names:
             raise InvalidDefinition(f"{names[name]} and {title} are both named {name!r}")
         names[name] = title
+
+
+def _waits(hosted: Hosted) -> bool:
+    return issubclass(hosted, Saga) and bool(hosted.definition.awaits)
 
 
 def _check_states(sagas: Sequence[Definition]) -> None:

@@ -11,6 +11,7 @@ from runtime.contracts import RUNTIMES_OWN, condition_text, contract_of, field_o
 from runtime.envelope import check_key
 from runtime.errors import InvalidDefinition, InvalidMessage
 from runtime.saga.definition import (
+    AwaitDefinition,
     Definition,
     EndDefinition,
     Meaning,
@@ -35,6 +36,7 @@ def check(definition: Definition) -> None:
         )
     for step in definition.steps:
         _check_step(definition, step)
+    _check_awaits(definition)
     _check_beside_pivot(definition)
     _check_ends(definition)
 
@@ -82,6 +84,19 @@ def _check_step(definition: Definition, step: StepDefinition) -> None:
         if step.no_undo:
             raise InvalidDefinition(f"{where}: it has an undo, and says why it has none; remove one of them")
         _check_undo(where, step)
+
+
+def _check_awaits(definition: Definition) -> None:
+    """The actor of a key knows an event by its type, so all that wait for a type agree on what is kept of it."""
+    first: dict[type[Message], AwaitDefinition] = {}
+    for one in definition.awaits:
+        other = first.setdefault(one.event, one)
+        where = f"{definition.title}.{one.name}"
+        if (one.by, one.keep_max, one.keep_for_s) != (other.by, other.keep_max, other.keep_for_s):
+            raise InvalidDefinition(
+                f"{where}: {other.name} waits for {full_name(one.event)} as well, with another by, keep or keep_for; "
+                "give both the same"
+            )
 
 
 def _check_beside_pivot(definition: Definition) -> None:

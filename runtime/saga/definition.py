@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
-from typing import Any
+from typing import Any, ClassVar
 
 from google.protobuf.message import Message
 
@@ -19,7 +19,7 @@ from runtime.protos import saga_pb2
 from runtime.saga.on import On
 from runtime.saga.step import Budget
 
-__all__ = ["Definition", "Meaning", "Role", "StepDefinition", "full_name"]
+__all__ = ["AwaitDefinition", "Definition", "Meaning", "Role", "StepDefinition", "full_name"]
 
 
 _PATIENCE_MAX_S = 3600.0
@@ -65,6 +65,8 @@ class NodeDefinition:
 class StepDefinition(NodeDefinition):
     """A step, with types read from annotations."""
 
+    keeper: ClassVar[str] = "on_answer"  # as its author calls what copies facts into the state
+
     do: Callable[[Any, str], Message]  # (state, reason of turning back)
     command: Contract
     meanings: Mapping[type[Message], Meaning]
@@ -101,6 +103,20 @@ class StepDefinition(NodeDefinition):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitDefinition(StepDefinition):
+    """A wait for an event: a step whose command goes to the actor of the key, and which the event answers."""
+
+    keeper: ClassVar[str] = "on_event"
+
+    event: type[Message]
+    by: str  # dotted field of the event that holds the key
+    goes_on: bool  # once its time is over, as if it was done
+    keep_max: int  # events of one key that are kept before anybody waits
+    keep_for_s: float
+    is_outside: bool  # no service says the event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WaitDefinition(NodeDefinition):
     """A wait: for a span, or until an instant that the state tells."""
 
@@ -122,7 +138,7 @@ class EndDefinition(NodeDefinition):
     """An early end."""
 
 
-Node = StepDefinition | WaitDefinition | WhenDefinition | EndDefinition
+Node = StepDefinition | AwaitDefinition | WaitDefinition | WhenDefinition | EndDefinition
 """Every kind of node; each has its rules in a file of `nodes/`."""
 
 
@@ -158,6 +174,10 @@ class Definition:
     def steps(self) -> tuple[StepDefinition, ...]:
         """Those of the nodes that send commands, with those that close a compensation."""
         return tuple(node for node in self.nodes if isinstance(node, StepDefinition))
+
+    @property
+    def awaits(self) -> tuple[AwaitDefinition, ...]:
+        return tuple(node for node in self.nodes if isinstance(node, AwaitDefinition))
 
     @property
     def flow_steps(self) -> tuple[StepDefinition, ...]:

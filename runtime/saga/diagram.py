@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import assert_never
 
 from runtime.saga.definition import (
+    AwaitDefinition,
     Definition,
     EndDefinition,
     Meaning,
@@ -86,6 +87,8 @@ def _branches(definition: Definition, when: WhenDefinition) -> list[str]:
 
 def _turns(definition: Definition, step: StepDefinition) -> list[str]:
     """Where a refusal, and where silence, leads."""
+    if isinstance(step, AwaitDefinition):
+        return _turns_of_wait(definition, step)
     lines = []
     if refused := _answers(step, Meaning.REFUSED):
         lines.append(f"    {step.name} --> {_first_undo(definition, step.index - 1)}: {refused}")
@@ -96,6 +99,17 @@ def _turns(definition: Definition, step: StepDefinition) -> list[str]:
     else:
         lines.append(f"    {step.name} --> {_first_undo(definition, step.index)}: silence or fault")
     return lines
+
+
+def _turns_of_wait(definition: Definition, wait: AwaitDefinition) -> list[str]:
+    lines = []
+    if wait.types(Meaning.REFUSED):
+        lines.append(f"    {wait.name} --> {_first_undo(definition, wait.index - 1)}: another waits for its key")
+    within = f"nothing within {timedelta(seconds=wait.timeout_s)}"
+    if not wait.goes_on:
+        return [*lines, f"    {wait.name} --> {_first_undo(definition, wait.index)}: {within}"]
+    after = [definition.nodes[index].name for index in wait.after] or [_COMPLETED]
+    return [*lines, *(f"    {wait.name} --> {name}: {within}" for name in after)]
 
 
 def _way_back(definition: Definition) -> list[str]:
@@ -132,12 +146,16 @@ def _closing(step: StepDefinition) -> str:
 
 
 def _quoted(step: StepDefinition) -> str:
+    if isinstance(step, AwaitDefinition):
+        return f'"{step.name}: wait for {step.event.DESCRIPTOR.name}"'
     pivot = " (pivot)" if step.role is Role.PIVOT else ""
     return f'"{step.name}: {step.command.message_type.DESCRIPTOR.name}{pivot}"'
 
 
 def _undo_text(step: StepDefinition) -> str:
     assert step.undo_command is not None
+    if isinstance(step, AwaitDefinition):
+        return f'"stop {step.name}"'
     return f'"undo {step.name}: {step.undo_command.message_type.DESCRIPTOR.name}"'
 
 

@@ -31,6 +31,7 @@ class Start:
 class Answered:
     command_id: bytes
     message: Message
+    said_by: str = ""  # kind/key of who said it, or "client"; of an event that was waited for
 
 
 @record(frozen=True, slots=True)

@@ -24,9 +24,9 @@ from typing import assert_never
 from runtime.durable.behaviour import CancelTimer, NextId, Outgoing, SetTimer
 from runtime.protos.saga_pb2 import RetryAccepted, RetryRefused, SagaRecord, TaskRecord
 from runtime.saga import cancellation, compensation, inputs
-from runtime.saga.definition import Definition, Node, Role
+from runtime.saga.definition import AwaitDefinition, Definition, Node, Role
 from runtime.saga.instance import DEADLINE, Instance
-from runtime.saga.nodes import kinds, undoing
+from runtime.saga.nodes import awaits, kinds, undoing
 from runtime.saga.nodes import step as steps
 from runtime.saga.verdict import Came, TaskVerdict
 from runtime.saga.view import status_name
@@ -91,6 +91,8 @@ def _answered(saga: Instance, answer: inputs.Answered) -> None:
     step, task, of_undo = found
     if of_undo:
         _act(saga, step, undoing.undo_answered(saga, step, task, answer.command_id, answer.message))
+    elif isinstance(step, AwaitDefinition):
+        _act(saga, step, awaits.answered(saga, step, task, answer))
     else:
         _act(saga, step, steps.answered(saga, step, task, answer.command_id, answer.message))
 

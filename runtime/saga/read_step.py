@@ -16,7 +16,7 @@ from runtime.saga.functions import called, check_state, command_of, parameter_of
 from runtime.saga.patience import check_budget, check_pace, check_timeout
 from runtime.saga.step import MessageTypes, Step
 
-__all__ = ["message_types", "read_step"]
+__all__ = ["message_types", "read_keepers", "read_step"]
 
 
 def message_types(declared: MessageTypes, where: str) -> tuple[type[Message], ...]:
@@ -63,7 +63,7 @@ def read_step(where: str, state_type: type[Message], name: str, index: int, step
         no_undo=_reason(step.no_undo, where),
         dones=dones,
         refusals=refusals,
-        on_answer=_keepers(step, where, meanings, state_type),
+        on_answer=read_keepers(step.on_answer, f"{where}.on_answer", _kept(meanings), state_type),
         timeout_s=in_seconds(step.timeout),
         every_s=in_seconds(step.every or 0.0),
         at_most_s=in_seconds(step.at_most or 0.0),
@@ -98,26 +98,32 @@ def _reason(no_undo: object, where: str) -> str:
     return no_undo.strip()
 
 
-def _keepers(
-    step: Step, where: str, meanings: Mapping[type[Message], Meaning], state_type: type[Message]
+def _kept(meanings: Mapping[type[Message], Meaning]) -> tuple[type[Message], ...]:
+    return tuple(one for one, meaning in meanings.items() if meaning is not Meaning.IGNORED)
+
+
+def read_keepers(
+    declared: object, where: str, kept_types: Sequence[type[Message]], state_type: type[Message]
 ) -> dict[type[Message], Callable[[Any, Any], object]]:
+    """The functions that copy facts of an answer into the state, by its type. Raises InvalidDefinition."""
     keepers: dict[type[Message], Callable[[Any, Any], object]] = {}
-    for function in step.on_answer if isinstance(step.on_answer, tuple) else (step.on_answer,):
-        kept = parameter_of(function, f"{where}.on_answer")
-        if kept not in meanings or meanings[kept] is Meaning.IGNORED:
+    functions: tuple[Any, ...] = declared if isinstance(declared, tuple) else (declared,)
+    for function in functions:
+        kept = parameter_of(function, where)
+        if kept not in kept_types:
             raise InvalidDefinition(
-                f"{where}.on_answer: annotate the last parameter of {called(function)} with an answer that is declared "
+                f"{where}: annotate the last parameter of {called(function)} with an answer that is declared "
                 f"as done or refused; it has {kept!r}"
             )
         if not takes(function, 2):
-            raise InvalidDefinition(f"{where}.on_answer: {called(function)} takes the state and the answer; no more")
-        check_state(function, f"{where}.on_answer", state_type)
+            raise InvalidDefinition(f"{where}: {called(function)} takes the state and the answer; no more")
+        check_state(function, where, state_type)
         if returned_by(function, where) not in (None, types.NoneType, Any):
             raise InvalidDefinition(
-                f"{where}.on_answer: {called(function)} says that it returns something, which would be lost; it "
+                f"{where}: {called(function)} says that it returns something, which would be lost; it "
                 "changes the state in place, and returns None"
             )
         if kept in keepers:
-            raise InvalidDefinition(f"{where}.on_answer: two functions keep {full_name(kept)}")
+            raise InvalidDefinition(f"{where}: two functions keep {full_name(kept)}")
         keepers[kept] = function
     return keepers

@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from runtime.contracts import contract_of
 from runtime.errors import InvalidDefinition
 from runtime.protos import saga_pb2
+from runtime.saga.awaiting import Await
 from runtime.saga.definition import (
     Definition,
     EndDefinition,
@@ -23,6 +24,7 @@ from runtime.saga.definition import (
 )
 from runtime.saga.flow import Flow, Part
 from runtime.saga.on import On
+from runtime.saga.read_await import read_await
 from runtime.saga.read_parts import read_wait, read_when
 from runtime.saga.read_step import read_step
 from runtime.saga.shape import fingerprint_of, shape_of
@@ -132,6 +134,8 @@ def _node(declared: Declaration, name: str, part: Part, places: Mapping[Part, in
         case Step():
             role = Role.PIVOT if _is_pivot(part) else role
             return read_step(where, declared.state_type, name, index, part, role)
+        case Await():
+            return read_await(where, declared.name, declared.state_type, name, index, part, role)
         case Wait():
             return read_wait(where, declared.state_type, name, index, part, role)
         case When():

@@ -19,6 +19,7 @@ from google.protobuf.message import Message
 
 from runtime.protos.definition_pb2 import AnswerShape, BranchShape, NodeShape, SagaShape
 from runtime.saga.definition import (
+    AwaitDefinition,
     EndDefinition,
     Meaning,
     Node,
@@ -56,6 +57,9 @@ def _node(node: Node) -> NodeShape:
     kind = type(node).__name__.removesuffix("Definition").lower()
     shape = NodeShape(name=node.name, kind=kind, role=NodeShape.Role.Value(node.role.name), before=list(node.before))
     match node:
+        case AwaitDefinition():
+            _add_step(shape, node)
+            shape.words.extend([node.by, "goes on" if node.goes_on else "turns back"])
         case StepDefinition():
             _add_step(shape, node)
         case WhenDefinition():

@@ -9,7 +9,7 @@ that have a name, and nothing else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, NoReturn, cast
 
 from google.protobuf.message import DecodeError, Message
@@ -20,6 +20,7 @@ from runtime.protos.definition_pb2 import NodeShape, NodeTerms, SagaDefinition, 
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.checks import check_condition
 from runtime.saga.definition import (
+    AwaitDefinition,
     Definition,
     EndDefinition,
     Meaning,
@@ -121,6 +122,8 @@ def _node(index: int, shape: NodeShape, terms: NodeTerms) -> Node:
     match shape.kind:
         case "step":
             return _step(same, shape, terms)
+        case "await":
+            return _await(_step(same, shape, terms), shape)
         case "wait":
             return WaitDefinition(**same, span_s=terms.span_s, until=_not_here if terms.is_until else None)
         case "when":
@@ -155,6 +158,13 @@ def _step(same: dict[str, Any], shape: NodeShape, terms: NodeTerms) -> StepDefin
         at_most_s=terms.at_most_s,
         budget=Budget(),
     )
+
+
+def _await(step: StepDefinition, shape: NodeShape) -> AwaitDefinition:
+    (event,), (by, on_timeout) = step.types(Meaning.DONE), shape.words
+    common = {one.name: getattr(step, one.name) for one in fields(step)}
+    goes_on = on_timeout == "goes on"
+    return AwaitDefinition(**common, event=event, by=by, goes_on=goes_on, keep_max=0, keep_for_s=0.0, is_outside=False)
 
 
 def _with_after(nodes: Sequence[Node]) -> list[Node]:

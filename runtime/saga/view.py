@@ -75,6 +75,9 @@ class TaskView:
     asked_at_s: float  # when its last command, or undo, was sent
     outcome: str
     error: str
+    awaits: str = ""  # the type of the event that it waits for
+    until_s: float = 0.0  # and for how long
+    heard_from: str = ""  # who said the event that came
 
 
 def phase_of(task: TaskRecord) -> Phase | None:
@@ -115,6 +118,9 @@ def view_task(task: TaskRecord) -> TaskView:
         asked_at_s=task.undo.asked_at_s or task.do.asked_at_s,
         outcome=task.undo.outcome or task.do.outcome,
         error=task.undo.error or task.do.error,
+        awaits=task.awaits,
+        until_s=task.until_s,
+        heard_from=task.heard_from,
     )
 
 

@@ -5,6 +5,10 @@
     story.given(SeatReserved(trip_id="T-1")).expect(ReserveRoom)
     story.given_silence().expect(ReleaseRoom)
 
+Events that the saga waits for come from outside, before it waits, while it does, or too late:
+
+    story.given_outside(PaymentReceived(payment_id="P-17"), said_by="payments/P-17").expect(Ship)
+
 The saga's real behaviour handles each message. Between two messages its record is bytes, as it is in a store.
 """
 
@@ -15,12 +19,13 @@ from typing import Any, Self
 from google.protobuf.message import Message
 
 from runtime.durable.behaviour import CancelTimer, Decision, Delivery, Outgoing
-from runtime.envelope import Envelope, message_id
+from runtime.envelope import Envelope, address_of, message_id
 from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.saga import Saga
 from runtime.saga.view import task_name
 from runtime.store.records import Outcome
+from runtime.testing.outside import KeysOfTranscript
 
 __all__ = ["SagaTranscript"]
 
@@ -47,7 +52,9 @@ class SagaTranscript:
         self.now_s = now_s
         self.timers: dict[str, float] = {}  # The instant at which each timer is due, by its name.
         self.sent: list[Outgoing] = []  # All commands and answers so far.
-        self.decision = Decision()  # What the saga decided on the last message.
+        self.decision = Decision()  # What was decided on the last message.
+        self._outgoing: list[Outgoing] = []  # What was sent since the last `given`, but for waits for events.
+        self._keys = KeysOfTranscript(self._behaviour.definition)
 
     @property
     def record(self) -> saga_pb2.SagaRecord:
@@ -110,11 +117,29 @@ class SagaTranscript:
         """An operator tells a stuck saga to try again."""
         return self._deliver(saga_pb2.RetrySaga(reason=reason, who="operator"), b"")
 
+    def given_outside(self, event: Message, *, said_by: str = "") -> Self:
+        """Somebody outside says an event that the saga waits for, has waited for, or will; a client, or kind/key.
+
+        The real actor of its key takes it: what it decides is `decision` if the event does not reach the saga.
+        """
+        self._count, self._outgoing = self._count + 1, []
+        id = message_id(self.now_s, self.key.encode(), self._count, "outside")
+        self.decision, handed = self._keys.say(event, said_by, id, self.now_s)
+        for came in handed:
+            self._hand_over(came, b"")
+        return self
+
     # --- expect ---
+
+    def expect_waiting(self, event_type: type[Message], key: str) -> Self:
+        """The saga waits for an event of this type and key now."""
+        waits = self._keys.waits()
+        assert (event_type.DESCRIPTOR.full_name, key) in waits, f"it waits for {waits or 'no event'}; {self._where()}"
+        return self
 
     def expect(self, *wanted: Message | type[Message]) -> Self:
         """The saga sent exactly these messages, in this order. Each is given by its value or by its type."""
-        sent = [one.message for one in self.decision.outgoing]
+        sent = [one.message for one in self._outgoing]
         same = len(sent) == len(wanted) and all(map(_fits, sent, wanted))
         assert same, f"sent {list(map(_text, sent))}, not {list(map(_text, wanted))}; {self._where()}"
         return self
@@ -136,9 +161,13 @@ class SagaTranscript:
     # --- delivery ---
 
     def _last_command(self) -> Outgoing:
-        return next(one for one in reversed(self.sent) if one.wants_reply)
+        return next(one for one in reversed(self.sent) if one.wants_reply and one.kind != self._keys.kind)
 
     def _deliver(self, message: Message, in_reply_to: bytes, timer: str = "") -> Self:
+        self._outgoing = []
+        return self._hand_over(message, in_reply_to, timer)
+
+    def _hand_over(self, message: Message, in_reply_to: bytes, timer: str = "") -> Self:
         self._count += 1
         key = self.key or self._behaviour.key_of(message) or "KEY"
         id = message_id(self.now_s, self.key.encode(), self._count, "given")
@@ -176,6 +205,11 @@ class SagaTranscript:
                 self.timers.pop(change.name, None)
             else:
                 self.timers[change.name] = change.due_at_s
+        self._outgoing += [one for one in decision.outgoing if one.kind != self._keys.kind]
+        for asked in decision.outgoing:
+            if asked.kind == self._keys.kind:
+                for answer in self._keys.ask(asked, address_of(self._behaviour.kind, self.key), self.now_s):
+                    self._hand_over(answer, asked.id if asked.wants_reply else b"")
 
     def _where(self) -> str:
         steps = ", ".join(f"{task.path} {task_name(task)}" for task in self.record.tasks)

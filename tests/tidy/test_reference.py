@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from runtime import (
+    Await,
     Budget,
     Catalogue,
     Choreography,
@@ -46,6 +47,7 @@ PARTS = {
     "retries.md": public(RetryPolicy, Budget),
     "service.md": [*public(Service), *parameters(Service.__init_subclass__, Service.of, Service.set_timer)],
     "step.md": public(Step, Wait, When, Flow),
+    "await.md": public(Await),
     "saga.md": [*public(Saga), *parameters(Saga.__init_subclass__, on)],
     "choreography.md": [*public(Choreography), *parameters(Choreography.__init_subclass__)],
     "client.md": [*public(Client), *parameters(connect)],

@@ -12,18 +12,22 @@ from __future__ import annotations
 from typing import assert_never
 
 from runtime.protos.saga_pb2 import TaskRecord
-from runtime.saga.definition import EndDefinition, Node, StepDefinition, WaitDefinition, WhenDefinition
+from runtime.saga.definition import AwaitDefinition, EndDefinition, Node, StepDefinition, WaitDefinition, WhenDefinition
 from runtime.saga.instance import Instance
-from runtime.saga.nodes import end, step, undoing, wait, when
+from runtime.saga.nodes import awaits, end, step, undoing, wait, when
 from runtime.saga.verdict import TaskVerdict
 
 __all__ = ["begin", "fired", "next_to", "retry", "undo"]
 
 
 def begin(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
-    if isinstance(node, StepDefinition):  # nearly always, and a match costs more
+    if type(node) is StepDefinition:  # nearly always, and a match costs more
         return step.begin(saga, node, task)
     match node:
+        case AwaitDefinition():
+            return awaits.begin(saga, node, task)
+        case StepDefinition():
+            return step.begin(saga, node, task)
         case WaitDefinition():
             return wait.begin(saga, node, task)
         case WhenDefinition():
@@ -35,18 +39,24 @@ def begin(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
 
 
 def fired(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
+    if isinstance(node, AwaitDefinition):
+        return awaits.fired(saga, node, task)
     if isinstance(node, StepDefinition):
         return step.fired(saga, node, task)
     return wait.fired(saga, node, task)  # no other node sets a timer, so that of another comes late
 
 
 def retry(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
+    if isinstance(node, AwaitDefinition):
+        return awaits.retry(saga, node, task)
     if isinstance(node, StepDefinition):
         return step.retry(saga, node, task)
     return begin(saga, node, task)
 
 
 def undo(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
+    if isinstance(node, AwaitDefinition):
+        return awaits.undo(saga, node, task)
     assert isinstance(node, StepDefinition), "nothing else owes an undo"
     return undoing.undo(saga, node, task)
 

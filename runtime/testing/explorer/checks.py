@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from runtime.protos.saga_pb2 import SagaRecord
-from runtime.saga.definition import Meaning, Node, Role, StepDefinition
+from runtime.saga.definition import AwaitDefinition, Meaning, Node, Role, StepDefinition
 from runtime.saga.view import OWING, Phase
 from runtime.testing.explorer.driver import SagaDriver, Taken, View
 from runtime.testing.explorer.moves import Moved
@@ -94,6 +94,8 @@ class Checks:
             if self._driver.views[before.record].heading in _BACK:
                 yield Breach("I6", f"{step.name} is asked although the saga has turned back")
             for earlier in self._steps_before(step, after):
+                if _may_go_on(earlier):
+                    continue
                 if heard.truths[earlier.index].effect != DONE:
                     yield Breach("I6", f"{step.name} is asked before {earlier.name}, which it follows, is done")
         if (command.undo or step.role is Role.CLOSING) and heard.pivot_told:
@@ -124,7 +126,7 @@ class Checks:
         truth = heard.truths[step.index]
         if not truth.dos:
             yield Breach("I6", f"step {step.name} is undone, and was never asked")
-        if truth.refusal_told:
+        if truth.refusal_told and not _may_go_on(step):
             yield Breach("I6", f"step {step.name} is undone, although it was refused")
         if truth.undone_told:
             yield Breach("I2", f"step {step.name} is undone once more after its undo was confirmed")
@@ -163,6 +165,8 @@ class Checks:
     def _completed(self, world: SagaWorld) -> Iterable[Breach]:
         view = self._driver.views[world.record]
         for step in self._flow:
+            if _may_go_on(step):
+                continue
             if world.truths[step.index].effect != DONE and view.phases[step.index] is not Phase.PASSED:
                 yield Breach("I2", f"it says completed, and step {step.name} has no effect in place")
         if world.cancelled:
@@ -234,6 +238,11 @@ class Checks:
         working = self._driver.undo_working[step.index] if back else meaning[Meaning.WORKING]
         asks = sum(fate not in working for fate in fates)
         return failed and asks >= step.budget.asks_max and not any(fate in settled for fate in fates)
+
+
+def _may_go_on(step: StepDefinition) -> bool:
+    """Whether the saga may go on although this step has not happened: its time was over before its event came."""
+    return isinstance(step, AwaitDefinition) and step.goes_on
 
 
 def _word(status: SagaRecord.Status.ValueType) -> str:

@@ -146,6 +146,15 @@ async def test_a_command_joins_the_conversation_of_a_choreography(node: Node) ->
     assert joined["conversation"] == begun
 
 
+async def test_an_event_goes_to_the_actor_that_is_named_since_no_contract_names_one(node: Node) -> None:
+    billed = ("OrderBilled", '{"order_id": "ORD-1"}')
+    told = await _run(node, "ask", *billed, "--to", "billing/ORD-1")
+    assert (told.exit_code, "billing has no handler for" in told.output) == (5, True), told.output
+    told = await _run(node, "ask", "OrderBild", "{}", "--to", "billing/ORD-1")
+    assert "'OrderBild' is no message of these contracts" in told.output
+    assert (await _run(node, "ask", *billed)).exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [

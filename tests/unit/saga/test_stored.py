@@ -23,6 +23,7 @@ from runtime.saga.shape import fingerprint_of
 from runtime.saga.step import Budget, Step
 from runtime.saga.stored import described, parse_definition, read_back
 from tests.unit.saga.shop import FirmOrderProcess, ShopProcess, begin, bill_order
+from tests.unit.saga.test_awaits import waiting
 from tests.unit.saga.test_nodes import choosing
 from tests.unit.saga.test_working import PackingProcess
 
@@ -68,7 +69,7 @@ def test_the_fingerprint_is_a_digest_of_what_is_stored() -> None:
 
 @pytest.mark.parametrize(
     "definition",
-    [one.definition for one in (OrderProcess, ShopProcess, FirmOrderProcess, PackingProcess, choosing())],
+    [one.definition for one in (OrderProcess, ShopProcess, FirmOrderProcess, PackingProcess, choosing(), waiting())],
     ids=lambda one: one.title,
 )
 def test_a_stored_definition_is_drawn_like_the_one_that_was_stored(definition: Definition) -> None:

@@ -1,0 +1,46 @@
+"""What an author writes a wait for an event with: the saga goes on when somebody outside says that it happened.
+
+paid = Await(PaymentReceived, key=lambda state: state.payment_id, within=days(3), on_event=note_payer)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import Message
+
+from runtime.durations import Span
+from runtime.saga.flow import Part
+
+__all__ = ["GO_ON", "TURN_BACK", "Await"]
+
+TURN_BACK, GO_ON = "turn back", "go on"
+_KEEP_FOR_S = 7 * 86_400.0
+
+
+@dataclass(frozen=True, eq=False)
+class Await(Part):
+    """A wait for one event that no command of the saga is answered with. It may have come before the saga waits.
+
+    event       the type of the event, whoever says it, in whichever conversation
+    key         (state) -> str: which of these events is meant. One instance waits for one key; a second is refused
+    by          the dotted text field of the event that holds the key; by default the event's own key
+    within      how long the saga waits
+    on_event    (state, event) -> None: copies facts of the event into the state
+    on_timeout  what the saga does when nothing came: "turn back", or "go on" as if there was nothing to wait for
+    keep        how many events of one key are kept that come before anybody waits; one more becomes a dead letter
+    keep_for    for how long they are kept
+    outside     no service of the catalogue says the event: a client does
+    """
+
+    event: type[Message]
+    key: Callable[[Any], str]
+    by: str = ""
+    within: Span | None = None
+    on_event: Callable[[Any, Any], None] | tuple[Callable[[Any, Any], None], ...] = ()
+    on_timeout: str = TURN_BACK
+    keep: int = 1
+    keep_for: Span = _KEEP_FOR_S
+    outside: bool = False

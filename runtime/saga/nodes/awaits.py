@@ -1,0 +1,94 @@
+"""A wait for an event: a step that asks the actor of a key, which the event answers.
+
+    begin ──AwaitEvent──▶ KIND-keys/KEY ──EventCame──▶ answered ──▶ DONE
+                                 │      ──KeyTaken───▶ answered ──▶ REFUSED: it names the holder
+    fired, nothing came ──▶ FAILED, and undo takes the wait back; or DONE, where the saga goes on without the event
+
+Beside that it is a step: `step`. Its time runs from its first ask on, however often the actor of the key is asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from runtime.durable.behaviour import Outgoing, SetTimer
+from runtime.envelope import parse_address
+from runtime.protos.saga_pb2 import Exchange, KeyTaken, StopWaiting, TaskRecord
+from runtime.saga import exchange
+from runtime.saga.definition import AwaitDefinition, full_name
+from runtime.saga.inputs import Answered
+from runtime.saga.instance import Instance
+from runtime.saga.nodes import step as steps
+from runtime.saga.nodes import undoing
+from runtime.saga.verdict import DONE, Came, TaskVerdict, failed
+
+__all__ = ["answered", "begin", "fired", "retry", "undo"]
+
+
+def begin(saga: Instance, node: AwaitDefinition, task: TaskRecord) -> TaskVerdict:
+    """Ask the actor of the key, for the first time or again."""
+    verdict = steps.begin(saga, node, task)
+    if verdict.came is Came.NOTHING:
+        task.awaits = full_name(node.event)
+        task.until_s = task.until_s or saga.now_s + node.timeout_s
+        saga.timers.append(SetTimer(node.timer, max(task.until_s, saga.now_s)))
+    return verdict
+
+
+def answered(saga: Instance, node: AwaitDefinition, task: TaskRecord, answer: Answered) -> TaskVerdict:
+    was_done = task.status == TaskRecord.DONE
+    verdict = steps.answered(saga, node, task, answer.command_id, answer.message)
+    if isinstance(answer.message, KeyTaken) and verdict.came in (Came.REFUSED, Came.FAILED):
+        return TaskVerdict(verdict.came, _taken(answer.message))
+    if task.status == TaskRecord.DONE and not was_done:
+        task.heard_from = answer.said_by
+    return verdict
+
+
+def fired(saga: Instance, node: AwaitDefinition, task: TaskRecord) -> TaskVerdict:
+    """Its time is over; or a pause is, after which the actor of the key is asked again."""
+    if task.status != TaskRecord.RUNNING:
+        return steps.fired(saga, _withdrawing(node, task), task)
+    if task.do.status == Exchange.UNKNOWN and saga.now_s < task.until_s:
+        return begin(saga, node, task)
+    key = parse_address(task.address)[1]
+    error = f"no {node.event.DESCRIPTOR.name} with key {key!r} came within {timedelta(seconds=node.timeout_s)}"
+    if not node.goes_on:
+        exchange.unclear(task.do, error)
+        return failed(error)
+    task.status = TaskRecord.DONE
+    exchange.answered(task.do, error)
+    saga.outgoing.append(Outgoing(_withdrawal(task), *parse_address(task.address)))
+    return DONE
+
+
+def undo(saga: Instance, node: AwaitDefinition, task: TaskRecord) -> TaskVerdict:
+    return undoing.undo(saga, _withdrawing(node, task), task)
+
+
+def retry(saga: Instance, node: AwaitDefinition, task: TaskRecord) -> TaskVerdict:
+    """An operator has it tried once more: if it is asked again, its time begins anew."""
+    if task.status == TaskRecord.OWED:
+        exchange.refresh(task.undo)
+        return undo(saga, node, task)
+    if task.status == TaskRecord.WAITING or (task.status == TaskRecord.RUNNING and task.do.status == Exchange.UNKNOWN):
+        exchange.refresh(task.do)
+        task.until_s = 0.0
+        return begin(saga, node, task)
+    return steps.retry(saga, node, task)
+
+
+def _withdrawing(node: AwaitDefinition, task: TaskRecord) -> AwaitDefinition:
+    """The same with an undo that goes to where the wait was asked for: the state may name another key by now."""
+    withdrawal = _withdrawal(task)
+    return replace(node, undo=lambda _state, _reason: withdrawal)
+
+
+def _withdrawal(task: TaskRecord) -> StopWaiting:
+    return StopWaiting(key=parse_address(task.address)[1], event_type=task.awaits, task=task.path)
+
+
+def _taken(answer: KeyTaken) -> str:
+    event = answer.event_type.rpartition(".")[2]
+    return f"{answer.holder} waits for {event} with key {answer.key!r} already, in its step {answer.task}"
