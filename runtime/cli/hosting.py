@@ -10,9 +10,9 @@ from pathlib import Path
 from runtime.errors import InvalidSettings
 from runtime.host import Register
 from runtime.launching import Hosting
-from runtime.object_reference import call_object, find_object
-from runtime.project import FILE, TABLE, read_project
-from runtime.saga.catalogue import Catalogue
+from runtime.object_reference import find_object
+from runtime.project import read_project
+from runtime.saga.named_catalogue import find_catalogue
 
 __all__ = ["find_hosting"]
 
@@ -24,28 +24,8 @@ def find_hosting(
 
     Raises InvalidSettings, which names the cause and the cure; `or_else` is what the command line offers beside it.
     """
-    project = read_project(folder)
-    name = catalogue or project.catalogue
-    if not name:
-        raise InvalidSettings(
-            f'{folder} names no catalogue to host: write catalogue = "MODULE:FUNCTION" under [{TABLE}] in its {FILE}, '
-            f"or {or_else}"
-        )
-    return Hosting(_catalogue(name), tuple(_register(one) for one in project.register))
-
-
-def _catalogue(name: str) -> Catalogue:
-    found = find_object(name, "catalogue")
-    if isinstance(found, Catalogue):
-        return found
-    if not callable(found):
-        raise InvalidSettings(
-            f"{name} is of type {type(found).__name__}; name a Catalogue, or a function that gives one"
-        )
-    made = call_object(found, name, "catalogue")
-    if not isinstance(made, Catalogue):
-        raise InvalidSettings(f"{name}() gives a {type(made).__name__}; name a function that gives a Catalogue")
-    return made
+    found = find_catalogue(folder, catalogue, or_else=or_else)
+    return Hosting(found, tuple(_register(one) for one in read_project(folder).register))
 
 
 def _register(name: str) -> Register:
