@@ -15,6 +15,7 @@ from typing import TypedDict, Unpack
 from google.protobuf.message import Message
 
 from runtime.contracts import Contracts
+from runtime.durable.saga_end import SagaEnd, end_of
 from runtime.durations import SPAN_MAX_S, Span, in_seconds
 from runtime.envelope import address_of
 from runtime.errors import InvalidMessage, NoSuchSaga
@@ -168,3 +169,17 @@ class Client(ABC):
             conversation=found.conversation,
             traceparent=traceparent,
         )
+
+    async def saga_end(self, kind: str, key: str) -> SagaEnd:
+        """Wait until a saga has ended, or is stuck: SagaCompleted with its result, SagaCompensated, or SagaStuck.
+
+        A saga that is not there yet is waited for, and so is one that takes days: `asyncio.timeout` limits that. Raises
+        what `watch` raises, and InvalidMessage when the kind is a service.
+        """
+        async with self.watch(kind, key) as states:
+            async for one in states:
+                if not isinstance(one.state, SagaRecord):
+                    raise InvalidMessage(f"{address_of(kind, key)} is a service and no saga: it has no end")
+                if (end := end_of(one.state)) is not None:
+                    return end
+        raise NoSuchSaga(f"nobody tells of the saga {address_of(kind, key)} any more")

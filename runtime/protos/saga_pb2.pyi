@@ -272,6 +272,10 @@ class SagaRecord(_message.Message):
     LAST_PROGRESS_AT_S_FIELD_NUMBER: _builtins.int
     ENDED_AT_S_FIELD_NUMBER: _builtins.int
     TASKS_FIELD_NUMBER: _builtins.int
+    ASKER_FIELD_NUMBER: _builtins.int
+    RESULT_TYPE_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    RESULT_ERROR_FIELD_NUMBER: _builtins.int
     definition: _builtins.str
     """its name; empty when there is no instance"""
     fingerprint: _builtins.bytes
@@ -293,9 +297,18 @@ class SagaRecord(_message.Message):
     started_at_s: _builtins.float
     last_progress_at_s: _builtins.float
     ended_at_s: _builtins.float
+    result_type: _builtins.str
+    """of what the class makes of its state once it has completed"""
+    result: _builtins.bytes
+    result_error: _builtins.str
+    """why it has completed without one"""
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskRecord]:
         """in the order of the definition, those that close a compensation last"""
+
+    @_builtins.property
+    def asker(self) -> Global___Asker:
+        """who started it, or has it undone, and waits for its end; absent when nobody does"""
 
     def __init__(
         self,
@@ -315,14 +328,153 @@ class SagaRecord(_message.Message):
         last_progress_at_s: _builtins.float = ...,
         ended_at_s: _builtins.float = ...,
         tasks: _abc.Iterable[Global___TaskRecord] | None = ...,
+        asker: Global___Asker | None = ...,
+        result_type: _builtins.str = ...,
+        result: _builtins.bytes = ...,
+        result_error: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asker", b"asker"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "definition", b"definition", "ended_at_s", b"ended_at_s", "fingerprint", b"fingerprint", "last_progress_at_s", b"last_progress_at_s", "overdue", b"overdue", "pivot_passed", b"pivot_passed", "reason", b"reason", "started_at_s", b"started_at_s", "state", b"state", "state_type", b"state_type", "status", b"status", "stuck_in", b"stuck_in", "stuck_reason", b"stuck_reason", "tasks", b"tasks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asker", b"asker", "conversation", b"conversation", "definition", b"definition", "ended_at_s", b"ended_at_s", "fingerprint", b"fingerprint", "last_progress_at_s", b"last_progress_at_s", "overdue", b"overdue", "pivot_passed", b"pivot_passed", "reason", b"reason", "result", b"result", "result_error", b"result_error", "result_type", b"result_type", "started_at_s", b"started_at_s", "state", b"state", "state_type", b"state_type", "status", b"status", "stuck_in", b"stuck_in", "stuck_reason", b"stuck_reason", "tasks", b"tasks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SagaRecord: _TypeAlias = SagaRecord  # noqa: Y015
+
+@_typing.final
+class Asker(_message.Message):
+    """An actor that waits for the end of a saga."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    TOLD_FIELD_NUMBER: _builtins.int
+    address: _builtins.str
+    """kind/key"""
+    message_id: _builtins.bytes
+    """of its last message, which the answer names"""
+    told: _builtins.bool
+    """how it ended has been sent"""
+    def __init__(
+        self,
+        *,
+        address: _builtins.str = ...,
+        message_id: _builtins.bytes = ...,
+        told: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "message_id", b"message_id", "told", b"told"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Asker: _TypeAlias = Asker  # noqa: Y015
+
+@_typing.final
+class SagaUnderWay(_message.Message):
+    """The answers to whoever started a saga with a message that wants one. Which of them, says the saga's status."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SagaUnderWay: _TypeAlias = SagaUnderWay  # noqa: Y015
+
+@_typing.final
+class SagaCompleted(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULT_TYPE_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    result_type: _builtins.str
+    """full name; empty when the class makes no result"""
+    result: _builtins.bytes
+    error: _builtins.str
+    """why there is none, though the class makes one"""
+    def __init__(
+        self,
+        *,
+        result_type: _builtins.str = ...,
+        result: _builtins.bytes = ...,
+        error: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "result", b"result", "result_type", b"result_type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SagaCompleted: _TypeAlias = SagaCompleted  # noqa: Y015
+
+@_typing.final
+class SagaCompensated(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """why it turned back"""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SagaCompensated: _TypeAlias = SagaCompensated  # noqa: Y015
+
+@_typing.final
+class SagaStuck(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """step, error, and what remains; it may end after all, and then that is told, too"""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SagaStuck: _TypeAlias = SagaStuck  # noqa: Y015
+
+@_typing.final
+class StartRefused(_message.Message):
+    """Another has started the instance of this key."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartRefused: _TypeAlias = StartRefused  # noqa: Y015
 
 @_typing.final
 class CancelSaga(_message.Message):

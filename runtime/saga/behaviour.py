@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from runtime.contracts import contract_of, field_text
 from runtime.durable.behaviour import Decision, Delivery, Lack, RetryPolicy, SetTimer
+from runtime.envelope import Envelope
 from runtime.errors import FinalError, NotCarried
 from runtime.failures import text_of
 from runtime.protos import durable_pb2, saga_pb2
@@ -130,7 +131,7 @@ class SagaBehaviour:
         if isinstance(message, saga_pb2.EventCame):
             return self._event(message)
         if not envelope.in_reply_to:
-            return self._unasked(record, message, envelope.key, envelope.conversation)
+            return self._unasked(record, message, envelope)
         if isinstance(message, durable_pb2.Fault):
             return inputs.Faulted(envelope.in_reply_to, message.error)
         if isinstance(message, durable_pb2.Undone):
@@ -143,11 +144,14 @@ class SagaBehaviour:
             return inputs.Unmatched(came.event_type)
         return inputs.Answered(came.command_id, event_type.FromString(came.body), came.sender)
 
-    def _unasked(self, record: saga_pb2.SagaRecord, message: Message, key: str, conversation: bytes) -> inputs.Input:
+    def _unasked(self, record: saga_pb2.SagaRecord, message: Message, envelope: Envelope) -> inputs.Input:
         start = self._starts.get(type(message))
+        asked_by = inputs.AskedBy(envelope.reply_to, envelope.id) if envelope.reply_to else None
         if start is None or record.definition:
+            if start is not None and asked_by is not None:
+                return inputs.StartedAgain(asked_by)
             return inputs.Unmatched(full_name(type(message)), starts=start is not None)
-        return inputs.Start(self._begin(start, message, key), conversation)
+        return inputs.Start(self._begin(start, message, envelope.key), envelope.conversation, asked_by)
 
     def key_of(self, event: Message) -> str:
         """The key of the instance that an event starts; empty when it starts none."""

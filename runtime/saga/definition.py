@@ -157,6 +157,8 @@ class Definition:
     pivot_index: int | None
     deadline_s: float  # 0: none
     undoes_past_stuck: bool  # an undo that is stuck holds up no other
+    result: Callable[[Any, str], Message] | None  # (state, reason): what whoever started it is told once it completes
+    result_type: type[Message] | None
     fingerprint: bytes
     template: saga_pb2.SagaRecord  # of a new instance
 

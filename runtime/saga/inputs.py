@@ -11,20 +11,39 @@ from runtime.store.records import Outcome
 __all__ = [
     "Advance",
     "Answered",
+    "AskedBy",
     "CancelRequested",
     "Faulted",
     "Input",
     "NothingToUndo",
+    "RetryRequested",
     "Start",
+    "StartedAgain",
     "TimerFired",
     "Unmatched",
 ]
 
 
 @record(frozen=True, slots=True)
+class AskedBy:
+    """The actor that has sent the input and waits for the end of the saga, and the id of what it has sent."""
+
+    address: str
+    message_id: bytes
+
+
+@record(frozen=True, slots=True)
 class Start:
     state: Message  # business state, whose key field is the instance's key
     conversation: bytes
+    asked_by: AskedBy | None = None
+
+
+@record(frozen=True, slots=True)
+class StartedAgain:
+    """A start that wants an answer, of an instance that there is."""
+
+    asked_by: AskedBy
 
 
 @record(frozen=True, slots=True)
@@ -73,7 +92,17 @@ class Unmatched:
     starts: bool = False  # it would start an instance, had it not been started before
 
 
-Input = Start | Answered | Faulted | NothingToUndo | TimerFired | CancelRequested | RetryRequested | Unmatched
+Input = (
+    Start
+    | StartedAgain
+    | Answered
+    | Faulted
+    | NothingToUndo
+    | TimerFired
+    | CancelRequested
+    | RetryRequested
+    | Unmatched
+)
 
 
 @record(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class Instance:
 
     __slots__ = (
         "_sticks",
+        "alarm",
         "body_bytes_max",
         "definition",
         "next_id",
@@ -52,13 +53,14 @@ class Instance:
         self.outgoing: list[Outgoing] = []
         self.timers: list[SetTimer | CancelTimer] = []
         self.note = ""  # why the input has no effect
+        self.alarm = ""  # what a person has to see to, if no task is stuck
         self._sticks = False  # whether a task got stuck now, for the first time or again
 
     def result(self) -> Advance:
         outcome = Outcome.IGNORED if self.note else Outcome.HANDLED
         if not self.note:
             self.record.last_progress_at_s = self.now_s
-        alarm = self.record.stuck_reason if self._sticks else ""
+        alarm = self.record.stuck_reason if self._sticks else self.alarm
         return Advance(tuple(self.outgoing), tuple(self.timers), outcome, self.note, alarm)
 
     # --- reading ---

@@ -23,7 +23,7 @@ from typing import assert_never
 
 from runtime.durable.behaviour import CancelTimer, NextId, Outgoing, SetTimer
 from runtime.protos.saga_pb2 import RetryAccepted, RetryRefused, SagaRecord, TaskRecord
-from runtime.saga import cancellation, compensation, inputs
+from runtime.saga import asker, cancellation, compensation, completion, inputs
 from runtime.saga.definition import AwaitDefinition, Definition, Node, Role
 from runtime.saga.instance import DEADLINE, Instance
 from runtime.saga.nodes import awaits, kinds, undoing
@@ -43,12 +43,14 @@ def advance(
     give the same ids. A command of more than `size_max` (0: any number) bytes is its author's failure.
     Never raises for what an author's function raises.
     """
-    saga = Instance(definition, record, now_s, next_id, size_max)
+    saga, before = Instance(definition, record, now_s, next_id, size_max), record.status
     match given:
         case inputs.Answered():
             _answered(saga, given)
         case inputs.Start():
             _start(saga, given)
+        case inputs.StartedAgain():
+            asker.start_again(saga, given.asked_by)
         case inputs.Faulted():
             _faulted(saga, given)
         case inputs.NothingToUndo():
@@ -63,6 +65,7 @@ def advance(
             _unmatched(saga, given)
         case _:
             assert_never(given)
+    asker.tell(saga, before)
     return saga.result()
 
 
@@ -78,6 +81,8 @@ def _start(saga: Instance, start: inputs.Start) -> None:
     record.conversation = start.conversation
     record.started_at_s = saga.now_s
     record.state = start.state.SerializeToString()
+    if start.asked_by is not None:
+        asker.ask(saga, start.asked_by)
     if definition.deadline_s:
         saga.timers.append(SetTimer(DEADLINE, saga.now_s + definition.deadline_s))
     _go_on(saga, definition.entries)
@@ -205,7 +210,7 @@ def _go_on(saga: Instance, candidates: tuple[int, ...]) -> None:
     if _all_settled(saga, range(saga.definition.closing_from)):
         if saga.definition.deadline_s:
             saga.timers.append(CancelTimer(DEADLINE))
-        saga.end(SagaRecord.COMPLETED)
+        completion.complete(saga)
 
 
 def _all_settled(saga: Instance, indexes: range | tuple[int, ...]) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from runtime.contracts import is_message_type
 from runtime.durations import check_span, in_seconds
 from runtime.errors import InvalidDefinition
 from runtime.saga.definition import Role, WaitDefinition, WhenDefinition
@@ -17,7 +18,7 @@ from runtime.saga.step import Step
 from runtime.saga.wait import Wait
 from runtime.saga.when import When
 
-__all__ = ["read_wait", "read_when"]
+__all__ = ["read_result", "read_wait", "read_when"]
 
 
 def read_wait(where: str, state_type: type[Message], name: str, index: int, wait: Wait, role: Role) -> WaitDefinition:
@@ -48,6 +49,22 @@ def read_when(
         then=_branch(where, then, places),
         otherwise=() if otherwise is None else _branch(where, otherwise, places),
     )
+
+
+def read_result(
+    where: str, state_type: type[Message], function: Callable[..., Any] | None
+) -> tuple[Callable[[Any, str], Any] | None, type[Message] | None]:
+    """What makes the result of a saga, and its type; nothing of a saga without one. Raises InvalidDefinition."""
+    if function is None:
+        return None, None
+    check_state(function, where, state_type)
+    made = returned_by(function, where)
+    if not is_message_type(made) or not takes(function, 1):
+        raise InvalidDefinition(
+            f"{where}: {called(function)} takes the state alone, and is annotated with the message that it makes: "
+            f"def {called(function)}(state: {state_type.DESCRIPTOR.name}) -> SomeMessage"
+        )
+    return (lambda state, _reason: function(state)), made
 
 
 def _branch(where: str, branch: Flow, places: Mapping[Part, int]) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ Everything that reflects on code happens here, once, when the class is made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 
@@ -25,7 +25,7 @@ from runtime.saga.definition import (
 from runtime.saga.flow import Flow, Part
 from runtime.saga.on import On
 from runtime.saga.read_await import read_await
-from runtime.saga.read_parts import read_wait, read_when
+from runtime.saga.read_parts import read_result, read_wait, read_when
 from runtime.saga.read_step import read_step
 from runtime.saga.shape import fingerprint_of, shape_of
 from runtime.saga.step import Step
@@ -48,6 +48,7 @@ class Declaration:
     starts: tuple[On, ...]
     deadline_s: float  # 0: none
     undoes_past_stuck: bool = False  # see Definition
+    result: Callable[..., Message] | None = None  # see Saga
 
 
 def read(declared: Declaration) -> Definition:
@@ -64,6 +65,7 @@ def read(declared: Declaration) -> Definition:
         # An author's step may have the name. Its timer is another one then: no identifier has a space.
         nodes.append(replace(closing, timer=f"closing {name}") if name in declared.parts else closing)
     fingerprint = fingerprint_of(shape_of(declared.name, declared.state_type, nodes))
+    result, result_type = read_result(f"{declared.title}.result", declared.state_type, declared.result)
     return Definition(
         name=declared.name,
         title=declared.title,
@@ -76,6 +78,8 @@ def read(declared: Declaration) -> Definition:
         pivot_index=next((node.index for node in nodes if node.role is Role.PIVOT), None),
         deadline_s=declared.deadline_s,
         undoes_past_stuck=declared.undoes_past_stuck,
+        result=result,
+        result_type=result_type,
         fingerprint=fingerprint,
         template=_template(declared, fingerprint, nodes),
     )

@@ -15,7 +15,7 @@ The class is a definition and has no instances: what runs is its record.
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from google.protobuf.message import Message
@@ -62,6 +62,7 @@ class Saga(Generic[StateT], metaclass=_SagaType):
     flow        its steps, joined by `>>` (one after another) and `|` (side by side), with waits, choices and ends
     closing     a step, or several, by which a saga that has turned back ends, once every owed undo is confirmed: asked
                 one after another, each until it is done. Their timeout is 30 seconds if they have none
+    result      (state) -> message: what whoever started the saga, and waits for its end, is told once it has completed
     """
 
     kind: ClassVar[str] = ""
@@ -71,6 +72,7 @@ class Saga(Generic[StateT], metaclass=_SagaType):
     started_by: ClassVar[On | tuple[On, ...]] = ()
     flow: ClassVar[Flow | Part]
     closing: ClassVar[Step | tuple[Step, ...]] = ()
+    result: ClassVar[Callable[[Any], Message] | None] = None
 
     def __init_subclass__(cls, *, kind: str = "", deadline: Span = 0.0, undo: str = "strict", **rest: Any) -> None:
         """`deadline`: how long from the start to the pivot; past it the saga turns back; 0 for none.
@@ -99,6 +101,7 @@ class Saga(Generic[StateT], metaclass=_SagaType):
                 starts=starts_of(cls),
                 deadline_s=in_seconds(deadline),
                 undoes_past_stuck=undo == _INDEPENDENT,
+                result=cls.result,
             )
         )
         check(cls.definition)

@@ -82,6 +82,8 @@ def read_back(stored: SagaDefinition) -> Definition:
         pivot_index=pivot,
         deadline_s=terms.deadline_s,
         undoes_past_stuck=terms.undoes_past_stuck,
+        result=None,
+        result_type=None,
         fingerprint=fingerprint_of(shape),
         template=SagaRecord(definition=shape.name),
     )

@@ -52,6 +52,7 @@ class SagaTranscript:
         self.now_s = now_s
         self.timers: dict[str, float] = {}  # The instant at which each timer is due, by its name.
         self.sent: list[Outgoing] = []  # All commands and answers so far.
+        self._asked_by = ""
         self.decision = Decision()  # What was decided on the last message.
         self._outgoing: list[Outgoing] = []  # What was sent since the last `given`, but for waits for events.
         self._keys = KeysOfTranscript(self._behaviour.definition)
@@ -88,6 +89,14 @@ class SagaTranscript:
         if to is not None or self._bytes:
             in_reply_to = (to or self._last_command()).id
         return self._deliver(message, in_reply_to)
+
+    def given_start(self, message: Message, *, by: str = "parents/P-1") -> Self:
+        """The event that starts an instance, from an actor that waits for its end; or the same event once more."""
+        self._asked_by = by
+        try:
+            return self._deliver(message, b"")
+        finally:
+            self._asked_by = ""
 
     def given_event(self, message: Message) -> Self:
         """The saga gets a message that answers no command."""
@@ -180,6 +189,7 @@ class SagaTranscript:
             conversation=_CONVERSATION,
             sent_at_s=self.now_s,
             in_reply_to=in_reply_to,
+            reply_to=self._asked_by,
             timer=timer,
         )
         positions = iter(range(1, 1_000))

@@ -35,7 +35,7 @@ from runtime.errors import (
 )
 from runtime.gateway.remote_client import connect
 from runtime.host import Node
-from runtime.protos.saga_pb2 import CancelAccepted, CancelRefused, CancelSaga, RetrySaga, SagaRecord
+from runtime.protos.saga_pb2 import CancelAccepted, CancelRefused, CancelSaga, RetrySaga, SagaCompleted, SagaRecord
 
 CONTRACTS = (sales_pb2, billing_pb2, warehouse_pb2, orders_pb2)
 ID = b"\xff" + bytes(15)
@@ -127,6 +127,16 @@ async def test_a_watch_goes_on_over_a_restart_and_shows_nothing_twice(tmp_path: 
             watching = asyncio.ensure_future(anext(states))
             await client.ask(billing_pb2.RefundOrder(order_id="ORD-1"))
             assert (await watching).revision == 2
+
+
+async def test_s124_a_client_waits_for_the_end_of_a_saga_that_has_not_begun(tmp_path: Path) -> None:
+    async with _node(tmp_path) as node, connect(node.address, contracts=CONTRACTS) as client:
+        end = asyncio.ensure_future(client.saga_end("order-process", "ORD-1"))
+        await client.ask(Restock(sku="CUP", quantity=1))
+        await client.ask(_place("ORD-1"))
+        assert await asyncio.wait_for(end, 20) == SagaCompleted()
+        with pytest.raises(InvalidMessage, match=r"sales/ORD-1 is a service and no saga"):
+            await client.saga_end("sales", "ORD-1")
 
 
 async def test_a_saga_is_cancelled_before_its_pivot_and_not_after_its_end(tmp_path: Path) -> None:

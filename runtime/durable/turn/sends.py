@@ -183,6 +183,7 @@ class Sends:
             dones=outgoing.dones,
             workings=outgoing.workings,
             begun=outgoing.begun,
+            in_reply_to=outgoing.in_reply_to,
         )
 
     def _event(self, outgoing: Outgoing, contract: Contract, body: bytes) -> None:

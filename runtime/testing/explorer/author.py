@@ -43,7 +43,8 @@ class Watch:
 def watched(definition: Definition, watch: Watch, asks_max: int) -> Definition:
     """The same definition with watched functions, and with budgets of at most `asks_max` asks."""
     nodes = tuple(_watched_node(node, watch, definition.key_field, asks_max) for node in definition.nodes)
-    return replace(definition, nodes=nodes)
+    result = None if definition.result is None else _reader("result", definition.result, watch)
+    return replace(definition, nodes=nodes, result=result)
 
 
 def _watched_node(node: Node, watch: Watch, key_field: str, asks_max: int) -> Node:
