@@ -20,6 +20,7 @@ from runtime.saga.catalogue import Catalogue
 from runtime.saga.choreography import Choreography
 from runtime.saga.flow import Flow
 from runtime.saga.on import on
+from runtime.saga.publish import Publish
 from runtime.saga.saga import Saga
 from runtime.saga.step import Budget, Step
 from runtime.saga.wait import Wait
@@ -41,6 +42,7 @@ __all__ = [
     "End",
     "FinalError",
     "Flow",
+    "Publish",
     "RetryPolicy",
     "Saga",
     "Service",

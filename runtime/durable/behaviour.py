@@ -120,6 +120,7 @@ class Outgoing:
     id: bytes = b""  # from Delivery.next_id when the sender has to know it; else assigned
     due_at_s: float = 0.0
     is_answer: bool = True  # of an event: what a client that waits is told; False: it comes beside the answer
+    is_published: bool = False  # of an event: to whoever listens, in a conversation of its own, and to nobody who asks
     wants_reply: bool = False  # the events its handler returns, or its fault, come back to this actor
     undo_of: bytes = b""
     refusals: tuple[str, ...] = ()  # of an undo: answers of its do after which nothing is left to undo

@@ -34,7 +34,7 @@ from runtime.saga.overdue import DeadlineBehaviour
 from runtime.saga.parts import check_parts, check_provides
 from runtime.saga.read_await import keys_kind
 from runtime.saga.saga import Saga
-from runtime.saga.said import check_awaited
+from runtime.saga.said import check_awaited, check_published
 from runtime.store.records import Subscription
 
 __all__ = ["Catalogue"]
@@ -168,7 +168,8 @@ class Catalogue:
             for step in saga.steps:
                 if not isinstance(step, AwaitDefinition):
                     self._check_step(saga, step)
-            check_awaited(saga, self._handlers, self.contracts)
+            check_published(saga, self.contracts)
+            check_awaited(saga, self.sagas, self._handlers, self.contracts)
         drivers = [*map(driver_of_saga, self.sagas), *map(driver_of_choreography, self.choreographies)]
         check_unstarted(drivers, self.handler_of, unstarted)
 

@@ -19,7 +19,7 @@ from runtime.protos import saga_pb2
 from runtime.saga.on import On
 from runtime.saga.step import Budget
 
-__all__ = ["AwaitDefinition", "Definition", "Meaning", "Role", "StepDefinition", "full_name"]
+__all__ = ["AwaitDefinition", "Definition", "Meaning", "PublishDefinition", "Role", "StepDefinition", "full_name"]
 
 
 _PATIENCE_MAX_S = 3600.0
@@ -138,7 +138,15 @@ class EndDefinition(NodeDefinition):
     """An early end."""
 
 
-Node = StepDefinition | AwaitDefinition | WaitDefinition | WhenDefinition | EndDefinition
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishDefinition(NodeDefinition):
+    """An event of the saga."""
+
+    event: Callable[[Any, str], Message]  # (state, reason)
+    event_type: type[Message]
+
+
+Node = StepDefinition | AwaitDefinition | WaitDefinition | WhenDefinition | EndDefinition | PublishDefinition
 """Every kind of node; each has its rules in a file of `nodes/`."""
 
 
@@ -180,6 +188,10 @@ class Definition:
     @property
     def awaits(self) -> tuple[AwaitDefinition, ...]:
         return tuple(node for node in self.nodes if isinstance(node, AwaitDefinition))
+
+    @property
+    def publishes(self) -> tuple[PublishDefinition, ...]:
+        return tuple(node for node in self.nodes if isinstance(node, PublishDefinition))
 
     @property
     def flow_steps(self) -> tuple[StepDefinition, ...]:

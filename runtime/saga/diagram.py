@@ -11,6 +11,7 @@ from runtime.saga.definition import (
     EndDefinition,
     Meaning,
     Node,
+    PublishDefinition,
     Role,
     StepDefinition,
     WaitDefinition,
@@ -49,6 +50,8 @@ def _state(node: Node) -> str:
             return f"    state {node.name} <<choice>>"
         case EndDefinition():
             return f'    state "{node.name}: end" as {node.name}'
+        case PublishDefinition():
+            return f'    state "{node.name}: publish {node.event_type.DESCRIPTOR.name}" as {node.name}'
         case _:
             assert_never(node)
 
@@ -64,6 +67,8 @@ def _forward(definition: Definition, node: Node) -> list[str]:
             done = f": {_answers(node, Meaning.DONE)}"
         case WaitDefinition():
             done = ": time has come"
+        case PublishDefinition():
+            done = ""
         case WhenDefinition():
             return _branches(definition, node)
         case EndDefinition():

@@ -8,17 +8,18 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from runtime.contracts import is_message_type
+from runtime.contracts import RUNTIMES_OWN, contract_of, is_message_type
 from runtime.durations import check_span, in_seconds
 from runtime.errors import InvalidDefinition
-from runtime.saga.definition import Role, WaitDefinition, WhenDefinition
+from runtime.saga.definition import PublishDefinition, Role, WaitDefinition, WhenDefinition, full_name
 from runtime.saga.flow import Flow, Part
 from runtime.saga.functions import called, check_state, returned_by, takes
+from runtime.saga.publish import Publish
 from runtime.saga.step import Step
 from runtime.saga.wait import Wait
 from runtime.saga.when import When
 
-__all__ = ["read_result", "read_wait", "read_when"]
+__all__ = ["read_publish", "read_result", "read_wait", "read_when"]
 
 
 def read_wait(where: str, state_type: type[Message], name: str, index: int, wait: Wait, role: Role) -> WaitDefinition:
@@ -65,6 +66,26 @@ def read_result(
             f"def {called(function)}(state: {state_type.DESCRIPTOR.name}) -> SomeMessage"
         )
     return (lambda state, _reason: function(state)), made
+
+
+def read_publish(
+    where: str, state_type: type[Message], name: str, index: int, part: Publish, role: Role
+) -> PublishDefinition:
+    """`where` is the place of the event, for errors. Raises InvalidDefinition."""
+    check_state(part.event, where, state_type)
+    made = returned_by(part.event, where)
+    if not is_message_type(made) or not takes(part.event, 1):
+        raise InvalidDefinition(
+            f"{where}: {called(part.event)} takes the state alone, and is annotated with the event that it makes"
+        )
+    if contract_of(made).is_command:
+        raise InvalidDefinition(f"{where}: {full_name(made)} is a command; what a saga publishes is an event")
+    if made.DESCRIPTOR.file.package == RUNTIMES_OWN:
+        raise InvalidDefinition(f"{where}: {full_name(made)} is the runtime's own; publish an event of yours")
+    function = part.event
+    return PublishDefinition(
+        index=index, name=name, role=role, timer=name, event=lambda state, _reason: function(state), event_type=made
+    )
 
 
 def _branch(where: str, branch: Flow, places: Mapping[Part, int]) -> tuple[int, ...]:

@@ -24,8 +24,9 @@ from runtime.saga.definition import (
 )
 from runtime.saga.flow import Flow, Part
 from runtime.saga.on import On
+from runtime.saga.publish import Publish
 from runtime.saga.read_await import read_await
-from runtime.saga.read_parts import read_result, read_wait, read_when
+from runtime.saga.read_parts import read_publish, read_result, read_wait, read_when
 from runtime.saga.read_step import read_step
 from runtime.saga.shape import fingerprint_of, shape_of
 from runtime.saga.step import Step
@@ -144,10 +145,13 @@ def _node(declared: Declaration, name: str, part: Part, places: Mapping[Part, in
             return read_wait(where, declared.state_type, name, index, part, role)
         case When():
             return read_when(where, declared.state_type, name, index, part, role, places)
+        case Publish():
+            return read_publish(where, declared.state_type, name, index, part, role)
         case End():
             return EndDefinition(index=index, name=name, role=role, timer=name)
         case _:
-            raise InvalidDefinition(f"{where}: a flow has steps, waits, choices and ends, and no {type(part).__name__}")
+            what = type(part).__name__
+            raise InvalidDefinition(f"{where}: a flow has steps, waits, choices, events and ends, and no {what}")
 
 
 def _linked(nodes: Sequence[Node], places: Mapping[Part, int], flow: Flow) -> list[Node]:

@@ -1,4 +1,4 @@
-"""What sagas wait for is said by somebody: a service of the catalogue, or clients, if the wait says so."""
+"""What sagas wait for is said by somebody, in the catalogue or outside; what they say themselves can be read."""
 
 from __future__ import annotations
 
@@ -9,18 +9,33 @@ from runtime.durable.handlers import HandlerSpec
 from runtime.errors import InvalidDefinition
 from runtime.saga.definition import Definition, full_name
 
-__all__ = ["check_awaited"]
+__all__ = ["check_awaited", "check_published"]
 
 
-def check_awaited(saga: Definition, handlers: Iterable[HandlerSpec], contracts: Contracts) -> None:
+def check_awaited(
+    saga: Definition, sagas: Iterable[Definition], handlers: Iterable[HandlerSpec], contracts: Contracts
+) -> None:
     """Raises InvalidDefinition for a wait that would be in vain."""
-    said = {event for one in handlers for event in one.output_types} if saga.awaits else set()
+    if not saga.awaits:
+        return
+    said = {event for one in handlers for event in one.output_types}
+    said |= {node.event_type for one in sagas for node in one.publishes}
     for one in saga.awaits:
         where, name = f"{saga.title}.{one.name}", full_name(one.event)
         if contract_of(one.event).name not in {known.name for known in contracts}:
             raise InvalidDefinition(f"{where}: {name} is in none of the catalogue's contracts")
         if one.event not in said and not one.is_outside:
             raise InvalidDefinition(
-                f"{where}: no service ever says {name}, so that it would wait in vain; if clients say it, write so "
-                "(outside=True)"
+                f"{where}: no service or saga ever says {name}, so that it would wait in vain; if clients say it, "
+                "write so (outside=True)"
+            )
+
+
+def check_published(saga: Definition, contracts: Contracts) -> None:
+    """Raises InvalidDefinition for an event that no node could read."""
+    known = {one.name for one in contracts}
+    for one in saga.publishes:
+        if full_name(one.event_type) not in known:
+            raise InvalidDefinition(
+                f"{saga.title}.{one.name}: {full_name(one.event_type)} is in none of the catalogue's contracts"
             )

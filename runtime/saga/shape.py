@@ -23,6 +23,7 @@ from runtime.saga.definition import (
     EndDefinition,
     Meaning,
     Node,
+    PublishDefinition,
     StepDefinition,
     WaitDefinition,
     WhenDefinition,
@@ -65,6 +66,8 @@ def _node(node: Node) -> NodeShape:
         case WhenDefinition():
             branches = zip(_BRANCHES, (node.then, node.otherwise), strict=True)
             shape.branches.extend(BranchShape(name=name, nodes=list(places)) for name, places in branches)
+        case PublishDefinition():
+            shape.words.append(full_name(node.event_type))
         case WaitDefinition() | EndDefinition():
             pass
         case _:

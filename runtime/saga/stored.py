@@ -25,6 +25,7 @@ from runtime.saga.definition import (
     EndDefinition,
     Meaning,
     Node,
+    PublishDefinition,
     Role,
     StepDefinition,
     WaitDefinition,
@@ -133,6 +134,9 @@ def _node(index: int, shape: NodeShape, terms: NodeTerms) -> Node:
             return WhenDefinition(**same, condition=_not_here, then=then, otherwise=otherwise)
         case "end":
             return EndDefinition(**same)
+        case "publish":
+            (event,) = shape.words
+            return PublishDefinition(**same, event=_not_here, event_type=_stand_in(event))
         case _:
             raise InvalidMessage(f"node {shape.name} is a {shape.kind}: this build is too old to know it")
 

@@ -163,6 +163,8 @@ class Sends:
         check_size(contract.name, body, self._kind.limits.message_bytes_max)
         if outgoing.kind or contract.is_command:
             self._command(outgoing, contract, body)
+        elif outgoing.is_published:
+            self._publish(outgoing, contract, body)
         else:
             self._event(outgoing, contract, body)
 
@@ -206,6 +208,21 @@ class Sends:
             check_key(key, contract.name, one.key_field)
             self._add(contract.name, body, (one.kind, key), process=one.process)
 
+    def _publish(self, outgoing: Outgoing, contract: Contract, body: bytes) -> None:
+        """An event that is no answer, and that no process drives: it may start one, in a conversation of its own."""
+        event = outgoing.message
+        wanted = self._kind.subscribers.of(contract.name, event, "")
+        if not wanted:
+            self._unheard += (contract.name,)
+            return
+        conversation = self.next_id("", content_of(contract.name, body, b""))
+        for one in wanted:
+            key = field_text(event, one.key_field) if one.key_field else conversation.hex()
+            if not key:
+                raise InvalidMessage(f"{contract.name} has no {one.key_field}, by which {one.kind} would receive it")
+            check_key(key, contract.name, one.key_field)
+            self._add(contract.name, body, (one.kind, key), process=one.process, conversation=conversation)
+
     def _reply(self, message: Message, name: str, body: bytes, *, id: bytes = b"") -> None:
         self._add(name, body, parse_address(self._cause.reply_to), id=id, in_reply_to=self._cause.id)
 
@@ -230,6 +247,7 @@ class Sends:
         workings: tuple[str, ...] = (),
         begun: bool = False,
         process: str = "",
+        conversation: bytes = b"",
     ) -> None:
         self._check_room()
         self.sent.append(
@@ -239,7 +257,7 @@ class Sends:
                 key=to[1],
                 type=name,
                 body=body,
-                conversation=self._conversation,
+                conversation=conversation or self._conversation,
                 cause=self._cause.id,
                 sender=self._sender,
                 sequence=self._draft.next_sequence(),
@@ -253,7 +271,7 @@ class Sends:
                 dones=dones,
                 workings=workings,
                 begun=begun,
-                process=process or self._process,
+                process=process if conversation else process or self._process,
                 traceparent=self._cause.traceparent,
             )
         )

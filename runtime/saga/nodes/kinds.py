@@ -12,9 +12,17 @@ from __future__ import annotations
 from typing import assert_never
 
 from runtime.protos.saga_pb2 import TaskRecord
-from runtime.saga.definition import AwaitDefinition, EndDefinition, Node, StepDefinition, WaitDefinition, WhenDefinition
+from runtime.saga.definition import (
+    AwaitDefinition,
+    EndDefinition,
+    Node,
+    PublishDefinition,
+    StepDefinition,
+    WaitDefinition,
+    WhenDefinition,
+)
 from runtime.saga.instance import Instance
-from runtime.saga.nodes import awaits, end, step, undoing, wait, when
+from runtime.saga.nodes import awaits, end, publish, step, undoing, wait, when
 from runtime.saga.verdict import TaskVerdict
 
 __all__ = ["begin", "fired", "next_to", "retry", "undo"]
@@ -34,6 +42,8 @@ def begin(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
             return when.begin(saga, node, task)
         case EndDefinition():
             return end.begin(saga, task)
+        case PublishDefinition():
+            return publish.begin(saga, node, task)
         case _:
             assert_never(node)
 

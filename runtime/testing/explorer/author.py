@@ -18,6 +18,7 @@ from runtime.saga.definition import (
     Definition,
     EndDefinition,
     Node,
+    PublishDefinition,
     StepDefinition,
     WaitDefinition,
     WhenDefinition,
@@ -56,6 +57,8 @@ def _watched_node(node: Node, watch: Watch, key_field: str, asks_max: int) -> No
         case WaitDefinition():
             until = node.until
             return node if until is None else replace(node, until=_reader(f"until of {node.name}", until, watch))
+        case PublishDefinition():
+            return replace(node, event=_reader(f"event of {node.name}", node.event, watch))
         case EndDefinition():
             return node
         case _:
