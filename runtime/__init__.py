@@ -18,6 +18,8 @@ from runtime.errors import FinalError
 from runtime.saga.awaiting import Await
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.choreography import Choreography
+from runtime.saga.each import Each
+from runtime.saga.first_of import FirstOf
 from runtime.saga.flow import Flow
 from runtime.saga.on import on
 from runtime.saga.publish import Publish
@@ -39,8 +41,10 @@ __all__ = [
     "Choreography",
     "Client",
     "CommandOutcome",
+    "Each",
     "End",
     "FinalError",
+    "FirstOf",
     "Flow",
     "Publish",
     "RetryPolicy",

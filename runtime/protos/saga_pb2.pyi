@@ -173,8 +173,11 @@ class TaskRecord(_message.Message):
     AWAITS_FIELD_NUMBER: _builtins.int
     UNTIL_S_FIELD_NUMBER: _builtins.int
     HEARD_FROM_FIELD_NUMBER: _builtins.int
+    WITHIN_FIELD_NUMBER: _builtins.int
+    ITEM_FIELD_NUMBER: _builtins.int
+    INNER_FIELD_NUMBER: _builtins.int
     path: _builtins.str
-    """of its node in the definition: the name of a step"""
+    """of its node in the definition, as `ship`; of an item or an alternative, as `lines[HAT]`"""
     status: Global___TaskRecord.Status.ValueType
     address: _builtins.str
     """kind/key that its commands go to"""
@@ -190,6 +193,12 @@ class TaskRecord(_message.Message):
     """of a wait for an event: the instant at which it is given up"""
     heard_from: _builtins.str
     """of a wait for an event: kind/key of who said the event, or "client" """
+    within: _builtins.int
+    """place of the task that this one is a part of, from 1; 0: of none"""
+    item: _builtins.bytes
+    """of an item of a list: the item, with what was kept of answers"""
+    inner: _builtins.int
+    """of a list, or of alternatives: with how many tasks of its own it has begun"""
     @_builtins.property
     def do(self) -> Global___Exchange: ...
     @_builtins.property
@@ -208,17 +217,28 @@ class TaskRecord(_message.Message):
         awaits: _builtins.str = ...,
         until_s: _builtins.float = ...,
         heard_from: _builtins.str = ...,
+        within: _builtins.int = ...,
+        item: _builtins.bytes | None = ...,
+        inner: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_holds", b"_holds", "_unkept", b"_unkept", "do", b"do", "holds", b"holds", "undo", b"undo", "unkept", b"unkept"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_holds", b"_holds", "_inner", b"_inner", "_item", b"_item", "_unkept", b"_unkept", "do", b"do", "holds", b"holds", "inner", b"inner", "item", b"item", "undo", b"undo", "unkept", b"unkept"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_holds", b"_holds", "_unkept", b"_unkept", "address", b"address", "awaits", b"awaits", "do", b"do", "heard_from", b"heard_from", "holds", b"holds", "path", b"path", "status", b"status", "stuck", b"stuck", "undo", b"undo", "unkept", b"unkept", "until_s", b"until_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_holds", b"_holds", "_inner", b"_inner", "_item", b"_item", "_unkept", b"_unkept", "address", b"address", "awaits", b"awaits", "do", b"do", "heard_from", b"heard_from", "holds", b"holds", "inner", b"inner", "item", b"item", "path", b"path", "status", b"status", "stuck", b"stuck", "undo", b"undo", "unkept", b"unkept", "until_s", b"until_s", "within", b"within"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__holds: _TypeAlias = _typing.Literal["holds"]  # noqa: Y015
     _WhichOneofArgType__holds: _TypeAlias = _typing.Literal["_holds", b"_holds"]  # noqa: Y015
+    _WhichOneofReturnType__inner: _TypeAlias = _typing.Literal["inner"]  # noqa: Y015
+    _WhichOneofArgType__inner: _TypeAlias = _typing.Literal["_inner", b"_inner"]  # noqa: Y015
+    _WhichOneofReturnType__item: _TypeAlias = _typing.Literal["item"]  # noqa: Y015
+    _WhichOneofArgType__item: _TypeAlias = _typing.Literal["_item", b"_item"]  # noqa: Y015
     _WhichOneofReturnType__unkept: _TypeAlias = _typing.Literal["unkept"]  # noqa: Y015
     _WhichOneofArgType__unkept: _TypeAlias = _typing.Literal["_unkept", b"_unkept"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__holds) -> _WhichOneofReturnType__holds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__inner) -> _WhichOneofReturnType__inner | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__item) -> _WhichOneofReturnType__item | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__unkept) -> _WhichOneofReturnType__unkept | None: ...
 
@@ -304,7 +324,7 @@ class SagaRecord(_message.Message):
     """why it has completed without one"""
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskRecord]:
-        """in the order of the definition, those that close a compensation last"""
+        """In the order of the definition, those that close a compensation last. Behind them those that are parts of others."""
 
     @_builtins.property
     def asker(self) -> Global___Asker:

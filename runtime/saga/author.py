@@ -18,7 +18,7 @@ from runtime.failures import text_of
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.definition import Definition, StepDefinition
 
-__all__ = ["AuthorFailed", "body", "keep", "key_of", "made_by"]
+__all__ = ["AuthorFailed", "body", "change", "keep", "key_of", "made_by"]
 
 
 class AuthorFailed(Exception):
@@ -63,13 +63,19 @@ def keep(definition: Definition, record: SagaRecord, step: StepDefinition, answe
     keeper = step.on_answer.get(type(answer))
     if keeper is None:
         return
-    what = f"{step.keeper} of step {step.name}"
-    state, key_field = definition.state_type.FromString(record.state), definition.key_field
-    key = getattr(state, key_field) if key_field else ""
     given = type(answer)()
     given.CopyFrom(answer)  # what it does to the answer is lost
+    change(definition, record, f"{step.keeper} of step {step.name}", keeper, given)
+
+
+def change(
+    definition: Definition, record: SagaRecord, what: str, function: Callable[[Any, Any], object], given: object
+) -> None:
+    """Have a function of (state, given) change the state. Raises AuthorFailed; then the state is as before."""
+    state, key_field = definition.state_type.FromString(record.state), definition.key_field
+    key = getattr(state, key_field) if key_field else ""
     try:
-        returned = keeper(state, given)
+        returned = function(state, given)
     except BaseException as error:  # as in made_by
         raise AuthorFailed(f"{what} raised {text_of(error)}") from error
     if isinstance(returned, Message) or inspect.iscoroutine(returned):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from runtime.durable.behaviour import CancelTimer
 from runtime.protos.saga_pb2 import Exchange, SagaRecord, TaskRecord
+from runtime.saga.definition import Node
 from runtime.saga.instance import DEADLINE, Instance
 from runtime.saga.nodes import kinds
 from runtime.saga.verdict import Came
@@ -24,13 +25,23 @@ def turn_back(saga: Instance, reason: str) -> None:
     record.reason = reason
     if saga.definition.deadline_s:
         saga.timers.append(CancelTimer(DEADLINE))
+    wholes = {task.within for task in saga.tasks[len(saga.definition.nodes) :] if _owe(saga, task, saga.node_of(task))}
     for node in saga.definition.flow_nodes:
         task = saga.tasks[node.index]
-        if task.status == TaskRecord.RUNNING:
-            saga.timers.append(CancelTimer(node.timer))
-        if task.status in (TaskRecord.RUNNING, TaskRecord.DONE):
-            task.status = TaskRecord.OWED if node.is_undoable else TaskRecord.SKIPPED
+        if not task.HasField("inner"):
+            _owe(saga, task, node)
+        elif task.status in (TaskRecord.RUNNING, TaskRecord.DONE):
+            task.status = TaskRecord.OWED if node.index + 1 in wholes else TaskRecord.SKIPPED
     undo_next(saga)
+
+
+def _owe(saga: Instance, task: TaskRecord, node: Node) -> bool:
+    """Whether the undo of this task is owed now that the saga turns back."""
+    if task.status == TaskRecord.RUNNING:
+        saga.timers.append(CancelTimer(node.timer))
+    if task.status in (TaskRecord.RUNNING, TaskRecord.DONE):
+        task.status = TaskRecord.OWED if node.is_undoable else TaskRecord.SKIPPED
+    return task.status == TaskRecord.OWED
 
 
 def reopen(saga: Instance) -> None:
@@ -38,7 +49,10 @@ def reopen(saga: Instance) -> None:
     record = saga.record
     if record.status == SagaRecord.COMPENSATED:
         record.status, record.ended_at_s = SagaRecord.COMPENSATING, 0.0
-    undo_next(saga)
+    elif record.status == SagaRecord.COMPLETED:
+        record.status, record.ended_at_s = SagaRecord.RUNNING, 0.0
+    if saga.heading == SagaRecord.COMPENSATING:
+        undo_next(saga)
 
 
 def undo_next(saga: Instance) -> None:
@@ -47,17 +61,26 @@ def undo_next(saga: Instance) -> None:
     for node in reversed(saga.definition.flow_nodes):
         task = tasks[node.index]
         begun = task.status != TaskRecord.OWED or task.undo.status != Exchange.UNASKED or task.stuck
-        if begun or any(_holds_up(saga, tasks[index]) for index in node.all_after):
+        if begun or any(_holds_up(saga, index) for index in node.all_after):
             continue
         verdict = kinds.undo(saga, node, task)
+        saga.undos += verdict.to_undo
         if verdict.came is Came.FAILED:
-            saga.stick(node, verdict.why)
+            saga.stick(node, task, verdict.why)
     if all(task.status != TaskRecord.OWED for task in tasks):
         close(saga)
 
 
-def _holds_up(saga: Instance, later: TaskRecord) -> bool:
-    return later.status == TaskRecord.OWED and not (later.stuck and saga.definition.undoes_past_stuck)
+def _holds_up(saga: Instance, place: int) -> bool:
+    later = saga.tasks[place]
+    return later.status == TaskRecord.OWED and not (saga.definition.undoes_past_stuck and _rests(saga, later, place))
+
+
+def _rests(saga: Instance, task: TaskRecord, place: int) -> bool:
+    """Whether nothing of it goes on by itself."""
+    if task.stuck or not task.HasField("inner"):
+        return task.stuck
+    return all(one.stuck for one in saga.inner(place) if one.status == TaskRecord.OWED)
 
 
 def close(saga: Instance) -> None:
@@ -67,7 +90,7 @@ def close(saga: Instance) -> None:
         if task.status == TaskRecord.WAITING:
             verdict = kinds.begin(saga, step, task)
             if verdict.came is Came.FAILED:
-                saga.stick(step, verdict.why)
+                saga.stick(step, task, verdict.why)
         if task.status != TaskRecord.DONE:
             return
     saga.end(SagaRecord.COMPENSATED)

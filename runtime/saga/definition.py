@@ -5,7 +5,7 @@ class BookTrip(Saga) ──read──▶ Definition ──check──▶ interpr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
@@ -19,7 +19,16 @@ from runtime.protos import saga_pb2
 from runtime.saga.on import On
 from runtime.saga.step import Budget
 
-__all__ = ["AwaitDefinition", "Definition", "Meaning", "PublishDefinition", "Role", "StepDefinition", "full_name"]
+__all__ = [
+    "AwaitDefinition",
+    "Definition",
+    "Meaning",
+    "PublishDefinition",
+    "Role",
+    "StepDefinition",
+    "full_name",
+    "steps_of",
+]
 
 
 _PATIENCE_MAX_S = 3600.0
@@ -146,7 +155,49 @@ class PublishDefinition(NodeDefinition):
     event_type: type[Message]
 
 
-Node = StepDefinition | AwaitDefinition | WaitDefinition | WhenDefinition | EndDefinition | PublishDefinition
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EachDefinition(NodeDefinition):
+    """A step for each item of a list. Functions of `step` take an item last; its `on_answer` takes (item, answer)."""
+
+    items: Callable[[Any, str], Iterable[Any]]  # (state, reason)
+    item_type: type[Message] | type[str]
+    key: Callable[[Any], str]  # of an item
+    step: StepDefinition
+    at_once: int
+    at_least: int  # so many have to be done; 0: as many as are not tolerated to fail
+    tolerate: int
+    on_done: Callable[[Any, list[Any]], object] | None  # (state, the items that are done)
+
+    @property
+    def is_undoable(self) -> bool:
+        return self.step.is_undoable
+
+    def item_of(self, body: bytes) -> Any:
+        """A new object each time, for whoever is given it may change it."""
+        return body.decode() if issubclass(self.item_type, str) else self.item_type.FromString(body)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstOfDefinition(NodeDefinition):
+    """Alternatives: steps of which one is to be done. The name of each is its task's path, as `pay[card]`."""
+
+    alternatives: tuple[StepDefinition, ...]
+
+    @property
+    def is_undoable(self) -> bool:
+        return any(one.is_undoable for one in self.alternatives)
+
+
+Node = (
+    StepDefinition
+    | AwaitDefinition
+    | WaitDefinition
+    | WhenDefinition
+    | EndDefinition
+    | PublishDefinition
+    | EachDefinition
+    | FirstOfDefinition
+)
 """Every kind of node; each has its rules in a file of `nodes/`."""
 
 
@@ -182,8 +233,8 @@ class Definition:
 
     @property
     def steps(self) -> tuple[StepDefinition, ...]:
-        """Those of the nodes that send commands, with those that close a compensation."""
-        return tuple(node for node in self.nodes if isinstance(node, StepDefinition))
+        """All that send commands: with those within other nodes, and those that close a compensation."""
+        return tuple(step for node in self.nodes for step in steps_of(node))
 
     @property
     def awaits(self) -> tuple[AwaitDefinition, ...]:
@@ -203,6 +254,19 @@ class Definition:
 
     def node_of_timer(self, timer: str) -> Node | None:
         return next((node for node in self.nodes if node.timer == timer), None)
+
+
+def steps_of(node: Node) -> tuple[StepDefinition, ...]:
+    """Those that the node is, or has within."""
+    match node:
+        case StepDefinition():
+            return (node,)
+        case EachDefinition():
+            return (node.step,)
+        case FirstOfDefinition():
+            return node.alternatives
+        case _:
+            return ()
 
 
 def full_name(message_type: type[Message]) -> str:

@@ -8,7 +8,9 @@ from typing import assert_never
 from runtime.saga.definition import (
     AwaitDefinition,
     Definition,
+    EachDefinition,
     EndDefinition,
+    FirstOfDefinition,
     Meaning,
     Node,
     PublishDefinition,
@@ -16,6 +18,7 @@ from runtime.saga.definition import (
     StepDefinition,
     WaitDefinition,
     WhenDefinition,
+    steps_of,
 )
 
 __all__ = ["draw_saga"]
@@ -27,12 +30,12 @@ def draw_saga(definition: Definition) -> str:
     """A Mermaid state diagram: the way forward, each turn back, and the undos in reverse."""
     lines = ["stateDiagram-v2", f"    %% {definition.title}: {definition.name}"]
     lines += [_state(node) for node in definition.flow_nodes]
-    lines += [f"    state {_undo_text(step)} as undo_{step.name}" for step in _undoable(definition)]
+    lines += [f"    state {_undo_text(node)} as undo_{node.name}" for node in _undoable(definition)]
     lines += [f"    state {_quoted(step)} as {_closing(step)}" for step in definition.closing_steps]
     lines += [f"    [*] --> {definition.nodes[i].name}: {_started(definition)}" for i in definition.entries]
     for node in definition.flow_nodes:
         lines += _forward(definition, node)
-        lines += _turns(definition, node) if isinstance(node, StepDefinition) else []
+        lines += _turns(definition, node)
     if any(_is_last(node) for node in definition.flow_nodes):
         lines.append(f"    {_COMPLETED} --> [*]")
     lines += _way_back(definition)
@@ -52,6 +55,10 @@ def _state(node: Node) -> str:
             return f'    state "{node.name}: end" as {node.name}'
         case PublishDefinition():
             return f'    state "{node.name}: publish {node.event_type.DESCRIPTOR.name}" as {node.name}'
+        case EachDefinition():
+            return f'    state "{node.name}: {_command(node.step)} for each" as {node.name}'
+        case FirstOfDefinition():
+            return f'    state "{node.name}: {" or ".join(map(_command, node.alternatives))}" as {node.name}'
         case _:
             assert_never(node)
 
@@ -69,6 +76,10 @@ def _forward(definition: Definition, node: Node) -> list[str]:
             done = ": time has come"
         case PublishDefinition():
             done = ""
+        case EachDefinition():
+            done = f": {_enough(node)} {_answers(node.step, Meaning.DONE)}"
+        case FirstOfDefinition():
+            done = ": " + " or ".join(_answers(one, Meaning.DONE) for one in node.alternatives)
         case WhenDefinition():
             return _branches(definition, node)
         case EndDefinition():
@@ -90,19 +101,34 @@ def _branches(definition: Definition, when: WhenDefinition) -> list[str]:
     return lines
 
 
-def _turns(definition: Definition, step: StepDefinition) -> list[str]:
+def _turns(definition: Definition, node: Node) -> list[str]:
     """Where a refusal, and where silence, leads."""
-    if isinstance(step, AwaitDefinition):
-        return _turns_of_wait(definition, step)
+    match node:
+        case AwaitDefinition():
+            return _turns_of_wait(definition, node)
+        case StepDefinition():
+            return _turns_of_step(definition, node, node.name, node.is_undoable)
+        case EachDefinition():
+            return _turns_of_step(definition, node.step, node.name, node.is_undoable)
+        case FirstOfDefinition():
+            refused = " and ".join(_answers(one, Meaning.REFUSED) or "failure" for one in node.alternatives)
+            return [f"    {node.name} --> {_first_undo(definition, node.index - 1)}: {refused}"]
+        case _:
+            return []
+
+
+def _turns_of_step(definition: Definition, step: StepDefinition, name: str, undoes: bool) -> list[str]:
     lines = []
     if refused := _answers(step, Meaning.REFUSED):
-        lines.append(f"    {step.name} --> {_first_undo(definition, step.index - 1)}: {refused}")
+        # What others of a list have done is undone then as well.
+        back = _first_undo(definition, step.index if name != step.name and undoes else step.index - 1)
+        lines.append(f"    {name} --> {back}: {refused}")
     if works := _answers(step, Meaning.WORKING):
-        lines.append(f"    {step.name} --> {step.name}: {works}, {_pace(step)}")
+        lines.append(f"    {name} --> {name}: {works}, {_pace(step)}")
     if step.retriable:
-        lines.append(f"    {step.name} --> {step.name}: silence or fault, asked again")
+        lines.append(f"    {name} --> {name}: silence or fault, asked again")
     else:
-        lines.append(f"    {step.name} --> {_first_undo(definition, step.index)}: silence or fault")
+        lines.append(f"    {name} --> {_first_undo(definition, step.index)}: silence or fault")
     return lines
 
 
@@ -119,31 +145,31 @@ def _turns_of_wait(definition: Definition, wait: AwaitDefinition) -> list[str]:
 
 def _way_back(definition: Definition) -> list[str]:
     lines = []
-    for step in reversed(_undoable(definition)):
-        lines.append(f"    undo_{step.name} --> {_first_undo(definition, step.index - 1)}: {_confirmed(step)}")
-        if step.undo_working:
-            works = " or ".join(one.DESCRIPTOR.name for one in step.undo_working)
-            lines.append(f"    undo_{step.name} --> undo_{step.name}: {works}, {_pace(step)}")
+    for node in reversed(_undoable(definition)):
+        lines.append(f"    undo_{node.name} --> {_first_undo(definition, node.index - 1)}: {_confirmed(node)}")
+        for step in steps_of(node):
+            if step.undo_working:
+                works = " or ".join(one.DESCRIPTOR.name for one in step.undo_working)
+                lines.append(f"    undo_{node.name} --> undo_{node.name}: {works}, {_pace(step)}")
     closing = [*(_closing(step) for step in definition.closing_steps), _COMPENSATED]
     for step, after in zip(definition.closing_steps, closing[1:], strict=True):
         lines.append(f"    {_closing(step)} --> {after}: {_answers(step, Meaning.DONE)}")
         if works := _answers(step, Meaning.WORKING):
             lines.append(f"    {_closing(step)} --> {_closing(step)}: {works}, {_pace(step)}")
-    return (
-        [*lines, f"    {_COMPENSATED} --> [*]"] if any(not step.retriable for step in definition.flow_steps) else lines
-    )
+    may_turn = any(not step.retriable for node in definition.flow_nodes for step in steps_of(node))
+    return [*lines, f"    {_COMPENSATED} --> [*]"] if may_turn else lines
 
 
 def _first_undo(definition: Definition, index: int) -> str:
     """What is undone first when the steps up to this index may have happened."""
-    for step in reversed(_undoable(definition)):
-        if step.index <= index:
-            return f"undo_{step.name}"
+    for node in reversed(_undoable(definition)):
+        if node.index <= index:
+            return f"undo_{node.name}"
     return next((_closing(step) for step in definition.closing_steps), _COMPENSATED)
 
 
-def _undoable(definition: Definition) -> list[StepDefinition]:
-    return [step for step in definition.flow_steps if step.undo_command is not None]
+def _undoable(definition: Definition) -> list[Node]:
+    return [node for node in definition.flow_nodes if node.is_undoable]
 
 
 def _closing(step: StepDefinition) -> str:
@@ -157,11 +183,12 @@ def _quoted(step: StepDefinition) -> str:
     return f'"{step.name}: {step.command.message_type.DESCRIPTOR.name}{pivot}"'
 
 
-def _undo_text(step: StepDefinition) -> str:
-    assert step.undo_command is not None
-    if isinstance(step, AwaitDefinition):
-        return f'"stop {step.name}"'
-    return f'"undo {step.name}: {step.undo_command.message_type.DESCRIPTOR.name}"'
+def _undo_text(node: Node) -> str:
+    if isinstance(node, AwaitDefinition):
+        return f'"stop {node.name}"'
+    undos = [one.undo_command for one in steps_of(node) if one.undo_command is not None]
+    each = " for each" if isinstance(node, EachDefinition) else ""
+    return f'"undo {node.name}: {" or ".join(one.message_type.DESCRIPTOR.name for one in undos)}{each}"'
 
 
 def _answers(step: StepDefinition, meaning: Meaning) -> str:
@@ -173,8 +200,19 @@ def _pace(step: StepDefinition) -> str:
     return f"asked again after {step.every_s:g} s{limit}"
 
 
-def _confirmed(step: StepDefinition) -> str:
-    return " or ".join(sorted(one.DESCRIPTOR.name for one in step.undone))
+def _confirmed(node: Node) -> str:
+    undone = [" or ".join(sorted(one.DESCRIPTOR.name for one in step.undone)) for step in steps_of(node) if step.undone]
+    return ("all " if isinstance(node, EachDefinition) else "") + " or ".join(undone)
+
+
+def _command(step: StepDefinition) -> str:
+    return step.command.message_type.DESCRIPTOR.name
+
+
+def _enough(each: EachDefinition) -> str:
+    if each.at_least:
+        return f"at least {each.at_least}"
+    return f"all but {each.tolerate}" if each.tolerate else "all"
 
 
 def _started(definition: Definition) -> str:

@@ -18,7 +18,7 @@ from runtime.contracts import Contract, contract_of, is_message_type
 from runtime.errors import InvalidDefinition
 from runtime.saga.definition import full_name
 
-__all__ = ["called", "check_state", "command_of", "parameter_of", "returned_by", "takes", "with_reason"]
+__all__ = ["called", "check_state", "command_of", "parameter_of", "returned_by", "takes", "with_item", "with_reason"]
 
 _Cached = type(functools.cache(len))
 
@@ -121,6 +121,27 @@ def with_reason(function: Callable[..., Any], where: str, state_type: type[Messa
     if len(parameters) != 1 or not takes(function, 1):
         raise InvalidDefinition(f"{where}: {called(function)} takes the state, and if it likes the reason; no more")
     return lambda state, _reason: function(state)
+
+
+def with_item(
+    function: Callable[..., Any], where: str, state_type: type[Message], item_type: type[Any]
+) -> Callable[[Any, str, Any], Any]:
+    """The function as one of (state, reason, item); the author's takes (state, item), and if it likes the reason."""
+    check_state(function, where, state_type)
+    parameters = _parameters(function)
+    if len(parameters) not in (2, 3) or not takes(function, len(parameters)):
+        raise InvalidDefinition(
+            f"{where}: {called(function)} takes the state and the item, and if it likes the reason; no more"
+        )
+    given = _hints(function, where).get(parameters[1].name, item_type)
+    if given not in (item_type, object, Any):
+        raise InvalidDefinition(
+            f"{where}: {called(function)} takes {given!r} second, and is given the item, a {item_type.__name__}"
+        )
+    if len(parameters) == 2:
+        return lambda state, _reason, item: function(state, item)
+    _check_reason(function, parameters[2], where)
+    return lambda state, reason, item: function(state, item, reason)
 
 
 def _check_reason(function: Callable[..., Any], second: inspect.Parameter, where: str) -> None:

@@ -15,6 +15,7 @@ from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
 from runtime.saga import view
 from runtime.saga.definition import Definition, Node, Role, StepDefinition
 from runtime.saga.exchange import has_sent
+from runtime.saga.inner import inner_node
 from runtime.saga.inputs import Advance
 from runtime.store.records import Outcome
 
@@ -23,6 +24,9 @@ __all__ = ["DEADLINE", "Instance"]
 DEADLINE = "saga deadline"
 """The timer of the whole saga's deadline; no step can have this name, for it is no identifier."""
 
+_NAMED_MAX = 20
+"""Of tasks that are stuck; beyond it they are counted."""
+
 
 class Instance:
     """The record and what goes out with it."""
@@ -30,6 +34,7 @@ class Instance:
     __slots__ = (
         "_sticks",
         "alarm",
+        "begins",
         "body_bytes_max",
         "definition",
         "next_id",
@@ -39,6 +44,7 @@ class Instance:
         "record",
         "tasks",
         "timers",
+        "undos",
     )
 
     def __init__(
@@ -52,6 +58,8 @@ class Instance:
         self.body_bytes_max = body_bytes_max
         self.outgoing: list[Outgoing] = []
         self.timers: list[SetTimer | CancelTimer] = []
+        self.begins: list[TaskRecord] = []  # within others, and their turn has come
+        self.undos: list[TaskRecord] = []  # the same of undos
         self.note = ""  # why the input has no effect
         self.alarm = ""  # what a person has to see to, if no task is stuck
         self._sticks = False  # whether a task got stuck now, for the first time or again
@@ -78,9 +86,30 @@ class Instance:
         return None
 
     def _sender(self, index: int) -> StepDefinition:
-        node = self.definition.nodes[index]
+        node = self.node_at(index)
         assert isinstance(node, StepDefinition), "no other node sends commands"
         return node
+
+    def node_at(self, place: int) -> Node:
+        """The node of the task at this place of the record."""
+        nodes = self.definition.nodes
+        return nodes[place] if place < len(nodes) else self.node_of(self.tasks[place])
+
+    def node_of(self, inner: TaskRecord) -> StepDefinition:
+        """The node of a task that is within another."""
+        return inner_node(self.definition.nodes[inner.within - 1], inner)
+
+    def inner(self, place: int) -> list[TaskRecord]:
+        """The tasks within the one at this place."""
+        within = place + 1
+        return [task for task in self.tasks[len(self.definition.nodes) :] if task.within == within]
+
+    def place_of_timer(self, name: str) -> int | None:
+        for node in self.definition.nodes:
+            if node.timer == name:
+                return node.index
+        behind = range(len(self.definition.nodes), len(self.tasks))
+        return next((place for place in behind if self.tasks[place].path == name), None)
 
     def no_way_back(self) -> str:
         """Why a running saga may not turn back; empty if it may."""
@@ -99,9 +128,9 @@ class Instance:
 
     # --- rest ---
 
-    def stick(self, node: Node, error: str) -> None:
+    def stick(self, node: Node, task: TaskRecord, error: str) -> None:
         """Come to rest where only a person, or an answer that comes after all, can help. Tasks beside it go on."""
-        record, task = self.record, self.tasks[node.index]
+        record = self.record
         if record.status != SagaRecord.STUCK:
             record.stuck_in, record.status = record.status, SagaRecord.STUCK
         task.stuck = True
@@ -126,25 +155,30 @@ class Instance:
         self.record.ended_at_s = self.now_s
 
     def _why_stuck(self) -> str:
-        reasons = []
-        for node, task in zip(self.definition.nodes, self.tasks, strict=True):
-            if task.stuck:
-                back = self.record.stuck_in == SagaRecord.COMPENSATING and node.role is not Role.CLOSING
-                error = (task.undo if task.status == TaskRecord.OWED else task.do).error
-                reasons.append(f"{'undo of ' if back else ''}step {node.name}: {error}")
+        stuck = [place for place, task in enumerate(self.tasks) if task.stuck]
+        reasons = [self._what_failed(place) for place in stuck[:_NAMED_MAX]]
+        if len(stuck) > _NAMED_MAX:
+            reasons.append(f"and {len(stuck) - _NAMED_MAX} more")
         return "; ".join([*reasons, self._remains()])
+
+    def _what_failed(self, place: int) -> str:
+        task = self.tasks[place]
+        back = self.record.stuck_in == SagaRecord.COMPENSATING and self.node_at(place).role is not Role.CLOSING
+        owed = task.status == TaskRecord.OWED
+        error = (task.undo if owed else task.do).error
+        return f"{'undo of ' if back or owed else ''}step {task.path}: {error}"
 
     def _remains(self) -> str:
         flow = self.definition.flow_nodes
         if self.record.stuck_in == SagaRecord.RUNNING:
             return f"still to do: {_names(self._not_done(flow))}"
-        owed = [node for node in reversed(flow) if self.tasks[node.index].status == TaskRecord.OWED]
+        owed = [node.name for node in reversed(flow) if self.tasks[node.index].status == TaskRecord.OWED]
         closing = self._not_done(self.definition.closing_steps)
         return f"still to undo: {_names(owed)}; then to confirm: {_names(closing)}"
 
-    def _not_done(self, nodes: Iterable[Node]) -> list[Node]:
-        return [node for node in nodes if self.tasks[node.index].status not in view.SETTLED]
+    def _not_done(self, nodes: Iterable[Node]) -> list[str]:
+        return [node.name for node in nodes if self.tasks[node.index].status not in view.SETTLED]
 
 
-def _names(nodes: list[Node]) -> str:
-    return ", ".join(node.name for node in nodes) or "nothing"
+def _names(names: list[str]) -> str:
+    return ", ".join(names) or "nothing"

@@ -22,7 +22,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from runtime.durable.behaviour import CancelTimer, NextId, Outgoing, SetTimer
-from runtime.protos.saga_pb2 import RetryAccepted, RetryRefused, SagaRecord, TaskRecord
+from runtime.protos.saga_pb2 import Exchange, RetryAccepted, RetryRefused, SagaRecord, TaskRecord
 from runtime.saga import asker, cancellation, compensation, completion, inputs
 from runtime.saga.definition import AwaitDefinition, Definition, Node, Role
 from runtime.saga.instance import DEADLINE, Instance
@@ -65,6 +65,8 @@ def advance(
             _unmatched(saga, given)
         case _:
             assert_never(given)
+    if saga.begins or saga.undos:
+        _begin_inner(saga)
     asker.tell(saga, before)
     return saga.result()
 
@@ -95,11 +97,11 @@ def _answered(saga: Instance, answer: inputs.Answered) -> None:
         return
     step, task, of_undo = found
     if of_undo:
-        _act(saga, step, undoing.undo_answered(saga, step, task, answer.command_id, answer.message))
+        _act(saga, step, task, undoing.undo_answered(saga, step, task, answer.command_id, answer.message))
     elif isinstance(step, AwaitDefinition):
-        _act(saga, step, awaits.answered(saga, step, task, answer))
+        _act(saga, step, task, awaits.answered(saga, step, task, answer))
     else:
-        _act(saga, step, steps.answered(saga, step, task, answer.command_id, answer.message))
+        _act(saga, step, task, steps.answered(saga, step, task, answer.command_id, answer.message))
 
 
 def _faulted(saga: Instance, fault: inputs.Faulted) -> None:
@@ -108,7 +110,7 @@ def _faulted(saga: Instance, fault: inputs.Faulted) -> None:
         saga.note = f"a fault answers no command of this saga: {fault.error}"
         return
     step, task, of_undo = found
-    _act(saga, step, (undoing.undo_faulted if of_undo else steps.faulted)(saga, step, task, fault))
+    _act(saga, step, task, (undoing.undo_faulted if of_undo else steps.faulted)(saga, step, task, fault))
 
 
 def _nothing_to_undo(saga: Instance, answer: inputs.NothingToUndo) -> None:
@@ -117,18 +119,19 @@ def _nothing_to_undo(saga: Instance, answer: inputs.NothingToUndo) -> None:
         saga.note = f"nothing to undo ({answer.reason}), but no undo of this saga asked"
         return
     step, task, _ = found
-    _act(saga, step, undoing.nothing_to_undo(saga, step, task, answer.reason))
+    _act(saga, step, task, undoing.nothing_to_undo(saga, step, task, answer.reason))
 
 
 def _timer_fired(saga: Instance, name: str) -> None:
     if name == DEADLINE:
         cancellation.deadline_passed(saga)
         return
-    node = saga.definition.node_of_timer(name)
-    if node is None or saga.heading not in (SagaRecord.RUNNING, SagaRecord.COMPENSATING):
+    place = saga.place_of_timer(name)
+    if place is None or saga.heading not in (SagaRecord.RUNNING, SagaRecord.COMPENSATING):
         saga.note = f"timer {name} came when nothing waited for it"
         return
-    _act(saga, node, kinds.fired(saga, node, saga.tasks[node.index]))
+    node, task = saga.node_at(place), saga.tasks[place]
+    _act(saga, node, task, kinds.fired(saga, node, task))
 
 
 def _retry(saga: Instance) -> None:
@@ -144,11 +147,11 @@ def _retry(saga: Instance) -> None:
         saga.note = f"trying again refused: {refusal}"
         saga.outgoing.append(Outgoing(RetryRefused(reason=refusal)))
         return
-    stuck = [node for node in saga.definition.nodes if saga.tasks[node.index].stuck]
-    for node in stuck:
-        saga.unstick(saga.tasks[node.index])
-    for node in stuck:
-        _act(saga, node, kinds.retry(saga, node, saga.tasks[node.index]))
+    stuck = [(saga.node_at(place), task) for place, task in enumerate(saga.tasks) if task.stuck]
+    for _, task in stuck:
+        saga.unstick(task)
+    for node, task in stuck:
+        _act(saga, node, task, kinds.retry(saga, node, task))
     saga.outgoing.append(Outgoing(RetryAccepted()))
 
 
@@ -164,7 +167,11 @@ def _unmatched(saga: Instance, input: inputs.Unmatched) -> None:
 # --- verdicts ---
 
 
-def _act(saga: Instance, node: Node, verdict: TaskVerdict) -> None:
+def _act(saga: Instance, node: Node, task: TaskRecord, verdict: TaskVerdict) -> None:
+    if task.within and verdict.came is not Came.NOTHING:
+        node, task, verdict = _of_whole(saga, node, task, verdict)
+    saga.begins += verdict.to_begin
+    saga.undos += verdict.to_undo
     match verdict.came:
         case Came.NOTHING:
             return
@@ -174,9 +181,9 @@ def _act(saga: Instance, node: Node, verdict: TaskVerdict) -> None:
             else:
                 _go_on(saga, kinds.next_to(saga, node))
         case Came.REFUSED:
-            compensation.turn_back(saga, f"{node.name}: {verdict.why}")
+            compensation.turn_back(saga, f"{task.path}: {verdict.why}")
         case Came.FAILED:
-            _give_up(saga, node, verdict.why)
+            _give_up(saga, node, task, verdict.why)
         case Came.OWES:
             compensation.reopen(saga)
         case Came.UNDONE:
@@ -185,12 +192,38 @@ def _act(saga: Instance, node: Node, verdict: TaskVerdict) -> None:
             assert_never(verdict.came)
 
 
-def _give_up(saga: Instance, node: Node, error: str) -> None:
+def _of_whole(
+    saga: Instance, node: Node, task: TaskRecord, verdict: TaskVerdict
+) -> tuple[Node, TaskRecord, TaskVerdict]:
+    """What came of a task within another, as the other sees it. What the other only passes on stays of this task."""
+    place = task.within - 1
+    whole, whole_task = saga.definition.nodes[place], saga.tasks[place]
+    came = kinds.came(saga, whole, whole_task, task, verdict)
+    passed_on = came.came in (Came.REFUSED, Came.FAILED) and came.why == verdict.why
+    return (node, task, came) if passed_on else (whole, whole_task, came)
+
+
+def _begin_inner(saga: Instance) -> None:
+    """Begin the tasks within others whose turn has come, and undo those; what comes of that may bring others."""
+    while saga.begins or saga.undos:
+        begins, saga.begins = saga.begins, []
+        for task in begins:
+            if saga.heading == SagaRecord.RUNNING and task.status == TaskRecord.WAITING:
+                node = saga.node_of(task)
+                _act(saga, node, task, kinds.begin(saga, node, task))
+        undos, saga.undos = saga.undos, []
+        for task in undos:
+            if task.status == TaskRecord.OWED and task.undo.status == Exchange.UNASKED:
+                node = saga.node_of(task)
+                _act(saga, node, task, kinds.undo(saga, node, task))
+
+
+def _give_up(saga: Instance, node: Node, task: TaskRecord, error: str) -> None:
     """The task cannot go on: turn back while that is possible, else rest, for a person to look at."""
-    if saga.record.status == SagaRecord.RUNNING and not saga.no_way_back():
-        compensation.turn_back(saga, f"{node.name}: {error}")
+    if saga.record.status == SagaRecord.RUNNING and task.status != TaskRecord.OWED and not saga.no_way_back():
+        compensation.turn_back(saga, f"{task.path}: {error}")
     else:
-        saga.stick(node, error)
+        saga.stick(node, task, error)
         if saga.definition.undoes_past_stuck and saga.heading == SagaRecord.COMPENSATING:
             compensation.undo_next(saga)
 
@@ -202,15 +235,20 @@ def _go_on(saga: Instance, candidates: tuple[int, ...]) -> None:
         node = saga.definition.nodes[index]
         if tasks[index].status == TaskRecord.WAITING and _all_settled(saga, node.before):
             has_begun = True
-            _act(saga, node, kinds.begin(saga, node, tasks[index]))
+            _act(saga, node, tasks[index], kinds.begin(saga, node, tasks[index]))
             if saga.heading != SagaRecord.RUNNING:
                 return
     if has_begun or saga.record.status != SagaRecord.RUNNING:
         return
-    if _all_settled(saga, range(saga.definition.closing_from)):
+    if _all_settled(saga, range(saga.definition.closing_from)) and not _owes_within(saga):
         if saga.definition.deadline_s:
             saga.timers.append(CancelTimer(DEADLINE))
         completion.complete(saga)
+
+
+def _owes_within(saga: Instance) -> bool:
+    """Whether a task that the flow does without is still being undone."""
+    return any(task.status == TaskRecord.OWED for task in saga.tasks[len(saga.definition.nodes) :])
 
 
 def _all_settled(saga: Instance, indexes: range | tuple[int, ...]) -> bool:

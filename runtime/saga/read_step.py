@@ -12,7 +12,16 @@ from runtime.contracts import RUNTIMES_OWN, is_message_type
 from runtime.durations import in_seconds
 from runtime.errors import InvalidDefinition
 from runtime.saga.definition import Meaning, Role, StepDefinition, full_name
-from runtime.saga.functions import called, check_state, command_of, parameter_of, returned_by, takes, with_reason
+from runtime.saga.functions import (
+    called,
+    check_state,
+    command_of,
+    parameter_of,
+    returned_by,
+    takes,
+    with_item,
+    with_reason,
+)
 from runtime.saga.patience import check_budget, check_pace, check_timeout
 from runtime.saga.step import MessageTypes, Step
 
@@ -39,8 +48,25 @@ def _check_answers(answers: Sequence[type[Message]], where: str) -> None:
             )
 
 
-def read_step(where: str, state_type: type[Message], name: str, index: int, step: Step, role: Role) -> StepDefinition:
-    """`where` is the step's place, for errors. Raises InvalidDefinition."""
+def read_step(
+    where: str,
+    state_type: type[Message],
+    name: str,
+    index: int,
+    step: Step,
+    role: Role,
+    item_type: type[Any] | None = None,
+) -> StepDefinition:
+    """`where` is the step's place, for errors. Of a list's step, the functions take an item. Raises InvalidDefinition.
+
+    `index` of a step within another node is that node's.
+    """
+
+    def given(function: Callable[..., Any], what: str) -> Callable[..., Any]:
+        if item_type is None:
+            return with_reason(function, f"{where}.{what}", state_type)
+        return with_item(function, f"{where}.{what}", state_type, item_type)
+
     check_timeout(step, where)
     check_budget(step.budget, where)
     check_pace(step, where)
@@ -54,16 +80,16 @@ def read_step(where: str, state_type: type[Message], name: str, index: int, step
         name=name,
         role=role,
         command=command_of(step.do, f"{where}.do"),
-        do=with_reason(step.do, f"{where}.do", state_type),
+        do=given(step.do, "do"),
         meanings=meanings,
-        undo=None if step.undo is None else with_reason(step.undo, f"{where}.undo", state_type),
+        undo=None if step.undo is None else given(step.undo, "undo"),
         undo_command=None if step.undo is None else command_of(step.undo, f"{where}.undo", optional=True),
         undone=frozenset(message_types(step.undone, where)),
         undo_working=message_types(step.undo_working, where),
         no_undo=_reason(step.no_undo, where),
         dones=dones,
         refusals=refusals,
-        on_answer=read_keepers(step.on_answer, f"{where}.on_answer", _kept(meanings), state_type),
+        on_answer=read_keepers(step.on_answer, f"{where}.on_answer", _kept(meanings), item_type or state_type),
         timeout_s=in_seconds(step.timeout),
         every_s=in_seconds(step.every or 0.0),
         at_most_s=in_seconds(step.at_most or 0.0),
@@ -103,9 +129,9 @@ def _kept(meanings: Mapping[type[Message], Meaning]) -> tuple[type[Message], ...
 
 
 def read_keepers(
-    declared: object, where: str, kept_types: Sequence[type[Message]], state_type: type[Message]
+    declared: object, where: str, kept_types: Sequence[type[Message]], changed: type[Any]
 ) -> dict[type[Message], Callable[[Any, Any], object]]:
-    """The functions that copy facts of an answer into the state, by its type. Raises InvalidDefinition."""
+    """The functions that copy facts of an answer into the state, or the item, by its type. Raises InvalidDefinition."""
     keepers: dict[type[Message], Callable[[Any, Any], object]] = {}
     functions: tuple[Any, ...] = declared if isinstance(declared, tuple) else (declared,)
     for function in functions:
@@ -117,7 +143,11 @@ def read_keepers(
             )
         if not takes(function, 2):
             raise InvalidDefinition(f"{where}: {called(function)} takes the state and the answer; no more")
-        check_state(function, where, state_type)
+        if changed is str:
+            raise InvalidDefinition(
+                f"{where}: its items are texts, which keep nothing; let the items be messages with a field for it"
+            )
+        check_state(function, where, changed)
         if returned_by(function, where) not in (None, types.NoneType, Any):
             raise InvalidDefinition(
                 f"{where}: {called(function)} says that it returns something, which would be lost; it "

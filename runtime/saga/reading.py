@@ -22,12 +22,15 @@ from runtime.saga.definition import (
     Role,
     full_name,
 )
+from runtime.saga.each import Each
+from runtime.saga.first_of import FirstOf
 from runtime.saga.flow import Flow, Part
 from runtime.saga.on import On
 from runtime.saga.publish import Publish
 from runtime.saga.read_await import read_await
 from runtime.saga.read_parts import read_publish, read_result, read_wait, read_when
 from runtime.saga.read_step import read_step
+from runtime.saga.read_within import read_each, read_first_of
 from runtime.saga.shape import fingerprint_of, shape_of
 from runtime.saga.step import Step
 from runtime.saga.wait import Wait
@@ -149,6 +152,10 @@ def _node(declared: Declaration, name: str, part: Part, places: Mapping[Part, in
             return read_publish(where, declared.state_type, name, index, part, role)
         case End():
             return EndDefinition(index=index, name=name, role=role, timer=name)
+        case Each():
+            return read_each(where, declared.state_type, name, index, part, role)
+        case FirstOf():
+            return read_first_of(where, declared.state_type, name, index, part, role)
         case _:
             what = type(part).__name__
             raise InvalidDefinition(f"{where}: a flow has steps, waits, choices, events and ends, and no {what}")

@@ -20,7 +20,9 @@ from google.protobuf.message import Message
 from runtime.protos.definition_pb2 import AnswerShape, BranchShape, NodeShape, SagaShape
 from runtime.saga.definition import (
     AwaitDefinition,
+    EachDefinition,
     EndDefinition,
+    FirstOfDefinition,
     Meaning,
     Node,
     PublishDefinition,
@@ -33,6 +35,8 @@ from runtime.saga.definition import (
 __all__ = ["fingerprint_of", "shape_of"]
 
 _BRANCHES = ("then", "otherwise")
+
+_TEXT = "text"
 
 _RECORDED_AS = "tasks"
 """How instances are recorded. Another word here keeps this build from instances whose records it cannot read."""
@@ -70,6 +74,11 @@ def _node(node: Node) -> NodeShape:
             shape.words.append(full_name(node.event_type))
         case WaitDefinition() | EndDefinition():
             pass
+        case EachDefinition():
+            shape.words.append(_TEXT if issubclass(node.item_type, str) else full_name(node.item_type))
+            shape.inner.append(_node(node.step))
+        case FirstOfDefinition():
+            shape.inner.extend(_node(one) for one in node.alternatives)
         case _:
             assert_never(node)
     return shape

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from runtime.errors import InvalidDefinition
 from runtime.saga.attributes import flow_of, parts_of
+from runtime.saga.first_of import FirstOf
 from runtime.saga.flow import Flow, Part
 from runtime.saga.when import When
 
@@ -50,7 +51,11 @@ class _Variation:
     def of(self, part: Part) -> Part:
         if part not in self._made:
             name = self._names[part]
-            new = _changed(self._saga, name, part, self._changed.get(name, {}))
+            fields = self._changed.get(name, {})
+            if isinstance(part, FirstOf):
+                new: Part = _changed_alternatives(self._saga, name, part, fields)
+            else:
+                new = _changed(self._saga, name, part, fields)
             if isinstance(new, When):
                 then, otherwise = new.branches
                 new = dataclasses.replace(
@@ -67,6 +72,22 @@ class _Variation:
             tuple((self.of(a), self.of(b)) for a, b in flow.edges),
             tuple(self.of(one) for one in flow.open_ends),
         )
+
+
+def _changed_alternatives(saga: type[Any], name: str, first_of: FirstOf, fields: Mapping[str, Any]) -> FirstOf:
+    """Alternatives are changed by their fields: pay={"card": {"timeout": seconds(5)}}."""
+    for one in fields:
+        if one not in first_of.alternatives:
+            known = ", ".join(first_of.alternatives)
+            raise InvalidDefinition(
+                f"{saga.__name__}.{name} has no alternative {one!r} to be changed; there are {known}"
+            )
+    return FirstOf(
+        **{
+            one: _changed(saga, f"{name}.{one}", step, fields.get(one, {}))
+            for one, step in first_of.alternatives.items()
+        }
+    )
 
 
 def _changed(saga: type[Any], name: str, part: PartT, fields: Mapping[str, Any]) -> PartT:

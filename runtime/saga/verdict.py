@@ -5,7 +5,9 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import NamedTuple
 
-__all__ = ["DONE", "NOTHING", "OWES", "UNDONE", "Came", "TaskVerdict", "failed", "refused"]
+from runtime.protos.saga_pb2 import TaskRecord
+
+__all__ = ["DONE", "NOTHING", "OWES", "UNDONE", "Came", "TaskVerdict", "begun", "failed", "owing", "refused"]
 
 
 class Came(Enum):
@@ -20,14 +22,28 @@ class Came(Enum):
 
 
 class TaskVerdict(NamedTuple):
+    """`to_begin` and `to_undo` are tasks within the one of which this is said: their turn has come."""
+
     came: Came
     why: str = ""
+    to_begin: tuple[TaskRecord, ...] = ()
+    to_undo: tuple[TaskRecord, ...] = ()
 
 
 NOTHING = TaskVerdict(Came.NOTHING)
 DONE = TaskVerdict(Came.DONE)
 OWES = TaskVerdict(Came.OWES)
 UNDONE = TaskVerdict(Came.UNDONE)
+
+
+def begun(*to_begin: TaskRecord, to_undo: tuple[TaskRecord, ...] = ()) -> TaskVerdict:
+    """Tasks within are under way, or are about to be."""
+    return TaskVerdict(Came.NOTHING, "", to_begin, to_undo)
+
+
+def owing(one: TaskRecord) -> TaskVerdict:
+    """As OWES, of a task that has others within: this one is undone."""
+    return TaskVerdict(Came.OWES, "", (), (one,))
 
 
 def refused(why: str) -> TaskVerdict:

@@ -38,6 +38,7 @@ class Phase(Enum):
     UNDONE = "undone"
     SKIPPED = "skipped"  # the saga turned back, and there is nothing to undo
     TIMED = "timed"  # it waits for an instant
+    UNDER_WAY = "under way"  # it has tasks within, and not all of them are settled
     PASSED = "passed"  # never begun: its branch was not taken, or the saga has ended early
 
 
@@ -83,6 +84,8 @@ class TaskView:
 def phase_of(task: TaskRecord) -> Phase | None:
     """None of a status that only a newer version knows."""
     if task.status == TaskRecord.RUNNING:
+        if task.HasField("inner"):
+            return Phase.UNDER_WAY
         return _RUNNING.get(task.do.status, Phase.UNKNOWN)
     if task.status == TaskRecord.OWED:
         return Phase.UNDOING if task.undo.status in (Exchange.OPEN, Exchange.WORKING) else Phase.OWED

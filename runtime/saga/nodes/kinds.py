@@ -2,7 +2,7 @@
 
     begin    its turn has come             retry    it was stuck, and an operator has it tried once more
     fired    its timer has                 undo     its turn to be undone has come
-    next_to  what may begin once it is done
+    next_to  what may begin once it is done        came     something has come of a task within it
 
 Answers, faults and confirmations are about commands, and so about steps alone: `step.py` and, of undos, `undoing.py`.
 """
@@ -14,7 +14,9 @@ from typing import assert_never
 from runtime.protos.saga_pb2 import TaskRecord
 from runtime.saga.definition import (
     AwaitDefinition,
+    EachDefinition,
     EndDefinition,
+    FirstOfDefinition,
     Node,
     PublishDefinition,
     StepDefinition,
@@ -22,10 +24,10 @@ from runtime.saga.definition import (
     WhenDefinition,
 )
 from runtime.saga.instance import Instance
-from runtime.saga.nodes import awaits, end, publish, step, undoing, wait, when
+from runtime.saga.nodes import awaits, each, end, first_of, publish, step, undoing, wait, when
 from runtime.saga.verdict import TaskVerdict
 
-__all__ = ["begin", "fired", "next_to", "retry", "undo"]
+__all__ = ["begin", "came", "fired", "next_to", "retry", "undo"]
 
 
 def begin(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
@@ -34,6 +36,8 @@ def begin(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
     match node:
         case AwaitDefinition():
             return awaits.begin(saga, node, task)
+        case AwaitDefinition():
+            return awaits.undo(saga, node, task)
         case StepDefinition():
             return step.begin(saga, node, task)
         case WaitDefinition():
@@ -44,6 +48,10 @@ def begin(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
             return end.begin(saga, task)
         case PublishDefinition():
             return publish.begin(saga, node, task)
+        case EachDefinition():
+            return each.begin(saga, node, task)
+        case FirstOfDefinition():
+            return first_of.begin(saga, node, task)
         case _:
             assert_never(node)
 
@@ -61,14 +69,29 @@ def retry(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
         return awaits.retry(saga, node, task)
     if isinstance(node, StepDefinition):
         return step.retry(saga, node, task)
-    return begin(saga, node, task)
+    return each.retry(saga, node, task) if isinstance(node, EachDefinition) else begin(saga, node, task)
 
 
 def undo(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
-    if isinstance(node, AwaitDefinition):
-        return awaits.undo(saga, node, task)
-    assert isinstance(node, StepDefinition), "nothing else owes an undo"
-    return undoing.undo(saga, node, task)
+    match node:
+        case AwaitDefinition():
+            return awaits.undo(saga, node, task)
+        case StepDefinition():
+            return undoing.undo(saga, node, task)
+        case EachDefinition():
+            return each.undo(saga, node, task)
+        case FirstOfDefinition():
+            return first_of.undo(saga, node, task)
+        case _:
+            raise AssertionError("nothing else owes an undo")
+
+
+def came(saga: Instance, node: Node, task: TaskRecord, one: TaskRecord, verdict: TaskVerdict) -> TaskVerdict:
+    """What the verdict on `one`, which is within this task, means for the task."""
+    if isinstance(node, EachDefinition):
+        return each.came(saga, node, task, one, verdict)
+    assert isinstance(node, FirstOfDefinition), "nothing else has tasks within"
+    return first_of.came(saga, node, task, one, verdict)
 
 
 def next_to(saga: Instance, node: Node) -> tuple[int, ...]:

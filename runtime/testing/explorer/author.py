@@ -12,11 +12,13 @@ from typing import Any, assert_never
 from google.protobuf.message import Message
 
 from runtime.contracts import Contract
-from runtime.errors import InvalidMessage
+from runtime.errors import InvalidDefinition, InvalidMessage
 from runtime.failures import text_of
 from runtime.saga.definition import (
     Definition,
+    EachDefinition,
     EndDefinition,
+    FirstOfDefinition,
     Node,
     PublishDefinition,
     StepDefinition,
@@ -61,6 +63,10 @@ def _watched_node(node: Node, watch: Watch, key_field: str, asks_max: int) -> No
             return replace(node, event=_reader(f"event of {node.name}", node.event, watch))
         case EndDefinition():
             return node
+        case EachDefinition() | FirstOfDefinition():
+            raise InvalidDefinition(
+                f"{node.name}: an exploration does not know lists and alternatives yet; explore the saga without them"
+            )
         case _:
             assert_never(node)
 

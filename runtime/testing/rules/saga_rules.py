@@ -13,7 +13,8 @@ from runtime.durable.residence.suspects import DEATHS
 from runtime.envelope import Address, address_of
 from runtime.protos.durable_pb2 import Timers
 from runtime.protos.saga_pb2 import Exchange, SagaRecord, TaskRecord
-from runtime.saga.definition import Definition, Node, StepDefinition
+from runtime.saga.definition import Definition, Node, Role, StepDefinition
+from runtime.saga.inner import inner_node
 from runtime.saga.view import SETTLED, Phase, phase_of, status_name, task_name
 from runtime.store.records import ActorRow, HistoryRow, Outcome
 from runtime.store.summaries import ActorSummary
@@ -77,14 +78,21 @@ def _badly_timed(
     """A saga that has asked, and goes on, must not wait for ever. A saga that has ended must have no timer."""
     if record.status in _ENDED and after.timers:
         yield "I10", f"{where} has ended, and a timer of it still runs"
-    timed = [node for node in definition.nodes if _is_timed(record.tasks[node.index])]
+    timed = [(node, task) for node, task in _tasks(definition, record) if _is_timed(task)]
     if record.status in _GOING and timed and not may_lack_one:
-        timers = [one.name for one in Timers.FromString(after.timers).timers]
-        for node in timed:
-            is_wait = phase_of(record.tasks[node.index]) is Phase.TIMED
-            what = "its time" if is_wait else f"the answer of step {node.name}"
+        timers = {one.name for one in Timers.FromString(after.timers).timers}
+        for node, task in timed:
+            what = "its time" if phase_of(task) is Phase.TIMED else f"the answer of step {task.path}"
             if node.timer not in timers:
                 yield "I10", f"{where} waits for {what}, and no timer of that runs"
+
+
+def _tasks(definition: Definition, record: SagaRecord) -> Iterator[tuple[Node, TaskRecord]]:
+    """Every task with its node. Those within others come last."""
+    nodes, tasks = definition.nodes, record.tasks
+    yield from zip(nodes, tasks, strict=False)
+    for task in tasks[len(nodes) :]:
+        yield inner_node(nodes[task.within - 1], task), task
 
 
 def _is_timed(task: TaskRecord) -> bool:
@@ -94,18 +102,30 @@ def _is_timed(task: TaskRecord) -> bool:
 
 
 def _broken(definition: Definition, earlier: SagaRecord, record: SagaRecord) -> Broken:
-    steps = definition.flow_steps
     if record.status == SagaRecord.RUNNING:
         yield from _too_early(definition.flow_nodes, record)
     elif record.status == SagaRecord.COMPLETED:
         undone = [node.name for node in definition.flow_nodes if record.tasks[node.index].status not in SETTLED]
         if undone:
             yield "I4", f"it has completed without {', '.join(undone)}"
+        owed = [task.path for task in _within(definition, record) if task.status == TaskRecord.OWED]
+        if owed:
+            yield "I4", f"it has completed, and owes the undo of {', '.join(owed)}"
     elif record.status in _TURNED:
         yield from _badly_turned(definition, earlier, record)
-    yield from _refused_without_a_word(steps, record)
+    yield from _refused_without_a_word(definition, record)
     yield from _backwards(definition, earlier, record)
     yield from _tried_again(earlier, record)
+
+
+def _within(definition: Definition, record: SagaRecord) -> Sequence[TaskRecord]:
+    """The tasks within others."""
+    return record.tasks[len(definition.nodes) :]
+
+
+def _flow(definition: Definition, record: SagaRecord) -> Sequence[TaskRecord]:
+    """All tasks but those that close a compensation."""
+    return [*record.tasks[: definition.closing_from], *_within(definition, record)]
 
 
 def _too_early(nodes: Iterable[Node], record: SagaRecord) -> Broken:
@@ -129,7 +149,7 @@ def _badly_turned(definition: Definition, earlier: SagaRecord, record: SagaRecor
         if owing:
             yield "I6", f"step {step.name} is being undone before {', '.join(owing)}"
     if record.status == SagaRecord.COMPENSATED:
-        left = [step.name for step in definition.flow_steps if record.tasks[step.index].status not in _AT_PEACE]
+        left = [task.path for task in _flow(definition, record) if task.status not in _AT_PEACE]
         silent = [step.name for step in definition.closing_steps if record.tasks[step.index].status != TaskRecord.DONE]
         if left or silent:
             yield "I4", f"it says that it is compensated, without {', '.join(left + silent)}"
@@ -139,9 +159,10 @@ def _holds_up(definition: Definition, later: TaskRecord) -> bool:
     return later.status == TaskRecord.OWED and not (later.stuck and definition.undoes_past_stuck)
 
 
-def _refused_without_a_word(steps: Iterable[StepDefinition], record: SagaRecord) -> Broken:
-    for step in steps:
-        taken = record.tasks[step.index]
+def _refused_without_a_word(definition: Definition, record: SagaRecord) -> Broken:
+    for step, taken in _tasks(definition, record):
+        if not isinstance(step, StepDefinition) or step.role is Role.CLOSING:
+            continue
         if taken.status in _BACK and taken.do.outcome in step.refusals:
             yield "I6", f"step {step.name} was refused, and is undone all the same"
         if taken.status == TaskRecord.REFUSED and taken.do.earlier_ids:
@@ -152,7 +173,8 @@ def _refused_without_a_word(steps: Iterable[StepDefinition], record: SagaRecord)
 
 def _backwards(definition: Definition, earlier: SagaRecord, record: SagaRecord) -> Broken:
     """A saga that has turned back or ended never goes forward again."""
-    if earlier.status == SagaRecord.COMPLETED and record.status != SagaRecord.COMPLETED:
+    goes_on = earlier.status == SagaRecord.COMPLETED and record.status != SagaRecord.COMPLETED
+    if goes_on and not any(task.status == TaskRecord.OWED for task in _within(definition, record)):
         yield "I4", "it had completed, and goes on"
     if earlier.status in _TURNED and record.status in (SagaRecord.RUNNING, SagaRecord.COMPLETED):
         yield "I6", "it had turned back, and goes forward again"
@@ -160,11 +182,9 @@ def _backwards(definition: Definition, earlier: SagaRecord, record: SagaRecord) 
         now = record.tasks[step.index]
         if taken.status == TaskRecord.PASSED != now.status or (taken.HasField("holds") and taken.holds != now.holds):
             yield "I6", f"{step.name} was decided, and is decided otherwise now"
+    for taken, now in zip(earlier.tasks, record.tasks, strict=False):
         if taken.status in _BACK and now.status not in _BACK:
-            yield (
-                "I6",
-                f"step {step.name} was {task_name(taken)}, and is {task_name(now)}",
-            )
+            yield "I6", f"step {now.path} was {task_name(taken)}, and is {task_name(now)}"
 
 
 def _tried_again(earlier: SagaRecord, record: SagaRecord) -> Broken:

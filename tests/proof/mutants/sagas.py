@@ -28,7 +28,7 @@ SAGAS = (
         (
             Edit(
                 compensation.undo_next,
-                "begun or any(_holds_up(saga, tasks[index]) for index in node.all_after)",
+                "begun or any(_holds_up(saga, index) for index in node.all_after)",
                 "begun",
             ),
         ),
@@ -123,13 +123,17 @@ SAGAS = (
     Mutant(
         "stuck-undo-holds-up-the-others",
         "An independent saga waits behind a stuck undo, like a strict one.",
-        (Edit(compensation._holds_up, "not (later.stuck and saga.definition.undoes_past_stuck)", "True"),),
+        (
+            Edit(
+                compensation._holds_up, "not (saga.definition.undoes_past_stuck and _rests(saga, later, place))", "True"
+            ),
+        ),
         workload="explorer",
     ),
     Mutant(
         "strict-saga-undoes-past-what-is-stuck",
         "A strict saga undoes earlier steps although a later undo is stuck.",
-        (Edit(compensation._holds_up, "later.stuck and saga.definition.undoes_past_stuck", "later.stuck"),),
+        (Edit(compensation._holds_up, "saga.definition.undoes_past_stuck and _rests(", "_rests("),),
         workload="random",
     ),
     # --- no way back ---
@@ -261,7 +265,7 @@ SAGAS = (
         (
             Edit(
                 interpreter._go_on,
-                "if _all_settled(saga, range(saga.definition.closing_from)):",
+                "if _all_settled(saga, range(saga.definition.closing_from)) and not _owes_within(saga):",
                 "if True:",
             ),
         ),
@@ -285,7 +289,7 @@ SAGAS = (
     Mutant(
         "facts-not-kept",
         "What `on_answer` keeps of an answer is forgotten at the end of its turn.",
-        (Edit(author.keep, "record.state = state.SerializeToString()", "pass"),),
+        (Edit(author.change, "record.state = state.SerializeToString()", "pass"),),
     ),
     # --- waits, choices, ends ---
     Mutant(
@@ -333,7 +337,7 @@ SAGAS = (
     Mutant(
         "wait-outlives-turning-back",
         "The timer of a wait runs on when its saga turns back.",
-        (Edit(compensation.turn_back, "if task.status == TaskRecord.RUNNING:", "if node.is_undoable:"),),
+        (Edit(compensation._owe, "if task.status == TaskRecord.RUNNING:", "if node.is_undoable:"),),
         workload="explorer",
     ),
     # --- versions ---

@@ -44,7 +44,7 @@ TRIES = (
     Mutant(
         "retry-leaves-it-stuck",
         "An operator's retry is accepted, and the step stays marked as stuck.",
-        (Edit(interpreter._retry, "saga.unstick(saga.tasks[node.index])", "pass"),),
+        (Edit(interpreter._retry, "saga.unstick(task)", "pass"),),
         workload="poisoned",
     ),
     Mutant(

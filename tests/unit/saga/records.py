@@ -20,12 +20,15 @@ _RECORDED = {
     Phase.SKIPPED: (TaskRecord.SKIPPED, Exchange.DONE, Exchange.UNASKED),
     Phase.TIMED: (TaskRecord.RUNNING, Exchange.UNASKED, Exchange.UNASKED),
     Phase.PASSED: (TaskRecord.PASSED, Exchange.UNASKED, Exchange.UNASKED),
+    Phase.UNDER_WAY: (TaskRecord.RUNNING, Exchange.UNASKED, Exchange.UNASKED),
 }
 
 
 def put(task: TaskRecord, phase: Phase) -> TaskRecord:
     """The task, standing there now."""
     task.status, task.do.status, task.undo.status = _RECORDED[phase]
+    if phase is Phase.UNDER_WAY:
+        task.inner = 1
     return task
 
 

@@ -1,0 +1,45 @@
+"""What an author writes a step for each item of a list with; how many items there are is known when it is reached.
+
+lines = Each(order_lines, key="sku", step=Step(do=reserve, done=Reserved, undo=release, undone=Released, ...))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.saga.flow import Part
+from runtime.saga.step import Step
+
+__all__ = ["ITEMS_MAX", "Each"]
+
+ITEMS_MAX = 100_000
+"""Of one list."""
+
+
+@dataclass(frozen=True, eq=False)
+class Each(Part):
+    """One step for each item, side by side. The list is taken once, when its turn comes, and recorded.
+
+    items     (state) -> the items: messages of one type, or texts; the annotation of what it returns says which. None
+              at all is fine, and done at once
+    step      what is done for each. Its functions are given the item: do(state, item), undo(state, item) or
+              undo(state, item, reason), and on_answer(item, answer), which changes the item in place. The state is as
+              it is when they are called, and they cannot change it
+    key       what names an item among the others: the name of a text field, or (item) -> text; texts name themselves.
+              Two items of one key are refused before anything is sent
+    at_once   how many may be under way at a time
+    at_least  once so many are done the flow goes on: what is under way is undone, and what has not begun never will.
+              Without it, all
+    tolerate  how many may fail. What is tolerated is undone, if it may have happened, and the flow waits for that
+    on_done   (state, items) -> None: takes facts of the items that are done into the state
+    """
+
+    items: Callable[[Any], Iterable[Any]]
+    step: Step
+    key: str | Callable[[Any], str] = ""
+    at_once: int = 100
+    at_least: int | None = None
+    tolerate: int = 0
+    on_done: Callable[[Any, list[Any]], None] | None = None

@@ -1,0 +1,153 @@
+"""A step for each item of a list: the list is taken once, and each item has a task of its own.
+
+begin ──▶ tasks `lines[HAT]`, at most so many under way ──came──▶ DONE, REFUSED, FAILED
+undo  ──▶ those that may have happened, in any order    ──came──▶ UNDONE
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from google.protobuf.message import Message
+
+from runtime.failures import text_of
+from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
+from runtime.saga import author
+from runtime.saga.author import AuthorFailed
+from runtime.saga.definition import EachDefinition
+from runtime.saga.each import ITEMS_MAX
+from runtime.saga.inner import path_of
+from runtime.saga.instance import Instance
+from runtime.saga.nodes import within
+from runtime.saga.verdict import DONE, Came, TaskVerdict, begun, failed, refused
+
+__all__ = ["begin", "came", "retry", "undo"]
+
+_LOST = frozenset((TaskRecord.REFUSED, TaskRecord.OWED, TaskRecord.UNDONE, TaskRecord.SKIPPED))
+_OPEN = frozenset((TaskRecord.RUNNING, TaskRecord.OWED))
+
+
+def begin(saga: Instance, each: EachDefinition, task: TaskRecord) -> TaskVerdict:
+    try:
+        items = _items(saga, each)
+    except AuthorFailed as error:
+        return failed(str(error))
+    if task.stuck:
+        saga.unstick(task)
+    task.status = TaskRecord.RUNNING
+    task.inner = len(items)
+    for key, body in items.items():
+        saga.tasks.add(path=path_of(task.path, key), within=each.index + 1, item=body)
+    return _go_on(saga, each, task)
+
+
+def retry(saga: Instance, each: EachDefinition, task: TaskRecord) -> TaskVerdict:
+    return _go_on(saga, each, task) if task.HasField("inner") else begin(saga, each, task)
+
+
+def came(saga: Instance, each: EachDefinition, task: TaskRecord, one: TaskRecord, verdict: TaskVerdict) -> TaskVerdict:
+    """What came of the item `one`."""
+    if saga.heading not in (SagaRecord.RUNNING, SagaRecord.COMPLETED):
+        return within.back(task, saga.inner(each.index), one, verdict, each.at_once)
+    if verdict.came is Came.OWES:
+        return within.owes(saga, one)
+    if verdict.came is Came.FAILED and within.is_final(saga, one):
+        waiting = [other for other in saga.inner(each.index) if _is_next(other, one)]
+        return verdict._replace(to_begin=tuple(waiting[:1]))  # It rests, so another one may be under way.
+    if verdict.came in (Came.REFUSED, Came.FAILED) and (ended := _lost(saga, each, one, verdict)):
+        return ended
+    return _go_on(saga, each, task) if task.status == TaskRecord.RUNNING else DONE
+
+
+def _is_next(other: TaskRecord, one: TaskRecord) -> bool:
+    return other.status == TaskRecord.WAITING and other.path != one.path
+
+
+def undo(saga: Instance, each: EachDefinition, task: TaskRecord) -> TaskVerdict:
+    return within.undo(task, saga.inner(each.index), each.at_once)
+
+
+def _lost(saga: Instance, each: EachDefinition, one: TaskRecord, verdict: TaskVerdict) -> TaskVerdict | None:
+    """What an item that was refused, or has failed, means for the whole; None if it is tolerated."""
+    inner = saga.inner(each.index)
+    tolerated = len(inner) - each.at_least if each.at_least else each.tolerate
+    lost = 1 + sum(other.status in _LOST for other in inner if other.path != one.path)
+    if lost <= tolerated:
+        if verdict.came is Came.FAILED:
+            one.do.error = verdict.why
+            within.give_up(saga, one)
+        return None
+    if not tolerated:
+        return verdict
+    why = f"{lost} of {len(inner)} are refused or have failed, {tolerated} may; the last: {one.path}: {verdict.why}"
+    return refused(why) if verdict.came is Came.REFUSED else failed(why)
+
+
+def _go_on(saga: Instance, each: EachDefinition, task: TaskRecord) -> TaskVerdict:
+    """Begin as many items as may be under way; or the whole is done."""
+    inner = saga.inner(each.index)
+    waiting = [one for one in inner if one.status == TaskRecord.WAITING]
+    if each.at_least and sum(one.status == TaskRecord.DONE for one in inner) >= each.at_least:
+        for one in waiting:
+            one.status = TaskRecord.PASSED
+        for one in inner:
+            if one.status == TaskRecord.RUNNING:
+                one.do.error = f"{each.at_least} others were done first"
+                within.give_up(saga, one)
+        waiting = []
+    under_way = sum(one.status in _OPEN for one in inner)
+    if not under_way and not waiting:
+        return _settle(saga, each, task)
+    free = max(each.at_once - under_way, 0)
+    return begun(*waiting[:free], to_undo=tuple(within.unasked(inner)))
+
+
+def _settle(saga: Instance, each: EachDefinition, task: TaskRecord) -> TaskVerdict:
+    if each.on_done is not None:
+        done = [each.item_of(one.item) for one in saga.inner(each.index) if one.status == TaskRecord.DONE]
+        try:
+            author.change(saga.definition, saga.record, f"on_done of {each.name}", each.on_done, done)
+        except AuthorFailed as error:
+            return failed(str(error))
+    if task.stuck:
+        saga.unstick(task)
+    task.status = TaskRecord.DONE
+    return DONE
+
+
+def _items(saga: Instance, each: EachDefinition) -> dict[str, bytes]:
+    """Items by key. Raises AuthorFailed."""
+    what = f"items of {each.name}"
+    made = author.made_by(saga.definition, saga.record, what, each.items)
+    items: dict[str, bytes] = {}
+    try:
+        for number, item in enumerate(_several(what, made)):
+            if number == ITEMS_MAX:
+                raise AuthorFailed(f"{what} made more than {ITEMS_MAX:,}, which is the limit; split the list")
+            key = _key_of(what, each, item)
+            if key in items:
+                raise AuthorFailed(f"{what} has the key {key!r} twice; an item is known by its key")
+            items[key] = item.encode() if isinstance(item, str) else item.SerializeToString()
+    except AuthorFailed:
+        raise
+    except BaseException as error:  # the author's iterable, and the author's key
+        raise AuthorFailed(f"{what} raised {text_of(error)}") from error
+    if len(items) < each.at_least:
+        raise AuthorFailed(f"{what} made {len(items)}, and at least {each.at_least} have to be done")
+    return items
+
+
+def _several(what: str, made: object) -> Iterable[Any]:
+    if isinstance(made, Iterable) and not isinstance(made, str | bytes | Message):
+        return made
+    raise AuthorFailed(f"{what} made {type(made).__name__}, not several items")
+
+
+def _key_of(what: str, each: EachDefinition, item: object) -> str:
+    if type(item) is not each.item_type:
+        raise AuthorFailed(f"{what} holds a {type(item).__name__}, not a {each.item_type.__name__}")
+    key = each.key(item)
+    if not isinstance(key, str) or not key:
+        raise AuthorFailed(f"{what}: an item has the key {key!r}, which is no text that names it")
+    return key
