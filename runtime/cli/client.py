@@ -32,7 +32,7 @@ _NAMED_MAX = 12  # commands that a misspelt one is told of
 _timeout = click.option(
     "--timeout", type=click.FloatRange(0.001, 3600), default=TIMEOUT_S, show_default=True, metavar="SECONDS"
 )
-_ENDED = (SagaRecord.COMPLETED, SagaRecord.COMPENSATED)
+_ENDED = (SagaRecord.COMPLETED, SagaRecord.COMPENSATED, SagaRecord.ABANDONED)
 
 
 @click.group(

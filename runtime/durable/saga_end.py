@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from runtime.protos.saga_pb2 import SagaCompensated, SagaCompleted, SagaRecord, SagaStuck, SagaUnderWay
+from runtime.protos.saga_pb2 import SagaAbandoned, SagaCompensated, SagaCompleted, SagaRecord, SagaStuck, SagaUnderWay
 
 __all__ = ["SagaAnswer", "SagaEnd", "answer_of", "end_of"]
 
-SagaEnd = SagaCompleted | SagaCompensated | SagaStuck
+SagaEnd = SagaCompleted | SagaCompensated | SagaStuck | SagaAbandoned
 """How a saga has ended, or that it is stuck; then it may end after all."""
 
 SagaAnswer = SagaEnd | SagaUnderWay
@@ -21,6 +21,8 @@ def end_of(record: SagaRecord) -> SagaEnd | None:
         return SagaCompleted(result_type=record.result_type, result=record.result, error=record.result_error)
     if record.status == SagaRecord.COMPENSATED:
         return SagaCompensated(reason=record.reason[:_REASON_CHARS_MAX])
+    if record.status == SagaRecord.ABANDONED:
+        return SagaAbandoned(reason=record.reason[:_REASON_CHARS_MAX])
     if record.status == SagaRecord.STUCK:
         return SagaStuck(reason=record.stuck_reason[:_REASON_CHARS_MAX])
     return None

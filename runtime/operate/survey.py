@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from runtime.envelope import address_of, parse_address
 from runtime.errors import InvalidMessage
 from runtime.protos.saga_pb2 import SagaRecord
+from runtime.saga.summary import SUSPENDED
 from runtime.store.port import Store
 from runtime.store.records import ClusterView, NodeRow
 from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace, SummaryRow
@@ -40,7 +41,11 @@ __all__ = [
 ]
 
 WAITS = "waits for its version"
-STATUSES = (*(word.lower() for word, status in SagaRecord.Status.items() if status != SagaRecord.NONE), WAITS)
+STATUSES = (
+    *(word.lower() for word, status in SagaRecord.Status.items() if status != SagaRecord.NONE),
+    SUSPENDED,
+    WAITS,
+)
 _MOVING = ("running", "compensating")
 _STUCK = "stuck"
 _PAGE = 500

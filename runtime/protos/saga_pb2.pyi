@@ -144,6 +144,10 @@ class TaskRecord(_message.Message):
         """the process turned back, and this task has nothing to undo"""
         PASSED: TaskRecord._Status.ValueType  # 7
         """never begun, for a branch of the flow that was not taken, or an early end; counts as settled"""
+        GIVEN_UP: TaskRecord._Status.ValueType  # 8
+        """its undo is owed, and an operator has declared that nobody will do it"""
+        LEFT_OUT: TaskRecord._Status.ValueType  # 9
+        """it could not be done, and an operator has declared that the rest goes on without; settled"""
 
     class Status(_Status, metaclass=_StatusEnumTypeWrapper): ...
     WAITING: TaskRecord.Status.ValueType  # 0
@@ -161,6 +165,10 @@ class TaskRecord(_message.Message):
     """the process turned back, and this task has nothing to undo"""
     PASSED: TaskRecord.Status.ValueType  # 7
     """never begun, for a branch of the flow that was not taken, or an early end; counts as settled"""
+    GIVEN_UP: TaskRecord.Status.ValueType  # 8
+    """its undo is owed, and an operator has declared that nobody will do it"""
+    LEFT_OUT: TaskRecord.Status.ValueType  # 9
+    """it could not be done, and an operator has declared that the rest goes on without; settled"""
 
     PATH_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
@@ -176,6 +184,8 @@ class TaskRecord(_message.Message):
     WITHIN_FIELD_NUMBER: _builtins.int
     ITEM_FIELD_NUMBER: _builtins.int
     INNER_FIELD_NUMBER: _builtins.int
+    MOVED_AT_FIELD_NUMBER: _builtins.int
+    BY_HAND_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     """of its node in the definition, as `ship`; of an item or an alternative, as `lines[HAT]`"""
     status: Global___TaskRecord.Status.ValueType
@@ -199,6 +209,10 @@ class TaskRecord(_message.Message):
     """of an item of a list: the item, with what was kept of answers"""
     inner: _builtins.int
     """of a list, or of alternatives: with how many tasks of its own it has begun"""
+    moved_at: _builtins.int
+    """revision of its instance when something last happened to it"""
+    by_hand: _builtins.str
+    """what an operator declared of it, and who; empty when all that is known was heard"""
     @_builtins.property
     def do(self) -> Global___Exchange: ...
     @_builtins.property
@@ -220,10 +234,12 @@ class TaskRecord(_message.Message):
         within: _builtins.int = ...,
         item: _builtins.bytes | None = ...,
         inner: _builtins.int | None = ...,
+        moved_at: _builtins.int = ...,
+        by_hand: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_holds", b"_holds", "_inner", b"_inner", "_item", b"_item", "_unkept", b"_unkept", "do", b"do", "holds", b"holds", "inner", b"inner", "item", b"item", "undo", b"undo", "unkept", b"unkept"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_holds", b"_holds", "_inner", b"_inner", "_item", b"_item", "_unkept", b"_unkept", "address", b"address", "awaits", b"awaits", "do", b"do", "heard_from", b"heard_from", "holds", b"holds", "inner", b"inner", "item", b"item", "path", b"path", "status", b"status", "stuck", b"stuck", "undo", b"undo", "unkept", b"unkept", "until_s", b"until_s", "within", b"within"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_holds", b"_holds", "_inner", b"_inner", "_item", b"_item", "_unkept", b"_unkept", "address", b"address", "awaits", b"awaits", "by_hand", b"by_hand", "do", b"do", "heard_from", b"heard_from", "holds", b"holds", "inner", b"inner", "item", b"item", "moved_at", b"moved_at", "path", b"path", "status", b"status", "stuck", b"stuck", "undo", b"undo", "unkept", b"unkept", "until_s", b"until_s", "within", b"within"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__holds: _TypeAlias = _typing.Literal["holds"]  # noqa: Y015
     _WhichOneofArgType__holds: _TypeAlias = _typing.Literal["_holds", b"_holds"]  # noqa: Y015
@@ -264,6 +280,8 @@ class SagaRecord(_message.Message):
         """every owed undo was confirmed"""
         STUCK: SagaRecord._Status.ValueType  # 5
         """at rest, cannot go on by itself; never reported as undone"""
+        ABANDONED: SagaRecord._Status.ValueType  # 6
+        """ended by an operator with something owed, or left half done, that nobody will see to"""
 
     class Status(_Status, metaclass=_StatusEnumTypeWrapper): ...
     NONE: SagaRecord.Status.ValueType  # 0
@@ -276,6 +294,8 @@ class SagaRecord(_message.Message):
     """every owed undo was confirmed"""
     STUCK: SagaRecord.Status.ValueType  # 5
     """at rest, cannot go on by itself; never reported as undone"""
+    ABANDONED: SagaRecord.Status.ValueType  # 6
+    """ended by an operator with something owed, or left half done, that nobody will see to"""
 
     DEFINITION_FIELD_NUMBER: _builtins.int
     FINGERPRINT_FIELD_NUMBER: _builtins.int
@@ -296,6 +316,10 @@ class SagaRecord(_message.Message):
     RESULT_TYPE_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
     RESULT_ERROR_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    SUSPENDED_FIELD_NUMBER: _builtins.int
+    REPAIRS_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
     definition: _builtins.str
     """its name; empty when there is no instance"""
     fingerprint: _builtins.bytes
@@ -322,6 +346,10 @@ class SagaRecord(_message.Message):
     result: _builtins.bytes
     result_error: _builtins.str
     """why it has completed without one"""
+    revision: _builtins.int
+    """how many inputs have changed it"""
+    suspended: _builtins.bool
+    """an operator lets it send nothing; what comes is kept in `held`"""
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskRecord]:
         """In the order of the definition, those that close a compensation last. Behind them those that are parts of others."""
@@ -329,6 +357,14 @@ class SagaRecord(_message.Message):
     @_builtins.property
     def asker(self) -> Global___Asker:
         """who started it, or has it undone, and waits for its end; absent when nobody does"""
+
+    @_builtins.property
+    def repairs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Repair]:
+        """the last acts of operators that changed it, oldest first"""
+
+    @_builtins.property
+    def held(self) -> _containers.RepeatedCompositeFieldContainer[Global___HeldInput]:
+        """what came while it was suspended, in order"""
 
     def __init__(
         self,
@@ -352,10 +388,14 @@ class SagaRecord(_message.Message):
         result_type: _builtins.str = ...,
         result: _builtins.bytes = ...,
         result_error: _builtins.str = ...,
+        revision: _builtins.int = ...,
+        suspended: _builtins.bool = ...,
+        repairs: _abc.Iterable[Global___Repair] | None = ...,
+        held: _abc.Iterable[Global___HeldInput] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["asker", b"asker"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asker", b"asker", "conversation", b"conversation", "definition", b"definition", "ended_at_s", b"ended_at_s", "fingerprint", b"fingerprint", "last_progress_at_s", b"last_progress_at_s", "overdue", b"overdue", "pivot_passed", b"pivot_passed", "reason", b"reason", "result", b"result", "result_error", b"result_error", "result_type", b"result_type", "started_at_s", b"started_at_s", "state", b"state", "state_type", b"state_type", "status", b"status", "stuck_in", b"stuck_in", "stuck_reason", b"stuck_reason", "tasks", b"tasks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asker", b"asker", "conversation", b"conversation", "definition", b"definition", "ended_at_s", b"ended_at_s", "fingerprint", b"fingerprint", "held", b"held", "last_progress_at_s", b"last_progress_at_s", "overdue", b"overdue", "pivot_passed", b"pivot_passed", "reason", b"reason", "repairs", b"repairs", "result", b"result", "result_error", b"result_error", "result_type", b"result_type", "revision", b"revision", "started_at_s", b"started_at_s", "state", b"state", "state_type", b"state_type", "status", b"status", "stuck_in", b"stuck_in", "stuck_reason", b"stuck_reason", "suspended", b"suspended", "tasks", b"tasks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -456,6 +496,26 @@ class SagaCompensated(_message.Message):
 Global___SagaCompensated: _TypeAlias = SagaCompensated  # noqa: Y015
 
 @_typing.final
+class SagaAbandoned(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """why, by whom, and what is owed"""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SagaAbandoned: _TypeAlias = SagaAbandoned  # noqa: Y015
+
+@_typing.final
 class SagaStuck(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -495,6 +555,220 @@ class StartRefused(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StartRefused: _TypeAlias = StartRefused  # noqa: Y015
+
+@_typing.final
+class Repair(_message.Message):
+    """One act of an operator that has changed an instance."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACT_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    WHO_FIELD_NUMBER: _builtins.int
+    AT_S_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    act: Global___RepairSaga.Act.ValueType
+    task: _builtins.str
+    """path; empty of an act on the whole instance"""
+    reason: _builtins.str
+    who: _builtins.str
+    at_s: _builtins.float
+    revision: _builtins.int
+    """which the act has led to"""
+    text: _builtins.str
+    """what it did, in words"""
+    def __init__(
+        self,
+        *,
+        act: Global___RepairSaga.Act.ValueType = ...,
+        task: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        who: _builtins.str = ...,
+        at_s: _builtins.float = ...,
+        revision: _builtins.int = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["act", b"act", "at_s", b"at_s", "reason", b"reason", "revision", b"revision", "task", b"task", "text", b"text", "who", b"who"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Repair: _TypeAlias = Repair  # noqa: Y015
+
+@_typing.final
+class HeldInput(_message.Message):
+    """An answer or a timer that came while its instance was suspended."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIMER_FIELD_NUMBER: _builtins.int
+    COMMAND_ID_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    SAID_BY_FIELD_NUMBER: _builtins.int
+    timer: _builtins.str
+    """its name; empty of an answer"""
+    command_id: _builtins.bytes
+    """that was answered"""
+    type: _builtins.str
+    """full name of the answer"""
+    body: _builtins.bytes
+    said_by: _builtins.str
+    """of an event that was waited for"""
+    def __init__(
+        self,
+        *,
+        timer: _builtins.str = ...,
+        command_id: _builtins.bytes = ...,
+        type: _builtins.str = ...,
+        body: _builtins.bytes = ...,
+        said_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "command_id", b"command_id", "said_by", b"said_by", "timer", b"timer", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HeldInput: _TypeAlias = HeldInput  # noqa: Y015
+
+@_typing.final
+class RepairSaga(_message.Message):
+    """An operator's act on one instance. It has no contract of its own: the sender names the saga's kind and key."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Act:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ActEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[RepairSaga._Act.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        NONE: RepairSaga._Act.ValueType  # 0
+        RETRY: RepairSaga._Act.ValueType  # 1
+        """a stuck task is tried anew, or each of them when none is named; with `state_json`, on new data"""
+        MARK_DONE: RepairSaga._Act.ValueType  # 2
+        """a stuck task was done by hand"""
+        MARK_UNDONE: RepairSaga._Act.ValueType  # 3
+        """a stuck undo was done by hand"""
+        SKIP: RepairSaga._Act.ValueType  # 4
+        """a stuck task past the pivot is left out; a stuck undo is given up"""
+        FORCE: RepairSaga._Act.ValueType  # 5
+        """a task whose outcome is not known is declared done"""
+        CANCEL: RepairSaga._Act.ValueType  # 6
+        """the instance turns back, which it can before its pivot"""
+        SUSPEND: RepairSaga._Act.ValueType  # 7
+        """nothing is sent any more; what comes is kept"""
+        RESUME: RepairSaga._Act.ValueType  # 8
+        """it goes on with what was kept"""
+        ABANDON: RepairSaga._Act.ValueType  # 9
+        """the instance ends as it is"""
+
+    class Act(_Act, metaclass=_ActEnumTypeWrapper): ...
+    NONE: RepairSaga.Act.ValueType  # 0
+    RETRY: RepairSaga.Act.ValueType  # 1
+    """a stuck task is tried anew, or each of them when none is named; with `state_json`, on new data"""
+    MARK_DONE: RepairSaga.Act.ValueType  # 2
+    """a stuck task was done by hand"""
+    MARK_UNDONE: RepairSaga.Act.ValueType  # 3
+    """a stuck undo was done by hand"""
+    SKIP: RepairSaga.Act.ValueType  # 4
+    """a stuck task past the pivot is left out; a stuck undo is given up"""
+    FORCE: RepairSaga.Act.ValueType  # 5
+    """a task whose outcome is not known is declared done"""
+    CANCEL: RepairSaga.Act.ValueType  # 6
+    """the instance turns back, which it can before its pivot"""
+    SUSPEND: RepairSaga.Act.ValueType  # 7
+    """nothing is sent any more; what comes is kept"""
+    RESUME: RepairSaga.Act.ValueType  # 8
+    """it goes on with what was kept"""
+    ABANDON: RepairSaga.Act.ValueType  # 9
+    """the instance ends as it is"""
+
+    ACT_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    STATE_JSON_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    WHO_FIELD_NUMBER: _builtins.int
+    EXPECTED_REVISION_FIELD_NUMBER: _builtins.int
+    act: Global___RepairSaga.Act.ValueType
+    task: _builtins.str
+    """path of the task"""
+    state_json: _builtins.str
+    """of RETRY: the business state as protobuf JSON, in place of the one it has"""
+    reason: _builtins.str
+    who: _builtins.str
+    expected_revision: _builtins.int
+    """the act is refused at any other"""
+    def __init__(
+        self,
+        *,
+        act: Global___RepairSaga.Act.ValueType = ...,
+        task: _builtins.str = ...,
+        state_json: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        who: _builtins.str = ...,
+        expected_revision: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "expected_revision", b"expected_revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "act", b"act", "expected_revision", b"expected_revision", "reason", b"reason", "state_json", b"state_json", "task", b"task", "who", b"who"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expected_revision: _TypeAlias = _typing.Literal["expected_revision"]  # noqa: Y015
+    _WhichOneofArgType__expected_revision: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_revision) -> _WhichOneofReturnType__expected_revision | None: ...
+
+Global___RepairSaga: _TypeAlias = RepairSaga  # noqa: Y015
+
+@_typing.final
+class RepairAccepted(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """what was done"""
+    revision: _builtins.int
+    """of the instance, now"""
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RepairAccepted: _TypeAlias = RepairAccepted  # noqa: Y015
+
+@_typing.final
+class RepairRefused(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    revision: _builtins.int
+    """of the instance"""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RepairRefused: _TypeAlias = RepairRefused  # noqa: Y015
 
 @_typing.final
 class CancelSaga(_message.Message):

@@ -1,7 +1,7 @@
 """Whoever started a saga and waits for its end: noted as it asks, told once in the commit that ends the saga.
 
     a start that wants an answer ──▶ ask, start_again ──▶ SagaUnderWay, StartRefused, or how it ended, at once
-    any input that ends the saga, or gets it stuck ──▶ tell ──▶ SagaCompleted, SagaCompensated, SagaStuck
+    any input that ends the saga, or gets it stuck ──▶ tell ──▶ SagaCompleted, SagaCompensated, SagaStuck, ...
 
 A stuck saga may end after all, and then its end is told as well. Who asks once more is answered once more.
 """
@@ -53,7 +53,7 @@ def tell(saga: Instance, before: SagaRecord.Status.ValueType) -> None:
 def _answer(saga: Instance) -> None:
     record = saga.record
     asker = record.asker
-    asker.told = record.status in (SagaRecord.COMPLETED, SagaRecord.COMPENSATED)
+    asker.told = record.status in (SagaRecord.COMPLETED, SagaRecord.COMPENSATED, SagaRecord.ABANDONED)
     _send(saga, asker.address, asker.message_id, answer_of(record))
 
 

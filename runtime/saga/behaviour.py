@@ -30,7 +30,7 @@ __all__ = ["SagaBehaviour"]
 _RECORD = saga_pb2.SagaRecord
 _NOT_OURS_PAUSE_S = 60.0  # until a timer of another version's instance is looked at again
 _TIMER_PAUSE_S = 60.0  # until a timer comes again in whose turn something failed that is not the author's
-_AT_REST = frozenset((_RECORD.NONE, _RECORD.COMPLETED, _RECORD.COMPENSATED, _RECORD.STUCK))
+_AT_REST = frozenset((_RECORD.NONE, _RECORD.COMPLETED, _RECORD.COMPENSATED, _RECORD.STUCK, _RECORD.ABANDONED))
 
 
 class SagaBehaviour:
@@ -130,6 +130,8 @@ class SagaBehaviour:
             return inputs.RetryRequested()
         if isinstance(message, saga_pb2.EventCame):
             return self._event(message)
+        if isinstance(message, saga_pb2.RepairSaga):
+            return inputs.RepairRequested(message)
         if not envelope.in_reply_to:
             return self._unasked(record, message, envelope)
         if isinstance(message, durable_pb2.Fault):
@@ -190,6 +192,7 @@ def _accepted(definition: Definition) -> frozenset[str]:
         saga_pb2.CancelSaga,
         saga_pb2.RetrySaga,
         *([saga_pb2.EventCame] if definition.awaits else ()),
+        saga_pb2.RepairSaga,
         *(start.event_type for start in definition.starts),
     ]
     for step in definition.steps:

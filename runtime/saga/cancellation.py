@@ -8,7 +8,7 @@ from runtime.saga import compensation
 from runtime.saga.instance import Instance
 from runtime.saga.view import status_name
 
-__all__ = ["cancel", "deadline_passed"]
+__all__ = ["cancel", "deadline_passed", "refusal_of"]
 
 
 def deadline_passed(saga: Instance) -> None:
@@ -23,7 +23,7 @@ def deadline_passed(saga: Instance) -> None:
 
 def cancel(saga: Instance, reason: str) -> None:
     record = saga.record
-    refusal = _cancel_refusal(saga)
+    refusal = refusal_of(saga)
     if refusal:
         saga.note = f"cancellation refused: {refusal}"
         saga.outgoing.append(Outgoing(CancelRefused(reason=refusal)))
@@ -35,13 +35,15 @@ def cancel(saga: Instance, reason: str) -> None:
     saga.outgoing.append(Outgoing(CancelAccepted(reason=record.reason)))
 
 
-def _cancel_refusal(saga: Instance) -> str:
+def refusal_of(saga: Instance) -> str:
     """Why this saga cannot be cancelled; empty if it can be, or has turned back already."""
     status = saga.record.status
     if status == SagaRecord.NONE:
         return "there is no such process"
     if status == SagaRecord.COMPLETED:
         return "it has completed"
+    if status == SagaRecord.ABANDONED:
+        return "it was abandoned"
     if status == SagaRecord.STUCK:
         return f"it is stuck: {saga.record.stuck_reason}"
     return saga.no_way_back() if status == SagaRecord.RUNNING else ""

@@ -1,6 +1,7 @@
 """The way back of a saga: which undo is owed, in which order, and when all is undone.
 
     turn_back ──▶ undo_next ──▶ an undo is confirmed ──▶ undo_next ──▶ ... ──▶ close ──▶ COMPENSATED
+                                                              (an operator gave an undo up: ABANDONED)
 
 Each undo waits until every task that came after its own owes nothing any more. One that is out of budget leaves the
 saga STUCK. What comes earlier then waits behind it, or goes on if the saga is declared with undo="independent".
@@ -14,6 +15,7 @@ from runtime.saga.definition import Node
 from runtime.saga.instance import DEADLINE, Instance
 from runtime.saga.nodes import kinds
 from runtime.saga.verdict import Came
+from runtime.saga.view import SETTLED
 
 __all__ = ["close", "reopen", "turn_back", "undo_next"]
 
@@ -41,6 +43,7 @@ def _owe(saga: Instance, task: TaskRecord, node: Node) -> bool:
         saga.timers.append(CancelTimer(node.timer))
     if task.status in (TaskRecord.RUNNING, TaskRecord.DONE):
         task.status = TaskRecord.OWED if node.is_undoable else TaskRecord.SKIPPED
+        saga.moved(task)
     return task.status == TaskRecord.OWED
 
 
@@ -63,6 +66,7 @@ def undo_next(saga: Instance) -> None:
         begun = task.status != TaskRecord.OWED or task.undo.status != Exchange.UNASKED or task.stuck
         if begun or any(_holds_up(saga, index) for index in node.all_after):
             continue
+        saga.moved(task)
         verdict = kinds.undo(saga, node, task)
         saga.undos += verdict.to_undo
         if verdict.came is Came.FAILED:
@@ -88,9 +92,11 @@ def close(saga: Instance) -> None:
     for step in saga.definition.closing_steps:
         task = saga.tasks[step.index]
         if task.status == TaskRecord.WAITING:
+            saga.moved(task)
             verdict = kinds.begin(saga, step, task)
             if verdict.came is Came.FAILED:
                 saga.stick(step, task, verdict.why)
-        if task.status != TaskRecord.DONE:
+        if task.status not in SETTLED:
             return
-    saga.end(SagaRecord.COMPENSATED)
+    given_up = any(task.status == TaskRecord.GIVEN_UP for task in saga.tasks)
+    saga.end(SagaRecord.ABANDONED if given_up else SagaRecord.COMPENSATED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from google.protobuf.message import Message
 
 from runtime.durable.behaviour import CancelTimer, Outgoing, SetTimer
+from runtime.protos.saga_pb2 import RepairSaga
 from runtime.record import record
 from runtime.store.records import Outcome
 
@@ -16,6 +17,7 @@ __all__ = [
     "Faulted",
     "Input",
     "NothingToUndo",
+    "RepairRequested",
     "RetryRequested",
     "Start",
     "StartedAgain",
@@ -85,6 +87,13 @@ class RetryRequested:
 
 
 @record(frozen=True, slots=True)
+class RepairRequested:
+    """An act of an operator."""
+
+    act: RepairSaga
+
+
+@record(frozen=True, slots=True)
 class Unmatched:
     """A message that answers nothing; `type` is its full name."""
 
@@ -101,6 +110,7 @@ Input = (
     | TimerFired
     | CancelRequested
     | RetryRequested
+    | RepairRequested
     | Unmatched
 )
 

@@ -68,6 +68,7 @@ class Instance:
         outcome = Outcome.IGNORED if self.note else Outcome.HANDLED
         if not self.note:
             self.record.last_progress_at_s = self.now_s
+            self.record.revision += 1
         alarm = self.record.stuck_reason if self._sticks else self.alarm
         return Advance(tuple(self.outgoing), tuple(self.timers), outcome, self.note, alarm)
 
@@ -125,6 +126,10 @@ class Instance:
     def heading(self) -> SagaRecord.Status.ValueType:
         """Which way it is going, or was going when it got stuck."""
         return view.heading(self.record)
+
+    def moved(self, task: TaskRecord) -> None:
+        """Something happens to this task now."""
+        task.moved_at = self.record.revision + 1
 
     # --- rest ---
 

@@ -23,7 +23,7 @@ from typing import assert_never
 
 from runtime.durable.behaviour import CancelTimer, NextId, Outgoing, SetTimer
 from runtime.protos.saga_pb2 import Exchange, RetryAccepted, RetryRefused, SagaRecord, TaskRecord
-from runtime.saga import asker, cancellation, compensation, completion, inputs
+from runtime.saga import asker, cancellation, compensation, completion, halted, inputs, repair
 from runtime.saga.definition import AwaitDefinition, Definition, Node, Role
 from runtime.saga.instance import DEADLINE, Instance
 from runtime.saga.nodes import awaits, kinds, undoing
@@ -44,6 +44,13 @@ def advance(
     Never raises for what an author's function raises.
     """
     saga, before = Instance(definition, record, now_s, next_id, size_max), record.status
+    if not halted.takes(saga, given):
+        _apply(saga, given)
+    asker.tell(saga, before)
+    return saga.result()
+
+
+def _apply(saga: Instance, given: inputs.Input) -> None:
     match given:
         case inputs.Answered():
             _answered(saga, given)
@@ -61,14 +68,14 @@ def advance(
             cancellation.cancel(saga, given.reason)
         case inputs.RetryRequested():
             _retry(saga)
+        case inputs.RepairRequested():
+            _repair(saga, given)
         case inputs.Unmatched():
             _unmatched(saga, given)
         case _:
             assert_never(given)
     if saga.begins or saga.undos:
         _begin_inner(saga)
-    asker.tell(saga, before)
-    return saga.result()
 
 
 # --- inputs, each for the task that it is about ---
@@ -147,12 +154,18 @@ def _retry(saga: Instance) -> None:
         saga.note = f"trying again refused: {refusal}"
         saga.outgoing.append(Outgoing(RetryRefused(reason=refusal)))
         return
-    stuck = [(saga.node_at(place), task) for place, task in enumerate(saga.tasks) if task.stuck]
-    for _, task in stuck:
-        saga.unstick(task)
-    for node, task in stuck:
-        _act(saga, node, task, kinds.retry(saga, node, task))
+    for node, task, verdict in repair.try_again(saga, repair.stuck_ones(saga)):
+        _act(saga, node, task, verdict)
     saga.outgoing.append(Outgoing(RetryAccepted()))
+
+
+def _repair(saga: Instance, given: inputs.RepairRequested) -> None:
+    """An operator's act. Once the instance is resumed, what came meanwhile is applied as if it came now."""
+    for node, task, verdict in repair.carry_out(saga, given.act):
+        _act(saga, node, task, verdict)
+    for held in halted.released(saga):
+        _apply(saga, held)
+        saga.note = ""  # of the held input: the act has had its effect
 
 
 def _unmatched(saga: Instance, input: inputs.Unmatched) -> None:
@@ -168,6 +181,8 @@ def _unmatched(saga: Instance, input: inputs.Unmatched) -> None:
 
 
 def _act(saga: Instance, node: Node, task: TaskRecord, verdict: TaskVerdict) -> None:
+    if not saga.note:
+        saga.moved(task)
     if task.within and verdict.came is not Came.NOTHING:
         node, task, verdict = _of_whole(saga, node, task, verdict)
     saga.begins += verdict.to_begin
@@ -255,6 +270,6 @@ def _all_settled(saga: Instance, indexes: range | tuple[int, ...]) -> bool:
     tasks = saga.tasks
     for index in indexes:
         status = tasks[index].status
-        if status != TaskRecord.DONE and status != TaskRecord.PASSED:
+        if status != TaskRecord.DONE and status != TaskRecord.PASSED and status != TaskRecord.LEFT_OUT:
             return False
     return True

@@ -8,7 +8,10 @@ from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
 from runtime.saga.view import status_name
 from runtime.store.summaries import ActorSummary
 
-__all__ = ["ERROR_CHARS_MAX", "STEP_CHARS_MAX", "summary_of"]
+__all__ = ["ERROR_CHARS_MAX", "STEP_CHARS_MAX", "SUSPENDED", "summary_of"]
+
+SUSPENDED = "suspended"
+"""What a suspended instance tells for its status, whatever that is; `explain` has both."""
 
 STEP_CHARS_MAX = 200
 """Names of tasks under way that do not fit in so many characters are left out, and "..." stands for them."""
@@ -20,7 +23,7 @@ ERROR_CHARS_MAX = 400
 _WORDS = {number: word.lower() for word, number in SagaRecord.Status.items()}
 _NONE = SagaRecord.NONE
 _WELL = frozenset((SagaRecord.RUNNING, SagaRecord.COMPLETED))
-_ENDED = frozenset((SagaRecord.COMPLETED, SagaRecord.COMPENSATED))
+_ENDED = frozenset((SagaRecord.COMPLETED, SagaRecord.COMPENSATED, SagaRecord.ABANDONED))
 _UNDER_WAY = frozenset((TaskRecord.RUNNING, TaskRecord.OWED))
 _MORE = "..."
 
@@ -38,7 +41,7 @@ def summary_of(record: Message, before: ActorSummary | None) -> ActorSummary | N
                 names.append(task.path)
     step = ", ".join(names)
     return ActorSummary(
-        _WORDS.get(status) or status_name(record),
+        SUSPENDED if record.suspended else _WORDS.get(status) or status_name(record),
         step if len(step) <= STEP_CHARS_MAX else _cut(step),
         record.fingerprint.hex() if before is None else before.version,
         record.started_at_s if before is None else before.started_at_s,

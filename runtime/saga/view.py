@@ -17,6 +17,7 @@ __all__ = [
     "TaskView",
     "heading",
     "ids_of",
+    "left_behind",
     "phase_of",
     "status_name",
     "task_name",
@@ -40,6 +41,8 @@ class Phase(Enum):
     TIMED = "timed"  # it waits for an instant
     UNDER_WAY = "under way"  # it has tasks within, and not all of them are settled
     PASSED = "passed"  # never begun: its branch was not taken, or the saga has ended early
+    GIVEN_UP = "given up"  # an operator has declared that nobody will do its undo, which is owed
+    LEFT_OUT = "left out"  # an operator has declared that the rest goes on without it
 
 
 OPEN = frozenset((Phase.ASKED, Phase.WORKING, Phase.UNKNOWN))
@@ -48,7 +51,7 @@ OPEN = frozenset((Phase.ASKED, Phase.WORKING, Phase.UNKNOWN))
 OWING = frozenset((Phase.OWED, Phase.UNDOING))
 """The undo of a task is not confirmed yet."""
 
-SETTLED = frozenset((TaskRecord.DONE, TaskRecord.PASSED))
+SETTLED = frozenset((TaskRecord.DONE, TaskRecord.PASSED, TaskRecord.LEFT_OUT))
 """What comes after a task of this status may begin."""
 
 _PHASES = {
@@ -58,6 +61,8 @@ _PHASES = {
     TaskRecord.UNDONE: Phase.UNDONE,
     TaskRecord.SKIPPED: Phase.SKIPPED,
     TaskRecord.PASSED: Phase.PASSED,
+    TaskRecord.GIVEN_UP: Phase.GIVEN_UP,
+    TaskRecord.LEFT_OUT: Phase.LEFT_OUT,
 }
 
 
@@ -109,6 +114,15 @@ def status_name(record: SagaRecord) -> str:
 def heading(record: SagaRecord) -> SagaRecord.Status.ValueType:
     """Which way a saga is going, or was going when it got stuck."""
     return record.stuck_in if record.status == SagaRecord.STUCK else record.status
+
+
+def left_behind(record: SagaRecord) -> str:
+    """What of an instance nobody would see to, if it ended as it is: what is owed, begun without outcome, or done."""
+    owed = [task.path for task in record.tasks if task.status in (TaskRecord.OWED, TaskRecord.GIVEN_UP)]
+    begun = [task.path for task in record.tasks if task.status == TaskRecord.RUNNING]
+    done = [task.path for task in record.tasks if task.status == TaskRecord.DONE]
+    told = (("undo owed", owed), ("outcome not known", begun), ("done", done))
+    return "; ".join(f"{what}: {', '.join(paths)}" for what, paths in told if paths) or "nothing was begun"
 
 
 def view_task(task: TaskRecord) -> TaskView:

@@ -138,6 +138,12 @@ class SagaTranscript:
             self._hand_over(came, b"")
         return self
 
+    def given_act(self, act: saga_pb2.RepairSaga) -> Self:
+        """An operator acts; who and why are filled in where the act does not say them."""
+        filled = saga_pb2.RepairSaga(who="operator", reason="a test")
+        filled.MergeFrom(act)
+        return self._deliver(filled, b"")
+
     # --- expect ---
 
     def expect_waiting(self, event_type: type[Message], key: str) -> Self:
@@ -161,7 +167,7 @@ class SagaTranscript:
         return self
 
     def expect_status(self, status: str, reason: str = "") -> Self:
-        """The status is running, compensating, completed, compensated or stuck; `reason` is part of its reason."""
+        """`status` is a word of SagaRecord.Status, in small letters; `reason` is part of its reason."""
         assert self.status == status, f"not {status}; {self._where()}"
         said = self.record.stuck_reason if status == "stuck" else self.record.reason
         assert reason in said, f"the reason is {said!r}, without {reason!r}"

@@ -93,7 +93,7 @@ def drop_service(schemas: FileDescriptorSet) -> None:
         (reroute, "message shop.BillOrder is routed differently"),
         (drop_message, "message shop.BillOrder is gone"),
         (renumber_enum, "value shop.Flow.CHOREOGRAPHY"),
-        (drop_nested_enum_value, "value amends.SagaRecord.Status.STUCK"),
+        (drop_nested_enum_value, "value amends.SagaRecord.Status.ABANDONED"),
         (drop_method, "method shop.OrderService.PlaceOrder"),
         (drop_service, "service amends.Peer is gone"),
     ],

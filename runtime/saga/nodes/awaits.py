@@ -23,7 +23,7 @@ from runtime.saga.nodes import step as steps
 from runtime.saga.nodes import undoing
 from runtime.saga.verdict import DONE, Came, TaskVerdict, failed
 
-__all__ = ["answered", "begin", "fired", "retry", "undo"]
+__all__ = ["answered", "begin", "fired", "retry", "undo", "withdraw"]
 
 
 def begin(saga: Instance, node: AwaitDefinition, task: TaskRecord) -> TaskVerdict:
@@ -59,8 +59,14 @@ def fired(saga: Instance, node: AwaitDefinition, task: TaskRecord) -> TaskVerdic
         return failed(error)
     task.status = TaskRecord.DONE
     exchange.answered(task.do, error)
-    saga.outgoing.append(Outgoing(_withdrawal(task), *parse_address(task.address)))
+    withdraw(saga, task)
     return DONE
+
+
+def withdraw(saga: Instance, task: TaskRecord) -> None:
+    """The saga does not wait for the event any more, and no answer to that is waited for."""
+    if task.awaits:
+        saga.outgoing.append(Outgoing(_withdrawal(task), *parse_address(task.address)))
 
 
 def undo(saga: Instance, node: AwaitDefinition, task: TaskRecord) -> TaskVerdict:

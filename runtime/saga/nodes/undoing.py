@@ -76,6 +76,8 @@ def _ask_undo(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVer
     """Raises AuthorFailed; then nothing has changed."""
     assert step.undo is not None and step.undo_command is not None  # owed only then
     what = f"undo of step {step.name}"
+    if not task.do.command_id:
+        raise AuthorFailed(f"{what}: no command was sent, and what was done by hand is undone by hand")
     command = author.made_by(saga.definition, saga.record, what, step.undo)
     if command is None:
         task.status = TaskRecord.SKIPPED

@@ -12,7 +12,7 @@ from runtime.testing.rules.ledger import Ledger, Violation
 
 __all__ = ["AtRest", "broken_at_rest"]
 
-_ENDED = (SagaRecord.COMPLETED, SagaRecord.COMPENSATED)
+_ENDED = (SagaRecord.COMPLETED, SagaRecord.COMPENSATED, SagaRecord.ABANDONED)
 
 
 class AtRest(Protocol):

@@ -15,6 +15,7 @@ from runtime.protos.durable_pb2 import Timers
 from runtime.protos.saga_pb2 import Exchange, SagaRecord, TaskRecord
 from runtime.saga.definition import Definition, Node, Role, StepDefinition
 from runtime.saga.inner import inner_node
+from runtime.saga.summary import SUSPENDED
 from runtime.saga.view import SETTLED, Phase, phase_of, status_name, task_name
 from runtime.store.records import ActorRow, HistoryRow, Outcome
 from runtime.store.summaries import ActorSummary
@@ -25,11 +26,11 @@ Broken = Iterator[tuple[str, str]]
 """Invariant and text."""
 
 _ASKING = (Phase.ASKED, Phase.UNDOING)
-_BACK = (TaskRecord.OWED, TaskRecord.UNDONE, TaskRecord.SKIPPED)
+_BACK = (TaskRecord.OWED, TaskRecord.UNDONE, TaskRecord.SKIPPED, TaskRecord.GIVEN_UP)
 _AT_PEACE = (TaskRecord.WAITING, TaskRecord.REFUSED, TaskRecord.UNDONE, TaskRecord.SKIPPED, TaskRecord.PASSED)
 _TURNED = (SagaRecord.COMPENSATING, SagaRecord.COMPENSATED)
 _GOING = (SagaRecord.RUNNING, SagaRecord.COMPENSATING)
-_ENDED = (SagaRecord.COMPLETED, SagaRecord.COMPENSATED)
+_ENDED = (SagaRecord.COMPLETED, SagaRecord.COMPENSATED, SagaRecord.ABANDONED)
 
 
 class SagaRules:
@@ -66,10 +67,14 @@ def _badly_told(where: str, record: SagaRecord, told: ActorSummary | None) -> Br
     step = ", ".join(task.path for task in tasks if task.status in (TaskRecord.RUNNING, TaskRecord.OWED))
     if told is None or not (told.step == step or (told.step.endswith("...") and step.startswith(told.step[:-3]))):
         yield "I11", f"{where} is at {step or 'no step'}, and its row says {told}"
-    elif (told.status, told.version) != (status_name(record), record.fingerprint.hex()):
-        yield "I11", f"{where} is {status_name(record)}, and its row says {told}"
+    elif (told.status, told.version) != (_status(record), record.fingerprint.hex()):
+        yield "I11", f"{where} is {_status(record)}, and its row says {told}"
     elif (told.started_at_s, told.progressed_at_s) != (record.started_at_s, record.last_progress_at_s):
         yield "I11", f"{where} moved at {record.last_progress_at_s}, and its row says {told}"
+
+
+def _status(record: SagaRecord) -> str:
+    return SUSPENDED if record.suspended else status_name(record)
 
 
 def _badly_timed(
@@ -79,7 +84,7 @@ def _badly_timed(
     if record.status in _ENDED and after.timers:
         yield "I10", f"{where} has ended, and a timer of it still runs"
     timed = [(node, task) for node, task in _tasks(definition, record) if _is_timed(task)]
-    if record.status in _GOING and timed and not may_lack_one:
+    if record.status in _GOING and timed and not may_lack_one and not record.suspended:
         timers = {one.name for one in Timers.FromString(after.timers).timers}
         for node, task in timed:
             what = "its time" if phase_of(task) is Phase.TIMED else f"the answer of step {task.path}"
@@ -150,7 +155,7 @@ def _badly_turned(definition: Definition, earlier: SagaRecord, record: SagaRecor
             yield "I6", f"step {step.name} is being undone before {', '.join(owing)}"
     if record.status == SagaRecord.COMPENSATED:
         left = [task.path for task in _flow(definition, record) if task.status not in _AT_PEACE]
-        silent = [step.name for step in definition.closing_steps if record.tasks[step.index].status != TaskRecord.DONE]
+        silent = [step.name for step in definition.closing_steps if record.tasks[step.index].status not in SETTLED]
         if left or silent:
             yield "I4", f"it says that it is compensated, without {', '.join(left + silent)}"
 

@@ -114,7 +114,7 @@ SAGAS = (
         (
             Edit(
                 compensation.close,
-                "if task.status != TaskRecord.DONE:",
+                "if task.status not in SETTLED:",
                 "if task.status == TaskRecord.WAITING:",
             ),
         ),
@@ -170,7 +170,7 @@ SAGAS = (
     Mutant(
         "cancel-after-the-end",
         "A cancellation of a saga that has completed is accepted.",
-        (Edit(cancellation._cancel_refusal, "if status == SagaRecord.COMPLETED:", "if False:"),),
+        (Edit(cancellation.refusal_of, "if status == SagaRecord.COMPLETED:", "if False:"),),
         workload="random",
     ),
     # --- answers ---

@@ -264,7 +264,7 @@ STORE = (
         (
             Edit(
                 compensation.close,
-                "if task.status != TaskRecord.DONE:",
+                "if task.status not in SETTLED:",
                 "if task.status == TaskRecord.WAITING:",
             ),
             Edit(Draft.finish, "for one in self.outgoing])", "for one in self.outgoing if not self.ended])"),

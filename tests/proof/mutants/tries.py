@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runtime.durable.residence.suspects import Suspects
-from runtime.saga import interpreter
+from runtime.saga import repair
 from runtime.saga.nodes import step as steps
 from tests.proof.mutants.mutant import Edit, Mutant
 
@@ -44,7 +44,7 @@ TRIES = (
     Mutant(
         "retry-leaves-it-stuck",
         "An operator's retry is accepted, and the step stays marked as stuck.",
-        (Edit(interpreter._retry, "saga.unstick(task)", "pass"),),
+        (Edit(repair.try_again, "saga.unstick(task)", "pass"),),
         workload="poisoned",
     ),
     Mutant(

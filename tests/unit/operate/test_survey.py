@@ -120,7 +120,7 @@ async def test_sagas_are_chosen_by_step_and_by_part_of_their_reason(store: Memor
 
 
 async def test_a_status_that_no_saga_has_is_refused_with_those_that_there_are(store: MemoryStore) -> None:
-    known = "running, compensating, completed, compensated, stuck"
+    known = "running, compensating, completed, compensated, stuck, abandoned, suspended"
     with pytest.raises(InvalidMessage, match=f"no saga has the status 'Stuck'; there are {known}, {WAITS}"):
         await sagas(store, Wanted(statuses=("running", "Stuck")), limit=1)
     for wrong in ("unreadable", WAITS):

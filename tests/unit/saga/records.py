@@ -21,6 +21,8 @@ _RECORDED = {
     Phase.TIMED: (TaskRecord.RUNNING, Exchange.UNASKED, Exchange.UNASKED),
     Phase.PASSED: (TaskRecord.PASSED, Exchange.UNASKED, Exchange.UNASKED),
     Phase.UNDER_WAY: (TaskRecord.RUNNING, Exchange.UNASKED, Exchange.UNASKED),
+    Phase.GIVEN_UP: (TaskRecord.GIVEN_UP, Exchange.DONE, Exchange.UNKNOWN),
+    Phase.LEFT_OUT: (TaskRecord.LEFT_OUT, Exchange.UNKNOWN, Exchange.UNASKED),
 }
 
 

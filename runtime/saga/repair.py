@@ -1,0 +1,174 @@
+"""An operator's act on one instance: whether it is allowed at all, what it declares, and what has come of which task.
+
+    RepairSaga ──refusal──▶ why not, and what has changed since the operator looked
+        └──carry_out──▶ the record, the act among its `repairs`, a verdict for each task that it moves
+
+What is declared by hand is recorded as that, and never as heard. A given-up undo is no undone one: the other undos go
+on and the closing steps are sent, but the instance ends ABANDONED, never COMPENSATED.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime.durable.behaviour import CancelTimer, Outgoing
+from runtime.protos.saga_pb2 import RepairAccepted, RepairRefused, RepairSaga, SagaRecord, TaskRecord
+from runtime.saga import compensation, exchange, repair_checks
+from runtime.saga.definition import AwaitDefinition, Node, Role, StepDefinition
+from runtime.saga.instance import DEADLINE, Instance
+from runtime.saga.nodes import awaits, kinds
+from runtime.saga.verdict import DONE, UNDONE, TaskVerdict
+from runtime.saga.view import left_behind, task_name
+
+__all__ = ["Moves", "carry_out", "stuck_ones", "try_again"]
+
+_REPAIRS_MAX = 50
+"""Beyond it the oldest is forgotten. The history of the instance's messages has each, as long as that is kept."""
+
+Moves = Iterator[tuple[Node, TaskRecord, TaskVerdict]]
+"""What has come of tasks, one after another: each is acted on before the next is worked out."""
+
+
+def carry_out(saga: Instance, act: RepairSaga) -> Moves:
+    """Do it, or refuse it; who asked is told, and the record says who, when and why."""
+    if refusal := repair_checks.refusal(saga, act):
+        saga.note = f"{repair_checks.word(act.act)} refused: {refusal}"
+        saga.outgoing.append(Outgoing(RepairRefused(reason=refusal, revision=saga.record.revision)))
+        return
+    task = repair_checks.named(saga, act.task)
+    text = _text(saga, act, task)
+    if act.act == RepairSaga.RETRY and act.state_json:
+        saga.record.state = repair_checks.edited(saga, act.state_json).SerializeToString()
+    yield from _moves(saga, act, task)
+    _note_down(saga, act, text)
+    saga.outgoing.append(Outgoing(RepairAccepted(text=text, revision=saga.record.revision + 1)))
+
+
+def stuck_ones(saga: Instance) -> list[tuple[Node, TaskRecord]]:
+    return [(saga.node_at(place), task) for place, task in enumerate(saga.tasks) if task.stuck]
+
+
+def try_again(saga: Instance, stuck: list[tuple[Node, TaskRecord]]) -> Moves:
+    """Each of these is tried anew. What fails once more is stuck as before."""
+    for _, task in stuck:
+        saga.unstick(task)
+    for node, task in stuck:
+        yield node, task, kinds.retry(saga, node, task)
+
+
+def _moves(saga: Instance, act: RepairSaga, named: tuple[Node, TaskRecord] | None) -> Moves:
+    match act.act:
+        case RepairSaga.RETRY:
+            yield from try_again(saga, stuck_ones(saga) if named is None else [named])
+        case RepairSaga.CANCEL:
+            compensation.turn_back(saga, f"cancelled by {act.who}: {act.reason}")
+        case RepairSaga.SUSPEND:
+            saga.record.suspended = True
+        case RepairSaga.RESUME:
+            saga.record.suspended = False
+        case RepairSaga.ABANDON:
+            _abandon(saga, act)
+        case _:
+            assert named is not None, "the other acts name a task"
+            yield *named, _declare(saga, act, *named)
+
+
+# --- what is declared of one task ---
+
+
+def _declare(saga: Instance, act: RepairSaga, node: Node, task: TaskRecord) -> TaskVerdict:
+    task.by_hand = f"{repair_checks.word(act.act)} by {act.who}"
+    saga.timers.append(CancelTimer(node.timer))
+    if act.act == RepairSaga.MARK_UNDONE:
+        verdict = _marked_undone(task)
+    elif act.act == RepairSaga.SKIP and task.status == TaskRecord.OWED:
+        verdict = _given_up(saga, act, node, task)
+    else:
+        if isinstance(node, AwaitDefinition):
+            awaits.withdraw(saga, task)
+        verdict = _left_out(task) if act.act == RepairSaga.SKIP else _done_by_hand(saga, node, task)
+    if task.stuck:
+        saga.unstick(task)
+    return verdict
+
+
+def _marked_undone(task: TaskRecord) -> TaskVerdict:
+    task.status = TaskRecord.UNDONE
+    exchange.answered(task.undo, task.by_hand)
+    return UNDONE
+
+
+def _done_by_hand(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
+    """As if it had been answered. Its undo is owed like any other, should the saga turn back."""
+    task.status = TaskRecord.DONE
+    task.ClearField("unkept")
+    if isinstance(node, StepDefinition):
+        exchange.answered(task.do, task.by_hand)
+        if node.role is Role.PIVOT:
+            saga.record.pivot_passed = True
+    return DONE
+
+
+def _given_up(saga: Instance, act: RepairSaga, node: Node, task: TaskRecord) -> TaskVerdict:
+    task.status = TaskRecord.GIVEN_UP
+    if saga.heading == SagaRecord.COMPENSATING:
+        saga.record.reason += f"; the undo of {node.name} was given up by {act.who}: {act.reason}"
+    return UNDONE
+
+
+def _left_out(task: TaskRecord) -> TaskVerdict:
+    task.status = TaskRecord.LEFT_OUT
+    return DONE
+
+
+# --- the whole instance ---
+
+
+def _abandon(saga: Instance, act: RepairSaga) -> None:
+    """It ends as it is: nothing is sent any more, and what is open stays so in the record."""
+    record = saga.record
+    parts = [record.reason, record.stuck_reason, f"abandoned by {act.who}: {act.reason}", left_behind(record)]
+    for place, task in enumerate(saga.tasks):
+        node = saga.node_at(place)
+        if task.status in (TaskRecord.RUNNING, TaskRecord.OWED):
+            saga.timers.append(CancelTimer(node.timer))
+            if isinstance(node, AwaitDefinition):
+                awaits.withdraw(saga, task)
+        task.stuck = False
+    if saga.definition.deadline_s:
+        saga.timers.append(CancelTimer(DEADLINE))
+    record.reason = "; ".join(filter(None, parts))
+    record.stuck_in, record.stuck_reason, record.suspended = SagaRecord.NONE, "", False
+    del record.held[:]
+    saga.end(SagaRecord.ABANDONED)
+
+
+def _note_down(saga: Instance, act: RepairSaga, text: str) -> None:
+    repairs = saga.record.repairs
+    repairs.add(
+        act=act.act,
+        task=act.task,
+        reason=act.reason,
+        who=act.who,
+        at_s=saga.now_s,
+        revision=saga.record.revision + 1,
+        text=text,
+    )
+    if len(repairs) > _REPAIRS_MAX:
+        del repairs[0]
+
+
+def _text(saga: Instance, act: RepairSaga, named: tuple[Node, TaskRecord] | None) -> str:
+    """What the act does, in words."""
+    stuck = [task.path for task in saga.tasks if task.stuck]
+    match act.act:
+        case RepairSaga.RETRY:
+            edited = ", on edited data" if act.state_json else ""
+            return f"tries again {act.task or ', '.join(stuck)}{edited}"
+        case RepairSaga.ABANDON:
+            return f"ends as it is; {left_behind(saga.record)}"
+        case RepairSaga.RESUME:
+            return f"goes on, with {len(saga.record.held)} answers and timers that came meanwhile"
+    if named is None:
+        return {RepairSaga.CANCEL: "turns back", RepairSaga.SUSPEND: "sends nothing until it is resumed"}[act.act]
+    return f"{repair_checks.word(act.act)} {named[0].name}, which was {task_name(named[1])}"
