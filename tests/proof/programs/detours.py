@@ -1,4 +1,4 @@
-"""What a saga has beside its steps: waits before them, choices around them, an early end, undos past a stuck one.
+"""What a saga has beside plain steps: waits, choices, an early end, lists, alternatives, undos past a stuck one.
 
 with_detours(program, dice) ──▶ Program
 
@@ -8,24 +8,32 @@ its program.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from runtime.testing.virtual.dice import Dice
-from tests.proof.programs.program import Detours, Program, Run, SagaPlan
+from tests.proof.programs.program import Deed, Detours, ListPlan, Program, Run, SagaPlan, StepPlan
 
 __all__ = ["with_detours"]
 
 _WAITS_S = (0.5, 3.0, 20.0)
-_OFTEN = 0.3  # How many seeds have waits, how many choices, how many early ends.
+_OFTEN = 0.3  # How many seeds have waits, how many choices, and so on.
+
+DrawDeed = Callable[[str, StepPlan], Deed]
+"""The deed of this name, of this step."""
 
 
-def with_detours(program: Program, dice: Dice) -> Program:
+def with_detours(program: Program, dice: Dice, draw_deed: DrawDeed) -> Program:
     waits, choices, ends = (dice.chance(_OFTEN) for _ in range(3))
+    wholes = dice.named("wholes")
+    lists, alternatives = wholes.chance(_OFTEN), wholes.chance(_OFTEN)
     plans: dict[str, SagaPlan] = {}
     for saga in program.sagas:
         detours = _drawn(saga, dice, waits=waits, choices=choices, ends=ends)
+        detours = _with_wholes(saga, detours, wholes, lists=lists, alternatives=alternatives)
         plans[saga.kind] = replace(saga, detours=detours, undoes_past_stuck=dice.chance(_OFTEN))
     runs = tuple(_decided(run, plans[run.process], dice) if run.process in plans else run for run in program.runs)
+    runs = tuple(_filled(run, plans[run.process], wholes, draw_deed) if run.process in plans else run for run in runs)
     return replace(program, sagas=tuple(plans.values()), runs=runs)
 
 
@@ -39,6 +47,27 @@ def _drawn(saga: SagaPlan, dice: Dice, *, waits: bool, choices: bool, ends: bool
         choices=frozenset(chosen),
         end_after=dice.choose(early) if ends and dice.chance(0.7) else None,
     )
+
+
+def _with_wholes(saga: SagaPlan, detours: Detours, dice: Dice, *, lists: bool, alternatives: bool) -> Detours:
+    free = [index for index, step in enumerate(saga.steps) if not step.is_pivot]
+    listed = dice.some(free, 0.4) if lists else []
+    early = [index for index in free if index not in listed and not saga.steps[index].past_pivot]
+    plans = {}
+    for index in listed:
+        tolerate = 0 if saga.steps[index].past_pivot else dice.below(2)
+        plans[index] = ListPlan(at_once=1 + dice.below(3), tolerate=tolerate)
+    return replace(detours, lists=plans, alternatives=frozenset(dice.some(early, 0.4) if alternatives else ()))
+
+
+def _filled(run: Run, saga: SagaPlan, dice: Dice, draw_deed: DrawDeed) -> Run:
+    """The deeds of each item, and of each alternative."""
+    inner = {}
+    for index, step in enumerate(saga.steps):
+        if saga.detours.is_whole(index):
+            names = [str(number) for number in range(dice.below(4))] if index in saga.detours.lists else ["a", "b"]
+            inner[step.name] = tuple(draw_deed(f"{run.name}#{step.name}[{name}]", step) for name in names)
+    return replace(run, inner=inner)
 
 
 def _decided(run: Run, saga: SagaPlan, dice: Dice) -> Run:

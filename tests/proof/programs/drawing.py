@@ -14,7 +14,18 @@ from typing import Any
 from runtime.durable.behaviour import RetryPolicy
 from runtime.testing.virtual.dice import Dice
 from tests.proof.programs.detours import with_detours
-from tests.proof.programs.program import AlarmAct, Deed, Fate, Features, Program, RelayPlan, Run, SagaPlan, Script
+from tests.proof.programs.program import (
+    AlarmAct,
+    Deed,
+    Fate,
+    Features,
+    Program,
+    RelayPlan,
+    Run,
+    SagaPlan,
+    Script,
+    StepPlan,
+)
 from tests.proof.programs.shapes import draw_relay, draw_saga
 from tests.proof.programs.vocabulary import PARTICIPANTS, SLOTS
 
@@ -79,7 +90,8 @@ def draw_program(dice: Dice) -> Program:
         retries=retries,
         settings=_settings(dice, features),
     )
-    return with_detours(plain, dice.named("detours"))
+    inner = _RunDrawing(dice.named("inner"), features, retries)
+    return with_detours(plain, dice.named("detours"), inner.inner_deed)
 
 
 def _with_work(runs: tuple[Run, ...], sagas: tuple[SagaPlan, ...], features: Features, dice: Dice) -> tuple[Run, ...]:
@@ -170,6 +182,10 @@ class _RunDrawing:
         return tuple(self._deed(f"client#{number}", kind, False) for number, kind in enumerate(kinds))
 
     # --- deeds ---
+
+    def inner_deed(self, name: str, step: StepPlan) -> Deed:
+        """Of an item or an alternative, neither of which keeps anything of an answer."""
+        return replace(self._deed(name, step.kind, step.is_firm, raising=True), keep_raises=False)
 
     def _deed(
         self,

@@ -27,15 +27,21 @@ def check_saga(evidence: Evidence, plan: SagaPlan, run: Run) -> Iterator[Violati
     yield from _check_start(evidence, run, bool(record.definition))
     has_undo = {step.name: step.has_undo for step in plan.steps}
     tasks = {task.path: task for task in record.tasks}
-    for deed in run.deeds:
-        name = deed.name.rpartition("#")[2]
-        task = tasks.get(name, TaskRecord())
-        may_stay = not (has_undo.get(name, False) and deed.undo_needed)
-        may_pass = name in run.unwanted or (run.ends_early and plan.detours.end_after is not None)
-        found = [*_mistakes(evidence, record, deed, task, may_stay=may_stay)]
-        found += _passed_over(evidence, deed, task, may_pass=may_pass, is_unwanted=name in run.unwanted)
-        for what in found:
-            yield Violation(*what, record.conversation or evidence.conversation(deed.name))
+    for place, whole in enumerate(run.deeds):
+        name, deeds = whole.step, run.deeds_of(place)
+        is_unwanted = name in run.unwanted
+        may_pass = is_unwanted or (run.ends_early and plan.detours.end_after is not None)
+        for deed in deeds:
+            task = tasks.get(deed.step, TaskRecord())
+            may_stay = not (has_undo.get(name, False) and deed.undo_needed)
+            is_chosen = deed is not whole and place in plan.detours.alternatives
+            found = [*_mistakes(evidence, record, deed, task, may_stay=may_stay, is_inner=deed is not whole)]
+            found += _passed_over(evidence, deed, task, may_pass=may_pass or is_chosen, is_unwanted=is_unwanted)
+            for what in found:
+                yield Violation(*what, record.conversation or evidence.conversation(deed.name))
+        if name in run.inner and name in tasks:
+            for what in _whole_mistakes(plan, record, place, tasks[name], [tasks.get(one.step) for one in deeds]):
+                yield Violation(*what, record.conversation)
 
 
 def _check_start(evidence: Evidence, run: Run, exists: bool) -> Iterator[Violation]:
@@ -51,7 +57,7 @@ def _check_start(evidence: Evidence, run: Run, exists: bool) -> Iterator[Violati
 
 
 def _mistakes(
-    evidence: Evidence, record: SagaRecord, deed: Deed, task: TaskRecord, *, may_stay: bool
+    evidence: Evidence, record: SagaRecord, deed: Deed, task: TaskRecord, *, may_stay: bool, is_inner: bool
 ) -> Iterator[tuple[str, str]]:
     """The invariant and a text for each mistake in one step."""
     entry, status = evidence.entry(deed.name), task.status
@@ -64,14 +70,27 @@ def _mistakes(
         yield "I5", f"{deed.name} is {word}, and {net} of it is in force"
     if status == TaskRecord.WAITING and (entry.dos or evidence.orders.get((deed.name, False))):
         yield "I5", f"{deed.name} was never asked for, and was sent or applied"
-    if status == TaskRecord.SKIPPED and not may_stay:
+    if status == TaskRecord.SKIPPED and not may_stay and evidence.orders.get((deed.name, False)):
         yield "I5", f"{deed.name} was skipped, and had to be put back"
     if status in _UNSETTLED and record.status != SagaRecord.STUCK:
         yield "I4", f"{deed.name} is {word} in a saga that is {SagaRecord.Status.Name(record.status)}"
-    is_closing = deed.name.rpartition("#")[2].startswith("compensated")
+    is_closing = deed.step.startswith("compensated")
     expected = {SagaRecord.COMPLETED: not is_closing, SagaRecord.COMPENSATED: is_closing}.get(record.status)
-    if expected and status not in SETTLED:
+    if expected and status not in SETTLED and not is_inner:
         yield "I4", f"{deed.name} is {word} in a saga that is {SagaRecord.Status.Name(record.status)}"
+
+
+def _whole_mistakes(
+    plan: SagaPlan, record: SagaRecord, place: int, whole: TaskRecord, inner: Sequence[TaskRecord | None]
+) -> Iterator[tuple[str, str]]:
+    """A list is done once all its items are, but for those that may fail; alternatives, once one is."""
+    done = sum(one is not None and one.status == TaskRecord.DONE for one in inner)
+    listed = plan.detours.lists.get(place)
+    least = 1 if listed is None else len(inner) - listed.tolerate
+    if whole.status == TaskRecord.DONE and (done < least or (listed is None and done > 1)):
+        yield "I5", f"{whole.path} is done, and {done} of the {len(inner)} within it are"
+    if record.status == SagaRecord.COMPLETED and whole.status not in SETTLED:
+        yield "I4", f"{whole.path} is {task_name(whole)} in a saga that has completed"
 
 
 def _passed_over(
@@ -89,7 +108,8 @@ def is_spoiled(evidence: Evidence, run: Run, reason: str) -> bool:
     """Whether a saga may be stuck for this reason: its program makes something fail, and an operator can see it."""
     of_undo = reason.startswith("undo of step ")
     name = reason.removeprefix("undo of ").removeprefix("step ").partition(":")[0]
-    deed = next((one for one in run.deeds if one.name.endswith(f"#{name}")), None)
+    deeds = [one for place in range(len(run.deeds)) for one in run.deeds_of(place)]
+    deed = next((one for one in deeds if one.step == name), None)
     if deed is None:
         return False
     raises = deed.undo_raises if of_undo else deed.do_raises or deed.keep_raises

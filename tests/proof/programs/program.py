@@ -24,6 +24,7 @@ __all__ = [
     "Detours",
     "Fate",
     "Features",
+    "ListPlan",
     "Program",
     "RelayPlan",
     "Run",
@@ -87,6 +88,11 @@ class Deed:
     undo_raises: bool = False
     keep_raises: bool = False
 
+    @property
+    def step(self) -> str:
+        """The path of its task."""
+        return self.name.rpartition("#")[2]
+
 
 @dataclass(frozen=True, slots=True)
 class StepPlan:
@@ -108,12 +114,26 @@ class StepPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class ListPlan:
+    """How many items are under way at a time, and how many may fail."""
+
+    at_once: int
+    tolerate: int
+
+
+@dataclass(frozen=True, slots=True)
 class Detours:
     """What a saga's flow has beside its steps, by the indexes of the steps."""
 
     waits_s: Mapping[int, float] = field(default_factory=dict)  # A wait before the step.
     choices: frozenset[int] = frozenset()  # The step is the branch of a choice.
     end_after: int | None = None  # An early end behind this step, for the runs that take it.
+    lists: Mapping[int, ListPlan] = field(default_factory=dict)  # The step is done for each item of a list.
+    alternatives: frozenset[int] = frozenset()  # The step is two, of which one is to be done.
+
+    def is_whole(self, index: int) -> bool:
+        """Whether the step has tasks within, each with a deed of its own."""
+        return index in self.lists or index in self.alternatives
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +189,12 @@ class Run:
     ballast_bytes: int = 0
     unwanted: frozenset[str] = frozenset()  # The steps that this run's choices pass over.
     ends_early: bool = False
+    inner: Mapping[str, tuple[Deed, ...]] = field(default_factory=dict)  # Of items and alternatives, by step.
+
+    def deeds_of(self, index: int) -> tuple[Deed, ...]:
+        """What is done for the step at this place: one deed, or those within it."""
+        deed = self.deeds[index]
+        return self.inner.get(deed.step, (deed,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +223,8 @@ class Program:
     def all_deeds(self) -> Iterator[Deed]:
         for run in self.runs:
             yield from run.deeds
+            for deeds in run.inner.values():
+                yield from deeds
         yield from self.direct
 
     def saga_of(self, run: Run) -> SagaPlan | None:

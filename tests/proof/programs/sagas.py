@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from google.protobuf.message import Message
 
+from runtime.saga.each import Each
+from runtime.saga.first_of import FirstOf
 from runtime.saga.flow import Flow, Part
 from runtime.saga.on import On, on
 from runtime.saga.saga import Saga
@@ -45,7 +48,7 @@ class _SagaMaker:
         self._slot = next(slot for slot in SLOTS if slot.kind == plan.kind)
         runs = [run for run in program.runs if run.process == plan.kind]
         self._runs: Mapping[str, Run] = {run.name: run for run in runs}
-        self._deeds: Mapping[str, Deed] = {deed.name: deed for run in runs for deed in run.deeds}
+        self._deeds: Mapping[str, Deed] = {deed.name: deed for deed in program.all_deeds()}
 
     def made(self) -> type[Saga[Any]]:
         plan = self._plan
@@ -70,7 +73,7 @@ class _SagaMaker:
     def _flow(self) -> tuple[dict[str, Part], list[tuple[Part, Part]]]:
         """The parts by name, and what waits for what."""
         plan, detours = self._plan, self._plan.detours
-        steps = [self._step(step) for step in plan.steps]
+        steps = [self._part(index, step) for index, step in enumerate(plan.steps)]
         parts: dict[str, Part] = dict(zip((step.name for step in plan.steps), steps, strict=True))
         edges: list[tuple[Part, Part]] = []
         behind: dict[int, Part] = {}  # What comes behind a step has to wait for this, too.
@@ -91,19 +94,31 @@ class _SagaMaker:
             edges += [(behind[before], first) for before in step.before if before in behind]
         return parts, edges
 
-    def _step(self, step: StepPlan) -> Step:
+    def _part(self, index: int, step: StepPlan) -> Part:
+        detours = self._plan.detours
+        if index in detours.alternatives:
+            return FirstOf(**{name: self._step(step, f"{step.name}[{name}]") for name in ("a", "b")})
+        if index not in detours.lists:
+            return self._step(step, step.name)
+        plan = detours.lists[index]
+        one = replace(self._step(step, step.name), do=self._do_item(step), on_answer=())
+        if step.has_undo:
+            one = replace(one, undo=self._undo_item(step))
+        return Each(self._items(step.name), one, at_once=plan.at_once, tolerate=plan.tolerate)
+
+    def _step(self, step: StepPlan, path: str) -> Step:
         words = words_of(step.kind)
         return Step(
-            do=self._do(step.name, words),
+            do=self._do(path, words),
             done=words.changed,
             refused=() if step.past_pivot else words.refused,
             ignores=words.noted,
-            undo=self._undo(step.name, words) if step.has_undo else None,
+            undo=self._undo(path, words) if step.has_undo else None,
             undone=words.restored if step.has_undo else (),
             no_undo="" if step.has_undo else "its effect may stay",
             timeout=step.timeout_s,
             pivot=step.is_pivot,
-            on_answer=self._keep(step.name, words),
+            on_answer=self._keep(path, words),
             budget=step.budget,
             working=words.busy if step.every_s else (),
             undo_working=words.busy if step.every_s and step.has_undo else (),
@@ -159,6 +174,28 @@ class _SagaMaker:
             return made
 
         return _annotate(undo, state=self._slot.state, reason=str, result=words.restore | None)
+
+    def _items(self, step: str) -> Callable[[Any], list[str]]:
+        def items(state: Any) -> list[str]:
+            return [deed.step.partition("[")[2].removesuffix("]") for deed in self._runs[state.run].inner[step]]
+
+        return _annotate(items, state=self._slot.state, result=list[str])
+
+    def _do_item(self, step: StepPlan) -> Callable[..., Message]:
+        words = words_of(step.kind)
+
+        def do(state: Any, item: str) -> Message:
+            return self._do(f"{step.name}[{item}]", words)(state)
+
+        return _annotate(do, state=self._slot.state, item=str, result=words.change)
+
+    def _undo_item(self, step: StepPlan) -> Callable[..., Message | None]:
+        words = words_of(step.kind)
+
+        def undo(state: Any, item: str, reason: str) -> Message | None:
+            return self._undo(f"{step.name}[{item}]", words)(state, reason)
+
+        return _annotate(undo, state=self._slot.state, item=str, reason=str, result=words.restore | None)
 
     def _keep(self, name: str, words: Words) -> Callable[[Any, Any], None]:
         def keep(state: Any, answer: Any) -> None:

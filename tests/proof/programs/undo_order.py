@@ -20,19 +20,32 @@ __all__ = ["check_undo_order"]
 
 def check_undo_order(evidence: Evidence, plan: SagaPlan, run: Run) -> Iterator[Violation]:
     """Every undo of one run that came too early, or whose step was never asked for."""
-    for index, deed in enumerate(run.deeds[: len(plan.steps)]):
-        undos = evidence.orders.get((deed.name, True), [])
-        for undo in undos:
-            yield from _check_belongs(evidence, deed.name, undo)
-        if not undos:
-            continue
-        began = min(_sent_at(evidence, undo) for undo in undos)
-        for later in plan.later_than(index):
-            if plan.undoes_past_stuck and _may_be_stuck(evidence, run.deeds[later]):
+    for index in range(len(plan.steps)):
+        for deed in run.deeds_of(index):
+            yield from _check_one(evidence, plan, run, index, deed)
+
+
+def _check_one(evidence: Evidence, plan: SagaPlan, run: Run, index: int, deed: Deed) -> Iterator[Violation]:
+    undos = evidence.orders.get((deed.name, True), [])
+    for undo in undos:
+        yield from _check_belongs(evidence, deed.name, undo)
+    if not undos:
+        return
+    began = min(_sent_at(evidence, undo) for undo in undos)
+    for later in plan.later_than(index):
+        for other in run.deeds_of(later):
+            if plan.undoes_past_stuck and _may_be_stuck(evidence, other):
                 continue
-            if _owes(evidence, plan, run, later) and not _settled_before(evidence, run.deeds[later].name, began):
-                text = f"{deed.name} was undone before {run.deeds[later].name}, which comes after it"
+            if not _owes(evidence, plan, other, later) or _asked_after(evidence, other, began):
+                continue
+            if not _settled_before(evidence, other.name, began):
+                text = f"{deed.name} was undone before {other.name}, which comes after it"
                 yield Violation("I6", text, undos[0].envelope.conversation)
+
+
+def _asked_after(evidence: Evidence, deed: Deed, place: int) -> bool:
+    """Whether it was asked for only once this undo had been sent, as behind a list of which one item may fail."""
+    return all(_sent_at(evidence, do) > place for do in evidence.orders.get((deed.name, False), []))
 
 
 def _check_belongs(evidence: Evidence, deed: str, undo: DeedCommand) -> Iterator[Violation]:
@@ -54,9 +67,9 @@ def _sent_at(evidence: Evidence, undo: DeedCommand) -> int:
     return undo.place if undo.place >= 0 else len(evidence.ledger.history.get(envelope.conversation, {}))
 
 
-def _owes(evidence: Evidence, plan: SagaPlan, run: Run, index: int) -> bool:
-    """Whether this step may have happened, and has something to undo."""
-    deed, step = run.deeds[index], plan.steps[index]
+def _owes(evidence: Evidence, plan: SagaPlan, deed: Deed, index: int) -> bool:
+    """Whether this deed of the step at this place may have happened, and has something to undo."""
+    step = plan.steps[index]
     dos = evidence.orders.get((deed.name, False), [])
     if not dos or not step.has_undo or not deed.undo_needed:
         return False
