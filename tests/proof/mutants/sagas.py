@@ -5,7 +5,7 @@ from __future__ import annotations
 from runtime.saga import author, cancellation, compensation, exchange, interpreter
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.instance import Instance
-from runtime.saga.nodes import end, undoing, wait, when
+from runtime.saga.nodes import each, end, undoing, wait, when, within
 from runtime.saga.nodes import step as steps
 from tests.proof.mutants.mutant import Edit, Mutant
 
@@ -339,6 +339,43 @@ SAGAS = (
         "The timer of a wait runs on when its saga turns back.",
         (Edit(compensation._owe, "if task.status == TaskRecord.RUNNING:", "if node.is_undoable:"),),
         workload="explorer",
+    ),
+    # --- lists, alternatives ---
+    Mutant(
+        "list-is-done-before-its-items",
+        "A list counts as done while items of it have not begun.",
+        (Edit(each._go_on, "if not under_way and not waiting:", "if not under_way:"),),
+        workload="random",
+    ),
+    Mutant(
+        "item-done-without-is-not-undone",
+        "An item, or an alternative, that has failed and is done without is not undone.",
+        (Edit(within.give_up, "if may_have else", "if False else"),),
+        workload="random",
+    ),
+    Mutant(
+        "list-is-undone-before-its-items",
+        "A list counts as undone once the undos of its items are sent.",
+        (
+            Edit(
+                within.undo,
+                "if one.status == TaskRecord.OWED]",
+                "if one.status == TaskRecord.OWED and one.undo.status == Exchange.UNASKED]",
+            ),
+        ),
+        workload="random",
+    ),
+    Mutant(
+        "items-forgotten-on-the-way-back",
+        "A saga that turns back does not undo what is within lists and alternatives.",
+        (
+            Edit(
+                compensation.turn_back,
+                "if _owe(saga, task, saga.node_of(task))",
+                "if task.status == TaskRecord.OWED",
+            ),
+        ),
+        workload="random",
     ),
     # --- versions ---
 )
