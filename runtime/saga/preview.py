@@ -20,7 +20,7 @@ from runtime.saga.definition import Definition
 from runtime.saga.interpreter import advance
 from runtime.saga.view import status_name, task_name
 
-__all__ = ["Move", "Preview", "Sending", "preview", "sendings"]
+__all__ = ["Preview", "Sending", "TaskMove", "preview", "sendings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Sending:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class TaskMove:
     """A task, and where it stands before and after; in the words of `view.Phase`."""
 
     task: str
@@ -47,7 +47,7 @@ class Preview:
     text: str  # what the act does, in words
     sent: tuple[Sending, ...]
     timers: tuple[tuple[str, float], ...]  # set: name, and the instant at which it is due
-    moves: tuple[Move, ...]
+    moves: tuple[TaskMove, ...]
     before: str  # status of the instance
     after: str
 
@@ -80,10 +80,10 @@ def sendings(outgoing: tuple[Outgoing, ...]) -> tuple[Sending, ...]:
     )
 
 
-def _moves(record: SagaRecord, copy: SagaRecord) -> tuple[Move, ...]:
+def _moves(record: SagaRecord, copy: SagaRecord) -> tuple[TaskMove, ...]:
     before = {task.path: task_name(task) for task in record.tasks}
     after = [(task.path, before.get(task.path, ""), task_name(task)) for task in copy.tasks]
-    return tuple(Move(path, was, now) for path, was, now in after if was != now)
+    return tuple(TaskMove(path, was, now) for path, was, now in after if was != now)
 
 
 def _status(record: SagaRecord) -> str:

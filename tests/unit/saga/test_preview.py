@@ -12,7 +12,7 @@ from protos.sales_pb2 import CancelOrder
 from runtime.durable.behaviour import CancelTimer
 from runtime.protos.saga_pb2 import RepairAccepted, RepairRefused, RepairSaga, SagaRecord
 from runtime.saga.definition import Definition
-from runtime.saga.preview import Move, Sending, preview, sendings
+from runtime.saga.preview import Sending, TaskMove, preview, sendings
 from runtime.saga.saga import Saga
 from runtime.saga.view import task_name
 from runtime.testing.transcript import SagaTranscript
@@ -32,7 +32,7 @@ def test_s135_a_preview_says_what_is_sent_which_tasks_move_and_what_comes_of_the
     seen = preview(ShopProcess.definition, story.record, act, story.now_s)
     assert (seen.before, seen.after, seen.refusal) == ("stuck", "compensating", "")
     assert [(one.to, type(one.message)) for one in seen.sent] == [("sales/ORD-1", CancelOrder)]
-    assert seen.moves == (Move("bill", "owed", "undone"), Move("compensated", "waiting", "asked"))
+    assert seen.moves == (TaskMove("bill", "owed", "undone"), TaskMove("compensated", "waiting", "asked"))
     assert seen.text == "mark-undone bill, which was owed"
 
 
@@ -54,7 +54,7 @@ def told(definition: Definition, story: SagaTranscript, before: SagaRecord, act:
     timers = [one for one in did.timers if not isinstance(one, CancelTimer)]
     assert list(seen.timers) == [(one.name, one.due_at_s) for one in timers]
     was = {task.path: task_name(task) for task in before.tasks}
-    moves = [Move(one.path, was.get(one.path, ""), task_name(one)) for one in after.tasks]
+    moves = [TaskMove(one.path, was.get(one.path, ""), task_name(one)) for one in after.tasks]
     assert seen.moves == tuple(one for one in moves if one.before != one.after)
     assert seen.after.partition(",")[0] == story.status
     (answer,) = (one.message for one in did.outgoing if isinstance(one.message, RepairAccepted | RepairRefused))
