@@ -18,6 +18,7 @@ from runtime.admin.bulk_commands import discard_many, replay_many
 from runtime.admin.copies import backup, restore
 from runtime.admin.definition_commands import check, definitions
 from runtime.admin.letter_commands import discard_command, replay_command
+from runtime.admin.repair_commands import repair
 from runtime.admin.saga_commands import list_sagas, retry_saga
 from runtime.admin.session import NEEDS_A_PERSON, Session, load_contracts
 from runtime.admin.showing import show
@@ -86,6 +87,7 @@ admin.add_command(backup)
 admin.add_command(restore)
 admin.add_command(list_sagas)
 admin.add_command(retry_saga)
+admin.add_command(repair)
 admin.add_command(definitions)
 admin.add_command(check)
 

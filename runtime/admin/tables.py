@@ -173,6 +173,9 @@ def _facts(account: Account, now_s: float) -> Table:
     for line in account.waits_for:
         table.add_row("waits for", printable(line))
     row, saga = account.row, account.saga
+    for heading, lines in (("owes", account.owed), ("repaired", account.repaired), ("can be done", account.can_do)):
+        for line in lines:
+            table.add_row(heading, printable(line))
     if row is None:
         table.add_row("revision", "none: it has not handled a message yet")
     else:
@@ -190,6 +193,8 @@ def _facts(account: Account, now_s: float) -> Table:
 def _saga_line(saga: saga_pb2.SagaRecord) -> str:
     words = [f"{saga.definition}: {status_name(saga)}"]
     words.append("past its pivot" if saga.pivot_passed else "before its pivot")
+    if saga.suspended:
+        words.append(f"suspended, with {len(saga.held)} answers and timers kept")
     if saga.reason:
         words.append(f"turned back: {saga.reason}")
     return printable(", ".join(words)).plain

@@ -47,6 +47,9 @@ class Account:
     lacking: str = ""  # why its owner cannot run it: the version of the saga is not there
     lent_to: tuple[str, ...] = ()  # of a saga whose version its owner lacks: nodes that have it, one of which runs it
     waits_for: tuple[str, ...] = ()  # lines of text, at least one
+    owed: tuple[str, ...] = ()  # of a saga: undos that are owed, or were given up
+    repaired: tuple[str, ...] = ()  # of a saga: what operators did, and why
+    can_do: tuple[str, ...] = ()  # of a saga: what an operator can do, each as a command to copy
 
     @property
     def address(self) -> str:

@@ -21,8 +21,8 @@ from runtime.store.port import Store
 
 __all__ = ["UncarriedVersion", "VersionEntry", "stored_definition", "uncarried", "versions"]
 
-_ENDED = ("completed", "compensated")
-_OPEN = ("running", "compensating", "stuck")
+_ENDED = ("completed", "compensated", "abandoned")
+_OPEN = ("running", "compensating", "stuck", "suspended")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from runtime.errors import AmendsError
 from runtime.observe.conversation import MessageStatus, conversation_of
 from runtime.operate.account import Account, TimerSummary
 from runtime.operate.busy import Work, works_of
+from runtime.operate.choices import can_do, owed, repaired
 from runtime.operate.deadlines import deadline_lines
 from runtime.operate.survey import hosts_of, lent_to, owner_of, waits_for_version
 from runtime.operate.waits import NOTHING, waits_for
@@ -116,7 +117,15 @@ def _account(view: ClusterView, contracts: Contracts, key: str, found: _Found, w
         works=tuple(work for work in works if work.address == account.address and _still_waits(account, work)),
         owner_works=tuple(work for work in works if _blocks_owner(account, work)),
     )
-    return replace(account, waits_for=tuple(waits_for(account, view.now_s)))
+    account = replace(account, waits_for=tuple(waits_for(account, view.now_s)))
+    if saga is None:
+        return account
+    return replace(
+        account,
+        owed=tuple(owed(saga)),
+        repaired=tuple(repaired(saga)),
+        can_do=tuple(can_do(saga, account.address)),
+    )
 
 
 def _still_waits(account: Account, work: Work) -> bool:

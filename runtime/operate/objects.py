@@ -48,7 +48,11 @@ def letter_object(letter: ParkedMail) -> dict[str, object]:
 
 
 def _saga_object(saga: SagaRecord) -> dict[str, object]:
-    return {"definition": saga.definition, "status": status_name(saga), "reason": saga.reason}
+    return {"definition": saga.definition, "status": status_name(saga), "reason": saga.reason, **_halted(saga)}
+
+
+def _halted(saga: SagaRecord) -> dict[str, object]:
+    return {"revision": saga.revision, "suspended": saga.suspended, "held": len(saga.held)}
 
 
 def account_object(account: Account) -> dict[str, object]:
@@ -71,4 +75,7 @@ def account_object(account: Account) -> dict[str, object]:
         "busy": [asdict(work) for work in account.works],
         "owner_blocked_by": [asdict(work) for work in account.owner_works],
         "waits_for": list(account.waits_for),
+        "owed": list(account.owed),
+        "repaired": list(account.repaired),
+        "can_do": list(account.can_do),
     }

@@ -40,6 +40,8 @@ def _saga_waits(account: Account, now_s: float) -> Iterator[str]:
     if account.lent_to and any(message.status is not MessageStatus.PARKED for message in account.mail):
         hosts = " or ".join(account.lent_to)
         yield f"a turn on {hosts}: its owner {account.owner} lacks the version that began it, and lends it"
+    if saga.suspended:
+        yield "an operator: it is suspended, and sends nothing until it is resumed"
     if saga.status == _SAGA.STUCK:
         yield f"an operator: it is stuck: {saga.stuck_reason}"
         again = f"python -m runtime.admin retry-saga {account.address} --reason TEXT"

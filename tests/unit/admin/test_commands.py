@@ -247,7 +247,8 @@ def test_a_listing_of_dead_letters_says_that_it_is_not_all(store: MemoryStore) -
 
 def test_an_account_as_json(shop: MemoryStore) -> None:
     process, sales = json.loads(run(shop, "explain", "ORD-1", "--json").output)[-2:]
-    assert process["saga"] == {"definition": "order-process", "status": "running", "reason": ""}
+    halted = {"revision": 0, "suspended": False, "held": 0}
+    assert process["saga"] == {"definition": "order-process", "status": "running", "reason": "", **halted}
     assert process["steps"][0]["status"] == "asked"
     assert sales["state"] == {"order_id": "ORD-1", "status": "PENDING"}
 

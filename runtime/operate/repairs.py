@@ -1,0 +1,118 @@
+"""An operator's act on one saga: posted to its mailbox, so that the saga itself acts on it, and what became of it.
+
+post ──a row of mail──▶ the saga's next turn ──▶ a row of history ──result_of──▶ done, or refused and why
+look_ahead ──▶ what the act would do now, by the interpreter of this build; nothing is written
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from google.protobuf.message import DecodeError, Message
+
+from runtime.envelope import Address, Envelope, address_of, message_id
+from runtime.errors import InvalidMessage
+from runtime.operate.dead_letters import NotFound, carry_out
+from runtime.protos.saga_pb2 import RepairSaga, SagaRecord
+from runtime.saga.definition import Definition
+from runtime.saga.preview import Preview, preview
+from runtime.store.port import Store
+from runtime.store.records import ActorRow, MailRow, Outcome, Transition
+
+__all__ = ["Posted", "Result", "letter", "look_ahead", "post", "record_of", "result_of"]
+
+Saga = tuple[ActorRow, SagaRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """An act that lies in the mail of its saga, or has been handled."""
+
+    saga: Address
+    conversation: bytes
+    id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of an act."""
+
+    refusal: str  # empty if it was done
+    text: str  # what was done
+
+
+async def record_of(store: Store, saga: Address) -> Saga:
+    """The saga's row, and its record. Raises NotFound, or StoreError."""
+    where = address_of(*saga)
+    (row,) = await store.load([saga])
+    if row is None or row.state_type != SagaRecord.DESCRIPTOR.full_name:
+        raise NotFound(f"there is no saga {where}; list them with `sagas`")
+    try:
+        return row, SagaRecord.FromString(row.state)
+    except DecodeError as error:
+        raise NotFound(f"the record of {where} cannot be read: {error}") from error
+
+
+def letter(saga: Saga, command: Message, who: str, at_s: float, what: str) -> MailRow:
+    """A message of an operator to a saga. `what` is part of its id: the same at the same instant is posted once."""
+    row, record = saga
+    envelope = Envelope(
+        id=message_id(at_s, record.conversation, row.revision, what),
+        kind=row.kind,
+        key=row.key,
+        type=command.DESCRIPTOR.full_name,
+        body=command.SerializeToString(),
+        conversation=record.conversation,
+        sender=f"operator/{who}",
+        sent_at_s=at_s,
+        process=row.kind,
+    )
+    return MailRow(
+        kind=row.kind,
+        key=row.key,
+        shard=row.shard,
+        id=envelope.id,
+        conversation=envelope.conversation,
+        sent_at_s=envelope.sent_at_s,
+        sequence=0,
+        due_at_s=0.0,
+        attempts=0,
+        parked="",
+        parked_at_s=0.0,
+        envelope=envelope.encoded,
+    )
+
+
+async def post(store: Store, saga: Address, act: RepairSaga, at_s: float) -> Posted:
+    """Post the act. The saga decides whether it is done. Raises NotFound, or StoreError."""
+    found = await record_of(store, saga)
+    what = f"{RepairSaga.Act.Name(act.act)} {act.task} of {address_of(*saga)}"
+    mail = letter(found, act, act.who, at_s, what)
+    await carry_out(store, Transition(mail=(mail,)))
+    return Posted(saga, mail.conversation, mail.id)
+
+
+async def result_of(store: Store, posted: Posted) -> Result | None:
+    """None while the saga has not handled it. Raises NotFound, or StoreError."""
+    (handled,) = await store.handled([(posted.conversation, posted.id)])
+    if handled is None:
+        return None
+    if handled.outcome is not Outcome.HANDLED:
+        return Result(handled.error or handled.outcome.name.lower(), "")
+    _, record = await record_of(store, posted.saga)
+    return Result("", record.repairs[-1].text if record.repairs else "")
+
+
+async def look_ahead(
+    store: Store, saga: Address, act: RepairSaga, definitions: Iterable[Definition], now_s: float
+) -> Preview:
+    """What the act would do. Raises NotFound, InvalidMessage when this build lacks its version, or StoreError."""
+    row, record = await record_of(store, saga)
+    for definition in definitions:
+        if definition.name == row.kind and definition.fingerprint == record.fingerprint:
+            return preview(definition, record, act, now_s)
+    raise InvalidMessage(
+        f"{address_of(*saga)} was begun by version {record.fingerprint.hex()} of {row.kind}, which this build lacks; "
+        "preview it with the build that has it"
+    )
