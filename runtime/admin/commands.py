@@ -17,6 +17,7 @@ from runtime.admin.arguments import SECONDS, as_json_option, check_known, limit_
 from runtime.admin.bulk_commands import discard_many, replay_many
 from runtime.admin.copies import backup, restore
 from runtime.admin.definition_commands import check, definitions
+from runtime.admin.history_commands import saga_history
 from runtime.admin.letter_commands import discard_command, replay_command
 from runtime.admin.repair_commands import repair
 from runtime.admin.saga_commands import list_sagas, retry_saga
@@ -90,6 +91,7 @@ admin.add_command(retry_saga)
 admin.add_command(repair)
 admin.add_command(definitions)
 admin.add_command(check)
+admin.add_command(saga_history)
 
 
 @admin.command()

@@ -163,6 +163,7 @@ class Decision:
     ended: bool = False  # nothing more is expected: leave memory after the commit
     alarm: str = ""  # what a person has to see to; reported after the commit
     summary: MakeSummary | None = None  # of an actor that tells of itself beside its state
+    keeps_input: bool = False  # the history keeps what the message said, so that the actor can be run over it again
 
 
 class Behaviour(Protocol):

@@ -117,25 +117,64 @@ class CausedList(_message.Message):
 
     CAUSED_FIELD_NUMBER: _builtins.int
     UNHEARD_FIELD_NUMBER: _builtins.int
+    INPUT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def caused(self) -> _containers.RepeatedCompositeFieldContainer[Global___Caused]: ...
     @_builtins.property
     def unheard(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """types of events that it said and that nobody listens to"""
 
+    @_builtins.property
+    def input(self) -> Global___KeptInput:
+        """of a saga, unless it keeps a brief history: what it was given"""
+
     def __init__(
         self,
         *,
         caused: _abc.Iterable[Global___Caused] | None = ...,
         unheard: _abc.Iterable[_builtins.str] | None = ...,
+        input: Global___KeptInput | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["input", b"input"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caused", b"caused", "unheard", b"unheard"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caused", b"caused", "input", b"input", "unheard", b"unheard"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CausedList: _TypeAlias = CausedList  # noqa: Y015
+
+@_typing.final
+class KeptInput(_message.Message):
+    """What the history keeps of a message that a saga was given, so that the saga can be run over it once more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BODY_FIELD_NUMBER: _builtins.int
+    IS_ANSWER_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
+    body: _builtins.bytes
+    is_answer: _builtins.bool
+    """it answers the command that is its cause"""
+    number: _builtins.int
+    """its place among the messages of its turn, from 0"""
+    left_out: _builtins.int
+    """the length of a body that was too long to be kept"""
+    def __init__(
+        self,
+        *,
+        body: _builtins.bytes = ...,
+        is_answer: _builtins.bool = ...,
+        number: _builtins.int = ...,
+        left_out: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "is_answer", b"is_answer", "left_out", b"left_out", "number", b"number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeptInput: _TypeAlias = KeptInput  # noqa: Y015
 
 @_typing.final
 class Fault(_message.Message):

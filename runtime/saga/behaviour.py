@@ -84,7 +84,14 @@ class SagaBehaviour:
         step = advance(self.definition, state, message, delivery.now_s, delivery.next_id, delivery.body_bytes_max)
         ended = state.status in _AT_REST
         return Decision(
-            step.outgoing, step.timers, step.outcome, step.note, ended=ended, alarm=step.alarm, summary=summary_of
+            step.outgoing,
+            step.timers,
+            step.outcome,
+            step.note,
+            ended=ended,
+            alarm=step.alarm,
+            summary=summary_of,
+            keeps_input=self.definition.keeps_inputs,
         )
 
     def lacks(self, state: Message, key: str, type_: str) -> Lack | None:

@@ -220,6 +220,7 @@ class Definition:
     result_type: type[Message] | None
     fingerprint: bytes
     template: saga_pb2.SagaRecord  # of a new instance
+    keeps_inputs: bool = True  # the history keeps what messages to an instance said
 
     @property
     def pivot(self) -> StepDefinition | None:

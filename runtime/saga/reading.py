@@ -52,6 +52,7 @@ class Declaration:
     starts: tuple[On, ...]
     deadline_s: float  # 0: none
     undoes_past_stuck: bool = False  # see Definition
+    keeps_inputs: bool = True  # see Definition
     result: Callable[..., Message] | None = None  # see Saga
 
 
@@ -82,6 +83,7 @@ def read(declared: Declaration) -> Definition:
         pivot_index=next((node.index for node in nodes if node.role is Role.PIVOT), None),
         deadline_s=declared.deadline_s,
         undoes_past_stuck=declared.undoes_past_stuck,
+        keeps_inputs=declared.keeps_inputs,
         result=result,
         result_type=result_type,
         fingerprint=fingerprint,

@@ -36,6 +36,7 @@ from runtime.saga.variation import varied
 __all__ = ["Saga"]
 
 _UNDO = _STRICT, _INDEPENDENT = "strict", "independent"
+_HISTORY = _FULL, _BRIEF = "full", "brief"
 
 StateT = TypeVar("StateT", bound=Message)
 
@@ -74,16 +75,23 @@ class Saga(Generic[StateT], metaclass=_SagaType):
     closing: ClassVar[Step | tuple[Step, ...]] = ()
     result: ClassVar[Callable[[Any], Message] | None] = None
 
-    def __init_subclass__(cls, *, kind: str = "", deadline: Span = 0.0, undo: str = "strict", **rest: Any) -> None:
+    def __init_subclass__(
+        cls, *, kind: str = "", deadline: Span = 0.0, undo: str = _STRICT, history: str = _FULL, **rest: Any
+    ) -> None:
         """`deadline`: how long from the start to the pivot; past it the saga turns back; 0 for none.
 
         `undo`: what an undo that is stuck holds up. "strict": every undo of what was done before it. "independent":
         nothing, so that a refund that cannot be made does not keep stock reserved.
+
+        `history`: "full" keeps what the messages to an instance said, so that `amends admin history` can tell its state
+        after each of them. "brief" keeps their types alone, and saves their bytes.
         """
         where = f"saga {cls.__name__}"
-        take_options(super().__init_subclass__, rest, where, "kind, deadline and undo")
+        take_options(super().__init_subclass__, rest, where, "kind, deadline, undo and history")
         if undo not in _UNDO:
             raise InvalidDefinition(f"{where}: undo is {' or '.join(map(repr, _UNDO))}, not {undo!r}")
+        if history not in _HISTORY:
+            raise InvalidDefinition(f"{where}: history is {' or '.join(map(repr, _HISTORY))}, not {history!r}")
         check_names(cls, Saga)
         if wrong := wrong_kind(kind):
             raise InvalidDefinition(f"{where} needs {wrong}: class X(Saga[XState], kind='x')")
@@ -101,6 +109,7 @@ class Saga(Generic[StateT], metaclass=_SagaType):
                 starts=starts_of(cls),
                 deadline_s=in_seconds(deadline),
                 undoes_past_stuck=undo == _INDEPENDENT,
+                keeps_inputs=history == _FULL,
                 result=cls.result,
             )
         )
@@ -118,6 +127,7 @@ class Saga(Generic[StateT], metaclass=_SagaType):
         step or a field that there is not.
         """
         body = varied(cls, changed)
-        options = {"kind": cls.kind, "deadline": cls.definition.deadline_s, "undo": cls._undo()}
+        history = _FULL if cls.definition.keeps_inputs else _BRIEF
+        options = {"kind": cls.kind, "deadline": cls.definition.deadline_s, "undo": cls._undo(), "history": history}
         made: type[Self] = types.new_class(cls.__name__, (cls,), options, lambda space: space.update(body))
         return made

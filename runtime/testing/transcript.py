@@ -107,9 +107,9 @@ class SagaTranscript:
         command = to or self._last_command()
         return self._deliver(durable_pb2.Fault(command=command.id, error=error, attempts=12), command.id)
 
-    def given_nothing_to_undo(self, reason: str = "its command never came") -> Self:
+    def given_nothing_to_undo(self, reason: str = "its command never came", *, to: Outgoing | None = None) -> Self:
         """The participant's runtime answers that there is nothing to undo."""
-        command = self._last_command()
+        command = to or self._last_command()
         undone = durable_pb2.Undone(command=command.id, undo_of=command.undo_of, reason=reason)
         return self._deliver(undone, command.id)
 

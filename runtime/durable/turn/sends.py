@@ -30,6 +30,9 @@ from runtime.store.records import Outcome
 
 __all__ = ["Sends"]
 
+_KEPT_BYTES_MAX = 1 << 16
+"""The longest body that the history keeps of a message that a saga was given."""
+
 
 class Sends:
     """Collects what the handling of one message sends. Dropped whole when the handler fails."""
@@ -130,13 +133,13 @@ class Sends:
                 )
             )
 
-    def close(self, outcome: Outcome, attempts: int, error: str = "") -> None:
+    def close(self, outcome: Outcome, attempts: int, error: str = "", *, keeps_input: bool = False) -> None:
         """Put the message into the history, with what it sent, and have that go out with the draft."""
         draft, cause = self._draft, self._cause
         draft.outgoing.extend(self.sent)
         for name in self._unheard:
             draft.facts.append(self._kind.unheard(self._sender, name, self._process))
-        caused = self._caused()
+        caused = self._caused(keeps_input)
         draft.note(cause, outcome, attempts=attempts, error=error, caused=caused, consume=not cause.timer)
         self.tell_client()
 
@@ -146,15 +149,28 @@ class Sends:
             answer = None if fault else self.answer
             self._draft.answers.append(ClientAnswer(self._cause.answer_to, answer, fault, self._cause.id))
 
-    def _caused(self) -> bytes:
-        if not self.sent and not self._unheard:
+    def _caused(self, keeps_input: bool) -> bytes:
+        if not self.sent and not self._unheard and not keeps_input:
             return b""
         caused = durable_pb2.CausedList()
+        if keeps_input:
+            self._keep_input(caused.input)
         if self._unheard:
             caused.unheard.extend(self._unheard)
         for envelope in self.sent:  # Added in place: a message that is made first would be copied by way of its bytes.
             caused.caused.add(id=envelope.id, address=address_of(envelope.kind, envelope.key), type=envelope.type)
         return caused.SerializeToString()
+
+    def _keep_input(self, kept: durable_pb2.KeptInput) -> None:
+        cause = self._cause
+        if len(cause.body) <= _KEPT_BYTES_MAX:
+            kept.body = cause.body
+        else:
+            kept.left_out = len(cause.body)
+        if cause.in_reply_to:
+            kept.is_answer = True
+        if number := len(self._draft.history):
+            kept.number = number
 
     def _take(self, outgoing: Outgoing) -> None:
         message = outgoing.message

@@ -206,7 +206,7 @@ class Turn:
         draft.ended = decision.ended
         self._summary_of = decision.summary or self._summary_of
         draft.alarm = decision.alarm or draft.alarm
-        sends.close(outcome, attempts, decision.note)
+        sends.close(outcome, attempts, decision.note, keeps_input=decision.keeps_input)
 
     def _restore(self, message: Message, envelope: Envelope) -> None:
         self.state.ParseFromString(self.draft.state_bytes)

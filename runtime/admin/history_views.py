@@ -1,0 +1,95 @@
+"""How the history of a saga instance looks, on a terminal and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+
+from rich import box
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from runtime.admin.tables import printable
+from runtime.contracts import Contracts
+from runtime.observe.conversation import TracedMessage
+from runtime.observe.plain import as_line, as_plain
+from runtime.operate.differences import differences
+from runtime.operate.history import HistoryEntry, InstanceHistory
+from runtime.saga.view import status_name
+
+__all__ = ["differences_table", "history_object", "history_view"]
+
+
+def history_view(contracts: Contracts, history: InstanceHistory) -> Iterator[RenderableType]:
+    said = f"{history.address} is {status_name(history.record)}, revision {history.row.revision}"
+    yield printable(f"{said}, {len(history.entries)} messages")
+    for entry in history.entries:
+        row = entry.row
+        at = datetime.fromtimestamp(row.handled_at_s, UTC).isoformat(sep=" ", timespec="milliseconds")
+        sender = f" from {row.sender}" if row.sender and row.sender != history.address else ""
+        title = f"{entry.number}. {entry.came}{sender}, {row.outcome} at {at} by {row.node.partition('@')[0]}"
+        yield printable(f"{title}, revision {row.revision}")
+        for name, text in _lines(contracts, entry):
+            yield Text(f"     {name:8}").append_text(printable(text))
+    if history.untold:
+        yield printable(f"States are told so far: {history.untold}")
+
+
+def _lines(contracts: Contracts, entry: HistoryEntry) -> Iterator[tuple[str, str]]:
+    if entry.message is not None and entry.message.ByteSize():
+        yield "said", as_line(entry.message)
+    if entry.row.attempts > 1 or entry.row.error:
+        yield "runs", f"{entry.row.attempts}" + (f", {entry.row.error}" if entry.row.error else "")
+    if entry.replayed is not None:
+        for change in differences(contracts, entry.replayed.before, entry.replayed.after):
+            yield "changed", str(change)
+    for one in entry.sent:
+        yield "sent", f"{one.short_type} to {one.to}: {_fate(one)}"
+    for timer in entry.timers:
+        yield "timer", timer
+
+
+def _fate(message: TracedMessage) -> str:
+    runs = f" after {message.attempts} runs" if message.attempts > 1 else ""
+    return f"{message.status.value}{runs}" + (f" ({message.note})" if message.note else "")
+
+
+def history_object(contracts: Contracts, history: InstanceHistory) -> dict[str, object]:
+    """Ready for JSON: ids in hex, instants in seconds since 1970."""
+    return {
+        "saga": history.address,
+        "status": status_name(history.record),
+        "version": history.record.fingerprint.hex(),
+        "revision": history.row.revision,
+        "untold": history.untold,
+        "entries": [_entry_object(contracts, entry) for entry in history.entries],
+    }
+
+
+def _entry_object(contracts: Contracts, entry: HistoryEntry) -> dict[str, object]:
+    row, replayed = entry.row, entry.replayed
+    changes = () if replayed is None else differences(contracts, replayed.before, replayed.after)
+    return {
+        "number": entry.number,
+        "revision": row.revision,
+        "id": row.id.hex(),
+        "type": row.type,
+        "from": row.sender,
+        "at_s": row.handled_at_s,
+        "outcome": row.outcome.value,
+        "attempts": row.attempts,
+        "error": row.error,
+        "node": row.node,
+        "message": None if entry.message is None else as_plain(entry.message),
+        "changed": [{"what": one.what, "before": one.before, "after": one.after} for one in changes],
+        "sent": [{"type": one.type, "to": one.to, "status": _fate(one)} for one in entry.sent],
+        "timers": list(entry.timers),
+    }
+
+
+def differences_table(rows: Iterable[Mapping[str, str]]) -> Table:
+    table = Table("what", "before", "after", box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(printable(row["what"]), printable(row["before"]), printable(row["after"]))
+    return table
