@@ -178,6 +178,7 @@ class TaskRecord(_message.Message):
     STUCK_FIELD_NUMBER: _builtins.int
     UNKEPT_FIELD_NUMBER: _builtins.int
     HOLDS_FIELD_NUMBER: _builtins.int
+    UNDO_STATE_FIELD_NUMBER: _builtins.int
     AWAITS_FIELD_NUMBER: _builtins.int
     UNTIL_S_FIELD_NUMBER: _builtins.int
     HEARD_FROM_FIELD_NUMBER: _builtins.int
@@ -197,6 +198,8 @@ class TaskRecord(_message.Message):
     """body of the answer of which `on_answer` failed, for when it is run again"""
     holds: _builtins.bool
     """of a choice: what its condition said, which is never asked again"""
+    undo_state: _builtins.int
+    """which of the earlier states its undo is given, from 1; 0: the present one"""
     awaits: _builtins.str
     """of a wait for an event: the full name of its type; the key stands in the address"""
     until_s: _builtins.float
@@ -228,6 +231,7 @@ class TaskRecord(_message.Message):
         stuck: _builtins.bool = ...,
         unkept: _builtins.bytes | None = ...,
         holds: _builtins.bool | None = ...,
+        undo_state: _builtins.int = ...,
         awaits: _builtins.str = ...,
         until_s: _builtins.float = ...,
         heard_from: _builtins.str = ...,
@@ -239,7 +243,7 @@ class TaskRecord(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_holds", b"_holds", "_inner", b"_inner", "_item", b"_item", "_unkept", b"_unkept", "do", b"do", "holds", b"holds", "inner", b"inner", "item", b"item", "undo", b"undo", "unkept", b"unkept"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_holds", b"_holds", "_inner", b"_inner", "_item", b"_item", "_unkept", b"_unkept", "address", b"address", "awaits", b"awaits", "by_hand", b"by_hand", "do", b"do", "heard_from", b"heard_from", "holds", b"holds", "inner", b"inner", "item", b"item", "moved_at", b"moved_at", "path", b"path", "status", b"status", "stuck", b"stuck", "undo", b"undo", "unkept", b"unkept", "until_s", b"until_s", "within", b"within"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_holds", b"_holds", "_inner", b"_inner", "_item", b"_item", "_unkept", b"_unkept", "address", b"address", "awaits", b"awaits", "by_hand", b"by_hand", "do", b"do", "heard_from", b"heard_from", "holds", b"holds", "inner", b"inner", "item", b"item", "moved_at", b"moved_at", "path", b"path", "status", b"status", "stuck", b"stuck", "undo", b"undo", "undo_state", b"undo_state", "unkept", b"unkept", "until_s", b"until_s", "within", b"within"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__holds: _TypeAlias = _typing.Literal["holds"]  # noqa: Y015
     _WhichOneofArgType__holds: _TypeAlias = _typing.Literal["_holds", b"_holds"]  # noqa: Y015
@@ -259,6 +263,35 @@ class TaskRecord(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__unkept) -> _WhichOneofReturnType__unkept | None: ...
 
 Global___TaskRecord: _TypeAlias = TaskRecord  # noqa: Y015
+
+@_typing.final
+class EarlierState(_message.Message):
+    """A business state that was replaced, as what differs from the one before it in the list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAME_BEFORE_FIELD_NUMBER: _builtins.int
+    SAME_BEHIND_FIELD_NUMBER: _builtins.int
+    BETWEEN_FIELD_NUMBER: _builtins.int
+    same_before: _builtins.int
+    """so many bytes at the start are the same"""
+    same_behind: _builtins.int
+    """and so many at the end"""
+    between: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        same_before: _builtins.int = ...,
+        same_behind: _builtins.int = ...,
+        between: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["between", b"between", "same_before", b"same_before", "same_behind", b"same_behind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EarlierState: _TypeAlias = EarlierState  # noqa: Y015
 
 @_typing.final
 class SagaRecord(_message.Message):
@@ -320,6 +353,7 @@ class SagaRecord(_message.Message):
     SUSPENDED_FIELD_NUMBER: _builtins.int
     REPAIRS_FIELD_NUMBER: _builtins.int
     HELD_FIELD_NUMBER: _builtins.int
+    EARLIER_STATES_FIELD_NUMBER: _builtins.int
     definition: _builtins.str
     """its name; empty when there is no instance"""
     fingerprint: _builtins.bytes
@@ -366,6 +400,10 @@ class SagaRecord(_message.Message):
     def held(self) -> _containers.RepeatedCompositeFieldContainer[Global___HeldInput]:
         """what came while it was suspended, in order"""
 
+    @_builtins.property
+    def earlier_states(self) -> _containers.RepeatedCompositeFieldContainer[Global___EarlierState]:
+        """those that undos are given, oldest first; empty at the end"""
+
     def __init__(
         self,
         *,
@@ -392,10 +430,11 @@ class SagaRecord(_message.Message):
         suspended: _builtins.bool = ...,
         repairs: _abc.Iterable[Global___Repair] | None = ...,
         held: _abc.Iterable[Global___HeldInput] | None = ...,
+        earlier_states: _abc.Iterable[Global___EarlierState] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["asker", b"asker"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asker", b"asker", "conversation", b"conversation", "definition", b"definition", "ended_at_s", b"ended_at_s", "fingerprint", b"fingerprint", "held", b"held", "last_progress_at_s", b"last_progress_at_s", "overdue", b"overdue", "pivot_passed", b"pivot_passed", "reason", b"reason", "repairs", b"repairs", "result", b"result", "result_error", b"result_error", "result_type", b"result_type", "revision", b"revision", "started_at_s", b"started_at_s", "state", b"state", "state_type", b"state_type", "status", b"status", "stuck_in", b"stuck_in", "stuck_reason", b"stuck_reason", "suspended", b"suspended", "tasks", b"tasks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asker", b"asker", "conversation", b"conversation", "definition", b"definition", "earlier_states", b"earlier_states", "ended_at_s", b"ended_at_s", "fingerprint", b"fingerprint", "held", b"held", "last_progress_at_s", b"last_progress_at_s", "overdue", b"overdue", "pivot_passed", b"pivot_passed", "reason", b"reason", "repairs", b"repairs", "result", b"result", "result_error", b"result_error", "result_type", b"result_type", "revision", b"revision", "started_at_s", b"started_at_s", "state", b"state", "state_type", b"state_type", "status", b"status", "stuck_in", b"stuck_in", "stuck_reason", b"stuck_reason", "suspended", b"suspended", "tasks", b"tasks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -15,7 +15,8 @@ from runtime.contracts import Contract
 from runtime.envelope import body_of
 from runtime.errors import InvalidMessage
 from runtime.failures import text_of
-from runtime.protos.saga_pb2 import SagaRecord
+from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
+from runtime.saga import frozen
 from runtime.saga.definition import Definition, StepDefinition
 
 __all__ = ["AuthorFailed", "body", "change", "keep", "key_of", "made_by"]
@@ -25,10 +26,19 @@ class AuthorFailed(Exception):
     """A function of the definition raised, or returned what it may not."""
 
 
-def made_by(definition: Definition, record: SagaRecord, what: str, function: Callable[[Any, str], object]) -> Any:
-    """What a function of (state, reason) makes. Raises AuthorFailed. `what` names it: "do of step bill"."""
+def made_by(
+    definition: Definition,
+    record: SagaRecord,
+    what: str,
+    function: Callable[[Any, str], object],
+    state: bytes | None = None,
+) -> Any:
+    """What a function of (state, reason) makes, of the present state unless `state` is another. Raises AuthorFailed.
+
+    `what` names the function: "do of step bill".
+    """
     try:
-        return function(definition.state_type.FromString(record.state), record.reason)
+        return function(definition.state_type.FromString(record.state if state is None else state), record.reason)
     except BaseException as error:  # the author's code: its bug, or exit, has to end in a state of the saga
         raise AuthorFailed(f"{what} raised {text_of(error)}") from error
 
@@ -58,18 +68,23 @@ def body(what: str, command: Message, bytes_max: int) -> bytes:
     return made
 
 
-def keep(definition: Definition, record: SagaRecord, step: StepDefinition, answer: Message) -> None:
+def keep(definition: Definition, record: SagaRecord, step: StepDefinition, task: TaskRecord, answer: Message) -> None:
     """Copy facts of an answer into the state. Raises AuthorFailed; then the state is as before."""
     keeper = step.on_answer.get(type(answer))
     if keeper is None:
         return
     given = type(answer)()
     given.CopyFrom(answer)  # what it does to the answer is lost
-    change(definition, record, f"{step.keeper} of step {step.name}", keeper, given)
+    change(definition, record, f"{step.keeper} of step {step.name}", keeper, given, task)
 
 
 def change(
-    definition: Definition, record: SagaRecord, what: str, function: Callable[[Any, Any], object], given: object
+    definition: Definition,
+    record: SagaRecord,
+    what: str,
+    function: Callable[[Any, Any], object],
+    given: object,
+    answered: TaskRecord | None = None,
 ) -> None:
     """Have a function of (state, given) change the state. Raises AuthorFailed; then the state is as before."""
     state, key_field = definition.state_type.FromString(record.state), definition.key_field
@@ -87,9 +102,12 @@ def change(
     if key_field and getattr(state, key_field) != key:
         raise AuthorFailed(f"{what} changed {key_field}, which is the key of the instance")
     try:
-        record.state = state.SerializeToString()
+        body = state.SerializeToString()
     except Exception as error:  # of protobuf, as in `body`
         raise AuthorFailed(f"{what} made no state: {text_of(error)}") from error
+    if body != record.state:
+        frozen.freeze(definition, record, answered)
+        record.state = body
 
 
 def _drop(made: object) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from runtime.durable.behaviour import CancelTimer, NextId, Outgoing, SetTimer
 from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
-from runtime.saga import view
+from runtime.saga import frozen, view
 from runtime.saga.definition import Definition, Node, Role, StepDefinition
 from runtime.saga.exchange import has_sent
 from runtime.saga.inner import inner_node
@@ -158,6 +158,8 @@ class Instance:
     def end(self, status: SagaRecord.Status.ValueType) -> None:
         self.record.status = status
         self.record.ended_at_s = self.now_s
+        if status == SagaRecord.COMPENSATED or self.record.pivot_passed or not self.record.HasField("asker"):
+            frozen.forget(self.record)  # else whoever has asked for it may have it undone
 
     def _why_stuck(self) -> str:
         stuck = [place for place, task in enumerate(self.tasks) if task.stuck]

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from runtime.durable.behaviour import CancelTimer, Outgoing
 from runtime.protos.saga_pb2 import RepairAccepted, RepairRefused, RepairSaga, SagaRecord, TaskRecord
-from runtime.saga import compensation, exchange, repair_checks
+from runtime.saga import compensation, exchange, frozen, repair_checks
 from runtime.saga.definition import AwaitDefinition, Node, Role, StepDefinition
 from runtime.saga.instance import DEADLINE, Instance
 from runtime.saga.nodes import awaits, kinds
@@ -39,6 +39,8 @@ def carry_out(saga: Instance, act: RepairSaga) -> Moves:
     text = _text(saga, act, task)
     if act.act == RepairSaga.RETRY and act.state_json:
         saga.record.state = repair_checks.edited(saga, act.state_json).SerializeToString()
+        for _, retried in stuck_ones(saga) if task is None else [task]:
+            frozen.take_present(retried)  # an undo that is tried again is given the edited data
     yield from _moves(saga, act, task)
     _note_down(saga, act, text)
     saga.outgoing.append(Outgoing(RepairAccepted(text=text, revision=saga.record.revision + 1)))

@@ -52,7 +52,8 @@ class Step(Part):
     refused  the answers that mean it did not, so that nothing has to be undone: the saga turns back
     ignores  other answers of the same handler, which say nothing about the step
     undo     (state) or (state, reason) -> command to the actor that `do` went to, or None when this instance needs
-             none; `reason` says in words why the saga turned back
+             none; `reason` says in words why the saga turned back. The state is the one of the instant at which the
+             step was done, or, if that is not known, of its last command
     undone   the answers that confirm the undo. "Nothing to undo", which the runtime answers, does too
     no_undo  why a step before the pivot needs no undo, in words: it changes nothing, say. Demanded where there is none,
              since what a step has done stays when the saga turns back

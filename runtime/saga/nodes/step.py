@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from runtime.durable.behaviour import CancelTimer, Outgoing, SetTimer
 from runtime.envelope import address_of, content_of
 from runtime.protos.saga_pb2 import Exchange, TaskRecord
-from runtime.saga import author, exchange
+from runtime.saga import author, exchange, frozen
 from runtime.saga.author import AuthorFailed
 from runtime.saga.definition import Meaning, Role, StepDefinition
 from runtime.saga.exchange import Refusal
@@ -92,10 +92,12 @@ def fired(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict
 def keep(saga: Instance, step: StepDefinition, task: TaskRecord, answer: Message) -> TaskVerdict:
     """The step is done: have `on_answer` take facts of the answer into the state. If it fails, the answer is stored."""
     try:
-        author.keep(saga.definition, saga.record, step, answer)
+        author.keep(saga.definition, saga.record, step, task, answer)
     except AuthorFailed as error:
         task.unkept = answer.SerializePartialToString()
         return failed(str(error))
+    finally:
+        frozen.take_present(task)
     task.ClearField("unkept")
     return DONE
 
@@ -109,6 +111,7 @@ def _ask(saga: Instance, step: StepDefinition, task: TaskRecord) -> None:
     task.address = address_of(step.command.kind, key)
     id = saga.next_id(task.address, content_of(command.DESCRIPTOR.full_name, body, b""))
     exchange.ask(task.do, id, saga.now_s)
+    frozen.take_present(task)
     task.status = TaskRecord.RUNNING
     if task.stuck:
         saga.unstick(task)
@@ -146,7 +149,7 @@ def _refused(saga: Instance, step: StepDefinition, task: TaskRecord, command_id:
         return NOTHING
     _settle(saga, step, task, TaskRecord.REFUSED)
     try:
-        author.keep(saga.definition, saga.record, step, answer)
+        author.keep(saga.definition, saga.record, step, task, answer)
     except AuthorFailed as error:
         task.do.error = str(error)
     return refused(name)
@@ -160,9 +163,10 @@ def _done_after_refusal(saga: Instance, step: StepDefinition, task: TaskRecord, 
     task.status = TaskRecord.OWED
     exchange.answered(task.do, answer.DESCRIPTOR.full_name)
     try:
-        author.keep(saga.definition, saga.record, step, answer)
+        author.keep(saga.definition, saga.record, step, task, answer)
     except AuthorFailed as error:
         task.do.error = str(error)
+    frozen.take_present(task)
     return OWES
 
 

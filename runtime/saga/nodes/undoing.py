@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from runtime.durable.behaviour import CancelTimer, Outgoing, SetTimer
 from runtime.envelope import address_of, content_of
 from runtime.protos.saga_pb2 import Exchange, TaskRecord
-from runtime.saga import author, exchange
+from runtime.saga import author, exchange, frozen
 from runtime.saga.author import AuthorFailed
 from runtime.saga.definition import Meaning, StepDefinition, full_name
 from runtime.saga.inputs import Faulted
@@ -78,7 +78,7 @@ def _ask_undo(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVer
     what = f"undo of step {step.name}"
     if not task.do.command_id:
         raise AuthorFailed(f"{what}: no command was sent, and what was done by hand is undone by hand")
-    command = author.made_by(saga.definition, saga.record, what, step.undo)
+    command = author.made_by(saga.definition, saga.record, what, step.undo, frozen.state_for(saga.record, task))
     if command is None:
         task.status = TaskRecord.SKIPPED
         if task.stuck:

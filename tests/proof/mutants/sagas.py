@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.saga import author, cancellation, compensation, exchange, interpreter
+from runtime.saga import author, cancellation, compensation, exchange, frozen, interpreter
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.instance import Instance
 from runtime.saga.nodes import each, end, undoing, wait, when, within
@@ -289,7 +289,20 @@ SAGAS = (
     Mutant(
         "facts-not-kept",
         "What `on_answer` keeps of an answer is forgotten at the end of its turn.",
-        (Edit(author.change, "record.state = state.SerializeToString()", "pass"),),
+        (Edit(author.change, "record.state = body", "pass"),),
+    ),
+    # --- the state that an undo is given ---
+    Mutant(
+        "undo-given-the-present-state",
+        "An undo is made from the state as it is when the saga turns back, not as it was when the step was done.",
+        (Edit(undoing._ask_undo, "frozen.state_for(saga.record, task)", "saga.record.state"),),
+        workload="random",
+    ),
+    Mutant(
+        "undo-given-the-last-replaced-state",
+        "An undo is made from the state that was replaced last, not from the one that its task names.",
+        (Edit(frozen.state_for, "record.earlier_states[: task.undo_state]", "record.earlier_states"),),
+        workload="random",
     ),
     # --- waits, choices, ends ---
     Mutant(

@@ -168,6 +168,8 @@ class _SagaMaker:
             deed = self._deed(state, name)
             if deed.undo_raises:
                 raise _Raised
+            if deed.name in state.kept and state.kept[-1] != deed.name:
+                raise AssertionError(f"{deed.name} is undone with a state that is later than its answer: {state.kept}")
             if not deed.undo_needed:
                 return None
             made: Message = words.restore(key=deed.key, deed=deed.name, ballast=bytes(deed.undo.ballast_bytes))
