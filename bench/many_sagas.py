@@ -116,7 +116,7 @@ def _row(number: int, now_s: float, *, is_open: bool, is_stuck: bool) -> ActorRo
     id = number.to_bytes(16, "big")
     state, name = record.SerializeToString(), record.DESCRIPTOR.full_name
     shard, told = shard_of(key, _SHARDS), summary_of(record, None)
-    return ActorRow(_KIND, key, shard, 4, id, id, name, state, timers, due_at_s, started_at_s, told)
+    return ActorRow(_KIND, key, shard, 4, id, id, name, state, timers, due_at_s, started_at_s, summary=told)
 
 
 def _record(key: str, started_at_s: float, *, is_open: bool, is_stuck: bool) -> SagaRecord:

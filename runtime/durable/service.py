@@ -249,7 +249,7 @@ class ServiceBehaviour:
     async def handle(self, state: Message, delivery: Delivery) -> Decision:
         message: Message = delivery.message
         reaction = self._reactions.get((type(message), delivery.envelope.process))
-        if reaction is not None:
+        if reaction is not None and not delivery.envelope.timer:
             meets_it = not reaction.only_field or meets(message, reaction.only_field, reaction.only_value)
             command = reaction.translate(message) if meets_it else None
             if command is None:

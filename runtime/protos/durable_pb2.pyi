@@ -30,6 +30,8 @@ class Timer(_message.Message):
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     FIRST_ID_FIELD_NUMBER: _builtins.int
     AFTER_MAIL_FIELD_NUMBER: _builtins.int
+    CONVERSATION_FIELD_NUMBER: _builtins.int
+    PROCESS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     due_at_s: _builtins.float
     type: _builtins.str
@@ -43,6 +45,10 @@ class Timer(_message.Message):
     """of the message that its first firing was, once that has failed"""
     after_mail: _builtins.bool
     """it fires only once no mail waits that was sent to its actor before"""
+    conversation: _builtins.bytes
+    """of the message whose handling set it; empty: that of its actor"""
+    process: _builtins.str
+    """the same of the process"""
     def __init__(
         self,
         *,
@@ -54,10 +60,12 @@ class Timer(_message.Message):
         attempts: _builtins.int = ...,
         first_id: _builtins.bytes = ...,
         after_mail: _builtins.bool = ...,
+        conversation: _builtins.bytes = ...,
+        process: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_mail", b"after_mail", "attempts", b"attempts", "body", b"body", "due_at_s", b"due_at_s", "first_id", b"first_id", "name", b"name", "set_by", b"set_by", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_mail", b"after_mail", "attempts", b"attempts", "body", b"body", "conversation", b"conversation", "due_at_s", b"due_at_s", "first_id", b"first_id", "name", b"name", "process", b"process", "set_by", b"set_by", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

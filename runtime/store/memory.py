@@ -19,6 +19,7 @@ from runtime.ports import Ports
 from runtime.store.memory_members import MemoryMembers
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Transition, Verdict
 from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace, SummaryRow
+from runtime.store.timer_conversations import live_conversations
 
 __all__ = ["MemoryStore"]
 
@@ -187,7 +188,7 @@ class MemoryStore(MemoryMembers):
 
     async def purge(self, *, handled_before_s: float, limit: int, after: bytes = b"") -> tuple[int, bytes]:
         live = {row.conversation for row in self._all_mail()}
-        live |= {row.conversation for row in self._actors.values() if row.due_at_s is not None}
+        live |= {conversation for row in self._actors.values() for conversation in live_conversations(row)}
         looked_at = gone = 0
         for conversation in sorted(id for id in self._history if id > after):
             if looked_at >= limit:

@@ -48,6 +48,7 @@ class ActorRow:
     timers: bytes  # encoded amends.Timers
     due_at_s: float | None  # When the earliest timer is due; None without timers.
     updated_at_s: float
+    timer_conversations: str = ""  # Of timers set in others than its own: a JSON array of hex, in capitals; or empty.
     summary: ActorSummary | None = None  # None: the actor tells nothing beside its state. A service's does not.
 
     @property

@@ -18,6 +18,7 @@ from runtime.ports import Fact
 from runtime.protos import durable_pb2
 from runtime.record import record
 from runtime.store.records import ActorRow, Expected, HistoryRow, MailRow, Outcome, Transition
+from runtime.store.timer_conversations import other_conversations
 
 __all__ = ["SENT_MAX", "ClientAnswer", "Draft", "state_and_timers"]
 
@@ -252,20 +253,30 @@ class Draft:
             timers = _encoded(self.timers)
             due_at_s = min([timer.due_at_s for timer in self.timers.values()])
         made_of = b"%b|%b|%b" % (self.last_message_id, timers, self.state_bytes)
+        conversation = self._conversation or self._first_conversation()
         return ActorRow(
             self.address[0],
             self.address[1],
             self.shard,
             self.revision,
             hashlib.blake2b(made_of, digest_size=16).digest(),
-            self._conversation or self._first_conversation(),
+            conversation,
             self.kind.behaviour.state_type.DESCRIPTOR.full_name if before is None else before.state_type,
             self.state_bytes,
             timers,
             due_at_s,
             self.now_s,
+            self._timer_conversations(conversation),
             self.summary,
         )
+
+    def _timer_conversations(self, own: bytes) -> str:
+        """See ActorRow. The timers of a process are all of its own conversation."""
+        if not self.timers or self.kind.behaviour.process:
+            return ""
+        if self.row is not None and not self._timers_changed:
+            return self.row.timer_conversations
+        return other_conversations([timer.conversation for timer in self.timers.values()], own)
 
     def _first_conversation(self) -> bytes:
         return self.history[0].conversation if self.history else self.rescheduled[0].conversation

@@ -117,6 +117,7 @@ class Sends:
             self._reply(undone, undone.DESCRIPTOR.full_name, undone.SerializeToString())
 
     def change_timers(self, changes: Sequence[SetTimer | CancelTimer]) -> None:
+        in_own = bool(self._kind.behaviour.process)  # The timers of a process are of its actor's conversation.
         for change in changes:
             if isinstance(change, CancelTimer):
                 self._draft.drop_timer(change.name)
@@ -130,6 +131,8 @@ class Sends:
                     body=message.SerializeToString(),
                     set_by=self._cause.id,
                     after_mail=change.after_mail,
+                    conversation=b"" if in_own else self._conversation,
+                    process="" if in_own else self._process,
                 )
             )
 

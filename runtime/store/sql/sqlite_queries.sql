@@ -38,11 +38,14 @@ select conversation, count(*), max(handled_at_s) from history
 where conversation > :after group by conversation order by conversation;
 
 -- name: live_conversations
--- Of the given (as hex), those that still have mail, or an actor with a timer.
-select conversation from mail where hex(conversation) in (select value from json_each(:conversations))
+-- Of the given (as hex), those that still have mail, an actor with a timer, or a timer of an actor that has others.
+with wanted(conversation) as (select value from json_each(:conversations))
+select hex(conversation) from mail where hex(conversation) in wanted
 union
-select conversation from actors
-where due_at_s is not null and hex(conversation) in (select value from json_each(:conversations));
+select hex(conversation) from actors where due_at_s is not null and hex(conversation) in wanted
+union
+select value from actors, json_each(actors.timer_conversations)
+where due_at_s is not null and timer_conversations <> '' and value in wanted;
 
 -- name: forget
 delete from history where conversation = :conversation

@@ -17,6 +17,7 @@ create table actors (
   state_type   text    not null,
   due_at_s     real,
   updated_at_s real    not null,
+  timer_conversations text not null, -- a JSON array, or empty
   status          text, -- this and what follows: what a process tells of itself; null in every other row
   step            text,
   version         text,

@@ -36,7 +36,7 @@ def old_conversations(
     if old:
         hexes = json.dumps([conversation.hex().upper() for conversation in old])
         live = {found for (found,) in connection.execute(sql["live_conversations"], {"conversations": hexes})}
-        old = [conversation for conversation in old if conversation not in live]
+        old = [conversation for conversation in old if conversation.hex().upper() not in live]
     return old, next_after
 
 

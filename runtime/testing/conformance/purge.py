@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from runtime.store.lived import Lived
 from runtime.store.port import Store
 from runtime.store.records import Transition, Verdict
@@ -46,6 +48,17 @@ class PurgeConformance(ConformanceBase):
             )
             assert await store.purge(handled_before_s=200.0, limit=10) == (1, b"")
             assert [len(await store.conversation(id_of(number))) for number in (5, 6)] == [1, 0]
+
+    async def test_a_live_timer_keeps_its_own_conversation_too(self) -> None:
+        async with self.store() as store:
+            await self.commit(store, *(_handled(number, number) for number in (0xA5, 0xA6, 0xA7, 0xA8)))
+            others = json.dumps([id_of(number).hex().upper() for number in (0xA6, 0xA7)])
+            timed = actor_row("a", conversation=0xA5, due_at_s=1e9, timer_conversations=others)
+            await self.commit(store, Transition(actor=timed, expected=EMPTY))
+            assert await store.load([("billing", "a")]) == [timed]
+            assert await store.purge(handled_before_s=200.0, limit=10) == (1, b"")
+            kept = [len(await store.conversation(id_of(number))) for number in (0xA5, 0xA6, 0xA7, 0xA8)]
+            assert kept == [1, 1, 1, 0]
 
     async def test_purging_goes_on_in_small_steps_where_it_left_off(self) -> None:
         async with self.store() as store:

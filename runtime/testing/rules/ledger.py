@@ -18,6 +18,7 @@ from runtime.observe.conversation import conversation_of
 from runtime.observe.sequence import as_text
 from runtime.saga.definition import Definition
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome, Transition, Verdict
+from runtime.store.timer_conversations import live_conversations
 from runtime.testing.rules.delivery_order import DeliveryOrder, SentMail
 from runtime.testing.rules.purge_rule import broken_purge
 from runtime.testing.rules.saga_rules import SagaRules
@@ -213,7 +214,8 @@ class Ledger:
 
     def forgot(self, conversations: AbstractSet[bytes]) -> None:
         """The store has purged these. All of them must be old, without waiting mail, and without a timer."""
-        needed = {mail.conversation for mail in self.waiting.values()} | {row.conversation for row in self.timed}
+        needed = {mail.conversation for mail in self.waiting.values()}
+        needed.update(conversation for row in self.timed for conversation in live_conversations(row))
         for what, conversation in broken_purge(conversations, needed, self.history, self.forgets_before_s):
             self._broken("I14", what, conversation)
 

@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from runtime.envelope import address_of, timer_id
 from runtime.protos import durable_pb2
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome, Transition
+from runtime.store.timer_conversations import live_conversations
 
 __all__ = ["broken_patience", "broken_timers"]
 
@@ -39,6 +40,21 @@ def broken_timers(before: ActorRow | None, transition: Transition) -> Iterator[s
             yield f"{where}: {row.type} fired, but no such timer was set: it was moved, cancelled, or has fired before"
         elif (timer.name, timer.due_at_s) in stands:
             yield f"{where}: the timer {timer.name!r} has fired, and is still set"
+        elif row.conversation != (timer.conversation or after.conversation):
+            yield f"{where}: the timer {timer.name!r} has fired in {row.conversation.hex()}, and was set in another"
+    yield from _misplaced(where, after, transition)
+
+
+def _misplaced(where: str, after: ActorRow, transition: Transition) -> Iterator[str]:
+    """Timers that this turn has set, and that will fire in another conversation. A process has one of its own."""
+    handled = {row.id: row.conversation for row in transition.history}
+    live = live_conversations(after)
+    for timer in _timers(after):
+        conversation = timer.conversation or after.conversation
+        if timer.conversation and conversation != handled.get(timer.set_by, conversation):
+            yield f"{where}: the timer {timer.name!r} was set in another conversation than {conversation.hex()}"
+        if live and conversation not in live:
+            yield f"{where}: the conversation of the timer {timer.name!r} may be forgotten before it fires"
 
 
 def broken_patience(

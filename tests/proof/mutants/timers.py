@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runtime.durable.region import timers
 from runtime.durable.region.timers import DueTimers
 from runtime.durable.turn import unhandled
 from runtime.durable.turn.draft import Draft
@@ -127,6 +128,18 @@ TIMERS = (
             ),
         ),
         workload="random",
+    ),
+    Mutant(
+        "timer-in-another-conversation",
+        "A timer fires in the conversation that made its actor, and not in that in which it was set.",
+        (Edit(timers._fired, "timer.conversation or row.conversation", "row.conversation"),),
+        workload="random",
+    ),
+    Mutant(
+        "timer-outside-its-process",
+        "A timer forgets the process in which it was set, and what its handler says reaches nobody in it.",
+        (Edit(timers._fired, "process=timer.process", 'process=""'),),
+        workload="deadlines",
     ),
     Mutant(
         "mail-does-not-come-first",

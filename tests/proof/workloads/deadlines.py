@@ -6,6 +6,7 @@ client ──ChangeAlpha──▶ alpha ──AlphaChanged──▶ beta
                           ▲                └──▶ timed-deadline ──no BetaChanged in time: RestoreAlpha──┐
                           └────────────────────────────────────────────────────────────────────────────┘
 client ──after a while: ChangeBeta, which joins the conversation──▶ beta ──BetaChanged──▶ timed-deadline
+                                           beta ──timer: ChangeBeta──▶ beta ──BetaChanged──▶ timed-deadline
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ _CONVERSATIONS = 24
 _CLIENTS = 4
 _CALL_S = 5.0
 _NAME = "timed"
-_AFTER_MS = (0, 0, 0, 0, 500, 3_000, 4_900, 5_000, 5_100, 7_000, 20_000, _NEVER, _NEVER)
+_BELLS = (-500, -3_000, -4_900, -7_000)  # ms after which a timer of beta answers
+_AFTER_MS = (0, 0, 0, 0, 500, 3_000, 4_900, 5_000, 5_100, 7_000, 20_000, *_BELLS, _NEVER, _NEVER)
 
 
 class Opener(Service[pb.ParticipantState], kind="alpha"):
@@ -53,9 +55,11 @@ class Opener(Service[pb.ParticipantState], kind="alpha"):
 
 
 class Answerer(Service[pb.ParticipantState], kind="beta"):
-    """Answers at once, or leaves that to a client."""
+    """Answers at once, leaves that to a client, or to a timer of its own."""
 
     async def work(self, command: pb.ChangeBeta) -> pb.BetaChanged | None:
+        if command.amount in _BELLS:
+            self.set_timer("bell", -command.amount / 1000, pb.ChangeBeta(key=self.key))
         return None if command.amount else pb.BetaChanged(key=self.key)
 
 
@@ -125,6 +129,8 @@ class DeadlineClients:
             await talk
 
     async def _talk(self, dice: Dice, key: str, after_ms: int) -> None:
+        if after_ms in _BELLS:  # The actor is made by another conversation, and its timer must not fire in that.
+            await self._insist(dice, pb.ChangeBeta(key=key, amount=_NEVER))
         conversation = await self._insist(dice, pb.ChangeAlpha(key=key, deed=str(after_ms)))
         self._begun[key] = after_ms
         if after_ms > 0:

@@ -22,17 +22,18 @@ def connection() -> apsw.Connection:
     connection.execute(schema_steps()[0])
     connection.execute(
         """with recursive number(n) as (select 0 union all select n + 1 from number where n + 1 < ?)
-        insert into actors (kind, key, shard, revision, last_id, conversation, state_type, updated_at_s, state, timers,
-          status, step, version, started_at_s, progressed_at_s, error)
-        select iif(n % 5, 'order-process', 'trip'), 'ORD-' || n, n % 16, 1, x'00', x'00', 'amends.SagaRecord', n, x'00',
-          x'', case when n % 100 = 0 then 'stuck' when n % 10 = 0 then 'running' else 'completed' end,
+        insert into actors (kind, key, shard, revision, last_id, conversation, state_type, updated_at_s,
+          timer_conversations, state, timers, status, step, version, started_at_s, progressed_at_s, error)
+        select iif(n % 5, 'order-process', 'trip'), 'ORD-' || n, n % 16, 1, x'00', x'00', 'amends.SagaRecord', n, '',
+          x'00', x'', case when n % 100 = 0 then 'stuck' when n % 10 = 0 then 'running' else 'completed' end,
           iif(n % 10, '', 'bill'), 'aa01', n, n * 7919 % 20011, iif(n % 100, '', 'no refund') from number""",
         (SAGAS,),
     )
     connection.execute(
         """insert into actors
-          (kind, key, shard, revision, last_id, conversation, state_type, updated_at_s, state, timers)
-        select 'sales', key, shard, 1, x'00', x'00', 'shop.OrderState', 0.0, x'00', x'' from actors"""
+          (kind, key, shard, revision, last_id, conversation, state_type, updated_at_s, timer_conversations, state,
+           timers)
+        select 'sales', key, shard, 1, x'00', x'00', 'shop.OrderState', 0.0, '', x'00', x'' from actors"""
     )
     return connection
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from runtime.envelope import timer_id
 from runtime.protos.durable_pb2 import Timer, Timers
 from runtime.store.records import ActorRow, Expected, HistoryRow, MailRow, Outcome, Transition
+from runtime.store.timer_conversations import other_conversations
 from runtime.testing.rules.timer_rules import broken_patience, broken_timers
 
 ADDRESS = ("billing", "ORD-1")
@@ -86,3 +87,17 @@ def test_a_patient_timer_may_not_fire_while_mail_waits_that_was_there_before_its
 def test_a_timer_that_is_not_patient_does_not_wait_for_mail() -> None:
     assert list(broken_patience(row(TIMER), fired(TIMER, row()), [(WAITS, 50.0)], 0.0)) == []
     assert list(broken_patience(None, fired(TIMER, row()), [(WAITS, 50.0)], 0.0)) == []
+
+
+def test_a_timer_fires_in_the_conversation_in_which_it_was_set_and_keeps_that() -> None:
+    other = Timer(name="late", due_at_s=60.0, type=TIMER.type, set_by=b"m" * 16, conversation=b"o" * 16)
+    (what,) = broken_timers(row(other), fired(other, row()))
+    assert "was set in another" in what
+    kept = replace(row(other), timer_conversations=other_conversations([b"o" * 16], b"c" * 16))
+    assert list(broken_timers(None, Transition(actor=kept, expected=Expected(0, b"")))) == []
+    (what,) = broken_timers(None, Transition(actor=row(other), expected=Expected(0, b"")))
+    assert "may be forgotten" in what
+    setting = replace(fired(TIMER, row()).history[0], id=b"m" * 16)
+    asked = Transition(actor=kept, expected=Expected(0, b""), consumed=(b"m" * 16,), history=(setting,))
+    (what,) = broken_timers(None, asked)
+    assert "was set in another conversation" in what

@@ -1,0 +1,70 @@
+"""A timer of a service fires in the conversation and the process of the message whose handling set it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runtime.durations import minutes
+from runtime.observe.conversation import MessageStatus, read_conversation
+from runtime.protos.choreography_pb2 import DeadlineRecord
+from runtime.store.port import Store
+from runtime.store.records import ActorRow
+from runtime.store.timer_conversations import live_conversations
+from runtime.testing.cluster.cluster import Cluster
+from runtime.testing.fixtures import MakeCluster
+from tests.proof.programs import programs_pb2 as pb
+from tests.proof.workloads.deadlines import Deadlines
+
+NODES = {"one": ("alpha", "beta"), "two": ("alpha", "beta")}
+HALF_A_SECOND, IN_TIME = "-500", "-3000"  # after which beta answers
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return "memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/amends.db"
+
+
+async def timed(cluster: Cluster, conversation: bytes) -> DeadlineRecord:
+    return await cluster.state("timed-deadline", conversation.hex(), DeadlineRecord)
+
+
+def store_of(cluster: Cluster) -> Store:
+    node = cluster.sim.serving[0].node
+    assert node is not None
+    return node.store
+
+
+async def row_of_beta(cluster: Cluster) -> ActorRow:
+    (row,) = await store_of(cluster).load([("beta", "C-1")])
+    assert row is not None
+    return row
+
+
+async def test_what_is_answered_by_a_timer_settles_the_conversation_in_which_it_was_set(
+    make_cluster: MakeCluster, store: str
+) -> None:
+    cluster = await make_cluster(Deadlines().catalogue, nodes=NODES, store=store)
+    made = (await cluster.client().ask(pb.ChangeBeta(key="C-1", amount=-1))).conversation
+    begun = (await cluster.client().ask(pb.ChangeAlpha(key="C-1", deed=HALF_A_SECOND))).conversation
+    await cluster.at_rest(within=minutes(1))
+    assert (await timed(cluster, begun)).status == DeadlineRecord.SETTLED
+    told = [(one.short_type, one.status) for one in (await read_conversation(store_of(cluster), begun)).messages]
+    assert ("ChangeBeta", MessageStatus.FIRED) in told
+    assert [one.short_type for one in (await read_conversation(store_of(cluster), made)).messages] == ["ChangeBeta"]
+
+
+async def test_the_timer_keeps_both_while_no_node_runs(make_cluster: MakeCluster, store: str) -> None:
+    cluster = await make_cluster(Deadlines().catalogue, nodes=NODES, store=store)
+    await cluster.client().ask(pb.ChangeBeta(key="C-1", amount=-1))
+    begun = (await cluster.client().ask(pb.ChangeAlpha(key="C-1", deed=IN_TIME))).conversation
+    await cluster.advance(1)
+    row = await row_of_beta(cluster)
+    assert live_conversations(row) == (row.conversation, begun)
+    for name in NODES:
+        cluster.kill(name)
+        await cluster.restart(name)
+    await cluster.at_rest(within=minutes(1))
+    assert (await timed(cluster, begun)).status != DeadlineRecord.OVERDUE
+    assert live_conversations(await row_of_beta(cluster)) == ()
