@@ -16,6 +16,7 @@ from runtime.durable.service import Service
 from runtime.durations import days, hours, minutes, seconds
 from runtime.errors import FinalError
 from runtime.saga.awaiting import Await
+from runtime.saga.carrying import Carried, Position, renames
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.choreography import Choreography
 from runtime.saga.each import Each
@@ -37,6 +38,7 @@ __all__ = [
     "Answer",
     "Await",
     "Budget",
+    "Carried",
     "Catalogue",
     "Choreography",
     "Client",
@@ -46,6 +48,7 @@ __all__ = [
     "FinalError",
     "FirstOf",
     "Flow",
+    "Position",
     "Publish",
     "RetryPolicy",
     "Saga",
@@ -59,6 +62,7 @@ __all__ = [
     "launch",
     "minutes",
     "on",
+    "renames",
     "seconds",
 ]
 

@@ -7,7 +7,7 @@ A behaviour decides and does nothing: what it wants to happen is in the Decision
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -164,6 +164,7 @@ class Decision:
     alarm: str = ""  # what a person has to see to; reported after the commit
     summary: MakeSummary | None = None  # of an actor that tells of itself beside its state
     keeps_input: bool = False  # the history keeps what the message said, so that the actor can be run over it again
+    renamed: Mapping[str, str] | None = None  # timers that have another name from now on, by the old one
 
 
 class Behaviour(Protocol):

@@ -294,6 +294,9 @@ class NodeTerms(_message.Message):
     IS_UNTIL_FIELD_NUMBER: _builtins.int
     NO_UNDO_FIELD_NUMBER: _builtins.int
     INNER_FIELD_NUMBER: _builtins.int
+    AT_ONCE_FIELD_NUMBER: _builtins.int
+    AT_LEAST_FIELD_NUMBER: _builtins.int
+    TOLERATE_FIELD_NUMBER: _builtins.int
     timeout_s: _builtins.float
     every_s: _builtins.float
     at_most_s: _builtins.float
@@ -303,6 +306,12 @@ class NodeTerms(_message.Message):
     """the wait is for an instant that the state tells"""
     no_undo: _builtins.str
     """why there is no undo"""
+    at_once: _builtins.int
+    """of a list: so many items at once,"""
+    at_least: _builtins.int
+    """so many have to be done,"""
+    tolerate: _builtins.int
+    """and so many may fail"""
     @_builtins.property
     def ignored(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """answers that say nothing"""
@@ -328,10 +337,13 @@ class NodeTerms(_message.Message):
         is_until: _builtins.bool = ...,
         no_undo: _builtins.str = ...,
         inner: _abc.Iterable[Global___NodeTerms] | None = ...,
+        at_once: _builtins.int = ...,
+        at_least: _builtins.int = ...,
+        tolerate: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_most_s", b"at_most_s", "every_s", b"every_s", "ignored", b"ignored", "inner", b"inner", "is_until", b"is_until", "no_undo", b"no_undo", "span_s", b"span_s", "timeout_s", b"timeout_s", "undo_working", b"undo_working", "working", b"working"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least", b"at_least", "at_most_s", b"at_most_s", "at_once", b"at_once", "every_s", b"every_s", "ignored", b"ignored", "inner", b"inner", "is_until", b"is_until", "no_undo", b"no_undo", "span_s", b"span_s", "timeout_s", b"timeout_s", "tolerate", b"tolerate", "undo_working", b"undo_working", "working", b"working"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -354,6 +354,7 @@ class SagaRecord(_message.Message):
     REPAIRS_FIELD_NUMBER: _builtins.int
     HELD_FIELD_NUMBER: _builtins.int
     EARLIER_STATES_FIELD_NUMBER: _builtins.int
+    EARLIER_FINGERPRINTS_FIELD_NUMBER: _builtins.int
     definition: _builtins.str
     """its name; empty when there is no instance"""
     fingerprint: _builtins.bytes
@@ -404,6 +405,10 @@ class SagaRecord(_message.Message):
     def earlier_states(self) -> _containers.RepeatedCompositeFieldContainer[Global___EarlierState]:
         """those that undos are given, oldest first; empty at the end"""
 
+    @_builtins.property
+    def earlier_fingerprints(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """of definitions that it was carried over from, the first one first"""
+
     def __init__(
         self,
         *,
@@ -431,10 +436,11 @@ class SagaRecord(_message.Message):
         repairs: _abc.Iterable[Global___Repair] | None = ...,
         held: _abc.Iterable[Global___HeldInput] | None = ...,
         earlier_states: _abc.Iterable[Global___EarlierState] | None = ...,
+        earlier_fingerprints: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["asker", b"asker"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asker", b"asker", "conversation", b"conversation", "definition", b"definition", "earlier_states", b"earlier_states", "ended_at_s", b"ended_at_s", "fingerprint", b"fingerprint", "held", b"held", "last_progress_at_s", b"last_progress_at_s", "overdue", b"overdue", "pivot_passed", b"pivot_passed", "reason", b"reason", "repairs", b"repairs", "result", b"result", "result_error", b"result_error", "result_type", b"result_type", "revision", b"revision", "started_at_s", b"started_at_s", "state", b"state", "state_type", b"state_type", "status", b"status", "stuck_in", b"stuck_in", "stuck_reason", b"stuck_reason", "suspended", b"suspended", "tasks", b"tasks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asker", b"asker", "conversation", b"conversation", "definition", b"definition", "earlier_fingerprints", b"earlier_fingerprints", "earlier_states", b"earlier_states", "ended_at_s", b"ended_at_s", "fingerprint", b"fingerprint", "held", b"held", "last_progress_at_s", b"last_progress_at_s", "overdue", b"overdue", "pivot_passed", b"pivot_passed", "reason", b"reason", "repairs", b"repairs", "result", b"result", "result_error", b"result_error", "result_type", b"result_type", "revision", b"revision", "started_at_s", b"started_at_s", "state", b"state", "state_type", b"state_type", "status", b"status", "stuck_in", b"stuck_in", "stuck_reason", b"stuck_reason", "suspended", b"suspended", "tasks", b"tasks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

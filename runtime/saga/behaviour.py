@@ -19,6 +19,7 @@ from runtime.saga import inputs
 from runtime.saga.checks import check_condition
 from runtime.saga.definition import Definition, full_name
 from runtime.saga.interpreter import advance
+from runtime.saga.migration import Unmovable, migrate
 from runtime.saga.on import On
 from runtime.saga.saga import Saga
 from runtime.saga.stored import described
@@ -60,7 +61,8 @@ class SagaBehaviour:
     def carries(self) -> tuple[str, ...]:
         """See Versioned."""
         begun_by = sorted(full_name(type_) for type_ in self._starts)
-        return (self._carried(self.definition.fingerprint), *(f"{self.kind}<{one}" for one in begun_by))
+        own = (self.definition.fingerprint, *self.definition.carries)
+        return (*map(self._carried, own), *(f"{self.kind}<{one}" for one in begun_by))
 
     @property
     def described(self) -> tuple[str, bytes]:
@@ -79,6 +81,8 @@ class SagaBehaviour:
         """As `handle`, without an event loop. Raises NotCarried when the instance was begun by another definition."""
         assert isinstance(state, saga_pb2.SagaRecord)
         if state.definition and state.fingerprint != self.definition.fingerprint:
+            if state.fingerprint in self.definition.carries:
+                return self._carry_over(state, delivery)
             return self._not_ours(self._begun_elsewhere(state, delivery.envelope.key).reason, delivery)
         message = self._input(state, delivery)
         step = advance(self.definition, state, message, delivery.now_s, delivery.next_id, delivery.body_bytes_max)
@@ -94,12 +98,39 @@ class SagaBehaviour:
             keeps_input=self.definition.keeps_inputs,
         )
 
+    def _carry_over(self, state: saga_pb2.SagaRecord, delivery: Delivery) -> Decision:
+        """Make it an instance of the present definition, begin what is ready there, and go on with the message."""
+        definition, key, old = self.definition, delivery.envelope.key, state.fingerprint.hex()
+        try:
+            renamed = migrate(definition, state, key)
+        except Unmovable as error:
+            cure = "nothing was done: mend its migration, or run a build that has that version"
+            return self._not_ours(f"{self.kind}/{key} is of version {old}, and is left so: {error}; {cure}", delivery)
+        message = self._input(state, delivery)
+        if isinstance(message, inputs.TimerFired):
+            message = inputs.TimerFired(renamed.get(message.name, message.name))
+        steps = [
+            advance(definition, state, one, delivery.now_s, delivery.next_id, delivery.body_bytes_max)
+            for one in (inputs.CarriedOver(), message)
+        ]
+        notes = [f"carried over from version {old} to {definition.fingerprint.hex()}", *(one.note for one in steps)]
+        return Decision(
+            tuple(sent for one in steps for sent in one.outgoing),
+            tuple(timer for one in steps for timer in one.timers),
+            note="; ".join(filter(None, notes)),
+            ended=state.status in _AT_REST,
+            alarm="; ".join(filter(None, (one.alarm for one in steps))),
+            summary=summary_of,
+            renamed=renamed,
+            keeps_input=definition.keeps_inputs,
+        )
+
     def lacks(self, state: Message, key: str, type_: str) -> Lack | None:
         """See Versioned."""
         assert isinstance(state, saga_pb2.SagaRecord)
         if not state.definition:
             return None if type_ in self.accepts else self._cannot_begin(key, type_)
-        if state.fingerprint == self.definition.fingerprint:
+        if state.fingerprint == self.definition.fingerprint or state.fingerprint in self.definition.carries:
             return None
         return self._begun_elsewhere(state, key)
 

@@ -6,7 +6,7 @@ class BookTrip(Saga) ──read──▶ Definition ──check──▶ interpr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 from typing import Any, ClassVar
@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from runtime.backoff import Backoff
 from runtime.contracts import Contract
 from runtime.protos import saga_pb2
+from runtime.saga.carrying import Migration
 from runtime.saga.on import On
 from runtime.saga.step import Budget
 
@@ -221,6 +222,7 @@ class Definition:
     fingerprint: bytes
     template: saga_pb2.SagaRecord  # of a new instance
     keeps_inputs: bool = True  # the history keeps what messages to an instance said
+    carries: Mapping[bytes, Migration] = field(default_factory=dict)  # by the fingerprint of an older definition
 
     @property
     def pivot(self) -> StepDefinition | None:

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from runtime.protos.saga_pb2 import EarlierState, SagaRecord, TaskRecord
 from runtime.saga.definition import Definition
 
-__all__ = ["forget", "freeze", "state_for", "take_present"]
+__all__ = ["earlier", "forget", "freeze", "put_earlier", "state_for", "take_present"]
 
 _MAY_BE_UNDONE = frozenset((TaskRecord.RUNNING, TaskRecord.DONE, TaskRecord.OWED))
 
@@ -46,6 +46,20 @@ def take_present(task: TaskRecord) -> None:
 def state_for(record: SagaRecord, task: TaskRecord) -> bytes:
     """The state that the undo of this task is given."""
     return _rebuilt(record.earlier_states[: task.undo_state]) if task.undo_state else record.state
+
+
+def earlier(record: SagaRecord) -> list[bytes]:
+    """Each of the states that undos are given, but for the present one."""
+    return [_rebuilt(record.earlier_states[: number + 1]) for number in range(len(record.earlier_states))]
+
+
+def put_earlier(record: SagaRecord, states: Iterable[bytes]) -> None:
+    """Replace each of them, in the same order."""
+    record.ClearField("earlier_states")
+    before = b""
+    for state in states:
+        record.earlier_states.append(_difference(before, state))
+        before = state
 
 
 def forget(record: SagaRecord) -> None:

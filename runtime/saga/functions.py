@@ -18,7 +18,17 @@ from runtime.contracts import Contract, contract_of, is_message_type
 from runtime.errors import InvalidDefinition
 from runtime.saga.definition import full_name
 
-__all__ = ["called", "check_state", "command_of", "parameter_of", "returned_by", "takes", "with_item", "with_reason"]
+__all__ = [
+    "called",
+    "check_state",
+    "command_of",
+    "first_parameter_of",
+    "parameter_of",
+    "returned_by",
+    "takes",
+    "with_item",
+    "with_reason",
+]
 
 _Cached = type(functools.cache(len))
 
@@ -165,6 +175,12 @@ def _parameters(function: Callable[..., Any]) -> Sequence[inspect.Parameter]:
 def returned_by(function: Callable[..., Any], where: str) -> Any:
     """The annotation of what a function returns; None without one."""
     return _hints(function, where).get("return")
+
+
+def first_parameter_of(function: Callable[..., Any], where: str) -> Any:
+    """The annotation of a function's first parameter; None without one."""
+    hints = _hints(function, where)
+    return next((hints.get(one.name) for one in _parameters(function)), None)
 
 
 def parameter_of(function: Callable[..., Any], where: str) -> Any:

@@ -14,6 +14,7 @@ __all__ = [
     "Answered",
     "AskedBy",
     "CancelRequested",
+    "CarriedOver",
     "Faulted",
     "Input",
     "NothingToUndo",
@@ -82,6 +83,11 @@ class CancelRequested:
 
 
 @record(frozen=True, slots=True)
+class CarriedOver:
+    """The record is that of another definition now, of which more may be ready to begin."""
+
+
+@record(frozen=True, slots=True)
 class RetryRequested:
     """An operator says that what got the saga stuck is mended."""
 
@@ -109,6 +115,7 @@ Input = (
     | NothingToUndo
     | TimerFired
     | CancelRequested
+    | CarriedOver
     | RetryRequested
     | RepairRequested
     | Unmatched

@@ -66,6 +66,8 @@ def _apply(saga: Instance, given: inputs.Input) -> None:
             _timer_fired(saga, given.name)
         case inputs.CancelRequested():
             cancellation.cancel(saga, given.reason)
+        case inputs.CarriedOver():
+            _carried_over(saga)
         case inputs.RetryRequested():
             _retry(saga)
         case inputs.RepairRequested():
@@ -166,6 +168,18 @@ def _repair(saga: Instance, given: inputs.RepairRequested) -> None:
     for held in halted.released(saga):
         _apply(saga, held)
         saga.note = ""  # of the held input: the act has had its effect
+    if saga.record.earlier_fingerprints:
+        _carried_over(saga)
+
+
+def _carried_over(saga: Instance) -> None:
+    """Begin what is ready by a definition that did not begin the instance; if it is suspended, once it is resumed."""
+    if saga.record.suspended:
+        return
+    if saga.heading == SagaRecord.RUNNING:
+        _go_on(saga, tuple(range(saga.definition.closing_from)))
+    elif saga.heading == SagaRecord.COMPENSATING:
+        compensation.undo_next(saga)
 
 
 def _unmatched(saga: Instance, input: inputs.Unmatched) -> None:

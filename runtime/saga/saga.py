@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from google.protobuf.message import Message
@@ -25,10 +26,12 @@ from runtime.durations import Span, check_span, in_seconds
 from runtime.envelope import wrong_kind
 from runtime.errors import InvalidDefinition
 from runtime.saga.attributes import check_names, closing_of, flow_of, parts_of, starts_of
+from runtime.saga.carrying import Carried, Position
 from runtime.saga.checks import check
 from runtime.saga.definition import Definition
 from runtime.saga.flow import Flow, Part
 from runtime.saga.on import On
+from runtime.saga.read_carries import read_carries
 from runtime.saga.reading import Declaration, read
 from runtime.saga.step import Step
 from runtime.saga.variation import varied
@@ -74,6 +77,7 @@ class Saga(Generic[StateT], metaclass=_SagaType):
     flow: ClassVar[Flow | Part]
     closing: ClassVar[Step | tuple[Step, ...]] = ()
     result: ClassVar[Callable[[Any], Message] | None] = None
+    carries: ClassVar[Mapping[Any, Callable[[Any, Position], Message | Carried]]] = types.MappingProxyType({})
 
     def __init_subclass__(
         cls, *, kind: str = "", deadline: Span = 0.0, undo: str = _STRICT, history: str = _FULL, **rest: Any
@@ -114,6 +118,7 @@ class Saga(Generic[StateT], metaclass=_SagaType):
             )
         )
         check(cls.definition)
+        cls.definition = replace(cls.definition, carries=read_carries(cls.__name__, cls.definition, cls.carries))
 
     @classmethod
     def _undo(cls) -> str:

@@ -32,11 +32,12 @@ from runtime.saga.definition import (
     full_name,
 )
 
-__all__ = ["fingerprint_of", "shape_of"]
+__all__ = ["TEXT", "fingerprint_of", "shape_of"]
 
 _BRANCHES = ("then", "otherwise")
 
-_TEXT = "text"
+TEXT = "text"
+"""The type of an item that is a text, and no message."""
 
 _RECORDED_AS = "tasks"
 """How instances are recorded. Another word here keeps this build from instances whose records it cannot read."""
@@ -75,7 +76,7 @@ def _node(node: Node) -> NodeShape:
         case WaitDefinition() | EndDefinition():
             pass
         case EachDefinition():
-            shape.words.append(_TEXT if issubclass(node.item_type, str) else full_name(node.item_type))
+            shape.words.append(TEXT if issubclass(node.item_type, str) else full_name(node.item_type))
             shape.inner.append(_node(node.step))
         case FirstOfDefinition():
             shape.inner.extend(_node(one) for one in node.alternatives)

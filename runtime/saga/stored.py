@@ -22,7 +22,9 @@ from runtime.saga.checks import check_condition
 from runtime.saga.definition import (
     AwaitDefinition,
     Definition,
+    EachDefinition,
     EndDefinition,
+    FirstOfDefinition,
     Meaning,
     Node,
     PublishDefinition,
@@ -33,7 +35,7 @@ from runtime.saga.definition import (
     full_name,
 )
 from runtime.saga.on import On
-from runtime.saga.shape import fingerprint_of, shape_of
+from runtime.saga.shape import TEXT, fingerprint_of, shape_of
 from runtime.saga.step import Budget
 
 __all__ = ["described", "parse_definition", "read_back"]
@@ -98,6 +100,11 @@ def _start(start: On) -> StartTerms:
 def _terms(node: Node) -> NodeTerms:
     if isinstance(node, WaitDefinition):
         return NodeTerms(span_s=node.span_s, is_until=node.until is not None)
+    if isinstance(node, EachDefinition):
+        inner, at_least = [_terms(node.step)], node.at_least
+        return NodeTerms(inner=inner, at_once=node.at_once, at_least=at_least, tolerate=node.tolerate)
+    if isinstance(node, FirstOfDefinition):
+        return NodeTerms(inner=[_terms(one) for one in node.alternatives])
     if not isinstance(node, StepDefinition):
         return NodeTerms()
     return NodeTerms(
@@ -137,6 +144,11 @@ def _node(index: int, shape: NodeShape, terms: NodeTerms) -> Node:
         case "publish":
             (event,) = shape.words
             return PublishDefinition(**same, event=_not_here, event_type=_stand_in(event))
+        case "each":
+            return _each(same, shape, terms)
+        case "firstof":
+            steps = tuple(_inner(index, *one) for one in zip(shape.inner, terms.inner, strict=True))
+            return FirstOfDefinition(**same, alternatives=steps)
         case _:
             raise InvalidMessage(f"node {shape.name} is a {shape.kind}: this build is too old to know it")
 
@@ -171,6 +183,26 @@ def _await(step: StepDefinition, shape: NodeShape) -> AwaitDefinition:
     common = {one.name: getattr(step, one.name) for one in fields(step)}
     goes_on = on_timeout == "goes on"
     return AwaitDefinition(**common, event=event, by=by, goes_on=goes_on, keep_max=0, keep_for_s=0.0, is_outside=False)
+
+
+def _inner(index: int, shape: NodeShape, terms: NodeTerms) -> StepDefinition:
+    role = Role[NodeShape.Role.Name(shape.role)]
+    return _step({"index": index, "name": shape.name, "role": role, "timer": shape.name}, shape, terms)
+
+
+def _each(same: dict[str, Any], shape: NodeShape, terms: NodeTerms) -> EachDefinition:
+    (item,) = shape.words
+    return EachDefinition(
+        **same,
+        items=_not_here,
+        item_type=str if item == TEXT else _stand_in(item),
+        key=_not_here,
+        step=_inner(same["index"], shape.inner[0], terms.inner[0]),
+        at_once=terms.at_once,
+        at_least=terms.at_least,
+        tolerate=terms.tolerate,
+        on_done=None,
+    )
 
 
 def _with_after(nodes: Sequence[Node]) -> list[Node]:

@@ -43,7 +43,7 @@ def summary_of(record: Message, before: ActorSummary | None) -> ActorSummary | N
     return ActorSummary(
         SUSPENDED if record.suspended else _WORDS.get(status) or status_name(record),
         step if len(step) <= STEP_CHARS_MAX else _cut(step),
-        record.fingerprint.hex() if before is None else before.version,
+        record.fingerprint.hex(),
         record.started_at_s if before is None else before.started_at_s,
         record.last_progress_at_s,
         "" if status in _WELL else _error(record),

@@ -216,6 +216,8 @@ class SagaTranscript:
 
     def _take(self, decision: Decision) -> None:
         self.sent.extend(decision.outgoing)
+        for name, due_at_s in [(name, self.timers.pop(name)) for name in decision.renamed or () if name in self.timers]:
+            self.timers[(decision.renamed or {})[name]] = due_at_s
         for change in decision.timers:
             if isinstance(change, CancelTimer):
                 self.timers.pop(change.name, None)

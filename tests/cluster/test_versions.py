@@ -28,7 +28,7 @@ from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.saga import Saga
 from tests.cluster.test_nodes_in_one_loop import eventually, running
-from tests.proof.workloads.upgrade import NextOrderProcess
+from tests.proof.workloads.upgrade import CarryingOrderProcess, NextOrderProcess
 
 ORDERS = [f"ORD-{n}" for n in range(24)]
 
@@ -100,7 +100,7 @@ async def shared(one: Node, two: Node) -> None:
     await eventually(lambda: sum(one.shards for one in sweepers) == 16 and min(one.shards for one in sweepers) > 0)
 
 
-async def test_instances_of_both_versions_end_while_nodes_of_both_share_their_shards(tmp_path: Path) -> None:
+async def test_s131_instances_of_both_versions_end_while_nodes_of_both_share_their_shards(tmp_path: Path) -> None:
     rolling = Rolling(tmp_path)
     shop, billing = rolling.node("shop", "sales", "warehouse"), rolling.node("billing", "billing")
     old = rolling.node("old", "orchestration")
@@ -118,6 +118,20 @@ async def test_instances_of_both_versions_end_while_nodes_of_both_share_their_sh
                 assert all(found[id].fingerprint == first for id in ORDERS)
                 assert set().union(*[await runners(shop, id) for id in ORDERS]) == {"old"}
                 assert rolling.put_off() == []
+
+
+async def test_s132_a_node_carries_over_what_it_owns_and_the_last_of_the_old_version_may_leave(tmp_path: Path) -> None:
+    rolling = Rolling(tmp_path)
+    shop, billing = rolling.node("shop", "sales", "warehouse"), rolling.node("billing", "billing")
+    async with running(shop):
+        async with running(rolling.node("old", "orchestration")):
+            await place(shop, ORDERS)
+            await all_begun(shop, len(ORDERS))
+        async with running(rolling.node("new", "orchestration", version=CarryingOrderProcess), billing):
+            found = await all_completed(shop)
+    first, now = (one.definition.fingerprint for one in (OrderProcess, CarryingOrderProcess))
+    assert {(one.fingerprint, *one.earlier_fingerprints) for one in found.values()} == {(now, first)}
+    assert rolling.put_off() == []
 
 
 async def test_an_instance_whose_version_comes_back_on_another_node_goes_on_there(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ Decision.outgoing ──▶ Sends ──▶ envelopes with ids, in the Draft; no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from google.protobuf.message import Message
 
@@ -135,6 +135,12 @@ class Sends:
                     process="" if in_own else self._process,
                 )
             )
+
+    def rename_timers(self, names: Mapping[str, str]) -> None:
+        """By the old name, the new one: each keeps its instant."""
+        found = [(name, self._draft.timers[name].due_at_s) for name in names if name in self._draft.timers]
+        self.change_timers([CancelTimer(name) for name, _ in found])
+        self.change_timers([SetTimer(names[name], due_at_s) for name, due_at_s in found])
 
     def close(self, outcome: Outcome, attempts: int, error: str = "", *, keeps_input: bool = False) -> None:
         """Put the message into the history, with what it sent, and have that go out with the draft."""

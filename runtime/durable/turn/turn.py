@@ -201,6 +201,8 @@ class Turn:
         if envelope.timer:
             draft.drop_timer(envelope.timer)
             outcome = Outcome.FIRED if outcome is Outcome.HANDLED else outcome
+        if decision.renamed:
+            sends.rename_timers(decision.renamed)
         if decision.timers:
             sends.change_timers(decision.timers)
         draft.ended = decision.ended

@@ -19,6 +19,7 @@ from runtime.saga.summary import SUSPENDED
 from runtime.saga.view import SETTLED, Phase, phase_of, status_name, task_name
 from runtime.store.records import ActorRow, HistoryRow, Outcome
 from runtime.store.summaries import ActorSummary
+from runtime.testing.rules.carrying_rules import badly_carried
 
 __all__ = ["SagaRules"]
 
@@ -54,6 +55,10 @@ class SagaRules:
         where = address_of(*after.address)
         yield from _badly_told(where, record, after.summary)
         earlier = SagaRecord.FromString(before.state) if before is not None else SagaRecord()
+        if earlier.fingerprint and earlier.fingerprint != record.fingerprint:
+            for invariant, text in badly_carried(definition, earlier, record):
+                yield invariant, f"{where}: {text}"
+            earlier = SagaRecord(status=earlier.status)  # Its tasks are those of the older definition.
         for invariant, text in _broken(definition, earlier, record):
             yield invariant, f"{where}: {text}"
         if any(row.outcome is Outcome.FAULTED and DEATHS in row.error for row in history):

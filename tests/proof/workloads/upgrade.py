@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import grpc
@@ -27,10 +28,13 @@ from actors.warehouse import Warehouse
 from protos import billing_pb2, orders_pb2, sales_pb2, warehouse_pb2
 from protos.billing_pb2 import BillOrder, OrderBilled, PaymentDeclined
 from protos.orders_pb2 import OrderProcessState
+from runtime.durations import seconds
 from runtime.gateway.interceptors import CallFailed, Context
 from runtime.protos.saga_pb2 import SagaRecord
+from runtime.saga.carrying import renames
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.saga import Saga
+from runtime.saga.wait import Wait
 from runtime.store.records import ActorRow
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.world.cluster import SimCluster
@@ -38,7 +42,7 @@ from runtime.testing.world.node import SimNode
 from runtime.testing.world.world import World
 from tests.proof.workloads.orders import OrderClients, Orders, Wish
 
-__all__ = ["Upgrade", "upgrade"]
+__all__ = ["Carry", "Upgrade", "carry", "upgrade"]
 
 Answer = TypeVar("Answer")
 
@@ -57,10 +61,20 @@ class NextOrderProcess(Saga[OrderProcessState], kind=OrderProcess.kind):
     closing = OrderProcess.closing
 
 
-_FINGERPRINTS = (
-    OrderProcess.definition.fingerprint,
-    NextOrderProcess.definition.fingerprint,
-)  # By version.
+class CarryingOrderProcess(Saga[OrderProcessState], kind=OrderProcess.kind):
+    """The order process with other names for its steps and a rest before the last. It carries on what it did not begin.
+
+    A step that stood where the rest is now, or behind it, when an instance is carried over, has the rest passed over.
+    """
+
+    started_by = OrderProcess.started_by
+    charge = replace(OrderProcess.bill)
+    label = replace(OrderProcess.ship)
+    rest = Wait(seconds(1))
+    close = replace(OrderProcess.close)
+    flow = charge >> label >> rest >> close
+    closing = OrderProcess.closing
+    carries = MappingProxyType({OrderProcess: renames(bill="charge", ship="label")})
 
 
 class SlowBilling(Billing, kind=Billing.kind):
@@ -104,17 +118,36 @@ class Upgrade(Orders):
         )
         self.never = ()
 
+    later: type[Saga[Any]] = NextOrderProcess
+
     def next_catalogue(self) -> Catalogue:
-        return _slow_catalogue(NextOrderProcess)
+        return _slow_catalogue(self.later)
 
     def begin(self, world: World, dice: Dice) -> OrderClients:
         """Raises TypeError in a world whose nodes have no versions."""
         if not isinstance(world, SimCluster):
             raise TypeError(f"versions are rolled out in a SimCluster, not in a {type(world).__name__}")
-        return _UpgradeClients(world, dice)
+        return self._clients(world, dice)
+
+    def _clients(self, cluster: SimCluster, dice: Dice) -> OrderClients:
+        return _UpgradeClients(cluster, dice)
+
+
+class Carry(Upgrade):
+    """The same, with a later version that carries over the instances of the first."""
+
+    later = CarryingOrderProcess
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.expects += ("carried over",)
+
+    def _clients(self, cluster: SimCluster, dice: Dice) -> OrderClients:
+        return _CarryClients(cluster, dice)
 
 
 upgrade = Upgrade
+carry = Carry
 
 
 class _UpgradeClients(OrderClients):
@@ -123,6 +156,8 @@ class _UpgradeClients(OrderClients):
     A cancellation of such an order gets no answer in time. It is accepted or refused when the version is back.
     """
 
+    later: type[Saga[Any]] = NextOrderProcess
+    last = (1, 0)  # The versions that end what is open, one after the other, where one node can host orders.
     pause_s = 3.0  # Some orders come during each roll-out.
     cancels_within_s = 6.0  # Some orders are cancelled while their version is gone.
     cancels_for_s = 20.0
@@ -160,7 +195,7 @@ class _UpgradeClients(OrderClients):
             self._side_by_side = self._open()
             await self._until_quiet(None)
             return
-        for version in (1, 0):
+        for version in self.last:
             await self._deploy({node.name: version for node in self._cluster.nodes})
             await self._until_quiet(version)
 
@@ -186,15 +221,22 @@ class _UpgradeClients(OrderClients):
         """Wait until only mail and timers of the other version are left; without a version, until none are left."""
         ledger = self._cluster.ledger
         while any(
-            version is None or not _is_left_alone(ledger.actors.get(address), version)
+            version is None or not self._is_left_alone(ledger.actors.get(address), version)
             for address in (*(mail.address for mail in ledger.open), *(row.address for row in ledger.timed))
         ):
             await self._cluster.sleep(_LOOK_S)
 
+    def _is_left_alone(self, row: ActorRow | None, version: int) -> bool:
+        """Whether nodes of this version cannot run an instance."""
+        if row is None or row.state_type != SagaRecord.DESCRIPTOR.full_name:
+            return False
+        definition = (OrderProcess, self.later)[version].definition
+        return SagaRecord.FromString(row.state).fingerprint not in (definition.fingerprint, *definition.carries)
+
     def figures(self) -> dict[str, int]:
         rows = self._world.ledger.rows_of(OrderProcess.kind)
         begun = Counter(SagaRecord.FromString(row.state).fingerprint for row in rows)
-        first, following = (begun[fingerprint] for fingerprint in _FINGERPRINTS)
+        first, following = (begun[one.definition.fingerprint] for one in (OrderProcess, self.later))
         return {
             **super().figures(),
             "of the first version": first,
@@ -205,15 +247,20 @@ class _UpgradeClients(OrderClients):
         }
 
 
+class _CarryClients(_UpgradeClients):
+    """Their orders are all ended by the later version, but for those that the first has ended."""
+
+    later = CarryingOrderProcess
+    last = (0, 1)
+
+    def figures(self) -> dict[str, int]:
+        records = [SagaRecord.FromString(row.state) for row in self._world.ledger.rows_of(OrderProcess.kind)]
+        return {**super().figures(), "carried over": sum(bool(one.earlier_fingerprints) for one in records)}
+
+
 def _may_host_orders(node: SimNode) -> bool:
     return not node.spec.services or "orchestration" in node.spec.services
 
 
 def _is_late(node: SimNode) -> bool:
     return not node.failed_for_good and (not node.serves or node.runs_version != node.version)
-
-
-def _is_left_alone(row: ActorRow | None, version: int) -> bool:
-    if row is None or row.state_type != SagaRecord.DESCRIPTOR.full_name:
-        return False
-    return SagaRecord.FromString(row.state).fingerprint != _FINGERPRINTS[version]

@@ -17,11 +17,13 @@ from runtime.errors import InvalidMessage
 from runtime.protos.definition_pb2 import NodeShape, NodeTerms, SagaDefinition
 from runtime.saga.definition import Definition
 from runtime.saga.diagram import draw_saga
+from runtime.saga.first_of import FirstOf
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
 from runtime.saga.shape import fingerprint_of
 from runtime.saga.step import Budget, Step
 from runtime.saga.stored import described, parse_definition, read_back
+from tests.unit.saga import test_awaits, test_each, test_first_of, test_publish
 from tests.unit.saga.shop import FirmOrderProcess, ShopProcess, begin, bill_order
 from tests.unit.saga.test_awaits import waiting
 from tests.unit.saga.test_nodes import choosing
@@ -29,6 +31,14 @@ from tests.unit.saga.test_working import PackingProcess
 
 BILL = Step(
     do=bill_order, done=OrderBilled, refused=PaymentDeclined, timeout=seconds(9), no_undo="nothing to take back"
+)
+
+
+SAGAS = (
+    *(OrderProcess, ShopProcess, FirmOrderProcess, PackingProcess, choosing(), choosing(otherwise=True)),
+    *(test_each.saga(test_each.each()), test_each.saga(test_each.each(at_least=1))),
+    test_first_of.saga(FirstOf(bill=test_first_of.billing(), ship=test_first_of.shipping())),
+    *(test_awaits.waiting(), test_awaits.past_pivot(), test_publish.publishing()),
 )
 
 

@@ -43,11 +43,16 @@ def test_a_running_saga_tells_its_status_version_and_times() -> None:
     assert told(record()) == ActorSummary("running", "", "ab01", 10.0, 20.0, "")
 
 
-def test_what_never_changes_is_taken_from_the_turn_before() -> None:
+def test_a_saga_that_turns_back_tells_why() -> None:
     before = told(record())
     after = told(record(status=SagaRecord.COMPENSATING, reason="declined"), before)
     assert after == ActorSummary("compensating", "", "ab01", 10.0, 20.0, "declined")
-    assert after.version is before.version
+
+
+def test_a_saga_that_was_carried_over_tells_its_new_version() -> None:
+    before, carried = told(record()), record()
+    carried.fingerprint = b"\xcd\x02"
+    assert told(carried, before).version == "cd02"
 
 
 @pytest.mark.parametrize("phase", Phase)
