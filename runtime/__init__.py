@@ -18,6 +18,7 @@ from runtime.errors import FinalError
 from runtime.saga.awaiting import Await
 from runtime.saga.carrying import Carried, Position, renames
 from runtime.saga.catalogue import Catalogue
+from runtime.saga.child import Child
 from runtime.saga.choreography import Choreography
 from runtime.saga.each import Each
 from runtime.saga.first_of import FirstOf
@@ -40,6 +41,7 @@ __all__ = [
     "Budget",
     "Carried",
     "Catalogue",
+    "Child",
     "Choreography",
     "Client",
     "CommandOutcome",

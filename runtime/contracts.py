@@ -53,7 +53,8 @@ class Contract:
 
     def key(self, message: Message) -> str:
         """The key that a message names. Raises InvalidMessage when no actor may be named so."""
-        key: str = getattr(message, self.key_field) if self.key_field else ""
+        is_nested = "." in self.key_field  # as that of an event whose sender names the field
+        key: str = field_text(message, self.key_field) if is_nested else getattr(message, self.key_field or "key", "")
         if not key:
             raise InvalidMessage(f"{self.name} needs a key in its field {self.key_field!r}; it is empty")
         return check_key(key, self.name, self.key_field)

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any
 
 from runtime.actor.mailbox import Mailbox, Shared
-from runtime.actor.restarts import Child, Restarts
+from runtime.actor.restarts import ChildActor, Restarts
 from runtime.actor.supervision import ActorOptions
 from runtime.actor.watch import DeathWatch
 
@@ -32,7 +32,7 @@ class Family:
         self.phase = LifePhase.RUNNING
         self.restart = False  # how ENDING ends
         self.error: BaseException | None = None  # what it failed with, until it is restarted
-        self.awaited_child: Child | None = None
+        self.awaited_child: ChildActor | None = None
 
 
 class Relative(Mailbox):

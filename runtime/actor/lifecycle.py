@@ -22,7 +22,7 @@ from runtime.actor.context import Context, Spawnable
 from runtime.actor.family import LifePhase, Relative
 from runtime.actor.mailbox import BLOCKED, HELD, SCHEDULED, SIGNALLED, STARTING, STOPPED, SUSPENDED, Shared
 from runtime.actor.ref import ActorRef
-from runtime.actor.restarts import Child, Group, Restarts
+from runtime.actor.restarts import ChildActor, Group, Restarts
 from runtime.actor.signals import Begin, ChildEnded, ChildFailed, ChildHalted, EndOrder, Exited, ResumeGroup, Signal
 from runtime.actor.supervision import (
     DEFAULT_OPTIONS,
@@ -170,7 +170,7 @@ class Lifecycle(Relative):
             self.shared.failed(error or ActorStopped(f"{self.path} has ended"))
             self.order(restart=False)
 
-    def _supervise(self, child: Child, error: BaseException | None) -> None:
+    def _supervise(self, child: ChildActor, error: BaseException | None) -> None:
         kin = self.kin
         if kin.phase is not LifePhase.RUNNING or not child.is_fallen:  # The child was ordered to end meanwhile.
             return

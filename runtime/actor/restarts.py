@@ -23,10 +23,10 @@ from runtime.actor.supervision import (
 )
 from runtime.ports import Ports
 
-__all__ = ["Child", "Group", "Restarts"]
+__all__ = ["ChildActor", "Group", "Restarts"]
 
 
-class Child(Protocol):
+class ChildActor(Protocol):
     """What a supervisor needs of an actor under it. (Methods, since it must not be able to change the rest.)"""
 
     @property
@@ -58,8 +58,8 @@ class Group:
     """Children that are restarted together; dicts, because they keep the order in which children were spawned."""
 
     wait_s: float
-    members: dict[Child, None] = field(default_factory=dict)
-    awaited: dict[Child, None] = field(default_factory=dict)
+    members: dict[ChildActor, None] = field(default_factory=dict)
+    awaited: dict[ChildActor, None] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -80,10 +80,10 @@ class Restarts:
         self._ports = ports
         self._later = later  # calls `resume` in the supervisor's own turn, after some seconds
         self._instants_s: list[float] = []
-        self._groups: dict[Child, Group] = {}
-        self._streaks: dict[Child, Streak] = {}
+        self._groups: dict[ChildActor, Group] = {}
+        self._streaks: dict[ChildActor, Streak] = {}
 
-    def decide(self, child: Child, error: BaseException | None, children: Mapping[str, Child]) -> None:
+    def decide(self, child: ChildActor, error: BaseException | None, children: Mapping[str, ChildActor]) -> None:
         """A child has failed, or ended normally (no error). Raises RestartsExhausted."""
         if child in self._groups:
             return
@@ -99,7 +99,7 @@ class Restarts:
             member.order(restart=True)
         self._resume_when_halted(group)
 
-    def halted(self, child: Child) -> None:
+    def halted(self, child: ChildActor) -> None:
         group = self._groups.get(child)
         if group is not None:
             group.awaited.pop(child, None)
@@ -115,7 +115,7 @@ class Restarts:
                 self._streaks[member].began_at_s = now_s
             member.begin()
 
-    def forget(self, child: Child) -> None:
+    def forget(self, child: ChildActor) -> None:
         """A child has ended for good; the others of its group need not wait for it."""
         self._streaks.pop(child, None)
         group = self._groups.pop(child, None)
@@ -124,21 +124,21 @@ class Restarts:
             group.awaited.pop(child, None)
             self._resume_when_halted(group)
 
-    def _count(self, child: Child, now_s: float, error: BaseException | None) -> None:
+    def _count(self, child: ChildActor, now_s: float, error: BaseException | None) -> None:
         rules = self._rules
         self._instants_s = [*recent(self._instants_s, now_s=now_s, window_s=rules.window_s), now_s]
         if len(self._instants_s) > rules.restarts_max:
             limit = f"{rules.restarts_max} restarts in {rules.window_s} s"
             raise RestartsExhausted(f"{child.path} failed, and its supervisor had used up its {limit}") from error
 
-    def _backoff_s(self, child: Child, now_s: float) -> float:
+    def _backoff_s(self, child: ChildActor, now_s: float) -> float:
         if self._rules.backoff is None:
             return 0.0
         streak = self._streaks.setdefault(child, Streak())
         streak.failures = streak.failures + 1 if now_s - streak.began_at_s <= self._rules.window_s else 1
         return self._rules.backoff.pause_s(streak.failures, self._ports.randomness.fraction())
 
-    def _enlist(self, child: Child, group: Group, *, is_cause: bool) -> None:
+    def _enlist(self, child: ChildActor, group: Group, *, is_cause: bool) -> None:
         if child.options.restart is Restart.TEMPORARY and not is_cause:
             child.order(restart=False)
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runtime.actor.restarts import Child, Group
+from runtime.actor.restarts import ChildActor, Group
 
 __all__ = ["Begin", "ChildEnded", "ChildFailed", "ChildHalted", "EndOrder", "Exited", "ResumeGroup", "Signal"]
 
@@ -28,13 +28,13 @@ class Exited:
 
 @dataclass(frozen=True, slots=True)
 class ChildFailed:
-    child: Child
+    child: ChildActor
     error: BaseException | None  # None: it ended normally
 
 
 @dataclass(frozen=True, slots=True)
 class ChildHalted:
-    child: Child
+    child: ChildActor
 
 
 @dataclass(frozen=True, slots=True)

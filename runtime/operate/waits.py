@@ -54,15 +54,21 @@ def _saga_waits(account: Account, now_s: float) -> Iterator[str]:
         elif step.status == "asked":
             yield f"the answer of {step.address} to its step {step.name!r}, asked {ago} ago (attempt {step.attempts})"
         elif step.status == "working":
-            yield f"{step.address} to finish its step {step.name!r}, which it has taken on; asked {ago} ago{again}"
+            taken = f"{step.address} to finish its step {step.name!r}, which it has taken on"
+            yield f"{taken}; asked {ago} ago{again}{_stuck(step)}"
         elif step.status == "undoing":
-            yield f"{step.address} to confirm the undo of {step.name!r}, sent {ago} ago{again or tried}"
+            yield f"{step.address} to confirm the undo of {step.name!r}, sent {ago} ago{again or tried}{_stuck(step)}"
         elif step.status == "owed":
             yield f"its turn to undo {step.name!r} at {step.address}: owed, and not under way"
         elif step.status == "timed":
             yield f"its wait {step.name!r}: the timer of that name says until when"
         elif step.status == "unknown":
             yield f"news of its step {step.name!r} at {step.address}, which may or may not have been done"
+
+
+def _stuck(step: TaskView) -> str:
+    """What a child saga has said of being stuck."""
+    return f"; {step.error}" if step.error.startswith(f"{step.address} is stuck") else ""
 
 
 def _event_of(step: TaskView) -> str:

@@ -166,6 +166,8 @@ class SagaBehaviour:
             return inputs.CancelRequested(message.reason)
         if isinstance(message, saga_pb2.RetrySaga):
             return inputs.RetryRequested()
+        if isinstance(message, saga_pb2.UndoSaga) and envelope.reply_to:
+            return inputs.UndoRequested(message.reason, inputs.AskedBy(envelope.reply_to, envelope.id))
         if isinstance(message, saga_pb2.EventCame):
             return self._event(message)
         if isinstance(message, saga_pb2.RepairSaga):
@@ -229,10 +231,11 @@ def _accepted(definition: Definition) -> frozenset[str]:
         *own,
         saga_pb2.CancelSaga,
         saga_pb2.RetrySaga,
+        saga_pb2.UndoSaga,
         *([saga_pb2.EventCame] if definition.awaits else ()),
         saga_pb2.RepairSaga,
         *(start.event_type for start in definition.starts),
     ]
     for step in definition.steps:
-        types += [*step.meanings, *step.undone, *step.undo_working]
+        types += [*step.meanings, *step.undone, *step.undo_unsettled]
     return frozenset(full_name(one) for one in types)

@@ -1,14 +1,15 @@
-"""What turns a saga back from outside: somebody cancels it, or its deadline passes before the pivot."""
+"""What turns a saga back from outside: somebody cancels it, its parent undoes it, or its deadline passes."""
 
 from __future__ import annotations
 
 from runtime.durable.behaviour import Outgoing
-from runtime.protos.saga_pb2 import CancelAccepted, CancelRefused, SagaRecord
-from runtime.saga import compensation
+from runtime.protos.saga_pb2 import CancelAccepted, CancelRefused, SagaCompensated, SagaRecord, UndoRefused
+from runtime.saga import asker, compensation
+from runtime.saga.inputs import AskedBy
 from runtime.saga.instance import Instance
 from runtime.saga.view import status_name
 
-__all__ = ["cancel", "deadline_passed", "refusal_of"]
+__all__ = ["cancel", "deadline_passed", "refusal_of", "undo"]
 
 
 def deadline_passed(saga: Instance) -> None:
@@ -33,6 +34,35 @@ def cancel(saga: Instance, reason: str) -> None:
     else:
         saga.note = f"it has turned back before: {record.reason}"
     saga.outgoing.append(Outgoing(CancelAccepted(reason=record.reason)))
+
+
+def undo(saga: Instance, reason: str, asked_by: AskedBy) -> None:
+    """Its parent takes it back, also after its end. Past the pivot that is refused; what is under way is waited for."""
+    record = saga.record
+    if record.status == SagaRecord.NONE:
+        saga.note = "there is nothing to undo: it never began"
+        asker.answer(saga, asked_by, SagaCompensated(reason="it never began"))
+        return
+    is_parent = record.asker.address == asked_by.address
+    if record.pivot_passed or not is_parent:
+        refusal = saga.no_way_back() if is_parent else f"it was started by {asker.starter_of(record)}"
+        saga.note = f"the undo by {asked_by.address} is refused: {refusal}"
+        asker.answer(saga, asked_by, UndoRefused(reason=refusal))
+        return
+    asker.ask(saga, asked_by, undoes=True)
+    if record.suspended:
+        saga.note = f"{asked_by.address} has it undone, which waits until it is resumed"
+    elif record.status == SagaRecord.COMPLETED:
+        record.ended_at_s, record.result_type, record.result, record.result_error = 0.0, "", b"", ""
+        compensation.turn_back(saga, _undone_by(asked_by, reason))
+    elif record.status == SagaRecord.RUNNING and not saga.no_way_back():
+        compensation.turn_back(saga, _undone_by(asked_by, reason))
+    else:
+        saga.note = f"{asked_by.address} has it undone: it is {status_name(record)}"
+
+
+def _undone_by(asked_by: AskedBy, reason: str) -> str:
+    return f"undone by {asked_by.address}: {reason}"
 
 
 def refusal_of(saga: Instance) -> str:

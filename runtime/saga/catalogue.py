@@ -24,9 +24,10 @@ from runtime.errors import InvalidDefinition, InvalidSettings
 from runtime.protos import saga_pb2
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.checks import check_condition
+from runtime.saga.children import check_children
 from runtime.saga.choreography import Choreography
 from runtime.saga.deadline import Deadline
-from runtime.saga.definition import AwaitDefinition, Definition, Meaning, StepDefinition, full_name
+from runtime.saga.definition import AwaitDefinition, ChildDefinition, Definition, Meaning, StepDefinition, full_name
 from runtime.saga.drivers import check_unstarted, driver_of_choreography, driver_of_saga
 from runtime.saga.endings import check_ends, check_settled
 from runtime.saga.keys import KeysBehaviour
@@ -166,10 +167,11 @@ class Catalogue:
             check_ends(process, self.handler_of)
         for saga in self.sagas:
             for step in saga.steps:
-                if not isinstance(step, AwaitDefinition):
+                if not isinstance(step, AwaitDefinition | ChildDefinition):
                     self._check_step(saga, step)
             check_published(saga, self.contracts)
             check_awaited(saga, self.sagas, self._handlers, self.contracts)
+        check_children(self.sagas)
         drivers = [*map(driver_of_saga, self.sagas), *map(driver_of_choreography, self.choreographies)]
         check_unstarted(drivers, self.handler_of, unstarted)
 

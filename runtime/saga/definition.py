@@ -22,6 +22,7 @@ from runtime.saga.step import Budget
 
 __all__ = [
     "AwaitDefinition",
+    "ChildDefinition",
     "Definition",
     "Meaning",
     "PublishDefinition",
@@ -30,7 +31,6 @@ __all__ = [
     "full_name",
     "steps_of",
 ]
-
 
 _PATIENCE_MAX_S = 3600.0
 
@@ -98,6 +98,11 @@ class StepDefinition(NodeDefinition):
         return self.undo is not None
 
     @property
+    def undo_unsettled(self) -> tuple[type[Message], ...]:
+        """Answers of the undo after which it is owed as before."""
+        return self.undo_working
+
+    @property
     def retriable(self) -> bool:
         """It can be asked again, and nothing but an answer settles it: it has no undo to fall back on."""
         return self.role in (Role.RETRIABLE, Role.CLOSING) or (self.role is Role.PIVOT and self.undo is None)
@@ -124,6 +129,21 @@ class AwaitDefinition(StepDefinition):
     keep_max: int  # events of one key that are kept before anybody waits
     keep_for_s: float
     is_outside: bool  # no service says the event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildDefinition(StepDefinition):
+    """A child saga: a step whose command is the event that starts the child, and whose answer is the child's end."""
+
+    keeper: ClassVar[str] = "on_done"
+
+    saga: str  # its kind
+    result_type: type[Message] | None  # that it makes
+    may_stay: str  # why the child may stay done where it cannot be undone; empty: the parent is stuck then
+
+    @property
+    def undo_unsettled(self) -> tuple[type[Message], ...]:
+        return (*self.undo_working, saga_pb2.SagaAbandoned, saga_pb2.UndoRefused)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +212,7 @@ class FirstOfDefinition(NodeDefinition):
 Node = (
     StepDefinition
     | AwaitDefinition
+    | ChildDefinition
     | WaitDefinition
     | WhenDefinition
     | EndDefinition
@@ -242,6 +263,10 @@ class Definition:
     @property
     def awaits(self) -> tuple[AwaitDefinition, ...]:
         return tuple(node for node in self.nodes if isinstance(node, AwaitDefinition))
+
+    @property
+    def children(self) -> tuple[ChildDefinition, ...]:
+        return tuple(node for node in self.nodes if isinstance(node, ChildDefinition))
 
     @property
     def publishes(self) -> tuple[PublishDefinition, ...]:

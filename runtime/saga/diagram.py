@@ -7,6 +7,7 @@ from typing import assert_never
 
 from runtime.saga.definition import (
     AwaitDefinition,
+    ChildDefinition,
     Definition,
     EachDefinition,
     EndDefinition,
@@ -179,6 +180,8 @@ def _closing(step: StepDefinition) -> str:
 def _quoted(step: StepDefinition) -> str:
     if isinstance(step, AwaitDefinition):
         return f'"{step.name}: wait for {step.event.DESCRIPTOR.name}"'
+    if isinstance(step, ChildDefinition):
+        return f'"{step.name}: saga {step.saga}"'
     pivot = " (pivot)" if step.role is Role.PIVOT else ""
     return f'"{step.name}: {step.command.message_type.DESCRIPTOR.name}{pivot}"'
 

@@ -23,6 +23,7 @@ __all__ = [
     "Start",
     "StartedAgain",
     "TimerFired",
+    "UndoRequested",
     "Unmatched",
 ]
 
@@ -46,6 +47,14 @@ class Start:
 class StartedAgain:
     """A start that wants an answer, of an instance that there is."""
 
+    asked_by: AskedBy
+
+
+@record(frozen=True, slots=True)
+class UndoRequested:
+    """The saga that started this one as its child takes it back."""
+
+    reason: str
     asked_by: AskedBy
 
 
@@ -110,6 +119,7 @@ class Unmatched:
 Input = (
     Start
     | StartedAgain
+    | UndoRequested
     | Answered
     | Faulted
     | NothingToUndo

@@ -45,6 +45,7 @@ class Instance:
         "tasks",
         "timers",
         "undos",
+        "was_asked",
     )
 
     def __init__(
@@ -61,6 +62,7 @@ class Instance:
         self.begins: list[TaskRecord] = []  # within others, and their turn has come
         self.undos: list[TaskRecord] = []  # the same of undos
         self.note = ""  # why the input has no effect
+        self.was_asked = False  # whoever waits for the end is to be told now how it stands
         self.alarm = ""  # what a person has to see to, if no task is stuck
         self._sticks = False  # whether a task got stuck now, for the first time or again
 

@@ -24,9 +24,9 @@ from typing import assert_never
 from runtime.durable.behaviour import CancelTimer, NextId, Outgoing, SetTimer
 from runtime.protos.saga_pb2 import Exchange, RetryAccepted, RetryRefused, SagaRecord, TaskRecord
 from runtime.saga import asker, cancellation, compensation, completion, halted, inputs, repair
-from runtime.saga.definition import AwaitDefinition, Definition, Node, Role
+from runtime.saga.definition import AwaitDefinition, ChildDefinition, Definition, Node, Role
 from runtime.saga.instance import DEADLINE, Instance
-from runtime.saga.nodes import awaits, kinds, undoing
+from runtime.saga.nodes import awaits, child, kinds, undoing
 from runtime.saga.nodes import step as steps
 from runtime.saga.verdict import Came, TaskVerdict
 from runtime.saga.view import status_name
@@ -58,6 +58,8 @@ def _apply(saga: Instance, given: inputs.Input) -> None:
             _start(saga, given)
         case inputs.StartedAgain():
             asker.start_again(saga, given.asked_by)
+        case inputs.UndoRequested():
+            cancellation.undo(saga, given.reason, given.asked_by)
         case inputs.Faulted():
             _faulted(saga, given)
         case inputs.NothingToUndo():
@@ -105,7 +107,9 @@ def _answered(saga: Instance, answer: inputs.Answered) -> None:
         saga.note = f"{answer.message.DESCRIPTOR.name} answers no command of this saga"
         return
     step, task, of_undo = found
-    if of_undo:
+    if isinstance(step, ChildDefinition):
+        _act(saga, step, task, (child.undo_answered if of_undo else child.answered)(saga, step, task, answer))
+    elif of_undo:
         _act(saga, step, task, undoing.undo_answered(saga, step, task, answer.command_id, answer.message))
     elif isinstance(step, AwaitDefinition):
         _act(saga, step, task, awaits.answered(saga, step, task, answer))

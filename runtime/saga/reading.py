@@ -15,6 +15,7 @@ from runtime.contracts import contract_of
 from runtime.errors import InvalidDefinition
 from runtime.protos import saga_pb2
 from runtime.saga.awaiting import Await
+from runtime.saga.child import Child
 from runtime.saga.definition import (
     Definition,
     EndDefinition,
@@ -28,6 +29,7 @@ from runtime.saga.flow import Flow, Part
 from runtime.saga.on import On
 from runtime.saga.publish import Publish
 from runtime.saga.read_await import read_await
+from runtime.saga.read_child import read_child
 from runtime.saga.read_parts import read_publish, read_result, read_wait, read_when
 from runtime.saga.read_step import read_step
 from runtime.saga.read_within import read_each, read_first_of
@@ -150,6 +152,8 @@ def _node(declared: Declaration, name: str, part: Part, places: Mapping[Part, in
             return read_wait(where, declared.state_type, name, index, part, role)
         case When():
             return read_when(where, declared.state_type, name, index, part, role, places)
+        case Child():
+            return read_child(where, declared.state_type, name, index, part, role)
         case Publish():
             return read_publish(where, declared.state_type, name, index, part, role)
         case End():

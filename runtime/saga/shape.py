@@ -20,6 +20,7 @@ from google.protobuf.message import Message
 from runtime.protos.definition_pb2 import AnswerShape, BranchShape, NodeShape, SagaShape
 from runtime.saga.definition import (
     AwaitDefinition,
+    ChildDefinition,
     EachDefinition,
     EndDefinition,
     FirstOfDefinition,
@@ -66,6 +67,9 @@ def _node(node: Node) -> NodeShape:
         case AwaitDefinition():
             _add_step(shape, node)
             shape.words.extend([node.by, "goes on" if node.goes_on else "turns back"])
+        case ChildDefinition():
+            _add_step(shape, node)
+            shape.words.append(node.saga)
         case StepDefinition():
             _add_step(shape, node)
         case WhenDefinition():

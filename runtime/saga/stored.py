@@ -21,6 +21,7 @@ from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.checks import check_condition
 from runtime.saga.definition import (
     AwaitDefinition,
+    ChildDefinition,
     Definition,
     EachDefinition,
     EndDefinition,
@@ -134,6 +135,8 @@ def _node(index: int, shape: NodeShape, terms: NodeTerms) -> Node:
             return _step(same, shape, terms)
         case "await":
             return _await(_step(same, shape, terms), shape)
+        case "child":
+            return _child(_step(same, shape, terms), shape)
         case "wait":
             return WaitDefinition(**same, span_s=terms.span_s, until=_not_here if terms.is_until else None)
         case "when":
@@ -203,6 +206,12 @@ def _each(same: dict[str, Any], shape: NodeShape, terms: NodeTerms) -> EachDefin
         tolerate=terms.tolerate,
         on_done=None,
     )
+
+
+def _child(step: StepDefinition, shape: NodeShape) -> ChildDefinition:
+    (saga,) = shape.words
+    common = {one.name: getattr(step, one.name) for one in fields(step)}
+    return ChildDefinition(**common, saga=saga, result_type=None, may_stay="")
 
 
 def _with_after(nodes: Sequence[Node]) -> list[Node]:

@@ -98,6 +98,10 @@ class SagaTranscript:
         finally:
             self._asked_by = ""
 
+    def given_undo(self, reason: str = "", *, by: str = "parents/P-1") -> Self:
+        """The saga that started this one as its child takes it back."""
+        return self.given_start(saga_pb2.UndoSaga(key=self.key, reason=reason), by=by)
+
     def given_event(self, message: Message) -> Self:
         """The saga gets a message that answers no command."""
         return self._deliver(message, b"")

@@ -14,6 +14,7 @@ from typing import assert_never
 from runtime.protos.saga_pb2 import TaskRecord
 from runtime.saga.definition import (
     AwaitDefinition,
+    ChildDefinition,
     EachDefinition,
     EndDefinition,
     FirstOfDefinition,
@@ -24,7 +25,7 @@ from runtime.saga.definition import (
     WhenDefinition,
 )
 from runtime.saga.instance import Instance
-from runtime.saga.nodes import awaits, each, end, first_of, publish, step, undoing, wait, when
+from runtime.saga.nodes import awaits, child, each, end, first_of, publish, step, undoing, wait, when
 from runtime.saga.verdict import TaskVerdict
 
 __all__ = ["begin", "came", "fired", "next_to", "retry", "undo"]
@@ -36,9 +37,7 @@ def begin(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
     match node:
         case AwaitDefinition():
             return awaits.begin(saga, node, task)
-        case AwaitDefinition():
-            return awaits.undo(saga, node, task)
-        case StepDefinition():
+        case StepDefinition() | ChildDefinition():
             return step.begin(saga, node, task)
         case WaitDefinition():
             return wait.begin(saga, node, task)
@@ -59,6 +58,8 @@ def begin(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
 def fired(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
     if isinstance(node, AwaitDefinition):
         return awaits.fired(saga, node, task)
+    if isinstance(node, ChildDefinition):
+        return child.fired(saga, node, task)
     if isinstance(node, StepDefinition):
         return step.fired(saga, node, task)
     return wait.fired(saga, node, task)  # no other node sets a timer, so that of another comes late
@@ -67,6 +68,8 @@ def fired(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
 def retry(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
     if isinstance(node, AwaitDefinition):
         return awaits.retry(saga, node, task)
+    if isinstance(node, ChildDefinition):
+        return child.retry(saga, node, task)
     if isinstance(node, StepDefinition):
         return step.retry(saga, node, task)
     return each.retry(saga, node, task) if isinstance(node, EachDefinition) else begin(saga, node, task)
@@ -76,6 +79,8 @@ def undo(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
     match node:
         case AwaitDefinition():
             return awaits.undo(saga, node, task)
+        case ChildDefinition():
+            return child.undo(saga, node, task)
         case StepDefinition():
             return undoing.undo(saga, node, task)
         case EachDefinition():

@@ -234,6 +234,8 @@ class Checks:
         back = view.stuck_in == SagaRecord.COMPENSATING and step.role is not Role.CLOSING
         fates = truth.undos if back else truth.dos
         settled = (NOTHING, *self._driver.undone[step.index]) if back else meaning[Meaning.DONE]
+        if back and any(fate in self._driver.undo_refused[step.index] for fate in fates):
+            return not any(fate in settled for fate in fates)
         failed = any(fate == PARKED or fate in meaning[Meaning.IGNORED] for fate in fates)
         working = self._driver.undo_working[step.index] if back else meaning[Meaning.WORKING]
         asks = sum(fate not in working for fate in fates)

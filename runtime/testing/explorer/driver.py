@@ -18,8 +18,9 @@ from runtime.durable.behaviour import Decision, Delivery, Outgoing, SetTimer
 from runtime.envelope import Envelope
 from runtime.errors import FinalError
 from runtime.protos import durable_pb2, saga_pb2
+from runtime.protos.saga_pb2 import UndoRefused
 from runtime.saga.behaviour import SagaBehaviour
-from runtime.saga.definition import EndDefinition, Meaning, StepDefinition, WhenDefinition
+from runtime.saga.definition import ChildDefinition, EndDefinition, Meaning, StepDefinition, WhenDefinition
 from runtime.saga.saga import Saga
 from runtime.saga.view import Phase, phase_of
 from runtime.store.records import Outcome
@@ -96,6 +97,7 @@ class SagaDriver:
         self.meaning: list[dict[Meaning, tuple[int, ...]]] = []  # The answers of each meaning, by node.
         self.undone: list[tuple[int, ...]] = []  # The answers that confirm an undo, by node.
         self.undo_working: list[tuple[int, ...]] = []  # The answers by which an undo is not finished, by node.
+        self.undo_refused: list[tuple[int, ...]] = []  # The answers by which a child stays done, by node.
         self._learn()
         self.nothing = self._number(saga_pb2.SagaRecord())
 
@@ -108,6 +110,11 @@ class SagaDriver:
 
     def record(self, number: int) -> saga_pb2.SagaRecord:
         return saga_pb2.SagaRecord.FromString(self._bytes[number])
+
+    def may_stay(self, step: int) -> bool:
+        """Whether the saga is compensated although this child stays done."""
+        node = self.definition.nodes[step]
+        return isinstance(node, ChildDefinition) and bool(node.may_stay)
 
     @property
     def events(self) -> Sequence[Message]:
@@ -135,14 +142,16 @@ class SagaDriver:
         """Numbers the answers. Each sample is one of them."""
         for node in self.definition.nodes:
             step = node if isinstance(node, StepDefinition) else None
-            self.meaning.append({one: self._said(step.types(one)) if step else () for one in Meaning})
+            self.meaning.append({one: self._said(step, step.types(one)) if step else () for one in Meaning})
             undone = sorted(step.undone, key=lambda one: str(one.DESCRIPTOR.full_name)) if step else ()
-            self.undone.append(self._said(undone))
-            self.undo_working.append(self._said(step.undo_working if step else ()))
+            self.undone.append(self._said(step, undone) if step else ())
+            self.undo_working.append(self._said(step, step.undo_working) if step else ())
+            refused = (UndoRefused,) if isinstance(node, ChildDefinition) else ()
+            self.undo_refused.append(self._said(step, refused) if step else ())
 
-    def _said(self, types: Sequence[type[Message]]) -> tuple[int, ...]:
+    def _said(self, step: StepDefinition, types: Sequence[type[Message]]) -> tuple[int, ...]:
         first = len(self.answers)
-        self.answers.extend(sample for one in types for sample in self._samples.of(one))
+        self.answers.extend(sample for one in types for sample in self._samples.of_node(step, one))
         return tuple(range(first, len(self.answers)))
 
     # --- one input ---

@@ -160,6 +160,12 @@ class Participants:
             undos = with_fate(truth.undos, command.attempt, answer)
             works = truth._replace(dos=dos, undos=undos)
             yield Handled("being taken back", works, answer, _WORKING, removes)
+        for answer in self._driver.undo_refused[command.step] if truth.effect == DONE else ():
+            undos = with_fate(truth.undos, command.attempt, answer)
+            waived = self._driver.may_stay(command.step)
+            yield Handled(
+                "past its pivot", truth._replace(dos=dos, undos=undos, waived=waived), answer, _FAULT, removes
+            )
         yield Handled("given up on", parked, FAULT, _FAULT, removes)
         yield Handled("given up on, this time and each time", parked, FAULT, _POISON, removes)
 

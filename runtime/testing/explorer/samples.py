@@ -14,7 +14,8 @@ from google.protobuf.message import Message
 
 from runtime.contracts import condition_text, contract_of, field_text, meets
 from runtime.errors import InvalidMessage
-from runtime.saga.definition import Definition, full_name
+from runtime.protos.saga_pb2 import SagaCompleted
+from runtime.saga.definition import ChildDefinition, Definition, StepDefinition, full_name
 from runtime.saga.on import On
 
 __all__ = ["KEY", "Samples"]
@@ -45,6 +46,14 @@ class Samples:
             )
         (self.key,) = keys
 
+    def of_node(self, node: StepDefinition, message_type: type[Message]) -> tuple[Message, ...]:
+        """The same as an answer to this step: the end of a child brings the result that the child makes."""
+        made = node.result_type if isinstance(node, ChildDefinition) and message_type is SagaCompleted else None
+        if made is None or message_type in self._given:
+            return self.of(message_type)
+        ends = (SagaCompleted(result_type=full_name(made), result=one.SerializeToString()) for one in self.of(made))
+        return tuple(ends)
+
     def of(self, message_type: type[Message]) -> tuple[Message, ...]:
         """The messages of one type that may come as an answer."""
         return self._given.get(message_type) or (self._made(message_type),)
@@ -52,7 +61,8 @@ class Samples:
     def _check_given(self) -> None:
         known = {start.event_type for start in self._definition.starts}
         for step in self._definition.steps:
-            known |= {*step.meanings, *step.undone, *step.undo_working}
+            known |= {*step.meanings, *step.undone, *step.undo_unsettled}
+        known |= {child.result_type for child in self._definition.children if child.result_type is not None}
         for one in self._given:
             if one not in known:
                 raise InvalidMessage(

@@ -183,7 +183,8 @@ def _refused_without_a_word(definition: Definition, record: SagaRecord) -> Broke
 
 def _backwards(definition: Definition, earlier: SagaRecord, record: SagaRecord) -> Broken:
     """A saga that has turned back or ended never goes forward again."""
-    goes_on = earlier.status == SagaRecord.COMPLETED and record.status != SagaRecord.COMPLETED
+    is_undone = record.asker.undoes and not record.pivot_passed  # by its parent
+    goes_on = earlier.status == SagaRecord.COMPLETED and record.status != SagaRecord.COMPLETED and not is_undone
     if goes_on and not any(task.status == TaskRecord.OWED for task in _within(definition, record)):
         yield "I4", "it had completed, and goes on"
     if earlier.status in _TURNED and record.status in (SagaRecord.RUNNING, SagaRecord.COMPLETED):
