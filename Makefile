@@ -18,6 +18,7 @@ FAILOVERS ?= 500
 UPGRADES ?= 200
 POISONED ?= 200
 DEADLINES ?= 60
+AWAITED ?= 60
 CUTS ?= 1000
 SECONDS ?= 60
 PROVE := $(BIN)/python -m tests.proof
@@ -72,6 +73,7 @@ sim: $(STAMP)  ## what every build runs: seeds that once failed, fresh ones from
 	$(PROVE) simulate --seeds $(UPGRADES) --from $(FROM) --workload upgrade --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(POISONED) --from $(FROM) --workload poisoned --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(DEADLINES) --from $(FROM) --workload deadlines --jobs $(JOBS)
+	$(PROVE) simulate --seeds $(AWAITED) --from $(FROM) --workload awaited --jobs $(JOBS)
 	$(PROVE) failpoints --workload crash --jobs $(JOBS)
 	$(PROVE) explore actors.orchestration:OrderProcess
 	$(PROVE) powercuts $(CUTS) --from $(FROM)

@@ -4,7 +4,8 @@
                                  │      ──KeyTaken───▶ answered ──▶ REFUSED: it names the holder
     fired, nothing came ──▶ FAILED, and undo takes the wait back; or DONE, where the saga goes on without the event
 
-Beside that it is a step: `step`. Its time runs from its first ask on, however often the actor of the key is asked.
+Beside that it is a step: `step`. Its time runs from its first ask on, however often the actor of the key is asked. The
+time is over only once no mail waits for the saga, so that an event which came in time counts, even if a node was down.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def begin(saga: Instance, node: AwaitDefinition, task: TaskRecord) -> TaskVerdic
     if verdict.came is Came.NOTHING:
         task.awaits = full_name(node.event)
         task.until_s = task.until_s or saga.now_s + node.timeout_s
-        saga.timers.append(SetTimer(node.timer, max(task.until_s, saga.now_s)))
+        saga.timers.append(SetTimer(node.timer, max(task.until_s, saga.now_s), after_mail=True))
     return verdict
 
 

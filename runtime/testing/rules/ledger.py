@@ -259,6 +259,10 @@ class Ledger:
         """Every message that was ever committed to an actor's mail, with its envelope if its bytes are one."""
         return ((one.row, one.envelope) for one in self._sent.values())
 
+    def committed_at_s(self, id: bytes) -> float:
+        """The true time at which a message was committed to an actor's mail."""
+        return self._sent[id].at_s
+
     @property
     def is_at_rest(self) -> bool:
         """Says whether only dead letters wait, and no timer runs."""

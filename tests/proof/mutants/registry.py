@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tests.proof.mutants.awaits import AWAITS
 from tests.proof.mutants.batches import BATCHED
 from tests.proof.mutants.delivery import DELIVERY
 from tests.proof.mutants.forgetting import FORGETTING
@@ -37,7 +38,7 @@ ROOMS: Mapping[str, tuple[Mutant, ...]] = {
     "ids": IDENTITY,
     "forgetting": FORGETTING,
     "large batches": BATCHED,
-    "sagas": (*SAGAS, *VERSIONS, *TRIES),
+    "sagas": (*SAGAS, *VERSIONS, *TRIES, *AWAITS),
 }
 """The mutants by the part of the product that they break, in the order of the page."""
 

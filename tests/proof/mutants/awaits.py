@@ -1,0 +1,60 @@
+"""Mutants of waits for events: who holds a key, which event counts, and when a wait is over."""
+
+from __future__ import annotations
+
+from runtime.saga.keys import KeysBehaviour
+from runtime.saga.nodes import awaits
+from tests.proof.mutants.mutant import Edit, Mutant
+
+__all__ = ["AWAITS"]
+
+AWAITS = (
+    Mutant(
+        "early-event-forgotten",
+        "An event that came before its saga waited is not handed to it.",
+        (Edit(KeysBehaviour._wait, "if not entry.early:", "if True:"),),
+        workload="awaited",
+    ),
+    Mutant(
+        "key-taken-over",
+        "A second instance takes a key over from one that waits.",
+        (Edit(KeysBehaviour._wait, "if entry.status == AwaitedEvent.WAITING and not is_same:", "if False:"),),
+        workload="awaited",
+    ),
+    Mutant(
+        "event-counts-twice",
+        "A key that has had its event hands the next one over as well.",
+        (
+            Edit(
+                KeysBehaviour._count,
+                "entry.status, entry.counted = AwaitedEvent.COUNTED, _digest(event)",
+                "entry.counted = _digest(event)",
+            ),
+        ),
+        workload="awaited",
+    ),
+    Mutant(
+        "late-event-kept",
+        "An event that comes after the end of a wait is kept for whoever waits next.",
+        (
+            Edit(
+                KeysBehaviour._event,
+                "entry.status == AwaitedEvent.UNKNOWN_YET or",
+                "entry.status in (AwaitedEvent.UNKNOWN_YET, AwaitedEvent.STOPPED) or",
+            ),
+        ),
+        workload="awaited",
+    ),
+    Mutant(
+        "wait-not-withdrawn",
+        "A saga that goes on without its event holds the key for ever.",
+        (
+            Edit(
+                awaits.fired,
+                "saga.outgoing.append(Outgoing(_withdrawal(task), *parse_address(task.address)))",
+                "pass",
+            ),
+        ),
+        workload="awaited",
+    ),
+)
