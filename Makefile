@@ -71,6 +71,7 @@ sim: $(STAMP)  ## what every build runs: seeds that once failed, fresh ones from
 	$(PROVE) simulate --seeds $(PROGRAMS) --from $(FROM) --workload random --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(FAILOVERS) --from $(FROM) --workload failover --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(UPGRADES) --from $(FROM) --workload upgrade --jobs $(JOBS)
+	$(PROVE) simulate --seeds $(UPGRADES) --from $(FROM) --workload carry --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(POISONED) --from $(FROM) --workload poisoned --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(DEADLINES) --from $(FROM) --workload deadlines --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(AWAITED) --from $(FROM) --workload awaited --jobs $(JOBS)

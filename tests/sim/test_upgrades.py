@@ -11,7 +11,7 @@ from runtime.testing import explore
 from runtime.testing.runs.run import simulate_seed
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.world.world import World
-from tests.proof.workloads.upgrade import NextOrderProcess, Upgrade
+from tests.proof.workloads.upgrade import Carry, CarryingOrderProcess, NextOrderProcess, Upgrade
 
 SEEDS = 40
 FIRST = 40_000
@@ -28,6 +28,17 @@ def test_orders_of_both_versions_end_and_no_operator_has_to_do_anything() -> Non
     assert min(figures[name] for name in ("of the first version", "of the next version")) > SEEDS
 
 
+def test_orders_of_the_first_version_are_carried_over_and_none_is_lost() -> None:
+    figures: Counter[str] = Counter()
+    for seed in range(FIRST, FIRST + 20):
+        result = simulate_seed(seed, Carry())
+        told = "\n".join(f"{one.invariant}: {one.what}" for one in result.violations)
+        assert not told, f"{told}\nagain: python -m runtime.testing replay {seed} --workload carry"
+        figures.update(result.figures)
+    assert figures["started"] == 400 == figures["completed"] + figures["cancelled"]
+    assert figures["carried over"] >= 5
+
+
 def test_without_a_roll_out_nothing_is_left_alone() -> None:
     for seed in range(10):
         result = simulate_seed(seed, Upgrade(), calm=True)
@@ -37,6 +48,7 @@ def test_without_a_roll_out_nothing_is_left_alone() -> None:
 
 def test_the_next_version_is_a_saga_that_makes_sense_in_every_order_of_its_messages() -> None:
     explore(NextOrderProcess).check()
+    explore(CarryingOrderProcess).check()
 
 
 def test_a_world_whose_nodes_have_no_versions_is_refused() -> None:

@@ -48,7 +48,7 @@ _ORDERS = "actors.orchestration:OrderProcess"
     "--workload",
     "workloads",
     multiple=True,
-    default=("orders", "random", "streams", "failover", "poisoned", "upgrade", BATCHES, EXPLORER),
+    default=("orders", "random", "streams", "failover", "poisoned", "upgrade", "carry", BATCHES, EXPLORER),
     show_default=True,
     metavar="[MODULE:]NAME",
     help="A mutant is hunted with the one that suits it, if that is among these, else with each of them. With "

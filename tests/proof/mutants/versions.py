@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runtime.durable.carriers import Carriers
+from runtime.saga import migration
 from runtime.saga.behaviour import SagaBehaviour
 from tests.proof.mutants.mutant import Edit, Mutant
 
@@ -44,5 +45,26 @@ VERSIONS = (
         "A node lends an instance to a node that has its version, and does not tell that node.",
         (Edit(Carriers.wake, "return self._signal(carrier[0], mesh_pb2.Signal(lend=lend))", "return True"),),
         workload="upgrade",
+    ),
+    Mutant(
+        "carried-over-and-not-told",
+        "An instance that is carried over goes on under the fingerprint of its older definition.",
+        (Edit(migration.migrate, "record.fingerprint = definition.fingerprint", "pass"),),
+        workload="carry",
+    ),
+    Mutant(
+        "carried-over-and-its-timers-left",
+        "The timers of an instance that is carried over keep the old names of its steps, and nothing comes of them.",
+        (Edit(SagaBehaviour._carry_over, "renamed=renamed,", ""),),
+        workload="carry",
+    ),
+    Mutant(
+        "carried-over-and-a-step-lost",
+        "A step that is under way, and has another name in the newer definition, is begun anew there.",
+        (
+            Edit(migration._moved, "carried.tasks.get(task.path, task.path)", "task.path"),
+            Edit(migration._check_droppable, "if record.status in _ENDED:", "if True:"),
+        ),
+        workload="carry",
     ),
 )
