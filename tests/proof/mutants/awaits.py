@@ -48,13 +48,7 @@ AWAITS = (
     Mutant(
         "wait-not-withdrawn",
         "A saga that goes on without its event holds the key for ever.",
-        (
-            Edit(
-                awaits.fired,
-                "saga.outgoing.append(Outgoing(_withdrawal(task), *parse_address(task.address)))",
-                "pass",
-            ),
-        ),
+        (Edit(awaits.fired, "withdraw(saga, task)", "pass"),),
         workload="awaited",
     ),
 )
