@@ -269,10 +269,6 @@ class Definition:
         return tuple(node for node in self.nodes if isinstance(node, ChildDefinition))
 
     @property
-    def publishes(self) -> tuple[PublishDefinition, ...]:
-        return tuple(node for node in self.nodes if isinstance(node, PublishDefinition))
-
-    @property
     def flow_steps(self) -> tuple[StepDefinition, ...]:
         return tuple(node for node in self.flow_nodes if isinstance(node, StepDefinition))
 

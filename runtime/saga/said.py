@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from runtime.contracts import Contracts, contract_of
 from runtime.durable.handlers import HandlerSpec
 from runtime.errors import InvalidDefinition
-from runtime.saga.definition import Definition, full_name
+from runtime.saga.definition import Definition, PublishDefinition, full_name
 
 __all__ = ["check_awaited", "check_published"]
 
@@ -19,7 +19,7 @@ def check_awaited(
     if not saga.awaits:
         return
     said = {event for one in handlers for event in one.output_types}
-    said |= {node.event_type for one in sagas for node in one.publishes}
+    said |= {node.event_type for one in sagas for node in _published(one)}
     for one in saga.awaits:
         where, name = f"{saga.title}.{one.name}", full_name(one.event)
         if contract_of(one.event).name not in {known.name for known in contracts}:
@@ -34,8 +34,12 @@ def check_awaited(
 def check_published(saga: Definition, contracts: Contracts) -> None:
     """Raises InvalidDefinition for an event that no node could read."""
     known = {one.name for one in contracts}
-    for one in saga.publishes:
+    for one in _published(saga):
         if full_name(one.event_type) not in known:
             raise InvalidDefinition(
                 f"{saga.title}.{one.name}: {full_name(one.event_type)} is in none of the catalogue's contracts"
             )
+
+
+def _published(saga: Definition) -> list[PublishDefinition]:
+    return [node for node in saga.nodes if isinstance(node, PublishDefinition)]

@@ -26,7 +26,7 @@ from runtime.envelope import (
 )
 from runtime.errors import InvalidMessage
 from runtime.protos import durable_pb2
-from runtime.store.records import Outcome
+from runtime.store.records import Outcome, Subscription
 
 __all__ = ["Sends"]
 
@@ -226,23 +226,21 @@ class Sends:
             wanted or self._cause.reply_to or self._cause.answer_to or subscribers.is_end(contract.name, self._process)
         ):
             self._unheard += (contract.name,)
-        for one in wanted:
-            key = field_text(event, one.key_field) if one.key_field else self._conversation.hex()
-            if not key:
-                raise InvalidMessage(f"{contract.name} has no {one.key_field}, by which {one.kind} would receive it")
-            check_key(key, contract.name, one.key_field)
-            self._add(contract.name, body, (one.kind, key), process=one.process)
+        self._tell(wanted, event, contract, body)
 
     def _publish(self, outgoing: Outgoing, contract: Contract, body: bytes) -> None:
         """An event that is no answer, and that no process drives: it may start one, in a conversation of its own."""
-        event = outgoing.message
-        wanted = self._kind.subscribers.of(contract.name, event, "")
+        wanted = self._kind.subscribers.of(contract.name, outgoing.message, "")
         if not wanted:
             self._unheard += (contract.name,)
-            return
-        conversation = self.next_id("", content_of(contract.name, body, b""))
+        self._tell(wanted, outgoing.message, contract, body, self.next_id("", content_of(contract.name, body, b"")))
+
+    def _tell(
+        self, wanted: Sequence[Subscription], event: Message, contract: Contract, body: bytes, conversation: bytes = b""
+    ) -> None:
+        """Send an event to its subscribers, in this conversation unless another is given."""
         for one in wanted:
-            key = field_text(event, one.key_field) if one.key_field else conversation.hex()
+            key = field_text(event, one.key_field) if one.key_field else (conversation or self._conversation).hex()
             if not key:
                 raise InvalidMessage(f"{contract.name} has no {one.key_field}, by which {one.kind} would receive it")
             check_key(key, contract.name, one.key_field)

@@ -251,10 +251,9 @@ TURNS = (
         "Each subscriber is sent an event twice, under two ids.",
         (
             Edit(
-                Sends._event,
-                "self._add(contract.name, body, (one.kind, key), process=one.process)",
-                "self._add(contract.name, body, (one.kind, key), process=one.process)\n"
-                "        self._add(contract.name, body, (one.kind, key), process=one.process)",
+                Sends._tell,
+                "for one in wanted:",
+                "for one in [one for one in wanted for _ in range(2)]:",
             ),
         ),
     ),
