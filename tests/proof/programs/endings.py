@@ -64,9 +64,9 @@ def _mistakes(
     net, word = entry.dos - entry.undos, task_name(task)
     if entry.dos > 1 or entry.undos > entry.dos:
         yield "I2", f"{deed.name} was applied {entry.dos} times and put back {entry.undos} times"
-    if status == TaskRecord.DONE and net != 1:
+    if status == TaskRecord.DONE and net != 1 and not task.by_hand:
         yield "I2", f"{deed.name} is DONE, and {net} of it is in force"
-    if status in (TaskRecord.REFUSED, TaskRecord.UNDONE) and net != 0:
+    if status in (TaskRecord.REFUSED, TaskRecord.UNDONE) and net != 0 and not task.by_hand.startswith("mark-"):
         yield "I5", f"{deed.name} is {word}, and {net} of it is in force"
     if status == TaskRecord.WAITING and (entry.dos or evidence.orders.get((deed.name, False))):
         yield "I5", f"{deed.name} was never asked for, and was sent or applied"
@@ -84,7 +84,7 @@ def _whole_mistakes(
     plan: SagaPlan, record: SagaRecord, place: int, whole: TaskRecord, inner: Sequence[TaskRecord | None]
 ) -> Iterator[tuple[str, str]]:
     """A list is done once all its items are, but for those that may fail; alternatives, once one is."""
-    done = sum(one is not None and one.status == TaskRecord.DONE for one in inner)
+    done = sum(one is not None and one.status in (TaskRecord.DONE, TaskRecord.LEFT_OUT) for one in inner)
     listed = plan.detours.lists.get(place)
     least = 1 if listed is None else len(inner) - listed.tolerate
     if whole.status == TaskRecord.DONE and (done < least or (listed is None and done > 1)):

@@ -16,6 +16,9 @@ from tests.proof.programs.program import Deed, Program
 __all__ = ["check_told", "check_traces"]
 
 
+_TURNED = (SagaRecord.COMPENSATED, SagaRecord.STUCK, SagaRecord.ABANDONED)
+
+
 def check_told(evidence: Evidence, program: Program, told: Told) -> Iterator[Violation]:
     """Everything that clients were told and that is not true."""
     for invariant, what in told.wrong:
@@ -44,7 +47,7 @@ def _check_begun(evidence: Evidence, run: str, answer: Message | None) -> Iterat
 def _check_cancelled(evidence: Evidence, run: str, answer: Message | None) -> Iterator[Violation]:
     record = evidence.records[run][0] if run in evidence.records else SagaRecord()
     status = SagaRecord.Status.Name(record.status)
-    if isinstance(answer, CancelAccepted) and record.status not in (SagaRecord.COMPENSATED, SagaRecord.STUCK):
+    if isinstance(answer, CancelAccepted) and record.status not in _TURNED:
         yield Violation("I11", f"{run} was said to be turning back, and is {status}", record.conversation)
     if isinstance(answer, CancelRefused) and "completed" in answer.reason and record.status != SagaRecord.COMPLETED:
         yield Violation("I11", f"{run} was said to have completed, and is {status}", record.conversation)

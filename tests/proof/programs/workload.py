@@ -33,6 +33,7 @@ from tests.proof.programs.origin import origin_class
 from tests.proof.programs.participants import participant_classes
 from tests.proof.programs.program import Program
 from tests.proof.programs.relays import relay_class
+from tests.proof.programs.repairs import Repairs
 from tests.proof.programs.sagas import RAISED, saga_class
 from tests.proof.programs.told_checks import check_told, check_traces
 from tests.proof.programs.undo_order import check_undo_order
@@ -99,14 +100,18 @@ class ProgramPlay:
         self._cluster = cluster
         self._clients = ProgramClients(cluster, deployed.program, dice.named("wishes"))
         self._operators = Operators(cluster, deployed.program, deployed.outside, dice.named("operators"))
+        self._repairs = Repairs(cluster, dice.named("repairs"))
         self._found: Evidence | None = None
 
     async def run(self) -> None:
         operators = self._operators
         watch = self._cluster.ports.tasks.start(operators.watch(), name="operators")
+        repairs = self._cluster.ports.tasks.start(self._repairs.watch(), name="repairs")
         await self._clients.run()
-        operators.clients_are_done = True
+        operators.clients_are_done = self._repairs.clients_are_done = True
         await watch
+        await repairs
+        await self._repairs.resume_all()
         await operators.settle_what_is_left()
         await self._clients.ask_again_late()
 
@@ -173,6 +178,8 @@ class ProgramPlay:
             "cancelled": len(accepted),
             "too old": told.too_old,
             **self._operators.did,
+            **self._repairs.did,
+            "abandoned": sagas[SagaRecord.ABANDONED],
         }
         return {**figures, **self._timers(), "poisoned": self._cluster.facts["MessageParked"]}
 

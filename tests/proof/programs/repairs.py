@@ -1,0 +1,93 @@
+"""Operators who act on sagas of one program: they retry, mark, skip, force, suspend, and resume what they suspended.
+
+    Repairs ──one of the acts that `explain` would offer──▶ runtime.operate.repairs ──▶ a message to the saga
+
+What an operator marks as done or undone is a lie here, since nobody does it. So the books do not judge what was marked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from google.protobuf.message import DecodeError
+
+from runtime.envelope import Address
+from runtime.errors import AmendsError
+from runtime.operate.choices import acts_for
+from runtime.operate.repairs import post
+from runtime.protos.saga_pb2 import RepairSaga, SagaRecord
+from runtime.store.records import ActorRow
+from runtime.testing.virtual.dice import Dice
+from runtime.testing.world.cluster import SimCluster
+from tests.proof.programs.vocabulary import SLOTS
+
+__all__ = ["Repairs"]
+
+_LOOK_S = 1.0
+_ROWS_MAX = 100
+_NEVER = ("abandon", "cancel")  # The first would leave nothing to be judged; clients do the second.
+
+
+class Repairs:
+    """All who repair in one run. `did` counts their acts by name."""
+
+    def __init__(self, cluster: SimCluster, dice: Dice) -> None:
+        self._cluster = cluster
+        self._dice = dice
+        self._store = cluster.store_of("repairs", dice.named("store"))
+        self.did: Counter[str] = Counter()
+        self.clients_are_done = False
+
+    async def watch(self) -> None:
+        """Act while the program runs, in every other run."""
+        if self._dice.chance(0.5):
+            return
+        while not self.clients_are_done:
+            await self._cluster.sleep(_LOOK_S * self._dice.between(0.5, 3.0))
+            for row, record in await self._sagas():
+                if self._dice.chance(0.5 if record.status == SagaRecord.STUCK or record.suspended else 0.2):
+                    await self._repair(row, record)
+
+    async def resume_all(self) -> None:
+        """Let go on what is suspended, until nothing is."""
+        while True:
+            await self._cluster.sleep(_LOOK_S)
+            if not self._cluster.ledger.is_at_rest:
+                continue
+            suspended = [row for row, record in await self._sagas() if record.suspended]
+            if not suspended:
+                return
+            for row in suspended:
+                await self._post(row.address, RepairSaga(act=RepairSaga.RESUME))
+
+    async def _repair(self, row: ActorRow, record: SagaRecord) -> None:
+        offered = [(word, task) for word, task, _ in acts_for(record) if word not in _NEVER]
+        if not offered:
+            return
+        word, task = self._dice.choose(offered)
+        act = RepairSaga(act=RepairSaga.Act.Value(word.upper().replace("-", "_")), task=task)
+        if self._dice.chance(0.8):
+            act.expected_revision = record.revision
+        await self._post(row.address, act)
+        self.did[f"repairs: {word}"] += 1
+
+    async def _post(self, saga: Address, act: RepairSaga) -> None:
+        act.who, act.reason = "day shift", "drawn"
+        try:
+            await post(self._store, saga, act, self._cluster.ports.clock.now_s())
+        except AmendsError:
+            pass  # Whether it was done shows when the sagas are read again.
+
+    async def _sagas(self) -> list[tuple[ActorRow, SagaRecord]]:
+        found: list[tuple[ActorRow, SagaRecord]] = []
+        for slot in SLOTS:
+            try:
+                rows = await self._store.actors(slot.kind, limit=_ROWS_MAX)
+            except AmendsError:
+                continue
+            for row in rows:
+                try:
+                    found.append((row, SagaRecord.FromString(row.state)))
+                except DecodeError:
+                    continue
+        return found
