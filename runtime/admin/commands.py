@@ -20,6 +20,7 @@ from runtime.admin.definition_commands import check, definitions
 from runtime.admin.history_commands import saga_history
 from runtime.admin.letter_commands import discard_command, replay_command
 from runtime.admin.repair_commands import repair
+from runtime.admin.repair_many_commands import repair_many, repair_run
 from runtime.admin.saga_commands import list_sagas, retry_saga
 from runtime.admin.session import NEEDS_A_PERSON, Session, load_contracts
 from runtime.admin.showing import show
@@ -89,6 +90,8 @@ admin.add_command(restore)
 admin.add_command(list_sagas)
 admin.add_command(retry_saga)
 admin.add_command(repair)
+admin.add_command(repair_many)
+admin.add_command(repair_run)
 admin.add_command(definitions)
 admin.add_command(check)
 admin.add_command(saga_history)

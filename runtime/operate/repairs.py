@@ -54,11 +54,11 @@ async def record_of(store: Store, saga: Address) -> Saga:
         raise NotFound(f"the record of {where} cannot be read: {error}") from error
 
 
-def letter(saga: Saga, command: Message, who: str, at_s: float, what: str) -> MailRow:
+def letter(saga: Saga, command: Message, who: str, at_s: float, what: str, id: bytes = b"") -> MailRow:
     """A message of an operator to a saga. `what` is part of its id: the same at the same instant is posted once."""
     row, record = saga
     envelope = Envelope(
-        id=message_id(at_s, record.conversation, row.revision, what),
+        id=id or message_id(at_s, record.conversation, row.revision, what),
         kind=row.kind,
         key=row.key,
         type=command.DESCRIPTOR.full_name,

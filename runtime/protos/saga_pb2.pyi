@@ -819,6 +819,73 @@ class RepairSaga(_message.Message):
 Global___RepairSaga: _TypeAlias = RepairSaga  # noqa: Y015
 
 @_typing.final
+class RepairRun(_message.Message):
+    """One act on many instances: which they are was settled when it began. An operator's command line keeps it in the store."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACT_FIELD_NUMBER: _builtins.int
+    CHOSEN_BY_FIELD_NUMBER: _builtins.int
+    BEGAN_AT_S_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    chosen_by: _builtins.str
+    """the query, in words"""
+    began_at_s: _builtins.float
+    @_builtins.property
+    def act(self) -> Global___RepairSaga: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___RepairItem]: ...
+    def __init__(
+        self,
+        *,
+        act: Global___RepairSaga | None = ...,
+        chosen_by: _builtins.str = ...,
+        began_at_s: _builtins.float = ...,
+        items: _abc.Iterable[Global___RepairItem] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["act", b"act"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["act", b"act", "began_at_s", b"began_at_s", "chosen_by", b"chosen_by", "items", b"items"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RepairRun: _TypeAlias = RepairRun  # noqa: Y015
+
+@_typing.final
+class RepairItem(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAGA_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    CONVERSATION_FIELD_NUMBER: _builtins.int
+    HANDLED_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    saga: _builtins.str
+    """kind/key"""
+    revision: _builtins.int
+    """that it had when the run began, at which alone the act is done"""
+    conversation: _builtins.bytes
+    handled: _builtins.bool
+    refusal: _builtins.str
+    """why the act was not done; empty if it was"""
+    def __init__(
+        self,
+        *,
+        saga: _builtins.str = ...,
+        revision: _builtins.int = ...,
+        conversation: _builtins.bytes = ...,
+        handled: _builtins.bool = ...,
+        refusal: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "handled", b"handled", "refusal", b"refusal", "revision", b"revision", "saga", b"saga"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RepairItem: _TypeAlias = RepairItem  # noqa: Y015
+
+@_typing.final
 class RepairAccepted(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -1,0 +1,124 @@
+"""`repair-many` has many sagas do the same; `repair-run` shows such a run, and with --resume carries it on."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Any
+
+import click
+
+from runtime.admin.arguments import SECONDS, as_one_object
+from runtime.admin.repair_commands import ACTS
+from runtime.admin.session import Session
+from runtime.observe.console import say_json
+from runtime.operate.repair_runs import ITEMS_MAX, KeptRun, begin, carry_on, kept_run
+from runtime.operate.survey import STATUSES, SagaPage, Wanted, sagas
+from runtime.protos.saga_pb2 import RepairSaga
+from runtime.store.port import Store
+
+__all__ = ["repair_many", "repair_run"]
+
+_REFUSED, _IN_PART = 5, 9
+_wait = click.option(
+    "--wait", "wait_s", type=SECONDS, default=10.0, show_default=True, help="Stop when nothing was handled for so long."
+)
+
+
+@click.command("repair-many")
+@click.argument("act", type=click.Choice(list(ACTS)))
+@click.option("--name", required=True, help="Of this run, by which it is resumed.")
+@click.option("--status", "statuses", type=click.Choice(STATUSES), multiple=True, help="Only those in this status.")
+@click.option("--kind", default="", help="Only those of this kind.")
+@click.option("--key", default="", metavar="PREFIX", help="Only those whose key begins like this.")
+@click.option("--step", default="", metavar="NAME", help="Only those of which this step is under way.")
+@click.option("--error", default="", metavar="TEXT", help="Only those whose reason has this in it.")
+@click.option("--idle", "idle_s", type=SECONDS, default=0.0, metavar="SECONDS", help="Only without progress so long.")
+@click.option("--task", default="", metavar="NAME", help="The step that the act is about.")
+@click.option("--reason", required=True, help="Why, for the record.")
+@click.option("--who", default=getpass.getuser, help="Who does it, for the record.  [default: your login]")
+@click.option("--limit", type=click.IntRange(1, ITEMS_MAX), default=100, show_default=True, help="Sagas at most.")
+@click.option("--yes", is_flag=True, help="Do it. Without it, the sagas are only listed.")
+@_wait
+@as_one_object
+@click.pass_obj
+def repair_many(
+    session: Session,
+    /,
+    act: str,
+    name: str,
+    task: str,
+    reason: str,
+    who: str,
+    limit: int,
+    yes: bool,
+    wait_s: float,
+    as_json: bool,
+    **chosen: Any,
+) -> None:
+    """Have all sagas that fit do the same, as `repair` does. They are chosen once, when the run begins.
+
+    A saga that fits later is left alone, and one that has moved meanwhile refuses. The run is kept in the store: after
+    an interrupt, `repair-run NAME --resume` goes on where it stopped. Exit codes: 5 some were refused, 9 some are left.
+    """
+    wanted = Wanted(**chosen)
+    if wanted == Wanted():
+        raise click.UsageError("say which: --status, --kind, --key, --step, --error or --idle")
+    if not yes:
+        _list(session.run(lambda store: sagas(store, wanted, limit=limit)), act, as_json)
+        return
+    said = ", ".join(f"{key}={value}" for key, value in chosen.items() if value)
+    order = RepairSaga(act=ACTS[act], task=task, reason=reason, who=who)
+
+    async def work(store: Store) -> KeptRun:
+        kept = await begin(store, name, order, wanted, said, limit=limit, now_s=session.now_s())
+        return await carry_on(store, kept, session.ports.clock, wait_s=wait_s)
+
+    _tell(session.run(work, writes=True), as_json)
+
+
+@click.command("repair-run")
+@click.argument("name")
+@click.option("--resume", is_flag=True, help="Carry it on.")
+@_wait
+@as_one_object
+@click.pass_obj
+def repair_run(session: Session, name: str, resume: bool, wait_s: float, as_json: bool) -> None:
+    """What came of each saga of a run that `repair-many` began. Exit codes: 5 some were refused, 9 some are left."""
+
+    async def work(store: Store) -> KeptRun:
+        kept = await kept_run(store, name)
+        return await carry_on(store, kept, session.ports.clock, wait_s=wait_s) if resume else kept
+
+    _tell(session.run(work, writes=resume), as_json)
+
+
+def _list(page: SagaPage, act: str, as_json: bool) -> None:
+    found = [f"{one.kind}/{one.key}" for one in page.entries]
+    if as_json:
+        say_json({"act": act, "would": found, "more": page.next is not None}, indent=2)
+        return
+    for address in found:
+        click.echo(f"would {act} {address}")
+    click.echo(f"{len(found)} to {act}; nothing was done: add --yes to do it" if found else "none fits")
+    if page.next is not None:
+        click.echo("more fit, beyond --limit")
+
+
+def _tell(kept: KeptRun, as_json: bool) -> None:
+    items = kept.run.items
+    refused = [one for one in items if one.handled and one.refusal]
+    done = len(items) - len(refused) - kept.left
+    if as_json:
+        told = [{"saga": one.saga, "handled": one.handled, "refusal": one.refusal} for one in items]
+        say_json({"run": kept.name, "done": done, "refused": len(refused), "left": kept.left, "items": told}, indent=2)
+    else:
+        for one in items:
+            click.echo(
+                f"{one.saga}: {(one.refusal and f'refused: {one.refusal}') or 'done' if one.handled else 'left'}"
+            )
+        click.echo(f"{done} done, {len(refused)} refused, {kept.left} left")
+    if kept.left:
+        click.echo(f"no node has handled what is left; go on with: repair-run {kept.name} --resume", err=True)
+        raise SystemExit(_IN_PART)
+    if refused:
+        raise SystemExit(_REFUSED)

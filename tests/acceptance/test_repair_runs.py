@@ -1,0 +1,78 @@
+"""An operator's command that repairs many sagas is killed with -9 in the middle, and another one carries the run on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from actors.orchestration import OrderProcess
+from protos.billing_pb2 import OrderBilled
+from protos.sales_pb2 import OrderPlaced
+from protos.warehouse_pb2 import BackOrdered
+from runtime.envelope import shard_of
+from runtime.operate.repair_runs import KIND, kept_run
+from runtime.protos.saga_pb2 import SagaRecord
+from runtime.store.port import Store
+from runtime.store.records import ActorRow, Expected, Transition
+from runtime.testing.transcript import SagaTranscript
+from tests.acceptance.shop import ROOT, SHARDS, open_shop
+from tests.unit.operate.rows import id_of, row_of
+
+pytestmark = pytest.mark.timeout(300)
+
+KEYS = [f"ORD-{number:03}" for number in range(250)]
+
+
+def stuck(key: str, number: int) -> ActorRow:
+    story = SagaTranscript(OrderProcess).given(OrderPlaced(order_id=key, amount_cents=500))
+    story.given(OrderBilled(order_id=key, charge_id="CH-1", amount_cents=500)).given(BackOrdered(order_id=key))
+    while story.status != "stuck":
+        story.given_fault("bank closed")
+        if story.status != "stuck":
+            story.given_silence()
+    record = SagaRecord.FromString(story.record.SerializeToString())
+    record.conversation = id_of(1_000 + number)
+    return replace(row_of(record, key), shard=shard_of(key, SHARDS))
+
+
+async def put(store: Store, *rows: ActorRow) -> None:
+    await store.commit([Transition(actor=row, expected=Expected(0, b"")) for row in rows])
+
+
+async def admin(url: str, *arguments: str) -> asyncio.subprocess.Process:
+    command = (sys.executable, "-m", "runtime.admin", "--store", url, *arguments)
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(*command, cwd=ROOT, env={**os.environ}, stdout=pipe, stderr=pipe)
+
+
+async def test_s138_a_run_killed_in_the_middle_is_resumed_and_acts_on_each_saga_once(tmp_path: Path) -> None:
+    async with open_shop(tmp_path, settings={"sweep_s": 0.3}) as shop:
+        store, url = shop.harness.store, shop.harness.store_url
+        await put(store, *(stuck(key, number) for number, key in enumerate(KEYS)))
+        act = ("abandon", "--name", "tests", "--status", "stuck", "--reason", "test orders", "--limit", "1000", "--yes")
+        first = await admin(url, "repair-many", *act)
+
+        async def page_is_done() -> bool:
+            (row,) = await store.load([(KIND, "tests")])
+            return row is not None and 0 < (await kept_run(store, "tests")).left < len(KEYS)
+
+        await shop.harness.eventually(page_is_done, timeout_s=60, what="a page of the run is done", every_s=0.01)
+        first.send_signal(signal.SIGKILL)
+        assert await first.wait() == -signal.SIGKILL
+        await put(store, stuck("LATER", 999))
+        second = await admin(url, "repair-run", "tests", "--resume", "--json")
+        said, errors = await second.communicate()
+        assert second.returncode == 0, errors.decode()
+        told = json.loads(said)
+        assert (told["done"], told["refused"], told["left"]) == (len(KEYS), 0, 0)
+        rows = await store.load([("order-process", key) for key in [*KEYS, "LATER"]])
+        *records, later = (SagaRecord.FromString(row.state) for row in rows if row is not None)
+        assert {(one.status, len(one.repairs)) for one in records} == {(SagaRecord.ABANDONED, 1)}
+        assert (later.status, len(later.repairs)) == (SagaRecord.STUCK, 0)
