@@ -29,7 +29,7 @@ from runtime.testing.explorer.world import (
     with_truth,
 )
 
-__all__ = ["Move", "Moved", "Moves"]
+__all__ = ["Move", "Moved", "Moves", "spent"]
 
 
 class Move(NamedTuple):
@@ -48,6 +48,12 @@ class Moved(NamedTuple):
     after: SagaWorld
     left: Left  # What is left after the move.
     taken: Taken | None  # How the saga took the input.
+    first: Moved | None = None  # The move that was made just before, in one with this one.
+
+    @property
+    def parts(self) -> tuple[Moved, ...]:
+        """Each single move, in order."""
+        return (self,) if self.first is None else (*self.first.parts, self)
 
 
 class Moves:
@@ -82,12 +88,16 @@ class Moves:
         if left.replays:
             yield from self._replay(world, left)
 
+    def every(self, world: SagaWorld, left: Left) -> Iterable[Moved]:
+        """What `of` leaves out because it seemed to make no difference; nothing here."""
+        return ()
+
     # --- participants ---
 
     def _handle(self, world: SagaWorld, left: Left) -> Iterable[Moved]:
         for command in world.commands:
             for handled in self._participants.handle(world, command):
-                then = _spent(left, handled.cost)
+                then = spent(left, handled.cost)
                 if then is not None:
                     after = self._after(world, command, handled)
                     yield Moved(Move(command, handled), after, after, then, None)
@@ -154,13 +164,16 @@ class Moves:
         for place, reply in enumerate(replies):
             if place and reply == replies[place - 1]:
                 continue  # One of two equal replies is enough.
-            input = Input(reply)
-            told = self._told(world, reply)
-            rest = replies[:place] + replies[place + 1 :]
-            yield self._take(told._replace(replies=rest), left, Move(input=input))
+            yield self._hear(world, left, reply)
             if left.duplicates:
                 then = left._replace(duplicates=left.duplicates - 1)
-                yield self._take(told, then, Move(input=input, again=True))
+                yield self._take(self._told(world, reply), then, Move(input=Input(reply), again=True))
+
+    def _hear(self, world: SagaWorld, left: Left, reply: Reply) -> Moved:
+        """A reply that is on its way comes to the saga."""
+        replies, place = world.replies, world.replies.index(reply)
+        rest = replies[:place] + replies[place + 1 :]
+        return self._take(self._told(world, reply)._replace(replies=rest), left, Move(input=Input(reply)))
 
     def _fire(self, world: SagaWorld, left: Left) -> Iterable[Moved]:
         view = self._driver.views[world.record]
@@ -245,7 +258,7 @@ def _do_of(undo: SentCommand, handled: Handled) -> tuple[int, bool, int]:
     return undo.step, False, handled.removes_do
 
 
-def _spent(left: Left, cost: Cost) -> Left | None:
+def spent(left: Left, cost: Cost) -> Left | None:
     """What is left after this cost; None if it is more than is left."""
     if not any(cost):
         return left

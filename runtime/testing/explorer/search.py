@@ -1,4 +1,4 @@
-"""Searches all worlds breadth first. So the first schedule found to a breach is one of the shortest.
+"""Searches all worlds, in the order of the moves that lead to them. So a schedule found is one of the shortest.
 
 Then it searches backwards from where sagas end, by moves that are no misfortune and need no person. A world that is not
 reached so is a livelock.
@@ -9,8 +9,9 @@ from __future__ import annotations
 import gc
 from array import array
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import ge
 
 from runtime.protos.saga_pb2 import SagaRecord
@@ -19,20 +20,12 @@ from runtime.testing.explorer.driver import SagaDriver
 from runtime.testing.explorer.moves import Moved, Moves
 from runtime.testing.explorer.world import Left, SagaWorld
 
-__all__ = ["BREACHES_MAX", "Breached", "Search"]
+__all__ = ["BREACHES_MAX", "Search"]
 
 BREACHES_MAX = 20
 """The search stops after so many different breaches: they are enough to work on."""
 
-_REPORT_EVERY = 2_000  # So many states lie between two reports of progress.
-
-
-@dataclass(frozen=True, slots=True)
-class Breached:
-    """A breach, with the moves that lead to it from the beginning."""
-
-    breach: Breach
-    path: tuple[Moved, ...]
+_REPORT_EVERY = 500  # So many states lie between two reports of progress.
 
 
 @dataclass(slots=True)
@@ -48,18 +41,25 @@ class Search:
     depth: int = 0  # The number of moves to the farthest state.
     stopped_by: str = ""  # Empty if all was seen.
     ends: Counter[str] = field(default_factory=Counter)  # States at rest, by the saga's status.
-    found: list[Breached] = field(default_factory=list)
+    found: dict[Breach, tuple[Moved, ...]] = field(default_factory=dict)  # The moves that lead to each breach.
     _worlds: list[SagaWorld] = field(default_factory=list)
     _left: list[Left] = field(default_factory=list)
     _numbers: dict[SagaWorld, list[int]] = field(default_factory=dict)  # The states of each world.
     _parents: array[int] = field(default_factory=lambda: array("q"))
+    _depths: array[int] = field(default_factory=lambda: array("q"))  # So many moves lead to each state.
+    _levels: list[list[int]] = field(default_factory=list)  # The states by depth; some have been moved up since.
+    _expanded: bytearray = field(default_factory=bytearray)
     _edges: tuple[array[int], array[int]] = field(default_factory=lambda: (array("q"), array("q")))
     _at_end: list[int] = field(default_factory=list)
-    _reported: set[Breach] = field(default_factory=set)
 
     @property
     def states(self) -> int:
         return len(self._worlds)
+
+    @property
+    def rests(self) -> Iterator[SagaWorld]:
+        """The worlds in which nothing more comes by itself."""
+        return (self._worlds[number] for number in self._at_end)
 
     def run(self) -> None:
         """Searches everything. The garbage collector stands still: what is made here is kept, without cycles."""
@@ -74,56 +74,90 @@ class Search:
     # --- forward ---
 
     def _run(self, checks: Checks) -> None:
-        self._add(self.moves.beginning(), self.moves.all_left, -1)
-        number, next_level = 0, 1
-        while number < self.states and not self.stopped_by:
-            if number == next_level:
-                next_level = self.states
-                self.depth += 1
-            self._expand(number, checks)
-            number += 1
-            self.stopped_by = self.stopped_by or self.ended_by()
-            if number % _REPORT_EVERY == 0:
-                self.progress(self.states, self.depth)
+        self._add(self.moves.beginning(), self.moves.all_left, -1, 0)
+        for level, numbers in enumerate(self._levels):  # which grow meanwhile, but for this one
+            for number in numbers:
+                if self.stopped_by:
+                    break
+                if self._depths[number] == level:
+                    self._expand(number, checks)
+                    self.stopped_by = self.stopped_by or self.ended_by()
         self.progress(self.states, self.depth)
         ended_by = self.ended_by()
         self.stopped_by = self.stopped_by or ended_by
         if not self.found and not ended_by:
-            self._look_for_livelock(number)
+            self._look_for_livelock()
 
     def _expand(self, number: int, checks: Checks) -> None:
         world, left = self._worlds[number], self._left[number]
+        self.depth = self._depths[number]
+        self._expanded[number] = 1
+        has_broken = False
         for moved in self.moves.of(world, left):
-            self.transitions += 1
-            known = self._known(moved.after, moved.left)
-            breaches = [*checks.of_move(world, moved)] or [*(checks.of_state(moved.after) if known is None else ())]
-            if breaches:
-                self._report(number, moved, breaches)
-                continue
-            after = self._add(moved.after, moved.left, number) if known is None else known
-            if moved.left == left:
-                self._link(number, after)
+            has_broken |= self._follow(number, moved, checks)
+            if self.stopped_by:
+                return
+        for moved in self.moves.every(world, left) if has_broken else ():
+            self._follow(number, moved, checks)
             if self.stopped_by:
                 return
 
-    def _add(self, world: SagaWorld, left: Left, parent: int) -> int:
+    def _follow(self, number: int, moved: Moved, checks: Checks) -> bool:
+        """Whether a move breaks a promise; else the state after it is searched."""
+        self.transitions += 1
+        depth = self._depths[number] + len(moved.parts)
+        for part in moved.parts[:-1]:
+            if breaches := [*checks.of_state(part.after)]:
+                self._report(number, part, breaches)
+                return True
+        known = self._known(moved.after, moved.left, depth)
+        breaches = [*checks.of_move(self._worlds[number], moved)]
+        if not breaches and known is None:
+            breaches = [*checks.of_state(moved.after)]
+        if breaches:
+            self._report(number, moved, breaches)
+            return True
+        after = self._add(moved.after, moved.left, number, depth) if known is None else known
+        if depth < self._depths[after]:
+            self._place(after, number, depth)
+        if moved.left == self._left[number]:
+            self._link(number, after)
+        return False
+
+    def _add(self, world: SagaWorld, left: Left, parent: int, depth: int) -> int:
         number = self.states
         self._numbers.setdefault(world, []).append(number)
         self._worlds.append(world)
         self._left.append(left)
         self._parents.append(parent)
+        self._depths.append(depth)
+        self._expanded.append(0)
+        self._place(number, parent, depth)
         if parent >= 0 and world.is_at_rest:
             status = self.driver.views[world.record].status
             self.ends[SagaRecord.Status.Name(status).lower()] += 1
             self._at_end.append(number)
         if self.states >= self.states_max:
             self.stopped_by = "states_max"
+        if self.states % _REPORT_EVERY == 0:
+            self.progress(self.states, self.depth)
         return number
 
-    def _known(self, world: SagaWorld, left: Left) -> int | None:
-        """A known state of this world that leaves the environment as much to do or more. It covers all that follows."""
+    def _place(self, number: int, parent: int, depth: int) -> None:
+        """So many moves lead to a state, of which the last comes from this parent."""
+        self._parents[number], self._depths[number] = parent, depth
+        while len(self._levels) <= depth:
+            self._levels.append([])
+        self._levels[depth].append(number)
+
+    def _known(self, world: SagaWorld, left: Left, depth: int) -> int | None:
+        """A known state of this world that leaves the environment as much to do or more, in no more moves.
+
+        It covers all that follows. A state that leaves just as much covers it whatever its depth.
+        """
         for number in self._numbers.get(world, ()):
-            if self._left[number] == left or all(map(ge, self._left[number], left)):
+            theirs = self._left[number]
+            if theirs == left or (self._depths[number] <= depth and all(map(ge, theirs, left))):
                 return number
         return None
 
@@ -134,11 +168,11 @@ class Search:
     # --- what is found ---
 
     def _report(self, number: int, moved: Moved, breaches: list[Breach]) -> None:
-        """Keeps a schedule for each new breach. The search does not go on behind a breach."""
+        """Keeps a schedule for each new breach, or a shorter one. The search does not go on behind a breach."""
+        length = self._depths[number] + len(moved.parts)
         for breach in breaches:
-            if breach not in self._reported:
-                self._reported.add(breach)
-                self.found.append(Breached(breach, (*self._path(number), moved)))
+            if breach not in self.found or length < len(self.found[breach]):
+                self.found[breach] = (*self._path(number), *moved.parts)
         if len(self.found) >= BREACHES_MAX:
             self.stopped_by = "violations"
 
@@ -147,19 +181,21 @@ class Search:
         path: list[Moved] = []
         while self._parents[number] >= 0:
             parent, here = self._parents[number], (self._worlds[number], self._left[number])
-            moves = self.moves.of(self._worlds[parent], self._left[parent])
-            path.append(next(moved for moved in moves if (moved.after, moved.left) == here))
+            world, left = self._worlds[parent], self._left[parent]
+            moves = chain(self.moves.of(world, left), self.moves.every(world, left))
+            path.extend(reversed(next(moved.parts for moved in moves if (moved.after, moved.left) == here)))
             number = parent
         return tuple(reversed(path))
 
     # --- backward ---
 
-    def _look_for_livelock(self, expanded: int) -> None:
+    def _look_for_livelock(self) -> None:
         """Reports a state from which no end can be reached. States that were not expanded count as ends."""
-        lost = self._cut_off([*self._at_end, *range(expanded, self.states)])
+        open_ends = [number for number in range(self.states) if not self._expanded[number]]
+        lost = self._cut_off([*self._at_end, *open_ends])
         if lost:
             what = "no end can be reached any more: whatever happens next, it goes round in circles"
-            self.found.append(Breached(Breach("I4", what), self._path(lost[0])))
+            self.found[Breach("I4", what)] = self._path(lost[0])
 
     def _cut_off(self, ends: list[int]) -> list[int]:
         before: list[list[int]] = [[] for _ in range(self.states)]

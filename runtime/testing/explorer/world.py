@@ -17,6 +17,7 @@ __all__ = [
     "NONE",
     "NOTHING",
     "PARKED",
+    "SETTLED",
     "UNDONE",
     "WAITING",
     "Left",
@@ -34,6 +35,9 @@ NONE, DONE, UNDONE, AGAIN = range(4)
 WAITING, PARKED, GONE, FAILED = -11, -12, -13, -14
 """The fate of a command without an answer. It is under way; it is a dead letter; its undo came before it ran; or it was
 a dead letter when its undo ran. The fate of any other command is the number of its answer."""
+
+SETTLED = -15
+"""The fate of each command of a step that is settled, once it makes no difference any more."""
 
 FAULT, NOTHING = -1, -2
 """Answers of every participant's runtime: it gave up on the command; there was nothing to undo."""

@@ -26,7 +26,7 @@ from tests.proof.programs.program import Deed, Features, Program, Run, SagaPlan,
 from tests.proof.programs.sagas import saga_class
 from tests.proof.programs.vocabulary import SLOTS
 
-__all__ = ["SMALL_SAGAS"]
+__all__ = ["SMALL_SAGAS", "side_by_side"]
 
 _RUN = "run"  # The explorer sets the field `run` of a starting event to this text.
 _KEY = "one"  # Every participant has this key, so that two steps of one kind go to the same actor.
@@ -162,6 +162,20 @@ class _Independent(Saga[pb.FirstState], kind="independent", undo="independent"):
     started_by = on(pb.Begun, _begin)
     first, second, third = _alpha(), _beta(), _gamma()
     flow = first >> second >> third
+
+
+def side_by_side(branches: int) -> type[Saga[Any]]:
+    """Four steps one after another, and after the first two of them this many steps side by side."""
+    kinds = ("gamma", "delta", "alpha")
+    beside = tuple(_step(f"branch{place}", kinds[place % 3], (1,)) for place in range(branches))
+    return _saga(
+        _step("first", "alpha"),
+        _step("second", "beta", (0,)),
+        *beside,
+        _step("firm", "beta", tuple(range(2, 2 + branches)), undo=False, pivot=True),
+        _step("last", "gamma", (2 + branches,), undo=False, past=True),
+        closing=("delta",),
+    )
 
 
 SMALL_SAGAS: Mapping[str, type[Saga[Any]]] = MappingProxyType(

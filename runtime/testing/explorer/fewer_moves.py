@@ -1,0 +1,175 @@
+"""Fewer moves that lead to the same ends and break the same promises. A search with these sees far fewer worlds.
+
+A participant takes up a command as late as possible: just before its answer comes to the saga, or before another
+    command of the same step is taken up. In between, nothing else looks at that step's participant. So every schedule
+    has the same outcome as one in which these stand side by side, and both are made in one move. (This is a partial
+    order reduction, after P. Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems", 1996.)
+    The bounds are no obstacle: a schedule costs the same in any order. While a saga is stuck, an operator may look
+    too, so nothing is put off then.
+
+A copy of an answer is made when it comes, from what the participant has answered and the saga has heard. Until then,
+    nothing tells a world with a copy on its way from one without.
+
+A do that a tombstone will refuse is dropped. Whenever it comes, it is refused, without an answer.
+
+A late answer that the saga only notes is dropped, and so is what became of commands that are settled for good.
+    `Leftovers` proves at the end that none of them could have had an effect.
+
+The checks look at participants too. A breach never needs a command to be taken up early, with one exception: a saga
+that says compensated too early. So a world in which a breach was found is searched with all moves of participants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from runtime.protos.saga_pb2 import SagaRecord
+from runtime.saga.view import OPEN, Phase
+from runtime.testing.explorer.bounds import Bounds
+from runtime.testing.explorer.driver import Input, SagaDriver, View
+from runtime.testing.explorer.leftovers import Leftovers, plain
+from runtime.testing.explorer.moves import Move, Moved, Moves, spent
+from runtime.testing.explorer.participant import Handled
+from runtime.testing.explorer.world import (
+    FAILED,
+    FAULT,
+    GONE,
+    NONE,
+    PARKED,
+    SETTLED,
+    UNDONE,
+    WAITING,
+    Left,
+    Reply,
+    SagaWorld,
+    SentCommand,
+    Truth,
+    with_truth,
+)
+
+__all__ = ["FewerMoves"]
+
+_BACK = (SagaRecord.COMPENSATING, SagaRecord.COMPENSATED)
+_UNHEARD = (WAITING, GONE, SETTLED)
+
+
+class FewerMoves(Moves):
+    """The rules of one exploration, without what makes no difference."""
+
+    def __init__(self, driver: SagaDriver, bounds: Bounds, leftovers: Leftovers) -> None:
+        super().__init__(driver, bounds)
+        self._leftovers = leftovers
+
+    def of(self, world: SagaWorld, left: Left) -> Iterable[Moved]:
+        for moved in super().of(world, left):
+            yield self._without_leftovers(moved)
+
+    def every(self, world: SagaWorld, left: Left) -> Iterable[Moved]:
+        yield from super()._handle(world, left)
+        yield from super()._deliver(world, left)
+
+    # --- participants ---
+
+    def _handle(self, world: SagaWorld, left: Left) -> Iterable[Moved]:
+        for step in dict.fromkeys(one.step for one in world.commands):
+            yield from self._handle_in_turn(world, left, step, None)
+
+    def _handle_in_turn(self, world: SagaWorld, left: Left, step: int, first: Moved | None) -> Iterable[Moved]:
+        """One or several commands of a step are taken up, one after another, and the last answer is heard at once."""
+        may_wait = left.replays and self._driver.views[world.record].status == SagaRecord.STUCK
+        mine = [one for one in world.commands if one.step == step]
+        for command in mine:
+            for handled in self._participants.handle(world, command):
+                then = spent(left, handled.cost)
+                if then is None:
+                    continue
+                after = self._after(world, command, handled)
+                moved = Moved(Move(command, handled), after, after, then, None, first)
+                if handled.answer is None or may_wait:
+                    yield moved
+                if handled.answer is not None:
+                    yield self._hear(after, then, Reply(command, handled.answer))._replace(first=moved)
+                if len(mine) > 1:
+                    yield from self._handle_in_turn(after, then, step, moved)
+
+    @staticmethod
+    def _after(world: SagaWorld, command: SentCommand, handled: Handled) -> SagaWorld:
+        after = Moves._after(world, command, handled)
+        dos = after.truths[command.step].dos
+        if GONE not in dos:
+            return after
+        refused = [(command.step, False, number) for number, fate in enumerate(dos, 1) if fate == GONE]
+        return after._replace(commands=tuple([one for one in after.commands if one[:3] not in refused]))
+
+    # --- the saga ---
+
+    def _deliver(self, world: SagaWorld, left: Left) -> Iterable[Moved]:
+        for reply in dict.fromkeys(world.replies):
+            yield self._hear(world, left, reply)
+        if left.duplicates:
+            then = left._replace(duplicates=left.duplicates - 1)
+            coming = {plain(one) for one in world.replies}
+            for index, truth in enumerate(world.truths):
+                for reply in _answers(index, truth):
+                    if reply not in coming and not self._leftovers.is_void(world.record, reply):
+                        yield self._take(self._told(world, reply), then, Move(input=Input(reply), again=True))
+
+    def _take(self, heard: SagaWorld, left: Left, move: Move) -> Moved:
+        moved = super()._take(heard, left, move)
+        if moved.after.record != heard.record:
+            self._leftovers.follow(heard.record, moved.after.record)
+        return moved
+
+    # --- what is left over ---
+
+    def _without_leftovers(self, moved: Moved) -> Moved:
+        if moved.taken is None:
+            return moved
+        world, view = moved.after, self._driver.views[moved.after.record]
+        late = [one for one in world.replies if self._is_late(world, view, one)]
+        if late:
+            for reply in late:
+                world = self._told(world, reply)
+            world = world._replace(replies=tuple([one for one in world.replies if one not in late]))
+        if view.heading in _BACK:
+            world = self.settled(world, moved.left)
+        return moved if world is moved.after else moved._replace(after=world)
+
+    def _is_late(self, world: SagaWorld, view: View, reply: Reply) -> bool:
+        """Says whether a reply is only noted, now and later, and tells nothing that a check goes by."""
+        step = reply.command.step
+        if view.phases[step] in OPEN or view.phases[step] is Phase.WAITING:
+            return False
+        tells = not world.truths[step].undone_told and self._told(world, reply) != world
+        return not tells and self._leftovers.assume(world.record, reply)
+
+    def settled(self, world: SagaWorld, left: Left) -> SagaWorld:
+        """The world of a saga that has turned back, without what became of the commands of settled steps."""
+        busy = {one.step for one in world.commands} | {one.command.step for one in world.replies}
+        phases = self._driver.views[world.record].phases
+        for index, truth in enumerate(world.truths):
+            is_refused = truth.refusal_told and phases[index] is Phase.REFUSED
+            if index in busy or not (truth.undone_told or is_refused):
+                continue
+            plain_truth = _settled(truth)
+            if plain_truth == truth:
+                continue
+            copies = _answers(index, truth) if left.duplicates else ()
+            if all(self._leftovers.assume(world.record, one) for one in copies):
+                world = world._replace(truths=with_truth(world.truths, index, plain_truth))
+        return world
+
+
+def _settled(truth: Truth) -> Truth:
+    effect = NONE if truth.effect == UNDONE else truth.effect
+    dos, undos = (SETTLED,) * len(truth.dos), (SETTLED,) * len(truth.undos)
+    return truth._replace(effect=effect, dos=dos, undos=undos)
+
+
+def _answers(step: int, truth: Truth) -> Iterable[Reply]:
+    """What the participant has answered."""
+    for undo, fates in ((False, truth.dos), (True, truth.undos)):
+        for attempt, fate in enumerate(fates, 1):
+            if fate not in _UNHEARD:
+                answer = FAULT if fate in (PARKED, FAILED) else fate
+                yield Reply(SentCommand(step, undo, attempt, 0, (), ""), answer)

@@ -1,0 +1,116 @@
+"""A search with fewer moves sees the same ends, and finds the same broken promises, as one with every move."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+
+from runtime.saga.saga import Saga
+from runtime.testing.explorer.bounds import Bounds
+from runtime.testing.explorer.checks import Breach
+from runtime.testing.explorer.driver import SagaDriver
+from runtime.testing.explorer.explore import explore, searched
+from runtime.testing.explorer.leftovers import Leftovers
+from runtime.testing.explorer.samples import Samples
+from runtime.testing.explorer.world import AGAIN, DONE, FAULT, Reply, SentCommand
+from tests.proof.mutants.sagas import SAGAS
+from tests.proof.mutants.small_sagas import SMALL_SAGAS, side_by_side
+from tests.proof.mutants.switchboard import planted
+from tests.proof.mutants.turns import TURNS
+
+ALL_KINDS = Bounds(faults_max=1, silences_max=1, poisons_max=0, replays_max=0)
+FOR_GOOD = Bounds(faults_max=1, silences_max=0, cancels_max=0)
+NO_TWICE = Bounds(faults_max=1, silences_max=1, duplicates_max=0, cancels_max=0, poisons_max=0, replays_max=0)
+
+
+class Seen(NamedTuple):
+    """How sagas ended, which promises were broken, and how many states and moves that took."""
+
+    ends: set[tuple[object, ...]]
+    breaches: dict[Breach, int]
+    states: int
+
+
+def seen(saga: type[Saga[Any]], bounds: Bounds, *, every_move: bool) -> Seen:
+    driver = SagaDriver(saga, Samples(saga.definition), bounds.asks_max)
+    search = searched(driver, bounds, lambda *_: None, str, every_move=every_move)
+    ends = {
+        (
+            driver.record(world.record).SerializeToString(deterministic=True),
+            world.cancelled,
+            world.poisoned,
+            tuple((truth.effect in (DONE, AGAIN), truth.refusal_told, truth.undone_told) for truth in world.truths),
+        )
+        for world in search.rests
+    }
+    return Seen(ends, {breach: len(path) for breach, path in search.found.items()}, search.states)
+
+
+@pytest.mark.parametrize("name", SMALL_SAGAS)
+@pytest.mark.parametrize("bounds", [ALL_KINDS, FOR_GOOD])
+def test_a_right_saga_ends_in_the_same_ways(name: str, bounds: Bounds) -> None:
+    if (name, bounds) == ("two branches", ALL_KINDS):
+        bounds = NO_TWICE  # The usual ones give a search of every move some 30,000 states.
+    few = seen(SMALL_SAGAS[name], bounds, every_move=False)
+    all_ = seen(SMALL_SAGAS[name], bounds, every_move=True)
+    assert few.ends == all_.ends and few.ends
+    assert not few.breaches and not all_.breaches
+    assert few.states * 2 < all_.states
+
+
+BUGS = {one.name: one for one in (*SAGAS, *TURNS)}
+
+
+@pytest.mark.parametrize(
+    ("bug", "name"),
+    [
+        ("undo-in-forward-order", "no pivot"),
+        ("open-steps-not-undone", "firm pivot"),
+        ("compensated-too-early", "firm pivot"),
+        ("undo-not-retried", "firm pivot"),
+        ("undo-fault-counts-as-undone", "slow"),
+        ("closing-not-awaited", "no pivot"),
+        ("unknown-answered-as-failed", "firm pivot"),
+        ("late-answer-revives-step", "firm pivot"),
+        ("fault-is-a-refusal", "firm pivot"),
+        ("earlier-answer-taken-for-last", "firm pivot"),
+        ("completed-with-a-branch-open", "two tails"),
+        ("second-start-starts-anew", "firm pivot"),
+        ("no-tombstone", "firm pivot"),
+        ("tried-do-counts-as-untried", "firm pivot"),
+        ("wait-outlives-turning-back", "a wait and a choice"),
+    ],
+)
+def test_a_wrong_engine_breaks_the_same_promises(bug: str, name: str) -> None:
+    with planted(BUGS[bug]):
+        few = seen(SMALL_SAGAS[name], ALL_KINDS, every_move=False)
+        all_ = seen(SMALL_SAGAS[name], ALL_KINDS, every_move=True)
+    assert few.breaches.keys() == all_.breaches.keys() and few.breaches
+    assert all(few.breaches[one] <= length for one, length in all_.breaches.items()), "schedules are as short"
+    assert few.ends == all_.ends
+
+
+def test_a_late_answer_that_makes_a_difference_after_all_is_not_left_out() -> None:
+    """It is noted where it comes first, and has an effect later: an assumption that the end of the search refutes."""
+    driver = SagaDriver(SMALL_SAGAS["no pivot"], Samples(SMALL_SAGAS["no pivot"].definition), 2)
+    leftovers = Leftovers(driver)
+    reply = Reply(SentCommand(0, False, 1, 0, (), ""), FAULT)
+    taken = {1: True, 2: True, 3: False}
+    leftovers.is_void = lambda record, _: taken[record]  # type: ignore[method-assign]
+    assert leftovers.assume(1, reply)
+    leftovers.follow(1, 2)
+    assert not leftovers.refute(), "no record where it has an effect follows"
+    assert leftovers.assume(1, reply)
+    leftovers.follow(1, 2)
+    leftovers.follow(2, 3)
+    assert leftovers.refute()
+    assert not leftovers.assume(1, reply), "it is left in from now on"
+
+
+def test_every_schedule_of_seven_steps_of_which_three_stand_side_by_side_is_seen() -> None:
+    """One fault and one silence; with one of every other misfortune too it is the same search for some minutes."""
+    result = explore(side_by_side(3), bounds=Bounds(1, 1, 0, 0, 0, 0, 0))
+    result.check()
+    assert set(result.ends) == {"completed", "compensated", "stuck"}
+    assert result.states < 20_000
