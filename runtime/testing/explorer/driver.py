@@ -3,8 +3,8 @@
     search ──record, Input──▶ SagaDriver ──Delivery──▶ SagaBehaviour.decide ──▶ interpreter, the author's functions
            ◀── Taken ────────        ◀─ Decision ─
 
-Time stands still, and a command's id says only its step, its direction and its number. So two records are the same
-bytes if they differ only in when, or by which way, they came about.
+Time and revisions stand still, and a command's id says only its step, its direction and its number. So two records are
+the same bytes if they differ only in when, or by which way, they came about.
 """
 
 from __future__ import annotations
@@ -168,6 +168,7 @@ class SagaDriver:
         except Exception as error:  # noqa: BLE001 # any exception here is a finding
             state, crash = self.record(record), f"{type(error).__name__}: {error}"
         names = _rename(state)
+        _stand_still(state)
         lost = [one.message.DESCRIPTOR.name for one in decision.outgoing if one.id and one.id not in names]
         if lost:
             crash = f"it sent {', '.join(lost)}, and its record does not have the id"
@@ -244,6 +245,13 @@ def _rename(record: saga_pb2.SagaRecord) -> dict[bytes, tuple[int, bool, int]]:
                 names[exchange.command_id] = index, undo, exchange.attempts
                 exchange.command_id = _id(index, undo, exchange.attempts)
     return names
+
+
+def _stand_still(record: saga_pb2.SagaRecord) -> None:
+    """Takes revisions out of a record. They count inputs, and only tell an operator whether an act is stale."""
+    record.revision = 0
+    for task in record.tasks:
+        task.moved_at = 0
 
 
 def _command(sent: Outgoing, names: dict[bytes, tuple[int, bool, int]]) -> SentCommand:

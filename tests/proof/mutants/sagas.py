@@ -64,7 +64,7 @@ SAGAS = (
         "A step without an answer yet is not undone when its saga turns back.",
         (
             Edit(
-                compensation.turn_back,
+                compensation._owe,
                 "if task.status in (TaskRecord.RUNNING, TaskRecord.DONE):",
                 "if task.status == TaskRecord.DONE:",
             ),
