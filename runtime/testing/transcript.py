@@ -14,6 +14,7 @@ The saga's real behaviour handles each message. Between two messages its record 
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, Self
 
 from google.protobuf.message import Message
@@ -202,7 +203,7 @@ class SagaTranscript:
             reply_to=self._asked_by,
             timer=timer,
         )
-        positions = iter(range(1, 1_000))
+        positions = itertools.count(1)
         delivery = Delivery(
             envelope,
             message,
