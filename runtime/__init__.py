@@ -15,6 +15,7 @@ from runtime.durable.results import Answer
 from runtime.durable.service import Service
 from runtime.durations import days, hours, minutes, seconds
 from runtime.errors import FinalError
+from runtime.saga.approval import Approval
 from runtime.saga.awaiting import Await
 from runtime.saga.carrying import Carried, Position, renames
 from runtime.saga.catalogue import Catalogue
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ActorState",
     "Answer",
+    "Approval",
     "Await",
     "Budget",
     "Carried",

@@ -36,6 +36,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--who", default=getpass.getuser, help="Who does it, for the record.  [default: your login]"),
     click.option("--expect", type=click.IntRange(0), help="Only at this revision, which `explain` and --preview name."),
     click.option("--data", type=click.File(), help="Of retry: a file with the new state, as JSON."),
+    click.option("--digest", default="", help="Of approve and decline: of what was looked at."),
     click.option("--preview", is_flag=True, help="Only say what would be sent, and which tasks would move."),
     click.option(
         "--catalogue",
@@ -61,6 +62,8 @@ cancel       the saga turns back, which it can before its pivot
 suspend      nothing is sent any more; answers and timers are kept
 resume       it goes on, with what came meanwhile
 abandon      it ends as it is, and its record says what is owed
+approve      what a --task asks a person for is approved; --digest says what was looked at, as `explain` shows it
+decline      it is not: the saga turns back
 """
 
 
@@ -103,7 +106,7 @@ def repair(
         say_done(as_json, said["act"], {**told, "text": result.text}, f"{saga}: {result.text}")
 
 
-def _act(*, act: str, task: str, reason: str, who: str, expect: int | None, data: Any) -> RepairSaga:
+def _act(*, act: str, task: str, reason: str, who: str, expect: int | None, data: Any, digest: str) -> RepairSaga:
     text = "" if data is None else data.read()
     if data is not None and not text.strip():
         raise click.UsageError("--data is empty; write the whole state, as `explain --json` shows it")
@@ -114,6 +117,7 @@ def _act(*, act: str, task: str, reason: str, who: str, expect: int | None, data
         who=who,
         expected_revision=expect,
         state_json=text,
+        digest=digest,
     )
 
 

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
+from runtime.saga.view import Phase, phase_of
 
 __all__ = ["acts_for", "can_do", "owed", "repaired"]
 
@@ -27,6 +28,9 @@ def acts_for(record: SagaRecord) -> Iterator[tuple[str, str, str]]:
             yield from _of_stuck(record, task)
         for task in [one for one in record.tasks if _is_open(one)][:_TASKS_MAX]:
             yield "force", task.path, "it counts as done, though nobody knows whether it is"
+        for task in [one for one in record.tasks if phase_of(one) is Phase.TO_APPROVE][:_TASKS_MAX]:
+            yield "approve", task.path, f"{task.path} is approved: {task.asks}"
+            yield "decline", task.path, f"{task.path} is declined, and it turns back"
         if record.status == SagaRecord.RUNNING and not record.pivot_passed:
             yield "cancel", "", "it turns back"
         yield "suspend", "", "it sends nothing until it is resumed"
@@ -51,7 +55,9 @@ def can_do(record: SagaRecord, address: str) -> Iterator[str]:
     """The acts as commands, at the revision that the record has."""
     for act, task, about in acts_for(record):
         named = f" --task {shlex.quote(task)}" if task else ""
-        command = f"{_COMMAND} {act} {shlex.quote(address)}{named} --expect {record.revision} --reason TEXT"
+        digests = [one.digest for one in record.tasks if one.path == task and one.digest]
+        digest = "".join(f" --digest {one}" for one in digests if act in ("approve", "decline"))
+        command = f"{_COMMAND} {act} {shlex.quote(address)}{named}{digest} --expect {record.revision} --reason TEXT"
         yield f"{about}: {command}"
 
 

@@ -62,6 +62,8 @@ def _saga_waits(account: Account, now_s: float) -> Iterator[str]:
             yield f"its turn to undo {step.name!r} at {step.address}: owed, and not under way"
         elif step.status == "timed":
             yield f"its wait {step.name!r}: the timer of that name says until when"
+        elif step.status == "to be approved":
+            yield f"a person to approve {step.name!r}: {step.asks} (digest {step.digest})"
         elif step.status == "unknown":
             yield f"news of its step {step.name!r} at {step.address}, which may or may not have been done"
 

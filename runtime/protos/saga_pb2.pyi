@@ -185,6 +185,8 @@ class TaskRecord(_message.Message):
     WITHIN_FIELD_NUMBER: _builtins.int
     ITEM_FIELD_NUMBER: _builtins.int
     INNER_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    ASKS_FIELD_NUMBER: _builtins.int
     MOVED_AT_FIELD_NUMBER: _builtins.int
     BY_HAND_FIELD_NUMBER: _builtins.int
     path: _builtins.str
@@ -212,6 +214,10 @@ class TaskRecord(_message.Message):
     """of an item of a list: the item, with what was kept of answers"""
     inner: _builtins.int
     """of a list, or of alternatives: with how many tasks of its own it has begun"""
+    digest: _builtins.str
+    """of a wait for a person: of what is asked; once that is decided, of what was"""
+    asks: _builtins.str
+    """of a wait for a person: what is asked, as text that may be cut"""
     moved_at: _builtins.int
     """revision of its instance when something last happened to it"""
     by_hand: _builtins.str
@@ -238,12 +244,14 @@ class TaskRecord(_message.Message):
         within: _builtins.int = ...,
         item: _builtins.bytes | None = ...,
         inner: _builtins.int | None = ...,
+        digest: _builtins.str = ...,
+        asks: _builtins.str = ...,
         moved_at: _builtins.int = ...,
         by_hand: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_holds", b"_holds", "_inner", b"_inner", "_item", b"_item", "_unkept", b"_unkept", "do", b"do", "holds", b"holds", "inner", b"inner", "item", b"item", "undo", b"undo", "unkept", b"unkept"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_holds", b"_holds", "_inner", b"_inner", "_item", b"_item", "_unkept", b"_unkept", "address", b"address", "awaits", b"awaits", "by_hand", b"by_hand", "do", b"do", "heard_from", b"heard_from", "holds", b"holds", "inner", b"inner", "item", b"item", "moved_at", b"moved_at", "path", b"path", "status", b"status", "stuck", b"stuck", "undo", b"undo", "undo_state", b"undo_state", "unkept", b"unkept", "until_s", b"until_s", "within", b"within"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_holds", b"_holds", "_inner", b"_inner", "_item", b"_item", "_unkept", b"_unkept", "address", b"address", "asks", b"asks", "awaits", b"awaits", "by_hand", b"by_hand", "digest", b"digest", "do", b"do", "heard_from", b"heard_from", "holds", b"holds", "inner", b"inner", "item", b"item", "moved_at", b"moved_at", "path", b"path", "status", b"status", "stuck", b"stuck", "undo", b"undo", "undo_state", b"undo_state", "unkept", b"unkept", "until_s", b"until_s", "within", b"within"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__holds: _TypeAlias = _typing.Literal["holds"]  # noqa: Y015
     _WhichOneofArgType__holds: _TypeAlias = _typing.Literal["_holds", b"_holds"]  # noqa: Y015
@@ -761,6 +769,10 @@ class RepairSaga(_message.Message):
         """it goes on with what was kept"""
         ABANDON: RepairSaga._Act.ValueType  # 9
         """the instance ends as it is"""
+        APPROVE: RepairSaga._Act.ValueType  # 10
+        """what a task asks a person for is approved"""
+        DECLINE: RepairSaga._Act.ValueType  # 11
+        """it is not"""
 
     class Act(_Act, metaclass=_ActEnumTypeWrapper): ...
     NONE: RepairSaga.Act.ValueType  # 0
@@ -782,6 +794,10 @@ class RepairSaga(_message.Message):
     """it goes on with what was kept"""
     ABANDON: RepairSaga.Act.ValueType  # 9
     """the instance ends as it is"""
+    APPROVE: RepairSaga.Act.ValueType  # 10
+    """what a task asks a person for is approved"""
+    DECLINE: RepairSaga.Act.ValueType  # 11
+    """it is not"""
 
     ACT_FIELD_NUMBER: _builtins.int
     TASK_FIELD_NUMBER: _builtins.int
@@ -789,6 +805,7 @@ class RepairSaga(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     WHO_FIELD_NUMBER: _builtins.int
     EXPECTED_REVISION_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
     act: Global___RepairSaga.Act.ValueType
     task: _builtins.str
     """path of the task"""
@@ -798,6 +815,8 @@ class RepairSaga(_message.Message):
     who: _builtins.str
     expected_revision: _builtins.int
     """the act is refused at any other"""
+    digest: _builtins.str
+    """of APPROVE and DECLINE: of what was looked at"""
     def __init__(
         self,
         *,
@@ -807,10 +826,11 @@ class RepairSaga(_message.Message):
         reason: _builtins.str = ...,
         who: _builtins.str = ...,
         expected_revision: _builtins.int | None = ...,
+        digest: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "expected_revision", b"expected_revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "act", b"act", "expected_revision", b"expected_revision", "reason", b"reason", "state_json", b"state_json", "task", b"task", "who", b"who"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "act", b"act", "digest", b"digest", "expected_revision", b"expected_revision", "reason", b"reason", "state_json", b"state_json", "task", b"task", "who", b"who"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expected_revision: _TypeAlias = _typing.Literal["expected_revision"]  # noqa: Y015
     _WhichOneofArgType__expected_revision: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision"]  # noqa: Y015

@@ -209,6 +209,18 @@ class FirstOfDefinition(NodeDefinition):
         return any(one.is_undoable for one in self.alternatives)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalDefinition(NodeDefinition):
+    """A wait for a person."""
+
+    asks: Callable[[Any, str], Message]  # (state, reason)
+    asked_type: type[Message]
+    by: Callable[[Any, str], bool] | None  # (state, who)
+    within_s: float  # 0: no limit
+    goes_on: bool
+    on_approved: Callable[[Any, str], object] | None  # (state, who)
+
+
 Node = (
     StepDefinition
     | AwaitDefinition
@@ -219,6 +231,7 @@ Node = (
     | PublishDefinition
     | EachDefinition
     | FirstOfDefinition
+    | ApprovalDefinition
 )
 """Every kind of node; each has its rules in a file of `nodes/`."""
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import assert_never
 
 from runtime.saga.definition import (
+    ApprovalDefinition,
     AwaitDefinition,
     ChildDefinition,
     Definition,
@@ -56,6 +57,8 @@ def _state(node: Node) -> str:
             return f'    state "{node.name}: end" as {node.name}'
         case PublishDefinition():
             return f'    state "{node.name}: publish {node.event_type.DESCRIPTOR.name}" as {node.name}'
+        case ApprovalDefinition():
+            return f'    state "{node.name}: {node.asked_type.DESCRIPTOR.name} is approved" as {node.name}'
         case EachDefinition():
             return f'    state "{node.name}: {_command(node.step)} for each" as {node.name}'
         case FirstOfDefinition():
@@ -77,6 +80,8 @@ def _forward(definition: Definition, node: Node) -> list[str]:
             done = ": time has come"
         case PublishDefinition():
             done = ""
+        case ApprovalDefinition():
+            done = ": approved"
         case EachDefinition():
             done = f": {_enough(node)} {_answers(node.step, Meaning.DONE)}"
         case FirstOfDefinition():
@@ -105,6 +110,10 @@ def _branches(definition: Definition, when: WhenDefinition) -> list[str]:
 def _turns(definition: Definition, node: Node) -> list[str]:
     """Where a refusal, and where silence, leads."""
     match node:
+        case ApprovalDefinition():
+            has_end = node.within_s and not node.goes_on
+            over = f" or nothing within {timedelta(seconds=node.within_s)}" if has_end else ""
+            return [f"    {node.name} --> {_first_undo(definition, node.index - 1)}: declined{over}"]
         case AwaitDefinition():
             return _turns_of_wait(definition, node)
         case StepDefinition():

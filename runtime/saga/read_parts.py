@@ -11,7 +11,15 @@ from google.protobuf.message import Message
 from runtime.contracts import RUNTIMES_OWN, contract_of, is_message_type
 from runtime.durations import check_span, in_seconds
 from runtime.errors import InvalidDefinition
-from runtime.saga.definition import PublishDefinition, Role, WaitDefinition, WhenDefinition, full_name
+from runtime.saga.approval import Approval
+from runtime.saga.definition import (
+    ApprovalDefinition,
+    PublishDefinition,
+    Role,
+    WaitDefinition,
+    WhenDefinition,
+    full_name,
+)
 from runtime.saga.flow import Flow, Part
 from runtime.saga.functions import called, check_state, returned_by, takes
 from runtime.saga.publish import Publish
@@ -19,7 +27,7 @@ from runtime.saga.step import Step
 from runtime.saga.wait import Wait
 from runtime.saga.when import When
 
-__all__ = ["read_publish", "read_result", "read_wait", "read_when"]
+__all__ = ["read_approval", "read_publish", "read_result", "read_wait", "read_when"]
 
 
 def read_wait(where: str, state_type: type[Message], name: str, index: int, wait: Wait, role: Role) -> WaitDefinition:
@@ -85,6 +93,40 @@ def read_publish(
     function = part.event
     return PublishDefinition(
         index=index, name=name, role=role, timer=name, event=lambda state, _reason: function(state), event_type=made
+    )
+
+
+def read_approval(
+    where: str, state_type: type[Message], name: str, index: int, part: Approval, role: Role
+) -> ApprovalDefinition:
+    """`where` is the place of the approval, for errors. Raises InvalidDefinition."""
+    check_state(part.asks, f"{where}.asks", state_type)
+    asked = returned_by(part.asks, f"{where}.asks")
+    if not is_message_type(asked) or not takes(part.asks, 1):
+        raise InvalidDefinition(
+            f"{where}.asks: {called(part.asks)} takes the state alone, and is annotated with the message that it makes"
+        )
+    for what, function in (("by", part.by), ("on_approved", part.on_approved)):
+        if function is not None:
+            check_state(function, f"{where}.{what}", state_type)
+            if not takes(function, 2):
+                raise InvalidDefinition(f"{where}.{what}: {called(function)} takes the state and who it is; no more")
+    if part.within is not None:
+        check_span(part.within, "the time for an approval is finite and above 0", where)
+    if not isinstance(part.goes_on, bool) or (part.goes_on and part.within is None):
+        raise InvalidDefinition(f"{where}: goes_on is True or False, and True needs a time that can be over (within=)")
+    asks = part.asks
+    return ApprovalDefinition(
+        index=index,
+        name=name,
+        role=role,
+        timer=name,
+        asks=lambda state, _reason: asks(state),
+        asked_type=asked,
+        by=part.by,
+        within_s=in_seconds(part.within or 0.0),
+        goes_on=part.goes_on,
+        on_approved=part.on_approved,
     )
 
 

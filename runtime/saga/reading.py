@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from runtime.contracts import contract_of
 from runtime.errors import InvalidDefinition
 from runtime.protos import saga_pb2
+from runtime.saga.approval import Approval
 from runtime.saga.awaiting import Await
 from runtime.saga.child import Child
 from runtime.saga.definition import (
@@ -30,7 +31,7 @@ from runtime.saga.on import On
 from runtime.saga.publish import Publish
 from runtime.saga.read_await import read_await
 from runtime.saga.read_child import read_child
-from runtime.saga.read_parts import read_publish, read_result, read_wait, read_when
+from runtime.saga.read_parts import read_approval, read_publish, read_result, read_wait, read_when
 from runtime.saga.read_step import read_step
 from runtime.saga.read_within import read_each, read_first_of
 from runtime.saga.shape import fingerprint_of, shape_of
@@ -154,6 +155,8 @@ def _node(declared: Declaration, name: str, part: Part, places: Mapping[Part, in
             return read_when(where, declared.state_type, name, index, part, role, places)
         case Child():
             return read_child(where, declared.state_type, name, index, part, role)
+        case Approval():
+            return read_approval(where, declared.state_type, name, index, part, role)
         case Publish():
             return read_publish(where, declared.state_type, name, index, part, role)
         case End():

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from runtime.durable.behaviour import CancelTimer, Outgoing
 from runtime.protos.saga_pb2 import RepairAccepted, RepairRefused, RepairSaga, SagaRecord, TaskRecord
 from runtime.saga import compensation, exchange, frozen, repair_checks
-from runtime.saga.definition import AwaitDefinition, Node, Role, StepDefinition
+from runtime.saga.definition import ApprovalDefinition, AwaitDefinition, Node, Role, StepDefinition
 from runtime.saga.instance import DEADLINE, Instance
-from runtime.saga.nodes import awaits, kinds
+from runtime.saga.nodes import approval, awaits, kinds
 from runtime.saga.verdict import DONE, UNDONE, TaskVerdict
 from runtime.saga.view import left_behind, task_name
 
@@ -72,7 +72,11 @@ def _moves(saga: Instance, act: RepairSaga, named: tuple[Node, TaskRecord] | Non
             _abandon(saga, act)
         case _:
             assert named is not None, "the other acts name a task"
-            yield *named, _declare(saga, act, *named)
+            node, task = named
+            if isinstance(node, ApprovalDefinition) and act.act in (RepairSaga.APPROVE, RepairSaga.DECLINE):
+                yield node, task, approval.decided(saga, node, task, act)
+            else:
+                yield node, task, _declare(saga, act, node, task)
 
 
 # --- what is declared of one task ---

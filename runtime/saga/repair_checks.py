@@ -9,14 +9,24 @@ from google.protobuf.message import Message
 
 from runtime.protos.saga_pb2 import RepairSaga, SagaRecord, TaskRecord
 from runtime.saga import cancellation
-from runtime.saga.definition import Node, PublishDefinition, Role, StepDefinition, WaitDefinition, full_name
+from runtime.saga.definition import (
+    ApprovalDefinition,
+    Node,
+    PublishDefinition,
+    Role,
+    StepDefinition,
+    WaitDefinition,
+    full_name,
+)
 from runtime.saga.instance import Instance
+from runtime.saga.nodes import approval
 from runtime.saga.view import status_name, task_name
 
 __all__ = ["BadState", "edited", "named", "refusal", "word"]
 
 _ENDED = (SagaRecord.COMPLETED, SagaRecord.COMPENSATED, SagaRecord.ABANDONED)
 _OF_ONE_TASK = (RepairSaga.MARK_DONE, RepairSaga.MARK_UNDONE, RepairSaga.SKIP, RepairSaga.FORCE)
+_OF_A_PERSON = (RepairSaga.APPROVE, RepairSaga.DECLINE)
 _OF_ONE_OR_ALL = (RepairSaga.RETRY,)
 _WHILE_SUSPENDED = (RepairSaga.RESUME, RepairSaga.ABANDON)
 _CHANGES_MAX = 20  # tasks that moved, named in a refusal
@@ -82,7 +92,7 @@ def _refusal_of_act(saga: Instance, act: RepairSaga) -> str:
     found = named(saga, act.task)
     if act.task and found is None:
         return f"it has no task {act.task!r}; there are {_paths(saga.tasks)}"
-    if act.task and act.act not in (*_OF_ONE_TASK, *_OF_ONE_OR_ALL):
+    if act.task and act.act not in (*_OF_ONE_TASK, *_OF_ONE_OR_ALL, *_OF_A_PERSON):
         return f"{word(act.act)} is about the whole instance: name no task"
     if act.state_json and act.act != RepairSaga.RETRY:
         return "only retry takes edited data"
@@ -93,10 +103,15 @@ def _refusal_of_act(saga: Instance, act: RepairSaga) -> str:
     if act.act == RepairSaga.CANCEL:
         back = saga.record.status == SagaRecord.COMPENSATING
         return f"it has turned back before: {saga.record.reason}" if back else cancellation.refusal_of(saga)
-    if act.act not in _OF_ONE_TASK:
+    if act.act not in (*_OF_ONE_TASK, *_OF_A_PERSON):
         return ""
     if found is None:
         return f"{word(act.act)} is about one task: name it; {_stuck_ones(saga)}"
+    if act.act in _OF_A_PERSON:
+        node, task = found
+        if not isinstance(node, ApprovalDefinition):
+            return f"{task.path} asks nobody: it is no approval"
+        return approval.refusal(saga, node, task, act)
     return _task_refusal(saga, act.act, *found)
 
 

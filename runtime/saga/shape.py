@@ -19,6 +19,7 @@ from google.protobuf.message import Message
 
 from runtime.protos.definition_pb2 import AnswerShape, BranchShape, NodeShape, SagaShape
 from runtime.saga.definition import (
+    ApprovalDefinition,
     AwaitDefinition,
     ChildDefinition,
     EachDefinition,
@@ -75,6 +76,8 @@ def _node(node: Node) -> NodeShape:
         case WhenDefinition():
             branches = zip(_BRANCHES, (node.then, node.otherwise), strict=True)
             shape.branches.extend(BranchShape(name=name, nodes=list(places)) for name, places in branches)
+        case ApprovalDefinition():
+            shape.words.extend([full_name(node.asked_type), "goes on" if node.goes_on else "turns back"])
         case PublishDefinition():
             shape.words.append(full_name(node.event_type))
         case WaitDefinition() | EndDefinition():

@@ -20,6 +20,7 @@ from runtime.protos.definition_pb2 import NodeShape, NodeTerms, SagaDefinition, 
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.checks import check_condition
 from runtime.saga.definition import (
+    ApprovalDefinition,
     AwaitDefinition,
     ChildDefinition,
     Definition,
@@ -101,6 +102,8 @@ def _start(start: On) -> StartTerms:
 def _terms(node: Node) -> NodeTerms:
     if isinstance(node, WaitDefinition):
         return NodeTerms(span_s=node.span_s, is_until=node.until is not None)
+    if isinstance(node, ApprovalDefinition):
+        return NodeTerms(span_s=node.within_s)
     if isinstance(node, EachDefinition):
         inner, at_least = [_terms(node.step)], node.at_least
         return NodeTerms(inner=inner, at_once=node.at_once, at_least=at_least, tolerate=node.tolerate)
@@ -144,6 +147,17 @@ def _node(index: int, shape: NodeShape, terms: NodeTerms) -> Node:
             return WhenDefinition(**same, condition=_not_here, then=then, otherwise=otherwise)
         case "end":
             return EndDefinition(**same)
+        case "approval":
+            asked, on_timeout = shape.words
+            return ApprovalDefinition(
+                **same,
+                asks=_not_here,
+                asked_type=_stand_in(asked),
+                by=None,
+                within_s=terms.span_s,
+                goes_on=on_timeout == "goes on",
+                on_approved=None,
+            )
         case "publish":
             (event,) = shape.words
             return PublishDefinition(**same, event=_not_here, event_type=_stand_in(event))

@@ -39,6 +39,7 @@ class Phase(Enum):
     UNDONE = "undone"
     SKIPPED = "skipped"  # the saga turned back, and there is nothing to undo
     TIMED = "timed"  # it waits for an instant
+    TO_APPROVE = "to be approved"  # it waits for a person
     UNDER_WAY = "under way"  # it has tasks within, and not all of them are settled
     PASSED = "passed"  # never begun: its branch was not taken, or the saga has ended early
     GIVEN_UP = "given up"  # an operator has declared that nobody will do its undo, which is owed
@@ -84,6 +85,8 @@ class TaskView:
     awaits: str = ""  # the type of the event that it waits for
     until_s: float = 0.0  # and for how long
     heard_from: str = ""  # who said the event that came
+    asks: str = ""  # what a person is asked to approve
+    digest: str = ""  # of that
 
 
 def phase_of(task: TaskRecord) -> Phase | None:
@@ -91,6 +94,8 @@ def phase_of(task: TaskRecord) -> Phase | None:
     if task.status == TaskRecord.RUNNING:
         if task.HasField("inner"):
             return Phase.UNDER_WAY
+        if task.digest:
+            return Phase.TO_APPROVE
         return _RUNNING.get(task.do.status, Phase.UNKNOWN)
     if task.status == TaskRecord.OWED:
         return Phase.UNDOING if task.undo.status in (Exchange.OPEN, Exchange.WORKING) else Phase.OWED
@@ -138,6 +143,8 @@ def view_task(task: TaskRecord) -> TaskView:
         awaits=task.awaits,
         until_s=task.until_s,
         heard_from=task.heard_from,
+        asks=task.asks,
+        digest=task.digest,
     )
 
 

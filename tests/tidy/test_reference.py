@@ -9,12 +9,15 @@ from collections.abc import Callable
 import pytest
 
 from runtime import (
+    Approval,
     Await,
     Budget,
     Catalogue,
     Child,
     Choreography,
     Client,
+    Each,
+    FirstOf,
     Flow,
     Publish,
     RetryPolicy,
@@ -48,7 +51,7 @@ PARTS = {
     "settings.md": list(SETTINGS),
     "retries.md": public(RetryPolicy, Budget),
     "service.md": [*public(Service), *parameters(Service.__init_subclass__, Service.of, Service.set_timer)],
-    "step.md": public(Step, Wait, When, Publish, Flow),
+    "step.md": public(Step, Each, FirstOf, Approval, Wait, When, Publish, Flow),
     "await.md": public(Await),
     "child.md": public(Child),
     "saga.md": [*public(Saga), *parameters(Saga.__init_subclass__, on)],

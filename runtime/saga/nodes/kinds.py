@@ -13,6 +13,7 @@ from typing import assert_never
 
 from runtime.protos.saga_pb2 import TaskRecord
 from runtime.saga.definition import (
+    ApprovalDefinition,
     AwaitDefinition,
     ChildDefinition,
     EachDefinition,
@@ -25,7 +26,7 @@ from runtime.saga.definition import (
     WhenDefinition,
 )
 from runtime.saga.instance import Instance
-from runtime.saga.nodes import awaits, child, each, end, first_of, publish, step, undoing, wait, when
+from runtime.saga.nodes import approval, awaits, child, each, end, first_of, publish, step, undoing, wait, when
 from runtime.saga.verdict import TaskVerdict
 
 __all__ = ["begin", "came", "fired", "next_to", "retry", "undo"]
@@ -45,6 +46,8 @@ def begin(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
             return when.begin(saga, node, task)
         case EndDefinition():
             return end.begin(saga, task)
+        case ApprovalDefinition():
+            return approval.begin(saga, node, task)
         case PublishDefinition():
             return publish.begin(saga, node, task)
         case EachDefinition():
@@ -62,6 +65,8 @@ def fired(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
         return child.fired(saga, node, task)
     if isinstance(node, StepDefinition):
         return step.fired(saga, node, task)
+    if isinstance(node, ApprovalDefinition):
+        return approval.fired(saga, node, task)
     return wait.fired(saga, node, task)  # no other node sets a timer, so that of another comes late
 
 

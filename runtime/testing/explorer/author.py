@@ -15,6 +15,7 @@ from runtime.contracts import Contract
 from runtime.errors import InvalidDefinition, InvalidMessage
 from runtime.failures import text_of
 from runtime.saga.definition import (
+    ApprovalDefinition,
     Definition,
     EachDefinition,
     EndDefinition,
@@ -63,9 +64,10 @@ def _watched_node(node: Node, watch: Watch, key_field: str, asks_max: int) -> No
             return replace(node, event=_reader(f"event of {node.name}", node.event, watch))
         case EndDefinition():
             return node
-        case EachDefinition() | FirstOfDefinition():
+        case EachDefinition() | FirstOfDefinition() | ApprovalDefinition():
             raise InvalidDefinition(
-                f"{node.name}: an exploration does not know lists and alternatives yet; explore the saga without them"
+                f"{node.name}: an exploration does not know lists, alternatives and approvals yet; explore the saga "
+                "without them"
             )
         case _:
             assert_never(node)

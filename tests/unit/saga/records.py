@@ -20,6 +20,7 @@ _RECORDED = {
     Phase.SKIPPED: (TaskRecord.SKIPPED, Exchange.DONE, Exchange.UNASKED),
     Phase.TIMED: (TaskRecord.RUNNING, Exchange.UNASKED, Exchange.UNASKED),
     Phase.PASSED: (TaskRecord.PASSED, Exchange.UNASKED, Exchange.UNASKED),
+    Phase.TO_APPROVE: (TaskRecord.RUNNING, Exchange.UNASKED, Exchange.UNASKED),
     Phase.UNDER_WAY: (TaskRecord.RUNNING, Exchange.UNASKED, Exchange.UNASKED),
     Phase.GIVEN_UP: (TaskRecord.GIVEN_UP, Exchange.DONE, Exchange.UNKNOWN),
     Phase.LEFT_OUT: (TaskRecord.LEFT_OUT, Exchange.UNKNOWN, Exchange.UNASKED),
@@ -31,6 +32,8 @@ def put(task: TaskRecord, phase: Phase) -> TaskRecord:
     task.status, task.do.status, task.undo.status = _RECORDED[phase]
     if phase is Phase.UNDER_WAY:
         task.inner = 1
+    if phase is Phase.TO_APPROVE:
+        task.digest = "0123456789abcdef"
     return task
 
 
