@@ -97,15 +97,13 @@ class Sends:
 
     def fault(self, error: str, attempts: int) -> None:
         """Tell the actor that sent the command that it will not be handled, unless an operator replays it."""
-        if self._cause.reply_to:
-            fault = durable_pb2.Fault(
-                command=self._cause.id, command_type=self._cause.type, error=error[:4000], attempts=attempts
-            )
+        cause = self._cause
+        if cause.reply_to:
+            fault = durable_pb2.Fault(command=cause.id, command_type=cause.type, error=error[:4000], attempts=attempts)
             try:
-                # Faults use position 0, answers positions from 1. So a late answer is never taken for a duplicate of
-                # the fault. The id does not depend on the text: a command that is replayed and fails again tells its
-                # sender nothing new.
-                id = message_id(self._cause.sent_at_s, self._cause.id, 0, self._cause.reply_to)
+                # Faults use position 0, answers positions from 1: a late answer is never taken for a copy of the fault.
+                # The id does not depend on the text: a command that is replayed and fails again tells nothing new.
+                id = message_id(cause.sent_at_s, cause.id, 0, cause.reply_to)
                 self._reply(fault, fault.DESCRIPTOR.full_name, fault.SerializeToString(), id=id)
             except InvalidMessage:
                 pass  # Nobody has that address. The message is parked with its reason all the same.
