@@ -105,7 +105,8 @@ class ProgramClients:
 
     async def _client(self, number: int) -> None:
         """Ask for every fourth run and deed, one after another. Each has dice of its own."""
-        for run in self._program.runs[number::_CLIENTS]:
+        asked = [run for run in self._program.runs if not run.parent]
+        for run in asked[number::_CLIENTS]:
             dice = self._dice.named(run.name)
             if dice.keeps():
                 await self._asks_for(run, dice)

@@ -14,6 +14,7 @@ from typing import Any
 from runtime.durable.behaviour import RetryPolicy
 from runtime.testing.virtual.dice import Dice
 from tests.proof.programs.detours import with_detours
+from tests.proof.programs.families import mild, with_children
 from tests.proof.programs.program import (
     AlarmAct,
     Deed,
@@ -91,7 +92,9 @@ def draw_program(dice: Dice) -> Program:
         settings=_settings(dice, features),
     )
     inner = _RunDrawing(dice.named("inner"), features, retries)
-    return with_detours(plain, dice.named("detours"), inner.inner_deed)
+    plain = with_children(plain, dice.named("families"))
+    whole = with_detours(plain, dice.named("detours"), inner.inner_deed)
+    return replace(whole, runs=tuple(map(mild, whole.runs)))
 
 
 def _with_work(runs: tuple[Run, ...], sagas: tuple[SagaPlan, ...], features: Features, dice: Dice) -> tuple[Run, ...]:

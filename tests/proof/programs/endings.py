@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 
 from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
 from runtime.saga.view import SETTLED, task_name
+from runtime.store.records import Outcome
 from runtime.testing.rules.ledger import Violation
-from tests.proof.programs.evidence import Evidence
+from tests.proof.programs.evidence import DeedCommand, Evidence
 from tests.proof.programs.program import Deed, Run, SagaPlan
 from tests.proof.programs.sagas import RAISED
 
@@ -52,8 +53,13 @@ def _check_start(evidence: Evidence, run: Run, exists: bool) -> Iterator[Violati
     if not starts or exists:
         return
     visible = any(RAISED in order.parked for order in starts) or any(order.was_given_up for order in starts)
-    if not (run.begin_raises and visible):
+    is_undone = run.parent and all(order.handled is not None and not _ran(order) for order in starts)
+    if not is_undone and not (run.begin_raises and visible):
         yield Violation("I1", f"{run.name} was started, and is not there", conversation)
+
+
+def _ran(start: DeedCommand) -> bool:
+    return start.handled is not None and start.handled.outcome is Outcome.HANDLED
 
 
 def _mistakes(

@@ -19,6 +19,7 @@ from runtime.durable.behaviour import RetryPolicy
 from runtime.saga.step import Budget
 
 __all__ = [
+    "CHILD",
     "AlarmAct",
     "Deed",
     "Detours",
@@ -32,6 +33,10 @@ __all__ = [
     "Script",
     "StepPlan",
 ]
+
+
+CHILD = "child"
+"""The name of a child in the flow of its parent."""
 
 
 class Fate(Enum):
@@ -151,6 +156,8 @@ class SagaPlan:
     key_path: str  # The field of the starting event with the key; empty for the event's own key.
     detours: Detours = field(default_factory=Detours)
     undoes_past_stuck: bool = False
+    child: str = ""  # The kind of the saga that it starts as its child, before all its steps.
+    child_may_stay: bool = False
 
     @property
     def closing_names(self) -> tuple[str, ...]:
@@ -189,6 +196,7 @@ class Run:
     ballast_bytes: int = 0
     unwanted: frozenset[str] = frozenset()  # The steps that this run's choices pass over.
     ends_early: bool = False
+    parent: str = ""  # The run whose child it is; no client asks for it.
     inner: Mapping[str, tuple[Deed, ...]] = field(default_factory=dict)  # Of items and alternatives, by step.
 
     def deeds_of(self, index: int) -> tuple[Deed, ...]:

@@ -19,6 +19,7 @@ from runtime.protos.saga_pb2 import RepairSaga, SagaRecord
 from runtime.store.records import ActorRow
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.world.cluster import SimCluster
+from tests.proof.programs.program import CHILD
 from tests.proof.programs.vocabulary import SLOTS
 
 __all__ = ["Repairs"]
@@ -87,7 +88,14 @@ class Repairs:
                 continue
             for row in rows:
                 try:
-                    found.append((row, SagaRecord.FromString(row.state)))
+                    record = SagaRecord.FromString(row.state)
                 except DecodeError:
                     continue
+                if not _is_of_family(record):
+                    found.append((row, record))
         return found
+
+
+def _is_of_family(record: SagaRecord) -> bool:
+    """Whether it is a parent or a child: a parent asks a suspended child again and again, and so would never rest."""
+    return record.HasField("asker") or any(task.path == CHILD for task in record.tasks)

@@ -14,6 +14,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from runtime.saga.child import Child
 from runtime.saga.each import Each
 from runtime.saga.first_of import FirstOf
 from runtime.saga.flow import Flow, Part
@@ -22,12 +23,17 @@ from runtime.saga.saga import Saga
 from runtime.saga.step import Step
 from runtime.saga.wait import Wait
 from runtime.saga.when import End, When
-from tests.proof.programs.program import Deed, Program, Run, SagaPlan, StepPlan
+from tests.proof.programs import programs_pb2 as pb
+from tests.proof.programs.origin import starting_event
+from tests.proof.programs.program import CHILD, Deed, Program, Run, SagaPlan, StepPlan
 from tests.proof.programs.vocabulary import SLOTS, STARTING, Words, words_of
 
 __all__ = ["RAISED", "saga_class"]
 
 RAISED = "raised on purpose"
+
+_CHILD_TIMEOUT_S = 12.0
+_CHILD_PACE_S = 5.0
 
 
 class _Raised(Exception):
@@ -45,6 +51,7 @@ def saga_class(program: Program, plan: SagaPlan) -> type[Saga[Any]]:
 class _SagaMaker:
     def __init__(self, program: Program, plan: SagaPlan) -> None:
         self._plan = plan
+        self._program = program
         self._slot = next(slot for slot in SLOTS if slot.kind == plan.kind)
         runs = [run for run in program.runs if run.process == plan.kind]
         self._runs: Mapping[str, Run] = {run.name: run for run in runs}
@@ -81,6 +88,7 @@ class _SagaMaker:
             end = parts["end"] = End()
             enough = parts["enough"] = behind[detours.end_after] = When(self._ends_early(), then=end)
             edges += [(steps[detours.end_after], enough), (enough, end)]
+        child = self._child(parts)
         for index, step in enumerate(plan.steps):
             first: Part = steps[index]
             if index in detours.choices:
@@ -92,7 +100,24 @@ class _SagaMaker:
                 first = wait
             edges += [(steps[before], first) for before in step.before]
             edges += [(behind[before], first) for before in step.before if before in behind]
+            edges += [(one, first) for one in child if not step.before]
         return parts, edges
+
+    def _child(self, parts: dict[str, Part]) -> list[Part]:
+        """The child that comes before all steps, if there is one."""
+        plan = next((one for one in self._program.sagas if one.kind == self._plan.child), None)
+        if plan is None:
+            return []
+        runs = {run.parent: run for run in self._program.runs if run.parent}
+
+        def start(state: Any) -> Message:
+            return starting_event(runs[state.run])
+
+        _annotate(start, state=self._slot.state, result=pb.Begun)
+        may_stay = "its effects may stay" if self._plan.child_may_stay else ""
+        saga = saga_class(self._program, plan)
+        parts[CHILD] = Child(saga, start=start, timeout=_CHILD_TIMEOUT_S, every=_CHILD_PACE_S, may_stay=may_stay)
+        return [parts[CHILD]]
 
     def _part(self, index: int, step: StepPlan) -> Part:
         detours = self._plan.detours

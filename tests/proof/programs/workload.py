@@ -27,6 +27,7 @@ from tests.proof.programs.drawing import draw_program
 from tests.proof.programs.endings import check_relay, check_saga, is_spoiled, relay_ending
 from tests.proof.programs.evidence import Evidence
 from tests.proof.programs.external_effects import POISONED, ExternalEffects
+from tests.proof.programs.families import check_child, is_kept
 from tests.proof.programs.next_version import later_version
 from tests.proof.programs.operators import Operators
 from tests.proof.programs.origin import origin_class
@@ -132,6 +133,9 @@ class ProgramPlay:
             else:
                 yield from check_saga(evidence, plan, run)
                 yield from check_undo_order(evidence, plan, run)
+            parent = next((one for one in program.runs if one.name == run.parent), None)
+            if parent is not None and (parents := program.saga_of(parent)) is not None:
+                yield from check_child(evidence, parents, run)
         yield from check_books(evidence, program)
         yield from check_told(evidence, program, self._clients.told)
         yield from check_traces(evidence)
@@ -147,7 +151,10 @@ class ProgramPlay:
             return True
         run = next((one for one in self._program.runs if one.name == f"{row.kind}|{row.key}"), None)
         is_stuck = record.status == SagaRecord.STUCK and run is not None
-        return is_stuck and run is not None and is_spoiled(self._evidence, run, record.stuck_reason)
+        if not is_stuck or run is None:
+            return False
+        found, reason = self._evidence, record.stuck_reason
+        return is_spoiled(found, run, reason) or is_kept(found, self._program, run, reason)
 
     def _excuses_letter(self, mail: MailRow) -> bool:
         if mail.id in self._clients.told.junk or mail.id in self._operators.garbage:
