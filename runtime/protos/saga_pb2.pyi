@@ -1252,6 +1252,26 @@ class EventKept(_message.Message):
 Global___EventKept: _TypeAlias = EventKept  # noqa: Y015
 
 @_typing.final
+class EventDiscarded(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """nobody waits for it, and what comes early is not kept"""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EventDiscarded: _TypeAlias = EventDiscarded  # noqa: Y015
+
+@_typing.final
 class EventLate(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -14,9 +14,10 @@ from google.protobuf.message import Message
 from runtime.durations import Span
 from runtime.saga.flow import Part
 
-__all__ = ["GO_ON", "TURN_BACK", "Await"]
+__all__ = ["DISCARD", "FAULT", "GO_ON", "KEEP", "TURN_BACK", "Await"]
 
 TURN_BACK, GO_ON = "turn back", "go on"
+KEEP, DISCARD, FAULT = "keep", "discard", "fault"
 _KEEP_FOR_S = 7 * 86_400.0
 
 
@@ -30,6 +31,8 @@ class Await(Part):
     within      how long the saga waits
     on_event    (state, event) -> None: copies facts of the event into the state
     on_timeout  what the saga does when nothing came: "turn back", or "go on" as if there was nothing to wait for
+    early       what becomes of an event that nobody waits for yet: "keep" it for a while, "discard" it with a note in
+                the history, or have it "fault": it is a dead letter then, which an operator may replay
     keep        how many events of one key are kept that come before anybody waits; one more becomes a dead letter
     keep_for    for how long they are kept
     outside     no service of the catalogue says the event: a client does
@@ -41,6 +44,7 @@ class Await(Part):
     within: Span | None = None
     on_event: Callable[[Any, Any], None] | tuple[Callable[[Any, Any], None], ...] = ()
     on_timeout: str = TURN_BACK
+    early: str = KEEP
     keep: int = 1
     keep_for: Span = _KEEP_FOR_S
     outside: bool = False

@@ -92,10 +92,11 @@ def _check_awaits(definition: Definition) -> None:
     for one in definition.awaits:
         other = first.setdefault(one.event, one)
         where = f"{definition.title}.{one.name}"
-        if (one.by, one.keep_max, one.keep_for_s) != (other.by, other.keep_max, other.keep_for_s):
+        kept, others = ((each.by, each.early, each.keep_max, each.keep_for_s) for each in (one, other))
+        if kept != others:
             raise InvalidDefinition(
-                f"{where}: {other.name} waits for {full_name(one.event)} as well, with another by, keep or keep_for; "
-                "give both the same"
+                f"{where}: {other.name} waits for {full_name(one.event)} as well, with another by, early, keep or "
+                "keep_for; give both the same"
             )
 
 

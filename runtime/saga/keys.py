@@ -3,7 +3,7 @@
     an event of the key ──▶ KIND-keys/KEY ◀──AwaitEvent, StopWaiting── an instance of KIND
                                   └──EventCame, once──▶ the instance
 
-                 keeps events that come, up to `keep`          what comes is late
+                 what comes is kept, or as declared             what comes is late
     UNKNOWN_YET ──AwaitEvent──▶ WAITING ──an event──▶ COUNTED ──StopWaiting──▶ STOPPED
                                    └───────StopWaiting───────────────────────────▲
 
@@ -29,6 +29,7 @@ from runtime.protos.saga_pb2 import (
     EarlyEvent,
     EventCame,
     EventCounted,
+    EventDiscarded,
     EventKept,
     EventLate,
     KeyRecord,
@@ -36,6 +37,7 @@ from runtime.protos.saga_pb2 import (
     StoppedWaiting,
     StopWaiting,
 )
+from runtime.saga.awaiting import DISCARD, FAULT
 from runtime.saga.definition import Definition, full_name
 from runtime.saga.read_await import keys_kind
 from runtime.store.records import Outcome, Subscription
@@ -111,7 +113,7 @@ class KeysBehaviour:
             return Decision((self._count(entry, event), Outgoing(EventCounted(saga=entry.holder))), ended=True)
         is_several = entry.event_type in self._several
         if entry.status == AwaitedEvent.UNKNOWN_YET or (entry.status == AwaitedEvent.COUNTED and is_several):
-            return self._keep(entry, event, delivery)
+            return self._early(entry, event, delivery)
         if entry.status == AwaitedEvent.COUNTED and entry.counted == _digest(event):
             again = Outgoing(EventCounted(saga=entry.holder))
             return _nothing(f"it has been handed to {entry.holder} before", again)
@@ -119,8 +121,18 @@ class KeysBehaviour:
         late = f"it came late: {entry.holder} {had}"
         return _nothing(late, Outgoing(EventLate(reason=late)))
 
+    def _early(self, entry: AwaitedEvent, event: EarlyEvent, delivery: Delivery) -> Decision:
+        """Nobody waits for it yet: what becomes of it is declared."""
+        awaits = self._awaits[entry.event_type]
+        reason = f"no instance of {_saga_of(self.kind)} waits for it"
+        if awaits.early == FAULT:
+            raise FinalError(f"{entry.event_type} with key {delivery.envelope.key!r}: {reason}")
+        if awaits.early == DISCARD:
+            return _nothing(f"discarded: {reason}", Outgoing(EventDiscarded(reason=reason)))
+        return self._keep(entry, event, delivery)
+
     def _keep(self, entry: AwaitedEvent, event: EarlyEvent, delivery: Delivery) -> Decision:
-        """Nobody waits yet. Of an event that one step waits for, a second copy of the same content is no other one."""
+        """Of an event that one step waits for, a second copy of the same content is no other one."""
         awaits = self._awaits[entry.event_type]
         until_s = delivery.now_s + awaits.keep_for_s
         kept = Outgoing(EventKept(until_s=until_s))

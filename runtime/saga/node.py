@@ -132,6 +132,7 @@ class AwaitDefinition(StepDefinition):
     event: type[Message]
     by: str  # dotted field of the event that holds the key
     goes_on: bool  # once its time is over, as if it was done
+    early: str  # "keep", "discard" or "fault": what becomes of an event for which nobody waits yet
     keep_max: int  # events of one key that are kept before anybody waits
     keep_for_s: float
     is_outside: bool  # no service says the event

@@ -11,7 +11,7 @@ from runtime.contracts import RUNTIMES_OWN, Contract, contract_of
 from runtime.durations import check_count, check_span, in_seconds
 from runtime.errors import InvalidDefinition
 from runtime.protos.saga_pb2 import AwaitEvent, KeyTaken, StoppedWaiting, StopWaiting
-from runtime.saga.awaiting import GO_ON, TURN_BACK, Await
+from runtime.saga.awaiting import DISCARD, FAULT, GO_ON, KEEP, TURN_BACK, Await
 from runtime.saga.checks import check_key_path
 from runtime.saga.definition import AwaitDefinition, Meaning, Role, full_name
 from runtime.saga.functions import called, check_state, returned_by, takes
@@ -59,6 +59,7 @@ def read_await(
         event=event,
         by=by,
         goes_on=part.on_timeout == GO_ON,
+        early=part.early,
         keep_max=part.keep,
         keep_for_s=in_seconds(part.keep_for),
         is_outside=part.outside,
@@ -101,7 +102,9 @@ def _check_times(part: Await, where: str, role: Role) -> None:
             f"{where}: it comes after the pivot, from where there is no way back, and the event may never come; say "
             f"that the saga goes on without it (on_timeout={GO_ON!r}), or wait before the pivot"
         )
-    check_count(part.keep, "keep is how many events that come early are kept", where, least=0, most=_KEEP_MAX)
+    if part.early not in (KEEP, DISCARD, FAULT):
+        raise InvalidDefinition(f"{where}: early is {KEEP!r}, {DISCARD!r} or {FAULT!r}, not {part.early!r}")
+    check_count(part.keep, "keep is how many events that come early are kept", where, least=1, most=_KEEP_MAX)
     check_span(part.keep_for, "events that come early are kept for a finite span above 0 (keep_for)", where)
 
 

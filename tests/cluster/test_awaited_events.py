@@ -12,12 +12,16 @@ from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import OrderPlaced, PlaceOrder
 from protos.warehouse_pb2 import CreateShippingLabel, ShippingLabelCreated
 from runtime.durations import days
-from runtime.protos.saga_pb2 import EventCounted, EventKept, EventLate, KeyRecord, SagaRecord
+from runtime.protos.saga_pb2 import EventCounted, EventDiscarded, EventKept, EventLate, KeyRecord, SagaRecord
 from runtime.saga.awaiting import Await
 from runtime.saga.catalogue import Catalogue
+from runtime.saga.on import on
 from runtime.saga.saga import Saga
+from runtime.saga.step import Step
 from runtime.testing.cluster.cluster import Cluster
 from runtime.testing.fixtures import MakeCluster
+from tests.proof.programs import programs_pb2 as pb
+from tests.proof.workloads.awaited import BetaSpeaker, Participant, Starter, TurnsBack
 from tests.unit.saga.test_catalogue import CONTRACTS, SERVICES
 from tests.unit.saga.test_nodes import bill, close, saga
 
@@ -29,8 +33,9 @@ def label_key(state: OrderProcessState) -> str:
     return f"for {state.order_id}"
 
 
-def waiting() -> type[Saga[OrderProcessState]]:
-    first, label, last = bill(), Await(ShippingLabelCreated, key=label_key, within=days(3), by="label_id"), close()
+def waiting(**changed: Any) -> type[Saga[OrderProcessState]]:
+    declared: dict[str, Any] = {"key": label_key, "within": days(3), "by": "label_id", **changed}
+    first, label, last = bill(), Await(ShippingLabelCreated, **declared), close()
     return saga(bill=first, label=label, close=last, flow=first >> label >> last)
 
 
@@ -40,9 +45,9 @@ def grabbing() -> type[Saga[OrderProcessState]]:
     return saga(bill=first, label=label, flow=first >> label)
 
 
-def catalogue(process: type[Saga[Any]]) -> Catalogue:
+def catalogue(*processes: type[Saga[Any]]) -> Catalogue:
     services = {name: hosted for name, hosted in SERVICES.items() if name != "orchestration"}
-    return Catalogue(contracts=CONTRACTS, services={**services, "waits": [process]})
+    return Catalogue(contracts=CONTRACTS, services={**services, "waits": [*processes]})
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -147,3 +152,76 @@ async def test_s127_a_key_that_another_instance_waits_for_is_refused_and_the_sec
     assert await cluster.status("process", "ORD-1") == "completed"
     kept = await cluster.state("process-keys", "the only one", KeyRecord)
     assert kept.events[0].holder == "process/ORD-1"
+
+
+# --- events that find no instance, and keys that are learned and given back ---
+
+
+async def test_s125_an_event_finds_its_saga_once_that_has_learned_the_key_and_before_what_is_declared_happens(
+    start: Start,
+) -> None:
+    cluster = await start(waiting(early="discard"))
+    assert (await label(cluster, "for ORD-1", EventDiscarded)).reason == "no instance of process waits for it"
+    await until_waiting(cluster, "ORD-1")
+    assert (await label(cluster, "for ORD-1", EventCounted)).saga == "process/ORD-1"
+    await cluster.at_rest()
+    assert await cluster.status("process", "ORD-1") == "completed"
+
+
+async def test_s126_a_key_that_its_saga_has_given_back_does_not_find_it(start: Start) -> None:
+    cluster = await start()
+    await until_waiting(cluster, "ORD-1")
+    await cluster.client().cancel("process", "ORD-1", "changed my mind")
+    await cluster.at_rest()
+    await label(cluster, "for ORD-1", EventLate)
+    await cluster.at_rest()
+    assert await cluster.status("process", "ORD-1") == "compensated"
+
+
+async def test_s128_what_is_parked_for_a_grace_time_is_delivered_within_it_and_forgotten_with_an_alarm_after_it(
+    start: Start,
+) -> None:
+    cluster = await start(waiting(keep_for=days(1)))
+    await label(cluster, "for ORD-1", EventKept)
+    await label(cluster, "for ORD-2", EventKept)
+    await until_waiting(cluster, "ORD-1")
+    await cluster.advance(days(1))
+    await until_waiting(cluster, "ORD-2")
+    assert await cluster.status("process", "ORD-1") == "completed"
+    assert await cluster.status("process", "ORD-2") == "running"
+    kept = await cluster.state("process-keys", "for ORD-2", KeyRecord)
+    assert not kept.events[0].early
+
+
+def begin_third(event: pb.Begun) -> pb.ThirdState:
+    return pb.ThirdState(key=event.key)
+
+
+def say_it(state: pb.ThirdState) -> pb.ChangeAlpha:
+    return pb.ChangeAlpha(key=state.key)
+
+
+def note_third(state: pb.ThirdState, event: pb.BetaChanged) -> None:
+    state.kept.append(event.next_key)
+
+
+class WaitsToo(Saga[pb.ThirdState], kind="waits-too"):
+    """Waits for the same event as another saga, by the same key."""
+
+    started_by = on(pb.Begun, begin_third, where={"process": 3})
+    event = Await(
+        pb.BetaChanged, key=lambda state: state.key.partition("|")[0], by="deed", within=days(1), on_event=note_third
+    )
+    last = Step(say_it, pb.AlphaChanged, timeout=30, no_undo="it is a test")
+    flow = event >> last
+
+
+async def test_s18_one_event_reaches_each_saga_that_waits_for_it_once(make_cluster: MakeCluster) -> None:
+    services: dict[str, Any] = {"origin": [Starter], "alpha": [Participant], "beta": [BetaSpeaker]}
+    cluster = await make_cluster(Catalogue(contracts=[pb], services={**services, "waits": [TurnsBack, WaitsToo]}))
+    for run in ("K|1|0", "K|3|0"):
+        await cluster.send(pb.Begin(run=run), pb.Begun)
+    await cluster.send(pb.ChangeBeta(key="K", deed="K", amount=7), pb.BetaChanged)
+    await cluster.at_rest()
+    assert (await cluster.state("turning", "K|1|0", pb.FirstState)).kept == ["7"]
+    assert (await cluster.state("waits-too", "K|3|0", pb.ThirdState)).kept == ["7"]

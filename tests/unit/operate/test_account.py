@@ -217,6 +217,18 @@ async def test_a_saga_tells_its_steps_and_what_is_open(store: MemoryStore) -> No
     assert waits.endswith("(attempt 1)")
 
 
+async def test_s98_a_saga_tells_which_event_it_waits_for_and_how_long_yet(store: MemoryStore) -> None:
+    wait = task("paid", Phase.ASKED)
+    wait.address, wait.awaits = "order-process-keys/P-17", "shop.PaymentReceived"
+    wait.until_s = await store.now_s() + 3 * 86_400
+    await fill(store, saga(tasks=(wait,)))
+    (waits,) = (await account_of(store, "order-process")).waits_for
+    assert waits == (
+        "PaymentReceived with key 'P-17', which is looked after by order-process-keys/P-17, for which step 'paid' "
+        "waits for another 3 d"
+    )
+
+
 async def test_a_saga_tells_its_owed_undos(store: MemoryStore) -> None:
     tasks = (task("bill", Phase.OWED), task("ship", Phase.UNDOING))
     await fill(store, saga(status=SAGA.COMPENSATING, tasks=tasks))

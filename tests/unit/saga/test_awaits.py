@@ -175,7 +175,8 @@ def mistakes() -> dict[str, Any]:
         "Process.label.key: 7 is no function": {"key": 7},
         "Process.label.key: <lambda> takes the state; no more": {"key": lambda state, more: ""},
         "Process.label.on_event: annotate the last parameter of keep_charge": {"on_event": shop.keep_charge},
-        "Process.label: keep is how many events that come early are kept": {"keep": -1},
+        "Process.label: keep is how many events that come early are kept": {"keep": 0},
+        "Process.label: early is 'keep', 'discard' or 'fault', not 'drop'": {"early": "drop"},
         "Process.label: events that come early are kept for a finite span": {"keep_for": 0},
         "Process.label: outside is True or False, not 1": {"outside": 1},
     }

@@ -19,6 +19,7 @@ from runtime.protos.saga_pb2 import (
     AwaitEvent,
     EventCame,
     EventCounted,
+    EventDiscarded,
     EventKept,
     EventLate,
     KeyRecord,
@@ -113,6 +114,15 @@ def test_s99_what_comes_early_is_kept_for_its_time_and_handed_over_once() -> Non
     assert "handed to process/ORD-1 before" in again.note
 
 
+def test_s20_who_says_an_event_that_finds_no_instance_is_told_what_became_of_it() -> None:
+    key, discards = Key(), Key(waiting(early="discard"))
+    assert [told(key.came()), told(discards.came())] == [[EventKept], [EventDiscarded]]
+    key.stopped()
+    key.asked()
+    key.stopped()
+    assert told(key.came(OTHER)) == [EventLate]
+
+
 def test_s99_what_nobody_waits_for_in_its_time_is_forgotten_aloud() -> None:
     key = Key()
     key.came()
@@ -129,8 +139,17 @@ def test_s99_more_than_is_kept_becomes_a_dead_letter() -> None:
     key.came()
     with pytest.raises(FinalError, match=r"as many are kept as may be: 1, by keep= of its step label"):
         key.came(OTHER)
-    with pytest.raises(FinalError, match=r"as many are kept as may be: 0"):
-        Key(waiting(keep=0)).came()
+
+
+def test_s19_what_comes_before_anybody_waits_is_discarded_or_a_dead_letter_if_that_is_declared() -> None:
+    key = Key(waiting(early="discard"))
+    discarded = key.came()
+    assert (discarded.outcome, told(discarded)) == (Outcome.IGNORED, [EventDiscarded])
+    assert discarded.note == "discarded: no instance of process waits for it"
+    key.asked()
+    assert EventCame in told(key.came())
+    with pytest.raises(FinalError, match=r"with key 'CH-1': no instance of process waits for it"):
+        Key(waiting(early="fault")).came()
 
 
 def test_s100_another_event_after_the_one_that_counted_or_after_the_wait_is_late() -> None:
