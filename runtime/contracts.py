@@ -28,8 +28,10 @@ __all__ = [
     "contract_of",
     "field_of",
     "field_text",
+    "first_name_of",
     "is_message_type",
     "meets",
+    "names_of",
 ]
 
 RUNTIMES_OWN = "amends"
@@ -84,6 +86,18 @@ def contract_of(message_type: type[Message]) -> Contract:
     return Contract(descriptor.full_name, message_type, kind, key_field)
 
 
+def names_of(message_type: type[Message]) -> tuple[str, ...]:
+    """The full name of a message type, and those that it had before, the first one first."""
+    descriptor = message_type.DESCRIPTOR
+    return descriptor.full_name, *descriptor.GetOptions().Extensions[contract_pb2.formerly]
+
+
+def first_name_of(message_type: type[Message]) -> str:
+    """The name that a message type had first, by which versions know it: a new name makes no new version."""
+    name, *former = names_of(message_type)
+    return former[0] if former else name
+
+
 def is_message_type(candidate: object) -> bool:
     """Whether this is the class of a protobuf message, and not the base of them all, which has no fields."""
     is_message = isinstance(candidate, type) and issubclass(candidate, Message)
@@ -99,6 +113,12 @@ class Contracts:
         for module in (choreography_pb2, durable_pb2, saga_pb2, *modules):
             for descriptor in module.DESCRIPTOR.message_types_by_name.values():
                 self._add(contract_of(GetMessageClass(descriptor)))
+        self._former: dict[str, Contract] = {}
+        for contract in self._by_name.values():
+            for name in names_of(contract.message_type)[1:]:
+                if other := self._by_name.get(name) or self._former.get(name):
+                    raise InvalidDefinition(f"{contract.name} says that it was formerly {name}, which {other.name} is")
+                self._former[name] = contract
 
     def _add(self, contract: Contract) -> None:
         self._by_name[contract.name] = contract
@@ -113,10 +133,12 @@ class Contracts:
         return contract or self.named(message.DESCRIPTOR.full_name)
 
     def named(self, name: str) -> Contract:
-        """The contract of this full protobuf name. Raises UnknownMessageType."""
+        """The contract of this full protobuf name, or former name. Raises UnknownMessageType."""
         try:
             return self._by_name[name]
         except KeyError:
+            if name in self._former:
+                return self._former[name]
             raise UnknownMessageType(
                 f"no message type {name!r} is known here; name its module in the catalogue's contracts, "
                 "or to runtime.admin with --contracts"

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 from google.protobuf.message import Message
 
-from runtime.contracts import Contract, is_message_type, meets
+from runtime.contracts import Contract, is_message_type, meets, names_of
 from runtime.durable.behaviour import (
     HANDLER_TIMEOUT,
     CancelTimer,
@@ -63,16 +63,10 @@ class Reaction:
     only_field: str = ""  # of the event; it is reacted to only if it has this value
     only_value: str = ""
 
-    def subscription(self) -> Subscription:
-        return Subscription(
-            self.event_type.DESCRIPTOR.full_name,
-            self.kind,
-            self.key_field,
-            self.process,
-            self.starts,
-            self.where_field,
-            self.where_value,
-        )
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """By each name of the event: an older build says it under a former one."""
+        about = (self.kind, self.key_field, self.process, self.starts, self.where_field, self.where_value)
+        return tuple(Subscription(name, *about) for name in names_of(self.event_type))
 
 
 class _ServiceType(Declared):
@@ -225,8 +219,9 @@ class ServiceBehaviour:
         self.state_type = service.state_type
         self.process = ""
         self.retries = service.retries
-        self.subscriptions = tuple(reaction.subscription() for reaction in reactions)
-        self.accepts = frozenset(service.handlers) | {sub.event_type for sub in self.subscriptions}
+        self.subscriptions = tuple(one for reaction in reactions for one in reaction.subscriptions())
+        handled = {name for type_ in self._by_type for name in names_of(type_)}
+        self.accepts = frozenset(handled) | {one.event_type for one in self.subscriptions}
         for reaction in reactions:
             self._check(reaction)
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1druntime/protos/contract.proto\x12\x06\x61mends\x1a google/protobuf/descriptor.proto\"$\n\x07\x43ommand\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\"\x14\n\x05\x45vent\x12\x0b\n\x03key\x18\x01 \x01(\t:C\n\x07\x63ommand\x12\x1f.google.protobuf.MessageOptions\x18\x8d\x8c\x03 \x01(\x0b\x32\x0f.amends.Command:?\n\x05\x65vent\x12\x1f.google.protobuf.MessageOptions\x18\x8e\x8c\x03 \x01(\x0b\x32\r.amends.Eventb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1druntime/protos/contract.proto\x12\x06\x61mends\x1a google/protobuf/descriptor.proto\"$\n\x07\x43ommand\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\"\x14\n\x05\x45vent\x12\x0b\n\x03key\x18\x01 \x01(\t:C\n\x07\x63ommand\x12\x1f.google.protobuf.MessageOptions\x18\x8d\x8c\x03 \x01(\x0b\x32\x0f.amends.Command:?\n\x05\x65vent\x12\x1f.google.protobuf.MessageOptions\x18\x8e\x8c\x03 \x01(\x0b\x32\r.amends.Event:3\n\x08\x66ormerly\x12\x1f.google.protobuf.MessageOptions\x18\x8f\x8c\x03 \x03(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)

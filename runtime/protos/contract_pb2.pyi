@@ -6,6 +6,7 @@ How a message says where it goes: a command names the kind that handles it, both
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pb2 as _descriptor_pb2
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import extension_dict as _extension_dict
 import builtins as _builtins
 import sys
@@ -64,5 +65,8 @@ Global___Event: _TypeAlias = Event  # noqa: Y015
 
 COMMAND_FIELD_NUMBER: _builtins.int
 EVENT_FIELD_NUMBER: _builtins.int
+FORMERLY_FIELD_NUMBER: _builtins.int
 command: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MessageOptions, Global___Command]
 event: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MessageOptions, Global___Event]
+formerly: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MessageOptions, _containers.RepeatedScalarFieldContainer[_builtins.str]]
+"""full names that this message had, the first one first; what was sent so is understood"""

@@ -9,7 +9,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from runtime.contracts import contract_of, field_text
+from runtime.contracts import contract_of, field_text, names_of
 from runtime.durable.behaviour import Decision, Delivery, Lack, RetryPolicy, SetTimer
 from runtime.envelope import Envelope
 from runtime.errors import FinalError, NotCarried
@@ -47,7 +47,7 @@ class SagaBehaviour:
         self._name = saga.__name__
         self.kind = saga.kind
         self.process = saga.kind
-        self.subscriptions = tuple(_subscription(saga.kind, start) for start in self.definition.starts)
+        self.subscriptions = tuple(one for start in self.definition.starts for one in _subscriptions(saga.kind, start))
         self._starts = {start.event_type: start for start in self.definition.starts}
         self._key_paths = {type_: start.key or contract_of(type_).key_field for type_, start in self._starts.items()}
         self._awaited = {full_name(one.event): one.event for one in self.definition.awaits}
@@ -60,7 +60,7 @@ class SagaBehaviour:
     @property
     def carries(self) -> tuple[str, ...]:
         """See Versioned."""
-        begun_by = sorted(full_name(type_) for type_ in self._starts)
+        begun_by = sorted(name for type_ in self._starts for name in names_of(type_))
         own = (self.definition.fingerprint, *self.definition.carries)
         return (*map(self._carried, own), *(f"{self.kind}<{one}" for one in begun_by))
 
@@ -219,10 +219,12 @@ class SagaBehaviour:
         return state
 
 
-def _subscription(kind: str, start: On) -> Subscription:
+def _subscriptions(kind: str, start: On) -> list[Subscription]:
+    """By each name of the event: an older build says it under a former one."""
     contract = contract_of(start.event_type)
     field, value = check_condition(start.event_type, dict(start.where), kind)
-    return Subscription(contract.name, kind, start.key or contract.key_field, kind, True, field, value)
+    key_field = start.key or contract.key_field
+    return [Subscription(name, kind, key_field, kind, True, field, value) for name in names_of(start.event_type)]
 
 
 def _accepted(definition: Definition) -> frozenset[str]:
@@ -238,4 +240,4 @@ def _accepted(definition: Definition) -> frozenset[str]:
     ]
     for step in definition.steps:
         types += [*step.meanings, *step.undone, *step.undo_unsettled]
-    return frozenset(full_name(one) for one in types)
+    return frozenset(name for one in types for name in names_of(one))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError, Message
 
+from runtime.contracts import names_of
 from runtime.failures import text_of
 from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
 from runtime.saga import frozen
@@ -54,7 +55,7 @@ def migrate(definition: Definition, record: SagaRecord, key: str) -> Mapping[str
     """Change the record in place. Gives timers that have another name now. Raises Unmovable."""
     migration = definition.carries[record.fingerprint]
     wanted = full_name(migration.state_type)
-    if record.state_type != wanted:
+    if record.state_type not in names_of(migration.state_type):
         raise Unmovable(f"its migration takes {wanted}, and its state is {record.state_type}")
     position = Position(status_name(record), {task.path: task_name(task) for task in record.tasks})
     earlier = [_asked(migration, definition, state, position, key) for state in frozen.earlier(record)]

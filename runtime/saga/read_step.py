@@ -8,7 +8,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from runtime.contracts import RUNTIMES_OWN, is_message_type
+from runtime.contracts import RUNTIMES_OWN, is_message_type, names_of
 from runtime.durations import in_seconds
 from runtime.errors import InvalidDefinition
 from runtime.saga.definition import Meaning, Role, StepDefinition, full_name
@@ -73,8 +73,8 @@ def read_step(
     if not isinstance(step.pivot, bool):
         raise InvalidDefinition(f"{where}: pivot is True or False, not {step.pivot!r}")
     meanings = _meanings(step, where)
-    dones = tuple(full_name(one) for one, meaning in meanings.items() if meaning is Meaning.DONE)
-    refusals = tuple(full_name(one) for one, meaning in meanings.items() if meaning is Meaning.REFUSED)
+    dones = tuple(name for one, said in meanings.items() if said is Meaning.DONE for name in names_of(one))
+    refusals = tuple(name for one, said in meanings.items() if said is Meaning.REFUSED for name in names_of(one))
     return StepDefinition(
         index=index,
         name=name,

@@ -2,11 +2,11 @@
 
 nodes ──shape_of──▶ SagaShape ──fingerprint_of──▶ 16 bytes
 
-Names, kinds, types, roles and order count. Timeouts, spans, budgets, starts and the code of functions do not. Neither
-do answers that settle nothing: what is ignored changes no record, and how far a record has come with "not finished yet"
-lies in the record, and is acted on there. So an instance begun without such an answer is asked again from now on, and
-a build without it asks once more when its timer fires, takes such an answer for none, as it would silence, and names no
-undo that was answered so to the guard.
+Names, kinds, roles and order count, and types, by the names that they had first. Timeouts, spans, budgets, starts and
+the code of functions do not. Neither do answers that settle nothing: what is ignored changes no record, and how far a
+record has come with "not finished yet" lies in the record, and is acted on there. So an instance begun without such an
+answer is asked again from now on, and a build without it asks once more when its timer fires, takes such an answer for
+none, as it would silence, and names no undo that was answered so to the guard.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import assert_never
 
 from google.protobuf.message import Message
 
+from runtime.contracts import first_name_of
 from runtime.protos.definition_pb2 import AnswerShape, BranchShape, NodeShape, SagaShape
 from runtime.saga.definition import (
     ApprovalDefinition,
@@ -31,7 +32,6 @@ from runtime.saga.definition import (
     StepDefinition,
     WaitDefinition,
     WhenDefinition,
-    full_name,
 )
 
 __all__ = ["TEXT", "fingerprint_of", "shape_of"]
@@ -49,7 +49,7 @@ _SETTLES_NOTHING = (Meaning.IGNORED, Meaning.WORKING)
 
 def shape_of(name: str, state_type: type[Message], nodes: Sequence[Node]) -> SagaShape:
     return SagaShape(
-        recorded_as=_RECORDED_AS, name=name, state_type=full_name(state_type), nodes=[_node(one) for one in nodes]
+        recorded_as=_RECORDED_AS, name=name, state_type=first_name_of(state_type), nodes=[_node(one) for one in nodes]
     )
 
 
@@ -77,13 +77,13 @@ def _node(node: Node) -> NodeShape:
             branches = zip(_BRANCHES, (node.then, node.otherwise), strict=True)
             shape.branches.extend(BranchShape(name=name, nodes=list(places)) for name, places in branches)
         case ApprovalDefinition():
-            shape.words.extend([full_name(node.asked_type), "goes on" if node.goes_on else "turns back"])
+            shape.words.extend([first_name_of(node.asked_type), "goes on" if node.goes_on else "turns back"])
         case PublishDefinition():
-            shape.words.append(full_name(node.event_type))
+            shape.words.append(first_name_of(node.event_type))
         case WaitDefinition() | EndDefinition():
             pass
         case EachDefinition():
-            shape.words.append(TEXT if issubclass(node.item_type, str) else full_name(node.item_type))
+            shape.words.append(TEXT if issubclass(node.item_type, str) else first_name_of(node.item_type))
             shape.inner.append(_node(node.step))
         case FirstOfDefinition():
             shape.inner.extend(_node(one) for one in node.alternatives)
@@ -93,9 +93,9 @@ def _node(node: Node) -> NodeShape:
 
 
 def _add_step(shape: NodeShape, step: StepDefinition) -> None:
-    shape.command = step.command.name
+    shape.command = first_name_of(step.command.message_type)
     meanings = step.meanings.items()
-    settling = [(full_name(one), said.name.lower()) for one, said in meanings if said not in _SETTLES_NOTHING]
+    settling = [(first_name_of(one), said.name.lower()) for one, said in meanings if said not in _SETTLES_NOTHING]
     shape.answers.extend(AnswerShape(type=type_, meaning=said) for type_, said in sorted(settling))
-    shape.undo = "" if step.undo_command is None else step.undo_command.name
-    shape.undone.extend(sorted(full_name(one) for one in step.undone))
+    shape.undo = "" if step.undo_command is None else first_name_of(step.undo_command.message_type)
+    shape.undone.extend(sorted(first_name_of(one) for one in step.undone))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from google.protobuf.message import Message
 
+from runtime.contracts import names_of
 from runtime.durable.behaviour import CancelTimer, Outgoing, SetTimer
 from runtime.envelope import address_of, content_of
 from runtime.protos.saga_pb2 import Exchange, TaskRecord
@@ -194,7 +195,7 @@ def retry(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict
 
 
 def _keep_again(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict:
-    types = [type_ for type_ in step.meanings if type_.DESCRIPTOR.full_name == task.do.outcome]
+    types = [type_ for type_ in step.meanings if task.do.outcome in names_of(type_)]
     if not types or not task.HasField("unkept"):
         return failed(f"{task.do.error} (its answer was not stored, so it cannot be kept again)")
     return keep(saga, step, task, types[0].FromString(task.unkept))
