@@ -76,7 +76,7 @@ sim: $(STAMP)  ## what every build runs: seeds that once failed, fresh ones from
 	$(PROVE) simulate --seeds $(DEADLINES) --from $(FROM) --workload deadlines --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(AWAITED) --from $(FROM) --workload awaited --jobs $(JOBS)
 	$(PROVE) failpoints --workload crash --jobs $(JOBS)
-	$(PROVE) explore actors.orchestration:OrderProcess
+	$(PROVE) explore actors.catalogue:catalogue examples.trip.catalogue:catalogue
 	$(PROVE) powercuts $(CUTS) --from $(FROM)
 
 failpoints: $(STAMP)  ## a node killed at every failpoint, each time, and at every ordered pair of them

@@ -54,6 +54,31 @@ def test_the_schedule_can_be_had_as_mermaid_and_as_json() -> None:
     assert found["mermaid"] in done.stderr
 
 
+def test_without_a_name_every_saga_of_the_project_is_explored() -> None:
+    done = CliRunner().invoke(proving, ["explore", *FEW, "--json"])
+    assert done.exit_code == 0, done.output
+    assert [json.loads(line)["saga"] for line in done.stdout.splitlines()] == ["OrderProcess"]
+
+
+def test_sagas_are_named_one_by_one_or_by_their_catalogue() -> None:
+    few = ["--faults", "0", "--silences", "0", "--cancels", "0"]
+    done = CliRunner().invoke(proving, ["explore", ORDERS, "examples.trip.catalogue:catalogue", ORDERS, *FEW, *few])
+    assert done.exit_code == 0, done.output
+    assert [line.split(":")[0] for line in done.stdout.splitlines() if " transitions, " in line] == [
+        "OrderProcess",
+        "BookTrip",
+    ]
+
+
+def test_without_a_name_and_without_a_catalogue_it_says_what_to_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(proving, ["explore"])
+    assert done.exit_code == 2
+    assert "name sagas as MODULE:SAGA" in done.output
+
+
 def test_a_search_that_is_cut_short_is_said_to_be() -> None:
     done = CliRunner().invoke(proving, ["explore", ORDERS, "--states", "50"])
     assert done.exit_code == 0
@@ -63,7 +88,6 @@ def test_a_search_that_is_cut_short_is_said_to_be() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["explore"], "Missing argument 'MODULE:SAGA'"),
         (
             ["explore", "OrderProcess"],
             "'OrderProcess' names no saga: write MODULE:NAME, as in examples.trip.saga",

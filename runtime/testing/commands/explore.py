@@ -1,4 +1,4 @@
-"""`explore`: tries every schedule of one saga within bounds, and shows the shortest that break a promise."""
+"""`explore`: tries every schedule of sagas within bounds, and shows the shortest that break a promise."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ import click
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from runtime.errors import InvalidMessage
+from runtime.errors import InvalidDefinition, InvalidMessage
 from runtime.saga.saga import Saga
 from runtime.testing.commands import options
 from runtime.testing.commands.ending import Ending
-from runtime.testing.commands.loading import find
+from runtime.testing.commands.sagas import HINT, sagas_named, wrong
 from runtime.testing.explorer import explore as explorer
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.result import Exploration
 
 __all__ = ["explore"]
 
-_HINT = "MODULE:SAGA"
 _SHOWN_MAX = 5  # So many diagrams are shown; --json has all of them.
 
 
@@ -39,7 +38,7 @@ def _bound(name: str, help: str, *, least: int = 0) -> Callable[[Any], Any]:
 
 
 @click.command()
-@click.argument("saga", metavar=_HINT)
+@click.argument("sagas", nargs=-1, metavar=f"[{HINT}]...")
 @_bound("faults", "Commands that their participant gives up on, whether it carried them out or not.")
 @_bound("silences", "Timers that fire before an answer that still comes.")
 @_bound("duplicates", "Answers that come twice.")
@@ -52,49 +51,44 @@ def _bound(name: str, help: str, *, least: int = 0) -> Callable[[Any], Any]:
 @click.option("--mermaid", is_flag=True, help="Show schedules as Mermaid instead of text.")
 @options.as_json
 @click.pass_context
-def explore(ctx: click.Context, /, saga: str, mermaid: bool, as_json: bool, **bounds: int) -> None:
-    """Try every schedule of one saga, and show the shortest that break a promise.
+def explore(ctx: click.Context, /, sagas: tuple[str, ...], mermaid: bool, as_json: bool, **bounds: int) -> None:
+    """Try every schedule of each saga, and show the shortest that break a promise.
 
-    The argument names a class in a module, as in examples.trip.saga:BookTrip. The saga's participants may carry out,
-    refuse, fault, stay silent, or answer late, twice and in any order. A client may cancel, and the deadline may pass.
-    Each option but --asks and --states limits how much of that happens in one schedule.
+    An argument names a class in a module, as in examples.trip.saga:BookTrip, or a catalogue, as in
+    examples.trip.catalogue:catalogue. Without one, these are all sagas of the catalogue that the project names in its
+    pyproject.toml. A saga's participants may carry out, refuse, fault, stay silent, or answer late, twice and in any
+    order. A client may cancel, and the deadline may pass. Each option but --asks and --states limits how much of that
+    happens in one schedule. With --json, each saga ends with one object on a line of its own.
     """
+    named, has_broken = sagas_named(sagas), False
     with Ending() as ending:
-        found = _run(_saga_named(saga), Bounds(**bounds), ending)
+        for saga in named:
+            found = _run(saga, Bounds(**bounds), ending)
+            _show(found, mermaid=mermaid, as_json=as_json)
+            has_broken |= bool(found.violations)
+            if ending.name:
+                break
+    ctx.exit(ending.exit_code(1 if has_broken else 0))
+
+
+def _show(found: Exploration, *, mermaid: bool, as_json: bool) -> None:
     click.echo("\n".join(found.lines()), err=as_json)
     for one in found.violations[:_SHOWN_MAX]:
         shown = one.mermaid() if mermaid else one.text()
         click.echo(f"\n{shown}", err=as_json)
     if as_json:
         click.echo(json.dumps(found.as_object()))
-    ctx.exit(ending.exit_code(1 if found.violations else 0))
 
 
 def _run(saga: type[Saga[Any]], bounds: Bounds, ending: Ending) -> Exploration:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        bar = progress.add_task("states", total=None)
+        bar = progress.add_task(saga.__name__, total=None)
 
         def tell(states: int, depth: int) -> None:
-            progress.update(bar, description=f"{states:,} states, {depth} moves deep")
+            progress.update(bar, description=f"{saga.__name__}: {states:,} states, {depth} moves deep")
 
         try:
             return explorer.explore(saga, bounds=bounds, progress=tell, ended_by=lambda: ending.name)
-        except InvalidMessage as error:
-            raise _wrong(str(error)) from error
-
-
-def _saga_named(name: str) -> type[Saga[Any]]:
-    """The saga that MODULE:SAGA names. Raises BadParameter, which says what to write instead."""
-    found = find(name, "saga", _HINT, example="examples.trip.saga:BookTrip")
-    if not (isinstance(found, type) and issubclass(found, Saga) and found is not Saga):
-        raise _wrong(f"{name} is no saga: it is {_described(found)}; name a class that derives from Saga")
-    return found
-
-
-def _wrong(what: str) -> click.BadParameter:
-    return click.BadParameter(what, param_hint=_HINT)
-
-
-def _described(found: object) -> str:
-    return f"the class {found.__name__}" if isinstance(found, type) else f"a {type(found).__name__}"
+        except (InvalidDefinition, InvalidMessage) as error:
+            raise wrong(f"{saga.__name__}: {error}") from error
