@@ -15,6 +15,7 @@ from runtime.saga.definition import (
     FirstOfDefinition,
     Meaning,
     Node,
+    PastPivot,
     PublishDefinition,
     Role,
     StepDefinition,
@@ -26,6 +27,7 @@ from runtime.saga.definition import (
 __all__ = ["draw_saga"]
 
 _COMPLETED, _COMPENSATED = "completed", "compensated"
+_PAST_PIVOT = {PastPivot.STUCK: "", PastPivot.RETRY: " for ever", PastPivot.SKIP: ", then left out"}
 
 
 def draw_saga(definition: Definition) -> str:
@@ -136,7 +138,7 @@ def _turns_of_step(definition: Definition, step: StepDefinition, name: str, undo
     if works := _answers(step, Meaning.WORKING):
         lines.append(f"    {name} --> {name}: {works}, {_pace(step)}")
     if step.retriable:
-        lines.append(f"    {name} --> {name}: silence or fault, asked again")
+        lines.append(f"    {name} --> {name}: silence or fault, asked again{_PAST_PIVOT[step.past_pivot]}")
     else:
         lines.append(f"    {name} --> {_first_undo(definition, step.index)}: silence or fault")
     return lines

@@ -23,6 +23,7 @@ __all__ = [
     "ask",
     "counted",
     "faulted",
+    "forget_oldest",
     "has_sent",
     "ids",
     "refresh",
@@ -34,6 +35,9 @@ __all__ = [
 
 _WORKING_IDS_MAX = 8
 """Beyond it the second is forgotten: an answer to it changes nothing, and the command asked last is answered soon."""
+
+_IDS_MAX = 32
+"""Of one kind, with a question that is asked for ever."""
 
 
 class Refusal(Enum):
@@ -127,6 +131,13 @@ def refresh(exchange: Exchange) -> None:
     """An operator gives the question a fresh budget."""
     exchange.attempts = exchange.workings = 0
     exchange.working_since_s = 0.0
+
+
+def forget_oldest(exchange: Exchange) -> None:
+    """Of a question that is asked for ever: an answer to a command of long ago is not waited for any more."""
+    for ids in (exchange.earlier_ids, exchange.faulted_ids):
+        if len(ids) > _IDS_MAX:
+            del ids[: len(ids) - _IDS_MAX]
 
 
 def counted(exchange: Exchange) -> int:

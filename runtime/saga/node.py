@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 
 from runtime.backoff import Backoff
 from runtime.contracts import Contract
+from runtime.durations import in_seconds
 from runtime.protos import saga_pb2
 from runtime.saga.step import Budget
 
@@ -28,6 +29,7 @@ __all__ = [
     "Meaning",
     "Node",
     "NodeDefinition",
+    "PastPivot",
     "PublishDefinition",
     "Role",
     "StepDefinition",
@@ -48,6 +50,14 @@ class Role(Enum):
     PIVOT = auto()
     RETRIABLE = auto()  # past the pivot: asked until it is done
     CLOSING = auto()  # says that all is undone; asked until it is confirmed
+
+
+class PastPivot(Enum):
+    """What comes of a step past the pivot whose budget is spent."""
+
+    STUCK = "stuck"
+    RETRY = "retry"
+    SKIP = "skip"
 
 
 class Meaning(Enum):
@@ -98,6 +108,7 @@ class StepDefinition(NodeDefinition):
     every_s: float  # until it is asked again after "not finished yet"; 0 where nothing means that
     at_most_s: float  # from the first such answer on; 0: no limit
     budget: Budget
+    past_pivot: PastPivot = PastPivot.STUCK
 
     @property
     def is_undoable(self) -> bool:
@@ -118,6 +129,13 @@ class StepDefinition(NodeDefinition):
         if asks == 1:  # nearly always
             return self.timeout_s
         return Backoff(self.timeout_s, max(self.timeout_s, _PATIENCE_MAX_S), jitter=0.0).pause_s(asks)
+
+    def pause_s(self, asks: int) -> float:
+        """How long to wait after command number `asks` (from 1) failed: beyond the budget up to an hour."""
+        if asks < self.budget.asks_max:
+            return self.budget.pause_s(asks)
+        first_s, longest_s = in_seconds(self.budget.backoff), in_seconds(self.budget.backoff_max)
+        return Backoff(first_s, max(longest_s, _PATIENCE_MAX_S), jitter=0.0).pause_s(asks)
 
     def types(self, meaning: Meaning) -> tuple[type[Message], ...]:
         return tuple(one for one, its_meaning in self.meanings.items() if its_meaning is meaning)

@@ -71,7 +71,7 @@ def read_first_of(
 def _inner_step(
     where: str, state_type: type[Message], name: str, index: int, step: Step, role: Role, item_type: type[Any] | None
 ) -> StepDefinition:
-    return replace(read_step(where, state_type, name, index, step, role, item_type), timer=name)
+    return replace(read_step(where, state_type, name, index, step, role, item_type, is_inner=True), timer=name)
 
 
 def _check_step(where: str, step: object) -> Step:

@@ -62,6 +62,10 @@ class Step(Part):
              idempotent by business state
     pivot    once it is confirmed as done there is no way back. It may have an undo, for while that is not known;
              without one, a pivot that stays silent is asked again like a step past it
+    past_pivot  of a step past the pivot: what happens when its budget is spent. "stuck": the saga rests until an
+             operator, or a late answer, helps. "retry": it is asked on for ever, with pauses that grow to an hour, and
+             raises an alarm each time that a whole budget is spent. "skip": it is left out, and the saga goes on
+             without it, with the error in its record
     working  the answers that mean "accepted, not finished yet": the step is asked again after `every`, with a fresh
              command, so its handler has to be idempotent by business state. No budget counts what was answered so, and
              each ask has the step's timeout: silence and faults mean what they mean of any ask
@@ -87,3 +91,4 @@ class Step(Part):
     every: Span | None = None
     at_most: Span | None = None
     undo_working: MessageTypes = ()
+    past_pivot: str = "stuck"

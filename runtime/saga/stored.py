@@ -29,6 +29,7 @@ from runtime.saga.definition import (
     FirstOfDefinition,
     Meaning,
     Node,
+    PastPivot,
     PublishDefinition,
     Role,
     StepDefinition,
@@ -119,6 +120,7 @@ def _terms(node: Node) -> NodeTerms:
         every_s=node.every_s,
         at_most_s=node.at_most_s,
         no_undo=node.no_undo,
+        past_pivot="" if node.past_pivot is PastPivot.STUCK else node.past_pivot.value,
     )
 
 
@@ -192,6 +194,7 @@ def _step(same: dict[str, Any], shape: NodeShape, terms: NodeTerms) -> StepDefin
         every_s=terms.every_s,
         at_most_s=terms.at_most_s,
         budget=Budget(),
+        past_pivot=next((one for one in PastPivot if one.value == terms.past_pivot), PastPivot.STUCK),
     )
 
 

@@ -43,7 +43,7 @@ class Phase(Enum):
     UNDER_WAY = "under way"  # it has tasks within, and not all of them are settled
     PASSED = "passed"  # never begun: its branch was not taken, or the saga has ended early
     GIVEN_UP = "given up"  # an operator has declared that nobody will do its undo, which is owed
-    LEFT_OUT = "left out"  # an operator has declared that the rest goes on without it
+    LEFT_OUT = "left out"  # an operator, or the step itself, has declared that the rest goes on without it
 
 
 OPEN = frozenset((Phase.ASKED, Phase.WORKING, Phase.UNKNOWN))

@@ -17,11 +17,12 @@ from runtime.envelope import address_of, content_of
 from runtime.protos.saga_pb2 import Exchange, TaskRecord
 from runtime.saga import author, exchange, frozen
 from runtime.saga.author import AuthorFailed
-from runtime.saga.definition import Meaning, Role, StepDefinition
+from runtime.saga.definition import Meaning, PastPivot, Role, StepDefinition
 from runtime.saga.exchange import Refusal
 from runtime.saga.inputs import Faulted
 from runtime.saga.instance import Instance
 from runtime.saga.nodes import pace, undoing
+from runtime.saga.nodes.past_pivot import as_declared
 from runtime.saga.verdict import DONE, NOTHING, OWES, TaskVerdict, failed, refused
 from runtime.saga.view import task_name
 
@@ -38,6 +39,22 @@ def begin(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict
 
 
 def answered(saga: Instance, step: StepDefinition, task: TaskRecord, command_id: bytes, answer: Message) -> TaskVerdict:
+    return as_declared(saga, step, task, _answered(saga, step, task, command_id, answer))
+
+
+def faulted(saga: Instance, step: StepDefinition, task: TaskRecord, fault: Faulted) -> TaskVerdict:
+    """The participant has given a command up, after retries of its own."""
+    return as_declared(saga, step, task, _faulted(saga, step, task, fault))
+
+
+def fired(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict:
+    """The step's timer has: the answer is late, or a pause is over."""
+    return as_declared(saga, step, task, _fired(saga, step, task))
+
+
+def _answered(
+    saga: Instance, step: StepDefinition, task: TaskRecord, command_id: bytes, answer: Message
+) -> TaskVerdict:
     name = answer.DESCRIPTOR.name
     meaning = step.meanings.get(type(answer))
     if meaning is Meaning.DONE and task.status == TaskRecord.REFUSED and command_id == task.do.command_id:
@@ -57,8 +74,7 @@ def answered(saga: Instance, step: StepDefinition, task: TaskRecord, command_id:
     return _unclear(task, f"{name} is no answer that the step declares")
 
 
-def faulted(saga: Instance, step: StepDefinition, task: TaskRecord, fault: Faulted) -> TaskVerdict:
-    """The participant has given a command up, after retries of its own."""
+def _faulted(saga: Instance, step: StepDefinition, task: TaskRecord, fault: Faulted) -> TaskVerdict:
     if task.status != TaskRecord.RUNNING:
         saga.note = f"a fault came late: step {step.name} is {task_name(task)}: {fault.error}"
         return NOTHING
@@ -74,13 +90,13 @@ def faulted(saga: Instance, step: StepDefinition, task: TaskRecord, fault: Fault
     return failed(f"given up by {task.address}: {fault.error}")
 
 
-def fired(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict:
-    """The step's timer has: the answer is late, or a pause is over."""
+def _fired(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict:
     if task.status == TaskRecord.RUNNING:
         if task.do.status == Exchange.WORKING:
             return pace.over(saga, step, task.do) or begin(saga, step, task)
         if task.do.status == Exchange.UNKNOWN:
-            return _ask_again(saga, step, task, task.do.error)
+            is_endless = step.past_pivot is PastPivot.RETRY
+            return begin(saga, step, task) if is_endless else _ask_again(saga, step, task, task.do.error)
         error = f"no answer within {step.patience_s(exchange.counted(task.do)):g} s"
         silent = _unclear(task, error)
         return _ask_again(saga, step, task, error) if step.retriable else silent

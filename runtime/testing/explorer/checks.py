@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from runtime.protos.saga_pb2 import SagaRecord
-from runtime.saga.definition import AwaitDefinition, Meaning, Node, Role, StepDefinition
+from runtime.saga.definition import AwaitDefinition, Meaning, Node, PastPivot, Role, StepDefinition
 from runtime.saga.view import OWING, Phase
 from runtime.testing.explorer.driver import SagaDriver, Taken, View
 from runtime.testing.explorer.moves import Moved
@@ -56,6 +56,7 @@ class Checks:
             if truth.effect == AGAIN:
                 yield Breach("I6", f"step {node.name} took effect after it was undone")
         yield from self._passed_over(world, view)
+        yield from self._left_out(world, view)
         if view.status == SagaRecord.COMPLETED:
             yield from self._completed(world)
         elif view.status == SagaRecord.COMPENSATED:
@@ -94,7 +95,7 @@ class Checks:
             if self._driver.views[before.record].heading in _BACK:
                 yield Breach("I6", f"{step.name} is asked although the saga has turned back")
             for earlier in self._steps_before(step, after):
-                if _may_go_on(earlier):
+                if _may_go_on(earlier) or after.phases[earlier.index] is Phase.LEFT_OUT:
                     continue
                 if heard.truths[earlier.index].effect != DONE:
                     yield Breach("I6", f"{step.name} is asked before {earlier.name}, which it follows, is done")
@@ -119,6 +120,18 @@ class Checks:
                 yield Breach("I6", f"{node.name} was passed over, and neither a choice nor an early end says so")
             if phase is not Phase.PASSED and node.index in view.unchosen:
                 yield Breach("I6", f"{node.name} is in the branch that was not taken, and was not passed over")
+
+    def _left_out(self, world: SagaWorld, view: View) -> Iterable[Breach]:
+        """What is left out was declared to be, and has been asked as often as its budget says."""
+        for step in self._flow:
+            if view.phases[step.index] is not Phase.LEFT_OUT:
+                continue
+            working = self._driver.meaning[step.index][Meaning.WORKING]
+            asks = sum(fate not in working for fate in world.truths[step.index].dos)
+            if step.past_pivot is not PastPivot.SKIP:
+                yield Breach("I6", f"step {step.name} is left out, and nothing declares that")
+            if asks < step.budget.asks_max and not working:
+                yield Breach("I4", f"step {step.name} is left out although it may be asked again")
 
     def _undo_may_be_sent(
         self, heard: SagaWorld, step: StepDefinition, command: SentCommand, after: View
@@ -165,7 +178,7 @@ class Checks:
     def _completed(self, world: SagaWorld) -> Iterable[Breach]:
         view = self._driver.views[world.record]
         for step in self._flow:
-            if _may_go_on(step):
+            if _may_go_on(step) or view.phases[step.index] is Phase.LEFT_OUT:
                 continue
             if world.truths[step.index].effect != DONE and view.phases[step.index] is not Phase.PASSED:
                 yield Breach("I2", f"it says completed, and step {step.name} has no effect in place")

@@ -20,7 +20,7 @@ from runtime.errors import FinalError
 from runtime.protos import durable_pb2, saga_pb2
 from runtime.protos.saga_pb2 import UndoRefused
 from runtime.saga.behaviour import SagaBehaviour
-from runtime.saga.definition import ChildDefinition, EndDefinition, Meaning, StepDefinition, WhenDefinition
+from runtime.saga.definition import ChildDefinition, EndDefinition, Meaning, PastPivot, StepDefinition, WhenDefinition
 from runtime.saga.saga import Saga
 from runtime.saga.view import Phase, phase_of
 from runtime.store.records import Outcome
@@ -96,6 +96,7 @@ class SagaDriver:
         self.answers: list[Message] = []
         self.meaning: list[dict[Meaning, tuple[int, ...]]] = []  # The answers of each meaning, by node.
         self.undone: list[tuple[int, ...]] = []  # The answers that confirm an undo, by node.
+        self.ends: list[bool] = []  # Whether the node is not asked for ever, by node.
         self.undo_working: list[tuple[int, ...]] = []  # The answers by which an undo is not finished, by node.
         self.undo_refused: list[tuple[int, ...]] = []  # The answers by which a child stays done, by node.
         self._learn()
@@ -145,6 +146,7 @@ class SagaDriver:
             self.meaning.append({one: self._said(step, step.types(one)) if step else () for one in Meaning})
             undone = sorted(step.undone, key=lambda one: str(one.DESCRIPTOR.full_name)) if step else ()
             self.undone.append(self._said(step, undone) if step else ())
+            self.ends.append(step is None or step.past_pivot is not PastPivot.RETRY)
             self.undo_working.append(self._said(step, step.undo_working) if step else ())
             refused = (UndoRefused,) if isinstance(node, ChildDefinition) else ()
             self.undo_refused.append(self._said(step, refused) if step else ())

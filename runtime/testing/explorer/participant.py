@@ -115,7 +115,8 @@ class Participants:
         yield Handled("given up on", _parked_do(truth, command), FAULT, _FAULT)
         if truth.effect != DONE:
             yield Handled("given up on, although it was carried out", _effected(truth, command, PARKED), FAULT, _FAULT)
-        yield Handled("given up on, this time and each time", _parked_do(truth, command), FAULT, _POISON)
+        if self._driver.ends[command.step]:
+            yield Handled("given up on, this time and each time", _parked_do(truth, command), FAULT, _POISON)
 
     def _carried_out(self, truth: Truth, command: SentCommand) -> Iterable[Handled]:
         meaning = self._driver.meaning[command.step]

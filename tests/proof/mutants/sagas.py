@@ -5,7 +5,7 @@ from __future__ import annotations
 from runtime.saga import author, cancellation, compensation, exchange, frozen, interpreter
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.instance import Instance
-from runtime.saga.nodes import each, end, undoing, wait, when, within
+from runtime.saga.nodes import each, end, past_pivot, undoing, wait, when, within
 from runtime.saga.nodes import step as steps
 from tests.proof.mutants.mutant import Edit, Mutant
 
@@ -185,7 +185,7 @@ SAGAS = (
         "An answer after its saga turned back counts: the step is done, and its undo is forgotten.",
         (
             Edit(
-                steps.answered,
+                steps._answered,
                 "if task.status != TaskRecord.RUNNING:",
                 "if task.status not in (TaskRecord.RUNNING, TaskRecord.OWED):",
             ),
@@ -197,7 +197,7 @@ SAGAS = (
         "A step that its participant gave up counts as refused, though it may have run in part.",
         (
             Edit(
-                steps.faulted,
+                steps._faulted,
                 'return failed(f"given up by {task.address}: {fault.error}")',
                 "task.status = TaskRecord.REFUSED\n    return failed(fault.error)",
             ),
@@ -234,7 +234,7 @@ SAGAS = (
         "A step past the pivot is not asked again after its participant gave it up.",
         (
             Edit(
-                steps.faulted,
+                steps._faulted,
                 "saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(asks)))",
                 "pass",
             ),
@@ -303,6 +303,25 @@ SAGAS = (
         "An undo is made from the state that was replaced last, not from the one that its task names.",
         (Edit(frozen.state_for, "record.earlier_states[: task.undo_state]", "record.earlier_states"),),
         workload="random",
+    ),
+    # --- past the pivot ---
+    Mutant(
+        "nothing-comes-after-what-is-left-out",
+        "What comes after a step that is left out is never begun, and the saga never completes.",
+        (Edit(past_pivot._left_out, "return DONE", "return NOTHING"),),
+        workload="explorer",
+    ),
+    Mutant(
+        "asked-on-without-a-timer",
+        "A step that is to be asked for ever is asked no more once its budget is spent.",
+        (
+            Edit(
+                past_pivot._asked_on,
+                "saga.timers.append(SetTimer(step.timer, saga.now_s + step.pause_s(asks)))",
+                "pass",
+            ),
+        ),
+        workload="explorer",
     ),
     # --- waits, choices, ends ---
     Mutant(

@@ -43,8 +43,9 @@ def _step(
     pivot: bool = False,
     past: bool = False,
     every_s: float = 0.0,
+    when_spent: str = "stuck",
 ) -> StepPlan:
-    return StepPlan(name, kind, before, undo, pivot, past, _PATIENCE_S, _BUDGET, every_s)
+    return StepPlan(name, kind, before, undo, pivot, past, _PATIENCE_S, _BUDGET, every_s, when_spent)
 
 
 def _saga(
@@ -212,6 +213,11 @@ SMALL_SAGAS: Mapping[str, type[Saga[Any]]] = MappingProxyType(
         "an early end": _EndsEarly,
         "undos past a stuck one": _Independent,
         "slow": _saga(_step("first", "alpha", every_s=1.0), _step("second", "beta", (0,))),
+        "asked for ever, or left out": _saga(
+            _step("firm", "alpha", undo=False, pivot=True),
+            _step("endless", "beta", (0,), undo=False, past=True, when_spent="retry"),
+            _step("needless", "gamma", (0,), undo=False, past=True, when_spent="skip"),
+        ),
     }
 )
 """The sagas by name, in the order in which the explorer tries them."""

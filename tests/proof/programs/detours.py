@@ -34,7 +34,21 @@ def with_detours(program: Program, dice: Dice, draw_deed: DrawDeed) -> Program:
         plans[saga.kind] = replace(saga, detours=detours, undoes_past_stuck=dice.chance(_OFTEN))
     runs = tuple(_decided(run, plans[run.process], dice) if run.process in plans else run for run in program.runs)
     runs = tuple(_filled(run, plans[run.process], wholes, draw_deed) if run.process in plans else run for run in runs)
-    return replace(program, sagas=tuple(plans.values()), runs=runs)
+    policies = dice.named("past pivot")
+    sagas = tuple(_with_policies(saga, runs, policies) for saga in plans.values())
+    return replace(program, sagas=sagas, runs=runs)
+
+
+def _with_policies(saga: SagaPlan, runs: tuple[Run, ...], dice: Dice) -> SagaPlan:
+    """What is declared of steps past the pivot. What fails for good is not asked for ever."""
+    steps = list(saga.steps)
+    for index, step in enumerate(steps):
+        if not step.past_pivot or saga.detours.is_whole(index):
+            continue
+        deeds = [run.deeds[index] for run in runs if run.process == saga.kind]
+        ends = any(deed.do.is_poison or deed.do_raises for deed in deeds)
+        steps[index] = replace(step, when_spent=dice.choose(("stuck", "skip", "skip" if ends else "retry")))
+    return replace(saga, steps=tuple(steps))
 
 
 def _drawn(saga: SagaPlan, dice: Dice, *, waits: bool, choices: bool, ends: bool) -> Detours:

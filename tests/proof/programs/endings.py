@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
+from runtime.saga.exchange import counted
 from runtime.saga.view import SETTLED, task_name
 from runtime.store.records import Outcome
 from runtime.testing.rules.ledger import Violation
 from tests.proof.programs.evidence import DeedCommand, Evidence
-from tests.proof.programs.program import Deed, Run, SagaPlan
+from tests.proof.programs.program import Deed, Run, SagaPlan, StepPlan
 from tests.proof.programs.sagas import RAISED
 
 __all__ = ["check_relay", "check_saga", "is_spoiled", "relay_ending"]
@@ -37,6 +38,8 @@ def check_saga(evidence: Evidence, plan: SagaPlan, run: Run) -> Iterator[Violati
             may_stay = not (has_undo.get(name, False) and deed.undo_needed)
             is_chosen = deed is not whole and place in plan.detours.alternatives
             found = [*_mistakes(evidence, record, deed, task, may_stay=may_stay, is_inner=deed is not whole)]
+            if place < len(plan.steps):
+                found += _left_out(plan.steps[place], deed, task)
             found += _passed_over(evidence, deed, task, may_pass=may_pass or is_chosen, is_unwanted=is_unwanted)
             for what in found:
                 yield Violation(*what, record.conversation or evidence.conversation(deed.name))
@@ -97,6 +100,16 @@ def _whole_mistakes(
         yield "I5", f"{whole.path} is done, and {done} of the {len(inner)} within it are"
     if record.status == SagaRecord.COMPLETED and whole.status not in SETTLED:
         yield "I4", f"{whole.path} is {task_name(whole)} in a saga that has completed"
+
+
+def _left_out(step: StepPlan, deed: Deed, task: TaskRecord) -> Iterator[tuple[str, str]]:
+    """Only what says so is left out, and only once its budget is spent."""
+    if task.status != TaskRecord.LEFT_OUT:
+        return
+    if step.when_spent != "skip":
+        yield "I6", f"{deed.name} was left out, and nothing declares that"
+    if counted(task.do) < step.budget.asks_max and not deed.do_raises:
+        yield "I4", f"{deed.name} was left out after {task.do.attempts} asks, of {step.budget.asks_max}"
 
 
 def _passed_over(

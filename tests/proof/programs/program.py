@@ -112,6 +112,7 @@ class StepPlan:
     timeout_s: float
     budget: Budget
     every_s: float = 0.0  # The pace at which it is asked again while it is not finished. 0: it cannot say so.
+    when_spent: str = "stuck"  # What happens past the pivot when its budget is spent.
 
     @property
     def is_firm(self) -> bool:

@@ -145,6 +145,7 @@ class _SagaMaker:
             pivot=step.is_pivot,
             on_answer=self._keep(path, words),
             budget=step.budget,
+            past_pivot=step.when_spent,
             working=words.busy if step.every_s else (),
             undo_working=words.busy if step.every_s and step.has_undo else (),
             every=step.every_s or None,
