@@ -183,6 +183,8 @@ def _check_fits(task: TaskRecord, node: Node, *, has_inner: bool) -> None:
     is_other = task.status not in _NOT_BEGUN and was_whole is not is_whole
     if is_other or (task.status in _UNDER_WAY and asks is not isinstance(node, StepDefinition)):
         raise Unmovable(f"its task {task.path!r} is {task_name(task)}, and {node.name!r} is of another kind")
+    if task.status == TaskRecord.RUNNING and task.awaits and task.path != node.name:
+        raise Unmovable(f"its task {task.path!r} waits for an event under this name, and cannot go on as {node.name!r}")
     if task.status == TaskRecord.OWED and not node.is_undoable:
         raise Unmovable(f"its step {task.path!r} has to be undone, and {node.name!r} has no undo")
     if task.status == TaskRecord.DONE and isinstance(node, WhenDefinition) and not task.HasField("holds"):

@@ -23,6 +23,7 @@ from runtime.saga.saga import Saga
 from runtime.saga.step import Step
 from runtime.testing.transcript import SagaTranscript
 from tests.unit.durable.local import LocalNode, in_virtual_time
+from tests.unit.saga import test_awaits as waits
 from tests.unit.saga import test_each as lists
 from tests.unit.saga import test_undo_state as undo_states
 from tests.unit.saga.made import made
@@ -399,3 +400,21 @@ def test_an_undo_is_given_the_state_of_its_instant_carried_over_as_well() -> Non
     story = by(moved, first).given_silence("bill")
     story.expect(RefundOrder(order_id="ORD-1", reason="charge 'CH-1 (moved)', label ''"))
     assert OrderProcessState.FromString(story.record.state).label_id == "none"
+
+
+def test_a_wait_for_an_event_keeps_its_name_while_it_waits() -> None:
+    """The actor of the key knows the wait by it."""
+    story = waits.billed()
+    first: Any = waits.waiting()
+    body = {
+        "started_by": first.started_by,
+        "bill": (bill := replace(first.bill)),
+        "parcel": (parcel := replace(first.label)),
+        "close": (close := replace(first.close)),
+        "flow": bill >> parcel >> close,
+        "closing": first.closing,
+        "carries": {first: renames(label="parcel")},
+    }
+    moved = made("Waiting", Saga[OrderProcessState], body, kind=first.kind)
+    with pytest.raises(NotCarried, match="'label' waits for an event under this name, and cannot go on as 'parcel'"):
+        by(moved, story).given(READY)
