@@ -69,7 +69,7 @@ class Envelope:
     traceparent: str = ""
     earlier_undos: tuple[bytes, ...] = ()
     dones: tuple[str, ...] = ()
-    workings: tuple[str, ...] = ()
+    undones: tuple[str, ...] = ()
     begun: bool = False
     encoded: bytes = b""  # Made from the fields, unless the envelope was read from bytes.
 
@@ -112,11 +112,11 @@ def _bytes_of(one: Envelope) -> bytes:
     if one.traceparent:
         wire.traceparent = one.traceparent
     # Of undos. Even empty lists cost a lot.
-    if one.refusals or one.earlier_undos or one.dones or one.workings or one.begun:
+    if one.refusals or one.earlier_undos or one.dones or one.undones or one.begun:
         wire.refusals.extend(one.refusals)
         wire.earlier_undos.extend(one.earlier_undos)
         wire.dones.extend(one.dones)
-        wire.workings.extend(one.workings)
+        wire.undones.extend(one.undones)
         wire.begun = one.begun
     return wire.SerializeToString()
 
@@ -157,7 +157,7 @@ def decode(encoded: bytes) -> Envelope:
         wire.traceparent,
         tuple(wire.earlier_undos) if wire.earlier_undos else (),
         tuple(wire.dones) if wire.dones else (),
-        tuple(wire.workings) if wire.workings else (),
+        tuple(wire.undones) if wire.undones else (),
         wire.begun,
         encoded,
     )

@@ -126,7 +126,7 @@ class Outgoing:
     refusals: tuple[str, ...] = ()  # of an undo: answers of its do after which nothing is left to undo
     dones: tuple[str, ...] = ()  # of an undo: answers of its do after which it is owed, whatever came beside them
     earlier_undos: tuple[bytes, ...] = ()  # of an undo: ids of those by which the same was asked for before
-    workings: tuple[str, ...] = ()  # of an undo: answers of those before it after which it is owed as before
+    undones: tuple[str, ...] = ()  # of an undo: its own answers that confirm it; after any other it is owed as before
     begun: bool = False  # of an undo: a command before the one that it names was answered, so that there is an effect
     in_reply_to: bytes = b""  # of an answer to an actor that is not who sent the message that is handled
     body: bytes = b""  # the message's bytes, of a sender that has made them (`body_of`); else they are made

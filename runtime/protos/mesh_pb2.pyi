@@ -45,7 +45,7 @@ class Envelope(_message.Message):
     TRACEPARENT_FIELD_NUMBER: _builtins.int
     DONES_FIELD_NUMBER: _builtins.int
     EARLIER_UNDOS_FIELD_NUMBER: _builtins.int
-    WORKINGS_FIELD_NUMBER: _builtins.int
+    UNDONES_FIELD_NUMBER: _builtins.int
     BEGUN_FIELD_NUMBER: _builtins.int
     id: _builtins.bytes
     """16 bytes: ms of the cause's sending, then a hash"""
@@ -95,8 +95,8 @@ class Envelope(_message.Message):
         """of an undo: the commands by which the same was asked for before"""
 
     @_builtins.property
-    def workings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """of an undo: answers of those before it after which it is owed as before"""
+    def undones(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """of an undo: its own answers that confirm it; after any other it is owed as before"""
 
     def __init__(
         self,
@@ -122,12 +122,12 @@ class Envelope(_message.Message):
         traceparent: _builtins.str = ...,
         dones: _abc.Iterable[_builtins.str] | None = ...,
         earlier_undos: _abc.Iterable[_builtins.bytes] | None = ...,
-        workings: _abc.Iterable[_builtins.str] | None = ...,
+        undones: _abc.Iterable[_builtins.str] | None = ...,
         begun: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_to", b"answer_to", "begun", b"begun", "body", b"body", "cause", b"cause", "conversation", b"conversation", "dones", b"dones", "due_at_s", b"due_at_s", "earlier_undos", b"earlier_undos", "id", b"id", "in_reply_to", b"in_reply_to", "key", b"key", "kind", b"kind", "process", b"process", "refusals", b"refusals", "reply_to", b"reply_to", "sender", b"sender", "sent_at_s", b"sent_at_s", "sequence", b"sequence", "timer", b"timer", "traceparent", b"traceparent", "type", b"type", "undo_of", b"undo_of", "workings", b"workings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_to", b"answer_to", "begun", b"begun", "body", b"body", "cause", b"cause", "conversation", b"conversation", "dones", b"dones", "due_at_s", b"due_at_s", "earlier_undos", b"earlier_undos", "id", b"id", "in_reply_to", b"in_reply_to", "key", b"key", "kind", b"kind", "process", b"process", "refusals", b"refusals", "reply_to", b"reply_to", "sender", b"sender", "sent_at_s", b"sent_at_s", "sequence", b"sequence", "timer", b"timer", "traceparent", b"traceparent", "type", b"type", "undo_of", b"undo_of", "undones", b"undones"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

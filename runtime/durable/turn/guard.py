@@ -12,7 +12,8 @@ Both go to the same actor, and the undo carries the id of its do. What the store
 
 An undo that was given up on may be asked for again. The new one names those before it. If one of them was handled,
 nothing is left to undo. Those that still wait, parked or not, are given up on for good. So only one of them ever runs.
-An undo that was handled and answered "not finished yet" has settled nothing: the next one runs.
+An undo that was handled has settled nothing if it answered what does not confirm it ("not finished yet", or a type that
+its step does not declare): the next one runs.
 
 A do may have been asked for several times, each but the last being answered "not finished yet". Its undo names the last
 and says that the do has begun: then the handler runs whatever became of the last, unless that was refused.
@@ -148,8 +149,10 @@ async def rule_earlier(store: Store, undo: Envelope, shard: int, of_turn: Sequen
 
 
 def _has_settled(row: HistoryRow, undo: Envelope) -> bool:
-    if row.outcome is Outcome.HANDLED and undo.workings:
-        return not any(type in undo.workings for type in _told(row, undo))
+    """Whether an undo left nothing to undo. One that was handled has said so by an answer, if it gave any."""
+    if row.outcome is Outcome.HANDLED and undo.undones:
+        told = _told(row, undo)
+        return not told or any(type in undo.undones for type in told)
     return row.outcome in _SETTLED
 
 

@@ -105,7 +105,7 @@ def _ask_undo(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVer
             refusals=step.refusals,
             dones=step.dones,
             earlier_undos=earlier,
-            workings=tuple(full_name(one) for one in step.undo_unsettled),
+            undones=tuple(sorted([full_name(one) for one in step.undone])),
             begun=task.do.workings > 0,
         )
     )

@@ -261,4 +261,4 @@ def _command(sent: Outgoing, names: dict[bytes, tuple[int, bool, int]]) -> SentC
     undoes = names.get(sent.undo_of, (0, False, sent.undo_of[-1] if sent.undo_of else 0))[2]
     earlier = tuple(id[-1] for id in sent.earlier_undos)
     address = f"{sent.kind}/{sent.key}"
-    return SentCommand(step, undo, attempt, undoes, sent.refusals, address, sent.begun, earlier, sent.workings)
+    return SentCommand(step, undo, attempt, undoes, sent.refusals, address, sent.begun, earlier, sent.undones)

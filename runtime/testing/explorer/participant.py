@@ -260,7 +260,7 @@ def _envelope(undo: SentCommand) -> Envelope:
         undo_of=command_id(do),
         refusals=undo.refusals,
         earlier_undos=tuple(command_id(undo._replace(attempt=one)) for one in undo.earlier),
-        workings=undo.workings,
+        undones=undo.undones,
         begun=undo.begun,
     )
 

@@ -54,7 +54,7 @@ class SentCommand(NamedTuple):
     address: str
     begun: bool = False  # An undo says that a do before the one it names was answered as begun.
     earlier: tuple[int, ...] = ()  # The numbers of the earlier undos that an undo names.
-    workings: tuple[str, ...] = ()  # The answers of earlier undos that settle nothing.
+    undones: tuple[str, ...] = ()  # The answers of an undo that confirm it.
 
 
 class Reply(NamedTuple):

@@ -29,8 +29,10 @@ def broken_undo(undo: Envelope, row: HistoryRow, do: HistoryRow | None, ran_befo
 
 
 def has_taken_back(undo: Envelope, row: HistoryRow) -> bool:
-    """Whether this undo has run, and did not say that it is not finished."""
-    return row.outcome is Outcome.HANDLED and not any(answer.type in undo.workings for answer in _answers(row))
+    """Whether this undo has run, and said nothing but what confirms it."""
+    told = [answer.type for answer in _answers(row) if not undo.reply_to or answer.address in ("", undo.reply_to)]
+    confirmed = not undo.undones or not told or any(type in undo.undones for type in told)
+    return row.outcome is Outcome.HANDLED and confirmed
 
 
 def _ran(undo: Envelope, do: HistoryRow | None) -> str:

@@ -169,7 +169,7 @@ TURNS = (
         'An undo that answered "not finished yet" counts as one that has taken its step back.',
         (
             Edit(exchange.unsettled_ids, " if one not in exchange.working_ids", ""),
-            Edit(guard._has_settled, "if row.outcome is Outcome.HANDLED and undo.workings:", "if False:"),
+            Edit(guard._has_settled, "if row.outcome is Outcome.HANDLED and undo.undones:", "if False:"),
         ),
         workload="random",
     ),

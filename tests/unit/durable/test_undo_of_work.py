@@ -14,7 +14,8 @@ from runtime.testing.rules.undo_rules import broken_undo, has_taken_back
 from tests.unit.durable.ledger import LedgerBench, bill, refund
 
 SAGA = "order-process/ORD-1"
-WORKING = ("shop.OrderRefunded",)  # as if this answer of the handler meant "not finished yet"
+CONFIRMED = ("shop.OrderRefunded",)  # what the handler answers
+OTHER = ("shop.RestockRefused",)  # as if this alone confirmed an undo: what the handler answers is undeclared
 
 
 async def stored(bench: LedgerBench) -> BillState:
@@ -29,25 +30,27 @@ async def history(bench: LedgerBench, of: Envelope) -> HistoryRow:
     return row
 
 
-@pytest.mark.parametrize("workings", [WORKING, ()])
-async def test_an_undo_before_that_was_not_finished_leaves_the_next_one_to_run(workings: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("undones", "refunds"), [(OTHER, 2), (CONFIRMED, 1), ((*OTHER, *CONFIRMED), 1), ((), 1)])
+async def test_an_undo_before_that_was_answered_by_what_does_not_confirm_it_leaves_the_next_one_to_run(
+    undones: tuple[str, ...], refunds: int
+) -> None:
     bench = await LedgerBench.open()
     do = bill(1)
     first = refund(2, of=do, reply_to=SAGA)
-    again = refund(3, of=do, reply_to=SAGA, earlier_undos=(first.id,), workings=workings)
+    again = refund(3, of=do, reply_to=SAGA, earlier_undos=(first.id,), undones=undones)
     await bench.run(do)
     await bench.run(first)
     await bench.run(again)
-    assert (await stored(bench)).refunds == (2 if workings else 1)
-    assert (await history(bench, again)).outcome is (Outcome.HANDLED if workings else Outcome.UNDONE)
-    assert has_taken_back(again, await history(bench, first)) is not bool(workings)
+    assert (await stored(bench)).refunds == refunds
+    assert (await history(bench, again)).outcome is (Outcome.HANDLED if refunds == 2 else Outcome.UNDONE)
+    assert has_taken_back(again, await history(bench, first)) is (refunds == 1)
 
 
 async def test_that_holds_in_one_turn_as_well() -> None:
     bench = await LedgerBench.open()
     do = bill(1)
     first = refund(2, of=do, reply_to=SAGA)
-    again = refund(3, of=do, reply_to=SAGA, earlier_undos=(first.id,), workings=WORKING)
+    again = refund(3, of=do, reply_to=SAGA, earlier_undos=(first.id,), undones=OTHER)
     await bench.run(do, first, again)
     assert (await stored(bench)).refunds == 2
 
@@ -58,7 +61,7 @@ async def test_what_an_undo_told_others_is_not_what_it_answered() -> None:
     first = refund(2, of=do, reply_to="other/ORD-1")
     await bench.run(do)
     await bench.run(first)
-    await bench.run(refund(3, of=do, reply_to=SAGA, earlier_undos=(first.id,), workings=WORKING))
+    await bench.run(refund(3, of=do, reply_to=SAGA, earlier_undos=(first.id,), undones=OTHER))
     assert (await stored(bench)).refunds == 1
 
 
@@ -67,7 +70,7 @@ async def test_one_that_needed_no_handler_has_settled_it() -> None:
     do = bill(1)
     first = refund(2, of=do, reply_to=SAGA)
     await bench.run(first)
-    await bench.run(refund(3, of=do, reply_to=SAGA, earlier_undos=(first.id,), workings=WORKING))
+    await bench.run(refund(3, of=do, reply_to=SAGA, earlier_undos=(first.id,), undones=OTHER))
     assert (await stored(bench)).refunds == 0
 
 
@@ -107,7 +110,7 @@ async def test_an_undo_that_is_asked_again_runs_although_the_one_before_has_put_
     bench = await LedgerBench.open()
     begun, last = bill(1), bill(2)
     first = refund(3, of=last, begun=True, reply_to=SAGA)
-    again = refund(4, of=last, begun=True, reply_to=SAGA, earlier_undos=(first.id,), workings=WORKING)
+    again = refund(4, of=last, begun=True, reply_to=SAGA, earlier_undos=(first.id,), undones=OTHER)
     await bench.run(begun)
     await bench.run(first)
     await bench.run(again)
@@ -134,10 +137,10 @@ def test_what_has_begun_makes_every_ruling_but_nothing_run(ruling: Ruling) -> No
 
 
 def test_the_envelope_carries_both() -> None:
-    undo = refund(2, of=bill(1), begun=True, workings=WORKING)
+    undo = refund(2, of=bill(1), begun=True, undones=OTHER)
     read = decode(undo.encoded)
-    assert (read.begun, read.workings) == (True, WORKING)
-    assert (decode(bill(1).encoded).begun, decode(bill(1).encoded).workings) == (False, ())
+    assert (read.begun, read.undones) == (True, OTHER)
+    assert (decode(bill(1).encoded).begun, decode(bill(1).encoded).undones) == (False, ())
 
 
 async def test_the_rule_finds_an_undo_of_what_had_begun_that_did_not_run() -> None:

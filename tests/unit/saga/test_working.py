@@ -244,7 +244,7 @@ def test_an_undo_names_no_undo_before_it_that_said_it_is_not_finished() -> None:
     story.given_fault("no hands").given_silence("ship").expect(VoidShippingLabel)
     again = story.command(VoidShippingLabel)
     assert again.earlier_undos == (faulted.id,), "of this one nobody knows what has become"
-    assert again.workings == ("shop.RestockRefused",), "and the guard has to know what such an answer is worth"
+    assert again.undones == ("shop.ShippingLabelVoided",), "and the guard has to know what confirms it"
 
 
 def test_an_undo_that_is_confirmed_while_it_is_to_be_asked_again_is_not_asked_again() -> None:
