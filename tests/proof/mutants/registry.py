@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from tests.proof.mutants.awaits import AWAITS
 from tests.proof.mutants.batches import BATCHED
+from tests.proof.mutants.children import CHILDREN
 from tests.proof.mutants.delivery import DELIVERY
 from tests.proof.mutants.forgetting import FORGETTING
 from tests.proof.mutants.identity import IDENTITY
@@ -38,7 +39,7 @@ ROOMS: Mapping[str, tuple[Mutant, ...]] = {
     "ids": IDENTITY,
     "forgetting": FORGETTING,
     "large batches": BATCHED,
-    "sagas": (*SAGAS, *VERSIONS, *TRIES, *AWAITS),
+    "sagas": (*SAGAS, *VERSIONS, *TRIES, *AWAITS, *CHILDREN),
 }
 """The mutants by the part of the product that they break, in the order of the page."""
 
