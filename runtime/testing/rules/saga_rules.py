@@ -126,6 +126,15 @@ def _broken(definition: Definition, earlier: SagaRecord, record: SagaRecord) -> 
     yield from _refused_without_a_word(definition, record)
     yield from _backwards(definition, earlier, record)
     yield from _tried_again(earlier, record)
+    yield from _sent_while_suspended(earlier, record)
+
+
+def _sent_while_suspended(earlier: SagaRecord, record: SagaRecord) -> Broken:
+    if not (earlier.suspended and record.suspended) or len(earlier.repairs) != len(record.repairs):
+        return  # An operator had it go on meanwhile.
+    for before, taken in zip(earlier.tasks, record.tasks, strict=False):
+        if taken.do.attempts > before.do.attempts or taken.undo.attempts > before.undo.attempts:
+            yield "I6", f"it is suspended, and step {taken.path} asks"
 
 
 def _within(definition: Definition, record: SagaRecord) -> Sequence[TaskRecord]:

@@ -8,6 +8,7 @@ What an operator marks as done or undone is a lie here, since nobody does it. So
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 from google.protobuf.message import DecodeError
 
@@ -17,16 +18,28 @@ from runtime.operate.choices import acts_for
 from runtime.operate.repairs import post
 from runtime.protos.saga_pb2 import RepairSaga, SagaRecord
 from runtime.store.records import ActorRow
+from runtime.testing.rules.ledger import Violation
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.world.cluster import SimCluster
+from tests.proof.programs.evidence import Evidence
 from tests.proof.programs.program import CHILD
 from tests.proof.programs.vocabulary import SLOTS
 
-__all__ = ["Repairs"]
+__all__ = ["Repairs", "check_repairs"]
 
 _LOOK_S = 1.0
+_SEEN = "decided at revision "
 _ROWS_MAX = 100
 _NEVER = ("abandon", "cancel")  # The first would leave nothing to be judged; clients do the second.
+
+
+def check_repairs(evidence: Evidence) -> Iterator[Violation]:
+    """An act that was decided at some revision was done at that one, or not at all."""
+    for name, (record, _) in evidence.records.items():
+        for one in record.repairs:
+            if one.reason.startswith(_SEEN) and one.reason != f"{_SEEN}{one.revision - 1}":
+                text = f"{name}: an act that was {one.reason} was done at {one.revision - 1}"
+                yield Violation("I11", text, record.conversation)
 
 
 class Repairs:
@@ -69,11 +82,12 @@ class Repairs:
         act = RepairSaga(act=RepairSaga.Act.Value(word.upper().replace("-", "_")), task=task)
         if self._dice.chance(0.8):
             act.expected_revision = record.revision
+            act.reason = f"{_SEEN}{record.revision}"
         await self._post(row.address, act)
         self.did[f"repairs: {word}"] += 1
 
     async def _post(self, saga: Address, act: RepairSaga) -> None:
-        act.who, act.reason = "day shift", "drawn"
+        act.who, act.reason = "day shift", act.reason or "drawn"
         try:
             await post(self._store, saga, act, self._cluster.ports.clock.now_s())
         except AmendsError:

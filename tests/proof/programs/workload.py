@@ -34,7 +34,7 @@ from tests.proof.programs.origin import origin_class
 from tests.proof.programs.participants import participant_classes
 from tests.proof.programs.program import Program
 from tests.proof.programs.relays import relay_class
-from tests.proof.programs.repairs import Repairs
+from tests.proof.programs.repairs import Repairs, check_repairs
 from tests.proof.programs.sagas import RAISED, saga_class
 from tests.proof.programs.told_checks import check_told, check_traces
 from tests.proof.programs.undo_order import check_undo_order
@@ -139,6 +139,7 @@ class ProgramPlay:
         yield from check_books(evidence, program)
         yield from check_told(evidence, program, self._clients.told)
         yield from check_traces(evidence)
+        yield from check_repairs(evidence)
         yield from (Violation("I2", what) for what in self._outside.wrong)
 
     def excuses(self, row: ActorRow | MailRow) -> bool:

@@ -205,3 +205,13 @@ def test_a_saga_may_lack_a_timer_that_was_given_up_on_since_nodes_had_died_over_
     assert [one for one, _ in rules.broken(None, lacking)] == ["I10"]
     assert list(rules.broken(None, lacking, [gone])) == []
     assert list(rules.broken(lacking, lacking)) == [], "a later commit"
+
+
+def test_a_suspended_saga_asks_nothing_unless_an_operator_has_had_it_go_on() -> None:
+    before = SagaRecord.FromString(row(RUNNING, ASKED).state)
+    before.suspended = True
+    after = SagaRecord.FromString(before.SerializeToString())
+    after.tasks[BILL].do.attempts += 1
+    assert any("it is suspended, and step bill asks" in one for one in broken(of(after), of(before)))
+    after.repairs.add()
+    assert not any("it is suspended" in one for one in broken(of(after), of(before)))
