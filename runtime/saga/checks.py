@@ -11,9 +11,12 @@ from runtime.contracts import RUNTIMES_OWN, condition_text, contract_of, field_o
 from runtime.envelope import check_key
 from runtime.errors import InvalidDefinition, InvalidMessage
 from runtime.saga.definition import (
+    ApprovalDefinition,
     AwaitDefinition,
     Definition,
+    EachDefinition,
     EndDefinition,
+    FirstOfDefinition,
     Meaning,
     Role,
     StepDefinition,
@@ -103,14 +106,19 @@ def _check_awaits(definition: Definition) -> None:
 def _check_beside_pivot(definition: Definition) -> None:
     """Each step comes before the pivot or after it: one that fails when the pivot is done could not turn back."""
     pivot = definition.pivot
-    for step in definition.flow_steps if pivot is not None else ():
+    for step in definition.flow_nodes if pivot is not None else ():
         assert pivot is not None
+        if not isinstance(step, _MAY_FAIL):
+            continue
         if step is not pivot and step.index not in pivot.all_after and pivot.index not in step.all_after:
             raise InvalidDefinition(
                 f"{definition.title}.{step.name}: it may be under way when the pivot {pivot.name} is done, and then "
                 f"there is no way back; let the pivot wait for it ({step.name} >> {pivot.name}), or let it wait for "
                 f"the pivot ({pivot.name} >> {step.name})"
             )
+
+
+_MAY_FAIL = (StepDefinition, EachDefinition, FirstOfDefinition, ApprovalDefinition)
 
 
 def _check_retriable(where: str, step: StepDefinition) -> None:

@@ -33,7 +33,7 @@ class Child(Part):
     """
 
     saga: type[Any]
-    start: Callable[[Any], Message]
+    start: Callable[..., Message]
     on_done: Callable[[Any, Any], None] | None = None
     timeout: Span = 30.0
     every: Span = 300.0

@@ -99,7 +99,7 @@ class Definition:
 
     @property
     def children(self) -> tuple[ChildDefinition, ...]:
-        return tuple(node for node in self.nodes if isinstance(node, ChildDefinition))
+        return tuple(step for step in self.steps if isinstance(step, ChildDefinition))
 
     @property
     def flow_steps(self) -> tuple[StepDefinition, ...]:

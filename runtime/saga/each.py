@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from runtime.saga.child import Child
 from runtime.saga.flow import Part
 from runtime.saga.step import Step
 
 __all__ = ["ITEMS_MAX", "Each"]
 
 ITEMS_MAX = 100_000
-"""Of one list."""
+"""Of one list. Its record is written with each answer, so beyond some 2,000 a child saga for each page is faster."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,9 +25,10 @@ class Each(Part):
 
     items     (state) -> the items: messages of one type, or texts; the annotation of what it returns says which. None
               at all is fine, and done at once
-    step      what is done for each. Its functions are given the item: do(state, item), undo(state, item) or
-              undo(state, item, reason), and on_answer(item, answer), which changes the item in place. The state is as
-              it is when they are called, and they cannot change it
+    step      what is done for each: a Step, or a Child. Its functions are given the item: do(state, item),
+              undo(state, item) or undo(state, item, reason), start(state, item), and on_answer(item, answer) or
+              on_done(item, result), which change the item in place. The state is as it is when they are called, and
+              they cannot change it
     key       what names an item among the others: the name of a text field, or (item) -> text; texts name themselves.
               Two items of one key are refused before anything is sent
     at_once   how many may be under way at a time
@@ -37,7 +39,7 @@ class Each(Part):
     """
 
     items: Callable[[Any], Iterable[Any]]
-    step: Step
+    step: Step | Child
     key: str | Callable[[Any], str] = ""
     at_once: int = 100
     at_least: int | None = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from runtime.saga.child import Child
 from runtime.saga.flow import Part
 from runtime.saga.step import Step
 
@@ -22,5 +23,5 @@ class FirstOf(Part):
 
     __slots__ = ("alternatives",)
 
-    def __init__(self, **alternatives: Step) -> None:
-        self.alternatives: Mapping[str, Step] = alternatives
+    def __init__(self, **alternatives: Step | Child) -> None:
+        self.alternatives: Mapping[str, Step | Child] = alternatives

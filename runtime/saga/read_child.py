@@ -13,7 +13,7 @@ from runtime.errors import InvalidDefinition
 from runtime.protos.saga_pb2 import SagaCompensated, SagaCompleted, SagaStuck, SagaUnderWay, StartRefused, UndoSaga
 from runtime.saga.child import Child
 from runtime.saga.definition import ChildDefinition, Definition, Meaning, Role, full_name
-from runtime.saga.functions import called, check_state, parameter_of, returned_by, takes
+from runtime.saga.functions import called, check_state, parameter_of, returned_by, takes, with_item
 from runtime.saga.on import On
 from runtime.saga.patience import check_pace, check_timeout
 from runtime.saga.step import Budget, Step
@@ -30,9 +30,18 @@ _MEANINGS: dict[type[Message], Meaning] = {
 
 
 def read_child(
-    where: str, state_type: type[Message], name: str, index: int, part: Child, role: Role
+    where: str,
+    state_type: type[Message],
+    name: str,
+    index: int,
+    part: Child,
+    role: Role,
+    item_type: type[Any] | None = None,
 ) -> ChildDefinition:
-    """`where` is the place of the child, for errors. Raises InvalidDefinition."""
+    """`where` is the place of the child, for errors. Of a list's child, the functions take an item.
+
+    Raises InvalidDefinition.
+    """
     child = getattr(part.saga, "definition", None)
     if not isinstance(child, Definition):
         raise InvalidDefinition(f"{where}: {part.saga!r} is no saga; name its class: Child(RentCar, start=...)")
@@ -42,7 +51,7 @@ def read_child(
             "it before the pivot, or have the child started by an event: Publish(...)"
         )
     _check_times(part, where)
-    start = _start(part, where, state_type, child)
+    start = _start(part, where, state_type, child, item_type)
     key_field = start.key or contract_of(start.event_type).key_field
     function = part.start
     return ChildDefinition(
@@ -51,7 +60,7 @@ def read_child(
         role=role,
         timer=name,
         command=Contract(full_name(start.event_type), start.event_type, child.name, key_field),
-        do=lambda state, _reason: function(state),
+        do=_given(function, f"{where}.start", state_type, item_type),
         meanings=_MEANINGS,
         undo=_no_undo_by_state,
         undo_command=Contract(full_name(UndoSaga), UndoSaga, child.name, "key"),
@@ -60,7 +69,7 @@ def read_child(
         no_undo="",
         dones=(full_name(SagaCompleted),),
         refusals=(full_name(SagaCompensated), full_name(StartRefused)),
-        on_answer=_keepers(part, f"{where}.on_done", state_type, child),
+        on_answer=_keepers(part, f"{where}.on_done", item_type or state_type, child),
         timeout_s=in_seconds(part.timeout),
         every_s=in_seconds(part.every),
         at_most_s=in_seconds(part.at_most or 0.0),
@@ -81,12 +90,20 @@ def _check_times(part: Child, where: str) -> None:
     check_pace(Step(part.start, SagaCompleted, working=SagaUnderWay, every=part.every, at_most=part.at_most), where)
 
 
-def _start(part: Child, where: str, state_type: type[Message], child: Definition) -> On:
+def _given(
+    function: Callable[..., Any], where: str, state_type: type[Message], item_type: type[Any] | None
+) -> Callable[..., Message]:
+    if item_type is None:
+        return lambda state, _reason: function(state)
+    return with_item(function, where, state_type, item_type)
+
+
+def _start(part: Child, where: str, state_type: type[Message], child: Definition, item_type: type[Any] | None) -> On:
     function = part.start
     check_state(function, f"{where}.start", state_type)
     made = returned_by(function, f"{where}.start")
     starts = [one for one in child.starts if one.event_type is made]
-    if not starts or not takes(function, 1):
+    if not starts or (item_type is None and not takes(function, 1)):
         events = " or ".join(full_name(one.event_type) for one in child.starts)
         raise InvalidDefinition(
             f"{where}.start: {called(function)} takes the state alone, and is annotated with the event that it makes; "
@@ -102,7 +119,7 @@ def _reason(may_stay: object, where: str) -> str:
 
 
 def _keepers(
-    part: Child, where: str, state_type: type[Message], child: Definition
+    part: Child, where: str, changed: type[Any], child: Definition
 ) -> dict[type[Message], Callable[[Any, Any], object]]:
     function = part.on_done
     if function is None:
@@ -110,7 +127,9 @@ def _keepers(
     wanted = child.result_type
     if wanted is None:
         raise InvalidDefinition(f"{where}: {child.title} makes no result; give it one (result = ...), or take this out")
-    check_state(function, where, state_type)
+    if changed is str:
+        raise InvalidDefinition(f"{where}: its items are texts, which keep nothing; let the items be messages")
+    check_state(function, where, changed)
     if not takes(function, 2) or parameter_of(function, where) is not wanted:
         raise InvalidDefinition(
             f"{where}: {called(function)} takes the state and the result of {child.title}, a {full_name(wanted)}; "

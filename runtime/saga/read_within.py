@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.message import Message
@@ -14,11 +14,13 @@ from runtime.contracts import field_text, is_message_type
 from runtime.durations import check_count
 from runtime.errors import InvalidDefinition
 from runtime.saga.checks import check_key_path
+from runtime.saga.child import Child
 from runtime.saga.definition import EachDefinition, FirstOfDefinition, Role, StepDefinition
 from runtime.saga.each import Each
 from runtime.saga.first_of import FirstOf
 from runtime.saga.functions import called, check_state, returned_by, takes
 from runtime.saga.inner import path_of
+from runtime.saga.read_child import read_child
 from runtime.saga.read_step import read_step
 from runtime.saga.step import Step
 
@@ -29,7 +31,7 @@ def read_each(where: str, state_type: type[Message], name: str, index: int, each
     """`where` is the place of the list, for errors. Raises InvalidDefinition."""
     item_type = _item_type(where, state_type, each)
     _check_counts(where, each, role)
-    step = _check_step(f"{where}.step", each.step)
+    inner = _Inner(f"{where}.step", state_type, path_of(name, "step"), index, role, item_type)
     return EachDefinition(
         index=index,
         name=name,
@@ -38,7 +40,7 @@ def read_each(where: str, state_type: type[Message], name: str, index: int, each
         items=lambda state, _reason: each.items(state),
         item_type=item_type,
         key=_key(where, each, item_type),
-        step=_inner_step(f"{where}.step", state_type, path_of(name, "step"), index, step, role, item_type),
+        step=inner.read(each.step),
         at_once=each.at_once,
         at_least=each.at_least or 0,
         tolerate=each.tolerate,
@@ -60,29 +62,36 @@ def read_first_of(
             "put the alternatives before the pivot"
         )
     alternatives = tuple(
-        _inner_step(
-            f"{where}.{one}", state_type, path_of(name, one), index, _check_step(f"{where}.{one}", step), role, None
-        )
+        _Inner(f"{where}.{one}", state_type, path_of(name, one), index, role, None).read(step)
         for one, step in first_of.alternatives.items()
     )
     return FirstOfDefinition(index=index, name=name, role=role, timer=name, alternatives=alternatives)
 
 
-def _inner_step(
-    where: str, state_type: type[Message], name: str, index: int, step: Step, role: Role, item_type: type[Any] | None
-) -> StepDefinition:
-    return replace(read_step(where, state_type, name, index, step, role, item_type, is_inner=True), timer=name)
+@dataclass(frozen=True, slots=True)
+class _Inner:
+    """The place of a step within another node."""
 
+    where: str
+    state_type: type[Message]
+    name: str
+    index: int  # of the other node
+    role: Role
+    item_type: type[Any] | None  # of a list
 
-def _check_step(where: str, step: object) -> Step:
-    if not isinstance(step, Step):
-        raise InvalidDefinition(f"{where}: it is a Step, not {step!r}")
-    if step.pivot:
-        raise InvalidDefinition(
-            f"{where}: the pivot stands within another node, and is passed only when the whole of it is done; let a "
-            "step behind it be the pivot"
-        )
-    return step
+    def read(self, part: object) -> StepDefinition:
+        """Raises InvalidDefinition."""
+        where = self.where
+        if isinstance(part, Child):
+            return read_child(where, self.state_type, self.name, self.index, part, self.role, self.item_type)
+        if not isinstance(part, Step):
+            raise InvalidDefinition(f"{where}: it is a Step, or a Child, not {part!r}")
+        if part.pivot:
+            raise InvalidDefinition(
+                f"{where}: the pivot stands within another node, and is passed only when the whole of it is done; let "
+                "a step behind it be the pivot"
+            )
+        return read_step(where, self.state_type, self.name, self.index, part, self.role, self.item_type, is_inner=True)
 
 
 def _item_type(where: str, state_type: type[Message], each: Each) -> type[Any]:

@@ -209,7 +209,8 @@ def _await(step: StepDefinition, shape: NodeShape) -> AwaitDefinition:
 
 def _inner(index: int, shape: NodeShape, terms: NodeTerms) -> StepDefinition:
     role = Role[NodeShape.Role.Name(shape.role)]
-    return _step({"index": index, "name": shape.name, "role": role, "timer": shape.name}, shape, terms)
+    step = _step({"index": index, "name": shape.name, "role": role, "timer": shape.name}, shape, terms)
+    return _child(step, shape) if shape.kind == "child" else step
 
 
 def _each(same: dict[str, Any], shape: NodeShape, terms: NodeTerms) -> EachDefinition:

@@ -156,7 +156,7 @@ def test_what_was_refused_and_is_done_after_the_end_is_undone_all_the_same() -> 
     [
         (FirstOf(), "alternatives are two steps or more"),
         (FirstOf(bill=billing()), "alternatives are two steps or more"),
-        (FirstOf(bill=billing(), ship=7), "pay.ship: it is a Step, not 7"),  # type: ignore[arg-type]
+        (FirstOf(bill=billing(), ship=7), "pay.ship: it is a Step, or a Child, not 7"),  # type: ignore[arg-type]
         (FirstOf(bill=billing(pivot=True), ship=shipping()), "the pivot stands within another node"),
         (FirstOf(bill=billing(undo=None, undone=()), ship=shipping()), "has no undo"),
     ],
