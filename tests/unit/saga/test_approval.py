@@ -87,20 +87,20 @@ def test_the_saga_goes_on_once_somebody_who_may_has_approved() -> None:
     assert [one.who for one in story.record.repairs] == ["anna"]
 
 
-def test_a_person_who_may_not_is_refused_and_the_time_goes_on() -> None:
+def test_s103_a_person_who_may_not_is_refused_and_the_time_goes_on() -> None:
     story = decide(asked(), who="bert").expect_ignored("bert may not decide boss")
     assert refusal(story) == "bert may not decide boss"
     assert story.step_status("boss") == "to be approved"
 
 
-def test_what_was_not_asked_for_is_not_approved_and_both_digests_are_told() -> None:
+def test_s102_what_was_not_asked_for_is_not_approved_and_both_digests_are_told() -> None:
     story = asked()
     decide(story, digest="0123456789abcdef")
     assert story.step("boss").digest in refusal(story)
     assert "0123456789abcdef" in refusal(story)
 
 
-def test_an_approval_of_what_has_changed_meanwhile_is_refused() -> None:
+def test_s102_an_approval_of_what_has_changed_meanwhile_is_refused() -> None:
     story = SagaTranscript(saga(asking(), beside=True)).given(PLACED)
     looked_at = story.step("boss").digest
     story.given(BILLED)
@@ -118,7 +118,7 @@ def test_a_person_who_declines_turns_the_saga_back() -> None:
     story.given(CANCELLED, to=story.command(CancelOrder)).expect_status("compensated")
 
 
-def test_silence_turns_the_saga_back_or_goes_on_as_is_declared() -> None:
+def test_s103_silence_turns_the_saga_back_or_goes_on_as_is_declared() -> None:
     story = asked().given_silence("boss").expect(RefundOrder)
     assert story.record.reason == "boss: nobody has approved within 3 days, 0:00:00"
     story = asked(asking(goes_on=True)).given_silence("boss").expect(MarkReadyToShip)

@@ -116,7 +116,7 @@ def state_of(story: SagaTranscript) -> OrderProcessState:
 # --- forward ---
 
 
-def test_each_item_is_asked_for_and_the_flow_goes_on_once_when_all_are_done() -> None:
+def test_s105_each_item_is_asked_for_and_the_flow_goes_on_once_when_all_are_done() -> None:
     story = under_way().expect(CreateShippingLabel, CreateShippingLabel, CreateShippingLabel)
     assert phases(story)["lines"] == "under way"
     for key in ("HAT", "CAP"):
@@ -128,7 +128,7 @@ def test_each_item_is_asked_for_and_the_flow_goes_on_once_when_all_are_done() ->
     assert story.timers == {}
 
 
-def test_at_most_so_many_are_under_way_at_once() -> None:
+def test_s105_at_most_so_many_are_under_way_at_once() -> None:
     story = under_way(each(at_once=2)).expect(CreateShippingLabel, CreateShippingLabel)
     assert phases(story)["lines[TIE]"] == "waiting"
     story.given(labelled("HAT"), to=to(story, "HAT")).expect(CreateShippingLabel)
@@ -136,7 +136,7 @@ def test_at_most_so_many_are_under_way_at_once() -> None:
     story.given(labelled("HAT"), to=to(story, "HAT")).expect_ignored("came late")
 
 
-def test_an_empty_list_is_done_at_once() -> None:
+def test_s108_an_empty_list_is_done_at_once() -> None:
     def none(state: OrderProcessState) -> list[str]:
         return []
 
@@ -167,7 +167,7 @@ def void_text(state: OrderProcessState, key: str, reason: str) -> VoidShippingLa
 # --- back ---
 
 
-def test_one_that_is_refused_turns_the_saga_back_and_those_that_may_have_happened_are_undone() -> None:
+def test_s106_one_that_is_refused_turns_the_saga_back_and_those_that_may_have_happened_are_undone() -> None:
     story = under_way()
     story.given(labelled("CAP"), to=to(story, "CAP"))
     story.given(short("HAT"), to=to(story, "HAT")).expect(VoidShippingLabel, VoidShippingLabel)
@@ -256,7 +256,7 @@ def test_one_failure_too_many_turns_the_saga_back_and_says_how_many() -> None:
     assert "2 of 3 are refused or have failed, 1 may" in story.record.reason
 
 
-def test_once_enough_are_done_the_rest_is_undone_and_what_was_not_begun_never_is() -> None:
+def test_s107_once_enough_are_done_the_rest_is_undone_and_what_was_not_begun_never_is() -> None:
     story = under_way(each(at_least=1, at_once=2)).given(labelled("CAP"), to=None).expect(VoidShippingLabel)
     assert phases(story) | {"lines[CAP]": "undoing", "lines[TIE]": "passed"} == phases(story)
     story.given(voided("CAP")).expect(MarkReadyToShip)
@@ -293,7 +293,7 @@ def test_past_the_pivot_each_item_is_asked_until_it_is_done() -> None:
         ("AB", "items of lines made str, not several items"),
     ],
 )
-def test_a_list_that_cannot_be_used_turns_the_saga_back_and_nothing_of_it_is_sent(made: Any, why: str) -> None:
+def test_s109_a_list_that_cannot_be_used_turns_the_saga_back_and_nothing_of_it_is_sent(made: Any, why: str) -> None:
     def wrong(state: OrderProcessState) -> list[OrderLine]:
         return made  # type: ignore[no-any-return]
 

@@ -85,13 +85,13 @@ def test_the_first_that_is_done_is_enough_and_the_others_are_never_asked() -> No
     assert story.timers == {}
 
 
-def test_if_one_is_refused_the_next_is_asked() -> None:
+def test_s116_if_one_is_refused_the_next_is_asked() -> None:
     story = begun().given(DECLINED).expect(CreateShippingLabel)
     story.given(LABELLED).expect(MarkReadyToShip)
     assert phases(story) | {"pay[bill]": "refused", "pay[ship]": "done"} == phases(story)
 
 
-def test_one_that_stays_silent_is_undone_before_the_next_is_asked() -> None:
+def test_s116_one_that_stays_silent_is_undone_before_the_next_is_asked() -> None:
     story = begun().given_silence().expect(RefundOrder)
     assert phases(story) | {"pay[bill]": "undoing", "pay[ship]": "waiting"} == phases(story)
     story.given(BILLED, to=story.command(BillOrder)).expect_ignored("came late")
@@ -104,7 +104,7 @@ def test_one_that_fails_and_needs_no_undo_is_done_without() -> None:
     assert phases(story)["pay[bill]"] == "skipped"
 
 
-def test_when_all_are_refused_so_is_the_whole_with_all_reasons() -> None:
+def test_s117_when_all_are_refused_so_is_the_whole_with_all_reasons() -> None:
     story = begun().given(DECLINED).given(BACK_ORDERED).expect(CancelOrder)
     assert story.record.reason == "pay: pay[bill]: shop.PaymentDeclined; pay[ship]: shop.BackOrdered"
     story.given(CANCELLED).expect_status("compensated")

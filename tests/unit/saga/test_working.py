@@ -111,7 +111,7 @@ def closing() -> SagaTranscript:
 # --- at its pace ---
 
 
-def test_what_is_not_finished_is_asked_again_after_its_pace_until_it_is_done() -> None:
+def test_s74_what_is_not_finished_is_asked_again_after_its_pace_until_it_is_done() -> None:
     story = packing()
     assert (story.step_status("ship"), story.timers["ship"]) == ("working", story.now_s + 60)
     first = story.command(CreateShippingLabel)
@@ -124,7 +124,7 @@ def test_what_is_not_finished_is_asked_again_after_its_pace_until_it_is_done() -
     assert (story.step_status("ship"), "ship" in story.timers) == ("done", False)
 
 
-def test_no_budget_counts_what_was_answered_by_not_finished() -> None:
+def test_s74_no_budget_counts_what_was_answered_by_not_finished() -> None:
     story = closing()
     for _ in range(5):
         story.given(PACKING).given_silence("close").expect(MarkReadyToShip)
