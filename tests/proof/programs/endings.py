@@ -103,8 +103,8 @@ def _whole_mistakes(
 
 
 def _left_out(step: StepPlan, deed: Deed, task: TaskRecord) -> Iterator[tuple[str, str]]:
-    """Only what says so is left out, and only once its budget is spent."""
-    if task.status != TaskRecord.LEFT_OUT:
+    """Only what says so, or an operator, is left out; without an operator only once its budget is spent."""
+    if task.status != TaskRecord.LEFT_OUT or task.by_hand:
         return
     if step.when_spent != "skip":
         yield "I6", f"{deed.name} was left out, and nothing declares that"
