@@ -105,6 +105,7 @@ class Settings:
     lease_s: float = setting(1.5, Seconds())  # a node that did not renew for so long is taken over
     renew_s: float = setting(0.4, Seconds())
     node_deaths_max: int = setting(3, Count())  # a message that so many nodes may have died over is parked
+    pause_after: int = setting(50, Count(0))  # a kind that fails so many sagas in a row is paused; 0: never
     handler_timeout_s: float = setting(60.0, Seconds())  # a handler that waits for longer is cancelled: a failed run
     version_wait_s: float = setting(DAY_S, Seconds())  # mail of a saga whose version no node has is parked after that
     clock_skew_max_s: float = setting(2.0, Seconds())  # a wall clock further off is reported, and nothing goes by it

@@ -22,7 +22,7 @@ from runtime.cluster.membership import Membership
 from runtime.cluster.waits import said_if_long
 from runtime.config import Settings
 from runtime.contracts import Contracts
-from runtime.durable.behaviour import Behaviour, carried
+from runtime.durable.behaviour import carried
 from runtime.durable.carriers import Carriers
 from runtime.durable.enrolment import enrol
 from runtime.durable.kind import Kind, Limits, Subscribers
@@ -45,6 +45,7 @@ from runtime.mesh.peers import Identity, Mesh, MeshSettings, probe
 from runtime.observe.busy import BusyTeller
 from runtime.ports import Fact, Ports
 from runtime.saga.catalogue import Catalogue
+from runtime.saga.pauses import Pauses
 from runtime.store.committer import Committer
 from runtime.store.open import open_store
 from runtime.store.port import ExposedStore, Store
@@ -111,8 +112,8 @@ class Node:
         self.incarnation = ports.ids.new_id().hex()[:12]
         self._catalogue = catalogue
         self._services = settings.services or catalogue.service_names
-        self._provided = Provided(catalogue.provides)
-        self._behaviours: tuple[Behaviour, ...] = catalogue.behaviours_of(self._services, self._provided)
+        self._provided, pauses = Provided(catalogue.provides), Pauses(settings.pause_after, ports.report)
+        self._behaviours = catalogue.behaviours_of(self._services, self._provided, pauses)
         self._ports = ports
         self._limits = limits_of(settings)
         self.roots: dict[str, ActorRef] = {}  # by kind: who takes PauseKind, ResumeKind and AskKindStatus

@@ -23,6 +23,7 @@ from runtime.operate.dead_letters import NotFound
 from runtime.protos.durable_pb2 import CausedList, KeptInput, TimerFired
 from runtime.protos.saga_pb2 import CancelSaga, EventCame, SagaRecord
 from runtime.saga.behaviour import SagaBehaviour
+from runtime.saga.pausing import HELD
 from runtime.saga.replay import KeptMessage, Replayed, run_again
 from runtime.store.port import Store
 from runtime.store.records import ActorRow, HistoryRow, Outcome
@@ -156,7 +157,7 @@ def _replayed(
         return entries, f"version {its} of {row.kind} began it, and this build has {ours}: use a build that has it"
     record, due, size_max = SagaRecord(), dict[str, float](), settings_of({"name": "any"}).message_bytes_max
     for place, entry in enumerate(entries):
-        if entry.row.outcome in _NOT_RUN:
+        if entry.row.outcome in _NOT_RUN or entry.row.error.startswith(HELD):
             made.append(entry)
             continue
         if entry.message is None:

@@ -33,6 +33,8 @@ from runtime.saga.endings import check_ends, check_settled
 from runtime.saga.keys import KeysBehaviour
 from runtime.saga.overdue import DeadlineBehaviour
 from runtime.saga.parts import check_parts, check_provides
+from runtime.saga.pauses import Pauses
+from runtime.saga.pausing import pausing
 from runtime.saga.read_await import keys_kind
 from runtime.saga.saga import Saga
 from runtime.saga.said import check_awaited, check_published
@@ -104,10 +106,12 @@ class Catalogue:
         """Of every choreography, the events that nobody has to listen to in it."""
         return tuple((process.name, full_name(event)) for process in self.choreographies for event in process.ends)
 
-    def behaviours_of(self, service_names: Iterable[str], provided: Provided | None = None) -> tuple[Behaviour, ...]:
+    def behaviours_of(
+        self, service_names: Iterable[str], provided: Provided | None = None, pauses: Pauses | None = None
+    ) -> tuple[Behaviour, ...]:
         """What a node of these services hosts; of all if none is named. Raises InvalidSettings for an unknown name.
 
-        Each call is for a node of its own. `provided` is what its services are given: made from `provides`.
+        Each call is for a node of its own, with what its services are given (`provided`) and its `pauses`.
         """
         provided = Provided(self.provides) if provided is None else provided
         names = tuple(dict.fromkeys(service_names)) or self.service_names
@@ -117,7 +121,7 @@ class Catalogue:
                 f"there is no service {', '.join(map(repr, unknown))}; there are {', '.join(self.service_names)}"
             )
         kinds = dict.fromkeys(kind for name in names for kind in self._kinds_of[name])
-        behaviours = [self._behaviours[kind] for kind in kinds]
+        behaviours = [pausing(self._behaviours[kind], self.hosted, pauses) for kind in kinds]
         return tuple(one.given(provided) if isinstance(one, ServiceBehaviour) else one for one in behaviours)
 
     def handler_of(self, command: Contract) -> HandlerSpec | None:

@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from runtime.durable.behaviour import Behaviour, Decision, Delivery, RetryPolicy, Versioned
 from runtime.durable.provided import Provided
 from runtime.saga.catalogue import Catalogue
+from runtime.saga.pauses import Pauses
 from runtime.store.records import Subscription
 from runtime.testing.virtual.dice import Dice
 
@@ -63,8 +64,10 @@ class FaultyCatalogue(Catalogue):
     def subscriptions(self) -> tuple[Subscription, ...]:
         return self._inner.subscriptions
 
-    def behaviours_of(self, service_names: Iterable[str], provided: Provided | None = None) -> tuple[Behaviour, ...]:
-        return tuple(_faulty(one, self._plan) for one in self._inner.behaviours_of(service_names, provided))
+    def behaviours_of(
+        self, service_names: Iterable[str], provided: Provided | None = None, pauses: Pauses | None = None
+    ) -> tuple[Behaviour, ...]:
+        return tuple(_faulty(one, self._plan) for one in self._inner.behaviours_of(service_names, provided, pauses))
 
 
 class _FaultyBehaviour:
