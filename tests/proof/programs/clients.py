@@ -7,6 +7,7 @@ The answers are kept, and compared at rest with what is true.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -127,11 +128,27 @@ class ProgramClients:
             beside.append(start(self._begins(run, begin), name="begin again"))
         if run.process != RELAY and self._program.features.has("cancels") and dice.chance(0.3):
             beside.append(start(self._cancels(run), name="cancel"))
+        beside += [start(one, name="tidings") for one in self._tidings(run)]
         await self._begins(run, begin)
         if dice.chance(0.1):
             await self._begins(run, begin)
         for task in beside:
             await task
+
+    def _tidings(self, run: Run) -> Iterator[Any]:
+        """The events that this run waits for: some come early, some late, some never."""
+        plan = self._program.saga_of(run)
+        if plan is None:
+            return
+        for index in plan.detours.events_s:
+            key = f"{run.name}#{plan.steps[index].name}"
+            dice = self._dice.named(f"tidings {key}")
+            if not dice.chance(0.25):
+                yield self._says(run, key, dice)
+
+    async def _says(self, run: Run, key: str, dice: Dice) -> None:
+        await self._world.sleep(dice.choose((0.0, 0.5, 3.0, 8.0)) * dice.fraction())
+        await self._expect(Request(pb.Tidings(key=key), dice, self._new_id(), kind=f"{run.process}-keys", key=key), key)
 
     async def _begins(self, run: Run, request: Request) -> None:
         reply = await self._expect(request, run.name)

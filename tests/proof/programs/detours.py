@@ -1,4 +1,4 @@
-"""What a saga has beside plain steps: waits, choices, an early end, lists, alternatives, undos past a stuck one.
+"""What a saga has beside plain steps: waits, events, choices, an early end, lists, alternatives, independent undos.
 
 with_detours(program, dice) ──▶ Program
 
@@ -17,6 +17,7 @@ from tests.proof.programs.program import Deed, Detours, ListPlan, Program, Run, 
 __all__ = ["with_detours"]
 
 _WAITS_S = (0.5, 3.0, 20.0)
+_EVENTS_S = (1.0, 6.0)
 _OFTEN = 0.3  # How many seeds have waits, how many choices, and so on.
 
 DrawDeed = Callable[[str, StepPlan], Deed]
@@ -26,11 +27,16 @@ DrawDeed = Callable[[str, StepPlan], Deed]
 def with_detours(program: Program, dice: Dice, draw_deed: DrawDeed) -> Program:
     waits, choices, ends = (dice.chance(_OFTEN) for _ in range(3))
     wholes = dice.named("wholes")
+    events = dice.named("events")
+    has_events = events.chance(_OFTEN)
     lists, alternatives = wholes.chance(_OFTEN), wholes.chance(_OFTEN)
     plans: dict[str, SagaPlan] = {}
     for saga in program.sagas:
         detours = _drawn(saga, dice, waits=waits, choices=choices, ends=ends)
         detours = _with_wholes(saga, detours, wholes, lists=lists, alternatives=alternatives)
+        if has_events:
+            awaited = events.some(range(len(saga.steps)), 0.4)
+            detours = replace(detours, events_s={index: events.choose(_EVENTS_S) for index in awaited})
         plans[saga.kind] = replace(saga, detours=detours, undoes_past_stuck=dice.chance(_OFTEN))
     runs = tuple(_decided(run, plans[run.process], dice) if run.process in plans else run for run in program.runs)
     runs = tuple(_filled(run, plans[run.process], wholes, draw_deed) if run.process in plans else run for run in runs)

@@ -132,6 +132,7 @@ class Detours:
     """What a saga's flow has beside its steps, by the indexes of the steps."""
 
     waits_s: Mapping[int, float] = field(default_factory=dict)  # A wait before the step.
+    events_s: Mapping[int, float] = field(default_factory=dict)  # A wait for an event before the step, for so long.
     choices: frozenset[int] = frozenset()  # The step is the branch of a choice.
     end_after: int | None = None  # An early end behind this step, for the runs that take it.
     lists: Mapping[int, ListPlan] = field(default_factory=dict)  # The step is done for each item of a list.

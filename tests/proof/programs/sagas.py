@@ -14,6 +14,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from runtime.saga.awaiting import Await
 from runtime.saga.child import Child
 from runtime.saga.each import Each
 from runtime.saga.first_of import FirstOf
@@ -98,10 +99,22 @@ class _SagaMaker:
                 wait = parts[f"{step.name}_wait"] = Wait(detours.waits_s[index])
                 edges.append((wait, first))
                 first = wait
+            if index in detours.events_s:
+                event = parts[f"{step.name}_event"] = self._event(step, detours.events_s[index])
+                edges.append((event, first))
+                first = event
             edges += [(steps[before], first) for before in step.before]
             edges += [(behind[before], first) for before in step.before if before in behind]
             edges += [(one, first) for one in child if not step.before]
         return parts, edges
+
+    def _event(self, step: StepPlan, within_s: float) -> Await:
+        def key(state: Any) -> str:
+            return f"{state.run}#{step.name}"
+
+        _annotate(key, state=self._slot.state, result=str)
+        on_timeout = "go on" if step.past_pivot or len(step.name) % 2 else "turn back"
+        return Await(pb.Tidings, key=key, within=within_s, on_timeout=on_timeout, keep=2, keep_for=20.0, outside=True)
 
     def _child(self, parts: dict[str, Part]) -> list[Part]:
         """The child that comes before all steps, if there is one."""
