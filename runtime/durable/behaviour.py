@@ -17,6 +17,7 @@ from runtime.durations import Span, check_count, check_span, in_seconds, shown
 from runtime.envelope import Envelope
 from runtime.errors import InvalidDefinition
 from runtime.former_names import formerly
+from runtime.protos import durable_pb2
 from runtime.record import record
 from runtime.store.records import Outcome, Subscription
 from runtime.store.summaries import ActorSummary
@@ -108,6 +109,7 @@ class Delivery:
     message_id: bytes = (
         b""  # by which handlers know it, if not the envelope's: of a retried timer, that of its first try
     )
+    timers: Mapping[str, durable_pb2.Timer] | None = None  # that the actor has, by name
 
 
 @record(frozen=True, slots=True)

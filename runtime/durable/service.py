@@ -32,6 +32,7 @@ from runtime.durable.declared import Declared, state_type_of, take_options
 from runtime.durable.handlers import HandlerSpec, check_names, handlers_of
 from runtime.durable.provided import Need, Provided, has_init, needs_of
 from runtime.durable.results import check_delay, command_of_reaction, outgoing_of, take_state
+from runtime.durable.standing_timers import NONE, due_times, message_of, others, standing
 from runtime.durations import Span, check_span, in_seconds
 from runtime.envelope import wrong_kind
 from runtime.errors import FinalError, InvalidDefinition, InvalidMessage
@@ -94,7 +95,7 @@ class Service(Generic[StateT], metaclass=_ServiceType):
     now_s       the time in seconds since 1970, the same for all of one turn; read no other clock
     message_id  16 bytes, the same when the message is handled again: the idempotency key for effects outside
     do_failed   of an undo: its do failed whenever it ran. The state has nothing of it; outside there may be some
-    set_timer   have a message delivered to this actor later; cancel_timer forgets it
+    set_timer   have a message delivered to this actor later; move_timer and cancel_timer change that, timers lists them
 
     They are set before `__init__` runs, which takes what the catalogue provides.
     """
@@ -112,6 +113,7 @@ class Service(Generic[StateT], metaclass=_ServiceType):
     message_id: bytes
     do_failed: bool
     _timers: list[SetTimer | CancelTimer] | None
+    _standing: Mapping[str, durable_pb2.Timer]
 
     def __init_subclass__(
         cls,
@@ -148,15 +150,25 @@ class Service(Generic[StateT], metaclass=_ServiceType):
         now_s: float = 0.0,
         message_id: bytes = bytes(16),
         do_failed: bool = False,
+        timers: Mapping[str, float] | None = None,
         **given: object,
     ) -> Self:
-        """A service object outside any runtime, to call handlers on. `given` is what its `__init__` takes."""
+        """A service outside any runtime, to call handlers on. `given` is what its `__init__` takes, `timers` when
+        each timer is due that the actor has.
+        """
         first = cast(StateT, cls.state_type()) if state is None else state
-        return cls._serving(first, key, now_s, message_id, do_failed, given)
+        return cls._serving(first, key, now_s, message_id, do_failed, given, standing(timers or {}))
 
     @classmethod
     def _serving(
-        cls, state: StateT, key: str, now_s: float, message_id: bytes, do_failed: bool, given: Mapping[str, object]
+        cls,
+        state: StateT,
+        key: str,
+        now_s: float,
+        message_id: bytes,
+        do_failed: bool,
+        given: Mapping[str, object],
+        timers: Mapping[str, durable_pb2.Timer],
     ) -> Self:
         """The object that serves one message."""
         service = cls.__new__(cls)
@@ -166,6 +178,7 @@ class Service(Generic[StateT], metaclass=_ServiceType):
         service.message_id = message_id
         service.do_failed = do_failed
         service._timers = None
+        service._standing = timers
         if cls._has_init or given:
             cls.__init__(service, **given)
         return service
@@ -186,13 +199,22 @@ class Service(Generic[StateT], metaclass=_ServiceType):
             )
         self._note_timer(SetTimer(name, self.now_s + max(0.0, delay_s), message))
 
+    def move_timer(self, name: str, delay: Span) -> None:
+        """Have a timer come at another time, with its message. Raises InvalidMessage if there is none of that name."""
+        self.set_timer(name, delay, message_of(name, self._standing, self.timer_changes, self.handlers, self.kind))
+
     def cancel_timer(self, name: str) -> None:
         """Forget a timer; nothing happens if there is none of that name."""
         self._note_timer(CancelTimer(name))
 
     @property
+    def timers(self) -> dict[str, float]:
+        """When each timer of this actor is due, by name, as this handler has left them so far."""
+        return due_times(self._standing, self.timer_changes)
+
+    @property
     def timer_changes(self) -> tuple[SetTimer | CancelTimer, ...]:
-        """What set_timer and cancel_timer asked for, in order."""
+        """What set_timer, move_timer and cancel_timer asked for, in order."""
         return tuple(self._timers or ())
 
     def _note_timer(self, change: SetTimer | CancelTimer) -> None:
@@ -259,7 +281,9 @@ class ServiceBehaviour:
         id = delivery.message_id or envelope.id
         if self._given is None:
             self._given = self._provided.given_to(self._service.needs)
-        service = self._service._serving(state, envelope.key, delivery.now_s, id, delivery.do_failed, self._given)
+        timers = others(delivery.timers, envelope.timer) if delivery.timers else NONE
+        given, do_failed = self._given, delivery.do_failed
+        service = self._service._serving(state, envelope.key, delivery.now_s, id, do_failed, given, timers)
         result = await handler.function(service, message)
         if service.state is not state:
             take_state(state, service.state)

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from protos import billing_pb2, sales_pb2
+from protos.billing_pb2 import BillOrder, BillState
 from runtime.durations import minutes
 from runtime.observe.conversation import MessageStatus, read_conversation
 from runtime.protos.choreography_pb2 import DeadlineRecord
+from runtime.saga.catalogue import Catalogue
 from runtime.store.port import Store
 from runtime.store.records import ActorRow
 from runtime.store.timer_conversations import live_conversations
@@ -16,6 +19,7 @@ from runtime.testing.cluster.cluster import Cluster
 from runtime.testing.fixtures import MakeCluster
 from tests.proof.programs import programs_pb2 as pb
 from tests.proof.workloads.deadlines import Deadlines
+from tests.unit.durable.test_named_timers import AgendaService
 
 NODES = {"one": ("alpha", "beta"), "two": ("alpha", "beta")}
 HALF_A_SECOND, IN_TIME = "-500", "-3000"  # after which beta answers
@@ -68,3 +72,12 @@ async def test_the_timer_keeps_both_while_no_node_runs(make_cluster: MakeCluster
     await cluster.at_rest(within=minutes(1))
     assert (await timed(cluster, begun)).status != DeadlineRecord.OVERDUE
     assert live_conversations(await row_of_beta(cluster)) == ()
+
+
+async def test_s50_a_timer_is_moved_and_another_cancelled_in_one_commit(make_cluster: MakeCluster, store: str) -> None:
+    catalogue = Catalogue(contracts=[sales_pb2, billing_pb2], services={"billing": [AgendaService]})
+    cluster = await make_cluster(catalogue, nodes=1, store=store)
+    for amount in (0, 1):
+        await cluster.client().ask(BillOrder(order_id="ORD-1", amount_cents=amount))
+    await cluster.at_rest(within=minutes(2))
+    assert sorted((await cluster.state("billing", "ORD-1", BillState)).reason.split()) == ["110", "140", "95"]

@@ -193,6 +193,7 @@ class Turn:
             do_failed,
             self._kind.limits.message_bytes_max,
             draft.timers[envelope.timer].first_id if envelope.timer else b"",
+            draft.timers,
         )
 
     def _accept(self, envelope: Envelope, decision: Decision, sends: Sends, attempts: int) -> None:
