@@ -4,7 +4,8 @@
 
 A state is stored when the next one replaces it, and only if a step that may have to be undone needs it. So a task names
 no state as long as the present one is its own. Each is stored as what differs from the one stored before it: an answer
-changes a few bytes, also in the state of a saga with a thousand items. All are forgotten at the end.
+changes a few bytes, also in the state of a saga with a thousand items. All are forgotten at the end,
+unless a parent may still have the saga undone.
 Of a step whose outcome is unknown the state is the one that its last command was made from.
 """
 

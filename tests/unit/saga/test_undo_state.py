@@ -133,6 +133,15 @@ def test_a_state_is_stored_only_if_it_was_replaced_and_never_beyond_the_end() ->
     assert not any(task.undo_state for task in story.record.tasks)
 
 
+def test_a_child_that_has_completed_is_undone_with_the_states_of_its_steps() -> None:
+    story = SagaTranscript(BillsThenShips).given_start(PLACED)
+    story.given(BILLED, to=story.command(BillOrder)).given(LABELLED, to=story.command(CreateShippingLabel))
+    story.expect_status("completed").given_undo("not wanted").expect_status("compensating")
+    assert story.command(Void).message == Void(sku="HAT", order_id="charge 'moved', label 'LB-1'")
+    story.given(ShippingLabelVoided(sku="HAT"), to=story.command(Void))
+    story.expect(RefundOrder(order_id="ORD-1", reason="charge 'CH-1', label ''"))
+
+
 def test_what_was_replaced_costs_a_few_bytes_and_an_order_that_is_done_none() -> None:
     story = shipped(ShopProcess)
     (kept,) = story.record.earlier_states
