@@ -77,6 +77,7 @@ def test_the_undo_of_a_step_that_was_never_asked_is_found(monkeypatch: pytest.Mo
             task = saga.tasks[step.index]
             if task.status == TaskRecord.WAITING and step.undo is not None:
                 task.status, task.address = TaskRecord.DONE, "warehouse/sku"
+                task.do.command_id = bytes(16)  # of a command that was never sent
         turn_back(saga, reason)
 
     monkeypatch.setattr(compensation, "turn_back", eager)
