@@ -21,9 +21,15 @@ __all__ = ["close", "reopen", "turn_back", "undo_next"]
 
 
 def turn_back(saga: Instance, reason: str) -> None:
-    """From now on undo. What may have happened is owed; what has no undo is skipped, and recorded as such."""
+    """From now on undo. What may have happened is owed; what has no undo is skipped, and recorded as such.
+
+    A saga that is stuck turns back as well, and stays stuck: of a list, an undo may have failed on the way forward.
+    """
     record = saga.record
-    record.status = SagaRecord.COMPENSATING
+    if record.status == SagaRecord.STUCK:
+        record.stuck_in = SagaRecord.COMPENSATING
+    else:
+        record.status = SagaRecord.COMPENSATING
     record.reason = reason
     if saga.definition.deadline_s:
         saga.timers.append(CancelTimer(DEADLINE))
@@ -34,6 +40,7 @@ def turn_back(saga: Instance, reason: str) -> None:
             _owe(saga, task, node)
         elif task.status in (TaskRecord.RUNNING, TaskRecord.DONE):
             task.status = TaskRecord.OWED if node.index + 1 in wholes else TaskRecord.SKIPPED
+    saga.say_why_stuck()
     undo_next(saga)
 
 

@@ -153,9 +153,14 @@ class Instance:
             return
         task.stuck = False
         if any(one.stuck for one in self.tasks):
-            record.stuck_reason = self._why_stuck()
+            self.say_why_stuck()
         else:
             record.status, record.stuck_in, record.stuck_reason = record.stuck_in, SagaRecord.NONE, ""
+
+    def say_why_stuck(self) -> None:
+        """In the record of a saga that is."""
+        if self.record.status == SagaRecord.STUCK:
+            self.record.stuck_reason = self._why_stuck()
 
     def end(self, status: SagaRecord.Status.ValueType) -> None:
         self.record.status = status

@@ -253,7 +253,7 @@ def _begin_inner(saga: Instance) -> None:
 
 def _give_up(saga: Instance, node: Node, task: TaskRecord, error: str) -> None:
     """The task cannot go on: turn back while that is possible, else rest, for a person to look at."""
-    if saga.record.status == SagaRecord.RUNNING and task.status != TaskRecord.OWED and not saga.no_way_back():
+    if saga.heading == SagaRecord.RUNNING and task.status != TaskRecord.OWED and not saga.no_way_back():
         compensation.turn_back(saga, f"{task.path}: {error}")
     else:
         saga.stick(node, task, error)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, RefundOrder
+from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, PaymentDeclined, RefundOrder
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderCancelled, OrderLine, OrderPlaced, OrderReadyToShip
 from protos.warehouse_pb2 import (
@@ -391,3 +391,47 @@ def test_commands_of_items_count_among_those_of_the_saga() -> None:
         CreateShippingLabel.DESCRIPTOR.full_name,
         MarkReadyToShip.DESCRIPTOR.full_name,
     ]
+
+
+# --- an undo that is stuck on the way forward ---
+
+
+def stuck_beside() -> SagaTranscript:
+    """The undo of an item that is done without is stuck, while a bill beside the list is still open."""
+    tolerant = each(tolerate=1, step=labelling(budget=Budget(asks_max=1)), on_done=None)
+    back: dict[str, Any] = {"undo": shop.refund_order, "undone": OrderRefunded}
+    paid = Step(shop.bill_order, OrderBilled, PaymentDeclined, timeout=30, **back)
+    close = Step(shop.mark_ready, OrderReadyToShip, timeout=30, no_undo="it only says so")
+    body = {
+        "started_by": on(OrderPlaced, shop.begin),
+        "bill": paid,
+        "lines": tolerant,
+        "close": close,
+        "flow": (paid | tolerant) >> close,
+        "closing": Step(shop.cancel_order, done=OrderCancelled),
+    }
+    story = SagaTranscript(made("Process", Saga[OrderProcessState], body, kind="process")).given(PLACED)
+    story.given_silence("lines[HAT]").given_fault("broken").expect_status("stuck", "undo of step lines[HAT]")
+    return story
+
+
+def test_what_fails_beside_a_stuck_undo_turns_the_saga_back_which_stays_stuck() -> None:
+    story = stuck_beside()
+    story.given_silence("bill").expect_status("stuck", "undo of step lines[HAT]: given up by")
+    assert story.record.reason == "bill: no answer within 30 s"
+    assert phases(story) | {"bill": "undoing", "lines": "undoing", "lines[HAT]": "owed"} == phases(story)
+    for key in ("CAP", "TIE"):
+        story.given(voided(key), to=to(story, key, VoidShippingLabel))
+    story.given(REFUNDED, to=story.command(RefundOrder)).expect_status("stuck")
+    story.given_retry().expect(VoidShippingLabel, RetryAccepted)
+    story.given(voided("HAT"), to=to(story, "HAT", VoidShippingLabel)).expect(CancelOrder)
+    story.given(CANCELLED).expect_status("compensated")
+
+
+def test_what_is_refused_beside_a_stuck_undo_turns_the_saga_back_which_stays_stuck() -> None:
+    story = stuck_beside()
+    story.given(shop.DECLINED, to=story.command(BillOrder)).expect_status("stuck", "undo of step lines[HAT]")
+    assert story.record.reason == "bill: PaymentDeclined"
+    for key in ("CAP", "TIE"):
+        story.given(voided(key), to=to(story, key, VoidShippingLabel))
+    story.given_retry().given(voided("HAT"), to=to(story, "HAT", VoidShippingLabel)).expect(CancelOrder)
