@@ -67,7 +67,9 @@ def broken_patience(
     if before is None:
         return
     patient = {timer_id(before.address, timer) for timer in _timers(before) if timer.after_mail}
-    begun_at_s = next((row.handled_at_s for row in transition.history if row.id in patient), None)
+    # A row that only counts a run which was lost calls no handler: the timer is set anew, and waits then.
+    fired = [row for row in transition.history if row.id in patient and row.outcome is not Outcome.FAULTED]
+    begun_at_s = next((row.handled_at_s for row in fired), None)
     if begun_at_s is None:
         return
     for mail, committed_at_s in waiting:
