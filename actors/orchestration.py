@@ -48,7 +48,7 @@ def keep_decline(state: OrderProcessState, declined: PaymentDeclined) -> None:
 
 
 def refund_order(state: OrderProcessState, reason: str) -> RefundOrder:
-    return RefundOrder(order_id=state.order_id, reason=state.reason or reason)
+    return RefundOrder(order_id=state.order_id, reason=reason)
 
 
 def create_label(state: OrderProcessState) -> CreateShippingLabel:
