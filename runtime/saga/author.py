@@ -17,7 +17,8 @@ from runtime.errors import InvalidMessage
 from runtime.failures import text_of
 from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
 from runtime.saga import frozen
-from runtime.saga.definition import Definition, StepDefinition
+from runtime.saga.definition import Definition
+from runtime.saga.node import StepDefinition
 
 __all__ = ["AuthorFailed", "body", "change", "keep", "key_of", "made_by"]
 

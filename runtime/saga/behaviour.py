@@ -17,9 +17,10 @@ from runtime.failures import text_of
 from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga import inputs
 from runtime.saga.checks import check_condition
-from runtime.saga.definition import Definition, full_name
+from runtime.saga.definition import Definition
 from runtime.saga.interpreter import advance
 from runtime.saga.migration import Unmovable, migrate
+from runtime.saga.node import full_name
 from runtime.saga.on import On
 from runtime.saga.saga import Saga
 from runtime.saga.stored import described

@@ -27,10 +27,11 @@ from runtime.saga.checks import check_condition
 from runtime.saga.children import check_children
 from runtime.saga.choreography import Choreography
 from runtime.saga.deadline import Deadline
-from runtime.saga.definition import AwaitDefinition, ChildDefinition, Definition, Meaning, StepDefinition, full_name
+from runtime.saga.definition import Definition
 from runtime.saga.drivers import check_unstarted, driver_of_choreography, driver_of_saga
 from runtime.saga.endings import check_ends, check_settled
 from runtime.saga.keys import KeysBehaviour
+from runtime.saga.node import AwaitDefinition, ChildDefinition, Meaning, StepDefinition, full_name
 from runtime.saga.overdue import DeadlineBehaviour
 from runtime.saga.parts import check_parts, check_provides
 from runtime.saga.pauses import Pauses

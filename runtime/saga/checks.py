@@ -10,10 +10,11 @@ from google.protobuf.message import Message
 from runtime.contracts import RUNTIMES_OWN, condition_text, contract_of, field_of, is_message_type
 from runtime.envelope import check_key
 from runtime.errors import InvalidDefinition, InvalidMessage
-from runtime.saga.definition import (
+from runtime.saga.definition import Definition
+from runtime.saga.functions import parameter_of, returned_by, takes
+from runtime.saga.node import (
     ApprovalDefinition,
     AwaitDefinition,
-    Definition,
     EachDefinition,
     EndDefinition,
     FirstOfDefinition,
@@ -23,7 +24,6 @@ from runtime.saga.definition import (
     WhenDefinition,
     full_name,
 )
-from runtime.saga.functions import parameter_of, returned_by, takes
 from runtime.saga.on import On
 
 __all__ = ["check", "check_condition", "check_key_path"]

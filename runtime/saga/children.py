@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runtime.errors import InvalidDefinition
-from runtime.saga.definition import ChildDefinition, Definition, full_name
+from runtime.saga.definition import Definition
+from runtime.saga.node import ChildDefinition, full_name
 
 __all__ = ["check_children"]
 

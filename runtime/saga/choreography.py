@@ -26,8 +26,8 @@ from runtime.envelope import wrong_kind
 from runtime.errors import InvalidDefinition
 from runtime.saga.checks import check_condition, check_key_path
 from runtime.saga.deadline import Deadline, OnOverdue, read_deadline
-from runtime.saga.definition import full_name
 from runtime.saga.functions import command_of, parameter_of, takes
+from runtime.saga.node import full_name
 from runtime.saga.on import On
 from runtime.saga.read_step import message_types
 

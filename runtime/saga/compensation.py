@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from runtime.durable.behaviour import CancelTimer
 from runtime.protos.saga_pb2 import Exchange, SagaRecord, TaskRecord
-from runtime.saga.definition import Node
 from runtime.saga.instance import DEADLINE, Instance
+from runtime.saga.node import Node
 from runtime.saga.nodes import kinds
 from runtime.saga.verdict import Came
 from runtime.saga.view import SETTLED

@@ -18,8 +18,8 @@ from google.protobuf.message import Message
 from runtime.contracts import Contract, contract_of
 from runtime.durations import Span, check_span, in_seconds
 from runtime.errors import InvalidDefinition
-from runtime.saga.definition import full_name
 from runtime.saga.functions import called, command_of, parameter_of, takes
+from runtime.saga.node import full_name
 from runtime.saga.on import On
 from runtime.saga.read_step import message_types
 

@@ -14,46 +14,15 @@ from google.protobuf.message import Message
 from runtime.protos import saga_pb2
 from runtime.saga.carrying import Migration
 from runtime.saga.node import (
-    ApprovalDefinition,
     AwaitDefinition,
     ChildDefinition,
-    EachDefinition,
-    EndDefinition,
-    FirstOfDefinition,
-    Meaning,
     Node,
-    NodeDefinition,
-    PastPivot,
-    PublishDefinition,
-    Role,
     StepDefinition,
-    WaitDefinition,
-    WhenDefinition,
-    full_name,
     steps_of,
 )
 from runtime.saga.on import On
 
-__all__ = [
-    "ApprovalDefinition",
-    "AwaitDefinition",
-    "ChildDefinition",
-    "Definition",
-    "EachDefinition",
-    "EndDefinition",
-    "FirstOfDefinition",
-    "Meaning",
-    "Node",
-    "NodeDefinition",
-    "PastPivot",
-    "PublishDefinition",
-    "Role",
-    "StepDefinition",
-    "WaitDefinition",
-    "WhenDefinition",
-    "full_name",
-    "steps_of",
-]
+__all__ = ["Definition"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import assert_never
 
-from runtime.saga.definition import (
+from runtime.saga.definition import Definition
+from runtime.saga.node import (
     ApprovalDefinition,
     AwaitDefinition,
     ChildDefinition,
-    Definition,
     EachDefinition,
     EndDefinition,
     FirstOfDefinition,

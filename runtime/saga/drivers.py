@@ -14,8 +14,9 @@ from google.protobuf.message import Message
 from runtime.contracts import Contract
 from runtime.errors import InvalidDefinition
 from runtime.saga.choreography import Choreography, sent_commands
-from runtime.saga.definition import Definition, full_name
+from runtime.saga.definition import Definition
 from runtime.saga.endings import Handlers, events_after
+from runtime.saga.node import full_name
 
 __all__ = ["Driver", "check_unstarted", "driver_of_choreography", "driver_of_saga"]
 

@@ -18,7 +18,7 @@ from runtime.durable.handlers import HandlerSpec
 from runtime.errors import InvalidDefinition
 from runtime.saga.choreography import Choreography, sent_commands
 from runtime.saga.deadline import Deadline
-from runtime.saga.definition import full_name
+from runtime.saga.node import full_name
 
 __all__ = ["check_ends", "check_settled", "events_after"]
 

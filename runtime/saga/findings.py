@@ -12,7 +12,8 @@ from google.protobuf.message import Message
 from runtime.contracts import Contract
 from runtime.durable.service import ServiceBehaviour
 from runtime.saga.catalogue import Catalogue
-from runtime.saga.definition import Definition, StepDefinition, full_name
+from runtime.saga.definition import Definition
+from runtime.saga.node import StepDefinition, full_name
 
 __all__ = ["findings"]
 

@@ -12,7 +12,8 @@ from runtime.contracts import Contract, contract_of
 from runtime.durable.service import ServiceBehaviour
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.choreography import Choreography
-from runtime.saga.definition import Definition, Meaning, StepDefinition
+from runtime.saga.definition import Definition
+from runtime.saga.node import Meaning, StepDefinition
 
 __all__ = ["draw_flow"]
 

@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 
 from runtime.contracts import Contract, contract_of, is_message_type
 from runtime.errors import InvalidDefinition
-from runtime.saga.definition import full_name
+from runtime.saga.node import full_name
 
 __all__ = [
     "called",

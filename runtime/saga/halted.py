@@ -16,8 +16,9 @@ from runtime.durable.behaviour import Outgoing
 from runtime.protos import durable_pb2
 from runtime.protos.saga_pb2 import CancelRefused, HeldInput, RetryRefused, SagaRecord
 from runtime.saga import inputs
-from runtime.saga.definition import Definition, full_name
+from runtime.saga.definition import Definition
 from runtime.saga.instance import Instance
+from runtime.saga.node import full_name
 
 __all__ = ["released", "takes"]
 

@@ -12,7 +12,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from runtime.protos.saga_pb2 import TaskRecord
-from runtime.saga.definition import EachDefinition, FirstOfDefinition, Node, StepDefinition
+from runtime.saga.node import EachDefinition, FirstOfDefinition, Node, StepDefinition
 
 __all__ = ["inner_node", "path_of"]
 

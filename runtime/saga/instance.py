@@ -13,10 +13,11 @@ from collections.abc import Iterable
 from runtime.durable.behaviour import CancelTimer, NextId, Outgoing, SetTimer
 from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
 from runtime.saga import frozen, view
-from runtime.saga.definition import Definition, Node, Role, StepDefinition
+from runtime.saga.definition import Definition
 from runtime.saga.exchange import has_sent
 from runtime.saga.inner import inner_node
 from runtime.saga.inputs import Advance
+from runtime.saga.node import Node, Role, StepDefinition
 from runtime.store.records import Outcome
 
 __all__ = ["DEADLINE", "Instance"]

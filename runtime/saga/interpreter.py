@@ -24,8 +24,9 @@ from typing import assert_never
 from runtime.durable.behaviour import CancelTimer, NextId, Outgoing, SetTimer
 from runtime.protos.saga_pb2 import Exchange, RetryAccepted, RetryRefused, SagaRecord, TaskRecord
 from runtime.saga import asker, cancellation, compensation, completion, halted, inputs, repair
-from runtime.saga.definition import AwaitDefinition, ChildDefinition, Definition, Node, Role
+from runtime.saga.definition import Definition
 from runtime.saga.instance import DEADLINE, Instance
+from runtime.saga.node import AwaitDefinition, ChildDefinition, Node, Role
 from runtime.saga.nodes import awaits, child, kinds, undoing
 from runtime.saga.nodes import step as steps
 from runtime.saga.verdict import Came, TaskVerdict

@@ -38,7 +38,8 @@ from runtime.protos.saga_pb2 import (
     StopWaiting,
 )
 from runtime.saga.awaiting import DISCARD, FAULT
-from runtime.saga.definition import Definition, full_name
+from runtime.saga.definition import Definition
+from runtime.saga.node import full_name
 from runtime.saga.read_await import keys_kind
 from runtime.store.records import Outcome, Subscription
 

@@ -19,15 +19,8 @@ from runtime.failures import text_of
 from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
 from runtime.saga import frozen
 from runtime.saga.carrying import Carried, Migration, Position
-from runtime.saga.definition import (
-    Definition,
-    EachDefinition,
-    FirstOfDefinition,
-    Node,
-    StepDefinition,
-    WhenDefinition,
-    full_name,
-)
+from runtime.saga.definition import Definition
+from runtime.saga.node import EachDefinition, FirstOfDefinition, Node, StepDefinition, WhenDefinition, full_name
 from runtime.saga.view import SETTLED, heading, status_name, task_name
 
 __all__ = ["Unmovable", "migrate"]

@@ -19,7 +19,7 @@ from runtime.protos import durable_pb2
 from runtime.protos.choreography_pb2 import DeadlineRecord
 from runtime.saga.checks import check_condition
 from runtime.saga.deadline import Deadline
-from runtime.saga.definition import full_name
+from runtime.saga.node import full_name
 from runtime.store.records import Outcome, Subscription
 
 __all__ = ["DeadlineBehaviour"]

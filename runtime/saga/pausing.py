@@ -17,7 +17,7 @@ from runtime.envelope import parse_address
 from runtime.errors import NotCarried
 from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga.behaviour import SagaBehaviour
-from runtime.saga.definition import StepDefinition
+from runtime.saga.node import StepDefinition
 from runtime.saga.pauses import PROBE_S, Pauses
 from runtime.saga.saga import Saga
 from runtime.store.records import Outcome

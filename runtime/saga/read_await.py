@@ -13,8 +13,8 @@ from runtime.errors import InvalidDefinition
 from runtime.protos.saga_pb2 import AwaitEvent, KeyTaken, StoppedWaiting, StopWaiting
 from runtime.saga.awaiting import DISCARD, FAULT, GO_ON, KEEP, TURN_BACK, Await
 from runtime.saga.checks import check_key_path
-from runtime.saga.definition import AwaitDefinition, Meaning, Role, full_name
 from runtime.saga.functions import called, check_state, returned_by, takes
+from runtime.saga.node import AwaitDefinition, Meaning, Role, full_name
 from runtime.saga.read_step import message_types, read_keepers
 from runtime.saga.step import Budget
 

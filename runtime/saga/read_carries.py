@@ -10,8 +10,9 @@ from google.protobuf.message import Message
 from runtime.contracts import is_message_type
 from runtime.errors import InvalidDefinition
 from runtime.saga.carrying import Migration, Position
-from runtime.saga.definition import Definition, full_name
+from runtime.saga.definition import Definition
 from runtime.saga.functions import called, first_parameter_of, takes
+from runtime.saga.node import full_name
 
 __all__ = ["read_carries"]
 

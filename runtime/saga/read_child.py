@@ -12,8 +12,9 @@ from runtime.durations import in_seconds
 from runtime.errors import InvalidDefinition
 from runtime.protos.saga_pb2 import SagaCompensated, SagaCompleted, SagaStuck, SagaUnderWay, StartRefused, UndoSaga
 from runtime.saga.child import Child
-from runtime.saga.definition import ChildDefinition, Definition, Meaning, Role, full_name
+from runtime.saga.definition import Definition
 from runtime.saga.functions import called, check_state, parameter_of, returned_by, takes, with_item
+from runtime.saga.node import ChildDefinition, Meaning, Role, full_name
 from runtime.saga.on import On
 from runtime.saga.patience import check_pace, check_timeout
 from runtime.saga.step import Budget, Step

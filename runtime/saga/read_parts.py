@@ -12,16 +12,9 @@ from runtime.contracts import RUNTIMES_OWN, contract_of, is_message_type
 from runtime.durations import check_span, in_seconds
 from runtime.errors import InvalidDefinition
 from runtime.saga.approval import Approval
-from runtime.saga.definition import (
-    ApprovalDefinition,
-    PublishDefinition,
-    Role,
-    WaitDefinition,
-    WhenDefinition,
-    full_name,
-)
 from runtime.saga.flow import Flow, Part
 from runtime.saga.functions import called, check_state, returned_by, takes
+from runtime.saga.node import ApprovalDefinition, PublishDefinition, Role, WaitDefinition, WhenDefinition, full_name
 from runtime.saga.publish import Publish
 from runtime.saga.step import Step
 from runtime.saga.wait import Wait

@@ -11,7 +11,6 @@ from google.protobuf.message import Message
 from runtime.contracts import RUNTIMES_OWN, is_message_type, names_of
 from runtime.durations import in_seconds
 from runtime.errors import InvalidDefinition
-from runtime.saga.definition import Meaning, PastPivot, Role, StepDefinition, full_name
 from runtime.saga.functions import (
     called,
     check_state,
@@ -22,6 +21,7 @@ from runtime.saga.functions import (
     with_item,
     with_reason,
 )
+from runtime.saga.node import Meaning, PastPivot, Role, StepDefinition, full_name
 from runtime.saga.patience import check_budget, check_pace, check_timeout
 from runtime.saga.step import MessageTypes, Step
 

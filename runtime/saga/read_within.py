@@ -15,11 +15,11 @@ from runtime.durations import check_count
 from runtime.errors import InvalidDefinition
 from runtime.saga.checks import check_key_path
 from runtime.saga.child import Child
-from runtime.saga.definition import EachDefinition, FirstOfDefinition, Role, StepDefinition
 from runtime.saga.each import Each
 from runtime.saga.first_of import FirstOf
 from runtime.saga.functions import called, check_state, returned_by, takes
 from runtime.saga.inner import path_of
+from runtime.saga.node import EachDefinition, FirstOfDefinition, Role, StepDefinition
 from runtime.saga.read_child import read_child
 from runtime.saga.read_step import read_step
 from runtime.saga.step import Step

@@ -17,16 +17,11 @@ from runtime.protos import saga_pb2
 from runtime.saga.approval import Approval
 from runtime.saga.awaiting import Await
 from runtime.saga.child import Child
-from runtime.saga.definition import (
-    Definition,
-    EndDefinition,
-    Node,
-    Role,
-    full_name,
-)
+from runtime.saga.definition import Definition
 from runtime.saga.each import Each
 from runtime.saga.first_of import FirstOf
 from runtime.saga.flow import Flow, Part
+from runtime.saga.node import EndDefinition, Node, Role, full_name
 from runtime.saga.on import On
 from runtime.saga.publish import Publish
 from runtime.saga.read_await import read_await

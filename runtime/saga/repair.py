@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from runtime.durable.behaviour import CancelTimer, Outgoing
 from runtime.protos.saga_pb2 import RepairAccepted, RepairRefused, RepairSaga, SagaRecord, TaskRecord
 from runtime.saga import compensation, exchange, frozen, repair_checks
-from runtime.saga.definition import ApprovalDefinition, AwaitDefinition, Node, Role, StepDefinition
 from runtime.saga.instance import DEADLINE, Instance
+from runtime.saga.node import ApprovalDefinition, AwaitDefinition, Node, Role, StepDefinition
 from runtime.saga.nodes import approval, awaits, kinds
 from runtime.saga.verdict import DONE, UNDONE, TaskVerdict
 from runtime.saga.view import left_behind, task_name

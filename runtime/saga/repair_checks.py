@@ -9,7 +9,8 @@ from google.protobuf.message import Message
 
 from runtime.protos.saga_pb2 import RepairSaga, SagaRecord, TaskRecord
 from runtime.saga import cancellation
-from runtime.saga.definition import (
+from runtime.saga.instance import Instance
+from runtime.saga.node import (
     ApprovalDefinition,
     Node,
     PublishDefinition,
@@ -18,7 +19,6 @@ from runtime.saga.definition import (
     WaitDefinition,
     full_name,
 )
-from runtime.saga.instance import Instance
 from runtime.saga.nodes import approval
 from runtime.saga.view import status_name, task_name
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from runtime.contracts import Contracts, contract_of
 from runtime.durable.handlers import HandlerSpec
 from runtime.errors import InvalidDefinition
-from runtime.saga.definition import Definition, PublishDefinition, full_name
+from runtime.saga.definition import Definition
+from runtime.saga.node import PublishDefinition, full_name
 
 __all__ = ["check_awaited", "check_published"]
 

@@ -19,7 +19,7 @@ from google.protobuf.message import Message
 
 from runtime.contracts import first_name_of
 from runtime.protos.definition_pb2 import AnswerShape, BranchShape, NodeShape, SagaShape
-from runtime.saga.definition import (
+from runtime.saga.node import (
     ApprovalDefinition,
     AwaitDefinition,
     ChildDefinition,

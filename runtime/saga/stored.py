@@ -19,11 +19,11 @@ from runtime.errors import InvalidMessage
 from runtime.protos.definition_pb2 import NodeShape, NodeTerms, SagaDefinition, SagaTerms, StartTerms
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.checks import check_condition
-from runtime.saga.definition import (
+from runtime.saga.definition import Definition
+from runtime.saga.node import (
     ApprovalDefinition,
     AwaitDefinition,
     ChildDefinition,
-    Definition,
     EachDefinition,
     EndDefinition,
     FirstOfDefinition,

@@ -9,8 +9,9 @@ from runtime.durable.behaviour import Decision, Delivery, Outgoing
 from runtime.envelope import Envelope
 from runtime.errors import InvalidMessage
 from runtime.protos.saga_pb2 import AwaitedEvent, EventCame, KeyRecord, KeyTaken, StoppedWaiting
-from runtime.saga.definition import Definition, full_name
+from runtime.saga.definition import Definition
 from runtime.saga.keys import KeysBehaviour
+from runtime.saga.node import full_name
 
 __all__ = ["KeysOfTranscript"]
 

@@ -16,8 +16,8 @@ from runtime.durable.behaviour import CancelTimer, SetTimer
 from runtime.protos.saga_pb2 import RepairSaga, TaskRecord
 from runtime.saga import author
 from runtime.saga.author import AuthorFailed
-from runtime.saga.definition import ApprovalDefinition, full_name
 from runtime.saga.instance import Instance
+from runtime.saga.node import ApprovalDefinition, full_name
 from runtime.saga.verdict import DONE, NOTHING, TaskVerdict, failed, refused
 from runtime.saga.view import task_name
 

@@ -17,9 +17,9 @@ from runtime.durable.behaviour import Outgoing, SetTimer
 from runtime.envelope import parse_address
 from runtime.protos.saga_pb2 import Exchange, KeyTaken, StopWaiting, TaskRecord
 from runtime.saga import exchange
-from runtime.saga.definition import AwaitDefinition, full_name
 from runtime.saga.inputs import Answered
 from runtime.saga.instance import Instance
+from runtime.saga.node import AwaitDefinition, full_name
 from runtime.saga.nodes import step as steps
 from runtime.saga.nodes import undoing
 from runtime.saga.verdict import DONE, Came, TaskVerdict, failed

@@ -17,9 +17,9 @@ from runtime.durable.behaviour import CancelTimer
 from runtime.envelope import parse_address
 from runtime.protos.saga_pb2 import Exchange, SagaAbandoned, SagaStuck, SagaUnderWay, TaskRecord, UndoRefused, UndoSaga
 from runtime.saga import exchange
-from runtime.saga.definition import ChildDefinition
 from runtime.saga.inputs import Answered
 from runtime.saga.instance import Instance
+from runtime.saga.node import ChildDefinition
 from runtime.saga.nodes import step as steps
 from runtime.saga.nodes import undoing
 from runtime.saga.verdict import NOTHING, UNDONE, Came, TaskVerdict, failed, refused

@@ -15,10 +15,10 @@ from runtime.failures import text_of
 from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
 from runtime.saga import author
 from runtime.saga.author import AuthorFailed
-from runtime.saga.definition import EachDefinition
 from runtime.saga.each import ITEMS_MAX
 from runtime.saga.inner import path_of
 from runtime.saga.instance import Instance
+from runtime.saga.node import EachDefinition
 from runtime.saga.nodes import within
 from runtime.saga.verdict import DONE, Came, TaskVerdict, begun, failed, refused
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
-from runtime.saga.definition import FirstOfDefinition
 from runtime.saga.instance import Instance
+from runtime.saga.node import FirstOfDefinition
 from runtime.saga.nodes import within
 from runtime.saga.verdict import DONE, NOTHING, Came, TaskVerdict, begun, refused
 

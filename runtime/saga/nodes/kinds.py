@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import assert_never
 
 from runtime.protos.saga_pb2 import TaskRecord
-from runtime.saga.definition import (
+from runtime.saga.instance import Instance
+from runtime.saga.node import (
     ApprovalDefinition,
     AwaitDefinition,
     ChildDefinition,
@@ -25,7 +26,6 @@ from runtime.saga.definition import (
     WaitDefinition,
     WhenDefinition,
 )
-from runtime.saga.instance import Instance
 from runtime.saga.nodes import approval, awaits, child, each, end, first_of, publish, step, undoing, wait, when
 from runtime.saga.verdict import TaskVerdict
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from runtime.durable.behaviour import SetTimer
 from runtime.protos.saga_pb2 import Exchange, TaskRecord
 from runtime.saga import exchange
-from runtime.saga.definition import StepDefinition
 from runtime.saga.instance import Instance
+from runtime.saga.node import StepDefinition
 from runtime.saga.verdict import NOTHING, TaskVerdict, failed
 
 __all__ = ["heard", "over"]

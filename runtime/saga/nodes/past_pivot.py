@@ -10,8 +10,8 @@ from __future__ import annotations
 from runtime.durable.behaviour import CancelTimer, SetTimer
 from runtime.protos.saga_pb2 import Exchange, TaskRecord
 from runtime.saga import exchange
-from runtime.saga.definition import PastPivot, StepDefinition
 from runtime.saga.instance import Instance
+from runtime.saga.node import PastPivot, StepDefinition
 from runtime.saga.verdict import DONE, NOTHING, Came, TaskVerdict
 
 __all__ = ["as_declared"]

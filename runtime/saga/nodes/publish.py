@@ -6,8 +6,8 @@ from runtime.durable.behaviour import Outgoing
 from runtime.protos.saga_pb2 import TaskRecord
 from runtime.saga import author
 from runtime.saga.author import AuthorFailed
-from runtime.saga.definition import PublishDefinition
 from runtime.saga.instance import Instance
+from runtime.saga.node import PublishDefinition
 from runtime.saga.verdict import DONE, TaskVerdict, failed
 
 __all__ = ["begin"]

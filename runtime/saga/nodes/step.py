@@ -17,10 +17,10 @@ from runtime.envelope import address_of, content_of
 from runtime.protos.saga_pb2 import Exchange, TaskRecord
 from runtime.saga import author, exchange, frozen
 from runtime.saga.author import AuthorFailed
-from runtime.saga.definition import Meaning, PastPivot, Role, StepDefinition
 from runtime.saga.exchange import Refusal
 from runtime.saga.inputs import Faulted
 from runtime.saga.instance import Instance
+from runtime.saga.node import Meaning, PastPivot, Role, StepDefinition
 from runtime.saga.nodes import pace, undoing
 from runtime.saga.nodes.past_pivot import as_declared
 from runtime.saga.verdict import DONE, NOTHING, OWES, TaskVerdict, failed, refused

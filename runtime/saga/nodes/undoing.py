@@ -15,9 +15,9 @@ from runtime.envelope import address_of, content_of
 from runtime.protos.saga_pb2 import Exchange, TaskRecord
 from runtime.saga import author, exchange, frozen
 from runtime.saga.author import AuthorFailed
-from runtime.saga.definition import Meaning, StepDefinition, full_name
 from runtime.saga.inputs import Faulted
 from runtime.saga.instance import Instance
+from runtime.saga.node import Meaning, StepDefinition, full_name
 from runtime.saga.nodes import pace
 from runtime.saga.verdict import NOTHING, UNDONE, TaskVerdict, failed
 from runtime.saga.view import task_name

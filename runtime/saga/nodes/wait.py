@@ -8,8 +8,8 @@ from runtime.durable.behaviour import SetTimer
 from runtime.protos.saga_pb2 import TaskRecord
 from runtime.saga import author
 from runtime.saga.author import AuthorFailed
-from runtime.saga.definition import Node, WaitDefinition
 from runtime.saga.instance import Instance
+from runtime.saga.node import Node, WaitDefinition
 from runtime.saga.verdict import DONE, NOTHING, TaskVerdict, failed
 from runtime.saga.view import task_name
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from runtime.protos.saga_pb2 import TaskRecord
 from runtime.saga import author
 from runtime.saga.author import AuthorFailed
-from runtime.saga.definition import WhenDefinition
 from runtime.saga.instance import Instance
+from runtime.saga.node import WhenDefinition
 from runtime.saga.verdict import DONE, TaskVerdict, failed
 
 __all__ = ["begin", "next_to"]

@@ -14,9 +14,9 @@ from google.protobuf.message import Message
 from runtime.contracts import Contract
 from runtime.errors import InvalidDefinition, InvalidMessage
 from runtime.failures import text_of
-from runtime.saga.definition import (
+from runtime.saga.definition import Definition
+from runtime.saga.node import (
     ApprovalDefinition,
-    Definition,
     EachDefinition,
     EndDefinition,
     FirstOfDefinition,

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from runtime.protos.saga_pb2 import SagaRecord
-from runtime.saga.definition import AwaitDefinition, Meaning, Node, PastPivot, Role, StepDefinition
+from runtime.saga.node import AwaitDefinition, Meaning, Node, PastPivot, Role, StepDefinition
 from runtime.saga.view import OWING, Phase
 from runtime.testing.explorer.driver import SagaDriver, Taken, View
 from runtime.testing.explorer.moves import Moved

@@ -20,7 +20,7 @@ from runtime.errors import FinalError
 from runtime.protos import durable_pb2, saga_pb2
 from runtime.protos.saga_pb2 import UndoRefused
 from runtime.saga.behaviour import SagaBehaviour
-from runtime.saga.definition import ChildDefinition, EndDefinition, Meaning, PastPivot, StepDefinition, WhenDefinition
+from runtime.saga.node import ChildDefinition, EndDefinition, Meaning, PastPivot, StepDefinition, WhenDefinition
 from runtime.saga.saga import Saga
 from runtime.saga.view import Phase, phase_of
 from runtime.store.records import Outcome

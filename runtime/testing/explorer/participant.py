@@ -20,7 +20,7 @@ from runtime.durable.turn import guard
 from runtime.durable.turn.guard import Finding, Ruling
 from runtime.envelope import Envelope
 from runtime.protos import durable_pb2
-from runtime.saga.definition import Meaning
+from runtime.saga.node import Meaning
 from runtime.store.port import Store
 from runtime.store.records import HistoryRow, MailRow, Outcome
 from runtime.testing.explorer.driver import NOW_S, SagaDriver, command_id

@@ -15,7 +15,8 @@ from google.protobuf.message import Message
 from runtime.contracts import condition_text, contract_of, field_text, meets
 from runtime.errors import InvalidMessage
 from runtime.protos.saga_pb2 import SagaCompleted
-from runtime.saga.definition import ChildDefinition, Definition, StepDefinition, full_name
+from runtime.saga.definition import Definition
+from runtime.saga.node import ChildDefinition, StepDefinition, full_name
 from runtime.saga.on import On
 
 __all__ = ["KEY", "Samples"]

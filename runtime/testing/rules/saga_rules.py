@@ -13,8 +13,9 @@ from runtime.durable.residence.suspects import DEATHS
 from runtime.envelope import Address, address_of
 from runtime.protos.durable_pb2 import Timers
 from runtime.protos.saga_pb2 import Exchange, SagaRecord, TaskRecord
-from runtime.saga.definition import Definition, Node, Role, StepDefinition
+from runtime.saga.definition import Definition
 from runtime.saga.inner import inner_node
+from runtime.saga.node import Node, Role, StepDefinition
 from runtime.saga.summary import SUSPENDED
 from runtime.saga.view import SETTLED, Phase, phase_of, status_name, task_name
 from runtime.store.records import ActorRow, HistoryRow, Outcome

@@ -11,7 +11,7 @@ from itertools import groupby, permutations
 
 from runtime.protos.durable_pb2 import CausedList, TimerFired
 from runtime.protos.saga_pb2 import AwaitedEvent, AwaitEvent, EventCame, KeyRecord, KeyTaken, StopWaiting
-from runtime.saga.definition import full_name
+from runtime.saga.node import full_name
 from runtime.store.records import HistoryRow, Outcome
 from runtime.testing.rules.ledger import Ledger, Violation
 

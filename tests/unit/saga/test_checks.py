@@ -13,8 +13,8 @@ from protos.sales_pb2 import CancelOrder, OrderCancelled, OrderPlaced, OrderRead
 from protos.warehouse_pb2 import ShippingLabelCreated
 from runtime.durations import minutes, seconds
 from runtime.errors import InvalidDefinition
-from runtime.saga.definition import Role
 from runtime.saga.flow import Flow
+from runtime.saga.node import Role
 from runtime.saga.on import On, on
 from runtime.saga.saga import Saga
 from runtime.saga.step import Budget, Step

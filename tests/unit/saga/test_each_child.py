@@ -12,8 +12,8 @@ from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderCancelled, Order
 from runtime.errors import InvalidDefinition
 from runtime.protos.saga_pb2 import SagaCompensated, SagaCompleted, UndoSaga
 from runtime.saga.child import Child
-from runtime.saga.definition import Role
 from runtime.saga.each import Each
+from runtime.saga.node import Role
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
 from runtime.saga.step import Step

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import get_args
 
-from runtime.saga.definition import ApprovalDefinition, AwaitDefinition, Node, PublishDefinition
+from runtime.saga.node import ApprovalDefinition, AwaitDefinition, Node, PublishDefinition
 from runtime.testing.virtual.dice import Dice
 from tests.proof.programs.drawing import FEATURES, RARE, WORK, draw_program
 from tests.proof.programs.external_effects import ExternalEffects

@@ -9,8 +9,8 @@ from runtime.durable.turn.guard import Finding
 from runtime.envelope import Envelope
 from runtime.protos.saga_pb2 import Exchange, TaskRecord
 from runtime.saga import exchange
-from runtime.saga.definition import StepDefinition
 from runtime.saga.instance import Instance
+from runtime.saga.node import StepDefinition
 from runtime.saga.nodes import pace
 from runtime.saga.verdict import NOTHING, TaskVerdict
 from runtime.store.records import HistoryRow, Outcome

@@ -9,8 +9,8 @@ import pytest
 from runtime.durable.behaviour import SetTimer
 from runtime.protos.saga_pb2 import Exchange, SagaRecord, TaskRecord
 from runtime.saga import cancellation, interpreter
-from runtime.saga.definition import StepDefinition
 from runtime.saga.instance import Instance
+from runtime.saga.node import StepDefinition
 from runtime.saga.nodes import step as steps
 from runtime.saga.nodes import undoing
 from runtime.saga.verdict import NOTHING, TaskVerdict, failed

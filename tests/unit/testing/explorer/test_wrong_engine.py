@@ -11,8 +11,8 @@ from runtime.durable.turn import guard
 from runtime.durable.turn.guard import Finding, Ruling
 from runtime.protos.saga_pb2 import CancelAccepted, SagaRecord, TaskRecord
 from runtime.saga import cancellation, compensation, exchange, interpreter
-from runtime.saga.definition import StepDefinition
 from runtime.saga.instance import Instance
+from runtime.saga.node import StepDefinition
 from runtime.saga.nodes import step as steps
 from runtime.saga.nodes import undoing
 from runtime.saga.saga import Saga
