@@ -63,9 +63,8 @@ class Catalogue:
 
         `unstarted`: by process, the events that start another one elsewhere, but not in its conversations.
         """
-        contracts = (
-            contracts if isinstance(contracts, Sequence) or not isinstance(contracts, Iterable) else [*contracts]
-        )
+        if isinstance(contracts, Iterable) and not isinstance(contracts, Sequence):
+            contracts = [*contracts]
         check_parts(contracts, services, choreographies, unstarted)
         self.contracts = Contracts((saga_pb2, *contracts))
         self.choreographies = tuple(choreographies)

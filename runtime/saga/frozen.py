@@ -26,6 +26,8 @@ def freeze(definition: Definition, record: SagaRecord, answered: TaskRecord | No
 
     `answered` is the task by whose answer it is replaced, whose own state will be the next one.
     """
+    if record.pivot_passed:  # nothing that is done will be undone
+        return
     concerned = [
         task
         for place, task in enumerate(record.tasks)

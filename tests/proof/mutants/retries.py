@@ -29,6 +29,7 @@ RETRIES = (
                 "draft.reschedule(parked)",
                 "draft.reschedule(parked)\n        draft.blocked_until_s = draft.now_s + 1e6",
             ),
+            Edit(BacklogReader._hold, "min(max(0.0, delay_s), _LOOK_S)", "max(0.0, delay_s)"),
         ),
         workload="random",
     ),
