@@ -41,7 +41,7 @@ anew:
 	@$(PYTHON) -m venv --clear .venv
 
 protos: $(STAMP)  ## generate Python from every .proto file
-	$(BIN)/amends protos runtime/protos protos examples/trip examples/purchase examples/transfer tests/proof/programs
+	$(BIN)/amends protos runtime/protos protos examples/trip examples/purchase examples/transfer examples/agent tests/proof/programs
 
 snapshot: $(STAMP)  ## keep the schemas as those of a release, which later ones may not break
 	$(BIN)/python -m tests.tidy.schemas
@@ -55,7 +55,7 @@ format: $(STAMP)  ## format the code
 
 lint: $(STAMP)  ## style, banned calls, layer contracts
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/lint-imports
-	$(PROVE) lint runtime actors examples/trip examples/purchase examples/transfer
+	$(PROVE) lint runtime actors examples/trip examples/purchase examples/transfer examples/agent
 
 types: $(STAMP)  ## mypy, strict
 	$(BIN)/mypy
