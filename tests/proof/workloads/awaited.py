@@ -256,7 +256,7 @@ class AwaitingClients:
                 yield Violation("I5", f"{key}: {what}", record.conversation)
         for kind in _KINDS.values():
             yield from missed_events(self._world.ledger, kind)
-            yield from broken_keys(self._world.ledger, f"{kind}-keys")
+            yield from broken_keys(self._world.ledger, f"{kind}-keys", _KEPT["keep_for"])
 
     def _records(self) -> dict[str, SagaRecord]:
         rows = [row for kind in _KINDS.values() for row in self._world.ledger.rows_of(kind)]

@@ -23,15 +23,18 @@ _OWN = (_ASKED, _STOPPED, full_name(TimerFired))
 _CAME, _TAKEN = full_name(EventCame), full_name(KeyTaken)
 
 
-def broken_keys(ledger: Ledger, kind: str) -> Iterator[Violation]:
-    """What is wrong with the keys of a kind, each of which holds for one event, once all sagas have ended."""
+def broken_keys(ledger: Ledger, kind: str, keep_for_s: float) -> Iterator[Violation]:
+    """What is wrong with the keys of a kind, each of which holds for one event, once all sagas have ended.
+
+    `keep_for_s` is how long a key keeps what nobody waits for yet.
+    """
     histories: dict[str, list[HistoryRow]] = {}
     for some in ledger.history.values():
         for row in some.values():
             if row.kind == kind and row.revision and row.outcome in (Outcome.HANDLED, Outcome.IGNORED):
                 histories.setdefault(row.key, []).append(row)
     for key, rows in histories.items():
-        for what in _broken(rows):
+        for what in _broken(rows, keep_for_s - ledger.clocks_wrong_s):
             yield Violation("I2", f"{kind}/{key}: {what}")
     for actor in ledger.rows_of(kind):
         for entry in KeyRecord.FromString(actor.state).events:
@@ -53,9 +56,12 @@ def missed_events(ledger: Ledger, kind: str) -> Iterator[Violation]:
                 yield Violation("I1", text, row.conversation)
 
 
-def _broken(rows: list[HistoryRow]) -> Iterator[str]:
-    """The history does not order what one turn has handled, so any order of that will do which fits."""
-    model = _KeyModel()
+def _broken(rows: list[HistoryRow], kept_s: float) -> Iterator[str]:
+    """The history does not order what one turn has handled, so any order of that will do which fits.
+
+    What has been kept for `kept_s` may be forgotten.
+    """
+    model = _KeyModel(kept_s)
     for _, turn in groupby(sorted(rows, key=lambda one: one.revision), key=lambda one: one.revision):
         tried = [(replace(model), order) for order in permutations(turn)]
         found = [(one, list(one.broken(order))) for one, order in tried]
@@ -67,9 +73,11 @@ def _broken(rows: list[HistoryRow]) -> Iterator[str]:
 class _KeyModel:
     """A key as it is meant: at most one waits, and at most one event is handed to it."""
 
+    kept_s: float
     holder: str = ""
     last: str = ""  # Who held the key last.
     kept: int = 0
+    kept_since_s: float = 0.0
 
     def broken(self, rows: Iterable[HistoryRow]) -> Iterator[str]:
         for row in rows:
@@ -77,8 +85,11 @@ class _KeyModel:
             handed = [one.address for one in caused if one.type == _CAME]
             is_refused = any(one.type == _TAKEN for one in caused)
             holder = self.holder or "nobody"
+            may_be_forgotten = self.kept and row.handled_at_s >= self.kept_since_s + self.kept_s
             wanted, wants_refusal = self._take(row)
-            if handed != wanted:
+            if row.type == _ASKED and may_be_forgotten and not handed and wanted:
+                self.holder = row.sender
+            elif handed != wanted:
                 yield f"{row.type} from {row.sender or 'a client'} was handed to {handed}, and had to be to {wanted}"
             if self.last and holder == "nobody" and row.type not in _OWN and row.outcome is Outcome.HANDLED:
                 yield f"{row.type} from {row.sender or 'a client'} came late, and was not noted so"
@@ -96,7 +107,9 @@ class _KeyModel:
         if self.holder:
             holder, self.holder = self.holder, ""
             return [holder], False
-        self.kept += not self.last
+        if not self.last and row.type not in _OWN:
+            self.kept_since_s = self.kept_since_s or row.handled_at_s
+            self.kept += 1
         return [], False
 
     def _asked(self, sender: str) -> tuple[list[str], bool]:
