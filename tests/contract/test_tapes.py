@@ -84,10 +84,14 @@ def mails(draw: st.DrawFn) -> MailRow:
     )
 
 
-def _of_one_conversation(rows: list[MailRow]) -> tuple[MailRow, ...]:
-    """Without those that repeat an id in another conversation: a transition never sends one message into two."""
+def _of_one_place(rows: list[MailRow]) -> tuple[MailRow, ...]:
+    """Without those that repeat an id in another place: a message has one conversation, one actor, one sequence."""
     first = {row.id: row for row in reversed(rows)}
-    return tuple(row for row in rows if row.conversation == first[row.id].conversation)
+    return tuple(row for row in rows if _place(row) == _place(first[row.id]))
+
+
+def _place(row: MailRow) -> tuple[bytes, str, str, int]:
+    return row.conversation, row.kind, row.key, row.sequence
 
 
 summaries = st.builds(
@@ -119,7 +123,7 @@ def transitions(draw: st.DrawFn) -> Transition:
     kind, key, shard = draw(kinds), draw(keys), draw(shards)
     consumed = tuple(id_of(number) for number in draw(st.lists(NUMBERS, max_size=2)))
     given_up = tuple(id_of(number) for number in draw(st.lists(NUMBERS, max_size=1)))
-    mail = _of_one_conversation(draw(st.lists(mails(), max_size=2)))
+    mail = _of_one_place(draw(st.lists(mails(), max_size=2)))
     if draw(st.booleans()):
         return Transition(mail=mail, check_duplicates=draw(st.booleans()))
     history = tuple(
