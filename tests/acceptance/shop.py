@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
@@ -20,6 +19,7 @@ from protos.sales_pb2 import CANCELLED, ORCHESTRATION, READY_TO_SHIP, Flow, Orde
 from runtime.envelope import shard_of
 from runtime.store.records import ActorRow, HistoryRow
 from runtime.testing.processes.harness import Harness, NodeProcess
+from tests.acceptance.freezing import freeze_between_commits
 
 __all__ = ["ENDED", "NODE", "SERVICES", "SHARDS", "Client", "NodeShop", "open_shop"]
 
@@ -169,34 +169,13 @@ class NodeShop:
     # --- as the one who pulls plugs ---
 
     async def freeze(self, *names: str) -> None:
-        """Freeze nodes, each at an instant at which it does not hold the lock of the shared file.
-
-        One that does would stop all others from writing, which is a test of its own.
-        """
+        """Freeze nodes, each at an instant at which it does not hold the lock of the shared file."""
         for name in names:
-            node = self.harness.nodes[name]
-            while not node.frozen:
-                node.freeze()
-                if not await self._can_lock():
-                    node.thaw()
+            await freeze_between_commits(self.harness.nodes[name], self.harness.directory)
 
     def thaw(self, *names: str) -> None:
         for name in names:
             self.harness.nodes[name].thaw()
-
-    async def _can_lock(self) -> bool:
-        """Whether the lock comes free within a time in which live nodes release it many times."""
-        lock = os.open(f"{self.harness.directory / 'amends.db'}-lock", os.O_RDWR)
-        try:
-            for _ in range(100):
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    return True
-                except BlockingIOError:
-                    await asyncio.sleep(0.002)
-            return False
-        finally:
-            os.close(lock)
 
     async def close(self) -> None:
         for channel in self._channels.values():

@@ -50,9 +50,10 @@ class Walk:
     async def check(self) -> None:
         """Each order has handled what it must have at this boundary, and nothing else."""
         for order_id, path in self._orders.items():
-            rows = await self._shop.handled(order_id)
-            assert sorted((row.type, row.kind) for row in rows) == path.handled(self.boundary), (
-                f"{order_id} ({path}) is not at boundary {self.boundary}"
+            handled = sorted((row.type, row.kind) for row in await self._shop.handled(order_id))
+            nodes = {name: node.describe() for name, node in self._shop.harness.nodes.items()}
+            assert handled == path.handled(self.boundary), (
+                f"{order_id} ({path}) is not at boundary {self.boundary}: {handled}, {nodes}"
             )
 
     async def _post(self, order_id: str, path: Path) -> None:

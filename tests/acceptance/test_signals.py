@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from runtime.testing.processes.harness import Harness, NodeProcess
+from tests.acceptance.freezing import freeze_between_commits
 from tests.acceptance.shop import NODE
 
 pytestmark = pytest.mark.timeout(120)
@@ -95,7 +96,7 @@ async def test_a_node_that_waits_for_a_foreign_writer_ends_on_a_signal(tmp_path:
 async def test_a_node_that_waits_for_its_name_says_so_ends_on_a_signal_and_leaves_the_name_free(tmp_path: Path) -> None:
     async with Harness(command=NODE, directory=tmp_path, settings={"lease_s": 60.0, "renew_s": 20.0}) as harness:
         holder = await harness.start("a")
-        holder.freeze()
+        await freeze_between_commits(holder, tmp_path)
         node = _another(harness, "a", lease_s=60.0, renew_s=20.0)
         await _waits(harness, node, "name held")
         await _ends(node, signal.SIGTERM)

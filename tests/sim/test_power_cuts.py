@@ -41,8 +41,8 @@ def orders() -> Orders:
 
 @pytest.fixture
 def cut(orders: Orders, tmp_path: Path) -> Callable[..., PowerCuts]:
-    def run(cuts: int, first: int = 0, disk: type[Disk] = Disk) -> PowerCuts:
-        total = PowerCuts(SystemClock())
+    def run(cuts: int, first: int = 0, disk: type[Disk] = Disk, total: PowerCuts | None = None) -> PowerCuts:
+        total = total or PowerCuts(SystemClock())
         cut_power(cuts, orders, total, first=first, keep=tmp_path / "kept", disk=disk)
         return total
 
@@ -51,18 +51,30 @@ def cut(orders: Orders, tmp_path: Path) -> Callable[..., PowerCuts]:
 
 @pytest.mark.parametrize("share", range(CUTS // IN_ONE))
 def test_nothing_that_was_promised_is_lost_when_the_power_goes(cut: Callable[..., PowerCuts], share: int) -> None:
-    total = cut(IN_ONE, first=20_000 + 1_000 * share)
-    told = "\n".join(line for failure in total.failed for line in story(failure.result))
-    assert (total.lost, total.corrupt) == (0, 0), told
-    assert total.cuts == IN_ONE
-    # A run in which nothing was at stake would prove nothing.
+    total = PowerCuts(SystemClock())
+    first = 20_000 + 1_000 * share
+    # A run in which nothing was at stake would prove nothing. The store's threads are real, so that a rare case is met
+    # now and then only after more cuts than usual.
+    while total.cuts < IN_ONE or (_not_met(total) and total.cuts < CUTS):
+        cut(total.cuts + IN_ONE, first=first + total.series, total=total)
+        told = "\n".join(line for failure in total.failed for line in story(failure.result))
+        assert (total.lost, total.corrupt) == (0, 0), told
+        assert total.cuts % IN_ONE == 0
+    assert _not_met(total) == []
+
+
+def _not_met(total: PowerCuts) -> list[str]:
+    """What did not happen, and has to."""
     happened, figures = total.happened, total.figures
-    assert min(happened["starting"], happened["working"], happened["closing"]) > 0
-    assert min(happened["at write log"], happened["at sync log"]) > 0, "no commit was met"
-    assert happened["at write file"] + happened["at sync file"] > 0, "no checkpoint was met"
-    assert min(figures["writes torn"], figures["writes dropped"], figures["writes kept"]) > 0
-    assert min(figures["commits unanswered, kept"], figures["commits unanswered, dropped"]) > 0
-    assert figures["commits answered"] > IN_ONE and figures["completed"] > 0
+    met = {
+        **{when: happened[when] for when in ("starting", "working", "closing", "at write log", "at sync log")},
+        "a checkpoint": happened["at write file"] + happened["at sync file"],
+        **{one: figures[one] for one in ("writes torn", "writes dropped", "writes kept")},
+        **{one: figures[one] for one in ("commits unanswered, kept", "commits unanswered, dropped")},
+        "more commits than cuts": figures["commits answered"] > total.cuts,
+        "an order that ends": figures["completed"],
+    }
+    return [what for what, times in met.items() if not times]
 
 
 # --- planted bugs ---

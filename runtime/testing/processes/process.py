@@ -25,7 +25,7 @@ __all__ = ["Finished", "NodeProcess", "ProcessFailed", "launch"]
 
 _POLL_S = 0.005
 _TAIL_LINES = 25
-_STOP_S = 5.0  # A thread that waits for a disk stops late.
+_STOP_S = 30.0  # A thread that waits for a disk stops late.
 _STOP_POLL_S = 0.0005
 _DIE_WITH_PARENT = """
 import ctypes, os, sys
@@ -145,12 +145,15 @@ class NodeProcess:
         """Sends SIGSTOP. The process keeps its memory, its sockets and its locks, and does nothing until `thaw`.
 
         Returns when every thread has stopped. Until then a thread may finish a system call, and so take a lock.
+        Raises ProcessFailed if a thread still runs after 30 s.
         """
         process = self._running()
         process.send_signal(signal.SIGSTOP)
         self._frozen = True
         give_up_at_s = time.monotonic() + _STOP_S
-        while not _all_stopped(process.pid) and time.monotonic() < give_up_at_s:
+        while not _all_stopped(process.pid):
+            if time.monotonic() > give_up_at_s:
+                raise ProcessFailed(f"{self.name} still runs {_STOP_S:g} s after it was told to freeze")
             time.sleep(_STOP_POLL_S)
 
     def thaw(self) -> None:
