@@ -50,7 +50,9 @@ class Walk:
     async def check(self) -> None:
         """Each order has handled what it must have at this boundary, and nothing else."""
         for order_id, path in self._orders.items():
-            handled = sorted((row.type, row.kind) for row in await self._shop.handled(order_id))
+            rows = await self._shop.handled(order_id)
+            # What was posted before a new node has looked through a dead one's mail runs alone, and a row says so.
+            handled = sorted((row.type, row.kind) for row in rows if row.type != "trial")
             nodes = {name: node.describe() for name, node in self._shop.harness.nodes.items()}
             assert handled == path.handled(self.boundary), (
                 f"{order_id} ({path}) is not at boundary {self.boundary}: {handled}, {nodes}"
