@@ -180,12 +180,12 @@ for command in (replay_command, discard_command, replay_many, discard_many):
 
 
 @admin.command()
-@click.argument("key")
+@click.argument("key", metavar="[KIND/]KEY")
 @_kind
 @as_json_option
 @click.pass_obj
 def explain(session: Session, key: str, kind: str, as_json: bool) -> None:
-    """Every actor with this KEY: its state, and what it waits for."""
+    """Every actor with this KEY, or the one of this KIND: its state, and what it waits for."""
 
     async def read(store: Store) -> list[Account]:
         found = await accounts(store, load_contracts(session.contracts), key, kind=kind)
@@ -199,7 +199,7 @@ def explain(session: Session, key: str, kind: str, as_json: bool) -> None:
 
 
 @admin.command()
-@click.argument("key")
+@click.argument("key", metavar="[KIND/]KEY")
 @_kind
 @click.option("--format", "form", type=click.Choice(["text", "mermaid", "json"]), help="  [default: text]")
 @click.option("--json", "as_json", is_flag=True, help="As --format json.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import pkgutil
+import re
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -123,6 +124,7 @@ def load_contracts(names: Iterable[str]) -> Contracts:
     """
     modules: list[ModuleType] = []
     for name in names:
+        _check_is_module(name)
         try:
             module = importlib.import_module(name)
             found = pkgutil.iter_modules(getattr(module, "__path__", ()))
@@ -134,3 +136,19 @@ def load_contracts(names: Iterable[str]) -> Contracts:
         if not all(hasattr(one, "DESCRIPTOR") for one in modules):
             raise InvalidSettings(f"--contracts {name}: neither a generated protobuf module nor a package of them")
     return Contracts(modules)
+
+
+def _check_is_module(name: str) -> None:
+    """A path is what people try first; the error says what to write instead."""
+    if name.endswith(".proto"):
+        raise InvalidSettings(
+            f"--contracts {name!r} is a contract's source: generate Python from it (amends protos FOLDER), and name "
+            "the package that has it, such as protos"
+        )
+    if any(char in name for char in "/\\") or name.endswith(".py"):
+        inner = re.split(r"[/\\]", name.removesuffix(".py"))
+        module = ".".join(part for part in inner if part not in ("", ".", ".."))
+        raise InvalidSettings(
+            f"--contracts {name!r} is a path: name the module as Python imports it, such as {module or 'protos'}, "
+            "from the folder where that works, or with PYTHONPATH naming the folder"
+        )

@@ -36,16 +36,20 @@ class _Found:
     """What the store has under one kind for the key."""
 
     kind: str
+    key: str
     shard: int
     row: ActorRow | None
     mail: Sequence[MailRow]
 
 
 async def accounts(store: Store, contracts: Contracts, key: str, *, kind: str = "") -> list[Account]:
-    """The account of every actor with this key, or of the one of this kind; by kind. Raises StoreError."""
+    """The account of every actor with this key, or of the one of this kind; by kind. Raises StoreError.
+
+    `key` may also be KIND/KEY, as listings print it.
+    """
     notes, view = await store.busy(), await store.cluster()
     works = works_of(view, notes)
-    found = [_account(view, contracts, key, one, works) for one in await _found(store, key, kind)]
+    found = [_account(view, contracts, one, works) for one in await _found(store, key, kind)]
     return [await _with_deadlines(store, view, await _with_others(store, account)) for account in found]
 
 
@@ -68,7 +72,7 @@ async def _with_others(store: Store, account: Account) -> Account:
 
 
 async def conversations_of_key(store: Store, key: str, *, kind: str = "") -> list[bytes]:
-    """The conversations that made the actors with this key, and those of the mail that waits for them."""
+    """The conversations that made the actors with this key, or KIND/KEY, and those of the mail that waits for them."""
     ids: dict[bytes, None] = {}
     for found in await _found(store, key, kind):
         if found.row is not None:
@@ -77,7 +81,16 @@ async def conversations_of_key(store: Store, key: str, *, kind: str = "") -> lis
     return list(ids)
 
 
-async def _found(store: Store, key: str, kind: str) -> list[_Found]:
+async def _found(store: Store, named: str, kind: str) -> list[_Found]:
+    """What has this key. A key may have a slash in it, so a name that has one is taken for a key as well."""
+    found = await _with_key(store, named, kind)
+    its_kind, slash, key = named.partition("/")
+    if slash and key and its_kind and kind in ("", its_kind):
+        found += await _with_key(store, key, its_kind)
+    return found
+
+
+async def _with_key(store: Store, key: str, kind: str) -> list[_Found]:
     """Rows and mail by kind. Kinds come from the store, because mail also waits for kinds that no node has told of."""
     rows = {row.kind: row for row in await store.actors_with_key(key)}
     shards = {**dict(await store.mail_with_key(key)), **{row.kind: row.shard for row in rows.values()}}
@@ -86,17 +99,17 @@ async def _found(store: Store, key: str, kind: str) -> list[_Found]:
         if kind in ("", one):
             mail = await store.waiting_for((one, key), shard, limit=_MAIL_MAX)
             if one in rows or mail:
-                found.append(_Found(one, shard, rows.get(one), mail))
+                found.append(_Found(one, key, shard, rows.get(one), mail))
     return found
 
 
-def _account(view: ClusterView, contracts: Contracts, key: str, found: _Found, works: Sequence[Work]) -> Account:
+def _account(view: ClusterView, contracts: Contracts, found: _Found, works: Sequence[Work]) -> Account:
     owner, alive = owner_of(view, found.kind, found.shard)
     state, saga, unreadable = _states(contracts, found.row)
     lacking, lent = _of_version(view, owner, found.row, saga)
     account = Account(
         kind=found.kind,
-        key=key,
+        key=found.key,
         shard=found.shard,
         owner=owner,
         owner_alive=alive,

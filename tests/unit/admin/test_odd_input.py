@@ -13,10 +13,11 @@ from actors.client.screen import order_text, plain
 from protos.orders_pb2 import Order
 from protos.sales_pb2 import OrderLine, OrderState
 from runtime.admin.commands import admin
-from runtime.admin.session import Session
+from runtime.admin.session import Session, load_contracts
+from runtime.errors import InvalidSettings
 from runtime.protos.saga_pb2 import TaskRecord
 from runtime.store.memory import MemoryStore
-from tests.unit.operate.rows import SAGA, actor, fill, join, mail, row_of, saga
+from tests.unit.operate.rows import SAGA, actor, fill, join, mail, order, row_of, saga
 
 UNKNOWN = 99
 
@@ -138,3 +139,30 @@ def test_a_saga_whose_record_cannot_be_read_is_said_to_wait_for_a_person(store: 
     (explained,) = json.loads(run(store, "explain", "ORD-1", "--json").stdout)
     assert explained["waits_for"][0].startswith("an operator: its record cannot be read")
     assert "an operator: its record cannot be read" in run(store, "explain", "ORD-1").stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("./protos", "such as protos, from"),
+        ("shop/protos/", "such as shop.protos, from"),
+        ("protos/sales_pb2.py", "such as protos.sales_pb2, from"),
+        ("protos/sales.proto", "generate Python from it (amends protos FOLDER)"),
+    ],
+)
+def test_a_path_in_place_of_a_module_is_told_what_to_write(name: str, said: str) -> None:
+    with pytest.raises(InvalidSettings, match="--contracts") as refused:
+        load_contracts((name,))
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("command", ["explain", "conversation"])
+def test_what_a_listing_prints_is_what_the_commands_take(store: MemoryStore, command: str) -> None:
+    asyncio.run(fill(store, actor("sales", state=order()), actor("billing"), actor("shelf", "sales/ORD-1")))
+    shown = run(store, command, "billing/ORD-1", "--json")
+    assert shown.exit_code == 0, shown.output
+    told = json.loads(run(store, "explain", "sales/ORD-1", "--json").output)
+    assert [one["address"] for one in told] == ["shelf/sales/ORD-1", "sales/ORD-1"], "a key may have a slash in it"
+    only = json.loads(run(store, "explain", "sales/ORD-1", "--kind", "shelf", "--json").output)
+    assert [one["address"] for one in only] == ["shelf/sales/ORD-1"]
+    assert run(store, command, "billing/ORD-9").exit_code == 4
