@@ -10,7 +10,6 @@ whole catalogue and hosts a part of it, so what no node could see alone is refus
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -23,7 +22,6 @@ from runtime.durable.service import HandlerSpec, Reaction, Service, ServiceBehav
 from runtime.errors import InvalidDefinition, InvalidSettings
 from runtime.protos import saga_pb2
 from runtime.saga.behaviour import SagaBehaviour
-from runtime.saga.checks import check_condition
 from runtime.saga.children import check_children
 from runtime.saga.choreography import Choreography
 from runtime.saga.deadline import Deadline
@@ -39,6 +37,7 @@ from runtime.saga.pausing import pausing
 from runtime.saga.read_await import keys_kind
 from runtime.saga.saga import Saga
 from runtime.saga.said import check_awaited, check_published
+from runtime.saga.starts import check_starts
 from runtime.store.records import Subscription
 
 __all__ = ["Catalogue"]
@@ -158,12 +157,7 @@ class Catalogue:
 
     def _check(self, unstarted: Mapping[str, Sequence[type[Message]]]) -> None:
         _check_states(self.sagas)
-        _check_starts(
-            [
-                *(start for saga in self.sagas for start in _starts_of_saga(saga)),
-                *map(_start_of_choreography, self.choreographies),
-            ]
-        )
+        check_starts(self.sagas, self.choreographies)
         for process in self.choreographies:
             for reaction, command in zip(process.compiled, process.commands, strict=True):
                 self._check_reaction(process, reaction, command)
@@ -216,17 +210,6 @@ class Catalogue:
                 _check_returned(f"{where}.undo", undo_handler, step.undo_command, answer)
 
 
-@dataclass(frozen=True, slots=True)
-class _Start:
-    """A process and one condition under which it starts."""
-
-    process: str
-    title: str
-    event_type: type[Message]
-    field: str
-    value: str
-
-
 def _check_names(hosted: Sequence[Hosted], choreographies: Sequence[type[Choreography]]) -> None:
     """Kinds and processes share one space of names, since a process is known by its name in every message."""
     names: dict[str, str] = {}
@@ -254,28 +237,6 @@ def _check_states(sagas: Sequence[Definition]) -> None:
                 "give each its own, so that one can change without the other"
             )
         owners[saga.state_type] = saga.title
-
-
-def _starts_of_saga(saga: Definition) -> list[_Start]:
-    conditions = [(start, check_condition(start.event_type, dict(start.where), saga.title)) for start in saga.starts]
-    return [_Start(saga.name, saga.title, start.event_type, *condition) for start, condition in conditions]
-
-
-def _start_of_choreography(process: type[Choreography]) -> _Start:
-    condition = check_condition(process.starts.event_type, dict(process.starts.where), process.__name__)
-    return _Start(process.name, process.__name__, process.starts.event_type, *condition)
-
-
-def _check_starts(starts: Sequence[_Start]) -> None:
-    """No event may start two processes, whatever is in it: two would then drive one conversation."""
-    for index, one in enumerate(starts):
-        for other in starts[:index]:
-            apart = one.field and one.field == other.field and one.value != other.value
-            if one.event_type is other.event_type and one.process != other.process and not apart:
-                raise InvalidDefinition(
-                    f"{other.title} and {one.title} would both be started by one {full_name(one.event_type)}; "
-                    "give each a condition on the same field, with different values"
-                )
 
 
 def _check_returned(where: str, handler: HandlerSpec, command: Contract, answer: type[Message]) -> None:
