@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -263,3 +264,125 @@ class TimerFired(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TimerFired: _TypeAlias = TimerFired  # noqa: Y015
+
+@_typing.final
+class ProbeCommands(_message.Message):
+    """Asks the runtime of an actor what became of commands that this actor was sent, the oldest first. No handler is called."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMANDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def commands(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """ids"""
+
+    def __init__(
+        self,
+        *,
+        commands: _abc.Iterable[_builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commands", b"commands"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProbeCommands: _TypeAlias = ProbeCommands  # noqa: Y015
+
+@_typing.final
+class CommandsProbed(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMANDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def commands(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProbedCommand]:
+        """in the order of the question"""
+
+    def __init__(
+        self,
+        *,
+        commands: _abc.Iterable[Global___ProbedCommand] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commands", b"commands"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CommandsProbed: _TypeAlias = CommandsProbed  # noqa: Y015
+
+@_typing.final
+class ProbedCommand(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Finding:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _FindingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ProbedCommand._Finding.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        UNKNOWN: ProbedCommand._Finding.ValueType  # 0
+        """it was given up, perhaps half way; or it waits; or it is too old to be remembered"""
+        HANDLED: ProbedCommand._Finding.ValueType  # 1
+        ABSENT: ProbedCommand._Finding.ValueType  # 2
+        """its handler has never run for it, and never will"""
+
+    class Finding(_Finding, metaclass=_FindingEnumTypeWrapper): ...
+    UNKNOWN: ProbedCommand.Finding.ValueType  # 0
+    """it was given up, perhaps half way; or it waits; or it is too old to be remembered"""
+    HANDLED: ProbedCommand.Finding.ValueType  # 1
+    ABSENT: ProbedCommand.Finding.ValueType  # 2
+    """its handler has never run for it, and never will"""
+
+    COMMAND_FIELD_NUMBER: _builtins.int
+    FINDING_FIELD_NUMBER: _builtins.int
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    command: _builtins.bytes
+    finding: Global___ProbedCommand.Finding.ValueType
+    reason: _builtins.str
+    """of UNKNOWN"""
+    @_builtins.property
+    def answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProbedAnswer]:
+        """what its handler told the actor that asks"""
+
+    def __init__(
+        self,
+        *,
+        command: _builtins.bytes = ...,
+        finding: Global___ProbedCommand.Finding.ValueType = ...,
+        answers: _abc.Iterable[Global___ProbedAnswer] | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "command", b"command", "finding", b"finding", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProbedCommand: _TypeAlias = ProbedCommand  # noqa: Y015
+
+@_typing.final
+class ProbedAnswer(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    body: _builtins.bytes
+    """not set when no history keeps it any more"""
+    def __init__(
+        self,
+        *,
+        type: _builtins.str = ...,
+        body: _builtins.bytes | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_body", b"_body", "body", b"body"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_body", b"_body", "body", b"body", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__body: _TypeAlias = _typing.Literal["body"]  # noqa: Y015
+    _WhichOneofArgType__body: _TypeAlias = _typing.Literal["_body", b"_body"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__body) -> _WhichOneofReturnType__body | None: ...
+
+Global___ProbedAnswer: _TypeAlias = ProbedAnswer  # noqa: Y015

@@ -196,12 +196,12 @@ class Draft:
                 self.blocked_until_s = self.now_s  # The mail behind this message need not wait any more.
         self.rescheduled = [row for row in self.rescheduled if row.id != id]
 
-    def tombstone(self, undo: Envelope) -> None:
-        """Refuse a do that never came, should it still come."""
+    def tombstone(self, by: Envelope, id: bytes, error: str) -> None:
+        """Refuse a command that never came, should it still come, since this message has ruled it out."""
         self.history.append(
             HistoryRow(
-                undo.conversation,
-                undo.undo_of,
+                by.conversation,
+                id,
                 self.address[0],
                 self.address[1],
                 self.shard,
@@ -210,11 +210,11 @@ class Draft:
                 Outcome.UNDONE,
                 0,
                 self.kind.node,
-                f"undone by {undo.id.hex()} before it came",
+                error,
                 "",
-                undo.sender,
-                undo.cause,
-                undo.sent_at_s,
+                by.sender,
+                by.cause,
+                by.sent_at_s,
                 b"",
             )
         )

@@ -125,7 +125,7 @@ def refuse_do(draft: Draft, undo: Envelope, finding: Finding) -> None:
             draft.note(do, Outcome.UNDONE, attempts=attempts, error=why)
         draft.unschedule(do.id)
     elif finding.ruling is Ruling.TOMBSTONE:
-        draft.tombstone(undo)
+        draft.tombstone(undo, undo.undo_of, f"undone by {undo.id.hex()} before it came")
 
 
 def _supersede(draft: Draft, undo: Envelope, earlier: Earlier) -> None:

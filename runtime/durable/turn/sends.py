@@ -108,11 +108,10 @@ class Sends:
             except InvalidMessage:
                 pass  # Nobody has that address. The message is parked with its reason all the same.
 
-    def undone(self, reason: str) -> None:
-        """Answer an undo that had nothing to undo."""
+    def tell(self, message: Message) -> None:
+        """Answer whoever asks, in the name of the runtime: no handler was called."""
         if self._cause.reply_to:
-            undone = durable_pb2.Undone(command=self._cause.id, undo_of=self._cause.undo_of, reason=reason)
-            self._reply(undone, undone.DESCRIPTOR.full_name, undone.SerializeToString())
+            self._reply(message, message.DESCRIPTOR.full_name, body_of(message))
 
     def change_timers(self, changes: Sequence[SetTimer | CancelTimer]) -> None:
         in_own = bool(self._kind.behaviour.process)  # The timers of a process are of its actor's conversation.

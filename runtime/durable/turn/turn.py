@@ -3,6 +3,7 @@
     activation ──messages, state──▶ Turn.run ──▶ Draft (pure record) ──▶ committer
                                       │
                                       ├─ guard       for an undo only: does it run?
+                                      ├─ probe       what became of commands; answered here, by the runtime
                                       ├─ invocation  one run of a handler, which decides
                                       ├─ sends       what it decided, as envelopes
                                       └─ unhandled   a handler failed: again, later, or given up
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from google.protobuf.message import Message
 
@@ -25,12 +27,14 @@ from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.invocation import invoke
 from runtime.durable.turn.keeping import StateKeeper
 from runtime.durable.turn.lost import LostRuns, TurnLost
+from runtime.durable.turn.probe import PROBE, answer_probe
 from runtime.durable.turn.sends import Sends
 from runtime.envelope import Envelope, timer_id
 from runtime.errors import FinalError, HandlerTimedOut, InvalidMessage, NotCarried
 from runtime.failpoints import Failpoint
 from runtime.failures import stack_of, text_of
 from runtime.ports import Ports
+from runtime.protos import durable_pb2
 from runtime.store.records import MailRow, Outcome
 
 __all__ = ["Turn"]
@@ -127,6 +131,9 @@ class Turn:
                 return
         try:
             message = self._kind.contracts.parse(envelope.type, envelope.body)
+            if envelope.type == PROBE:
+                await answer_probe(self.draft, envelope, cast(durable_pb2.ProbeCommands, message))
+                return
             if envelope.type not in self._kind.behaviour.accepts:
                 raise InvalidMessage(f"{self._kind.name} has no handler for {envelope.type}")
             finding = await self._ruled(envelope) if envelope.undo_of else None
@@ -251,7 +258,7 @@ class Turn:
         if finding.runs:
             return finding
         sends = Sends(draft, undo)
-        sends.undone(finding.reason)
+        sends.tell(durable_pb2.Undone(command=undo.id, undo_of=undo.undo_of, reason=finding.reason))
         sends.close(Outcome.UNDONE, 0, finding.reason)
         return finding
 

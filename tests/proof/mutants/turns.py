@@ -92,7 +92,7 @@ TURNS = (
     Mutant(
         "tombstone-not-written",
         "The guard has a tombstone laid for a do that has not come, and the turn leaves it out.",
-        (Edit(guard.refuse_do, "draft.tombstone(undo)", "pass"),),
+        (Edit(guard.refuse_do, "draft.tombstone(undo, undo.undo_of", "(undo, undo.undo_of"),),
         workload="random",
         unseen=(
             "the sender of an undo has committed its do to the same store before. An operator would have to discard "

@@ -13,6 +13,7 @@ from protos.billing_pb2 import BillOrder, BillState, OrderBilled, OrderRefunded,
 from protos.sales_pb2 import OrderLine
 from runtime.durable.behaviour import Decision, Delivery, Outgoing, RetryPolicy, SetTimer
 from runtime.envelope import Envelope, message_id, shard_of
+from runtime.protos.durable_pb2 import ProbeCommands
 from runtime.store.records import MailRow, Subscription, Transition, Verdict
 from tests.unit.durable.local import LocalNode
 
@@ -80,6 +81,9 @@ class Post:
 
     def refund(self, of: Envelope, **headers: Any) -> Envelope:
         return self._envelope(RefundOrder(order_id=self.key), {"undo_of": of.id, **headers})
+
+    def probe(self, *of: Envelope, **headers: Any) -> Envelope:
+        return self._envelope(ProbeCommands(commands=[one.id for one in of]), {"reply_to": of[0].reply_to, **headers})
 
     def _envelope(self, message: Message, headers: dict[str, Any]) -> Envelope:
         self._number += 1
