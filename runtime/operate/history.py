@@ -152,6 +152,12 @@ def _replayed(
     made, entries = list[HistoryEntry](), list(entries)
     if behaviour is None:
         return entries, f"this build has no saga of kind {row.kind}; name its catalogue with --catalogue"
+    if last.earlier_fingerprints:
+        first, ours = last.earlier_fingerprints[0].hex(), last.fingerprint.hex()
+        return entries, (
+            f"version {first} of {row.kind} began it, and it was carried over to {ours} since: its records of before "
+            "cannot be made again by this version"
+        )
     if last.fingerprint != behaviour.definition.fingerprint:
         its, ours = last.fingerprint.hex(), behaviour.definition.fingerprint.hex()
         return entries, f"version {its} of {row.kind} began it, and this build has {ours}: use a build that has it"

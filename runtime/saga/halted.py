@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from google.protobuf.message import Message
 
+from runtime.contracts import names_of
 from runtime.durable.behaviour import Outgoing
 from runtime.protos import durable_pb2
 from runtime.protos.saga_pb2 import CancelRefused, HeldInput, RetryRefused, SagaRecord
@@ -102,12 +103,15 @@ def _input(held: HeldInput, types: dict[str, type[Message]]) -> inputs.Input:
         return inputs.Faulted(held.command_id, durable_pb2.Fault.FromString(held.body).error)
     if held.type == _UNDONE:
         return inputs.NothingToUndo(held.command_id, durable_pb2.Undone.FromString(held.body).reason)
+    if held.type not in types:  # The instance was carried over meanwhile. What it has asked may have happened.
+        return inputs.Faulted(held.command_id, f"{held.type} is no answer that the saga declares any more")
     return inputs.Answered(held.command_id, types[held.type].FromString(held.body), held.said_by)
 
 
 def _answers(definition: Definition) -> dict[str, type[Message]]:
-    """The types of all answers that a step declares; the node lets no other in."""
+    """The types of all answers that a step declares, by each name that they have had; the node lets no other in."""
     types: dict[str, type[Message]] = {}
     for step in definition.steps:
-        types.update((full_name(one), one) for one in (*step.meanings, *step.undone, *step.undo_working))
+        for one in (*step.meanings, *step.undone, *step.undo_working):
+            types.update((name, one) for name in names_of(one))
     return types

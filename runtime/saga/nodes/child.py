@@ -4,7 +4,8 @@
                                            ──SagaCompleted──▶ DONE   ──SagaCompensated, StartRefused──▶ REFUSED
     undo  ──UndoSaga────────────▶ KIND/KEY ──SagaUnderWay, SagaStuck──▶ asked again at its pace
                                            ──SagaCompensated──▶ UNDONE
-                                           ──UndoRefused, SagaAbandoned──▶ FAILED, or skipped where the child may stay
+                                           ──UndoRefused, SagaAbandoned──▶ FAILED; where the child may stay it is
+                                                               skipped, or given up if it was left half undone
 
 Beside that it is a step: `step`, `undoing`. What the child says of being stuck is kept as the error of the question.
 """
@@ -88,10 +89,11 @@ def _stays(saga: Instance, node: ChildDefinition, task: TaskRecord, answer: Undo
     if not node.may_stay:
         exchange.unclear(task.undo, error)
         return failed(error)
-    task.status = TaskRecord.SKIPPED
+    # An abandoned child owes what nobody will undo, so this saga cannot end as if all was undone.
+    task.status = TaskRecord.GIVEN_UP if is_abandoned else TaskRecord.SKIPPED
     exchange.answered(task.undo, answer.DESCRIPTOR.full_name)
     task.undo.error = error
-    saga.record.reason += f"; {task.address} stays: {answer.reason}"
+    saga.record.reason += f"; {task.address} {'was abandoned' if is_abandoned else 'stays'}: {answer.reason}"
     saga.timers.append(CancelTimer(node.timer))
     saga.unstick(task)
     return UNDONE

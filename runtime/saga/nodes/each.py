@@ -24,7 +24,8 @@ from runtime.saga.verdict import DONE, Came, TaskVerdict, begun, failed, refused
 
 __all__ = ["begin", "came", "retry", "undo"]
 
-_LOST = frozenset((TaskRecord.REFUSED, TaskRecord.OWED, TaskRecord.UNDONE, TaskRecord.SKIPPED))
+_TAKEN_BACK = (TaskRecord.OWED, TaskRecord.UNDONE, TaskRecord.SKIPPED, TaskRecord.GIVEN_UP)
+_LOST = frozenset((TaskRecord.REFUSED, TaskRecord.LEFT_OUT, *_TAKEN_BACK))
 _OPEN = frozenset((TaskRecord.RUNNING, TaskRecord.OWED))
 
 

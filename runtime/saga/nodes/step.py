@@ -71,7 +71,7 @@ def _answered(
     if meaning is Meaning.IGNORED:
         saga.note = f"{name} says nothing about step {step.name}"
         return NOTHING
-    return _unclear(task, f"{name} is no answer that the step declares")
+    return _undeclared(saga, step, task, command_id, f"{name} is no answer that the step declares")
 
 
 def _faulted(saga: Instance, step: StepDefinition, task: TaskRecord, fault: Faulted) -> TaskVerdict:
@@ -84,10 +84,16 @@ def _faulted(saga: Instance, step: StepDefinition, task: TaskRecord, fault: Faul
         return NOTHING
     if not was_open or task.do.status == Exchange.OPEN:
         return NOTHING  # the step was asked again since, or is about to be: that command decides
-    if step.retriable and (asks := exchange.counted(task.do)) < step.budget.asks_max:
-        saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(asks)))
-        return NOTHING
-    return failed(f"given up by {task.address}: {fault.error}")
+    return _ask_later(saga, step, task, f"given up by {task.address}: {fault.error}")
+
+
+def _undeclared(saga: Instance, step: StepDefinition, task: TaskRecord, command_id: bytes, error: str) -> TaskVerdict:
+    """Nobody can make sense of what the participant has said. As after a fault, it is asked again where it can be."""
+    if step.retriable and command_id != task.do.command_id:
+        task.do.error = error
+        return NOTHING  # the step was asked again since: the answer to that command decides
+    exchange.unclear(task.do, error)
+    return _ask_later(saga, step, task, error)
 
 
 def _fired(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict:
@@ -134,6 +140,14 @@ def _ask(saga: Instance, step: StepDefinition, task: TaskRecord) -> None:
         saga.unstick(task)
     saga.outgoing.append(Outgoing(command, step.command.kind, key, id, wants_reply=True, body=body))
     saga.timers.append(SetTimer(step.timer, saga.now_s + step.patience_s(exchange.counted(task.do))))
+
+
+def _ask_later(saga: Instance, step: StepDefinition, task: TaskRecord, error: str) -> TaskVerdict:
+    """After a pause, if there is no way back and the budget has an ask left."""
+    if step.retriable and (asks := exchange.counted(task.do)) < step.budget.asks_max:
+        saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(asks)))
+        return NOTHING
+    return failed(error)
 
 
 def _ask_again(saga: Instance, step: StepDefinition, task: TaskRecord, error: str) -> TaskVerdict:

@@ -24,7 +24,7 @@ CHILDREN = (
     Mutant(
         "child-that-stays-counts-as-undone",
         "A child that cannot be undone, and may stay, counts as undone.",
-        (Edit(child._stays, "task.status = TaskRecord.SKIPPED", "task.status = TaskRecord.UNDONE"),),
+        (Edit(child._stays, "else TaskRecord.SKIPPED", "else TaskRecord.UNDONE"),),
         workload="random",
     ),
 )

@@ -198,8 +198,8 @@ SAGAS = (
         (
             Edit(
                 steps._faulted,
-                'return failed(f"given up by {task.address}: {fault.error}")',
-                "task.status = TaskRecord.REFUSED\n    return failed(fault.error)",
+                "return _ask_later(",
+                "task.status = task.status if step.retriable else TaskRecord.REFUSED\n    return _ask_later(",
             ),
         ),
         workload="random",
@@ -234,7 +234,7 @@ SAGAS = (
         "A step past the pivot is not asked again after its participant gave it up.",
         (
             Edit(
-                steps._faulted,
+                steps._ask_later,
                 "saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(asks)))",
                 "pass",
             ),

@@ -14,6 +14,7 @@ from runtime.durations import days
 from runtime.errors import InvalidDefinition
 from runtime.protos.saga_pb2 import (
     RetryAccepted,
+    SagaAbandoned,
     SagaCompensated,
     SagaCompleted,
     SagaStuck,
@@ -177,6 +178,13 @@ def test_s113_a_child_that_may_stay_is_skipped_and_the_reason_says_so() -> None:
     story = turned_back(may_stay="a label costs nothing").given(UndoRefused(reason="past ship")).expect(RefundOrder)
     story.given(REFUNDED).given(CANCELLED).expect_status("compensated", "child/ORD-1-C stays: past ship")
     assert phases(story)["label"] == "skipped"
+
+
+def test_s113_a_saga_whose_child_was_abandoned_does_not_end_as_if_all_was_undone() -> None:
+    story = turned_back(may_stay="a label costs nothing").given(SagaAbandoned(reason="undo owed: bill"))
+    story.expect(RefundOrder).given(REFUNDED).given(CANCELLED)
+    story.expect_status("abandoned", "child/ORD-1-C was abandoned: undo owed: bill")
+    assert phases(story)["label"] == "given up"
 
 
 def test_s114_a_stuck_child_leaves_the_parent_waiting_and_is_named() -> None:

@@ -18,7 +18,7 @@ from protos.warehouse_pb2 import (
 )
 from runtime.durations import minutes, seconds
 from runtime.errors import InvalidDefinition
-from runtime.protos.saga_pb2 import CancelAccepted, RetryAccepted
+from runtime.protos.saga_pb2 import CancelAccepted, RepairSaga, RetryAccepted
 from runtime.saga.each import ITEMS_MAX, Each
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
@@ -267,6 +267,13 @@ def test_a_failed_undo_of_what_is_tolerated_is_for_a_person() -> None:
     story = under_way(each(tolerate=1, step=labelling(budget=Budget(asks_max=1)))).given_silence("lines[HAT]")
     story.given_fault("broken").expect_status("stuck", "undo of step lines[HAT]: given up by")
     story.given_retry().given(voided("HAT"), to=to(story, "HAT", VoidShippingLabel)).expect_status("running")
+
+
+def test_an_item_whose_undo_a_person_gives_up_counts_among_those_that_are_tolerated() -> None:
+    story = under_way(each(tolerate=1, step=labelling(budget=Budget(asks_max=1)))).given_silence("lines[HAT]")
+    story.given_fault("broken").given_act(RepairSaga(act=RepairSaga.SKIP, task="lines[HAT]"))
+    assert phases(story)["lines[HAT]"] == "given up"
+    story.given(short("CAP"), to=to(story, "CAP")).expect_status("compensating", "2 of 3 are refused or have failed")
 
 
 # --- past the pivot ---

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -15,7 +15,10 @@ from protos.warehouse_pb2 import CreateShippingLabel, Restock, Restocked, Shippi
 from runtime.durable.turn.unhandled import MessagePutOff
 from runtime.durations import seconds
 from runtime.errors import InvalidDefinition, NotCarried
-from runtime.protos.saga_pb2 import CancelSaga, SagaRecord
+from runtime.operate.as_test import as_test
+from runtime.operate.dead_letters import NotFound
+from runtime.operate.history import read_history
+from runtime.protos.saga_pb2 import CancelSaga, RepairSaga, SagaRecord
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.carrying import Carried, Position, renames
 from runtime.saga.on import on
@@ -69,6 +72,20 @@ def version(given: Any) -> type[Saga[Any]]:
 
 
 NEXT = version({ShopProcess: renames(bill="charge")})
+
+
+class LacksReady(Saga[OrderProcessState], kind="order-process"):
+    """Nothing in it is answered with OrderReadyToShip."""
+
+    started_by = ShopProcess.started_by
+    bill = replace(ShopProcess.bill)
+    ship = replace(ShopProcess.ship)
+    tell = Step(do=restock, done=Restocked, timeout=seconds(9))
+    flow = bill >> ship >> tell
+    closing = ShopProcess.closing
+    carries: ClassVar = {ShopProcess: renames(close="tell")}
+
+
 NEW = NEXT.definition.fingerprint
 
 
@@ -137,6 +154,14 @@ def test_a_stuck_instance_is_carried_over_and_tried_again() -> None:
     story = by(NEXT, first.expect_status("stuck")).given_retry()
     assert MarkReadyToShip in [type(one.message) for one in story.decision.outgoing]
     story.expect_status("running")
+
+
+def test_an_answer_that_was_held_and_that_the_new_definition_lacks_uses_up_an_ask_and_is_told() -> None:
+    first = labelled().given_act(RepairSaga(act=RepairSaga.SUSPEND)).given(READY).expect()
+    story = by(LacksReady, first).given_act(RepairSaga(act=RepairSaga.RESUME)).expect_status("running")
+    assert not story.record.held and story.step_status("tell") == "unknown"
+    assert "shop.OrderReadyToShip is no answer that the saga declares any more" in story.step("tell").do.error
+    story.given_silence("tell").expect(Restock).given(RESTOCKED).expect_status("completed")
 
 
 def test_an_instance_that_has_ended_stays_ended() -> None:
@@ -241,7 +266,7 @@ def test_s133_an_instance_that_cannot_be_carried_over_is_left_as_it_is_with_the_
     assert newer.record == first.record and newer.timers[timer] == newer.now_s + 60
 
 
-def test_s133_once_its_migration_is_mended_the_instance_goes_on() -> None:
+def test_s133_once_its_migration_is_mended_the_instance_goes_on_and_its_history_says_what_it_cannot_tell() -> None:
     async def scenario() -> None:
         node = await LocalNode([SagaBehaviour(ShopProcess)]).start()
         await node.send(PLACED, kind="order-process")
@@ -259,9 +284,14 @@ def test_s133_once_its_migration_is_mended_the_instance_goes_on() -> None:
         assert (record.fingerprint, record.status) == (NEW, SagaRecord.COMPENSATING)
         assert row.summary is not None and row.summary.version == NEW.hex()
         history = await mended.store.conversation(row.conversation)
-        told = [one.error for one in history if one.kind == "order-process" and "carried over" in one.error]
-        assert told == [f"carried over from version {OLD.hex()} to {NEW.hex()}"]
+        notes = [one.error for one in history if one.kind == "order-process" and "carried over" in one.error]
+        assert notes == [f"carried over from version {OLD.hex()} to {NEW.hex()}"]
         assert any("its migration raised ZeroDivisionError" in one.error for one in history), "and why it rested"
+        behaviours = {"order-process": SagaBehaviour(NEXT)}
+        told = await read_history(mended.store, mended.contracts, behaviours, ("order-process", "ORD-1"))
+        assert told.untold.startswith(f"version {OLD.hex()} of order-process began it, and it was carried over to ")
+        with pytest.raises(NotFound, match="no test can be made of order-process/ORD-1, since version"):
+            as_test(told, behaviours["order-process"], "tests.unit.saga.test_migration:NEXT")
         await mended.stop()
 
     in_virtual_time(scenario)

@@ -114,6 +114,25 @@ def test_an_answer_to_a_step_that_was_left_out_changes_nothing() -> None:
     story.given(READY, to=asked).expect_ignored("came late: step ready is left out")
 
 
+@pytest.mark.parametrize(("policy", "then"), [("stuck", "unknown"), ("retry", "unknown"), ("skip", "left out")])
+def test_an_answer_that_is_not_declared_uses_up_one_ask_of_the_budget(policy: str, then: str) -> None:
+    story = ready_asked(policy)
+    story.given(BILLED).expect().expect_status("running")
+    assert story.step("ready").do.error == "OrderBilled is no answer that the step declares"
+    story.given_silence("ready").expect(MarkReadyToShip).given(BILLED)
+    assert story.step_status("ready") == then
+    assert story.status == ("stuck" if policy == "stuck" else "running")
+
+
+def test_an_answer_that_is_not_declared_to_an_earlier_command_changes_nothing() -> None:
+    story = ready_asked("skip")
+    first = story.command(MarkReadyToShip)
+    story.given_silence("ready").expect(MarkReadyToShip).given(BILLED, to=first).expect()
+    assert story.step_status("ready") == "asked"
+    story.given(READY).expect_status("running")
+    assert story.step_status("ready") == "done"
+
+
 @pytest.mark.parametrize("policy", ["ignore", "", None, 7])
 def test_a_policy_that_nobody_knows_is_refused(policy: Any) -> None:
     with pytest.raises(

@@ -120,7 +120,9 @@ def test_an_undo_that_is_answered_with_something_else_leaves_the_saga_stuck() ->
 
 
 def test_a_closing_command_that_is_answered_with_something_else_leaves_the_saga_stuck() -> None:
-    story = placed().given(DECLINED).expect(CancelOrder).given(READY)
+    story = placed().given(DECLINED).expect(CancelOrder).given(READY).expect_status("compensating")
+    while story.status != "stuck":
+        story.given_silence("compensated").given(READY)
     story.expect_status("stuck", "step compensated: OrderReadyToShip is no answer that the step declares")
     assert "still to undo: nothing; then to confirm: compensated" in story.record.stuck_reason
 
