@@ -21,7 +21,7 @@ from runtime.saga.node import ApprovalDefinition, full_name
 from runtime.saga.verdict import DONE, NOTHING, TaskVerdict, failed, refused
 from runtime.saga.view import task_name
 
-__all__ = ["begin", "decided", "fired", "refusal", "retry"]
+__all__ = ["begin", "decided", "digest_of", "fired", "refusal", "retry"]
 
 _SHOWN_MAX = 400
 """Characters of what is asked that the record shows; the state has all of it."""
@@ -36,7 +36,7 @@ def begin(saga: Instance, node: ApprovalDefinition, task: TaskRecord) -> TaskVer
         saga.unstick(task)
     shown = text_format.MessageToString(asked, as_one_line=True)
     task.status = TaskRecord.RUNNING
-    task.digest = _digest(asked)
+    task.digest = digest_of(asked)
     task.asks = shown if len(shown) <= _SHOWN_MAX else shown[: _SHOWN_MAX - 3] + "..."
     if node.within_s:
         saga.timers.append(SetTimer(node.timer, saga.now_s + node.within_s))
@@ -65,7 +65,7 @@ def refusal(saga: Instance, node: ApprovalDefinition, task: TaskRecord, act: Rep
     if task.status != TaskRecord.RUNNING:
         return f"{node.name} is {task_name(task)}: nobody is asked"
     try:
-        asked = _digest(_asked(saga, node))
+        asked = digest_of(_asked(saga, node))
         may = _may(saga, node, act.who)
     except AuthorFailed as error:
         return str(error)
@@ -96,6 +96,8 @@ def decided(saga: Instance, node: ApprovalDefinition, task: TaskRecord, act: Rep
             author.change(saga.definition, saga.record, f"on_approved of {node.name}", node.on_approved, act.who)
         except AuthorFailed as error:
             return failed(str(error))
+    if task.stuck:  # It was declined, or late, where there is no way back.
+        saga.unstick(task)
     task.status = TaskRecord.DONE
     return DONE
 
@@ -119,7 +121,7 @@ def _asked(saga: Instance, node: ApprovalDefinition) -> Message:
     return made
 
 
-def _digest(asked: Message) -> str:
+def digest_of(asked: Message) -> str:
     """16 hex digits of the message's type and bytes, the same in every process."""
     said = asked.DESCRIPTOR.full_name.encode() + b"|" + asked.SerializeToString(deterministic=True)
     return hashlib.blake2b(said, digest_size=8).hexdigest()

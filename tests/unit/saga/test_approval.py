@@ -144,6 +144,13 @@ def test_where_there_is_no_way_back_a_no_leaves_the_saga_stuck_until_it_is_asked
     decide(story).expect(MarkReadyToShip, RepairAccepted)
 
 
+def test_where_there_is_no_way_back_a_yes_after_a_no_ends_the_stuck_state() -> None:
+    story = asked(pivot=True)
+    decide(story, RepairSaga.DECLINE).expect_status("stuck", "step boss: declined by anna: a test")
+    decide(story).expect(MarkReadyToShip, RepairAccepted).expect_status("running")
+    story.given(shop.READY).expect_status("completed")
+
+
 def test_a_preview_says_what_an_approval_would_send() -> None:
     story, shown = asked(), asking()
     act = RepairSaga(act=RepairSaga.APPROVE, task="boss", who="anna", reason="fine", digest=story.step("boss").digest)
