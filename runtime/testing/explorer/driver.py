@@ -18,15 +18,16 @@ from runtime.durable.behaviour import Decision, Delivery, Outgoing, SetTimer
 from runtime.envelope import Envelope
 from runtime.errors import FinalError
 from runtime.protos import durable_pb2, saga_pb2
-from runtime.protos.saga_pb2 import UndoRefused
 from runtime.saga.behaviour import SagaBehaviour
-from runtime.saga.node import ChildDefinition, EndDefinition, Meaning, PastPivot, StepDefinition, WhenDefinition
+from runtime.saga.node import ChildDefinition, EndDefinition, WhenDefinition
 from runtime.saga.saga import Saga
 from runtime.saga.view import Phase, phase_of
 from runtime.store.records import Outcome
 from runtime.testing.explorer.author import Watch, watched
+from runtime.testing.explorer.person import PersonsAct, act_message
+from runtime.testing.explorer.places import Places
 from runtime.testing.explorer.samples import Samples
-from runtime.testing.explorer.world import FAULT, NOTHING, Reply, SentCommand
+from runtime.testing.explorer.world import FAULT, NOTHING, Reply, SagaWorld, SentCommand
 
 __all__ = ["NOW_S", "Input", "SagaDriver", "Taken", "View", "command_id"]
 
@@ -44,6 +45,7 @@ class Input(NamedTuple):
     timer: str = ""
     event: int = -1  # The index of a starting event among the samples.
     cancel: bool = False
+    act: PersonsAct | None = None
 
 
 class View(NamedTuple):
@@ -51,10 +53,10 @@ class View(NamedTuple):
 
     status: saga_pb2.SagaRecord.Status.ValueType
     stuck_in: saga_pb2.SagaRecord.Status.ValueType
-    phases: tuple[Phase | None, ...]
+    phases: tuple[Phase | None, ...]  # By place; None where this record has no task.
     reason: str
     stuck_reason: str
-    stuck: tuple[str, ...]  # The names of the stuck steps.
+    stuck: tuple[str, ...]  # The paths of the stuck tasks.
     unchosen: frozenset[int]  # The nodes in branches that a choice has not taken.
     has_ended_early: bool
 
@@ -93,13 +95,7 @@ class SagaDriver:
         self._numbers: dict[bytes, int] = {}
         self._taken: dict[tuple[int, Input], Taken] = {}
         self.views: list[View] = []
-        self.answers: list[Message] = []
-        self.meaning: list[dict[Meaning, tuple[int, ...]]] = []  # The answers of each meaning, by node.
-        self.undone: list[tuple[int, ...]] = []  # The answers that confirm an undo, by node.
-        self.ends: list[bool] = []  # Whether the node is not asked for ever, by node.
-        self.undo_working: list[tuple[int, ...]] = []  # The answers by which an undo is not finished, by node.
-        self.undo_refused: list[tuple[int, ...]] = []  # The answers by which a child stays done, by node.
-        self._learn()
+        self.places = Places(self.definition, samples)
         self.nothing = self._number(saga_pb2.SagaRecord())
 
     def take(self, record: int, input: Input) -> Taken:
@@ -114,7 +110,7 @@ class SagaDriver:
 
     def may_stay(self, step: int) -> bool:
         """Whether the saga is compensated although this child stays done."""
-        node = self.definition.nodes[step]
+        node = self.places.nodes[step]
         return isinstance(node, ChildDefinition) and bool(node.may_stay)
 
     @property
@@ -122,8 +118,16 @@ class SagaDriver:
         """The events that start an instance."""
         return self._samples.starts
 
+    def is_at_rest(self, world: SagaWorld) -> bool:
+        """Says whether nothing more comes by itself, and no person is expected to decide."""
+        if not world.is_at_rest:
+            return False
+        view = self.views[world.record]
+        is_running = view.status == saga_pb2.SagaRecord.RUNNING
+        return not (is_running and any(view.phases[one.index] is Phase.TO_APPROVE for one in self.places.approvals))
+
     def message(self, input: Input) -> Message:
-        """The message of an input."""
+        """The message of an input that is no act of a person."""
         if input.timer:
             return durable_pb2.TimerFired(name=input.timer)
         if input.cancel:
@@ -135,26 +139,7 @@ class SagaDriver:
             return durable_pb2.Fault(command=command_id(command), error="the handler failed", attempts=12)
         if answer == NOTHING:
             return durable_pb2.Undone(command=command_id(command), reason="it never ran")
-        return self.answers[answer]
-
-    # --- once ---
-
-    def _learn(self) -> None:
-        """Numbers the answers. Each sample is one of them."""
-        for node in self.definition.nodes:
-            step = node if isinstance(node, StepDefinition) else None
-            self.meaning.append({one: self._said(step, step.types(one)) if step else () for one in Meaning})
-            undone = sorted(step.undone, key=lambda one: str(one.DESCRIPTOR.full_name)) if step else ()
-            self.undone.append(self._said(step, undone) if step else ())
-            self.ends.append(step is None or step.past_pivot is not PastPivot.RETRY)
-            self.undo_working.append(self._said(step, step.undo_working) if step else ())
-            refused = (UndoRefused,) if isinstance(node, ChildDefinition) else ()
-            self.undo_refused.append(self._said(step, refused) if step else ())
-
-    def _said(self, step: StepDefinition, types: Sequence[type[Message]]) -> tuple[int, ...]:
-        first = len(self.answers)
-        self.answers.extend(sample for one in types for sample in self._samples.of_node(step, one))
-        return tuple(range(first, len(self.answers)))
+        return self.places.answers[answer]
 
     # --- one input ---
 
@@ -164,12 +149,14 @@ class SagaDriver:
         mistakes = self._watch.mistakes
         decision, crash = Decision(), ""
         try:
-            decision = self._behaviour.decide(state, self._delivery(input))
+            act = input.act
+            message = self.message(input) if act is None else act_message(self.definition, state, act)
+            decision = self._behaviour.decide(state, self._delivery(input, message))
         except FinalError as error:  # `begin` makes nothing of this event.
             mistakes.append(str(error))
         except Exception as error:  # noqa: BLE001 # any exception here is a finding
             state, crash = self.record(record), f"{type(error).__name__}: {error}"
-        names = _rename(state)
+        names = self._rename(state)
         _stand_still(state)
         lost = [one.message.DESCRIPTOR.name for one in decision.outgoing if one.id and one.id not in names]
         if lost:
@@ -184,7 +171,7 @@ class SagaDriver:
             decision.note,
             tuple(mistakes),
             crash,
-            tuple(self._watch.waived),
+            tuple([self.places[path] for path in self._watch.waived]),
             changes_nothing=after == record and not (decision.outgoing or decision.timers),
             alarm=decision.alarm,
         )
@@ -194,12 +181,29 @@ class SagaDriver:
         number = self._numbers.setdefault(body, len(self._bytes))
         if number == len(self._bytes):
             self._bytes.append(body)
-            phases = tuple(phase_of(task) for task in record.tasks)
+            phases = self._phases(record)
             stuck = tuple(task.path for task in record.tasks if task.stuck)
             unchosen, has_ended = self._left_out(record)
             said = (record.reason, record.stuck_reason)
             self.views.append(View(record.status, record.stuck_in, phases, *said, stuck, unchosen, has_ended))
         return number
+
+    def _phases(self, record: saga_pb2.SagaRecord) -> tuple[Phase | None, ...]:
+        phases: list[Phase | None] = []
+        for place, task in zip(self.places.of(record), record.tasks, strict=True):
+            phases.extend([None] * (place + 1 - len(phases)))
+            phases[place] = phase_of(task)
+        return tuple(phases)
+
+    def _rename(self, record: saga_pb2.SagaRecord) -> dict[bytes, tuple[int, bool, int]]:
+        """Replaces new ids in a record by place, direction and number. Gives these for each id that was replaced."""
+        names: dict[bytes, tuple[int, bool, int]] = {}
+        for place, task in zip(self.places.of(record), record.tasks, strict=True):
+            for exchange, undo in ((task.do, False), (task.undo, True)):
+                if exchange.command_id.startswith(_UNNAMED):
+                    names[exchange.command_id] = place, undo, exchange.attempts
+                    exchange.command_id = _id(place, undo, exchange.attempts)
+        return names
 
     def _left_out(self, record: saga_pb2.SagaRecord) -> tuple[frozenset[int], bool]:
         """The nodes in branches that were not taken, and whether an early end has been come to."""
@@ -211,8 +215,7 @@ class SagaDriver:
                 has_ended |= task.status in (saga_pb2.TaskRecord.DONE, saga_pb2.TaskRecord.SKIPPED)
         return frozenset(unchosen), has_ended
 
-    def _delivery(self, input: Input) -> Delivery:
-        message = self.message(input)
+    def _delivery(self, input: Input, message: Message) -> Delivery:
         in_reply_to = b"" if input.reply is None else command_id(input.reply.command)
         envelope = Envelope(
             id=b"\1" * 16,
@@ -238,22 +241,12 @@ def _id(step: int, undo: bool, attempt: int) -> bytes:
     return int(NOW_S * 1000).to_bytes(6, "big") + bytes((0, 0, 0, 0, 0, 0, 0, step, undo, attempt))
 
 
-def _rename(record: saga_pb2.SagaRecord) -> dict[bytes, tuple[int, bool, int]]:
-    """Replaces new ids in a record by step, direction and number. Gives these for each id that was replaced."""
-    names: dict[bytes, tuple[int, bool, int]] = {}
-    for index, task in enumerate(record.tasks):
-        for exchange, undo in ((task.do, False), (task.undo, True)):
-            if exchange.command_id.startswith(_UNNAMED):
-                names[exchange.command_id] = index, undo, exchange.attempts
-                exchange.command_id = _id(index, undo, exchange.attempts)
-    return names
-
-
 def _stand_still(record: saga_pb2.SagaRecord) -> None:
-    """Takes revisions out of a record. They count inputs, and only tell an operator whether an act is stale."""
+    """Takes out of a record what only an operator reads: revisions, which count inputs, and the acts of persons."""
     record.revision = 0
     for task in record.tasks:
         task.moved_at = 0
+    del record.repairs[:]
 
 
 def _command(sent: Outgoing, names: dict[bytes, tuple[int, bool, int]]) -> SentCommand:

@@ -17,7 +17,9 @@ from runtime.saga.view import OPEN, Phase
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.driver import Input, SagaDriver, Taken
 from runtime.testing.explorer.participant import Cost, Handled, Participants
+from runtime.testing.explorer.person import persons_acts
 from runtime.testing.explorer.world import (
+    DONE,
     NOTHING,
     PARKED,
     WAITING,
@@ -61,7 +63,7 @@ class Moves:
 
     def __init__(self, driver: SagaDriver, bounds: Bounds) -> None:
         self._driver = driver
-        self._nodes = driver.definition.nodes
+        self._places = driver.places
         self._participants = Participants(driver)
         self.all_left = Left(
             bounds.faults_max,
@@ -74,7 +76,7 @@ class Moves:
         )
 
     def beginning(self) -> SagaWorld:
-        return SagaWorld(self._driver.nothing, (), (), (), tuple(Truth() for _ in self._nodes))
+        return SagaWorld(self._driver.nothing, (), (), (), tuple(Truth() for _ in self._driver.definition.nodes))
 
     def of(self, world: SagaWorld, left: Left) -> Iterable[Moved]:
         """All that may happen next, always in the same order."""
@@ -85,6 +87,7 @@ class Moves:
         yield from self._deliver(world, left)
         yield from self._fire(world, left)
         yield from self._ask(world, left)
+        yield from self._decide(world, left)
         if left.replays:
             yield from self._replay(world, left)
 
@@ -159,6 +162,19 @@ class Moves:
         if self.all_left.duplicates:  # It costs nothing, since it should change nothing.
             yield from (moved for moved in self._begin(world, left) if not _is_noted(moved.taken))
 
+    def _decide(self, world: SagaWorld, left: Left) -> Iterable[Moved]:
+        """A person decides about an approval; or decides wrongly, or late, which changes nothing."""
+        for node in self._places.approvals:
+            is_asked = self._driver.views[world.record].phases[node.index] is Phase.TO_APPROVE
+            for act in persons_acts(node.index):
+                heard = world
+                if is_asked and act.approves and not act.is_wrong:
+                    truth = world.truths[node.index]._replace(effect=DONE)
+                    heard = world._replace(truths=with_truth(world.truths, node.index, truth))
+                moved = self._take(heard, left, Move(input=Input(act=act)))
+                if not _is_refused(moved.taken, world):
+                    yield moved
+
     def _deliver(self, world: SagaWorld, left: Left) -> Iterable[Moved]:
         replies = world.replies
         for place, reply in enumerate(replies):
@@ -179,8 +195,8 @@ class Moves:
         view = self._driver.views[world.record]
         for name in world.timers:
             then = left
-            node = None if name == DEADLINE else self._driver.definition.node_of_timer(name)
-            if node is not None and view.phases[node.index] is Phase.ASKED and world.concerns(node.index):
+            place = None if name == DEADLINE else self._places.of_timer(name)
+            if place is not None and view.phases[place] is Phase.ASKED and world.concerns(place):
                 if not left.silences:
                     continue  # The answer comes in time.
                 then = left._replace(silences=left.silences - 1)
@@ -190,15 +206,15 @@ class Moves:
     def _told(self, world: SagaWorld, reply: Reply) -> SagaWorld:
         """The world in which the saga knows for sure what this reply says."""
         command, answer = reply
-        truth, meaning = world.truths[command.step], self._driver.meaning[command.step]
+        truth, meaning = world.truths[command.step], self._places.meaning[command.step]
         if command.undo:
-            known = answer == NOTHING or answer in self._driver.undone[command.step]
+            known = answer == NOTHING or answer in self._places.undone[command.step]
             if not known or truth.undone_told:
                 return world
             return world._replace(truths=with_truth(world.truths, command.step, truth._replace(undone_told=True)))
         if answer in meaning[Meaning.REFUSED]:
             return world._replace(truths=with_truth(world.truths, command.step, truth._replace(refusal_told=True)))
-        if self._nodes[command.step].role is Role.PIVOT and answer in meaning[Meaning.DONE]:
+        if self._places.nodes[command.step].role is Role.PIVOT and answer in meaning[Meaning.DONE]:
             view = self._driver.views[world.record]
             if view.heading == SagaRecord.RUNNING and view.phases[command.step] in OPEN:
                 return world._replace(pivot_told=True)
@@ -210,6 +226,7 @@ class Moves:
         taken = self._driver.take(heard.record, move.input)
         if taken.changes_nothing:
             return Moved(move, heard, heard, left, taken)
+        heard = self._of_tasks(heard, taken)
         if taken.waived:
             heard = heard._replace(truths=_waived(heard.truths, taken.waived))
         after = SagaWorld(
@@ -223,6 +240,11 @@ class Moves:
             heard.cancelled or "CancelAccepted" in taken.said,
         )
         return Moved(move, heard, after, left, taken)
+
+    def _of_tasks(self, world: SagaWorld, taken: Taken) -> SagaWorld:
+        """With a truth for each place of the record: a list that was begun has brought new ones."""
+        missing = len(self._driver.views[taken.record].phases) - len(world.truths)
+        return world._replace(truths=(*world.truths, *[Truth()] * missing)) if missing > 0 else world
 
 
 def _waived(truths: tuple[Truth, ...], steps: tuple[int, ...]) -> tuple[Truth, ...]:
@@ -245,6 +267,11 @@ def _sent(truths: tuple[Truth, ...], commands: tuple[SentCommand, ...]) -> tuple
 def _is_noted(taken: Taken | None) -> bool:
     """Says whether an input has no effect but a note in the history."""
     return taken is not None and taken.changes_nothing and bool(taken.note) and not taken.mistakes
+
+
+def _is_refused(taken: Taken | None, world: SagaWorld) -> bool:
+    """Says whether an input has no effect but an answer, and a note in the history."""
+    return taken is not None and taken.record == world.record and bool(taken.note) and not (taken.sent or taken.timers)
 
 
 def _changed(timers: tuple[str, ...], changes: tuple[tuple[str, bool], ...]) -> tuple[str, ...]:

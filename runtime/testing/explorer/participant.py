@@ -74,6 +74,7 @@ class Participants:
 
     def __init__(self, driver: SagaDriver) -> None:
         self._driver = driver
+        self._places = driver.places
         self._rulings: dict[tuple[int, bool, bool, tuple[str, ...]], Finding] = {}
 
     def handle(self, world: SagaWorld, command: SentCommand) -> Iterable[Handled]:
@@ -102,7 +103,7 @@ class Participants:
             yield Handled("given up on, as each time", _parked_do(truth, command), FAULT)
             return
         yield from self._carried_out(truth, command)
-        meaning = self._driver.meaning[command.step]
+        meaning = self._places.meaning[command.step]
         for answer in meaning[Meaning.WORKING]:
             yield Handled("taken on", _with_do(truth, command, answer), answer, _WORKING)
             if truth.effect != DONE:
@@ -115,11 +116,11 @@ class Participants:
         yield Handled("given up on", _parked_do(truth, command), FAULT, _FAULT)
         if truth.effect != DONE:
             yield Handled("given up on, although it was carried out", _effected(truth, command, PARKED), FAULT, _FAULT)
-        if self._driver.ends[command.step]:
+        if self._places.ends[command.step]:
             yield Handled("given up on, this time and each time", _parked_do(truth, command), FAULT, _POISON)
 
     def _carried_out(self, truth: Truth, command: SentCommand) -> Iterable[Handled]:
-        meaning = self._driver.meaning[command.step]
+        meaning = self._places.meaning[command.step]
         for answer in meaning[Meaning.DONE]:
             how = "it was carried out before" if truth.effect == DONE else "carried out"
             yield Handled(how, _effected(truth, command, answer), answer)
@@ -157,11 +158,11 @@ class Participants:
             return
         for one in self._undone(truth, command, dos):
             yield one._replace(removes_do=removes)
-        for answer in self._driver.undo_working[command.step]:
+        for answer in self._places.undo_working[command.step]:
             undos = with_fate(truth.undos, command.attempt, answer)
             works = truth._replace(dos=dos, undos=undos)
             yield Handled("being taken back", works, answer, _WORKING, removes)
-        for answer in self._driver.undo_refused[command.step] if truth.effect == DONE else ():
+        for answer in self._places.undo_refused[command.step] if truth.effect == DONE else ():
             undos = with_fate(truth.undos, command.attempt, answer)
             waived = self._driver.may_stay(command.step)
             yield Handled(
@@ -171,7 +172,7 @@ class Participants:
         yield Handled("given up on, this time and each time", parked, FAULT, _POISON, removes)
 
     def _undone(self, truth: Truth, command: SentCommand, dos: tuple[int, ...]) -> Iterable[Handled]:
-        for answer in self._driver.undone[command.step]:
+        for answer in self._places.undone[command.step]:
             undos = with_fate(truth.undos, command.attempt, answer)
             yield Handled("taken back", truth._replace(effect=UNDONE, dos=dos, undos=undos), answer)
 
@@ -204,7 +205,7 @@ class Participants:
             return None
         caused = b""
         if fate >= 0:
-            answer = durable_pb2.Caused(type=self._driver.answers[fate].DESCRIPTOR.full_name)
+            answer = durable_pb2.Caused(type=self._places.answers[fate].DESCRIPTOR.full_name)
             caused = durable_pb2.CausedList(caused=[answer]).SerializeToString()
         id = b"" if command is None else command_id(command)
         outcomes = {GONE: Outcome.UNDONE, NOTHING: Outcome.UNDONE, FAILED: Outcome.FAULTED}
@@ -212,7 +213,7 @@ class Participants:
         return HistoryRow(b"", id, "", "", 0, 1, NOW_S, outcome, 1, "", "", "", "", b"", NOW_S, caused)
 
     def _name(self, answer: int) -> str:
-        return str(self._driver.answers[answer].DESCRIPTOR.name)
+        return str(self._places.answers[answer].DESCRIPTOR.name)
 
 
 _FATES = {Ruling.NEVER_RAN: GONE, Ruling.TOMBSTONE: GONE, Ruling.GIVE_UP_DO: FAILED}

@@ -1,12 +1,14 @@
 """Makes messages with plausible content from their descriptors: every field is set, and keys agree.
 
 A text is the name of its field. Fields with the name of the saga's key field hold the key. Numbers are 1, an enum has
-its first value, a list has one element, and nested messages are filled too.
+its first value, and nested messages are filled too. A list has one element; it has two if the saga does a step for each
+item of a list, and what the second one says differs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -16,13 +18,16 @@ from runtime.contracts import condition_text, contract_of, field_text, meets
 from runtime.errors import InvalidMessage
 from runtime.protos.saga_pb2 import SagaCompleted
 from runtime.saga.definition import Definition
-from runtime.saga.node import ChildDefinition, StepDefinition, full_name
+from runtime.saga.node import ChildDefinition, EachDefinition, StepDefinition, full_name
 from runtime.saga.on import On
 
 __all__ = ["KEY", "Samples"]
 
 KEY = "KEY-1"
 """The key of the explored instance, unless a sample of the starting event has its own."""
+
+_ELEMENTS = ("", "-2")
+"""What the texts of each element of a list end with."""
 
 _DEPTH_MAX = 4  # Nesting ends here, since a message may contain itself.
 _FRACTIONAL = frozenset((FieldDescriptor.CPPTYPE_FLOAT, FieldDescriptor.CPPTYPE_DOUBLE))
@@ -37,6 +42,8 @@ class Samples:
         for one in given:
             self._given[type(one)] = (*self._given.get(type(one), ()), one)
         self._check_given()
+        has_lists = any(isinstance(node, EachDefinition) for node in definition.nodes)
+        self._elements = _ELEMENTS if has_lists else _ELEMENTS[:1]
         self.key = KEY
         self.starts = tuple(event for start in definition.starts for event in self._events(start))
         keys = sorted({self._key_of(event) for event in self.starts})
@@ -98,7 +105,7 @@ class Samples:
     def _made(self, message_type: type[Message]) -> Message:
         message = message_type()
         names = {_key_path(start).rpartition(".")[2] for start in self._definition.starts}
-        _fill(message, self.key, names, _DEPTH_MAX)
+        _Maker(self.key, names, self._elements).fill(message, _DEPTH_MAX)
         return message
 
 
@@ -106,39 +113,49 @@ def _key_path(start: On) -> str:
     return start.key or contract_of(start.event_type).key_field
 
 
-def _fill(message: Message, key: str, key_names: set[str], depth: int) -> None:
-    chosen: set[str] = set()  # One alternative of each of these is set already.
-    for field in message.DESCRIPTOR.fields:
-        if field.containing_oneof is not None:
-            if field.containing_oneof.name in chosen:
-                continue
-            chosen.add(field.containing_oneof.name)
-        if field.message_type is not None:
-            _fill_nested(message, field, key, key_names, depth)
-        elif field.is_repeated:
-            getattr(message, field.name).append(_value(field, key, key_names))
-        else:
-            setattr(message, field.name, _value(field, key, key_names))
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    key: str
+    key_names: set[str]
+    elements: tuple[str, ...]
+    ending: str = ""  # of the texts
 
+    def fill(self, message: Message, depth: int) -> None:
+        chosen: set[str] = set()  # One alternative of each of these is set already.
+        for field in message.DESCRIPTOR.fields:
+            if field.containing_oneof is not None:
+                if field.containing_oneof.name in chosen:
+                    continue
+                chosen.add(field.containing_oneof.name)
+            if field.message_type is not None:
+                self._fill_nested(message, field, depth)
+            elif field.is_repeated:
+                getattr(message, field.name).extend(one._value(field) for one in self._each())
+            else:
+                setattr(message, field.name, self._value(field))
 
-def _fill_nested(message: Message, field: Any, key: str, key_names: set[str], depth: int) -> None:
-    if field.message_type.GetOptions().map_entry or depth == 0:
-        return  # A map stays empty, and nesting ends somewhere.
-    inner = getattr(message, field.name)
-    if field.is_repeated:
-        inner = inner.add()
-    inner.SetInParent()
-    _fill(inner, key, key_names, depth - 1)
+    def _fill_nested(self, message: Message, field: Any, depth: int) -> None:
+        if field.message_type.GetOptions().map_entry or depth == 0:
+            return  # A map stays empty, and nesting ends somewhere.
+        inner = getattr(message, field.name)
+        if field.is_repeated:
+            for one in self._each():
+                one.fill(inner.add(), depth - 1)
+            return
+        inner.SetInParent()
+        self.fill(inner, depth - 1)
 
+    def _each(self) -> Iterable[_Maker]:
+        return [replace(self, ending=self.ending + ending) for ending in self.elements]
 
-def _value(field: Any, key: str, key_names: set[str]) -> Any:
-    if field.enum_type is not None:
-        return field.enum_type.values[0].number
-    if field.type == FieldDescriptor.TYPE_BYTES:
-        return field.name.encode()
-    if field.type == FieldDescriptor.TYPE_STRING:
-        return key if field.name in key_names else field.name
-    return 1.0 if field.cpp_type in _FRACTIONAL else field.type == FieldDescriptor.TYPE_BOOL or 1
+    def _value(self, field: Any) -> Any:
+        if field.enum_type is not None:
+            return field.enum_type.values[0].number
+        if field.type == FieldDescriptor.TYPE_BYTES:
+            return field.name.encode()
+        if field.type == FieldDescriptor.TYPE_STRING:
+            return self.key if field.name in self.key_names else f"{field.name}{self.ending}"
+        return 1.0 if field.cpp_type in _FRACTIONAL else field.type == FieldDescriptor.TYPE_BOOL or 1
 
 
 def _set(message: Message, path: str, value: object) -> None:

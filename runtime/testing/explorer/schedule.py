@@ -19,6 +19,7 @@ from runtime.testing.explorer.world import FAULT, NOTHING, SentCommand
 __all__ = ["diagram"]
 
 _CLIENT = "client"
+_PERSON = "person"
 
 
 def diagram(driver: SagaDriver, path: Sequence[Moved]) -> Diagram:
@@ -30,7 +31,6 @@ class _Teller:
     def __init__(self, driver: SagaDriver) -> None:
         self._driver = driver
         self._saga = driver.definition.name
-        self._steps = {step.index: step for step in driver.definition.steps}
 
     def tell(self, path: Sequence[Moved]) -> Diagram:
         events = tuple(Event(tuple(self._event(moved))) for moved in path)
@@ -54,11 +54,16 @@ class _Teller:
         if input.timer:
             what = "the deadline passes" if input.timer == DEADLINE else f"timer of step {input.timer} fires"
             return Note(self._saga, what)
+        if input.act is not None:
+            act, name = input.act, self._driver.places.nodes[input.act.place].name
+            wrong = f": {act.by}" if act.is_wrong else ""
+            return Arrow(_PERSON, self._saga, f"{'approves' if act.approves else 'declines'} {name}{wrong}")
         if input.reply is None:
             return Arrow(_CLIENT, self._saga, self._driver.message(input).DESCRIPTOR.name)
         command, answer = input.reply
         said = {FAULT: f"fault of {self._name(command)}", NOTHING: f"{self._name(command)}: nothing to undo"}
         label = said.get(answer) or self._driver.message(input).DESCRIPTOR.name
+        label += "" if answer in said else self._which(command)
         return Arrow(self._kind(command), self._saga, f"{label}{' (comes twice)' if again else ''}")
 
     def _made_of_it(self, taken: Taken) -> Iterable[Arrow | Note]:
@@ -80,10 +85,15 @@ class _Teller:
             yield Note(self._kind(command), f"still on its way: {self._name(command)}")
 
     def _kind(self, command: SentCommand) -> str:
-        return self._steps[command.step].command.kind
+        return self._driver.places.step(command.step).command.kind
+
+    def _which(self, command: SentCommand) -> str:
+        """The item or the alternative that a command is about, as in `lines[HAT]`; empty for any other step."""
+        path, within = self._driver.places.step(command.step).name, self._driver.places.within[command.step]
+        return "" if within is None else path.removeprefix(self._driver.places.nodes[within].name)
 
     def _name(self, command: SentCommand) -> str:
-        name = _command_name(self._steps[command.step], undo=command.undo)
+        name = _command_name(self._driver.places.step(command.step), undo=command.undo) + self._which(command)
         return name if command.attempt == 1 else f"{name} ({command.attempt})"
 
 

@@ -133,7 +133,7 @@ class Search:
         self._depths.append(depth)
         self._expanded.append(0)
         self._place(number, parent, depth)
-        if parent >= 0 and world.is_at_rest:
+        if parent >= 0 and self.driver.is_at_rest(world):
             status = self.driver.views[world.record].status
             self.ends[SagaRecord.Status.Name(status).lower()] += 1
             self._at_end.append(number)
