@@ -24,6 +24,7 @@ from runtime.saga.choreography import Choreography
 from runtime.saga.each import Each
 from runtime.saga.first_of import FirstOf
 from runtime.saga.flow import Flow
+from runtime.saga.lock import Lock
 from runtime.saga.on import on
 from runtime.saga.publish import Publish
 from runtime.saga.saga import Saga
@@ -52,6 +53,7 @@ __all__ = [
     "FinalError",
     "FirstOf",
     "Flow",
+    "Lock",
     "Position",
     "Publish",
     "RetryPolicy",

@@ -18,7 +18,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from runtime.envelope import check_key, wrong_kind
 from runtime.errors import InvalidDefinition, InvalidMessage, UnknownMessageType
-from runtime.protos import choreography_pb2, contract_pb2, durable_pb2, saga_pb2
+from runtime.protos import choreography_pb2, contract_pb2, durable_pb2, lock_pb2, saga_pb2
 
 __all__ = [
     "RUNTIMES_OWN",
@@ -110,7 +110,7 @@ class Contracts:
     def __init__(self, modules: Iterable[ModuleType]) -> None:
         self._by_name: dict[str, Contract] = {}
         self._by_type: dict[type[Message], Contract] = {}
-        for module in (choreography_pb2, durable_pb2, saga_pb2, *modules):
+        for module in (choreography_pb2, durable_pb2, lock_pb2, saga_pb2, *modules):
             for descriptor in module.DESCRIPTOR.message_types_by_name.values():
                 self._add(contract_of(GetMessageClass(descriptor)))
         self._former: dict[str, Contract] = {}

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from runtime.protos import lock_pb2 as _lock_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -182,6 +183,7 @@ class TaskRecord(_message.Message):
     AWAITS_FIELD_NUMBER: _builtins.int
     UNTIL_S_FIELD_NUMBER: _builtins.int
     HEARD_FROM_FIELD_NUMBER: _builtins.int
+    LOCK_FIELD_NUMBER: _builtins.int
     WITHIN_FIELD_NUMBER: _builtins.int
     ITEM_FIELD_NUMBER: _builtins.int
     INNER_FIELD_NUMBER: _builtins.int
@@ -226,6 +228,10 @@ class TaskRecord(_message.Message):
     def do(self) -> Global___Exchange: ...
     @_builtins.property
     def undo(self) -> Global___Exchange: ...
+    @_builtins.property
+    def lock(self) -> _lock_pb2.LockOfTask:
+        """of a lock"""
+
     def __init__(
         self,
         *,
@@ -241,6 +247,7 @@ class TaskRecord(_message.Message):
         awaits: _builtins.str = ...,
         until_s: _builtins.float = ...,
         heard_from: _builtins.str = ...,
+        lock: _lock_pb2.LockOfTask | None = ...,
         within: _builtins.int = ...,
         item: _builtins.bytes | None = ...,
         inner: _builtins.int | None = ...,
@@ -249,9 +256,9 @@ class TaskRecord(_message.Message):
         moved_at: _builtins.int = ...,
         by_hand: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_holds", b"_holds", "_inner", b"_inner", "_item", b"_item", "_unkept", b"_unkept", "do", b"do", "holds", b"holds", "inner", b"inner", "item", b"item", "undo", b"undo", "unkept", b"unkept"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_holds", b"_holds", "_inner", b"_inner", "_item", b"_item", "_unkept", b"_unkept", "do", b"do", "holds", b"holds", "inner", b"inner", "item", b"item", "lock", b"lock", "undo", b"undo", "unkept", b"unkept"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_holds", b"_holds", "_inner", b"_inner", "_item", b"_item", "_unkept", b"_unkept", "address", b"address", "asks", b"asks", "awaits", b"awaits", "by_hand", b"by_hand", "digest", b"digest", "do", b"do", "heard_from", b"heard_from", "holds", b"holds", "inner", b"inner", "item", b"item", "moved_at", b"moved_at", "path", b"path", "status", b"status", "stuck", b"stuck", "undo", b"undo", "undo_state", b"undo_state", "unkept", b"unkept", "until_s", b"until_s", "within", b"within"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_holds", b"_holds", "_inner", b"_inner", "_item", b"_item", "_unkept", b"_unkept", "address", b"address", "asks", b"asks", "awaits", b"awaits", "by_hand", b"by_hand", "digest", b"digest", "do", b"do", "heard_from", b"heard_from", "holds", b"holds", "inner", b"inner", "item", b"item", "lock", b"lock", "moved_at", b"moved_at", "path", b"path", "status", b"status", "stuck", b"stuck", "undo", b"undo", "undo_state", b"undo_state", "unkept", b"unkept", "until_s", b"until_s", "within", b"within"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__holds: _TypeAlias = _typing.Literal["holds"]  # noqa: Y015
     _WhichOneofArgType__holds: _TypeAlias = _typing.Literal["_holds", b"_holds"]  # noqa: Y015

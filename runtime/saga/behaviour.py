@@ -14,13 +14,13 @@ from runtime.durable.behaviour import Decision, Delivery, Lack, RetryPolicy, Set
 from runtime.envelope import Envelope
 from runtime.errors import FinalError, NotCarried
 from runtime.failures import text_of
-from runtime.protos import durable_pb2, saga_pb2
+from runtime.protos import durable_pb2, lock_pb2, saga_pb2
 from runtime.saga import inputs
 from runtime.saga.checks import check_condition
 from runtime.saga.definition import Definition
 from runtime.saga.interpreter import advance
 from runtime.saga.migration import Unmovable, migrate
-from runtime.saga.node import full_name
+from runtime.saga.node import LOCK_NEWS, full_name
 from runtime.saga.on import On
 from runtime.saga.saga import Saga
 from runtime.saga.stored import described
@@ -171,6 +171,10 @@ class SagaBehaviour:
             return inputs.UndoRequested(message.reason, inputs.AskedBy(envelope.reply_to, envelope.id))
         if isinstance(message, saga_pb2.EventCame):
             return self._event(message)
+        if isinstance(message, LOCK_NEWS):
+            return inputs.Answered(message.command_id, message)
+        if isinstance(message, lock_pb2.LockProbe):
+            return inputs.LockProbed(message)
         if isinstance(message, saga_pb2.RepairSaga):
             return inputs.RepairRequested(message)
         if not envelope.in_reply_to:
@@ -237,6 +241,8 @@ def _accepted(definition: Definition) -> frozenset[str]:
         saga_pb2.UndoSaga,
         *([saga_pb2.EventCame] if definition.awaits else ()),
         saga_pb2.RepairSaga,
+        lock_pb2.LockProbe,
+        *(LOCK_NEWS if definition.locks else ()),
         *(start.event_type for start in definition.starts),
     ]
     for step in definition.steps:

@@ -29,12 +29,14 @@ from runtime.saga.definition import Definition
 from runtime.saga.drivers import check_unstarted, driver_of_choreography, driver_of_saga
 from runtime.saga.endings import check_ends, check_settled
 from runtime.saga.keys import KeysBehaviour
-from runtime.saga.node import AwaitDefinition, ChildDefinition, Meaning, StepDefinition, full_name
+from runtime.saga.lock_actor import LockBehaviour
+from runtime.saga.node import AwaitDefinition, ChildDefinition, LockDefinition, Meaning, StepDefinition, full_name
 from runtime.saga.overdue import DeadlineBehaviour
 from runtime.saga.parts import check_parts, check_provides
 from runtime.saga.pauses import Pauses
 from runtime.saga.pausing import pausing
 from runtime.saga.read_await import keys_kind
+from runtime.saga.read_lock import lock_kind
 from runtime.saga.saga import Saga
 from runtime.saga.said import check_awaited, check_published
 from runtime.saga.starts import check_starts
@@ -42,7 +44,7 @@ from runtime.store.records import Subscription
 
 __all__ = ["Catalogue"]
 
-_Behaviour = ServiceBehaviour | SagaBehaviour | DeadlineBehaviour | KeysBehaviour
+_Behaviour = ServiceBehaviour | SagaBehaviour | DeadlineBehaviour | KeysBehaviour | LockBehaviour
 Hosted = type[Service[Any]] | type[Saga[Any]]
 
 
@@ -79,6 +81,9 @@ class Catalogue:
         for saga in self.sagas:
             if saga.awaits:
                 self._host_beside(saga.name, KeysBehaviour(saga))
+            for lock in saga.locks:
+                if lock.command.kind not in self._behaviours:
+                    self._host_beside(saga.name, LockBehaviour(lock.lock))
         self.kinds = tuple(self._behaviours)
 
     @property
@@ -141,7 +146,7 @@ class Catalogue:
         behaviour = DeadlineBehaviour(process.deadline)
         self._host_beside(next(one.kind for one in process.compiled if one.starts), behaviour)
 
-    def _host_beside(self, kind: str, behaviour: DeadlineBehaviour | KeysBehaviour) -> None:
+    def _host_beside(self, kind: str, behaviour: DeadlineBehaviour | KeysBehaviour | LockBehaviour) -> None:
         """Whoever hosts the one kind hosts the other as well."""
         name = next(name for name, kinds in self._kinds_of.items() if kind in kinds)
         self._behaviours[behaviour.kind] = behaviour
@@ -165,7 +170,7 @@ class Catalogue:
             check_ends(process, self.handler_of)
         for saga in self.sagas:
             for step in saga.steps:
-                if not isinstance(step, AwaitDefinition | ChildDefinition):
+                if not isinstance(step, AwaitDefinition | ChildDefinition | LockDefinition):
                     self._check_step(saga, step)
             check_published(saga, self.contracts)
             check_awaited(saga, self.sagas, self._handlers, self.contracts)
@@ -217,11 +222,16 @@ def _check_names(hosted: Sequence[Hosted], choreographies: Sequence[type[Choreog
         *((one.kind, one.__name__) for one in dict.fromkeys(hosted)),
         *((one.name, one.__name__) for one in choreographies),
         *((keys_kind(one.kind), f"the keys of {one.__name__}") for one in hosted if _waits(one)),
+        *((lock_kind(lock), f"the lock {lock!r}") for lock in _locks(hosted)),
         *((one.deadline.kind, f"the deadline of {one.__name__}") for one in choreographies if one.deadline),
     ]:
         if name in names:
             raise InvalidDefinition(f"{names[name]} and {title} are both named {name!r}")
         names[name] = title
+
+
+def _locks(hosted: Sequence[Hosted]) -> Iterable[str]:
+    return dict.fromkeys(lock.lock for one in hosted if issubclass(one, Saga) for lock in one.definition.locks)
 
 
 def _waits(hosted: Hosted) -> bool:

@@ -16,6 +16,7 @@ from runtime.saga.carrying import Migration
 from runtime.saga.node import (
     AwaitDefinition,
     ChildDefinition,
+    LockDefinition,
     Node,
     StepDefinition,
     steps_of,
@@ -65,6 +66,10 @@ class Definition:
     @property
     def awaits(self) -> tuple[AwaitDefinition, ...]:
         return tuple(node for node in self.nodes if isinstance(node, AwaitDefinition))
+
+    @property
+    def locks(self) -> tuple[LockDefinition, ...]:
+        return tuple(node for node in self.nodes if isinstance(node, LockDefinition))
 
     @property
     def children(self) -> tuple[ChildDefinition, ...]:

@@ -13,6 +13,7 @@ from runtime.saga.node import (
     EachDefinition,
     EndDefinition,
     FirstOfDefinition,
+    LockDefinition,
     Meaning,
     Node,
     PastPivot,
@@ -118,6 +119,9 @@ def _turns(definition: Definition, node: Node) -> list[str]:
             return [f"    {node.name} --> {_first_undo(definition, node.index - 1)}: declined{over}"]
         case AwaitDefinition():
             return _turns_of_wait(definition, node)
+        case LockDefinition():
+            within = f"not free within {timedelta(seconds=node.timeout_s)}, or a deadlock"
+            return [f"    {node.name} --> {_first_undo(definition, node.index)}: {within}"]
         case StepDefinition():
             return _turns_of_step(definition, node, node.name, node.is_undoable)
         case EachDefinition():
@@ -191,6 +195,8 @@ def _closing(step: StepDefinition) -> str:
 def _quoted(step: StepDefinition) -> str:
     if isinstance(step, AwaitDefinition):
         return f'"{step.name}: wait for {step.event.DESCRIPTOR.name}"'
+    if isinstance(step, LockDefinition):
+        return f'"{step.name}: lock {step.lock}"'
     if isinstance(step, ChildDefinition):
         return f'"{step.name}: saga {step.saga}"'
     pivot = " (pivot)" if step.role is Role.PIVOT else ""
@@ -200,6 +206,8 @@ def _quoted(step: StepDefinition) -> str:
 def _undo_text(node: Node) -> str:
     if isinstance(node, AwaitDefinition):
         return f'"stop {node.name}"'
+    if isinstance(node, LockDefinition):
+        return f'"release {node.name}"'
     undos = [one.undo_command for one in steps_of(node) if one.undo_command is not None]
     each = " for each" if isinstance(node, EachDefinition) else ""
     return f'"undo {node.name}: {" or ".join(one.message_type.DESCRIPTOR.name for one in undos)}{each}"'

@@ -19,7 +19,7 @@ from runtime.protos.saga_pb2 import CancelRefused, HeldInput, RetryRefused, Saga
 from runtime.saga import inputs
 from runtime.saga.definition import Definition
 from runtime.saga.instance import Instance
-from runtime.saga.node import full_name
+from runtime.saga.node import LOCK_NEWS, full_name
 
 __all__ = ["released", "takes"]
 
@@ -114,4 +114,5 @@ def _answers(definition: Definition) -> dict[str, type[Message]]:
     for step in definition.steps:
         for one in (*step.meanings, *step.undone, *step.undo_working):
             types.update((name, one) for name in names_of(one))
+    types.update((full_name(one), one) for one in LOCK_NEWS)
     return types

@@ -5,6 +5,7 @@ from __future__ import annotations
 from google.protobuf.message import Message
 
 from runtime.durable.behaviour import CancelTimer, Outgoing, SetTimer
+from runtime.protos.lock_pb2 import LockProbe
 from runtime.protos.saga_pb2 import RepairSaga
 from runtime.record import record
 from runtime.store.records import Outcome
@@ -17,6 +18,7 @@ __all__ = [
     "CarriedOver",
     "Faulted",
     "Input",
+    "LockProbed",
     "NothingToUndo",
     "RepairRequested",
     "RetryRequested",
@@ -109,6 +111,13 @@ class RepairRequested:
 
 
 @record(frozen=True, slots=True)
+class LockProbed:
+    """Another saga waits for this one."""
+
+    probe: LockProbe
+
+
+@record(frozen=True, slots=True)
 class Unmatched:
     """A message that answers nothing; `type` is its full name."""
 
@@ -128,6 +137,7 @@ Input = (
     | CarriedOver
     | RetryRequested
     | RepairRequested
+    | LockProbed
     | Unmatched
 )
 

@@ -23,11 +23,11 @@ from typing import assert_never
 
 from runtime.durable.behaviour import CancelTimer, NextId, Outgoing, SetTimer
 from runtime.protos.saga_pb2 import Exchange, RetryAccepted, RetryRefused, SagaRecord, TaskRecord
-from runtime.saga import asker, cancellation, compensation, completion, halted, inputs, repair
+from runtime.saga import asker, cancellation, compensation, completion, deadlock, halted, inputs, repair
 from runtime.saga.definition import Definition
 from runtime.saga.instance import DEADLINE, Instance
-from runtime.saga.node import AwaitDefinition, ChildDefinition, Node, Role
-from runtime.saga.nodes import awaits, child, kinds, undoing
+from runtime.saga.node import Node, Role
+from runtime.saga.nodes import kinds, locks, undoing
 from runtime.saga.nodes import step as steps
 from runtime.saga.verdict import Came, TaskVerdict
 from runtime.saga.view import status_name
@@ -48,6 +48,7 @@ def advance(
     if not halted.takes(saga, given):
         _apply(saga, given)
     asker.tell(saga, before)
+    locks.let_go(saga, before)
     return saga.result()
 
 
@@ -75,6 +76,8 @@ def _apply(saga: Instance, given: inputs.Input) -> None:
             _retry(saga)
         case inputs.RepairRequested():
             _repair(saga, given)
+        case inputs.LockProbed():
+            deadlock.probed(saga, given)
         case inputs.Unmatched():
             _unmatched(saga, given)
         case _:
@@ -108,14 +111,7 @@ def _answered(saga: Instance, answer: inputs.Answered) -> None:
         saga.note = f"{answer.message.DESCRIPTOR.name} answers no command of this saga"
         return
     step, task, of_undo = found
-    if isinstance(step, ChildDefinition):
-        _act(saga, step, task, (child.undo_answered if of_undo else child.answered)(saga, step, task, answer))
-    elif of_undo:
-        _act(saga, step, task, undoing.undo_answered(saga, step, task, answer.command_id, answer.message))
-    elif isinstance(step, AwaitDefinition):
-        _act(saga, step, task, awaits.answered(saga, step, task, answer))
-    else:
-        _act(saga, step, task, steps.answered(saga, step, task, answer.command_id, answer.message))
+    _act(saga, step, task, (kinds.undo_answered if of_undo else kinds.answered)(saga, step, task, answer))
 
 
 def _faulted(saga: Instance, fault: inputs.Faulted) -> None:

@@ -15,12 +15,21 @@ from dataclasses import dataclass
 from google.protobuf.message import DecodeError, Message
 
 from runtime.contracts import names_of
+from runtime.envelope import parse_address
 from runtime.failures import text_of
 from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
 from runtime.saga import frozen
 from runtime.saga.carrying import Carried, Migration, Position
 from runtime.saga.definition import Definition
-from runtime.saga.node import EachDefinition, FirstOfDefinition, Node, StepDefinition, WhenDefinition, full_name
+from runtime.saga.node import (
+    EachDefinition,
+    FirstOfDefinition,
+    LockDefinition,
+    Node,
+    StepDefinition,
+    WhenDefinition,
+    full_name,
+)
 from runtime.saga.view import SETTLED, heading, status_name, task_name
 
 __all__ = ["Unmovable", "migrate"]
@@ -162,6 +171,8 @@ def _check_droppable(task: TaskRecord, record: SagaRecord, *, is_said: bool) -> 
         return
     if task.status in _UNDER_WAY:
         raise Unmovable(f"its step {task.path!r} is {task_name(task)}: say which task goes on in its place")
+    if task.status == TaskRecord.DONE and task.HasField("lock"):
+        raise Unmovable(f"its lock {task.path!r} is held, and nothing would release {task.address}: keep the lock")
     if task.status == TaskRecord.DONE and not is_said:
         raise Unmovable(
             f"its step {task.path!r} is done: say which task stands for it now, or, by an empty name, that "
@@ -178,10 +189,23 @@ def _check_fits(task: TaskRecord, node: Node, *, has_inner: bool) -> None:
         raise Unmovable(f"its task {task.path!r} is {task_name(task)}, and {node.name!r} is of another kind")
     if task.status == TaskRecord.RUNNING and task.awaits and task.path != node.name:
         raise Unmovable(f"its task {task.path!r} waits for an event under this name, and cannot go on as {node.name!r}")
+    if task.status in _UNDER_WAY or task.status == TaskRecord.DONE:
+        _check_lock(task, node)
     if task.status == TaskRecord.OWED and not node.is_undoable:
         raise Unmovable(f"its step {task.path!r} has to be undone, and {node.name!r} has no undo")
     if task.status == TaskRecord.DONE and isinstance(node, WhenDefinition) and not task.HasField("holds"):
         raise Unmovable(f"its task {task.path!r} is done, and has not made the choice {node.name!r}")
+
+
+def _check_lock(task: TaskRecord, node: Node) -> None:
+    is_lock = isinstance(node, LockDefinition)
+    if task.HasField("lock") is not is_lock:
+        raise Unmovable(f"its task {task.path!r} is {task_name(task)}, and {node.name!r} is of another kind")
+    if isinstance(node, LockDefinition):
+        is_same = task.path == node.name and parse_address(task.address)[0] == node.command.kind
+        if not is_same:
+            what = f"has asked for {task.address} under this name"
+            raise Unmovable(f"its task {task.path!r} {what}, and cannot go on as {node.name!r}")
 
 
 def _pass_over(definition: Definition, tasks: list[TaskRecord], known: Collection[int], *, is_over: bool) -> None:

@@ -16,16 +16,18 @@ from google.protobuf.message import Message
 from runtime.backoff import Backoff
 from runtime.contracts import Contract
 from runtime.durations import in_seconds
-from runtime.protos import saga_pb2
+from runtime.protos import lock_pb2, saga_pb2
 from runtime.saga.step import Budget
 
 __all__ = [
+    "LOCK_NEWS",
     "ApprovalDefinition",
     "AwaitDefinition",
     "ChildDefinition",
     "EachDefinition",
     "EndDefinition",
     "FirstOfDefinition",
+    "LockDefinition",
     "Meaning",
     "Node",
     "NodeDefinition",
@@ -39,6 +41,9 @@ __all__ = [
     "steps_of",
 ]
 
+
+LOCK_NEWS = (lock_pb2.LockGranted, lock_pb2.LockLost, lock_pb2.DeadlockFound)
+"""What an instance is told of a lock that it has asked for, by messages that answer none of its turns."""
 
 _PATIENCE_MAX_S = 3600.0
 
@@ -157,6 +162,14 @@ class AwaitDefinition(StepDefinition):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LockDefinition(StepDefinition):
+    """A lock on a key: a step whose command goes to the actor of the key, which answers once it is free."""
+
+    lock: str  # what is locked
+    expires_s: float  # 0: it is held until the end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChildDefinition(StepDefinition):
     """A child saga: a step whose command is the event that starts the child, and whose answer is the child's end."""
 
@@ -249,6 +262,7 @@ class ApprovalDefinition(NodeDefinition):
 Node = (
     StepDefinition
     | AwaitDefinition
+    | LockDefinition
     | ChildDefinition
     | WaitDefinition
     | WhenDefinition

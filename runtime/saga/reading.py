@@ -21,11 +21,13 @@ from runtime.saga.definition import Definition
 from runtime.saga.each import Each
 from runtime.saga.first_of import FirstOf
 from runtime.saga.flow import Flow, Part
+from runtime.saga.lock import Lock
 from runtime.saga.node import EndDefinition, Node, Role, full_name
 from runtime.saga.on import On
 from runtime.saga.publish import Publish
 from runtime.saga.read_await import read_await
 from runtime.saga.read_child import read_child
+from runtime.saga.read_lock import read_lock
 from runtime.saga.read_parts import read_approval, read_publish, read_result, read_wait, read_when
 from runtime.saga.read_step import read_step
 from runtime.saga.read_within import read_each, read_first_of
@@ -144,6 +146,8 @@ def _node(declared: Declaration, name: str, part: Part, places: Mapping[Part, in
             return read_step(where, declared.state_type, name, index, part, role)
         case Await():
             return read_await(where, declared.name, declared.state_type, name, index, part, role)
+        case Lock():
+            return read_lock(where, declared.state_type, name, index, part, role)
         case Wait():
             return read_wait(where, declared.state_type, name, index, part, role)
         case When():

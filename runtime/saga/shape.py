@@ -26,6 +26,7 @@ from runtime.saga.node import (
     EachDefinition,
     EndDefinition,
     FirstOfDefinition,
+    LockDefinition,
     Meaning,
     Node,
     PublishDefinition,
@@ -68,6 +69,9 @@ def _node(node: Node) -> NodeShape:
         case AwaitDefinition():
             _add_step(shape, node)
             shape.words.extend([node.by, "goes on" if node.goes_on else "turns back"])
+        case LockDefinition():
+            _add_step(shape, node)
+            shape.words.append(node.lock)
         case ChildDefinition():
             _add_step(shape, node)
             shape.words.append(node.saga)

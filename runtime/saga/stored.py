@@ -27,6 +27,7 @@ from runtime.saga.node import (
     EachDefinition,
     EndDefinition,
     FirstOfDefinition,
+    LockDefinition,
     Meaning,
     Node,
     PastPivot,
@@ -121,6 +122,7 @@ def _terms(node: Node) -> NodeTerms:
         at_most_s=node.at_most_s,
         no_undo=node.no_undo,
         past_pivot="" if node.past_pivot is PastPivot.STUCK else node.past_pivot.value,
+        span_s=node.expires_s if isinstance(node, LockDefinition) else 0.0,
     )
 
 
@@ -140,6 +142,8 @@ def _node(index: int, shape: NodeShape, terms: NodeTerms) -> Node:
             return _step(same, shape, terms)
         case "await":
             return _await(_step(same, shape, terms), shape)
+        case "lock":
+            return _lock(_step(same, shape, terms), shape, terms)
         case "child":
             return _child(_step(same, shape, terms), shape)
         case "wait":
@@ -205,6 +209,12 @@ def _await(step: StepDefinition, shape: NodeShape) -> AwaitDefinition:
     return AwaitDefinition(
         **common, event=event, by=by, goes_on=goes_on, early="", keep_max=0, keep_for_s=0.0, is_outside=False
     )
+
+
+def _lock(step: StepDefinition, shape: NodeShape, terms: NodeTerms) -> LockDefinition:
+    (name,) = shape.words
+    common = {one.name: getattr(step, one.name) for one in fields(step)}
+    return LockDefinition(**common, lock=name, expires_s=terms.span_s)
 
 
 def _inner(index: int, shape: NodeShape, terms: NodeTerms) -> StepDefinition:

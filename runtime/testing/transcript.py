@@ -9,6 +9,11 @@ Events that the saga waits for come from outside, before it waits, while it does
 
     story.given_outside(PaymentReceived(payment_id="P-17"), said_by="payments/P-17").expect(Ship)
 
+A lock that the saga asks for is free, unless the story says that another holds it:
+
+    story.given_locked("account", "ann", by="transfer/T-9").given(TransferStarted(from_account="ann")).expect()
+    story.given_unlocked("account", "ann", by="transfer/T-9").expect(Debit)
+
 The saga's real behaviour handles each message. Between two messages its record is bytes, as it is in a store.
 """
 
@@ -26,6 +31,7 @@ from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.saga import Saga
 from runtime.saga.view import task_name
 from runtime.store.records import Outcome
+from runtime.testing.locks import LocksOfTranscript
 from runtime.testing.outside import KeysOfTranscript
 
 __all__ = ["SagaTranscript"]
@@ -55,8 +61,10 @@ class SagaTranscript:
         self.sent: list[Outgoing] = []  # All commands and answers so far.
         self._asked_by = ""
         self.decision = Decision()  # What was decided on the last message.
-        self._outgoing: list[Outgoing] = []  # What was sent since the last `given`, but for waits for events.
+        self._outgoing: list[Outgoing] = []  # What was sent since the last `given`, but for waits for events and locks.
         self._keys = KeysOfTranscript(self._behaviour.definition)
+        self._locks = LocksOfTranscript(self._behaviour.definition)
+        self._beside = self._locks.kinds | {self._keys.kind}
 
     @property
     def record(self) -> saga_pb2.SagaRecord:
@@ -136,12 +144,25 @@ class SagaTranscript:
 
         The real actor of its key takes it: what it decides is `decision` if the event does not reach the saga.
         """
-        self._count, self._outgoing = self._count + 1, []
-        id = message_id(self.now_s, self.key.encode(), self._count, "outside")
+        id = self._next_id("outside")
         self.decision, handed = self._keys.say(event, said_by, id, self.now_s)
         for came in handed:
             self._hand_over(came, b"")
         return self
+
+    def given_locked(self, name: str, key: str, *, by: str = "others/O-1") -> Self:
+        """Another saga asks for a lock: it holds the key, or waits for it."""
+        return self._tell(*self._locks.take(name, key, by, self._next_id("locked"), self.now_s))
+
+    def given_unlocked(self, name: str, key: str, *, by: str = "others/O-1") -> Self:
+        """That other saga has ended."""
+        return self._tell(*self._locks.free(name, key, by, self._next_id("unlocked"), self.now_s))
+
+    def given_lock_expired(self, name: str, key: str) -> Self:
+        """The time of whoever holds the key is over."""
+        self._next_id("expired")
+        self.now_s, decision, told = self._locks.expire(name, key)
+        return self._tell(decision, told)
 
     def given_act(self, act: saga_pb2.RepairSaga) -> Self:
         """An operator acts; who and why are filled in where the act does not say them."""
@@ -155,6 +176,12 @@ class SagaTranscript:
         """The saga waits for an event of this type and key now."""
         waits = self._keys.waits()
         assert (event_type.DESCRIPTOR.full_name, key) in waits, f"it waits for {waits or 'no event'}; {self._where()}"
+        return self
+
+    def expect_locked(self, name: str, key: str) -> Self:
+        """The saga holds a lock on this key now."""
+        holders = {one.saga for one in self._locks.record(name, key).holders}
+        assert self._address in holders, f"{key!r} is held by {holders or 'nobody'}; {self._where()}"
         return self
 
     def expect(self, *wanted: Message | type[Message]) -> Self:
@@ -180,8 +207,24 @@ class SagaTranscript:
 
     # --- delivery ---
 
+    @property
+    def _address(self) -> str:
+        return address_of(self._behaviour.kind, self.key)
+
+    def _next_id(self, what: str) -> bytes:
+        self._count, self._outgoing = self._count + 1, []
+        return message_id(self.now_s, self.key.encode(), self._count, what)
+
+    def _tell(self, decision: Decision, told: list[Outgoing]) -> Self:
+        """Give the saga what an actor beside it has said to it."""
+        self.decision = decision
+        for one in told:
+            if address_of(one.kind, one.key) == self._address:
+                self._hand_over(one.message, b"")
+        return self
+
     def _last_command(self) -> Outgoing:
-        return next(one for one in reversed(self.sent) if one.wants_reply and one.kind != self._keys.kind)
+        return next(one for one in reversed(self.sent) if one.wants_reply and one.kind not in self._beside)
 
     def _deliver(self, message: Message, in_reply_to: bytes, timer: str = "") -> Self:
         self._outgoing = []
@@ -228,10 +271,11 @@ class SagaTranscript:
                 self.timers.pop(change.name, None)
             else:
                 self.timers[change.name] = change.due_at_s
-        self._outgoing += [one for one in decision.outgoing if one.kind != self._keys.kind]
+        self._outgoing += [one for one in decision.outgoing if one.kind not in self._beside]
         for asked in decision.outgoing:
-            if asked.kind == self._keys.kind:
-                for answer in self._keys.ask(asked, address_of(self._behaviour.kind, self.key), self.now_s):
+            if asked.kind in self._beside:
+                actor = self._keys if asked.kind == self._keys.kind else self._locks
+                for answer in actor.ask(asked, self._address, self.now_s):
                     self._hand_over(answer, asked.id if asked.wants_reply else b"")
 
     def _where(self) -> str:

@@ -1,10 +1,11 @@
 """Each kind of node, and where its rules are. A kind is added here, and in no other file of the engine.
 
+    answered, undo_answered                an answer to its command, or to its undo, has come
     begin    its turn has come             retry    it was stuck, and an operator has it tried once more
     fired    its timer has                 undo     its turn to be undone has come
     next_to  what may begin once it is done        came     something has come of a task within it
 
-Answers, faults and confirmations are about commands, and so about steps alone: `step.py` and, of undos, `undoing.py`.
+Faults and confirmations are about commands, and so about steps alone: `step.py` and, of undos, `undoing.py`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from runtime.protos.saga_pb2 import TaskRecord
+from runtime.saga.inputs import Answered
 from runtime.saga.instance import Instance
 from runtime.saga.node import (
     ApprovalDefinition,
@@ -20,16 +22,17 @@ from runtime.saga.node import (
     EachDefinition,
     EndDefinition,
     FirstOfDefinition,
+    LockDefinition,
     Node,
     PublishDefinition,
     StepDefinition,
     WaitDefinition,
     WhenDefinition,
 )
-from runtime.saga.nodes import approval, awaits, child, each, end, first_of, publish, step, undoing, wait, when
+from runtime.saga.nodes import approval, awaits, child, each, end, first_of, locks, publish, step, undoing, wait, when
 from runtime.saga.verdict import TaskVerdict
 
-__all__ = ["begin", "came", "fired", "next_to", "retry", "undo"]
+__all__ = ["answered", "begin", "came", "fired", "next_to", "retry", "undo", "undo_answered"]
 
 
 def begin(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
@@ -38,6 +41,8 @@ def begin(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
     match node:
         case AwaitDefinition():
             return awaits.begin(saga, node, task)
+        case LockDefinition():
+            return locks.begin(saga, node, task)
         case StepDefinition() | ChildDefinition():
             return step.begin(saga, node, task)
         case WaitDefinition():
@@ -58,9 +63,27 @@ def begin(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
             assert_never(node)
 
 
+def answered(saga: Instance, node: StepDefinition, task: TaskRecord, answer: Answered) -> TaskVerdict:
+    if isinstance(node, ChildDefinition):
+        return child.answered(saga, node, task, answer)
+    if isinstance(node, AwaitDefinition):
+        return awaits.answered(saga, node, task, answer)
+    if isinstance(node, LockDefinition):
+        return locks.answered(saga, node, task, answer)
+    return step.answered(saga, node, task, answer.command_id, answer.message)
+
+
+def undo_answered(saga: Instance, node: StepDefinition, task: TaskRecord, answer: Answered) -> TaskVerdict:
+    if isinstance(node, ChildDefinition):
+        return child.undo_answered(saga, node, task, answer)
+    return undoing.undo_answered(saga, node, task, answer.command_id, answer.message)
+
+
 def fired(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
     if isinstance(node, AwaitDefinition):
         return awaits.fired(saga, node, task)
+    if isinstance(node, LockDefinition):
+        return locks.fired(saga, node, task)
     if isinstance(node, ChildDefinition):
         return child.fired(saga, node, task)
     if isinstance(node, StepDefinition):
@@ -73,6 +96,8 @@ def fired(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
 def retry(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
     if isinstance(node, AwaitDefinition):
         return awaits.retry(saga, node, task)
+    if isinstance(node, LockDefinition):
+        return locks.retry(saga, node, task)
     if isinstance(node, ChildDefinition):
         return child.retry(saga, node, task)
     if isinstance(node, StepDefinition):
@@ -84,6 +109,8 @@ def undo(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
     match node:
         case AwaitDefinition():
             return awaits.undo(saga, node, task)
+        case LockDefinition():
+            return locks.undo(saga, node, task)
         case ChildDefinition():
             return child.undo(saga, node, task)
         case StepDefinition():
