@@ -69,7 +69,7 @@ class Definition:
 
     @property
     def locks(self) -> tuple[LockDefinition, ...]:
-        return tuple(node for node in self.nodes if isinstance(node, LockDefinition))
+        return tuple(step for step in self.steps if isinstance(step, LockDefinition))
 
     @property
     def children(self) -> tuple[ChildDefinition, ...]:

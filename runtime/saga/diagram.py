@@ -120,10 +120,11 @@ def _turns(definition: Definition, node: Node) -> list[str]:
         case AwaitDefinition():
             return _turns_of_wait(definition, node)
         case LockDefinition():
-            within = f"not free within {timedelta(seconds=node.timeout_s)}, or a deadlock"
-            return [f"    {node.name} --> {_first_undo(definition, node.index)}: {within}"]
+            return [f"    {node.name} --> {_first_undo(definition, node.index)}: {_not_free(node)}"]
         case StepDefinition():
             return _turns_of_step(definition, node, node.name, node.is_undoable)
+        case EachDefinition() if isinstance(node.step, LockDefinition):
+            return [f"    {node.name} --> {_first_undo(definition, node.index)}: {_not_free(node.step)}"]
         case EachDefinition():
             return _turns_of_step(definition, node.step, node.name, node.is_undoable)
         case FirstOfDefinition():
@@ -131,6 +132,10 @@ def _turns(definition: Definition, node: Node) -> list[str]:
             return [f"    {node.name} --> {_first_undo(definition, node.index - 1)}: {refused}"]
         case _:
             return []
+
+
+def _not_free(lock: LockDefinition) -> str:
+    return f"not free within {timedelta(seconds=lock.timeout_s)}, or a deadlock"
 
 
 def _turns_of_step(definition: Definition, step: StepDefinition, name: str, undoes: bool) -> list[str]:
@@ -228,6 +233,8 @@ def _confirmed(node: Node) -> str:
 
 
 def _command(step: StepDefinition) -> str:
+    if isinstance(step, LockDefinition):
+        return f"lock {step.lock}"
     return step.command.message_type.DESCRIPTOR.name
 
 

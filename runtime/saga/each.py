@@ -11,6 +11,7 @@ from typing import Any
 
 from runtime.saga.child import Child
 from runtime.saga.flow import Part
+from runtime.saga.lock import Lock
 from runtime.saga.step import Step
 
 __all__ = ["ITEMS_MAX", "Each"]
@@ -25,10 +26,10 @@ class Each(Part):
 
     items     (state) -> the items: messages of one type, or texts; the annotation of what it returns says which. None
               at all is fine, and done at once
-    step      what is done for each: a Step, or a Child. Its functions are given the item: do(state, item),
-              undo(state, item) or undo(state, item, reason), start(state, item), and on_answer(item, answer) or
-              on_done(item, result), which change the item in place. The state is as it is when they are called, and
-              they cannot change it
+    step      what is done for each: a Step, a Child, or a Lock. Its functions are given the item: do(state, item),
+              undo(state, item) or undo(state, item, reason), start(state, item), a lock's key(state, item), and
+              on_answer(item, answer) or on_done(item, result), which change the item in place. The state is as it is
+              when they are called, and they cannot change it
     key       what names an item among the others: the name of a text field, or (item) -> text; texts name themselves.
               Two items of one key are refused before anything is sent
     at_once   how many may be under way at a time
@@ -39,7 +40,7 @@ class Each(Part):
     """
 
     items: Callable[[Any], Iterable[Any]]
-    step: Step | Child
+    step: Step | Child | Lock
     key: str | Callable[[Any], str] = ""
     at_once: int = 100
     at_least: int | None = None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from runtime.durations import Span
 from runtime.saga.flow import Part
@@ -23,12 +22,12 @@ class Lock(Part):
     of sagas that do not ask for the lock are not held up by it.
 
     name     what is locked: all sagas of a catalogue that name the same share the keys of it
-    key      (state) -> str: which one
+    key      (state) -> str: which one; in an Each (state, item) -> str
     within   how long the saga waits for its turn; then it turns back
     expires  for how long it may hold the key while another waits; by default until it has ended
     """
 
     name: str
-    key: Callable[[Any], str]
+    key: Callable[..., str]
     within: Span | None = None
     expires: Span | None = None

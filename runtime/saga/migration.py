@@ -149,6 +149,8 @@ def _moved_within(
         moved.within, moved.path = place + 1, f"{node.name}[{task.path.partition('[')[2]}"
         if isinstance(node, FirstOfDefinition) and moved.path not in [one.name for one in node.alternatives]:
             raise Unmovable(f"its task {task.path!r} is none of the alternatives of {node.name!r}")
+        if moved.path != task.path and task.HasField("lock") and task.status in (*_UNDER_WAY, TaskRecord.DONE):
+            raise Unmovable(f"its task {task.path!r} has asked for a lock under this name: keep the name of the list")
         if moved.path != task.path:
             timers[task.path] = moved.path
         found.append(moved)

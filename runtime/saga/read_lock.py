@@ -25,8 +25,16 @@ def lock_kind(name: str) -> str:
     return f"{name}-lock"
 
 
-def read_lock(where: str, state_type: type[Message], name: str, index: int, part: Lock, role: Role) -> LockDefinition:
-    """`where` is the place of the lock, for errors. Raises InvalidDefinition."""
+def read_lock(
+    where: str,
+    state_type: type[Message],
+    name: str,
+    index: int,
+    part: Lock,
+    role: Role,
+    item_type: type[Any] | None = None,
+) -> LockDefinition:
+    """`where` is the place of the lock, for errors; `item_type` that of a list. Raises InvalidDefinition."""
     _check(part, where, role)
     kind = lock_kind(part.name)
     return LockDefinition(
@@ -35,7 +43,7 @@ def read_lock(where: str, state_type: type[Message], name: str, index: int, part
         role=role,
         timer=name,
         command=Contract(full_name(AcquireLock), AcquireLock, kind, "key"),
-        do=_asks(part.key, f"{where}.key", state_type, name, part.name, in_seconds(part.expires or 0.0)),
+        do=_asks(part, f"{where}.key", state_type, item_type),
         meanings={LockGranted: Meaning.DONE},
         undo=_no_undo_by_state,
         undo_command=Contract(full_name(ReleaseLock), ReleaseLock, kind, "key"),
@@ -74,20 +82,20 @@ def _check(part: Lock, where: str, role: Role) -> None:
         )
 
 
-def _asks(
-    key: Callable[[Any], Any], where: str, state_type: type[Message], task: str, name: str, expires_s: float
-) -> Callable[[Any, str], Message]:
-    """The author's key as what asks its actor."""
+def _asks(part: Lock, where: str, state_type: type[Message], item_type: type[Any] | None) -> Callable[..., Message]:
+    """The author's key as what asks its actor. Who asks, and for which of its tasks, is added when it does."""
+    key, expires_s = part.key, in_seconds(part.expires or 0.0)
     check_state(key, where, state_type)
-    if not takes(key, 1):
-        raise InvalidDefinition(f"{where}: {called(key)} takes the state; no more, and no less")
+    if not takes(key, 1 if item_type is None else 2):
+        given = "the state" if item_type is None else "the state and the item"
+        raise InvalidDefinition(f"{where}: {called(key)} takes {given}; no more, and no less")
     if (made := returned_by(key, where)) not in (str, None, Any):
         raise InvalidDefinition(f"{where}: {called(key)} returns {made!r} by its annotation; it has to return a str")
 
-    def ask(state: Any, _reason: str) -> Message:
-        value: object = key(state)
+    def ask(state: Any, _reason: str, *item: Any) -> Message:
+        value: object = key(state, *item)
         if not isinstance(value, str) or not value:
-            raise ValueError(f"key made {value!r}; it has to be the text that says which {name} is locked")
-        return AcquireLock(key=value, task=task, expires_s=expires_s)
+            raise ValueError(f"key made {value!r}; it has to be the text that says which {part.name} is locked")
+        return AcquireLock(key=value, expires_s=expires_s)
 
     return ask

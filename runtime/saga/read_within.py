@@ -19,8 +19,10 @@ from runtime.saga.each import Each
 from runtime.saga.first_of import FirstOf
 from runtime.saga.functions import called, check_state, returned_by, takes
 from runtime.saga.inner import path_of
+from runtime.saga.lock import Lock
 from runtime.saga.node import EachDefinition, FirstOfDefinition, Role, StepDefinition
 from runtime.saga.read_child import read_child
+from runtime.saga.read_lock import read_lock
 from runtime.saga.read_step import read_step
 from runtime.saga.step import Step
 
@@ -84,8 +86,11 @@ class _Inner:
         where = self.where
         if isinstance(part, Child):
             return read_child(where, self.state_type, self.name, self.index, part, self.role, self.item_type)
+        if isinstance(part, Lock) and self.item_type is not None:
+            return read_lock(where, self.state_type, self.name, self.index, part, self.role, self.item_type)
         if not isinstance(part, Step):
-            raise InvalidDefinition(f"{where}: it is a Step, or a Child, not {part!r}")
+            hint = "; take the lock before" if isinstance(part, Lock) else ""
+            raise InvalidDefinition(f"{where}: it is a Step, or a Child, not {part!r}{hint}")
         if part.pivot:
             raise InvalidDefinition(
                 f"{where}: the pivot stands within another node, and is passed only when the whole of it is done; let "

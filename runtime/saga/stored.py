@@ -220,6 +220,8 @@ def _lock(step: StepDefinition, shape: NodeShape, terms: NodeTerms) -> LockDefin
 def _inner(index: int, shape: NodeShape, terms: NodeTerms) -> StepDefinition:
     role = Role[NodeShape.Role.Name(shape.role)]
     step = _step({"index": index, "name": shape.name, "role": role, "timer": shape.name}, shape, terms)
+    if shape.kind == "lock":
+        return _lock(step, shape, terms)
     return _child(step, shape) if shape.kind == "child" else step
 
 

@@ -180,8 +180,8 @@ class SagaTranscript:
 
     def expect_locked(self, name: str, key: str) -> Self:
         """The saga holds a lock on this key now."""
-        holders = {one.saga for one in self._locks.record(name, key).holders}
-        assert self._address in holders, f"{key!r} is held by {holders or 'nobody'}; {self._where()}"
+        holders = [one.saga for one in self._locks.record(name, key).holders]
+        assert self._address() in holders, f"{key!r} is held by {', '.join(holders) or 'nobody'}; {self._where()}"
         return self
 
     def expect(self, *wanted: Message | type[Message]) -> Self:
@@ -207,7 +207,6 @@ class SagaTranscript:
 
     # --- delivery ---
 
-    @property
     def _address(self) -> str:
         return address_of(self._behaviour.kind, self.key)
 
@@ -219,7 +218,7 @@ class SagaTranscript:
         """Give the saga what an actor beside it has said to it."""
         self.decision = decision
         for one in told:
-            if address_of(one.kind, one.key) == self._address:
+            if address_of(one.kind, one.key) == self._address():
                 self._hand_over(one.message, b"")
         return self
 
@@ -275,7 +274,7 @@ class SagaTranscript:
         for asked in decision.outgoing:
             if asked.kind in self._beside:
                 actor = self._keys if asked.kind == self._keys.kind else self._locks
-                for answer in actor.ask(asked, self._address, self.now_s):
+                for answer in actor.ask(asked, self._address(), self.now_s):
                     self._hand_over(answer, asked.id if asked.wants_reply else b"")
 
     def _where(self) -> str:

@@ -36,7 +36,7 @@ _ENDED = (SagaRecord.COMPLETED, SagaRecord.COMPENSATED, SagaRecord.ABANDONED)
 
 def begin(saga: Instance, node: LockDefinition, task: TaskRecord) -> TaskVerdict:
     """Ask the actor of the key, for the first time or again."""
-    verdict = steps.begin(saga, _asking(saga, node), task)
+    verdict = steps.begin(saga, _asking(saga, node, task), task)
     if verdict.came is Came.NOTHING:
         task.lock.SetInParent()
         task.until_s = task.until_s or saga.now_s + node.timeout_s
@@ -111,14 +111,14 @@ def _deadlocked(saga: Instance, task: TaskRecord, found: DeadlockFound) -> TaskV
     return failed(error)
 
 
-def _asking(saga: Instance, node: LockDefinition) -> LockDefinition:
+def _asking(saga: Instance, node: LockDefinition, task: TaskRecord) -> LockDefinition:
     """The same with what the actor of the key has to know of the instance."""
     started_at_s, parent = saga.record.started_at_s, saga.record.asker.address
 
     def ask(state: Any, reason: str) -> Message:
         asked = node.do(state, reason)
         assert isinstance(asked, AcquireLock)
-        asked.started_at_s, asked.parent = started_at_s, parent
+        asked.task, asked.started_at_s, asked.parent = task.path, started_at_s, parent
         return asked
 
     return replace(node, do=ask)

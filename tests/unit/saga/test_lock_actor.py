@@ -25,7 +25,7 @@ from runtime.store.records import Outcome
 A, B, C = "transfer/A", "transfer/B", "transfer/C"
 
 
-class Key:
+class LockedKey:
     """One key, as its actor's turns leave it."""
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ def told(decision: Decision) -> list[tuple[type[Message], str]]:
 
 
 def test_s81_who_asks_for_a_free_key_has_it_and_nothing_is_kept_once_it_is_released() -> None:
-    key = Key()
+    key = LockedKey()
     decision = key.asked(A)
     assert told(decision) == [(LockGranted, A)]
     assert decision.timers == ()
@@ -90,7 +90,7 @@ def test_s81_who_asks_for_a_free_key_has_it_and_nothing_is_kept_once_it_is_relea
 
 
 def test_s129_three_get_the_key_in_the_order_in_which_they_asked() -> None:
-    key = Key()
+    key = LockedKey()
     for one in (C, A, B):
         key.asked(one)
     assert (key.held_by, key.waits) == ([C], [A, B])
@@ -101,7 +101,7 @@ def test_s129_three_get_the_key_in_the_order_in_which_they_asked() -> None:
 
 
 def test_s129_who_asks_once_more_keeps_its_place_and_what_it_holds() -> None:
-    key = Key()
+    key = LockedKey()
     for one in (A, B, C, B):
         key.asked(one)
     assert (key.held_by, key.waits) == ([A], [B, C])
@@ -110,7 +110,7 @@ def test_s129_who_asks_once_more_keeps_its_place_and_what_it_holds() -> None:
 
 
 def test_who_waits_no_more_leaves_the_queue_and_one_that_never_asked_is_told_the_same() -> None:
-    key = Key()
+    key = LockedKey()
     for one in (A, B, C):
         key.asked(one)
     assert told(key.released(B)) == [(LockReleased, "")]
@@ -120,14 +120,14 @@ def test_who_waits_no_more_leaves_the_queue_and_one_that_never_asked_is_told_the
 
 def test_only_a_saga_can_ask() -> None:
     with pytest.raises(FinalError, match="only an instance of a saga can hold a lock"):
-        Key().asked("")
+        LockedKey().asked("")
 
 
 # --- again ---
 
 
 def test_s81_the_holder_has_it_for_another_of_its_tasks_until_both_are_released() -> None:
-    key = Key()
+    key = LockedKey()
     key.asked(A)
     key.asked(B)
     assert told(key.asked(A, "again")) == [(LockGranted, A)]
@@ -137,7 +137,7 @@ def test_s81_the_holder_has_it_for_another_of_its_tasks_until_both_are_released(
 
 
 def test_s81_a_child_of_the_holder_goes_on_and_frees_nothing_when_it_ends() -> None:
-    key = Key()
+    key = LockedKey()
     key.asked(A)
     assert told(key.asked("part/A-1", parent=A)) == [(LockGranted, "part/A-1")]
     key.released("part/A-1")
@@ -147,7 +147,7 @@ def test_s81_a_child_of_the_holder_goes_on_and_frees_nothing_when_it_ends() -> N
 
 
 def test_tasks_and_children_that_wait_beside_a_saga_get_the_key_with_it() -> None:
-    key = Key()
+    key = LockedKey()
     for by, task, parent in (
         (B, "hold", ""),
         (A, "hold", ""),
@@ -165,7 +165,7 @@ def test_tasks_and_children_that_wait_beside_a_saga_get_the_key_with_it() -> Non
 
 
 def test_s130_a_holder_whose_time_is_over_loses_the_key_to_who_waits_first_and_is_told() -> None:
-    key = Key()
+    key = LockedKey()
     key.asked(A, expires_s=60.0)
     assert key.asked(B).timers == (SetTimer("expiry", 160.0),)
     key.asked(C)
@@ -180,14 +180,14 @@ def test_s130_a_holder_whose_time_is_over_loses_the_key_to_who_waits_first_and_i
 
 
 def test_s130_a_key_that_nobody_else_wants_is_held_beyond_its_time_and_goes_to_the_next_who_asks() -> None:
-    key = Key()
+    key = LockedKey()
     assert key.asked(A, expires_s=60.0).timers == ()
     key.now_s = 1_000.0
     assert told(key.asked(B)) == [(LockLost, A), (LockGranted, B)]
 
 
 def test_a_timer_that_comes_when_the_queue_is_empty_takes_nothing_away() -> None:
-    key = Key()
+    key = LockedKey()
     key.asked(A, expires_s=60.0)
     key.asked(B)
     assert key.released(B).timers == (CancelTimer("expiry"),)
@@ -205,7 +205,7 @@ def probes(decision: Decision) -> list[tuple[str, list[str]]]:
 
 
 def test_s82_the_holder_is_told_who_waits_for_it_and_so_is_the_next_holder() -> None:
-    key = Key()
+    key = LockedKey()
     assert probes(key.asked(A)) == []
     assert probes(key.asked(B)) == [(A, [B])]
     assert probes(key.asked(C)) == [(A, [C])]
@@ -214,7 +214,7 @@ def test_s82_the_holder_is_told_who_waits_for_it_and_so_is_the_next_holder() -> 
 
 
 def test_s82_a_probe_is_passed_on_to_the_holder_while_its_sender_waits() -> None:
-    key = Key()
+    key = LockedKey()
     key.asked(A)
     key.asked(B)
     waits = LockClaim(saga=B, command_id=key.record.waiters[0].command_id)

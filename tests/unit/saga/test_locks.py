@@ -142,7 +142,7 @@ def test_s130_a_key_that_has_expired_goes_to_the_next_and_the_record_of_its_hold
         "its lock stock-lock/HAT has expired, and went to process/ORD-0, while the saga goes on"
     )
     one.given(BILLED).given(READY).expect_status("completed")
-    with pytest.raises(AssertionError, match=r"held by .'process/ORD-0'"):
+    with pytest.raises(AssertionError, match="held by process/ORD-0"):
         one.expect_locked("stock", "HAT")
 
 
