@@ -84,3 +84,4 @@ class OrderChoreography(Choreography, name="order-choreography"):
         on(OrderCancelled, void_late_label, key="line.sku"),
     )
     ends = (OrderReadyToShip, CancellationRefused, ShippingLabelVoided)
+    settled_by = (OrderReadyToShip, OrderCancelled)

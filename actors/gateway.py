@@ -41,7 +41,7 @@ from protos.sales_pb2 import (
 from protos.warehouse_pb2 import RestockRefused, StockState
 from runtime import ActorState, Client, CommandOutcome
 from runtime.envelope import KEY_BYTES_MAX, check_key
-from runtime.errors import DeadlineExceeded, InvalidMessage, NoSuchSaga, Overloaded
+from runtime.errors import CannotJoin, DeadlineExceeded, InvalidMessage, NoSuchSaga, Overloaded
 from runtime.gateway.interceptors import CallFailed, Context, time_left_s, traceparent
 from runtime.protos.saga_pb2 import CancelRefused
 
@@ -93,8 +93,11 @@ class OrderService(orders_pb2_grpc.OrderServiceServicer):
             return order
         if order.status == READY_TO_SHIP:
             _refuse("the order is ready to ship")
-        reply = await self._cancel(order, reading, request.reason or "cancelled by its client", context)
-        _outcome(reply)
+        try:
+            _outcome(await self._cancel(order, reading, request.reason or "cancelled by its client", context))
+        except CannotJoin:  # the order has ended meanwhile
+            if _order(await self._existing(request.order_id)).status != CANCELLED:
+                raise
         return _order(await self._existing(request.order_id))
 
     async def Restock(self, request: orders_pb2.RestockRequest, context: Context) -> Stock:  # noqa: N802 - named by orders.proto

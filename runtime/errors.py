@@ -59,6 +59,10 @@ class NoSuchSaga(AmendsError):
     """There is no saga of this kind and key, or its start is still on its way; nothing was sent."""
 
 
+class CannotJoin(AmendsError):
+    """A command cannot go on with the conversation that it names: that has ended, or belongs to another process."""
+
+
 class Overloaded(AmendsError):
     """A bounded queue is full. Nothing was accepted; try again after a pause."""
 

@@ -25,6 +25,7 @@ from runtime.contracts import Contracts
 from runtime.durable.behaviour import carried
 from runtime.durable.carriers import Carriers
 from runtime.durable.enrolment import enrol
+from runtime.durable.joining import Joining
 from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.node_client import NodeClient
 from runtime.durable.provided import Provided
@@ -45,6 +46,7 @@ from runtime.mesh.peers import Identity, Mesh, MeshSettings, probe
 from runtime.observe.busy import BusyTeller
 from runtime.ports import Fact, Ports
 from runtime.saga.catalogue import Catalogue
+from runtime.saga.joinable import parties_of, subscribers_of
 from runtime.saga.pauses import Pauses
 from runtime.store.committer import Committer
 from runtime.store.open import open_store
@@ -172,7 +174,7 @@ class Node:
 
     def _build(self) -> None:
         ports, contracts = self._ports, self._catalogue.contracts
-        subscribers = Subscribers(self._catalogue.subscriptions, self._catalogue.ends)
+        subscribers = subscribers_of(self._catalogue)
         self.committer = Committer(self.store, ports)
         calls = PendingCalls(self.name, self.incarnation, contracts, ports.tasks)
         carriers = Carriers(self.name)
@@ -184,7 +186,7 @@ class Node:
             self.store,
             contracts,
             ports,
-            choreographies=lambda: subscribers.choreographies,
+            joining=Joining(self.store, subscribers, parties_of(self._catalogue)),
             kinds=self._catalogue.kinds,
             message_bytes_max=self._limits.message_bytes_max,
             retention_s=self._limits.retention_s,
@@ -213,14 +215,8 @@ class Node:
 
     def _membership(self) -> Membership:
         settings = self.settings
-        row = NodeRow(
-            self.name,
-            self.incarnation,
-            self.address,
-            tuple(behaviour.kind for behaviour in self._behaviours),
-            amends_version(),
-            carries=carried(self._behaviours),
-        )
+        kinds, carries = tuple(one.kind for one in self._behaviours), carried(self._behaviours)
+        row = NodeRow(self.name, self.incarnation, self.address, kinds, amends_version(), carries=carries)
         timing = ClusterSettings(
             settings.lease_s, settings.renew_s, settings.shards_per_kind, settings.clock_skew_max_s
         )

@@ -18,6 +18,7 @@ from runtime.cli.hosting import find_hosting
 from runtime.contracts import Contracts
 from runtime.errors import (
     AmendsError,
+    CannotJoin,
     DeadlineExceeded,
     InvalidDefinition,
     InvalidMessage,
@@ -40,6 +41,7 @@ _EXITS: tuple[tuple[int, tuple[type[AmendsError], ...]], ...] = (
     (2, (InvalidMessage, InvalidSettings, InvalidDefinition)),
     (3, (LinkLost, Overloaded, StoreUnavailable, StoreBusy, StoreFull)),
     (NOT_FOUND, (NoSuchSaga,)),
+    (REFUSED, (CannotJoin,)),
     (6, (DeadlineExceeded,)),
 )
 

@@ -74,12 +74,19 @@ _OWN = "amends."  # the package of the runtime's own messages
 class Subscribers:
     """Who wants an event, by its type: what this node's catalogue says, and what the last view of the cluster does.
 
-    `ends` are pairs of a process and an event that nobody has to listen to in it.
+    `ends` are pairs of a process and an event that nobody has to listen to in it; `settling` of a process and an event
+    that settles its conversation.
     """
 
-    def __init__(self, subscriptions: Sequence[Subscription] = (), ends: Iterable[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self,
+        subscriptions: Sequence[Subscription] = (),
+        ends: Iterable[tuple[str, str]] = (),
+        settling: Iterable[tuple[str, str]] = (),
+    ) -> None:
         self._by_type: dict[str, list[Subscription]] = {}
         self._ends = frozenset(ends)
+        self._settling = frozenset(settling)
         self._told: set[tuple[str, str]] = set()
         self._own = tuple(subscriptions)
         self._index(self._own)
@@ -99,6 +106,15 @@ class Subscribers:
         """The names of the processes that nobody drives: what a saga subscribes to belongs to its own kind."""
         found = {one.process for some in self._by_type.values() for one in some if one.process not in ("", one.kind)}
         return tuple(sorted(found))
+
+    def begins(self, process: str, kind: str, name: str) -> bool:
+        """Whether a process begins when this kind handles this event in it."""
+        wanted = self._by_type.get(name, ())
+        return any(one.starts and one.process == process and one.kind == kind for one in wanted)
+
+    def settles(self, process: str, name: str) -> bool:
+        """Whether a conversation of the process is settled when this event is said in it."""
+        return (process, name) in self._settling
 
     def of(self, name: str, event: Message, process: str) -> list[Subscription]:
         """Who gets an event in a conversation that `process` drives; the process is empty when none drives it yet."""

@@ -9,7 +9,7 @@ history tells that the command was handled, and the caller reads the state.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Unpack
 
@@ -27,7 +27,7 @@ from runtime.durable.client import (
     timeout_s_of,
 )
 from runtime.durable.command_ids import check_alone, check_id, check_same, type_of
-from runtime.durable.joining import check_joining
+from runtime.durable.joining import Joining
 from runtime.durable.known_kinds import KnownKinds
 from runtime.durable.region.router import Router
 from runtime.durable.waiting.actor_watch import POLL_S, ActorWatch
@@ -89,7 +89,7 @@ class NodeClient(Client):
         contracts: Contracts,
         ports: Ports,
         *,
-        choreographies: Callable[[], Sequence[str]],
+        joining: Joining,
         kinds: Iterable[str],
         message_bytes_max: int,
         retention_s: float,
@@ -100,7 +100,7 @@ class NodeClient(Client):
         self._store = store
         self._contracts = contracts
         self._ports = ports
-        self._choreographies = choreographies
+        self._joining = joining
         self._known_kinds = KnownKinds({*kinds, *(one.kind for one in contracts if one.is_command)}, store)
         self._message_bytes_max = message_bytes_max
         self._retention_s = retention_s
@@ -114,6 +114,7 @@ class NodeClient(Client):
     ) -> CommandAccepted:
         envelope = self._envelope(command, "", options)
         await self._known_kinds.check(envelope.kind)
+        await self._joining.check(envelope)
         self._ports.failpoint(Failpoint.COMMAND_RECEIVED)
         waiting = self._waiting(self._ports.tasks.new_future(), envelope, timeout)
 
@@ -135,6 +136,7 @@ class NodeClient(Client):
         try:
             envelope = self._envelope(command, call, options)
             await self._known_kinds.check(envelope.kind)
+            await self._joining.check(envelope)
             self._ports.failpoint(Failpoint.COMMAND_RECEIVED)
             waiting = self._waiting(future, envelope, timeout)
             self._post(waiting, options, on_duplicate=lambda: self._look(waiting))
@@ -185,7 +187,7 @@ class NodeClient(Client):
         now_s = self._ports.clock.now_s()
         id = options.get("message_id") or int(now_s * 1000).to_bytes(6, "big") + self._ports.ids.new_id()[:10]
         check_id(id, now_s, self._retention_s)
-        check_joining(options, self._choreographies)
+        self._joining.check_options(options)
         return Envelope(
             id=id,
             kind=kind or contract.kind,

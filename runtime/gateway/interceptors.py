@@ -21,6 +21,7 @@ import grpc.aio
 from runtime.errors import (
     ActorStopped,
     AmendsError,
+    CannotJoin,
     CommitUnknown,
     DeadlineExceeded,
     InvalidMessage,
@@ -63,6 +64,7 @@ _CODES: tuple[tuple[type[AmendsError], grpc.StatusCode], ...] = (
     (MessageTooLarge, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (InvalidMessage, grpc.StatusCode.INVALID_ARGUMENT),
     (NoSuchSaga, grpc.StatusCode.NOT_FOUND),
+    (CannotJoin, grpc.StatusCode.FAILED_PRECONDITION),
     (DeadlineExceeded, grpc.StatusCode.DEADLINE_EXCEEDED),
     (Overloaded, grpc.StatusCode.UNAVAILABLE),
     (StoreUnavailable, grpc.StatusCode.UNAVAILABLE),

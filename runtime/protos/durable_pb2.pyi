@@ -127,6 +127,10 @@ class CausedList(_message.Message):
     CAUSED_FIELD_NUMBER: _builtins.int
     UNHEARD_FIELD_NUMBER: _builtins.int
     INPUT_FIELD_NUMBER: _builtins.int
+    BEGUN_FIELD_NUMBER: _builtins.int
+    SETTLED_FIELD_NUMBER: _builtins.int
+    begun: _builtins.str
+    """the choreography that began its conversation by this message"""
     @_builtins.property
     def caused(self) -> _containers.RepeatedCompositeFieldContainer[Global___Caused]: ...
     @_builtins.property
@@ -137,16 +141,22 @@ class CausedList(_message.Message):
     def input(self) -> Global___KeptInput:
         """of a saga, unless it keeps a brief history: what it was given"""
 
+    @_builtins.property
+    def settled(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """types of events that it said and that settle its conversation"""
+
     def __init__(
         self,
         *,
         caused: _abc.Iterable[Global___Caused] | None = ...,
         unheard: _abc.Iterable[_builtins.str] | None = ...,
         input: Global___KeptInput | None = ...,
+        begun: _builtins.str = ...,
+        settled: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["input", b"input"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caused", b"caused", "input", b"input", "unheard", b"unheard"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begun", b"begun", "caused", b"caused", "input", b"input", "settled", b"settled", "unheard", b"unheard"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,7 +24,6 @@ from runtime.protos import saga_pb2
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.children import check_children
 from runtime.saga.choreography import Choreography
-from runtime.saga.deadline import Deadline
 from runtime.saga.definition import Definition
 from runtime.saga.drivers import check_unstarted, driver_of_choreography, driver_of_saga
 from runtime.saga.endings import check_ends, check_settled
@@ -166,7 +165,9 @@ class Catalogue:
         for process in self.choreographies:
             for reaction, command in zip(process.compiled, process.commands, strict=True):
                 self._check_reaction(process, reaction, command)
-            self._check_deadline(process.deadline)
+            if process.deadline is not None and process.deadline.command is not None:
+                self._handler(process.deadline.command, f"{process.__name__}.on_overdue")
+            check_settled(process, self._handlers)
             check_ends(process, self.handler_of)
         for saga in self.sagas:
             for step in saga.steps:
@@ -194,13 +195,6 @@ class Catalogue:
         self._handler(command, where)
         if not _knows(self.contracts, contract_of(reaction.event_type)):
             raise InvalidDefinition(f"{where}: the event is in none of the catalogue's contracts")
-
-    def _check_deadline(self, deadline: Deadline | None) -> None:
-        if deadline is None:
-            return
-        if deadline.command is not None:
-            self._handler(deadline.command, f"{deadline.title}.on_overdue")
-        check_settled(deadline, self._handlers)
 
     def _check_step(self, saga: Definition, step: StepDefinition) -> None:
         where = f"{saga.title}.{step.name}"

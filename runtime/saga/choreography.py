@@ -41,7 +41,7 @@ class Choreography:
     starts: ClassVar[On]
     reactions: ClassVar[tuple[On, ...]] = ()
     ends: ClassVar[tuple[type[Message], ...]] = ()  # events to which nobody has to react
-    settled_by: ClassVar[tuple[type[Message], ...]] = ()  # events of which one meets the deadline; empty: `ends`
+    settled_by: ClassVar[tuple[type[Message], ...]] = ()  # events of which one settles a conversation; empty: `ends`
     on_overdue: ClassVar[OnOverdue | None] = None  # what is sent when the deadline is not met
     commands: ClassVar[tuple[Contract, ...]] = ()  # what each reaction leads to
     deadline: ClassVar[Deadline | None] = None

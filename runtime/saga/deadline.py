@@ -55,21 +55,18 @@ def read_deadline(cls: type[Any], process: str, deadline: Span) -> Deadline | No
     title = cls.__name__
     check_span(deadline, "a deadline is finite and above 0", f"choreography {title}", or_none=True)
     if not deadline:
-        _refuse_rest(cls, title)
+        if cls.settled_by != ():
+            _settled_by(cls, title)
+        if cls.on_overdue is not None:
+            raise InvalidDefinition(
+                f"{title}.on_overdue belongs to a deadline, and there is none: take it out, or write "
+                f"class {title}(Choreography, name=..., deadline=minutes(5))"
+            )
         return None
     settled_by = _settled_by(cls, title)
     function = cls.on_overdue
     command = None if function is None else _command(function, cls.starts, f"{title}.on_overdue")
     return Deadline(process, title, cls.starts, in_seconds(deadline), settled_by, function, command)
-
-
-def _refuse_rest(cls: type[Any], title: str) -> None:
-    for name, value in (("settled_by", cls.settled_by), ("on_overdue", cls.on_overdue)):
-        if value not in ((), None):
-            raise InvalidDefinition(
-                f"{title}.{name} belongs to a deadline, and there is none: take it out, or write "
-                f"class {title}(Choreography, name=..., deadline=minutes(5))"
-            )
 
 
 def _settled_by(cls: type[Any], title: str) -> tuple[type[Message], ...]:
@@ -84,10 +81,10 @@ def _settled_by(cls: type[Any], title: str) -> tuple[type[Message], ...]:
         )
     for event in settled_by:
         if contract_of(event).is_command:
-            raise InvalidDefinition(f"{where}: {full_name(event)} is a command; a deadline is met by events")
+            raise InvalidDefinition(f"{where}: {full_name(event)} is a command; a conversation is settled by events")
         if event is cls.starts.event_type:
             raise InvalidDefinition(
-                f"{where}: {full_name(event)} starts the conversation, so its deadline would be met at once; name the "
+                f"{where}: {full_name(event)} starts the conversation, which would be settled at once; name the "
                 "events that it should come to"
             )
     if len(set(settled_by)) < len(settled_by):

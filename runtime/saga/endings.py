@@ -17,7 +17,6 @@ from runtime.contracts import Contract, contract_of
 from runtime.durable.handlers import HandlerSpec
 from runtime.errors import InvalidDefinition
 from runtime.saga.choreography import Choreography, sent_commands
-from runtime.saga.deadline import Deadline
 from runtime.saga.node import full_name
 
 __all__ = ["check_ends", "check_settled", "events_after"]
@@ -46,18 +45,18 @@ def check_ends(process: type[Choreography], handler_of: Handlers) -> None:
             )
 
 
-def check_settled(deadline: Deadline, handlers: Iterable[HandlerSpec]) -> None:
-    """Raises InvalidDefinition for an event that is to meet a deadline, and that no command is answered with.
+def check_settled(process: type[Choreography], handlers: Iterable[HandlerSpec]) -> None:
+    """Raises InvalidDefinition for an event that is to settle conversations, and that no command is answered with.
 
     A command from outside may join a conversation, so the handlers of all commands count. What a timer of a service
     leads to belongs to no process.
     """
     said = {event for one in handlers if contract_of(one.input_type).is_command for event in one.output_types}
-    for event in deadline.settled_by:
+    for event in process.settled_by:
         if event not in said:
             raise InvalidDefinition(
-                f"{deadline.title}.settled_by: no command is ever answered with {full_name(event)}, so it never "
-                "meets the deadline; take it out"
+                f"{process.__name__}.settled_by: no command is ever answered with {full_name(event)}, so it settles "
+                "nothing; take it out"
             )
 
 

@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from runtime.contracts import Contract, field_text
 from runtime.durable.behaviour import CancelTimer, Decision, Outgoing, SetTimer
 from runtime.durable.turn.draft import SENT_MAX, ClientAnswer, Draft
+from runtime.durable.turn.kept_input import keep_input
 from runtime.envelope import (
     Address,
     Envelope,
@@ -30,9 +31,6 @@ from runtime.store.records import Outcome, Subscription
 
 __all__ = ["Sends"]
 
-_KEPT_BYTES_MAX = 1 << 16
-"""The longest body that the history keeps of a message that a saga was given."""
-
 
 class Sends:
     """Collects what the handling of one message sends. Dropped whole when the handler fails."""
@@ -45,6 +43,7 @@ class Sends:
         "_position",
         "_process",
         "_sender",
+        "_settled",
         "_unheard",
         "answer",
         "sent",
@@ -64,6 +63,7 @@ class Sends:
         self.sent: list[Envelope] = []
         self.answer: Message | None = None
         self._unheard: tuple[str, ...] = ()  # Names of events that nobody listens to.
+        self._settled: tuple[str, ...] = ()  # Names of events that settle the conversation.
 
     def next_id(self, destination: str, content: bytes) -> bytes:
         """The id of the next message. A handler that runs again and says the same makes the same id."""
@@ -156,27 +156,23 @@ class Sends:
             self._draft.answers.append(ClientAnswer(self._cause.answer_to, answer, fault, self._cause.id))
 
     def _caused(self, keeps_input: bool) -> bytes:
-        if not self.sent and not self._unheard and not keeps_input:
+        begun = self._begun()
+        if not (self.sent or self._unheard or self._settled or begun or keeps_input):
             return b""
-        caused = durable_pb2.CausedList()
+        caused = durable_pb2.CausedList(unheard=self._unheard, begun=begun, settled=self._settled)
         if keeps_input:
-            self._keep_input(caused.input)
-        if self._unheard:
-            caused.unheard.extend(self._unheard)
+            keep_input(caused.input, self._cause, len(self._draft.history))
         for envelope in self.sent:  # Added in place: a message that is made first would be copied by way of its bytes.
             caused.caused.add(id=envelope.id, address=address_of(envelope.kind, envelope.key), type=envelope.type)
         return caused.SerializeToString()
 
-    def _keep_input(self, kept: durable_pb2.KeptInput) -> None:
-        cause = self._cause
-        if len(cause.body) <= _KEPT_BYTES_MAX:
-            kept.body = cause.body
-        else:
-            kept.left_out = len(cause.body)
-        if cause.in_reply_to:
-            kept.is_answer = True
-        if number := len(self._draft.history):
-            kept.number = number
+    def _begun(self) -> str:
+        """The choreography that begins by this message: by the event that starts it, or as its client has asked."""
+        cause, kind = self._cause, self._kind
+        if not cause.process or kind.behaviour.process:
+            return ""
+        begins = not cause.sender or kind.subscribers.begins(cause.process, kind.name, cause.type)
+        return cause.process if begins else ""
 
     def _take(self, outgoing: Outgoing) -> None:
         message = outgoing.message
@@ -223,6 +219,8 @@ class Sends:
             wanted or self._cause.reply_to or self._cause.answer_to or subscribers.is_end(contract.name, self._process)
         ):
             self._unheard += (contract.name,)
+        if self._process and subscribers.settles(self._process, contract.name):
+            self._settled += (contract.name,)
         self._tell(wanted, event, contract, body)
 
     def _publish(self, outgoing: Outgoing, contract: Contract, body: bytes) -> None:

@@ -53,6 +53,7 @@ class FaultyCatalogue(Catalogue):
         self.kinds = inner.kinds
         self.choreographies = inner.choreographies
         self.provides = inner.provides
+        self._behaviours = inner._behaviours  # as its nodes look at them before they run
         self._inner = inner
         self._plan = plan
 

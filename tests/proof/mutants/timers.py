@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runtime.durable.joining import Joining
 from runtime.durable.region import timers
 from runtime.durable.region.timers import DueTimers
 from runtime.durable.turn import unhandled
@@ -14,6 +15,12 @@ from tests.proof.mutants.mutant import Edit, Mutant
 __all__ = ["TIMERS"]
 
 TIMERS = (
+    Mutant(
+        "ended-conversation-joined",
+        "A command from outside joins the conversation of a choreography that has ended.",
+        (Edit(Joining._check_conversation, "if settled := _caused(row).settled:", "if settled := ():"),),
+        workload="deadlines",
+    ),
     Mutant(
         "no-cas-on-timer",
         "A timer that was moved also fires at its former time, since only its name is compared.",

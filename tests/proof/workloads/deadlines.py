@@ -6,6 +6,7 @@ client ──ChangeAlpha──▶ alpha ──AlphaChanged──▶ beta
                           ▲                └──▶ timed-deadline ──no BetaChanged in time: RestoreAlpha──┐
                           └────────────────────────────────────────────────────────────────────────────┘
 client ──after a while: ChangeBeta, which joins the conversation──▶ beta ──BetaChanged──▶ timed-deadline
+client ──after that: ChangeBeta once more──▶ CannotJoin
                                            beta ──timer: ChangeBeta──▶ beta ──BetaChanged──▶ timed-deadline
 """
 
@@ -17,7 +18,7 @@ from typing import Any, Unpack
 
 from runtime.durable.client import CommandOptions
 from runtime.durable.service import Service
-from runtime.errors import AmendsError
+from runtime.errors import AmendsError, CannotJoin
 from runtime.host import Node
 from runtime.protos.choreography_pb2 import DeadlineRecord
 from runtime.saga.catalogue import Catalogue
@@ -110,6 +111,7 @@ class DeadlineClients:
         self._world = world
         self._dice = dice
         self._begun: dict[str, int] = {}  # ms until it ends, by key
+        self._let_in: list[str] = []  # keys whose conversation was joined after its end
 
     async def run(self) -> None:
         start = self._world.ports.tasks.start
@@ -136,6 +138,24 @@ class DeadlineClients:
         if after_ms > 0:
             await self._world.sleep(after_ms / 1000)
             await self._insist(dice, pb.ChangeBeta(key=key), process=_NAME, conversation=conversation)
+            await self._knock(dice, pb.ChangeBeta(key=key, amount=_NEVER), conversation)
+
+    async def _knock(self, dice: Dice, command: pb.ChangeBeta, conversation: bytes) -> None:
+        """Ask, until a node answers, to join a conversation that has ended."""
+
+        async def knock(node: Node) -> None:
+            await node.client.ask(command, timeout=_CALL_S, process=_NAME, conversation=conversation)
+
+        while True:
+            try:
+                await dice.choose(self._world.nodes).call(knock, timeout_s=_CALL_S)
+            except CannotJoin:
+                return
+            except AmendsError:
+                await self._world.sleep(dice.between(0.02, 0.6))
+            else:
+                self._let_in.append(command.key)
+                return
 
     async def _insist(
         self, dice: Dice, command: pb.ChangeAlpha | pb.ChangeBeta, **options: Unpack[CommandOptions]
@@ -162,6 +182,7 @@ class DeadlineClients:
         said = {row.key: pb.ParticipantState.FromString(row.state).on_hand for row in rows}
         if sorted(one.started_by for one in records) != sorted(f"alpha/{key}" for key in self._begun):
             yield Violation("I10", f"{len(records)} deadlines are kept for {len(self._begun)} conversations")
+        yield from (Violation("I10", f"{key}: a command joined it after its end") for key in self._let_in)
         for record in records:
             key = record.started_by.partition("/")[2]
             yield from (Violation("I10", f"{key}: {what}") for what in _wrong(record, self._begun[key], said[key]))

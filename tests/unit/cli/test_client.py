@@ -140,10 +140,17 @@ def test_every_option_of_the_group_is_one_of_its_commands(name: str) -> None:
 
 
 async def test_a_command_joins_the_conversation_of_a_choreography(node: Node) -> None:
-    begun = json.loads((await _run(node, "ask", "BillOrder", BILL, "--json")).output)["conversation"]
     void = ("ask", "CloseBill", '{"order_id": "ORD-1"}', "--process", "order-choreography", "--json")
+    begun = json.loads((await _run(node, *void)).output)["conversation"]
     joined = json.loads((await _run(node, *void, "--conversation", begun)).output)
     assert joined["conversation"] == begun
+
+
+async def test_a_conversation_that_is_another_s_is_not_joined(node: Node) -> None:
+    begun = json.loads((await _run(node, "ask", "BillOrder", BILL, "--json")).output)["conversation"]
+    join = ("--process", "order-choreography", "--conversation", begun)
+    told = await _run(node, "ask", "CloseBill", '{"order_id": "ORD-1"}', *join)
+    assert (told.exit_code, "is none of order-choreography: it began by shop.BillOrder" in told.output) == (5, True)
 
 
 async def test_an_event_goes_to_the_actor_that_is_named_since_no_contract_names_one(node: Node) -> None:

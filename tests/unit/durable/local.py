@@ -16,6 +16,7 @@ from runtime.adapters import AsyncioTasks
 from runtime.contracts import Contracts
 from runtime.durable.behaviour import Behaviour
 from runtime.durable.carriers import Carriers
+from runtime.durable.joining import Joining
 from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.node_client import NodeClient
 from runtime.durable.region.kind_actor import AskKindStatus, KindActor
@@ -88,7 +89,7 @@ class LocalNode:
             self.store,
             self.contracts,
             self.ports,
-            choreographies=lambda: subscribers.choreographies,
+            joining=Joining(self.store, subscribers, {}),
             kinds=[one.kind for one in behaviours],
             message_bytes_max=self.limits.message_bytes_max,
             retention_s=self.limits.retention_s,

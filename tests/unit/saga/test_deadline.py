@@ -77,8 +77,8 @@ def test_a_deadline_is_met_by_the_ends_unless_it_says_by_what() -> None:
         ({"deadline": float("inf")}, r"a deadline is finite and above 0"),
         ({"settled_by": OrderBilled}, r"Timed.settled_by is a tuple of events: settled_by = \(SomeEvent, ...\)"),
         ({"settled_by": ("OrderBilled",)}, r"Timed.settled_by: 'OrderBilled' is no message type"),
-        ({"settled_by": (BillOrder,)}, r"shop.BillOrder is a command; a deadline is met by events"),
-        ({"settled_by": (OrderPlaced,)}, r"shop.OrderPlaced starts the conversation, so its deadline would be met at"),
+        ({"settled_by": (BillOrder,)}, r"shop.BillOrder is a command; a conversation is settled by events"),
+        ({"settled_by": (OrderPlaced,)}, r"shop.OrderPlaced starts the conversation, which would be settled at"),
         ({"settled_by": (OrderBilled, OrderBilled)}, r"Timed.settled_by: an event stands there twice"),
         ({"ends": (), "settled_by": ()}, r"Timed has a deadline, and neither ends nor settled_by"),
         ({"on_overdue": 7}, r"Timed.on_overdue: 7 is no function"),
@@ -99,10 +99,15 @@ def test_what_is_sent_when_it_is_overdue_is_made_of_the_event_that_started_it() 
         define(on_overdue=takes_another)
 
 
-@pytest.mark.parametrize("rest", [{"settled_by": (OrderBilled,)}, {"on_overdue": give_up}])
-def test_what_belongs_to_a_deadline_is_refused_without_one(rest: dict[str, Any]) -> None:
+def test_what_belongs_to_a_deadline_is_refused_without_one() -> None:
     with pytest.raises(InvalidDefinition, match=r"belongs to a deadline, and there is none: take it out, or write"):
-        define(0.0, **rest)
+        define(0.0, on_overdue=give_up)
+
+
+def test_a_choreography_without_a_deadline_says_as_well_what_settles_its_conversations() -> None:
+    assert define(0.0, settled_by=(OrderBilled,)).deadline is None
+    with pytest.raises(InvalidDefinition, match=r"Timed.settled_by: an event stands there twice"):
+        define(0.0, settled_by=(OrderBilled, OrderBilled))
 
 
 # --- in a catalogue ---
