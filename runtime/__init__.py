@@ -26,6 +26,7 @@ from runtime.saga.first_of import FirstOf
 from runtime.saga.flow import Flow
 from runtime.saga.lock import Lock
 from runtime.saga.on import on
+from runtime.saga.probe import Probe
 from runtime.saga.publish import Publish
 from runtime.saga.saga import Saga
 from runtime.saga.step import Budget, Step
@@ -55,6 +56,7 @@ __all__ = [
     "Flow",
     "Lock",
     "Position",
+    "Probe",
     "Publish",
     "RetryPolicy",
     "Saga",

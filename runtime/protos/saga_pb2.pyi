@@ -176,6 +176,7 @@ class TaskRecord(_message.Message):
     ADDRESS_FIELD_NUMBER: _builtins.int
     DO_FIELD_NUMBER: _builtins.int
     UNDO_FIELD_NUMBER: _builtins.int
+    PROBE_FIELD_NUMBER: _builtins.int
     STUCK_FIELD_NUMBER: _builtins.int
     UNKEPT_FIELD_NUMBER: _builtins.int
     HOLDS_FIELD_NUMBER: _builtins.int
@@ -229,6 +230,10 @@ class TaskRecord(_message.Message):
     @_builtins.property
     def undo(self) -> Global___Exchange: ...
     @_builtins.property
+    def probe(self) -> Global___Exchange:
+        """whether what `do` has asked for has happened"""
+
+    @_builtins.property
     def lock(self) -> _lock_pb2.LockOfTask:
         """of a lock"""
 
@@ -240,6 +245,7 @@ class TaskRecord(_message.Message):
         address: _builtins.str = ...,
         do: Global___Exchange | None = ...,
         undo: Global___Exchange | None = ...,
+        probe: Global___Exchange | None = ...,
         stuck: _builtins.bool = ...,
         unkept: _builtins.bytes | None = ...,
         holds: _builtins.bool | None = ...,
@@ -256,9 +262,9 @@ class TaskRecord(_message.Message):
         moved_at: _builtins.int = ...,
         by_hand: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_holds", b"_holds", "_inner", b"_inner", "_item", b"_item", "_unkept", b"_unkept", "do", b"do", "holds", b"holds", "inner", b"inner", "item", b"item", "lock", b"lock", "undo", b"undo", "unkept", b"unkept"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_holds", b"_holds", "_inner", b"_inner", "_item", b"_item", "_unkept", b"_unkept", "do", b"do", "holds", b"holds", "inner", b"inner", "item", b"item", "lock", b"lock", "probe", b"probe", "undo", b"undo", "unkept", b"unkept"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_holds", b"_holds", "_inner", b"_inner", "_item", b"_item", "_unkept", b"_unkept", "address", b"address", "asks", b"asks", "awaits", b"awaits", "by_hand", b"by_hand", "digest", b"digest", "do", b"do", "heard_from", b"heard_from", "holds", b"holds", "inner", b"inner", "item", b"item", "lock", b"lock", "moved_at", b"moved_at", "path", b"path", "status", b"status", "stuck", b"stuck", "undo", b"undo", "undo_state", b"undo_state", "unkept", b"unkept", "until_s", b"until_s", "within", b"within"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_holds", b"_holds", "_inner", b"_inner", "_item", b"_item", "_unkept", b"_unkept", "address", b"address", "asks", b"asks", "awaits", b"awaits", "by_hand", b"by_hand", "digest", b"digest", "do", b"do", "heard_from", b"heard_from", "holds", b"holds", "inner", b"inner", "item", b"item", "lock", b"lock", "moved_at", b"moved_at", "path", b"path", "probe", b"probe", "status", b"status", "stuck", b"stuck", "undo", b"undo", "undo_state", b"undo_state", "unkept", b"unkept", "until_s", b"until_s", "within", b"within"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__holds: _TypeAlias = _typing.Literal["holds"]  # noqa: Y015
     _WhichOneofArgType__holds: _TypeAlias = _typing.Literal["_holds", b"_holds"]  # noqa: Y015

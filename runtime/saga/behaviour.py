@@ -233,7 +233,7 @@ def _subscriptions(kind: str, start: On) -> list[Subscription]:
 
 
 def _accepted(definition: Definition) -> frozenset[str]:
-    own = (durable_pb2.Fault, durable_pb2.Undone, durable_pb2.TimerFired)
+    own = (durable_pb2.Fault, durable_pb2.Undone, durable_pb2.TimerFired, durable_pb2.CommandsProbed)
     types: list[type[Message]] = [
         *own,
         saga_pb2.CancelSaga,

@@ -24,6 +24,7 @@ from runtime.saga.node import (
     WhenDefinition,
     steps_of,
 )
+from runtime.saga.probe import ASK_AGAIN, Probe
 
 __all__ = ["draw_saga"]
 
@@ -146,11 +147,21 @@ def _turns_of_step(definition: Definition, step: StepDefinition, name: str, undo
         lines.append(f"    {name} --> {back}: {refused}")
     if works := _answers(step, Meaning.WORKING):
         lines.append(f"    {name} --> {name}: {works}, {_pace(step)}")
+    probed = "" if step.probe is None else ", and a probe that does not know"
     if step.retriable:
         lines.append(f"    {name} --> {name}: silence or fault, asked again{_PAST_PIVOT[step.past_pivot]}")
     else:
-        lines.append(f"    {name} --> {_first_undo(definition, step.index)}: silence or fault")
+        lines.append(f"    {name} --> {_first_undo(definition, step.index)}: silence or fault{probed}")
+    if step.probe is not None:
+        lines += _absences(definition, step, step.probe, name)
     return lines
+
+
+def _absences(definition: Definition, step: StepDefinition, probe: Probe, name: str) -> list[str]:
+    """Where the answer to a probe leads that a step has not happened; one that has goes on as if it was answered."""
+    if step.retriable or probe.absent == ASK_AGAIN:
+        return [f"    {name} --> {name}: probed and absent, asked again"]
+    return [f"    {name} --> {_first_undo(definition, step.index - 1)}: probed and absent"]
 
 
 def _turns_of_wait(definition: Definition, wait: AwaitDefinition) -> list[str]:

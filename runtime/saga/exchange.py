@@ -1,4 +1,4 @@
-"""One durable question to one actor, and what is known of its answer: the same for what a task does and its undo.
+"""One durable question to one actor, and what is known of its answer: the same for a do, its undo and its probe.
 
     UNASKED ──ask──▶ OPEN ──answered──▶ DONE
                      │  ▲ └──refused──▶ REFUSED     (an answer may come after all, out of UNKNOWN as well)
@@ -28,6 +28,7 @@ __all__ = [
     "ids",
     "refresh",
     "refused",
+    "set_aside",
     "unclear",
     "unsettled_ids",
     "working",
@@ -131,6 +132,15 @@ def refresh(exchange: Exchange) -> None:
     """An operator gives the question a fresh budget."""
     exchange.attempts = exchange.workings = 0
     exchange.working_since_s = 0.0
+
+
+def set_aside(exchange: Exchange) -> None:
+    """Its answer is of no use any more, so that it may be asked anew. Answers to its commands are still heard."""
+    if exchange.command_id and not _in_doubt(exchange, exchange.command_id):
+        exchange.earlier_ids.append(exchange.command_id)
+    exchange.status = Exchange.UNASKED
+    refresh(exchange)
+    forget_oldest(exchange)
 
 
 def forget_oldest(exchange: Exchange) -> None:

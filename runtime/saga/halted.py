@@ -109,8 +109,9 @@ def _input(held: HeldInput, types: dict[str, type[Message]]) -> inputs.Input:
 
 
 def _answers(definition: Definition) -> dict[str, type[Message]]:
-    """The types of all answers that a step declares, by each name that they have had; the node lets no other in."""
-    types: dict[str, type[Message]] = {}
+    """The types of all answers, by each name that they have had; the node lets no other in."""
+    probed = durable_pb2.CommandsProbed
+    types: dict[str, type[Message]] = {full_name(probed): probed}
     for step in definition.steps:
         for one in (*step.meanings, *step.undone, *step.undo_working):
             types.update((name, one) for name in names_of(one))

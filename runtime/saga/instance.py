@@ -9,6 +9,7 @@ the turn puts it back.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import Enum, auto
 
 from runtime.durable.behaviour import CancelTimer, NextId, Outgoing, SetTimer
 from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
@@ -20,13 +21,21 @@ from runtime.saga.inputs import Advance
 from runtime.saga.node import Node, Role, StepDefinition
 from runtime.store.records import Outcome
 
-__all__ = ["DEADLINE", "Instance"]
+__all__ = ["DEADLINE", "Instance", "Question"]
 
 DEADLINE = "saga deadline"
 """The timer of the whole saga's deadline; no step can have this name, for it is no identifier."""
 
 _NAMED_MAX = 20
 """Of tasks that are stuck; beyond it they are counted."""
+
+
+class Question(Enum):
+    """Which exchange of a task a command is of."""
+
+    DO = auto()
+    UNDO = auto()
+    PROBE = auto()
 
 
 class Instance:
@@ -77,16 +86,18 @@ class Instance:
 
     # --- reading ---
 
-    def find(self, command_id: bytes) -> tuple[StepDefinition, TaskRecord, bool] | None:
-        """The task that sent this command, and whether it was its undo."""
+    def find(self, command_id: bytes) -> tuple[StepDefinition, TaskRecord, Question] | None:
+        """The task that sent this command, and what it has asked by that."""
         for index, task in enumerate(self.tasks):
             if command_id == task.do.command_id:  # as nearly always, and the other fields cost more to read
-                return self._sender(index), task, False
+                return self._sender(index), task, Question.DO
         for index, task in enumerate(self.tasks):
             if has_sent(task.do, command_id):
-                return self._sender(index), task, False
+                return self._sender(index), task, Question.DO
             if has_sent(task.undo, command_id):
-                return self._sender(index), task, True
+                return self._sender(index), task, Question.UNDO
+            if has_sent(task.probe, command_id):
+                return self._sender(index), task, Question.PROBE
         return None
 
     def _sender(self, index: int) -> StepDefinition:

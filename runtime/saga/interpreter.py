@@ -25,14 +25,17 @@ from runtime.durable.behaviour import CancelTimer, NextId, Outgoing, SetTimer
 from runtime.protos.saga_pb2 import Exchange, RetryAccepted, RetryRefused, SagaRecord, TaskRecord
 from runtime.saga import asker, cancellation, compensation, completion, deadlock, halted, inputs, repair
 from runtime.saga.definition import Definition
-from runtime.saga.instance import DEADLINE, Instance
+from runtime.saga.instance import DEADLINE, Instance, Question
 from runtime.saga.node import Node, Role
-from runtime.saga.nodes import kinds, locks, undoing
+from runtime.saga.nodes import kinds, locks, probed, probing, undoing
 from runtime.saga.nodes import step as steps
 from runtime.saga.verdict import Came, TaskVerdict
 from runtime.saga.view import status_name
 
 __all__ = ["advance"]
+
+_ANSWERED = {Question.DO: kinds.answered, Question.UNDO: kinds.undo_answered, Question.PROBE: probed.answered}
+_FAULTED = {Question.DO: steps.faulted, Question.UNDO: undoing.undo_faulted, Question.PROBE: probing.faulted}
 
 
 def advance(
@@ -110,8 +113,8 @@ def _answered(saga: Instance, answer: inputs.Answered) -> None:
     if found is None:
         saga.note = f"{answer.message.DESCRIPTOR.name} answers no command of this saga"
         return
-    step, task, of_undo = found
-    _act(saga, step, task, (kinds.undo_answered if of_undo else kinds.answered)(saga, step, task, answer))
+    step, task, question = found
+    _act(saga, step, task, _ANSWERED[question](saga, step, task, answer))
 
 
 def _faulted(saga: Instance, fault: inputs.Faulted) -> None:
@@ -119,13 +122,13 @@ def _faulted(saga: Instance, fault: inputs.Faulted) -> None:
     if found is None:
         saga.note = f"a fault answers no command of this saga: {fault.error}"
         return
-    step, task, of_undo = found
-    _act(saga, step, task, (undoing.undo_faulted if of_undo else steps.faulted)(saga, step, task, fault))
+    step, task, question = found
+    _act(saga, step, task, _FAULTED[question](saga, step, task, fault))
 
 
 def _nothing_to_undo(saga: Instance, answer: inputs.NothingToUndo) -> None:
     found = saga.find(answer.command_id)
-    if found is None or not found[2]:
+    if found is None or found[2] is not Question.UNDO:
         saga.note = f"nothing to undo ({answer.reason}), but no undo of this saga asked"
         return
     step, task, _ = found

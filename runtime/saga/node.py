@@ -17,6 +17,7 @@ from runtime.backoff import Backoff
 from runtime.contracts import Contract
 from runtime.durations import in_seconds
 from runtime.protos import lock_pb2, saga_pb2
+from runtime.saga.probe import Probe
 from runtime.saga.step import Budget
 
 __all__ = [
@@ -114,6 +115,7 @@ class StepDefinition(NodeDefinition):
     at_most_s: float  # from the first such answer on; 0: no limit
     budget: Budget
     past_pivot: PastPivot = PastPivot.STUCK
+    probe: Probe | None = None  # asked before the step fails without a known outcome
 
     @property
     def is_undoable(self) -> bool:

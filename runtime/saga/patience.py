@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from runtime.durations import check_count, check_span, in_seconds
 from runtime.errors import InvalidDefinition
+from runtime.saga.probe import ASK_AGAIN, REFUSED, Probe
 from runtime.saga.step import Budget, Step
 
-__all__ = ["check_budget", "check_pace", "check_timeout"]
+__all__ = ["check_budget", "check_pace", "check_probe", "check_timeout"]
 
 
 def check_timeout(step: Step, where: str) -> None:
@@ -24,6 +25,19 @@ def check_budget(budget: object, where: str) -> None:
     least_s, most_s = in_seconds(budget.backoff), in_seconds(budget.backoff_max)
     if most_s < least_s:
         raise InvalidDefinition(f"{where}: {rule}, not from {least_s:g} s to {most_s:g} s")
+
+
+def check_probe(probe: object, where: str) -> None:
+    if probe is None:
+        return
+    if not isinstance(probe, Probe):
+        raise InvalidDefinition(f"{where}: a probe is a Probe(), not {probe!r}")
+    if probe.absent not in (REFUSED, ASK_AGAIN):
+        raise InvalidDefinition(
+            f"{where}: what a probe finds not to have happened (absent) is {REFUSED!r} or {ASK_AGAIN!r}, "
+            f"not {probe.absent!r}"
+        )
+    check_count(probe.asks_max, "so many probes are sent (asks_max): at least 1", where, least=1)
 
 
 def check_pace(step: Step, where: str) -> None:

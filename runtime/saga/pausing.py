@@ -105,6 +105,8 @@ class PausingSaga(SagaBehaviour):
             return None
         task = record.tasks[node.index]
         asked = task.undo if task.status == _TASK.OWED else task.do
+        if asked.status == saga_pb2.Exchange.UNKNOWN and task.probe.status == _OPEN:
+            asked = task.probe
         if task.status not in (_TASK.RUNNING, _TASK.OWED):
             return None
         is_silence = asked.status == _OPEN

@@ -22,7 +22,7 @@ from runtime.saga.functions import (
     with_reason,
 )
 from runtime.saga.node import Meaning, PastPivot, Role, StepDefinition, full_name
-from runtime.saga.patience import check_budget, check_pace, check_timeout
+from runtime.saga.patience import check_budget, check_pace, check_probe, check_timeout
 from runtime.saga.step import MessageTypes, Step
 
 __all__ = ["message_types", "read_keepers", "read_step"]
@@ -72,6 +72,7 @@ def read_step(
     check_timeout(step, where)
     check_budget(step.budget, where)
     check_pace(step, where)
+    check_probe(step.probe, where)
     if not isinstance(step.pivot, bool):
         raise InvalidDefinition(f"{where}: pivot is True or False, not {step.pivot!r}")
     meanings = _meanings(step, where)
@@ -97,6 +98,7 @@ def read_step(
         at_most_s=in_seconds(step.at_most or 0.0),
         budget=step.budget,
         past_pivot=_past_pivot(step, where, role, is_inner=is_inner),
+        probe=step.probe,
         timer=name,
     )
 

@@ -16,6 +16,7 @@ from runtime.backoff import Backoff
 from runtime.durations import Span, in_seconds
 from runtime.former_names import formerly
 from runtime.saga.flow import Part
+from runtime.saga.probe import Probe
 
 __all__ = ["Budget", "MessageTypes", "Step"]
 
@@ -66,6 +67,8 @@ class Step(Part):
              operator, or a late answer, helps. "retry": it is asked on for ever, with pauses that grow to an hour, and
              raises an alarm each time that a whole budget is spent. "skip": it is left out, and the saga goes on
              without it, with the error in its record
+    probe    Probe(): before silence or a fault makes the step fail, the runtime of its actor is asked whether it has
+             happened. If it has, it is done and nothing is undone
     working  the answers that mean "accepted, not finished yet": the step is asked again after `every`, with a fresh
              command, so its handler has to be idempotent by business state. No budget counts what was answered so, and
              each ask has the step's timeout: silence and faults mean what they mean of any ask
@@ -92,3 +95,4 @@ class Step(Part):
     at_most: Span | None = None
     undo_working: MessageTypes = ()
     past_pivot: str = "stuck"
+    probe: Probe | None = None

@@ -39,6 +39,7 @@ from runtime.saga.node import (
     full_name,
 )
 from runtime.saga.on import On
+from runtime.saga.probe import Probe
 from runtime.saga.shape import TEXT, fingerprint_of, shape_of
 from runtime.saga.step import Budget
 
@@ -122,6 +123,7 @@ def _terms(node: Node) -> NodeTerms:
         at_most_s=node.at_most_s,
         no_undo=node.no_undo,
         past_pivot="" if node.past_pivot is PastPivot.STUCK else node.past_pivot.value,
+        probe="" if node.probe is None else node.probe.absent,
         span_s=node.expires_s if isinstance(node, LockDefinition) else 0.0,
     )
 
@@ -199,6 +201,7 @@ def _step(same: dict[str, Any], shape: NodeShape, terms: NodeTerms) -> StepDefin
         at_most_s=terms.at_most_s,
         budget=Budget(),
         past_pivot=next((one for one in PastPivot if one.value == terms.past_pivot), PastPivot.STUCK),
+        probe=Probe(absent=terms.probe) if terms.probe else None,
     )
 
 

@@ -32,6 +32,7 @@ class Phase(Enum):
     ASKED = "asked"  # its command is sent, the answer is open
     WORKING = "working"  # the answer was "not finished yet", and it is asked again at its pace
     UNKNOWN = "unknown"  # silence or a fault: it may have happened
+    PROBED = "being probed"  # the same, and its actor's runtime is asked whether it has happened
     DONE = "done"
     REFUSED = "refused"
     OWED = "owed"  # its undo waits for its turn, or for the next try
@@ -46,7 +47,7 @@ class Phase(Enum):
     LEFT_OUT = "left out"  # an operator, or the step itself, has declared that the rest goes on without it
 
 
-OPEN = frozenset((Phase.ASKED, Phase.WORKING, Phase.UNKNOWN))
+OPEN = frozenset((Phase.ASKED, Phase.WORKING, Phase.UNKNOWN, Phase.PROBED))
 """An answer to a task's command may still settle it."""
 
 OWING = frozenset((Phase.OWED, Phase.UNDOING))
@@ -96,6 +97,8 @@ def phase_of(task: TaskRecord) -> Phase | None:
             return Phase.UNDER_WAY
         if task.digest:
             return Phase.TO_APPROVE
+        if task.do.status == Exchange.UNKNOWN and task.probe.status == Exchange.OPEN:
+            return Phase.PROBED
         return _RUNNING.get(task.do.status, Phase.UNKNOWN)
     if task.status == TaskRecord.OWED:
         return Phase.UNDOING if task.undo.status in (Exchange.OPEN, Exchange.WORKING) else Phase.OWED

@@ -126,6 +126,22 @@ class SagaTranscript:
         undone = durable_pb2.Undone(command=command.id, undo_of=command.undo_of, reason=reason)
         return self._deliver(undone, command.id)
 
+    def given_probed(self, answer: Message | None = None, *, reason: str = "", to: Outgoing | None = None) -> Self:
+        """A participant's runtime answers a probe: what the probe asks about was handled, and answered so.
+
+        Without an answer it is absent, and can no longer happen; with a reason, nobody can tell.
+        """
+        probe, probed = to or self.command(durable_pb2.ProbeCommands), durable_pb2.CommandsProbed()
+        assert isinstance(probe.message, durable_pb2.ProbeCommands), "no probe"
+        for id in probe.message.commands:
+            one = probed.commands.add(command=id, finding=durable_pb2.ProbedCommand.ABSENT)
+            if reason:
+                one.finding, one.reason = durable_pb2.ProbedCommand.UNKNOWN, reason
+            elif answer is not None:
+                one.finding = durable_pb2.ProbedCommand.HANDLED
+                one.answers.add(type=answer.DESCRIPTOR.full_name, body=answer.SerializeToString())
+        return self._deliver(probed, probe.id)
+
     def given_silence(self, timer: str = "") -> Self:
         """No message comes until a timer fires: this one, or else the earliest."""
         name = timer or min(self.timers, key=lambda one: self.timers[one])

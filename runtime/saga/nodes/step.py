@@ -3,8 +3,8 @@
     begin ──▶ answered, faulted, fired ──▶ DONE, REFUSED, FAILED
 
 Silence after a command means "maybe done". A step that can be undone then fails, and its undo is owed; one past the
-pivot is asked again, with a new command, to its budget. What is not finished yet is asked again: `pace`. The way back
-is `undoing`.
+pivot is asked again, with a new command, to its budget. One that declares a probe asks first whether it has happened:
+`probing`. What is not finished yet is asked again: `pace`. The way back is `undoing`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from runtime.saga.exchange import Refusal
 from runtime.saga.inputs import Faulted
 from runtime.saga.instance import Instance
 from runtime.saga.node import Meaning, PastPivot, Role, StepDefinition
-from runtime.saga.nodes import pace, undoing
+from runtime.saga.nodes import pace, probing, undoing
 from runtime.saga.nodes.past_pivot import as_declared
+from runtime.saga.nodes.probing import ask_first
 from runtime.saga.verdict import DONE, NOTHING, OWES, TaskVerdict, failed, refused
 from runtime.saga.view import task_name
 
-__all__ = ["answered", "begin", "faulted", "fired", "retry"]
+__all__ = ["answered", "begin", "faulted", "fired", "hear", "keep", "retry", "settle"]
 
 
 def begin(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict:
@@ -39,22 +40,22 @@ def begin(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict
 
 
 def answered(saga: Instance, step: StepDefinition, task: TaskRecord, command_id: bytes, answer: Message) -> TaskVerdict:
-    return as_declared(saga, step, task, _answered(saga, step, task, command_id, answer))
+    verdict = hear(saga, step, task, command_id, answer)
+    return as_declared(saga, step, task, ask_first(saga, step, task, verdict))
 
 
 def faulted(saga: Instance, step: StepDefinition, task: TaskRecord, fault: Faulted) -> TaskVerdict:
     """The participant has given a command up, after retries of its own."""
-    return as_declared(saga, step, task, _faulted(saga, step, task, fault))
+    return as_declared(saga, step, task, ask_first(saga, step, task, _faulted(saga, step, task, fault)))
 
 
 def fired(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict:
     """The step's timer has: the answer is late, or a pause is over."""
-    return as_declared(saga, step, task, _fired(saga, step, task))
+    return as_declared(saga, step, task, ask_first(saga, step, task, _fired(saga, step, task)))
 
 
-def _answered(
-    saga: Instance, step: StepDefinition, task: TaskRecord, command_id: bytes, answer: Message
-) -> TaskVerdict:
+def hear(saga: Instance, step: StepDefinition, task: TaskRecord, command_id: bytes, answer: Message) -> TaskVerdict:
+    """What an answer means by itself, whatever the step declares for when it fails."""
     name = answer.DESCRIPTOR.name
     meaning = step.meanings.get(type(answer))
     if meaning is Meaning.DONE and task.status == TaskRecord.REFUSED and command_id == task.do.command_id:
@@ -101,6 +102,8 @@ def _fired(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdic
         if task.do.status == Exchange.WORKING:
             return pace.over(saga, step, task.do) or begin(saga, step, task)
         if task.do.status == Exchange.UNKNOWN:
+            if task.probe.status == Exchange.OPEN:
+                return probing.silent(saga, step, task)
             is_endless = step.past_pivot is PastPivot.RETRY
             return begin(saga, step, task) if is_endless else _ask_again(saga, step, task, task.do.error)
         error = f"no answer within {step.patience_s(exchange.counted(task.do)):g} s"
@@ -134,6 +137,8 @@ def _ask(saga: Instance, step: StepDefinition, task: TaskRecord) -> None:
     task.address = address_of(step.command.kind, key)
     id = saga.next_id(task.address, content_of(command.DESCRIPTOR.full_name, body, b""))
     exchange.ask(task.do, id, saga.now_s)
+    if task.HasField("probe"):
+        exchange.set_aside(task.probe)
     frozen.take_present(task)
     task.status = TaskRecord.RUNNING
     if task.stuck:
@@ -162,7 +167,7 @@ def _unclear(task: TaskRecord, error: str) -> TaskVerdict:
 
 
 def _done(saga: Instance, step: StepDefinition, task: TaskRecord, answer: Message) -> TaskVerdict:
-    _settle(saga, step, task, TaskRecord.DONE)
+    settle(saga, step, task, TaskRecord.DONE)
     exchange.answered(task.do, answer.DESCRIPTOR.full_name)
     if step.role is Role.PIVOT:
         saga.record.pivot_passed = True
@@ -178,7 +183,7 @@ def _refused(saga: Instance, step: StepDefinition, task: TaskRecord, command_id:
     if refusal is Refusal.IN_DOUBT:
         task.do.error = f"{name}, while another {step.command.name} is without an answer"
         return NOTHING
-    _settle(saga, step, task, TaskRecord.REFUSED)
+    settle(saga, step, task, TaskRecord.REFUSED)
     try:
         author.keep(saga.definition, saga.record, step, task, answer)
     except AuthorFailed as error:
@@ -201,7 +206,8 @@ def _done_after_refusal(saga: Instance, step: StepDefinition, task: TaskRecord, 
     return OWES
 
 
-def _settle(saga: Instance, step: StepDefinition, task: TaskRecord, status: TaskRecord.Status.ValueType) -> None:
+def settle(saga: Instance, step: StepDefinition, task: TaskRecord, status: TaskRecord.Status.ValueType) -> None:
+    """The step waits for nothing more."""
     task.status = status
     if task.stuck:
         saga.unstick(task)

@@ -185,7 +185,7 @@ SAGAS = (
         "An answer after its saga turned back counts: the step is done, and its undo is forgotten.",
         (
             Edit(
-                steps._answered,
+                steps.hear,
                 "if task.status != TaskRecord.RUNNING:",
                 "if task.status not in (TaskRecord.RUNNING, TaskRecord.OWED):",
             ),
@@ -244,7 +244,7 @@ SAGAS = (
     Mutant(
         "step-timer-never-cancelled",
         "The timer of a step runs on after its answer.",
-        (Edit(steps._settle, "saga.timers.append(CancelTimer(step.timer))", "pass"),),
+        (Edit(steps.settle, "saga.timers.append(CancelTimer(step.timer))", "pass"),),
         workload="random",
     ),
     Mutant(

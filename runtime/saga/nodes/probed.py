@@ -1,0 +1,98 @@
+"""What the answer to a probe means: for each command of the step what became of it, the oldest first.
+
+handled  its answers count as if they came now   ──▶ DONE, REFUSED
+absent   it is known not to have happened, and ruled out for ever; once that is so of all of them
+                                                 ──▶ REFUSED, or asked again
+unknown  the step has failed, as without a probe ──▶ FAILED
+"""
+
+from __future__ import annotations
+
+from google.protobuf.message import Message
+
+from runtime.contracts import names_of
+from runtime.protos.durable_pb2 import CommandsProbed, ProbedAnswer, ProbedCommand
+from runtime.protos.saga_pb2 import Exchange, TaskRecord
+from runtime.saga import exchange
+from runtime.saga.exchange import Refusal
+from runtime.saga.inputs import Answered
+from runtime.saga.instance import Instance
+from runtime.saga.node import Meaning, StepDefinition
+from runtime.saga.nodes import step as steps
+from runtime.saga.nodes.past_pivot import as_declared
+from runtime.saga.probe import ASK_AGAIN
+from runtime.saga.verdict import NOTHING, Came, TaskVerdict, failed, refused
+from runtime.saga.view import task_name
+
+__all__ = ["answered"]
+
+_ABSENT = "it has not happened, and no longer can"
+
+
+def answered(saga: Instance, step: StepDefinition, task: TaskRecord, given: Answered) -> TaskVerdict:
+    answer = given.message
+    if not isinstance(answer, CommandsProbed):
+        saga.note = f"{answer.DESCRIPTOR.name} is no answer to a probe"
+        return NOTHING
+    if task.status != TaskRecord.RUNNING or task.do.status != Exchange.UNKNOWN:
+        saga.note = f"the answer to a probe came late: step {step.name} is {task_name(task)}"
+        return NOTHING
+    verdict = NOTHING
+    for one in answer.commands:
+        verdict = _found(saga, step, task, one)
+        if verdict.came is not Came.NOTHING or task.do.status != Exchange.UNKNOWN:
+            break
+    saga.note = ""  # of what the answers within have said before
+    if verdict.came is Came.NOTHING and task.do.status == Exchange.UNKNOWN:
+        return _not_known(saga, step, task, given.command_id, answer)
+    if task.probe.status != Exchange.UNASKED:  # as it is once the step is asked again
+        exchange.answered(task.probe, answer.DESCRIPTOR.full_name)
+    return as_declared(saga, step, task, verdict)
+
+
+def _found(saga: Instance, step: StepDefinition, task: TaskRecord, one: ProbedCommand) -> TaskVerdict:
+    if one.finding == ProbedCommand.ABSENT:
+        return _absent(saga, step, task, one.command)
+    if one.finding != ProbedCommand.HANDLED:
+        return NOTHING
+    told = [(type_, told) for told in one.answers for type_ in step.meanings if told.type in names_of(type_)]
+    for meaning in (Meaning.DONE, Meaning.REFUSED, Meaning.WORKING):  # who says two things is done
+        for type_, said in told:
+            message = _message(step, type_, said)
+            if step.meanings[type_] is meaning and message is not None:
+                return steps.hear(saga, step, task, one.command, message)
+    return NOTHING
+
+
+def _message(step: StepDefinition, type_: type[Message], told: ProbedAnswer) -> Message | None:
+    """The answer; None if nobody has its body any more, and `on_answer` would need that."""
+    if told.HasField("body"):
+        return type_.FromString(told.body)
+    return None if type_ in step.on_answer else type_()
+
+
+def _absent(saga: Instance, step: StepDefinition, task: TaskRecord, id: bytes) -> TaskVerdict:
+    if exchange.refused(task.do, id, _ABSENT) is not Refusal.SETTLED:
+        return NOTHING
+    asks_again = step.retriable or (step.probe is not None and step.probe.absent == ASK_AGAIN)
+    if asks_again and exchange.counted(task.do) < step.budget.asks_max:
+        return steps.begin(saga, step, task)
+    if step.retriable:
+        exchange.unclear(task.do, _ABSENT)
+        return failed(f"{_ABSENT}; it was asked {task.do.attempts} times")
+    steps.settle(saga, step, task, TaskRecord.REFUSED)
+    return refused(_ABSENT)
+
+
+def _not_known(
+    saga: Instance, step: StepDefinition, task: TaskRecord, command_id: bytes, answer: CommandsProbed
+) -> TaskVerdict:
+    if task.probe.status != Exchange.OPEN or command_id != task.probe.command_id:
+        saga.note = f"the answer to an earlier probe of step {step.name} does not tell whether it happened"
+        return NOTHING
+    reasons = "; ".join(dict.fromkeys(one.reason for one in answer.commands if one.reason))
+    exchange.answered(task.probe, answer.DESCRIPTOR.full_name)
+    task.probe.error = (
+        f"its probe could not tell whether it happened: {reasons or 'it was handled, and no answer says so'}"
+    )
+    return as_declared(saga, step, task, failed(f"{task.do.error}; {task.probe.error}"))

@@ -1,0 +1,71 @@
+"""A probe on its way: a step of unknown outcome that declares one does not fail before its actor's runtime was asked.
+
+    failed, UNKNOWN ──ask_first──▶ the probe is OPEN ──▶ its answer: `probed`
+                                     │  silent, to the last ask; faulted
+                                     └─────────────────▶ failed, as without a probe
+
+The step's own answer may come all the while, and settles it.
+"""
+
+from __future__ import annotations
+
+from runtime.durable.behaviour import Outgoing, SetTimer
+from runtime.envelope import body_of, content_of, parse_address
+from runtime.protos.durable_pb2 import ProbeCommands
+from runtime.protos.saga_pb2 import Exchange, TaskRecord
+from runtime.saga import exchange
+from runtime.saga.inputs import Faulted
+from runtime.saga.instance import Instance
+from runtime.saga.node import StepDefinition
+from runtime.saga.nodes.past_pivot import as_declared
+from runtime.saga.verdict import NOTHING, Came, TaskVerdict, failed
+from runtime.saga.view import task_name
+
+__all__ = ["ask_first", "faulted", "silent"]
+
+
+def ask_first(saga: Instance, step: StepDefinition, task: TaskRecord, verdict: TaskVerdict) -> TaskVerdict:
+    """The verdict, unless it says that a step has failed which may have happened and was not probed yet."""
+    if step.probe is None or verdict.came is not Came.FAILED:
+        return verdict
+    if task.status != TaskRecord.RUNNING or task.do.status != Exchange.UNKNOWN:
+        return verdict
+    if task.probe.status != Exchange.UNASKED:
+        return verdict
+    task.do.error = verdict.why
+    _ask(saga, step, task)
+    return NOTHING
+
+
+def silent(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict:
+    """The timer of an open probe has fired."""
+    assert step.probe is not None or task.HasField("probe")
+    exchange.unclear(task.probe, f"no answer to its probe within {step.timeout_s:g} s")
+    if step.probe is not None and task.probe.attempts < step.probe.asks_max:
+        _ask(saga, step, task)
+        return NOTHING
+    return _in_vain(task)
+
+
+def faulted(saga: Instance, step: StepDefinition, task: TaskRecord, fault: Faulted) -> TaskVerdict:
+    """The actor's runtime cannot answer: it is of a build that knows no probes, say."""
+    if task.probe.status != Exchange.OPEN or task.status != TaskRecord.RUNNING or task.do.status != Exchange.UNKNOWN:
+        saga.note = f"the fault of a probe came late: step {step.name} is {task_name(task)}: {fault.error}"
+        return NOTHING
+    exchange.faulted(task.probe, fault.command_id, f"its probe was given up: {fault.error}")
+    if task.probe.status == Exchange.OPEN:
+        return NOTHING  # a later probe decides
+    return as_declared(saga, step, task, _in_vain(task))
+
+
+def _in_vain(task: TaskRecord) -> TaskVerdict:
+    return failed(f"{task.do.error}; {task.probe.error}")
+
+
+def _ask(saga: Instance, step: StepDefinition, task: TaskRecord) -> None:
+    question = ProbeCommands(commands=reversed(exchange.ids(task.do)))
+    body, (kind, key) = body_of(question), parse_address(task.address)
+    id = saga.next_id(task.address, content_of(question.DESCRIPTOR.full_name, body))
+    exchange.ask(task.probe, id, saga.now_s)
+    saga.outgoing.append(Outgoing(question, kind, key, id, wants_reply=True, body=body))
+    saga.timers.append(SetTimer(step.timer, saga.now_s + step.timeout_s))
