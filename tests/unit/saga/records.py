@@ -12,6 +12,7 @@ _RECORDED = {
     Phase.ASKED: (TaskRecord.RUNNING, Exchange.OPEN, Exchange.UNASKED),
     Phase.WORKING: (TaskRecord.RUNNING, Exchange.WORKING, Exchange.UNASKED),
     Phase.UNKNOWN: (TaskRecord.RUNNING, Exchange.UNKNOWN, Exchange.UNASKED),
+    Phase.PROBED: (TaskRecord.RUNNING, Exchange.UNKNOWN, Exchange.UNASKED),
     Phase.DONE: (TaskRecord.DONE, Exchange.DONE, Exchange.UNASKED),
     Phase.REFUSED: (TaskRecord.REFUSED, Exchange.REFUSED, Exchange.UNASKED),
     Phase.OWED: (TaskRecord.OWED, Exchange.DONE, Exchange.UNASKED),
@@ -30,6 +31,8 @@ _RECORDED = {
 def put(task: TaskRecord, phase: Phase) -> TaskRecord:
     """The task, standing there now."""
     task.status, task.do.status, task.undo.status = _RECORDED[phase]
+    if phase is Phase.PROBED:
+        task.probe.status = Exchange.OPEN
     if phase is Phase.UNDER_WAY:
         task.inner = 1
     if phase is Phase.TO_APPROVE:
