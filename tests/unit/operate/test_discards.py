@@ -68,6 +68,7 @@ async def test_the_letter_that_a_stuck_step_waits_for_is_needed(store: MemorySto
         "ASKED": [DO, EARLIER],
         "WORKING": [DO, EARLIER],
         "UNKNOWN": [DO, EARLIER],
+        "PROBED": [DO, EARLIER],
         "OWED": [UNDO, EARLIER_UNDO],
         "UNDOING": [UNDO, EARLIER_UNDO],
     }

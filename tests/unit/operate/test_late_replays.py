@@ -54,6 +54,7 @@ async def test_a_do_is_awaited_while_its_step_is_open_and_an_undo_while_it_is_ow
         "ASKED": [DO, EARLIER],
         "WORKING": [DO, EARLIER],
         "UNKNOWN": [DO, EARLIER],
+        "PROBED": [DO, EARLIER],
         "OWED": [UNDO, EARLIER_UNDO],
         "UNDOING": [UNDO, EARLIER_UNDO],
     }
