@@ -24,6 +24,7 @@ from runtime.saga.choreography import Choreography
 from runtime.saga.each import Each
 from runtime.saga.first_of import FirstOf
 from runtime.saga.flow import Flow
+from runtime.saga.key import Key
 from runtime.saga.lock import Lock
 from runtime.saga.on import on
 from runtime.saga.probe import Probe
@@ -54,6 +55,7 @@ __all__ = [
     "FinalError",
     "FirstOf",
     "Flow",
+    "Key",
     "Lock",
     "Position",
     "Probe",

@@ -19,7 +19,7 @@ from runtime.durable.behaviour import Outgoing
 from runtime.operate.dead_letters import NotFound
 from runtime.operate.history import HistoryEntry, InstanceHistory
 from runtime.protos.durable_pb2 import Fault, TimerFired, Undone
-from runtime.protos.saga_pb2 import CancelSaga, EventCame, KeyTaken, RetrySaga, StoppedWaiting
+from runtime.protos.saga_pb2 import CancelSaga, EventCame, KeyHeld, KeyTaken, RetrySaga, StoppedWaiting
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.keys import KeysBehaviour
 from runtime.saga.view import task_name
@@ -27,7 +27,7 @@ from runtime.store.records import Outcome
 
 __all__ = ["as_test"]
 
-_BY_KEYS = (KeyTaken, StoppedWaiting)  # The transcript's own actors of keys say these.
+_BY_KEYS = (KeyHeld, KeyTaken, StoppedWaiting)  # The transcript's own actors of keys say these.
 _ODD = re.compile(r"\b(inf|nan)\b|<")  # Python cannot read these back from their `repr`.
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
+from runtime.protos.saga_pb2 import SagaRecord, StandingKey, TaskRecord
 from runtime.saga.view import Phase, phase_of
 
-__all__ = ["acts_for", "can_do", "owed", "repaired"]
+__all__ = ["acts_for", "can_do", "keys", "owed", "repaired"]
 
 _COMMAND = "python -m runtime.admin repair"
 _TASKS_MAX = 5  # whose acts are shown; `repair` takes the others as well
@@ -31,10 +31,15 @@ def acts_for(record: SagaRecord) -> Iterator[tuple[str, str, str]]:
         for task in [one for one in record.tasks if phase_of(one) is Phase.TO_APPROVE][:_TASKS_MAX]:
             yield "approve", task.path, f"{task.path} is approved: {task.asks}"
             yield "decline", task.path, f"{task.path} is declined, and it turns back"
-        if record.status == SagaRecord.RUNNING and not record.pivot_passed:
+        if _goes_forward(record) and not record.pivot_passed:
             yield "cancel", "", "it turns back"
         yield "suspend", "", "it sends nothing until it is resumed"
     yield "abandon", "", "it ends as it is"
+
+
+def _goes_forward(record: SagaRecord) -> bool:
+    is_stuck_at_keys = record.stuck_in == SagaRecord.RUNNING and not any(task.stuck for task in record.tasks)
+    return record.status == SagaRecord.RUNNING or (record.status == SagaRecord.STUCK and is_stuck_at_keys)
 
 
 def _of_stuck(record: SagaRecord, task: TaskRecord) -> Iterator[tuple[str, str, str]]:
@@ -73,3 +78,13 @@ def repaired(record: SagaRecord) -> Iterator[str]:
     """What operators did, oldest first."""
     for one in record.repairs:
         yield f"{one.who}: {one.text}; because: {one.reason}"
+
+
+def keys(record: SagaRecord) -> Iterator[str]:
+    """The keys by which events find the instance, as far as it has learned them."""
+    for key in record.keys:
+        if key.status == StandingKey.REFUSED:
+            yield f"{key.name} refused: {key.error}"
+        elif key.value:
+            asked = "" if key.status == StandingKey.HELD else ", which it has asked for"
+            yield f"{key.name} {key.value!r}{asked}"

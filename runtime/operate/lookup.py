@@ -15,7 +15,7 @@ from runtime.errors import AmendsError
 from runtime.observe.conversation import MessageStatus, conversation_of
 from runtime.operate.account import Account, TimerSummary
 from runtime.operate.busy import Work, works_of
-from runtime.operate.choices import can_do, owed, repaired
+from runtime.operate.choices import can_do, keys, owed, repaired
 from runtime.operate.deadlines import deadline_lines
 from runtime.operate.survey import hosts_of, lent_to, owner_of, waits_for_version
 from runtime.operate.waits import NOTHING, waits_for
@@ -137,6 +137,7 @@ def _account(view: ClusterView, contracts: Contracts, found: _Found, works: Sequ
         account,
         owed=tuple(owed(saga)),
         repaired=tuple(repaired(saga)),
+        keys=tuple(keys(saga)),
         can_do=tuple(can_do(saga, account.address)),
     )
 

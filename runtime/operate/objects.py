@@ -77,5 +77,6 @@ def account_object(account: Account) -> dict[str, object]:
         "waits_for": list(account.waits_for),
         "owed": list(account.owed),
         "repaired": list(account.repaired),
+        "keys": list(account.keys),
         "can_do": list(account.can_do),
     }

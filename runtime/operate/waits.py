@@ -18,6 +18,7 @@ _LONG_S = 10.0  # mail that has been due for so long at a live node is worth a l
 _NAMED = "its log names it ('handler blocks loop', or HandlerTimedOut after handler_timeout_s)"
 _REPLAY = "python -m runtime.admin dead-letters replay"
 _SAGA = saga_pb2.SagaRecord
+_KEY = saga_pb2.StandingKey
 
 
 def waits_for(account: Account, now_s: float) -> Iterator[str]:
@@ -46,6 +47,9 @@ def _saga_waits(account: Account, now_s: float) -> Iterator[str]:
         yield f"an operator: it is stuck: {saga.stuck_reason}"
         again = f"python -m runtime.admin retry-saga {account.address} --reason TEXT"
         yield f"mend the cause, and replay the dead letter if there is one; else have it try again: {again}"
+    for key in saga.keys:
+        if key.status == _KEY.ASKED:
+            yield f"{account.kind}-keys/{key.value} to say that it holds its key {key.name!r}"
     for step in account.steps:
         ago = span(now_s - step.asked_at_s)
         again, tried = _asks_again(account, step.name, now_s), f" (attempt {step.undo_attempts})"

@@ -376,6 +376,7 @@ class SagaRecord(_message.Message):
     HELD_FIELD_NUMBER: _builtins.int
     EARLIER_STATES_FIELD_NUMBER: _builtins.int
     EARLIER_FINGERPRINTS_FIELD_NUMBER: _builtins.int
+    KEYS_FIELD_NUMBER: _builtins.int
     definition: _builtins.str
     """its name; empty when there is no instance"""
     fingerprint: _builtins.bytes
@@ -430,6 +431,10 @@ class SagaRecord(_message.Message):
     def earlier_fingerprints(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """of definitions that it was carried over from, the first one first"""
 
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___StandingKey]:
+        """by which events find the instance, as its state tells them"""
+
     def __init__(
         self,
         *,
@@ -458,14 +463,76 @@ class SagaRecord(_message.Message):
         held: _abc.Iterable[Global___HeldInput] | None = ...,
         earlier_states: _abc.Iterable[Global___EarlierState] | None = ...,
         earlier_fingerprints: _abc.Iterable[_builtins.bytes] | None = ...,
+        keys: _abc.Iterable[Global___StandingKey] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["asker", b"asker"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asker", b"asker", "conversation", b"conversation", "definition", b"definition", "earlier_fingerprints", b"earlier_fingerprints", "earlier_states", b"earlier_states", "ended_at_s", b"ended_at_s", "fingerprint", b"fingerprint", "held", b"held", "last_progress_at_s", b"last_progress_at_s", "overdue", b"overdue", "pivot_passed", b"pivot_passed", "reason", b"reason", "repairs", b"repairs", "result", b"result", "result_error", b"result_error", "result_type", b"result_type", "revision", b"revision", "started_at_s", b"started_at_s", "state", b"state", "state_type", b"state_type", "status", b"status", "stuck_in", b"stuck_in", "stuck_reason", b"stuck_reason", "suspended", b"suspended", "tasks", b"tasks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asker", b"asker", "conversation", b"conversation", "definition", b"definition", "earlier_fingerprints", b"earlier_fingerprints", "earlier_states", b"earlier_states", "ended_at_s", b"ended_at_s", "fingerprint", b"fingerprint", "held", b"held", "keys", b"keys", "last_progress_at_s", b"last_progress_at_s", "overdue", b"overdue", "pivot_passed", b"pivot_passed", "reason", b"reason", "repairs", b"repairs", "result", b"result", "result_error", b"result_error", "result_type", b"result_type", "revision", b"revision", "started_at_s", b"started_at_s", "state", b"state", "state_type", b"state_type", "status", b"status", "stuck_in", b"stuck_in", "stuck_reason", b"stuck_reason", "suspended", b"suspended", "tasks", b"tasks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SagaRecord: _TypeAlias = SagaRecord  # noqa: Y015
+
+@_typing.final
+class StandingKey(_message.Message):
+    """A key that an instance holds, or asks for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Status:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[StandingKey._Status.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        UNASKED: StandingKey._Status.ValueType  # 0
+        """it is to be asked for"""
+        ASKED: StandingKey._Status.ValueType  # 1
+        HELD: StandingKey._Status.ValueType  # 2
+        REFUSED: StandingKey._Status.ValueType  # 3
+        """another instance holds it, or its function failed"""
+
+    class Status(_Status, metaclass=_StatusEnumTypeWrapper): ...
+    UNASKED: StandingKey.Status.ValueType  # 0
+    """it is to be asked for"""
+    ASKED: StandingKey.Status.ValueType  # 1
+    HELD: StandingKey.Status.ValueType  # 2
+    REFUSED: StandingKey.Status.ValueType  # 3
+    """another instance holds it, or its function failed"""
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    COMMAND_ID_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    STUCK_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """of the key in the definition"""
+    value: _builtins.str
+    status: Global___StandingKey.Status.ValueType
+    command_id: _builtins.bytes
+    """of the last HoldKey"""
+    error: _builtins.str
+    """why it is refused: names who holds it"""
+    stuck: _builtins.bool
+    """and so the process is stuck"""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        value: _builtins.str = ...,
+        status: Global___StandingKey.Status.ValueType = ...,
+        command_id: _builtins.bytes = ...,
+        error: _builtins.str = ...,
+        stuck: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "error", b"error", "name", b"name", "status", b"status", "stuck", b"stuck", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StandingKey: _TypeAlias = StandingKey  # noqa: Y015
 
 @_typing.final
 class Asker(_message.Message):
@@ -1157,8 +1224,79 @@ class StoppedWaiting(_message.Message):
 Global___StoppedWaiting: _TypeAlias = StoppedWaiting  # noqa: Y015
 
 @_typing.final
+class HoldKey(_message.Message):
+    """To the actor of a key: the instance wants these events, whether or not it waits for one now. The answer is KeyHeld, or
+    KeyTaken.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    EVENT_TYPES_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    name: _builtins.str
+    """of the key in the definition"""
+    @_builtins.property
+    def event_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        name: _builtins.str = ...,
+        event_types: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_types", b"event_types", "key", b"key", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HoldKey: _TypeAlias = HoldKey  # noqa: Y015
+
+@_typing.final
+class KeyHeld(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeyHeld: _TypeAlias = KeyHeld  # noqa: Y015
+
+@_typing.final
+class ReleaseKey(_message.Message):
+    """To the actor of a key, from who held it. It has no answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    name: _builtins.str
+    """of the key in the definition"""
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleaseKey: _TypeAlias = ReleaseKey  # noqa: Y015
+
+@_typing.final
 class KeyTaken(_message.Message):
-    """Another instance, or another task, waits for the same event."""
+    """Another instance, or another task, waits for the same event; or another instance holds the key, and `task` is empty."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1359,6 +1497,8 @@ class AwaitedEvent(_message.Message):
     COMMAND_ID_FIELD_NUMBER: _builtins.int
     COUNTED_FIELD_NUMBER: _builtins.int
     EARLY_FIELD_NUMBER: _builtins.int
+    HELD_BY_FIELD_NUMBER: _builtins.int
+    HELD_AS_FIELD_NUMBER: _builtins.int
     event_type: _builtins.str
     status: Global___AwaitedEvent.Status.ValueType
     holder: _builtins.str
@@ -1368,6 +1508,10 @@ class AwaitedEvent(_message.Message):
     """of its AwaitEvent"""
     counted: _builtins.bytes
     """digest of the event that counted"""
+    held_by: _builtins.str
+    """kind/key of the instance that holds the key, whether or not it waits now"""
+    held_as: _builtins.str
+    """the name of the key in the definition of that instance"""
     @_builtins.property
     def early(self) -> _containers.RepeatedCompositeFieldContainer[Global___EarlyEvent]: ...
     def __init__(
@@ -1380,10 +1524,12 @@ class AwaitedEvent(_message.Message):
         command_id: _builtins.bytes = ...,
         counted: _builtins.bytes = ...,
         early: _abc.Iterable[Global___EarlyEvent] | None = ...,
+        held_by: _builtins.str = ...,
+        held_as: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "counted", b"counted", "early", b"early", "event_type", b"event_type", "holder", b"holder", "status", b"status", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "counted", b"counted", "early", b"early", "event_type", b"event_type", "held_as", b"held_as", "held_by", b"held_by", "holder", b"holder", "status", b"status", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

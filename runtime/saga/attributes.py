@@ -9,11 +9,12 @@ from typing import Any
 
 from runtime.errors import InvalidDefinition
 from runtime.saga.flow import Flow, Part
+from runtime.saga.key import Key
 from runtime.saga.on import On
 from runtime.saga.read_step import message_types
 from runtime.saga.step import Step
 
-__all__ = ["check_names", "closing_of", "flow_of", "parts_of", "starts_of"]
+__all__ = ["check_names", "closing_of", "flow_of", "keys_of", "parts_of", "starts_of"]
 
 _CLOSING_TIMEOUT_S = 30.0
 _NO_PARTS = ("flow", "closing")
@@ -23,9 +24,11 @@ _FORMER = ("compensated", "compensated_by", "compensated_within")
 def check_names(cls: type[Any], base: type[Any]) -> None:
     """Raises InvalidDefinition for a step of a name that every saga uses; before anything is set on the class."""
     for name in sorted({*vars(base), *base.__annotations__} - {*_NO_PARTS}):
-        if isinstance(inspect.getattr_static(cls, name, None), Part):
+        own = inspect.getattr_static(cls, name, None)
+        if isinstance(own, Part | Key):
+            what = "key" if isinstance(own, Key) else "step"
             raise InvalidDefinition(
-                f"{cls.__name__}.{name}: every saga has something of this name; give the step another"
+                f"{cls.__name__}.{name}: every saga has something of this name; give the {what} another"
             )
     for name in _FORMER:
         if hasattr(cls, name):
@@ -62,6 +65,19 @@ def parts_of(cls: type[Any]) -> dict[str, Part]:
                 f"{cls.__name__}.{name} is the same {type(part).__name__.lower()} as {cls.__name__}.{names[part]}"
             )
         names[part] = name
+    return found
+
+
+def keys_of(cls: type[Any]) -> dict[str, Key]:
+    """By attribute; those of the classes that it is derived from as well."""
+    found: dict[str, Key] = {}
+    for base in reversed(cls.__mro__):
+        found.update({name: one for name, one in vars(base).items() if isinstance(one, Key)})
+    names: dict[Key, str] = {}
+    for name, key in found.items():
+        if key in names:
+            raise InvalidDefinition(f"{cls.__name__}.{name} is the same key as {cls.__name__}.{names[key]}")
+        names[key] = name
     return found
 
 

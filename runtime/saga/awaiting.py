@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 
 from runtime.durations import Span
 from runtime.saga.flow import Part
+from runtime.saga.key import Key
 
 __all__ = ["DISCARD", "FAULT", "GO_ON", "KEEP", "TURN_BACK", "Await"]
 
@@ -26,7 +27,8 @@ class Await(Part):
     """A wait for one event that no command of the saga is answered with. It may have come before the saga waits.
 
     event       the type of the event, whoever says it, in whichever conversation
-    key         (state) -> str: which of these events is meant. One instance waits for one key; a second is refused
+    key         (state) -> str: which of these events is meant. One instance waits for one key; a second is refused.
+                Or a Key of the class, which the instance holds before it waits, and after
     by          the dotted text field of the event that holds the key; by default the event's own key
     within      how long the saga waits
     on_event    (state, event) -> None: copies facts of the event into the state
@@ -39,7 +41,7 @@ class Await(Part):
     """
 
     event: type[Message]
-    key: Callable[[Any], str]
+    key: Callable[[Any], str] | Key
     by: str = ""
     within: Span | None = None
     on_event: Callable[[Any, Any], None] | tuple[Callable[[Any, Any], None], ...] = ()

@@ -240,6 +240,7 @@ def _accepted(definition: Definition) -> frozenset[str]:
         saga_pb2.RetrySaga,
         saga_pb2.UndoSaga,
         *([saga_pb2.EventCame] if definition.awaits else ()),
+        *([saga_pb2.KeyHeld, saga_pb2.KeyTaken] if definition.keys else ()),
         saga_pb2.RepairSaga,
         lock_pb2.LockProbe,
         *(LOCK_NEWS if definition.locks else ()),

@@ -29,7 +29,7 @@ def cancel(saga: Instance, reason: str) -> None:
         saga.note = f"cancellation refused: {refusal}"
         saga.outgoing.append(Outgoing(CancelRefused(reason=refusal)))
         return
-    if record.status == SagaRecord.RUNNING:
+    if _goes_forward(saga):
         compensation.turn_back(saga, f"cancelled: {reason}" if reason else "cancelled")
     else:
         saga.note = f"it has turned back before: {record.reason}"
@@ -55,7 +55,7 @@ def undo(saga: Instance, reason: str, asked_by: AskedBy) -> None:
     elif record.status == SagaRecord.COMPLETED:
         record.ended_at_s, record.result_type, record.result, record.result_error = 0.0, "", b"", ""
         compensation.turn_back(saga, _undone_by(asked_by, reason))
-    elif record.status == SagaRecord.RUNNING and not saga.no_way_back():
+    elif _goes_forward(saga) and not saga.no_way_back():
         compensation.turn_back(saga, _undone_by(asked_by, reason))
     else:
         saga.note = f"{asked_by.address} has it undone: it is {status_name(record)}"
@@ -74,6 +74,13 @@ def refusal_of(saga: Instance) -> str:
         return "it has completed"
     if status == SagaRecord.ABANDONED:
         return "it was abandoned"
-    if status == SagaRecord.STUCK:
-        return f"it is stuck: {saga.record.stuck_reason}"
-    return saga.no_way_back() if status == SagaRecord.RUNNING else ""
+    if _goes_forward(saga):
+        return saga.no_way_back()
+    return f"it is stuck: {saga.record.stuck_reason}" if status == SagaRecord.STUCK else ""
+
+
+def _goes_forward(saga: Instance) -> bool:
+    """Also if it is stuck at nothing but a key that another holds: all that it has begun can still be undone."""
+    record = saga.record
+    at_keys = any(key.stuck for key in record.keys) and not any(task.stuck for task in saga.tasks)
+    return saga.heading == SagaRecord.RUNNING and (record.status != SagaRecord.STUCK or at_keys)

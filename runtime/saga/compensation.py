@@ -25,6 +25,7 @@ def turn_back(saga: Instance, reason: str) -> None:
 
     A saga that is stuck turns back as well, and stays stuck: of a list, an undo may have failed on the way forward.
     """
+    saga.ask_again_for_keys()
     record = saga.record
     if record.status == SagaRecord.STUCK:
         record.stuck_in = SagaRecord.COMPENSATING

@@ -23,7 +23,17 @@ from runtime.saga.node import (
 )
 from runtime.saga.on import On
 
-__all__ = ["Definition"]
+__all__ = ["Definition", "KeyDefinition"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyDefinition:
+    """An identifier that the saga learns, and by which events find an instance."""
+
+    name: str
+    of: Callable[[Any], str]  # (state); empty as long as it is not known
+    events: tuple[str, ...]  # the full names of what is awaited by it
+    sticks: bool  # where another instance holds it; else the saga turns back
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,7 @@ class Definition:
     fingerprint: bytes
     template: saga_pb2.SagaRecord  # of a new instance
     keeps_inputs: bool = True  # the history keeps what messages to an instance said
+    keys: tuple[KeyDefinition, ...] = ()
     carries: Mapping[bytes, Migration] = field(default_factory=dict)  # by the fingerprint of an older definition
 
     @property

@@ -210,7 +210,8 @@ def _closing(step: StepDefinition) -> str:
 
 def _quoted(step: StepDefinition) -> str:
     if isinstance(step, AwaitDefinition):
-        return f'"{step.name}: wait for {step.event.DESCRIPTOR.name}"'
+        by = f" by its key {step.standing}" if step.standing else ""
+        return f'"{step.name}: wait for {step.event.DESCRIPTOR.name}{by}"'
     if isinstance(step, LockDefinition):
         return f'"{step.name}: lock {step.lock}"'
     if isinstance(step, ChildDefinition):

@@ -21,6 +21,7 @@ from runtime.saga.node import full_name
 __all__ = [
     "called",
     "check_state",
+    "check_text_of_state",
     "command_of",
     "first_parameter_of",
     "parameter_of",
@@ -187,3 +188,14 @@ def parameter_of(function: Callable[..., Any], where: str) -> Any:
     """The annotation of a function's last parameter; None without one."""
     hints = [hint for name, hint in _hints(function, where).items() if name != "return"]
     return hints[-1] if hints else None
+
+
+def check_text_of_state(function: Callable[[Any], Any], where: str, state_type: type[Message]) -> None:
+    """Raises InvalidDefinition for what does not make a text of the state."""
+    check_state(function, where, state_type)
+    if not takes(function, 1):
+        raise InvalidDefinition(f"{where}: {called(function)} takes the state; no more, and no less")
+    if (made := returned_by(function, where)) not in (str, None, Any):
+        raise InvalidDefinition(
+            f"{where}: {called(function)} returns {made!r} by its annotation; it has to return a str"
+        )

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from enum import Enum, auto
 
 from runtime.durable.behaviour import CancelTimer, NextId, Outgoing, SetTimer
-from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
+from runtime.protos.saga_pb2 import SagaRecord, StandingKey, TaskRecord
 from runtime.saga import frozen, view
 from runtime.saga.definition import Definition
 from runtime.saga.exchange import has_sent
@@ -149,22 +149,36 @@ class Instance:
 
     def stick(self, node: Node, task: TaskRecord, error: str) -> None:
         """Come to rest where only a person, or an answer that comes after all, can help. Tasks beside it go on."""
+        (task.undo if task.status == TaskRecord.OWED else task.do).error = error
+        self._stick(task)
+        self.timers.append(CancelTimer(node.timer))
+
+    def stick_at_key(self, key: StandingKey) -> None:
+        """The same of a key that another instance holds."""
+        self._stick(key)
+
+    def _stick(self, one: TaskRecord | StandingKey) -> None:
         record = self.record
         if record.status != SagaRecord.STUCK:
             record.stuck_in, record.status = record.status, SagaRecord.STUCK
-        task.stuck = True
-        (task.undo if task.status == TaskRecord.OWED else task.do).error = error
+        one.stuck = True
         self._sticks = True
         record.stuck_reason = self._why_stuck()
-        self.timers.append(CancelTimer(node.timer))
 
-    def unstick(self, task: TaskRecord) -> None:
+    def ask_again_for_keys(self) -> None:
+        """Those at which it is stuck are asked for anew, after this input."""
+        for key in self.record.keys:
+            if key.stuck:
+                key.status = StandingKey.UNASKED
+                self.unstick(key)
+
+    def unstick(self, task: TaskRecord | StandingKey) -> None:
         """What was missing of a task has come after all: the saga goes on, unless another is stuck as well."""
         record = self.record
         if record.status != SagaRecord.STUCK:
             return
         task.stuck = False
-        if any(one.stuck for one in self.tasks):
+        if any(task.stuck for task in self.tasks) or any(key.stuck for key in record.keys):
             self.say_why_stuck()
         else:
             record.status, record.stuck_in, record.stuck_reason = record.stuck_in, SagaRecord.NONE, ""
@@ -182,7 +196,8 @@ class Instance:
 
     def _why_stuck(self) -> str:
         stuck = [place for place, task in enumerate(self.tasks) if task.stuck]
-        reasons = [self._what_failed(place) for place in stuck[:_NAMED_MAX]]
+        reasons = [f"key {one.name}: {one.error}" for one in self.record.keys if one.stuck]
+        reasons += [self._what_failed(place) for place in stuck[:_NAMED_MAX]]
         if len(stuck) > _NAMED_MAX:
             reasons.append(f"and {len(stuck) - _NAMED_MAX} more")
         return "; ".join([*reasons, self._remains()])

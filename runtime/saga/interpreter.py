@@ -23,7 +23,7 @@ from typing import assert_never
 
 from runtime.durable.behaviour import CancelTimer, NextId, Outgoing, SetTimer
 from runtime.protos.saga_pb2 import Exchange, RetryAccepted, RetryRefused, SagaRecord, TaskRecord
-from runtime.saga import asker, cancellation, compensation, completion, deadlock, halted, inputs, repair
+from runtime.saga import asker, cancellation, compensation, completion, deadlock, halted, held_keys, inputs, repair
 from runtime.saga.definition import Definition
 from runtime.saga.instance import DEADLINE, Instance, Question
 from runtime.saga.node import Node, Role
@@ -48,8 +48,10 @@ def advance(
     Never raises for what an author's function raises.
     """
     saga, before = Instance(definition, record, now_s, next_id, size_max), record.status
-    if not halted.takes(saga, given):
+    if not halted.takes(saga, given) and not held_keys.hears(saga, given):
         _apply(saga, given)
+    for node, task, verdict in held_keys.follow(saga) if definition.keys or record.keys else ():
+        _act(saga, node, task, verdict)
     asker.tell(saga, before)
     locks.let_go(saga, before)
     return saga.result()
@@ -160,6 +162,7 @@ def _retry(saga: Instance) -> None:
         saga.note = f"trying again refused: {refusal}"
         saga.outgoing.append(Outgoing(RetryRefused(reason=refusal)))
         return
+    saga.ask_again_for_keys()
     for node, task, verdict in repair.try_again(saga, repair.stuck_ones(saga)):
         _act(saga, node, task, verdict)
     saga.outgoing.append(Outgoing(RetryAccepted()))

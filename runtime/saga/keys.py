@@ -7,7 +7,9 @@
     UNKNOWN_YET ──AwaitEvent──▶ WAITING ──an event──▶ COUNTED ──StopWaiting──▶ STOPPED
                                    └───────StopWaiting───────────────────────────▲
 
-The next AwaitEvent leads from everywhere to WAITING, unless another waits. Events come by subscription, as to every
+The next AwaitEvent leads from everywhere to WAITING, unless another waits. An instance may hold the key as well, before
+it waits and after it has: HoldKey, ReleaseKey. Then no other instance gets the key, and what comes before the instance
+waits is kept for it. Events come by subscription, as to every
 kind, so the mail that brings one is committed with it. Each says its outcome to who sent it: EventCounted, EventKept,
 or EventLate, if that is a client that waits; the history keeps it in any case.
 """
@@ -32,8 +34,11 @@ from runtime.protos.saga_pb2 import (
     EventDiscarded,
     EventKept,
     EventLate,
+    HoldKey,
+    KeyHeld,
     KeyRecord,
     KeyTaken,
+    ReleaseKey,
     StoppedWaiting,
     StopWaiting,
 )
@@ -64,7 +69,7 @@ class KeysBehaviour:
         waits = Counter(full_name(one.event) for one in saga.awaits)
         self._several = frozenset(name for name, count in waits.items() if count > 1)
         self.subscriptions = tuple(Subscription(name, self.kind, one.by) for name, one in self._awaits.items())
-        own = (AwaitEvent, StopWaiting, durable_pb2.TimerFired)
+        own = (AwaitEvent, StopWaiting, HoldKey, ReleaseKey, durable_pb2.TimerFired)
         self.accepts = frozenset((*self._awaits, *map(full_name, own)))
 
     async def handle(self, state: Message, delivery: Delivery) -> Decision:
@@ -81,6 +86,10 @@ class KeysBehaviour:
             return self._wait(_entry(state, message.event_type), message, envelope)
         if isinstance(message, StopWaiting):
             return _stop(_entry(state, message.event_type), message, envelope)
+        if isinstance(message, HoldKey):
+            return _hold(state, message, envelope)
+        if isinstance(message, ReleaseKey):
+            return self._release(state, message, envelope)
         return self._event(_entry(state, envelope.type), delivery)
 
     # --- from an instance ---
@@ -89,10 +98,11 @@ class KeysBehaviour:
         holder = envelope.reply_to
         if not holder:
             raise FinalError("only an instance of a saga can wait for an event; send the event itself")
+        if entry.held_by not in ("", holder):
+            return _taken(entry, asked.key)
         is_same = (entry.holder, entry.task) == (holder, asked.task)
         if entry.status == AwaitedEvent.WAITING and not is_same:
-            taken = KeyTaken(key=asked.key, event_type=entry.event_type, holder=entry.holder, task=entry.task)
-            return Decision((Outgoing(taken),), ended=True)
+            return _taken(entry, asked.key)
         if is_same and entry.status in (AwaitedEvent.COUNTED, AwaitedEvent.STOPPED):
             return _nothing(f"its step {asked.task} waits no more")
         entry.status, entry.holder, entry.task = AwaitedEvent.WAITING, holder, asked.task
@@ -102,6 +112,24 @@ class KeysBehaviour:
         first = entry.early.pop(0)
         timers = (CancelTimer(_FORGET + entry.event_type),)
         return Decision((self._count(entry, first),), timers, ended=True)
+
+    def _release(self, record: KeyRecord, asked: ReleaseKey, envelope: Envelope) -> Decision:
+        """What is kept for an instance that gives its key up is lost: it is no other's."""
+        timers: list[CancelTimer] = []
+        for entry in record.events:
+            if (entry.held_by, entry.held_as) != (envelope.sender, asked.name):
+                continue
+            entry.held_by = entry.held_as = ""
+            if entry.status == AwaitedEvent.UNKNOWN_YET:
+                entry.status, entry.holder = AwaitedEvent.STOPPED, envelope.sender
+            if entry.early:
+                timers.append(CancelTimer(_FORGET + entry.event_type))
+                del entry.early[:]
+        if not timers:
+            return Decision(ended=True)
+        names = ", ".join(timer.name.removeprefix(_FORGET) for timer in timers)
+        alarm = f"{names} with key {asked.key!r} is forgotten: {envelope.sender} has given the key up unheard"
+        return Decision((), tuple(timers), note=alarm, ended=True, alarm=alarm)
 
     # --- from whoever says the event ---
 
@@ -125,6 +153,8 @@ class KeysBehaviour:
     def _early(self, entry: AwaitedEvent, event: EarlyEvent, delivery: Delivery) -> Decision:
         """Nobody waits for it yet: what becomes of it is declared."""
         awaits = self._awaits[entry.event_type]
+        if entry.held_by:
+            return self._keep(entry, event, delivery)
         reason = f"no instance of {_saga_of(self.kind)} waits for it"
         if awaits.early == FAULT:
             raise FinalError(f"{entry.event_type} with key {delivery.envelope.key!r}: {reason}")
@@ -185,6 +215,31 @@ def _entry(record: KeyRecord, event_type: str) -> AwaitedEvent:
         if entry.event_type == event_type:
             return entry
     return record.events.add(event_type=event_type)
+
+
+def _hold(record: KeyRecord, asked: HoldKey, envelope: Envelope) -> Decision:
+    """All of these events, or none of them."""
+    holder, entries = envelope.sender, [_entry(record, name) for name in asked.event_types]
+    for entry in entries:
+        waits = entry.holder if entry.status == AwaitedEvent.WAITING else ""
+        if {entry.held_by, waits} - {"", holder}:
+            return _taken(entry, asked.key)
+    for entry in entries:
+        entry.held_by, entry.held_as = holder, asked.name
+        if entry.holder != holder:  # what came of it for another is over
+            entry.status, entry.holder, entry.task, entry.counted = AwaitedEvent.UNKNOWN_YET, "", "", b""
+    return Decision((Outgoing(KeyHeld()),), ended=True)
+
+
+def _taken(entry: AwaitedEvent, key: str) -> Decision:
+    is_held = bool(entry.held_by)
+    taken = KeyTaken(
+        key=key,
+        event_type=entry.event_type,
+        holder=entry.held_by if is_held else entry.holder,
+        task="" if is_held else entry.task,
+    )
+    return Decision((Outgoing(taken),), ended=True)
 
 
 def _stop(entry: AwaitedEvent, asked: StopWaiting, envelope: Envelope) -> Decision:

@@ -161,6 +161,7 @@ class AwaitDefinition(StepDefinition):
     keep_max: int  # events of one key that are kept before anybody waits
     keep_for_s: float
     is_outside: bool  # no service says the event
+    standing: str = ""  # the key of the class by which it waits; empty: a function of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

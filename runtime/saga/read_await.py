@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from google.protobuf.message import Message
@@ -13,7 +13,8 @@ from runtime.errors import InvalidDefinition
 from runtime.protos.saga_pb2 import AwaitEvent, KeyTaken, StoppedWaiting, StopWaiting
 from runtime.saga.awaiting import DISCARD, FAULT, GO_ON, KEEP, TURN_BACK, Await
 from runtime.saga.checks import check_key_path
-from runtime.saga.functions import called, check_state, returned_by, takes
+from runtime.saga.functions import check_text_of_state
+from runtime.saga.key import Key
 from runtime.saga.node import AwaitDefinition, Meaning, Role, full_name
 from runtime.saga.read_step import message_types, read_keepers
 from runtime.saga.step import Budget
@@ -29,20 +30,31 @@ def keys_kind(saga: str) -> str:
 
 
 def read_await(
-    where: str, saga: str, state_type: type[Message], name: str, index: int, part: Await, role: Role
+    where: str,
+    saga: str,
+    state_type: type[Message],
+    name: str,
+    index: int,
+    part: Await,
+    role: Role,
+    keys: Mapping[str, Key],
 ) -> AwaitDefinition:
-    """`where` is the place of the wait, for errors; `saga` the kind of its saga. Raises InvalidDefinition."""
+    """`where` is the place of the wait, for errors; `saga` the kind of its saga, `keys` are those of its class.
+
+    Raises InvalidDefinition.
+    """
     event, by = _event(part, where)
     _check_times(part, where, role)
     kind = keys_kind(saga)
     is_past = role is Role.RETRIABLE
+    standing, key = _standing(part, where, keys)
     return AwaitDefinition(
         index=index,
         name=name,
         role=role,
         timer=name,
         command=Contract(full_name(AwaitEvent), AwaitEvent, kind, "key"),
-        do=_asks(part.key, f"{where}.key", state_type, event, name),
+        do=_asks(key, f"{where}.key", state_type, event, name),
         meanings={event: Meaning.DONE} if is_past else {event: Meaning.DONE, KeyTaken: Meaning.REFUSED},
         undo=None if is_past else _no_undo_by_state,
         undo_command=None if is_past else Contract(full_name(StopWaiting), StopWaiting, kind, "key"),
@@ -63,11 +75,24 @@ def read_await(
         keep_max=part.keep,
         keep_for_s=in_seconds(part.keep_for),
         is_outside=part.outside,
+        standing=standing,
     )
 
 
 def _no_undo_by_state(_state: Any, _reason: str) -> Message:
     raise AssertionError("what a wait withdraws is told by its record, and not by the state")
+
+
+def _standing(part: Await, where: str, keys: Mapping[str, Key]) -> tuple[str, Callable[[Any], str]]:
+    """The name of its key in the class, if it is one of those, and what tells it."""
+    if not isinstance(part.key, Key):
+        return "", part.key
+    name = next((name for name, one in keys.items() if one is part.key), "")
+    if not name:
+        raise InvalidDefinition(
+            f"{where}: its key is no attribute of the class; give it a name there: payment = Key(...)"
+        )
+    return name, part.key.of
 
 
 def _event(part: Await, where: str) -> tuple[type[Message], str]:
@@ -112,11 +137,7 @@ def _asks(
     key: Callable[[Any], Any], where: str, state_type: type[Message], event: type[Message], task: str
 ) -> Callable[[Any, str], Message]:
     """The author's key as what asks its actor."""
-    check_state(key, where, state_type)
-    if not takes(key, 1):
-        raise InvalidDefinition(f"{where}: {called(key)} takes the state; no more, and no less")
-    if (made := returned_by(key, where)) not in (str, None, Any):
-        raise InvalidDefinition(f"{where}: {called(key)} returns {made!r} by its annotation; it has to return a str")
+    check_text_of_state(key, where, state_type)
     event_type = full_name(event)
 
     def ask(state: Any, _reason: str) -> Message:

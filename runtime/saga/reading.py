@@ -6,7 +6,7 @@ Everything that reflects on code happens here, once, when the class is made.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 
 from google.protobuf.message import Message
@@ -21,12 +21,14 @@ from runtime.saga.definition import Definition
 from runtime.saga.each import Each
 from runtime.saga.first_of import FirstOf
 from runtime.saga.flow import Flow, Part
+from runtime.saga.key import Key
 from runtime.saga.lock import Lock
 from runtime.saga.node import EndDefinition, Node, Role, full_name
 from runtime.saga.on import On
 from runtime.saga.publish import Publish
 from runtime.saga.read_await import read_await
 from runtime.saga.read_child import read_child
+from runtime.saga.read_key import read_keys
 from runtime.saga.read_lock import read_lock
 from runtime.saga.read_parts import read_approval, read_publish, read_result, read_wait, read_when
 from runtime.saga.read_step import read_step
@@ -51,6 +53,7 @@ class Declaration:
     closing: Mapping[str, Step]  # asked one after another once all is undone
     starts: tuple[On, ...]
     deadline_s: float  # 0: none
+    keys: Mapping[str, Key] = field(default_factory=dict)  # by attribute
     undoes_past_stuck: bool = False  # see Definition
     keeps_inputs: bool = True  # see Definition
     result: Callable[..., Message] | None = None  # see Saga
@@ -88,6 +91,7 @@ def read(declared: Declaration) -> Definition:
         result_type=result_type,
         fingerprint=fingerprint,
         template=_template(declared, fingerprint, nodes),
+        keys=read_keys(declared.title, declared.state_type, declared.keys, nodes),
     )
 
 
@@ -145,7 +149,7 @@ def _node(declared: Declaration, name: str, part: Part, places: Mapping[Part, in
             role = Role.PIVOT if _is_pivot(part) else role
             return read_step(where, declared.state_type, name, index, part, role)
         case Await():
-            return read_await(where, declared.name, declared.state_type, name, index, part, role)
+            return read_await(where, declared.name, declared.state_type, name, index, part, role, declared.keys)
         case Lock():
             return read_lock(where, declared.state_type, name, index, part, role)
         case Wait():

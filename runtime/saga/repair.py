@@ -61,6 +61,8 @@ def try_again(saga: Instance, stuck: list[tuple[Node, TaskRecord]]) -> Moves:
 def _moves(saga: Instance, act: RepairSaga, named: tuple[Node, TaskRecord] | None) -> Moves:
     match act.act:
         case RepairSaga.RETRY:
+            if named is None:
+                saga.ask_again_for_keys()
             yield from try_again(saga, stuck_ones(saga) if named is None else [named])
         case RepairSaga.CANCEL:
             compensation.turn_back(saga, f"cancelled by {act.who}: {act.reason}")
@@ -167,6 +169,7 @@ def _note_down(saga: Instance, act: RepairSaga, text: str) -> None:
 def _text(saga: Instance, act: RepairSaga, named: tuple[Node, TaskRecord] | None) -> str:
     """What the act does, in words."""
     stuck = [task.path for task in saga.tasks if task.stuck]
+    stuck += [f"key {key.name}" for key in saga.record.keys if key.stuck]
     match act.act:
         case RepairSaga.RETRY:
             edited = ", on edited data" if act.state_json else ""

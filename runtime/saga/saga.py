@@ -25,11 +25,12 @@ from runtime.durable.declared import Declared, state_type_of, take_options
 from runtime.durations import Span, check_span, in_seconds
 from runtime.envelope import wrong_kind
 from runtime.errors import InvalidDefinition
-from runtime.saga.attributes import check_names, closing_of, flow_of, parts_of, starts_of
+from runtime.saga.attributes import check_names, closing_of, flow_of, keys_of, parts_of, starts_of
 from runtime.saga.carrying import Carried, Position
 from runtime.saga.checks import check
 from runtime.saga.definition import Definition
 from runtime.saga.flow import Flow, Part
+from runtime.saga.key import Key
 from runtime.saga.on import On
 from runtime.saga.read_carries import read_carries
 from runtime.saga.reading import Declaration, read
@@ -56,7 +57,7 @@ class _SagaType(Declared):
     @staticmethod
     def declares(name: str, value: object) -> bool:
         """See Declared."""
-        return isinstance(value, Part)
+        return isinstance(value, Part | Key)
 
 
 class Saga(Generic[StateT], metaclass=_SagaType):
@@ -111,6 +112,7 @@ class Saga(Generic[StateT], metaclass=_SagaType):
                 flow=flow_of(cls),
                 closing=closing_of(cls),
                 starts=starts_of(cls),
+                keys=keys_of(cls),
                 deadline_s=in_seconds(deadline),
                 undoes_past_stuck=undo == _INDEPENDENT,
                 keeps_inputs=history == _FULL,

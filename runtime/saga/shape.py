@@ -69,6 +69,8 @@ def _node(node: Node) -> NodeShape:
         case AwaitDefinition():
             _add_step(shape, node)
             shape.words.extend([node.by, "goes on" if node.goes_on else "turns back"])
+            if node.standing:
+                shape.words.append(node.standing)
         case LockDefinition():
             _add_step(shape, node)
             shape.words.append(node.lock)

@@ -206,11 +206,19 @@ def _step(same: dict[str, Any], shape: NodeShape, terms: NodeTerms) -> StepDefin
 
 
 def _await(step: StepDefinition, shape: NodeShape) -> AwaitDefinition:
-    (event,), (by, on_timeout) = step.types(Meaning.DONE), shape.words
+    (event,), (by, on_timeout, *standing) = step.types(Meaning.DONE), shape.words
     common = {one.name: getattr(step, one.name) for one in fields(step)}
     goes_on = on_timeout == "goes on"
     return AwaitDefinition(
-        **common, event=event, by=by, goes_on=goes_on, early="", keep_max=0, keep_for_s=0.0, is_outside=False
+        **common,
+        event=event,
+        by=by,
+        goes_on=goes_on,
+        early="",
+        keep_max=0,
+        keep_for_s=0.0,
+        is_outside=False,
+        standing="".join(standing),
     )
 
 

@@ -8,20 +8,30 @@ from runtime.contracts import field_text
 from runtime.durable.behaviour import Decision, Delivery, Outgoing
 from runtime.envelope import Envelope
 from runtime.errors import InvalidMessage
-from runtime.protos.saga_pb2 import AwaitedEvent, EventCame, KeyRecord, KeyTaken, StoppedWaiting
+from runtime.protos.saga_pb2 import (
+    AwaitedEvent,
+    EventCame,
+    HoldKey,
+    KeyHeld,
+    KeyRecord,
+    KeyTaken,
+    ReleaseKey,
+    StoppedWaiting,
+)
 from runtime.saga.definition import Definition
 from runtime.saga.keys import KeysBehaviour
 from runtime.saga.node import full_name
 
 __all__ = ["KeysOfTranscript"]
 
-_TO_SAGA = (EventCame, KeyTaken, StoppedWaiting)
+_TO_SAGA = (EventCame, KeyHeld, KeyTaken, StoppedWaiting)
 
 
 class KeysOfTranscript:
     """Every key of one saga. The real behaviour decides."""
 
     def __init__(self, saga: Definition) -> None:
+        self._saga = saga
         self._behaviour = KeysBehaviour(saga)
         self._by = {full_name(one.event): one.by for one in saga.awaits}
         self._records: dict[str, KeyRecord] = {}
@@ -35,6 +45,23 @@ class KeysOfTranscript:
             for entry in record.events
             if entry.status == AwaitedEvent.WAITING
         ]
+
+    def holders(self) -> dict[str, str]:
+        """By key, kind/key of the instance that holds it."""
+        return {key: entry.held_by for key, record in self._records.items() for entry in record.events if entry.held_by}
+
+    def hold(self, name: str, key: str, holder: str, now_s: float) -> None:
+        """Another instance asks for a key, under the name that it has in the class. Raises InvalidMessage."""
+        held = next((one for one in self._saga.keys if one.name == name), None)
+        if held is None:
+            known = ", ".join(one.name for one in self._saga.keys)
+            raise InvalidMessage(f"the saga has no key {name!r}; it has {known or 'none'}")
+        asked = HoldKey(key=key, name=name, event_types=held.events)
+        self._decide(asked, key, holder, b"", now_s, wants_reply=True)
+
+    def release(self, name: str, key: str, holder: str, now_s: float) -> None:
+        """Another instance gives a key up."""
+        self._decide(ReleaseKey(key=key, name=name), key, holder, b"", now_s, wants_reply=False)
 
     def say(self, event: Message, said_by: str, id: bytes, now_s: float) -> tuple[Decision, list[Message]]:
         """What comes of an event, and what the saga is told of it."""

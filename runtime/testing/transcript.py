@@ -31,6 +31,7 @@ from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.saga import Saga
 from runtime.saga.view import task_name
 from runtime.store.records import Outcome
+from runtime.testing.expected import fits, told
 from runtime.testing.locks import LocksOfTranscript
 from runtime.testing.outside import KeysOfTranscript
 
@@ -180,6 +181,16 @@ class SagaTranscript:
         self.now_s, decision, told = self._locks.expire(name, key)
         return self._tell(decision, told)
 
+    def given_key_of_another(self, name: str, key: str, *, by: str) -> Self:
+        """Another instance, kind/key, asks for a key: it gets what this instance does not hold."""
+        self._keys.hold(name, key, by, self.now_s)
+        return self
+
+    def given_key_freed(self, name: str, key: str, *, by: str) -> Self:
+        """Another instance, kind/key, gives up a key that it holds."""
+        self._keys.release(name, key, by, self.now_s)
+        return self
+
     def given_act(self, act: saga_pb2.RepairSaga) -> Self:
         """An operator acts; who and why are filled in where the act does not say them."""
         filled = saga_pb2.RepairSaga(who="operator", reason="a test")
@@ -200,11 +211,18 @@ class SagaTranscript:
         assert self._address() in holders, f"{key!r} is held by {', '.join(holders) or 'nobody'}; {self._where()}"
         return self
 
+    def expect_key(self, key: str, holder: str | None = None) -> Self:
+        """The saga holds this key now; or this other holder does, or nobody: an empty text."""
+        wanted = address_of(self._behaviour.kind, self.key) if holder is None else holder
+        found = self._keys.holders().get(key, "")
+        assert found == wanted, f"the key {key!r} is held by {found or 'nobody'}; {self._where()}"
+        return self
+
     def expect(self, *wanted: Message | type[Message]) -> Self:
         """The saga sent exactly these messages, in this order. Each is given by its value or by its type."""
         sent = [one.message for one in self._outgoing]
-        same = len(sent) == len(wanted) and all(map(_fits, sent, wanted))
-        assert same, f"sent {list(map(_text, sent))}, not {list(map(_text, wanted))}; {self._where()}"
+        same = len(sent) == len(wanted) and all(map(fits, sent, wanted))
+        assert same, f"sent {list(map(told, sent))}, not {list(map(told, wanted))}; {self._where()}"
         return self
 
     def expect_ignored(self, about: str) -> Self:
@@ -296,13 +314,3 @@ class SagaTranscript:
     def _where(self) -> str:
         steps = ", ".join(f"{task.path} {task_name(task)}" for task in self.record.tasks)
         return f"the saga is {self.status} ({steps}); note {self.decision.note!r}"
-
-
-def _fits(sent: Message, wanted: Message | type[Message]) -> bool:
-    return isinstance(sent, wanted) if isinstance(wanted, type) else sent == wanted
-
-
-def _text(message: Message | type[Message]) -> str:
-    if isinstance(message, type):
-        return message.__name__
-    return f"{type(message).__name__}({str(message).strip()})"

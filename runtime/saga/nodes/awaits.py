@@ -22,9 +22,9 @@ from runtime.saga.instance import Instance
 from runtime.saga.node import AwaitDefinition, full_name
 from runtime.saga.nodes import step as steps
 from runtime.saga.nodes import undoing
-from runtime.saga.verdict import DONE, Came, TaskVerdict, failed
+from runtime.saga.verdict import DONE, NOTHING, Came, TaskVerdict, failed
 
-__all__ = ["answered", "begin", "fired", "retry", "undo", "withdraw"]
+__all__ = ["answered", "begin", "fired", "moved", "retry", "undo", "withdraw"]
 
 
 def begin(saga: Instance, node: AwaitDefinition, task: TaskRecord) -> TaskVerdict:
@@ -41,10 +41,20 @@ def answered(saga: Instance, node: AwaitDefinition, task: TaskRecord, answer: An
     was_done = task.status == TaskRecord.DONE
     verdict = steps.answered(saga, node, task, answer.command_id, answer.message)
     if isinstance(answer.message, KeyTaken) and verdict.came in (Came.REFUSED, Came.FAILED):
+        if verdict.came is Came.REFUSED and node.standing and _is_stuck_at(saga, node.standing):
+            task.status, task.until_s = TaskRecord.WAITING, 0.0  # until the saga holds the key
+            return NOTHING
         return TaskVerdict(verdict.came, _taken(answer.message))
     if task.status == TaskRecord.DONE and not was_done:
         task.heard_from = answer.said_by
     return verdict
+
+
+def moved(saga: Instance, node: AwaitDefinition, task: TaskRecord) -> TaskVerdict:
+    """Its key has another value: it waits by that, in the time that it has left. What came by the old one counts."""
+    withdraw(saga, task)
+    exchange.unclear(task.do, "its key has another value")
+    return begin(saga, node, task)
 
 
 def fired(saga: Instance, node: AwaitDefinition, task: TaskRecord) -> TaskVerdict:
@@ -86,6 +96,11 @@ def retry(saga: Instance, node: AwaitDefinition, task: TaskRecord) -> TaskVerdic
     return steps.retry(saga, node, task)
 
 
+def _is_stuck_at(saga: Instance, key: str) -> bool:
+    """Whether the saga is stuck, and does not turn back, where another holds this key."""
+    return any(one.name == key and one.sticks for one in saga.definition.keys)
+
+
 def _withdrawing(node: AwaitDefinition, task: TaskRecord) -> AwaitDefinition:
     """The same with an undo that goes to where the wait was asked for: the state may name another key by now."""
     withdrawal = _withdrawal(task)
@@ -97,5 +112,7 @@ def _withdrawal(task: TaskRecord) -> StopWaiting:
 
 
 def _taken(answer: KeyTaken) -> str:
+    if not answer.task:
+        return f"{answer.holder} holds the key {answer.key!r} already"
     event = answer.event_type.rpartition(".")[2]
     return f"{answer.holder} waits for {event} with key {answer.key!r} already, in its step {answer.task}"

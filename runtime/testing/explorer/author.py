@@ -12,7 +12,7 @@ from typing import Any, assert_never
 from google.protobuf.message import Message
 
 from runtime.contracts import Contract
-from runtime.errors import InvalidMessage
+from runtime.errors import InvalidDefinition, InvalidMessage
 from runtime.failures import text_of
 from runtime.saga.definition import Definition
 from runtime.saga.inner import path_of
@@ -52,6 +52,11 @@ class Watch:
 
 def watched(definition: Definition, watch: Watch, asks_max: int) -> Definition:
     """The same definition with watched functions, and with budgets of at most `asks_max` asks."""
+    if definition.keys:
+        raise InvalidDefinition(
+            f"{definition.keys[0].name}: an exploration does not know keys that an instance holds; explore the saga "
+            "with waits by functions of their own"
+        )
     watching = _Watching(watch, definition.key_field, asks_max)
     nodes = tuple(watching.node(node) for node in definition.nodes)
     result = None if definition.result is None else watching.reader("result", definition.result)

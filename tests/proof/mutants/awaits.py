@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+from runtime.saga import held_keys, keys
 from runtime.saga.keys import KeysBehaviour
 from runtime.saga.nodes import awaits
 from tests.proof.mutants.mutant import Edit, Mutant
 
 __all__ = ["AWAITS"]
 
+_UNSEEN = "No workload has sagas that hold keys"
+_TESTS = "tests/unit/saga/test_held_keys.py"
+
 AWAITS = (
+    Mutant(
+        "key-of-another-taken",
+        "An instance gets a key that another one holds.",
+        (Edit(keys._hold, 'if {entry.held_by, waits} - {"", holder}:', "if False:"),),
+        unseen=_UNSEEN,
+        held_by=_TESTS,
+    ),
+    Mutant(
+        "key-kept-after-the-end",
+        "A saga that has ended holds its keys for ever.",
+        (Edit(held_keys.follow, " if record.status not in _ENDED else {}", ""),),
+        unseen=_UNSEEN,
+        held_by=_TESTS,
+    ),
+    Mutant(
+        "wait-left-at-its-old-key",
+        "A wait whose key has another value waits for the old one.",
+        (Edit(held_keys._moved_to, "yield from _waits_moved(saga, key, value)", "yield from ()"),),
+        unseen=_UNSEEN,
+        held_by=_TESTS,
+    ),
     Mutant(
         "early-event-forgotten",
         "An event that came before its saga waited is not handed to it.",

@@ -283,7 +283,7 @@ SAGAS = (
     Mutant(
         "one-answer-frees-all-that-is-stuck",
         "A saga with two stuck steps goes on when the missing answer of one has come.",
-        (Edit(Instance.unstick, "if any(one.stuck for one in self.tasks):", "if False:"),),
+        (Edit(Instance.unstick, "any(task.stuck for task in self.tasks)", "False"),),
         workload="random",
     ),
     Mutant(

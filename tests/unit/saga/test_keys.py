@@ -22,8 +22,11 @@ from runtime.protos.saga_pb2 import (
     EventDiscarded,
     EventKept,
     EventLate,
+    HoldKey,
+    KeyHeld,
     KeyRecord,
     KeyTaken,
+    ReleaseKey,
     StoppedWaiting,
     StopWaiting,
 )
@@ -39,7 +42,7 @@ EVENT = "shop.ShippingLabelCreated"
 FORGET = f"forget {EVENT}"
 
 
-class Key:
+class OneKey:
     """One key of the process, as its actor's turns leave it."""
 
     def __init__(self, process: type[Saga[Any]] | None = None) -> None:
@@ -69,6 +72,12 @@ class Key:
     def stopped(self, by: str = "process/ORD-1", task: str = "label") -> Decision:
         return self.take(StopWaiting(key="CH-1", event_type=EVENT, task=task), by, asks=True)
 
+    def held(self, by: str = "process/ORD-1", name: str = "label") -> Decision:
+        return self.take(HoldKey(key="CH-1", name=name, event_types=[EVENT]), by, asks=True)
+
+    def released(self, by: str = "process/ORD-1", name: str = "label") -> Decision:
+        return self.take(ReleaseKey(key="CH-1", name=name), by)
+
     def came(self, event: Message = LABEL, sender: str = "warehouse/HAT") -> Decision:
         return self.take(event, sender)
 
@@ -89,7 +98,7 @@ def two_waits() -> type[Saga[Any]]:
 
 
 def test_s98_an_event_is_handed_to_who_waits_with_who_said_it_and_its_sender_is_told() -> None:
-    key = Key()
+    key = OneKey()
     assert key.asked().outgoing == ()
     decision = key.came()
     came, counted = decision.outgoing
@@ -102,7 +111,7 @@ def test_s98_an_event_is_handed_to_who_waits_with_who_said_it_and_its_sender_is_
 
 
 def test_s99_what_comes_early_is_kept_for_its_time_and_handed_over_once() -> None:
-    key = Key()
+    key = OneKey()
     kept = key.came()
     assert told(kept) == [EventKept]
     assert kept.timers == (SetTimer(FORGET, 100.0 + 7 * 86_400, after_mail=True),)
@@ -115,7 +124,7 @@ def test_s99_what_comes_early_is_kept_for_its_time_and_handed_over_once() -> Non
 
 
 def test_s20_who_says_an_event_that_finds_no_instance_is_told_what_became_of_it() -> None:
-    key, discards = Key(), Key(waiting(early="discard"))
+    key, discards = OneKey(), OneKey(waiting(early="discard"))
     assert [told(key.came()), told(discards.came())] == [[EventKept], [EventDiscarded]]
     key.stopped()
     key.asked()
@@ -124,7 +133,7 @@ def test_s20_who_says_an_event_that_finds_no_instance_is_told_what_became_of_it(
 
 
 def test_s99_what_nobody_waits_for_in_its_time_is_forgotten_aloud() -> None:
-    key = Key()
+    key = OneKey()
     key.came()
     decision = key.take(TimerFired(name=FORGET), timer=FORGET)
     assert "said by warehouse/HAT, is forgotten: no instance of process has waited" in decision.alarm
@@ -135,25 +144,25 @@ def test_s99_what_nobody_waits_for_in_its_time_is_forgotten_aloud() -> None:
 
 
 def test_s99_more_than_is_kept_becomes_a_dead_letter() -> None:
-    key = Key()
+    key = OneKey()
     key.came()
     with pytest.raises(FinalError, match=r"as many are kept as may be: 1, by keep= of its step label"):
         key.came(OTHER)
 
 
 def test_s19_what_comes_before_anybody_waits_is_discarded_or_a_dead_letter_if_that_is_declared() -> None:
-    key = Key(waiting(early="discard"))
+    key = OneKey(waiting(early="discard"))
     discarded = key.came()
     assert (discarded.outcome, told(discarded)) == (Outcome.IGNORED, [EventDiscarded])
     assert discarded.note == "discarded: no instance of process waits for it"
     key.asked()
     assert EventCame in told(key.came())
     with pytest.raises(FinalError, match=r"with key 'CH-1': no instance of process waits for it"):
-        Key(waiting(early="fault")).came()
+        OneKey(waiting(early="fault")).came()
 
 
 def test_s100_another_event_after_the_one_that_counted_or_after_the_wait_is_late() -> None:
-    key = Key()
+    key = OneKey()
     key.asked()
     key.came()
     assert told(key.came(OTHER)) == [EventLate]
@@ -164,7 +173,7 @@ def test_s100_another_event_after_the_one_that_counted_or_after_the_wait_is_late
 
 
 def test_s127_a_second_instance_is_refused_and_knows_the_holder_until_the_first_has_stopped() -> None:
-    key = Key()
+    key = OneKey()
     key.asked()
     (refused,) = key.asked("process/ORD-2").outgoing
     assert refused.message == KeyTaken(key="CH-1", event_type=EVENT, holder="process/ORD-1", task="label")
@@ -176,7 +185,7 @@ def test_s127_a_second_instance_is_refused_and_knows_the_holder_until_the_first_
 
 
 def test_an_instance_that_asks_again_waits_once_and_one_that_has_stopped_does_not_wait_by_an_older_command() -> None:
-    key = Key()
+    key = OneKey()
     key.asked()
     key.asked()
     assert told(key.came()) == [EventCame, EventCounted]
@@ -187,11 +196,11 @@ def test_an_instance_that_asks_again_waits_once_and_one_that_has_stopped_does_no
 
 def test_only_an_instance_can_wait() -> None:
     with pytest.raises(FinalError, match=r"only an instance of a saga can wait for an event"):
-        Key().take(AwaitEvent(key="CH-1", event_type=EVENT, task="label"))
+        OneKey().take(AwaitEvent(key="CH-1", event_type=EVENT, task="label"))
 
 
 def test_two_waits_of_one_instance_for_one_event_take_one_each() -> None:
-    key = Key(two_waits())
+    key = OneKey(two_waits())
     key.came()
     key.came()
     assert told(key.asked(task="first")) == [EventCame]
@@ -208,7 +217,7 @@ def orders() -> Iterator[tuple[str, ...]]:
 
 @pytest.mark.parametrize("order", list(orders()), ids=" ".join)
 def test_in_every_order_the_event_is_handed_over_at_most_once_and_never_lost_unsaid(order: tuple[str, ...]) -> None:
-    key, handed, said = Key(), 0, list[type[Message]]()
+    key, handed, said = OneKey(), 0, list[type[Message]]()
     for act in order:
         decision = getattr(key, "came" if act == "again" else act)()
         handed += told(decision).count(EventCame)
@@ -250,3 +259,68 @@ def test_an_event_outside_the_contracts_is_refused() -> None:
     services["orchestration"] = [waiting(outside=True)]
     with pytest.raises(InvalidDefinition, match=r"Process.label: shop.ShippingLabelCreated is in none of the"):
         Catalogue(contracts=contracts, services=services)
+
+
+# --- a key that an instance holds, whether or not it waits ---
+
+
+def test_s125_what_comes_for_a_held_key_is_kept_for_its_holder_whatever_becomes_of_what_finds_none() -> None:
+    for early in ("keep", "discard", "fault"):
+        key = OneKey(waiting(early=early))
+        assert told(key.held()) == [KeyHeld]
+        assert told(key.came()) == [EventKept]
+        assert told(key.asked()) == [EventCame]
+
+
+def test_s126_what_is_kept_for_a_holder_that_gives_its_key_up_is_forgotten_aloud_and_no_other_ones() -> None:
+    key = OneKey()
+    key.held()
+    key.came()
+    released = key.released()
+    assert released.timers == (CancelTimer(FORGET),)
+    assert (
+        "shop.ShippingLabelCreated with key 'CH-1' is forgotten: process/ORD-1 has given the key up" in released.alarm
+    )
+    assert told(key.came()) == [EventLate]
+    assert told(key.held("process/ORD-2")) == [KeyHeld]
+    assert told(key.asked("process/ORD-2")) == []
+    assert told(key.came(OTHER)) == [EventCame, EventCounted]
+
+
+def test_s127_a_key_is_held_by_one_instance_alone_and_nobody_else_waits_by_it() -> None:
+    key = OneKey()
+    key.held()
+    for refused in (key.held("process/ORD-2"), key.asked("process/ORD-2")):
+        (taken,) = refused.outgoing
+        assert taken.message == KeyTaken(key="CH-1", event_type=EVENT, holder="process/ORD-1")
+    assert told(key.held()) == [KeyHeld]
+
+
+def test_s127_a_key_is_not_held_by_one_while_another_waits_by_it() -> None:
+    key = OneKey()
+    key.asked()
+    (taken,) = key.held("process/ORD-2").outgoing
+    assert taken.message == KeyTaken(key="CH-1", event_type=EVENT, holder="process/ORD-1", task="label")
+    key.stopped()
+    assert told(key.held("process/ORD-2")) == [KeyHeld]
+
+
+def test_only_its_holder_gives_a_key_up_and_under_its_name() -> None:
+    key = OneKey()
+    key.held()
+    key.released("process/ORD-2")
+    key.released(name="another")
+    assert key.entry.held_by == "process/ORD-1"
+    key.released()
+    assert not key.entry.held_by
+
+
+def test_a_held_key_whose_event_has_come_takes_no_second_one() -> None:
+    key = OneKey()
+    key.held()
+    key.asked()
+    key.came()
+    assert told(key.came()) == [EventCounted]
+    assert told(key.came(OTHER)) == [EventLate]
+    key.released()
+    assert told(key.came(OTHER)) == [EventLate]
