@@ -10,7 +10,7 @@ import click
 from rich.console import Group
 
 from runtime.admin.arguments import as_one_object
-from runtime.admin.history_views import differences_table, history_object, history_view
+from runtime.admin.history_views import differences_table, history_view
 from runtime.admin.session import Session, load_contracts
 from runtime.admin.showing import show
 from runtime.contracts import Contracts
@@ -20,6 +20,7 @@ from runtime.observe.sequence import as_mermaid
 from runtime.operate.as_test import as_test
 from runtime.operate.differences import differences
 from runtime.operate.history import InstanceHistory, read_history
+from runtime.operate.history_objects import history_object
 from runtime.project import read_project
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.named_catalogue import find_catalogue

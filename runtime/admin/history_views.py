@@ -1,4 +1,4 @@
-"""How the history of a saga instance looks, on a terminal and as JSON."""
+"""How the history of a saga instance looks on a terminal."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from rich.text import Text
 
 from runtime.admin.tables import printable
 from runtime.contracts import Contracts
-from runtime.observe.conversation import TracedMessage
-from runtime.observe.plain import as_line, as_plain
+from runtime.observe.plain import as_line
 from runtime.operate.differences import differences
 from runtime.operate.history import HistoryEntry, InstanceHistory
+from runtime.operate.history_objects import fate_of
 from runtime.saga.view import status_name
 
-__all__ = ["differences_table", "history_object", "history_view"]
+__all__ = ["differences_table", "history_view"]
 
 
 def history_view(contracts: Contracts, history: InstanceHistory) -> Iterator[RenderableType]:
@@ -45,47 +45,9 @@ def _lines(contracts: Contracts, entry: HistoryEntry) -> Iterator[tuple[str, str
         for change in differences(contracts, entry.replayed.before, entry.replayed.after):
             yield "changed", str(change)
     for one in entry.sent:
-        yield "sent", f"{one.short_type} to {one.to}: {_fate(one)}"
+        yield "sent", f"{one.short_type} to {one.to}: {fate_of(one)}"
     for timer in entry.timers:
         yield "timer", timer
-
-
-def _fate(message: TracedMessage) -> str:
-    runs = f" after {message.attempts} runs" if message.attempts > 1 else ""
-    return f"{message.status.value}{runs}" + (f" ({message.note})" if message.note else "")
-
-
-def history_object(contracts: Contracts, history: InstanceHistory) -> dict[str, object]:
-    """Ready for JSON: ids in hex, instants in seconds since 1970."""
-    return {
-        "saga": history.address,
-        "status": status_name(history.record),
-        "version": history.record.fingerprint.hex(),
-        "revision": history.row.revision,
-        "untold": history.untold,
-        "entries": [_entry_object(contracts, entry) for entry in history.entries],
-    }
-
-
-def _entry_object(contracts: Contracts, entry: HistoryEntry) -> dict[str, object]:
-    row, replayed = entry.row, entry.replayed
-    changes = () if replayed is None else differences(contracts, replayed.before, replayed.after)
-    return {
-        "number": entry.number,
-        "revision": row.revision,
-        "id": row.id.hex(),
-        "type": row.type,
-        "from": row.sender,
-        "at_s": row.handled_at_s,
-        "outcome": row.outcome.value,
-        "attempts": row.attempts,
-        "error": row.error,
-        "node": row.node,
-        "message": None if entry.message is None else as_plain(entry.message),
-        "changed": [{"what": one.what, "before": one.before, "after": one.after} for one in changes],
-        "sent": [{"type": one.type, "to": one.to, "status": _fate(one)} for one in entry.sent],
-        "timers": list(entry.timers),
-    }
 
 
 def differences_table(rows: Iterable[Mapping[str, str]]) -> Table:

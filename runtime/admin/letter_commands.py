@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Awaitable, Callable
 
 import click
 
 from runtime.admin.arguments import as_one_object
 from runtime.admin.session import Session, say_done
 from runtime.envelope import address_of
-from runtime.operate.dead_letters import (
-    Act,
-    ParkedMail,
-    carry_out,
-    check_awaited,
-    check_dispensable,
-    discard,
-    find,
-    replay,
-)
-from runtime.store.port import Store
-from runtime.store.records import Transition
+from runtime.operate.dead_letters import Act, ParkedMail
+from runtime.operate.letter_acts import discard_letter, replay_letter
 
 __all__ = ["discard_command", "replay_command"]
 
@@ -41,7 +30,8 @@ def replay_command(session: Session, id: str, who: str, reason: str, force: bool
 
     Refused when the saga that sent it no longer waits for it: nothing would undo what it does then.
     """
-    letter = _act(session, id, who, reason, replay, check_awaited, force=force)
+    act = Act(who, session.now_s(), reason, force)
+    letter = session.run(lambda store: replay_letter(store, id, act), writes=True)
     _say("replay", letter, as_json, "{id} waits for {to} again")
 
 
@@ -57,28 +47,9 @@ def discard_command(session: Session, id: str, who: str, reason: str, force: boo
 
     Refused when a saga is stuck on it, when it would start one, or when it moves a choreography on.
     """
-    letter = _act(session, id, who, reason, discard, check_dispensable, force=force)
+    act = Act(who, session.now_s(), reason, force)
+    letter = session.run(lambda store: discard_letter(store, id, act), writes=True)
     _say("discard", letter, as_json, "{id} was discarded; {to} will never handle it")
-
-
-def _act(
-    session: Session,
-    id: str,
-    who: str,
-    reason: str,
-    transition: Callable[[ParkedMail, Act], Transition],
-    check: Callable[[Store, ParkedMail], Awaitable[None]],
-    *,
-    force: bool,
-) -> ParkedMail:
-    async def work(store: Store) -> ParkedMail:
-        letter = await find(store, id)
-        if not force:
-            await check(store, letter)
-        await carry_out(store, transition(letter, Act(who, session.now_s(), reason, force)))
-        return letter
-
-    return session.run(work, writes=True)
 
 
 def _say(act: str, letter: ParkedMail, as_json: bool, text: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +11,19 @@ import click
 
 from runtime.admin.arguments import SECONDS, as_one_object
 from runtime.admin.session import Session, say_done
-from runtime.envelope import Address, parse_address
+from runtime.envelope import parse_address
 from runtime.observe.console import say_json
-from runtime.observe.plain import as_line, as_plain
-from runtime.operate.repairs import Posted, Result, look_ahead, post, result_of
+from runtime.observe.plain import as_line
+from runtime.operate.objects import preview_object
+from runtime.operate.repairs import look_ahead, post_and_wait
 from runtime.project import FILE, TABLE
 from runtime.protos.saga_pb2 import RepairSaga
 from runtime.saga.named_catalogue import find_catalogue
 from runtime.saga.preview import Preview
-from runtime.store.port import Store
 
 __all__ = ["ACTS", "repair"]
 
 ACTS = {name.lower().replace("_", "-"): number for name, number in RepairSaga.Act.items() if number != RepairSaga.NONE}
-_LOOK_S = 0.1  # between two looks at whether the saga has handled the act
 _REFUSED = 5
 
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
@@ -91,7 +89,8 @@ def repair(
         if seen.refusal:
             raise SystemExit(_REFUSED)
         return
-    result = session.run(lambda store: _done(session, store, parse_address(saga), act, wait_s), writes=True)
+    clock = session.ports.clock
+    result = session.run(lambda store: post_and_wait(store, parse_address(saga), act, clock, wait_s), writes=True)
     told = {"saga": saga, "handled": result is not None}
     if result is None:
         text = f"{saga} does it as soon as its node finds the message; `conversation` shows what came of it"
@@ -121,21 +120,6 @@ def _act(*, act: str, task: str, reason: str, who: str, expect: int | None, data
     )
 
 
-async def _done(session: Session, store: Store, saga: Address, act: RepairSaga, wait_s: float) -> Result | None:
-    posted = await post(store, saga, act, session.now_s())
-    return await _wait_for(session, store, posted, wait_s)
-
-
-async def _wait_for(session: Session, store: Store, posted: Posted, wait_s: float) -> Result | None:
-    clock = session.ports.clock
-    until_s = clock.monotonic_s() + wait_s
-    while True:
-        result = await result_of(store, posted)
-        if result is not None or clock.monotonic_s() >= until_s:
-            return result
-        await clock.sleep(_LOOK_S)
-
-
 def _look_ahead(session: Session, saga: str, act: RepairSaga, catalogue: str | None) -> Preview:
     found = session.do(lambda: find_catalogue(Path.cwd(), catalogue, or_else="name one with --catalogue"))
     return session.run(lambda store: look_ahead(store, parse_address(saga), act, found.sagas, session.now_s()))
@@ -143,13 +127,7 @@ def _look_ahead(session: Session, saga: str, act: RepairSaga, catalogue: str | N
 
 def _say_preview(saga: str, act: str, seen: Preview, as_json: bool) -> None:
     if as_json:
-        sent = [
-            {"to": one.to, "type": one.message.DESCRIPTOR.full_name, "message": as_plain(one.message)}
-            for one in seen.sent
-        ]
-        rest = {"timers": [list(one) for one in seen.timers], "moves": [asdict(one) for one in seen.moves]}
-        told = {"refusal": seen.refusal, "text": seen.text, "before": seen.before, "after": seen.after}
-        say_json({"act": act, "saga": saga, "revision": seen.revision, **told, "sent": sent, **rest}, indent=2)
+        say_json({"act": act, **preview_object(saga, seen)}, indent=2)
         return
     if seen.refusal:
         click.echo(f"refused: {seen.refusal}")

@@ -11,6 +11,7 @@ from runtime.admin.arguments import SECONDS, as_one_object
 from runtime.admin.repair_commands import ACTS
 from runtime.admin.session import Session
 from runtime.observe.console import say_json
+from runtime.operate.objects import run_object
 from runtime.operate.repair_runs import ITEMS_MAX, KeptRun, begin, carry_on, kept_run
 from runtime.operate.survey import STATUSES, SagaPage, Wanted, sagas
 from runtime.protos.saga_pb2 import RepairSaga
@@ -66,11 +67,10 @@ def repair_many(
     if not yes:
         _list(session.run(lambda store: sagas(store, wanted, limit=limit)), act, as_json)
         return
-    said = ", ".join(f"{key}={value}" for key, value in chosen.items() if value)
     order = RepairSaga(act=ACTS[act], task=task, reason=reason, who=who)
 
     async def work(store: Store) -> KeptRun:
-        kept = await begin(store, name, order, wanted, said, limit=limit, now_s=session.now_s())
+        kept = await begin(store, name, order, wanted, limit=limit, now_s=session.now_s())
         return await carry_on(store, kept, session.ports.clock, wait_s=wait_s)
 
     _tell(session.run(work, writes=True), as_json)
@@ -105,20 +105,16 @@ def _list(page: SagaPage, act: str, as_json: bool) -> None:
 
 
 def _tell(kept: KeptRun, as_json: bool) -> None:
-    items = kept.run.items
-    refused = [one for one in items if one.handled and one.refusal]
-    done = len(items) - len(refused) - kept.left
     if as_json:
-        told = [{"saga": one.saga, "handled": one.handled, "refusal": one.refusal} for one in items]
-        say_json({"run": kept.name, "done": done, "refused": len(refused), "left": kept.left, "items": told}, indent=2)
+        say_json(run_object(kept), indent=2)
     else:
-        for one in items:
+        for one in kept.run.items:
             click.echo(
                 f"{one.saga}: {(one.refusal and f'refused: {one.refusal}') or 'done' if one.handled else 'left'}"
             )
-        click.echo(f"{done} done, {len(refused)} refused, {kept.left} left")
+        click.echo(f"{kept.done} done, {kept.refused} refused, {kept.left} left")
     if kept.left:
         click.echo(f"no node has handled what is left; go on with: repair-run {kept.name} --resume", err=True)
         raise SystemExit(_IN_PART)
-    if refused:
+    if kept.refused:
         raise SystemExit(_REFUSED)

@@ -10,12 +10,14 @@ from runtime.observe.plain import as_plain
 from runtime.operate.account import Account
 from runtime.operate.busy import Work
 from runtime.operate.dead_letters import ParkedMail
+from runtime.operate.repair_runs import KeptRun
 from runtime.operate.survey import nodes_of
 from runtime.protos.saga_pb2 import SagaRecord
+from runtime.saga.preview import Preview
 from runtime.saga.view import status_name
 from runtime.store.records import ClusterView
 
-__all__ = ["account_object", "letter_object", "node_objects"]
+__all__ = ["account_object", "letter_object", "node_objects", "preview_object", "run_object"]
 
 
 def node_objects(view: ClusterView, works: Sequence[Work], log_bytes: int) -> list[dict[str, object]]:
@@ -45,6 +47,20 @@ def letter_object(letter: ParkedMail) -> dict[str, object]:
         "parked_at_s": row.parked_at_s,
         "reason": row.parked,
     }
+
+
+def preview_object(saga: str, seen: Preview) -> dict[str, object]:
+    sent = [
+        {"to": one.to, "type": one.message.DESCRIPTOR.full_name, "message": as_plain(one.message)} for one in seen.sent
+    ]
+    rest = {"timers": [list(one) for one in seen.timers], "moves": [asdict(one) for one in seen.moves]}
+    told = {"refusal": seen.refusal, "text": seen.text, "before": seen.before, "after": seen.after}
+    return {"saga": saga, "revision": seen.revision, **told, "sent": sent, **rest}
+
+
+def run_object(kept: KeptRun) -> dict[str, object]:
+    items = [{"saga": one.saga, "handled": one.handled, "refusal": one.refusal} for one in kept.run.items]
+    return {"run": kept.name, "done": kept.done, "refused": kept.refused, "left": kept.left, "items": items}
 
 
 def _saga_object(saga: SagaRecord) -> dict[str, object]:

@@ -9,8 +9,9 @@ and the store refuses those that wait already or were handled: no saga is acted 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from runtime.envelope import address_of, message_id, parse_address
 from runtime.errors import AmendsError, InvalidMessage
@@ -48,14 +49,26 @@ class KeptRun:
         return self.row.key
 
     @property
+    def done(self) -> int:
+        return sum(item.handled and not item.refusal for item in self.run.items)
+
+    @property
+    def refused(self) -> int:
+        return sum(item.handled and bool(item.refusal) for item in self.run.items)
+
+    @property
     def left(self) -> int:
         return sum(not item.handled for item in self.run.items)
 
 
-async def begin(
-    store: Store, name: str, act: RepairSaga, wanted: Wanted, chosen_by: str, *, limit: int, now_s: float
-) -> KeptRun:
-    """Choose the sagas, once for all, and keep them. Raises InvalidMessage when there is a run of this name."""
+async def begin(store: Store, name: str, act: RepairSaga, wanted: Wanted, *, limit: int, now_s: float) -> KeptRun:
+    """Choose the sagas, once for all, and keep them.
+
+    Raises InvalidMessage when there is a run of this name, or nothing says which sagas are meant.
+    """
+    if wanted == Wanted():
+        raise InvalidMessage("say which sagas: by kind, status, step, how the key begins, error, age or idle time")
+    chosen_by = ", ".join(f"{name}={value}" for name, value in asdict(wanted).items() if value)
     run = RepairRun(act=act, chosen_by=chosen_by, began_at_s=now_s)
     page = await sagas(store, wanted, limit=min(limit, ITEMS_MAX))
     found = [(one.kind, one.key) for one in page.entries]
@@ -78,17 +91,18 @@ async def kept_run(store: Store, name: str) -> KeptRun:
     return KeptRun(row, RepairRun.FromString(row.state))
 
 
-async def carry_on(store: Store, kept: KeptRun, clock: Clock, *, wait_s: float) -> KeptRun:
+async def carry_on(store: Store, kept: KeptRun, clock: Clock, *, wait_s: float, until_s: float = math.inf) -> KeptRun:
     """Post what is left, a page at a time, until each page is handled, or nothing was for `wait_s`.
 
-    What came of a page is in the store before the next one begins. Raises RunMoved, or StoreError.
+    It ends at `until_s` of the monotonic clock at the latest. What came of a page is in the store before the next one
+    begins. Raises RunMoved, or StoreError.
     """
     while places := [place for place, item in enumerate(kept.run.items) if not item.handled][:_PAGE]:
         await _post(store, kept, places)
         before = kept.left
-        kept = await _wait_for(store, kept, places, clock, wait_s)
-        if kept.left == before:
-            break  # Nobody runs them now.
+        kept = await _wait_for(store, kept, places, clock, wait_s, until_s)
+        if kept.left == before or clock.monotonic_s() >= until_s:
+            break  # Nobody runs them now, or the time is over.
     return kept
 
 
@@ -120,12 +134,14 @@ def _id(kept: KeptRun, place: int) -> bytes:
     return message_id(kept.run.began_at_s, item.conversation, place, f"{KIND} {kept.name}")
 
 
-async def _wait_for(store: Store, kept: KeptRun, places: Sequence[int], clock: Clock, wait_s: float) -> KeptRun:
+async def _wait_for(
+    store: Store, kept: KeptRun, places: Sequence[int], clock: Clock, wait_s: float, end_s: float
+) -> KeptRun:
     """Wait until the page is handled, or nothing of it was for so long; then the store has what came of it."""
-    until_s = clock.monotonic_s() + wait_s
+    until_s = min(clock.monotonic_s() + wait_s, end_s)
     while open_ := [place for place in places if not kept.run.items[place].handled]:
         if await _look(store, kept, open_):
-            until_s = clock.monotonic_s() + wait_s
+            until_s = min(clock.monotonic_s() + wait_s, end_s)
         elif clock.monotonic_s() >= until_s:
             break
         else:

@@ -12,17 +12,41 @@ from dataclasses import dataclass
 from google.protobuf.message import DecodeError, Message
 
 from runtime.envelope import Address, Envelope, address_of, message_id
-from runtime.errors import InvalidMessage
+from runtime.errors import AmendsError, InvalidMessage
 from runtime.operate.dead_letters import NotFound, carry_out
+from runtime.ports import Clock
 from runtime.protos.saga_pb2 import RepairSaga, SagaRecord
 from runtime.saga.definition import Definition
 from runtime.saga.preview import Preview, preview
 from runtime.store.port import Store
 from runtime.store.records import ActorRow, MailRow, Outcome, Transition
 
-__all__ = ["Posted", "Result", "letter", "look_ahead", "post", "record_of", "result_of"]
+__all__ = [
+    "ActRefused",
+    "Posted",
+    "Result",
+    "check_said",
+    "letter",
+    "look_ahead",
+    "post",
+    "post_and_wait",
+    "record_of",
+    "result_of",
+]
+
+_LOOK_S = 0.1  # between two looks at whether the saga has handled the act
 
 Saga = tuple[ActorRow, SagaRecord]
+
+
+class ActRefused(AmendsError):
+    """The saga has refused an act: it moved meanwhile, or is in no state for it."""
+
+    def __init__(self, saga: Address, act: RepairSaga, reason: str) -> None:
+        super().__init__(f"{address_of(*saga)}: {reason}")
+        self.saga = saga
+        self.act = act
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +126,26 @@ async def result_of(store: Store, posted: Posted) -> Result | None:
         return Result(handled.error or handled.outcome.name.lower(), "")
     _, record = await record_of(store, posted.saga)
     return Result("", record.repairs[-1].text if record.repairs else "")
+
+
+async def post_and_wait(store: Store, saga: Address, act: RepairSaga, clock: Clock, wait_s: float) -> Result | None:
+    """Post the act, and wait for what comes of it. None if nobody has handled it in time. Raises as `post`."""
+    posted = await post(store, saga, act, clock.now_s())
+    until_s = clock.monotonic_s() + wait_s
+    while True:
+        result = await result_of(store, posted)
+        if result is not None or clock.monotonic_s() >= until_s:
+            return result
+        await clock.sleep(_LOOK_S)
+
+
+def check_said(act: RepairSaga) -> None:
+    """What every act has to say. Raises InvalidMessage, which names the cure."""
+    if act.act not in RepairSaga.Act.values() or act.act == RepairSaga.NONE:
+        words = ", ".join(name for name, number in RepairSaga.Act.items() if number != RepairSaga.NONE)
+        raise InvalidMessage(f"no act is named, or one that this build does not know; there are {words}")
+    if not act.who.strip() or not act.reason.strip():
+        raise InvalidMessage("say who does it, and why: both stand in the history")
 
 
 async def look_ahead(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from runtime.protos.saga_pb2 import RepairSaga, SagaRecord, TaskRecord
+from runtime.protos.saga_pb2 import Repair, RepairSaga, SagaRecord, TaskRecord
 from runtime.saga import cancellation
 from runtime.saga.instance import Instance
 from runtime.saga.node import (
@@ -22,7 +22,7 @@ from runtime.saga.node import (
 from runtime.saga.nodes import approval
 from runtime.saga.view import status_name, task_name
 
-__all__ = ["BadState", "edited", "named", "refusal", "word"]
+__all__ = ["BadState", "acts_since", "edited", "named", "refusal", "tasks_moved_since", "word"]
 
 _ENDED = (SagaRecord.COMPLETED, SagaRecord.COMPENSATED, SagaRecord.ABANDONED)
 _OF_ONE_TASK = (RepairSaga.MARK_DONE, RepairSaga.MARK_UNDONE, RepairSaga.SKIP, RepairSaga.FORCE)
@@ -67,6 +67,15 @@ def refusal(saga: Instance, act: RepairSaga) -> str:
     if record.suspended != (act.act == RepairSaga.RESUME) and act.act not in _WHILE_SUSPENDED:
         return "it is suspended: resume it first"
     return _refusal_of_act(saga, act)
+
+
+def tasks_moved_since(record: SagaRecord, revision: int) -> list[TaskRecord]:
+    return [task for task in record.tasks if task.moved_at > revision]
+
+
+def acts_since(record: SagaRecord, revision: int) -> list[Repair]:
+    """Acts of operators that an operator who looked at this revision has not seen."""
+    return [one for one in record.repairs if one.revision > revision]
 
 
 def edited(saga: Instance, state_json: str) -> Message:
@@ -160,10 +169,10 @@ def _paths(tasks: Iterable[TaskRecord]) -> str:
 
 def _moved(record: SagaRecord, expected: int) -> str:
     """What has changed since that revision."""
-    moved = [f"{task.path} is {task_name(task)}" for task in record.tasks if task.moved_at > expected]
+    moved = [f"{task.path} is {task_name(task)}" for task in tasks_moved_since(record, expected)]
     if len(moved) > _CHANGES_MAX:
         moved[_CHANGES_MAX:] = [f"and {len(moved) - _CHANGES_MAX} more"]
-    acts = [f"{one.who} did {word(one.act)} {one.task}".rstrip() for one in record.repairs if one.revision > expected]
+    acts = [f"{one.who} did {word(one.act)} {one.task}".rstrip() for one in acts_since(record, expected)]
     halted = ", suspended" if record.suspended else ""
     now = f"it is at revision {record.revision} and not {expected}: {status_name(record)}{halted}"
     return "; ".join([now, *acts, *moved])

@@ -37,7 +37,7 @@ async def record_of(node: LocalNode, key: str) -> SagaRecord:
 
 
 async def run_of(node: LocalNode, *, limit: int = 10) -> KeptRun:
-    return await begin(node.store, "refunds", ACT, STUCK, "status=stuck", limit=limit, now_s=node.ports.clock.now_s())
+    return await begin(node.store, "refunds", ACT, STUCK, limit=limit, now_s=node.ports.clock.now_s())
 
 
 def test_s138_what_fits_later_is_left_alone_and_each_saga_has_its_outcome() -> None:
@@ -86,6 +86,6 @@ def test_a_run_that_nobody_handled_is_resumed_and_nothing_is_done_twice() -> Non
 
 async def test_a_name_is_used_once(store: MemoryStore) -> None:
     await fill(store, *rows("A"))
-    await begin(store, "refunds", ACT, STUCK, "", limit=10, now_s=1.0)
+    await begin(store, "refunds", ACT, STUCK, limit=10, now_s=1.0)
     with pytest.raises(InvalidMessage, match="there is a run 'refunds' already: resume it"):
-        await begin(store, "refunds", ACT, STUCK, "", limit=10, now_s=2.0)
+        await begin(store, "refunds", ACT, STUCK, limit=10, now_s=2.0)
