@@ -16,6 +16,7 @@ import socket
 import tomllib
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, fields
+from ipaddress import ip_address
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -28,6 +29,7 @@ __all__ = [
     "ENV_PREFIX",
     "SETTINGS",
     "Settings",
+    "check_reach",
     "load_settings",
     "parse_listen",
     "settings_of",
@@ -55,6 +57,22 @@ def parse_listen(text: str) -> tuple[str, int]:
     if ":" in host and not (host.startswith("[") and host.endswith("]")):
         raise ValueError("must have brackets around an IPv6 host, such as [::1]:7650")
     return host, int(port)
+
+
+def check_reach(listen: str, *, anywhere: bool) -> None:
+    """Raises ValueError for what is no HOST:PORT, or for one beyond this machine, unless `anywhere` allows that."""
+    host, _ = parse_listen(listen)
+    if anywhere or host.lower() == "localhost":
+        return
+    try:
+        is_own = ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        is_own = False
+    if not is_own:
+        raise ValueError(
+            "must be an address of the loopback, such as 127.0.0.1:7660, since the admin service asks nobody who he "
+            "is; admin_reach=any (--anywhere on the command line) allows others: let nobody but operators reach it"
+        )
 
 
 def wrong_renewal(renew_s: float, lease_s: float) -> str:

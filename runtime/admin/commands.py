@@ -22,6 +22,7 @@ from runtime.admin.letter_commands import discard_command, replay_command
 from runtime.admin.repair_commands import repair
 from runtime.admin.repair_many_commands import repair_many, repair_run
 from runtime.admin.saga_commands import list_sagas, retry_saga
+from runtime.admin.serve_command import serve
 from runtime.admin.session import NEEDS_A_PERSON, Session, load_contracts
 from runtime.admin.showing import show
 from runtime.config import ENV_PREFIX, SETTINGS
@@ -95,6 +96,7 @@ admin.add_command(repair_run)
 admin.add_command(definitions)
 admin.add_command(check)
 admin.add_command(saga_history)
+admin.add_command(serve)
 
 
 @admin.command()

@@ -18,27 +18,10 @@ from typing import Any, ClassVar, TypeAlias, cast
 import grpc
 import grpc.aio
 
-from runtime.errors import (
-    ActorStopped,
-    AmendsError,
-    CannotJoin,
-    CommitUnknown,
-    DeadlineExceeded,
-    InvalidMessage,
-    LinkLost,
-    MessageTooLarge,
-    NoSuchSaga,
-    Overloaded,
-    StoreBusy,
-    StoreCorrupt,
-    StoreError,
-    StoreFull,
-    StoreReadOnly,
-    StoreReplaced,
-    StoreUnavailable,
-)
+from runtime.errors import AmendsError
 from runtime.failures import was_ordered
 from runtime.gateway.bodies import BodyUnreadable, Context, MethodCodec
+from runtime.gateway.codes import CallFailed, code_of, told_to_clients
 from runtime.ports import Fact, Ports
 
 __all__ = [
@@ -58,40 +41,6 @@ CALL_DEFAULT_S = 30.0
 """How long a call may take that has no deadline of its own, or a later one."""
 
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic in its stubs only
-
-_CODES: tuple[tuple[type[AmendsError], grpc.StatusCode], ...] = (
-    # RESOURCE_EXHAUSTED is kept for what never fits, so that UNAVAILABLE alone means "try again".
-    (MessageTooLarge, grpc.StatusCode.RESOURCE_EXHAUSTED),
-    (InvalidMessage, grpc.StatusCode.INVALID_ARGUMENT),
-    (NoSuchSaga, grpc.StatusCode.NOT_FOUND),
-    (CannotJoin, grpc.StatusCode.FAILED_PRECONDITION),
-    (DeadlineExceeded, grpc.StatusCode.DEADLINE_EXCEEDED),
-    (Overloaded, grpc.StatusCode.UNAVAILABLE),
-    (StoreUnavailable, grpc.StatusCode.UNAVAILABLE),
-    (StoreBusy, grpc.StatusCode.UNAVAILABLE),
-    (StoreFull, grpc.StatusCode.UNAVAILABLE),
-    (CommitUnknown, grpc.StatusCode.UNAVAILABLE),
-    (ActorStopped, grpc.StatusCode.UNAVAILABLE),
-    (LinkLost, grpc.StatusCode.UNAVAILABLE),
-)
-
-_STORE_TEXTS: tuple[tuple[type[StoreError], str], ...] = (
-    (StoreFull, "the disk of the store is full, nothing was written; try again later"),
-    (StoreBusy, "the store is held by another process, nothing was written; try again later"),
-    (StoreReadOnly, "the store cannot be written; its operator has to see to it"),
-    (StoreCorrupt, "the store is damaged; its operator has to see to it"),
-    (StoreReplaced, "the store of this node was replaced; its operator has to see to it"),
-    (CommitUnknown, "the outcome is unknown; ask for the state, or send the same message id again"),
-    (StoreError, "the store cannot be reached at present; try again later"),
-)
-
-
-class CallFailed(AmendsError):
-    """A method's own refusal: the code and the text that the client gets."""
-
-    def __init__(self, code: grpc.StatusCode, text: str) -> None:
-        super().__init__(text)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,22 +67,6 @@ class CallBroken(Fact):
     method: str
     id: str
     error: BaseException
-
-
-def code_of(error: AmendsError) -> grpc.StatusCode:
-    """The code a client gets. UNAVAILABLE means that the same call may succeed later; INTERNAL that it needs people."""
-    if isinstance(error, CallFailed):
-        return error.code
-    return next((code for kind, code in _CODES if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
-
-
-def _told(error: BaseException) -> tuple[grpc.StatusCode, str]:
-    if isinstance(error, NotImplementedError):  # The service of this node leaves a method of the generated base out.
-        return grpc.StatusCode.UNIMPLEMENTED, "this node does not offer the method"
-    text = str(error)
-    if isinstance(error, StoreError) and "/" in text:  # Where the store lies is for operators only: the log has it.
-        text = next(told for kind, told in _STORE_TEXTS if isinstance(error, kind))
-    return (code_of(error) if isinstance(error, AmendsError) else grpc.StatusCode.INTERNAL), text
 
 
 def time_left_s(context: Context) -> float:
@@ -226,7 +159,7 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
 
     async def _abort(self, context: Context, method: str, began_s: float, error: BaseException) -> None:
         """Ends the call with the error's code. Always raises, as grpc wants it."""
-        code, text = _told(error)
+        code, text = told_to_clients(error)
         if code is grpc.StatusCode.INTERNAL:
             id = self._ports.ids.new_id().hex()
             self._ports.report(CallBroken(method, id, error))

@@ -68,13 +68,14 @@ class GrpcServer:
         """host:port that others dial: as advertised, else with the port that 0 became. Empty before `start`."""
         return self._address
 
-    async def start(self, accept: Accept) -> None:
-        """Listen on all that the address means, or not at all.
+    async def start(self, accept: Accept | None = None) -> None:
+        """Listen on all that the address means, or not at all. Peers are taken if something accepts them.
 
         Raises AddressInUse when another process has the port, InvalidSettings when it can't be had.
         """
-        self._peers = PeerServicer(self._tasks, accept)
-        self._peers.add_to(self.grpc)
+        if accept is not None:
+            self._peers = PeerServicer(self._tasks, accept)
+            self._peers.add_to(self.grpc)
         try:
             port = await self._listens()
         except AmendsError:

@@ -16,7 +16,8 @@ _TEXT = {".py", ".md", ".toml", ".proto", ".sql", ".txt", ""}
 
 def modules(*folders: str) -> list[Path]:
     """Python files of these folders, without what protoc generated."""
-    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    found = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    return [path for path in found if "_pb2" not in path.name]
 
 
 def texts() -> Iterator[Path]:

@@ -8,6 +8,7 @@ from tests.proof.mutants.awaits import AWAITS
 from tests.proof.mutants.batches import BATCHED
 from tests.proof.mutants.children import CHILDREN
 from tests.proof.mutants.delivery import DELIVERY
+from tests.proof.mutants.desk import DESK
 from tests.proof.mutants.forgetting import FORGETTING
 from tests.proof.mutants.identity import IDENTITY
 from tests.proof.mutants.leases import LEASES
@@ -42,6 +43,7 @@ ROOMS: Mapping[str, tuple[Mutant, ...]] = {
     "forgetting": FORGETTING,
     "large batches": BATCHED,
     "sagas": (*SAGAS, *VERSIONS, *TRIES, *AWAITS, *CHILDREN, *REPAIRS, *PAUSES),
+    "the desk": DESK,
 }
 """The mutants by the part of the product that they break, in the order of the page."""
 

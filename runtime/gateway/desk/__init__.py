@@ -1,0 +1,9 @@
+"""The repair desk as a gRPC service: `amends.AdminService`, over the same functions as the operator's command line.
+
+    operator's program ──▶ EdgeInterceptor ──▶ RightsInterceptor ──▶ DeskService ──▶ runtime/operate
+
+server.py    listens, on the loopback unless told otherwise
+rights.py    which methods change something, and whether they may
+service.py   what is read; acts.py what is changed
+answers.py   records as messages; pages.py page tokens, and how large an answer may be
+"""

@@ -1,0 +1,113 @@
+"""The methods of `amends.AdminService` that change something: on one saga, on many, on a dead letter.
+
+Each needs who acts and why. An act on one saga also needs the revision at which its operator has looked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from runtime.envelope import address_of, parse_address
+from runtime.errors import InvalidMessage
+from runtime.gateway.desk.answers import refusal_of, run_answer
+from runtime.gateway.desk.known import RepairDesk
+from runtime.gateway.interceptors import Context, time_left_s
+from runtime.operate import dead_letters
+from runtime.operate.dead_letters import ParkedMail
+from runtime.operate.letter_acts import discard_letter, replay_letter
+from runtime.operate.repair_runs import ITEMS_MAX, begin, carry_on, kept_run
+from runtime.operate.repairs import ActRefused, check_said, post_and_wait, record_of
+from runtime.operate.survey import Wanted
+from runtime.protos import admin_pb2 as pb
+from runtime.protos import admin_pb2_grpc
+from runtime.store.port import Store
+
+__all__ = ["REFUSAL", "DeskActs", "wanted_of"]
+
+REFUSAL = "amends-refusal-bin"
+"""The trailing metadata with an ActRefusal: why an act was refused, and what has changed meanwhile."""
+
+_WAIT_S = 10.0
+_ITEMS = 100
+_MARGIN_S = 0.5  # before the deadline of a call, so that its answer is not late
+_CHANGES_BYTES_MAX = 6_000  # of a refusal; gRPC's clients take 8 KiB of metadata
+
+
+class DeskActs(admin_pb2_grpc.AdminServiceServicer):
+    def __init__(self, desk: RepairDesk) -> None:
+        self.desk = desk
+
+    async def Act(self, request: pb.ActRequest, context: Context) -> pb.ActResponse:  # noqa: N802 - named by admin.proto
+        act, saga = request.act, parse_address(request.saga)
+        check_said(act)
+        if not act.HasField("expected_revision"):
+            raise InvalidMessage(
+                "say expected_revision, the saga's revision that ExplainSaga or PreviewAct showed: so the act is not "
+                "done to a saga that has moved on"
+            )
+        wait_s = min(request.wait_s or _WAIT_S, _left_s(context))
+        result = await post_and_wait(self.desk.store, saga, act, self.desk.clock, wait_s)
+        if result is not None and result.refusal:
+            await self._tell_refusal(context, request, result.refusal)
+            raise ActRefused(saga, act, result.refusal)
+        return pb.ActResponse(saga=request.saga, handled=result is not None, text="" if result is None else result.text)
+
+    async def _tell_refusal(self, context: Context, request: pb.ActRequest, reason: str) -> None:
+        _, record = await record_of(self.desk.store, parse_address(request.saga))
+        refusal = refusal_of(request.saga, request.act, reason, record)
+        while refusal.ByteSize() > _CHANGES_BYTES_MAX and (refusal.changed or refusal.acts_meanwhile):
+            del refusal.changed[len(refusal.changed) // 2 :]
+            del refusal.acts_meanwhile[: (len(refusal.acts_meanwhile) + 1) // 2]
+        context.set_trailing_metadata(((REFUSAL, refusal.SerializeToString()),))
+
+    async def ReplayDeadLetter(self, request: pb.DeadLetterActRequest, context: Context) -> pb.DeadLetterActResponse:  # noqa: N802 - named by admin.proto
+        return await self._act_on_letter(request, replay_letter)
+
+    async def DiscardDeadLetter(self, request: pb.DeadLetterActRequest, context: Context) -> pb.DeadLetterActResponse:  # noqa: N802 - named by admin.proto
+        return await self._act_on_letter(request, discard_letter)
+
+    async def _act_on_letter(
+        self, request: pb.DeadLetterActRequest, act_on: Callable[[Store, str, dead_letters.Act], Awaitable[ParkedMail]]
+    ) -> pb.DeadLetterActResponse:
+        if not request.who.strip() or not request.reason.strip():
+            raise InvalidMessage("say who does it, and why: both stand in the history")
+        act = dead_letters.Act(request.who, self.desk.clock.now_s(), request.reason, request.force)
+        letter = await act_on(self.desk.store, request.id, act)
+        return pb.DeadLetterActResponse(id=letter.row.id.hex(), to=address_of(*letter.row.address))
+
+    async def StartBatch(self, request: pb.StartBatchRequest, context: Context) -> pb.Batch:  # noqa: N802 - named by admin.proto
+        check_said(request.act)
+        if not request.name.strip():
+            raise InvalidMessage("give the batch a name: GetBatch and ContinueBatch go by it")
+        if request.act.HasField("expected_revision"):
+            raise InvalidMessage("a batch expects each saga at the revision it has now: leave expected_revision out")
+        if not 0 <= request.limit <= ITEMS_MAX:
+            raise InvalidMessage(f"limit is {request.limit}: say a number from 1 to {ITEMS_MAX}, or none for {_ITEMS}")
+        desk, wanted = self.desk, wanted_of(request.query)
+        now_s, limit = desk.clock.now_s(), request.limit or _ITEMS
+        return run_answer(await begin(desk.store, request.name, request.act, wanted, limit=limit, now_s=now_s))
+
+    async def ContinueBatch(self, request: pb.ContinueBatchRequest, context: Context) -> pb.Batch:  # noqa: N802 - named by admin.proto
+        desk, until_s = self.desk, self.desk.clock.monotonic_s() + _left_s(context)
+        kept = await kept_run(desk.store, request.name)
+        wait_s = request.wait_s or _WAIT_S
+        return run_answer(await carry_on(desk.store, kept, desk.clock, wait_s=wait_s, until_s=until_s))
+
+
+def wanted_of(query: pb.SagaQuery) -> Wanted:
+    """Raises InvalidMessage for what is no number of seconds."""
+    if not (query.idle_s >= 0 and query.age_s >= 0):
+        raise InvalidMessage("idle_s and age_s are seconds: say 0 or more")
+    return Wanted(
+        statuses=tuple(query.statuses),
+        kind=query.kind,
+        key=query.key_prefix,
+        step=query.step,
+        error=query.error,
+        idle_s=query.idle_s,
+        age_s=query.age_s,
+    )
+
+
+def _left_s(context: Context) -> float:
+    return max(0.0, time_left_s(context) - _MARGIN_S)

@@ -1,0 +1,118 @@
+"""What the desk answers: the objects that the command line prints as JSON, as messages.
+
+    record ──runtime/operate/objects.py──▶ object ──▶ message, whose fields have the same names
+
+What is a free form in JSON, such as a state, is a text of JSON in a message.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from runtime.contracts import Contracts
+from runtime.operate.account import Account
+from runtime.operate.choices import acts_for
+from runtime.operate.dead_letters import ParkedMail
+from runtime.operate.history import HistoryEntry
+from runtime.operate.history_objects import entry_object
+from runtime.operate.objects import account_object, letter_object, preview_object, run_object
+from runtime.operate.repair_runs import KeptRun
+from runtime.operate.survey import SagaEntry
+from runtime.protos import admin_pb2
+from runtime.protos.saga_pb2 import RepairSaga, SagaRecord
+from runtime.saga.preview import Preview
+from runtime.saga.repair_checks import acts_since, tasks_moved_since
+from runtime.saga.view import status_name, task_name
+
+__all__ = ["account_answer", "letter_answer", "moment_answer", "preview_answer", "refusal_of", "run_answer", "summary"]
+
+_TEXT_MAX = 16_000  # characters of one text in a listing
+_REASON_MAX = 500  # of one that goes along as metadata
+_STATE_BYTES_MAX = 1024 * 1024
+_LINES_MAX = 1000  # of each list in one explanation
+_LISTS = ("steps", "timers", "mail", "busy", "owner_blocked_by", "waits_for", "owed", "repaired", "can_do")
+
+
+def summary(entry: SagaEntry) -> admin_pb2.SagaSummary:
+    return admin_pb2.SagaSummary(**_short(asdict(entry)))
+
+
+def letter_answer(letter: ParkedMail) -> admin_pb2.DeadLetterSummary:
+    return admin_pb2.DeadLetterSummary(**_short(letter_object(letter)))
+
+
+def account_answer(account: Account) -> admin_pb2.ExplainSagaResponse:
+    """What is too much for one answer is left out, and said to be."""
+    told: dict[str, Any] = account_object(account)
+    left_out = list[str]()
+    state, told["state_json"] = told.pop("state"), ""
+    if state is not None:
+        text = _json(state)
+        if len(text) > _STATE_BYTES_MAX:
+            left_out.append(f"the state, of {len(text):,} characters: `amends admin explain --json` shows it")
+        else:
+            told["state_json"] = text
+    acts = [] if account.saga is None else list(acts_for(account.saga))
+    told["acts"] = [
+        {"act": RepairSaga.Act.Value(act.upper().replace("-", "_")), "task": task, "about": about}
+        for act, task, about in acts
+    ]
+    for name in _LISTS:
+        found = told[name]
+        if len(found) > _LINES_MAX:
+            left_out.append(f"{len(found) - _LINES_MAX:,} of {len(found):,} {name}")
+        told[name] = [_short(one) for one in found[:_LINES_MAX]]
+    return admin_pb2.ExplainSagaResponse(**_short(told), left_out=left_out)
+
+
+def moment_answer(contracts: Contracts, entry: HistoryEntry) -> admin_pb2.HistoryMoment:
+    told: dict[str, Any] = entry_object(contracts, entry)
+    message = told.pop("message")
+    told["changed"] = [_short(one) for one in told["changed"]]
+    return admin_pb2.HistoryMoment(**_short(told), message_json="" if message is None else _json(message))
+
+
+def preview_answer(saga: str, seen: Preview) -> admin_pb2.PreviewActResponse:
+    told: dict[str, Any] = preview_object(saga, seen)
+    told["sent"] = [
+        {"to": one["to"], "type": one["type"], "message_json": _json(one["message"])} for one in told["sent"]
+    ]
+    told["timers"] = [{"name": name, "due_at_s": due_at_s} for name, due_at_s in told["timers"]]
+    return admin_pb2.PreviewActResponse(**told)
+
+
+def run_answer(kept: KeptRun) -> admin_pb2.Batch:
+    told: dict[str, Any] = run_object(kept)
+    return admin_pb2.Batch(**told)
+
+
+def refusal_of(saga: str, act: RepairSaga, reason: str, record: SagaRecord) -> admin_pb2.ActRefusal:
+    """Why an act was refused, and what has changed since the revision at which it was meant."""
+    expected = act.expected_revision
+    return admin_pb2.ActRefusal(
+        saga=saga,
+        reason=reason[:_REASON_MAX],
+        expected_revision=expected,
+        revision=record.revision,
+        status=status_name(record),
+        changed=[
+            admin_pb2.ChangedTask(task=task.path, status=task_name(task))
+            for task in tasks_moved_since(record, expected)
+        ],
+        acts_meanwhile=acts_since(record, expected),
+    )
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _short(told: Any) -> Any:
+    """Texts cut to what an answer may hold; of an object, those of its fields."""
+    if isinstance(told, str) and len(told) > _TEXT_MAX:
+        return f"{told[:_TEXT_MAX]}... ({len(told) - _TEXT_MAX:,} characters more)"
+    if isinstance(told, dict):
+        return {name: value if name.endswith("_json") else _short(value) for name, value in told.items()}
+    return told

@@ -1,0 +1,56 @@
+"""Where the desk is reached: a gRPC server of its own, on the loopback unless somebody has said otherwise.
+
+It asks nobody who he is, so whoever reaches the address may do what it offers.
+"""
+
+from __future__ import annotations
+
+import grpc_health.v1.health_pb2_grpc as health_grpc
+from grpc_health.v1.health import aio as health
+from grpc_health.v1.health_pb2 import HealthCheckResponse
+
+from runtime.config import check_reach
+from runtime.errors import InvalidSettings
+from runtime.gateway.desk.known import RepairDesk
+from runtime.gateway.desk.rights import RightsInterceptor
+from runtime.gateway.desk.service import DeskService
+from runtime.gateway.interceptors import EdgeInterceptor
+from runtime.gateway.server import GrpcServer
+from runtime.ports import Ports
+from runtime.protos import admin_pb2_grpc
+
+__all__ = ["DeskServer"]
+
+
+class DeskServer:
+    """`start` it once, `close` it once. It reads only, unless acts are allowed."""
+
+    def __init__(
+        self, desk: RepairDesk, listen: str, ports: Ports, *, allow_acts: bool = False, anywhere: bool = False
+    ) -> None:
+        """Raises InvalidSettings for an address beyond this machine, unless `anywhere` says that this is meant."""
+        try:
+            check_reach(listen, anywhere=anywhere)
+        except ValueError as error:
+            raise InvalidSettings(f"the admin service cannot listen on {listen!r}: {error}") from error
+        rights = RightsInterceptor(allow_acts=allow_acts)
+        self._server = GrpcServer(listen, ports, interceptors=[EdgeInterceptor(ports), rights])
+        self._health = health.HealthServicer()
+        self._desk = desk
+
+    @property
+    def address(self) -> str:
+        """host:port, once it was started."""
+        return self._server.address
+
+    async def start(self) -> None:
+        """Listen. Raises AddressInUse, InvalidSettings."""
+        health_grpc.add_HealthServicer_to_server(self._health, self._server.grpc)
+        admin_pb2_grpc.add_AdminServiceServicer_to_server(DeskService(self._desk), self._server.grpc)
+        await self._health.set("", HealthCheckResponse.SERVING)
+        await self._server.start()
+
+    async def close(self, grace_s: float) -> None:
+        """Take no more calls; those that run have `grace_s` seconds to end by themselves."""
+        await self._health.set("", HealthCheckResponse.NOT_SERVING)
+        await self._server.close(grace_s)

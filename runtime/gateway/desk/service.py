@@ -1,0 +1,105 @@
+"""`amends.AdminService`: what is read of sagas, dead letters, timers and versions.
+
+Each method makes its arguments, calls one function of `runtime/operate`, and makes its answer. The methods that change
+something are in acts.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from runtime.envelope import parse_address
+from runtime.gateway.desk.acts import DeskActs, wanted_of
+from runtime.gateway.desk.answers import (
+    account_answer,
+    letter_answer,
+    moment_answer,
+    preview_answer,
+    run_answer,
+    summary,
+)
+from runtime.gateway.desk.pages import checked, cut, page_size_of, place_in, token_of
+from runtime.gateway.interceptors import Context
+from runtime.operate.account import Account
+from runtime.operate.dead_letters import NotFound, dead_letters_after
+from runtime.operate.definitions import versions
+from runtime.operate.history import read_history
+from runtime.operate.lookup import accounts
+from runtime.operate.repair_runs import kept_run
+from runtime.operate.repairs import look_ahead
+from runtime.operate.survey import place_of, place_text, sagas
+from runtime.protos import admin_pb2 as pb
+from runtime.saga.view import status_name
+
+__all__ = ["DeskService"]
+
+_SMALLER = "read it by the command line, which has no such limit"
+
+
+class DeskService(DeskActs):
+    """All methods; grpc calls those of this class and of DeskActs alike."""
+
+    async def ListSagas(self, request: pb.ListSagasRequest, context: Context) -> pb.ListSagasResponse:  # noqa: N802 - named by admin.proto
+        size, place = page_size_of(request.page_size), place_in(request.page_token, request.query)
+        page = await sagas(
+            self.desk.store, wanted_of(request.query), limit=size, after=place_of(place) if place else None
+        )
+        found = cut(map(summary, page.entries))
+        more = page.next if len(found) == len(page.entries) else page.entries[len(found) - 1].place
+        token = token_of(request.query, place_text(more)) if more is not None else ""
+        return pb.ListSagasResponse(sagas=found, next_page_token=token)
+
+    async def ExplainSaga(self, request: pb.ExplainSagaRequest, context: Context) -> pb.ExplainSagaResponse:  # noqa: N802 - named by admin.proto
+        return checked(account_answer(await self._account(request.saga)), _SMALLER)
+
+    async def GetHistory(self, request: pb.GetHistoryRequest, context: Context) -> pb.GetHistoryResponse:  # noqa: N802 - named by admin.proto
+        desk, query = self.desk, pb.GetHistoryRequest(saga=request.saga)
+        size, place = page_size_of(request.page_size), place_in(request.page_token, query)
+        found = await read_history(desk.store, desk.contracts, desk.behaviours, parse_address(request.saga))
+        start = int(place or 0)
+        moments = cut(moment_answer(desk.contracts, one) for one in found.entries[start : start + size])
+        end = start + len(moments)
+        answer = pb.GetHistoryResponse(
+            saga=found.address,
+            status=status_name(found.record),
+            version=found.record.fingerprint.hex(),
+            revision=found.row.revision,
+            untold=found.untold,
+            entries=moments,
+            next_page_token=token_of(query, str(end)) if end < len(found.entries) else "",
+        )
+        return checked(answer, _SMALLER)
+
+    async def PreviewAct(self, request: pb.PreviewActRequest, context: Context) -> pb.PreviewActResponse:  # noqa: N802 - named by admin.proto
+        desk, saga = self.desk, parse_address(request.saga)
+        definitions = [one.definition for one in desk.behaviours.values()]
+        seen = await look_ahead(desk.store, saga, request.act, definitions, desk.clock.now_s())
+        return checked(preview_answer(request.saga, seen), _SMALLER)
+
+    async def ListDeadLetters(self, request: pb.ListDeadLettersRequest, context: Context) -> pb.ListDeadLettersResponse:  # noqa: N802 - named by admin.proto
+        query = pb.ListDeadLettersRequest()
+        size, place = page_size_of(request.page_size), place_in(request.page_token, query)
+        letters = await dead_letters_after(self.desk.store, bytes.fromhex(place), limit=size + 1)
+        found = cut(map(letter_answer, letters[:size]))
+        token = token_of(query, found[-1].id) if len(found) < len(letters) else ""
+        return pb.ListDeadLettersResponse(letters=found, next_page_token=token)
+
+    async def ListTimers(self, request: pb.ListTimersRequest, context: Context) -> pb.ListTimersResponse:  # noqa: N802 - named by admin.proto
+        found: list[dict[str, Any]] = [asdict(one) for one in (await self._account(request.actor)).timers]
+        return checked(pb.ListTimersResponse(timers=[pb.ActorTimer(**one) for one in found]), _SMALLER)
+
+    async def ListDefinitions(self, request: pb.ListDefinitionsRequest, context: Context) -> pb.ListDefinitionsResponse:  # noqa: N802 - named by admin.proto
+        found: list[dict[str, Any]] = [asdict(one) for one in await versions(self.desk.store, kind=request.kind)]
+        answer = pb.ListDefinitionsResponse(definitions=[pb.DefinitionSummary(**one) for one in found])
+        return checked(answer, "name a kind")
+
+    async def GetBatch(self, request: pb.GetBatchRequest, context: Context) -> pb.Batch:  # noqa: N802 - named by admin.proto
+        return checked(run_answer(await kept_run(self.desk.store, request.name)), _SMALLER)
+
+    async def _account(self, address: str) -> Account:
+        kind, key = parse_address(address)
+        found = await accounts(self.desk.store, self.desk.contracts, key, kind=kind)
+        if not found:
+            raise NotFound(f"there is no actor {address}, and no mail waits for one")
+        return found[0]

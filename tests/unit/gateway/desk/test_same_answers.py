@@ -1,0 +1,132 @@
+"""The service and the command line tell the same of one store: both call the same functions."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from click.testing import CliRunner
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+
+from runtime.adapters import system_ports
+from runtime.admin.commands import admin
+from runtime.admin.repair_commands import ACTS
+from runtime.admin.session import Session
+from runtime.protos import admin_pb2 as pb
+from runtime.protos.saga_pb2 import RepairSaga
+from runtime.store.open import open_store
+from tests.unit.gateway.desk.serving import SAGA, Stub, act_of, serving, stuck_row
+from tests.unit.operate.rows import actor, fill, mail, order
+
+_M = TypeVar("_M", bound=Message)
+
+
+@pytest.fixture
+def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.chdir(Path(__file__).parents[4])
+    url = f"sqlite:///{tmp_path}/desk.db"
+
+    async def make() -> None:
+        store = open_store(url, system_ports())
+        await store.open()
+        await fill(store, *(stuck_row(f"ORD-{number}", number) for number in (1, 2, 3)), actor("sales", state=order()))
+        await fill(store, mail(7, parked="no such sku"), mail(8))
+        await store.close()
+
+    asyncio.run(make())
+    return url
+
+
+def told_by_command(url: str, *arguments: str) -> Any:
+    done = CliRunner().invoke(admin, ["--store", url, *arguments, "--json"], obj=Session())
+    assert done.exit_code in (0, 5), done.output
+    return json.loads(done.stdout)
+
+
+def told_by_service(url: str, call: Callable[[Stub], Awaitable[_M]]) -> Any:
+    async def ask() -> _M:
+        store = open_store(url, system_ports(), create=False, view=True)
+        await store.open()
+        try:
+            async with serving(store) as stub:
+                return await call(stub)
+        finally:
+            await store.close()
+
+    return plain(asyncio.run(ask()))
+
+
+def plain(answer: Message) -> Any:
+    """As the command line has it: a text of JSON is what it says, and 64 bits are a number."""
+    told = MessageToDict(answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    return _unpacked(told)
+
+
+def _unpacked(told: Any) -> Any:
+    if isinstance(told, list):
+        return [_unpacked(one) for one in told]
+    if not isinstance(told, dict):
+        return told
+    return {
+        name.removesuffix("_json"): (json.loads(value) if value else None)
+        if name.endswith("_json")
+        else int(value)
+        if name in ("revision", "open", "ended")
+        else _unpacked(value)
+        for name, value in told.items()
+    }
+
+
+def without_nones(told: Any) -> Any:
+    """A message has no field for what there is not."""
+    if isinstance(told, list):
+        return [without_nones(one) for one in told]
+    if isinstance(told, dict):
+        return {name: without_nones(one) for name, one in told.items() if one is not None}
+    return told
+
+
+def test_lists_of_sagas_are_the_same(url: str) -> None:
+    service = told_by_service(url, lambda stub: stub.ListSagas(pb.ListSagasRequest()))
+    assert service["sagas"] == told_by_command(url, "sagas") and len(service["sagas"]) == 3
+
+
+@pytest.mark.parametrize("address", [SAGA, "sales/ORD-1", "billing/ORD-1"])
+def test_explanations_are_the_same(url: str, address: str) -> None:
+    service = told_by_service(url, lambda stub: stub.ExplainSaga(pb.ExplainSagaRequest(saga=address)))
+    (command,) = told_by_command(url, "explain", address)
+    assert {*service} - {*command} == {"acts", "left_out"}
+    assert without_nones({name: service[name] for name in command if name in service}) == without_nones(command)
+
+
+def test_histories_are_the_same(url: str) -> None:
+    service = told_by_service(url, lambda stub: stub.GetHistory(pb.GetHistoryRequest(saga=SAGA)))
+    service.pop("next_page_token")
+    assert service == told_by_command(url, "history", SAGA)
+
+
+@pytest.mark.parametrize("act", list(ACTS))
+@pytest.mark.parametrize("task", ["", "bill", "ship", "nothing"])
+def test_previews_of_each_act_are_the_same(url: str, act: str, task: str) -> None:
+    wanted = act_of(RepairSaga.Act.Name(ACTS[act]), task=task)
+    service = told_by_service(url, lambda stub: stub.PreviewAct(pb.PreviewActRequest(saga=SAGA, act=wanted)))
+    arguments = ("--task", task, "--reason", wanted.reason, "--who", wanted.who, "--preview")
+    command = told_by_command(url, "repair", act, SAGA, *arguments)
+    assert command.pop("act") == act
+    service_timers, command_timers = service.pop("timers"), command.pop("timers")
+    assert [one["name"] for one in service_timers] == [name for name, _ in command_timers]
+    for one, (_, due_at_s) in zip(service_timers, command_timers, strict=True):
+        assert one["due_at_s"] == pytest.approx(due_at_s, abs=60.0), "both are previewed now, a moment apart"
+    assert service == command
+
+
+def test_dead_letters_and_versions_are_the_same(url: str) -> None:
+    service = told_by_service(url, lambda stub: stub.ListDeadLetters(pb.ListDeadLettersRequest()))
+    assert service["letters"] == told_by_command(url, "dead-letters") and service["letters"]
+    versions = told_by_service(url, lambda stub: stub.ListDefinitions(pb.ListDefinitionsRequest()))
+    assert versions["definitions"] == told_by_command(url, "definitions") and versions["definitions"]
