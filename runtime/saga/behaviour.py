@@ -19,7 +19,7 @@ from runtime.saga import inputs
 from runtime.saga.checks import check_condition
 from runtime.saga.definition import Definition
 from runtime.saga.interpreter import advance
-from runtime.saga.migration import Unmovable, migrate
+from runtime.saga.migration import Unmovable, migrate, way_of
 from runtime.saga.node import LOCK_NEWS, full_name
 from runtime.saga.on import On
 from runtime.saga.saga import Saga
@@ -102,6 +102,7 @@ class SagaBehaviour:
     def _carry_over(self, state: saga_pb2.SagaRecord, delivery: Delivery) -> Decision:
         """Make it an instance of the present definition, begin what is ready there, and go on with the message."""
         definition, key, old = self.definition, delivery.envelope.key, state.fingerprint.hex()
+        between = way_of(definition, state.fingerprint)[1:]
         try:
             renamed = migrate(definition, state, key)
         except Unmovable as error:
@@ -114,7 +115,9 @@ class SagaBehaviour:
             advance(definition, state, one, delivery.now_s, delivery.next_id, delivery.body_bytes_max)
             for one in (inputs.CarriedOver(), message)
         ]
-        notes = [f"carried over from version {old} to {definition.fingerprint.hex()}", *(one.note for one in steps)]
+        way = " by way of ".join(["", *(one.hex() for one in between)])
+        carried = f"carried over from version {old}{way} to {definition.fingerprint.hex()}"
+        notes = [carried, *(one.note for one in steps)]
         return Decision(
             tuple(sent for one in steps for sent in one.outgoing),
             tuple(timer for one in steps for timer in one.timers),

@@ -58,6 +58,7 @@ class Definition:
     keeps_inputs: bool = True  # the history keeps what messages to an instance said
     keys: tuple[KeyDefinition, ...] = ()
     carries: Mapping[bytes, Migration] = field(default_factory=dict)  # by the fingerprint of an older definition
+    between: Mapping[bytes, Definition] = field(default_factory=dict)  # of those, that by way of which it is carried
 
     @property
     def pivot(self) -> StepDefinition | None:

@@ -32,7 +32,7 @@ from runtime.saga.node import (
 )
 from runtime.saga.view import SETTLED, heading, status_name, task_name
 
-__all__ = ["Unmovable", "migrate"]
+__all__ = ["Unmovable", "migrate", "way_of"]
 
 _UNDER_WAY = (TaskRecord.RUNNING, TaskRecord.OWED)
 _NOT_BEGUN = (TaskRecord.WAITING, TaskRecord.PASSED)
@@ -54,7 +54,33 @@ class MovedInstance:
 
 
 def migrate(definition: Definition, record: SagaRecord, key: str) -> Mapping[str, str]:
-    """Change the record in place. Gives timers that have another name now. Raises Unmovable."""
+    """Change the record in place. Gives timers that have another name now. Raises Unmovable.
+
+    Where no migration leads from its version right here, the instance goes by way of a version between the two.
+    """
+    between = definition.between.get(record.fingerprint)
+    if between is None:
+        return _moved_on(definition, record, key)
+    moved = SagaRecord()
+    moved.CopyFrom(record)
+    try:
+        first = migrate(between, moved, key)
+    except Unmovable as error:
+        raise Unmovable(f"on its way over version {between.fingerprint.hex()}: {error}") from error
+    then = migrate(definition, moved, key)
+    record.CopyFrom(moved)
+    renamed = {name: then.get(first.get(name, name), first.get(name, name)) for name in (*first, *then)}
+    return {old: new for old, new in renamed.items() if old != new}
+
+
+def way_of(definition: Definition, fingerprint: bytes) -> tuple[bytes, ...]:
+    """The versions that an instance has had once it is carried over from this one."""
+    between = definition.between.get(fingerprint)
+    return (fingerprint,) if between is None else (*way_of(between, fingerprint), between.fingerprint)
+
+
+def _moved_on(definition: Definition, record: SagaRecord, key: str) -> Mapping[str, str]:
+    """By the migration from the record's own version."""
     migration = definition.carries[record.fingerprint]
     wanted = full_name(migration.state_type)
     if record.state_type not in names_of(migration.state_type):

@@ -19,11 +19,17 @@ __all__ = ["read_carries"]
 _FINGERPRINT_BYTES = 16
 
 
-def read_carries(title: str, definition: Definition, carries: object) -> Mapping[bytes, Migration]:
-    """Raises InvalidDefinition for what is no older definition, and what cannot be a migration."""
+def read_carries(
+    title: str, definition: Definition, carries: object
+) -> tuple[Mapping[bytes, Migration], Mapping[bytes, Definition]]:
+    """The migrations; and by the version that only an older definition carries over, that definition.
+
+    Raises InvalidDefinition for what is no older definition, and what cannot be a migration.
+    """
     if not isinstance(carries, Mapping):
         raise InvalidDefinition(f"{title}.carries is older definitions with migrations: {{'9f3c...': migrate}}")
     found: dict[bytes, Migration] = {}
+    older: dict[str, Definition | None] = {}
     for key, function in carries.items():
         where = f"{title}.carries[{key.__name__ if isinstance(key, type) else repr(key)}]"
         fingerprint, old = _older(where, definition, key)
@@ -32,6 +38,33 @@ def read_carries(title: str, definition: Definition, carries: object) -> Mapping
         if fingerprint == definition.fingerprint:
             raise InvalidDefinition(f"{where} is this version itself, whose instances go on by themselves; take it out")
         found[fingerprint] = Migration(function, _state_type(where, definition, old, function))
+        older[where] = old
+    between = _between(title, definition, found, older)
+    return {**{one: old.carries[one] for one, old in between.items()}, **found}, between
+
+
+def _between(
+    title: str, definition: Definition, direct: Mapping[bytes, Migration], older: Mapping[str, Definition | None]
+) -> Mapping[bytes, Definition]:
+    """Each version has one way to this one: a migration that is declared right here, or one older definition."""
+    found: dict[bytes, Definition] = {}
+    for where, old in older.items():
+        if old is None:
+            continue
+        for fingerprint in old.carries:
+            if fingerprint == definition.fingerprint:
+                raise InvalidDefinition(
+                    f"{where}: {old.title} carries over instances of this very version, so the two would go in a "
+                    "circle; take one of both migrations out"
+                )
+            if fingerprint in direct:
+                continue
+            if fingerprint in found:
+                raise InvalidDefinition(
+                    f"{where}: instances of version {fingerprint.hex()} would be carried over by way of "
+                    f"{found[fingerprint].title} or of {old.title}; say in {title}.carries how they come right here"
+                )
+            found[fingerprint] = old
     return found
 
 

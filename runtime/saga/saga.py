@@ -120,7 +120,8 @@ class Saga(Generic[StateT], metaclass=_SagaType):
             )
         )
         check(cls.definition)
-        cls.definition = replace(cls.definition, carries=read_carries(cls.__name__, cls.definition, cls.carries))
+        carries, between = read_carries(cls.__name__, cls.definition, cls.carries)
+        cls.definition = replace(cls.definition, carries=carries, between=between)
 
     @classmethod
     def _undo(cls) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
 from runtime.saga.definition import Definition
+from runtime.saga.migration import way_of
 from runtime.saga.view import ids_of, task_name
 
 __all__ = ["badly_carried"]
@@ -15,7 +16,8 @@ def badly_carried(definition: Definition, earlier: SagaRecord, record: SagaRecor
     """Which promise is broken, and what was seen. `earlier` is the same instance by its older definition."""
     if earlier.fingerprint not in definition.carries:
         yield "I6", f"it was carried over from version {earlier.fingerprint.hex()}, of which no migration is declared"
-    if list(record.earlier_fingerprints) != [*earlier.earlier_fingerprints, earlier.fingerprint]:
+        return
+    if list(record.earlier_fingerprints) != [*earlier.earlier_fingerprints, *way_of(definition, earlier.fingerprint)]:
         yield "I11", f"it was carried over from version {earlier.fingerprint.hex()}, and its record does not say so"
     known = {id for task in record.tasks for ids in ids_of(task) for id in ids}
     for task in earlier.tasks:

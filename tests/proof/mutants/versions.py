@@ -49,7 +49,7 @@ VERSIONS = (
     Mutant(
         "carried-over-and-not-told",
         "An instance that is carried over goes on under the fingerprint of its older definition.",
-        (Edit(migration.migrate, "record.fingerprint = definition.fingerprint", "pass"),),
+        (Edit(migration._moved_on, "record.fingerprint = definition.fingerprint", "pass"),),
         workload="carry",
     ),
     Mutant(
@@ -57,6 +57,16 @@ VERSIONS = (
         "The timers of an instance that is carried over keep the old names of its steps, and nothing comes of them.",
         (Edit(SagaBehaviour._carry_over, "renamed=renamed,", ""),),
         workload="carry",
+    ),
+    Mutant(
+        "version-between-not-told",
+        "An instance that is carried over by way of a version between the two does not tell that version.",
+        (
+            Edit(
+                migration.migrate, "record.CopyFrom(moved)", "record.CopyFrom(moved), record.earlier_fingerprints.pop()"
+            ),
+        ),
+        workload="chain",
     ),
     Mutant(
         "carried-over-and-a-step-lost",

@@ -42,7 +42,7 @@ from runtime.testing.world.node import SimNode
 from runtime.testing.world.world import World
 from tests.proof.workloads.orders import OrderClients, Orders, Wish
 
-__all__ = ["Carry", "Upgrade", "carry", "upgrade"]
+__all__ = ["Carry", "Chain", "Upgrade", "carry", "chain", "upgrade"]
 
 Answer = TypeVar("Answer")
 
@@ -75,6 +75,19 @@ class CarryingOrderProcess(Saga[OrderProcessState], kind=OrderProcess.kind):
     flow = charge >> label >> rest >> close
     closing = OrderProcess.closing
     carries = MappingProxyType({OrderProcess: renames(bill="charge", ship="label")})
+
+
+class LastOrderProcess(Saga[OrderProcessState], kind=OrderProcess.kind):
+    """A third version, which knows nothing of the first: an instance of that comes to it by way of the second."""
+
+    started_by = OrderProcess.started_by
+    bill = replace(OrderProcess.bill)  # the name that the first has, after another one between the two
+    parcel = replace(OrderProcess.ship)
+    rest = Wait(seconds(2))
+    close = replace(OrderProcess.close)
+    flow = bill >> parcel >> rest >> close
+    closing = OrderProcess.closing
+    carries = MappingProxyType({CarryingOrderProcess: renames(charge="bill", label="parcel")})
 
 
 class SlowBilling(Billing, kind=Billing.kind):
@@ -136,7 +149,7 @@ class Upgrade(Orders):
 class Carry(Upgrade):
     """The same, with a later version that carries over the instances of the first."""
 
-    later = CarryingOrderProcess
+    later: type[Saga[Any]] = CarryingOrderProcess
 
     def __init__(self) -> None:
         super().__init__()
@@ -146,8 +159,18 @@ class Carry(Upgrade):
         return _CarryClients(cluster, dice)
 
 
+class Chain(Carry):
+    """The same, with a third version, to which the instances of the first come by way of the second."""
+
+    later = LastOrderProcess
+
+    def _clients(self, cluster: SimCluster, dice: Dice) -> OrderClients:
+        return _ChainClients(cluster, dice)
+
+
 upgrade = Upgrade
 carry = Carry
+chain = Chain
 
 
 class _UpgradeClients(OrderClients):
@@ -250,7 +273,7 @@ class _UpgradeClients(OrderClients):
 class _CarryClients(_UpgradeClients):
     """Their orders are all ended by the later version, but for those that the first has ended."""
 
-    later = CarryingOrderProcess
+    later: type[Saga[Any]] = CarryingOrderProcess
     last = (0, 1)
 
     def figures(self) -> dict[str, int]:
@@ -264,3 +287,7 @@ def _may_host_orders(node: SimNode) -> bool:
 
 def _is_late(node: SimNode) -> bool:
     return not node.failed_for_good and (not node.serves or node.runs_version != node.version)
+
+
+class _ChainClients(_CarryClients):
+    later = LastOrderProcess

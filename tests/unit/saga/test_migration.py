@@ -332,6 +332,81 @@ def test_migrations_are_kept_by_a_variation() -> None:
     assert OLD in NEXT.with_steps(charge={"timeout": 1.0}).definition.carries
 
 
+# --- by way of a version between the two ---
+
+
+def third(given: Any) -> type[Saga[Any]]:
+    """It knows nothing of the first: `bill` was called `charge` in between, and there is no check any more."""
+
+    class Third(Saga[OrderProcessState], kind="order-process"):
+        started_by = ShopProcess.started_by
+        bill = replace(ShopProcess.bill)
+        parcel = replace(ShopProcess.ship)
+        close = replace(ShopProcess.close)
+        tell = Step(do=restock, done=Restocked, timeout=seconds(9))
+        flow = bill >> parcel >> close >> tell
+        closing = ShopProcess.closing
+        carries = given
+
+    return Third
+
+
+OVER = renames(charge="bill", ship="parcel", check="")
+THIRD = third({NEXT: OVER})
+
+
+def test_an_instance_is_carried_over_two_migrations_in_one_commit_and_its_record_has_both_versions() -> None:
+    first = labelled()
+    story = by(THIRD, first).given(READY)
+    story.expect(Restock(sku="HAT", quantity=1))
+    assert list(story.record.earlier_fingerprints) == [OLD, NEW]
+    assert story.record.fingerprint == THIRD.definition.fingerprint
+
+
+def test_a_timer_that_two_migrations_name_anew_keeps_its_instant() -> None:
+    first = asked().given(BILLED)
+    story = by(THIRD, first).given(CancelSaga(reason="no"))
+    assert "ship" in first.timers and "ship" not in story.timers
+    waiting = by(THIRD, asked())
+    waiting.given(BILLED)
+    assert waiting.timers["parcel"] == first.timers["ship"]
+
+
+def test_a_build_says_that_it_carries_what_comes_by_way_of_another_version() -> None:
+    behaviour = SagaBehaviour(THIRD)
+    assert {f"order-process/{OLD.hex()}", f"order-process/{NEW.hex()}"} <= set(behaviour.carries)
+    assert behaviour.lacks(asked().record, "ORD-1", "shop.OrderBilled") is None
+
+
+def test_s133_an_instance_that_fails_on_its_way_is_left_in_its_first_version() -> None:
+    for between, reason in (
+        (version({ShopProcess: raises}), f"is left so: on its way over version {NEW.hex()}: its migration raised Zero"),
+        (version({ShopProcess: renames(bill="charge")}), r"its migration names the task 'nope'"),
+    ):
+        last = third({between: keeps(nope="bill")})
+        first = asked()
+        story = by(last, first)
+        with pytest.raises(NotCarried, match=reason):
+            story.given(BILLED)
+        assert story.record == first.record
+
+
+def test_a_migration_that_is_declared_right_here_goes_before_a_way_over_another_version() -> None:
+    both = {NEXT: OVER, ShopProcess: renames(ship="parcel")}
+    last = third(both)
+    assert list(by(last, asked()).given(BILLED).record.earlier_fingerprints) == [OLD]
+
+
+def test_a_circle_of_migrations_and_two_ways_are_refused() -> None:
+    last = THIRD.definition.fingerprint
+    back = version({last.hex(): keeps(), ShopProcess: renames(bill="charge")})
+    with pytest.raises(InvalidDefinition, match=r"Next carries over instances of this very version, so the two would"):
+        third({back: keeps()})
+    ways = {NEXT: keeps(), LacksReady: keeps()}
+    with pytest.raises(InvalidDefinition, match=r"over by way of Next or of LacksReady; say in Third.carries how they"):
+        third(ways)
+
+
 def short(state: OrderProcessState) -> OrderProcessState:
     return state
 
