@@ -1,4 +1,4 @@
-"""The saga: the calls of a plan, one after another; a refusal half way takes back what the earlier calls did."""
+"""The saga: the calls of a plan, one after another; a refusal half way takes them back, the last one first."""
 
 from __future__ import annotations
 
@@ -48,6 +48,6 @@ class CarryOut(Saga[CarryOutState], kind="carry-out"):
         calls,
         Step(write, FileWritten, refused=BudgetSpent, undo=restore, undone=FileRestored, timeout=seconds(30)),
         key=file_name,
-        at_once=1,
+        in_order=True,
     )
     flow = steps

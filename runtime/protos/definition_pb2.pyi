@@ -298,6 +298,7 @@ class NodeTerms(_message.Message):
     AT_LEAST_FIELD_NUMBER: _builtins.int
     TOLERATE_FIELD_NUMBER: _builtins.int
     PROBE_FIELD_NUMBER: _builtins.int
+    IN_ORDER_FIELD_NUMBER: _builtins.int
     PAST_PIVOT_FIELD_NUMBER: _builtins.int
     timeout_s: _builtins.float
     every_s: _builtins.float
@@ -316,6 +317,8 @@ class NodeTerms(_message.Message):
     """and so many may fail"""
     probe: _builtins.str
     """what is done when a probe finds the step absent; empty: it is not probed"""
+    in_order: _builtins.bool
+    """one after another, and undone in reverse"""
     past_pivot: _builtins.str
     """what happens when the budget is spent past the pivot; empty: the saga is stuck"""
     @_builtins.property
@@ -347,11 +350,12 @@ class NodeTerms(_message.Message):
         at_least: _builtins.int = ...,
         tolerate: _builtins.int = ...,
         probe: _builtins.str = ...,
+        in_order: _builtins.bool = ...,
         past_pivot: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least", b"at_least", "at_most_s", b"at_most_s", "at_once", b"at_once", "every_s", b"every_s", "ignored", b"ignored", "inner", b"inner", "is_until", b"is_until", "no_undo", b"no_undo", "past_pivot", b"past_pivot", "probe", b"probe", "span_s", b"span_s", "timeout_s", b"timeout_s", "tolerate", b"tolerate", "undo_working", b"undo_working", "working", b"working"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least", b"at_least", "at_most_s", b"at_most_s", "at_once", b"at_once", "every_s", b"every_s", "ignored", b"ignored", "in_order", b"in_order", "inner", b"inner", "is_until", b"is_until", "no_undo", b"no_undo", "past_pivot", b"past_pivot", "probe", b"probe", "span_s", b"span_s", "timeout_s", b"timeout_s", "tolerate", b"tolerate", "undo_working", b"undo_working", "working", b"working"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -64,7 +64,8 @@ def _state(node: Node) -> str:
         case ApprovalDefinition():
             return f'    state "{node.name}: {node.asked_type.DESCRIPTOR.name} is approved" as {node.name}'
         case EachDefinition():
-            return f'    state "{node.name}: {_command(node.step)} for each" as {node.name}'
+            order = " in order" if node.in_order else ""
+            return f'    state "{node.name}: {_command(node.step)} for each{order}" as {node.name}'
         case FirstOfDefinition():
             return f'    state "{node.name}: {" or ".join(map(_command, node.alternatives))}" as {node.name}'
         case _:
@@ -226,7 +227,9 @@ def _undo_text(node: Node) -> str:
     if isinstance(node, LockDefinition):
         return f'"release {node.name}"'
     undos = [one.undo_command for one in steps_of(node) if one.undo_command is not None]
-    each = " for each" if isinstance(node, EachDefinition) else ""
+    each = ""
+    if isinstance(node, EachDefinition):
+        each = " for each, the last first" if node.in_order else " for each"
     return f'"undo {node.name}: {" or ".join(one.message_type.DESCRIPTOR.name for one in undos)}{each}"'
 
 

@@ -14,7 +14,10 @@ from runtime.saga.flow import Part
 from runtime.saga.lock import Lock
 from runtime.saga.step import Step
 
-__all__ = ["ITEMS_MAX", "Each"]
+__all__ = ["AT_ONCE", "ITEMS_MAX", "Each"]
+
+AT_ONCE = 100
+"""Items under way at a time, where the list says nothing of it."""
 
 ITEMS_MAX = 100_000
 """Of one list. Its record is written with each answer, so beyond some 2,000 a child saga for each page is faster."""
@@ -22,7 +25,7 @@ ITEMS_MAX = 100_000
 
 @dataclass(frozen=True, eq=False)
 class Each(Part):
-    """One step for each item, side by side. The list is taken once, when its turn comes, and recorded.
+    """One step for each item, side by side or in order. The list is taken once, when its turn comes, and recorded.
 
     items     (state) -> the items: messages of one type, or texts; the annotation of what it returns says which. None
               at all is fine, and done at once
@@ -33,6 +36,8 @@ class Each(Part):
     key       what names an item among the others: the name of a text field, or (item) -> text; texts name themselves.
               Two items of one key are refused before anything is sent
     at_once   how many may be under way at a time
+    in_order  True: each is done before the next is begun, and they are undone in reverse, each confirmed before the
+              one before it. One that is stuck holds up the others, unless the saga undoes past what is stuck
     at_least  once so many are done the flow goes on: what is under way is undone, and what has not begun never will.
               Without it, all
     tolerate  how many may fail. What is tolerated is undone, if it may have happened, and the flow waits for that
@@ -42,7 +47,8 @@ class Each(Part):
     items: Callable[[Any], Iterable[Any]]
     step: Step | Child | Lock
     key: str | Callable[[Any], str] = ""
-    at_once: int = 100
+    at_once: int = AT_ONCE
     at_least: int | None = None
     tolerate: int = 0
     on_done: Callable[[Any, list[Any]], None] | None = None
+    in_order: bool = False

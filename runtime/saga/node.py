@@ -226,6 +226,7 @@ class EachDefinition(NodeDefinition):
     key: Callable[[Any], str]  # of an item
     step: StepDefinition
     at_once: int
+    in_order: bool  # one after another, and undone in reverse
     at_least: int  # so many have to be done; 0: as many as are not tolerated to fail
     tolerate: int
     on_done: Callable[[Any, list[Any]], object] | None  # (state, the items that are done)

@@ -15,7 +15,7 @@ from runtime.durations import check_count
 from runtime.errors import InvalidDefinition
 from runtime.saga.checks import check_key_path
 from runtime.saga.child import Child
-from runtime.saga.each import Each
+from runtime.saga.each import AT_ONCE, Each
 from runtime.saga.first_of import FirstOf
 from runtime.saga.functions import called, check_state, returned_by, takes
 from runtime.saga.inner import path_of
@@ -43,7 +43,8 @@ def read_each(where: str, state_type: type[Message], name: str, index: int, each
         item_type=item_type,
         key=_key(where, each, item_type),
         step=inner.read(each.step),
-        at_once=each.at_once,
+        at_once=1 if each.in_order else each.at_once,
+        in_order=each.in_order,
         at_least=each.at_least or 0,
         tolerate=each.tolerate,
         on_done=_on_done(where, state_type, each),
@@ -132,6 +133,12 @@ def _key(where: str, each: Each, item_type: type[Any]) -> Callable[[Any], str]:
 
 def _check_counts(where: str, each: Each, role: Role) -> None:
     check_count(each.at_once, "how many items may be under way (at_once) is a whole number from 1", where, least=1)
+    if not isinstance(each.in_order, bool):
+        raise InvalidDefinition(f"{where}: in_order is True or False, not {each.in_order!r}")
+    if each.in_order and each.at_once not in (1, AT_ONCE):
+        raise InvalidDefinition(
+            f"{where}: in order one item is under way at a time, and at_once={each.at_once} says more; take one out"
+        )
     check_count(each.tolerate, "how many items may fail (tolerate) is a whole number from 0", where, least=0)
     if each.at_least is not None:
         check_count(each.at_least, "how many have to be done (at_least) is a whole number from 1", where, least=1)

@@ -109,7 +109,8 @@ def _terms(node: Node) -> NodeTerms:
         return NodeTerms(span_s=node.within_s)
     if isinstance(node, EachDefinition):
         inner, at_least = [_terms(node.step)], node.at_least
-        return NodeTerms(inner=inner, at_once=node.at_once, at_least=at_least, tolerate=node.tolerate)
+        at_once, tolerate, in_order = node.at_once, node.tolerate, node.in_order
+        return NodeTerms(inner=inner, at_once=at_once, at_least=at_least, tolerate=tolerate, in_order=in_order)
     if isinstance(node, FirstOfDefinition):
         return NodeTerms(inner=[_terms(one) for one in node.alternatives])
     if not isinstance(node, StepDefinition):
@@ -245,6 +246,7 @@ def _each(same: dict[str, Any], shape: NodeShape, terms: NodeTerms) -> EachDefin
         key=_not_here,
         step=_inner(same["index"], shape.inner[0], terms.inner[0]),
         at_once=terms.at_once,
+        in_order=terms.in_order,
         at_least=terms.at_least,
         tolerate=terms.tolerate,
         on_done=None,

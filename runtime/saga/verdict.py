@@ -41,9 +41,9 @@ def begun(*to_begin: TaskRecord, to_undo: tuple[TaskRecord, ...] = ()) -> TaskVe
     return TaskVerdict(Came.NOTHING, "", to_begin, to_undo)
 
 
-def owing(one: TaskRecord) -> TaskVerdict:
-    """As OWES, of a task that has others within: this one is undone."""
-    return TaskVerdict(Came.OWES, "", (), (one,))
+def owing(*to_undo: TaskRecord) -> TaskVerdict:
+    """As OWES, of a task that has others within: these are undone now."""
+    return TaskVerdict(Came.OWES, "", (), to_undo)
 
 
 def refused(why: str) -> TaskVerdict:

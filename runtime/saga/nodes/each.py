@@ -2,6 +2,7 @@
 
 begin ──▶ tasks `lines[HAT]`, at most so many under way ──came──▶ DONE, REFUSED, FAILED
 undo  ──▶ those that may have happened, in any order    ──came──▶ UNDONE
+                                        or in reverse, one after another, if the list is in order
 """
 
 from __future__ import annotations
@@ -50,10 +51,12 @@ def retry(saga: Instance, each: EachDefinition, task: TaskRecord) -> TaskVerdict
 def came(saga: Instance, each: EachDefinition, task: TaskRecord, one: TaskRecord, verdict: TaskVerdict) -> TaskVerdict:
     """What came of the item `one`."""
     if saga.heading not in (SagaRecord.RUNNING, SagaRecord.COMPLETED):
-        return within.back(task, saga.inner(each.index), one, verdict, each.at_once)
+        return within.back(task, saga.inner(each.index), one, verdict, _undo_order(saga, each))
     if verdict.came is Came.OWES:
         return within.owes(saga, one)
     if verdict.came is Came.FAILED and within.is_final(saga, one):
+        if each.in_order:
+            return verdict  # What comes after it waits for a person as well.
         waiting = [other for other in saga.inner(each.index) if _is_next(other, one)]
         return verdict._replace(to_begin=tuple(waiting[:1]))  # It rests, so another one may be under way.
     if verdict.came in (Came.REFUSED, Came.FAILED) and (ended := _lost(saga, each, one, verdict)):
@@ -66,7 +69,11 @@ def _is_next(other: TaskRecord, one: TaskRecord) -> bool:
 
 
 def undo(saga: Instance, each: EachDefinition, task: TaskRecord) -> TaskVerdict:
-    return within.undo(task, saga.inner(each.index), each.at_once)
+    return within.undo(task, saga.inner(each.index), _undo_order(saga, each))
+
+
+def _undo_order(saga: Instance, each: EachDefinition) -> within.UndoOrder:
+    return within.UndoOrder(each.at_once, each.in_order, saga.definition.undoes_past_stuck)
 
 
 def _lost(saga: Instance, each: EachDefinition, one: TaskRecord, verdict: TaskVerdict) -> TaskVerdict | None:

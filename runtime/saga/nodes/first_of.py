@@ -26,7 +26,7 @@ def came(
 ) -> TaskVerdict:
     """What came of the alternative `one`."""
     if saga.heading not in (SagaRecord.RUNNING, SagaRecord.COMPLETED):
-        return within.back(task, saga.inner(first_of.index), one, verdict, len(first_of.alternatives))
+        return within.back(task, saga.inner(first_of.index), one, verdict, _order(first_of))
     if verdict.came is Came.OWES:
         return within.owes(saga, one)
     if verdict.came is Came.FAILED:
@@ -43,7 +43,11 @@ def came(
 
 
 def undo(saga: Instance, first_of: FirstOfDefinition, task: TaskRecord) -> TaskVerdict:
-    return within.undo(task, saga.inner(first_of.index), len(first_of.alternatives))
+    return within.undo(task, saga.inner(first_of.index), _order(first_of))
+
+
+def _order(first_of: FirstOfDefinition) -> within.UndoOrder:
+    return within.UndoOrder(len(first_of.alternatives))
 
 
 def _next(saga: Instance, first_of: FirstOfDefinition) -> TaskVerdict:

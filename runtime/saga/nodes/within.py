@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from runtime.durable.behaviour import CancelTimer
 from runtime.protos.saga_pb2 import Exchange, SagaRecord, TaskRecord
 from runtime.saga.instance import Instance
-from runtime.saga.verdict import NOTHING, UNDONE, Came, TaskVerdict, begun, owing
+from runtime.saga.verdict import NOTHING, OWES, UNDONE, Came, TaskVerdict, begun, owing
 
-__all__ = ["back", "give_up", "is_final", "owes", "unasked", "undo"]
+__all__ = ["UndoOrder", "back", "give_up", "is_final", "owes", "unasked", "undo"]
+
+
+@dataclass(frozen=True, slots=True)
+class UndoOrder:
+    """In which order those within are undone."""
+
+    at_once: int
+    is_reverse: bool = False  # one after another, the last one first
+    goes_past_stuck: bool = False  # of those in reverse: one that is stuck holds up none
+
+    def next(self, inner: Sequence[TaskRecord]) -> tuple[TaskRecord, ...]:
+        """Those whose turn it is, and whose undo has not begun."""
+        owed = [one for one in inner if one.status == TaskRecord.OWED]
+        if self.is_reverse:
+            holding = [one for one in owed if not (one.stuck and self.goes_past_stuck)]
+            return tuple(unasked(holding[-1:]))
+        waiting = unasked(owed)
+        free = self.at_once - sum(not one.stuck for one in owed) + len(waiting)
+        return tuple(waiting[: max(free, 0)])
 
 
 def is_final(saga: Instance, one: TaskRecord) -> bool:
@@ -37,7 +57,7 @@ def unasked(inner: Sequence[TaskRecord]) -> list[TaskRecord]:
     ]
 
 
-def undo(task: TaskRecord, inner: Sequence[TaskRecord], at_once: int) -> TaskVerdict:
+def undo(task: TaskRecord, inner: Sequence[TaskRecord], order: UndoOrder) -> TaskVerdict:
     """The turn of the whole to be undone has come, or one within is undone: begin the next undos, if any are left."""
     task.undo.status = Exchange.OPEN
     owed = [one for one in inner if one.status == TaskRecord.OWED]
@@ -45,24 +65,29 @@ def undo(task: TaskRecord, inner: Sequence[TaskRecord], at_once: int) -> TaskVer
         task.status = TaskRecord.UNDONE
         task.undo.status = Exchange.DONE
         return UNDONE
-    waiting = unasked(inner)
-    free = at_once - sum(not one.stuck for one in owed) + len(waiting)
-    return begun(to_undo=tuple(waiting[: max(free, 0)]))
+    return begun(to_undo=order.next(inner))
 
 
 def back(
-    task: TaskRecord, inner: Sequence[TaskRecord], one: TaskRecord, came: TaskVerdict, at_once: int
+    task: TaskRecord, inner: Sequence[TaskRecord], one: TaskRecord, came: TaskVerdict, order: UndoOrder
 ) -> TaskVerdict:
     """What came of a task within once the saga has turned back."""
     match came.came:
         case Came.UNDONE:
-            # Before the turn of the whole, this is an undo that was begun on the way forward.
-            return undo(task, inner, at_once) if task.undo.status == Exchange.OPEN else NOTHING
+            if task.undo.status != Exchange.OPEN:
+                return NOTHING  # It was begun on the way forward, before the turn of the whole.
+            verdict = undo(task, inner, order)
+            is_at_rest = all(other.stuck for other in inner if other.status == TaskRecord.OWED)
+            return UNDONE if is_at_rest else verdict  # Then what waits behind it may go on.
         case Came.OWES:
-            task.status = TaskRecord.OWED
-            task.undo.status = Exchange.OPEN
-            return owing(one)
+            if task.undo.status == Exchange.OPEN:
+                return owing(*order.next(inner))
+            task.status, task.undo.status = TaskRecord.OWED, Exchange.UNASKED  # It begins once nothing holds it up.
+            return OWES
         case Came.FAILED:
-            return came._replace(to_undo=tuple(unasked(inner)[:1]))  # It rests, so another one may be under way.
+            if order.is_reverse and not order.goes_past_stuck:
+                return came
+            others = [other for other in inner if other.path != one.path]  # It rests, so another may be under way.
+            return came._replace(to_undo=order.next(others) if order.is_reverse else tuple(unasked(others)[:1]))
         case _:
             return NOTHING

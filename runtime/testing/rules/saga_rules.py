@@ -21,6 +21,7 @@ from runtime.saga.view import SETTLED, Phase, phase_of, status_name, task_name
 from runtime.store.records import ActorRow, HistoryRow, Outcome
 from runtime.store.summaries import ActorSummary
 from runtime.testing.rules.carrying_rules import badly_carried
+from runtime.testing.rules.list_rules import badly_ordered
 
 __all__ = ["SagaRules"]
 
@@ -124,6 +125,7 @@ def _broken(definition: Definition, earlier: SagaRecord, record: SagaRecord) -> 
             yield "I4", f"it has completed, and owes the undo of {', '.join(owed)}"
     elif record.status in _TURNED:
         yield from _badly_turned(definition, earlier, record)
+    yield from badly_ordered(definition, earlier, record)
     yield from _refused_without_a_word(definition, record)
     yield from _backwards(definition, earlier, record)
     yield from _tried_again(earlier, record)

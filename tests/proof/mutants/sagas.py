@@ -386,6 +386,18 @@ SAGAS = (
         workload="random",
     ),
     Mutant(
+        "list-in-order-is-undone-forward",
+        "The items of a list in order are undone in the order in which they were done.",
+        (Edit(within.UndoOrder.next, "holding[-1:]", "holding[:1]"),),
+        workload="random",
+    ),
+    Mutant(
+        "list-in-order-is-undone-at-once",
+        "The items of a list in order are undone side by side.",
+        (Edit(each._undo_order, "each.at_once, each.in_order", "len(saga.tasks), False"),),
+        workload="random",
+    ),
+    Mutant(
         "list-is-undone-before-its-items",
         "A list counts as undone once the undos of its items are sent.",
         (

@@ -76,7 +76,8 @@ def _with_wholes(saga: SagaPlan, detours: Detours, dice: Dice, *, lists: bool, a
     plans = {}
     for index in listed:
         tolerate = 0 if saga.steps[index].past_pivot else dice.below(2)
-        plans[index] = ListPlan(at_once=1 + dice.below(3), tolerate=tolerate)
+        in_order = dice.named(f"{saga.kind} {index} in order").chance(0.4)
+        plans[index] = ListPlan(at_once=1 + dice.below(3), tolerate=tolerate, in_order=in_order)
     return replace(detours, lists=plans, alternatives=frozenset(dice.some(early, 0.4) if alternatives else ()))
 
 

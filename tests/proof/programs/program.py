@@ -121,10 +121,11 @@ class StepPlan:
 
 @dataclass(frozen=True, slots=True)
 class ListPlan:
-    """How many items are under way at a time, and how many may fail."""
+    """How many items are under way at a time, whether they are in order, and how many may fail."""
 
     at_once: int
     tolerate: int
+    in_order: bool
 
 
 @dataclass(frozen=True, slots=True)

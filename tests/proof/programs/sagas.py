@@ -142,6 +142,8 @@ class _SagaMaker:
         one = replace(self._step(step, step.name), do=self._do_item(step), on_answer=())
         if step.has_undo:
             one = replace(one, undo=self._undo_item(step))
+        if plan.in_order:
+            return Each(self._items(step.name), one, in_order=True, tolerate=plan.tolerate)
         return Each(self._items(step.name), one, at_once=plan.at_once, tolerate=plan.tolerate)
 
     def _step(self, step: StepPlan, path: str) -> Step:

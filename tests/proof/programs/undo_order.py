@@ -1,12 +1,12 @@
 """Checks the order of undos, by the history of messages and not by the saga's record.
 
-Take two steps of which one waits for the other. If the later one was ever asked for, has an undo and was not refused,
-its undo must take effect before the saga sends the undo of the earlier one.
+Take two steps, or two items of a list in order, of which one waits for the other. If the later one was ever asked for,
+has an undo and was not refused, its undo must take effect before the saga sends the undo of the earlier one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from runtime.protos import durable_pb2
 from runtime.protos.saga_pb2 import SagaRecord
@@ -33,8 +33,8 @@ def _check_one(evidence: Evidence, plan: SagaPlan, run: Run, index: int, deed: D
     if not undos:
         return
     began = min(_sent_at(evidence, undo) for undo in undos)
-    for later in plan.later_than(index):
-        for other in run.deeds_of(later):
+    for later, others in _later_than(plan, run, index, deed):
+        for other in others:
             if other.step in _declared(evidence, run) or (plan.undoes_past_stuck and _may_be_stuck(evidence, other)):
                 continue
             if not _owes(evidence, plan, other, later) or _asked_after(evidence, other, began):
@@ -42,6 +42,16 @@ def _check_one(evidence: Evidence, plan: SagaPlan, run: Run, index: int, deed: D
             if not _settled_before(evidence, other.name, began):
                 text = f"{deed.name} was undone before {other.name}, which comes after it"
                 yield Violation("I6", text, undos[0].envelope.conversation)
+
+
+def _later_than(plan: SagaPlan, run: Run, index: int, deed: Deed) -> Iterator[tuple[int, Sequence[Deed]]]:
+    """The deeds of later steps, and of later items of the same list if that is in order; with the place of each."""
+    listed = plan.detours.lists.get(index)
+    if listed is not None and listed.in_order:
+        deeds = run.deeds_of(index)
+        yield index, deeds[deeds.index(deed) + 1 :]
+    for later in plan.later_than(index):
+        yield later, run.deeds_of(later)
 
 
 def _declared(evidence: Evidence, run: Run) -> set[str]:

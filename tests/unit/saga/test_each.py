@@ -354,6 +354,8 @@ def takes_text(state: OrderProcessState, line: str) -> CreateShippingLabel:
         ({"key": ""}, "say which text field names an item"),
         ({"key": "quantity"}, "has no text field 'quantity'"),
         ({"key": 7}, "it is a field's name, or a function of the item, not 7"),
+        ({"in_order": 1}, "in_order is True or False, not 1"),
+        ({"in_order": True, "at_once": 3}, "in order one item is under way at a time, and at_once=3 says more"),
         ({"at_once": 0}, "how many items may be under way"),
         ({"at_least": 0}, "how many have to be done"),
         ({"tolerate": -1}, "how many items may fail"),
