@@ -1,6 +1,8 @@
 """The saga: one account is debited, and each of several is credited; if one refuses, all have what they had before.
 
-TransferStarted ─▶ Debit ─▶ Credit of each share ─▶ ConfirmTransfer ─▶ completed
+No other transfer touches the accounts meanwhile: each is locked, in the order of their names.
+
+TransferStarted ─▶ locks ─▶ Debit ─▶ Credit of each share ─▶ ConfirmTransfer ─▶ completed
                     ▲ UndoDebit ▲ UndoCredit │ NoSuchAccount
                     └───────────┴────────────┴─▶ CancelTransfer ─▶ compensated
 """
@@ -26,13 +28,22 @@ from examples.transfer.transfer_pb2 import (
     UndoCredit,
     UndoDebit,
 )
-from runtime import Each, Saga, Step, on, seconds
+from runtime import Each, Lock, Saga, Step, hours, minutes, on, seconds
 
 __all__ = ["MoveMoney"]
 
 
 def begin(event: TransferStarted) -> MoveState:
     return MoveState(transfer_id=event.transfer_id, from_account=event.from_account, shares=event.shares)
+
+
+def accounts(state: MoveState) -> list[str]:
+    """In one order for all transfers, so that no two of them wait for each other."""
+    return sorted({state.from_account, *(share.account for share in state.shares)})
+
+
+def account(_state: MoveState, one: str) -> str:
+    return one
 
 
 def total_cents(state: MoveState) -> int:
@@ -80,6 +91,7 @@ class MoveMoney(Saga[MoveState], kind="move-money"):
 
     started_by = on(TransferStarted, begin)
 
+    hold = Each(accounts, Lock("account", account, within=minutes(5), expires=hours(1)), at_once=1)
     take = Step(debit, Debited, refused=FundsShort, undo=undo_debit, undone=DebitUndone, timeout=seconds(30))
     give = Each(
         shares,
@@ -97,6 +109,6 @@ class MoveMoney(Saga[MoveState], kind="move-money"):
         on_done=keep_moved,
     )
     close = Step(confirm, TransferConfirmed, timeout=seconds(30), pivot=True)
-    flow = take >> give >> close
+    flow = hold >> take >> give >> close
 
     closing = Step(cancel, done=TransferCancelled)

@@ -15,6 +15,7 @@ from examples.transfer.transfer_pb2 import (
     TransferStarted,
     TransferState,
 )
+from runtime.protos.lock_pb2 import LockRecord
 from runtime.testing.fixtures import MakeCluster
 
 
@@ -33,3 +34,15 @@ async def test_all_shares_arrive_or_none(
     assert (await cluster.state("transfers", "M-1", TransferState)).status == status
     found = [(await cluster.state("accounts", one, AccountState)).cents for one in ("ann", "bea", "cem")]
     assert tuple(found) == balances
+
+
+async def test_two_transfers_of_the_same_accounts_come_one_after_the_other(make_cluster: MakeCluster) -> None:
+    cluster = await make_cluster(catalogue(), nodes=2)
+    for account in ("ann", "bea"):
+        await cluster.send(OpenAccount(account=account, cents=100))
+    for transfer, one, other in (("M-1", "ann", "bea"), ("M-2", "bea", "ann")):
+        shares = [Share(account=other, cents=30)]
+        await cluster.send(StartTransfer(transfer_id=transfer, from_account=one, shares=shares), TransferStarted)
+    await cluster.at_rest()
+    assert [await cluster.status("move-money", one) for one in ("M-1", "M-2")] == ["completed", "completed"]
+    assert [await cluster.state("account-lock", one, LockRecord) for one in ("ann", "bea")] == [LockRecord()] * 2

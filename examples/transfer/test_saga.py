@@ -46,6 +46,19 @@ def test_one_refusal_takes_back_what_the_others_were_given_and_then_the_debit() 
     move.given(CreditUndone(transfer_id="M-1")).expect(UndoDebit(account="ann", transfer_id="M-1", cents=50))
 
 
+def test_the_accounts_are_locked_one_after_another_and_free_once_all_is_confirmed() -> None:
+    other = "move-money/M-0"
+    move = SagaTranscript(MoveMoney, key="M-1").given_locked("account", "bea", by=other).given(STARTED).expect()
+    move.expect_locked("account", "ann")
+    assert move.step_status("hold[cem]") == "waiting"
+    move.given_unlocked("account", "bea", by=other).expect(Debit).expect_locked("account", "cem")
+    move.given(Debited(transfer_id="M-1"))
+    for share in (0, 1):
+        move.given(Credited(balance_cents=30), to=move.command(Credit, share))
+    move.given(TransferConfirmed(transfer_id="M-1"), to=move.command(ConfirmTransfer)).expect_status("completed")
+    move.given_locked("account", "ann", by=other).given_locked("account", "cem", by=other)
+
+
 def test_an_account_that_is_short_of_money_credits_nobody() -> None:
     move = SagaTranscript(MoveMoney).given(STARTED).given(FundsShort(transfer_id="M-1"))
     assert not [one for one in move.sent if isinstance(one.message, Credit)]

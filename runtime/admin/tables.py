@@ -173,7 +173,7 @@ def _facts(account: Account, now_s: float) -> Table:
     for line in account.waits_for:
         table.add_row("waits for", printable(line))
     row, saga = account.row, account.saga
-    told = (("holds", account.keys), ("owes", account.owed), ("repaired", account.repaired))
+    told = (("holds", account.keys), ("locks", account.locks), ("owes", account.owed), ("repaired", account.repaired))
     for heading, lines in (*told, ("can be done", account.can_do)):
         for line in lines:
             table.add_row(heading, printable(line))

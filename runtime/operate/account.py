@@ -47,6 +47,7 @@ class Account:
     lacking: str = ""  # why its owner cannot run it: the version of the saga is not there
     lent_to: tuple[str, ...] = ()  # of a saga whose version its owner lacks: nodes that have it, one of which runs it
     waits_for: tuple[str, ...] = ()  # lines of text, at least one
+    locks: tuple[str, ...] = ()  # of a saga: what it holds, has lost, or waits for
     owed: tuple[str, ...] = ()  # of a saga: undos that are owed, or were given up
     repaired: tuple[str, ...] = ()  # of a saga: what operators did, and why
     keys: tuple[str, ...] = ()  # of a saga: those that it holds, or asks for

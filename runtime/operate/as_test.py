@@ -16,18 +16,22 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from runtime.durable.behaviour import Outgoing
+from runtime.envelope import parse_address
 from runtime.operate.dead_letters import NotFound
 from runtime.operate.history import HistoryEntry, InstanceHistory
 from runtime.protos.durable_pb2 import Fault, TimerFired, Undone
-from runtime.protos.saga_pb2 import CancelSaga, EventCame, KeyHeld, KeyTaken, RetrySaga, StoppedWaiting
+from runtime.protos.lock_pb2 import DeadlockFound, LockGranted, LockLost, LockProbe, LockReleased
+from runtime.protos.saga_pb2 import CancelSaga, EventCame, KeyHeld, KeyTaken, RetrySaga, StoppedWaiting, TaskRecord
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.keys import KeysBehaviour
+from runtime.saga.read_lock import lock_kind
 from runtime.saga.view import task_name
 from runtime.store.records import Outcome
 
 __all__ = ["as_test"]
 
-_BY_KEYS = (KeyHeld, KeyTaken, StoppedWaiting)  # The transcript's own actors of keys say these.
+_BESIDE = (KeyHeld, KeyTaken, StoppedWaiting, LockReleased, LockProbe)  # The transcript's own actors say these.
+_OTHER = "others/O-1"  # Who holds each lock until the saga was given it.
 _ODD = re.compile(r"\b(inf|nan)\b|<")  # Python cannot read these back from their `repr`.
 
 
@@ -46,10 +50,13 @@ class _Writer:
         self._types: dict[str, set[str]] = {module: {name}, "runtime.testing": {"SagaTranscript"}}
         self._sent: list[Outgoing] = []
         self._at_s = 0.0  # When the last message was given.
-        self._keys = KeysBehaviour(behaviour.definition).kind
+        locks = [one.command.kind for one in behaviour.definition.locks]
+        self._beside = frozenset((KeysBehaviour(behaviour.definition).kind, *locks))
 
     def text(self) -> str:
         history, lines = self._history, list[str]()
+        for address in dict.fromkeys(task.address for task in history.record.tasks if task.HasField("lock")):
+            lines.append(f"    story.given_locked({_lock(address)}, by={_OTHER!r})")
         for entry in history.entries:
             if entry.replayed is not None:
                 lines += [f"    {line}" for line in self._given(entry)]
@@ -69,7 +76,7 @@ class _Writer:
     def _given(self, entry: HistoryEntry) -> Iterator[str]:
         message, replayed = entry.message, entry.replayed
         assert message is not None and replayed is not None, "it was run again"
-        if isinstance(message, _BY_KEYS):
+        if isinstance(message, _BESIDE):
             return
         if self._at_s not in (0.0, entry.row.handled_at_s):
             yield f"story.now_s = {entry.row.handled_at_s!r}"
@@ -78,7 +85,7 @@ class _Writer:
         decision = replayed.decision
         if decision.outcome is Outcome.IGNORED:
             yield f"story.expect_ignored({decision.note!r})"
-        sent = [self._written(one.message) for one in decision.outgoing if one.kind != self._keys]
+        sent = [self._written(one.message) for one in decision.outgoing if one.kind not in self._beside]
         yield f"story.expect({', '.join(sent)})"
         if replayed.after.status != replayed.before.status:
             yield f"story.expect_status({replayed.after.Status.Name(replayed.after.status).lower()!r})"
@@ -93,6 +100,16 @@ class _Writer:
                 return f"given_retry({message.reason!r})"
             case EventCame():
                 return f"given_outside({self._event(message)}, said_by={message.sender!r})"
+            case LockGranted():
+                return f"given_unlocked({_lock(self._locking(entry, message.command_id).address)}, by={_OTHER!r})"
+            case LockLost():
+                lock = _lock(self._locking(entry, message.command_id).address)
+                return f"given_locked({lock}, by={message.went_to!r}).given_lock_expired({lock})"
+            case DeadlockFound():
+                task = self._locking(entry, message.command_id).path
+                self._types.setdefault(DeadlockFound.__module__, set()).add("DeadlockFound")
+                told = f"command_id=story.step({task!r}).do.command_id, circle={message.circle!r}"
+                return f"given_event(DeadlockFound({told}))"
             case Fault():
                 return f"given_fault({message.error!r}{self._to(entry)})"
             case Undone():
@@ -100,6 +117,11 @@ class _Writer:
         if self._to(entry):
             return f"given({self._written(message)}{self._to(entry)})"
         return f"given{'' if entry.number == 1 else '_event'}({self._written(message)})"
+
+    @staticmethod
+    def _locking(entry: HistoryEntry, command_id: bytes) -> TaskRecord:
+        assert entry.replayed is not None, "it was run again"
+        return next(one for one in entry.replayed.before.tasks if one.do.command_id == command_id)
 
     def _event(self, came: EventCame) -> str:
         event = next(one.event for one in self._behaviour.definition.awaits if _name(one.event) == came.event_type)
@@ -130,6 +152,12 @@ class _Writer:
                     return f"{name}({', '.join(f'{key}={value!r}' for key, value in fields.items())})"
         self._types.setdefault("google.protobuf", set()).add("text_format")
         return f"text_format.Parse({text_format.MessageToString(message, as_one_line=True)!r}, {name}())"
+
+
+def _lock(address: str) -> str:
+    """Its name and its key, as a transcript names them."""
+    kind, key = parse_address(address)
+    return f"{kind.removesuffix(lock_kind(''))!r}, {key!r}"
 
 
 def _name(message_type: type[Message]) -> str:

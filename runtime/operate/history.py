@@ -21,8 +21,10 @@ from runtime.errors import AmendsError
 from runtime.observe.conversation import Conversation, TracedMessage, read_conversation
 from runtime.operate.dead_letters import NotFound
 from runtime.protos.durable_pb2 import CausedList, KeptInput, TimerFired
+from runtime.protos.lock_pb2 import LockProbe
 from runtime.protos.saga_pb2 import CancelSaga, EventCame, SagaRecord
 from runtime.saga.behaviour import SagaBehaviour
+from runtime.saga.node import LOCK_NEWS, full_name
 from runtime.saga.pausing import HELD
 from runtime.saga.replay import KeptMessage, Replayed, run_again
 from runtime.store.port import Store
@@ -31,7 +33,7 @@ from runtime.store.records import ActorRow, HistoryRow, Outcome
 __all__ = ["HistoryEntry", "InstanceHistory", "read_history"]
 
 _PAGE = 500
-_FROM_ELSEWHERE = (CancelSaga.DESCRIPTOR.full_name, EventCame.DESCRIPTOR.full_name)
+_FROM_ELSEWHERE = tuple(map(full_name, (CancelSaga, EventCame, LockProbe, *LOCK_NEWS)))
 _NOT_RUN = (Outcome.FAULTED, Outcome.UNDONE)  # Outcomes of messages that changed nothing.
 
 
@@ -108,7 +110,7 @@ async def read_history(
 
 
 async def _from_elsewhere(store: Store, address: Address) -> AsyncIterator[HistoryRow]:
-    """Cancellations and awaited events, which may come in other conversations. Reads all of this type."""
+    """Cancellations, awaited events and news of locks, which may come in other conversations. Reads all of a type."""
     for type_ in _FROM_ELSEWHERE:
         after = (b"", b"")
         while page := await store.handled_of(address[0], type_, limit=_PAGE, after=after):

@@ -17,6 +17,7 @@ from runtime.operate.account import Account, TimerSummary
 from runtime.operate.busy import Work, works_of
 from runtime.operate.choices import can_do, keys, owed, repaired
 from runtime.operate.deadlines import deadline_lines
+from runtime.operate.locks import lock_lines
 from runtime.operate.survey import hosts_of, lent_to, owner_of, waits_for_version
 from runtime.operate.waits import NOTHING, waits_for
 from runtime.protos import durable_pb2, saga_pb2
@@ -50,6 +51,7 @@ async def accounts(store: Store, contracts: Contracts, key: str, *, kind: str = 
     notes, view = await store.busy(), await store.cluster()
     works = works_of(view, notes)
     found = [_account(view, contracts, one, works) for one in await _found(store, key, kind)]
+    found = [replace(one, locks=await lock_lines(store, one, view.now_s)) for one in found]
     return [await _with_deadlines(store, view, await _with_others(store, account)) for account in found]
 
 

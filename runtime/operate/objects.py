@@ -91,6 +91,7 @@ def account_object(account: Account) -> dict[str, object]:
         "busy": [asdict(work) for work in account.works],
         "owner_blocked_by": [asdict(work) for work in account.owner_works],
         "waits_for": list(account.waits_for),
+        "locks": list(account.locks),
         "owed": list(account.owed),
         "repaired": list(account.repaired),
         "keys": list(account.keys),

@@ -55,6 +55,9 @@ def _saga_waits(account: Account, now_s: float) -> Iterator[str]:
         again, tried = _asks_again(account, step.name, now_s), f" (attempt {step.undo_attempts})"
         if step.status == "asked" and step.awaits:
             yield f"{_event_of(step)}, for which step {step.name!r} waits for another {span(step.until_s - now_s)}"
+        elif step.status == "asked" and step.is_lock:
+            left = span(step.until_s - now_s)
+            yield f"its turn at {step.address}, for which step {step.name!r} waits for another {left}"
         elif step.status == "asked":
             yield f"the answer of {step.address} to its step {step.name!r}, asked {ago} ago (attempt {step.attempts})"
         elif step.status == "working":

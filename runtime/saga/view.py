@@ -88,6 +88,7 @@ class TaskView:
     heard_from: str = ""  # who said the event that came
     asks: str = ""  # what a person is asked to approve
     digest: str = ""  # of that
+    is_lock: bool = False
 
 
 def phase_of(task: TaskRecord) -> Phase | None:
@@ -148,6 +149,7 @@ def view_task(task: TaskRecord) -> TaskView:
         heard_from=task.heard_from,
         asks=task.asks,
         digest=task.digest,
+        is_lock=task.HasField("lock"),
     )
 
 
