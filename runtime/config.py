@@ -96,6 +96,12 @@ def _advertise(text: str) -> None:
         raise ValueError("must name a host that others can dial; this one means all of a machine's own")
 
 
+def _admin_listen(text: str) -> None:
+    """Empty for nowhere."""
+    if text:
+        parse_listen(text)
+
+
 def _store(text: str) -> None:
     scheme, separator, _ = text.partition(":")
     if not separator or not scheme.isidentifier():
@@ -139,6 +145,10 @@ class Settings:
     turn_bytes_max: int = setting(_MIB, Count(1024, 512 * _MIB, "bytes"))
     state_bytes_max: int = setting(16 * _MIB, Count(1024, 512 * _MIB, "bytes"))  # of one actor; more fails its handler
     activations_max: int = setting(5000, Count())
+
+    admin_listen: str = setting("", Text(_admin_listen))  # where operators' programs call AdminService; empty: nowhere
+    admin_acts: Literal["deny", "allow"] = setting("deny", OneOf(("deny", "allow")))  # whether they may act
+    admin_reach: Literal["loopback", "any"] = setting("loopback", OneOf(("loopback", "any")))  # of admin_listen
 
     log_format: Literal["auto", "console", "json"] = setting("auto", OneOf(("auto", "console", "json")))
     log_level: Literal["debug", "info", "warning", "error"] = setting(
@@ -187,9 +197,21 @@ def _checked(values: Mapping[str, Any], origin: Mapping[str, str]) -> dict[str, 
         if why := wrong_renewal(**pair):
             told = [f"{name}: {origin.get(name, _ARGUMENT if name in read else 'default')}" for name in pair]
             wrong.append(f"settings do not fit together: {why} ({', '.join(told)})")
+        if (listen := read.get("admin_listen")) and (why := _wrong_reach(listen, read.get("admin_reach"))):
+            source = origin.get("admin_listen", _ARGUMENT)
+            wrong.append(f"setting admin_listen={_shown(listen)} ({source}) is wrong: {why}")
     if wrong:
         raise InvalidSettings("\n".join(wrong))
     return read
+
+
+def _wrong_reach(listen: str, reach: object) -> str:
+    """Why the admin service does not listen there; empty when it may."""
+    try:
+        check_reach(listen, anywhere=reach == "any")
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def load_settings(flags: Mapping[str, Any] | None = None, *, config: str | Path | None = None) -> Settings:

@@ -39,6 +39,7 @@ from runtime.durable.waiting.calls import PendingCalls
 from runtime.errors import AmendsError
 from runtime.failpoints import Failpoint
 from runtime.failures import text_of
+from runtime.gateway.desk.on_node import NodeDesk
 from runtime.gateway.front import Front, GrpcFront, Register
 from runtime.gateway.server import ServerSettings
 from runtime.mesh.frames import frame_limit
@@ -120,6 +121,7 @@ class Node:
         self._limits = limits_of(settings)
         self.roots: dict[str, ActorRef] = {}  # by kind: who takes PauseKind, ResumeKind and AskKindStatus
         self.store = store or open_store(settings.store, ports)
+        self._desk = NodeDesk(settings, self.store, catalogue, ports)
         server = ServerSettings(message_bytes_max=settings.message_bytes_max, advertise=settings.advertise)
         self._front = front or GrpcFront(settings.listen, ports, register, server)
         self._links = links or MeshSettings(frame_bytes_max=frame_limit(settings.message_bytes_max))
@@ -150,6 +152,7 @@ class Node:
         failpoint(Failpoint.STORE_OPENED)
         with said_if_long(self._ports, f"the address {self.settings.listen} to be listened on"):
             await self._front.start(self.mesh.accept, self.client)
+            await self._desk.start()
         failpoint(Failpoint.FRONT_STARTED)
         await self._start_kinds()
         failpoint(Failpoint.KINDS_STARTED)
@@ -279,6 +282,7 @@ class Node:
         """Let go of everything that was begun, the newest first."""
         if self._built:
             await self.mesh.close()
+        await self._desk.close(min(self.settings.drain_s, 2.0))
         await self._front.close(min(self.settings.drain_s, 2.0))
         if self._built:
             for sweeper in self.shards.sweepers.values():

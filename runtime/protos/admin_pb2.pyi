@@ -211,6 +211,7 @@ class ExplainSagaResponse(_message.Message):
     REPAIRED_FIELD_NUMBER: _builtins.int
     CAN_DO_FIELD_NUMBER: _builtins.int
     ACTS_FIELD_NUMBER: _builtins.int
+    KEYS_FIELD_NUMBER: _builtins.int
     LEFT_OUT_FIELD_NUMBER: _builtins.int
     address: _builtins.str
     shard: _builtins.int
@@ -247,6 +248,10 @@ class ExplainSagaResponse(_message.Message):
     @_builtins.property
     def acts(self) -> _containers.RepeatedCompositeFieldContainer[Global___PossibleAct]: ...
     @_builtins.property
+    def keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """by which events find it"""
+
+    @_builtins.property
     def left_out(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """what is not here, since the answer would be too large, in words"""
 
@@ -273,11 +278,12 @@ class ExplainSagaResponse(_message.Message):
         repaired: _abc.Iterable[_builtins.str] | None = ...,
         can_do: _abc.Iterable[_builtins.str] | None = ...,
         acts: _abc.Iterable[Global___PossibleAct] | None = ...,
+        keys: _abc.Iterable[_builtins.str] | None = ...,
         left_out: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_saga", b"_saga", "_updated_at_s", b"_updated_at_s", "saga", b"saga", "updated_at_s", b"updated_at_s"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_saga", b"_saga", "_updated_at_s", b"_updated_at_s", "acts", b"acts", "address", b"address", "busy", b"busy", "can_do", b"can_do", "left_out", b"left_out", "mail", b"mail", "owed", b"owed", "owner", b"owner", "owner_alive", b"owner_alive", "owner_blocked_by", b"owner_blocked_by", "repaired", b"repaired", "revision", b"revision", "saga", b"saga", "shard", b"shard", "state_json", b"state_json", "state_type", b"state_type", "steps", b"steps", "timers", b"timers", "unreadable", b"unreadable", "updated_at_s", b"updated_at_s", "waits_for", b"waits_for"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_saga", b"_saga", "_updated_at_s", b"_updated_at_s", "acts", b"acts", "address", b"address", "busy", b"busy", "can_do", b"can_do", "keys", b"keys", "left_out", b"left_out", "mail", b"mail", "owed", b"owed", "owner", b"owner", "owner_alive", b"owner_alive", "owner_blocked_by", b"owner_blocked_by", "repaired", b"repaired", "revision", b"revision", "saga", b"saga", "shard", b"shard", "state_json", b"state_json", "state_type", b"state_type", "steps", b"steps", "timers", b"timers", "unreadable", b"unreadable", "updated_at_s", b"updated_at_s", "waits_for", b"waits_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__saga: _TypeAlias = _typing.Literal["saga"]  # noqa: Y015
     _WhichOneofArgType__saga: _TypeAlias = _typing.Literal["_saga", b"_saga"]  # noqa: Y015

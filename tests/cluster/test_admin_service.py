@@ -13,9 +13,12 @@ import pytest
 from actors.catalogue import catalogue
 from examples.desk import retry_stuck
 from runtime.adapters import system_ports
-from runtime.config import Settings
+from runtime.config import Settings, settings_of
+from runtime.errors import InvalidSettings
 from runtime.gateway.desk.acts import REFUSAL
+from runtime.gateway.desk.on_node import AdminServed
 from runtime.host import Node
+from runtime.ports import Fact
 from runtime.protos import admin_pb2 as pb
 from runtime.protos import admin_pb2_grpc
 from runtime.protos.saga_pb2 import RepairSaga
@@ -212,3 +215,45 @@ async def test_the_program_of_the_page_has_each_stuck_saga_try_again(tmp_path: P
     async with desk_at(tmp_path, keys=2, services=("orchestration",)) as address:
         told = await retry_stuck(address, who="ann", reason="the bank is open again")
         assert told == {f"order-process/ORD-{number}": "tries again bill" for number in (1, 2)}
+
+
+async def test_a_node_offers_the_service_where_it_is_told_and_only_for_reading(tmp_path: Path) -> None:
+    facts: list[Fact] = []
+    settings = Settings(store=f"sqlite:///{tmp_path}/desk.db", listen="127.0.0.1:0", admin_listen="127.0.0.1:0")
+    node = Node(settings, catalogue(), system_ports(facts.append))
+    await node.start()
+    try:
+        (served,) = [one for one in facts if isinstance(one, AdminServed)]
+        assert (served.address != node.address, served.acts) == (True, "deny")
+        async with grpc.aio.insecure_channel(served.address) as channel:
+            stub: Stub = admin_pb2_grpc.AdminServiceStub(channel)
+            assert not (await stub.ListSagas(pb.ListSagasRequest())).sagas
+            with pytest.raises(grpc.aio.AioRpcError, match="admin_acts=allow") as refused:
+                await stub.Act(pb.ActRequest(saga=SAGA, act=act_of("RETRY", expect=1)))
+            assert refused.value.code() is Code.PERMISSION_DENIED
+        async with grpc.aio.insecure_channel(node.address) as channel:
+            stub = admin_pb2_grpc.AdminServiceStub(channel)
+            with pytest.raises(grpc.aio.AioRpcError) as elsewhere:
+                await stub.ListSagas(pb.ListSagasRequest())
+            assert elsewhere.value.code() is Code.UNIMPLEMENTED, "clients and peers are not offered it"
+    finally:
+        await node.stop()
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"admin_listen": "0.0.0.0:7660"}, "admin_listen='0.0.0.0:7660'.*loopback.*admin_reach=any"),
+        ({"admin_listen": "desk.test:7660"}, "loopback"),
+        ({"admin_listen": "7660"}, "must be HOST:PORT"),
+        ({"admin_acts": "yes"}, "must be 'deny' or 'allow'"),
+        ({"admin_reach": "everywhere"}, "must be 'loopback' or 'any'"),
+    ],
+)
+def test_a_wrong_address_starts_no_node(values: dict[str, str], said: str) -> None:
+    with pytest.raises(InvalidSettings, match=said):
+        settings_of(values)
+
+
+def test_an_address_beyond_the_loopback_is_taken_when_it_is_meant() -> None:
+    assert settings_of({"admin_listen": "10.0.0.1:7660", "admin_reach": "any"}).admin_reach == "any"

@@ -32,15 +32,15 @@ _TEXT_MAX = 16_000  # characters of one text in a listing
 _REASON_MAX = 500  # of one that goes along as metadata
 _STATE_BYTES_MAX = 1024 * 1024
 _LINES_MAX = 1000  # of each list in one explanation
-_LISTS = ("steps", "timers", "mail", "busy", "owner_blocked_by", "waits_for", "owed", "repaired", "can_do")
+_LISTS = ("steps", "timers", "mail", "busy", "owner_blocked_by", "waits_for", "owed", "repaired", "can_do", "keys")
 
 
 def summary(entry: SagaEntry) -> admin_pb2.SagaSummary:
-    return admin_pb2.SagaSummary(**_short(asdict(entry)))
+    return admin_pb2.SagaSummary(**_told(admin_pb2.SagaSummary, asdict(entry)))
 
 
 def letter_answer(letter: ParkedMail) -> admin_pb2.DeadLetterSummary:
-    return admin_pb2.DeadLetterSummary(**_short(letter_object(letter)))
+    return admin_pb2.DeadLetterSummary(**_told(admin_pb2.DeadLetterSummary, letter_object(letter)))
 
 
 def account_answer(account: Account) -> admin_pb2.ExplainSagaResponse:
@@ -63,15 +63,16 @@ def account_answer(account: Account) -> admin_pb2.ExplainSagaResponse:
         found = told[name]
         if len(found) > _LINES_MAX:
             left_out.append(f"{len(found) - _LINES_MAX:,} of {len(found):,} {name}")
-        told[name] = [_short(one) for one in found[:_LINES_MAX]]
-    return admin_pb2.ExplainSagaResponse(**_short(told), left_out=left_out)
+        told[name] = found[:_LINES_MAX]
+    return admin_pb2.ExplainSagaResponse(**_told(admin_pb2.ExplainSagaResponse, told), left_out=left_out)
 
 
 def moment_answer(contracts: Contracts, entry: HistoryEntry) -> admin_pb2.HistoryMoment:
     told: dict[str, Any] = entry_object(contracts, entry)
     message = told.pop("message")
-    told["changed"] = [_short(one) for one in told["changed"]]
-    return admin_pb2.HistoryMoment(**_short(told), message_json="" if message is None else _json(message))
+    return admin_pb2.HistoryMoment(
+        **_told(admin_pb2.HistoryMoment, told), message_json="" if message is None else _json(message)
+    )
 
 
 def preview_answer(saga: str, seen: Preview) -> admin_pb2.PreviewActResponse:
@@ -80,12 +81,12 @@ def preview_answer(saga: str, seen: Preview) -> admin_pb2.PreviewActResponse:
         {"to": one["to"], "type": one["type"], "message_json": _json(one["message"])} for one in told["sent"]
     ]
     told["timers"] = [{"name": name, "due_at_s": due_at_s} for name, due_at_s in told["timers"]]
-    return admin_pb2.PreviewActResponse(**told)
+    return admin_pb2.PreviewActResponse(**_told(admin_pb2.PreviewActResponse, told))
 
 
 def run_answer(kept: KeptRun) -> admin_pb2.Batch:
     told: dict[str, Any] = run_object(kept)
-    return admin_pb2.Batch(**told)
+    return admin_pb2.Batch(**_told(admin_pb2.Batch, told))
 
 
 def refusal_of(saga: str, act: RepairSaga, reason: str, record: SagaRecord) -> admin_pb2.ActRefusal:
@@ -109,10 +110,21 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _short(told: Any) -> Any:
-    """Texts cut to what an answer may hold; of an object, those of its fields."""
-    if isinstance(told, str) and len(told) > _TEXT_MAX:
-        return f"{told[:_TEXT_MAX]}... ({len(told) - _TEXT_MAX:,} characters more)"
-    if isinstance(told, dict):
-        return {name: value if name.endswith("_json") else _short(value) for name, value in told.items()}
-    return told
+def _told(answer: Any, told: Any) -> dict[str, Any]:
+    """The fields that the answer has, of an object; a test holds that it lacks none. Texts are cut, but not JSON."""
+    fields = getattr(answer, "DESCRIPTOR", answer).fields_by_name
+    return {
+        name: value if name.endswith("_json") else _fitting(fields[name].message_type, value)
+        for name, value in told.items()
+        if name in fields
+    }
+
+
+def _fitting(type_: Any, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_fitting(type_, one) for one in value]
+    if isinstance(value, dict):
+        return _told(type_, value)
+    if isinstance(value, str) and len(value) > _TEXT_MAX:
+        return f"{value[:_TEXT_MAX]}... ({len(value) - _TEXT_MAX:,} characters more)"
+    return value

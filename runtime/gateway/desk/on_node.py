@@ -1,0 +1,48 @@
+"""The desk of a node: served at `admin_listen`, and nowhere when that is empty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runtime.config import Settings
+from runtime.gateway.desk.known import RepairDesk
+from runtime.gateway.desk.server import DeskServer
+from runtime.ports import Fact, Ports
+from runtime.saga.catalogue import Catalogue
+from runtime.store.port import Store
+
+__all__ = ["AdminServed", "NodeDesk"]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminServed(Fact):
+    """Operators' programs can call AdminService here."""
+
+    address: str
+    acts: str  # "allow" or "deny"
+
+
+class NodeDesk:
+    """`start` it once, and `close` it whether or not it has started."""
+
+    def __init__(self, settings: Settings, store: Store, catalogue: Catalogue, ports: Ports) -> None:
+        self._settings, self._ports = settings, ports
+        self._server: DeskServer | None = None
+        if settings.admin_listen:
+            self._server = DeskServer(
+                RepairDesk.of(store, catalogue, ports.clock),
+                settings.admin_listen,
+                ports,
+                allow_acts=settings.admin_acts == "allow",
+                anywhere=settings.admin_reach == "any",
+            )
+
+    async def start(self) -> None:
+        """Listen, if it is told where. Raises AddressInUse, InvalidSettings."""
+        if self._server is not None:
+            await self._server.start()
+            self._ports.report(AdminServed(self._server.address, self._settings.admin_acts))
+
+    async def close(self, grace_s: float) -> None:
+        if self._server is not None:
+            await self._server.close(grace_s)
