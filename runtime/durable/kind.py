@@ -75,7 +75,7 @@ class Subscribers:
     """Who wants an event, by its type: what this node's catalogue says, and what the last view of the cluster does.
 
     `ends` are pairs of a process and an event that nobody has to listen to in it; `settling` of a process and an event
-    that settles its conversation.
+    that settles its conversation. `several` are events that start more than one process, with those in order.
     """
 
     def __init__(
@@ -83,10 +83,12 @@ class Subscribers:
         subscriptions: Sequence[Subscription] = (),
         ends: Iterable[tuple[str, str]] = (),
         settling: Iterable[tuple[str, str]] = (),
+        several: Iterable[tuple[str, tuple[str, ...]]] = (),
     ) -> None:
         self._by_type: dict[str, list[Subscription]] = {}
         self._ends = frozenset(ends)
         self._settling = frozenset(settling)
+        self._several = dict(several)
         self._told: set[tuple[str, str]] = set()
         self._own = tuple(subscriptions)
         self._index(self._own)
@@ -122,6 +124,19 @@ class Subscribers:
         if wanted is None:
             return []
         return [one for one in wanted if _reaches(one, event, process)]
+
+    def apart(self, name: str, wanted: Sequence[Subscription]) -> Sequence[str]:
+        """Of processes that one event starts, those that begin in conversations of their own: all but the first.
+
+        What another build has not declared here has its place behind, by name: no conversation ever gets two drivers.
+        """
+        if len(wanted) < 2:
+            return ()
+        starting = {one.process for one in wanted if one.process and one.starts}
+        if len(starting) < 2:
+            return ()
+        declared = [one for one in self._several.get(name, ()) if one in starting]
+        return [*declared, *sorted(starting - set(declared))][1:]
 
     def is_end(self, name: str, process: str) -> bool:
         """Whether nobody has to listen: it is declared so, or it is the runtime's own answer to an operator."""

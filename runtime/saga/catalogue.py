@@ -38,7 +38,7 @@ from runtime.saga.read_await import keys_kind
 from runtime.saga.read_lock import lock_kind
 from runtime.saga.saga import Saga
 from runtime.saga.said import check_awaited, check_published
-from runtime.saga.starts import check_starts
+from runtime.saga.starts import Several, check_starts
 from runtime.store.records import Subscription
 
 __all__ = ["Catalogue"]
@@ -58,14 +58,19 @@ class Catalogue:
         choreographies: Sequence[type[Choreography]] = (),
         provides: Factories | None = None,
         unstarted: Mapping[str, Sequence[type[Message]]] | None = None,
+        several: Several | None = None,
     ) -> None:
         """`provides`: by type, what makes an object that services take in their `__init__`; called once for each node.
 
         `unstarted`: by process, the events that start another one elsewhere, but not in its conversations.
+
+        `several`: by event, the processes that it starts, if these are more than one. The first drives the conversation
+        in which the event is said. Each other one begins a conversation of its own.
         """
         if isinstance(contracts, Iterable) and not isinstance(contracts, Sequence):
             contracts = [*contracts]
-        check_parts(contracts, services, choreographies, unstarted)
+        check_parts(contracts, services, choreographies, unstarted, several)
+        self.several: Several = dict(several or {})
         self.contracts = Contracts((saga_pb2, *contracts))
         self.choreographies = tuple(choreographies)
         self._kinds_of = {name: tuple(one.kind for one in hosted) for name, hosted in services.items()}
@@ -161,7 +166,7 @@ class Catalogue:
 
     def _check(self, unstarted: Mapping[str, Sequence[type[Message]]]) -> None:
         _check_states(self.sagas)
-        check_starts(self.sagas, self.choreographies)
+        check_starts(self.sagas, self.choreographies, self.several)
         for process in self.choreographies:
             for reaction, command in zip(process.compiled, process.commands, strict=True):
                 self._check_reaction(process, reaction, command)

@@ -26,7 +26,7 @@ def draw_flow(catalogue: Catalogue) -> str:
     lines += [f'    {_id(one.name)}{{{{"{one.name}"}}}}' for one in catalogue.sagas]
     said = {event: one.kind for one in services for spec in one.handlers.values() for event in spec.output_types}
     for saga in catalogue.sagas:
-        lines += _starts(saga, said)
+        lines += _starts(catalogue, saga, said)
         for step in saga.steps:
             lines += _step(saga, step)
     for process in catalogue.choreographies:
@@ -34,8 +34,13 @@ def draw_flow(catalogue: Catalogue) -> str:
     return "\n".join(dict.fromkeys(lines)) + "\n"
 
 
-def _starts(saga: Definition, said: dict[type[Message], str]) -> list[str]:
-    return [_heard(said, start.event_type, saga.name, "starts") for start in saga.starts]
+def _starts(catalogue: Catalogue, saga: Definition, said: dict[type[Message], str]) -> list[str]:
+    lines = []
+    for start in saga.starts:
+        is_apart = saga.name in tuple(catalogue.several.get(start.event_type, ()))[1:]
+        label = "starts in a conversation of its own" if is_apart else "starts"
+        lines.append(_heard(said, start.event_type, saga.name, label))
+    return lines
 
 
 def _step(saga: Definition, step: StepDefinition) -> list[str]:

@@ -6,7 +6,7 @@ catalogue ──▶ Subscribers   who gets an event, and which event settles a c
 
 from __future__ import annotations
 
-from runtime.contracts import contract_of
+from runtime.contracts import contract_of, names_of
 from runtime.durable.joining import Parties
 from runtime.durable.kind import Subscribers
 from runtime.durable.service import ServiceBehaviour
@@ -23,7 +23,8 @@ def subscribers_of(catalogue: Catalogue) -> Subscribers:
     settling = [
         (one.name, full_name(event)) for one in catalogue.choreographies for event in one.settled_by or one.ends
     ]
-    return Subscribers(catalogue.subscriptions, catalogue.ends, settling)
+    several = [(name, tuple(names)) for event, names in catalogue.several.items() for name in names_of(event)]
+    return Subscribers(catalogue.subscriptions, catalogue.ends, settling, several)
 
 
 def parties_of(catalogue: Catalogue) -> dict[str, Parties]:

@@ -19,7 +19,9 @@ from runtime.saga.saga import Saga
 __all__ = ["check_parts", "check_provides"]
 
 
-def check_parts(contracts: object, services: object, choreographies: object, unstarted: object) -> None:
+def check_parts(
+    contracts: object, services: object, choreographies: object, unstarted: object, several: object
+) -> None:
     """Raises InvalidDefinition on the first part that is none."""
     for module in _several("contracts", contracts, "protobuf modules: [trip_pb2]"):
         if not isinstance(module, ModuleType) or not isinstance(getattr(module, "DESCRIPTOR", None), FileDescriptor):
@@ -33,6 +35,7 @@ def check_parts(contracts: object, services: object, choreographies: object, uns
     for one in _several("choreographies", choreographies, "choreographies: [BookByEvents]"):
         _check_class("choreographies", one, (Choreography,), "choreography")
     _check_unstarted({} if unstarted is None else unstarted)
+    _check_started({} if several is None else several)
 
 
 def check_provides(services: Sequence[type[Service[Any]]], provides: object) -> None:
@@ -104,6 +107,18 @@ def _check_unstarted(unstarted: object) -> None:
         for event in _several(f"unstarted[{name!r}]", events, "events: (SomeEvent,)"):
             if not is_message_type(event):
                 raise InvalidDefinition(f"catalogue, unstarted[{name!r}]: {_shown(event)} is no message type")
+
+
+def _check_started(several: object) -> None:
+    if not isinstance(several, Mapping):
+        raise InvalidDefinition(f"catalogue, several: {_shown(several)} is not processes by event")
+    for event, names in several.items():
+        if not is_message_type(event):
+            raise InvalidDefinition(f"catalogue, several: {_shown(event)} is no message type")
+        where = f"several[{event.__name__}]"
+        named = _several(where, names, "names of processes: ('order-process', 'loyalty-process')")
+        if len(set(named)) != len(named) or len(named) < 2:
+            raise InvalidDefinition(f"catalogue, {where}: it starts two processes or more; name each once")
 
 
 def _several(where: str, parts: object, wanted: str) -> list[object]:

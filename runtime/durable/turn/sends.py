@@ -233,8 +233,17 @@ class Sends:
     def _tell(
         self, wanted: Sequence[Subscription], event: Message, contract: Contract, body: bytes, conversation: bytes = b""
     ) -> None:
-        """Send an event to its subscribers, in this conversation unless another is given."""
+        """Send an event to its subscribers, in this conversation unless another is given.
+
+        Where it starts several processes, all but the first begin in conversations of their own.
+        """
+        apart = {
+            process: self.next_id("", content_of(contract.name, body, process.encode()))
+            for process in self._kind.subscribers.apart(contract.name, wanted)
+        }
+        in_this = conversation
         for one in wanted:
+            conversation = apart.get(one.process, in_this)
             key = field_text(event, one.key_field) if one.key_field else (conversation or self._conversation).hex()
             if not key:
                 raise InvalidMessage(f"{contract.name} has no {one.key_field}, by which {one.kind} would receive it")

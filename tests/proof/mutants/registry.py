@@ -21,6 +21,7 @@ from tests.proof.mutants.pauses import PAUSES
 from tests.proof.mutants.repairs import REPAIRS
 from tests.proof.mutants.retries import RETRIES
 from tests.proof.mutants.sagas import SAGAS
+from tests.proof.mutants.starts import STARTS
 from tests.proof.mutants.store import STORE
 from tests.proof.mutants.timers import TIMERS
 from tests.proof.mutants.tries import TRIES
@@ -42,7 +43,7 @@ ROOMS: Mapping[str, tuple[Mutant, ...]] = {
     "ids": IDENTITY,
     "forgetting": FORGETTING,
     "large batches": BATCHED,
-    "sagas": (*SAGAS, *VERSIONS, *TRIES, *AWAITS, *CHILDREN, *REPAIRS, *PAUSES),
+    "sagas": (*SAGAS, *VERSIONS, *TRIES, *AWAITS, *CHILDREN, *REPAIRS, *PAUSES, *STARTS),
     "the desk": DESK,
 }
 """The mutants by the part of the product that they break, in the order of the page."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -28,15 +29,18 @@ from protos.warehouse_pb2 import (
     StockState,
     VoidShippingLabel,
 )
+from runtime.durable.kind import Subscribers
 from runtime.durable.service import Service, ServiceBehaviour
 from runtime.durations import seconds
 from runtime.errors import InvalidDefinition, InvalidSettings
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.choreography import Choreography
+from runtime.saga.flow_map import draw_flow
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
 from runtime.saga.step import Step
+from runtime.store.records import Subscription
 from tests.unit.saga.made import made, of_state
 from tests.unit.saga.shop import ShopProcess, begin, bill_order, refund_order
 from tests.unit.saga.test_choreography import ShopChoreography, bill
@@ -149,6 +153,7 @@ class DoubleStart(Choreography, name="double-start"):
 class AnyStart(Choreography, name="any-start"):
     starts = on(OrderPlaced)
     reactions = (on(OrderPlaced, bill),)
+    ends = (OrderBilled, PaymentDeclined)
 
 
 class OtherField(Choreography, name="other-field"):
@@ -267,3 +272,43 @@ def test_s14_two_sagas_with_states_of_their_own_are_accepted() -> None:
     apart = a_process(a_step(do=bill_apart), state=Order, started_by=on(OrderCancelled, begin_apart))
     whole = catalogue(services={**SERVICES, "more": [apart]}, unstarted={"order-process": [OrderCancelled]})
     assert len(whole.sagas) == 2
+
+
+def test_two_processes_that_one_event_starts_are_named_or_refused_with_the_cure() -> None:
+    cure = re.escape("Catalogue(..., several={OrderPlaced: ('order-process', 'any-start')})")
+    with pytest.raises(InvalidDefinition, match=cure):
+        catalogue(choreographies=[AnyStart])
+    named = catalogue(choreographies=[AnyStart], several={OrderPlaced: ("order-process", "any-start")})
+    assert dict(named.several) == {OrderPlaced: ("order-process", "any-start")}
+
+
+@pytest.mark.parametrize(
+    ("several", "complaint"),
+    [
+        (
+            {OrderPlaced: ("order-process", "any-start", "nobody")},
+            "several: shop.OrderPlaced starts no 'nobody'; it starts any-start, o",
+        ),
+        ({OrderPlaced: ("order-process",)}, "several[OrderPlaced]: it starts two processes or more; name each once"),
+        ({OrderPlaced: ("any-start", "any-start")}, "several[OrderPlaced]: it starts two processes or more"),
+        ({OrderPlaced: "order-process"}, "several[OrderPlaced]: 'order-process' is not several names of processes"),
+        ({"OrderPlaced": ("order-process", "any-start")}, "several: 'OrderPlaced' is no message type"),
+        (("order-process", "any-start"), "several: ('order-process', 'any-start') is not processes by event"),
+    ],
+)
+def test_what_is_named_to_start_by_one_event_in_vain_is_refused(several: Any, complaint: str) -> None:
+    with pytest.raises(InvalidDefinition, match=re.escape(complaint)):
+        catalogue(choreographies=[AnyStart], several=several)
+
+
+def test_a_drawing_says_which_process_begins_in_a_conversation_of_its_own() -> None:
+    told = catalogue(choreographies=[AnyStart], several={OrderPlaced: ("any-start", "order-process")})
+    assert "OrderPlaced, starts in a conversation of its own" in draw_flow(told)
+
+
+def test_processes_of_which_a_build_knows_only_by_the_store_have_their_place_by_name() -> None:
+    wanted = [Subscription("shop.OrderPlaced", one, "order_id", one, True) for one in ("c", "a", "b")]
+    assert list(Subscribers(wanted).apart("shop.OrderPlaced", wanted)) == ["b", "c"]
+    declared = Subscribers(wanted, several=[("shop.OrderPlaced", ("b", "gone"))])
+    assert list(declared.apart("shop.OrderPlaced", wanted)) == ["a", "c"]
+    assert list(declared.apart("shop.OrderPlaced", wanted[:1])) == []

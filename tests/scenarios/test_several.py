@@ -1,0 +1,134 @@
+"""A. Starting: an event of one saga starts another, and one event starts several where the catalogue says so."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors.billing import Billing
+from actors.choreography import OrderChoreography
+from actors.orchestration import OrderProcess
+from actors.sales import Sales
+from actors.warehouse import Warehouse
+from protos.billing_pb2 import BillOrder, BillState, OrderBilled, PaymentDeclined
+from protos.sales_pb2 import READY_TO_SHIP, Flow, OrderPlaced, OrderReadyToShip, PlaceOrder
+from protos.warehouse_pb2 import Restock
+from runtime import Saga, Step, Wait, minutes, on
+from runtime.saga.catalogue import Catalogue
+from runtime.testing import Cluster
+from runtime.testing.fixtures import MakeCluster
+from tests.scenarios.orders import OrderOutcome, outcome, place_order
+from tests.unit.saga.test_catalogue import CONTRACTS, SERVICES
+from tests.unit.saga.test_publish import publishing
+
+WITHOUT_SAGAS = {name: hosted for name, hosted in SERVICES.items() if name != "orchestration"}
+
+
+def begin_points(event: OrderPlaced) -> BillState:
+    return BillState(order_id=event.order_id, amount_cents=7)
+
+
+def begin_shipping(event: OrderReadyToShip) -> BillState:
+    return BillState(order_id=event.order_id, amount_cents=7)
+
+
+def bill_points(state: BillState) -> BillOrder:
+    return BillOrder(order_id=f"points of {state.order_id}", amount_cents=state.amount_cents)
+
+
+def _pay() -> Step:
+    return Step(bill_points, OrderBilled, PaymentDeclined, timeout=30, no_undo="it is a test")
+
+
+class Loyalty(Saga[BillState], kind="loyalty-process"):
+    """Waits for its own time, and gives points."""
+
+    started_by = on(OrderPlaced, begin_points)
+    pause, pay = Wait(minutes(20)), _pay()
+    flow = pause >> pay
+
+
+class PayShipping(Saga[BillState], kind="pay-shipping"):
+    """Is started by what another saga publishes."""
+
+    started_by = on(OrderReadyToShip, begin_shipping)
+    pause, pay = Wait(minutes(20)), _pay()
+    flow = pause >> pay
+
+
+async def test_s6_what_one_saga_publishes_starts_another_and_each_has_its_own_timer(
+    make_cluster: MakeCluster, store: str
+) -> None:
+    told = Catalogue(
+        contracts=CONTRACTS,
+        services={**WITHOUT_SAGAS, "sagas": [publishing(), PayShipping]},
+        unstarted={"process": (OrderReadyToShip,)},
+    )
+    cluster = await make_cluster(told, nodes=2, store=store)
+    await cluster.send(PlaceOrder(order_id="ORD-1"), OrderPlaced)
+    await cluster.advance(10)
+    assert await cluster.status("pay-shipping", "ORD-1") == "running"
+    assert await cluster.conversation("pay-shipping", "ORD-1") != await cluster.conversation("process", "ORD-1")
+    await cluster.advance(minutes(21))
+    await cluster.at_rest()
+    assert await cluster.status("process", "ORD-1") == "completed"
+    assert await cluster.status("pay-shipping", "ORD-1") == "completed"
+
+
+def several(*processes: str) -> Catalogue:
+    """The shop, in which an order also brings points."""
+    return Catalogue(
+        contracts=CONTRACTS,
+        services={
+            "sales": [Sales],
+            "billing": [Billing],
+            "warehouse": [Warehouse],
+            "orchestration": [OrderProcess],
+            "loyalty": [Loyalty],
+        },
+        choreographies=[OrderChoreography],
+        several={OrderPlaced: processes},
+    )
+
+
+ALL = ("order-process", "order-choreography", "loyalty-process")
+
+
+async def ordered(cluster: Cluster, flow: Flow.ValueType) -> None:
+    await cluster.send(Restock(sku="HAT", quantity=9))
+    await cluster.send(place_order(flow=flow))
+
+
+async def conversations(cluster: Cluster, *kinds: str) -> list[str]:
+    return [await cluster.conversation(kind, "ORD-1") for kind in kinds]
+
+
+@pytest.mark.parametrize("flow", [Flow.ORCHESTRATION, Flow.CHOREOGRAPHY], ids=["saga", "choreography"])
+async def test_s18_one_event_starts_several_processes_each_in_a_conversation_of_its_own(
+    make_cluster: MakeCluster, store: str, flow: Flow.ValueType
+) -> None:
+    cluster = await make_cluster(several(*ALL), nodes={"one": (), "two": ()}, store=store)
+    await ordered(cluster, flow)
+    for name in ("one", "two"):
+        cluster.kill(name)
+        await cluster.restart(name)
+    await cluster.advance(minutes(21))
+    await cluster.at_rest()
+    assert await outcome(cluster) == OrderOutcome(READY_TO_SHIP, charges=1, refunds=0, labels=1, voided=0)
+    assert await cluster.status("loyalty-process", "ORD-1") == "completed"
+    order, points = await conversations(cluster, "sales", "loyalty-process")
+    assert "points of ORD-1" in points and "points of ORD-1" not in order
+    if flow == Flow.ORCHESTRATION:
+        assert await cluster.conversation("order-process", "ORD-1") == order
+
+
+async def test_s18_the_first_that_is_named_drives_the_conversation_in_which_the_event_was_said(
+    make_cluster: MakeCluster, store: str
+) -> None:
+    cluster = await make_cluster(several(*reversed(ALL)), nodes=2, store=store)
+    await ordered(cluster, Flow.ORCHESTRATION)
+    await cluster.advance(minutes(21))
+    await cluster.at_rest()
+    sales, points, order = await conversations(cluster, "sales", "loyalty-process", "order-process")
+    assert sales.splitlines()[0] in points
+    assert sales.splitlines()[0] not in order
+    assert await outcome(cluster) == OrderOutcome(READY_TO_SHIP, charges=1, refunds=0, labels=1, voided=0)
