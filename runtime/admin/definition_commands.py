@@ -29,7 +29,8 @@ from runtime.saga.catalogue import Catalogue
 from runtime.saga.comparison import differences, other_terms
 from runtime.saga.diagram import draw_saga
 from runtime.saga.findings import findings
-from runtime.saga.flow_map import draw_flow
+from runtime.saga.flow_map import draw_flow, flow_of
+from runtime.saga.flow_picture import picture_of
 from runtime.saga.named_catalogue import find_catalogue
 from runtime.saga.stored import described, read_back
 from runtime.store.port import Store
@@ -38,6 +39,7 @@ __all__ = ["check", "definitions"]
 
 _CANNOT = 1  # the exit code of a check that found what cannot go on
 
+_FILE = click.Path(dir_okay=False, path_type=Path)
 _catalogue = click.option(
     "--catalogue",
     metavar="MODULE:NAME",
@@ -105,15 +107,20 @@ def compare(session: Session, old: str, new: str | None, catalogue: str | None, 
 @_catalogue
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings as well.")
 @click.option("--draw", "draws", is_flag=True, help="Draw the flow of the whole catalogue, as Mermaid text.")
+@click.option("--svg", type=_FILE, metavar="FILE", help="Draw it as SVG into this file, which is replaced.")
 @as_one_object
 @click.pass_obj
-def check(session: Session, url: str | None, catalogue: str | None, strict: bool, draws: bool, as_json: bool) -> None:
+def check(
+    session: Session, url: str | None, catalogue: str | None, strict: bool, draws: bool, svg: Path | None, as_json: bool
+) -> None:
     """Check the catalogue of this build; with --store, name the running sagas that this build cannot carry on, and why.
 
     Exit codes: 0 all is well, 1 something is wrong, 2 bad input.
     """
     made = session.do(lambda: _named(catalogue))
     warnings = findings(made)
+    if svg is not None:
+        session.do(lambda: _write(svg, picture_of(flow_of(made))))
     found = () if url is None else _look(session, url, made)
     if as_json:
         told = {"warnings": warnings, "cannot_carry": [asdict(one) for one in found]}
@@ -122,6 +129,13 @@ def check(session: Session, url: str | None, catalogue: str | None, strict: bool
         _say(made, warnings, found, draws=draws, store=url)
     if found or (strict and warnings):
         raise SystemExit(_CANNOT)
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise AmendsError(f"the drawing cannot be written to {file}: {error.strerror or error}") from error
 
 
 def _look(session: Session, url: str, catalogue: Catalogue) -> Sequence[UncarriedVersion]:

@@ -1,10 +1,15 @@
-"""Draws what a whole catalogue does, as Mermaid text: which process sends what to which kind, and who hears what.
+"""What a whole catalogue does: which process sends what to which kind, and who hears what.
 
 client ─▶ kind ─event─▶ saga ─command─▶ kind ─▶ answer, back to the saga
                 └─────▶ kind, by the reaction of a choreography
+
+catalogue ──▶ FlowMap ──▶ Mermaid text, right here · SVG, in flow_picture.py
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from google.protobuf.message import Message
 
@@ -15,58 +20,87 @@ from runtime.saga.choreography import Choreography
 from runtime.saga.definition import Definition
 from runtime.saga.node import Meaning, StepDefinition
 
-__all__ = ["draw_flow"]
+__all__ = ["OUTSIDE", "FlowArrow", "FlowMap", "draw_flow", "flow_of"]
+
+OUTSIDE = "outside"
+"""Where an event comes from that no service of the catalogue says."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlowArrow:
+    """A message from one kind to another, or several of which one is sent."""
+
+    process: str  # the saga, or the choreography, to which it belongs
+    source: str  # a kind, or OUTSIDE
+    target: str
+    label: str
+    is_event: bool  # it is heard, and was not sent to whoever hears it
+
+
+@dataclass(frozen=True, slots=True)
+class FlowMap:
+    """The kinds of services and of sagas, in the order of the catalogue, and what passes between them."""
+
+    services: tuple[str, ...]
+    sagas: tuple[str, ...]
+    arrows: tuple[FlowArrow, ...]
+
+
+def flow_of(catalogue: Catalogue) -> FlowMap:
+    """Everything that the definitions and the signatures of handlers say."""
+    services = [one for one in catalogue.behaviours if isinstance(one, ServiceBehaviour)]
+    said = {event: one.kind for one in services for spec in one.handlers.values() for event in spec.output_types}
+    arrows: list[FlowArrow] = []
+    for saga in catalogue.sagas:
+        arrows += _starts(catalogue, saga, said)
+        for step in saga.steps:
+            arrows += _step(saga, step)
+    for process in catalogue.choreographies:
+        arrows += _reactions(process, said)
+    kinds, sagas = tuple(one.kind for one in services), tuple(one.name for one in catalogue.sagas)
+    return FlowMap(kinds, sagas, tuple(dict.fromkeys(arrows)))
 
 
 def draw_flow(catalogue: Catalogue) -> str:
     """A Mermaid flowchart: sagas as hexagons, kinds of services as boxes; dotted are events that are heard."""
+    flow = flow_of(catalogue)
     lines = ["flowchart LR"]
-    services = [one for one in catalogue.behaviours if isinstance(one, ServiceBehaviour)]
-    lines += [f'    {_id(one.kind)}["{one.kind}"]' for one in services]
-    lines += [f'    {_id(one.name)}{{{{"{one.name}"}}}}' for one in catalogue.sagas]
-    said = {event: one.kind for one in services for spec in one.handlers.values() for event in spec.output_types}
-    for saga in catalogue.sagas:
-        lines += _starts(catalogue, saga, said)
-        for step in saga.steps:
-            lines += _step(saga, step)
-    for process in catalogue.choreographies:
-        lines += _reactions(process, said)
+    lines += [f'    {_id(one)}["{one}"]' for one in flow.services]
+    lines += [f'    {_id(one)}{{{{"{one}"}}}}' for one in flow.sagas]
+    for one in flow.arrows:
+        source = "outside((outside))" if one.source == OUTSIDE else _id(one.source)
+        lines.append(f'    {source} {"-.->" if one.is_event else "-->"}|"{one.label}"| {_id(one.target)}')
     return "\n".join(dict.fromkeys(lines)) + "\n"
 
 
-def _starts(catalogue: Catalogue, saga: Definition, said: dict[type[Message], str]) -> list[str]:
-    lines = []
+def _starts(catalogue: Catalogue, saga: Definition, said: dict[type[Message], str]) -> Iterator[FlowArrow]:
     for start in saga.starts:
         is_apart = saga.name in tuple(catalogue.several.get(start.event_type, ()))[1:]
         label = "starts in a conversation of its own" if is_apart else "starts"
-        lines.append(_heard(said, start.event_type, saga.name, label))
-    return lines
+        yield _heard(saga.name, said, start.event_type, saga.name, label)
 
 
-def _step(saga: Definition, step: StepDefinition) -> list[str]:
-    lines = [_arrow(saga.name, step.command.kind, f"{step.name}: {_name(step.command)}")]
+def _step(saga: Definition, step: StepDefinition) -> Iterator[FlowArrow]:
+    own, other = saga.name, step.command.kind
+    yield FlowArrow(own, own, other, f"{step.name}: {_name(step.command)}", is_event=False)
     answers = [one.DESCRIPTOR.name for one in (*step.types(Meaning.DONE), *step.types(Meaning.REFUSED))]
-    lines.append(_arrow(step.command.kind, saga.name, " or ".join(answers)))
+    yield FlowArrow(own, other, own, " or ".join(answers), is_event=False)
     if step.undo_command is not None:
-        lines.append(_arrow(saga.name, step.undo_command.kind, f"undo {step.name}: {_name(step.undo_command)}"))
-    return lines
+        label = f"undo {step.name}: {_name(step.undo_command)}"
+        yield FlowArrow(own, own, step.undo_command.kind, label, is_event=False)
 
 
-def _reactions(process: type[Choreography], said: dict[type[Message], str]) -> list[str]:
+def _reactions(process: type[Choreography], said: dict[type[Message], str]) -> list[FlowArrow]:
     reactions = zip(process.compiled, process.commands, strict=True)
     return [
-        _heard(said, reaction.event_type, command.kind, f"{process.name}: {_name(command)}")
+        _heard(process.name, said, reaction.event_type, command.kind, f"{process.name}: {_name(command)}")
         for reaction, command in reactions
     ]
 
 
-def _heard(said: dict[type[Message], str], event: type[Message], by: str, label: str) -> str:
-    source = _id(said[event]) if event in said else "outside((outside))"
-    return f'    {source} -.->|"{contract_of(event).message_type.DESCRIPTOR.name}, {label}"| {_id(by)}'
-
-
-def _arrow(one: str, other: str, label: str) -> str:
-    return f'    {_id(one)} -->|"{label}"| {_id(other)}'
+def _heard(process: str, said: dict[type[Message], str], event: type[Message], by: str, why: str) -> FlowArrow:
+    label = f"{contract_of(event).message_type.DESCRIPTOR.name}, {why}"
+    return FlowArrow(process, said.get(event, OUTSIDE), by, label, is_event=True)
 
 
 def _name(command: Contract) -> str:

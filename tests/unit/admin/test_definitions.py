@@ -151,6 +151,13 @@ def test_a_catalogue_is_checked_and_its_whole_flow_is_drawn() -> None:
     assert run(None, "check", "--strict", "--catalogue", "examples.trip.catalogue:catalogue").exit_code == 0
 
 
+def test_the_whole_flow_is_written_as_a_picture(tmp_path: Path) -> None:
+    assert run(None, "check", "--svg", str(tmp_path / "flow.svg")).exit_code == 0
+    assert (tmp_path / "flow.svg").read_text(encoding="utf-8").startswith("<svg ")
+    nowhere = run(None, "check", "--svg", str(tmp_path / "none" / "flow.svg"))
+    assert (nowhere.exit_code, "the drawing cannot be written" in " ".join(nowhere.output.split())) == (1, True)
+
+
 def test_a_catalogue_that_does_not_fit_together_fails_the_check() -> None:
     done = run(None, "check", "--catalogue", "tests.unit.cli.odd:unfit")
     assert done.exit_code == 1 and "does not fit together" in done.output
