@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from protos.sales_pb2 import READY_TO_SHIP
 from protos.warehouse_pb2 import Restock, StockState
 from tests.scenarios.conftest import OpenShop
 from tests.scenarios.orders import outcome, place_order
 
 
+@pytest.mark.broken_by("ack-before-commit")
 async def test_s27_no_lost_update(open_shop: OpenShop) -> None:
     """Three messages for one actor come at once, by two nodes."""
     cluster = await open_shop(0)
@@ -37,6 +40,7 @@ async def test_s35_reading_an_instance_changes_nothing(open_shop: OpenShop) -> N
     assert first is not None and first == second
 
 
+@pytest.mark.broken_by("missing-actor-is-an-error")
 async def test_s35_an_instance_that_is_missing_is_read_as_none(open_shop: OpenShop) -> None:
     cluster = await open_shop(0)
     assert await cluster.client().read("warehouse", "NO-HAT") is None

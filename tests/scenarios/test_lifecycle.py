@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from protos.sales_pb2 import READY_TO_SHIP
 from runtime.protos.saga_pb2 import CancelRefused
 from tests.scenarios.conftest import OpenShop
@@ -19,6 +21,7 @@ async def test_s22_after_the_end_a_start_message_changes_nothing(open_shop: Open
     assert (await outcome(cluster)).labels == 1
 
 
+@pytest.mark.broken_by("cancel-after-the-end")
 async def test_s89_a_cancellation_after_the_end_is_refused_and_changes_nothing(open_shop: OpenShop) -> None:
     cluster = await open_shop(10)
     await cluster.send(place_order())

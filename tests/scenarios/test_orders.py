@@ -11,6 +11,7 @@ from tests.scenarios.orders import OrderOutcome, outcome, place_order
 BOTH = pytest.mark.parametrize("flow", [Flow.CHOREOGRAPHY, Flow.ORCHESTRATION], ids=["choreography", "orchestration"])
 
 
+@pytest.mark.broken_by("charged-twice")
 @BOTH
 async def test_s90_s91_an_order_is_charged_once_labelled_once_and_ready(
     open_shop: OpenShop, flow: Flow.ValueType
@@ -31,6 +32,7 @@ async def test_s92_what_is_out_of_stock_is_refunded_once_and_cancelled(
     assert await outcome(cluster) == OrderOutcome(CANCELLED, charges=1, refunds=1, labels=0, voided=0)
 
 
+@pytest.mark.broken_by("compensated-too-early")
 async def test_s64_undos_come_in_reverse_order_and_before_the_end_is_said(open_shop: OpenShop) -> None:
     cluster = await open_shop(1)
     await cluster.send(place_order())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from protos.sales_pb2 import READY_TO_SHIP, Flow
 from protos.warehouse_pb2 import StockState
 from tests.scenarios.conftest import OpenShop
@@ -25,6 +27,7 @@ async def test_s2_a_second_start_of_a_key_makes_no_second_instance(open_shop: Op
     assert await outcome(cluster) == OrderOutcome(READY_TO_SHIP, charges=1, refunds=0, labels=1, voided=0)
 
 
+@pytest.mark.broken_by("events-cross-processes")
 async def test_s14_processes_of_two_styles_do_not_collide_on_keys(open_shop: OpenShop) -> None:
     cluster = await open_shop(10)
     await cluster.send(place_order("ORD-1", flow=Flow.ORCHESTRATION))

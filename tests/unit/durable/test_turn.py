@@ -1,5 +1,7 @@
 """A turn decides and writes down; nothing happens before the commit."""
 
+import pytest
+
 from protos.billing_pb2 import BillState, OrderBilled
 from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.service import ServiceBehaviour
@@ -44,6 +46,7 @@ async def test_a_handler_that_runs_again_makes_the_same_ids() -> None:
     assert [one.id for one in first.draft.outgoing] == [one.id for one in second.draft.outgoing]
 
 
+@pytest.mark.broken_by("no-cas-on-state")
 async def test_s28_of_two_turns_from_one_revision_the_second_is_refused() -> None:
     bench = await LedgerBench.open()
     one, two = bill(1), bill(2)
@@ -69,6 +72,7 @@ async def test_a_handler_that_fails_half_way_spoils_neither_state_nor_neighbours
     assert [row.attempts for row in turn.draft.rescheduled] == [2]
 
 
+@pytest.mark.broken_by("delay-ignored-after-retry")
 async def test_s36_what_comes_after_a_message_that_is_to_be_retried_waits_in_order() -> None:
     bench = await LedgerBench.open()
     turn = await bench.run(bill(1, sku="broken"), bill(2))
@@ -77,6 +81,7 @@ async def test_s36_what_comes_after_a_message_that_is_to_be_retried_waits_in_ord
     assert [row.attempts for row in waiting] == [2, 0]
 
 
+@pytest.mark.broken_by("last-retry-skipped")
 async def test_s42_s55_a_message_that_always_fails_is_parked_with_its_error_and_sends_only_the_fault() -> None:
     bench = await LedgerBench.open()
     command = bill(1, sku="broken", reply_to=SAGA)
@@ -90,12 +95,14 @@ async def test_s42_s55_a_message_that_always_fails_is_parked_with_its_error_and_
     assert parked.attempts == 4
 
 
+@pytest.mark.broken_by("final-error-is-retried")
 async def test_s57_a_final_error_is_not_retried() -> None:
     bench = await LedgerBench.open()
     turn = await bench.run(bill(1, sku="final"))
     assert [(row.attempts, "never work" in row.parked) for row in turn.draft.rescheduled] == [(1, True)]
 
 
+@pytest.mark.broken_by("poison-blocks-its-senders")
 async def test_s57_bytes_that_cannot_be_read_are_parked_and_the_rest_goes_on() -> None:
     bench = await LedgerBench.open()
     turn = await bench.run(bill(1, body=b"\xff\xff\xff"), bill(2))
@@ -201,6 +208,7 @@ async def test_an_undo_runs_after_its_do_of_the_same_turn() -> None:
     assert (await stored(bench)).refunds == 1
 
 
+@pytest.mark.broken_by("no-tombstone")
 async def test_s68_s69_an_undo_without_its_do_does_nothing_and_refuses_the_late_do() -> None:
     bench = await LedgerBench.open()
     do = bill(1)
@@ -210,6 +218,8 @@ async def test_s68_s69_an_undo_without_its_do_does_nothing_and_refuses_the_late_
     late = await bench.turn(do)
     assert await bench.commit(late) is Verdict.MAIL_MISSING
     assert (await stored(bench)).charges == 0
+    await bench.post(do)
+    assert await bench.store.waiting_for(("billing", "ORD-1"), 0, limit=10) == [], "its tombstone refuses it"
 
 
 async def test_an_undo_puts_a_do_to_rest_that_waits_and_runs_itself_since_that_may_have_run_in_a_lost_turn() -> None:
