@@ -108,6 +108,7 @@ async def test_s98_the_history_names_the_service_that_said_the_event(start: Star
     assert (await record(cluster, "ORD-1")).tasks[1].heard_from == "warehouse/HAT"
 
 
+@pytest.mark.broken_by("early-event-forgotten")
 async def test_s99_an_event_that_comes_before_its_saga_has_begun_counts_once(start: Start) -> None:
     cluster = await start()
     await label(cluster, "for ORD-1", EventKept)
@@ -129,6 +130,7 @@ async def test_s100_an_event_after_the_time_limit_is_late_and_the_saga_stays_und
     assert await cluster.status("process", "ORD-1") == "compensated"
 
 
+@pytest.mark.broken_by("event-handed-to-another")
 async def test_s101_an_event_for_one_instance_does_not_move_another(start: Start) -> None:
     cluster = await start()
     await until_waiting(cluster, "ORD-1", "ORD-2")
@@ -139,6 +141,7 @@ async def test_s101_an_event_for_one_instance_does_not_move_another(start: Start
     assert (await record(cluster, "ORD-2")).SerializeToString(deterministic=True) == before
 
 
+@pytest.mark.broken_by("key-taken-over")
 async def test_s127_a_key_that_another_instance_waits_for_is_refused_and_the_second_knows_the_holder(
     start: Start,
 ) -> None:
@@ -157,6 +160,7 @@ async def test_s127_a_key_that_another_instance_waits_for_is_refused_and_the_sec
 # --- events that find no instance, and keys that are learned and given back ---
 
 
+@pytest.mark.broken_by("event-handed-to-another")
 async def test_s125_an_event_finds_its_saga_once_that_has_learned_the_key_and_before_what_is_declared_happens(
     start: Start,
 ) -> None:
@@ -168,6 +172,7 @@ async def test_s125_an_event_finds_its_saga_once_that_has_learned_the_key_and_be
     assert await cluster.status("process", "ORD-1") == "completed"
 
 
+@pytest.mark.broken_by("late-event-kept")
 async def test_s126_a_key_that_its_saga_has_given_back_does_not_find_it(start: Start) -> None:
     cluster = await start()
     await until_waiting(cluster, "ORD-1")
@@ -178,6 +183,7 @@ async def test_s126_a_key_that_its_saga_has_given_back_does_not_find_it(start: S
     assert await cluster.status("process", "ORD-1") == "compensated"
 
 
+@pytest.mark.broken_by("early-event-forgotten")
 async def test_s128_what_is_parked_for_a_grace_time_is_delivered_within_it_and_forgotten_with_an_alarm_after_it(
     start: Start,
 ) -> None:
@@ -216,6 +222,7 @@ class WaitsToo(Saga[pb.ThirdState], kind="waits-too"):
     flow = event >> last
 
 
+@pytest.mark.broken_by("one-id-for-two-destinations")
 async def test_s18_one_event_reaches_each_saga_that_waits_for_it_once(make_cluster: MakeCluster) -> None:
     services: dict[str, Any] = {"origin": [Starter], "alpha": [Participant], "beta": [BetaSpeaker]}
     cluster = await make_cluster(Catalogue(contracts=[pb], services={**services, "waits": [TurnsBack, WaitsToo]}))

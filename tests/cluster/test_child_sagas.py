@@ -98,6 +98,7 @@ async def record(cluster: Cluster, kind: str, key: str) -> SagaRecord:
     return found.state
 
 
+@pytest.mark.broken_by("completed-child-is-not-undone")
 async def test_s78_s112_a_child_that_completed_is_undone_as_a_unit_when_its_parent_turns_back(start: Start) -> None:
     cluster = await start()
     await cluster.send(ORDER, OrderPlaced)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from actors.catalogue import catalogue
 from protos.sales_pb2 import Flow, OrderLine, OrderPlaced, PlaceOrder
 from protos.warehouse_pb2 import Restock, Restocked
@@ -23,6 +25,7 @@ async def place(cluster: Cluster, number: int) -> None:
     await cluster.send(order, OrderPlaced)
 
 
+@pytest.mark.broken_by("new-sagas-begin-during-a-pause")
 async def test_s139_a_dead_participant_pauses_new_sagas_and_running_ones_wait(make_cluster: MakeCluster) -> None:
     cluster = await make_cluster(catalogue(), nodes=_NODES, settings={"pause_after": _LIMIT})
     await cluster.send(Restock(sku="CUP", quantity=1_000), Restocked)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled, PaymentDeclined
 from protos.sales_pb2 import OrderPlaced, OrderReadyToShip, PlaceOrder
 from runtime.saga.catalogue import Catalogue
@@ -30,6 +32,7 @@ class PayShipping(Saga[BillState], kind="pay-shipping"):
     flow = pay
 
 
+@pytest.mark.broken_by("published-event-stays-in-its-conversation")
 async def test_s123_s6_an_event_of_one_saga_starts_another_in_a_conversation_of_its_own(
     make_cluster: MakeCluster,
 ) -> None:

@@ -6,6 +6,7 @@ import click
 
 from runtime.observe.console import run
 from runtime.testing.commands.group import proving
+from tests.proof.commands.claims import claims
 from tests.proof.commands.mutants import mutants
 from tests.proof.commands.powercuts import powercuts
 
@@ -13,7 +14,7 @@ __all__ = ["laboratory", "main"]
 
 laboratory = click.CommandCollection(
     "laboratory",
-    sources=[proving, click.Group("own", commands=[mutants, powercuts])],
+    sources=[proving, click.Group("own", commands=[claims, mutants, powercuts])],
     context_settings=proving.context_settings,
     help="Run whole clusters in simulation, under faults drawn from a seed; plant bugs in them; cut their power.",
     epilog=proving.epilog,

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Edit", "Mutant", "Target"]
+__all__ = ["Edit", "Mutant", "Target", "planted_in"]
 
 Target = Callable[..., Any] | property | str
 """A function of the product, a method, or a property for its getter; MODULE:NAME where an import is not allowed."""
@@ -42,3 +42,8 @@ class Mutant:
     def excuse(self) -> str:
         """Why it need not be found, and the test that finds it all the same; empty if it has to be found."""
         return f"{self.unseen}; `{self.held_by}` holds it" if self.unseen else ""
+
+
+def planted_in(name: str, breaks: str, target: Target, old: str, new: str) -> Mutant:
+    """A bug of one edit, for the test of one claim."""
+    return Mutant(name, breaks, (Edit(target, old, new),))

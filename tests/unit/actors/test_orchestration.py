@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from actors.orchestration import OrderProcess
 from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, PaymentDeclined, RefundOrder
 from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderCancelled, OrderLine, OrderPlaced, OrderReadyToShip
@@ -31,6 +33,7 @@ def _told(*answers: PaymentDeclined | OrderBilled | ShippingLabelCreated | BackO
     return story
 
 
+@pytest.mark.broken_by("facts-not-kept")
 def test_s91_an_order_is_billed_then_labelled_then_ready() -> None:
     story = SagaTranscript(OrderProcess)
     story.given(PLACED).expect(BILL)

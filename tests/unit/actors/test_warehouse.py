@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,6 +69,7 @@ async def test_a_voided_label_puts_its_goods_back() -> None:
     assert (warehouse.state.on_hand, warehouse.state.labels_voided) == (3, 1)
 
 
+@pytest.mark.broken_by("void-makes-goods")
 async def test_s94_voiding_where_no_label_was_made_is_no_error_and_makes_no_goods() -> None:
     warehouse = await _stocked(3)
     answer = await warehouse.void(_void(2))

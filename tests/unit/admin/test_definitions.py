@@ -126,6 +126,7 @@ def test_s134_what_a_build_cannot_carry_on_is_named_with_kind_count_and_reason(t
     assert sorted((one["kind"], one["count"]) for one in told) == [(KIND, 1), (KIND, 4), ("x", 1)]
 
 
+@pytest.mark.broken_by("uncarried-not-found")
 def test_s134_the_same_is_found_in_memory(store: MemoryStore) -> None:
     asyncio.run(filled(store))
     mine = frozenset(carried(catalogue().behaviours))

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import ClassVar
 
+import pytest
+
 from actors.sales import Sales
 from protos.billing_pb2 import BillOrder, OrderBilled
 from protos.orders_pb2 import Order, OrderProcessState
@@ -80,6 +82,7 @@ def order(cents: int, sku: str = "") -> BillOrder:
     return BillOrder(order_id="ORD-1", amount_cents=cents, line=OrderLine(sku=sku))
 
 
+@pytest.mark.broken_by("send-before-commit")
 def test_s32_before_the_commit_nothing_of_a_turn_is_seen_and_then_two_sagas_the_mail_and_the_answer() -> None:
     async def scenario() -> None:
         store = HeldStore("sales")
@@ -107,6 +110,7 @@ def test_s32_before_the_commit_nothing_of_a_turn_is_seen_and_then_two_sagas_the_
     in_virtual_time(scenario)
 
 
+@pytest.mark.broken_by("failed-handler-keeps-state")
 def test_s33_what_a_failed_run_did_to_the_depths_of_a_state_is_gone() -> None:
     async def scenario() -> None:
         node = await LocalNode([ServiceBehaviour(Keeping)]).start()

@@ -28,6 +28,7 @@ async def charges(node: LocalNode) -> int:
     return BillState.FromString((await node.row("billing", "ORD-1")).state).charges
 
 
+@pytest.mark.broken_by("old-request-is-new")
 def test_s43_a_request_older_than_the_retention_is_refused_and_not_applied_again() -> None:
     async def scenario() -> None:
         node = await a_node()

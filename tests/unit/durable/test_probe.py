@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import pytest
+
 from protos.billing_pb2 import BillState, OrderBilled
 from runtime.envelope import Envelope, decode
 from runtime.protos.durable_pb2 import CommandsProbed, ProbeCommands, ProbedCommand
@@ -79,6 +81,7 @@ async def test_s118_without_its_body_where_no_history_keeps_that_any_more() -> N
     assert [(one.type, one.HasField("body")) for one in found.answers] == [("shop.OrderBilled", False)]
 
 
+@pytest.mark.broken_by("absent-command-leaves-no-tombstone")
 async def test_s119_a_command_that_never_came_is_absent_and_is_refused_should_it_come() -> None:
     bench = await LedgerBench.open()
     do = bill(1, reply_to=SAGA)

@@ -252,6 +252,7 @@ def test_an_undo_overtakes_the_retry_of_its_do() -> None:
 # --- timers ---
 
 
+@pytest.mark.broken_by("timer-too-early")
 def test_s46_s47_a_timer_fires_once_on_time_with_its_payload() -> None:
     async def scenario() -> None:
         local = await node()
@@ -267,6 +268,7 @@ def test_s46_s47_a_timer_fires_once_on_time_with_its_payload() -> None:
     in_virtual_time(scenario)
 
 
+@pytest.mark.broken_by("timer-lost-at-restart")
 def test_s51_a_timer_that_fell_due_while_no_node_ran_fires_once_at_start() -> None:
     async def scenario() -> None:
         first = await node()
@@ -283,6 +285,7 @@ def test_s51_a_timer_that_fell_due_while_no_node_ran_fires_once_at_start() -> No
     in_virtual_time(scenario)
 
 
+@pytest.mark.broken_by("cancel-ignored")
 def test_s50_a_cancelled_timer_does_not_fire() -> None:
     async def scenario() -> None:
         local = await node()
@@ -478,6 +481,7 @@ def test_a_paused_kind_keeps_its_mail_and_takes_it_up_again() -> None:
     in_virtual_time(scenario)
 
 
+@pytest.mark.broken_by("throttle-lets-all-pass")
 def test_s59_a_kind_that_keeps_failing_is_slowed_to_probes_and_recovers_by_itself() -> None:
     async def scenario() -> None:
         local = await node()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
 from google.protobuf.message import Message
 
 from protos.billing_pb2 import BillOrder
@@ -20,6 +21,7 @@ async def faults(local: LocalNode, kind: str, key: str) -> list[Envelope]:
     return [one for one in (decode(row.envelope) for row in await local.mail(kind, key)) if one.type == "amends.Fault"]
 
 
+@pytest.mark.broken_by("takeover-without-sweep")
 def test_s38_what_a_committed_turn_had_to_send_goes_out_after_a_crash_and_its_handler_does_not_run_again() -> None:
     async def scenario() -> None:
         till = Till(sends={1: Outgoing(BillOrder(order_id="ORD-2", amount_cents=2))})
@@ -38,6 +40,7 @@ def test_s38_what_a_committed_turn_had_to_send_goes_out_after_a_crash_and_its_ha
     in_virtual_time(scenario)
 
 
+@pytest.mark.broken_by("history-pruned-too-early")
 def test_s39_what_was_sent_before_a_crash_may_be_sent_again_under_the_same_id_and_has_one_effect() -> None:
     async def scenario() -> None:
         till = Till(sends={1: Outgoing(BillOrder(order_id="ORD-2", amount_cents=2))})
@@ -66,6 +69,7 @@ def test_s39_what_was_sent_before_a_crash_may_be_sent_again_under_the_same_id_an
     in_virtual_time(scenario)
 
 
+@pytest.mark.broken_by("faults-not-told")
 def test_s45_who_asked_gets_one_fault_for_a_command_that_fails_however_often_it_is_tried() -> None:
     async def scenario() -> None:
         till = Till(broken={1})

@@ -40,6 +40,7 @@ async def run_of(node: LocalNode, *, limit: int = 10) -> KeptRun:
     return await begin(node.store, "refunds", ACT, STUCK, limit=limit, now_s=node.ports.clock.now_s())
 
 
+@pytest.mark.broken_by("stale-act-is-done")
 def test_s138_what_fits_later_is_left_alone_and_each_saga_has_its_outcome() -> None:
     async def scenario() -> None:
         node = await LocalNode([SagaBehaviour(ShopProcess)]).start()

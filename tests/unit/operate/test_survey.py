@@ -57,6 +57,7 @@ async def test_kinds_are_known_from_nodes_shards_and_subscriptions(store: Memory
     assert (await store.cluster()).kinds == {"audit", "billing", "sales"}
 
 
+@pytest.mark.broken_by("step-of-a-listing-lost")
 async def test_s86_list_stuck(store: MemoryStore) -> None:
     await join(store, "orchestration-1", kinds=("order-process", "sales"))
     bill = task_in(Phase.OWED, "bill")

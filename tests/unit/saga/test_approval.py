@@ -87,12 +87,14 @@ def test_the_saga_goes_on_once_somebody_who_may_has_approved() -> None:
     assert [one.who for one in story.record.repairs] == ["anna"]
 
 
+@pytest.mark.broken_by("anybody-may-approve")
 def test_s103_a_person_who_may_not_is_refused_and_the_time_goes_on() -> None:
     story = decide(asked(), who="bert").expect_ignored("bert may not decide boss")
     assert refusal(story) == "bert may not decide boss"
     assert story.step_status("boss") == "to be approved"
 
 
+@pytest.mark.broken_by("digest-not-compared")
 def test_s102_what_was_not_asked_for_is_not_approved_and_both_digests_are_told() -> None:
     story = asked()
     decide(story, digest="0123456789abcdef")

@@ -59,6 +59,7 @@ def end(story: SagaTranscript) -> SagaTranscript:
     return story
 
 
+@pytest.mark.broken_by("facts-not-kept")
 def test_s124_who_started_it_is_told_that_it_goes_on_and_then_its_result() -> None:
     story = started()
     ((address, message, id),) = answers(story)

@@ -82,6 +82,7 @@ def test_s98_the_saga_goes_on_with_the_event_and_its_record_says_who_said_it() -
     story.given(READY).expect_status("completed")
 
 
+@pytest.mark.broken_by("early-event-forgotten")
 def test_s99_an_event_that_came_early_counts_when_the_saga_waits_and_only_once() -> None:
     story = SagaTranscript(waiting()).given(PLACED).given_outside(LABEL, said_by="warehouse/HAT").expect()
     story.given(BILLED).expect(MarkReadyToShip)
@@ -98,6 +99,7 @@ def test_s99_of_events_that_come_early_one_more_than_are_kept_is_refused_aloud()
     SagaTranscript(waiting(keep=2)).given(PLACED).given_outside(LABEL).given_outside(OTHER)
 
 
+@pytest.mark.broken_by("late-event-kept")
 def test_s100_an_event_after_the_time_limit_is_recorded_as_late_and_its_sender_is_told() -> None:
     story = billed().given_silence("label").expect(RefundOrder)
     story.expect_status("compensating", "label: no ShippingLabelCreated with key 'CH-1' came within 3 days, 0:00:00")

@@ -88,6 +88,7 @@ def test_a_child_is_started_with_its_event_at_its_kind_and_key() -> None:
     assert (command.kind, command.key, command.wants_reply) == ("child", "ORD-1-C", True)
 
 
+@pytest.mark.broken_by("facts-not-kept")
 def test_s111_the_result_of_a_child_that_completes_reaches_the_parent_in_one_message() -> None:
     story = asking().given(DONE).expect(MarkReadyToShip(order_id="ORD-1", label_id="LB-1"))
     story.given(READY).expect_status("completed")
@@ -174,6 +175,7 @@ def test_s113_a_child_past_its_pivot_leaves_the_parent_stuck() -> None:
     story.given_retry().expect(UndoSaga, RetryAccepted)
 
 
+@pytest.mark.broken_by("child-that-stays-counts-as-undone")
 def test_s113_a_child_that_may_stay_is_skipped_and_the_reason_says_so() -> None:
     story = turned_back(may_stay="a label costs nothing").given(UndoRefused(reason="past ship")).expect(RefundOrder)
     story.given(REFUNDED).given(CANCELLED).expect_status("compensated", "child/ORD-1-C stays: past ship")
@@ -187,6 +189,7 @@ def test_s113_a_saga_whose_child_was_abandoned_does_not_end_as_if_all_was_undone
     assert phases(story)["label"] == "given up"
 
 
+@pytest.mark.broken_by("stuck-child-not-named")
 def test_s114_a_stuck_child_leaves_the_parent_waiting_and_is_named() -> None:
     story = turned_back().given(SagaUnderWay()).given(SagaStuck(reason="undo of step ship: given up")).expect()
     story.expect_status("compensating")
@@ -206,6 +209,7 @@ def told(story: SagaTranscript) -> list[Any]:
     return [one[1] for one in answers(story)]
 
 
+@pytest.mark.broken_by("completed-child-is-not-undone")
 def test_s112_a_completed_child_without_a_pivot_turns_back_from_its_end_and_undoes_all_in_reverse() -> None:
     story = begun().given(BILLED).given(LABELLED).given(READY).expect_status("completed")
     story.given_undo("too dear", by="parent/ORD-1").expect(VoidShippingLabel, SagaUnderWay)
@@ -222,6 +226,7 @@ def test_a_running_child_cancels_what_is_under_way() -> None:
     story.expect(VoidShippingLabel, SagaUnderWay)
 
 
+@pytest.mark.broken_by("child-turns-back-past-its-pivot")
 def test_s113_a_child_past_its_pivot_refuses() -> None:
     story = begun(pivot=True).given(BILLED).given(LABELLED).given_undo("too dear", by="parent/ORD-1")
     story.expect(UndoRefused(reason="there is no way back after ship")).expect_status("running")
@@ -237,6 +242,7 @@ def test_s115_a_child_whose_pivot_is_under_way_is_waited_for_whichever_way_it_go
     assert [type(one) for one in told(story)] == [UndoRefused]
 
 
+@pytest.mark.broken_by("closing-not-awaited")
 def test_s115_a_child_that_compensates_by_itself_confirms_the_undo() -> None:
     story = begun().given(DECLINED).expect(CancelOrder)
     story.given_undo("too dear", by="parent/ORD-1").expect(SagaUnderWay)

@@ -47,6 +47,7 @@ def test_s92_a_back_ordered_order_is_refunded_then_cancelled() -> None:
     assert story.timers == {}
 
 
+@pytest.mark.broken_by("undo-in-forward-order")
 def test_s64_undos_run_in_reverse_each_after_the_one_before_is_confirmed() -> None:
     story = billed().given_silence("ship")
     story.expect(VoidShippingLabel)
@@ -73,6 +74,7 @@ def test_s65_a_step_without_an_undo_is_skipped_and_recorded_as_skipped() -> None
     assert story.step_status("check") == "skipped"
 
 
+@pytest.mark.broken_by("undo-not-needed-counts-as-undone")
 def test_s65_an_undo_that_finds_itself_not_needed_is_skipped_and_recorded_as_skipped() -> None:
     def refund_if_charged(state: OrderProcessState) -> RefundOrder | None:
         return RefundOrder(order_id=state.order_id) if state.amount_cents else None
@@ -96,6 +98,7 @@ def test_s65_an_undo_that_finds_itself_not_needed_is_skipped_and_recorded_as_ski
     paid.expect(RefundOrder).expect_status("compensating")
 
 
+@pytest.mark.broken_by("reason-of-turning-back-lost")
 def test_s66_when_the_first_step_is_refused_nothing_is_undone_and_the_reason_is_kept() -> None:
     story = placed().given(DECLINED)
     story.expect(CancelOrder(order_id="ORD-1", reason="bill: PaymentDeclined"))
@@ -103,6 +106,7 @@ def test_s66_when_the_first_step_is_refused_nothing_is_undone_and_the_reason_is_
     assert [task.undo.attempts for task in story.record.tasks] == [0, 0, 0, 0]
 
 
+@pytest.mark.broken_by("unknown-answered-as-failed")
 def test_s67_a_step_that_stays_silent_may_have_happened_and_is_undone_too() -> None:
     story = placed().given_silence("bill")
     story.expect(RefundOrder(order_id="ORD-1", reason="bill: no answer within 30 s"))
@@ -111,12 +115,14 @@ def test_s67_a_step_that_stays_silent_may_have_happened_and_is_undone_too() -> N
     assert refund.refusals == ("shop.PaymentDeclined",)
 
 
+@pytest.mark.broken_by("fault-is-a-refusal")
 def test_s61_a_fault_is_an_outcome_that_is_undone_like_silence() -> None:
     story = billed().given_fault("label printer on fire")
     story.expect(VoidShippingLabel).expect_status("compensating", "ship: given up by warehouse/HAT: label printer")
     assert story.step("ship").do.error == "label printer on fire"
 
 
+@pytest.mark.broken_by("compensated-too-early")
 def test_s68_an_undo_with_nothing_to_undo_is_confirmed_by_the_participants_runtime() -> None:
     story = placed().given_silence("bill").given_nothing_to_undo("its command never came")
     story.expect(CancelOrder)
@@ -124,6 +130,7 @@ def test_s68_an_undo_with_nothing_to_undo_is_confirmed_by_the_participants_runti
     assert story.step_status("bill") == "undone"
 
 
+@pytest.mark.broken_by("late-answer-revives-step")
 def test_s54_a_late_done_of_a_step_whose_undo_is_owed_is_noted_and_the_undo_stands() -> None:
     story = billed().given_silence("ship")
     label = story.command(CreateShippingLabel)
@@ -141,6 +148,7 @@ def test_s70_a_second_confirmation_of_an_undo_has_no_effect() -> None:
     story.given(REFUNDED, to=story.command(RefundOrder)).expect().expect_ignored("came late: step bill is undone")
 
 
+@pytest.mark.broken_by("undo-not-retried")
 def test_s71_an_undo_that_fails_is_sent_again_after_a_pause_and_the_rest_follows() -> None:
     story = billed().given_silence("ship").given_fault("printer offline")
     story.expect().expect_status("compensating")
@@ -178,6 +186,7 @@ def test_s73_a_deadline_before_the_pivot_turns_the_saga_back() -> None:
     story.expect(RefundOrder).expect_status("compensating", "timeout: not past the pivot within 600 s")
 
 
+@pytest.mark.broken_by("deadline-after-pivot-turns-back")
 def test_s73_a_deadline_past_the_pivot_only_marks_the_saga_as_overdue() -> None:
     story = shipped().given_silence("saga deadline").expect().expect_status("running")
     assert story.record.overdue
@@ -190,6 +199,7 @@ def test_s89_a_cancellation_before_the_pivot_turns_the_saga_back() -> None:
     story.given(VOIDED, to=story.command(VoidShippingLabel)).expect(RefundOrder)
 
 
+@pytest.mark.broken_by("pivot-ignored")
 def test_s89_a_cancellation_past_the_pivot_is_refused_with_the_reason() -> None:
     story = shipped()
     before = story.record

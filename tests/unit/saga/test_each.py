@@ -116,6 +116,7 @@ def state_of(story: SagaTranscript) -> OrderProcessState:
 # --- forward ---
 
 
+@pytest.mark.broken_by("list-is-done-before-its-items")
 def test_s105_each_item_is_asked_for_and_the_flow_goes_on_once_when_all_are_done() -> None:
     story = under_way().expect(CreateShippingLabel, CreateShippingLabel, CreateShippingLabel)
     assert phases(story)["lines"] == "under way"
@@ -128,6 +129,7 @@ def test_s105_each_item_is_asked_for_and_the_flow_goes_on_once_when_all_are_done
     assert story.timers == {}
 
 
+@pytest.mark.broken_by("list-opens-all-at-once")
 def test_s105_at_most_so_many_are_under_way_at_once() -> None:
     story = under_way(each(at_once=2)).expect(CreateShippingLabel, CreateShippingLabel)
     assert phases(story)["lines[TIE]"] == "waiting"
@@ -136,6 +138,7 @@ def test_s105_at_most_so_many_are_under_way_at_once() -> None:
     story.given(labelled("HAT"), to=to(story, "HAT")).expect_ignored("came late")
 
 
+@pytest.mark.broken_by("empty-list-never-done")
 def test_s108_an_empty_list_is_done_at_once() -> None:
     def none(state: OrderProcessState) -> list[str]:
         return []
@@ -167,6 +170,7 @@ def void_text(state: OrderProcessState, key: str, reason: str) -> VoidShippingLa
 # --- back ---
 
 
+@pytest.mark.broken_by("items-forgotten-on-the-way-back")
 def test_s106_one_that_is_refused_turns_the_saga_back_and_those_that_may_have_happened_are_undone() -> None:
     story = under_way()
     story.given(labelled("CAP"), to=to(story, "CAP"))
@@ -256,6 +260,7 @@ def test_one_failure_too_many_turns_the_saga_back_and_says_how_many() -> None:
     assert "2 of 3 are refused or have failed, 1 may" in story.record.reason
 
 
+@pytest.mark.broken_by("item-done-without-is-not-undone")
 def test_s107_once_enough_are_done_the_rest_is_undone_and_what_was_not_begun_never_is() -> None:
     story = under_way(each(at_least=1, at_once=2)).given(labelled("CAP"), to=None).expect(VoidShippingLabel)
     assert phases(story) | {"lines[CAP]": "undoing", "lines[TIE]": "passed"} == phases(story)
@@ -290,6 +295,7 @@ def test_past_the_pivot_each_item_is_asked_until_it_is_done() -> None:
 # --- what is wrong with a list ---
 
 
+@pytest.mark.broken_by("bad-list-counts-as-empty")
 @pytest.mark.parametrize(
     ("made", "why"),
     [

@@ -91,6 +91,7 @@ def test_s116_if_one_is_refused_the_next_is_asked() -> None:
     assert phases(story) | {"pay[bill]": "refused", "pay[ship]": "done"} == phases(story)
 
 
+@pytest.mark.broken_by("item-done-without-is-not-undone")
 def test_s116_one_that_stays_silent_is_undone_before_the_next_is_asked() -> None:
     story = begun().given_silence().expect(RefundOrder)
     assert phases(story) | {"pay[bill]": "undoing", "pay[ship]": "waiting"} == phases(story)
@@ -104,6 +105,7 @@ def test_one_that_fails_and_needs_no_undo_is_done_without() -> None:
     assert phases(story)["pay[bill]"] == "skipped"
 
 
+@pytest.mark.broken_by("reasons-of-alternatives-lost")
 def test_s117_when_all_are_refused_so_is_the_whole_with_all_reasons() -> None:
     story = begun().given(DECLINED).given(BACK_ORDERED).expect(CancelOrder)
     assert story.record.reason == "pay: pay[bill]: shop.PaymentDeclined; pay[ship]: shop.BackOrdered"

@@ -67,6 +67,7 @@ def test_s1_a_start_event_makes_one_instance_that_knows_its_key() -> None:
     assert [task.path for task in record.tasks] == ["bill", "ship", "close", "compensated"]
 
 
+@pytest.mark.broken_by("second-start-starts-anew")
 def test_s2_a_second_start_event_changes_nothing_and_is_noted() -> None:
     story = billed()
     before = story.record
@@ -74,6 +75,7 @@ def test_s2_a_second_start_event_changes_nothing_and_is_noted() -> None:
     assert story.record == before
 
 
+@pytest.mark.broken_by("start-without-a-key")
 def test_s10_a_start_event_without_its_key_fails_and_makes_nothing() -> None:
     story = SagaTranscript(ShopProcess, key="ORD-1")
     with pytest.raises(FinalError, match=r"order-process cannot be started by shop.OrderPlaced: its field 'order_id'"):
@@ -81,6 +83,7 @@ def test_s10_a_start_event_without_its_key_fails_and_makes_nothing() -> None:
     assert story.status == "none"
 
 
+@pytest.mark.broken_by("start-may-lose-the-key")
 def test_s1_a_begin_that_loses_the_key_is_refused() -> None:
     def forgetful(event: OrderPlaced) -> OrderProcessState:
         return OrderProcessState(amount_cents=event.amount_cents)
@@ -94,6 +97,7 @@ def test_s1_a_begin_that_loses_the_key_is_refused() -> None:
         SagaTranscript(ForgetfulForward).given(PLACED)
 
 
+@pytest.mark.broken_by("key-changed-by-an-answer")
 def test_s13_an_answer_whose_keeper_changes_the_key_is_rolled_back_and_reported() -> None:
     def rename(state: OrderProcessState, event: OrderBilled) -> None:
         state.order_id = "ORD-2"
@@ -116,6 +120,7 @@ def test_s13_an_answer_whose_keeper_changes_the_key_is_rolled_back_and_reported(
     assert (state.order_id, state.charge_id) == ("ORD-1", "")
 
 
+@pytest.mark.broken_by("stray-message-leaves-no-note")
 def test_s16_a_message_that_starts_nothing_and_answers_nothing_is_never_dropped_in_silence() -> None:
     story = SagaTranscript(ShopProcess, key="ORD-1")
     story.given_event(BILLED).expect().expect_ignored("starts no instance, and there is none of this key")
@@ -153,6 +158,7 @@ class EitherWay(Saga[OrderProcessState], kind="either-way"):
     flow = bill
 
 
+@pytest.mark.broken_by("second-start-starts-anew")
 @pytest.mark.parametrize("events", [(PLACED, CANCELLED), (CANCELLED, PLACED)])
 def test_s4_whichever_starting_event_comes_first_the_process_ends_the_same(events: tuple[Message, Message]) -> None:
     story = SagaTranscript(EitherWay).given_event(events[0]).expect(BillOrder(order_id="ORD-1", amount_cents=500))
@@ -169,6 +175,7 @@ def test_a_message_after_the_end_is_ignored_and_recorded() -> None:
     assert story.decision.ended
 
 
+@pytest.mark.broken_by("undeclared-answer-passed-over")
 def test_s25_an_answer_that_the_step_does_not_declare_turns_the_saga_back_visibly() -> None:
     story = placed().given(READY)
     story.expect_status("compensating", "bill: OrderReadyToShip is no answer that the step declares")
@@ -218,6 +225,7 @@ def test_an_answer_to_nobodys_command_is_ignored() -> None:
     story.given(BILLED, to=stranger.command(BillOrder)).expect_ignored("answers no command of this saga")
 
 
+@pytest.mark.broken_by("step-timer-never-cancelled")
 def test_s54_an_answer_in_time_takes_the_steps_timer_away() -> None:
     story = placed()
     assert story.timers == {"bill": 1_030.0, "saga deadline": 1_600.0}

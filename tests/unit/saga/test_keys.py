@@ -97,6 +97,7 @@ def two_waits() -> type[Saga[Any]]:
     return saga(bill=step, first=first, last=last, flow=step >> first >> last)
 
 
+@pytest.mark.broken_by("event-counts-twice")
 def test_s98_an_event_is_handed_to_who_waits_with_who_said_it_and_its_sender_is_told() -> None:
     key = OneKey()
     assert key.asked().outgoing == ()
@@ -123,6 +124,7 @@ def test_s99_what_comes_early_is_kept_for_its_time_and_handed_over_once() -> Non
     assert "handed to process/ORD-1 before" in again.note
 
 
+@pytest.mark.broken_by("late-event-kept")
 def test_s20_who_says_an_event_that_finds_no_instance_is_told_what_became_of_it() -> None:
     key, discards = OneKey(), OneKey(waiting(early="discard"))
     assert [told(key.came()), told(discards.came())] == [[EventKept], [EventDiscarded]]
@@ -150,6 +152,7 @@ def test_s99_more_than_is_kept_becomes_a_dead_letter() -> None:
         key.came(OTHER)
 
 
+@pytest.mark.broken_by("early-event-never-faults")
 def test_s19_what_comes_before_anybody_waits_is_discarded_or_a_dead_letter_if_that_is_declared() -> None:
     key = OneKey(waiting(early="discard"))
     discarded = key.came()
@@ -172,6 +175,7 @@ def test_s100_another_event_after_the_one_that_counted_or_after_the_wait_is_late
     assert late.note == "it came late: process/ORD-1 waits for it no more"
 
 
+@pytest.mark.broken_by("key-taken-over")
 def test_s127_a_second_instance_is_refused_and_knows_the_holder_until_the_first_has_stopped() -> None:
     key = OneKey()
     key.asked()

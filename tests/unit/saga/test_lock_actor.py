@@ -79,6 +79,7 @@ def told(decision: Decision) -> list[tuple[type[Message], str]]:
     return [(type(one.message), f"{one.kind}/{one.key}".strip("/")) for one in decision.outgoing]
 
 
+@pytest.mark.broken_by("lock-is-never-free")
 def test_s81_who_asks_for_a_free_key_has_it_and_nothing_is_kept_once_it_is_released() -> None:
     key = LockedKey()
     decision = key.asked(A)
@@ -89,6 +90,7 @@ def test_s81_who_asks_for_a_free_key_has_it_and_nothing_is_kept_once_it_is_relea
     assert key.body == b""
 
 
+@pytest.mark.broken_by("lock-goes-to-the-last")
 def test_s129_three_get_the_key_in_the_order_in_which_they_asked() -> None:
     key = LockedKey()
     for one in (C, A, B):
@@ -164,6 +166,7 @@ def test_tasks_and_children_that_wait_beside_a_saga_get_the_key_with_it() -> Non
 # --- expiry ---
 
 
+@pytest.mark.broken_by("lock-never-expires")
 def test_s130_a_holder_whose_time_is_over_loses_the_key_to_who_waits_first_and_is_told() -> None:
     key = LockedKey()
     key.asked(A, expires_s=60.0)
@@ -204,6 +207,7 @@ def probes(decision: Decision) -> list[tuple[str, list[str]]]:
     return [(one.to, [each.saga for each in one.path]) for one in found]
 
 
+@pytest.mark.broken_by("nobody-looks-for-deadlocks")
 def test_s82_the_holder_is_told_who_waits_for_it_and_so_is_the_next_holder() -> None:
     key = LockedKey()
     assert probes(key.asked(A)) == []

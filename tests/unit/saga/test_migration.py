@@ -108,6 +108,7 @@ def statuses(story: SagaTranscript) -> dict[str, str]:
 # --- carried over ---
 
 
+@pytest.mark.broken_by("carried-over-and-not-told")
 def test_s132_an_instance_is_carried_over_once_in_the_commit_that_touches_it() -> None:
     story = by(NEXT, asked()).given(BILLED).expect(CreateShippingLabel)
     record = story.record
@@ -297,6 +298,7 @@ def test_s133_once_its_migration_is_mended_the_instance_goes_on_and_its_history_
     in_virtual_time(scenario)
 
 
+@pytest.mark.broken_by("another-version's-mail-passed-over")
 def test_s133_mail_for_an_instance_that_cannot_be_carried_over_waits_and_the_log_says_why() -> None:
     async def scenario() -> None:
         node = await LocalNode([SagaBehaviour(ShopProcess)]).start()

@@ -96,6 +96,7 @@ def test_a_late_answer_settles_a_step_that_is_retried() -> None:
     assert "ready" not in story.timers
 
 
+@pytest.mark.broken_by("nothing-comes-after-what-is-left-out")
 def test_s72_a_step_that_is_skipped_is_left_out_and_the_saga_goes_on() -> None:
     story = ready_asked("skip").given_fault("the printer is out").given_silence("ready")
     story.given_fault("the printer is out")

@@ -26,6 +26,7 @@ TASKS = ("", "bill", "ship", "close", "compensated")
 DATA = ("", '{"order_id": "ORD-1"}', "{}")
 
 
+@pytest.mark.broken_by("preview-moves-nothing")
 def test_s135_a_preview_says_what_is_sent_which_tasks_move_and_what_comes_of_the_saga() -> None:
     story = undo_stuck()
     act = RepairSaga(act=RepairSaga.MARK_UNDONE, task="bill", who="ann", reason="paid back")

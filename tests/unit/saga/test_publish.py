@@ -31,6 +31,7 @@ def publishing(event: Any = is_billed) -> type[Saga[OrderProcessState]]:
     return saga(bill=paid, told=told, close=done, flow=paid >> told >> done)
 
 
+@pytest.mark.broken_by("published-twice")
 def test_s123_an_event_leaves_with_the_commit_that_decided_it_and_once() -> None:
     story = SagaTranscript(publishing()).given(PLACED).expect(BillOrder)
     story.given(BILLED).expect(OrderReadyToShip(order_id="ORD-1"), MarkReadyToShip)

@@ -59,6 +59,7 @@ def refused(story: SagaTranscript, act: RepairSaga, why: str) -> None:
 # --- marks ---
 
 
+@pytest.mark.broken_by("mark-leaves-no-trace")
 def test_s137_an_undo_that_was_done_by_hand_lets_the_rest_of_the_undo_go_on() -> None:
     story = undo_stuck()
     act = RepairSaga(act=RepairSaga.MARK_UNDONE, task="bill", who="ann", reason="paid back at the counter")
@@ -99,6 +100,7 @@ def test_a_step_that_is_open_can_be_forced_and_its_undo_is_owed_like_any_other()
 # --- skip ---
 
 
+@pytest.mark.broken_by("given-up-undo-counts-as-undone")
 def test_s72_an_undo_that_is_given_up_is_never_told_as_undone() -> None:
     story = undo_stuck()
     story.given_act(RepairSaga(act=RepairSaga.SKIP, task="bill", who="ann", reason="written off"))
@@ -233,6 +235,7 @@ def test_edited_data_that_does_not_fit_is_refused(text: str, why: str) -> None:
 # --- refusals ---
 
 
+@pytest.mark.broken_by("stale-act-is-done")
 def test_s136_a_stale_act_is_refused_with_what_has_changed() -> None:
     story = undo_stuck()
     seen = story.record.revision

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from actors.catalogue import catalogue
 from protos.billing_pb2 import BILLED, BillState
 from protos.sales_pb2 import CANCELLED, PENDING, READY_TO_SHIP, Flow, OrderLine, OrderState, PlaceOrder
@@ -74,6 +76,7 @@ def test_s91_an_order_goes_all_the_way_on_real_turns() -> None:
     in_virtual_time(scenario)
 
 
+@pytest.mark.broken_by("undo-not-run")
 def test_s92_a_back_order_is_refunded_once_and_cancelled_on_real_turns() -> None:
     async def scenario() -> None:
         node = await shop(on_hand=1)
@@ -185,6 +188,7 @@ def test_s89_a_cancellation_of_what_is_over_is_refused_with_the_reason() -> None
     in_virtual_time(scenario)
 
 
+@pytest.mark.broken_by("end-of-a-saga-takes-its-messages")
 def test_s24_the_last_commands_of_a_saga_leave_although_it_ends_and_leaves_memory() -> None:
     async def scenario() -> None:
         node = await shop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from google.protobuf.message import Message
 
 from actors.catalogue import catalogue
@@ -106,6 +107,7 @@ async def record(node: LocalNode, kind: str) -> SagaRecord:
     return SagaRecord.FromString((await node.row(kind, "ORD-1")).state)
 
 
+@pytest.mark.broken_by("events-cross-processes")
 def test_s14_two_sagas_of_one_key_do_not_collide() -> None:
     async def scenario() -> None:
         node = await shop(SagaBehaviour(Copying))
@@ -133,6 +135,7 @@ def test_s14_two_sagas_of_one_key_do_not_collide() -> None:
     in_virtual_time(scenario)
 
 
+@pytest.mark.broken_by("second-start-starts-anew")
 def test_s22_after_its_end_a_saga_does_not_run_and_others_hear_the_message_all_the_same() -> None:
     async def scenario() -> None:
         node = await shop(SagaBehaviour(Copying), ListeningSaga())

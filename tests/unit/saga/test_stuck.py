@@ -44,6 +44,7 @@ def void_out_of_budget() -> SagaTranscript:
     return story.given_fault("printer offline")
 
 
+@pytest.mark.broken_by("undo-fault-counts-as-undone")
 def test_s72_an_undo_out_of_budget_leaves_the_saga_stuck_naming_step_error_and_what_remains() -> None:
     story = void_out_of_budget().expect()
     story.expect_status("stuck", "undo of step ship: given up by warehouse/HAT: printer offline")
@@ -181,6 +182,7 @@ class OtherVersion(Saga[OrderProcessState], kind="order-process"):
     flow = bill
 
 
+@pytest.mark.broken_by("another-version's-mail-passed-over")
 def test_s83_an_answer_to_an_instance_of_another_version_is_left_to_another_build_with_a_clear_reason() -> None:
     story = billed()
     before = story.record
@@ -190,6 +192,7 @@ def test_s83_an_answer_to_an_instance_of_another_version_is_left_to_another_buil
     assert newer.record == before
 
 
+@pytest.mark.broken_by("another-version's-timers-dropped")
 def test_s83_a_timer_of_an_instance_of_another_version_is_put_off_not_lost() -> None:
     newer = SagaTranscript(OtherVersion).carrying_on(billed())
     newer.given_silence("ship").expect().expect_ignored("another version")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,6 +87,7 @@ def begun(saga: type[Process]) -> SagaTranscript:
     return SagaTranscript(saga).given(PLACED)
 
 
+@pytest.mark.broken_by("undo-given-the-present-state")
 def test_s121_an_undo_is_given_the_state_as_its_step_was_done() -> None:
     story = begun(BillsThenShips).given(BILLED).given(BACK_ORDERED)
     assert (

@@ -111,6 +111,7 @@ def closing() -> SagaTranscript:
 # --- at its pace ---
 
 
+@pytest.mark.broken_by("not-finished-never-asked-again")
 def test_s74_what_is_not_finished_is_asked_again_after_its_pace_until_it_is_done() -> None:
     story = packing()
     assert (story.step_status("ship"), story.timers["ship"]) == ("working", story.now_s + 60)

@@ -14,8 +14,8 @@ from runtime.cluster.lease import Lease
 from runtime.durable.residence.admission import Throttle
 from runtime.durable.turn import guard
 from runtime.envelope import message_id
+from tests.proof.mutants.claims import BUGS
 from tests.proof.mutants.mutant import Edit, Mutant, Target
-from tests.proof.mutants.registry import MUTANTS
 from tests.proof.mutants.switchboard import MutantRotten, planted
 
 
@@ -91,16 +91,16 @@ def test_what_no_longer_fits_is_refused_before_anything_is_changed(
     assert len(ids()) == 3
 
 
-@pytest.mark.parametrize("name", list(MUTANTS))
+@pytest.mark.parametrize("name", list(BUGS))
 def test_every_mutant_can_still_be_planted(name: str) -> None:
-    functions = [function_of(edit.target) for edit in MUTANTS[name].edits]
+    functions = [function_of(edit.target) for edit in BUGS[name].edits]
     sound = [function.__code__ for function in functions]
-    with planted(MUTANTS[name]):
+    with planted(BUGS[name]):
         assert all(function.__code__ != code for function, code in zip(functions, sound, strict=True))
     assert [function.__code__ for function in functions] == sound
 
 
 def test_every_mutant_says_what_it_breaks_in_one_sentence() -> None:
-    for one in MUTANTS.values():
+    for one in BUGS.values():
         assert one.breaks.endswith(".") and ". " not in one.breaks and "|" not in one.breaks, one.name
         assert one.name == one.name.lower() and " " not in one.name
