@@ -71,6 +71,8 @@ def _saga_waits(account: Account, now_s: float) -> Iterator[str]:
             yield f"its wait {step.name!r}: the timer of that name says until when"
         elif step.status == "to be approved":
             yield f"a person to approve {step.name!r}: {step.asks} (digest {step.digest})"
+        elif step.status == "being probed":
+            yield f"the runtime of {step.address} to tell whether its step {step.name!r} has happened; {step.error}"
         elif step.status == "unknown":
             yield f"news of its step {step.name!r} at {step.address}, which may or may not have been done"
 
