@@ -29,6 +29,7 @@ from runtime.saga.lock import Lock
 from runtime.saga.on import on
 from runtime.saga.probe import Probe
 from runtime.saga.publish import Publish
+from runtime.saga.remind import Remind
 from runtime.saga.saga import Saga
 from runtime.saga.step import Budget, Step
 from runtime.saga.wait import Wait
@@ -60,6 +61,7 @@ __all__ = [
     "Position",
     "Probe",
     "Publish",
+    "Remind",
     "RetryPolicy",
     "Saga",
     "Service",

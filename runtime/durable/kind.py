@@ -183,6 +183,14 @@ class Kind:
         """Its behaviour, if builds may have different versions of that."""
         return self.behaviour if isinstance(self.behaviour, Versioned) else None
 
+    def begun_by(self, message: Envelope) -> str:
+        """The choreography that begins by it: by the event that starts it, or as a client has asked; or empty."""
+        process = message.process
+        if not process or self.behaviour.process:
+            return ""
+        begins = not message.sender or self.subscribers.begins(process, self.name, message.type)
+        return process if begins else ""
+
     def unheard(self, address: str, name: str, process: str) -> Fact:
         """That nobody listens to an event which this actor has said."""
         return NobodyListens(address, name, process)

@@ -50,6 +50,9 @@ def _saga_waits(account: Account, now_s: float) -> Iterator[str]:
     for key in saga.keys:
         if key.status == _KEY.ASKED:
             yield f"{account.kind}-keys/{key.value} to say that it holds its key {key.name!r}"
+    for reminder in saga.reminders:
+        if reminder.error:
+            yield f"a change of its reminder {reminder.name!r}, which could not be said: {reminder.error}"
     for step in account.steps:
         ago = span(now_s - step.asked_at_s)
         again, tried = _asks_again(account, step.name, now_s), f" (attempt {step.undo_attempts})"

@@ -377,6 +377,7 @@ class SagaRecord(_message.Message):
     EARLIER_STATES_FIELD_NUMBER: _builtins.int
     EARLIER_FINGERPRINTS_FIELD_NUMBER: _builtins.int
     KEYS_FIELD_NUMBER: _builtins.int
+    REMINDERS_FIELD_NUMBER: _builtins.int
     definition: _builtins.str
     """its name; empty when there is no instance"""
     fingerprint: _builtins.bytes
@@ -435,6 +436,10 @@ class SagaRecord(_message.Message):
     def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___StandingKey]:
         """by which events find the instance, as its state tells them"""
 
+    @_builtins.property
+    def reminders(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReminderRecord]:
+        """of tasks that are under way"""
+
     def __init__(
         self,
         *,
@@ -464,14 +469,49 @@ class SagaRecord(_message.Message):
         earlier_states: _abc.Iterable[Global___EarlierState] | None = ...,
         earlier_fingerprints: _abc.Iterable[_builtins.bytes] | None = ...,
         keys: _abc.Iterable[Global___StandingKey] | None = ...,
+        reminders: _abc.Iterable[Global___ReminderRecord] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["asker", b"asker"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asker", b"asker", "conversation", b"conversation", "definition", b"definition", "earlier_fingerprints", b"earlier_fingerprints", "earlier_states", b"earlier_states", "ended_at_s", b"ended_at_s", "fingerprint", b"fingerprint", "held", b"held", "keys", b"keys", "last_progress_at_s", b"last_progress_at_s", "overdue", b"overdue", "pivot_passed", b"pivot_passed", "reason", b"reason", "repairs", b"repairs", "result", b"result", "result_error", b"result_error", "result_type", b"result_type", "revision", b"revision", "started_at_s", b"started_at_s", "state", b"state", "state_type", b"state_type", "status", b"status", "stuck_in", b"stuck_in", "stuck_reason", b"stuck_reason", "suspended", b"suspended", "tasks", b"tasks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asker", b"asker", "conversation", b"conversation", "definition", b"definition", "earlier_fingerprints", b"earlier_fingerprints", "earlier_states", b"earlier_states", "ended_at_s", b"ended_at_s", "fingerprint", b"fingerprint", "held", b"held", "keys", b"keys", "last_progress_at_s", b"last_progress_at_s", "overdue", b"overdue", "pivot_passed", b"pivot_passed", "reason", b"reason", "reminders", b"reminders", "repairs", b"repairs", "result", b"result", "result_error", b"result_error", "result_type", b"result_type", "revision", b"revision", "started_at_s", b"started_at_s", "state", b"state", "state_type", b"state_type", "status", b"status", "stuck_in", b"stuck_in", "stuck_reason", b"stuck_reason", "suspended", b"suspended", "tasks", b"tasks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SagaRecord: _TypeAlias = SagaRecord  # noqa: Y015
+
+@_typing.final
+class ReminderRecord(_message.Message):
+    """A reminder of a task that is under way."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SAID_FIELD_NUMBER: _builtins.int
+    DUE_AT_S_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """of the reminder in the definition"""
+    said: _builtins.int
+    """how often"""
+    due_at_s: _builtins.float
+    """when it is said next; 0: it has been said as often as it may"""
+    error: _builtins.str
+    """why the last one was not said"""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        said: _builtins.int = ...,
+        due_at_s: _builtins.float = ...,
+        error: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["due_at_s", b"due_at_s", "error", b"error", "name", b"name", "said", b"said"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReminderRecord: _TypeAlias = ReminderRecord  # noqa: Y015
 
 @_typing.final
 class StandingKey(_message.Message):

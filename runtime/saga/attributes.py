@@ -12,9 +12,10 @@ from runtime.saga.flow import Flow, Part
 from runtime.saga.key import Key
 from runtime.saga.on import On
 from runtime.saga.read_step import message_types
+from runtime.saga.remind import Remind
 from runtime.saga.step import Step
 
-__all__ = ["check_names", "closing_of", "flow_of", "keys_of", "parts_of", "starts_of"]
+__all__ = ["check_names", "closing_of", "flow_of", "keys_of", "parts_of", "reminders_of", "starts_of"]
 
 _CLOSING_TIMEOUT_S = 30.0
 _NO_PARTS = ("flow", "closing")
@@ -25,8 +26,8 @@ def check_names(cls: type[Any], base: type[Any]) -> None:
     """Raises InvalidDefinition for a step of a name that every saga uses; before anything is set on the class."""
     for name in sorted({*vars(base), *base.__annotations__} - {*_NO_PARTS}):
         own = inspect.getattr_static(cls, name, None)
-        if isinstance(own, Part | Key):
-            what = "key" if isinstance(own, Key) else "step"
+        if isinstance(own, Part | Key | Remind):
+            what = "step" if isinstance(own, Part) else "key" if isinstance(own, Key) else "reminder"
             raise InvalidDefinition(
                 f"{cls.__name__}.{name}: every saga has something of this name; give the {what} another"
             )
@@ -78,6 +79,14 @@ def keys_of(cls: type[Any]) -> dict[str, Key]:
         if key in names:
             raise InvalidDefinition(f"{cls.__name__}.{name} is the same key as {cls.__name__}.{names[key]}")
         names[key] = name
+    return found
+
+
+def reminders_of(cls: type[Any]) -> dict[str, Remind]:
+    """By attribute; those of the classes that it is derived from as well."""
+    found: dict[str, Remind] = {}
+    for base in reversed(cls.__mro__):
+        found.update({name: one for name, one in vars(base).items() if isinstance(one, Remind)})
     return found
 
 

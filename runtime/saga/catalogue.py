@@ -179,6 +179,9 @@ class Catalogue:
                 if not isinstance(step, AwaitDefinition | ChildDefinition | LockDefinition):
                     self._check_step(saga, step)
             check_published(saga, self.contracts)
+            for reminder in saga.reminders:
+                if reminder.contract.is_command:
+                    self._handler(reminder.contract, f"{saga.title}.{reminder.name}.say")
             check_awaited(saga, self.sagas, self._handlers, self.contracts)
         check_children(self.sagas)
         drivers = [*map(driver_of_saga, self.sagas), *map(driver_of_choreography, self.choreographies)]

@@ -11,6 +11,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from runtime.contracts import Contract, contract_of
 from runtime.protos import saga_pb2
 from runtime.saga.carrying import Migration
 from runtime.saga.node import (
@@ -23,7 +24,7 @@ from runtime.saga.node import (
 )
 from runtime.saga.on import On
 
-__all__ = ["Definition", "KeyDefinition"]
+__all__ = ["Definition", "KeyDefinition", "ReminderDefinition"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,24 @@ class KeyDefinition:
     of: Callable[[Any], str]  # (state); empty as long as it is not known
     events: tuple[str, ...]  # the full names of what is awaited by it
     sticks: bool  # where another instance holds it; else the saga turns back
+
+
+@dataclass(frozen=True, slots=True)
+class ReminderDefinition:
+    """A message that is said while a task is under way."""
+
+    name: str
+    place: int  # of the node whose task it reminds of
+    timer: str
+    after_s: float
+    every_s: float
+    times: int
+    say: Callable[[Any], Message]  # (state)
+    says: type[Message]
+
+    @property
+    def contract(self) -> Contract:
+        return contract_of(self.says)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +76,7 @@ class Definition:
     template: saga_pb2.SagaRecord  # of a new instance
     keeps_inputs: bool = True  # the history keeps what messages to an instance said
     keys: tuple[KeyDefinition, ...] = ()
+    reminders: tuple[ReminderDefinition, ...] = ()
     carries: Mapping[bytes, Migration] = field(default_factory=dict)  # by the fingerprint of an older definition
     between: Mapping[bytes, Definition] = field(default_factory=dict)  # of those, that by way of which it is carried
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import assert_never
 
-from runtime.saga.definition import Definition
+from runtime.saga.definition import Definition, ReminderDefinition
 from runtime.saga.node import (
     ApprovalDefinition,
     AwaitDefinition,
@@ -45,7 +45,14 @@ def draw_saga(definition: Definition) -> str:
     if any(_is_last(node) for node in definition.flow_nodes):
         lines.append(f"    {_COMPLETED} --> [*]")
     lines += _way_back(definition)
+    lines += [_note(definition, one) for one in definition.reminders]
     return "\n".join(lines) + "\n"
+
+
+def _note(definition: Definition, one: ReminderDefinition) -> str:
+    every = f", then every {timedelta(seconds=one.every_s)}" if one.times > 1 and one.every_s != one.after_s else ""
+    said = f"{one.name}: {one.says.DESCRIPTOR.name} after {timedelta(seconds=one.after_s)}{every}, {one.times} times"
+    return f"    note right of {definition.nodes[one.place].name}: {said.removesuffix(', 1 times')}"
 
 
 def _state(node: Node) -> str:

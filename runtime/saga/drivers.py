@@ -33,6 +33,7 @@ class Driver:
 
 def driver_of_saga(saga: Definition) -> Driver:
     commands = [one for step in saga.steps for one in (step.command, step.undo_command) if one is not None]
+    commands += [one.contract for one in saga.reminders if one.contract.is_command]
     return Driver(saga.name, saga.title, tuple(start.event_type for start in saga.starts), tuple(commands))
 
 

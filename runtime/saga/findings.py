@@ -1,4 +1,5 @@
-"""What is allowed in a catalogue, and is often a mistake: outcomes that leave a saga stuck, events that nobody hears.
+"""What is allowed in a catalogue, and is often a mistake: outcomes that leave a saga stuck, events that nobody hears,
+undos that read what only the answer of their own step tells.
 
 What is certainly a mistake, a catalogue refuses when it is made.
 """
@@ -14,13 +15,16 @@ from runtime.durable.service import ServiceBehaviour
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.definition import Definition
 from runtime.saga.node import StepDefinition, full_name
+from runtime.saga.saga import Saga
+from runtime.saga.undo_data import undo_findings
 
 __all__ = ["findings"]
 
 
 def findings(catalogue: Catalogue) -> tuple[str, ...]:
     """Each names where it is, what comes of it, and the cure."""
-    return (*_sticking(catalogue), *_unheard(catalogue))
+    sagas = [one for one in catalogue.hosted if issubclass(one, Saga)]
+    return (*_sticking(catalogue), *_unheard(catalogue), *(one for saga in sagas for one in undo_findings(saga)))
 
 
 def _sticking(catalogue: Catalogue) -> Iterator[str]:

@@ -29,6 +29,7 @@ from runtime.saga.instance import DEADLINE, Instance, Question
 from runtime.saga.node import Node, Role
 from runtime.saga.nodes import kinds, locks, probed, probing, undoing
 from runtime.saga.nodes import step as steps
+from runtime.saga.reminders import follow_reminders, reminder_fired
 from runtime.saga.verdict import Came, TaskVerdict
 from runtime.saga.view import status_name
 
@@ -52,6 +53,7 @@ def advance(
         _apply(saga, given)
     for node, task, verdict in held_keys.follow(saga) if definition.keys or record.keys else ():
         _act(saga, node, task, verdict)
+    follow_reminders(saga)
     asker.tell(saga, before)
     locks.let_go(saga, before)
     return saga.result()
@@ -140,6 +142,8 @@ def _nothing_to_undo(saga: Instance, answer: inputs.NothingToUndo) -> None:
 def _timer_fired(saga: Instance, name: str) -> None:
     if name == DEADLINE:
         cancellation.deadline_passed(saga)
+        return
+    if reminder_fired(saga, name):
         return
     place = saga.place_of_timer(name)
     if place is None or saga.heading not in (SagaRecord.RUNNING, SagaRecord.COMPENSATING):

@@ -31,8 +31,10 @@ from runtime.saga.read_child import read_child
 from runtime.saga.read_key import read_keys
 from runtime.saga.read_lock import read_lock
 from runtime.saga.read_parts import read_approval, read_publish, read_result, read_wait, read_when
+from runtime.saga.read_remind import read_reminders
 from runtime.saga.read_step import read_step
 from runtime.saga.read_within import read_each, read_first_of
+from runtime.saga.remind import Remind
 from runtime.saga.shape import fingerprint_of, shape_of
 from runtime.saga.step import Step
 from runtime.saga.wait import Wait
@@ -54,6 +56,7 @@ class Declaration:
     starts: tuple[On, ...]
     deadline_s: float  # 0: none
     keys: Mapping[str, Key] = field(default_factory=dict)  # by attribute
+    reminders: Mapping[str, Remind] = field(default_factory=dict)  # by attribute
     undoes_past_stuck: bool = False  # see Definition
     keeps_inputs: bool = True  # see Definition
     result: Callable[..., Message] | None = None  # see Saga
@@ -91,6 +94,7 @@ def read(declared: Declaration) -> Definition:
         result_type=result_type,
         fingerprint=fingerprint,
         template=_template(declared, fingerprint, nodes),
+        reminders=read_reminders(declared.title, declared.state_type, declared.reminders, places),
         keys=read_keys(declared.title, declared.state_type, declared.keys, nodes),
     )
 

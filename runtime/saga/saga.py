@@ -25,7 +25,7 @@ from runtime.durable.declared import Declared, state_type_of, take_options
 from runtime.durations import Span, check_span, in_seconds
 from runtime.envelope import wrong_kind
 from runtime.errors import InvalidDefinition
-from runtime.saga.attributes import check_names, closing_of, flow_of, keys_of, parts_of, starts_of
+from runtime.saga.attributes import check_names, closing_of, flow_of, keys_of, parts_of, reminders_of, starts_of
 from runtime.saga.carrying import Carried, Position
 from runtime.saga.checks import check
 from runtime.saga.definition import Definition
@@ -34,6 +34,7 @@ from runtime.saga.key import Key
 from runtime.saga.on import On
 from runtime.saga.read_carries import read_carries
 from runtime.saga.reading import Declaration, read
+from runtime.saga.remind import Remind
 from runtime.saga.step import Step
 from runtime.saga.variation import varied
 
@@ -57,7 +58,7 @@ class _SagaType(Declared):
     @staticmethod
     def declares(name: str, value: object) -> bool:
         """See Declared."""
-        return isinstance(value, Part | Key)
+        return isinstance(value, Part | Key | Remind)
 
 
 class Saga(Generic[StateT], metaclass=_SagaType):
@@ -113,6 +114,7 @@ class Saga(Generic[StateT], metaclass=_SagaType):
                 closing=closing_of(cls),
                 starts=starts_of(cls),
                 keys=keys_of(cls),
+                reminders=reminders_of(cls),
                 deadline_s=in_seconds(deadline),
                 undoes_past_stuck=undo == _INDEPENDENT,
                 keeps_inputs=history == _FULL,

@@ -21,6 +21,7 @@ def check_awaited(
         return
     said = {event for one in handlers for event in one.output_types}
     said |= {node.event_type for one in sagas for node in _published(one)}
+    said |= {reminder.says for one in sagas for reminder in one.reminders}
     for one in saga.awaits:
         where, name = f"{saga.title}.{one.name}", full_name(one.event)
         if contract_of(one.event).name not in {known.name for known in contracts}:
@@ -35,11 +36,10 @@ def check_awaited(
 def check_published(saga: Definition, contracts: Contracts) -> None:
     """Raises InvalidDefinition for an event that no node could read."""
     known = {one.name for one in contracts}
-    for one in _published(saga):
-        if full_name(one.event_type) not in known:
-            raise InvalidDefinition(
-                f"{saga.title}.{one.name}: {full_name(one.event_type)} is in none of the catalogue's contracts"
-            )
+    said = [(one.name, one.event_type) for one in _published(saga)]
+    for name, event in [*said, *((one.name, one.says) for one in saga.reminders)]:
+        if full_name(event) not in known:
+            raise InvalidDefinition(f"{saga.title}.{name}: {full_name(event)} is in none of the catalogue's contracts")
 
 
 def _published(saga: Definition) -> list[PublishDefinition]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from runtime.errors import InvalidDefinition
-from runtime.saga.attributes import flow_of, parts_of
+from runtime.saga.attributes import flow_of, parts_of, reminders_of
 from runtime.saga.first_of import FirstOf
 from runtime.saga.flow import Flow, Part
 from runtime.saga.when import When
@@ -30,6 +30,7 @@ def varied(saga: type[Any], changed: Changes) -> dict[str, Any]:
             raise InvalidDefinition(f"{saga.__name__} has no step {name!r} to be changed; there are {known}")
     variation = _Variation(saga, {part: name for name, part in parts.items()}, changed)
     body: dict[str, Any] = {name: variation.of(part) for name, part in parts.items()}
+    body |= {name: dataclasses.replace(one, of=variation.of(one.of)) for name, one in reminders_of(saga).items()}
     body["flow"] = variation.of_flow(flow_of(saga))
     fields = changed.get(_CLOSING, {})
     if isinstance(saga.closing, tuple):

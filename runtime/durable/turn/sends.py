@@ -156,7 +156,7 @@ class Sends:
             self._draft.answers.append(ClientAnswer(self._cause.answer_to, answer, fault, self._cause.id))
 
     def _caused(self, keeps_input: bool) -> bytes:
-        begun = self._begun()
+        begun = self._kind.begun_by(self._cause)
         if not (self.sent or self._unheard or self._settled or begun or keeps_input):
             return b""
         caused = durable_pb2.CausedList(unheard=self._unheard, begun=begun, settled=self._settled)
@@ -165,14 +165,6 @@ class Sends:
         for envelope in self.sent:  # Added in place: a message that is made first would be copied by way of its bytes.
             caused.caused.add(id=envelope.id, address=address_of(envelope.kind, envelope.key), type=envelope.type)
         return caused.SerializeToString()
-
-    def _begun(self) -> str:
-        """The choreography that begins by this message: by the event that starts it, or as its client has asked."""
-        cause, kind = self._cause, self._kind
-        if not cause.process or kind.behaviour.process:
-            return ""
-        begins = not cause.sender or kind.subscribers.begins(cause.process, kind.name, cause.type)
-        return cause.process if begins else ""
 
     def _take(self, outgoing: Outgoing) -> None:
         message = outgoing.message

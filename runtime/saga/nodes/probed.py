@@ -38,8 +38,9 @@ def answered(saga: Instance, step: StepDefinition, task: TaskRecord, given: Answ
         saga.note = f"the answer to a probe came late: step {step.name} is {task_name(task)}"
         return NOTHING
     verdict = NOTHING
+    may_be_absent = not task.do.working_ids and all(one.finding != ProbedCommand.UNKNOWN for one in answer.commands)
     for one in answer.commands:
-        verdict = _found(saga, step, task, one)
+        verdict = _found(saga, step, task, one, may_be_absent=may_be_absent)
         if verdict.came is not Came.NOTHING or task.do.status != Exchange.UNKNOWN:
             break
     saga.note = ""  # of what the answers within have said before
@@ -50,9 +51,12 @@ def answered(saga: Instance, step: StepDefinition, task: TaskRecord, given: Answ
     return as_declared(saga, step, task, verdict)
 
 
-def _found(saga: Instance, step: StepDefinition, task: TaskRecord, one: ProbedCommand) -> TaskVerdict:
+def _found(
+    saga: Instance, step: StepDefinition, task: TaskRecord, one: ProbedCommand, *, may_be_absent: bool
+) -> TaskVerdict:
+    """`may_be_absent`: no command of the step is known to have begun something."""
     if one.finding == ProbedCommand.ABSENT:
-        return _absent(saga, step, task, one.command)
+        return _absent(saga, step, task, one.command) if may_be_absent else NOTHING
     if one.finding != ProbedCommand.HANDLED:
         return NOTHING
     told = [(type_, told) for told in one.answers for type_ in step.meanings if told.type in names_of(type_)]

@@ -60,7 +60,7 @@ def watched(definition: Definition, watch: Watch, asks_max: int) -> Definition:
     watching = _Watching(watch, definition.key_field, asks_max)
     nodes = tuple(watching.node(node) for node in definition.nodes)
     result = None if definition.result is None else watching.reader("result", definition.result)
-    return replace(definition, nodes=nodes, result=result)
+    return replace(definition, nodes=nodes, result=result, reminders=())  # they change nothing of the saga
 
 
 @dataclass(frozen=True, slots=True)

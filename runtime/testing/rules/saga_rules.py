@@ -110,7 +110,7 @@ def _tasks(definition: Definition, record: SagaRecord) -> Iterator[tuple[Node, T
 def _is_timed(task: TaskRecord) -> bool:
     """Whether a timer of it has to run: its answer is open, it is to be asked again, or it is a wait."""
     undo_works = task.status == TaskRecord.OWED and task.undo.status == Exchange.WORKING
-    return undo_works or phase_of(task) in (Phase.ASKED, Phase.WORKING, Phase.TIMED)
+    return undo_works or phase_of(task) in (Phase.ASKED, Phase.WORKING, Phase.TIMED, Phase.PROBED)
 
 
 def _broken(definition: Definition, earlier: SagaRecord, record: SagaRecord) -> Broken:
@@ -136,7 +136,8 @@ def _sent_while_suspended(earlier: SagaRecord, record: SagaRecord) -> Broken:
     if not (earlier.suspended and record.suspended) or len(earlier.repairs) != len(record.repairs):
         return  # An operator had it go on meanwhile.
     for before, taken in zip(earlier.tasks, record.tasks, strict=False):
-        if taken.do.attempts > before.do.attempts or taken.undo.attempts > before.undo.attempts:
+        asked = ((taken.do, before.do), (taken.undo, before.undo), (taken.probe, before.probe))
+        if any(now.attempts > then.attempts for now, then in asked):
             yield "I6", f"it is suspended, and step {taken.path} asks"
 
 
@@ -189,7 +190,8 @@ def _refused_without_a_word(definition: Definition, record: SagaRecord) -> Broke
             yield "I6", f"step {step.name} was refused, and is undone all the same"
         if taken.status == TaskRecord.REFUSED and taken.do.earlier_ids:
             yield "I11", f"step {step.name} counts as refused, and another command of it is without an answer"
-        if taken.status == TaskRecord.REFUSED and taken.do.outcome not in step.refusals:
+        is_absent = step.probe is not None and taken.probe.status == Exchange.DONE
+        if taken.status == TaskRecord.REFUSED and taken.do.outcome not in step.refusals and not is_absent:
             yield "I11", f"step {step.name} counts as refused, and its participant has not said so"
 
 

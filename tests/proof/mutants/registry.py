@@ -18,6 +18,8 @@ from tests.proof.mutants.machines import MACHINES
 from tests.proof.mutants.mutant import Mutant
 from tests.proof.mutants.ownership import OWNERSHIP
 from tests.proof.mutants.pauses import PAUSES
+from tests.proof.mutants.probes import PROBES
+from tests.proof.mutants.reminders import REMINDERS
 from tests.proof.mutants.repairs import REPAIRS
 from tests.proof.mutants.retries import RETRIES
 from tests.proof.mutants.sagas import SAGAS
@@ -43,7 +45,7 @@ ROOMS: Mapping[str, tuple[Mutant, ...]] = {
     "ids": IDENTITY,
     "forgetting": FORGETTING,
     "large batches": BATCHED,
-    "sagas": (*SAGAS, *VERSIONS, *TRIES, *AWAITS, *CHILDREN, *REPAIRS, *PAUSES, *STARTS),
+    "sagas": (*SAGAS, *VERSIONS, *TRIES, *AWAITS, *CHILDREN, *REPAIRS, *PAUSES, *STARTS, *PROBES, *REMINDERS),
     "the desk": DESK,
 }
 """The mutants by the part of the product that they break, in the order of the page."""

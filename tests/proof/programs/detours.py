@@ -1,4 +1,4 @@
-"""What a saga has beside plain steps: waits, events, choices, an early end, lists, alternatives, independent undos.
+"""What a saga has beside plain steps: waits, events, choices, ends, lists, alternatives, probes, independent undos.
 
 with_detours(program, dice) ──▶ Program
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from runtime.saga.probe import ASK_AGAIN, REFUSED, Probe
 from runtime.testing.virtual.dice import Dice
 from tests.proof.programs.program import Deed, Detours, ListPlan, Program, Run, SagaPlan, StepPlan
 
@@ -41,7 +42,10 @@ def with_detours(program: Program, dice: Dice, draw_deed: DrawDeed) -> Program:
     runs = tuple(_decided(run, plans[run.process], dice) if run.process in plans else run for run in program.runs)
     runs = tuple(_filled(run, plans[run.process], wholes, draw_deed) if run.process in plans else run for run in runs)
     policies = dice.named("past pivot")
+    probes = dice.named("probes")
+    has_probes = probes.chance(_OFTEN)
     sagas = tuple(_with_policies(saga, runs, policies) for saga in plans.values())
+    sagas = tuple(_with_probes(saga, probes) for saga in sagas) if has_probes else sagas
     return replace(program, sagas=sagas, runs=runs)
 
 
@@ -54,6 +58,16 @@ def _with_policies(saga: SagaPlan, runs: tuple[Run, ...], dice: Dice) -> SagaPla
         deeds = [run.deeds[index] for run in runs if run.process == saga.kind]
         ends = any(deed.do.is_poison or deed.do_raises for deed in deeds)
         steps[index] = replace(step, when_spent=dice.choose(("stuck", "skip", "skip" if ends else "retry")))
+    return replace(saga, steps=tuple(steps))
+
+
+def _with_probes(saga: SagaPlan, dice: Dice) -> SagaPlan:
+    """Which steps are probed before they fail; also those within lists and alternatives."""
+    probed = dice.some(range(len(saga.steps)), 0.6)
+    steps = list(saga.steps)
+    for index in probed:
+        probe = Probe(absent=dice.choose((REFUSED, ASK_AGAIN)), asks_max=1 + dice.below(3))
+        steps[index] = replace(steps[index], probe=probe)
     return replace(saga, steps=tuple(steps))
 
 

@@ -16,6 +16,7 @@ from enum import Enum, auto
 from typing import Any
 
 from runtime.durable.behaviour import RetryPolicy
+from runtime.saga.probe import Probe
 from runtime.saga.step import Budget
 
 __all__ = [
@@ -113,6 +114,7 @@ class StepPlan:
     budget: Budget
     every_s: float = 0.0  # The pace at which it is asked again while it is not finished. 0: it cannot say so.
     when_spent: str = "stuck"  # What happens past the pivot when its budget is spent.
+    probe: Probe | None = None
 
     @property
     def is_firm(self) -> bool:

@@ -161,6 +161,7 @@ class _SagaMaker:
             on_answer=self._keep(path, words),
             budget=step.budget,
             past_pivot=step.when_spent,
+            probe=step.probe,
             working=words.busy if step.every_s else (),
             undo_working=words.busy if step.every_s and step.has_undo else (),
             every=step.every_s or None,

@@ -9,7 +9,7 @@ import pytest
 from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, PaymentDeclined, RefundOrder
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderCancelled, OrderPlaced, OrderReadyToShip
-from protos.warehouse_pb2 import CreateShippingLabel
+from protos.warehouse_pb2 import BackOrdered, CreateShippingLabel
 from runtime.errors import InvalidDefinition
 from runtime.protos.durable_pb2 import CommandsProbed, ProbeCommands, ProbedCommand
 from runtime.protos.saga_pb2 import RepairAccepted, RepairSaga
@@ -195,6 +195,19 @@ def test_s120_past_the_pivot_a_step_that_may_be_left_out_is_probed_first() -> No
     past_pivot(past_pivot="skip").given_probed(READY).expect_status("completed")
     skipped = past_pivot(past_pivot="skip").given_probed(reason="it waits").expect_status("completed")
     assert skipped.step_status("close") == "left out"
+
+
+def test_s120_work_that_has_begun_is_not_absent_because_a_later_command_of_it_never_came() -> None:
+    busy = {"working": BackOrdered, "every": 5}
+    story = begun(**busy, probe=AGAIN).given(BACK_ORDERED).given_silence("bill").expect(BillOrder)
+    first, last = (one for one in story.sent if isinstance(one.message, BillOrder))
+    story.given_silence("bill").expect(ProbeCommands)
+    assert asked_about(story) == [first.id, last.id]
+    worked_on = ProbedCommand(command=first.id, finding=ProbedCommand.HANDLED)
+    worked_on.answers.add(type="shop.BackOrdered", body=BACK_ORDERED.SerializeToString())
+    absent = ProbedCommand(command=last.id, finding=ProbedCommand.ABSENT)
+    story.given(CommandsProbed(commands=[worked_on, absent]), to=story.command(ProbeCommands)).expect(RefundOrder)
+    assert story.command(RefundOrder).begun
 
 
 # --- around it ---

@@ -1,0 +1,28 @@
+"""Mutants of reminders: how often they are said, and when no more."""
+
+from __future__ import annotations
+
+from runtime.saga import reminders
+from tests.proof.mutants.mutant import Edit, Mutant
+
+__all__ = ["REMINDERS"]
+
+_UNSEEN = "No workload has sagas with reminders, which change nothing of a saga"
+_TESTS = "tests/unit/saga/test_reminders.py"
+
+REMINDERS = (
+    Mutant(
+        "reminders-without-end",
+        "A reminder is said for as long as its task is under way, whatever number is declared.",
+        (Edit(reminders.reminder_fired, " if entry.said < reminder.times else 0.0", ""),),
+        unseen=_UNSEEN,
+        held_by=_TESTS,
+    ),
+    Mutant(
+        "reminder-outlives-its-task",
+        "The timer of a reminder goes on when its task is settled.",
+        (Edit(reminders.follow_reminders, "saga.timers.append(CancelTimer(reminder.timer))", "pass"),),
+        unseen=_UNSEEN,
+        held_by=_TESTS,
+    ),
+)
