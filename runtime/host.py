@@ -115,8 +115,8 @@ class Node:
         self.incarnation = ports.ids.new_id().hex()[:12]
         self._catalogue = catalogue
         self._services = settings.services or catalogue.service_names
-        self._provided, pauses = Provided(catalogue.provides), Pauses(settings.pause_after, ports.report)
-        self._behaviours = catalogue.behaviours_of(self._services, self._provided, pauses)
+        self._provided, self._pauses = Provided(catalogue.provides), Pauses(settings.pause_after, ports.report)
+        self._behaviours = catalogue.behaviours_of(self._services, self._provided, self._pauses)
         self._ports = ports
         self._limits = limits_of(settings)
         self.roots: dict[str, ActorRef] = {}  # by kind: who takes PauseKind, ResumeKind and AskKindStatus
@@ -162,8 +162,8 @@ class Node:
         self.router.connect(self.membership, self.mesh)
         self.shards.died = self.membership.died
         await self.membership.start()
-        teller = BusyTeller(self.store, self._ports.clock, self._behaviours, self.name, self.incarnation)
-        self._ports.handling.tell = teller.tell
+        teller = BusyTeller(self.store, self._ports.clock, self._behaviours, self.name, self.incarnation, self._pauses)
+        teller.listen(self._ports.handling)
         failpoint(Failpoint.MEMBER_STARTED)
         for sweeper in self.shards.sweepers.values():
             self._ports.tasks.start(self._sweep(sweeper), name="sweeper")

@@ -19,6 +19,7 @@ from runtime.admin.copies import backup, restore
 from runtime.admin.definition_commands import check, definitions
 from runtime.admin.history_commands import saga_history
 from runtime.admin.letter_commands import discard_command, replay_command
+from runtime.admin.pause_commands import pauses
 from runtime.admin.repair_commands import repair
 from runtime.admin.repair_many_commands import repair_many, repair_run
 from runtime.admin.saga_commands import list_sagas, retry_saga
@@ -97,6 +98,7 @@ admin.add_command(definitions)
 admin.add_command(check)
 admin.add_command(saga_history)
 admin.add_command(serve)
+admin.add_command(pauses)
 
 
 @admin.command()

@@ -1,8 +1,9 @@
-"""What a node is busy with, told to the store: the handlers that have run for long, by name.
+"""What a node is busy with, told to the store: the handlers that have run for long, by name, and what it has paused.
 
     watchdog (its thread) ──Running──▶ BusyTeller ──Busy──▶ Store.tell_busy
+    turns ──Pauses.on_change──▶            "
 
-The loop has no part in it, since it is the loop that may stand still.
+The loop has no part in what is told of handlers, since it is the loop that may stand still.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Iterable, Sequence
 
 from runtime.durable.behaviour import Behaviour, Named
 from runtime.envelope import Envelope
-from runtime.ports import Clock, Running
+from runtime.ports import Clock, Handling, Running
+from runtime.saga.pauses import Pauses
 from runtime.store.port import Store
 from runtime.store.records import Busy, BusyHandler
 
@@ -22,18 +24,39 @@ class BusyTeller:
     """Tells for one node."""
 
     def __init__(
-        self, store: Store, clock: Clock, behaviours: Iterable[Behaviour], name: str, incarnation: str
+        self,
+        store: Store,
+        clock: Clock,
+        behaviours: Iterable[Behaviour],
+        name: str,
+        incarnation: str,
+        pauses: Pauses,
     ) -> None:
         self._store = store
         self._clock = clock
         self._behaviours = {behaviour.kind: behaviour for behaviour in behaviours}
         self._node = (name, incarnation)
+        self._pauses = pauses
+        self._handlers: tuple[float, tuple[BusyHandler, ...]] = (0.0, ())  # told last, and until when they count
+
+    def listen(self, handling: Handling) -> None:
+        """Tell from now on, whenever there is something to tell."""
+        handling.tell = self.tell
+        self._pauses.on_change = self.tell_pauses
+
+    def tell_pauses(self) -> None:
+        """What is paused has changed; the handlers are those that were told last."""
+        now_s = self._clock.now_s()
+        until_s, handlers = self._handlers
+        running = handlers if until_s > now_s else ()
+        self._store.tell_busy(Busy(*self._node, now_s, max(until_s, now_s), running, self._pauses.told()))
 
     def tell(self, running: Sequence[Running], counts_s: float) -> None:
         """See `Handling.tell`."""
         now_s = self._clock.now_s()
         handlers = tuple(self._handler(one, now_s) for one in running)
-        self._store.tell_busy(Busy(*self._node, now_s, now_s + counts_s, handlers))
+        self._handlers = (now_s + counts_s, handlers)
+        self._store.tell_busy(Busy(*self._node, now_s, now_s + counts_s, handlers, self._pauses.told()))
 
     def _handler(self, running: Running, now_s: float) -> BusyHandler:
         envelope: Envelope = running.message

@@ -212,6 +212,7 @@ class ExplainSagaResponse(_message.Message):
     CAN_DO_FIELD_NUMBER: _builtins.int
     ACTS_FIELD_NUMBER: _builtins.int
     KEYS_FIELD_NUMBER: _builtins.int
+    LOCKS_FIELD_NUMBER: _builtins.int
     LEFT_OUT_FIELD_NUMBER: _builtins.int
     address: _builtins.str
     shard: _builtins.int
@@ -252,6 +253,10 @@ class ExplainSagaResponse(_message.Message):
         """by which events find it"""
 
     @_builtins.property
+    def locks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """that it holds, has lost, or waits for"""
+
+    @_builtins.property
     def left_out(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """what is not here, since the answer would be too large, in words"""
 
@@ -279,11 +284,12 @@ class ExplainSagaResponse(_message.Message):
         can_do: _abc.Iterable[_builtins.str] | None = ...,
         acts: _abc.Iterable[Global___PossibleAct] | None = ...,
         keys: _abc.Iterable[_builtins.str] | None = ...,
+        locks: _abc.Iterable[_builtins.str] | None = ...,
         left_out: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_saga", b"_saga", "_updated_at_s", b"_updated_at_s", "saga", b"saga", "updated_at_s", b"updated_at_s"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_saga", b"_saga", "_updated_at_s", b"_updated_at_s", "acts", b"acts", "address", b"address", "busy", b"busy", "can_do", b"can_do", "keys", b"keys", "left_out", b"left_out", "mail", b"mail", "owed", b"owed", "owner", b"owner", "owner_alive", b"owner_alive", "owner_blocked_by", b"owner_blocked_by", "repaired", b"repaired", "revision", b"revision", "saga", b"saga", "shard", b"shard", "state_json", b"state_json", "state_type", b"state_type", "steps", b"steps", "timers", b"timers", "unreadable", b"unreadable", "updated_at_s", b"updated_at_s", "waits_for", b"waits_for"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_saga", b"_saga", "_updated_at_s", b"_updated_at_s", "acts", b"acts", "address", b"address", "busy", b"busy", "can_do", b"can_do", "keys", b"keys", "left_out", b"left_out", "locks", b"locks", "mail", b"mail", "owed", b"owed", "owner", b"owner", "owner_alive", b"owner_alive", "owner_blocked_by", b"owner_blocked_by", "repaired", b"repaired", "revision", b"revision", "saga", b"saga", "shard", b"shard", "state_json", b"state_json", "state_type", b"state_type", "steps", b"steps", "timers", b"timers", "unreadable", b"unreadable", "updated_at_s", b"updated_at_s", "waits_for", b"waits_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__saga: _TypeAlias = _typing.Literal["saga"]  # noqa: Y015
     _WhichOneofArgType__saga: _TypeAlias = _typing.Literal["_saga", b"_saga"]  # noqa: Y015
@@ -348,6 +354,7 @@ class StepStanding(_message.Message):
     HEARD_FROM_FIELD_NUMBER: _builtins.int
     ASKS_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
+    IS_LOCK_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     status: _builtins.str
     address: _builtins.str
@@ -361,6 +368,7 @@ class StepStanding(_message.Message):
     heard_from: _builtins.str
     asks: _builtins.str
     digest: _builtins.str
+    is_lock: _builtins.bool
     def __init__(
         self,
         *,
@@ -377,10 +385,11 @@ class StepStanding(_message.Message):
         heard_from: _builtins.str = ...,
         asks: _builtins.str = ...,
         digest: _builtins.str = ...,
+        is_lock: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "asked_at_s", b"asked_at_s", "asks", b"asks", "attempts", b"attempts", "awaits", b"awaits", "digest", b"digest", "error", b"error", "heard_from", b"heard_from", "name", b"name", "outcome", b"outcome", "status", b"status", "undo_attempts", b"undo_attempts", "until_s", b"until_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "asked_at_s", b"asked_at_s", "asks", b"asks", "attempts", b"attempts", "awaits", b"awaits", "digest", b"digest", "error", b"error", "heard_from", b"heard_from", "is_lock", b"is_lock", "name", b"name", "outcome", b"outcome", "status", b"status", "undo_attempts", b"undo_attempts", "until_s", b"until_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1224,6 +1233,79 @@ class DefinitionSummary(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DefinitionSummary: _TypeAlias = DefinitionSummary  # noqa: Y015
+
+@_typing.final
+class ListPausesRequest(_message.Message):
+    """Participants that keep failing, so that new sagas which need them wait."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPausesRequest: _TypeAlias = ListPausesRequest  # noqa: Y015
+
+@_typing.final
+class ListPausesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAUSES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def pauses(self) -> _containers.RepeatedCompositeFieldContainer[Global___PauseSummary]: ...
+    def __init__(
+        self,
+        *,
+        pauses: _abc.Iterable[Global___PauseSummary] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pauses", b"pauses"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPausesResponse: _TypeAlias = ListPausesResponse  # noqa: Y015
+
+@_typing.final
+class PauseSummary(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARTICIPANT_FIELD_NUMBER: _builtins.int
+    SAGAS_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
+    SINCE_S_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    participant: _builtins.str
+    """its kind"""
+    node: _builtins.str
+    since_s: _builtins.float
+    error: _builtins.str
+    """with which the pause began"""
+    @_builtins.property
+    def sagas(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """kinds whose new instances wait on this node"""
+
+    def __init__(
+        self,
+        *,
+        participant: _builtins.str = ...,
+        sagas: _abc.Iterable[_builtins.str] | None = ...,
+        node: _builtins.str = ...,
+        since_s: _builtins.float = ...,
+        error: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "node", b"node", "participant", b"participant", "sagas", b"sagas", "since_s", b"since_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PauseSummary: _TypeAlias = PauseSummary  # noqa: Y015
 
 @_typing.final
 class StartBatchRequest(_message.Message):

@@ -84,6 +84,11 @@ class AdminServiceStub:
                 request_serializer=runtime_dot_protos_dot_admin__pb2.ListDefinitionsRequest.SerializeToString,
                 response_deserializer=runtime_dot_protos_dot_admin__pb2.ListDefinitionsResponse.FromString,
                 _registered_method=True)
+        self.ListPauses = channel.unary_unary(
+                '/amends.AdminService/ListPauses',
+                request_serializer=runtime_dot_protos_dot_admin__pb2.ListPausesRequest.SerializeToString,
+                response_deserializer=runtime_dot_protos_dot_admin__pb2.ListPausesResponse.FromString,
+                _registered_method=True)
         self.StartBatch = channel.unary_unary(
                 '/amends.AdminService/StartBatch',
                 request_serializer=runtime_dot_protos_dot_admin__pb2.StartBatchRequest.SerializeToString,
@@ -164,6 +169,12 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListPauses(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def StartBatch(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -234,6 +245,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ListDefinitions,
                     request_deserializer=runtime_dot_protos_dot_admin__pb2.ListDefinitionsRequest.FromString,
                     response_serializer=runtime_dot_protos_dot_admin__pb2.ListDefinitionsResponse.SerializeToString,
+            ),
+            'ListPauses': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPauses,
+                    request_deserializer=runtime_dot_protos_dot_admin__pb2.ListPausesRequest.FromString,
+                    response_serializer=runtime_dot_protos_dot_admin__pb2.ListPausesResponse.SerializeToString,
             ),
             'StartBatch': grpc.unary_unary_rpc_method_handler(
                     servicer.StartBatch,
@@ -521,6 +537,33 @@ class AdminService:
             '/amends.AdminService/ListDefinitions',
             runtime_dot_protos_dot_admin__pb2.ListDefinitionsRequest.SerializeToString,
             runtime_dot_protos_dot_admin__pb2.ListDefinitionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPauses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/amends.AdminService/ListPauses',
+            runtime_dot_protos_dot_admin__pb2.ListPausesRequest.SerializeToString,
+            runtime_dot_protos_dot_admin__pb2.ListPausesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,7 @@ class AdminServiceStub:
     DiscardDeadLetter: _grpc.UnaryUnaryMultiCallable[_admin_pb2.DeadLetterActRequest, _admin_pb2.DeadLetterActResponse]
     ListTimers: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListTimersRequest, _admin_pb2.ListTimersResponse]
     ListDefinitions: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListDefinitionsRequest, _admin_pb2.ListDefinitionsResponse]
+    ListPauses: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListPausesRequest, _admin_pb2.ListPausesResponse]
     StartBatch: _grpc.UnaryUnaryMultiCallable[_admin_pb2.StartBatchRequest, _admin_pb2.Batch]
     GetBatch: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetBatchRequest, _admin_pb2.Batch]
     ContinueBatch: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ContinueBatchRequest, _admin_pb2.Batch]
@@ -60,6 +61,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
     DiscardDeadLetter: _aio.UnaryUnaryMultiCallable[_admin_pb2.DeadLetterActRequest, _admin_pb2.DeadLetterActResponse]  # type: ignore[assignment]
     ListTimers: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListTimersRequest, _admin_pb2.ListTimersResponse]  # type: ignore[assignment]
     ListDefinitions: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListDefinitionsRequest, _admin_pb2.ListDefinitionsResponse]  # type: ignore[assignment]
+    ListPauses: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListPausesRequest, _admin_pb2.ListPausesResponse]  # type: ignore[assignment]
     StartBatch: _aio.UnaryUnaryMultiCallable[_admin_pb2.StartBatchRequest, _admin_pb2.Batch]  # type: ignore[assignment]
     GetBatch: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetBatchRequest, _admin_pb2.Batch]  # type: ignore[assignment]
     ContinueBatch: _aio.UnaryUnaryMultiCallable[_admin_pb2.ContinueBatchRequest, _admin_pb2.Batch]  # type: ignore[assignment]
@@ -134,6 +136,13 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.ListDefinitionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.ListDefinitionsResponse, _abc.Awaitable[_admin_pb2.ListDefinitionsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ListPauses(
+        self,
+        request: _admin_pb2.ListPausesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListPausesResponse, _abc.Awaitable[_admin_pb2.ListPausesResponse]]: ...
 
     @_abc_1.abstractmethod
     def StartBatch(

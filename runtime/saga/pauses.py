@@ -46,6 +46,7 @@ class _Standing:
     paused_at_s: float = 0.0  # 0: it is not paused.
     probed_at_s: float = 0.0
     resumed_at_s: float = 0.0
+    error: str = ""  # with which its pause began
 
 
 class Pauses:
@@ -55,6 +56,21 @@ class Pauses:
         self._after = after
         self._report = report
         self._participants: dict[str, _Standing] = {}
+        self._needed_by: dict[str, list[str]] = {}  # participants: the sagas of this node that ask them
+        self.on_change: Callable[[], object] | None = None  # called as a pause begins, is probed, or ends
+
+    def need(self, saga: str, participants: Iterable[str]) -> None:
+        """New instances of the saga wait while one of these is paused."""
+        for kind in participants:
+            self._needed_by.setdefault(kind, []).append(saga)
+
+    def told(self) -> tuple[tuple[str, float, str, str], ...]:
+        """Each pause: kind, since when, its last error, and the sagas whose new instances wait."""
+        return tuple(
+            (kind, one.paused_at_s, one.error, ", ".join(self._needed_by.get(kind, ())))
+            for kind, one in sorted(self._participants.items())  # A thread of its own may read it.
+            if one.paused_at_s
+        )
 
     def failed(self, kind: str, instance: str, error: str, now_s: float) -> None:
         if not self._after:
@@ -63,8 +79,9 @@ class Pauses:
         if len(one.failed) < self._after:
             one.failed.add(instance)
         if len(one.failed) >= self._after and not one.paused_at_s:
-            one.paused_at_s = one.probed_at_s = now_s
+            one.paused_at_s, one.probed_at_s, one.error = now_s, now_s, error
             self._report(ParticipantPaused(kind, len(one.failed), error))
+            self._changed()
 
     def answered(self, kind: str, now_s: float) -> None:
         one = self._participants.get(kind)
@@ -74,6 +91,7 @@ class Pauses:
         if one.paused_at_s:
             self._report(ParticipantResumed(kind, round(now_s - one.paused_at_s, 3)))
             one.paused_at_s, one.resumed_at_s = 0.0, now_s
+            self._changed()
 
     def paused(self, kinds: Iterable[str]) -> str:
         """The first of these kinds that is paused; empty when none is."""
@@ -90,7 +108,12 @@ class Pauses:
         if now_s < one.probed_at_s + PROBE_S:
             return False
         one.probed_at_s = now_s
+        self._changed()  # What is told of a pause counts for a while, and is told anew meanwhile.
         return True
+
+    def _changed(self) -> None:
+        if self.on_change is not None:
+            self.on_change()
 
     def _is_paused(self, kind: str) -> bool:
         one = self._participants.get(kind)

@@ -57,6 +57,7 @@ class PausingSaga(SagaBehaviour):
         self._pauses = pauses
         steps = [one for one in self.definition.steps if type(one) is StepDefinition]
         self._needs = tuple(dict.fromkeys(one.command.kind for one in steps))
+        pauses.need(self.kind, self._needs)
 
     def decide(self, state: Message, delivery: Delivery) -> Decision:
         """See SagaBehaviour. Raises NotCarried for the start of a saga that needs a paused participant."""

@@ -19,10 +19,11 @@ def busy_to_text(busy: Busy) -> str:
 
 
 def busy_from_text(text: str) -> Busy:
-    found = json.loads(text)
+    found = {"pauses": (), **json.loads(text)}
     handlers = [_known(BusyHandler, one) for one in found["handlers"]]
     handlers = [{**one, "id": bytes.fromhex(one["id"])} for one in handlers]
-    return Busy(**{**_known(Busy, found), "handlers": tuple(BusyHandler(**one) for one in handlers)})
+    told = {"handlers": tuple(BusyHandler(**one) for one in handlers), "pauses": tuple(map(tuple, found["pauses"]))}
+    return Busy(**{**_known(Busy, found), **told})
 
 
 def _known(record: type[Busy | BusyHandler], found: dict[str, Any]) -> dict[str, Any]:

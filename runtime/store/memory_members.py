@@ -113,7 +113,7 @@ class MemoryMembers:
             return
         before_s = busy.told_at_s - BUSY_KEPT_S
         told = {one: busy for one, busy in self._told.items() if busy.until_s >= before_s and one != node}
-        self._told = {**told, node: busy} if busy.handlers else told
+        self._told = {**told, node: busy} if busy.handlers or busy.pauses else told
 
     async def busy(self) -> list[Busy]:
         return [busy for _, busy in sorted(self._told.items())]

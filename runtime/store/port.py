@@ -194,7 +194,7 @@ class Store(Protocol):
     async def cluster(self) -> ClusterView: ...
 
     def tell_busy(self, busy: Busy) -> None:
-        """Keep what this node is busy with, in place of what it told before. Without handlers, forget that.
+        """Keep what this node is busy with, in place of what it told before. Without handlers and pauses, forget that.
 
         Any thread may call it, also while the event loop stands still. It returns at once, never raises, and may come
         to nothing. The store keeps what an evicted node has told, and forgets it when a node leaves. A node that has

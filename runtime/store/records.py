@@ -29,7 +29,6 @@ __all__ = [
     "Verdict",
 ]
 
-
 _ROW_BYTES = 256  # A row costs about so much beside its long parts, with keys and indexes.
 
 
@@ -265,13 +264,14 @@ class BusyHandler:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """What handlers have run on a node for long, as it last told; the longest first."""
+    """What handlers have run on a node for long, as it last told, the longest first; and what it has paused."""
 
     node: str
     incarnation: str
     told_at_s: float
     until_s: float  # A node that lives and has such handlers tells again before.
     handlers: tuple[BusyHandler, ...]
+    pauses: tuple[tuple[str, float, str, str], ...] = ()  # kind, since when, its last error, sagas with commas between
 
 
 @dataclass(frozen=True, slots=True)

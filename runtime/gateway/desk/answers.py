@@ -32,7 +32,8 @@ _TEXT_MAX = 16_000  # characters of one text in a listing
 _REASON_MAX = 500  # of one that goes along as metadata
 _STATE_BYTES_MAX = 1024 * 1024
 _LINES_MAX = 1000  # of each list in one explanation
-_LISTS = ("steps", "timers", "mail", "busy", "owner_blocked_by", "waits_for", "owed", "repaired", "can_do", "keys")
+_TOLD_LISTS = ("waits_for", "owed", "repaired", "can_do", "keys", "locks")
+_LISTS = ("steps", "timers", "mail", "busy", "owner_blocked_by", *_TOLD_LISTS)
 
 
 def summary(entry: SagaEntry) -> admin_pb2.SagaSummary:

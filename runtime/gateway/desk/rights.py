@@ -35,6 +35,7 @@ RIGHTS: Mapping[str, Right] = MappingProxyType(
         "DiscardDeadLetter": Right.ACT,
         "ListTimers": Right.READ,
         "ListDefinitions": Right.READ,
+        "ListPauses": Right.READ,
         "StartBatch": Right.ACT,
         "GetBatch": Right.READ,
         "ContinueBatch": Right.ACT,

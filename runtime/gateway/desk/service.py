@@ -26,6 +26,7 @@ from runtime.operate.dead_letters import NotFound, dead_letters_after
 from runtime.operate.definitions import versions
 from runtime.operate.history import read_history
 from runtime.operate.lookup import accounts
+from runtime.operate.paused import paused
 from runtime.operate.repair_runs import kept_run
 from runtime.operate.repairs import look_ahead
 from runtime.operate.survey import place_of, place_text, sagas
@@ -93,6 +94,10 @@ class DeskService(DeskActs):
         found: list[dict[str, Any]] = [asdict(one) for one in await versions(self.desk.store, kind=request.kind)]
         answer = pb.ListDefinitionsResponse(definitions=[pb.DefinitionSummary(**one) for one in found])
         return checked(answer, "name a kind")
+
+    async def ListPauses(self, request: pb.ListPausesRequest, context: Context) -> pb.ListPausesResponse:  # noqa: N802 - named by admin.proto
+        found: list[dict[str, Any]] = [asdict(one) for one in await paused(self.desk.store)]
+        return checked(pb.ListPausesResponse(pauses=[pb.PauseSummary(**one) for one in found]), _SMALLER)
 
     async def GetBatch(self, request: pb.GetBatchRequest, context: Context) -> pb.Batch:  # noqa: N802 - named by admin.proto
         return checked(run_answer(await kept_run(self.desk.store, request.name)), _SMALLER)

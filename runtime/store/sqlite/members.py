@@ -149,7 +149,7 @@ class SqliteMembers:
         def put(connection: apsw.Connection) -> None:
             connection.execute(sql["forget_old_busy"], (busy.told_at_s - BUSY_KEPT_S,))
             connection.execute(sql["forget_busy"], {"name": busy.node, "incarnation": busy.incarnation})
-            if busy.handlers:
+            if busy.handlers or busy.pauses:
                 connection.execute(sql["put_busy"], (*node, busy_to_text(busy)))
 
         if node not in self._left:

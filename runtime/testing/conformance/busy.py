@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 from runtime.store.busy import BUSY_KEPT_S
 from runtime.store.port import Store
@@ -35,6 +36,14 @@ class BusyConformance(ConformanceBase):
             assert await told(store) == await other.busy() == [second]
             store.tell_busy(busy("one", 3.0))
             assert await told(store) == await other.busy() == []
+
+    async def test_what_a_node_has_paused_is_kept_as_well(self) -> None:
+        async with self.stores(2) as (store, other):
+            paused = replace(busy("one", 1.0), pauses=(("billing", 0.5, "caf\u00e9 closed", "order-process, trip"),))
+            store.tell_busy(paused)
+            assert await told(store) == await other.busy() == [paused]
+            store.tell_busy(busy("one", 2.0))
+            assert await told(store) == []
 
     async def test_each_life_of_a_node_tells_for_itself(self) -> None:
         async with self.store() as store:

@@ -14,6 +14,7 @@ from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.service import Service, ServiceBehaviour
 from runtime.observe.busy import BusyTeller
 from runtime.ports import Running
+from runtime.saga.pauses import Pauses
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Busy, BusyHandler
 from tests.unit.durable.ledger import bill
@@ -43,7 +44,7 @@ class WatchedLoop:
     def __init__(self) -> None:
         self.node = LocalNode([ServiceBehaviour(SlowTills)])
         clock = self.node.ports.clock
-        teller = BusyTeller(self.node.store, clock, self.node.behaviours, "two", "7")
+        teller = BusyTeller(self.node.store, clock, self.node.behaviours, "two", "7", Pauses(0, ignore))
         self._handling = self.node.ports.handling
         self._handling.tell = teller.tell
         self._watchdog = Watchdog(self._handling, ignore, blocked_s=4.0)
@@ -146,7 +147,7 @@ def told_of(change: Callable[[BusyHandler], object]) -> list[object]:
     """What is told of a message in each of the order system's kinds."""
     behaviours = catalogue().behaviours_of(("sales", "billing", "warehouse", "orchestration"))
     store, ports = MemoryStore(system_ports()), system_ports()
-    teller = BusyTeller(store, ports.clock, behaviours, "two", "7")
+    teller = BusyTeller(store, ports.clock, behaviours, "two", "7", Pauses(0, ignore))
     order = bill(1)
     messages = [
         order,

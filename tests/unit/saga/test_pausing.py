@@ -104,3 +104,16 @@ def test_an_undo_that_faulted_is_asked_again_as_a_probe() -> None:
     story.given_silence().expect().expect_ignored("billing keeps failing")  # it is too soon for a probe
     story.given_silence().expect(RefundOrder)
     story.given(OrderRefunded(order_id="ORD-1")).expect(CancelOrder)
+
+
+def test_what_is_paused_is_told_with_the_sagas_that_wait_for_it() -> None:
+    node, told = PausingNode(), list[object]()
+    PausingSaga(OrderProcess, node.pauses)
+    node.pauses.on_change = lambda: told.append(node.pauses.told())
+    node.pause()
+    paused = ("billing", 1_000.0, "no answer in time", "order-process")
+    assert told == [(paused,)]
+    assert node.pauses.may_probe("billing", 1_000.0 + PROBE_S)
+    assert told == [(paused,)] * 2, "what is told counts for a while, and is told anew with each probe"
+    node.pauses.answered("billing", 1_020.0)
+    assert told[2:] == [()]

@@ -101,7 +101,9 @@ def test_explanations_are_the_same(url: str, address: str) -> None:
     service = told_by_service(url, lambda stub: stub.ExplainSaga(pb.ExplainSagaRequest(saga=address)))
     (command,) = told_by_command(url, "explain", address)
     assert {*service} - {*command} == {"acts", "left_out"}
-    assert without_nones({name: service[name] for name in command if name in service}) == without_nones(command)
+    assert without_nones({name: service[name] for name in command if name in service}) == without_nones(command), (
+        "a field that the command line has is missing in admin.proto"
+    )
 
 
 def test_histories_are_the_same(url: str) -> None:
