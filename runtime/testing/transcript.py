@@ -19,25 +19,23 @@ The saga's real behaviour handles each message. Between two messages its record 
 
 from __future__ import annotations
 
-import itertools
 from typing import Any, Self
 
 from google.protobuf.message import Message
 
-from runtime.durable.behaviour import CancelTimer, Decision, Delivery, Outgoing
-from runtime.envelope import Envelope, address_of, message_id
+from runtime.durable.behaviour import CancelTimer, Decision, Outgoing
+from runtime.envelope import address_of, message_id
 from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.saga import Saga
 from runtime.saga.view import task_name
 from runtime.store.records import Outcome
 from runtime.testing.expected import fits, told
+from runtime.testing.given import delivery_of
 from runtime.testing.locks import LocksOfTranscript
 from runtime.testing.outside import KeysOfTranscript
 
 __all__ = ["SagaTranscript"]
-
-_CONVERSATION = bytes(range(16))
 
 
 class SagaTranscript:
@@ -53,14 +51,11 @@ class SagaTranscript:
     ) -> None:
         """`message_bytes_max` means what the setting of this name means; 0 sets no limit."""
         self._behaviour = saga if isinstance(saga, SagaBehaviour) else SagaBehaviour(saga)
-        self._bytes = b""
-        self._count = 0
-        self._bytes_max = message_bytes_max
+        self._bytes, self._bytes_max, self._count, self._asked_by = b"", message_bytes_max, 0, ""
         self.key = key  # The starting event gives it where it is empty.
         self.now_s = now_s
         self.timers: dict[str, float] = {}  # The instant at which each timer is due, by its name.
         self.sent: list[Outgoing] = []  # All commands and answers so far.
-        self._asked_by = ""
         self.decision = Decision()  # What was decided on the last message.
         self._outgoing: list[Outgoing] = []  # What was sent since the last `given`, but for waits for events and locks.
         self._keys = KeysOfTranscript(self._behaviour.definition)
@@ -267,26 +262,15 @@ class SagaTranscript:
         self._count += 1
         key = self.key or self._behaviour.key_of(message) or "KEY"
         id = message_id(self.now_s, self.key.encode(), self._count, "given")
-        envelope = Envelope(
-            id=id,
-            kind=self._behaviour.kind,
-            key=key,
-            type=message.DESCRIPTOR.full_name,
-            body=message.SerializeToString(),
-            conversation=_CONVERSATION,
-            sent_at_s=self.now_s,
+        delivery = delivery_of(
+            (self._behaviour.kind, key),
+            message,
+            id,
+            self.now_s,
+            self._count - 1,
             in_reply_to=in_reply_to,
             reply_to=self._asked_by,
             timer=timer,
-        )
-        positions = itertools.count(1)
-        delivery = Delivery(
-            envelope,
-            message,
-            self.now_s,
-            0,
-            self._count - 1,
-            lambda destination, content: message_id(self.now_s, id, next(positions), destination, content),
             body_bytes_max=self._bytes_max,
         )
         record = self.record
