@@ -21,14 +21,21 @@ _PAGE = 500
 _LONG_S = 10.0  # A timer that is due for so long has nobody who fires it.
 
 
-async def overdue_conversations(store: Store, view: ClusterView) -> Mapping[tuple[str, bytes], DeadlineRecord]:
-    """Every conversation that is overdue, by process and conversation. Reads all deadlines. Raises StoreError."""
+async def overdue_conversations(
+    store: Store, view: ClusterView, *, process: str = ""
+) -> Mapping[tuple[str, bytes], DeadlineRecord]:
+    """Every conversation that is overdue, by process and conversation; of this process alone, if one is named.
+
+    Reads all deadlines that are kept, a page at a time, and keeps those that are over. Raises StoreError.
+    """
     found: dict[tuple[str, bytes], DeadlineRecord] = {}
-    for process, kind in _keepers(view):
+    for name, kind in _keepers(view):
+        if process not in ("", name):
+            continue
         async for row in _rows(store, kind):
             record = _record(row)
             if record is not None and _is_overdue(record, view.now_s):
-                found[process, row.conversation] = record
+                found[name, row.conversation] = record
     return found
 
 

@@ -108,7 +108,7 @@ async def processes(
     view = await store.cluster()
     wanted = _Wanted(kind, key, status or "", view.now_s - age_s)
     mail = await _mail(store, view)
-    overdue = await overdue_conversations(store, view)
+    overdue = await overdue_conversations(store, view, process=kind)
     ids = dict.fromkeys((*mail, *overdue))
     found = [_entry(one, await _start(store, view, one), mail.get(one, []), overdue.get(one)) for one in ids]
     open_ = sorted(filter(wanted.fits, found), key=_age)

@@ -192,3 +192,21 @@ def test_explain_tells_until_when_a_conversation_should_come_to_what(timed: Memo
     assert "its conversation: OrderReadyToShip or OrderCancelled, overdue in order-choreography since" in shown
     shown = run(timed, "explain", "ORD-2", "--json").stdout
     assert "OrderReadyToShip or OrderCancelled, expected by order-choreography within" in shown
+
+
+def test_deadlines_of_a_choreography_that_is_not_wanted_are_not_read(
+    timed: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = list[str]()
+    actors = timed.actors
+
+    async def noted(kind: str, *, limit: int, after: str = "") -> list[ActorRow]:
+        read.append(kind)
+        return await actors(kind, limit=limit, after=after)
+
+    monkeypatch.setattr(timed, "actors", noted)
+    assert sorted(listed(timed, "--kind", FLOW, "--status", "overdue")) == ["OLD-6", "ORD-1", "ORD-3"]
+    assert set(read) == {f"{FLOW}-deadline"}
+    read.clear()
+    run(timed, "processes", "--kind", "other")
+    assert read == []
