@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 from runtime.saga import compensation, halted, repair_checks
+from runtime.saga.nodes import approval, publish
 from tests.proof.mutants.mutant import Edit, Mutant
 
 __all__ = ["REPAIRS"]
 
 REPAIRS = (
+    Mutant(
+        "another-digest-approved",
+        "A person approves something else than the saga asks for.",
+        (Edit(approval.refusal, "if act.digest != asked:", "if False:"),),
+        workload="random",
+    ),
+    Mutant(
+        "event-said-again",
+        "An event that a saga publishes goes out twice.",
+        (
+            Edit(
+                publish.begin,
+                "    return DONE",
+                "    saga.outgoing.append(saga.outgoing[-1])\n    return DONE",
+            ),
+        ),
+        workload="random",
+    ),
     Mutant(
         "given-up-undo-counts-as-undone",
         "A saga of which an operator gave an undo up ends as compensated.",

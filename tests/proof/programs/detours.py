@@ -1,4 +1,4 @@
-"""What a saga has beside plain steps: waits, events, choices, ends, lists, alternatives, probes, independent undos.
+"""What a saga has beside plain steps: waits, events, approvals, choices, ends, lists, alternatives, and so on.
 
 with_detours(program, dice) ──▶ Program
 
@@ -19,6 +19,7 @@ __all__ = ["with_detours"]
 
 _WAITS_S = (0.5, 3.0, 20.0)
 _EVENTS_S = (1.0, 6.0)
+_APPROVALS_S = (2.0, 8.0)
 _OFTEN = 0.3  # How many seeds have waits, how many choices, and so on.
 
 DrawDeed = Callable[[str, StepPlan], Deed]
@@ -38,6 +39,7 @@ def with_detours(program: Program, dice: Dice, draw_deed: DrawDeed) -> Program:
         if has_events:
             awaited = events.some(range(len(saga.steps)), 0.4)
             detours = replace(detours, events_s={index: events.choose(_EVENTS_S) for index in awaited})
+        detours = _with_people_and_news(saga, detours, dice.named(f"people and news of {saga.kind}"))
         plans[saga.kind] = replace(saga, detours=detours, undoes_past_stuck=dice.chance(_OFTEN))
     runs = tuple(_decided(run, plans[run.process], dice) if run.process in plans else run for run in program.runs)
     runs = tuple(_filled(run, plans[run.process], wholes, draw_deed) if run.process in plans else run for run in runs)
@@ -80,6 +82,20 @@ def _drawn(saga: SagaPlan, dice: Dice, *, waits: bool, choices: bool, ends: bool
         waits_s={index: dice.choose(_WAITS_S) for index in waited},
         choices=frozenset(chosen),
         end_after=dice.choose(early) if ends and dice.chance(0.7) else None,
+    )
+
+
+def _with_people_and_news(saga: SagaPlan, detours: Detours, dice: Dice) -> Detours:
+    """Approvals before steps from which there is a way back, and events that the saga says itself."""
+    places = range(len(saga.steps))
+    early = [index for index in places if not saga.steps[index].past_pivot]
+    asked = dice.some(early, 0.4) if dice.chance(_OFTEN) else []
+    said = dice.some(places, 0.4) if dice.chance(_OFTEN) else []
+    awaited = sorted(detours.events_s) or [*places]
+    return replace(
+        detours,
+        approvals_s={index: dice.choose(_APPROVALS_S) for index in asked},
+        said={index: dice.choose(awaited) for index in said},
     )
 
 

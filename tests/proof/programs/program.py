@@ -20,7 +20,9 @@ from runtime.saga.probe import Probe
 from runtime.saga.step import Budget
 
 __all__ = [
+    "ASKED",
     "CHILD",
+    "SAID",
     "AlarmAct",
     "Deed",
     "Detours",
@@ -38,6 +40,10 @@ __all__ = [
 
 CHILD = "child"
 """The name of a child in the flow of its parent."""
+
+
+ASKED, SAID = "_boss", "_news"
+"""How the names of waits for a person end, and those of events that a saga says; they begin with a step's."""
 
 
 class Fate(Enum):
@@ -136,6 +142,8 @@ class Detours:
 
     waits_s: Mapping[int, float] = field(default_factory=dict)  # A wait before the step.
     events_s: Mapping[int, float] = field(default_factory=dict)  # A wait for an event before the step, for so long.
+    approvals_s: Mapping[int, float] = field(default_factory=dict)  # A wait for a person before it, for so long.
+    said: Mapping[int, int] = field(default_factory=dict)  # Before the step, the event of that step is published.
     choices: frozenset[int] = frozenset()  # The step is the branch of a choice.
     end_after: int | None = None  # An early end behind this step, for the runs that take it.
     lists: Mapping[int, ListPlan] = field(default_factory=dict)  # The step is done for each item of a list.

@@ -22,7 +22,7 @@ from runtime.testing.rules.ledger import Violation
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.world.cluster import SimCluster
 from tests.proof.programs.evidence import Evidence
-from tests.proof.programs.program import CHILD
+from tests.proof.programs.program import ASKED, CHILD
 from tests.proof.programs.vocabulary import SLOTS
 
 __all__ = ["Repairs", "check_repairs"]
@@ -30,6 +30,7 @@ __all__ = ["Repairs", "check_repairs"]
 _LOOK_S = 1.0
 _SEEN = "decided at revision "
 _ROWS_MAX = 100
+_ANOTHER = "0123456789abcdef"  # the digest of nothing that is asked
 _NEVER = ("abandon", "cancel")  # The first would leave nothing to be judged; clients do the second.
 
 
@@ -53,13 +54,14 @@ class Repairs:
         self.clients_are_done = False
 
     async def watch(self) -> None:
-        """Act while the program runs, in every other run."""
-        if self._dice.chance(0.5):
-            return
+        """Act while the program runs, in every other run; what waits for a person is decided in each."""
+        only_asked = self._dice.chance(0.5)
         while not self.clients_are_done:
             await self._cluster.sleep(_LOOK_S * self._dice.between(0.5, 3.0))
             for row, record in await self._sagas():
-                if self._dice.chance(0.5 if record.status == SagaRecord.STUCK or record.suspended else 0.2):
+                if only_asked:
+                    await self._decide(row, record)
+                elif self._dice.chance(0.5 if record.status == SagaRecord.STUCK or record.suspended else 0.2):
                     await self._repair(row, record)
 
     async def resume_all(self) -> None:
@@ -74,12 +76,24 @@ class Repairs:
             for row in suspended:
                 await self._post(row.address, RepairSaga(act=RepairSaga.RESUME))
 
+    async def _decide(self, row: ActorRow, record: SagaRecord) -> None:
+        """Approve, or sometimes decline, what is asked."""
+        asked = [one for one in record.tasks if one.path.endswith(ASKED) and one.digest]
+        if asked and not record.suspended and self._dice.chance(0.5):
+            act = RepairSaga.APPROVE if self._dice.chance(0.8) else RepairSaga.DECLINE
+            seen = asked[0].digest if self._dice.chance(0.8) else _ANOTHER
+            await self._post(row.address, RepairSaga(act=act, task=asked[0].path, digest=seen))
+            self.did["decided"] += 1
+
     async def _repair(self, row: ActorRow, record: SagaRecord) -> None:
         offered = [(word, task) for word, task, _ in acts_for(record) if word not in _NEVER]
         if not offered:
             return
         word, task = self._dice.choose(offered)
         act = RepairSaga(act=RepairSaga.Act.Value(word.upper().replace("-", "_")), task=task)
+        if word in ("approve", "decline"):
+            seen = next(one.digest for one in record.tasks if one.path == task)
+            act.digest = seen if self._dice.chance(0.8) else _ANOTHER
         if self._dice.chance(0.8):
             act.expected_revision = record.revision
             act.reason = f"{_SEEN}{record.revision}"

@@ -14,19 +14,21 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from runtime.saga.approval import Approval
 from runtime.saga.awaiting import Await
 from runtime.saga.child import Child
 from runtime.saga.each import Each
 from runtime.saga.first_of import FirstOf
 from runtime.saga.flow import Flow, Part
 from runtime.saga.on import On, on
+from runtime.saga.publish import Publish
 from runtime.saga.saga import Saga
 from runtime.saga.step import Step
 from runtime.saga.wait import Wait
 from runtime.saga.when import End, When
 from tests.proof.programs import programs_pb2 as pb
 from tests.proof.programs.origin import starting_event
-from tests.proof.programs.program import CHILD, Deed, Program, Run, SagaPlan, StepPlan
+from tests.proof.programs.program import ASKED, CHILD, SAID, Deed, Program, Run, SagaPlan, StepPlan
 from tests.proof.programs.vocabulary import SLOTS, STARTING, Words, words_of
 
 __all__ = ["RAISED", "saga_class"]
@@ -103,10 +105,33 @@ class _SagaMaker:
                 event = parts[f"{step.name}_event"] = self._event(step, detours.events_s[index])
                 edges.append((event, first))
                 first = event
+            for name, part in self._beside(index, step).items():
+                parts[name] = part
+                edges.append((part, first))
+                first = part
             edges += [(steps[before], first) for before in step.before]
             edges += [(behind[before], first) for before in step.before if before in behind]
             edges += [(one, first) for one in child if not step.before]
         return parts, edges
+
+    def _beside(self, index: int, step: StepPlan) -> dict[str, Part]:
+        """What comes before a step, the last first: news that the saga says itself, and a wait for a person."""
+        found: dict[str, Part] = {}
+        detours, state_type = self._plan.detours, self._slot.state
+
+        def news(state: Any) -> pb.Tidings:
+            return pb.Tidings(key=f"{state.run}#{self._plan.steps[detours.said[index]].name}")
+
+        def asks(state: Any) -> pb.Tidings:
+            return pb.Tidings(key=f"{state.run}#{step.name}")
+
+        if index in detours.said:
+            found[f"{step.name}{SAID}"] = Publish(_annotate(news, state=state_type, result=pb.Tidings))
+        if index in detours.approvals_s:
+            within_s, goes_on = detours.approvals_s[index], bool(len(detours.approvals_s) % 2)
+            _annotate(asks, state=state_type, result=pb.Tidings)
+            found[f"{step.name}{ASKED}"] = Approval(asks, within=within_s, goes_on=goes_on)
+        return found
 
     def _event(self, step: StepPlan, within_s: float) -> Await:
         def key(state: Any) -> str:
@@ -114,7 +139,7 @@ class _SagaMaker:
 
         _annotate(key, state=self._slot.state, result=str)
         on_timeout = "go on" if step.past_pivot or len(step.name) % 2 else "turn back"
-        return Await(pb.Tidings, key=key, within=within_s, on_timeout=on_timeout, keep=2, keep_for=20.0, outside=True)
+        return Await(pb.Tidings, key=key, within=within_s, on_timeout=on_timeout, keep=10, keep_for=20.0, outside=True)
 
     def _child(self, parts: dict[str, Part]) -> list[Part]:
         """The child that comes before all steps, if there is one."""

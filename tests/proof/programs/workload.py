@@ -28,6 +28,7 @@ from tests.proof.programs.endings import check_relay, check_saga, is_spoiled, re
 from tests.proof.programs.evidence import Evidence
 from tests.proof.programs.external_effects import POISONED, ExternalEffects
 from tests.proof.programs.families import check_child, is_kept
+from tests.proof.programs.news import check_approvals, check_news
 from tests.proof.programs.next_version import later_version
 from tests.proof.programs.operators import Operators
 from tests.proof.programs.origin import origin_class
@@ -140,6 +141,8 @@ class ProgramPlay:
         yield from check_told(evidence, program, self._clients.told)
         yield from check_traces(evidence)
         yield from check_repairs(evidence)
+        yield from check_news(evidence, program)
+        yield from check_approvals(evidence, program)
         yield from (Violation("I2", what) for what in self._outside.wrong)
 
     def excuses(self, row: ActorRow | MailRow) -> bool:

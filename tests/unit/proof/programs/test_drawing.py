@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import get_args
 
-from runtime.saga.node import ApprovalDefinition, AwaitDefinition, Node, PublishDefinition
+from runtime.saga.node import LockDefinition, Node
 from runtime.testing.virtual.dice import Dice
 from tests.proof.programs.drawing import FEATURES, RARE, WORK, draw_program
 from tests.proof.programs.external_effects import ExternalEffects
@@ -31,8 +31,8 @@ def test_each_feature_is_on_in_about_half_of_the_programs_and_the_slow_ones_rare
     assert not [name for name in RARE if not 0 < on[name] / SEEDS < 0.1], on
 
 
-_NOT_DRAWN = {ApprovalDefinition, AwaitDefinition, PublishDefinition}
-"""Kinds of nodes that programs do not have. The workload `awaited` has waits for events."""
+_NOT_DRAWN = {LockDefinition}
+"""Kinds of nodes that programs do not have."""
 
 
 def test_every_saga_is_accepted_and_many_shapes_come() -> None:
