@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 from typing import assert_never
 
@@ -137,6 +138,8 @@ def _turns(definition: Definition, node: Node) -> list[str]:
         case EachDefinition():
             return _turns_of_step(definition, node.step, node.name, node.is_undoable)
         case FirstOfDefinition():
+            if node.role is Role.RETRIABLE:
+                return _turns_past_pivot(node)
             refused = " and ".join(_answers(one, Meaning.REFUSED) or "failure" for one in node.alternatives)
             return [f"    {node.name} --> {_first_undo(definition, node.index - 1)}: {refused}"]
         case _:
@@ -170,6 +173,18 @@ def _absences(definition: Definition, step: StepDefinition, probe: Probe, name: 
     if step.retriable or probe.absent == ASK_AGAIN:
         return [f"    {name} --> {name}: probed and absent, asked again"]
     return [f"    {name} --> {_first_undo(definition, step.index - 1)}: probed and absent"]
+
+
+def _turns_past_pivot(first_of: FirstOfDefinition) -> list[str]:
+    """One that may have happened is undone before the next is asked."""
+    name, lines = first_of.name, list[str]()
+    for one, after in itertools.pairwise(first_of.alternatives):
+        told = " or ".join(filter(None, (_answers(one, Meaning.REFUSED), "silence or fault")))
+        undo = "" if one.undo_command is None else f"{one.undo_command.message_type.DESCRIPTOR.name}, "
+        lines.append(f"    {name} --> {name}: {told}, then {undo}{_command(after)}")
+    last = first_of.alternatives[-1]
+    again = f"silence or fault of {_command(last)}, asked again{_PAST_PIVOT[last.past_pivot]}"
+    return [*lines, f"    {name} --> {name}: {again}"]
 
 
 def _turns_of_wait(definition: Definition, wait: AwaitDefinition) -> list[str]:
@@ -209,7 +224,7 @@ def _first_undo(definition: Definition, index: int) -> str:
 
 
 def _undoable(definition: Definition) -> list[Node]:
-    return [node for node in definition.flow_nodes if node.is_undoable]
+    return [node for node in definition.flow_nodes if node.is_undoable and node.role is not Role.RETRIABLE]
 
 
 def _closing(step: StepDefinition) -> str:

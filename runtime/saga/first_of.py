@@ -19,6 +19,8 @@ class FirstOf(Part):
 
     One that fails or stays silent may have happened, so it is undone before the next is asked. When all are refused,
     so is the whole, and the saga turns back.
+    Past the pivot there is no way back: the last alternative cannot be refused, has no undo, and is asked until it is
+    done. Its `past_pivot` says what happens when its budget is spent.
     """
 
     __slots__ = ("alternatives",)

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 
 from runtime.protos.saga_pb2 import EarlierState, SagaRecord, TaskRecord
 from runtime.saga.definition import Definition
+from runtime.saga.node import FirstOfDefinition, Role
 
 __all__ = ["earlier", "forget", "freeze", "put_earlier", "state_for", "take_present"]
 
@@ -26,12 +27,15 @@ def freeze(definition: Definition, record: SagaRecord, answered: TaskRecord | No
 
     `answered` is the task by whose answer it is replaced, whose own state will be the next one.
     """
-    if record.pivot_passed:  # nothing that is done will be undone
+    within = _undone_past_pivot(definition)
+    if record.pivot_passed and not within:  # nothing that is done will be undone
         return
     concerned = [
         task
         for place, task in enumerate(record.tasks)
-        if _is_concerned(definition, place, task) and (answered is None or task.path != answered.path)
+        if _is_concerned(definition, place, task)
+        and (answered is None or task.path != answered.path)
+        and (not record.pivot_passed or task.within in within)
     ]
     if not concerned:
         return
@@ -77,6 +81,12 @@ def _is_concerned(definition: Definition, place: int, task: TaskRecord) -> bool:
     if task.status not in _MAY_BE_UNDONE or task.undo_state or not task.do.attempts:
         return False
     return place >= len(definition.nodes) or definition.nodes[place].is_undoable
+
+
+def _undone_past_pivot(definition: Definition) -> list[int]:
+    """The alternatives past the pivot, as `within` of a task names them: one that has failed is undone there."""
+    nodes = definition.nodes
+    return [node.index + 1 for node in nodes if isinstance(node, FirstOfDefinition) and node.role is Role.RETRIABLE]
 
 
 def _rebuilt(states: Iterable[EarlierState]) -> bytes:

@@ -56,8 +56,6 @@ def read_step(
     step: Step,
     role: Role,
     item_type: type[Any] | None = None,
-    *,
-    is_inner: bool = False,
 ) -> StepDefinition:
     """`where` is the step's place, for errors. Of a list's step, the functions take an item. Raises InvalidDefinition.
 
@@ -97,21 +95,21 @@ def read_step(
         every_s=in_seconds(step.every or 0.0),
         at_most_s=in_seconds(step.at_most or 0.0),
         budget=step.budget,
-        past_pivot=_past_pivot(step, where, role, is_inner=is_inner),
+        past_pivot=_past_pivot(step, where, role),
         probe=step.probe,
         timer=name,
     )
 
 
-def _past_pivot(step: Step, where: str, role: Role, *, is_inner: bool) -> PastPivot:
+def _past_pivot(step: Step, where: str, role: Role) -> PastPivot:
     words = [one.value for one in PastPivot]
     if step.past_pivot not in words:
         raise InvalidDefinition(f"{where}: past_pivot is one of {', '.join(words)}, not {step.past_pivot!r}")
     declared = PastPivot(step.past_pivot)
-    if declared is not PastPivot.STUCK and (role is not Role.RETRIABLE or is_inner):
+    if declared is not PastPivot.STUCK and role is not Role.RETRIABLE:
         raise InvalidDefinition(
-            f"{where}: past_pivot={step.past_pivot!r} is for a step of the flow that comes after the pivot; before it "
-            "the saga turns back, and a list or alternatives say themselves what may fail; take it out"
+            f"{where}: past_pivot={step.past_pivot!r} is for a step that comes after the pivot, and for the last of "
+            "alternatives there; before it the saga turns back, and a list says itself how many may fail; take it out"
         )
     return declared
 

@@ -59,13 +59,12 @@ def read_first_of(
         raise InvalidDefinition(
             f"{where}: alternatives are two steps or more, each with a name: FirstOf(card=Step(...), cash=Step(...))"
         )
-    if role is Role.RETRIABLE:
-        raise InvalidDefinition(
-            f"{where}: past the pivot each step is asked until it is done, so that no alternative would ever be asked; "
-            "put the alternatives before the pivot"
-        )
+    # Past the pivot the last is asked until it is done. The others are what they are before the pivot.
+    *_, last = first_of.alternatives
     alternatives = tuple(
-        _Inner(f"{where}.{one}", state_type, path_of(name, one), index, role, None).read(step)
+        _Inner(
+            f"{where}.{one}", state_type, path_of(name, one), index, role if one == last else Role.COMPENSATABLE, None
+        ).read(step)
         for one, step in first_of.alternatives.items()
     )
     return FirstOfDefinition(index=index, name=name, role=role, timer=name, alternatives=alternatives)
@@ -97,7 +96,7 @@ class _Inner:
                 f"{where}: the pivot stands within another node, and is passed only when the whole of it is done; let "
                 "a step behind it be the pivot"
             )
-        return read_step(where, self.state_type, self.name, self.index, part, self.role, self.item_type, is_inner=True)
+        return read_step(where, self.state_type, self.name, self.index, part, self.role, self.item_type)
 
 
 def _item_type(where: str, state_type: type[Message], each: Each) -> type[Any]:
@@ -146,8 +145,8 @@ def _check_counts(where: str, each: Each, role: Role) -> None:
         raise InvalidDefinition(f"{where}: at_least says how many have to be done, tolerate how many need not; say one")
     if role is Role.RETRIABLE and (each.tolerate or each.at_least is not None):
         raise InvalidDefinition(
-            f"{where}: past the pivot each item is asked until it is done, so that none could be done without; take "
-            "at_least and tolerate out, or put it before the pivot"
+            f"{where}: past the pivot each item is asked until it is done, and none is counted as failed; take "
+            "at_least and tolerate out, and let the step say past_pivot='skip' if it may be left out"
         )
 
 

@@ -102,6 +102,8 @@ def retry(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
         return child.retry(saga, node, task)
     if isinstance(node, StepDefinition):
         return step.retry(saga, node, task)
+    if isinstance(node, FirstOfDefinition):
+        return first_of.retry(saga, node, task)
     return each.retry(saga, node, task) if isinstance(node, EachDefinition) else begin(saga, node, task)
 
 

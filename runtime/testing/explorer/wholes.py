@@ -65,7 +65,8 @@ class Wholes:
     def missing(self, whole: Whole, world: SagaWorld, view: View) -> Iterable[str]:
         """Why the whole is not done."""
         steps = self.steps(whole, view)
-        needed = _needed(whole, len(steps))
+        left_out = sum(view.phases[step.index] is Phase.LEFT_OUT for step in steps)
+        needed = max(_needed(whole, len(steps)) - left_out, 0)
         if _done(steps, world, view) < needed:
             yield f"fewer than {needed} of {whole.name} are done"
         for step in steps:
@@ -86,6 +87,9 @@ class Wholes:
         busy = [one for one in steps if after.phases[one.index] in (OPEN | OWING) and one.name not in after.stuck]
         if len(busy) > whole.at_once:
             yield f"{len(busy)} of {whole.name} are under way, at most {whole.at_once} may be"
+        for other in steps if whole.in_order else ():
+            if other.index < step.index and after.phases[other.index] in (OPEN | {Phase.WAITING}):
+                yield f"{step.name} is asked before {other.name}, which has its turn before"
         if whole.at_least and _done(steps, heard, after) >= whole.at_least:
             yield f"{step.name} is asked, although enough of {whole.name} are done"
 
@@ -99,6 +103,9 @@ class Wholes:
         busy = [one for one in self.steps(whole, after) if after.phases[one.index] is Phase.UNDOING]
         if isinstance(whole, EachDefinition) and len(busy) > whole.at_once:
             yield f"{len(busy)} of {whole.name} are being undone, at most {whole.at_once} may be"
+        for other in self.steps(whole, after) if isinstance(whole, EachDefinition) and whole.in_order else ():
+            if other.index > step.index and after.phases[other.index] in OWING and other.name not in after.stuck:
+                yield f"step {step.name} is undone before {other.name}, which came after it"
 
     def is_enough(self, whole: Whole, world: SagaWorld, view: View) -> bool:
         """Whether what has not begun of it may be passed over."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from runtime.saga import author, cancellation, compensation, exchange, frozen, interpreter
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.instance import Instance
-from runtime.saga.nodes import each, end, past_pivot, undoing, wait, when, within
+from runtime.saga.nodes import each, end, first_of, past_pivot, undoing, wait, when, within
 from runtime.saga.nodes import step as steps
 from tests.proof.mutants.mutant import Edit, Mutant
 
@@ -395,6 +395,12 @@ SAGAS = (
         "list-in-order-is-undone-at-once",
         "The items of a list in order are undone side by side.",
         (Edit(each._undo_order, "each.at_once, each.in_order", "len(saga.tasks), False"),),
+        workload="random",
+    ),
+    Mutant(
+        "alternate-step-is-never-asked",
+        "What fails past the pivot is for a person, although there is an alternate step.",
+        (Edit(first_of._is_final, "if first_of.role is not Role.RETRIABLE:", "if True:"),),
         workload="random",
     ),
     Mutant(

@@ -55,9 +55,9 @@ def _with_policies(saga: SagaPlan, runs: tuple[Run, ...], dice: Dice) -> SagaPla
     """What is declared of steps past the pivot. What fails for good is not asked for ever."""
     steps = list(saga.steps)
     for index, step in enumerate(steps):
-        if not step.past_pivot or saga.detours.is_whole(index):
+        if not step.past_pivot:
             continue
-        deeds = [run.deeds[index] for run in runs if run.process == saga.kind]
+        deeds = [deed for run in runs if run.process == saga.kind for deed in run.deeds_of(index)]
         ends = any(deed.do.is_poison or deed.do_raises for deed in deeds)
         steps[index] = replace(step, when_spent=dice.choose(("stuck", "skip", "skip" if ends else "retry")))
     return replace(saga, steps=tuple(steps))
@@ -102,13 +102,13 @@ def _with_people_and_news(saga: SagaPlan, detours: Detours, dice: Dice) -> Detou
 def _with_wholes(saga: SagaPlan, detours: Detours, dice: Dice, *, lists: bool, alternatives: bool) -> Detours:
     free = [index for index, step in enumerate(saga.steps) if not step.is_pivot]
     listed = dice.some(free, 0.4) if lists else []
-    early = [index for index in free if index not in listed and not saga.steps[index].past_pivot]
+    others = [index for index in free if index not in listed]
     plans = {}
     for index in listed:
         tolerate = 0 if saga.steps[index].past_pivot else dice.below(2)
         in_order = dice.named(f"{saga.kind} {index} in order").chance(0.4)
         plans[index] = ListPlan(at_once=1 + dice.below(3), tolerate=tolerate, in_order=in_order)
-    return replace(detours, lists=plans, alternatives=frozenset(dice.some(early, 0.4) if alternatives else ()))
+    return replace(detours, lists=plans, alternatives=frozenset(dice.some(others, 0.4) if alternatives else ()))
 
 
 def _filled(run: Run, saga: SagaPlan, dice: Dice, draw_deed: DrawDeed) -> Run:
@@ -117,7 +117,12 @@ def _filled(run: Run, saga: SagaPlan, dice: Dice, draw_deed: DrawDeed) -> Run:
     for index, step in enumerate(saga.steps):
         if saga.detours.is_whole(index):
             names = [str(number) for number in range(dice.below(4))] if index in saga.detours.lists else ["a", "b"]
-            inner[step.name] = tuple(draw_deed(f"{run.name}#{step.name}[{name}]", step) for name in names)
+            # Past the pivot the first of alternatives may be refused, and is undone when it has failed.
+            is_firm = step.past_pivot and index in saga.detours.alternatives
+            first = replace(step, past_pivot=False, has_undo=True) if is_firm else step
+            steps = [first, *[step] * len(names)]
+            drawn = zip(names, steps, strict=False)
+            inner[step.name] = tuple(draw_deed(f"{run.name}#{step.name}[{name}]", one) for name, one in drawn)
     return replace(run, inner=inner)
 
 

@@ -160,7 +160,9 @@ class _SagaMaker:
     def _part(self, index: int, step: StepPlan) -> Part:
         detours = self._plan.detours
         if index in detours.alternatives:
-            return FirstOf(**{name: self._step(step, f"{step.name}[{name}]") for name in ("a", "b")})
+            first = replace(step, past_pivot=False, has_undo=True, when_spent="stuck") if step.past_pivot else step
+            a, b = f"{step.name}[a]", f"{step.name}[b]"
+            return FirstOf(a=self._step(first, a), b=self._step(step, b))
         if index not in detours.lists:
             return self._step(step, step.name)
         plan = detours.lists[index]

@@ -144,7 +144,7 @@ def test_a_policy_that_nobody_knows_is_refused(policy: Any) -> None:
 
 def test_a_policy_before_the_pivot_is_refused() -> None:
     with pytest.raises(
-        InvalidDefinition, match=r"EarlyPolicy\.bill: past_pivot='skip' is for a step of the flow that comes"
+        InvalidDefinition, match=r"EarlyPolicy\.bill: past_pivot='skip' is for a step that comes after the"
     ):
 
         class EarlyPolicy(Saga[OrderProcessState], kind="early"):
