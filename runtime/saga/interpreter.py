@@ -36,7 +36,6 @@ from runtime.saga.view import status_name
 __all__ = ["advance"]
 
 _ANSWERED = {Question.DO: kinds.answered, Question.UNDO: kinds.undo_answered, Question.PROBE: probed.answered}
-_FAULTED = {Question.DO: steps.faulted, Question.UNDO: undoing.undo_faulted, Question.PROBE: probing.faulted}
 
 
 def advance(
@@ -127,7 +126,8 @@ def _faulted(saga: Instance, fault: inputs.Faulted) -> None:
         saga.note = f"a fault answers no command of this saga: {fault.error}"
         return
     step, task, question = found
-    _act(saga, step, task, _FAULTED[question](saga, step, task, fault))
+    heard_by = {Question.DO: steps.faulted, Question.UNDO: undoing.undo_faulted, Question.PROBE: probing.faulted}
+    _act(saga, step, task, heard_by[question](saga, step, task, fault))
 
 
 def _nothing_to_undo(saga: Instance, answer: inputs.NothingToUndo) -> None:
