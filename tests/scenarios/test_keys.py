@@ -82,6 +82,7 @@ async def record(cluster: Cluster, key: str) -> SagaRecord:
     return found.state
 
 
+@pytest.mark.broken_by("held-key-finds-nobody")
 async def test_s125_an_event_finds_the_saga_from_when_it_has_learned_its_key_on(start: Start) -> None:
     cluster = await start(learning())
     told = await say(cluster, "for ORD-1", EventDiscarded)
@@ -95,6 +96,7 @@ async def test_s125_an_event_finds_the_saga_from_when_it_has_learned_its_key_on(
     assert (await say(cluster, "for ORD-1", EventCounted)).saga == "process/ORD-1"
 
 
+@pytest.mark.broken_by("key-kept-after-the-end")
 async def test_s126_a_key_that_a_saga_has_given_up_does_not_find_it(start: Start) -> None:
     cluster = await start(learning(), "ORD-1")
     await cluster.client().cancel("process", "ORD-1", "changed my mind")
@@ -106,6 +108,7 @@ async def test_s126_a_key_that_a_saga_has_given_up_does_not_find_it(start: Start
     assert await cluster.status("process", "ORD-1") == "compensated"
 
 
+@pytest.mark.broken_by("key-of-another-taken")
 async def test_s127_the_second_that_asks_for_a_key_turns_back_and_knows_who_holds_it(start: Start) -> None:
     cluster = await start(learning(learn_the_same), "ORD-1", "ORD-2")
     await cluster.advance(60)

@@ -102,6 +102,7 @@ async def conversations(cluster: Cluster, *kinds: str) -> list[str]:
     return [await cluster.conversation(kind, "ORD-1") for kind in kinds]
 
 
+@pytest.mark.broken_by("two-drivers-in-one-conversation")
 @pytest.mark.parametrize("flow", [Flow.ORCHESTRATION, Flow.CHOREOGRAPHY], ids=["saga", "choreography"])
 async def test_s18_one_event_starts_several_processes_each_in_a_conversation_of_its_own(
     make_cluster: MakeCluster, store: str, flow: Flow.ValueType
@@ -121,14 +122,16 @@ async def test_s18_one_event_starts_several_processes_each_in_a_conversation_of_
         assert await cluster.conversation("order-process", "ORD-1") == order
 
 
+@pytest.mark.broken_by("first-process-by-name")
+@pytest.mark.parametrize("first", ["order-process", "loyalty-process"])
 async def test_s18_the_first_that_is_named_drives_the_conversation_in_which_the_event_was_said(
-    make_cluster: MakeCluster, store: str
+    make_cluster: MakeCluster, store: str, first: str
 ) -> None:
-    cluster = await make_cluster(several(*reversed(ALL)), nodes=2, store=store)
+    cluster = await make_cluster(several(first, *(one for one in ALL if one != first)), nodes=2, store=store)
     await ordered(cluster, Flow.ORCHESTRATION)
     await cluster.advance(minutes(21))
     await cluster.at_rest()
-    sales, points, order = await conversations(cluster, "sales", "loyalty-process", "order-process")
-    assert sales.splitlines()[0] in points
-    assert sales.splitlines()[0] not in order
+    sales, *of_processes = await conversations(cluster, "sales", "order-process", "loyalty-process")
+    said_in_it = [sales.splitlines()[0] in one for one in of_processes]
+    assert said_in_it == [first == "order-process", first == "loyalty-process"]
     assert await outcome(cluster) == OrderOutcome(READY_TO_SHIP, charges=1, refunds=0, labels=1, voided=0)

@@ -21,6 +21,13 @@ AWAITS = (
         held_by=_TESTS,
     ),
     Mutant(
+        "held-key-finds-nobody",
+        "An event by a key that an instance holds counts as one that finds none.",
+        (Edit(KeysBehaviour._early, "if entry.held_by:", "if False:"),),
+        unseen=_UNSEEN,
+        held_by=_TESTS,
+    ),
+    Mutant(
         "key-kept-after-the-end",
         "A saga that has ended holds its keys for ever.",
         (Edit(held_keys.follow, " if record.status not in _ENDED else {}", ""),),

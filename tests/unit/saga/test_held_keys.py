@@ -67,6 +67,7 @@ def only(story: SagaTranscript) -> StandingKey:
 # --- it finds the saga ---
 
 
+@pytest.mark.broken_by("held-key-finds-nobody")
 def test_s125_an_event_finds_the_saga_from_the_turn_on_that_has_learned_its_key() -> None:
     story = placed()
     assert only(story).status == StandingKey.UNASKED
@@ -158,6 +159,7 @@ def test_an_event_that_was_handed_over_by_the_old_key_counts_after_the_wait_has_
 # --- another instance holds it ---
 
 
+@pytest.mark.broken_by("key-of-another-taken")
 def test_s127_the_second_that_asks_for_a_key_turns_back_and_its_reason_names_the_holder() -> None:
     story = placed().given_key_of_another("charged", "CH-1", by=NINE)
     story.given(BILLED).expect(MarkReadyToShip, RefundOrder).expect_key("CH-1", NINE)

@@ -268,6 +268,7 @@ def test_an_event_outside_the_contracts_is_refused() -> None:
 # --- a key that an instance holds, whether or not it waits ---
 
 
+@pytest.mark.broken_by("held-key-finds-nobody")
 def test_s125_what_comes_for_a_held_key_is_kept_for_its_holder_whatever_becomes_of_what_finds_none() -> None:
     for early in ("keep", "discard", "fault"):
         key = OneKey(waiting(early=early))
@@ -291,6 +292,7 @@ def test_s126_what_is_kept_for_a_holder_that_gives_its_key_up_is_forgotten_aloud
     assert told(key.came(OTHER)) == [EventCame, EventCounted]
 
 
+@pytest.mark.broken_by("key-of-another-taken")
 def test_s127_a_key_is_held_by_one_instance_alone_and_nobody_else_waits_by_it() -> None:
     key = OneKey()
     key.held()
