@@ -62,6 +62,8 @@ class Joining:
     async def check(self, command: Envelope) -> None:
         """Raises CannotJoin for what nobody would hear, and StoreError. A command that came before may come again."""
         process = command.process
+        if not process and command.conversation != command.id:
+            await self._check_free(command)
         if not process or process == command.kind:
             return
         parties = self._parties.get(process)
@@ -72,6 +74,20 @@ class Joining:
             )
         if command.conversation != command.id:
             await self._check_conversation(command)
+
+    async def _check_free(self, command: Envelope) -> None:
+        """A command, or a timer that it sets, would say without a process what may begin a second one there."""
+        mail = await self._store.mail_of_conversation(command.conversation)
+        rows = await self._store.conversation(command.conversation)
+        if command.id in {*(row.id for row in mail), *(row.id for row in rows)}:
+            return
+        begun = {one for row in rows if (one := _caused(row).begun)}
+        for one in sorted((begun | {_process(row) for row in mail}) - {""}):
+            is_open = one in self._subscribers.choreographies
+            cure = (
+                f"say process={one!r}" if is_open else "what a saga drives is joined by nobody, so give no conversation"
+            )
+            raise CannotJoin(f"the conversation {command.conversation.hex()} is one of {one}: {cure}")
 
     async def _check_conversation(self, command: Envelope) -> None:
         mail = await self._store.mail_of_conversation(command.conversation)  # First: what leaves it is in the history.

@@ -124,6 +124,18 @@ async def test_a_conversation_that_is_none_of_the_process_is_joined_by_nobody(ma
     await cluster.client().ask(pb.ChangeBeta(key="C-2"), process="timed", conversation=own)
 
 
+async def test_a_conversation_that_has_a_process_is_continued_by_nobody_who_does_not_name_it(
+    make_cluster: MakeCluster,
+) -> None:
+    cluster = await make_cluster(timed(), nodes=NODES)
+    conversation, id = await begun(cluster, "C-1"), b"\xff" + bytes(15)
+    with pytest.raises(CannotJoin, match=r"is one of timed: say process='timed'"):
+        await cluster.client().ask(pb.ChangeBeta(key="C-1"), conversation=conversation)
+    free = (await cluster.client().ask(pb.ChangeBeta(key="C-2"))).conversation
+    for _ in range(2):
+        await cluster.client().ask(pb.ChangeBeta(key="C-2"), message_id=id, conversation=free)
+
+
 async def test_a_saga_s_conversation_and_one_of_another_choreography_are_foreign(make_cluster: MakeCluster) -> None:
     cluster = await make_cluster(timed(), nodes=NODES)
     conversation = await begun(cluster, "C-1")
