@@ -19,6 +19,7 @@ UPGRADES ?= 200
 POISONED ?= 200
 DEADLINES ?= 60
 AWAITED ?= 60
+LOCKED ?= 60
 CUTS ?= 1000
 SECONDS ?= 60
 PROVE := $(BIN)/python -m tests.proof
@@ -75,6 +76,7 @@ sim: $(STAMP)  ## what every build runs: seeds that once failed, fresh ones from
 	$(PROVE) simulate --seeds $(POISONED) --from $(FROM) --workload poisoned --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(DEADLINES) --from $(FROM) --workload deadlines --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(AWAITED) --from $(FROM) --workload awaited --jobs $(JOBS)
+	$(PROVE) simulate --seeds $(LOCKED) --from $(FROM) --workload locked --jobs $(JOBS)
 	$(PROVE) failpoints --workload crash --jobs $(JOBS)
 	$(PROVE) explore actors.catalogue:catalogue examples.trip.catalogue:catalogue
 	$(PROVE) powercuts $(CUTS) --from $(FROM)

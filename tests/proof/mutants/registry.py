@@ -14,6 +14,7 @@ from tests.proof.mutants.identity import IDENTITY
 from tests.proof.mutants.leases import LEASES
 from tests.proof.mutants.limits import LIMITS
 from tests.proof.mutants.links import LINKS
+from tests.proof.mutants.locks import LOCKS
 from tests.proof.mutants.machines import MACHINES
 from tests.proof.mutants.mutant import Mutant
 from tests.proof.mutants.ownership import OWNERSHIP
@@ -45,7 +46,7 @@ ROOMS: Mapping[str, tuple[Mutant, ...]] = {
     "ids": IDENTITY,
     "forgetting": FORGETTING,
     "large batches": BATCHED,
-    "sagas": (*SAGAS, *VERSIONS, *TRIES, *AWAITS, *CHILDREN, *REPAIRS, *PAUSES, *STARTS, *PROBES, *REMINDERS),
+    "sagas": (*SAGAS, *VERSIONS, *TRIES, *AWAITS, *LOCKS, *CHILDREN, *REPAIRS, *PAUSES, *STARTS, *PROBES, *REMINDERS),
     "the desk": DESK,
 }
 """The mutants by the part of the product that they break, in the order of the page."""
