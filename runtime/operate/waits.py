@@ -54,30 +54,34 @@ def _saga_waits(account: Account, now_s: float) -> Iterator[str]:
         if reminder.error:
             yield f"a change of its reminder {reminder.name!r}, which could not be said: {reminder.error}"
     for step in account.steps:
-        ago = span(now_s - step.asked_at_s)
-        again, tried = _asks_again(account, step.name, now_s), f" (attempt {step.undo_attempts})"
-        if step.status == "asked" and step.awaits:
-            yield f"{_event_of(step)}, for which step {step.name!r} waits for another {span(step.until_s - now_s)}"
-        elif step.status == "asked" and step.is_lock:
-            left = span(step.until_s - now_s)
-            yield f"its turn at {step.address}, for which step {step.name!r} waits for another {left}"
-        elif step.status == "asked":
-            yield f"the answer of {step.address} to its step {step.name!r}, asked {ago} ago (attempt {step.attempts})"
-        elif step.status == "working":
-            taken = f"{step.address} to finish its step {step.name!r}, which it has taken on"
-            yield f"{taken}; asked {ago} ago{again}{_stuck(step)}"
-        elif step.status == "undoing":
-            yield f"{step.address} to confirm the undo of {step.name!r}, sent {ago} ago{again or tried}{_stuck(step)}"
-        elif step.status == "owed":
-            yield f"its turn to undo {step.name!r} at {step.address}: owed, and not under way"
-        elif step.status == "timed":
-            yield f"its wait {step.name!r}: the timer of that name says until when"
-        elif step.status == "to be approved":
-            yield f"a person to approve {step.name!r}: {step.asks} (digest {step.digest})"
-        elif step.status == "being probed":
-            yield f"the runtime of {step.address} to tell whether its step {step.name!r} has happened; {step.error}"
-        elif step.status == "unknown":
-            yield f"news of its step {step.name!r} at {step.address}, which may or may not have been done"
+        yield from _step_waits(account, step, now_s)
+
+
+def _step_waits(account: Account, step: TaskView, now_s: float) -> Iterator[str]:
+    ago = span(now_s - step.asked_at_s)
+    again, tried = _asks_again(account, step.name, now_s), f" (attempt {step.undo_attempts})"
+    if step.status == "asked" and step.awaits:
+        yield f"{_event_of(step)}, for which step {step.name!r} waits for another {span(step.until_s - now_s)}"
+    elif step.status == "asked" and step.is_lock:
+        left = span(step.until_s - now_s)
+        yield f"its turn at {step.address}, for which step {step.name!r} waits for another {left}"
+    elif step.status == "asked":
+        yield f"the answer of {step.address} to its step {step.name!r}, asked {ago} ago (attempt {step.attempts})"
+    elif step.status == "working":
+        taken = f"{step.address} to finish its step {step.name!r}, which it has taken on"
+        yield f"{taken}; asked {ago} ago{again}{_stuck(step)}"
+    elif step.status == "undoing":
+        yield f"{step.address} to confirm the undo of {step.name!r}, sent {ago} ago{again or tried}{_stuck(step)}"
+    elif step.status == "owed":
+        yield f"its turn to undo {step.name!r} at {step.address}: owed, and not under way"
+    elif step.status == "timed":
+        yield f"its wait {step.name!r}: the timer of that name says until when"
+    elif step.status == "to be approved":
+        yield f"a person to approve {step.name!r}: {step.asks} (digest {step.digest})"
+    elif step.status == "being probed":
+        yield f"the runtime of {step.address} to tell whether its step {step.name!r} has happened; {step.error}"
+    elif step.status == "unknown":
+        yield f"news of its step {step.name!r} at {step.address}, which may or may not have been done"
 
 
 def _stuck(step: TaskView) -> str:
