@@ -47,6 +47,8 @@ def answered(saga: Instance, node: AwaitDefinition, task: TaskRecord, answer: An
         return TaskVerdict(verdict.came, _taken(answer.message))
     if task.status == TaskRecord.DONE and not was_done:
         task.heard_from = answer.said_by
+        if node.standing and answer.command_id != task.do.command_id:
+            withdraw(saga, task)  # it came by the key's former value, and the saga waits by the present one
     return verdict
 
 

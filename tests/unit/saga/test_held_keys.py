@@ -21,6 +21,7 @@ from runtime.protos.saga_pb2 import (
     RepairSaga,
     SagaRecord,
     StandingKey,
+    StopWaiting,
 )
 from runtime.saga.awaiting import Await
 from runtime.saga.diagram import draw_saga
@@ -154,6 +155,8 @@ def test_an_event_that_was_handed_over_by_the_old_key_counts_after_the_wait_has_
     story.given(READY, to=story.command(MarkReadyToShip)).expect_waiting(ShippingLabelCreated, "CH-2")
     came = EventCame(command_id=asked.id, event_type="shop.ShippingLabelCreated", body=LABEL.SerializeToString())
     story.given_event(came).expect_status("completed")
+    assert story.command(StopWaiting).key == "CH-2"
+    assert not story._keys.waits()
 
 
 # --- another instance holds it ---
