@@ -30,6 +30,7 @@ from tests.proof.mutants.timers import TIMERS
 from tests.proof.mutants.tries import TRIES
 from tests.proof.mutants.turns import TURNS
 from tests.proof.mutants.versions import VERSIONS
+from tests.proof.mutants.wholes import WHOLES
 
 __all__ = ["MUTANTS", "ROOMS"]
 
@@ -46,7 +47,20 @@ ROOMS: Mapping[str, tuple[Mutant, ...]] = {
     "ids": IDENTITY,
     "forgetting": FORGETTING,
     "large batches": BATCHED,
-    "sagas": (*SAGAS, *VERSIONS, *TRIES, *AWAITS, *LOCKS, *CHILDREN, *REPAIRS, *PAUSES, *STARTS, *PROBES, *REMINDERS),
+    "sagas": (
+        *SAGAS,
+        *VERSIONS,
+        *TRIES,
+        *AWAITS,
+        *LOCKS,
+        *CHILDREN,
+        *WHOLES,
+        *REPAIRS,
+        *PAUSES,
+        *STARTS,
+        *PROBES,
+        *REMINDERS,
+    ),
     "the desk": DESK,
 }
 """The mutants by the part of the product that they break, in the order of the page."""

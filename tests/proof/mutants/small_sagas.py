@@ -12,15 +12,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from google.protobuf.message import Message
-
 from runtime.durable.behaviour import RetryPolicy
 from runtime.saga.flow import Flow
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
-from runtime.saga.step import Budget, Step
+from runtime.saga.step import Step
 from runtime.saga.wait import Wait
 from runtime.saga.when import End, When
+from tests.proof.mutants.small_steps import BUDGET, KEY, PATIENCE_S, alpha, begin, beta, gamma
+from tests.proof.mutants.small_wholes import WHOLES
 from tests.proof.programs import programs_pb2 as pb
 from tests.proof.programs.program import Deed, Features, Program, Run, SagaPlan, Script, StepPlan
 from tests.proof.programs.sagas import saga_class
@@ -29,9 +29,6 @@ from tests.proof.programs.vocabulary import SLOTS
 __all__ = ["SMALL_SAGAS", "side_by_side"]
 
 _RUN = "run"  # The explorer sets the field `run` of a starting event to this text.
-_KEY = "one"  # Every participant has this key, so that two steps of one kind go to the same actor.
-_PATIENCE_S = 30.0
-_BUDGET = Budget(asks_max=3)
 
 
 def _step(
@@ -45,7 +42,7 @@ def _step(
     every_s: float = 0.0,
     when_spent: str = "stuck",
 ) -> StepPlan:
-    return StepPlan(name, kind, before, undo, pivot, past, _PATIENCE_S, _BUDGET, every_s, when_spent)
+    return StepPlan(name, kind, before, undo, pivot, past, PATIENCE_S, BUDGET, every_s, when_spent)
 
 
 def _saga(
@@ -54,24 +51,20 @@ def _saga(
     """A saga of these steps. `needless` names the steps whose undo function returns None."""
     slot = SLOTS[0]
     plan = SagaPlan(
-        slot.kind, slot.process, steps, closing, _PATIENCE_S, deadline_s, 1, is_conditional=False, key_path=""
+        slot.kind, slot.process, steps, closing, PATIENCE_S, deadline_s, 1, is_conditional=False, key_path=""
     )
     asked = [(step.name, step.kind, step.is_firm) for step in steps]
     asked += [(name, kind, True) for name, kind in zip(plan.closing_names, closing, strict=True)]
     deeds = tuple(
-        Deed(f"{_RUN}#{name}", kind, _KEY, 1, Script(), Script(), is_firm, undo_needed=name not in needless)
+        Deed(f"{_RUN}#{name}", kind, KEY, 1, Script(), Script(), is_firm, undo_needed=name not in needless)
         for name, kind, is_firm in asked
     )
-    run = Run(_RUN, plan.kind, plan.process, _KEY, deeds, 0, Script())
+    run = Run(_RUN, plan.kind, plan.process, KEY, deeds, 0, Script())
     return saga_class(Program(Features(()), (plan,), None, (run,), (), 0, RetryPolicy()), plan)
 
 
-def _begin(event: pb.Begun) -> pb.FirstState:
-    return pb.FirstState(key=event.key)
-
-
 def _ask_first(state: pb.FirstState) -> pb.ChangeAlpha:
-    return pb.ChangeAlpha(key=_KEY)
+    return pb.ChangeAlpha(key=KEY)
 
 
 def _keep_first(state: pb.FirstState, answer: pb.AlphaChanged) -> None:
@@ -81,43 +74,18 @@ def _keep_first(state: pb.FirstState, answer: pb.AlphaChanged) -> None:
 def _ask_next(state: pb.FirstState) -> pb.ChangeBeta:
     if not state.kept:
         raise ValueError("what the first step was answered is not known any more")
-    return pb.ChangeBeta(key=_KEY, deed=state.kept[0])
+    return pb.ChangeBeta(key=KEY, deed=state.kept[0])
 
 
 class _Mindful(Saga[pb.FirstState], kind="mindful"):
     """The command of its second step needs the answer to the first."""
 
-    started_by = on(pb.Begun, _begin)
+    started_by = on(pb.Begun, begin)
     first = Step(
-        do=_ask_first, done=pb.AlphaChanged, on_answer=_keep_first, timeout=_PATIENCE_S, pivot=True, budget=_BUDGET
+        do=_ask_first, done=pb.AlphaChanged, on_answer=_keep_first, timeout=PATIENCE_S, pivot=True, budget=BUDGET
     )
-    second = Step(do=_ask_next, done=pb.BetaChanged, timeout=_PATIENCE_S, budget=_BUDGET)
+    second = Step(do=_ask_next, done=pb.BetaChanged, timeout=PATIENCE_S, budget=BUDGET)
     flow = first >> second
-
-
-def _undoable(change: type[Message], changed: type[Message], restore: type[Message], restored: type[Message]) -> Step:
-    """A step that can be undone, of one of the kinds of random programs."""
-
-    def do(state: pb.FirstState) -> Message:
-        return change(key=_KEY)
-
-    def undo(state: pb.FirstState) -> Message:
-        return restore(key=_KEY)
-
-    do.__annotations__["return"], undo.__annotations__["return"] = change, restore
-    return Step(do=do, done=changed, undo=undo, undone=restored, timeout=_PATIENCE_S, budget=_BUDGET)
-
-
-def _alpha() -> Step:
-    return _undoable(pb.ChangeAlpha, pb.AlphaChanged, pb.RestoreAlpha, pb.AlphaRestored)
-
-
-def _beta() -> Step:
-    return _undoable(pb.ChangeBeta, pb.BetaChanged, pb.RestoreBeta, pb.BetaRestored)
-
-
-def _gamma() -> Step:
-    return _undoable(pb.ChangeGamma, pb.GammaChanged, pb.RestoreGamma, pb.GammaRestored)
 
 
 def _always(state: pb.FirstState) -> bool:
@@ -131,8 +99,8 @@ def _never(state: pb.FirstState) -> bool:
 class _TakesThen(Saga[pb.FirstState], kind="takes-then"):
     """A wait, and a choice with two branches, of which the first is taken."""
 
-    started_by = on(pb.Begun, _begin)
-    first, chosen, other, last = _alpha(), _beta(), _gamma(), _alpha()
+    started_by = on(pb.Begun, begin)
+    first, chosen, other, last = alpha(), beta(), gamma(), alpha()
     rest = Wait(60.0)
     choice = When(_always, then=chosen, otherwise=other)
     flow = first >> rest >> choice >> last
@@ -141,8 +109,8 @@ class _TakesThen(Saga[pb.FirstState], kind="takes-then"):
 class _TakesOtherwise(Saga[pb.FirstState], kind="takes-otherwise"):
     """A choice that does not hold, and a step that waits for the branch alone."""
 
-    started_by = on(pb.Begun, _begin)
-    first, chosen, last = _alpha(), _beta(), _gamma()
+    started_by = on(pb.Begun, begin)
+    first, chosen, last = alpha(), beta(), gamma()
     choice = When(_never, then=chosen)
     flow = Flow((first, choice, chosen, last), ((first, choice), (choice, chosen), (chosen, last)))
 
@@ -150,8 +118,8 @@ class _TakesOtherwise(Saga[pb.FirstState], kind="takes-otherwise"):
 class _EndsEarly(Saga[pb.FirstState], kind="ends-early"):
     """An early end, while a step beside it is under way."""
 
-    started_by = on(pb.Begun, _begin)
-    first, second = _alpha(), _beta()
+    started_by = on(pb.Begun, begin)
+    first, second = alpha(), beta()
     enough = End()
     choice = When(_always, then=enough)
     flow = (first | choice) >> second
@@ -160,8 +128,8 @@ class _EndsEarly(Saga[pb.FirstState], kind="ends-early"):
 class _Independent(Saga[pb.FirstState], kind="independent", undo="independent"):
     """Its undos do not wait for one that is stuck."""
 
-    started_by = on(pb.Begun, _begin)
-    first, second, third = _alpha(), _beta(), _gamma()
+    started_by = on(pb.Begun, begin)
+    first, second, third = alpha(), beta(), gamma()
     flow = first >> second >> third
 
 
@@ -218,6 +186,7 @@ SMALL_SAGAS: Mapping[str, type[Saga[Any]]] = MappingProxyType(
             _step("endless", "beta", (0,), undo=False, past=True, when_spent="retry"),
             _step("needless", "gamma", (0,), undo=False, past=True, when_spent="skip"),
         ),
+        **WHOLES,
     }
 )
 """The sagas by name, in the order in which the explorer tries them."""
