@@ -39,15 +39,19 @@ STRANGER = "somebody who may not"
 class Watch:
     """What the author's functions did since the last `clear`."""
 
-    __slots__ = ("mistakes", "waived")
+    __slots__ = ("given", "kept", "mistakes", "waived")
 
     def __init__(self) -> None:
         self.mistakes: list[str] = []
         self.waived: list[str] = []  # The undo of the tasks with these paths said that this instance needs none.
+        self.given: list[tuple[str, bool, bytes]] = []  # The state that the do, or the undo, of a path was given.
+        self.kept: bytes | None = None  # The state after a step's on_answer.
 
     def clear(self) -> None:
         self.mistakes.clear()
         self.waived.clear()
+        self.given.clear()
+        self.kept = None
 
 
 def watched(definition: Definition, watch: Watch, asks_max: int) -> Definition:
@@ -117,7 +121,7 @@ class _Watching:
             do=self._maker(step, "do", step.do, step.command, each),
             undo=undo,
             on_answer={
-                answer: self._keeper(where, function) if each is None else self._item_keeper(where, function, each)
+                answer: self._step_keeper(where, function) if each is None else self._item_keeper(where, function, each)
                 for answer, function in step.on_answer.items()
             },
             budget=replace(step.budget, asks_max=min(step.budget.asks_max, self.asks_max)),
@@ -162,6 +166,7 @@ class _Watching:
         def make(state: Message, reason: str, *item: Any) -> Message | None:
             before = _bytes(state, *item)
             path = step.name if each is None else path_of(each.name, each.key(*item))
+            self.watch.given.append((path, what == "undo", _bytes(state)[0]))
             try:
                 command: Message | None = function(state, reason, *item)
             except BaseException as error:  # The interpreter takes them so too.
@@ -192,6 +197,16 @@ class _Watching:
 
         return keep
 
+    def _step_keeper(self, where: str, function: Callable[[Any, Any], object]) -> Callable[[Any, Any], object]:
+        keep = self._keeper(where, function)
+
+        def keep_of_step(state: Message, given: object) -> object:
+            returned = keep(state, given)
+            (self.watch.kept,) = _bytes(state)
+            return returned
+
+        return keep_of_step
+
     def _item_keeper(
         self, where: str, function: Callable[[Any, Any], object], each: EachDefinition
     ) -> Callable[[Any, Any], object]:
@@ -217,7 +232,7 @@ class _Watching:
         return returned
 
 
-def _bytes(*given: Any) -> tuple[object, ...]:
+def _bytes(*given: Any) -> tuple[Any, ...]:
     """Of the state and perhaps an item, which may be a text."""
     return tuple([one.SerializeToString(deterministic=True) if isinstance(one, Message) else one for one in given])
 

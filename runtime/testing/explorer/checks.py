@@ -61,6 +61,10 @@ class Checks:
         """What is wrong with how the saga takes an input, and with what it sends."""
         if moved.taken is not None:
             yield from self._taking(before, moved.taken)
+            for place, state in moved.taken.undos:
+                if moved.heard.truths[place].state not in (-1, state):
+                    name = self._nodes[place].name
+                    yield Breach("I6", f"step {name} is undone by another state than the one in which it was done")
             for command in moved.taken.sent:
                 yield from self._sending(before, moved.heard, command, self._driver.views[moved.taken.record])
             if moved.move.input is not None and moved.move.input.act is not None:

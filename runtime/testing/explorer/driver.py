@@ -59,6 +59,7 @@ class View(NamedTuple):
     stuck: tuple[str, ...]  # The paths of the stuck tasks.
     unchosen: frozenset[int]  # The nodes in branches that a choice has not taken.
     has_ended_early: bool
+    state: int  # The number of the business state.
 
     @property
     def heading(self) -> saga_pb2.SagaRecord.Status.ValueType:
@@ -80,6 +81,9 @@ class Taken(NamedTuple):
     waived: tuple[int, ...]  # The steps whose undo is not needed.
     changes_nothing: bool
     alarm: str  # An alarm for a person.
+    dos: tuple[tuple[int, int], ...]  # Places that made a do, with the number of the state that it was made from.
+    undos: tuple[tuple[int, int], ...]  # The same of undos.
+    kept: int | None  # The number of the state after a step's on_answer.
 
 
 class SagaDriver:
@@ -93,6 +97,7 @@ class SagaDriver:
         self._behaviour.definition = self.definition
         self._bytes: list[bytes] = []
         self._numbers: dict[bytes, int] = {}
+        self._states: dict[bytes, int] = {}
         self._taken: dict[tuple[int, Input], Taken] = {}
         self.views: list[View] = []
         self.places = Places(self.definition, samples)
@@ -174,7 +179,17 @@ class SagaDriver:
             tuple([self.places[path] for path in self._watch.waived]),
             changes_nothing=after == record and not (decision.outgoing or decision.timers),
             alarm=decision.alarm,
+            dos=self._given(undo=False),
+            undos=self._given(undo=True),
+            kept=None if self._watch.kept is None else self._number_of_state(self._watch.kept),
         )
+
+    def _given(self, *, undo: bool) -> tuple[tuple[int, int], ...]:
+        given = [(path, state) for path, is_undo, state in self._watch.given if is_undo == undo]
+        return tuple([(self.places[path], self._number_of_state(state)) for path, state in given])
+
+    def _number_of_state(self, state: bytes) -> int:
+        return self._states.setdefault(state, len(self._states))
 
     def _number(self, record: saga_pb2.SagaRecord) -> int:
         body = record.SerializeToString(deterministic=True)
@@ -185,7 +200,9 @@ class SagaDriver:
             stuck = tuple(task.path for task in record.tasks if task.stuck)
             unchosen, has_ended = self._left_out(record)
             said = (record.reason, record.stuck_reason)
-            self.views.append(View(record.status, record.stuck_in, phases, *said, stuck, unchosen, has_ended))
+            state = self.definition.state_type.FromString(record.state).SerializeToString(deterministic=True)
+            kept = self._number_of_state(state)
+            self.views.append(View(record.status, record.stuck_in, phases, *said, stuck, unchosen, has_ended, kept))
         return number
 
     def _phases(self, record: saga_pb2.SagaRecord) -> tuple[Phase | None, ...]:

@@ -18,6 +18,7 @@ from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.driver import Input, SagaDriver, Taken
 from runtime.testing.explorer.participant import Cost, Handled, Participants
 from runtime.testing.explorer.person import persons_acts
+from runtime.testing.explorer.undo_states import with_states
 from runtime.testing.explorer.world import (
     DONE,
     NOTHING,
@@ -234,7 +235,7 @@ class Moves:
             _changed(heard.timers, taken.timers) if taken.timers else heard.timers,
             tuple(sorted((*heard.commands, *taken.sent))) if taken.sent else heard.commands,
             heard.replies,
-            _sent(heard.truths, taken.sent) if taken.sent else heard.truths,
+            with_states(self._driver, heard, _sent(heard.truths, taken.sent) if taken.sent else heard.truths, taken),
             heard.poisoned,
             heard.pivot_told,
             heard.cancelled or "CancelAccepted" in taken.said,

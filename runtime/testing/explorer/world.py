@@ -73,6 +73,7 @@ class Truth(NamedTuple):
     refusal_told: bool = False
     undone_told: bool = False
     waived: bool = False  # The author's undo said that this instance needs none.
+    state: int = -1  # The number of the state that its undo has to be given; -1 if none will be.
 
 
 class Left(NamedTuple):
