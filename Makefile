@@ -22,6 +22,7 @@ AWAITED ?= 60
 LOCKED ?= 60
 CUTS ?= 1000
 SECONDS ?= 60
+CATALOGUES := actors examples.trip examples.purchase examples.transfer examples.agent
 PROVE := $(BIN)/python -m tests.proof
 
 .PHONY: help install protos snapshot docs format lint types test sim failpoints powercuts mutants storm demo bench clean
@@ -78,7 +79,7 @@ sim: $(STAMP)  ## what every build runs: seeds that once failed, fresh ones from
 	$(PROVE) simulate --seeds $(AWAITED) --from $(FROM) --workload awaited --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(LOCKED) --from $(FROM) --workload locked --jobs $(JOBS)
 	$(PROVE) failpoints --workload crash --jobs $(JOBS)
-	$(PROVE) explore actors.catalogue:catalogue examples.trip.catalogue:catalogue
+	$(PROVE) explore $(CATALOGUES:%=%.catalogue:catalogue)
 	$(PROVE) powercuts $(CUTS) --from $(FROM)
 
 failpoints: $(STAMP)  ## a node killed at every failpoint, each time, and at every ordered pair of them
