@@ -55,7 +55,12 @@ class Watch:
 
 
 def watched(definition: Definition, watch: Watch, asks_max: int) -> Definition:
-    """The same definition with watched functions, and with budgets of at most `asks_max` asks."""
+    """The same definition with watched functions, and with budgets of at most `asks_max` asks.
+
+    Raises InvalidDefinition for what an exploration does not know.
+    """
+    if definition.keys:
+        raise InvalidDefinition(f"{definition.title}: an exploration does not know keys that a saga learns yet")
     if definition.keys:
         raise InvalidDefinition(
             f"{definition.keys[0].name}: an exploration does not know keys that an instance holds; explore the saga "
@@ -112,6 +117,8 @@ class _Watching:
         return read
 
     def step(self, step: StepDefinition, each: EachDefinition | None = None) -> StepDefinition:
+        if step.probe is not None:
+            raise InvalidDefinition(f"{step.name}: an exploration does not know probes yet; explore it without")
         undo = None
         if step.undo is not None and step.undo_command is not None:
             undo = self._maker(step, "undo", step.undo, step.undo_command, each)

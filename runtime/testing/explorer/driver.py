@@ -18,6 +18,7 @@ from runtime.durable.behaviour import Decision, Delivery, Outgoing, SetTimer
 from runtime.envelope import Envelope
 from runtime.errors import FinalError
 from runtime.protos import durable_pb2, saga_pb2
+from runtime.protos.lock_pb2 import LockGranted
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.node import ChildDefinition, EndDefinition, WhenDefinition
 from runtime.saga.saga import Saga
@@ -144,7 +145,10 @@ class SagaDriver:
             return durable_pb2.Fault(command=command_id(command), error="the handler failed", attempts=12)
         if answer == NOTHING:
             return durable_pb2.Undone(command=command_id(command), reason="it never ran")
-        return self.places.answers[answer]
+        message = self.places.answers[answer]
+        if isinstance(message, LockGranted):  # It may come long after, and so says by itself what it answers.
+            return LockGranted(command_id=command_id(command), expires_at_s=message.expires_at_s)
+        return message
 
     # --- one input ---
 

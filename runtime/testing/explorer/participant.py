@@ -4,6 +4,7 @@
               it is refused, unless the effect is in place already                      it is answered
               it is given up on, carried out or not                                     it is parked, with a fault
               its undo came before it                                                   it has no effect and no answer
+              it is for a lock, whose actor is of the runtime: never given up           it is answered
     an undo   `runtime/durable/turn/guard.py` rules; if its handler runs:
               the effect is taken back                                                  it is answered
               it is given up on                                                         it is parked, with a fault
@@ -103,6 +104,8 @@ class Participants:
             yield Handled("given up on, as each time", _parked_do(truth, command), FAULT)
             return
         yield from self._carried_out(truth, command)
+        if self._places.is_lock(command.step):
+            return
         meaning = self._places.meaning[command.step]
         for answer in meaning[Meaning.WORKING]:
             yield Handled("taken on", _with_do(truth, command, answer), answer, _WORKING)
@@ -158,6 +161,8 @@ class Participants:
             return
         for one in self._undone(truth, command, dos):
             yield one._replace(removes_do=removes)
+        if self._places.is_lock(command.step):
+            return
         for answer in self._places.undo_working[command.step]:
             undos = with_fate(truth.undos, command.attempt, answer)
             works = truth._replace(dos=dos, undos=undos)

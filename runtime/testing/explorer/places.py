@@ -19,6 +19,7 @@ from runtime.saga.node import (
     ApprovalDefinition,
     ChildDefinition,
     EachDefinition,
+    LockDefinition,
     Meaning,
     Node,
     PastPivot,
@@ -75,6 +76,9 @@ class Places:
         node = self.nodes[place]
         assert isinstance(node, StepDefinition), "no other node sends commands"
         return node
+
+    def is_lock(self, place: int) -> bool:
+        return isinstance(self.nodes[place], LockDefinition)
 
     def inner(self, whole: int) -> list[int]:
         """The places within this one that are known."""

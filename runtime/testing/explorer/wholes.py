@@ -42,8 +42,15 @@ class Wholes:
         return flow
 
     def later(self, step: StepDefinition, count: int) -> list[StepDefinition]:
-        """The steps that come after this one."""
-        return [one for one in self.flow(count) if self._static(one.index) in step.all_after]
+        """The steps that come after this one, and so have to be undone before it."""
+        whole, place = self.of(step.index), self._places.within[step.index]
+        beside = place if isinstance(whole, EachDefinition) and whole.in_order else -1
+        return [
+            one
+            for one in self.flow(count)
+            if self._static(one.index) in step.all_after
+            or (self._places.within[one.index] == beside and one.index > step.index)
+        ]
 
     def _static(self, place: int) -> int:
         """The place in the definition of the task, or of the whole that it is a part of."""

@@ -112,7 +112,7 @@ def _begin_inner(event: pb.Resumed) -> pb.FirstState:
     return pb.FirstState(key=event.key)
 
 
-class _Inner(Saga[pb.FirstState], kind="inner"):
+class _ChildOfOne(Saga[pb.FirstState], kind="inner"):
     started_by = on(pb.Resumed, _begin_inner)
     only = alpha()
     flow = only
@@ -127,7 +127,7 @@ class _Parent(Saga[pb.FirstState], kind="parent"):
 
     started_by = on(pb.Begun, begin)
     first, last = beta(), gamma()
-    child = Child(_Inner, _start, timeout=PATIENCE_S)
+    child = Child(_ChildOfOne, _start, timeout=PATIENCE_S)
     flow = first >> child >> last
 
 

@@ -8,11 +8,13 @@ import pytest
 
 from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import OrderLine
+from runtime.errors import InvalidDefinition
 from runtime.saga.first_of import FirstOf
+from runtime.saga.probe import Probe
 from runtime.saga.saga import Saga
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.explore import explore
-from tests.unit.saga import test_approval, test_each, test_each_child, test_first_of
+from tests.unit.saga import test_approval, test_each, test_each_child, test_first_of, test_held_keys, test_locks
 from tests.unit.testing.explorer.test_fewer_moves import seen
 
 CALM = Bounds(1, 1, duplicates_max=0, cancels_max=0, poisons_max=0, replays_max=0, workings_max=0)
@@ -36,11 +38,13 @@ SAGAS: dict[str, type[Saga[Any]]] = {
     "alternatives": alternatives(),
     "all of a list": listed(),
     "one at a time": listed(at_once=1),
+    "in order": listed(at_once=1, in_order=True),
     "one may fail": listed(tolerate=1),
     "one is enough": listed(at_least=1),
     "a list past the pivot": test_each.saga(
         test_each.each(items=lines, step=test_each.labelling(undo=None, undone=(), refused=())), pivot=True
     ),
+    "a lock": test_locks.locking(),
     "children": test_each_child.parent(),
     "an approval": test_approval.saga(test_approval.asking()),
     "an approval beside a step": test_approval.saga(test_approval.asking(), beside=True),
@@ -60,3 +64,11 @@ def test_a_search_with_fewer_moves_sees_the_same_ends(name: str) -> None:
     few, all_ = (seen(SAGAS[name], CALM, every_move=every) for every in (False, True))
     assert few.ends == all_.ends and few.ends
     assert not few.breaches and not all_.breaches
+
+
+def test_what_is_not_explored_is_said() -> None:
+    with pytest.raises(InvalidDefinition, match="Process: an exploration does not know keys that a saga learns yet"):
+        explore(test_held_keys.waiting())
+    probed = test_each.saga(test_each.each(step=test_each.labelling(probe=Probe())))
+    with pytest.raises(InvalidDefinition, match=r"lines\[step\]: an exploration does not know probes yet"):
+        explore(probed)
