@@ -17,7 +17,7 @@ from examples.purchase.purchase_pb2 import (
     ReturnBudget,
 )
 from examples.purchase.saga import Buy
-from runtime.protos.saga_pb2 import RepairAccepted, RepairRefused, RepairSaga
+from runtime.protos.saga_pb2 import RepairRefused, RepairSaga
 from runtime.testing import SagaTranscript
 
 REQUESTED = PurchaseRequested(
@@ -40,15 +40,15 @@ def act(buy: SagaTranscript, kind: RepairSaga.Act.ValueType, who: str = "anna", 
 
 def test_what_a_manager_approves_is_ordered() -> None:
     buy = asked()
-    buy.given_act(act(buy, RepairSaga.APPROVE))
-    buy.expect(PlaceOrder(purchase_id="P-1", item="laptop", approved_by="anna"), RepairAccepted)
+    buy.given_approved("manager", by="anna")
+    buy.expect(PlaceOrder(purchase_id="P-1", item="laptop", approved_by="anna"))
     buy.given(OrderPlaced(purchase_id="P-1"), to=buy.command(PlaceOrder)).expect(ConfirmPurchase)
     buy.given(PurchaseConfirmed(purchase_id="P-1")).expect_status("completed")
 
 
 def test_a_manager_who_declines_gives_the_budget_its_money_back() -> None:
     buy = asked()
-    buy.given_act(act(buy, RepairSaga.DECLINE)).expect(ReturnBudget, RepairAccepted)
+    buy.given_declined("manager", by="anna").expect(ReturnBudget)
     buy.given(BudgetReturned(purchase_id="P-1"), to=buy.command(ReturnBudget)).expect(CancelPurchase)
 
 
@@ -61,8 +61,8 @@ def test_silence_for_three_days_is_a_no() -> None:
 
 def test_nobody_approves_a_purchase_of_their_own() -> None:
     buy = asked()
-    buy.given_act(act(buy, RepairSaga.APPROVE, who="carla")).expect(RepairRefused)
-    buy.given_act(act(buy, RepairSaga.APPROVE, who="bert")).expect(RepairRefused)
+    buy.given_approved("manager", by="carla").expect(RepairRefused)
+    buy.given_approved("manager", by="bert").expect(RepairRefused)
     assert buy.step_status("manager") == "to be approved"
 
 

@@ -9,6 +9,12 @@ Events that the saga waits for come from outside, before it waits, while it does
 
     story.given_outside(PaymentReceived(payment_id="P-17"), said_by="payments/P-17").expect(Ship)
 
+Of a list, an answer belongs to one item. A person decides on what was asked. Time goes by:
+
+    story.given(SeatReserved(), to=story.command(ReserveSeat, key="LX1")).expect()
+    story.given_approved("manager", by="anna").expect(PlaceOrder)
+    story.given_silence("cooling_off").expect(Ship)
+
 A lock that the saga asks for is free, unless the story says that another holds it:
 
     story.given_locked("account", "ann", by="transfer/T-9").given(TransferStarted(from_account="ann")).expect()
@@ -28,9 +34,7 @@ from runtime.envelope import address_of, message_id
 from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.saga import Saga
-from runtime.saga.view import task_name
-from runtime.store.records import Outcome
-from runtime.testing.expected import fits, told
+from runtime.testing.expectations import Expectations
 from runtime.testing.given import delivery_of
 from runtime.testing.locks import LocksOfTranscript
 from runtime.testing.outside import KeysOfTranscript
@@ -38,7 +42,7 @@ from runtime.testing.outside import KeysOfTranscript
 __all__ = ["SagaTranscript"]
 
 
-class SagaTranscript:
+class SagaTranscript(Expectations):
     """One instance of a saga, told step by step. Time stands still, except that it jumps to a timer that fires."""
 
     def __init__(
@@ -62,23 +66,10 @@ class SagaTranscript:
         self._locks = LocksOfTranscript(self._behaviour.definition)
         self._beside = self._locks.kinds | {self._keys.kind}
 
-    @property
-    def record(self) -> saga_pb2.SagaRecord:
-        return saga_pb2.SagaRecord.FromString(self._bytes)
-
-    @property
-    def status(self) -> str:
-        return saga_pb2.SagaRecord.Status.Name(self.record.status).lower()
-
-    def step(self, name: str) -> saga_pb2.TaskRecord:
-        return next(task for task in self.record.tasks if task.path == name)
-
-    def step_status(self, name: str) -> str:
-        return task_name(self.step(name))
-
-    def command(self, message_type: type[Message], nth: int = -1) -> Outgoing:
-        """A command that the saga sent: the last one of this type, or the one with this index."""
-        return [one for one in self.sent if isinstance(one.message, message_type)][nth]
+    def command(self, message_type: type[Message], nth: int = -1, *, key: str = "") -> Outgoing:
+        """A command that the saga sent: the last one of this type, or the one with this index; to this actor only."""
+        of_type = [one for one in self.sent if isinstance(one.message, message_type)]
+        return [one for one in of_type if key in ("", one.key)][nth]
 
     def carrying_on(self, other: SagaTranscript) -> Self:
         """Begin where another transcript ended, as a new release of the saga does."""
@@ -186,58 +177,28 @@ class SagaTranscript:
         self._keys.release(name, key, by, self.now_s)
         return self
 
+    def given_approved(self, task: str, *, by: str = "operator", reason: str = "a test") -> Self:
+        """A person approves what this task asks for now."""
+        return self._decided(saga_pb2.RepairSaga.APPROVE, task, by, reason)
+
+    def given_declined(self, task: str, *, by: str = "operator", reason: str = "a test") -> Self:
+        """A person declines what this task asks for now."""
+        return self._decided(saga_pb2.RepairSaga.DECLINE, task, by, reason)
+
     def given_act(self, act: saga_pb2.RepairSaga) -> Self:
         """An operator acts; who and why are filled in where the act does not say them."""
         filled = saga_pb2.RepairSaga(who="operator", reason="a test")
         filled.MergeFrom(act)
         return self._deliver(filled, b"")
 
-    # --- expect ---
-
-    def expect_waiting(self, event_type: type[Message], key: str) -> Self:
-        """The saga waits for an event of this type and key now."""
-        waits = self._keys.waits()
-        assert (event_type.DESCRIPTOR.full_name, key) in waits, f"it waits for {waits or 'no event'}; {self._where()}"
-        return self
-
-    def expect_locked(self, name: str, key: str) -> Self:
-        """The saga holds a lock on this key now."""
-        holders = [one.saga for one in self._locks.record(name, key).holders]
-        assert self._address() in holders, f"{key!r} is held by {', '.join(holders) or 'nobody'}; {self._where()}"
-        return self
-
-    def expect_key(self, key: str, holder: str | None = None) -> Self:
-        """The saga holds this key now; or this other holder does, or nobody: an empty text."""
-        wanted = address_of(self._behaviour.kind, self.key) if holder is None else holder
-        found = self._keys.holders().get(key, "")
-        assert found == wanted, f"the key {key!r} is held by {found or 'nobody'}; {self._where()}"
-        return self
-
-    def expect(self, *wanted: Message | type[Message]) -> Self:
-        """The saga sent exactly these messages, in this order. Each is given by its value or by its type."""
-        sent = [one.message for one in self._outgoing]
-        same = len(sent) == len(wanted) and all(map(fits, sent, wanted))
-        assert same, f"sent {list(map(told, sent))}, not {list(map(told, wanted))}; {self._where()}"
-        return self
-
-    def expect_ignored(self, about: str) -> Self:
-        """The message had no effect, and the note in the history contains `about`."""
-        decision = self.decision
-        assert decision.outcome is Outcome.IGNORED, f"the message was {decision.outcome}; {self._where()}"
-        assert about in decision.note, f"the note is {decision.note!r}, without {about!r}"
-        return self
-
-    def expect_status(self, status: str, reason: str = "") -> Self:
-        """`status` is a word of SagaRecord.Status, in small letters; `reason` is part of its reason."""
-        assert self.status == status, f"not {status}; {self._where()}"
-        said = self.record.stuck_reason if status == "stuck" else self.record.reason
-        assert reason in said, f"the reason is {said!r}, without {reason!r}"
-        return self
-
     # --- delivery ---
 
-    def _address(self) -> str:
-        return address_of(self._behaviour.kind, self.key)
+    def _decided(self, act: saga_pb2.RepairSaga.Act.ValueType, task: str, by: str, reason: str) -> Self:
+        """That the saga accepts it goes without saying, and is not among what is sent. A refusal is."""
+        digest = self.step(task).digest
+        self.given_act(saga_pb2.RepairSaga(act=act, task=task, who=by, reason=reason, digest=digest))
+        self._outgoing = [one for one in self._outgoing if not isinstance(one.message, saga_pb2.RepairAccepted)]
+        return self
 
     def _next_id(self, what: str) -> bytes:
         self._count, self._outgoing = self._count + 1, []
@@ -294,7 +255,3 @@ class SagaTranscript:
                 actor = self._keys if asked.kind == self._keys.kind else self._locks
                 for answer in actor.ask(asked, self._address(), self.now_s):
                     self._hand_over(answer, asked.id if asked.wants_reply else b"")
-
-    def _where(self) -> str:
-        steps = ", ".join(f"{task.path} {task_name(task)}" for task in self.record.tasks)
-        return f"the saga is {self.status} ({steps}); note {self.decision.note!r}"
