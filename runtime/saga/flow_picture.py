@@ -1,9 +1,9 @@
 """Draws what a whole catalogue does as SVG: a column for each kind, and below it a row for each message.
 
 ┌───────┐        ┌─────────┐       Each saga and each choreography has its rows, in the order of its definition.
-│ sales │        │ billing │       Columns stand as far apart as the longest label between them wants, and a text
+│ trips │        │ flights │       Columns stand as far apart as the longest label between them wants, and a text
 └───┬───┘        └────┬────┘       is as long as it was computed to be, whatever the font: so all of it fits.
-    │ OrderPlaced     │            One grey that reads on white and on black stands for every colour.
+    │ TripStarted     │            One grey that reads on white and on black stands for every colour.
     ├─ ─ ─ ─ ─ ─ ─ ─ ▶│
 """
 
