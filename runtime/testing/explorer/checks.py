@@ -26,7 +26,7 @@ from runtime.saga.node import (
     Role,
     StepDefinition,
 )
-from runtime.saga.view import Phase
+from runtime.saga.view import OPEN, Phase
 from runtime.testing.explorer.driver import SagaDriver, Taken, View
 from runtime.testing.explorer.moves import Moved
 from runtime.testing.explorer.person import PersonsAct
@@ -130,6 +130,9 @@ class Checks:
                 yield from (Breach("I6", what) for what in self._wholes.undoing(whole, command, view, after))
             elif after.heading == SagaRecord.RUNNING:
                 yield Breach("I6", f"step {step.name} is undone, and the saga has not turned back")
+        elif command.probes:
+            if self._driver.views[before.record].phases[command.step] not in OPEN:
+                yield Breach("I6", f"{step.name} is probed although it does not wait for an outcome")
         elif step.role is Role.CLOSING:
             for one in self._owing(heard, self._wholes.flow(len(heard.truths))):
                 yield Breach("I11", f"{step.name} says that all is undone before the undo of {one.name} is confirmed")
@@ -257,7 +260,8 @@ class Checks:
     @staticmethod
     def _still_to_come(world: SagaWorld, index: int) -> bool:
         dos = world.truths[index].dos
-        return any(one.step == index and not one.undo and dos[one.attempt - 1] == WAITING for one in world.commands)
+        coming = [one for one in world.commands if one.step == index and not (one.undo or one.probes)]
+        return any(dos[one.attempt - 1] == WAITING for one in coming)
 
     @staticmethod
     def _no_timers(world: SagaWorld) -> Iterable[Breach]:

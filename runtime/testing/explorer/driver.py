@@ -28,7 +28,7 @@ from runtime.testing.explorer.author import Watch, watched
 from runtime.testing.explorer.person import PersonsAct, act_message
 from runtime.testing.explorer.places import Places
 from runtime.testing.explorer.samples import Samples
-from runtime.testing.explorer.world import FAULT, NOTHING, Reply, SagaWorld, SentCommand
+from runtime.testing.explorer.world import FAULT, NOTHING, PROBES_FROM, Reply, SagaWorld, SentCommand
 
 __all__ = ["NOW_S", "Input", "SagaDriver", "Taken", "View", "command_id"]
 
@@ -224,6 +224,10 @@ class SagaDriver:
                 if exchange.command_id.startswith(_UNNAMED):
                     names[exchange.command_id] = place, undo, exchange.attempts
                     exchange.command_id = _id(place, undo, exchange.attempts)
+            if task.probe.command_id.startswith(_UNNAMED):
+                number = PROBES_FROM + len({*task.probe.earlier_ids, *task.probe.faulted_ids})
+                names[task.probe.command_id] = place, False, number
+                task.probe.command_id = _id(place, False, number)
         return names
 
     def _left_out(self, record: saga_pb2.SagaRecord) -> tuple[frozenset[int], bool]:
@@ -275,4 +279,6 @@ def _command(sent: Outgoing, names: dict[bytes, tuple[int, bool, int]]) -> SentC
     undoes = names.get(sent.undo_of, (0, False, sent.undo_of[-1] if sent.undo_of else 0))[2]
     earlier = tuple(id[-1] for id in sent.earlier_undos)
     address = f"{sent.kind}/{sent.key}"
-    return SentCommand(step, undo, attempt, undoes, sent.refusals, address, sent.begun, earlier, sent.undones)
+    asked = sent.message.commands if isinstance(sent.message, durable_pb2.ProbeCommands) else ()
+    probes = tuple(id[-1] for id in asked)
+    return SentCommand(step, undo, attempt, undoes, sent.refusals, address, sent.begun, earlier, sent.undones, probes)

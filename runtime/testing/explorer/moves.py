@@ -16,11 +16,13 @@ from runtime.saga.node import Meaning, Role
 from runtime.saga.view import OPEN, Phase
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.driver import Input, SagaDriver, Taken
-from runtime.testing.explorer.participant import Cost, Handled, Participants
+from runtime.testing.explorer.participant import Cost, Handled
 from runtime.testing.explorer.person import persons_acts
+from runtime.testing.explorer.probing import ASKING, ProbedParticipants, meaning_of
 from runtime.testing.explorer.undo_states import with_states
 from runtime.testing.explorer.world import (
     DONE,
+    GONE,
     NOTHING,
     PARKED,
     WAITING,
@@ -65,7 +67,7 @@ class Moves:
     def __init__(self, driver: SagaDriver, bounds: Bounds) -> None:
         self._driver = driver
         self._places = driver.places
-        self._participants = Participants(driver)
+        self._participants = ProbedParticipants(driver)
         self.all_left = Left(
             bounds.faults_max,
             bounds.silences_max,
@@ -197,7 +199,7 @@ class Moves:
         for name in world.timers:
             then = left
             place = None if name == DEADLINE else self._places.of_timer(name)
-            if place is not None and view.phases[place] is Phase.ASKED and world.concerns(place):
+            if place is not None and view.phases[place] in ASKING and world.concerns(place):
                 if not left.silences:
                     continue  # The answer comes in time.
                 then = left._replace(silences=left.silences - 1)
@@ -207,15 +209,16 @@ class Moves:
     def _told(self, world: SagaWorld, reply: Reply) -> SagaWorld:
         """The world in which the saga knows for sure what this reply says."""
         command, answer = reply
-        truth, meaning = world.truths[command.step], self._places.meaning[command.step]
+        truth = world.truths[command.step]
         if command.undo:
             known = answer == NOTHING or answer in self._places.undone[command.step]
             if not known or truth.undone_told:
                 return world
             return world._replace(truths=with_truth(world.truths, command.step, truth._replace(undone_told=True)))
-        if answer in meaning[Meaning.REFUSED]:
+        meaning = meaning_of(self._driver, truth, reply)
+        if meaning is Meaning.REFUSED:
             return world._replace(truths=with_truth(world.truths, command.step, truth._replace(refusal_told=True)))
-        if self._places.nodes[command.step].role is Role.PIVOT and answer in meaning[Meaning.DONE]:
+        if self._places.nodes[command.step].role is Role.PIVOT and meaning is Meaning.DONE:
             view = self._driver.views[world.record]
             if view.heading == SagaRecord.RUNNING and view.phases[command.step] in OPEN:
                 return world._replace(pivot_told=True)
@@ -259,8 +262,9 @@ def _sent(truths: tuple[Truth, ...], commands: tuple[SentCommand, ...]) -> tuple
         truth = truths[command.step]
         if command.undo:
             truth = truth._replace(undos=(*truth.undos, WAITING))
-        else:
-            truth = truth._replace(dos=(*truth.dos, WAITING))
+        elif not command.probes:
+            refused = truth.refusal_told and GONE not in truth.dos  # What a probe found absent may be asked again.
+            truth = truth._replace(dos=(*truth.dos, WAITING), refusal_told=refused)
         truths = with_truth(truths, command.step, truth)
     return truths
 

@@ -48,6 +48,7 @@ class Places:
         self._numbers: dict[str, int] = {}
         self._known: dict[tuple[int, str], _Answers] = {}  # All items of a list have the same answers.
         self.answers: list[Message] = []
+        self._made: dict[bytes, int] = {}  # The numbers of answers that participants' runtimes have made.
         self.nodes: list[Node] = []
         self.meaning: list[dict[Meaning, tuple[int, ...]]] = []  # The answers of each meaning.
         self.undone: list[tuple[int, ...]] = []  # The answers that confirm an undo.
@@ -79,6 +80,14 @@ class Places:
 
     def is_lock(self, place: int) -> bool:
         return isinstance(self.nodes[place], LockDefinition)
+
+    def number_of(self, answer: Message) -> int:
+        """The number of an answer that is no sample."""
+        body = answer.SerializeToString(deterministic=True)
+        number = self._made.setdefault(body, len(self.answers))
+        if number == len(self.answers):
+            self.answers.append(answer)
+        return number
 
     def inner(self, whole: int) -> list[int]:
         """The places within this one that are known."""

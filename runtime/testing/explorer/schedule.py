@@ -94,6 +94,8 @@ class _Teller:
 
     def _name(self, command: SentCommand) -> str:
         name = _command_name(self._driver.places.step(command.step), undo=command.undo) + self._which(command)
+        if command.probes:
+            return f"probe of {name}"
         return name if command.attempt == 1 else f"{name} ({command.attempt})"
 
 

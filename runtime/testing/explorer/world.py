@@ -17,6 +17,7 @@ __all__ = [
     "NONE",
     "NOTHING",
     "PARKED",
+    "PROBES_FROM",
     "SETTLED",
     "UNDONE",
     "WAITING",
@@ -39,12 +40,18 @@ a dead letter when its undo ran. The fate of any other command is the number of 
 SETTLED = -15
 """The fate of each command of a step that is settled, once it makes no difference any more."""
 
+PROBES_FROM = 100
+"""More than a step is ever asked in an exploration."""
+
 FAULT, NOTHING = -1, -2
 """Answers of every participant's runtime: it gave up on the command; there was nothing to undo."""
 
 
 class SentCommand(NamedTuple):
-    """A do, or an undo, on its way to its participant. `attempt` counts from 1 for each step and direction."""
+    """A do, an undo or a probe on its way to its participant. `attempt` counts from 1 for each step and direction.
+
+    The attempts of probes go on from PROBES_FROM, so that none has the id of a do.
+    """
 
     step: int
     undo: bool
@@ -55,6 +62,7 @@ class SentCommand(NamedTuple):
     begun: bool = False  # An undo says that a do before the one it names was answered as begun.
     earlier: tuple[int, ...] = ()  # The numbers of the earlier undos that an undo names.
     undones: tuple[str, ...] = ()  # The answers of an undo that confirm it.
+    probes: tuple[int, ...] = ()  # The numbers of the dos that a probe asks about; empty for any other command.
 
 
 class Reply(NamedTuple):
