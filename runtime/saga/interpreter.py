@@ -27,7 +27,7 @@ from runtime.saga import asker, cancellation, compensation, completion, deadlock
 from runtime.saga.definition import Definition
 from runtime.saga.instance import DEADLINE, Instance, Question
 from runtime.saga.node import Node, Role
-from runtime.saga.nodes import kinds, locks, probed, probing, undoing
+from runtime.saga.nodes import kinds, locks, probed, undoing
 from runtime.saga.nodes import step as steps
 from runtime.saga.reminders import follow_reminders, reminder_fired
 from runtime.saga.verdict import Came, TaskVerdict
@@ -126,7 +126,7 @@ def _faulted(saga: Instance, fault: inputs.Faulted) -> None:
         saga.note = f"a fault answers no command of this saga: {fault.error}"
         return
     step, task, question = found
-    heard_by = {Question.DO: steps.faulted, Question.UNDO: undoing.undo_faulted, Question.PROBE: probing.faulted}
+    heard_by = {Question.DO: steps.faulted, Question.UNDO: undoing.undo_faulted, Question.PROBE: probed.faulted}
     _act(saga, step, task, heard_by[question](saga, step, task, fault))
 
 

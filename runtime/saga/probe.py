@@ -21,7 +21,7 @@ class Probe:
 
     absent    "refused": the step counts as refused. "ask again": it is asked again with a fresh command, as long as its
               budget lasts, and counts as refused then. Where there is no way back nothing can be refused: what is
-              absent is asked again in both cases, and has failed once the budget is spent
+              absent is asked again in both cases, also beyond the budget, since no participant has given it up
     asks_max  so many probes are sent; each waits for an answer as long as the step's timeout
     """
 

@@ -14,14 +14,11 @@ from runtime.envelope import body_of, content_of, parse_address
 from runtime.protos.durable_pb2 import ProbeCommands
 from runtime.protos.saga_pb2 import Exchange, TaskRecord
 from runtime.saga import exchange
-from runtime.saga.inputs import Faulted
 from runtime.saga.instance import Instance
 from runtime.saga.node import StepDefinition
-from runtime.saga.nodes.past_pivot import as_declared
 from runtime.saga.verdict import NOTHING, Came, TaskVerdict, failed
-from runtime.saga.view import task_name
 
-__all__ = ["ask_first", "faulted", "silent"]
+__all__ = ["ask_first", "in_vain", "silent"]
 
 
 def ask_first(saga: Instance, step: StepDefinition, task: TaskRecord, verdict: TaskVerdict) -> TaskVerdict:
@@ -44,21 +41,11 @@ def silent(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdic
     if step.probe is not None and task.probe.attempts < step.probe.asks_max:
         _ask(saga, step, task)
         return NOTHING
-    return _in_vain(task)
+    return in_vain(task)
 
 
-def faulted(saga: Instance, step: StepDefinition, task: TaskRecord, fault: Faulted) -> TaskVerdict:
-    """The actor's runtime cannot answer: it is of a build that knows no probes, say."""
-    if task.probe.status != Exchange.OPEN or task.status != TaskRecord.RUNNING or task.do.status != Exchange.UNKNOWN:
-        saga.note = f"the fault of a probe came late: step {step.name} is {task_name(task)}: {fault.error}"
-        return NOTHING
-    exchange.faulted(task.probe, fault.command_id, f"its probe was given up: {fault.error}")
-    if task.probe.status == Exchange.OPEN:
-        return NOTHING  # a later probe decides
-    return as_declared(saga, step, task, _in_vain(task))
-
-
-def _in_vain(task: TaskRecord) -> TaskVerdict:
+def in_vain(task: TaskRecord) -> TaskVerdict:
+    """The step has failed, and its probe told nothing."""
     return failed(f"{task.do.error}; {task.probe.error}")
 
 

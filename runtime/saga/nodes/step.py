@@ -27,7 +27,7 @@ from runtime.saga.nodes.probing import ask_first
 from runtime.saga.verdict import DONE, NOTHING, OWES, TaskVerdict, failed, refused
 from runtime.saga.view import task_name
 
-__all__ = ["answered", "begin", "faulted", "fired", "hear", "keep", "retry", "settle"]
+__all__ = ["answered", "begin", "faulted", "fired", "give_up", "hear", "keep", "retry", "settle"]
 
 
 def begin(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict:
@@ -103,7 +103,8 @@ def _fired(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdic
             return pace.over(saga, step, task.do) or begin(saga, step, task)
         if task.do.status == Exchange.UNKNOWN:
             if task.probe.status == Exchange.OPEN:
-                return probing.silent(saga, step, task)
+                silent = probing.silent(saga, step, task)
+                return silent if silent is NOTHING else give_up(saga, step, task, silent.why)
             is_endless = step.past_pivot is PastPivot.RETRY
             return begin(saga, step, task) if is_endless else _ask_again(saga, step, task, task.do.error)
         error = f"no answer within {step.patience_s(exchange.counted(task.do)):g} s"
@@ -153,6 +154,11 @@ def _ask_later(saga: Instance, step: StepDefinition, task: TaskRecord, error: st
         saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(asks)))
         return NOTHING
     return failed(error)
+
+
+def give_up(saga: Instance, step: StepDefinition, task: TaskRecord, error: str) -> TaskVerdict:
+    """No probe has told what became of it. What was only worked on has used up no budget."""
+    return _ask_again(saga, step, task, error) if step.retriable else failed(error)
 
 
 def _ask_again(saga: Instance, step: StepDefinition, task: TaskRecord, error: str) -> TaskVerdict:

@@ -178,7 +178,7 @@ CLAIMED_SAGAS = (
         "unknown-after-its-probe-counts-as-refused",
         "A step of which its probe cannot tell whether it happened counts as refused.",
         probed._not_known,
-        'failed(f"{task.do.error}; {task.probe.error}")',
+        "steps.give_up(saga, step, task, in_vain(task).why)",
         "(steps.settle(saga, step, task, TaskRecord.REFUSED), refused(task.probe.error))[1]",
     ),
 )

@@ -20,7 +20,7 @@ PROBES = (
         (
             Edit(
                 probed._not_known,
-                'return as_declared(saga, step, task, failed(f"{task.do.error}; {task.probe.error}"))',
+                "return as_declared(saga, step, task, steps.give_up(saga, step, task, in_vain(task).why))",
                 "task.status = TaskRecord.REFUSED; return refused(task.probe.error)",
             ),
         ),
@@ -55,8 +55,8 @@ PROBES = (
     Mutant(
         "begun-and-absent",
         "Work that has begun counts as absent because a later command of it never came.",
-        (Edit(probed.answered, "may_be_absent = not task.do.working_ids and", "may_be_absent ="),),
+        (Edit(probed.answered, "nothing_begun = not task.do.working_ids and", "nothing_begun ="),),
         unseen=_SAME_STORE,
-        held_by="tests/unit/saga/test_probe.py",
+        held_by="tests/unit/testing/explorer/test_probed_sagas.py",
     ),
 )
