@@ -117,8 +117,6 @@ class _Watching:
         return read
 
     def step(self, step: StepDefinition, each: EachDefinition | None = None) -> StepDefinition:
-        if step.probe is not None:
-            raise InvalidDefinition(f"{step.name}: an exploration does not know probes yet; explore it without")
         undo = None
         if step.undo is not None and step.undo_command is not None:
             undo = self._maker(step, "undo", step.undo, step.undo_command, each)

@@ -22,15 +22,14 @@ from runtime.testing.explorer.probing import ASKING, ProbedParticipants, meaning
 from runtime.testing.explorer.undo_states import with_states
 from runtime.testing.explorer.world import (
     DONE,
-    GONE,
     NOTHING,
     PARKED,
-    WAITING,
     Left,
     Reply,
     SagaWorld,
     SentCommand,
     Truth,
+    with_sent,
     with_truth,
 )
 
@@ -259,13 +258,7 @@ def _waived(truths: tuple[Truth, ...], steps: tuple[int, ...]) -> tuple[Truth, .
 
 def _sent(truths: tuple[Truth, ...], commands: tuple[SentCommand, ...]) -> tuple[Truth, ...]:
     for command in commands:
-        truth = truths[command.step]
-        if command.undo:
-            truth = truth._replace(undos=(*truth.undos, WAITING))
-        elif not command.probes:
-            refused = truth.refusal_told and GONE not in truth.dos  # What a probe found absent may be asked again.
-            truth = truth._replace(dos=(*truth.dos, WAITING), refusal_told=refused)
-        truths = with_truth(truths, command.step, truth)
+        truths = with_truth(truths, command.step, with_sent(truths[command.step], command))
     return truths
 
 

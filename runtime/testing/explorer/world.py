@@ -27,6 +27,7 @@ __all__ = [
     "SentCommand",
     "Truth",
     "with_fate",
+    "with_sent",
     "with_truth",
 ]
 
@@ -122,6 +123,15 @@ class SagaWorld(NamedTuple):
 
 def with_truth(truths: tuple[Truth, ...], step: int, truth: Truth) -> tuple[Truth, ...]:
     return (*truths[:step], truth, *truths[step + 1 :])
+
+
+def with_sent(truth: Truth, command: SentCommand) -> Truth:
+    """The truth once a command of the step is on its way. A step that a probe found absent is asked again."""
+    if command.undo:
+        return truth._replace(undos=(*truth.undos, WAITING))
+    if command.probes:
+        return truth
+    return truth._replace(dos=(*truth.dos, WAITING), refusal_told=truth.refusal_told and GONE not in truth.dos)
 
 
 def with_fate(fates: tuple[int, ...], attempt: int, fate: int) -> tuple[int, ...]:

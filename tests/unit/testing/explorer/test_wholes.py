@@ -10,7 +10,6 @@ from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import OrderLine
 from runtime.errors import InvalidDefinition
 from runtime.saga.first_of import FirstOf
-from runtime.saga.probe import Probe
 from runtime.saga.saga import Saga
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.explore import explore
@@ -69,6 +68,3 @@ def test_a_search_with_fewer_moves_sees_the_same_ends(name: str) -> None:
 def test_what_is_not_explored_is_said() -> None:
     with pytest.raises(InvalidDefinition, match="Process: an exploration does not know keys that a saga learns yet"):
         explore(test_held_keys.waiting())
-    probed = test_each.saga(test_each.each(step=test_each.labelling(probe=Probe())))
-    with pytest.raises(InvalidDefinition, match=r"lines\[step\]: an exploration does not know probes yet"):
-        explore(probed)
