@@ -72,7 +72,8 @@ def meaning_of(driver: SagaDriver, truth: Truth, reply: Reply) -> Meaning | None
     if any(one.type in dones for found in told.commands for one in found.answers):
         return Meaning.DONE
     is_known = all(one.finding != ProbedCommand.UNKNOWN for one in told.commands)
-    asked, refused = {one.command[-1] for one in told.commands}, meanings[Meaning.REFUSED]
+    asked = [one.command[-1] for one in told.commands]
+    refused = meanings[Meaning.REFUSED]
     if any(truth.dos[n - 1] in refused for n in asked):  # That settles what was only taken on before.
         refused = (*refused, *meanings[Meaning.WORKING])
     # A do that this probe does not ask about was sent after it, unless it was found absent before.
