@@ -26,6 +26,9 @@ sagas of every shape. Tapes of large batches, which SQLite and the memory store 
 batches. A find counts only if the same seed, saga or tape is clean without the bug. A mutant that no longer fits the
 product cannot be planted, and fails the build.
 
+Bugs that only the test of one behaviour has to see are not hunted. The page of [behaviours](scenarios.md) names
+them, and `python -m tests.proof claims` plants each for its test.
+
 ```
 python -m tests.proof mutants                                      # hunt all of them, up to 5,000 seeds each
 python -m tests.proof mutants --only gap-forgotten                 # hunt this one

@@ -16,6 +16,7 @@ import runtime
 import runtime.actor
 import runtime.testing
 from runtime.testing import fixtures
+from runtime.testing.expectations import Expectations
 from tests.tidy.source import ROOT
 
 __all__ = ["DOORS", "surface"]
@@ -26,10 +27,11 @@ DOORS: dict[Path, tuple[ModuleType, ...]] = {
     ROOT / "tests" / "unit" / "actor" / "door.txt": (runtime.actor,),
 }
 """Where each surface is kept, and of which modules it is."""
+_WITHOUT_A_DOOR = (Expectations,)
 
 
 def surface(modules: tuple[ModuleType, ...]) -> str:
-    """A line for each name, and for each public method of its own."""
+    """A line for each name, and for each public method of its own, or of a base that has no door."""
     return "".join(f"{line}\n" for module in modules for line in _of(module))
 
 
@@ -46,7 +48,7 @@ def _named(name: str, value: object) -> Iterator[str]:
     made_for_it = is_dataclass(value) or getattr(value, "_is_protocol", False)  # its __init__ is nobody's decision
     if is_dataclass(value):
         yield from (f"    {field.name}: {field.type}" for field in fields(value) if field.init)
-    for attribute, member in sorted(vars(value).items()):
+    for attribute, member in sorted({**_of_bases(value), **vars(value)}.items()):
         shown = attribute == "__init__" and not made_for_it
         member = member.__func__ if isinstance(member, classmethod) else member
         options = attribute == "__init_subclass__" and inspect.isfunction(member)
@@ -54,6 +56,12 @@ def _named(name: str, value: object) -> Iterator[str]:
             yield f"    {attribute}{_signature(member)}"
         elif isinstance(member, property):
             yield f"    {attribute}: property"
+
+
+def _of_bases(value: type) -> dict[str, object]:
+    """Public members that a class has from a base which nobody imports."""
+    bases = [base for base in value.__mro__[1:] if base in _WITHOUT_A_DOOR]
+    return {name: member for base in bases for name, member in vars(base).items() if not name.startswith("_")}
 
 
 def _signature(value: Callable[..., object]) -> str:
