@@ -59,13 +59,16 @@ class Places:
         self.approvals = tuple(node for node in definition.nodes if isinstance(node, ApprovalDefinition))
         for node in definition.nodes:
             self._add(node.name, node, None)
+        for node in reversed(definition.nodes):
+            self._numbers[node.name] = node.index  # A closing step may have the name of a step of the flow.
 
     def __getitem__(self, path: str) -> int:
         return self._numbers[path]
 
     def of(self, record: SagaRecord) -> list[int]:
         """The place of each task, in the order of the record."""
-        return [self._place(task) for task in record.tasks]
+        static = len(self._definition.nodes)
+        return [*range(min(static, len(record.tasks))), *(self._place(task) for task in record.tasks[static:])]
 
     def of_timer(self, name: str) -> int | None:
         """The place of the task that waits under this timer."""
@@ -117,7 +120,7 @@ class Places:
         return place
 
     def _answers(self, step: StepDefinition, whole: Node | None) -> _Answers:
-        key = (whole.index, "") if isinstance(whole, EachDefinition) else (-1, step.name)
+        key = (whole.index, "") if isinstance(whole, EachDefinition) else (-1, step.timer)
         answers = self._known.get(key)
         if answers is None:
             answers = self._known[key] = _Answers(
