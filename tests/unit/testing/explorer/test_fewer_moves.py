@@ -18,6 +18,7 @@ from tests.proof.mutants.sagas import SAGAS
 from tests.proof.mutants.small_sagas import SMALL_SAGAS, side_by_side
 from tests.proof.mutants.switchboard import planted
 from tests.proof.mutants.turns import TURNS
+from tests.proof.mutants.wholes import WHOLES
 
 ALL_KINDS = Bounds(faults_max=1, silences_max=1, poisons_max=0, replays_max=0)
 FOR_GOOD = Bounds(faults_max=1, silences_max=0, cancels_max=0)
@@ -62,7 +63,7 @@ def test_a_right_saga_ends_in_the_same_ways(name: str, bounds: Bounds) -> None:
     assert few.states * 2 < all_.states
 
 
-BUGS = {one.name: one for one in (*SAGAS, *TURNS)}
+BUGS = {one.name: one for one in (*SAGAS, *TURNS, *WHOLES)}
 
 
 @pytest.mark.parametrize(
@@ -83,6 +84,14 @@ BUGS = {one.name: one for one in (*SAGAS, *TURNS)}
         ("no-tombstone", "firm pivot"),
         ("tried-do-counts-as-untried", "firm pivot"),
         ("wait-outlives-turning-back", "a wait and a choice"),
+        ("next-alternative-before-the-undo", "alternatives"),
+        ("item-done-without-is-not-undone", "alternatives"),
+        ("items-forgotten-on-the-way-back", "alternatives"),
+        ("more-items-than-at-once", "a list, one at a time"),
+        ("list-is-done-before-its-items", "a list, one at a time"),
+        ("list-is-undone-before-its-items", "a list, one at a time"),
+        ("silence-counts-as-a-yes", "an approval"),
+        ("approved-and-still-stuck", "an approval past the pivot"),
     ],
 )
 def test_a_wrong_engine_breaks_the_same_promises(bug: str, name: str) -> None:
