@@ -91,8 +91,8 @@ def _faulted(saga: Instance, step: StepDefinition, task: TaskRecord, fault: Faul
 def _undeclared(saga: Instance, step: StepDefinition, task: TaskRecord, command_id: bytes, error: str) -> TaskVerdict:
     """Nobody can make sense of what the participant has said. As after a fault, it is asked again where it can be."""
     if step.retriable and command_id != task.do.command_id:
-        task.do.error = error
-        return NOTHING  # the step was asked again since: the answer to that command decides
+        saga.note = f"{error}; it was asked again since, and the answer to that command decides"
+        return NOTHING
     exchange.unclear(task.do, error)
     return _ask_later(saga, step, task, error)
 
