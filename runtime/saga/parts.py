@@ -116,7 +116,7 @@ def _check_started(several: object) -> None:
         if not is_message_type(event):
             raise InvalidDefinition(f"catalogue, several: {_shown(event)} is no message type")
         where = f"several[{event.__name__}]"
-        named = _several(where, names, "names of processes: ('order-process', 'loyalty-process')")
+        named = _several(where, names, "names of processes: ('book-trip', 'collect-miles')")
         if len(set(named)) != len(named) or len(named) < 2:
             raise InvalidDefinition(f"catalogue, {where}: it starts two processes or more; name each once")
 

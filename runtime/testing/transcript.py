@@ -12,7 +12,7 @@ Events that the saga waits for come from outside, before it waits, while it does
 Of a list, an answer belongs to one item. A person decides on what was asked. Time goes by:
 
     story.given(SeatReserved(), to=story.command(ReserveSeat, key="LX1")).expect()
-    story.given_approved("manager", by="anna").expect(PlaceOrder)
+    story.given_approved("manager", by="anna").expect(BuyTicket)
     story.given_silence("cooling_off").expect(Ship)
 
 A lock that the saga asks for is free, unless the story says that another holds it:

@@ -26,12 +26,12 @@ _TIMEOUT_S = 5.0
 def slow(pause_s: float) -> type[Billing]:
     """The billing that thinks for so long before it charges."""
 
-    class SlowBilling(Billing, kind="billing"):
+    class TardyBilling(Billing, kind="billing"):
         async def bill(self, command: BillOrder) -> OrderBilled | PaymentDeclined:
             await asyncio.sleep(pause_s)
             return await super().bill(command)
 
-    return SlowBilling
+    return TardyBilling
 
 
 async def ordered(make_cluster: MakeCluster, store: str, pause_s: float, probe: Probe | None) -> Cluster:

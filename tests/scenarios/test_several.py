@@ -47,7 +47,7 @@ class Loyalty(Saga[BillState], kind="loyalty-process"):
     flow = pause >> pay
 
 
-class PayShipping(Saga[BillState], kind="pay-shipping"):
+class PayForShipping(Saga[BillState], kind="pay-shipping"):
     """Is started by what another saga publishes."""
 
     started_by = on(OrderReadyToShip, begin_shipping)
@@ -60,7 +60,7 @@ async def test_s6_what_one_saga_publishes_starts_another_and_each_has_its_own_ti
 ) -> None:
     told = Catalogue(
         contracts=CONTRACTS,
-        services={**WITHOUT_SAGAS, "sagas": [publishing(), PayShipping]},
+        services={**WITHOUT_SAGAS, "sagas": [publishing(), PayForShipping]},
         unstarted={"process": (OrderReadyToShip,)},
     )
     cluster = await make_cluster(told, nodes=2, store=store)

@@ -39,7 +39,7 @@ class BusyConformance(ConformanceBase):
 
     async def test_what_a_node_has_paused_is_kept_as_well(self) -> None:
         async with self.stores(2) as (store, other):
-            paused = replace(busy("one", 1.0), pauses=(("billing", 0.5, "caf\u00e9 closed", "order-process, trip"),))
+            paused = replace(busy("one", 1.0), pauses=(("flights", 0.5, "caf\u00e9 closed", "book-trip, trip"),))
             store.tell_busy(paused)
             assert await told(store) == await other.busy() == [paused]
             store.tell_busy(busy("one", 2.0))
