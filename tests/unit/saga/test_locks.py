@@ -14,16 +14,18 @@ from runtime.durations import hours, minutes
 from runtime.errors import InvalidDefinition, InvalidMessage
 from runtime.protos.lock_pb2 import DeadlockFound, LockClaim, LockLost, LockProbe
 from runtime.protos.saga_pb2 import RepairSaga
+from runtime.saga.child import Child
 from runtime.saga.diagram import draw_saga
+from runtime.saga.first_of import FirstOf
 from runtime.saga.lock import Lock
 from runtime.saga.saga import Saga
 from runtime.saga.step import Step
-from runtime.saga.stored import described, read_back
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.explore import explore
 from runtime.testing.transcript import SagaTranscript
 from tests.unit.saga import shop
 from tests.unit.saga.shop import BILLED, CANCELLED, DECLINED, PLACED, READY, REFUNDED
+from tests.unit.saga.test_children import child, start_child
 from tests.unit.saga.test_nodes import bill, close, saga
 
 OTHER = "process/ORD-0"
@@ -249,18 +251,29 @@ def test_s17_a_lock_past_the_pivot_is_refused() -> None:
         saga(close=first, hold=hold, flow=first >> hold)
 
 
+def test_s17_a_lock_among_alternatives_is_refused() -> None:
+    hold: Any = lock()
+    with pytest.raises(InvalidDefinition, match="take the lock before"):
+        either: Any = FirstOf(bill=bill(), lock=hold)
+        saga(either=either, flow=either)
+
+
+def test_s82_a_saga_that_waits_for_its_child_passes_a_probe_on_to_that() -> None:
+    part = Child(child(), start=start_child)
+    one = SagaTranscript(saga(part=part, flow=part), key="ORD-1").given(PLACED)
+    one.given_event(LockProbe(to="process/ORD-1", path=[claim("process/ORD-2", "stock-lock/CUP", 5.0)]))
+    (passed,) = sent(one)
+    assert isinstance(passed.message, LockProbe)
+    assert passed.message.to == one.step("part").address == f"{passed.kind}/{passed.key}"
+    assert [(each.saga, each.command_id) for each in passed.message.path] == [
+        ("process/ORD-2", b"c"),
+        ("process/ORD-1", b""),
+    ]
+
+
 def test_a_key_that_is_no_text_ends_the_saga_with_the_reason() -> None:
     one = story(key=lambda state: "").given(PLACED).expect(CancelOrder)
     assert "it has to be the text that says which stock is locked" in one.record.reason
-
-
-def test_what_is_locked_counts_for_the_fingerprint_and_times_do_not() -> None:
-    definition = locking().definition
-    assert locking(within=1, expires=None).definition.fingerprint == definition.fingerprint
-    assert locking(name="goods").definition.fingerprint != definition.fingerprint
-    stored = read_back(described(definition))
-    assert stored.fingerprint == definition.fingerprint
-    assert draw_saga(stored) == draw_saga(definition)
 
 
 def test_a_lock_is_drawn_with_what_ends_the_wait_for_it() -> None:
