@@ -9,37 +9,37 @@ from tests.proof.mutants.mutant import Edit, Mutant
 
 __all__ = ["AWAITS"]
 
-_UNSEEN = "No workload has sagas that hold keys"
-_TESTS = "tests/unit/saga/test_held_keys.py"
-
 AWAITS = (
     Mutant(
         "key-of-another-taken",
         "An instance gets a key that another one holds.",
         (Edit(keys._hold, 'if {entry.held_by, waits} - {"", holder}:', "if False:"),),
-        unseen=_UNSEEN,
-        held_by=_TESTS,
+        workload="held",
     ),
     Mutant(
         "held-key-finds-nobody",
         "An event by a key that an instance holds counts as one that finds none.",
         (Edit(KeysBehaviour._early, "if entry.held_by:", "if False:"),),
-        unseen=_UNSEEN,
-        held_by=_TESTS,
+        workload="held",
     ),
     Mutant(
         "key-kept-after-the-end",
         "A saga that has ended holds its keys for ever.",
         (Edit(held_keys.follow, " if record.status not in _ENDED else {}", ""),),
-        unseen=_UNSEEN,
-        held_by=_TESTS,
+        workload="held",
     ),
     Mutant(
         "wait-left-at-its-old-key",
         "A wait whose key has another value waits for the old one.",
         (Edit(held_keys._moved_to, "yield from _waits_moved(saga, key, value)", "yield from ()"),),
-        unseen=_UNSEEN,
-        held_by=_TESTS,
+        unseen="A wait by a former key ends with its time, as one whose event never comes",
+        held_by="tests/unit/saga/test_held_keys.py",
+    ),
+    Mutant(
+        "wait-left-at-the-new-key",
+        "A saga that goes on by its key's former value waits for ever by the present one.",
+        (Edit(awaits.answered, "node.standing and answer.command_id", "False and answer.command_id"),),
+        workload="held",
     ),
     Mutant(
         "early-event-forgotten",
