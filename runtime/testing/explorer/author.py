@@ -60,11 +60,9 @@ def watched(definition: Definition, watch: Watch, asks_max: int) -> Definition:
     Raises InvalidDefinition for what an exploration does not know.
     """
     if definition.keys:
-        raise InvalidDefinition(f"{definition.title}: an exploration does not know keys that a saga learns yet")
-    if definition.keys:
         raise InvalidDefinition(
-            f"{definition.keys[0].name}: an exploration does not know keys that an instance holds; explore the saga "
-            "with waits by functions of their own"
+            f"{definition.title}: an exploration does not know keys that a saga learns yet; explore it with waits "
+            "by functions of their own"
         )
     watching = _Watching(watch, definition.key_field, asks_max)
     nodes = tuple(watching.node(node) for node in definition.nodes)

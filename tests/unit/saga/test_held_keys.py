@@ -291,7 +291,7 @@ def test_a_variation_keeps_the_keys() -> None:
 
 
 def test_an_exploration_refuses_keys_that_a_saga_holds() -> None:
-    with pytest.raises(InvalidDefinition, match="charged: an exploration does not know keys"):
+    with pytest.raises(InvalidDefinition, match="an exploration does not know keys that a saga learns yet"):
         explore(waiting())
 
 
