@@ -47,7 +47,7 @@ OPEN = {
     79: "a plan is a list that is made once (`Each`); a step can neither add to it nor drop from it",
 }
 UNBROKEN = {
-    131: "with its bug (`lent-and-nobody-told`, which the workload `upgrade` finds) the test waits without an end",
+    131: "with its bug (`lent-and-nobody-told`, which the workload `upgrade` finds) it waits till its time is over",
 }
 """Behaviours whose tests run without a planted bug, and why."""
 

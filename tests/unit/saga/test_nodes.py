@@ -245,7 +245,7 @@ def ending_early() -> type[Saga[OrderProcessState]]:
     return saga(bill=paid, ship=sent, nothing=end, choice=choice, flow=paid >> choice >> sent)
 
 
-def test_an_early_end_completes_the_saga_and_passes_over_what_has_not_begun() -> None:
+def test_s80_an_early_end_completes_the_saga_and_passes_over_what_has_not_begun() -> None:
     story = SagaTranscript(ending_early()).given(CHEAP).given(BILLED).expect().expect_status("completed")
     assert phases(story) == {
         "bill": "done",
@@ -257,7 +257,8 @@ def test_an_early_end_completes_the_saga_and_passes_over_what_has_not_begun() ->
     assert SagaTranscript(ending_early()).given(PLACED).given(BILLED).expect(CreateShippingLabel).record.ended_at_s == 0
 
 
-def test_an_early_end_waits_for_what_is_under_way_beside_it() -> None:
+@pytest.mark.broken_by("end-passes-over-what-runs")
+def test_s80_an_early_end_waits_for_what_is_under_way_beside_it_and_completes_the_saga() -> None:
     paid, sent, end = bill(), ship(), End()
     choice = When(free, then=end)
     process = saga(bill=paid, ship=sent, nothing=end, choice=choice, flow=(paid | choice) >> sent)
