@@ -17,7 +17,7 @@ from tests.proof.commands.mutants import hunter_named
 from tests.proof.mutants.hunt import Hunt, hunt
 from tests.proof.mutants.hunters import Hunter, Simulated
 from tests.proof.mutants.page import Row, page, read_page
-from tests.proof.mutants.registry import MUTANTS
+from tests.proof.mutants.registry import MUTANTS, UNHUNTED
 from tests.proof.mutants.report import Report
 from tests.proof.workloads.orders import Orders
 from tests.sim.test_commands import CarelessOrders
@@ -58,9 +58,9 @@ def test_enough_is_found_and_the_rest_is_explained() -> None:
     assert all(ROWS[name].invariants == MUTANTS[name].excuse != "" for name in ROWS if name not in found)
 
 
-@pytest.mark.parametrize("name", [mutant.name for mutant in MUTANTS.values() if mutant.unseen])
+@pytest.mark.parametrize("name", [*(mutant.name for mutant in MUTANTS.values() if mutant.unseen), *UNHUNTED])
 def test_what_no_seed_is_expected_to_show_is_held_by_the_tests_that_the_page_names(name: str) -> None:
-    its = MUTANTS[name]
+    its = {**MUTANTS, **UNHUNTED}[name]
     command = [sys.executable, "-m", "tests.sim.with_mutant", name, "-q", "-x", "-p", "no:cacheprovider", its.held_by]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, f"{done.stdout}\n{done.stderr}"

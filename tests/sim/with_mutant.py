@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from tests.proof.mutants.registry import MUTANTS
+from tests.proof.mutants.registry import MUTANTS, UNHUNTED
 from tests.proof.mutants.switchboard import planted
 
 if __name__ == "__main__":
-    with planted(MUTANTS[sys.argv[1]]):
+    with planted({**MUTANTS, **UNHUNTED}[sys.argv[1]]):
         sys.exit(pytest.main(sys.argv[2:]))

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.proof.mutants.claimed import CLAIMED
-from tests.proof.mutants.registry import MUTANTS
+from tests.proof.mutants.registry import MUTANTS, UNHUNTED
 from tests.proof.mutants.switchboard import planted
 
 __all__ = [
@@ -31,7 +31,7 @@ __all__ = [
     "pytest_terminal_summary",
 ]
 
-BUGS = {**MUTANTS, **CLAIMED}
+BUGS = {**MUTANTS, **UNHUNTED, **CLAIMED}
 _SEEN = pytest.StashKey[dict[str, bool]]()
 """By each test, its cases taken together: whether it has failed with its bug."""
 

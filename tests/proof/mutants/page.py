@@ -27,7 +27,8 @@ batches. A find counts only if the same seed, saga or tape is clean without the 
 product cannot be planted, and fails the build.
 
 Bugs that only the test of one behaviour has to see are not hunted. The page of [behaviours](scenarios.md) names
-them, and `python -m tests.proof claims` plants each for its test.
+them, and `python -m tests.proof claims` plants each for its test. Nor are bugs in what no workload has, such as
+reminders and pauses. `tests/proof/mutants/registry.py` lists them, and every build plants each for its own tests.
 
 ```
 python -m tests.proof mutants                                      # hunt all of them, up to 5,000 seeds each
