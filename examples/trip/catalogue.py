@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from examples.trip import trip_pb2
 from examples.trip.saga import BookTrip
-from examples.trip.services import Flights, Hotels, Payments, Trips
+from examples.trip.services import Flights, Hotels, Payments, Rentals, Trips
 from runtime import Catalogue
 
 __all__ = ["catalogue"]
@@ -17,6 +17,7 @@ def catalogue() -> Catalogue:
             "trips": [Trips, BookTrip],
             "flights": [Flights],
             "hotels": [Hotels],
+            "rentals": [Rentals],
             "payments": [Payments],
         },
     )

@@ -1,4 +1,4 @@
-"""Travellers of a simulation, and what must be true of seats, rooms and money when the last of them is home.
+"""Travellers of a simulation, and what must be true of seats, rooms, cars and money when the last of them is home.
 
 python -m runtime.testing simulate --workload examples.trip.clients:Travellers@examples.trip.catalogue:catalogue
 """
@@ -15,7 +15,9 @@ from examples.trip.trip_pb2 import (
     HotelState,
     OpenFlight,
     OpenHotel,
+    OpenRental,
     PaymentState,
+    RentalState,
     StartTrip,
     TripState,
     TripStatus,
@@ -26,7 +28,7 @@ __all__ = ["Travellers"]
 
 TRAVELLERS = 4
 TRIPS_EACH = 3
-SEATS, ROOMS = 8, 6  # fewer than trips, so that some find none
+SEATS, ROOMS, CARS = 8, 6, 7  # fewer than trips, so that some find none
 PRICES_CENTS = (30_000, 90_000, LIMIT_CENTS + 1)  # the last is declined
 
 
@@ -38,11 +40,13 @@ class Travellers(Clients):
         self.trips = [self._trip(number) for number in range(TRAVELLERS * TRIPS_EACH)]
 
     def _trip(self, number: int) -> StartTrip:
-        return StartTrip(trip_id=f"T-{number}", flight="LX1", hotel="Ritz", price_cents=self.dice.choose(PRICES_CENTS))
+        price_cents = self.dice.choose(PRICES_CENTS)
+        return StartTrip(trip_id=f"T-{number}", flight="LX1", hotel="Ritz", rental="Wheels", price_cents=price_cents)
 
     async def run(self) -> None:
         await self.insist(OpenFlight(flight="LX1", seats=SEATS))
         await self.insist(OpenHotel(hotel="Ritz", rooms=ROOMS))
+        await self.insist(OpenRental(rental="Wheels", cars=CARS))
         await self.together(*(self.trips[number::TRAVELLERS] for number in range(TRAVELLERS)))
 
     def check(self) -> Iterator[Violation]:
@@ -58,6 +62,8 @@ class Travellers(Clients):
         confirmed = sum(trip.status == CONFIRMED for trip in trips.values())
         flight = self.states("flights", FlightState)["LX1"]
         hotel = self.states("hotels", HotelState)["Ritz"]
-        for what, kept in (("seats", flight.reserved - flight.released), ("rooms", hotel.reserved - hotel.released)):
+        rental = self.states("rentals", RentalState)["Wheels"]
+        for what, counted in (("seats", flight), ("rooms", hotel), ("cars", rental)):
+            kept = counted.reserved - counted.released
             if kept != confirmed:
                 yield Violation("I3", f"{kept} {what} are taken, for {confirmed} confirmed trips")

@@ -1,8 +1,12 @@
-"""The saga: a seat, a room, and then the money; whatever fails before that gives back what was reserved.
+"""The saga: a seat, a room and a car at the same time, and then the money; whatever fails gives back what was reserved.
 
-TripStarted ─▶ ReserveSeat ─▶ ReserveRoom ─▶ Pay ─▶ ConfirmTrip ─▶ completed
-                    ▲ ReleaseSeat ▲ ReleaseRoom │ CardDeclined
-                    └─────────────┴─────────────┴─▶ CancelTrip ─▶ compensated
+            ┌▶ ReserveSeat ─┐
+TripStarted ┼▶ ReserveRoom ─┼▶ Pay ─▶ ConfirmTrip ─▶ completed
+            └▶ ReserveCar ──┘
+
+                                                ┌▶ ReleaseCar ──┐
+SoldOut, FullyBooked, NoCarLeft or CardDeclined ┼▶ ReleaseRoom ─┼▶ CancelTrip ─▶ compensated
+                                                └▶ ReleaseSeat ─┘
 """
 
 from __future__ import annotations
@@ -11,12 +15,17 @@ from examples.trip.trip_pb2 import (
     BookTripState,
     CancelTrip,
     CardDeclined,
+    CarReleased,
+    CarReserved,
     ConfirmTrip,
     FullyBooked,
+    NoCarLeft,
     Paid,
     Pay,
+    ReleaseCar,
     ReleaseRoom,
     ReleaseSeat,
+    ReserveCar,
     ReserveRoom,
     ReserveSeat,
     RoomReleased,
@@ -34,7 +43,13 @@ __all__ = ["BookTrip"]
 
 
 def begin(event: TripStarted) -> BookTripState:
-    return BookTripState(trip_id=event.trip_id, flight=event.flight, hotel=event.hotel, price_cents=event.price_cents)
+    return BookTripState(
+        trip_id=event.trip_id,
+        flight=event.flight,
+        hotel=event.hotel,
+        rental=event.rental,
+        price_cents=event.price_cents,
+    )
 
 
 def reserve_seat(state: BookTripState) -> ReserveSeat:
@@ -51,6 +66,14 @@ def reserve_room(state: BookTripState) -> ReserveRoom:
 
 def release_room(state: BookTripState) -> ReleaseRoom:
     return ReleaseRoom(hotel=state.hotel, trip_id=state.trip_id)
+
+
+def reserve_car(state: BookTripState) -> ReserveCar:
+    return ReserveCar(rental=state.rental, trip_id=state.trip_id)
+
+
+def release_car(state: BookTripState) -> ReleaseCar:
+    return ReleaseCar(rental=state.rental, trip_id=state.trip_id)
 
 
 def pay(state: BookTripState) -> Pay:
@@ -81,8 +104,11 @@ class BookTrip(Saga[BookTripState], kind="book-trip"):
         undone=RoomReleased,
         timeout=seconds(30),
     )
+    car = Step(
+        do=reserve_car, done=CarReserved, refused=NoCarLeft, undo=release_car, undone=CarReleased, timeout=seconds(30)
+    )
     money = Step(do=pay, done=Paid, refused=CardDeclined, timeout=seconds(60), pivot=True)
     close = Step(do=confirm, done=TripConfirmed, timeout=seconds(30))
-    flow = seat >> room >> money >> close
+    flow = (seat | room | car) >> money >> close
 
     closing = Step(cancel, done=TripCancelled)

@@ -1,4 +1,4 @@
-"""The services of a trip. Flights and hotels count, and remember no trip: each message is handled once.
+"""The services of a trip. Flights, hotels and rentals count, and remember no trip: each message is handled once.
 
 What was never reserved is not released: an undo may run although nothing of its do is in the state (`self.do_failed`).
 """
@@ -12,17 +12,24 @@ from examples.trip.trip_pb2 import (
     STARTED,
     CancelTrip,
     CardDeclined,
+    CarReleased,
+    CarReserved,
     ConfirmTrip,
     FlightState,
     FullyBooked,
     HotelState,
+    NoCarLeft,
     OpenFlight,
     OpenHotel,
+    OpenRental,
     Paid,
     Pay,
     PaymentState,
+    ReleaseCar,
     ReleaseRoom,
     ReleaseSeat,
+    RentalState,
+    ReserveCar,
     ReserveRoom,
     ReserveSeat,
     RoomReleased,
@@ -38,7 +45,7 @@ from examples.trip.trip_pb2 import (
 )
 from runtime import Service
 
-__all__ = ["LIMIT_CENTS", "Flights", "Hotels", "Payments", "Trips"]
+__all__ = ["LIMIT_CENTS", "Flights", "Hotels", "Payments", "Rentals", "Trips"]
 
 LIMIT_CENTS = 200_000
 """Cards pay no more at once."""
@@ -53,8 +60,15 @@ class Trips(Service[TripState], kind="trips"):
         if trip.status != NONE:
             return None
         trip.status = STARTED
-        trip.flight, trip.hotel, trip.price_cents = command.flight, command.hotel, command.price_cents
-        return TripStarted(trip_id=self.key, flight=trip.flight, hotel=trip.hotel, price_cents=trip.price_cents)
+        trip.flight, trip.hotel, trip.rental = command.flight, command.hotel, command.rental
+        trip.price_cents = command.price_cents
+        return TripStarted(
+            trip_id=self.key,
+            flight=trip.flight,
+            hotel=trip.hotel,
+            rental=trip.rental,
+            price_cents=trip.price_cents,
+        )
 
     async def confirm(self, command: ConfirmTrip) -> TripConfirmed:
         self.state.status = CONFIRMED
@@ -98,6 +112,23 @@ class Hotels(Service[HotelState], kind="hotels"):
         if not self.do_failed:
             self.state.released += 1
         return RoomReleased(trip_id=command.trip_id)
+
+
+class Rentals(Service[RentalState], kind="rentals"):
+    async def open(self, command: OpenRental) -> None:
+        self.state.cars = command.cars
+
+    async def reserve(self, command: ReserveCar) -> CarReserved | NoCarLeft:
+        rental = self.state
+        if rental.reserved - rental.released >= rental.cars:
+            return NoCarLeft(trip_id=command.trip_id)
+        rental.reserved += 1
+        return CarReserved(trip_id=command.trip_id)
+
+    async def release(self, command: ReleaseCar) -> CarReleased:
+        if not self.do_failed:
+            self.state.released += 1
+        return CarReleased(trip_id=command.trip_id)
 
 
 class Payments(Service[PaymentState], kind="payments"):

@@ -9,7 +9,9 @@ from examples.trip.trip_pb2 import (
     FlightState,
     OpenFlight,
     OpenHotel,
+    OpenRental,
     PaymentState,
+    RentalState,
     StartTrip,
     TripStarted,
     TripState,
@@ -17,12 +19,13 @@ from examples.trip.trip_pb2 import (
 from runtime.testing import Cluster
 from runtime.testing.fixtures import MakeCluster
 
-TRIP = StartTrip(trip_id="T-1", flight="LX1", hotel="Ritz", price_cents=30_000)
+TRIP = StartTrip(trip_id="T-1", flight="LX1", hotel="Ritz", rental="Wheels", price_cents=30_000)
 
 
 async def opened(cluster: Cluster, *, rooms: int = 1) -> Cluster:
     await cluster.send(OpenFlight(flight="LX1", seats=1))
     await cluster.send(OpenHotel(hotel="Ritz", rooms=rooms))
+    await cluster.send(OpenRental(rental="Wheels", cars=1))
     return cluster
 
 
@@ -34,18 +37,21 @@ async def test_a_trip_is_booked(make_cluster: MakeCluster) -> None:
     assert await cluster.status("book-trip", "T-1") == "completed"
 
 
-async def test_a_full_hotel_leaves_the_seat_to_others(make_cluster: MakeCluster) -> None:
+async def test_a_full_hotel_leaves_the_seat_and_the_car_to_others(make_cluster: MakeCluster) -> None:
     cluster = await opened(await make_cluster(catalogue(), nodes=2), rooms=0)
     await cluster.send(TRIP, TripStarted)
     await cluster.at_rest()
     trip = await cluster.state("trips", "T-1", TripState)
     flight = await cluster.state("flights", "LX1", FlightState)
-    assert trip.status == CANCELLED and flight.reserved - flight.released == 0
-    assert "ReleaseSeat" in await cluster.conversation("trips", "T-1")
+    rental = await cluster.state("rentals", "Wheels", RentalState)
+    assert trip.status == CANCELLED and flight.reserved == flight.released and rental.reserved == rental.released
+    told = await cluster.conversation("trips", "T-1")
+    assert "ReleaseSeat" in told and "ReleaseCar" in told
 
 
 async def test_a_payment_that_is_down_is_waited_for_and_charged_once(make_cluster: MakeCluster) -> None:
-    cluster = await make_cluster(catalogue(), nodes={"web": ["trips", "flights", "hotels"], "bank": ["payments"]})
+    shops = ["trips", "flights", "hotels", "rentals"]
+    cluster = await make_cluster(catalogue(), nodes={"web": shops, "bank": ["payments"]})
     await opened(cluster)
     cluster.kill("bank")
     await cluster.send(TRIP, TripStarted, node="web")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from actors.catalogue import catalogue as orders
 from examples.trip.catalogue import catalogue as trips
-from examples.trip.trip_pb2 import CONFIRMED, OpenFlight, OpenHotel, StartTrip, TripStarted, TripState
+from examples.trip.trip_pb2 import CONFIRMED, OpenFlight, OpenHotel, OpenRental, StartTrip, TripStarted, TripState
 from protos.sales_pb2 import READY_TO_SHIP, OrderLine, OrderPlaced, OrderState, PlaceOrder
 from protos.warehouse_pb2 import Restock
 from runtime.testing.fixtures import MakeCluster
@@ -15,9 +15,11 @@ async def test_two_catalogues_in_one_process_have_nothing_in_common(make_cluster
     await shop.send(Restock(sku="book", quantity=1))
     await agency.send(OpenFlight(flight="LX1", seats=1))
     await agency.send(OpenHotel(hotel="Ritz", rooms=1))
+    await agency.send(OpenRental(rental="Wheels", cars=1))
     line = OrderLine(sku="book", quantity=1)
     await shop.send(PlaceOrder(order_id="1", line=line, amount_cents=100), OrderPlaced)
-    await agency.send(StartTrip(trip_id="1", flight="LX1", hotel="Ritz", price_cents=100), TripStarted)
+    trip = StartTrip(trip_id="1", flight="LX1", hotel="Ritz", rental="Wheels", price_cents=100)
+    await agency.send(trip, TripStarted)
     await shop.at_rest()
     await agency.at_rest()
     assert (await shop.state("sales", "1", OrderState)).status == READY_TO_SHIP

@@ -30,7 +30,7 @@ def indirect(make_cluster):
 
 async def test_a_cluster(indirect):
     cluster = await indirect(catalogue(), nodes=2)
-    await cluster.send(StartTrip(trip_id="T-1", flight="LX1", hotel="Ritz", price_cents=1))
+    await cluster.send(StartTrip(trip_id="T-1", flight="LX1", hotel="Ritz", rental="Wheels", price_cents=1))
     cluster.kill("node-1")
     await cluster.at_rest()
     assert await cluster.status("book-trip", "T-1") == "compensated"
