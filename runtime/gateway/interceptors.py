@@ -40,6 +40,8 @@ __all__ = [
 CALL_DEFAULT_S = 30.0
 """How long a call may take that has no deadline of its own, or a later one."""
 
+_TEXT_MAX = 600  # characters of an error
+
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic in its stubs only
 
 
@@ -167,11 +169,16 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
         fact = CallUnreadable if isinstance(error, BodyUnreadable) else CallServed
         self._ports.report(fact(method, code.name, self._ports.clock.monotonic_s() - began_s, text))
         try:
-            await context.abort(code, text)
+            await context.abort(code, _short(text))
         except grpc.aio.AbortError:
             raise
         except Exception as gone:
             raise asyncio.CancelledError from gone
+
+
+def _short(text: str) -> str:
+    """A text travels in a header; above 8 KiB gRPC breaks the stream. A character takes up to 12 bytes."""
+    return text if len(text) <= _TEXT_MAX else f"{text[: _TEXT_MAX - 200]} [...] {text[-190:]}"
 
 
 _MAKERS: dict[tuple[bool, bool], Callable[..., _Handler]] = {

@@ -225,8 +225,9 @@ def _hold(record: KeyRecord, asked: HoldKey, envelope: Envelope) -> Decision:
         if {entry.held_by, waits} - {"", holder}:
             return _taken(entry, asked.key)
     for entry in entries:
+        is_back = not entry.held_by and entry.status == AwaitedEvent.STOPPED  # it was given up, and is taken again
         entry.held_by, entry.held_as = holder, asked.name
-        if entry.holder != holder:  # what came of it for another is over
+        if entry.holder != holder or is_back:  # what came of it before is over
             entry.status, entry.holder, entry.task, entry.counted = AwaitedEvent.UNKNOWN_YET, "", "", b""
     return Decision((Outgoing(KeyHeld()),), ended=True)
 

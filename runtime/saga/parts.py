@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from types import ModuleType
 from typing import Any
 
@@ -116,6 +116,8 @@ def _check_started(several: object) -> None:
         if not is_message_type(event):
             raise InvalidDefinition(f"catalogue, several: {_shown(event)} is no message type")
         where = f"several[{event.__name__}]"
+        if isinstance(names, Set):
+            raise InvalidDefinition(f"catalogue, {where}: a set has no order, and the first one drives; take a tuple")
         named = _several(where, names, "names of processes: ('book-trip', 'collect-miles')")
         if len(set(named)) != len(named) or len(named) < 2:
             raise InvalidDefinition(f"catalogue, {where}: it starts two processes or more; name each once")

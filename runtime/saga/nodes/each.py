@@ -12,6 +12,8 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from runtime.envelope import check_key
+from runtime.errors import InvalidMessage
 from runtime.failures import text_of
 from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
 from runtime.saga import author
@@ -158,4 +160,8 @@ def _key_of(what: str, each: EachDefinition, item: object) -> str:
     key = each.key(item)
     if not isinstance(key, str) or not key:
         raise AuthorFailed(f"{what}: an item has the key {key!r}, which is no text that names it")
+    try:
+        check_key(path_of(each.name, key), f"{each.name}[KEY]")
+    except InvalidMessage as error:
+        raise AuthorFailed(f"{what}: an item has a key that cannot name its task: {error}") from error
     return key

@@ -99,6 +99,19 @@ async def test_a_refusal_reaches_the_client_with_its_text() -> None:
     assert [type(fact) for fact in facts] == [CallServed]
 
 
+@pytest.mark.parametrize("what", ["x", "\u00fc", "\U0001f600"])
+async def test_a_refusal_that_repeats_a_huge_input_is_cut_short_and_keeps_its_end(what: str) -> None:
+    def serve(context: object) -> Order:
+        raise errors.InvalidMessage(f"key {what * 100_000} is no key; take a short one")
+
+    async with _serving(serve, []) as client:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await client.GetOrder(GetOrderRequest(order_id="ORD-1"))
+    assert refused.value.code() is Code.INVALID_ARGUMENT
+    text = refused.value.details() or ""
+    assert text.startswith(f"key {what}") and text.endswith("is no key; take a short one")
+
+
 async def test_a_bug_shows_the_client_nothing_but_an_id_that_is_in_the_log() -> None:
     facts: list[Fact] = []
     async with _serving(_raising(ZeroDivisionError("secret detail")), facts) as stub:

@@ -291,6 +291,7 @@ def test_two_processes_that_one_event_starts_are_named_or_refused_with_the_cure(
         ),
         ({OrderPlaced: ("order-process",)}, "several[OrderPlaced]: it starts two processes or more; name each once"),
         ({OrderPlaced: ("any-start", "any-start")}, "several[OrderPlaced]: it starts two processes or more"),
+        ({OrderPlaced: {"any-start", "order-process"}}, "several[OrderPlaced]: a set has no order, and the first"),
         ({OrderPlaced: "order-process"}, "several[OrderPlaced]: 'order-process' is not several names of processes"),
         ({"OrderPlaced": ("order-process", "any-start")}, "several: 'OrderPlaced' is no message type"),
         (("order-process", "any-start"), "several: ('order-process', 'any-start') is not processes by event"),

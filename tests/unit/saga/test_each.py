@@ -301,6 +301,8 @@ def test_past_the_pivot_each_item_is_asked_until_it_is_done() -> None:
     [
         ([OrderLine(sku="A"), OrderLine(sku="A")], "items of lines has the key 'A' twice"),
         ([OrderLine()], "items of lines: an item has the key ''"),
+        ([OrderLine(sku="A" * 250)], "cannot name its task: lines[KEY] must be at most 256 bytes of UTF-8; it has 257"),
+        ([OrderLine(sku="A\nB")], "cannot name its task: lines[KEY] holds a control character (U+000A) at 7"),
         (["A"], "items of lines holds a str, not a OrderLine"),
         (None, "items of lines made NoneType, not several items"),
         ("AB", "items of lines made str, not several items"),

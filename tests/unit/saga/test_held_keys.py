@@ -149,6 +149,36 @@ def test_a_wait_goes_on_by_the_new_key_in_the_time_that_it_has_left() -> None:
     story.given_outside(moved).expect_status("completed").expect_key("CH-2", "")
 
 
+def changes_to(charge_id: str) -> Step:
+    def change(state: OrderProcessState, answer: OrderReadyToShip) -> None:
+        state.charge_id = charge_id
+
+    return Step(**{**vars(close()), "on_answer": change})
+
+
+def test_a_wait_whose_key_changes_and_changes_back_is_found_by_it() -> None:
+    charged, first = Key(of=charge), Step(**{**vars(bill()), "on_answer": note_charge})
+    away, back = changes_to("CH-2"), changes_to("CH-1")
+    label = Await(ShippingLabelCreated, by="label_id", within=days(3), key=charged, on_event=note_label)
+    flow = first >> ((away >> back) | label)
+    story = placed(saga(bill=first, away=away, back=back, label=label, charged=charged, flow=flow)).given(BILLED)
+    story.given(READY, to=story.command(MarkReadyToShip)).expect_waiting(ShippingLabelCreated, "CH-2")
+    story.given(READY, to=story.command(MarkReadyToShip)).expect_waiting(ShippingLabelCreated, "CH-1")
+    story.given_outside(LABEL).expect_status("completed")
+
+
+@pytest.mark.parametrize("between", ["CH-2", ""])
+def test_an_event_that_comes_early_by_a_key_that_was_given_up_and_taken_again_is_kept(between: str) -> None:
+    charged, first = Key(of=charge), Step(**{**vars(bill()), "on_answer": note_charge})
+    away, back, last = changes_to(between), changes_to("CH-1"), close()
+    label = Await(ShippingLabelCreated, by="label_id", within=days(3), key=charged, early="discard")
+    parts = {"bill": first, "away": away, "back": back, "last": last, "label": label, "charged": charged}
+    story = placed(saga(**parts, flow=first >> away >> back >> last >> label)).given(BILLED)
+    story.given(READY, to=story.command(MarkReadyToShip)).expect_key("CH-1", "")
+    story.given(READY, to=story.command(MarkReadyToShip)).expect_key("CH-1")
+    story.given_outside(LABEL).given(READY, to=story.command(MarkReadyToShip)).expect_status("completed")
+
+
 def test_an_event_that_was_handed_over_by_the_old_key_counts_after_the_wait_has_moved() -> None:
     story = placed(moving()).given(BILLED)
     asked = story.command(AwaitEvent)
