@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 
 from google.protobuf.message import DecodeError
 
@@ -70,7 +71,11 @@ class Repairs:
             await self._cluster.sleep(_LOOK_S)
             if not self._cluster.ledger.is_at_rest:
                 continue
-            suspended = [row for row, record in await self._sagas() if record.suspended]
+            try:
+                sagas = [one for slot in SLOTS for one in await self._of_kind(slot.kind)]
+            except AmendsError:
+                continue  # It must not be taken for a database in which nothing is suspended.
+            suspended = [row for row, record in sagas if record.suspended]
             if not suspended:
                 return
             for row in suspended:
@@ -108,19 +113,23 @@ class Repairs:
             pass  # Whether it was done shows when the sagas are read again.
 
     async def _sagas(self) -> list[tuple[ActorRow, SagaRecord]]:
+        """Those that can be read just now."""
         found: list[tuple[ActorRow, SagaRecord]] = []
         for slot in SLOTS:
+            with suppress(AmendsError):
+                found += await self._of_kind(slot.kind)
+        return found
+
+    async def _of_kind(self, kind: str) -> list[tuple[ActorRow, SagaRecord]]:
+        """Raises AmendsError if the database does not answer."""
+        found: list[tuple[ActorRow, SagaRecord]] = []
+        for row in await self._store.actors(kind, limit=_ROWS_MAX):
             try:
-                rows = await self._store.actors(slot.kind, limit=_ROWS_MAX)
-            except AmendsError:
+                record = SagaRecord.FromString(row.state)
+            except DecodeError:
                 continue
-            for row in rows:
-                try:
-                    record = SagaRecord.FromString(row.state)
-                except DecodeError:
-                    continue
-                if not _is_of_family(record):
-                    found.append((row, record))
+            if not _is_of_family(record):
+                found.append((row, record))
         return found
 
 
