@@ -15,6 +15,7 @@ from typing import Any
 import apsw
 
 from runtime.store.columns import ACTORS, HISTORY, MAIL
+from runtime.store.plan import HANDLED, INSERTED_ACTORS, POSTED, REMOVED, RESCHEDULED, UPDATED_ACTORS
 
 __all__ = [
     "CONSUME_MAIL",
@@ -81,32 +82,34 @@ def _sql(text: str, width: int, count: int) -> str:
 LOAD_ACTORS = ManyRows(f"select {ACTORS} from actors where (kind, key) in (values {{rows}})", 2)
 
 # The row is found by its key all the same, and `parked` lies in it before anything that could be long.
-CONSUME_MAIL = ManyRows("delete from mail where (kind, shard, key, id) in (values {rows}) and parked = ''", 4)
+CONSUME_MAIL = ManyRows(
+    "delete from mail where (kind, shard, key, id) in (values {rows}) and parked = ''", REMOVED.width
+)
 
-DELETE_MAIL = ManyRows("delete from mail where (kind, shard, key, id) in (values {rows})", 4)
+DELETE_MAIL = ManyRows("delete from mail where (kind, shard, key, id) in (values {rows})", REMOVED.width)
 
 RESCHEDULE_MAIL = ManyRows(
-    """with wanted (due_at_s, attempts, parked, parked_at_s, kind, shard, key, id, is_turn) as (values {rows})
+    f"""with wanted ({", ".join(RESCHEDULED.names)}) as (values {{rows}})
     update mail set due_at_s = wanted.due_at_s, attempts = wanted.attempts, parked = wanted.parked,
       parked_at_s = wanted.parked_at_s
     from wanted
     where mail.kind = wanted.kind and mail.shard = wanted.shard and mail.key = wanted.key and mail.id = wanted.id
       and (mail.parked = '' or not wanted.is_turn)""",
-    9,
+    RESCHEDULED.width,
 )
 
-INSERT_HISTORY = ManyRows(f"insert into history ({HISTORY}) values {{rows}} on conflict do nothing", len(HISTORY.names))
+INSERT_HISTORY = ManyRows(f"insert into history ({HISTORY}) values {{rows}} on conflict do nothing", HANDLED.width)
 
-INSERT_ACTORS = ManyRows(f"insert into actors ({ACTORS}) values {{rows}} on conflict do nothing", len(ACTORS.names))
+INSERT_ACTORS = ManyRows(f"insert into actors ({ACTORS}) values {{rows}} on conflict do nothing", INSERTED_ACTORS.width)
 
 # The compare-and-set: a row that is no longer the expected one is not changed, and the count of changes tells.
 UPDATE_ACTORS = ManyRows(
-    f"""with wanted ({ACTORS}, was_revision, was_last_id) as (values {{rows}})
+    f"""with wanted ({", ".join(UPDATED_ACTORS.names)}) as (values {{rows}})
     update actors set {", ".join(f"{name} = wanted.{name}" for name in ACTORS.names if name not in ("kind", "key"))}
     from wanted
     where actors.kind = wanted.kind and actors.key = wanted.key
       and actors.revision = wanted.was_revision and actors.last_id = wanted.was_last_id""",
-    len(ACTORS.names) + 2,
+    UPDATED_ACTORS.width,
 )
 
 # What was handled must not come back, so each row looks into the history first. That is one more seek in a tree whose
@@ -116,5 +119,5 @@ INSERT_MAIL = ManyRows(
     insert into mail ({MAIL}) select * from wanted where not exists (
       select 1 from history where history.conversation = wanted.conversation and history.id = wanted.id
     ) on conflict do nothing""",
-    len(MAIL.names),
+    POSTED.width,
 )

@@ -17,14 +17,10 @@ from runtime.envelope import Address
 from runtime.errors import StoreError
 from runtime.ports import Ports
 from runtime.store.batch import Batch
-from runtime.store.records import (
-    ActorRow,
-    HistoryRow,
-    MailRow,
-    Transition,
-    Verdict,
-)
-from runtime.store.sqlite.commit import CommitPlan, encodable, is_there, write
+from runtime.store.plan import CommitPlan, encodable
+from runtime.store.records import ActorRow, HistoryRow, MailRow, Transition, Verdict
+from runtime.store.settlement import Traces, was_written
+from runtime.store.sqlite.commit import look_up, write
 from runtime.store.sqlite.connection import CHECKPOINT_PAGES, log_bytes, translated
 from runtime.store.sqlite.keeper import LOG_BYTES_LONG, FileKeeper
 from runtime.store.sqlite.links import check_links
@@ -146,7 +142,9 @@ class SqliteStore(SqliteMembers):
             return await self._writer.transact(lambda connection: write(connection, spelt_out))
 
     async def settle(self, batch: Sequence[Transition]) -> list[bool]:
-        return await self._writer.settle(lambda connection: [is_there(connection, item) for item in batch])
+        traces = Traces.of(batch)
+        found = await self._writer.settle(lambda connection: look_up(connection, traces))
+        return [was_written(transition, found) for transition in batch]
 
     async def load(self, addresses: Sequence[Address]) -> list[ActorRow | None]:
         def read(connection: apsw.Connection) -> list[ActorRow | None]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from runtime.store.plan import CommitPlan
 from runtime.store.sqlite import commit
-from runtime.store.sqlite.commit import CommitPlan
 from runtime.store.sqlite.statements import ManyRows
 from tests.proof.mutants.mutant import Edit, Mutant
 
@@ -25,13 +25,7 @@ BATCHED = (
     Mutant(
         "halves-not-taken-back",
         "A part of a batch that failed is not rolled back before it is halved.",
-        (
-            Edit(
-                commit._write_part,
-                '"release many" if written else "rollback to many"',
-                '"release many" if written else "savepoint many"',
-            ),
-        ),
+        (Edit(commit._write_part, "is not Verdict.COMMITTED:", "is not Verdict.COMMITTED and len(plan.batch) == 1:"),),
         workload="batches",
     ),
     Mutant(
@@ -39,7 +33,7 @@ BATCHED = (
         "A batch that failed as a whole is written in parts without a rollback.",
         (
             Edit(
-                commit.write,
+                commit._write_whole,
                 'connection.execute("rollback")\n        connection.execute("begin immediate")',
                 "pass",
             ),
@@ -49,7 +43,7 @@ BATCHED = (
     Mutant(
         "loser-leaves-its-half",
         "A single transition that is refused leaves the rows that were written before its culprit.",
-        (Edit(commit._write_alone, 'connection.execute("rollback to one")', "pass"),),
+        (Edit(commit._write_part, "is not Verdict.COMMITTED:", "is not Verdict.COMMITTED and len(plan.batch) > 1:"),),
         workload="batches",
     ),
     Mutant(
@@ -57,9 +51,9 @@ BATCHED = (
         "The halves of a batch of an odd size share the one in the middle.",
         (
             Edit(
-                commit._write_halves,
-                "plan.batch[:middle], plan.batch[middle:]",
-                "plan.batch[:middle], plan.batch[middle - len(plan.batch) % 2 :]",
+                CommitPlan.halves,
+                "self.batch[middle:]",
+                "self.batch[middle - len(self.batch) % 2 :]",
             ),
         ),
         workload="batches",
