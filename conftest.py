@@ -1,3 +1,3 @@
-"""What every test may use; users' own conftest has the same line."""
+"""What every test may use; a conftest of users has the same line."""
 
-pytest_plugins = ["runtime.testing.fixtures"]
+pytest_plugins = ["runtime.testing.fixtures", "runtime.testing.processes.postgresql.fixtures"]

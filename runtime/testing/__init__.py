@@ -7,8 +7,9 @@
     what no seed could repeat       check_catalogue       sets in their own order, clocks, randomness, ...
     real processes                  Harness               started, killed, frozen, restarted
     a store of one's own            StoreConformance      the promises of the port, as tests
+    a PostgreSQL of one's own       PostgresServer        a server in testing.processes.postgresql, or a fixture there
 
-Only testing.fixtures needs pytest.
+Only the modules called fixtures need pytest.
 """
 
 from __future__ import annotations

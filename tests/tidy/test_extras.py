@@ -18,7 +18,7 @@ _WHERE = {  # packages of extras, and the rooms that may import them; the others
     "click": ("runtime/admin/", "runtime/cli/", "runtime/launching.py", "runtime/testing/commands/"),
     "rich": ("runtime/admin/", "runtime/testing/commands/"),
     "uvloop": ("runtime/launching.py",),
-    "pytest": ("runtime/testing/fixtures.py",),
+    "pytest": ("runtime/testing/fixtures.py", "runtime/testing/processes/postgresql/fixtures.py"),
     "pytest_asyncio": ("runtime/testing/fixtures.py",),
     "grpc_tools": ("runtime/cli/",),
 }

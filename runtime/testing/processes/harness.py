@@ -37,6 +37,7 @@ from runtime.testing.name_list import name_list
 from runtime.testing.processes.clocks import WallClock
 from runtime.testing.processes.dialler import Diallers
 from runtime.testing.processes.members import Members
+from runtime.testing.processes.port import reserved_port
 from runtime.testing.processes.process import Finished, NodeProcess, ProcessFailed, launch
 from runtime.testing.processes.proxy import ProxiedLink, Proxy
 
@@ -245,7 +246,7 @@ class Harness:
             env.update(self.clocks[name].environment())
         if self._proxied:
             if name not in self.proxies:
-                self._ports[name] = _reserved_port()
+                self._ports[name] = reserved_port()
                 target = "{}:{}".format(*self._ports[name].getsockname())
                 self.proxies[name] = Proxy(target, who=Diallers(self._pids).name_of)
                 await self.proxies[name].start()
@@ -277,14 +278,6 @@ class Harness:
         for node in self.nodes.values():
             if node.ended_unasked:
                 raise ProcessFailed(f"{node.name} ended by itself: {node.describe()}\n{self.log_tails()}")
-
-
-def _reserved_port() -> socket.socket:
-    """A free port of the loopback. It is bound, so nobody gets it who does not ask for this very one."""
-    port = socket.socket()
-    port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    port.bind(("127.0.0.1", 0))
-    return port
 
 
 def _as_environment(settings: Mapping[str, object]) -> dict[str, str]:

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from runtime.config import ENV_PREFIX
+from runtime.testing.processes.kernel import is_stopped
+from runtime.testing.processes.system_user import SystemUser
 
 __all__ = ["Finished", "NodeProcess", "ProcessFailed", "launch"]
 
@@ -29,9 +31,15 @@ _STOP_S = 30.0  # A thread that waits for a disk stops late.
 _STOP_POLL_S = 0.0005
 _DIE_WITH_PARENT = """
 import ctypes, os, sys
-ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL; outlives the exec below
-if os.getppid() == int(sys.argv[1]):  # else the parent died before this line
-    os.execvp(sys.argv[2], sys.argv[2:])
+libc = ctypes.CDLL(None)
+parent, user, group = map(int, sys.argv[1:4])
+if user >= 0:  # Before prctl, as a change of user takes back what it has set.
+    os.setgroups([])
+    os.setgid(group)
+    os.setuid(user)
+libc.prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL; outlives the exec below
+if os.getppid() == parent:  # else the parent died before this line
+    os.execvp(sys.argv[4], sys.argv[4:])
 """
 
 
@@ -48,18 +56,24 @@ class Finished:
 
 
 def launch(
-    command: Sequence[str], directory: Path, env: Mapping[str, str], *, name: str = ""
+    command: Sequence[str],
+    directory: Path,
+    env: Mapping[str, str],
+    *,
+    name: str = "",
+    user: SystemUser | None = None,
 ) -> tuple[subprocess.Popen[bytes], Path]:
     """Starts a process whose output goes to a new file in directory/logs. Gives both.
 
-    Its environment is this process's own without settings for nodes, and with `env`.
+    Its environment is this process's own without settings for nodes, and with `env`. It runs as `user`, which only
+    root may choose.
     """
     inherited = {variable: value for variable, value in os.environ.items() if not variable.startswith(ENV_PREFIX)}
     stem = name or Path(command[-1] if len(command) < 2 else command[1]).stem
     log = _new_file(directory / "logs", stem)
     with log.open("wb") as output:
         process = subprocess.Popen(
-            _dying_with_parent(command),
+            _dying_with_parent(command, user),
             cwd=directory,
             env={**inherited, **env},
             stdin=subprocess.DEVNULL,
@@ -73,13 +87,22 @@ def launch(
 class NodeProcess:
     """One named process, which may run several times."""
 
-    def __init__(self, name: str, command: Sequence[str], directory: Path, env: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        directory: Path,
+        env: Mapping[str, str],
+        *,
+        user: SystemUser | None = None,
+    ) -> None:
         self.name = name
         self.address = ""  # The host:port that others dial in the present run.
         self.listens = ""  # The host:port behind its proxy; empty if it has none.
-        self._command = tuple(command)
+        self.command = tuple(command)  # What the next launch runs.
         self._directory = directory
         self._env = dict(env)
+        self._user = user
         self._process: subprocess.Popen[bytes] | None = None
         self._logs: list[Path] = []
         self._end_asked = True
@@ -108,7 +131,7 @@ class NodeProcess:
         return None if self._process is None else self._process.poll()
 
     def launch(self) -> None:
-        self._process, log = launch(self._command, self._directory, self._env, name=self.name)
+        self._process, log = launch(self.command, self._directory, self._env, name=self.name, user=self._user)
         self._logs.append(log)
         self._end_asked = self._frozen = False
         self.address = ""
@@ -151,7 +174,7 @@ class NodeProcess:
         process.send_signal(signal.SIGSTOP)
         self._frozen = True
         give_up_at_s = time.monotonic() + _STOP_S
-        while not _all_stopped(process.pid):
+        while not is_stopped(process.pid):
             if time.monotonic() > give_up_at_s:
                 raise ProcessFailed(f"{self.name} still runs {_STOP_S:g} s after it was told to freeze")
             time.sleep(_STOP_POLL_S)
@@ -187,10 +210,14 @@ class NodeProcess:
         return self._process
 
 
-def _dying_with_parent(command: Sequence[str]) -> list[str]:
+def _dying_with_parent(command: Sequence[str], user: SystemUser | None) -> list[str]:
     if sys.platform != "linux":
+        if user is not None:
+            raise ProcessFailed("a process is started as another user on Linux only; do not run this as root")
         return list(command)
-    return [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command]
+    numbers = (-1, -1) if user is None else (user.user_id, user.group_id)
+    arguments = (str(number) for number in (os.getpid(), *numbers))
+    return [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, *arguments, *command]
 
 
 def _new_file(folder: Path, stem: str) -> Path:
@@ -209,14 +236,3 @@ def _as_object(line: str) -> dict[str, Any] | None:
     except json.JSONDecodeError:
         return None
     return value if isinstance(value, dict) else None
-
-
-def _all_stopped(pid: int) -> bool:
-    """Says by the kernel's table whether every thread is stopped."""
-    states = []
-    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
-        try:
-            states.append(stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0])
-        except OSError:
-            continue  # The thread has just ended.
-    return all(state in "Tt" for state in states)
