@@ -35,9 +35,11 @@ __all__ = [
     "Outgoing",
     "RetryPolicy",
     "SetTimer",
+    "Unreached",
     "Versioned",
     "carried",
     "check_retries",
+    "reaches_all",
 ]
 
 HANDLER_TIMEOUT = "handler_timeout is a span above 0"
@@ -93,6 +95,14 @@ def check_retries(retries: object, where: str) -> None:
 NextId = Callable[[str, bytes], bytes]
 """Gives the id of the next outgoing message, for its destination `kind/key` and what it says (`content_of`)."""
 
+Unreached = Callable[[Message], str]
+"""Says why an event cannot be published: one of its subscribers would not know by which key. Empty if all would."""
+
+
+def reaches_all(_event: Message) -> str:
+    """Where nobody else subscribes, as in a test of one saga, every event can be published."""
+    return ""
+
 
 @record(frozen=True, slots=True)
 class Delivery:
@@ -106,6 +116,8 @@ class Delivery:
     next_id: NextId  # the id of the next outgoing message
     do_failed: bool = False  # of an undo: its do ran, failed and was given up, so that nothing of it is in the state
     body_bytes_max: int = 0  # of a message that may be sent; 0 for no limit
+    state_bytes_max: int = 0  # of the actor's state; 0 for no limit
+    unreached: Unreached = reaches_all  # of an event that would be published
     message_id: bytes = (
         b""  # by which handlers know it, if not the envelope's: of a retried timer, that of its first try
     )

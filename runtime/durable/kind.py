@@ -9,15 +9,16 @@ from typing import ClassVar
 
 from google.protobuf.message import Message
 
-from runtime.contracts import Contracts, meets
+from runtime.contracts import Contracts, field_text, meets
 from runtime.durable.behaviour import Behaviour, Versioned
 from runtime.durable.carriers import Carriers
-from runtime.envelope import Envelope
+from runtime.envelope import Envelope, check_key
+from runtime.errors import InvalidDefinition, InvalidMessage
 from runtime.ports import Fact, Ports
 from runtime.store.port import Store
 from runtime.store.records import ClusterView, Subscription
 
-__all__ = ["Kind", "Limits", "MessageParked", "NobodyListens", "Subscribers", "SweepFailed"]
+__all__ = ["Kind", "Limits", "MessageParked", "NobodyListens", "Subscribers", "SweepFailed", "key_for"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,16 @@ class Subscribers:
             return []
         return [one for one in wanted if _reaches(one, event, process)]
 
+    def unreached(self, event: Message) -> str:
+        """See Unreached: of an event in a conversation that no process drives yet."""
+        for one in self.of(event.DESCRIPTOR.full_name, event, ""):
+            try:
+                if one.key_field:
+                    key_for(one, event)
+            except (InvalidMessage, InvalidDefinition) as error:  # The message type may be older than the subscriber's.
+                return str(error)
+        return ""
+
     def apart(self, name: str, wanted: Sequence[Subscription]) -> Sequence[str]:
         """Of processes that one event starts, those that begin in conversations of their own: all but the first.
 
@@ -151,6 +162,15 @@ class Subscribers:
             return False
         self._told.add((process, name))
         return True
+
+
+def key_for(one: Subscription, event: Message) -> str:
+    """The key of the actor that gets an event by a subscription with a key field. Raises InvalidMessage."""
+    name = event.DESCRIPTOR.full_name
+    key = field_text(event, one.key_field)
+    if not key:
+        raise InvalidMessage(f"{name} has no {one.key_field}, by which {one.kind} would receive it; set that field")
+    return check_key(key, name, one.key_field)
 
 
 def _reaches(subscription: Subscription, event: Message, process: str) -> bool:

@@ -13,18 +13,19 @@ from dataclasses import dataclass, replace
 
 from google.protobuf.message import DecodeError, Message
 
-from runtime.config import settings_of
 from runtime.contracts import Contracts
 from runtime.durable.behaviour import CancelTimer, SetTimer
 from runtime.envelope import Address, Envelope, address_of
 from runtime.errors import AmendsError
 from runtime.observe.conversation import Conversation, TracedMessage, read_conversation
 from runtime.operate.dead_letters import NotFound
+from runtime.operate.present_bounds import present_bounds
 from runtime.protos.durable_pb2 import CausedList, KeptInput, TimerFired
 from runtime.protos.lock_pb2 import LockProbe
 from runtime.protos.saga_pb2 import CancelSaga, EventCame, SagaRecord
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.node import LOCK_NEWS, full_name
+from runtime.saga.node_bounds import NodeBounds
 from runtime.saga.pausing import HELD
 from runtime.saga.replay import KeptMessage, Replayed, run_again
 from runtime.store.port import Store
@@ -102,7 +103,7 @@ async def read_history(
     rows.sort(key=lambda one: (one.revision, _caused(one).input.number))
     entries = [_entry(number, one, contracts, found) for number, one in enumerate(rows, 1)]
     behaviour = behaviours.get(row.kind)
-    entries, untold = _replayed(entries, row, last, behaviour)
+    entries, untold = _replayed(entries, row, last, behaviour, await present_bounds(store))
     where = address_of(*address)
     own_talk = Conversation(talk.id, tuple(one for one in talk.messages if where in (one.sender, one.to)))
     name = behaviour.definition.title if behaviour else ""
@@ -148,7 +149,11 @@ def _caused(row: HistoryRow) -> CausedList:
 
 
 def _replayed(
-    entries: Iterable[HistoryEntry], row: ActorRow, last: SagaRecord, behaviour: SagaBehaviour | None
+    entries: Iterable[HistoryEntry],
+    row: ActorRow,
+    last: SagaRecord,
+    behaviour: SagaBehaviour | None,
+    bounds: NodeBounds,
 ) -> tuple[list[HistoryEntry], str]:
     """The entries with their records, as far as these can be told, and why not further."""
     made, entries = list[HistoryEntry](), list(entries)
@@ -163,14 +168,14 @@ def _replayed(
     if last.fingerprint != behaviour.definition.fingerprint:
         its, ours = last.fingerprint.hex(), behaviour.definition.fingerprint.hex()
         return entries, f"version {its} of {row.kind} began it, and this build has {ours}: use a build that has it"
-    record, due, size_max = SagaRecord(), dict[str, float](), settings_of({"name": "any"}).message_bytes_max
+    record, due = SagaRecord(), dict[str, float]()
     for place, entry in enumerate(entries):
         if entry.row.outcome in _NOT_RUN or entry.row.error.startswith(HELD):
             made.append(entry)
             continue
         if entry.message is None:
             return made + entries[place:], f"{entry.came} is not known in full: {_why_unknown(entry.row)}"
-        replayed = run_again(behaviour, record, _given(entry.row, entry.message), size_max)
+        replayed = run_again(behaviour, record, _given(entry.row, entry.message), bounds)
         if replayed.difference:
             said = f"the functions of {behaviour.definition.title} have changed since: at message {entry.number}, "
             return [*made, replace(entry, replayed=replayed), *entries[place + 1 :]], f"{said}{replayed.difference}"

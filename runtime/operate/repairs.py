@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError, Message
 from runtime.envelope import Address, Envelope, address_of, message_id
 from runtime.errors import AmendsError, InvalidMessage
 from runtime.operate.dead_letters import NotFound, carry_out
+from runtime.operate.present_bounds import present_bounds
 from runtime.ports import Clock
 from runtime.protos.saga_pb2 import RepairSaga, SagaRecord
 from runtime.saga.definition import Definition
@@ -155,7 +156,7 @@ async def look_ahead(
     row, record = await record_of(store, saga)
     for definition in definitions:
         if definition.name == row.kind and definition.fingerprint == record.fingerprint:
-            return preview(definition, record, act, now_s)
+            return preview(definition, record, act, now_s, await present_bounds(store))
     raise InvalidMessage(
         f"{address_of(*saga)} was begun by version {record.fingerprint.hex()} of {row.kind}, which this build lacks; "
         "preview it with the build that has it"

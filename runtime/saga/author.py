@@ -19,8 +19,9 @@ from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
 from runtime.saga import frozen
 from runtime.saga.definition import Definition
 from runtime.saga.node import StepDefinition
+from runtime.saga.node_bounds import NodeBounds
 
-__all__ = ["AuthorFailed", "body", "change", "keep", "key_of", "made_by"]
+__all__ = ["AuthorFailed", "body", "change", "keep", "key_of", "made_by", "published"]
 
 
 class AuthorFailed(Exception):
@@ -69,14 +70,33 @@ def body(what: str, command: Message, bytes_max: int) -> bytes:
     return made
 
 
-def keep(definition: Definition, record: SagaRecord, step: StepDefinition, task: TaskRecord, answer: Message) -> None:
+def published(what: str, made: object, wanted: type[Message], bounds: NodeBounds) -> bytes:
+    """The bytes of an event that goes to whoever listens. Raises AuthorFailed for what is none, or could not go out."""
+    if type(made) is not wanted:
+        _drop(made)
+        raise AuthorFailed(f"{what} made a {type(made).__name__}, not a {wanted.DESCRIPTOR.full_name}")
+    event: Message = made
+    encoded = body(what, event, bounds.message_bytes_max)
+    if why := bounds.unreached(event):
+        raise AuthorFailed(f"{what} made what cannot be published: {why}")
+    return encoded
+
+
+def keep(
+    definition: Definition,
+    record: SagaRecord,
+    step: StepDefinition,
+    task: TaskRecord,
+    answer: Message,
+    bounds: NodeBounds,
+) -> None:
     """Copy facts of an answer into the state. Raises AuthorFailed; then the state is as before."""
     keeper = step.on_answer.get(type(answer))
     if keeper is None:
         return
     given = type(answer)()
     given.CopyFrom(answer)  # what it does to the answer is lost
-    change(definition, record, f"{step.keeper} of step {step.name}", keeper, given, task)
+    change(definition, record, f"{step.keeper} of step {step.name}", keeper, given, bounds, task)
 
 
 def change(
@@ -85,6 +105,7 @@ def change(
     what: str,
     function: Callable[[Any, Any], object],
     given: object,
+    bounds: NodeBounds,
     answered: TaskRecord | None = None,
 ) -> None:
     """Have a function of (state, given) change the state. Raises AuthorFailed; then the state is as before."""
@@ -106,9 +127,23 @@ def change(
         body = state.SerializeToString()
     except Exception as error:  # of protobuf, as in `body`
         raise AuthorFailed(f"{what} made no state: {text_of(error)}") from error
+    _check_room(what, body, record, bounds)
     if body != record.state:
         frozen.freeze(definition, record, answered)
         record.state = body
+
+
+def _check_room(what: str, state: bytes, record: SagaRecord, bounds: NodeBounds) -> None:
+    """Whether the record of the instance can hold this state. Raises AuthorFailed."""
+    limit = bounds.state_bytes_max
+    if not limit or len(state) * 2 <= limit:  # As nearly always, and the size of the record costs more to read.
+        return
+    room = limit - (record.ByteSize() - len(record.state))
+    if len(state) > room:
+        raise AuthorFailed(
+            f"{what} made a state of {len(state):,} bytes; the record of the saga has room for {max(room, 0):,} "
+            "(setting state_bytes_max). Keep a reference to large data, not the data"
+        )
 
 
 def _drop(made: object) -> None:

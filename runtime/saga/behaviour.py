@@ -21,6 +21,7 @@ from runtime.saga.definition import Definition
 from runtime.saga.interpreter import advance
 from runtime.saga.migration import Unmovable, migrate, way_of
 from runtime.saga.node import LOCK_NEWS, full_name
+from runtime.saga.node_bounds import NodeBounds
 from runtime.saga.on import On
 from runtime.saga.saga import Saga
 from runtime.saga.stored import described
@@ -86,7 +87,7 @@ class SagaBehaviour:
                 return self._carry_over(state, delivery)
             return self._not_ours(self._begun_elsewhere(state, delivery.envelope.key).reason, delivery)
         message = self._input(state, delivery)
-        step = advance(self.definition, state, message, delivery.now_s, delivery.next_id, delivery.body_bytes_max)
+        step = self._advance(state, message, delivery)
         ended = state.status in _AT_REST
         return Decision(
             step.outgoing,
@@ -98,6 +99,10 @@ class SagaBehaviour:
             summary=summary_of,
             keeps_input=self.definition.keeps_inputs,
         )
+
+    def _advance(self, state: saga_pb2.SagaRecord, given: inputs.Input, delivery: Delivery) -> inputs.Advance:
+        bounds = NodeBounds(delivery.body_bytes_max, delivery.state_bytes_max, delivery.unreached)
+        return advance(self.definition, state, given, delivery.now_s, delivery.next_id, bounds)
 
     def _carry_over(self, state: saga_pb2.SagaRecord, delivery: Delivery) -> Decision:
         """Make it an instance of the present definition, begin what is ready there, and go on with the message."""
@@ -111,10 +116,7 @@ class SagaBehaviour:
         message = self._input(state, delivery)
         if isinstance(message, inputs.TimerFired):
             message = inputs.TimerFired(renamed.get(message.name, message.name))
-        steps = [
-            advance(definition, state, one, delivery.now_s, delivery.next_id, delivery.body_bytes_max)
-            for one in (inputs.CarriedOver(), message)
-        ]
+        steps = [self._advance(state, one, delivery) for one in (inputs.CarriedOver(), message)]
         way = " by way of ".join(["", *(one.hex() for one in between)])
         carried = f"carried over from version {old}{way} to {definition.fingerprint.hex()}"
         notes = [carried, *(one.note for one in steps)]

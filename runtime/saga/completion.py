@@ -23,7 +23,7 @@ def complete(saga: Instance) -> None:
     wanted = definition.result_type
     try:
         made = author.made_by(definition, record, "result", definition.result)
-        record.result = _body(made, wanted, saga.body_bytes_max)
+        record.result = _body(made, wanted, saga.bounds.message_bytes_max)
     except AuthorFailed as error:
         record.result_error = saga.alarm = str(error)
     else:

@@ -14,10 +14,16 @@ from runtime.saga.flow import Part
 from runtime.saga.lock import Lock
 from runtime.saga.step import Step
 
-__all__ = ["AT_ONCE", "ITEMS_MAX", "Each"]
+__all__ = ["AT_ONCE", "AT_ONCE_MAX", "ITEMS_MAX", "LOCKS_MAX", "Each"]
 
 AT_ONCE = 100
 """Items under way at a time, where the list says nothing of it."""
+
+AT_ONCE_MAX = 10_000
+"""Of one list. One answer may let so many begin, and what one message leads to has to fit into one commit."""
+
+LOCKS_MAX = 10_000
+"""Items of a list of locks: the end of the saga releases all of them in one commit."""
 
 ITEMS_MAX = 100_000
 """Of one list. Its record is written with each answer, so beyond some 2,000 a child saga for each page is faster."""
@@ -35,7 +41,7 @@ class Each(Part):
               when they are called, and they cannot change it
     key       what names an item among the others: the name of a text field, or (item) -> text; texts name themselves.
               Two items of one key are refused before anything is sent
-    at_once   how many may be under way at a time
+    at_once   how many may be under way at a time, at most 10,000
     in_order  True: each is done before the next is begun, and they are undone in reverse, each confirmed before the
               one before it. One that is stuck holds up the others, unless the saga undoes past what is stuck
     at_least  once so many are done the flow goes on: what is under way is undone, and what has not begun never will.

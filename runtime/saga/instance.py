@@ -19,6 +19,7 @@ from runtime.saga.exchange import has_sent
 from runtime.saga.inner import inner_node
 from runtime.saga.inputs import Advance
 from runtime.saga.node import Node, Role, StepDefinition
+from runtime.saga.node_bounds import UNBOUND, NodeBounds
 from runtime.store.records import Outcome
 
 __all__ = ["DEADLINE", "Instance", "Question"]
@@ -45,7 +46,7 @@ class Instance:
         "_sticks",
         "alarm",
         "begins",
-        "body_bytes_max",
+        "bounds",
         "definition",
         "next_id",
         "note",
@@ -59,14 +60,14 @@ class Instance:
     )
 
     def __init__(
-        self, definition: Definition, record: SagaRecord, now_s: float, next_id: NextId, body_bytes_max: int = 0
+        self, definition: Definition, record: SagaRecord, now_s: float, next_id: NextId, bounds: NodeBounds = UNBOUND
     ) -> None:
         self.definition = definition
         self.record = record
         self.tasks = self.record.tasks
         self.now_s = now_s
         self.next_id = next_id
-        self.body_bytes_max = body_bytes_max
+        self.bounds = bounds
         self.outgoing: list[Outgoing] = []
         self.timers: list[SetTimer | CancelTimer] = []
         self.begins: list[TaskRecord] = []  # within others, and their turn has come

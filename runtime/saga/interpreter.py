@@ -21,12 +21,13 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from runtime.durable.behaviour import CancelTimer, NextId, Outgoing, SetTimer
-from runtime.protos.saga_pb2 import Exchange, RetryAccepted, RetryRefused, SagaRecord, TaskRecord
+from runtime.durable.behaviour import CancelTimer, NextId, SetTimer
+from runtime.protos.saga_pb2 import Exchange, SagaRecord, TaskRecord
 from runtime.saga import asker, cancellation, compensation, completion, deadlock, halted, held_keys, inputs, repair
 from runtime.saga.definition import Definition
 from runtime.saga.instance import DEADLINE, Instance, Question
 from runtime.saga.node import Node, Role
+from runtime.saga.node_bounds import UNBOUND, NodeBounds
 from runtime.saga.nodes import kinds, locks, probed, undoing
 from runtime.saga.nodes import step as steps
 from runtime.saga.reminders import follow_reminders, reminder_fired
@@ -39,15 +40,20 @@ _ANSWERED = {Question.DO: kinds.answered, Question.UNDO: kinds.undo_answered, Qu
 
 
 def advance(
-    definition: Definition, record: SagaRecord, given: inputs.Input, now_s: float, next_id: NextId, size_max: int = 0
+    definition: Definition,
+    record: SagaRecord,
+    given: inputs.Input,
+    now_s: float,
+    next_id: NextId,
+    bounds: NodeBounds = UNBOUND,
 ) -> inputs.Advance:
     """Apply one input to `record`, in place; an empty one means that there is no instance.
 
     `next_id` gives the id of the next command for its destination `kind/key` and what it says; the same calls have to
-    give the same ids. A command of more than `size_max` (0: any number) bytes is its author's failure.
+    give the same ids. What the author's functions make beyond the bounds is their failure.
     Never raises for what an author's function raises.
     """
-    saga, before = Instance(definition, record, now_s, next_id, size_max), record.status
+    saga, before = Instance(definition, record, now_s, next_id, bounds), record.status
     if not halted.takes(saga, given) and not held_keys.hears(saga, given):
         _apply(saga, given)
     for node, task, verdict in held_keys.follow(saga) if definition.keys or record.keys else ():
@@ -154,22 +160,8 @@ def _timer_fired(saga: Instance, name: str) -> None:
 
 
 def _retry(saga: Instance) -> None:
-    """An operator's "try again": what got the saga stuck is mended, so each task that could not go on is tried anew.
-
-    What fails once more leaves the saga stuck as before, so trying too early does no harm, and neither does trying
-    twice: an instance that is not stuck says so.
-    """
-    status = saga.record.status
-    if status != SagaRecord.STUCK:
-        nothing = status == SagaRecord.NONE
-        refusal = "there is no such process" if nothing else f"it is {status_name(saga.record)}, not stuck"
-        saga.note = f"trying again refused: {refusal}"
-        saga.outgoing.append(Outgoing(RetryRefused(reason=refusal)))
-        return
-    saga.ask_again_for_keys()
-    for node, task, verdict in repair.try_again(saga, repair.stuck_ones(saga)):
+    for node, task, verdict in repair.retry(saga):
         _act(saga, node, task, verdict)
-    saga.outgoing.append(Outgoing(RetryAccepted()))
 
 
 def _repair(saga: Instance, given: inputs.RepairRequested) -> None:

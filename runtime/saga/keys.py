@@ -52,6 +52,7 @@ __all__ = ["KeysBehaviour"]
 
 _TIMER_PAUSE_S = 60.0
 _CLIENT = "client"
+_ID_BYTES = 18  # Of the field that says which command the event answers.
 _FORGET = "forget "  # before the name of an event type: the timer after which nobody is expected to wait for it
 
 
@@ -138,6 +139,7 @@ class KeysBehaviour:
         event = EarlyEvent(
             body=envelope.body, sender=envelope.sender or _CLIENT, sent_at_s=envelope.sent_at_s or delivery.now_s
         )
+        _check_size(entry.event_type, event, delivery.body_bytes_max)
         if entry.status == AwaitedEvent.WAITING:
             return Decision((self._count(entry, event), Outgoing(EventCounted(saga=entry.holder))), ended=True)
         is_several = entry.event_type in self._several
@@ -250,6 +252,22 @@ def _stop(entry: AwaitedEvent, asked: StopWaiting, envelope: Envelope) -> Decisi
         return Decision((confirmed,), ended=True)
     entry.status = AwaitedEvent.STOPPED
     return Decision((confirmed,), ended=True)
+
+
+def _check_size(name: str, event: EarlyEvent, bytes_max: int) -> None:
+    """Refuse an event with which the saga could not be told of it. Raises FinalError.
+
+    Else the message of the saga that asks for it would be found at fault, when the event has long been taken.
+    """
+    if not bytes_max or len(event.body) * 2 < bytes_max:
+        return
+    came = EventCame(event_type=name, body=event.body, sender=event.sender, sent_at_s=event.sent_at_s)
+    beside = came.ByteSize() + _ID_BYTES - len(event.body)
+    if len(event.body) + beside > bytes_max:
+        raise FinalError(
+            f"{name} has {len(event.body):,} bytes; for a saga that waits for it, it may have {bytes_max - beside:,}: "
+            "the setting message_bytes_max, less what says whom it is for. Send a reference to large data, not the data"
+        )
 
 
 def _digest(event: EarlyEvent) -> bytes:

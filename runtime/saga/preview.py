@@ -18,6 +18,7 @@ from runtime.protos.saga_pb2 import RepairAccepted, RepairRefused, RepairSaga, S
 from runtime.saga import inputs
 from runtime.saga.definition import Definition
 from runtime.saga.interpreter import advance
+from runtime.saga.node_bounds import UNBOUND, NodeBounds
 from runtime.saga.view import status_name, task_name
 
 __all__ = ["Preview", "Sending", "TaskMove", "preview", "sendings"]
@@ -52,12 +53,14 @@ class Preview:
     after: str
 
 
-def preview(definition: Definition, record: SagaRecord, act: RepairSaga, now_s: float, size_max: int = 0) -> Preview:
-    """Apply the act to a copy. `size_max` is the limit of a message's bytes, as the nodes have it; 0: none."""
+def preview(
+    definition: Definition, record: SagaRecord, act: RepairSaga, now_s: float, bounds: NodeBounds = UNBOUND
+) -> Preview:
+    """Apply the act to a copy, within the bounds that the nodes have."""
     copy, numbers = SagaRecord(), count(1)
     copy.CopyFrom(record)
     given = inputs.RepairRequested(act)
-    came = advance(definition, copy, given, now_s, lambda _to, _content: b"preview %d" % next(numbers), size_max)
+    came = advance(definition, copy, given, now_s, lambda _to, _content: b"preview %d" % next(numbers), bounds)
     said = [one.message for one in came.outgoing if isinstance(one.message, RepairAccepted | RepairRefused)]
     return Preview(
         revision=record.revision,

@@ -15,7 +15,7 @@ from runtime.durations import check_count
 from runtime.errors import InvalidDefinition
 from runtime.saga.checks import check_key_path
 from runtime.saga.child import Child
-from runtime.saga.each import AT_ONCE, Each
+from runtime.saga.each import AT_ONCE, AT_ONCE_MAX, Each
 from runtime.saga.first_of import FirstOf
 from runtime.saga.functions import called, check_state, returned_by, takes
 from runtime.saga.inner import path_of
@@ -131,7 +131,8 @@ def _key(where: str, each: Each, item_type: type[Any]) -> Callable[[Any], str]:
 
 
 def _check_counts(where: str, each: Each, role: Role) -> None:
-    check_count(each.at_once, "how many items may be under way (at_once) is a whole number from 1", where, least=1)
+    rule = "how many items may be under way (at_once) is a whole number from 1"
+    check_count(each.at_once, rule, where, least=1, most=AT_ONCE_MAX)
     if not isinstance(each.in_order, bool):
         raise InvalidDefinition(f"{where}: in_order is True or False, not {each.in_order!r}")
     if each.in_order and each.at_once not in (1, AT_ONCE):

@@ -17,7 +17,6 @@ from runtime.saga import author
 from runtime.saga.author import AuthorFailed
 from runtime.saga.definition import ReminderDefinition
 from runtime.saga.instance import Instance
-from runtime.saga.node import full_name
 
 __all__ = ["follow_reminders", "reminder_fired"]
 
@@ -78,10 +77,11 @@ def _say(saga: Instance, reminder: ReminderDefinition, entry: ReminderRecord) ->
     what = f"say of reminder {reminder.name}"
     try:
         made = author.made_by(saga.definition, saga.record, what, say)
-        if type(made) is not reminder.says:
-            raise AuthorFailed(f"{what} made a {type(made).__name__}, not a {full_name(reminder.says)}")
-        body = author.body(what, made, saga.body_bytes_max)
         key = "" if is_event else author.key_of(what, reminder.contract, made)
+        if is_event:
+            body = author.published(what, made, reminder.says, saga.bounds)
+        else:
+            body = author.body(what, made, saga.bounds.message_bytes_max)
     except AuthorFailed as error:
         entry.error = saga.alarm = str(error)
         return

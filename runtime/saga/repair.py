@@ -12,15 +12,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runtime.durable.behaviour import CancelTimer, Outgoing
-from runtime.protos.saga_pb2 import RepairAccepted, RepairRefused, RepairSaga, SagaRecord, TaskRecord
+from runtime.protos.saga_pb2 import (
+    RepairAccepted,
+    RepairRefused,
+    RepairSaga,
+    RetryAccepted,
+    RetryRefused,
+    SagaRecord,
+    TaskRecord,
+)
 from runtime.saga import compensation, exchange, frozen, repair_checks
 from runtime.saga.instance import DEADLINE, Instance
 from runtime.saga.node import ApprovalDefinition, AwaitDefinition, Node, Role, StepDefinition
 from runtime.saga.nodes import approval, awaits, kinds
 from runtime.saga.verdict import DONE, UNDONE, TaskVerdict
-from runtime.saga.view import left_behind, task_name
+from runtime.saga.view import left_behind, status_name, task_name
 
-__all__ = ["Moves", "carry_out", "stuck_ones", "try_again"]
+__all__ = ["Moves", "carry_out", "retry", "stuck_ones"]
 
 _REPAIRS_MAX = 50
 """Beyond it the oldest is forgotten. The history of the instance's messages has each, as long as that is kept."""
@@ -46,11 +54,29 @@ def carry_out(saga: Instance, act: RepairSaga) -> Moves:
     saga.outgoing.append(Outgoing(RepairAccepted(text=text, revision=saga.record.revision + 1)))
 
 
+def retry(saga: Instance) -> Moves:
+    """An operator's "try again": what got the saga stuck is mended, so each task that could not go on is tried anew.
+
+    What fails once more leaves the saga stuck as before, so trying too early does no harm, and neither does trying
+    twice: an instance that is not stuck says so.
+    """
+    status = saga.record.status
+    if status != SagaRecord.STUCK:
+        nothing = status == SagaRecord.NONE
+        refusal = "there is no such process" if nothing else f"it is {status_name(saga.record)}, not stuck"
+        saga.note = f"trying again refused: {refusal}"
+        saga.outgoing.append(Outgoing(RetryRefused(reason=refusal)))
+        return
+    saga.ask_again_for_keys()
+    yield from _try_again(saga, stuck_ones(saga))
+    saga.outgoing.append(Outgoing(RetryAccepted()))
+
+
 def stuck_ones(saga: Instance) -> list[tuple[Node, TaskRecord]]:
     return [(saga.node_at(place), task) for place, task in enumerate(saga.tasks) if task.stuck]
 
 
-def try_again(saga: Instance, stuck: list[tuple[Node, TaskRecord]]) -> Moves:
+def _try_again(saga: Instance, stuck: list[tuple[Node, TaskRecord]]) -> Moves:
     """Each of these is tried anew. What fails once more is stuck as before."""
     for _, task in stuck:
         saga.unstick(task)
@@ -63,7 +89,7 @@ def _moves(saga: Instance, act: RepairSaga, named: tuple[Node, TaskRecord] | Non
         case RepairSaga.RETRY:
             if named is None:
                 saga.ask_again_for_keys()
-            yield from try_again(saga, stuck_ones(saga) if named is None else [named])
+            yield from _try_again(saga, stuck_ones(saga) if named is None else [named])
         case RepairSaga.CANCEL:
             compensation.turn_back(saga, f"cancelled by {act.who}: {act.reason}")
         case RepairSaga.SUSPEND:

@@ -19,6 +19,7 @@ from runtime.protos.durable_pb2 import Caused
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.record import record
 from runtime.saga.behaviour import SagaBehaviour
+from runtime.saga.node_bounds import NodeBounds
 from runtime.store.records import Outcome
 
 __all__ = ["KeptMessage", "Replayed", "run_again"]
@@ -45,7 +46,7 @@ class Replayed:
     difference: str  # what is not as the history tells it; empty when nothing is
 
 
-def run_again(behaviour: SagaBehaviour, before: SagaRecord, kept: KeptMessage, body_bytes_max: int) -> Replayed:
+def run_again(behaviour: SagaBehaviour, before: SagaRecord, kept: KeptMessage, bounds: NodeBounds) -> Replayed:
     """Give a message to an instance that stands at `before`, which stays as it is. Raises nothing of the author's."""
     after, given, positions = SagaRecord(), kept.envelope, count(1)
     after.CopyFrom(before)
@@ -53,7 +54,17 @@ def run_again(behaviour: SagaBehaviour, before: SagaRecord, kept: KeptMessage, b
     def next_id(destination: str, content: bytes) -> bytes:
         return message_id(given.sent_at_s, given.id, next(positions), destination, content)
 
-    delivery = Delivery(given, kept.message, kept.at_s, 0, 0, next_id, body_bytes_max=body_bytes_max)
+    delivery = Delivery(
+        given,
+        kept.message,
+        kept.at_s,
+        0,
+        0,
+        next_id,
+        body_bytes_max=bounds.message_bytes_max,
+        state_bytes_max=bounds.state_bytes_max,
+        unreached=bounds.unreached,
+    )
     try:
         decision = behaviour.decide(after, delivery)
     except AmendsError as error:

@@ -25,6 +25,7 @@ def delivery_of(
     reply_to: str = "",
     timer: str = "",
     body_bytes_max: int = 0,
+    state_bytes_max: int = 0,
 ) -> Delivery:
     """`timer` is the name of the timer that fires, `reply_to` who waits for an answer."""
     envelope = Envelope(
@@ -48,4 +49,5 @@ def delivery_of(
         revision,
         lambda destination, content: message_id(now_s, id, next(positions), destination, content),
         body_bytes_max=body_bytes_max,
+        state_bytes_max=state_bytes_max,
     )

@@ -52,10 +52,12 @@ class SagaTranscript(Expectations):
         key: str = "",
         now_s: float = 1_000.0,
         message_bytes_max: int = 0,
+        state_bytes_max: int = 0,
     ) -> None:
-        """`message_bytes_max` means what the setting of this name means; 0 sets no limit."""
+        """`message_bytes_max` and `state_bytes_max` mean what the settings of these names mean; 0 sets no limit."""
         self._behaviour = saga if isinstance(saga, SagaBehaviour) else SagaBehaviour(saga)
-        self._bytes, self._bytes_max, self._count, self._asked_by = b"", message_bytes_max, 0, ""
+        self._bytes, self._count, self._asked_by = b"", 0, ""
+        self._limits = {"body_bytes_max": message_bytes_max, "state_bytes_max": state_bytes_max}
         self.key = key  # The starting event gives it where it is empty.
         self.now_s = now_s
         self.timers: dict[str, float] = {}  # The instant at which each timer is due, by its name.
@@ -232,7 +234,7 @@ class SagaTranscript(Expectations):
             in_reply_to=in_reply_to,
             reply_to=self._asked_by,
             timer=timer,
-            body_bytes_max=self._bytes_max,
+            **self._limits,
         )
         record = self.record
         self.decision = self._behaviour.decide(record, delivery)

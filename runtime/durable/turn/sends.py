@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from google.protobuf.message import Message
 
-from runtime.contracts import Contract, field_text
+from runtime.contracts import Contract
 from runtime.durable.behaviour import CancelTimer, Decision, Outgoing, SetTimer
+from runtime.durable.kind import key_for
 from runtime.durable.turn.draft import SENT_MAX, ClientAnswer, Draft
 from runtime.durable.turn.kept_input import keep_input
 from runtime.envelope import (
@@ -236,10 +237,7 @@ class Sends:
         in_this = conversation
         for one in wanted:
             conversation = apart.get(one.process, in_this)
-            key = field_text(event, one.key_field) if one.key_field else (conversation or self._conversation).hex()
-            if not key:
-                raise InvalidMessage(f"{contract.name} has no {one.key_field}, by which {one.kind} would receive it")
-            check_key(key, contract.name, one.key_field)
+            key = key_for(one, event) if one.key_field else (conversation or self._conversation).hex()
             self._add(contract.name, body, (one.kind, key), process=one.process, conversation=conversation)
 
     def _reply(self, message: Message, name: str, body: bytes, *, id: bytes = b"") -> None:

@@ -199,6 +199,8 @@ class Turn:
             sends.next_id,
             do_failed,
             self._kind.limits.message_bytes_max,
+            self._kind.limits.state_bytes_max,
+            self._kind.subscribers.unreached,
             draft.timers[envelope.timer].first_id if envelope.timer else b"",
             draft.timers,
         )

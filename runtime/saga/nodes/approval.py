@@ -93,7 +93,8 @@ def decided(saga: Instance, node: ApprovalDefinition, task: TaskRecord, act: Rep
     task.do.outcome = task.by_hand
     if node.on_approved is not None:
         try:
-            author.change(saga.definition, saga.record, f"on_approved of {node.name}", node.on_approved, act.who)
+            what = f"on_approved of {node.name}"
+            author.change(saga.definition, saga.record, what, node.on_approved, act.who, saga.bounds)
         except AuthorFailed as error:
             return failed(str(error))
     if task.stuck:  # It was declined, or late, where there is no way back.
@@ -117,7 +118,7 @@ def _asked(saga: Instance, node: ApprovalDefinition) -> Message:
     made = author.made_by(saga.definition, saga.record, what, node.asks)
     if type(made) is not node.asked_type:
         raise AuthorFailed(f"{what} made a {type(made).__name__}, not a {full_name(node.asked_type)}")
-    author.body(what, made, saga.body_bytes_max)
+    author.body(what, made, saga.bounds.message_bytes_max)
     return made
 
 

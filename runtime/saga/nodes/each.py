@@ -18,15 +18,16 @@ from runtime.failures import text_of
 from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
 from runtime.saga import author
 from runtime.saga.author import AuthorFailed
-from runtime.saga.each import ITEMS_MAX
+from runtime.saga.each import ITEMS_MAX, LOCKS_MAX
 from runtime.saga.inner import path_of
 from runtime.saga.instance import Instance
-from runtime.saga.node import EachDefinition
+from runtime.saga.node import EachDefinition, LockDefinition
 from runtime.saga.nodes import within
 from runtime.saga.verdict import DONE, Came, TaskVerdict, begun, failed, refused
 
 __all__ = ["begin", "came", "retry", "undo"]
 
+_TASK_BYTES = 200  # Of the record, for what an item's task says of its command and of its undo.
 _TAKEN_BACK = (TaskRecord.OWED, TaskRecord.UNDONE, TaskRecord.SKIPPED, TaskRecord.GIVEN_UP)
 _LOST = frozenset((TaskRecord.REFUSED, TaskRecord.LEFT_OUT, *_TAKEN_BACK))
 _OPEN = frozenset((TaskRecord.RUNNING, TaskRecord.OWED))
@@ -117,7 +118,7 @@ def _settle(saga: Instance, each: EachDefinition, task: TaskRecord) -> TaskVerdi
     if each.on_done is not None:
         done = [each.item_of(one.item) for one in saga.inner(each.index) if one.status == TaskRecord.DONE]
         try:
-            author.change(saga.definition, saga.record, f"on_done of {each.name}", each.on_done, done)
+            author.change(saga.definition, saga.record, f"on_done of {each.name}", each.on_done, done, saga.bounds)
         except AuthorFailed as error:
             return failed(str(error))
     if task.stuck:
@@ -131,10 +132,11 @@ def _items(saga: Instance, each: EachDefinition) -> dict[str, bytes]:
     what = f"items of {each.name}"
     made = author.made_by(saga.definition, saga.record, what, each.items)
     items: dict[str, bytes] = {}
+    most = LOCKS_MAX if isinstance(each.step, LockDefinition) else ITEMS_MAX
     try:
         for number, item in enumerate(_several(what, made)):
-            if number == ITEMS_MAX:
-                raise AuthorFailed(f"{what} made more than {ITEMS_MAX:,}, which is the limit; split the list")
+            if number == most:
+                raise AuthorFailed(f"{what} made more than {most:,}, which is the limit; split the list")
             key = _key_of(what, each, item)
             if key in items:
                 raise AuthorFailed(f"{what} has the key {key!r} twice; an item is known by its key")
@@ -143,9 +145,24 @@ def _items(saga: Instance, each: EachDefinition) -> dict[str, bytes]:
         raise
     except BaseException as error:  # the author's iterable, and the author's key
         raise AuthorFailed(f"{what} raised {text_of(error)}") from error
+    _check_room(saga, what, items)
     if len(items) < each.at_least:
         raise AuthorFailed(f"{what} made {len(items)}, and at least {each.at_least} have to be done")
     return items
+
+
+def _check_room(saga: Instance, what: str, items: dict[str, bytes]) -> None:
+    """Whether the record of the instance can hold a task for each item. Raises AuthorFailed."""
+    limit = saga.bounds.state_bytes_max
+    if not limit or (len(items) * _TASK_BYTES < limit // 8 and sum(map(len, items.values())) < limit // 8):
+        return
+    size = sum(len(body) + len(key.encode()) + _TASK_BYTES for key, body in items.items())
+    room = limit - saga.record.ByteSize()
+    if size > room:
+        raise AuthorFailed(
+            f"{what} made {len(items):,}, for which the record of the saga would need about {size:,} bytes; it has "
+            f"room for {max(room, 0):,} (setting state_bytes_max). Give a child saga to each page of the list"
+        )
 
 
 def _several(what: str, made: object) -> Iterable[Any]:

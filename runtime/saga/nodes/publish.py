@@ -17,9 +17,7 @@ def begin(saga: Instance, node: PublishDefinition, task: TaskRecord) -> TaskVerd
     what = f"event of {node.name}"
     try:
         event = author.made_by(saga.definition, saga.record, what, node.event)
-        if type(event) is not node.event_type:
-            raise AuthorFailed(f"{what} made a {type(event).__name__}, not a {node.event_type.DESCRIPTOR.full_name}")
-        body = author.body(what, event, saga.body_bytes_max)
+        body = author.published(what, event, node.event_type, saga.bounds)
     except AuthorFailed as error:
         return failed(str(error))
     if task.stuck:

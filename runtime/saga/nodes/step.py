@@ -119,7 +119,7 @@ def _fired(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdic
 def keep(saga: Instance, step: StepDefinition, task: TaskRecord, answer: Message) -> TaskVerdict:
     """The step is done: have `on_answer` take facts of the answer into the state. If it fails, the answer is stored."""
     try:
-        author.keep(saga.definition, saga.record, step, task, answer)
+        author.keep(saga.definition, saga.record, step, task, answer, saga.bounds)
     except AuthorFailed as error:
         task.unkept = answer.SerializePartialToString()
         return failed(str(error))
@@ -134,7 +134,7 @@ def _ask(saga: Instance, step: StepDefinition, task: TaskRecord) -> None:
     what = f"do of step {step.name}"
     command = author.made_by(saga.definition, saga.record, what, step.do)
     key = author.key_of(what, step.command, command)
-    body = author.body(what, command, saga.body_bytes_max)
+    body = author.body(what, command, saga.bounds.message_bytes_max)
     task.address = address_of(step.command.kind, key)
     id = saga.next_id(task.address, content_of(command.DESCRIPTOR.full_name, body, b""))
     exchange.ask(task.do, id, saga.now_s)
@@ -191,7 +191,7 @@ def _refused(saga: Instance, step: StepDefinition, task: TaskRecord, command_id:
         return NOTHING
     settle(saga, step, task, TaskRecord.REFUSED)
     try:
-        author.keep(saga.definition, saga.record, step, task, answer)
+        author.keep(saga.definition, saga.record, step, task, answer, saga.bounds)
     except AuthorFailed as error:
         task.do.error = str(error)
     return refused(name)
@@ -205,7 +205,7 @@ def _done_after_refusal(saga: Instance, step: StepDefinition, task: TaskRecord, 
     task.status = TaskRecord.OWED
     exchange.answered(task.do, answer.DESCRIPTOR.full_name)
     try:
-        author.keep(saga.definition, saga.record, step, task, answer)
+        author.keep(saga.definition, saga.record, step, task, answer, saga.bounds)
     except AuthorFailed as error:
         task.do.error = str(error)
     frozen.take_present(task)

@@ -87,7 +87,7 @@ def _ask_undo(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVer
     key = author.key_of(what, step.undo_command, command)
     if address_of(step.undo_command.kind, key) != task.address:
         raise AuthorFailed(f"{what} goes to key {key!r}; its do went to {task.address}")
-    body = author.body(what, command, saga.body_bytes_max)
+    body = author.body(what, command, saga.bounds.message_bytes_max)
     undo_of = task.do.command_id
     id = saga.next_id(task.address, content_of(command.DESCRIPTOR.full_name, body, undo_of))
     earlier = tuple(exchange.unsettled_ids(task.undo))

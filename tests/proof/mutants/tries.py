@@ -44,7 +44,7 @@ TRIES = (
     Mutant(
         "retry-leaves-it-stuck",
         "An operator's retry is accepted, and the step stays marked as stuck.",
-        (Edit(repair.try_again, "saga.unstick(task)", "pass"),),
+        (Edit(repair._try_again, "saga.unstick(task)", "pass"),),
         workload="poisoned",
     ),
     Mutant(

@@ -19,7 +19,8 @@ from protos.warehouse_pb2 import (
 from runtime.durations import minutes, seconds
 from runtime.errors import InvalidDefinition
 from runtime.protos.saga_pb2 import CancelAccepted, RepairSaga, RetryAccepted
-from runtime.saga.each import ITEMS_MAX, Each
+from runtime.saga.each import ITEMS_MAX, LOCKS_MAX, Each
+from runtime.saga.lock import Lock
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
 from runtime.saga.step import Budget, Step
@@ -328,6 +329,24 @@ def test_a_list_without_end_is_cut_off_at_the_limit() -> None:
     assert "made more than 100,000, which is the limit" in under_way(each(items=many)).record.reason
 
 
+def test_a_list_of_locks_has_at_most_as_many_as_one_commit_can_release() -> None:
+    def many(state: OrderProcessState) -> list[str]:
+        return [str(number) for number in range(LOCKS_MAX + 1)]
+
+    locked = each(items=many, key="", on_done=None, step=Lock("stock", key=lambda state, sku: sku, within=60))
+    assert "made more than 10,000, which is the limit" in under_way(locked).record.reason
+
+
+def test_a_list_for_which_the_record_has_no_room_turns_the_saga_back_and_nothing_of_it_is_sent() -> None:
+    def many(state: OrderProcessState) -> list[OrderLine]:
+        return [OrderLine(sku=str(number)) for number in range(1_000)]
+
+    story = SagaTranscript(saga(each(items=many)), state_bytes_max=100_000).given(PLACED).given(BILLED)
+    story.expect(RefundOrder)
+    assert "items of lines made 1,000, for which the record of the saga would need about 20" in story.record.reason
+    SagaTranscript(saga(each(items=many)), state_bytes_max=300_000).given(PLACED).given(BILLED).expect_status("running")
+
+
 def test_a_function_of_an_item_that_fails_turns_the_saga_back() -> None:
     def fails(state: OrderProcessState, line: OrderLine) -> CreateShippingLabel:
         raise ValueError(f"no {line.sku}")
@@ -365,6 +384,7 @@ def takes_text(state: OrderProcessState, line: str) -> CreateShippingLabel:
         ({"in_order": 1}, "in_order is True or False, not 1"),
         ({"in_order": True, "at_once": 3}, "in order one item is under way at a time, and at_once=3 says more"),
         ({"at_once": 0}, "how many items may be under way"),
+        ({"at_once": 10_001}, "how many items may be under way .* at most 10,000"),
         ({"at_least": 0}, "how many have to be done"),
         ({"tolerate": -1}, "how many items may fail"),
         ({"tolerate": 1, "at_least": 1}, "say one"),

@@ -45,7 +45,8 @@ FORGET = f"forget {EVENT}"
 class OneKey:
     """One key of the process, as its actor's turns leave it."""
 
-    def __init__(self, process: type[Saga[Any]] | None = None) -> None:
+    def __init__(self, process: type[Saga[Any]] | None = None, *, bytes_max: int = 0) -> None:
+        self.bytes_max = bytes_max
         self.behaviour = KeysBehaviour((process or waiting()).definition)
         self.record = KeyRecord()
         self.count = 0
@@ -64,7 +65,8 @@ class OneKey:
             reply_to=sender if asks else "",
             timer=timer,
         )
-        return self.behaviour.decide(self.record, Delivery(envelope, message, 100.0, 0, 0, lambda *_: b""))
+        delivery = Delivery(envelope, message, 100.0, 0, 0, lambda *_: bytes(16), body_bytes_max=self.bytes_max)
+        return self.behaviour.decide(self.record, delivery)
 
     def asked(self, by: str = "process/ORD-1", task: str = "label") -> Decision:
         return self.take(AwaitEvent(key="CH-1", event_type=EVENT, task=task), by, asks=True)
@@ -330,3 +332,12 @@ def test_a_held_key_whose_event_has_come_takes_no_second_one() -> None:
     assert told(key.came(OTHER)) == [EventLate]
     key.released()
     assert told(key.came(OTHER)) == [EventLate]
+
+
+def test_an_event_too_large_to_be_handed_on_is_refused_itself_and_not_the_saga_that_waits_for_it() -> None:
+    key = OneKey(bytes_max=1_000)
+    with pytest.raises(FinalError, match=r"Created has 9\d\d bytes; for a saga that waits for it, it may"):
+        key.came(ShippingLabelCreated(order_id="x" * 980))
+    key.came(ShippingLabelCreated(order_id="x" * 700))
+    (came,) = key.asked().outgoing
+    assert len(came.message.SerializeToString()) <= 1_000

@@ -30,7 +30,7 @@ from runtime.saga.step import Budget, Step
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Outcome
 from runtime.testing.transcript import SagaTranscript
-from tests.unit.saga.shop import PLACED, begin, bill_order, cancel_order, create_label
+from tests.unit.saga.shop import BILLED, PLACED, begin, bill_order, cancel_order, create_label
 
 LIMIT = 1000
 LARGE = "x" * (LIMIT + 1)
@@ -38,6 +38,10 @@ LARGE = "x" * (LIMIT + 1)
 
 def large_refund(state: OrderProcessState) -> RefundOrder:
     return RefundOrder(order_id=state.order_id, reason=LARGE)
+
+
+def refund(state: OrderProcessState) -> RefundOrder:
+    return RefundOrder(order_id=state.order_id)
 
 
 def large_ready(state: OrderProcessState) -> MarkReadyToShip:
@@ -96,6 +100,27 @@ def test_a_command_before_the_pivot_over_the_limit_turns_the_saga_back() -> None
     story = SagaTranscript(LargeFirst, message_bytes_max=LIMIT).given(PLACED)
     story.expect(CancelOrder).expect_status("compensating", "ready: do of step ready made a shop.MarkReadyToShip of")
     assert not [one for one in story.sent if isinstance(one.message, BillOrder | MarkReadyToShip)]
+
+
+def keep_much(state: OrderProcessState, answer: OrderBilled) -> None:
+    state.label_id = LARGE
+
+
+class LargeState(Saga[OrderProcessState], kind="large-state"):
+    """Its first answer makes a state that its record has no room for."""
+
+    started_by = on(OrderPlaced, begin)
+    bill = Step(do=bill_order, done=OrderBilled, undo=refund, undone=OrderRefunded, timeout=30, on_answer=keep_much)
+    ship = Step(do=create_label, done=ShippingLabelCreated, timeout=minutes(5), pivot=True)
+    flow = bill >> ship
+    closing = Step(cancel_order, done=OrderCancelled)
+
+
+def test_a_state_over_the_limit_is_the_failure_of_the_function_that_makes_it_and_no_answer_is_lost() -> None:
+    story = SagaTranscript(LargeState, state_bytes_max=LIMIT).given(PLACED).given(OrderBilled(order_id="ORD-1"))
+    story.expect(RefundOrder).expect_status("compensating", "bill: on_answer of step bill made a state of 1,")
+    assert "(setting state_bytes_max)" in story.record.reason
+    SagaTranscript(LargeState, state_bytes_max=3 * LIMIT).given(PLACED).given(BILLED).expect_status("running")
 
 
 def test_without_a_limit_nothing_is_too_large() -> None:
