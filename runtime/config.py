@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 from runtime.errors import InvalidSettings
 from runtime.setting import DAY_S, Count, Names, OneOf, Seconds, Text, rule_of, setting
+from runtime.store_url import without_password, without_passwords
 
 __all__ = [
     "CONFIG_FILE",
@@ -121,7 +122,7 @@ class Settings:
     """
 
     services: tuple[str, ...] = setting((), Names())  # empty: all of the catalogue
-    store: str = setting("sqlite:///amends.db", Text(_store))
+    store: str = setting("sqlite:///amends.db", Text(_store), secret=True)  # may hold a password: see shown_store
     listen: str = setting("127.0.0.1:7650", Text(parse_listen))  # one port for clients, operators and peers
     advertise: str = setting("", Text(_advertise))  # what others dial instead, behind NAT or a proxy
     name: str = setting("", Text(_name))  # empty: derived, see node_name
@@ -160,6 +161,11 @@ class Settings:
             object.__setattr__(self, name, value)
 
     @property
+    def shown_store(self) -> str:
+        """The store's URL without its password, for whatever people read."""
+        return without_password(self.store)
+
+    @property
     def node_name(self) -> str:
         """The name, or one derived from services and address: `billing-7651`, the same after a restart."""
         if self.name:
@@ -191,7 +197,8 @@ def _checked(values: Mapping[str, Any], origin: Mapping[str, str]) -> dict[str, 
         try:
             read[name] = rule_of(SETTINGS[name]).read(value)
         except ValueError as error:
-            wrong.append(f"setting {name}={_shown(value)} ({source}) is wrong: {error}")
+            shown = without_password(value) if name == "store" and isinstance(value, str) else value
+            wrong.append(f"setting {name}={_shown(shown)} ({source}) is wrong: {error}")
     if not wrong:
         pair = {name: read.get(name, SETTINGS[name].default) for name in ("renew_s", "lease_s")}
         if why := wrong_renewal(**pair):
@@ -277,6 +284,7 @@ def _shown(value: object) -> str:
         text = repr(value)
     except ValueError:
         return "a number of thousands of digits"
+    text = without_passwords(text)  # which may have come to the wrong setting
     return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}..."
 
 

@@ -137,7 +137,7 @@ class Node:
 
         Cancelled, it lets go of what was begun: what a commit has begun is not broken off, and the name is free again.
         """
-        with said_if_long(self._ports, f"the store {self.settings.store} to be opened"):
+        with said_if_long(self._ports, f"the store {self.settings.shown_store} to be opened"):
             await self.store.open()
         try:
             await self._start()
@@ -156,7 +156,7 @@ class Node:
         failpoint(Failpoint.FRONT_STARTED)
         await self._start_kinds()
         failpoint(Failpoint.KINDS_STARTED)
-        with said_if_long(self._ports, f"the store {self.settings.store} to take subscriptions"):
+        with said_if_long(self._ports, f"the store {self.settings.shown_store} to take subscriptions"):
             await enrol(self.store, self._behaviours, self._ports)
         self.membership = self._membership()
         self.router.connect(self.membership, self.mesh)
@@ -171,7 +171,12 @@ class Node:
         failpoint(Failpoint.NODE_SERVES)
         self._ports.report(
             NodeStarted(
-                self.name, self.address, self.incarnation, tuple(self._services), self.settings.store, amends_version()
+                self.name,
+                self.address,
+                self.incarnation,
+                tuple(self._services),
+                self.settings.shown_store,
+                amends_version(),
             )
         )
 

@@ -28,6 +28,7 @@ from runtime.observe.logging import Log, open_log, route_standard_logging
 from runtime.observe.repeats import Repeats
 from runtime.ports import Fact
 from runtime.saga.catalogue import Catalogue
+from runtime.store_url import without_passwords
 
 if TYPE_CHECKING:
     import click  # which is imported when a command line is parsed: the library alone does without
@@ -133,7 +134,8 @@ def _run(find: Callable[[], Hosting], config: str | None, flags: dict[str, Any])
         hosting = find()
         hosting.catalogue.behaviours_of(settings.services or hosting.catalogue.service_names)
     except AmendsError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201 # there is no log yet: its settings are what is wrong
+        said = without_passwords(str(error))  # of a store's URL that came to the wrong place, say
+        print(f"error: {said}", file=sys.stderr)  # noqa: T201 # there is no log yet: its settings are what is wrong
         return EXIT_CODES[InvalidSettings]
     never_wait()
     log = open_log(clock=SystemClock(), node=settings.node_name, format=settings.log_format, level=settings.log_level)

@@ -109,9 +109,9 @@ class Names:
         raise ValueError("must be a list of names, or a text with commas between them")
 
 
-def setting(default: object, rule: Rule) -> Any:
-    """A field of a settings class."""
-    return dataclasses.field(default=default, metadata={_RULE: rule})
+def setting(default: object, rule: Rule, *, secret: bool = False) -> Any:
+    """A field of a settings class. A secret one is left out where the settings are printed."""
+    return dataclasses.field(default=default, metadata={_RULE: rule}, repr=not secret)
 
 
 def rule_of(field: dataclasses.Field[Any]) -> Rule:

@@ -37,7 +37,8 @@ from runtime.operate.dead_letters import NotFound, dead_letters
 from runtime.operate.lookup import accounts, conversations_of_key
 from runtime.operate.processes import AT_REST, OVERDUE, choreographies_of, processes
 from runtime.operate.survey import nodes_of, shards_of
-from runtime.store.open import LOG_BYTES_LONG, store_log_bytes
+from runtime.store.engine import StoreNotes
+from runtime.store.open import store_notes
 from runtime.store.port import Store
 from runtime.store.records import ClusterView
 
@@ -120,17 +121,21 @@ def nodes(session: Session, as_json: bool, clock_skew_max_s: float) -> None:
         return view, works_of(view, notes)
 
     view, works = session.run(read)
-    length = 0 if session.store is not None else store_log_bytes(session.url)
-    show(as_json, objects.node_objects(view, works, length), tables.nodes_table(nodes_of(view)), "no node has joined")
+    notes = StoreNotes() if session.store is not None else store_notes(session.url)
+    show(
+        as_json,
+        objects.node_objects(view, works, notes.log_bytes),
+        tables.nodes_table(nodes_of(view)),
+        "no node has joined",
+    )
     for text in warnings_of(works, view.now_s):
         click.echo(f"warning: {tables.printable(text)}", err=True)
     for node in view.nodes:
         if abs(node.clock_off_s) > clock_skew_max_s:
             name, off = tables.printable(node.name), tables.clock_of(node)
             click.echo(f"warning: the clock of {name}'s machine is {off}; the node does not go by it", err=True)
-    if length > LOG_BYTES_LONG:  # on stderr: what reads the listing is not to trip over it
-        text = f"the log beside the store's file is {length / 1e6:.0f} MB long: something reads an old state of it;"
-        click.echo(f"warning: {text} end foreign programs that have the file open", err=True)
+    for text in notes.warnings:  # on stderr: what reads the listing is not to trip over it
+        click.echo(f"warning: {text}", err=True)
 
 
 @admin.command()

@@ -72,17 +72,12 @@ class Session:
         return self.ports.clock.now_s()
 
     async def _with_store(self, work: Callable[[Store], Awaitable[_T]], writes: bool) -> _T:
-        store = self.store or self._store(writes)
+        store = self.store or open_store(self.url, self.ports, create=False, view=not writes)
         await store.open()
         try:
             return await work(store)
         finally:
             await store.close()
-
-    def _store(self, writes: bool) -> Store:
-        if self.url == "memory:":
-            raise InvalidSettings("a store in memory ends with its node and can't be read from outside; name a file")
-        return open_store(self.url, self.ports, create=False, view=not writes)
 
 
 def say_done(as_json: bool, act: str, told: Mapping[str, object], text: str) -> None:

@@ -1,19 +1,18 @@
-"""From a store's URL to a store."""
+"""From a store's URL to a store: each scheme has an engine, which is imported when its first URL comes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from runtime.errors import InvalidSettings
 from runtime.ports import Ports
-from runtime.store.memory import MemoryStore
+from runtime.store.engine import Engine, StoreNotes
 from runtime.store.port import Store
-from runtime.store.sqlite import SqliteStore
-from runtime.store.sqlite.connection import log_bytes
-from runtime.store.sqlite.copies import back_up, restore
-from runtime.store.sqlite.keeper import LOG_BYTES_LONG
+from runtime.store_url import without_password
 
-__all__ = ["LOG_BYTES_LONG", "back_up_store", "open_store", "restore_store", "store_log_bytes"]
+__all__ = ["back_up_store", "open_store", "restore_store", "store_notes"]
 
 _FORMS = "sqlite:///relative.db, sqlite:////absolute/path.db or memory:"
 
@@ -21,35 +20,50 @@ _FORMS = "sqlite:///relative.db, sqlite:////absolute/path.db or memory:"
 def open_store(url: str, ports: Ports, *, create: bool = True, view: bool = False) -> Store:
     """The store that a URL names; call `open` on it next. Raises InvalidSettings for a URL of no known form.
 
-    With `create=False`, `open` raises StoreUnavailable instead of making a file that is not there. With `view` the
+    With `create=False`, `open` raises StoreUnavailable instead of making a store that is not there. With `view` the
     store is only read, and needs no right but that.
     """
-    if url == "memory:":
-        return MemoryStore(ports)
-    return SqliteStore(_file_of(url), ports, create=create, view=view)
+    return _engine_of(url).open(url, ports, create=create, view=view)
 
 
 def back_up_store(url: str, to: Path) -> int:
     """Copy a store, live or not, into a new file; gives its size. Raises StoreError, InvalidSettings."""
-    return back_up(_file_of(url), to)
+    return _engine_of(url).back_up(url, to)
 
 
 def restore_store(url: str, source: Path, ports: Ports) -> Path | None:
     """Put a copy in the store's place; gives where the old file was set aside. Raises StoreError, InvalidSettings."""
-    return restore(_file_of(url), source, ports.ids.new_id)
+    return _engine_of(url).restore(url, source, ports)
 
 
-def store_log_bytes(url: str) -> int:
-    """How long the log beside the store's file is; beyond `LOG_BYTES_LONG` something keeps it from being cut."""
-    return log_bytes(_file_of(url))
+def store_notes(url: str) -> StoreNotes:
+    """What can be said of a store without opening it. Raises InvalidSettings."""
+    return _engine_of(url).notes(url)
 
 
-def _file_of(url: str) -> Path:
-    scheme, separator, rest = url.partition("://")
-    if scheme == "sqlite" and rest.startswith("/") and rest[1:]:
-        return Path(rest[1:])
-    if url == "memory:":
-        raise InvalidSettings("a store in memory ends with its node and can't be read from outside; name a file")
-    if separator and scheme in ("postgres", "postgresql"):
-        raise InvalidSettings(f"the store {scheme}://... needs PostgreSQL, which is not there yet; use {_FORMS}")
-    raise InvalidSettings(f"{url!r} is no store; use {_FORMS}")
+def _memory() -> Engine:
+    from runtime.store.memory_engine import MemoryEngine
+
+    return MemoryEngine()
+
+
+def _sqlite() -> Engine:
+    from runtime.store.sqlite.engine import SqliteEngine
+
+    return SqliteEngine()
+
+
+def _postgresql() -> Engine:
+    raise InvalidSettings(f"a store postgresql://... needs PostgreSQL, which is not there yet; use {_FORMS}")
+
+
+_ENGINES: Mapping[str, Callable[[], Engine]] = MappingProxyType(
+    {"memory": _memory, "sqlite": _sqlite, "postgresql": _postgresql, "postgres": _postgresql}
+)
+
+
+def _engine_of(url: str) -> Engine:
+    scheme, separator, _ = url.partition(":")
+    if not separator or scheme not in _ENGINES:
+        raise InvalidSettings(f"{without_password(url)!r} is no store; use {_FORMS}")
+    return _ENGINES[scheme]()

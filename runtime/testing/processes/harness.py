@@ -33,6 +33,7 @@ from typing import Self, TypeVar, overload
 from runtime.config import ENV_PREFIX
 from runtime.errors import InvalidSettings
 from runtime.store.port import Store
+from runtime.store_url import without_passwords
 from runtime.testing.name_list import name_list
 from runtime.testing.processes.clocks import WallClock
 from runtime.testing.processes.dialler import Diallers
@@ -181,7 +182,8 @@ class Harness:
             deadline_s = time.monotonic() + timeout_s
             while process.poll() is None:
                 if time.monotonic() > deadline_s:
-                    raise ProcessFailed(f"{command} still runs after {timeout_s:g} s; it said:\n{log.read_text()}")
+                    shown = without_passwords(str(command))
+                    raise ProcessFailed(f"{shown} still runs after {timeout_s:g} s; it said:\n{log.read_text()}")
                 await asyncio.sleep(_POLL_S)
         finally:
             process.kill()

@@ -1,16 +1,22 @@
 """From a URL to a store."""
 
 import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from runtime.adapters import system_ports
-from runtime.errors import InvalidSettings, StoreUnavailable
+from runtime.errors import InvalidSettings, StoreBusy, StoreUnavailable
+from runtime.store.engine import StoreNotes
 from runtime.store.memory import MemoryStore
-from runtime.store.open import open_store
+from runtime.store.open import back_up_store, open_store, store_notes
 from runtime.store.records import ActorRow, Transition
 from runtime.store.sqlite import SqliteStore
+from runtime.store.sqlite.lock import FileLock
 from runtime.testing.conformance.samples import actor_row
 
 
@@ -48,16 +54,81 @@ async def test_a_store_that_shall_exist_is_not_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "amends.db", "sqlite:amends.db", "sqlite://amends.db", "sqlite:///", "mysql://x/y"]
+    "url",
+    ["", "amends.db", "sqlite:amends.db", "sqlite://amends.db", "sqlite:///", "sqlite:///?wait_s=1", "mysql://x/y"],
 )
 def test_a_url_of_no_known_form_is_refused_with_the_forms_that_are(url: str) -> None:
-    with pytest.raises(InvalidSettings, match=r"is no store; use sqlite:///relative\.db"):
+    with pytest.raises(InvalidSettings, match=r"is no store( in a file)?; use sqlite:///relative\.db"):
         open_store(url, system_ports())
 
 
-@pytest.mark.parametrize("url", ["postgresql://user:secret@host/db", "postgres://user:secret@host/db"])
+async def test_a_store_in_a_file_is_set_by_its_url(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/set.db?wait_s=0.25"
+    store = open_store(url, system_ports())
+    await store.open()
+    lock = FileLock(tmp_path / "set.db")
+    lock.acquire()
+    try:
+        with pytest.raises(StoreBusy, match=r"0\.25 s"):
+            await store.commit([Transition()])
+    finally:
+        lock.release()
+        lock.close()
+        await store.close()
+    assert store_notes(url).warnings == ()
+
+
+def test_a_log_is_long_from_the_length_on_that_the_url_sets(tmp_path: Path) -> None:
+    (tmp_path / "a.db-wal").write_bytes(bytes(70_000))
+    assert store_notes(f"sqlite:///{tmp_path}/a.db") == StoreNotes(70_000)
+    notes = store_notes(f"sqlite:///{tmp_path}/a.db?log_bytes_long=65536")
+    assert notes.log_bytes == 70_000
+    assert "end foreign programs" in notes.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        (
+            "sqlite:///a.db?waits=1&wait_s=2",
+            "unknown setting waits; there are: wait_s, checkpoint_pages, log_bytes_long",
+        ),
+        ("sqlite:///a.db?wait_s=soon", "the store's setting wait_s is wrong: must be a number of seconds"),
+        ("sqlite:///a.db?wait_s=1&wait_s=2", "gives its setting wait_s twice"),
+        ("memory:?wait_s=1", "has no name and no settings"),
+    ],
+)
+def test_a_setting_that_the_store_has_not_or_cannot_read_is_refused_by_name(url: str, reason: str) -> None:
+    with pytest.raises(InvalidSettings, match=re.escape(reason)):
+        open_store(url, system_ports())
+
+
+@pytest.mark.parametrize("act", [lambda: back_up_store("memory:", Path("x")), lambda: store_notes("memory:")])
+def test_a_store_in_memory_cannot_be_looked_at_from_outside(act: Callable[[], object]) -> None:
+    with pytest.raises(InvalidSettings, match="can't be read from outside"):
+        act()
+
+
+def test_no_engine_is_imported_before_a_url_names_it() -> None:
+    """What an engine needs is an extra, which whoever uses another one has not installed."""
+    told = (
+        "import sys; from runtime.store.open import open_store; from runtime.adapters import system_ports;"
+        "open_store('memory:', system_ports()); print(sorted(one for one in sys.modules if 'sqlite' in one))"
+    )
+    assert subprocess.run([sys.executable, "-c", told], capture_output=True, text=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:secret@host/db",
+        "postgres://user:secret@host/db",
+        "postgre://user:secret@host/db",  # mistyped
+        "user:secret@host/db",
+    ],
+)
 def test_postgresql_is_not_there_yet_and_its_password_is_not_shown(url: str) -> None:
-    with pytest.raises(InvalidSettings, match="not there yet") as caught:
+    with pytest.raises(InvalidSettings, match="use sqlite:///") as caught:
         open_store(url, system_ports())
     assert "secret" not in str(caught.value)
 
