@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.client import ActorState, Client, CommandOutcome
+from runtime.durable.look_up import Absent, looks_up
 from runtime.durable.results import Answer
 from runtime.durable.service import Service
 from runtime.durations import days, hours, minutes, seconds
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from runtime.launching import launch
 
 __all__ = [
+    "Absent",
     "ActorState",
     "Answer",
     "Approval",
@@ -72,6 +74,7 @@ __all__ = [
     "days",
     "hours",
     "launch",
+    "looks_up",
     "minutes",
     "on",
     "renames",

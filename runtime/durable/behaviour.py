@@ -29,6 +29,7 @@ __all__ = [
     "Decision",
     "Delivery",
     "Lack",
+    "LooksUp",
     "MakeSummary",
     "Named",
     "NextId",
@@ -229,6 +230,22 @@ class Named(Protocol):
 
     def name_of(self, type_: str, process: str) -> str:
         """The handler of messages of this type that belong to this process, as its author knows it: Payments.pay."""
+        ...
+
+
+@runtime_checkable
+class LooksUp(Protocol):
+    """A kind that can ask an outside system what became of a command: see runtime/durable/look_up.py."""
+
+    def looks_up(self, command: type[Message]) -> bool:
+        """Whether it can, of commands of this type."""
+        ...
+
+    def look_up(self, state: Message, delivery: Delivery) -> Coroutine[object, object, Decision | None]:
+        """What the handler of this command has decided, as the outside system knows; None: it never ran, nor will.
+
+        An exception means that nobody can tell now: state and decision are dropped, and the retry policy applies.
+        """
         ...
 
 

@@ -18,11 +18,12 @@ from typing import Any
 from google.protobuf.message import Message
 
 from runtime.contracts import RUNTIMES_OWN, contract_of, is_message_type
+from runtime.durable.look_up import looked_up_by
 from runtime.durable.results import Answer
 from runtime.errors import InvalidDefinition
 from runtime.protos import durable_pb2
 
-__all__ = ["HandlerSpec", "check_names", "handlers_of"]
+__all__ = ["HandlerSpec", "check_names", "handlers_of", "hints_of", "outputs_of"]
 
 _HELPER = "if it is no handler, begin its name with an underscore"
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -50,6 +51,8 @@ def handlers_of(cls: type[Any], base: type[Any]) -> dict[str, HandlerSpec]:
     for name in dir(cls):
         member = inspect.getattr_static(cls, name)
         if name.startswith("_") or member is inspect.getattr_static(base, name, None) or isinstance(member, type):
+            continue
+        if looked_up_by(member):
             continue
         where = f"{cls.__name__}.{name}"
         if not (inspect.isfunction(member) and inspect.iscoroutinefunction(member)):
@@ -108,7 +111,7 @@ def _takes_a_message(function: Callable[..., Any], skipped: int, where: str) -> 
     required = [one for one in parameters[skipped:] if one.default is inspect.Parameter.empty]
     if not required or len([one for one in required if one.kind in _POSITIONAL]) > 1:
         return False
-    hints = _hints(function, where)
+    hints = hints_of(function, where)
     given = hints.get(required[0].name)
     if given is None:
         return "return" not in hints or any(map(is_message_type, _parts(hints["return"])))
@@ -119,7 +122,7 @@ def _parts(annotation: Any) -> tuple[Any, ...]:
     return (annotation, *(inner for one in typing.get_args(annotation) for inner in _parts(one)))
 
 
-def _hints(function: Callable[..., Any], where: str) -> dict[str, Any]:
+def hints_of(function: Callable[..., Any], where: str) -> dict[str, Any]:
     try:
         return typing.get_type_hints(function)
     except (AttributeError, NameError, SyntaxError, TypeError) as error:
@@ -128,7 +131,7 @@ def _hints(function: Callable[..., Any], where: str) -> dict[str, Any]:
 
 def _spec(cls: type[Any], name: str, function: Callable[..., Any]) -> HandlerSpec:
     where = f"{cls.__name__}.{name}"
-    hints = _hints(function, where)
+    hints = hints_of(function, where)
     parameters = list(inspect.signature(function).parameters.values())[1:]
     is_one = len(parameters) == 1 and parameters[0].kind in _POSITIONAL
     input_type = hints.get(parameters[0].name) if is_one else None
@@ -138,7 +141,7 @@ def _spec(cls: type[Any], name: str, function: Callable[..., Any]) -> HandlerSpe
     if "return" not in hints:
         raise InvalidDefinition(f"{where} needs a return annotation: the events it may return, or None")
     contract = contract_of(input_type)
-    answers, events = _outputs(hints["return"], where)
+    answers, events = outputs_of(hints["return"], where)
     for one in (*answers, *events, *(() if input_type is durable_pb2.TimerFired else (input_type,))):
         if one.DESCRIPTOR.file.package == RUNTIMES_OWN:
             raise InvalidDefinition(
@@ -151,7 +154,7 @@ def _spec(cls: type[Any], name: str, function: Callable[..., Any]) -> HandlerSpe
     return HandlerSpec(name, input_type, answers, events, function)
 
 
-def _outputs(annotation: Any, where: str) -> tuple[tuple[type[Message], ...], tuple[type[Message], ...]]:
+def outputs_of(annotation: Any, where: str) -> tuple[tuple[type[Message], ...], tuple[type[Message], ...]]:
     """Answers, and events that may come beside one. Raises InvalidDefinition for what a handler may not return."""
     answers: list[type[Message]] = []
     events: list[type[Message]] = []

@@ -11,14 +11,13 @@ can come of it. What handlers need of the world outside are parameters of `__ini
 from __future__ import annotations
 
 import inspect
-import typing
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 from google.protobuf.message import Message
 
-from runtime.contracts import Contract, is_message_type, meets, names_of
+from runtime.contracts import meets, names_of
 from runtime.durable.behaviour import (
     HANDLER_TIMEOUT,
     CancelTimer,
@@ -30,7 +29,10 @@ from runtime.durable.behaviour import (
 )
 from runtime.durable.declared import Declared, state_type_of, take_options
 from runtime.durable.handlers import HandlerSpec, check_names, handlers_of
+from runtime.durable.look_up import LookUp, absent_or
 from runtime.durable.provided import Need, Provided, has_init, needs_of
+from runtime.durable.reaction import Reaction, command_of
+from runtime.durable.read_look_up import look_ups_of
 from runtime.durable.results import check_delay, command_of_reaction, outgoing_of, take_state
 from runtime.durable.standing_timers import NONE, due_times, message_of, others, standing
 from runtime.durations import Span, check_span, in_seconds
@@ -38,36 +40,14 @@ from runtime.envelope import wrong_kind
 from runtime.errors import FinalError, InvalidDefinition, InvalidMessage
 from runtime.former_names import formerly
 from runtime.protos import durable_pb2
-from runtime.store.records import Outcome, Subscription
+from runtime.store.records import Outcome
 
-__all__ = ["HandlerSpec", "Reaction", "Service", "ServiceBehaviour"]
+__all__ = ["HandlerSpec", "Service", "ServiceBehaviour"]
 
 _TIMER_FIRED = durable_pb2.TimerFired()
 
 StateT = TypeVar("StateT", bound=Message)
 """The type of a service's state."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reaction:
-    """A kind answers an event by a command to itself, as part of a choreography; None means nothing to do."""
-
-    event_type: type[Message]
-    kind: str
-    translate: Callable[[Any], Message | None]
-    key_field: str  # dotted; of the event, naming the key of the kind that reacts
-    process: str
-    starts: bool = False
-    where_field: str = ""
-    where_value: str = ""
-    command: Contract | None = None  # what `translate` makes; None: any that the kind handles
-    only_field: str = ""  # of the event; it is reacted to only if it has this value
-    only_value: str = ""
-
-    def subscriptions(self) -> tuple[Subscription, ...]:
-        """By each name of the event: an older build says it under a former one."""
-        about = (self.kind, self.key_field, self.process, self.starts, self.where_field, self.where_value)
-        return tuple(Subscription(name, *about) for name in names_of(self.event_type))
 
 
 class _ServiceType(Declared):
@@ -104,6 +84,7 @@ class Service(Generic[StateT], metaclass=_ServiceType):
     state_type: ClassVar[type[Message]]
     retries: ClassVar[RetryPolicy] = RetryPolicy()
     handlers: ClassVar[dict[str, HandlerSpec]] = {}
+    look_ups: ClassVar[dict[str, LookUp]] = {}
     needs: ClassVar[tuple[Need, ...]] = ()
     _has_init: ClassVar[bool] = False
 
@@ -140,6 +121,7 @@ class Service(Generic[StateT], metaclass=_ServiceType):
         cls.handlers = handlers_of(cls, Service)
         if not cls.handlers:
             raise InvalidDefinition(f"service {cls.__name__} handles nothing: it has no async method with one message")
+        cls.look_ups = look_ups_of(cls, cls.handlers)
 
     @classmethod
     def of(
@@ -237,6 +219,7 @@ class ServiceBehaviour:
         self._reactions = {(reaction.event_type, reaction.process): reaction for reaction in reactions}
         self.reactions = tuple(reactions)
         self.handlers = service.handlers
+        self.look_ups = service.look_ups
         self.kind = service.kind
         self.state_type = service.state_type
         self.process = ""
@@ -255,7 +238,7 @@ class ServiceBehaviour:
         """See Named."""
         for (event, name), reaction in self._reactions.items():
             if (event.DESCRIPTOR.full_name, name) == (type_, process):
-                type_ = _command_of(reaction)
+                type_ = command_of(reaction)
         spec = self.handlers.get(type_)
         return self._service.__name__ + ("" if spec is None else f".{spec.name}")
 
@@ -277,21 +260,32 @@ class ServiceBehaviour:
         handler = self._by_type.get(type(message))
         if handler is None:
             raise FinalError(f"{self.kind} has no handler for {message.DESCRIPTOR.full_name} outside a choreography")
+        service = self._serving(state, delivery)
+        result = await handler.function(service, message)
+        if service.state is not state:
+            take_state(state, service.state)
+        return Decision(outgoing=outgoing_of(result, handler), timers=service.timer_changes)
+
+    def looks_up(self, command: type[Message]) -> bool:
+        """See LooksUp."""
+        return command.DESCRIPTOR.full_name in self.look_ups
+
+    async def look_up(self, state: Message, delivery: Delivery) -> Decision | None:
+        """See LooksUp."""
+        look_up = self.look_ups[delivery.message.DESCRIPTOR.full_name]
+        service = self._serving(state, delivery)
+        result = await look_up.function(service, delivery.message)
+        if service.state is not state:
+            take_state(state, service.state)
+        said = absent_or(result, look_up)
+        return None if said is None else Decision(outgoing=said, timers=service.timer_changes)
+
+    def _serving(self, state: Message, delivery: Delivery) -> Service[Any]:
+        """The object that serves one message."""
         envelope = delivery.envelope
         id = delivery.message_id or envelope.id
         if self._given is None:
             self._given = self._provided.given_to(self._service.needs)
         timers = others(delivery.timers, envelope.timer) if delivery.timers else NONE
         given, do_failed = self._given, delivery.do_failed
-        service = self._service._serving(state, envelope.key, delivery.now_s, id, do_failed, given, timers)
-        result = await handler.function(service, message)
-        if service.state is not state:
-            take_state(state, service.state)
-        return Decision(outgoing=outgoing_of(result, handler), timers=service.timer_changes)
-
-
-def _command_of(reaction: Reaction) -> str:
-    """Full name of what a reaction leads to, by its annotation."""
-    declared = typing.get_type_hints(reaction.translate).get("return")
-    commands = [one for one in (declared, *typing.get_args(declared)) if is_message_type(one)]
-    return commands[0].DESCRIPTOR.full_name if commands else ""
+        return self._service._serving(state, envelope.key, delivery.now_s, id, do_failed, given, timers)

@@ -18,7 +18,8 @@ from google.protobuf.message import Message
 from runtime.contracts import Contract, Contracts, contract_of
 from runtime.durable.behaviour import Behaviour
 from runtime.durable.provided import Factories, Provided
-from runtime.durable.service import HandlerSpec, Reaction, Service, ServiceBehaviour
+from runtime.durable.reaction import Reaction
+from runtime.durable.service import HandlerSpec, Service, ServiceBehaviour
 from runtime.errors import InvalidDefinition, InvalidSettings
 from runtime.protos import saga_pb2
 from runtime.saga.behaviour import SagaBehaviour

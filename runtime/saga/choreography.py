@@ -20,7 +20,7 @@ from google.protobuf.message import Message
 
 from runtime.contracts import Contract, contract_of
 from runtime.durable.declared import take_options
-from runtime.durable.service import Reaction
+from runtime.durable.reaction import Reaction
 from runtime.durations import Span
 from runtime.envelope import wrong_kind
 from runtime.errors import InvalidDefinition

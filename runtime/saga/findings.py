@@ -1,5 +1,5 @@
 """What is allowed in a catalogue, and is often a mistake: outcomes that leave a saga stuck, events that nobody hears,
-undos that read what only the answer of their own step tells.
+undos that read what only the answer of their own step tells, look-ups that nobody asks for.
 
 What is certainly a mistake, a catalogue refuses when it is made.
 """
@@ -24,7 +24,8 @@ __all__ = ["findings"]
 def findings(catalogue: Catalogue) -> tuple[str, ...]:
     """Each names where it is, what comes of it, and the cure."""
     sagas = [one for one in catalogue.hosted if issubclass(one, Saga)]
-    return (*_sticking(catalogue), *_unheard(catalogue), *(one for saga in sagas for one in undo_findings(saga)))
+    undos = (one for saga in sagas for one in undo_findings(saga))
+    return (*_sticking(catalogue), *_unheard(catalogue), *undos, *_unprobed(catalogue))
 
 
 def _sticking(catalogue: Catalogue) -> Iterator[str]:
@@ -62,3 +63,14 @@ def _unheard(catalogue: Catalogue) -> Iterator[str]:
 
 def _answers(saga: Definition, step: StepDefinition) -> tuple[type[Message], ...]:
     return (*step.meanings, *step.undone, *step.undo_working)
+
+
+def _unprobed(catalogue: Catalogue) -> Iterator[str]:
+    probed = {step.command.name for saga in catalogue.sagas for step in saga.steps if step.probe is not None}
+    for behaviour in catalogue.behaviours:
+        for command, look_up in behaviour.look_ups.items() if isinstance(behaviour, ServiceBehaviour) else ():
+            if command not in probed:
+                yield (
+                    f"{behaviour.kind}'s {look_up.name} looks up {command}, and no step that sends it has a probe, so "
+                    "that it is never run; give the step a probe=Probe(), or take it out"
+                )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from google.protobuf.message import Message
 
 from runtime.contracts import Contract, contract_of
-from runtime.durable.service import Reaction
+from runtime.durable.reaction import Reaction
 from runtime.saga.choreography import Choreography, sent_commands
 from runtime.saga.endings import Handlers, events_after
 

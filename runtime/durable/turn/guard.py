@@ -31,9 +31,11 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from runtime.durable.turn.draft import Draft
+from runtime.durable.turn.sends import Sends
 from runtime.envelope import Envelope, decode
 from runtime.errors import FinalError
-from runtime.protos import durable_pb2
+from runtime.failpoints import Failpoint
+from runtime.protos.durable_pb2 import CausedList, Undone
 from runtime.store.port import Store
 from runtime.store.records import HistoryRow, MailRow, Outcome
 
@@ -50,6 +52,7 @@ __all__ = [
     "refuse_do",
     "rule",
     "rule_earlier",
+    "ruled",
 ]
 
 
@@ -88,6 +91,22 @@ class Earlier:
 
     done_by: bytes = b""  # the one that was handled, so that nothing is left to undo
     waiting: tuple[MailRow, ...] = ()  # to be consumed in the same transition
+
+
+async def ruled(draft: Draft, undo: Envelope) -> Finding:
+    """What becomes of an undo; one that needs no handler is answered here. Raises StoreError and FinalError."""
+    draft.kind.ports.failpoint(Failpoint.UNDO_ASKED)
+    finding = of_begun(await find(draft, undo), undo)
+    draft.kind.ports.failpoint(Failpoint.UNDO_RULED)
+    if finding.ruling is Ruling.RUN:
+        return finding
+    refuse_do(draft, undo, finding)
+    if finding.runs:
+        return finding
+    sends = Sends(draft, undo)
+    sends.tell(Undone(command=undo.id, undo_of=undo.undo_of, reason=finding.reason))
+    sends.close(Outcome.UNDONE, 0, finding.reason)
+    return finding
 
 
 async def find(draft: Draft, undo: Envelope) -> Finding:
@@ -197,7 +216,7 @@ def refusal_in(row: HistoryRow, undo: Envelope) -> str:
 
 def _told(row: HistoryRow, undo: Envelope) -> list[str]:
     """Types of what the handling of this message told who asks."""
-    caused = durable_pb2.CausedList.FromString(row.caused).caused
+    caused = CausedList.FromString(row.caused).caused
     return [one.type for one in caused if not undo.reply_to or one.address in ("", undo.reply_to)]
 
 

@@ -3,11 +3,12 @@
     handled                        what its handler told the asker: the answer is in the mail of the asker, or was
     ruled out by an undo or probe  it never ran, and never will
     never came                     the same from now on: a tombstone refuses it should it still come
-    given up, or it waits          nobody can tell: it may have run in part, and the world outside may know of it
+    given up, or it waits          its service has looked it up before, if it can: `look_up`. Otherwise nobody can tell,
+                                   since it may have run in part
     older than the retention       nobody can tell
 
 A probe overtakes nothing. So the commands that its sender sent before it have had their turn, unless they are parked.
-The author's class never sees a probe: the guard's own memory is the history.
+The author's class never sees a probe: the guard's own memory is the history, which a look-up adds to.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@
                                       │
                                       ├─ guard       for an undo only: does it run?
                                       ├─ probe       what became of commands; answered here, by the runtime
+                                      ├─ look_up     ... or by an outside system, which the service asks for it
                                       ├─ invocation  one run of a handler, which decides
                                       ├─ sends       what it decided, as envelopes
                                       └─ unhandled   a handler failed: again, later, or given up
@@ -15,25 +16,24 @@ file before the commit: the activation releases the effects, from the Draft.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import cast
 
 from google.protobuf.message import Message
 
 from runtime.durable.behaviour import Decision, Delivery, MakeSummary
-from runtime.durable.turn import guard, invocation, unhandled
+from runtime.durable.turn import guard, invocation, look_up, unhandled
 from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.invocation import invoke
 from runtime.durable.turn.keeping import StateKeeper
 from runtime.durable.turn.lost import LostRuns, TurnLost
 from runtime.durable.turn.probe import PROBE, answer_probe
 from runtime.durable.turn.sends import Sends
+from runtime.durable.turn.turn_time import TurnTime
 from runtime.envelope import Envelope, timer_id
 from runtime.errors import FinalError, HandlerTimedOut, InvalidMessage, NotCarried
 from runtime.failpoints import Failpoint
 from runtime.failures import stack_of, text_of
-from runtime.ports import Ports
 from runtime.protos import durable_pb2
 from runtime.store.records import MailRow, Outcome
 
@@ -43,8 +43,6 @@ __all__ = ["Turn"]
 _CALLED, _RETURNED = Failpoint.HANDLER_CALLED, Failpoint.HANDLER_RETURNED
 
 _MAIL_MAX = 1000  # Messages of one actor that a timer looks for before it fires.
-
-_HOLD_S = 0.01  # A turn gives way to the loop when its handlers have kept it for so long.
 
 _OWN_FILES = (__file__, invocation.__file__)  # Left out of the stack that an operator reads.
 
@@ -91,7 +89,7 @@ class Turn:
 
     async def _take_some(self, envelopes: Sequence[Envelope]) -> None:
         draft, keeper = self.draft, self._keeper
-        pace = _TurnTime(self._kind.ports, self._kind.limits.turn_s)
+        pace = TurnTime(self._kind.ports, self._kind.limits.turn_s)
         for number, envelope in enumerate(envelopes):
             if envelope.id in draft.consumed or envelope.id in draft.never_to_run:
                 continue  # An undo before it in this turn has ruled that it must not run.
@@ -132,11 +130,11 @@ class Turn:
         try:
             message = self._kind.contracts.parse(envelope.type, envelope.body)
             if envelope.type == PROBE:
-                await answer_probe(self.draft, envelope, cast(durable_pb2.ProbeCommands, message))
+                await self._probe(envelope, cast(durable_pb2.ProbeCommands, message), failed_before)
                 return
             if envelope.type not in self._kind.behaviour.accepts:
                 raise InvalidMessage(f"{self._kind.name} has no handler for {envelope.type}")
-            finding = await self._ruled(envelope) if envelope.undo_of else None
+            finding = await guard.ruled(self.draft, envelope) if envelope.undo_of else None
         except (InvalidMessage, FinalError) as error:
             lacks = self._kind.lacks(self.state, envelope)
             if not lacks or not unhandled.leave_to_others(self.draft, envelope, lacks, failed_before):
@@ -151,11 +149,8 @@ class Turn:
         self, envelope: Envelope, message: Message, failed_before: int, *, do_failed: bool = False
     ) -> None:
         kind, draft, runs = self._kind, self.draft, 0
-        policy = kind.behaviour.retries
-        timeout_s = policy.handler_timeout_s or kind.limits.handler_timeout_s
-        if failed_before and not self.ran:
-            self._keeper.is_careful = True
-        self.ran.append(envelope.id)
+        timeout_s = self._timeout_s
+        self._begin(envelope, failed_before)
         while True:
             runs += 1
             sends = Sends(draft, envelope)
@@ -167,24 +162,68 @@ class Turn:
                 self._keeper.keep()
             except Exception as error:  # An order to end is no Exception, and passes.
                 kind.ports.failpoint(Failpoint.HANDLER_FAILED)
-                failed = failed_before + runs
-                text = text_of(error)
                 if self._keeper.is_unkept:
-                    raise TurnLost(f"{envelope.type} {envelope.id.hex()} failed in it: {text}") from error
-                self._restore(message, envelope)
-                if isinstance(error, NotCarried) and unhandled.leave_to_others(draft, envelope, text, failed_before):
-                    return
-                if isinstance(error, FinalError | InvalidMessage | NotCarried) or failed >= policy.runs_max:
-                    if not unhandled.put_off(draft, envelope, text, failed):
-                        unhandled.give_up(draft, envelope, text, failed, stack_of(error, without=_OWN_FILES))
-                    return
-                if runs > policy.immediate or (isinstance(error, HandlerTimedOut) and policy.delays_s):
-                    unhandled.retry_later(draft, envelope, text, failed)
+                    raise _lost(envelope, error) from error
+                if not self._runs_again(error, envelope, message, failed_before + runs, runs):
                     return
             else:
                 kind.ports.failpoint(_RETURNED)
                 self._accept(envelope, decision, sends, failed_before + runs)
                 return
+
+    def _begin(self, envelope: Envelope, failed_before: int) -> None:
+        if failed_before and not self.ran:
+            self._keeper.is_careful = True
+        self.ran.append(envelope.id)
+
+    async def _probe(self, probe: Envelope, asked: durable_pb2.ProbeCommands, failed_before: int) -> None:
+        """Answer a probe, after look-ups of what only an outside system knows. They fail together, as a handler does.
+
+        Raises StoreError.
+        """
+        kind, runs, doubts = self._kind, 0, await look_up.doubts_of(self.draft, asked)
+        if doubts:
+            self._begin(probe, failed_before)
+        while doubts:
+            runs += 1
+            kind.ports.failpoint(_CALLED)
+            try:
+                for doubt in doubts:
+                    delivery = self._delivery(doubt.do, doubt.command(), failed_before, doubt.sends, do_failed=False)
+                    await doubt.look_up(self.state, delivery, self._timeout_s)
+                self._keeper.keep()
+            except Exception as error:  # An order to end is no Exception, and passes.
+                kind.ports.failpoint(Failpoint.HANDLER_FAILED)
+                if self._keeper.is_unkept:
+                    raise _lost(probe, error) from error
+                if not self._runs_again(error, probe, asked, failed_before + runs, runs):
+                    return
+                doubts = [doubt.anew() for doubt in doubts]
+            else:
+                kind.ports.failpoint(_RETURNED)
+                for doubt in doubts:
+                    doubt.settle(probe)
+                break
+        await answer_probe(self.draft, probe, asked)
+
+    def _runs_again(self, error: Exception, envelope: Envelope, message: Message, failed: int, runs: int) -> bool:
+        """Whether the next run comes at once, once `runs` of this turn, and `failed` in all, have failed."""
+        draft, policy, text = self.draft, self._kind.behaviour.retries, text_of(error)
+        self._restore(message, envelope)
+        if isinstance(error, NotCarried) and unhandled.leave_to_others(draft, envelope, text, failed - runs):
+            return False
+        if isinstance(error, FinalError | InvalidMessage | NotCarried) or failed >= policy.runs_max:
+            if not unhandled.put_off(draft, envelope, text, failed):
+                unhandled.give_up(draft, envelope, text, failed, stack_of(error, without=_OWN_FILES))
+            return False
+        if runs > policy.immediate or (isinstance(error, HandlerTimedOut) and policy.delays_s):
+            unhandled.retry_later(draft, envelope, text, failed)
+            return False
+        return True
+
+    @property
+    def _timeout_s(self) -> float:
+        return self._kind.behaviour.retries.handler_timeout_s or self._kind.limits.handler_timeout_s
 
     def _delivery(
         self, envelope: Envelope, message: Message, failed_before: int, sends: Sends, do_failed: bool
@@ -230,7 +269,7 @@ class Turn:
         failed = self._attempts.get(envelope.id, 0) if timer is None else timer.attempts
         return failed if self._losses is None else failed + self._losses.unwritten(envelope.id)
 
-    # --- timers and undo ---
+    # --- timers ---
 
     def _timer_stands(self, envelope: Envelope) -> bool:
         """Whether a timer is still set. One that was cancelled, moved, or has fired is no longer in the row."""
@@ -248,48 +287,6 @@ class Turn:
         mail = await self._kind.store.waiting_for(draft.address, draft.shard, limit=_MAIL_MAX)
         return any(not row.parked and row.id not in draft.consumed for row in mail)
 
-    async def _ruled(self, undo: Envelope) -> guard.Finding:
-        """What becomes of an undo; one that needs no handler is answered here."""
-        draft = self.draft
-        self._kind.ports.failpoint(Failpoint.UNDO_ASKED)
-        finding = guard.of_begun(await guard.find(draft, undo), undo)
-        self._kind.ports.failpoint(Failpoint.UNDO_RULED)
-        if finding.ruling is guard.Ruling.RUN:
-            return finding
-        guard.refuse_do(draft, undo, finding)
-        if finding.runs:
-            return finding
-        sends = Sends(draft, undo)
-        sends.tell(durable_pb2.Undone(command=undo.id, undo_of=undo.undo_of, reason=finding.reason))
-        sends.close(Outcome.UNDONE, 0, finding.reason)
-        return finding
 
-
-class _TurnTime:
-    """How long a turn may go on, and when it lets the loop do something else, by the clock that never jumps."""
-
-    __slots__ = ("_ports", "_rested_s", "_until_s")
-
-    def __init__(self, ports: Ports, turn_s: float) -> None:
-        self._ports = ports
-        self._rested_s = ports.clock.monotonic_s()
-        self._until_s = self._rested_s + turn_s
-
-    @property
-    def is_over(self) -> bool:
-        return self._ports.clock.monotonic_s() >= self._until_s
-
-    async def rest(self) -> None:
-        """Let the loop run everything else that is ready, once, if it has had to wait for long."""
-        clock, tasks = self._ports.clock, self._ports.tasks
-        if clock.monotonic_s() - self._rested_s < _HOLD_S:
-            return
-        rested = tasks.new_future()
-        tasks.call_soon(_end, rested)
-        await rested
-        self._rested_s = clock.monotonic_s()
-
-
-def _end(rest: asyncio.Future[None]) -> None:
-    if not rest.done():
-        rest.set_result(None)
+def _lost(envelope: Envelope, error: Exception) -> TurnLost:
+    return TurnLost(f"{envelope.type} {envelope.id.hex()} failed in it: {text_of(error)}")

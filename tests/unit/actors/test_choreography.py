@@ -29,7 +29,8 @@ from protos.sales_pb2 import (
 )
 from protos.warehouse_pb2 import StockState
 from runtime.contracts import contract_of
-from runtime.durable.service import Reaction, Service
+from runtime.durable.reaction import Reaction
+from runtime.durable.service import Service
 
 SERVICES: dict[str, type[Service[Any]]] = {one.kind: one for one in (Sales, Billing, Warehouse)}
 STOCKED = 5

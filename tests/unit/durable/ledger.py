@@ -46,10 +46,16 @@ class HandlerLedger(Service[BillState], kind="billing", retries=RetryPolicy(imme
 class LedgerBench:
     """One kind on a memory store, driven turn by turn without actors."""
 
-    def __init__(self, store: MemoryStore, ports: Ports, subscriptions: tuple[Subscription, ...] = ()) -> None:
+    def __init__(
+        self,
+        store: MemoryStore,
+        ports: Ports,
+        subscriptions: tuple[Subscription, ...] = (),
+        service: type[Service[BillState]] = HandlerLedger,
+    ) -> None:
         self.store = store
         self.kind = Kind(
-            ServiceBehaviour(HandlerLedger),
+            ServiceBehaviour(service),
             Contracts([billing_pb2, sales_pb2]),
             Subscribers(subscriptions),
             store,
@@ -60,11 +66,11 @@ class LedgerBench:
         )
 
     @classmethod
-    async def open(cls, *subscriptions: Subscription) -> LedgerBench:
+    async def open(cls, *subscriptions: Subscription, service: type[Service[BillState]] = HandlerLedger) -> LedgerBench:
         ports = system_ports()
         store = MemoryStore(ports)
         await store.open()
-        return cls(store, ports, subscriptions)
+        return cls(store, ports, subscriptions, service)
 
     async def post(self, *envelopes: Envelope) -> None:
         mail = tuple(MailRow.of(one, 0) for one in envelopes)

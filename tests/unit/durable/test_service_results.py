@@ -13,8 +13,9 @@ import pytest
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled, OrderRefunded, PaymentDeclined, RefundOrder
 from protos.sales_pb2 import OrderPlaced, OrderState, PlaceOrder
 from runtime.durable.behaviour import RetryPolicy
+from runtime.durable.reaction import Reaction
 from runtime.durable.results import Answer
-from runtime.durable.service import Reaction, Service, ServiceBehaviour
+from runtime.durable.service import Service, ServiceBehaviour
 from runtime.durable.turn.draft import SENT_MAX
 from runtime.errors import InvalidDefinition, InvalidMessage
 from runtime.protos import durable_pb2, mesh_pb2, saga_pb2
