@@ -20,6 +20,7 @@ POISONED ?= 200
 DEADLINES ?= 60
 AWAITED ?= 60
 LOCKED ?= 60
+OUTSIDE ?= 60
 HELD ?= 60
 CUTS ?= 1000
 SECONDS ?= 60
@@ -81,6 +82,7 @@ sim: $(STAMP)  ## what every build runs: seeds that once failed, fresh ones from
 	$(PROVE) simulate --seeds $(DEADLINES) --from $(FROM) --workload deadlines --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(AWAITED) --from $(FROM) --workload awaited --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(LOCKED) --from $(FROM) --workload locked --jobs $(JOBS)
+	$(PROVE) simulate --seeds $(OUTSIDE) --from $(FROM) --workload outside --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(HELD) --from $(FROM) --workload held --jobs $(JOBS)
 	$(PROVE) failpoints --workload crash --jobs $(JOBS)
 	$(PROVE) explore $(CATALOGUES:%=%.catalogue:catalogue)

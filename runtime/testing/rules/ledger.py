@@ -20,6 +20,7 @@ from runtime.saga.definition import Definition
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome, Transition, Verdict
 from runtime.store.timer_conversations import live_conversations
 from runtime.testing.rules.delivery_order import DeliveryOrder, SentMail
+from runtime.testing.rules.look_up_rule import is_looked_up
 from runtime.testing.rules.purge_rule import broken_purge
 from runtime.testing.rules.saga_rules import SagaRules
 from runtime.testing.rules.saved_tables import SavedTables
@@ -117,7 +118,7 @@ class Ledger:
         if transition.actor is not None:
             self._check_chain(transition, transition.actor)
         for row in transition.history:
-            self._check_handled(row)
+            self._check_handled(row, transition)
         sent_again = {mail.id for mail in transition.mail}
         for id in (*transition.consumed, *transition.given_up):
             self._check_consumed(id, is_sent_again=id in sent_again)
@@ -163,13 +164,13 @@ class Ledger:
                 "I9", f"message {id.hex()} was {what} after its sender was told that it failed", waits.conversation
             )
 
-    def _check_handled(self, row: HistoryRow) -> None:
+    def _check_handled(self, row: HistoryRow, transition: Transition) -> None:
         self.seen[row.outcome.name] += 1
         of_conversation = self.history.setdefault(row.conversation, {})
         if row.id in of_conversation:
             self._broken("I2", f"{row.type} {row.id.hex()} was handled twice", row.conversation)
         of_conversation[row.id] = row
-        if row.outcome is Outcome.HANDLED:
+        if row.outcome is Outcome.HANDLED and not is_looked_up(row.id, transition, self._sent):
             self._check_parked(row.id, "handled")
         early_s = row.sent_at_s - min(row.handled_at_s, self.true_s)
         if row.outcome is Outcome.FIRED and early_s > self.clocks_wrong_s + _TICK_S:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from google.protobuf.message import Message
 
-from runtime.durable.behaviour import Behaviour, Decision, Delivery, RetryPolicy, Versioned
+from runtime.durable.behaviour import Behaviour, Decision, Delivery, LooksUp, RetryPolicy, Versioned
 from runtime.durable.provided import Provided
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.pauses import Pauses
@@ -95,6 +95,18 @@ class _FaultyBehaviour:
         decision = await self._inner.handle(state, delivery)
         if fails:
             self._fail("after it has decided")
+        return decision
+
+    def looks_up(self, command: type[Message]) -> bool:
+        return isinstance(self._inner, LooksUp) and self._inner.looks_up(command)
+
+    async def look_up(self, state: Message, delivery: Delivery) -> Decision | None:
+        assert isinstance(self._inner, LooksUp)
+        plan = self._plan
+        fails = delivery.attempts < self.retries.runs_max - _RUNS_KEPT and plan.dice.chance(plan.chance())
+        decision = await self._inner.look_up(state, delivery)
+        if fails:
+            self._fail("after it has looked up")
         return decision
 
     def _fail(self, when: str) -> None:

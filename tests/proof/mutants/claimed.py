@@ -119,14 +119,14 @@ _MAIL = (
     _bug(
         "failed-run-is-committed",
         "What a handler changed before it failed is committed with its dead letter.",
-        Turn._handle,
+        Turn._runs_again,
         "self._restore(message, envelope)",
         "self._keeper.keep()",
     ),
     _bug(
         "final-error-is-retried",
         "A message that fails for good is tried again.",
-        Turn._handle,
+        Turn._runs_again,
         "isinstance(error, FinalError | InvalidMessage | NotCarried) or ",
         "",
     ),

@@ -15,6 +15,7 @@ from tests.proof.mutants.leases import LEASES
 from tests.proof.mutants.limits import LIMITS
 from tests.proof.mutants.links import LINKS
 from tests.proof.mutants.locks import LOCKS
+from tests.proof.mutants.look_ups import LOOK_UPS
 from tests.proof.mutants.machines import MACHINES
 from tests.proof.mutants.mutant import Mutant
 from tests.proof.mutants.ownership import OWNERSHIP
@@ -57,6 +58,7 @@ ROOMS: Mapping[str, tuple[Mutant, ...]] = {
         *WHOLES,
         *REPAIRS,
         *PROBES,
+        *LOOK_UPS,
     ),
 }
 """The mutants by the part of the product that they break, in the order of the page."""

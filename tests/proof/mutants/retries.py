@@ -63,7 +63,7 @@ RETRIES = (
     Mutant(
         "last-retry-skipped",
         "A message is parked one run too early, since its handler's error counts as final.",
-        (Edit(Turn._handle, "failed >= policy.runs_max", "failed >= policy.immediate + 1"),),
+        (Edit(Turn._runs_again, "failed >= policy.runs_max", "failed >= policy.immediate + 1"),),
         workload="random",
     ),
     Mutant(
