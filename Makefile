@@ -24,6 +24,7 @@ OUTSIDE ?= 60
 HELD ?= 60
 CUTS ?= 1000
 SECONDS ?= 60
+STORE ?= sqlite
 CATALOGUES := actors examples.purchase examples.transfer examples.agent
 # Its three steps side by side have too many schedules to see with every kind of misfortune at once.
 TRIP := examples.trip.catalogue:catalogue
@@ -102,8 +103,8 @@ mutants: $(STAMP)  ## every planted bug, the seed that finds it, and their page;
 storm: $(STAMP)  ## SECONDS of kills, freezes and cuts over real processes under load
 	$(BIN)/python -m examples.storm --seconds $(SECONDS)
 
-demo: $(STAMP)  ## four nodes, orders in both styles, a kill -9, and every order checked
-	$(BIN)/python -m examples.demo
+demo: $(STAMP)  ## four nodes on STORE=sqlite or postgresql, orders in both styles, a kill -9, and every order checked
+	$(BIN)/python -m examples.demo --store $(STORE)
 
 bench: $(STAMP)  ## measure, and print the figures
 	$(BIN)/python -m bench.actors

@@ -1,4 +1,4 @@
-"""Four services as four processes, orders in both styles, one service killed in the middle: `make demo`.
+"""Four services as four processes, orders in both styles, one service killed in the middle: `make demo`, `amends demo`.
 
     sales        keeps orders            billing        charges and refunds
     warehouse    keeps stock, labels     orchestration  drives the orders that are not choreographed
@@ -32,10 +32,12 @@ from protos.orders_pb2 import PlaceOrderRequest, RestockRequest
 from protos.sales_pb2 import CANCELLED, CHOREOGRAPHY, ORCHESTRATION, READY_TO_SHIP, Flow, OrderStatus
 from runtime.adapters import AsyncioTasks, SystemClock
 from runtime.admin.tables import conversation_view
+from runtime.errors import InvalidSettings
 from runtime.observe.conversation import read_conversation
 from runtime.testing.processes.harness import Harness
+from runtime.testing.processes.throwaway import THROWAWAY_STORES, throwaway_store
 
-__all__ = ["main"]
+__all__ = ["demo", "main"]
 
 SERVICES = ("sales", "billing", "warehouse", "orchestration")
 STOCK = {"lamp": 20, "chair": 20}
@@ -236,9 +238,9 @@ def _summary(books: OrderBooks) -> str:
     )
 
 
-async def perform(console: Console) -> int:
-    """Run the demo; the exit code."""
-    harness = Harness(command=_NODE, settings={"log_format": "json"})
+async def perform(console: Console, store_url: str = "") -> int:
+    """Run the demo on this store, or on a file of its own; the exit code."""
+    harness = Harness(command=_NODE, store_url=store_url, settings={"log_format": "json"})
     try:
         async with asyncio.timeout(WITHIN_S), harness:
             wrong = await Demo(harness, console).run()
@@ -255,12 +257,24 @@ async def perform(console: Console) -> int:
     return 0
 
 
+async def demo(store_url: str) -> int:
+    """What `amends demo` runs."""
+    return await perform(Console(width=None if sys.stdout.isatty() else 150), store_url)
+
+
+async def _on(store: str) -> int:
+    async with throwaway_store(store, say=lambda what: print(f"• {what}")) as url:  # noqa: T201 - before the first act
+        return await demo(url)
+
+
 def main() -> None:
     about = __doc__ or ""
-    ArgumentParser("python -m examples.demo", description=about, formatter_class=RawTextHelpFormatter).parse_args()
-    console = Console(width=None if sys.stdout.isatty() else 150)
+    parser = ArgumentParser("python -m examples.demo", description=about, formatter_class=RawTextHelpFormatter)
+    parser.add_argument("--store", choices=THROWAWAY_STORES, default="sqlite", help="a file, or a PostgreSQL server")
     try:
-        sys.exit(asyncio.run(perform(console)))
+        sys.exit(asyncio.run(_on(parser.parse_args().store)))
+    except InvalidSettings as error:
+        parser.error(str(error))
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -3,6 +3,7 @@
 [tool.amends]
 catalogue = "shop.catalogue:catalogue"      what its nodes can host
 register = ["shop.gateway:register"]        gRPC services of its own, added to the server of each node
+demo = "shop.demo:demo"                     what `amends demo` runs
 
 [tool.amends.workloads]                     what simulations run, by short names
 trips = "shop.clients:Travellers@shop.catalogue:catalogue"
@@ -22,16 +23,17 @@ __all__ = ["FILE", "TABLE", "Project", "read_project"]
 
 FILE = "pyproject.toml"
 TABLE = "tool.amends"
-_KEYS = ("catalogue", "register", "workloads")
+_KEYS = ("catalogue", "register", "demo", "workloads")
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """The names are MODULE:NAME. The catalogue's is empty if the project has none; workloads have short names."""
+    """The names are MODULE:NAME, and empty if the project has no catalogue or no demo; workloads have short names."""
 
     folder: Path
     catalogue: str = ""
     register: tuple[str, ...] = ()
+    demo: str = ""
     workloads: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -50,12 +52,13 @@ def read_project(folder: Path) -> Project:
         raise InvalidSettings(f"{file}: amends is to be a table, as in [{TABLE}]")
     if unknown := sorted(set(table) - set(_KEYS)):
         raise InvalidSettings(f"{file}: [{TABLE}] has no {unknown[0]!r}; it may have {', '.join(_KEYS)}")
-    catalogue, register, workloads = table.get("catalogue", ""), table.get("register", []), table.get("workloads", {})
-    if not isinstance(catalogue, str):
-        raise InvalidSettings(f'{file}: [{TABLE}] catalogue is to be one name, as in "MODULE:FUNCTION"')
+    register, workloads = table.get("register", []), table.get("workloads", {})
+    for key in ("catalogue", "demo"):
+        if not isinstance(table.get(key, ""), str):
+            raise InvalidSettings(f'{file}: [{TABLE}] {key} is to be one name, as in "MODULE:FUNCTION"')
     if not isinstance(register, list) or not all(isinstance(name, str) for name in register):
         raise InvalidSettings(f'{file}: [{TABLE}] register is to be a list of names, as in ["MODULE:FUNCTION"]')
     if not isinstance(workloads, dict) or not all(isinstance(name, str) and name for name in workloads.values()):
         line = 'name = "MODULE:CLIENTS@MODULE:CATALOGUE"'
         raise InvalidSettings(f"{file}: [{TABLE}.workloads] is to hold lines like {line}")
-    return Project(folder, catalogue, tuple(register), workloads)
+    return Project(folder, table.get("catalogue", ""), tuple(register), table.get("demo", ""), workloads)

@@ -31,6 +31,12 @@ def _client() -> click.Command:
     return client
 
 
+def _demo() -> click.Command:
+    from runtime.cli.demo import demo
+
+    return demo
+
+
 def _draw() -> click.Command:
     from runtime.cli.draw import draw
 
@@ -59,6 +65,7 @@ _NODE = ("node", "Run one node that hosts services of the project.")  # main.py 
 _SUBCOMMANDS = {
     "admin": _Subcommand("See what a cluster does, and mend it.", "cli", _admin),
     "client": _Subcommand("Send commands to a cluster, and see what becomes of them.", "cli", _client),
+    "demo": _Subcommand("Run the project's demo, on a store that is thrown away.", "cli", _demo),
     "draw": _Subcommand("Draw the project's sagas and choreographies, as Mermaid text.", "cli", _draw),
     "new": _Subcommand("Write a small project that runs, with its tests.", "protos", _new),
     "protos": _Subcommand("Generate Python from contracts (.proto), or find drift.", "protos", _protos),

@@ -14,7 +14,7 @@ from tests.acceptance.shop import NodeShop
 from tests.tidy.source import ROOT
 
 AMENDS = (sys.executable, "-c", "from runtime.cli.main import main; main()")
-SUBCOMMANDS = ("node", "admin", "client", "draw", "new", "protos", "test")
+SUBCOMMANDS = ("node", "admin", "client", "demo", "draw", "new", "protos", "test")
 WITHOUT = "import sys\nsys.modules[{!r}] = None\nfrom runtime.cli.main import main\nmain()"
 
 
