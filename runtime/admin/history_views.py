@@ -22,14 +22,14 @@ __all__ = ["differences_table", "history_view"]
 
 
 def history_view(contracts: Contracts, history: InstanceHistory) -> Iterator[RenderableType]:
-    said = f"{history.address} is {status_name(history.record)}, revision {history.row.revision}"
+    said = f"{history.address} is {status_name(history.record)}, revision {history.record.revision}"
     yield printable(f"{said}, {len(history.entries)} messages")
     for entry in history.entries:
         row = entry.row
         at = datetime.fromtimestamp(row.handled_at_s, UTC).isoformat(sep=" ", timespec="milliseconds")
         sender = f" from {row.sender}" if row.sender and row.sender != history.address else ""
         title = f"{entry.number}. {entry.came}{sender}, {row.outcome} at {at} by {row.node.partition('@')[0]}"
-        yield printable(f"{title}, revision {row.revision}")
+        yield printable(title if entry.revision is None else f"{title}, revision {entry.revision}")
         for name, text in _lines(contracts, entry):
             yield Text(f"     {name:8}").append_text(printable(text))
     if history.untold:

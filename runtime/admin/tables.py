@@ -180,7 +180,10 @@ def _facts(account: Account, now_s: float) -> Table:
     if row is None:
         table.add_row("revision", "none: it has not handled a message yet")
     else:
-        table.add_row("revision", f"{row.revision}, {span(now_s - row.updated_at_s)} ago")
+        revision, at_s = row.revision, row.updated_at_s
+        if saga is not None:  # Of a saga, those of its process: its acts expect that revision.
+            revision, at_s = saga.revision, saga.last_progress_at_s or at_s
+        table.add_row("revision", f"{revision}, {span(now_s - at_s)} ago")
     if saga is not None:
         table.add_row("saga", Text(_saga_line(saga)))
     if row is not None:

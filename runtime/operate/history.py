@@ -50,6 +50,12 @@ class HistoryEntry:
     timers: tuple[str, ...] = ()  # each that was set, moved or cancelled, in words
 
     @property
+    def revision(self) -> int | None:
+        """The saga's, as acts of operators expect it, after this message; None where its records cannot be told."""
+        known = self.replayed is not None and not self.replayed.difference
+        return self.replayed.after.revision if known and self.replayed else None
+
+    @property
     def came(self) -> str:
         """The type of the message, without its package; of a timer, its name."""
         if isinstance(self.message, TimerFired):
@@ -71,13 +77,13 @@ class InstanceHistory:
         return address_of(self.row.kind, self.row.key)
 
     def record_at(self, revision: int) -> SagaRecord:
-        """The record that the instance had at a revision. Raises NotFound."""
+        """The record that the instance had last at a revision of the saga. Raises NotFound."""
         found = SagaRecord() if revision == 0 else None
         for entry in self.entries:
-            if entry.row.revision <= revision and entry.replayed is not None:
+            if entry.revision == revision and entry.replayed is not None:
                 found = entry.replayed.after
-        if found is None or not 0 <= revision <= self.row.revision:
-            why = f": {self.untold}" if self.untold else f"; its last is {self.row.revision}"
+        if found is None:
+            why = f": {self.untold}" if self.untold else f"; its last is {self.record.revision}"
             raise NotFound(f"there is no record of {self.address} at revision {revision}{why}")
         return found
 

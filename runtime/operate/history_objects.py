@@ -24,7 +24,7 @@ def history_object(contracts: Contracts, history: InstanceHistory) -> dict[str, 
         "saga": history.address,
         "status": status_name(history.record),
         "version": history.record.fingerprint.hex(),
-        "revision": history.row.revision,
+        "revision": history.record.revision,
         "untold": history.untold,
         "entries": [entry_object(contracts, entry) for entry in history.entries],
     }
@@ -35,7 +35,7 @@ def entry_object(contracts: Contracts, entry: HistoryEntry) -> dict[str, object]
     changes = () if replayed is None else differences(contracts, replayed.before, replayed.after)
     return {
         "number": entry.number,
-        "revision": row.revision,
+        "revision": entry.revision,
         "id": row.id.hex(),
         "type": row.type,
         "from": row.sender,

@@ -79,7 +79,7 @@ def account_object(account: Account) -> dict[str, object]:
         "shard": account.shard,
         "owner": account.owner,
         "owner_alive": account.owner_alive,
-        "revision": row.revision if row else 0,
+        "revision": saga.revision if saga else row.revision if row else 0,
         "updated_at_s": row.updated_at_s if row else None,
         "state_type": row.state_type if row else "",
         "state": None if account.state is None else as_plain(account.state),

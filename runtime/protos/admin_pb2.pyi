@@ -219,7 +219,7 @@ class ExplainSagaResponse(_message.Message):
     owner: _builtins.str
     owner_alive: _builtins.bool
     revision: _builtins.int
-    """of its row; the acts go by that of the saga"""
+    """of a saga, the one that Act expects; of another actor, that of its row"""
     updated_at_s: _builtins.float
     state_type: _builtins.str
     state_json: _builtins.str
@@ -574,6 +574,7 @@ class GetHistoryResponse(_message.Message):
     status: _builtins.str
     version: _builtins.str
     revision: _builtins.int
+    """which Act expects"""
     untold: _builtins.str
     """why some entries do not say what changed"""
     next_page_token: _builtins.str
@@ -618,6 +619,7 @@ class HistoryMoment(_message.Message):
     TIMERS_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     revision: _builtins.int
+    """of the saga after it; none where its records cannot be told"""
     id: _builtins.str
     type: _builtins.str
     at_s: _builtins.float
@@ -637,7 +639,7 @@ class HistoryMoment(_message.Message):
         self,
         *,
         number: _builtins.int = ...,
-        revision: _builtins.int = ...,
+        revision: _builtins.int | None = ...,
         id: _builtins.str = ...,
         type: _builtins.str = ...,
         at_s: _builtins.float = ...,
@@ -650,11 +652,13 @@ class HistoryMoment(_message.Message):
         sent: _abc.Iterable[Global___HistorySending] | None = ...,
         timers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_revision", b"_revision", "revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_s", b"at_s", "attempts", b"attempts", "changed", b"changed", "error", b"error", "from", b"from", "id", b"id", "message_json", b"message_json", "node", b"node", "number", b"number", "outcome", b"outcome", "revision", b"revision", "sent", b"sent", "timers", b"timers", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_revision", b"_revision", "at_s", b"at_s", "attempts", b"attempts", "changed", b"changed", "error", b"error", "from", b"from", "id", b"id", "message_json", b"message_json", "node", b"node", "number", b"number", "outcome", b"outcome", "revision", b"revision", "sent", b"sent", "timers", b"timers", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__revision: _TypeAlias = _typing.Literal["revision"]  # noqa: Y015
+    _WhichOneofArgType__revision: _TypeAlias = _typing.Literal["_revision", b"_revision"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__revision) -> _WhichOneofReturnType__revision | None: ...
 
 Global___HistoryMoment: _TypeAlias = HistoryMoment  # noqa: Y015
 

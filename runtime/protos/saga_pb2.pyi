@@ -405,7 +405,7 @@ class SagaRecord(_message.Message):
     result_error: _builtins.str
     """why it has completed without one"""
     revision: _builtins.int
-    """how many inputs have changed it"""
+    """how many inputs have changed the process; reminders do not"""
     suspended: _builtins.bool
     """an operator lets it send nothing; what comes is kept in `held`"""
     @_builtins.property

@@ -48,6 +48,7 @@ class Instance:
         "begins",
         "bounds",
         "definition",
+        "is_aside",
         "next_id",
         "note",
         "now_s",
@@ -74,12 +75,13 @@ class Instance:
         self.undos: list[TaskRecord] = []  # the same of undos
         self.note = ""  # why the input has no effect
         self.was_asked = False  # whoever waits for the end is to be told now how it stands
+        self.is_aside = False  # the input has its effect beside the process, which stands as before
         self.alarm = ""  # what a person has to see to, if no task is stuck
         self._sticks = False  # whether a task got stuck now, for the first time or again
 
     def result(self) -> Advance:
         outcome = Outcome.IGNORED if self.note else Outcome.HANDLED
-        if not self.note:
+        if not self.note and not self.is_aside:
             self.record.last_progress_at_s = self.now_s
             self.record.revision += 1
         alarm = self.record.stuck_reason if self._sticks else self.alarm
@@ -144,6 +146,7 @@ class Instance:
 
     def moved(self, task: TaskRecord) -> None:
         """Something happens to this task now."""
+        self.is_aside = False
         task.moved_at = self.record.revision + 1
 
     # --- rest ---
@@ -163,6 +166,7 @@ class Instance:
         if record.status != SagaRecord.STUCK:
             record.stuck_in, record.status = record.status, SagaRecord.STUCK
         one.stuck = True
+        self.is_aside = False
         self._sticks = True
         record.stuck_reason = self._why_stuck()
 

@@ -3,8 +3,8 @@
     a task is begun ──timer──▶ said ──timer──▶ said ... as often as is declared
          └──settled, given up, undone──▶ the timer is cancelled
 
-A reminder changes nothing of the saga. One that its author's function cannot make raises an alarm, and the saga goes
-on: the next one may be said.
+A reminder changes nothing of the process, so it moves no revision: what an operator has decided on stands. One that its
+author's function cannot make raises an alarm, and the saga goes on: the next one may be said.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ def reminder_fired(saga: Instance, timer: str) -> bool:
     if entry is None or not _is_open(saga, reminder) or not entry.due_at_s:
         saga.note = f"nothing is to be reminded of by {reminder.name} any more"
         return True
+    saga.is_aside = True
     entry.said += 1
     _say(saga, reminder, entry)
     entry.due_at_s = saga.now_s + reminder.every_s if entry.said < reminder.times else 0.0

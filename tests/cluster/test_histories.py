@@ -37,13 +37,18 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/shop.db"
 
 
-def place(url: str, *, stock: int, process: type[Saga[OrderProcessState]] = OrderProcess) -> None:
+def place(
+    url: str, *, stock: int, process: type[Saga[OrderProcessState]] = OrderProcess, late_cancellations: int = 0
+) -> None:
     async def order() -> None:
         async with Cluster(catalogue(process), nodes=1, store=url) as cluster:
             if stock:
                 await cluster.send(Restock(sku="CUP", quantity=stock), Restocked)
             order = PlaceOrder(order_id="ORD-1", line=_LINE, amount_cents=500, flow=Flow.ORCHESTRATION)
             await cluster.send(order, OrderPlaced)
+            await cluster.at_rest()
+            for late in range(late_cancellations):  # Each is a turn of the saga, and changes nothing of it.
+                await cluster.client().cancel("order-process", "ORD-1", f"too late {late}")
             await cluster.at_rest()
 
     with asyncio.Runner(loop_factory=ClusterLoop) as runner:
@@ -74,6 +79,19 @@ def test_s87_each_message_is_told_with_the_states_around_it(url: str) -> None:
     text = ask(url).stdout
     assert "order-process/ORD-1 is completed" in text
     assert "BillOrder to billing/ORD-1: handled" in text
+
+
+def test_the_revision_that_is_shown_is_the_one_that_acts_expect(url: str) -> None:
+    place(url, stock=5, late_cancellations=2)
+    told = json.loads(ask(url, "--json").stdout)
+    assert [one["revision"] for one in told["entries"]] == [1, 2, 3, 4, 4, 4]
+    assert told["revision"] == 4
+    assert "is completed, revision 4," in ask(url).stdout
+    explained = ["--store", url, "explain", "order-process/ORD-1"]
+    (account,) = json.loads(CliRunner().invoke(admin, [*explained, "--json"], obj=Session()).stdout)
+    assert account["revision"] == account["saga"]["revision"] == 4
+    assert "revision   4, " in CliRunner().invoke(admin, explained, obj=Session()).stdout
+    assert ask(url, "--diff", "1", "5").exit_code == 4
 
 
 def test_what_two_revisions_differ_in(url: str) -> None:

@@ -65,7 +65,7 @@ class DeskService(DeskActs):
             saga=found.address,
             status=status_name(found.record),
             version=found.record.fingerprint.hex(),
-            revision=found.row.revision,
+            revision=found.record.revision,
             untold=found.untold,
             entries=moments,
             next_page_token=token_of(query, str(end)) if end < len(found.entries) else "",

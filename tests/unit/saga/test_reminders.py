@@ -65,6 +65,14 @@ def test_a_reminder_is_said_as_often_as_is_declared_while_its_wait_lasts() -> No
     assert not story.record.reminders
 
 
+def test_a_reminder_moves_no_revision_so_that_what_an_operator_has_decided_on_stands() -> None:
+    story = billed(every=hours(1))
+    seen, progress_at_s = story.record.revision, story.record.last_progress_at_s
+    story.given_silence(NAG).expect(BackOrdered)
+    assert (story.record.revision, story.record.last_progress_at_s) == (seen, progress_at_s)
+    story.given_act(RepairSaga(act=RepairSaga.CANCEL, expected_revision=seen)).expect_status("compensating")
+
+
 def test_every_is_after_where_it_is_not_said() -> None:
     story = billed().given_silence(NAG)
     assert story.timers[NAG] == story.now_s + 4 * 3_600
