@@ -12,9 +12,9 @@ WORKERS ?= $(shell expr 2 '*' $(JOBS))
 # Every change of the code has seeds of its own: the same ones each time that it is built. For others, say FROM=.
 FROM ?= $(shell find actors protos runtime -name '*.py' -print \
   | LC_ALL=C sort | xargs cat | cksum | cut -d' ' -f1)
-SEEDS ?= 3000
+SEEDS ?= 2000
 PROGRAMS ?= 2000
-FAILOVERS ?= 500
+FAILOVERS ?= 300
 UPGRADES ?= 200
 POISONED ?= 200
 DEADLINES ?= 60
@@ -22,15 +22,18 @@ AWAITED ?= 60
 LOCKED ?= 60
 OUTSIDE ?= 60
 HELD ?= 60
+PAIRS ?= 1200
 CUTS ?= 1000
 SECONDS ?= 60
 STORE ?= sqlite
 CATALOGUES := actors examples.purchase examples.transfer examples.agent
 # Its three steps side by side have too many schedules to see with every kind of misfortune at once.
 TRIP := examples.trip.catalogue:catalogue
+SCHEDULES := $(CATALOGUES:%=schedules-%) schedules-trip schedules-trip-poisoned
 PROVE := $(BIN)/python -m tests.proof
 
-.PHONY: help install protos snapshot docs format lint types test sim failpoints powercuts mutants storm demo bench clean
+.PHONY: help install protos snapshot docs format lint types test sim nightly schedules failpoints powercuts mutants
+.PHONY: storm demo bench clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -85,11 +88,24 @@ sim: $(STAMP)  ## what every build runs: seeds that once failed, fresh ones from
 	$(PROVE) simulate --seeds $(LOCKED) --from $(FROM) --workload locked --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(OUTSIDE) --from $(FROM) --workload outside --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(HELD) --from $(FROM) --workload held --jobs $(JOBS)
-	$(PROVE) failpoints --workload crash --jobs $(JOBS)
-	$(PROVE) explore $(CATALOGUES:%=%.catalogue:catalogue)
+	$(PROVE) failpoints --workload crash --pairs $(PAIRS) --jobs $(JOBS)
+	@$(MAKE) --no-print-directory --jobs $(JOBS) --output-sync=target schedules powercuts
+
+nightly:  ## the same with ten times the seeds, other ones each day, and all pairs; hours
+	$(MAKE) sim FROM=$(shell date +%Y%m%d)0000 SEEDS=20000 PROGRAMS=20000 FAILOVERS=3000 UPGRADES=2000 POISONED=2000 \
+	  DEADLINES=600 AWAITED=600 LOCKED=600 HELD=600 PAIRS=1000000 CUTS=10000
+
+.PHONY: $(SCHEDULES)
+schedules: $(SCHEDULES)  ## every schedule of each saga of actors/ and examples/; each takes one core
+
+$(CATALOGUES:%=schedules-%): schedules-%: $(STAMP)
+	$(PROVE) explore $*.catalogue:catalogue
+
+schedules-trip: $(STAMP)
 	$(PROVE) explore $(TRIP) --poisons 0 --replays 0
+
+schedules-trip-poisoned: $(STAMP)
 	$(PROVE) explore $(TRIP) --faults 1 --silences 1 --duplicates 0 --cancels 0
-	$(PROVE) powercuts $(CUTS) --from $(FROM)
 
 failpoints: $(STAMP)  ## a node killed at every failpoint, each time, and at every ordered pair of them
 	$(PROVE) failpoints --workload crash --jobs $(JOBS)

@@ -12,7 +12,7 @@ from actors.billing import Billing
 from protos.billing_pb2 import OrderRefunded, RefundOrder
 from runtime.failpoints import Failpoint
 from runtime.testing.commands.group import proving
-from runtime.testing.runs.exhaustive import Crash, Reference, pairs, reference, run_crash, singles
+from runtime.testing.runs.exhaustive import Crash, Reference, pairs, reference, run_crash, singles, some_pairs
 from runtime.testing.world.ambush import Ambush, Ambushes
 from tests.proof.workloads.crash_workload import CrashWorkload
 
@@ -60,6 +60,12 @@ def test_a_node_may_die_again_while_it_or_another_recovers(workload: CrashWorklo
 def test_every_hit_of_a_point_is_a_run_of_its_own(base: Reference) -> None:
     crashes = [(crash.point, crash.hit) for crash in singles(base)]
     assert len(set(crashes)) == len(crashes) == sum(base.hits.values())
+
+
+def test_some_of_the_pairs_have_every_point_as_first_and_as_second(base: Reference) -> None:
+    some = some_pairs(base, len(base.reached) ** 2 // 3)
+    assert {crash.point for crash in some} == {crash.after for crash in some} == set(base.reached)
+    assert some_pairs(base, 10**6) == list(pairs(base)) and not some_pairs(base, 0)
 
 
 def test_the_same_crash_is_the_same_run(workload: CrashWorkload, base: Reference) -> None:

@@ -18,7 +18,7 @@ from runtime.saga.nodes import undoing
 from runtime.testing.runs.run import RunResult, simulate_seed
 from tests.proof.programs import random
 
-FRESH = 200
+FRESH = 100
 IN_ONE = 50
 FIRST = 30_000
 OFTEN = (  # what a batch has to have met to be worth anything

@@ -12,7 +12,7 @@ from tests.proof.programs import random
 from tests.proof.workloads.failover import Failover
 from tests.proof.workloads.orders import Orders
 
-FRESH = 160
+FRESH = 60
 IN_ONE = 20
 SEEDS = Path(__file__).with_name("seeds.txt")
 RANDOM_SEEDS = Path(__file__).with_name("random-seeds.txt")

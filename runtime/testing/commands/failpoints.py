@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
 
 import click
 
@@ -16,7 +15,7 @@ from runtime.testing.commands import options
 from runtime.testing.commands.ending import Ending
 from runtime.testing.commands.loading import workload_named
 from runtime.testing.commands.spread import spread
-from runtime.testing.runs.exhaustive import Crash, Reference, pairs, reference, run_crash, singles
+from runtime.testing.runs.exhaustive import Crash, Reference, pairs, reference, run_crash, singles, some_pairs
 from runtime.testing.runs.run import RunResult
 from runtime.testing.runs.story import story
 from runtime.testing.runs.workload import Workload
@@ -44,10 +43,8 @@ def failpoints(ctx: click.Context, pairs_max: int | None, only_list: bool, name:
     if base.result.violations:
         click.echo("\n".join(story(base.result)), err=as_json)
         raise click.ClickException("the run without a crash breaks a promise already")
-    once, twice = list(singles(base)), list(pairs(base))
-    if pairs_max is not None:  # The chosen pairs are spread evenly over all.
-        step = max(1, len(twice) // max(1, pairs_max))
-        twice = list(islice(twice[::step], pairs_max))
+    once = list(singles(base))
+    twice = list(pairs(base)) if pairs_max is None else some_pairs(base, pairs_max)
     with Ending() as ending:
         tally = _run(base, [*once, *twice], name, jobs=jobs, ending=ending)
     ending.say(tally.crashes.total(), len(once) + len(twice), "runs")

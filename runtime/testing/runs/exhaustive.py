@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import gcd
 
 from runtime.failpoints import Failpoint
 from runtime.testing.runs.run import RunResult, simulate_scene
@@ -22,7 +23,7 @@ from runtime.testing.world.ambush import Ambush
 from runtime.testing.world.node import NodeSpec
 from runtime.testing.world.store_faults import StoreFaults
 
-__all__ = ["Crash", "Reference", "pairs", "reference", "run_crash", "singles"]
+__all__ = ["Crash", "Reference", "pairs", "reference", "run_crash", "singles", "some_pairs"]
 
 _SEEDS = 60  # So many seeds are tried for the reference.
 _RESTARTS_S = (0.05, 0.5, 2.5)  # Before the lease ends, just after others notice, and long after.
@@ -79,6 +80,15 @@ def pairs(base: Reference) -> Iterator[Crash]:
         for other, after in enumerate(base.reached):
             restart_s = _RESTARTS_S[(number + other) % len(_RESTARTS_S)]
             yield Crash(point, 1 + base.hits[point] // 2, after, restart_s)
+
+
+def some_pairs(base: Reference, pairs_max: int) -> list[Crash]:
+    """So many of the pairs at most, spread over all: many of them have every point as first and as second."""
+    every = list(pairs(base))
+    step = max(1, len(every) // max(1, pairs_max))
+    while gcd(step, len(every)) > 1:  # Otherwise some points would never come second.
+        step += 1
+    return [every[number * step % len(every)] for number in range(min(pairs_max, len(every)))]
 
 
 def run_crash(workload: Workload, seed: int, crash: Crash | None) -> RunResult:
