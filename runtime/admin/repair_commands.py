@@ -11,6 +11,7 @@ import click
 
 from runtime.admin.arguments import SECONDS, as_one_object
 from runtime.admin.session import Session, say_done
+from runtime.admin.timer_options import Timing, timer_options
 from runtime.envelope import parse_address
 from runtime.observe.console import say_json
 from runtime.observe.plain import as_line
@@ -35,6 +36,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--expect", type=click.IntRange(0), help="Only at this revision, which `explain` and --preview name."),
     click.option("--data", type=click.File(), help="Of retry: a file with the new state, as JSON."),
     click.option("--digest", default="", help="Of approve and decline: of what was looked at."),
+    timer_options,
     click.option("--preview", is_flag=True, help="Only say what would be sent, and which tasks would move."),
     click.option(
         "--catalogue",
@@ -62,6 +64,8 @@ resume       it goes on, with what came meanwhile
 abandon      it ends as it is, and its record says what is owed
 approve      what a --task asks a person for is approved; --digest says what was looked at, as `explain` shows it
 decline      it is not: the saga turns back
+move-timer   a --timer fires at another instant: --now, --at INSTANT or --in SECONDS
+cancel-timer a --timer does not fire: a reminder, the deadline, or the limit of an approval
 """
 
 
@@ -105,11 +109,13 @@ def repair(
         say_done(as_json, said["act"], {**told, "text": result.text}, f"{saga}: {result.text}")
 
 
-def _act(*, act: str, task: str, reason: str, who: str, expect: int | None, data: Any, digest: str) -> RepairSaga:
+def _act(
+    *, act: str, task: str, reason: str, who: str, expect: int | None, data: Any, digest: str, **timing: Any
+) -> RepairSaga:
     text = "" if data is None else data.read()
     if data is not None and not text.strip():
         raise click.UsageError("--data is empty; write the whole state, as `explain --json` shows it")
-    return RepairSaga(
+    made = RepairSaga(
         act=ACTS[act],
         task=task,
         reason=reason,
@@ -118,6 +124,7 @@ def _act(*, act: str, task: str, reason: str, who: str, expect: int | None, data
         state_json=text,
         digest=digest,
     )
+    return Timing(**timing).put(made)
 
 
 def _look_ahead(session: Session, saga: str, act: RepairSaga, catalogue: str | None) -> Preview:

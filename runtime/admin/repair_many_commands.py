@@ -10,6 +10,7 @@ import click
 from runtime.admin.arguments import SECONDS, as_one_object
 from runtime.admin.repair_commands import ACTS
 from runtime.admin.session import Session
+from runtime.admin.timer_options import Timing, timer_options
 from runtime.observe.console import say_json
 from runtime.operate.objects import run_object
 from runtime.operate.repair_runs import ITEMS_MAX, KeptRun, begin, carry_on, kept_run
@@ -35,6 +36,7 @@ _wait = click.option(
 @click.option("--error", default="", metavar="TEXT", help="Only those whose reason has this in it.")
 @click.option("--idle", "idle_s", type=SECONDS, default=0.0, metavar="SECONDS", help="Only without progress so long.")
 @click.option("--task", default="", metavar="NAME", help="The step that the act is about.")
+@timer_options
 @click.option("--reason", required=True, help="Why, for the record.")
 @click.option("--who", default=getpass.getuser, help="Who does it, for the record.  [default: your login]")
 @click.option("--limit", type=click.IntRange(1, ITEMS_MAX), default=100, show_default=True, help="Sagas at most.")
@@ -54,6 +56,10 @@ def repair_many(
     yes: bool,
     wait_s: float,
     as_json: bool,
+    timer: str,
+    now: bool,
+    at_s: float | None,
+    in_s: float | None,
     **chosen: Any,
 ) -> None:
     """Have all sagas that fit do the same, as `repair` does. They are chosen once, when the run begins.
@@ -67,7 +73,7 @@ def repair_many(
     if not yes:
         _list(session.run(lambda store: sagas(store, wanted, limit=limit)), act, as_json)
         return
-    order = RepairSaga(act=ACTS[act], task=task, reason=reason, who=who)
+    order = Timing(timer, now, at_s, in_s).put(RepairSaga(act=ACTS[act], task=task, reason=reason, who=who))
 
     async def work(store: Store) -> KeptRun:
         kept = await begin(store, name, order, wanted, limit=limit, now_s=session.now_s())

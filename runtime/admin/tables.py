@@ -18,6 +18,7 @@ from runtime.operate.dead_letters import ParkedMail
 from runtime.operate.processes import ProcessEntry
 from runtime.operate.spans import span
 from runtime.operate.survey import WAITS, SagaEntry, ShardEntry
+from runtime.operate.timers import TimerEntry
 from runtime.protos import saga_pb2
 from runtime.saga.view import status_name
 from runtime.store.records import NodeRow
@@ -33,6 +34,7 @@ __all__ = [
     "processes_table",
     "sagas_table",
     "shards_table",
+    "timers_table",
 ]
 
 _CHARS_MAX = 4_000  # of one text in a table
@@ -149,6 +151,18 @@ def dead_letters_table(letters: Iterable[ParkedMail], now_s: float) -> Table:
     return table
 
 
+def timers_table(entries: Iterable[TimerEntry], now_s: float) -> Table:
+    table = _table("actor", "timer", "for", "due", ">attempts")
+    for entry in entries:
+        actor, attempts = printable(address_of(entry.kind, entry.key)), str(entry.attempts)
+        table.add_row(actor, printable(entry.name), printable(entry.purpose), _due(entry.due_at_s, now_s), attempts)
+    return table
+
+
+def _due(at_s: float, now_s: float) -> str:
+    return f"in {span(at_s - now_s)}" if at_s >= now_s else f"{span(now_s - at_s)} ago"
+
+
 def account_view(account: Account, now_s: float) -> RenderableType:
     """One actor: what it is, what it waits for, its state, its steps and its timers."""
     heading = printable(account.address)
@@ -157,11 +171,10 @@ def account_view(account: Account, now_s: float) -> RenderableType:
     if account.steps:
         parts.append(_steps_table(account, now_s))
     if account.timers:
-        timers = _table("timer", "due", "message", ">attempts")
+        timers = _table("timer", "for", "due", "message", ">attempts")
         for timer in account.timers:
-            left_s = timer.due_at_s - now_s
-            due = f"in {span(left_s)}" if left_s >= 0 else f"{span(-left_s)} ago"
-            timers.add_row(printable(timer.name), due, printable(timer.type), str(timer.attempts))
+            cells = printable(timer.name), printable(timer.purpose), _due(timer.due_at_s, now_s), printable(timer.type)
+            timers.add_row(*cells, str(timer.attempts))
         parts.append(timers)
     return Group(*parts, Text(""))
 

@@ -19,6 +19,7 @@ __all__ = ["Account", "TimerSummary"]
 @dataclass(frozen=True, slots=True)
 class TimerSummary:
     name: str
+    purpose: str  # what it is for, in words
     due_at_s: float
     type: str
     attempts: int

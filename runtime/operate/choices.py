@@ -4,37 +4,78 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
 
 from runtime.protos.saga_pb2 import SagaRecord, StandingKey, TaskRecord
+from runtime.saga.timer_acts import CANCELLABLE
+from runtime.saga.timer_names import DEADLINE
+from runtime.saga.timer_purposes import Purpose, purposes_of
 from runtime.saga.view import Phase, phase_of
 
-__all__ = ["acts_for", "can_do", "keys", "owed", "repaired"]
+__all__ = ["Choice", "acts_for", "can_do", "keys", "owed", "repaired"]
 
 _COMMAND = "python -m runtime.admin repair"
-_TASKS_MAX = 5  # whose acts are shown; `repair` takes the others as well
+_TASKS_MAX = 5  # whose acts are shown, and so many timers; `repair` takes the others as well
 _ENDED = (SagaRecord.NONE, SagaRecord.COMPLETED, SagaRecord.COMPENSATED, SagaRecord.ABANDONED)
 
 
-def acts_for(record: SagaRecord) -> Iterator[tuple[str, str, str]]:
-    """Act, path of its task or nothing, and what it does in words. The saga itself may yet refuse one, and says why."""
+class Choice(NamedTuple):
+    """One act that an operator may choose."""
+
+    act: str  # as the command line names it
+    task: str  # path of its task; empty of one on the whole instance, or on a timer
+    about: str  # what it does, in words
+    timer: str = ""  # name of its timer
+
+
+_FIRES = {
+    Purpose.PAUSE: "ends the pause",
+    Purpose.TIMEOUT: "gives up waiting for its answer",
+    Purpose.PROBE: "gives up waiting for what is probed",
+    Purpose.ASK_AGAIN: "asks it again",
+    Purpose.UNDO_PAUSE: "asks for its undo again",
+    Purpose.EVENT: "gives up waiting for its event",
+    Purpose.LOCK: "gives up waiting for its lock",
+    Purpose.APPROVAL: "gives up waiting for a person",
+    Purpose.REMINDER: "says the reminder",
+}
+
+
+def acts_for(record: SagaRecord) -> Iterator[Choice]:
+    """What can be chosen, as the record stands. The saga itself may yet refuse one, and says why."""
     if record.status in _ENDED:
         return
     if record.suspended:
-        yield "resume", "", f"it goes on, with {len(record.held)} answers and timers that came meanwhile"
+        yield Choice("resume", "", f"it goes on, with {len(record.held)} answers and timers that came meanwhile")
     else:
-        if record.status == SagaRecord.STUCK:
-            yield "retry", "", "the cause is mended: what is stuck is tried anew"
-        for task in [one for one in record.tasks if one.stuck][:_TASKS_MAX]:
-            yield from _of_stuck(record, task)
-        for task in [one for one in record.tasks if _is_open(one)][:_TASKS_MAX]:
-            yield "force", task.path, "it counts as done, though nobody knows whether it is"
-        for task in [one for one in record.tasks if phase_of(one) is Phase.TO_APPROVE][:_TASKS_MAX]:
-            yield "approve", task.path, f"{task.path} is approved: {task.asks}"
-            yield "decline", task.path, f"{task.path} is declined, and it turns back"
-        if _goes_forward(record) and not record.pivot_passed:
-            yield "cancel", "", "it turns back"
-        yield "suspend", "", "it sends nothing until it is resumed"
-    yield "abandon", "", "it ends as it is"
+        yield from _of_tasks(record)
+        yield from _of_timers(record)
+        yield Choice("suspend", "", "it sends nothing until it is resumed")
+    yield Choice("abandon", "", "it ends as it is")
+
+
+def _of_tasks(record: SagaRecord) -> Iterator[Choice]:
+    if record.status == SagaRecord.STUCK:
+        yield Choice("retry", "", "the cause is mended: what is stuck is tried anew")
+    for task in [one for one in record.tasks if one.stuck][:_TASKS_MAX]:
+        yield from _of_stuck(record, task)
+    for task in [one for one in record.tasks if _is_open(one)][:_TASKS_MAX]:
+        yield Choice("force", task.path, "it counts as done, though nobody knows whether it is")
+    for task in [one for one in record.tasks if phase_of(one) is Phase.TO_APPROVE][:_TASKS_MAX]:
+        yield Choice("approve", task.path, f"{task.path} is approved: {task.asks}")
+        yield Choice("decline", task.path, f"{task.path} is declined, and it turns back")
+    if _goes_forward(record) and not record.pivot_passed:
+        yield Choice("cancel", "", "it turns back")
+
+
+def _of_timers(record: SagaRecord) -> Iterator[Choice]:
+    """All but the deadline: the record does not tell whether the saga has one."""
+    found = ((name, purpose) for name, purpose in purposes_of(record) if name != DEADLINE)
+    for name, purpose in islice(found, _TASKS_MAX):
+        yield Choice("move-timer", "", f"{name}: it {_FIRES[purpose]} now", name)
+        if purpose in CANCELLABLE:
+            yield Choice("cancel-timer", "", f"{name}: the {purpose} does not come", name)
 
 
 def _goes_forward(record: SagaRecord) -> bool:
@@ -42,14 +83,14 @@ def _goes_forward(record: SagaRecord) -> bool:
     return record.status == SagaRecord.RUNNING or (record.status == SagaRecord.STUCK and is_stuck_at_keys)
 
 
-def _of_stuck(record: SagaRecord, task: TaskRecord) -> Iterator[tuple[str, str, str]]:
+def _of_stuck(record: SagaRecord, task: TaskRecord) -> Iterator[Choice]:
     if task.status == TaskRecord.OWED:
-        yield "mark-undone", task.path, "its undo was done by hand"
-        yield "skip", task.path, "its undo is given up, and the saga ends as abandoned"
+        yield Choice("mark-undone", task.path, "its undo was done by hand")
+        yield Choice("skip", task.path, "its undo is given up, and the saga ends as abandoned")
     elif task.address:
-        yield "mark-done", task.path, "it was done by hand"
+        yield Choice("mark-done", task.path, "it was done by hand")
         if record.pivot_passed or record.stuck_in == SagaRecord.COMPENSATING:
-            yield "skip", task.path, "the rest goes on without it"
+            yield Choice("skip", task.path, "the rest goes on without it")
 
 
 def _is_open(task: TaskRecord) -> bool:
@@ -58,8 +99,10 @@ def _is_open(task: TaskRecord) -> bool:
 
 def can_do(record: SagaRecord, address: str) -> Iterator[str]:
     """The acts as commands, at the revision that the record has."""
-    for act, task, about in acts_for(record):
+    for act, task, about, timer in acts_for(record):
         named = f" --task {shlex.quote(task)}" if task else ""
+        if timer:
+            named = f" --timer {shlex.quote(timer)}{' --now' if act == 'move-timer' else ''}"
         digests = [one.digest for one in record.tasks if one.path == task and one.digest]
         digest = "".join(f" --digest {one}" for one in digests if act in ("approve", "decline"))
         command = f"{_COMMAND} {act} {shlex.quote(address)}{named}{digest} --expect {record.revision} --reason TEXT"

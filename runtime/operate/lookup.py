@@ -13,14 +13,15 @@ from google.protobuf.message import DecodeError, Message
 from runtime.contracts import Contracts
 from runtime.errors import AmendsError
 from runtime.observe.conversation import MessageStatus, conversation_of
-from runtime.operate.account import Account, TimerSummary
+from runtime.operate.account import Account
 from runtime.operate.busy import Work, works_of
 from runtime.operate.choices import can_do, keys, owed, repaired
 from runtime.operate.deadlines import deadline_lines
 from runtime.operate.locks import lock_lines
 from runtime.operate.survey import hosts_of, lent_to, owner_of, waits_for_version
+from runtime.operate.timers import timers_of
 from runtime.operate.waits import NOTHING, waits_for
-from runtime.protos import durable_pb2, saga_pb2
+from runtime.protos import saga_pb2
 from runtime.saga.view import view_task
 from runtime.store.port import Store
 from runtime.store.records import ActorRow, ClusterView, MailRow
@@ -122,7 +123,7 @@ def _account(view: ClusterView, contracts: Contracts, found: _Found, works: Sequ
         unreadable=unreadable,
         saga=saga,
         steps=tuple(view_task(task) for task in saga.tasks) if saga else (),
-        timers=_timers(found.row),
+        timers=timers_of(found.row) if found.row else (),
         mail=conversation_of(b"", (), found.mail).messages,
         lacking=lacking,
         lent_to=lent,
@@ -181,14 +182,3 @@ def _of_version(
     node = {one.name: one for one in view.nodes if one.lease_until_s > view.now_s}.get(owner)
     version = saga.fingerprint.hex()
     return waits_for_version(view, node, row.kind, version), lent_to(view, node, row.kind, version)
-
-
-def _timers(row: ActorRow | None) -> tuple[TimerSummary, ...]:
-    if row is None:
-        return ()
-    try:
-        timers = durable_pb2.Timers.FromString(row.timers).timers
-    except DecodeError:
-        return ()
-    found = (TimerSummary(one.name, one.due_at_s, one.type, one.attempts) for one in timers)
-    return tuple(sorted(found, key=lambda timer: (timer.due_at_s, timer.name)))

@@ -9,7 +9,8 @@ from runtime.operate.account import Account
 from runtime.operate.busy import own_lines, owner_lines
 from runtime.operate.spans import span
 from runtime.protos import saga_pb2
-from runtime.saga.view import TaskView
+from runtime.saga.timer_names import CLOSING
+from runtime.saga.view import TaskView, heading
 
 __all__ = ["NOTHING", "waits_for"]
 
@@ -53,6 +54,8 @@ def _saga_waits(account: Account, now_s: float) -> Iterator[str]:
     for reminder in saga.reminders:
         if reminder.error:
             yield f"a change of its reminder {reminder.name!r}, which could not be said: {reminder.error}"
+    if saga.deadline_cancelled and heading(saga) == _SAGA.RUNNING:
+        yield f"its end, without a deadline, which was cancelled by {saga.deadline_cancelled}"
     for step in account.steps:
         yield from _step_waits(account, step, now_s)
 
@@ -77,7 +80,9 @@ def _step_waits(account: Account, step: TaskView, now_s: float) -> Iterator[str]
     elif step.status == "timed":
         yield f"its wait {step.name!r}: the timer of that name says until when"
     elif step.status == "to be approved":
-        yield f"a person to approve {step.name!r}: {step.asks} (digest {step.digest})"
+        limited = any(timer.name == step.name for timer in account.timers)
+        ever = "" if limited else ", without a time limit"
+        yield f"a person to approve {step.name!r}{ever}: {step.asks} (digest {step.digest})"
     elif step.status == "being probed":
         yield f"the runtime of {step.address} to tell whether its step {step.name!r} has happened; {step.error}"
     elif step.status == "unknown":
@@ -96,7 +101,7 @@ def _event_of(step: TaskView) -> str:
 
 def _asks_again(account: Account, step: str, now_s: float) -> str:
     """When a step asks for the next time; empty where no timer of it runs."""
-    due_at_s = next((one.due_at_s for one in account.timers if one.name in (step, f"closing {step}")), None)
+    due_at_s = next((one.due_at_s for one in account.timers if one.name in (step, f"{CLOSING}{step}")), None)
     return "" if due_at_s is None else f", asks again in {span(max(due_at_s - now_s, 0.0))}"
 
 
@@ -125,7 +130,7 @@ def _timer_waits(account: Account, now_s: float) -> Iterator[str]:
     for timer in account.timers:
         left_s = timer.due_at_s - now_s
         when = f"due in {span(left_s)}" if left_s >= 0 else f"overdue by {span(-left_s)}"
-        yield f"its timer {timer.name!r}, {when}"
+        yield f"its timer {timer.name!r} ({timer.purpose}), {when}"
 
 
 def _owner_waits(account: Account) -> list[str]:

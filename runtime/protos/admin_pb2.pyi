@@ -403,10 +403,13 @@ class ActorTimer(_message.Message):
     DUE_AT_S_FIELD_NUMBER: _builtins.int
     TYPE_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     due_at_s: _builtins.float
     type: _builtins.str
     attempts: _builtins.int
+    purpose: _builtins.str
+    """what it is for, in words"""
     def __init__(
         self,
         *,
@@ -414,10 +417,11 @@ class ActorTimer(_message.Message):
         due_at_s: _builtins.float = ...,
         type: _builtins.str = ...,
         attempts: _builtins.int = ...,
+        purpose: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "due_at_s", b"due_at_s", "name", b"name", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "due_at_s", b"due_at_s", "name", b"name", "purpose", b"purpose", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -513,20 +517,24 @@ class PossibleAct(_message.Message):
     ACT_FIELD_NUMBER: _builtins.int
     TASK_FIELD_NUMBER: _builtins.int
     ABOUT_FIELD_NUMBER: _builtins.int
+    TIMER_FIELD_NUMBER: _builtins.int
     act: _saga_pb2.RepairSaga.Act.ValueType
     task: _builtins.str
     about: _builtins.str
     """what it does, in words"""
+    timer: _builtins.str
+    """name of the timer that it is about"""
     def __init__(
         self,
         *,
         act: _saga_pb2.RepairSaga.Act.ValueType = ...,
         task: _builtins.str = ...,
         about: _builtins.str = ...,
+        timer: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "act", b"act", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "act", b"act", "task", b"task", "timer", b"timer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1127,22 +1135,63 @@ class DeadLetterActResponse(_message.Message):
 Global___DeadLetterActResponse: _TypeAlias = DeadLetterActResponse  # noqa: Y015
 
 @_typing.final
-class ListTimersRequest(_message.Message):
-    """--- timers and versions ---"""
+class TimerQuery(_message.Message):
+    """--- timers and versions ---
+
+    Which timers are meant. What is empty, or zero, asks for nothing.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ACTOR_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    KEY_PREFIX_FIELD_NUMBER: _builtins.int
+    BEFORE_S_FIELD_NUMBER: _builtins.int
     actor: _builtins.str
-    """KIND/KEY"""
+    """KIND/KEY: all of this one, whatever else is asked for"""
+    kind: _builtins.str
+    key_prefix: _builtins.str
+    before_s: _builtins.float
+    """due at this instant, or before"""
     def __init__(
         self,
         *,
         actor: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        key_prefix: _builtins.str = ...,
+        before_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "before_s", b"before_s", "key_prefix", b"key_prefix", "kind", b"kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TimerQuery: _TypeAlias = TimerQuery  # noqa: Y015
+
+@_typing.final
+class ListTimersRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERY_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """up to 1000; 0: 100"""
+    page_token: _builtins.str
+    """from the page before, of the same query"""
+    @_builtins.property
+    def query(self) -> Global___TimerQuery: ...
+    def __init__(
+        self,
+        *,
+        query: Global___TimerQuery | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["query", b"query"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "query", b"query"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1150,23 +1199,67 @@ Global___ListTimersRequest: _TypeAlias = ListTimersRequest  # noqa: Y015
 
 @_typing.final
 class ListTimersResponse(_message.Message):
+    """The actor whose next timer is due first comes first. Those of one actor stand together."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     TIMERS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
     @_builtins.property
-    def timers(self) -> _containers.RepeatedCompositeFieldContainer[Global___ActorTimer]: ...
+    def timers(self) -> _containers.RepeatedCompositeFieldContainer[Global___TimerSummary]: ...
     def __init__(
         self,
         *,
-        timers: _abc.Iterable[Global___ActorTimer] | None = ...,
+        timers: _abc.Iterable[Global___TimerSummary] | None = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["timers", b"timers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "timers", b"timers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListTimersResponse: _TypeAlias = ListTimersResponse  # noqa: Y015
+
+@_typing.final
+class TimerSummary(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    DUE_AT_S_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    key: _builtins.str
+    name: _builtins.str
+    purpose: _builtins.str
+    """what it is for, in words"""
+    due_at_s: _builtins.float
+    type: _builtins.str
+    """of the message that it brings"""
+    attempts: _builtins.int
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        key: _builtins.str = ...,
+        name: _builtins.str = ...,
+        purpose: _builtins.str = ...,
+        due_at_s: _builtins.float = ...,
+        type: _builtins.str = ...,
+        attempts: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "due_at_s", b"due_at_s", "key", b"key", "kind", b"kind", "name", b"name", "purpose", b"purpose", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TimerSummary: _TypeAlias = TimerSummary  # noqa: Y015
 
 @_typing.final
 class ListDefinitionsRequest(_message.Message):

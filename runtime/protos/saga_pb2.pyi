@@ -378,6 +378,7 @@ class SagaRecord(_message.Message):
     EARLIER_FINGERPRINTS_FIELD_NUMBER: _builtins.int
     KEYS_FIELD_NUMBER: _builtins.int
     REMINDERS_FIELD_NUMBER: _builtins.int
+    DEADLINE_CANCELLED_FIELD_NUMBER: _builtins.int
     definition: _builtins.str
     """its name; empty when there is no instance"""
     fingerprint: _builtins.bytes
@@ -408,6 +409,8 @@ class SagaRecord(_message.Message):
     """how many inputs have changed the process; reminders do not"""
     suspended: _builtins.bool
     """an operator lets it send nothing; what comes is kept in `held`"""
+    deadline_cancelled: _builtins.str
+    """which operator has cancelled its deadline, and why"""
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskRecord]:
         """In the order of the definition, those that close a compensation last. Behind them those that are parts of others."""
@@ -470,10 +473,11 @@ class SagaRecord(_message.Message):
         earlier_fingerprints: _abc.Iterable[_builtins.bytes] | None = ...,
         keys: _abc.Iterable[Global___StandingKey] | None = ...,
         reminders: _abc.Iterable[Global___ReminderRecord] | None = ...,
+        deadline_cancelled: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["asker", b"asker"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asker", b"asker", "conversation", b"conversation", "definition", b"definition", "earlier_fingerprints", b"earlier_fingerprints", "earlier_states", b"earlier_states", "ended_at_s", b"ended_at_s", "fingerprint", b"fingerprint", "held", b"held", "keys", b"keys", "last_progress_at_s", b"last_progress_at_s", "overdue", b"overdue", "pivot_passed", b"pivot_passed", "reason", b"reason", "reminders", b"reminders", "repairs", b"repairs", "result", b"result", "result_error", b"result_error", "result_type", b"result_type", "revision", b"revision", "started_at_s", b"started_at_s", "state", b"state", "state_type", b"state_type", "status", b"status", "stuck_in", b"stuck_in", "stuck_reason", b"stuck_reason", "suspended", b"suspended", "tasks", b"tasks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asker", b"asker", "conversation", b"conversation", "deadline_cancelled", b"deadline_cancelled", "definition", b"definition", "earlier_fingerprints", b"earlier_fingerprints", "earlier_states", b"earlier_states", "ended_at_s", b"ended_at_s", "fingerprint", b"fingerprint", "held", b"held", "keys", b"keys", "last_progress_at_s", b"last_progress_at_s", "overdue", b"overdue", "pivot_passed", b"pivot_passed", "reason", b"reason", "reminders", b"reminders", "repairs", b"repairs", "result", b"result", "result_error", b"result_error", "result_type", b"result_type", "revision", b"revision", "started_at_s", b"started_at_s", "state", b"state", "state_type", b"state_type", "status", b"status", "stuck_in", b"stuck_in", "stuck_reason", b"stuck_reason", "suspended", b"suspended", "tasks", b"tasks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -792,6 +796,7 @@ class Repair(_message.Message):
     AT_S_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    TIMER_FIELD_NUMBER: _builtins.int
     act: Global___RepairSaga.Act.ValueType
     task: _builtins.str
     """path; empty of an act on the whole instance"""
@@ -802,6 +807,8 @@ class Repair(_message.Message):
     """which the act has led to"""
     text: _builtins.str
     """what it did, in words"""
+    timer: _builtins.str
+    """that was moved or cancelled"""
     def __init__(
         self,
         *,
@@ -812,10 +819,11 @@ class Repair(_message.Message):
         at_s: _builtins.float = ...,
         revision: _builtins.int = ...,
         text: _builtins.str = ...,
+        timer: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["act", b"act", "at_s", b"at_s", "reason", b"reason", "revision", b"revision", "task", b"task", "text", b"text", "who", b"who"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["act", b"act", "at_s", b"at_s", "reason", b"reason", "revision", b"revision", "task", b"task", "text", b"text", "timer", b"timer", "who", b"who"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -893,6 +901,10 @@ class RepairSaga(_message.Message):
         """what a task asks a person for is approved"""
         DECLINE: RepairSaga._Act.ValueType  # 11
         """it is not"""
+        MOVE_TIMER: RepairSaga._Act.ValueType  # 12
+        """a timer fires at another instant"""
+        CANCEL_TIMER: RepairSaga._Act.ValueType  # 13
+        """a timer that nothing needs to go on does not fire"""
 
     class Act(_Act, metaclass=_ActEnumTypeWrapper): ...
     NONE: RepairSaga.Act.ValueType  # 0
@@ -918,6 +930,10 @@ class RepairSaga(_message.Message):
     """what a task asks a person for is approved"""
     DECLINE: RepairSaga.Act.ValueType  # 11
     """it is not"""
+    MOVE_TIMER: RepairSaga.Act.ValueType  # 12
+    """a timer fires at another instant"""
+    CANCEL_TIMER: RepairSaga.Act.ValueType  # 13
+    """a timer that nothing needs to go on does not fire"""
 
     ACT_FIELD_NUMBER: _builtins.int
     TASK_FIELD_NUMBER: _builtins.int
@@ -926,6 +942,9 @@ class RepairSaga(_message.Message):
     WHO_FIELD_NUMBER: _builtins.int
     EXPECTED_REVISION_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
+    TIMER_FIELD_NUMBER: _builtins.int
+    DUE_AT_S_FIELD_NUMBER: _builtins.int
+    IN_S_FIELD_NUMBER: _builtins.int
     act: Global___RepairSaga.Act.ValueType
     task: _builtins.str
     """path of the task"""
@@ -937,6 +956,12 @@ class RepairSaga(_message.Message):
     """the act is refused at any other"""
     digest: _builtins.str
     """of APPROVE and DECLINE: of what was looked at"""
+    timer: _builtins.str
+    """of MOVE_TIMER and CANCEL_TIMER: its name"""
+    due_at_s: _builtins.float
+    """at this instant"""
+    in_s: _builtins.float
+    """so long after the saga has handled the act; 0: now"""
     def __init__(
         self,
         *,
@@ -947,14 +972,22 @@ class RepairSaga(_message.Message):
         who: _builtins.str = ...,
         expected_revision: _builtins.int | None = ...,
         digest: _builtins.str = ...,
+        timer: _builtins.str = ...,
+        due_at_s: _builtins.float = ...,
+        in_s: _builtins.float = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "expected_revision", b"expected_revision"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "due", b"due", "due_at_s", b"due_at_s", "expected_revision", b"expected_revision", "in_s", b"in_s"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "act", b"act", "digest", b"digest", "expected_revision", b"expected_revision", "reason", b"reason", "state_json", b"state_json", "task", b"task", "who", b"who"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "act", b"act", "digest", b"digest", "due", b"due", "due_at_s", b"due_at_s", "expected_revision", b"expected_revision", "in_s", b"in_s", "reason", b"reason", "state_json", b"state_json", "task", b"task", "timer", b"timer", "who", b"who"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expected_revision: _TypeAlias = _typing.Literal["expected_revision"]  # noqa: Y015
     _WhichOneofArgType__expected_revision: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision"]  # noqa: Y015
+    _WhichOneofReturnType_due: _TypeAlias = _typing.Literal["due_at_s", "in_s"]  # noqa: Y015
+    _WhichOneofArgType_due: _TypeAlias = _typing.Literal["due", b"due"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_revision) -> _WhichOneofReturnType__expected_revision | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_due) -> _WhichOneofReturnType_due | None: ...
 
 Global___RepairSaga: _TypeAlias = RepairSaga  # noqa: Y015
 

@@ -7,6 +7,8 @@ from runtime.protos.saga_pb2 import CancelAccepted, CancelRefused, SagaCompensat
 from runtime.saga import asker, compensation
 from runtime.saga.inputs import AskedBy
 from runtime.saga.instance import Instance
+from runtime.saga.timer_acts import limit
+from runtime.saga.timer_names import DEADLINE
 from runtime.saga.view import status_name
 
 __all__ = ["cancel", "deadline_passed", "refusal_of", "undo"]
@@ -19,7 +21,8 @@ def deadline_passed(saga: Instance) -> None:
     elif status == SagaRecord.STUCK or saga.no_way_back():
         saga.record.overdue = True
     else:
-        compensation.turn_back(saga, f"timeout: not past the pivot within {saga.definition.deadline_s:g} s")
+        by = limit(saga, DEADLINE, f"{saga.definition.deadline_s:g} s")
+        compensation.turn_back(saga, f"timeout: not past the pivot {by}")
 
 
 def cancel(saga: Instance, reason: str) -> None:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from runtime.durable.behaviour import CancelTimer
 from runtime.protos.saga_pb2 import Exchange, SagaRecord, TaskRecord
-from runtime.saga.instance import DEADLINE, Instance
+from runtime.saga.instance import Instance
 from runtime.saga.node import Node
 from runtime.saga.nodes import kinds
+from runtime.saga.timer_names import DEADLINE
 from runtime.saga.verdict import Came
 from runtime.saga.view import SETTLED
 

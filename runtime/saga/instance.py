@@ -22,10 +22,7 @@ from runtime.saga.node import Node, Role, StepDefinition
 from runtime.saga.node_bounds import UNBOUND, NodeBounds
 from runtime.store.records import Outcome
 
-__all__ = ["DEADLINE", "Instance", "Question"]
-
-DEADLINE = "saga deadline"
-"""The timer of the whole saga's deadline; no step can have this name, for it is no identifier."""
+__all__ = ["Instance", "Question"]
 
 _NAMED_MAX = 20
 """Of tasks that are stuck; beyond it they are counted."""

@@ -25,12 +25,13 @@ from runtime.durable.behaviour import CancelTimer, NextId, SetTimer
 from runtime.protos.saga_pb2 import Exchange, SagaRecord, TaskRecord
 from runtime.saga import asker, cancellation, compensation, completion, deadlock, halted, held_keys, inputs, repair
 from runtime.saga.definition import Definition
-from runtime.saga.instance import DEADLINE, Instance, Question
+from runtime.saga.instance import Instance, Question
 from runtime.saga.node import Node, Role
 from runtime.saga.node_bounds import UNBOUND, NodeBounds
 from runtime.saga.nodes import kinds, locks, probed, undoing
 from runtime.saga.nodes import step as steps
 from runtime.saga.reminders import follow_reminders, reminder_fired
+from runtime.saga.timer_names import DEADLINE
 from runtime.saga.verdict import Came, TaskVerdict
 from runtime.saga.view import status_name
 

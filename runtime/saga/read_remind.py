@@ -15,6 +15,7 @@ from runtime.saga.functions import called, check_state, returned_by, takes
 from runtime.saga.node import full_name
 from runtime.saga.publish import Publish
 from runtime.saga.remind import Remind
+from runtime.saga.timer_names import REMIND
 from runtime.saga.when import End, When
 
 __all__ = ["read_reminders"]
@@ -46,7 +47,7 @@ def _read(
     return ReminderDefinition(
         name=name,
         place=places[of],
-        timer=f"remind {name}",
+        timer=f"{REMIND}{name}",
         after_s=in_seconds(part.after),
         every_s=in_seconds(every),
         times=part.times,

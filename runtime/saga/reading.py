@@ -37,6 +37,7 @@ from runtime.saga.read_within import read_each, read_first_of
 from runtime.saga.remind import Remind
 from runtime.saga.shape import fingerprint_of, shape_of
 from runtime.saga.step import Step
+from runtime.saga.timer_names import CLOSING
 from runtime.saga.wait import Wait
 from runtime.saga.when import End, When
 
@@ -74,7 +75,7 @@ def read(declared: Declaration) -> Definition:
     for name, step in declared.closing.items():
         closing: Node = read_step(f"{declared.title}.{name}", declared.state_type, name, len(nodes), step, Role.CLOSING)
         # An author's step may have the name. Its timer is another one then: no identifier has a space.
-        nodes.append(replace(closing, timer=f"closing {name}") if name in declared.parts else closing)
+        nodes.append(replace(closing, timer=f"{CLOSING}{name}") if name in declared.parts else closing)
     fingerprint = fingerprint_of(shape_of(declared.name, declared.state_type, nodes))
     result, result_type = read_result(f"{declared.title}.result", declared.state_type, declared.result)
     return Definition(

@@ -17,6 +17,7 @@ from runtime.saga import author
 from runtime.saga.author import AuthorFailed
 from runtime.saga.definition import ReminderDefinition
 from runtime.saga.instance import Instance
+from runtime.saga.timer_names import REMIND
 
 __all__ = ["follow_reminders", "reminder_fired"]
 
@@ -46,7 +47,7 @@ def follow_reminders(saga: Instance) -> None:
         return
     known = {one.name: one for one in saga.definition.reminders}
     for entry in [one for one in record.reminders if one.name not in known]:
-        saga.timers.append(CancelTimer(f"remind {entry.name}"))
+        saga.timers.append(CancelTimer(f"{REMIND}{entry.name}"))
         record.reminders.remove(entry)
     for reminder in known.values():
         found = _entry(saga, reminder.name)

@@ -21,10 +21,11 @@ from runtime.protos.saga_pb2 import (
     SagaRecord,
     TaskRecord,
 )
-from runtime.saga import compensation, exchange, frozen, repair_checks
-from runtime.saga.instance import DEADLINE, Instance
+from runtime.saga import compensation, exchange, frozen, repair_checks, timer_acts
+from runtime.saga.instance import Instance
 from runtime.saga.node import ApprovalDefinition, AwaitDefinition, Node, Role, StepDefinition
 from runtime.saga.nodes import approval, awaits, kinds
+from runtime.saga.timer_names import DEADLINE
 from runtime.saga.verdict import DONE, UNDONE, TaskVerdict
 from runtime.saga.view import left_behind, status_name, task_name
 
@@ -98,6 +99,8 @@ def _moves(saga: Instance, act: RepairSaga, named: tuple[Node, TaskRecord] | Non
             saga.record.suspended = False
         case RepairSaga.ABANDON:
             _abandon(saga, act)
+        case RepairSaga.MOVE_TIMER | RepairSaga.CANCEL_TIMER:
+            timer_acts.carry_out(saga, act)
         case _:
             assert named is not None, "the other acts name a task"
             node, task = named
@@ -182,6 +185,7 @@ def _note_down(saga: Instance, act: RepairSaga, text: str) -> None:
     repairs.add(
         act=act.act,
         task=act.task,
+        timer=act.timer,
         reason=act.reason,
         who=act.who,
         at_s=saga.now_s,
@@ -202,6 +206,8 @@ def _text(saga: Instance, act: RepairSaga, named: tuple[Node, TaskRecord] | None
             return f"tries again {act.task or ', '.join(stuck)}{edited}"
         case RepairSaga.ABANDON:
             return f"ends as it is; {left_behind(saga.record)}"
+        case RepairSaga.MOVE_TIMER | RepairSaga.CANCEL_TIMER:
+            return timer_acts.text(saga, act)
         case RepairSaga.RESUME:
             return f"goes on, with {len(saga.record.held)} answers and timers that came meanwhile"
     if named is None:

@@ -8,7 +8,7 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from runtime.protos.saga_pb2 import Repair, RepairSaga, SagaRecord, TaskRecord
-from runtime.saga import cancellation
+from runtime.saga import cancellation, timer_acts
 from runtime.saga.instance import Instance
 from runtime.saga.node import (
     ApprovalDefinition,
@@ -98,6 +98,10 @@ def edited(saga: Instance, state_json: str) -> Message:
 
 
 def _refusal_of_act(saga: Instance, act: RepairSaga) -> str:
+    if act.act in timer_acts.ACTS_ON_TIMERS:
+        return timer_acts.refusal(saga, act)
+    if act.timer or act.WhichOneof("due"):
+        return f"{word(act.act)} is about no timer: move-timer and cancel-timer are"
     found = named(saga, act.task)
     if act.task and found is None:
         return f"it has no task {act.task!r}; there are {_paths(saga.tasks)}"

@@ -19,6 +19,7 @@ from runtime.ports import Ports
 from runtime.store.memory_members import MemoryMembers
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Transition, Verdict
 from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace, SummaryRow
+from runtime.store.timed import TimedFilter, TimedPlace
 from runtime.store.timer_conversations import live_conversations
 
 __all__ = ["MemoryStore"]
@@ -228,6 +229,10 @@ class MemoryStore(MemoryMembers):
     async def actors(self, kind: str, *, limit: int, after: str = "") -> list[ActorRow]:
         rows = [row for row in self._actors.values() if row.kind == kind and row.key > after]
         return sorted(rows, key=lambda row: row.key)[:limit]
+
+    async def timed(self, wanted: TimedFilter, *, limit: int, after: TimedPlace | None = None) -> list[ActorRow]:
+        places = {TimedPlace.of(row): row for row in self._actors.values() if wanted.fits(row)}
+        return [places[place] for place in sorted(places) if after is None or place > after][:limit]
 
     async def summaries(
         self,

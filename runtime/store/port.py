@@ -33,6 +33,7 @@ from runtime.store.records import (
     Verdict,
 )
 from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace, SummaryRow
+from runtime.store.timed import TimedFilter, TimedPlace
 
 __all__ = ["ExposedStore", "Store"]
 
@@ -236,6 +237,10 @@ class Store(Protocol):
 
     async def actors(self, kind: str, *, limit: int, after: str = "") -> list[ActorRow]:
         """Actors of a kind, by key."""
+        ...
+
+    async def timed(self, wanted: TimedFilter, *, limit: int, after: TimedPlace | None = None) -> list[ActorRow]:
+        """Actors with a timer that fit, the next due first, then by kind and key, from behind the place `after` on."""
         ...
 
     async def summaries(

@@ -32,6 +32,7 @@ from runtime.store.records import (
 )
 from runtime.store.sqlite import SqliteStore
 from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace
+from runtime.store.timed import TimedFilter
 from runtime.testing.conformance.samples import EMPTY, actor_row, history_row, id_of, mail_row, told
 
 Operation = Callable[[Store], Awaitable[object]]
@@ -211,6 +212,7 @@ def reads(draw: st.DrawFn) -> Operation:
         lambda s: s.actors(kind, limit=limit, after=key),
         lambda s: s.summaries(wanted, limit=limit, order=order, after=place),
         lambda s: s.summary_counts(),
+        lambda s: s.timed(TimedFilter(), limit=99),
         lambda s: s.cluster(),
         told_busy,
     ]

@@ -56,10 +56,7 @@ def account_answer(account: Account) -> admin_pb2.ExplainSagaResponse:
         else:
             told["state_json"] = text
     acts = [] if account.saga is None else list(acts_for(account.saga))
-    told["acts"] = [
-        {"act": RepairSaga.Act.Value(act.upper().replace("-", "_")), "task": task, "about": about}
-        for act, task, about in acts
-    ]
+    told["acts"] = [{**one._asdict(), "act": RepairSaga.Act.Value(one.act.upper().replace("-", "_"))} for one in acts]
     for name in _LISTS:
         found = told[name]
         if len(found) > _LINES_MAX:

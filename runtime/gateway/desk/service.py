@@ -6,6 +6,7 @@ something are in acts.py.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -30,6 +31,7 @@ from runtime.operate.paused import paused
 from runtime.operate.repair_runs import kept_run
 from runtime.operate.repairs import look_ahead
 from runtime.operate.survey import place_of, place_text, sagas
+from runtime.operate.timers import TimersWanted, timer_place_of, timers
 from runtime.protos import admin_pb2 as pb
 from runtime.saga.view import status_name
 
@@ -87,8 +89,19 @@ class DeskService(DeskActs):
         return pb.ListDeadLettersResponse(letters=found, next_page_token=token)
 
     async def ListTimers(self, request: pb.ListTimersRequest, context: Context) -> pb.ListTimersResponse:  # noqa: N802 - named by admin.proto
-        found: list[dict[str, Any]] = [asdict(one) for one in (await self._account(request.actor)).timers]
-        return checked(pb.ListTimersResponse(timers=[pb.ActorTimer(**one) for one in found]), _SMALLER)
+        query, size = request.query, page_size_of(request.page_size)
+        place = place_in(request.page_token, query)
+        if query.actor:
+            account = await self._account(query.actor)
+            named: dict[str, Any] = {"kind": account.kind, "key": account.key}
+            of_one = [pb.TimerSummary(**named, **asdict(one)) for one in account.timers]
+            return checked(pb.ListTimersResponse(timers=of_one), _SMALLER)
+        wanted = TimersWanted(query.kind, query.key_prefix, query.before_s or math.inf)
+        page = await timers(self.desk.store, wanted, limit=size, after=timer_place_of(place) if place else None)
+        found = cut(pb.TimerSummary(**asdict(entry)) for entry, _ in page.entries)
+        is_all = len(found) == len(page.entries) and not page.more
+        token = "" if is_all else token_of(query, page.entries[len(found) - 1][1].text)
+        return pb.ListTimersResponse(timers=found, next_page_token=token)
 
     async def ListDefinitions(self, request: pb.ListDefinitionsRequest, context: Context) -> pb.ListDefinitionsResponse:  # noqa: N802 - named by admin.proto
         found: list[dict[str, Any]] = [asdict(one) for one in await versions(self.desk.store, kind=request.kind)]

@@ -18,6 +18,7 @@ from runtime.saga import author
 from runtime.saga.author import AuthorFailed
 from runtime.saga.instance import Instance
 from runtime.saga.node import ApprovalDefinition, full_name
+from runtime.saga.timer_acts import limit
 from runtime.saga.verdict import DONE, NOTHING, TaskVerdict, failed, refused
 from runtime.saga.view import task_name
 
@@ -52,7 +53,8 @@ def fired(saga: Instance, node: ApprovalDefinition, task: TaskRecord) -> TaskVer
     if task.status != TaskRecord.RUNNING:
         saga.note = f"timer {node.timer} came late: {node.name} is {task_name(task)}"
         return NOTHING
-    why = f"nobody has approved within {timedelta(seconds=node.within_s)}"
+    by = limit(saga, node.timer, str(timedelta(seconds=node.within_s)), task)
+    why = f"nobody has approved {by}"
     if not node.goes_on:
         return _not_approved(saga, task, why)
     task.status = TaskRecord.DONE

@@ -22,6 +22,7 @@ from runtime.saga.instance import Instance
 from runtime.saga.node import AwaitDefinition, full_name
 from runtime.saga.nodes import step as steps
 from runtime.saga.nodes import undoing
+from runtime.saga.timer_acts import limit
 from runtime.saga.verdict import DONE, NOTHING, Came, TaskVerdict, failed
 
 __all__ = ["answered", "begin", "fired", "moved", "retry", "undo", "withdraw"]
@@ -66,7 +67,8 @@ def fired(saga: Instance, node: AwaitDefinition, task: TaskRecord) -> TaskVerdic
     if task.do.status == Exchange.UNKNOWN and saga.now_s < task.until_s:
         return begin(saga, node, task)
     key = parse_address(task.address)[1]
-    error = f"no {node.event.DESCRIPTOR.name} with key {key!r} came within {timedelta(seconds=node.timeout_s)}"
+    by = limit(saga, node.timer, str(timedelta(seconds=node.timeout_s)), task)
+    error = f"no {node.event.DESCRIPTOR.name} with key {key!r} came {by}"
     if not node.goes_on:
         exchange.unclear(task.do, error)
         return failed(error)

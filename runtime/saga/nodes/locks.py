@@ -26,6 +26,7 @@ from runtime.saga.instance import Instance
 from runtime.saga.node import LockDefinition
 from runtime.saga.nodes import step as steps
 from runtime.saga.nodes import undoing
+from runtime.saga.timer_acts import limit
 from runtime.saga.verdict import NOTHING, Came, TaskVerdict, failed
 from runtime.saga.view import task_name
 
@@ -62,7 +63,8 @@ def fired(saga: Instance, node: LockDefinition, task: TaskRecord) -> TaskVerdict
         return steps.fired(saga, _releasing(node, task), task)
     if task.do.status == Exchange.UNKNOWN and saga.now_s < task.until_s:
         return begin(saga, node, task)
-    error = f"{task.address} was not free within {timedelta(seconds=node.timeout_s)}"
+    by = limit(saga, node.timer, str(timedelta(seconds=node.timeout_s)), task)
+    error = f"{task.address} was not free {by}"
     exchange.unclear(task.do, error)
     return failed(error)
 

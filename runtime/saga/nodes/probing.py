@@ -16,6 +16,7 @@ from runtime.protos.saga_pb2 import Exchange, TaskRecord
 from runtime.saga import exchange
 from runtime.saga.instance import Instance
 from runtime.saga.node import StepDefinition
+from runtime.saga.timer_acts import limit
 from runtime.saga.verdict import NOTHING, Came, TaskVerdict, failed
 
 __all__ = ["ask_first", "in_vain", "silent"]
@@ -37,7 +38,7 @@ def ask_first(saga: Instance, step: StepDefinition, task: TaskRecord, verdict: T
 def silent(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict:
     """The timer of an open probe has fired."""
     assert step.probe is not None or task.HasField("probe")
-    exchange.unclear(task.probe, f"no answer to its probe within {step.timeout_s:g} s")
+    exchange.unclear(task.probe, f"no answer to its probe {limit(saga, step.timer, f'{step.timeout_s:g} s', task)}")
     if step.probe is not None and task.probe.attempts < step.probe.asks_max:
         _ask(saga, step, task)
         return NOTHING

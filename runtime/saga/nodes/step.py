@@ -24,6 +24,7 @@ from runtime.saga.node import Meaning, PastPivot, Role, StepDefinition
 from runtime.saga.nodes import pace, probing, undoing
 from runtime.saga.nodes.past_pivot import as_declared
 from runtime.saga.nodes.probing import ask_first
+from runtime.saga.timer_acts import limit
 from runtime.saga.verdict import DONE, NOTHING, OWES, TaskVerdict, failed, refused
 from runtime.saga.view import task_name
 
@@ -107,7 +108,8 @@ def _fired(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdic
                 return silent if silent is NOTHING else give_up(saga, step, task, silent.why)
             is_endless = step.past_pivot is PastPivot.RETRY
             return begin(saga, step, task) if is_endless else _ask_again(saga, step, task, task.do.error)
-        error = f"no answer within {step.patience_s(exchange.counted(task.do)):g} s"
+        patience = f"{step.patience_s(exchange.counted(task.do)):g} s"
+        error = f"no answer {limit(saga, step.timer, patience, task)}"
         silent = _unclear(task, error)
         return _ask_again(saga, step, task, error) if step.retriable else silent
     if task.status == TaskRecord.OWED and task.undo.status in (Exchange.WORKING, Exchange.UNKNOWN):

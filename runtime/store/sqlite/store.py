@@ -32,9 +32,11 @@ from runtime.store.sqlite.rows import actor_row, history_row
 from runtime.store.sqlite.schema import Marks, check_file, identify
 from runtime.store.sqlite.statements import LOAD_ACTORS
 from runtime.store.sqlite.summaries import count_summaries, count_versions, read_summaries
+from runtime.store.sqlite.timed import read_timed
 from runtime.store.sqlite.watch import FileWatch
 from runtime.store.sqlite.writer import Writer
 from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace, SummaryRow
+from runtime.store.timed import TimedFilter, TimedPlace
 
 __all__ = ["SqliteStore"]
 
@@ -235,6 +237,9 @@ class SqliteStore(SqliteMembers):
 
     async def actors(self, kind: str, *, limit: int, after: str = "") -> list[ActorRow]:
         return await self._rows(actor_row, "actors", {"kind": kind, "after": after, "limit": limit})
+
+    async def timed(self, wanted: TimedFilter, *, limit: int, after: TimedPlace | None = None) -> list[ActorRow]:
+        return await self._reader.patiently(lambda connection: read_timed(connection, wanted, limit=limit, after=after))
 
     async def summaries(
         self,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from runtime.store.records import Transition
+from runtime.store.records import ActorRow, Expected, Transition
+from runtime.store.timed import TimedFilter, TimedPlace
 from runtime.testing.conformance.case import ConformanceBase
 from runtime.testing.conformance.samples import EMPTY, actor_row, history_row, id_of, mail_row, post
 
@@ -88,3 +89,38 @@ class OperatorConformance(ConformanceBase):
             )
             assert await store.actors("billing", limit=4) == rows[:4]
             assert await store.actors("billing", limit=4, after=rows[3].key) == rows[4:]
+
+    async def test_actors_with_timers_are_listed_the_next_due_first(self) -> None:
+        async with self.store() as store:
+            rows = [
+                actor_row("b", due_at_s=1.0, shard=9),
+                actor_row("🚚", due_at_s=1.0, shard=3),
+                actor_row("a", due_at_s=1.0, kind="sales"),
+                actor_row("c", due_at_s=1.5, kind="sales", shard=0),
+                actor_row("a", due_at_s=2.0),
+            ]
+            put = [*reversed(rows), actor_row("silent"), actor_row("d", kind="trip")]
+            await self.commit(store, *(Transition(actor=row, expected=EMPTY) for row in put))
+            assert await store.timed(TimedFilter(), limit=9) == rows
+            for size in (1, 2, 3):
+                found, after = list[ActorRow](), None
+                while page := await store.timed(TimedFilter(), limit=size, after=after):
+                    found, after = [*found, *page], TimedPlace.of(page[-1])
+                assert found == rows
+
+    async def test_actors_with_timers_are_listed_by_kind_key_and_instant(self) -> None:
+        async with self.store() as store:
+            rows = [actor_row("a-1", due_at_s=1.0), actor_row("a-2", due_at_s=2.0, kind="sales")]
+            rows += [actor_row("b", due_at_s=3.0)]
+            await self.commit(store, *(Transition(actor=row, expected=EMPTY) for row in rows))
+            assert await store.timed(TimedFilter(kinds=("billing", "trip")), limit=9) == [rows[0], rows[2]]
+            assert await store.timed(TimedFilter(prefix="a-"), limit=9) == rows[:2]
+            assert await store.timed(TimedFilter(due_by_s=2.0), limit=9) == rows[:2]
+
+    async def test_an_actor_whose_last_timer_is_gone_is_listed_no_more(self) -> None:
+        async with self.store() as store:
+            row = actor_row(due_at_s=1.0)
+            await self.commit(store, Transition(actor=row, expected=EMPTY))
+            after = replace(row, revision=2, due_at_s=None, timers=b"")
+            await self.commit(store, Transition(actor=after, expected=Expected(row.revision, row.last_id)))
+            assert await store.timed(TimedFilter(), limit=9) == []

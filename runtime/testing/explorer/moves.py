@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from runtime.protos.saga_pb2 import SagaRecord
-from runtime.saga.instance import DEADLINE
 from runtime.saga.node import Meaning, Role
+from runtime.saga.timer_names import DEADLINE
 from runtime.saga.view import OPEN, Phase
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.driver import Input, SagaDriver, Taken

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from runtime.saga.instance import DEADLINE
 from runtime.saga.node import StepDefinition
+from runtime.saga.timer_names import DEADLINE
 from runtime.saga.view import task_name
 from runtime.testing.explorer.diagram import Arrow, Diagram, Event, Note
 from runtime.testing.explorer.driver import Input, SagaDriver, Taken

@@ -198,6 +198,7 @@ class FaultyStore:
     actors = _read(MemoryStore.actors)
     summaries = _read(MemoryStore.summaries)
     summary_counts = _read(MemoryStore.summary_counts)
+    timed = _read(MemoryStore.timed)
     version_counts = _read(MemoryStore.version_counts)
     definitions = _read(MemoryStore.definitions)
 

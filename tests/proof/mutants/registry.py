@@ -27,6 +27,7 @@ from tests.proof.mutants.retries import RETRIES
 from tests.proof.mutants.sagas import SAGAS
 from tests.proof.mutants.starts import STARTS
 from tests.proof.mutants.store import STORE
+from tests.proof.mutants.timer_acts import TIMER_ACTS
 from tests.proof.mutants.timers import TIMERS
 from tests.proof.mutants.tries import TRIES
 from tests.proof.mutants.turns import TURNS
@@ -65,5 +66,5 @@ ROOMS: Mapping[str, tuple[Mutant, ...]] = {
 
 MUTANTS: Mapping[str, Mutant] = {mutant.name: mutant for room in ROOMS.values() for mutant in room}
 
-UNHUNTED: Mapping[str, Mutant] = {mutant.name: mutant for mutant in (*PAUSES, *STARTS, *REMINDERS, *DESK)}
+UNHUNTED: Mapping[str, Mutant] = {mutant.name: mutant for mutant in (*PAUSES, *STARTS, *REMINDERS, *TIMER_ACTS, *DESK)}
 """Bugs in what no workload has. Nobody hunts them; each is planted for the tests that it names."""

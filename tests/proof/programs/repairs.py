@@ -1,4 +1,4 @@
-"""Operators who act on sagas of one program: they retry, mark, skip, force, suspend, and resume what they suspended.
+"""Operators who act on sagas of one program: they retry, mark, skip, force, move timers, suspend, and resume.
 
     Repairs ──one of the acts that `explain` would offer──▶ runtime.operate.repairs ──▶ a message to the saga
 
@@ -31,6 +31,7 @@ __all__ = ["Repairs", "check_repairs"]
 _LOOK_S = 1.0
 _SEEN = "decided at revision "
 _ROWS_MAX = 100
+_MOVED_S = (0.0, 0.0, 5.0, 60.0)
 _ANOTHER = "0123456789abcdef"  # the digest of nothing that is asked
 _NEVER = ("abandon", "cancel")  # The first would leave nothing to be judged; clients do the second.
 
@@ -91,11 +92,13 @@ class Repairs:
             self.did["decided"] += 1
 
     async def _repair(self, row: ActorRow, record: SagaRecord) -> None:
-        offered = [(word, task) for word, task, _ in acts_for(record) if word not in _NEVER]
+        offered = [one for one in acts_for(record) if one.act not in _NEVER]
         if not offered:
             return
-        word, task = self._dice.choose(offered)
-        act = RepairSaga(act=RepairSaga.Act.Value(word.upper().replace("-", "_")), task=task)
+        word, task, _, timer = self._dice.choose(offered)
+        act = RepairSaga(act=RepairSaga.Act.Value(word.upper().replace("-", "_")), task=task, timer=timer)
+        if word == "move-timer":
+            act.in_s = self._dice.choose(_MOVED_S)
         if word in ("approve", "decline"):
             seen = next(one.digest for one in record.tasks if one.path == task)
             act.digest = seen if self._dice.chance(0.8) else _ANOTHER

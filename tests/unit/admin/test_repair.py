@@ -141,8 +141,11 @@ def test_what_is_offered_is_not_refused(saga: type[Saga[Any]], drawn: list[tuple
     for act, choice in drawn:
         world.act(act, choice)
     record = world.story.record
-    for word, task, _ in acts_for(record):
+    for word, task, _, timer in acts_for(record):
         wanted = RepairSaga(act=ACTS[word], task=task, who="ann", reason="x", expected_revision=record.revision)
+        wanted.timer = timer
+        if word == "move-timer":
+            wanted.in_s = 0.0
         refusal = preview(saga.definition, record, wanted, world.story.now_s).refusal
         assert not refusal or re.search("is under way and cannot be undone", refusal), (word, task, refusal)
 

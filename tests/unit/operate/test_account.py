@@ -194,8 +194,8 @@ async def test_timers_are_told_earliest_first(store: MemoryStore) -> None:
     await join(store, "sales-1", kinds=("sales",))
     await fill(store, actor("sales", timers=timers))
     assert (await account_of(store, "sales")).waits_for == (
-        "its timer 'overdue', overdue by 60 s",
-        "its timer 'later', due in 5 min",
+        "its timer 'overdue' (timer of a service), overdue by 60 s",
+        "its timer 'later' (timer of a service), due in 5 min",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import grpc
@@ -19,6 +20,7 @@ from tests.unit.operate.rows import actor, fill, id_of, mail, order
 __all__ = ["store"]
 
 Code = grpc.StatusCode
+OF_NOBODY = pb.TimerQuery(actor="order-process/ORD-9")
 LOST, NEVER = pb.SagaQuery(statuses=["lost"]), pb.SagaQuery(idle_s=float("nan"))
 
 
@@ -73,8 +75,28 @@ async def test_timers_of_an_actor_are_listed(store: MemoryStore) -> None:
     timers = durable_pb2.Timers(timers=[durable_pb2.Timer(name="remind", due_at_s=5.0, type="shop.Remind")])
     await fill(store, actor("sales", state=order(), timers=timers))
     async with serving(store) as stub:
-        told = await stub.ListTimers(pb.ListTimersRequest(actor="sales/ORD-1"))
-    assert [(one.name, one.due_at_s, one.type) for one in told.timers] == [("remind", 5.0, "shop.Remind")]
+        told = await stub.ListTimers(pb.ListTimersRequest(query=pb.TimerQuery(actor="sales/ORD-1")))
+    (one,) = told.timers
+    assert (one.kind, one.key, one.name, one.due_at_s, one.type) == ("sales", "ORD-1", "remind", 5.0, "shop.Remind")
+    assert one.purpose == "timer of a service"
+
+
+async def test_timers_of_all_actors_are_listed_page_by_page(store: MemoryStore) -> None:
+    def timers_at(*due: float) -> durable_pb2.Timers:
+        return durable_pb2.Timers(timers=[durable_pb2.Timer(name=f"t{at:g}", due_at_s=at) for at in due])
+
+    rows = [actor("sales", key, state=order(), timers=timers_at(*due)) for key, *due in (("A", 3, 9), ("B", 4))]
+    await fill(store, *rows, actor("billing", "A", state=order(), timers=timers_at(5)))
+    async with serving(store) as stub:
+        found, token, pages = list[str](), "", 0
+        while pages == 0 or token:
+            page = await stub.ListTimers(pb.ListTimersRequest(page_size=1, page_token=token))
+            found += [f"{one.kind}/{one.key} {one.name}" for one in page.timers]
+            token, pages = page.next_page_token, pages + 1
+        assert (found, pages) == (["sales/A t3", "sales/A t9", "sales/B t4", "billing/A t5"], 4)
+        query = pb.TimerQuery(kind="sales", key_prefix="A", before_s=5.0)
+        (only,) = (await stub.ListTimers(pb.ListTimersRequest(query=query))).timers
+        assert only.name == "t3"
 
 
 async def test_dead_letters_are_listed_page_by_page(store: MemoryStore) -> None:
@@ -118,7 +140,19 @@ async def test_versions_are_listed_by_kind(store: MemoryStore) -> None:
         ("GetHistory", pb.GetHistoryRequest(saga="order-process/ORD-9"), Code.NOT_FOUND, "there is no saga"),
         ("GetHistory", pb.GetHistoryRequest(saga=SAGA, page_token="x"), Code.INVALID_ARGUMENT, "page_token"),
         ("PreviewAct", pb.PreviewActRequest(saga="order-process/ORD-9"), Code.NOT_FOUND, "there is no saga"),
-        ("ListTimers", pb.ListTimersRequest(actor="order-process/ORD-9"), Code.NOT_FOUND, "there is no actor"),
+        (
+            "ListTimers",
+            pb.ListTimersRequest(query=pb.TimerQuery(actor="order-process/ORD-9")),
+            Code.NOT_FOUND,
+            "there is no actor",
+        ),
+        ("ListTimers", pb.ListTimersRequest(page_token="x"), Code.INVALID_ARGUMENT, "page_token"),
+        (
+            "ListTimers",
+            pb.ListTimersRequest(query=pb.TimerQuery(before_s=math.nan)),
+            Code.INVALID_ARGUMENT,
+            "is no number",
+        ),
         ("ListDeadLetters", pb.ListDeadLettersRequest(page_token="x"), Code.INVALID_ARGUMENT, "page_token"),
         ("GetBatch", pb.GetBatchRequest(name="refunds"), Code.NOT_FOUND, "there is no run 'refunds'"),
     ],

@@ -18,12 +18,15 @@ from runtime.admin.commands import admin
 from runtime.admin.repair_commands import ACTS
 from runtime.admin.session import Session
 from runtime.protos import admin_pb2 as pb
+from runtime.protos import durable_pb2
 from runtime.protos.saga_pb2 import RepairSaga
 from runtime.store.open import open_store
 from tests.unit.gateway.desk.serving import SAGA, Stub, act_of, serving, stuck_row
 from tests.unit.operate.rows import actor, fill, mail, order
 
 _M = TypeVar("_M", bound=Message)
+
+REMIND = durable_pb2.Timers(timers=[durable_pb2.Timer(name="remind", due_at_s=5.0, type="shop.Remind")])
 
 
 @pytest.fixture
@@ -34,7 +37,11 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     async def make() -> None:
         store = open_store(url, system_ports())
         await store.open()
-        await fill(store, *(stuck_row(f"ORD-{number}", number) for number in (1, 2, 3)), actor("sales", state=order()))
+        await fill(
+            store,
+            *(stuck_row(f"ORD-{number}", number) for number in (1, 2, 3)),
+            actor("sales", state=order(), timers=REMIND),
+        )
         await fill(store, mail(7, parked="no such sku"), mail(8))
         await store.close()
 
@@ -125,6 +132,11 @@ def test_previews_of_each_act_are_the_same(url: str, act: str, task: str) -> Non
     for one, (_, due_at_s) in zip(service_timers, command_timers, strict=True):
         assert one["due_at_s"] == pytest.approx(due_at_s, abs=60.0), "both are previewed now, a moment apart"
     assert service == command
+
+
+def test_lists_of_timers_are_the_same(url: str) -> None:
+    service = told_by_service(url, lambda stub: stub.ListTimers(pb.ListTimersRequest()))
+    assert service["timers"] == told_by_command(url, "timers") and len(service["timers"]) == 1
 
 
 def test_dead_letters_and_versions_are_the_same(url: str) -> None:
