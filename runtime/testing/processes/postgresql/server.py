@@ -265,7 +265,7 @@ class PostgresServer:
             lines = (self.data / "postmaster.pid").read_text(errors="replace").splitlines()
         except FileNotFoundError:
             return False
-        return lines[0] == str(pid) and len(lines) > _STATUS_LINE and lines[_STATUS_LINE].strip() == _READY
+        return lines[:1] == [str(pid)] and len(lines) > _STATUS_LINE and lines[_STATUS_LINE].strip() == _READY
 
     def _running(self) -> NodeProcess:
         if self._process is None:
