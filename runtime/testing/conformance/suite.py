@@ -17,6 +17,7 @@ from runtime.testing.conformance.mail import MailConformance
 from runtime.testing.conformance.membership import MembershipConformance
 from runtime.testing.conformance.operators import OperatorConformance
 from runtime.testing.conformance.purge import PurgeConformance
+from runtime.testing.conformance.races import RaceConformance
 from runtime.testing.conformance.settle import SettleConformance
 from runtime.testing.conformance.summaries import SummaryConformance
 from runtime.testing.conformance.sweeps import SweepConformance
@@ -29,6 +30,7 @@ class StoreConformance(
     TurnConformance,
     MailConformance,
     BatchConformance,
+    RaceConformance,
     SettleConformance,
     SweepConformance,
     PurgeConformance,
