@@ -8,28 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import apsw
 
 from runtime.errors import StoreCorrupt, StoreReadOnly, StoreTooNew, StoreUnavailable
+from runtime.store.marks import Marks
 
-__all__ = ["APPLICATION_ID", "Marks", "check_file", "check_place", "identify", "new_secret", "prepare"]
+__all__ = ["APPLICATION_ID", "check_file", "check_place", "identify", "new_secret", "prepare"]
 
 APPLICATION_ID = 0x416D6E64  # "Amnd"
 _BESIDE = ("-wal", "-shm", "-lock")
 _EMPTY = "{path} is empty; start a node with it first, or correct its name"
 _LACKS = "{path} lacks what a store has ({what}); stop all nodes and restore it from a backup"
 _COLUMNS = "select tables.name, columns.name from sqlite_schema tables, pragma_table_info(tables.name) columns"
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """What tells a store from others: an id, and what only those know who can read it."""
-
-    cluster_id: str
-    secret: str = field(repr=False)
 
 
 def check_file(path: Path, *, create: bool) -> None:

@@ -17,6 +17,7 @@ from runtime.envelope import Address
 from runtime.errors import StoreError
 from runtime.ports import Ports
 from runtime.store.batch import Batch
+from runtime.store.marks import Marks
 from runtime.store.plan import CommitPlan, encodable
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Transition, Verdict
 from runtime.store.settlement import Traces, was_written
@@ -29,7 +30,7 @@ from runtime.store.sqlite.purge import forget, old_conversations
 from runtime.store.sqlite.queries import schema_steps
 from runtime.store.sqlite.reader import Reader
 from runtime.store.sqlite.rows import actor_row, history_row
-from runtime.store.sqlite.schema import Marks, check_file, identify
+from runtime.store.sqlite.schema import check_file, identify
 from runtime.store.sqlite.statements import LOAD_ACTORS
 from runtime.store.sqlite.summaries import count_summaries, count_versions, read_summaries
 from runtime.store.sqlite.timed import read_timed

@@ -17,11 +17,12 @@ import apsw
 
 from runtime.errors import CommitUnknown, StoreError, StoreUnavailable
 from runtime.ports import Ports
+from runtime.store.marks import Marks
 from runtime.store.sqlite.connection import CHECKPOINT_PAGES, connect, translate, translated
 from runtime.store.sqlite.links import check_links
 from runtime.store.sqlite.lock import FileLock
 from runtime.store.sqlite.queries import named_queries
-from runtime.store.sqlite.schema import Marks, check_file, prepare
+from runtime.store.sqlite.schema import check_file, prepare
 from runtime.store.sqlite.seals import Seal, seal
 from runtime.store.sqlite.watch import FileWatch, let_go
 from runtime.store.sqlite.worker import Worker
