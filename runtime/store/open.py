@@ -14,7 +14,7 @@ from runtime.store_url import without_password
 
 __all__ = ["back_up_store", "open_store", "restore_store", "store_notes"]
 
-_FORMS = "sqlite:///relative.db, sqlite:////absolute/path.db or memory:"
+_FORMS = "sqlite:///relative.db, sqlite:////absolute/path.db, postgresql://user@host/database or memory:"
 
 
 def open_store(url: str, ports: Ports, *, create: bool = True, view: bool = False) -> Store:
@@ -54,7 +54,16 @@ def _sqlite() -> Engine:
 
 
 def _postgresql() -> Engine:
-    raise InvalidSettings(f"a store postgresql://... needs PostgreSQL, which is not there yet; use {_FORMS}")
+    try:
+        from runtime.store.postgresql.engine import PostgresqlEngine
+    except ModuleNotFoundError as error:
+        if error.name != "asyncpg":
+            raise
+        raise InvalidSettings(
+            f"a store postgresql://... needs {error.name}: pip install 'amends[postgresql]'"
+        ) from error
+
+    return PostgresqlEngine()
 
 
 _ENGINES: Mapping[str, Callable[[], Engine]] = MappingProxyType(

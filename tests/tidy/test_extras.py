@@ -21,6 +21,7 @@ _WHERE = {  # packages of extras, and the rooms that may import them; the others
     "pytest": ("runtime/testing/fixtures.py", "runtime/testing/processes/postgresql/fixtures.py"),
     "pytest_asyncio": ("runtime/testing/fixtures.py",),
     "grpc_tools": ("runtime/cli/",),
+    "asyncpg": ("runtime/store/postgresql/",),
 }
 _OURS = {"runtime", *sys.stdlib_module_names}
 _FOR_TYPES = {"typing_extensions"}  # never imported by a process that runs

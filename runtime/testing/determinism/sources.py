@@ -31,6 +31,7 @@ __all__ = ["LEFT_OUT", "Linted", "check_catalogue", "lint_catalogue", "lint_path
 LEFT_OUT = {
     "adapters.py": "the ports on real clocks and randomness, which a simulation replaces",
     "config.py": "settings are read from the environment once, when a process starts",
+    "store/postgresql/notes.py": "tells a real server while the loop stands still; a simulated node has another store",
     "store/sqlite/lock.py": "tells other processes who holds the file; a simulated node has another store",
     "store/sqlite/worker.py": "the thread that waits for a real disk; a simulated node has another store",
     "testing/commands/spread.py": "hands whole runs to other processes, and no run has a part in two of them",

@@ -13,7 +13,8 @@ from runtime.adapters import system_ports
 from runtime.errors import InvalidSettings, StoreBusy, StoreUnavailable
 from runtime.store.engine import StoreNotes
 from runtime.store.memory import MemoryStore
-from runtime.store.open import back_up_store, open_store, store_notes
+from runtime.store.open import back_up_store, open_store, restore_store, store_notes
+from runtime.store.postgresql import PostgresqlStore
 from runtime.store.records import ActorRow, Transition
 from runtime.store.sqlite import SqliteStore
 from runtime.store.sqlite.lock import FileLock
@@ -118,16 +119,37 @@ def test_no_engine_is_imported_before_a_url_names_it() -> None:
     assert subprocess.run([sys.executable, "-c", told], capture_output=True, text=True).stdout == "[]\n"
 
 
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
+async def test_a_store_in_postgresql_is_opened_without_showing_its_password(scheme: str) -> None:
+    store = open_store(f"{scheme}://user:secret@127.0.0.1:1/db?wait_s=0.1", system_ports())
+    assert isinstance(store, PostgresqlStore)
+    with pytest.raises(StoreUnavailable, match=r"postgresql://127\.0\.0\.1:1/db cannot be reached") as caught:
+        await store.open()
+    assert "secret" not in str(caught.value)
+
+
+def test_a_store_in_postgresql_names_the_package_that_it_needs() -> None:
+    told = (
+        "import sys; sys.modules['asyncpg'] = None; from runtime.store.open import open_store;"
+        "from runtime.adapters import system_ports; from runtime.errors import InvalidSettings\n"
+        "try: open_store('postgresql://host/db', system_ports())\n"
+        "except InvalidSettings as error: print(error)"
+    )
+    said = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True)
+    assert said.stdout == "a store postgresql://... needs asyncpg: pip install 'amends[postgresql]'\n", said.stderr
+
+
 @pytest.mark.parametrize(
-    "url",
-    [
-        "postgresql://user:secret@host/db",
-        "postgres://user:secret@host/db",
-        "postgre://user:secret@host/db",  # mistyped
-        "user:secret@host/db",
-    ],
+    "act", [lambda url: back_up_store(url, Path("x")), lambda url: restore_store(url, Path("x"), system_ports())]
 )
-def test_postgresql_is_not_there_yet_and_its_password_is_not_shown(url: str) -> None:
+def test_a_store_in_postgresql_is_copied_by_its_own_tools(act: Callable[[str], object]) -> None:
+    with pytest.raises(InvalidSettings, match="by its own tools") as caught:
+        act("postgresql://user:secret@host/db")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["postgre://user:secret@host/db", "user:secret@host/db"])
+def test_a_url_that_is_mistyped_shows_no_password(url: str) -> None:
     with pytest.raises(InvalidSettings, match="use sqlite:///") as caught:
         open_store(url, system_ports())
     assert "secret" not in str(caught.value)

@@ -1,0 +1,177 @@
+"""Connections for one purpose, each used by one call at a time; others wait in order.
+
+    store ──commits──▶ StoreLane (1)      a commit waits for no read
+          ──reads────▶ StoreLane (few)
+          ──members──▶ StoreLane (1)      a lease waits for neither
+
+A connection that broke is dropped, and the next call makes a new one: it tries again, with growing pauses, until
+`wait_s` have passed. So a server that starts anew costs a pause, and no errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import asyncpg
+
+from runtime.backoff import Backoff
+from runtime.errors import CommitUnknown, StoreBusy, StoreError, StoreUnavailable
+from runtime.ports import Ports
+from runtime.store.postgresql.connection import SessionLimits, connect
+from runtime.store.postgresql.errors import loses, repeats, translate
+from runtime.store.postgresql.target import PostgresqlTarget
+
+__all__ = ["StoreLane"]
+
+T = TypeVar("T")
+
+_RECONNECT = Backoff(0.05, 1.0)
+_REPEAT = Backoff(0.005, 0.1, jitter=0.5)
+_REPEATS_MAX = 10
+_WAITING_MAX = 1_000
+_FOREIGN = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+
+Work = Callable[[Any], Awaitable[T]]
+
+
+class StoreLane:
+    """Runs work on up to `size` connections. At most 1,000 calls wait; more are refused with StoreBusy."""
+
+    def __init__(
+        self,
+        target: PostgresqlTarget,
+        ports: Ports,
+        session: SessionLimits,
+        *,
+        size: int = 1,
+        wait_s: float = 10.0,
+        on_timeline: Callable[[str], None] = lambda timeline: None,
+    ) -> None:
+        self._target = target
+        self._ports = ports
+        self._session = session
+        self._wait_s = wait_s
+        self._on_timeline = on_timeline
+        self._free = asyncio.Semaphore(size)
+        self._idle: list[Any] = []
+        self._waiting = 0
+        self._is_open = False
+
+    def open(self) -> None:
+        self._is_open = True
+
+    async def read(self, work: Work[T]) -> T:
+        """Do what changes nothing; once more where the connection broke under it."""
+        try:
+            return await self._run(work)
+        except CommitUnknown:
+            pass
+        try:
+            return await self._run(work)
+        except CommitUnknown as error:
+            raise StoreUnavailable(str(error)) from error
+
+    async def write(self, work: Work[T]) -> T:
+        """Do one statement, or one transaction. Raises CommitUnknown where the connection broke under it."""
+        return await self._run(work)
+
+    async def repeatable(self, work: Work[T]) -> T:
+        """A write that can simply be repeated: an unknown outcome is reported as a failure like any other."""
+        try:
+            return await self._run(work)
+        except CommitUnknown as error:
+            raise StoreUnavailable(f"{error}; it may or may not have been written, and can be repeated") from error
+
+    async def drop_all(self) -> None:
+        """Drop the connections that nobody uses: the next call makes new ones."""
+        while self._idle:
+            self._idle.pop().terminate()
+
+    async def close(self) -> None:
+        """What has begun ends first, as each connection is closed by whoever uses it."""
+        self._is_open = False
+        while self._idle:
+            connection = self._idle.pop()
+            try:
+                await connection.close(timeout=1.0)
+            except _FOREIGN:
+                connection.terminate()
+
+    async def _run(self, work: Work[T]) -> T:
+        if not self._is_open:
+            raise StoreUnavailable(f"the store {self._target.at} is closed; open it first")
+        if self._waiting >= _WAITING_MAX:
+            raise StoreBusy(
+                f"{_WAITING_MAX} calls wait for the store {self._target.at}, the most allowed; try again later"
+            )
+        self._waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            return await self._repeat(work)
+        finally:
+            self._free.release()
+
+    async def _repeat(self, work: Work[T]) -> T:
+        """Once more where the server undid it because of what ran beside it: then nothing of it was written."""
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return await self._once(work)
+            except asyncpg.PostgresError as error:
+                if attempt >= _REPEATS_MAX:
+                    raise translate(error, self._target.at) from error
+            await self._ports.clock.sleep(_REPEAT.pause_s(attempt, self._ports.randomness.fraction()))
+
+    async def _once(self, work: Work[T]) -> T:
+        connection = await self._connected()
+        try:
+            result = await work(connection)
+        except BaseException as error:
+            self._put_back(connection, is_whole=isinstance(error, asyncpg.PostgresError) and not loses(error))
+            if repeats(error) or not isinstance(error, _FOREIGN):
+                raise
+            if loses(error):
+                text = f"the connection to {self._target.at} broke before it answered ({error or type(error).__name__})"
+                raise CommitUnknown(text) from error
+            raise translate(error, self._target.at) from error
+        self._put_back(connection, is_whole=True)
+        return result
+
+    def _put_back(self, connection: Any, *, is_whole: bool) -> None:
+        if is_whole and self._is_open and not connection.is_closed() and not connection.is_in_transaction():
+            self._idle.append(connection)
+        else:
+            connection.terminate()
+
+    async def _connected(self) -> Any:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+        give_up_s = self._ports.clock.monotonic_s() + self._wait_s
+        attempt = 0
+        while True:
+            attempt += 1
+            pause_s = _RECONNECT.pause_s(attempt, self._ports.randomness.fraction())
+            try:
+                connection, timeline = await connect(self._target, self._session)
+                self._on_timeline(timeline)
+                return connection
+            except StoreError as error:
+                if not _may_pass(error) or self._ports.clock.monotonic_s() + pause_s >= give_up_s:
+                    raise
+            await self._ports.clock.sleep(pause_s)
+
+
+def _may_pass(error: StoreError) -> bool:
+    """Whether a server that could not be reached may be there in a moment: it starts, or has no connection left."""
+    cause = error.__cause__
+    if isinstance(cause, asyncpg.PostgresError):
+        return getattr(cause, "sqlstate", "") in ("57P03", "53300")
+    return isinstance(cause, OSError | TimeoutError) and not isinstance(cause, ValueError)
