@@ -51,6 +51,7 @@ class _Writer:
         self._sent: list[Outgoing] = []
         self._at_s = 0.0  # When the last message was given.
         locks = [one.command.kind for one in behaviour.definition.locks]
+        self._losses_told: dict[tuple[str, float], None] = {}
         self._beside = frozenset((KeysBehaviour(behaviour.definition).kind, *locks))
 
     def text(self) -> str:
@@ -76,7 +77,7 @@ class _Writer:
     def _given(self, entry: HistoryEntry) -> Iterator[str]:
         message, replayed = entry.message, entry.replayed
         assert message is not None and replayed is not None, "it was run again"
-        if isinstance(message, _BESIDE):
+        if isinstance(message, _BESIDE) or self._is_told(entry, message):
             return
         if self._at_s not in (0.0, entry.row.handled_at_s):
             yield f"story.now_s = {entry.row.handled_at_s!r}"
@@ -104,7 +105,7 @@ class _Writer:
                 return f"given_unlocked({_lock(self._locking(entry, message.command_id).address)}, by={_OTHER!r})"
             case LockLost():
                 lock = _lock(self._locking(entry, message.command_id).address)
-                return f"given_locked({lock}, by={message.went_to!r}).given_lock_expired({lock})"
+                return f"given_locked({lock}, by={message.went_to!r})"  # The time is over, so that one has it at once.
             case DeadlockFound():
                 task = self._locking(entry, message.command_id).path
                 self._types.setdefault(DeadlockFound.__module__, set()).add("DeadlockFound")
@@ -117,6 +118,15 @@ class _Writer:
         if self._to(entry):
             return f"given({self._written(message)}{self._to(entry)})"
         return f"given{'' if entry.number == 1 else '_event'}({self._written(message)})"
+
+    def _is_told(self, entry: HistoryEntry, message: Message) -> bool:
+        """Whether a transcript says it with an earlier message: all holds of a key are lost at once."""
+        if not isinstance(message, LockLost):
+            return False
+        lost = self._locking(entry, message.command_id).address, message.at_s
+        is_told = lost in self._losses_told
+        self._losses_told[lost] = None
+        return is_told
 
     @staticmethod
     def _locking(entry: HistoryEntry, command_id: bytes) -> TaskRecord:

@@ -10,7 +10,8 @@ from runtime.envelope import parse_address
 from runtime.operate.account import Account
 from runtime.operate.spans import span
 from runtime.protos.lock_pb2 import LockRecord
-from runtime.protos.saga_pb2 import TaskRecord
+from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
+from runtime.saga.lock_actor import held_until_s
 from runtime.store.port import Store
 
 __all__ = ["lock_lines"]
@@ -34,7 +35,15 @@ async def _lines(store: Store, account: Account, now_s: float) -> AsyncIterator[
             yield await _queue(store, account.address, task, now_s)
         elif task.status in _HELD and lock.granted_at_s:
             since = span(now_s - lock.granted_at_s)
-            yield f"it holds {task.address}, since {since} ago{_until(lock.expires_at_s, now_s)}"
+            until = _until(_held_until_s(account.saga, task.address), now_s)
+            yield f"it holds {task.address}, since {since} ago{until}"
+
+
+def _held_until_s(saga: SagaRecord, address: str) -> float:
+    """The key goes to another once the last of the saga's holds of it is over; 0: one never is."""
+    own = [one for one in saga.tasks if one.address == address and one.status in _HELD and one.lock.granted_at_s]
+    times_s = [one.lock.expires_at_s for one in own if not one.lock.lost_at_s]
+    return max(times_s) if times_s and all(times_s) else 0.0
 
 
 async def _queue(store: Store, saga: str, task: TaskRecord, now_s: float) -> str:
@@ -49,7 +58,7 @@ async def _queue(store: Store, saga: str, task: TaskRecord, now_s: float) -> str
     waits = [(one.saga, one.task) for one in record.waiters]
     before = waits.index((saga, task.path)) if (saga, task.path) in waits else len(waits)
     held = f"held by {record.holders[0].saga}, since {span(now_s - record.held_since_s)} ago"
-    return f"it waits for {task.address}, {held}{_until(record.expires_at_s, now_s)}; before it wait {before}"
+    return f"it waits for {task.address}, {held}{_until(held_until_s(record), now_s)}; before it wait {before}"
 
 
 def _until(expires_at_s: float, now_s: float) -> str:

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19runtime/protos/lock.proto\x12\x06\x61mends\"a\n\x0b\x41\x63quireLock\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x14\n\x0cstarted_at_s\x18\x03 \x01(\x01\x12\x11\n\texpires_s\x18\x04 \x01(\x01\x12\x0e\n\x06parent\x18\x05 \x01(\t\"7\n\x0bLockGranted\x12\x12\n\ncommand_id\x18\x01 \x01(\x0c\x12\x14\n\x0c\x65xpires_at_s\x18\x02 \x01(\x01\"(\n\x0bReleaseLock\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\"\x0e\n\x0cLockReleased\"=\n\x08LockLost\x12\x12\n\ncommand_id\x18\x01 \x01(\x0c\x12\x0c\n\x04\x61t_s\x18\x02 \x01(\x01\x12\x0f\n\x07went_to\x18\x03 \x01(\t\"\x87\x01\n\tLockClaim\x12\x0c\n\x04saga\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x12\n\ncommand_id\x18\x03 \x01(\x0c\x12\x14\n\x0cstarted_at_s\x18\x04 \x01(\x01\x12\x11\n\texpires_s\x18\x05 \x01(\x01\x12\x0e\n\x06parent\x18\x06 \x01(\t\x12\x11\n\twaits_for\x18\x07 \x01(\t\"8\n\tLockProbe\x12\n\n\x02to\x18\x01 \x01(\t\x12\x1f\n\x04path\x18\x02 \x03(\x0b\x32\x11.amends.LockClaim\"3\n\rDeadlockFound\x12\x12\n\ncommand_id\x18\x01 \x01(\x0c\x12\x0e\n\x06\x63ircle\x18\x02 \x01(\t\"\x80\x01\n\nLockRecord\x12\"\n\x07holders\x18\x01 \x03(\x0b\x32\x11.amends.LockClaim\x12\"\n\x07waiters\x18\x02 \x03(\x0b\x32\x11.amends.LockClaim\x12\x14\n\x0cheld_since_s\x18\x03 \x01(\x01\x12\x14\n\x0c\x65xpires_at_s\x18\x04 \x01(\x01\"\\\n\nLockOfTask\x12\x14\n\x0cgranted_at_s\x18\x01 \x01(\x01\x12\x14\n\x0c\x65xpires_at_s\x18\x02 \x01(\x01\x12\x11\n\tlost_at_s\x18\x03 \x01(\x01\x12\x0f\n\x07went_to\x18\x04 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19runtime/protos/lock.proto\x12\x06\x61mends\"a\n\x0b\x41\x63quireLock\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x14\n\x0cstarted_at_s\x18\x03 \x01(\x01\x12\x11\n\texpires_s\x18\x04 \x01(\x01\x12\x0e\n\x06parent\x18\x05 \x01(\t\"7\n\x0bLockGranted\x12\x12\n\ncommand_id\x18\x01 \x01(\x0c\x12\x14\n\x0c\x65xpires_at_s\x18\x02 \x01(\x01\"(\n\x0bReleaseLock\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\"\x0e\n\x0cLockReleased\"=\n\x08LockLost\x12\x12\n\ncommand_id\x18\x01 \x01(\x0c\x12\x0c\n\x04\x61t_s\x18\x02 \x01(\x01\x12\x0f\n\x07went_to\x18\x03 \x01(\t\"\x9d\x01\n\tLockClaim\x12\x0c\n\x04saga\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x12\n\ncommand_id\x18\x03 \x01(\x0c\x12\x14\n\x0cstarted_at_s\x18\x04 \x01(\x01\x12\x11\n\texpires_s\x18\x05 \x01(\x01\x12\x0e\n\x06parent\x18\x06 \x01(\t\x12\x11\n\twaits_for\x18\x07 \x01(\t\x12\x14\n\x0c\x65xpires_at_s\x18\x08 \x01(\x01\"8\n\tLockProbe\x12\n\n\x02to\x18\x01 \x01(\t\x12\x1f\n\x04path\x18\x02 \x03(\x0b\x32\x11.amends.LockClaim\"3\n\rDeadlockFound\x12\x12\n\ncommand_id\x18\x01 \x01(\x0c\x12\x0e\n\x06\x63ircle\x18\x02 \x01(\t\"j\n\nLockRecord\x12\"\n\x07holders\x18\x01 \x03(\x0b\x32\x11.amends.LockClaim\x12\"\n\x07waiters\x18\x02 \x03(\x0b\x32\x11.amends.LockClaim\x12\x14\n\x0cheld_since_s\x18\x03 \x01(\x01\"\\\n\nLockOfTask\x12\x14\n\x0cgranted_at_s\x18\x01 \x01(\x01\x12\x14\n\x0c\x65xpires_at_s\x18\x02 \x01(\x01\x12\x11\n\tlost_at_s\x18\x03 \x01(\x01\x12\x0f\n\x07went_to\x18\x04 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,13 +42,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOCKLOST']._serialized_start=251
   _globals['_LOCKLOST']._serialized_end=312
   _globals['_LOCKCLAIM']._serialized_start=315
-  _globals['_LOCKCLAIM']._serialized_end=450
-  _globals['_LOCKPROBE']._serialized_start=452
-  _globals['_LOCKPROBE']._serialized_end=508
-  _globals['_DEADLOCKFOUND']._serialized_start=510
-  _globals['_DEADLOCKFOUND']._serialized_end=561
-  _globals['_LOCKRECORD']._serialized_start=564
-  _globals['_LOCKRECORD']._serialized_end=692
-  _globals['_LOCKOFTASK']._serialized_start=694
-  _globals['_LOCKOFTASK']._serialized_end=786
+  _globals['_LOCKCLAIM']._serialized_end=472
+  _globals['_LOCKPROBE']._serialized_start=474
+  _globals['_LOCKPROBE']._serialized_end=530
+  _globals['_DEADLOCKFOUND']._serialized_start=532
+  _globals['_DEADLOCKFOUND']._serialized_end=583
+  _globals['_LOCKRECORD']._serialized_start=585
+  _globals['_LOCKRECORD']._serialized_end=691
+  _globals['_LOCKOFTASK']._serialized_start=693
+  _globals['_LOCKOFTASK']._serialized_end=785
 # @@protoc_insertion_point(module_scope)

@@ -64,7 +64,7 @@ class LockGranted(_message.Message):
     command_id: _builtins.bytes
     """of the AcquireLock that it answers"""
     expires_at_s: _builtins.float
-    """0: never"""
+    """of what this task holds; 0: never"""
     def __init__(
         self,
         *,
@@ -160,6 +160,7 @@ class LockClaim(_message.Message):
     EXPIRES_S_FIELD_NUMBER: _builtins.int
     PARENT_FIELD_NUMBER: _builtins.int
     WAITS_FOR_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_S_FIELD_NUMBER: _builtins.int
     saga: _builtins.str
     """kind/key"""
     task: _builtins.str
@@ -170,6 +171,8 @@ class LockClaim(_message.Message):
     parent: _builtins.str
     waits_for: _builtins.str
     """in a probe: kind/key of the lock, or of the child"""
+    expires_at_s: _builtins.float
+    """of a holder: the instant at which its own time is over; 0: never"""
     def __init__(
         self,
         *,
@@ -180,10 +183,11 @@ class LockClaim(_message.Message):
         expires_s: _builtins.float = ...,
         parent: _builtins.str = ...,
         waits_for: _builtins.str = ...,
+        expires_at_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "expires_s", b"expires_s", "parent", b"parent", "saga", b"saga", "started_at_s", b"started_at_s", "task", b"task", "waits_for", b"waits_for"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "expires_at_s", b"expires_at_s", "expires_s", b"expires_s", "parent", b"parent", "saga", b"saga", "started_at_s", b"started_at_s", "task", b"task", "waits_for", b"waits_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -252,10 +256,7 @@ class LockRecord(_message.Message):
     HOLDERS_FIELD_NUMBER: _builtins.int
     WAITERS_FIELD_NUMBER: _builtins.int
     HELD_SINCE_S_FIELD_NUMBER: _builtins.int
-    EXPIRES_AT_S_FIELD_NUMBER: _builtins.int
     held_since_s: _builtins.float
-    expires_at_s: _builtins.float
-    """0: never"""
     @_builtins.property
     def holders(self) -> _containers.RepeatedCompositeFieldContainer[Global___LockClaim]:
         """tasks of one instance"""
@@ -270,11 +271,10 @@ class LockRecord(_message.Message):
         holders: _abc.Iterable[Global___LockClaim] | None = ...,
         waiters: _abc.Iterable[Global___LockClaim] | None = ...,
         held_since_s: _builtins.float = ...,
-        expires_at_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_at_s", b"expires_at_s", "held_since_s", b"held_since_s", "holders", b"holders", "waiters", b"waiters"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["held_since_s", b"held_since_s", "holders", b"holders", "waiters", b"waiters"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -4,8 +4,9 @@
     ReleaseLock ──▶               ──LockReleased─▶ the instance
     the holder's time is over, and another waits ──LockLost──▶ the holder
 
-An instance that holds the key gets it again, for another of its tasks, and so do its child sagas. All that is known of
-a key is in one record, which is committed with what is said to the sagas. Once it is free the record is empty.
+An instance that holds the key gets it again, for another of its tasks, and so do its child sagas. Each hold has a time
+of its own, and the key stays with the instance until the last of them is over. All that is known of a key is in one
+record, which is committed with what is said to the sagas. Once it is free the record is empty.
 Each wait begins a probe for deadlocks, and so does each change of the holder: `deadlock`.
 """
 
@@ -33,7 +34,7 @@ from runtime.saga.node import full_name
 from runtime.saga.read_lock import lock_kind
 from runtime.store.records import Outcome, Subscription
 
-__all__ = ["LockBehaviour"]
+__all__ = ["LockBehaviour", "held_until_s"]
 
 _TIMER_PAUSE_S = 60.0
 _EXPIRY = "expiry"
@@ -98,6 +99,7 @@ class _Turn:
         )
         for known in (*self._record.holders, *self._record.waiters):
             if (known.saga, known.task) == (saga, asked.task):
+                claim.expires_at_s = known.expires_at_s
                 known.CopyFrom(claim)
                 if known in self._record.holders:
                     self._grant(known)
@@ -117,7 +119,7 @@ class _Turn:
     def hand_over(self) -> None:
         """Give the key to whom it is due now, and have those who wait looked at for deadlocks."""
         record = self._record
-        if record.holders and record.waiters and 0 < record.expires_at_s <= self._now_s:
+        if self._is_wanted_by_others() and 0 < held_until_s(record) <= self._now_s:
             self._expire()
         if not record.holders and record.waiters:
             self._begin_to_hold(record.waiters.pop(0))
@@ -133,10 +135,15 @@ class _Turn:
                 self._outgoing.append(_probe(self._record, [claim]))
         timers: tuple[SetTimer | CancelTimer, ...] = ()
         if _is_timed(self._record):
-            timers = (SetTimer(_EXPIRY, max(self._record.expires_at_s, self._now_s)),)
+            timers = (SetTimer(_EXPIRY, max(held_until_s(self._record), self._now_s)),)
         elif self._was_timed:
             timers = (CancelTimer(_EXPIRY),)
         return Decision(tuple(self._outgoing), timers, ended=True)
+
+    def _is_wanted_by_others(self) -> bool:
+        """Whether one waits that the holder does not let in."""
+        record = self._record
+        return bool(record.holders and record.waiters) and not _goes_with(record.holders[0].saga, record.waiters[0])
 
     def _expire(self) -> None:
         """Who waits first is told by `hand_over`, and who held the key is told here."""
@@ -147,30 +154,45 @@ class _Turn:
         del self._record.holders[:]
 
     def _begin_to_hold(self, claim: LockClaim) -> None:
-        record = self._record
-        record.holders.append(claim)
-        record.held_since_s = self._now_s
-        record.expires_at_s = self._now_s + claim.expires_s if claim.expires_s else 0.0
+        self._record.held_since_s = self._now_s
+        self._hold(claim)
         self._grant(claim)
+
+    def _hold(self, claim: LockClaim) -> None:
+        claim.expires_at_s = self._now_s + claim.expires_s if claim.expires_s else 0.0
+        self._record.holders.append(claim)
 
     def _let_in(self, holder: str) -> None:
         """Other tasks of the holder hold the key as well; its children go on, and hold nothing of their own."""
         for claim in list(self._record.waiters):
-            if holder not in (claim.saga, claim.parent):
+            if not _goes_with(holder, claim):
                 continue
             self._record.waiters.remove(claim)
             if claim.saga == holder:
-                self._record.holders.append(claim)
+                self._hold(claim)
+            else:
+                claim.expires_at_s = held_until_s(self._record)
             self._grant(claim)
 
     def _grant(self, claim: LockClaim) -> None:
-        granted = LockGranted(command_id=claim.command_id, expires_at_s=self._record.expires_at_s)
+        granted = LockGranted(command_id=claim.command_id, expires_at_s=claim.expires_at_s)
         self._outgoing.append(Outgoing(granted, *parse_address(claim.saga)))
+
+
+def held_until_s(record: LockRecord) -> float:
+    """The instant from which all holds are over, and the key goes to whoever else waits; 0 if there is none."""
+    times_s = [one.expires_at_s for one in record.holders]
+    return max(times_s) if times_s and all(times_s) else 0.0
+
+
+def _goes_with(holder: str, claim: LockClaim) -> bool:
+    """Whether it is of the holder itself, or of a child of it."""
+    return holder in (claim.saga, claim.parent)
 
 
 def _is_timed(record: LockRecord) -> bool:
     """A key that nobody else wants is held beyond its time."""
-    return bool(record.holders and record.waiters and record.expires_at_s)
+    return bool(record.waiters and held_until_s(record))
 
 
 def _probe(record: LockRecord, path: Sequence[LockClaim] | Iterable[LockClaim]) -> Outgoing:

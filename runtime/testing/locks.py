@@ -10,7 +10,7 @@ from runtime.errors import InvalidMessage
 from runtime.protos.durable_pb2 import TimerFired
 from runtime.protos.lock_pb2 import AcquireLock, LockRecord, LockReleased, ReleaseLock
 from runtime.saga.definition import Definition
-from runtime.saga.lock_actor import LockBehaviour
+from runtime.saga.lock_actor import LockBehaviour, held_until_s
 from runtime.saga.node import full_name
 from runtime.saga.read_lock import lock_kind
 
@@ -45,8 +45,15 @@ class LocksOfTranscript:
         return self._decide(Outgoing(ReleaseLock(key=key, task="hold"), lock_kind(name), key, id), by, now_s)
 
     def expire(self, name: str, key: str) -> tuple[float, Decision, list[Outgoing]]:
-        """The time of its holder is over, at the instant that is given."""
-        now_s = self.record(name, key).expires_at_s
+        """The time of its holder is over, at the instant that is given. Raises InvalidMessage if that never comes."""
+        record = self.record(name, key)
+        now_s = held_until_s(record)
+        if not now_s:
+            holder = f"{record.holders[0].saga} holds it without an end" if record.holders else "nobody holds it"
+            raise InvalidMessage(
+                f"the time of {lock_kind(name)}/{key} cannot be over: {holder}; declare expires= of each lock that "
+                "the saga takes on this key, or have its holder release it by given_unlocked"
+            )
         decision, told = self._decide(Outgoing(TimerFired(), lock_kind(name), key), "", now_s)
         return now_s, decision, told
 

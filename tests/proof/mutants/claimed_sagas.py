@@ -150,7 +150,7 @@ CLAIMED_SAGAS = (
         "lock-never-expires",
         "A lock whose time is over is held on.",
         _Turn.hand_over,
-        "if record.holders and record.waiters and 0 < record.expires_at_s <= self._now_s:",
+        "if self._is_wanted_by_others() and 0 < held_until_s(record) <= self._now_s:",
         "if False:",
     ),
     _bug(

@@ -38,7 +38,13 @@ LOCKS = (
     Mutant(
         "lock-lost-too-soon",
         "A lock that may expire is lost as soon as another asks for it.",
-        (Edit(_TURN.hand_over, "0 < record.expires_at_s <= self._now_s", "0 < record.expires_at_s"),),
+        (Edit(_TURN.hand_over, "0 < held_until_s(record) <= self._now_s", "0 < held_until_s(record)"),),
+        workload="locked",
+    ),
+    Mutant(
+        "first-hold-decides",
+        "A saga that holds a key twice loses it once the first of its holds is over.",
+        (Edit(lock_actor.held_until_s, "max(times_s)", "min(times_s)"),),
         workload="locked",
     ),
     Mutant(

@@ -4,7 +4,8 @@ python -m tests.proof simulate --workload locked
 
 client ──Begin──▶ origin ──Begun──▶ two-locks: a lock, ChangeAlpha, another lock, ChangeAlpha, which may be refused
                                     all-locks: several locks at once, ChangeAlpha
-                                    lost-lock: a lock that expires before the saga has ended
+                                    lost-lock: a lock that expires before the saga has ended, and for some keys a
+                                    second one on the same key, which lasts longer
 
 At rest every lock is free, all have had their turn in the order in which they asked, and what one saga did under its
 lock was all done before the next one began. Nobody has waited until the time of its wait was over.
@@ -31,6 +32,7 @@ from runtime.saga.on import on
 from runtime.saga.saga import Saga
 from runtime.saga.step import Step
 from runtime.saga.wait import Wait
+from runtime.saga.when import When
 from runtime.store.records import ActorRow, MailRow
 from runtime.testing.rules.ledger import Violation
 from runtime.testing.virtual.dice import Dice
@@ -44,6 +46,7 @@ __all__ = ["LockedKeys", "locked"]
 _WITHIN_S = 1_800.0  # Nobody waits for so long, unless a deadlock is not found.
 _PATIENCE_S = 600.0
 _EXPIRES_S, _LONGER_S = 0.5, 2.0
+_AGAIN_S = 5.0  # For so long the second hold of a key lasts.
 _SAGAS = 24
 _CLIENTS = 4
 _CALL_S = 5.0
@@ -87,6 +90,10 @@ def _second(state: Any) -> str:
     return _wants(state.key)[1]
 
 
+def _holds_twice(state: Any) -> bool:
+    return _second(state) in "ab"
+
+
 def _several(state: Any) -> list[str]:
     return list(_wants(state.key))
 
@@ -124,9 +131,11 @@ class TakesAll(Saga[pb.SecondState], kind="all-locks"):
 class LosesOne(Saga[pb.ThirdState], kind="lost-lock"):
     started_by = on(pb.Begun, _begin_lost, where={"process": 3})
     hold = Lock("till", _first, within=_WITHIN_S, expires=_EXPIRES_S)
+    again = Lock("till", _first, within=_WITHIN_S, expires=_AGAIN_S)
+    twice = When(_holds_twice, then=again)
     rest = Wait(_LONGER_S)
     enter = _step(0)
-    flow = hold >> rest >> enter
+    flow = hold >> twice >> rest >> enter
 
 
 _KINDS = {1: "two-locks", 2: "all-locks", 3: "lost-lock"}
@@ -258,3 +267,14 @@ def _wrong(record: SagaRecord) -> Iterator[str]:
     for task in record.tasks:
         if task.lock.lost_at_s and task.lock.lost_at_s < task.lock.expires_at_s:
             yield f"its lock {task.address} went to {task.lock.went_to} before its time was over"
+    yield from _lost_beside(record)
+
+
+def _lost_beside(record: SagaRecord) -> Iterator[str]:
+    """A hold that was lost while a second one of the same key lasted. All instants are of the key's actor."""
+    holds = {task.path: task for task in record.tasks if task.lock.granted_at_s}
+    if record.status != SagaRecord.COMPLETED or not {"hold", "again"} <= holds.keys():
+        return
+    first, second = holds["hold"].lock, holds["again"].lock
+    if second.expires_at_s - _AGAIN_S <= first.lost_at_s < second.expires_at_s:
+        yield f"its lock {holds['hold'].address} went to {first.went_to} while it held the key once more"

@@ -19,7 +19,7 @@ from runtime.protos.lock_pb2 import (
     LockReleased,
     ReleaseLock,
 )
-from runtime.saga.lock_actor import LockBehaviour
+from runtime.saga.lock_actor import LockBehaviour, held_until_s
 from runtime.store.records import Outcome
 
 A, B, C = "transfer/A", "transfer/B", "transfer/C"
@@ -63,7 +63,7 @@ class LockedKey:
         return self.take(ReleaseLock(key="ann", task=task), by)
 
     def expired(self) -> Decision:
-        self.now_s = self.record.expires_at_s
+        self.now_s = held_until_s(self.record)
         return self.take(TimerFired(), timer="expiry")
 
     @property
@@ -77,6 +77,11 @@ class LockedKey:
 
 def told(decision: Decision) -> list[tuple[type[Message], str]]:
     return [(type(one.message), f"{one.kind}/{one.key}".strip("/")) for one in decision.outgoing]
+
+
+def granted(decision: Decision) -> LockGranted:
+    (one,) = [one.message for one in decision.outgoing if isinstance(one.message, LockGranted)]
+    return one
 
 
 @pytest.mark.broken_by("lock-is-never-free")
@@ -196,6 +201,59 @@ def test_a_timer_that_comes_when_the_queue_is_empty_takes_nothing_away() -> None
     assert key.released(B).timers == (CancelTimer("expiry"),)
     key.expired()
     assert key.held_by == [A]
+
+
+def test_each_hold_of_a_saga_has_a_time_of_its_own_and_the_key_goes_when_the_last_is_over() -> None:
+    key = LockedKey()
+    key.asked(A, expires_s=60.0)
+    key.asked(B)
+    key.now_s = 130.0
+    again = key.asked(A, "again", expires_s=60.0)
+    assert granted(again).expires_at_s == 190.0
+    assert again.timers == (SetTimer("expiry", 190.0),)
+    key.now_s = 160.0
+    assert told(key.take(TimerFired(), timer="expiry")) == []
+    assert key.held_by == [A, A]
+    lost = [one.message for one in key.expired().outgoing if isinstance(one.message, LockLost)]
+    assert [(one.command_id[-1], one.at_s, one.went_to) for one in lost] == [(1, 190.0, B), (3, 190.0, B)]
+    assert key.held_by == [B]
+
+
+def test_a_second_hold_that_never_expires_keeps_the_key_and_the_first_is_over_once_that_one_is_released() -> None:
+    key = LockedKey()
+    key.asked(A, expires_s=60.0)
+    key.asked(B)
+    assert key.asked(A, "again").timers == (CancelTimer("expiry"),)
+    key.now_s = 1_000.0
+    key.take(TimerFired(), timer="expiry")
+    assert key.held_by == [A, A]
+    assert told(key.released(A, "again"))[:2] == [(LockReleased, ""), (LockLost, A)]
+    assert key.held_by == [B]
+
+
+def test_a_second_hold_that_expires_takes_no_end_to_one_that_does_not() -> None:
+    key = LockedKey()
+    key.asked(A)
+    assert granted(key.asked(A, "again", expires_s=60.0)).expires_at_s == 160.0
+    key.asked(B)
+    key.now_s = 1_000.0
+    key.take(TimerFired(), timer="expiry")
+    assert key.held_by == [A, A]
+
+
+def test_a_saga_whose_time_is_over_and_whom_nobody_waits_for_takes_the_key_again_and_has_lost_nothing() -> None:
+    key = LockedKey()
+    key.asked(A, expires_s=60.0)
+    key.now_s = 200.0
+    assert told(key.asked(A, "again", expires_s=60.0)) == [(LockGranted, A)]
+    assert held_until_s(key.record) == 260.0
+
+
+def test_who_asks_once_more_has_the_time_that_is_left() -> None:
+    key = LockedKey()
+    key.asked(A, expires_s=60.0)
+    key.now_s = 130.0
+    assert granted(key.asked(A, expires_s=60.0)).expires_at_s == 160.0
 
 
 # --- probes ---

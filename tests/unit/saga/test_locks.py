@@ -79,6 +79,16 @@ def test_s81_a_saga_waits_for_the_one_that_holds_the_key_and_goes_on_when_that_h
     one.given_unlocked("stock", "HAT", by=OTHER).expect(BillOrder).expect_locked("stock", "HAT")
 
 
+@pytest.mark.parametrize("held", [True, False])
+def test_a_lock_without_an_expiry_has_no_time_that_could_be_over(held: bool) -> None:
+    one = story(expires=None)
+    if held:
+        one.given(PLACED)
+    with pytest.raises(InvalidMessage, match=r"the time of stock-lock/HAT cannot be over: .*declare expires= of each"):
+        one.given_lock_expired("stock", "HAT")
+    assert one.now_s == 1_000.0
+
+
 def test_s81_a_saga_takes_the_same_key_twice() -> None:
     hold, again, first = lock(), lock(), bill()
     one = SagaTranscript(saga(hold=hold, again=again, bill=first, flow=hold >> again >> first), key="ORD-1")
