@@ -10,7 +10,7 @@ import click
 
 from runtime.admin.session import Session
 from runtime.operate.dead_letters import NotFound
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 from runtime.store.records import ClusterView
 
 __all__ = ["SECONDS", "as_json_option", "as_one_object", "check_known", "limit_option"]
@@ -37,7 +37,7 @@ as_one_object = click.option("--json", "as_json", is_flag=True, help="Print one 
 def check_known(session: Session, kind: str, what: str, known: Callable[[ClusterView], Collection[str]]) -> None:
     """Called for an empty listing. Exits with 4 if the cluster has never heard of the kind, which may be misspelt."""
 
-    async def look(store: Store) -> None:
+    async def look(store: OperatorStore) -> None:
         names = sorted(known(await store.cluster()))
         if kind not in names:
             there = f"; there are {', '.join(names)}" if names else ", nor of any other; start its nodes first"

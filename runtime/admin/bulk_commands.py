@@ -15,7 +15,7 @@ from runtime.observe.console import say_json
 from runtime.operate import objects
 from runtime.operate.bulk import BulkResult, Check, Filter, act_on, choose
 from runtime.operate.dead_letters import Act, ParkedMail, check_awaited, check_dispensable, discard, replay
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 from runtime.store.records import Transition
 
 __all__ = ["discard_many", "replay_many"]
@@ -83,7 +83,7 @@ def _run(
     if wanted.is_empty != every:
         raise click.UsageError("say which: --kind, --key, --type, --sender or --error; or --all, without these")
 
-    async def work(store: Store) -> tuple[list[ParkedMail], int, BulkResult | None]:
+    async def work(store: OperatorStore) -> tuple[list[ParkedMail], int, BulkResult | None]:
         letters, more = await choose(store, wanted, limit=limit)
         act = Act(who, session.now_s(), reason, force)
         return letters, more, await act_on(store, letters, transition, act, check) if yes else None

@@ -40,7 +40,7 @@ from runtime.operate.processes import AT_REST, OVERDUE, choreographies_of, proce
 from runtime.operate.survey import nodes_of, shards_of
 from runtime.store.engine import StoreNotes
 from runtime.store.open import store_notes
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 from runtime.store.records import ClusterView
 
 __all__ = ["admin", "main"]
@@ -118,7 +118,7 @@ admin.add_command(list_timers)
 def nodes(session: Session, as_json: bool, clock_skew_max_s: float) -> None:
     """Nodes that have joined, their leases, how far the clocks of their machines are off, and what blocks them."""
 
-    async def read(store: Store) -> tuple[ClusterView, tuple[Work, ...]]:
+    async def read(store: OperatorStore) -> tuple[ClusterView, tuple[Work, ...]]:
         notes, view = await store.busy(), await store.cluster()
         return view, works_of(view, notes)
 
@@ -198,7 +198,7 @@ for command in (replay_command, discard_command, replay_many, discard_many):
 def explain(session: Session, key: str, kind: str, as_json: bool) -> None:
     """Every actor with this KEY, or the one of this KIND: its state, and what it waits for."""
 
-    async def read(store: Store) -> list[Account]:
+    async def read(store: OperatorStore) -> list[Account]:
         found = await accounts(store, load_contracts(session.contracts), key, kind=kind)
         if not found:
             raise NotFound(_unknown(key, kind))
@@ -220,7 +220,7 @@ def conversation(session: Session, key: str, kind: str, form: str | None, as_jso
     if as_json and form not in (None, "json"):
         raise click.UsageError(f"--json and --format {form} are two forms; leave one of them out")
 
-    async def read(store: Store) -> list[Conversation]:
+    async def read(store: OperatorStore) -> list[Conversation]:
         ids = await conversations_of_key(store, key, kind=kind)
         if not ids:
             raise NotFound(_unknown(key, kind))

@@ -33,7 +33,7 @@ from runtime.saga.flow_map import draw_flow, flow_of
 from runtime.saga.flow_picture import picture_of
 from runtime.saga.named_catalogue import find_catalogue
 from runtime.saga.stored import described, read_back
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 
 __all__ = ["check", "definitions"]
 
@@ -66,7 +66,7 @@ def definitions(ctx: click.Context, kind: str, as_json: bool) -> None:
 def draw_version(session: Session, version: str, as_json: bool) -> None:
     """Draw the definition whose VERSION begins so, as Mermaid text."""
 
-    async def read(store: Store) -> str:
+    async def read(store: OperatorStore) -> str:
         return draw_saga(read_back(await stored_definition(store, version)))
 
     drawing = session.run(read)
@@ -85,7 +85,7 @@ def draw_version(session: Session, version: str, as_json: bool) -> None:
 def compare(session: Session, old: str, new: str | None, catalogue: str | None, as_json: bool) -> None:
     """What differs between two versions, OLD and NEW; without NEW, between OLD and what this build has."""
 
-    async def read(store: Store) -> tuple[SagaDefinition, SagaDefinition]:
+    async def read(store: OperatorStore) -> tuple[SagaDefinition, SagaDefinition]:
         one = await stored_definition(store, old)
         return one, _here(one.shape.name, catalogue) if new is None else await stored_definition(store, new)
 

@@ -25,7 +25,7 @@ from runtime.project import read_project
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.named_catalogue import find_catalogue
 from runtime.saga.saga import Saga
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 
 __all__ = ["saga_history"]
 
@@ -60,7 +60,7 @@ def saga_history(
     sagas, contracts = _carried(session, catalogue)
     behaviours = {kind: SagaBehaviour(one) for kind, one in sagas.items()}
 
-    async def read(store: Store) -> InstanceHistory:
+    async def read(store: OperatorStore) -> InstanceHistory:
         return await read_history(store, contracts, behaviours, parse_address(saga))
 
     found = session.run(read)
@@ -89,7 +89,7 @@ def _carried(session: Session, catalogue: str | None) -> tuple[Mapping[str, type
 def _show_difference(
     session: Session, contracts: Contracts, found: InstanceHistory, diff: tuple[int, int], as_json: bool
 ) -> None:
-    async def compare(_: Store) -> list[dict[str, str]]:
+    async def compare(_: OperatorStore) -> list[dict[str, str]]:
         between = differences(contracts, found.record_at(diff[0]), found.record_at(diff[1]))
         return [{"what": one.what, "before": one.before, "after": one.after} for one in between]
 
@@ -103,7 +103,7 @@ def _write_test(
     behaviours: Mapping[str, SagaBehaviour],
     sagas: Mapping[str, type[Saga[Any]]],
 ) -> None:
-    async def write(_: Store) -> str:
+    async def write(_: OperatorStore) -> str:
         kind = found.row.kind
         saga = f"{sagas[kind].__module__}:{sagas[kind].__name__}" if kind in sagas else ""
         return as_test(found, behaviours.get(kind), saga)

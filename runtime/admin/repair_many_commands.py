@@ -16,7 +16,7 @@ from runtime.operate.objects import run_object
 from runtime.operate.repair_runs import ITEMS_MAX, KeptRun, begin, carry_on, kept_run
 from runtime.operate.survey import STATUSES, SagaPage, Wanted, sagas
 from runtime.protos.saga_pb2 import RepairSaga
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 
 __all__ = ["repair_many", "repair_run"]
 
@@ -75,7 +75,7 @@ def repair_many(
         return
     order = Timing(timer, now, at_s, in_s).put(RepairSaga(act=ACTS[act], task=task, reason=reason, who=who))
 
-    async def work(store: Store) -> KeptRun:
+    async def work(store: OperatorStore) -> KeptRun:
         kept = await begin(store, name, order, wanted, limit=limit, now_s=session.now_s())
         return await carry_on(store, kept, session.ports.clock, wait_s=wait_s)
 
@@ -91,7 +91,7 @@ def repair_many(
 def repair_run(session: Session, name: str, resume: bool, wait_s: float, as_json: bool) -> None:
     """What came of each saga of a run that `repair-many` began. Exit codes: 5 some were refused, 9 some are left."""
 
-    async def work(store: Store) -> KeptRun:
+    async def work(store: OperatorStore) -> KeptRun:
         kept = await kept_run(store, name)
         return await carry_on(store, kept, session.ports.clock, wait_s=wait_s) if resume else kept
 

@@ -26,7 +26,7 @@ from runtime.operate.survey import (
     sagas,
     some_need_a_person,
 )
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 from runtime.store.summaries import SummaryOrder
 
 __all__ = ["list_sagas", "retry_saga"]
@@ -71,7 +71,7 @@ def list_sagas(
     """Saga instances, longest without progress first. `processes` lists what choreographies do."""
     wanted = Wanted(**chosen)
 
-    async def read(store: Store) -> tuple[SagaPage, bool]:
+    async def read(store: OperatorStore) -> tuple[SagaPage, bool]:
         place = place_of(after) if after else None
         page = await sagas(store, wanted, limit=limit, order=SummaryOrder(order), after=place)
         return page, exit_code and await some_need_a_person(store, wanted)

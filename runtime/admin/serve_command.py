@@ -17,7 +17,7 @@ from runtime.observe.logging import open_log
 from runtime.project import FILE, TABLE, read_project
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.named_catalogue import find_catalogue
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 
 __all__ = ["serve"]
 
@@ -57,7 +57,7 @@ def serve(
     log = open_log(clock=session.ports.clock, node="admin")
     ports = replace(session.ports, report=log.report)
 
-    async def run(store: Store) -> None:
+    async def run(store: OperatorStore) -> None:
         clock = ports.clock
         desk = (
             RepairDesk.of(store, found, clock) if found else RepairDesk(store, load_contracts(session.contracts), clock)

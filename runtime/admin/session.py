@@ -22,7 +22,7 @@ from runtime.observe.signals import Ended, ended_by_signals, until_told
 from runtime.operate.dead_letters import NotAwaited, NotFound, NotParked, StillNeeded
 from runtime.ports import Ports
 from runtime.store.open import open_store
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore, Store
 
 __all__ = ["NEEDS_A_PERSON", "Session", "load_contracts", "say_done"]
 
@@ -41,7 +41,7 @@ class Session:
     store: Store | None = None
     told: list[signal.Signals] = field(default_factory=list)  # signals that told the command to end
 
-    def run(self, work: Callable[[Store], Awaitable[_T]], *, writes: bool = False) -> _T:
+    def run(self, work: Callable[[OperatorStore], Awaitable[_T]], *, writes: bool = False) -> _T:
         """Do something with the open store; an error becomes a message and an exit code. Most commands only read."""
         try:
             return asyncio.run(until_told(self._with_store(work, writes), self.told))
@@ -71,7 +71,7 @@ class Session:
     def now_s(self) -> float:
         return self.ports.clock.now_s()
 
-    async def _with_store(self, work: Callable[[Store], Awaitable[_T]], writes: bool) -> _T:
+    async def _with_store(self, work: Callable[[OperatorStore], Awaitable[_T]], writes: bool) -> _T:
         store = self.store or open_store(self.url, self.ports, create=False, view=not writes)
         await store.open()
         try:

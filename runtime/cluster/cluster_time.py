@@ -17,7 +17,7 @@ from statistics import median_low
 from runtime.cluster.facts import ClockBehindStore, ClockJumped, ClockSetRight
 from runtime.cluster.lease import ClusterSettings
 from runtime.ports import Ports, SteadyClock
-from runtime.store.port import Store
+from runtime.store.port import MemberStore
 from runtime.store.records import ClusterView, NodeRow
 
 __all__ = ["ClusterTime"]
@@ -35,7 +35,7 @@ class ClusterTime:
         self._name = node.name
         self._said_s = 0.0
 
-    async def anchor(self, store: Store) -> None:
+    async def anchor(self, store: MemberStore) -> None:
         """Take the time of live peers if our own clock is off, before we join and judge anybody. Raises StoreError."""
         if not isinstance(self._clock, SteadyClock):
             return
@@ -51,7 +51,7 @@ class ClusterTime:
             self._go_on_from(view)
         self._said_s = self._clock.off_s()
 
-    async def _heard(self, store: Store, first: dict[str, tuple[float, float]]) -> dict[str, float]:
+    async def _heard(self, store: MemberStore, first: dict[str, tuple[float, float]]) -> dict[str, float]:
         """Of the peers that are seen to renew, how far each is ahead of us."""
         heard: dict[str, float] = {}
         for _ in range(_LOOKS):

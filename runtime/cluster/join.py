@@ -16,7 +16,7 @@ from runtime.cluster.facts import NameHeld
 from runtime.cluster.lease import ClusterSettings
 from runtime.errors import DeadlineExceeded, NodeNameTaken
 from runtime.ports import Ports
-from runtime.store.port import Store
+from runtime.store.port import MemberStore
 from runtime.store.records import ClusterView, NodeRow
 
 __all__ = ["Probe", "join"]
@@ -32,7 +32,7 @@ when there is no telling (connected but silent, or not reachable in time), and n
 
 
 async def join(
-    store: Store, ports: Ports, node: NodeRow, settings: ClusterSettings, probe: Probe, view: ClusterView
+    store: MemberStore, ports: Ports, node: NodeRow, settings: ClusterSettings, probe: Probe, view: ClusterView
 ) -> float:
     """Write the node's row. The monotonic instant from which its lease counts. Raises NodeNameTaken, StoreError.
 

@@ -32,7 +32,7 @@ from runtime.cluster.waits import said_if_long
 from runtime.errors import NodeNameTaken, StoreError
 from runtime.failpoints import Failpoint
 from runtime.ports import Ports
-from runtime.store.port import Store
+from runtime.store.port import MemberStore
 from runtime.store.records import ClusterView, NodeRow, ShardRow
 
 __all__ = ["Membership"]
@@ -42,20 +42,20 @@ class Membership:
     """Start it once; after `leave` it is done for good."""
 
     def __init__(
-        self, store: Store, ports: Ports, node: NodeRow, owner: ShardOwner, settings: ClusterSettings, probe: Probe
+        self, store: MemberStore, ports: Ports, node: NodeRow, owner: ShardOwner, timing: ClusterSettings, probe: Probe
     ) -> None:
         self._store = store
         self._ports = ports
         self._clock = ports.clock
         self._name = node.name
         self._owner = owner
-        self._settings = settings
-        self._roster = Roster(settings.shards_per_kind)
-        self._seat = Seat(store, ports, node, settings, probe, self._lease_ran_out)
-        self._watch = StoreWatch(ports.clock, settings)
+        self._settings = timing
+        self._roster = Roster(timing.shards_per_kind)
+        self._seat = Seat(store, ports, node, timing, probe, self._lease_ran_out)
+        self._watch = StoreWatch(ports.clock, timing)
         self._handover = Handover(ports, owner, self.refresh_soon, self.fail)
         self._loop: asyncio.Task[None] | None = None
-        self._pace = RoundPace(ports.clock, settings.renew_s / 20)
+        self._pace = RoundPace(ports.clock, timing.renew_s / 20)
         self._failure: asyncio.Future[BaseException] | None = None
         self._rested: asyncio.Future[None] | None = None  # done when a leaving node has no shard left
         self.died: dict[Slot, str] = {}  # by shard: the node (name@incarnation) that had it and ended without leaving

@@ -14,7 +14,7 @@ from runtime.cluster.join import Probe, join
 from runtime.cluster.lease import ClusterSettings, Lease
 from runtime.failpoints import Failpoint
 from runtime.ports import Ports
-from runtime.store.port import Store
+from runtime.store.port import MemberStore
 from runtime.store.records import ClusterView, NodeRow
 
 __all__ = ["Seat"]
@@ -25,7 +25,7 @@ class Seat:
 
     def __init__(
         self,
-        store: Store,
+        store: MemberStore,
         ports: Ports,
         row: NodeRow,
         settings: ClusterSettings,

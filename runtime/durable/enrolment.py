@@ -8,12 +8,12 @@ from runtime.durable.behaviour import Behaviour, Versioned
 from runtime.failpoints import Failpoint
 from runtime.ports import Ports
 from runtime.store.definitions import DefinitionRow
-from runtime.store.port import Store
+from runtime.store.port import MemberStore
 
 __all__ = ["enrol"]
 
 
-async def enrol(store: Store, behaviours: Sequence[Behaviour], ports: Ports) -> None:
+async def enrol(store: MemberStore, behaviours: Sequence[Behaviour], ports: Ports) -> None:
     """Raises StoreError."""
     now_s = ports.clock.now_s()
     versioned = [one for one in behaviours if isinstance(one, Versioned)]

@@ -21,7 +21,7 @@ from runtime.durable.kind import Subscribers
 from runtime.envelope import Envelope, address_of, decode
 from runtime.errors import CannotJoin, InvalidMessage
 from runtime.protos.durable_pb2 import CausedList
-from runtime.store.port import Store
+from runtime.store.port import TurnStore
 from runtime.store.records import HistoryRow, MailRow
 
 __all__ = ["Joining", "Parties"]
@@ -38,7 +38,7 @@ class Parties:
 class Joining:
     """`parties`: by choreography. Of a choreography, or a kind, that another catalogue has, nothing is known here."""
 
-    def __init__(self, store: Store, subscribers: Subscribers, parties: Mapping[str, Parties]) -> None:
+    def __init__(self, store: TurnStore, subscribers: Subscribers, parties: Mapping[str, Parties]) -> None:
         self._store = store
         self._subscribers = subscribers
         self._parties = parties

@@ -15,7 +15,7 @@ from runtime.durable.carriers import Carriers
 from runtime.envelope import Envelope, check_key
 from runtime.errors import InvalidDefinition, InvalidMessage
 from runtime.ports import Fact, Ports
-from runtime.store.port import Store
+from runtime.store.port import ActorStore
 from runtime.store.records import ClusterView, Subscription
 
 __all__ = ["Kind", "Limits", "MessageParked", "NobodyListens", "Subscribers", "SweepFailed", "key_for"]
@@ -188,7 +188,7 @@ class Kind:
     behaviour: Behaviour
     contracts: Contracts
     subscribers: Subscribers
-    store: Store
+    store: ActorStore
     ports: Ports
     limits: Limits
     node: str  # name@incarnation, as written into history

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from runtime.errors import InvalidMessage
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 
 __all__ = ["KnownKinds"]
 
@@ -20,7 +20,7 @@ __all__ = ["KnownKinds"]
 class KnownKinds:
     """`kinds` are those of the node's own catalogue and contracts, whether or not anybody hosts them yet."""
 
-    def __init__(self, kinds: Iterable[str], store: Store) -> None:
+    def __init__(self, kinds: Iterable[str], store: OperatorStore) -> None:
         self._sure = frozenset(kinds)
         self._store = store
 

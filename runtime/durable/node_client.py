@@ -38,7 +38,7 @@ from runtime.failpoints import Failpoint
 from runtime.ports import Ports
 from runtime.record import record
 from runtime.store.committer import Committer
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 from runtime.store.records import MailRow, Outcome, Transition, Verdict
 
 __all__ = ["NodeClient"]
@@ -85,7 +85,7 @@ class NodeClient(Client):
         self,
         router: Router,
         committer: Committer,
-        store: Store,
+        store: OperatorStore,
         contracts: Contracts,
         ports: Ports,
         *,

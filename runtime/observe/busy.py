@@ -14,7 +14,7 @@ from runtime.durable.behaviour import Behaviour, Named
 from runtime.envelope import Envelope
 from runtime.ports import Clock, Handling, Running
 from runtime.saga.pauses import Pauses
-from runtime.store.port import Store
+from runtime.store.port import MemberStore
 from runtime.store.records import Busy, BusyHandler
 
 __all__ = ["BusyTeller"]
@@ -25,7 +25,7 @@ class BusyTeller:
 
     def __init__(
         self,
-        store: Store,
+        store: MemberStore,
         clock: Clock,
         behaviours: Iterable[Behaviour],
         name: str,

@@ -22,7 +22,7 @@ from google.protobuf.message import DecodeError
 from runtime.envelope import Envelope, address_of, decode
 from runtime.errors import InvalidMessage
 from runtime.protos import durable_pb2
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 from runtime.store.records import HistoryRow, MailRow
 
 __all__ = ["CLIENT", "Conversation", "MessageStatus", "TracedMessage", "conversation_of", "read_conversation"]
@@ -105,7 +105,7 @@ class Conversation:
         return tuple(message for message in self.messages if message.status.is_open)
 
 
-async def read_conversation(store: Store, id: bytes) -> Conversation:
+async def read_conversation(store: OperatorStore, id: bytes) -> Conversation:
     """Read one conversation while nodes go on with it. Raises StoreError.
 
     History before mail, so that what was sent by a message we saw is found in one of them; what left the mail between

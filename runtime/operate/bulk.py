@@ -16,14 +16,14 @@ from google.protobuf.message import DecodeError
 
 from runtime.errors import AmendsError, StoreError
 from runtime.operate.dead_letters import Act, ParkedMail, carry_out, dead_letters_after
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 from runtime.store.records import Transition
 
 __all__ = ["BulkResult", "Check", "Filter", "act_on", "choose"]
 
 _PAGE = 500
 
-Check = Callable[[Store, ParkedMail], Awaitable[None]]
+Check = Callable[[OperatorStore, ParkedMail], Awaitable[None]]
 """Raises NotAwaited or StillNeeded when a letter had better be left alone."""
 
 
@@ -61,7 +61,7 @@ class BulkResult:
     stopped_by: str = ""  # what the store said, if it failed: the letters after that were not tried
 
 
-async def choose(store: Store, wanted: Filter, *, limit: int) -> tuple[list[ParkedMail], int]:
+async def choose(store: OperatorStore, wanted: Filter, *, limit: int) -> tuple[list[ParkedMail], int]:
     """Up to `limit` letters that fit, oldest id first, and how many more there are. Raises StoreError."""
     found: list[ParkedMail] = []
     more, after = 0, b""
@@ -76,7 +76,7 @@ async def choose(store: Store, wanted: Filter, *, limit: int) -> tuple[list[Park
 
 
 async def act_on(
-    store: Store,
+    store: OperatorStore,
     letters: Sequence[ParkedMail],
     transition: Callable[[ParkedMail, Act], Transition],
     act: Act,

@@ -20,7 +20,7 @@ from runtime.errors import AmendsError, CommitUnknown, InvalidMessage, StoreUnav
 from runtime.operate.processes import lost_with
 from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
 from runtime.saga.view import OPEN, OWING, ids_of, phase_of, task_name
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome, Transition, Verdict
 
 __all__ = [
@@ -85,17 +85,17 @@ class Act:
     forced: bool = False
 
 
-async def dead_letters(store: Store, *, limit: int) -> list[ParkedMail]:
+async def dead_letters(store: OperatorStore, *, limit: int) -> list[ParkedMail]:
     """Parked mail, oldest id first. Raises StoreError."""
     return await dead_letters_after(store, b"", limit=limit)
 
 
-async def dead_letters_after(store: Store, after: bytes, *, limit: int) -> list[ParkedMail]:
+async def dead_letters_after(store: OperatorStore, after: bytes, *, limit: int) -> list[ParkedMail]:
     """As `dead_letters`, of the ids that come after this one."""
     return [_letter(row) for row in await store.dead_letters(limit=limit, after=after)]
 
 
-async def find(store: Store, id_text: str) -> ParkedMail:
+async def find(store: OperatorStore, id_text: str) -> ParkedMail:
     """The dead letter whose id, in hex, begins with this. Raises NotFound, or InvalidMessage if several do."""
     wanted = id_text.strip().lower()
     if not wanted or any(char not in "0123456789abcdef" for char in wanted):
@@ -116,7 +116,7 @@ async def find(store: Store, id_text: str) -> ParkedMail:
     return _letter(found[0])
 
 
-async def check_awaited(store: Store, letter: ParkedMail) -> None:
+async def check_awaited(store: OperatorStore, letter: ParkedMail) -> None:
     """Whether what a dead letter does when it is replayed is still wanted. Raises NotAwaited, or StoreError.
 
     A saga that was told of a fault goes on: it asks again, or turns back. Once the step is settled, another command has
@@ -135,7 +135,7 @@ async def check_awaited(store: Store, letter: ParkedMail) -> None:
             )
 
 
-async def check_dispensable(store: Store, letter: ParkedMail) -> None:
+async def check_dispensable(store: OperatorStore, letter: ParkedMail) -> None:
     """Whether a dead letter may go. Raises StillNeeded, or StoreError.
 
     A saga that is stuck on a step goes on when a command of that step is answered. Nobody asks again, so the last of
@@ -170,7 +170,7 @@ async def check_dispensable(store: Store, letter: ParkedMail) -> None:
         )
 
 
-async def _any_waits(store: Store, letter: ParkedMail, ids: Sequence[bytes]) -> bool:
+async def _any_waits(store: OperatorStore, letter: ParkedMail, ids: Sequence[bytes]) -> bool:
     for id in ids:
         if await store.mail_of(letter.row.address, letter.row.shard, id) is not None:
             return True
@@ -223,7 +223,7 @@ def discard(letter: ParkedMail, act: Act) -> Transition:
     return Transition(address=row.address, shard=row.shard, given_up=(row.id,), history=(gone,))
 
 
-async def carry_out(store: Store, transition: Transition) -> None:
+async def carry_out(store: OperatorStore, transition: Transition) -> None:
     """Commit an act. Raises NotParked when the message is no longer there, or StoreError."""
     try:
         (verdict,) = await store.commit([transition])

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 
 from runtime.operate.spans import span
 from runtime.protos.choreography_pb2 import DeadlineRecord
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 from runtime.store.records import ActorRow, ClusterView
 
 __all__ = ["deadline_lines", "overdue_conversations"]
@@ -22,7 +22,7 @@ _LONG_S = 10.0  # A timer that is due for so long has nobody who fires it.
 
 
 async def overdue_conversations(
-    store: Store, view: ClusterView, *, process: str = ""
+    store: OperatorStore, view: ClusterView, *, process: str = ""
 ) -> Mapping[tuple[str, bytes], DeadlineRecord]:
     """Every conversation that is overdue, by process and conversation; of this process alone, if one is named.
 
@@ -39,7 +39,7 @@ async def overdue_conversations(
     return found
 
 
-async def deadline_lines(store: Store, view: ClusterView, conversation: bytes) -> list[str]:
+async def deadline_lines(store: OperatorStore, view: ClusterView, conversation: bytes) -> list[str]:
     """What is worth knowing of the deadlines of one conversation, in words; none for those that were met in time."""
     keepers = _keepers(view)
     rows = await store.load([(kind, conversation.hex()) for _, kind in keepers]) if keepers else []
@@ -52,7 +52,7 @@ def _keepers(view: ClusterView) -> list[tuple[str, str]]:
     return sorted({(one.process, one.kind) for one in view.subscriptions if one.process and not one.key_field})
 
 
-async def _rows(store: Store, kind: str) -> AsyncIterator[ActorRow]:
+async def _rows(store: OperatorStore, kind: str) -> AsyncIterator[ActorRow]:
     after = ""
     while rows := await store.actors(kind, limit=_PAGE, after=after):
         after = rows[-1].key

@@ -17,7 +17,7 @@ from runtime.saga.comparison import differences
 from runtime.saga.definition import Definition
 from runtime.saga.shape import shape_of
 from runtime.saga.stored import parse_definition
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 
 __all__ = ["UncarriedVersion", "VersionEntry", "stored_definition", "uncarried", "versions"]
 
@@ -46,7 +46,7 @@ class UncarriedVersion:
     reasons: tuple[str, ...]
 
 
-async def versions(store: Store, *, kind: str = "") -> list[VersionEntry]:
+async def versions(store: OperatorStore, *, kind: str = "") -> list[VersionEntry]:
     """By kind, the latest last. Raises StoreError."""
     counts: dict[tuple[str, str], list[int]] = {}
     for one, version, status, count in await store.version_counts():
@@ -60,7 +60,7 @@ async def versions(store: Store, *, kind: str = "") -> list[VersionEntry]:
     return sorted(found, key=lambda entry: (entry.kind, entry.kept_at_s, entry.version))
 
 
-async def stored_definition(store: Store, version: str) -> SagaDefinition:
+async def stored_definition(store: OperatorStore, version: str) -> SagaDefinition:
     """The one whose version begins so. Raises NotFound, InvalidMessage when several do, and StoreError."""
     found = {row.version: row for row in await store.definitions() if version and row.version.startswith(version)}
     if not found:
@@ -72,7 +72,7 @@ async def stored_definition(store: Store, version: str) -> SagaDefinition:
 
 
 async def uncarried(
-    store: Store, carried: Collection[str], definitions: Mapping[str, Definition]
+    store: OperatorStore, carried: Collection[str], definitions: Mapping[str, Definition]
 ) -> list[UncarriedVersion]:
     """What has not ended and is not among `carried`, which has KIND/VERSION of all that a build has.
 

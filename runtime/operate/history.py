@@ -28,7 +28,7 @@ from runtime.saga.node import LOCK_NEWS, full_name
 from runtime.saga.node_bounds import NodeBounds
 from runtime.saga.pausing import HELD
 from runtime.saga.replay import KeptMessage, Replayed, run_again
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 from runtime.store.records import ActorRow, HistoryRow, Outcome
 
 __all__ = ["HistoryEntry", "InstanceHistory", "read_history"]
@@ -89,7 +89,7 @@ class InstanceHistory:
 
 
 async def read_history(
-    store: Store, contracts: Contracts, behaviours: Mapping[str, SagaBehaviour], address: Address
+    store: OperatorStore, contracts: Contracts, behaviours: Mapping[str, SagaBehaviour], address: Address
 ) -> InstanceHistory:
     """`behaviours`: those that this build carries, by kind. Raises NotFound, StoreError."""
     (row,) = await store.load([address])
@@ -116,7 +116,7 @@ async def read_history(
     return InstanceHistory(row, last, tuple(entries), own_talk, untold, name)
 
 
-async def _from_elsewhere(store: Store, address: Address) -> AsyncIterator[HistoryRow]:
+async def _from_elsewhere(store: OperatorStore, address: Address) -> AsyncIterator[HistoryRow]:
     """Cancellations, awaited events and news of locks, which may come in other conversations. Reads all of a type."""
     for type_ in _FROM_ELSEWHERE:
         after = (b"", b"")

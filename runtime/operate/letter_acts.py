@@ -12,12 +12,12 @@ from runtime.operate.dead_letters import (
     find,
     replay,
 )
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 
 __all__ = ["discard_letter", "replay_letter"]
 
 
-async def replay_letter(store: Store, id_text: str, act: Act) -> ParkedMail:
+async def replay_letter(store: OperatorStore, id_text: str, act: Act) -> ParkedMail:
     """Let it run again. Raises what `find`, `check_awaited` and `carry_out` do; what is forced is not checked."""
     letter = await find(store, id_text)
     if not act.forced:
@@ -26,7 +26,7 @@ async def replay_letter(store: Store, id_text: str, act: Act) -> ParkedMail:
     return letter
 
 
-async def discard_letter(store: Store, id_text: str, act: Act) -> ParkedMail:
+async def discard_letter(store: OperatorStore, id_text: str, act: Act) -> ParkedMail:
     """Give it up for good. Raises what `find`, `check_dispensable` and `carry_out` do."""
     letter = await find(store, id_text)
     if not act.forced:

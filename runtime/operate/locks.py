@@ -12,19 +12,19 @@ from runtime.operate.spans import span
 from runtime.protos.lock_pb2 import LockRecord
 from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
 from runtime.saga.lock_actor import held_until_s
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 
 __all__ = ["lock_lines"]
 
 _HELD = (TaskRecord.DONE, TaskRecord.OWED, TaskRecord.LEFT_OUT)
 
 
-async def lock_lines(store: Store, account: Account, now_s: float) -> tuple[str, ...]:
+async def lock_lines(store: OperatorStore, account: Account, now_s: float) -> tuple[str, ...]:
     """One line a lock; none of a saga that has ended, but for those that it has lost."""
     return tuple([line async for line in _lines(store, account, now_s)])
 
 
-async def _lines(store: Store, account: Account, now_s: float) -> AsyncIterator[str]:
+async def _lines(store: OperatorStore, account: Account, now_s: float) -> AsyncIterator[str]:
     for task in account.saga.tasks if account.saga is not None else ():
         lock = task.lock
         if lock.lost_at_s:
@@ -46,7 +46,7 @@ def _held_until_s(saga: SagaRecord, address: str) -> float:
     return max(times_s) if times_s and all(times_s) else 0.0
 
 
-async def _queue(store: Store, saga: str, task: TaskRecord, now_s: float) -> str:
+async def _queue(store: OperatorStore, saga: str, task: TaskRecord, now_s: float) -> str:
     """Who holds what the task waits for, as the actor of the lock has written it."""
     (row,) = await store.load([parse_address(task.address)])
     try:

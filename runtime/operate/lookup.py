@@ -23,7 +23,7 @@ from runtime.operate.timers import timers_of
 from runtime.operate.waits import NOTHING, waits_for
 from runtime.protos import saga_pb2
 from runtime.saga.view import view_task
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 from runtime.store.records import ActorRow, ClusterView, MailRow
 
 __all__ = ["accounts", "conversations_of_key"]
@@ -44,7 +44,7 @@ class _Found:
     mail: Sequence[MailRow]
 
 
-async def accounts(store: Store, contracts: Contracts, key: str, *, kind: str = "") -> list[Account]:
+async def accounts(store: OperatorStore, contracts: Contracts, key: str, *, kind: str = "") -> list[Account]:
     """The account of every actor with this key, or of the one of this kind; by kind. Raises StoreError.
 
     `key` may also be KIND/KEY, as listings print it.
@@ -56,7 +56,7 @@ async def accounts(store: Store, contracts: Contracts, key: str, *, kind: str = 
     return [await _with_deadlines(store, view, await _with_others(store, account)) for account in found]
 
 
-async def _with_deadlines(store: Store, view: ClusterView, account: Account) -> Account:
+async def _with_deadlines(store: OperatorStore, view: ClusterView, account: Account) -> Account:
     """Add until when its conversation should come to which event, if a choreography says so."""
     if account.row is None or account.saga is not None:
         return account
@@ -64,7 +64,7 @@ async def _with_deadlines(store: Store, view: ClusterView, account: Account) -> 
     return replace(account, waits_for=(*account.waits_for, *lines)) if lines else account
 
 
-async def _with_others(store: Store, account: Account) -> Account:
+async def _with_others(store: OperatorStore, account: Account) -> Account:
     """An actor that waits for nothing may still be part of work that others have to do: add what they have to do."""
     if account.waits_for != (NOTHING,) or account.row is None or account.saga is not None:
         return account
@@ -74,7 +74,7 @@ async def _with_others(store: Store, account: Account) -> Account:
     return replace(account, waits_for=(NOTHING, *others[:_OTHERS_MAX], *more))
 
 
-async def conversations_of_key(store: Store, key: str, *, kind: str = "") -> list[bytes]:
+async def conversations_of_key(store: OperatorStore, key: str, *, kind: str = "") -> list[bytes]:
     """The conversations that made the actors with this key, or KIND/KEY, and those of the mail that waits for them."""
     ids: dict[bytes, None] = {}
     for found in await _found(store, key, kind):
@@ -84,7 +84,7 @@ async def conversations_of_key(store: Store, key: str, *, kind: str = "") -> lis
     return list(ids)
 
 
-async def _found(store: Store, named: str, kind: str) -> list[_Found]:
+async def _found(store: OperatorStore, named: str, kind: str) -> list[_Found]:
     """What has this key. A key may have a slash in it, so a name that has one is taken for a key as well."""
     found = await _with_key(store, named, kind)
     its_kind, slash, key = named.partition("/")
@@ -93,7 +93,7 @@ async def _found(store: Store, named: str, kind: str) -> list[_Found]:
     return found
 
 
-async def _with_key(store: Store, key: str, kind: str) -> list[_Found]:
+async def _with_key(store: OperatorStore, key: str, kind: str) -> list[_Found]:
     """Rows and mail by kind. Kinds come from the store, because mail also waits for kinds that no node has told of."""
     rows = {row.kind: row for row in await store.actors_with_key(key)}
     shards = {**dict(await store.mail_with_key(key)), **{row.kind: row.shard for row in rows.values()}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 
 __all__ = ["PauseEntry", "paused"]
 
@@ -20,7 +20,7 @@ class PauseEntry:
     error: str  # with which the pause began
 
 
-async def paused(store: Store) -> list[PauseEntry]:
+async def paused(store: OperatorStore) -> list[PauseEntry]:
     """By participant and node; of nodes that have a lease. Raises StoreError."""
     notes, view = await store.busy(), await store.cluster()
     live = {(one.name, one.incarnation) for one in view.nodes if one.lease_until_s > view.now_s}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from runtime.config import settings_of
 from runtime.durable.kind import Subscribers
 from runtime.saga.node_bounds import NodeBounds
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 
 __all__ = ["present_bounds"]
 
 
-async def present_bounds(store: Store) -> NodeBounds:
+async def present_bounds(store: OperatorStore) -> NodeBounds:
     """Sizes as this program's settings have them, and who subscribes to what now. Raises StoreError."""
     settings, subscribers = settings_of({"name": "any"}), Subscribers()
     subscribers.learn(await store.cluster())

@@ -5,7 +5,6 @@ A saga has a record of its own. A choreography has none: it is what its conversa
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from runtime.envelope import Envelope, address_of, decode, parse_address
 from runtime.errors import InvalidMessage
 from runtime.operate.deadlines import overdue_conversations
 from runtime.protos.choreography_pb2 import DeadlineRecord
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 from runtime.store.records import ActorRow, ClusterView, HistoryRow, MailRow, Subscription
 
 __all__ = ["AT_REST", "OVERDUE", "ProcessEntry", "choreographies_of", "lost_with", "processes"]
@@ -23,7 +22,6 @@ OVERDUE = "overdue"
 
 _Id = tuple[str, bytes]  # process and conversation
 _PAGE = 500
-_SHARDS = range(4096)  # a kind has no more
 
 
 def choreographies_of(view: ClusterView) -> frozenset[str]:
@@ -95,7 +93,7 @@ class _Wanted:
 
 
 async def processes(
-    store: Store, *, kind: str = "", key: str = "", status: str | None = None, age_s: float = 0.0, limit: int
+    store: OperatorStore, *, kind: str = "", key: str = "", status: str | None = None, age_s: float = 0.0, limit: int
 ) -> tuple[list[ProcessEntry], int, bool]:
     """Processes of every choreography, open ones first, then by their start; up to `limit`.
 
@@ -152,7 +150,7 @@ def _starting(view: ClusterView) -> dict[str, list[Subscription]]:
     return found
 
 
-async def _start(store: Store, view: ClusterView, id: _Id) -> HistoryRow | None:
+async def _start(store: OperatorStore, view: ClusterView, id: _Id) -> HistoryRow | None:
     """The first that was handled of the events that start this one."""
     process, conversation = id
     events = {(one.kind, one.event_type) for one in _starting(view).get(process, ())}
@@ -160,7 +158,7 @@ async def _start(store: Store, view: ClusterView, id: _Id) -> HistoryRow | None:
     return min(rows, key=lambda row: row.sent_at_s, default=None)
 
 
-async def _begun(store: Store, view: ClusterView) -> AsyncIterator[tuple[_Id, HistoryRow]]:
+async def _begun(store: OperatorStore, view: ClusterView) -> AsyncIterator[tuple[_Id, HistoryRow]]:
     """Each process that was started, with the first that was handled of the events that start it."""
     for process, subscriptions in _starting(view).items():
         heads = [_Head(_handled(store, one)) for one in subscriptions]
@@ -191,7 +189,7 @@ class _Head:
         return taken
 
 
-async def _handled(store: Store, one: Subscription) -> AsyncIterator[HistoryRow]:
+async def _handled(store: OperatorStore, one: Subscription) -> AsyncIterator[HistoryRow]:
     after = (b"", b"")
     while page := await store.handled_of(one.kind, one.event_type, limit=_PAGE, after=after):
         after = (page[-1].conversation, page[-1].id)
@@ -199,9 +197,9 @@ async def _handled(store: Store, one: Subscription) -> AsyncIterator[HistoryRow]
             yield row
 
 
-async def _mail(store: Store, view: ClusterView) -> dict[_Id, list[tuple[MailRow, Envelope]]]:
+async def _mail(store: OperatorStore, view: ClusterView) -> dict[_Id, list[tuple[MailRow, Envelope]]]:
     """What waits or is parked of each process."""
-    rows = [row async for row in _all_mail(store, view)]
+    rows = [row async for row in _all_mail(store)]
     found: dict[_Id, list[tuple[MailRow, Envelope]]] = {}
     for row in rows:
         try:
@@ -213,20 +211,11 @@ async def _mail(store: Store, view: ClusterView) -> dict[_Id, list[tuple[MailRow
     return found
 
 
-async def _all_mail(store: Store, view: ClusterView) -> AsyncIterator[MailRow]:
-    every = sys.float_info.max
-    for kind in sorted(view.kinds):
-        after: MailRow | None = None
-        while page := await store.waiting(
-            kind, _SHARDS, due_before_s=every, sent_before_s=every, limit=_PAGE, after=after
-        ):
-            after = page[-1]
-            for row in page:
-                yield row
-    id = b""
-    while letters := await store.dead_letters(limit=_PAGE, after=id):
-        id = letters[-1].id
-        for row in letters:
+async def _all_mail(store: OperatorStore) -> AsyncIterator[MailRow]:
+    after: MailRow | None = None
+    while page := await store.every_mail(limit=_PAGE, after=after):
+        after = page[-1]
+        for row in page:
             yield row
 
 

@@ -20,7 +20,7 @@ from runtime.operate.repairs import letter
 from runtime.operate.survey import Wanted, sagas
 from runtime.ports import Clock
 from runtime.protos.saga_pb2 import RepairItem, RepairRun, RepairSaga, SagaRecord
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 from runtime.store.records import ActorRow, Expected, Outcome, Transition, Verdict
 
 __all__ = ["ITEMS_MAX", "KIND", "KeptRun", "RunMoved", "begin", "carry_on", "kept_run"]
@@ -61,7 +61,9 @@ class KeptRun:
         return sum(not item.handled for item in self.run.items)
 
 
-async def begin(store: Store, name: str, act: RepairSaga, wanted: Wanted, *, limit: int, now_s: float) -> KeptRun:
+async def begin(
+    store: OperatorStore, name: str, act: RepairSaga, wanted: Wanted, *, limit: int, now_s: float
+) -> KeptRun:
     """Choose the sagas, once for all, and keep them.
 
     Raises InvalidMessage when there is a run of this name, or nothing says which sagas are meant.
@@ -83,7 +85,7 @@ async def begin(store: Store, name: str, act: RepairSaga, wanted: Wanted, *, lim
     return KeptRun(row, run)
 
 
-async def kept_run(store: Store, name: str) -> KeptRun:
+async def kept_run(store: OperatorStore, name: str) -> KeptRun:
     """Raises NotFound, or StoreError."""
     (row,) = await store.load([(KIND, name)])
     if row is None:
@@ -91,7 +93,9 @@ async def kept_run(store: Store, name: str) -> KeptRun:
     return KeptRun(row, RepairRun.FromString(row.state))
 
 
-async def carry_on(store: Store, kept: KeptRun, clock: Clock, *, wait_s: float, until_s: float = math.inf) -> KeptRun:
+async def carry_on(
+    store: OperatorStore, kept: KeptRun, clock: Clock, *, wait_s: float, until_s: float = math.inf
+) -> KeptRun:
     """Post what is left, a page at a time, until each page is handled, or nothing was for `wait_s`.
 
     It ends at `until_s` of the monotonic clock at the latest. What came of a page is in the store before the next one
@@ -111,7 +115,7 @@ def _item(row: ActorRow) -> RepairItem:
     return RepairItem(saga=address_of(row.kind, row.key), revision=record.revision, conversation=record.conversation)
 
 
-async def _post(store: Store, kept: KeptRun, places: Sequence[int]) -> None:
+async def _post(store: OperatorStore, kept: KeptRun, places: Sequence[int]) -> None:
     """What waits already, or was handled, is a duplicate for the store."""
     rows = await store.load([parse_address(kept.run.items[place].saga) for place in places])
     batch = []
@@ -135,7 +139,7 @@ def _id(kept: KeptRun, place: int) -> bytes:
 
 
 async def _wait_for(
-    store: Store, kept: KeptRun, places: Sequence[int], clock: Clock, wait_s: float, end_s: float
+    store: OperatorStore, kept: KeptRun, places: Sequence[int], clock: Clock, wait_s: float, end_s: float
 ) -> KeptRun:
     """Wait until the page is handled, or nothing of it was for so long; then the store has what came of it."""
     until_s = min(clock.monotonic_s() + wait_s, end_s)
@@ -149,7 +153,7 @@ async def _wait_for(
     return await _keep(store, kept)
 
 
-async def _look(store: Store, kept: KeptRun, places: Sequence[int]) -> bool:
+async def _look(store: OperatorStore, kept: KeptRun, places: Sequence[int]) -> bool:
     """Note which of these were handled, and how; whether any was."""
     found = await store.handled([(kept.run.items[place].conversation, _id(kept, place)) for place in places])
     for place, row in zip(places, found, strict=True):
@@ -160,7 +164,7 @@ async def _look(store: Store, kept: KeptRun, places: Sequence[int]) -> bool:
     return any(row is not None for row in found)
 
 
-async def _keep(store: Store, kept: KeptRun) -> KeptRun:
+async def _keep(store: OperatorStore, kept: KeptRun) -> KeptRun:
     row = kept.row
     id = message_id(kept.run.began_at_s, row.last_id, row.revision, KIND)
     after = replace(row, revision=row.revision + 1, last_id=id, state=kept.run.SerializeToString())

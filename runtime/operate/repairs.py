@@ -19,7 +19,7 @@ from runtime.ports import Clock
 from runtime.protos.saga_pb2 import RepairSaga, SagaRecord
 from runtime.saga.definition import Definition
 from runtime.saga.preview import Preview, preview
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 from runtime.store.records import ActorRow, MailRow, Outcome, Transition
 
 __all__ = [
@@ -67,7 +67,7 @@ class Result:
     text: str  # what was done
 
 
-async def record_of(store: Store, saga: Address) -> Saga:
+async def record_of(store: OperatorStore, saga: Address) -> Saga:
     """The saga's row, and its record. Raises NotFound, or StoreError."""
     where = address_of(*saga)
     (row,) = await store.load([saga])
@@ -109,7 +109,7 @@ def letter(saga: Saga, command: Message, who: str, at_s: float, what: str, id: b
     )
 
 
-async def post(store: Store, saga: Address, act: RepairSaga, at_s: float) -> Posted:
+async def post(store: OperatorStore, saga: Address, act: RepairSaga, at_s: float) -> Posted:
     """Post the act. The saga decides whether it is done. Raises NotFound, or StoreError."""
     found = await record_of(store, saga)
     what = f"{RepairSaga.Act.Name(act.act)} {act.task} of {address_of(*saga)}"
@@ -118,7 +118,7 @@ async def post(store: Store, saga: Address, act: RepairSaga, at_s: float) -> Pos
     return Posted(saga, mail.conversation, mail.id)
 
 
-async def result_of(store: Store, posted: Posted) -> Result | None:
+async def result_of(store: OperatorStore, posted: Posted) -> Result | None:
     """None while the saga has not handled it. Raises NotFound, or StoreError."""
     (handled,) = await store.handled([(posted.conversation, posted.id)])
     if handled is None:
@@ -129,7 +129,9 @@ async def result_of(store: Store, posted: Posted) -> Result | None:
     return Result("", record.repairs[-1].text if record.repairs else "")
 
 
-async def post_and_wait(store: Store, saga: Address, act: RepairSaga, clock: Clock, wait_s: float) -> Result | None:
+async def post_and_wait(
+    store: OperatorStore, saga: Address, act: RepairSaga, clock: Clock, wait_s: float
+) -> Result | None:
     """Post the act, and wait for what comes of it. None if nobody has handled it in time. Raises as `post`."""
     posted = await post(store, saga, act, clock.now_s())
     until_s = clock.monotonic_s() + wait_s
@@ -150,7 +152,7 @@ def check_said(act: RepairSaga) -> None:
 
 
 async def look_ahead(
-    store: Store, saga: Address, act: RepairSaga, definitions: Iterable[Definition], now_s: float
+    store: OperatorStore, saga: Address, act: RepairSaga, definitions: Iterable[Definition], now_s: float
 ) -> Preview:
     """What the act would do. Raises NotFound, InvalidMessage when this build lacks its version, or StoreError."""
     row, record = await record_of(store, saga)

@@ -7,13 +7,13 @@ from runtime.operate.dead_letters import Act, NotParked, carry_out
 from runtime.operate.repairs import letter, record_of
 from runtime.protos.saga_pb2 import RetrySaga, SagaRecord
 from runtime.saga.view import status_name
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 from runtime.store.records import Transition
 
 __all__ = ["try_again"]
 
 
-async def try_again(store: Store, saga: Address, act: Act) -> None:
+async def try_again(store: OperatorStore, saga: Address, act: Act) -> None:
     """Post the message. Raises NotFound, NotParked when the saga is not stuck, or StoreError."""
     where = address_of(*saga)
     found = await record_of(store, saga)

@@ -15,7 +15,7 @@ from runtime.envelope import address_of, parse_address
 from runtime.errors import InvalidMessage
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.summary import SUSPENDED
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 from runtime.store.records import ClusterView, NodeRow
 from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace, SummaryRow
 
@@ -179,7 +179,7 @@ def _alive(view: ClusterView) -> frozenset[str]:
 
 
 async def sagas(
-    store: Store,
+    store: OperatorStore,
     wanted: Wanted | None = None,
     *,
     limit: int,
@@ -204,7 +204,7 @@ async def sagas(
     return SagaPage(tuple(found[:limit]), found[limit - 1].place if len(found) > limit else None)
 
 
-async def some_need_a_person(store: Store, wanted: Wanted) -> bool:
+async def some_need_a_person(store: OperatorStore, wanted: Wanted) -> bool:
     """Whether an instance that fits is stuck, waits for its version, or has dead letters. Raises as `sagas`."""
     at_rest = tuple(status for status in (_STUCK, WAITS) if status in (wanted.statuses or STATUSES))
     asked = [replace(wanted, statuses=(status,)) for status in at_rest] + [replace(wanted, has_dead_letters=True)]
@@ -214,7 +214,9 @@ async def some_need_a_person(store: Store, wanted: Wanted) -> bool:
     return False
 
 
-async def saga_counts(store: Store, *, kind: str = "", statuses: Sequence[str] = ()) -> list[tuple[str, str, int]]:
+async def saga_counts(
+    store: OperatorStore, *, kind: str = "", statuses: Sequence[str] = ()
+) -> list[tuple[str, str, int]]:
     """Kind, status, and how many tell so. Raises InvalidMessage for a status that none tells, and StoreError."""
     if wrong := [status for status in statuses if status not in STATUSES or status == WAITS]:
         raise InvalidMessage(f"no saga tells that it is {wrong[0]!r}; counted are {', '.join(STATUSES[:-1])}")

@@ -22,7 +22,7 @@ from runtime.protos.choreography_pb2 import DeadlineRecord
 from runtime.protos.lock_pb2 import LockRecord
 from runtime.protos.saga_pb2 import KeyRecord, SagaRecord
 from runtime.saga.timer_purposes import purpose_of, purposes_of
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 from runtime.store.records import ActorRow
 from runtime.store.timed import TimedFilter, TimedPlace
 
@@ -107,7 +107,9 @@ def timer_place_of(text: str) -> TimerPlace:
     return place
 
 
-async def timers(store: Store, wanted: TimersWanted, *, limit: int, after: TimerPlace | None = None) -> TimerPage:
+async def timers(
+    store: OperatorStore, wanted: TimersWanted, *, limit: int, after: TimerPlace | None = None
+) -> TimerPage:
     """Timers that fit, of the actor whose next timer is due first, then of the others, from behind a place on.
 
     Raises StoreError.
@@ -138,7 +140,7 @@ def timers_of(row: ActorRow) -> tuple[TimerSummary, ...]:
     return tuple(sorted(found, key=lambda timer: (timer.due_at_s, timer.name)))
 
 
-async def _rest(store: Store, wanted: TimersWanted, after: TimerPlace) -> list[tuple[TimerEntry, TimerPlace]]:
+async def _rest(store: OperatorStore, wanted: TimersWanted, after: TimerPlace) -> list[tuple[TimerEntry, TimerPlace]]:
     """Timers of the actor at which the page before ended, behind its last one."""
     (row,) = await store.load([(after.actor.kind, after.actor.key)])
     if row is None:

@@ -34,7 +34,7 @@ from runtime.store.facts import (
     CommitterStopped,
     SettleFailed,
 )
-from runtime.store.port import Store
+from runtime.store.port import TurnStore
 from runtime.store.records import Transition, Verdict
 
 __all__ = ["Committer", "CommitterStats", "Done"]
@@ -69,7 +69,7 @@ class Committer:
 
     def __init__(
         self,
-        store: Store,
+        store: TurnStore,
         ports: Ports,
         *,
         batch_max: int = 256,

@@ -10,35 +10,25 @@ one process share one object; closing it keeps its rows, as closing a file does.
 from __future__ import annotations
 
 import itertools
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from runtime.envelope import Address
 from runtime.ports import Ports
-from runtime.store.memory_members import MemoryMembers
+from runtime.store.memory_operators import MemoryOperators
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Transition, Verdict
-from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace, SummaryRow
-from runtime.store.timed import TimedFilter, TimedPlace
 from runtime.store.timer_conversations import live_conversations
 
 __all__ = ["MemoryStore"]
 
-_Slice = tuple[str, int]  # kind and shard
-_Slot = tuple[str, bytes]  # key and id of one message, within its slice
 
-
-class MemoryStore(MemoryMembers):
+class MemoryStore(MemoryOperators):
     """All of `Store` in dictionaries. Nothing ever suspends, so each method is atomic on its event loop."""
 
     def __init__(self, ports: Ports) -> None:
         super().__init__(ports.clock)
         self._cluster_id = ports.ids.new_id().hex()
         self._cluster_secret = (ports.ids.new_id() + ports.ids.new_id()).hex()
-        self._actors: dict[Address, ActorRow] = {}
-        self._mail: dict[_Slice, dict[_Slot, MailRow]] = {}
-        self._posted: dict[tuple[bytes, bytes], None] = {}  # Mail that clients have posted and that waits.
-        self._history: dict[bytes, dict[bytes, HistoryRow]] = {}  # by conversation, then id
 
     @property
     def cluster_id(self) -> str:
@@ -201,71 +191,15 @@ class MemoryStore(MemoryMembers):
                 gone += len(self._history.pop(conversation))
         return gone, b""
 
-    # --- operators ---
+    # --- conversations ---
 
     async def conversation(self, conversation: bytes) -> list[HistoryRow]:
         rows = self._history.get(conversation, {}).values()
         return sorted(rows, key=lambda row: (row.handled_at_s, row.id))
 
-    async def handled_of(self, kind: str, type: str, *, limit: int, after: tuple[bytes, bytes]) -> list[HistoryRow]:
-        every = itertools.chain.from_iterable(rows.values() for rows in self._history.values())
-        rows = [row for row in every if (row.kind, row.type) == (kind, type) and (row.conversation, row.id) > after]
-        return sorted(rows, key=lambda row: (row.conversation, row.id))[:limit]
-
     async def mail_of_conversation(self, conversation: bytes) -> list[MailRow]:
         rows = [row for row in self._all_mail() if row.conversation == conversation]
         return _oldest(rows, len(rows))
-
-    async def dead_letters(self, *, limit: int, after: bytes = b"") -> list[MailRow]:
-        parked = [row for row in self._all_mail() if row.parked and row.id > after]
-        return sorted(parked, key=lambda row: (row.id, row.kind, row.key, row.shard))[:limit]
-
-    async def actors_with_key(self, key: str) -> list[ActorRow]:
-        return sorted((row for row in self._actors.values() if row.key == key), key=lambda row: row.kind)
-
-    async def mail_with_key(self, key: str) -> list[tuple[str, int]]:
-        return sorted({(row.kind, row.shard) for row in self._all_mail() if row.key == key})
-
-    async def actors(self, kind: str, *, limit: int, after: str = "") -> list[ActorRow]:
-        rows = [row for row in self._actors.values() if row.kind == kind and row.key > after]
-        return sorted(rows, key=lambda row: row.key)[:limit]
-
-    async def timed(self, wanted: TimedFilter, *, limit: int, after: TimedPlace | None = None) -> list[ActorRow]:
-        places = {TimedPlace.of(row): row for row in self._actors.values() if wanted.fits(row)}
-        return [places[place] for place in sorted(places) if after is None or place > after][:limit]
-
-    async def summaries(
-        self,
-        wanted: SummaryFilter,
-        *,
-        limit: int,
-        order: SummaryOrder = SummaryOrder.PROGRESS,
-        after: SummaryPlace | None = None,
-    ) -> list[SummaryRow]:
-        parked = Counter((row.address, row.shard) for row in self._all_mail() if row.parked)
-        found = [
-            SummaryRow(row.kind, row.key, row.shard, row.summary, parked[row.address, row.shard])
-            for row in self._actors.values()
-            if row.summary is not None
-        ]
-        places = {row.place.in_order(order): row for row in found if wanted.fits(row)}
-        return [places[place] for place in sorted(places) if after is None or place > after.in_order(order)][:limit]
-
-    async def summary_counts(self) -> list[tuple[str, str, int]]:
-        counts = Counter((row.kind, row.summary.status) for row in self._actors.values() if row.summary is not None)
-        return [(kind, status, count) for (kind, status), count in sorted(counts.items())]
-
-    async def version_counts(self, statuses: Sequence[str] = ()) -> list[tuple[str, str, str, int]]:
-        told = [(row.kind, row.summary) for row in self._actors.values() if row.summary is not None]
-        counts = Counter(
-            (kind, summary.version, summary.status)
-            for kind, summary in told
-            if not statuses or summary.status in statuses
-        )
-        return [(*one, count) for one, count in sorted(counts.items())]
-
-    def _all_mail(self) -> Iterator[MailRow]:
-        return itertools.chain.from_iterable(rows.values() for rows in self._mail.values())
 
 
 def _is_for_two(mail: Sequence[MailRow]) -> bool:

@@ -15,7 +15,7 @@ from typing import ClassVar
 from runtime.failpoints import Failpoint
 from runtime.ports import Fact, Ports
 from runtime.store.lived import Lived
-from runtime.store.port import Store
+from runtime.store.port import SweepStore
 
 __all__ = ["ClockOffPace", "Upkeep"]
 
@@ -41,7 +41,7 @@ class Upkeep:
     """Shared by the sweepers of a node. `purges` says for which kind, here, history is purged for the whole cluster."""
 
     def __init__(
-        self, store: Store, ports: Ports, purges: Callable[[str], bool], *, retention_s: float, sweep_s: float
+        self, store: SweepStore, ports: Ports, purges: Callable[[str], bool], *, retention_s: float, sweep_s: float
     ) -> None:
         self._store = store
         self._ports = ports

@@ -16,7 +16,7 @@ from runtime.durable.residence.activation import Activation
 from runtime.envelope import Address
 from runtime.errors import ActorStopped
 from runtime.ports import Fact
-from runtime.store.port import Store
+from runtime.store.port import TurnStore
 
 __all__ = ["ActivationReloaded", "Memory"]
 
@@ -38,7 +38,7 @@ class Memory:
 
     def __init__(
         self,
-        store: Store,
+        store: TurnStore,
         options: ActorOptions,
         activations_max: int,
         new: Callable[[Address, int], Activation],

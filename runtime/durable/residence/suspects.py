@@ -23,7 +23,7 @@ from runtime.durable.kind import Kind
 from runtime.envelope import Envelope
 from runtime.errors import StoreError
 from runtime.store.committer import Committer
-from runtime.store.port import Store
+from runtime.store.port import TurnStore
 from runtime.store.records import HistoryRow, MailRow, Outcome, Transition, Verdict
 
 __all__ = ["DEATHS", "Suspects"]
@@ -139,7 +139,7 @@ def _trial_id(id: bytes, attempts: int, number: int) -> bytes:
     return id[:6] + blake2b(b"trial|%b|%d|%d" % (id, attempts, number), digest_size=10).digest()
 
 
-async def _begun_trials(store: Store, envelope: Envelope, attempts: int, most: int) -> Sequence[str]:
+async def _begun_trials(store: TurnStore, envelope: Envelope, attempts: int, most: int) -> Sequence[str]:
     """The nodes whose ends have led to a trial of this message, oldest first. Raises StoreError."""
     numbers = range(1, most + 1)
     ids = [(envelope.conversation, _trial_id(envelope.id, attempts, number)) for number in numbers]

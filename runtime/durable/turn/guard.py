@@ -36,7 +36,7 @@ from runtime.envelope import Envelope, decode
 from runtime.errors import FinalError
 from runtime.failpoints import Failpoint
 from runtime.protos.durable_pb2 import CausedList, Undone
-from runtime.store.port import Store
+from runtime.store.port import TurnStore
 from runtime.store.records import HistoryRow, MailRow, Outcome
 
 __all__ = [
@@ -157,7 +157,7 @@ def _supersede(draft: Draft, undo: Envelope, earlier: Earlier) -> None:
         draft.unschedule(row.id)
 
 
-async def rule_earlier(store: Store, undo: Envelope, shard: int, of_turn: Sequence[HistoryRow]) -> Earlier:
+async def rule_earlier(store: TurnStore, undo: Envelope, shard: int, of_turn: Sequence[HistoryRow]) -> Earlier:
     """Look for the earlier undos that this one names, in the history of its very turn and in the store."""
     ids = undo.earlier_undos
     known = {row.id: row for row in await store.handled([(undo.conversation, id) for id in ids]) if row is not None}
@@ -175,7 +175,7 @@ def _has_settled(row: HistoryRow, undo: Envelope) -> bool:
     return row.outcome in _SETTLED
 
 
-async def rule(store: Store, undo: Envelope, shard: int, *, now_s: float, retention_s: float) -> Finding:
+async def rule(store: TurnStore, undo: Envelope, shard: int, *, now_s: float, retention_s: float) -> Finding:
     """What to do about an undo. Raises FinalError when the do is too old to be known."""
     (handled,) = await store.handled([(undo.conversation, undo.undo_of)])
     if handled is not None:

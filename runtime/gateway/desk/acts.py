@@ -20,7 +20,7 @@ from runtime.operate.repairs import ActRefused, check_said, post_and_wait, recor
 from runtime.operate.survey import Wanted
 from runtime.protos import admin_pb2 as pb
 from runtime.protos import admin_pb2_grpc
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 
 __all__ = ["REFUSAL", "DeskActs", "wanted_of"]
 
@@ -67,7 +67,9 @@ class DeskActs(admin_pb2_grpc.AdminServiceServicer):
         return await self._act_on_letter(request, discard_letter)
 
     async def _act_on_letter(
-        self, request: pb.DeadLetterActRequest, act_on: Callable[[Store, str, dead_letters.Act], Awaitable[ParkedMail]]
+        self,
+        request: pb.DeadLetterActRequest,
+        act_on: Callable[[OperatorStore, str, dead_letters.Act], Awaitable[ParkedMail]],
     ) -> pb.DeadLetterActResponse:
         if not request.who.strip() or not request.reason.strip():
             raise InvalidMessage("say who does it, and why: both stand in the history")

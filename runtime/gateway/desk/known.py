@@ -9,7 +9,7 @@ from runtime.contracts import Contracts
 from runtime.ports import Clock
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.catalogue import Catalogue
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 
 __all__ = ["RepairDesk"]
 
@@ -18,12 +18,12 @@ __all__ = ["RepairDesk"]
 class RepairDesk:
     """Without behaviours nothing is previewed, and a history tells messages and no states."""
 
-    store: Store
+    store: OperatorStore
     contracts: Contracts
     clock: Clock
     behaviours: Mapping[str, SagaBehaviour] = field(default_factory=dict)  # of sagas, by kind
 
     @classmethod
-    def of(cls, store: Store, catalogue: Catalogue, clock: Clock) -> RepairDesk:
+    def of(cls, store: OperatorStore, catalogue: Catalogue, clock: Clock) -> RepairDesk:
         sagas = {one.kind: one for one in catalogue.behaviours if isinstance(one, SagaBehaviour)}
         return cls(store, catalogue.contracts, clock, sagas)

@@ -9,7 +9,7 @@ from runtime.gateway.desk.known import RepairDesk
 from runtime.gateway.desk.server import DeskServer
 from runtime.ports import Fact, Ports
 from runtime.saga.catalogue import Catalogue
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 
 __all__ = ["AdminServed", "NodeDesk"]
 
@@ -25,7 +25,7 @@ class AdminServed(Fact):
 class NodeDesk:
     """`start` it once, and `close` it whether or not it has started."""
 
-    def __init__(self, settings: Settings, store: Store, catalogue: Catalogue, ports: Ports) -> None:
+    def __init__(self, settings: Settings, store: OperatorStore, catalogue: Catalogue, ports: Ports) -> None:
         self._settings, self._ports = settings, ports
         self._server: DeskServer | None = None
         if settings.admin_listen:

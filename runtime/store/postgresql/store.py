@@ -1,6 +1,6 @@
 """`Store` in a PostgreSQL database: every method as one statement on a lane of its own purpose.
 
-What holds of each method is written in runtime/store/port.py; how rows are judged, in memory.py.
+What holds of each method is written in runtime/store/roles/; how rows are judged, in memory.py.
 """
 
 from __future__ import annotations
@@ -220,6 +220,16 @@ class PostgresqlStore(PostgresqlMembers):
 
     async def actors(self, kind: str, *, limit: int, after: str = "") -> list[ActorRow]:
         return await self._rows(actor_row, "actors", kept(kind), kept(after), limit)
+
+    async def every_actor(self, *, limit: int, after: Address = ("", "")) -> list[ActorRow]:
+        return await self._rows(actor_row, "every_actor", kept(after[0]), kept(after[1]), limit)
+
+    async def every_mail(self, *, limit: int, after: MailRow | None = None) -> list[MailRow]:
+        place = ("", -1, "", b"") if after is None else (kept(after.kind), after.shard, kept(after.key), after.id)
+        return await self._rows(mail_row, "every_mail", *place, limit)
+
+    async def every_handled(self, *, limit: int, after: tuple[bytes, bytes] = (b"", b"")) -> list[HistoryRow]:
+        return await self._rows(history_row, "every_handled", *after, limit)
 
     async def timed(self, wanted: TimedFilter, *, limit: int, after: TimedPlace | None = None) -> list[ActorRow]:
         place = after or _FIRST_DUE

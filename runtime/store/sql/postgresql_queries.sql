@@ -163,6 +163,15 @@ select {actors} from known join actors using (kind) where key = $1 order by kind
 -- name: actors
 select {actors} from actors where kind = $1 and key > $2 order by key limit $3;
 
+-- name: every_actor
+select {actors} from actors where (kind, key) > ($1, $2) order by kind, key limit $3;
+
+-- name: every_mail
+select {mail} from mail where (kind, shard, key, id) > ($1, $2, $3, $4) order by kind, shard, key, id limit $5;
+
+-- name: every_handled
+select {history} from history where (conversation, id) > ($1, $2) order by conversation, id limit $3;
+
 -- name: timed
 -- Each pair of kind and shard by one seek in the index `actors_due`, which has the rows of a pair in the order in which
 -- they are due. The rows themselves are read for the page alone.

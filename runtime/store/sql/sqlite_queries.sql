@@ -172,6 +172,15 @@ select kind from known where kind is not null;
 -- name: actors
 select {actors} from actors where kind = :kind and key > :after order by key limit :limit;
 
+-- name: every_actor
+select {actors} from actors where (kind, key) > (?, ?) order by kind, key limit ?;
+
+-- name: every_mail
+select {mail} from mail where (kind, shard, key, id) > (?, ?, ?, ?) order by kind, shard, key, id limit ?;
+
+-- name: every_handled
+select {history} from history where (conversation, id) > (?, ?) order by conversation, id limit ?;
+
 -- name: put_lived
 insert or replace into meta values ('lived', ?)
 

@@ -1,13 +1,13 @@
 """`Store` in a SQLite file: every method as a transaction of the writer, or as a read.
 
-What holds of each method is written in runtime/store/port.py; how rows are judged, in memory.py.
+What holds of each method is written in runtime/store/roles/; how rows are judged, in memory.py.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,19 +25,15 @@ from runtime.store.sqlite.commit import look_up, write
 from runtime.store.sqlite.connection import CHECKPOINT_PAGES, log_bytes, translated
 from runtime.store.sqlite.keeper import LOG_BYTES_LONG, FileKeeper
 from runtime.store.sqlite.links import check_links
-from runtime.store.sqlite.members import SqliteMembers
+from runtime.store.sqlite.operators import SqliteOperators
 from runtime.store.sqlite.purge import forget, old_conversations
 from runtime.store.sqlite.queries import schema_steps
 from runtime.store.sqlite.reader import Reader
 from runtime.store.sqlite.rows import actor_row, history_row
 from runtime.store.sqlite.schema import check_file, identify
 from runtime.store.sqlite.statements import LOAD_ACTORS
-from runtime.store.sqlite.summaries import count_summaries, count_versions, read_summaries
-from runtime.store.sqlite.timed import read_timed
 from runtime.store.sqlite.watch import FileWatch
 from runtime.store.sqlite.writer import Writer
-from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace, SummaryRow
-from runtime.store.timed import TimedFilter, TimedPlace
 
 __all__ = ["SqliteStore"]
 
@@ -47,7 +43,7 @@ _GIVE_UP_S = 0.5  # for a store that could not be opened to be let go of, before
 _NEAR_ROWS_MAX = 32  # read right on the event loop up to here: about a third of a millisecond
 
 
-class SqliteStore(SqliteMembers):
+class SqliteStore(SqliteOperators):
     """One file, shared by the nodes of one machine. `path` is absolute or relative to the working directory.
 
     `wait_s` bounds how long a call waits for other processes before it raises StoreBusy. `vfs` names a registered
@@ -212,55 +208,10 @@ class SqliteStore(SqliteMembers):
         gone = await self._write(lambda connection: forget(connection, old, handled_before_s)) if old else 0
         return gone, next_after
 
-    # --- operators ---
+    # --- conversations ---
 
     async def conversation(self, conversation: bytes) -> list[HistoryRow]:
         return await self._rows(history_row, "conversation", (conversation,))
 
-    async def handled_of(self, kind: str, type: str, *, limit: int, after: tuple[bytes, bytes]) -> list[HistoryRow]:
-        return await self._rows(history_row, "handled_of", (kind, type, *after, limit))
-
     async def mail_of_conversation(self, conversation: bytes) -> list[MailRow]:
         return await self._rows(MailRow, "mail_of_conversation", (conversation,))
-
-    async def dead_letters(self, *, limit: int, after: bytes = b"") -> list[MailRow]:
-        return await self._rows(MailRow, "dead_letters", {"after": after, "limit": limit})
-
-    async def actors_with_key(self, key: str) -> list[ActorRow]:
-        def read(connection: apsw.Connection) -> list[ActorRow]:
-            rows = LOAD_ACTORS.read(connection, [(kind, key) for (kind,) in connection.execute(self._sql["kinds"])])
-            return sorted((actor_row(*row) for row in rows), key=lambda row: row.kind)
-
-        return await self._reader.patiently(read)
-
-    async def mail_with_key(self, key: str) -> list[tuple[str, int]]:
-        return await self._rows(lambda kind, shard: (kind, shard), "mail_with_key", (key,))
-
-    async def actors(self, kind: str, *, limit: int, after: str = "") -> list[ActorRow]:
-        return await self._rows(actor_row, "actors", {"kind": kind, "after": after, "limit": limit})
-
-    async def timed(self, wanted: TimedFilter, *, limit: int, after: TimedPlace | None = None) -> list[ActorRow]:
-        return await self._reader.patiently(lambda connection: read_timed(connection, wanted, limit=limit, after=after))
-
-    async def summaries(
-        self,
-        wanted: SummaryFilter,
-        *,
-        limit: int,
-        order: SummaryOrder = SummaryOrder.PROGRESS,
-        after: SummaryPlace | None = None,
-    ) -> list[SummaryRow]:
-        return await self._reader.patiently(
-            lambda connection: read_summaries(connection, wanted, order=order, limit=limit, after=after)
-        )
-
-    async def summary_counts(self) -> list[tuple[str, str, int]]:
-        return await self._reader.patiently(count_summaries)
-
-    async def version_counts(self, statuses: Sequence[str] = ()) -> list[tuple[str, str, str, int]]:
-        return await self._reader.patiently(lambda connection: count_versions(connection, statuses))
-
-    async def _rows(self, make: Callable[..., T], name: str, parameters: apsw.Bindings) -> list[T]:
-        return await self._reader.patiently(
-            lambda connection: [make(*row) for row in connection.execute(self._sql[name], parameters)]
-        )

@@ -124,3 +124,32 @@ class OperatorConformance(ConformanceBase):
             after = replace(row, revision=2, due_at_s=None, timers=b"")
             await self.commit(store, Transition(actor=after, expected=Expected(row.revision, row.last_id)))
             assert await store.timed(TimedFilter(), limit=9) == []
+
+    async def test_every_actor_of_every_kind_is_listed_page_by_page(self) -> None:
+        async with self.store() as store:
+            rows = [actor_row(key, kind=kind) for kind in ("Z", "a", "é") for key in ("a", "b", "🚚")]
+            await self.commit(store, *(Transition(actor=row, expected=EMPTY) for row in reversed(rows)))
+            assert await store.every_actor(limit=4) == rows[:4]
+            assert await store.every_actor(limit=4, after=rows[3].address) == rows[4:8]
+            assert await store.every_actor(limit=4, after=rows[8].address) == []
+
+    async def test_all_mail_is_listed_page_by_page_whether_it_is_parked_or_delayed(self) -> None:
+        async with self.store() as store:
+            rows = [
+                mail_row(4, "a", kind="billing", shard=0, sent_at_s=9.0),
+                mail_row(1, "b", kind="billing", shard=0, parked="boom"),
+                mail_row(2, "b", kind="billing", shard=0, due_at_s=1e8),
+                mail_row(3, "a", kind="billing", shard=10),
+                mail_row(5, "a", kind="sales", shard=1),
+            ]
+            await self.commit(store, *(post(row) for row in reversed(rows)))
+            assert await store.every_mail(limit=2) == rows[:2]
+            assert await store.every_mail(limit=2, after=rows[1]) == rows[2:4]
+            assert await store.every_mail(limit=2, after=rows[3]) == rows[4:]
+
+    async def test_all_history_is_listed_page_by_page(self) -> None:
+        async with self.store() as store:
+            rows = [history_row(id, conversation=conversation) for conversation in (1, 2) for id in (3, 4)]
+            await self.commit(store, *(Transition(history=(row,)) for row in reversed(rows)))
+            assert await store.every_handled(limit=3) == rows[:3]
+            assert await store.every_handled(limit=3, after=(rows[2].conversation, rows[2].id)) == rows[3:]

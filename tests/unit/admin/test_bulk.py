@@ -14,7 +14,7 @@ from runtime.operate.dead_letters import Act, ParkedMail, check_awaited, replay
 from runtime.protos.saga_pb2 import Exchange
 from runtime.saga.view import Phase
 from runtime.store.memory import MemoryStore
-from runtime.store.port import Store
+from runtime.store.port import OperatorStore
 from runtime.store.records import Transition, Verdict
 from tests.unit.admin.test_commands import run
 from tests.unit.operate.rows import SAGA, fill, id_of, mail, saga
@@ -138,7 +138,7 @@ async def test_what_was_done_is_told_whatever_ends_the_others(
     """An interrupt stops the rest; a letter that nobody can judge is refused like any other."""
     letters, _ = await choose(outage, Filter(kind="warehouse"), limit=9)
 
-    async def check(store: Store, letter: ParkedMail) -> None:
+    async def check(store: OperatorStore, letter: ParkedMail) -> None:
         if letter is letters[1]:
             raise raised
 

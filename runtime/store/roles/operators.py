@@ -1,0 +1,81 @@
+"""What operators need of a store: to find actors and mail, and to read what has happened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from runtime.envelope import Address
+from runtime.store.definitions import DefinitionRow
+from runtime.store.records import ActorRow, Busy, HistoryRow, MailRow
+from runtime.store.roles.turns import TurnStore
+from runtime.store.roles.view import ViewStore
+from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace, SummaryRow
+from runtime.store.timed import TimedFilter, TimedPlace
+
+__all__ = ["OperatorStore"]
+
+
+class OperatorStore(TurnStore, ViewStore, Protocol):
+    async def busy(self) -> list[Busy]:
+        """What nodes have told that they are busy with, whether or not it still counts, by node and incarnation."""
+        ...
+
+    async def handled_of(self, kind: str, type: str, *, limit: int, after: tuple[bytes, bytes]) -> list[HistoryRow]:
+        """What actors of a kind handled of one type, by (conversation, id), from behind this pair on. Reads it all."""
+        ...
+
+    async def dead_letters(self, *, limit: int, after: bytes = b"") -> list[MailRow]:
+        """Parked mail, by id."""
+        ...
+
+    async def actors_with_key(self, key: str) -> list[ActorRow]:
+        """Actors of every kind that have this key."""
+        ...
+
+    async def mail_with_key(self, key: str) -> list[tuple[str, int]]:
+        """Kind and shard of every actor with this key that mail waits for, parked and delayed included."""
+        ...
+
+    async def actors(self, kind: str, *, limit: int, after: str = "") -> list[ActorRow]:
+        """Actors of a kind, by key."""
+        ...
+
+    async def timed(self, wanted: TimedFilter, *, limit: int, after: TimedPlace | None = None) -> list[ActorRow]:
+        """Actors with a timer that fit, the next due first, then by kind and key, from behind the place `after` on."""
+        ...
+
+    async def summaries(
+        self,
+        wanted: SummaryFilter,
+        *,
+        limit: int,
+        order: SummaryOrder = SummaryOrder.PROGRESS,
+        after: SummaryPlace | None = None,
+    ) -> list[SummaryRow]:
+        """Actors that tell of themselves and fit, in this order, from behind the place `after` on. Reads no state."""
+        ...
+
+    async def every_actor(self, *, limit: int, after: Address = ("", "")) -> list[ActorRow]:
+        """Actors of all kinds, by (kind, key), from behind this address on."""
+        ...
+
+    async def every_mail(self, *, limit: int, after: MailRow | None = None) -> list[MailRow]:
+        """All mail, parked and delayed included, by (kind, shard, key, id), from behind this row on."""
+        ...
+
+    async def every_handled(self, *, limit: int, after: tuple[bytes, bytes] = (b"", b"")) -> list[HistoryRow]:
+        """All history, by (conversation, id), from behind this pair on."""
+        ...
+
+    async def definitions(self) -> list[DefinitionRow]:
+        """Of every version that was ever told, by kind, instant and version."""
+        ...
+
+    async def version_counts(self, statuses: Sequence[str] = ()) -> list[tuple[str, str, str, int]]:
+        """Kind, version, status (all, or one of these), and how many actors tell so; by kind, version and status."""
+        ...
+
+    async def summary_counts(self) -> list[tuple[str, str, int]]:
+        """Kind, status, and how many actors of that kind tell that status; by kind and status."""
+        ...

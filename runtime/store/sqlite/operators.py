@@ -1,0 +1,79 @@
+"""What operators read in a store in SQLite: on the reader's thread, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import apsw
+
+from runtime.envelope import Address
+from runtime.store.records import ActorRow, HistoryRow, MailRow
+from runtime.store.sqlite.members import SqliteMembers
+from runtime.store.sqlite.rows import actor_row, history_row
+from runtime.store.sqlite.statements import LOAD_ACTORS
+from runtime.store.sqlite.summaries import count_summaries, count_versions, read_summaries
+from runtime.store.sqlite.timed import read_timed
+from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace, SummaryRow
+from runtime.store.timed import TimedFilter, TimedPlace
+
+__all__ = ["SqliteOperators"]
+
+T = TypeVar("T")
+
+
+class SqliteOperators(SqliteMembers):
+    async def handled_of(self, kind: str, type: str, *, limit: int, after: tuple[bytes, bytes]) -> list[HistoryRow]:
+        return await self._rows(history_row, "handled_of", (kind, type, *after, limit))
+
+    async def dead_letters(self, *, limit: int, after: bytes = b"") -> list[MailRow]:
+        return await self._rows(MailRow, "dead_letters", {"after": after, "limit": limit})
+
+    async def actors_with_key(self, key: str) -> list[ActorRow]:
+        def read(connection: apsw.Connection) -> list[ActorRow]:
+            rows = LOAD_ACTORS.read(connection, [(kind, key) for (kind,) in connection.execute(self._sql["kinds"])])
+            return sorted((actor_row(*row) for row in rows), key=lambda row: row.kind)
+
+        return await self._reader.patiently(read)
+
+    async def mail_with_key(self, key: str) -> list[tuple[str, int]]:
+        return await self._rows(lambda kind, shard: (kind, shard), "mail_with_key", (key,))
+
+    async def actors(self, kind: str, *, limit: int, after: str = "") -> list[ActorRow]:
+        return await self._rows(actor_row, "actors", {"kind": kind, "after": after, "limit": limit})
+
+    async def timed(self, wanted: TimedFilter, *, limit: int, after: TimedPlace | None = None) -> list[ActorRow]:
+        return await self._reader.patiently(lambda connection: read_timed(connection, wanted, limit=limit, after=after))
+
+    async def summaries(
+        self,
+        wanted: SummaryFilter,
+        *,
+        limit: int,
+        order: SummaryOrder = SummaryOrder.PROGRESS,
+        after: SummaryPlace | None = None,
+    ) -> list[SummaryRow]:
+        return await self._reader.patiently(
+            lambda connection: read_summaries(connection, wanted, order=order, limit=limit, after=after)
+        )
+
+    async def summary_counts(self) -> list[tuple[str, str, int]]:
+        return await self._reader.patiently(count_summaries)
+
+    async def version_counts(self, statuses: Sequence[str] = ()) -> list[tuple[str, str, str, int]]:
+        return await self._reader.patiently(lambda connection: count_versions(connection, statuses))
+
+    async def _rows(self, make: Callable[..., T], name: str, parameters: apsw.Bindings) -> list[T]:
+        return await self._reader.patiently(
+            lambda connection: [make(*row) for row in connection.execute(self._sql[name], parameters)]
+        )
+
+    async def every_actor(self, *, limit: int, after: Address = ("", "")) -> list[ActorRow]:
+        return await self._rows(actor_row, "every_actor", (*after, limit))
+
+    async def every_mail(self, *, limit: int, after: MailRow | None = None) -> list[MailRow]:
+        place = ("", -1, "", b"") if after is None else (after.kind, after.shard, after.key, after.id)
+        return await self._rows(MailRow, "every_mail", (*place, limit))
+
+    async def every_handled(self, *, limit: int, after: tuple[bytes, bytes] = (b"", b"")) -> list[HistoryRow]:
+        return await self._rows(history_row, "every_handled", (*after, limit))
