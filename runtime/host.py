@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
-from typing import ClassVar
 
 from runtime.actor.ref import ActorRef
 from runtime.actor.system import ActorSystem
@@ -45,7 +44,8 @@ from runtime.gateway.server import ServerSettings
 from runtime.mesh.frames import frame_limit
 from runtime.mesh.peers import Identity, Mesh, MeshSettings, probe
 from runtime.observe.busy import BusyTeller
-from runtime.ports import Fact, Ports
+from runtime.observe.node_facts import DrainCutShort, NodeStarted, NodeStopped
+from runtime.ports import Ports
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.joinable import parties_of, subscribers_of
 from runtime.saga.pauses import Pauses
@@ -54,34 +54,10 @@ from runtime.store.open import open_store
 from runtime.store.port import ExposedStore, Store
 from runtime.store.records import NodeRow
 
-__all__ = ["DrainCutShort", "Node", "NodeStarted", "NodeStopped", "Register"]
+__all__ = ["Node", "Register"]
 
 _PROBE_S = 1.0
 _TURNS_A_RENEWAL = 4  # of full length: a lease never waits for the end of a turn
-
-
-@dataclass(frozen=True, slots=True)
-class NodeStarted(Fact):
-    name: str
-    address: str
-    incarnation: str
-    services: tuple[str, ...]
-    store: str
-    version: str
-
-
-@dataclass(frozen=True, slots=True)
-class NodeStopped(Fact):
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class DrainCutShort(Fact):
-    """Turns still ran when `drain_s` was over, or the store did not take our leave: they run anew, nothing is lost."""
-
-    level: ClassVar[str] = "warning"
-    name: str
-    drain_s: float
 
 
 @cache
