@@ -1,6 +1,6 @@
 """Order sagas per second, end to end: a client places orders over gRPC and waits until each is ready to ship.
 
-    python -m bench.orders --nodes 4 --concurrency 64 --orders 3000 [--json]
+    python -m bench.orders --nodes 4 --concurrency 64 --orders 3000 [--store postgresql] [--json]
 
 Client and nodes are processes of their own on one machine; see bench/README.md for what the figures mean.
 """
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -17,7 +19,9 @@ import uvloop
 
 from bench.shop import NODES, BenchOrders, client_of, cpu_s, load, machine, open_nodes, percentile, restock, rss_mib
 from protos.sales_pb2 import Flow
+from runtime.store_url import without_password
 from runtime.testing.processes.harness import Harness
+from runtime.testing.processes.throwaway import THROWAWAY_STORES, throwaway_store
 
 __all__ = ["main"]
 
@@ -33,6 +37,7 @@ class BenchPlan:
     flow: str
     skus: int
     settings: dict[str, str]
+    store: str
 
 
 @click.command(help=__doc__)
@@ -45,6 +50,12 @@ class BenchPlan:
     "--skus", type=click.IntRange(1), default=1, show_default=True, help="1: one hot actor has all the stock."
 )
 @click.option("--setting", "settings", multiple=True, metavar="NAME=VALUE", help="Of every node.")
+@click.option(
+    "--store",
+    default="sqlite",
+    show_default=True,
+    help="sqlite or postgresql: made for the run. Or the URL of a store.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def main(nodes: str, settings: tuple[str, ...], as_json: bool, **rest: Any) -> None:
     plan = BenchPlan(nodes=int(nodes), settings=dict(text.split("=", 1) for text in settings), **rest)
@@ -61,7 +72,10 @@ async def measure(plan: BenchPlan) -> dict[str, Any]:
     skus = tuple(f"sku-{number}" for number in range(plan.skus))
     measured = BenchOrders("order", plan.orders, skus, Flow.Value(plan.flow.upper()))
     warm_up = replace(measured, prefix="warm", count=plan.warm_up)
-    async with open_nodes(NODES[plan.nodes], plan.settings) as harness:
+    async with (
+        store_of(plan.store) as url,
+        open_nodes(NODES[plan.nodes], plan.settings, store_url=url) as harness,
+    ):
         first = next(iter(harness.nodes.values()))
         async with client_of(first.address) as client:
             await restock(client, skus, plan.orders + plan.warm_up)
@@ -86,6 +100,16 @@ async def measure(plan: BenchPlan) -> dict[str, Any]:
     }
 
 
+@asynccontextmanager
+async def store_of(given: str) -> AsyncIterator[str]:
+    """The URL of the store to measure: one that is made for the run and thrown away, or one that is there."""
+    if given in THROWAWAY_STORES:
+        async with throwaway_store(given, say=lambda what: None) as url:
+            yield url
+    else:
+        yield given
+
+
 async def committed(harness: Harness) -> tuple[int, int]:
     """Stop all nodes; the commits and transitions that they say they made."""
     commits = transitions = 0
@@ -101,7 +125,8 @@ async def committed(harness: Harness) -> tuple[int, int]:
 
 def show(plan: BenchPlan, figures: dict[str, Any]) -> None:
     word = "node" if plan.nodes == 1 else "nodes"
-    print(f"{plan.orders} orders by {plan.flow}, {plan.concurrency} at a time, {plan.nodes} {word}, SQLite FULL")
+    load_of = f"{plan.orders} orders by {plan.flow}, {plan.concurrency} at a time"
+    print(f"{load_of}, {plan.nodes} {word}, {without_password(plan.store)}")
     print(f"  {figures['sagas_per_s']:10,.0f} sagas/s     p50 {figures['p50_ms']} ms, p99 {figures['p99_ms']} ms")
     print(f"  {figures['commits_per_s']:10,.0f} commits/s   of {figures['transitions_per_commit']} transitions each")
     print(f"  {figures['cpu_s_per_saga'] * 1000:10.2f} ms of CPU for each order, all processes together")

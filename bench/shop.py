@@ -53,11 +53,16 @@ _CALL_S = 60.0
 
 @asynccontextmanager
 async def open_nodes(
-    nodes: Mapping[str, Sequence[str]], settings: Mapping[str, object], *, directory: Path | None = None
+    nodes: Mapping[str, Sequence[str]],
+    settings: Mapping[str, object],
+    *,
+    directory: Path | None = None,
+    store_url: str = "",
 ) -> AsyncIterator[Harness]:
-    """These nodes over a fresh SQLite file, which is written with synchronous=FULL."""
+    """These nodes over the store of this URL; without one over a fresh SQLite file, with synchronous=FULL."""
     common: dict[str, object] = {"log_format": "json"}
-    async with Harness(command=_NODE, directory=directory, settings={**common, **settings}) as harness:
+    settings = {**common, **settings}
+    async with Harness(command=_NODE, directory=directory, store_url=store_url, settings=settings) as harness:
         await asyncio.gather(*(harness.start(name, services) for name, services in nodes.items()))
         yield harness
 

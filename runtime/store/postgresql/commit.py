@@ -44,7 +44,7 @@ async def write(connection: Any, plan: CommitPlan, fence: Fence) -> Verdict:
     arrays = _arrays(plan)
     for _ in range(_TRIES_MAX):
         if fence.stale:
-            await connection.execute(named_statements()["enlist"], fence.name, fence.generation)
+            fence.generation = await connection.fetchval(named_statements()["enlist"], fence.name, fence.generation)
             fence.stale = False
         try:
             await connection.fetchval(named_statements()["commit"], fence.name, fence.generation, *arrays)

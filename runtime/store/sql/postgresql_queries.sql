@@ -56,7 +56,8 @@ from counts;
 -- name: enlist
 -- Make or mend the row that every commit of an open store locks.
 insert into committers (name, generation, since_s) values ($1, $2, {now})
-on conflict (name) do update set generation = greatest(committers.generation, excluded.generation);
+on conflict (name) do update set generation = greatest(committers.generation, excluded.generation)
+returning generation;
 
 -- name: outrun
 -- Raise the generation. This waits for a commit that has locked the row, and stops one that has not yet.

@@ -41,10 +41,22 @@ async def open_store(url: str) -> AsyncIterator[OpenStore]:
         await store.close()
 
 
+async def _connected(url: str) -> Any:
+    target = PostgresqlTarget.of(url)
+    return await asyncpg.connect(target.dsn, server_settings={"search_path": target.quoted_schema})
+
+
 @pytest.fixture
 async def sql(url: str) -> AsyncIterator[Any]:
     """A session of an administrator, who sees the tables of the store."""
-    target = PostgresqlTarget.of(url)
-    connection = await asyncpg.connect(target.dsn, server_settings={"search_path": target.quoted_schema})
+    connection = await _connected(url)
+    yield connection
+    connection.terminate()
+
+
+@pytest.fixture
+async def watch(url: str) -> AsyncIterator[Any]:
+    """Another one, to look at sessions: within a transaction one always sees the same."""
+    connection = await _connected(url)
     yield connection
     connection.terminate()
