@@ -53,7 +53,7 @@ def translate(error: BaseException, at: str) -> StoreError:
     if isinstance(error, StoreError):
         return error
     if isinstance(error, asyncpg.PostgresError):
-        state = str(getattr(error, "sqlstate", "") or "")
+        state = "08P01" if _pools_statements(error) else str(getattr(error, "sqlstate", "") or "")
         kind, cure = _KINDS.get(state) or _KINDS.get(state[:2]) or (StoreUnavailable, "see the log of the server")
         return kind(f"the store {at} refused: {cure} ({state}: {error})")
     if isinstance(error, ssl.SSLError):
@@ -73,7 +73,9 @@ def loses(error: BaseException) -> bool:
     """
     if isinstance(error, asyncpg.PostgresError):
         state = str(getattr(error, "sqlstate", "") or "")
-        return not state or state[:2] == "08" or state in ("57P01", "57P02", "57P03", "57P05")
+        return not _pools_statements(error) and (
+            not state or state[:2] == "08" or state in ("57P01", "57P02", "57P03", "57P05")
+        )
     # What the driver refuses has not been sent.
     return not isinstance(error, asyncpg.InterfaceError)
 
@@ -81,3 +83,8 @@ def loses(error: BaseException) -> bool:
 def repeats(error: BaseException) -> bool:
     """Whether the server undid a statement because of others that ran beside it: the same may succeed at once."""
     return isinstance(error, asyncpg.PostgresError) and getattr(error, "sqlstate", "") in _REPEATS
+
+
+def _pools_statements(error: BaseException) -> bool:
+    """Whether a pooler has refused a transaction; it closes the connection, and says why by text alone."""
+    return "statement pooling mode" in str(error)

@@ -73,7 +73,8 @@ class PostgresServer:
 
     async def __aenter__(self) -> Self:
         try:
-            await self.start()
+            if not self.alive:  # A standby runs already.
+                await self.start()
         except BaseException:
             self.close()
             raise
@@ -174,6 +175,10 @@ class PostgresServer:
         self._port.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
+    def put(self, name: str, content: bytes) -> Path:
+        """Writes a file that only the server can read into the folder of its data, such as a key; gives its path."""
+        return self._own(self.data / name, content)
+
     # --- databases and standbys ---
 
     async def sql(self, statement: str, *, database: str = _ADMIN) -> str:
@@ -220,11 +225,7 @@ class PostgresServer:
         return f"postgresql://{_ADMIN}@{self.address}/{database}"
 
     async def _initialize(self) -> None:
-        secret = self.directory / "password"
-        secret.write_text(self._password, encoding="ascii")
-        if self._user is not None:
-            shutil.chown(secret, self._user.user_id, self._user.group_id)
-        secret.chmod(0o600)
+        secret = self._own(self.directory / "password", self._password.encode())
         encoding = ("--encoding", "UTF8", "--locale", "C")
         access = ("--auth", "scram-sha-256", "--username", _ADMIN, "--pwfile", str(secret))
         await self._run("initdb", "--pgdata", str(self.data), *encoding, *access)
@@ -233,8 +234,9 @@ class PostgresServer:
     async def _run(self, program: str, *arguments: str) -> str:
         """Runs a program of PostgreSQL to its end, and gives its output. Raises ProcessFailed."""
         command = (self._programs.path(program), *arguments)
-        secret = {"PGPASSWORD": self._password}  # Other users of the machine can read arguments.
-        process, log = launch(command, self.directory, secret, name=program, user=self._user)
+        # Other users of the machine can read arguments, and the server's user cannot read what is in root's home.
+        env = {"PGPASSWORD": self._password, "HOME": str(self.directory)}
+        process, log = launch(command, self.directory, env, name=program, user=self._user)
         deadline_s = time.monotonic() + _PROGRAM_S
         try:
             while process.poll() is None:
@@ -266,6 +268,13 @@ class PostgresServer:
         except FileNotFoundError:
             return False
         return lines[:1] == [str(pid)] and len(lines) > _STATUS_LINE and lines[_STATUS_LINE].strip() == _READY
+
+    def _own(self, file: Path, content: bytes) -> Path:
+        file.touch(mode=0o600)
+        file.write_bytes(content)
+        if self._user is not None:
+            shutil.chown(file, self._user.user_id, self._user.group_id)
+        return file
 
     def _running(self) -> NodeProcess:
         if self._process is None:
