@@ -169,9 +169,12 @@ class NodeShop:
     # --- as the one who pulls plugs ---
 
     async def freeze(self, *names: str) -> None:
-        """Freeze nodes, each at an instant at which it does not hold the lock of the shared file."""
+        """Freeze nodes. On a shared file, each at an instant at which it does not hold the lock of the file."""
         for name in names:
-            await freeze_between_commits(self.harness.nodes[name], self.harness.directory)
+            if self.harness.store_url.startswith("sqlite:"):
+                await freeze_between_commits(self.harness.nodes[name], self.harness.directory)
+            else:
+                self.harness.nodes[name].freeze()
 
     def thaw(self, *names: str) -> None:
         for name in names:
@@ -187,6 +190,7 @@ async def open_shop(
     directory: Path,
     *,
     nodes: Iterable[str] = SERVICES,
+    store_url: str = "",
     settings: dict[str, object] | None = None,
     proxied: bool = False,
     clocks: bool = False,
@@ -194,7 +198,13 @@ async def open_shop(
     """A shop with a node for each service, named like it; `nodes` starts only these. The rest is as in Harness."""
     common: dict[str, object] = {"log_format": "json", "shards_per_kind": SHARDS, **(settings or {})}
     async with Harness(
-        command=NODE, directory=directory, settings=common, start_timeout_s=90.0, proxied=proxied, clocks=clocks
+        command=NODE,
+        directory=directory,
+        store_url=store_url,
+        settings=common,
+        start_timeout_s=90.0,
+        proxied=proxied,
+        clocks=clocks,
     ) as harness:
         shop = NodeShop(harness)
         await asyncio.gather(*(harness.start(name, [name]) for name in nodes))

@@ -12,13 +12,15 @@ import pytest
 from rich.console import Console
 
 from examples.demo import orders_of, perform
+from runtime.testing.processes.throwaway import THROWAWAY_STORES
 from tests.acceptance.shop import ROOT
 
 
 @pytest.mark.timeout(300)
-async def test_the_demo_shows_every_order_and_one_conversation_of_each_style() -> None:
+@pytest.mark.parametrize("store", THROWAWAY_STORES)
+async def test_the_demo_shows_every_order_and_one_conversation_of_each_style(store: str) -> None:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "examples.demo"),
+        *(sys.executable, "-m", "examples.demo", "--store", store),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
