@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from rich.console import Group
 
 from runtime.admin import tables
@@ -18,13 +19,14 @@ from runtime.admin.bulk_commands import discard_many, replay_many
 from runtime.admin.copies import backup, restore
 from runtime.admin.definition_commands import check, definitions
 from runtime.admin.history_commands import saga_history
+from runtime.admin.known_types import known_types
 from runtime.admin.letter_commands import discard_command, replay_command
 from runtime.admin.pause_commands import pauses
 from runtime.admin.repair_commands import repair
 from runtime.admin.repair_many_commands import repair_many, repair_run
 from runtime.admin.saga_commands import list_sagas, retry_saga
 from runtime.admin.serve_command import serve
-from runtime.admin.session import NEEDS_A_PERSON, Session, load_contracts
+from runtime.admin.session import NEEDS_A_PERSON, Session
 from runtime.admin.showing import show
 from runtime.admin.timer_commands import list_timers
 from runtime.config import ENV_PREFIX, SETTINGS
@@ -69,7 +71,8 @@ _kind = click.option("--kind", default="", help="Only the actor of this kind.")
     default=("protos",),
     show_default=True,
     show_envvar=True,
-    help="Module, or package of modules, with the protobuf messages to decode states with.",
+    help="Module, or package of modules, with the protobuf messages to decode states with. Unless it is said, "
+    "`explain` and `history` take those of the project's catalogue.",
 )
 @click.option("--json", "as_json", is_flag=True, help="As after COMMAND.")
 @click.pass_context
@@ -77,6 +80,7 @@ def admin(ctx: click.Context, store: str, contracts: tuple[str, ...], as_json: b
     """See what a cluster does, read from its store. Works while nodes run, and when none does."""
     session = ctx.ensure_object(Session)
     session.url, session.contracts = store, contracts
+    session.contracts_are_said = ctx.get_parameter_source("contracts") is not ParameterSource.DEFAULT
     if as_json:
         ctx.default_map = _in_json(admin)
 
@@ -199,7 +203,7 @@ def explain(session: Session, key: str, kind: str, as_json: bool) -> None:
     """Every actor with this KEY, or the one of this KIND: its state, and what it waits for."""
 
     async def read(store: OperatorStore) -> list[Account]:
-        found = await accounts(store, load_contracts(session.contracts), key, kind=kind)
+        found = await accounts(store, known_types(session), key, kind=kind)
         if not found:
             raise NotFound(_unknown(key, kind))
         return found

@@ -19,7 +19,7 @@ from runtime.admin.session import Session
 from runtime.admin.showing import show
 from runtime.admin.tables import printable
 from runtime.durable.behaviour import carried
-from runtime.errors import AmendsError
+from runtime.errors import AmendsError, InvalidDefinition, InvalidSettings
 from runtime.observe.console import say_json
 from runtime.operate.definitions import UncarriedVersion, VersionEntry, stored_definition, uncarried, versions
 from runtime.operate.spans import span
@@ -117,7 +117,7 @@ def check(
 
     Exit codes: 0 all is well, 1 something is wrong, 2 bad input.
     """
-    made = session.do(lambda: _named(catalogue))
+    made = session.do(lambda: _fitting(catalogue))
     warnings = findings(made)
     if svg is not None:
         session.do(lambda: _write(svg, picture_of(flow_of(made))))
@@ -169,6 +169,16 @@ def _say(
 
 def _named(catalogue: str | None) -> Catalogue:
     return find_catalogue(Path.cwd(), catalogue, or_else="name one with --catalogue")
+
+
+def _fitting(catalogue: str | None) -> Catalogue:
+    """One that does not fit together is what a check is for, and no bad input. Raises AmendsError."""
+    try:
+        return _named(catalogue)
+    except InvalidSettings as error:
+        if isinstance(error.__cause__, InvalidDefinition):
+            raise InvalidDefinition(str(error)) from error
+        raise
 
 
 def _here(kind: str, catalogue: str | None) -> SagaDefinition:

@@ -11,7 +11,8 @@ from rich.console import Group
 
 from runtime.admin.arguments import as_one_object
 from runtime.admin.history_views import differences_table, history_view
-from runtime.admin.session import Session, load_contracts
+from runtime.admin.known_types import known_types
+from runtime.admin.session import Session
 from runtime.admin.showing import show
 from runtime.contracts import Contracts
 from runtime.envelope import parse_address
@@ -79,7 +80,7 @@ def _carried(session: Session, catalogue: str | None) -> tuple[Mapping[str, type
     try:
         name = catalogue or read_project(Path.cwd()).catalogue
         if not name:
-            return {}, load_contracts(session.contracts)
+            return {}, known_types(session)
         known = find_catalogue(Path.cwd(), name, or_else="name one with --catalogue")
     except AmendsError as error:
         raise click.UsageError(str(error)) from error

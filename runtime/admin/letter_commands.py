@@ -11,6 +11,7 @@ from runtime.admin.session import Session, say_done
 from runtime.envelope import address_of
 from runtime.operate.dead_letters import Act, ParkedMail
 from runtime.operate.letter_acts import discard_letter, replay_letter
+from runtime.store.port import OperatorStore
 
 __all__ = ["discard_command", "replay_command"]
 
@@ -30,8 +31,11 @@ def replay_command(session: Session, id: str, who: str, reason: str, force: bool
 
     Refused when the saga that sent it no longer waits for it: nothing would undo what it does then.
     """
-    act = Act(who, session.now_s(), reason, force)
-    letter = session.run(lambda store: replay_letter(store, id, act), writes=True)
+
+    async def work(store: OperatorStore) -> ParkedMail:
+        return await replay_letter(store, id, Act(who, session.now_s(), reason, force))
+
+    letter = session.run(work, writes=True)
     _say("replay", letter, as_json, "{id} waits for {to} again")
 
 
@@ -47,8 +51,11 @@ def discard_command(session: Session, id: str, who: str, reason: str, force: boo
 
     Refused when a saga is stuck on it, when it would start one, or when it moves a choreography on.
     """
-    act = Act(who, session.now_s(), reason, force)
-    letter = session.run(lambda store: discard_letter(store, id, act), writes=True)
+
+    async def work(store: OperatorStore) -> ParkedMail:
+        return await discard_letter(store, id, Act(who, session.now_s(), reason, force))
+
+    letter = session.run(work, writes=True)
     _say("discard", letter, as_json, "{id} was discarded; {to} will never handle it")
 
 

@@ -37,6 +37,7 @@ class Session:
 
     url: str = ""
     contracts: tuple[str, ...] = ()
+    contracts_are_said: bool = False  # and not what they are when nobody says them
     ports: Ports = field(default_factory=system_ports)
     store: Store | None = None
     told: list[signal.Signals] = field(default_factory=list)  # signals that told the command to end
@@ -51,7 +52,7 @@ class Session:
             raise _Missing(str(error)) from error
         except (NotAwaited, NotParked, StillNeeded) as error:
             raise _Refused(str(error)) from error
-        except InvalidMessage as error:
+        except (InvalidMessage, InvalidSettings) as error:
             raise _BadInput(str(error)) from error
         except AmendsError as error:
             raise _Failed(str(error)) from error
@@ -65,6 +66,8 @@ class Session:
             raise _Ended(ended) from None
         except StoreBusy as error:
             raise _Refused(str(error)) from error
+        except InvalidSettings as error:
+            raise _BadInput(str(error)) from error
         except AmendsError as error:
             raise _Failed(str(error)) from error
 

@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias, cast
+from urllib.parse import quote
 
 import grpc
 import grpc.aio
@@ -40,7 +41,9 @@ __all__ = [
 CALL_DEFAULT_S = 30.0
 """How long a call may take that has no deadline of its own, or a later one."""
 
-_TEXT_MAX = 600  # characters of an error
+_TEXT_MAX = (600, 450, 330, 240)  # characters of an error: the most of them that fit into _TEXT_BYTES_MAX
+_TEXT_BYTES_MAX = 3_000  # of them in the header, where a character takes up to 12
+_AS_THEY_ARE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")  # in a header of gRPC
 
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic in its stubs only
 
@@ -177,8 +180,13 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
 
 
 def _short(text: str) -> str:
-    """A text travels in a header; above 8 KiB gRPC breaks the stream. A character takes up to 12 bytes."""
-    return text if len(text) <= _TEXT_MAX else f"{text[: _TEXT_MAX - 200]} [...] {text[-190:]}"
+    """A text travels in a header, beside what a method adds; above 8 KiB in all gRPC breaks the stream."""
+    shown = text
+    for most in _TEXT_MAX:
+        shown = text if len(text) <= most else f"{text[: most * 2 // 3 - 10]} [...] {text[-(most // 3) :]}"
+        if len(quote(shown, safe=_AS_THEY_ARE, errors="replace")) <= _TEXT_BYTES_MAX:
+            break
+    return shown
 
 
 _MAKERS: dict[tuple[bool, bool], Callable[..., _Handler]] = {

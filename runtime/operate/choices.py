@@ -15,7 +15,7 @@ from runtime.saga.view import Phase, phase_of
 
 __all__ = ["Choice", "acts_for", "can_do", "keys", "owed", "repaired"]
 
-_COMMAND = "python -m runtime.admin repair"
+_COMMAND = "amends admin repair"
 _TASKS_MAX = 5  # whose acts are shown, and so many timers; `repair` takes the others as well
 _ENDED = (SagaRecord.NONE, SagaRecord.COMPLETED, SagaRecord.COMPENSATED, SagaRecord.ABANDONED)
 

@@ -19,6 +19,7 @@ from runtime.envelope import Envelope, address_of, decode, message_id, parse_add
 from runtime.errors import AmendsError, CommitUnknown, InvalidMessage, StoreUnavailable
 from runtime.operate.processes import lost_with
 from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
+from runtime.saga.reasons import too_long
 from runtime.saga.view import OPEN, OWING, ids_of, phase_of, task_name
 from runtime.store.port import OperatorStore
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome, Transition, Verdict
@@ -77,12 +78,16 @@ class ParkedMail:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Who acts on a dead letter, when (seconds since 1970) and why."""
+    """Who acts on a dead letter, when (seconds since 1970) and why. Raises InvalidMessage for what is too long."""
 
     who: str
     at_s: float
     reason: str
     forced: bool = False
+
+    def __post_init__(self) -> None:
+        if wrong := too_long(self.who, self.reason):
+            raise InvalidMessage(wrong)
 
 
 async def dead_letters(store: OperatorStore, *, limit: int) -> list[ParkedMail]:

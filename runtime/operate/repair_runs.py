@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from runtime.envelope import address_of, message_id, parse_address
 from runtime.errors import AmendsError, InvalidMessage
 from runtime.operate.dead_letters import NotFound
-from runtime.operate.repairs import letter
+from runtime.operate.repairs import check_said, letter
 from runtime.operate.survey import Wanted, sagas
 from runtime.ports import Clock
 from runtime.protos.saga_pb2 import RepairItem, RepairRun, RepairSaga, SagaRecord
@@ -29,6 +29,7 @@ KIND = "repair-run"
 """No node hosts this kind: its rows are records of operators, and never get mail."""
 
 ITEMS_MAX = 10_000
+NAME_CHARS_MAX = 200
 _PAGE = 100
 _LOOK_S = 0.1
 
@@ -66,8 +67,12 @@ async def begin(
 ) -> KeptRun:
     """Choose the sagas, once for all, and keep them.
 
-    Raises InvalidMessage when there is a run of this name, or nothing says which sagas are meant.
+    Raises InvalidMessage when there is a run of this name, the name or what the act says is empty or too long, or
+    nothing says which sagas are meant.
     """
+    check_said(act)
+    if not name.strip() or len(name) > NAME_CHARS_MAX:
+        raise InvalidMessage(f"give it a name of up to {NAME_CHARS_MAX} characters; this one has {len(name):,}")
     if wanted == Wanted():
         raise InvalidMessage("say which sagas: by kind, status, step, how the key begins, error, age or idle time")
     chosen_by = ", ".join(f"{name}={value}" for name, value in asdict(wanted).items() if value)

@@ -19,6 +19,7 @@ from runtime.ports import Clock
 from runtime.protos.saga_pb2 import RepairSaga, SagaRecord
 from runtime.saga.definition import Definition
 from runtime.saga.preview import Preview, preview
+from runtime.saga.reasons import unsaid
 from runtime.store.port import OperatorStore
 from runtime.store.records import ActorRow, MailRow, Outcome, Transition
 
@@ -26,6 +27,7 @@ __all__ = [
     "ActRefused",
     "Posted",
     "Result",
+    "check_named",
     "check_said",
     "letter",
     "look_ahead",
@@ -35,6 +37,7 @@ __all__ = [
     "result_of",
 ]
 
+_NAME_CHARS_MAX = 4_000  # of a path, which may have a key in it
 _LOOK_S = 0.1  # between two looks at whether the saga has handled the act
 
 Saga = tuple[ActorRow, SagaRecord]
@@ -110,7 +113,8 @@ def letter(saga: Saga, command: Message, who: str, at_s: float, what: str, id: b
 
 
 async def post(store: OperatorStore, saga: Address, act: RepairSaga, at_s: float) -> Posted:
-    """Post the act. The saga decides whether it is done. Raises NotFound, or StoreError."""
+    """Post the act. The saga decides whether it is done. Raises NotFound, InvalidMessage, or StoreError."""
+    check_said(act)
     found = await record_of(store, saga)
     what = f"{RepairSaga.Act.Name(act.act)} {act.task} of {address_of(*saga)}"
     mail = letter(found, act, act.who, at_s, what)
@@ -144,17 +148,29 @@ async def post_and_wait(
 
 def check_said(act: RepairSaga) -> None:
     """What every act has to say. Raises InvalidMessage, which names the cure."""
+    check_named(act)
+    if wrong := unsaid(act.who, act.reason):
+        raise InvalidMessage(wrong)
+    for what, said in (("task", act.task), ("timer", act.timer), ("digest", act.digest)):
+        if len(said) > _NAME_CHARS_MAX:
+            raise InvalidMessage(f"{what} has {len(said):,} characters, and no name has more than {_NAME_CHARS_MAX:,}")
+
+
+def check_named(act: RepairSaga) -> None:
+    """Raises InvalidMessage unless it names an act that this build knows."""
     if act.act not in RepairSaga.Act.values() or act.act == RepairSaga.NONE:
         words = ", ".join(name for name, number in RepairSaga.Act.items() if number != RepairSaga.NONE)
         raise InvalidMessage(f"no act is named, or one that this build does not know; there are {words}")
-    if not act.who.strip() or not act.reason.strip():
-        raise InvalidMessage("say who does it, and why: both stand in the history")
 
 
 async def look_ahead(
     store: OperatorStore, saga: Address, act: RepairSaga, definitions: Iterable[Definition], now_s: float
 ) -> Preview:
-    """What the act would do. Raises NotFound, InvalidMessage when this build lacks its version, or StoreError."""
+    """What the act would do.
+
+    Raises NotFound, InvalidMessage when it names no act or this build lacks the version of the saga, or StoreError.
+    """
+    check_named(act)
     row, record = await record_of(store, saga)
     for definition in definitions:
         if definition.name == row.kind and definition.fingerprint == record.fingerprint:

@@ -17,7 +17,7 @@ __all__ = ["NOTHING", "waits_for"]
 NOTHING = "nothing: no mail waits for it and no timer is set"
 _LONG_S = 10.0  # mail that has been due for so long at a live node is worth a look at its log
 _NAMED = "its log names it ('handler blocks loop', or HandlerTimedOut after handler_timeout_s)"
-_REPLAY = "python -m runtime.admin dead-letters replay"
+_REPLAY = "amends admin dead-letters replay"
 _SAGA = saga_pb2.SagaRecord
 _KEY = saga_pb2.StandingKey
 
@@ -46,7 +46,7 @@ def _saga_waits(account: Account, now_s: float) -> Iterator[str]:
         yield "an operator: it is suspended, and sends nothing until it is resumed"
     if saga.status == _SAGA.STUCK:
         yield f"an operator: it is stuck: {saga.stuck_reason}"
-        again = f"python -m runtime.admin retry-saga {account.address} --reason TEXT"
+        again = f"amends admin retry-saga {account.address} --reason TEXT"
         yield f"mend the cause, and replay the dead letter if there is one; else have it try again: {again}"
     for key in saga.keys:
         if key.status == _KEY.ASKED:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import assert_never
 
 from runtime.saga.definition import Definition, ReminderDefinition
+from runtime.saga.drawn_text import in_mermaid
 from runtime.saga.node import (
     ApprovalDefinition,
     AwaitDefinition,
@@ -35,7 +36,7 @@ _PAST_PIVOT = {PastPivot.STUCK: "", PastPivot.RETRY: " for ever", PastPivot.SKIP
 
 def draw_saga(definition: Definition) -> str:
     """A Mermaid state diagram: the way forward, each turn back, and the undos in reverse."""
-    lines = ["stateDiagram-v2", f"    %% {definition.title}: {definition.name}"]
+    lines = ["stateDiagram-v2", f"    %% {definition.title}: {in_mermaid(definition.name)}"]
     lines += [_state(node) for node in definition.flow_nodes]
     lines += [f"    state {_undo_text(node)} as undo_{node.name}" for node in _undoable(definition)]
     lines += [f"    state {_quoted(step)} as {_closing(step)}" for step in definition.closing_steps]
@@ -236,9 +237,9 @@ def _quoted(step: StepDefinition) -> str:
         by = f" by its key {step.standing}" if step.standing else ""
         return f'"{step.name}: wait for {step.event.DESCRIPTOR.name}{by}"'
     if isinstance(step, LockDefinition):
-        return f'"{step.name}: lock {step.lock}"'
+        return f'"{step.name}: lock {in_mermaid(step.lock)}"'
     if isinstance(step, ChildDefinition):
-        return f'"{step.name}: saga {step.saga}"'
+        return f'"{step.name}: saga {in_mermaid(step.saga)}"'
     pivot = " (pivot)" if step.role is Role.PIVOT else ""
     return f'"{step.name}: {step.command.message_type.DESCRIPTOR.name}{pivot}"'
 
@@ -271,7 +272,7 @@ def _confirmed(node: Node) -> str:
 
 def _command(step: StepDefinition) -> str:
     if isinstance(step, LockDefinition):
-        return f"lock {step.lock}"
+        return f"lock {in_mermaid(step.lock)}"
     return step.command.message_type.DESCRIPTOR.name
 
 

@@ -18,9 +18,10 @@ from runtime.durable.service import ServiceBehaviour
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.choreography import Choreography
 from runtime.saga.definition import Definition
+from runtime.saga.drawn_text import in_id, in_mermaid
 from runtime.saga.node import Meaning, StepDefinition
 
-__all__ = ["OUTSIDE", "FlowArrow", "FlowMap", "draw_flow", "flow_of"]
+__all__ = ["OUTSIDE", "FlowArrow", "FlowMap", "draw_flow", "flow_of", "mermaid_of"]
 
 OUTSIDE = "outside"
 """Where an event comes from that no service of the catalogue says."""
@@ -63,13 +64,17 @@ def flow_of(catalogue: Catalogue) -> FlowMap:
 
 def draw_flow(catalogue: Catalogue) -> str:
     """A Mermaid flowchart: sagas as hexagons, kinds of services as boxes; dotted are events that are heard."""
-    flow = flow_of(catalogue)
+    return mermaid_of(flow_of(catalogue))
+
+
+def mermaid_of(flow: FlowMap) -> str:
+    """The same of a flow that is known. The same flow gives the same text."""
     lines = ["flowchart LR"]
-    lines += [f'    {_id(one)}["{one}"]' for one in flow.services]
-    lines += [f'    {_id(one)}{{{{"{one}"}}}}' for one in flow.sagas]
+    lines += [f'    {_id(one)}["{in_mermaid(one)}"]' for one in flow.services]
+    lines += [f'    {_id(one)}{{{{"{in_mermaid(one)}"}}}}' for one in flow.sagas]
     for one in flow.arrows:
         source = "outside((outside))" if one.source == OUTSIDE else _id(one.source)
-        lines.append(f'    {source} {"-.->" if one.is_event else "-->"}|"{one.label}"| {_id(one.target)}')
+        lines.append(f'    {source} {"-.->" if one.is_event else "-->"}|"{in_mermaid(one.label)}"| {_id(one.target)}')
     return "\n".join(dict.fromkeys(lines)) + "\n"
 
 
@@ -109,4 +114,4 @@ def _name(command: Contract) -> str:
 
 
 def _id(kind: str) -> str:
-    return "kind_" + "".join(char if char.isalnum() else "_" for char in kind)
+    return f"kind_{in_id(kind)}"

@@ -10,8 +10,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import quoteattr
 
+from runtime.saga.drawn_text import in_xml
 from runtime.saga.flow_map import OUTSIDE, FlowArrow, FlowMap
 
 __all__ = ["picture_of"]
@@ -36,7 +37,7 @@ def picture_of(flow: FlowMap) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
         f'height="{height:g}" font-family="monospace" font-size="{_SIZE}" fill="{_GREY}" stroke="none" role="img">',
-        f"<title>{escape(' · '.join(processes) or 'no process')}</title>",
+        f"<title>{in_xml(' · '.join(processes) or 'no process')}</title>",
         *(_box(kind, places[kind], is_saga=kind in flow.sagas) for kind in kinds),
     ]
     said = ""
@@ -109,7 +110,7 @@ def _box(kind: str, x: float, *, is_saga: bool) -> str:
 def _text(text: str, x: float, y: float, role: str) -> str:
     """As long as it was computed to be: `textLength` has every font keep to it."""
     long = f'textLength="{_width(text):g}" lengthAdjust="spacingAndGlyphs"'
-    return f'<text class={quoteattr(role)} x="{x:g}" y="{y:g}" {long}>{escape(text)}</text>'
+    return f'<text class={quoteattr(role)} x="{x:g}" y="{y:g}" {long}>{in_xml(text)}</text>'
 
 
 def _lifelines(places: Mapping[str, float], arrow: FlowArrow, y: float) -> Iterator[str]:

@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from runtime.contracts import Contract, contract_of
 from runtime.durable.reaction import Reaction
 from runtime.saga.choreography import Choreography, sent_commands
+from runtime.saga.drawn_text import in_id, in_mermaid
 from runtime.saga.endings import Handlers, events_after
 
 __all__ = ["draw_choreography"]
@@ -23,7 +24,7 @@ def draw_choreography(process: type[Choreography], handler_of: Handlers) -> str:
     What comes from no command of the process is drawn as coming from outside. An event that nobody hears, and that is
     no end, leads to nobody. `handler_of` gives the handler of a command: Catalogue.handler_of.
     """
-    lines = ["flowchart LR", f"    %% {process.__name__}: {process.name}"]
+    lines = ["flowchart LR", f"    %% {process.__name__}: {in_mermaid(process.name)}"]
     said = _said(process, handler_of)
     started = process.starts.event_type
     where = ", ".join(f"{field} = {value}" for field, value in _condition_of_start(process))
@@ -81,8 +82,7 @@ def _condition(reaction: Reaction) -> str:
 
 def _arrow(one: str, other: str, label: str = "", *, dotted: bool = False) -> str:
     line = "-.->" if dotted else "-->"
-    quoted = label.replace('"', "#quot;")
-    return f'    {one} {line}|"{quoted}"| {other}' if label else f"    {one} {line} {other}"
+    return f'    {one} {line}|"{in_mermaid(label)}"| {other}' if label else f"    {one} {line} {other}"
 
 
 def _event(event: type[Message]) -> str:
@@ -92,5 +92,4 @@ def _event(event: type[Message]) -> str:
 
 def _command(command: Contract) -> str:
     name = command.message_type.DESCRIPTOR.name
-    kind = "".join(char if char.isalnum() else "_" for char in command.kind)
-    return f'{kind}_{name}["{command.kind}: {name}"]'
+    return f'{in_id(command.kind)}_{name}["{in_mermaid(command.kind)}: {name}"]'

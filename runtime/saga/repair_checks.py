@@ -20,9 +20,18 @@ from runtime.saga.node import (
     full_name,
 )
 from runtime.saga.nodes import approval
+from runtime.saga.reasons import unsaid
 from runtime.saga.view import status_name, task_name
 
-__all__ = ["BadState", "acts_since", "edited", "named", "refusal", "tasks_moved_since", "word"]
+__all__ = [
+    "BadState",
+    "acts_since",
+    "edited",
+    "named",
+    "refusal",
+    "tasks_moved_since",
+    "word",
+]
 
 _ENDED = (SagaRecord.COMPLETED, SagaRecord.COMPENSATED, SagaRecord.ABANDONED)
 _OF_ONE_TASK = (RepairSaga.MARK_DONE, RepairSaga.MARK_UNDONE, RepairSaga.SKIP, RepairSaga.FORCE)
@@ -58,8 +67,8 @@ def refusal(saga: Instance, act: RepairSaga) -> str:
         return "there is no such process"
     if act.act not in RepairSaga.Act.values() or act.act == RepairSaga.NONE:
         return f"this build knows no {word(act.act)}"
-    if not act.who.strip() or not act.reason.strip():
-        return "say who does it, and why: both stand in the history"
+    if said := unsaid(act.who, act.reason):
+        return said
     if act.HasField("expected_revision") and act.expected_revision != record.revision:
         return _moved(record, act.expected_revision)
     if record.status in _ENDED:

@@ -182,7 +182,7 @@ async def test_a_batch_is_frozen_at_its_start_and_carried_on_by_calls(tmp_path: 
     ("request_", "said"),
     [
         (pb.StartBatchRequest(name="x", act=act_of("RETRY")), "say which sagas"),
-        (pb.StartBatchRequest(query=ANY, act=act_of("RETRY")), "give the batch a name"),
+        (pb.StartBatchRequest(query=ANY, act=act_of("RETRY")), "give it a name"),
         (
             pb.StartBatchRequest(name="x", query=ANY, act=act_of("RETRY", expect=1)),
             "leave expected_revision",

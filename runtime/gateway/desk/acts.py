@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from runtime.envelope import address_of, parse_address
 from runtime.errors import InvalidMessage
 from runtime.gateway.desk.answers import refusal_of, run_answer
+from runtime.gateway.desk.histories import Histories
 from runtime.gateway.desk.known import RepairDesk
 from runtime.gateway.interceptors import Context, time_left_s
 from runtime.operate import dead_letters
@@ -20,6 +21,7 @@ from runtime.operate.repairs import ActRefused, check_said, post_and_wait, recor
 from runtime.operate.survey import Wanted
 from runtime.protos import admin_pb2 as pb
 from runtime.protos import admin_pb2_grpc
+from runtime.saga.reasons import unsaid
 from runtime.store.port import OperatorStore
 
 __all__ = ["REFUSAL", "DeskActs", "wanted_of"]
@@ -30,12 +32,13 @@ REFUSAL = "amends-refusal-bin"
 _WAIT_S = 10.0
 _ITEMS = 100
 _MARGIN_S = 0.5  # before the deadline of a call, so that its answer is not late
-_CHANGES_BYTES_MAX = 6_000  # of a refusal; gRPC's clients take 8 KiB of metadata
+_CHANGES_BYTES_MAX = 4_500  # of a refusal, beside its text; gRPC's clients take 8 KiB of metadata in all
 
 
 class DeskActs(admin_pb2_grpc.AdminServiceServicer):
     def __init__(self, desk: RepairDesk) -> None:
         self.desk = desk
+        self.histories = Histories(desk)
 
     async def Act(self, request: pb.ActRequest, context: Context) -> pb.ActResponse:  # noqa: N802 - named by admin.proto
         act, saga = request.act, parse_address(request.saga)
@@ -45,7 +48,7 @@ class DeskActs(admin_pb2_grpc.AdminServiceServicer):
                 "say expected_revision, the saga's revision that ExplainSaga or PreviewAct showed: so the act is not "
                 "done to a saga that has moved on"
             )
-        wait_s = min(request.wait_s or _WAIT_S, _left_s(context))
+        wait_s = min(_wait_s(request.wait_s), _left_s(context))
         result = await post_and_wait(self.desk.store, saga, act, self.desk.clock, wait_s)
         if result is not None and result.refusal:
             await self._tell_refusal(context, request, result.refusal)
@@ -71,16 +74,13 @@ class DeskActs(admin_pb2_grpc.AdminServiceServicer):
         request: pb.DeadLetterActRequest,
         act_on: Callable[[OperatorStore, str, dead_letters.Act], Awaitable[ParkedMail]],
     ) -> pb.DeadLetterActResponse:
-        if not request.who.strip() or not request.reason.strip():
-            raise InvalidMessage("say who does it, and why: both stand in the history")
+        if wrong := unsaid(request.who, request.reason):
+            raise InvalidMessage(wrong)
         act = dead_letters.Act(request.who, self.desk.clock.now_s(), request.reason, request.force)
         letter = await act_on(self.desk.store, request.id, act)
         return pb.DeadLetterActResponse(id=letter.row.id.hex(), to=address_of(*letter.row.address))
 
     async def StartBatch(self, request: pb.StartBatchRequest, context: Context) -> pb.Batch:  # noqa: N802 - named by admin.proto
-        check_said(request.act)
-        if not request.name.strip():
-            raise InvalidMessage("give the batch a name: GetBatch and ContinueBatch go by it")
         if request.act.HasField("expected_revision"):
             raise InvalidMessage("a batch expects each saga at the revision it has now: leave expected_revision out")
         if not 0 <= request.limit <= ITEMS_MAX:
@@ -90,9 +90,9 @@ class DeskActs(admin_pb2_grpc.AdminServiceServicer):
         return run_answer(await begin(desk.store, request.name, request.act, wanted, limit=limit, now_s=now_s))
 
     async def ContinueBatch(self, request: pb.ContinueBatchRequest, context: Context) -> pb.Batch:  # noqa: N802 - named by admin.proto
+        wait_s = _wait_s(request.wait_s)
         desk, until_s = self.desk, self.desk.clock.monotonic_s() + _left_s(context)
         kept = await kept_run(desk.store, request.name)
-        wait_s = request.wait_s or _WAIT_S
         return run_answer(await carry_on(desk.store, kept, desk.clock, wait_s=wait_s, until_s=until_s))
 
 
@@ -109,6 +109,13 @@ def wanted_of(query: pb.SagaQuery) -> Wanted:
         idle_s=query.idle_s,
         age_s=query.age_s,
     )
+
+
+def _wait_s(asked_s: float) -> float:
+    """Raises InvalidMessage for what is no number of seconds."""
+    if not asked_s >= 0:
+        raise InvalidMessage(f"wait_s is {asked_s:g}: say how many seconds, or 0 for {_WAIT_S:g}")
+    return asked_s or _WAIT_S
 
 
 def _left_s(context: Context) -> float:

@@ -25,7 +25,6 @@ from runtime.gateway.interceptors import Context
 from runtime.operate.account import Account
 from runtime.operate.dead_letters import NotFound, dead_letters_after
 from runtime.operate.definitions import versions
-from runtime.operate.history import read_history
 from runtime.operate.lookup import accounts
 from runtime.operate.paused import paused
 from runtime.operate.repair_runs import kept_run
@@ -59,7 +58,8 @@ class DeskService(DeskActs):
     async def GetHistory(self, request: pb.GetHistoryRequest, context: Context) -> pb.GetHistoryResponse:  # noqa: N802 - named by admin.proto
         desk, query = self.desk, pb.GetHistoryRequest(saga=request.saga)
         size, place = page_size_of(request.page_size), place_in(request.page_token, query)
-        found = await read_history(desk.store, desk.contracts, desk.behaviours, parse_address(request.saga))
+        address = parse_address(request.saga)
+        found = await (self.histories.next(address) if place else self.histories.first(address))
         start = int(place or 0)
         moments = cut(moment_answer(desk.contracts, one) for one in found.entries[start : start + size])
         end = start + len(moments)

@@ -64,7 +64,7 @@ class FileKeeper:
             error = StoreCorrupt(
                 f"{self._path} and the log beside it do not make a whole store, as when a backup is copied over the "
                 "file while its old log stays; stop all nodes, and restore the backup with "
-                f"`python -m runtime.admin restore`, which removes the log ({found.splitlines()[-1]})"
+                f"`amends admin restore`, which removes the log ({found.splitlines()[-1]})"
             )
             self._watch.note(error)
             raise error

@@ -33,7 +33,7 @@ def check_file(path: Path, *, create: bool) -> None:
     with _seen(path):
         if _half_restored(path):
             raise StoreUnavailable(
-                f"a restore of {path} was interrupted half way; do it again with `python -m runtime.admin restore`"
+                f"a restore of {path} was interrupted half way; do it again with `amends admin restore`"
             )
         if not create and not path.exists():
             raise StoreUnavailable(f"there is no store {path}; start a node with it first, or correct its name")

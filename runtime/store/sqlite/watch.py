@@ -36,11 +36,11 @@ __all__ = ["FileWatch", "let_go"]
 
 _HEADER_BYTES = 100  # https://sqlite.org/fileformat2.html#the_database_header
 _MAGIC = b"SQLite format 3\0"
-_CURE = "stop all nodes of it, put the right file in place with `python -m runtime.admin restore`, and start again"
+_CURE = "stop all nodes of it, put the right file in place with `amends admin restore`, and start again"
 
 _FOREIGN_LOG = (
     "{path} is older or newer than the log beside it knows, as when a backup is copied over the file while its old log "
-    "stays; stop all nodes, and restore the backup with `python -m runtime.admin restore`, which removes the log"
+    "stays; stop all nodes, and restore the backup with `amends admin restore`, which removes the log"
 )
 
 _CURE_OF_INDEX = (

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from actors.orchestration import OrderProcess
+from examples.trip.trip_pb2 import TripState
 from protos.billing_pb2 import OrderBilled
 from protos.sales_pb2 import OrderPlaced
 from protos.warehouse_pb2 import BackOrdered
@@ -31,13 +32,15 @@ from runtime.saga.saga import Saga
 from runtime.store.memory import MemoryStore
 from runtime.testing.transcript import SagaTranscript
 from tests.unit.durable.local import LocalNode, in_virtual_time
-from tests.unit.operate.rows import TALK, fill, row_of
+from tests.unit.operate.rows import TALK, actor, fill, row_of
 from tests.unit.saga.shop import PLACED, FirmOrderProcess, ShopProcess
 from tests.unit.saga.test_any_story import ACTS as STORY_ACTS
 from tests.unit.saga.test_any_story import StoryWorld
 from tests.unit.saga.test_repair import undo_stuck
 
 ADDRESS = "order-process/ORD-1"
+LONG = "x" * 2_001
+MANY = ("--reason", "x", "--status", "stuck", "--yes")
 
 
 def run(store: MemoryStore, *arguments: str) -> Result:
@@ -113,6 +116,18 @@ def test_an_act_that_no_node_has_found_yet_is_told_as_posted(store: MemoryStore)
         (("repair", "mend", ADDRESS, "--reason", "x"), 2, "is not one of 'retry', 'mark-done'"),
         (("repair", "retry", "order-process/ORD-9", "--reason", "x"), 4, "there is no saga order-process/ORD-9"),
         (("repair", "retry", "ORD-1", "--reason", "x"), 2, "ORD-1"),
+        (("repair", "retry", ADDRESS, "--reason", " "), 2, "say who does it, and why"),
+        (("repair", "retry", ADDRESS, "--reason", LONG), 2, "reason has 2,001 characters and may have 2,000"),
+        (("repair", "retry", ADDRESS, "--reason", LONG, "--preview"), 5, "reason has 2,001 characters"),
+        (("repair", "retry", ADDRESS, "--reason", "x", "--who", "a" * 201), 2, "who has 201 characters"),
+        (("repair-many", "retry", "--name", "n" * 201, *MANY), 2, "give it a name of up to 200 characters"),
+        (("repair-many", "retry", "--name", "", *MANY), 2, "give it a name"),
+        (("retry-saga", ADDRESS, "--reason", LONG), 2, "reason has 2,001 characters"),
+        (("dead-letters", "replay", "00", "--reason", LONG), 2, "reason has 2,001 characters"),
+        (("dead-letters", "discard", "00", "--reason", LONG), 2, "reason has 2,001 characters"),
+        (("check", "--catalogue", "nope:x"), 2, "nope"),
+        (("serve", "--listen", "0.0.0.0:0"), 2, "cannot listen on"),
+        (("serve", "--listen", "nowhere"), 2, "cannot listen on"),
     ],
 )
 def test_errors_teach(store: MemoryStore, arguments: tuple[str, ...], code: int, said: str) -> None:
@@ -127,7 +142,7 @@ def test_explain_says_what_is_owed_and_lists_the_acts_as_commands_that_work(stor
     assert told["owed"] == ["undo of bill at billing/ORD-1"]
     assert any("mark-undone" in line for line in told["can_do"])
     for line in told["can_do"]:
-        _, command = line.split(": python -m runtime.admin ")
+        _, command = line.split(": amends admin ")
         done = run(store, *shlex.split(command), "--preview")
         assert done.exit_code == 0, (line, done.output)
 
@@ -173,3 +188,27 @@ def test_a_running_node_does_it_and_the_operator_hears_what_came_of_it() -> None
         await node.stop()
 
     in_virtual_time(scenario)
+
+
+def test_explain_reads_states_by_the_catalogue_of_the_project(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    state = TripState(flight="LX1")
+    asyncio.run(fill(store, actor("trips", state_type=state.DESCRIPTOR.full_name, state=state.SerializeToString())))
+    (tmp_path / "pyproject.toml").write_text('[tool.amends]\ncatalogue = "examples.trip.catalogue:catalogue"\n')
+    monkeypatch.chdir(tmp_path)
+    (told,) = json.loads(run(store, "explain", "ORD-1", "--json").stdout)
+    assert told["state"]["flight"] == "LX1"
+    named = CliRunner().invoke(admin, ["--contracts", "protos", "explain", "ORD-1"], obj=Session(store=store))
+    assert "trip.TripState" in named.output and "bytes" in named.output, "what is said counts"
+
+
+def test_a_catalogue_that_cannot_be_read_keeps_nobody_from_looking(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    filled(store)
+    (tmp_path / "pyproject.toml").write_text('[tool.amends]\ncatalogue = "nope:catalogue"\n')
+    monkeypatch.chdir(tmp_path)
+    done = run(store, "explain", "ORD-1")
+    assert done.exit_code == 0 and "stuck" in done.stdout
+    assert "warning: the message types of the project are not known" in done.stderr and "nope" in done.stderr

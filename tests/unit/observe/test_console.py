@@ -94,7 +94,7 @@ def test_the_log_is_json_in_every_alphabet_too(tmp_path: Path) -> None:
 def test_arguments_of_a_console_without_an_alphabet_are_taken_for_utf_8() -> None:
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     code, _, err = _run("-m", "runtime.admin", "--store", "ü😀", "nodes", **plain)
-    assert (code, "is no store" in err) == (1, True)
+    assert (code, "is no store" in err) == (2, True)
     code, _, err = _run("-m", "runtime.admin", "explain", b"\xff", **plain)
     assert (code, "no UTF-8" in err) == (2, True)
 
@@ -103,7 +103,7 @@ def test_arguments_of_a_console_without_an_alphabet_are_taken_for_utf_8() -> Non
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
-        (("-m", "runtime.admin", "--store", "nothing", "nodes"), 1),
+        (("-m", "runtime.admin", "--store", "nothing", "nodes"), 2),
         (("-m", "actors.client", "--node", "127.0.0.1:1", "get", "A"), 3),
         (("-m", "runtime.testing", "simulate", "--seeds", "1"), 0),
         (("node.py", "nosuch"), 64),

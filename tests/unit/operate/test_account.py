@@ -254,7 +254,7 @@ async def test_a_stuck_saga_waits_for_an_operator(store: MemoryStore) -> None:
     await fill(store, saga(status=SAGA.STUCK, stuck_reason="bill cannot be undone"))
     stuck, cure = (await account_of(store, "order-process")).waits_for
     assert stuck == "an operator: it is stuck: bill cannot be undone"
-    assert "python -m runtime.admin retry-saga order-process/ORD-1 --reason TEXT" in cure
+    assert "amends admin retry-saga order-process/ORD-1 --reason TEXT" in cure
 
 
 async def test_conversations_are_those_of_the_rows_and_of_the_mail(store: MemoryStore) -> None:

@@ -12,7 +12,7 @@ from examples.agent.catalogue import catalogue as agent
 from examples.purchase.catalogue import catalogue as purchase
 from examples.transfer.catalogue import catalogue as transfer
 from examples.trip.catalogue import catalogue as trip
-from runtime.saga.flow_map import OUTSIDE, FlowArrow, FlowMap, flow_of
+from runtime.saga.flow_map import OUTSIDE, FlowArrow, FlowMap, flow_of, mermaid_of
 from runtime.saga.flow_picture import picture_of
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -67,3 +67,30 @@ def test_each_message_has_a_row_and_the_same_flow_gives_the_same_text(flow: Flow
 
 def test_what_would_be_markup_is_text() -> None:
     assert "Began<&>" in [text for _, text, *_ in texts(ODD)]
+
+
+HOSTILE = FlowMap(
+    ('a"]; click b "x', "a.b", "a_b", "a-b"),
+    ('s"}} --> <script>alert(1)</script>',),
+    (FlowArrow('p"&#x22;', "a.b", "a_b", 'say "hi"\nend `code` #35; <b> \0', is_event=False),),
+)
+
+
+def test_hostile_names_stay_text_in_a_picture() -> None:
+    drawn = picture_of(HOSTILE)
+    told = [one.text for one in ElementTree.fromstring(drawn).iter(f"{SVG}text")]
+    assert HOSTILE.services[0] in told and HOSTILE.sagas[0] in told
+    assert 'say "hi"\\nend `code` #35; <b> \\x00' in told
+
+
+def test_hostile_names_stay_text_in_a_flowchart() -> None:
+    first, *lines = mermaid_of(HOSTILE).splitlines()
+    assert first == "flowchart LR" and len(lines) == 6, "a name adds no line"
+    for line in lines:
+        assert line.count('"') == 2 and not set("<>`") & set(line.split('"')[1]), line
+    assert "say #quot;hi#quot;\\nend #96;code#96; #35;35#59; #60;b#62; \\x00" in lines[-1]
+
+
+def test_kinds_that_differ_have_nodes_that_differ() -> None:
+    lines = mermaid_of(HOSTILE).splitlines()[1:6]
+    assert len({line.split("[")[0].split("{")[0] for line in lines}) == 5

@@ -20,6 +20,7 @@ from tests.unit.operate.rows import actor, fill, id_of, mail, order
 __all__ = ["store"]
 
 Code = grpc.StatusCode
+OF_NO_SAGA = pb.PreviewActRequest(saga="order-process/ORD-9", act=act_of("RETRY"))
 OF_NOBODY = pb.TimerQuery(actor="order-process/ORD-9")
 LOST, NEVER = pb.SagaQuery(statuses=["lost"]), pb.SagaQuery(idle_s=float("nan"))
 
@@ -139,7 +140,12 @@ async def test_versions_are_listed_by_kind(store: MemoryStore) -> None:
         ("ExplainSaga", pb.ExplainSagaRequest(saga="order-process/ORD-9"), Code.NOT_FOUND, "there is no actor"),
         ("GetHistory", pb.GetHistoryRequest(saga="order-process/ORD-9"), Code.NOT_FOUND, "there is no saga"),
         ("GetHistory", pb.GetHistoryRequest(saga=SAGA, page_token="x"), Code.INVALID_ARGUMENT, "page_token"),
-        ("PreviewAct", pb.PreviewActRequest(saga="order-process/ORD-9"), Code.NOT_FOUND, "there is no saga"),
+        (
+            "PreviewAct",
+            pb.PreviewActRequest(saga="order-process/ORD-9", act=act_of("RETRY")),
+            Code.NOT_FOUND,
+            "there is no saga",
+        ),
         (
             "ListTimers",
             pb.ListTimersRequest(query=pb.TimerQuery(actor="order-process/ORD-9")),
