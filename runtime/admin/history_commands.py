@@ -22,6 +22,7 @@ from runtime.operate.as_test import as_test
 from runtime.operate.differences import differences
 from runtime.operate.history import InstanceHistory, read_history
 from runtime.operate.history_objects import history_object
+from runtime.operate.import_name import import_name
 from runtime.project import read_project
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.named_catalogue import find_catalogue
@@ -68,17 +69,22 @@ def saga_history(
     if diff is not None:
         _show_difference(session, contracts, found, diff, form == "json")
     elif form == "test":
-        _write_test(session, found, behaviours, sagas)
+        _write_test(session, found, behaviours, sagas, catalogue)
     elif form == "mermaid":
         click.echo(as_mermaid(found.conversation), nl=False)
     else:
         show(form == "json", history_object(contracts, found), Group(*history_view(contracts, found)))
 
 
+def _catalogue_of(named: str | None) -> str:
+    """MODULE:NAME; empty where there is none. Raises AmendsError."""
+    return named or read_project(Path.cwd()).catalogue or ""
+
+
 def _carried(session: Session, catalogue: str | None) -> tuple[Mapping[str, type[Saga[Any]]], Contracts]:
     """The sagas that this build has, by kind, and the contracts to read messages with."""
     try:
-        name = catalogue or read_project(Path.cwd()).catalogue
+        name = _catalogue_of(catalogue)
         if not name:
             return {}, known_types(session)
         known = find_catalogue(Path.cwd(), name, or_else="name one with --catalogue")
@@ -103,10 +109,11 @@ def _write_test(
     found: InstanceHistory,
     behaviours: Mapping[str, SagaBehaviour],
     sagas: Mapping[str, type[Saga[Any]]],
+    catalogue: str | None,
 ) -> None:
     async def write(_: OperatorStore) -> str:
-        kind = found.row.kind
-        saga = f"{sagas[kind].__module__}:{sagas[kind].__name__}" if kind in sagas else ""
+        kind, told_by = found.row.kind, _catalogue_of(catalogue).partition(":")[0]
+        saga = import_name(sagas[kind], filter(None, [told_by])) if kind in sagas else ""
         return as_test(found, behaviours.get(kind), saga)
 
     click.echo(session.run(write), nl=False)

@@ -28,6 +28,17 @@ class Brief(OrderProcess, kind="order-process", history="brief"):
     """Keeps no more of its messages than their types."""
 
 
+SLOWER = OrderProcess.with_steps(bill={"timeout": 77.0})
+
+
+def slower_shop() -> Catalogue:
+    return catalogue(SLOWER)
+
+
+def nameless_shop() -> Catalogue:
+    return catalogue(OrderProcess.with_steps(bill={"timeout": 77.0}))
+
+
 def brief_shop() -> Catalogue:
     return catalogue(Brief)
 
@@ -118,6 +129,21 @@ def test_s140_a_history_becomes_a_test_that_passes_on_the_same_definition_and_fa
     space["OrderProcess"] = changed
     with pytest.raises(AssertionError, match=r"sent .*501.*, not .*500"):
         test()
+
+
+def test_the_test_of_a_variation_imports_the_variation(url: str) -> None:
+    place(url, stock=5, process=SLOWER)
+    written = ask(url, "--as-test", catalogue="tests.cluster.test_histories:slower_shop")
+    assert "from tests.cluster.test_histories import SLOWER\n" in written.stdout, written.output
+    assert "SagaTranscript(SLOWER" in written.stdout and "OrderProcess" not in written.stdout
+
+
+def test_of_a_variation_that_no_name_stands_for_no_test_is_made_and_the_cure_is_named(url: str) -> None:
+    place(url, stock=5, process=SLOWER)
+    refused = ask(url, "--as-test", catalogue="tests.cluster.test_histories:nameless_shop")
+    assert refused.exit_code == 4
+    assert "no test can import the OrderProcess that was run" in refused.stderr
+    assert "SLOWER = OrderProcess.with_steps(...), have the catalogue host that" in refused.stderr
 
 
 def test_a_brief_history_tells_messages_and_says_why_it_tells_no_state(url: str) -> None:
