@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from runtime.config import Settings
-from runtime.gateway.desk.known import RepairDesk
-from runtime.gateway.desk.server import DeskServer
 from runtime.ports import Fact, Ports
 from runtime.saga.catalogue import Catalogue
 from runtime.store.port import OperatorStore
+
+if TYPE_CHECKING:
+    from runtime.gateway.desk.server import DeskServer
 
 __all__ = ["AdminServed", "NodeDesk"]
 
@@ -29,13 +31,7 @@ class NodeDesk:
         self._settings, self._ports = settings, ports
         self._server: DeskServer | None = None
         if settings.admin_listen:
-            self._server = DeskServer(
-                RepairDesk.of(store, catalogue, ports.clock),
-                settings.admin_listen,
-                ports,
-                allow_acts=settings.admin_acts == "allow",
-                anywhere=settings.admin_reach == "any",
-            )
+            self._server = _server(settings, store, catalogue, ports)
 
     async def start(self) -> None:
         """Listen, if it is told where. Raises AddressInUse, InvalidSettings."""
@@ -46,3 +42,20 @@ class NodeDesk:
     async def close(self, grace_s: float) -> None:
         if self._server is not None:
             await self._server.close(grace_s)
+
+
+def _server(settings: Settings, store: OperatorStore, catalogue: Catalogue, ports: Ports) -> DeskServer:
+    """Raises InvalidSettings.
+
+    Imports what it needs: a node that offers no desk starts without all that operators read and do.
+    """
+    from runtime.gateway.desk.known import RepairDesk
+    from runtime.gateway.desk.server import DeskServer
+
+    return DeskServer(
+        RepairDesk.of(store, catalogue, ports.clock),
+        settings.admin_listen,
+        ports,
+        allow_acts=settings.admin_acts == "allow",
+        anywhere=settings.admin_reach == "any",
+    )
