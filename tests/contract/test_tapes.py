@@ -4,8 +4,9 @@ Few actors, few messages, few instants: so that a drawn operation mostly concern
 """
 
 import asyncio
+import itertools
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,13 +16,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runtime.adapters import system_ports
-from runtime.ports import Cancellable
+from runtime.ports import Cancellable, Ports
 from runtime.store.lived import Lived
 from runtime.store.memory import MemoryStore
 from runtime.store.port import Store
+from runtime.store.postgresql import PostgresqlStore
+from runtime.store.postgresql.target import PostgresqlTarget
 from runtime.store.records import (
     Busy,
     BusyHandler,
+    ClusterView,
     Expected,
     MailRow,
     NodeRow,
@@ -34,6 +38,7 @@ from runtime.store.sqlite import SqliteStore
 from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace
 from runtime.store.timed import TimedFilter
 from runtime.testing.conformance.samples import EMPTY, actor_row, history_row, id_of, mail_row, told
+from runtime.testing.processes.postgresql.server import PostgresServer
 
 Operation = Callable[[Store], Awaitable[object]]
 
@@ -223,7 +228,7 @@ def reads(draw: st.DrawFn) -> Operation:
 def writes(draw: st.DrawFn) -> Operation:
     batch, name, incarnation = draw(batches), draw(names), draw(st.sampled_from("12"))
     node = NodeRow(name, incarnation, "127.0.0.1:1", tuple(draw(st.lists(kinds, max_size=2))), "0.1.0")
-    lease_s, limit, instant_s = draw(st.sampled_from([1.0, 50.0])), draw(LIMITS), draw(INSTANTS)
+    lease_s, limit, instant_s = draw(st.sampled_from([20.0, 50.0])), draw(LIMITS), draw(INSTANTS)
     wanted = [
         ShardRow(draw(kinds), draw(shards), name, draw(st.integers(0, 2))) for _ in range(draw(st.integers(0, 3)))
     ]
@@ -265,27 +270,60 @@ tapes = st.lists(writes() | reads() | st.floats(0.0, 60.0), min_size=8, max_size
 @given(tape=tapes)
 def test_i15_memory_and_sqlite_give_the_same_answers_to_one_tape(tape: list[Operation | float]) -> None:
     with TemporaryDirectory() as folder:
-        asyncio.run(_compare(tape, Path(folder) / "amends.db"))
+        asyncio.run(_compare(tape, lambda ports: SqliteStore(Path(folder) / "amends.db", ports), _as_it_is))
 
 
-async def _compare(tape: list[Operation | float], path: Path) -> None:
+@pytest.mark.timeout(900)
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+)
+@given(tape=tapes)
+def test_i15_memory_and_postgresql_give_the_same_answers_to_one_tape(
+    postgres_server: PostgresServer, tape: list[Operation | float]
+) -> None:
+    url = f"{postgres_server.url}?schema=tape_{next(_NUMBERS)}"
+    open_on = lambda ports: PostgresqlStore(PostgresqlTarget.of(url), ports)  # noqa: E731
+    asyncio.run(_compare([one for one in tape if not isinstance(one, float)], open_on, _without_clock))
+
+
+_NUMBERS = itertools.count(1)
+
+
+async def _compare(
+    tape: Sequence[Operation | float], open_on: Callable[[Ports], Store], told: Callable[[object], object]
+) -> None:
     clock = TapeClock()
     ports = replace(system_ports(), clock=clock)
-    memory, sqlite = MemoryStore(ports), SqliteStore(path, ports)
-    await sqlite.open()
+    memory, other = MemoryStore(ports), open_on(ports)
+    await other.open()
     try:
         for operation in tape:
             if isinstance(operation, float):
                 clock.wall_s += operation
                 continue
-            assert _plain(await operation(memory)) == _plain(await operation(sqlite))
-        assert await _everything(memory) == await _everything(sqlite)
+            assert _plain(told(await operation(memory))) == _plain(told(await operation(other)))
+        assert await _everything(memory, told) == await _everything(other, told)
     finally:
-        await sqlite.close()
+        await other.close()
 
 
-async def _everything(store: Store) -> list[object]:
-    answers: list[object] = [await store.cluster(), await store.busy()]
+def _as_it_is(answer: object) -> object:
+    return answer
+
+
+def _without_clock(answer: object) -> object:
+    """A server has a clock of its own: what is by its clock is left out, and leases last as long as a tape does."""
+    if isinstance(answer, NodeRow):
+        return replace(answer, lease_until_s=0.0)
+    if isinstance(answer, ClusterView):
+        return replace(answer, now_s=0.0, nodes=tuple(replace(node, lease_until_s=0.0) for node in answer.nodes))
+    return answer
+
+
+async def _everything(store: Store, told: Callable[[object], object]) -> list[object]:
+    answers: list[object] = [told(await store.cluster()), await store.busy()]
     for kind in KINDS:
         answers.append(await store.actors(kind, limit=999))
         answers.extend([await store.waiting_for((kind, key), shard, limit=999) for key in KEYS for shard in SHARDS])

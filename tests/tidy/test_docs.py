@@ -14,6 +14,7 @@ from runtime.config import Settings
 from runtime.failpoints import Failpoint
 from runtime.launching import CUT_SHORT, EXIT_CODES
 from runtime.protos import saga_pb2
+from runtime.store.postgresql.target import PostgresqlSettings
 from runtime.store.sqlite.engine import SqliteSettings
 from tests.tidy import failpoints
 from tests.tidy.scenarios import PAGE, page
@@ -22,7 +23,7 @@ from tests.tidy.source import ROOT, name
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "bench").glob("*.md")])
 OPERATIONS = ROOT / "docs" / "reference" / "operations.md"
 SETTINGS_PAGE = OPERATIONS.with_name("settings.md")
-DEFAULTS = {one.name: one.default for of in (Settings, SqliteSettings) for one in fields(of)}
+DEFAULTS = {one.name: one.default for of in (Settings, SqliteSettings, PostgresqlSettings) for one in fields(of)}
 ERRORS = [
     one for one, value in vars(errors).items() if isinstance(value, type) and one not in ("AmendsError", "StoreError")
 ]

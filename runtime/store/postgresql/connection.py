@@ -95,7 +95,7 @@ async def _check(connection: Any, target: PostgresqlTarget, session: SessionLimi
         if is_wrong:
             raise refusal
     if target.through_pooler:
-        await _check_plans(connection, target)
+        await _check_role(connection, target, server["schema"])
     return str(server["timeline"])
 
 
@@ -141,7 +141,14 @@ def _refusals(
     ]
 
 
-async def _check_plans(connection: Any, target: PostgresqlTarget) -> None:
+async def _check_role(connection: Any, target: PostgresqlTarget, schema: str | None) -> None:
+    """What a node sets at connect, and a pooler refuses."""
+    wanted = target.settings.schema
+    if wanted and schema != wanted:
+        raise StoreUnavailable(
+            f"{target.at} is behind a pooler, and its role sees the schema {schema or 'of nobody'} first; "
+            f"CREATE SCHEMA {target.quoted_schema}; ALTER ROLE ... SET search_path = {target.quoted_schema}"
+        )
     rows = await connection.fetch(named_statements()["settings"], list(PLANS))
     found = {row["name"]: row["setting"] for row in rows}
     wrong = {name: wanted for name, wanted in PLANS.items() if found.get(name) != wanted}

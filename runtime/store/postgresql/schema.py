@@ -46,8 +46,8 @@ async def prepare(
         if version == len(steps):
             return await _marks(connection, target)
         try:
-            if version == 0 and target.settings.schema:
-                await connection.execute(f"create schema if not exists {target.quoted_schema}")
+            if version == 0 and await connection.fetchval(named_statements()["schema_in_use"]) is None:
+                await connection.execute(f"create schema {target.quoted_schema}")
             await _migrate(connection, steps[version], version + 1, new_id)
         except asyncpg.PostgresError as error:
             if getattr(error, "sqlstate", "") not in _OTHERS_WERE_FIRST:

@@ -62,7 +62,7 @@ class PostgresqlStore(PostgresqlMembers):
         self._view = view
         self._steps = schema_steps() if steps is None else steps
         settings = target.settings
-        wait_s, statement_s = settings.wait_s, settings.statement_s
+        wait_s, statement_s = settings.reconnect_s, settings.statement_s
         self._commits = StoreLane(target, ports, SessionLimits("commits", statement_s, read_only=view), wait_s=wait_s)
         session = SessionLimits("reads", statement_s, read_only=view)
         reads = StoreLane(target, ports, session, size=settings.readers, wait_s=wait_s)

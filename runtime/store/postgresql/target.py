@@ -37,7 +37,7 @@ class PostgresqlSettings:
     synchronous_commit: str = setting("", OneOf(SYNCHRONOUS_COMMITS))
     pooler: str = setting("", OneOf(("transaction",)))  # A pooler stands before the server, and pools transactions.
     readers: int = setting(4, Count(1, 100))  # connections that only read
-    wait_s: float = setting(10.0, Seconds())  # for a server that is away, before a call is refused
+    reconnect_s: float = setting(10.0, Seconds())  # for a server that is away, before a call is refused
     statement_s: float = setting(10.0, Seconds())  # for one statement, before the server ends it
 
 

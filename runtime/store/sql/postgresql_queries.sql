@@ -400,6 +400,10 @@ select name, value from meta where name <> 'lived';
 -- name: schema
 select value from meta where name = 'schema';
 
+-- name: schema_in_use
+-- Nothing when the one that the URL names is not there yet. To make it takes a right that not every role has.
+select current_schema();
+
 -- name: lock_schema
 select value from meta where name = 'schema' for update;
 

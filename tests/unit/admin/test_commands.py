@@ -333,7 +333,7 @@ def test_a_stuck_saga_stands_out(store: MemoryStore) -> None:
         ("sqlite:///{folder}/text.db", 1, "text.db"),
         ("memory:", 2, "can't be read from outside"),
         ("nonsense", 2, "is no store; use sqlite:///"),
-        ("postgresql://127.0.0.1:1/y?wait_s=0.1", 1, "cannot be reached; check that it runs"),
+        ("postgresql://127.0.0.1:1/y?reconnect_s=0.1", 1, "cannot be reached; check that it runs"),
     ],
 )
 def test_a_store_that_cannot_be_read_is_a_clear_error(tmp_path: Path, url: str, code: int, expected: str) -> None:

@@ -121,7 +121,7 @@ def test_no_engine_is_imported_before_a_url_names_it() -> None:
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
 async def test_a_store_in_postgresql_is_opened_without_showing_its_password(scheme: str) -> None:
-    store = open_store(f"{scheme}://user:secret@127.0.0.1:1/db?wait_s=0.1", system_ports())
+    store = open_store(f"{scheme}://user:secret@127.0.0.1:1/db?reconnect_s=0.1", system_ports())
     assert isinstance(store, PostgresqlStore)
     with pytest.raises(StoreUnavailable, match=r"postgresql://127\.0\.0\.1:1/db cannot be reached") as caught:
         await store.open()

@@ -115,7 +115,7 @@ async def test_what_refuses_a_user_is_said_without_the_password(
         (f"postgresql://guest:wrong-word@{place}", "check user, password"),
         (f"postgresql://guest:hush-hush@{place}", "lacks a right"),
         (f"{postgres_server.url_of('nowhere')}", "CREATE DATABASE"),
-        ("postgresql://guest:hush-hush@127.0.0.1:1/postgres?wait_s=0.2", "check that it runs"),
+        ("postgresql://guest:hush-hush@127.0.0.1:1/postgres?reconnect_s=0.2", "check that it runs"),
     ):
         with pytest.raises(StoreUnavailable, match=cure) as caught:
             await open_store(url)

@@ -55,7 +55,7 @@ async def test_a_server_that_starts_anew_under_load_costs_a_pause() -> None:
 
 async def test_a_server_that_is_away_is_named_with_the_cure_once_the_time_is_over() -> None:
     async with PostgresServer("away") as server:
-        store = PostgresqlStore(PostgresqlTarget.of(f"{server.url}?wait_s=0.3"), system_ports())
+        store = PostgresqlStore(PostgresqlTarget.of(f"{server.url}?reconnect_s=0.3"), system_ports())
         await store.open()
         server.kill()
         with pytest.raises(StoreUnavailable, match="check that it runs"):

@@ -12,10 +12,10 @@ URL = "postgresql://amends:secret@db.example:5433/orders"
 
 def test_the_driver_gets_its_own_options_and_the_store_those_that_it_knows() -> None:
     target = PostgresqlTarget.of(
-        f"{URL}?sslmode=verify-full&sslrootcert=/etc/my%20ca.pem&schema=shop&readers=2&wait_s=1.5"
+        f"{URL}?sslmode=verify-full&sslrootcert=/etc/my%20ca.pem&schema=shop&readers=2&reconnect_s=1.5"
     )
     assert target.dsn == f"{URL}?sslmode=verify-full&sslrootcert=/etc/my%20ca.pem"
-    assert (target.settings.schema, target.settings.readers, target.settings.wait_s) == ("shop", 2, 1.5)
+    assert (target.settings.schema, target.settings.readers, target.settings.reconnect_s) == ("shop", 2, 1.5)
 
 
 @pytest.mark.parametrize("url", [f"{URL}?password=secret", "postgres://secret@db.example/orders?host=secret"])
