@@ -42,7 +42,7 @@ from runtime.gateway.desk.on_node import NodeDesk
 from runtime.gateway.front import Front, GrpcFront, Register
 from runtime.gateway.server import ServerSettings
 from runtime.mesh.frames import frame_limit
-from runtime.mesh.peers import Identity, Mesh, MeshSettings, probe
+from runtime.mesh.peers import Identity, Mesh, MeshSettings, who_answers
 from runtime.observe.busy import BusyTeller
 from runtime.observe.node_facts import DrainCutShort, NodeStarted, NodeStopped
 from runtime.ports import Ports
@@ -56,7 +56,7 @@ from runtime.store.records import NodeRow
 
 __all__ = ["Node", "Register"]
 
-_PROBE_S = 1.0
+_ANSWER_S = 1.0
 _TURNS_A_RENEWAL = 4  # of full length: a lease never waits for the end of a turn
 
 
@@ -204,11 +204,11 @@ class Node:
         timing = ClusterSettings(
             settings.lease_s, settings.renew_s, settings.shards_per_kind, settings.clock_skew_max_s
         )
-        return Membership(self.store, self._ports, row, self.shards, timing, self._probe)
+        return Membership(self.store, self._ports, row, self.shards, timing, self._who_answers)
 
-    async def _probe(self, address: str) -> str | None:
+    async def _who_answers(self, address: str) -> str | None:
         """Which incarnation of our name answers there; None if none does. Raises DeadlineExceeded: no telling."""
-        hello = await probe(self._front.transport, address, self._identity, _PROBE_S, self._ports)
+        hello = await who_answers(self._front.transport, address, self._identity, _ANSWER_S, self._ports)
         return hello.incarnation if hello is not None and hello.node == self.name else None
 
     async def _sweep(self, sweeper: Sweeper) -> None:

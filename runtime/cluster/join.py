@@ -1,6 +1,6 @@
 """Becoming a member, and what happens when somebody of our name is one already.
 
-holder of the name        what the probe says                          what we do
+holder of the name        what its address says                      what we do
 ------------------        -------------------                          ----------
 killed                    nobody is there (None)                       replace it at once: its shards are ours again
 an earlier listener       we answer ourselves: the port is ours now    the same
@@ -19,11 +19,11 @@ from runtime.ports import Ports
 from runtime.store.port import MemberStore
 from runtime.store.records import ClusterView, NodeRow
 
-__all__ = ["Probe", "join"]
+__all__ = ["WhoIsAt", "join"]
 
 _HOLDERS_MAX = 8
 
-Probe = Callable[[str], Awaitable[str | None]]
+WhoIsAt = Callable[[str], Awaitable[str | None]]
 """Asks the address host:port for the incarnation of the node of our own name.
 
 None: certainly no such node there (connection refused, or a node of another name answers). Raises DeadlineExceeded
@@ -32,7 +32,7 @@ when there is no telling (connected but silent, or not reachable in time), and n
 
 
 async def join(
-    store: MemberStore, ports: Ports, node: NodeRow, settings: ClusterSettings, probe: Probe, view: ClusterView
+    store: MemberStore, ports: Ports, node: NodeRow, settings: ClusterSettings, who: WhoIsAt, view: ClusterView
 ) -> float:
     """Write the node's row. The monotonic instant from which its lease counts. Raises NodeNameTaken, StoreError.
 
@@ -55,7 +55,7 @@ async def join(
             raise _taken(holder, "keeps renewing its lease")
         await _note(seen, holder, ports, settings)
         try:
-            answer = await probe(holder.address)
+            answer = await who(holder.address)
         except DeadlineExceeded:
             if suspect is None or suspect.incarnation != holder.incarnation:
                 ports.report(NameHeld(holder.name, holder.address, holder.incarnation, settings.lease_s))

@@ -22,7 +22,7 @@ from dataclasses import replace
 
 from runtime.cluster.facts import LeaseLost, LeaseRegained, StoreUnreachable
 from runtime.cluster.handover import Handover, ShardOwner
-from runtime.cluster.join import Probe
+from runtime.cluster.join import WhoIsAt
 from runtime.cluster.lease import ClusterSettings, StoreWatch
 from runtime.cluster.placement import Slot, plan
 from runtime.cluster.roster import Roster, check_shard_counts, left_behind, note_deaths
@@ -42,7 +42,7 @@ class Membership:
     """Start it once; after `leave` it is done for good."""
 
     def __init__(
-        self, store: MemberStore, ports: Ports, node: NodeRow, owner: ShardOwner, timing: ClusterSettings, probe: Probe
+        self, store: MemberStore, ports: Ports, node: NodeRow, owner: ShardOwner, timing: ClusterSettings, who: WhoIsAt
     ) -> None:
         self._store = store
         self._ports = ports
@@ -51,7 +51,7 @@ class Membership:
         self._owner = owner
         self._settings = timing
         self._roster = Roster(timing.shards_per_kind)
-        self._seat = Seat(store, ports, node, timing, probe, self._lease_ran_out)
+        self._seat = Seat(store, ports, node, timing, who, self._lease_ran_out)
         self._watch = StoreWatch(ports.clock, timing)
         self._handover = Handover(ports, owner, self.refresh_soon, self.fail)
         self._loop: asyncio.Task[None] | None = None

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from runtime.cluster.cluster_time import ClusterTime
-from runtime.cluster.join import Probe, join
+from runtime.cluster.join import WhoIsAt, join
 from runtime.cluster.lease import ClusterSettings, Lease
 from runtime.failpoints import Failpoint
 from runtime.ports import Ports
@@ -29,7 +29,7 @@ class Seat:
         ports: Ports,
         row: NodeRow,
         settings: ClusterSettings,
-        probe: Probe,
+        who_answers: WhoIsAt,
         lapsed: Callable[[], None],
     ) -> None:
         self.row = row
@@ -40,7 +40,7 @@ class Seat:
         self._ports = ports
         self._clock = ports.clock
         self._settings = settings
-        self._probe = probe
+        self._who_answers = who_answers
         self._time = ClusterTime(ports, settings, row)
 
     async def anchor(self) -> None:
@@ -51,7 +51,7 @@ class Seat:
         """Write the row. `view` is what was read last."""
         self._note_clock(self._time.news_s(self.row.clock_off_s))
         self._ports.failpoint(Failpoint.JOIN_ASKED)
-        sent_s = await join(self._store, self._ports, self.row, self._settings, self._probe, view)
+        sent_s = await join(self._store, self._ports, self.row, self._settings, self._who_answers, view)
         self._ports.failpoint(Failpoint.JOINED)
         self._renewed(sent_s)
 

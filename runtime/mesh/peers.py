@@ -22,7 +22,7 @@ from runtime.ports import Cancellable, Link, Ports, Transport
 from runtime.protos import mesh_pb2
 from runtime.store.records import ClusterView
 
-__all__ = ["Identity", "Mesh", "MeshSettings", "PeerAddress", "PeerStatus", "Receiver", "probe"]
+__all__ = ["Identity", "Mesh", "MeshSettings", "PeerAddress", "PeerStatus", "Receiver", "who_answers"]
 
 _CLOSING = "the node is shutting down"
 
@@ -163,7 +163,7 @@ class Mesh:
             self._ticker.cancel()
 
 
-async def probe(
+async def who_answers(
     transport: Transport, address: str, identity: Identity, timeout_s: float, ports: Ports
 ) -> mesh_pb2.Hello | None:
     """Ask who answers at host:port. None when certainly no node of this cluster does.

@@ -20,7 +20,7 @@ from runtime.envelope import parse_address
 from runtime.operate.dead_letters import NotFound
 from runtime.operate.history import HistoryEntry, InstanceHistory
 from runtime.protos.durable_pb2 import Fault, TimerFired, Undone
-from runtime.protos.lock_pb2 import DeadlockFound, LockGranted, LockLost, LockProbe, LockReleased
+from runtime.protos.lock_pb2 import DeadlockFound, DeadlockSearch, LockGranted, LockLost, LockReleased
 from runtime.protos.saga_pb2 import CancelSaga, EventCame, KeyHeld, KeyTaken, RetrySaga, StoppedWaiting, TaskRecord
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.keys import KeysBehaviour
@@ -30,7 +30,7 @@ from runtime.store.records import Outcome
 
 __all__ = ["as_test"]
 
-_BESIDE = (KeyHeld, KeyTaken, StoppedWaiting, LockReleased, LockProbe)  # The transcript's own actors say these.
+_BESIDE = (KeyHeld, KeyTaken, StoppedWaiting, LockReleased, DeadlockSearch)  # The transcript's own actors say these.
 _OTHER = "others/O-1"  # Who holds each lock until the saga was given it.
 _ODD = re.compile(r"\b(inf|nan)\b|<")  # Python cannot read these back from their `repr`.
 

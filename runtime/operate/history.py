@@ -21,7 +21,7 @@ from runtime.observe.conversation import Conversation, TracedMessage, read_conve
 from runtime.operate.dead_letters import NotFound
 from runtime.operate.present_bounds import present_bounds
 from runtime.protos.durable_pb2 import CausedList, KeptInput, TimerFired
-from runtime.protos.lock_pb2 import LockProbe
+from runtime.protos.lock_pb2 import DeadlockSearch
 from runtime.protos.saga_pb2 import CancelSaga, EventCame, SagaRecord
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.node import LOCK_NEWS, full_name
@@ -34,7 +34,7 @@ from runtime.store.records import ActorRow, HistoryRow, Outcome
 __all__ = ["HistoryEntry", "InstanceHistory", "read_history"]
 
 _PAGE = 500
-_FROM_ELSEWHERE = tuple(map(full_name, (CancelSaga, EventCame, LockProbe, *LOCK_NEWS)))
+_FROM_ELSEWHERE = tuple(map(full_name, (CancelSaga, EventCame, DeadlockSearch, *LOCK_NEWS)))
 _NOT_RUN = (Outcome.FAULTED, Outcome.UNDONE)  # Outcomes of messages that changed nothing.
 
 

@@ -149,7 +149,7 @@ Global___LockLost: _TypeAlias = LockLost  # noqa: Y015
 
 @_typing.final
 class LockClaim(_message.Message):
-    """One task of one instance that holds a lock or waits for it; in a probe, one that waits for what the next one holds."""
+    """One task of one instance that holds a lock or waits for it; in a search, one that waits for what the next one holds."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -165,12 +165,12 @@ class LockClaim(_message.Message):
     """kind/key"""
     task: _builtins.str
     command_id: _builtins.bytes
-    """of its AcquireLock; in a probe, empty of a saga that waits for its child"""
+    """of its AcquireLock; in a search, empty of a saga that waits for its child"""
     started_at_s: _builtins.float
     expires_s: _builtins.float
     parent: _builtins.str
     waits_for: _builtins.str
-    """in a probe: kind/key of the lock, or of the child"""
+    """in a search: kind/key of the lock, or of the child"""
     expires_at_s: _builtins.float
     """of a holder: the instant at which its own time is over; 0: never"""
     def __init__(
@@ -194,7 +194,7 @@ class LockClaim(_message.Message):
 Global___LockClaim: _TypeAlias = LockClaim  # noqa: Y015
 
 @_typing.final
-class LockProbe(_message.Message):
+class DeadlockSearch(_message.Message):
     """Follows who waits for whom. It has gone round in a circle when it reaches the saga that stands first in its path."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -219,7 +219,7 @@ class LockProbe(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___LockProbe: _TypeAlias = LockProbe  # noqa: Y015
+Global___DeadlockSearch: _TypeAlias = DeadlockSearch  # noqa: Y015
 
 @_typing.final
 class DeadlockFound(_message.Message):

@@ -178,8 +178,8 @@ class SagaBehaviour:
             return self._event(message)
         if isinstance(message, LOCK_NEWS):
             return inputs.Answered(message.command_id, message)
-        if isinstance(message, lock_pb2.LockProbe):
-            return inputs.LockProbed(message)
+        if isinstance(message, lock_pb2.DeadlockSearch):
+            return inputs.DeadlockSearched(message)
         if isinstance(message, saga_pb2.RepairSaga):
             return inputs.RepairRequested(message)
         if not envelope.in_reply_to:
@@ -247,7 +247,7 @@ def _accepted(definition: Definition) -> frozenset[str]:
         *([saga_pb2.EventCame] if definition.awaits else ()),
         *([saga_pb2.KeyHeld, saga_pb2.KeyTaken] if definition.keys else ()),
         saga_pb2.RepairSaga,
-        lock_pb2.LockProbe,
+        lock_pb2.DeadlockSearch,
         *(LOCK_NEWS if definition.locks else ()),
         *(start.event_type for start in definition.starts),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from google.protobuf.message import Message
 
 from runtime.durable.behaviour import CancelTimer, Outgoing, SetTimer
-from runtime.protos.lock_pb2 import LockProbe
+from runtime.protos.lock_pb2 import DeadlockSearch
 from runtime.protos.saga_pb2 import RepairSaga
 from runtime.record import record
 from runtime.store.records import Outcome
@@ -16,9 +16,9 @@ __all__ = [
     "AskedBy",
     "CancelRequested",
     "CarriedOver",
+    "DeadlockSearched",
     "Faulted",
     "Input",
-    "LockProbed",
     "NothingToUndo",
     "RepairRequested",
     "RetryRequested",
@@ -111,10 +111,10 @@ class RepairRequested:
 
 
 @record(frozen=True, slots=True)
-class LockProbed:
+class DeadlockSearched:
     """Another saga waits for this one."""
 
-    probe: LockProbe
+    search: DeadlockSearch
 
 
 @record(frozen=True, slots=True)
@@ -137,7 +137,7 @@ Input = (
     | CarriedOver
     | RetryRequested
     | RepairRequested
-    | LockProbed
+    | DeadlockSearched
     | Unmatched
 )
 

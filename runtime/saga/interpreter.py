@@ -89,8 +89,8 @@ def _apply(saga: Instance, given: inputs.Input) -> None:
             _retry(saga)
         case inputs.RepairRequested():
             _repair(saga, given)
-        case inputs.LockProbed():
-            deadlock.probed(saga, given)
+        case inputs.DeadlockSearched():
+            deadlock.searched(saga, given)
         case inputs.Unmatched():
             _unmatched(saga, given)
         case _:

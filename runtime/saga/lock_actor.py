@@ -7,7 +7,7 @@
 An instance that holds the key gets it again, for another of its tasks, and so do its child sagas. Each hold has a time
 of its own, and the key stays with the instance until the last of them is over. All that is known of a key is in one
 record, which is committed with what is said to the sagas. Once it is free the record is empty.
-Each wait begins a probe for deadlocks, and so does each change of the holder: `deadlock`.
+Each wait begins a search for deadlocks, and so does each change of the holder: `deadlock`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from runtime.errors import FinalError
 from runtime.protos import durable_pb2
 from runtime.protos.lock_pb2 import (
     AcquireLock,
+    DeadlockSearch,
     LockClaim,
     LockGranted,
     LockLost,
-    LockProbe,
     LockRecord,
     LockReleased,
     ReleaseLock,
@@ -48,7 +48,7 @@ class LockBehaviour:
     state_type: type[Message] = LockRecord
     process = ""
     subscriptions: tuple[Subscription, ...] = ()
-    accepts = frozenset(map(full_name, (AcquireLock, ReleaseLock, LockProbe, durable_pb2.TimerFired)))
+    accepts = frozenset(map(full_name, (AcquireLock, ReleaseLock, DeadlockSearch, durable_pb2.TimerFired)))
 
     def __init__(self, name: str) -> None:
         self.kind = lock_kind(name)
@@ -61,8 +61,8 @@ class LockBehaviour:
         """As `handle`, without an event loop. Raises FinalError for a lock that no saga asks for."""
         assert isinstance(state, LockRecord)
         message, envelope = delivery.message, delivery.envelope
-        if isinstance(message, LockProbe):
-            return _probed(state, message)
+        if isinstance(message, DeadlockSearch):
+            return _searched(state, message)
         turn = _Turn(state, address_of(self.kind, envelope.key), delivery.now_s)
         if isinstance(message, AcquireLock):
             turn.acquire(message, envelope)
@@ -80,7 +80,7 @@ class _Turn:
         self._address = address
         self._now_s = now_s
         self._was_timed = _is_timed(record)
-        self._probes: list[LockClaim] = []  # those who wait, and of whom the holder has not been told
+        self._searches: list[LockClaim] = []  # those who wait, and of whom the holder has not been told
         self._outgoing: list[Outgoing] = []
 
     def acquire(self, asked: AcquireLock, envelope: Envelope) -> None:
@@ -104,10 +104,10 @@ class _Turn:
                 if known in self._record.holders:
                     self._grant(known)
                 else:
-                    self._probes.append(known)
+                    self._searches.append(known)
                 return
         self._record.waiters.append(claim)
-        self._probes.append(claim)
+        self._searches.append(claim)
 
     def release(self, saga: str, task: str) -> None:
         """The task holds the key, and waits for it, no more."""
@@ -123,16 +123,16 @@ class _Turn:
             self._expire()
         if not record.holders and record.waiters:
             self._begin_to_hold(record.waiters.pop(0))
-            self._probes = list(record.waiters)
+            self._searches = list(record.waiters)
         if record.holders:
             self._let_in(record.holders[0].saga)
         else:
             record.Clear()
 
     def decision(self) -> Decision:
-        for claim in self._probes:
+        for claim in self._searches:
             if claim in self._record.waiters:
-                self._outgoing.append(_probe(self._record, [claim]))
+                self._outgoing.append(_search(self._record, [claim]))
         timers: tuple[SetTimer | CancelTimer, ...] = ()
         if _is_timed(self._record):
             timers = (SetTimer(_EXPIRY, max(held_until_s(self._record), self._now_s)),)
@@ -195,15 +195,15 @@ def _is_timed(record: LockRecord) -> bool:
     return bool(record.waiters and held_until_s(record))
 
 
-def _probe(record: LockRecord, path: Sequence[LockClaim] | Iterable[LockClaim]) -> Outgoing:
+def _search(record: LockRecord, path: Sequence[LockClaim] | Iterable[LockClaim]) -> Outgoing:
     holder = record.holders[0].saga
-    return Outgoing(LockProbe(to=holder, path=path), *parse_address(holder))
+    return Outgoing(DeadlockSearch(to=holder, path=path), *parse_address(holder))
 
 
-def _probed(record: LockRecord, probe: LockProbe) -> Decision:
+def _searched(record: LockRecord, search: DeadlockSearch) -> Decision:
     """Pass it on to the holder, if who sent it still waits."""
-    last = probe.path[-1]
+    last = search.path[-1]
     if not any((one.saga, one.command_id) == (last.saga, last.command_id) for one in record.waiters):
-        note = f"a probe for deadlocks: {last.saga} does not wait, or not yet"
+        note = f"a search for deadlocks: {last.saga} does not wait, or not yet"
         return Decision(outcome=Outcome.IGNORED, note=note, ended=True)
-    return Decision((_probe(record, probe.path),), outcome=Outcome.IGNORED, note="a probe for deadlocks", ended=True)
+    return Decision((_search(record, search.path),), outcome=Outcome.IGNORED, note="a search for deadlocks", ended=True)

@@ -3,7 +3,7 @@
     answers, faults, silences ──▶ Pauses (one for each node) ──▶ may a new saga begin? does this silence count?
 
 A kind is paused once `pause_after` instances in a row have met a fault or a silence of it, and no answer.
-Its first answer ends the pause. While it lasts, one thing goes on each `PROBE_S` seconds, to see whether it answers:
+Its first answer ends the pause. While it lasts, one thing goes on each `TRIAL_S` seconds, to see whether it answers:
 a new saga, or a command that is asked again. The time of a pause is no silence: a step's timeout begins anew when the
 pause ends. So one dead service has at most `pause_after` sagas for each node turn back, and not all of them.
 
@@ -19,10 +19,10 @@ from typing import ClassVar
 
 from runtime.ports import Fact
 
-__all__ = ["PROBE_S", "ParticipantPaused", "ParticipantResumed", "Pauses"]
+__all__ = ["TRIAL_S", "ParticipantPaused", "ParticipantResumed", "Pauses"]
 
-PROBE_S = 10.0
-"""How long at least lies between two probes of one paused kind."""
+TRIAL_S = 10.0
+"""How long at least lies between two trials of one paused kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class ParticipantResumed(Fact):
 class _Standing:
     failed: set[str]  # Keys of the instances that have met failures since its last answer; at most `pause_after`.
     paused_at_s: float = 0.0  # 0: it is not paused.
-    probed_at_s: float = 0.0
+    tried_at_s: float = 0.0
     resumed_at_s: float = 0.0
     error: str = ""  # with which its pause began
 
@@ -57,7 +57,7 @@ class Pauses:
         self._report = report
         self._participants: dict[str, _Standing] = {}
         self._needed_by: dict[str, list[str]] = {}  # participants: the sagas of this node that ask them
-        self.on_change: Callable[[], object] | None = None  # called as a pause begins, is probed, or ends
+        self.on_change: Callable[[], object] | None = None  # called as a pause begins, is tried, or ends
 
     def need(self, saga: str, participants: Iterable[str]) -> None:
         """New instances of the saga wait while one of these is paused."""
@@ -79,7 +79,7 @@ class Pauses:
         if len(one.failed) < self._after:
             one.failed.add(instance)
         if len(one.failed) >= self._after and not one.paused_at_s:
-            one.paused_at_s, one.probed_at_s, one.error = now_s, now_s, error
+            one.paused_at_s, one.tried_at_s, one.error = now_s, now_s, error
             self._report(ParticipantPaused(kind, len(one.failed), error))
             self._changed()
 
@@ -102,12 +102,12 @@ class Pauses:
         one = self._participants.get(kind)
         return 0.0 if one is None else one.resumed_at_s
 
-    def may_probe(self, kind: str, now_s: float) -> bool:
-        """Whether something that asks a paused kind may go on, as the one probe of this time."""
+    def may_try(self, kind: str, now_s: float) -> bool:
+        """Whether something that asks a paused kind may go on, as the one trial of this time."""
         one = self._participants[kind]
-        if now_s < one.probed_at_s + PROBE_S:
+        if now_s < one.tried_at_s + TRIAL_S:
             return False
-        one.probed_at_s = now_s
+        one.tried_at_s = now_s
         self._changed()  # What is told of a pause counts for a while, and is told anew meanwhile.
         return True
 

@@ -18,7 +18,7 @@ from runtime.errors import NotCarried
 from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.node import StepDefinition
-from runtime.saga.pauses import PROBE_S, Pauses
+from runtime.saga.pauses import TRIAL_S, Pauses
 from runtime.saga.saga import Saga
 from runtime.store.records import Outcome
 
@@ -83,16 +83,16 @@ class PausingSaga(SagaBehaviour):
 
     def _check_start(self, now_s: float) -> None:
         paused = self._pauses.paused(self._needs)
-        if paused and not self._pauses.may_probe(paused, now_s):
+        if paused and not self._pauses.may_try(paused, now_s):
             raise NotCarried(f"{paused} keeps failing, and {self.kind} needs it: it begins once {paused} answers")
 
     def _held_until_s(self, question: _Question, now_s: float) -> float:
         """Until when a timer waits; 0.0 when it counts."""
         pauses, kind = self._pauses, question.kind
         if pauses.paused((kind,)):
-            if question.asks_again and pauses.may_probe(kind, now_s):
+            if question.asks_again and pauses.may_try(kind, now_s):
                 return 0.0
-            return now_s + max(question.patience_s, PROBE_S)
+            return now_s + max(question.patience_s, TRIAL_S)
         resumed_at_s = pauses.resumed_at_s(kind)
         if question.is_silence and resumed_at_s > question.asked_at_s:
             counts_at_s = resumed_at_s + question.patience_s

@@ -53,7 +53,7 @@ async def test_s139_a_killed_participant_pauses_new_sagas_and_the_operator_sees_
             await shop.place(key, nodes=["shop"])
         await asyncio.sleep(2.0)
         begun = await shop.harness.store.summaries(SummaryFilter(kind="order-process", prefix="LATE-"), limit=9)
-        assert len(begun) <= 1, f"but for one probe, new sagas wait: {begun}"
+        assert len(begun) <= 1, f"but for one trial, new sagas wait: {begun}"
         await harness.restart("till")
         await shop.ended([*FIRST, *LATER], timeout_s=150.0)
 

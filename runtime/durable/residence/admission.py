@@ -2,7 +2,7 @@
 
 Release ──consumed──▶ RecentlyHandled ──has_run──▶ a late copy is passed over
    │                        └──seen_again_in_mail──▶ the store has lost the turn, and it is forgotten here too
-   └──failed, succeeded──▶ Throttle ──admits──▶ a kind that keeps failing is slowed to one probe at a time
+   └──failed, succeeded──▶ Throttle ──admits──▶ a kind that keeps failing is slowed to one trial at a time
 """
 
 from __future__ import annotations
@@ -82,11 +82,11 @@ class Throttle:
         self.failures_max = failures_max
         self._pause_s = pause_s
         self._failures = 0
-        self._next_probe_at_s = 0.0
+        self._next_trial_at_s = 0.0
 
     @property
     def is_open(self) -> bool:
-        """Work is slowed to probes."""
+        """Work is slowed to trials."""
         return self._failures >= self.failures_max
 
     def admits(self) -> bool:
@@ -94,9 +94,9 @@ class Throttle:
         if self._failures < self.failures_max:
             return True
         now_s = self._ports.clock.monotonic_s()
-        if now_s < self._next_probe_at_s:
+        if now_s < self._next_trial_at_s:
             return False
-        self._next_probe_at_s = now_s + self._pause_s
+        self._next_trial_at_s = now_s + self._pause_s
         return True
 
     def succeeded(self) -> None:
@@ -107,5 +107,5 @@ class Throttle:
     def failed(self) -> None:
         self._failures += 1
         if self._failures == self.failures_max:
-            self._next_probe_at_s = self._ports.clock.monotonic_s() + self._pause_s
+            self._next_trial_at_s = self._ports.clock.monotonic_s() + self._pause_s
             self._ports.report(KindThrottled(self._kind, self._failures, self._pause_s))

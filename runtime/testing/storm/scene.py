@@ -27,7 +27,7 @@ class Scene:
     settings: Mapping[str, Any] = field(default_factory=dict)  # Every node has these.
     ambush: Ambush | None = None  # It is armed before the first step.
     restart_s: float = 0.5  # A node that died at a failpoint is started again after this.
-    failures_max: int = 50  # After so many failed turns in a row a kind is slowed to probes.
+    failures_max: int = 50  # After so many failed turns in a row a kind is slowed to trials.
     small: SmallLimits = field(default_factory=SmallLimits)  # Limits that no setting sets.
 
 

@@ -61,7 +61,7 @@ class Surroundings:
         self.settings = settings
         self.faults = faults
         self.restart_s = restart_s  # A node killed at a failpoint is started again after this.
-        self.failures_max = failures_max  # After so many failed turns in a row a kind is slowed to probes.
+        self.failures_max = failures_max  # After so many failed turns in a row a kind is slowed to trials.
         self.small = small or SmallLimits()
         self.connect = connect
         self.healed = False  # The storm is over.

@@ -48,15 +48,15 @@ LOCKS = (
         workload="locked",
     ),
     Mutant(
-        "deadlock-probe-stops",
+        "deadlock-search-stops",
         "A saga that waits for a lock does not pass on that others wait for it.",
-        (Edit(deadlock.probed, "for wait in waits:", "for wait in waits[:0]:"),),
+        (Edit(deadlock.searched, "for wait in waits:", "for wait in waits[:0]:"),),
         workload="locked",
     ),
     Mutant(
-        "next-holder-not-probed",
+        "next-holder-not-searched",
         "When a lock gets another holder, nobody looks whether that one waits for those in the queue.",
-        (Edit(_TURN.hand_over, "self._probes = list(record.waiters)", "pass"),),
+        (Edit(_TURN.hand_over, "self._searches = list(record.waiters)", "pass"),),
         workload="locked",
     ),
 )

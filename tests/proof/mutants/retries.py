@@ -68,10 +68,10 @@ RETRIES = (
     ),
     Mutant(
         "throttle-never-recovers",
-        "A kind that has failed often, but not in a row, is slowed down and never probed again.",
+        "A kind that has failed often, but not in a row, is slowed down and never tried again.",
         (
             Edit(Throttle.succeeded, "self._failures = 0", "pass"),
-            Edit(Throttle.admits, "self._next_probe_at_s = now_s + self._pause_s\n    return True", "return False"),
+            Edit(Throttle.admits, "self._next_trial_at_s = now_s + self._pause_s\n    return True", "return False"),
         ),
         workload="random",
     ),

@@ -55,9 +55,9 @@ class Late:
         self.asked.append(self.true.monotonic_s())
         raise DeadlineExceeded(address)
 
-    async def join(self, probe: object) -> float:
+    async def join(self, who_answers: object) -> float:
         view = await self.store.cluster()
-        return await join(self.store, self.ports, self.row, SETTINGS, probe, view)  # type: ignore[arg-type]
+        return await join(self.store, self.ports, self.row, SETTINGS, who_answers, view)  # type: ignore[arg-type]
 
     @property
     def holder(self) -> NodeRow:

@@ -188,7 +188,7 @@ class Member:
             report=self._report,
         )
         self.membership = self.owner.membership = Membership(
-            cast(Store, self.line), self.ports, self.row, self.owner, world.settings, world.probe
+            cast(Store, self.line), self.ports, self.row, self.owner, world.settings, world.who_answers
         )
 
     def _report(self, fact: Fact) -> None:
@@ -270,7 +270,7 @@ class MemberWorld:
         del self.listening[member.row.address]
         return member
 
-    async def probe(self, address: str) -> str | None:
+    async def who_answers(self, address: str) -> str | None:
         member = self.listening.get(address)
         if member is None:
             return None

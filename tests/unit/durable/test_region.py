@@ -482,7 +482,7 @@ def test_a_paused_kind_keeps_its_mail_and_takes_it_up_again() -> None:
 
 
 @pytest.mark.broken_by("throttle-lets-all-pass")
-def test_s59_a_kind_that_keeps_failing_is_slowed_to_probes_and_recovers_by_itself() -> None:
+def test_s59_a_kind_that_keeps_failing_is_slowed_to_trials_and_recovers_by_itself() -> None:
     async def scenario() -> None:
         local = await node()
         keys = [f"ORD-{number}" for number in range(300)]
@@ -492,7 +492,7 @@ def test_s59_a_kind_that_keeps_failing_is_slowed_to_probes_and_recovers_by_itsel
         assert len(local.facts_of(KindThrottled)) == 1
         before = len(JammedTill.runs)
         await local.sleep(5)
-        assert len(JammedTill.runs) - before <= 2 * 6, "a probe a second, of two runs each"
+        assert len(JammedTill.runs) - before <= 2 * 6, "a trial a second, of two runs each"
         JammedTill.broken = set()
         replies = await waiting
         assert len(local.facts_of(KindRecovered)) == 1

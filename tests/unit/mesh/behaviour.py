@@ -11,7 +11,7 @@ from runtime.errors import DeadlineExceeded
 from runtime.mesh.facts import FrameRejected, PeerConnected, PeerLost, PeerRejected, PeerUnreachable, ReceiverFailed
 from runtime.mesh.handshake import PROTOCOL_MAX, dialling_hello, hello_frame, proof_frame
 from runtime.mesh.peer import ask_hello
-from runtime.mesh.peers import PeerAddress, probe
+from runtime.mesh.peers import PeerAddress, who_answers
 from runtime.ports import Link
 from runtime.protos import mesh_pb2
 from tests.unit.mesh.world import MeshWorld, admit, converse, identity_of, introduce_as
@@ -328,11 +328,11 @@ class MeshProof:
         assert "has not proved" in mesh_pb2.Frame.FromString(heard[0]).goodbye
         assert not a.mesh.push("x", b"secret business")
 
-    async def test_a_probe_takes_nobody_for_a_node_of_the_cluster_that_does_not_prove_it(
+    async def test_nobody_counts_as_who_answers_that_does_not_prove_to_be_a_node_of_the_cluster(
         self, world: MeshWorld
     ) -> None:
         a, b = await world.start("a"), await world.start("b", secret="another store's")
-        assert await probe(a.transport, b.address, a.identity, 30.0, a.ports) is None
+        assert await who_answers(a.transport, b.address, a.identity, 30.0, a.ports) is None
 
 
 class MeshSilence:
@@ -476,34 +476,34 @@ class MeshMembers:
         assert heard == []
 
 
-class MeshProbe:
-    async def test_a_probe_says_who_answers_and_disturbs_no_stream(self, world: MeshWorld) -> None:
+class MeshWhoAnswers:
+    async def test_who_answers_is_told_and_no_stream_is_disturbed(self, world: MeshWorld) -> None:
         a, b = await world.pair()
-        hello = await probe(a.transport, b.address, a.identity, 30.0, a.ports)
+        hello = await who_answers(a.transport, b.address, a.identity, 30.0, a.ports)
         assert hello is not None and (hello.node, hello.incarnation) == ("b", "1")
         assert a.mesh.push("b", b"x")
         await world.until(lambda: b.receiver.taken == [b"x"])
         assert b.receiver.gaps == [0]
 
-    async def test_a_node_can_probe_itself(self, world: MeshWorld) -> None:
+    async def test_a_node_can_ask_itself(self, world: MeshWorld) -> None:
         a = await world.start("a")
-        hello = await probe(a.transport, a.address, a.identity, 30.0, a.ports)
+        hello = await who_answers(a.transport, a.address, a.identity, 30.0, a.ports)
         assert hello is not None and hello.incarnation == "1"
 
     async def test_where_nobody_listens_there_is_certainly_no_node(self, world: MeshWorld) -> None:
         a, b = await world.start("a"), await world.start("b")
         await world.stop(b)
-        assert await probe(a.transport, b.address, a.identity, 30.0, a.ports) is None
+        assert await who_answers(a.transport, b.address, a.identity, 30.0, a.ports) is None
 
     async def test_a_node_of_another_cluster_is_none_of_ours(self, world: MeshWorld) -> None:
         a, b = await world.start("a"), await world.start("b", cluster="other")
-        assert await probe(a.transport, b.address, a.identity, 30.0, a.ports) is None
+        assert await who_answers(a.transport, b.address, a.identity, 30.0, a.ports) is None
 
     async def test_where_somebody_listens_and_says_nothing_there_is_no_telling(self, world: MeshWorld) -> None:
         a = await world.start("a")
         address = await world.listen("x", _mute, a.ports)
         with pytest.raises(DeadlineExceeded, match="no telling"):
-            await probe(a.transport, address, a.identity, 0.2, a.ports)
+            await who_answers(a.transport, address, a.identity, 0.2, a.ports)
 
 
-__all__ = ["MeshLimits", "MeshMembers", "MeshOrder", "MeshProbe", "MeshProof", "MeshRefusals", "MeshSilence"]
+__all__ = ["MeshLimits", "MeshMembers", "MeshOrder", "MeshProof", "MeshRefusals", "MeshSilence", "MeshWhoAnswers"]

@@ -11,10 +11,10 @@ from runtime.errors import FinalError
 from runtime.protos.durable_pb2 import TimerFired
 from runtime.protos.lock_pb2 import (
     AcquireLock,
+    DeadlockSearch,
     LockClaim,
     LockGranted,
     LockLost,
-    LockProbe,
     LockRecord,
     LockReleased,
     ReleaseLock,
@@ -256,34 +256,34 @@ def test_who_asks_once_more_has_the_time_that_is_left() -> None:
     assert granted(key.asked(A, expires_s=60.0)).expires_at_s == 160.0
 
 
-# --- probes ---
+# --- searches ---
 
 
-def probes(decision: Decision) -> list[tuple[str, list[str]]]:
+def searches(decision: Decision) -> list[tuple[str, list[str]]]:
     """To whom, and who waits for whom."""
-    found = [one.message for one in decision.outgoing if isinstance(one.message, LockProbe)]
+    found = [one.message for one in decision.outgoing if isinstance(one.message, DeadlockSearch)]
     return [(one.to, [each.saga for each in one.path]) for one in found]
 
 
 @pytest.mark.broken_by("nobody-looks-for-deadlocks")
 def test_s82_the_holder_is_told_who_waits_for_it_and_so_is_the_next_holder() -> None:
     key = LockedKey()
-    assert probes(key.asked(A)) == []
-    assert probes(key.asked(B)) == [(A, [B])]
-    assert probes(key.asked(C)) == [(A, [C])]
-    assert probes(key.released(A)) == [(B, [C])]
+    assert searches(key.asked(A)) == []
+    assert searches(key.asked(B)) == [(A, [B])]
+    assert searches(key.asked(C)) == [(A, [C])]
+    assert searches(key.released(A)) == [(B, [C])]
     assert key.record.waiters[0].waits_for == "account-lock/ann"
 
 
-def test_s82_a_probe_is_passed_on_to_the_holder_while_its_sender_waits() -> None:
+def test_s82_a_search_is_passed_on_to_the_holder_while_its_sender_waits() -> None:
     key = LockedKey()
     key.asked(A)
     key.asked(B)
     waits = LockClaim(saga=B, command_id=key.record.waiters[0].command_id)
     path = [LockClaim(saga="transfer/Z"), waits]
-    assert probes(key.take(LockProbe(to="account-lock/ann", path=path))) == [(A, ["transfer/Z", B])]
+    assert searches(key.take(DeadlockSearch(to="account-lock/ann", path=path))) == [(A, ["transfer/Z", B])]
     before = key.body
     for stale in (LockClaim(saga=C, command_id=waits.command_id), LockClaim(saga=B, command_id=b"earlier")):
-        decision = key.take(LockProbe(to="account-lock/ann", path=[stale]))
+        decision = key.take(DeadlockSearch(to="account-lock/ann", path=[stale]))
         assert (decision.outgoing, decision.outcome) == ((), Outcome.IGNORED)
     assert key.body == before

@@ -12,7 +12,7 @@ from protos.sales_pb2 import CancelOrder, MarkReadyToShip, OrderReadyToShip
 from runtime.durable.behaviour import Outgoing, SetTimer
 from runtime.durations import hours, minutes
 from runtime.errors import InvalidDefinition, InvalidMessage
-from runtime.protos.lock_pb2 import DeadlockFound, LockClaim, LockLost, LockProbe
+from runtime.protos.lock_pb2 import DeadlockFound, DeadlockSearch, LockClaim, LockLost
 from runtime.protos.saga_pb2 import RepairSaga
 from runtime.saga.child import Child
 from runtime.saga.diagram import draw_saga
@@ -175,21 +175,21 @@ def sent(one: SagaTranscript) -> list[Outgoing]:
     return list(one.decision.outgoing)
 
 
-def test_s82_a_saga_that_waits_passes_a_probe_on_to_what_it_waits_for() -> None:
+def test_s82_a_saga_that_waits_passes_a_search_on_to_what_it_waits_for() -> None:
     one = waiting()
     before = one.record
-    one.given_event(LockProbe(to="process/ORD-1", path=[claim("process/ORD-2", "stock-lock/CUP", 5.0)]))
+    one.given_event(DeadlockSearch(to="process/ORD-1", path=[claim("process/ORD-2", "stock-lock/CUP", 5.0)]))
     (passed,) = sent(one)
-    assert isinstance(passed.message, LockProbe)
+    assert isinstance(passed.message, DeadlockSearch)
     assert (passed.kind, passed.key, passed.message.to) == ("stock-lock", "HAT", "stock-lock/HAT")
     assert [each.saga for each in passed.message.path] == ["process/ORD-2", "process/ORD-1"]
     assert passed.message.path[1].command_id == one.step("hold").do.command_id
     assert one.record == before
 
 
-def test_s82_a_saga_that_waits_for_nothing_ends_a_probe() -> None:
+def test_s82_a_saga_that_waits_for_nothing_ends_a_search() -> None:
     one = story().given(PLACED)
-    one.given_event(LockProbe(to="process/ORD-1", path=[claim("process/ORD-2", "stock-lock/CUP", 5.0)]))
+    one.given_event(DeadlockSearch(to="process/ORD-1", path=[claim("process/ORD-2", "stock-lock/CUP", 5.0)]))
     assert not sent(one)
     one.expect_ignored("it waits not")
 
@@ -199,7 +199,7 @@ def test_s82_of_a_circle_the_saga_that_began_last_has_to_turn_back(other_began_s
     one = waiting()
     mine = claim("process/ORD-1", "stock-lock/HAT", 1_000.0, one.step("hold").do.command_id)
     path = [mine, claim("process/ORD-2", "stock-lock/CUP", other_began_s)]
-    one.given_event(LockProbe(to="process/ORD-1", path=path))
+    one.given_event(DeadlockSearch(to="process/ORD-1", path=path))
     (found,) = sent(one)
     assert isinstance(found.message, DeadlockFound)
     assert f"{found.kind}/{found.key}" == victim
@@ -222,14 +222,14 @@ def test_a_deadlock_that_is_over_turns_nothing_back() -> None:
     found = DeadlockFound(command_id=one.step("hold").do.command_id, circle="they wait for each other")
     one.given_unlocked("stock", "HAT", by=OTHER).given_event(found).expect_ignored("a deadlock is over")
     mine = claim("process/ORD-1", "stock-lock/HAT", 1_000.0, found.command_id)
-    one.given_event(LockProbe(to="process/ORD-1", path=[mine, claim("process/ORD-2", "stock-lock/CUP", 5.0)]))
+    one.given_event(DeadlockSearch(to="process/ORD-1", path=[mine, claim("process/ORD-2", "stock-lock/CUP", 5.0)]))
     assert not sent(one)
     one.expect_ignored("a wait that is over")
 
 
-def test_a_suspended_saga_passes_probes_on_and_keeps_what_it_is_told() -> None:
+def test_a_suspended_saga_passes_searches_on_and_keeps_what_it_is_told() -> None:
     one = waiting().given_act(RepairSaga(act=RepairSaga.SUSPEND))
-    one.given_event(LockProbe(to="process/ORD-1", path=[claim("process/ORD-2", "stock-lock/CUP", 5.0)]))
+    one.given_event(DeadlockSearch(to="process/ORD-1", path=[claim("process/ORD-2", "stock-lock/CUP", 5.0)]))
     assert len(sent(one)) == 1
     one.given_unlocked("stock", "HAT", by=OTHER).expect()
     one.given_act(RepairSaga(act=RepairSaga.RESUME))
@@ -268,12 +268,12 @@ def test_s17_a_lock_among_alternatives_is_refused() -> None:
         saga(either=either, flow=either)
 
 
-def test_s82_a_saga_that_waits_for_its_child_passes_a_probe_on_to_that() -> None:
+def test_s82_a_saga_that_waits_for_its_child_passes_a_search_on_to_that() -> None:
     part = Child(child(), start=start_child)
     one = SagaTranscript(saga(part=part, flow=part), key="ORD-1").given(PLACED)
-    one.given_event(LockProbe(to="process/ORD-1", path=[claim("process/ORD-2", "stock-lock/CUP", 5.0)]))
+    one.given_event(DeadlockSearch(to="process/ORD-1", path=[claim("process/ORD-2", "stock-lock/CUP", 5.0)]))
     (passed,) = sent(one)
-    assert isinstance(passed.message, LockProbe)
+    assert isinstance(passed.message, DeadlockSearch)
     assert passed.message.to == one.step("part").address == f"{passed.kind}/{passed.key}"
     assert [(each.saga, each.command_id) for each in passed.message.path] == [
         ("process/ORD-2", b"c"),

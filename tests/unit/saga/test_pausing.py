@@ -10,7 +10,7 @@ from protos.sales_pb2 import CancelOrder, OrderLine, OrderPlaced
 from protos.warehouse_pb2 import BackOrdered
 from runtime.errors import NotCarried
 from runtime.ports import Fact
-from runtime.saga.pauses import PROBE_S, ParticipantPaused, ParticipantResumed, Pauses
+from runtime.saga.pauses import TRIAL_S, ParticipantPaused, ParticipantResumed, Pauses
 from runtime.saga.pausing import PausingSaga
 from runtime.testing import SagaTranscript
 
@@ -55,14 +55,14 @@ def test_without_the_setting_no_kind_is_paused() -> None:
 
 
 @pytest.mark.broken_by("new-sagas-begin-during-a-pause")
-def test_s59_the_start_of_a_saga_is_put_off_but_for_one_probe_at_a_time() -> None:
+def test_s59_the_start_of_a_saga_is_put_off_but_for_one_trial_at_a_time() -> None:
     node = PausingNode()
     node.pause()
     with pytest.raises(NotCarried, match="billing keeps failing, and order-process needs it"):
         node.story()
-    node.story("ORD-2", 1_000.0 + PROBE_S).expect(BillOrder)
+    node.story("ORD-2", 1_000.0 + TRIAL_S).expect(BillOrder)
     with pytest.raises(NotCarried):
-        node.story("ORD-3", 1_000.0 + PROBE_S + 1.0)
+        node.story("ORD-3", 1_000.0 + TRIAL_S + 1.0)
 
 
 def test_silence_of_a_paused_participant_turns_no_saga_back() -> None:
@@ -95,13 +95,13 @@ def test_silence_after_a_pause_turns_back_when_the_time_of_the_step_has_passed_o
     story.given_silence().expect(RefundOrder).expect_status("compensating")
 
 
-def test_an_undo_that_faulted_is_asked_again_as_a_probe() -> None:
+def test_an_undo_that_faulted_is_asked_again_as_a_trial() -> None:
     node = PausingNode()
     story = node.story().given(_BILLED)
     story.given(BackOrdered(order_id="ORD-1", sku="CUP", quantity=2, on_hand=1)).expect(RefundOrder)
     story.given_fault()
     node.pause()
-    story.given_silence().expect().expect_ignored("billing keeps failing")  # it is too soon for a probe
+    story.given_silence().expect().expect_ignored("billing keeps failing")  # it is too soon for a trial
     story.given_silence().expect(RefundOrder)
     story.given(OrderRefunded(order_id="ORD-1")).expect(CancelOrder)
 
@@ -113,7 +113,7 @@ def test_what_is_paused_is_told_with_the_sagas_that_wait_for_it() -> None:
     node.pause()
     paused = ("billing", 1_000.0, "no answer in time", "order-process")
     assert told == [(paused,)]
-    assert node.pauses.may_probe("billing", 1_000.0 + PROBE_S)
-    assert told == [(paused,)] * 2, "what is told counts for a while, and is told anew with each probe"
+    assert node.pauses.may_try("billing", 1_000.0 + TRIAL_S)
+    assert told == [(paused,)] * 2, "what is told counts for a while, and is told anew with each trial"
     node.pauses.answered("billing", 1_020.0)
     assert told[2:] == [()]
