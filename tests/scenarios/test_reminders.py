@@ -52,6 +52,7 @@ async def test_a_saga_reminds_as_often_as_is_declared_also_when_its_nodes_die(
     assert await hats(cluster) == 1
     await cluster.advance(hours(10))
     assert await hats(cluster) == 3
+    assert "nobody listens" not in await cluster.conversation("process", "ORD-1")
     assert await cluster.status("process", "ORD-1") == "running"
 
 

@@ -208,13 +208,18 @@ class Sends:
             self._reply(event, contract.name, body)
         subscribers = self._kind.subscribers
         wanted = subscribers.of(contract.name, event, self._process)
-        if not (
-            wanted or self._cause.reply_to or self._cause.answer_to or subscribers.is_end(contract.name, self._process)
-        ):
+        is_awaited = wanted or self._cause.reply_to or self._cause.answer_to
+        if not (is_awaited or subscribers.is_end(contract.name, self._process) or self._is_reminded()):
             self._unheard += (contract.name,)
         if self._process and subscribers.settles(self._process, contract.name):
             self._settled += (contract.name,)
         self._tell(wanted, event, contract, body)
+
+    def _is_reminded(self) -> bool:
+        """Whether a saga reminds with this command. It asks for no answer to that, and for one to any other."""
+        cause = self._cause
+        by_driver = bool(cause.process) and cause.sender.startswith(f"{cause.process}/")
+        return by_driver and self._kind.contracts.named(cause.type).is_command
 
     def _publish(self, outgoing: Outgoing, contract: Contract, body: bytes) -> None:
         """An event that is no answer, and that no process drives: it may start one, in a conversation of its own."""

@@ -47,9 +47,7 @@ def undo_answered(
     if step.meanings.get(type(answer)) is Meaning.IGNORED:
         saga.note = f"{name} says nothing about the undo of step {step.name}"
         return NOTHING
-    error = f"{name} is no answer that confirms the undo"
-    exchange.unclear(task.undo, error)
-    return failed(error)
+    return _undeclared(saga, step, task, command_id, f"{name} is no answer that confirms the undo")
 
 
 def nothing_to_undo(saga: Instance, step: StepDefinition, task: TaskRecord, reason: str) -> TaskVerdict:
@@ -66,10 +64,27 @@ def undo_faulted(saga: Instance, step: StepDefinition, task: TaskRecord, fault: 
         saga.note = f"the fault of an undo came late: step {step.name} is {task_name(task)}: {fault.error}"
         return NOTHING
     exchange.faulted(task.undo, fault.command_id, fault.error)
+    return _ask_later(saga, step, task, f"given up by {task.address}: {fault.error}")
+
+
+def _undeclared(saga: Instance, step: StepDefinition, task: TaskRecord, command_id: bytes, error: str) -> TaskVerdict:
+    """Nobody can make sense of what the participant has said. As after a fault, it is asked again."""
+    if command_id != task.undo.command_id:
+        saga.note = f"{error}; it was asked again since, and the answer to that command decides"
+        return NOTHING
+    if task.undo.status == Exchange.UNKNOWN and not task.stuck:
+        saga.note = f"{error}; it is asked again soon"
+        return NOTHING
+    exchange.unclear(task.undo, error)
+    return _ask_later(saga, step, task, error)
+
+
+def _ask_later(saga: Instance, step: StepDefinition, task: TaskRecord, error: str) -> TaskVerdict:
+    """After a pause, if the budget has an ask left."""
     if (asks := exchange.counted(task.undo)) < step.budget.asks_max:
         saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(asks)))
         return NOTHING
-    return failed(f"given up by {task.address}: {fault.error}")
+    return failed(error)
 
 
 def _ask_undo(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict:

@@ -115,9 +115,22 @@ def test_a_stuck_pivot_turns_back_once_every_command_of_it_is_known_to_be_refuse
     story.expect(RefundOrder).expect_status("compensating", "ship: BackOrdered")
 
 
-def test_an_undo_that_is_answered_with_something_else_leaves_the_saga_stuck() -> None:
-    story = billed().given(BACK_ORDERED).given(DECLINED)
+def test_an_undo_that_is_answered_with_something_else_uses_up_one_ask_and_at_last_leaves_the_saga_stuck() -> None:
+    story = billed().given(BACK_ORDERED).expect(RefundOrder)
+    budget = story._behaviour.definition.steps[0].budget
+    for _ in range(1, budget.asks_max):
+        story.given(DECLINED).expect().expect_status("compensating")
+        story.given(DECLINED, to=story.command(RefundOrder)).expect_ignored("it is asked again soon")
+        story.given_silence("bill").expect(RefundOrder)
+    story.given(DECLINED, to=story.command(RefundOrder, 0)).expect_ignored("it was asked again since")
+    story.given(DECLINED, to=story.command(RefundOrder))
     story.expect_status("stuck", "undo of step bill: PaymentDeclined is no answer that confirms the undo")
+    assert story.step("bill").undo.attempts == budget.asks_max > 1
+
+
+def test_an_undo_that_is_confirmed_at_its_second_ask_after_a_wrong_answer_is_done() -> None:
+    story = billed().given(BACK_ORDERED).given(DECLINED).given_silence("bill").expect(RefundOrder)
+    story.given(REFUNDED).given(CANCELLED).expect_status("compensated")
 
 
 def test_a_closing_command_that_is_answered_with_something_else_leaves_the_saga_stuck() -> None:
