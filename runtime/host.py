@@ -26,6 +26,7 @@ from runtime.durable.carriers import Carriers
 from runtime.durable.enrolment import enrol
 from runtime.durable.joining import Joining
 from runtime.durable.kind import Kind, Limits, Subscribers
+from runtime.durable.new_history import NewHistory
 from runtime.durable.node_client import NodeClient
 from runtime.durable.provided import Provided
 from runtime.durable.region.kind_actor import AskKindStatus, KindActor
@@ -51,7 +52,7 @@ from runtime.saga.joinable import parties_of, subscribers_of
 from runtime.saga.pauses import Pauses
 from runtime.store.committer import Committer
 from runtime.store.open import open_store
-from runtime.store.port import ExposedStore, Store
+from runtime.store.port import ExposedStore, Store, TurningStore
 from runtime.store.records import NodeRow
 
 __all__ = ["Node", "Register"]
@@ -102,6 +103,7 @@ class Node:
         self._front = front or GrpcFront(settings.listen, ports, register, server)
         self._links = links or MeshSettings(frame_bytes_max=frame_limit(settings.message_bytes_max))
         self._built = False
+        self._following: asyncio.Task[None] | None = None
 
     @property
     def address(self) -> str:
@@ -140,6 +142,7 @@ class Node:
         await self.membership.start()
         teller = BusyTeller(self.store, self._ports.clock, self._behaviours, self.name, self.incarnation, self._pauses)
         teller.listen(self._ports.handling)
+        self._follow_history()
         failpoint(Failpoint.MEMBER_STARTED)
         for sweeper in self.shards.sweepers.values():
             self._ports.tasks.start(self._sweep(sweeper), name="sweeper")
@@ -220,6 +223,13 @@ class Node:
             failure.__cause__ = error
             self.membership.fail(failure)
 
+    def _follow_history(self) -> None:
+        """Where the store may become another history while it is open, this node goes on from that one."""
+        store = self.store
+        if isinstance(store, TurningStore):
+            history = NewHistory(store, self.committer, self.router.calls, self._ports, self.membership.start_over)
+            self._following = history.follow(lambda: enrol(store, self._behaviours, self._ports), self.membership.fail)
+
     async def failed(self) -> BaseException:
         """Wait until this node cannot go on: a successor has taken its name, or its store was damaged or replaced."""
         if not isinstance(self.store, ExposedStore):
@@ -261,6 +271,8 @@ class Node:
 
     async def _abandon(self) -> None:
         """Let go of everything that was begun, the newest first."""
+        if self._following is not None:
+            self._following.cancel()
         if self._built:
             await self.mesh.close()
         await self._desk.close(min(self.settings.drain_s, 2.0))

@@ -51,7 +51,8 @@ class Membership:
         self._owner = owner
         self._settings = timing
         self._roster = Roster(timing.shards_per_kind)
-        self._seat = Seat(store, ports, node, timing, who, self._lease_ran_out)
+        no_answer = f"no renewal has worked for {timing.lease_s} s"
+        self._seat = Seat(store, ports, node, timing, who, lambda: self._lapse(no_answer))
         self._watch = StoreWatch(ports.clock, timing)
         self._handover = Handover(ports, owner, self.refresh_soon, self.fail)
         self._loop: asyncio.Task[None] | None = None
@@ -59,11 +60,9 @@ class Membership:
         self._failure: asyncio.Future[BaseException] | None = None
         self._rested: asyncio.Future[None] | None = None  # done when a leaving node has no shard left
         self.died: dict[Slot, str] = {}  # by shard: the node (name@incarnation) that had it and ended without leaving
-        self._lapsed = False
+        self._lapsed = self._done = self._waits = False
         self._reachable = True
-        self._done = False
         self._read_at_s = 0.0
-        self._waits = False
 
     # --- for whoever routes: no awaits, constant time ---
 
@@ -113,6 +112,13 @@ class Membership:
     def refresh_soon(self) -> None:
         """Ask for a round now, e.g. because a peer says that a shard has moved. Cheap; asking twice is asking once."""
         self._pace.hurry()
+
+    def start_over(self, reason: str) -> None:
+        """The store is another history now, so what it has told may not be true. Join, and take the shards, anew."""
+        self._lapse(reason)
+        self._watch.failed()  # Leases may be those of long ago: every member gets a full one before it is judged.
+        self._seat.renew_at_s = self._clock.monotonic_s()
+        self.refresh_soon()
 
     async def leave(self, *, within_s: float | None = None) -> bool:
         """Give all shards up, each when its running turn has ended, and go; whether it came to that.
@@ -261,9 +267,6 @@ class Membership:
         return due_s
 
     # --- the ends ---
-
-    def _lease_ran_out(self) -> None:
-        self._lapse(f"no renewal has worked for {self._settings.lease_s} s")
 
     def _lapse(self, reason: str) -> None:
         self._seat.lease.drop()

@@ -34,7 +34,8 @@ from runtime.store.facts import (
     CommitterStopped,
     SettleFailed,
 )
-from runtime.store.port import TurnStore
+from runtime.store.port import TurningStore, TurnStore
+from runtime.store.recent_commits import RecentCommits
 from runtime.store.records import Transition, Verdict
 
 __all__ = ["Committer", "CommitterStats", "Done"]
@@ -65,6 +66,7 @@ class Committer:
 
     `batch_max` and `batch_bytes_max` bound one transaction, in which other nodes of a shared store wait; one transition
     always goes, whatever its size. `waiting_max` bounds the queue behind it; a full queue refuses with Overloaded.
+    `recent` has what was committed lately, where the store may lose it.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Committer:
         self._batch_bytes_max = batch_bytes_max
         self.waiting_max = waiting_max
         self._slow_s = slow_s
+        self.recent = RecentCommits(ports.clock) if isinstance(store, TurningStore) else None
         self._queue: deque[_Job] = deque()
         self._drain: asyncio.Task[None] | None = None
         self._closed = False
@@ -158,6 +161,7 @@ class Committer:
             self._ports.report(CommitSlow(took_s, len(jobs)))
         self.stats.commits += 1
         self._ports.failpoint(Failpoint.COMMIT_ANSWERED)
+        self._keep(batch, [verdict is _COMMITTED for verdict in verdicts])
         for (_, done), verdict in zip(jobs, verdicts, strict=True):
             self._tell(done, verdict)
         self._ports.failpoint(Failpoint.COMMIT_TOLD)
@@ -195,6 +199,7 @@ class Committer:
         self._ports.failpoint(Failpoint.COMMIT_SETTLED)
         missing = [job for job, is_there in zip(jobs, there, strict=True) if not is_there]
         self._ports.report(CommitSettled(len(jobs) - len(missing), len(missing)))
+        self._keep(batch, there)
         for (_, done), is_there in zip(jobs, there, strict=True):
             if is_there:
                 self._tell(done, Verdict.COMMITTED)
@@ -213,6 +218,10 @@ class Committer:
             except Exception as error:  # noqa: BLE001 -- whatever it is, only an answer settles the question
                 self._ports.report(SettleFailed(str(error) or repr(error), pause_s))
             await self._ports.clock.sleep(pause_s)
+
+    def _keep(self, batch: Sequence[Transition], written: Sequence[bool]) -> None:
+        if self.recent is not None:
+            self.recent.add([one for one, is_written in zip(batch, written, strict=True) if is_written])
 
     def _give_up(self, jobs: list[_Job]) -> None:
         if jobs:

@@ -16,12 +16,22 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from runtime.errors import StoreError
+from runtime.store.another_history import AnotherHistory
 from runtime.store.roles.members import MemberStore
 from runtime.store.roles.operators import OperatorStore
 from runtime.store.roles.sweeps import SweepStore
 from runtime.store.roles.turns import TurnStore
 
-__all__ = ["ActorStore", "ExposedStore", "MemberStore", "OperatorStore", "Store", "SweepStore", "TurnStore"]
+__all__ = [
+    "ActorStore",
+    "ExposedStore",
+    "MemberStore",
+    "OperatorStore",
+    "Store",
+    "SweepStore",
+    "TurnStore",
+    "TurningStore",
+]
 
 
 class ActorStore(TurnStore, SweepStore, Protocol):
@@ -54,4 +64,16 @@ class ExposedStore(Protocol):
 
     async def failed(self) -> StoreError:
         """Wait until the store must not be used any more; the error names what was found, and the cure."""
+        ...
+
+
+@runtime_checkable
+class TurningStore(Protocol):
+    """A store that can become another history while it is open: a standby is promoted, a backup is restored beneath."""
+
+    async def turned(self) -> AnotherHistory:
+        """Wait until the store has become another history, since the last time that this has told so, or was opened.
+
+        Whatever is called after this has returned is answered by the new history. The store stays usable throughout.
+        """
         ...

@@ -47,6 +47,12 @@ class PendingCalls:
         if future is not None and not future.done():
             future.set_result(CommandOutcome(message, fault, id, b""))
 
+    def fail(self, call: str, error: Exception) -> None:
+        """No answer can come any more. Nothing happens when nobody waits."""
+        future = self._waiting.get(call)
+        if future is not None and not future.done():
+            future.set_exception(error)
+
     def on_answer(self, answer: mesh_pb2.Answer) -> None:
         """An answer from another node."""
         if answer.call not in self._waiting:

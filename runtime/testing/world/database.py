@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from runtime.durable.kind import Limits
 from runtime.ports import Ports
+from runtime.store.another_history import AnotherHistory
 from runtime.store.memory import MemoryStore
 from runtime.store.records import ClusterView, Transition, Verdict
 from runtime.testing.rules.ledger import Ledger
@@ -39,6 +40,8 @@ class Database:
         self.retention_s = Limits().retention_s  # All nodes have the same.
         self.failovers = 0  # The number of times that a standby has taken over.
         self._standby: tuple[SavedTables, SavedTables] | None = None
+        self._standby_since_s = 0.0  # Commits after this instant are lost when it takes over, by this clock.
+        self._hear_of_failover: list[Callable[[], object]] = []
         self._locked_until_s = 0.0
         self._wrote = wrote  # It hears of each commit: by whom, how many, the verdicts.
 
@@ -93,6 +96,7 @@ class Database:
         if self._standby is not None:
             return False
         self._standby = SavedTables(self.rows), self.ledger.keep()
+        self._standby_since_s = self.clock.now_s()
         return True
 
     def fail_over(self) -> None:
@@ -103,6 +107,17 @@ class Database:
             self.failovers += 1
             rows.turn_back()
             self.ledger.turn_back(known)
+            for told in self._hear_of_failover:
+                told()
+
+    def at_failover(self, told: Callable[[], object]) -> None:
+        """Calls at each failover."""
+        self._hear_of_failover.append(told)
+
+    @property
+    def another_history(self) -> AnotherHistory:
+        """What the last failover has done."""
+        return AnotherHistory(f"standby {self.failovers} has taken over", True, self._standby_since_s)
 
     def act(self, call: Coroutine[Any, Any, _T]) -> _T:
         """Runs a call of the memory store to its end; it never suspends."""

@@ -11,14 +11,17 @@ nothing was written. A transition that `settle` calls missing can no longer be w
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from runtime.errors import CommitUnknown, StoreUnavailable
+from runtime.store.another_history import AnotherHistory
 from runtime.store.batch import Batch
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Busy, Transition, Verdict
+from runtime.testing.virtual.clock import wake_sleeper
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.virtual.loop import SimLoop
 from runtime.testing.world.database import Database
@@ -72,6 +75,11 @@ class FaultyStore:
         self._database = database
         self._faults = faults
         self._dice = dice
+        self._dice_of_turns = dice.named("turns")
+        self._loop = loop
+        self._is_turned = False
+        self._turning: asyncio.Future[None] | None = None
+        database.at_failover(self._failed_over)
         self._who = who
         self._happened = happened
         self._die = die
@@ -92,6 +100,27 @@ class FaultyStore:
 
     async def close(self) -> None:
         """Does nothing: a connection ends by itself."""
+
+    async def turned(self) -> AnotherHistory:
+        """Some failovers are told, a while after. The others look like a broken connection.
+
+        Nobody may rely on being told: compare-and-set has to do without.
+        """
+        while not self._is_turned:
+            self._turning = self._loop.create_future()
+            await self._turning
+        self._is_turned = False
+        self._happened("told of another history")
+        return self._database.another_history
+
+    def _failed_over(self) -> None:
+        if self._dice_of_turns.chance(0.5):
+            self._database.later(self._dice_of_turns.between(0.0, 1.0), self._turn)
+
+    def _turn(self) -> None:
+        self._is_turned = True
+        if self._turning is not None:
+            wake_sleeper(self._turning)
 
     # --- turns ---
 

@@ -133,3 +133,27 @@ def test_a_node_that_dies_at_its_commit_has_committed() -> None:
         assert len(ledger.waiting) == 1
 
     run(scenario)
+
+
+def test_half_of_the_failovers_are_told_also_to_whoever_listens_only_later() -> None:
+    async def scenario(loop: SimLoop) -> None:
+        database = _database(loop, Ledger())
+        stores = [
+            FaultyStore(database, loop, StoreFaults(), Dice(3).named(f"{number}"), who="n", happened=bool, die=bool)
+            for number in range(20)
+        ]
+        database.keep()
+        since_s = database.clock.now_s()
+        await asyncio.sleep(1.0)
+        database.fail_over()
+        await asyncio.sleep(5.0)
+        told = [loop.create_task(store.turned()) for store in stores]
+        await asyncio.sleep(0.0)
+        heard = [one for one in told if one.done()]
+        assert 0 < len(heard) < len(stores)
+        assert {(one.result().since_s, one.result().may_have_lost) for one in heard} == {(since_s, True)}
+        again = loop.create_task(stores[told.index(heard[0])].turned())
+        await asyncio.sleep(60.0)
+        assert not again.done()
+
+    run(scenario)
