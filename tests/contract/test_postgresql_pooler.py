@@ -75,7 +75,7 @@ async def test_a_role_without_pinned_plans_is_refused_with_the_cure(postgres_ser
     url = await postgres_server.create_database()
     async with Pooler(postgres_server) as pooler:
         name = url.rpartition("/")[2]
-        await refused(f"{pooler.url_of(name)}?pooler=transaction&wait_s=0.01", "ALTER ROLE ... SET enable_seqscan")
+        await refused(f"{pooler.url_of(name)}?pooler=transaction&reconnect_s=0.01", "ALTER ROLE ... SET enable_seqscan")
 
 
 async def test_a_pooler_that_the_url_does_not_tell_of_is_refused_with_the_cure(
@@ -83,10 +83,10 @@ async def test_a_pooler_that_the_url_does_not_tell_of_is_refused_with_the_cure(
 ) -> None:
     name = await pinned(postgres_server)
     async with Pooler(postgres_server) as pooler:
-        await refused(f"{pooler.url_of(name)}?wait_s=0.01", "add pooler=transaction to the URL")
+        await refused(f"{pooler.url_of(name)}?reconnect_s=0.01", "add pooler=transaction to the URL")
 
 
 async def test_a_pooler_that_pools_statements_is_refused_with_the_cure(postgres_server: PostgresServer) -> None:
     name = await pinned(postgres_server)
     async with Pooler(postgres_server, mode="statement") as pooler:
-        await refused(f"{pooler.url_of(name)}?pooler=transaction&wait_s=0.01", "let it pool transactions")
+        await refused(f"{pooler.url_of(name)}?pooler=transaction&reconnect_s=0.01", "let it pool transactions")

@@ -76,7 +76,7 @@ async def test_a_server_that_is_who_it_says_gets_nothing_in_the_clear(secured: S
 
 
 async def refused(url: str, telling: str) -> None:
-    store = open_store(f"{url}&wait_s=0.01", system_ports())
+    store = open_store(f"{url}&reconnect_s=0.01", system_ports())
     with pytest.raises(StoreUnavailable, match=telling) as caught:
         await store.open()
     assert caught.value.__cause__ is not None

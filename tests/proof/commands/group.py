@@ -7,6 +7,7 @@ import click
 from runtime.observe.console import run
 from runtime.testing.commands.group import proving
 from tests.proof.commands.claims import claims
+from tests.proof.commands.machines import machines
 from tests.proof.commands.mutants import mutants
 from tests.proof.commands.powercuts import powercuts
 
@@ -14,9 +15,10 @@ __all__ = ["laboratory", "main"]
 
 laboratory = click.CommandCollection(
     "laboratory",
-    sources=[proving, click.Group("own", commands=[claims, mutants, powercuts])],
+    sources=[proving, click.Group("own", commands=[claims, machines, mutants, powercuts])],
     context_settings=proving.context_settings,
-    help="Run whole clusters in simulation, under faults drawn from a seed; plant bugs in them; cut their power.",
+    help="Run whole clusters in simulation, under faults drawn from a seed; plant bugs in them; cut their power; break "
+    "real ones.",
     epilog=proving.epilog,
 )
 
