@@ -136,14 +136,17 @@ class Subscribers:
                 return str(error)
         return ""
 
-    def apart(self, name: str, wanted: Sequence[Subscription]) -> Sequence[str]:
+    def apart(self, name: str, wanted: Sequence[Subscription], *, is_late: bool = False) -> Sequence[str]:
         """Of processes that one event starts, those that begin in conversations of their own: all but the first.
 
+        `is_late`: all of them, since the conversation may have got its driver before the event was said.
         What another build has not declared here has its place behind, by name: no conversation ever gets two drivers.
         """
-        if len(wanted) < 2:
+        if len(wanted) < 2 and not is_late:
             return ()
         starting = {one.process for one in wanted if one.process and one.starts}
+        if is_late:
+            return sorted(starting)
         if len(starting) < 2:
             return ()
         declared = [one for one in self._several.get(name, ()) if one in starting]

@@ -8,6 +8,16 @@ import pytest
 
 from protos import billing_pb2, sales_pb2
 from protos.billing_pb2 import BillOrder, BillState
+from protos.sales_pb2 import (
+    CancelOrder,
+    MarkReadyToShip,
+    OrderCancelled,
+    OrderPlaced,
+    OrderReadyToShip,
+    PlaceOrder,
+    OrderState,
+)
+from runtime.durable.service import Service
 from runtime.durations import minutes
 from runtime.observe.conversation import MessageStatus, read_conversation
 from runtime.protos.choreography_pb2 import DeadlineRecord
@@ -17,9 +27,12 @@ from runtime.store.records import ActorRow
 from runtime.store.timer_conversations import live_conversations
 from runtime.testing.cluster.cluster import Cluster
 from runtime.testing.fixtures import MakeCluster
+from tests.cluster.test_published_events import PayShipping
 from tests.proof.programs import programs_pb2 as pb
 from tests.proof.workloads.deadlines import Deadlines
 from tests.unit.durable.test_named_timers import AgendaService
+from tests.unit.saga.test_catalogue import CONTRACTS, SERVICES
+from tests.unit.saga.test_nodes import bill, saga
 
 NODES = {"one": ("alpha", "beta"), "two": ("alpha", "beta")}
 HALF_A_SECOND, IN_TIME = "-500", "-3000"  # after which beta answers
@@ -81,3 +94,33 @@ async def test_s50_a_timer_is_moved_and_another_cancelled_in_one_commit(make_clu
         await cluster.client().ask(BillOrder(order_id="ORD-1", amount_cents=amount))
     await cluster.at_rest(within=minutes(2))
     assert sorted((await cluster.state("billing", "ORD-1", BillState)).reason.split()) == ["110", "140", "95"]
+
+
+class Reminding(Service[OrderState], kind="sales"):
+    """Says that an order is placed, and by a timer of its own that it is ready: each of these starts a saga."""
+
+    async def place(self, command: PlaceOrder) -> OrderPlaced:
+        self.set_timer("ready", 5.0, MarkReadyToShip(order_id=self.key))
+        return OrderPlaced(order_id=self.key)
+
+    async def ready(self, command: MarkReadyToShip) -> OrderReadyToShip:
+        return OrderReadyToShip(order_id=self.key)
+
+    async def cancel(self, command: CancelOrder) -> OrderCancelled:
+        return OrderCancelled(order_id=self.key)
+
+
+async def test_a_process_that_a_timer_starts_begins_a_conversation_of_its_own(
+    make_cluster: MakeCluster, store: str
+) -> None:
+    first = bill()
+    catalogue = Catalogue(
+        contracts=CONTRACTS,
+        services={**SERVICES, "sales": [Reminding], "orchestration": [saga(bill=first, flow=first), PayShipping]},
+    )
+    cluster = await make_cluster(catalogue, nodes=1, store=store)
+    await cluster.client().ask(PlaceOrder(order_id="ORD-1"))
+    await cluster.at_rest(within=minutes(2))
+    assert await cluster.status("pay-shipping", "ORD-1") == "completed"
+    one, other = [await cluster.client().read(kind, "ORD-1") for kind in ("process", "pay-shipping")]
+    assert one is not None and other is not None and one.conversation != other.conversation

@@ -235,9 +235,10 @@ class Sends:
 
         Where it starts several processes, all but the first begin in conversations of their own.
         """
+        is_late = bool(self._cause.timer) and not self._process
         apart = {
             process: self.next_id("", content_of(contract.name, body, process.encode()))
-            for process in self._kind.subscribers.apart(contract.name, wanted)
+            for process in self._kind.subscribers.apart(contract.name, wanted, is_late=is_late)
         }
         in_this = conversation
         for one in wanted:
