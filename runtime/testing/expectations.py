@@ -39,7 +39,13 @@ class Expectations:
         return saga_pb2.SagaRecord.Status.Name(self.record.status).lower()
 
     def step(self, name: str) -> saga_pb2.TaskRecord:
-        return next(task for task in self.record.tasks if task.path == name)
+        for task in self.record.tasks:
+            if task.path == name:
+                return task
+        known = (
+            ", ".join(task.path for task in self.record.tasks) or "none: it has not begun; begin it with given(EVENT)"
+        )
+        raise AssertionError(f"the saga has no step {name!r}; there are {known}")
 
     def step_status(self, name: str) -> str:
         return task_name(self.step(name))

@@ -69,9 +69,18 @@ class SagaTranscript(Expectations):
         self._beside = self._locks.kinds | {self._keys.kind}
 
     def command(self, message_type: type[Message], nth: int = -1, *, key: str = "") -> Outgoing:
-        """A command that the saga sent: the last one of this type, or the one with this index; to this actor only."""
-        of_type = [one for one in self.sent if isinstance(one.message, message_type)]
-        return [one for one in of_type if key in ("", one.key)][nth]
+        """A command that the saga sent: the last one of this type, or the one with this index; to this actor only.
+
+        Raises AssertionError, which lists what was sent, if there is none.
+        """
+        found = [one for one in self.sent if isinstance(one.message, message_type) and key in ("", one.key)]
+        which = f" to key {key!r}" if key else ""
+        if not found:
+            raise AssertionError(f"the saga has sent no {message_type.DESCRIPTOR.name}{which}; {self._what_was_sent()}")
+        if not -len(found) <= nth < len(found):
+            count = f"{len(found)} {message_type.DESCRIPTOR.name}{which}, counted from 0"
+            raise AssertionError(f"the saga has sent {count}: there is none with the index {nth}")
+        return found[nth]
 
     def carrying_on(self, other: SagaTranscript) -> Self:
         """Begin where another transcript ended, as a new release of the saga does."""
@@ -121,7 +130,9 @@ class SagaTranscript(Expectations):
         Without an answer it is absent, and can no longer happen; with a reason, nobody can tell.
         """
         probe, probed = to or self.command(durable_pb2.ProbeCommands), durable_pb2.CommandsProbed()
-        assert isinstance(probe.message, durable_pb2.ProbeCommands), "no probe"
+        if not isinstance(probe.message, durable_pb2.ProbeCommands):
+            what = probe.message.DESCRIPTOR.name
+            raise AssertionError(f"to= is a {what} and no probe; name a probe: to=story.command(ProbeCommands)")
         for id in probe.message.commands:
             one = probed.commands.add(command=id, finding=durable_pb2.ProbedCommand.ABSENT)
             if reason:
@@ -133,6 +144,12 @@ class SagaTranscript(Expectations):
 
     def given_silence(self, timer: str = "") -> Self:
         """No message comes until a timer fires: this one, or else the earliest."""
+        if not self.timers or (timer and timer not in self.timers):
+            told = f"no timer {timer!r} is set" if timer else "no timer is set"
+            known = ", ".join(f"{name!r}" for name in sorted(self.timers)) or "none"
+            raise AssertionError(
+                f"{told}, so that none could fire; there are: {known}. The saga may wait for a message"
+            )
         name = timer or min(self.timers, key=lambda one: self.timers[one])
         self.now_s = max(self.now_s, self.timers.pop(name))
         return self._deliver(durable_pb2.TimerFired(name=name), b"", timer=name)
@@ -215,7 +232,16 @@ class SagaTranscript(Expectations):
         return self
 
     def _last_command(self) -> Outgoing:
-        return next(one for one in reversed(self.sent) if one.wants_reply and one.kind not in self._beside)
+        for one in reversed(self.sent):
+            if one.wants_reply and one.kind not in self._beside:
+                return one
+        raise AssertionError(
+            f"the saga has sent no command that could be answered; {self._what_was_sent()}. "
+            "Begin it with given(EVENT), and give what answers no command by given_event or given_outside"
+        )
+
+    def _what_was_sent(self) -> str:
+        return f"it has sent {', '.join(one.message.DESCRIPTOR.name for one in self.sent[-10:]) or 'nothing'}"
 
     def _deliver(self, message: Message, in_reply_to: bytes, timer: str = "") -> Self:
         self._outgoing = []

@@ -14,8 +14,8 @@ from protos.sales_pb2 import (
     OrderCancelled,
     OrderPlaced,
     OrderReadyToShip,
-    PlaceOrder,
     OrderState,
+    PlaceOrder,
 )
 from runtime.durable.service import Service
 from runtime.durations import minutes
