@@ -102,8 +102,8 @@ def _event(part: Await, where: str) -> tuple[type[Message], str]:
         raise InvalidDefinition(f"{where}: {contract.name} is the runtime's own; wait for an event of yours")
     if contract.is_command:
         raise InvalidDefinition(f"{where}: {contract.name} is a command; a saga waits for an event")
-    by: object = part.by or contract.key_field
-    if not by:
+    by: object = contract.key_field if part.by == "" else part.by
+    if by == "":
         raise InvalidDefinition(
             f"{where}: {contract.name} has no key; declare it an event with one, or name the text field that holds "
             "it: by='payment_id'"

@@ -12,7 +12,8 @@ from google.protobuf.message import Message
 
 from runtime.contracts import field_text, is_message_type
 from runtime.durations import check_count
-from runtime.errors import InvalidDefinition
+from runtime.envelope import check_key
+from runtime.errors import InvalidDefinition, InvalidMessage
 from runtime.saga.checks import check_key_path
 from runtime.saga.child import Child
 from runtime.saga.each import AT_ONCE, AT_ONCE_MAX, Each
@@ -59,6 +60,11 @@ def read_first_of(
         raise InvalidDefinition(
             f"{where}: alternatives are two steps or more, each with a name: FirstOf(card=Step(...), cash=Step(...))"
         )
+    for one in first_of.alternatives:
+        try:
+            check_key(path_of(name, one), f"{name}[NAME]")
+        except InvalidMessage as error:
+            raise InvalidDefinition(f"{where}: an alternative has a name that cannot name its task: {error}") from error
     # Past the pivot the last is asked until it is done. The others are what they are before the pivot.
     *_, last = first_of.alternatives
     alternatives = tuple(
@@ -90,7 +96,8 @@ class _Inner:
             return read_lock(where, self.state_type, self.name, self.index, part, self.role, self.item_type)
         if not isinstance(part, Step):
             hint = "; take the lock before" if isinstance(part, Lock) else ""
-            raise InvalidDefinition(f"{where}: it is a Step, or a Child, not {part!r}{hint}")
+            known = "a Step, a Child or a Lock" if self.item_type is not None else "a Step or a Child"
+            raise InvalidDefinition(f"{where}: it is {known}, not {part!r}{hint}")
         if part.pivot:
             raise InvalidDefinition(
                 f"{where}: the pivot stands within another node, and is passed only when the whole of it is done; let "

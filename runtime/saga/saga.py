@@ -4,9 +4,11 @@
         started_by = on(TripStarted, begin)
         seat  = Step(do=reserve_seat, done=SeatReserved, refused=SoldOut,
                      undo=release_seat, undone=SeatReleased, timeout=seconds(30))
+        room  = Step(do=reserve_room, done=RoomReserved, refused=HotelFull,
+                     undo=release_room, undone=RoomReleased, timeout=seconds(30))
         money = Step(do=pay, done=Paid, refused=CardDeclined, timeout=minutes(1), pivot=True)
         final = Step(do=confirm, done=TripConfirmed, timeout=seconds(30))
-        flow  = seat >> money >> final
+        flow  = (seat | room) >> money >> final
         closing = Step(cancel, done=TripCancelled)
 
 The class is a definition and has no instances: what runs is its record.

@@ -1,9 +1,9 @@
 """Tests of sagas that read as transcripts: given this message, expect those commands. They need no node and no store.
 
     story = SagaTranscript(BookTrip)
-    story.given(TripStarted(trip_id="T-1")).expect(ReserveSeat(trip_id="T-1"))
-    story.given(SeatReserved(trip_id="T-1")).expect(ReserveRoom)
-    story.given_silence().expect(ReleaseRoom)
+    story.given(TripStarted(trip_id="T-1")).expect(ReserveSeat(trip_id="T-1"), ReserveRoom)
+    story.given(SeatReserved(trip_id="T-1"), to=story.command(ReserveSeat)).expect()
+    story.given_silence("room").expect(ReleaseRoom)
 
 Events that the saga waits for come from outside, before it waits, while it does, or too late:
 

@@ -173,6 +173,7 @@ def mistakes() -> dict[str, Any]:
         "Process.label: shop.OrderState has no key": {"event": OrderState, "by": ""},
         "Process.label: amends.SagaRecord is the runtime's own": {"event": SagaRecord, "by": "definition"},
         "Process.label: shop.ShippingLabelCreated has no text field 'payment_id'": {"by": "payment_id"},
+        "Process.label: by is the dotted name of a field of the event, not 0": {"by": 0},
         "Process.label.event: 7 is no message type": {"event": 7},
         "Process.label.key: 7 is no function": {"key": 7},
         "Process.label.key: <lambda> takes the state; no more": {"key": lambda state, more: ""},

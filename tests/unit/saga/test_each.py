@@ -388,7 +388,7 @@ def takes_text(state: OrderProcessState, line: str) -> CreateShippingLabel:
         ({"at_least": 0}, "how many have to be done"),
         ({"tolerate": -1}, "how many items may fail"),
         ({"tolerate": 1, "at_least": 1}, "say one"),
-        ({"step": 7}, "lines.step: it is a Step, or a Child, not 7"),
+        ({"step": 7}, "lines.step: it is a Step, a Child or a Lock, not 7"),
         ({"step": labelling(pivot=True)}, "the pivot stands within another node"),
         ({"step": labelling(do=shop.create_label)}, "create_label takes the state and the item"),
         ({"step": labelling(do=takes_text)}, "takes_text takes <class 'str'> second, and is given the item"),
