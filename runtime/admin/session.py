@@ -19,10 +19,11 @@ from runtime.contracts import Contracts
 from runtime.errors import AmendsError, InvalidMessage, InvalidSettings, StoreBusy
 from runtime.observe.console import say_json
 from runtime.observe.signals import Ended, ended_by_signals, until_told
+from runtime.operate.copying import CopyRefused
 from runtime.operate.dead_letters import NotAwaited, NotFound, NotParked, StillNeeded
 from runtime.ports import Ports
 from runtime.store.open import open_store
-from runtime.store.port import OperatorStore, Store
+from runtime.store.port import Store
 
 __all__ = ["NEEDS_A_PERSON", "Session", "load_contracts", "say_done"]
 
@@ -42,7 +43,7 @@ class Session:
     store: Store | None = None
     told: list[signal.Signals] = field(default_factory=list)  # signals that told the command to end
 
-    def run(self, work: Callable[[OperatorStore], Awaitable[_T]], *, writes: bool = False) -> _T:
+    def run(self, work: Callable[[Store], Awaitable[_T]], *, writes: bool = False) -> _T:
         """Do something with the open store; an error becomes a message and an exit code. Most commands only read."""
         try:
             return asyncio.run(until_told(self._with_store(work, writes), self.told))
@@ -50,7 +51,7 @@ class Session:
             raise _Ended(ended) from None
         except NotFound as error:
             raise _Missing(str(error)) from error
-        except (NotAwaited, NotParked, StillNeeded) as error:
+        except (CopyRefused, NotAwaited, NotParked, StillNeeded) as error:
             raise _Refused(str(error)) from error
         except (InvalidMessage, InvalidSettings) as error:
             raise _BadInput(str(error)) from error
@@ -74,7 +75,7 @@ class Session:
     def now_s(self) -> float:
         return self.ports.clock.now_s()
 
-    async def _with_store(self, work: Callable[[OperatorStore], Awaitable[_T]], writes: bool) -> _T:
+    async def _with_store(self, work: Callable[[Store], Awaitable[_T]], writes: bool) -> _T:
         store = self.store or open_store(self.url, self.ports, create=False, view=not writes)
         await store.open()
         try:

@@ -1,0 +1,151 @@
+"""A store is copied whole into an empty one, or refused with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from runtime.adapters import system_ports
+from runtime.errors import CommitUnknown
+from runtime.operate import copying
+from runtime.operate.copying import CopyRefused, StoreCopied, copy_store
+from runtime.store.definitions import DefinitionRow
+from runtime.store.lived import Lived
+from runtime.store.memory import MemoryStore
+from runtime.store.port import Store
+from runtime.store.records import Outcome, ShardRow, Subscription, Transition, Verdict
+from runtime.store.sqlite import SqliteStore
+from runtime.store.summaries import ActorSummary
+from runtime.testing.conformance.samples import EMPTY, SHARD, actor_row, history_row, mail_row, node_row, post
+
+ROWS = 23
+
+
+@pytest.fixture(autouse=True)
+def pages_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copying, "_PAGE", 5)
+
+
+@pytest.fixture
+def target() -> MemoryStore:
+    return MemoryStore(system_ports())
+
+
+async def fill(store: Store) -> None:
+    summary = ActorSummary("stuck", "bill", "1", 1.0, 2.0, "no \0")
+    for number in range(ROWS):
+        kind = ("a", "b", "é")[number % 3]
+        row = actor_row(f"k{number}", kind=kind, revision=number + 1, state=bytes([number]), summary=summary)
+        await store.commit([Transition(actor=row, expected=EMPTY)])
+        parked = "boom" if number % 4 == 0 else ""
+        await store.commit([post(mail_row(number, f"m{number}", parked=parked, due_at_s=float(number)))])
+        await store.commit([Transition(history=(history_row(100 + number, f"h{number}", outcome=Outcome.FAULTED),))])
+    await store.commit([Transition(history=(history_row(1, "m1", outcome=Outcome.UNDONE),))])  # beside what waits
+    await store.keep_definitions([DefinitionRow("process", version, 5.0, b"body") for version in ("1", "2")])
+    of_billing = [Subscription("Paid", "billing", "id", where_value="x"), Subscription("Sent", "billing", "")]
+    await store.subscribe(of_billing, kind="billing")
+    await store.subscribe([Subscription("Paid", "sales", "id", starts=True)], kind="sales")
+    await store.assign_many([ShardRow("billing", shard, "one", 0) for shard in range(16)])
+    await store.put_lived(Lived().on(5.0, 1_000.0))
+
+
+async def everything(store: Store) -> list[object]:
+    view = await store.cluster()
+    return [
+        await store.every_actor(limit=999),
+        await store.every_mail(limit=999),
+        await store.every_handled(limit=999),
+        await store.definitions(),
+        await store.lived(),
+        view.subscriptions,
+        [(row.kind, row.shard) for row in view.shards],
+    ]
+
+
+async def test_all_of_a_store_goes_to_another_engine_and_back(tmp_path: Path, target: MemoryStore) -> None:
+    told: list[tuple[str, int]] = []
+    source, between = MemoryStore(system_ports()), SqliteStore(tmp_path / "between.db", system_ports())
+    await fill(source)
+    await between.open()
+    try:
+        copied = await copy_store(source, between, lambda table, count: told.append((table, count)))
+        assert await copy_store(between, target, lambda *_: None) == copied
+    finally:
+        await between.close()
+    assert copied == StoreCopied(actors=ROWS, mail=ROWS, history=ROWS + 1, definitions=2, subscriptions=3)
+    assert await everything(target) == await everything(source)
+    assert told[:2] == [("mail", 5), ("mail", 10)]
+    owners = {row.owner for row in (await target.cluster()).shards}
+    assert owners == {""}
+
+
+async def test_a_source_with_live_nodes_is_refused_by_their_names(target: MemoryStore) -> None:
+    source = MemoryStore(system_ports())
+    for name, lease_s in (("one", 60.0), ("dead", -1.0), ("two", 60.0)):
+        await source.join(node_row(name), lease_s=lease_s)
+    with pytest.raises(CopyRefused, match="nodes run on the source: one, two; stop them first"):
+        await copy_store(source, target, lambda *_: None)
+
+
+async def test_a_target_that_has_anything_is_refused_by_what_it_has(target: MemoryStore) -> None:
+    await target.commit([post(mail_row(1))])
+    await target.subscribe([Subscription("Paid", "sales", "id")], kind="sales")
+    with pytest.raises(CopyRefused, match="not empty, it has mail, subscriptions; name a new store"):
+        await copy_store(MemoryStore(system_ports()), target, lambda *_: None)
+
+
+async def test_nodes_that_run_during_the_copy_are_found_out(target: MemoryStore) -> None:
+    source = MemoryStore(system_ports())
+    await fill(source)
+
+    async def run_a_node() -> None:
+        await source.assign("billing", 3, owner="", expected_epoch=1)
+
+    with pytest.raises(CopyRefused, match="nodes have run on the source during the copy"):
+        await copy_store(source, _Hooked(target, run_a_node), lambda *_: None)
+
+
+async def test_a_copy_that_is_not_the_same_is_found_out(target: MemoryStore) -> None:
+    source = MemoryStore(system_ports())
+    await fill(source)
+
+    async def lose_one() -> None:
+        target._mail["billing", SHARD].popitem()
+
+    with pytest.raises(CopyRefused, match="the mail of both differs: 23 rows in the source, 22 in the target"):
+        await copy_store(source, _Hooked(target, lose_one), lambda *_: None)
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+async def test_a_commit_of_unknown_outcome_is_asked_for_and_written_once(
+    target: MemoryStore, monkeypatch: pytest.MonkeyPatch, is_written: bool
+) -> None:
+    source = MemoryStore(system_ports())
+    await fill(source)
+    commit, calls = target.commit, [0]
+
+    async def sometimes(batch: Sequence[Transition]) -> list[Verdict]:
+        calls[0] += 1
+        if calls[0] % 2 == 0:
+            return await commit(batch)
+        if is_written:
+            await commit(batch)
+        raise CommitUnknown("the reply was lost")
+
+    monkeypatch.setattr(target, "commit", sometimes)
+    await copy_store(source, target, lambda *_: None)
+    assert await everything(target) == await everything(source)
+
+
+class _Hooked(MemoryStore):
+    """The same rows as another store; does something once the definitions are kept."""
+
+    def __init__(self, rows: MemoryStore, act: Callable[[], Awaitable[None]]) -> None:
+        self.__dict__ = rows.__dict__
+        self.act = act
+
+    async def keep_definitions(self, definitions: Sequence[DefinitionRow]) -> None:
+        await super().keep_definitions(definitions)
+        await self.act()
