@@ -12,15 +12,11 @@ from runtime.errors import CommitUnknown
 from runtime.operate import copying
 from runtime.operate.copying import CopyRefused, StoreCopied, copy_store
 from runtime.store.definitions import DefinitionRow
-from runtime.store.lived import Lived
 from runtime.store.memory import MemoryStore
-from runtime.store.port import Store
-from runtime.store.records import Outcome, ShardRow, Subscription, Transition, Verdict
+from runtime.store.records import Subscription, Transition, Verdict
 from runtime.store.sqlite import SqliteStore
-from runtime.store.summaries import ActorSummary
-from runtime.testing.conformance.samples import EMPTY, SHARD, actor_row, history_row, mail_row, node_row, post
-
-ROWS = 23
+from runtime.testing.conformance.samples import SHARD, mail_row, node_row, post
+from tests.unit.operate.full_store import ROWS, everything, fill
 
 
 @pytest.fixture(autouse=True)
@@ -31,37 +27,6 @@ def pages_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def target() -> MemoryStore:
     return MemoryStore(system_ports())
-
-
-async def fill(store: Store) -> None:
-    summary = ActorSummary("stuck", "bill", "1", 1.0, 2.0, "no \0")
-    for number in range(ROWS):
-        kind = ("a", "b", "é")[number % 3]
-        row = actor_row(f"k{number}", kind=kind, revision=number + 1, state=bytes([number]), summary=summary)
-        await store.commit([Transition(actor=row, expected=EMPTY)])
-        parked = "boom" if number % 4 == 0 else ""
-        await store.commit([post(mail_row(number, f"m{number}", parked=parked, due_at_s=float(number)))])
-        await store.commit([Transition(history=(history_row(100 + number, f"h{number}", outcome=Outcome.FAULTED),))])
-    await store.commit([Transition(history=(history_row(1, "m1", outcome=Outcome.UNDONE),))])  # beside what waits
-    await store.keep_definitions([DefinitionRow("process", version, 5.0, b"body") for version in ("1", "2")])
-    of_billing = [Subscription("Paid", "billing", "id", where_value="x"), Subscription("Sent", "billing", "")]
-    await store.subscribe(of_billing, kind="billing")
-    await store.subscribe([Subscription("Paid", "sales", "id", starts=True)], kind="sales")
-    await store.assign_many([ShardRow("billing", shard, "one", 0) for shard in range(16)])
-    await store.put_lived(Lived().on(5.0, 1_000.0))
-
-
-async def everything(store: Store) -> list[object]:
-    view = await store.cluster()
-    return [
-        await store.every_actor(limit=999),
-        await store.every_mail(limit=999),
-        await store.every_handled(limit=999),
-        await store.definitions(),
-        await store.lived(),
-        view.subscriptions,
-        [(row.kind, row.shard) for row in view.shards],
-    ]
 
 
 async def test_all_of_a_store_goes_to_another_engine_and_back(tmp_path: Path, target: MemoryStore) -> None:
