@@ -90,6 +90,12 @@ def test_the_command_ends_with_one_object_of_figures() -> None:
     assert {"I2", "I9"} & set(figures["invariants"]["no-dedup"])
 
 
+def test_each_bug_is_hunted_with_the_workload_that_suits_it_where_none_is_named() -> None:
+    done = CliRunner().invoke(laboratory, ["mutants", "--only", "lock-last-come-first", "--seeds-max", "20", "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout.splitlines()[-1])["workload"] == {"lock-last-come-first": "locked"}
+
+
 def test_a_bug_that_has_to_be_found_and_is_not_is_a_failure() -> None:
     code, output = command("--only", "bytes-left-behind", "--seeds-max", "1")
     assert code == 1

@@ -48,12 +48,10 @@ _ORDERS = "actors.orchestration:OrderProcess"
     "--workload",
     "workloads",
     multiple=True,
-    default=("orders", "random", "streams", "failover", "poisoned", "upgrade", "carry", BATCHES, EXPLORER),
-    show_default=True,
     metavar="[MODULE:]NAME",
-    help="A mutant is hunted with the one that suits it, if that is among these, else with each of them. With "
-    f"{EXPLORER}, every schedule of small sagas is tried, to a bound; it counts sagas instead of seeds. With {BATCHES} "
-    "large batches are committed to SQLite and in memory.",
+    help="Each mutant is hunted with the workload that suits it. Where some are named, and it is not among them, the "
+    f"mutant is hunted with each of those. With {EXPLORER}, every schedule of small sagas is tried, to a bound; it "
+    f"counts sagas instead of seeds. With {BATCHES} large batches are committed to SQLite and in memory.",
 )
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Mutants hunted at once.")
 @click.option("--list", "listed", is_flag=True, help="Name all mutants, and what each breaks.")
@@ -138,7 +136,7 @@ def _hunts(
 
 def _hunt(job: _HuntJob, ending: Ending | None = None) -> Hunt:
     mutant, given = MUTANTS[job.name], job.workloads
-    chosen = (mutant.workload,) if mutant.workload in given else given
+    chosen = given if given and mutant.workload not in given else (mutant.workload,)
     until = (Ending() if ending is None else ending).check
     return hunt(mutant, {one: Until(hunter_named(one), until) for one in chosen}, job.seeds)
 
