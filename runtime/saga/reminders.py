@@ -43,8 +43,8 @@ def reminder_fired(saga: Instance, timer: str) -> bool:
 def follow_reminders(saga: Instance) -> None:
     """After each input: begin the reminders of tasks that are under way now, and end those of the others."""
     record = saga.record
-    if record.suspended or not (saga.definition.reminders or record.reminders):
-        return
+    if record.suspended or not record.definition or not (saga.definition.reminders or record.reminders):
+        return  # Without a definition there is no instance: a cancellation, or an answer, has come before its start.
     known = {one.name: one for one in saga.definition.reminders}
     for entry in [one for one in record.reminders if one.name not in known]:
         saga.timers.append(CancelTimer(f"{REMIND}{entry.name}"))

@@ -13,13 +13,27 @@ from dataclasses import replace
 
 from runtime.saga.probe import ASK_AGAIN, REFUSED, Probe
 from runtime.testing.virtual.dice import Dice
-from tests.proof.programs.program import Deed, Detours, ListPlan, Program, Run, SagaPlan, StepPlan
+from tests.proof.programs.program import (
+    LOCK_NAMES,
+    Deed,
+    Detours,
+    ListPlan,
+    LockPlan,
+    Program,
+    RemindPlan,
+    Run,
+    SagaPlan,
+    StepPlan,
+)
 
 __all__ = ["with_detours"]
 
 _WAITS_S = (0.5, 3.0, 20.0)
 _EVENTS_S = (1.0, 6.0)
 _APPROVALS_S = (2.0, 8.0)
+_LOCKS_WITHIN_S = (4.0, 30.0)
+_LOCKS_EXPIRE_S = (None, None, 1.0)
+_REMIND_S = (0.5, 3.0)
 _OFTEN = 0.3  # How many seeds have waits, how many choices, and so on.
 
 DrawDeed = Callable[[str, StepPlan], Deed]
@@ -40,6 +54,8 @@ def with_detours(program: Program, dice: Dice, draw_deed: DrawDeed) -> Program:
             awaited = events.some(range(len(saga.steps)), 0.4)
             detours = replace(detours, events_s={index: events.choose(_EVENTS_S) for index in awaited})
         detours = _with_people_and_news(saga, detours, dice.named(f"people and news of {saga.kind}"))
+        detours = _with_locks(saga, detours, dice.named(f"locks of {saga.kind}"))
+        detours = _with_reminders(saga, detours, dice.named(f"reminders of {saga.kind}"))
         plans[saga.kind] = replace(saga, detours=detours, undoes_past_stuck=dice.chance(_OFTEN))
     runs = tuple(_decided(run, plans[run.process], dice) if run.process in plans else run for run in program.runs)
     runs = tuple(_filled(run, plans[run.process], wholes, draw_deed) if run.process in plans else run for run in runs)
@@ -97,6 +113,32 @@ def _with_people_and_news(saga: SagaPlan, detours: Detours, dice: Dice) -> Detou
         approvals_s={index: dice.choose(_APPROVALS_S) for index in asked},
         said={index: dice.choose(awaited) for index in said},
     )
+
+
+def _with_locks(saga: SagaPlan, detours: Detours, dice: Dice) -> Detours:
+    """Locks before steps from which there is a way back, on so few keys that sagas wait for each other."""
+    early = [index for index, step in enumerate(saga.steps) if not step.past_pivot]
+    locked = dice.some(early, 0.5) if dice.chance(_OFTEN) else []
+    plans = {
+        index: LockPlan(
+            name=dice.choose(LOCK_NAMES),
+            key=dice.choose(("one", "two", "")),
+            within_s=dice.choose(_LOCKS_WITHIN_S),
+            expires_s=dice.choose(_LOCKS_EXPIRE_S),
+        )
+        for index in locked
+    }
+    return replace(detours, locks=plans)
+
+
+def _with_reminders(saga: SagaPlan, detours: Detours, dice: Dice) -> Detours:
+    """Reminders of steps, of lists and of alternatives."""
+    reminded = dice.some(range(len(saga.steps)), 0.5) if dice.chance(_OFTEN) else []
+    plans = {
+        index: RemindPlan(dice.choose(_REMIND_S), every_s=dice.choose(_REMIND_S), times=1 + dice.below(3))
+        for index in reminded
+    }
+    return replace(detours, reminders=plans)
 
 
 def _with_wholes(saga: SagaPlan, detours: Detours, dice: Dice, *, lists: bool, alternatives: bool) -> Detours:

@@ -45,6 +45,9 @@ class _Origin(Alarmed):
         self.state.begun = True
         return starting_event(run)
 
+    async def nag(self, command: pb.Nag) -> None:
+        self.state.nags += 1
+
     async def ring(self, ring: pb.Ring) -> pb.Begun | pb.Resumed:
         run = self._run(ring.deed)
         self.outside.ring(self.message_id, f"{ORIGIN}/{self.key} {ring.serial}", run.origin.alarm_fails, run.name)

@@ -22,6 +22,9 @@ from runtime.saga.step import Budget
 __all__ = [
     "ASKED",
     "CHILD",
+    "HELD",
+    "LOCK_NAMES",
+    "NAGGED",
     "SAID",
     "AlarmAct",
     "Deed",
@@ -29,8 +32,10 @@ __all__ = [
     "Fate",
     "Features",
     "ListPlan",
+    "LockPlan",
     "Program",
     "RelayPlan",
+    "RemindPlan",
     "Run",
     "SagaPlan",
     "Script",
@@ -42,8 +47,12 @@ CHILD = "child"
 """The name of a child in the flow of its parent."""
 
 
-ASKED, SAID = "_boss", "_news"
-"""How the names of waits for a person end, and those of events that a saga says; they begin with a step's."""
+ASKED, SAID, HELD, NAGGED = "_boss", "_news", "_lock", "_nag"
+"""How the names end of waits for a person, of events that a saga says, of locks, and of reminders. They begin with a
+step's.
+"""
+
+LOCK_NAMES = ("shelf", "till")
 
 
 class Fate(Enum):
@@ -137,6 +146,25 @@ class ListPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class LockPlan:
+    """A lock that a saga takes: by which name, on which key, and how long it waits for it."""
+
+    name: str
+    key: str  # Empty: the key of the run, which runs of other sagas share.
+    within_s: float
+    expires_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RemindPlan:
+    """How often a saga says that a step is not getting on."""
+
+    after_s: float
+    every_s: float
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
 class Detours:
     """What a saga's flow has beside its steps, by the indexes of the steps."""
 
@@ -148,6 +176,8 @@ class Detours:
     end_after: int | None = None  # An early end behind this step, for the runs that take it.
     lists: Mapping[int, ListPlan] = field(default_factory=dict)  # The step is done for each item of a list.
     alternatives: frozenset[int] = frozenset()  # The step is two, of which one is to be done.
+    locks: Mapping[int, LockPlan] = field(default_factory=dict)  # A lock before the step.
+    reminders: Mapping[int, RemindPlan] = field(default_factory=dict)  # Beside the step.
 
     def is_whole(self, index: int) -> bool:
         """Whether the step has tasks within, each with a deed of its own."""

@@ -155,6 +155,30 @@ class Tidings(_message.Message):
 Global___Tidings: _TypeAlias = Tidings  # noqa: Y015
 
 @_typing.final
+class Nag(_message.Message):
+    """What a saga says while one of its steps is not getting on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    run: _builtins.str
+    step: _builtins.str
+    def __init__(
+        self,
+        *,
+        run: _builtins.str = ...,
+        step: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["run", b"run", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Nag: _TypeAlias = Nag  # noqa: Y015
+
+@_typing.final
 class BeginRefused(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -355,6 +379,7 @@ class OriginState(_message.Message):
     ALARMS_RUNG_FIELD_NUMBER: _builtins.int
     EARLY_S_FIELD_NUMBER: _builtins.int
     WRONG_FIELD_NUMBER: _builtins.int
+    NAGS_FIELD_NUMBER: _builtins.int
     run: _builtins.str
     begun: _builtins.bool
     refused: _builtins.bool
@@ -364,6 +389,7 @@ class OriginState(_message.Message):
     alarms_cancelled: _builtins.int
     alarms_rung: _builtins.int
     early_s: _builtins.float
+    nags: _builtins.int
     @_builtins.property
     def alarms(self) -> _containers.RepeatedCompositeFieldContainer[Global___Alarm]: ...
     @_builtins.property
@@ -382,10 +408,11 @@ class OriginState(_message.Message):
         alarms_rung: _builtins.int = ...,
         early_s: _builtins.float = ...,
         wrong: _abc.Iterable[_builtins.str] | None = ...,
+        nags: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarms", b"alarms", "alarms_cancelled", b"alarms_cancelled", "alarms_moved", b"alarms_moved", "alarms_rung", b"alarms_rung", "alarms_set", b"alarms_set", "begun", b"begun", "early_s", b"early_s", "pending", b"pending", "refused", b"refused", "run", b"run", "wrong", b"wrong"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarms", b"alarms", "alarms_cancelled", b"alarms_cancelled", "alarms_moved", b"alarms_moved", "alarms_rung", b"alarms_rung", "alarms_set", b"alarms_set", "begun", b"begun", "early_s", b"early_s", "nags", b"nags", "pending", b"pending", "refused", b"refused", "run", b"run", "wrong", b"wrong"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

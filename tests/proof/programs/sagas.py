@@ -22,13 +22,17 @@ from runtime.saga.first_of import FirstOf
 from runtime.saga.flow import Flow, Part
 from runtime.saga.on import On, on
 from runtime.saga.publish import Publish
+from runtime.saga.remind import Remind
 from runtime.saga.saga import Saga
 from runtime.saga.step import Step
 from runtime.saga.wait import Wait
 from runtime.saga.when import End, When
 from tests.proof.programs import programs_pb2 as pb
+from tests.proof.programs.annotate import annotate
+from tests.proof.programs.locks import lock_of
+from tests.proof.programs.nagging import reminder_of
 from tests.proof.programs.origin import starting_event
-from tests.proof.programs.program import ASKED, CHILD, SAID, Deed, Program, Run, SagaPlan, StepPlan
+from tests.proof.programs.program import ASKED, CHILD, HELD, NAGGED, SAID, Deed, Program, Run, SagaPlan, StepPlan
 from tests.proof.programs.vocabulary import SLOTS, STARTING, Words, words_of
 
 __all__ = ["RAISED", "saga_class"]
@@ -72,6 +76,7 @@ class _SagaMaker:
             namespace["started_by"] = tuple(self._starts(event) for event in STARTING[: plan.starting])
             namespace["flow"] = Flow(tuple(parts.values()), tuple(edges))
             namespace.update(parts)
+            namespace.update(self._reminders(parts))
             namespace["closing"] = closing
 
         undo = "independent" if plan.undoes_past_stuck else "strict"
@@ -115,7 +120,7 @@ class _SagaMaker:
         return parts, edges
 
     def _beside(self, index: int, step: StepPlan) -> dict[str, Part]:
-        """What comes before a step, the last first: news that the saga says itself, and a wait for a person."""
+        """What comes before a step, the last first: news that the saga says itself, a wait for a person, a lock."""
         found: dict[str, Part] = {}
         detours, state_type = self._plan.detours, self._slot.state
 
@@ -126,18 +131,27 @@ class _SagaMaker:
             return pb.Tidings(key=f"{state.run}#{step.name}")
 
         if index in detours.said:
-            found[f"{step.name}{SAID}"] = Publish(_annotate(news, state=state_type, result=pb.Tidings))
+            found[f"{step.name}{SAID}"] = Publish(annotate(news, state=state_type, result=pb.Tidings))
         if index in detours.approvals_s:
             within_s, goes_on = detours.approvals_s[index], bool(len(detours.approvals_s) % 2)
-            _annotate(asks, state=state_type, result=pb.Tidings)
+            annotate(asks, state=state_type, result=pb.Tidings)
             found[f"{step.name}{ASKED}"] = Approval(asks, within=within_s, goes_on=goes_on)
+        if index in detours.locks:
+            found[f"{step.name}{HELD}"] = lock_of(detours.locks[index], state_type)
         return found
+
+    def _reminders(self, parts: Mapping[str, Part]) -> dict[str, Remind]:
+        names = {index: self._plan.steps[index].name for index in self._plan.detours.reminders}
+        return {
+            f"{names[index]}{NAGGED}": reminder_of(parts[names[index]], names[index], plan, self._slot.state)
+            for index, plan in self._plan.detours.reminders.items()
+        }
 
     def _event(self, step: StepPlan, within_s: float) -> Await:
         def key(state: Any) -> str:
             return f"{state.run}#{step.name}"
 
-        _annotate(key, state=self._slot.state, result=str)
+        annotate(key, state=self._slot.state, result=str)
         on_timeout = "go on" if step.past_pivot or len(step.name) % 2 else "turn back"
         return Await(pb.Tidings, key=key, within=within_s, on_timeout=on_timeout, keep=10, keep_for=20.0, outside=True)
 
@@ -151,7 +165,7 @@ class _SagaMaker:
         def start(state: Any) -> Message:
             return starting_event(runs[state.run])
 
-        _annotate(start, state=self._slot.state, result=pb.Begun)
+        annotate(start, state=self._slot.state, result=pb.Begun)
         may_stay = "its effects may stay" if self._plan.child_may_stay else ""
         saga = saga_class(self._program, plan)
         parts[CHILD] = Child(saga, start=start, timeout=_CHILD_TIMEOUT_S, every=_CHILD_PACE_S, may_stay=may_stay)
@@ -205,7 +219,7 @@ class _SagaMaker:
             made: Message = state_type(key=event.key, run=event.run)
             return made
 
-        _annotate(begin, event=event_type, result=state_type)
+        annotate(begin, event=event_type, result=state_type)
         where = {"process": self._plan.process} if self._plan.is_conditional else None
         return on(event_type, begin, where=where, key=self._plan.key_path)
 
@@ -213,13 +227,13 @@ class _SagaMaker:
         def is_wanted(state: Any) -> bool:
             return step not in self._runs[state.run].unwanted
 
-        return _annotate(is_wanted, state=self._slot.state, result=bool)
+        return annotate(is_wanted, state=self._slot.state, result=bool)
 
     def _ends_early(self) -> Callable[[Any], bool]:
         def ends_early(state: Any) -> bool:
             return self._runs[state.run].ends_early
 
-        return _annotate(ends_early, state=self._slot.state, result=bool)
+        return annotate(ends_early, state=self._slot.state, result=bool)
 
     def _do(self, name: str, words: Words) -> Callable[..., Message]:
         def do(state: Any) -> Message:
@@ -230,7 +244,7 @@ class _SagaMaker:
             made: Message = words.change(key=deed.key, deed=deed.name, amount=deed.amount, ballast=ballast)
             return made
 
-        return _annotate(do, state=self._slot.state, result=words.change)
+        return annotate(do, state=self._slot.state, result=words.change)
 
     def _undo(self, name: str, words: Words) -> Callable[..., Message | None]:
         def undo(state: Any, reason: str) -> Message | None:
@@ -244,13 +258,13 @@ class _SagaMaker:
             made: Message = words.restore(key=deed.key, deed=deed.name, ballast=bytes(deed.undo.ballast_bytes))
             return made
 
-        return _annotate(undo, state=self._slot.state, reason=str, result=words.restore | None)
+        return annotate(undo, state=self._slot.state, reason=str, result=words.restore | None)
 
     def _items(self, step: str) -> Callable[[Any], list[str]]:
         def items(state: Any) -> list[str]:
             return [deed.step.partition("[")[2].removesuffix("]") for deed in self._runs[state.run].inner[step]]
 
-        return _annotate(items, state=self._slot.state, result=list[str])
+        return annotate(items, state=self._slot.state, result=list[str])
 
     def _do_item(self, step: StepPlan) -> Callable[..., Message]:
         words = words_of(step.kind)
@@ -258,7 +272,7 @@ class _SagaMaker:
         def do(state: Any, item: str) -> Message:
             return self._do(f"{step.name}[{item}]", words)(state)
 
-        return _annotate(do, state=self._slot.state, item=str, result=words.change)
+        return annotate(do, state=self._slot.state, item=str, result=words.change)
 
     def _undo_item(self, step: StepPlan) -> Callable[..., Message | None]:
         words = words_of(step.kind)
@@ -266,7 +280,7 @@ class _SagaMaker:
         def undo(state: Any, item: str, reason: str) -> Message | None:
             return self._undo(f"{step.name}[{item}]", words)(state, reason)
 
-        return _annotate(undo, state=self._slot.state, item=str, reason=str, result=words.restore | None)
+        return annotate(undo, state=self._slot.state, item=str, reason=str, result=words.restore | None)
 
     def _keep(self, name: str, words: Words) -> Callable[[Any, Any], None]:
         def keep(state: Any, answer: Any) -> None:
@@ -275,12 +289,7 @@ class _SagaMaker:
                 raise _Raised
             state.kept.append(answer.deed)
 
-        return _annotate(keep, state=self._slot.state, answer=words.changed, result=None)
+        return annotate(keep, state=self._slot.state, answer=words.changed, result=None)
 
     def _deed(self, state: Any, step: str) -> Deed:
         return self._deeds[f"{state.run}#{step}"]
-
-
-def _annotate(function: Callable[..., Any], *, result: Any, **parameters: Any) -> Callable[..., Any]:
-    function.__annotations__ = {**parameters, "return": result}
-    return function

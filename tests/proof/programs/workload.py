@@ -28,6 +28,8 @@ from tests.proof.programs.endings import check_relay, check_saga, is_spoiled, re
 from tests.proof.programs.evidence import Evidence
 from tests.proof.programs.external_effects import POISONED, ExternalEffects
 from tests.proof.programs.families import check_child, is_kept
+from tests.proof.programs.locks import check_locks
+from tests.proof.programs.nagging import check_reminders, nags_of
 from tests.proof.programs.news import check_approvals, check_news
 from tests.proof.programs.next_version import later_version
 from tests.proof.programs.operators import Operators
@@ -53,6 +55,7 @@ class RandomPrograms:
         *("poisoned", "replayed", "discarded", "too old"),
         *("timers fired", "timers moved", "timers cancelled"),
         "version rolled out",
+        *("locks granted", "locks lost", "reminded"),
     )
     never = ()
 
@@ -143,6 +146,8 @@ class ProgramPlay:
         yield from check_repairs(evidence)
         yield from check_news(evidence, program)
         yield from check_approvals(evidence, program)
+        yield from check_locks(evidence, program)
+        yield from check_reminders(evidence, program)
         yield from (Violation("I2", what) for what in self._outside.wrong)
 
     def excuses(self, row: ActorRow | MailRow) -> bool:
@@ -191,8 +196,19 @@ class ProgramPlay:
             **self._operators.did,
             **self._repairs.did,
             "abandoned": sagas[SagaRecord.ABANDONED],
+            "reminded": sum(1 for _ in nags_of(found)),
+            **self._locks(),
         }
         return {**figures, **self._timers(), "poisoned": self._cluster.facts["MessageParked"]}
+
+    def _locks(self) -> dict[str, int]:
+        records = [record for record, _ in self._evidence.records.values()]
+        locks = [task.lock for record in records for task in record.tasks if task.HasField("lock")]
+        return {
+            "locks granted": sum(one.granted_at_s > 0 for one in locks),
+            "locks lost": sum(one.lost_at_s > 0 for one in locks),
+            "deadlocks": sum("deadlock: " in record.reason for record in records),
+        }
 
     def _timers(self) -> dict[str, int]:
         states: list[Any] = [state for state, _ in self._evidence.participants.values()]

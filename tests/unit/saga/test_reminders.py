@@ -134,6 +134,11 @@ def test_a_reminder_that_its_author_cannot_make_raises_an_alarm_and_the_next_may
     assert not story.record.reminders[0].error
 
 
+def test_what_comes_before_a_saga_with_reminders_has_begun_is_handled_as_without() -> None:
+    early = SagaTranscript(waiting()).given(CancelSaga(reason="changed my mind")).expect_status("none")
+    assert NAG not in early.timers and not early.record.reminders
+
+
 def test_a_reminder_that_comes_late_says_nothing() -> None:
     story = billed().given_outside(LABEL)
     story.timers[NAG] = story.now_s

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import get_args
 
-from runtime.saga.node import LockDefinition, Node
+from runtime.saga.node import Node
 from runtime.testing.virtual.dice import Dice
 from tests.proof.programs.drawing import FEATURES, RARE, WORK, draw_program
 from tests.proof.programs.external_effects import ExternalEffects
@@ -31,10 +31,6 @@ def test_each_feature_is_on_in_about_half_of_the_programs_and_the_slow_ones_rare
     assert not [name for name in RARE if not 0 < on[name] / SEEDS < 0.1], on
 
 
-_NOT_DRAWN = {LockDefinition}
-"""Kinds of nodes that programs do not have."""
-
-
 def test_every_saga_is_accepted_and_many_shapes_come() -> None:
     shapes = Counter[str]()
     for seed in range(SEEDS):
@@ -50,10 +46,11 @@ def test_every_saga_is_accepted_and_many_shapes_come() -> None:
             shapes["two closings"] += len(definition.closing_steps) > 1
             shapes["deadline"] += definition.deadline_s > 0
             shapes["whatever is in it"] += not definition.starts[0].where
+            shapes["reminders"] += bool(definition.reminders)
             shapes["dotted key"] += "." in definition.starts[0].key
             for node in definition.flow_nodes:
                 shapes[type(node).__name__] += 1
-    for kind in set(get_args(Node)) - _NOT_DRAWN:
+    for kind in get_args(Node):
         assert shapes[kind.__name__] > 10, shapes
     assert min(shapes.values()) > 10, shapes
 
