@@ -102,6 +102,7 @@ $(CATALOGUES:%=schedules-%): schedules-%: $(STAMP)
 	$(PROVE) explore $*.catalogue:catalogue
 
 schedules-trip: $(STAMP)
+	$(PROVE) explore tests.proof.probed_order:ProbedOrder
 	$(PROVE) explore $(TRIP) --poisons 0 --replays 0
 
 schedules-trip-poisoned: $(STAMP)

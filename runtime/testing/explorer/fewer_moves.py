@@ -12,6 +12,9 @@ A copy of an answer is made when it comes, from what the participant has answere
 
 A do that a tombstone will refuse is dropped. Whenever it comes, it is refused, without an answer.
 
+A probe whose every answer the saga would only note is dropped on its way, if it cannot rule out a do any more. Its
+    answers are left out as late ones are, and proved to be void with them.
+
 A late answer that the saga only notes is dropped, and so is what became of commands that are settled for good.
     `Leftovers` proves at the end that none of them could have had an effect.
 
@@ -131,6 +134,9 @@ class FewerMoves(Moves):
             for reply in late:
                 world = self._told(world, reply)
             world = world._replace(replies=tuple([one for one in world.replies if one not in late]))
+        late_probes = [one for one in world.commands if one.probes and self._is_late_probe(world, view, one)]
+        if late_probes:
+            world = world._replace(commands=tuple([one for one in world.commands if one not in late_probes]))
         if view.heading in _BACK:
             world = self.settled(world, moved.left)
         return moved if world is moved.after else moved._replace(after=world)
@@ -142,6 +148,17 @@ class FewerMoves(Moves):
             return False
         tells = not world.truths[step].undone_told and self._told(world, reply) != world
         return not tells and self._leftovers.assume(world.record, reply)
+
+    def _is_late_probe(self, world: SagaWorld, view: View, probe: SentCommand) -> bool:
+        """Says whether nothing comes of a probe on its way: it rules out no do, and each answer is only noted.
+
+        What became of its dos stays by then, so an answer of today is the one that it would get later.
+        """
+        truth = world.truths[probe.step]
+        if any(truth.dos[number - 1] in (WAITING, PARKED) for number in probe.probes):
+            return False
+        ways = list(self._participants.handle(world, probe))
+        return all(one.answer is not None and self._is_late(world, view, Reply(probe, one.answer)) for one in ways)
 
     def settled(self, world: SagaWorld, left: Left) -> SagaWorld:
         """The world of a saga that has turned back, without what became of the commands of settled steps."""

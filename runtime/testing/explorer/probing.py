@@ -1,7 +1,7 @@
 """How a participant's runtime may answer a probe, and what the saga knows once it has the answer.
 
 a do that was handled   its answer is told once more
-one that was given up   nobody can tell
+one that was given up   nobody can tell; or its service looks it up: it has happened, or is ruled out from now on
 one that its undo, or a probe before, has ruled out: absent
 one on its way          it waits there, and nobody can tell; or it has not come, and a tombstone will refuse it
 """
@@ -15,7 +15,19 @@ from runtime.saga.node import Meaning
 from runtime.saga.view import Phase
 from runtime.testing.explorer.driver import SagaDriver, command_id
 from runtime.testing.explorer.participant import Cost, Handled, Participants
-from runtime.testing.explorer.world import FAULT, GONE, WAITING, Reply, SagaWorld, SentCommand, Truth, with_fate
+from runtime.testing.explorer.world import (
+    AGAIN,
+    DONE,
+    FAULT,
+    GONE,
+    PARKED,
+    WAITING,
+    Reply,
+    SagaWorld,
+    SentCommand,
+    Truth,
+    with_fate,
+)
 
 __all__ = ["ASKING", "ProbedParticipants", "meaning_of"]
 
@@ -41,7 +53,20 @@ class ProbedParticipants(Participants):
                 dos = with_fate(dos, number, GONE)
             gone = truth._replace(dos=dos)
             yield Handled("probed before it comes: a tombstone will refuse it", gone, self._answer(gone, command))
+        if any(truth.dos[number - 1] == PARKED for number in command.probes):
+            yield from self._looked_up(truth, command)
         yield Handled("its runtime knows no probes", truth, FAULT, _FAULT)
+
+    def _looked_up(self, truth: Truth, command: SentCommand) -> Iterable[Handled]:
+        """The service has a look-up for what was given up, and says what has really happened."""
+        fates = self._driver.places.meaning[command.step][Meaning.DONE] if truth.effect in (DONE, AGAIN) else (GONE,)
+        for fate in fates:
+            dos = truth.dos
+            for number in command.probes:
+                dos = with_fate(dos, number, fate) if dos[number - 1] == PARKED else dos
+            known = truth._replace(dos=dos)
+            how = "looked up: it has not happened" if fate == GONE else "looked up: it has happened"
+            yield Handled(how, known, self._answer(known, command))
 
     def _answer(self, truth: Truth, probe: SentCommand) -> int:
         probed, answers = CommandsProbed(), self._driver.places.answers
@@ -76,6 +101,7 @@ def meaning_of(driver: SagaDriver, truth: Truth, reply: Reply) -> Meaning | None
     refused = meanings[Meaning.REFUSED]
     if any(truth.dos[n - 1] in refused for n in asked):  # That settles what was only taken on before.
         refused = (*refused, *meanings[Meaning.WORKING])
-    # A do that this probe does not ask about was sent after it, unless it was found absent before.
-    nothing_left = all(fate == GONE or (n in asked and fate in refused) for n, fate in enumerate(truth.dos, 1))
+    # A do that this probe does not ask about was found absent before, unless it was sent after the probe.
+    known = [n in asked or (n < max(asked) and fate == GONE) for n, fate in enumerate(truth.dos, 1)]
+    nothing_left = all(known) and all(fate in (GONE, *refused) for fate in truth.dos)
     return Meaning.REFUSED if is_known and nothing_left else None
