@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -18,6 +18,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from runtime.envelope import check_key, wrong_kind
 from runtime.errors import InvalidDefinition, InvalidMessage, UnknownMessageType
+from runtime.kind_names import AS_CALLED, KindNames
 from runtime.protos import choreography_pb2, contract_pb2, durable_pb2, lock_pb2, saga_pb2
 
 __all__ = [
@@ -105,9 +106,10 @@ def is_message_type(candidate: object) -> bool:
 
 
 class Contracts:
-    """The message types that one deployment knows."""
+    """The message types that one deployment knows, each command with its kind as the store knows it."""
 
-    def __init__(self, modules: Iterable[ModuleType]) -> None:
+    def __init__(self, modules: Iterable[ModuleType], names: KindNames = AS_CALLED) -> None:
+        self.names = names
         self._by_name: dict[str, Contract] = {}
         self._by_type: dict[type[Message], Contract] = {}
         for module in (choreography_pb2, durable_pb2, lock_pb2, saga_pb2, *modules):
@@ -121,6 +123,7 @@ class Contracts:
                 self._former[name] = contract
 
     def _add(self, contract: Contract) -> None:
+        contract = replace(contract, kind=self.names.stored(contract.kind))
         self._by_name[contract.name] = contract
         self._by_type[contract.message_type] = contract
 

@@ -23,7 +23,7 @@ from runtime.config import Settings
 from runtime.contracts import Contracts
 from runtime.durable.behaviour import carried
 from runtime.durable.carriers import Carriers
-from runtime.durable.enrolment import enrol
+from runtime.durable.enrolment import claim_names, enrol
 from runtime.durable.joining import Joining
 from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.new_history import NewHistory
@@ -125,6 +125,8 @@ class Node:
 
     async def _start(self) -> None:
         failpoint = self._ports.failpoint
+        with said_if_long(self._ports, f"the store {self.settings.store} to take names"):
+            await claim_names(self.store, self._catalogue.names, self._catalogue.kinds, self._ports)
         self._provided.make()
         self._build()
         failpoint(Failpoint.STORE_OPENED)
@@ -148,16 +150,8 @@ class Node:
             self._ports.tasks.start(self._sweep(sweeper), name="sweeper")
         await self._front.serving(True)
         failpoint(Failpoint.NODE_SERVES)
-        self._ports.report(
-            NodeStarted(
-                self.name,
-                self.address,
-                self.incarnation,
-                tuple(self._services),
-                self.settings.shown_store,
-                amends_version(),
-            )
-        )
+        about = self.name, self.address, self.incarnation, tuple(self._services), self.settings.shown_store
+        self._ports.report(NodeStarted(*about, amends_version()))
 
     def _build(self) -> None:
         ports, contracts = self._ports, self._catalogue.contracts

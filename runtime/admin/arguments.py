@@ -39,7 +39,7 @@ def check_known(session: Session, kind: str, what: str, known: Callable[[Cluster
 
     async def look(store: OperatorStore) -> None:
         names = sorted(known(await store.cluster()))
-        if kind not in names:
+        if kind not in names and kind not in await store.keep_kind_names({}):
             there = f"; there are {', '.join(names)}" if names else ", nor of any other; start its nodes first"
             raise NotFound(f"this store has never heard of {what} {kind!r}{there}")
 

@@ -23,6 +23,7 @@ from runtime.errors import AmendsError, InvalidDefinition, InvalidSettings
 from runtime.observe.console import say_json
 from runtime.operate.definitions import UncarriedVersion, VersionEntry, stored_definition, uncarried, versions
 from runtime.operate.spans import span
+from runtime.operate.stored_kinds import lost_kinds, wrong_names
 from runtime.project import FILE, TABLE
 from runtime.protos.definition_pb2 import SagaDefinition
 from runtime.saga.catalogue import Catalogue
@@ -114,6 +115,7 @@ def check(
     session: Session, url: str | None, catalogue: str | None, strict: bool, draws: bool, svg: Path | None, as_json: bool
 ) -> None:
     """Check the catalogue of this build; with --store, name the running sagas that this build cannot carry on, and why.
+    It also tells kinds whose names the store knows otherwise.
 
     Exit codes: 0 all is well, 1 something is wrong, 2 bad input.
     """
@@ -121,13 +123,16 @@ def check(
     warnings = findings(made)
     if svg is not None:
         session.do(lambda: _write(svg, picture_of(flow_of(made))))
-    found = () if url is None else _look(session, url, made)
+    found, wrong = ((), ()) if url is None else _look(session, url, made)
+    warnings = (*warnings, *(() if url is None else _lost(session, made)))
     if as_json:
-        told = {"warnings": warnings, "cannot_carry": [asdict(one) for one in found]}
+        told = {"warnings": warnings, "cannot_carry": [asdict(one) for one in found], "wrong_names": wrong}
         say_json(told | ({"mermaid": draw_flow(made)} if draws else {}), indent=2)
     else:
-        _say(made, warnings, found, draws=draws, store=url)
-    if found or (strict and warnings):
+        for text in wrong:
+            click.echo(f"error: {text}", err=True)
+        _say(made, warnings, found, draws=draws, store=url, is_well=not found and not wrong)
+    if found or wrong or (strict and warnings):
         raise SystemExit(_CANNOT)
 
 
@@ -138,10 +143,16 @@ def _write(file: Path, text: str) -> None:
         raise AmendsError(f"the drawing cannot be written to {file}: {error.strerror or error}") from error
 
 
-def _look(session: Session, url: str, catalogue: Catalogue) -> Sequence[UncarriedVersion]:
+def _look(session: Session, url: str, catalogue: Catalogue) -> tuple[Sequence[UncarriedVersion], Sequence[str]]:
+    """What cannot go on, and names that the store knows otherwise."""
     session.url = url
     by_kind = {saga.name: saga for saga in catalogue.sagas}
-    return session.run(lambda store: uncarried(store, frozenset(carried(catalogue.behaviours)), by_kind))
+    found = session.run(lambda store: uncarried(store, frozenset(carried(catalogue.behaviours)), by_kind))
+    return found, session.run(lambda store: wrong_names(store, catalogue.names, catalogue.kinds))
+
+
+def _lost(session: Session, catalogue: Catalogue) -> Sequence[str]:
+    return session.run(lambda store: lost_kinds(store, catalogue.names, catalogue.kinds))
 
 
 def _say(
@@ -151,6 +162,7 @@ def _say(
     *,
     draws: bool,
     store: str | None,
+    is_well: bool,
 ) -> None:
     for text in warnings:
         click.echo(f"warning: {text}", err=True)
@@ -161,7 +173,7 @@ def _say(
             click.echo(f"  {printable(reason).plain}")
     if draws:
         click.echo(draw_flow(catalogue), nl=False)
-    elif not found:
+    elif is_well:
         sagas, others = len(catalogue.sagas), len(catalogue.choreographies)
         parts = f"{sagas} saga{'' if sagas == 1 else 's'}, {others} choreograph{'y' if others == 1 else 'ies'}"
         click.echo(f"{parts}: the catalogue fits together" + ("" if store is None else ", and all can be carried on"))

@@ -60,7 +60,7 @@ def saga_history(
     """
     form = "test" if is_test else "json" if as_json else form
     sagas, contracts = _carried(session, catalogue)
-    behaviours = {kind: SagaBehaviour(one) for kind, one in sagas.items()}
+    behaviours = {kind: SagaBehaviour(one, contracts.names) for kind, one in sagas.items()}
 
     async def read(store: OperatorStore) -> InstanceHistory:
         return await read_history(store, contracts, behaviours, parse_address(saga))
@@ -90,7 +90,7 @@ def _carried(session: Session, catalogue: str | None) -> tuple[Mapping[str, type
         known = find_catalogue(Path.cwd(), name, or_else="name one with --catalogue")
     except AmendsError as error:
         raise click.UsageError(str(error)) from error
-    return {one.kind: one for one in known.hosted if issubclass(one, Saga)}, known.contracts
+    return {one.definition.name: one for one in known.hosted if issubclass(one, Saga)}, known.contracts
 
 
 def _show_difference(

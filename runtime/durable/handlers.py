@@ -147,7 +147,7 @@ def _spec(cls: type[Any], name: str, function: Callable[..., Any]) -> HandlerSpe
             raise InvalidDefinition(
                 f"{where}: {one.DESCRIPTOR.full_name} is the runtime's own; take a message of yours"
             )
-    if contract.is_command and contract.kind != cls.kind:
+    if contract.is_command and contract.kind not in cls.kind_names:
         raise InvalidDefinition(
             f"{where} handles {contract.name}, which is addressed to {contract.kind}, not {cls.kind}"
         )

@@ -151,14 +151,15 @@ class NodeClient(Client):
         return CommandOutcome(reply.message, reply.fault, envelope.id, envelope.conversation)
 
     async def read(self, kind: str, key: str) -> ActorState | None:
-        (row,) = await self._store.load([(kind, key)])
+        (row,) = await self._store.load([(self._contracts.names.stored(kind), key)])
         if row is None:
             return None
-        return ActorState(row.revision, self._state(row.state_type, row.state, address_of(kind, key)), row.conversation)
+        state = self._state(row.state_type, row.state, address_of(*row.address))
+        return ActorState(row.revision, state, row.conversation)
 
     @asynccontextmanager
     async def watch(self, kind: str, key: str) -> AsyncIterator[AsyncIterator[ActorState]]:
-        address = address_of(kind, key)
+        address = address_of(self._contracts.names.stored(kind), key)
         watch = ActorWatch(
             lambda: self.read(kind, key),
             lambda state_type, state: self._state(state_type, state, address),
@@ -177,7 +178,7 @@ class NodeClient(Client):
     def _envelope(self, command: Message, call: str, options: CommandOptions) -> Envelope:
         check_command(command, options)
         contract = self._contracts.of(command)
-        kind, key = options.get("kind", ""), options.get("key", "")
+        kind, key, stored = options.get("kind", ""), options.get("key", ""), self._contracts.names.stored
         if kind and (wrong := wrong_kind(kind)):
             raise InvalidMessage(f"{contract.name} needs {wrong}")
         if not kind and not contract.is_command:
@@ -190,13 +191,13 @@ class NodeClient(Client):
         self._joining.check_options(options)
         return Envelope(
             id=id,
-            kind=kind or contract.kind,
+            kind=stored(kind) or contract.kind,
             key=check_key(key, f"the key for {kind or contract.kind}") if key else contract.key(command),
             type=contract.name,
             body=body,
             conversation=options.get("conversation") or id,
             sent_at_s=now_s,
-            process=options.get("process", ""),
+            process=stored(options.get("process", "")),
             answer_to=call,
             traceparent=options.get("traceparent", ""),
         )

@@ -36,9 +36,9 @@ from runtime.durable.read_look_up import look_ups_of
 from runtime.durable.results import check_delay, command_of_reaction, outgoing_of, take_state
 from runtime.durable.standing_timers import NONE, due_times, message_of, others, standing
 from runtime.durations import Span, check_span, in_seconds
-from runtime.envelope import wrong_kind
 from runtime.errors import FinalError, InvalidDefinition, InvalidMessage
-from runtime.former_names import formerly
+from runtime.former_names import formerly as formerly_called
+from runtime.kind_names import names_of_kind
 from runtime.protos import durable_pb2
 from runtime.store.records import Outcome
 
@@ -81,6 +81,7 @@ class Service(Generic[StateT], metaclass=_ServiceType):
     """
 
     kind: ClassVar[str] = ""
+    kind_names: ClassVar[tuple[str, ...]] = ()  # all that the kind has had; the store knows it by the first
     state_type: ClassVar[type[Message]]
     retries: ClassVar[RetryPolicy] = RetryPolicy()
     handlers: ClassVar[dict[str, HandlerSpec]] = {}
@@ -100,15 +101,18 @@ class Service(Generic[StateT], metaclass=_ServiceType):
         cls,
         *,
         kind: str = "",
+        formerly: tuple[str, ...] = (),
         retries: RetryPolicy | None = None,
         handler_timeout: Span = 0.0,
         **rest: Any,
     ) -> None:
-        """`handler_timeout`: a handler that waits for longer is cancelled and has failed; 0: the node's setting."""
+        """`formerly`: names that the kind had, the first one first; never take one out again.
+
+        `handler_timeout`: a handler that waits for longer is cancelled and has failed; 0: the node's setting.
+        """
         where = f"service {cls.__name__}"
-        take_options(super().__init_subclass__, rest, where, "kind, retries and handler_timeout")
-        if wrong := wrong_kind(kind):
-            raise InvalidDefinition(f"{where} needs {wrong}: class X(Service[XState], kind='x')")
+        take_options(super().__init_subclass__, rest, where, "kind, formerly, retries and handler_timeout")
+        cls.kind_names = names_of_kind(where, kind, formerly, "class X(Service[XState], kind='x')")
         state_type = state_type_of(cls, Service, where)
         check_names(cls, Service)
         needs = needs_of(cls, where, (*vars(Service), *Service.__annotations__))
@@ -165,7 +169,7 @@ class Service(Generic[StateT], metaclass=_ServiceType):
             cls.__init__(service, **given)
         return service
 
-    @formerly(delay_s="delay")
+    @formerly_called(delay_s="delay")
     def set_timer(self, name: str, delay: Span, message: Message | None = None) -> None:
         """Have `message` (or amends.TimerFired) delivered to this actor later; replaces the timer of that name.
 
@@ -216,19 +220,17 @@ class ServiceBehaviour:
         self._given: dict[str, object] | None = None if service.needs else {}
         self._provided.want(service.needs)
         self._by_type = {spec.input_type: spec for spec in service.handlers.values()}
-        self._reactions = {(reaction.event_type, reaction.process): reaction for reaction in reactions}
-        self.reactions = tuple(reactions)
+        self.kind = service.kind_names[0]  # as the store knows it
+        self.reactions = tuple(self._own(reaction) for reaction in reactions)
+        self._reactions = {(reaction.event_type, reaction.process): reaction for reaction in self.reactions}
         self.handlers = service.handlers
         self.look_ups = service.look_ups
-        self.kind = service.kind
         self.state_type = service.state_type
         self.process = ""
         self.retries = service.retries
-        self.subscriptions = tuple(one for reaction in reactions for one in reaction.subscriptions())
+        self.subscriptions = tuple(one for reaction in self.reactions for one in reaction.subscriptions())
         handled = {name for type_ in self._by_type for name in names_of(type_)}
         self.accepts = frozenset(handled) | {one.event_type for one in self.subscriptions}
-        for reaction in reactions:
-            self._check(reaction)
 
     def given(self, provided: Provided) -> ServiceBehaviour:
         """The same for the services of one node, which share what is provided to them."""
@@ -242,9 +244,10 @@ class ServiceBehaviour:
         spec = self.handlers.get(type_)
         return self._service.__name__ + ("" if spec is None else f".{spec.name}")
 
-    def _check(self, reaction: Reaction) -> None:
-        if reaction.kind != self.kind:
+    def _own(self, reaction: Reaction) -> Reaction:
+        if reaction.kind not in self._service.kind_names:
             raise InvalidDefinition(f"a reaction of {reaction.kind} was given to {self.kind}")
+        return replace(reaction, kind=self.kind)
 
     async def handle(self, state: Message, delivery: Delivery) -> Decision:
         message: Message = delivery.message

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from google.protobuf.message import DecodeError
 
 from runtime.errors import AmendsError, StoreError
 from runtime.operate.dead_letters import Act, ParkedMail, carry_out, dead_letters_after
+from runtime.operate.stored_kinds import stored_kind
 from runtime.store.port import OperatorStore
 from runtime.store.records import Transition
 
@@ -65,6 +66,9 @@ async def choose(store: OperatorStore, wanted: Filter, *, limit: int) -> tuple[l
     """Up to `limit` letters that fit, oldest id first, and how many more there are. Raises StoreError."""
     found: list[ParkedMail] = []
     more, after = 0, b""
+    sender, *key = wanted.sender.partition("/")
+    sender = "".join((await stored_kind(store, sender), *key))
+    wanted = replace(wanted, kind=await stored_kind(store, wanted.kind), sender=sender)
     while page := await dead_letters_after(store, after, limit=_PAGE):
         after = page[-1].row.id
         for letter in filter(wanted.fits, page):

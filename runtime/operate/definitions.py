@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from runtime.errors import InvalidMessage
 from runtime.operate.dead_letters import NotFound
+from runtime.operate.stored_kinds import stored_kind
 from runtime.protos.definition_pb2 import SagaDefinition
 from runtime.saga.comparison import differences
 from runtime.saga.definition import Definition
@@ -48,6 +49,7 @@ class UncarriedVersion:
 
 async def versions(store: OperatorStore, *, kind: str = "") -> list[VersionEntry]:
     """By kind, the latest last. Raises StoreError."""
+    kind = await stored_kind(store, kind)
     counts: dict[tuple[str, str], list[int]] = {}
     for one, version, status, count in await store.version_counts():
         counts.setdefault((one, version), [0, 0])[status in _ENDED] += count

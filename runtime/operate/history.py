@@ -20,6 +20,7 @@ from runtime.errors import AmendsError
 from runtime.observe.conversation import Conversation, TracedMessage, read_conversation
 from runtime.operate.dead_letters import NotFound
 from runtime.operate.present_bounds import present_bounds
+from runtime.operate.stored_kinds import stored_address
 from runtime.protos.durable_pb2 import CausedList, KeptInput, TimerFired
 from runtime.protos.lock_pb2 import DeadlockSearch
 from runtime.protos.saga_pb2 import CancelSaga, EventCame, SagaRecord
@@ -92,6 +93,7 @@ async def read_history(
     store: OperatorStore, contracts: Contracts, behaviours: Mapping[str, SagaBehaviour], address: Address
 ) -> InstanceHistory:
     """`behaviours`: those that this build carries, by kind. Raises NotFound, StoreError."""
+    address = await stored_address(store, address)
     (row,) = await store.load([address])
     if row is None or row.state_type != SagaRecord.DESCRIPTOR.full_name:
         raise NotFound(f"there is no saga {address_of(*address)}; list them with `sagas`")

@@ -18,6 +18,7 @@ from runtime.operate.busy import Work, works_of
 from runtime.operate.choices import can_do, keys, owed, repaired
 from runtime.operate.deadlines import deadline_lines
 from runtime.operate.locks import lock_lines
+from runtime.operate.stored_kinds import stored_kind
 from runtime.operate.survey import hosts_of, lent_to, owner_of, waits_for_version
 from runtime.operate.timers import timers_of
 from runtime.operate.waits import NOTHING, waits_for
@@ -86,8 +87,9 @@ async def conversations_of_key(store: OperatorStore, key: str, *, kind: str = ""
 
 async def _found(store: OperatorStore, named: str, kind: str) -> list[_Found]:
     """What has this key. A key may have a slash in it, so a name that has one is taken for a key as well."""
+    kind, (its_kind, slash, key) = await stored_kind(store, kind), named.partition("/")
     found = await _with_key(store, named, kind)
-    its_kind, slash, key = named.partition("/")
+    its_kind = await stored_kind(store, its_kind)
     if slash and key and its_kind and kind in ("", its_kind):
         found += await _with_key(store, key, its_kind)
     return found

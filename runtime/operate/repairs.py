@@ -15,6 +15,7 @@ from runtime.envelope import Address, Envelope, address_of, message_id
 from runtime.errors import AmendsError, InvalidMessage
 from runtime.operate.dead_letters import NotFound, carry_out
 from runtime.operate.present_bounds import present_bounds
+from runtime.operate.stored_kinds import stored_address
 from runtime.ports import Clock
 from runtime.protos.saga_pb2 import RepairSaga, SagaRecord
 from runtime.saga.definition import Definition
@@ -73,7 +74,7 @@ class Result:
 async def record_of(store: OperatorStore, saga: Address) -> Saga:
     """The saga's row, and its record. Raises NotFound, or StoreError."""
     where = address_of(*saga)
-    (row,) = await store.load([saga])
+    (row,) = await store.load([await stored_address(store, saga)])
     if row is None or row.state_type != SagaRecord.DESCRIPTOR.full_name:
         raise NotFound(f"there is no saga {where}; list them with `sagas`")
     try:

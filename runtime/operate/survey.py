@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from runtime.envelope import address_of, parse_address
 from runtime.errors import InvalidMessage
+from runtime.operate.stored_kinds import stored_kind
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.summary import SUSPENDED
 from runtime.store.port import OperatorStore
@@ -191,6 +192,7 @@ async def sagas(
     Raises InvalidMessage for a status that no saga has, and StoreError.
     """
     wanted, found = wanted or Wanted(), list[SagaEntry]()
+    wanted = replace(wanted, kind=await stored_kind(store, wanted.kind))
     view = await store.cluster()
     filter_, owners, size = wanted.filter_at(view), _Owners(view), limit + 1
     if filter_.not_carried == ():
@@ -220,7 +222,7 @@ async def saga_counts(
     """Kind, status, and how many tell so. Raises InvalidMessage for a status that none tells, and StoreError."""
     if wrong := [status for status in statuses if status not in STATUSES or status == WAITS]:
         raise InvalidMessage(f"no saga tells that it is {wrong[0]!r}; counted are {', '.join(STATUSES[:-1])}")
-    counts = await store.summary_counts()
+    counts, kind = await store.summary_counts(), await stored_kind(store, kind)
     return [one for one in counts if kind in ("", one[0]) and (not statuses or one[1] in statuses)]
 
 

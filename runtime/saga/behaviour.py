@@ -14,8 +14,10 @@ from runtime.durable.behaviour import Decision, Delivery, Lack, RetryPolicy, Set
 from runtime.envelope import Envelope
 from runtime.errors import FinalError, NotCarried
 from runtime.failures import text_of
+from runtime.kind_names import AS_CALLED, KindNames
 from runtime.protos import durable_pb2, lock_pb2, saga_pb2
 from runtime.saga import inputs
+from runtime.saga.addressed import addressed
 from runtime.saga.checks import check_condition
 from runtime.saga.definition import Definition
 from runtime.saga.interpreter import advance
@@ -44,12 +46,12 @@ class SagaBehaviour:
     retries = RetryPolicy(immediate=0, delays=(), timer_pause=_TIMER_PAUSE_S)
     state_type: type[Message] = saga_pb2.SagaRecord
 
-    def __init__(self, saga: type[Saga[Any]]) -> None:
-        self.definition = saga.definition
+    def __init__(self, saga: type[Saga[Any]], names: KindNames = AS_CALLED) -> None:
+        """`names` are those of the kinds that the saga sends to."""
+        self.definition = addressed(saga.definition, names)
         self._name = saga.__name__
-        self.kind = saga.kind
-        self.process = saga.kind
-        self.subscriptions = tuple(one for start in self.definition.starts for one in _subscriptions(saga.kind, start))
+        self.kind = self.process = self.definition.name
+        self.subscriptions = tuple(one for start in self.definition.starts for one in _subscriptions(self.kind, start))
         self._starts = {start.event_type: start for start in self.definition.starts}
         self._key_paths = {type_: start.key or contract_of(type_).key_field for type_, start in self._starts.items()}
         self._awaited = {full_name(one.event): one.event for one in self.definition.awaits}

@@ -21,6 +21,7 @@ from runtime.durable.provided import Factories, Provided
 from runtime.durable.reaction import Reaction
 from runtime.durable.service import HandlerSpec, Service, ServiceBehaviour
 from runtime.errors import InvalidDefinition, InvalidSettings
+from runtime.kind_names import KindNames
 from runtime.protos import saga_pb2
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.children import check_children
@@ -71,16 +72,18 @@ class Catalogue:
         if isinstance(contracts, Iterable) and not isinstance(contracts, Sequence):
             contracts = [*contracts]
         check_parts(contracts, services, choreographies, unstarted, several)
-        self.several: Several = dict(several or {})
-        self.contracts = Contracts((saga_pb2, *contracts))
         self.choreographies = tuple(choreographies)
-        self._kinds_of = {name: tuple(one.kind for one in hosted) for name, hosted in services.items()}
         self.hosted = tuple(one for some in services.values() for one in some)
         _check_names(self.hosted, self.choreographies)
+        self.names = KindNames(_kind_names(self.hosted))
+        self.contracts = Contracts((saga_pb2, *contracts), self.names)
+        stored = self.names.stored
+        self.several: Several = {event: tuple(map(stored, one)) for event, one in (several or {}).items()}
+        self._kinds_of = {name: tuple(stored(one.kind) for one in hosted) for name, hosted in services.items()}
         self.provides: Factories = {} if provides is None else provides
         check_provides([one for one in self.hosted if issubclass(one, Service)], self.provides)
-        self._behaviours: dict[str, _Behaviour] = {one.kind: self._behaviour(one) for one in self.hosted}
-        self._check(unstarted or {})
+        self._behaviours: dict[str, _Behaviour] = {stored(one.kind): self._behaviour(one) for one in self.hosted}
+        self._check({stored(process): events for process, events in (unstarted or {}).items()})
         for process in self.choreographies:
             self._keep_deadline(process)
         for saga in self.sagas:
@@ -130,12 +133,12 @@ class Catalogue:
                 f"there is no service {', '.join(map(repr, unknown))}; there are {', '.join(self.service_names)}"
             )
         kinds = dict.fromkeys(kind for name in names for kind in self._kinds_of[name])
-        behaviours = [pausing(self._behaviours[kind], self.hosted, pauses) for kind in kinds]
+        behaviours = [pausing(self._behaviours[kind], self.hosted, pauses, self.names) for kind in kinds]
         return tuple(one.given(provided) if isinstance(one, ServiceBehaviour) else one for one in behaviours)
 
     def handler_of(self, command: Contract) -> HandlerSpec | None:
         """What handles a command; None when nobody does."""
-        behaviour = self._behaviours.get(command.kind)
+        behaviour = self._behaviours.get(self.names.stored(command.kind))
         return behaviour.handlers.get(command.name) if isinstance(behaviour, ServiceBehaviour) else None
 
     @property
@@ -149,7 +152,8 @@ class Catalogue:
         if process.deadline is None:
             return
         behaviour = DeadlineBehaviour(process.deadline)
-        self._host_beside(next(one.kind for one in process.compiled if one.starts), behaviour)
+        first = next(one.kind for one in process.compiled if one.starts)
+        self._host_beside(self.names.stored(first), behaviour)
 
     def _host_beside(self, kind: str, behaviour: DeadlineBehaviour | KeysBehaviour | LockBehaviour) -> None:
         """Whoever hosts the one kind hosts the other as well."""
@@ -159,8 +163,9 @@ class Catalogue:
 
     def _behaviour(self, hosted: Hosted) -> ServiceBehaviour | SagaBehaviour:
         if issubclass(hosted, Saga):
-            return SagaBehaviour(hosted)
-        reactions = [one for process in self.choreographies for one in process.compiled if one.kind == hosted.kind]
+            return SagaBehaviour(hosted, self.names)
+        compiled = [one for process in self.choreographies for one in process.compiled]
+        reactions = [one for one in compiled if one.kind in hosted.kind_names]
         return ServiceBehaviour(hosted, reactions, Provided(self.provides))
 
     # --- checks over the whole ---
@@ -192,7 +197,7 @@ class Catalogue:
         """What handles a command. Raises InvalidDefinition when nobody does."""
         if not _knows(self.contracts, command):
             raise InvalidDefinition(f"{where}: {command.name} is in none of the catalogue's contracts")
-        if command.kind not in self._behaviours:
+        if self.names.stored(command.kind) not in self._behaviours:
             raise InvalidDefinition(f"{where}: {command.name} goes to {command.kind}, a kind that is not hosted")
         handler = self.handler_of(command)
         if handler is None:
@@ -222,15 +227,23 @@ def _check_names(hosted: Sequence[Hosted], choreographies: Sequence[type[Choreog
     """Kinds and processes share one space of names, since a process is known by its name in every message."""
     names: dict[str, str] = {}
     for name, title in [
-        *((one.kind, one.__name__) for one in dict.fromkeys(hosted)),
+        *((name, one.__name__) for one in dict.fromkeys(hosted) for name in one.kind_names),
         *((one.name, one.__name__) for one in choreographies),
-        *((keys_kind(one.kind), f"the keys of {one.__name__}") for one in hosted if _waits(one)),
+        *((keys_kind(name), f"the keys of {one.__name__}") for one in hosted if _waits(one) for name in one.kind_names),
         *((lock_kind(lock), f"the lock {lock!r}") for lock in _locks(hosted)),
         *((one.deadline.kind, f"the deadline of {one.__name__}") for one in choreographies if one.deadline),
     ]:
         if name in names:
-            raise InvalidDefinition(f"{names[name]} and {title} are both named {name!r}")
+            raise InvalidDefinition(f"{names[name]} and {title} are both named {name!r}, or one of them was")
         names[name] = title
+
+
+def _kind_names(hosted: Sequence[Hosted]) -> Iterator[tuple[str, ...]]:
+    """All names of each kind, the first one first; the actors of a saga's keys are called after the saga."""
+    for one in hosted:
+        yield one.kind_names
+        if _waits(one):
+            yield tuple(keys_kind(name) for name in one.kind_names)
 
 
 def _locks(hosted: Sequence[Hosted]) -> Iterable[str]:

@@ -59,7 +59,7 @@ class ReminderDefinition:
 class Definition:
     """A checked saga. Immutable, and shared by all its instances."""
 
-    name: str
+    name: str  # its kind, as the store knows it
     title: str  # of the author's class
     state_type: type[Message]
     key_field: str  # of the state, if it has a field of the name of the starting event's key; must stay the key

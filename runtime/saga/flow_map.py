@@ -57,7 +57,7 @@ def flow_of(catalogue: Catalogue) -> FlowMap:
         for step in saga.steps:
             arrows += _step(saga, step)
     for process in catalogue.choreographies:
-        arrows += _reactions(process, said)
+        arrows += _reactions(catalogue, process, said)
     kinds, sagas = tuple(one.kind for one in services), tuple(one.name for one in catalogue.sagas)
     return FlowMap(kinds, sagas, tuple(dict.fromkeys(arrows)))
 
@@ -95,12 +95,12 @@ def _step(saga: Definition, step: StepDefinition) -> Iterator[FlowArrow]:
         yield FlowArrow(own, own, step.undo_command.kind, label, is_event=False)
 
 
-def _reactions(process: type[Choreography], said: dict[type[Message], str]) -> list[FlowArrow]:
-    reactions = zip(process.compiled, process.commands, strict=True)
-    return [
-        _heard(process.name, said, reaction.event_type, command.kind, f"{process.name}: {_name(command)}")
-        for reaction, command in reactions
-    ]
+def _reactions(
+    catalogue: Catalogue, process: type[Choreography], said: dict[type[Message], str]
+) -> Iterator[FlowArrow]:
+    for reaction, command in zip(process.compiled, process.commands, strict=True):
+        kind, label = catalogue.names.stored(command.kind), f"{process.name}: {_name(command)}"
+        yield _heard(process.name, said, reaction.event_type, kind, label)
 
 
 def _heard(process: str, said: dict[type[Message], str], event: type[Message], by: str, why: str) -> FlowArrow:

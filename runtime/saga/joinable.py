@@ -38,7 +38,7 @@ def parties_of(catalogue: Catalogue) -> dict[str, Parties]:
 
 
 def _takes_part(catalogue: Catalogue, process: type[Choreography], service: ServiceBehaviour) -> bool:
-    if service.kind in [reaction.kind for reaction in process.compiled]:
+    if any(reaction.process == process.name for reaction in service.reactions):
         return True
     heard = {one.event_type for one in (process.starts, *process.reactions)} | {*process.ends, *process.settled_by}
     for spec in service.handlers.values():

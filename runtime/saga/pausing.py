@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 from runtime.durable.behaviour import Behaviour, Decision, Delivery, SetTimer
 from runtime.envelope import parse_address
 from runtime.errors import NotCarried
+from runtime.kind_names import AS_CALLED, KindNames
 from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.node import StepDefinition
@@ -31,11 +32,11 @@ _TASK = saga_pb2.TaskRecord
 _OPEN = saga_pb2.Exchange.OPEN
 
 
-def pausing(behaviour: Behaviour, hosted: Iterable[type[Any]], pauses: Pauses | None) -> Behaviour:
-    """The behaviour for one node: of a saga, with its pauses. `hosted` are the classes of the catalogue."""
+def pausing(behaviour: Behaviour, hosted: Iterable[type[Any]], pauses: Pauses | None, names: KindNames) -> Behaviour:
+    """The behaviour for one node: of a saga, with its pauses. `hosted` and `names` are those of the catalogue."""
     if pauses is None or not isinstance(behaviour, SagaBehaviour):
         return behaviour
-    return PausingSaga(next(one for one in hosted if one.kind == behaviour.kind), pauses)
+    return PausingSaga(next(one for one in hosted if behaviour.kind in one.kind_names), pauses, names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ class _Question:
 class PausingSaga(SagaBehaviour):
     """The same saga for one node."""
 
-    def __init__(self, saga: type[Saga[Any]], pauses: Pauses) -> None:
-        super().__init__(saga)
+    def __init__(self, saga: type[Saga[Any]], pauses: Pauses, names: KindNames = AS_CALLED) -> None:
+        super().__init__(saga, names)
         self._pauses = pauses
         steps = [one for one in self.definition.steps if type(one) is StepDefinition]
         self._needs = tuple(dict.fromkeys(one.command.kind for one in steps))

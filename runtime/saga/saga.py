@@ -25,8 +25,8 @@ from google.protobuf.message import Message
 
 from runtime.durable.declared import Declared, state_type_of, take_options
 from runtime.durations import Span, check_span, in_seconds
-from runtime.envelope import wrong_kind
 from runtime.errors import InvalidDefinition
+from runtime.kind_names import names_of_kind
 from runtime.saga.attributes import check_names, closing_of, flow_of, keys_of, parts_of, reminders_of, starts_of
 from runtime.saga.carrying import Carried, Position
 from runtime.saga.checks import check
@@ -74,6 +74,7 @@ class Saga(Generic[StateT], metaclass=_SagaType):
     """
 
     kind: ClassVar[str] = ""
+    kind_names: ClassVar[tuple[str, ...]] = ()  # all that the kind has had; the store knows it by the first
     state_type: ClassVar[type[Message]]
     definition: ClassVar[Definition]
 
@@ -84,9 +85,18 @@ class Saga(Generic[StateT], metaclass=_SagaType):
     carries: ClassVar[Mapping[Any, Callable[[Any, Position], Message | Carried]]] = types.MappingProxyType({})
 
     def __init_subclass__(
-        cls, *, kind: str = "", deadline: Span = 0.0, undo: str = _STRICT, history: str = _FULL, **rest: Any
+        cls,
+        *,
+        kind: str = "",
+        formerly: tuple[str, ...] = (),
+        deadline: Span = 0.0,
+        undo: str = _STRICT,
+        history: str = _FULL,
+        **rest: Any,
     ) -> None:
-        """`deadline`: how long from the start to the pivot; past it the saga turns back; 0 for none.
+        """`formerly`: names that the kind had, the first one first; never take one out again.
+
+        `deadline`: how long from the start to the pivot; past it the saga turns back; 0 for none.
 
         `undo`: what an undo that is stuck holds up. "strict": every undo of what was done before it. "independent":
         nothing, so that a refund that cannot be made does not keep stock reserved.
@@ -95,20 +105,19 @@ class Saga(Generic[StateT], metaclass=_SagaType):
         after each of them. "brief" keeps their types alone, and saves their bytes.
         """
         where = f"saga {cls.__name__}"
-        take_options(super().__init_subclass__, rest, where, "kind, deadline, undo and history")
+        take_options(super().__init_subclass__, rest, where, "kind, formerly, deadline, undo and history")
         if undo not in _UNDO:
             raise InvalidDefinition(f"{where}: undo is {' or '.join(map(repr, _UNDO))}, not {undo!r}")
         if history not in _HISTORY:
             raise InvalidDefinition(f"{where}: history is {' or '.join(map(repr, _HISTORY))}, not {history!r}")
         check_names(cls, Saga)
-        if wrong := wrong_kind(kind):
-            raise InvalidDefinition(f"{where} needs {wrong}: class X(Saga[XState], kind='x')")
+        cls.kind_names = names_of_kind(where, kind, formerly, "class X(Saga[XState], kind='x')")
         state_type = state_type_of(cls, Saga, where)
         check_span(deadline, "a deadline is finite and above 0", where, or_none=True)
         cls.kind, cls.state_type = kind, state_type
         cls.definition = read(
             Declaration(
-                name=kind,
+                name=cls.kind_names[0],
                 title=cls.__name__,
                 state_type=state_type,
                 parts=parts_of(cls),
@@ -140,6 +149,7 @@ class Saga(Generic[StateT], metaclass=_SagaType):
         """
         body = varied(cls, changed)
         history = _FULL if cls.definition.keeps_inputs else _BRIEF
-        options = {"kind": cls.kind, "deadline": cls.definition.deadline_s, "undo": cls._undo(), "history": history}
+        options = {"kind": cls.kind, "formerly": cls.kind_names, "deadline": cls.definition.deadline_s}
+        options |= {"undo": cls._undo(), "history": history}
         made: type[Self] = types.new_class(cls.__name__, (cls,), options, lambda space: space.update(body))
         return made

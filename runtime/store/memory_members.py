@@ -1,11 +1,11 @@
-"""The part of the store in memory that members keep: nodes, shards, subscriptions, definitions, lived time, busy
-handlers.
+"""The part of the store in memory that members keep: nodes, shards, subscriptions, definitions, names of kinds, lived
+time, busy handlers.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace as with_changes
 
 from runtime.ports import Clock
@@ -26,6 +26,7 @@ class MemoryMembers:
         self._shards: dict[tuple[str, int], ShardRow] = {}  # by kind and shard
         self._subscriptions: dict[str, tuple[Subscription, ...]] = {}
         self._definitions: dict[tuple[str, str], DefinitionRow] = {}  # by kind and version
+        self._kind_names: dict[str, str] = {}  # what the store calls the kind of each name
         self._lived = Lived()
         self._told: dict[tuple[str, str], Busy] = {}  # by name and incarnation
         self._left: frozenset[tuple[str, str]] = frozenset()
@@ -90,6 +91,11 @@ class MemoryMembers:
 
     async def definitions(self) -> list[DefinitionRow]:
         return sorted(self._definitions.values(), key=lambda row: (row.kind, row.kept_at_s, row.version))
+
+    async def keep_kind_names(self, names: Mapping[str, str]) -> Mapping[str, str]:
+        if all(self._kind_names.get(name, kind) == kind for name, kind in names.items()):
+            self._kind_names = {**self._kind_names, **names}
+        return dict(self._kind_names)
 
     async def cluster(self) -> ClusterView:
         subscriptions = itertools.chain.from_iterable(self._subscriptions.values())

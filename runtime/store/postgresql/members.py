@@ -1,5 +1,5 @@
-"""The part of the store in PostgreSQL that members keep: nodes, shards, subscriptions, definitions, lived time,
-busy handlers.
+"""The part of the store in PostgreSQL that members keep: nodes, shards, subscriptions, definitions, names of kinds,
+lived time, busy handlers.
 
     join, renew, evict, assign, cluster ──▶ a StoreLane of their own: a lease waits for no commit and no read
 
@@ -8,9 +8,12 @@ Every method is one statement. Leases are by the clock of the server, which is r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import asyncpg
+
+from runtime.errors import StoreBusy
 from runtime.store.busy import BUSY_KEPT_S, busy_from_text, busy_to_text
 from runtime.store.columns import DEFINITIONS
 from runtime.store.definitions import DefinitionRow
@@ -19,7 +22,7 @@ from runtime.store.postgresql.lane import StoreLane
 from runtime.store.postgresql.notes import Notes
 from runtime.store.postgresql.rows import cluster_view, definition_row, node_row
 from runtime.store.postgresql.statements import named_statements
-from runtime.store.postgresql.text import kept, kept_column
+from runtime.store.postgresql.text import given, kept, kept_column
 from runtime.store.records import Busy, ClusterView, NodeRow, ShardRow, Subscription
 
 __all__ = ["PostgresqlMembers"]
@@ -110,6 +113,22 @@ class PostgresqlMembers:
             new.sort(key=lambda row: (row.kind, row.version))
             columns = [kept_column(column) for column in zip(*map(DEFINITIONS.values, new), strict=True)]
             await self.members.repeatable(lambda one: one.execute(self._sql["keep_definitions"], *columns))
+
+    async def keep_kind_names(self, names: Mapping[str, str]) -> Mapping[str, str]:
+        columns = [kept_column(names), kept_column(names.values())]
+
+        async def put(connection: Any) -> Mapping[str, str]:
+            for _ in range(_JOINS_MAX if names else 1):
+                try:
+                    if names:
+                        await connection.execute(self._sql["keep_kind_names"], *columns)
+                except asyncpg.UniqueViolationError:
+                    continue  # Another has kept one of them at the same time.
+                rows = await connection.fetch(self._sql["kind_names"])
+                return {given(row["name"]): given(row["kind"]) for row in rows}
+            raise StoreBusy("others tell names of kinds all the time; try again later")
+
+        return await self.members.repeatable(put)
 
     async def definitions(self) -> list[DefinitionRow]:
         return [definition_row(row) for row in await self._reads.read(lambda one: one.fetch(self._sql["definitions"]))]

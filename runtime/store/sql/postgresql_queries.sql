@@ -271,6 +271,21 @@ insert into definitions ({definitions})
 select {definitions} from unnest($1::text[], $2::text[], $3::double precision[], $4::bytea[]) as wanted ({definitions})
 on conflict do nothing;
 
+-- name: kind_names
+select name, kind from kind_names;
+
+-- name: keep_kind_names
+-- Those that are new, unless one of all is kept with another value. Where another session keeps one of them at the same
+-- time, the key is violated and nothing is written; whoever asks looks again.
+with wanted as materialized (select name, kind from unnest($1::text[], $2::text[]) as given (name, kind))
+insert into kind_names (name, kind)
+select name, kind from wanted
+where not exists (select from kind_names as old where old.name = wanted.name)
+  and not exists (
+    select from kind_names as old join wanted as its on its.name = old.name where its.kind <> old.kind
+  )
+order by name;
+
 -- name: definitions
 select {definitions} from definitions order by kind, kept_at_s, version;
 

@@ -117,6 +117,12 @@ create table definitions (
   primary key (kind, version)
 );
 
+-- What each name of a kind stands for: the name that the kind had first, by which all other tables know it.
+create table kind_names (
+  name text collate "C" not null primary key,
+  kind text collate "C" not null
+);
+
 -- These two are tiny and updated all the time: with room on each page, and no index on what changes, an update stays
 -- on its page and needs no vacuum.
 create table nodes (

@@ -123,6 +123,12 @@ insert or ignore into definitions ({definitions}) values (?, ?, ?, ?);
 -- name: definitions
 select {definitions} from definitions order by kind, kept_at_s, version;
 
+-- name: kind_names
+select name, kind from kind_names;
+
+-- name: keep_kind_name
+insert into kind_names (name, kind) values (?, ?);
+
 -- name: nodes
 -- All of them, or the one of a name; with what lies in `meta` beside them.
 select {nodes}, coalesce((

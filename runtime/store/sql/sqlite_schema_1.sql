@@ -95,6 +95,12 @@ create table definitions (
   primary key (kind, version)
 ) strict;
 
+-- What each name of a kind stands for: the name that the kind had first, by which all other tables know it.
+create table kind_names (
+  name text not null primary key,
+  kind text not null
+) strict, without rowid;
+
 create table nodes (
   name          text not null primary key,
   incarnation   text not null,

@@ -1,5 +1,5 @@
-"""The part of the store in SQLite that members keep: nodes, shards, subscriptions, definitions, lived time,
-busy handlers.
+"""The part of the store in SQLite that members keep: nodes, shards, subscriptions, definitions, names of kinds, lived
+time, busy handlers.
 
     join, renew, evict, assign ──vital: before what else waits──▶ Writer
     cluster                    ──▶ a Reader of its own
@@ -10,7 +10,7 @@ What a node is busy with is told by any thread, written by the writer's, and awa
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import apsw
@@ -126,6 +126,23 @@ class SqliteMembers:
             lambda connection: [DefinitionRow(*row) for row in connection.execute(self._sql["definitions"])]
         )
 
+    async def keep_kind_names(self, names: Mapping[str, str]) -> Mapping[str, str]:
+        kept = await self._reader.patiently(self._kind_names)
+        if names.items() <= kept.items() or not _fits(names, kept):
+            return kept
+
+        def put(connection: apsw.Connection) -> Mapping[str, str]:
+            kept = self._kind_names(connection)
+            if not _fits(names, kept):
+                return kept
+            connection.executemany(self._sql["keep_kind_name"], [one for one in names.items() if one[0] not in kept])
+            return {**kept, **names}
+
+        return await self._write(put)
+
+    def _kind_names(self, connection: apsw.Connection) -> Mapping[str, str]:
+        return {str(name): str(kind) for name, kind in connection.execute(self._sql["kind_names"])}
+
     async def cluster(self) -> ClusterView:
         def read(connection: apsw.Connection) -> ClusterView:
             with connection:  # all at one instant
@@ -166,3 +183,7 @@ class SqliteMembers:
             return await self._writer.transact(work, vital=vital)
         except CommitUnknown as error:
             raise StoreUnavailable(f"{error}; it may or may not have been written, and can be repeated") from error
+
+
+def _fits(names: Mapping[str, str], kept: Mapping[str, str]) -> bool:
+    return all(kept.get(name, kind) == kind for name, kind in names.items())

@@ -177,15 +177,15 @@ class Cluster:
 
     async def state(self, kind: str, key: str, state: type[M]) -> M:
         """The committed state of an actor, or a saga's business state. It is empty if there is no such actor."""
-        return await self._committed.state(kind, key, state)
+        return await self._committed.state(self._catalogue.names.stored(kind), key, state)
 
     async def status(self, kind: str, key: str) -> str:
         """The status of a saga: none, running, compensating, completed, compensated or stuck."""
-        return await self._committed.status(kind, key)
+        return await self._committed.status(self._catalogue.names.stored(kind), key)
 
     async def conversation(self, kind: str, key: str) -> str:
         """Every message of the conversation that made this actor, one a line; empty if there is no such actor."""
-        return await self._committed.conversation(kind, key)
+        return await self._committed.conversation(self._catalogue.names.stored(kind), key)
 
     # --- time ---
 

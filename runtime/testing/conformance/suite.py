@@ -13,6 +13,7 @@ from __future__ import annotations
 from runtime.testing.conformance.batches import BatchConformance
 from runtime.testing.conformance.busy import BusyConformance
 from runtime.testing.conformance.definitions import DefinitionConformance
+from runtime.testing.conformance.kind_names import KindNameConformance
 from runtime.testing.conformance.mail import MailConformance
 from runtime.testing.conformance.membership import MembershipConformance
 from runtime.testing.conformance.operators import OperatorConformance
@@ -39,5 +40,6 @@ class StoreConformance(
     OperatorConformance,
     SummaryConformance,
     DefinitionConformance,
+    KindNameConformance,
 ):
     """All tests of the suite."""

@@ -49,6 +49,7 @@ class FaultyCatalogue(Catalogue):
     """The same catalogue with handlers that fail by a plan."""
 
     def __init__(self, inner: Catalogue, plan: FailurePlan) -> None:
+        self.names = inner.names
         self.contracts = inner.contracts
         self.kinds = inner.kinds
         self.choreographies = inner.choreographies

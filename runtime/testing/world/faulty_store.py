@@ -215,6 +215,7 @@ class FaultyStore:
     assign_many = _write(MemoryStore.assign_many)
     subscribe = _write(MemoryStore.subscribe)
     keep_definitions = _write(MemoryStore.keep_definitions)
+    keep_kind_names = _write(MemoryStore.keep_kind_names)
     cluster = _read(MemoryStore.cluster)
     busy = _read(MemoryStore.busy)
     now_s = _read(MemoryStore.now_s)

@@ -42,7 +42,7 @@ from runtime.testing.world.node import SimNode
 from runtime.testing.world.world import World
 from tests.proof.workloads.orders import OrderClients, Orders, Wish
 
-__all__ = ["Carry", "Chain", "Upgrade", "carry", "chain", "upgrade"]
+__all__ = ["Carry", "Chain", "Upgrade", "UpgradeClients", "carry", "chain", "upgrade"]
 
 Answer = TypeVar("Answer")
 
@@ -143,7 +143,7 @@ class Upgrade(Orders):
         return self._clients(world, dice)
 
     def _clients(self, cluster: SimCluster, dice: Dice) -> OrderClients:
-        return _UpgradeClients(cluster, dice)
+        return UpgradeClients(cluster, dice)
 
 
 class Carry(Upgrade):
@@ -173,7 +173,7 @@ carry = Carry
 chain = Chain
 
 
-class _UpgradeClients(OrderClients):
+class UpgradeClients(OrderClients):
     """They do not wait for the end of an order, since it may need a version that is not running.
 
     A cancellation of such an order gets no answer in time. It is accepted or refused when the version is back.
@@ -270,7 +270,7 @@ class _UpgradeClients(OrderClients):
         }
 
 
-class _CarryClients(_UpgradeClients):
+class _CarryClients(UpgradeClients):
     """Their orders are all ended by the later version, but for those that the first has ended."""
 
     later: type[Saga[Any]] = CarryingOrderProcess

@@ -178,8 +178,8 @@ def test_a_step_may_not_take_the_name_of_what_every_saga_has(name: str) -> None:
 @pytest.mark.parametrize(
     ("base", "options", "known"),
     [
-        (Saga[OrderProcessState], {"kind": "x"}, "kind, deadline, undo and history"),
-        (Service[BillState], {"kind": "billing"}, "kind, retries and handler_timeout"),
+        (Saga[OrderProcessState], {"kind": "x"}, "kind, formerly, deadline, undo and history"),
+        (Service[BillState], {"kind": "billing"}, "kind, formerly, retries and handler_timeout"),
         (Choreography, {"name": "x"}, "name and deadline"),
     ],
 )
