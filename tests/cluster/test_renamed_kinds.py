@@ -68,7 +68,7 @@ def label(state: OrderProcessState) -> CreateShippingLabel:
 
 
 def named(base: Any, names: tuple[str, ...], body: Any, state: Any) -> type[Any]:
-    return made("Renamed", of_state(base, state), body, kind=names[-1], formerly=names[:-1])
+    return made("Called", of_state(base, state), body, kind=names[-1], formerly=names[:-1])
 
 
 def process(names: tuple[str, ...], bills: tuple[str, ...]) -> type[Saga[OrderProcessState]]:
@@ -92,7 +92,7 @@ def catalogue(saga: tuple[str, ...], bills: tuple[str, ...]) -> Catalogue:
     return Catalogue(contracts=CONTRACTS, services={**services, "sagas": [process(saga, bills)]})
 
 
-class Shop:
+class RenamingShop:
     """Nodes on one file, and what they report."""
 
     def __init__(self, folder: Path) -> None:
@@ -107,8 +107,8 @@ class Shop:
 
 
 @pytest.fixture
-def shop_of_test(tmp_path: Path) -> Shop:
-    return Shop(tmp_path)
+def shop_of_test(tmp_path: Path) -> RenamingShop:
+    return RenamingShop(tmp_path)
 
 
 async def place(node: Node, orders: Iterable[str]) -> None:
@@ -155,7 +155,7 @@ async def kinds_in(node: Node) -> set[str]:
 
 
 async def test_sagas_that_were_begun_by_the_old_names_are_ended_by_the_new_ones_undos_included(
-    shop_of_test: Shop,
+    shop_of_test: RenamingShop,
 ) -> None:
     old = shop_of_test.node("one", WITH_OLD_NAMES)
     async with running(old):
@@ -178,7 +178,7 @@ async def test_sagas_that_were_begun_by_the_old_names_are_ended_by_the_new_ones_
         assert await kinds_in(new) == {"process", "process-keys", "billing"}
 
 
-async def test_nodes_of_both_builds_run_at_once_and_a_key_has_one_actor(shop_of_test: Shop) -> None:
+async def test_nodes_of_both_builds_run_at_once_and_a_key_has_one_actor(shop_of_test: RenamingShop) -> None:
     old, new = shop_of_test.node("old", WITH_OLD_NAMES), shop_of_test.node("new", WITH_NEW_NAMES)
     async with running(old, new):
         await place(old, ["A"])
@@ -194,7 +194,7 @@ async def test_nodes_of_both_builds_run_at_once_and_a_key_has_one_actor(shop_of_
         assert await kinds_in(new) == {"process", "process-keys", "billing"}
 
 
-async def test_a_kind_is_renamed_again_and_has_its_first_name_back(shop_of_test: Shop) -> None:
+async def test_a_kind_is_renamed_again_and_has_its_first_name_back(shop_of_test: RenamingShop) -> None:
     async with running(old := shop_of_test.node("one", WITH_OLD_NAMES)):
         await place(old, ["A"])
         await until_paid_for(old, "process", "A")
@@ -219,7 +219,7 @@ async def test_a_kind_is_renamed_again_and_has_its_first_name_back(shop_of_test:
     ],
 )
 async def test_a_build_whose_names_would_give_a_key_two_actors_does_not_start(
-    shop_of_test: Shop, names: Names, told: str
+    shop_of_test: RenamingShop, names: Names, told: str
 ) -> None:
     new = shop_of_test.node("one", WITH_NEW_NAMES)
     async with running(new):
@@ -230,14 +230,14 @@ async def test_a_build_whose_names_would_give_a_key_two_actors_does_not_start(
 
 
 async def test_a_node_that_hosts_nothing_by_a_wrong_name_and_would_send_to_it_does_not_start_either(
-    shop_of_test: Shop,
+    shop_of_test: RenamingShop,
 ) -> None:
     async with running(shop_of_test.node("one", WITH_NEW_NAMES)):
         with pytest.raises(InvalidDefinition, match="'purchase' is another name of the kind 'process'"):
             await shop_of_test.node("two", {**WITH_NEW_NAMES, "saga": ("purchase",)}, "sales").start()
 
 
-async def test_a_first_name_that_the_store_does_not_know_is_told(shop_of_test: Shop) -> None:
+async def test_a_first_name_that_the_store_does_not_know_is_told(shop_of_test: RenamingShop) -> None:
     async with running(shop_of_test.node("one", WITH_OLD_NAMES)):
         pass
     async with running(shop_of_test.node("one", {**WITH_OLD_NAMES, "saga": ("proces", "purchase")})):

@@ -25,7 +25,7 @@ PARTS = (
     *(
         name
         for name in vars(Saga)["__annotations__"]
-        if not name.startswith("_") and name not in ("definition", "kind")
+        if not name.startswith("_") and name not in ("definition", "kind", "kind_names")
     ),
     *(name for name in inspect.signature(Service.__init_subclass__).parameters if name not in ("rest", "kind")),
     *(name for name in inspect.signature(Service.of).parameters if name != "given"),

@@ -18,6 +18,7 @@ from tests.proof.mutants.locks import LOCKS
 from tests.proof.mutants.look_ups import LOOK_UPS
 from tests.proof.mutants.machines import MACHINES
 from tests.proof.mutants.mutant import Mutant
+from tests.proof.mutants.names import NAMES, TOLD_NAMES
 from tests.proof.mutants.new_histories import NEW_HISTORIES
 from tests.proof.mutants.ownership import OWNERSHIP
 from tests.proof.mutants.pauses import PAUSES
@@ -53,6 +54,7 @@ ROOMS: Mapping[str, tuple[Mutant, ...]] = {
     "sagas": (
         *SAGAS,
         *VERSIONS,
+        *NAMES,
         *TRIES,
         *AWAITS,
         *LOCKS,
@@ -68,6 +70,6 @@ ROOMS: Mapping[str, tuple[Mutant, ...]] = {
 MUTANTS: Mapping[str, Mutant] = {mutant.name: mutant for room in ROOMS.values() for mutant in room}
 
 UNHUNTED: Mapping[str, Mutant] = {
-    mutant.name: mutant for mutant in (*PAUSES, *STARTS, *REMINDERS, *TIMER_ACTS, *DESK, *NEW_HISTORIES)
+    mutant.name: mutant for mutant in (*PAUSES, *STARTS, *REMINDERS, *TIMER_ACTS, *DESK, *NEW_HISTORIES, *TOLD_NAMES)
 }
 """Bugs in what no workload has. Nobody hunts them; each is planted for the tests that it names."""

@@ -27,7 +27,7 @@ from runtime.testing.world.cluster import SimCluster
 from tests.proof.workloads.orders import OrderClients
 from tests.proof.workloads.upgrade import SlowBilling, Upgrade, UpgradeClients
 
-__all__ = ["Invoicing", "Purchase", "Renamed", "renamed"]
+__all__ = ["Invoicing", "NewNames", "Purchase", "renamed"]
 
 
 class Invoicing(SlowBilling, kind="invoicing", formerly=("billing",)):
@@ -48,7 +48,7 @@ class Purchase(Saga[OrderProcessState], kind="purchase", formerly=("order-proces
 Purchase.definition = addressed(Purchase.definition, KindNames([("invoicing", "billing")]))
 
 
-class Renamed(Upgrade):
+class NewNames(Upgrade):
     """The workload."""
 
     def __init__(self) -> None:
@@ -68,13 +68,13 @@ class Renamed(Upgrade):
         )
 
     def _clients(self, cluster: SimCluster, dice: Dice) -> OrderClients:
-        return _RenamedClients(cluster, dice)
+        return _NewNamesClients(cluster, dice)
 
 
-renamed = Renamed
+renamed = NewNames
 
 
-class _RenamedClients(UpgradeClients):
+class _NewNamesClients(UpgradeClients):
     """Whichever build a node has, it goes on with what the other has begun: nothing waits, and nothing is lent."""
 
     later = Purchase
