@@ -45,7 +45,7 @@ class StoreCopied:
 
 
 @dataclass(slots=True)
-class _Tally:
+class _RowsSeen:
     """How many rows there were, and a digest over them in their order."""
 
     count: int = 0
@@ -77,12 +77,12 @@ async def copy_store(source: Store, target: Store, told: Told) -> StoreCopied:
     _check_at_rest(after)
     if after.shards != before.shards:
         raise CopyRefused("nodes have run on the source during the copy; stop them, and copy anew into an empty store")
-    for table, tally, rows in (
+    for table, seen, rows in (
         ("mail", mail, _mail(target)),
         ("actors", actors, _actors(target)),
         ("history", history, _history(target)),
     ):
-        await _check_same(table, tally, rows)
+        await _check_same(table, seen, rows)
     there = await target.cluster()
     if (await target.definitions(), there.subscriptions) != (definitions, before.subscriptions):
         raise _differs("the definitions or the subscriptions of both differ")
@@ -149,15 +149,15 @@ async def _copied(
     target: Store,
     told: Told,
     table: str,
-) -> _Tally:
+) -> _RowsSeen:
     """Mail goes before history, which would refuse what waits beside a tombstone of its own."""
-    tally = _Tally()
+    seen = _RowsSeen()
     async for page in pages:
         for batch in _batches([as_transition(row) for row in page]):
             await _write(target, batch, table)
-        tally.add(page)
-        told(table, tally.count)
-    return tally
+        seen.add(page)
+        told(table, seen.count)
+    return seen
 
 
 def _batches(transitions: Sequence[Transition]) -> Iterator[list[Transition]]:
@@ -192,12 +192,12 @@ async def _copy_cluster(view: ClusterView, target: Store) -> None:
     await target.assign_many([ShardRow(row.kind, row.shard, owner="", epoch=0) for row in view.shards])
 
 
-async def _check_same(table: str, tally: _Tally, pages: AsyncIterator[list[Any]]) -> None:
-    found = _Tally()
+async def _check_same(table: str, seen: _RowsSeen, pages: AsyncIterator[list[Any]]) -> None:
+    found = _RowsSeen()
     async for page in pages:
         found.add(page)
-    if found.mark != tally.mark:
-        raise _differs(f"the {table} of both differs: {tally.count} rows in the source, {found.count} in the target")
+    if found.mark != seen.mark:
+        raise _differs(f"the {table} of both differs: {seen.count} rows in the source, {found.count} in the target")
 
 
 def _differs(what: str) -> CopyRefused:

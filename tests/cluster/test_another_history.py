@@ -56,7 +56,7 @@ class TurnedStore(MemoryStore):
                 one.set_result(AnotherHistory("the timeline went from 1 to 2", may_have_lost=True))
 
 
-class Watched:
+class ToldNode:
     def __init__(self, store: MemoryStore, name: str, *services: str) -> None:
         self.facts: list[Fact] = []
         settings = Settings(services=services, store="memory:", listen="127.0.0.1:0", name=name, drain_s=2.0)
@@ -75,7 +75,7 @@ def store() -> TurnedStore:
 
 
 @asynccontextmanager
-async def running(*watched: Watched) -> AsyncIterator[orders_pb2_grpc.OrderServiceAsyncStub]:
+async def running(*watched: ToldNode) -> AsyncIterator[orders_pb2_grpc.OrderServiceAsyncStub]:
     started: list[Node] = []
     try:
         for one in watched:
@@ -102,7 +102,7 @@ async def place(stub: orders_pb2_grpc.OrderServiceAsyncStub, id: str, flow: Flow
 async def test_orders_that_the_store_has_lost_are_named_and_can_be_placed_again_and_nothing_is_doubled(
     store: TurnedStore, flow: Flow.ValueType
 ) -> None:
-    nodes = [Watched(store, "one", "sales", "orchestration"), Watched(store, "two", "billing", "warehouse")]
+    nodes = [ToldNode(store, "one", "sales", "orchestration"), ToldNode(store, "two", "billing", "warehouse")]
     async with running(*nodes) as stub:
         await stub.Restock(orders_pb2.RestockRequest(sku="lamp", quantity=9, request_id="r"), timeout=30)
         assert (await place(stub, "kept", flow)).status == READY_TO_SHIP
@@ -121,7 +121,7 @@ async def test_orders_that_the_store_has_lost_are_named_and_can_be_placed_again_
 
 async def test_orders_in_the_middle_go_on_from_what_the_store_has(store: TurnedStore) -> None:
     """Its bill is lost with the turn of billing, whose message waits again: it is done once more, and once in all."""
-    watched = Watched(store, "one")
+    watched = ToldNode(store, "one")
     async with running(watched) as stub:
         await stub.Restock(orders_pb2.RestockRequest(sku="lamp", quantity=9, request_id="r"), timeout=30)
         placing = asyncio.ensure_future(place(stub, "middle", ORCHESTRATION))
@@ -138,7 +138,7 @@ async def test_orders_in_the_middle_go_on_from_what_the_store_has(store: TurnedS
 async def test_a_call_whose_command_is_lost_learns_so_and_another_goes_on_waiting(
     store: TurnedStore,
 ) -> None:
-    watched = Watched(store, "one", "orchestration")  # nobody handles commands to sales
+    watched = ToldNode(store, "one", "orchestration")  # nobody handles commands to sales
     async with running(watched):
         client = watched.node.client
         kept = asyncio.ensure_future(client.ask(PlaceOrder(order_id="kept", amount_cents=100), timeout=600))
@@ -155,7 +155,7 @@ async def test_a_call_whose_command_is_lost_learns_so_and_another_goes_on_waitin
 
 async def test_what_a_node_has_told_of_its_kinds_is_told_again(store: TurnedStore) -> None:
     store.keep()  # Before the node came, which has no subscription there.
-    watched = Watched(store, "one")
+    watched = ToldNode(store, "one")
     async with running(watched) as stub:
         before = (await store.cluster()).subscriptions
         assert before
