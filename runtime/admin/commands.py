@@ -19,6 +19,7 @@ from runtime.admin.bulk_commands import discard_many, replay_many
 from runtime.admin.copies import backup, restore
 from runtime.admin.copy_command import copy
 from runtime.admin.definition_commands import check, definitions
+from runtime.admin.doctor_command import doctor
 from runtime.admin.history_commands import saga_history
 from runtime.admin.known_types import known_types
 from runtime.admin.letter_commands import discard_command, replay_command
@@ -97,6 +98,7 @@ def _in_json(group: click.Group) -> dict[str, Any]:
 admin.add_command(backup)
 admin.add_command(restore)
 admin.add_command(copy)
+admin.add_command(doctor)
 admin.add_command(list_sagas)
 admin.add_command(retry_saga)
 admin.add_command(repair)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from runtime.ports import Ports
+from runtime.store.finding import StoreFinding
 from runtime.store.port import Store
 
 __all__ = ["Engine", "StoreNotes"]
@@ -45,6 +46,10 @@ class Engine(Protocol):
 
     def restore(self, url: str, source: Path, ports: Ports) -> Path | None:
         """Put a copy in the store's place; gives where the old file was set aside. Raises StoreError."""
+        ...
+
+    def examine(self, url: str, ports: Ports) -> list[StoreFinding]:
+        """What an operator should know of the store, each trouble with its cure. Raises StoreError."""
         ...
 
     def notes(self, url: str) -> StoreNotes: ...

@@ -7,6 +7,7 @@ from pathlib import Path
 from runtime.errors import InvalidSettings
 from runtime.ports import Ports
 from runtime.store.engine import StoreNotes
+from runtime.store.finding import StoreFinding
 from runtime.store.memory import MemoryStore
 from runtime.store.port import Store
 
@@ -27,6 +28,9 @@ class MemoryEngine:
         raise _from_outside()
 
     def restore(self, url: str, source: Path, ports: Ports) -> Path | None:
+        raise _from_outside()
+
+    def examine(self, url: str, ports: Ports) -> list[StoreFinding]:
         raise _from_outside()
 
     def notes(self, url: str) -> StoreNotes:

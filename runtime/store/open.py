@@ -9,10 +9,11 @@ from types import MappingProxyType
 from runtime.errors import InvalidSettings
 from runtime.ports import Ports
 from runtime.store.engine import Engine, StoreNotes
+from runtime.store.finding import StoreFinding
 from runtime.store.port import Store
 from runtime.store_url import without_password
 
-__all__ = ["back_up_store", "open_store", "restore_store", "store_notes"]
+__all__ = ["back_up_store", "examine_store", "open_store", "restore_store", "store_notes"]
 
 _FORMS = "sqlite:///relative.db, sqlite:////absolute/path.db, postgresql://user@host/database or memory:"
 
@@ -34,6 +35,11 @@ def back_up_store(url: str, to: Path) -> int:
 def restore_store(url: str, source: Path, ports: Ports) -> Path | None:
     """Put a copy in the store's place; gives where the old file was set aside. Raises StoreError, InvalidSettings."""
     return _engine_of(url).restore(url, source, ports)
+
+
+def examine_store(url: str, ports: Ports) -> list[StoreFinding]:
+    """What an operator should know of the store, each trouble with its cure. Raises StoreError, InvalidSettings."""
+    return _engine_of(url).examine(url, ports)
 
 
 def store_notes(url: str) -> StoreNotes:

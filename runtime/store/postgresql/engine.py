@@ -5,12 +5,15 @@ postgresql://user:password@host:5432/database?sslmode=verify-full&schema=orders
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from runtime.errors import InvalidSettings
 from runtime.ports import Ports
 from runtime.store.engine import StoreNotes
+from runtime.store.finding import StoreFinding
 from runtime.store.port import Store
+from runtime.store.postgresql.doctor import examine
 from runtime.store.postgresql.store import PostgresqlStore
 from runtime.store.postgresql.target import PostgresqlTarget
 
@@ -30,6 +33,9 @@ class PostgresqlEngine:
         raise InvalidSettings(
             f"{PostgresqlTarget.of(url).at} is restored by its own tools, into a database of its own; use pg_restore"
         )
+
+    def examine(self, url: str, ports: Ports) -> list[StoreFinding]:
+        return asyncio.run(examine(PostgresqlTarget.of(url), ports.clock.now_s()))
 
     def notes(self, url: str) -> StoreNotes:
         PostgresqlTarget.of(url)

@@ -1,4 +1,4 @@
-"""The statements of postgresql_queries.sql, with columns and arrays filled in.
+"""The statements of postgresql_queries.sql and postgresql_doctor.sql, with columns and arrays filled in.
 
     {mail}      the columns of the table mail
     {consumed}  unnest($20::text[], $21::integer[], ...) as wanted (kind, shard, ...), one array for each column
@@ -34,6 +34,7 @@ __all__ = ["NODES", "PARTS", "CommitPart", "columns_of_tables", "named_statement
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 _TABLE = re.compile(r"^create table (\w+) \((.*?)^\)", re.MULTILINE | re.DOTALL)
 _COLUMN = re.compile(r"^  (?!primary key)(\w+) ", re.MULTILINE)
+_FILES = ("postgresql_queries.sql", "postgresql_doctor.sql")
 _FIRST_ARRAY = 6  # What stands before the arrays of a commit: its name, generation and three counts.
 _NOW = "extract(epoch from clock_timestamp())::double precision"
 
@@ -91,7 +92,7 @@ PARTS = _parts()
 @cache
 def named_statements() -> Mapping[str, str]:
     """Every statement by its name, without comments."""
-    _, *found = _NAME.split(_read("postgresql_queries.sql"))
+    _, *found = _NAME.split("\n".join(_read(file) for file in _FILES))
     names, bodies = found[::2], found[1::2]
     return MappingProxyType({name: _filled(body) for name, body in zip(names, bodies, strict=True)})
 

@@ -12,10 +12,12 @@ from runtime.errors import InvalidSettings
 from runtime.ports import Ports
 from runtime.setting import Count, Seconds, setting
 from runtime.store.engine import StoreNotes
+from runtime.store.finding import StoreFinding
 from runtime.store.options import read_options, split_options
 from runtime.store.port import Store
 from runtime.store.sqlite.connection import CHECKPOINT_PAGES, log_bytes
 from runtime.store.sqlite.copies import back_up, restore
+from runtime.store.sqlite.doctor import examine
 from runtime.store.sqlite.keeper import LOG_BYTES_LONG
 from runtime.store.sqlite.store import SqliteStore
 
@@ -41,6 +43,10 @@ class SqliteEngine:
 
     def restore(self, url: str, source: Path, ports: Ports) -> Path | None:
         return restore(_read(url)[0], source, ports.ids.new_id)
+
+    def examine(self, url: str, ports: Ports) -> list[StoreFinding]:
+        path, settings = _read(url)
+        return examine(path, settings.log_bytes_long, ports.clock.now_s())
 
     def notes(self, url: str) -> StoreNotes:
         path, settings = _read(url)
