@@ -17,7 +17,7 @@ from runtime.envelope import Address
 from runtime.errors import AmendsError
 from runtime.operate.choices import acts_for
 from runtime.operate.repairs import post
-from runtime.protos.saga_pb2 import RepairSaga, SagaRecord
+from runtime.protos.saga_pb2 import RepairSaga, SagaRecord, TaskRecord
 from runtime.store.records import ActorRow
 from runtime.testing.rules.ledger import Violation
 from runtime.testing.virtual.dice import Dice
@@ -66,8 +66,11 @@ class Repairs:
                 elif self._dice.chance(0.5 if record.status == SagaRecord.STUCK or record.suspended else 0.2):
                     await self._repair(row, record)
 
-    async def resume_all(self) -> None:
-        """Let go on what is suspended, until nothing is."""
+    async def let_all_end(self) -> None:
+        """Let go on what is suspended, and decide what waits for a person without a time limit, until neither is there.
+
+        The day shift suspends, and cancels the time limits of approvals.
+        """
         while True:
             await self._cluster.sleep(_LOOK_S)
             if not self._cluster.ledger.is_at_rest:
@@ -77,14 +80,17 @@ class Repairs:
             except AmendsError:
                 continue  # It must not be taken for a database in which nothing is suspended.
             suspended = [row for row, record in sagas if record.suspended]
-            if not suspended:
+            asked = [(row, one) for row, record in sagas for one in _asked(record)]
+            if not suspended and not asked:
                 return
             for row in suspended:
                 await self._post(row.address, RepairSaga(act=RepairSaga.RESUME))
+            for row, one in asked:
+                await self._post(row.address, RepairSaga(act=RepairSaga.APPROVE, task=one.path, digest=one.digest))
 
     async def _decide(self, row: ActorRow, record: SagaRecord) -> None:
         """Approve, or sometimes decline, what is asked."""
-        asked = [one for one in record.tasks if one.path.endswith(ASKED) and one.digest]
+        asked = _asked(record)
         if asked and not record.suspended and self._dice.chance(0.5):
             act = RepairSaga.APPROVE if self._dice.chance(0.8) else RepairSaga.DECLINE
             seen = asked[0].digest if self._dice.chance(0.8) else _ANOTHER
@@ -134,6 +140,11 @@ class Repairs:
             if not _is_of_family(record):
                 found.append((row, record))
         return found
+
+
+def _asked(record: SagaRecord) -> list[TaskRecord]:
+    """What waits for a person's decision."""
+    return [one for one in record.tasks if one.path.endswith(ASKED) and one.digest and one.status == TaskRecord.RUNNING]
 
 
 def _is_of_family(record: SagaRecord) -> bool:

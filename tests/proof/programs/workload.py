@@ -116,7 +116,7 @@ class ProgramPlay:
         operators.clients_are_done = self._repairs.clients_are_done = True
         await watch
         await repairs
-        await self._repairs.resume_all()
+        await self._repairs.let_all_end()
         await operators.settle_what_is_left()
         await self._clients.ask_again_late()
 
