@@ -11,12 +11,12 @@ from typing import Any
 
 import asyncpg
 
-from runtime.errors import StoreError, StoreReadOnly, StoreUnavailable
-from runtime.store.postgresql.errors import translate
+from runtime.errors import StoreError, StoreReadOnly, StoreReplaced, StoreUnavailable
+from runtime.store.postgresql.errors import FOREIGN, translate
 from runtime.store.postgresql.statements import named_statements
 from runtime.store.postgresql.target import SYNCHRONOUS_COMMITS, PostgresqlTarget
 
-__all__ = ["PLANS", "SessionLimits", "connect"]
+__all__ = ["PLANS", "SessionLimits", "check_cluster", "connect"]
 
 _VERSION_MIN = 15
 _CONNECT_S = 5.0
@@ -67,8 +67,11 @@ class SessionLimits:
         return found
 
 
-async def connect(target: PostgresqlTarget, session: SessionLimits) -> tuple[Any, str]:
-    """A connection, and the timeline of its server. Raises StoreError when the server is not as it must be."""
+async def connect(target: PostgresqlTarget, session: SessionLimits) -> tuple[Any, int]:
+    """A connection, and the timeline of its server, 0 for a standby.
+
+    Raises StoreError when the server is not as it must be.
+    """
     settings = None if target.through_pooler else session.settings(target)
     try:
         connection = await asyncpg.connect(
@@ -78,25 +81,42 @@ async def connect(target: PostgresqlTarget, session: SessionLimits) -> tuple[Any
             statement_cache_size=0 if target.through_pooler else 100,
             server_settings=settings,
         )
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError) as error:
+    except (*FOREIGN, ValueError) as error:
         raise translate(error, target.at) from error
     try:
         return connection, await _check(connection, target, session)
     except BaseException as error:
         connection.terminate()
-        if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | OSError):
+        if isinstance(error, FOREIGN):
             raise translate(error, target.at) from error
         raise
 
 
-async def _check(connection: Any, target: PostgresqlTarget, session: SessionLimits) -> str:
+async def check_cluster(connection: Any, target: PostgresqlTarget, cluster_id: str) -> None:
+    """Raises StoreReplaced when the URL has come to lead to another store than the one that was opened."""
+    if not cluster_id:
+        return
+    try:
+        found = await connection.fetchval(named_statements()["cluster_id"])
+    except asyncpg.UndefinedTableError:
+        found = None
+    except FOREIGN as error:
+        raise translate(error, target.at) from error
+    if found != cluster_id:
+        raise StoreReplaced(
+            f"{target.at} is another store than the one that was opened ({found or 'none'}, not {cluster_id}); "
+            "start the node anew if it is the right one, or correct where its name leads"
+        )
+
+
+async def _check(connection: Any, target: PostgresqlTarget, session: SessionLimits) -> int:
     server = dict(await connection.fetchrow(named_statements()["server"]))
     for is_wrong, refusal in _refusals(server, target, session):
         if is_wrong:
             raise refusal
     if target.through_pooler:
         await _check_role(connection, target, server["schema"])
-    return str(server["timeline"])
+    return int(server["timeline"], 16)
 
 
 def _refusals(

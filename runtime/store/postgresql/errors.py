@@ -15,7 +15,12 @@ import asyncpg
 
 from runtime.errors import StoreBusy, StoreCorrupt, StoreError, StoreFull, StoreReadOnly, StoreUnavailable
 
-__all__ = ["loses", "repeats", "translate"]
+__all__ = ["FOREIGN", "loses", "may_pass", "repeats", "translate"]
+
+FOREIGN = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+"""What the driver raises. An internal error of its is one too: it raises that when a session ends at a bad moment."""
+
+_COMES_BACK = ("57P03", "53300")  # It starts, or has no connection left.
 
 _REPEATS = ("40001", "40P01")
 
@@ -88,3 +93,11 @@ def repeats(error: BaseException) -> bool:
 def _pools_statements(error: BaseException) -> bool:
     """Whether a pooler has refused a transaction; it closes the connection, and says why by text alone."""
     return "statement pooling mode" in str(error)
+
+
+def may_pass(error: StoreError) -> bool:
+    """Whether a server to which no connection could be made may take one in a moment."""
+    cause = error.__cause__
+    if not isinstance(cause, FOREIGN) or isinstance(cause, ssl.SSLCertVerificationError):
+        return False
+    return loses(cause) or getattr(cause, "sqlstate", "") in _COMES_BACK

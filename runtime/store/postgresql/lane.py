@@ -19,9 +19,10 @@ import asyncpg
 from runtime.backoff import Backoff
 from runtime.errors import CommitUnknown, StoreBusy, StoreError, StoreUnavailable
 from runtime.ports import Ports
-from runtime.store.postgresql.connection import SessionLimits, connect
-from runtime.store.postgresql.errors import loses, repeats, translate
+from runtime.store.postgresql.connection import SessionLimits, check_cluster, connect
+from runtime.store.postgresql.errors import FOREIGN, loses, may_pass, repeats, translate
 from runtime.store.postgresql.target import PostgresqlTarget
+from runtime.store.postgresql.timeline import Timeline
 
 __all__ = ["StoreLane"]
 
@@ -31,7 +32,6 @@ _RECONNECT = Backoff(0.05, 1.0)
 _REPEAT = Backoff(0.005, 0.1, jitter=0.5)
 _REPEATS_MAX = 10
 _WAITING_MAX = 1_000
-_FOREIGN = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
 Work = Callable[[Any], Awaitable[T]]
 
@@ -47,15 +47,16 @@ class StoreLane:
         *,
         size: int = 1,
         wait_s: float = 10.0,
-        on_timeline: Callable[[str], None] = lambda timeline: None,
+        timeline: Timeline,
     ) -> None:
         self._target = target
         self._ports = ports
         self._session = session
         self._wait_s = wait_s
-        self._on_timeline = on_timeline
+        self._timeline = timeline
+        self._cluster_id = ""  # Of the store that was opened; empty before.
         self._free = asyncio.Semaphore(size)
-        self._idle: list[Any] = []
+        self._idle: list[tuple[Any, int]] = []  # with the timeline of each
         self._waiting = 0
         self._is_open = False
 
@@ -87,16 +88,20 @@ class StoreLane:
     async def drop_all(self) -> None:
         """Drop the connections that nobody uses: the next call makes new ones."""
         while self._idle:
-            self._idle.pop().terminate()
+            self._idle.pop()[0].terminate()
+
+    def belong_to(self, cluster_id: str) -> None:
+        """From now on new connections must lead to this store."""
+        self._cluster_id = cluster_id
 
     async def close(self) -> None:
         """What has begun ends first, as each connection is closed by whoever uses it."""
         self._is_open = False
         while self._idle:
-            connection = self._idle.pop()
+            connection, _ = self._idle.pop()
             try:
                 await connection.close(timeout=1.0)
-            except _FOREIGN:
+            except FOREIGN:
                 connection.terminate()
 
     async def _run(self, work: Work[T]) -> T:
@@ -129,49 +134,52 @@ class StoreLane:
             await self._ports.clock.sleep(_REPEAT.pause_s(attempt, self._ports.randomness.fraction()))
 
     async def _once(self, work: Work[T]) -> T:
-        connection = await self._connected()
+        connection, timeline = await self._connected()
         try:
             result = await work(connection)
         except BaseException as error:
-            self._put_back(connection, is_whole=isinstance(error, asyncpg.PostgresError) and not loses(error))
-            if repeats(error) or not isinstance(error, _FOREIGN):
+            is_whole = isinstance(error, asyncpg.PostgresError) and not loses(error)
+            self._put_back(connection, timeline, is_whole=is_whole)
+            if repeats(error) or not isinstance(error, FOREIGN):
                 raise
             if loses(error):
                 text = f"the connection to {self._target.at} broke before it answered ({error or type(error).__name__})"
                 raise CommitUnknown(text) from error
             raise translate(error, self._target.at) from error
-        self._put_back(connection, is_whole=True)
+        self._put_back(connection, timeline, is_whole=True)
         return result
 
-    def _put_back(self, connection: Any, *, is_whole: bool) -> None:
-        if is_whole and self._is_open and not connection.is_closed() and not connection.is_in_transaction():
-            self._idle.append(connection)
+    def _put_back(self, connection: Any, timeline: int, *, is_whole: bool) -> None:
+        is_whole = is_whole and not connection.is_closed() and not connection.is_in_transaction()
+        if is_whole and self._is_open and timeline == self._timeline.number:
+            self._idle.append((connection, timeline))
         else:
             connection.terminate()
 
-    async def _connected(self) -> Any:
+    async def _connected(self) -> tuple[Any, int]:
         while self._idle:
-            connection = self._idle.pop()
-            if not connection.is_closed():
-                return connection
+            connection, timeline = self._idle.pop()
+            if timeline == self._timeline.number and not connection.is_closed():
+                return connection, timeline
+            connection.terminate()
         give_up_s = self._ports.clock.monotonic_s() + self._wait_s
         attempt = 0
         while True:
             attempt += 1
             pause_s = _RECONNECT.pause_s(attempt, self._ports.randomness.fraction())
             try:
-                connection, timeline = await connect(self._target, self._session)
-                self._on_timeline(timeline)
-                return connection
+                return await self._connect()
             except StoreError as error:
-                if not _may_pass(error) or self._ports.clock.monotonic_s() + pause_s >= give_up_s:
+                if not may_pass(error) or self._ports.clock.monotonic_s() + pause_s >= give_up_s:
                     raise
             await self._ports.clock.sleep(pause_s)
 
-
-def _may_pass(error: StoreError) -> bool:
-    """Whether a server that could not be reached may be there in a moment: it starts, or has no connection left."""
-    cause = error.__cause__
-    if isinstance(cause, asyncpg.PostgresError):
-        return getattr(cause, "sqlstate", "") in ("57P03", "53300")
-    return isinstance(cause, OSError | TimeoutError) and not isinstance(cause, ValueError)
+    async def _connect(self) -> tuple[Any, int]:
+        connection, timeline = await connect(self._target, self._session)
+        try:
+            self._timeline.meet(timeline)
+            await check_cluster(connection, self._target, self._cluster_id)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection, timeline

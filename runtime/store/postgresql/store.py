@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from runtime.envelope import Address
 from runtime.errors import CommitUnknown, StoreError
 from runtime.ports import Ports
+from runtime.store.another_history import AnotherHistory
 from runtime.store.marks import Marks
 from runtime.store.plan import Attempts, CommitPlan, encodable
 from runtime.store.postgresql.commit import Fence, write
@@ -26,6 +27,7 @@ from runtime.store.postgresql.statements import schema_steps
 from runtime.store.postgresql.summaries import read_summaries
 from runtime.store.postgresql.target import PostgresqlTarget
 from runtime.store.postgresql.text import given, kept, kept_column
+from runtime.store.postgresql.timeline import Timeline
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Transition, Verdict
 from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace, SummaryRow
 from runtime.store.timed import TimedFilter, TimedPlace
@@ -62,13 +64,16 @@ class PostgresqlStore(PostgresqlMembers):
         self._view = view
         self._steps = schema_steps() if steps is None else steps
         settings = target.settings
+        self._timeline = Timeline(target.at)
         wait_s, statement_s = settings.reconnect_s, settings.statement_s
-        self._commits = StoreLane(target, ports, SessionLimits("commits", statement_s, read_only=view), wait_s=wait_s)
+        self._commits = StoreLane(
+            target, ports, SessionLimits("commits", statement_s, read_only=view), wait_s=wait_s, timeline=self._timeline
+        )
         session = SessionLimits("reads", statement_s, read_only=view)
-        reads = StoreLane(target, ports, session, size=settings.readers, wait_s=wait_s)
+        reads = StoreLane(target, ports, session, size=settings.readers, wait_s=wait_s, timeline=self._timeline)
         # A lease cannot wait for long: who renews it asks again soon, and gives up in time.
         session = SessionLimits("members", min(statement_s, _MEMBERS_STATEMENT_S), read_only=view)
-        members = StoreLane(target, ports, session, wait_s=min(wait_s, _MEMBERS_WAIT_S))
+        members = StoreLane(target, ports, session, wait_s=min(wait_s, _MEMBERS_WAIT_S), timeline=self._timeline)
         super().__init__(members, reads, Notes(target, ports))
         self._fence = Fence(ports.ids.new_id().hex())
         self._marks = Marks("", "")
@@ -90,9 +95,15 @@ class PostgresqlStore(PostgresqlMembers):
             else:
                 self._marks = await self._commits.repeatable(self._prepare)
                 self._notes.open()
+            for lane in self._lanes():
+                lane.belong_to(self._marks.cluster_id)
         except BaseException:
             await self._close_lanes()
             raise
+
+    async def turned(self) -> AnotherHistory:
+        """By the timeline of the server, which each new connection tells."""
+        return await self._timeline.turned()
 
     async def _prepare(self, connection: Any) -> Marks:
         new_id = self._ports.ids.new_id

@@ -401,7 +401,7 @@ select current_setting('server_version_num')::integer as version, current_settin
   current_setting('fsync') as fsync, current_setting('full_page_writes') as full_page_writes,
   current_setting('synchronous_commit') as synchronous_commit, pg_is_in_recovery() as is_standby,
   current_setting('transaction_read_only') as is_read_only, current_schema() as schema,
-  case when pg_is_in_recovery() then '' else left(pg_walfile_name(pg_current_wal_lsn()), 8) end as timeline;
+  case when pg_is_in_recovery() then '0' else left(pg_walfile_name(pg_current_wal_lsn()), 8) end as timeline;
 
 -- name: settings
 select name, setting from pg_settings where name = any($1::text[]);
@@ -418,6 +418,9 @@ select value from meta where name = 'schema';
 -- name: schema_in_use
 -- Nothing when the one that the URL names is not there yet. To make it takes a right that not every role has.
 select current_schema();
+
+-- name: cluster_id
+select value from meta where name = 'cluster_id';
 
 -- name: lock_schema
 select value from meta where name = 'schema' for update;
