@@ -12,8 +12,8 @@ comes meanwhile is discarded.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import groupby, permutations
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from runtime.protos.durable_pb2 import CausedList
@@ -31,6 +31,7 @@ from runtime.testing.virtual.dice import Dice
 from runtime.testing.world.world import World
 from tests.proof.programs import programs_pb2 as pb
 from tests.proof.workloads.awaited import AwaitingClients, Participant, Starter
+from tests.proof.workloads.turn_orders import after_turn
 
 __all__ = ["HeldKeys", "held"]
 
@@ -201,9 +202,7 @@ def _broken(rows: list[HistoryRow]) -> Iterator[str]:
     """The history does not order what one turn has handled, so any order of that will do which fits."""
     model = _Holder()
     for _, turn in groupby(sorted(rows, key=lambda one: one.revision), key=lambda one: one.revision):
-        tried = [(replace(model), order) for order in permutations(turn)]
-        found = [(one, list(one.broken(order))) for one, order in tried]
-        model, mistakes = next((pair for pair in found if not pair[1]), found[0])
+        model, mistakes = after_turn(model, turn)
         yield from mistakes
 
 
