@@ -88,7 +88,7 @@ SAGAS = (
         "An undo that its participant gave up is not sent again.",
         (
             Edit(
-                undoing.undo_faulted,
+                undoing._ask_later,
                 "saga.timers.append(SetTimer(step.timer, saga.now_s + step.budget.pause_s(asks)))",
                 "saga.note = 'given up'",
             ),
