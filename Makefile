@@ -29,7 +29,7 @@ STORE ?= sqlite
 CATALOGUES := actors examples.purchase examples.transfer examples.agent
 # Its three steps side by side have too many schedules to see with every kind of misfortune at once.
 TRIP := examples.trip.catalogue:catalogue
-SCHEDULES := $(CATALOGUES:%=schedules-%) schedules-trip schedules-trip-poisoned
+SCHEDULES := $(CATALOGUES:%=schedules-%) schedules-trip schedules-trip-poisoned schedules-prices
 PROVE := $(BIN)/python -m tests.proof
 
 .PHONY: help install protos snapshot docs format lint types test sim nightly schedules failpoints powercuts mutants
@@ -107,6 +107,9 @@ schedules-trip: $(STAMP)
 
 schedules-trip-poisoned: $(STAMP)
 	$(PROVE) explore $(TRIP) --faults 1 --silences 1 --duplicates 0 --cancels 0
+
+schedules-prices: $(STAMP)
+	$(PROVE) explore examples.purchase.at_a_price:BuyChecked examples.purchase.at_a_price:BuyAtVersion
 
 failpoints: $(STAMP)  ## a node killed at every failpoint, each time, and at every ordered pair of them
 	$(PROVE) failpoints --workload crash --jobs $(JOBS)

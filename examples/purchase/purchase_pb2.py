@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from runtime.protos import contract_pb2 as runtime_dot_protos_dot_contract__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n examples/purchase/purchase.proto\x12\x08purchase\x1a\x1druntime/protos/contract.proto\"\x91\x01\n\x0fRequestPurchase\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x12\n\ndepartment\x18\x02 \x01(\t\x12\x14\n\x0crequested_by\x18\x03 \x01(\t\x12\x0c\n\x04item\x18\x04 \x01(\t\x12\x13\n\x0bprice_cents\x18\x05 \x01(\x03:\x1c\xea\xe0\x18\x18\n\tpurchases\x12\x0bpurchase_id\"\x88\x01\n\x11PurchaseRequested\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x12\n\ndepartment\x18\x02 \x01(\t\x12\x14\n\x0crequested_by\x18\x03 \x01(\t\x12\x0c\n\x04item\x18\x04 \x01(\t\x12\x13\n\x0bprice_cents\x18\x05 \x01(\x03:\x11\xf2\xe0\x18\r\n\x0bpurchase_id\"Y\n\x0f\x43onfirmPurchase\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x13\n\x0b\x61pproved_by\x18\x02 \x01(\t:\x1c\xea\xe0\x18\x18\n\tpurchases\x12\x0bpurchase_id\";\n\x11PurchaseConfirmed\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t:\x11\xf2\xe0\x18\r\n\x0bpurchase_id\"S\n\x0e\x43\x61ncelPurchase\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t:\x1c\xea\xe0\x18\x18\n\tpurchases\x12\x0bpurchase_id\";\n\x11PurchaseCancelled\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t:\x11\xf2\xe0\x18\r\n\x0bpurchase_id\"^\n\rPurchaseState\x12(\n\x06status\x18\x01 \x01(\x0e\x32\x18.purchase.PurchaseStatus\x12\x13\n\x0b\x61pproved_by\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"Q\n\nOpenBudget\x12\x12\n\ndepartment\x18\x01 \x01(\t\x12\x14\n\x0c\x62udget_cents\x18\x02 \x01(\x03:\x19\xea\xe0\x18\x15\n\x07\x62udgets\x12\ndepartment\"h\n\rReserveBudget\x12\x12\n\ndepartment\x18\x01 \x01(\t\x12\x13\n\x0bpurchase_id\x18\x02 \x01(\t\x12\x13\n\x0bprice_cents\x18\x03 \x01(\x03:\x19\xea\xe0\x18\x15\n\x07\x62udgets\x12\ndepartment\"8\n\x0e\x42udgetReserved\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t:\x11\xf2\xe0\x18\r\n\x0bpurchase_id\"L\n\x0e\x42udgetExceeded\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x12\n\nleft_cents\x18\x02 \x01(\x03:\x11\xf2\xe0\x18\r\n\x0bpurchase_id\"g\n\x0cReturnBudget\x12\x12\n\ndepartment\x18\x01 \x01(\t\x12\x13\n\x0bpurchase_id\x18\x02 \x01(\t\x12\x13\n\x0bprice_cents\x18\x03 \x01(\x03:\x19\xea\xe0\x18\x15\n\x07\x62udgets\x12\ndepartment\"8\n\x0e\x42udgetReturned\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t:\x11\xf2\xe0\x18\r\n\x0bpurchase_id\"S\n\x0b\x42udgetState\x12\x14\n\x0c\x62udget_cents\x18\x01 \x01(\x03\x12\x16\n\x0ereserved_cents\x18\x02 \x01(\x03\x12\x16\n\x0ereturned_cents\x18\x03 \x01(\x03\"_\n\nPlaceOrder\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x0c\n\x04item\x18\x02 \x01(\t\x12\x13\n\x0b\x61pproved_by\x18\x03 \x01(\t:\x19\xea\xe0\x18\x15\n\x06orders\x12\x0bpurchase_id\"5\n\x0bOrderPlaced\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t:\x11\xf2\xe0\x18\r\n\x0bpurchase_id\"B\n\nNotForSale\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x0c\n\x04item\x18\x02 \x01(\t:\x11\xf2\xe0\x18\r\n\x0bpurchase_id\"*\n\nOrderState\x12\x0c\n\x04item\x18\x01 \x01(\t\x12\x0e\n\x06orders\x18\x02 \x01(\x03\"T\n\x05Offer\x12\x0c\n\x04item\x18\x01 \x01(\t\x12\x13\n\x0bprice_cents\x18\x02 \x01(\x03\x12\x12\n\ndepartment\x18\x03 \x01(\t\x12\x14\n\x0crequested_by\x18\x04 \x01(\t\"T\n\x08\x42uyState\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x1e\n\x05offer\x18\x02 \x01(\x0b\x32\x0f.purchase.Offer\x12\x13\n\x0b\x61pproved_by\x18\x03 \x01(\t*E\n\x0ePurchaseStatus\x12\x08\n\x04NONE\x10\x00\x12\r\n\tREQUESTED\x10\x01\x12\x0b\n\x07ORDERED\x10\x02\x12\r\n\tCANCELLED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n examples/purchase/purchase.proto\x12\x08purchase\x1a\x1druntime/protos/contract.proto\"\x91\x01\n\x0fRequestPurchase\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x12\n\ndepartment\x18\x02 \x01(\t\x12\x14\n\x0crequested_by\x18\x03 \x01(\t\x12\x0c\n\x04item\x18\x04 \x01(\t\x12\x13\n\x0bprice_cents\x18\x05 \x01(\x03:\x1c\xea\xe0\x18\x18\n\tpurchases\x12\x0bpurchase_id\"\x88\x01\n\x11PurchaseRequested\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x12\n\ndepartment\x18\x02 \x01(\t\x12\x14\n\x0crequested_by\x18\x03 \x01(\t\x12\x0c\n\x04item\x18\x04 \x01(\t\x12\x13\n\x0bprice_cents\x18\x05 \x01(\x03:\x11\xf2\xe0\x18\r\n\x0bpurchase_id\"Y\n\x0f\x43onfirmPurchase\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x13\n\x0b\x61pproved_by\x18\x02 \x01(\t:\x1c\xea\xe0\x18\x18\n\tpurchases\x12\x0bpurchase_id\";\n\x11PurchaseConfirmed\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t:\x11\xf2\xe0\x18\r\n\x0bpurchase_id\"S\n\x0e\x43\x61ncelPurchase\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t:\x1c\xea\xe0\x18\x18\n\tpurchases\x12\x0bpurchase_id\";\n\x11PurchaseCancelled\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t:\x11\xf2\xe0\x18\r\n\x0bpurchase_id\"^\n\rPurchaseState\x12(\n\x06status\x18\x01 \x01(\x0e\x32\x18.purchase.PurchaseStatus\x12\x13\n\x0b\x61pproved_by\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"Q\n\nOpenBudget\x12\x12\n\ndepartment\x18\x01 \x01(\t\x12\x14\n\x0c\x62udget_cents\x18\x02 \x01(\x03:\x19\xea\xe0\x18\x15\n\x07\x62udgets\x12\ndepartment\"h\n\rReserveBudget\x12\x12\n\ndepartment\x18\x01 \x01(\t\x12\x13\n\x0bpurchase_id\x18\x02 \x01(\t\x12\x13\n\x0bprice_cents\x18\x03 \x01(\x03:\x19\xea\xe0\x18\x15\n\x07\x62udgets\x12\ndepartment\"8\n\x0e\x42udgetReserved\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t:\x11\xf2\xe0\x18\r\n\x0bpurchase_id\"L\n\x0e\x42udgetExceeded\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x12\n\nleft_cents\x18\x02 \x01(\x03:\x11\xf2\xe0\x18\r\n\x0bpurchase_id\"g\n\x0cReturnBudget\x12\x12\n\ndepartment\x18\x01 \x01(\t\x12\x13\n\x0bpurchase_id\x18\x02 \x01(\t\x12\x13\n\x0bprice_cents\x18\x03 \x01(\x03:\x19\xea\xe0\x18\x15\n\x07\x62udgets\x12\ndepartment\"8\n\x0e\x42udgetReturned\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t:\x11\xf2\xe0\x18\r\n\x0bpurchase_id\"S\n\x0b\x42udgetState\x12\x14\n\x0c\x62udget_cents\x18\x01 \x01(\x03\x12\x16\n\x0ereserved_cents\x18\x02 \x01(\x03\x12\x16\n\x0ereturned_cents\x18\x03 \x01(\x03\"_\n\nPlaceOrder\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x0c\n\x04item\x18\x02 \x01(\t\x12\x13\n\x0b\x61pproved_by\x18\x03 \x01(\t:\x19\xea\xe0\x18\x15\n\x06orders\x12\x0bpurchase_id\"5\n\x0bOrderPlaced\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t:\x11\xf2\xe0\x18\r\n\x0bpurchase_id\"B\n\nNotForSale\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x0c\n\x04item\x18\x02 \x01(\t:\x11\xf2\xe0\x18\r\n\x0bpurchase_id\"*\n\nOrderState\x12\x0c\n\x04item\x18\x01 \x01(\t\x12\x0e\n\x06orders\x18\x02 \x01(\x03\"A\n\x08SetPrice\x12\x0c\n\x04item\x18\x01 \x01(\t\x12\x13\n\x0bprice_cents\x18\x02 \x01(\x03:\x12\xea\xe0\x18\x0e\n\x06prices\x12\x04item\"A\n\x08\x41skPrice\x12\x0c\n\x04item\x18\x01 \x01(\t\x12\x13\n\x0bpurchase_id\x18\x02 \x01(\t:\x12\xea\xe0\x18\x0e\n\x06prices\x12\x04item\"a\n\x0bPriceQuoted\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x13\n\x0bprice_cents\x18\x02 \x01(\x03\x12\x15\n\rprice_version\x18\x03 \x01(\x04:\x11\xf2\xe0\x18\r\n\x0bpurchase_id\"Z\n\nCheckPrice\x12\x0c\n\x04item\x18\x01 \x01(\t\x12\x13\n\x0bpurchase_id\x18\x02 \x01(\t\x12\x15\n\rprice_version\x18\x03 \x01(\x04:\x12\xea\xe0\x18\x0e\n\x06prices\x12\x04item\"8\n\x0ePriceUnchanged\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t:\x11\xf2\xe0\x18\r\n\x0bpurchase_id\"K\n\x0cPriceChanged\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x13\n\x0bprice_cents\x18\x02 \x01(\x03:\x11\xf2\xe0\x18\r\n\x0bpurchase_id\"X\n\x08SellItem\x12\x0c\n\x04item\x18\x01 \x01(\t\x12\x13\n\x0bpurchase_id\x18\x02 \x01(\t\x12\x15\n\rprice_version\x18\x03 \x01(\x04:\x12\xea\xe0\x18\x0e\n\x06prices\x12\x04item\"2\n\x08ItemSold\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t:\x11\xf2\xe0\x18\r\n\x0bpurchase_id\"\x8d\x01\n\nPriceState\x12\x13\n\x0bprice_cents\x18\x01 \x01(\x03\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12,\n\x04sold\x18\x03 \x03(\x0b\x32\x1e.purchase.PriceState.SoldEntry\x1a+\n\tSoldEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"T\n\x05Offer\x12\x0c\n\x04item\x18\x01 \x01(\t\x12\x13\n\x0bprice_cents\x18\x02 \x01(\x03\x12\x12\n\ndepartment\x18\x03 \x01(\t\x12\x14\n\x0crequested_by\x18\x04 \x01(\t\"k\n\x08\x42uyState\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x1e\n\x05offer\x18\x02 \x01(\x0b\x32\x0f.purchase.Offer\x12\x13\n\x0b\x61pproved_by\x18\x03 \x01(\t\x12\x15\n\rprice_version\x18\x04 \x01(\x04*E\n\x0ePurchaseStatus\x12\x08\n\x04NONE\x10\x00\x12\r\n\tREQUESTED\x10\x01\x12\x0b\n\x07ORDERED\x10\x02\x12\r\n\tCANCELLED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -62,8 +62,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ORDERPLACED']._serialized_options = b'\362\340\030\r\n\013purchase_id'
   _globals['_NOTFORSALE']._loaded_options = None
   _globals['_NOTFORSALE']._serialized_options = b'\362\340\030\r\n\013purchase_id'
-  _globals['_PURCHASESTATUS']._serialized_start=1767
-  _globals['_PURCHASESTATUS']._serialized_end=1836
+  _globals['_SETPRICE']._loaded_options = None
+  _globals['_SETPRICE']._serialized_options = b'\352\340\030\016\n\006prices\022\004item'
+  _globals['_ASKPRICE']._loaded_options = None
+  _globals['_ASKPRICE']._serialized_options = b'\352\340\030\016\n\006prices\022\004item'
+  _globals['_PRICEQUOTED']._loaded_options = None
+  _globals['_PRICEQUOTED']._serialized_options = b'\362\340\030\r\n\013purchase_id'
+  _globals['_CHECKPRICE']._loaded_options = None
+  _globals['_CHECKPRICE']._serialized_options = b'\352\340\030\016\n\006prices\022\004item'
+  _globals['_PRICEUNCHANGED']._loaded_options = None
+  _globals['_PRICEUNCHANGED']._serialized_options = b'\362\340\030\r\n\013purchase_id'
+  _globals['_PRICECHANGED']._loaded_options = None
+  _globals['_PRICECHANGED']._serialized_options = b'\362\340\030\r\n\013purchase_id'
+  _globals['_SELLITEM']._loaded_options = None
+  _globals['_SELLITEM']._serialized_options = b'\352\340\030\016\n\006prices\022\004item'
+  _globals['_ITEMSOLD']._loaded_options = None
+  _globals['_ITEMSOLD']._serialized_options = b'\362\340\030\r\n\013purchase_id'
+  _globals['_PRICESTATE_SOLDENTRY']._loaded_options = None
+  _globals['_PRICESTATE_SOLDENTRY']._serialized_options = b'8\001'
+  _globals['_PURCHASESTATUS']._serialized_start=2536
+  _globals['_PURCHASESTATUS']._serialized_end=2605
   _globals['_REQUESTPURCHASE']._serialized_start=78
   _globals['_REQUESTPURCHASE']._serialized_end=223
   _globals['_PURCHASEREQUESTED']._serialized_start=226
@@ -100,8 +118,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NOTFORSALE']._serialized_end=1549
   _globals['_ORDERSTATE']._serialized_start=1551
   _globals['_ORDERSTATE']._serialized_end=1593
-  _globals['_OFFER']._serialized_start=1595
-  _globals['_OFFER']._serialized_end=1679
-  _globals['_BUYSTATE']._serialized_start=1681
-  _globals['_BUYSTATE']._serialized_end=1765
+  _globals['_SETPRICE']._serialized_start=1595
+  _globals['_SETPRICE']._serialized_end=1660
+  _globals['_ASKPRICE']._serialized_start=1662
+  _globals['_ASKPRICE']._serialized_end=1727
+  _globals['_PRICEQUOTED']._serialized_start=1729
+  _globals['_PRICEQUOTED']._serialized_end=1826
+  _globals['_CHECKPRICE']._serialized_start=1828
+  _globals['_CHECKPRICE']._serialized_end=1918
+  _globals['_PRICEUNCHANGED']._serialized_start=1920
+  _globals['_PRICEUNCHANGED']._serialized_end=1976
+  _globals['_PRICECHANGED']._serialized_start=1978
+  _globals['_PRICECHANGED']._serialized_end=2053
+  _globals['_SELLITEM']._serialized_start=2055
+  _globals['_SELLITEM']._serialized_end=2143
+  _globals['_ITEMSOLD']._serialized_start=2145
+  _globals['_ITEMSOLD']._serialized_end=2195
+  _globals['_PRICESTATE']._serialized_start=2198
+  _globals['_PRICESTATE']._serialized_end=2339
+  _globals['_PRICESTATE_SOLDENTRY']._serialized_start=2296
+  _globals['_PRICESTATE_SOLDENTRY']._serialized_end=2339
+  _globals['_OFFER']._serialized_start=2341
+  _globals['_OFFER']._serialized_end=2425
+  _globals['_BUYSTATE']._serialized_start=2427
+  _globals['_BUYSTATE']._serialized_end=2534
 # @@protoc_insertion_point(module_scope)

@@ -3,8 +3,10 @@
 isort:skip_file
 A purchase takes money from a department's budget, waits for a manager, and is then ordered; or none of it."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
@@ -461,8 +463,242 @@ class OrderState(_message.Message):
 Global___OrderState: _TypeAlias = OrderState  # noqa: Y015
 
 @_typing.final
+class SetPrice(_message.Message):
+    """--- prices, one actor per item ---"""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_FIELD_NUMBER: _builtins.int
+    PRICE_CENTS_FIELD_NUMBER: _builtins.int
+    item: _builtins.str
+    price_cents: _builtins.int
+    def __init__(
+        self,
+        *,
+        item: _builtins.str = ...,
+        price_cents: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["item", b"item", "price_cents", b"price_cents"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetPrice: _TypeAlias = SetPrice  # noqa: Y015
+
+@_typing.final
+class AskPrice(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_FIELD_NUMBER: _builtins.int
+    PURCHASE_ID_FIELD_NUMBER: _builtins.int
+    item: _builtins.str
+    purchase_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        item: _builtins.str = ...,
+        purchase_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["item", b"item", "purchase_id", b"purchase_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AskPrice: _TypeAlias = AskPrice  # noqa: Y015
+
+@_typing.final
+class PriceQuoted(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURCHASE_ID_FIELD_NUMBER: _builtins.int
+    PRICE_CENTS_FIELD_NUMBER: _builtins.int
+    PRICE_VERSION_FIELD_NUMBER: _builtins.int
+    purchase_id: _builtins.str
+    price_cents: _builtins.int
+    price_version: _builtins.int
+    """rises with each change of the price, and never comes back"""
+    def __init__(
+        self,
+        *,
+        purchase_id: _builtins.str = ...,
+        price_cents: _builtins.int = ...,
+        price_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["price_cents", b"price_cents", "price_version", b"price_version", "purchase_id", b"purchase_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PriceQuoted: _TypeAlias = PriceQuoted  # noqa: Y015
+
+@_typing.final
+class CheckPrice(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_FIELD_NUMBER: _builtins.int
+    PURCHASE_ID_FIELD_NUMBER: _builtins.int
+    PRICE_VERSION_FIELD_NUMBER: _builtins.int
+    item: _builtins.str
+    purchase_id: _builtins.str
+    price_version: _builtins.int
+    """of the quote"""
+    def __init__(
+        self,
+        *,
+        item: _builtins.str = ...,
+        purchase_id: _builtins.str = ...,
+        price_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["item", b"item", "price_version", b"price_version", "purchase_id", b"purchase_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckPrice: _TypeAlias = CheckPrice  # noqa: Y015
+
+@_typing.final
+class PriceUnchanged(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURCHASE_ID_FIELD_NUMBER: _builtins.int
+    purchase_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        purchase_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["purchase_id", b"purchase_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PriceUnchanged: _TypeAlias = PriceUnchanged  # noqa: Y015
+
+@_typing.final
+class PriceChanged(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURCHASE_ID_FIELD_NUMBER: _builtins.int
+    PRICE_CENTS_FIELD_NUMBER: _builtins.int
+    purchase_id: _builtins.str
+    price_cents: _builtins.int
+    """as it is now"""
+    def __init__(
+        self,
+        *,
+        purchase_id: _builtins.str = ...,
+        price_cents: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["price_cents", b"price_cents", "purchase_id", b"purchase_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PriceChanged: _TypeAlias = PriceChanged  # noqa: Y015
+
+@_typing.final
+class SellItem(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_FIELD_NUMBER: _builtins.int
+    PURCHASE_ID_FIELD_NUMBER: _builtins.int
+    PRICE_VERSION_FIELD_NUMBER: _builtins.int
+    item: _builtins.str
+    purchase_id: _builtins.str
+    price_version: _builtins.int
+    """of the quote"""
+    def __init__(
+        self,
+        *,
+        item: _builtins.str = ...,
+        purchase_id: _builtins.str = ...,
+        price_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["item", b"item", "price_version", b"price_version", "purchase_id", b"purchase_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SellItem: _TypeAlias = SellItem  # noqa: Y015
+
+@_typing.final
+class ItemSold(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURCHASE_ID_FIELD_NUMBER: _builtins.int
+    purchase_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        purchase_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["purchase_id", b"purchase_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ItemSold: _TypeAlias = ItemSold  # noqa: Y015
+
+@_typing.final
+class PriceState(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class SoldEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    PRICE_CENTS_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    SOLD_FIELD_NUMBER: _builtins.int
+    price_cents: _builtins.int
+    version: _builtins.int
+    """0 until there is a price"""
+    @_builtins.property
+    def sold(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """purchase and what it cost in cents"""
+
+    def __init__(
+        self,
+        *,
+        price_cents: _builtins.int = ...,
+        version: _builtins.int = ...,
+        sold: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["price_cents", b"price_cents", "sold", b"sold", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PriceState: _TypeAlias = PriceState  # noqa: Y015
+
+@_typing.final
 class Offer(_message.Message):
-    """--- the saga ---
+    """--- the sagas ---
 
     What a manager looks at, and approves by its digest.
     """
@@ -500,8 +736,11 @@ class BuyState(_message.Message):
     PURCHASE_ID_FIELD_NUMBER: _builtins.int
     OFFER_FIELD_NUMBER: _builtins.int
     APPROVED_BY_FIELD_NUMBER: _builtins.int
+    PRICE_VERSION_FIELD_NUMBER: _builtins.int
     purchase_id: _builtins.str
     approved_by: _builtins.str
+    price_version: _builtins.int
+    """of the quote; 0 without one"""
     @_builtins.property
     def offer(self) -> Global___Offer: ...
     def __init__(
@@ -510,10 +749,11 @@ class BuyState(_message.Message):
         purchase_id: _builtins.str = ...,
         offer: Global___Offer | None = ...,
         approved_by: _builtins.str = ...,
+        price_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["offer", b"offer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved_by", b"approved_by", "offer", b"offer", "purchase_id", b"purchase_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved_by", b"approved_by", "offer", b"offer", "price_version", b"price_version", "purchase_id", b"purchase_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

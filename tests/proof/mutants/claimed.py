@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from actors.billing import Billing
 from actors.warehouse import Warehouse
+from examples.purchase.prices import Prices
 from runtime.contracts import Contract
 from runtime.durable.node_client import NodeClient
 from runtime.durable.residence.admission import Throttle
@@ -153,5 +154,21 @@ _MAIL = (
         "True",
     ),
 )
-CLAIMED: Mapping[str, Mutant] = {one.name: one for one in (*_STARTING, *_MAIL, *CLAIMED_SAGAS)}
+_PRICES = (
+    _bug(
+        "check-compares-nothing",
+        "A check before the pivot finds each price unchanged.",
+        Prices.check,
+        "command.price_version != self.state.version",
+        "False",
+    ),
+    _bug(
+        "pivot-compares-nothing",
+        "An item is sold whatever has become of the price that was quoted.",
+        Prices.sell,
+        "command.price_version != price.version",
+        "False",
+    ),
+)
+CLAIMED: Mapping[str, Mutant] = {one.name: one for one in (*_STARTING, *_MAIL, *_PRICES, *CLAIMED_SAGAS)}
 """By name."""
