@@ -10,8 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ("runtime", "actors")  # what the house rules hold for in full
-AROUND = ("tests", "bench", "examples")
-_TEXT = {".py", ".md", ".toml", ".proto", ".sql", ".txt", ""}
+AROUND = ("tests", "bench", "examples", "deploy")
+_TEXT = {".py", ".md", ".toml", ".proto", ".sql", ".txt", ".yaml", ".service", ".env", ""}
 
 
 def modules(*folders: str) -> list[Path]:

@@ -29,7 +29,7 @@ ERRORS = [
 ]
 STATUSES = [value.name.lower() for value in saga_pb2.SagaRecord.Status.DESCRIPTOR.values if value.number]
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-_NAMED_FILE = re.compile(r"`((?:runtime|actors|protos|tests|bench|docs|examples|\.ci)/[\w./]*)`")
+_NAMED_FILE = re.compile(r"`((?:runtime|actors|protos|tests|bench|docs|examples|deploy|\.ci)/[\w./@-]*)`")
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 _FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
