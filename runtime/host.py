@@ -125,7 +125,7 @@ class Node:
 
     async def _start(self) -> None:
         failpoint = self._ports.failpoint
-        with said_if_long(self._ports, f"the store {self.settings.store} to take names"):
+        with said_if_long(self._ports, f"the store {self.settings.shown_store} to take names"):
             await claim_names(self.store, self._catalogue.names, self._catalogue.kinds, self._ports)
         self._provided.make()
         self._build()
