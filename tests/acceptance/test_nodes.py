@@ -253,7 +253,7 @@ async def test_an_unknown_service_ends_with_64_and_lists_those_there_are(tmp_pat
     [
         (("--listen", "here"), "HOST:PORT"),
         (("--advertise", "node-1:0"), "the port that others dial"),
-        (("--store", "postgresql://host/db"), "PostgreSQL"),
+        (("--store", "mysql://host/db"), "postgresql://"),
         (("--store", "shop.db"), "sqlite:///"),
         (("--name", "a/b"), "without / # @"),
         (("--config", "missing.toml"), "missing.toml"),

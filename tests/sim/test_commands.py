@@ -71,8 +71,8 @@ def test_seeds_can_come_from_a_file(tmp_path: Path) -> None:
         (["replay", "1", "--workload", "nothing"], "no workload 'nothing'"),
         (
             ["replay", "1", "--workload", "nothing"],
-            "name orders, random, streams, failover, poisoned, upgrade, carry, chain, deadlines, awaited, held, "
-            "locked, outside, crash, or MODULE:NAME",
+            "name orders, random, streams, failover, poisoned, upgrade, carry, chain, renamed, deadlines, awaited, "
+            "held, locked, outside, crash, or MODULE:NAME",
         ),
         (["replay", "1", "--workload", "tests.proof.workloads.orders:"], "orders:' names no workload"),
         (["replay", "--tape", "some.tape", "--workload", "crash"], "--workload has no effect beside --tape"),

@@ -58,7 +58,6 @@ LOOK_UPS = (
                 "await doubt.look_up(self.state, delivery, self._timeout_s)\n                doubt.settle(probe)",
             ),
         ),
-        unseen="what is written too early is what was found, and the probe finds it so when it is run again",
-        held_by="tests/unit/durable/test_look_ups.py",
+        workload="outside",
     ),
 )

@@ -48,7 +48,7 @@ async def test_sagas_are_listed_page_by_page(store: MemoryStore) -> None:
         (pb.SagaQuery(step="ship"), False),
         (pb.SagaQuery(key_prefix="ORD-1"), True),
         (pb.SagaQuery(key_prefix="X"), False),
-        (pb.SagaQuery(error="confirms the UNDO"), True),
+        (pb.SagaQuery(error="BANK closed"), True),
         (pb.SagaQuery(error="other"), False),
         (pb.SagaQuery(age_s=5.0, idle_s=5.0), True),
         (pb.SagaQuery(age_s=1e12), False),
