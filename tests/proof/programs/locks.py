@@ -102,7 +102,7 @@ class _Key:
         gone = [claim for claim in self.holders if claim in released or claim[0] in lost]
         kept = {saga for saga, task in self.holders if (saga, task) not in gone}
         for claim in granted:
-            yield from self._judge(claim, kept, before, [*released, *granted])
+            yield from self._judge(claim, kept, before, granted, released)
         for claim in gone:
             del self.holders[claim]
         for claim in granted:
@@ -113,18 +113,27 @@ class _Key:
             self.waiting.pop(claim, None)
             self.holders.pop(claim, None)
 
-    def _judge(self, claim: Claim, kept: set[str], before: set[str], settled: list[Claim]) -> Iterator[str]:
-        """One grant: nobody else goes on holding the key, and nobody has waited for longer."""
+    def _judge(
+        self, claim: Claim, kept: set[str], before: set[str], granted: list[Claim], released: list[Claim]
+    ) -> Iterator[str]:
+        """One grant: nobody else goes on holding the key, and nobody has waited for longer.
+
+        Who is given the key is given it by all of its claims, so that the oldest of them counts.
+        """
         saga, _ = claim
         family = {saga, self.parents.get(saga, saga)}
         if others := kept - family:
             yield f"{saga} was given it, and {', '.join(sorted(others))} held it"
         if family & before or claim not in self.waiting:
             return
+        asked = min(self.waiting[one] for one in granted if one in self.waiting and self._is_of(family, one[0]))
         for (other, task), since in self.waiting.items():
-            is_family = other in family or self.parents.get(other) in family
-            if since < self.waiting[claim] and (other, task) not in settled and not is_family:
+            is_settled = (other, task) in granted or (other, task) in released
+            if since < asked and not is_settled and not self._is_of(family, other):
                 yield f"{other} asked for it before {saga}, who was given it"
+
+    def _is_of(self, family: set[str], saga: str) -> bool:
+        return saga in family or self.parents.get(saga) in family
 
     def _asked(self, id: bytes) -> Claim:
         envelope = self.sent[id]
