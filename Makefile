@@ -92,8 +92,8 @@ sim: $(STAMP)  ## what every build runs: seeds that once failed, fresh ones from
 	@$(MAKE) --no-print-directory --jobs $(JOBS) --output-sync=target schedules powercuts
 
 nightly:  ## the same with ten times the seeds, other ones each day, and all pairs; hours
-	$(MAKE) sim FROM=$(shell date +%Y%m%d)0000 SEEDS=20000 PROGRAMS=20000 FAILOVERS=3000 UPGRADES=2000 POISONED=2000 \
-	  DEADLINES=600 AWAITED=600 LOCKED=600 HELD=600 PAIRS=1000000 CUTS=10000
+	$(MAKE) sim FROM=$(shell date +%Y%m%d)0000 SEEDS=12000 PROGRAMS=8000 FAILOVERS=3000 UPGRADES=2000 POISONED=2000 \
+	  DEADLINES=600 AWAITED=600 LOCKED=600 OUTSIDE=600 HELD=600 PAIRS=1000000 CUTS=7000
 
 .PHONY: $(SCHEDULES)
 schedules: $(SCHEDULES)  ## every schedule of each saga of actors/ and examples/; each takes one core
