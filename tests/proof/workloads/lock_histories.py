@@ -18,6 +18,7 @@ from runtime.testing.rules.ledger import Ledger, Violation
 __all__ = ["broken_locks"]
 
 _ASKED, _GRANTED, _LOST = map(full_name, (AcquireLock, LockGranted, LockLost))
+_TOLD = (Outcome.HANDLED, Outcome.FIRED)  # A key changes hands by a message, or because a hold is over.
 _WORK = "alpha"  # The kind of what sagas change under a lock.
 
 
@@ -27,7 +28,7 @@ def broken_locks(ledger: Ledger, kind: str, *, is_exclusive: bool) -> Iterator[V
     works: dict[str, list[HistoryRow]] = {}
     for some in ledger.history.values():
         for row in some.values():
-            if row.kind == kind and row.revision and row.outcome is Outcome.HANDLED:
+            if row.kind == kind and row.revision and row.outcome in _TOLD:
                 histories.setdefault(row.key, []).append(row)
             elif row.kind == _WORK and row.revision:
                 works.setdefault(row.key, []).append(row)
