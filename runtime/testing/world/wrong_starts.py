@@ -60,6 +60,8 @@ class WrongStarts:
             )
         if wrong_s > _ALLOWED_S or (run.healed and abs(wrong_s) > _ALLOWED_S):
             node.clock.heal()  # Healing may have moved it while the node asked how far off it is.
+        elif wrong_s < -_ALLOWED_S:
+            run.ledger.clocks_wrong_s -= wrong_s  # Nobody could tell, so its timers are due too early.
 
     def _seen_s(self, node: SimNode) -> float:
         """The latest instant in the store, or 0 if some other node runs or seems to."""

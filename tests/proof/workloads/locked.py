@@ -140,6 +140,7 @@ class LosesOne(Saga[pb.ThirdState], kind="lost-lock"):
 
 _KINDS = {1: "two-locks", 2: "all-locks", 3: "lost-lock"}
 _REASONS = ("deadlock: ", "AlphaRefused", "cancelled by the workload")
+_OVERDUE = "was not free within"
 
 
 class LockedKeys:
@@ -231,7 +232,7 @@ class LockingClients:
         if sorted(records) != sorted(self._begun):
             yield Violation("I1", f"{len(records)} sagas are there, and {len(self._begun)} were begun")
         for key, record in records.items():
-            for what in _wrong(record):
+            for what in _wrong(record, self._world.ledger.clocks_wrong_s):
                 yield Violation("I5", f"{key}: {what}", record.conversation)
         yield from broken_locks(self._world.ledger, "shelf-lock", is_exclusive=True)
         yield from broken_locks(self._world.ledger, "till-lock", is_exclusive=False)
@@ -258,11 +259,12 @@ class LockingClients:
         }
 
 
-def _wrong(record: SagaRecord) -> Iterator[str]:
-    """What must not be of one instance at rest."""
+def _wrong(record: SagaRecord, clocks_wrong_s: float) -> Iterator[str]:
+    """What must not be of one instance at rest. By a clock that jumped ahead, the time of a wait may be over."""
+    reasons = (*_REASONS, _OVERDUE) if clocks_wrong_s >= _WITHIN_S else _REASONS
     if record.status not in (SagaRecord.COMPLETED, SagaRecord.COMPENSATED):
         yield f"it is {SagaRecord.Status.Name(record.status)} at rest: {record.stuck_reason}"
-    if record.status == SagaRecord.COMPENSATED and not any(one in record.reason for one in _REASONS):
+    if record.status == SagaRecord.COMPENSATED and not any(one in record.reason for one in reasons):
         yield f"it has turned back without need: {record.reason}"
     for task in record.tasks:
         if task.lock.lost_at_s and task.lock.lost_at_s < task.lock.expires_at_s:
